@@ -1,0 +1,162 @@
+"""Read TOML layers and overrides into one :class:`Config`, with errors that name file and key."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from genreatlas.config import sections
+from genreatlas.config.sections import Section
+from genreatlas.errors import ConfigError
+
+
+class Config(Section):
+    """The whole configuration. Made once per job by :func:`load_config`."""
+
+    store: sections.StoreSection = Field(default_factory=sections.StoreSection)
+    spark: sections.SparkSection = Field(default_factory=sections.SparkSection)
+    pipeline: sections.PipelineSection = Field(default_factory=sections.PipelineSection)
+    sandbox: sections.SandboxSection = Field(default_factory=sections.SandboxSection)
+    folder: sections.FolderSection = Field(default_factory=sections.FolderSection)
+    clip: sections.ClipSection = Field(default_factory=sections.ClipSection)
+    limits: sections.LimitsSection = Field(default_factory=sections.LimitsSection)
+    extract: sections.ExtractSection = Field(default_factory=sections.ExtractSection)
+    import_features: sections.ImportFeaturesSection = Field(default_factory=sections.ImportFeaturesSection)
+    splits: sections.SplitsSection = Field(default_factory=sections.SplitsSection)
+    train: sections.TrainSection = Field(default_factory=sections.TrainSection)
+    models: sections.ModelsSection = Field(default_factory=sections.ModelsSection)
+    evaluate: sections.EvaluateSection = Field(default_factory=sections.EvaluateSection)
+    report: sections.ReportSection = Field(default_factory=sections.ReportSection)
+
+
+def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ()) -> Config:
+    """Layer TOML files and ``section.key=value`` overrides over the defaults.
+
+    Parameters
+    ----------
+    files : paths of TOML files; later ones win, key by key.
+    overrides : such as ``train.min_songs=20``; the value is TOML, and a bare word is a string.
+
+    Raises
+    ------
+    ConfigError : a file that is missing or not TOML, an unknown key, a value of the wrong type.
+        The message names the file (or ``--set``), the key, and the nearest valid key.
+    """
+    merged: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for file in files:
+        _overlay(merged, _read_toml(Path(file)), str(file), origin)
+    for override in overrides:
+        key, value = parse_override(override)
+        layer: dict[str, Any] = {}
+        *parents, last = key.split(".")
+        place = layer
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+        _overlay(merged, layer, f"--set {override}", origin)
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, origin)) from None
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Split ``section.key=value`` and read the value as TOML; a bare word is a string."""
+    key, equals, raw = text.partition("=")
+    key = key.strip()
+    if not equals or "." not in key:
+        raise ConfigError(f"--set {text}: expected section.key=value, such as --set folder.path=/music")
+    try:
+        return key, tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, raw
+
+
+def to_toml(config: Section, comments: bool = True) -> str:
+    """Print a configuration as TOML, each key with its description above it."""
+    blocks = []
+    for name in type(config).model_fields:
+        section = getattr(config, name)
+        lines = [f"# {(type(section).__doc__ or '').strip()}", f"[{name}]"]
+        for key, field in type(section).model_fields.items():
+            value = getattr(section, key)
+            if comments:
+                lines.append(f"# {field.description}")
+            text = _toml_value(value)
+            lines.append(f"{field.alias or key} = {text}" if text is not None else f"# {field.alias or key} =")
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _toml_value(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool | int | float | str | Path):
+        return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+    if isinstance(value, Section):
+        value = value.model_dump(exclude_defaults=True)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(k)} = {_toml_value(v)}" for k, v in value.items()) + "}"
+    return "[" + ", ".join(str(_toml_value(item)) for item in value) + "]"
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _overlay(base: dict[str, Any], layer: Mapping[str, Any], where: str, origin: dict[str, str], prefix: str = "") -> None:
+    for key, value in layer.items():
+        dotted = f"{prefix}{key}"
+        origin[dotted] = where
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            _overlay(base[key], value, where, origin, f"{dotted}.")
+        elif isinstance(value, Mapping):
+            base[key] = {}
+            _overlay(base[key], value, where, origin, f"{dotted}.")
+        else:
+            base[key] = value
+
+
+def _explain(error: ValidationError, origin: Mapping[str, str]) -> str:
+    lines = []
+    for problem in error.errors():
+        location = [str(part) for part in problem["loc"]]
+        dotted = ".".join(location)
+        where = next((origin[key] for key in _prefixes(location) if key in origin), "configuration")
+        if problem["type"] == "extra_forbidden":
+            valid = _valid_keys(location)
+            near = difflib.get_close_matches(location[-1], valid, n=1, cutoff=0.5)
+            hint = f"Did you mean {'.'.join([*location[:-1], near[0]])}?" if near else f"Valid here: {', '.join(valid)}."
+            lines.append(f"{where}: unknown key {dotted}. {hint}")
+        else:
+            lines.append(f"{where}: {dotted} = {problem['input']!r}: {problem['msg']}")
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _prefixes(location: list[str]) -> list[str]:
+    return [".".join(location[:end]) for end in range(len(location), 0, -1)]
+
+
+def _valid_keys(location: list[str]) -> list[str]:
+    model: Any = Config
+    for part in location[:-1]:
+        if part.isdigit():
+            continue
+        field = model.model_fields.get(part)
+        annotation = field.annotation if field else None
+        model = sections.Candidate if part == "candidates" else annotation
+        if not (isinstance(model, type) and issubclass(model, Section)):
+            return []
+    return [field.alias or name for name, field in model.model_fields.items()]

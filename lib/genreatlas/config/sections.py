@@ -1,0 +1,194 @@
+"""The configuration's sections. Every default lives here; ``conf/base.toml`` is printed from it."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """Frozen, and with no key that is not declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoreSection(Section):
+    """Where tables live: a path, or a catalog and schema."""
+
+    path: Path = Field(Path("data/tables"), description="Folder of the tables: <path>/<table>.")
+    catalog: str = Field("", description="Catalog that holds the tables instead of the path.")
+    schema_: str = Field("", alias="schema", description="Schema in that catalog (or alone, in the default one).")
+    history: str = Field("interval 3650 days", description="How long old versions of training inputs are kept.")
+    max_commit_mb: Positive = Field(64, description="Largest chunk that the driver writes in one commit.")
+
+
+class SparkSection(Section):
+    """What the session is started with; ignored where a session is already running."""
+
+    master: str = Field("", description="Master for local use, such as local[2,4]; empty: all cores, 4 tries a task.")
+    driver_memory: str = Field("2g", description="Heap of the driver.")
+    settings: dict[str, str] = Field({}, description="Further Spark settings, as Spark spells them.")
+
+
+class PipelineSection(Section):
+    """What the job `pipeline` runs."""
+
+    steps: tuple[str, ...] = Field(
+        ("import_folder", "extract_features", "assign_splits", "train_models", "evaluate_models", "write_report"),
+        description="Steps, in order.",
+    )
+
+
+class SandboxSection(Section):
+    """The library that `compose_library` composes."""
+
+    path: Path = Field(Path("data/sandbox"), description="Folder for the composed clips and their truth.")
+    seed: int = Field(7, description="Seed of every note.")
+    artists_per_genre: Positive = Field(6, description="Artists in each genre.")
+    songs_per_artist: Positive = Field(3, description="Songs by each artist.")
+    seconds: float = Field(30.0, gt=1.0, description="Length of a song.")
+    genres: tuple[str, ...] = Field((), description="Genres to compose; empty: all.")
+    broken_files: bool = Field(True, description="Add a few files that cannot be used.")
+
+
+class FolderSection(Section):
+    """A library of audio files."""
+
+    path: Path = Field(Path("data/music"), description="Folder with the audio files.")
+    labels: Literal["directory", "tags", "manifest", "fma", "jamendo"] = Field(
+        "directory", description="Where genres come from."
+    )
+    manifest: Path | None = Field(None, description="CSV or Parquet of labels=manifest; metadata folder of fma, jamendo.")
+    subset: str = Field("", description="FMA subset (small, medium, large, full); empty: all files found.")
+    jamendo_split: str = Field("split-0", description="Which of the published splits of MTG-Jamendo.")
+    licence: str = Field("", description="Licence stored where the source states none.")
+    genre_aliases: dict[str, str] = Field({}, description="Spelling = genre it means.")
+    genre_parents: dict[str, str] = Field({}, description="Genre = its parent genre.")
+    batch_files: Positive = Field(256, description="Files in one commit; a crash repeats at most this many.")
+
+
+class ClipSection(Section):
+    """Which cut of a file is used, and how it is made comparable."""
+
+    position: Literal["start", "middle"] | float = Field("middle", description="start, middle, or an offset in seconds.")
+    seconds: float = Field(30.0, gt=0.0, description="Length of the cut; shorter files are used whole.")
+    min_seconds: float = Field(1.0, gt=0.0, description="Files with less sound are quarantined.")
+    normalise: Literal["off", "ebur128", "rms"] = Field("off", description="Loudness normalisation of the cut.")
+    target_lufs: float = Field(-23.0, description="Target of ebur128.")
+    target_rms_dbfs: float = Field(-20.0, description="Target of rms.")
+
+
+class LimitsSection(Section):
+    """Bounds that keep one bad input from stopping everything else."""
+
+    max_file_mb: Positive = Field(2048, description="Larger files are quarantined.")
+    max_clip_mb: Positive = Field(64, description="Largest decoded cut.")
+    max_failed_share: Share = Field(0.5, description="A step that fails for more than this share ends with exit code 1.")
+
+
+class ExtractSection(Section):
+    """Feature extraction."""
+
+    feature_sets: tuple[str, ...] = Field(("mfcc12_frames", "summary9", "gtzan57"), description="Sets to extract.")
+    batch_rows: Positive = Field(32, description="Clips in one Arrow batch.")
+
+
+class ImportFeaturesSection(Section):
+    """A table of features that somebody else computed."""
+
+    path: Path | None = Field(None, description="CSV or Parquet file.")
+    name: str = Field("", pattern=r"^([a-z][a-z0-9_]*)?$", description="Name of the feature set that it becomes.")
+    id: str = Field("", description="Column with the row's id.")
+    labels: tuple[str, ...] = Field((), description="Columns with genres.")
+    song: str = Field("", description="Column with the song's id; empty: the row's id is the song.")
+    song_pattern: str = Field("", description="Regular expression whose first group cuts the song from the row's id.")
+    artist: str = Field("", description="Column with the artist.")
+    title: str = Field("", description="Column with the title.")
+    album: str = Field("", description="Column with the album.")
+    split: str = Field("", description="Column with the part: train, promotion or test.")
+    split_lists: dict[str, Path] = Field({}, description="Part = file that lists the ids in it, one a line.")
+    features: tuple[str, ...] = Field((), description="Feature columns; empty: all numeric ones that are not excluded.")
+    exclude: tuple[str, ...] = Field((), description="Columns that are not features, beside those excluded by default.")
+    include: tuple[str, ...] = Field((), description="Columns to keep although they are excluded by default.")
+    categorical: tuple[str, ...] = Field(("key",), description="Columns whose numbers are names, not amounts.")
+    genre_aliases: dict[str, str] = Field({}, description="Spelling = genre it means.")
+    genre_parents: dict[str, str] = Field({}, description="Genre = its parent genre.")
+
+
+class SplitsSection(Section):
+    """How songs are divided into training, promotion and test parts."""
+
+    name: str = Field("default", description="Name of the split.")
+    seed: int = Field(7, description="Seed of the order in which groups are placed.")
+    test: Share = Field(0.2, description="Share of songs in the test part.")
+    promotion: Share = Field(0.1, description="Share of songs in the promotion part.")
+    folds: Annotated[int, Field(ge=2, le=20)] = Field(5, description="Folds of the training part.")
+    group_by: Literal["artist", "album", "song"] = Field("artist", description="What may not be divided.")
+    max_group_share: Share = Field(0.02, description="From 1,000 songs on, a larger group stops the step.")
+    declared: Literal["honour", "ignore"] = Field("honour", description="What to do with parts that the source assigns.")
+    allow_declared_leak: bool = Field(False, description="Keep a declared split that leaks, and flag every figure.")
+
+    @model_validator(mode="after")
+    def _leaves_songs_to_train_on(self) -> "SplitsSection":
+        if self.test + self.promotion >= 1.0:
+            raise ValueError("test + promotion must leave songs to train on")
+        return self
+
+
+class Candidate(Section):
+    """One entry of the candidate list: an estimator with a grid, on one feature set."""
+
+    engine: Literal["spark", "sklearn", "baseline"]
+    estimator: str
+    feature_sets: tuple[str, ...] = ()
+    grid: dict[str, list[Any]] = {}
+
+
+class TrainSection(Section):
+    """What is learnt, from what, and by whom."""
+
+    feature_sets: tuple[str, ...] = Field(("summary9", "mfcc12_frames"), description="Sets that candidates train on.")
+    candidates: tuple[Candidate, ...] = Field((), description="Candidates; empty: every estimator with its own grid.")
+    genres: tuple[str, ...] = Field((), description="Genres to tell apart; empty: all with enough songs.")
+    level: Literal["genre", "parent"] = Field("genre", description="Train on genres or on their parents.")
+    labels: Literal["drop", "rarest", "multi"] = Field("drop", description="What a song with several genres means.")
+    min_songs: Positive = Field(10, description="Genres with fewer songs are left out.")
+    max_songs: int = Field(0, ge=0, description="At most so many songs a genre; 0: no bound.")
+    balance: Literal["none", "downsample", "weights"] = Field("none", description="How uneven genres are treated.")
+    where: str = Field("", description="SQL condition on songs, clips and features that a row must meet.")
+    metric: Literal["macro_f1", "accuracy", "balanced_accuracy", "weighted_f1", "macro_average_precision"] = Field(
+        "macro_f1", description="Metric that selects the best candidate."
+    )
+    frames_per_song: Positive = Field(100, description="Frames of a song that frame models are trained on.")
+    calibrate: bool = Field(True, description="Turn margins into probabilities on grouped folds.")
+    max_matrix_mb: Positive = Field(1024, description="Largest training matrix that is sent to every worker.")
+    seed: int = Field(7, description="Seed of every random choice.")
+
+
+class ModelsSection(Section):
+    """Model files."""
+
+    path: Path = Field(Path("data/models"), description="Folder of the model files (a volume on Databricks).")
+
+
+class EvaluateSection(Section):
+    """How models are judged."""
+
+    part: Literal["test", "promotion"] = Field("test", description="Part to report on.")
+    bootstrap: Positive = Field(1000, description="Bootstrap samples of groups behind an interval.")
+    permutations: Positive = Field(2000, description="Permutations behind a p-value.")
+    importance_repeats: Positive = Field(5, description="Shuffles of each feature behind its importance.")
+    min_groups: Positive = Field(5, description="No interval below so many groups.")
+    seed: int = Field(7, description="Seed of bootstrap and permutations.")
+
+
+class ReportSection(Section):
+    """The page that people read."""
+
+    path: Path = Field(Path("data/report"), description="Folder of index.html and its pictures.")
+    title: str = Field("Genre Atlas", description="Heading of the page.")
+    embed_audio: bool = Field(False, description="Put the confused songs into the page, to listen to.")
+    max_audio_songs: Positive = Field(8, description="At most so many songs are embedded.")

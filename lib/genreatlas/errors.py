@@ -1,0 +1,98 @@
+"""Everything that can go wrong, in two closed sets.
+
+Exceptions end a job: each says what is wrong, where, and what to do. Reason codes are stored in
+tables for the one file, song or candidate that could not be used while the job goes on.
+"""
+
+from enum import StrEnum
+
+
+class GenreAtlasError(Exception):
+    """Base of every error that the package raises on purpose."""
+
+    exit_code = 1
+
+
+class ConfigError(GenreAtlasError):
+    """The configuration or the command line is wrong; nothing was started."""
+
+    exit_code = 2
+
+
+class InputError(GenreAtlasError):
+    """What a source was pointed at cannot be used as a whole (empty folder, wrong columns)."""
+
+    exit_code = 2
+
+
+class SplitLeakError(GenreAtlasError):
+    """A group of songs (one artist, or copies of one recording) lies in more than one part."""
+
+
+class SplitError(GenreAtlasError):
+    """Groups cannot be divided into the configured parts."""
+
+    exit_code = 2
+
+
+class StoreError(GenreAtlasError):
+    """Rows do not fit the table they are written to, or the store cannot be used."""
+
+
+class LeaseHeldError(StoreError):
+    """Another run is writing with the same step."""
+
+
+class ModelError(GenreAtlasError):
+    """A stored model cannot be loaded, or does not fit what it is asked to score."""
+
+
+class LimitReachedError(GenreAtlasError):
+    """A configured limit stopped the work before its end; a later run continues."""
+
+    exit_code = 3
+
+
+class Reason(StrEnum):
+    """Why one file, clip, song or candidate was left out. Stored in ``quarantine.reason`` and its kin."""
+
+    # files
+    NOT_AUDIO = "not_audio"
+    EMPTY_FILE = "empty_file"
+    TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
+    MISSING_FILE = "missing_file"
+    BROKEN_LINK = "broken_link"
+    NEEDS_AAC_DECODER = "needs_aac_decoder"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    DECODE_FAILED = "decode_failed"
+    TRUNCATED = "truncated"
+    # clips
+    TOO_SHORT = "too_short"
+    SILENT = "silent"
+    NOT_FINITE = "not_finite"
+    AUDIO_CHANGED = "audio_changed"
+    FEATURES_FAILED = "features_failed"
+    # labels and rows of manifests and feature tables
+    NO_GENRE = "no_genre"
+    DUPLICATE_ROW = "duplicate_row"
+    BAD_VALUE = "bad_value"
+    # splits
+    BRIDGES_GROUPS = "bridges_groups"
+    DECLARED_LEAK = "declared_leak"
+    # candidates
+    TOO_MANY_CLASSES = "too_many_classes"
+    TOO_MANY_ROWS = "too_many_rows"
+    FIT_FAILED = "fit_failed"
+
+
+class ClipError(Exception):
+    """One file or clip cannot be used; carries the reason that its quarantine row will have."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type["ClipError"], tuple[Reason, str]]:
+        return ClipError, (self.reason, self.detail)

@@ -1,0 +1,50 @@
+"""EVERY table of the store. Schemas, ``DESCRIBE`` comments and the data dictionary come from here."""
+
+from genreatlas.tables.features import FEATURE_KEY_COLUMNS, FEATURE_SETS, frame_table, summary_table
+from genreatlas.tables.library import (
+    ARTISTS,
+    CLIPS,
+    GENRE_PARENTS,
+    LIBRARY_TABLES,
+    SONG_ARTISTS,
+    SONG_GENRES,
+    SONGS,
+)
+from genreatlas.tables.modelling import (
+    EXPERIMENTS,
+    FOLD_SCORES,
+    METRICS,
+    MODELLING_TABLES,
+    MODELS,
+    PREDICTIONS,
+    SPLITS,
+)
+from genreatlas.tables.operations import OPERATIONS_TABLES, QUARANTINE, RUNS
+from genreatlas.tables.schema import Column, Table
+
+#: Tables with a fixed schema. Feature tables follow from the registry of feature sets.
+TABLES = (*LIBRARY_TABLES, FEATURE_SETS, *MODELLING_TABLES, *OPERATIONS_TABLES)
+
+__all__ = [
+    "ARTISTS",
+    "CLIPS",
+    "EXPERIMENTS",
+    "FEATURE_KEY_COLUMNS",
+    "FEATURE_SETS",
+    "FOLD_SCORES",
+    "GENRE_PARENTS",
+    "METRICS",
+    "MODELS",
+    "PREDICTIONS",
+    "QUARANTINE",
+    "RUNS",
+    "SONGS",
+    "SONG_ARTISTS",
+    "SONG_GENRES",
+    "SPLITS",
+    "TABLES",
+    "Column",
+    "Table",
+    "frame_table",
+    "summary_table",
+]

@@ -1,0 +1,76 @@
+"""Tables of features: one wide table per summary set, one packed table per frame set.
+
+Columns of a feature table come from the registry of feature sets (or from an import's
+configuration), so that SQL says ``avg(tempo)`` and nobody needs to know a position.
+"""
+
+from collections.abc import Iterable
+
+from genreatlas.tables.schema import Column, Table
+
+_KEY = (
+    Column("clip_id", "string", "Clip (or the imported row's id)."),
+    Column("set_version", "string", "Version of the feature set that computed the row."),
+    Column("preprocessing_id", "string", "Hash of window, length, rate, mono rule, normalisation and decoder."),
+)
+_SONG = Column("song_id", "string", "Song that the clip was cut from.", nullable=False)
+_KEY_NAMES = tuple(column.name for column in _KEY)
+
+#: Columns of a feature table that are not features.
+FEATURE_KEY_COLUMNS = (*_KEY_NAMES, "song_id")
+
+
+FEATURE_SETS = Table(
+    name="feature_sets",
+    comment="Which features a set has: the registry's sets that were extracted, and every imported one.",
+    written_by=("extract_features", "import_features"),
+    key=("feature_set", "set_version", "position"),
+    family="features",
+    columns=(
+        Column("feature_set", "string", "Name of the set; its table is features_<set> or frames_<set>."),
+        Column("set_version", "string", "Version of the set."),
+        Column("position", "int", "Place of the feature in the training matrix, from 0."),
+        Column("feature", "string", "Column name.", nullable=False),
+        Column("kind", "string", "numeric, or categorical (one-hot encoded in training).", nullable=False),
+        Column("axis", "string", "summary (one row a clip) or frames.", nullable=False),
+        Column("unit", "string", "Unit, empty where it has none.", nullable=False),
+        Column("preprocessing_id", "string", "Preprocessing of the newest rows.", nullable=False),
+        Column("source", "string", "registry, or the file that it was imported from.", nullable=False),
+    ),
+)
+
+
+def summary_table(set_name: str, comment: str, features: Iterable[Column], written_by: str = "extract_features") -> Table:
+    """Table of a set with one row per clip and one column per feature."""
+    return Table(
+        name=f"features_{set_name}",
+        comment=comment,
+        written_by=(written_by,),
+        key=_KEY_NAMES,
+        cluster_by=("clip_id",),
+        columns=(*_KEY, _SONG, *features),
+        family="features",
+        history=True,
+    )
+
+
+def frame_table(set_name: str, comment: str) -> Table:
+    """Table of a set with many frames per clip, packed into one row."""
+    return Table(
+        name=f"frames_{set_name}",
+        comment=comment,
+        written_by=("extract_features",),
+        key=_KEY_NAMES,
+        cluster_by=("clip_id",),
+        columns=(
+            *_KEY,
+            _SONG,
+            Column("n_frames", "int", "Number of frames.", nullable=False),
+            Column("width", "int", "Features per frame.", nullable=False),
+            Column("hop_s", "double", "Time between the centres of neighbouring frames.", unit="s", nullable=False),
+            Column("frames", "array<float>", "Frame-major values: frame i holds [i * width, (i + 1) * width).",
+                   nullable=False),
+        ),
+        family="features",
+        history=True,
+    )

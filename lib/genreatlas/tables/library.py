@@ -1,0 +1,120 @@
+"""Tables of the music library: songs, who made them, their genres, and their clips."""
+
+from genreatlas.tables.schema import Column, Table
+
+SONGS = Table(
+    name="songs",
+    comment="One row per recording, whatever the number of genres, playlists or clips it has.",
+    written_by=("import_folder", "import_features"),
+    key=("song_id",),
+    cluster_by=("song_id",),
+    history=True,
+    columns=(
+        Column("song_id", "string", "Hash of source and the source's own key of the song."),
+        Column("source", "string", "Where the song comes from: folder, or the name of an import.", nullable=False),
+        Column("source_key", "string", "The source's own key: path, manifest song, row id."),
+        Column("title", "string", "Title as the source gives it."),
+        Column("artist", "string", "Artist as the source credits it, before any splitting or matching."),
+        Column("album", "string", "Album as the source gives it."),
+        Column("album_artist", "string", "Album artist as tagged; files are grouped by it when present."),
+        Column("isrc", "string", "International Standard Recording Code, upper case, without hyphens."),
+        Column("declared_split", "string", "Part that the source itself assigns: train, promotion or test."),
+        Column("licence", "string", "Licence of the audio as the source states it."),
+        Column("added_at", "timestamp", "When the row was first written.", volatile=True),
+    ),
+)
+
+ARTISTS = Table(
+    name="artists",
+    comment="One row per artist name after normalisation.",
+    written_by=("import_folder", "import_features"),
+    key=("artist_id",),
+    cluster_by=("artist_id",),
+    columns=(
+        Column("artist_id", "string", "Hash of the normalised name."),
+        Column("name", "string", "The name, spelt as it was first seen in sorted order.", nullable=False),
+    ),
+)
+
+SONG_ARTISTS = Table(
+    name="song_artists",
+    comment="Who made a song, in the order of the credit.",
+    written_by=("import_folder", "import_features"),
+    key=("song_id", "position"),
+    cluster_by=("song_id",),
+    history=True,
+    columns=(
+        Column("song_id", "string", "Song."),
+        Column("position", "int", "0 is the primary artist by which songs are grouped; guests follow."),
+        Column("artist_id", "string", "Artist.", nullable=False),
+        Column("role", "string", "primary, album_artist or guest.", nullable=False),
+    ),
+)
+
+SONG_GENRES = Table(
+    name="song_genres",
+    comment="Weak genre labels: a song may have many, from several sources.",
+    written_by=("import_folder", "import_features"),
+    key=("song_id", "genre_id", "source"),
+    cluster_by=("genre_id",),
+    history=True,
+    columns=(
+        Column("song_id", "string", "Song."),
+        Column("genre_id", "string", "Slug of the genre after aliases."),
+        Column("source", "string", "directory, tags, manifest, fma, jamendo, or the name of an import."),
+        Column("genre", "string", "The genre's name as shown to people.", nullable=False),
+        Column("weight", "double", "How much the source stands behind the label.", unit="0..1", nullable=False),
+    ),
+)
+
+GENRE_PARENTS = Table(
+    name="genre_parents",
+    comment="The tree of genres: from configuration or from the source's own tree.",
+    written_by=("import_folder", "import_features"),
+    key=("genre_id",),
+    history=True,
+    columns=(
+        Column("genre_id", "string", "Slug of the genre."),
+        Column("genre", "string", "Its name.", nullable=False),
+        Column("parent_id", "string", "Slug of the parent genre.", nullable=False),
+        Column("parent", "string", "The parent's name.", nullable=False),
+        Column("source", "string", "configuration, fma, or the name of an import.", nullable=False),
+    ),
+)
+
+CLIPS = Table(
+    name="clips",
+    comment="What is known of each clip; never its bytes. A clip is one cut of one source file.",
+    written_by=("import_folder",),
+    key=("clip_id",),
+    cluster_by=("ingest_batch", "clip_id"),
+    columns=(
+        Column("clip_id", "string", "Hash of song, provider, audio hash and start."),
+        Column("ingest_batch", "string", "One value per commit; extraction takes its chunks by it.", nullable=False),
+        Column("song_id", "string", "Song that the clip was cut from.", nullable=False),
+        Column("provider", "string", "Who gave the audio: folder.", nullable=False),
+        Column("audio_id", "string", "Hash of audio bytes, start and length: equal cuts are extracted once.",
+               nullable=False),
+        Column("sha256", "string", "SHA-256 of the source file's bytes.", nullable=False),
+        Column("uri", "string", "file: URI, percent-encoded from the name's bytes.", nullable=False),
+        Column("path", "string", "Path below the folder for people to read; undecodable bytes are replaced."),
+        Column("window_rule", "string", "Rule that chose the cut, such as middle:30.", nullable=False),
+        Column("start_s", "double", "Where the cut starts in the source.", unit="s", nullable=False),
+        Column("length_s", "double", "Length of the cut.", unit="s", nullable=False),
+        Column("mime", "string", "Media type by content, not by name.", nullable=False),
+        Column("codec", "string", "Codec as the decoder names it, such as MPEG_LAYER_III or PCM_16."),
+        Column("sample_rate", "int", "Sample rate of the source.", unit="Hz", nullable=False),
+        Column("channels", "int", "Channels of the source.", nullable=False),
+        Column("bit_rate", "int", "Mean bit rate of the source file.", unit="bit/s"),
+        Column("duration_s", "double", "Duration of the whole source.", unit="s", nullable=False),
+        Column("bytes", "bigint", "Size of the source file.", unit="byte", nullable=False),
+        Column("modified_ns", "bigint", "Modification time of the source file; with size, tells if it changed.",
+               unit="ns", volatile=True),
+        Column("quality_flags", "array<string>", "Odd but usable: low_sample_rate, mono, multichannel, clipped, ..."),
+        Column("licence", "string", "Licence of the audio as the source states it."),
+        Column("replaced_by", "string", "Clip that took this one's place after its file changed; else NULL."),
+        Column("fetched_at", "timestamp", "When the clip was first imported.", volatile=True),
+    ),
+)
+
+LIBRARY_TABLES = (SONGS, ARTISTS, SONG_ARTISTS, SONG_GENRES, GENRE_PARENTS, CLIPS)
