@@ -1,0 +1,1 @@
+"""What the outside world gives us: files, tags, manifests, tables of features. No Spark here."""

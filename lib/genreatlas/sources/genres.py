@@ -1,0 +1,119 @@
+"""Genre names of a source: spellings brought together, aliases applied, parents known."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from genreatlas.errors import ConfigError
+from genreatlas.ids import slug
+
+#: Slugs of words that are no genre. An alias brings one back: `genre_aliases.other = "Other"` keeps
+#: it as it is. "Other" is the default of many taggers; a class of leftovers has no sound of its own.
+_NO_GENRE = frozenset(
+    {"", "genre", "na", "nan", "nogenre", "none", "null", "other", "undefined", "unknown", "unknowngenre"}
+)
+_SEVERAL = re.compile(r"[;|\x00\n]")
+
+
+@dataclass(frozen=True)
+class Genre:
+    """A genre as it is stored: its slug, and the name shown to people."""
+
+    genre_id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class GenreParent:
+    """One edge of the tree of genres; fields are columns of ``genre_parents``."""
+
+    genre_id: str
+    genre: str
+    parent_id: str
+    parent: str
+
+
+class GenreNames:
+    """Reads genre names under the configured aliases and parents.
+
+    Parameters
+    ----------
+    aliases : spelling = the genre it means. Spellings that differ only in case, spaces and
+        punctuation are one anyway ("Hip-Hop", "hip hop" and "hiphop" share a slug).
+    parents : genre = its parent, in any spelling; aliases apply to both.
+
+    Raises
+    ------
+    ConfigError : an alias or a parent that leads back to itself, a genre with two parents.
+    """
+
+    def __init__(self, aliases: Mapping[str, str] | None = None, parents: Mapping[str, str] | None = None) -> None:
+        self._aliases = {slug(spelling): target for spelling, target in (aliases or {}).items()}
+        self._parents: dict[str, GenreParent] = {}
+        for child, parent in (parents or {}).items():
+            self._add_parent(child, parent)
+        for genre_id in self._parents:
+            self._check_tree(genre_id)
+
+    def read(self, text: str | None) -> Genre | None:
+        """Return the genre that a spelling means; None where it means none."""
+        name, seen = clean_name(text or ""), set[str]()
+        while (key := slug(name)) in self._aliases:
+            target = clean_name(self._aliases[key])
+            if slug(target) == key:
+                return Genre(key, target) if key else None
+            if key in seen:
+                raise ConfigError(f"genre_aliases: {text!r} leads back to itself. Let every alias end in a genre.")
+            seen.add(key)
+            name = target
+        return None if key in _NO_GENRE else Genre(key, name)
+
+    def read_all(self, texts: Iterable[str | None]) -> tuple[Genre, ...]:
+        """Read several labels, each of which may hold several (``Rock; Pop``); each genre once, in order."""
+        genres = (self.read(part) for text in texts for part in split_labels(text))
+        found: dict[str, Genre] = {}
+        for genre in genres:
+            if genre is not None:
+                found.setdefault(genre.genre_id, genre)
+        return tuple(found.values())
+
+    def parents(self) -> tuple[GenreParent, ...]:
+        """The configured tree, sorted by genre."""
+        return tuple(self._parents[key] for key in sorted(self._parents))
+
+    def _add_parent(self, child: str, parent: str) -> None:
+        lower, upper = self.read(child), self.read(parent)
+        if lower is None or upper is None:
+            raise ConfigError(f"genre_parents: {child!r} = {parent!r}: both must be names of genres.")
+        known = self._parents.get(lower.genre_id)
+        if known and known.parent_id != upper.genre_id:
+            raise ConfigError(f"genre_parents: {lower.name!r} has two parents, {known.parent!r} and {upper.name!r}.")
+        if lower.genre_id != upper.genre_id:
+            self._parents[lower.genre_id] = GenreParent(lower.genre_id, lower.name, upper.genre_id, upper.name)
+
+    def _check_tree(self, genre_id: str) -> None:
+        seen = {genre_id}
+        while genre_id in self._parents:
+            genre_id = self._parents[genre_id].parent_id
+            if genre_id in seen:
+                raise ConfigError(f"genre_parents: {genre_id!r} is among its own ancestors.")
+            seen.add(genre_id)
+
+
+def clean_name(text: str) -> str:
+    """Make a label fit to be shown: underscores and runs of blanks become one space."""
+    return " ".join(text.replace("_", " ").split())
+
+
+def split_labels(text: str | None) -> tuple[str, ...]:
+    """Split a label on ``;``, ``|``, line breaks and NUL; commas and slashes belong to names ("R&B/Soul")."""
+    return tuple(part for part in (piece.strip() for piece in _SEVERAL.split(text or "")) if part)
+
+
+def shown_names(genres: Iterable[Genre]) -> dict[str, str]:
+    """One name per genre id: the commonest spelling, of equally common ones the first in sorted order."""
+    counts: dict[str, Counter[str]] = {}
+    for genre in genres:
+        counts.setdefault(genre.genre_id, Counter())[genre.name] += 1
+    return {key: min(names, key=lambda name: (-names[name], name)) for key, names in counts.items()}
