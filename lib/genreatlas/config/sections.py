@@ -18,7 +18,7 @@ class Section(BaseModel):
 class StoreSection(Section):
     """Where tables live: a path, or a catalog and schema."""
 
-    path: Path = Field(Path("data/tables"), description="Folder of the tables: <path>/<table>.")
+    path: str = Field("data/tables", description="Folder (or URI) of the tables: <path>/<table>.")
     catalog: str = Field("", description="Catalog that holds the tables instead of the path.")
     schema_: str = Field("", alias="schema", description="Schema in that catalog (or alone, in the default one).")
     history: str = Field("interval 3650 days", description="How long old versions of training inputs are kept.")

@@ -1,0 +1,27 @@
+"""The package as a zip that a Spark session can send to its workers."""
+
+import tempfile
+import zipfile
+from pathlib import Path
+
+import genreatlas
+from genreatlas.ids import stable_id
+
+#: The earliest time that a zip can hold, so that equal files make equal zips.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def package_zip() -> Path:
+    """Write the package's own files to a zip named by their content; return its path."""
+    root = Path(genreatlas.__file__).parent
+    files = sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    contents = [(path.relative_to(root.parent).as_posix(), path.read_bytes()) for path in files]
+    name = stable_id(*(part for item in contents for part in (item[0], item[1].hex())), length=12)
+    target = Path(tempfile.gettempdir()) / f"genreatlas-{name}.zip"
+    if not target.exists():
+        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part:
+            with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+                for arcname, data in contents:
+                    archive.writestr(zipfile.ZipInfo(arcname, _EPOCH), data)
+        Path(part.name).replace(target)
+    return target

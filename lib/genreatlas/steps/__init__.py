@@ -1,0 +1,1 @@
+"""One module per job: ``run(store, config) -> Counts`` reads, decides, transforms, writes, counts."""
