@@ -1,0 +1,1 @@
+"""From feature tables to judged classifiers: data set, candidates, engines, model files."""
