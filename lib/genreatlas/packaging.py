@@ -19,9 +19,11 @@ def package_zip() -> Path:
     name = stable_id(*(part for item in contents for part in (item[0], item[1].hex())), length=12)
     target = Path(tempfile.gettempdir()) / f"genreatlas-{name}.zip"
     if not target.exists():
-        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part:
-            with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-                for arcname, data in contents:
-                    archive.writestr(zipfile.ZipInfo(arcname, _EPOCH), data)
+        with (
+            tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part,
+            zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
+            for arcname, data in contents:
+                archive.writestr(zipfile.ZipInfo(arcname, _EPOCH), data)
         Path(part.name).replace(target)
     return target

@@ -63,6 +63,9 @@ def get_spark(settings: SparkSection, app_name: str = "genreatlas") -> SparkSess
     ------
     ConfigError : Java is missing or too old, or the master cannot be reached.
     """
+    # PySpark logs every failed statement as a page of JSON; what failed is said by our own errors.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+    logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
     active = SparkSession.getActiveSession()
     spark = active if active is not None else _start(settings, app_name)
     for key, value in SESSION_SETTINGS.items():

@@ -1,0 +1,238 @@
+"""A store: the tables of one lake, read and written through one object."""
+
+import logging
+import random
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, cast
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from genreatlas.config import StoreSection
+from genreatlas.errors import StoreError
+from genreatlas.store import lease, staging, statements
+from genreatlas.store.names import Location
+from genreatlas.tables import Table
+
+log = logging.getLogger(__name__)
+
+#: Two MERGEs with disjoint keys failed in half the trials; Delta names such conflicts so.
+_CONFLICTS = ("DELTA_CONCURRENT", "ConcurrentAppend", "ConcurrentModification", "MetadataChanged", "ProtocolChanged")
+_TRIES = 8
+
+
+class Store:
+    """Reads and writes the tables described in :mod:`genreatlas.tables`.
+
+    Parameters
+    ----------
+    spark : a classic or a Connect session.
+    settings : the ``[store]`` section.
+    run_id : id of the run that writes; made up when not given.
+    """
+
+    def __init__(self, spark: SparkSession, settings: StoreSection, run_id: str | None = None) -> None:
+        self.spark = spark
+        self.settings = settings
+        self.location = Location.of(settings)
+        self.run_id = run_id or uuid.uuid4().hex
+
+    def exists(self, table: Table | str) -> bool:
+        """Whether the table has been created."""
+        name = _name(table)
+        folder = self.location.local_path(name, "_delta_log")
+        if folder is not None and not folder.exists():
+            return False
+        try:
+            self.spark.sql(f"DESCRIBE DETAIL {self.location.sql(name)}").collect()
+        except PySparkException as error:
+            if _is_missing(error):
+                return False
+            raise
+        return True
+
+    def read(self, table: Table | str, version: int | None = None) -> DataFrame:
+        """Rows of a table, at its newest or at a given version.
+
+        A described table that was never written reads as no rows; a bare name must exist.
+
+        Raises
+        ------
+        StoreError : there is no table of that name.
+        """
+        name = _name(table)
+        if not self.exists(name):
+            if isinstance(table, Table):
+                return self.spark.createDataFrame([], self.schema(table))
+            raise StoreError(f"{name}: no such table in {self.location.root or self.location.prefix}")
+        at = f" VERSION AS OF {int(version)}" if version is not None else ""
+        return self.spark.sql(f"SELECT * FROM {self.location.sql(name)}{at}")
+
+    def version(self, table: Table | str) -> int | None:
+        """Newest Delta version of a table; None where it does not exist."""
+        name = _name(table)
+        if not self.exists(name):
+            return None
+        row = self.spark.sql(f"DESCRIBE HISTORY {self.location.sql(name)} LIMIT 1").collect()
+        return int(row[0]["version"])
+
+    def schema(self, table: Table) -> StructType:
+        """Spark schema of a described table."""
+        return cast(StructType, StructType.fromDDL(table.ddl))
+
+    def frame(self, table: Table, rows: Iterable[Mapping[str, Any]] | pd.DataFrame | pa.Table) -> DataFrame:
+        """Turn local rows into a frame with the table's schema; absent columns are NULL.
+
+        Raises
+        ------
+        StoreError : a row has a column that the table lacks.
+        """
+        schema = self.schema(table)
+        if isinstance(rows, pa.Table):
+            rows = rows.to_pylist()
+        if isinstance(rows, pd.DataFrame):
+            rows = rows.astype(object).where(rows.notna(), None).to_dict("records")
+        records = list(rows)
+        unknown = {key for record in records for key in record} - set(schema.names)
+        if unknown:
+            raise StoreError(f"{table.name}: no such columns: {', '.join(sorted(unknown))}")
+        return self.spark.createDataFrame([tuple(map(record.get, schema.names)) for record in records], schema)
+
+    def upsert(self, table: Table, frame: DataFrame, update: bool = False) -> int:
+        """Insert rows whose key is new and, with ``update``, replace rows that differ.
+
+        The frame is evaluated more than once, so stage what is dear or not repeatable.
+
+        Returns
+        -------
+        Number of rows inserted and updated.
+
+        Raises
+        ------
+        StoreError : columns or types do not fit, a key appears twice, a required value is NULL.
+        """
+        self._check_columns(table, frame)
+        if self._check_rows(table, frame) == 0:
+            return 0
+        self.create(table)
+        name = self.location.sql(table.name)
+        with self._view(frame) as view:
+            source = f"({statements.changed_rows(table, name, view, frame.columns)})" if update else view
+            if update and self.spark.sql(f"SELECT 1 FROM {source} LIMIT 1").isEmpty():
+                return 0
+            statement = statements.merge(table, name, source, frame.columns, update)
+            done = self._retry(lambda: self.spark.sql(statement).collect()[0])
+        return int(done["num_inserted_rows"]) + int(done["num_updated_rows"])
+
+    def create(self, table: Table) -> None:
+        """Create the table with comments, clustering and properties, unless it is there."""
+        if not self.exists(table):
+            self.sql(statements.create_table(table, self.location.sql(table.name), self.settings.history))
+
+    def delete(self, table: Table, keys: DataFrame) -> int:
+        """Delete the rows whose leading key columns appear in ``keys``; return how many went."""
+        if not self.exists(table):
+            return 0
+        on = " AND ".join(f"t.`{key}` = s.`{key}`" for key in keys.columns)
+        with self._view(keys.distinct()) as view:
+            statement = f"MERGE INTO {self.location.sql(table.name)} t USING {view} s ON {on} WHEN MATCHED THEN DELETE"
+            return int(self._retry(lambda: self.spark.sql(statement).collect()[0])["num_deleted_rows"])
+
+    def stage(self, frame: DataFrame, step: str, chunk: str) -> staging.Staged:
+        """Evaluate ``frame`` once and keep it until it is merged; see :class:`Staged`."""
+        return self._retry(lambda: staging.stage(self, frame, step, chunk))
+
+    def staged(self, step: str) -> list[staging.Staged]:
+        """Chunks that a killed run staged and did not merge."""
+        return staging.staged_chunks(self, step)
+
+    def lease(self, step: str) -> AbstractContextManager[None]:
+        """Keep other runs of the same step away from this store.
+
+        Raises
+        ------
+        LeaseHeldError : on entry, when another live run holds the lease.
+        """
+        return lease.hold(self, step)
+
+    def sql(self, statement: str) -> DataFrame:
+        """Run one statement, again when another writer got in between."""
+        return self._retry(lambda: self.spark.sql(statement))
+
+    def refresh(self, name: str) -> None:
+        """Forget what the session remembers of a table whose files were removed."""
+        self.spark.catalog.refreshByPath(f"{self.location.root}/{name}")
+
+    @contextmanager
+    def _view(self, frame: DataFrame) -> Iterator[str]:
+        name = f"source_{uuid.uuid4().hex}"
+        frame.createOrReplaceTempView(name)
+        try:
+            yield name
+        finally:
+            self.spark.catalog.dropTempView(name)
+
+    def _check_columns(self, table: Table, frame: DataFrame) -> None:
+        wanted = {field.name: field.dataType for field in self.schema(table)}
+        given = {field.name: field.dataType for field in frame.schema}
+        problems = [f"{name} is missing" for name in wanted.keys() & table.required - given.keys()]
+        problems += [f"{name} is not a column of it" for name in given.keys() - wanted.keys()]
+        problems += [
+            f"{name} is {given[name].simpleString()}, not {kind.simpleString()}"
+            for name, kind in wanted.items()
+            if name in given and given[name].simpleString() != kind.simpleString()
+        ]
+        if problems:
+            raise StoreError(f"{table.name}: {'; '.join(sorted(problems))}")
+
+    def _check_rows(self, table: Table, frame: DataFrame) -> int:
+        required = sorted(table.required & set(frame.columns))
+        counts = frame.agg(
+            F.count(F.lit(1)).alias("rows"),
+            F.countDistinct(*[F.col(f"`{key}`") for key in table.key]).alias("keys"),
+            *[F.count(F.when(F.col(f"`{name}`").isNull(), 1)).alias(f"null_{name}") for name in required],
+        ).collect()[0]
+        if empty := [name for name in required if counts[f"null_{name}"]]:
+            raise StoreError(f"{table.name}: NULL in {', '.join(empty)}, which may not be")
+        if counts["keys"] != counts["rows"]:
+            twice = counts["rows"] - counts["keys"]
+            raise StoreError(f"{table.name}: {twice} rows repeat a key ({', '.join(table.key)})")
+        return int(counts["rows"])
+
+    def _retry(self, action: Any) -> Any:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return action()
+            except PySparkException as error:
+                if attempt == _TRIES or not any(word in str(error) for word in _CONFLICTS):
+                    raise
+                log.info("another writer committed first; trying again (%d of %d)", attempt, _TRIES)
+                time.sleep(random.uniform(0.1, 0.5 * 2**attempt))
+
+
+def open_store(spark: SparkSession, settings: StoreSection, run_id: str | None = None) -> Store:
+    """Open the store that the ``[store]`` section names."""
+    return Store(spark, settings, run_id)
+
+
+def _name(table: Table | str) -> str:
+    return table.name if isinstance(table, Table) else table
+
+
+def _is_missing(error: PySparkException) -> bool:
+    words = (
+        "DELTA_TABLE_NOT_FOUND",
+        "TABLE_OR_VIEW_NOT_FOUND",
+        "DELTA_PATH_DOES_NOT_EXIST",
+        "DELTA_MISSING_DELTA_TABLE",
+        "PATH_NOT_FOUND",
+        "is not a Delta table",
+    )
+    return any(word in str(error) for word in words)

@@ -1,0 +1,47 @@
+"""Fixtures: one Spark session for the whole run, started only by tests that ask for it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from genreatlas.config import Config, load_config
+
+# Tests on a machine with two cores: numba and BLAS threads inside Spark's workers would only fight.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator["SparkSession"]:  # noqa: F821
+    from genreatlas.config import SparkSection
+    from genreatlas.session import get_spark
+
+    session = get_spark(SparkSection(master="local[2,4]", driver_memory="1g"), app_name="genreatlas-tests")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return make_config(tmp_path)
+
+
+@pytest.fixture
+def store(spark, config):
+    from genreatlas.store import Store
+
+    return Store(spark, config.store, run_id="test-run")
+
+
+def make_config(folder: Path, *overrides: str) -> Config:
+    """A configuration with every path below ``folder``."""
+    paths = {
+        "store.path": "tables",
+        "sandbox.path": "sandbox",
+        "folder.path": "music",
+        "models.path": "models",
+        "report.path": "report",
+    }
+    defaults = [f'{key}="{folder / name}"' for key, name in paths.items()]
+    return load_config([], [*defaults, *overrides])
