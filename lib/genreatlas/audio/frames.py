@@ -1,0 +1,42 @@
+"""How a signal is cut into frames, and how a clip's frames are packed into one row."""
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating]
+
+#: Rate, window and hop of every set, librosa's defaults: 93 ms windows every 23 ms.
+SAMPLE_RATE = 22050
+N_FFT = 2048
+HOP_LENGTH = 512
+
+
+def pack(frames: Array) -> npt.NDArray[np.float32]:
+    """Lay frames out frame-major in one row: frame ``i`` holds ``[i * width, (i + 1) * width)``.
+
+    Parameters
+    ----------
+    frames : (n_frames, width)
+
+    Returns
+    -------
+    (n_frames * width,) float32
+
+    Raises
+    ------
+    ValueError : a value is NaN or infinite; no such value may enter a table.
+    """
+    packed = np.ascontiguousarray(frames, dtype=np.float32).reshape(-1)
+    if not np.isfinite(packed).all():
+        raise ValueError(f"{np.count_nonzero(~np.isfinite(packed))} of {packed.size} frame values are not finite")
+    return packed
+
+
+def unpack(packed: npt.NDArray[np.float32], width: int) -> npt.NDArray[np.float32]:
+    """The (n_frames, width) array that :func:`pack` laid out."""
+    return packed.reshape(-1, width)
+
+
+def frame_times(n_frames: int, hop_s: float) -> npt.NDArray[np.float64]:
+    """Centre of each frame in seconds from the start of the clip; frames are centred, so the first is 0."""
+    return np.arange(n_frames, dtype=np.float64) * np.float64(hop_s)

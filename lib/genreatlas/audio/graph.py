@@ -1,0 +1,82 @@
+"""A tiny dependency graph: a feature is a function whose parameters name what it needs.
+
+``compute(["spectral_centroid"], samples=..., sample_rate=...)`` calls ``spectral_centroid(magnitude,
+frequencies)``, and before it ``magnitude(stft)`` and so on; each function runs at most once, so the
+sets that are asked for together share every intermediate. A second engine is another graph over the
+same names: :meth:`Graph.extended` starts from this one and replaces the functions that it does better.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Graph:
+    """Functions by name; the names of a function's parameters are the names of its inputs."""
+
+    def __init__(self) -> None:
+        self._functions: dict[str, Callable[..., Any]] = {}
+        self._inputs: dict[str, tuple[str, ...]] = {}
+
+    def feature(self, function: Function) -> Function:
+        """Add a function under its own name (a decorator).
+
+        Raises
+        ------
+        ValueError : the name is taken. Replacing is meant only for :meth:`extended` graphs.
+        """
+        name = function.__name__
+        if name in self._functions:
+            raise ValueError(f"two features are called {name}")
+        self._functions[name] = function
+        self._inputs[name] = tuple(inspect.signature(function).parameters)
+        return function
+
+    def extended(self, *replacements: Callable[..., Any]) -> "Graph":
+        """A copy in which functions of the same names are replaced and new ones added."""
+        copy = Graph()
+        copy._functions = dict(self._functions)
+        copy._inputs = dict(self._inputs)
+        for function in replacements:
+            copy._functions.pop(function.__name__, None)
+            copy.feature(function)
+        return copy
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._functions
+
+    def compute(self, wanted: Iterable[str], **given: Any) -> dict[str, Any]:
+        """Compute the wanted names and whatever they need, each once.
+
+        Parameters
+        ----------
+        wanted : names of features, or of what is given.
+        given : the roots, such as ``samples`` and ``sample_rate``.
+
+        Returns
+        -------
+        The wanted values by name.
+
+        Raises
+        ------
+        KeyError : a name is neither a feature nor given; it says who needs it.
+        """
+        values: dict[str, Any] = dict(given)
+        return {name: self._value(name, values, ()) for name in wanted}
+
+    def _value(self, name: str, values: dict[str, Any], needed_by: tuple[str, ...]) -> Any:
+        if name not in values:
+            if name not in self._functions or name in needed_by:
+                path = " -> ".join((*needed_by, name))
+                raise KeyError(
+                    f"{path}: no such feature, nor is it given" if name not in needed_by else f"{path}: a circle"
+                )
+            arguments = {key: self._value(key, values, (*needed_by, name)) for key in self._inputs[name]}
+            values[name] = self._functions[name](**arguments)
+        return values[name]
+
+
+#: The reference: plain librosa. What a faster engine computes is compared with it.
+LIBROSA = Graph()

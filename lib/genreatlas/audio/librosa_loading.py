@@ -1,0 +1,62 @@
+"""Import librosa once per process, late, with one thread and a compiled-code cache that can be written.
+
+Importing librosa and compiling its numba functions takes about 2 s with a warm cache and 20 s without,
+so nothing here happens before the first clip does.
+"""
+
+import functools
+import importlib.util
+import os
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+
+@functools.cache
+def librosa() -> ModuleType:
+    """The librosa module, with BLAS, OpenMP and numba held to one thread.
+
+    One thread, because Spark starts one worker process per core: with the libraries' own thread pools
+    on top, a loop over clips loses 17-38 %.
+    """
+    folder = numba_cache_folder()
+    if folder is not None:
+        os.environ["NUMBA_CACHE_DIR"] = str(folder)  # read when numba is imported
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+    import librosa as module
+    import threadpoolctl
+
+    threadpoolctl.threadpool_limits(1)  # for pools that were made before the variables were set
+    return module
+
+
+def numba_cache_folder() -> Path | None:
+    """Where numba is told to keep compiled code; None where its own choice works.
+
+    numba caches beside the source file. Where site-packages cannot be written and there is no home
+    directory (containers, managed clusters), librosa would fail to import, so a folder for temporary
+    files is used, one per user because compiled code is executed.
+    """
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return None
+    package = importlib.util.find_spec("librosa")
+    beside = Path(package.origin).parent if package and package.origin else None
+    if beside is not None and os.access(beside / "__pycache__", os.W_OK) and os.access(beside, os.W_OK):
+        return None
+    folder = Path(tempfile.gettempdir()) / f"genreatlas-numba-{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        folder = Path(tempfile.mkdtemp(prefix="genreatlas-numba-"))
+    return folder
+
+
+def warm_up() -> None:
+    """Compile what the feature sets use and leave it in the cache; for set-up and the first start of a worker."""
+    import numpy as np
+
+    from genreatlas.audio.feature_sets import FEATURE_SETS, SAMPLE_RATE, compute_sets
+
+    noise = np.random.default_rng(0).standard_normal(2 * SAMPLE_RATE).astype(np.float32)
+    compute_sets([s for s in FEATURE_SETS.values() if s.sample_rate], noise)
