@@ -131,6 +131,13 @@ class Store:
             done = self._retry(lambda: self.spark.sql(statement).collect()[0])
         return int(done["num_inserted_rows"]) + int(done["num_updated_rows"])
 
+    def append(self, table: Table, frame: DataFrame) -> None:
+        """Add rows whose keys are known to be new, such as the row of a run."""
+        self._check_columns(table, frame)
+        self.create(table)
+        with self._view(frame) as view:
+            self.sql(f"INSERT INTO {self.location.sql(table.name)} BY NAME SELECT * FROM {view}")
+
     def create(self, table: Table) -> None:
         """Create the table with comments, clustering and properties, unless it is there."""
         if not self.exists(table):

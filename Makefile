@@ -1,0 +1,68 @@
+# Set-up is part of every target: `make demo` and `make test` are all that a new machine needs.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+DATA   ?= data/shared
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint format results lock wheel clean check-java check-python
+
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(READY) ## Compose a small music library and run the whole pipeline on it
+	@./spark-submit.sh pipeline --conf conf/demo.toml
+	@echo && echo "The report lies at data/demo/report/index.html"
+
+test: $(READY) ## Run the tests (about ten minutes on two cores)
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY) ## Run the tests that take minutes, too
+	@$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff, import-linter and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy
+
+format: $(READY) ## Let ruff put the code into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+results: $(READY) ## Rebuild docs/results.md from real data: make results DATA=folder
+	@$(BIN)/python benchmarks/results.py --data "$(DATA)"
+
+lock: $(READY) ## Resolve conf/requirements.lock again
+	@$(BIN)/python -m pip install -q uv
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra local --group dev \
+		--custom-compile-command "make lock" pyproject.toml -o conf/requirements.lock
+
+wheel: $(READY) ## Build the wheel into dist/
+	@$(BIN)/python -m pip wheel -q --no-deps -w dist .
+
+clean: ## Remove the environment and everything that was made
+	rm -rf $(VENV) data/demo build dist lib/*.egg-info spark-warehouse
+
+$(READY): conf/requirements.lock pyproject.toml | check-python check-java
+	@echo "Setting up $(VENV) (once; one to three minutes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r conf/requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python -m genreatlas.setup_jars > $(VENV)/jars.log 2>&1 || { tail -20 $(VENV)/jars.log; exit 1; }
+	@touch $@
+
+check-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Genre Atlas needs Python 3.11 or later: install it, or say which to use: make PYTHON=/path/to/python3.12"; exit 1; }
+
+check-java:
+	@v=$$("$${JAVA_HOME:+$$JAVA_HOME/bin/}java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p'); \
+	test "$${v:-0}" -ge 17 || { \
+		echo "Genre Atlas needs Java 17 or later. Debian, Ubuntu: sudo apt-get install openjdk-17-jre-headless; macOS: brew install openjdk@17"; exit 1; }
+
+.PHONY: conf
+conf: $(READY) ## Print the defaults to conf/base.toml again
+	@{ echo "# Every key with its default, printed from lib/genreatlas/config/sections.py by \`make conf\`; for reading."; \
+	  echo; $(BIN)/python -c 'from genreatlas.config import Config, to_toml; print(to_toml(Config()), end="")'; } > conf/base.toml

@@ -1,0 +1,137 @@
+"""The command line: ``genreatlas JOB [--conf FILE]... [--set section.key=value]...``."""
+
+import argparse
+import importlib
+import os
+import sys
+import textwrap
+from collections.abc import Sequence
+from types import ModuleType
+
+from genreatlas.config import Config, load_config
+from genreatlas.errors import ConfigError, GenreAtlasError
+
+#: Steps that have a job of their own, in the order of the data's way.
+STEPS = (
+    "compose_library",
+    "import_folder",
+    "import_features",
+    "extract_features",
+    "assign_splits",
+    "train_models",
+    "evaluate_models",
+    "write_report",
+)
+JOBS = (*STEPS, "pipeline")
+
+_USAGE = "[--conf FILE]... [--set section.key=value]..."
+
+
+def console() -> None:
+    """Entry point of the console script."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(f"usage: genreatlas JOB {_USAGE}\n\njobs:")
+        for name in STEPS:
+            print(f"  {name:18} {_summary(_step(name))}")
+        print(f"  {'pipeline':18} Run every step that [pipeline] steps names, in order.")
+        sys.exit(0 if arguments else 2)
+    job, *rest = arguments
+    if job == "pipeline":
+        pipeline(rest)
+    if job not in STEPS:
+        _stop(ConfigError(f"no job is called {job}. Jobs: {', '.join(JOBS)}"))
+    main(_step(job), rest)
+
+
+def main(step: ModuleType, arguments: Sequence[str] | None = None) -> None:
+    """Run one step as a job and exit with its code.
+
+    Parameters
+    ----------
+    step : a module of :mod:`genreatlas.steps`.
+    arguments : the command line; that of the process when None.
+    """
+    name = step.__name__.rpartition(".")[2]
+    _run([step], _configure(name, _describe(step), arguments))
+
+
+def pipeline(arguments: Sequence[str] | None = None) -> None:
+    """Run every step that ``[pipeline] steps`` names, in order; stop at the first that fails."""
+    text = "Run every step that [pipeline] steps names, in order.\n\nEach step's own --help tells what it does."
+    config = _configure("pipeline", text, arguments)
+    unknown = [name for name in config.pipeline.steps if name not in STEPS]
+    if unknown:
+        _stop(ConfigError(f"pipeline.steps: no step is called {', '.join(unknown)}. Steps: {', '.join(STEPS)}"))
+    _run([_step(name) for name in config.pipeline.steps], config)
+
+
+def _configure(job: str, description: str, arguments: Sequence[str] | None) -> Config:
+    parser = argparse.ArgumentParser(
+        prog=job,
+        usage=f"{job} {_USAGE}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--conf", action="append", default=[], metavar="FILE", help="TOML file; later ones win")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one value, such as train.min_songs=20"
+    )
+    parsed = parser.parse_args(arguments)
+    try:
+        return load_config(parsed.conf, parsed.set)
+    except ConfigError as problem:
+        _stop(problem)
+        raise
+
+
+def _run(steps: Sequence[ModuleType], config: Config) -> None:
+    from genreatlas.runner import run_step
+    from genreatlas.session import get_spark
+
+    # One thread for each worker: Spark runs as many workers as there are cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    code = 0
+    try:
+        spark = get_spark(config.spark)
+        for step in steps:
+            code = run_step(step, spark, config)
+            sys.stdout.flush()
+            if code:
+                print(
+                    f"genreatlas: {step.__name__.rpartition('.')[2]}: more than limits.max_failed_share of the work "
+                    "failed, or none of it could be done. The table quarantine has the reasons.",
+                    file=sys.stderr,
+                )
+                break
+    except GenreAtlasError as problem:
+        _stop(problem)
+    sys.exit(code)
+
+
+def _stop(problem: GenreAtlasError) -> None:
+    print(f"genreatlas: {problem}", file=sys.stderr)
+    sys.exit(problem.exit_code)
+
+
+def _step(name: str) -> ModuleType:
+    return importlib.import_module(f"genreatlas.steps.{name}")
+
+
+def _summary(step: ModuleType) -> str:
+    return (step.__doc__ or "").strip().splitlines()[0]
+
+
+def _describe(step: ModuleType) -> str:
+    """What ``--help`` says of a step: its purpose, tables, and configuration with defaults."""
+    lines = [(step.__doc__ or "").strip(), ""]
+    lines += [f"reads:  {', '.join(step.READS) or '-'}", f"writes: {', '.join(step.WRITES) or '-'}", ""]
+    defaults = Config()
+    for name in step.SECTIONS:
+        section = getattr(defaults, name)
+        lines.append(f"[{name}]")
+        for key, field in type(section).model_fields.items():
+            head = f"  {field.alias or key} = {getattr(section, key)!r}"
+            lines.append(textwrap.fill(f"{head}  # {field.description}", 110, subsequent_indent="      "))
+    return "\n".join(lines)

@@ -1,0 +1,89 @@
+"""Run one step under its lease, print its line, and keep the row of the table ``runs``."""
+
+import json
+import re
+import time
+import uuid
+from datetime import UTC, datetime
+from types import ModuleType
+
+from pyspark.sql import SparkSession
+
+from genreatlas.config import Config
+from genreatlas.errors import LimitReachedError
+from genreatlas.provenance import git_commit, versions
+from genreatlas.steps.counts import Counts
+from genreatlas.store import open_store
+from genreatlas.tables import RUNS
+
+_SECRET = re.compile(r"secret|token|password|credential", re.IGNORECASE)
+
+
+def step_name(step: ModuleType) -> str:
+    """A step is called as its module is."""
+    return step.__name__.rpartition(".")[2]
+
+
+def run_step(step: ModuleType, spark: SparkSession, config: Config) -> int:
+    """Run a step and return the exit code that it earns.
+
+    Returns
+    -------
+    0 done, 1 too much failed; errors of the package are recorded and raised again.
+    """
+    name = step_name(step)
+    store = open_store(spark, config.store, run_id=uuid.uuid4().hex)
+    started, clock = datetime.now(UTC), time.monotonic()
+    counts, status, error = Counts(), "failed", None
+    try:
+        with store.lease(name):
+            counts = step.run(store, config)
+        status = "done"
+    except LimitReachedError as problem:
+        status, error = "stopped", str(problem)
+        raise
+    except BaseException as problem:
+        error = str(problem) or type(problem).__name__
+        raise
+    finally:
+        row = {
+            "run_id": store.run_id,
+            "step": name,
+            "status": status,
+            "started_at": started,
+            "ended_at": datetime.now(UTC),
+            "n_read": counts.read,
+            "n_written": counts.written,
+            "n_failed": counts.failed,
+            "n_skipped": counts.skipped,
+            "error": error,
+            "versions": versions(),
+            "config": json.dumps(without_secrets(config.model_dump(mode="json")), sort_keys=True),
+            "git_commit": git_commit(),
+        }
+        store.append(RUNS, store.frame(RUNS, [row]))
+    print(summary_line(name, counts, time.monotonic() - clock), *(f"  {note}" for note in counts.notes), sep="\n")
+    return 1 if too_much_failed(counts, config.limits.max_failed_share) else 0
+
+
+def summary_line(name: str, counts: Counts, seconds: float) -> str:
+    """The one line that a step prints."""
+    line = (
+        f"{name}: read {counts.read}, wrote {counts.written}, failed {counts.failed}, "
+        f"skipped {counts.skipped}, {seconds:.1f} s"
+    )
+    return line if counts.read else f"{line}: nothing was left to do"
+
+
+def too_much_failed(counts: Counts, limit: float) -> bool:
+    """Whether more than the allowed share failed, or nothing at all could be done."""
+    if not counts.failed:
+        return False
+    return counts.failed > limit * counts.read or counts.written == 0
+
+
+def without_secrets(value: object) -> object:
+    """The same configuration with the values of secret keys left out."""
+    if isinstance(value, dict):
+        return {key: "(left out)" if _SECRET.search(key) else without_secrets(item) for key, item in value.items()}
+    return [without_secrets(item) for item in value] if isinstance(value, list) else value

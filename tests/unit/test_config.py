@@ -1,0 +1,61 @@
+"""Layers, overrides, and errors that tell where and what."""
+
+import pytest
+
+from genreatlas.config import Config, load_config, to_toml
+from genreatlas.errors import ConfigError
+
+
+def write(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_later_files_win_key_by_key_and_overrides_win_over_files(tmp_path):
+    first = write(tmp_path / "a.toml", "[train]\nmin_songs = 3\nmax_songs = 9\n")
+    second = write(tmp_path / "b.toml", "[train]\nmin_songs = 4\n")
+    config = load_config([first, second], ["train.seed=11", "folder.path=/music", "folder.genre_aliases={a='b'}"])
+    assert (config.train.min_songs, config.train.max_songs, config.train.seed) == (4, 9, 11)
+    assert str(config.folder.path) == "/music"
+    assert config.folder.genre_aliases == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[trian]\nmin_songs = 3", "a.toml: unknown key trian. Did you mean train?"),
+        ("[train]\nmin_song = 3", "a.toml: unknown key train.min_song. Did you mean train.min_songs?"),
+        ("[train]\nmin_songs = 'many'", "a.toml: train.min_songs = 'many': Input should be a valid integer"),
+        ("[splits]\ntest = 0.9\npromotion = 0.2", "test \\+ promotion must leave songs to train on"),
+        ("[[train.candidates]]\nengine = 'sklearn'\nestimater = 'svc'", "Did you mean train.candidates.0.estimator?"),
+        ("[train", "a.toml: not valid TOML"),
+    ],
+)
+def test_a_wrong_key_or_type_names_file_key_and_nearest_valid_key(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config([write(tmp_path / "a.toml", text)])
+
+
+def test_a_missing_file_and_a_malformed_override_are_one_line_each():
+    with pytest.raises(ConfigError, match=r"^nowhere.toml: no such configuration file$"):
+        load_config(["nowhere.toml"])
+    with pytest.raises(ConfigError, match=r"expected section\.key=value"):
+        load_config([], ["verbose"])
+
+
+def test_the_printed_defaults_read_back_as_the_defaults(tmp_path):
+    assert load_config([write(tmp_path / "base.toml", to_toml(Config()))]) == Config()
+
+
+def test_conf_base_toml_is_what_the_defaults_print():
+    from pathlib import Path
+
+    printed = Path(__file__).parents[2] / "conf" / "base.toml"
+    assert printed.read_text(encoding="utf-8").partition("\n\n")[2] == to_toml(Config()), "run `make conf`"
+
+
+@pytest.mark.parametrize("name", ["demo", "local"])
+def test_the_configurations_in_conf_are_valid(name):
+    from pathlib import Path
+
+    load_config([Path(__file__).parents[2] / "conf" / f"{name}.toml"])
