@@ -1,0 +1,55 @@
+"""Promises about the code itself that no single module can keep."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = sorted((ROOT / "lib" / "genreatlas").rglob("*.py"))
+CODE = [*PACKAGE, *sorted((ROOT / "jobs").glob("*.py")), *sorted((ROOT / "tests").rglob("*.py"))]
+
+
+def relative(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", CODE, ids=relative)
+def test_no_file_outgrows_what_one_can_read(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 320
+    assert path.name != "utils.py"
+
+
+@pytest.mark.parametrize("path", PACKAGE, ids=relative)
+def test_nothing_is_used_that_spark_connect_lacks(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    called = {node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and hasattr(node.func, "attr")}
+    assert not used & {"sparkContext", "rdd", "accumulator", "_jvm", "_jdf", "_sc", "_jsc"}
+    assert not called & {"broadcast", "cache", "persist"}
+
+
+@pytest.mark.parametrize("path", PACKAGE, ids=relative)
+def test_only_session_py_builds_a_session(path):
+    if path.name not in ("session.py", "setup_jars.py"):
+        assert "SparkSession.builder" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", PACKAGE, ids=relative)
+def test_only_the_store_writes_tables(path):
+    if path.parent.name != "store":
+        assert not re.search(
+            r"\.saveAsTable\(|\.write\.format\(|MERGE INTO|INSERT INTO", path.read_text(encoding="utf-8")
+        )
+
+
+def test_a_job_is_nothing_but_the_door():
+    for path in (ROOT / "jobs").glob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 15, path
+
+
+def test_every_step_has_a_job_and_every_job_a_step():
+    from genreatlas.cli import JOBS
+
+    assert sorted(path.stem for path in (ROOT / "jobs").glob("*.py")) == sorted(JOBS)
