@@ -1,0 +1,93 @@
+"""What a model said of each song, as small as the figures need: no class scores, no text."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Judged songs (or rows) of one model; make it with :meth:`of`, which sorts them.
+
+    Parameters
+    ----------
+    classes : (n_classes,) genre ids that the model knows, in its order.
+    truth, predicted : (n,) indices into ``classes``.
+    group : (n,) index of the song's group, 0 to ``n_groups - 1``.
+    weight : (n,) how many songs or rows an entry stands for.
+    values : per entry, figures that are means over songs, such as ``log_loss`` and ``top_3_accuracy``.
+    """
+
+    classes: tuple[str, ...]
+    truth: Ints
+    predicted: Ints
+    group: Ints
+    n_groups: int
+    weight: Floats
+    values: Mapping[str, Floats] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        classes: Sequence[str],
+        truth: NDArray[np.integer],
+        predicted: NDArray[np.integer],
+        group_id: NDArray[np.object_] | Sequence[str],
+        weight: NDArray[np.floating] | None = None,
+        values: Mapping[str, NDArray[np.floating]] | None = None,
+    ) -> "Outcomes":
+        """Number the groups and sort the entries, so that no figure depends on the order of rows.
+
+        Sums of floats differ in the last bit when their order does; Spark promises no order.
+        """
+        _, group = np.unique(np.asarray(group_id, dtype=object).astype(str), return_inverse=True)
+        weights = np.ones(len(truth)) if weight is None else np.asarray(weight, dtype=np.float64)
+        columns = {name: np.asarray(value, dtype=np.float64) for name, value in (values or {}).items()}
+        order = np.lexsort((*columns.values(), weights, predicted, truth, group))
+        return cls(
+            classes=tuple(classes),
+            truth=np.asarray(truth, dtype=np.int64)[order],
+            predicted=np.asarray(predicted, dtype=np.int64)[order],
+            group=np.asarray(group, dtype=np.int64)[order],
+            n_groups=int(group.max()) + 1 if len(group) else 0,
+            weight=weights[order],
+            values={name: value[order] for name, value in columns.items()},
+        )
+
+    @property
+    def n(self) -> float:
+        """Songs (or rows) in all."""
+        return float(self.weight.sum())
+
+    @cached_property
+    def totals(self) -> sparse.csr_array:
+        """Sums per group: right, predicted and true songs per genre, the named values, songs.
+
+        A (n_groups, 3 * n_classes + len(values) + 1) sparse array with at most a handful of
+        entries per song, so 3,000 genres cost no more than 10.
+        """
+        n_classes, n_values = len(self.classes), len(self.values)
+        hit = self.truth == self.predicted
+        columns = [self.truth[hit], n_classes + self.predicted, 2 * n_classes + self.truth]
+        groups = [self.group[hit], self.group, self.group]
+        data = [self.weight[hit], self.weight, self.weight]
+        for place, value in enumerate((*self.values.values(), np.ones_like(self.weight))):
+            columns.append(np.full(len(self.truth), 3 * n_classes + place))
+            groups.append(self.group)
+            data.append(self.weight * value)
+        shape = (self.n_groups, 3 * n_classes + n_values + 1)
+        coordinates = (np.concatenate(groups), np.concatenate(columns))
+        return sparse.csr_array((np.concatenate(data), coordinates), shape=shape)
+
+    def confusion(self) -> tuple[Ints, Ints, Floats]:
+        """Pairs of genres that occur, sorted: (k,) true index, (k,) predicted index, (k,) songs."""
+        pairs, place = np.unique(np.stack([self.truth, self.predicted]), axis=1, return_inverse=True)
+        counts = np.bincount(place.ravel(), weights=self.weight, minlength=pairs.shape[1])
+        return pairs[0], pairs[1], counts.astype(np.float64)
