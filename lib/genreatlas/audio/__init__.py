@@ -1,0 +1,1 @@
+"""From bytes to numbers: decoding, loudness, and feature sets. No Spark here."""

@@ -1,0 +1,42 @@
+"""Odd but usable: what a reader of ``clips`` may want to leave out or look at."""
+
+from genreatlas.audio.decode import Signal
+from genreatlas.audio.probe import AudioInfo
+
+#: Flag = what it says. The data dictionary and the report print it.
+QUALITY_FLAGS = {
+    "above_full_scale": "a sample of the cut lies beyond full scale (usual for loud MP3s)",
+    "clipped": "at least three runs of three samples in a row at or above full scale",
+    "high_sample_rate": "more than 48 kHz",
+    "long_file": "an hour or more: a mix or an album rather than a song",
+    "low_bit_rate": "less than 64 kbit/s",
+    "low_sample_rate": "less than 22.05 kHz: no energy where features look for brightness",
+    "mono": "one channel",
+    "multichannel": "more than two channels, mixed with equal weights",
+    "shorter_than_window": "the whole file is shorter than the configured cut",
+    "truncated": "the file ends before its header says",
+}
+
+_CLIPPED_RUNS = 3
+
+
+def quality_flags(info: AudioInfo, signal: Signal, window_s: float) -> tuple[str, ...]:
+    """Flags of a file and its cut, sorted.
+
+    Parameters
+    ----------
+    window_s : configured length of the cut, in seconds.
+    """
+    holds = {
+        "above_full_scale": signal.peak > 1.0,
+        "clipped": signal.clipped >= _CLIPPED_RUNS,
+        "high_sample_rate": info.sample_rate > 48_000,
+        "long_file": info.duration_s >= 3600,
+        "low_bit_rate": info.bit_rate < 64_000,
+        "low_sample_rate": info.sample_rate < 22_050,
+        "mono": info.channels == 1,
+        "multichannel": info.channels > 2,
+        "shorter_than_window": info.duration_s < window_s - 0.5,
+        "truncated": signal.truncated,
+    }
+    return tuple(sorted(flag for flag in QUALITY_FLAGS if holds[flag]))

@@ -1,0 +1,53 @@
+"""File names as URIs: any name, in any encoding, becomes plain ASCII and comes back byte for byte."""
+
+import os
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+_SCHEME = "file://"
+
+
+def path_bytes(path: str | bytes | os.PathLike[str]) -> bytes:
+    """Bytes of a path, the same under every locale.
+
+    ``os.fsencode`` fails on ``é`` where the locale is ``C``. Names read from the disk carry
+    undecodable bytes as lone surrogates, names read from a configuration are proper text: both
+    become the bytes that are on the disk.
+    """
+    raw = os.fspath(path)
+    return raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogateescape")
+
+
+def path_to_uri(path: str | bytes | os.PathLike[str]) -> str:
+    """Percent-encode an absolute path: ``/a b`` is ``file:///a%20b``.
+
+    Raises
+    ------
+    ValueError : the path is relative.
+    """
+    raw = path_bytes(path)
+    if not raw.startswith(b"/"):
+        raise ValueError(f"{readable(raw)}: a relative path has no URI")
+    return _SCHEME + quote_from_bytes(raw, safe="/")
+
+
+def uri_to_path(uri: str) -> bytes:
+    """Undo :func:`path_to_uri`; other ``file:`` URIs of this host are read too.
+
+    Raises
+    ------
+    ValueError : not a ``file:`` URI.
+    """
+    if not uri.startswith("file:/"):
+        raise ValueError(f"{uri}: not a file: URI")
+    rest = uri.removeprefix("file:")
+    if rest.startswith("//"):
+        host, slash, rest = rest.removeprefix("//").partition("/")
+        if host not in ("", "localhost"):
+            raise ValueError(f"{uri}: names another host")
+        rest = slash + rest
+    return unquote_to_bytes(rest)
+
+
+def readable(path: bytes) -> str:
+    """Path for people to read: bytes that are not UTF-8 show as U+FFFD."""
+    return path.decode("utf-8", "replace")
