@@ -1,0 +1,210 @@
+"""What runs inside a Spark worker: Arrow batches of clips in, Arrow batches of features out.
+
+Each audio is decoded once for all the sets that it lacks. What goes wrong with one clip becomes a
+row with a reason, so that it never fails the Spark task that holds its neighbours.
+"""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from genreatlas.audio.feature_sets import FeatureSet, compute_sets, get_feature_set
+from genreatlas.audio.frames import pack
+from genreatlas.audio.librosa_loading import librosa
+from genreatlas.audio.preprocess import prepare, resample
+from genreatlas.audio.uris import uri_to_path
+from genreatlas.config import ClipSection
+from genreatlas.errors import ClipError, Reason
+
+_COPIES = "array<struct<clip_id string, song_id string, uri string, path string, bytes bigint, modified_ns bigint>>"
+
+#: What `extract_batches` is given. One row per audio; `copies` are the clips that hold the same cut.
+REQUEST = (
+    "audio_id string, sha256 string, start_s double, length_s double, feature_sets array<string>, "
+    f"ingest_batch string, copies {_COPIES}"
+)
+
+#: What it gives back: one row per audio and feature set, or one with a reason and no feature set.
+RESULT = (
+    f"audio_id string, copies {_COPIES}, feature_set string, set_version string, values array<double>, "
+    "frames array<float>, n_frames int, width int, hop_s double, reason string, detail string"
+)
+
+_COPY = pa.struct(
+    [
+        ("clip_id", pa.string()),
+        ("song_id", pa.string()),
+        ("uri", pa.string()),
+        ("path", pa.string()),
+        ("bytes", pa.int64()),
+        ("modified_ns", pa.int64()),
+    ]
+)
+_RESULT = pa.schema(
+    [
+        ("audio_id", pa.string()),
+        ("copies", pa.list_(_COPY)),
+        ("feature_set", pa.string()),
+        ("set_version", pa.string()),
+        ("values", pa.list_(pa.float64())),
+        ("frames", pa.list_(pa.float32())),
+        ("n_frames", pa.int32()),
+        ("width", pa.int32()),
+        ("hop_s", pa.float64()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+
+#: Another copy of the same bytes may still be there, unchanged and readable.
+_TRY_ANOTHER_COPY = frozenset({Reason.MISSING_FILE, Reason.BROKEN_LINK, Reason.UNREADABLE, Reason.AUDIO_CHANGED})
+_LONGEST_DETAIL = 500
+#: 1e10 times full scale: a frame's float32 power spectrum ends at 3e38.
+_HIGHEST_PEAK_DBFS = 200.0
+
+
+@dataclass(frozen=True)
+class ExtractRequest:
+    """What is the same for every clip of a run; it travels to the workers."""
+
+    clip: ClipSection
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """Values of one feature set, as a row of :data:`RESULT` holds them."""
+
+    feature_set: str
+    set_version: str
+    values: npt.NDArray[np.float64] | None = None
+    frames: npt.NDArray[np.float32] | None = None
+    n_frames: int | None = None
+    width: int | None = None
+    hop_s: float | None = None
+
+
+def extract_batches(request: ExtractRequest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Extract features of every row of :data:`REQUEST`; one batch of :data:`RESULT` per batch."""
+    for batch in batches:
+        rows = [result for row in batch.to_pylist() for result in _extract_row(request, row)]
+        yield _to_batch(rows)
+
+
+def _extract_row(request: ExtractRequest, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    shared = {"audio_id": row["audio_id"], "copies": row["copies"]}
+    try:
+        feature_sets = [get_feature_set(name) for name in row["feature_sets"]]
+        return [shared | vars(extracted) for extracted in _extract_audio(request, row, feature_sets)]
+    except ClipError as error:
+        return [shared | {"reason": error.reason.value, "detail": error.detail}]
+    except Exception as error:  # anything that a clip can do to numpy, librosa or the decoder
+        detail = f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]
+        return [shared | {"reason": Reason.FEATURES_FAILED.value, "detail": detail}]
+
+
+def _extract_audio(
+    request: ExtractRequest, row: Mapping[str, Any], feature_sets: Sequence[FeatureSet]
+) -> list[Extracted]:
+    """Extract from the first copy that can be used; the first copy's fault is reported if none can."""
+    faults = []
+    for copy in row["copies"]:
+        try:
+            path = uri_to_path(copy["uri"])
+            reject_changed(path, copy["bytes"], copy["modified_ns"], row["sha256"])
+            return extract_clip(path, row["start_s"], row["length_s"], request.clip, feature_sets)
+        except ClipError as error:
+            if error.reason not in _TRY_ANOTHER_COPY:
+                raise
+            faults.append(error)
+    raise faults[0]
+
+
+def extract_clip(
+    source: bytes | str, start_s: float, length_s: float, clip: ClipSection, feature_sets: Sequence[FeatureSet]
+) -> list[Extracted]:
+    """Decode one cut and compute the sets, sharing decoding, resampling and every intermediate.
+
+    Parameters
+    ----------
+    source : path of the file.
+    start_s, length_s : the cut, in seconds.
+    clip : how the cut is normalised.
+    feature_sets : sets to compute, in any order.
+
+    Raises
+    ------
+    ClipError : the cut cannot be decoded.
+    ValueError : a value came out infinite, or a frame value as NaN.
+    """
+    signal, loudness = prepare(source, start_s, length_s, clip)
+    if loudness.peak_dbfs is not None and loudness.peak_dbfs > _HIGHEST_PEAK_DBFS:
+        raise ClipError(Reason.NOT_FINITE, f"Samples of {loudness.peak_dbfs:.0f} dBFS: their spectrum overflows.")
+    level = asdict(loudness)
+    measured = {"loudness_lufs" if name == "lufs" else name: value for name, value in level.items()}
+    values: dict[str, npt.NDArray[np.floating]] = {}
+    if any(feature_set.sample_rate for feature_set in feature_sets):
+        librosa()
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # librosa on very short clips; what matters is checked below
+        for rate, same_rate in groupby(sorted(feature_sets, key=_rate), key=_rate):
+            samples = resample(signal.samples, signal.sample_rate, rate) if rate else signal.samples
+            values |= compute_sets(same_rate, samples, **measured)
+    return [_extracted(feature_set, values[feature_set.name]) for feature_set in feature_sets]
+
+
+def _rate(feature_set: FeatureSet) -> int:
+    return feature_set.sample_rate or 0
+
+
+def _extracted(feature_set: FeatureSet, values: npt.NDArray[np.floating]) -> Extracted:
+    if feature_set.axis == "frames":
+        n_frames, width = values.shape
+        return Extracted(feature_set.name, feature_set.version, None, pack(values), n_frames, width, feature_set.hop_s)
+    infinite = [f.name for f, value in zip(feature_set.features, values, strict=True) if np.isinf(value)]
+    if infinite:
+        raise ValueError(f"{feature_set.name}: infinite: {', '.join(infinite)}")
+    return Extracted(feature_set.name, feature_set.version, np.asarray(values, dtype=np.float64))
+
+
+def reject_changed(path: bytes, size: int | None, modified_ns: int | None, sha256: str) -> None:
+    """Refuse a file whose bytes are no longer those that were imported.
+
+    A file with the size and modification time that were stored is taken as unchanged, by the same
+    rule as the import; only other files are hashed. Hashing costs about 1 ms a megabyte, which is
+    nothing beside a 30 s MP3's features but more than them for a two-hour WAV.
+
+    Raises
+    ------
+    ClipError : the content differs. A file that cannot be opened is left to the decoder to report.
+    """
+    file_path = Path(os.fsdecode(path))
+    try:
+        status = file_path.stat()
+        if (status.st_size, status.st_mtime_ns) == (size, modified_ns):
+            return
+        with file_path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return
+    if found != sha256:
+        raise ClipError(Reason.AUDIO_CHANGED, "The file changed after it was imported. Run import_folder again.")
+
+
+def _to_batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
+    columns = [pa.array([_cell(row.get(field.name)) for row in rows], field.type) for field in _RESULT]
+    return pa.RecordBatch.from_arrays(columns, schema=_RESULT)
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.dtype == np.float64:
+        return [None if np.isnan(number) else number for number in value.tolist()]
+    return value
