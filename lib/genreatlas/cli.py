@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from types import ModuleType
 
-from genreatlas.config import Config, load_config
+from genreatlas.config import Config, load_config, toml_value
 from genreatlas.errors import ConfigError, GenreAtlasError
 
 #: Steps that have a job of their own, in the order of the data's way.
@@ -132,6 +132,6 @@ def _describe(step: ModuleType) -> str:
         section = getattr(defaults, name)
         lines.append(f"[{name}]")
         for key, field in type(section).model_fields.items():
-            head = f"  {field.alias or key} = {getattr(section, key)!r}"
+            head = f"  {field.alias or key} = {toml_value(getattr(section, key)) or ''}"
             lines.append(textwrap.fill(f"{head}  # {field.description}", 110, subsequent_indent="      "))
     return "\n".join(lines)

@@ -1,6 +1,6 @@
 """Configuration: TOML files layered over defaults, checked once, then frozen."""
 
-from genreatlas.config.loading import Config, load_config, parse_override, to_toml
+from genreatlas.config.loading import Config, load_config, parse_override, to_toml, toml_value
 from genreatlas.config.sections import (
     Candidate,
     ClipSection,
@@ -41,4 +41,5 @@ __all__ = [
     "load_config",
     "parse_override",
     "to_toml",
+    "toml_value",
 ]

@@ -87,13 +87,14 @@ def to_toml(config: Section, comments: bool = True) -> str:
             value = getattr(section, key)
             if comments:
                 lines.append(f"# {field.description}")
-            text = _toml_value(value)
+            text = toml_value(value)
             lines.append(f"{field.alias or key} = {text}" if text is not None else f"# {field.alias or key} =")
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
 
 
-def _toml_value(value: Any) -> str | None:
+def toml_value(value: Any) -> str | None:
+    """A value as TOML spells it; None where TOML has no word for it."""
     if value is None:
         return None
     if isinstance(value, bool | int | float | str | Path):
@@ -101,8 +102,8 @@ def _toml_value(value: Any) -> str | None:
     if isinstance(value, Section):
         value = value.model_dump(exclude_defaults=True)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(k)} = {_toml_value(v)}" for k, v in value.items()) + "}"
-    return "[" + ", ".join(str(_toml_value(item)) for item in value) + "]"
+        return "{" + ", ".join(f"{json.dumps(k)} = {toml_value(v)}" for k, v in value.items()) + "}"
+    return "[" + ", ".join(str(toml_value(item)) for item in value) + "]"
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
