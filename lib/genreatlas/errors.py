@@ -80,6 +80,7 @@ class Reason(StrEnum):
     # splits
     BRIDGES_GROUPS = "bridges_groups"
     DECLARED_LEAK = "declared_leak"
+    NOT_DECLARED = "not_declared"
     # candidates
     TOO_MANY_CLASSES = "too_many_classes"
     TOO_MANY_ROWS = "too_many_rows"

@@ -1,0 +1,23 @@
+"""Which songs train, decide and test: groups that are never divided, placed once and for all.
+
+Pure numpy and pandas. A split is a list of rows (table ``splits``) that only ever grows; what
+counts for a song is its row with the highest version.
+"""
+
+from genreatlas.splits.assignment import Assignment, Library, assign
+from genreatlas.splits.checks import check_leaks, current, featured_share, grouping, unknown_artist_share
+from genreatlas.splits.links import song_links
+from genreatlas.splits.stratify import stratify
+
+__all__ = [
+    "Assignment",
+    "Library",
+    "assign",
+    "check_leaks",
+    "current",
+    "featured_share",
+    "grouping",
+    "song_links",
+    "stratify",
+    "unknown_artist_share",
+]
