@@ -27,11 +27,8 @@ from genreatlas.errors import ClipError, Reason
 
 _COPIES = "array<struct<clip_id string, song_id string, uri string, path string, bytes bigint, modified_ns bigint>>"
 
-#: What `extract_batches` is given. One row per audio; `copies` are the clips that hold the same cut.
-REQUEST = (
-    "audio_id string, sha256 string, start_s double, length_s double, feature_sets array<string>, "
-    f"ingest_batch string, copies {_COPIES}"
-)
+#: Columns that `extract_batches` is given. One row per audio; `copies` are the clips that hold the same cut.
+REQUEST_COLUMNS = ("audio_id", "sha256", "start_s", "length_s", "feature_sets", "copies")
 
 #: What it gives back: one row per audio and feature set, or one with a reason and no feature set.
 RESULT = (
@@ -93,7 +90,7 @@ class Extracted:
 
 
 def extract_batches(request: ExtractRequest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Extract features of every row of :data:`REQUEST`; one batch of :data:`RESULT` per batch."""
+    """Extract features of every row of :data:`REQUEST_COLUMNS`; one batch of :data:`RESULT` per batch."""
     for batch in batches:
         rows = [result for row in batch.to_pylist() for result in _extract_row(request, row)]
         yield _to_batch(rows)

@@ -1,0 +1,255 @@
+"""Extract every configured feature set from the clips that lack it.
+
+The set `loudness` is always extracted too. Clips with equal audio are decoded once. Running it again
+does nothing until there are new clips, another set, a new version of a set, or another preprocessing.
+"""
+
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, get_feature_set, table_of
+from genreatlas.audio.preprocess import preprocessing_id
+from genreatlas.audio.window import window_rule
+from genreatlas.audio.worker import REQUEST_COLUMNS, RESULT, ExtractRequest, extract_batches
+from genreatlas.config import Config
+from genreatlas.ids import stable_id
+from genreatlas.steps.counts import Counts
+from genreatlas.store import Staged, Store
+from genreatlas.tables import CLIPS, QUARANTINE
+from genreatlas.tables import FEATURE_SETS as FEATURE_SETS_TABLE
+
+STEP = "extract_features"
+READS = ("clips", "features_<set>", "frames_<set>", "quarantine")
+WRITES = ("features_<set>", "frames_<set>", "feature_sets", "quarantine")
+SECTIONS = ("extract", "clip")
+
+log = logging.getLogger(__name__)
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Add to every configured set the clips that have no row of its current version.
+
+    Raises
+    ------
+    ConfigError : a configured set does not exist.
+    """
+    feature_sets = configured_sets(config)
+    counts = Counts()
+    for staged in store.staged(STEP):
+        counts += merge(store, staged)
+    chunks = plan(store, config, feature_sets)
+    if chunks and any(store.exists(table_of(s)) for s in feature_sets):
+        copied = copy_known(store, config, feature_sets)
+        if copied.read:
+            counts += copied
+            chunks = plan(store, config, feature_sets)
+    describe(store, config, [s for s in feature_sets if chunks or store.exists(table_of(s))])
+    for number, (batches, audios) in enumerate(chunks):
+        chunk = f"{store.run_id}-{number:06}"
+        counts += merge(store, extract_chunk(store, config, feature_sets, batches, audios, chunk))
+    return counts
+
+
+def configured_sets(config: Config) -> list[FeatureSet]:
+    """The sets of ``[extract] feature_sets`` and those that are always extracted."""
+    return [get_feature_set(name) for name in dict.fromkeys((*config.extract.feature_sets, *ALWAYS))]
+
+
+def lacking(store: Store, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
+    """Clips of the current window rule that lack a set and did not fail at it: one row a clip and lacking set."""
+    clips = store.read(CLIPS).where((F.col("window_rule") == window_rule(config.clip)) & F.col("replaced_by").isNull())
+    failed = store.read(QUARANTINE).where(
+        (F.col("stage") == STEP) & (F.col("version") == quarantine_version(config, feature_sets))
+    )
+    clips = clips.join(failed.select(F.col("key").alias("clip_id")), "clip_id", "left_anti")
+    names = F.explode(F.array(*[F.lit(s.name) for s in feature_sets])).alias("feature_set")
+    done = None
+    for feature_set in feature_sets:
+        rows = current_rows(store, config, feature_set).select("clip_id", F.lit(feature_set.name).alias("feature_set"))
+        done = rows if done is None else done.unionByName(rows)
+    wanted = clips.select("*", names)
+    return wanted if done is None else wanted.join(done, ["clip_id", "feature_set"], "left_anti")
+
+
+def current_rows(store: Store, config: Config, feature_set: FeatureSet) -> DataFrame:
+    """Rows of a set in its current version and preprocessing."""
+    return store.read(table_of(feature_set)).where(
+        (F.col("set_version") == feature_set.version) & (F.col("preprocessing_id") == preprocessing_id(config.clip))
+    )
+
+
+def quarantine_version(config: Config, feature_sets: list[FeatureSet]) -> str:
+    """State in which a clip failed; with another set, version or preprocessing it is tried again."""
+    versions = (f"{s.name}={s.version}" for s in sorted(feature_sets, key=lambda s: s.name))
+    return f"{preprocessing_id(config.clip)}:{stable_id(*versions, length=8)}"
+
+
+def pending_audios(store: Store, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
+    """Rows of :data:`genreatlas.audio.worker.REQUEST_COLUMNS`: each audio once, with every clip that holds it.
+
+    An audio belongs to the chunk of the first of its clips.
+    """
+    copy = F.struct("clip_id", "song_id", "uri", "path", "bytes", "modified_ns")
+    return (
+        lacking(store, config, feature_sets)
+        .groupBy("audio_id", "sha256", "start_s", "length_s")
+        .agg(
+            F.sort_array(F.collect_set("feature_set")).alias("feature_sets"),
+            F.min("ingest_batch").alias("ingest_batch"),
+            F.sort_array(F.collect_set(copy)).alias("copies"),
+        )
+    )
+
+
+def plan(store: Store, config: Config, feature_sets: list[FeatureSet]) -> list[tuple[list[str], int]]:
+    """Divide what is pending into chunks: the ingest batches of each, and how many audios it has."""
+    batches = pending_audios(store, config, feature_sets).groupBy("ingest_batch").count().collect()
+    chunks: list[tuple[list[str], int]] = []
+    for batch, audios in sorted((row["ingest_batch"], row["count"]) for row in batches):
+        if chunks and chunks[-1][1] + audios <= config.extract.chunk_clips:
+            chunks[-1] = ([*chunks[-1][0], batch], chunks[-1][1] + audios)
+        else:
+            chunks.append(([batch], audios))
+    return chunks
+
+
+def extract_chunk(
+    store: Store, config: Config, feature_sets: list[FeatureSet], batches: list[str], audios: int, chunk: str
+) -> Staged:
+    """Extract the pending audios of some ingest batches and stage the result, good rows and bad."""
+    tasks = math.ceil(audios / config.extract.task_clips)
+    pending = pending_audios(store, config, feature_sets).where(F.col("ingest_batch").isin(batches))
+    result = (
+        pending.select(*REQUEST_COLUMNS)
+        .repartition(tasks)
+        .mapInArrow(partial(extract_batches, ExtractRequest(config.clip)), RESULT)
+        .withColumn("preprocessing_id", F.lit(preprocessing_id(config.clip)))
+        .withColumn("version", F.lit(quarantine_version(config, feature_sets)))
+    )
+    with arrow_batches(store, config.extract.batch_rows):
+        return store.stage(result, STEP, chunk)
+
+
+@contextmanager
+def arrow_batches(store: Store, rows: int) -> Iterator[None]:
+    """Bound the rows of one Arrow batch, and put the session's own setting back after.
+
+    Rows are small on their way in, but each makes four with 62 kB of frames on its way out.
+    """
+    key = "spark.sql.execution.arrow.maxRecordsPerBatch"
+    conf = store.spark.conf
+    before = conf.get(key, None)
+    try:
+        conf.set(key, str(rows))
+    except Exception as error:  # a managed platform may refuse any setting
+        log.info("%s stays as the platform has it: %s", key, str(error).splitlines()[0])
+        yield
+        return
+    try:
+        yield
+    finally:
+        if before is None:
+            conf.unset(key)
+        else:
+            conf.set(key, before)
+
+
+def merge(store: Store, staged: Staged) -> Counts:
+    """Merge a staged chunk into the tables of its sets and into quarantine, and count its clips."""
+    rows = staged.frame
+    clips = rows.select("feature_set", "set_version", "reason", F.explode("copies.clip_id").alias("clip_id"))
+    found = clips.agg(
+        F.countDistinct(F.when(F.col("reason").isNull(), F.col("clip_id"))).alias("good"),
+        F.countDistinct(F.when(F.col("reason").isNotNull(), F.col("clip_id"))).alias("bad"),
+        F.collect_set(F.struct("feature_set", "set_version")).alias("sets"),
+    ).collect()[0]
+    for name, version in sorted((s[0], s[1]) for s in found["sets"] if s[0] is not None):
+        feature_set = FEATURE_SETS.get(name)
+        if feature_set is not None and feature_set.version == version:  # else staged by another release: left out
+            store.upsert(table_of(feature_set), feature_rows(rows, feature_set))
+    if found["bad"]:
+        store.upsert(QUARANTINE, quarantine_rows(store, rows))
+    staged.drop()
+    return Counts(read=found["good"] + found["bad"], written=found["good"], failed=found["bad"])
+
+
+def feature_rows(rows: DataFrame, feature_set: FeatureSet) -> DataFrame:
+    """Rows of one set's table: one per clip that holds the audio, features as columns by name."""
+    if feature_set.axis == "frames":
+        values = [F.col(name) for name in ("n_frames", "width", "hop_s", "frames")]
+    else:
+        values = [F.col("values")[i].alias(f.name) for i, f in enumerate(feature_set.features)]
+    return (
+        rows.where(F.col("feature_set") == feature_set.name)
+        .withColumn("copy", F.explode("copies"))
+        .select("copy.clip_id", "set_version", "preprocessing_id", "copy.song_id", *values)
+    )
+
+
+def quarantine_rows(store: Store, rows: DataFrame) -> DataFrame:
+    """Rows of quarantine: one per clip whose audio could not be used."""
+    return (
+        rows.where(F.col("reason").isNotNull())
+        .withColumn("copy", F.explode("copies"))
+        .select(
+            F.lit(STEP).alias("stage"),
+            F.col("copy.clip_id").alias("key"),
+            "version",
+            "reason",
+            "detail",
+            "copy.path",
+            F.lit(store.run_id).alias("run_id"),
+            F.lit(datetime.now(UTC)).cast("timestamp").alias("at"),
+        )
+    )
+
+
+def copy_known(store: Store, config: Config, feature_sets: list[FeatureSet]) -> Counts:
+    """Give clips the features of an equal audio that an earlier run extracted for another clip."""
+    pending = lacking(store, config, feature_sets)
+    holders = store.read(CLIPS).select(F.col("clip_id").alias("known_id"), "audio_id")
+    elsewhere = holders.join(pending.select(F.col("clip_id").alias("known_id")), "known_id", "left_anti")
+    if pending.join(elsewhere, "audio_id", "left_semi").isEmpty():
+        return Counts()
+    before = pending.select("clip_id").distinct().count()
+    first = F.row_number().over(Window.partitionBy("audio_id").orderBy("known_id"))
+    for feature_set in feature_sets:
+        known = current_rows(store, config, feature_set).drop("song_id").withColumnRenamed("clip_id", "known_id")
+        sources = known.join(holders, "known_id").withColumn("_first", first).where("_first = 1")
+        wanted = pending.where(F.col("feature_set") == feature_set.name).select("clip_id", "song_id", "audio_id")
+        rows = wanted.join(sources, "audio_id").select(*table_of(feature_set).column_names)
+        store.upsert(table_of(feature_set), rows)
+    done = before - lacking(store, config, feature_sets).select("clip_id").distinct().count()
+    return Counts(read=done, written=done)
+
+
+def describe(store: Store, config: Config, feature_sets: list[FeatureSet]) -> None:
+    """Say in the table `feature_sets` which features each set has, in which order, and with which preprocessing."""
+    preprocessing = preprocessing_id(config.clip)
+    described = store.read(FEATURE_SETS_TABLE).select("feature_set", "set_version", "preprocessing_id").distinct()
+    known = {tuple(row) for row in described.collect()}
+    rows = [
+        {
+            "feature_set": s.name,
+            "set_version": s.version,
+            "position": position,
+            "feature": feature.name,
+            "kind": feature.kind,
+            "axis": s.axis,
+            "unit": feature.unit,
+            "preprocessing_id": preprocessing,
+            "source": "registry",
+        }
+        for s in feature_sets
+        if (s.name, s.version, preprocessing) not in known
+        for position, feature in enumerate(s.features)
+    ]
+    if rows:
+        store.upsert(FEATURE_SETS_TABLE, store.frame(FEATURE_SETS_TABLE, rows), update=True)
