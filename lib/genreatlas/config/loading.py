@@ -117,7 +117,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _overlay(base: dict[str, Any], layer: Mapping[str, Any], where: str, origin: dict[str, str], prefix: str = "") -> None:
+def _overlay(
+    base: dict[str, Any], layer: Mapping[str, Any], where: str, origin: dict[str, str], prefix: str = ""
+) -> None:
     for key, value in layer.items():
         dotted = f"{prefix}{key}"
         origin[dotted] = where
@@ -139,7 +141,8 @@ def _explain(error: ValidationError, origin: Mapping[str, str]) -> str:
         if problem["type"] == "extra_forbidden":
             valid = _valid_keys(location)
             near = difflib.get_close_matches(location[-1], valid, n=1, cutoff=0.5)
-            hint = f"Did you mean {'.'.join([*location[:-1], near[0]])}?" if near else f"Valid here: {', '.join(valid)}."
+            meant = ".".join([*location[:-1], *near])
+            hint = f"Did you mean {meant}?" if near else f"Valid here: {', '.join(valid)}."
             lines.append(f"{where}: unknown key {dotted}. {hint}")
         else:
             lines.append(f"{where}: {dotted} = {problem['input']!r}: {problem['msg']}")

@@ -61,7 +61,11 @@ class FolderSection(Section):
     labels: Literal["directory", "tags", "manifest", "fma", "jamendo"] = Field(
         "directory", description="Where genres come from."
     )
-    manifest: Path | None = Field(None, description="CSV or Parquet of labels=manifest; metadata folder of fma, jamendo.")
+    manifest: Path | None = Field(None, description="CSV or Parquet of labels; for fma and jamendo a folder.")
+    ignore_columns: tuple[str, ...] = Field((), description="Columns of the manifest that are not read.")
+    fma_labels: Literal["genre_top", "genres_all"] = Field(
+        "genre_top", description="FMA: one top genre a track, or all its genres with those above them."
+    )
     subset: str = Field("", description="FMA subset (small, medium, large, full); empty: all files found.")
     jamendo_split: str = Field("split-0", description="Which of the published splits of MTG-Jamendo.")
     licence: str = Field("", description="Licence stored where the source states none.")
@@ -73,7 +77,7 @@ class FolderSection(Section):
 class ClipSection(Section):
     """Which cut of a file is used, and how it is made comparable."""
 
-    position: Literal["start", "middle"] | float = Field("middle", description="start, middle, or an offset in seconds.")
+    position: Literal["start", "middle"] | float = Field("middle", description="start, middle, or an offset in s.")
     seconds: float = Field(30.0, gt=0.0, description="Length of the cut; shorter files are used whole.")
     min_seconds: float = Field(1.0, gt=0.0, description="Files with less sound are quarantined.")
     normalise: Literal["off", "ebur128", "rms"] = Field("off", description="Loudness normalisation of the cut.")
@@ -86,7 +90,7 @@ class LimitsSection(Section):
 
     max_file_mb: Positive = Field(2048, description="Larger files are quarantined.")
     max_clip_mb: Positive = Field(64, description="Largest decoded cut.")
-    max_failed_share: Share = Field(0.5, description="A step that fails for more than this share ends with exit code 1.")
+    max_failed_share: Share = Field(0.5, description="A step that fails for more than this share exits with 1.")
 
 
 class ExtractSection(Section):
@@ -130,7 +134,7 @@ class SplitsSection(Section):
     folds: Annotated[int, Field(ge=2, le=20)] = Field(5, description="Folds of the training part.")
     group_by: Literal["artist", "album", "song"] = Field("artist", description="What may not be divided.")
     max_group_share: Share = Field(0.02, description="From 1,000 songs on, a larger group stops the step.")
-    declared: Literal["honour", "ignore"] = Field("honour", description="What to do with parts that the source assigns.")
+    declared: Literal["honour", "ignore"] = Field("honour", description="What to do with parts given by the source.")
     allow_declared_leak: bool = Field(False, description="Keep a declared split that leaks, and flag every figure.")
 
     @model_validator(mode="after")
@@ -161,12 +165,13 @@ class TrainSection(Section):
     max_songs: int = Field(0, ge=0, description="At most so many songs a genre; 0: no bound.")
     balance: Literal["none", "downsample", "weights"] = Field("none", description="How uneven genres are treated.")
     where: str = Field("", description="SQL condition on songs, clips and features that a row must meet.")
-    metric: Literal["macro_f1", "accuracy", "balanced_accuracy", "weighted_f1", "macro_average_precision"] = Field(
-        "macro_f1", description="Metric that selects the best candidate."
-    )
+    metric: Literal[
+        "macro_f1", "accuracy", "balanced_accuracy", "weighted_f1", "macro_average_precision", "micro_average_precision"
+    ] = Field("macro_f1", description="Metric that selects; with labels = multi an average precision.")
     frames_per_song: Positive = Field(100, description="Frames of a song that frame models are trained on.")
     calibrate: bool = Field(True, description="Turn margins into probabilities on grouped folds.")
     max_matrix_mb: Positive = Field(1024, description="Largest training matrix that is sent to every worker.")
+    shared_path: Path | None = Field(None, description="Folder that all workers read: the matrix goes there instead.")
     seed: int = Field(7, description="Seed of every random choice.")
 
 
@@ -194,3 +199,6 @@ class ReportSection(Section):
     title: str = Field("Genre Atlas", description="Heading of the page.")
     embed_audio: bool = Field(False, description="Put the confused songs into the page, to listen to.")
     max_audio_songs: Positive = Field(8, description="At most so many songs are embedded.")
+    max_genres: Positive = Field(16, description="Genres in pictures: the largest of those told apart.")
+    sample_per_genre: Positive = Field(300, description="Rows of a genre that pictures of features are drawn from.")
+    seed: int = Field(7, description="Seed of that sample and of the drawn tree.")

@@ -18,6 +18,7 @@ from genreatlas.tables.modelling import (
     MODELS,
     PREDICTIONS,
     SPLITS,
+    TRAINING_GENRES,
 )
 from genreatlas.tables.operations import OPERATIONS_TABLES, QUARANTINE, RUNS
 from genreatlas.tables.schema import Column, Table
@@ -43,6 +44,7 @@ __all__ = [
     "SONG_GENRES",
     "SPLITS",
     "TABLES",
+    "TRAINING_GENRES",
     "Column",
     "Table",
     "frame_table",

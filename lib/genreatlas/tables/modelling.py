@@ -18,7 +18,7 @@ SPLITS = Table(
         Column("grouped_by", "string", "artist, album, recording or song: what made the group.", nullable=False),
         Column("part", "string", "train, promotion, test or excluded.", nullable=False),
         Column("fold", "int", "Fold inside the training part, from 0; NULL elsewhere."),
-        Column("reason", "string", "Why a song is excluded; else NULL."),
+        Column("reason", "string", "Why a song is excluded, or declared_leak where it was let through; else NULL."),
         Column("assigned_at", "timestamp", "When the row was written.", volatile=True),
     ),
 )
@@ -139,7 +139,8 @@ PREDICTIONS = Table(
         Column("scores", "map<string,double>", "Score of every genre, averaged over the song's rows.", nullable=False),
         Column("score_kind", "string", "probability or margin.", nullable=False),
         Column("n_rows", "int", "Clips or frames that the scores average.", nullable=False),
-        Column("n_rows_correct", "int", "Of these, how many were right on their own."),
+        Column("n_rows_correct", "int", "Of these, how many were right on their own; NULL where labels = multi."),
+        Column("votes", "map<string,int>", "Rows that chose each genre; genres without are left out; NULL for one row."),
     ),
 )
 
@@ -166,4 +167,25 @@ METRICS = Table(
     ),
 )
 
-MODELLING_TABLES = (SPLITS, FOLD_SCORES, EXPERIMENTS, MODELS, PREDICTIONS, METRICS)
+TRAINING_GENRES = Table(
+    name="training_genres",
+    comment="How many songs of each genre a data set kept, and at which rule the others went.",
+    written_by=("train_models",),
+    key=("dataset_id", "genre_id"),
+    family="modelling",
+    columns=(
+        Column("dataset_id", "string", "Data set, as in `models`."),
+        Column("genre_id", "string", "Genre at the level of the data set."),
+        Column("genre", "string", "Its name.", nullable=False),
+        Column("songs", "bigint", "Songs of the split with the genre.", nullable=False),
+        Column("no_features", "bigint", "Gone: without features of the set.", nullable=False),
+        Column("filtered", "bigint", "Gone: by [train] where.", nullable=False),
+        Column("duplicates", "bigint", "Gone: another copy of the recording counts.", nullable=False),
+        Column("several", "bigint", "Gone: has several of the chosen genres.", nullable=False),
+        Column("surplus", "bigint", "Gone: by [train] max_songs or balance.", nullable=False),
+        Column("kept", "bigint", "Left.", nullable=False),
+        Column("why", "string", "Why the genre is no class; empty where it is one."),
+    ),
+)
+
+MODELLING_TABLES = (SPLITS, FOLD_SCORES, EXPERIMENTS, TRAINING_GENRES, MODELS, PREDICTIONS, METRICS)
