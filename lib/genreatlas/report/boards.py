@@ -1,0 +1,134 @@
+"""Leaderboards: which models may stand beside each other, in which order, and which are looked at closely."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from genreatlas.report.formats import words
+
+#: Overall metrics in the order of a leaderboard's columns, with the words for people.
+METRICS = {
+    "macro_f1": "Macro-F1",
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "weighted_f1": "Weighted F1",
+    "top_3_accuracy": "Top 3",
+    "log_loss": "Log loss",
+    "parent_accuracy": "Parent accuracy",
+    "macro_average_precision": "Macro average precision",
+    "micro_average_precision": "Micro average precision",
+    "macro_roc_auc": "Macro ROC-AUC",
+    "micro_roc_auc": "Micro ROC-AUC",
+}
+ENGINES = {"spark": "Spark ML", "sklearn": "scikit-learn", "baseline": "baseline"}
+#: Baselines that see something of the file, but nothing of the music.
+NOT_MUSIC = {
+    "technical": "sees only how the files are encoded: sample rate, channels, codec, bit rate, duration, provider",
+    "loudness": "sees only how loud the clips are",
+}
+GUESSES = {
+    "random": "guesses blindly",
+    "majority": "always says the largest genre",
+    "stratified": "guesses in proportion to the genres",
+}
+_SETTING = ["level", "labels", "split", "split_version"]
+
+
+@dataclass(frozen=True)
+class Board:
+    """Models judged on the same songs with the same labels, best first.
+
+    ``rows`` has the columns of ``models``, plus ``score``, ``low``, ``high``, ``n_songs``,
+    ``n_groups`` and ``grouping`` of ``metric`` per song.
+    """
+
+    level: str
+    labels: str
+    split: str
+    split_version: int
+    metric: str
+    rows: pd.DataFrame
+
+    @property
+    def best(self) -> "pd.Series | None":
+        """The best model that is no baseline."""
+        models = self.rows[self.rows["engine"] != "baseline"]
+        return models.iloc[0] if len(models) else None
+
+    @property
+    def best_baseline(self) -> "pd.Series | None":
+        """The best baseline."""
+        baselines = self.rows[self.rows["engine"] == "baseline"]
+        return baselines.iloc[0] if len(baselines) else None
+
+    def best_of(self, engine: str) -> "pd.Series | None":
+        """The best model of one engine."""
+        models = self.rows[self.rows["engine"] == engine]
+        return models.iloc[0] if len(models) else None
+
+    @property
+    def shown_closely(self) -> list[pd.Series]:
+        """The best model of each engine, best first; of baselines only if there is nothing else."""
+        found = [model for engine in ("spark", "sklearn") if (model := self.best_of(engine)) is not None]
+        if not found and self.best_baseline is not None:
+            found = [self.best_baseline]
+        order = {model_id: rank for rank, model_id in enumerate(self.rows["model_id"])}
+        return sorted(found, key=lambda model: order[model["model_id"]])
+
+
+def boards(models: pd.DataFrame, scores: pd.DataFrame, metric: str, level: str, labels: str) -> list[Board]:
+    """Group judged models into boards; the first is the one that the configuration asks for.
+
+    Of models with the same engine, feature set, preprocessing and, for baselines, estimator, only the
+    one fitted last stands on a board.
+
+    Parameters
+    ----------
+    models : rows of ``models``.
+    scores : rows of ``metrics`` for all genres together, of one part.
+    metric : metric that orders; where a board has none of it, the first of :data:`METRICS` that it has.
+    level, labels : of the configuration.
+    """
+    per_song = scores[scores["unit"] == "song"]
+    judged = models[models["model_id"].isin(per_song["model_id"])].copy()
+    if judged.empty:
+        return []
+    judged["_estimator"] = np.where(judged["engine"] == "baseline", judged["estimator"], "")
+    judged = judged.sort_values(["fitted_at", "model_id"], kind="stable", na_position="first").drop_duplicates(
+        [*_SETTING, "engine", "feature_set", "preprocessing_id", "_estimator"], keep="last"
+    )
+    result = []
+    for setting, rows in judged.drop(columns="_estimator").groupby(_SETTING, sort=True, dropna=False):
+        known = set(per_song.loc[per_song["model_id"].isin(rows["model_id"]), "metric"])
+        chosen = metric if metric in known else next((name for name in METRICS if name in known), metric)
+        figures = per_song.loc[per_song["metric"] == chosen].rename(columns={"value": "score"})
+        columns = ["model_id", "score", "low", "high", "n_songs", "n_groups", "grouping"]
+        table = rows.drop(columns="grouping", errors="ignore").merge(figures[columns], on="model_id", how="left")
+        ordered = table.sort_values(["score", "model_id"], ascending=[chosen == "log_loss", True], kind="stable")
+        board_level, board_labels, split, version = setting
+        name, number = str(split), int(str(version))
+        result.append(Board(str(board_level), str(board_labels), name, number, chosen, ordered.reset_index(drop=True)))
+    return sorted(result, key=lambda b: (b.level != level, b.labels != labels, -b.split_version, -len(b.rows)))
+
+
+def model_name(model: pd.Series) -> str:
+    """``Random forest``."""
+    name = words(str(model["estimator"]))
+    for plain, proper in (("svc", "SVC"), ("svm", "SVM"), ("knn", "k-NN"), ("naive bayes", "naive Bayes")):
+        name = name.replace(plain, proper)
+    return name if name.startswith("k-NN") else name[:1].upper() + name[1:]
+
+
+def model_note(model: pd.Series) -> str:
+    """``scikit-learn · summary9``, or what a baseline does."""
+    if model["engine"] == "baseline":
+        does = NOT_MUSIC.get(model["estimator"]) or NOT_MUSIC.get(model["feature_set"])
+        return f"baseline: {'not music' if does else GUESSES.get(model['estimator'], 'no music')}"
+    return f"{ENGINES.get(model['engine'], model['engine'])} · {model['feature_set']}"
+
+
+def selected_metrics(scores: pd.DataFrame) -> list[str]:
+    """Overall metrics that at least one model has, in the order of the columns."""
+    known = set(scores.loc[scores["unit"] == "song", "metric"])
+    return [name for name in METRICS if name in known]

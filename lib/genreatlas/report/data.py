@@ -1,0 +1,114 @@
+"""What the page shows, as plain frames: the only thing that pictures and templates know of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+
+def empty(*columns: str) -> pd.DataFrame:
+    """A frame without rows."""
+    return pd.DataFrame({column: pd.Series(dtype=object) for column in columns})
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One decoded clip, for its waveform and spectrogram.
+
+    ``samples`` is (n,) float32 mono, or None where the file could not be read; ``problem`` then says why.
+    """
+
+    genre_id: str
+    song_id: str
+    title: str
+    samples: np.ndarray | None
+    sample_rate: int
+    start_s: float = 0.0
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Player:
+    """Audio of one song, ready for the page; without ``source`` the page names file and times."""
+
+    song_id: str
+    source: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Frames behind the page, each small however large the store is.
+
+    Attributes
+    ----------
+    title : heading of the page.
+    part : part of the split that the metrics judge.
+    versions : table = Delta version that was read.
+    library : songs, clips, hours, artists, genres = how many.
+    genres : genre_id, genre, n_songs, n_clips, hours, n_train, n_promotion, n_test, n_excluded; largest first.
+    n_genres_left_out : genres of the library that ``genres`` has no row for.
+    losses : rows of ``training_genres`` of the best model's data set, of genres that lost songs.
+    quarantine : stage, reason, n, path, detail (one example each).
+    parts : part, n_songs, n_groups.
+    grouped_by : grouped_by, n_groups.
+    excluded : reason, n of songs that a split leaves out.
+    experiments : rows of ``experiments``, best first.
+    candidate_counts : status, n over all candidates.
+    models : rows of ``models``.
+    scores : rows of ``metrics`` for all genres together.
+    genre_scores, confusion, importances : rows of ``metrics`` of the models that are shown closely;
+        ``confusion`` has also ``total``, the songs of the true genre.
+    comparisons : p-values and differences of ``metrics`` between the shown models.
+    confused : wrong predictions, most confident first, with title, artist, path, start_s, length_s.
+    durations : genre_id, n, low, q1, median, q3, high of source durations in seconds.
+    features : feature, unit, kind of the feature set that is drawn.
+    feature_set : its name; empty where there is none.
+    sample : genre_id, part and the features of a seeded sample of its rows.
+    n_feature_rows : rows that the sample was drawn from.
+    genre_names : genre_id = name.
+    sounds, players : decoded clips and audio for the page.
+    runs : rows of ``runs``: the last run of each step that wrote something.
+    configuration : the configuration as TOML.
+    """
+
+    title: str = "Genre Atlas"
+    part: str = "test"
+    metric: str = "macro_f1"
+    level: str = "genre"
+    labels: str = "drop"
+    max_genres: int = 16
+    seed: int = 0
+    versions: Mapping[str, int] = field(default_factory=dict)
+    library: Mapping[str, float] = field(default_factory=dict)
+    genres: pd.DataFrame = field(default_factory=lambda: empty("genre_id", "genre", "n_songs"))
+    n_genres_left_out: int = 0
+    losses: pd.DataFrame = field(default_factory=lambda: empty("genre_id", "genre", "songs", "kept", "why"))
+    quarantine: pd.DataFrame = field(default_factory=lambda: empty("stage", "reason", "n", "path", "detail"))
+    parts: pd.DataFrame = field(default_factory=lambda: empty("part", "n_songs", "n_groups"))
+    grouped_by: pd.DataFrame = field(default_factory=lambda: empty("grouped_by", "n_groups"))
+    excluded: pd.DataFrame = field(default_factory=lambda: empty("reason", "n"))
+    experiments: pd.DataFrame = field(default_factory=lambda: empty("experiment_id", "status"))
+    candidate_counts: pd.DataFrame = field(default_factory=lambda: empty("status", "n"))
+    models: pd.DataFrame = field(default_factory=lambda: empty("model_id"))
+    scores: pd.DataFrame = field(default_factory=lambda: empty("model_id", "unit", "metric", "value"))
+    genre_scores: pd.DataFrame = field(default_factory=lambda: empty("model_id", "metric", "genre_id", "value"))
+    confusion: pd.DataFrame = field(default_factory=lambda: empty("model_id", "genre_id", "other", "value"))
+    importances: pd.DataFrame = field(default_factory=lambda: empty("model_id", "metric", "other", "value"))
+    comparisons: pd.DataFrame = field(default_factory=lambda: empty("model_id", "other", "metric", "value"))
+    confused: pd.DataFrame = field(default_factory=lambda: empty("model_id", "song_id"))
+    durations: pd.DataFrame = field(default_factory=lambda: empty("genre_id", "median"))
+    features: pd.DataFrame = field(default_factory=lambda: empty("feature", "unit", "kind"))
+    feature_set: str = ""
+    sample: pd.DataFrame = field(default_factory=lambda: empty("genre_id", "part"))
+    n_feature_rows: int = 0
+    genre_names: Mapping[str, str] = field(default_factory=dict)
+    sounds: tuple[Sound, ...] = ()
+    players: Mapping[str, Player] = field(default_factory=dict)
+    runs: pd.DataFrame = field(default_factory=lambda: empty("run_id", "step"))
+    configuration: str = ""
+
+    def name(self, genre_id: str) -> str:
+        """The genre's name as shown to people."""
+        return self.genre_names.get(genre_id, genre_id)

@@ -1,0 +1,99 @@
+"""Read what the pictures of features, durations and sounds are drawn from: bounded samples, made in Spark."""
+
+from dataclasses import replace
+
+import pandas as pd
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from genreatlas.config import Config
+from genreatlas.errors import GenreAtlasError
+from genreatlas.models.feature_tables import FeatureTable, find_feature_table
+from genreatlas.report import views
+from genreatlas.report.boards import NOT_MUSIC, Board
+from genreatlas.report.data import ReportData
+from genreatlas.store import Store
+from genreatlas.tables import CLIPS, FEATURE_SETS, SPLITS
+
+_SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_BOX = ("low", "q1", "median", "q3", "high")
+
+
+def add_features(data: ReportData, store: Store, config: Config, labels: DataFrame, board: Board | None) -> ReportData:
+    """Add the sample of features and the durations.
+
+    Parameters
+    ----------
+    labels : song_id, genre_id at the level of the models.
+    """
+    genres = drawn_genres(data, board)
+    mine = labels.where(F.col("genre_id").isin(genres))
+    data = replace(data, durations=_durations(store, mine))
+    table = _drawn_set(store, board)
+    if table is None:
+        return data
+    info = store.read(FEATURE_SETS).where(
+        (F.col("feature_set") == table.feature_set) & (F.col("set_version") == table.set_version)
+    )
+    newest = F.max_by("part", "split_version").alias("part")
+    parts = store.read(SPLITS).where(F.col("split") == config.splits.name).groupBy("song_id").agg(newest)
+    rows = table.rows(store).join(mine, "song_id").join(parts, "song_id", "left")
+    sampled = sample(rows, config.report.sample_per_genre, config.report.seed)
+    numeric = [name for name, kind in table.columns.items() if kind == "numeric"]
+    version = store.version(table.table)
+    return replace(
+        data,
+        features=info.orderBy("position").select("feature", "unit", "kind").toPandas(),
+        feature_set=table.feature_set,
+        sample=sampled.select("genre_id", "part", *[F.col(f"`{name}`") for name in numeric]).toPandas(),
+        n_feature_rows=rows.count(),
+        versions={**data.versions, table.table: version} if version is not None else data.versions,
+    )
+
+
+def drawn_genres(data: ReportData, board: Board | None) -> list[str]:
+    """Genre ids of the pictures: the largest that the best model tells apart, else the largest of all."""
+    close = board.shown_closely if board is not None else []
+    return views.shown_genres(data, list(close[0]["classes"]) if close else ())
+
+
+def sample(rows: DataFrame, per_genre: int, seed: int) -> DataFrame:
+    """At most so many rows of each genre: those with the smallest seeded hash of their clip, in that order."""
+    dice = F.xxhash64(F.lit(seed), F.col("clip_id"))
+    rank = F.row_number().over(Window.partitionBy("genre_id").orderBy(dice, "clip_id"))
+    return rows.withColumn("_rank", rank).where(F.col("_rank") <= per_genre).orderBy("genre_id", "_rank").drop("_rank")
+
+
+def songs_to_hear(data: ReportData, store: Store, labels: DataFrame, board: Board | None, seed: int) -> DataFrame:
+    """One song a genre that has a clip: song_id, genre_id, in the order of a seeded hash."""
+    clips = store.read(CLIPS).where("replaced_by IS NULL").select("song_id").distinct()
+    mine = labels.where(F.col("genre_id").isin(drawn_genres(data, board))).join(clips, "song_id", "left_semi")
+    dice = F.xxhash64(F.lit(seed), F.col("song_id"))
+    return mine.groupBy("genre_id").agg(F.min_by("song_id", F.struct(dice, F.col("song_id"))).alias("song_id"))
+
+
+def _durations(store: Store, labels: DataFrame) -> pd.DataFrame:
+    clips = store.read(CLIPS).where("replaced_by IS NULL").select("song_id", "sha256", "duration_s").distinct()
+    figures = (
+        clips.join(labels, "song_id")
+        .groupBy("genre_id")
+        .agg(F.count("*").alias("n"), F.percentile("duration_s", F.array(*map(F.lit, _SHARES))).alias("box"))
+    )
+    columns = [F.col("box")[index].alias(name) for index, name in enumerate(_BOX)]
+    return figures.select("genre_id", "n", *columns).orderBy("genre_id").toPandas()
+
+
+def _drawn_set(store: Store, board: Board | None) -> FeatureTable | None:
+    """The summary set of the best model that reads one, else the first summary set; None where there is none."""
+    known = store.read(FEATURE_SETS).where("axis = 'summary'").select("feature_set").distinct()
+    names = sorted(row["feature_set"] for row in known.collect() if row["feature_set"] not in NOT_MUSIC)
+    if board is not None:
+        for _, model in board.rows.iterrows():
+            if model["engine"] != "baseline" and model["feature_set"] in names:
+                return find_feature_table(store, model["feature_set"], model["set_version"], model["preprocessing_id"])
+    for name in names:
+        try:
+            return find_feature_table(store, name)
+        except GenreAtlasError:  # described, but not extracted in this version
+            continue
+    return None

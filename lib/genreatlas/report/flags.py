@@ -1,0 +1,138 @@
+"""What a reader must know before believing a figure, in plain words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from genreatlas.report.boards import NOT_MUSIC, Board, model_name
+from genreatlas.report.data import ReportData
+from genreatlas.report.formats import count, missing, score
+from genreatlas.report.views import p_against_best
+
+_GROUPINGS = {
+    "song-grouped": (
+        "Song-grouped, not artist-safe",
+        "Artists are not known for every song, so songs of one artist may lie in both the training and the {part} "
+        "part. "
+        "A model can then recognise an artist or an album instead of a genre, and every figure may be too high.",
+    ),
+    "album-grouped": (
+        "Album-grouped, not artist-safe",
+        "Albums never part, but other albums of the same artist may lie on both sides, so figures may be too high.",
+    ),
+    "leaky": (
+        "This split leaks",
+        "The source's own split puts songs of one artist, or copies of one recording, on both sides, and the "
+        "configuration allowed it. Figures are too high by an unknown amount.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One warning or remark; ``serious`` ones question the figures themselves."""
+
+    title: str
+    text: str
+    serious: bool = False
+
+
+def flags(data: ReportData, board: Board | None) -> list[Flag]:
+    """Everything that limits what the leaderboard means, the serious first."""
+    if board is None:
+        return [Flag("Nothing is judged yet", "No model has been evaluated, so this page shows the data alone.", True)]
+    found = [
+        *_grouping(data, board),
+        *_not_music(board),
+        *_significance(data, board),
+        *_few(board),
+        *_margins(board),
+        *_candidates(data),
+        *_excluded(data),
+    ]
+    return sorted(found, key=lambda flag: not flag.serious)
+
+
+def _grouping(data: ReportData, board: Board) -> Iterator[Flag]:
+    for grouping in sorted(set(board.rows["grouping"].dropna())):
+        if grouping in _GROUPINGS:
+            title, text = _GROUPINGS[grouping]
+            yield Flag(title, text.format(part=data.part), True)
+        elif grouping == "artist-safe":
+            yield Flag("Artist-safe", f"No artist of the {data.part} songs is in training, as far as credits tell.")
+
+
+def _not_music(board: Board) -> Iterator[Flag]:
+    rows = board.rows[(board.rows["engine"] == "baseline") & board.rows["score"].notna()]
+    best = board.best
+    for name, sees in NOT_MUSIC.items():
+        found = rows[(rows["estimator"] == name) | (rows["feature_set"] == name)]
+        if found.empty:
+            continue
+        row = found.iloc[0]
+        text = f"This baseline {sees}. It scores {score(row['score'])}; what it scores is not music."
+        near = best is not None and not missing(best["score"]) and _reaches(row, best)
+        if near and best is not None:
+            text += (
+                f" The best model, {model_name(best)}, scores {score(best['score'])}: "
+                "much of what the models do may be this and not music."
+            )
+        yield Flag(f"The {name} baseline", text, near)
+
+
+def _reaches(baseline: pd.Series, best: pd.Series) -> bool:
+    """Whether a baseline lies inside the best model's interval, or within a tenth of its score where it has none."""
+    floor = 0.9 * best["score"] if missing(best["low"]) else best["low"]
+    return bool(baseline["score"] >= floor)
+
+
+def _significance(data: ReportData, board: Board) -> Iterator[Flag]:
+    if board.best is None:
+        return
+    p_values = p_against_best(data, board)
+    others = board.rows[board.rows["engine"] != "baseline"].iloc[1:]
+    alike = [
+        model_name(row) + f" on {row['feature_set']}"
+        for _, row in others.iterrows()
+        if p_values.get(row["model_id"], 0.0) >= 0.05
+    ]
+    if alike:
+        yield Flag(
+            "The order at the top is not settled",
+            f"{', '.join(alike)} cannot be told apart from the best model (paired permutation test over groups, "
+            "Holm-corrected p at least 0.05).",
+        )
+
+
+def _few(board: Board) -> Iterator[Flag]:
+    if board.best is None:
+        return
+    groups = board.best["n_groups"]
+    if missing(board.best["low"]):
+        text = f"Only {count(groups)} groups are judged; with so few an interval would be invented."
+        yield Flag("No intervals", text, True)
+    elif groups < 30:
+        text = f"{count(groups)} groups of songs are judged. Songs of one group stand or fall together."
+        yield Flag("Wide intervals", text)
+
+
+def _margins(board: Board) -> Iterator[Flag]:
+    rows = board.rows[board.rows["score_kind"] == "margin"]
+    if len(rows):
+        names = ", ".join(model_name(row) for _, row in rows.iterrows())
+        yield Flag("Margins, not probabilities", f"{names}: could not be calibrated, so there is no log loss.")
+
+
+def _candidates(data: ReportData) -> Iterator[Flag]:
+    counts = data.candidate_counts.set_index("status")["n"] if len(data.candidate_counts) else pd.Series(dtype=int)
+    lost = {status: int(counts.get(status, 0)) for status in ("failed", "skipped") if counts.get(status, 0)}
+    if lost:
+        text = " and ".join(f"{count(n)} {status}" for status, n in lost.items())
+        yield Flag("Candidates without a score", f"{text}; reasons stand under Training.")
+
+
+def _excluded(data: ReportData) -> Iterator[Flag]:
+    n = int(data.excluded["n"].sum()) if len(data.excluded) else 0
+    if n:
+        yield Flag("Songs left out of the split", f"{count(n)} songs would have joined what the split had parted.")

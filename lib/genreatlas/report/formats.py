@@ -1,0 +1,109 @@
+"""Numbers as people read them: sensible digits, and the exact value kept beside them."""
+
+import json
+import math
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+MISSING = "–"
+
+
+def missing(value: Any) -> bool:
+    """Whether a cell holds nothing: None, NaN or NaT."""
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+
+
+def score(value: Any) -> str:
+    """A share or score with two digits, ``–`` where it is undefined."""
+    return MISSING if missing(value) else signed(value, 2)
+
+
+def signed(value: float, digits: int) -> str:
+    """A number with a true minus sign; what rounds to nothing has none."""
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def interval(low: Any, high: Any) -> str:
+    """``0.61–0.80``, or ``–`` where there is no interval."""
+    return MISSING if missing(low) or missing(high) else f"{score(low)}–{score(high)}"
+
+
+def count(value: Any) -> str:
+    """A whole number with thousands set apart."""
+    return MISSING if missing(value) else f"{round(value):,}"
+
+
+def percent(value: Any) -> str:
+    """A share as whole percent; what is small but not nothing is ``<1 %``."""
+    if missing(value):
+        return MISSING
+    return "<1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %"
+
+
+def p_value(value: Any) -> str:
+    """A p-value with two significant digits down to .001."""
+    if missing(value):
+        return MISSING
+    return "<0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def amount(value: Any, unit: str = "") -> str:
+    """A measurement with three significant digits and its unit."""
+    if missing(value):
+        return MISSING
+    size = abs(value)
+    if size == 0:
+        text = "0"
+    elif size >= 100_000 or size < 0.001:
+        text = f"{value:.1e}"
+    else:
+        text = f"{value:,.{max(0, 2 - math.floor(math.log10(size)))}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{text} {unit}".strip().replace("-", "−")
+
+
+def duration(seconds: Any) -> str:
+    """``45 s``, ``3:20 min`` or ``2.4 h``."""
+    if missing(seconds):
+        return MISSING
+    if seconds < 90:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{int(seconds // 60)}:{int(seconds % 60):02d} min"
+    return f"{seconds / 3600:,.1f} h"
+
+
+def clock(seconds: Any) -> str:
+    """A place in a file: ``1:05``."""
+    return MISSING if missing(seconds) else f"{int(seconds // 60)}:{int(seconds % 60):02d}"
+
+
+def exact(value: Any, shown: str) -> Markup:
+    """The shown text in a ``<data>`` element that carries the value of the table unrounded."""
+    if missing(value):
+        return Markup("{}").format(shown)
+    return Markup('<data value="{}">{}</data>').format(repr(float(value)), shown)
+
+
+def settings(params: Any) -> str:
+    """Parameters as people write them: ``{"C": 1.0, "scaler": "none"}`` → ``C 1.0, scaler none``."""
+    try:
+        found = json.loads(params)
+    except (TypeError, ValueError):
+        return str(params or "")
+    if not isinstance(found, dict):
+        return str(params)
+    return ", ".join(f"{words(key)} {value}" for key, value in found.items())
+
+
+def words(identifier: str) -> str:
+    """``hist_gradient_boosting`` → ``hist gradient boosting``."""
+    return identifier.replace("_", " ")
+
+
+def shortened(text: Any, width: int) -> str:
+    """At most ``width`` characters, on one line, with an ellipsis where something was cut."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= width else line[: width - 1].rstrip() + "…"

@@ -1,0 +1,128 @@
+"""Render the page and the pictures beside it."""
+
+import base64
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from genreatlas import tables
+from genreatlas.report import boards, flags, formats, pictures, views
+from genreatlas.report.data import ReportData
+from genreatlas.report.plots_scores import small_whisker
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page, and the files beside it: name = content."""
+
+    html: str
+    files: dict[str, bytes]
+
+
+def render(data: ReportData) -> Page:
+    """Make the page from its data.
+
+    Everything lies inside the one file: style, pictures, sound. Nothing is fetched and no script runs.
+    """
+    every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
+    board = every_board[0] if every_board else None
+    drawn = pictures.draw(data, board)
+    html = (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            data=data,
+            board=board,
+            every_board=every_board,
+            close=board.shown_closely if board else [],
+            pictures=drawn,
+            flags=flags.flags(data, board),
+            source=_Sources(data),
+            views=views,
+            boards=boards,
+            whisker=lambda *cell: Markup(small_whisker(*cell)),
+            style=Markup(_resource("plot.css") + _resource("page.css")),
+        )
+    )
+    css = _resource("plot.css")
+    beside = {f"{_file_name(figure.name)}.svg": figure.file(css).encode() for figure in drawn.figures}
+    for index, card in enumerate(drawn.sounds):
+        if card.spectrogram:
+            beside[f"spectrogram_{index:02d}.png"] = base64.b64decode(card.spectrogram.partition(",")[2])
+    return Page(html, beside)
+
+
+class _Sources:
+    """Says which tables, in which version, and which run a section's numbers come from."""
+
+    def __init__(self, data: ReportData) -> None:
+        self._versions = data.versions
+        self._runs = dict(zip(data.runs["step"], data.runs["run_id"], strict=True)) if len(data.runs) else {}
+        self._writers = {table.name: table.written_by for table in tables.TABLES}
+
+    def __call__(self, *names: str) -> Markup:
+        known = [name for name in names if name in self._versions]
+        if not known:
+            return Markup("")
+        written = [
+            Markup("<code>{}</code> version {}").format(name, self._versions[name]) for name in dict.fromkeys(known)
+        ]
+        steps = [step for name in known for step in self._writers.get(name, ("extract_features", "import_features"))]
+        runs = [
+            Markup("{} <code>{}</code>").format(step, self._runs[step])
+            for step in dict.fromkeys(steps)
+            if step in self._runs
+        ]
+        tables_text = Markup(", ").join(written)
+        runs_text = Markup("; written by ") + Markup(", ").join(runs) if runs else Markup("")
+        return Markup('<p class="source">From {}{}.</p>').format(tables_text, runs_text)
+
+
+def _file_name(stem: str) -> str:
+    """Stems hold names of imported feature columns, which may hold anything."""
+    return re.sub(r"[^\w.-]", "_", stem, flags=re.ASCII).lstrip(".")[:100]
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_resource),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        score=formats.score,
+        interval=formats.interval,
+        count=formats.count,
+        percent=formats.percent,
+        p_value=formats.p_value,
+        amount=formats.amount,
+        duration=formats.duration,
+        clock=formats.clock,
+        words=formats.words,
+        settings=formats.settings,
+        shortened=formats.shortened,
+        exact_score=lambda value: formats.exact(value, formats.score(value)),
+        exact_percent=lambda value: formats.exact(value, formats.percent(value)),
+        exact_count=lambda value: formats.exact(value, formats.count(value)),
+        exact_p=lambda value: formats.exact(value, formats.p_value(value)),
+        metric_words=views.metric_words,
+        model_name=boards.model_name,
+        model_note=boards.model_note,
+        svg=lambda figure: Markup(figure.inline),
+        records=lambda frame: frame.astype(object).where(frame.notna(), None).to_dict("records"),
+        missing=formats.missing,
+        day=lambda value: formats.MISSING if formats.missing(value) else f"{pd.Timestamp(value):%Y-%m-%d %H:%M}",
+    )
+    return environment
+
+
+def _resource(name: str) -> str:
+    return (files("genreatlas.report") / "templates" / name).read_text(encoding="utf-8")

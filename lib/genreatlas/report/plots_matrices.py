@@ -1,0 +1,165 @@
+"""Matrices: what is taken for what, and what goes along with what."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from genreatlas.report.formats import percent, shortened, signed
+from genreatlas.report.svg import Figure, element, number, text
+
+_OTHERS = "other genres"
+_LEVELS = 20  # steps of opacity: cells of one step share one path, so that 57 × 57 stays small
+
+
+def confusion_shares(confusion: pd.DataFrame, shown: Sequence[str]) -> pd.DataFrame:
+    """Row-normalised confusion of the shown genres; all others share one last column.
+
+    Parameters
+    ----------
+    confusion : genre_id (true), other (predicted), value (count).
+    shown : genre ids, in order.
+
+    Returns
+    -------
+    One row per shown genre that has songs, one column per shown genre and, where needed, one for the rest.
+    """
+    if confusion.empty:
+        return pd.DataFrame(index=pd.Index([], dtype=object), columns=list(shown), dtype=float)
+    counts = confusion.assign(value=confusion["value"].astype(float)).pivot_table(
+        index="genre_id", columns="other", values="value", aggfunc="sum", fill_value=0.0
+    )
+    total = counts.sum(axis=1)
+    shares = counts.div(total.where(total > 0), axis=0)
+    rows = [genre for genre in shown if genre in shares.index and total[genre] > 0]
+    result = shares.reindex(index=rows, columns=list(shown), fill_value=0.0)
+    rest = shares.loc[rows].drop(columns=[c for c in shown if c in shares.columns]).sum(axis=1)
+    if (rest > 0).any():
+        result[_OTHERS] = rest
+    return result
+
+
+def heatmap(name: str, shares: pd.DataFrame, names: Sequence[str], alt: str) -> Figure:
+    """Confusion as cells of one hue; the fuller, the larger the share of the row.
+
+    Parameters
+    ----------
+    shares : from :func:`confusion_shares`.
+    names : shown names of the columns' genres, in order (the rest's column names itself).
+    """
+    labels = [*names, *([_OTHERS] if _OTHERS in shares.columns else [])]
+    rows = [labels[list(shares.columns).index(genre)] for genre in shares.index]
+    cell = 34 if len(labels) <= 9 else 28 if len(labels) <= 14 else 22
+    left = min(118.0, 10 + 6.4 * max((len(shortened(label, 17)) for label in labels), default=0))
+    top = left
+    body = []
+    for column, label in enumerate(labels):
+        x = left + cell * (column + 0.5) + 4
+        turned = f"rotate(-90 {number(x)} {number(top - 6)})"
+        body.append(text(x, top - 6, shortened(label, 17), transform=turned, class_="small"))
+    for index, label in enumerate(rows):
+        y = top + cell * index
+        body.append(text(left - 6, y + cell / 2 + 4, shortened(label, 17), text_anchor="end", class_="small"))
+        for column, share in enumerate(shares.iloc[index]):
+            right = shares.index[index] == shares.columns[column]
+            body.append(_cell(left + cell * column, y, cell, float(share), right))
+    width, height = left + cell * len(labels) + 2, top + cell * len(rows) + 2
+    return Figure(name, alt, "".join(body), width, height)
+
+
+def _cell(x: float, y: float, cell: float, share: float, diagonal: bool) -> str:
+    place = {"x": x + 1, "y": y + 1, "width": cell - 2, "height": cell - 2, "rx": 2}
+    parts = element("rect", class_="frame", **place)
+    if share > 0:
+        parts += element("rect", class_="plus", fill_opacity=round(share, 2), **place)
+    if share >= 0.005 and cell >= 28:
+        tone = "on" if share > 0.5 else ""
+        parts += text(
+            x + cell / 2,
+            y + cell / 2 + 4,
+            f"{100 * share:.0f}",
+            text_anchor="middle",
+            class_=f"small {tone} {'strong' if diagonal else ''}".strip(),
+        )
+    return parts
+
+
+def correlation_triangle(name: str, correlation: pd.DataFrame, labels: Sequence[str], alt: str) -> Figure:
+    """Correlations below the diagonal: one hue for positive, another for negative, fuller when stronger.
+
+    Names stand on the diagonal: a cell belongs to the name at the end of its row and the one above its column.
+
+    Parameters
+    ----------
+    correlation : square, −1..1; NaN (a constant column) stays blank.
+    labels : names in the same order.
+    """
+    n = len(labels)
+    cell = 30 if n <= 10 else 20 if n <= 24 else 11
+    tone = "small" if n <= 24 else "tiny"
+    right = min(180.0, 10 + (6.3 if n <= 24 else 5.6) * len(shortened(labels[-1], 28))) if n else 0.0
+    values = correlation.to_numpy(dtype=float)
+    paths: dict[tuple[str, int], list[str]] = {}
+    body = []
+    for i in range(n):
+        body.append(text(cell * i + 4, cell * i + cell / 2 + 3.5, shortened(labels[i], 28), class_=tone))
+        for j in range(i):
+            value = values[i, j]
+            if not np.isfinite(value) or abs(value) < 0.5 / _LEVELS:
+                continue
+            key = ("plus" if value > 0 else "minus", round(abs(value) * _LEVELS))
+            x, y, side = cell * j + 0.5, cell * i + 0.5, cell - 1
+            paths.setdefault(key, []).append(f"M{number(x)} {number(y)}h{side}v{side}h-{side}z")
+    body += [
+        element("path", d="".join(parts), class_=sign, fill_opacity=level / _LEVELS)
+        for (sign, level), parts in sorted(paths.items())
+    ]
+    if n <= 10:
+        for i in range(n):
+            for j in range(i):
+                value = values[i, j]
+                if np.isfinite(value):
+                    on = "on" if abs(value) > 0.5 else ""
+                    body.append(
+                        text(
+                            cell * (j + 0.5),
+                            cell * (i + 0.5) + 4,
+                            signed(value, 1),
+                            text_anchor="middle",
+                            class_=f"tiny {on}".strip(),
+                        )
+                    )
+    return Figure(name, alt, "".join(body), cell * (n - 1) + right, cell * n + 2)
+
+
+def strongest_pairs(correlation: pd.DataFrame, wanted: int = 6) -> pd.DataFrame:
+    """The pairs that go along most: first, second, value; strongest first, ties by name."""
+    values = correlation.to_numpy(dtype=float)
+    rows, columns = np.tril_indices(len(values), k=-1)
+    pairs = pd.DataFrame(
+        {
+            "first": correlation.index.to_numpy()[columns],
+            "second": correlation.index.to_numpy()[rows],
+            "value": values[rows, columns],
+        }
+    ).dropna()
+    pairs["size"] = pairs["value"].abs()
+    order = pairs.sort_values(["size", "first", "second"], ascending=[False, True, True])
+    return order.head(wanted).drop(columns="size").reset_index(drop=True)
+
+
+def heatmap_alt(model: str, shares: pd.DataFrame, names: dict[str, str]) -> str:
+    """What a heatmap shows, in words: the diagonal and the largest mistake of the shown genres."""
+    if shares.empty:
+        return f"Confusion of {model}: no songs."
+    right = [shares.loc[genre, genre] for genre in shares.index]
+    off = shares.copy()
+    for genre in shares.index:
+        off.loc[genre, genre] = -1.0
+    row, column = divmod(int(np.argmax(off.to_numpy())), off.shape[1])
+    true, said = str(off.index[row]), str(off.columns[column])
+    return (
+        f"Confusion of {model}, {len(shares)} genres. Share right from {percent(min(right))} to {percent(max(right))}. "
+        f"Largest mistake: {names.get(true, true)} taken for {names.get(said, said)}, "
+        f"{percent(off.iloc[row, column])} of its songs."
+    )

@@ -1,0 +1,256 @@
+"""Read from the store what the page shows: counted and cut in Spark, so that little reaches the driver."""
+
+from dataclasses import replace
+
+import pandas as pd
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from genreatlas.config import Config
+from genreatlas.models.labels import roots
+from genreatlas.models.library import parents_of
+from genreatlas.report import boards, feature_queries, views
+from genreatlas.report.data import ReportData
+from genreatlas.store import Store
+from genreatlas.tables import (
+    ARTISTS,
+    CLIPS,
+    EXPERIMENTS,
+    FEATURE_SETS,
+    GENRE_PARENTS,
+    METRICS,
+    MODELS,
+    PREDICTIONS,
+    QUARANTINE,
+    RUNS,
+    SONG_ARTISTS,
+    SONG_GENRES,
+    SONGS,
+    SPLITS,
+    TRAINING_GENRES,
+)
+
+#: Tables whose versions decide whether the page is still true. Not ``runs``: every step adds a row to
+#: it, also one that found nothing to do.
+INPUTS = (
+    SONGS,
+    ARTISTS,
+    SONG_ARTISTS,
+    SONG_GENRES,
+    GENRE_PARENTS,
+    CLIPS,
+    QUARANTINE,
+    SPLITS,
+    FEATURE_SETS,
+    EXPERIMENTS,
+    TRAINING_GENRES,
+    MODELS,
+    PREDICTIONS,
+    METRICS,
+)
+_MOST_GENRES = 1000
+_MOST_MODELS = 200
+_MOST_EXPERIMENTS = 300
+_MOST_PAIRS = 200
+_MOST_IMPORTANCES = 40
+_MOST_REASONS = 100
+_CONFUSED = 12
+_PER_GROUP = 2  # songs of one group among the confused, lest one odd artist fill the list
+_PER_GENRE = ("precision", "recall", "f1", "support", "average_precision")
+
+
+def read_report(store: Store, config: Config) -> ReportData:
+    """Everything but sounds, which :mod:`genreatlas.report.sounds` decodes."""
+    data = ReportData(
+        title=config.report.title,
+        part=config.evaluate.part,
+        metric=config.train.metric,
+        level=config.train.level,
+        labels=config.train.labels,
+        max_genres=config.report.max_genres,
+        seed=config.report.seed,
+        versions={t.name: v for t in (*INPUTS, RUNS) if (v := store.version(t)) is not None},
+        runs=_runs(store),
+    )
+    labels = class_labels(store, config.train.level)
+    data = _library(data, store, config)
+    data = _models(data, store)
+    every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
+    if every_board:
+        data = _closely(data, store, config, every_board[0])
+    return feature_queries.add_features(data, store, config, labels, every_board[0] if every_board else None)
+
+
+def class_labels(store: Store, level: str) -> DataFrame:
+    """song_id, genre_id at a level, each pair once; a genre without parent is its own parent."""
+    rows = store.read(SONG_GENRES).select("song_id", "genre_id")
+    if level == "parent":
+        top = [(genre, parent) for genre, (parent, _) in sorted(roots(parents_of(store)).items())]
+        if top:
+            tree = store.spark.createDataFrame(top, "genre_id string, root string")
+            rows = rows.join(tree, "genre_id", "left").select(
+                "song_id", F.coalesce("root", "genre_id").alias("genre_id")
+            )
+    return rows.distinct()
+
+
+def current_split(store: Store, name: str) -> DataFrame:
+    """Of every song of a split the row with the highest version: song_id, part, group_id, grouped_by, reason."""
+    newest = F.max_by(F.struct("part", "group_id", "grouped_by", "reason"), "split_version")
+    rows = store.read(SPLITS).where(F.col("split") == name)
+    return rows.groupBy("song_id").agg(newest.alias("now")).select("song_id", "now.*")
+
+
+def _runs(store: Store) -> pd.DataFrame:
+    done = store.read(RUNS).where("status = 'done' AND n_written > 0")
+    newest = Window.partitionBy("step").orderBy(F.desc("started_at"), "run_id")
+    rows = done.withColumn("_rank", F.row_number().over(newest)).where("_rank = 1").drop("_rank")
+    return rows.orderBy("started_at").toPandas()
+
+
+def _library(data: ReportData, store: Store, config: Config) -> ReportData:
+    songs, clips = store.read(SONGS), store.read(CLIPS).where("replaced_by IS NULL")
+    split = current_split(store, config.splits.name)
+    of_song = clips.groupBy("song_id").agg(F.count("*").alias("n_clips"), (F.sum("length_s") / 3600).alias("hours"))
+    genres = store.read(SONG_GENRES).groupBy("song_id", "genre_id").agg(F.min("genre").alias("genre"))
+    parts = {f"n_{p}": F.sum((F.col("part") == p).cast("long")) for p in ("train", "promotion", "test", "excluded")}
+    per_genre = (
+        genres.join(of_song, "song_id", "left")
+        .join(split.select("song_id", "part"), "song_id", "left")
+        .groupBy("genre_id")
+        .agg(
+            F.min("genre").alias("genre"),
+            F.count("*").alias("n_songs"),
+            F.coalesce(F.sum("n_clips"), F.lit(0)).alias("n_clips"),
+            F.sum("hours").alias("hours"),
+            *[F.coalesce(count, F.lit(0)).alias(name) for name, count in parts.items()],
+        )
+    )
+    totals = of_song.agg(F.sum("n_clips").alias("clips"), F.sum("hours").alias("hours")).collect()[0]
+    primary = store.read(SONG_ARTISTS).where("position = 0").select("artist_id").distinct()
+    n_genres = genres.select("genre_id").distinct().count()
+    shown = per_genre.orderBy(F.desc("n_songs"), "genre_id").limit(_MOST_GENRES).toPandas()
+    reasons = (
+        store.read(QUARANTINE)
+        .groupBy("stage", "reason")
+        .agg(
+            F.count("*").alias("n"),
+            F.min_by("path", "key").alias("path"),
+            F.min_by("detail", "key").alias("detail"),
+        )
+    )
+    order = F.when(F.col("part") == "train", 0).when(F.col("part") == "promotion", 1).when(F.col("part") == "test", 2)
+    counted = split.groupBy("part").agg(F.count("*").alias("n_songs"), F.countDistinct("group_id").alias("n_groups"))
+    made_by = split.groupBy("grouped_by").agg(F.countDistinct("group_id").alias("n_groups"))
+    return replace(
+        data,
+        library={
+            "songs": songs.count(),
+            "clips": int(totals["clips"] or 0),
+            "hours": float(totals["hours"] or 0.0),
+            "artists": primary.count(),
+            "genres": n_genres,
+        },
+        genres=shown,
+        n_genres_left_out=n_genres - len(shown),
+        genre_names=_names(store, dict(zip(shown["genre_id"], shown["genre"], strict=True))),
+        quarantine=reasons.orderBy(F.desc("n"), "stage", "reason").limit(_MOST_REASONS).toPandas(),
+        parts=counted.orderBy(F.coalesce(order, F.lit(3)), "part").toPandas(),
+        grouped_by=made_by.orderBy(F.desc("n_groups")).toPandas(),
+        excluded=split.where("part = 'excluded'").groupBy("reason").agg(F.count("*").alias("n")).toPandas(),
+    )
+
+
+def _names(store: Store, names: dict[str, str]) -> dict[str, str]:
+    parents = store.read(GENRE_PARENTS).select("parent_id", "parent").distinct().orderBy("parent_id").collect()
+    return {**{row["parent_id"]: row["parent"] for row in parents}, **names}
+
+
+def _models(data: ReportData, store: Store) -> ReportData:
+    metrics = store.read(METRICS).where(F.col("part") == data.part)
+    judged = metrics.select("model_id").distinct()
+    models = store.read(MODELS).join(judged, "model_id", "left_semi")
+    models_shown = models.orderBy(F.desc("fitted_at"), "model_id").limit(_MOST_MODELS).toPandas()
+    ids = models_shown["model_id"].tolist()
+    mine = metrics.where(F.col("model_id").isin(ids) & (F.col("genre_id") == "*"))
+    experiments = store.read(EXPERIMENTS)
+    done = F.col("status") == "done"
+    names = dict(data.genre_names)
+    for _, model in models_shown.iterrows():
+        names.update(zip(model["classes"], model["class_names"], strict=True))
+    return replace(
+        data,
+        genre_names=names,
+        models=models_shown,
+        scores=mine.where("other = '*'").toPandas(),
+        comparisons=mine.where("metric = 'p_value_holm'").toPandas(),
+        candidate_counts=experiments.groupBy("status").agg(F.count("*").alias("n")).orderBy("status").toPandas(),
+        experiments=pd.concat(
+            [
+                experiments.where(done)
+                .orderBy(F.desc_nulls_last("score_mean"), "experiment_id")
+                .limit(_MOST_EXPERIMENTS)
+                .toPandas(),
+                experiments.where(~done).orderBy("status", "experiment_id").limit(views.LONGEST_TABLE).toPandas(),
+            ],
+            ignore_index=True,
+        ),
+    )
+
+
+def _closely(data: ReportData, store: Store, config: Config, board: boards.Board) -> ReportData:
+    close = [model["model_id"] for model in board.shown_closely]
+    shown = sorted({genre for m in board.shown_closely for genre in views.shown_genres(data, list(m["classes"]))})
+    metrics = store.read(METRICS).where((F.col("part") == data.part) & (F.col("unit") == "song"))
+    counts = metrics.where(F.col("model_id").isin(close) & (F.col("metric") == "confusion"))
+    rank = F.row_number().over(Window.partitionBy("model_id").orderBy(F.desc("value"), "genre_id", "other"))
+    wrong = counts.where("genre_id <> other").withColumn("_rank", rank).where(F.col("_rank") <= _MOST_PAIRS)
+    kept = counts.where(F.col("genre_id").isin(shown)).unionByName(wrong.drop("_rank")).distinct()
+    totals = counts.groupBy("model_id", "genre_id").agg(F.sum("value").alias("total"))
+    per_feature = metrics.where(
+        F.col("model_id").isin(board.rows["model_id"].tolist()) & F.col("metric").startswith("importance_")
+    )
+    rank = F.row_number().over(Window.partitionBy("model_id", "metric").orderBy(F.desc_nulls_last("value"), "other"))
+    top = per_feature.withColumn("_rank", rank).where(F.col("_rank") <= _MOST_IMPORTANCES).drop("_rank")
+    dataset_id = str(board.shown_closely[0]["dataset_id"])
+    losses = store.read(TRAINING_GENRES).where((F.col("dataset_id") == dataset_id) & (F.col("kept") < F.col("songs")))
+    return replace(
+        data,
+        genre_scores=metrics.where(F.col("model_id").isin(close) & F.col("metric").isin(*_PER_GENRE)).toPandas(),
+        confusion=kept.join(totals, ["model_id", "genre_id"]).toPandas(),
+        importances=top.toPandas(),
+        losses=losses.orderBy(F.desc(F.col("songs") - F.col("kept")), "genre_id").limit(views.LONGEST_TABLE).toPandas(),
+        confused=_confused(data, store, close[0], max(_CONFUSED, config.report.max_audio_songs)),
+    )
+
+
+def _confused(data: ReportData, store: Store, model_id: str, wanted: int) -> pd.DataFrame:
+    """Wrong predictions, by how far the predicted genre's score is above the best true one's."""
+    truth = F.array_max(F.transform("genres", lambda genre: F.col("scores")[genre]))
+    order = (F.desc_nulls_last("margin"), F.asc("song_id"))
+    rank = F.row_number().over(Window.partitionBy("group_id").orderBy(*order))
+    wrong = (
+        store.read(PREDICTIONS)
+        .where((F.col("model_id") == model_id) & (F.col("part") == data.part))
+        .where(~F.array_contains("genres", F.col("predicted")))
+        .withColumn("margin", F.col("confidence") - truth)
+        .withColumn("_rank", rank)
+        .where(F.col("_rank") <= _PER_GROUP)
+        .orderBy(*order)
+        .limit(wanted)
+        .select("model_id", "song_id", "genres", "predicted", "confidence", "score_kind", "margin")
+    )
+    rows = with_clip(store, wrong).toPandas().sort_values(["margin", "song_id"], ascending=[False, True])
+    return rows.assign(
+        genres=[", ".join(map(data.name, sorted(genres))) for genres in rows["genres"]],
+        predicted_name=[data.name(genre) for genre in rows["predicted"]],
+    ).reset_index(drop=True)
+
+
+def with_clip(store: Store, rows: DataFrame) -> DataFrame:
+    """Rows with the song's title and artist, and the first of its clips (NULL where it has none)."""
+    columns = ("clip_id", "uri", "path", "start_s", "length_s", "duration_s", "mime", "bytes")
+    clips = store.read(CLIPS).where("replaced_by IS NULL").join(rows.select("song_id"), "song_id", "left_semi")
+    first = clips.groupBy("song_id").agg(F.min_by(F.struct(*columns), "clip_id").alias("clip"))
+    songs = store.read(SONGS).select("song_id", "title", "artist")
+    return rows.join(songs, "song_id", "left").join(first, "song_id", "left").select("*", "clip.*").drop("clip")

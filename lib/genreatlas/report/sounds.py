@@ -1,0 +1,79 @@
+"""Decode the few clips that the page draws and plays."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from genreatlas.audio.decode import read_clip, resample
+from genreatlas.audio.uris import uri_to_path
+from genreatlas.errors import ClipError
+from genreatlas.report.data import Player, Sound
+from genreatlas.report.formats import missing
+
+#: A file up to this size that every browser plays goes into the page as it is.
+_MOST_BYTES = 1_000_000
+_PLAYED = ("audio/mpeg", "audio/wav", "audio/flac", "audio/ogg")
+_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_GONE = "the file cannot be opened from here"
+
+
+def sound(row: pd.Series) -> Sound:
+    """Decode one clip; a file that is gone or broken leaves a problem instead of samples.
+
+    Parameters
+    ----------
+    row : genre_id, song_id, title, path, uri, start_s, length_s.
+    """
+    title = _title(row)
+    try:
+        signal = read_clip(uri_to_path(row["uri"]), row["start_s"], row["length_s"])
+    except (ClipError, OSError, ValueError) as error:
+        problem = f"{_GONE} ({error})" if isinstance(error, ClipError) else _GONE
+        return Sound(row["genre_id"], row["song_id"], title, None, 0, float(row["start_s"]), problem)
+    return Sound(row["genre_id"], row["song_id"], title, signal.samples, signal.sample_rate, float(row["start_s"]))
+
+
+def player(row: pd.Series) -> Player:
+    """Audio of one clip as a data URI: the file itself where it is small and no longer than the cut, else an MP3.
+
+    Parameters
+    ----------
+    row : song_id, uri, start_s, length_s, duration_s, mime, bytes; uri is NULL where a song has no clip.
+    """
+    song_id = str(row["song_id"])
+    if missing(row["uri"]):
+        return Player(song_id, problem="there is no clip of it")
+    try:
+        path = uri_to_path(row["uri"])
+        whole = row["length_s"] >= 0.95 * row["duration_s"]
+        if whole and row["bytes"] <= _MOST_BYTES and row["mime"] in _PLAYED:
+            return Player(song_id, _data_uri(_bytes(path), row["mime"]))
+        signal = read_clip(path, row["start_s"], row["length_s"])
+        return Player(song_id, _data_uri(as_mp3(signal.samples, signal.sample_rate), "audio/mpeg"))
+    except (ClipError, OSError, ValueError):
+        return Player(song_id, problem=_GONE)
+
+
+def as_mp3(samples: np.ndarray, sample_rate: int) -> bytes:
+    """Encode (n,) mono samples; what is above full scale is clipped, rates that MP3 lacks become 44.1 kHz."""
+    rate = sample_rate if sample_rate in _MP3_RATES else 44100
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.clip(resample(samples, sample_rate, rate), -1.0, 1.0), rate, format="MP3")
+    return buffer.getvalue()
+
+
+def _data_uri(content: bytes, mime: str) -> str:
+    return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _title(row: Any) -> str:
+    return next((str(row[name]) for name in ("title", "path", "song_id") if not missing(row[name])), "")
+
+
+def _bytes(path: bytes) -> bytes:
+    with io.FileIO(path) as file:  # takes the name's bytes as they are, under every locale
+        return file.readall()

@@ -1,0 +1,212 @@
+"""Frames turned into the rows that the page's tables show; bounded however many genres there are."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from genreatlas.report.boards import METRICS, Board, model_name, model_note, selected_metrics
+from genreatlas.report.data import ReportData
+from genreatlas.report.formats import missing
+from genreatlas.report.plots_scores import Scored
+
+Row = dict[str, Any]
+
+#: A table of genres or candidates longer than this is cut, and says so.
+LONGEST_TABLE = 60
+_WORST = 15
+#: Rules of ``training_genres`` at which songs go, in words.
+LOSSES = {
+    "no_features": "without features",
+    "filtered": "filtered out",
+    "duplicates": "copies",
+    "several": "several genres",
+    "surplus": "surplus",
+}
+
+
+def shown_genres(data: ReportData, classes: Sequence[str] = ()) -> list[str]:
+    """Genre ids that pictures show: the largest of those told apart, by songs, then by name."""
+    order = data.genres.sort_values(["n_songs", "genre_id"], ascending=[False, True])["genre_id"].tolist()
+    known = [genre for genre in order if not classes or genre in set(classes)]
+    known += [genre for genre in classes if genre not in set(order)]
+    return sorted(known[: data.max_genres], key=lambda genre: data.name(genre).casefold())
+
+
+def leaderboard(board: Board, data: ReportData) -> list[Row]:
+    """One row a model: its name, and a cell (value, low, high) for every metric that the board has."""
+    scores = data.scores[data.scores["unit"] == "song"]
+    metrics = board_metrics(board, data)
+    cells = {(r["model_id"], r["metric"]): (r["value"], r["low"], r["high"]) for r in _rows(scores)}
+    p_values = p_against_best(data, board)
+    return [
+        {
+            "model_id": model["model_id"],
+            "name": model_name(model),
+            "note": model_note(model),
+            "candidate": model["candidate"],
+            "quiet": model["engine"] == "baseline",
+            "cells": [(name, *cells.get((model["model_id"], name), (None, None, None))) for name in metrics],
+            "n_songs": model["n_songs"],
+            "n_groups": model["n_groups"],
+            "p_value": p_values.get(model["model_id"]),
+        }
+        for _, model in board.rows.iterrows()
+    ]
+
+
+def board_metrics(board: Board, data: ReportData) -> list[str]:
+    """Metrics of a board's columns; the one that orders it comes first."""
+    mine = data.scores[data.scores["model_id"].isin(board.rows["model_id"])]
+    names = selected_metrics(mine)
+    return [name for name in names if name == board.metric] + [name for name in names if name != board.metric]
+
+
+def p_against_best(data: ReportData, board: Board) -> dict[str, float]:
+    """Holm-corrected p of each model against the best, whichever of the two the row is written under."""
+    if board.best is None:
+        return {}
+    best = board.best["model_id"]
+    rows = data.comparisons[data.comparisons["metric"] == "p_value_holm"]
+    backward = rows[rows["other"] == best].set_index("model_id")["value"]
+    forward = rows[rows["model_id"] == best].set_index("other")["value"]
+    return {**backward.to_dict(), **forward.to_dict()}
+
+
+def overall(data: ReportData, model_id: str, metric: str) -> Row | None:
+    """One figure of a model over all genres, per song."""
+    rows = data.scores[
+        (data.scores["model_id"] == model_id) & (data.scores["metric"] == metric) & (data.scores["unit"] == "song")
+    ]
+    found = _rows(rows)
+    return found[0] if found and not missing(found[0]["value"]) else None
+
+
+def scored(board: Board) -> list[Scored]:
+    """Rows of the dot-and-whisker plot."""
+    return [
+        Scored(model_name(row), model_note(row), row["score"], row["low"], row["high"], row["engine"] == "baseline")
+        for _, row in board.rows.iterrows()
+        if not missing(row["score"])
+    ]
+
+
+def by_unit(board: Board, data: ReportData) -> list[Row]:
+    """Frame models: accuracy of songs by mean score, of songs by vote, and of single rows."""
+    scores = data.scores[(data.scores["metric"] == "accuracy") & data.scores["unit"].isin(["song_vote", "row"])]
+    result = []
+    for _, model in board.rows.iterrows():
+        mine = data.scores[(data.scores["model_id"] == model["model_id"]) & (data.scores["metric"] == "accuracy")]
+        if model["model_id"] not in set(scores["model_id"]):
+            continue
+        units = {r["unit"]: (r["value"], r["low"], r["high"], r["n_songs"]) for r in _rows(mine)}
+        nothing = (None, None, None, None)
+        result.append(
+            {
+                "name": model_name(model),
+                "note": model_note(model),
+                "units": [(unit, *units.get(unit, nothing)) for unit in ("song", "song_vote", "row")],
+            }
+        )
+    return result
+
+
+def per_genre(data: ReportData, model_id: str) -> tuple[list[Row], int]:
+    """Precision, recall, F1 (or average precision) and support per genre, and how many rows were cut.
+
+    Up to 60 genres are all shown, in the order of their names; of more, the largest and the worst.
+    """
+    mine = data.genre_scores[data.genre_scores["model_id"] == model_id]
+    if mine.empty:
+        return [], 0
+    rows: list[Row] = []
+    for genre_id, group in mine.groupby("genre_id"):
+        cells = {r["metric"]: (r["value"], r["low"], r["high"]) for r in _rows(group)}
+        support = cells.get("support", (None, None, None))[0]
+        rows.append(
+            {
+                "genre_id": genre_id,
+                "name": data.name(str(genre_id)),
+                "cells": cells,
+                "support": group["n_songs"].max() if missing(support) else support,
+                "n_groups": group["n_groups"].max(),
+            }
+        )
+    if len(rows) > LONGEST_TABLE:
+        by_size = sorted(rows, key=lambda r: (-(r["support"] or 0), r["name"]))
+        kept = by_size[: LONGEST_TABLE - _WORST]
+        rest = sorted(by_size[LONGEST_TABLE - _WORST :], key=lambda r: (_main(r), r["name"]))
+        chosen = kept + rest[:_WORST]
+    else:
+        chosen = rows
+    return sorted(chosen, key=lambda r: r["name"].casefold()), len(rows) - len(chosen)
+
+
+def _main(row: Row) -> float:
+    value = next((row["cells"][m][0] for m in ("f1", "average_precision") if m in row["cells"]), None)
+    return 2.0 if missing(value) else float(value or 0.0)
+
+
+def genre_columns(data: ReportData, model_id: str) -> list[str]:
+    """Per-genre metrics that the model has, in the order of the columns."""
+    known = set(data.genre_scores.loc[data.genre_scores["model_id"] == model_id, "metric"])
+    return [name for name in ("f1", "precision", "recall", "average_precision") if name in known]
+
+
+def top_confusions(data: ReportData, model_id: str, wanted: int = 10) -> list[Row]:
+    """The pairs that are mistaken most often, with the share of the true genre's songs."""
+    mine = data.confusion[data.confusion["model_id"] == model_id]
+    wrong = mine[(mine["genre_id"] != mine["other"]) & (mine["value"].astype(float) > 0)]
+    order = wrong.sort_values(["value", "genre_id", "other"], ascending=[False, True, True]).head(wanted)
+    return [
+        {
+            "true": data.name(row["genre_id"]),
+            "said": data.name(row["other"]),
+            "n": row["value"],
+            "share": row["value"] / row["total"],
+        }
+        for row in _rows(order)
+    ]
+
+
+def importances(data: ReportData, model_id: str, kind: str, wanted: int = 15) -> list[Scored]:
+    """The most important features of a model."""
+    rows = data.importances
+    mine = rows[(rows["model_id"] == model_id) & (rows["metric"] == f"importance_{kind}") & rows["value"].notna()]
+    order = mine.sort_values(["value", "other"], ascending=[False, True]).head(wanted)
+    return [Scored(str(r["other"]), "", r["value"], r["low"], r["high"]) for r in _rows(order)]
+
+
+def drawn_features(data: ReportData, model_ids: Sequence[str], wanted: int = 8) -> list[str]:
+    """Features worth a picture: the most important ones, then the first ones of the set."""
+    numeric = data.features.loc[data.features["kind"] == "numeric", "feature"].tolist()
+    known = [feature for feature in numeric if feature in data.sample]
+    ranked: list[str] = []
+    for model_id in model_ids:
+        ranked += [row.label for row in importances(data, model_id, "permutation", 3 * wanted)]
+    return list(dict.fromkeys([feature for feature in ranked if feature in known] + known))[:wanted]
+
+
+def losses(data: ReportData) -> tuple[list[str], list[Row]]:
+    """Songs that training and judgement left out: the rules that occur, in words, and a row a genre."""
+    rules = [rule for rule in LOSSES if rule in data.losses and data.losses[rule].sum() > 0]
+    rows = [
+        {
+            "name": row["genre"],
+            "songs": row["songs"],
+            "counts": [row[rule] for rule in rules],
+            "kept": row["kept"],
+            "why": row["why"],
+        }
+        for _, row in data.losses.iterrows()
+    ]
+    return [LOSSES[rule] for rule in rules], rows
+
+
+def _rows(frame: pd.DataFrame) -> list[Row]:
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def metric_words(name: str) -> str:
+    """A metric's name for people."""
+    return METRICS.get(name, name.replace("_", " "))

@@ -1,0 +1,98 @@
+"""Write the page that people read: data, leaderboard, mistakes, features, and songs to listen to.
+
+It is written anew when a table that it shows has changed, or its configuration. Beside index.html lie
+its pictures, and report.json, which says what the page was made from.
+"""
+
+import json
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+from genreatlas.config import Config, to_toml
+from genreatlas.ids import stable_id
+from genreatlas.report import boards, page, queries, sounds
+from genreatlas.report.data import Player, ReportData
+from genreatlas.report.feature_queries import songs_to_hear
+from genreatlas.steps.counts import Counts
+from genreatlas.store import Store
+
+READS = (*(table.name for table in queries.INPUTS), "features_<set>", "runs")
+WRITES: tuple[str, ...] = ()
+SECTIONS = ("report", "evaluate", "train", "splits")
+
+_STATE = "report.json"
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Write ``index.html`` and its pictures below ``config.report.path``, unless they are up to date."""
+    folder = config.report.path
+    settings = _settings(config)
+    before = _state(folder)
+    if before.get("settings") == settings and before.get("versions") == _versions(store, before):
+        return Counts()
+    data = read_report(store, config)
+    made = page.render(data)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in sorted(made.files.items()):
+        _replace(folder / name, content)
+    _replace(folder / "index.html", made.html.encode("utf-8"))
+    for name in set(before.get("files", ())) - set(made.files):
+        (folder / Path(name).name).unlink(missing_ok=True)
+    versions = {name: version for name, version in data.versions.items() if name != "runs"}
+    state = {"settings": settings, "versions": versions, "files": sorted(made.files)}
+    _replace(folder / _STATE, json.dumps(state, indent=1, sort_keys=True).encode())
+    return Counts(read=1, written=1, notes=(f"report: {folder / 'index.html'}",))
+
+
+def read_report(store: Store, config: Config) -> ReportData:
+    """What the page shows, with the sounds that the driver decodes."""
+    data = queries.read_report(store, config)
+    every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
+    labels = queries.class_labels(store, config.train.level)
+    chosen = songs_to_hear(data, store, labels, every_board[0] if every_board else None, config.report.seed)
+    heard = queries.with_clip(store, chosen).toPandas()
+    heard["_name"] = [data.name(genre).casefold() for genre in heard["genre_id"]]
+    players: dict[str, Player] = {}
+    if config.report.embed_audio:
+        played = data.confused.head(config.report.max_audio_songs)
+        players = {str(row["song_id"]): sounds.player(row) for _, row in played.iterrows()}
+    return replace(
+        data,
+        sounds=tuple(sounds.sound(row) for _, row in heard.sort_values(["_name", "genre_id"]).iterrows()),
+        players=players,
+        configuration=to_toml(config, comments=False),
+    )
+
+
+def _settings(config: Config) -> str:
+    """Hash of the configuration that the page depends on, and of the code that draws it."""
+    sections = [getattr(config, name).model_dump_json() for name in SECTIONS]
+    package = files("genreatlas.report")
+    parts = [*package.iterdir(), *(package / "templates").iterdir()]
+    code = [part.read_text(encoding="utf-8") for part in sorted(parts, key=lambda p: p.name) if part.is_file()]
+    return stable_id(*sections, *code)
+
+
+def _versions(store: Store, before: dict[str, dict[str, int]]) -> dict[str, int]:
+    """Versions now of every table that may be shown or that the last page showed."""
+    names = sorted({table.name for table in queries.INPUTS} | set(before.get("versions", {})))
+    found = {name: store.version(name) for name in names}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def _state(folder: Path) -> dict[str, dict[str, int]]:
+    """What the last page was made from; empty where there is none, or its page is gone."""
+    if not (folder / "index.html").exists():
+        return {}
+    try:
+        return dict(json.loads((folder / _STATE).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file so that readers see the old or the new one, never half of it."""
+    half = path.with_name(f".{path.name}.part")
+    half.write_bytes(content)
+    half.replace(path)

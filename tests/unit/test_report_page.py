@@ -1,0 +1,278 @@
+"""The page: every number comes from its rows, nothing leaves it, and it renders when parts are missing."""
+
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from report_factory import FEATURES, GENRES, experiment, metric, model, report_data
+
+from genreatlas.report.data import ReportData, Sound
+from genreatlas.report.page import render
+
+VOID = {"meta", "link", "img", "br", "input", "hr"}
+
+
+class Document(HTMLParser):
+    """Checks nesting and collects tags, texts and the values of ``<data>`` by the place they stand in."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.cells: dict[tuple[str | None, str | None], list[str | None]] = {}
+        self._model: str | None = None
+        self._metric: str | None = None
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.tags.append((tag, attributes))
+        if tag == "tr":
+            self._model = attributes.get("data-model")
+        if tag == "td":
+            self._metric = attributes.get("data-metric")
+        if tag == "data" and self._model and self._metric:
+            self.cells.setdefault((self._model, self._metric), []).append(attributes["value"])
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> without a start"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def page():
+    return render(report_data())
+
+
+@pytest.fixture(scope="module")
+def document(page):
+    return Document(page.html)
+
+
+def text_of(html):
+    return " ".join(" ".join(Document(html).text).split())
+
+
+def test_the_page_is_well_formed(document):
+    assert document.open == []
+    ids = [attributes["id"] for _, attributes in document.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {a["href"][1:] for a in document.all("a") if a["href"].startswith("#")} <= set(ids)
+
+
+def test_every_number_of_the_leaderboard_is_the_one_in_metrics(document):
+    scores = report_data().scores
+    wanted = {
+        (row.model_id, row.metric): [repr(float(v)) for v in (row.value, row.low, row.high)]
+        for row in scores[scores.unit == "song"].itertuples()
+    }
+    assert document.cells == wanted
+
+
+def test_nothing_is_asked_of_any_other_place(page, document):
+    for attributes in [attributes for _, attributes in document.tags]:
+        for name in ("src", "href", "srcset", "data", "action", "poster"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:"))
+    assert not re.search(r"url\(|@import", page.html)
+    assert not document.all("script")
+
+
+def test_every_picture_has_words_and_every_table_a_caption(document):
+    assert all(attributes.get("alt") for attributes in document.all("img"))
+    pictures = [a for a in document.all("svg") if a.get("role") == "img"]
+    assert len(pictures) > 20
+    assert all(a.get("aria-label") for a in pictures)
+    assert all(a.get("aria-hidden") == "true" for a in document.all("svg") if a.get("role") != "img")
+    assert len(document.all("caption")) == len(document.all("table"))
+    assert all(a.get("aria-label") for a in document.all("audio"))
+
+
+def test_pictures_lie_beside_the_page_as_files_of_their_own(page):
+    stems = [
+        "leaderboard",
+        "confusion_spark",
+        "confusion_sklearn",
+        "decision_tree",
+        "durations",
+        "correlation_features",
+        "correlation_genres",
+        "distribution_tempo",
+        "importance_permutation_sklearn_summary9",
+        "waveform_00",
+    ]
+    assert {"spectrogram_00.png", *(f"{stem}.svg" for stem in stems)} <= set(page.files)
+    for name, content in page.files.items():
+        if name.endswith(".svg"):
+            assert ElementTree.fromstring(content).tag == "{http://www.w3.org/2000/svg}svg"
+            assert b"prefers-color-scheme: dark" in content
+        else:
+            assert content.startswith(b"\x89PNG")
+
+
+HOSTILE = '<script>alert("1")</script>\' onload=x 🎺 & \u202e]]>'
+
+
+def test_hostile_names_stay_text():
+    data = report_data()
+    data = replace(
+        data,
+        title=HOSTILE,
+        genre_names={**GENRES, "metal": HOSTILE},
+        genres=data.genres.assign(genre=HOSTILE),
+        confused=data.confused.assign(title=HOSTILE, artist=HOSTILE, path=HOSTILE, predicted_name=HOSTILE),
+        quarantine=data.quarantine.assign(path=HOSTILE, detail=HOSTILE),
+        sounds=(*data.sounds[:1], Sound("metal", "s", HOSTILE, None, 0, 0.0, HOSTILE)),
+        configuration=HOSTILE,
+    )
+    page = render(data)
+    document = Document(page.html)
+    assert not document.all("script")
+    assert not any("onload" in attributes for _, attributes in document.tags)
+    assert HOSTILE in document.text
+    for name, content in page.files.items():
+        if name.endswith(".svg"):
+            ElementTree.fromstring(content)
+
+
+def test_an_empty_store_still_makes_a_page():
+    html = render(ReportData(library=dict.fromkeys(("songs", "clips", "artists", "genres"), 0) | {"hours": 0.0})).html
+    assert "No model has been judged yet." in text_of(html)
+    assert Document(html).open == []
+
+
+def test_a_page_without_importances_sounds_and_frame_models_renders():
+    data = report_data()
+    kept = data.models[~data.models.feature_set.str.endswith("frames")]
+    html = render(
+        replace(
+            data,
+            models=kept,
+            scores=data.scores[data.scores.model_id.isin(kept.model_id)],
+            importances=data.importances.iloc[:0],
+            comparisons=data.comparisons.iloc[:0],
+            sample=data.sample.iloc[:0],
+            durations=data.durations.iloc[:0],
+            confused=data.confused.iloc[:0],
+            sounds=(),
+            runs=data.runs.iloc[:0],
+        )
+    ).html
+    text = text_of(html)
+    assert "No model has feature importances." in text
+    assert "From rows to songs" not in text
+    assert "The library has no clips: its features were imported." in text
+
+
+def test_songs_with_several_genres_have_average_precision_and_no_confusion():
+    models = pd.DataFrame([model("sklearn", "random_forest", "summary9", labels="multi")])
+    model_id = models.model_id[0]
+    names = ("macro_average_precision", "micro_average_precision", "macro_roc_auc", "micro_roc_auc")
+    data = report_data(
+        models=models,
+        metric="macro_average_precision",
+        labels="multi",
+        scores=pd.DataFrame([metric(model_id, name, 0.5) for name in names]),
+        genre_scores=pd.DataFrame([metric(model_id, "average_precision", 0.4, genre_id=genre) for genre in GENRES]),
+        confusion=report_data().confusion.iloc[:0],
+    )
+    page = render(data)
+    text = text_of(page.html)
+    assert "There is no confusion matrix: songs have several genres at once." in text
+    assert set(Document(page.html).cells) == {(model_id, name) for name in names}
+    assert "reaches a Macro average precision of 0.50" in text
+
+
+def test_margins_have_no_log_loss_and_the_page_says_why():
+    data = report_data()
+    margin = "sklearn-linear_svc-mfcc12_frames"
+    lost = (data.scores.model_id == margin) & (data.scores.metric == "log_loss")
+    scores = data.scores.copy()
+    scores.loc[lost, ["value", "low", "high"]] = np.nan
+    models = data.models.assign(
+        score_kind=["margin" if model_id == margin else "probability" for model_id in data.models.model_id]
+    )
+    page = render(replace(data, scores=scores, models=models))
+    assert (margin, "log_loss") not in Document(page.html).cells
+    assert re.search(rf'<tr data-model="{margin}".*?data-metric="log_loss">–</td>', page.html, re.DOTALL)
+    assert "Linear SVC: could not be calibrated, so there is no log loss." in text_of(page.html)
+
+
+def test_three_thousand_genres_make_a_page_of_bounded_size():
+    n = 3000
+    ids = [f"g{i:04}" for i in range(n)]
+    data = report_data()
+    genres = pd.DataFrame({"genre_id": ids, "genre": ids, "n_songs": range(n, 0, -1)})
+    for column in ("n_clips", "n_train", "n_promotion", "n_test", "n_excluded"):
+        genres[column] = 1
+    models = data.models.assign(classes=[ids] * len(data.models), class_names=[ids] * len(data.models))
+    best = "sklearn-hist_gradient_boosting-summary9"
+    per_genre = pd.DataFrame([metric(best, m, 0.5, genre_id=g) for g in ids for m in ("f1", "precision", "recall")])
+    wrong = [
+        {**metric(best, "confusion", 1.0 + i % 3, genre_id=ids[i], other=ids[i - 1]), "total": 9.0} for i in range(n)
+    ]
+    page = render(
+        replace(data, genres=genres.assign(hours=0.1), models=models, genre_scores=per_genre, genre_names={},
+                confusion=pd.DataFrame(wrong))
+    )  # fmt: skip
+    text = text_of(page.html)
+    assert len(page.html) < 600_000
+    assert "The 60 largest are shown; 2,940 more" in text
+    assert "The largest genres and the worst of the others; 2,940 more" in text
+    assert "The 16 largest of 3,000 genres" in text
+
+
+def test_candidates_without_a_score_stand_with_their_reason():
+    data = report_data(experiments=pd.DataFrame([experiment("spark", "naive_bayes", "summary9", None)]))
+    text = text_of(render(data).html)
+    assert "fit failed ValueError: <b>no</b>" in text
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")
+def test_a_phone_shows_the_page_without_scrolling_sideways(page, tmp_path):
+    """Load the page in a frame of 390 px, and read how wide it is and what went wrong."""
+    probe = "<script>window.errors=[];addEventListener('error',e=>errors.push(e.message),true)</script>"
+    told = (
+        "<script>addEventListener('load',()=>{document.querySelectorAll('details').forEach(d=>d.open=true);"
+        "document.title='width '+document.documentElement.scrollWidth+' of '+innerWidth+' errors '+errors.length;"
+        "parent.postMessage(document.title,'*')})</script>"
+    )
+    html = page.html.replace("<head>", f"<head>{probe}", 1).replace("</body>", f"{told}</body>", 1)
+    (tmp_path / "index.html").write_text(html, encoding="utf-8")
+    (tmp_path / "phone.html").write_text(
+        "<p id=told></p><script>addEventListener('message',e=>told.textContent=e.data)</script>"
+        "<iframe src=index.html style='width:390px;height:800px;border:0'></iframe>"
+    )
+    browser = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+         "--virtual-time-budget=4000", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
+         (tmp_path / "phone.html").as_uri()],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert re.search(r'id="told">(.*?)</p>', browser.stdout).group(1) == "width 390 of 390 errors 0"
+
+
+def test_features_without_a_unit_and_with_one_are_both_named(page):
+    text = text_of(page.html)
+    assert "spectral_centroid_mean [Hz]" in text
+    assert set(FEATURES) >= {"rms_mean"}
+    assert "rms_mean []" not in text
