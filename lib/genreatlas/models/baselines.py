@@ -1,0 +1,120 @@
+"""Baselines: what is reached without listening.
+
+`random`, `majority` and `stratified` know only how frequent the classes are. `technical` and `loudness` are a
+small random forest on columns that are not music (see :data:`genreatlas.models.sklearn_estimators.SMALL_FOREST`):
+what they score comes from how the files were made.
+"""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genreatlas.errors import ConfigError, ModelError
+from genreatlas.models.types import ScoreKind
+
+Array = NDArray[Any]
+
+#: Baselines that read no feature at all.
+DUMMIES = ("random", "majority", "stratified")
+#: Baselines that are a small forest, each on the feature set of its name.
+FORESTS = ("technical", "loudness")
+BASELINES = (*DUMMIES, *FORESTS)
+
+
+def check_baseline(name: str) -> None:
+    """Raise ConfigError, with the nearest name, unless there is such a baseline."""
+    if name not in BASELINES:
+        near = difflib.get_close_matches(name, BASELINES, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]}?" if near else f"Valid: {', '.join(BASELINES)}."
+        raise ConfigError(f"train.candidates: unknown baseline {name!r}. {hint}")
+
+
+@dataclass(frozen=True)
+class Dummy:
+    """A classifier that looks at the song's id only, so that a song always gets the same answer.
+
+    Attributes
+    ----------
+    kind : ``majority`` scores every song with the priors (``DummyClassifier(strategy="prior")``); ``stratified``
+        draws one class from the priors and is sure of it; ``random`` draws from all classes alike, and gives
+        each the same probability but for a hair, as nothing is known (both as DummyClassifier has them).
+        With several labels: the priors, independent draws with them, and uniform numbers.
+    priors : weighted share of songs' rows with each class.
+    seed : of the draws.
+    multi : whether a song may have several genres.
+    """
+
+    kind: str
+    priors: tuple[float, ...]
+    seed: int
+    multi: bool = False
+
+    score_kind: ScoreKind = "probability"
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.priors)
+
+    def scores(self, keys: Iterable[str]) -> Array:
+        """Scores of songs by their ids, (n_songs, n_classes)."""
+        priors = np.array(self.priors)
+        texts = list(keys)
+        if self.kind == "majority":
+            return np.tile(priors, (len(texts), 1))
+        if self.multi:
+            draws = np.array([[self._draw(key, k) for k in range(self.n_classes)] for key in texts])
+            draws = draws.reshape(len(texts), self.n_classes)
+            return draws if self.kind == "random" else (draws < priors).astype(np.float64)
+        draws = np.array([self._draw(key, 0) for key in texts])
+        if self.kind == "random":
+            drawn = np.minimum((draws * self.n_classes).astype(int), self.n_classes - 1)
+            hair = 1e-6
+            return (
+                np.full((len(texts), self.n_classes), (1.0 - hair) / self.n_classes)
+                + hair * np.eye(self.n_classes)[drawn]
+            )
+        edges = np.cumsum(priors)[:-1]
+        return np.eye(self.n_classes)[np.searchsorted(edges, draws, side="right")]
+
+    def dumps(self) -> bytes:
+        """Return the baseline as JSON."""
+        fields = {"kind": self.kind, "priors": self.priors, "seed": self.seed, "multi": self.multi}
+        return json.dumps({"genreatlas": "baseline", **fields}, sort_keys=True).encode()
+
+    def _draw(self, key: str, k: int) -> float:
+        digest = hashlib.sha256(f"{self.seed}/{self.kind}/{k}/{key}".encode()).digest()
+        return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def fit_dummy(kind: str, y: Array, weight: Array | None, n_classes: int, seed: int) -> Dummy:
+    """Count the classes.
+
+    Parameters
+    ----------
+    kind : one of ``DUMMIES``.
+    y : (n_rows,) int class index, or (n_rows, n_classes) bool.
+    weight : (n_rows,) float, or None.
+    """
+    weights = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
+    hits = y.astype(np.float64) if y.ndim == 2 else (y[:, None] == np.arange(n_classes)).astype(np.float64)
+    priors = (hits * weights[:, None]).sum(axis=0) / weights.sum()
+    return Dummy(kind, tuple(float(one) for one in priors), seed, multi=y.ndim == 2)
+
+
+def load_dummy(content: bytes) -> Dummy:
+    """Read what :meth:`Dummy.dumps` wrote; ModelError where it is something else."""
+    try:
+        fields = json.loads(content)
+        if fields.pop("genreatlas") != "baseline" or fields["kind"] not in DUMMIES:
+            raise ValueError("not a baseline")
+        priors = tuple(float(one) for one in fields["priors"])
+        return Dummy(str(fields["kind"]), priors, int(fields["seed"]), bool(fields["multi"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"the model file is not a baseline's JSON: {error}") from None

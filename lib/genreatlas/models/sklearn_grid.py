@@ -1,0 +1,189 @@
+"""The distributed scikit-learn grid: every (candidate, fold) is one Spark task on one thread.
+
+The matrix lies once on the driver as ``.npy``, goes to each worker as an artifact, and is memory-mapped there, so
+that neither the driver's heap nor a broadcast has to hold it. Works on classic Spark and on Spark Connect.
+
+What stays behind: Spark cannot take an artifact back. Copies lie in Spark's own temporary folders until the session
+ends, and on a classic cluster a new executor still fetches from the driver's file, so :attr:`Matrix.folder` must
+live as long as the session.
+"""
+
+import atexit
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from genreatlas.config import TrainSection
+from genreatlas.errors import ConfigError, ModelError, Reason
+from genreatlas.models.scores import metric_for
+from genreatlas.models.sklearn_predict import predict_batches
+from genreatlas.models.sklearn_worker import (
+    FOLD_RESULT,
+    REFITTED,
+    GridSettings,
+    MatrixFiles,
+    refit_batches,
+    score_batches,
+)
+from genreatlas.models.types import PREDICTED, Axis, FittedModel, FoldResult, FoldTask, Matrix, Trial
+
+#: How Spark says that a Python worker or an executor died, rather than raised.
+_WORKER_DIED = (
+    "Python worker exited unexpectedly",
+    "Python worker process terminated",
+    "ExecutorLostFailure",
+    "EOFException",
+)
+
+
+def score_folds(
+    spark: SparkSession, matrix: Matrix, tasks: Sequence[FoldTask], train: TrainSection
+) -> list[FoldResult]:
+    """Run every task as one Spark task and return one result each, in the order of ``tasks``.
+
+    A candidate that fails is a result with a reason. One that kills its worker is found by halving the tasks, and
+    becomes such a result too, while the others keep their scores.
+
+    Raises
+    ------
+    ConfigError : the matrix is larger than ``train.max_matrix_mb``; raised before any task starts.
+    """
+    if not tasks:
+        return []
+    files = send_matrix(spark, matrix, train)
+    return _score(spark, tasks, files, _settings(matrix, train))
+
+
+def refit(spark: SparkSession, matrix: Matrix, trial: Trial, train: TrainSection) -> FittedModel:
+    """Fit a candidate on the whole training part, in one Spark task, and return its file.
+
+    Margins are calibrated on held-out folds where every class is in two or more; else ``score_kind`` is margin.
+
+    Raises
+    ------
+    ConfigError : the matrix is larger than ``train.max_matrix_mb``.
+    ModelError : the fit failed.
+    """
+    files = send_matrix(spark, matrix, train)
+    worker = partial(refit_batches, trial, files, _settings(matrix, train))
+    pieces = spark.range(0, 1, 1, 1).mapInArrow(worker, REFITTED).collect()
+    pieces.sort(key=lambda row: row["piece"])
+    first = pieces[0]
+    if first["reason"] is not None:
+        raise ModelError(f"{trial.name}: fitting it on the whole training part failed: {first['detail']}")
+    content = b"".join(bytes(row["content"]) for row in pieces)
+    return FittedModel(content, "json" if content[:1] == b"{" else "skops", first["score_kind"], first["seconds"])
+
+
+def predict(
+    spark: SparkSession, frame: DataFrame, model: Path, axis: Axis, folder_is_shared: bool = False
+) -> DataFrame:
+    """Score clips with a stored model; one row of ``PREDICTED`` a clip, lazily.
+
+    Parameters
+    ----------
+    frame : song_id, clip_id and features (summary), or frames and width (frames).
+    model : file with :attr:`FittedModel.content`.
+    folder_is_shared : whether every worker can read ``model`` where it lies; else it is sent to them.
+    """
+    columns = ["song_id", "clip_id", *(["features"] if axis == "summary" else ["frames", "width"])]
+    if folder_is_shared:
+        worker = partial(predict_batches, model.name, str(model.parent.absolute()), axis)
+    else:
+        worker = partial(predict_batches, _send_model(spark, model), None, axis)
+    return frame.select(*columns).mapInArrow(worker, PREDICTED)
+
+
+def send_matrix(spark: SparkSession, matrix: Matrix, train: TrainSection) -> MatrixFiles:
+    """Bring the files of a matrix to the workers, once a session, or into ``train.shared_path``."""
+    if train.shared_path is not None:
+        folder = train.shared_path.absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in matrix.ARRAYS:
+            _copy_once(matrix.file(name), folder / matrix.file(name).name)
+        return MatrixFiles(matrix.dataset_id, matrix.n_classes, matrix.multi, str(folder))
+    megabytes = matrix.n_bytes / 1e6
+    if megabytes > train.max_matrix_mb:
+        raise ConfigError(
+            f"the training matrix has {megabytes:,.0f} MB ({matrix.n_rows:,} rows of {matrix.n_features:,} features); "
+            f"train.max_matrix_mb = {train.max_matrix_mb:,} is the most that is sent to every worker. Raise it, lower "
+            "train.max_songs or train.frames_per_song, or name a folder that all workers can read in train.shared_path."
+        )
+    for name in matrix.ARRAYS:
+        send_file(spark, matrix.file(name))
+    return MatrixFiles(matrix.dataset_id, matrix.n_classes, matrix.multi)
+
+
+def send_file(spark: SparkSession, path: Path) -> None:
+    """Add a file to the session, under its name; the same file again is fine, another of that name is not."""
+    sent = _sent(_session_key(spark))
+    if path.name not in sent:
+        spark.addArtifacts(str(path), file=True)
+        sent.add(path.name)
+
+
+def _score(
+    spark: SparkSession, tasks: Sequence[FoldTask], files: MatrixFiles, settings: GridSettings
+) -> list[FoldResult]:
+    worker = partial(score_batches, tuple(tasks), files, settings)
+    try:
+        # No shuffle, so adaptive execution has nothing to coalesce: one partition, and one task, for each.
+        rows = spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(worker, FOLD_RESULT).collect()
+    except PySparkException as error:
+        if not any(sign in str(error) for sign in _WORKER_DIED):
+            raise
+        if len(tasks) > 1:
+            middle = len(tasks) // 2
+            halves = (tasks[:middle], tasks[middle:])
+            return [result for half in halves for result in _score(spark, half, files, settings)]
+        spark.range(1).count()  # raises if it is not the worker but Spark that is gone
+        detail = "the worker process died while fitting it (out of memory, or a crash in a library)"
+        return [FoldResult(tasks[0].experiment_id, tasks[0].fold, None, None, Reason.FIT_FAILED.value, detail, 0.0)]
+    found = {(row["experiment_id"], row["fold"]): FoldResult(**row.asDict()) for row in rows}
+    return [found[task.experiment_id, task.fold] for task in tasks]
+
+
+def _settings(matrix: Matrix, train: TrainSection) -> GridSettings:
+    return GridSettings(metric_for(train.metric, matrix.multi), train.calibrate, train.balance == "weights")
+
+
+def _send_model(spark: SparkSession, model: Path) -> str:
+    """Send a model file under a name that holds its hash; the copy stays for late executors."""
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()[:20]
+    named = _scratch() / f"{digest}-{model.name}"
+    _copy_once(model, named)
+    send_file(spark, named)
+    return named.name
+
+
+def _copy_once(source: Path, target: Path) -> None:
+    if not target.exists() or target.stat().st_size != source.stat().st_size:
+        partly = target.with_name(f"{target.name}.{hashlib.sha256(str(source).encode()).hexdigest()[:8]}.part")
+        shutil.copyfile(source, partly)
+        partly.replace(target)
+
+
+@lru_cache(maxsize=1)
+def _scratch() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="genreatlas-models-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@lru_cache(maxsize=16)
+def _sent(session: str) -> set[str]:
+    """Names sent in a session; kept here because Connect has no way to ask."""
+    return set()
+
+
+def _session_key(spark: Any) -> str:
+    """Name of the session: Connect's own id, or the application's and the Python object's."""
+    session_id = getattr(spark, "session_id", None)
+    return str(session_id) if session_id else f"{spark.conf.get('spark.app.id', '')}/{id(spark)}"

@@ -1,0 +1,194 @@
+"""A fitted scikit-learn candidate: how it is fitted in little memory, how it scores, and its file."""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED
+
+import numpy as np
+import skops.io
+from numpy.typing import NDArray
+from sklearn import config_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+
+from genreatlas.errors import ModelError
+from genreatlas.models.baselines import Dummy, load_dummy
+from genreatlas.models.calibration import Sigmoids
+from genreatlas.models.types import ScoreKind
+
+Array = NDArray[Any]
+
+#: Types in our model files that skops does not trust by itself: all of them parts of scikit-learn's estimators.
+TRUSTED = (
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.ChebyshevDistance64",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.metrics._dist_metrics.ManhattanDistance64",
+    "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.multiclass._ConstantPredictor",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.tree._tree.Tree",
+)
+
+
+@dataclass(frozen=True)
+class SklearnModel:
+    """A fitted pipeline and, for margins that were calibrated, its sigmoids."""
+
+    pipeline: Pipeline
+    n_classes: int
+    multi: bool
+    sigmoids: Sigmoids | None = None
+
+    @property
+    def score_kind(self) -> ScoreKind:
+        """Probability, or margin where the estimator gives no better and was not calibrated."""
+        return "probability" if self.sigmoids is not None or hasattr(self.pipeline, "predict_proba") else "margin"
+
+    @property
+    def n_features(self) -> int:
+        """Columns that it expects."""
+        return int(self.pipeline[0].n_features_in_)
+
+    def scores(self, X: Array) -> Array:
+        """Probability (or margin) of each class, (n_rows, n_classes) float64.
+
+        A class that the fit never saw gets probability 0, or the row's lowest margin less one.
+        """
+        raw = self.raw_scores(X)
+        return raw if self.sigmoids is None else self.sigmoids.probabilities(raw, self.multi)
+
+    def raw_scores(self, X: Array) -> Array:
+        """Scores before calibration."""
+        margins = not hasattr(self.pipeline, "predict_proba")
+        values = np.asarray(
+            (self.pipeline.decision_function if margins else self.pipeline.predict_proba)(X), dtype=float
+        )
+        if values.ndim == 1:
+            values = np.stack([-values, values], axis=1)
+        seen = np.asarray(self.pipeline.classes_, dtype=int)
+        if len(seen) == self.n_classes:
+            return values
+        full = np.zeros((len(values), self.n_classes))
+        if margins:
+            full += values.min(axis=1, keepdims=True) - 1.0
+        full[:, seen] = values
+        return full
+
+    def dumps(self) -> bytes:
+        """Return the model as a skops file; it names its types and is read without running code from it."""
+        content: dict[str, Any] = {"pipeline": self.pipeline, "n_classes": self.n_classes, "multi": self.multi}
+        if self.sigmoids is not None:
+            content |= {"slope": self.sigmoids.slope, "offset": self.sigmoids.offset}
+        return skops.io.dumps(content, compression=ZIP_DEFLATED, compresslevel=6)
+
+
+Model = SklearnModel | Dummy
+
+
+def loads(content: bytes) -> Model:
+    """Read a model file: skops, or a baseline's JSON.
+
+    Raises
+    ------
+    ModelError : a file of another kind, or one with types that are not in :data:`TRUSTED` nor trusted by skops.
+    """
+    if content[:1] == b"{":
+        return load_dummy(content)
+    try:
+        unknown = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+    except Exception as error:
+        raise ModelError(f"the model file cannot be read as skops: {error}") from None
+    if unknown:
+        raise ModelError(f"the model file holds types that are not trusted: {', '.join(unknown)}. It was not loaded.")
+    try:
+        fields: Mapping[str, Any] = skops.io.loads(content, trusted=list(TRUSTED))
+        sigmoids = Sigmoids(fields["slope"], fields["offset"]) if "slope" in fields else None
+        return SklearnModel(fields["pipeline"], int(fields["n_classes"]), bool(fields["multi"]), sigmoids)
+    except Exception as error:
+        raise ModelError(f"the model file cannot be loaded: {type(error).__name__}: {error}") from None
+
+
+def load_file(path: str | Path) -> Model:
+    """Read a model file from disk; ModelError names the file."""
+    try:
+        return loads(Path(path).read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+
+
+def fit_pipeline(pipeline: Pipeline, take: Callable[[], Array], y: Array, weight: Array | None) -> list[str]:
+    """Fit a pipeline step by step on one private copy of the rows, changed in place.
+
+    ``Pipeline.fit`` keeps a copy of the matrix per step, and ``SimpleImputer`` sorts a masked copy of all of it
+    at once. Here each step works on the one copy, and medians are taken column by column.
+
+    Parameters
+    ----------
+    pipeline : from ``make_pipeline``; fitted in place.
+    take : returns a new (n_rows, n_features) float32 array that nobody else uses.
+    y : (n_rows,) int class index, or (n_rows, n_classes) bool.
+    weight : (n_rows,) float, or None where rows count alike or the estimator takes no weights.
+
+    Returns
+    -------
+    Warnings of non-convergence, in words.
+    """
+    imputer, scaler, estimator = (step for _, step in pipeline.steps)
+    X = take()
+    _fit_imputer(imputer, X)
+    with _in_place(imputer):
+        X = imputer.transform(X)
+    if scaler != "passthrough":
+        with _in_place(scaler):
+            X = scaler.fit_transform(X)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        if weight is None:
+            estimator.fit(X, y)
+        elif y.ndim == 2:  # one-vs-rest hands weights on only by metadata routing
+            with config_context(enable_metadata_routing=True):
+                estimator.estimator.set_fit_request(sample_weight=True)
+                estimator.fit(X, y, sample_weight=weight)
+            for one in (estimator.estimator, *estimator.estimators_):
+                vars(one).pop("_metadata_request", None)  # skops cannot write it, and nothing needs it any more
+        else:
+            estimator.fit(X, y, sample_weight=weight)
+    return sorted({str(one.message).splitlines()[0] for one in caught if issubclass(one.category, ConvergenceWarning)})
+
+
+def _fit_imputer(imputer: SimpleImputer, X: Array) -> None:
+    medians = np.zeros(X.shape[1], dtype=X.dtype)
+    for k in range(X.shape[1]):
+        column = X[:, k]
+        known = column[~np.isnan(column)]
+        medians[k] = np.median(known) if len(known) else 0.0
+    imputer.fit(X[:1])
+    imputer.statistics_ = medians
+
+
+class _in_place:
+    """Let a transformer overwrite its input, for the time of one call."""
+
+    def __init__(self, transformer: Any) -> None:
+        self.transformer = transformer
+
+    def __enter__(self) -> None:
+        self.transformer.set_params(copy=False)
+
+    def __exit__(self, *_: object) -> None:
+        self.transformer.set_params(copy=True)
+
+
+def blocks(n_rows: int, n_features: int, block_bytes: int = 32_000_000) -> Iterable[slice]:
+    """Cut rows into slices of at most ``block_bytes`` of float32, so that scoring needs little memory."""
+    step = max(1, block_bytes // max(1, 4 * n_features))
+    return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))

@@ -1,0 +1,113 @@
+"""What a Spark task does to score clips with a stored scikit-learn model or baseline: one row a clip."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from genreatlas.errors import ModelError
+from genreatlas.models.baselines import Dummy
+from genreatlas.models.sklearn_model import Model, blocks, load_file
+from genreatlas.models.sklearn_worker import locate
+from genreatlas.models.types import Axis
+
+#: Arrow form of :data:`genreatlas.models.types.PREDICTED`.
+_SCHEMA = pa.schema(
+    [
+        ("song_id", pa.string()),
+        ("clip_id", pa.string()),
+        ("n_rows", pa.int32()),
+        ("score_sum", pa.list_(pa.float64())),
+        ("votes", pa.list_(pa.int32())),
+    ]
+)
+
+
+def predict_batches(
+    name: str, folder: str | None, axis: Axis, batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Score the clips of each batch.
+
+    Parameters
+    ----------
+    name : file name of the model, an artifact unless ``folder`` (which every worker can read) is given.
+    axis : ``summary`` reads the column features array<float>; ``frames`` reads frames array<float> and width int.
+    batches : with song_id and clip_id; missing features are NULL or NaN.
+
+    Returns
+    -------
+    Batches of ``PREDICTED``. Frames never leave the worker.
+    """
+    model = _load_once(locate(name, folder))
+    with threadpool_limits(1):
+        for batch in batches:
+            yield predict_batch(model, axis, batch)
+
+
+def predict_batch(model: Model, axis: Axis, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Score one batch of clips; see :func:`predict_batches`.
+
+    Raises
+    ------
+    ModelError : a clip's features are NULL or not as many as the model was trained on.
+    """
+    songs, clips = batch.column("song_id"), batch.column("clip_id")
+    column = batch.column("features" if axis == "summary" else "frames")
+    if column.null_count:
+        raise ModelError(f"clip {clips[_first(pc.is_null(column))]} has no features to score")
+    lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False).astype(np.int64)
+    widths = lengths if axis == "summary" else batch.column("width").to_numpy(zero_copy_only=False).astype(np.int64)
+    if isinstance(model, Dummy):
+        rows = np.ones(len(lengths), dtype=np.int64) if axis == "summary" else lengths // np.maximum(widths, 1)
+        scores = model.scores(songs.to_pylist())
+        return _batch(songs, clips, rows, scores * rows[:, None], _votes(scores, model) * rows[:, None])
+    wrong = (widths != model.n_features) | (lengths % max(model.n_features, 1) != 0)
+    if wrong.any():
+        at = int(np.flatnonzero(wrong)[0])
+        raise ModelError(f"clip {clips[at]} has {widths[at]} features; the model was trained on {model.n_features}")
+    rows = lengths // model.n_features
+    values = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    X = values.reshape(-1, model.n_features)
+    clip_of_row = np.repeat(np.arange(len(rows)), rows)
+    sums = np.zeros((len(rows), model.n_classes))
+    votes = np.zeros((len(rows), model.n_classes), dtype=np.int64)
+    for block in blocks(len(X), model.n_features):
+        scores = model.scores(X[block])
+        np.add.at(sums, clip_of_row[block], scores)
+        np.add.at(votes, clip_of_row[block], _votes(scores, model))
+    return _batch(songs, clips, rows, sums, votes)
+
+
+def _votes(scores: NDArray[np.float64], model: Model) -> NDArray[np.int64]:
+    """1 where a row speaks for a class: its highest score; with several labels, every class that it predicts."""
+    if model.multi:
+        return (scores > 0 if model.score_kind == "margin" else scores >= 0.5).astype(np.int64)
+    votes = np.zeros(scores.shape, dtype=np.int64)
+    votes[np.arange(len(scores)), np.argmax(scores, axis=1)] = 1
+    return votes
+
+
+def _batch(
+    songs: pa.Array, clips: pa.Array, rows: NDArray[np.int64], sums: NDArray[np.float64], votes: NDArray[np.int64]
+) -> pa.RecordBatch:
+    offsets = pa.array(np.arange(len(rows) + 1) * sums.shape[1], type=pa.int32())
+    lists = [
+        pa.ListArray.from_arrays(offsets, pa.array(values.ravel(), type=kind))
+        for values, kind in ((sums, pa.float64()), (votes, pa.int32()))
+    ]
+    columns = [songs.cast(pa.string()), clips.cast(pa.string()), pa.array(rows, type=pa.int32()), *lists]
+    return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
+
+
+def _first(mask: pa.Array) -> int:
+    return int(np.flatnonzero(mask.to_numpy(zero_copy_only=False))[0])
+
+
+@lru_cache(maxsize=2)
+def _load_once(path: str) -> Model:
+    """Read a model once per worker process; its name holds its hash."""
+    return load_file(path)

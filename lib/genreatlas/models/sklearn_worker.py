@@ -1,0 +1,240 @@
+"""What one Spark task of the scikit-learn grid does: fit without a fold and score it, or fit all and return the model.
+
+No pyspark here: the functions take and give Arrow batches, and work on the matrix files where they lie.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from genreatlas.errors import Reason
+from genreatlas.models import scores as scoring
+from genreatlas.models.baselines import DUMMIES, Dummy, fit_dummy
+from genreatlas.models.calibration import Sigmoids, can_calibrate, fit_sigmoids, fold_splits
+from genreatlas.models.sklearn_estimators import SMALL_FOREST, Estimator, get_estimator, limits, make_pipeline
+from genreatlas.models.sklearn_model import Model, SklearnModel, blocks, fit_pipeline, loads
+from genreatlas.models.types import FoldResult, FoldTask, Trial
+
+Array = NDArray[Any]
+
+#: Rows that :func:`score_batches` returns, one a task.
+FOLD_RESULT = (
+    "experiment_id string, fold int, score double, train_score double, reason string, detail string, seconds double"
+)
+#: Rows that :func:`refit_batches` returns: the model file in pieces, or the reason why there is none.
+REFITTED = "piece int, content binary, score_kind string, reason string, detail string, seconds double"
+
+#: Pieces of a model file: far below the 128 MB that Connect takes in one message.
+PIECE_BYTES = 8_000_000
+
+_FOLD_SCHEMA = pa.schema(
+    [
+        ("experiment_id", pa.string()),
+        ("fold", pa.int32()),
+        ("score", pa.float64()),
+        ("train_score", pa.float64()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("seconds", pa.float64()),
+    ]
+)
+_REFIT_SCHEMA = pa.schema(
+    [
+        ("piece", pa.int32()),
+        ("content", pa.binary()),
+        ("score_kind", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("seconds", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class MatrixFiles:
+    """Where a task finds the matrix, and what it needs to know of it.
+
+    ``folder`` is a path that every worker can read; None means that the files were sent as artifacts.
+    """
+
+    dataset_id: str
+    n_classes: int
+    multi: bool
+    folder: str | None = None
+
+    def array(self, name: str) -> Array:
+        """One array of :class:`genreatlas.models.types.Matrix`, memory-mapped and read-only."""
+        return np.asarray(np.load(locate(f"{self.dataset_id}-{name}.npy", self.folder), mmap_mode="r"))
+
+
+@dataclass(frozen=True)
+class GridSettings:
+    """``[train]`` as far as a task needs it."""
+
+    metric: str
+    calibrate: bool
+    weights: bool
+
+
+def locate(name: str, folder: str | None) -> str:
+    """Path of a file in a shared folder, or of an artifact that Spark brought to this worker."""
+    if folder is not None:
+        return str(Path(folder) / name)
+    from pyspark import SparkFiles  # only here: everything else runs without Spark
+
+    return str(SparkFiles.get(name))
+
+
+def score_batches(
+    tasks: Sequence[FoldTask], files: MatrixFiles, settings: GridSettings, batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Run the tasks whose indices come in as column ``id``; one row of ``FOLD_RESULT`` each."""
+    for batch in batches:
+        for index in batch.column("id").to_pylist():
+            result = score_fold(tasks[index], files, settings)
+            yield pa.RecordBatch.from_pylist([asdict(result)], schema=_FOLD_SCHEMA)
+
+
+def refit_batches(
+    trial: Trial, files: MatrixFiles, settings: GridSettings, batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Fit one candidate on all rows; rows of ``REFITTED``."""
+    for batch in batches:
+        for _ in range(batch.num_rows):
+            for row in refit_rows(trial, files, settings):
+                yield pa.RecordBatch.from_pylist([row], schema=_REFIT_SCHEMA)
+
+
+def score_fold(task: FoldTask, files: MatrixFiles, settings: GridSettings) -> FoldResult:
+    """Fit a candidate without one fold and score it on that fold, on one thread.
+
+    The score depends on the task and the matrix only, never on the worker. Whatever goes wrong is a result with a
+    reason; a fit that did not converge has its score, and says so in ``detail``.
+    """
+    started = time.perf_counter()
+    score = train_score = reason = None
+    with threadpool_limits(1):
+        try:
+            fold = files.array("fold")
+            model, notes = fit(task.trial, files, settings, np.flatnonzero(fold != task.fold))
+            score = judge(model, files, settings.metric, np.flatnonzero(fold == task.fold))
+            train_score = judge(model, files, settings.metric, np.flatnonzero(fold != task.fold))
+            detail = "; ".join(notes) or None
+        except CandidateLimit as limit:
+            reason, detail = limit.reason.value, limit.detail
+        except Exception as error:
+            score, reason, detail = None, Reason.FIT_FAILED.value, _in_words(error)
+    seconds = time.perf_counter() - started
+    return FoldResult(task.experiment_id, task.fold, score, train_score, reason, detail, seconds)
+
+
+def refit_rows(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Iterator[dict[str, Any]]:
+    """Fit a candidate on all rows, calibrate it where its scores are margins, and cut its file into pieces."""
+    started = time.perf_counter()
+    empty = {"piece": 0, "content": b"", "score_kind": "", "reason": None, "detail": None}
+    try:
+        with threadpool_limits(1):
+            model, notes = fit(trial, files, settings, np.arange(len(files.array("fold"))))
+            if isinstance(model, SklearnModel) and model.score_kind == "margin" and settings.calibrate:
+                sigmoids = calibrate(trial, files, settings)
+                model = SklearnModel(model.pipeline, model.n_classes, model.multi, sigmoids)
+        content = model.dumps()
+        loads(content)  # a parameter may have brought in a type that we do not trust: say so now, not when it scores
+    except CandidateLimit as limit:
+        yield empty | {"reason": limit.reason.value, "detail": limit.detail, "seconds": time.perf_counter() - started}
+        return
+    except Exception as error:
+        seconds = time.perf_counter() - started
+        yield empty | {"reason": Reason.FIT_FAILED.value, "detail": _in_words(error), "seconds": seconds}
+        return
+    row = empty | {"score_kind": model.score_kind, "detail": "; ".join(notes) or None}
+    row |= {"seconds": time.perf_counter() - started}
+    for piece, start in enumerate(range(0, len(content), PIECE_BYTES)):
+        yield row | {"piece": piece, "content": content[start : start + PIECE_BYTES]}
+
+
+class CandidateLimit(Exception):
+    """The data set is too large for the candidate."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def estimator_of(trial: Trial) -> Estimator:
+    """Estimator that a trial of the engines sklearn and baseline fits (dummies fit none)."""
+    return SMALL_FOREST if trial.engine == "baseline" else get_estimator(trial.estimator)
+
+
+def fit(trial: Trial, files: MatrixFiles, settings: GridSettings, rows: Array) -> tuple[Model, list[str]]:
+    """Fit a candidate on some rows of the matrix.
+
+    Returns
+    -------
+    The model, not calibrated, and what is to be noted of the fit (no convergence, weights not used).
+
+    Raises
+    ------
+    CandidateLimit : more rows or classes than the estimator is meant for.
+    """
+    y = files.array("y")[rows]
+    weight = files.array("weight")[rows] if settings.weights else None
+    if trial.engine == "baseline" and trial.estimator in DUMMIES:
+        return fit_dummy(trial.estimator, y, weight, files.n_classes, trial.seed), []
+    estimator = estimator_of(trial)
+    exceeded = limits(estimator, len(rows), files.n_classes)
+    if exceeded is not None:
+        raise CandidateLimit(*exceeded)
+    notes = []
+    if weight is not None and not (estimator.multi_weights if files.multi else estimator.weights):
+        weight = None
+        notes.append(f"{trial.estimator} takes no weights: every row counts the same")
+    pipeline = make_pipeline(estimator, trial.params, trial.seed, files.multi)
+    X = files.array("X")
+    notes += fit_pipeline(pipeline, lambda: np.array(X[rows], dtype=np.float32), y, weight)
+    return SklearnModel(pipeline, files.n_classes, files.multi), notes
+
+
+def calibrate(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Sigmoids | None:
+    """Fit sigmoids on margins of held-out folds, which no group crosses; None where a class is in too few folds."""
+    y, fold, X = files.array("y"), files.array("fold"), files.array("X")
+    if not can_calibrate(y, fold, files.n_classes):
+        return None
+    margins = np.empty((len(fold), files.n_classes), dtype=np.float32)
+    for train, held_out in fold_splits(fold):
+        model, _ = fit(trial, files, settings, train)
+        assert isinstance(model, SklearnModel)
+        for block in blocks(len(held_out), X.shape[1]):
+            margins[held_out[block]] = model.raw_scores(X[held_out[block]])
+    return fit_sigmoids(margins, y, files.array("weight") if settings.weights else None)
+
+
+def judge(model: Model, files: MatrixFiles, metric: str, rows: Array) -> float:
+    """Score a model on some rows, at song level by the mean score of each song's rows."""
+    song, y, X = files.array("song"), files.array("y"), files.array("X")
+    total = None
+    for block in blocks(len(rows), X.shape[1]):
+        part = rows[block]
+        if isinstance(model, Dummy):
+            keys, position = np.unique(song[part], return_inverse=True)
+            values = model.scores(map(str, keys))[position]
+        else:
+            values = model.scores(X[part])
+        summed = scoring.sum_by_song(song[part], values)
+        total = summed if total is None else scoring.add_songs(total, summed)
+    if total is None:
+        raise ValueError("the fold has no rows")
+    return scoring.score(metric, scoring.truth_by_song(song[rows], y[rows]), total.means)
+
+
+def _in_words(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:500]
