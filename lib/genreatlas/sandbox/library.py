@@ -1,0 +1,158 @@
+"""Writing a composed library: what is missing, in parallel, never half a file."""
+
+import csv
+import io
+import json
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
+from itertools import repeat
+from pathlib import Path
+
+from genreatlas.config.sections import SandboxSection
+from genreatlas.errors import ConfigError
+from genreatlas.sandbox.artists import make_artist, make_guest
+from genreatlas.sandbox.broken import broken_bytes
+from genreatlas.sandbox.genres import GENRES
+from genreatlas.sandbox.mixing import render
+from genreatlas.sandbox.mp3 import encode
+from genreatlas.sandbox.plan import LICENCE, PlannedFile, plan_library
+from genreatlas.sandbox.score import Score, compose
+from genreatlas.sandbox.style import Artist
+from genreatlas.sandbox.truth import to_json, truth
+
+# Raised whenever the same configuration would sound different.
+VERSION = 1
+
+_MANIFEST_COLUMNS = ("path", "genre", "song", "artist", "title", "album", "licence")
+
+
+def truth_folder(path: Path) -> Path:
+    """Return where the truth of a library lies: beside its folder, so that listing it finds audio alone."""
+    return path.with_name(f"{path.name}-truth")
+
+
+def truth_path(path: Path, file: PlannedFile | str) -> Path:
+    """Return the truth file of a song of the library in `path`."""
+    relative = file if isinstance(file, str) else file.path
+    return (truth_folder(path) / relative).with_suffix(".json")
+
+
+def write_library(section: SandboxSection, workers: int | None = None) -> int:
+    """Write every file of the library that is not there yet, its truth, and ``manifest.csv``.
+
+    Layout: ``<path>/<genre>/<artist> - <title>.mp3``, ``<path>/manifest.csv`` (path, genre, song, artist,
+    title, album, licence; several genres are separated by ``;``), and under ``<path>-truth`` one JSON
+    file a song (see ``truth.py``) and ``world.json``, which says what the library was composed from.
+
+    Parameters
+    ----------
+    section : what to compose, and where.
+    workers : processes; None for one a core. The files do not depend on it.
+
+    Returns
+    -------
+    Number of files written.
+
+    Raises
+    ------
+    ConfigError
+        When the folder holds another library, or other files.
+    """
+    files = plan_library(section)
+    _claim(section)
+    missing = [file for file in files if not _is_there(section, file)]
+    # A worker takes a second to start, in which it could have composed a song.
+    workers = min(workers or _cores(), len(missing) // 4)
+    if workers > 1:
+        # Spawned, because a fork would copy the threads' locks of whatever runs in this process (a JVM's gateway).
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
+            # An artist's songs share drum hits and a room, so they go to one worker.
+            list(pool.map(_write_file, repeat(section), missing, chunksize=section.songs_per_artist))
+    else:
+        for file in missing:
+            _write_file(section, file)
+    _write_if_new(section.path / "manifest.csv", _manifest(files))
+    return len(missing)
+
+
+def compose_file(section: SandboxSection, file: PlannedFile) -> Score:
+    """Compose the song of a planned file that has no fault."""
+    artist = _artist(section.seed, file.genres, file.artist_number)
+    return compose(artist, section.seed, file.number, section.seconds)
+
+
+@lru_cache(maxsize=64)
+def _artist(seed: int, genres: tuple[str, ...], number: int) -> Artist:
+    if len(genres) == 1:
+        return make_artist(seed, GENRES[genres[0]], number)
+    return make_guest(seed, GENRES[genres[0]], GENRES[genres[1]], number)
+
+
+def _claim(section: SandboxSection) -> None:
+    """Note what the library is composed from, or find that the folder is another's."""
+    composed_from = section.model_dump(mode="json", exclude={"path"}) | {"version": VERSION}
+    world = truth_folder(section.path) / "world.json"
+    if world.exists():
+        found = json.loads(world.read_text(encoding="utf-8"))
+        different = sorted(key for key in composed_from if found.get(key) != composed_from[key])
+        if different:
+            key = different[0]
+            raise ConfigError(
+                f"{section.path} holds a library composed with {key} = {found.get(key)!r}, not {composed_from[key]!r}. "
+                f"Set sandbox.path to another folder, or delete {section.path} and {world.parent}."
+            )
+    elif section.path.exists() and any(section.path.iterdir()):
+        raise ConfigError(f"{section.path} holds files that were not composed. Set sandbox.path to another folder.")
+    else:
+        _write_if_new(world, json.dumps(composed_from, indent=2, sort_keys=True).encode() + b"\n")
+
+
+def _is_there(section: SandboxSection, file: PlannedFile) -> bool:
+    audio = section.path / file.path
+    return audio.exists() and (file.fault is not None or truth_path(section.path, file).exists())
+
+
+def _write_file(section: SandboxSection, file: PlannedFile) -> None:
+    tags: dict[str, str | list[str]] = {
+        "TIT2": file.title,
+        "TPE1": file.artist,
+        "TPE2": file.artist,
+        "TALB": file.album,
+        "TCON": list(file.genres),
+        "TCOP": LICENCE,
+    }
+    if file.fault is not None:
+        _replace(section.path / file.path, broken_bytes(file.fault, tags, section.seconds))
+        return
+    score = compose_file(section, file)
+    _replace(truth_path(section.path, file), to_json({"song": file.song, **truth(score, section.seconds)}))
+    _replace(section.path / file.path, encode(render(score, section.seconds), tags))
+
+
+def _manifest(files: list[PlannedFile]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_MANIFEST_COLUMNS)
+    for file in files:
+        writer.writerow((file.path, ";".join(file.genres), file.song, file.artist, file.title, file.album, LICENCE))
+    return text.getvalue().encode()
+
+
+def _write_if_new(path: Path, content: bytes) -> None:
+    if not path.exists() or path.read_bytes() != content:
+        _replace(path, content)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file under another name first, so that a killed run leaves nothing half written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,43 @@
+"""Names of artists, albums and songs."""
+
+from genreatlas.sandbox.seeds import pick, rng
+
+_FIRST = (
+    "Amber", "Blue", "Copper", "Distant", "Eastern", "Faded", "Gentle", "Hollow", "Idle", "Jagged", "Kindred", "Lunar",
+    "Mellow", "Northern", "Olive", "Paper", "Quiet", "Rusty", "Señor", "Tidal", "Umber", "Velvet", "Winter", "Zwölf",
+)  # fmt: skip
+_SECOND = (
+    "Anchors", "Birches", "Cables", "Dunes", "Engines", "Ferries", "Gardens", "Harbours", "Islands", "Junctions",
+    "Kites", "Lanterns", "Meadows", "Needles", "Orchards", "Pilots", "Quarries", "Rivers", "Signals", "Towers",
+    "Umbrellas", "Valleys", "Windows", "Zeppelins",
+)  # fmt: skip
+_TITLES = (
+    "After the Rain", "Back to Harbour", "Cold Coffee", "Don't Wait Up", "Empty Platform", "First Snow", "Glasshouse",
+    "Half a Moon", "Idle Hands", "Just Before Dawn", "Kitchen Radio", "Last Tram Home", "Morning Paper", "No Hurry",
+    "Over the Bridge", "Passing Clouds", "Quarter to Nine", "Round the Corner", "Slow Elevator", "Two Left Shoes",
+    "Under the Awning", "View from the Roof", "Waiting Room", "Year of the Kite",
+)  # fmt: skip
+_ALBUMS = ("Maps", "Letters", "Demos", "Seasons", "Rooms", "Postcards", "Tides", "Sketches")
+
+
+def artist_name(seed: int, serial: int) -> str:
+    """Return the name of the artist with this serial number in the world; no other artist has it."""
+    names = len(_FIRST) * len(_SECOND)
+    turn, slot = divmod(serial, names)
+    # 77 and 24 * 24 have no common factor, so the walk meets every name once.
+    first, second = divmod((slot * 77 + int(rng(seed, "names").integers(names))) % names, len(_SECOND))
+    name = f"{_FIRST[first]} {_SECOND[second]}"
+    return name if turn == 0 else f"{name} {turn + 1}"
+
+
+def song_title(seed: int, artist: str, number: int) -> str:
+    """Return the title of an artist's song; an artist's titles differ from each other."""
+    order = rng(seed, "titles", artist).permutation(len(_TITLES))
+    turn, slot = divmod(number, len(_TITLES))
+    title = _TITLES[order[slot]]
+    return title if turn == 0 else f"{title}, Part {turn + 1}"
+
+
+def album_title(seed: int, artist: str) -> str:
+    """Return the title of an artist's album."""
+    return f"{artist.split()[-1]} and {pick(rng(seed, 'album', artist), _ALBUMS)}"

@@ -1,0 +1,30 @@
+"""The pitched instruments; genres share some of them, so that none is told by its sound alone."""
+
+from genreatlas.sandbox.style import Voice
+
+SINE_BASS = Voice("sine bass", "wave", "sine", attack=0.006, decay=1.2, sustain=0.8, release=0.06)
+SAW_BASS = Voice("saw bass", "wave", "saw", brightness=0.35, decay=0.35, sustain=0.4, detune=6.0)
+ACID_BASS = Voice("acid bass", "wave", "saw", brightness=0.6, decay=0.16, sustain=0.2, drive=2.0)
+FM_BASS = Voice("fm bass", "fm", ratio=1.0, index=1.8, decay=0.4, sustain=0.5)
+UPRIGHT = Voice("upright bass", "pluck", brightness=0.22, decay=0.9, sustain=0.0, release=0.12)
+PICKED_BASS = Voice("picked bass", "pluck", brightness=0.5, decay=1.4, sustain=0.0, release=0.06)
+
+E_PIANO = Voice("electric piano", "fm", ratio=1.0, index=1.4, decay=1.1, sustain=0.15, release=0.15)
+BELLS = Voice("bells", "fm", ratio=3.5, index=2.2, decay=1.4, sustain=0.0, release=0.5, octave=1)
+VIBES = Voice("vibes", "fm", ratio=4.0, index=0.7, decay=1.3, sustain=0.0, release=0.3, vibrato=0.12)
+PIANO = Voice("piano", "wave", "string", brightness=0.5, attack=0.003, decay=0.8, sustain=0.08, release=0.2)
+ORGAN = Voice("organ", "wave", "organ", brightness=0.6, attack=0.012, sustain=1.0, release=0.06, detune=4.0)
+STABS = Voice("saw stabs", "wave", "saw", brightness=0.6, decay=0.2, sustain=0.25, detune=14.0, release=0.12)
+SQUARE = Voice("square lead", "wave", "square", brightness=0.5, decay=0.4, sustain=0.5, vibrato=0.15)
+PAD = Voice("saw pad", "wave", "saw", brightness=0.3, attack=0.5, sustain=0.9, release=0.7, detune=12.0)
+GLASS = Voice("glass pad", "wave", "organ", brightness=0.4, attack=0.7, sustain=0.9, release=1.0, detune=7.0)
+STRINGS = Voice("strings", "wave", "string", brightness=0.55, attack=0.14, sustain=0.9, release=0.25, detune=9.0)
+ACCORDION = Voice("accordion", "wave", "reed", brightness=0.65, attack=0.03, sustain=0.95, release=0.08, detune=11.0)
+CLARINET = Voice("clarinet", "wave", "square", brightness=0.4, attack=0.03, sustain=0.9, release=0.08, vibrato=0.1)
+BRASS = Voice("brass", "wave", "saw", brightness=0.5, attack=0.03, decay=0.5, sustain=0.7, vibrato=0.1)
+FLUTE = Voice("flute", "wave", "flute", brightness=0.35, attack=0.05, sustain=0.9, release=0.1, vibrato=0.2)
+GUITAR = Voice("steel guitar", "pluck", brightness=0.6, decay=1.6, sustain=0.0, release=0.15, strum=0.012)
+NYLON = Voice("nylon guitar", "pluck", brightness=0.35, decay=1.1, sustain=0.0, release=0.15, strum=0.014)
+HARP = Voice("harp", "pluck", brightness=0.45, decay=1.8, sustain=0.0, release=0.4, strum=0.02)
+DRIVEN = Voice("driven guitar", "pluck", brightness=0.7, decay=2.5, sustain=0.0, release=0.08, drive=9.0, strum=0.006)
+FUZZ = Voice("fuzz guitar", "wave", "saw", brightness=0.6, decay=1.5, sustain=0.8, release=0.1, drive=6.0, vibrato=0.15)
