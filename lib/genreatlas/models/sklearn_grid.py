@@ -3,19 +3,19 @@
 The matrix lies once on the driver as ``.npy``, goes to each worker as an artifact, and is memory-mapped there, so
 that neither the driver's heap nor a broadcast has to hold it. Works on classic Spark and on Spark Connect.
 
-What stays behind: Spark cannot take an artifact back. Copies lie in Spark's own temporary folders until the session
-ends, and on a classic cluster a new executor still fetches from the driver's file, so :attr:`Matrix.folder` must
-live as long as the session.
+What stays behind: Spark cannot take an artifact back. Its copies lie in Spark's own temporary folders until the
+session ends; and as a classic cluster lets a late executor fetch from the driver's file, that file is held by a hard
+link until this process ends, whatever becomes of :attr:`Matrix.folder`.
 """
 
 import atexit
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -121,12 +121,18 @@ def send_matrix(spark: SparkSession, matrix: Matrix, train: TrainSection) -> Mat
     return MatrixFiles(matrix.dataset_id, matrix.n_classes, matrix.multi)
 
 
-def send_file(spark: SparkSession, path: Path) -> None:
-    """Add a file to the session, under its name; the same file again is fine, another of that name is not."""
+def send_file(spark: SparkSession, path: Path, name: str = "") -> None:
+    """Add a file to the session, under a name (its own); the name must tell its content, and is sent once."""
+    name = name or path.name
     sent = _sent(_session_key(spark))
-    if path.name not in sent:
-        spark.addArtifacts(str(path), file=True)
-        sent.add(path.name)
+    if name not in sent:
+        kept = _scratch() / name
+        if not kept.exists():
+            _link_or_copy(path, kept)
+        spark.addArtifacts(str(kept), file=True)
+        if _is_remote(spark):
+            kept.unlink()  # it was uploaded
+        sent.add(name)
 
 
 def _score(
@@ -155,24 +161,29 @@ def _settings(matrix: Matrix, train: TrainSection) -> GridSettings:
 
 
 def _send_model(spark: SparkSession, model: Path) -> str:
-    """Send a model file under a name that holds its hash; the copy stays for late executors."""
-    digest = hashlib.sha256(model.read_bytes()).hexdigest()[:20]
-    named = _scratch() / f"{digest}-{model.name}"
-    _copy_once(model, named)
-    send_file(spark, named)
-    return named.name
+    """Send a model file under a name that holds its hash."""
+    name = f"{hashlib.sha256(model.read_bytes()).hexdigest()[:20]}-{model.name}"
+    send_file(spark, model, name)
+    return name
 
 
 def _copy_once(source: Path, target: Path) -> None:
     if not target.exists() or target.stat().st_size != source.stat().st_size:
-        partly = target.with_name(f"{target.name}.{hashlib.sha256(str(source).encode()).hexdigest()[:8]}.part")
+        partly = target.with_name(f".{target.name}.{os.getpid()}")
         shutil.copyfile(source, partly)
         partly.replace(target)
 
 
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+
+
 @lru_cache(maxsize=1)
 def _scratch() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="genreatlas-models-"))
+    folder = Path(tempfile.mkdtemp(prefix="genreatlas-sent-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
@@ -183,7 +194,10 @@ def _sent(session: str) -> set[str]:
     return set()
 
 
-def _session_key(spark: Any) -> str:
-    """Name of the session: Connect's own id, or the application's and the Python object's."""
-    session_id = getattr(spark, "session_id", None)
-    return str(session_id) if session_id else f"{spark.conf.get('spark.app.id', '')}/{id(spark)}"
+def _session_key(spark: SparkSession) -> str:
+    """Connect's own id of the session, or the application's, whose sessions share their files."""
+    return str(spark.session_id if _is_remote(spark) else spark.conf.get("spark.app.id"))  # type: ignore[attr-defined]
+
+
+def _is_remote(spark: SparkSession) -> bool:
+    return hasattr(spark, "session_id")
