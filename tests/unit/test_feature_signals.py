@@ -5,7 +5,7 @@ import pytest
 
 from genreatlas.audio.chroma import PITCH_CLASSES
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
-from genreatlas.audio.graph import LIBROSA
+from genreatlas.audio.reference import LIBROSA
 
 RATE = 22050
 SECONDS = 6

@@ -1,4 +1,7 @@
-"""Harmonic/percussive separation by median filtering (Fitzgerald 2010; Driedger et al. 2014)."""
+"""Harmonic/percussive separation by median filtering (Fitzgerald 2010; Driedger et al. 2014).
+
+This is the reference; :mod:`genreatlas.audio.engine` does the same with faster medians.
+"""
 
 import numpy as np
 import numpy.typing as npt

@@ -56,7 +56,9 @@ def warm_up() -> None:
     """Compile what the feature sets use and leave it in the cache; for set-up and the first start of a worker."""
     import numpy as np
 
+    librosa()
+    from genreatlas.audio.engine import ENGINE
     from genreatlas.audio.feature_sets import FEATURE_SETS, SAMPLE_RATE, compute_sets
 
     noise = np.random.default_rng(0).standard_normal(2 * SAMPLE_RATE).astype(np.float32)
-    compute_sets([s for s in FEATURE_SETS.values() if s.sample_rate], noise)
+    compute_sets([s for s in FEATURE_SETS.values() if s.sample_rate], noise, ENGINE)

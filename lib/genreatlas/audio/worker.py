@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import FeatureSet, compute_sets, get_feature_set
 from genreatlas.audio.frames import pack
 from genreatlas.audio.librosa_loading import librosa
@@ -154,7 +155,7 @@ def extract_clip(
         warnings.simplefilter("ignore")  # librosa on very short clips; what matters is checked below
         for rate, same_rate in groupby(sorted(feature_sets, key=_rate), key=_rate):
             samples = resample(signal.samples, signal.sample_rate, rate) if rate else signal.samples
-            values |= compute_sets(same_rate, samples, **measured)
+            values |= compute_sets(same_rate, samples, ENGINE, **measured)
     return [_extracted(feature_set, values[feature_set.name]) for feature_set in feature_sets]
 
 
