@@ -14,6 +14,10 @@ _MP4_DETAIL = "MP4 audio (AAC or ALAC) is not decoded here. Convert it, such as:
 _ADTS_DETAIL = "AAC is not decoded here. Convert it, such as: ffmpeg -i FILE.aac FILE.flac"
 
 
+#: Brands of MP4 files that carry sound; HEIC and AVIF pictures start alike, with brands of their own.
+_SOUND_BRANDS = (b"m4a", b"m4b", b"m4p", b"m4v", b"mp4", b"iso", b"dash", b"qt", b"3g", b"f4", b"ndx", b"aax", b"mmp4")
+
+
 @dataclass(frozen=True)
 class Kind:
     """A format; with a reason where it is not decoded."""
@@ -70,7 +74,7 @@ def sniff(head: bytes) -> Kind | None:
         return Kind("WAV", "audio/wav")
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return Kind("AIFF", "audio/aiff")
-    if head[4:8] == b"ftyp":
+    if head[4:8] == b"ftyp" and head[8:12].lower().startswith(_SOUND_BRANDS):
         return Kind("MP4", "audio/mp4", Reason.NEEDS_AAC_DECODER, _MP4_DETAIL)
     if len(head) >= 2 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
         return Kind("AAC", "audio/aac", Reason.NEEDS_AAC_DECODER, _ADTS_DETAIL)

@@ -9,7 +9,7 @@ from io import SEEK_CUR, SEEK_END, SEEK_SET
 from typing import Any, BinaryIO
 
 from genreatlas.audio.magic import HEAD_BYTES, Kind, after_id3, first_mpeg_frame, sniff
-from genreatlas.audio.uris import path_bytes, readable
+from genreatlas.audio.uris import path_bytes
 from genreatlas.errors import ClipError, Reason
 
 #: A path (text or bytes), or an open binary file.
@@ -17,6 +17,8 @@ Source = str | bytes | os.PathLike[str] | BinaryIO
 
 #: libsndfile reports a length that it does not know as the largest number it has.
 _UNKNOWN_LENGTH = 2**62
+#: More than four MPEG frames of any bit rate; this much is read of every cover and text in a library.
+_GLANCE_BYTES = 8192
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def open_sound(source: Source) -> Iterator[tuple[Any, AudioInfo]]:
     ------
     ClipError : the file is missing, unreadable, empty, not audio, in a format that is not decoded, or broken.
     """
-    with _opened(source) as file:
+    with open_file(source) as file:
         head = file.read(HEAD_BYTES)
         size = file.seek(0, SEEK_END)
         if size == 0:
@@ -67,6 +69,20 @@ def probe(source: Source) -> AudioInfo:
     """
     with open_sound(source) as (_, info):
         return info
+
+
+def is_audio(path: bytes) -> bool:
+    """Whether a file starts like audio that is decoded here, or like AAC: for names that promise something else."""
+    try:
+        with open_file(path) as file:
+            head = file.read(_GLANCE_BYTES)
+            if tag := after_id3(head):
+                file.seek(tag)
+                head = file.read(_GLANCE_BYTES)
+    except ClipError:
+        return False
+    kind = sniff(head)
+    return kind is not None and kind.reason in (None, Reason.NEEDS_AAC_DECODER)
 
 
 def _identify(file: BinaryIO, head: bytes) -> tuple[Kind, int]:
@@ -93,7 +109,13 @@ def _identify(file: BinaryIO, head: bytes) -> tuple[Kind, int]:
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[BinaryIO]:
+def open_file(source: Source) -> Iterator[BinaryIO]:
+    """Open a regular file for reading; a file that is open already is rewound.
+
+    Raises
+    ------
+    ClipError : it is missing, unreadable, or not a regular file.
+    """
     if not isinstance(source, str | bytes | os.PathLike):
         source.seek(0)
         yield source
@@ -165,8 +187,3 @@ class _From:
 
     def readinto(self, buffer: Any) -> int:
         return self._file.readinto(buffer)  # type: ignore[attr-defined]
-
-
-def describe(source: Source) -> str:
-    """Name of a source for messages."""
-    return readable(path_bytes(source)) if isinstance(source, str | bytes | os.PathLike) else "audio bytes"

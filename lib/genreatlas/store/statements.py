@@ -42,13 +42,14 @@ def merge(table: Table, name: str, source: str, columns: Sequence[str], update: 
     )
 
 
-def changed_rows(table: Table, name: str, source: str, columns: Sequence[str]) -> str:
-    """Rows of the source that the table lacks or holds with other values in a lasting column.
+def changed_rows(table: Table, name: str, source: str, columns: Sequence[str], compare: Sequence[str] = ()) -> str:
+    """Rows of the source that the table lacks or holds with other values in a lasting column, or one of ``compare``.
 
     Merging only these leaves files alone whose rows are the same: ``MERGE`` would rewrite and commit
     every file with a matching key, even where its condition updates nothing (measured).
     """
-    lasting = [column for column in columns if column not in table.key and column not in table.volatile]
+    ignored = {*table.key, *table.volatile} - set(compare)
+    lasting = [column for column in columns if column not in ignored]
     same = " AND ".join([_same_key(table), *(_same(table, column) for column in lasting)])
     return f"SELECT s.* FROM {source} AS s LEFT ANTI JOIN {name} AS t ON {same}"
 

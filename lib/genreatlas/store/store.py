@@ -4,7 +4,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
@@ -105,10 +105,15 @@ class Store:
             raise StoreError(f"{table.name}: no such columns: {', '.join(sorted(unknown))}")
         return self.spark.createDataFrame([tuple(map(record.get, schema.names)) for record in records], schema)
 
-    def upsert(self, table: Table, frame: DataFrame, update: bool = False) -> int:
+    def upsert(self, table: Table, frame: DataFrame, update: bool = False, compare: Sequence[str] = ()) -> int:
         """Insert rows whose key is new and, with ``update``, replace rows that differ.
 
         The frame is evaluated more than once, so stage what is dear or not repeatable.
+
+        Parameters
+        ----------
+        update : rows differ where a lasting column does; volatile columns are written with them.
+        compare : volatile columns that make a difference all the same.
 
         Returns
         -------
@@ -124,7 +129,7 @@ class Store:
         self.create(table)
         name = self.location.sql(table.name)
         with self._view(frame) as view:
-            source = f"({statements.changed_rows(table, name, view, frame.columns)})" if update else view
+            source = f"({statements.changed_rows(table, name, view, frame.columns, compare)})" if update else view
             if update and self.spark.sql(f"SELECT 1 FROM {source} LIMIT 1").isEmpty():
                 return 0
             statement = statements.merge(table, name, source, frame.columns, update)

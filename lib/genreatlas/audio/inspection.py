@@ -1,0 +1,137 @@
+"""What runs in a Spark worker during an import: file names in, what each file is and holds out.
+
+Each file is opened once: hashed, told by its content, its cut decoded and looked at, its tags read.
+What is wrong with one file becomes a row with a reason and never fails its neighbours.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from genreatlas.audio.decode import read_open, reject_silence
+from genreatlas.audio.isolation import run_isolated
+from genreatlas.audio.probe import open_file, open_sound
+from genreatlas.audio.quality import quality_flags
+from genreatlas.audio.uris import uri_to_path
+from genreatlas.audio.window import choose_window, window_rule
+from genreatlas.config import ClipSection
+from genreatlas.errors import ClipError, Reason
+
+#: Columns that `inspect_batches` is given: one row per file.
+REQUEST = "uri string, version string, bytes bigint, modified_ns bigint"
+
+#: What it gives back: one row per file. Without a reason every fact is set; ``tags`` is JSON, tag = values.
+RESULT = (
+    f"{REQUEST}, window_rule string, sha256 string, start_s double, length_s double, mime string, codec string, "
+    "sample_rate int, channels int, bit_rate int, duration_s double, quality_flags array<string>, tags string, "
+    "reason string, detail string"
+)
+_RESULT = pa.schema(
+    [
+        ("uri", pa.string()),
+        ("version", pa.string()),
+        ("bytes", pa.int64()),
+        ("modified_ns", pa.int64()),
+        ("window_rule", pa.string()),
+        ("sha256", pa.string()),
+        ("start_s", pa.float64()),
+        ("length_s", pa.float64()),
+        ("mime", pa.string()),
+        ("codec", pa.string()),
+        ("sample_rate", pa.int32()),
+        ("channels", pa.int32()),
+        ("bit_rate", pa.int32()),
+        ("duration_s", pa.float64()),
+        ("quality_flags", pa.list_(pa.string())),
+        ("tags", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+_LONGEST_DETAIL = 500
+#: A file may take two minutes, and as long as a slow network share needs for its bytes.
+_LONGEST_S = 120.0
+_SLOWEST_BYTES_PER_S = 2e6
+
+
+@dataclass(frozen=True)
+class InspectRequest:
+    """What is the same for every file of a run; it travels to the workers.
+
+    Parameters
+    ----------
+    clip : which cut is looked at.
+    max_clip_mb : largest decoded cut, in 2**20 bytes of mono samples.
+    read_tags : given the open file and its media type, returns tag = values; None where tags are not asked for.
+    """
+
+    clip: ClipSection
+    max_clip_mb: int
+    read_tags: Callable[[BinaryIO, str], Mapping[str, list[str]]] | None = None
+
+
+def inspect_batches(request: InspectRequest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Inspect every file of :data:`REQUEST`; one batch of :data:`RESULT` per batch."""
+    import mutagen  # noqa: F401 - here, so that no forked child imports them again
+    import soundfile  # noqa: F401
+
+    for batch in batches:
+        rows = [row | _inspected(request, row) for row in batch.to_pylist()]
+        columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in _RESULT]
+        yield pa.RecordBatch.from_arrays(columns, schema=_RESULT)
+
+
+def _inspected(request: InspectRequest, row: Mapping[str, Any]) -> dict[str, Any]:
+    rule = {"window_rule": window_rule(request.clip)}
+    try:
+        seconds = _LONGEST_S + row["bytes"] / _SLOWEST_BYTES_PER_S
+        return rule | run_isolated(inspect_file, uri_to_path(row["uri"]), request, seconds=seconds)
+    except ClipError as error:
+        return rule | {"reason": error.reason.value, "detail": error.detail}
+    except Exception as error:  # anything that a file can do to a decoder or a tag reader
+        detail = f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]
+        return rule | {"reason": Reason.DECODE_FAILED.value, "detail": detail}
+
+
+def inspect_file(path: bytes, request: InspectRequest) -> dict[str, Any]:
+    """Facts of one file and its cut, named as the columns of :data:`RESULT`.
+
+    A file that breaks off inside the cut, but not before its middle, is used up to there.
+
+    Raises
+    ------
+    ClipError : the file cannot be used.
+    """
+    clip = request.clip
+    with open_sound(path) as (sound, info):
+        start, length = choose_window(clip, info.duration_s)
+        if info.duration_s < clip.min_seconds:
+            detail = f"{info.duration_s:.2f} s are less than clip.min_seconds = {clip.min_seconds:g}."
+            raise ClipError(Reason.TOO_SHORT, detail)
+        if length * info.sample_rate * 4 > request.max_clip_mb * 2**20:
+            detail = f"{length:g} s at {info.sample_rate} Hz are more than limits.max_clip_mb = {request.max_clip_mb}."
+            raise ClipError(Reason.TOO_LARGE, detail)
+        signal = read_open(sound, info, start, length)
+    if signal.length_s < min(clip.min_seconds, length):
+        raise ClipError(Reason.TRUNCATED, f"Only {signal.length_s:.2f} s of sound are left in the file.")
+    reject_silence(signal)
+    with open_file(path) as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        tags = request.read_tags(file, info.mime) if request.read_tags else {}
+    return {
+        "sha256": sha256,
+        "start_s": start,
+        "length_s": round(signal.length_s, 3) if signal.truncated else length,
+        "mime": info.mime,
+        "codec": info.codec,
+        "sample_rate": info.sample_rate,
+        "channels": info.channels,
+        "bit_rate": info.bit_rate,
+        "duration_s": info.duration_s,
+        "quality_flags": list(quality_flags(info, signal, clip.seconds)),
+        "tags": json.dumps(tags, sort_keys=True),
+    }

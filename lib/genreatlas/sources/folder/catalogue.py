@@ -1,0 +1,193 @@
+"""What labels say: songs with their genres, which file belongs to which song, and what cannot be used."""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from genreatlas.errors import Reason
+from genreatlas.sources.folder.listing import Entry, Listing
+from genreatlas.sources.genres import Genre, GenreNames, GenreParent
+
+_PARTS = {
+    "train": "train", "training": "train",
+    "promotion": "promotion", "valid": "promotion", "validation": "promotion", "val": "promotion", "dev": "promotion",
+    "test": "test", "testing": "test", "eval": "test",
+}  # fmt: skip
+_ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
+
+
+@dataclass(frozen=True)
+class Song:
+    """What a source says of one song; ``key`` is the source's own."""
+
+    key: str
+    genres: tuple[Genre, ...] = ()
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+    album_artist: str | None = None
+    isrc: str | None = None
+    split: str | None = None
+    licence: str | None = None
+
+    def or_else(self, other: "Song") -> "Song":
+        """This song, with what it lacks taken from another row on it, and the genres of both."""
+        genres = {genre.genre_id: genre for genre in (*other.genres, *self.genres)}
+        order = dict.fromkeys(genre.genre_id for genre in (*self.genres, *other.genres))
+        facts = ("title", "artist", "album", "album_artist", "isrc", "split", "licence")
+        known = {name: getattr(self, name) or getattr(other, name) for name in facts}
+        return replace(self, genres=tuple(genres[genre_id] for genre_id in order), **known)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a list of files; ``place`` says where it stands, such as ``line 17``."""
+
+    place: str
+    path: bytes
+    genres: tuple[str, ...]
+    song: str = ""
+    title: str = ""
+    artist: str = ""
+    album: str = ""
+    isrc: str = ""
+    licence: str = ""
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row or file that is not even opened. ``path`` is absolute; ``place`` is set for rows without a file."""
+
+    path: bytes
+    reason: Reason
+    detail: str
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Labels of a folder.
+
+    Parameters
+    ----------
+    labels : which kind of source they come from; stored in ``song_genres.source``.
+    songs : by the song's key. Empty where labels stand in the files themselves (tags).
+    song_of : absolute path = key of the song that the file belongs to.
+    files : absolute path = entry, for every file that ``song_of`` names.
+    rejected : rows and files that cannot be used.
+    origin : absolute path of the list of files, where there is one.
+    unnamed : audio files in the folder that the list does not name.
+    parents : the source's own tree of genres.
+    """
+
+    labels: str
+    songs: dict[str, Song]
+    song_of: dict[bytes, str]
+    files: dict[bytes, Entry]
+    rejected: tuple[Rejected, ...] = ()
+    origin: bytes = b""
+    unnamed: int = 0
+    parents: tuple[GenreParent, ...] = ()
+
+
+def catalogue_of_rows(
+    labels: str,
+    rows: Iterable[Row],
+    listing: Listing,
+    candidates: Iterable[Entry],
+    names: GenreNames,
+    origin: bytes,
+    parents: tuple[GenreParent, ...] = (),
+) -> Catalogue:
+    """Bring a list of files together with the files that are there.
+
+    Rows that name no file, name a file again, or hold an unknown part are rejected at their place;
+    files that no row names are counted. Of two rows on one song the first one counts, and what it
+    lacks comes from the next.
+
+    Parameters
+    ----------
+    candidates : entries of the listing that may be audio.
+    """
+    there = {listing.absolute(entry): entry for entry in candidates}
+    outside: dict[bytes, Entry] = {}
+    first: dict[bytes, str] = {}
+    songs: dict[str, Song] = {}
+    song_of: dict[bytes, str] = {}
+    rejected: list[Rejected] = []
+    for row in rows:
+        if not row.path.strip():
+            rejected.append(Rejected(b"", Reason.BAD_VALUE, "path is empty. Give a path or drop the row.", row.place))
+            continue
+        path = os.path.normpath(os.path.join(listing.root, row.path))  # noqa: PTH118 - bytes
+        if path in first:
+            detail = f"Names the same file as {first[path]}. Join several genres with ';' in one row."
+            rejected.append(Rejected(path, Reason.DUPLICATE_ROW, detail, row.place))
+            continue
+        if path not in there and path not in outside:
+            entry = stat_entry(path)
+            if entry is None:
+                detail = f"There is no file {path.decode('utf-8', 'replace')}."
+                rejected.append(Rejected(path, Reason.MISSING_FILE, detail, row.place))
+                continue
+            outside[path] = entry
+        first[path] = row.place
+        song, problem = read_row(row, path_key(os.path.relpath(path, listing.root)), names)
+        if problem:
+            rejected.append(Rejected(path, problem[0], f"{row.place}: {problem[1]}"))
+            continue
+        songs[song.key] = songs[song.key].or_else(song) if song.key in songs else song
+        song_of[path] = song.key
+    return Catalogue(
+        labels=labels,
+        songs=songs,
+        song_of=song_of,
+        files={path: there.get(path) or outside[path] for path in song_of},
+        rejected=tuple(rejected),
+        origin=origin,
+        unnamed=sum(path not in first for path in there),
+        parents=parents,
+    )
+
+
+def read_row(row: Row, key: str, names: GenreNames) -> tuple[Song, tuple[Reason, str] | None]:
+    """Turn a row into a song, whose key is ``key`` where the row names no song, or say why it has none."""
+    song = Song(
+        key=row.song.strip() or key,
+        genres=names.read_all(row.genres),
+        title=row.title.strip() or None,
+        artist=row.artist.strip() or None,
+        album=row.album.strip() or None,
+        isrc=clean_isrc(row.isrc),
+        split=_PARTS.get(row.split.strip().casefold()),
+        licence=row.licence.strip() or None,
+    )
+    if row.split.strip() and song.split is None:
+        return song, (Reason.BAD_VALUE, f"split is {row.split.strip()!r}. Valid: train, promotion (validation), test.")
+    if not song.genres:
+        given = "; ".join(filter(None, row.genres))
+        stated = f"genre is {given!r}, which is no genre." if given else "genre is empty."
+        return song, (Reason.NO_GENRE, f"{stated} Give a genre or drop the row.")
+    return song, None
+
+
+def stat_entry(path: bytes) -> Entry | None:
+    """Entry for a file outside the listing; None where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - bytes
+    except (OSError, ValueError):  # a NUL in the path is a ValueError
+        return None
+    return Entry(path, "file", status.st_size, status.st_mtime_ns)
+
+
+def path_key(path: bytes) -> str:
+    """Key of a song that is known by its file alone: its path, with undecodable bytes written as ``\\xff``."""
+    return path.decode("utf-8", "backslashreplace")
+
+
+def clean_isrc(text: str) -> str | None:
+    """Upper case without hyphens; None for what is no ISRC, so that junk never joins songs."""
+    code = re.sub(r"[\s-]", "", text.upper()).removeprefix("ISRC")
+    return code if _ISRC.fullmatch(code) else None

@@ -1,0 +1,78 @@
+"""From a folder and its configuration to a catalogue, whichever way the labels are given."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from genreatlas.config import FolderSection
+from genreatlas.errors import InputError
+from genreatlas.sources.folder.catalogue import Catalogue, Song, catalogue_of_rows, path_key
+from genreatlas.sources.folder.directory import read_directory
+from genreatlas.sources.folder.fma import read_fma
+from genreatlas.sources.folder.jamendo import read_jamendo
+from genreatlas.sources.folder.listing import Entry, Listing
+from genreatlas.sources.folder.manifest import read_manifest
+from genreatlas.sources.genres import GenreNames, shown_names
+
+
+def read_catalogue(
+    listing: Listing, candidates: Sequence[Entry], folder: FolderSection, names: GenreNames
+) -> Catalogue:
+    """Read the labels of a folder as ``[folder] labels`` says.
+
+    Parameters
+    ----------
+    candidates : entries of the listing that may be audio.
+
+    Raises
+    ------
+    InputError : a file of labels is missing, or has other columns.
+    """
+    if folder.labels == "directory":
+        catalogue = read_directory(listing, candidates, names)
+    elif folder.labels == "tags":
+        song_of = {listing.absolute(entry): path_key(entry.path) for entry in candidates}
+        files = {listing.absolute(entry): entry for entry in candidates}
+        return Catalogue("tags", {}, song_of, files)
+    else:
+        catalogue = _read_list(listing, candidates, folder, names)
+    return replace(catalogue, songs=_with_shown_names(catalogue.songs))
+
+
+def _read_list(listing: Listing, candidates: Sequence[Entry], folder: FolderSection, names: GenreNames) -> Catalogue:
+    if folder.manifest is None:
+        what = "the CSV or Parquet file" if folder.labels == "manifest" else "the metadata folder"
+        raise InputError(f"folder.labels = {folder.labels!r} needs folder.manifest, {what}.")
+    origin = _absolute(folder.manifest)
+    if folder.labels == "manifest":
+        rows = read_manifest(origin, folder.ignore_columns)
+        return catalogue_of_rows("manifest", rows, listing, candidates, names, origin)
+    present = {entry.path for entry in candidates}
+    if folder.labels == "fma":
+        rows, parents = read_fma(origin, names, folder.subset, folder.fma_labels)
+        if not folder.subset:
+            rows = [row for row in rows if row.path in present]
+        place = os.path.join(origin, b"tracks.csv")  # noqa: PTH118 - bytes
+        return catalogue_of_rows("fma", rows, listing, candidates, names, place, parents)
+    rows, place = read_jamendo(origin, folder.jamendo_split)
+    # The dataset is also published with smaller files, named 14/214.low.mp3 instead of 14/214.mp3.
+    low = {row.path: row.path.removesuffix(b".mp3") + b".low.mp3" for row in rows}
+    rows = [
+        replace(row, path=low[row.path]) if row.path not in present and low[row.path] in present else row
+        for row in rows
+    ]
+    return catalogue_of_rows("jamendo", rows, listing, candidates, names, place)
+
+
+def _with_shown_names(songs: dict[str, Song]) -> dict[str, Song]:
+    """Show every genre under one name: the commonest spelling among the songs."""
+    shown = shown_names(genre for song in songs.values() for genre in song.genres)
+    return {
+        key: replace(song, genres=tuple(replace(genre, name=shown[genre.genre_id]) for genre in song.genres))
+        for key, song in songs.items()
+    }
+
+
+def _absolute(path: Path) -> bytes:
+    return os.path.abspath(str(path).encode("utf-8", "surrogateescape"))  # noqa: PTH100 - bytes

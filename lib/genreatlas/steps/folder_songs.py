@@ -1,0 +1,88 @@
+"""Make the song tables say what the labels of a folder say now: new rows, changed rows, rows that went."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from genreatlas.config import Config
+from genreatlas.sources.folder.catalogue import Catalogue, Song
+from genreatlas.sources.folder.rows import song_id, song_rows
+from genreatlas.sources.genres import GenreNames
+from genreatlas.store import Store
+from genreatlas.tables import ARTISTS, GENRE_PARENTS, SONG_ARTISTS, SONG_GENRES, SONGS, Table
+
+#: A folder has one kind of labels at a time: those of the last import count, whatever kind it was.
+_LABELS = ("directory", "tags", "manifest", "fma", "jamendo")
+#: Rows that the driver sends at once; a song's row has a few hundred bytes.
+_ROWS_AT_ONCE = 50_000
+
+
+def write_songs(store: Store, songs: Iterable[Song], labels: str, licence: str) -> None:
+    """Write songs with their artists and genres; labels and credits that were taken back are deleted."""
+    songs = list(songs)
+    if not songs:
+        return
+    rows = song_rows(songs, labels, licence)
+    identities = [song_id(song.key) for song in songs]
+    _sync(store, ARTISTS, rows.artists, "artist_id", [row["artist_id"] for row in rows.artists], update=False)
+    _sync(store, SONGS, rows.songs, "song_id", identities)
+    _sync(store, SONG_ARTISTS, rows.song_artists, "song_id", identities)
+    _sync(store, SONG_GENRES, rows.song_genres, "song_id", identities, F.col("source").isin(*_LABELS))
+
+
+def write_parents(store: Store, config: Config, names: GenreNames, catalogue: Catalogue) -> None:
+    """Write the tree of genres: the source's own, and over it what the configuration says."""
+    rows: dict[str, dict[str, Any]] = {}
+    for edges, source in ((catalogue.parents, catalogue.labels), (names.parents(), "configuration")):
+        rows |= {edge.genre_id: vars(edge) | {"source": source} for edge in edges}
+    # An import of features writes its parents under the same word, so those are left to it.
+    imported = GenreNames(config.import_features.genre_aliases, config.import_features.genre_parents).parents()
+    others = F.col("source").isin("configuration", *_LABELS) & ~F.col("genre_id").isin([e.genre_id for e in imported])
+    stored = store.read(GENRE_PARENTS).where(others).collect()
+    _write(store, GENRE_PARENTS, list(rows.values()), [row.asDict() for row in stored])
+
+
+def _sync(
+    store: Store,
+    table: Table,
+    rows: Sequence[dict[str, Any]],
+    column: str,
+    values: Sequence[str],
+    where: Column | None = None,
+    update: bool = True,
+) -> None:
+    """Make the rows whose ``column`` is one of ``values`` be exactly ``rows``."""
+    stored = store.read(table) if where is None else store.read(table).where(where)
+    wanted = store.spark.createDataFrame([(value,) for value in values], f"{column} string")
+    found = [row.asDict() for row in stored.join(wanted, column, "left_semi").collect()]
+    _write(store, table, rows, found, update)
+
+
+def _write(
+    store: Store, table: Table, rows: Sequence[dict[str, Any]], stored: Sequence[dict[str, Any]], update: bool = True
+) -> None:
+    """Compared here, because most runs change nothing, and a MERGE that changes nothing still takes a second."""
+    by_key = {_key(table, row): row for row in stored}
+    changed = []
+    for row in rows:
+        before = by_key.get(_key(table, row))
+        if before is None or (update and any(before[name] != value for name, value in row.items())):
+            kept = {name: before[name] for name in table.volatile} if before else {}
+            changed.append(row | kept)
+    now = datetime.now(UTC)
+    for start in range(0, len(changed), _ROWS_AT_ONCE):
+        part = changed[start : start + _ROWS_AT_ONCE]
+        if table is SONGS:
+            part = [{"added_at": now} | row for row in part]
+        store.upsert(table, store.frame(table, part), update=update)
+    gone = sorted(by_key.keys() - {_key(table, row) for row in rows}) if update else []
+    if gone:
+        schema = ", ".join(f"{name} {table.column(name).type}" for name in table.key)
+        store.delete(table, store.spark.createDataFrame(gone, schema))
+
+
+def _key(table: Table, row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in table.key)

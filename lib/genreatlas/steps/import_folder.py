@@ -1,0 +1,238 @@
+"""Import a folder of music: songs with their genres and artists, and one clip of every file.
+
+Genres come from directories, tags, a manifest, or the metadata of FMA or MTG-Jamendo ([folder]
+labels). A file that was imported and did not change is not opened again. Names without an audio
+extension (covers, texts, lists) are ignored, unless their content is audio; everything else that
+cannot be used is a row of quarantine.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from genreatlas.audio.inspection import REQUEST, RESULT, InspectRequest, inspect_batches
+from genreatlas.audio.probe import is_audio
+from genreatlas.audio.uris import path_bytes, path_to_uri, readable
+from genreatlas.config import Config
+from genreatlas.errors import InputError
+from genreatlas.sources.folder.catalogue import Catalogue, Song
+from genreatlas.sources.folder.listing import Listing, is_sidecar, list_folder
+from genreatlas.sources.folder.reading import read_catalogue
+from genreatlas.sources.folder.rows import SOURCE
+from genreatlas.sources.folder.tags import read_tags, song_of_tags
+from genreatlas.sources.genres import Genre, GenreNames
+from genreatlas.steps.counts import Counts
+from genreatlas.steps.folder_clips import KNOWN, KnownClips, judge
+from genreatlas.steps.folder_plan import File, Plan, make_plan
+from genreatlas.steps.folder_songs import write_parents, write_songs
+from genreatlas.store import Staged, Store
+from genreatlas.tables import CLIPS, QUARANTINE, SONG_GENRES
+
+STEP = "import_folder"
+READS: tuple[str, ...] = ("clips", "quarantine")
+WRITES = ("songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "quarantine")
+SECTIONS = ("folder", "clip", "limits")
+
+#: Files in one Spark task: enough that starting it does not matter, few enough that all cores stay busy.
+_TASK_FILES = 8
+
+
+@dataclass
+class _Import:
+    """One run: the folder, what its labels say, and what the store knows of it."""
+
+    store: Store
+    config: Config
+    listing: Listing
+    sidecars: int
+    catalogue: Catalogue
+    names: GenreNames
+    known: KnownClips
+
+    def plan(self) -> Plan:
+        """What is left to do."""
+        rows = self.store.read(QUARANTINE).where(F.col("stage") == STEP).select("key", "version", "reason").collect()
+        quarantined = {(row["key"], row["version"]): row["reason"] for row in rows}
+        clips = self.known.live()
+        return make_plan(self.listing, self.sidecars, self.catalogue, self.config, clips, quarantined)
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Bring the library tables up to date with the folder.
+
+    Raises
+    ------
+    InputError : the folder has no audio, a file of labels cannot be used, or fewer than two genres are left.
+    """
+    work = _open(store, config)
+    counts = Counts()
+    plan = work.plan()
+    if left_over := store.staged(STEP):
+        for staged in left_over:
+            counts += _merge(work, plan, staged)
+        plan = work.plan()
+    counts += _quarantine(store, plan.rejected)
+    _forget_rows(work, plan)
+    for number, files in enumerate(_chunks(plan.pending, config.folder.batch_files)):
+        counts += _merge(work, plan, _inspect(work, files, f"{number:06}"))
+    if work.catalogue.labels != "tags":
+        write_songs(store, _songs_with_clips(work, plan), work.catalogue.labels, config.folder.licence)
+    write_parents(store, config, work.names, work.catalogue)
+    _require_genres(work, {row[0] for row in store.read(SONG_GENRES).select("genre_id").distinct().collect()})
+    return counts + Counts(notes=_notes(work, work.plan()))
+
+
+def _open(store: Store, config: Config) -> _Import:
+    """List the folder, read its labels, and see what is known of it; nothing is written."""
+    names = GenreNames(config.folder.genre_aliases, config.folder.genre_parents)
+    listing = list_folder(path_bytes(config.folder.path))
+    candidates = [entry for entry in listing.entries if not is_sidecar(listing, entry, is_audio)]
+    files = [entry for entry in candidates if entry.kind != "closed_directory"]
+    if not candidates:
+        raise InputError(
+            f"{readable(listing.root)}: none of {len(listing.entries)} files is audio. "
+            "Set folder.path to the folder with the audio files."
+        )
+    catalogue = read_catalogue(listing, files, config.folder, names)
+    known = store.read(CLIPS).where(F.col("provider") == SOURCE).select(*KNOWN).collect()
+    sidecars = len(listing.entries) - len(candidates)
+    work = _Import(store, config, listing, sidecars, catalogue, names, KnownClips.of(row.asDict() for row in known))
+    if catalogue.labels != "tags":
+        stored = {row[0] for row in store.read(SONG_GENRES).select("genre_id").distinct().collect()}
+        _require_genres(work, stored | {g.genre_id for song in catalogue.songs.values() for g in song.genres})
+    return work
+
+
+def _require_genres(work: _Import, genres: set[str]) -> None:
+    if len(genres) < 2:
+        found = f"only {min(genres)!r}" if genres else "none"
+        raise InputError(
+            f"{readable(work.listing.root)}: at least two usable genres are needed, there is {found} "
+            f"(folder.labels = {work.catalogue.labels!r}). The table quarantine has the files that were left out."
+        )
+
+
+def _chunks(files: Sequence[File], size: int) -> Iterable[Sequence[File]]:
+    """Divide pending files in the order of their paths.
+
+    Chunks are done one after the other, so what a killed run leaves is divided as it would have been,
+    and every clip gets the ingest batch that it would have got.
+    """
+    return (files[start : start + size] for start in range(0, len(files), size))
+
+
+def _inspect(work: _Import, files: Sequence[File], chunk: str) -> Staged:
+    """Open the files in the workers, once, and stage what they found, good and bad."""
+    read = read_tags if work.catalogue.labels == "tags" else None
+    request = InspectRequest(work.config.clip, work.config.limits.max_clip_mb, read)
+    rows = [(file.uri, file.version, file.entry.size, file.entry.modified_ns) for file in files]
+    frame = work.store.spark.createDataFrame(rows, REQUEST).repartition(math.ceil(len(rows) / _TASK_FILES))
+    return work.store.stage(frame.mapInArrow(partial(inspect_batches, request), RESULT), STEP, chunk)
+
+
+def _merge(work: _Import, plan: Plan, staged: Staged) -> Counts:
+    """Turn a staged chunk into rows; clips and quarantine come last, because they say that a file is done."""
+    store, config = work.store, work.config
+    rows = [row.asDict() for row in staged.frame.collect()]
+    songs = _songs_of(work, plan, rows)
+    outcome = judge(rows, plan.files, songs, work.known, config.folder.licence)
+    if work.catalogue.labels == "tags":
+        write_songs(store, outcome.songs.values(), "tags", config.folder.licence)
+    _write_clips(work, outcome.clips, outcome.replaced)
+    _forget(store, [clip["uri"] for clip in outcome.clips])
+    counts = _quarantine(store, outcome.quarantine)
+    staged.drop()
+    return counts + Counts(read=len(outcome.clips), written=len(outcome.clips))
+
+
+def _songs_of(work: _Import, plan: Plan, rows: Iterable[dict[str, Any]]) -> dict[str, Song]:
+    """Song of every inspected file, from the list or from the tags that were read."""
+    files = {row["uri"]: plan.files[row["uri"]] for row in rows if row["uri"] in plan.files}
+    if work.catalogue.labels != "tags":
+        return {uri: work.catalogue.songs[file.song_key] for uri, file in files.items()}
+    tags = {row["uri"]: json.loads(row["tags"]) for row in rows if row["tags"] is not None}
+    songs = {uri: song_of_tags(file.song_key, tags[uri], work.names) for uri, file in files.items() if uri in tags}
+    return _with_stored_names(work.store, songs)
+
+
+def _with_stored_names(store: Store, songs: dict[str, Song]) -> dict[str, Song]:
+    """Show a genre as it is shown already; a new one by its first spelling in sorted order."""
+    spelt = sorted({(g.genre_id, g.name) for song in songs.values() for g in song.genres}, reverse=True)
+    shown = dict(spelt)
+    stored = store.read(SONG_GENRES).select("genre_id", "genre").distinct().collect()
+    shown |= dict(sorted(((row[0], row[1]) for row in stored), reverse=True))
+    return {
+        uri: replace(song, genres=tuple(Genre(g.genre_id, shown[g.genre_id]) for g in song.genres))
+        for uri, song in songs.items()
+    }
+
+
+def _write_clips(work: _Import, clips: list[dict[str, Any]], replaced: dict[str, str]) -> None:
+    """Write new and changed clips, and point those of changed files to what took their place, in one commit."""
+    store, now = work.store, datetime.now(UTC)
+    known = [clip["clip_id"] for clip in clips if clip["clip_id"] in work.known.by_id]
+    stored = {}
+    if wanted := [*known, *replaced]:
+        found = store.read(CLIPS).where(F.col("clip_id").isin(wanted)).collect()
+        stored = {row["clip_id"]: row.asDict() for row in found}
+    rows = [clip | {"fetched_at": stored.get(clip["clip_id"], {}).get("fetched_at", now)} for clip in clips]
+    rows += [stored[former] | {"replaced_by": replaced[former]} for former in sorted(replaced)]
+    if rows:
+        store.upsert(CLIPS, store.frame(CLIPS, rows), update=True, compare=("modified_ns",))
+    for row in rows:
+        work.known.add(row)
+
+
+def _quarantine(store: Store, rows: list[dict[str, Any]]) -> Counts:
+    """Write rows of quarantine in place of those that their keys had."""
+    if not rows:
+        return Counts()
+    _forget(store, [row["key"] for row in rows])
+    about = {"stage": STEP, "run_id": store.run_id, "at": datetime.now(UTC)}
+    store.upsert(QUARANTINE, store.frame(QUARANTINE, [row | about for row in rows]))
+    return Counts(read=len(rows), failed=len(rows))
+
+
+def _forget(store: Store, keys: list[str]) -> None:
+    """Remove rows of quarantine that no longer tell the state of a file."""
+    here = F.col("stage") == STEP
+    if not keys or store.read(QUARANTINE).where(here & F.col("key").isin(keys)).isEmpty():
+        return
+    store.delete(QUARANTINE, store.spark.createDataFrame([(STEP, key) for key in keys], "stage string, key string"))
+
+
+def _forget_rows(work: _Import, plan: Plan) -> None:
+    """Remove rows about lines of the list that were mended; the others stay."""
+    if not work.catalogue.origin:
+        return
+    prefix = path_to_uri(work.catalogue.origin) + "#"
+    stored = work.store.read(QUARANTINE).where((F.col("stage") == STEP) & F.col("key").startswith(prefix))
+    gone = [row["key"] for row in stored.select("key").distinct().collect() if row["key"] not in plan.refused_keys]
+    _forget(work.store, gone)
+
+
+def _songs_with_clips(work: _Import, plan: Plan) -> list[Song]:
+    """Songs of the list that have a clip; what the list says of them now is what the tables get."""
+    live = {row["uri"] for row in work.known.live()}
+    keys = dict.fromkeys(file.song_key for file in plan.files.values() if file.uri in live)
+    return [work.catalogue.songs[key] for key in keys]
+
+
+def _notes(work: _Import, plan: Plan) -> tuple[str, ...]:
+    """One line that accounts for every entry, and one for each thing that a reader should know."""
+    quarantined = plan.entries - plan.clips - plan.ignored - plan.unnamed
+    ignored = plan.ignored + plan.unnamed
+    line = f"{plan.entries} entries: {plan.clips} clips, {quarantined} in quarantine, {ignored} ignored"
+    if plan.unnamed:
+        line += f" ({plan.ignored} not audio, {plan.unnamed} not named by the {work.catalogue.labels} list)"
+    notes = [line]
+    if work.listing.circular:
+        first = readable(work.listing.circular[0])
+        notes.append(f"directory links not followed, because they lead back: {len(work.listing.circular)} ({first})")
+    return tuple(notes)
