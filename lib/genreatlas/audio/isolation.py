@@ -6,6 +6,7 @@ with 100 MB resident) and takes only itself down.
 """
 
 import contextlib
+import faulthandler
 import os
 import pickle
 import select
@@ -78,6 +79,7 @@ def _work(function: Callable[..., Any], arguments: tuple[Any, ...], reading: int
     """The child: never returns."""
     try:
         os.close(reading)
+        faulthandler.disable()  # it would print the crash that the parent reports
         nowhere = os.open(os.devnull, os.O_RDWR)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)

@@ -1,0 +1,179 @@
+"""Genres by directory and by a manifest: what each row means, and which rows cannot be used."""
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from genreatlas.config import FolderSection
+from genreatlas.errors import InputError, Reason
+from genreatlas.sources.folder.catalogue import Catalogue, Song, clean_isrc
+from genreatlas.sources.folder.listing import list_folder
+from genreatlas.sources.folder.reading import read_catalogue
+from genreatlas.sources.genres import Genre, GenreNames
+
+ROCK, JAZZ = Genre("rock", "Rock"), Genre("jazz", "Jazz")
+
+
+def catalogue(root: Path, labels: str = "manifest", aliases=None, **settings) -> Catalogue:
+    section = FolderSection(path=root / "music", labels=labels, manifest=root / "list", **settings)
+    listing = list_folder(os.fsencode(root / "music"))
+    return read_catalogue(listing, listing.entries, section, GenreNames(aliases))
+
+
+def files(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / "music" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def manifest(root: Path, text: str | bytes) -> None:
+    (root / "list").write_bytes(text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text)
+
+
+def problems(found: Catalogue) -> list[tuple[str, Reason]]:
+    return [(rejection.place, rejection.reason) for rejection in found.rejected]
+
+
+def test_the_first_directory_is_the_genre_and_spellings_meet(tmp_path):
+    files(
+        tmp_path, "Hip-Hop/a.mp3", "hip hop/deep/er/b.mp3", "hip hop/c.mp3", "Jazz/d.mp3", "root.mp3", "unknown/e.mp3"
+    )
+    found = catalogue(tmp_path, "directory")
+    hip_hop = Genre("hiphop", "hip hop")  # the commonest spelling
+    assert found.songs == {
+        "Hip-Hop/a.mp3": Song("Hip-Hop/a.mp3", (hip_hop,)),
+        "hip hop/deep/er/b.mp3": Song("hip hop/deep/er/b.mp3", (hip_hop,)),
+        "hip hop/c.mp3": Song("hip hop/c.mp3", (hip_hop,)),
+        "Jazz/d.mp3": Song("Jazz/d.mp3", (JAZZ,)),
+    }
+    assert [(r.path.rsplit(b"/", 1)[1], r.reason) for r in found.rejected] == [
+        (b"root.mp3", Reason.NO_GENRE),
+        (b"e.mp3", Reason.NO_GENRE),
+    ]
+
+
+def test_every_column_of_a_manifest_arrives(tmp_path):
+    files(tmp_path, "a.mp3")
+    manifest(
+        tmp_path,
+        "path,genre,song,artist,title,album,isrc,licence,split\n"
+        'a.mp3,Rock;Jazz, s1 ,"Band, The",Tune,Disc,us-rc1-76-07839,CC0,Validation\n',
+    )
+    song = Song("s1", (ROCK, JAZZ), "Tune", "Band, The", "Disc", None, "USRC17607839", "promotion", "CC0")
+    assert catalogue(tmp_path).songs == {"s1": song}
+
+
+def test_a_parquet_manifest_may_list_genres_in_an_array(tmp_path):
+    files(tmp_path, "a.mp3", "b.mp3")
+    table = pa.table({"path": ["a.mp3", "b.mp3", "c.mp3"], "genre": [["Rock", "Jazz"], ["Jazz"], None]})
+    pq.write_table(table, tmp_path / "list")
+    found = catalogue(tmp_path)
+    assert {key: song.genres for key, song in found.songs.items()} == {"a.mp3": (ROCK, JAZZ), "b.mp3": (JAZZ,)}
+    assert problems(found) == [("row 3", Reason.MISSING_FILE)]
+
+
+def test_clips_of_one_song_share_it_and_complete_each_other(tmp_path):
+    files(tmp_path, "1.mp3", "2.mp3")
+    manifest(tmp_path, "path,genre,song,artist,title\n1.mp3,Rock,s,,First\n2.mp3,Jazz,s,Band,Second\n")
+    found = catalogue(tmp_path)
+    assert found.songs == {"s": Song("s", (ROCK, JAZZ), "First", "Band")}
+    assert list(found.song_of.values()) == ["s", "s"]
+
+
+def test_rows_that_cannot_be_used_are_rejected_one_by_one(tmp_path):
+    files(tmp_path, "a.mp3", "b.mp3", "c.mp3", "d.mp3", "e.mp3", "not-listed.mp3")
+    manifest(
+        tmp_path,
+        "path,genre,split\na.mp3,Rock,\n./a.mp3,Jazz,\ngone.mp3,Rock,\n\nb.mp3,,\nc.mp3,Rock,sometimes\n,Rock,\n"
+        "d.mp3,unknown,\n\"e.mp3\",Jazz,test\n\"nul\0.mp3\",Jazz,\n",
+    )  # fmt: skip
+    found = catalogue(tmp_path)
+    assert problems(found) == [
+        ("line 3", Reason.DUPLICATE_ROW),
+        ("line 4", Reason.MISSING_FILE),
+        ("", Reason.NO_GENRE),
+        ("", Reason.BAD_VALUE),
+        ("line 8", Reason.BAD_VALUE),
+        ("", Reason.NO_GENRE),
+        ("line 11", Reason.MISSING_FILE),
+    ]
+    details = [rejection.detail for rejection in found.rejected]
+    assert details[0] == "Names the same file as line 2. Join several genres with ';' in one row."
+    assert details[2] == "line 6: genre is empty. Give a genre or drop the row."
+    assert details[3] == "line 7: split is 'sometimes'. Valid: train, promotion (validation), test."
+    assert details[5] == "line 9: genre is 'unknown', which is no genre. Give a genre or drop the row."
+    assert (list(found.songs), found.unnamed) == (["a.mp3", "e.mp3"], 1)
+
+
+def test_names_with_line_breaks_quotes_and_odd_bytes_are_found(tmp_path):
+    names = ["line\nbreak.mp3", 'quote".mp3', "comma, emoji 🎵.mp3", "bytes \udcff.mp3"]
+    files(tmp_path, *names)
+    rows = "".join('"{}",Rock\n'.format(name.replace('"', '""')) for name in names)
+    manifest(tmp_path, f"\ufeffpath,genre\n{rows}missing.mp3,Rock\n")
+    found = catalogue(tmp_path)
+    assert list(found.songs) == ["line\nbreak.mp3", 'quote".mp3', "comma, emoji 🎵.mp3", "bytes \\xff.mp3"]
+    assert problems(found) == [("line 7", Reason.MISSING_FILE)]
+
+
+def test_absolute_paths_and_files_outside_the_folder_are_found(tmp_path):
+    files(tmp_path, "a.mp3")
+    (tmp_path / "b.mp3").write_bytes(b"x")
+    manifest(tmp_path, f"path;genre\n{tmp_path}/music/a.mp3;Rock\n../b.mp3;Jazz\n")
+    assert list(catalogue(tmp_path).songs) == ["a.mp3", "../b.mp3"]
+
+
+def test_columns_that_are_unknown_or_missing_are_named_with_the_valid_ones(tmp_path):
+    files(tmp_path, "a.mp3")
+    manifest(tmp_path, "path,genres,offset_s\na.mp3,Rock,3\n")
+    with pytest.raises(InputError) as caught:
+        catalogue(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}/list: missing columns: genre; unknown columns: 'genres' (did you mean genre?), 'offset_s'. Valid: "
+        "path, genre, song, artist, title, album, isrc, licence, split. "
+        'To leave columns out, set folder.ignore_columns = ["genres", "offset_s"].'
+    )
+    manifest(tmp_path, "path,genre,offset_s\na.mp3,Rock,3\n")
+    assert catalogue(tmp_path, ignore_columns=("offset_s",)).songs == {"a.mp3": Song("a.mp3", (ROCK,))}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "missing columns: path, genre"),
+        ("path,genre,genre\na.mp3,Rock,Jazz\n", "appear twice: genre"),
+        ("path,genre\na.mp3,Rock,Jazz\n", "line 2: 3 values for 2 columns"),
+        (b"PAR1 this is no Parquet", "not a readable Parquet file"),
+    ],
+)
+def test_a_manifest_that_is_none_is_one_clear_line(tmp_path, text, words):
+    files(tmp_path, "a.mp3")
+    manifest(tmp_path, text)
+    with pytest.raises(InputError, match=words) as caught:
+        catalogue(tmp_path)
+    assert "\n" not in str(caught.value).strip()
+
+
+def test_a_manifest_that_is_not_there_or_not_set_is_one_clear_line(tmp_path):
+    files(tmp_path, "a.mp3")
+    with pytest.raises(InputError, match=r"no such file. Set folder\.manifest"):
+        catalogue(tmp_path)
+    with pytest.raises(InputError, match=r"needs folder\.manifest"):
+        listing = list_folder(os.fsencode(tmp_path / "music"))
+        read_catalogue(listing, listing.entries, FolderSection(labels="manifest"), GenreNames())
+
+
+def test_aliases_join_and_drop_genres(tmp_path):
+    files(tmp_path, "a.mp3", "b.mp3")
+    manifest(tmp_path, "path,genre\na.mp3,Rock'n'Roll;Live\nb.mp3,Bebop\n")
+    found = catalogue(tmp_path, aliases={"rock n roll": "Rock", "BEBOP": "Jazz", "live": ""})
+    assert {key: song.genres for key, song in found.songs.items()} == {"a.mp3": (ROCK,), "b.mp3": (JAZZ,)}
+
+
+def test_only_real_isrcs_are_kept():
+    assert clean_isrc("us-rc1-76-07839") == "USRC17607839"
+    assert clean_isrc("ISRC USRC17607839") == "USRC17607839"
+    assert [clean_isrc(text) for text in ("", "unknown", "000000000000", "USRC1760783")] == [None] * 4

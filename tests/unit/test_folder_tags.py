@@ -1,0 +1,120 @@
+"""Tags of real files: several genres, numbers of ID3v1, and what tags lack."""
+
+from pathlib import Path
+
+import pytest
+from mutagen import mp3
+
+from genreatlas.audio.probe import open_file, probe
+from genreatlas.errors import ClipError, Reason
+from genreatlas.sources.folder.catalogue import Song
+from genreatlas.sources.folder.rows import song_id, song_rows
+from genreatlas.sources.folder.tags import read_tags, song_of_tags
+from genreatlas.sources.genres import Genre, GenreNames
+from sound_factory import sound, tag
+
+ID3 = {
+    "TCON": ["Rock", "Jazz"], "TPE1": ["Band", "Guest"], "TPE2": "Album Band", "TIT2": "Tune", "TALB": "Disc",
+    "TSRC": "US-RC1-76-07839",
+}  # fmt: skip
+VORBIS = {
+    "genre": ["Rock", "Jazz"], "artist": ["Band", "Guest"], "albumartist": "Album Band", "title": "Tune",
+    "album": "Disc", "isrc": "USRC17607839",
+}  # fmt: skip
+
+
+def tags_of(path: Path) -> dict[str, list[str]]:
+    mime = probe(path).mime
+    with open_file(path) as file:
+        return dict(read_tags(file, mime))
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "a.wav", "a.aif", "a.flac", "a.ogg"])
+def test_every_kind_of_tag_gives_the_same_song(tmp_path, name):
+    path = sound(tmp_path / "x" / name, **(VORBIS if name in ("a.flac", "a.ogg") else ID3))
+    song = song_of_tags("key", tags_of(path), GenreNames())
+    genres = (Genre("rock", "Rock"), Genre("jazz", "Jazz"))
+    assert song == Song("key", genres, "Tune", "Band; Guest", "Disc", "Album Band", "USRC17607839")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("(17)", ["Rock"]),
+        ("17", ["Rock"]),
+        ("(17)(8)", ["Rock", "Jazz"]),
+        ("(9)Doom", ["Metal", "Doom"]),
+        ("(RX)", ["Remix"]),
+        ("Hip-Hop", ["Hip-Hop"]),
+    ],
+)
+def test_numbers_of_genres_become_names(tmp_path, written, read):
+    assert tags_of(sound(tmp_path / "x" / "a.mp3", TCON=written))["genre"] == read
+
+
+def test_id3v1_alone_is_read(tmp_path):
+    path = sound(tmp_path / "x" / "a.mp3", TCON="(17)", TIT2="Old", TPE1="Band")
+    file = mp3.MP3(path)
+    file.save(v1=2)
+    data = path.read_bytes()
+    size = data[6] << 21 | data[7] << 14 | data[8] << 7 | data[9]
+    path.write_bytes(data[10 + size :])
+    assert path.read_bytes()[-128:-125] == b"TAG"
+    assert tags_of(path) == {"genre": ["Rock"], "title": ["Old"], "artist": ["Band"]}
+
+
+def test_a_file_without_tags_has_no_genre(tmp_path):
+    for name in ("a.mp3", "a.wav", "a.aif", "a.au", "a.flac"):
+        assert tags_of(sound(tmp_path / "x" / name)) == {}
+    assert song_of_tags("key", {}, GenreNames()) == Song("key")
+
+
+def test_broken_tags_are_a_reason_and_no_crash(tmp_path):
+    path = sound(tmp_path / "x" / "a.flac")
+    with open_file(path) as file, pytest.raises(ClipError) as caught:
+        read_tags(file, "audio/ogg")
+    assert caught.value.reason == Reason.NO_GENRE
+
+
+def test_tags_in_any_script_and_with_separators_are_read(tmp_path):
+    path = sound(tmp_path / "x" / "a.mp3", TCON="国风; Pop", TPE1="周杰倫", TIT2="晴天 🎵")
+    song = song_of_tags("key", tags_of(path), GenreNames())
+    assert (song.artist, song.title) == ("周杰倫", "晴天 🎵")
+    assert song.genres == (Genre("国风", "国风"), Genre("pop", "Pop"))
+
+
+def test_the_album_artist_comes_first_and_guests_follow():
+    rows = song_rows([Song("k", artist="Band feat. Guest", album_artist="Album Band", title="T (with Friend)")], "tags")
+    names = {row["artist_id"]: row["name"] for row in rows.artists}
+    credits = [(row["position"], names[row["artist_id"]], row["role"]) for row in rows.song_artists]
+    assert credits == [
+        (0, "Album Band", "album_artist"),
+        (1, "Band", "primary"),
+        (2, "Guest", "guest"),
+        (3, "Friend", "guest"),
+    ]
+
+
+def test_various_artists_are_nobody():
+    rows = song_rows([Song("k", artist="Unknown Artist", album_artist="Various Artists")], "tags")
+    assert (rows.artists, rows.song_artists) == ([], [])
+
+
+def test_rows_of_a_song_are_whole():
+    song = Song("k", (Genre("rock", "Rock"),), "T", "A", "D", "B", "USRC17607839", "test", None)
+    rows = song_rows([song], "manifest", licence="CC0")
+    assert rows.songs == [
+        {
+            "song_id": song_id("k"), "source": "folder", "source_key": "k", "title": "T", "artist": "A", "album": "D",
+            "album_artist": "B", "isrc": "USRC17607839", "declared_split": "test", "licence": "CC0",
+        }
+    ]  # fmt: skip
+    assert rows.song_genres == [
+        {"song_id": song_id("k"), "genre_id": "rock", "source": "manifest", "genre": "Rock", "weight": 1.0}
+    ]
+
+
+def test_a_tag_that_is_written_again_is_read_anew(tmp_path):
+    path = sound(tmp_path / "x" / "a.flac", genre="Rock")
+    tag(path, genre="Jazz")
+    assert tags_of(path) == {"genre": ["Jazz"]}
