@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from genreatlas.ids import stable_id
@@ -72,6 +73,7 @@ def is_no_artist(name: str | None) -> bool:
     return plain in _NOBODY or plain.startswith(("various artists ", "unknown artist "))
 
 
+@lru_cache(maxsize=1 << 16)
 def artist_id(name: str) -> str:
     """Hash of the normalised name."""
     return stable_id("artist", normalise_artist(name))

@@ -1,0 +1,277 @@
+"""Rows of somebody's table → rows of ours, and what of them cannot be used."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from genreatlas.config import ImportFeaturesSection
+from genreatlas.errors import ConfigError, InputError, Reason
+from genreatlas.ids import stable_id
+from genreatlas.sources.credits import credits
+from genreatlas.sources.feature_tables.columns import FeatureColumn, Features, check_names, choose_features
+from genreatlas.sources.feature_tables.parts import PARTS, listed_parts, read_lists, song_parts
+from genreatlas.sources.feature_tables.reading import RawTable, read_table
+from genreatlas.sources.feature_tables.segments import cut_songs, segment_warning
+from genreatlas.sources.feature_tables.values import Numbers, as_text
+from genreatlas.sources.genres import Genre, GenreNames, shown_names
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row that cannot be used: where it stands, its id, why."""
+
+    place: str
+    id: str | None
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True)
+class ImportedTable:
+    """Rows for the store; columns are those of the tables of the same names, as far as they are known.
+
+    ``rows`` has clip_id, song_id and the features; ``rejected`` what was left out; ``digest`` tells the
+    file's bytes and all that it was read under from any other.
+    """
+
+    name: str
+    digest: str
+    columns: tuple[FeatureColumn, ...]
+    set_version: str
+    rows: pd.DataFrame
+    songs: pd.DataFrame
+    artists: pd.DataFrame
+    song_artists: pd.DataFrame
+    song_genres: pd.DataFrame
+    genre_parents: pd.DataFrame
+    rejected: tuple[Rejected, ...]
+    notes: tuple[str, ...]
+
+
+def inputs_digest(section: ImportFeaturesSection, file_digest: str, ignore_parts: bool) -> str:
+    """Hash of all that an import depends on: the file's bytes, the lists' entries, the configuration."""
+    lists = read_lists(section.split_lists)
+    settings = section.model_dump(mode="json", exclude={"path", "split_lists"})
+    return stable_id(file_digest, sorted(settings.items()), sorted(lists.items()), ignore_parts)
+
+
+def import_table(section: ImportFeaturesSection, ignore_parts: bool = False) -> ImportedTable:
+    """Read and interpret the configured table.
+
+    One id may stand in several rows, which give its song several genres; its features must agree.
+    NULL and NaN stay missing, an infinite value or a text among numbers costs its row.
+
+    Parameters
+    ----------
+    section : [import_features].
+    ignore_parts : [splits] declared is "ignore": parts that contradict each other do not stop the import.
+
+    Raises
+    ------
+    ConfigError, InputError : what is configured does not fit the file, or no row can be used.
+    SplitLeakError : the declared split divides rows of one song.
+    """
+    for key in ("name", "id", "labels"):
+        if not getattr(section, key):
+            raise ConfigError(f"[import_features] {key} is not set. It needs path, name, id and labels.")
+    if section.path is None:
+        raise ConfigError("[import_features] path is not set. It needs path, name, id and labels.")
+    if section.split and section.split_lists:
+        raise ConfigError("[import_features]: give the parts by split or by split_lists, not by both.")
+    names = GenreNames(section.genre_aliases, section.genre_parents)
+    raw = read_table(section.path)
+    check_names(raw, section)
+    features = choose_features(raw, section)
+    notes = list(features.notes)
+    rows = _read_rows(raw, section, names, notes)
+    rejected = [Rejected(place, None, Reason.BAD_VALUE, detail) for place, detail in raw.broken]
+    rejected += _reject(rows, _problems(rows, features, section))
+    if rows.empty:
+        raise InputError(f"{raw.name}: none of its {len(rejected)} rows can be used. First: {_say(rejected[0])}")
+    rejected += _reject(rows, _conflicts(rows, features))
+    _find_parts(rows, section, notes)
+    if not (section.song or section.song_pattern) and (warning := segment_warning(rows["id"], rows["first_genre"])):
+        notes.append(warning)
+    songs = _songs(rows, section, ignore_parts)
+    artists, song_artists = _artists(songs)
+    song_genres = _song_genres(rows, section)
+    if song_genres["genre_id"].nunique() < 2:
+        raise InputError(
+            f"{raw.name}: fewer than two genres can be used (found: {', '.join(sorted(set(song_genres['genre'])))})."
+        )
+    values = _values(rows, features, section)
+    categorical = ", ".join(column.name for column in features.columns if column.kind == "categorical")
+    notes.insert(
+        0,
+        f"{raw.name}: {len(raw.places) + len(raw.broken)} rows, {len(values)} ids, {len(songs)} songs, "
+        f"{len(features.columns)} features{f', of them categorical: {categorical}' if categorical else ''}",
+    )
+    return ImportedTable(
+        name=raw.name,
+        digest=inputs_digest(section, raw.digest, ignore_parts),
+        columns=features.columns,
+        set_version=features.version,
+        rows=values,
+        songs=songs.drop(columns="song"),
+        artists=artists,
+        song_artists=song_artists,
+        song_genres=song_genres,
+        genre_parents=pd.DataFrame([vars(parent) | {"source": "configuration"} for parent in names.parents()]),
+        rejected=tuple(rejected),
+        notes=tuple(notes),
+    )
+
+
+def _read_rows(raw: RawTable, section: ImportFeaturesSection, names: GenreNames, notes: list[str]) -> pd.DataFrame:
+    """One row per row of the file: row (its number), place, id, song, genres, part, and texts."""
+
+    def text(column: str) -> pd.Series:
+        cells = as_text(raw.table[column]).to_pylist() if column else None
+        return pd.Series(cells, index=range(len(raw.places)), dtype=object)
+
+    rows = pd.DataFrame({"row": range(len(raw.places)), "place": raw.places, "id": text(section.id)})
+    for key in ("title", "artist", "album"):
+        rows[key] = text(getattr(section, key))
+    rows["split"] = text(section.split)
+    known = rows["id"].fillna("")
+    rows["song"] = text(section.song) if section.song else None
+    if section.song_pattern:
+        cut, missed = cut_songs(rows["song"].fillna(known) if section.song else known, section.song_pattern)
+        rows["song"] = cut
+        if missed:
+            notes.append(f"song_pattern does not match {missed} ids; each of them is a song of its own")
+    rows["song"] = rows["song"].where(rows["song"].notna(), known)
+    rows["given"] = list(zip(*[_labels(raw.table[label]) for label in section.labels], strict=True))
+    read = {given: names.read_all([text for texts in given for text in texts]) for given in set(rows["given"])}
+    rows["genres"] = rows["given"].map(read)
+    rows["first_genre"] = [genres[0].genre_id if genres else None for genres in rows["genres"]]
+    return rows
+
+
+def _labels(column: pa.ChunkedArray) -> list[tuple[str | None, ...]]:
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        return [tuple(map(str, cell or ())) for cell in column.to_pylist()]
+    return [(cell,) for cell in as_text(column).to_pylist()]
+
+
+def _problems(rows: pd.DataFrame, features: Features, section: ImportFeaturesSection) -> dict[int, tuple[Reason, str]]:
+    """The first thing wrong with each row of the file, by row number."""
+    found: dict[int, tuple[Reason, str]] = {}
+    for row in rows.loc[rows["id"].isna(), "row"]:
+        found[row] = (Reason.BAD_VALUE, f"{section.id} is empty. Give an id or drop the row.")
+    lacking = rows[rows["first_genre"].isna()]
+    for row, given in zip(lacking["row"], lacking["given"], strict=True):
+        words = "; ".join(text for texts in given for text in texts if text)
+        stated = f"{words!r} is no genre" if words else f"{', '.join(section.labels)}: empty"
+        found.setdefault(row, (Reason.NO_GENRE, f"{stated}. Give a genre or drop the row."))
+    unknown = rows[rows["split"].notna() & ~rows["split"].fillna("").str.lower().isin(PARTS)]
+    for row, split in zip(unknown["row"], unknown["split"], strict=True):
+        found.setdefault(row, (Reason.BAD_VALUE, f"{section.split} is {split!r}. Valid: {', '.join(PARTS)}."))
+    empty = np.ones(len(rows), dtype=bool)
+    for column, cells in zip(features.columns, features.cells, strict=True):
+        if isinstance(cells, Numbers):
+            for row in np.flatnonzero(cells.wrong):
+                detail = f"{column.source} is not a finite number, or an array of another length. Mend or drop the row."
+                found.setdefault(int(row), (Reason.BAD_VALUE, detail))
+            empty &= np.isnan(cells.values)
+        else:
+            empty &= cells.is_null().to_numpy()
+    for row in np.flatnonzero(empty):
+        found.setdefault(int(row), (Reason.BAD_VALUE, "it has no features. Drop the row."))
+    return found
+
+
+def _conflicts(rows: pd.DataFrame, features: Features) -> dict[int, tuple[Reason, str]]:
+    """Rows whose features or song differ from those of the first row of the same id."""
+    first = rows.groupby("id")["row"].transform("first").to_numpy()
+    here = rows["row"].to_numpy()
+    again = here != first
+    here, first = here[again], first[again]
+    differs = rows.loc[again, "song"].to_numpy() != rows.groupby("id")["song"].transform("first")[again].to_numpy()
+    for cells in features.cells:
+        if isinstance(cells, Numbers):
+            one, other = cells.values[here], cells.values[first]
+            differs |= ~((one == other) | (np.isnan(one) & np.isnan(other)))
+        else:
+            texts = np.array(cells.to_pylist(), dtype=object)
+            differs |= texts[here] != texts[first]
+    place = dict(zip(rows["row"], rows["place"], strict=True))
+    detail = "its features or song differ from those of {}, which has the same id and counts. Drop one of them."
+    return {
+        int(row): (Reason.DUPLICATE_ROW, detail.format(place[other]))
+        for row, other in zip(here[differs], first[differs], strict=True)
+    }
+
+
+def _reject(rows: pd.DataFrame, problems: dict[int, tuple[Reason, str]]) -> list[Rejected]:
+    """Take rows out (in place) and say why."""
+    bad = rows[rows["row"].isin(problems)]
+    rejected = [
+        Rejected(place, row_id, *problems[row])
+        for row, place, row_id in zip(bad["row"], bad["place"], bad["id"], strict=True)
+    ]
+    rows.drop(index=bad.index, inplace=True)
+    return rejected
+
+
+def _find_parts(rows: pd.DataFrame, section: ImportFeaturesSection, notes: list[str]) -> None:
+    rows["part"] = rows["split"].str.lower().map(PARTS).astype(object) if section.split else None
+    if section.split_lists:
+        rows["part"], lines = listed_parts(rows[["id", "song"]], read_lists(section.split_lists))
+        notes.extend(lines)
+
+
+def _songs(rows: pd.DataFrame, section: ImportFeaturesSection, ignore_parts: bool) -> pd.DataFrame:
+    """One row a song, with the first title, artist and album that its rows give."""
+    songs = rows.groupby("song")[["title", "artist", "album"]].first().reset_index()
+    songs = songs.astype(object).where(songs.notna(), None)
+    songs["declared_split"] = songs["song"].map(song_parts(rows["song"], rows["part"], ignore_parts)).astype(object)
+    songs["declared_split"] = songs["declared_split"].where(songs["declared_split"].notna(), None)
+    songs["song_id"] = [song_id(section.name, song) for song in songs["song"]]
+    return songs.assign(source=section.name, source_key=songs["song"])
+
+
+def _artists(songs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    made = [
+        (song, position, credit.artist_id, credit.role, credit.name)
+        for song, artist, title in zip(songs["song_id"], songs["artist"], songs["title"], strict=True)
+        for position, credit in enumerate(credits(artist, title=title))
+    ]
+    rows = pd.DataFrame(made, columns=["song_id", "position", "artist_id", "role", "name"])
+    artists = rows.sort_values("name").drop_duplicates("artist_id")[["artist_id", "name"]]
+    return artists.sort_values("artist_id", ignore_index=True), rows.drop(columns="name")
+
+
+def _song_genres(rows: pd.DataFrame, section: ImportFeaturesSection) -> pd.DataFrame:
+    shown = shown_names(genre for genres in rows["genres"] for genre in genres)
+    pairs: dict[tuple[str, str], Genre] = {}
+    for song, genres in zip(rows["song"], rows["genres"], strict=True):
+        for genre in genres:
+            pairs.setdefault((song, genre.genre_id), genre)
+    made = [(song_id(section.name, song), genre_id, shown[genre_id]) for song, genre_id in sorted(pairs)]
+    return pd.DataFrame(made, columns=["song_id", "genre_id", "genre"]).assign(source=section.name, weight=1.0)
+
+
+def _values(rows: pd.DataFrame, features: Features, section: ImportFeaturesSection) -> pd.DataFrame:
+    first = rows.drop_duplicates("id")
+    chosen = first["row"].to_numpy()
+    values: dict[str, object] = {
+        "clip_id": [stable_id("clip", section.name, row_id) for row_id in first["id"]],
+        "song_id": [song_id(section.name, song) for song in first["song"]],
+    }
+    for column, cells in zip(features.columns, features.cells, strict=True):
+        values[column.name] = (
+            cells.values[chosen] if isinstance(cells, Numbers) else cells.take(pa.array(chosen)).to_pylist()
+        )
+    return pd.DataFrame(values).sort_values("clip_id", ignore_index=True)
+
+
+def song_id(source: str, key: str) -> str:
+    """Id of a song of an import: hash of the import's name and the song's key in its table."""
+    return stable_id("song", source, key)
+
+
+def _say(rejected: Rejected) -> str:
+    return f"{rejected.place}: {rejected.detail}"

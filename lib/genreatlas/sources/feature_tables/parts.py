@@ -1,0 +1,121 @@
+"""Parts of a published split: a column of the table, or lists of ids beside it."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from genreatlas.errors import ConfigError, InputError, SplitLeakError
+
+#: What sources call the parts.
+PARTS = {
+    "train": "train", "training": "train",
+    "promotion": "promotion", "valid": "promotion", "validation": "promotion", "val": "promotion", "dev": "promotion",
+    "test": "test", "testing": "test", "eval": "test",
+}  # fmt: skip
+
+
+def read_lists(lists: Mapping[str, Path]) -> dict[str, tuple[str, list[str]]]:
+    """Read lists of ids, one a line; blank lines and lines after ``#`` are skipped.
+
+    Returns
+    -------
+    dict : name of the list = (part, its entries).
+
+    Raises
+    ------
+    ConfigError : a name that is no part.
+    InputError : a file that is missing or empty.
+    """
+    found = {}
+    for name, path in lists.items():
+        if name.lower() not in PARTS:
+            raise ConfigError(f"[import_features] split_lists: {name!r} is no part. Valid: {', '.join(PARTS)}.")
+        try:
+            lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"[import_features] split_lists.{name}: {path}: {error}.") from None
+        entries = [line for line in lines if line and not line.startswith("#")]
+        if not entries:
+            raise InputError(f"[import_features] split_lists.{name}: {path} lists nothing.")
+        found[name] = (PARTS[name.lower()], entries)
+    return found
+
+
+def listed_parts(rows: pd.DataFrame, lists: Mapping[str, tuple[str, list[str]]]) -> tuple[pd.Series, list[str]]:
+    """Find the part of every row in lists of ids.
+
+    An entry names a row by its id or its song, in full, or else by the name without folders
+    (``blues/blues.00029.wav`` is ``blues.00029.wav``), or else by that without its ending as well.
+
+    Parameters
+    ----------
+    rows : id, song.
+    lists : from :func:`read_lists`.
+
+    Returns
+    -------
+    Part of each row (None where no list names it), and lines about entries and rows without each other.
+
+    Raises
+    ------
+    InputError : a list that names no row, or a row that lists of different parts name.
+    """
+    parts = pd.Series(None, index=rows.index, dtype=object)
+    met: set[str] = set()
+    for form in (str, _base, _stem):
+        named: dict[str, set[str]] = {}
+        for part, entries in lists.values():
+            for entry in entries:
+                named.setdefault(form(entry), set()).add(part)
+        for column in ("id", "song"):
+            keys = rows[column].map(form)
+            hits = parts.isna() & keys.isin(named)
+            for key in sorted(set(keys[hits])):
+                if len(named[key]) > 1:
+                    raise InputError(f"[import_features] split_lists: {key} is in several lists. Leave it in one.")
+            parts[hits] = keys[hits].map(lambda key: min(named[key]))  # noqa: B023 - used at once
+            met |= {form(key) for key in keys[hits]}
+    notes = []
+    for name, (_, entries) in lists.items():
+        unmet = [entry for entry in entries if not {entry, _base(entry), _stem(entry)} & met]
+        if len(unmet) == len(entries):
+            raise InputError(
+                f"[import_features] split_lists.{name}: none of its {len(entries)} entries is an id of the table, "
+                f"such as {entries[0]!r}. Ids look like {rows['id'].iloc[0]!r}."
+            )
+        if unmet:
+            notes.append(f"split_lists.{name}: {len(unmet)} of {len(entries)} entries are not in the table")
+    if missed := int(parts.isna().sum()):
+        notes.append(f"{missed} rows are in no list of the split; assign_splits decides on them by its rule")
+    return parts, notes
+
+
+def song_parts(songs: pd.Series, parts: pd.Series, ignore: bool) -> pd.Series:
+    """Part of every song: what its rows say with one voice.
+
+    Raises
+    ------
+    SplitLeakError : rows of one song lie in several parts (and `ignore` is false).
+    """
+    given = pd.DataFrame({"song": songs, "part": parts}).dropna().drop_duplicates()
+    torn = sorted(set(given.loc[given["song"].duplicated(), "song"]))
+    if torn and not ignore:
+        raise SplitLeakError(
+            f"the declared split divides {len(torn)} songs, whose rows lie in several parts: {', '.join(torn[:5])}. "
+            'Set [splits] declared = "ignore" to divide anew.'
+        )
+    return given[~given["song"].isin(torn)].set_index("song")["part"]
+
+
+def unknown_parts(texts: Iterable[str | None]) -> list[str]:
+    """Words of a split column that name no part."""
+    return sorted({text for text in texts if text and text.lower() not in PARTS})
+
+
+def _base(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).name or name
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(_base(name)).stem
