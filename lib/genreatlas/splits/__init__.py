@@ -6,6 +6,7 @@ counts for a song is its row with the highest version.
 
 from genreatlas.splits.assignment import Assignment, Library, assign
 from genreatlas.splits.checks import check_leaks, current, featured_share, grouping, unknown_artist_share
+from genreatlas.splits.groups import stack
 from genreatlas.splits.links import song_links
 from genreatlas.splits.stratify import stratify
 
@@ -18,6 +19,7 @@ __all__ = [
     "featured_share",
     "grouping",
     "song_links",
+    "stack",
     "stratify",
     "unknown_artist_share",
 ]

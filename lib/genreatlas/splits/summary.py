@@ -1,0 +1,78 @@
+"""What people are told of a split."""
+
+import pandas as pd
+
+from genreatlas.errors import Reason
+from genreatlas.splits.checks import featured_share, grouping, unknown_artist_share
+from genreatlas.splits.groups import PARTS
+
+_GENRES_SHOWN = 30  # more than fit a screen are left to SQL
+
+
+def describe(
+    rows: pd.DataFrame, genres: pd.DataFrame, song_artists: pd.DataFrame, name: str, version: int, withdrawn: int = 0
+) -> tuple[str, ...]:
+    """Say in lines how large the parts are, what figures will mean, and what to beware of.
+
+    Parameters
+    ----------
+    rows : current rows of the split.
+    genres : song_id, genre_id, genre.
+    song_artists : song_id, position, artist_id.
+    withdrawn : songs that were placed and are excluded now.
+    """
+    used = rows[rows["part"] != "excluded"]
+    sizes = [
+        f"{part} {len(found)} songs in {found['group_id'].nunique()} groups"
+        for part in PARTS
+        if len(found := used[used["part"] == part])
+    ]
+    lines = [f"split {name!r}, version {version}: {', '.join(sizes)}", _grouping_line(rows)]
+    for reason, count in sorted(rows.loc[rows["part"] == "excluded", "reason"].value_counts().items()):
+        lines.append(f"{count} songs are excluded: {_EXCLUDED[str(reason)]}")
+    if withdrawn:
+        lines.append(
+            f"{withdrawn} songs that earlier versions used were withdrawn: they turned out to be tied to another part. "
+            "Train again; models of earlier versions may have learnt from copies of what they are judged on"
+        )
+    share = featured_share(rows, song_artists)
+    if share is None:
+        lines.append('no song is in the test part. Set [evaluate] part = "promotion", or assign a test part')
+    elif (song_artists["position"] > 0).any():
+        lines.append(f"{share:.1%} of test songs feature a guest who is the artist of a training song")
+    return (*lines, *_genre_lines(used, genres))
+
+
+_EXCLUDED = {
+    Reason.BRIDGES_GROUPS.value: "they tie groups of different parts or folds together (bridges_groups)",
+    Reason.NOT_DECLARED.value: "their source assigns parts, and none to them (not_declared)",
+}
+
+
+def _grouping_line(rows: pd.DataFrame) -> str:
+    word, unknown = grouping(rows), unknown_artist_share(rows)
+    if word == "song-grouped":
+        return f"grouping: song-grouped, not artist-safe: {unknown:.1%} of songs are not grouped by artist"
+    if word == "leaky":
+        leaking = int((rows["reason"] == Reason.DECLARED_LEAK.value).sum())
+        return f"grouping: leaky: the declared parts divide groups of {leaking} songs; every figure is flagged"
+    return f"grouping: {word}"
+
+
+def _genre_lines(used: pd.DataFrame, genres: pd.DataFrame) -> list[str]:
+    labelled = used.merge(genres.drop_duplicates(["song_id", "genre_id"]), on="song_id")
+    counts = labelled.pivot_table(index="genre_id", columns="part", values="song_id", aggfunc="count", fill_value=0)
+    parts = [part for part in PARTS if part in counts]
+    bare = counts.index[(counts[parts] == 0).any(axis=1)]
+    lines = []
+    if len(bare):
+        listed = ", ".join(bare[:10]) + (", ..." if len(bare) > 10 else "")
+        lines.append(f"{len(bare)} of {len(counts)} genres are not in every part: {listed}")
+    if len(counts) <= _GENRES_SHOWN:
+        width = max(map(len, ["songs", *counts.index]))
+        lines.append(f"{'songs':<{width}} " + " ".join(f"{part:>9}" for part in parts))
+        lines.extend(
+            f"{genre:<{width}} " + " ".join(f"{count:>9}" for count in row)
+            for genre, row in zip(counts.index, counts[parts].to_numpy().tolist(), strict=True)
+        )
+    return lines
