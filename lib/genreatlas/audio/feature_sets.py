@@ -167,6 +167,18 @@ def _summary9() -> Iterator[Feature]:
 
 
 def _gtzan57() -> Iterator[Feature]:
+    """Columns of the published table, by the definitions that its values bear out.
+
+    Means and variances (``np.var``, divided by n) of librosa's features at 22,050 Hz with its defaults;
+    one chroma for all pitch classes together; ``harmony`` and ``perceptr`` are the samples of the two
+    waves of ``librosa.effects.hpss``; ``tempo`` is ``librosa.beat.beat_track``'s (every published value
+    is 60 * 22050 / 512 over a whole number of frames).
+
+    The table was made by a librosa before 0.9, which mirrored the signal at its ends where zeros are
+    taken since: the two frames at each end differ, and with them, slightly, every column but
+    ``zero_crossing_rate``. It used whole files (660,000 to 675,808 samples, not 30 s exactly), and
+    ``tempo`` may come out as another multiple.
+    """
     yield from _statistics(
         "chroma_stft", "", "chroma_cells", "Pitch classes over the loudest of their frame, all twelve together"
     )
