@@ -43,7 +43,7 @@ def ridges(
 
     base = top + step * len(genres)
     body = [text(0, 12, f"{feature}{f' [{unit}]' if unit else ''}", class_="strong")]
-    for tick in ticks(low, high, 3):
+    for tick in ticks(low, high, 4):
         body.append(element("line", x1=at(tick), x2=at(tick), y1=top, y2=base + 4, class_="grid"))
         body.append(text(at(tick), base + 17, amount(tick), text_anchor="middle", class_="soft small"))
     for index, genre in enumerate(genres):

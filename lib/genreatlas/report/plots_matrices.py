@@ -49,7 +49,7 @@ def heatmap(name: str, shares: pd.DataFrame, names: Sequence[str], alt: str) -> 
     """
     labels = [*names, *([_OTHERS] if _OTHERS in shares.columns else [])]
     rows = [labels[list(shares.columns).index(genre)] for genre in shares.index]
-    cell = 34 if len(labels) <= 9 else 28 if len(labels) <= 14 else 22
+    cell = 34 if len(labels) <= 9 else 28 if len(labels) <= 21 else 22
     left = min(118.0, 10 + 6.4 * max((len(shortened(label, 17)) for label in labels), default=0))
     top = left
     body = []
@@ -71,7 +71,7 @@ def _cell(x: float, y: float, cell: float, share: float, diagonal: bool) -> str:
     place = {"x": x + 1, "y": y + 1, "width": cell - 2, "height": cell - 2, "rx": 2}
     parts = element("rect", class_="frame", **place)
     if share > 0:
-        parts += element("rect", class_="plus", fill_opacity=round(share, 2), **place)
+        parts += element("rect", class_="plus", fill_opacity=round(0.06 + 0.94 * share, 2), **place)
     if share >= 0.005 and cell >= 28:
         tone = "on" if share > 0.5 else ""
         parts += text(

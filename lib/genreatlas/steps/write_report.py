@@ -27,9 +27,9 @@ _STATE = "report.json"
 def run(store: Store, config: Config) -> Counts:
     """Write ``index.html`` and its pictures below ``config.report.path``, unless they are up to date."""
     folder = config.report.path
-    settings = _settings(config)
+    wanted = settings(config)
     before = _state(folder)
-    if before.get("settings") == settings and before.get("versions") == _versions(store, before):
+    if before.get("settings") == wanted and before.get("versions") == _versions(store, before):
         return Counts()
     data = read_report(store, config)
     made = page.render(data)
@@ -40,7 +40,7 @@ def run(store: Store, config: Config) -> Counts:
     for name in set(before.get("files", ())) - set(made.files):
         (folder / Path(name).name).unlink(missing_ok=True)
     versions = {name: version for name, version in data.versions.items() if name != "runs"}
-    state = {"settings": settings, "versions": versions, "files": sorted(made.files)}
+    state = {"settings": wanted, "versions": versions, "files": sorted(made.files)}
     _replace(folder / _STATE, json.dumps(state, indent=1, sort_keys=True).encode())
     return Counts(read=1, written=1, notes=(f"report: {folder / 'index.html'}",))
 
@@ -65,7 +65,7 @@ def read_report(store: Store, config: Config) -> ReportData:
     )
 
 
-def _settings(config: Config) -> str:
+def settings(config: Config) -> str:
     """Hash of the configuration that the page depends on, and of the code that draws it."""
     sections = [getattr(config, name).model_dump_json() for name in SECTIONS]
     package = files("genreatlas.report")
