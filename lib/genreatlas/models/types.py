@@ -52,7 +52,7 @@ class Dataset:
     grouping: str
     input_versions: dict[str, int]  #: Delta version of every table that was read
     songs: pd.DataFrame  #: song_id (sorted), group_id, part, fold, genres (tuple), weight
-    dropped: pd.DataFrame  #: per genre: genre_id, genre, songs, duplicates, several, filtered, surplus, kept, why
+    dropped: pd.DataFrame  #: per genre, columns of :data:`genreatlas.models.labels.DROPPED`
     frame: DataFrame
 
     @property
@@ -166,14 +166,37 @@ class FittedModel:
 
 
 class Predictor(Protocol):
-    """A loaded model."""
+    """A loaded model. ``features`` are the columns of :attr:`Dataset.features`, in that order."""
 
-    model_id: str
-    classes: tuple[str, ...]
-    features: tuple[str, ...]
-    axis: Axis
-    multi: bool
-    score_kind: ScoreKind
+    @property
+    def model_id(self) -> str:
+        """As the table ``models`` has it."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Genre ids in the order of the scores."""
+        ...
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Columns that it reads."""
+        ...
+
+    @property
+    def axis(self) -> Axis:
+        """Whether it reads clips or frames."""
+        ...
+
+    @property
+    def multi(self) -> bool:
+        """Whether a song may have several genres."""
+        ...
+
+    @property
+    def score_kind(self) -> ScoreKind:
+        """What its scores are."""
+        ...
 
     def predict(self, frame: DataFrame) -> DataFrame:
         """Score clips.

@@ -1,0 +1,123 @@
+"""Join one feature set with genres and split, as ``[train]`` asks."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas.config import Config
+from genreatlas.models.conditions import MEETS, bad_condition, with_condition
+from genreatlas.models.encoding import encode
+from genreatlas.models.feature_tables import find_feature_table
+from genreatlas.models.fetching import fetch
+from genreatlas.models.labels import Choice, at_level, choose
+from genreatlas.models.library import Library
+from genreatlas.models.types import Dataset
+from genreatlas.store import Store
+
+_SONGS = pa.schema(
+    [
+        ("song_id", pa.string()),
+        ("group_id", pa.string()),
+        ("part", pa.string()),
+        ("fold", pa.int32()),
+        ("genres", pa.list_(pa.string())),
+        ("weight", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """What a model that is to be judged has settled already."""
+
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    set_version: str
+    preprocessing_id: str
+
+
+def build_dataset(
+    store: Store,
+    config: Config,
+    library: Library,
+    feature_set: str,
+    songs_of: Dataset | None = None,
+    fixed: Fixed | None = None,
+) -> Dataset:
+    """Join features, genres and split.
+
+    Parameters
+    ----------
+    library : songs, genres and split, from :func:`genreatlas.models.library.read_library`.
+    feature_set : a set of ``feature_sets``, or ``technical`` for what is known of the files.
+    songs_of : take songs and genres from this data set, so that baselines are judged on the same songs.
+    fixed : classes, columns and versions of a model that is to be judged.
+
+    Raises
+    ------
+    ConfigError : an unknown set or genre; ``train.where`` is no condition on these rows.
+    InputError : fewer than two usable genres.
+    """
+    table = find_feature_table(
+        store, feature_set, *((fixed.set_version, fixed.preprocessing_id) if fixed else (None, None))
+    )
+    rows = table.rows(store)
+    if songs_of is None:
+        rows = with_condition(store, config.train, rows)
+        choice = _choice(config, library, rows, fixed)
+        rows = rows.where(MEETS).drop(MEETS)
+    else:
+        choice = Choice(songs_of.classes, songs_of.class_names, songs_of.songs, songs_of.dropped)
+    rows = rows.join(_song_frame(store, choice.songs), "song_id")
+    if table.axis == "frames":
+        features, kept = tuple(table.columns), ["frames", "width", "n_frames"]
+    else:
+        encoded = encode(rows, table.columns, fixed.features if fixed else None)
+        features, kept = tuple(encoded), ["features"]
+        rows = rows.withColumn("features", F.array(*encoded.values()))
+    names = ("song_id", "clip_id", "group_id", "part", "fold", "genres", "weight", *kept)
+    read = {table.table: store.version(table.table), **library.versions}
+    return Dataset(
+        feature_set=feature_set,
+        set_version=table.set_version,
+        preprocessing_id=table.preprocessing_id,
+        axis=table.axis,
+        columns=tuple(table.columns),
+        features=features,
+        classes=choice.classes,
+        class_names=choice.class_names,
+        level=config.train.level,
+        labels=config.train.labels,
+        split=library.split,
+        split_version=library.split_version,
+        grouping=library.grouping,
+        input_versions={name: version for name, version in sorted(read.items()) if version is not None},
+        songs=choice.songs,
+        dropped=choice.dropped,
+        frame=rows.select(*names),
+    )
+
+
+def _choice(config: Config, library: Library, rows: DataFrame, fixed: Fixed | None) -> Choice:
+    found = rows.groupBy("song_id").agg(F.max(F.coalesce(F.col(MEETS), F.lit(False))).alias("meets"))
+    try:
+        meets = fetch(found, "song_id", config.store.max_commit_mb).to_pandas().set_index("song_id").meets
+    except PySparkException as error:
+        if not config.train.where:
+            raise
+        raise bad_condition(config.train, error) from None  # such as a cast that fails on some row
+    songs = library.songs.copy()
+    songs["state"] = songs.song_id.map(meets.map({True: "usable", False: "filtered"})).fillna("no_features")
+    labels = at_level(library.labels, config.train.level, library.parents)
+    return choose(songs, labels, config.train, fixed.classes if fixed else None)
+
+
+def _song_frame(store: Store, songs: pd.DataFrame) -> DataFrame:
+    """Songs as a frame to join with: some 100 bytes a song, far below what a session takes from its client."""
+    fold = songs.fold.astype("Int32")
+    rows = pa.Table.from_pandas(songs.assign(fold=fold, genres=songs.genres.map(list)), _SONGS, preserve_index=False)
+    return store.spark.createDataFrame(rows)

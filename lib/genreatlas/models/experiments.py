@@ -1,0 +1,154 @@
+"""From scores on folds to the rows of ``experiments`` and the winners among them."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from genreatlas.errors import Reason
+from genreatlas.ids import stable_id
+from genreatlas.models import sklearn_estimators, spark_estimators
+from genreatlas.models.scores import metric_for
+from genreatlas.models.types import Dataset, Matrix, Trial
+
+_LIMITS = (Reason.TOO_MANY_CLASSES.value, Reason.TOO_MANY_ROWS.value)
+
+
+def experiment_id(trial: Trial, dataset_id: str, metric: str) -> str:
+    """Hash of candidate, data set and metric."""
+    return stable_id(
+        trial.engine, trial.estimator, trial.feature_set, trial.params_json, trial.seed, dataset_id, metric
+    )
+
+
+def over_limit(trial: Trial, matrix: Matrix) -> tuple[Reason, str] | None:
+    """Why the data set is too large for a candidate; None where it is not."""
+    if trial.engine == "spark":
+        return spark_estimators.limits(spark_estimators.get_estimator(trial.estimator), matrix.n_rows, matrix.n_classes)
+    if trial.engine == "sklearn":
+        return sklearn_estimators.limits(
+            sklearn_estimators.get_estimator(trial.estimator), matrix.n_rows, matrix.n_classes
+        )
+    return None
+
+
+def candidate_columns(trial: Trial, dataset: Dataset, dataset_id: str) -> dict[str, Any]:
+    """Columns that ``experiments`` and ``models`` share: the candidate and its data set."""
+    return {
+        "candidate": trial.name,
+        "engine": trial.engine,
+        "estimator": trial.estimator,
+        "feature_set": trial.feature_set,
+        "params": trial.params_json,
+        "dataset_id": dataset_id,
+        "set_version": dataset.set_version,
+        "preprocessing_id": dataset.preprocessing_id,
+        "split": dataset.split,
+        "split_version": dataset.split_version,
+        "level": dataset.level,
+        "labels": dataset.labels,
+        "seed": trial.seed,
+    }
+
+
+def experiment_row(
+    trial: Trial, dataset: Dataset, matrix: Matrix, metric: str, folds: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """One row of ``experiments``, without provenance.
+
+    Parameters
+    ----------
+    metric : the ``[train]`` section's metric.
+    folds : rows of ``fold_scores``. A candidate that failed on one fold is failed: its mean would be over
+        fewer songs than the others'. None at all: it is above its estimator's limits.
+    """
+    used = metric_for(metric, matrix.multi)
+    row = {
+        "experiment_id": experiment_id(trial, matrix.dataset_id, used),
+        **candidate_columns(trial, dataset, matrix.dataset_id),
+        "metric": used,
+        "n_classes": matrix.n_classes,
+        "n_songs": matrix.n_songs,
+        "n_rows": matrix.n_rows,
+    }
+    if limit := over_limit(trial, matrix):
+        reason, detail = limit
+        return row | {"status": "skipped", "reason": reason.value, "detail": detail, "n_folds": 0, "seconds": 0.0}
+    folds = sorted(folds, key=lambda fold: fold["fold"])
+    reasons = [fold["reason"] for fold in folds if fold["reason"]]
+    details = [fold["detail"] for fold in folds if fold["detail"] and bool(fold["reason"]) == bool(reasons)]
+    done = [fold for fold in folds if fold["score"] is not None]
+    row |= {
+        "status": "done" if not reasons else "skipped" if set(reasons) <= set(_LIMITS) else "failed",
+        "reason": reasons[0] if reasons else None,
+        "detail": details[0] if details else None,
+        "n_folds": len(done),
+        "seconds": float(sum(fold["seconds"] for fold in folds)),
+    }
+    return row | _statistics(done)
+
+
+def _statistics(folds: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    if not folds:
+        return {}
+    scores = np.array([fold["score"] for fold in folds])
+    train = np.array([math.nan if fold["train_score"] is None else fold["train_score"] for fold in folds])
+    mean, train_mean = float(scores.mean()), float(train.mean())
+    known = not math.isnan(train_mean)
+    return {
+        "score_min": float(scores.min()),
+        "score_mean": mean,
+        "score_max": float(scores.max()),
+        "score_std": float(scores.std(ddof=1)) if len(scores) > 1 else None,
+        "train_score_mean": train_mean if known else None,
+        "gap": train_mean - mean if known else None,
+    }
+
+
+def rankings(rows: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Scored candidates of each contest, best first; equal ones by name.
+
+    A contest is an engine on a feature set. A baseline has no rivals: all of them are to be judged.
+
+    Parameters
+    ----------
+    rows : of ``experiments``; those that are not done take no part.
+    """
+    contests: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["status"] == "done":
+            alone = (row["estimator"],) if row["engine"] == "baseline" else ()
+            contests.setdefault((row["engine"], row["feature_set"], *alone), []).append(row)
+    ordered = [sorted(group, key=lambda row: (-row["score_mean"], row["candidate"])) for group in contests.values()]
+    return sorted(ordered, key=lambda group: (-group[0]["score_mean"], group[0]["candidate"]))
+
+
+def genre_lines(dataset: Dataset, most: int = 40) -> list[str]:
+    """What was kept of each genre, and why the rest was not; genres that lost songs come first."""
+    words = {
+        "no_features": "without features",
+        "filtered": "filtered out",
+        "duplicates": "copies",
+        "several": "with several genres",
+        "surplus": "above the bound",
+    }
+    rows = dataset.dropped.assign(lost=dataset.dropped.songs - dataset.dropped.kept)
+    lines = []
+    for row in rows.sort_values(["lost", "genre_id"], ascending=[False, True]).head(most).to_dict("records"):
+        causes = [f"{row[rule]} {text}" for rule, text in words.items() if row[rule]]
+        causes += [row["why"]] if row["why"] else []
+        lines.append(
+            f"{dataset.feature_set}, {row['genre']}: {row['kept']} of {row['songs']} songs"
+            + (f" ({', '.join(causes)})" if causes else "")
+        )
+    if len(rows) > most:
+        lines.append(f"{dataset.feature_set}: {len(rows) - most} more genres; all are in training_genres")
+    return lines
+
+
+def leader_line(row: Mapping[str, Any]) -> str:
+    """One line of the leaderboard: who won its contest, with mean and standard deviation over folds."""
+    spread = "" if row["score_std"] is None else f" ± {row['score_std']:.3f}"
+    title = "baseline" if row["engine"] == "baseline" else f"best {row['engine']}"
+    return f"{title}: {row['score_mean']:.3f}{spread} {row['metric']} over {row['n_folds']} folds, {row['candidate']}"

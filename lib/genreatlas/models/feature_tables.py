@@ -1,0 +1,101 @@
+"""Which table, version and columns a feature set has now."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas.audio import feature_sets as registry
+from genreatlas.errors import ConfigError, InputError
+from genreatlas.models.names import nearest
+from genreatlas.models.types import Axis
+from genreatlas.store import Store
+from genreatlas.tables import CLIPS, FEATURE_SETS
+
+#: What is known of a file without hearing it. What a model makes of these is not music.
+TECHNICAL = "technical"
+_TECHNICAL_COLUMNS = {
+    "sample_rate": "numeric",
+    "channels": "numeric",
+    "bit_rate": "numeric",
+    "duration_s": "numeric",
+    "codec": "categorical",
+    "provider": "categorical",
+}
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Where the rows of a feature set are, and what its columns are.
+
+    ``columns`` maps column name to kind (numeric or categorical), in the order of the matrix.
+    """
+
+    feature_set: str
+    table: str
+    set_version: str
+    preprocessing_id: str
+    axis: Axis
+    columns: dict[str, str]
+
+    def rows(self, store: Store) -> DataFrame:
+        """Rows of the version, with clip_id, song_id and the features, of clips that still count."""
+        if self.feature_set == TECHNICAL:
+            return store.read(CLIPS).where("replaced_by IS NULL").select("clip_id", "song_id", *self.columns)
+        frame = store.read(self.table).where(
+            (F.col("set_version") == self.set_version) & (F.col("preprocessing_id") == self.preprocessing_id)
+        )
+        stale = store.read(CLIPS).where("replaced_by IS NOT NULL").select("clip_id")
+        return frame.join(stale, "clip_id", "left_anti").drop("set_version", "preprocessing_id")
+
+
+def known_feature_sets(store: Store) -> set[str]:
+    """Feature sets that the store has rows of; ``technical`` too, where there are clips."""
+    sets = {row[0] for row in store.read(FEATURE_SETS).select("feature_set").distinct().collect()}
+    return sets | ({TECHNICAL} if store.read(CLIPS).limit(1).count() else set())
+
+
+def find_feature_table(
+    store: Store, feature_set: str, set_version: str | None = None, preprocessing_id: str | None = None
+) -> FeatureTable:
+    """Look a feature set up in ``feature_sets``, at its current version unless another is asked for.
+
+    Raises
+    ------
+    ConfigError : there is no such set; the message has the nearest name.
+    InputError : the code's version of the set was not extracted yet.
+    """
+    if feature_set == TECHNICAL:
+        return FeatureTable(TECHNICAL, CLIPS.name, "1", "source", "summary", dict(_TECHNICAL_COLUMNS))
+    rows = store.read(FEATURE_SETS).toPandas()
+    mine = rows[rows.feature_set == feature_set]
+    if mine.empty:
+        known = sorted(set(rows.feature_set))
+        raise ConfigError(
+            f"train.feature_sets: the store has no feature set {feature_set!r}. {nearest(feature_set, known)} "
+            "Sets come from extract_features and import_features."
+        )
+    version = set_version or _current_version(mine, feature_set)
+    mine = mine[mine.set_version == version].sort_values("position")
+    if mine.empty:
+        raise InputError(
+            f"{feature_set}: version {version} has no features yet. Run extract_features, then train_models."
+        )
+    axis: Axis = "frames" if mine.axis.iloc[0] == "frames" else "summary"
+    return FeatureTable(
+        feature_set=feature_set,
+        table=f"{'frames' if axis == 'frames' else 'features'}_{feature_set}",
+        set_version=version,
+        preprocessing_id=preprocessing_id or str(mine.preprocessing_id.iloc[0]),
+        axis=axis,
+        columns=dict(zip(mine.feature, mine.kind, strict=True)),
+    )
+
+
+def _current_version(rows: pd.DataFrame, feature_set: str) -> str:
+    """The registry's version of an extracted set; the only, or else the last, version of an imported one."""
+    extracted = (rows.source == "registry").any()
+    if extracted and feature_set in registry.FEATURE_SETS:
+        return registry.FEATURE_SETS[feature_set].version
+    return str(max(rows.set_version, key=lambda version: (len(version), version)))

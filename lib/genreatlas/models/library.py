@@ -1,0 +1,94 @@
+"""What training needs to know of every song, fetched once for all feature sets."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from pyspark.sql import functions as F
+
+from genreatlas import splits
+from genreatlas.config import Config
+from genreatlas.errors import InputError
+from genreatlas.models.fetching import fetch
+from genreatlas.splits.groups import components
+from genreatlas.store import Store
+from genreatlas.tables import CLIPS, GENRE_PARENTS, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
+
+
+@dataclass(frozen=True)
+class Library:
+    """Songs of one split at one version, and their genres.
+
+    Attributes
+    ----------
+    songs : song_id, group_id, part (train, promotion, test), fold, recording (a number); sorted by song_id.
+    labels : song_id, genre_id, genre.
+    parents : genre id = (parent id, parent name).
+    split, split_version, grouping : which split it is, and what its groups are safe against.
+    versions : Delta version of every table that was read.
+    """
+
+    songs: pd.DataFrame
+    labels: pd.DataFrame
+    parents: dict[str, tuple[str, str]]
+    split: str
+    split_version: int
+    grouping: str
+    versions: dict[str, int]
+
+
+def read_library(store: Store, config: Config, split_version: int | None = None) -> Library:
+    """Read songs, genres and split, and make sure that no group lies in two parts.
+
+    Parameters
+    ----------
+    split_version : version of the split; None: the newest.
+
+    Raises
+    ------
+    InputError : the split has no rows.
+    SplitLeakError : a group of songs lies in more than one part; the message names it.
+    """
+    name, max_mb = config.splits.name, config.store.max_commit_mb
+    rows = fetch(store.read(SPLITS).where(F.col("split") == name), "song_id", max_mb).to_pandas()
+    if split_version is not None:
+        rows = rows[rows.split_version <= split_version]
+    if rows.empty:
+        raise InputError(f"The split {name!r} has no songs. Run assign_splits first, or set splits.name.")
+    version = int(rows.split_version.max())
+    current = splits.current(rows, version)
+    links = _links(store, config)
+    splits.check_leaks(current, links, allow_declared=config.splits.allow_declared_leak)
+    used = current[current.part != "excluded"].sort_values("song_id", ignore_index=True)
+    songs = used[["song_id", "group_id", "part", "fold"]].copy()
+    songs["recording"] = components(links[links.kind.isin(["isrc", "audio"])], songs.song_id)
+
+    labels = store.read(SONG_GENRES).select("song_id", "genre_id", "genre")
+    labels = fetch(labels, "song_id", max_mb).to_pandas()
+    labels = labels[labels.song_id.isin(used.song_id)].sort_values(["song_id", "genre_id", "genre"], ignore_index=True)
+    tables = (SPLITS, SONGS, SONG_ARTISTS, CLIPS, SONG_GENRES, GENRE_PARENTS)
+    versions = {table.name: store.version(table) for table in tables}
+    return Library(
+        songs=songs,
+        labels=labels.drop_duplicates(["song_id", "genre_id"], ignore_index=True),
+        parents=parents_of(store),
+        split=name,
+        split_version=version,
+        grouping=splits.grouping(current),
+        versions={table: version for table, version in versions.items() if version is not None},
+    )
+
+
+def _links(store: Store, config: Config) -> pd.DataFrame:
+    """What ties songs together, as :func:`genreatlas.splits.song_links` lists it."""
+    max_mb = config.store.max_commit_mb
+    songs = store.read(SONGS).select("song_id", "isrc", "album", "album_artist")
+    primary = store.read(SONG_ARTISTS).where("position = 0").select("song_id", "position", "artist_id")
+    clips = store.read(CLIPS).where("replaced_by IS NULL").select("song_id", "sha256").distinct()
+    found = [fetch(frame, "song_id", max_mb).to_pandas() for frame in (songs, primary, clips)]
+    return splits.song_links(found[0], found[1], found[2], config.splits.group_by)
+
+
+def parents_of(store: Store) -> dict[str, tuple[str, str]]:
+    """Parent of each genre that has one: genre id = (parent id, parent name)."""
+    rows = store.read(GENRE_PARENTS).select("genre_id", "parent_id", "parent").collect()
+    return {row["genre_id"]: (row["parent_id"], row["parent"]) for row in rows}

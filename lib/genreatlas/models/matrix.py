@@ -1,0 +1,181 @@
+"""The training part as rows of equal width, and as ``.npy`` files on the driver."""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from genreatlas.config import TrainSection
+from genreatlas.errors import ConfigError
+from genreatlas.models.fetching import fetch_buckets
+from genreatlas.models.types import Dataset, Matrix
+
+#: Columns of :func:`training_rows`.
+ROWS = ("bucket", "song_id", "clip_id", "frame", "fold", "genres", "weight", "features")
+
+
+def training_rows(dataset: Dataset, frames_per_song: int, buckets: int = 1) -> DataFrame:
+    """One row for each row of the matrix: clips of the training part, or some of their frames.
+
+    A song's frames are spread evenly over its clips, and within a clip over its length: frame
+    ``floor((j + 1/2) * n / k)`` for j < k. So every run and every partitioning picks the same ones.
+
+    Parameters
+    ----------
+    frames_per_song : frames of each song; all of them where it has fewer.
+    buckets : the rows get a column ``bucket``, which grows with song_id.
+
+    Returns
+    -------
+    Columns as in :data:`ROWS`, in any order; lazy.
+    """
+    rows = dataset.frame.where("part = 'train'").withColumn("bucket", _bucket(dataset, buckets))
+    if dataset.axis == "summary":
+        return rows.withColumn("frame", F.lit(0)).select(*ROWS)
+    song = Window.partitionBy("song_id")
+    place = F.row_number().over(song.orderBy("clip_id")) - 1
+    clips = F.count(F.lit(1)).over(song)
+    share = F.floor(F.lit(frames_per_song) / clips) + F.when(place < frames_per_song % clips, 1).otherwise(0)
+    rows = rows.withColumn("_k", F.least(share, F.col("n_frames")).cast("int")).where("_k > 0")
+    rows = rows.withColumn("_j", F.explode(F.sequence(F.lit(0), F.col("_k") - 1)))
+    rows = rows.withColumn("frame", F.floor((F.col("_j") + 0.5) * F.col("n_frames") / F.col("_k")).cast("int"))
+    return rows.withColumn("features", frame_values()).select(*ROWS)
+
+
+def frame_values() -> Column:
+    """Frame number ``frame`` cut from the packed ``frames`` of ``width``."""
+    return F.slice("frames", F.col("frame") * F.col("width") + 1, F.col("width"))
+
+
+def _bucket(dataset: Dataset, buckets: int) -> Column:
+    """Number of a song's bucket; buckets are ranges of song_id with equally many songs."""
+    songs = dataset.songs.song_id[dataset.songs.part == "train"].tolist()
+    size = math.ceil(len(songs) / buckets)
+    bounds = songs[size::size] if buckets > 1 else []
+    return sum(((F.col("song_id") >= bound).cast("int") for bound in bounds), F.lit(0))
+
+
+def count_buckets(dataset: Dataset, train: TrainSection, max_commit_mb: int) -> int:
+    """In how many buckets the matrix is to be fetched, each of at most ``max_commit_mb``.
+
+    Raises
+    ------
+    ConfigError : the matrix is larger than ``train.max_matrix_mb``.
+    """
+    rows = dataset.frame.where("part = 'train'")
+    if dataset.axis == "frames":
+        per_song = rows.groupBy("song_id").agg(F.least(F.sum("n_frames"), F.lit(train.frames_per_song)).alias("n"))
+        n_rows = per_song.agg(F.sum("n")).collect()[0][0] or 0
+    else:
+        n_rows = rows.count()
+    mb = n_rows * 4 * max(len(dataset.features), 1) / (1 << 20)
+    if mb > train.max_matrix_mb and train.shared_path is None:
+        raise ConfigError(
+            f"{dataset.feature_set}: the training matrix would take {mb:.0f} MB ({n_rows:,} rows of "
+            f"{len(dataset.features)} features), more than train.max_matrix_mb = {train.max_matrix_mb}. Raise it where "
+            "the workers have the disk, lower train.max_songs or train.frames_per_song, or name a folder that all "
+            "workers can read in train.shared_path."
+        )
+    return max(1, math.ceil(mb / max_commit_mb))
+
+
+def write_matrix(dataset: Dataset, rows: DataFrame, folder: Path, buckets: int = 1) -> Matrix:
+    """Fetch the rows bucket by bucket and write them sorted.
+
+    The matrix on disk grows bucket by bucket, so neither the driver's JVM nor this process ever holds more than one
+    bucket. What comes out, and so ``dataset_id``, does not depend on how Spark divided the rows.
+
+    Parameters
+    ----------
+    rows : from :func:`training_rows` with as many ``buckets``; read once for each bucket.
+    folder : for the files; made when absent.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    songs = dataset.songs[dataset.songs.part == "train"]
+    digest = hashlib.sha256(
+        json.dumps(
+            [
+                dataset.feature_set,
+                dataset.set_version,
+                dataset.preprocessing_id,
+                dataset.labels,
+                dataset.classes,
+                dataset.features,
+            ]
+        ).encode()
+    )
+    places: list[np.ndarray] = []
+    raw = folder / f"{dataset.feature_set}.rows"
+    with raw.open("wb") as file:
+        for table in fetch_buckets(rows.select("bucket", "song_id", "clip_id", "frame", "features"), "bucket", buckets):
+            table = table.sort_by([("song_id", "ascending"), ("clip_id", "ascending"), ("frame", "ascending")])
+            values = _values(table.column("features"), len(dataset.features))
+            file.write(values.data)
+            digest.update(values.data)
+            for name in ("song_id", "clip_id"):
+                digest.update("\n".join(table.column(name).to_pylist()).encode())
+            digest.update(table.column("frame").to_numpy().astype("<i4").tobytes())
+            places.append(np.searchsorted(songs.song_id.to_numpy(str), table.column("song_id").to_numpy().astype(str)))
+    arrays = _arrays(dataset, np.concatenate(places))
+    for name, array in sorted(arrays.items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(array).data)
+    matrix = Matrix(
+        dataset_id=digest.hexdigest()[:20],
+        folder=folder,
+        n_rows=len(arrays["fold"]),
+        n_songs=len(np.unique(arrays["song"])),
+        features=dataset.features,
+        classes=dataset.classes,
+        folds=tuple(int(fold) for fold in np.unique(arrays["fold"])),
+        axis=dataset.axis,
+        multi=dataset.multi,
+    )
+    for name, array in arrays.items():
+        np.save(matrix.file(name), array)
+    _with_header(raw, matrix.file("X"), (matrix.n_rows, matrix.n_features))
+    return matrix
+
+
+def _values(features: pa.ChunkedArray, width: int) -> np.ndarray:
+    """Lists of floats → (n_rows, width) float32; NULL becomes the one NaN that numpy writes."""
+    flat = pa.concat_arrays([chunk.flatten() for chunk in features.chunks]) if features.chunks else pa.array([], "f4")
+    values = flat.to_numpy(zero_copy_only=False).astype("<f4", copy=True)
+    values[np.isnan(values)] = np.nan
+    return values.reshape(len(features), width)
+
+
+def _arrays(dataset: Dataset, place: np.ndarray) -> dict[str, np.ndarray]:
+    """Everything but X, from the place of each row's song among the training songs."""
+    songs = dataset.songs[dataset.songs.part == "train"]
+    index = {genre: number for number, genre in enumerate(dataset.classes)}
+    hits = np.zeros((len(songs), len(index)), dtype=bool)
+    for row, genres in enumerate(songs.genres):
+        hits[row, [index[genre] for genre in genres]] = True
+    y = hits if dataset.multi else hits.argmax(axis=1).astype("<i4")
+    _, song = np.unique(place, return_inverse=True)
+    _, group = np.unique(songs.group_id.to_numpy(str)[place], return_inverse=True)
+    return {
+        "y": y[place],
+        "fold": songs.fold.to_numpy()[place].astype("<i2"),
+        "song": song.astype("<i4"),
+        "group": group.astype("<i4"),
+        "weight": songs.weight.to_numpy()[place].astype("<f4"),
+    }
+
+
+def _with_header(raw: Path, target: Path, shape: tuple[int, int]) -> None:
+    """Turn raw float32 values into an ``.npy`` file without holding them."""
+    array = np.lib.format.open_memmap(target, mode="w+", dtype="<f4", shape=shape)
+    with raw.open("rb") as file:
+        step = max(1, (16 << 20) // max(4 * shape[1], 1))
+        for start in range(0, shape[0], step):
+            block = array[start : start + step]
+            block[:] = np.frombuffer(file.read(block.nbytes), "<f4").reshape(block.shape)
+    array.flush()
+    raw.unlink()

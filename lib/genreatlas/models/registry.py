@@ -1,0 +1,228 @@
+"""Model files: one folder a model, with everything that scoring needs beside the classifier itself."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pyspark.ml import PipelineModel
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from genreatlas.config import Config, TrainSection
+from genreatlas.errors import ModelError
+from genreatlas.models import sklearn_grid
+from genreatlas.models.calibration import Sigmoids
+from genreatlas.models.dataset import Fixed, build_dataset
+from genreatlas.models.library import Library
+from genreatlas.models.matrix import frame_values
+from genreatlas.models.spark_ml import SparkModel
+from genreatlas.models.spark_scores import sum_scores
+from genreatlas.models.types import Axis, Dataset, FittedModel, Format, Predictor, ScoreKind
+from genreatlas.store import Store
+
+META = "meta.json"
+_FILES: dict[Format, str] = {"skops": "model.skops", "json": "model.json", "spark-ml": "pipeline"}
+
+ModelRow = Mapping[str, Any] | Row
+
+
+@dataclass(frozen=True)
+class Meta:
+    """``meta.json`` of a model.
+
+    ``songs_of`` names the feature set whose songs it was trained on, with version and preprocessing: its own, but
+    for baselines. ``train`` and ``clip`` are the configuration's sections that it was trained with. ``spark``
+    holds what a Spark pipeline does not know of itself: input columns, classes that it saw, calibration.
+    """
+
+    model_id: str
+    feature_set: str
+    set_version: str
+    preprocessing_id: str
+    songs_of: tuple[str, str, str]
+    axis: Axis
+    features: tuple[str, ...]
+    classes: tuple[str, ...]
+    class_names: tuple[str, ...]
+    multi: bool
+    score_kind: ScoreKind
+    format: Format
+    imputation: str
+    train: Mapping[str, Any]
+    clip: Mapping[str, Any]
+    spark: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that scores; see :class:`genreatlas.models.types.Predictor`."""
+
+    model_id: str
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    axis: Axis
+    multi: bool
+    score_kind: ScoreKind
+    scorer: Callable[[DataFrame], DataFrame]
+
+    def predict(self, frame: DataFrame) -> DataFrame:
+        """Score clips; see :meth:`genreatlas.models.types.Predictor.predict`."""
+        return self.scorer(frame)
+
+
+def save(config: Config, meta: Meta, model: FittedModel | SparkModel) -> Path:
+    """Write a model's folder, whole or not at all: it gets its name when everything is in it."""
+    folder = config.models.path.absolute() / meta.model_id
+    partly = folder.with_name(f".{meta.model_id}.part")
+    for leftover in (partly, folder):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partly.mkdir(parents=True)
+    target = partly / _FILES[meta.format]
+    if isinstance(model, SparkModel):
+        model.pipeline.write().overwrite().save(_spark_path(target))
+    else:
+        target.write_bytes(model.content)
+    (partly / META).write_text(json.dumps(asdict(meta), indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+    partly.rename(folder)
+    return folder
+
+
+def exists(config: Config, model_id: str) -> bool:
+    """Whether the model's folder is there."""
+    return (config.models.path.absolute() / model_id / META).exists()
+
+
+def read_meta(row: ModelRow, config: Config) -> Meta:
+    """What is known of a model beside its classifier.
+
+    Raises
+    ------
+    ModelError : its folder is missing, or holds something else.
+    """
+    folder = config.models.path.absolute() / row["model_id"]
+    try:
+        fields = json.loads((folder / META).read_text(encoding="utf-8"))
+        lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+        return Meta(**(fields | lists))
+    except OSError as error:
+        raise ModelError(
+            f"{folder / META}: {error.strerror}. Set models.path to where the model is, or run train_models again."
+        ) from None
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{folder / META}: not a model of this version of Genre Atlas: {error}") from None
+
+
+def load(row: ModelRow, config: Config) -> Predictor:
+    """Load a model that ``models`` lists.
+
+    Parameters
+    ----------
+    row : a row of the table ``models``; model_id is enough.
+    config : its ``models.path`` says where the folders are.
+
+    Raises
+    ------
+    ModelError : files are missing or cannot be read.
+    """
+    meta = read_meta(row, config)
+    file = config.models.path.absolute() / meta.model_id / _FILES[meta.format]
+    if not file.exists():
+        raise ModelError(f"{file}: no such file. Run train_models again.")
+    score = partial(_score_spark, meta, _load_spark(meta, file)) if meta.spark else partial(_score_file, meta, file)
+    return LoadedModel(meta.model_id, meta.classes, meta.features, meta.axis, meta.multi, meta.score_kind, score)
+
+
+def load_pipeline(row: ModelRow, config: Config) -> SparkModel:
+    """Load the pipeline of a model of the Spark engine.
+
+    Raises
+    ------
+    ModelError : its folder is missing, or it is a model of another engine.
+    """
+    meta = read_meta(row, config)
+    if not meta.spark:
+        raise ModelError(f"{meta.model_id}: its format is {meta.format}, not spark-ml.")
+    return _load_spark(meta, config.models.path.absolute() / meta.model_id / _FILES[meta.format])
+
+
+def dataset_of(store: Store, config: Config, row: ModelRow, library: Library) -> Dataset:
+    """Songs with the features that a model reads and the genres that it knows, in every part of the split.
+
+    Classes, one-hot columns, feature version, preprocessing and the ``[train]`` rules are the model's own; songs
+    are not left out for being too few or too many.
+
+    Parameters
+    ----------
+    library : from :func:`genreatlas.models.library.read_library`.
+
+    Raises
+    ------
+    ModelError : the store has no features that were made as the model's were.
+    """
+    meta = read_meta(row, config)
+    config = config.model_copy(update={"train": TrainSection.model_validate(meta.train)})
+    songs_of = None
+    if meta.songs_of[0] != meta.feature_set:
+        name, version, preprocessing = meta.songs_of
+        fixed = Fixed(meta.classes, (), version, preprocessing)
+        songs_of = build_dataset(store, config, library, name, fixed=fixed)
+    fixed = Fixed(meta.classes, meta.features, meta.set_version, meta.preprocessing_id)
+    dataset = build_dataset(store, config, library, meta.feature_set, songs_of, fixed)
+    if dataset.songs.empty:
+        raise ModelError(
+            f"model {meta.model_id}: no song has features of {meta.feature_set} version {meta.set_version} with the "
+            f"preprocessing {meta.preprocessing_id} that it was trained on. Extract them so, or train again."
+        )
+    return dataset
+
+
+def spark_facts(model: SparkModel) -> dict[str, Any]:
+    """What ``meta.json`` keeps of a Spark model."""
+    sigmoids = model.sigmoids
+    return {
+        "columns": list(model.columns),
+        "present": list(model.present),
+        "scores": model.scores,
+        "slope": None if sigmoids is None else sigmoids.slope.tolist(),
+        "offset": None if sigmoids is None else sigmoids.offset.tolist(),
+    }
+
+
+def _load_spark(meta: Meta, folder: Path) -> SparkModel:
+    facts = meta.spark or {}
+    sigmoids = None if facts["slope"] is None else Sigmoids(np.array(facts["slope"]), np.array(facts["offset"]))
+    return SparkModel(
+        pipeline=PipelineModel.load(_spark_path(folder)),
+        columns=tuple(facts["columns"]),
+        n_classes=len(meta.classes),
+        present=tuple(facts["present"]),
+        scores=facts["scores"],
+        multi=meta.multi,
+        sigmoids=sigmoids,
+    )
+
+
+def _score_spark(meta: Meta, model: SparkModel, frame: DataFrame) -> DataFrame:
+    """Frames become rows inside Spark and are added up per clip where they are: only sums are shuffled."""
+    if meta.axis == "frames":
+        count = (F.size("frames") / F.col("width")).cast("int")
+        rows = frame.where(count > 0).withColumn("frame", F.explode(F.sequence(F.lit(0), count - 1)))
+        rows = rows.select("song_id", "clip_id", frame_values().alias("features"))
+    else:
+        rows = frame.select("song_id", "clip_id", "features")
+    return sum_scores(model.score(rows), ["song_id", "clip_id"], model.n_classes, model.score_kind, meta.multi)
+
+
+def _score_file(meta: Meta, file: Path, frame: DataFrame) -> DataFrame:
+    return sklearn_grid.predict(frame.sparkSession, frame, file, meta.axis)
+
+
+def _spark_path(path: Path) -> str:
+    """A path as Spark takes it: volumes by their name, other folders as files of this machine (or a shared disk)."""
+    text = str(path)
+    return text if text.startswith(("/Volumes/", "/dbfs/")) else f"file:{text}"
