@@ -1,0 +1,76 @@
+"""Divide the songs that have no part yet into train, promotion and test, and train into folds.
+
+Songs of one artist and copies of one recording stay together. What was assigned never moves; running
+it again does nothing until there are new songs, or new links between songs placed apart.
+"""
+
+from datetime import UTC, datetime
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas import splits
+from genreatlas.config import Config
+from genreatlas.errors import InputError
+from genreatlas.ids import slug
+from genreatlas.models.fetching import fetch
+from genreatlas.models.labels import at_level
+from genreatlas.models.library import parents_of
+from genreatlas.splits import summary
+from genreatlas.steps.counts import Counts
+from genreatlas.store import Store
+from genreatlas.tables import CLIPS, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
+
+READS = ("songs", "song_artists", "song_genres", "genre_parents", "clips", "splits")
+WRITES = ("splits",)
+SECTIONS = ("splits", "train")
+
+_SONG_COLUMNS = ("song_id", "source", "artist", "album", "album_artist", "isrc", "declared_split")
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Add a version to the split for songs that have a genre and no row in it.
+
+    Raises
+    ------
+    InputError : no song has a genre.
+    SplitError, SplitLeakError, ConfigError : see :func:`genreatlas.splits.assign`.
+    """
+
+    def read(frame: DataFrame) -> pd.DataFrame:
+        return fetch(frame, "song_id", config.store.max_commit_mb).to_pandas()
+
+    genres = read(store.read(SONG_GENRES).select("song_id", "genre_id", "genre"))
+    if genres.empty:
+        raise InputError("no song has a genre yet. Run import_folder or import_features first.")
+    songs = read(store.read(SONGS).select(*_SONG_COLUMNS))
+    credits = read(store.read(SONG_ARTISTS).select("song_id", "position", "artist_id"))
+    clips = read(store.read(CLIPS).where("replaced_by IS NULL").select("song_id", "sha256").distinct())
+    rows = read(store.read(SPLITS).where(F.col("split") == config.splits.name).drop("split", "assigned_at"))
+
+    links = splits.song_links(songs, credits, clips, config.splits.group_by)
+    library = splits.Library(songs, genres, links, _judged(store, config, genres))
+    placed = splits.current(rows)
+    made = splits.assign(library, placed, config.splits, config.train.min_songs)
+    if made.rows.empty:
+        return Counts()
+    version = int(rows["split_version"].max()) + 1 if len(rows) else 1
+    new = made.rows.assign(split=config.splits.name, split_version=version)
+    store.upsert(SPLITS, store.frame(SPLITS, new).withColumn("assigned_at", F.lit(datetime.now(UTC))))
+
+    now = splits.current(splits.stack(rows, new[rows.columns]))
+    excluded = int((new["part"] == "excluded").sum())
+    return Counts(
+        read=made.pending + made.withdrawn,
+        written=len(new) - excluded,
+        skipped=excluded,
+        notes=summary.describe(now, genres, credits, config.splits.name, version, made.withdrawn),
+    )
+
+
+def _judged(store: Store, config: Config, genres: pd.DataFrame) -> pd.DataFrame:
+    """Labels that training would use: at the level, and among the genres, of [train]."""
+    labels = at_level(genres, config.train.level, parents_of(store) if config.train.level == "parent" else {})
+    wanted = {slug(genre) for genre in config.train.genres}
+    return labels[labels["genre_id"].isin(wanted)] if wanted else labels

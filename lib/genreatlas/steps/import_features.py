@@ -1,0 +1,158 @@
+"""Make a feature set of a table (CSV or Parquet) that somebody else computed.
+
+Its rows become songs with artists and genres, and features of the set [import_features] name, which
+trains and is judged like any other. Column names become lower case with underscores, so that SQL
+takes them without quotes. Lengths, ids, popularity and dates are left out unless `include` names them.
+"""
+
+from datetime import UTC, datetime
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
+from genreatlas.config import Config
+from genreatlas.errors import ConfigError
+from genreatlas.sources.feature_tables import ImportedTable, import_table, inputs_digest
+from genreatlas.sources.feature_tables.reading import digest_of
+from genreatlas.steps.counts import Counts
+from genreatlas.store import Store
+from genreatlas.tables import (
+    ARTISTS,
+    FEATURE_SETS,
+    GENRE_PARENTS,
+    QUARANTINE,
+    SONG_ARTISTS,
+    SONG_GENRES,
+    SONGS,
+    Column,
+    Table,
+    summary_table,
+)
+
+STEP = "import_features"
+READS = ("feature_sets",)
+WRITES = (
+    "features_<name>", "feature_sets", "songs", "artists", "song_artists", "song_genres", "genre_parents", "quarantine",
+)  # fmt: skip
+SECTIONS = ("import_features", "splits")
+
+#: How the rows were made is for whoever made them to know.
+PREPROCESSING_ID = "imported"
+_CELL_BYTES = 40  # of a number on its way from Python to the table
+_RESERVED = frozenset({*REGISTRY, "technical", "loudness"})
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Import the configured table; nothing is left to do while file, lists and configuration stay the same.
+
+    Rows that changed replace those of an earlier import; genres that a song lost go.
+
+    Raises
+    ------
+    ConfigError : what is configured does not fit the file, or the set has other columns already.
+    InputError, SplitLeakError : see :func:`genreatlas.sources.feature_tables.import_table`.
+    """
+    section = config.import_features
+    if section.name in _RESERVED:
+        raise ConfigError(f"[import_features] name: {section.name!r} is a set of our own. Choose another name.")
+    ignore_parts = config.splits.declared == "ignore"
+    sets = store.read(FEATURE_SETS).where(F.col("feature_set") == section.name)
+    known = [tuple(row) for row in sets.select("set_version", "source").distinct().collect()]
+    if section.path is not None and known:
+        digest = inputs_digest(section, digest_of(section.path), ignore_parts)
+        if {source for _, source in known} == {_source(section.path.name, digest)}:
+            return Counts()
+    imported = import_table(section, ignore_parts)
+    if known and known[0][0] != imported.set_version:
+        raise ConfigError(
+            f"[import_features] name: the set {section.name!r} has other features already. "
+            "Choose another name for these."
+        )
+    written = _write(store, section.name, imported, config.store.max_commit_mb)
+    return Counts(
+        read=written + len(imported.rejected),
+        written=written,
+        failed=len(imported.rejected),
+        notes=imported.notes,
+    )
+
+
+def feature_table(name: str, imported: ImportedTable) -> Table:
+    """Table of an imported set."""
+    columns = [Column(c.name, c.type, c.comment) for c in imported.columns]
+    return summary_table(name, f"Features imported from {imported.name}.", columns, written_by=STEP)
+
+
+def _write(store: Store, name: str, imported: ImportedTable, max_mb: int) -> int:
+    """Write all tables; the features' description comes last and says that the rest is there."""
+    now = datetime.now(UTC)
+    songs = _frame(store, SONGS, imported.songs).withColumn("added_at", F.lit(now))
+    store.upsert(SONGS, songs, update=True)
+    store.upsert(ARTISTS, _frame(store, ARTISTS, imported.artists))
+    _replace(store, SONG_ARTISTS, imported.song_artists, imported.songs["song_id"])
+    _replace(store, SONG_GENRES, imported.song_genres, imported.songs["song_id"])
+    if len(imported.genre_parents):
+        store.upsert(GENRE_PARENTS, _frame(store, GENRE_PARENTS, imported.genre_parents), update=True)
+    table = feature_table(name, imported)
+    rows = imported.rows.assign(set_version=imported.set_version, preprocessing_id=PREPROCESSING_ID)
+    chunk = max(1, (max_mb << 20) // (_CELL_BYTES * len(table.columns)))
+    chunks = (rows.iloc[start : start + chunk] for start in range(0, len(rows), chunk))
+    written = sum(store.upsert(table, _frame(store, table, part), update=True) for part in chunks)
+    if imported.rejected:
+        store.upsert(QUARANTINE, _quarantine(store, imported, now))
+    described = [
+        {
+            "feature_set": name,
+            "set_version": imported.set_version,
+            "position": position,
+            "feature": column.name,
+            "kind": column.kind,
+            "axis": "summary",
+            "unit": "",
+            "preprocessing_id": PREPROCESSING_ID,
+            "source": _source(imported.name, imported.digest),
+        }
+        for position, column in enumerate(imported.columns)
+    ]
+    store.upsert(FEATURE_SETS, store.frame(FEATURE_SETS, described), update=True)
+    return written
+
+
+def _replace(store: Store, table: Table, rows: pd.DataFrame, songs: pd.Series) -> None:
+    """Make these the only rows of the songs in the table."""
+    frame = _frame(store, table, rows)
+    if store.exists(table):
+        mine = store.frame(SONGS, [{"song_id": song} for song in songs]).select("song_id")
+        stale = store.read(table).join(mine, "song_id", "left_semi").join(frame, list(table.key), "left_anti")
+        if not stale.isEmpty():
+            store.delete(table, stale.select(*table.key))
+    if len(rows):
+        store.upsert(table, frame, update=True)
+
+
+def _quarantine(store: Store, imported: ImportedTable, now: datetime) -> DataFrame:
+    rows = [
+        {
+            "stage": STEP,
+            "key": f"{imported.name} {bad.place}",
+            "version": imported.digest,
+            "reason": bad.reason.value,
+            "detail": f"{imported.name} {bad.place}: {bad.detail}",
+            "path": bad.id,
+            "run_id": store.run_id,
+        }
+        for bad in imported.rejected
+    ]
+    return store.frame(QUARANTINE, rows).withColumn("at", F.lit(now))
+
+
+def _frame(store: Store, table: Table, rows: pd.DataFrame) -> DataFrame:
+    """Local rows as a frame; whole numbers that pandas holds as floats become whole again."""
+    whole = {c.name: "Int64" for c in table.columns if c.type == "int" and c.name in rows}
+    return store.frame(table, rows.astype(whole))
+
+
+def _source(file_name: str, digest: str) -> str:
+    return f"{file_name} ({digest})"

@@ -1,0 +1,104 @@
+import pytest
+
+from conftest import make_config
+from genreatlas.errors import ConfigError
+from genreatlas.ids import stable_id
+from genreatlas.sources.credits import artist_id
+from genreatlas.sources.feature_tables.importing import song_id
+from genreatlas.steps import import_features
+from genreatlas.tables import (
+    ARTISTS,
+    FEATURE_SETS,
+    GENRE_PARENTS,
+    QUARANTINE,
+    SONG_ARTISTS,
+    SONG_GENRES,
+    SONGS,
+)
+
+LINES = [
+    "id,genre,artist,duration_ms,tempo,key",
+    "s1,pop,Nina feat. Otis,1000,90.5,3",
+    "s1,rap,Nina feat. Otis,1000,90.5,3",
+    "s2,rap,,2000,,4",
+    "s3,rap,Etta,2000,inf,4",
+]
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A file and a configuration that imports it."""
+    path = tmp_path / "songs.csv"
+    path.write_text("\n".join(LINES) + "\n")
+    return path, make_config(
+        tmp_path, f'import_features.path="{path}"', "import_features.name=shop", "import_features.id=id",
+        'import_features.labels=["genre"]', "import_features.artist=artist",
+        'import_features.genre_parents={rap = "Hip-Hop"}',
+    )  # fmt: skip
+
+
+def rows_of(store, table):
+    described = hasattr(table, "volatile")
+    kept = [c for c in table.column_names if c not in table.volatile] if described else ["*"]
+    return sorted((tuple(row) for row in store.read(table).select(*kept).collect()), key=str)
+
+
+def test_a_table_becomes_a_feature_set_with_songs_and_a_rerun_finds_nothing_to_do(store, table):
+    path, config = table
+    counts = import_features.run(store, config)
+    assert (counts.read, counts.written, counts.failed) == (3, 2, 1)
+    assert counts.notes == (
+        "songs.csv: 4 rows, 2 ids, 2 songs, 2 features, of them categorical: key",
+        "left out: duration_ms; lengths tell how a clip was cut or where it was published, not how it sounds "
+        '(include = ["duration_ms"] keeps it)',
+    )
+    s1, s2 = song_id("shop", "s1"), song_id("shop", "s2")
+    c1, c2 = stable_id("clip", "shop", "s1"), stable_id("clip", "shop", "s2")
+    nina, otis = artist_id("Nina"), artist_id("Otis")
+    described = rows_of(store, FEATURE_SETS)
+    version, source = described[0][1], described[0][-1]
+    assert described == [
+        ("shop", version, 0, "tempo", "numeric", "summary", "", "imported", source),
+        ("shop", version, 1, "key", "categorical", "summary", "", "imported", source),
+    ]
+    features = [(c1, version, "imported", s1, 90.5, 3), (c2, version, "imported", s2, None, 4)]
+    assert rows_of(store, "features_shop") == sorted(features)
+    assert rows_of(store, SONGS) == sorted(
+        [
+            (s1, "shop", "s1", None, "Nina feat. Otis", None, None, None, None, None),
+            (s2, "shop", "s2", None, None, None, None, None, None, None),
+        ]
+    )
+    assert rows_of(store, ARTISTS) == sorted([(nina, "Nina"), (otis, "Otis")])
+    assert rows_of(store, SONG_ARTISTS) == [(s1, 0, nina, "primary"), (s1, 1, otis, "guest")]
+    labels = [(s1, "pop", "shop", "pop", 1.0), (s1, "rap", "shop", "rap", 1.0), (s2, "rap", "shop", "rap", 1.0)]
+    assert rows_of(store, SONG_GENRES) == sorted(labels)
+    assert rows_of(store, GENRE_PARENTS) == [("rap", "rap", "hiphop", "Hip-Hop", "configuration")]
+    assert [row[:2] + row[3:4] + row[5:6] for row in rows_of(store, QUARANTINE)] == [
+        ("import_features", "songs.csv line 5", "bad_value", "s3")
+    ]
+    assert import_features.run(store, config).read == 0
+
+    path.write_text("\n".join([LINES[0], LINES[1], LINES[3].replace(",,4", ",70,4"), "s4,pop,,1,60,5"]) + "\n")
+    counts = import_features.run(store, config)
+    assert (counts.read, counts.written, counts.failed) == (2, 2, 0)
+    c4, s4 = stable_id("clip", "shop", "s4"), song_id("shop", "s4")
+    features = [(c1, version, "imported", s1, 90.5, 3), (c2, version, "imported", s2, 70.0, 4),
+                (c4, version, "imported", s4, 60.0, 5)]  # fmt: skip
+    assert rows_of(store, "features_shop") == sorted(features)
+    labels = [(s1, "pop", "shop", "pop", 1.0), (s2, "rap", "shop", "rap", 1.0), (s4, "pop", "shop", "pop", 1.0)]
+    assert rows_of(store, SONG_GENRES) == sorted(labels)
+
+    path.write_text("\n".join(["id,genre,other", "s1,pop,1", "s2,rap,2"]) + "\n")
+    with pytest.raises(ConfigError, match="'shop' has other features already"):
+        import_features.run(store, config.model_copy(update={"import_features": section_of(config, artist="")}))
+
+
+def section_of(config, **changes):
+    return config.import_features.model_copy(update=changes)
+
+
+def test_the_name_of_a_set_of_our_own_is_refused(store, table):
+    _, config = table
+    with pytest.raises(ConfigError, match="gtzan57"):
+        import_features.run(store, config.model_copy(update={"import_features": section_of(config, name="gtzan57")}))
