@@ -106,8 +106,8 @@ WALTZ = Genre(
     Sound(
         {
             "bass": (UPRIGHT, STRINGS, replace(ACCORDION, name="reed bass")),
-            "comp": (ACCORDION, STRINGS, PIANO, HARP, NYLON),
-            "lead": (ACCORDION, STRINGS, CLARINET, FLUTE),
+            "comp": (ACCORDION, STRINGS, PIANO, HARP),
+            "lead": (ACCORDION, STRINGS, CLARINET),
             "pad": (STRINGS,),
         },
         kits=("brushes",), levels={"drums": -9, "bass": -4, "comp": -7, "lead": -3, "pad": -18},
@@ -137,8 +137,8 @@ FOLK = Genre(
         {
             "bass": (UPRIGHT, PICKED_BASS),
             "comp": (GUITAR, NYLON, HARP),
-            "lead": (FLUTE, CLARINET, ACCORDION, NYLON),
-            "pad": (STRINGS, ACCORDION),
+            "lead": (FLUTE, CLARINET, NYLON),
+            "pad": (STRINGS,),
         },
         kits=("brushes", "acoustic"), levels={"drums": -10, "bass": -7, "comp": -2, "lead": -6, "pad": -20},
         reverb=(0.4, 1.5), wet=(0.08, 0.22), loudness=(-23.5, -17.5),

@@ -80,11 +80,11 @@ def _kit(random: np.random.Generator, sound: Sound) -> Kit:
 def _mix(random: np.random.Generator, sound: Sound) -> Mix:
     """Draw an engineer: the equaliser is what makes artists of one genre sound least alike."""
     return Mix(
-        low_db=float(random.uniform(-5, 5)),
-        mid_db=float(random.uniform(-6, 6)),
+        low_db=float(random.uniform(-4, 4)),
+        mid_db=float(random.uniform(-5, 5)),
         mid_hz=float(np.exp(random.uniform(np.log(400), np.log(2500)))),
-        high_db=float(random.uniform(-9, 6)),
-        lowpass_hz=float(np.exp(random.uniform(np.log(6000), np.log(19000)))),
+        high_db=float(random.uniform(-8, 5)),
+        lowpass_hz=float(np.exp(random.uniform(np.log(7000), np.log(19000)))),
         reverb_s=float(random.uniform(*sound.reverb)),
         wet=float(random.uniform(*sound.wet)),
         damping_hz=float(random.uniform(2000, 7000)),

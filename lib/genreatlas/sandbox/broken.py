@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-import soundfile
+import scipy.io.wavfile
 
 from genreatlas.sandbox.instruments import RATE
 from genreatlas.sandbox.mp3 import encode
@@ -32,7 +32,8 @@ def broken_bytes(fault: Fault, tags: dict[str, str | list[str]], seconds: float)
         return encode(_stereo(np.zeros_like(tone)), tags)
     if fault == "nan":
         buffer = io.BytesIO()
-        soundfile.write(buffer, _stereo(np.full_like(tone, np.nan)), RATE, "FLOAT", format="WAV")
+        # libsndfile would write the time of day into the file.
+        scipy.io.wavfile.write(buffer, RATE, _stereo(np.full_like(tone, np.nan)))
         return buffer.getvalue()
     whole = encode(_stereo(tone), tags)
     # 128 kbit/s are 16,000 bytes a second; the tags lie before them.

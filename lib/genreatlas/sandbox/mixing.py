@@ -47,9 +47,7 @@ def render(score: Score, seconds: float) -> Stereo:
         right += bus * np.float32(np.sin(angle))
         send += bus * np.float32(_SENDS[name] * mix.wet)
     echoes = _impulse(mix.reverb_s, mix.damping_hz)
-    dry = np.stack((left, right))
-    for channel in range(2):
-        dry[channel] += oaconvolve(send, echoes[channel])[:length]
+    dry = np.stack((left, right)) + oaconvolve(send[np.newaxis], echoes, axes=1)[:, :length]
     return _master(_equalise(dry, mix), mix, score)
 
 
@@ -60,7 +58,9 @@ def _buses(score: Score, length: int) -> dict[str, Mono]:
     for note in score.notes:
         sound = _sound(score, note, rendered)
         name = "cymbals" if note.role == "drums" and BANDS[note.piece] == "high" else note.role
-        bus = buses.setdefault(name, np.zeros(length, dtype=np.float32))
+        if name not in buses:
+            buses[name] = np.zeros(length, dtype=np.float32)
+        bus = buses[name]
         start = round(note.time * RATE)
         stop = min(start + len(sound), length)
         gain = 10.0 ** (score.artist.mix.levels[note.role] / 20) * note.velocity
@@ -137,14 +137,15 @@ def _peak(hz: float, db: float) -> npt.NDArray[np.float64]:
 
 
 def _texture(random: np.random.Generator, length: int) -> Stereo:
-    """Wind: two bands of noise that swell and fade, slower than any rhythm."""
+    """Wind: two bands of noise that swell and fade, slower than any rhythm; it reaches one ear later."""
     time = np.arange(length) / RATE
-    wind = np.zeros((2, length))
+    wind = np.zeros(length)
     for low, high in ((250.0, 900.0), (1800.0, 5200.0)):
         band = butter(2, (low, high), "bandpass", fs=RATE, output="sos")
         swell = 0.6 + 0.4 * np.sin(2 * np.pi * (random.uniform(0.05, 0.15) * time + random.random()))
-        wind += sosfilt(band, random.standard_normal((2, length)), axis=1) * swell
-    return (wind / wind.std()).astype(np.float32)
+        wind += sosfilt(band, random.standard_normal(length, dtype=np.float32)) * swell
+    both = np.stack((wind, np.roll(wind, RATE // 80)))
+    return (both / wind.std()).astype(np.float32)
 
 
 def _master(sound: Stereo, mix: Mix, score: Score) -> Stereo:

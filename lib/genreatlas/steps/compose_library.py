@@ -4,13 +4,14 @@ Genres, artists and songs follow from ``sandbox.seed``. What is already there is
 """
 
 from genreatlas.config import Config
-from genreatlas.sandbox import write_library
+from genreatlas.sandbox import GENRES, write_library
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 
 READS: tuple[str, ...] = ()
 WRITES: tuple[str, ...] = ()
 SECTIONS: tuple[str, ...] = ("sandbox",)
+GENRE_NAMES: tuple[str, ...] = tuple(GENRES)
 
 
 def run(store: Store, config: Config) -> Counts:
