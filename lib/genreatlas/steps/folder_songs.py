@@ -41,7 +41,7 @@ def write_parents(store: Store, config: Config, names: GenreNames, catalogue: Ca
     # An import of features writes its parents under the same word, so those are left to it.
     imported = GenreNames(config.import_features.genre_aliases, config.import_features.genre_parents).parents()
     others = F.col("source").isin("configuration", *_LABELS) & ~F.col("genre_id").isin([e.genre_id for e in imported])
-    stored = store.read(GENRE_PARENTS).where(others).collect()
+    stored = store.read(GENRE_PARENTS).where(others).collect() if store.exists(GENRE_PARENTS) else []
     _write(store, GENRE_PARENTS, list(rows.values()), [row.asDict() for row in stored])
 
 
@@ -55,9 +55,11 @@ def _sync(
     update: bool = True,
 ) -> None:
     """Make the rows whose ``column`` is one of ``values`` be exactly ``rows``."""
-    stored = store.read(table) if where is None else store.read(table).where(where)
-    wanted = store.spark.createDataFrame([(value,) for value in values], f"{column} string")
-    found = [row.asDict() for row in stored.join(wanted, column, "left_semi").collect()]
+    found = []
+    if values and store.exists(table):
+        stored = store.read(table) if where is None else store.read(table).where(where)
+        wanted = store.spark.createDataFrame([(value,) for value in values], f"{column} string")
+        found = [row.asDict() for row in stored.join(wanted, column, "left_semi").collect()]
     _write(store, table, rows, found, update)
 
 

@@ -45,7 +45,11 @@ _TASK_FILES = 8
 
 @dataclass
 class _Import:
-    """One run: the folder, what its labels say, and what the store knows of it."""
+    """One run: the folder, what its labels say, and what the store knows of it.
+
+    What the store knows is read once and kept up to date here, because every read of a small table costs a
+    quarter of a second. ``quarantined`` maps key and version of this step's rows to their reason.
+    """
 
     store: Store
     config: Config
@@ -54,13 +58,12 @@ class _Import:
     catalogue: Catalogue
     names: GenreNames
     known: KnownClips
+    quarantined: dict[tuple[str, str], str]
 
     def plan(self) -> Plan:
         """What is left to do."""
-        rows = self.store.read(QUARANTINE).where(F.col("stage") == STEP).select("key", "version", "reason").collect()
-        quarantined = {(row["key"], row["version"]): row["reason"] for row in rows}
         clips = self.known.live()
-        return make_plan(self.listing, self.sidecars, self.catalogue, self.config, clips, quarantined)
+        return make_plan(self.listing, self.sidecars, self.catalogue, self.config, clips, self.quarantined)
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -77,14 +80,15 @@ def run(store: Store, config: Config) -> Counts:
         for staged in left_over:
             counts += _merge(work, plan, staged)
         plan = work.plan()
-    counts += _quarantine(store, plan.rejected)
-    _forget_rows(work, plan)
+    counts += _quarantine(work, plan.rejected)
+    _forget_lines(work, plan)
     for number, files in enumerate(_chunks(plan.pending, config.folder.batch_files)):
         counts += _merge(work, plan, _inspect(work, files, f"{number:06}"))
     if work.catalogue.labels != "tags":
         write_songs(store, _songs_with_clips(work, plan), work.catalogue.labels, config.folder.licence)
     write_parents(store, config, work.names, work.catalogue)
-    _require_genres(work, {row[0] for row in store.read(SONG_GENRES).select("genre_id").distinct().collect()})
+    if counts.read or work.catalogue.labels == "tags":
+        _require_genres(work, _stored_genres(store))
     return counts + Counts(notes=_notes(work, work.plan()))
 
 
@@ -101,12 +105,25 @@ def _open(store: Store, config: Config) -> _Import:
         )
     catalogue = read_catalogue(listing, files, config.folder, names)
     known = store.read(CLIPS).where(F.col("provider") == SOURCE).select(*KNOWN).collect()
-    sidecars = len(listing.entries) - len(candidates)
-    work = _Import(store, config, listing, sidecars, catalogue, names, KnownClips.of(row.asDict() for row in known))
+    refused = store.read(QUARANTINE).where(F.col("stage") == STEP).select("key", "version", "reason").collect()
+    work = _Import(
+        store=store,
+        config=config,
+        listing=listing,
+        sidecars=len(listing.entries) - len(candidates),
+        catalogue=catalogue,
+        names=names,
+        known=KnownClips.of(row.asDict() for row in known),
+        quarantined={(row["key"], row["version"]): row["reason"] for row in refused},
+    )
     if catalogue.labels != "tags":
-        stored = {row[0] for row in store.read(SONG_GENRES).select("genre_id").distinct().collect()}
-        _require_genres(work, stored | {g.genre_id for song in catalogue.songs.values() for g in song.genres})
+        genres = {genre.genre_id for song in catalogue.songs.values() for genre in song.genres}
+        _require_genres(work, genres if len(genres) > 1 else genres | _stored_genres(store))
     return work
+
+
+def _stored_genres(store: Store) -> set[str]:
+    return {row[0] for row in store.read(SONG_GENRES).select("genre_id").distinct().collect()}
 
 
 def _require_genres(work: _Import, genres: set[str]) -> None:
@@ -145,8 +162,8 @@ def _merge(work: _Import, plan: Plan, staged: Staged) -> Counts:
     if work.catalogue.labels == "tags":
         write_songs(store, outcome.songs.values(), "tags", config.folder.licence)
     _write_clips(work, outcome.clips, outcome.replaced)
-    _forget(store, [clip["uri"] for clip in outcome.clips])
-    counts = _quarantine(store, outcome.quarantine)
+    _forget(work, [clip["uri"] for clip in outcome.clips])
+    counts = _quarantine(work, outcome.quarantine)
     staged.drop()
     return counts + Counts(read=len(outcome.clips), written=len(outcome.clips))
 
@@ -189,32 +206,35 @@ def _write_clips(work: _Import, clips: list[dict[str, Any]], replaced: dict[str,
         work.known.add(row)
 
 
-def _quarantine(store: Store, rows: list[dict[str, Any]]) -> Counts:
+def _quarantine(work: _Import, rows: list[dict[str, Any]]) -> Counts:
     """Write rows of quarantine in place of those that their keys had."""
     if not rows:
         return Counts()
-    _forget(store, [row["key"] for row in rows])
-    about = {"stage": STEP, "run_id": store.run_id, "at": datetime.now(UTC)}
-    store.upsert(QUARANTINE, store.frame(QUARANTINE, [row | about for row in rows]))
+    _forget(work, [row["key"] for row in rows])
+    about = {"stage": STEP, "run_id": work.store.run_id, "at": datetime.now(UTC)}
+    work.store.upsert(QUARANTINE, work.store.frame(QUARANTINE, [row | about for row in rows]))
+    work.quarantined |= {(row["key"], row["version"]): row["reason"] for row in rows}
     return Counts(read=len(rows), failed=len(rows))
 
 
-def _forget(store: Store, keys: list[str]) -> None:
+def _forget(work: _Import, keys: Iterable[str]) -> None:
     """Remove rows of quarantine that no longer tell the state of a file."""
-    here = F.col("stage") == STEP
-    if not keys or store.read(QUARANTINE).where(here & F.col("key").isin(keys)).isEmpty():
-        return
-    store.delete(QUARANTINE, store.spark.createDataFrame([(STEP, key) for key in keys], "stage string, key string"))
+    keys = set(keys)
+    gone = [stored for stored in work.quarantined if stored[0] in keys]
+    if gone:
+        rows = [(STEP, key, version) for key, version in gone]
+        work.store.delete(
+            QUARANTINE, work.store.spark.createDataFrame(rows, "stage string, key string, version string")
+        )
+    for stored in gone:
+        del work.quarantined[stored]
 
 
-def _forget_rows(work: _Import, plan: Plan) -> None:
+def _forget_lines(work: _Import, plan: Plan) -> None:
     """Remove rows about lines of the list that were mended; the others stay."""
-    if not work.catalogue.origin:
-        return
-    prefix = path_to_uri(work.catalogue.origin) + "#"
-    stored = work.store.read(QUARANTINE).where((F.col("stage") == STEP) & F.col("key").startswith(prefix))
-    gone = [row["key"] for row in stored.select("key").distinct().collect() if row["key"] not in plan.refused_keys]
-    _forget(work.store, gone)
+    if work.catalogue.origin:
+        lines = path_to_uri(work.catalogue.origin) + "#"
+        _forget(work, [k for k, _ in work.quarantined if k.startswith(lines) and k not in plan.refused_keys])
 
 
 def _songs_with_clips(work: _Import, plan: Plan) -> list[Song]:
