@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from genreatlas.config import TrainSection
 from genreatlas.errors import ConfigError
+from genreatlas.ids import stable_id
 from genreatlas.models.fetching import fetch_buckets
 from genreatlas.models.types import Dataset, Matrix
 
@@ -97,36 +98,26 @@ def write_matrix(dataset: Dataset, rows: DataFrame, folder: Path, buckets: int =
     """
     folder.mkdir(parents=True, exist_ok=True)
     songs = dataset.songs[dataset.songs.part == "train"]
-    digest = hashlib.sha256(
-        json.dumps(
-            [
-                dataset.feature_set,
-                dataset.set_version,
-                dataset.preprocessing_id,
-                dataset.labels,
-                dataset.classes,
-                dataset.features,
-            ]
-        ).encode()
-    )
     places: list[np.ndarray] = []
+    keys, contents = hashlib.sha256(), hashlib.sha256()
     raw = folder / f"{dataset.feature_set}.rows"
     with raw.open("wb") as file:
         for table in fetch_buckets(rows.select("bucket", "song_id", "clip_id", "frame", "features"), "bucket", buckets):
             table = table.sort_by([("song_id", "ascending"), ("clip_id", "ascending"), ("frame", "ascending")])
             values = _values(table.column("features"), len(dataset.features))
             file.write(values.data)
-            digest.update(values.data)
-            for name in ("song_id", "clip_id"):
-                digest.update("\n".join(table.column(name).to_pylist()).encode())
-            digest.update(table.column("frame").to_numpy().astype("<i4").tobytes())
+            contents.update(values.data)
+            columns = [table.column(name).to_pylist() for name in ("song_id", "clip_id", "frame")]
+            keys.update(
+                "".join(f"{song} {clip} {frame}\n" for song, clip, frame in zip(*columns, strict=True)).encode()
+            )
             places.append(np.searchsorted(songs.song_id.to_numpy(str), table.column("song_id").to_numpy().astype(str)))
     arrays = _arrays(dataset, np.concatenate(places))
-    for name, array in sorted(arrays.items()):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(array).data)
+    hashes = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in sorted(arrays.items())}
+    facts = (dataset.feature_set, dataset.set_version, dataset.preprocessing_id, dataset.labels)
+    named = json.dumps([facts, dataset.classes, dataset.features, hashes])
     matrix = Matrix(
-        dataset_id=digest.hexdigest()[:20],
+        dataset_id=stable_id(named, keys.hexdigest(), contents.hexdigest()),
         folder=folder,
         n_rows=len(arrays["fold"]),
         n_songs=len(np.unique(arrays["song"])),
