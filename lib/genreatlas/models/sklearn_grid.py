@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from genreatlas.config import TrainSection
@@ -142,7 +141,7 @@ def _score(
     try:
         # No shuffle, so adaptive execution has nothing to coalesce: one partition, and one task, for each.
         rows = spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(worker, FOLD_RESULT).collect()
-    except PySparkException as error:
+    except Exception as error:  # classic Spark raises a py4j error here, Connect a PySparkException
         if not any(sign in str(error) for sign in _WORKER_DIED):
             raise
         if len(tasks) > 1:

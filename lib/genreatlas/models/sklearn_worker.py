@@ -224,6 +224,7 @@ def judge(model: Model, files: MatrixFiles, metric: str, rows: Array) -> float:
     for block in blocks(len(rows), X.shape[1]):
         part = rows[block]
         if isinstance(model, Dummy):
+            # The matrix knows songs by number only: other draws than the songs' ids give, from the same shares.
             keys, position = np.unique(song[part], return_inverse=True)
             values = model.scores(map(str, keys))[position]
         else:
