@@ -85,6 +85,7 @@ class Reason(StrEnum):
     TOO_MANY_CLASSES = "too_many_classes"
     TOO_MANY_ROWS = "too_many_rows"
     FIT_FAILED = "fit_failed"
+    MODEL_UNUSABLE = "model_unusable"
 
 
 class ClipError(Exception):

@@ -75,6 +75,15 @@ def duration(seconds: Any) -> str:
     return f"{seconds / 3600:,.1f} h"
 
 
+def length_of_clips(hours: Any) -> str:
+    """``25 min`` below two hours, then ``3.4 h``, from a hundred on ``1,250 h``."""
+    if missing(hours):
+        return MISSING
+    if hours < 2:
+        return f"{amount(float(f'{60 * hours:.2g}'))} min"
+    return f"{hours:,.1f} h" if hours < 100 else f"{hours:,.0f} h"
+
+
 def clock(seconds: Any) -> str:
     """A place in a file: ``1:05``."""
     return MISSING if missing(seconds) else f"{int(seconds // 60)}:{int(seconds % 60):02d}"

@@ -74,7 +74,7 @@ class _Sources:
         ]
         steps = [step for name in known for step in self._writers.get(name, ("extract_features", "import_features"))]
         runs = [
-            Markup("{} <code>{}</code>").format(step, self._runs[step])
+            Markup('{} <code title="{}">{}</code>').format(step, self._runs[step], self._runs[step][:8])
             for step in dict.fromkeys(steps)
             if step in self._runs
         ]
@@ -106,6 +106,7 @@ def _environment() -> jinja2.Environment:
         amount=formats.amount,
         duration=formats.duration,
         clock=formats.clock,
+        length_of_clips=formats.length_of_clips,
         words=formats.words,
         settings=formats.settings,
         shortened=formats.shortened,

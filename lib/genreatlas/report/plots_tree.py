@@ -70,7 +70,7 @@ def grow(sample: pd.DataFrame, features: Sequence[str], seed: int) -> Node | Non
 
 def draw(name: str, root: Node, units: Mapping[str, str], names: Mapping[str, str]) -> Figure:
     """The tree from left to right; the upper branch is always *yes*."""
-    leaf_height, column, box = 56.0, 192.0, 160.0
+    leaf_height, column, box = 56.0, 226.0, 192.0
     body: list[str] = []
     sentences: list[str] = []
 
@@ -91,7 +91,7 @@ def draw(name: str, root: Node, units: Mapping[str, str], names: Mapping[str, st
         y = (first + second) / 2
         question = f"{node.feature} ≤ {amount(node.threshold, units.get(node.feature, ''))}"
         sentences.append(question)
-        body.append(text(x + 6, y - 4, shortened(node.feature, 25), class_="small strong"))
+        body.append(text(x + 6, y - 4, shortened(node.feature, 28), class_="small strong"))
         body.append(
             text(
                 x + 6,

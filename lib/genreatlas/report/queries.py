@@ -68,6 +68,7 @@ def read_report(store: Store, config: Config) -> ReportData:
         level=config.train.level,
         labels=config.train.labels,
         max_genres=config.report.max_genres,
+        min_groups=config.evaluate.min_groups,
         seed=config.report.seed,
         versions={t.name: v for t in (*INPUTS, RUNS) if (v := store.version(t)) is not None},
         runs=_runs(store),
@@ -128,8 +129,8 @@ def _library(data: ReportData, store: Store, config: Config) -> ReportData:
     )
     totals = of_song.agg(F.sum("n_clips").alias("clips"), F.sum("hours").alias("hours")).collect()[0]
     primary = store.read(SONG_ARTISTS).where("position = 0").select("artist_id").distinct()
-    n_genres = genres.select("genre_id").distinct().count()
     shown = per_genre.orderBy(F.desc("n_songs"), "genre_id").limit(_MOST_GENRES).toPandas()
+    n_genres = len(shown) if len(shown) < _MOST_GENRES else genres.select("genre_id").distinct().count()
     reasons = (
         store.read(QUARANTINE)
         .groupBy("stage", "reason")

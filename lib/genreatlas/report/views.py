@@ -170,9 +170,14 @@ def top_confusions(data: ReportData, model_id: str, wanted: int = 10) -> list[Ro
 
 
 def importances(data: ReportData, model_id: str, kind: str, wanted: int = 15) -> list[Scored]:
-    """The most important features of a model."""
+    """The most important features of a model; those that change nothing are left out."""
     rows = data.importances
-    mine = rows[(rows["model_id"] == model_id) & (rows["metric"] == f"importance_{kind}") & rows["value"].notna()]
+    mine = rows[
+        (rows["model_id"] == model_id)
+        & (rows["metric"] == f"importance_{kind}")
+        & rows["value"].notna()
+        & (rows["value"] != 0)
+    ]
     order = mine.sort_values(["value", "other"], ascending=[False, True]).head(wanted)
     return [Scored(str(r["other"]), "", r["value"], r["low"], r["high"]) for r in _rows(order)]
 

@@ -93,7 +93,8 @@ def _train(training: FeatureSetTraining, trials: Sequence[Trial]) -> Counts:
     notes: list[str] = []
     if new:
         _keep_genres(training)
-        notes += genre_lines(training.dataset)
+        if training.songs_of is training.dataset:  # baselines are judged on the songs of another set
+            notes += genre_lines(training.dataset)
         _score(training, new, metric)
         made = _summarise(training, new)
     else:

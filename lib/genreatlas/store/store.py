@@ -50,6 +50,8 @@ class Store:
         folder = self.location.local_path(name, "_delta_log")
         if folder is not None and not folder.exists():
             return False
+        if self._newest_commit(name) is not None:
+            return True
         try:
             self.spark.sql(f"DESCRIBE DETAIL {self.location.sql(name)}").collect()
         except PySparkException as error:
@@ -78,10 +80,20 @@ class Store:
     def version(self, table: Table | str) -> int | None:
         """Newest Delta version of a table; None where it does not exist."""
         name = _name(table)
+        commit = self._newest_commit(name)
+        if commit is not None:
+            return commit
         if not self.exists(name):
             return None
         row = self.spark.sql(f"DESCRIBE HISTORY {self.location.sql(name)} LIMIT 1").collect()
         return int(row[0]["version"])
+
+    def _newest_commit(self, name: str) -> int | None:
+        """Newest version by the names in a local log, where asking Spark costs a job; None where it must be asked."""
+        log_folder = self.location.local_path(name, "_delta_log")
+        if log_folder is None:
+            return None
+        return max((int(file.stem) for file in log_folder.glob("*.json") if file.stem.isdigit()), default=None)
 
     def schema(self, table: Table) -> StructType:
         """Spark schema of a described table."""

@@ -1,0 +1,96 @@
+"""docs/results.md, written from the tables of the runs alone."""
+
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from deltalake import DeltaTable
+
+if TYPE_CHECKING:
+    from results import Experiment
+
+HEAD = """# Results on real data
+
+Written by `make results DATA=folder` (benchmarks/results.py) from the tables of the runs; nothing here was typed.
+Scores are per song on the test part, with a 95 % bootstrap interval over groups. A fold score is the mean of the
+selection metric over the folds of the training part, on which alone the choice of parameters rests. Where the word
+*song-grouped* stands, artists are not known, and figures may be too good. Machine: {machine}.
+"""
+
+
+def write_page(target: Path, work: Path, found: Sequence[tuple["Experiment", list[str], str]]) -> None:
+    """Write the page; ``found`` holds each experiment with what is absent, or what its run printed."""
+    blocks = [HEAD.format(machine=f"{platform.machine()}, Python {platform.python_version()}")]
+    for experiment, absent, log in found:
+        blocks.append(f"## {experiment.title}\n\n{experiment.explanation}")
+        tables = work / experiment.name / "tables"
+        if absent:
+            blocks.append(f"Not run: {', '.join(absent)} is absent below DATA.")
+        elif experiment.refused:
+            said = [line for line in log.splitlines() if line.startswith("genreatlas:")]
+            blocks.append("What the run said:\n\n```\n" + "\n".join(said) + "\n```")
+        elif (tables / "metrics").exists():
+            blocks += [_data(tables), _leaderboard(tables)]
+        else:
+            blocks.append("Not run yet.")
+    target.write_text("\n\n".join(blocks).rstrip() + "\n", encoding="utf-8")
+    print(f"wrote {target}")
+
+
+def _read(tables: Path, name: str) -> pd.DataFrame:
+    return DeltaTable(str(tables / name)).to_pandas()
+
+
+def _data(tables: Path) -> str:
+    splits = _read(tables, "splits").sort_values("split_version").drop_duplicates(["split", "song_id"], keep="last")
+    parts = splits.groupby("part").agg(songs=("song_id", "nunique"), groups=("group_id", "nunique"))
+    said = ", ".join(f"{part} {row.songs} songs in {row.groups} groups" for part, row in parts.iterrows())
+    return f"Songs: {splits.song_id.nunique()}; {said}."
+
+
+def _leaderboard(tables: Path) -> str:
+    models = _read(tables, "models").set_index("model_id")
+    experiments = _read(tables, "experiments").set_index("experiment_id")
+    metrics = _read(tables, "metrics")
+    overall = metrics[(metrics.genre_id == "*") & (metrics.other == "*")]
+    lines = [
+        "| model | accuracy | macro-F1 | top 3 | fold score | train − fold | groups | grouping |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    rows = []
+    for model_id, model in models.iterrows():
+        for unit in ("song", "song_vote"):
+            found = overall[(overall.model_id == model_id) & (overall.unit == unit)].set_index("metric")
+            if "accuracy" not in found.index:
+                continue
+            score = experiments.loc[model.experiment_id]
+            name = f"{model.engine} {model.estimator}, {model.feature_set}" + (" (vote)" if unit == "song_vote" else "")
+            fold = f"{_digits(score.score_mean)} ± {_digits(score.score_std)}"
+            rows.append(
+                (
+                    -found.loc["macro_f1", "value"],
+                    f"| {name} | {_interval(found, 'accuracy')} | {_interval(found, 'macro_f1')} "
+                    f"| {_value(found, 'top_3_accuracy')} | {fold} | {_digits(score.gap)} "
+                    f"| {int(found.loc['accuracy', 'n_groups'])} | {found.loc['accuracy', 'grouping']} |",
+                )
+            )
+    return "\n".join([*lines, *(line for _, line in sorted(rows))])
+
+
+def _interval(found: pd.DataFrame, metric: str) -> str:
+    row = found.loc[metric]
+    between = "" if pd.isna(row.low) else f" [{_digits(row.low)}, {_digits(row.high)}]"
+    return f"{_digits(row.value)}{between}"
+
+
+def _value(found: pd.DataFrame, metric: str) -> str:
+    return _digits(found.loc[metric, "value"]) if metric in found.index else "–"
+
+
+def _digits(value: float) -> str:
+    if pd.isna(value):
+        return "–"
+    text = f"{value:.3f}"
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text

@@ -1,0 +1,120 @@
+"""Which models are judged, which is best, and the lines that people read first."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+#: Baselines that see something of the file and nothing of the music.
+NOT_MUSIC = {
+    "technical": "knows only how the files are encoded",
+    "loudness": "knows only how loud the clips are",
+}
+
+_SETTING = ("engine", "feature_set", "preprocessing_id", "estimator_of_baseline")
+
+
+def current_models(models: pd.DataFrame, *, split: str, level: str, labels: str) -> pd.DataFrame:
+    """Models of the configured split, level and labels; of several trainings the newest.
+
+    Parameters
+    ----------
+    models : rows of ``models``.
+
+    Returns
+    -------
+    One row per engine, feature set and preprocessing (and estimator, for baselines), sorted by model_id.
+    """
+    rows = models[(models["split"] == split) & (models["level"] == level) & (models["labels"] == labels)]
+    rows = rows.assign(estimator_of_baseline=rows["estimator"].where(rows["engine"] == "baseline", ""))
+    rows = rows.sort_values(["split_version", "fitted_at", "model_id"], kind="stable")
+    return rows.drop_duplicates(list(_SETTING), keep="last").sort_values("model_id", ignore_index=True)
+
+
+def ranked(models: pd.DataFrame, figures: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Models with their score in one metric, best first; equal scores in the order of model ids.
+
+    Parameters
+    ----------
+    models : rows of ``models``.
+    figures : rows of ``metrics`` of unit song for all genres.
+    metric : higher is better.
+
+    Returns
+    -------
+    Columns of ``models``, and value, low, high, n_songs, n_groups, grouping of the metric.
+    """
+    mine = figures[(figures["metric"] == metric) & figures["value"].notna()]
+    columns = ["model_id", "value", "low", "high", "n_songs", "n_groups", "grouping"]
+    joined = models.drop(columns=["grouping"], errors="ignore").merge(mine[columns], on="model_id")
+    return joined.sort_values(["value", "model_id"], ascending=[False, True], kind="stable", ignore_index=True)
+
+
+def best_per_engine(board: pd.DataFrame) -> list[str]:
+    """Model ids of the best model of each engine, baselines aside; best first."""
+    models = board[board["engine"] != "baseline"]
+    return models.drop_duplicates("engine")["model_id"].tolist()
+
+
+def lines(board: pd.DataFrame, figures: pd.DataFrame, metric: str) -> list[str]:
+    """The leaderboard as text: model, metrics with intervals, groups, and how safe the split is.
+
+    Parameters
+    ----------
+    board : what :func:`ranked` returns for ``metric``.
+    figures : rows of ``metrics`` of unit song for all genres.
+    """
+    if board.empty:
+        return []
+    shown = ("macro_average_precision", "micro_average_precision") if "average" in metric else ("accuracy", "macro_f1")
+    cells = {(row["model_id"], row["metric"]): row for row in figures.to_dict("records")}
+    models = board.to_dict("records")
+    names = [f"{row['engine']} {row['estimator']} on {row['feature_set']}" for row in models]
+    width = max(map(len, names))
+    found = []
+    for model, row in zip(names, models, strict=True):
+        scores = ", ".join(f"{shown_as(name)} {_cell(cells.get((row['model_id'], name)))}" for name in shown)
+        behind = f"{row['n_songs']} songs in {row['n_groups']} groups"
+        found.append(f"{model:{width}}  {scores}, {behind}{_flag(row['grouping'])}")
+    return found + not_music(board, metric)
+
+
+def not_music(board: pd.DataFrame, metric: str) -> list[str]:
+    """Say so where a model that hears no music comes near the best one that does.
+
+    Near means within the best model's interval, or within a tenth of its score where it has none.
+    """
+    models = board[board["engine"] != "baseline"]
+    if models.empty:
+        return []
+    best = models.iloc[0]
+    bar = best["low"] if pd.notna(best["low"]) else 0.9 * best["value"]
+    found = []
+    for row in board[board["engine"] == "baseline"].to_dict("records"):
+        known = NOT_MUSIC.get(row["estimator"])
+        if known and row["value"] >= bar:
+            found.append(
+                f"Beware: the {row['estimator']} baseline, which {known}, reaches {row['value']:.3f} in "
+                f"{shown_as(metric)} against {best['value']:.3f} of the best model: what it scores is not music."
+            )
+    return found
+
+
+def shown_as(metric: str) -> str:
+    """A metric's name for people."""
+    return {"macro_f1": "macro-F1", "weighted_f1": "weighted F1"}.get(metric, metric.replace("_", " "))
+
+
+def _cell(row: Mapping[Hashable, Any] | None) -> str:
+    if row is None or pd.isna(row["value"]):
+        return "-"
+    ends = f"{row['low']:.3f}, {row['high']:.3f}" if pd.notna(row["low"]) else "too few groups for an interval"
+    return f"{row['value']:.3f} [{ends}]"
+
+
+def _flag(grouping: str) -> str:
+    if grouping == "artist-safe":
+        return ""
+    if grouping == "leaky":
+        return " (leaky: groups lie in more than one part)"
+    return f" ({grouping}, not artist-safe)"

@@ -1,0 +1,245 @@
+"""Judge every trained model on songs that it never saw, with intervals over artists.
+
+Predictions are kept: songs that joined the judged part since the last run are scored, and all
+figures of the models concerned are computed again from the table ``predictions``.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import reduce
+from typing import Any
+
+import pandas as pd
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+
+from genreatlas.config import Config
+from genreatlas.errors import ModelError, Reason
+from genreatlas.evaluation import leaderboard
+from genreatlas.evaluation.case_figures import COMPARED, comparisons, figures
+from genreatlas.evaluation.case_importances import importances
+from genreatlas.evaluation.cases import Case, find_cases
+from genreatlas.evaluation.songs import song_predictions
+from genreatlas.evaluation.stored import Figures, Predictions
+from genreatlas.models import registry
+from genreatlas.models.scores import metric_for
+from genreatlas.models.types import Predictor
+from genreatlas.steps.counts import Counts
+from genreatlas.store import Store
+from genreatlas.tables import MODELS, PREDICTIONS, QUARANTINE
+
+READS = (
+    "models", "splits", "songs", "song_artists", "song_genres", "genre_parents", "clips", "feature_sets",
+    "features_<set>", "frames_<set>", "predictions", "metrics",
+)  # fmt: skip
+WRITES = ("predictions", "metrics", "quarantine")
+SECTIONS = ("evaluate", "models", "train", "splits")
+
+STEP = "evaluate_models"
+
+#: Bytes of one class score on its way to the table: the genre's id and a double.
+_SCORE_BYTES = 24
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some songs that one model has to score."""
+
+    case: Case
+    songs: pd.DataFrame
+
+    @property
+    def n_bytes(self) -> int:
+        """Estimated size of its predictions."""
+        return len(self.songs) * (200 + _SCORE_BYTES * len(self.case.classes))
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Score what was not scored, judge what was not judged; counts are models."""
+    for staged in store.staged(STEP):
+        store.upsert(PREDICTIONS, staged.frame, update=True)
+        staged.drop()
+    models = leaderboard.current_models(
+        store.read(MODELS).toPandas(), split=config.splits.name, level=config.train.level, labels=config.train.labels
+    )
+    if models.empty:
+        return Counts(notes=("No model was trained yet with this split, level and labels: run train_models.",))
+    return _Evaluation(store, config).run(models)
+
+
+class _Evaluation:
+    def __init__(self, store: Store, config: Config) -> None:
+        self.store = store
+        self.config = config
+        self.part = config.evaluate.part
+        self.max_mb = config.store.max_commit_mb
+        self.predictors: dict[str, Predictor] = {}
+        self.failed: dict[str, str] = {}
+
+    def run(self, models: pd.DataFrame) -> Counts:
+        rows = [{str(name): value for name, value in row.items()} for row in models.to_dict("records")]
+        cases, unusable = find_cases(self.store, self.config, rows)
+        for row in rows:
+            if error := unusable.get(row["model_id"]):
+                self._fail(row, error)
+        predictions = Predictions(self.store, self.max_mb)
+        table = Figures(self.store, self.part, [case.model_id for case in cases])
+        known = predictions.known(cases, self.part)
+        waiting = {case.model_id: _not_scored(case, known[case.model_id]) for case in cases}
+        todo = [case for case in cases if len(waiting[case.model_id]) or not _judged(case, table.overall)]
+        batches = [Batch(case, waiting[case.model_id]) for case in todo if len(waiting[case.model_id])]
+        if batches:
+            self._score(batches)
+            known |= predictions.known([batch.case for batch in batches], self.part)
+        cases = [_scored_only(case, known[case.model_id]) for case in cases if case.model_id not in self.failed]
+        names = {case.model_id for case in todo}
+        fresh = [case for case in cases if case.model_id in names and len(case.songs)]
+        if fresh:
+            predictions.outcomes([case for case in fresh if not case.multi])
+            judged = [figures(case, predictions, self.config.evaluate) for case in fresh]
+            table.write(pd.concat(judged, ignore_index=True), [case.model_id for case in fresh])
+        changed = self._explain([case for case in cases if len(case.songs)], predictions, table, names)
+        notes = self._leaderboard(cases, table) if todo or changed else []
+        notes += [f"could not be used: {why}" for why in sorted(self.failed.values())]
+        done, failed = len(fresh) or changed, len(self.failed)
+        skipped = sum(case.songs.empty for case in cases if case.model_id in names)
+        return Counts(done + failed + skipped, done, failed, skipped, tuple(notes))
+
+    def _score(self, batches: Sequence[Batch]) -> None:
+        for number, chunk in enumerate(_chunks(batches, self.max_mb << 20)):
+            self._score_chunk(chunk, f"{self.store.run_id}-{number:06d}")
+
+    def _score_chunk(self, chunk: Sequence[Batch], name: str) -> None:
+        usable = [batch for batch in chunk if self._load(batch.case) is not None]
+        if not usable:
+            return
+        try:
+            frame = reduce(DataFrame.unionByName, [self._predicted(batch) for batch in usable])
+            staged = self.store.stage(frame, STEP, name)
+        except (PySparkException, ModelError) as error:
+            if len(usable) == 1:
+                self._fail(usable[0].case.model, error)
+            else:  # one model spoils the chunk: find it
+                for number, batch in enumerate(usable):
+                    self._score_chunk([batch], f"{name}-{number:04d}")
+            return
+        self.store.upsert(PREDICTIONS, staged.frame, update=True)
+        staged.drop()
+
+    def _predicted(self, batch: Batch) -> DataFrame:
+        case = batch.case
+        songs = self.store.spark.createDataFrame(
+            batch.songs, "song_id string, group_id string, part string, genres array<string>"
+        )
+        predictor = self.predictors[case.model_id]
+        return song_predictions(
+            predictor.predict(case.clips(songs)),
+            songs,
+            model_id=case.model_id,
+            classes=predictor.classes,
+            score_kind=predictor.score_kind,
+            multi=case.multi,
+        )
+
+    def _explain(self, cases: Sequence[Case], predictions: Predictions, table: Figures, fresh: set[str]) -> int:
+        """Importances of the best models, and the best against all others, where they are not known.
+
+        Returns
+        -------
+        Number of models that got new ones.
+        """
+        board = self._board(cases, table)
+        by_id, first = {case.model_id: case for case in cases}, leaderboard.best_per_engine(board)
+        known = table.overall
+        explained = set(known.loc[known["metric"].str.startswith("importance"), "model_id"])
+        unexplained = [by_id[model_id] for model_id in first if model_id not in explained]
+        predictors = [(case, self._load(case)) for case in unexplained]
+        rows = [importances(self.store, case, one, self.config) for case, one in predictors if one is not None]
+        best = next((by_id[model_id] for model_id in [*first, *board["model_id"]]), None)
+        others = [case for case in cases if best and case is not best and case.classes == best.classes]
+        compared = known[known["metric"] == COMPARED[0]]
+        stored = set(zip(compared["model_id"], compared["other"], strict=True))
+        if best and others and (fresh or stored != {(best.model_id, other.model_id) for other in others}):
+            if not best.multi:
+                predictions.outcomes([best, *others])
+            settings, metric = self.config.evaluate, self.config.train.metric
+            against = comparisons(best, others, predictions, settings, metric)
+            table.write(pd.concat([*rows, against], ignore_index=True), list(by_id), owned=f"({'|'.join(COMPARED)}).*")
+            return len(rows) + 1
+        if rows:
+            table.write(pd.concat(rows, ignore_index=True), [], owned="")
+        return len(rows)
+
+    def _board(self, cases: Sequence[Case], table: Figures) -> pd.DataFrame:
+        models = pd.DataFrame([case.model for case in cases], columns=MODELS.column_names)
+        return leaderboard.ranked(models, table.of_songs(), self._metric(cases))
+
+    def _metric(self, cases: Sequence[Case]) -> str:
+        return metric_for(self.config.train.metric, any(case.multi for case in cases))
+
+    def _leaderboard(self, cases: Sequence[Case], table: Figures) -> list[str]:
+        board = self._board(cases, table)
+        if board.empty and cases:
+            return [f"No song of the part {self.part} has features and a genre that a model knows."]
+        return leaderboard.lines(board, table.of_songs(), self._metric(cases))
+
+    def _load(self, case: Case) -> Predictor | None:
+        if case.model_id in self.failed:
+            return None
+        if case.model_id not in self.predictors:
+            try:
+                self.predictors[case.model_id] = registry.load(case.model, self.config)
+            except ModelError as error:
+                self._fail(case.model, error)
+                return None
+        return self.predictors[case.model_id]
+
+    def _fail(self, model: Mapping[str, Any], error: Exception) -> None:
+        why = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        model_id = str(model["model_id"])
+        self.failed[model_id] = f"{model['candidate']}: {why}"
+        row = {
+            "stage": STEP,
+            "key": model_id,
+            "version": self.part,
+            "reason": Reason.MODEL_UNUSABLE.value,
+            "detail": self.failed[model_id],
+            "run_id": self.store.run_id,
+            "at": datetime.now(UTC),
+        }
+        self.store.upsert(QUARANTINE, self.store.frame(QUARANTINE, [row]))
+
+
+def _not_scored(case: Case, known: pd.Series) -> pd.DataFrame:
+    """Songs without a prediction, or with one that was stored with other genres or another group."""
+    state = case.songs["group_id"] + "\n" + case.songs["genres"].map("\n".join)
+    return case.songs[(case.songs["song_id"].map(known) != state).to_numpy()]
+
+
+def _judged(case: Case, overall: pd.DataFrame) -> bool:
+    """Whether the stored figures rest on exactly as many songs as are judged now."""
+    metric = "macro_average_precision" if case.multi else "accuracy"
+    mine = overall[(overall["model_id"] == case.model_id) & (overall["metric"] == metric) & (overall["unit"] == "song")]
+    return mine["n_songs"].tolist() == [len(case.songs)] or (mine.empty and case.songs.empty)
+
+
+def _scored_only(case: Case, known: pd.Series) -> Case:
+    return replace(case, songs=case.songs[case.songs["song_id"].isin(known.index)].reset_index(drop=True))
+
+
+def _chunks(batches: Sequence[Batch], n_bytes: int) -> Iterator[list[Batch]]:
+    """Batches that are scored and merged together, and large ones cut, so that a commit stays bounded."""
+    chunk: list[Batch] = []
+    size = 0
+    for batch in batches:
+        step = max(1, n_bytes * len(batch.songs) // batch.n_bytes)
+        for start in range(0, len(batch.songs), step):
+            part = Batch(batch.case, batch.songs.iloc[start : start + step])
+            if chunk and size + part.n_bytes > n_bytes:
+                yield chunk
+                chunk, size = [], 0
+            chunk.append(part)
+            size += part.n_bytes
+    if chunk:
+        yield chunk
