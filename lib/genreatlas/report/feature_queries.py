@@ -65,7 +65,7 @@ def sample(rows: DataFrame, per_genre: int, seed: int) -> DataFrame:
 
 
 def songs_to_hear(data: ReportData, store: Store, labels: DataFrame, board: Board | None, seed: int) -> DataFrame:
-    """One song a genre that has a clip: song_id, genre_id; of those with the fewest genres the first by a seeded hash."""
+    """One song a genre that has a clip: of those with the fewest genres, the first by a seeded hash."""
     clips = store.read(CLIPS).where("replaced_by IS NULL").select("song_id").distinct()
     several = labels.groupBy("song_id").agg(F.count("*").alias("n"))
     mine = labels.where(F.col("genre_id").isin(drawn_genres(data, board))).join(clips, "song_id", "left_semi")
