@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from genreatlas.config import sections
 from genreatlas.config.sections import Section
@@ -17,20 +17,20 @@ from genreatlas.errors import ConfigError
 class Config(Section):
     """The whole configuration. Made once per job by :func:`load_config`."""
 
-    store: sections.StoreSection = Field(default_factory=sections.StoreSection)
-    spark: sections.SparkSection = Field(default_factory=sections.SparkSection)
-    pipeline: sections.PipelineSection = Field(default_factory=sections.PipelineSection)
-    sandbox: sections.SandboxSection = Field(default_factory=sections.SandboxSection)
-    folder: sections.FolderSection = Field(default_factory=sections.FolderSection)
-    clip: sections.ClipSection = Field(default_factory=sections.ClipSection)
-    limits: sections.LimitsSection = Field(default_factory=sections.LimitsSection)
-    extract: sections.ExtractSection = Field(default_factory=sections.ExtractSection)
-    import_features: sections.ImportFeaturesSection = Field(default_factory=sections.ImportFeaturesSection)
-    splits: sections.SplitsSection = Field(default_factory=sections.SplitsSection)
-    train: sections.TrainSection = Field(default_factory=sections.TrainSection)
-    models: sections.ModelsSection = Field(default_factory=sections.ModelsSection)
-    evaluate: sections.EvaluateSection = Field(default_factory=sections.EvaluateSection)
-    report: sections.ReportSection = Field(default_factory=sections.ReportSection)
+    store: sections.StoreSection = sections.StoreSection()
+    spark: sections.SparkSection = sections.SparkSection()
+    pipeline: sections.PipelineSection = sections.PipelineSection()
+    sandbox: sections.SandboxSection = sections.SandboxSection()
+    folder: sections.FolderSection = sections.FolderSection()
+    clip: sections.ClipSection = sections.ClipSection()
+    limits: sections.LimitsSection = sections.LimitsSection()
+    extract: sections.ExtractSection = sections.ExtractSection()
+    import_features: sections.ImportFeaturesSection = sections.ImportFeaturesSection()
+    splits: sections.SplitsSection = sections.SplitsSection()
+    train: sections.TrainSection = sections.TrainSection()
+    models: sections.ModelsSection = sections.ModelsSection()
+    evaluate: sections.EvaluateSection = sections.EvaluateSection()
+    report: sections.ReportSection = sections.ReportSection()
 
 
 def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ()) -> Config:

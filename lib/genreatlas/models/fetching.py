@@ -17,9 +17,11 @@ def fetch(frame: DataFrame, key: str, max_mb: int, row_bytes: int = 100) -> pa.T
     key : column whose hash divides the rows.
     row_bytes : estimated size of a row. The default suits a handful of ids and short names.
     """
-    buckets = max(1, math.ceil(frame.count() * row_bytes / (max_mb << 20)))
-    if buckets == 1:
-        return frame.toArrow()
+    most = max(1, (max_mb << 20) // row_bytes)
+    first = frame.limit(most + 1).toArrow()  # mostly that is all, in one job
+    if first.num_rows <= most:
+        return first
+    buckets = math.ceil(frame.count() / most)
     bucket = F.pmod(F.xxhash64(key), F.lit(buckets))
     return pa.concat_tables([frame.where(bucket == number).toArrow() for number in range(buckets)])
 

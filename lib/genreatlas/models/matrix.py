@@ -162,6 +162,10 @@ def _arrays(dataset: Dataset, place: np.ndarray) -> dict[str, np.ndarray]:
 
 def _with_header(raw: Path, target: Path, shape: tuple[int, int]) -> None:
     """Turn raw float32 values into an ``.npy`` file without holding them."""
+    if not shape[0] * shape[1]:  # nothing to map
+        np.save(target, np.zeros(shape, "<f4"))
+        raw.unlink()
+        return
     array = np.lib.format.open_memmap(target, mode="w+", dtype="<f4", shape=shape)
     with raw.open("rb") as file:
         step = max(1, (16 << 20) // max(4 * shape[1], 1))

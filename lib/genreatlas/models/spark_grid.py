@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas.config import TrainSection
-from genreatlas.errors import Reason
+from genreatlas.errors import ModelError, Reason
 from genreatlas.models import scores as scoring
 from genreatlas.models.calibration import can_calibrate, fit_sigmoids
 from genreatlas.models.spark_ml import (
@@ -77,15 +77,28 @@ class SparkGrid:
         Returns
         -------
         The model, whose ``score_kind`` is margin where a class has songs in one fold only, and the seconds taken.
+
+        Raises
+        ------
+        ModelError : the fit failed.
         """
         started = time.perf_counter()
-        with fixed_partitions(self.rows.sparkSession):
-            model = self._fit(trial, None)
-            if model.score_kind == "margin" and self.train.calibrate:
-                y, fold = self.matrix.array("y"), self.matrix.array("fold")
-                if can_calibrate(y, fold, self.matrix.n_classes):
-                    model = self._calibrate(trial, model)
+        try:
+            with fixed_partitions(self.rows.sparkSession):
+                model = self._fit(trial, None)
+                if model.score_kind == "margin" and self.train.calibrate:
+                    y, fold = self.matrix.array("y"), self.matrix.array("fold")
+                    if can_calibrate(y, fold, self.matrix.n_classes):
+                        model = self._calibrate(trial, model)
+        except Exception as error:
+            self._raise_if_spark_is_gone()
+            raise ModelError(
+                f"{trial.name}: fitting it on the whole training part failed: {_in_words(error)}"
+            ) from error
         return model, time.perf_counter() - started
+
+    def _raise_if_spark_is_gone(self) -> None:
+        self.rows.sparkSession.range(1).count()
 
     def _score_fold(self, task: FoldTask) -> FoldResult:
         started = time.perf_counter()
@@ -94,7 +107,7 @@ class SparkGrid:
             model = self._fit(task.trial, task.fold)
             score, train_score = self._judge(model, task.fold)
         except Exception as error:
-            self.rows.sparkSession.range(1).count()  # raises if it is not the candidate but Spark that is gone
+            self._raise_if_spark_is_gone()
             reason, detail = Reason.FIT_FAILED.value, _in_words(error)
         seconds = time.perf_counter() - started
         return FoldResult(task.experiment_id, task.fold, score, train_score, reason, detail, seconds)

@@ -1,5 +1,6 @@
 """Train every candidate on the same folds, and fit the best of each engine and feature set again."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ from genreatlas.models.experiments import (
 from genreatlas.models.feature_tables import known_feature_sets
 from genreatlas.models.library import read_library
 from genreatlas.models.scores import metric_for
-from genreatlas.models.training import STEP, FeatureSetTraining
+from genreatlas.models.training import SECONDS_A_CHUNK, STEP, FeatureSetTraining
 from genreatlas.models.types import Dataset, FoldTask, Trial
 from genreatlas.provenance import git_commit
 from genreatlas.steps.counts import Counts
@@ -95,8 +96,7 @@ def _train(training: FeatureSetTraining, trials: Sequence[Trial]) -> Counts:
         _keep_genres(training)
         if training.songs_of is training.dataset:  # baselines are judged on the songs of another set
             notes += genre_lines(training.dataset)
-        _score(training, new, metric)
-        made = _summarise(training, new)
+        made = _summarise(training, new, _score(training, new, metric))
     else:
         made = []
     contests = rankings([*known, *made])
@@ -112,10 +112,11 @@ def _train(training: FeatureSetTraining, trials: Sequence[Trial]) -> Counts:
     )
 
 
-def _score(training: FeatureSetTraining, trials: Mapping[str, Trial], metric: str) -> None:
-    """Fill ``fold_scores`` for the candidates, where it has no row of an earlier run that was killed."""
+def _score(training: FeatureSetTraining, trials: Mapping[str, Trial], metric: str) -> list[dict[str, Any]]:
+    """Fill ``fold_scores`` for the candidates and return their rows; those of a run that was killed stay."""
     store = training.store
-    there = {(row["experiment_id"], row["fold"]) for row in _rows_of(store, FOLD_SCORES, "experiment_id", trials)}
+    rows = _rows_of(store, FOLD_SCORES, "experiment_id", trials)
+    there = {(row["experiment_id"], row["fold"]) for row in rows}
     tasks = [
         FoldTask(one, trial, fold)
         for one, trial in trials.items()
@@ -124,14 +125,17 @@ def _score(training: FeatureSetTraining, trials: Mapping[str, Trial], metric: st
         if (one, fold) not in there
     ]
     for chunk in training.score_folds(tasks):
-        rows = [{**asdict(result), "metric": metric, "run_id": store.run_id} for result in chunk]
-        store.upsert(FOLD_SCORES, store.frame(FOLD_SCORES, rows))
+        new = [{**asdict(result), "metric": metric, "run_id": store.run_id} for result in chunk]
+        store.upsert(FOLD_SCORES, store.frame(FOLD_SCORES, new))
+        rows += new
+    return rows
 
 
-def _summarise(training: FeatureSetTraining, trials: Mapping[str, Trial]) -> list[dict[str, Any]]:
+def _summarise(
+    training: FeatureSetTraining, trials: Mapping[str, Trial], folds: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """Write and return the rows of ``experiments``."""
     store = training.store
-    folds = _rows_of(store, FOLD_SCORES, "experiment_id", trials)
     rows = []
     for one, trial in trials.items():
         mine = [row for row in folds if row["experiment_id"] == one]
@@ -148,6 +152,7 @@ def _refit(
     store, config = training.store, training.config
     ids = {row["experiment_id"]: _model_id(row, config) for contest in contests for row in contest}
     there = {row["model_id"] for row in _rows_of(store, MODELS, "model_id", ids.values())}
+    keep = _Models(store)
     counts = Counts()
     for contest in contests:
         for row in contest:
@@ -155,19 +160,44 @@ def _refit(
             if model_id in there and registry.exists(config, model_id):
                 break
             try:
-                _fit_model(training, trials[row["experiment_id"]], row, model_id)
+                keep.add(_fit_model(training, trials[row["experiment_id"]], row, model_id))
             except ModelError as error:
                 counts += Counts(read=1, failed=1, notes=(str(error),))
                 continue
             counts += Counts(read=1, written=1)
             break
+    keep.flush()
     return counts
 
 
-def _fit_model(training: FeatureSetTraining, trial: Trial, experiment: Mapping[str, Any], model_id: str) -> None:
-    store, dataset = training.store, training.dataset
+class _Models:
+    """Rows of ``models``, written at least every :data:`SECONDS_A_CHUNK`: a commit costs as much as a small fit."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.rows: list[dict[str, Any]] = []
+        self.since = time.monotonic()
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Keep a row, and write all that are kept when it is time."""
+        self.rows.append(row)
+        if time.monotonic() - self.since > SECONDS_A_CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is kept."""
+        if self.rows:
+            self.store.upsert(MODELS, self.store.frame(MODELS, self.rows), update=True)
+        self.rows, self.since = [], time.monotonic()
+
+
+def _fit_model(
+    training: FeatureSetTraining, trial: Trial, experiment: Mapping[str, Any], model_id: str
+) -> dict[str, Any]:
+    """Fit and save one model; its row of ``models``."""
+    dataset = training.dataset
     meta, seconds = training.refit(trial, model_id)
-    row = {
+    return {
         "model_id": model_id,
         "experiment_id": experiment["experiment_id"],
         **candidate_columns(trial, dataset, training.matrix.dataset_id),
@@ -182,7 +212,6 @@ def _fit_model(training: FeatureSetTraining, trial: Trial, experiment: Mapping[s
         "seconds": seconds,
         **_provenance(training),
     }
-    store.upsert(MODELS, store.frame(MODELS, [row]), update=True)
 
 
 def _keep_genres(training: FeatureSetTraining) -> None:

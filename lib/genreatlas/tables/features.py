@@ -40,7 +40,9 @@ FEATURE_SETS = Table(
 )
 
 
-def summary_table(set_name: str, comment: str, features: Iterable[Column], written_by: str = "extract_features") -> Table:
+def summary_table(
+    set_name: str, comment: str, features: Iterable[Column], written_by: str = "extract_features"
+) -> Table:
     """Table of a set with one row per clip and one column per feature."""
     return Table(
         name=f"features_{set_name}",
@@ -68,8 +70,12 @@ def frame_table(set_name: str, comment: str) -> Table:
             Column("n_frames", "int", "Number of frames.", nullable=False),
             Column("width", "int", "Features per frame.", nullable=False),
             Column("hop_s", "double", "Time between the centres of neighbouring frames.", unit="s", nullable=False),
-            Column("frames", "array<float>", "Frame-major values: frame i holds [i * width, (i + 1) * width).",
-                   nullable=False),
+            Column(
+                "frames",
+                "array<float>",
+                "Frame-major values: frame i holds [i * width, (i + 1) * width).",
+                nullable=False,
+            ),
         ),
         family="features",
         history=True,

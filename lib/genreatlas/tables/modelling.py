@@ -140,7 +140,7 @@ PREDICTIONS = Table(
         Column("score_kind", "string", "probability or margin.", nullable=False),
         Column("n_rows", "int", "Clips or frames that the scores average.", nullable=False),
         Column("n_rows_correct", "int", "Of these, how many were right on their own; NULL where labels = multi."),
-        Column("votes", "map<string,int>", "Rows that chose each genre; genres without are left out; NULL for one row."),
+        Column("votes", "map<string,int>", "Rows that chose each genre; others are left out; NULL for one row."),
     ),
 )
 

@@ -54,6 +54,7 @@ class Table:
 
     @property
     def column_names(self) -> tuple[str, ...]:
+        """Names of all columns, in order."""
         return tuple(column.name for column in self.columns)
 
     @property
@@ -63,9 +64,11 @@ class Table:
 
     @property
     def volatile(self) -> frozenset[str]:
+        """Columns in which equal runs may differ."""
         return frozenset(column.name for column in self.columns if column.volatile)
 
     def column(self, name: str) -> Column:
+        """The column of that name."""
         return next(column for column in self.columns if column.name == name)
 
     @property
