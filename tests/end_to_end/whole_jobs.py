@@ -1,0 +1,81 @@
+"""Run whole jobs as a user does, and compare the stores that they leave."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+from deltalake import DeltaTable
+
+from genreatlas.audio.feature_sets import FEATURE_SETS, table_of
+from genreatlas.tables import TABLES, Table
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests" / "resources" / "tiny.toml"
+
+
+def command(job: str, home: Path, music: Path, *spark_options: str, settings: tuple[str, ...] = ()) -> list[str]:
+    """The command line of a job that keeps everything below ``home``."""
+    places = [
+        f'store.path="{home / "tables"}"',
+        f'models.path="{home / "models"}"',
+        f'report.path="{home / "report"}"',
+        f'folder.path="{music}"',
+        f'folder.manifest="{music / "manifest.csv"}"',
+        *settings,
+    ]
+    return [
+        str(ROOT / "spark-submit.sh"),
+        "--driver-memory",
+        "1g",
+        # Jobs this short end before the second compiler's work pays.
+        "--driver-java-options",
+        "-XX:TieredStopAtLevel=1",
+        *spark_options,
+        job,
+        "--conf",
+        str(TINY),
+        *(part for place in places for part in ("--set", place)),
+    ]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The test's environment without what pytest's own Spark left in it."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYSPARK", "SPARK", "_PYSPARK"))}
+    return kept | more
+
+
+def run(arguments: list[str], **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a job to its end; its output is one text."""
+    return subprocess.run(
+        arguments,
+        cwd=ROOT,
+        env=environment(**more),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=480,
+        check=False,
+    )
+
+
+def described_tables(home: Path) -> list[Table]:
+    """Every table that lies below ``home`` and whose rows should be the same in equal runs."""
+    known = [*TABLES, *(table_of(feature_set) for feature_set in FEATURE_SETS.values())]
+    return [table for table in known if table.name != "runs" and (home / "tables" / table.name).exists()]
+
+
+def rows(home: Path, table: Table) -> pd.DataFrame:
+    """Rows of a table without its volatile columns, sorted by key; read without Spark."""
+    frame = DeltaTable(str(home / "tables" / table.name)).to_pandas()
+    lasting = [name for name in frame.columns if name not in table.volatile]
+    return frame[lasting].sort_values(list(table.key)).reset_index(drop=True)
+
+
+def assert_equal_stores(one: Path, other: Path) -> None:
+    """Same tables, same keys, every lasting column identical to the bit."""
+    names = [table.name for table in described_tables(one)]
+    assert names == [table.name for table in described_tables(other)]
+    for table in described_tables(one):
+        left, right = rows(one, table), rows(other, table)
+        pd.testing.assert_frame_equal(left, right, check_exact=True, obj=table.name)
