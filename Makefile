@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 DATA   ?= data/shared
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format results lock wheel clean check-java check-python
+.PHONY: help demo figures test test-all lint format results lock wheel clean check-java check-python
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -14,6 +14,10 @@ help: ## Say what can be made
 demo: $(READY) ## Compose a small music library and run the whole pipeline on it
 	@./spark-submit.sh pipeline --conf conf/demo.toml
 	@echo && echo "The report lies at data/demo/report/index.html"
+
+figures: demo ## Draw the pictures of the README again, from the demo's report
+	@mkdir -p docs/images
+	@cp data/demo/report/leaderboard.svg docs/images/
 
 test: $(READY) ## Run the tests (about ten minutes on two cores)
 	@$(BIN)/python -m pytest -m "not slow"

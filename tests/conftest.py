@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,35 @@ def make_config(folder: Path, *overrides: str) -> Config:
     }
     defaults = [f'{key}="{folder / name}"' for key, name in paths.items()]
     return load_config([], [*defaults, *overrides])
+
+
+@dataclass(frozen=True)
+class Run:
+    """An ended run of the pipeline: its folder, its library, and what it printed."""
+
+    home: Path
+    music: Path
+    output: str
+
+
+@pytest.fixture(scope="session")
+def music(tmp_path_factory) -> Path:
+    """Three genres, four artists each, two short songs by each artist, and the broken files."""
+    from genreatlas.steps import compose_library
+
+    path = tmp_path_factory.mktemp("library") / "music"
+    genres = 'sandbox.genres=["' + '", "'.join(compose_library.GENRE_NAMES[:3]) + '"]'
+    settings = [f'sandbox.path="{path}"', "sandbox.artists_per_genre=4", "sandbox.songs_per_artist=2"]
+    compose_library.run(None, load_config([], [*settings, "sandbox.seconds=6", genres]))
+    return path
+
+
+@pytest.fixture(scope="session")
+def undisturbed(music, tmp_path_factory) -> Run:
+    """One undisturbed run of the pipeline over that library."""
+    from whole_jobs import command, run
+
+    home = tmp_path_factory.mktemp("undisturbed")
+    done = run(command("pipeline", home, music))
+    assert done.returncode == 0, done.stdout
+    return Run(home, music, done.stdout)

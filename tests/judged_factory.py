@@ -22,6 +22,7 @@ from genreatlas.store import Store
 from genreatlas.tables import (
     ARTISTS,
     FEATURE_SETS,
+    GENRE_PARENTS,
     MODELS,
     SONG_ARTISTS,
     SONG_GENRES,
@@ -36,6 +37,7 @@ GENRES = ("blues", "jazz", "rock")
 CENTRES = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
 POINTS = summary_table("points", "Test.", [Column(name, "float", name) for name in ("x", "y", "noise")])
 MFCC = frame_table("mfcc", "Test.")
+_NAMES = {LogisticRegression: "logistic_regression", RandomForestClassifier: "random_forest"}
 WHERE = {"set_version": "1", "preprocessing_id": "p"}
 
 
@@ -89,6 +91,8 @@ def add_library(store: Store, n_test_artists: int = 9) -> None:
             WHERE | {"feature_set": name, "position": i, "feature": f, "kind": "numeric", "axis": axis, "unit": "",
                      "source": "test.csv"} for i, f in enumerate(features)
         ])  # fmt: skip
+    _write(store, GENRE_PARENTS, [{"genre_id": genre, "genre": genre.title(), "parent_id": "roots", "parent": "Roots",
+                                   "source": "configuration"} for genre in ("blues", "jazz")])  # fmt: skip
     add_songs(store, songs_of(range(30), "train") + songs_of(range(30, 30 + n_test_artists), "test"))
 
 
@@ -117,7 +121,7 @@ def add_model(store: Store, config: Config, model_id: str, estimator=None, featu
     defaults = {
         "model_id": model_id, "experiment_id": f"x-{model_id}", "candidate": f"candidate {model_id}",
         "engine": "baseline" if estimator is None else "sklearn",
-        "estimator": "majority" if estimator is None else type(estimator).__name__, "feature_set": feature_set,
+        "estimator": "majority" if estimator is None else _NAMES[type(estimator)], "feature_set": feature_set,
         "params": "{}", "dataset_id": "d", "split": "default", "split_version": 1, "level": config.train.level,
         "labels": config.train.labels, "seed": 1, "classes": list(GENRES), "class_names": list(GENRES),
         "features": list(features), "score_kind": fitted.score_kind, "grouping": "artist-safe",

@@ -1,5 +1,7 @@
 """Features joined with genres and split: what is in, what is left out, and the matrix on the driver."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from training_library import GENRES, SET, fill, library, song, with_train
@@ -134,6 +136,13 @@ def test_several_genres_are_several_columns_of_y(filled, tmp_path):
     matrix = write_matrix(dataset, training_rows(dataset, 4), tmp_path)
     assert matrix.array("y").dtype == bool
     assert matrix.array("y").sum(axis=0).tolist() == [5, 6]
+
+
+def test_a_set_that_none_of_the_songs_has_is_an_empty_matrix(filled, tmp_path):
+    dataset = build(filled)
+    empty = replace(dataset, frame=dataset.frame.where("false"))
+    matrix = write_matrix(empty, training_rows(empty, 4), tmp_path)
+    assert (matrix.n_rows, matrix.n_songs, matrix.folds, matrix.array("X").shape) == (0, 0, (), (0, 6))
 
 
 def put(store, table, *rows):

@@ -78,6 +78,9 @@ def test_models_are_judged_once_and_again_only_when_songs_join(store, config):
     shares = scores / scores.sum(axis=1)[:, None]  # float32 rounding, which scikit-learn would warn of
     assert figure(metrics, "lr", "log_loss")["value"] == pytest.approx(log_loss(truth, shares))
     assert figure(metrics, "lr", "top_3_accuracy")["value"] == 1.0
+    upward = {"blues": "roots", "jazz": "roots", "rock": "rock"}
+    alike = truth.map(upward) == lr["predicted"].map(upward)
+    assert figure(metrics, "lr", "parent_accuracy")["value"] == pytest.approx(alike.mean())
     assert figure(metrics, "lr", "recall", genre="jazz")["n_groups"] == 4
     assert np.isnan(figure(metrics, "lr", "recall", genre="jazz")["low"])
     confusion = metrics[(metrics["model_id"] == "lr") & (metrics["metric"] == "confusion")]

@@ -17,6 +17,7 @@ from genreatlas.report.plots_scores import Scored, dot_and_whisker
 from genreatlas.report.plots_sound import mel_picture, waveform
 from genreatlas.report.plots_tree import Node, draw, grow
 from genreatlas.report.svg import Figure, text, ticks
+from genreatlas.report.views import drawn_features, separation
 from report_factory import GENRES, frame, metric, model, report_data
 
 
@@ -51,6 +52,20 @@ def test_a_tree_asks_the_one_question_that_parts_two_genres():
     assert "≤ 115 BPM?" in drawn.body
     assert "8 of 8 songs" in drawn.body
     assert grow(sample[sample.genre_id == "a"], ["tempo"], seed=1) is None
+
+
+def test_features_that_part_the_genres_are_drawn_where_no_model_names_any():
+    sample = frame("genre_id flat vague clear", ("a", 1.0, 0.0, 5.0), ("a", 1.0, 4.0, 5.0), ("b", 1.0, 2.0, 9.0),
+                   ("b", 1.0, 6.0, None))  # fmt: skip
+    assert separation(sample, ["flat", "vague", "clear"]) == {"flat": 0.0, "vague": 0.2, "clear": 1.0}
+    features = frame("feature unit kind", *[(name, "", "numeric") for name in ("flat", "vague", "clear")])
+    data = report_data(sample=sample, features=features)
+    assert drawn_features(data, []) == ["clear", "vague", "flat"]
+    named = pd.DataFrame([metric("m", "importance_permutation", 0.1, other="vague")])
+    assert drawn_features(report_data(sample=sample, features=features, importances=named), ["m"], 2) == [
+        "vague",
+        "clear",
+    ]
 
 
 def test_a_density_has_area_one_and_few_values_have_none():
