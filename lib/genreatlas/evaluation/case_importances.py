@@ -6,6 +6,7 @@ from genreatlas.config import Config
 from genreatlas.evaluation.case_figures import truth_of
 from genreatlas.evaluation.cases import Case
 from genreatlas.evaluation.importance import (
+    PERMUTATION,
     donors,
     feature_blocks,
     importance_rows,
@@ -14,7 +15,7 @@ from genreatlas.evaluation.importance import (
 )
 from genreatlas.evaluation.impurity import impurity_importances
 from genreatlas.evaluation.outcomes import Outcomes
-from genreatlas.evaluation.rows import figure_rows
+from genreatlas.evaluation.rows import figure_rows, no_figures
 from genreatlas.evaluation.shuffled import shuffled_clips, told_apart
 from genreatlas.evaluation.songs import scores_by_song
 from genreatlas.models.scores import metric_for
@@ -23,19 +24,34 @@ from genreatlas.store import Store
 
 IMPURITY = "importance_impurity"
 
+__all__ = ["IMPURITY", "PERMUTATION", "importances", "own_importances"]
+
 #: Shuffled clips of one task: a forest scores some thousand a second.
 _CLIPS_A_TASK = 5_000
 
+#: What the names of estimators with importances of their own have in them; saves loading the others once more.
+_HAVE_THEIR_OWN = ("forest", "tree", "boost", "gbt", "technical", "loudness")
+
+
+def own_importances(case: Case, config: Config) -> pd.DataFrame:
+    """Importances that a forest or tree has of itself, with model_id, unit and grouping; else no rows.
+
+    They rest on the training songs, not on the judged ones: no number of songs stands beside them.
+    """
+    if not any(word in case.model["estimator"] for word in _HAVE_THEIR_OWN):
+        return no_figures()
+    known = impurity_importances(case.model, config)
+    if not known:
+        return no_figures()
+    rows = figure_rows(IMPURITY, list(known.values()), 0, 0, others=list(known))
+    rows = rows.assign(n_songs=None, n_groups=None)
+    return rows.assign(unit="song", model_id=case.model_id, grouping=case.dataset.grouping)
+
 
 def importances(store: Store, case: Case, predictor: Predictor, config: Config) -> pd.DataFrame:
-    """Permutation importances, and those that the model itself has; with model_id, unit and grouping."""
-    rows = [_by_permutation(store, case, predictor, config)]
-    if known := impurity_importances(case.model, config):
-        # Impurity rests on the training songs, not on the judged ones: no number of songs stands beside it.
-        impurity = figure_rows(IMPURITY, list(known.values()), 0, 0, others=list(known))
-        rows.append(impurity.assign(n_songs=None, n_groups=None))
-    found = pd.concat([one.astype({"n_songs": object, "n_groups": object}) for one in rows], ignore_index=True)
-    return found.assign(unit="song", model_id=case.model_id, grouping=case.dataset.grouping)
+    """Permutation importances of one model on its judged songs, with model_id, unit and grouping."""
+    rows = _by_permutation(store, case, predictor, config)
+    return rows.assign(unit="song", model_id=case.model_id, grouping=case.dataset.grouping)
 
 
 def _by_permutation(store: Store, case: Case, predictor: Predictor, config: Config) -> pd.DataFrame:

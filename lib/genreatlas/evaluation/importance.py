@@ -23,7 +23,7 @@ from genreatlas.evaluation.ranking import average_precision
 from genreatlas.evaluation.rows import figure_rows, no_figures
 from genreatlas.ids import stable_id
 
-METRIC = "importance_permutation"
+PERMUTATION = "importance_permutation"
 
 #: Predictions of clips behind the importances of one model: features × shuffles × songs. Half a
 #: million take a random forest some minutes; more songs would narrow intervals that are narrow by then.
@@ -106,7 +106,13 @@ def importance_rows(
         low, high = interval(lost[1:])
         rows.append(
             figure_rows(
-                METRIC, lost[0], intact.n, intact.n_groups, others=[feature], ends=(low, high), min_groups=min_groups
+                PERMUTATION,
+                lost[0],
+                intact.n,
+                intact.n_groups,
+                others=[feature],
+                ends=(low, high),
+                min_groups=min_groups,
             )
         )
     return pd.concat(rows, ignore_index=True) if rows else no_figures()
@@ -132,7 +138,9 @@ def ranking_importance_rows(
 
     base = macro(intact)
     rows = [
-        figure_rows(METRIC, base - np.mean([macro(one) for one in shuffles]), len(truth), n_groups, others=[feature])
+        figure_rows(
+            PERMUTATION, base - np.mean([macro(one) for one in shuffles]), len(truth), n_groups, others=[feature]
+        )
         for feature, shuffles in shuffled.items()
     ]
     return pd.concat(rows, ignore_index=True) if rows else no_figures()

@@ -18,7 +18,7 @@ from genreatlas.config import Config
 from genreatlas.errors import ModelError, Reason
 from genreatlas.evaluation import leaderboard
 from genreatlas.evaluation.case_figures import COMPARED, comparisons, figures
-from genreatlas.evaluation.case_importances import importances
+from genreatlas.evaluation.case_importances import PERMUTATION, importances, own_importances
 from genreatlas.evaluation.cases import Case, find_cases
 from genreatlas.evaluation.songs import song_predictions
 from genreatlas.evaluation.stored import Figures, Predictions
@@ -98,6 +98,7 @@ class _Evaluation:
         if fresh:
             predictions.outcomes([case for case in fresh if not case.multi])
             judged = [figures(case, predictions, self.config.evaluate) for case in fresh]
+            judged += [importance for case in fresh if len(importance := self._own_importances(case))]
             table.write(pd.concat(judged, ignore_index=True), [case.model_id for case in fresh])
         changed = self._explain([case for case in cases if len(case.songs)], predictions, table, names)
         notes = self._leaderboard(cases, table) if todo or changed else []
@@ -152,7 +153,7 @@ class _Evaluation:
         board = self._board(cases, table)
         by_id, first = {case.model_id: case for case in cases}, leaderboard.best_per_engine(board)
         known = table.overall
-        explained = set(known.loc[known["metric"].str.startswith("importance"), "model_id"])
+        explained = set(known.loc[known["metric"] == PERMUTATION, "model_id"])
         unexplained = [by_id[model_id] for model_id in first if model_id not in explained]
         predictors = [(case, self._load(case)) for case in unexplained]
         rows = [importances(self.store, case, one, self.config) for case, one in predictors if one is not None]
@@ -170,6 +171,13 @@ class _Evaluation:
         if rows:
             table.write(pd.concat(rows, ignore_index=True), [], owned="")
         return len(rows)
+
+    def _own_importances(self, case: Case) -> pd.DataFrame:
+        try:
+            return own_importances(case, self.config)
+        except ModelError as error:  # scored in an earlier run, and its files are gone since
+            self._fail(case.model, error)
+            return pd.DataFrame()
 
     def _board(self, cases: Sequence[Case], table: Figures) -> pd.DataFrame:
         models = pd.DataFrame([case.model for case in cases], columns=MODELS.column_names)
