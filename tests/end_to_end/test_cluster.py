@@ -62,6 +62,8 @@ def master(tmp_path):
             process.wait()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_two_worker_cluster_gives_the_same_tables_as_this_machine(undisturbed, master, tmp_path):
     options = ["--master", master, "--executor-memory", "1g", "--conf", "spark.driver.host=127.0.0.1"]
     options += ["--conf", "spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1"]

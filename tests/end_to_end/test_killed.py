@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 
+import pytest
 from whole_jobs import ROOT, assert_equal_stores, command, environment, run
 
 
@@ -31,6 +32,8 @@ def kill_when(arguments, reached):
     job.wait()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_run_killed_in_extraction_and_in_training_ends_as_if_it_had_not_been_killed(undisturbed, tmp_path):
     arguments = command("pipeline", tmp_path, undisturbed.music)
     kill_when(arguments, lambda: commits(tmp_path, "features_summary9") >= 2)
