@@ -7,7 +7,7 @@ from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from genreatlas.config import TrainSection
@@ -65,7 +65,8 @@ class SparkGrid:
 
         A fit that fails is a result with a reason; an error is raised only when Spark itself is gone.
         """
-        with fixed_partitions(self.rows.sparkSession), ThreadPoolExecutor(PARALLEL) as pool:
+        spark = self.rows.sparkSession
+        with fixed_partitions(spark), ThreadPoolExecutor(PARALLEL, initializer=_activate, initargs=(spark,)) as pool:
             try:
                 yield from pool.map(self._score_fold, tasks)
             finally:
@@ -188,6 +189,12 @@ def _known_values(matrix: Matrix) -> NDArray[np.int64]:
         for place, number in enumerate(matrix.folds):
             known[place] += values[fold[start : start + step] == number].sum(axis=0)
     return known
+
+
+def _activate(spark: SparkSession) -> None:
+    """Make the session known to a thread. On Connect each has its own, and models of trees look for it there."""
+    if known := getattr(type(spark), "_set_default_and_active_session", None):
+        known(spark)
 
 
 def _in_words(error: BaseException) -> str:
