@@ -18,11 +18,7 @@ def spark() -> Iterator["SparkSession"]:  # noqa: F821
     from genreatlas.config import SparkSection
     from genreatlas.session import get_spark
 
-    # The second compiler's work never pays on data this small.
-    settings = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1"}
-    session = get_spark(
-        SparkSection(master="local[2,4]", driver_memory="1g", settings=settings), app_name="genreatlas-tests"
-    )
+    session = get_spark(SparkSection(master="local[2,4]", driver_memory="1g"), app_name="genreatlas-tests")
     yield session
     session.stop()
 

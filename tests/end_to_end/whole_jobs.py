@@ -28,9 +28,6 @@ def command(job: str, home: Path, music: Path, *spark_options: str, settings: tu
         str(ROOT / "spark-submit.sh"),
         "--driver-memory",
         "1g",
-        # Jobs this short end before the second compiler's work pays.
-        "--driver-java-options",
-        "-XX:TieredStopAtLevel=1",
         *spark_options,
         job,
         "--conf",

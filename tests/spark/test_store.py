@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
+import pandas as pd
 import pytest
 from pyspark.sql import functions as F
 
@@ -37,10 +39,33 @@ def test_merging_the_same_rows_again_adds_nothing_and_commits_nothing(store):
 
 
 def test_update_replaces_only_rows_that_differ(store):
-    store.upsert(ARTISTS, store.frame(ARTISTS, [artist("a"), artist("b")]))
+    store.upsert(ARTISTS, [artist("a"), artist("b")])
     assert store.upsert(ARTISTS, store.frame(ARTISTS, [artist("a", "New"), artist("b")]), update=True) == 1
     assert rows(store.read(ARTISTS)) == [("a", "New"), ("b", "Somebody")]
     assert rows(store.read(ARTISTS, version=1)) == [("a", "Somebody"), ("b", "Somebody")]
+
+
+def test_what_the_driver_holds_is_written_and_checked_like_a_frame(store):
+    assert store.upsert(ARTISTS, [artist("a"), artist("b")]) == 2
+    assert store.upsert(ARTISTS, [artist("a", "New"), artist("c")]) == 1
+    assert rows(store.read(ARTISTS)) == [("a", "Somebody"), ("b", "Somebody"), ("c", "Somebody")]
+    assert store.upsert(ARTISTS, pd.DataFrame([artist("a", "New"), artist("c"), artist("d")]), update=True) == 2
+    assert [row[1] for row in rows(store.read(ARTISTS))] == ["New", "Somebody", "Somebody", "Somebody"]
+    with pytest.raises(StoreError, match="1 rows repeat a key"):
+        store.upsert(ARTISTS, [artist("e"), artist("e")])
+    with pytest.raises(StoreError, match="NULL in name"):
+        store.upsert(ARTISTS, [{"artist_id": "e"}])
+    with pytest.raises(StoreError, match="no such columns: age"):
+        store.upsert(ARTISTS, [artist("e") | {"age": 1}])
+
+
+def test_two_writers_with_the_same_new_rows_add_them_once(store):
+    store.upsert(ARTISTS, [artist("first")])
+    names = [artist(f"artist {number}") for number in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(store.upsert, ARTISTS, names[start:]) for start in range(4)]
+    assert [one.exception() for one in done] == [None] * 4
+    assert rows(store.read(ARTISTS)) == sorted((row["artist_id"], row["name"]) for row in [artist("first"), *names])
 
 
 def test_maps_are_compared_by_content(store):

@@ -106,8 +106,7 @@ class Figures:
         written, key = 0, list(METRICS.key)
         rows = rows.assign(part=self.part)
         for start in range(0, len(rows), _ROWS_A_COMMIT):
-            frame = self.store.frame(METRICS, rows.iloc[start : start + _ROWS_A_COMMIT])
-            written += self.store.upsert(METRICS, frame, update=True)
+            written += self.store.upsert(METRICS, rows.iloc[start : start + _ROWS_A_COMMIT], update=True)
         outdated = self._rows["model_id"].isin(models) & self._rows["metric"].str.fullmatch(owned)
         if outdated.any():
             mine = (F.col("part") == self.part) & F.col("model_id").isin(list(models))

@@ -56,8 +56,8 @@ def run(store: Store, config: Config) -> Counts:
     if made.rows.empty:
         return Counts()
     version = int(rows["split_version"].max()) + 1 if len(rows) else 1
-    new = made.rows.assign(split=config.splits.name, split_version=version)
-    store.upsert(SPLITS, store.frame(SPLITS, new).withColumn("assigned_at", F.lit(datetime.now(UTC))))
+    new = made.rows.assign(split=config.splits.name, split_version=version, assigned_at=datetime.now(UTC))
+    store.upsert(SPLITS, new)
 
     now = splits.current(splits.stack(rows, new[rows.columns]))
     excluded = int((new["part"] == "excluded").sum())

@@ -216,7 +216,7 @@ class _Evaluation:
             "run_id": self.store.run_id,
             "at": datetime.now(UTC),
         }
-        self.store.upsert(QUARANTINE, self.store.frame(QUARANTINE, [row]))
+        self.store.upsert(QUARANTINE, [row])
 
 
 def _not_scored(case: Case, known: pd.Series) -> pd.DataFrame:

@@ -252,4 +252,4 @@ def describe(store: Store, config: Config, feature_sets: list[FeatureSet]) -> No
         for position, feature in enumerate(s.features)
     ]
     if rows:
-        store.upsert(FEATURE_SETS_TABLE, store.frame(FEATURE_SETS_TABLE, rows), update=True)
+        store.upsert(FEATURE_SETS_TABLE, rows, update=True)

@@ -79,7 +79,7 @@ def _write(
         part = changed[start : start + _ROWS_AT_ONCE]
         if table is SONGS:
             part = [{"added_at": now} | row for row in part]
-        store.upsert(table, store.frame(table, part), update=update)
+        store.upsert(table, part, update=update)
     gone = sorted(by_key.keys() - {_key(table, row) for row in rows}) if update else []
     if gone:
         schema = ", ".join(f"{name} {table.column(name).type}" for name in table.key)

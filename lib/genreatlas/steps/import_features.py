@@ -6,9 +6,9 @@ takes them without quotes. Lengths, ids, popularity and dates are left out unles
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
@@ -88,18 +88,17 @@ def feature_table(name: str, imported: ImportedTable) -> Table:
 def _write(store: Store, name: str, imported: ImportedTable, max_mb: int) -> int:
     """Write all tables; the features' description comes last and says that the rest is there."""
     now = datetime.now(UTC)
-    songs = _frame(store, SONGS, imported.songs).withColumn("added_at", F.lit(now))
-    store.upsert(SONGS, songs, update=True)
-    store.upsert(ARTISTS, _frame(store, ARTISTS, imported.artists))
+    store.upsert(SONGS, _whole(SONGS, imported.songs.assign(added_at=now)), update=True)
+    store.upsert(ARTISTS, imported.artists)
     _replace(store, SONG_ARTISTS, imported.song_artists, imported.songs["song_id"])
     _replace(store, SONG_GENRES, imported.song_genres, imported.songs["song_id"])
     if len(imported.genre_parents):
-        store.upsert(GENRE_PARENTS, _frame(store, GENRE_PARENTS, imported.genre_parents), update=True)
+        store.upsert(GENRE_PARENTS, imported.genre_parents, update=True)
     table = feature_table(name, imported)
     rows = imported.rows.assign(set_version=imported.set_version, preprocessing_id=PREPROCESSING_ID)
     chunk = max(1, (max_mb << 20) // (_CELL_BYTES * len(table.columns)))
     chunks = (rows.iloc[start : start + chunk] for start in range(0, len(rows), chunk))
-    written = sum(store.upsert(table, _frame(store, table, part), update=True) for part in chunks)
+    written = sum(store.upsert(table, _whole(table, part), update=True) for part in chunks)
     if imported.rejected:
         store.upsert(QUARANTINE, _quarantine(store, imported, now))
     described = [
@@ -116,24 +115,28 @@ def _write(store: Store, name: str, imported: ImportedTable, max_mb: int) -> int
         }
         for position, column in enumerate(imported.columns)
     ]
-    store.upsert(FEATURE_SETS, store.frame(FEATURE_SETS, described), update=True)
+    store.upsert(FEATURE_SETS, described, update=True)
     return written
 
 
 def _replace(store: Store, table: Table, rows: pd.DataFrame, songs: pd.Series) -> None:
     """Make these the only rows of the songs in the table."""
-    frame = _frame(store, table, rows)
+    rows = _whole(table, rows)
     if store.exists(table):
         mine = store.frame(SONGS, [{"song_id": song} for song in songs]).select("song_id")
-        stale = store.read(table).join(mine, "song_id", "left_semi").join(frame, list(table.key), "left_anti")
+        stale = (
+            store.read(table)
+            .join(mine, "song_id", "left_semi")
+            .join(store.frame(table, rows), list(table.key), "left_anti")
+        )
         if not stale.isEmpty():
             store.delete(table, stale.select(*table.key))
     if len(rows):
-        store.upsert(table, frame, update=True)
+        store.upsert(table, rows, update=True)
 
 
-def _quarantine(store: Store, imported: ImportedTable, now: datetime) -> DataFrame:
-    rows = [
+def _quarantine(store: Store, imported: ImportedTable, now: datetime) -> list[dict[str, Any]]:
+    return [
         {
             "stage": STEP,
             "key": f"{imported.name} {bad.place}",
@@ -142,16 +145,15 @@ def _quarantine(store: Store, imported: ImportedTable, now: datetime) -> DataFra
             "detail": f"{imported.name} {bad.place}: {bad.detail}",
             "path": bad.id,
             "run_id": store.run_id,
+            "at": now,
         }
         for bad in imported.rejected
     ]
-    return store.frame(QUARANTINE, rows).withColumn("at", F.lit(now))
 
 
-def _frame(store: Store, table: Table, rows: pd.DataFrame) -> DataFrame:
-    """Local rows as a frame; whole numbers that pandas holds as floats become whole again."""
-    whole = {c.name: "Int64" for c in table.columns if c.type == "int" and c.name in rows}
-    return store.frame(table, rows.astype(whole))
+def _whole(table: Table, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows in which whole numbers that pandas holds as floats are whole again."""
+    return rows.astype({c.name: "Int64" for c in table.columns if c.type == "int" and c.name in rows})
 
 
 def _source(file_name: str, digest: str) -> str:

@@ -201,7 +201,7 @@ def _write_clips(work: _Import, clips: list[dict[str, Any]], replaced: dict[str,
     rows = [clip | {"fetched_at": stored.get(clip["clip_id"], {}).get("fetched_at", now)} for clip in clips]
     rows += [stored[former] | {"replaced_by": replaced[former]} for former in sorted(replaced)]
     if rows:
-        store.upsert(CLIPS, store.frame(CLIPS, rows), update=True, compare=("modified_ns",))
+        store.upsert(CLIPS, rows, update=True, compare=("modified_ns",))
     for row in rows:
         work.known.add(row)
 
@@ -212,7 +212,7 @@ def _quarantine(work: _Import, rows: list[dict[str, Any]]) -> Counts:
         return Counts()
     _forget(work, [row["key"] for row in rows])
     about = {"stage": STEP, "run_id": work.store.run_id, "at": datetime.now(UTC)}
-    work.store.upsert(QUARANTINE, work.store.frame(QUARANTINE, [row | about for row in rows]))
+    work.store.upsert(QUARANTINE, [row | about for row in rows])
     work.quarantined |= {(row["key"], row["version"]): row["reason"] for row in rows}
     return Counts(read=len(rows), failed=len(rows))
 

@@ -126,7 +126,7 @@ def _score(training: FeatureSetTraining, trials: Mapping[str, Trial], metric: st
     ]
     for chunk in training.score_folds(tasks):
         new = [{**asdict(result), "metric": metric, "run_id": store.run_id} for result in chunk]
-        store.upsert(FOLD_SCORES, store.frame(FOLD_SCORES, new))
+        store.upsert(FOLD_SCORES, new)
         rows += new
     return rows
 
@@ -141,7 +141,7 @@ def _summarise(
         mine = [row for row in folds if row["experiment_id"] == one]
         row = experiment_row(trial, training.dataset, training.matrix, training.config.train.metric, mine)
         rows.append(row | _provenance(training))
-    store.upsert(EXPERIMENTS, store.frame(EXPERIMENTS, rows))
+    store.upsert(EXPERIMENTS, rows)
     return [{name: row.get(name) for name in EXPERIMENTS.column_names} for row in rows]
 
 
@@ -187,7 +187,7 @@ class _Models:
     def flush(self) -> None:
         """Write what is kept."""
         if self.rows:
-            self.store.upsert(MODELS, self.store.frame(MODELS, self.rows), update=True)
+            self.store.upsert(MODELS, self.rows, update=True)
         self.rows, self.since = [], time.monotonic()
 
 
@@ -216,7 +216,7 @@ def _fit_model(
 
 def _keep_genres(training: FeatureSetTraining) -> None:
     rows = training.dataset.dropped.assign(dataset_id=training.matrix.dataset_id)
-    training.store.upsert(TRAINING_GENRES, training.store.frame(TRAINING_GENRES, rows))
+    training.store.upsert(TRAINING_GENRES, rows)
 
 
 def _model_id(experiment: Mapping[str, Any], config: Config) -> str:

@@ -4,20 +4,18 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
-import pandas as pd
-import pyarrow as pa
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from genreatlas.config import StoreSection
 from genreatlas.errors import StoreError
-from genreatlas.store import lease, staging, statements
+from genreatlas.store import checks, lease, staging, statements
+from genreatlas.store.checks import Rows
 from genreatlas.store.names import Location
 from genreatlas.tables import Table
 
@@ -99,28 +97,23 @@ class Store:
         """Spark schema of a described table."""
         return cast(StructType, StructType.fromDDL(table.ddl))
 
-    def frame(self, table: Table, rows: Iterable[Mapping[str, Any]] | pd.DataFrame | pa.Table) -> DataFrame:
+    def frame(self, table: Table, rows: Rows) -> DataFrame:
         """Turn local rows into a frame with the table's schema; absent columns are NULL.
 
         Raises
         ------
         StoreError : a row has a column that the table lacks.
         """
+        return self._frame(table, checks.records(table, rows))
+
+    def _frame(self, table: Table, records: Sequence[Mapping[str, Any]]) -> DataFrame:
         schema = self.schema(table)
-        if isinstance(rows, pa.Table):
-            rows = rows.to_pylist()
-        if isinstance(rows, pd.DataFrame):
-            rows = rows.astype(object).where(rows.notna(), None).to_dict("records")
-        records = list(rows)
-        unknown = {key for record in records for key in record} - set(schema.names)
-        if unknown:
-            raise StoreError(f"{table.name}: no such columns: {', '.join(sorted(unknown))}")
         return self.spark.createDataFrame([tuple(map(record.get, schema.names)) for record in records], schema)
 
-    def upsert(self, table: Table, frame: DataFrame, update: bool = False, compare: Sequence[str] = ()) -> int:
+    def upsert(self, table: Table, rows: DataFrame | Rows, update: bool = False, compare: Sequence[str] = ()) -> int:
         """Insert rows whose key is new and, with ``update``, replace rows that differ.
 
-        The frame is evaluated more than once, so stage what is dear or not repeatable.
+        A frame is evaluated more than once, so stage what is dear or not repeatable.
 
         Parameters
         ----------
@@ -135,22 +128,40 @@ class Store:
         ------
         StoreError : columns or types do not fit, a key appears twice, a required value is NULL.
         """
-        self._check_columns(table, frame)
-        if self._check_rows(table, frame) == 0:
-            return 0
-        self.create(table)
+        if isinstance(rows, DataFrame):
+            frame, unchecked = rows, True
+            checks.check_columns(table, self.schema(table), frame.schema)
+        else:
+            records = checks.records(table, rows)
+            checks.check_counts(table, checks.count(table, records))
+            if not records:
+                return 0
+            frame, unchecked = self._frame(table, records), False
         name = self.location.sql(table.name)
         with self._view(frame) as view:
-            source = f"({statements.changed_rows(table, name, view, frame.columns, compare)})" if update else view
-            if update and self.spark.sql(f"SELECT 1 FROM {source} LIMIT 1").isEmpty():
-                return 0
-            statement = statements.merge(table, name, source, frame.columns, update)
-            done = self._retry(lambda: self.spark.sql(statement).collect()[0])
-        return int(done["num_inserted_rows"]) + int(done["num_updated_rows"])
+            if self.exists(table):
+                there = statements.Known(name, update, compare)
+            elif unchecked:
+                there = None
+            else:
+                self.create(table)
+                self.sql(statements.insert_new(table, name, view, frame.columns))
+                return len(records)
+            found = self.spark.sql(statements.differences(table, view, frame.columns, unchecked, there))
+            counts = found.collect()[0].asDict()
+            checks.check_counts(table, counts)
+            if there is None and counts["rows"]:
+                self.create(table)
+            if counts["changed"]:
+                source = f"({statements.changed_rows(table, name, view, frame.columns, compare)})"
+                self.sql(statements.merge(table, name, source, frame.columns))
+            elif counts["new"]:
+                self.sql(statements.insert_new(table, name, view, frame.columns))
+        return int(counts["new"] + counts["changed"])
 
     def append(self, table: Table, frame: DataFrame) -> None:
         """Add rows whose keys are known to be new, such as the row of a run."""
-        self._check_columns(table, frame)
+        checks.check_columns(table, self.schema(table), frame.schema)
         self.create(table)
         with self._view(frame) as view:
             self.sql(f"INSERT INTO {self.location.sql(table.name)} BY NAME SELECT * FROM {view}")
@@ -203,38 +214,11 @@ class Store:
         finally:
             self.spark.catalog.dropTempView(name)
 
-    def _check_columns(self, table: Table, frame: DataFrame) -> None:
-        wanted = {field.name: field.dataType for field in self.schema(table)}
-        given = {field.name: field.dataType for field in frame.schema}
-        problems = [f"{name} is missing" for name in wanted.keys() & table.required - given.keys()]
-        problems += [f"{name} is not a column of it" for name in given.keys() - wanted.keys()]
-        problems += [
-            f"{name} is {given[name].simpleString()}, not {kind.simpleString()}"
-            for name, kind in wanted.items()
-            if name in given and given[name].simpleString() != kind.simpleString()
-        ]
-        if problems:
-            raise StoreError(f"{table.name}: {'; '.join(sorted(problems))}")
-
-    def _check_rows(self, table: Table, frame: DataFrame) -> int:
-        required = sorted(table.required & set(frame.columns))
-        counts = frame.agg(
-            F.count(F.lit(1)).alias("rows"),
-            F.countDistinct(*[F.col(f"`{key}`") for key in table.key]).alias("keys"),
-            *[F.count(F.when(F.col(f"`{name}`").isNull(), 1)).alias(f"null_{name}") for name in required],
-        ).collect()[0]
-        if empty := [name for name in required if counts[f"null_{name}"]]:
-            raise StoreError(f"{table.name}: NULL in {', '.join(empty)}, which may not be")
-        if counts["keys"] != counts["rows"]:
-            twice = counts["rows"] - counts["keys"]
-            raise StoreError(f"{table.name}: {twice} rows repeat a key ({', '.join(table.key)})")
-        return int(counts["rows"])
-
     def _retry(self, action: Any) -> Any:
         for attempt in range(1, _TRIES + 1):
             try:
                 return action()
-            except PySparkException as error:
+            except Exception as error:  # classic PySpark leaves Delta's own exceptions as those of py4j
                 if attempt == _TRIES or not any(word in str(error) for word in _CONFLICTS):
                     raise
                 log.info("another writer committed first; trying again (%d of %d)", attempt, _TRIES)

@@ -1,0 +1,70 @@
+"""What is looked at before rows are written: their columns, their keys, their NULLs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql.types import StructType
+
+from genreatlas.errors import StoreError
+from genreatlas.tables import Table
+
+#: Rows that the driver holds.
+Rows: TypeAlias = Iterable[Mapping[str, Any]] | pd.DataFrame | pa.Table
+
+
+def records(table: Table, rows: Rows) -> list[Mapping[str, Any]]:
+    """Local rows as dictionaries; what pandas holds as missing is None.
+
+    Raises
+    ------
+    StoreError : a row has a column that the table lacks.
+    """
+    if isinstance(rows, pa.Table):
+        rows = rows.to_pylist()
+    if isinstance(rows, pd.DataFrame):
+        rows = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    found = list(rows)
+    unknown = {key for record in found for key in record} - set(table.column_names)
+    if unknown:
+        raise StoreError(f"{table.name}: no such columns: {', '.join(sorted(unknown))}")
+    return found
+
+
+def count(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Rows, distinct keys, and NULLs of required columns, as :func:`statements.differences` counts them."""
+    keys = {tuple(row.get(name) for name in table.key) for row in rows}
+    nulls = {f"null_{name}": sum(row.get(name) is None for row in rows) for name in table.required}
+    return {"rows": len(rows), "keys": len(keys), **nulls}
+
+
+def check_counts(table: Table, counts: Mapping[str, int]) -> None:
+    """Refuse rows by their counts; counts that were not made are not looked at.
+
+    Raises
+    ------
+    StoreError : a key appears twice, or a required value is NULL.
+    """
+    if empty := sorted(name for name in table.required if counts.get(f"null_{name}")):
+        raise StoreError(f"{table.name}: NULL in {', '.join(empty)}, which may not be")
+    if twice := counts["rows"] - counts.get("keys", counts["rows"]):
+        raise StoreError(f"{table.name}: {twice} rows repeat a key ({', '.join(table.key)})")
+
+
+def check_columns(table: Table, wanted: StructType, given: StructType) -> None:
+    """Refuse a frame whose columns or types are not those of the table.
+
+    Raises
+    ------
+    StoreError : the message names every column that does not fit.
+    """
+    kinds = {field.name: field.dataType.simpleString() for field in wanted}
+    found = {field.name: field.dataType.simpleString() for field in given}
+    problems = [f"{name} is missing" for name in table.required - found.keys()]
+    problems += [f"{name} is not a column of it" for name in found.keys() - kinds.keys()]
+    problems += [
+        f"{name} is {found[name]}, not {kind}" for name, kind in kinds.items() if found.get(name, kind) != kind
+    ]
+    if problems:
+        raise StoreError(f"{table.name}: {'; '.join(sorted(problems))}")
