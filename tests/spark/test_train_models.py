@@ -4,7 +4,7 @@ import pytest
 from training_library import fill, library, with_train
 
 from conftest import make_config
-from genreatlas.models import training
+from genreatlas.models import ledger, training
 from genreatlas.steps import train_models
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
@@ -119,6 +119,7 @@ def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been_killed(trained
     fill(store, library()[::-1])
     config = with_train(config, feature_sets=SETS, candidates=CANDIDATES)
     monkeypatch.setattr(training, "TASKS_A_CORE", 2)
+    monkeypatch.setattr(ledger, "SECONDS_BETWEEN_COMMITS", 0.0)
     keep = Store.upsert
     kept = []
 

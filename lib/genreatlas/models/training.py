@@ -3,7 +3,6 @@
 import atexit
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -22,8 +21,6 @@ from genreatlas.store import Staged, Store
 
 STEP = "train_models"
 
-#: Scores of fits that run one by one are handed on at least so often; a killed run repeats no more than that.
-SECONDS_A_CHUNK = 20.0
 #: Tasks of one job of the grid for each core: so many that cores rarely wait for the slowest, and so few that a
 #: killed run has little to repeat.
 TASKS_A_CORE = 8
@@ -63,14 +60,14 @@ class FeatureSetTraining:
             self._staged.drop()
 
     def score_folds(self, tasks: Sequence[FoldTask]) -> Iterator[list[FoldResult]]:
-        """Yield results in chunks that are worth keeping at once."""
+        """Yield results as they come, those of one Spark job together."""
         grid = [task for task in tasks if task.trial.engine != "spark"]
         size = TASKS_A_CORE * _cores(self.store.spark) if grid else 1
         for start in range(0, len(grid), size):
             chunk = grid[start : start + size]
             yield list(sklearn_grid.score_folds(self.store.spark, self.matrix, chunk, self.config.train))
         if spark := [task for task in tasks if task.trial.engine == "spark"]:
-            yield from _by_time(self._spark_grid().score_folds(spark))
+            yield from ([result] for result in self._spark_grid().score_folds(spark))
 
     def refit(self, trial: Trial, model_id: str) -> tuple[Meta, float]:
         """Fit a candidate on the whole training part and save it; what it is, and the seconds that the fit took.
@@ -121,18 +118,6 @@ class FeatureSetTraining:
         if self._grid is None:
             self._grid = SparkGrid(self.dataset, self.matrix, self._stage(), self.config.train)
         return self._grid
-
-
-def _by_time(results: Iterator[FoldResult]) -> Iterator[list[FoldResult]]:
-    chunk: list[FoldResult] = []
-    started = time.monotonic()
-    for result in results:
-        chunk.append(result)
-        if time.monotonic() - started > SECONDS_A_CHUNK:
-            yield chunk
-            chunk, started = [], time.monotonic()
-    if chunk:
-        yield chunk
 
 
 def _cores(spark: SparkSession) -> int:

@@ -1,12 +1,9 @@
 """Train every candidate on the same folds, and fit the best of each engine and feature set again."""
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
-
-from pyspark.sql import functions as F
 
 from genreatlas.config import Config
 from genreatlas.errors import ModelError
@@ -24,9 +21,10 @@ from genreatlas.models.experiments import (
     rankings,
 )
 from genreatlas.models.feature_tables import known_feature_sets
+from genreatlas.models.ledger import Ledger
 from genreatlas.models.library import read_library
 from genreatlas.models.scores import metric_for
-from genreatlas.models.training import SECONDS_A_CHUNK, STEP, FeatureSetTraining
+from genreatlas.models.training import STEP, FeatureSetTraining
 from genreatlas.models.types import Dataset, FoldTask, Trial
 from genreatlas.provenance import git_commit
 from genreatlas.steps.counts import Counts
@@ -43,7 +41,6 @@ from genreatlas.tables import (
     SONGS,
     SPLITS,
     TRAINING_GENRES,
-    Table,
 )
 
 READS = (
@@ -63,15 +60,16 @@ def run(store: Store, config: Config) -> Counts:
     library = read_library(store, config)
     counts = Counts()
     main: Dataset | None = None
-    for feature_set in _feature_sets(trials, config.train.feature_sets):
-        own = feature_set in config.train.feature_sets
-        dataset = build_dataset(store, config, library, feature_set, songs_of=None if own else main)
-        main = main or dataset
-        training = FeatureSetTraining(store, config, dataset, songs_of=dataset if own else main)
-        try:
-            counts += _train(training, [trial for trial in trials if trial.feature_set == feature_set])
-        finally:
-            training.close()
+    with Ledger(store, config) as ledger:
+        for feature_set in _feature_sets(trials, config.train.feature_sets):
+            own = feature_set in config.train.feature_sets
+            dataset = build_dataset(store, config, library, feature_set, songs_of=None if own else main)
+            main = main or dataset
+            training = FeatureSetTraining(store, config, dataset, songs_of=dataset if own else main)
+            try:
+                counts += _train(training, ledger, [trial for trial in trials if trial.feature_set == feature_set])
+            finally:
+                training.close()
     return counts
 
 
@@ -81,7 +79,7 @@ def _feature_sets(trials: Iterable[Trial], configured: Sequence[str]) -> list[st
     return list(dict.fromkeys([*configured[:1], *(name for name in configured if name in named), *sorted(named)]))
 
 
-def _train(training: FeatureSetTraining, trials: Sequence[Trial]) -> Counts:
+def _train(training: FeatureSetTraining, ledger: Ledger, trials: Sequence[Trial]) -> Counts:
     matrix, train = training.matrix, training.config.train
     if not matrix.n_rows:
         return Counts(
@@ -89,18 +87,18 @@ def _train(training: FeatureSetTraining, trials: Sequence[Trial]) -> Counts:
         )
     metric = metric_for(train.metric, matrix.multi)
     by_id = {experiment_id(trial, matrix.dataset_id, metric): trial for trial in trials}
-    known = _rows_of(training.store, EXPERIMENTS, "experiment_id", by_id)
-    new = {one: trial for one, trial in by_id.items() if one not in {row["experiment_id"] for row in known}}
+    new = {one: trial for one, trial in by_id.items() if one not in ledger.experiments}
     notes: list[str] = []
+    made: list[dict[str, Any]] = []
     if new:
-        _keep_genres(training)
+        ledger.add(TRAINING_GENRES, training.dataset.dropped.assign(dataset_id=matrix.dataset_id))
         if training.songs_of is training.dataset:  # baselines are judged on the songs of another set
             notes += genre_lines(training.dataset)
-        made = _summarise(training, new, _score(training, new, metric))
-    else:
-        made = []
+        made = _summarise(training, new, _score(training, ledger, new, metric))
+        ledger.add(EXPERIMENTS, made)
+    known = [ledger.experiments[one] for one in by_id if one in ledger.experiments]
     contests = rankings([*known, *made])
-    fitted = _refit(training, contests, by_id)
+    fitted = _refit(training, ledger, contests, by_id)
     notes += [leader_line(contest[0]) for contest in contests]
     status = [row["status"] for row in made]
     return Counts(
@@ -112,21 +110,21 @@ def _train(training: FeatureSetTraining, trials: Sequence[Trial]) -> Counts:
     )
 
 
-def _score(training: FeatureSetTraining, trials: Mapping[str, Trial], metric: str) -> list[dict[str, Any]]:
-    """Fill ``fold_scores`` for the candidates and return their rows; those of a run that was killed stay."""
-    store = training.store
-    rows = _rows_of(store, FOLD_SCORES, "experiment_id", trials)
-    there = {(row["experiment_id"], row["fold"]) for row in rows}
+def _score(
+    training: FeatureSetTraining, ledger: Ledger, trials: Mapping[str, Trial], metric: str
+) -> list[Mapping[str, Any]]:
+    """Score the candidates on every fold; what a run that was killed has scored stays."""
     tasks = [
         FoldTask(one, trial, fold)
         for one, trial in trials.items()
         if not over_limit(trial, training.matrix)
         for fold in training.matrix.folds
-        if (one, fold) not in there
     ]
-    for chunk in training.score_folds(tasks):
-        new = [{**asdict(result), "metric": metric, "run_id": store.run_id} for result in chunk]
-        store.upsert(FOLD_SCORES, new)
+    rows: list[Mapping[str, Any]] = [row for (one, _), row in ledger.folds.items() if one in trials]
+    left = [task for task in tasks if (task.experiment_id, task.fold) not in ledger.folds]
+    for chunk in training.score_folds(left):
+        new = [{**asdict(result), "metric": metric, "run_id": training.store.run_id} for result in chunk]
+        ledger.add(FOLD_SCORES, new)
         rows += new
     return rows
 
@@ -134,61 +132,37 @@ def _score(training: FeatureSetTraining, trials: Mapping[str, Trial], metric: st
 def _summarise(
     training: FeatureSetTraining, trials: Mapping[str, Trial], folds: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Write and return the rows of ``experiments``."""
-    store = training.store
+    """Rows of ``experiments``."""
     rows = []
     for one, trial in trials.items():
         mine = [row for row in folds if row["experiment_id"] == one]
         row = experiment_row(trial, training.dataset, training.matrix, training.config.train.metric, mine)
-        rows.append(row | _provenance(training))
-    store.upsert(EXPERIMENTS, rows)
-    return [{name: row.get(name) for name in EXPERIMENTS.column_names} for row in rows]
+        rows.append(dict.fromkeys(EXPERIMENTS.column_names) | row | _provenance(training))
+    return rows
 
 
 def _refit(
-    training: FeatureSetTraining, contests: Iterable[Sequence[Mapping[str, Any]]], trials: Mapping[str, Trial]
+    training: FeatureSetTraining,
+    ledger: Ledger,
+    contests: Iterable[Sequence[Mapping[str, Any]]],
+    trials: Mapping[str, Trial],
 ) -> Counts:
     """Fit each contest's best candidate that can be fitted, unless its model is there."""
-    store, config = training.store, training.config
-    ids = {row["experiment_id"]: _model_id(row, config) for contest in contests for row in contest}
-    there = {row["model_id"] for row in _rows_of(store, MODELS, "model_id", ids.values())}
-    keep = _Models(store)
+    config = training.config
     counts = Counts()
     for contest in contests:
         for row in contest:
-            model_id = ids[row["experiment_id"]]
-            if model_id in there and registry.exists(config, model_id):
+            model_id = _model_id(row, config)
+            if model_id in ledger.models and registry.exists(config, model_id):
                 break
             try:
-                keep.add(_fit_model(training, trials[row["experiment_id"]], row, model_id))
+                ledger.add(MODELS, [_fit_model(training, trials[row["experiment_id"]], row, model_id)])
             except ModelError as error:
                 counts += Counts(read=1, failed=1, notes=(str(error),))
                 continue
             counts += Counts(read=1, written=1)
             break
-    keep.flush()
     return counts
-
-
-class _Models:
-    """Rows of ``models``, written at least every :data:`SECONDS_A_CHUNK`: a commit costs as much as a small fit."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.rows: list[dict[str, Any]] = []
-        self.since = time.monotonic()
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Keep a row, and write all that are kept when it is time."""
-        self.rows.append(row)
-        if time.monotonic() - self.since > SECONDS_A_CHUNK:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what is kept."""
-        if self.rows:
-            self.store.upsert(MODELS, self.rows, update=True)
-        self.rows, self.since = [], time.monotonic()
 
 
 def _fit_model(
@@ -214,11 +188,6 @@ def _fit_model(
     }
 
 
-def _keep_genres(training: FeatureSetTraining) -> None:
-    rows = training.dataset.dropped.assign(dataset_id=training.matrix.dataset_id)
-    training.store.upsert(TRAINING_GENRES, rows)
-
-
 def _model_id(experiment: Mapping[str, Any], config: Config) -> str:
     return stable_id("model", experiment["experiment_id"], config.train.calibrate)
 
@@ -229,8 +198,3 @@ def _provenance(training: FeatureSetTraining) -> dict[str, Any]:
         "git_commit": git_commit(),
         "run_id": training.store.run_id,
     }
-
-
-def _rows_of(store: Store, table: Table, key: str, values: Iterable[str]) -> list[dict[str, Any]]:
-    """Rows with one of some hundreds of keys."""
-    return [row.asDict() for row in store.read(table).where(F.col(key).isin(sorted(values))).collect()]

@@ -24,7 +24,10 @@ def records(table: Table, rows: Rows) -> list[Mapping[str, Any]]:
     if isinstance(rows, pa.Table):
         rows = rows.to_pylist()
     if isinstance(rows, pd.DataFrame):
-        rows = rows.astype(object).where(rows.notna(), None).to_dict("records")
+        held = rows.astype(object)
+        for name in rows.select_dtypes(["datetime", "datetimetz"]):  # Spark takes no pandas.Timestamp
+            held[name] = pd.Series(list(rows[name].array.to_pydatetime()), rows.index, dtype=object)
+        rows = held.where(rows.notna(), None).to_dict("records")
     found = list(rows)
     unknown = {key for record in found for key in record} - set(table.column_names)
     if unknown:

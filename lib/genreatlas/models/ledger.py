@@ -1,0 +1,71 @@
+"""What a store knows of training, read once; and what a run adds to it, written a few times."""
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from genreatlas.config import Config
+from genreatlas.store import Store
+from genreatlas.store.checks import Rows, records
+from genreatlas.tables import EXPERIMENTS, FOLD_SCORES, MODELS, TRAINING_GENRES, Table
+
+#: A commit takes a second or two, as much as many a fit, so rows wait for each other; a killed run repeats no more.
+SECONDS_BETWEEN_COMMITS = 20.0
+
+#: Scores before what rests on them.
+_ORDER = (FOLD_SCORES, TRAINING_GENRES, EXPERIMENTS, MODELS)
+
+
+class Ledger:
+    """Experiments, fold scores and models of one split, level and way of labels.
+
+    Leaving the ``with`` block writes what waits, even where a step failed; a killed process loses it.
+
+    Attributes
+    ----------
+    experiments : rows of ``experiments``, by their id.
+    models : ids of ``models``.
+    folds : by experiment and fold, rows of ``fold_scores`` whose experiment has no row yet: what a killed run left.
+    """
+
+    def __init__(self, store: Store, config: Config) -> None:
+        self.store = store
+        here = (
+            (F.col("split") == config.splits.name)
+            & (F.col("level") == config.train.level)
+            & (F.col("labels") == config.train.labels)
+        )
+        stored = store.read(EXPERIMENTS).where(here).collect()
+        self.experiments = {row["experiment_id"]: row.asDict() for row in stored}
+        self.models = {row[0] for row in store.read(MODELS).where(here).select("model_id").collect()}
+        whole = store.read(EXPERIMENTS).select("experiment_id")
+        left = store.read(FOLD_SCORES).join(whole, "experiment_id", "left_anti").collect()
+        self.folds = {(row["experiment_id"], row["fold"]): row.asDict() for row in left}
+        self._waiting: dict[str, list[Mapping[str, Any]]] = {table.name: [] for table in _ORDER}
+        self._since = time.monotonic()
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None or issubclass(kind, Exception):
+            self.flush()
+
+    def add(self, table: Table, rows: Rows) -> None:
+        """Keep rows, and write all that wait when it is time."""
+        self._waiting[table.name] += records(table, rows)
+        if time.monotonic() - self._since >= SECONDS_BETWEEN_COMMITS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        for table in _ORDER:
+            if rows := self._waiting[table.name]:
+                self.store.upsert(table, rows, update=table is MODELS)
+            self._waiting[table.name] = []
+        self._since = time.monotonic()
