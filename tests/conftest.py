@@ -18,7 +18,11 @@ def spark() -> Iterator["SparkSession"]:  # noqa: F821
     from genreatlas.config import SparkSection
     from genreatlas.session import get_spark
 
-    session = get_spark(SparkSection(master="local[2,4]", driver_memory="1g"), app_name="genreatlas-tests")
+    # Tables this small are read before the code to read them would be compiled.
+    settings = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+    session = get_spark(
+        SparkSection(master="local[2,4]", driver_memory="1g", settings=settings), app_name="genreatlas-tests"
+    )
     yield session
     session.stop()
 

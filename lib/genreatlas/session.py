@@ -30,6 +30,8 @@ DELTA_SETTINGS = {
 #: small jobs (43 s to 20 s); the loopback address spares a look-up of the host's own name.
 LOCAL_SETTINGS = {
     "spark.databricks.delta.snapshotPartitions": "2",
+    # Delta's other way of writing a local log starts a process (readlink) eight times a commit.
+    "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",

@@ -4,8 +4,11 @@ import re
 
 import duckdb
 import pandas as pd
+import pytest
 from deltalake import DeltaTable
 from whole_jobs import assert_equal_stores, command, described_tables, rows, run
+
+pytestmark = pytest.mark.timeout(1200)
 
 STEPS = ["import_folder", "extract_features", "assign_splits", "train_models", "evaluate_models", "write_report"]
 

@@ -51,7 +51,7 @@ def run(arguments: list[str], **more: str) -> subprocess.CompletedProcess[str]:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=480,
+        timeout=900,
         check=False,
     )
 

@@ -158,6 +158,7 @@ def test_a_model_without_files_fails_alone_and_says_why(store, config):
     assert set(fetched(store, PREDICTIONS)["model_id"]) == {"dummy"}
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_as_if_it_had_not_been_killed(store, config, monkeypatch):
     add_model(store, config, "lr", logistic(), engine="spark")
     add_model(store, config, "dummy")

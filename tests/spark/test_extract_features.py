@@ -198,6 +198,7 @@ def test_a_second_run_finds_nothing_to_do_and_commits_nothing(extracted):
     assert [extracted.store.version(table) for table in tables] == versions
 
 
+@pytest.mark.slow
 def test_small_chunks_and_tasks_end_with_the_same_tables_as_one_large_one(extracted, store, config):
     add(store, *extracted.library)
     small = configured(config, chunk_clips=1, task_clips=1, batch_rows=1)
@@ -251,6 +252,7 @@ def test_replaced_clips_and_cuts_of_another_rule_are_left_alone(store, config, l
     assert not store.exists("features_summary9")
 
 
+@pytest.mark.slow
 def test_a_chunk_that_a_killed_run_staged_is_merged_first(store, config, library):
     killed = Store(store.spark, config.store, run_id="killed")
     add(store, *library)

@@ -16,6 +16,7 @@ from sound_factory import sound
 from stored_rows import rows
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_as_if_it_had_not_been_killed(spark, tmp_path, monkeypatch):
     for number in range(6):
         sound(tmp_path / "music" / ("rock" if number % 2 else "jazz") / f"{number}.wav")

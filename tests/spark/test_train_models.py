@@ -115,6 +115,7 @@ def test_a_second_run_finds_nothing_to_do(trained):
     assert rows(store, MODELS) == before
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been_killed(trained, store, config, monkeypatch):
     fill(store, library()[::-1])
     config = with_train(config, feature_sets=SETS, candidates=CANDIDATES)

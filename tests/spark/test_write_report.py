@@ -150,6 +150,7 @@ def test_what_is_read_is_counted_in_the_tables(library, config):
     assert data.durations[["genre_id", "n", "median"]].to_numpy().tolist() == [["fado", 10, 2.0], ["polka", 10, 2.0]]
 
 
+@pytest.mark.slow
 def test_a_page_is_written_again_when_what_it_shows_changed_and_else_left_alone(library, config):
     write_report.run(library, config)
     page = config.report.path / "index.html"

@@ -116,5 +116,6 @@ class Figures:
             if len(gone):
                 self.store.delete(METRICS, self.store.spark.createDataFrame(gone))
         fresh = rows[rows["genre_id"] == "*"].astype({"n_songs": "Int64", "n_groups": "Int64"})
-        self._rows = pd.concat([self._rows[~outdated], fresh] if len(self._rows) else [fresh], ignore_index=True)
+        kept = self._rows[~outdated]
+        self._rows = pd.concat([kept, fresh] if len(kept) else [fresh], ignore_index=True)
         return written
