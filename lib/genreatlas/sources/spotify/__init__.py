@@ -1,0 +1,1 @@
+"""Spotify: its links, its API's bodies, and a thin client."""
