@@ -1,0 +1,109 @@
+"""What a feature set is: a named, versioned list of features, each of them a column."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from genreatlas.audio.statistics import WORDS, Statistic
+
+#: Unit of a statistic whose unit is not the feature's own.
+_UNITS = {"var": "{}^2", "skew": "", "kurtosis": ""}
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of a set.
+
+    ``node`` is the function of the graph that it comes from, ``row`` the band or coefficient where that
+    has several, ``statistic`` how frames become one number (``value``: they stay, or it is one already).
+    """
+
+    name: str
+    unit: str = ""
+    comment: str = ""
+    kind: Literal["numeric", "categorical"] = "numeric"
+    node: str = ""
+    row: int | None = None
+    statistic: Statistic = "value"
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """A named, versioned list of features that are extracted and stored together.
+
+    ``axis`` is ``summary`` (one row a clip, one column a feature) or ``frames`` (packed frames).
+    ``sample_rate`` is what the clip is resampled to first; None: measured on the clip as it was decoded.
+    """
+
+    name: str
+    version: str
+    axis: Literal["summary", "frames"]
+    sample_rate: int | None
+    hop_length: int | None
+    features: tuple[Feature, ...]
+    comment: str
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Nodes of the graph that the set reads, each once."""
+        summarised = ("summarise",) if any(feature.statistic != "value" for feature in self.features) else ()
+        return (*dict.fromkeys(feature.node for feature in self.features), *summarised)
+
+    @property
+    def hop_s(self) -> float | None:
+        """Time between the centres of neighbouring frames, in seconds."""
+        return self.hop_length / self.sample_rate if self.hop_length and self.sample_rate else None
+
+    def compute(self, nodes: Mapping[str, Any]) -> npt.NDArray[np.floating]:
+        """Bring the computed nodes into the set's order.
+
+        Parameters
+        ----------
+        nodes : the values of :attr:`needs` by name.
+
+        Returns
+        -------
+        summary: (n_features,) float64, NaN where undefined; frames: (n_frames, n_features)
+        """
+        if self.axis == "frames":
+            return np.stack([_row(nodes[f.node], f.row) for f in self.features], axis=-1)
+        statistics: dict[str, set[Statistic]] = {}
+        for feature in self.features:
+            statistics.setdefault(feature.node, set()).add(feature.statistic)
+        summaries = {node: _summaries(nodes, node, wanted) for node, wanted in statistics.items()}
+        return np.array([_row(summaries[f.node][f.statistic], f.row) for f in self.features], dtype=np.float64)
+
+
+def _row(values: Any, row: int | None) -> Any:
+    return values if row is None else values[row]
+
+
+def _summaries(nodes: Mapping[str, Any], node: str, statistics: set[Statistic]) -> dict[str, Any]:
+    wanted = sorted(statistics - {"value"})
+    return {"value": nodes[node]} | (nodes["summarise"](nodes[node], wanted) if wanted else {})
+
+
+def summary_columns(
+    name: str,
+    unit: str,
+    node: str,
+    words: str,
+    statistics: Iterable[Statistic],
+    row: int | None = None,
+    suffix: str = "",
+) -> Iterator[Feature]:
+    """One column ``<name>_<statistic><suffix>`` per statistic of one row of a node.
+
+    Parameters
+    ----------
+    unit : of the node; the variance's is squared, that of a share, skewness and kurtosis have none.
+    words : what the feature is; the comment adds the statistic.
+    """
+    for statistic in statistics:
+        share = statistic == "var" and unit == "0..1"
+        own = "" if share or not unit else _UNITS.get(statistic, "{}").format(unit)
+        comment = f"{words}: {WORDS[statistic]}."
+        yield Feature(f"{name}_{statistic}{suffix}", own, comment, "numeric", node, row, statistic)
