@@ -1,0 +1,24 @@
+"""Every Noise At Once: the map of genres, the list of genres, and a page for each genre.
+
+The pages were made by the same scripts from 2013 to November 2023, and changed in details only.
+What is read here has been there all along; what came and went (preview URLs, keyboard roles, link
+forms) is read where it is.
+"""
+
+from genreatlas.sources.every_noise.genre_page import GenrePage, MappedArtist, Neighbour, PlaylistLink, parse_genre_page
+from genreatlas.sources.every_noise.list_page import ListedGenre, parse_list
+from genreatlas.sources.every_noise.map_page import MappedGenre, parse_map
+from genreatlas.sources.every_noise.names import genre_slug
+
+__all__ = [
+    "GenrePage",
+    "ListedGenre",
+    "MappedArtist",
+    "MappedGenre",
+    "Neighbour",
+    "PlaylistLink",
+    "genre_slug",
+    "parse_genre_page",
+    "parse_list",
+    "parse_map",
+]

@@ -1,0 +1,269 @@
+"""Reads the markup that Every Noise's pages share: boxes at a place in a colour and size, links, and rows.
+
+Every genre and artist is a ``div`` with ``id=item7`` (``nearbyitem7`` and ``mirroritem7`` in the two boxes
+of a genre's page) and the classes ``genre`` or ``genre scanme``. Attributes are bare or quoted. The standard
+library's parser reads a map of 5,800 genres in under half a second and 6,000 genre pages in minutes,
+a tree of objects takes five times as long.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+Attributes = Mapping[str, str]
+
+_ITEM = re.compile(r"(nearby|mirror|)item(\d+)", re.IGNORECASE)
+_LENGTH = re.compile(r"(?<![\w-])(top|left|font-size)\s*:\s*(-?\d+(?:\.\d+)?)", re.IGNORECASE)
+_COLOUR = re.compile(r"(?<![\w-])color\s*:\s*(#[0-9a-f]{3,6}|rgb\([^)]*\))", re.IGNORECASE)
+_CHARSET = re.compile(rb"<meta[^>]*charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
+_MARKS = " \t\r\n\xa0»"
+
+
+@dataclass(frozen=True)
+class Link:
+    """An anchor outside all items and rows."""
+
+    href: str
+    text: str
+    title: str
+
+
+@dataclass
+class Item:
+    """A box of a page as its markup has it; names and links are read elsewhere."""
+
+    box: str  #: "" for the page's own canvas, "nearby", "mirror"
+    number: int
+    attributes: Attributes
+    text: str = ""
+    link_text: str = ""
+    href: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The text beside the link, or that of the link where there is no other."""
+        return _plain(self.text) or _plain(self.link_text)
+
+    @property
+    def key(self) -> str | None:
+        """First argument of ``playx(...)``: the key of the example track."""
+        found = re.search(r"playx?\(\s*[\"']([^\"']*)", self.attributes.get("onclick", ""))
+        return found.group(1) if found else None
+
+    @property
+    def preview_url(self) -> str | None:
+        """The example's preview where the page has one."""
+        url = self.attributes.get("preview_url", "").strip()
+        return url if url.lower() not in ("", "none", "null", "undefined") else None
+
+    @property
+    def colour(self) -> str | None:
+        """Colour as #rrggbb."""
+        return colour_of(self.attributes.get("style"))
+
+    def style(self, name: str) -> float | None:
+        """Value of ``top`` and ``left`` in pixels, of ``font-size`` in per cent."""
+        lengths = {key.lower(): float(value) for key, value in _LENGTH.findall(self.attributes.get("style", ""))}
+        return lengths.get(name)
+
+
+@dataclass
+class Row:
+    """A row of the list: the text of its cells, and its links."""
+
+    cells: list[str] = field(default_factory=list)
+    links: list[tuple[Attributes, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Markup:
+    """All that was found on a page, in the order of the page."""
+
+    items: tuple[Item, ...]
+    rows: tuple[Row, ...]
+    links: tuple[Link, ...]
+    heading: str  #: text of the element with class ``title``
+    title: str
+    text: str  #: all text outside items, rows and scripts
+    complete: bool  #: the page has its end
+
+
+def colour_of(style: str | None) -> str | None:
+    """Colour of a style as #rrggbb."""
+    found = _COLOUR.search(style or "")
+    return _hexadecimal(found.group(1)) if found else None
+
+
+def read_markup(page: str | bytes) -> Markup:
+    """Read a page; bytes are UTF-8, or what the page declares, or else Windows-1252."""
+    reader = _Reader()
+    reader.feed(page if isinstance(page, str) else decode_page(page))
+    reader.close()
+    return reader.markup()
+
+
+def decode_page(page: bytes) -> str:
+    """Text of a page, with the line ends and the byte-order mark that it has."""
+    declared = _CHARSET.search(page[:4096])
+    for encoding in ("utf-8-sig", declared.group(1).decode() if declared else "windows-1252"):
+        try:
+            return page.decode(encoding)
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return page.decode("windows-1252", "replace")
+
+
+class _Reader(HTMLParser):
+    """Collects items, rows and links; unclosed cells, rows and items end where the next begins."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._items: list[Item] = []
+        self._rows: list[Row] = []
+        self._links: list[Link] = []
+        self._text: list[str] = []
+        self._heading: list[str] = []
+        self._title: list[str] = []
+        self._item: Item | None = None
+        self._row: Row | None = None
+        self._anchor: tuple[Attributes, list[str]] | None = None
+        self._depth = 0  #: open divs, within the item or within the heading
+        self._heading_depth = 0
+        self._in: str | None = None
+        self._complete = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = _mended({name: value or "" for name, value in attrs}, self.get_starttag_text() or "")
+        match tag:
+            case "div":
+                self._start_div(attributes)
+            case "a":
+                self._end_anchor()
+                self._anchor = (attributes, [])
+            case "tr":
+                self._end_row()
+                self._row = Row()
+            case "td" | "th" if self._row is not None:
+                self._end_anchor()
+                self._row.cells.append("")
+            case "script" | "style" | "title":
+                self._in = tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        match tag:
+            case "div":
+                self._end_div()
+            case "a":
+                self._end_anchor()
+            case "tr" | "table":
+                self._end_row()
+            case "body" | "html":
+                self._complete = True
+            case "script" | "style" | "title":
+                self._in = None
+
+    def handle_data(self, data: str) -> None:
+        if self._in in ("script", "style"):
+            return
+        if self._in == "title":
+            self._title.append(data)
+        elif self._item is not None:
+            if self._anchor is not None:
+                self._anchor[1].append(data)
+            else:
+                self._item.text += data
+        else:
+            if self._anchor is not None:
+                self._anchor[1].append(data)
+            if self._row is not None and self._row.cells:
+                self._row.cells[-1] += data
+            elif self._heading_depth and self._anchor is None:
+                self._heading.append(data)
+            self._text.append(data)
+
+    def markup(self) -> Markup:
+        self._end_anchor()
+        self._end_row()
+        return Markup(
+            items=tuple(self._items),
+            rows=tuple(self._rows),
+            links=tuple(self._links),
+            heading=_plain(" ".join(self._heading)),
+            title=_plain(" ".join(self._title)),
+            text=" ".join("".join(self._text).split()),
+            complete=self._complete,
+        )
+
+    def _start_div(self, attributes: Attributes) -> None:
+        found = _ITEM.fullmatch(attributes.get("id", ""))
+        if found or "genre" in attributes.get("class", "").split():
+            self._end_item()
+            box, number = found.groups() if found else ("", "0")
+            self._item, self._depth = Item(box.lower(), int(number), attributes), 1
+        elif self._item is not None:
+            self._depth += 1
+        elif self._heading_depth or "title" in attributes.get("class", "").split():
+            self._heading_depth += 1
+
+    def _end_div(self) -> None:
+        if self._item is not None:
+            self._depth -= 1
+            if self._depth == 0:
+                self._end_item()
+        elif self._heading_depth:
+            self._heading_depth -= 1
+
+    def _end_item(self) -> None:
+        self._end_anchor()
+        if self._item is not None:
+            self._items.append(self._item)
+        self._item = None
+
+    def _end_anchor(self) -> None:
+        if self._anchor is None:
+            return
+        (attributes, texts), self._anchor = self._anchor, None
+        text = "".join(texts)
+        if self._item is not None:
+            self._item.href = self._item.href or attributes.get("href")
+            self._item.link_text += text
+        elif self._row is not None:
+            self._row.links.append((attributes, _plain(text)))
+        else:
+            self._links.append(Link(attributes.get("href", ""), _plain(text), attributes.get("title", "")))
+
+    def _end_row(self) -> None:
+        self._end_anchor()
+        if self._row is not None:
+            self._row.cells = [_plain(cell) for cell in self._row.cells]
+            self._rows.append(self._row)
+        self._row = None
+
+
+def _mended(attributes: dict[str, str], tag: str) -> dict[str, str]:
+    """Read ``title="e.g. A "B""`` and its like again, whose value holds the quotation marks that enclose it."""
+    if not any('"' in name for name in attributes):
+        return attributes
+    for name in ("title", "onclick"):
+        found = re.search(rf'\s{name}="(.*?)"(?=\s+[\w-]+=|\s*/?>$)', tag, re.IGNORECASE | re.DOTALL)
+        if found:
+            attributes[name] = found.group(1)
+    return attributes
+
+
+def _plain(text: str) -> str:
+    """Text with single blanks, and without the arrow that links end in."""
+    return " ".join(text.split()).strip(_MARKS)
+
+
+def _hexadecimal(colour: str) -> str | None:
+    if colour.startswith("#"):
+        digits = colour[1:].lower()
+        digits = "".join(2 * digit for digit in digits) if len(digits) == 3 else digits
+        return f"#{digits}" if len(digits) == 6 else None
+    parts = [int(part) for part in re.findall(r"\d+", colour)[:3]]
+    return "#" + "".join(f"{min(part, 255):02x}" for part in parts) if len(parts) == 3 else None
