@@ -1,0 +1,170 @@
+"""Playlists and searches: their heads, their pages, and what stands on them.
+
+Two generations of the playlist API are read. Until 2026 a playlist has ``tracks``, a page of entries that
+have a ``track``; since February 2026 apps in development mode get ``items``, with an ``item``, and only for
+playlists that their user owns. Some bodies have both.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from genreatlas.sources.spotify.tracks import Track, parse_track
+from genreatlas.sources.spotify.values import UnexpectedBody, boolean, integer, mapping, moment, text
+
+Form = Literal["tracks", "items"]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A track in its place on a list, from 0; ``added_at`` where the list says when it came there."""
+
+    position: int
+    track: Track
+    added_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list.
+
+    Attributes
+    ----------
+    left_out : number of entries that are no track of Spotify's, by what they are: null, local, episode, no_id.
+    total : length of the whole list as the page states it; lists may change between pages.
+    next : address of the next page as the server gives it.
+    """
+
+    tracks: tuple[Listed, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    offset: int = 0
+    entries: int = 0
+    limit: int | None = None
+    total: int | None = None
+    next: str | None = None
+
+
+@dataclass(frozen=True)
+class Playlist:
+    """Head of a playlist, with its first page where the body has one.
+
+    ``form`` tells the generation of the API; None where the body has no page, as an app in development mode
+    gets for playlists of others.
+    """
+
+    playlist_id: str | None
+    name: str | None
+    owner_id: str | None
+    owner: str | None
+    snapshot: str | None
+    public: bool | None
+    form: Form | None
+    page: Page | None
+
+
+@dataclass(frozen=True)
+class FoundPlaylist:
+    """A playlist among the results of a search."""
+
+    playlist_id: str
+    name: str | None
+    owner_id: str | None
+
+
+def parse_playlist(body: Any) -> Playlist:
+    """Read a playlist of either generation.
+
+    Raises
+    ------
+    UnexpectedBody : the body is no playlist.
+    """
+    head = mapping(body)
+    forms: tuple[Form, ...] = ("items", "tracks")  # the newer form is preferred where both are given
+    form = next((form for form in forms if isinstance(mapping(head.get(form)).get("items"), list)), None)
+    if text(head.get("type")) not in ("playlist", None) or not (form or head.keys() & {"snapshot_id", "owner"}):
+        raise UnexpectedBody("a playlist was asked for, and the body has neither snapshot_id nor owner nor tracks")
+    owner = mapping(head.get("owner"))
+    return Playlist(
+        playlist_id=text(head.get("id")),
+        name=text(head.get("name")),
+        owner_id=text(owner.get("id")),
+        owner=text(owner.get("display_name")),
+        snapshot=text(head.get("snapshot_id")),
+        public=boolean(head.get("public")),
+        form=form,
+        page=parse_page(head[form]) if form else None,
+    )
+
+
+def parse_page(body: Any) -> Page:
+    """Read a page of a playlist's entries: objects with a ``track`` or an ``item``.
+
+    Raises
+    ------
+    UnexpectedBody : the body has no list of entries.
+    """
+    return _page(body, _entry)
+
+
+def parse_track_page(body: Any) -> Page:
+    """Read the tracks of a search, ``{"tracks": {"items": [track, ...]}}``.
+
+    Raises
+    ------
+    UnexpectedBody : the body has no list of tracks.
+    """
+    return _page(mapping(body).get("tracks"), lambda entry: (entry, None, False))
+
+
+def parse_playlist_page(body: Any) -> tuple[tuple[FoundPlaylist, ...], str | None]:
+    """Read the playlists of a search, in order, and the address of the next page.
+
+    Playlists that the app may not see are null, and left out.
+
+    Raises
+    ------
+    UnexpectedBody : the body has no list of playlists.
+    """
+    page = mapping(mapping(body).get("playlists"))
+    found = page.get("items")
+    if not isinstance(found, list):
+        raise UnexpectedBody("playlists were searched for, and the body has no playlists.items")
+    playlists = (
+        FoundPlaylist(identity, text(entry.get("name")), text(mapping(entry.get("owner")).get("id")))
+        for entry in map(mapping, found)
+        if (identity := text(entry.get("id"))) is not None
+    )
+    return tuple(playlists), text(page.get("next"))
+
+
+def _entry(entry: Mapping[str, Any]) -> tuple[Any, Any, bool]:
+    """Track object, time of adding, and whether the entry is a local file."""
+    held = entry.get("item") if isinstance(entry.get("item"), dict) else entry.get("track")
+    return held, entry.get("added_at"), entry.get("is_local") is True
+
+
+def _page(body: Any, read: Any) -> Page:
+    page = mapping(body)
+    entries = page.get("items")
+    if not isinstance(entries, list):
+        raise UnexpectedBody("a page was asked for, and the body has no list of items")
+    offset = integer(page.get("offset")) or 0
+    tracks, left_out = [], Counter[str]()
+    for position, entry in enumerate(entries, offset):
+        held, added_at, local = read(mapping(entry))
+        track = "local" if local else parse_track(held or None)
+        if isinstance(track, Track):
+            tracks.append(Listed(position, track, moment(added_at)))
+        else:
+            left_out[track] += 1
+    return Page(
+        tracks=tuple(tracks),
+        left_out=dict(sorted(left_out.items())),
+        offset=offset,
+        entries=len(entries),
+        limit=integer(page.get("limit")),
+        total=integer(page.get("total")),
+        next=text(page.get("next")),
+    )
