@@ -14,10 +14,10 @@ from pyspark.sql.types import StructType
 
 from genreatlas.config import StoreSection
 from genreatlas.errors import StoreError
-from genreatlas.store import checks, lease, staging, statements
+from genreatlas.store import checks, lease, staging, statements, upgrading
 from genreatlas.store.checks import Rows
 from genreatlas.store.names import Location
-from genreatlas.tables import Table
+from genreatlas.tables import Column, Table
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class Store:
         self.settings = settings
         self.location = Location.of(settings)
         self.run_id = run_id or uuid.uuid4().hex
+        self._whole: set[str] = set()  # tables that are known to have every described column
 
     def exists(self, table: Table | str) -> bool:
         """Whether the table has been created."""
@@ -61,7 +62,8 @@ class Store:
     def read(self, table: Table | str, version: int | None = None) -> DataFrame:
         """Rows of a table, at its newest or at a given version.
 
-        A described table that was never written reads as no rows; a bare name must exist.
+        A described table that was never written reads as no rows; a bare name must exist. Described columns that
+        an older release did not write read as NULL.
 
         Raises
         ------
@@ -73,7 +75,8 @@ class Store:
                 return self.spark.createDataFrame([], self.schema(table))
             raise StoreError(f"{name}: no such table in {self.location.root or self.location.prefix}")
         at = f" VERSION AS OF {int(version)}" if version is not None else ""
-        return self.spark.sql(f"SELECT * FROM {self.location.sql(name)}{at}")
+        frame = self.spark.sql(f"SELECT * FROM {self.location.sql(name)}{at}")
+        return upgrading.with_missing(table, frame) if isinstance(table, Table) else frame
 
     def version(self, table: Table | str) -> int | None:
         """Newest Delta version of a table; None where it does not exist."""
@@ -140,6 +143,7 @@ class Store:
         name = self.location.sql(table.name)
         with self._view(frame) as view:
             if self.exists(table):
+                self.upgrade(table)
                 there = statements.Known(name, update, compare)
             elif unchecked:
                 there = None
@@ -167,9 +171,44 @@ class Store:
             self.sql(f"INSERT INTO {self.location.sql(table.name)} BY NAME SELECT * FROM {view}")
 
     def create(self, table: Table) -> None:
-        """Create the table with comments, clustering and properties, unless it is there."""
-        if not self.exists(table):
+        """Create the table with comments, clustering and properties, or add the columns that it lacks."""
+        if self.exists(table):
+            self.upgrade(table)
+        else:
             self.sql(statements.create_table(table, self.location.sql(table.name), self.settings.history))
+            self._whole.add(table.name)
+
+    def upgrade(self, table: Table) -> tuple[str, ...]:
+        """Add the described columns that a table of an older release lacks; return their names.
+
+        Every write does so, once for each store object.
+
+        Raises
+        ------
+        StoreError : a missing column may not be NULL.
+        """
+        if table.name in self._whole:
+            return ()
+        added = self._retry(lambda: self._add_columns(table))
+        self._whole.add(table.name)
+        return tuple(added)
+
+    def _add_columns(self, table: Table) -> list[str]:
+        name = self.location.sql(table.name)
+
+        def lacking() -> list[Column]:
+            return upgrading.missing(table, self.spark.sql(f"SELECT * FROM {name} LIMIT 0").schema)
+
+        if not (columns := lacking()):
+            return []
+        try:
+            self.spark.sql(upgrading.add_columns(name, columns))
+        except PySparkException:
+            if lacking():
+                raise
+            return []  # another writer was first
+        log.info("%s: added %s", table.name, ", ".join(column.name for column in columns))
+        return [column.name for column in columns]
 
     def delete(self, table: Table, keys: DataFrame) -> int:
         """Delete the rows whose leading key columns appear in ``keys``; return how many went."""
