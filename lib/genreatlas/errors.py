@@ -54,7 +54,7 @@ class LimitReachedError(GenreAtlasError):
 
 
 class Reason(StrEnum):
-    """Why one file, clip, song or candidate was left out. Stored in ``quarantine.reason`` and its kin."""
+    """Why one file, clip, song, candidate or request was left out. Stored in ``quarantine.reason`` and its kin."""
 
     # files
     NOT_AUDIO = "not_audio"
@@ -81,6 +81,22 @@ class Reason(StrEnum):
     BRIDGES_GROUPS = "bridges_groups"
     DECLARED_LEAK = "declared_leak"
     NOT_DECLARED = "not_declared"
+    # requests
+    RATE_LIMITED = "rate_limited"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    SERVER_ERROR = "server_error"
+    HOST_DOWN = "host_down"
+    CONNECTION_LOST = "connection_lost"
+    TIMED_OUT = "timed_out"
+    INCOMPLETE_BODY = "incomplete_body"
+    WRONG_CONTENT = "wrong_content"
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    BAD_REQUEST = "bad_request"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    BAD_ADDRESS = "bad_address"
+    BAD_CERTIFICATE = "bad_certificate"
     # candidates
     TOO_MANY_CLASSES = "too_many_classes"
     TOO_MANY_ROWS = "too_many_rows"
@@ -98,3 +114,47 @@ class ClipError(Exception):
 
     def __reduce__(self) -> tuple[type["ClipError"], tuple[Reason, str]]:
         return ClipError, (self.reason, self.detail)
+
+
+class FetchError(GenreAtlasError):
+    """One request came to nothing, after all its tries; what it says holds no query string and no secret.
+
+    Parameters
+    ----------
+    reason : what went wrong.
+    detail : method, address without its query, and what came back.
+    http_status : status of the last response; None where there was none.
+    transient : whether the same request may succeed later.
+    retry_at : not before this time (seconds since the epoch), where the server said so.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str = "",
+        http_status: int | None = None,
+        transient: bool = False,
+        retry_at: float | None = None,
+    ) -> None:
+        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+        self.reason = reason
+        self.detail = detail
+        self.http_status = http_status
+        self.transient = transient
+        self.retry_at = retry_at
+
+    def __reduce__(self) -> tuple[type["FetchError"], tuple[object, ...]]:
+        return FetchError, (self.reason, self.detail, self.http_status, self.transient, self.retry_at)
+
+
+class ProviderPausedError(FetchError):
+    """A provider wants no more requests before ``retry_at``: its work waits for a later run, all other work goes on."""
+
+    def __init__(
+        self, provider: str, reason: Reason, detail: str, http_status: int | None = None, retry_at: float = 0.0
+    ) -> None:
+        super().__init__(reason, detail, http_status, True, retry_at)
+        self.provider = provider
+
+    def __reduce__(self) -> tuple[type["FetchError"], tuple[object, ...]]:
+        return ProviderPausedError, (self.provider, self.reason, self.detail, self.http_status, self.retry_at)

@@ -1,5 +1,6 @@
 """Configuration: TOML files layered over defaults, checked once, then frozen."""
 
+from genreatlas.config.collecting import FanOutSection, HostLimit
 from genreatlas.config.loading import Config, load_config, parse_override, to_toml, toml_value
 from genreatlas.config.sections import (
     Candidate,
@@ -26,7 +27,9 @@ __all__ = [
     "Config",
     "EvaluateSection",
     "ExtractSection",
+    "FanOutSection",
     "FolderSection",
+    "HostLimit",
     "ImportFeaturesSection",
     "LimitsSection",
     "ModelsSection",

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from genreatlas.config import sections
+from genreatlas.config import collecting, sections
 from genreatlas.config.sections import Section
 from genreatlas.errors import ConfigError
 
@@ -24,6 +24,7 @@ class Config(Section):
     folder: sections.FolderSection = sections.FolderSection()
     clip: sections.ClipSection = sections.ClipSection()
     limits: sections.LimitsSection = sections.LimitsSection()
+    fan_out: collecting.FanOutSection = collecting.FanOutSection()
     extract: sections.ExtractSection = sections.ExtractSection()
     import_features: sections.ImportFeaturesSection = sections.ImportFeaturesSection()
     splits: sections.SplitsSection = sections.SplitsSection()

@@ -1,0 +1,175 @@
+"""What this process knows of each host: its limits, whether it fails, and until when it is left alone."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from genreatlas.config import FanOutSection, HostLimit
+from genreatlas.errors import ProviderPausedError, Reason
+from genreatlas.sources.limiter import RollingWindow
+from genreatlas.sources.outcomes import Outcome
+
+
+class _Limit:
+    """Rate and concurrency, for one host or for all hosts of one pattern."""
+
+    def __init__(self, limit: HostLimit) -> None:
+        self.window = RollingWindow(limit.requests, limit.window_s) if limit.requests else None
+        self.concurrency = threading.BoundedSemaphore(limit.concurrency)
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        with ExitStack() as held:
+            held.enter_context(self.concurrency)
+            if self.window:
+                held.enter_context(self.window.slot())
+            yield
+
+
+class Host:
+    """One host as this process sees it; all threads and sessions share it."""
+
+    def __init__(self, name: str, limit: _Limit) -> None:
+        self.name = name
+        self.limit = limit
+        self._changed = threading.Condition()
+        self._failures = 0
+        self._blocked_until = 0.0
+        self._open = False  #: the circuit: nothing goes through but a probe
+        self._probing = False
+        self._probes = 0
+        self._paused: tuple[Reason, int | None, float] | None = None
+
+    @contextmanager
+    def slot(self, provider: str) -> Iterator[bool]:
+        """Wait until one request may be sent; yields whether it probes a host that failed.
+
+        Raises
+        ------
+        ProviderPausedError : the host is to be left alone for longer than is waited for.
+        """
+        self._check(provider)
+        with self.limit.slot():
+            # A slot may have been waited for while the host said that it wants to be left alone.
+            probe = self._pass(provider)
+            try:
+                yield probe
+            finally:
+                if probe:
+                    with self._changed:
+                        self._probing = False
+                        self._changed.notify_all()
+
+    def pause(self, provider: str, reason: Reason, retry_at: float, status: int | None = None) -> ProviderPausedError:
+        """Leave the host alone until ``retry_at`` (seconds since the epoch); returns the error to raise."""
+        with self._changed:
+            self._paused = (reason, status, retry_at)
+            self._changed.notify_all()
+        return _paused(provider, self.name, reason, status, retry_at)
+
+    def block(self, seconds: float) -> None:
+        """Send nothing for so long: the server said so."""
+        with self._changed:
+            self._blocked_until = max(self._blocked_until, time.monotonic() + seconds)
+
+    def learn(self, outcome: Outcome, probe: bool, settings: FanOutSection, provider: str) -> None:
+        """Take note of an outcome: failures in a row open the circuit, a success closes it.
+
+        Being asked to slow down is no failure, and neither is an answer that is final.
+
+        Raises
+        ------
+        ProviderPausedError : the host did not come back after several probes.
+        """
+        failed = outcome.transient and outcome.reason is not Reason.RATE_LIMITED
+        with self._changed:
+            if not failed:
+                self._failures, self._probes, self._open = 0, 0, False
+            else:
+                self._failures += 1
+                if probe or (not self._open and self._failures >= settings.breaker_failures):
+                    self._open = True
+                    self._probes += probe
+                    self._blocked_until = max(self._blocked_until, time.monotonic() + settings.breaker_wait_s)
+            gone = failed and self._probes >= settings.breaker_probes
+            if gone:
+                self._failures, self._probes, self._open = 0, 0, False
+            self._changed.notify_all()
+        if gone:
+            raise self.pause(provider, Reason.HOST_DOWN, time.time() + settings.pause_s)
+
+    def _check(self, provider: str) -> None:
+        with self._changed:
+            if self._paused and time.time() >= self._paused[2]:
+                self._paused = None
+            if self._paused:
+                raise _paused(provider, self.name, *self._paused)
+
+    def _pass(self, provider: str) -> bool:
+        """Wait while the host is blocked or its circuit is open; the first to pass then is the probe (True)."""
+        while True:
+            self._check(provider)
+            with self._changed:
+                wait = self._blocked_until - time.monotonic()
+                if wait <= 0 and not self._open:
+                    return False
+                if wait <= 0 and not self._probing:
+                    self._probing = True
+                    return True
+                self._changed.wait(wait if wait > 0 else None)
+
+
+def _paused(provider: str, host: str, reason: Reason, status: int | None, retry_at: float) -> ProviderPausedError:
+    until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(retry_at))
+    return ProviderPausedError(provider, reason, f"{host} is to be left alone until {until}.", status, retry_at)
+
+
+_hosts: dict[str, Host] = {}
+_limits: dict[tuple[str, HostLimit], _Limit] = {}
+_lock = threading.Lock()
+
+
+def find_limit(settings: FanOutSection, netloc: str) -> tuple[str, HostLimit]:
+    """The entry of ``[fan_out] hosts`` that holds for a host, and the name under which its limit is shared.
+
+    ``host:port`` goes before ``host``, that before the longest ``*.domain``, that before ``*``.
+    """
+    name = netloc.lower().rpartition("@")[2]
+    bare = name if name.endswith("]") else name.rpartition(":")[0] or name
+    for key in (name, bare):
+        if key in settings.hosts and key != "*":
+            return key, settings.hosts[key]
+    patterns = [key for key in settings.hosts if key.startswith("*.") and bare.endswith(key[1:])]
+    if patterns:
+        key = max(patterns, key=len)
+        return key, settings.hosts[key]
+    return bare, settings.hosts["*"]
+
+
+def host_of(settings: FanOutSection, netloc: str) -> Host:
+    """The host of a URL; the same object in every session and thread of this process."""
+    shared, limit = find_limit(settings, netloc)
+    with _lock:
+        if (shared, limit) not in _limits:
+            _limits[shared, limit] = _Limit(limit)
+        held = _limits[shared, limit]
+        host = _hosts.get(netloc)
+        if host is None or host.limit is not held:
+            host = _hosts[netloc] = Host(netloc, held)
+        return host
+
+
+def forget_history() -> None:
+    """Let every limiter start anew, because other processes have used the same hosts."""
+    with _lock:
+        for limit in _limits.values():
+            if limit.window:
+                limit.window.forget()
+
+
+def forget_hosts() -> None:
+    """Forget every host, with its failures and pauses."""
+    with _lock:
+        _hosts.clear()
+        _limits.clear()

@@ -1,0 +1,279 @@
+"""The polite client against a real server that throttles, lies, stalls and sends elsewhere."""
+
+import json
+import logging
+import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from genreatlas.config import FanOutSection, HostLimit
+from genreatlas.errors import FetchError, ProviderPausedError, Reason
+from genreatlas.sources.connections import require_public
+from genreatlas.sources.hosts import find_limit
+from genreatlas.sources.http import fetch_bytes, fetch_json, polite_session
+from genreatlas.sources.outcomes import judge
+from loopback import Reply, in_turn, serve
+
+GOOD = Reply(body=b'{"data": 1}')
+HTML = Reply(body=b"<html>Sorry</html>", kind="text/html")
+
+
+def settings(**changes) -> FanOutSection:
+    quick = {"backoff_s": 0.01, "read_s": 0.3, "connect_s": 1.0, "total_s": 0.6}
+    return FanOutSection(**(quick | changes))
+
+
+def get(server, expects="json", path="/x", **changes):
+    return fetch_json(polite_session(settings(**changes), "test", expects), server.url + path)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Reply(500),
+        Reply(502, b"<html>", "text/html"),
+        Reply(503, headers={"Retry-After": "0"}),
+        Reply(504),
+        Reply(429, headers={"Retry-After": "0"}),
+        Reply(body=b'{"error":{"type":"Exception","message":"Service busy","code":700}}'),
+        HTML,
+        Reply(body=b"<html>Sorry</html>"),
+        Reply(body=b'{"data": [1, 2'),
+        Reply(body=b'{"data": [1, 2]}', fault="truncate"),
+        Reply(fault="reset"),
+        Reply(fault="stall"),
+        Reply(fault="trickle"),
+    ],
+    ids=lambda reply: f"{reply.status}-{reply.fault or reply.kind}",
+)
+def test_what_may_pass_is_tried_again_and_then_is_as_if_nothing_had_happened(fault):
+    with serve(in_turn(fault, fault, GOOD)) as server:
+        assert get(server) == {"data": 1}
+        assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply(400, b'{"error": {"status": 400, "message": "Invalid id"}}'), Reason.BAD_REQUEST),
+        (Reply(401, b'{"error": {"status": 401, "message": "The access token expired"}}'), Reason.UNAUTHORIZED),
+        (Reply(403, b'{"error": {"status": 403}}'), Reason.FORBIDDEN),
+        (Reply(404, b"<html>", "text/html"), Reason.NOT_FOUND),
+        (Reply(410), Reason.NOT_FOUND),
+        (Reply(451), Reason.FORBIDDEN),
+        (Reply(501), Reason.SERVER_ERROR),
+        (Reply(304), Reason.BAD_REQUEST),
+        (Reply(body=b'{"error":{"type":"DataException","message":"no data","code":800}}'), Reason.NOT_FOUND),
+    ],
+    ids=lambda value: str(getattr(value, "status", value)),
+)
+def test_what_is_final_is_asked_for_once(reply, reason):
+    with serve(in_turn(reply)) as server:
+        with pytest.raises(FetchError) as caught:
+            get(server)
+        assert (caught.value.reason, caught.value.transient) == (reason, False)
+        assert len(server.asked) == 1
+
+
+def test_a_final_error_is_a_response_to_those_who_ask_requests_itself():
+    with serve(in_turn(Reply(403, b'{"error": {"status": 403}}'))) as server:
+        response = polite_session(settings(), "test", "json").get(server.url)
+        assert (response.status_code, response.json()) == (403, {"error": {"status": 403}})
+
+
+def test_after_all_tries_the_error_says_what_happened_last_without_the_query():
+    with serve(in_turn(Reply(503, b'{"error": {"message": "maintenance"}}'))) as server:
+        with pytest.raises(FetchError) as caught:
+            get(server, path="/track?sig=s3cret", tries=3)
+        assert len(server.asked) == 3
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert str(error) == f"server_error: GET {server.url}/track: 503 maintenance"
+    assert (error.reason, error.http_status, error.transient) == (Reason.SERVER_ERROR, 503, True)
+
+
+def test_a_retry_after_is_waited_for_by_every_thread():
+    with serve(in_turn(Reply(429, headers={"Retry-After": "1"}), GOOD)) as server:
+        session = polite_session(settings(), "test", "json")
+        assert fetch_json(session, server.url) == {"data": 1}
+        first, second = server.asked
+        assert second.at - first.at >= 1.0
+        server.script = in_turn(Reply(429, headers={"Retry-After": "1"}), GOOD)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: time.sleep(0.05) or fetch_json(session, server.url), range(4)))
+        throttled, *rest = server.asked[2:]
+        late = [asked for asked in rest if asked.at - throttled.at > 0.3]
+        assert late and all(asked.at - throttled.at >= 1.0 for asked in late)
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason", "wait"),
+    [
+        (Reply(429, headers={"Retry-After": "86400"}), Reason.RATE_LIMITED, 86400),
+        (Reply(503, headers={"Retry-After": "3600"}), Reason.SERVER_ERROR, 3600),
+        (Reply(429, b'{"error": {"status": 429, "reason": "QUOTA_EXCEEDED"}}'), Reason.QUOTA_EXCEEDED, 900),
+    ],
+    ids=["a day", "an hour", "quota"],
+)
+def test_a_wait_above_the_cap_pauses_the_provider_at_once_and_says_until_when(reply, reason, wait):
+    with serve(in_turn(reply)) as server:
+        session = polite_session(settings(), "deezer", "json")
+        for _ in range(2):
+            with pytest.raises(ProviderPausedError) as caught:
+                fetch_json(session, server.url)
+            assert caught.value.provider == "deezer"
+            assert caught.value.reason == reason
+            assert abs(caught.value.retry_at - time.time() - wait) < 5
+        assert len(server.asked) == 1  # the second was not even sent
+
+
+def test_a_host_that_fails_again_and_again_is_left_alone_then_probed_then_given_up():
+    changes = {"breaker_failures": 4, "breaker_wait_s": 0.3, "breaker_probes": 2, "tries": 20}
+    with serve(in_turn(Reply(500))) as server:
+        session = polite_session(settings(**changes), "deezer", "json")
+        with pytest.raises(ProviderPausedError, match="host_down"):
+            fetch_json(session, server.url)
+        at = [asked.at for asked in server.asked]
+        assert len(at) == 4 + 2
+        assert at[4] - at[3] >= 0.3 and at[5] - at[4] >= 0.3
+
+
+def test_a_host_that_recovers_is_asked_as_before():
+    changes = {"breaker_failures": 3, "breaker_wait_s": 0.2, "tries": 6}
+    with serve(in_turn(*[Reply(500)] * 4, GOOD)) as server:
+        session = polite_session(settings(**changes), "deezer", "json")
+        assert [fetch_json(session, server.url) for _ in range(3)] == [{"data": 1}] * 3
+        at = [asked.at for asked in server.asked]
+        assert len(at) == 7 and at[-1] - at[-3] < 0.2
+
+
+def test_no_window_of_the_servers_clock_holds_more_than_the_limit_however_unlike_the_delays():
+    delays = iter([0.25, 0.0, 0.1, 0.0, 0.2, 0.05] * 20)
+
+    def slow(asked):
+        return (
+            Reply(503, seconds=next(delays)) if len(server.asked) % 5 == 0 else Reply(body=b"{}", seconds=next(delays))
+        )
+
+    with serve(slow) as server:
+        limits = settings(hosts={server.host: HostLimit(requests=6, window_s=0.5, concurrency=8)})
+        sessions = [polite_session(limits, "test", "json") for _ in range(2)]
+        started = time.monotonic()
+        with ThreadPoolExecutor(12) as pool:
+            list(pool.map(lambda n: fetch_json(sessions[n % 2], server.url), range(24)))
+        assert server.most_in(0.5) <= 6
+        # No history at the start: one whole window passes before the first request.
+        assert min(asked.at for asked in server.asked) - started >= 0.5
+
+
+def test_no_more_requests_are_under_way_than_allowed():
+    under_way, most = [], []
+
+    def script(asked):
+        under_way.append(1)
+        most.append(len(under_way))
+        time.sleep(0.03)
+        under_way.pop()
+        return GOOD
+
+    with serve(script) as server:
+        session = polite_session(settings(hosts={server.host: HostLimit(concurrency=3)}), "test", "json")
+        with ThreadPoolExecutor(12) as pool:
+            list(pool.map(lambda _: fetch_json(session, server.url), range(30)))
+    assert max(most) == 3
+
+
+def test_the_most_specific_entry_of_a_host_holds():
+    limits = settings(
+        hosts={
+            "*.dzcdn.net": HostLimit(requests=2),
+            "a.dzcdn.net": HostLimit(requests=3),
+            "x.org:81": HostLimit(requests=9),
+        }
+    )
+    found = [
+        find_limit(limits, host) for host in ("b.dzcdn.net", "A.dzcdn.net:443", "x.org:81", "x.org", "127.0.0.1:9")
+    ]
+    assert [name for name, _ in found] == ["*.dzcdn.net", "a.dzcdn.net", "x.org:81", "x.org", "127.0.0.1"]
+    assert [limit.requests for _, limit in found] == [2, 3, 9, 5, 0]
+
+
+@pytest.mark.parametrize("url", ["http://example.org/a", "ftp://example.org/a", "file:///etc/passwd", "nowhere"])
+def test_only_https_leaves_this_machine(url):
+    with pytest.raises(FetchError, match="bad_address"):
+        polite_session(settings(), "test").get(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://10.0.0.1/", "https://169.254.169.254/latest", "https://192.168.1.1/", "https://[fd00::1]/"]
+)
+def test_private_addresses_are_refused_before_anything_is_sent(url):
+    with pytest.raises(FetchError, match="no public address"):
+        polite_session(settings(), "test").get(url)
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.1.1.1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::", "::1"]
+)
+def test_a_public_name_with_a_private_address_is_refused(address):
+    with pytest.raises(FetchError, match="bad_address"):
+        require_public("example.org", address)
+
+
+def test_public_addresses_pass_and_loopback_where_it_is_named():
+    for address in ("93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "::ffff:93.184.215.14"):
+        require_public("example.org", address)
+    require_public("localhost", "::1")
+
+
+def test_redirects_are_followed_within_bounds_and_checked():
+    def script(asked):
+        if asked.path == "/loop":
+            return Reply(302, headers={"Location": "/loop"})
+        return GOOD if asked.path == "/there" else Reply(301, headers={"Location": asked.query["to"]})
+
+    with serve(script) as server:
+        assert get(server, path="/go?to=/there") == {"data": 1}
+        with pytest.raises(FetchError) as caught:
+            get(server, path="/loop", tries=2, max_redirects=3)
+        assert (caught.value.reason, caught.value.transient) == (Reason.TOO_MANY_REDIRECTS, True)
+        assert server.paths().count("/loop") == 2 * 4
+        for target in ("http://example.org/", "https://10.0.0.1/", "ftp://127.0.0.1/"):
+            with pytest.raises(FetchError, match="bad_address"):
+                get(server, path=f"/go?to={target}")
+
+
+def test_a_body_above_the_limit_is_not_read_to_its_end():
+    with serve(in_turn(Reply(body=b"x" * (3 << 20), kind="audio/mpeg"))) as server:
+        with pytest.raises(FetchError, match="too_large"):
+            fetch_bytes(polite_session(settings(), "test", "audio", max_body_mb=2), server.url)
+        assert len(fetch_bytes(polite_session(settings(), "test", "audio", max_body_mb=3), server.url)) == 3 << 20
+
+
+def test_the_outcome_table_reads_dates_and_deezers_throttle():
+    date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 60))
+    assert 57 < judge(429, {"Retry-After": date}, b"").wait_s <= 60
+    throttled = judge(200, {}, b'{"error":{"type":"Exception","message":"Quota limit exceeded","code":4}}', "json")
+    assert (throttled.reason, throttled.transient, throttled.wait_s) == (Reason.RATE_LIMITED, True, 5.0)
+    assert judge(404, {}, json.dumps({"error": "invalid_client", "error_description": "bad"}).encode()).words == "bad"
+
+
+def test_nothing_secret_is_logged_at_any_level(caplog):
+    caplog.set_level(logging.DEBUG)
+    with serve(in_turn(Reply(500), Reply(fault="reset"), GOOD)) as server:
+        session = polite_session(settings(), "test", "json")
+        session.get(server.url + "/a?token=s3cret", headers={"Authorization": "Bearer s3cret"})
+    assert "try 1" in caplog.text and "s3cret" not in caplog.text
+
+
+def test_cookies_are_not_kept_and_netrc_is_not_read(tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password s3cret")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with serve(in_turn(Reply(headers={"Set-Cookie": "a=b"}, body=b"{}"))) as server:
+        session = polite_session(settings(), "test", "json")
+        session.get(server.url)
+        session.get(server.url)
+    assert not {"Cookie", "Authorization"} & {name for asked in server.asked for name in asked.headers}
