@@ -9,7 +9,7 @@ DATA   ?= data/shared
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo figures test test-all lint format results lock wheel clean check-java check-python
+.PHONY: help demo figures test test-all lint format results bench lock wheel clean check-java check-python
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ format: $(READY) ## Let ruff put the code into shape
 
 results: $(READY) ## Rebuild docs/results.md from real data: make results DATA=folder
 	@$(BIN)/python benchmarks/results.py --data "$(DATA)"
+
+bench: $(READY) ## Measure extraction against other programs: make bench DATA=folder
+	@$(BIN)/python benchmarks/bench.py --data "$(DATA)"
 
 lock: $(READY) ## Resolve conf/requirements.lock again
 	@$(BIN)/python -m pip install -q uv

@@ -1,0 +1,96 @@
+"""Run every benchmark: ``make bench [DATA=folder]``.
+
+Each group runs in a process of its own with one thread, prints a table, and its figures end up in
+``benchmarks/results.json`` and in ``docs/performance.md``. ``--only fma`` runs some groups and keeps the
+other figures as they are. A new group is a module in ``benchmarks/groups`` with ``measure(context)``, which
+yields results, and its name in :data:`GROUPS`.
+"""
+
+import argparse
+import dataclasses
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results.json"
+#: Modules of ``benchmarks/groups``, in the order of the table.
+GROUPS = ("summaries",)
+#: Read by the libraries when they are loaded: one thread, as in a Spark worker.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+
+
+def main() -> int:
+    """Run the groups that were asked for and write their figures down."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="data/shared", help="folder with music/, beside which peers/ may lie")
+    parser.add_argument("--work", default="data/bench", help="folder for composed clips")
+    parser.add_argument("--clips", type=int, default=20, help="clips of each source")
+    parser.add_argument("--only", nargs="*", choices=GROUPS, default=GROUPS, help="groups to run")
+    parser.add_argument("--quick", action="store_true", help="few clips and runs; prints, writes nothing")
+    parser.add_argument("--group", help=argparse.SUPPRESS)
+    parser.add_argument("--out", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.group:
+        return run_group(arguments)
+    return run_all(arguments)
+
+
+def run_all(arguments: argparse.Namespace) -> int:
+    """Run each group in its own process and merge what they found."""
+    from page import machine_line, print_table, write_page
+
+    known = json.loads(RESULTS.read_text(encoding="utf-8"))["results"] if RESULTS.exists() else {}
+    results: dict[str, dict] = {} if arguments.quick else known
+    failed = 0
+    for group in arguments.only:
+        found = _in_process(group, sys.argv[1:])
+        failed += found is None
+        results = {key: row for key, row in results.items() if row["group"] != group or found is None}
+        results |= {row["key"]: row | {"group": group} for row in found or []}
+        print_table([row | {"group": group} for row in found or []])
+    if not arguments.quick:
+        ordered = sorted(results.values(), key=lambda row: GROUPS.index(row["group"]))
+        whole = {"machine": machine_line(), "results": {row["key"]: row for row in ordered}}
+        RESULTS.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+        write_page(whole, ROOT / "docs" / "performance.md")
+    return 1 if failed else 0
+
+
+def _in_process(group: str, arguments: list[str]) -> list[dict] | None:
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "results.json"
+        command = [sys.executable, __file__, *arguments, "--group", group, "--out", str(out)]
+        print(f"== {group}", flush=True)
+        done = subprocess.run(command, env=os.environ | _ONE_THREAD, check=False)
+        return json.loads(out.read_text(encoding="utf-8")) if done.returncode == 0 else None
+
+
+def run_group(arguments: argparse.Namespace) -> int:
+    """Run one group in this process and write its results to a file."""
+    from clips import clip_paths
+    from measuring import Context
+
+    from genreatlas.audio.librosa_loading import librosa
+
+    librosa()
+    count = 2 if arguments.quick else arguments.clips
+    peers = Path(arguments.data).resolve().parent / "peers"
+    context = Context(
+        clips=clip_paths(Path(arguments.work), Path(arguments.data), count),
+        data=arguments.data if Path(arguments.data).is_dir() else None,
+        peers=str(peers) if peers.is_dir() else None,
+        quick=arguments.quick,
+    )
+    module = importlib.import_module(f"groups.{arguments.group}")
+    rows = [dataclasses.asdict(result) | {"met": result.met} for result in module.measure(context)]
+    Path(arguments.out).write_text(json.dumps(rows), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Groups of benchmarks: each module has ``measure(context)``, which yields results."""

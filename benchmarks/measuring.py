@@ -1,0 +1,137 @@
+"""What the benchmark groups share: a result, and two programs timed in turn on the same clips."""
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One figure under its key in ``results.json``.
+
+    ``bar`` is what the project asks of ``value`` (None: reported, whatever it is), ``sense`` on which side.
+    ``spread`` are the quartiles over clips or runs. ``ours`` and ``theirs`` are the medians that a ratio came from.
+    """
+
+    key: str
+    value: float | None
+    unit: str = "x"
+    bar: float | None = None
+    sense: Literal["at least", "at most"] = "at least"
+    spread: tuple[float, float] | None = None
+    ours: float | None = None
+    theirs: float | None = None
+    n: int = 0
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the bar is met; None where there is none."""
+        if self.bar is None or self.value is None:
+            return None
+        return self.value >= self.bar if self.sense == "at least" else self.value <= self.bar
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a group may ask of the runner.
+
+    Parameters
+    ----------
+    clips : composed clips and, where there is a data folder, clips of real music: paths of 30 s audio files.
+    data : the folder with real music, or None.
+    peers : the folder with other people's programs, or None.
+    quick : few clips and runs, for trying out.
+    """
+
+    clips: tuple[str, ...]
+    data: str | None
+    peers: str | None
+    quick: bool
+
+
+def cpu_seconds(function: Callable[[], Any]) -> float:
+    """CPU time of one call over all threads: other work on the machine does not count."""
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
+def compare(
+    key: str,
+    items: Sequence[Item],
+    ours: Callable[[Item], Any],
+    theirs: Callable[[Item], Any],
+    bar: float | None = None,
+    sense: Literal["at least", "at most"] = "at least",
+    repeats: int = 3,
+    inverse: bool = False,
+    note: str = "",
+) -> Result:
+    """Run two programs in turn on every item and relate their CPU times.
+
+    Both run once before anything is timed. On each item each of them runs ``repeats`` times, in turn, and its
+    fastest run counts: what is slower was disturbed. The ratio is the median over items of ``theirs / ours``
+    (``inverse``: of ``ours / theirs``), the spread its quartiles.
+    """
+    for function in (theirs, ours):
+        function(items[0])
+    pairs = [_in_turn(item, ours, theirs, repeats) for item in items]
+    ratios = [mine / other if inverse else other / mine for mine, other in pairs]
+    return Result(
+        key,
+        statistics.median(ratios),
+        bar=bar,
+        sense=sense,
+        spread=quartiles(ratios),
+        ours=statistics.median(mine for mine, _ in pairs),
+        theirs=statistics.median(other for _, other in pairs),
+        n=len(items),
+        note=note,
+    )
+
+
+def _in_turn(
+    item: Item, ours: Callable[[Item], Any], theirs: Callable[[Item], Any], repeats: int
+) -> tuple[float, float]:
+    mine, other = [], []
+    for _ in range(repeats):
+        gc.collect()
+        other.append(cpu_seconds(lambda: theirs(item)))
+        mine.append(cpu_seconds(lambda: ours(item)))
+    return min(mine), min(other)
+
+
+def quartiles(values: Iterable[float]) -> tuple[float, float]:
+    """First and third quartile."""
+    values = sorted(values)
+    if len(values) < 2:
+        return values[0], values[0]
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, high
+
+
+def agreement(key: str, pairs: Iterable[tuple[Any, Any]], note: str = "") -> Iterator[Result]:
+    """How closely computed values follow reference values: the share within 1e-4 * max(1, |reference|), and the worst.
+
+    Parameters
+    ----------
+    pairs : (computed, reference) arrays of one clip each; NaN must meet NaN.
+    """
+    import numpy as np
+
+    deviations = []
+    for computed, reference in pairs:
+        computed, reference = np.asarray(computed, float), np.asarray(reference, float)
+        deviation = np.abs(computed - reference) / np.maximum(1.0, np.abs(reference))
+        undefined = np.isnan(computed) & np.isnan(reference)
+        deviations.append(np.where(undefined, 0.0, np.where(np.isnan(deviation), np.inf, deviation)))
+    every = np.concatenate([d.ravel() for d in deviations])
+    share = 100.0 * float(np.mean(every <= 1e-4))
+    yield Result(f"{key}_agreement", share, "% of values", 99.99, n=len(deviations), note=note)
+    yield Result(f"{key}_worst", float(every.max()), "deviation", 1e-3, "at most", n=len(deviations), note=note)

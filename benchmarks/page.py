@@ -1,0 +1,71 @@
+"""Show the figures: as a table on the terminal, and in ``docs/performance.md`` between two marks."""
+
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+_BEGIN, _END = "<!-- figures: begin (written by make bench) -->", "<!-- figures: end -->"
+
+
+def machine_line() -> str:
+    """Processor, cores, Python and the libraries that compute, in one line."""
+    from genreatlas.provenance import git_commit, versions
+
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        processor = f"{len(names)} x {names[0]}" if names else processor
+    found = versions()
+    libraries = ", ".join(f"{name} {found[name]}" for name in ("python", "numpy", "scipy", "numba", "librosa", "soxr"))
+    commit = (git_commit() or "unknown")[:8]
+    return f"{processor}; {platform.system()}; {libraries}; commit {commit}; {datetime.now(UTC):%Y-%m-%d}"
+
+
+def rows_of(results: list[dict]) -> list[tuple[str, ...]]:
+    """Cells of the table: key, value, spread, bar, what both cost, clips, note."""
+    return [
+        (
+            row["key"],
+            _number(row["value"], row["unit"]),
+            f"{row['spread'][0]:.3g} to {row['spread'][1]:.3g}" if row["spread"] else "",
+            "" if row["bar"] is None else f"{row['sense']} {row['bar']:g}{'' if row['met'] else ' (missed)'}",
+            _seconds(row["theirs"]),
+            _seconds(row["ours"]),
+            str(row["n"] or ""),
+            row["note"],
+        )
+        for row in results
+    ]
+
+
+def _number(value: float | None, unit: str) -> str:
+    if value is None:
+        return "absent"
+    return f"{value:.6g} {unit}" if unit.startswith("%") else f"{value:.3g} {unit}"
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{1000 * value:.1f} ms" if value < 10 else f"{value:.1f} s"
+
+
+_HEAD = ("figure", "value", "quartiles", "bar", "theirs", "ours", "n", "")
+
+
+def print_table(results: list[dict]) -> None:
+    """Print the figures of a group."""
+    rows = [_HEAD, *rows_of(results)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD) - 1)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)), flush=True)
+
+
+def write_page(whole: dict, page: Path) -> None:
+    """Replace what stands between the marks of the page."""
+    text = page.read_text(encoding="utf-8")
+    before, rest = text.split(_BEGIN)
+    after = rest.split(_END)[1]
+    rows = [_HEAD, ("---",) * len(_HEAD), *rows_of(list(whole["results"].values()))]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    page.write_text(f"{before}{_BEGIN}\n{whole['machine']}\n\n{table}\n{_END}{after}", encoding="utf-8")
