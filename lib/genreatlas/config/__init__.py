@@ -20,6 +20,7 @@ from genreatlas.config.sections import (
     StoreSection,
     TrainSection,
 )
+from genreatlas.config.spotify import PlaylistsEntry, SearchEntry, SpotifySection
 
 __all__ = [
     "Candidate",
@@ -34,11 +35,14 @@ __all__ = [
     "LimitsSection",
     "ModelsSection",
     "PipelineSection",
+    "PlaylistsEntry",
     "ReportSection",
     "SandboxSection",
+    "SearchEntry",
     "Section",
     "SparkSection",
     "SplitsSection",
+    "SpotifySection",
     "StoreSection",
     "TrainSection",
     "load_config",

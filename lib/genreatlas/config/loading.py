@@ -11,7 +11,15 @@ from pydantic import ValidationError
 
 from genreatlas.config import collecting, sections
 from genreatlas.config.sections import Section
+from genreatlas.config.spotify import PlaylistsEntry, SearchEntry, SpotifySection
 from genreatlas.errors import ConfigError
+
+#: What the entries of a list of tables are.
+_ENTRIES: dict[str, Any] = {
+    "candidates": sections.Candidate,
+    "playlists": PlaylistsEntry,
+    "searches": SearchEntry,
+}
 
 
 class Config(Section):
@@ -25,6 +33,8 @@ class Config(Section):
     clip: sections.ClipSection = sections.ClipSection()
     limits: sections.LimitsSection = sections.LimitsSection()
     fan_out: collecting.FanOutSection = collecting.FanOutSection()
+    spotify: SpotifySection = SpotifySection()
+    playlists: tuple[PlaylistsEntry, ...] = ()
     extract: sections.ExtractSection = sections.ExtractSection()
     import_features: sections.ImportFeaturesSection = sections.ImportFeaturesSection()
     splits: sections.SplitsSection = sections.SplitsSection()
@@ -83,15 +93,25 @@ def to_toml(config: Section, comments: bool = True) -> str:
     blocks = []
     for name in type(config).model_fields:
         section = getattr(config, name)
-        lines = [f"# {(type(section).__doc__ or '').strip()}", f"[{name}]"]
-        for key, field in type(section).model_fields.items():
-            value = getattr(section, key)
-            if comments:
-                lines.append(f"# {field.description}")
-            text = toml_value(value)
-            lines.append(f"{field.alias or key} = {text}" if text is not None else f"# {field.alias or key} =")
-        blocks.append("\n".join(lines))
+        if isinstance(section, tuple):
+            told = f"# {(_ENTRIES[name].__doc__ or '').strip()}"
+            keys = [f"# {key} =" for key in _ENTRIES[name].model_fields]
+            entries = [[f"[[{name}]]", *_keys(entry, comments=False)] for entry in section]
+            blocks += ["\n".join([told, *lines]) for lines in entries or [[f"# [[{name}]]", *keys]]]
+        else:
+            lines = [f"# {(type(section).__doc__ or '').strip()}", f"[{name}]", *_keys(section, comments)]
+            blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
+
+
+def _keys(section: Section, comments: bool) -> list[str]:
+    lines = []
+    for key, field in type(section).model_fields.items():
+        if comments:
+            lines.append(f"# {field.description}")
+        text = toml_value(getattr(section, key))
+        lines.append(f"{field.alias or key} = {text}" if text is not None else f"# {field.alias or key} =")
+    return lines
 
 
 def toml_value(value: Any) -> str | None:
@@ -161,7 +181,7 @@ def _valid_keys(location: list[str]) -> list[str]:
             continue
         field = model.model_fields.get(part)
         annotation = field.annotation if field else None
-        model = sections.Candidate if part == "candidates" else annotation
+        model = _ENTRIES.get(part, annotation)
         if not (isinstance(model, type) and issubclass(model, Section)):
             return []
     return [field.alias or name for name, field in model.model_fields.items()]

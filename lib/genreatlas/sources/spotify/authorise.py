@@ -1,0 +1,31 @@
+"""Get a refresh token for headless runs: ``python -m genreatlas.sources.spotify.authorise [FILE]...``.
+
+It opens a browser. The app's page at developer.spotify.com/dashboard has to list the redirect URI of
+``[spotify] redirect_uri``. The token is printed, for you to keep where you keep secrets, and stored nowhere.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from genreatlas.config import load_config
+from genreatlas.errors import GenreAtlasError
+from genreatlas.sources.http import polite_session
+from genreatlas.sources.spotify.tokens import authorise, read_credentials
+
+
+def main(files: Sequence[str]) -> int:
+    """Authorise with the configuration in these files, and print the refresh token."""
+    try:
+        config = load_config(files)
+        settings = config.spotify.model_copy(update={"authorisation": "user"})
+        session = polite_session(config.fan_out, "spotify", "json")
+        token = authorise(settings, read_credentials(settings), session)
+    except GenreAtlasError as problem:
+        print(f"genreatlas: {problem}", file=sys.stderr)
+        return problem.exit_code
+    print(f"export SPOTIFY_REFRESH_TOKEN={token}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

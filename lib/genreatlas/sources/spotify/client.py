@@ -1,0 +1,167 @@
+"""A thin client of the Web API: it asks, renews tokens, and hands bodies to the parsers.
+
+spotipy knows the addresses and puts the token in. Its own way with errors is not used: it sleeps as long
+as Spotify says, calls every failure after retries 429, and drops the headers. What goes wrong here is a
+:class:`~genreatlas.errors.FetchError` with status, reason and time to come back, from the polite session.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+import spotipy
+from spotipy.exceptions import SpotifyException
+
+from genreatlas.config import SpotifySection
+from genreatlas.errors import FetchError, Reason
+from genreatlas.sources.http import checked
+from genreatlas.sources.spotify.analysis import parse_analysis
+from genreatlas.sources.spotify.pages import (
+    FoundPlaylist,
+    Page,
+    Playlist,
+    parse_page,
+    parse_playlist,
+    parse_playlist_page,
+    parse_track_page,
+)
+from genreatlas.sources.spotify.sound import AudioFeatures, parse_audio_features
+from genreatlas.sources.spotify.tokens import Tokens
+from genreatlas.sources.spotify.values import UnexpectedBody
+
+T = TypeVar("T")
+
+#: Most tracks in one request for audio features.
+FEATURES_BATCH = 100
+#: How often one request is repeated with a fresh token.
+_TOKENS = 3
+_TRACK = (
+    "id,uri,type,name,is_local,episode,explicit,duration_ms,disc_number,track_number,popularity,preview_url,"
+    "external_ids(isrc),artists(id,name),album(id,name,release_date,release_date_precision,images,artists(id,name))"
+)
+#: Without these a page of 100 tracks is four times as long: each track lists 180 markets twice.
+_ENTRY = f"added_at,is_local,track({_TRACK}),item({_TRACK})"
+_PAGE = f"items({_ENTRY}),total,limit,offset,next"
+_HEAD = "id,name,type,public,snapshot_id,owner(id,display_name)"
+
+
+class Spotify:
+    """The Web API, for one app and one kind of authorisation; threads may share it.
+
+    Parameters
+    ----------
+    settings : the ``[spotify]`` section.
+    session : a polite session that expects JSON.
+    tokens : where access tokens come from.
+    """
+
+    def __init__(self, settings: SpotifySection, session: requests.Session, tokens: Tokens) -> None:
+        self.settings = settings
+        self._api = _Api(auth_manager=tokens, requests_session=session, requests_timeout=None, retries=0)
+        self._api.prefix = settings.api_url.rstrip("/") + "/"
+
+    def head(self, playlist_id: str) -> Playlist:
+        """A playlist without its entries: all that is needed to see whether it changed."""
+        return self._playlist(playlist_id, _HEAD)
+
+    def playlist(self, playlist_id: str) -> Playlist:
+        """A playlist with its first page, where the app may see it."""
+        return self._playlist(playlist_id, f"{_HEAD},tracks({_PAGE}),items({_PAGE})")
+
+    def further_pages(self, playlist: Playlist, playlist_id: str) -> Iterator[Page]:
+        """The pages after the first, as long as the caller wants them."""
+        page = playlist.page
+        while page is not None and (address := self._next(page, f"playlists/{playlist_id}/{playlist.form}")):
+            path, given = address
+            page = self._ask(path, parse_page, **(given | {"fields": _PAGE}))
+            yield page
+
+    def search_tracks(self, query: str, limit: int, offset: int = 0) -> Page:
+        """A page of the tracks that a search finds."""
+        return self._ask("search", parse_track_page, q=query, type="track", limit=limit, offset=offset, **self._market)
+
+    def search_playlists(self, query: str, limit: int, offset: int = 0) -> tuple[tuple[FoundPlaylist, ...], str | None]:
+        """A page of the playlists that a search finds, and the address of the next."""
+        return self._ask("search", parse_playlist_page, q=query, type="playlist", limit=limit, offset=offset)
+
+    def audio_features(self, track_ids: Sequence[str]) -> tuple[AudioFeatures, ...]:
+        """Audio features of up to 100 tracks, in one request; tracks without any are missing."""
+        return self._ask("audio-features", parse_audio_features, ids=",".join(track_ids))
+
+    def audio_analysis(self, track_id: str) -> dict[str, Any]:
+        """Audio analysis of one track; there is no batched call."""
+        return self._ask(f"audio-analysis/{track_id}", parse_analysis)
+
+    def tracks(self, track_ids: Sequence[str]) -> list[Any]:
+        """Track objects of up to 50 tracks, in one request."""
+        return self._ask("tracks", lambda body: list((body or {}).get("tracks") or ()), ids=",".join(track_ids))
+
+    @property
+    def _market(self) -> dict[str, str]:
+        return {"market": self.settings.market} if self.settings.market else {}
+
+    def _playlist(self, playlist_id: str, fields: str) -> Playlist:
+        types = {"additional_types": "track,episode"}  # else an episode looks like a withdrawn track
+        return self._ask(f"playlists/{playlist_id}", parse_playlist, fields=fields, **types, **self._market)
+
+    def _next(self, page: Page, path: str) -> tuple[str, dict[str, str]] | None:
+        """Path and parameters of the page after this one: as the server says, if it is the server that we ask.
+
+        A token goes to nobody else. Where the server names no next page although the list is longer, its
+        place is computed.
+        """
+        if not page.entries:
+            return None
+        if page.next is not None:
+            parts, here = urlsplit(page.next), urlsplit(self._api.prefix)
+            same = (parts.scheme, parts.netloc) == (here.scheme, here.netloc)
+            if same and parts.path.startswith(here.path):
+                return parts.path.removeprefix(here.path), dict(parse_qsl(parts.query))
+        seen = page.offset + page.entries
+        if page.next is None and (page.total is None or seen >= page.total):
+            return None
+        parameters = {"offset": str(seen), "limit": str(page.limit or page.entries)}
+        return path, parameters | {"additional_types": "track,episode"} | self._market
+
+    def _ask(self, path: str, parse: Callable[[Any], T], **parameters: Any) -> T:
+        """Get and parse one body, with a fresh token where the old one is refused.
+
+        Raises
+        ------
+        FetchError : no answer, or none of the kind that was asked for.
+        ConfigError : Spotify refuses the credentials.
+        """
+        for attempt in range(_TOKENS + 1):
+            try:
+                return parse(self._api.get(path, parameters))
+            except UnexpectedBody as problem:
+                raise FetchError(Reason.WRONG_CONTENT, f"GET {path}: {problem}", 200, transient=True) from None
+            except FetchError as error:
+                if error.http_status != 401:
+                    raise
+                if attempt == _TOKENS:
+                    # A run may come with its fresh token later; the song or playlist is not to blame.
+                    raise FetchError(error.reason, error.detail, 401, transient=True) from None
+        raise AssertionError("unreachable")
+
+
+class _Api(spotipy.Spotify):
+    """spotipy, with errors as the polite session tells them."""
+
+    def get(self, path: str, parameters: dict[str, Any]) -> Any:
+        """Parsed body of a GET."""
+        try:
+            return self._get(path, **parameters)
+        except SpotifyException as error:  # what spotipy refuses by itself, without a request
+            raise FetchError(Reason.BAD_REQUEST, f"GET {path}: {error.msg}", error.http_status) from None
+
+    def _internal_call(self, method: str, url: str, payload: Any, params: dict[str, Any]) -> Any:
+        address = url if url.startswith("http") else self.prefix + url
+        token = self.auth_manager.get_access_token()
+        headers = {"Authorization": f"Bearer {token}"}
+        response = self._session.request(method, address, params=params, json=payload, headers=headers)
+        if response.status_code == 401:
+            self.auth_manager.refused(token)
+        parsed = getattr(checked(response), "parsed", None)
+        return response.json() if parsed is None and response.content else parsed
