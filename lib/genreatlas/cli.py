@@ -14,6 +14,7 @@ from genreatlas.errors import ConfigError, GenreAtlasError
 #: Steps that have a job of their own, in the order of the data's way.
 STEPS = (
     "compose_library",
+    "scrape_genres",
     "import_folder",
     "import_features",
     "extract_features",

@@ -12,6 +12,10 @@ ALL = (*TABLES, *(table_of(feature_set) for feature_set in FEATURE_SETS.values()
 #: Two runs over the same input may differ in these columns and in no other.
 VOLATILE = {
     "songs": {"added_at"},
+    "genres": {"scraped_at"},
+    "everynoise_artists": {"scraped_at"},
+    "everynoise_neighbours": {"scraped_at"},
+    "everynoise_playlists": {"scraped_at"},
     "clips": {"modified_ns", "fetched_at"},
     "splits": {"assigned_at"},
     "fold_scores": {"seconds", "run_id"},

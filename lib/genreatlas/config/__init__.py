@@ -1,6 +1,7 @@
 """Configuration: TOML files layered over defaults, checked once, then frozen."""
 
 from genreatlas.config.collecting import FanOutSection, HostLimit
+from genreatlas.config.every_noise import EveryNoiseSection
 from genreatlas.config.loading import Config, load_config, parse_override, to_toml, toml_value
 from genreatlas.config.sections import (
     Candidate,
@@ -27,6 +28,7 @@ __all__ = [
     "ClipSection",
     "Config",
     "EvaluateSection",
+    "EveryNoiseSection",
     "ExtractSection",
     "FanOutSection",
     "FolderSection",

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from genreatlas.config import collecting, sections
+from genreatlas.config.every_noise import EveryNoiseSection
 from genreatlas.config.sections import Section
 from genreatlas.config.spotify import PlaylistsEntry, SearchEntry, SpotifySection
 from genreatlas.errors import ConfigError
@@ -30,6 +31,7 @@ class Config(Section):
     pipeline: sections.PipelineSection = sections.PipelineSection()
     sandbox: sections.SandboxSection = sections.SandboxSection()
     folder: sections.FolderSection = sections.FolderSection()
+    every_noise: EveryNoiseSection = EveryNoiseSection()
     clip: sections.ClipSection = sections.ClipSection()
     limits: sections.LimitsSection = sections.LimitsSection()
     fan_out: collecting.FanOutSection = collecting.FanOutSection()

@@ -1,5 +1,12 @@
 """EVERY table of the store. Schemas, ``DESCRIBE`` comments and the data dictionary come from here."""
 
+from genreatlas.tables.every_noise import (
+    EVERY_NOISE_TABLES,
+    EVERYNOISE_ARTISTS,
+    EVERYNOISE_NEIGHBOURS,
+    EVERYNOISE_PLAYLISTS,
+    GENRES,
+)
 from genreatlas.tables.features import FEATURE_KEY_COLUMNS, FEATURE_SETS, frame_table, summary_table
 from genreatlas.tables.library import (
     ARTISTS,
@@ -24,15 +31,19 @@ from genreatlas.tables.operations import OPERATIONS_TABLES, QUARANTINE, RUNS
 from genreatlas.tables.schema import Column, Table
 
 #: Tables with a fixed schema. Feature tables follow from the registry of feature sets.
-TABLES = (*LIBRARY_TABLES, FEATURE_SETS, *MODELLING_TABLES, *OPERATIONS_TABLES)
+TABLES = (*LIBRARY_TABLES, *EVERY_NOISE_TABLES, FEATURE_SETS, *MODELLING_TABLES, *OPERATIONS_TABLES)
 
 __all__ = [
     "ARTISTS",
     "CLIPS",
+    "EVERYNOISE_ARTISTS",
+    "EVERYNOISE_NEIGHBOURS",
+    "EVERYNOISE_PLAYLISTS",
     "EXPERIMENTS",
     "FEATURE_KEY_COLUMNS",
     "FEATURE_SETS",
     "FOLD_SCORES",
+    "GENRES",
     "GENRE_PARENTS",
     "METRICS",
     "MODELS",

@@ -1,0 +1,176 @@
+"""Read the genres of Every Noise At Once: the map, the list, and each genre's page.
+
+Pages come from their addresses or from saved files. The list of all genres gives each genre's playlist,
+so it can stand in for thousands of genre pages; these add artists, neighbours, and further playlists.
+A state of the map that is stored already is not stored again, and none is ever overwritten.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from genreatlas.config import Config, EveryNoiseSection
+from genreatlas.errors import InputError
+from genreatlas.sources.every_noise import genre_slug, parse_genre_page, parse_list, parse_map
+from genreatlas.sources.every_noise.page_rows import PageRows, rows_of_page, saved_pages
+from genreatlas.sources.every_noise.snapshots import (
+    Row,
+    completed,
+    date_in_name,
+    file_date,
+    genre_rows,
+    is_address,
+    read_page,
+    same_state,
+)
+from genreatlas.sources.http import fetch_bytes, polite_session
+from genreatlas.steps.counts import Counts
+from genreatlas.store import Store
+from genreatlas.tables import EVERYNOISE_ARTISTS, EVERYNOISE_NEIGHBOURS, EVERYNOISE_PLAYLISTS, GENRES
+
+STEP = "scrape_genres"
+READS: tuple[str, ...] = ()
+WRITES = ("genres", "everynoise_artists", "everynoise_neighbours", "everynoise_playlists")
+SECTIONS = ("every_noise", "fan_out")
+
+_CHUNK_PAGES = 200
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Add the map's state, if it is new, and the genre pages that the snapshot lacks.
+
+    Raises
+    ------
+    InputError : a page cannot be read, or holds fewer genres than the floor; nothing was written.
+    """
+    section = config.every_noise
+    rows = _read_genres(section, partial(_fetch, config))
+    pages, others = _pages(section, rows)
+    snapshot, counts = _write_genres(store, section, rows)
+    return counts + others + _write_saved_pages(store, pages, snapshot)
+
+
+def _fetch(config: Config, address: str) -> bytes:
+    return fetch_bytes(polite_session(config.fan_out, "every_noise", expects="html"), address)
+
+
+def _read_genres(section: EveryNoiseSection, fetch: Callable[[str], bytes]) -> list[Row]:
+    genres = parse_map(read_page(section.map, fetch))
+    if len(genres) < section.floor:
+        raise InputError(
+            f"[every_noise] map: {section.map} has {len(genres)} genres, fewer than the floor of {section.floor}. "
+            "It may be cut off, or be another page; nothing was written."
+        )
+    listed = parse_list(read_page(section.list, fetch)) if section.list else ()
+    if section.list and not listed:
+        raise InputError(f"[every_noise] list: {section.list} lists no genre; nothing was written.")
+    return genre_rows(genres, listed, section.map)
+
+
+def _pages(section: EveryNoiseSection, rows: Sequence[Row]) -> tuple[dict[str, Path], Counts]:
+    """Saved pages of genres that are on the map and wanted; of several copies of a page the last counts."""
+    if not section.genre_pages:
+        return {}, Counts()
+    wanted = _wanted(section, rows)
+    saved = dict(saved_pages(section.pages))
+    others = sorted(set(saved) - {row["genre_id"] for row in rows})
+    notes = (f"pages of genres that the map lacks: {len(others)} ({', '.join(others[:3])})",) if others else ()
+    return {slug: path for slug, path in saved.items() if slug in wanted}, Counts(skipped=len(others), notes=notes)
+
+
+def _write_genres(store: Store, section: EveryNoiseSection, rows: list[Row]) -> tuple[date, Counts]:
+    """Write the snapshot, unless this state of the map is stored already."""
+    named = date.fromisoformat(section.snapshot) if section.snapshot else date_in_name(section.map)
+    known = [row[0] for row in store.read(GENRES).select("snapshot").distinct().collect()]
+    snapshot = named or (max(known) if known else None)
+    stored = _stored(store, snapshot) if snapshot in known else []
+    if stored and same_state(rows, stored):
+        assert snapshot is not None
+        filled = completed(rows, stored)
+        _put(store, GENRES, filled, update=True)
+        _put(store, EVERYNOISE_PLAYLISTS, _listed_playlists(filled))
+        return snapshot, Counts(read=len(filled), written=len(filled))
+    snapshot = named or (datetime.now(UTC).date() if is_address(section.map) else file_date(Path(section.map)))
+    if snapshot in known:
+        raise InputError(
+            f"[every_noise] {section.map}: another state of the map is stored as the snapshot of {snapshot}, and "
+            "snapshots are never overwritten. Set every_noise.snapshot to the day that this page is of."
+        )
+    rows = [row | {"snapshot": snapshot} for row in rows]
+    _put(store, EVERYNOISE_PLAYLISTS, _listed_playlists(rows))
+    _put(store, GENRES, rows)
+    return snapshot, Counts(read=len(rows), written=len(rows), notes=(f"snapshot {snapshot}: {len(rows)} genres",))
+
+
+def _stored(store: Store, snapshot: date | None) -> list[Row]:
+    return [row.asDict() for row in store.read(GENRES).where(F.col("snapshot") == F.lit(snapshot)).collect()]
+
+
+def _listed_playlists(rows: Iterable[Row]) -> list[Row]:
+    return [
+        {"genre_id": row["genre_id"], "snapshot": row["snapshot"], "role": "sound", "playlist_id": row["playlist_id"]}
+        for row in rows
+        if row["playlist_id"]
+    ]
+
+
+def _write_saved_pages(store: Store, pages: dict[str, Path], snapshot: date) -> Counts:
+    """Read the saved pages of genres that have no artists yet."""
+    done = _done(store, snapshot) if pages else set()
+    pending = [slug for slug in pages if slug not in done]
+    for start in range(0, len(pending), _CHUNK_PAGES):
+        found = PageRows()
+        for slug in pending[start : start + _CHUNK_PAGES]:
+            found.add(rows_of_page(slug, parse_genre_page(pages[slug].read_bytes())))
+        _write_pages(store, found, snapshot)
+    if pages:
+        _fill_playlists(store, snapshot)
+    return Counts(read=len(pending), written=len(pending))
+
+
+def _wanted(section: EveryNoiseSection, rows: Sequence[Row]) -> set[str]:
+    """Genres whose pages are read.
+
+    Raises
+    ------
+    InputError : a configured genre is not on the map.
+    """
+    slugs = {row["genre_id"] for row in rows}
+    if not section.genres:
+        return slugs
+    by_name = {row["name"]: row["genre_id"] for row in rows}
+    chosen = {name: by_name.get(name, name if name in slugs else genre_slug(name)) for name in section.genres}
+    for name, slug in chosen.items():
+        if slug not in slugs:
+            raise InputError(f"[every_noise] genres: {name!r} is not on the map {section.map}.")
+    return set(chosen.values())
+
+
+def _done(store: Store, snapshot: date) -> set[str]:
+    artists = store.read(EVERYNOISE_ARTISTS).where(F.col("snapshot") == F.lit(snapshot))
+    return {row[0] for row in artists.select("genre_id").distinct().collect()}
+
+
+def _write_pages(store: Store, found: PageRows, snapshot: date) -> None:
+    """Write rows of pages; artists come last, because they say that a page is done."""
+    day = {"snapshot": snapshot}
+    _put(store, EVERYNOISE_PLAYLISTS, [row | day for row in found.playlists])
+    _put(store, EVERYNOISE_NEIGHBOURS, [row | day for row in found.neighbours])
+    _put(store, EVERYNOISE_ARTISTS, [row | day for row in found.artists])
+
+
+def _fill_playlists(store: Store, snapshot: date) -> None:
+    """Give genres without a playlist the one that their page calls their sound."""
+    sound = store.read(EVERYNOISE_PLAYLISTS).where((F.col("snapshot") == F.lit(snapshot)) & (F.col("role") == "sound"))
+    found = {row["genre_id"]: row["playlist_id"] for row in sound.collect()}
+    lacking = [row for row in _stored(store, snapshot) if row["playlist_id"] is None and row["genre_id"] in found]
+    _put(store, GENRES, [row | {"playlist_id": found[row["genre_id"]]} for row in lacking], update=True)
+
+
+def _put(store: Store, table: Any, rows: list[Row], update: bool = False) -> None:
+    if rows:
+        store.upsert(table, [row | {"scraped_at": datetime.now(UTC)} for row in rows], update=update)
