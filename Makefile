@@ -61,6 +61,7 @@ $(READY): conf/requirements.lock pyproject.toml | check-python check-java
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -r conf/requirements.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	@$(BIN)/python -m genreatlas.setup_jars > $(VENV)/jars.log 2>&1 || { tail -20 $(VENV)/jars.log; exit 1; }
+	@$(BIN)/python -c 'from genreatlas.audio.worker import warm_up; warm_up()' # leaves compiled code in numba's cache
 	@touch $@
 
 check-python:

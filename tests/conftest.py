@@ -1,6 +1,7 @@
 """Fixtures: one Spark session for the whole run, started only by tests that ask for it."""
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,14 @@ def spark() -> Iterator["SparkSession"]:  # noqa: F821
     )
     yield session
     session.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_helper_outlives_a_test() -> Iterator[None]:
+    """A helper was forked before the next test changes what it changes, and would not know of it."""
+    yield
+    if isolation := sys.modules.get("genreatlas.audio.isolation"):
+        isolation.stop_helper()
 
 
 @pytest.fixture

@@ -66,6 +66,8 @@ class Reason(StrEnum):
     NEEDS_AAC_DECODER = "needs_aac_decoder"
     UNSUPPORTED_FORMAT = "unsupported_format"
     DECODE_FAILED = "decode_failed"
+    CRASHED = "crashed"
+    TOO_SLOW = "too_slow"
     TRUNCATED = "truncated"
     # clips
     TOO_SHORT = "too_short"

@@ -1,17 +1,19 @@
 """Extraction on real files and Delta tables: incremental, once per audio, and safe to kill."""
 
 import hashlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from pyspark import cloudpickle
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, table_of
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.audio.uris import path_to_uri
-from genreatlas.audio.worker import extract_clip
+from genreatlas.audio.worker import extract_batches, extract_clip
 from genreatlas.config import Config, load_config
 from genreatlas.ids import stable_id
 from genreatlas.steps import extract_features
@@ -19,6 +21,7 @@ from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS, QUARANTINE
 from genreatlas.tables import FEATURE_SETS as FEATURE_SETS_TABLE
+from hostile_decoder import hostile_decoder
 
 RATE = 22050
 SETS = ("mfcc12_frames", "summary9", "loudness")
@@ -250,6 +253,24 @@ def test_replaced_clips_and_cuts_of_another_rule_are_left_alone(store, config, l
     add(store, library[0] | {"replaced_by": "b"}, library[1] | {"window_rule": "start:10"})
     assert extract_features.run(store, config) == Counts()
     assert not store.exists("features_summary9")
+
+
+def test_clips_that_kill_their_worker_are_quarantined_and_fail_no_task(store, config, tmp_path, monkeypatch):
+    cloudpickle.register_pickle_by_value(sys.modules["hostile_decoder"])  # the workers have no tests' folder
+
+    def extract_hostile(*arguments):
+        with hostile_decoder():
+            yield from extract_batches(*arguments)
+
+    monkeypatch.setattr(extract_features, "extract_batches", extract_hostile)
+    names = ("abort", "hang", "a", "b")
+    add(store, *[clip(write_song(tmp_path / f"{name}.wav", seed), name) for seed, name in enumerate(names)])
+    config = configured(config, feature_sets=("summary9",))
+    limits = config.limits.model_copy(update={"clip_seconds": 3.0})
+    assert extract_features.run(store, config.model_copy(update={"limits": limits})) == Counts(4, 2, 2)
+    assert rows_of(store, "summary9").keys() == {"a", "b"}
+    bad = store.read(QUARANTINE).select("key", "reason").collect()
+    assert {row["key"]: row["reason"] for row in bad} == {"abort": "crashed", "hang": "too_slow"}
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 import librosa
@@ -13,8 +14,9 @@ import soundfile
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
 from genreatlas.audio.uris import path_to_uri
 from genreatlas.audio.worker import ExtractRequest, extract_batches, reject_changed
-from genreatlas.config import ClipSection
+from genreatlas.config import ClipSection, LimitsSection
 from genreatlas.errors import ClipError, Reason
+from hostile_decoder import hostile_decoder
 
 RATE = 22050
 ALL_SETS = ["mfcc12_frames", "summary9", "gtzan57", "loudness"]
@@ -56,9 +58,9 @@ def request_row(*copies: dict, **changes) -> dict:
     } | changes
 
 
-def extract(*rows: dict, clip: ClipSection | None = None) -> list[dict]:
+def extract(*rows: dict, clip: ClipSection | None = None, **limits) -> list[dict]:
     batches = iter([pa.RecordBatch.from_pylist(list(rows))])
-    (batch,) = extract_batches(ExtractRequest(clip or ClipSection()), batches)
+    (batch,) = extract_batches(ExtractRequest(clip or ClipSection(), LimitsSection(**limits)), batches)
     return batch.to_pylist()
 
 
@@ -172,6 +174,41 @@ def test_a_value_that_no_table_may_hold_is_a_row_with_a_reason(wav, monkeypatch,
     rows = extract(request_row(copy_of(wav), feature_sets=[name]))
     assert [(row["feature_set"], row["reason"]) for row in rows] == [(None, "features_failed")]
     assert "finite" in rows[0]["detail"] or "infinite: chroma_stft_mean" in rows[0]["detail"]
+
+
+def test_clips_that_kill_their_decoder_or_keep_it_for_ever_are_rows_with_reasons(tmp_path):
+    paths = [tmp_path / name for name in ("a.wav", "abort.wav", "hang.wav", "b.wav")]
+    for path in paths:
+        soundfile.write(path, music(1.0), RATE, subtype="FLOAT")
+    requests = [request_row(copy_of(path), audio_id=path.stem, feature_sets=["loudness"]) for path in paths]
+    with hostile_decoder():
+        rows = extract(*requests, clip_seconds=2.0)
+    assert [(row["audio_id"], row["reason"]) for row in rows] == [
+        ("a", None),
+        ("abort", "crashed"),
+        ("hang", "too_slow"),
+        ("b", None),
+    ]
+    assert rows[1]["detail"] == "The decoder crashed (SIGABRT)."
+
+
+def test_a_cut_that_is_larger_than_the_limit_is_refused_before_it_is_decoded(tmp_path):
+    path = tmp_path / "bomb.flac"
+    soundfile.write(path, np.zeros((3 * 192_000, 8)), 192_000)
+    assert path.stat().st_size < 100_000  # and 18 MB of samples
+    (row,) = extract(request_row(copy_of(path)), max_clip_mb=8)
+    assert row["reason"] == "too_large"
+    assert row["detail"] == "3 s of 8 channels at 192000 Hz are more than limits.max_clip_mb = 8."
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
+def test_a_clip_that_needs_more_memory_than_it_may_have_is_refused(tmp_path, wav):
+    path = tmp_path / "long.wav"
+    soundfile.write(path, music(60.0), RATE, subtype="FLOAT")
+    long = request_row(copy_of(path), length_s=60.0, audio_id="long", feature_sets=["summary9"])
+    rows = extract(long, request_row(copy_of(wav), feature_sets=["summary9"]), clip_memory_mb=40)
+    assert [(row["audio_id"], row["reason"]) for row in rows] == [("long", "too_large"), ("audio", None)]
+    assert "limits.clip_memory_mb = 40" in rows[0]["detail"]
 
 
 def test_a_file_that_changed_after_its_import_is_left_out(wav):

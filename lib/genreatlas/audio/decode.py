@@ -57,29 +57,39 @@ class Signal:
         return len(self.samples) / self.sample_rate
 
 
-def read_clip(source: Source, start_s: float = 0.0, length_s: float | None = None) -> Signal:
+def read_clip(source: Source, start_s: float = 0.0, length_s: float | None = None, max_mb: int | None = None) -> Signal:
     """Decode one cut of a file to mono.
 
     Parameters
     ----------
     source : path as text or bytes, or an open binary file.
     start_s, length_s : the cut, in seconds; without a length, up to the end of the file.
+    max_mb : largest cut, in 2**20 bytes of float32 samples over all channels; None: no bound.
 
     Raises
     ------
-    ClipError : the file cannot be opened (see :func:`genreatlas.audio.probe.open_sound`), the data
-        are broken, less than half of the cut is there, or samples are NaN or infinite.
+    ClipError : the file cannot be opened (see :func:`genreatlas.audio.probe.open_sound`), the cut is too large,
+        the data are broken, less than half of the cut is there, or samples are NaN or infinite.
     """
     with open_sound(source) as (sound, info):
-        return read_open(sound, info, start_s, length_s)
+        return read_open(sound, info, start_s, length_s, max_mb)
 
 
-def read_open(sound: Any, info: AudioInfo, start_s: float, length_s: float | None = None) -> Signal:
+def read_open(
+    sound: Any, info: AudioInfo, start_s: float, length_s: float | None = None, max_mb: int | None = None
+) -> Signal:
     """Decode one cut of a file that is open already; see :func:`read_clip`."""
     start = round(start_s * info.sample_rate)
     wanted = sound.frames - start if length_s is None else min(round(length_s * info.sample_rate), sound.frames - start)
     if wanted <= 0:
         raise ClipError(Reason.TOO_SHORT, f"The file ends at {info.duration_s:.2f} s, before the cut at {start_s:g} s.")
+    if max_mb is not None and wanted * info.channels * 4 > max_mb * 2**20:
+        # told from the header alone: a file of 20 kB can promise hours, or a lossy one 255 channels at 192 kHz
+        raise ClipError(
+            Reason.TOO_LARGE,
+            f"{wanted / info.sample_rate:g} s of {info.channels} channels at {info.sample_rate} Hz are more than "
+            f"limits.max_clip_mb = {max_mb}.",
+        )
     lossy = info.mime in _LOSSY
     before = min(start, _PREROLL) if lossy else 0
     if start:

@@ -13,12 +13,12 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from genreatlas.audio.decode import read_open, reject_silence
-from genreatlas.audio.isolation import run_isolated
+from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory
 from genreatlas.audio.probe import open_file, open_sound
 from genreatlas.audio.quality import quality_flags
 from genreatlas.audio.uris import uri_to_path
 from genreatlas.audio.window import choose_window, window_rule
-from genreatlas.config import ClipSection
+from genreatlas.config import ClipSection, LimitsSection
 from genreatlas.errors import ClipError, Reason
 
 #: Columns that `inspect_batches` is given: one row per file.
@@ -53,9 +53,6 @@ _RESULT = pa.schema(
     ]
 )
 _LONGEST_DETAIL = 500
-#: A file may take two minutes, and as long as a slow network share needs for its bytes.
-_LONGEST_S = 120.0
-_SLOWEST_BYTES_PER_S = 2e6
 
 
 @dataclass(frozen=True)
@@ -65,18 +62,18 @@ class InspectRequest:
     Parameters
     ----------
     clip : which cut is looked at.
-    max_clip_mb : largest decoded cut, in 2**20 bytes of mono samples.
+    limits : bounds that no file may pass.
     read_tags : given the open file and its media type, returns tag = values; None where tags are not asked for.
     """
 
     clip: ClipSection
-    max_clip_mb: int
+    limits: LimitsSection
     read_tags: Callable[[BinaryIO, str], Mapping[str, list[str]]] | None = None
 
 
 def inspect_batches(request: InspectRequest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Inspect every file of :data:`REQUEST`; one batch of :data:`RESULT` per batch."""
-    import mutagen  # noqa: F401 - here, so that no forked child imports them again
+    import mutagen  # noqa: F401 - here, so that no helper imports them again
     import soundfile  # noqa: F401
 
     for batch in batches:
@@ -88,10 +85,14 @@ def inspect_batches(request: InspectRequest, batches: Iterator[pa.RecordBatch]) 
 def _inspected(request: InspectRequest, row: Mapping[str, Any]) -> dict[str, Any]:
     rule = {"window_rule": window_rule(request.clip)}
     try:
-        seconds = _LONGEST_S + row["bytes"] / _SLOWEST_BYTES_PER_S
-        return rule | run_isolated(inspect_file, uri_to_path(row["uri"]), request, seconds=seconds)
+        seconds = time_for(row["bytes"], request.limits)
+        memory_mb = request.limits.clip_memory_mb
+        found = run_isolated(inspect_file, uri_to_path(row["uri"]), request, seconds=seconds, memory_mb=memory_mb)
+        return rule | found
     except ClipError as error:
         return rule | {"reason": error.reason.value, "detail": error.detail}
+    except MemoryError:
+        return rule | {"reason": Reason.TOO_LARGE.value, "detail": too_much_memory(request.limits)}
     except Exception as error:  # anything that a file can do to a decoder or a tag reader
         detail = f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]
         return rule | {"reason": Reason.DECODE_FAILED.value, "detail": detail}
@@ -112,10 +113,7 @@ def inspect_file(path: bytes, request: InspectRequest) -> dict[str, Any]:
         if info.duration_s < clip.min_seconds:
             detail = f"{info.duration_s:.2f} s are less than clip.min_seconds = {clip.min_seconds:g}."
             raise ClipError(Reason.TOO_SHORT, detail)
-        if length * info.sample_rate * 4 > request.max_clip_mb * 2**20:
-            detail = f"{length:g} s at {info.sample_rate} Hz are more than limits.max_clip_mb = {request.max_clip_mb}."
-            raise ClipError(Reason.TOO_LARGE, detail)
-        signal = read_open(sound, info, start, length)
+        signal = read_open(sound, info, start, length, request.limits.max_clip_mb)
     if signal.length_s < min(clip.min_seconds, length):
         raise ClipError(Reason.TRUNCATED, f"Only {signal.length_s:.2f} s of sound are left in the file.")
     reject_silence(signal)

@@ -50,15 +50,3 @@ def numba_cache_folder() -> Path | None:
     if folder.stat().st_uid != os.getuid():
         folder = Path(tempfile.mkdtemp(prefix="genreatlas-numba-"))
     return folder
-
-
-def warm_up() -> None:
-    """Compile what the feature sets use and leave it in the cache; for set-up and the first start of a worker."""
-    import numpy as np
-
-    librosa()
-    from genreatlas.audio.engine import ENGINE
-    from genreatlas.audio.feature_sets import FEATURE_SETS, SAMPLE_RATE, compute_sets
-
-    noise = np.random.default_rng(0).standard_normal(2 * SAMPLE_RATE).astype(np.float32)
-    compute_sets([s for s in FEATURE_SETS.values() if s.sample_rate], noise, ENGINE)

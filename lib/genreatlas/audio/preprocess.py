@@ -25,13 +25,15 @@ def preprocessing_id(clip: ClipSection) -> str:
     return stable_id("preprocessing", *rules)
 
 
-def prepare(source: Source, start_s: float, length_s: float, clip: ClipSection) -> tuple[Signal, Loudness]:
+def prepare(
+    source: Source, start_s: float, length_s: float, clip: ClipSection, max_mb: int | None = None
+) -> tuple[Signal, Loudness]:
     """Decode a cut, mix it to mono and normalise it, at the source's rate.
 
     Raises
     ------
     ClipError : see :func:`genreatlas.audio.decode.read_clip`.
     """
-    signal = read_clip(source, start_s, length_s)
+    signal = read_clip(source, start_s, length_s, max_mb)
     samples, loudness = normalise(signal.samples, signal.sample_rate, clip)
     return Signal(samples, signal.sample_rate, signal.channels, signal.peak, signal.clipped, signal.truncated), loudness

@@ -4,11 +4,14 @@ Each audio is decoded once for all the sets that it lacks. What goes wrong with 
 row with a reason, so that it never fails the Spark task that holds its neighbours.
 """
 
+import contextlib
+import functools
 import hashlib
+import io
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,12 +21,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from genreatlas.audio.engine import ENGINE
-from genreatlas.audio.feature_sets import FeatureSet, compute_sets, get_feature_set
+from genreatlas.audio.feature_sets import FEATURE_SETS, FeatureSet, compute_sets, get_feature_set
 from genreatlas.audio.frames import pack
+from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory
 from genreatlas.audio.librosa_loading import librosa
 from genreatlas.audio.preprocess import prepare, resample
+from genreatlas.audio.probe import Source
 from genreatlas.audio.uris import uri_to_path
-from genreatlas.config import ClipSection
+from genreatlas.config import ClipSection, LimitsSection
 from genreatlas.errors import ClipError, Reason
 
 _COPIES = "array<struct<clip_id string, song_id string, uri string, path string, bytes bigint, modified_ns bigint>>"
@@ -66,6 +71,8 @@ _RESULT = pa.schema(
 #: Another copy of the same bytes may still be there, unchanged and readable.
 _TRY_ANOTHER_COPY = frozenset({Reason.MISSING_FILE, Reason.BROKEN_LINK, Reason.UNREADABLE, Reason.AUDIO_CHANGED})
 _LONGEST_DETAIL = 500
+#: Rate of what worker and caches are warmed with: most files have it, so that resampling is loaded too.
+_USUAL_RATE = 44_100
 #: 1e10 times full scale: a frame's float32 power spectrum ends at 3e38.
 _HIGHEST_PEAK_DBFS = 200.0
 
@@ -75,6 +82,7 @@ class ExtractRequest:
     """What is the same for every clip of a run; it travels to the workers."""
 
     clip: ClipSection
+    limits: LimitsSection = field(default_factory=LimitsSection)
 
 
 @dataclass(frozen=True)
@@ -93,17 +101,40 @@ class Extracted:
 def extract_batches(request: ExtractRequest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Extract features of every row of :data:`REQUEST_COLUMNS`; one batch of :data:`RESULT` per batch."""
     for batch in batches:
-        rows = [result for row in batch.to_pylist() for result in _extract_row(request, row)]
-        yield _to_batch(rows)
+        rows = batch.to_pylist()
+        with contextlib.suppress(Exception):  # what fails here fails for every clip, and stands in its row
+            warm_up(frozenset(name for row in rows for name in row["feature_sets"]), request.clip)
+        yield _to_batch([result for row in rows for result in _extract_row(request, row)])
+
+
+@functools.cache
+def warm_up(names: frozenset[str] = frozenset(FEATURE_SETS), clip: ClipSection | None = None) -> None:
+    """Load what the sets need and compile it, unless it was compiled before: 2 s, or 20.
+
+    Called where a worker starts, before its helper is forked, so that a helper that takes the place of
+    a dead one is warm; and once by set-up, which leaves the compiled code in numba's cache.
+    """
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (_USUAL_RATE, 2))
+    sound = io.BytesIO()
+    librosa()  # first: it says where numba caches
+    import soundfile
+
+    soundfile.write(sound, noise, _USUAL_RATE, format="WAV")
+    extract_clip(sound, 0.0, 1.0, clip or ClipSection(), [s for s in FEATURE_SETS.values() if s.name in names])
 
 
 def _extract_row(request: ExtractRequest, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     shared = {"audio_id": row["audio_id"], "copies": row["copies"]}
     try:
         feature_sets = [get_feature_set(name) for name in row["feature_sets"]]
-        return [shared | vars(extracted) for extracted in _extract_audio(request, row, feature_sets)]
+        seconds = time_for(row["copies"][0]["bytes"], request.limits)
+        memory_mb = request.limits.clip_memory_mb
+        found = run_isolated(_extract_audio, request, row, feature_sets, seconds=seconds, memory_mb=memory_mb)
+        return [shared | vars(extracted) for extracted in found]
     except ClipError as error:
         return [shared | {"reason": error.reason.value, "detail": error.detail}]
+    except MemoryError:
+        return [shared | {"reason": Reason.TOO_LARGE.value, "detail": too_much_memory(request.limits)}]
     except Exception as error:  # anything that a clip can do to numpy, librosa or the decoder
         detail = f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]
         return [shared | {"reason": Reason.FEATURES_FAILED.value, "detail": detail}]
@@ -118,7 +149,8 @@ def _extract_audio(
         try:
             path = uri_to_path(copy["uri"])
             reject_changed(path, copy["bytes"], copy["modified_ns"], row["sha256"])
-            return extract_clip(path, row["start_s"], row["length_s"], request.clip, feature_sets)
+            max_mb = request.limits.max_clip_mb
+            return extract_clip(path, row["start_s"], row["length_s"], request.clip, feature_sets, max_mb)
         except ClipError as error:
             if error.reason not in _TRY_ANOTHER_COPY:
                 raise
@@ -127,23 +159,29 @@ def _extract_audio(
 
 
 def extract_clip(
-    source: bytes | str, start_s: float, length_s: float, clip: ClipSection, feature_sets: Sequence[FeatureSet]
+    source: Source,
+    start_s: float,
+    length_s: float,
+    clip: ClipSection,
+    feature_sets: Sequence[FeatureSet],
+    max_mb: int | None = None,
 ) -> list[Extracted]:
     """Decode one cut and compute the sets, sharing decoding, resampling and every intermediate.
 
     Parameters
     ----------
-    source : path of the file.
+    source : path of the file, or the file.
     start_s, length_s : the cut, in seconds.
     clip : how the cut is normalised.
     feature_sets : sets to compute, in any order.
+    max_mb : largest decoded cut, see :func:`genreatlas.audio.decode.read_clip`.
 
     Raises
     ------
     ClipError : the cut cannot be decoded.
     ValueError : a value came out infinite, or a frame value as NaN.
     """
-    signal, loudness = prepare(source, start_s, length_s, clip)
+    signal, loudness = prepare(source, start_s, length_s, clip, max_mb)
     if loudness.peak_dbfs is not None and loudness.peak_dbfs > _HIGHEST_PEAK_DBFS:
         raise ClipError(Reason.NOT_FINITE, f"Samples of {loudness.peak_dbfs:.0f} dBFS: their spectrum overflows.")
     level = asdict(loudness)

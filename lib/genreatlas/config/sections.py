@@ -89,7 +89,9 @@ class LimitsSection(Section):
     """Bounds that keep one bad input from stopping everything else."""
 
     max_file_mb: Positive = Field(2048, description="Larger files are quarantined.")
-    max_clip_mb: Positive = Field(64, description="Largest decoded cut.")
+    max_clip_mb: Positive = Field(64, description="Largest decoded cut, over all its channels.")
+    clip_seconds: float = Field(120.0, gt=0.0, description="Longest that one clip may take to decode and extract.")
+    clip_memory_mb: Positive = Field(1024, description="Most memory that one clip may take beside its worker's own.")
     max_failed_share: Share = Field(0.5, description="A step that fails for more than this share exits with 1.")
 
 

@@ -129,7 +129,7 @@ def extract_chunk(
     result = (
         pending.select(*REQUEST_COLUMNS)
         .repartition(tasks)
-        .mapInArrow(partial(extract_batches, ExtractRequest(config.clip)), RESULT)
+        .mapInArrow(partial(extract_batches, ExtractRequest(config.clip, config.limits)), RESULT)
         .withColumn("preprocessing_id", F.lit(preprocessing_id(config.clip)))
         .withColumn("version", F.lit(quarantine_version(config, feature_sets)))
     )

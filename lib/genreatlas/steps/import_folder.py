@@ -147,7 +147,7 @@ def _chunks(files: Sequence[File], size: int) -> Iterable[Sequence[File]]:
 def _inspect(work: _Import, files: Sequence[File], chunk: str) -> Staged:
     """Open the files in the workers, once, and stage what they found, good and bad."""
     read = read_tags if work.catalogue.labels == "tags" else None
-    request = InspectRequest(work.config.clip, work.config.limits.max_clip_mb, read)
+    request = InspectRequest(work.config.clip, work.config.limits, read)
     rows = [(file.uri, file.version, file.entry.size, file.entry.modified_ns) for file in files]
     frame = work.store.spark.createDataFrame(rows, REQUEST).repartition(math.ceil(len(rows) / _TASK_FILES))
     return work.store.stage(frame.mapInArrow(partial(inspect_batches, request), RESULT), STEP, chunk)
