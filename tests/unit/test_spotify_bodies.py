@@ -62,6 +62,7 @@ DRIFTWOOD = Track(
     spotify_id=ONE,
     title="Driftwood",
     artists=("Oona Bray", "The Hushed"),
+    artist_ids=("A2", "A1"),
     album="Low Tide",
     album_id="ALBUM1",
     album_artists=("The Hushed", "Oona Bray"),

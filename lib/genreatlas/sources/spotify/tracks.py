@@ -20,7 +20,7 @@ class Track:
     Attributes
     ----------
     spotify_id : id of the recording that is played; of a relinked track, not that of the list's own entry.
-    artists, album_artists : names, in the order of the credit.
+    artists, album_artists : names, in the order of the credit; ``artist_ids`` those of artists that Spotify knows.
     release_date : of the album, as precise as ``release_date_precision`` (year, month or day); not the first
         release of the recording. Its precision is None where Spotify does not say, or says something else.
     preview_url : as seen; None in development mode and for apps made since 2024-11-27.
@@ -29,6 +29,7 @@ class Track:
     spotify_id: str
     title: str | None = None
     artists: tuple[str, ...] = ()
+    artist_ids: tuple[str, ...] = ()
     album: str | None = None
     album_id: str | None = None
     album_artists: tuple[str, ...] = ()
@@ -70,10 +71,11 @@ def parse_track(body: Any) -> Track | str:
     return Track(
         spotify_id=identity,
         title=text(body.get("name")),
-        artists=_names(body.get("artists")),
+        artists=_named(body.get("artists"), "name"),
+        artist_ids=_named(body.get("artists"), "id"),
         album=text(album.get("name")),
         album_id=text(album.get("id")),
-        album_artists=_names(album.get("artists")),
+        album_artists=_named(album.get("artists"), "name"),
         track_number=integer(body.get("track_number")),
         disc_number=integer(body.get("disc_number")),
         duration_ms=integer(body.get("duration_ms")),
@@ -92,8 +94,8 @@ def _kind_of(uri: str) -> str:
     return parts[1] if len(parts) > 2 and parts[0] == "spotify" else "track"
 
 
-def _names(value: Any) -> tuple[str, ...]:
-    return tuple(name for artist in mappings(value) if (name := text(artist.get("name"))) is not None)
+def _named(artists: Any, key: str) -> tuple[str, ...]:
+    return tuple(value for artist in mappings(artists) if (value := text(artist.get(key))) is not None)
 
 
 def _date(value: Any) -> str | None:

@@ -1,0 +1,206 @@
+"""Read one list for its genres: a playlist, the songs of an artist, or the playlists that a search finds."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from genreatlas.errors import FetchError, Reason
+from genreatlas.ids import stable_id
+from genreatlas.sources.credits import normalise_artist
+from genreatlas.sources.spotify.client import Spotify
+from genreatlas.sources.spotify.pages import Listed, Page, Playlist
+from genreatlas.sources.spotify.rows import choose, credits_of, song_row
+
+#: How often a playlist that changes while it is read is begun again.
+_RESTARTS = 2
+#: Results of a search that the API gives at all.
+_SEARCH_END = 1000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A genre that a list is read for, and at most how many of its songs."""
+
+    genre_id: str
+    genre: str
+    route: str
+    role: str | None
+    number: int
+    weight: float = 1.0
+
+    def selection(self, settings: Mapping[str, Any]) -> str:
+        """Hash of what the songs are chosen by; another one means that the list is read again."""
+        return stable_id(self.genre_id, self.number, sorted(settings.items()), length=12)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What a list holds: its tracks without repetitions, and what is no track."""
+
+    tracks: tuple[Listed, ...]
+    left_out: Counter[str]
+    entries: int
+    total: int | None
+    steady: bool = True
+
+
+def read_playlist(spotify: Spotify, playlist_id: str, genres: Sequence[Wanted], snapshot: str | None) -> dict[str, Any]:
+    """Read a playlist, or only see that it is as it was.
+
+    Parameters
+    ----------
+    snapshot : snapshot that was read before; None: read in any case.
+
+    Returns
+    -------
+    ``unchanged``, and else the row of ``playlists`` without genre, ``genres`` and ``songs``; see :func:`_answer`.
+
+    Raises
+    ------
+    FetchError : the playlist cannot be read, or the app sees its head only (reason ``forbidden``).
+    """
+    if snapshot is not None and spotify.head(playlist_id).snapshot == snapshot:
+        return {"unchanged": True}
+    for _ in range(1 + _RESTARTS):
+        playlist = spotify.playlist(playlist_id)
+        if playlist.page is None:
+            raise FetchError(
+                Reason.FORBIDDEN,
+                f"GET playlists/{playlist_id}: the app sees the head of this playlist, not its items. "
+                "Since February 2026 apps in development mode read items of their user's own playlists only.",
+                200,
+            )
+        reading = _read(playlist.page, spotify.further_pages(playlist, playlist_id), spotify.settings.max_entries)
+        if reading.steady:
+            break
+    # A snapshot is kept only for what was read as one state: the next run reads the other again.
+    head = _head(playlist) | {"snapshot": playlist.snapshot if reading.steady else None}
+    return _answer(spotify, {"playlist_id": playlist_id, "kind": "playlist"} | head, reading, genres)
+
+
+def read_artist(
+    spotify: Spotify, playlist_id: str, name: str, artist_id: str | None, genres: Sequence[Wanted], page_size: int
+) -> dict[str, Any]:
+    """Read songs of an artist by search, whose results are pages of tracks of whoever fits.
+
+    Only tracks that credit the artist count: by Spotify's id where it is known, else by name. Several
+    releases of one recording (one ISRC) count once.
+    """
+    wanted = max(genre.number for genre in genres)
+    query = f'artist:"{_plain(name)}"'
+    kept: list[Listed] = []
+    codes: set[str] = set()
+    seen: set[str] = set()
+    left_out, entries, total, offset = Counter[str](), 0, None, 0
+    size = min(page_size, wanted)
+    while len(kept) < wanted and offset < min(_SEARCH_END, 3 * max(wanted, size)):
+        page = spotify.search_tracks(query, size, offset)
+        entries, total, offset = entries + page.entries, page.total, offset + size
+        left_out.update(page.left_out)
+        for listed in page.tracks:
+            track = listed.track
+            credited = (
+                artist_id in track.artist_ids if artist_id and track.artist_ids else _credits(track.artists, name)
+            )
+            if not credited:
+                left_out["other_artist"] += 1
+            elif track.spotify_id in seen or (track.isrc and track.isrc in codes):
+                left_out["repeated"] += 1
+            elif len(kept) < wanted:
+                kept.append(listed)
+                seen.add(track.spotify_id)
+                codes |= {track.isrc} - {None}  # type: ignore[arg-type]
+        if page.entries < size:
+            break
+    reading = _Reading(tuple(kept), left_out, entries, total)
+    return _answer(spotify, {"playlist_id": playlist_id, "kind": "artist", "name": name}, reading, genres)
+
+
+def find_playlists(spotify: Spotify, query: str, number: int, page_size: int) -> list[dict[str, Any]]:
+    """The first so many playlists that a search finds, in its order, each once; fewer where it finds fewer."""
+    found: dict[str, dict[str, Any]] = {}
+    offset, more = 0, True
+    while more and len(found) < number and offset < _SEARCH_END:
+        playlists, following = spotify.search_playlists(query, min(page_size, number), offset)
+        for playlist in playlists:
+            if len(found) < number:
+                found.setdefault(playlist.playlist_id, {"position": len(found)} | vars(playlist))
+        offset, more = offset + min(page_size, number), following is not None
+    return list(found.values())
+
+
+def _read(first: Page, further: Iterable[Page], most: int) -> _Reading:
+    """All pages of a playlist, up to a number of entries; it is steady if its length was the same on all of them."""
+    tracks: dict[str, Listed] = {}
+    left_out, totals, entries = Counter[str](), set[int | None](), 0
+    for page in chain([first], further):
+        entries += page.entries
+        totals.add(page.total)
+        left_out.update(page.left_out)
+        for listed in page.tracks:
+            left_out["repeated"] += listed.track.spotify_id in tracks
+            tracks.setdefault(listed.track.spotify_id, listed)
+        if entries >= most:
+            break
+    return _Reading(tuple(tracks.values()), +left_out, entries, first.total, steady=len(totals) == 1)
+
+
+def _answer(spotify: Spotify, head: dict[str, Any], reading: _Reading, genres: Sequence[Wanted]) -> dict[str, Any]:
+    """What a list gives: its row, its genres with the number of songs kept for each, and the songs that were kept.
+
+    A song has ``position`` and ``listed_at`` of the list, ``genres`` (ids that it was chosen for) and ``credits``.
+    """
+    settings = spotify.settings
+    by_genre = {
+        wanted.genre_id: choose(
+            (t.track.spotify_id for t in reading.tracks), wanted.number, settings.seed, wanted.genre_id
+        )
+        for wanted in genres
+    }
+    songs = []
+    for listed in reading.tracks:
+        chosen = [genre_id for genre_id, kept in by_genre.items() if listed.track.spotify_id in kept]
+        if chosen:
+            credits = [vars(credit) for credit in credits_of(listed.track)]
+            songs.append(
+                {
+                    "song": song_row(listed.track, settings.market),
+                    "position": listed.position,
+                    "listed_at": listed.added_at.isoformat() if listed.added_at else None,
+                    "genres": chosen,
+                    "credits": [credit | {"position": place} for place, credit in enumerate(credits)],
+                }
+            )
+    counted = {
+        "total": reading.total,
+        "entries": reading.entries,
+        "tracks": len(reading.tracks),
+        "left_out": dict(sorted(reading.left_out.items())),
+    }
+    read_for = [
+        vars(wanted) | {"selection": wanted.selection(selected_by(settings)), "kept": len(by_genre[wanted.genre_id])}
+        for wanted in genres
+    ]
+    return {"unchanged": False, "playlist": head | counted, "genres": read_for, "songs": songs}
+
+
+def selected_by(settings: Any) -> dict[str, Any]:
+    """Settings that a list's songs are chosen by."""
+    return {name: getattr(settings, name) for name in ("seed", "max_entries", "market")}
+
+
+def _head(playlist: Playlist) -> dict[str, Any]:
+    names = ("name", "owner_id", "owner", "public", "form")
+    return {name: getattr(playlist, name) for name in names}
+
+
+def _plain(name: str) -> str:
+    """A name as a search takes it between quotation marks."""
+    return " ".join(re.sub(r"[\"\\]", " ", name).split())
+
+
+def _credits(artists: Iterable[str], name: str) -> bool:
+    return normalise_artist(name) in map(normalise_artist, artists)
