@@ -20,6 +20,7 @@ from genreatlas.audio.frames import HOP_LENGTH, SAMPLE_RATE
 from genreatlas.audio.graph import Graph
 from genreatlas.audio.reference import LIBROSA
 from genreatlas.audio.sets.definition import Feature, FeatureSet
+from genreatlas.audio.sets.fma import FMA518_22K, FMA518_44K
 from genreatlas.audio.sets.gtzan import GTZAN57
 from genreatlas.audio.sets.level import LOUDNESS
 from genreatlas.audio.sets.means import MFCC12_FRAMES, SUMMARY9
@@ -38,7 +39,7 @@ __all__ = [
     "table_of",
 ]
 
-_SETS = (MFCC12_FRAMES, SUMMARY9, GTZAN57, LOUDNESS)
+_SETS = (MFCC12_FRAMES, SUMMARY9, GTZAN57, FMA518_44K, FMA518_22K, LOUDNESS)
 FEATURE_SETS: dict[str, FeatureSet] = {feature_set.name: feature_set for feature_set in _SETS}
 
 #: Extracted beside whatever is asked for, because a model must be held against it.
