@@ -99,6 +99,7 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found"
     BAD_ADDRESS = "bad_address"
     BAD_CERTIFICATE = "bad_certificate"
+    FETCH_FAILED = "fetch_failed"
     # candidates
     TOO_MANY_CLASSES = "too_many_classes"
     TOO_MANY_ROWS = "too_many_rows"

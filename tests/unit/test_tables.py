@@ -22,6 +22,7 @@ VOLATILE = {
     "experiments": {"seconds", "input_versions", "git_commit", "run_id"},
     "models": {"path", "fitted_at", "seconds", "input_versions", "git_commit", "run_id"},
     "quarantine": {"run_id", "at"},
+    "fetch_attempts": {"at", "next_retry_at", "run_id"},
     "runs": {"started_at", "ended_at", "versions", "config", "git_commit"},
 }
 

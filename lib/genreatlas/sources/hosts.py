@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from genreatlas.config import FanOutSection, HostLimit
-from genreatlas.errors import ProviderPausedError, Reason
+from genreatlas.errors import FetchError, ProviderPausedError, Reason
 from genreatlas.sources.limiter import RollingWindow
 from genreatlas.sources.outcomes import Outcome
 
@@ -148,8 +148,15 @@ def find_limit(settings: FanOutSection, netloc: str) -> tuple[str, HostLimit]:
 
 
 def host_of(settings: FanOutSection, netloc: str) -> Host:
-    """The host of a URL; the same object in every session and thread of this process."""
+    """The host of a URL; the same object in every session and thread of this process.
+
+    Raises
+    ------
+    FetchError : this process has no share of the host's rate.
+    """
     shared, limit = find_limit(settings, netloc)
+    if not limit.concurrency:
+        raise FetchError(Reason.BAD_ADDRESS, f"{netloc} was not divided among the tasks. Name it in Fetch.hosts.")
     with _lock:
         if (shared, limit) not in _limits:
             _limits[shared, limit] = _Limit(limit)

@@ -15,6 +15,7 @@ held in memory. No error text holds a query string, because there tokens and sig
 
 import logging
 import random
+import re
 import time
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
@@ -34,6 +35,7 @@ from genreatlas.sources.outcomes import Expected, Outcome, judge
 log = logging.getLogger(__name__)
 
 _PIECE = 1 << 16
+_QUERY = re.compile(r"(https?://[^\s?#\"'<>]*)[?#][^\s\"'<>]*")
 
 
 def polite_session(
@@ -107,6 +109,11 @@ def redact(url: str) -> str:
     """An address without user, query and fragment: those may hold secrets and signatures."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def redacted(text: str) -> str:
+    """A text with every address in it cut off before its query."""
+    return _QUERY.sub(r"\1", text)
 
 
 class PoliteSession(requests.Session):

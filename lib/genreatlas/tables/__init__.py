@@ -27,7 +27,7 @@ from genreatlas.tables.modelling import (
     SPLITS,
     TRAINING_GENRES,
 )
-from genreatlas.tables.operations import OPERATIONS_TABLES, QUARANTINE, RUNS
+from genreatlas.tables.operations import FETCH_ATTEMPTS, OPERATIONS_TABLES, QUARANTINE, RUNS
 from genreatlas.tables.schema import Column, Table
 
 #: Tables with a fixed schema. Feature tables follow from the registry of feature sets.
@@ -42,6 +42,7 @@ __all__ = [
     "EXPERIMENTS",
     "FEATURE_KEY_COLUMNS",
     "FEATURE_SETS",
+    "FETCH_ATTEMPTS",
     "FOLD_SCORES",
     "GENRES",
     "GENRE_PARENTS",

@@ -45,4 +45,32 @@ RUNS = Table(
     ),
 )
 
-OPERATIONS_TABLES = (QUARANTINE, RUNS)
+FETCH_ATTEMPTS = Table(
+    name="fetch_attempts",
+    comment="One row per try to fetch something from the outside world, good or bad.",
+    written_by=("every step",),
+    key=("task", "key", "provider", "attempt"),
+    cluster_by=("task", "key"),
+    family="operations",
+    columns=(
+        Column("task", "string", "What was fetched for: the name of a step, or a part of one."),
+        Column("key", "string", "What was asked for, such as a song id; * where a provider wants to be left alone."),
+        Column("provider", "string", "Who was asked."),
+        Column("attempt", "int", "Number of the try with this provider, from 1; 0 where the key is *."),
+        Column(
+            "status",
+            "string",
+            "ok; retry: comes back when it is due; final: not asked again for this key; paused: the provider is to "
+            "be left alone.",
+            nullable=False,
+        ),
+        Column("http_status", "int", "Status of the last response; NULL without one."),
+        Column("reason", "string", "Reason code, from the closed set in errors.py; NULL where it went well."),
+        Column("detail", "string", "The same in words, without queries of addresses."),
+        Column("at", "timestamp", "When.", volatile=True),
+        Column("next_retry_at", "timestamp", "Not before this time.", volatile=True),
+        Column("run_id", "string", "Run that tried.", volatile=True),
+    ),
+)
+
+OPERATIONS_TABLES = (QUARANTINE, RUNS, FETCH_ATTEMPTS)

@@ -1,0 +1,128 @@
+"""What earlier tries say about pending keys, and the rows that new tries leave."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas.fanout.work import Task
+from genreatlas.store import Staged, Store
+from genreatlas.tables import FETCH_ATTEMPTS
+
+#: The key under which a provider's own pause is stored.
+EVERY_KEY = "*"
+_PIECE = 1024
+
+
+@dataclass
+class Plan:
+    """What a pass has to do.
+
+    Parameters
+    ----------
+    pending : the pending rows and their history, as one compact Arrow table.
+    given_up : keys for which no provider is left.
+    waiting : keys that failed and are not due yet; ``due_at`` is when the first one is.
+    """
+
+    pending: pa.Table
+    providers: Sequence[str]
+    ready: list[int] = field(default_factory=list)
+    given_up: int = 0
+    waiting: int = 0
+    due_at: float | None = None
+
+    def tasks(self) -> Iterator[Task]:
+        """Keys that can be tried now, in order."""
+        for start in range(0, len(self.ready), _PIECE):
+            for row in self.pending.take(self.ready[start : start + _PIECE]).to_pylist():
+                yield _task(row)
+
+
+def make_plan(store: Store, name: str, pending: DataFrame, providers: Sequence[str]) -> Plan:
+    """Take from the pending keys those that were given up or are not due."""
+    stored = store.read(FETCH_ATTEMPTS).where((F.col("task") == name) & (F.col("attempt") > 0))
+    last = stored.groupBy("key", "provider").agg(
+        F.max("attempt").alias("attempt"),
+        F.max_by("status", "attempt").alias("status"),
+        F.max_by(F.unix_micros("next_retry_at"), "attempt").alias("due"),
+    )
+    history = last.groupBy("key").agg(F.collect_list(F.struct("provider", "attempt", "status", "due")).alias("_tried"))
+    table = pending.join(history, "key", "left").orderBy("key").toArrow()
+    plan = Plan(table, providers)
+    now = time.time()
+    tried = table.column("_tried")
+    for index in range(table.num_rows):
+        known = {one["provider"]: one for one in tried[index].as_py() or ()}
+        turn = next((p for p in providers if known.get(p, {}).get("status") != "final"), None)
+        due = (known[turn]["due"] or 0) / 1e6 if turn in known else 0.0
+        if turn is None:
+            plan.given_up += 1
+        elif due > now:
+            plan.waiting += 1
+            plan.due_at = min(due, plan.due_at or due)
+        else:
+            plan.ready.append(index)
+    return plan
+
+
+def _task(row: dict[str, Any]) -> Task:
+    tried = row.pop("_tried") or ()
+    over = frozenset(one["provider"] for one in tried if one["status"] == "final")
+    return Task(row["key"], row, {one["provider"]: one["attempt"] for one in tried}, over)
+
+
+def stored_pauses(store: Store, providers: Sequence[str]) -> dict[str, float]:
+    """Providers that asked an earlier run to be left alone until a time that is still to come."""
+    rows = (
+        store.read(FETCH_ATTEMPTS)
+        .where((F.col("key") == EVERY_KEY) & F.col("provider").isin(list(providers)))
+        .groupBy("provider")
+        .agg((F.max(F.unix_micros("next_retry_at")) / 1e6).alias("until"))
+        .collect()
+    )
+    return {row["provider"]: row["until"] for row in rows if row["until"] and row["until"] > time.time()}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a chunk came to, by key: fetched, given up with the last reason, or to be tried again."""
+
+    fetched: int
+    given_up: Counter[str]
+    again: Counter[str]
+    paused: dict[str, float]
+
+    @property
+    def done(self) -> int:
+        """Keys that are through for this pass; the others wait for a provider."""
+        return self.fetched + self.given_up.total() + self.again.total()
+
+
+def write_attempts(store: Store, name: str, staged: Staged) -> Outcome:
+    """Write a staged chunk's tries and pauses, and count its keys."""
+    rows = staged.frame.select("key", "provider", "attempts").collect()
+    now: list[dict[str, Any]] = []
+    pauses: dict[str, dict[str, Any]] = {}
+    fetched, given_up, again = 0, Counter[str](), Counter[str]()
+    for row in rows:
+        about = {"task": name, "run_id": store.run_id}
+        for attempt in row["attempts"]:
+            values = attempt.asDict() | about
+            if attempt["status"] == "paused":
+                pauses[attempt["provider"]] = values | {"key": EVERY_KEY}
+            else:
+                now.append(values | {"key": row["key"]})
+        last = row["attempts"][-1]
+        fetched += row["provider"] is not None
+        given_up[last["reason"]] += row["provider"] is None and last["status"] == "final"
+        again[last["reason"]] += last["status"] == "retry"
+    store.upsert(FETCH_ATTEMPTS, now)
+    store.upsert(FETCH_ATTEMPTS, pauses.values(), update=True, compare=("next_retry_at",))
+    until = {provider: pause["next_retry_at"].timestamp() for provider, pause in pauses.items()}
+    return Outcome(fetched, +given_up, +again, until)

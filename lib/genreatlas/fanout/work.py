@@ -1,0 +1,178 @@
+"""One key's way through its providers, and what comes of it."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol, TypeAlias
+
+import pyarrow as pa
+
+from genreatlas.config import FanOutSection
+from genreatlas.errors import FetchError, ProviderPausedError, Reason
+from genreatlas.sources.http import redacted
+
+#: Called with a pending row and a provider; returns the columns, or raises FetchError.
+FetchOne: TypeAlias = Callable[[Mapping[str, Any], str], Mapping[str, Any]]
+
+#: ok: fetched; retry: comes back when it is due; final: this provider is not asked again for the key;
+#: paused: the provider itself is to be left alone, which is no try of the key.
+Status = Literal["ok", "retry", "final", "paused"]
+
+_LONGEST_DETAIL = 500
+
+
+class Fetch(Protocol):
+    """How keys are fetched; see the package. It travels to executors, so it must be picklable."""
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Providers in the order in which they are asked."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Hosts that they are at, as ``[fan_out] hosts`` names them."""
+
+    @property
+    def columns(self) -> str:
+        """What is fetched for a key, as Spark DDL."""
+
+    def open(self, settings: FanOutSection) -> FetchOne:
+        """Make what one process needs: sessions, parsers. Called once per process or task."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of one key with one provider, as a row of ``fetch_attempts`` holds it."""
+
+    provider: str
+    attempt: int
+    status: Status
+    http_status: int | None = None
+    reason: str | None = None
+    detail: str | None = None
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    next_retry_at: datetime | None = None
+
+
+ATTEMPT = (
+    "provider string, attempt int, status string, http_status int, reason string, detail string, "
+    "at timestamp, next_retry_at timestamp"
+)
+ATTEMPT_ARROW = pa.struct(
+    [
+        ("provider", pa.string()),
+        ("attempt", pa.int32()),
+        ("status", pa.string()),
+        ("http_status", pa.int32()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("at", pa.timestamp("us", "UTC")),
+        ("next_retry_at", pa.timestamp("us", "UTC")),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A pending key: its row, and what earlier runs tried.
+
+    Parameters
+    ----------
+    tried : attempts so far by provider.
+    over : providers that are not asked again for it.
+    """
+
+    key: str
+    row: Mapping[str, Any]
+    tried: Mapping[str, int] = field(default_factory=dict)
+    over: frozenset[str] = frozenset()
+
+    def provider(self, providers: Sequence[str]) -> str | None:
+        """The provider whose turn it is; None where all were asked."""
+        return next((provider for provider in providers if provider not in self.over), None)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a key: the columns and the provider that had them, or neither.
+
+    ``waits`` says that a provider is paused, so that the key is left for a later run.
+    """
+
+    key: str
+    attempts: tuple[Attempt, ...]
+    provider: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    waits: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes, as far as they matter."""
+        return sum(len(value) for value in self.values.values() if isinstance(value, bytes | str)) + 200
+
+
+def work_on(
+    task: Task, providers: Sequence[str], fetch: FetchOne, settings: FanOutSection, paused: dict[str, float]
+) -> Result:
+    """Ask the providers for a key in their order, until one has it, may have it later, or wants to be left alone.
+
+    ``paused`` says until when providers are to be left alone; one that asks for it is added.
+    """
+    attempts: list[Attempt] = []
+    for provider in providers:
+        if provider in task.over:
+            continue
+        if paused.get(provider, 0.0) > time.time():
+            return Result(task.key, tuple(attempts), waits=True)
+        number = task.tried.get(provider, 0) + 1
+        try:
+            values = fetch(task.row, provider)
+            attempts.append(Attempt(provider, number, "ok"))
+            return Result(task.key, tuple(attempts), provider, values)
+        except ProviderPausedError as error:
+            paused[provider] = error.retry_at or time.time() + settings.pause_s
+            attempts.append(_attempt(error, provider, 0, "paused", paused[provider]))
+            return Result(task.key, tuple(attempts), waits=True)
+        except FetchError as error:
+            failure = error
+        except Exception as error:  # whatever an odd body does to a parser must not end the run
+            failure = FetchError(Reason.FETCH_FAILED, f"{type(error).__name__}: {error}", transient=True)
+        attempts.append(_failed(failure, provider, number, settings))
+        if attempts[-1].status == "retry":
+            break
+    return Result(task.key, tuple(attempts))
+
+
+def _failed(error: FetchError, provider: str, number: int, settings: FanOutSection) -> Attempt:
+    if not error.transient or number >= settings.max_attempts:
+        return _attempt(error, provider, number, "final", None)
+    due = time.time() + settings.retry_delay_s * 2 ** (number - 1)
+    return _attempt(error, provider, number, "retry", max(due, error.retry_at or 0.0))
+
+
+def _attempt(error: FetchError, provider: str, number: int, status: Status, retry_at: float | None) -> Attempt:
+    return Attempt(
+        provider,
+        number,
+        status,
+        error.http_status,
+        error.reason.value,
+        redacted(error.detail)[:_LONGEST_DETAIL],
+        next_retry_at=None if retry_at is None else datetime.fromtimestamp(retry_at, UTC),
+    )
+
+
+def to_batch(results: Sequence[Result], schema: pa.Schema) -> pa.RecordBatch:
+    """Results as rows of the staging table: ``key``, ``provider``, ``attempts``, and what was fetched."""
+    rows = [
+        {
+            **result.values,
+            "key": result.key,
+            "provider": result.provider,
+            "attempts": [vars(a) for a in result.attempts],
+        }
+        for result in results
+    ]
+    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
