@@ -4,12 +4,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DATA   ?= data/shared
+N      ?= 10000
+SEED   ?= 0
 
 # Two processes, each with a Spark session of its own; a file's tests stay together, and the longest begin.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo figures test test-all lint format results bench lock wheel clean check-java check-python
+.PHONY: help demo figures test test-all lint format results bench fuzz lock wheel clean check-java check-python
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,6 +45,9 @@ results: $(READY) ## Rebuild docs/results.md from real data: make results DATA=f
 
 bench: $(READY) ## Measure extraction against other programs: make bench DATA=folder
 	@$(BIN)/python benchmarks/bench.py --data "$(DATA)"
+
+fuzz: $(READY) ## Feed damaged sound files to import and extraction: make fuzz N=10000
+	@$(BIN)/python tests/fuzz.py --files $(N) --seed $(SEED)
 
 lock: $(READY) ## Resolve conf/requirements.lock again
 	@$(BIN)/python -m pip install -q uv

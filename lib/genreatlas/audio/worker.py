@@ -23,7 +23,7 @@ import pyarrow as pa
 from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import FEATURE_SETS, FeatureSet, compute_sets, get_feature_set
 from genreatlas.audio.frames import pack
-from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory
+from genreatlas.audio.isolation import run_isolated, stop_helper, time_for, too_much_memory
 from genreatlas.audio.librosa_loading import librosa
 from genreatlas.audio.preprocess import prepare, resample
 from genreatlas.audio.probe import Source
@@ -121,6 +121,7 @@ def warm_up(names: frozenset[str] = frozenset(FEATURE_SETS), clip: ClipSection |
 
     soundfile.write(sound, noise, _USUAL_RATE, format="WAV")
     extract_clip(sound, 0.0, 1.0, clip or ClipSection(), [s for s in FEATURE_SETS.values() if s.name in names])
+    stop_helper()  # one that was forked before, by an import, knows none of this
 
 
 def _extract_row(request: ExtractRequest, row: Mapping[str, Any]) -> list[dict[str, Any]]:
