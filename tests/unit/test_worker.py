@@ -254,8 +254,8 @@ def test_an_empty_batch_gives_an_empty_batch(wav):
     (batch,) = extract_batches(ExtractRequest(ClipSection()), iter([template.slice(0, 0)]))
     assert batch.num_rows == 0
     assert batch.schema.names == [
-        "audio_id", "copies", "feature_set", "set_version", "values", "frames", "n_frames", "width", "hop_s",
-        "reason", "detail",
+        "audio_id", "copies", "feature_set", "set_version", "values", "arrays", "frames", "quantised",
+        "n_frames", "width", "hop_s", "reason", "detail",
     ]  # fmt: skip
 
 

@@ -54,6 +54,8 @@ def chroma_cens(cqt: Array, silent: bool) -> Array:
 
 
 @LIBROSA.feature
-def tonnetz(chroma_cens: Array) -> Array:
+def tonnetz(chroma_cens: Array, silent: bool) -> Array:
     """Tonal centroid of the CENS chroma: x and y of fifths, minor thirds and major thirds, (6, n_frames)."""
+    if silent:
+        return undefined_if(silent, chroma_cens[:6])
     return librosa().feature.tonnetz(chroma=chroma_cens)

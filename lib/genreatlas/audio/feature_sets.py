@@ -19,13 +19,15 @@ import numpy.typing as npt
 from genreatlas.audio.frames import HOP_LENGTH, SAMPLE_RATE
 from genreatlas.audio.graph import Graph
 from genreatlas.audio.reference import LIBROSA
+from genreatlas.audio.sets.cepstra import MEL128, MFCC_COV
 from genreatlas.audio.sets.definition import Feature, FeatureSet
 from genreatlas.audio.sets.fma import FMA518_22K, FMA518_44K
 from genreatlas.audio.sets.gtzan import GTZAN57
-from genreatlas.audio.sets.level import LOUDNESS
+from genreatlas.audio.sets.level import LOUDNESS, QUALITY
 from genreatlas.audio.sets.means import MFCC12_FRAMES, SUMMARY9
+from genreatlas.audio.sets.windows import WINDOWS
 from genreatlas.errors import ConfigError
-from genreatlas.tables import Column, Table, frame_table, summary_table
+from genreatlas.tables import Column, Table, event_table, frame_table, quantised_table, summary_table
 
 __all__ = [
     "ALWAYS",
@@ -39,7 +41,18 @@ __all__ = [
     "table_of",
 ]
 
-_SETS = (MFCC12_FRAMES, SUMMARY9, GTZAN57, FMA518_44K, FMA518_22K, LOUDNESS)
+_SETS = (
+    MFCC12_FRAMES,
+    SUMMARY9,
+    GTZAN57,
+    FMA518_44K,
+    FMA518_22K,
+    LOUDNESS,
+    QUALITY,
+    WINDOWS,
+    MFCC_COV,
+    MEL128,
+)
 FEATURE_SETS: dict[str, FeatureSet] = {feature_set.name: feature_set for feature_set in _SETS}
 
 #: Extracted beside whatever is asked for, because a model must be held against it.
@@ -60,7 +73,7 @@ def compute_sets(
 
     Returns
     -------
-    By name of the set what :meth:`FeatureSet.compute` returns.
+    By name of the set what :meth:`FeatureSet.compute` returns, and by ``<set>.<array>`` its arrays, each (n,).
 
     Raises
     ------
@@ -72,7 +85,8 @@ def compute_sets(
         raise ValueError(f"sets of different sample rates cannot be computed from one signal: {rates}")
     wanted = {node for s in feature_sets for node in s.needs}
     nodes = graph.compute(sorted(wanted), samples=samples, sample_rate=next(iter(rates), None), **given)
-    return {s.name: s.compute(nodes) for s in feature_sets}
+    arrays = {f"{s.name}.{a.name}": np.asarray(nodes[a.node], np.float64) for s in feature_sets for a in s.arrays}
+    return {s.name: s.compute(nodes) for s in feature_sets} | arrays
 
 
 def get_feature_set(name: str) -> FeatureSet:
@@ -90,8 +104,16 @@ def get_feature_set(name: str) -> FeatureSet:
 
 
 def table_of(feature_set: FeatureSet) -> Table:
-    """The table that holds the set: ``features_<set>`` with a column per feature, or ``frames_<set>``."""
+    """The table that holds the set: ``features_<set>``, ``frames_<set>`` or ``events_<set>``, by its axis."""
+    name, comment = feature_set.name, feature_set.comment
     if feature_set.axis == "frames":
-        return frame_table(feature_set.name, feature_set.comment)
-    columns = (Column(f.name, "double", f.comment, f.unit) for f in feature_set.features)
-    return summary_table(feature_set.name, feature_set.comment, columns)
+        return frame_table(name, comment)
+    if feature_set.axis == "quantised":
+        return quantised_table(name, comment)
+    if feature_set.axis == "events":
+        return event_table(
+            name, comment, (Column(f.name, "array<float>", f.comment, f.unit) for f in feature_set.features)
+        )
+    columns = [Column(f.name, "double", f.comment, f.unit) for f in feature_set.features]
+    columns += [Column(a.name, "array<double>", a.comment, a.unit) for a in feature_set.arrays]
+    return summary_table(name, comment, columns)

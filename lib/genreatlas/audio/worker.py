@@ -22,9 +22,9 @@ import pyarrow as pa
 
 from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import FEATURE_SETS, FeatureSet, compute_sets, get_feature_set
-from genreatlas.audio.frames import pack
 from genreatlas.audio.isolation import run_isolated, stop_helper, time_for, too_much_memory
 from genreatlas.audio.librosa_loading import librosa
+from genreatlas.audio.packing import Extracted, pack_set
 from genreatlas.audio.preprocess import prepare, resample
 from genreatlas.audio.probe import Source
 from genreatlas.audio.uris import uri_to_path
@@ -39,7 +39,8 @@ REQUEST_COLUMNS = ("audio_id", "sha256", "start_s", "length_s", "feature_sets", 
 #: What it gives back: one row per audio and feature set, or one with a reason and no feature set.
 RESULT = (
     f"audio_id string, copies {_COPIES}, feature_set string, set_version string, values array<double>, "
-    "frames array<float>, n_frames int, width int, hop_s double, reason string, detail string"
+    "arrays array<array<double>>, frames array<float>, quantised binary, n_frames int, width int, hop_s double, "
+    "reason string, detail string"
 )
 
 _COPY = pa.struct(
@@ -59,7 +60,9 @@ _RESULT = pa.schema(
         ("feature_set", pa.string()),
         ("set_version", pa.string()),
         ("values", pa.list_(pa.float64())),
+        ("arrays", pa.list_(pa.list_(pa.float64()))),
         ("frames", pa.list_(pa.float32())),
+        ("quantised", pa.binary()),
         ("n_frames", pa.int32()),
         ("width", pa.int32()),
         ("hop_s", pa.float64()),
@@ -83,19 +86,6 @@ class ExtractRequest:
 
     clip: ClipSection
     limits: LimitsSection = field(default_factory=LimitsSection)
-
-
-@dataclass(frozen=True)
-class Extracted:
-    """Values of one feature set, as a row of :data:`RESULT` holds them."""
-
-    feature_set: str
-    set_version: str
-    values: npt.NDArray[np.float64] | None = None
-    frames: npt.NDArray[np.float32] | None = None
-    n_frames: int | None = None
-    width: int | None = None
-    hop_s: float | None = None
 
 
 def extract_batches(request: ExtractRequest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -180,13 +170,16 @@ def extract_clip(
     Raises
     ------
     ClipError : the cut cannot be decoded.
-    ValueError : a value came out infinite, or a frame value as NaN.
+    ValueError : a value came out infinite, or one of a frame as NaN.
     """
     signal, loudness = prepare(source, start_s, length_s, clip, max_mb)
     if loudness.peak_dbfs is not None and loudness.peak_dbfs > _HIGHEST_PEAK_DBFS:
         raise ClipError(Reason.NOT_FINITE, f"Samples of {loudness.peak_dbfs:.0f} dBFS: their spectrum overflows.")
     level = asdict(loudness)
-    measured = {"loudness_lufs" if name == "lufs" else name: value for name, value in level.items()}
+    measured: dict[str, Any] = {"loudness_lufs" if name == "lufs" else name: value for name, value in level.items()}
+    # what recording and encoder left is measured before normalisation
+    unscaled = signal.samples if not loudness.gain_db else signal.samples * np.float32(10 ** (-loudness.gain_db / 20))
+    measured |= {"source_samples": unscaled, "source_rate": signal.sample_rate}
     values: dict[str, npt.NDArray[np.floating]] = {}
     if any(feature_set.sample_rate for feature_set in feature_sets):
         librosa()
@@ -195,21 +188,11 @@ def extract_clip(
         for rate, same_rate in groupby(sorted(feature_sets, key=_rate), key=_rate):
             samples = resample(signal.samples, signal.sample_rate, rate) if rate else signal.samples
             values |= compute_sets(same_rate, samples, ENGINE, **measured)
-    return [_extracted(feature_set, values[feature_set.name]) for feature_set in feature_sets]
+    return [pack_set(feature_set, values) for feature_set in feature_sets]
 
 
 def _rate(feature_set: FeatureSet) -> int:
     return feature_set.sample_rate or 0
-
-
-def _extracted(feature_set: FeatureSet, values: npt.NDArray[np.floating]) -> Extracted:
-    if feature_set.axis == "frames":
-        n_frames, width = values.shape
-        return Extracted(feature_set.name, feature_set.version, None, pack(values), n_frames, width, feature_set.hop_s)
-    infinite = [f.name for f, value in zip(feature_set.features, values, strict=True) if np.isinf(value)]
-    if infinite:
-        raise ValueError(f"{feature_set.name}: infinite: {', '.join(infinite)}")
-    return Extracted(feature_set.name, feature_set.version, np.asarray(values, dtype=np.float64))
 
 
 def reject_changed(path: bytes, size: int | None, modified_ns: int | None, sha256: str) -> None:
@@ -242,6 +225,8 @@ def _to_batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_cell(item) for item in value]
     if isinstance(value, np.ndarray) and value.dtype == np.float64:
         return [None if np.isnan(number) else number for number in value.tolist()]
     return value

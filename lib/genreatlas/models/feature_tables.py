@@ -63,7 +63,7 @@ def find_feature_table(
 
     Raises
     ------
-    ConfigError : there is no such set; the message has the nearest name.
+    ConfigError : there is no such set (the message has the nearest name), or models cannot learn from its shape.
     InputError : the code's version of the set was not extracted yet.
     """
     if feature_set == TECHNICAL:
@@ -81,6 +81,11 @@ def find_feature_table(
     if mine.empty:
         raise InputError(
             f"{feature_set}: version {version} has no features yet. Run extract_features, then train_models."
+        )
+    if mine.axis.iloc[0] not in ("summary", "frames"):
+        raise ConfigError(
+            f"train.feature_sets: {feature_set} holds {mine.axis.iloc[0]}, which no model here learns from. "
+            "Train on a set of the axis summary or frames; `export` writes this one for training elsewhere."
         )
     axis: Axis = "frames" if mine.axis.iloc[0] == "frames" else "summary"
     return FeatureTable(

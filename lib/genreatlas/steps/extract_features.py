@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, get_feature_set, table_of
@@ -26,8 +26,8 @@ from genreatlas.tables import CLIPS, QUARANTINE
 from genreatlas.tables import FEATURE_SETS as FEATURE_SETS_TABLE
 
 STEP = "extract_features"
-READS = ("clips", "features_<set>", "frames_<set>", "quarantine")
-WRITES = ("features_<set>", "frames_<set>", "feature_sets", "quarantine")
+READS = ("clips", "features_<set>", "frames_<set>", "events_<set>", "quarantine")
+WRITES = ("features_<set>", "frames_<set>", "events_<set>", "feature_sets", "quarantine")
 SECTIONS = ("extract", "clip")
 
 log = logging.getLogger(__name__)
@@ -182,15 +182,31 @@ def merge(store: Store, staged: Staged) -> Counts:
 
 def feature_rows(rows: DataFrame, feature_set: FeatureSet) -> DataFrame:
     """Rows of one set's table: one per clip that holds the audio, features as columns by name."""
-    if feature_set.axis == "frames":
-        values = [F.col(name) for name in ("n_frames", "width", "hop_s", "frames")]
-    else:
-        values = [F.col("values")[i].alias(f.name) for i, f in enumerate(feature_set.features)]
+    values = value_columns(feature_set)
     return (
         rows.where(F.col("feature_set") == feature_set.name)
         .withColumn("copy", F.explode("copies"))
         .select("copy.clip_id", "set_version", "preprocessing_id", "copy.song_id", *values)
     )
+
+
+def value_columns(feature_set: FeatureSet) -> list[Column]:
+    """Columns of a set's table behind its key, from the columns of :data:`genreatlas.audio.worker.RESULT`."""
+    frames = [F.col("n_frames"), F.col("width"), F.col("hop_s")]
+    if feature_set.axis == "frames":
+        return [*frames, F.col("frames")]
+    if feature_set.axis == "quantised":
+        return [
+            *frames,
+            F.col("values")[0].alias("lowest"),
+            F.col("values")[1].alias("step"),
+            F.col("quantised").alias("frames"),
+        ]
+    if feature_set.axis == "events":
+        arrays = [F.col("arrays")[i].cast("array<float>").alias(f.name) for i, f in enumerate(feature_set.features)]
+        return [F.col("n_frames").alias("n_events"), *arrays]
+    values = [F.col("values")[i].alias(f.name) for i, f in enumerate(feature_set.features)]
+    return values + [F.col("arrays")[i].alias(a.name) for i, a in enumerate(feature_set.arrays)]
 
 
 def quarantine_rows(store: Store, rows: DataFrame) -> DataFrame:

@@ -7,7 +7,14 @@ from genreatlas.tables.every_noise import (
     EVERYNOISE_PLAYLISTS,
     GENRES,
 )
-from genreatlas.tables.features import FEATURE_KEY_COLUMNS, FEATURE_SETS, frame_table, summary_table
+from genreatlas.tables.features import (
+    FEATURE_KEY_COLUMNS,
+    FEATURE_SETS,
+    event_table,
+    frame_table,
+    quantised_table,
+    summary_table,
+)
 from genreatlas.tables.library import (
     ARTISTS,
     CLIPS,
@@ -59,6 +66,8 @@ __all__ = [
     "TRAINING_GENRES",
     "Column",
     "Table",
+    "event_table",
     "frame_table",
+    "quantised_table",
     "summary_table",
 ]

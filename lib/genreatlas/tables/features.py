@@ -1,4 +1,4 @@
-"""Tables of features: one wide table per summary set, one packed table per frame set.
+"""Tables of features: one wide table per summary set, one packed table per set of frames or events.
 
 Columns of a feature table come from the registry of feature sets (or from an import's
 configuration), so that SQL says ``avg(tempo)`` and nobody needs to know a position.
@@ -27,12 +27,14 @@ FEATURE_SETS = Table(
     key=("feature_set", "set_version", "position"),
     family="features",
     columns=(
-        Column("feature_set", "string", "Name of the set; its table is features_<set> or frames_<set>."),
+        Column("feature_set", "string", "Name of the set; its table is features_<set>, frames_<set> or events_<set>."),
         Column("set_version", "string", "Version of the set."),
         Column("position", "int", "Place of the feature in the training matrix, from 0."),
         Column("feature", "string", "Column name.", nullable=False),
         Column("kind", "string", "numeric, or categorical (one-hot encoded in training).", nullable=False),
-        Column("axis", "string", "summary (one row a clip) or frames.", nullable=False),
+        Column(
+            "axis", "string", "summary, frames, events or quantised; models train on the first two.", nullable=False
+        ),
         Column("unit", "string", "Unit, empty where it has none.", nullable=False),
         Column("preprocessing_id", "string", "Preprocessing of the newest rows.", nullable=False),
         Column("source", "string", "registry, or the file that it was imported from.", nullable=False),
@@ -58,25 +60,49 @@ def summary_table(
 
 def frame_table(set_name: str, comment: str) -> Table:
     """Table of a set with many frames per clip, packed into one row."""
+    packed = Column(
+        "frames", "array<float>", "Frame-major values: frame i holds [i * width, (i + 1) * width).", nullable=False
+    )
+    return _packed_table(f"frames_{set_name}", comment, (*_FRAMES, packed))
+
+
+def quantised_table(set_name: str, comment: str) -> Table:
+    """Table of a set of frames whose values are bytes: ``lowest + step * byte`` is the value."""
+    return _packed_table(
+        f"frames_{set_name}",
+        comment,
+        (
+            *_FRAMES,
+            Column("lowest", "double", "Value of the byte 0, in the unit of the set's features.", nullable=False),
+            Column("step", "double", "Difference between neighbouring bytes; 0 where all are equal.", nullable=False),
+            Column(
+                "frames", "binary", "Frame-major bytes: frame i holds [i * width, (i + 1) * width).", nullable=False
+            ),
+        ),
+    )
+
+
+def event_table(set_name: str, comment: str, features: Iterable[Column]) -> Table:
+    """Table of a set of events: one array column per feature, all of the length ``n_events``."""
+    count = Column("n_events", "int", "Number of events, which all arrays of the row have.", nullable=False)
+    return _packed_table(f"events_{set_name}", comment, (count, *features))
+
+
+_FRAMES = (
+    Column("n_frames", "int", "Number of frames.", nullable=False),
+    Column("width", "int", "Features per frame.", nullable=False),
+    Column("hop_s", "double", "Time between the centres of neighbouring frames.", unit="s", nullable=False),
+)
+
+
+def _packed_table(name: str, comment: str, columns: tuple[Column, ...]) -> Table:
     return Table(
-        name=f"frames_{set_name}",
+        name=name,
         comment=comment,
         written_by=("extract_features",),
         key=_KEY_NAMES,
         cluster_by=("clip_id",),
-        columns=(
-            *_KEY,
-            _SONG,
-            Column("n_frames", "int", "Number of frames.", nullable=False),
-            Column("width", "int", "Features per frame.", nullable=False),
-            Column("hop_s", "double", "Time between the centres of neighbouring frames.", unit="s", nullable=False),
-            Column(
-                "frames",
-                "array<float>",
-                "Frame-major values: frame i holds [i * width, (i + 1) * width).",
-                nullable=False,
-            ),
-        ),
+        columns=(*_KEY, _SONG, *columns),
         family="features",
         history=True,
     )

@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from genreatlas.audio.statistics import WORDS, Statistic
 
+#: What a set's rows are: see :class:`FeatureSet`.
+Axis = Literal["summary", "frames", "events", "quantised"]
+
 #: Unit of a statistic whose unit is not the feature's own.
 _UNITS = {"var": "{}^2", "skew": "", "kurtosis": ""}
 
@@ -34,23 +37,32 @@ class Feature:
 class FeatureSet:
     """A named, versioned list of features that are extracted and stored together.
 
-    ``axis`` is ``summary`` (one row a clip, one column a feature) or ``frames`` (packed frames).
+    ``axis`` says what the features are values of, and how they are stored (always one row a clip):
+
+    - ``summary``: the clip; one column a feature. ``arrays`` are further columns with lists of numbers.
+    - ``frames``: frames at equal distances, packed into one column.
+    - ``events``: things that happen at times of their own (notes, segments); one array column a feature,
+      all of a length.
+    - ``quantised``: frames, packed as bytes with one scale a clip; for networks.
+
+    Models train on ``summary`` (without its arrays) and ``frames``; the others are for SQL and ``export``.
     ``sample_rate`` is what the clip is resampled to first; None: measured on the clip as it was decoded.
     """
 
     name: str
     version: str
-    axis: Literal["summary", "frames"]
+    axis: Axis
     sample_rate: int | None
     hop_length: int | None
     features: tuple[Feature, ...]
     comment: str
+    arrays: tuple[Feature, ...] = ()
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Nodes of the graph that the set reads, each once."""
         summarised = ("summarise",) if any(feature.statistic != "value" for feature in self.features) else ()
-        return (*dict.fromkeys(feature.node for feature in self.features), *summarised)
+        return (*dict.fromkeys(feature.node for feature in (*self.features, *self.arrays)), *summarised)
 
     @property
     def hop_s(self) -> float | None:
@@ -66,9 +78,10 @@ class FeatureSet:
 
         Returns
         -------
-        summary: (n_features,) float64, NaN where undefined; frames: (n_frames, n_features)
+        summary: (n_features,) float64; frames, quantised: (n_frames, n_features); events: (n_events, n_features).
+        NaN where undefined, which frames may not be.
         """
-        if self.axis == "frames":
+        if self.axis != "summary":
             return np.stack([_row(nodes[f.node], f.row) for f in self.features], axis=-1)
         statistics: dict[str, set[Statistic]] = {}
         for feature in self.features:

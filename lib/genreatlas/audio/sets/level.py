@@ -1,4 +1,4 @@
-"""The level of the clip before it is normalised."""
+"""The level of the clip before it is normalised, and what recording and encoder left in it."""
 
 from genreatlas.audio.sets.definition import Feature, FeatureSet
 
@@ -18,4 +18,39 @@ LOUDNESS = FeatureSet(
         )
     ),
     comment="Level of the clip before any normalisation: what a classifier should not need.",
+)
+
+#: Beside the loudness that is always measured; a set of its own, so that models can be held against it.
+QUALITY = FeatureSet(
+    name="quality",
+    version="1",
+    axis="summary",
+    sample_rate=None,
+    hop_length=None,
+    features=tuple(
+        Feature(name, unit, comment, node=node)
+        for name, unit, comment, node in (
+            (
+                "loudness_lufs",
+                "LUFS",
+                "Integrated loudness (EBU R128) of the cut; NULL below the gate.",
+                "loudness_lufs",
+            ),
+            ("peak_dbfs", "dBFS", "Largest absolute sample of the mono mix; above 0 where it clips.", "peak_dbfs"),
+            (
+                "clipping_share",
+                "0..1",
+                "Share of samples in runs of three or more at the peak or at full scale.",
+                "clipping_share",
+            ),
+            ("silence_share", "0..1", "Share of blocks of 50 ms below -60 dBFS.", "silence_share"),
+            (
+                "effective_bandwidth",
+                "Hz",
+                "Frequency above which nothing is left within 65 dB of the strongest.",
+                "effective_bandwidth",
+            ),
+        )
+    ),
+    comment="What confounds a genre classifier: level, clipping, silence, and the bandwidth that an encoder leaves.",
 )

@@ -1,0 +1,77 @@
+"""Windows of a second: level, timbre and spectrum of each, for models that follow a song.
+
+A window is longer than what a feature of one frame sees and shorter than the clip: a bar or a phrase.
+Window ``i`` begins at ``i * WINDOW_HOP_S``. Only windows that fit whole are used; a clip shorter than
+one is one window.
+"""
+
+import numpy as np
+
+from genreatlas.audio.frames import HOP_LENGTH, Array
+from genreatlas.audio.graph import LIBROSA
+
+#: Length of a window, and time from one to the next. [s]
+WINDOW_S = 1.0
+WINDOW_HOP_S = 0.5
+
+#: Edges of the critical bands (Zwicker 1961) below 11,025 Hz, where the last one is cut. [Hz]
+BARK_EDGES = (
+    0, 100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720, 2000, 2320, 2700, 3150, 3700, 4400, 5300, 6400,
+    7700, 9500, 11025,
+)  # fmt: skip
+
+
+@LIBROSA.feature
+def window_energy(samples: Array, sample_rate: int) -> Array:
+    """Sum of the squares of each window's samples, (n_windows,)."""
+    return np.array([np.dot(w, w) for w in _windows(samples, sample_rate)])
+
+
+@LIBROSA.feature
+def window_rms(samples: Array, sample_rate: int) -> Array:
+    """Root of the mean square of each window's samples, (n_windows,), full scale is 1."""
+    return np.sqrt([np.dot(w, w) / max(len(w), 1) for w in _windows(samples, sample_rate)])
+
+
+@LIBROSA.feature
+def window_mfcc(mfcc: Array, samples: Array, sample_rate: int) -> Array:
+    """Means of the MFCC of the frames whose centres lie in each window, (20, n_windows)."""
+    n_frames = mfcc.shape[1]
+    bounds = window_bounds(len(samples), sample_rate)
+    first = np.array([min(-(-start // HOP_LENGTH), n_frames - 1) for start, _ in bounds])
+    last = np.array([min(-(-end // HOP_LENGTH), n_frames) for _, end in bounds])
+    last = np.maximum(last, first + 1)
+    totals = np.pad(np.cumsum(mfcc, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
+    return (totals[:, last] - totals[:, first]) / (last - first)
+
+
+@LIBROSA.feature
+def window_spectrum(samples: Array, sample_rate: int) -> Array:
+    """Mean magnitude of each window's own spectrum in critical bands, (23, n_windows).
+
+    One transform as long as the window, under a Hann taper, scaled so that a sine of full scale in the
+    middle of a bin gives that bin 1. A band that holds no bin, in a clip of milliseconds, is 0.
+    """
+    from scipy import fft
+
+    columns = []
+    for window in _windows(samples, sample_rate):
+        taper = np.hanning(len(window) + 1)[:-1]
+        magnitude = np.abs(fft.rfft(window * taper)) * (2.0 / max(float(taper.sum()), 1.0))
+        edges = np.searchsorted(fft.rfftfreq(len(window), 1 / sample_rate), BARK_EDGES)
+        totals = np.concatenate([[0.0], np.cumsum(magnitude)])
+        columns.append(np.diff(totals[edges]) / np.maximum(np.diff(edges), 1))
+    return np.stack(columns, axis=1)
+
+
+def window_bounds(n_samples: int, sample_rate: int) -> list[tuple[int, int]]:
+    """First sample and end of every window."""
+    length, hop = round(WINDOW_S * sample_rate), round(WINDOW_HOP_S * sample_rate)
+    if n_samples <= length:
+        return [(0, n_samples)]
+    return [(start, start + length) for start in range(0, n_samples - length + 1, hop)]
+
+
+def _windows(samples: Array, sample_rate: int) -> list[Array]:
+    exact = np.asarray(samples, dtype=np.float64)
+    return [exact[start:end] for start, end in window_bounds(len(samples), sample_rate)]

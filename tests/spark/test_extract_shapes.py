@@ -1,0 +1,80 @@
+"""Sets of every shape in Delta tables: bytes, arrays and frames come back as the worker computed them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from test_extract_features import RATE, clip, configured
+
+from genreatlas.audio.feature_sets import FEATURE_SETS, table_of
+from genreatlas.audio.packing import dequantise
+from genreatlas.audio.worker import extract_clip
+from genreatlas.config import load_config
+from genreatlas.errors import ConfigError
+from genreatlas.models.feature_tables import find_feature_table
+from genreatlas.steps import extract_features
+from genreatlas.steps.counts import Counts
+from genreatlas.store import Store
+from genreatlas.tables import CLIPS
+
+SETS = ("windows", "mel128", "quality")
+
+
+@pytest.fixture(scope="module")
+def extracted(spark, tmp_path_factory):
+    """A store with every shape of two clips, and what the worker computes of the first."""
+    folder = tmp_path_factory.mktemp("shapes")
+    config = configured(load_config([], [f'store.path="{folder / "tables"}"']), feature_sets=SETS)
+    store = Store(spark, config.store, run_id="test-run")
+    path: Path = folder / "song.wav"
+    time = np.arange(8 * RATE) / RATE
+    beat = np.exp(-40 * (time % 0.5)) * np.random.default_rng(0).standard_normal(time.size) * 0.3
+    soundfile.write(path, beat + 0.1 * np.sin(2 * np.pi * 220 * time), RATE, subtype="FLOAT")
+    store.upsert(CLIPS, [clip(path, "a", length_s=8.0), clip(path, "b", length_s=8.0)])
+    assert extract_features.run(store, config) == Counts(read=2, written=2)
+    sets = [FEATURE_SETS[name] for name in SETS]
+    expected = {row.feature_set: row for row in extract_clip(str(path), 0.0, 8.0, config.clip, sets)}
+    return store, config, expected
+
+
+def row_of(store, name):
+    rows = store.read(table_of(FEATURE_SETS[name])).orderBy("clip_id").collect()
+    assert [row["clip_id"] for row in rows] == ["a", "b"]
+    return rows[0]
+
+
+def test_frames_of_windows_are_packed_with_their_hop(extracted):
+    store, _, expected = extracted
+    row = row_of(store, "windows")
+    assert (row["n_frames"], row["width"], row["hop_s"]) == (15, 45, 0.5)
+    np.testing.assert_array_equal(np.array(row["frames"], np.float32), expected["windows"].frames)
+
+
+def test_a_quantised_spectrogram_comes_back_as_bytes_with_its_scale(extracted):
+    store, _, expected = extracted
+    row = row_of(store, "mel128")
+    assert (bytes(row["frames"]), row["lowest"], row["step"]) == (
+        expected["mel128"].quantised,
+        *expected["mel128"].values,
+    )
+    assert dequantise(row["frames"], row["width"], row["lowest"], row["step"]).shape == (1 + 8 * RATE // 512, 128)
+
+
+def test_quality_is_a_column_a_measure(extracted):
+    store, _, expected = extracted
+    row = row_of(store, "quality")
+    names = [feature.name for feature in FEATURE_SETS["quality"].features]
+    assert [row[name] for name in names] == expected["quality"].values.tolist()
+
+
+def test_running_again_adds_nothing(extracted):
+    store, config, _ = extracted
+    assert extract_features.run(store, config) == Counts()
+
+
+def test_models_refuse_a_set_whose_shape_they_cannot_learn_from(extracted):
+    store, _, _ = extracted
+    with pytest.raises(ConfigError, match="mel128 holds quantised, which no model here learns from"):
+        find_feature_table(store, "mel128")
+    assert find_feature_table(store, "windows").axis == "frames"
