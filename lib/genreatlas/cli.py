@@ -6,6 +6,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 
 from genreatlas.config import Config, load_config, toml_value
@@ -23,7 +24,7 @@ STEPS = (
     "evaluate_models",
     "write_report",
 )
-JOBS = (*STEPS, "pipeline")
+JOBS = (*STEPS, "pipeline", "serve_sandbox")
 
 _USAGE = "[--conf FILE]... [--set section.key=value]..."
 
@@ -36,10 +37,13 @@ def console() -> None:
         for name in STEPS:
             print(f"  {name:18} {_summary(_step(name))}")
         print(f"  {'pipeline':18} Run every step that [pipeline] steps names, in order.")
+        print(f"  {'serve_sandbox':18} Serve the sandbox world until Control-C.")
         sys.exit(0 if arguments else 2)
     job, *rest = arguments
     if job == "pipeline":
         pipeline(rest)
+    if job == "serve_sandbox":
+        serve_sandbox(rest)
     if job not in STEPS:
         _stop(ConfigError(f"no job is called {job}. Jobs: {', '.join(JOBS)}"))
     main(_step(job), rest)
@@ -65,6 +69,21 @@ def pipeline(arguments: Sequence[str] | None = None) -> None:
     if unknown:
         _stop(ConfigError(f"pipeline.steps: no step is called {', '.join(unknown)}. Steps: {', '.join(STEPS)}"))
     _run([_step(name) for name in config.pipeline.steps], config)
+
+
+def serve_sandbox(arguments: Sequence[str] | None = None) -> None:
+    """Serve the world of ``[world]`` and ``[sandbox]`` until Control-C; its front page lists what it has."""
+    text = "Serve the sandbox world until Control-C: Every Noise, Spotify, Deezer and a clip server on this machine."
+    config = _configure("serve_sandbox", text, arguments)
+    try:
+        try:
+            from genreatlas.sandbox.world.server import serve_by_hand
+        except ModuleNotFoundError as error:
+            raise ConfigError(f"the sandbox world needs {error.name}: pip install 'genreatlas[local]'") from None
+        serve_by_hand(config.world, config.sandbox)
+    except GenreAtlasError as problem:
+        _stop(problem)
+    sys.exit(0)
 
 
 def _configure(job: str, description: str, arguments: Sequence[str] | None) -> Config:
@@ -95,20 +114,30 @@ def _run(steps: Sequence[ModuleType], config: Config) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     code = 0
     try:
-        spark = get_spark(config.spark)
-        for step in steps:
-            code = run_step(step, spark, config)
-            sys.stdout.flush()
-            if code:
-                print(
-                    f"genreatlas: {step.__name__.rpartition('.')[2]}: more than limits.max_failed_share of the work "
-                    "failed, or none of it could be done. The table quarantine has the reasons.",
-                    file=sys.stderr,
-                )
-                break
+        with _sandbox_world(config):
+            spark = get_spark(config.spark)
+            for step in steps:
+                code = run_step(step, spark, config)
+                sys.stdout.flush()
+                if code:
+                    print(
+                        f"genreatlas: {step.__name__.rpartition('.')[2]}: more than limits.max_failed_share of the "
+                        "work failed, or none of it could be done. The table quarantine has the reasons.",
+                        file=sys.stderr,
+                    )
+                    break
     except GenreAtlasError as problem:
         _stop(problem)
     sys.exit(code)
+
+
+def _sandbox_world(config: Config) -> AbstractContextManager[object]:
+    """The sandbox world while a job runs, where the configuration asks for it."""
+    if not config.world.start:
+        return nullcontext()
+    from genreatlas.sandbox.world import running_world
+
+    return running_world(config.world, config.sandbox)
 
 
 def _stop(problem: GenreAtlasError) -> None:

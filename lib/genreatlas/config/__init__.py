@@ -22,6 +22,7 @@ from genreatlas.config.sections import (
     TrainSection,
 )
 from genreatlas.config.spotify import PlaylistsEntry, SearchEntry, SpotifySection
+from genreatlas.config.world import WorldSection
 
 __all__ = [
     "Candidate",
@@ -47,6 +48,7 @@ __all__ = [
     "SpotifySection",
     "StoreSection",
     "TrainSection",
+    "WorldSection",
     "load_config",
     "parse_override",
     "to_toml",

@@ -13,6 +13,7 @@ from genreatlas.config import collecting, sections
 from genreatlas.config.every_noise import EveryNoiseSection
 from genreatlas.config.sections import Section
 from genreatlas.config.spotify import PlaylistsEntry, SearchEntry, SpotifySection
+from genreatlas.config.world import WorldSection
 from genreatlas.errors import ConfigError
 
 #: What the entries of a list of tables are.
@@ -31,6 +32,7 @@ class Config(Section):
     pipeline: sections.PipelineSection = sections.PipelineSection()
     sandbox: sections.SandboxSection = sections.SandboxSection()
     folder: sections.FolderSection = sections.FolderSection()
+    world: WorldSection = WorldSection()
     every_noise: EveryNoiseSection = EveryNoiseSection()
     clip: sections.ClipSection = sections.ClipSection()
     limits: sections.LimitsSection = sections.LimitsSection()

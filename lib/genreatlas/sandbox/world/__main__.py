@@ -1,0 +1,30 @@
+"""``python -m genreatlas.sandbox.world``: the server's process; its settings come as JSON in the first argument."""
+
+import json
+import sys
+
+from genreatlas.config import SandboxSection, WorldSection
+from genreatlas.errors import ConfigError
+from genreatlas.sandbox.world.faults import Faults
+
+
+def main() -> None:
+    """Serve the world that the first argument describes."""
+    given = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+    try:
+        try:
+            from genreatlas.sandbox.world.server import serve_for_parent
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"the sandbox world needs {error.name}, which is in the extra `local`: pip install 'genreatlas[local]'"
+            ) from None
+        world = WorldSection.model_validate(given.get("world", {}))
+        library = SandboxSection.model_validate(given.get("sandbox", {}))
+        serve_for_parent(world, library, Faults.of(given.get("faults", {"share": world.fault_share})))
+    except ConfigError as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Clips: the composer's files under links that expire, each song's with bytes of its own."""
+
+import hashlib
+import hmac
+import time
+from pathlib import Path
+
+from genreatlas.sandbox.world.catalogue import Catalogue, WorldSong
+
+MIME = {".mp3": "audio/mpeg", ".wav": "audio/wav"}
+#: Bytes that are no audio, whatever they claim to be: the head of a picture.
+PICTURE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00" + bytes(2048)
+
+
+class Clips:
+    """Reads clips and signs links to them."""
+
+    def __init__(self, catalogue: Catalogue, lifetime_s: float) -> None:
+        self.catalogue, self.lifetime_s = catalogue, lifetime_s
+        self._key = f"sandbox {catalogue.seed}".encode()
+
+    def path(self, song: WorldSong) -> Path:
+        """File of a song's clip."""
+        return Path(self.catalogue.library.path) / song.clip
+
+    def read(self, song: WorldSong) -> bytes | None:
+        """Bytes of a song's clip; None where the library has not been composed.
+
+        A made-up song has a tag with its number in front, so that no two songs' files are the same.
+        """
+        try:
+            body = self.path(song).read_bytes()
+        except OSError:
+            return None
+        return _tag(song.number) + body if self.catalogue.world.genres and song.clip.endswith(".mp3") else body
+
+    def signature(self, song: WorldSong, lifetime_s: float | None = None) -> str:
+        """Parameter that makes a link good for a while, as Deezer's are."""
+        expires = int(time.time() + (self.lifetime_s if lifetime_s is None else lifetime_s))
+        return f"hdnea=exp={expires}~acl=/stream/*~hmac={self._mark(song, expires)}"
+
+    def good(self, song: WorldSong, parameter: str) -> bool:
+        """Whether the value of such a parameter is ours and not too old."""
+        parts = dict(part.partition("=")[::2] for part in parameter.split("~"))
+        expires = parts.get("exp", "")
+        if not expires.isdecimal() or int(expires) < time.time():
+            return False
+        return hmac.compare_digest(parts.get("hmac", ""), self._mark(song, int(expires)))
+
+    def _mark(self, song: WorldSong, expires: int) -> str:
+        return hmac.new(self._key, f"{song.number}:{expires}".encode(), hashlib.sha256).hexdigest()
+
+
+def _tag(number: int) -> bytes:
+    """An ID3v2.3 tag with one text frame (id3.org, 1999), which decoders skip."""
+    text = b"\x00sandbox\x00" + str(number).encode()
+    frame = b"TXXX" + len(text).to_bytes(4, "big") + b"\x00\x00" + text
+    size = len(frame)
+    synchsafe = bytes((size >> shift) & 0x7F for shift in (21, 14, 7, 0))
+    return b"ID3\x03\x00\x00" + synchsafe + frame

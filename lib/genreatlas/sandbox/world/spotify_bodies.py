@@ -1,0 +1,249 @@
+"""Bodies of the Web API, in both generations of its forms."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from genreatlas.config.world import App
+from genreatlas.sandbox.world.atlas import sound_of
+from genreatlas.sandbox.world.catalogue import ROLES, Catalogue, Entry, Role, WorldSong
+from genreatlas.sandbox.world.ids import Ids, Kind
+
+Body = dict[str, Any]
+
+#: Owner of each role's playlists; ``own`` belongs to the user whose authorisation the sandbox gives out.
+OWNERS = {"sound": "thesoundsofspotify", "own": "listener"}
+LISTENER = "listener"
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What an app may do.
+
+    Parameters
+    ----------
+    form : name of a playlist's list: ``tracks`` (of ``track``) or ``items`` (of ``item``).
+    sound : audio features and analyses; new apps get 403 since 2024-11-27.
+    previews : preview URLs; null for new apps since then.
+    batches : ``tracks?ids=``; gone in development mode since February 2026.
+    others : entries of playlists that the user does not own.
+    page : most results of a page of a search.
+    lean : fields that are left out.
+    """
+
+    form: str = "tracks"
+    sound: bool = True
+    previews: bool = True
+    batches: bool = True
+    others: bool = True
+    page: int = 50
+    lean: tuple[str, ...] = ()
+
+
+RIGHTS: dict[App, Rights] = {
+    "legacy": Rights(),
+    "extended": Rights(sound=False, previews=False),
+    "development": Rights(
+        form="items",
+        sound=False,
+        previews=False,
+        batches=False,
+        others=False,
+        page=10,
+        lean=("popularity", "available_markets", "linked_from"),
+    ),
+}
+
+
+class Bodies:
+    """Makes bodies; ``api`` and ``cdn`` are the addresses that links in them begin with."""
+
+    def __init__(self, catalogue: Catalogue, ids: Ids, rights: Rights, api: str, cdn: str) -> None:
+        self.catalogue, self.ids, self.rights, self.api, self.cdn = catalogue, ids, rights, api, cdn
+
+    @property
+    def list_page(self) -> int:
+        """Most entries of a page of a playlist: 100, and 50 in the newer form."""
+        return 50 if self.rights.form == "items" else 100
+
+    def playlist_id(self, genre: int, role: Role) -> str:
+        """Id of a genre's playlist in a role."""
+        return self.ids.encode(Kind.PLAYLIST, genre * 8 + ROLES.index(role))
+
+    def playlist_of(self, playlist_id: str) -> tuple[int, Role] | None:
+        """Genre and role of a playlist."""
+        number = self.ids.decode(Kind.PLAYLIST, playlist_id)
+        if number is None or number % 8 >= len(ROLES) or number // 8 >= len(self.catalogue.genres):
+            return None
+        return number // 8, ROLES[number % 8]  # type: ignore[return-value]
+
+    def playlist(self, genre: int, role: Role, version: int, entries: list[Entry] | None) -> Body:
+        """A playlist with its first page, or without where ``entries`` is None."""
+        playlist_id, name = self.playlist_id(genre, role), self.catalogue.genres[genre].name
+        title = f"The Sound of {name.title()}" if role == "sound" else f"{role.title()} of {name.title()}"
+        body = self._linked("playlist", playlist_id) | {
+            "collaborative": False,
+            "description": f"An algorithmic introduction to {name}.",
+            "followers": {"href": None, "total": 1000 + genre},
+            "images": [],
+            "name": title,
+            "owner": self._user(OWNERS.get(role, "particledetector")),
+            "primary_color": None,
+            "public": True,
+            "snapshot_id": hashlib.sha1(f"{playlist_id}:{version}".encode()).hexdigest(),
+        }
+        if entries is not None:
+            body[self.rights.form] = self.page(genre, role, entries, 0, self.list_page)
+        return body
+
+    def page(self, genre: int, role: Role, entries: list[Entry], offset: int, limit: int) -> Body:
+        """A page of a playlist's entries."""
+        items = [self._entry(entry) for entry in entries[offset : offset + limit]]
+        address = f"{self.api}/playlists/{self.playlist_id(genre, role)}/{self.rights.form}"
+        return self._paged(address, items, len(entries), offset, limit, "&additional_types=track,episode")
+
+    def track(self, song: WorldSong) -> Body:
+        """A full track object."""
+        track_id = self.ids.encode(Kind.TRACK, song.number)
+        artists = [self.artist(number) for number in song.artists]
+        album_id = self.ids.encode(Kind.ALBUM, song.album)
+        album = self._linked("album", album_id) | {
+            "album_type": "album",
+            "artists": artists[:1],
+            "available_markets": ["DE", "ES", "GB", "US"],
+            "images": [
+                {"height": size, "width": size, "url": f"{self.cdn}/image/{album_id}{size}"} for size in (640, 300, 64)
+            ],
+            "name": song.album_title,
+            "release_date": song.release_date,
+            "release_date_precision": song.precision,
+            "total_tracks": 12,
+        }
+        preview = self.rights.previews and song.has_preview
+        body = self._linked("track", track_id) | {
+            "album": album,
+            "artists": artists,
+            "available_markets": ["DE", "ES", "GB", "US"],
+            "disc_number": 1,
+            "duration_ms": song.duration_ms,
+            "episode": False,
+            "explicit": song.explicit,
+            "external_ids": {"isrc": song.isrc} if song.isrc else {},
+            "is_local": False,
+            "name": song.title,
+            "popularity": song.popularity,
+            "preview_url": f"{self.cdn}/mp3-preview/{track_id}?cid=sandbox" if preview else None,
+            "track": True,
+            "track_number": song.track_number,
+        }
+        for name in self.rights.lean:
+            body.pop(name, None)
+            album.pop(name, None)
+        return body
+
+    def artist(self, number: int) -> Body:
+        """A simplified artist object."""
+        artist_id = self.ids.encode(Kind.ARTIST, number)
+        return self._linked("artist", artist_id) | {"name": self.catalogue.artist_name(number)}
+
+    def features(self, track_id: str) -> Body | None:
+        """Audio features of a track; null where there is none, as the API has it."""
+        song = self.song_of(track_id)
+        if song is None or song.number % 97 == 96:
+            return None
+        base = self.catalogue.genres[song.genre].base
+        return sound_of(self.catalogue.seed, base, song.number) | {
+            "type": "audio_features",
+            "id": track_id,
+            "uri": f"spotify:track:{track_id}",
+            "track_href": f"{self.api}/tracks/{track_id}",
+            "analysis_url": f"{self.api}/audio-analysis/{track_id}",
+            "duration_ms": song.duration_ms,
+        }
+
+    def song_of(self, track_id: str) -> WorldSong | None:
+        """The song with a track id."""
+        number = self.ids.decode(Kind.TRACK, track_id)
+        return self.catalogue.song(number) if number is not None and number < self.catalogue.song_count else None
+
+    def search_page(self, kind: str, query: str, found: list[Body], offset: int, limit: int) -> Body:
+        """A page of results of one kind."""
+        address = f"{self.api}/search"
+        page = self._paged(
+            address, found[offset : offset + limit], len(found), offset, limit, f"&q={query}&type={kind}"
+        )
+        return {f"{kind}s": page}
+
+    def _entry(self, entry: Entry) -> Body:
+        word = "item" if self.rights.form == "items" else "track"
+        body: Body = {
+            "added_at": None,
+            "added_by": self._user("spotify"),
+            "is_local": entry.kind == "local",
+            "primary_color": None,
+            word: None,
+            "video_thumbnail": {"url": None},
+        }
+        if entry.kind == "song":
+            song = self.catalogue.song(entry.number)
+            body |= {"added_at": song.added_at, word: self.track(song)}
+        elif entry.kind == "local":
+            body[word] = self._local(entry.number)
+        elif entry.kind == "episode":
+            episode_id = self.ids.encode(Kind.EPISODE, entry.number)
+            body[word] = self._linked("episode", episode_id) | {
+                "name": f"Talking about music, {entry.number}",
+                "duration_ms": 1_800_000,
+                "explicit": False,
+                "is_local": False,
+                "release_date": "2020-01-01",
+                "release_date_precision": "day",
+                "episode": True,
+                "track": False,
+            }
+        return body
+
+    def _local(self, number: int) -> Body:
+        return {
+            "album": {"album_type": None, "artists": [], "id": None, "images": [], "name": "My Tape", "type": "album"},
+            "artists": [{"external_urls": {}, "href": None, "id": None, "name": "Somebody", "type": "artist"}],
+            "available_markets": [],
+            "disc_number": 0,
+            "duration_ms": 215_000,
+            "explicit": False,
+            "external_ids": {},
+            "id": None,
+            "is_local": True,
+            "name": f"Recording {number}",
+            "popularity": 0,
+            "preview_url": None,
+            "track_number": 0,
+            "type": "track",
+            "uri": f"spotify:local:Somebody:My+Tape:Recording+{number}:215",
+        }
+
+    def _linked(self, kind: str, identity: str) -> Body:
+        return {
+            "external_urls": {"spotify": f"https://open.spotify.com/{kind}/{identity}"},
+            "href": f"{self.api}/{kind}s/{identity}",
+            "id": identity,
+            "type": kind,
+            "uri": f"spotify:{kind}:{identity}",
+        }
+
+    def _user(self, name: str) -> Body:
+        return self._linked("user", name) | {"display_name": name}
+
+    def _paged(self, address: str, items: list[Any], total: int, offset: int, limit: int, more: str) -> Body:
+        def at(place: int) -> str:
+            return f"{address}?offset={place}&limit={limit}{more}"
+
+        return {
+            "href": at(offset),
+            "items": items,
+            "limit": limit,
+            "next": at(offset + limit) if offset + limit < total else None,
+            "offset": offset,
+            "previous": at(max(0, offset - limit)) if offset else None,
+            "total": total,
+        }

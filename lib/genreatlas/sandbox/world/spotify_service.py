@@ -1,0 +1,235 @@
+"""The Web API's addresses."""
+
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from genreatlas.sandbox.world.catalogue import Entry, Role
+from genreatlas.sandbox.world.fields import select
+from genreatlas.sandbox.world.ids import Kind, isrc_number
+from genreatlas.sandbox.world.misbehaviour import SWAPPED, error
+from genreatlas.sandbox.world.spotify_analysis import analysis
+from genreatlas.sandbox.world.spotify_bodies import LISTENER, OWNERS, Bodies, Body
+from genreatlas.sandbox.world.tokens import Accounts, Grant
+
+Call = Callable[[web.Request, Grant], web.Response]
+
+#: Most results that a search has, however many there are.
+_FOUND = 1000
+_QUERY = re.compile(r'(artist|genre|isrc|track):(?:"([^"]*)"|(\S+))')
+
+
+class SpotifyService:
+    """Answers the Web API and the accounts service."""
+
+    def __init__(self, bodies: Bodies, accounts: Accounts) -> None:
+        self.bodies, self.accounts = bodies, accounts
+        self.catalogue, self.ids, self.rights = bodies.catalogue, bodies.ids, bodies.rights
+        self.versions: Counter[tuple[int, Role]] = Counter()
+        self._passing: set[tuple[int, Role]] = set()
+
+    def routes(self) -> list[web.RouteDef]:
+        """All addresses."""
+        calls: dict[str, Call] = {
+            "/v1/playlists/{id}": self._playlist,
+            "/v1/users/{user}/playlists/{id}": self._playlist,
+            "/v1/playlists/{id}/{form:tracks|items}": self._entries,
+            "/v1/tracks": self._tracks,
+            "/v1/tracks/{id}": self._track,
+            "/v1/audio-features": self._features,
+            "/v1/audio-features/{id}": self._features_of_one,
+            "/v1/audio-analysis/{id}": self._analysis,
+            "/v1/search": self._search,
+            "/v1/artists/{id}": self._artist,
+            "/v1/artists/{id}/top-tracks": self._top_tracks,
+            "/v1/me": self._me,
+            "/v1/me/playlists": self._my_playlists,
+        }
+        return [
+            web.post("/api/token", self._token),
+            web.get("/authorize", self._authorize),
+            *(web.get(path, self._checked(call)) for path, call in calls.items()),
+        ]
+
+    def change(self, genre: int, role: Role, for_good: bool = True) -> None:
+        """Put one more song on top of a playlist; unless for good, until its head is read the next time."""
+        if for_good:
+            self.versions[genre, role] += 1
+        else:
+            self._passing.add((genre, role))
+
+    async def _token(self, request: web.Request) -> web.Response:
+        form = {key: str(value) for key, value in (await request.post()).items()}
+        status, body = self.accounts.token(form, request.headers.get("Authorization", ""))
+        return web.json_response(body, status=status)
+
+    async def _authorize(self, request: web.Request) -> web.Response:
+        if "redirect_uri" not in request.query:
+            return web.Response(status=400, text="INVALID_CLIENT: no redirect URI")
+        return web.Response(status=302, headers={"Location": self.accounts.authorize(request.query)})
+
+    def _checked(self, call: Call) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handler(request: web.Request) -> web.Response:
+            grant = self.accounts.check(request.headers.get("Authorization", ""))
+            return error(401, grant) if isinstance(grant, str) else call(request, grant)
+
+        return handler
+
+    def _playlist(self, request: web.Request, grant: Grant) -> web.Response:
+        found = self._asked(request)
+        if found is None:
+            return error(404, "Resource not found")
+        self._passing.discard(found)
+        entries = self._list(*found) if self._may_read(found[1], grant) else None
+        body = self.bodies.playlist(*found, self.versions[found], entries)
+        return web.json_response(select(body, request.query.get("fields")))
+
+    def _entries(self, request: web.Request, grant: Grant) -> web.Response:
+        found = self._asked(request)
+        if found is None:
+            return error(404, "Resource not found")
+        form = request.match_info["form"]
+        if not self._may_read(found[1], grant) or (form == "tracks" and self.rights.form == "items"):
+            return error(403, "Forbidden")
+        limit, offset = _number(request, "limit", self.bodies.list_page), _number(request, "offset", 0)
+        if limit is None or offset is None or not 1 <= limit <= self.bodies.list_page:
+            return error(400, "Invalid limit")
+        body = self.bodies.page(*found, self._list(*found), offset, limit)
+        return web.json_response(select(body, request.query.get("fields")))
+
+    def _tracks(self, request: web.Request, grant: Grant) -> web.Response:
+        if not self.rights.batches:
+            return web.json_response({"error": {"status": 403}}, status=403)
+        ids = _ids(request, 50)
+        if ids is None:
+            return error(400, "Too many ids requested")
+        songs = [self.bodies.song_of(one) for one in ids]
+        return web.json_response({"tracks": [self.bodies.track(song) if song else None for song in songs]})
+
+    def _track(self, request: web.Request, grant: Grant) -> web.Response:
+        song = self.bodies.song_of(request.match_info["id"])
+        return web.json_response(self.bodies.track(song)) if song else error(404, "Non existing id")
+
+    def _features(self, request: web.Request, grant: Grant) -> web.Response:
+        if not self.rights.sound:
+            return web.json_response({"error": {"status": 403}}, status=403)
+        ids = _ids(request, 100)
+        if ids is None:
+            return error(400, "Too many ids requested")
+        if request.get(SWAPPED, False):
+            ids = [self.ids.encode(Kind.TRACK, n) for n in range(len(ids))]
+        return web.json_response({"audio_features": [self.bodies.features(one) for one in ids]})
+
+    def _features_of_one(self, request: web.Request, grant: Grant) -> web.Response:
+        if not self.rights.sound:
+            return web.json_response({"error": {"status": 403}}, status=403)
+        body = self.bodies.features(request.match_info["id"])
+        return web.json_response(body) if body else error(404, "analysis not found")
+
+    def _analysis(self, request: web.Request, grant: Grant) -> web.Response:
+        if not self.rights.sound:
+            return web.json_response({"error": {"status": 403}}, status=403)
+        features = self.bodies.features(request.match_info["id"])
+        return web.json_response(analysis(features)) if features else error(404, "analysis not found")
+
+    def _search(self, request: web.Request, grant: Grant) -> web.Response:
+        query, kinds = request.query.get("q", ""), request.query.get("type", "").split(",")
+        limit, offset = _number(request, "limit", min(20, self.rights.page)), _number(request, "offset", 0)
+        if not query or limit is None or offset is None or not 1 <= limit <= self.rights.page or offset >= _FOUND:
+            return error(400, "Invalid limit" if query else "No search query")
+        finders: dict[str, Callable[[str], list[Body]]] = {
+            "track": self._find_tracks,
+            "artist": self._find_artists,
+            "playlist": self._find_playlists,
+        }
+        body: dict[str, Any] = {}
+        for kind in kinds:
+            if kind not in finders:
+                return error(400, f"Bad search type field {kind}")
+            found = finders[kind](query)[:_FOUND]
+            body |= self.bodies.search_page(kind, query, found, offset, limit)
+        return web.json_response(body)
+
+    def _artist(self, request: web.Request, grant: Grant) -> web.Response:
+        number = self.ids.decode(Kind.ARTIST, request.match_info["id"])
+        if number is None or number >= self.catalogue.artist_count:
+            return error(404, "Resource not found")
+        genre = self.catalogue.genres[self.catalogue.artist_genre(number)].name
+        return web.json_response(self.bodies.artist(number) | {"genres": [genre], "images": []})
+
+    def _top_tracks(self, request: web.Request, grant: Grant) -> web.Response:
+        number = self.ids.decode(Kind.ARTIST, request.match_info["id"])
+        if not self.rights.batches:
+            return error(403, "Forbidden")
+        if number is None or number >= self.catalogue.artist_count:
+            return error(404, "Resource not found")
+        songs = [self.catalogue.song(song) for song in self.catalogue.artist_songs(number)[:10]]
+        return web.json_response({"tracks": [self.bodies.track(song) for song in songs]})
+
+    def _me(self, request: web.Request, grant: Grant) -> web.Response:
+        if grant.user is None:
+            return error(401, "Valid user authentication required")
+        return web.json_response({"id": grant.user, "display_name": grant.user, "type": "user"})
+
+    def _my_playlists(self, request: web.Request, grant: Grant) -> web.Response:
+        if grant.user is None:
+            return error(401, "Valid user authentication required")
+        limit, offset = _number(request, "limit", 20) or 20, _number(request, "offset", 0) or 0
+        numbers = range(len(self.catalogue.genres))[offset : offset + limit]
+        own = [self.bodies.playlist(genre, "own", self.versions[genre, "own"], None) for genre in numbers]
+        total = len(self.catalogue.genres)
+        following = f"{self.bodies.api}/me/playlists?offset={offset + limit}&limit={limit}"
+        following_or_none = following if offset + limit < total else None
+        return web.json_response({"items": own, "total": total, "limit": limit, "next": following_or_none})
+
+    def _asked(self, request: web.Request) -> tuple[int, Role] | None:
+        found = self.bodies.playlist_of(request.match_info["id"])
+        if found is not None and request.get(SWAPPED, False):
+            return (found[0] + 1) % len(self.catalogue.genres), found[1]
+        return found
+
+    def _may_read(self, role: Role, grant: Grant) -> bool:
+        return self.rights.others or (grant.user == LISTENER and OWNERS.get(role) == LISTENER)
+
+    def _list(self, genre: int, role: Role) -> list[Entry]:
+        """Entries with the songs that were put on top since the start."""
+        entries, added = self.catalogue.entries(genre, role), self.versions[genre, role]
+        following = self.catalogue.entries((genre + 1) % len(self.catalogue.genres), "pulse")
+        added += (genre, role) in self._passing
+        return [*reversed(following[:added]), *entries]
+
+    def _find_tracks(self, query: str) -> list[Body]:
+        wanted = {kind: (quoted or plain) for kind, quoted, plain in _QUERY.findall(query)}
+        if code := wanted.get("isrc"):
+            number = isrc_number(code)
+            numbers = [] if number is None or number >= self.catalogue.song_count else [number]
+        elif genre := wanted.get("genre"):
+            known = [g.number for g in self.catalogue.genres if g.name == genre.casefold()]
+            numbers = [e.number for g in known for e in self.catalogue.entries(g, "sound") if e.kind == "song"]
+        else:
+            artist = self.catalogue.artist_number(wanted.get("artist") or query)
+            numbers = self.catalogue.artist_songs(artist) if artist is not None else []
+        return [self.bodies.track(self.catalogue.song(number)) for number in numbers]
+
+    def _find_artists(self, query: str) -> list[Body]:
+        wanted = {kind: (quoted or plain) for kind, quoted, plain in _QUERY.findall(query)}
+        number = self.catalogue.artist_number(wanted.get("artist") or query)
+        return [self.bodies.artist(number)] if number is not None else []
+
+    def _find_playlists(self, query: str) -> list[Body]:
+        words = query.casefold().replace("the sound of", "").split()
+        found = [g.number for g in self.catalogue.genres if all(word in g.name for word in words)]
+        return [self.bodies.playlist(genre, "sound", self.versions[genre, "sound"], None) for genre in found]
+
+
+def _number(request: web.Request, name: str, default: int) -> int | None:
+    text = request.query.get(name, str(default))
+    return int(text) if text.isdecimal() else None
+
+
+def _ids(request: web.Request, most: int) -> list[str] | None:
+    ids = [one for one in request.query.get("ids", "").split(",") if one]
+    return ids if 0 < len(ids) <= most else None
