@@ -76,6 +76,8 @@ _TRY_ANOTHER_COPY = frozenset({Reason.MISSING_FILE, Reason.BROKEN_LINK, Reason.U
 _LONGEST_DETAIL = 500
 #: Rate of what worker and caches are warmed with: most files have it, so that resampling is loaded too.
 _USUAL_RATE = 44_100
+#: Less than half a frame at any rate: nothing below has a spectrum, or is sound rather than a broken header.
+_SHORTEST_S = 0.01
 #: 1e10 times full scale: a frame's float32 power spectrum ends at 3e38.
 _HIGHEST_PEAK_DBFS = 200.0
 
@@ -175,6 +177,8 @@ def extract_clip(
     signal, loudness = prepare(source, start_s, length_s, clip, max_mb)
     if loudness.peak_dbfs is not None and loudness.peak_dbfs > _HIGHEST_PEAK_DBFS:
         raise ClipError(Reason.NOT_FINITE, f"Samples of {loudness.peak_dbfs:.0f} dBFS: their spectrum overflows.")
+    if signal.length_s < _SHORTEST_S:
+        raise ClipError(Reason.TOO_SHORT, f"{signal.length_s:.4f} s are less than {_SHORTEST_S:g} s.")
     level = asdict(loudness)
     measured: dict[str, Any] = {"loudness_lufs" if name == "lufs" else name: value for name, value in level.items()}
     # what recording and encoder left is measured before normalisation
