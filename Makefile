@@ -10,6 +10,9 @@ SEED   ?= 0
 # Two processes, each with a Spark session of its own; a file's tests stay together, and the longest begin.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
+# A JVM that lives for minutes spends a third of its time on compiling well what it then hardly runs.
+demo figures test test-all: export SPARK_SUBMIT_OPTS ?= -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+
 .DEFAULT_GOAL := help
 .PHONY: help demo figures test test-all lint format results bench fuzz lock wheel clean check-java check-python
 

@@ -12,6 +12,8 @@ from genreatlas.config import Config, load_config
 
 # Tests on a machine with two cores: numba and BLAS threads inside Spark's workers would only fight.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A JVM as short-lived as the tests' compiles for longer than it runs what it compiled: see the Makefile.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 
 @pytest.fixture(scope="session")

@@ -38,8 +38,9 @@ def command(job: str, home: Path, music: Path, *spark_options: str, settings: tu
 
 def environment(**more: str) -> dict[str, str]:
     """The test's environment without what pytest's own Spark left in it."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYSPARK", "SPARK", "_PYSPARK"))}
-    return kept | more
+    dropped = ("PYSPARK", "SPARK", "_PYSPARK")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
+    return kept | {"SPARK_SUBMIT_OPTS": os.environ["SPARK_SUBMIT_OPTS"]} | more
 
 
 def run(arguments: list[str], **more: str) -> subprocess.CompletedProcess[str]:
