@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
 #: Modules of ``benchmarks/groups``, in the order of the table.
-GROUPS = ("fma", "summaries")
+GROUPS = ("fma", "summaries", "spark")
 #: Read by the libraries when they are loaded: one thread, as in a Spark worker.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--data", default="data/shared", help="folder with music/, beside which peers/ may lie")
     parser.add_argument("--work", default="data/bench", help="folder for composed clips")
     parser.add_argument("--clips", type=int, default=20, help="clips of each source")
+    parser.add_argument("--spark-clips", type=int, default=2000, help="clips that go through Spark (--quick: 64)")
     parser.add_argument("--only", nargs="*", choices=GROUPS, default=GROUPS, help="groups to run")
     parser.add_argument("--quick", action="store_true", help="few clips and runs; prints, writes nothing")
     parser.add_argument("--group", help=argparse.SUPPRESS)
@@ -85,6 +86,7 @@ def run_group(arguments: argparse.Namespace) -> int:
         data=arguments.data if Path(arguments.data).is_dir() else None,
         peers=str(peers) if peers.is_dir() else None,
         quick=arguments.quick,
+        spark_clips=64 if arguments.quick else arguments.spark_clips,
     )
     module = importlib.import_module(f"groups.{arguments.group}")
     rows = [dataclasses.asdict(result) | {"met": result.met} for result in module.measure(context)]

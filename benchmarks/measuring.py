@@ -47,12 +47,14 @@ class Context:
     data : the folder with real music, or None.
     peers : the folder with other people's programs, or None.
     quick : few clips and runs, for trying out.
+    spark_clips : how many clips go through Spark.
     """
 
     clips: tuple[str, ...]
     data: str | None
     peers: str | None
     quick: bool
+    spark_clips: int
 
 
 def cpu_seconds(function: Callable[[], Any]) -> float:
