@@ -4,12 +4,14 @@ Importing librosa and compiling its numba functions takes about 2 s with a warm 
 so nothing here happens before the first clip does.
 """
 
+import fcntl
 import functools
 import importlib.util
 import os
 import tempfile
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 
 @functools.cache
@@ -25,11 +27,32 @@ def librosa() -> ModuleType:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
+    save_compiled_code_one_at_a_time()
     import librosa as module
     import threadpoolctl
 
     threadpoolctl.threadpool_limits(1)  # for pools that were made before the variables were set
     return module
+
+
+@functools.cache
+def save_compiled_code_one_at_a_time() -> None:
+    """Let processes that share numba's cache write to it in turn.
+
+    numba 0.68 names a compiled function's file by counting those that its index has. Two processes that
+    compile two signatures of one function at the same time count the same, one overwrites the other's
+    file, and whoever loads it later runs the wrong machine code: wrong values, or a segmentation fault.
+    """
+    from numba.core.caching import IndexDataCacheFile
+
+    save = IndexDataCacheFile.save
+
+    def save_alone(self: Any, key: Any, data: Any) -> None:
+        with Path(f"{self._index_path}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            save(self, key, data)
+
+    IndexDataCacheFile.save = save_alone  # type: ignore[method-assign]
 
 
 def numba_cache_folder() -> Path | None:
