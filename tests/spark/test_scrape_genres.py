@@ -5,9 +5,13 @@ from datetime import date
 import pytest
 
 from conftest import make_config
-from genreatlas.errors import InputError
+from genreatlas.config import WorldSection
+from genreatlas.errors import InputError, LimitReachedError
+from genreatlas.sandbox.world import Faults, Rule, running_world
+from genreatlas.sources.hosts import forget_hosts
 from genreatlas.steps import scrape_genres
-from genreatlas.tables import EVERYNOISE_ARTISTS, EVERYNOISE_NEIGHBOURS, EVERYNOISE_PLAYLISTS, GENRES
+from genreatlas.store import Store
+from genreatlas.tables import EVERYNOISE_ARTISTS, EVERYNOISE_NEIGHBOURS, EVERYNOISE_PLAYLISTS, FETCH_ATTEMPTS, GENRES
 
 TRACK, SOUND, INTRO = "4U8dlWRlFeLv32fPyb825A", "1yckyfEZtFkkq7UPXHbLwi", "2yckyfEZtFkkq7UPXHbLwi"
 NAMES = {"r&amp;b en espanol": "rbenespanol", "트로트": "teuroteu", "children's music": "childrensmusic"}
@@ -144,3 +148,65 @@ def test_a_page_that_cannot_be_right_is_an_error_and_no_table_is_touched(store, 
     with pytest.raises(InputError, match=problem):
         scrape_genres.run(store, configured(*filled, name="odd.html"))
     assert not store.exists(GENRES)
+
+
+TABLES = (GENRES, EVERYNOISE_ARTISTS, EVERYNOISE_NEIGHBOURS, EVERYNOISE_PLAYLISTS)
+QUICK = ("fan_out.backoff_s=0.01", "fan_out.retry_delay_s=0", "fan_out.read_s=2", "fan_out.breaker_failures=1000")
+
+
+@pytest.fixture(scope="module")
+def world():
+    with running_world(WorldSection(port=0, genres=14, songs=20)) as started:
+        yield started
+
+
+def scraped(spark, world, folder, *more):
+    forget_hosts()
+    settings = [line for line in world.settings() if line.startswith("every_noise.")]
+    config = make_config(
+        folder, *settings, "every_noise.floor=10", "every_noise.genre_pages=true",
+        'every_noise.snapshot="2023-11-19"', *QUICK, *more,
+    )  # fmt: skip
+    store = Store(spark, config.store, run_id="test-run")
+    return store, lambda: scrape_genres.run(store, config)
+
+
+def test_pages_fetched_in_a_storm_fill_the_same_tables_as_those_fetched_in_peace(spark, world, tmp_path):
+    world.faults(Faults())
+    quiet, run = scraped(spark, world, tmp_path / "quiet")
+    world.control(clear_log=True)
+    counts = run()
+    assert (counts.read, counts.written, counts.failed) == (28, 28, 0)
+    assert len(world.log("everynoise")) == 16  # the map, the list, and each page once
+    assert run().read == 0
+    assert len(world.log("everynoise", "engenremap-")) == 14
+    stormy, run = scraped(spark, world, tmp_path / "stormy", "fan_out.max_attempts=9")
+    world.faults(Faults(share=0.3, stall_s=3.0, retry_after_s=0.1))
+    counts = run()
+    assert counts.failed == 0
+    assert sum(entry["fault"] is not None for entry in world.log("everynoise")) >= 3
+    for table in TABLES:
+        assert rows(stormy, table) == rows(quiet, table)
+    assert {len(rows(quiet, table)) for table in TABLES} == {14, 14 * 4, 14 * 20, 14 * 5}
+
+
+def test_a_site_that_wants_to_be_left_alone_is_and_a_page_that_is_gone_has_its_reason(spark, world, tmp_path):
+    store, run = scraped(spark, world, tmp_path)
+    rules = (Rule("not_found", path="engenremap-folk", times=-1), Rule("paused", path="engenremap-rock"))
+    world.faults(Faults(rules=rules))
+    with pytest.raises(LimitReachedError, match="every_noise until"):
+        run()
+    assert len(rows(store, GENRES)) == 14
+    world.faults(Faults(rules=rules[:1]))
+    store.sql(f"UPDATE {store.location.sql('fetch_attempts')} SET next_retry_at = now() - INTERVAL 1 MINUTE")
+    forget_hosts()
+    counts = run()
+    assert counts.notes == ("pages given up: 1 (not_found)",) or counts.failed == 0
+    pages = {row[0] for row in rows(store, EVERYNOISE_ARTISTS)}
+    assert {row[0] for row in rows(store, GENRES)} - pages == {"folk"}
+    failed = store.read(FETCH_ATTEMPTS).where("status = 'final'").collect()
+    assert [(row["key"], row["reason"]) for row in failed] == [("2023-11-19 folk", "not_found")]
+    world.faults(Faults(rules=(Rule("paused", path="engenremap.html"),)))
+    forget_hosts()
+    with pytest.raises(LimitReachedError, match="Run it again after"):
+        run()

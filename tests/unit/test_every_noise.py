@@ -220,6 +220,17 @@ def test_a_genre_page_of_2023_has_its_list_page_as_its_own_link_and_a_subtitle()
     assert (page.slug, page.name, page.neighbours, page.as_of) == ("pianoblues", "piano blues", (), None)
 
 
+def test_a_genre_whose_name_breaks_its_own_link_keeps_its_slug_and_its_neighbours() -> None:
+    page = parse_genre_page(
+        "<body><div class=title>Every Noise at Once &middot; rock &amp; roll</div>"
+        '<div id=nearbyitem1 class="genre">rock &amp; roll'
+        '<a class=navlink href="everynoise1d.cgi?scope=all&root=rock & roll">&raquo;</a> </div>'
+        '<div id=nearbyitem2 class="genre">rock<a class=navlink href="engenremap-rock.html#tunnel">&raquo;</a> </div>'
+    )
+    assert (page.slug, page.name) == ("rockroll", "rock & roll")
+    assert page.neighbours == (Neighbour("nearby", 2, "rock", "rock", None, None, None, None),)
+
+
 def test_a_page_that_was_cut_off_says_so_and_keeps_what_it_has() -> None:
     page = parse_genre_page(GENRE_2022[: GENRE_2022.index("<div id=mirror>")])
     assert not page.complete
@@ -236,7 +247,7 @@ LIST = f"""<table><tr><th>rank<th>genre</tr>
 <tr valign=top class=>
    <td align=right class=note  style="font-size: 20px; line-height: 24px" >1</td>
    <td  style="font-size: 20px"> <a href="https://embed.spotify.com/?uri=spotify:user:thesoundsofspotify:playlist:{P1}" class=note target=spotify title="See this playlist" onclick="linksync('https://embed.spotify.com/?uri=spotify:user:thesoundsofspotify:playlist:{P1}');">&#x260A;</a></td>
-   <td class=note  style="font-size: 20px"><a href="?root=r%26b en espanol&scope=mainstream only" title="Re-sort the list starting from here."  style="color: #B18610">r&amp;b en espanol</a></td>
+   <td class=note  style="font-size: 20px"><a href="?root=r&b en espanol&scope=mainstream only" title="Re-sort the list starting from here."  style="color: #B18610">r&amp;b en espanol</a></td>
 </tr>
 <tr valign="top"><td class="note">
   2

@@ -1,5 +1,7 @@
 """Names of artists, albums and songs."""
 
+from functools import lru_cache
+
 from genreatlas.sandbox.seeds import pick, rng
 
 _FIRST = (
@@ -25,19 +27,30 @@ def artist_name(seed: int, serial: int) -> str:
     names = len(_FIRST) * len(_SECOND)
     turn, slot = divmod(serial, names)
     # 77 and 24 * 24 have no common factor, so the walk meets every name once.
-    first, second = divmod((slot * 77 + int(rng(seed, "names").integers(names))) % names, len(_SECOND))
+    first, second = divmod((slot * 77 + _start(seed, names)) % names, len(_SECOND))
     name = f"{_FIRST[first]} {_SECOND[second]}"
     return name if turn == 0 else f"{name} {turn + 1}"
 
 
 def song_title(seed: int, artist: str, number: int) -> str:
     """Return the title of an artist's song; an artist's titles differ from each other."""
-    order = rng(seed, "titles", artist).permutation(len(_TITLES))
     turn, slot = divmod(number, len(_TITLES))
-    title = _TITLES[order[slot]]
+    title = _TITLES[_order(seed, artist)[slot]]
     return title if turn == 0 else f"{title}, Part {turn + 1}"
 
 
+@lru_cache(16)
+def _start(seed: int, names: int) -> int:
+    return int(rng(seed, "names").integers(names))
+
+
+# Large worlds ask for the same artists again and again.
+@lru_cache(8192)
+def _order(seed: int, artist: str) -> tuple[int, ...]:
+    return tuple(rng(seed, "titles", artist).permutation(len(_TITLES)).tolist())
+
+
+@lru_cache(8192)
 def album_title(seed: int, artist: str) -> str:
     """Return the title of an artist's album."""
     return f"{artist.split()[-1]} and {pick(rng(seed, 'album', artist), _ALBUMS)}"

@@ -7,15 +7,18 @@ A state of the map that is stored already is not stored again, and none is ever 
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from genreatlas.config import Config, EveryNoiseSection
-from genreatlas.errors import InputError
+from genreatlas.config import Config, EveryNoiseSection, FanOutSection
+from genreatlas.errors import InputError, LimitReachedError, ProviderPausedError
+from genreatlas.fanout import fan_out
 from genreatlas.sources.every_noise import genre_slug, parse_genre_page, parse_list, parse_map
+from genreatlas.sources.every_noise.fetching import GenrePageFetch, fetch_page, read_rows
 from genreatlas.sources.every_noise.page_rows import PageRows, rows_of_page, saved_pages
 from genreatlas.sources.every_noise.snapshots import (
     Row,
@@ -24,20 +27,21 @@ from genreatlas.sources.every_noise.snapshots import (
     file_date,
     genre_rows,
     is_address,
-    read_page,
+    read_file,
     same_state,
 )
-from genreatlas.sources.http import fetch_bytes, polite_session
 from genreatlas.steps.counts import Counts
-from genreatlas.store import Store
+from genreatlas.store import Staged, Store
 from genreatlas.tables import EVERYNOISE_ARTISTS, EVERYNOISE_NEIGHBOURS, EVERYNOISE_PLAYLISTS, GENRES
 
 STEP = "scrape_genres"
 READS: tuple[str, ...] = ()
-WRITES = ("genres", "everynoise_artists", "everynoise_neighbours", "everynoise_playlists")
+WRITES = ("genres", "everynoise_artists", "everynoise_neighbours", "everynoise_playlists", "fetch_attempts")
 SECTIONS = ("every_noise", "fan_out")
 
 _CHUNK_PAGES = 200
+#: A genre with rows in one of these has had its page read; the list alone gives playlists.
+_PAGE_TABLES = (EVERYNOISE_ARTISTS, EVERYNOISE_NEIGHBOURS)
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -48,34 +52,49 @@ def run(store: Store, config: Config) -> Counts:
     InputError : a page cannot be read, or holds fewer genres than the floor; nothing was written.
     """
     section = config.every_noise
-    rows = _read_genres(section, partial(_fetch, config))
-    pages, others = _pages(section, rows)
+    rows = _read_genres(section, config.fan_out)
+    wanted = _wanted(section, rows)
+    pages, others = _saved(section, rows, wanted)
     snapshot, counts = _write_genres(store, section, rows)
-    return counts + others + _write_saved_pages(store, pages, snapshot)
+    counts += others + _write_saved_pages(store, pages, snapshot)
+    if section.genre_pages and is_address(section.pages):
+        counts += _fetch_pages(store, config, wanted, snapshot)
+    return counts
 
 
-def _fetch(config: Config, address: str) -> bytes:
-    return fetch_bytes(polite_session(config.fan_out, "every_noise", expects="html"), address)
-
-
-def _read_genres(section: EveryNoiseSection, fetch: Callable[[str], bytes]) -> list[Row]:
-    genres = parse_map(read_page(section.map, fetch))
+def _read_genres(section: EveryNoiseSection, settings: FanOutSection) -> list[Row]:
+    genres = parse_map(_page(section.map, settings, lambda page: len(parse_map(page)) >= section.floor))
     if len(genres) < section.floor:
         raise InputError(
             f"[every_noise] map: {section.map} has {len(genres)} genres, fewer than the floor of {section.floor}. "
             "It may be cut off, or be another page; nothing was written."
         )
-    listed = parse_list(read_page(section.list, fetch)) if section.list else ()
+    listed = parse_list(_page(section.list, settings, lambda page: bool(parse_list(page)))) if section.list else ()
     if section.list and not listed:
         raise InputError(f"[every_noise] list: {section.list} lists no genre; nothing was written.")
     return genre_rows(genres, listed, section.map)
 
 
-def _pages(section: EveryNoiseSection, rows: Sequence[Row]) -> tuple[dict[str, Path], Counts]:
+def _page(place: str, settings: FanOutSection, good: Callable[[bytes], bool]) -> bytes:
+    """A page from its file or its address.
+
+    Raises
+    ------
+    LimitReachedError : the site wants to be left alone for longer than is waited for.
+    """
+    if not is_address(place):
+        return read_file(place)
+    try:
+        return fetch_page(settings, place, good)
+    except ProviderPausedError as error:
+        back = datetime.fromtimestamp(error.retry_at or 0, UTC)
+        raise LimitReachedError(f"{error}. Run it again after {back:%Y-%m-%d %H:%M:%S} UTC.") from None
+
+
+def _saved(section: EveryNoiseSection, rows: Sequence[Row], wanted: set[str]) -> tuple[dict[str, Path], Counts]:
     """Saved pages of genres that are on the map and wanted; of several copies of a page the last counts."""
-    if not section.genre_pages:
+    if not section.genre_pages or is_address(section.pages):
         return {}, Counts()
-    wanted = _wanted(section, rows)
     saved = dict(saved_pages(section.pages))
     others = sorted(set(saved) - {row["genre_id"] for row in rows})
     notes = (f"pages of genres that the map lacks: {len(others)} ({', '.join(others[:3])})",) if others else ()
@@ -132,6 +151,29 @@ def _write_saved_pages(store: Store, pages: dict[str, Path], snapshot: date) -> 
     return Counts(read=len(pending), written=len(pending))
 
 
+def _fetch_pages(store: Store, config: Config, wanted: set[str], snapshot: date) -> Counts:
+    """Fetch the pages of genres that have none yet."""
+    day = F.lit(snapshot)
+
+    def pending() -> DataFrame:
+        genres = store.read(GENRES).where((F.col("snapshot") == day) & F.col("genre_id").isin(sorted(wanted)))
+        done = [store.read(table).where(F.col("snapshot") == day).select("genre_id") for table in _PAGE_TABLES]
+        lacking = genres.join(reduce(DataFrame.union, done), "genre_id", "left_anti")
+        return lacking.select(F.concat_ws(" ", F.col("snapshot"), "genre_id").alias("key"), "genre_id", "name")
+
+    def merge(staged: Staged) -> None:
+        fetched = staged.frame.where(F.col("provider").isNotNull()).select("page_rows").collect()
+        _write_pages(store, read_rows([row[0] for row in fetched]), snapshot)
+
+    done = fan_out(store, config.fan_out, STEP, pending, GenrePageFetch(config.every_noise.pages), merge)
+    _fill_playlists(store, snapshot)
+    if done.stopped():
+        raise LimitReachedError(done.stopped())
+    failed = done.given_up.total()
+    notes = tuple(f"pages given up: {number} ({reason})" for reason, number in sorted(done.given_up.items()))
+    return Counts(done.fetched + failed, done.fetched, failed, notes=(*notes, *done.notes))
+
+
 def _wanted(section: EveryNoiseSection, rows: Sequence[Row]) -> set[str]:
     """Genres whose pages are read.
 
@@ -151,16 +193,17 @@ def _wanted(section: EveryNoiseSection, rows: Sequence[Row]) -> set[str]:
 
 
 def _done(store: Store, snapshot: date) -> set[str]:
-    artists = store.read(EVERYNOISE_ARTISTS).where(F.col("snapshot") == F.lit(snapshot))
-    return {row[0] for row in artists.select("genre_id").distinct().collect()}
+    """Genres whose saved pages were read; neighbours are written last."""
+    rows = store.read(EVERYNOISE_NEIGHBOURS).where(F.col("snapshot") == F.lit(snapshot))
+    return {row[0] for row in rows.select("genre_id").distinct().collect()}
 
 
 def _write_pages(store: Store, found: PageRows, snapshot: date) -> None:
-    """Write rows of pages; artists come last, because they say that a page is done."""
+    """Write rows of pages; neighbours come last, because they say that a page is done."""
     day = {"snapshot": snapshot}
     _put(store, EVERYNOISE_PLAYLISTS, [row | day for row in found.playlists])
-    _put(store, EVERYNOISE_NEIGHBOURS, [row | day for row in found.neighbours])
     _put(store, EVERYNOISE_ARTISTS, [row | day for row in found.artists])
+    _put(store, EVERYNOISE_NEIGHBOURS, [row | day for row in found.neighbours])
 
 
 def _fill_playlists(store: Store, snapshot: date) -> None:

@@ -216,6 +216,7 @@ class _MadeUp(Sequence[WorldGenre]):
 
     def __init__(self, world: WorldSection, bases: tuple[str, ...]) -> None:
         self._world, self._bases = world, bases
+        self._made = lru_cache(1024)(self._make)
 
     def __len__(self) -> int:
         return self._world.genres
@@ -223,6 +224,9 @@ class _MadeUp(Sequence[WorldGenre]):
     def __getitem__(self, number: int) -> WorldGenre:  # type: ignore[override]
         if not 0 <= number < len(self):
             raise IndexError(number)
+        return self._made(number)
+
+    def _make(self, number: int) -> WorldGenre:
         base = self._bases[number % len(self._bases)]
         name, slug = made_up_genre(number, self._bases)
         return WorldGenre(number, slug, name, base, place_of(self._world.seed, number, len(self), base))

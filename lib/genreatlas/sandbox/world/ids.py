@@ -3,6 +3,7 @@
 import hashlib
 import string
 from enum import IntEnum
+from functools import lru_cache
 
 _DIGITS = string.digits + string.ascii_lowercase + string.ascii_uppercase
 _VALUE = {digit: value for value, digit in enumerate(_DIGITS)}
@@ -26,8 +27,9 @@ class Ids:
 
     def __init__(self, seed: int) -> None:
         self._key = str(seed).encode()
+        self.encode = lru_cache(1 << 16)(self._encode)
 
-    def encode(self, kind: Kind, number: int) -> str:
+    def _encode(self, kind: Kind, number: int) -> str:
         """Id of the thing with this number: 22 digits to the base of 62."""
         payload = kind << 56 | number
         mark = self._mark(payload)

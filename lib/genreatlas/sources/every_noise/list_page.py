@@ -42,9 +42,9 @@ def _genre(row: Row, place: int) -> ListedGenre | None:
         if link is not None and link.kind == "playlist":
             playlist = playlist or link.id
         elif text:
-            name, href, style = text, attributes.get("href"), attributes.get("style")
+            name, href, style = text, attributes.get("href", ""), attributes.get("style")
     slug = slug_of_href(href)
-    if name is None or (slug is None and playlist is None):
+    if name is None or (slug is None and playlist is None and "root=" not in (href or "")):
         return None
     ranks = [cell for cell in row.cells if cell.isdecimal()]
     return ListedGenre(

@@ -1,7 +1,7 @@
 """Names on Every Noise's pages: slugs, and the artist and track of an example."""
 
 import re
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from genreatlas.ids import slug, stable_id
 from genreatlas.sources.spotify.links import parse_link
@@ -21,21 +21,17 @@ def genre_slug(name: str) -> str:
 
 
 def slug_of_href(href: str | None) -> str | None:
-    """Slug in a link to a genre's page or to its list; None for any other link.
+    """Slug in a link to a genre's page or to its list (``engenremap-SLUG.html``); None for any other link.
 
-    A saved page may hold full addresses, and one from the Internet Archive addresses within others.
+    A saved page may hold full addresses, and one from the Internet Archive addresses within others. Names in
+    queries (``everynoise1d.cgi?root=r&b en espanol``) are no help: they were never encoded.
     """
-    address = unarchived(href or "")
     try:
-        parts = urlsplit(address)
+        path = urlsplit(unarchived(href or "")).path
     except ValueError:
         return None
-    match = _PAGE.fullmatch(unquote(parts.path).rsplit("/", 1)[-1])
-    if match:
-        return match.group(1).lower()
-    named = parse_qs(parts.query)
-    names = named.get("root") or (named.get("name") if "mode=genre" in parts.query else None)
-    return genre_slug(names[0]) if names else None
+    match = _PAGE.fullmatch(unquote(path).rsplit("/", 1)[-1])
+    return match.group(1).lower() if match else None
 
 
 def artist_id_of_href(href: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """Map and list joined to the rows of one snapshot, and the day that the snapshot is of."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -88,20 +88,18 @@ def file_date(path: Path) -> date:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
 
 
-def read_page(address: str, fetch: Callable[[str], bytes]) -> bytes:
-    """Bytes of a page, from a file or through ``fetch``.
+def read_file(path: str) -> bytes:
+    """Bytes of a saved page.
 
     Raises
     ------
     InputError : the file cannot be read.
     """
-    if is_address(address):
-        return fetch(address)
     try:
-        return Path(address).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise InputError(
-            f"[every_noise] {address}: cannot be read ({error.strerror}). Name a saved page or an address."
+            f"[every_noise] {path}: cannot be read ({error.strerror}). Name a saved page or an address."
         ) from None
 
 
