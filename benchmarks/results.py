@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from results_candidates import candidates
 from results_page import write_page
 
 ROOT = Path(__file__).parents[1]
@@ -33,13 +34,23 @@ class Experiment:
 
 FOLDER_STEPS = ("import_folder", "extract_features", "assign_splits", "train_models", "evaluate_models", "write_report")
 ALL_SETS = '["summary9", "gtzan57", "mfcc12_frames"]'
-CLIPS = (f"extract.feature_sets={ALL_SETS}", f"train.feature_sets={ALL_SETS}", "folder.labels=manifest")
+CLIPS = (
+    f"extract.feature_sets={ALL_SETS}",
+    f"train.feature_sets={ALL_SETS}",
+    "train.candidates=" + candidates(("summary9", "gtzan57"), ("mfcc12_frames",)),
+    "folder.labels=manifest",
+)
+#: No part is needed on which a retraining would decide.
+SPLIT = ("splits.folds=3", "splits.promotion=0.0")
 
 
 def experiments(data: Path) -> list[Experiment]:
     """The runs behind the page, in its order."""
     music, midi5 = data / "music", WORK / "midi5" / "clips"
-    spotify = f'import_features.path="{data}/tables/spotify_songs.csv"'
+    spotify = (
+        f'import_features.path="{data}/tables/spotify_songs.csv"',
+        "train.candidates=" + candidates(("spotify_table",)),
+    )
     return [
         Experiment(
             "midi5",
@@ -50,7 +61,7 @@ def experiments(data: Path) -> list[Experiment]:
             overrides=(
                 f'folder.path="{midi5}"',
                 f'folder.manifest="{midi5}/manifest.csv"',
-                "splits.promotion=0.0",
+                *SPLIT,
                 *CLIPS,
             ),
             steps=FOLDER_STEPS,
@@ -93,7 +104,8 @@ def experiments(data: Path) -> list[Experiment]:
                 f'import_features.path="{data}/tables/gtzan_features_30_sec.csv"',
                 f'import_features.split_lists={{train="{data}/tables/gtzan/train_filtered.txt", '
                 f'test="{data}/tables/gtzan/valid_filtered.txt"}}',
-                "splits.promotion=0.0",
+                "train.candidates=" + candidates(("gtzan_table",)),
+                *SPLIT,
             ),
         ),
         Experiment(
@@ -103,7 +115,7 @@ def experiments(data: Path) -> list[Experiment]:
             "both sides.",
             needs=("tables/spotify_songs.csv",),
             conf=("conf/spotify_features.toml",),
-            overrides=(spotify, "splits.promotion=0.0"),
+            overrides=(*spotify, *SPLIT),
         ),
         Experiment(
             "spotify_at_random",
@@ -111,7 +123,7 @@ def experiments(data: Path) -> list[Experiment]:
             "The artist column is left out: what a random split adds.",
             needs=("tables/spotify_songs.csv",),
             conf=("conf/spotify_features.toml",),
-            overrides=(spotify, "splits.promotion=0.0", 'import_features.artist=""'),
+            overrides=(*spotify, *SPLIT, 'import_features.artist=""'),
         ),
     ]
 
@@ -121,7 +133,7 @@ def music_overrides(music: Path) -> tuple[str, ...]:
     return (
         f'folder.path="{music}"',
         f'folder.manifest="{music}/manifest.csv"',
-        "splits.promotion=0.0",
+        *SPLIT,
         "train.min_songs=5",
         *CLIPS,
     )

@@ -15,7 +15,9 @@ HEAD = """# Results on real data
 
 Written by `make results DATA=folder` (benchmarks/results.py) from the tables of the runs; nothing here was typed.
 Scores are per song on the test part, with a 95 % bootstrap interval over groups. A fold score is the mean of the
-selection metric over the folds of the training part, on which alone the choice of parameters rests. Where the word
+selection metric over the three folds of the training part. Every estimator was trained at one setting
+(benchmarks/results_candidates.py), so nothing was searched for; of each engine and feature set the best by fold score
+was fitted again and is judged here. Where the word
 *song-grouped* stands, artists are not known, and figures may be too good. Machine: {machine}.
 """
 
@@ -32,7 +34,7 @@ def write_page(target: Path, work: Path, found: Sequence[tuple["Experiment", lis
             said = [line for line in log.splitlines() if line.startswith("genreatlas:")]
             blocks.append("What the run said:\n\n```\n" + "\n".join(said) + "\n```")
         elif (tables / "metrics").exists():
-            blocks += [_data(tables), _leaderboard(tables)]
+            blocks += [_data(tables), _leaderboard(tables), _fold_scores(tables)]
         else:
             blocks.append("Not run yet.")
     target.write_text("\n\n".join(blocks).rstrip() + "\n", encoding="utf-8")
@@ -77,6 +79,19 @@ def _leaderboard(tables: Path) -> str:
                 )
             )
     return "\n".join([*lines, *(line for _, line in sorted(rows))])
+
+
+def _fold_scores(tables: Path) -> str:
+    """Every candidate's mean over the folds, one row per engine and estimator, one column per feature set."""
+    experiments = _read(tables, "experiments")
+    done = experiments[(experiments.status == "done") & (experiments.engine != "baseline")]
+    scores = done.pivot_table("score_mean", ["engine", "estimator"], "feature_set", aggfunc="max")
+    scores = scores.sort_values(list(scores.columns), ascending=False)
+    lines = [f"| fold score | {' | '.join(scores.columns)} |", "|---" * (len(scores.columns) + 1) + "|"]
+    lines += [f"| {' '.join(name)} | {' | '.join(map(_digits, row))} |" for name, row in scores.T.items()]
+    left_out = experiments[experiments.status != "done"]
+    said = [f"{row.engine} {row.estimator} on {row.feature_set}: {row.reason}." for row in left_out.itertuples()]
+    return "\n".join([*lines, *(["", "Left out: " + " ".join(said)] if said else [])])
 
 
 def _interval(found: pd.DataFrame, metric: str) -> str:

@@ -1,0 +1,51 @@
+"""What `make results` trains: every estimator of both engines, each at one setting.
+
+With every estimator's own grid, six runs over real data take a day on two cores; so they take an hour.
+Frames are many rows, so only estimators whose time grows with the rows and no faster see them.
+"""
+
+import json
+
+SUMMARY_ONLY = {
+    "sklearn": {
+        "svc": {"C": [10.0], "gamma": ["scale"], "scaler": ["standard"]},
+        "hist_gradient_boosting": {"learning_rate": [0.1], "max_leaf_nodes": [15], "scaler": ["none"]},
+        "ada_boost": {"learning_rate": [1.0], "estimator__max_depth": [2], "scaler": ["none"]},
+        "knn": {"n_neighbors": [15], "scaler": ["standard"]},
+        "random_forest": {"min_samples_leaf": [1], "max_features": ["sqrt"], "scaler": ["none"]},
+        "extra_trees": {"min_samples_leaf": [1], "max_features": ["sqrt"], "scaler": ["none"]},
+    },
+    "spark": {
+        "random_forest": {"numTrees": [100], "maxDepth": [10], "scaler": ["none"]},
+        "gbt": {"maxIter": [20], "maxDepth": [3], "scaler": ["none"]},
+        "linear_svc": {"regParam": [0.01], "maxIter": [50]},
+        "multilayer_perceptron": {"hidden": [[32]]},
+        "decision_tree": {"maxDepth": [8], "scaler": ["none"]},
+        "naive_bayes": {"scaler": ["standard"]},
+    },
+}
+FRAMES_TOO = {
+    "sklearn": {
+        "linear_svc": {"C": [0.1], "scaler": ["standard"]},
+        "logistic_regression": {"C": [0.1], "scaler": ["standard"]},
+    },
+    "spark": {"logistic_regression": {"regParam": [0.01]}},
+}
+
+
+def candidates(summary_sets: tuple[str, ...], frame_sets: tuple[str, ...] = ()) -> str:
+    """The list as TOML, for ``--set train.candidates=…``."""
+    listed = [
+        entry(engine, name, sets, grid)
+        for group, sets in ((SUMMARY_ONLY, summary_sets), (FRAMES_TOO, (*summary_sets, *frame_sets)))
+        for engine, estimators in group.items()
+        for name, grid in estimators.items()
+    ]
+    return f"[{', '.join(listed)}]"
+
+
+def entry(engine: str, estimator: str, sets: tuple[str, ...], grid: dict[str, list[object]]) -> str:
+    """One candidate as an inline table; lists and strings are spelt in TOML as in JSON."""
+    values = ", ".join(f"{key} = {json.dumps(tried)}" for key, tried in grid.items())
+    head = f'engine = "{engine}", estimator = "{estimator}", feature_sets = {json.dumps(sets)}'
+    return f"{{ {head}, grid = {{ {values} }} }}"
