@@ -18,7 +18,7 @@ from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS
 
-SETS = ("windows", "mel128", "quality")
+SETS = ("windows", "mel128", "quality", "groove", "timbre_pitch", "rhythm_notes", "ssd_rp")
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,35 @@ def test_quality_is_a_column_a_measure(extracted):
     row = row_of(store, "quality")
     names = [feature.name for feature in FEATURE_SETS["quality"].features]
     assert [row[name] for name in names] == expected["quality"].values.tolist()
+
+
+def test_groove_has_its_beats_beside_its_numbers(extracted):
+    store, _, expected = extracted
+    row = row_of(store, "groove")
+    features, arrays = FEATURE_SETS["groove"].features, FEATURE_SETS["groove"].arrays
+    wanted = [None if np.isnan(value) else value for value in expected["groove"].values.tolist()]
+    assert [row[feature.name] for feature in features] == wanted
+    assert [row[array.name] for array in arrays] == [numbers.tolist() for numbers in expected["groove"].arrays]
+    assert row["tempo_tracked"] == pytest.approx(120, rel=0.01)
+    beats = store.read("features_groove").selectExpr("posexplode(tracked_beat_times)").where("pos = 1").collect()
+    assert [beat["col"] for beat in beats] == [row["tracked_beat_times"][1]] * 2
+
+
+@pytest.mark.parametrize("name", ["timbre_pitch", "rhythm_notes"])
+def test_events_are_an_array_a_feature_with_null_where_undefined(extracted, name):
+    store, _, expected = extracted
+    row = row_of(store, name)
+    assert row["n_events"] == expected[name].n_frames > 10
+    for feature, numbers in zip(FEATURE_SETS[name].features, expected[name].arrays, strict=True):
+        wanted = [None if np.isnan(value) else float(np.float32(value)) for value in numbers]
+        assert row[feature.name] == wanted
+
+
+def test_rhythm_patterns_are_sixteen_hundred_columns(extracted):
+    store, _, expected = extracted
+    row = row_of(store, "ssd_rp")
+    assert row["rp_bark9_mod24"] == expected["ssd_rp"].values[168 + 8 * 60 + 23]
+    assert len(row) == 4 + 168 + 1440
 
 
 def test_running_again_adds_nothing(extracted):

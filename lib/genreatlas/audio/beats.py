@@ -25,6 +25,9 @@ _SLOWEST, _FASTEST, _STEPS = 50.0, 215.0, 240
 _USUAL, _SPREAD = 115.0, 0.6
 _PRIOR_WEIGHT = 0.125
 _TIGHTNESS = 100.0
+#: Onsets are heard this far below the clip's loudest band and frame: from deeper silence the frame that only
+#: touches a hit with the edge of its window rises most, and onsets come 30 ms early. [dB]
+_RANGE_DB = 50.0
 #: Bands that rise by less than this at their steepest hold no onsets. [dB]
 _FAINTEST = 0.1
 
@@ -49,8 +52,9 @@ def band_onsets(mel_db: Array, sample_rate: int) -> Array:
     """Mean rise of the mel bands of :data:`BANDS` since the frame before, (3, n_frames) dB."""
     centres = librosa().mel_frequencies(len(mel_db), fmin=0.0, fmax=sample_rate / 2)
     edges = np.searchsorted(centres, [low for low, _ in BANDS.values()])
+    heard = np.maximum(mel_db, mel_db.max(initial=-np.inf) - _RANGE_DB)
     rise = np.zeros(mel_db.shape, dtype=np.float32)
-    np.maximum(np.diff(mel_db, axis=1), 0.0, out=rise[:, 1:])
+    np.maximum(np.diff(heard, axis=1), 0.0, out=rise[:, 1:])
     counts = np.diff(np.append(edges, len(centres)))
     return np.add.reduceat(rise, edges, axis=0) / counts[:, np.newaxis]
 
@@ -92,6 +96,24 @@ def beat_grid(beat_activation: Array, sample_rate: int) -> BeatGrid:
     between = np.polyfit(np.arange(len(times)), times, 1)[0]
     clarity = float(np.clip(np.interp(period, np.arange(len(repeats)), repeats), 0.0, 1.0))
     return BeatGrid(times, float(60.0 / between), clarity)
+
+
+@LIBROSA.feature
+def beat_tempo(beat_grid: BeatGrid) -> float:
+    """Tempo of the tracked beats, bpm; NaN without any."""
+    return beat_grid.tempo
+
+
+@LIBROSA.feature
+def beat_clarity(beat_grid: BeatGrid) -> float:
+    """How well the onsets repeat after one beat, 0 … 1; NaN without beats."""
+    return beat_grid.clarity
+
+
+@LIBROSA.feature
+def tracked_beat_times(beat_grid: BeatGrid) -> Array:
+    """Times of the tracked beats, (n_beats,) s."""
+    return beat_grid.times
 
 
 def autocorrelation(centred: Array) -> Array:

@@ -21,10 +21,13 @@ from genreatlas.audio.graph import Graph
 from genreatlas.audio.reference import LIBROSA
 from genreatlas.audio.sets.cepstra import MEL128, MFCC_COV
 from genreatlas.audio.sets.definition import Feature, FeatureSet
+from genreatlas.audio.sets.events import RHYTHM_NOTES, TIMBRE_PITCH
 from genreatlas.audio.sets.fma import FMA518_22K, FMA518_44K
+from genreatlas.audio.sets.groove import GROOVE
 from genreatlas.audio.sets.gtzan import GTZAN57
 from genreatlas.audio.sets.level import LOUDNESS, QUALITY
 from genreatlas.audio.sets.means import MFCC12_FRAMES, SUMMARY9
+from genreatlas.audio.sets.rhythm_pattern import SSD_RP
 from genreatlas.audio.sets.windows import WINDOWS
 from genreatlas.errors import ConfigError
 from genreatlas.tables import Column, Table, event_table, frame_table, quantised_table, summary_table
@@ -52,6 +55,10 @@ _SETS = (
     WINDOWS,
     MFCC_COV,
     MEL128,
+    SSD_RP,
+    GROOVE,
+    TIMBRE_PITCH,
+    RHYTHM_NOTES,
 )
 FEATURE_SETS: dict[str, FeatureSet] = {feature_set.name: feature_set for feature_set in _SETS}
 

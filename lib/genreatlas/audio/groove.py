@@ -1,0 +1,154 @@
+"""Numbers of rhythm: how sure the tempo is, how clear the pulse, how onsets follow each other, how much they swing."""
+
+import numpy as np
+import numpy.typing as npt
+
+from genreatlas.audio.beats import BeatGrid, autocorrelation
+from genreatlas.audio.frames import HOP_LENGTH, Array
+from genreatlas.audio.graph import LIBROSA
+
+#: Tempi whose peaks compete for a clear pulse, and for a confident tempo. [bpm]
+_PULSE_BPM = (40.0, 240.0)
+#: Inter-onset intervals are counted in sixteenths of a beat-long histogram up to two beats.
+_INTERVAL_STEPS = 32
+#: Positions in which a beat is sampled: 10 ms at 120 bpm.
+_POSITIONS = 48
+#: What each band's onsets weigh in swing: it is heard on cymbals and comping, not on the kick.
+_SWING_WEIGHTS = np.array([0.3, 1.0, 1.0])
+#: Where the second of a swung pair may fall: from a little early to 2.6 : 1.
+_SWUNG = (0.45, 0.72)
+#: How far a peak must stand above the median position, as a share of the highest, to say anything.
+_CLEAR_EIGHTH, _CLEAR_SIXTEENTH = 0.2, 0.05
+
+
+@LIBROSA.feature
+def tempo_confidence(tempogram_mean: Array, tempo: float, sample_rate: int) -> float:
+    """How far the tempo's peak in the mean tempogram stands above its median from 40 to 240 bpm, 0 … 1."""
+    if np.isnan(tempo):
+        return np.nan
+    lags = 60.0 * sample_rate / HOP_LENGTH / np.array([tempo, *_PULSE_BPM])
+    peak = float(np.interp(lags[0], np.arange(len(tempogram_mean)), tempogram_mean))
+    usual = float(np.median(tempogram_mean[int(lags[2]) : int(lags[1]) + 1]))
+    return float(np.clip((peak - usual) / max(1.0 - usual, 1e-9), 0.0, 1.0))
+
+
+@LIBROSA.feature
+def pulse_clarity(onset_strength: Array, sample_rate: int) -> float:
+    """Highest autocorrelation of the onset strength between 40 and 240 bpm, 0 … 1; NaN without onsets or two beats.
+
+    References: Lartillot, Eerola, Toiviainen & Fornari 2008, "Multi-feature modeling of pulse clarity".
+    """
+    lags = [round(60.0 * sample_rate / HOP_LENGTH / bpm) for bpm in _PULSE_BPM]
+    centred = onset_strength - onset_strength.mean(dtype=np.float64)
+    if len(centred) < 2 * lags[0] or not centred.std() > 1e-6:
+        return np.nan
+    return float(np.clip(autocorrelation(centred)[lags[1] : lags[0] + 1].max(), 0.0, 1.0))
+
+
+@LIBROSA.feature
+def onset_times(onset_frames: npt.NDArray[np.integer], sample_rate: int) -> Array:
+    """Times of librosa's onsets, (n_onsets,) s."""
+    return onset_frames * (HOP_LENGTH / sample_rate)
+
+
+@LIBROSA.feature
+def beat_times(beat_frames: npt.NDArray[np.integer], sample_rate: int) -> Array:
+    """Times of librosa's beats, (n_beats,) s."""
+    return beat_frames * (HOP_LENGTH / sample_rate)
+
+
+@LIBROSA.feature
+def onset_rate(onset_times: Array, samples: Array, sample_rate: int) -> float:
+    """Onsets a second."""
+    return len(onset_times) * sample_rate / max(len(samples), 1)
+
+
+@LIBROSA.feature
+def inter_onset(onset_times: Array, beat_grid: BeatGrid) -> Array:
+    """Mean, median and standard deviation of the time between onsets [s], and its entropy in beats [bit], (4,).
+
+    The entropy is that of the intervals' histogram in sixteenths of a beat: 0 where all are equal. NaN below
+    two intervals; the entropy also without a beat.
+    """
+    intervals = np.diff(onset_times)
+    if len(intervals) < 2:
+        return np.full(4, np.nan)
+    entropy = np.nan
+    if not np.isnan(beat_grid.tempo):
+        steps = np.rint(intervals * beat_grid.tempo / 60.0 * 16).astype(int)
+        shares = np.bincount(np.minimum(steps, _INTERVAL_STEPS)) / len(steps)
+        entropy = float(-(shares[shares > 0] * np.log2(shares[shares > 0])).sum()) + 0.0
+    return np.array([intervals.mean(), np.median(intervals), intervals.std(), entropy])
+
+
+@LIBROSA.feature
+def beat_steadiness(beat_grid: BeatGrid) -> float:
+    """Standard deviation of the time between tracked beats over its mean; NaN below three beats."""
+    between = np.diff(beat_grid.times)
+    return float(between.std() / between.mean()) if len(between) >= 2 else np.nan
+
+
+@LIBROSA.feature
+def swing(band_onsets: Array, beat_grid: BeatGrid, sample_rate: int) -> Array:
+    """Long over short of swung pairs, the parts that a beat has (2 eighths, 4 sixteenths), and clarity 0 … 1, (3,).
+
+    All beats are laid over each other. Where the second eighth comes late, between the beat's middle and
+    0.72 of it, eighths swing; else the sixteenths between the eighths are looked at. 1 is straight. NaN
+    without beats, where nothing sounds between them, and where beats divide in three (6/8, triplets).
+
+    References: Friberg & Sundström 2002, "Swing ratios and ensemble timing in jazz performance".
+    """
+    undefined = np.full(3, np.nan)
+    if len(beat_grid.times) < 4:
+        return undefined
+    spread = band_onsets.std(axis=1, dtype=np.float64)
+    weights = _SWING_WEIGHTS / np.where(spread > 0.0, spread, np.inf)
+    profile = fold(weights @ band_onsets, beat_grid.times, _POSITIONS, sample_rate / HOP_LENGTH).mean(axis=0)
+    quiet = float(np.median(profile))
+    height = float(profile.max()) - quiet
+    if not height > 0.0:
+        return undefined
+    eighth, strength = _second_of_pair(profile)
+    clarity = (strength - quiet) / height
+    third = profile[round(_POSITIONS / 3) - 1 : round(_POSITIONS / 3) + 2].max()
+    if eighth > 0.6 and third - quiet > 0.5 * (strength - quiet) > 0.0:
+        return undefined
+    halves = profile.reshape(2, -1).mean(axis=0)
+    sixteenth, softer = _second_of_pair(halves)
+    if not np.isnan(eighth) and clarity > _CLEAR_EIGHTH and eighth / (1 - eighth) > 1.25:
+        return np.array([eighth / (1 - eighth), 2.0, min(clarity, 1.0)])
+    if not np.isnan(sixteenth) and (softer - quiet) / height > _CLEAR_SIXTEENTH:
+        return np.array([sixteenth / (1 - sixteenth), 4.0, min((softer - quiet) / height, 1.0)])
+    if not np.isnan(eighth) and clarity > _CLEAR_EIGHTH:
+        return np.array([eighth / (1 - eighth), 2.0, min(clarity, 1.0)])
+    return undefined
+
+
+def fold(envelope: Array, beats: Array, positions: int, frame_rate: float) -> Array:
+    """Sample an envelope at equal steps within every beat, (n_beats - 1, positions).
+
+    Parameters
+    ----------
+    envelope : (n_frames,)
+    beats : (n_beats,) s
+    frame_rate : frames a second.
+    """
+    steps = np.arange(positions) / positions
+    times = beats[:-1, np.newaxis] + np.diff(beats)[:, np.newaxis] * steps
+    return np.interp(times * frame_rate, np.arange(len(envelope)), envelope)
+
+
+def _second_of_pair(profile: Array) -> tuple[float, float]:
+    """Place (0 … 1) and height of the highest peak where the second of a pair may fall; NaN where there is none."""
+    size = len(profile)
+    first, last = int(np.ceil(_SWUNG[0] * size)), int(_SWUNG[1] * size)
+    inside = np.arange(first, last + 1)
+    before, here, after = profile[inside - 1], profile[inside], profile[(inside + 1) % size]
+    peaks = np.flatnonzero((here >= before) & (here > after))
+    if not len(peaks):
+        return np.nan, 0.0
+    best = peaks[np.argmax(here[peaks])]
+    left, middle, right = before[best], here[best], after[best]
+    bent = left - 2 * middle + right
+    shift = 0.5 * (left - right) / bent if bent < 0.0 else 0.0
+    return (inside[best] + shift) / size, float(middle)

@@ -1,0 +1,109 @@
+"""Rhythm patterns and statistical spectrum descriptors: how loud each critical band is, and how it pulsates.
+
+References: Lidy & Rauber 2005, "Evaluation of feature extractors and psycho-acoustic transformations for music
+genre classification"; Pampalk, Rauber & Merkl 2002; Zwicker & Fastl 1999 (critical bands, loudness).
+"""
+
+import numpy as np
+
+from genreatlas.audio.frames import Array
+from genreatlas.audio.graph import LIBROSA
+
+#: The sets' own transform: 23 ms windows, half of them new.
+RATE = 44_100
+_N_FFT, _HOP = 1024, 512
+#: Upper edges of the 24 critical bands. [Hz]
+BARK_EDGES = (
+    100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720, 2000, 2320, 2700, 3150, 3700, 4400, 5300, 6400,
+    7700, 9500, 12000, 15500,
+)  # fmt: skip
+BANDS = len(BARK_EDGES)
+#: Frames of one segment (5.9 s), and the modulations that are kept of it: 60 of 0.168 Hz, up to 10 Hz.
+_SEGMENT = 512
+MODULATIONS = 60
+MODULATION_HZ = RATE / _HOP / _SEGMENT
+#: A sine of full scale is played back at this level. [dB SPL]
+_PLAYBACK_DB = 96.0
+
+#: Equal-loudness contours (ISO 226, as Pampalk's and Lidy's tools tabulate them): level in dB SPL of each
+#: critical band at which it is as loud as 1 kHz at the phon of the row.
+_PHON = np.array([3.0, 20.0, 40.0, 60.0, 80.0, 100.0, 101.0])
+_CONTOURS = np.array([
+    [55, 40, 32, 24, 19, 14, 10, 6, 4, 3, 2, 2, 0, -2, -5, -4, 0, 5, 10, 14, 25, 35, 40, 45],
+    [66, 52, 43, 37, 32, 27, 23, 21, 20, 20, 20, 20, 19, 16, 13, 13, 18, 22, 25, 30, 35, 40, 45, 50],
+    [76, 64, 57, 51, 47, 43, 41, 41, 40, 40, 40, 39.5, 38, 35, 33, 33, 35, 41, 46, 50, 55, 57, 60, 65],
+    [89, 79, 74, 70, 66, 63, 61, 60, 60, 60, 60, 59, 56, 53, 52, 53, 56, 61, 65, 70, 72, 74, 77, 80],
+    [103, 96, 92, 88, 85, 83, 81, 80, 80, 80, 80, 79, 76, 72, 70, 70, 75, 79, 83, 87, 90, 95, 98, 100],
+    [118, 110, 107, 105, 103, 102, 101, 100, 100, 100, 100, 99, 97, 94, 90, 90, 95, 100, 103, 105, 108, 112, 115, 118],
+    [160] * 24,
+])  # fmt: skip
+
+
+@LIBROSA.feature
+def sonogram(samples: Array, sample_rate: int) -> Array:
+    """Specific loudness in 24 critical bands, (24, n_frames) sone.
+
+    Power in critical bands, spread over neighbouring bands (Schroeder, Atal & Hall 1979), in dB SPL for a
+    playback at 96 dB, in phon by the contours of equal loudness, in sone.
+    """
+    from scipy import fft
+
+    padded = np.asarray(samples, dtype=np.float32)
+    if len(padded) < _N_FFT:
+        padded = np.pad(padded, (0, _N_FFT - len(padded)))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _N_FFT)[::_HOP]
+    taper = np.hanning(_N_FFT + 1)[:-1].astype(np.float32)
+    edges = np.searchsorted(fft.rfftfreq(_N_FFT, 1 / sample_rate), (0, *BARK_EDGES), side="right")
+    edges[0] = 0
+    bands = np.empty((BANDS, len(frames)))
+    for first in range(0, len(frames), 64):
+        spectrum = fft.rfft(frames[first : first + 64] * taper, axis=1)
+        power = spectrum.real**2 + spectrum.imag**2
+        bands[:, first : first + 64] = np.add.reduceat(power, edges[:-1], axis=1)[:, :BANDS].T
+    bands *= (2.0 / float(taper.sum())) ** 2  # a sine of full scale is 1, in one bin
+    level = 10.0 * np.log10(np.maximum(_spreading() @ bands, 1e-12)) + _PLAYBACK_DB
+    return _sone(_phon(level))
+
+
+@LIBROSA.feature
+def rhythm_pattern(sonogram: Array) -> Array:
+    """Fluctuation strength per critical band and modulation, (24 * 60,), band-major; NaN below one segment of 5.9 s.
+
+    Of every whole segment the magnitude of each band's modulation from 0.17 to 10.1 Hz, weighted by how
+    strongly it is felt (most at 4 Hz), sharpened and smoothed; then the median over segments.
+    """
+    from scipy import fft
+    from scipy.ndimage import gaussian_filter1d
+
+    count = sonogram.shape[1] // _SEGMENT
+    if not count:
+        return np.full(BANDS * MODULATIONS, np.nan)
+    segments = sonogram[:, : count * _SEGMENT].reshape(BANDS, count, _SEGMENT)
+    spectrum = np.abs(fft.rfft(segments, axis=2)[..., 1 : MODULATIONS + 1]) / _SEGMENT
+    modulation = np.arange(1, MODULATIONS + 1) * MODULATION_HZ
+    felt = spectrum / (modulation / 4.0 + 4.0 / modulation)
+    # differences show where a beat stands out of its neighbours, smoothing makes close tempi alike
+    sharpened = np.abs(np.diff(felt, axis=2, prepend=0.0))
+    smoothed = gaussian_filter1d(gaussian_filter1d(sharpened, 1.0, axis=0), 1.0, axis=2)
+    return np.median(smoothed, axis=1).reshape(-1)
+
+
+def _spreading() -> Array:
+    """How much of each band's power is heard in every other, (24, 24)."""
+    apart = np.arange(BANDS)[:, np.newaxis] - np.arange(BANDS)
+    decibel = 15.81 + 7.5 * (apart + 0.474) - 17.5 * np.sqrt(1.0 + (apart + 0.474) ** 2)
+    return 10.0 ** (decibel / 10.0)
+
+
+def _phon(level: Array) -> Array:
+    """Level in dB SPL as loudness level; below the lowest contour it is inaudible, 0."""
+    found = np.empty_like(level)
+    for band in range(BANDS):
+        contour = np.maximum.accumulate(_CONTOURS[:, band] + np.arange(len(_PHON)) * 1e-9)
+        found[band] = np.interp(level[band], contour, _PHON, left=0.0)
+    return found
+
+
+def _sone(phon: Array) -> Array:
+    """Loudness level as loudness: doubled every 10 phon from 40 on, a power below (Bladon & Lindblom 1981)."""
+    return np.where(phon >= 40.0, 2.0 ** ((phon - 40.0) / 10.0), (phon / 40.0) ** 2.642)

@@ -1,0 +1,161 @@
+"""Segments, notes, and rhythm patterns, on signals whose events are known."""
+
+import numpy as np
+import pytest
+
+from genreatlas.audio import notes, segments
+from genreatlas.audio.chroma import PITCH_CLASSES
+from genreatlas.audio.engine import ENGINE
+from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
+from genreatlas.audio.rhythm_pattern import BANDS, MODULATION_HZ, MODULATIONS
+
+RATE = 22050
+TIME = np.arange(6 * RATE) / RATE
+
+
+def rows(samples, name):
+    """Features of a set of events by name, each (n_events,)."""
+    feature_set = FEATURE_SETS[name]
+    values = compute_sets([feature_set], np.asarray(samples, np.float32), ENGINE)[name]
+    return dict(zip([f.name for f in feature_set.features], values.T, strict=True))
+
+
+def three_notes():
+    """A at 1 s, E at 2.5 s and A again, louder, at 4 s, each dying away."""
+    samples = np.zeros(TIME.size)
+    for start, hertz, level in ((1.0, 440.0, 0.2), (2.5, 659.26, 0.2), (4.0, 440.0, 0.4)):
+        after = TIME[start <= TIME] - start
+        samples[start <= TIME] += level * np.sin(2 * np.pi * hertz * after) * np.exp(-2.5 * after)
+    return samples + 1e-3 * np.random.default_rng(0).standard_normal(TIME.size)
+
+
+@pytest.fixture(scope="module")
+def heard():
+    return rows(three_notes(), "timbre_pitch")
+
+
+def test_a_set_of_segments_has_start_loudness_timbre_and_pitch():
+    names = [feature.name for feature in FEATURE_SETS["timbre_pitch"].features]
+    assert names[:7] == [
+        "start", "duration", "confidence", "loudness", "loudness_start", "loudness_max", "loudness_max_time",
+    ]  # fmt: skip
+    assert names[7:19] == [f"timbre_{n}" for n in range(1, 13)]
+    assert names[19:] == [f"pitch_{name}" for name in PITCH_CLASSES]
+    assert tuple(names) == segments.COLUMNS
+
+
+def segment_at(heard, time):
+    """The segment that most of the time after an onset lies in."""
+    return int(np.flatnonzero(heard["start"] <= time + 0.2)[-1])
+
+
+def test_a_segment_begins_with_each_note_and_none_is_left_out(heard):
+    np.testing.assert_allclose(heard["start"][1:], (heard["start"] + heard["duration"])[:-1])
+    assert heard["start"][0] == 0.0
+    assert heard["start"][-1] + heard["duration"][-1] == pytest.approx(6.0)
+    for time in (1.0, 2.5, 4.0):
+        assert np.abs(heard["start"] - time).min() < 0.06
+
+
+@pytest.mark.parametrize(("time", "pitch"), [(1.0, "a"), (2.5, "e"), (4.0, "a")])
+def test_a_segment_has_the_pitch_of_its_note(heard, time, pitch):
+    place = segment_at(heard, time)
+    values = {name: heard[f"pitch_{name}"][place] for name in PITCH_CLASSES}
+    assert max(values, key=values.get) == pitch
+    assert values[pitch] == 1.0
+
+
+def test_a_note_twice_as_high_is_six_decibels_louder(heard):
+    first, last = segment_at(heard, 1.0), segment_at(heard, 4.0)
+    assert heard["loudness_max"][last] - heard["loudness_max"][first] == pytest.approx(20 * np.log10(2), abs=0.7)
+    assert heard["loudness_start"][last] <= heard["loudness_max"][last]
+    assert 0 <= heard["loudness_max_time"][last] < 0.15
+    assert heard["timbre_1"][last] > heard["timbre_1"][first]
+
+
+def test_a_note_that_dies_away_falls_in_loudness_over_its_segment(heard):
+    assert heard["timbre_10"][segment_at(heard, 4.0)] > 5  # the first cosine falls from 1 to -1
+
+
+def test_silence_is_one_segment_without_loudness_or_pitch():
+    values = rows(np.zeros(2 * RATE), "timbre_pitch")
+    assert (values["start"].tolist(), values["duration"].tolist(), values["confidence"].tolist()) == ([0], [2], [1])
+    undefined = {name for name, value in values.items() if np.isnan(value[0])}
+    assert undefined == {"loudness", "loudness_start", "loudness_max"} | {f"pitch_{p}" for p in PITCH_CLASSES}
+
+
+def beats_and_notes():
+    """A kick every half second from 0.25 s on, and an A in the middle of every second beat."""
+    rng = np.random.default_rng(0)
+    samples = 1e-3 * rng.standard_normal(TIME.size)
+    for place, start in enumerate(np.arange(0.25, 5.7, 0.5)):
+        after = TIME[start <= TIME] - start
+        samples[start <= TIME] += 0.5 * np.sin(2 * np.pi * 60 * after) * np.exp(-25 * after)
+        if place % 2 == 0:
+            after = TIME[start + 0.25 <= TIME] - start - 0.25
+            samples[start + 0.25 <= TIME] += 0.2 * np.sin(2 * np.pi * 880 * after) * np.exp(-8 * after)
+    return samples
+
+
+def test_notes_have_time_band_beat_phase_and_pitch():
+    found = rows(beats_and_notes(), "rhythm_notes")
+    assert tuple(found) == notes.COLUMNS
+    assert (np.diff(found["time"]) >= 0).all()
+    low, mid = found["band"] == 0, found["band"] == 1
+    for time in np.arange(0.75, 5.3, 0.5):
+        nearest = np.argmin(np.abs(found["time"][low] - time))
+        assert abs(found["time"][low][nearest] - time) < 0.04
+        phase = found["beat_phase"][low][nearest]
+        assert min(phase, 1 - phase) < 0.08
+    for time in np.arange(1.5, 5.3, 1.0):
+        nearest = np.argmin(np.abs(found["time"][mid] - time))
+        assert abs(found["time"][mid][nearest] - time) < 0.04
+        assert found["beat_phase"][mid][nearest] == pytest.approx(0.5, abs=0.1)
+        assert PITCH_CLASSES[int(found["pitch_class"][mid][nearest])] == "a"
+    assert ((found["strength"] > 0) & (found["strength"] <= 1)).all()
+    assert np.isnan(found["pitch_class"][found["band"] == 2]).all()
+
+
+def test_silence_has_no_notes():
+    assert all(len(values) == 0 for values in rows(np.zeros(2 * RATE), "rhythm_notes").values())
+
+
+PATTERN_TIME = np.arange(13 * 44100) / 44100
+
+
+def ssd_rp(samples):
+    feature_set = FEATURE_SETS["ssd_rp"]
+    values = compute_sets([feature_set], np.asarray(samples, np.float32), ENGINE)["ssd_rp"]
+    return dict(zip([f.name for f in feature_set.features], values.tolist(), strict=True))
+
+
+def test_a_tone_that_pulses_four_times_a_second_fluctuates_at_four_hertz_in_its_band():
+    pulsing = 0.3 * np.sin(2 * np.pi * 1000 * PATTERN_TIME) * (1 + np.sin(2 * np.pi * 4 * PATTERN_TIME)) / 2
+    values = ssd_rp(pulsing)
+    pattern = np.array([value for name, value in values.items() if name.startswith("rp_")]).reshape(BANDS, MODULATIONS)
+    band, modulation = np.unravel_index(np.argmax(pattern), pattern.shape)
+    assert band == 8  # 920 to 1080 Hz
+    assert (modulation + 1) * MODULATION_HZ == pytest.approx(4.0, abs=0.25)
+
+
+def test_one_kilohertz_at_forty_decibels_is_about_one_sone_and_ten_decibels_more_are_twice_as_loud():
+    levels = [
+        ssd_rp(10 ** ((level - 96) / 20) * np.sin(2 * np.pi * 1000 * PATTERN_TIME))["ssd_bark9_mean"]
+        for level in (40, 50, 60)
+    ]
+    assert levels[0] == pytest.approx(1.0, rel=0.2)
+    assert np.array(levels[1:]) / np.array(levels[:-1]) == pytest.approx([2, 2], rel=0.02)
+
+
+def test_a_steady_tone_has_a_spectrum_and_no_rhythm():
+    values = ssd_rp(0.3 * np.sin(2 * np.pi * 1000 * PATTERN_TIME))
+    assert values["ssd_bark9_mean"] == max(value for name, value in values.items() if name.endswith("_mean"))
+    assert values["ssd_bark9_max"] == pytest.approx(values["ssd_bark9_min"], rel=0.01)
+    assert max(value for name, value in values.items() if name.startswith("rp_")) < 1e-3 * values["ssd_bark9_mean"]
+
+
+def test_a_clip_shorter_than_a_segment_has_loudness_but_no_pattern():
+    values = ssd_rp(0.3 * np.sin(2 * np.pi * 1000 * PATTERN_TIME[: 3 * 44100]))
+    assert all(
+        np.isnan(value) == name.startswith("rp_") for name, value in values.items() if "_mean" in name or "rp" in name
+    )
