@@ -1,0 +1,109 @@
+"""Write one shard of an exported feature set: clips end to end, with song, labels and split.
+
+Runs on workers and imports no pyspark. The same rows give the same bytes.
+
+npz: arrays ``clip_id``, ``song_id``, ``group_id``, ``fold`` (-1 outside the training part), ``genres`` (n_clips,
+n_classes; 1 where the clip's song has the genre), ``offsets`` (n_clips + 1) and ``values`` (n_rows, width): the
+rows of clip ``i`` are ``values[offsets[i]:offsets[i + 1]]``. Bytes come with ``lowest`` and ``step``, each (n_clips,):
+``lowest[i] + step[i] * values`` is dB. What is undefined in events is NaN.
+
+parquet: one row a clip with the same names; frames are lists with their ``width``, events one list a feature.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+#: What a worker says of the shard that it wrote.
+RESULT = "part string, shard int, file string, n_clips int, n_bytes bigint, sha256 string"
+
+_IDS = ("clip_id", "song_id", "group_id")
+
+
+@dataclass(frozen=True)
+class ShardRequest:
+    """What is the same for every shard of a set; it travels to the workers.
+
+    ``features`` are the columns of a set of events; None where frames are packed.
+    """
+
+    folder: str
+    format: Literal["npz", "parquet"]
+    classes: tuple[str, ...]
+    features: tuple[str, ...] | None
+
+
+def write_shard(request: ShardRequest, rows: pa.Table) -> pa.Table:
+    """Write the clips of one part and shard to ``<part>-<shard>.<format>``, and say what was written.
+
+    Parameters
+    ----------
+    rows : part, shard, clip_id, song_id, group_id, fold, genres, and the value columns of the set's table.
+
+    Returns
+    -------
+    One row of :data:`RESULT`.
+    """
+    rows = rows.sort_by("clip_id")
+    part, shard = rows["part"][0].as_py(), rows["shard"][0].as_py()
+    path = Path(request.folder) / f"{part}-{shard:05}.{request.format}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # another try of the same task may be writing the same file
+    written = path.with_name(f".{path.name}.{os.getpid()}")
+    if request.format == "npz":
+        with written.open("wb") as file:
+            np.savez(file, **_arrays(request, rows))
+    else:
+        import pyarrow.parquet as pq
+
+        pq.write_table(rows.drop_columns(["part", "shard"]), written, compression="zstd", row_group_size=256)
+    size = written.stat().st_size
+    with written.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    written.replace(path)
+    return pa.table(
+        {
+            "part": pa.array([part]),
+            "shard": pa.array([shard], pa.int32()),
+            "file": pa.array([path.name]),
+            "n_clips": pa.array([rows.num_rows], pa.int32()),
+            "n_bytes": pa.array([size], pa.int64()),
+            "sha256": pa.array([digest]),
+        }
+    )
+
+
+def _arrays(request: ShardRequest, rows: pa.Table) -> dict[str, npt.NDArray]:
+    arrays: dict[str, npt.NDArray] = {name: np.array(rows[name].to_pylist(), dtype=str) for name in _IDS}
+    arrays["fold"] = pc.fill_null(rows["fold"], -1).to_numpy().astype(np.int32)
+    place = {genre: number for number, genre in enumerate(request.classes)}
+    arrays["genres"] = np.zeros((rows.num_rows, len(request.classes)), dtype=np.uint8)
+    for row, genres in enumerate(rows["genres"].to_pylist()):
+        arrays["genres"][row, [place[genre] for genre in genres]] = 1
+    if request.features is not None:
+        lengths = rows["n_events"].to_numpy()
+        columns = [_flat(rows[name]) for name in request.features]
+        arrays["values"] = np.stack(columns, axis=1)
+    else:
+        lengths = rows["n_frames"].to_numpy()
+        width = rows["width"][0].as_py()
+        arrays["values"] = _flat(rows["frames"]).reshape(-1, width)
+        if "lowest" in rows.column_names:
+            arrays["lowest"], arrays["step"] = rows["lowest"].to_numpy(), rows["step"].to_numpy()
+    arrays["offsets"] = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    return arrays
+
+
+def _flat(column: pa.ChunkedArray) -> npt.NDArray:
+    """Values of all rows end to end: bytes as uint8, lists as float32 with NaN for NULL."""
+    array = column.combine_chunks()
+    if pa.types.is_binary(array.type):
+        return np.frombuffer(b"".join(array.to_pylist()), dtype=np.uint8)
+    return array.flatten().to_numpy(zero_copy_only=False).astype(np.float32)

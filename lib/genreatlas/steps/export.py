@@ -1,0 +1,176 @@
+"""Write feature sets with songs, labels and split to shards, for training elsewhere.
+
+Sequences (frames, notes, segments) and spectrograms that no model here learns from leave the tables as npz or
+Parquet. Each set has a folder with its shards and index.json, which says what they hold. The same tables and
+configuration give the same bytes; shards are written anew when a table that they come from has changed.
+"""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from genreatlas.audio.feature_sets import FeatureSet, get_feature_set, table_of
+from genreatlas.audio.preprocess import preprocessing_id
+from genreatlas.config import Config
+from genreatlas.errors import ConfigError, InputError
+from genreatlas.ids import stable_id
+from genreatlas.models.labels import at_level
+from genreatlas.models.library import Library, read_library
+from genreatlas.models.shards import RESULT, ShardRequest, write_shard
+from genreatlas.steps.counts import Counts
+from genreatlas.store import Store
+from genreatlas.tables import CLIPS, GENRE_PARENTS, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
+
+READS = (
+    "frames_<set>", "events_<set>", *(t.name for t in (CLIPS, SONGS, SONG_ARTISTS, SONG_GENRES, GENRE_PARENTS, SPLITS)),
+)  # fmt: skip
+WRITES: tuple[str, ...] = ()
+SECTIONS = ("export", "splits", "clip")
+
+_INDEX = "index.json"
+_SONGS = pa.schema(
+    [
+        ("song_id", pa.string()),
+        ("group_id", pa.string()),
+        ("part", pa.string()),
+        ("fold", pa.int32()),
+        ("genres", pa.list_(pa.string())),
+    ]
+)
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Write the shards of every configured set, unless they are up to date.
+
+    Raises
+    ------
+    ConfigError : a set that does not exist, or one with a row of columns a clip, which SQL reads as it is.
+    InputError : a set that was not extracted; no split; a folder that workers and driver do not share.
+    """
+    feature_sets = [exportable(name) for name in dict.fromkeys(config.export.feature_sets)]
+    library = read_library(store, config)
+    counts = Counts()
+    for feature_set in feature_sets:
+        counts += export_set(store, config, library, feature_set)
+    return counts
+
+
+def exportable(name: str) -> FeatureSet:
+    """The set of that name, if it is one that is exported."""
+    feature_set = get_feature_set(name)
+    if feature_set.axis == "summary":
+        raise ConfigError(
+            f"export.feature_sets: {name} is one row of columns a clip. Read its table features_{name} with any "
+            "tool; export writes sets of frames, events and bytes."
+        )
+    return feature_set
+
+
+def export_set(store: Store, config: Config, library: Library, feature_set: FeatureSet) -> Counts:
+    """Write one set's shards and its index."""
+    table = table_of(feature_set)
+    if not store.exists(table):
+        raise InputError(f"{table.name} does not exist. Add {feature_set.name} to extract.feature_sets and extract it.")
+    folder = config.export.path / feature_set.name
+    made_from = stable_id(
+        *sorted({**library.versions, table.name: store.version(table)}.items()),
+        *sorted(config.export.model_dump(exclude={"path", "feature_sets"}).items()),
+        feature_set.version, preprocessing_id(config.clip), library.split, library.split_version,
+    )  # fmt: skip
+    if up_to_date(folder, made_from):
+        return Counts()
+    songs, classes = labelled_songs(store, config, library)
+    clips = current_clips(store, config, feature_set)
+    rows = sharded(clips.join(songs, "song_id"), feature_set, config.export.shard_mb << 20)
+    features = tuple(f.name for f in feature_set.features) if feature_set.axis == "events" else None
+    request = ShardRequest(str(folder.absolute()), config.export.format, classes, features)
+    written = rows.groupBy("part", "shard").applyInArrow(partial(write_shard, request), RESULT)
+    shards = [row.asDict() for row in written.orderBy("part", "shard").collect()]
+    if missing := [s["file"] for s in shards if not (folder / s["file"]).exists()]:
+        raise InputError(f"{folder / missing[0]} was written by a worker but is not here. Share export.path with them.")
+    found, total = sum(s["n_clips"] for s in shards), clips.count()
+    describe(folder, feature_set, config, library, classes, shards, made_from)
+    return Counts(read=total, written=found, skipped=total - found, notes=(f"{feature_set.name}: {folder}",))
+
+
+def up_to_date(folder: Path, made_from: str) -> bool:
+    """Whether the folder holds whole shards of the same tables and configuration."""
+    if not (folder / _INDEX).exists():
+        return False
+    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+    return index["made_from"] == made_from and all(
+        (folder / shard["file"]).exists() and (folder / shard["file"]).stat().st_size == shard["n_bytes"]
+        for shard in index["shards"]
+    )
+
+
+def labelled_songs(store: Store, config: Config, library: Library) -> tuple[DataFrame, tuple[str, ...]]:
+    """Songs of the split with their genre ids, and all of these in order."""
+    labels = at_level(library.labels, config.export.level, library.parents)
+    genres = labels.groupby("song_id").genre_id.agg(lambda ids: sorted(set(ids)))
+    songs = library.songs[["song_id", "group_id", "part", "fold"]].copy()
+    songs["genres"] = [list(ids) if isinstance(ids, list) else [] for ids in songs.song_id.map(genres)]
+    songs["fold"] = songs.fold.astype("Int32")
+    rows = pa.Table.from_pandas(songs, _SONGS, preserve_index=False)
+    return store.spark.createDataFrame(rows), tuple(sorted(labels.genre_id.unique()))
+
+
+def current_clips(store: Store, config: Config, feature_set: FeatureSet) -> DataFrame:
+    """Rows of the set's current version and preprocessing, of clips that still count."""
+    rows = store.read(table_of(feature_set)).where(
+        (F.col("set_version") == feature_set.version) & (F.col("preprocessing_id") == preprocessing_id(config.clip))
+    )
+    replaced = store.read(CLIPS).where("replaced_by IS NOT NULL").select("clip_id")
+    return rows.join(replaced, "clip_id", "left_anti").drop("set_version", "preprocessing_id")
+
+
+def sharded(rows: DataFrame, feature_set: FeatureSet, shard_bytes: int) -> DataFrame:
+    """Number the shards of each part: by clip id, as many clips as fit.
+
+    Only ids and sizes go through the window; the values are joined after.
+    """
+    n_bytes = len(feature_set.features) * (1 if feature_set.axis == "quantised" else 4)
+    count = F.col("n_events" if feature_set.axis == "events" else "n_frames").cast("long")
+    earlier = Window.partitionBy("part").orderBy("clip_id").rowsBetween(Window.unboundedPreceding, -1)
+    before = F.coalesce(F.sum(count * n_bytes).over(earlier), F.lit(0))
+    numbers = rows.select("clip_id", F.floor(before / F.lit(shard_bytes)).cast("int").alias("shard"))
+    return rows.join(numbers, "clip_id")
+
+
+def describe(
+    folder: Path,
+    feature_set: FeatureSet,
+    config: Config,
+    library: Library,
+    classes: tuple[str, ...],
+    shards: list[dict],
+    made_from: str,
+) -> None:
+    """Write index.json, and take away shards of earlier runs that it does not name."""
+    index = {
+        "feature_set": feature_set.name,
+        "set_version": feature_set.version,
+        "preprocessing_id": preprocessing_id(config.clip),
+        "axis": feature_set.axis,
+        "hop_s": None if feature_set.axis == "events" else feature_set.hop_s,
+        "features": [{"name": f.name, "unit": f.unit, "comment": f.comment} for f in feature_set.features],
+        "classes": list(classes),
+        "level": config.export.level,
+        "split": library.split,
+        "split_version": library.split_version,
+        "format": config.export.format,
+        "shards": shards,
+        "made_from": made_from,
+    }
+    named = {shard["file"] for shard in shards}
+    for suffix in ("npz", "parquet"):
+        for path in folder.glob(f"*-[0-9][0-9][0-9][0-9][0-9].{suffix}"):
+            if path.name not in named:
+                path.unlink()
+    part = folder / f"{_INDEX}.part"
+    part.write_text(json.dumps(index, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    part.replace(folder / _INDEX)
