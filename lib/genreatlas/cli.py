@@ -23,6 +23,7 @@ STEPS = (
     "train_models",
     "evaluate_models",
     "write_report",
+    "export",
 )
 JOBS = (*STEPS, "pipeline", "serve_sandbox")
 

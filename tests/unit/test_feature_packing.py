@@ -100,7 +100,7 @@ ODD = {
     "a tone": 0.5 * np.sin(2 * np.pi * 440 * TIME),
     "denormal": np.full(TIME.size, 1e-42),
     "half a second": 0.5 * np.sin(2 * np.pi * 440 * TIME[: RATE // 2]),
-    "a hundredth": 0.5 * np.sin(2 * np.pi * 440 * TIME[: RATE // 100]),
+    "a fiftieth": 0.5 * np.sin(2 * np.pi * 440 * TIME[: RATE // 50]),
     "noise": np.random.default_rng(0).uniform(-1, 1, TIME.size),
 }
 

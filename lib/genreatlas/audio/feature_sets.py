@@ -28,6 +28,7 @@ from genreatlas.audio.sets.gtzan import GTZAN57
 from genreatlas.audio.sets.level import LOUDNESS, QUALITY
 from genreatlas.audio.sets.means import MFCC12_FRAMES, SUMMARY9
 from genreatlas.audio.sets.rhythm_pattern import SSD_RP
+from genreatlas.audio.sets.tonality import TONALITY
 from genreatlas.audio.sets.windows import WINDOWS
 from genreatlas.errors import ConfigError
 from genreatlas.tables import Column, Table, event_table, frame_table, quantised_table, summary_table
@@ -57,6 +58,7 @@ _SETS = (
     MEL128,
     SSD_RP,
     GROOVE,
+    TONALITY,
     TIMBRE_PITCH,
     RHYTHM_NOTES,
 )

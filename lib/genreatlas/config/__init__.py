@@ -2,6 +2,7 @@
 
 from genreatlas.config.collecting import FanOutSection, HostLimit
 from genreatlas.config.every_noise import EveryNoiseSection
+from genreatlas.config.exporting import ExportSection
 from genreatlas.config.loading import Config, load_config, parse_override, to_toml, toml_value
 from genreatlas.config.sections import (
     Candidate,
@@ -30,6 +31,7 @@ __all__ = [
     "Config",
     "EvaluateSection",
     "EveryNoiseSection",
+    "ExportSection",
     "ExtractSection",
     "FanOutSection",
     "FolderSection",

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from genreatlas.config import collecting, sections
 from genreatlas.config.every_noise import EveryNoiseSection
+from genreatlas.config.exporting import ExportSection
 from genreatlas.config.sections import Section
 from genreatlas.config.spotify import PlaylistsEntry, SearchEntry, SpotifySection
 from genreatlas.config.world import WorldSection
@@ -46,6 +47,7 @@ class Config(Section):
     models: sections.ModelsSection = sections.ModelsSection()
     evaluate: sections.EvaluateSection = sections.EvaluateSection()
     report: sections.ReportSection = sections.ReportSection()
+    export: ExportSection = ExportSection()
 
 
 def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ()) -> Config:

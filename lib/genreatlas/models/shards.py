@@ -59,7 +59,7 @@ def write_shard(request: ShardRequest, rows: pa.Table) -> pa.Table:
     written = path.with_name(f".{path.name}.{os.getpid()}")
     if request.format == "npz":
         with written.open("wb") as file:
-            np.savez(file, **_arrays(request, rows))
+            np.savez(file, **_arrays(request, rows))  # type: ignore[arg-type]
     else:
         import pyarrow.parquet as pq
 
