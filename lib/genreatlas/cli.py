@@ -138,6 +138,9 @@ def _sandbox_world(config: Config) -> AbstractContextManager[object]:
         return nullcontext()
     from genreatlas.sandbox.world import running_world
 
+    # The world takes any credentials; without some, nothing would be asked.
+    for name in ("SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET"):
+        os.environ.setdefault(name, "sandbox")
     return running_world(config.world, config.sandbox)
 
 

@@ -206,7 +206,3 @@ def test_a_site_that_wants_to_be_left_alone_is_and_a_page_that_is_gone_has_its_r
     assert {row[0] for row in rows(store, GENRES)} - pages == {"folk"}
     failed = store.read(FETCH_ATTEMPTS).where("status = 'final'").collect()
     assert [(row["key"], row["reason"]) for row in failed] == [("2023-11-19 folk", "not_found")]
-    world.faults(Faults(rules=(Rule("paused", path="engenremap.html"),)))
-    forget_hosts()
-    with pytest.raises(LimitReachedError, match="Run it again after"):
-        run()

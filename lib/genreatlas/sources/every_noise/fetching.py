@@ -71,6 +71,7 @@ class GenrePageFetch:
             known = page.slug == row["genre_id"] or page.name == row["name"]
             if not known or not (rows.artists or rows.neighbours):
                 what = f"it is the page of {page.name!r}" if page.name else "it is no genre's page"
+                what = "it lists nobody and no genre" if known else what
                 raise FetchError(Reason.WRONG_CONTENT, f"GET {address}: {what}", 200, transient=True)
             return {"page_rows": json.dumps(asdict(rows), ensure_ascii=False)}
 
