@@ -14,7 +14,7 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 demo figures test test-all: export SPARK_SUBMIT_OPTS ?= -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 
 .DEFAULT_GOAL := help
-.PHONY: help demo figures test test-all lint format results bench fuzz lock wheel clean check-java check-python
+.PHONY: help demo figures test test-all lint format results bench rhythm fuzz lock wheel clean check-java check-python
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ results: $(READY) ## Rebuild docs/results.md from real data: make results DATA=f
 
 bench: $(READY) ## Measure extraction against other programs: make bench DATA=folder
 	@$(BIN)/python benchmarks/bench.py --data "$(DATA)"
+
+rhythm: $(READY) ## Judge beats, onsets, swing and key against composed songs, and write docs/rhythm.md
+	@$(BIN)/python benchmarks/rhythm.py
 
 fuzz: $(READY) ## Feed damaged sound files to import and extraction: make fuzz N=10000
 	@$(BIN)/python tests/fuzz.py --files $(N) --seed $(SEED)

@@ -20,10 +20,7 @@ def key_fits(chroma_stft: Array, silent: bool) -> Array:
     References: Krumhansl & Kessler 1982 (profiles); Krumhansl 1990, ch. 4 (correlation).
     """
     profile = np.sqrt(np.maximum(chroma_stft - chroma_stft.min(axis=0), 0.0)).mean(axis=1)
-    if silent or not profile.std() > 1e-6:
-        return np.full(24, np.nan)
-    keys = np.array([np.roll(mode, tonic) for mode in (_MAJOR, _MINOR) for tonic in range(12)])
-    return np.array([np.corrcoef(profile, key)[0, 1] for key in keys])
+    return profile_fits(np.full(12, np.nan) if silent else profile)
 
 
 @LIBROSA.feature
@@ -34,3 +31,11 @@ def key(key_fits: Array) -> Array:
     best = int(np.argmax(key_fits))
     second = float(np.partition(key_fits, -2)[-2])
     return np.array([best % 12, best // 12, key_fits[best] - second])
+
+
+def profile_fits(profile: Array) -> Array:
+    """Correlation of twelve pitch classes with each of the 24 keys' profiles, (24,); NaN where all are alike."""
+    if not profile.std() > 1e-6:
+        return np.full(24, np.nan)
+    keys = np.array([np.roll(mode, tonic) for mode in (_MAJOR, _MINOR) for tonic in range(12)])
+    return np.array([np.corrcoef(profile, key)[0, 1] for key in keys])
