@@ -20,6 +20,9 @@ BARK_EDGES = (
     7700, 9500, 11025,
 )  # fmt: skip
 
+#: Windows transformed at a time.
+_AT_ONCE = 8
+
 
 @LIBROSA.feature
 def window_energy(samples: Array, sample_rate: int) -> Array:
@@ -54,14 +57,18 @@ def window_spectrum(samples: Array, sample_rate: int) -> Array:
     """
     from scipy import fft
 
+    bounds = window_bounds(len(samples), sample_rate)
+    length = bounds[0][1]  # of the first, and so of all
+    taper = np.hanning(length + 1)[:-1]
+    taper = (taper * (2.0 / max(float(taper.sum()), 1.0))).astype(np.float32)
+    edges = np.searchsorted(fft.rfftfreq(length, 1 / sample_rate), BARK_EDGES)
     columns = []
-    for window in _windows(samples, sample_rate):
-        taper = np.hanning(len(window) + 1)[:-1]
-        magnitude = np.abs(fft.rfft(window * taper)) * (2.0 / max(float(taper.sum()), 1.0))
-        edges = np.searchsorted(fft.rfftfreq(len(window), 1 / sample_rate), BARK_EDGES)
-        totals = np.concatenate([[0.0], np.cumsum(magnitude)])
-        columns.append(np.diff(totals[edges]) / np.maximum(np.diff(edges), 1))
-    return np.stack(columns, axis=1)
+    for first in range(0, len(bounds), _AT_ONCE):
+        windows = np.stack([samples[start:end] for start, end in bounds[first : first + _AT_ONCE]])
+        spectrum = fft.rfft(windows * taper, axis=1)
+        totals = np.pad(np.cumsum(np.abs(spectrum), axis=1, dtype=np.float64), ((0, 0), (1, 0)))
+        columns.append(np.diff(totals[:, edges], axis=1) / np.maximum(np.diff(edges), 1))
+    return np.concatenate(columns).T
 
 
 def window_bounds(n_samples: int, sample_rate: int) -> list[tuple[int, int]]:
