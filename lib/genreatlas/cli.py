@@ -18,12 +18,14 @@ STEPS = (
     "scrape_genres",
     "import_folder",
     "import_features",
+    "fetch_previews",
     "extract_features",
     "assign_splits",
     "train_models",
     "evaluate_models",
     "write_report",
     "export",
+    "purge",
 )
 JOBS = (*STEPS, "pipeline", "serve_sandbox")
 

@@ -48,9 +48,16 @@ class ModelError(GenreAtlasError):
 
 
 class LimitReachedError(GenreAtlasError):
-    """A configured limit stopped the work before its end; a later run continues."""
+    """A configured limit stopped the work before its end; a later run continues.
+
+    ``counts`` are those of the step up to there, for its line and its row in ``runs``.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, counts: object = None) -> None:
+        super().__init__(message)
+        self.counts = counts
 
 
 class Reason(StrEnum):
@@ -100,6 +107,12 @@ class Reason(StrEnum):
     BAD_ADDRESS = "bad_address"
     BAD_CERTIFICATE = "bad_certificate"
     FETCH_FAILED = "fetch_failed"
+    # previews
+    NO_PREVIEW = "no_preview"
+    VERSION_MISMATCH = "version_mismatch"
+    LINK_EXPIRED = "link_expired"
+    CHECKSUM_MISMATCH = "checksum_mismatch"
+    AUDIO_GONE = "audio_gone"
     # candidates
     TOO_MANY_CLASSES = "too_many_classes"
     TOO_MANY_ROWS = "too_many_rows"

@@ -41,6 +41,9 @@ def run_step(step: ModuleType, spark: SparkSession, config: Config) -> int:
         status = "done"
     except LimitReachedError as problem:
         status, error = "stopped", str(problem)
+        if isinstance(problem.counts, Counts):
+            counts = problem.counts
+            _say(name, counts, clock)
         raise
     except BaseException as problem:
         error = str(problem) or type(problem).__name__
@@ -62,8 +65,12 @@ def run_step(step: ModuleType, spark: SparkSession, config: Config) -> int:
             "git_commit": git_commit(),
         }
         store.append(RUNS, store.frame(RUNS, [row]))
-    print(summary_line(name, counts, time.monotonic() - clock), *(f"  {note}" for note in counts.notes), sep="\n")
+    _say(name, counts, clock)
     return 1 if too_much_failed(counts, config.limits.max_failed_share) else 0
+
+
+def _say(name: str, counts: Counts, clock: float) -> None:
+    print(summary_line(name, counts, time.monotonic() - clock), *(f"  {note}" for note in counts.notes), sep="\n")
 
 
 def summary_line(name: str, counts: Counts, seconds: float) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from genreatlas.audio.decode import read_open, reject_silence
 from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory
-from genreatlas.audio.probe import open_file, open_sound
+from genreatlas.audio.probe import Source, open_file, open_sound
 from genreatlas.audio.quality import quality_flags
 from genreatlas.audio.uris import uri_to_path
 from genreatlas.audio.window import choose_window, window_rule
@@ -98,7 +98,7 @@ def _inspected(request: InspectRequest, row: Mapping[str, Any]) -> dict[str, Any
         return rule | {"reason": Reason.DECODE_FAILED.value, "detail": detail}
 
 
-def inspect_file(path: bytes, request: InspectRequest) -> dict[str, Any]:
+def inspect_file(path: Source, request: InspectRequest) -> dict[str, Any]:
     """Facts of one file and its cut, named as the columns of :data:`RESULT`.
 
     A file that breaks off inside the cut, but not before its middle, is used up to there.

@@ -4,6 +4,8 @@ import os
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 _SCHEME = "file://"
+#: URIs of clips whose bytes lie in the table ``clip_audio``; what follows is the clip's id.
+FETCHED = "clip_audio:"
 
 
 def path_bytes(path: str | bytes | os.PathLike[str]) -> bytes:

@@ -12,6 +12,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,15 @@ from genreatlas.audio.librosa_loading import librosa
 from genreatlas.audio.packing import Extracted, pack_set
 from genreatlas.audio.preprocess import prepare, resample
 from genreatlas.audio.probe import Source
-from genreatlas.audio.uris import uri_to_path
+from genreatlas.audio.uris import FETCHED, uri_to_path
 from genreatlas.config import ClipSection, LimitsSection
 from genreatlas.errors import ClipError, Reason
 
 _COPIES = "array<struct<clip_id string, song_id string, uri string, path string, bytes bigint, modified_ns bigint>>"
 
 #: Columns that `extract_batches` is given. One row per audio; `copies` are the clips that hold the same cut.
-REQUEST_COLUMNS = ("audio_id", "sha256", "start_s", "length_s", "feature_sets", "copies")
+#: ``audio`` holds the bytes of fetched clips, else NULL.
+REQUEST_COLUMNS = ("audio_id", "sha256", "start_s", "length_s", "feature_sets", "copies", "audio")
 
 #: What it gives back: one row per audio and feature set, or one with a reason and no feature set.
 RESULT = (
@@ -140,15 +142,25 @@ def _extract_audio(
     faults = []
     for copy in row["copies"]:
         try:
-            path = uri_to_path(copy["uri"])
-            reject_changed(path, copy["bytes"], copy["modified_ns"], row["sha256"])
+            source = _source(copy, row)
             max_mb = request.limits.max_clip_mb
-            return extract_clip(path, row["start_s"], row["length_s"], request.clip, feature_sets, max_mb)
+            return extract_clip(source, row["start_s"], row["length_s"], request.clip, feature_sets, max_mb)
         except ClipError as error:
             if error.reason not in _TRY_ANOTHER_COPY:
                 raise
             faults.append(error)
     raise faults[0]
+
+
+def _source(copy: Mapping[str, Any], row: Mapping[str, Any]) -> Source:
+    """The file of a copy, or the bytes that were fetched for it."""
+    if copy["uri"].startswith(FETCHED):
+        if row["audio"] is None:
+            raise ClipError(Reason.MISSING_FILE, "The fetched audio is in another ingest batch.")
+        return BytesIO(row["audio"])
+    path = uri_to_path(copy["uri"])
+    reject_changed(path, copy["bytes"], copy["modified_ns"], row["sha256"])
+    return path
 
 
 def extract_clip(

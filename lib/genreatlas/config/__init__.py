@@ -4,6 +4,7 @@ from genreatlas.config.collecting import FanOutSection, HostLimit
 from genreatlas.config.every_noise import EveryNoiseSection
 from genreatlas.config.exporting import ExportSection
 from genreatlas.config.loading import Config, load_config, parse_override, to_toml, toml_value
+from genreatlas.config.previews import DeezerSection, FetchPreviewsSection, HttpSection, PurgeSection
 from genreatlas.config.sections import (
     Candidate,
     ClipSection,
@@ -29,18 +30,22 @@ __all__ = [
     "Candidate",
     "ClipSection",
     "Config",
+    "DeezerSection",
     "EvaluateSection",
     "EveryNoiseSection",
     "ExportSection",
     "ExtractSection",
     "FanOutSection",
+    "FetchPreviewsSection",
     "FolderSection",
     "HostLimit",
+    "HttpSection",
     "ImportFeaturesSection",
     "LimitsSection",
     "ModelsSection",
     "PipelineSection",
     "PlaylistsEntry",
+    "PurgeSection",
     "ReportSection",
     "SandboxSection",
     "SearchEntry",

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from genreatlas.config import collecting, sections
+from genreatlas.config import collecting, previews, sections
 from genreatlas.config.every_noise import EveryNoiseSection
 from genreatlas.config.exporting import ExportSection
 from genreatlas.config.sections import Section
@@ -40,6 +40,9 @@ class Config(Section):
     fan_out: collecting.FanOutSection = collecting.FanOutSection()
     spotify: SpotifySection = SpotifySection()
     playlists: tuple[PlaylistsEntry, ...] = ()
+    fetch_previews: previews.FetchPreviewsSection = previews.FetchPreviewsSection()
+    deezer: previews.DeezerSection = previews.DeezerSection()
+    http: previews.HttpSection = previews.HttpSection()
     extract: sections.ExtractSection = sections.ExtractSection()
     import_features: sections.ImportFeaturesSection = sections.ImportFeaturesSection()
     splits: sections.SplitsSection = sections.SplitsSection()
@@ -48,6 +51,7 @@ class Config(Section):
     evaluate: sections.EvaluateSection = sections.EvaluateSection()
     report: sections.ReportSection = sections.ReportSection()
     export: ExportSection = ExportSection()
+    purge: previews.PurgeSection = previews.PurgeSection()
 
 
 def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ()) -> Config:

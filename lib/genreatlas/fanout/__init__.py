@@ -29,7 +29,7 @@ killed run staged is merged first. Where a provider is paused, ``counts.stopped(
 what is left: a step does what else it can, then raises :class:`.LimitReachedError` (exit code 3) with it::
 
     if counts.stopped():
-        raise LimitReachedError(counts.stopped())
+        raise LimitReachedError(counts.stopped(), the_steps_counts)
 
 Call it under the step's lease, which the
 runner of steps holds. ``merge`` may be called twice for one chunk after a crash, so it upserts.

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from genreatlas.errors import Reason
 from genreatlas.fanout.work import Task
 from genreatlas.store import Staged, Store
 from genreatlas.tables import FETCH_ATTEMPTS
@@ -120,9 +121,15 @@ def write_attempts(store: Store, name: str, staged: Staged) -> Outcome:
                 now.append(values | {"key": row["key"]})
         last = row["attempts"][-1]
         fetched += row["provider"] is not None
-        given_up[last["reason"]] += row["provider"] is None and last["status"] == "final"
+        if row["provider"] is None and last["status"] == "final":
+            given_up[_why([attempt["reason"] for attempt in row["attempts"]])] += 1
         again[last["reason"]] += last["status"] == "retry"
     store.upsert(FETCH_ATTEMPTS, now)
     store.upsert(FETCH_ATTEMPTS, pauses.values(), update=True, compare=("next_retry_at",))
     until = {provider: pause["next_retry_at"].timestamp() for provider, pause in pauses.items()}
-    return Outcome(fetched, +given_up, +again, until)
+    return Outcome(fetched, given_up, +again, until)
+
+
+def _why(reasons: Sequence[str]) -> str:
+    """The last reason that tells something: that a further provider has nothing says little of the others."""
+    return next((reason for reason in reversed(reasons) if reason != Reason.NO_PREVIEW), reasons[-1])

@@ -19,16 +19,18 @@ from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.audio.window import window_rule
 from genreatlas.audio.worker import REQUEST_COLUMNS, RESULT, ExtractRequest, extract_batches
 from genreatlas.config import Config
+from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
 from genreatlas.steps.counts import Counts
+from genreatlas.steps.fetched_audio import available, drop_extracted, gone, is_fetched, with_audio
 from genreatlas.store import Staged, Store
-from genreatlas.tables import CLIPS, QUARANTINE
+from genreatlas.tables import CLIP_AUDIO, CLIPS, QUARANTINE
 from genreatlas.tables import FEATURE_SETS as FEATURE_SETS_TABLE
 
 STEP = "extract_features"
-READS = ("clips", "features_<set>", "frames_<set>", "events_<set>", "quarantine")
+READS = ("clips", "clip_audio", "features_<set>", "frames_<set>", "events_<set>", "quarantine")
 WRITES = ("features_<set>", "frames_<set>", "events_<set>", "feature_sets", "quarantine")
-SECTIONS = ("extract", "clip")
+SECTIONS = ("extract", "clip", "fetch_previews")
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,19 @@ def run(store: Store, config: Config) -> Counts:
     for number, (batches, audios) in enumerate(chunks):
         chunk = f"{store.run_id}-{number:06}"
         counts += merge(store, extract_chunk(store, config, feature_sets, batches, audios, chunk))
+    counts += audio_gone(store, config, feature_sets)
+    if config.fetch_previews.retention == "features":
+        counts += Counts(notes=drop_extracted(store, lacking(store, config, feature_sets)))
     return counts
+
+
+def audio_gone(store: Store, config: Config, feature_sets: list[FeatureSet]) -> Counts:
+    """Count the clips that lack a set and whose audio was dropped or purged."""
+    if not store.exists(CLIP_AUDIO):
+        return Counts()
+    clips = gone(store, lacking_any(store, config, feature_sets)).select("clip_id").distinct().count()
+    again = f"{clips} clips skipped: {Reason.AUDIO_GONE.value}. fetch_previews.refetch = true fetches them again"
+    return Counts(skipped=clips, notes=(again,)) if clips else Counts()
 
 
 def configured_sets(config: Config) -> list[FeatureSet]:
@@ -63,6 +77,11 @@ def configured_sets(config: Config) -> list[FeatureSet]:
 
 
 def lacking(store: Store, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
+    """Rows of :func:`lacking_any` whose audio is there."""
+    return available(store, lacking_any(store, config, feature_sets))
+
+
+def lacking_any(store: Store, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
     """Clips of the current window rule that lack a set and did not fail at it: one row a clip and lacking set."""
     clips = store.read(CLIPS).where((F.col("window_rule") == window_rule(config.clip)) & F.col("replaced_by").isNull())
     failed = store.read(QUARANTINE).where(
@@ -102,9 +121,10 @@ def pending_audios(store: Store, config: Config, feature_sets: list[FeatureSet])
         .groupBy("audio_id", "sha256", "start_s", "length_s")
         .agg(
             F.sort_array(F.collect_set("feature_set")).alias("feature_sets"),
-            F.min("ingest_batch").alias("ingest_batch"),
+            F.min(F.struct("ingest_batch", "provider", is_fetched().alias("fetched"))).alias("first"),
             F.sort_array(F.collect_set(copy)).alias("copies"),
         )
+        .select("*", "first.*")
     )
 
 
@@ -127,7 +147,8 @@ def extract_chunk(
     tasks = math.ceil(audios / config.extract.task_clips)
     pending = pending_audios(store, config, feature_sets).where(F.col("ingest_batch").isin(batches))
     result = (
-        pending.select(*REQUEST_COLUMNS)
+        with_audio(store, pending, batches)
+        .select(*REQUEST_COLUMNS)
         .repartition(tasks)
         .mapInArrow(partial(extract_batches, ExtractRequest(config.clip, config.limits)), RESULT)
         .withColumn("preprocessing_id", F.lit(preprocessing_id(config.clip)))

@@ -19,7 +19,7 @@ def create_table(table: Table, name: str, history: str) -> str:
         f" COMMENT {quote(column.full_comment)}"
         for column in table.columns
     )
-    properties = {"delta.enableDeletionVectors": "false"}  # so that other readers can read
+    properties = {"delta.enableDeletionVectors": "false", **dict(table.properties)}  # so that other readers can read
     if table.history:
         properties |= {"delta.logRetentionDuration": history, "delta.deletedFileRetentionDuration": history}
     pairs = ", ".join(f"{quote(key)} = {quote(value)}" for key, value in properties.items())

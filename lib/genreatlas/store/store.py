@@ -14,7 +14,7 @@ from pyspark.sql.types import StructType
 
 from genreatlas.config import StoreSection
 from genreatlas.errors import StoreError
-from genreatlas.store import checks, lease, staging, statements, upgrading
+from genreatlas.store import checks, lease, purging, staging, statements, upgrading
 from genreatlas.store.checks import Rows
 from genreatlas.store.names import Location
 from genreatlas.tables import Column, Table
@@ -226,6 +226,10 @@ class Store:
     def staged(self, step: str) -> list[staging.Staged]:
         """Chunks that a killed run staged and did not merge."""
         return staging.staged_chunks(self, step)
+
+    def purge(self, name: str, condition: str) -> int:
+        """Delete rows of ``clip_audio`` or of a staging table for good; see :func:`.purging.purge`."""
+        return purging.purge(self, name, condition)
 
     def lease(self, step: str) -> AbstractContextManager[None]:
         """Keep other runs of the same step away from this store.

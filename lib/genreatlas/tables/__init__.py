@@ -17,6 +17,7 @@ from genreatlas.tables.features import (
 )
 from genreatlas.tables.library import (
     ARTISTS,
+    CLIP_AUDIO,
     CLIPS,
     GENRE_PARENTS,
     LIBRARY_TABLES,
@@ -43,6 +44,7 @@ TABLES = (*LIBRARY_TABLES, *EVERY_NOISE_TABLES, FEATURE_SETS, *MODELLING_TABLES,
 __all__ = [
     "ARTISTS",
     "CLIPS",
+    "CLIP_AUDIO",
     "EVERYNOISE_ARTISTS",
     "EVERYNOISE_NEIGHBOURS",
     "EVERYNOISE_PLAYLISTS",

@@ -5,7 +5,7 @@ from genreatlas.tables.schema import Column, Table
 SONGS = Table(
     name="songs",
     comment="One row per recording, whatever the number of genres, playlists or clips it has.",
-    written_by=("import_folder", "import_features"),
+    written_by=("import_folder", "import_features", "fetch_previews"),
     key=("song_id",),
     cluster_by=("song_id",),
     history=True,
@@ -27,7 +27,7 @@ SONGS = Table(
 ARTISTS = Table(
     name="artists",
     comment="One row per artist name after normalisation.",
-    written_by=("import_folder", "import_features"),
+    written_by=("import_folder", "import_features", "fetch_previews"),
     key=("artist_id",),
     cluster_by=("artist_id",),
     columns=(
@@ -39,7 +39,7 @@ ARTISTS = Table(
 SONG_ARTISTS = Table(
     name="song_artists",
     comment="Who made a song, in the order of the credit.",
-    written_by=("import_folder", "import_features"),
+    written_by=("import_folder", "import_features", "fetch_previews"),
     key=("song_id", "position"),
     cluster_by=("song_id",),
     history=True,
@@ -54,7 +54,7 @@ SONG_ARTISTS = Table(
 SONG_GENRES = Table(
     name="song_genres",
     comment="Weak genre labels: a song may have many, from several sources.",
-    written_by=("import_folder", "import_features"),
+    written_by=("import_folder", "import_features", "fetch_previews"),
     key=("song_id", "genre_id", "source"),
     cluster_by=("genre_id",),
     history=True,
@@ -85,14 +85,22 @@ GENRE_PARENTS = Table(
 CLIPS = Table(
     name="clips",
     comment="What is known of each clip; never its bytes. A clip is one cut of one source file.",
-    written_by=("import_folder",),
+    written_by=("import_folder", "fetch_previews"),
     key=("clip_id",),
     cluster_by=("ingest_batch", "clip_id"),
     columns=(
         Column("clip_id", "string", "Hash of song, provider, audio hash and start."),
-        Column("ingest_batch", "string", "One value per commit; extraction takes its chunks by it.", nullable=False),
+        Column(
+            "ingest_batch",
+            "string",
+            "One value per commit; extraction takes its chunks by it.",
+            nullable=False,
+            volatile=True,
+        ),
         Column("song_id", "string", "Song that the clip was cut from.", nullable=False),
-        Column("provider", "string", "Who gave the audio: folder.", nullable=False),
+        Column(
+            "provider", "string", "Who gave the audio: folder, spotify, deezer, every_noise or http.", nullable=False
+        ),
         Column(
             "audio_id",
             "string",
@@ -100,8 +108,17 @@ CLIPS = Table(
             nullable=False,
         ),
         Column("sha256", "string", "SHA-256 of the source file's bytes.", nullable=False),
-        Column("uri", "string", "file: URI, percent-encoded from the name's bytes.", nullable=False),
-        Column("path", "string", "Path below the folder for people to read; undecodable bytes are replaced."),
+        Column(
+            "uri",
+            "string",
+            "file: URI, percent-encoded from the name's bytes; clip_audio: where the bytes are in that table.",
+            nullable=False,
+        ),
+        Column(
+            "path",
+            "string",
+            "For people: path below the folder (undecodable bytes are replaced), or the provider's own reference.",
+        ),
         Column("window_rule", "string", "Rule that chose the cut, such as middle:30.", nullable=False),
         Column("start_s", "double", "Where the cut starts in the source.", unit="s", nullable=False),
         Column("length_s", "double", "Length of the cut.", unit="s", nullable=False),
@@ -126,4 +143,21 @@ CLIPS = Table(
     ),
 )
 
-LIBRARY_TABLES = (SONGS, ARTISTS, SONG_ARTISTS, SONG_GENRES, GENRE_PARENTS, CLIPS)
+CLIP_AUDIO = Table(
+    name="clip_audio",
+    comment="Bytes of fetched clips only; read by ingest_batch, never by joining keys against them.",
+    written_by=("fetch_previews",),
+    key=("ingest_batch", "sha256", "provider"),
+    cluster_by=("ingest_batch",),
+    # Compaction would bring batches together in files that are then read for each of them.
+    properties=(("delta.autoOptimize.autoCompact", "false"),),
+    columns=(
+        Column("ingest_batch", "string", "Commit that wrote the row, as in clips.", volatile=True),
+        Column("sha256", "string", "SHA-256 of the bytes, as in clips."),
+        Column("provider", "string", "Who gave the audio; a purge removes by it."),
+        Column("bytes", "bigint", "Length of the audio.", unit="byte", nullable=False),
+        Column("audio", "binary", "The file as it came: MP3, FLAC, OGG or WAV."),
+    ),
+)
+
+LIBRARY_TABLES = (SONGS, ARTISTS, SONG_ARTISTS, SONG_GENRES, GENRE_PARENTS, CLIPS, CLIP_AUDIO)

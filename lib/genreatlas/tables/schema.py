@@ -41,6 +41,7 @@ class Table:
     columns: tuple[Column, ...]
     cluster_by: tuple[str, ...] = ()
     family: Family = "library"
+    properties: tuple[tuple[str, str], ...] = ()  #: further properties of the Delta table
     history: bool = False  #: an input of training, so its old versions are kept for `store.history`
 
     def __post_init__(self) -> None:

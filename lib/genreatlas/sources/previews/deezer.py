@@ -1,0 +1,115 @@
+"""Deezer: a song by its ISRC, and the preview at the address that comes with it.
+
+Addresses die after some 15 minutes, so finding and fetching are one task. The API answers 200 to
+everything; what its error codes mean stands in :mod:`genreatlas.sources.outcomes`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from urllib.parse import quote, urlsplit
+
+from genreatlas.config import DeezerSection, FanOutSection
+from genreatlas.errors import FetchError, Reason
+from genreatlas.sources.folder.catalogue import clean_isrc
+from genreatlas.sources.http import fetch_json, polite_session
+from genreatlas.sources.previews.addresses import download
+from genreatlas.sources.previews.matching import mismatch
+from genreatlas.sources.previews.provider import Preview, PreviewOf
+
+
+@dataclass(frozen=True)
+class Track:
+    """What is used of a track's body."""
+
+    track_id: str
+    title: str
+    artists: tuple[str, ...]
+    duration_s: float | None
+    isrc: str | None
+    preview_url: str
+
+
+def parse_track(body: Any) -> Track:
+    """Read the body of ``/track/isrc:…``.
+
+    Raises
+    ------
+    FetchError : it is no track.
+    """
+    if not isinstance(body, dict) or "id" not in body or not isinstance(body.get("artist"), dict):
+        raise FetchError(Reason.WRONG_CONTENT, "Deezer's answer is no track.", transient=True)
+    named = [body["artist"], *(body.get("contributors") or ())]
+    artists = dict.fromkeys(str(artist.get("name") or "") for artist in named if isinstance(artist, dict))
+    duration = body.get("duration")
+    return Track(
+        str(body["id"]),
+        str(body.get("title") or ""),
+        tuple(name for name in artists if name),
+        float(duration) if isinstance(duration, int | float) and duration > 0 else None,
+        clean_isrc(str(body.get("isrc") or "")),
+        str(body.get("preview") or ""),
+    )
+
+
+@dataclass(frozen=True)
+class DeezerPreviews:
+    """Previews by ISRC."""
+
+    settings: DeezerSection
+    largest_mb: int
+    name: ClassVar[str] = "deezer"
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The API and the hosts of its previews."""
+        return (urlsplit(self.settings.api_url).netloc, *self.settings.hosts)
+
+    def open(self, settings: FanOutSection) -> PreviewOf:
+        """Make both sessions."""
+        api = polite_session(settings, self.name, "json")
+        files = polite_session(settings, self.name, "audio", self.largest_mb)
+
+        def find(song: Mapping[str, Any]) -> Track:
+            try:
+                body = fetch_json(api, f"{self.settings.api_url}/track/isrc:{quote(song['isrc'], safe='')}")
+            except FetchError as error:
+                if error.reason is Reason.FORBIDDEN and error.http_status != 200:
+                    # The API refuses in a body under 200; a status is the word of something on the way.
+                    raise FetchError(error.reason, error.detail, error.http_status, transient=True) from None
+                raise
+            track = parse_track(body)
+            if track.isrc and track.isrc != clean_isrc(song["isrc"]):
+                raise FetchError(Reason.WRONG_CONTENT, f"Deezer answered with {track.isrc}.", transient=True)
+            return track
+
+        def preview_of(song: Mapping[str, Any]) -> Preview:
+            if not song["isrc"]:
+                raise FetchError(Reason.NO_PREVIEW, "The song has no ISRC, by which Deezer is asked.")
+            track = require_same(song, find(song))
+            try:
+                data = download(files, track.preview_url)
+            except FetchError as error:
+                if error.reason is not Reason.LINK_EXPIRED:
+                    raise
+                # It may have expired while the host made us wait: one fresh address, at once.
+                data = download(files, require_same(song, find(song)).preview_url)
+            return Preview(data, f"deezer track {track.track_id}", self.settings.licence)
+
+        return preview_of
+
+
+def require_same(song: Mapping[str, Any], track: Track) -> Track:
+    """The track itself, if it is the song and has a preview.
+
+    Raises
+    ------
+    FetchError : ``version_mismatch`` or ``no_preview``.
+    """
+    seconds = song["duration_ms"] / 1000 if song["duration_ms"] else None
+    words = mismatch(song["title"], song["artist"], seconds, track.title, list(track.artists), track.duration_s)
+    if words:
+        raise FetchError(Reason.VERSION_MISMATCH, f"Deezer track {track.track_id}: {words}")
+    if not track.preview_url:
+        raise FetchError(Reason.NO_PREVIEW, f"Deezer track {track.track_id} has no preview.")
+    return track

@@ -1,0 +1,185 @@
+"""Fetch a clip for every song that lacks one, from the configured providers in order.
+
+Commercial providers are off until their sections say `acknowledge_terms = true`. Songs that failed come
+back when they are due; a provider that wants to be left alone is left for a later run (exit code 3).
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas.audio.uris import FETCHED
+from genreatlas.audio.window import window_rule
+from genreatlas.config import Config
+from genreatlas.errors import LimitReachedError, Reason
+from genreatlas.fanout import FanOutCounts, fan_out
+from genreatlas.ids import stable_id
+from genreatlas.steps.counts import Counts
+from genreatlas.steps.extract_features import configured_sets, lacking_any
+from genreatlas.steps.fetched_audio import gone
+from genreatlas.steps.preview_fetch import FACTS, PreviewFetch
+from genreatlas.steps.preview_songs import write_songs
+from genreatlas.store import Staged, Store
+from genreatlas.tables import CLIP_AUDIO, CLIPS, QUARANTINE, SONGS
+
+STEP = "fetch_previews"
+READS = ("songs", "clips", "clip_audio", "genres", "everynoise_artists", "fetch_attempts", "features_<set>")
+WRITES = (
+    "clips", "clip_audio", "fetch_attempts", "quarantine", "songs", "artists", "song_artists", "song_genres",
+)  # fmt: skip
+SECTIONS = ("fetch_previews", "deezer", "http", "fan_out", "clip")
+
+#: Nobody is to blame for these: the provider has no clip of the song.
+_NOTHING_THERE = frozenset(
+    {Reason.NO_PREVIEW, Reason.NOT_FOUND, Reason.VERSION_MISMATCH, Reason.LINK_EXPIRED, Reason.FORBIDDEN}
+)
+#: Faults of audio, which quarantine lists.
+_BAD_AUDIO = frozenset(
+    {
+        Reason.NOT_AUDIO, Reason.EMPTY_FILE, Reason.TOO_LARGE, Reason.NEEDS_AAC_DECODER, Reason.UNSUPPORTED_FORMAT,
+        Reason.DECODE_FAILED, Reason.TRUNCATED, Reason.TOO_SHORT, Reason.SILENT, Reason.NOT_FINITE,
+        Reason.CHECKSUM_MISMATCH,
+    }
+)  # fmt: skip
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Fetch what is pending and due.
+
+    Raises
+    ------
+    ConfigError : the terms of a provider were not acknowledged.
+    LimitReachedError : a provider wants to be left alone; everything else was done.
+    """
+    fetch = PreviewFetch.of(config)
+    links = write_songs(store, config, fetch.providers)
+    done = fan_out(
+        store,
+        config.fan_out,
+        STEP,
+        partial(pending, store, config, links),
+        fetch,
+        partial(merge, store, config),
+    )
+    if done.stopped():
+        raise LimitReachedError(f"{STEP}: {done.stopped()}", count(done))
+    return count(done)
+
+
+def count(done: FanOutCounts) -> Counts:
+    """Songs for which nobody has a clip were skipped; all else that was given up has failed."""
+    skipped = sum(number for reason, number in done.given_up.items() if reason in _NOTHING_THERE)
+    failed = sum(done.given_up.values()) - skipped
+    words = ", ".join(f"{reason} {number}" for reason, number in sorted(done.given_up.items()))
+    notes = ((f"given up: {words}",) if words else ()) + done.notes
+    return Counts(done.fetched + skipped + failed, done.fetched, failed, skipped, notes)
+
+
+def pending(store: Store, config: Config, links: DataFrame) -> DataFrame:
+    """Songs without a clip for which a provider may have one, as its ``PreviewOf`` wants them."""
+    songs = store.read(SONGS).where(F.col("source") != "folder").withColumnRenamed("song_id", "key")
+    for column in {"duration_ms", "preview_url"} - set(songs.columns):
+        songs = songs.withColumn(column, F.lit(None).cast("int" if column == "duration_ms" else "string"))
+    songs = songs.join(links, "key", "left")
+    had = store.read(CLIPS).where(F.col("replaced_by").isNull() & (F.col("window_rule") == window_rule(config.clip)))
+    if config.fetch_previews.refetch:
+        again = gone(store, lacking_any(store, config, configured_sets(config))).select("clip_id").distinct()
+        had = had.join(again, "clip_id", "left_anti")
+    may_have = {
+        "spotify": F.col("preview_url"),
+        "deezer": F.col("isrc"),
+        "every_noise": F.col("example_url"),
+        "http": F.col("file_url"),
+    }
+    wanted = F.coalesce(*(may_have[name] for name in config.fetch_previews.providers)).isNotNull()
+    return (
+        songs.where(wanted)
+        .join(had.select(F.col("song_id").alias("key")), "key", "left_anti")
+        .select(
+            "key", "title", "artist", "isrc", "duration_ms", "preview_url", "example_url", "file_url", "checksum",
+            F.coalesce("listed_licence", "licence").alias("licence"),
+        )
+    )  # fmt: skip
+
+
+def merge(store: Store, config: Config, staged: Staged) -> None:
+    """Write a staged chunk: bytes first, then the clips that say that they are there, then what was given up."""
+    rows = staged.frame.drop("audio").collect()
+    good = [row.asDict() for row in rows if row["provider"] is not None]
+    if good:
+        _write_audio(store, staged, good)
+        _write_clips(store, config, staged.chunk, good)
+    store.upsert(QUARANTINE, list(_quarantine_rows(store, rows)), update=True)
+
+
+def _write_audio(store: Store, staged: Staged, good: list[dict[str, Any]]) -> None:
+    """Append the bytes, once for each audio of the chunk; a chunk that was merged before has its batch already."""
+    if not store.read(CLIP_AUDIO).where(F.col("ingest_batch") == staged.chunk).limit(1).isEmpty():
+        return
+    first = {
+        (row["sha256"], row["provider"]): row["key"] for row in sorted(good, key=lambda row: row["key"], reverse=True)
+    }
+    frame = staged.frame.where(F.col("provider").isNotNull())
+    if len(first) < len(good):
+        frame = frame.where(F.col("key").isin(list(first.values())))
+    length = F.octet_length("audio").cast("bigint").alias("bytes")
+    store.append(
+        CLIP_AUDIO, frame.select(F.lit(staged.chunk).alias("ingest_batch"), "sha256", "provider", length, "audio")
+    )
+
+
+def _write_clips(store: Store, config: Config, batch: str, good: list[dict[str, Any]]) -> None:
+    now = datetime.now(UTC)
+    sizes = {
+        (row["sha256"], row["provider"]): row["bytes"]
+        for row in store.read(CLIP_AUDIO).where(F.col("ingest_batch") == batch).drop("audio").collect()
+    }
+    clips = []
+    for row in good:
+        identity = stable_id(row["key"], row["provider"], row["sha256"], row["start_s"])
+        clips.append(
+            {name: row[name] for name in FACTS}
+            | {
+                "clip_id": identity,
+                "ingest_batch": batch,
+                "song_id": row["key"],
+                "provider": row["provider"],
+                "audio_id": stable_id(row["sha256"], row["start_s"], row["length_s"]),
+                "uri": f"{FETCHED}{identity}",
+                "path": row["reference"],
+                "window_rule": window_rule(config.clip),
+                "bytes": sizes[row["sha256"], row["provider"]],
+                "licence": row["licence"],
+                "fetched_at": now,
+            }
+        )
+    store.upsert(CLIPS, clips + _replaced(store, clips), update=True, compare=("ingest_batch",))
+
+
+def _replaced(store: Store, clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Earlier clips of the same songs, which the new ones take the place of: their audio is gone, or their cut."""
+    fresh = {clip["song_id"]: clip["clip_id"] for clip in clips}
+    songs = store.spark.createDataFrame([(song,) for song in fresh], "song_id string")
+    stored = store.read(CLIPS).where(F.col("replaced_by").isNull() & F.col("uri").startswith(FETCHED))
+    same = {clip["clip_id"] for clip in clips}
+    rows = [row.asDict() for row in stored.join(songs, "song_id", "left_semi").collect()]
+    return [row | {"replaced_by": fresh[row["song_id"]]} for row in rows if row["clip_id"] not in same]
+
+
+def _quarantine_rows(store: Store, rows: Iterable[Any]) -> Iterable[dict[str, Any]]:
+    for row in rows:
+        for attempt in row["attempts"]:
+            if attempt["status"] == "final" and attempt["reason"] in _BAD_AUDIO:
+                yield {
+                    "stage": STEP,
+                    "key": row["key"],
+                    "version": attempt["provider"],
+                    "reason": attempt["reason"],
+                    "detail": attempt["detail"],
+                    "run_id": store.run_id,
+                    "at": datetime.now(UTC),
+                }

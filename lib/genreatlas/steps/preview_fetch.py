@@ -1,0 +1,79 @@
+"""What is fetched for one song: a preview from a provider, opened and looked at where it arrives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from genreatlas.audio.inspection import InspectRequest, inspect_file
+from genreatlas.config import Config, FanOutSection
+from genreatlas.errors import ClipError, FetchError, Reason
+from genreatlas.fanout import FetchOne
+from genreatlas.sources.previews import Provider, open_provider
+
+#: Faults of audio that a broken transfer may have caused; others are the file's own.
+_MAY_PASS = frozenset(
+    {Reason.NOT_AUDIO, Reason.EMPTY_FILE, Reason.DECODE_FAILED, Reason.TRUNCATED, Reason.TOO_SHORT, Reason.NOT_FINITE}
+)
+#: Facts that go into ``clips`` as they are.
+FACTS = (
+    "sha256", "start_s", "length_s", "mime", "codec", "sample_rate", "channels", "bit_rate", "duration_s",
+    "quality_flags",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PreviewFetch:
+    """Previews of songs, from providers in order; see :mod:`genreatlas.fanout`."""
+
+    asked: tuple[Provider, ...]
+    request: InspectRequest
+
+    columns = (
+        "audio binary, reference string, licence string, sha256 string, start_s double, length_s double, mime string, "
+        "codec string, sample_rate int, channels int, bit_rate int, duration_s double, quality_flags array<string>"
+    )
+
+    @classmethod
+    def of(cls, config: Config) -> "PreviewFetch":
+        """The fetch that a configuration asks for.
+
+        Raises
+        ------
+        ConfigError : the terms of a provider were not acknowledged.
+        """
+        asked = tuple(open_provider(name, config) for name in dict.fromkeys(config.fetch_previews.providers))
+        return cls(asked, InspectRequest(config.clip, config.limits))
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Their names, in order."""
+        return tuple(provider.name for provider in self.asked)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All their hosts."""
+        return tuple(dict.fromkeys(host for provider in self.asked for host in provider.hosts))
+
+    def open(self, settings: FanOutSection) -> FetchOne:
+        """Make every provider's sessions."""
+        preview_of = {provider.name: provider.open(settings) for provider in self.asked}
+
+        def fetch(song: Mapping[str, Any], provider: str) -> Mapping[str, Any]:
+            preview = preview_of[provider](song)
+            return self._facts(preview.data) | {
+                "audio": preview.data,
+                "reference": preview.reference,
+                "licence": preview.licence,
+            }
+
+        return fetch
+
+    def _facts(self, data: bytes) -> dict[str, Any]:
+        try:
+            facts = inspect_file(BytesIO(data), self.request)
+            if "truncated" in facts["quality_flags"]:
+                raise ClipError(Reason.TRUNCATED, f"Only {facts['length_s']:g} s of sound are in the file.")
+        except ClipError as error:
+            raise FetchError(error.reason, error.detail, transient=error.reason in _MAY_PASS) from None
+        return {name: facts[name] for name in FACTS}

@@ -1,0 +1,162 @@
+"""Songs that come with their audio: those of a list of files, and the examples on Every Noise."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas.config import Config
+from genreatlas.ids import stable_id
+from genreatlas.sources.credits import credits
+from genreatlas.sources.previews.manifest import SOURCE, ListedFile, read_list
+from genreatlas.sources.spotify.rows import song_id as spotify_song_id
+from genreatlas.store import Store
+from genreatlas.tables import (
+    ARTISTS,
+    EVERYNOISE_ARTISTS,
+    GENRES,
+    QUARANTINE,
+    SONG_ARTISTS,
+    SONG_GENRES,
+    SONGS,
+    Table,
+)
+
+STAGE = "fetch_previews"
+#: Where a song's audio is, beside what ``songs`` knows.
+LINKS = "key string, example_url string, file_url string, checksum string, listed_licence string"
+_ROWS_AT_ONCE = 20_000
+
+
+def write_songs(store: Store, config: Config, providers: Sequence[str]) -> DataFrame:
+    """Write the songs that providers bring themselves; returns where their audio is, with the columns :data:`LINKS`.
+
+    The rows are made anew in each run, so that addresses, which may be secret, are stored nowhere.
+    """
+    links: list[tuple[str | None, ...]] = []
+    if "http" in providers:
+        links += _listed(store, config)
+    if "every_noise" in providers:
+        links += _examples(store, config)
+    return store.spark.createDataFrame(links, LINKS)
+
+
+def _listed(store: Store, config: Config) -> list[tuple[str | None, ...]]:
+    found = list(read_list(config.http))
+    files = [one for one in found if isinstance(one, ListedFile)]
+    now = datetime.now(UTC)
+    about = {"stage": STAGE, "version": "http", "run_id": store.run_id, "at": now}
+    rows = [
+        {"key": f"{config.http.manifest}#{one.place}", "reason": one.reason.value, "detail": one.detail} | about
+        for one in found
+        if not isinstance(one, ListedFile)
+    ]
+    store.upsert(QUARANTINE, rows, update=True)
+    _write(store, (_listed_rows(config, file) for file in files))
+    return [(file.song_id, None, file.url, file.checksum, file.song.licence) for file in files]
+
+
+def _listed_rows(config: Config, file: ListedFile) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    song = file.song
+    row = {
+        "song_id": file.song_id,
+        "source": SOURCE,
+        "source_key": song.key,
+        "title": song.title,
+        "artist": song.artist,
+        "album": song.album,
+        "isrc": song.isrc,
+        "declared_split": song.split,
+        "licence": song.licence or config.http.licence or None,
+    }
+    genres = [
+        {"song_id": file.song_id, "genre_id": genre.genre_id, "source": SOURCE, "genre": genre.name, "weight": 1.0}
+        for genre in song.genres
+    ]
+    return row, genres
+
+
+def _examples(store: Store, config: Config) -> list[tuple[str | None, ...]]:
+    """Examples of the newest map, and of the first artists on each genre's page."""
+    columns = ("genre_id", "genre", "artist", "example_track", "example_track_id", "preview_url", "weight")
+    newest = store.read(GENRES).agg(F.max("snapshot")).collect()[0][0]
+    genres = store.read(GENRES).where(F.col("snapshot") == F.lit(newest))
+    named = genres.select("genre_id", F.col("name").alias("genre"))
+    rows = genres.select(
+        "genre_id",
+        F.col("name").alias("genre"),
+        F.col("example_artist").alias("artist"),
+        *columns[3:6],
+        F.lit(1.0).alias("weight"),
+    )
+    if config.fetch_previews.examples_per_genre:
+        rank = F.expr("row_number() OVER (PARTITION BY genre_id, snapshot ORDER BY weight DESC, position)")
+        page = store.read(EVERYNOISE_ARTISTS).withColumn("_rank", rank)
+        last = page.groupBy("genre_id").agg(F.max("snapshot").alias("snapshot"))
+        page = page.join(last, ["genre_id", "snapshot"]).where(
+            F.col("_rank") <= config.fetch_previews.examples_per_genre
+        )
+        artists = page.join(named, "genre_id").select(
+            "genre_id", "genre", F.col("name").alias("artist"), *columns[3:6], F.lit(1.0).alias("weight")
+        )
+        rows = rows.unionByName(artists)
+    links: dict[str, tuple[str | None, ...]] = {}
+    songs = []
+    for row in rows.where(F.col("preview_url").isNotNull()).collect():
+        song, label = _example_rows(row.asDict())
+        links.setdefault(song["song_id"], (song["song_id"], row["preview_url"], None, None, None))
+        songs.append((song, [label]))
+    _write(store, songs)
+    return list(links.values())
+
+
+def _example_rows(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    track = row["example_track_id"]
+    key = track or f"{row['artist']} - {row['example_track']}"
+    identity = spotify_song_id(track) if track else stable_id("song", "every_noise", key)
+    song = {
+        "song_id": identity,
+        "source": "every_noise",
+        "source_key": key,
+        "title": row["example_track"],
+        "artist": row["artist"],
+    }
+    label = {
+        "song_id": identity,
+        "genre_id": row["genre_id"],
+        "source": "every_noise",
+        "genre": row["genre"],
+        "weight": row["weight"],
+    }
+    return song, label
+
+
+def _write(store: Store, songs: Iterable[tuple[dict[str, Any], list[dict[str, Any]]]]) -> None:
+    """Add songs with their credits and labels; rows that are there already stay as they are."""
+    now = datetime.now(UTC)
+    rows: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
+
+    def add(table: Table, row: dict[str, Any]) -> None:
+        rows.setdefault(table.name, {}).setdefault(tuple(row[name] for name in table.key), row)
+
+    for song, genres in songs:
+        add(SONGS, song | {"added_at": now})
+        for label in genres:
+            add(SONG_GENRES, label)
+        for position, credit in enumerate(credits(song["artist"], title=song["title"])):
+            add(ARTISTS, {"artist_id": credit.artist_id, "name": credit.name})
+            add(
+                SONG_ARTISTS,
+                {
+                    "song_id": song["song_id"],
+                    "position": position,
+                    "artist_id": credit.artist_id,
+                    "role": credit.role,
+                },
+            )
+    for table in (ARTISTS, SONG_ARTISTS, SONG_GENRES, SONGS):
+        found = list(rows.get(table.name, {}).values())
+        for start in range(0, len(found), _ROWS_AT_ONCE):
+            store.upsert(table, found[start : start + _ROWS_AT_ONCE])

@@ -1,0 +1,11 @@
+"""Configurations with some keys changed."""
+
+from genreatlas.config import Config
+
+
+def with_sections(config: Config, **sections: dict) -> Config:
+    """A copy in which the named sections have other values; everything is checked again."""
+    changed = {
+        name: type(getattr(config, name))(**(dict(getattr(config, name)) | values)) for name, values in sections.items()
+    }
+    return config.model_copy(update=changed)
