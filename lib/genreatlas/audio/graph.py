@@ -4,10 +4,12 @@
 frequencies)``, and before it ``magnitude(stft)`` and so on; each function runs at most once, so the
 sets that are asked for together share every intermediate. A second engine is another graph over the
 same names: :meth:`Graph.extended` starts from this one and replaces the functions that it does better.
+A parameter called ``needed`` gets the names of all that is being computed: so a transform knows whether
+anybody will ask for phases.
 """
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -63,8 +65,20 @@ class Graph:
         ------
         KeyError : a name is neither a feature nor given; it says who needs it.
         """
-        values: dict[str, Any] = dict(given)
+        wanted = list(wanted)
+        values: dict[str, Any] = {"needed": self._closure(wanted, given), **given}
         return {name: self._value(name, values, ()) for name in wanted}
+
+    def _closure(self, wanted: Iterable[str], given: Container[str]) -> frozenset[str]:
+        """Names of all that has to be computed for the wanted ones."""
+        found: set[str] = set()
+        waiting = [*wanted]
+        while waiting:
+            name = waiting.pop()
+            if name not in found and name not in given:
+                found.add(name)
+                waiting += self._inputs.get(name, ())
+        return frozenset(found)
 
     def _value(self, name: str, values: dict[str, Any], needed_by: tuple[str, ...]) -> Any:
         if name not in values:

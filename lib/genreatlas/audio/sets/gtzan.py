@@ -35,7 +35,7 @@ def _gtzan57() -> Iterator[Feature]:
 
 GTZAN57 = FeatureSet(
     name="gtzan57",
-    version="1",
+    version="2",
     axis="summary",
     sample_rate=SAMPLE_RATE,
     hop_length=HOP_LENGTH,

@@ -50,7 +50,7 @@ def _summary9() -> Iterator[Feature]:
 
 MFCC12_FRAMES = FeatureSet(
     name="mfcc12_frames",
-    version="1",
+    version="2",
     axis="frames",
     sample_rate=SAMPLE_RATE,
     hop_length=HOP_LENGTH,
@@ -59,7 +59,7 @@ MFCC12_FRAMES = FeatureSet(
 )
 SUMMARY9 = FeatureSet(
     name="summary9",
-    version="1",
+    version="2",
     axis="summary",
     sample_rate=SAMPLE_RATE,
     hop_length=HOP_LENGTH,

@@ -1,0 +1,60 @@
+"""Harmonic/percussive separation (Fitzgerald 2010) with medians that slide."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from genreatlas.audio.frames import HOP_LENGTH, N_FFT, Array
+
+if TYPE_CHECKING:
+    from genreatlas.audio.kernels.transform import Spectrum
+
+#: Width of both medians, in frames and in bins: librosa's default.
+_KERNEL = 31
+_AT_ONCE = 64
+_OVERLAP = N_FFT // HOP_LENGTH
+
+
+def harmonic(spectrum: "Spectrum", samples: Array) -> Array:
+    """The harmonic part as a wave, (n,): soft mask, inverse transform, overlap and add."""
+    from genreatlas.audio.kernels.lanes import to_frames
+    from genreatlas.audio.kernels.separation import masked
+    from genreatlas.audio.sliding_median import sliding_median
+
+    assert spectrum.parts is not None
+    over_time = sliding_median(to_frames(spectrum.magnitude), _KERNEL)
+    over_bins = np.stack([sliding_median(block, _KERNEL) for block in spectrum.magnitude.values])
+    return inverse(masked(spectrum.parts, np.ascontiguousarray(over_time), over_bins), len(samples))
+
+
+def percussive(samples: Array, harmonic: Array) -> Array:
+    """The percussive part as a wave, (n,): what the harmonic part leaves, because the two masks add up to one."""
+    return samples - harmonic
+
+
+def inverse(frames: npt.NDArray[np.complex64], n_samples: int) -> npt.NDArray[np.float32]:
+    """``librosa.istft`` of (n_frames, n_bins), (n_samples,) float32.
+
+    The sum of squared windows that it divides by is constant but for the outermost three hops.
+    """
+    import scipy.fft
+
+    n_frames = len(frames)
+    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)).astype(np.float32)
+    hops = np.zeros((n_frames + _OVERLAP - 1, HOP_LENGTH), dtype=np.float32)
+    for first in range(0, n_frames, _AT_ONCE):
+        wave = scipy.fft.irfft(frames[first : first + _AT_ONCE], n=N_FFT)
+        wave *= window
+        parts = wave.reshape(len(wave), _OVERLAP, HOP_LENGTH)
+        for i in range(_OVERLAP):
+            hops[first + i : first + i + len(wave)] += parts[:, i]
+    squares = np.square(window).reshape(_OVERLAP, HOP_LENGTH)
+    for row in {*range(min(_OVERLAP, len(hops))), *range(max(0, len(hops) - _OVERLAP), len(hops))}:
+        present = [squares[i] for i in range(_OVERLAP) if 0 <= row - i < n_frames]
+        total = np.sum(present, axis=0)
+        hops[row] /= np.where(total > np.finfo(np.float32).tiny, total, np.float32(1))
+    if len(hops) > 2 * _OVERLAP:
+        hops[_OVERLAP:-_OVERLAP] /= squares.sum(axis=0)
+    signal = hops.reshape(-1)[N_FFT // 2 :]
+    return signal[:n_samples] if len(signal) >= n_samples else np.pad(signal, (0, n_samples - len(signal)))

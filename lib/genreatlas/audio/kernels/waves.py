@@ -1,0 +1,105 @@
+"""What is measured on samples, and how frames become one number."""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+_SUMS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
+
+
+def chunk_energy(samples: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float64]:
+    """Sum of squares of each ``size`` samples; the last chunk may be shorter. (ceil(n / size),)"""
+    out = np.empty(-(-len(samples) // size))
+    _chunk_energy(samples, size, out)
+    return out
+
+
+def chunk_energy_plain(samples: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float64]:
+    """The same in numpy."""
+    return np.add.reduceat(samples.astype(np.float64) ** 2, np.arange(0, len(samples), size))
+
+
+def chunk_crossings(samples: npt.NDArray[np.float32], size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Sign changes towards the samples of each chunk, and those towards each chunk's first sample.
+
+    A sample within 1e-10 of 0 counts as positive, as in ``librosa.zero_crossings``.
+    """
+    count = -(-len(samples) // size)
+    total, at_first = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    _chunk_crossings(samples, size, total, at_first)
+    return total, at_first
+
+
+def chunk_crossings_plain(
+    samples: npt.NDArray[np.float32], size: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The same in numpy."""
+    negative = samples < np.float32(-1e-10)
+    change = np.concatenate([[0], negative[1:] != negative[:-1]]).astype(np.int64)
+    starts = np.arange(0, len(samples), size)
+    return np.add.reduceat(change, starts), change[starts]
+
+
+def central_moments(rows: npt.NDArray[np.floating], order: int) -> npt.NDArray[np.float64]:
+    """Mean, minimum, maximum and, up to ``order``, the central moments 2, 3 and 4 of each row: (n_rows, 6)."""
+    out = np.zeros((len(rows), 6))
+    _central_moments(rows, order, out)
+    return out
+
+
+def central_moments_plain(rows: npt.NDArray[np.floating], order: int) -> npt.NDArray[np.float64]:
+    """The same in numpy."""
+    values = rows.astype(np.float64)
+    mean = values.mean(axis=1, keepdims=True)
+    moments = [((values - mean) ** k).mean(axis=1) if k <= order else np.zeros(len(rows)) for k in (2, 3, 4)]
+    return np.stack([mean[:, 0], values.min(axis=1), values.max(axis=1), *moments], axis=1)
+
+
+@numba.njit(**_SUMS)
+def _chunk_energy(samples: np.ndarray, size: int, out: np.ndarray) -> None:
+    for chunk in range(len(out)):
+        total = 0.0
+        for i in range(chunk * size, min((chunk + 1) * size, len(samples))):
+            total += np.float64(samples[i]) * np.float64(samples[i])
+        out[chunk] = total
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _chunk_crossings(samples, size, total, at_first):  # type: ignore[no-untyped-def]
+    low = np.float32(-1e-10)
+    for chunk in range(len(total)):
+        start, end = chunk * size, min((chunk + 1) * size, len(samples))
+        changes = np.int32(0)
+        for i in range(start + 1, end):
+            changes += np.int32((samples[i] < low) != (samples[i - 1] < low))
+        if chunk:
+            at_first[chunk] = np.int64((samples[start] < low) != (samples[start - 1] < low))
+        total[chunk] = changes + at_first[chunk]
+
+
+@numba.njit(**_SUMS)
+def _central_moments(rows: np.ndarray, order: int, out: np.ndarray) -> None:
+    """Two passes: the mean first, so that nothing cancels."""
+    n = rows.shape[1]
+    for row in range(len(rows)):
+        total = 0.0
+        low = high = np.float64(rows[row, 0])
+        for i in range(n):
+            x = np.float64(rows[row, i])
+            total += x
+            low = min(low, x)
+            high = max(high, x)
+        mean = total / n
+        m2 = m3 = m4 = 0.0
+        if order > 2:
+            for i in range(n):
+                d = np.float64(rows[row, i]) - mean
+                m2 += d * d
+                m3 += d * d * d
+                m4 += d * d * d * d
+        elif order == 2:
+            for i in range(n):
+                d = np.float64(rows[row, i]) - mean
+                m2 += d * d
+        out[row, 0], out[row, 1], out[row, 2] = mean, low, high
+        out[row, 3], out[row, 4], out[row, 5] = m2 / n, m3 / n, m4 / n
