@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 import soundfile
 
+from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
 from genreatlas.audio.uris import path_to_uri
 from genreatlas.audio.worker import ExtractRequest, extract_batches, reject_changed
@@ -79,7 +80,7 @@ def test_one_row_comes_back_per_set_with_version_values_and_the_clips_it_is_for(
 def test_values_are_those_of_the_sets_on_the_decoded_samples(wav):
     samples = music().astype(np.float32)
     rows = extract_one(request_row(copy_of(wav)))
-    expected = compute_sets([FEATURE_SETS[name] for name in ALL_SETS[:3]], samples)
+    expected = compute_sets([FEATURE_SETS[name] for name in ALL_SETS[:3]], samples, ENGINE)
     assert rows["gtzan57"]["values"] == expected["gtzan57"].tolist()
     assert rows["summary9"]["values"] == expected["summary9"].tolist()
     frames = rows["mfcc12_frames"]
@@ -204,8 +205,8 @@ def test_a_cut_that_is_larger_than_the_limit_is_refused_before_it_is_decoded(tmp
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
 def test_a_clip_that_needs_more_memory_than_it_may_have_is_refused(tmp_path, wav):
     path = tmp_path / "long.wav"
-    soundfile.write(path, music(60.0), RATE, subtype="FLOAT")
-    long = request_row(copy_of(path), length_s=60.0, audio_id="long", feature_sets=["summary9"])
+    soundfile.write(path, music(600.0), RATE, subtype="FLOAT")
+    long = request_row(copy_of(path), length_s=600.0, audio_id="long", feature_sets=["summary9"])
     rows = extract(long, request_row(copy_of(wav), feature_sets=["summary9"]), clip_memory_mb=40)
     assert [(row["audio_id"], row["reason"]) for row in rows] == [("long", "too_large"), ("audio", None)]
     assert "limits.clip_memory_mb = 40" in rows[0]["detail"]

@@ -50,15 +50,16 @@ def constant_q(samples: Array, sample_rate: int, tuning: float) -> Array:
     signal, hop = np.asarray(samples, dtype=np.float32), HOP_LENGTH
     for _ in range(plan.halvings):
         signal, hop = _halved(signal), hop // 2
-    octaves = []
-    for octave in range(_OCTAVES):
-        if octave:
-            signal, hop = _halved(signal), hop // 2
-        values = np.square(_filtered(signal, plan.filters, hop))
-        power = values[:, :_BINS] + values[:, _BINS:]
-        octaves.append(np.sqrt(power * np.float32(2.0 ** (plan.halvings + octave))).T)
-    n_frames = min(octave.shape[1] for octave in octaves)
-    return np.concatenate([octave[:, :n_frames] for octave in reversed(octaves)])
+    levels = [(signal, hop)]
+    for _ in range(_OCTAVES - 1):
+        signal, hop = _halved(signal), hop // 2
+        levels.append((signal, hop))
+    n_frames = min(1 + len(signal) // hop for signal, hop in levels)
+    transform = np.empty((_OCTAVES, _BINS, n_frames), dtype=np.float32)
+    for octave, (signal, hop) in enumerate(levels):
+        values = np.square(_filtered(signal, plan.filters, hop)[:n_frames])
+        transform[-1 - octave] = np.sqrt(values[:, :_BINS] + values[:, _BINS:]).T
+    return transform.reshape(_OCTAVES * _BINS, n_frames)
 
 
 @functools.lru_cache(maxsize=256)
@@ -82,9 +83,9 @@ def constant_q_plan(sample_rate: int, tuning: float) -> Plan:
     n_fft = basis.shape[1]
     basis = basis * lengths[:, np.newaxis] / n_fft
     half = np.fft.fft(basis, axis=1)[:, : n_fft // 2 + 1]
-    kept = module.util.sparsify_rows(half, quantile=_SPARSITY, dtype=np.complex64).toarray()
+    kept = module.util.sparsify_rows(half, quantile=_SPARSITY, dtype=np.complex64)
     # sum over k of kept[k] * (sum over n of x[n] exp(-2 pi i k n / N)), as one sum over n
-    in_time = np.fft.fft(np.pad(kept, ((0, 0), (0, n_fft - kept.shape[1]))), axis=1)
+    in_time = np.fft.fft(kept.toarray(), n=n_fft, axis=1)
     in_time /= np.sqrt(lengths)[:, np.newaxis]
     filters = np.concatenate([in_time.real, in_time.imag]).T
     return Plan(np.ascontiguousarray(filters, dtype=np.float32), halvings)
@@ -98,23 +99,35 @@ def _halved(signal: Array) -> Array:
     if size < 2:
         raise ValueError(f"{len(signal)} samples are too few for another octave")
     half = soxr.resample(signal, 2, 1, quality="HQ")
-    return half[:size] if len(half) >= size else np.pad(half, (0, size - len(half)))
+    half = half[:size] if len(half) >= size else np.pad(half, (0, size - len(half)))
+    half /= np.float32(np.sqrt(0.5))  # as loud as before, over half as many samples
+    return half
 
 
-def _filtered(signal: Array, filters: npt.NDArray[np.float32], hop: int) -> npt.NDArray[np.float32]:
+def _filtered(signal: Array, filters: Array, hop: int) -> Array:
     """Products of centred frames with the filters, (n_frames, 24).
 
     With long hops the frames are read where the signal lies, as rows of one hop each; with short ones too many
     products would be needed, and the frames are copied.
     """
     length = len(filters)
+    if hop < _SHORT_HOP:
+        return np.ascontiguousarray(_frames(signal, length, hop)) @ filters
     n_frames = 1 + len(signal) // hop
-    rows = n_frames + -(-length // hop)
+    hops = _hops(signal, length, hop)
+    parts = (hops[i // hop : i // hop + n_frames, : length - i] @ filters[i : i + hop] for i in range(0, length, hop))
+    return functools.reduce(np.add, parts)
+
+
+def _frames(signal: Array, length: int, hop: int) -> Array:
+    """Centred frames as librosa cuts them, zeros beyond the ends: a view, (n_frames, length)."""
+    padded = _hops(signal, length, hop).reshape(-1)
+    return np.lib.stride_tricks.sliding_window_view(padded, length)[::hop][: 1 + len(signal) // hop]
+
+
+def _hops(signal: Array, length: int, hop: int) -> Array:
+    """The signal after half a frame of zeros, as rows of one hop: frame i begins with row i."""
+    rows = 1 + len(signal) // hop + -(-length // hop)
     padded = np.zeros(rows * hop, dtype=np.float32)
     padded[length // 2 : length // 2 + len(signal)] = signal[: len(padded) - length // 2]
-    if hop < _SHORT_HOP:
-        frames = np.lib.stride_tricks.sliding_window_view(padded, length)[::hop][:n_frames]
-        return np.ascontiguousarray(frames) @ filters
-    hops = padded.reshape(rows, hop)
-    parts = (hops[i // hop : i // hop + n_frames, : length - i] @ filters[i : i + hop] for i in range(0, length, hop))
-    return sum(parts)  # type: ignore[return-value]
+    return padded.reshape(rows, hop)

@@ -66,7 +66,7 @@ def chroma_cqt(octaves_together: Array, silent: bool) -> Array:
 def chroma_cens(octaves_together: Array, silent: bool) -> Array:
     """Quantised, smoothed pitch classes of unit length, (12, n_frames)."""
     shares = over(octaves_together, octaves_together.sum(axis=0))
-    steps = sum((shares > step).astype(np.float64) for step in _STEPS) / len(_STEPS)
+    steps = np.sum([shares > step for step in _STEPS], axis=0) / len(_STEPS)
     window = np.hanning(_SMOOTHED + 2)
     window /= window.sum()
     n = steps.shape[1]
@@ -117,6 +117,6 @@ def _chroma_filters(sample_rate: int, tuning: float) -> npt.NDArray[np.float32]:
 @functools.cache
 def _tonal_axes() -> npt.NDArray[np.float64]:
     """Sine and cosine of fifths, minor and major thirds for each pitch class, (6, 12)."""
-    steps = np.array([7 / 6, 7 / 6, 3 / 2, 3 / 2, 2 / 3, 2 / 3])[:, np.newaxis] * np.arange(12)
+    steps = np.array([7 / 6, 7 / 6, 3 / 2, 3 / 2, 2 / 3, 2 / 3])[:, np.newaxis] * np.arange(12.0)
     steps[::2] -= 0.5
     return np.array([1, 1, 1, 1, 0.5, 0.5])[:, np.newaxis] * np.cos(np.pi * steps)

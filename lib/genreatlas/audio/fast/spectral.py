@@ -114,13 +114,13 @@ def zero_crossing_rate(samples: Array) -> Array:
     return crossings / N_FFT
 
 
-def _over_frames(chunks: Array, n_samples: int) -> Array:
+def _over_frames(chunks: npt.NDArray, n_samples: int) -> Array:
     """Sums of the four chunks that lie in each centred frame."""
     n_frames = 1 + n_samples // HOP_LENGTH
     padded = np.zeros(n_frames + _CHUNKS - 1, dtype=np.float64)
     start = _CHUNKS // 2
     padded[start : start + len(chunks)] = chunks[: len(padded) - start]
-    return sum(padded[i : i + n_frames] for i in range(_CHUNKS))
+    return np.sum([padded[i : i + n_frames] for i in range(_CHUNKS)], axis=0)
 
 
 def decibels(power: Array) -> Array:

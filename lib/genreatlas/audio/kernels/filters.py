@@ -1,12 +1,14 @@
 """Filter banks on the power spectrum, and the local peaks that tuning is estimated from."""
 
+from typing import Any
+
 import numba
 import numpy as np
 import numpy.typing as npt
 
 from genreatlas.audio.kernels.lanes import LANES, Lanes, to_frames_plain
 
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
 def narrow_bands(lanes: Lanes, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -1,12 +1,14 @@
 """The shape of each frame's spectrum: sums over bins, in lanes."""
 
+from typing import Any
+
 import numba
 import numpy as np
 import numpy.typing as npt
 
 from genreatlas.audio.kernels.lanes import LANES, Lanes, to_frames_plain
 
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 #: Bits of a float64: exponent field, mantissa, and the exponent of values in [1, 2).
 _SHIFT, _MANTISSA, _ONE = 52, 0x000FFFFFFFFFFFFF, 0x3FF0000000000000
 _BIAS = 1023

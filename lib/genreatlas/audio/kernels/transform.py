@@ -14,7 +14,7 @@ tell addresses apart, and does not vectorise (15 ms instead of 3).
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -32,7 +32,7 @@ _R16, _R24, _R32 = (np.uint64(row * LANES) for row in (16, 24, 32))
 _ROW = 2 * _RADIX * LANES
 #: Before the square root of a float32, after it: keeps 1e-25 to 1e13 in range.
 _UP, _DOWN = 2.0**38, np.float32(2.0**-20)  # the separation leaves twice the value
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 
 #: Where :func:`_fft32` leaves frequency ``16 r + 4 q2 + q``: at ``8 q + 2 q2 + r``.
 _POSITION = np.array([8 * (k % 4) + 2 * (k // 4 % 4) + k // 16 for k in range(_RADIX)])

@@ -1,10 +1,17 @@
 """What is measured on samples, and how frames become one number."""
 
+from typing import Any
+
 import numba
 import numpy as np
 import numpy.typing as npt
 
-_SUMS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
+_SUMS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "nsz"},
+}
 
 
 def chunk_energy(samples: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float64]:

@@ -1,0 +1,134 @@
+"""Every compiled kernel against its numpy twin."""
+
+import numpy as np
+import pytest
+
+from genreatlas.audio.fast.constant_q import _filtered
+from genreatlas.audio.fast.spectral import contrast_bands
+from genreatlas.audio.fast.statistics import moments
+from genreatlas.audio.kernels import filters, lanes, separation, shape, transform, waves
+from genreatlas.audio.statistics import summarise_plain
+
+BINS = 1025
+
+
+def random(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def spectrogram(n_frames, seed=0):
+    """Magnitudes over six decades, with a silent frame and ties."""
+    frames = np.abs(random(n_frames, BINS, seed=seed)) * 10 ** random(n_frames, 1, seed=seed + 1)
+    frames[::7, 5:9] = frames[::7, 4:5]
+    frames[n_frames // 2] = 0
+    return lanes.to_lanes(frames)
+
+
+@pytest.mark.parametrize("n_frames", [1, 63, 64, 130])
+def test_frames_come_back_from_lanes(n_frames):
+    frames = random(n_frames, BINS)
+    there = lanes.to_lanes(frames)
+    np.testing.assert_array_equal(lanes.to_frames(there), frames)
+    np.testing.assert_array_equal(lanes.to_frames_plain(there), frames)
+
+
+@pytest.mark.parametrize("n_samples", [0, 1, 511, 512, 40_000, 33_000])
+def test_the_transform_of_64_frames_at_once_is_scipys(n_samples):
+    samples = random(n_samples)
+    expected, found = transform.spectrum_plain(samples), transform.spectrum(samples, with_parts=True)
+    n_frames = expected.magnitude.n_frames
+    assert found.magnitude.n_frames == n_frames == 1 + n_samples // 512
+    for part in (0, 1):
+        pair = [lanes.to_frames_plain(lanes.Lanes(s.parts[:, part], n_frames)) for s in (expected, found)]
+        np.testing.assert_allclose(*pair, atol=1e-6 * np.abs(pair[0]).max(), rtol=1e-6)
+    pair = [lanes.to_frames_plain(s.magnitude) for s in (expected, found)]
+    np.testing.assert_allclose(*pair, rtol=3e-7, atol=1e-20)
+    np.testing.assert_array_equal(
+        lanes.to_frames_plain(transform.spectrum(samples, with_parts=False).magnitude), pair[1]
+    )
+
+
+def test_magnitudes_of_a_faint_and_of_an_enormous_sound_neither_vanish_nor_overflow():
+    samples = random(5000)
+    whole = lanes.to_frames_plain(transform.spectrum(samples, False).magnitude)
+    for gain in (1e-18, 1e9):
+        scaled = transform.spectrum((samples * np.float32(gain)).astype(np.float32), False)
+        np.testing.assert_allclose(lanes.to_frames_plain(scaled.magnitude), whole * gain, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_frames", [1, 64, 100])
+def test_sums_over_bins_rolloff_flatness_and_extremes_are_their_twins(n_frames):
+    there = spectrogram(n_frames)
+    np.testing.assert_allclose(shape.bin_sums(there), shape.bin_sums_plain(there), rtol=1e-12)
+    np.testing.assert_array_equal(shape.rolloff_bins(there, 0.85), shape.rolloff_bins_plain(there, 0.85))
+    np.testing.assert_allclose(shape.flatness(there, 1e-10), shape.flatness_plain(there, 1e-10), rtol=1e-10)
+    bands = contrast_bands(22_050)
+    for found, expected in zip(shape.extremes(there, *bands), shape.extremes_plain(there, *bands), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_band_powers_are_their_twins():
+    there = spectrogram(70)
+    weights = np.zeros((5, BINS), np.float32)
+    for band, (first, end) in enumerate([(0, 3), (2, 9), (100, 400), (1000, 1025)]):
+        weights[band, first:end] = np.abs(random(end - first, seed=band)) + 0.1
+    expected = filters.bands_plain(there, weights)
+    scale = expected.max(axis=1, keepdims=True) + 1
+    np.testing.assert_allclose(filters.narrow_bands(there, weights) / scale, expected / scale, atol=1e-6)
+    wide = filters.wide_bands(there, np.ascontiguousarray(weights.T))
+    np.testing.assert_allclose(wide / scale, expected / scale, atol=1e-6)
+
+
+@pytest.mark.parametrize("squared", [True, False])
+def test_the_same_peaks_are_found_at_the_same_places(squared):
+    there = spectrogram(100)
+    found, expected = (find(there, 14, 372, 0.1, squared) for find in (filters.peaks, filters.peaks_plain))
+    assert len(found[0]) == len(expected[0]) > 1000
+    for mine, twin in zip(found, expected, strict=True):
+        np.testing.assert_allclose(np.sort(mine), np.sort(twin), rtol=1e-6)
+
+
+def test_the_masked_spectrum_is_its_twin():
+    parts = random(2, 2, BINS, lanes.LANES)
+    harmonic, percussive = np.abs(random(100, BINS, seed=1)), np.abs(random(2, BINS, lanes.LANES, seed=2))
+    harmonic[3], percussive[0, :, 3] = 0, 0
+    found, expected = (f(parts, harmonic, percussive) for f in (separation.masked, separation.masked_plain))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(found[3], 0.5 * (parts[0, 0, :, 3] + 1j * parts[0, 1, :, 3]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 511, 512, 513, 5000])
+def test_sums_of_chunks_of_samples_are_their_twins(n):
+    samples = random(n)
+    samples[::5] = 0
+    np.testing.assert_allclose(waves.chunk_energy(samples, 512), waves.chunk_energy_plain(samples, 512), rtol=1e-12)
+    for found, expected in zip(
+        waves.chunk_crossings(samples, 512), waves.chunk_crossings_plain(samples, 512), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_central_moments_are_their_twins_though_the_mean_is_large():
+    rows = random(4, 1001) + np.float32(1000)
+    found, expected = waves.central_moments(rows, 4), waves.central_moments_plain(rows, 4)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 2, 7, 100])
+def test_statistics_are_numpys_and_scipys(n, dtype):
+    values = random(2, 3, n).astype(dtype)
+    values[0, 0] = 0.25
+    names = ["mean", "var", "std", "skew", "kurtosis", "median", "min", "max"]
+    found, expected = moments(values, names), summarise_plain(values, names)
+    for name in names:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
+    assert np.isnan(found["kurtosis"][0, 0])
+
+
+@pytest.mark.parametrize("hop", [4, 32, 64, 256, 512])
+def test_filtered_frames_are_the_same_however_they_are_read(hop):
+    signal, bank = random(5000), random(256, 24, seed=1)
+    padded = np.pad(signal, 128)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, 256)[::hop]
+    np.testing.assert_allclose(_filtered(signal, bank, hop), frames @ bank, atol=1e-4)
