@@ -182,7 +182,7 @@ def _fault(inspected: dict, rows: list[dict]) -> str:
     if [row["feature_set"] for row in rows] != list(FEATURE_SETS):
         return f"features of {[row['feature_set'] for row in rows]}"
     for row in rows:
-        for numbers in (row["values"], row["frames"]):
+        for numbers in (row["values"], row["frames"], *(row["arrays"] or ())):
             known = np.array([number for number in numbers or () if number is not None])
             if not np.isfinite(known).all():
                 return f"{row['feature_set']}: a value is not finite"

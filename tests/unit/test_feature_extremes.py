@@ -14,6 +14,8 @@ from genreatlas.config import ClipSection
 
 RATE = 44_100
 TIME = np.arange(3 * RATE) / RATE
+#: Has features that noise lacks, or three seconds: swing, bars, patterns of six seconds.
+NEEDS_MORE = {"groove", "ssd_rp"}
 
 
 def click() -> np.ndarray:
@@ -78,10 +80,9 @@ def extracted(tmp_path_factory):
 def test_every_number_is_finite_or_null(extracted, sound, name):
     (row,) = [row for row in extracted(sound) if row["audio_id"] == name]
     assert (row["feature_set"], row["reason"], row["detail"]) == (name, None, None)
-    for numbers in row.values():
-        if isinstance(numbers, list) and numbers and not isinstance(numbers[0], dict):
-            known = np.array([number for number in numbers if number is not None], dtype=float)
-            assert np.isfinite(known).all()
+    for numbers in (row["values"], row["frames"], *(row["arrays"] or ())):
+        known = np.array([number for number in numbers or () if number is not None])
+        assert np.isfinite(known).all()
 
 
 def test_less_than_ten_milliseconds_is_too_short_for_any_set(extracted, monkeypatch):
@@ -89,8 +90,8 @@ def test_less_than_ten_milliseconds_is_too_short_for_any_set(extracted, monkeypa
     assert {row["reason"] for row in extracted("one sample")} == {"too_short"}
 
 
-@pytest.mark.parametrize("name", FEATURE_SETS)
-def test_music_leaves_nothing_undefined(extracted, name):
+@pytest.mark.parametrize("name", sorted(FEATURE_SETS.keys() - NEEDS_MORE))
+def test_noise_leaves_nothing_undefined(extracted, name):
     (row,) = [row for row in extracted("white noise at full scale") if row["audio_id"] == name]
     undefined = [i for i, number in enumerate(row["values"] or ()) if number is None]
     assert [FEATURE_SETS[name].features[i].name for i in undefined] == []
