@@ -87,6 +87,9 @@ def test_librosas_beats_onsets_and_tempogram_are_librosas():
     tempo, beats = librosa.beat.beat_track(y=samples, sr=RATE)
     assert found[0] == tempo[0]
     np.testing.assert_array_equal(found[1], beats)
+    beat_times, onset_times = compute(samples, "beat_times", "onset_times")
+    np.testing.assert_array_equal(beat_times, librosa.beat.beat_track(y=samples, sr=RATE, units="time")[1])
+    np.testing.assert_array_equal(onset_times, librosa.onset.onset_detect(y=samples, sr=RATE, units="time"))
     np.testing.assert_array_equal(found[2], librosa.onset.onset_detect(y=samples, sr=RATE))
     np.testing.assert_allclose(found[3], librosa.onset.onset_strength(y=samples, sr=RATE), atol=1e-4)
     expected = librosa.feature.tempogram(y=samples, sr=RATE)

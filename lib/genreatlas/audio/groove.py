@@ -48,13 +48,13 @@ def pulse_clarity(onset_strength: Array, sample_rate: int) -> float:
 @LIBROSA.feature
 def onset_times(onset_frames: npt.NDArray[np.integer], sample_rate: int) -> Array:
     """Times of librosa's onsets, (n_onsets,) s."""
-    return onset_frames * (HOP_LENGTH / sample_rate)
+    return onset_frames * HOP_LENGTH / sample_rate  # in librosa's order, for its numbers to the bit
 
 
 @LIBROSA.feature
 def beat_times(beat_frames: npt.NDArray[np.integer], sample_rate: int) -> Array:
     """Times of librosa's beats, (n_beats,) s."""
-    return beat_frames * (HOP_LENGTH / sample_rate)
+    return beat_frames * HOP_LENGTH / sample_rate
 
 
 @LIBROSA.feature

@@ -6,7 +6,6 @@ configuration give the same bytes; shards are written anew when a table that the
 """
 
 import json
-from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -88,7 +87,8 @@ def export_set(store: Store, config: Config, library: Library, feature_set: Feat
     rows = sharded(clips.join(songs, "song_id"), feature_set, config.export.shard_mb << 20)
     features = tuple(f.name for f in feature_set.features) if feature_set.axis == "events" else None
     request = ShardRequest(str(folder.absolute()), config.export.format, classes, features)
-    written = rows.groupBy("part", "shard").applyInArrow(partial(write_shard, request), RESULT)
+    # not a partial: Spark asks for its type hints, which a partial has no way to give
+    written = rows.groupBy("part", "shard").applyInArrow(lambda shard: write_shard(request, shard), RESULT)
     shards = [row.asDict() for row in written.orderBy("part", "shard").collect()]
     if missing := [s["file"] for s in shards if not (folder / s["file"]).exists()]:
         raise InputError(f"{folder / missing[0]} was written by a worker but is not here. Share export.path with them.")
