@@ -14,7 +14,7 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 demo figures test test-all: export SPARK_SUBMIT_OPTS ?= -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 
 .DEFAULT_GOAL := help
-.PHONY: help demo figures test test-all lint format results bench rhythm fuzz lock wheel clean check-java check-python
+.PHONY: help demo figures test test-all lint format results bench rhythm fuzz chaos lock wheel clean check-java check-python
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ rhythm: $(READY) ## Judge beats, onsets, swing and key against composed songs, a
 
 fuzz: $(READY) ## Feed damaged sound files to import and extraction: make fuzz N=10000
 	@$(BIN)/python tests/fuzz.py --files $(N) --seed $(SEED)
+
+chaos: N := 20
+chaos: $(READY) ## Kill the fan-out at random moments, and compare what it leaves: make chaos N=20
+	@$(BIN)/python tests/end_to_end/chaos.py --kills $(N)
 
 lock: $(READY) ## Resolve conf/requirements.lock again
 	@$(BIN)/python -m pip install -q uv

@@ -63,7 +63,8 @@ class DeezerService:
         if song is None:
             return web.json_response(deezer.error(deezer.NO_DATA))
         if request.get(SWAPPED, False):
-            song = catalogue.song((song.number + 1) % catalogue.song_count)
+            others = (catalogue.song((song.number + n) % catalogue.song_count) for n in range(1, 4))
+            song = next(other for other in others if other.isrc not in (None, song.isrc))
         track_id = self.bodies.ids.encode(Kind.TRACK, song.number)
         link = f"{self.cdn}/stream/{track_id}.mp3?{self.clips.signature(song)}"
         return web.json_response(deezer.track(catalogue, song, link))

@@ -1,0 +1,111 @@
+"""Collect metadata for worlds of two sizes: requests, time and memory, once and again with nothing changed.
+
+``python benchmarks/fan_out.py --genres 300 3000`` serves each world on this machine, runs ``scrape_genres`` and
+``collect_songs`` against it without a rate limit, and prints a table. Time includes the start of Spark, which is
+also shown alone; memory is the largest sum over the job's processes (resident set), seen twice a second.
+"""
+
+import argparse
+import math
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from genreatlas.config import SandboxSection, WorldSection
+from genreatlas.sandbox.world import World, running_world
+
+ROOT = Path(__file__).parents[1]
+CREDENTIALS = {"SPOTIFY_CLIENT_ID": "sandbox", "SPOTIFY_CLIENT_SECRET": "sandbox"}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of one step."""
+
+    step: str
+    genres: int
+    seconds: float
+    step_seconds: float
+    peak_mb: float
+    requests: Counter[str]
+    said: str
+
+
+def measure(step: str, home: Path, world: World, genres: int, memory: str) -> Measured:
+    """Run a step as a user does."""
+    world.control(clear_log=True)
+    settings = [
+        f'store.path="{home / "tables"}"',
+        "world.start=false",
+        "every_noise.genre_pages=false",
+        *world.settings(),
+    ]
+    command = [
+        str(ROOT / "spark-submit.sh"), "--driver-memory", memory, step, "--conf", str(ROOT / "conf" / "sandbox.toml"),
+        *(part for setting in settings for part in ("--set", setting)),
+    ]  # fmt: skip
+    started = time.monotonic()
+    job = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | CREDENTIALS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    peak = [0.0]
+    watcher = threading.Thread(target=_watch, args=(job, peak))
+    watcher.start()
+    said, _ = job.communicate()
+    watcher.join()
+    seconds = time.monotonic() - started
+    if job.returncode:
+        raise SystemExit(said)
+    line = next(line for line in said.splitlines() if line.startswith(f"{step}: read"))
+    step_seconds = float(line.split(" s")[0].rsplit(" ", 1)[-1]) if " s" in line else math.nan
+    asked: Counter[str] = Counter()
+    for row in world.counts():
+        asked[f"{row['service']} {row['path']}"] += row["requests"]
+    return Measured(step, genres, seconds, step_seconds, peak[0], asked, line)
+
+
+def _watch(job: subprocess.Popen[str], peak: list[float]) -> None:
+    """Keep the largest sum of resident memory of all processes of the job's session."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    while job.poll() is None:
+        total = 0
+        for folder in Path("/proc").iterdir():
+            try:
+                if folder.name.isdecimal() and os.getsid(int(folder.name)) == job.pid:
+                    total += int((folder / "statm").read_text().split()[1]) * page
+            except (OSError, ValueError, IndexError):
+                continue
+        peak[0] = max(peak[0], total / 1e6)
+        time.sleep(0.5)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--genres", type=int, nargs="+", default=[300, 3000])
+    parser.add_argument("--songs", type=int, default=150)
+    parser.add_argument("--memory", default="2g", help="heap of the driver")
+    given = parser.parse_args()
+    print("| genres | step | s | s in the step | peak MB | requests |\n|---|---|---|---|---|---|")
+    for genres in given.genres:
+        with tempfile.TemporaryDirectory(prefix="genreatlas-bench-") as folder:
+            section = WorldSection(port=0, genres=genres, songs=given.songs)
+            with running_world(section, SandboxSection(path=Path(folder) / "music")) as world:
+                for step in ("scrape_genres", "collect_songs", "collect_songs"):
+                    done = measure(step, Path(folder), world, genres, given.memory)
+                    asked = ", ".join(f"{number:,} {kind}" for kind, number in sorted(done.requests.items()))
+                    print(
+                        f"| {genres:,} | {step} | {done.seconds:.0f} | {done.step_seconds:.0f} | {done.peak_mb:,.0f} "
+                        f"| {asked} |",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()
