@@ -1,6 +1,7 @@
 """Run a fetch over everything that is pending: plan, fetch in chunks, merge, and say what is left."""
 
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -79,6 +80,7 @@ class _FanOut:
     merge: Callable[[Staged], None]
     counts: FanOutCounts = field(default_factory=FanOutCounts)
     chunks: int = 0
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex[:8])  #: a run may fan out twice under one name
 
     def run(self, pending: Callable[[], DataFrame]) -> FanOutCounts:
         for staged in self.store.staged(self.name):
@@ -152,7 +154,7 @@ class _FanOut:
 
     def _chunk(self) -> str:
         self.chunks += 1
-        return f"{self.store.run_id}-{self.chunks:06}"
+        return f"{self.store.run_id}-{self.mark}-{self.chunks:06}"
 
     @cached_property
     def _schema(self) -> tuple[StructType, pa.Schema]:
