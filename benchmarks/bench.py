@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
 #: Modules of ``benchmarks/groups``, in the order of the table.
-GROUPS = ("fma", "summaries", "sets", "spark")
+GROUPS = ("fma", "summaries", "sets", "spark", "peers")
 #: Read by the libraries when they are loaded: one thread, as in a Spark worker.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
