@@ -54,11 +54,11 @@ def run_all(arguments: argparse.Namespace) -> int:
         results = {key: row for key, row in results.items() if row["group"] != group or found is None}
         results |= {row["key"]: row | {"group": group} for row in found or []}
         print_table([row | {"group": group} for row in found or []])
-    if not arguments.quick:
-        ordered = sorted(results.values(), key=lambda row: GROUPS.index(row["group"]))
-        whole = {"machine": machine_line(), "results": {row["key"]: row for row in ordered}}
-        RESULTS.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-        write_page(whole, ROOT / "docs" / "performance.md")
+        if not arguments.quick:  # after each group, so that a run that is stopped leaves what it found
+            ordered = sorted(results.values(), key=lambda row: GROUPS.index(row["group"]))
+            whole = {"machine": machine_line(), "results": {row["key"]: row for row in ordered}}
+            RESULTS.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+            write_page(whole, ROOT / "docs" / "performance.md")
     return 1 if failed else 0
 
 
