@@ -71,11 +71,15 @@ class Listing:
 
 @dataclass
 class World:
-    """What the server has, and what it refuses. ``before`` may answer instead, request by request."""
+    """What the server has, and what it refuses.
+
+    ``before`` may answer instead, request by request; ``site`` is the host of addresses in bodies.
+    """
 
     playlists: dict[str, Listing] = field(default_factory=dict)
     form: str = "tracks"
     page: int = 100
+    site: str = ""
     search_page: int = 50
     features_allowed: bool = True
     found_tracks: dict[str, list[Any]] = field(default_factory=dict)
@@ -132,10 +136,11 @@ class World:
     def _slice(self, asked: Asked, held: list[Any], path: str) -> dict[str, Any]:
         offset, limit = int(asked.query.get("offset", 0)), int(asked.query.get("limit", self.page))
         more = offset + limit < len(held)
-        address = f"http://{asked.headers['Host']}{path}?offset={offset + limit}&limit={limit}"
+        site = self.site or f"http://{asked.headers['Host']}"
+        address = f"{site}{path}?offset={offset + limit}&limit={limit}"
         return {
             "items": held[offset : offset + limit], "offset": offset, "limit": limit, "total": len(held),
-            "next": address if more else None,
+            "href": f"{site}{path}?offset={offset}", "next": address if more else None,
         }  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from genreatlas.errors import ConfigError, GenreAtlasError
 STEPS = (
     "compose_library",
     "scrape_genres",
+    "collect_songs",
+    "import_analyses",
     "import_folder",
     "import_features",
     "fetch_previews",

@@ -82,6 +82,7 @@ class Reason(StrEnum):
     NOT_FINITE = "not_finite"
     AUDIO_CHANGED = "audio_changed"
     FEATURES_FAILED = "features_failed"
+    NO_AUDIO_FEATURES = "no_audio_features"
     # labels and rows of manifests and feature tables
     NO_GENRE = "no_genre"
     DUPLICATE_ROW = "duplicate_row"

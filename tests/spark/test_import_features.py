@@ -43,6 +43,12 @@ def rows_of(store, table):
     return sorted((tuple(row) for row in store.read(table).select(*kept).collect()), key=str)
 
 
+def padded(table, rows):
+    """Sorted rows of which only the first values are given: other sources write the columns after them."""
+    width = len(table.column_names) - len(table.volatile)
+    return sorted(((*row, *[None] * (width - len(row))) for row in rows), key=str)
+
+
 def test_a_table_becomes_a_feature_set_with_songs_and_a_rerun_finds_nothing_to_do(store, table):
     path, config = table
     counts = import_features.run(store, config)
@@ -63,16 +69,17 @@ def test_a_table_becomes_a_feature_set_with_songs_and_a_rerun_finds_nothing_to_d
     ]
     features = [(c1, version, "imported", s1, 90.5, 3), (c2, version, "imported", s2, None, 4)]
     assert rows_of(store, "features_shop") == sorted(features)
-    assert rows_of(store, SONGS) == sorted(
+    assert rows_of(store, SONGS) == padded(
+        SONGS,
         [
             (s1, "shop", "s1", None, "Nina feat. Otis", None, None, None, None, None),
             (s2, "shop", "s2", None, None, None, None, None, None, None),
-        ]
+        ],
     )
     assert rows_of(store, ARTISTS) == sorted([(nina, "Nina"), (otis, "Otis")])
     assert rows_of(store, SONG_ARTISTS) == [(s1, 0, nina, "primary"), (s1, 1, otis, "guest")]
     labels = [(s1, "pop", "shop", "pop", 1.0), (s1, "rap", "shop", "rap", 1.0), (s2, "rap", "shop", "rap", 1.0)]
-    assert rows_of(store, SONG_GENRES) == sorted(labels)
+    assert rows_of(store, SONG_GENRES) == padded(SONG_GENRES, labels)
     assert rows_of(store, GENRE_PARENTS) == [("rap", "rap", "hiphop", "Hip-Hop", "configuration")]
     assert [row[:2] + row[3:4] + row[5:6] for row in rows_of(store, QUARANTINE)] == [
         ("import_features", "songs.csv line 5", "bad_value", "s3")
@@ -87,7 +94,7 @@ def test_a_table_becomes_a_feature_set_with_songs_and_a_rerun_finds_nothing_to_d
                 (c4, version, "imported", s4, 60.0, 5)]  # fmt: skip
     assert rows_of(store, "features_shop") == sorted(features)
     labels = [(s1, "pop", "shop", "pop", 1.0), (s2, "rap", "shop", "rap", 1.0), (s4, "pop", "shop", "pop", 1.0)]
-    assert rows_of(store, SONG_GENRES) == sorted(labels)
+    assert rows_of(store, SONG_GENRES) == padded(SONG_GENRES, labels)
 
     path.write_text("\n".join(["id,genre,other", "s1,pop,1", "s2,rap,2"]) + "\n")
     with pytest.raises(ConfigError, match="'shop' has other features already"):

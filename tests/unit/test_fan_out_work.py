@@ -46,6 +46,14 @@ def test_a_provider_that_may_have_it_later_is_waited_for_longer_each_time_and_th
     assert attempts == [("a", 3, "final", "timed_out"), ("b", 1, "ok", None)]
 
 
+def test_a_key_that_is_fetched_again_and_again_is_given_up_for_failures_in_a_row_only():
+    failure = FetchError(Reason.TIMED_OUT, transient=True)
+    _, attempts = outcome(Task("k", {}, {"a": 7}, succeeded={"a": 6}), {"a": failure})
+    assert attempts == [("a", 8, "retry", "timed_out")]
+    _, attempts = outcome(Task("k", {}, {"a": 8}, succeeded={"a": 6}), {"a": failure})
+    assert attempts == [("a", 9, "final", "timed_out")]
+
+
 def test_a_paused_provider_costs_its_keys_no_try_and_no_request():
     paused = {}
     retry_at = time.time() + 1000

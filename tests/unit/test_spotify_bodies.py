@@ -153,8 +153,10 @@ LEFT_OUT = {"episode": 1, "local": 1, "null": 2}
 
 @pytest.mark.parametrize("key", ["track", "item"])
 def test_a_page_of_either_generation_is_the_same_page(key):
-    body = {"items": entries(key), "limit": 100, "offset": 100, "total": 106, "next": None, "previous": "x"}
-    assert parse_page(body) == Page(LISTED, LEFT_OUT, offset=100, entries=6, limit=100, total=106, next=None)
+    body = {"items": entries(key), "limit": 100, "offset": 100, "total": 106, "next": None, "href": "here"}
+    assert parse_page(body) == Page(
+        LISTED, LEFT_OUT, offset=100, entries=6, limit=100, total=106, address="here", next=None
+    )
 
 
 def test_an_entry_that_has_both_generations_is_read_once():
@@ -175,7 +177,7 @@ def test_a_playlist_of_either_generation_has_head_and_first_page(form, key):
         form: page,
         "type": "playlist",
     }
-    first = Page((Listed(0, DRIFTWOOD, ADDED),), {}, 0, 1, 100, 250, "https://api.example/next")
+    first = Page((Listed(0, DRIFTWOOD, ADDED),), {}, 0, 1, 100, 250, None, "https://api.example/next")
     head = ("P1", "The Sound of Shoegaze", "thesoundsofspotify", "The Sounds of Spotify", "MTY", True)
     assert parse_playlist(body) == Playlist(*head, form, first)
     del body[form]
@@ -184,7 +186,7 @@ def test_a_playlist_of_either_generation_has_head_and_first_page(form, key):
 
 def test_a_search_finds_tracks_and_playlists_and_leaves_out_what_is_null():
     body = {"tracks": {"items": [track_body(), None, BARE_BODY], "limit": 10, "offset": 0, "total": 3, "next": None}}
-    assert parse_track_page(body) == Page((Listed(0, DRIFTWOOD), Listed(2, SALT)), {"null": 1}, 0, 3, 10, 3, None)
+    assert parse_track_page(body) == Page((Listed(0, DRIFTWOOD), Listed(2, SALT)), {"null": 1}, 0, 3, 10, 3)
     found = [{"id": "P1", "name": "Shoegaze", "owner": {"id": "oona"}}, None, {"id": "P2"}]
     body = {"playlists": {"items": found, "next": "https://api.example/next"}}
     expected = (FoundPlaylist("P1", "Shoegaze", "oona"), FoundPlaylist("P2", None, None))

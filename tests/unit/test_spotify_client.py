@@ -1,5 +1,6 @@
 """The client against a real server: paging, tokens that end, refusals, throttling."""
 
+import dataclasses
 import logging
 import time
 
@@ -108,17 +109,33 @@ def test_being_throttled_for_a_day_pauses_the_provider_instead_of_sleeping():
     assert (caught.value.provider, caught.value.reason) == ("spotify", Reason.RATE_LIMITED)
 
 
-def test_a_next_page_elsewhere_is_not_followed_and_its_place_is_computed():
-    world = World({"P1": Listing([track(n) for n in range(1, 151)])})
-    with serve(world) as other, serve(world) as server:
+def test_a_next_page_elsewhere_is_not_asked_for():
+    with serve(World()) as other:
+        world = World({"P1": Listing([track(n) for n in range(1, 151)])}, site=other.url)
+        with serve(world) as server:
+            assert ids(whole(client(server), "P1")) == [identity(n) for n in range(1, 151)]
+            assert (other.asked, len(server.asked)) == ([], 3)
+
+
+@pytest.mark.parametrize("swap", ["playlist", "page", "place", "features"])
+def test_a_body_of_something_else_counts_as_no_answer(swap):
+    world = World({name: Listing([track(n) for n in range(1, 151)]) for name in ("P1", "P2")})
+
+    def swapped(asked):
+        path = asked.path.replace("P1", "P2")
+        if (swap, "offset" in asked.query) in (("playlist", False), ("page", True)):
+            return world._answer(dataclasses.replace(asked, path=path), path.removeprefix("/v1/").split("/"))
+        if swap == "place" and "offset" in asked.query:
+            return world._answer(dataclasses.replace(asked, query=asked.query | {"offset": "50"}), path[4:].split("/"))
+        if swap == "features" and asked.path.endswith("audio-features"):
+            return world._answer(dataclasses.replace(asked, query={"ids": identity(9)}), ["audio-features"])
+        return None
+
+    world.before = swapped
+    with serve(world) as server, pytest.raises(FetchError) as caught:
         spotify = client(server)
-        playlist = spotify.playlist("P1")
-        page = playlist.page.__class__(
-            **(vars(playlist.page) | {"next": f"{other.url}/v1/playlists/P1/tracks?offset=100"})
-        )
-        playlist = playlist.__class__(**(vars(playlist) | {"page": page}))
-        assert ids(spotify.further_pages(playlist, "P1")) == [identity(n) for n in range(101, 151)]
-        assert other.asked == []
+        spotify.audio_features([identity(1)]) if swap == "features" else whole(spotify, "P1")
+    assert (caught.value.reason, caught.value.transient) == (Reason.WRONG_CONTENT, True)
 
 
 def test_audio_features_of_many_tracks_are_one_request_and_those_without_are_missing():

@@ -201,7 +201,7 @@ def test_an_app_that_may_do_everything_is_probed_with_one_request_for_each_abili
 def test_an_app_in_development_mode_is_told_what_it_may_not_do_and_since_when():
     def development(asked):
         if asked.path.startswith("/v1/playlists/P"):
-            return Reply(body=b'{"id": "P1", "snapshot_id": "v1", "owner": {"id": "thesoundsofspotify"}}')
+            return Reply(body=b'{"snapshot_id": "v1", "owner": {"id": "thesoundsofspotify"}}')
         return error(403, None) if asked.path == "/v1/tracks" else None
 
     world = World(

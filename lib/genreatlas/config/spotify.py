@@ -35,9 +35,9 @@ class SpotifySection(Section):
         "content, and what you do is allowed to you. Nothing is asked before this is true.",
     )
     routes: tuple[Route, ...] = Field(
-        ("everynoise", "configuration", "search"),
+        ("everynoise", "configuration", "search", "artists"),
         description="Where lists of a genre come from: playlists on Every Noise's pages, [[playlists]], "
-        "[[spotify.searches]]; and artists: searches by the artists on Every Noise's genre pages.",
+        "[[spotify.searches]]; genres that these give no songs: the artists on their Every Noise pages.",
     )
     roles: tuple[str, ...] = Field(("sound",), description="Playlists of an Every Noise page: sound, intro, pulse, ...")
     genres: tuple[str, ...] = Field((), description="Genres of Every Noise to collect (name or slug); empty: all.")
@@ -59,8 +59,5 @@ class SpotifySection(Section):
         "http://127.0.0.1:8888/callback", description="Redirect URI of the app, for the user's authorisation."
     )
     probe_days: int = Field(7, ge=0, description="What the app may do is asked again after so many days.")
-    chunk_lists: Positive = Field(
-        100, description="Playlists or searches in one commit; a crash repeats at most these."
-    )
     api_url: str = Field("https://api.spotify.com/v1", description="Web API.")
     accounts_url: str = Field("https://accounts.spotify.com", description="Where tokens come from.")

@@ -52,8 +52,10 @@ def make_plan(store: Store, name: str, pending: DataFrame, providers: Sequence[s
         F.max("attempt").alias("attempt"),
         F.max_by("status", "attempt").alias("status"),
         F.max_by(F.unix_micros("next_retry_at"), "attempt").alias("due"),
+        F.max(F.when(F.col("status") == "ok", F.col("attempt"))).alias("ok"),
     )
-    history = last.groupBy("key").agg(F.collect_list(F.struct("provider", "attempt", "status", "due")).alias("_tried"))
+    tries = F.collect_list(F.struct("provider", "attempt", "status", "due", "ok"))
+    history = last.groupBy("key").agg(tries.alias("_tried"))
     table = pending.join(history, "key", "left").orderBy("key").toArrow()
     plan = Plan(table, providers)
     now = time.time()
@@ -75,7 +77,8 @@ def make_plan(store: Store, name: str, pending: DataFrame, providers: Sequence[s
 def _task(row: dict[str, Any]) -> Task:
     tried = row.pop("_tried") or ()
     over = frozenset(one["provider"] for one in tried if one["status"] == "final")
-    return Task(row["key"], row, {one["provider"]: one["attempt"] for one in tried}, over)
+    succeeded = {one["provider"]: one["ok"] for one in tried if one["ok"]}
+    return Task(row["key"], row, {one["provider"]: one["attempt"] for one in tried}, over, succeeded)
 
 
 def stored_pauses(store: Store, providers: Sequence[str]) -> dict[str, float]:

@@ -81,12 +81,14 @@ class Task:
     ----------
     tried : attempts so far by provider.
     over : providers that are not asked again for it.
+    succeeded : number of the last attempt that went well, by provider, for keys that are fetched again and again.
     """
 
     key: str
     row: Mapping[str, Any]
     tried: Mapping[str, int] = field(default_factory=dict)
     over: frozenset[str] = frozenset()
+    succeeded: Mapping[str, int] = field(default_factory=dict)
 
     def provider(self, providers: Sequence[str]) -> str | None:
         """The provider whose turn it is; None where all were asked."""
@@ -138,16 +140,17 @@ def work_on(
             failure = error
         except Exception as error:  # whatever an odd body does to a parser must not end the run
             failure = FetchError(Reason.FETCH_FAILED, f"{type(error).__name__}: {error}", transient=True)
-        attempts.append(_failed(failure, provider, number, settings))
+        in_a_row = number - task.succeeded.get(provider, 0)
+        attempts.append(_failed(failure, provider, number, in_a_row, settings))
         if attempts[-1].status == "retry":
             break
     return Result(task.key, tuple(attempts))
 
 
-def _failed(error: FetchError, provider: str, number: int, settings: FanOutSection) -> Attempt:
-    if not error.transient or number >= settings.max_attempts:
+def _failed(error: FetchError, provider: str, number: int, in_a_row: int, settings: FanOutSection) -> Attempt:
+    if not error.transient or in_a_row >= settings.max_attempts:
         return _attempt(error, provider, number, "final", None)
-    due = time.time() + settings.retry_delay_s * 2 ** (number - 1)
+    due = time.time() + settings.retry_delay_s * 2 ** (in_a_row - 1)
     return _attempt(error, provider, number, "retry", max(due, error.retry_at or 0.0))
 
 

@@ -26,6 +26,7 @@ from genreatlas.tables import (
     SONG_ARTISTS,
     SONG_GENRES,
     SONGS,
+    SPOTIFY_AUDIO_SET,
     Column,
     Table,
     summary_table,
@@ -41,7 +42,7 @@ SECTIONS = ("import_features", "splits")
 #: How the rows were made is for whoever made them to know.
 PREPROCESSING_ID = "imported"
 _CELL_BYTES = 40  # of a number on its way from Python to the table
-_RESERVED = frozenset({*REGISTRY, "technical", "loudness"})
+_RESERVED = frozenset({*REGISTRY, "technical", "loudness", SPOTIFY_AUDIO_SET})
 
 
 def run(store: Store, config: Config) -> Counts:

@@ -37,9 +37,18 @@ from genreatlas.tables.modelling import (
 )
 from genreatlas.tables.operations import FETCH_ATTEMPTS, OPERATIONS_TABLES, QUARANTINE, RUNS
 from genreatlas.tables.schema import Column, Table
+from genreatlas.tables.spotify import (
+    PLAYLISTS,
+    SPOTIFY_ACCESS,
+    SPOTIFY_AUDIO,
+    SPOTIFY_AUDIO_ANALYSIS,
+    SPOTIFY_AUDIO_SET,
+    SPOTIFY_SEARCHES,
+    SPOTIFY_TABLES,
+)
 
 #: Tables with a fixed schema. Feature tables follow from the registry of feature sets.
-TABLES = (*LIBRARY_TABLES, *EVERY_NOISE_TABLES, FEATURE_SETS, *MODELLING_TABLES, *OPERATIONS_TABLES)
+TABLES = (*LIBRARY_TABLES, *EVERY_NOISE_TABLES, *SPOTIFY_TABLES, FEATURE_SETS, *MODELLING_TABLES, *OPERATIONS_TABLES)
 
 __all__ = [
     "ARTISTS",
@@ -57,6 +66,7 @@ __all__ = [
     "GENRE_PARENTS",
     "METRICS",
     "MODELS",
+    "PLAYLISTS",
     "PREDICTIONS",
     "QUARANTINE",
     "RUNS",
@@ -64,6 +74,11 @@ __all__ = [
     "SONG_ARTISTS",
     "SONG_GENRES",
     "SPLITS",
+    "SPOTIFY_ACCESS",
+    "SPOTIFY_AUDIO",
+    "SPOTIFY_AUDIO_ANALYSIS",
+    "SPOTIFY_AUDIO_SET",
+    "SPOTIFY_SEARCHES",
     "TABLES",
     "TRAINING_GENRES",
     "Column",

@@ -5,7 +5,7 @@ from genreatlas.tables.schema import Column, Table
 SONGS = Table(
     name="songs",
     comment="One row per recording, whatever the number of genres, playlists or clips it has.",
-    written_by=("import_folder", "import_features", "fetch_previews"),
+    written_by=("import_folder", "import_features", "collect_songs", "fetch_previews"),
     key=("song_id",),
     cluster_by=("song_id",),
     history=True,
@@ -21,13 +21,28 @@ SONGS = Table(
         Column("declared_split", "string", "Part that the source itself assigns: train, promotion or test."),
         Column("licence", "string", "Licence of the audio as the source states it."),
         Column("added_at", "timestamp", "When the row was first written.", volatile=True),
+        Column("spotify_id", "string", "Spotify's id of the track."),
+        Column("album_id", "string", "Spotify's id of the album."),
+        Column("track_number", "int", "Place on its disc, from 1."),
+        Column("disc_number", "int", "Disc of the album, from 1."),
+        Column("duration_ms", "int", "Length of the whole recording as the source states it.", unit="ms"),
+        Column("explicit", "boolean", "Whether the lyrics are marked as explicit."),
+        Column(
+            "release_date", "string", "Date of the album, as precise as the next column says: not the first release."
+        ),
+        Column("release_date_precision", "string", "year, month or day; NULL where the source does not say."),
+        Column("original_year", "int", "Year of the recording's first release, where a source states it."),
+        Column("popularity", "int", "Spotify's popularity of the track when it was read.", unit="0..100"),
+        Column("cover_url", "string", "Address of the largest cover."),
+        Column("preview_url", "string", "Address of a preview as it was seen; such addresses expire."),
+        Column("market", "string", "Country whose catalogue was asked."),
     ),
 )
 
 ARTISTS = Table(
     name="artists",
     comment="One row per artist name after normalisation.",
-    written_by=("import_folder", "import_features", "fetch_previews"),
+    written_by=("import_folder", "import_features", "collect_songs", "fetch_previews"),
     key=("artist_id",),
     cluster_by=("artist_id",),
     columns=(
@@ -39,7 +54,7 @@ ARTISTS = Table(
 SONG_ARTISTS = Table(
     name="song_artists",
     comment="Who made a song, in the order of the credit.",
-    written_by=("import_folder", "import_features", "fetch_previews"),
+    written_by=("import_folder", "import_features", "collect_songs", "fetch_previews"),
     key=("song_id", "position"),
     cluster_by=("song_id",),
     history=True,
@@ -54,23 +69,32 @@ SONG_ARTISTS = Table(
 SONG_GENRES = Table(
     name="song_genres",
     comment="Weak genre labels: a song may have many, from several sources.",
-    written_by=("import_folder", "import_features", "fetch_previews"),
+    written_by=("import_folder", "import_features", "collect_songs", "fetch_previews"),
     key=("song_id", "genre_id", "source"),
     cluster_by=("genre_id",),
     history=True,
     columns=(
         Column("song_id", "string", "Song."),
         Column("genre_id", "string", "Slug of the genre after aliases."),
-        Column("source", "string", "directory, tags, manifest, fma, jamendo, or the name of an import."),
+        Column(
+            "source",
+            "string",
+            "directory, tags, manifest, fma, jamendo, the name of an import, or the URI of a playlist or search.",
+        ),
         Column("genre", "string", "The genre's name as shown to people.", nullable=False),
         Column("weight", "double", "How much the source stands behind the label.", unit="0..1", nullable=False),
+        Column("label_source", "string", "playlist, artist, search or folder; NULL for imports of features."),
+        Column("playlist_id", "string", "Row of playlists that the label comes from."),
+        Column("position", "int", "Place on that list, from 0."),
+        Column("snapshot", "string", "Snapshot of that list."),
+        Column("listed_at", "timestamp", "When the song was put on that list, as the list says."),
     ),
 )
 
 GENRE_PARENTS = Table(
     name="genre_parents",
     comment="The tree of genres: from configuration or from the source's own tree.",
-    written_by=("import_folder", "import_features"),
+    written_by=("import_folder", "import_features", "collect_songs"),
     key=("genre_id",),
     history=True,
     columns=(
@@ -78,7 +102,7 @@ GENRE_PARENTS = Table(
         Column("genre", "string", "Its name.", nullable=False),
         Column("parent_id", "string", "Slug of the parent genre.", nullable=False),
         Column("parent", "string", "The parent's name.", nullable=False),
-        Column("source", "string", "configuration, fma, or the name of an import.", nullable=False),
+        Column("source", "string", "configuration, fma, search, or the name of an import.", nullable=False),
     ),
 )
 

@@ -5,7 +5,15 @@ from genreatlas.tables.schema import Column, Table
 QUARANTINE = Table(
     name="quarantine",
     comment="What could not be used, and why. Nothing here was lost in silence.",
-    written_by=("import_folder", "import_features", "fetch_previews", "extract_features", "evaluate_models"),
+    written_by=(
+        "import_folder",
+        "import_features",
+        "import_analyses",
+        "collect_songs",
+        "fetch_previews",
+        "extract_features",
+        "evaluate_models",
+    ),
     key=("stage", "key", "version"),
     cluster_by=("stage", "key"),
     family="operations",

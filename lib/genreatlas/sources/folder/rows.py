@@ -65,6 +65,7 @@ def song_rows(songs: Iterable[Song], labels: str, licence: str = "") -> SongRows
                 "source": labels,
                 "genre": genre.name,
                 "weight": 1.0,
+                "label_source": SOURCE,
             }
             for genre in song.genres
         )

@@ -5,6 +5,7 @@ as Spotify says, calls every failure after retries 429, and drops the headers. W
 :class:`~genreatlas.errors.FetchError` with status, reason and time to come back, from the polite session.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -42,7 +43,12 @@ _TRACK = (
 )
 #: Without these a page of 100 tracks is four times as long: each track lists 180 markets twice.
 _ENTRY = f"added_at,is_local,track({_TRACK}),item({_TRACK})"
-_PAGE = f"items({_ENTRY}),total,limit,offset,next"
+_PAGE = f"items({_ENTRY}),total,limit,offset,href,next"
+#: Else an episode looks like a withdrawn track.
+_TYPES = {"additional_types": "track,episode"}
+#: Most entries of a page in either form, where a page does not say.
+_LONGEST = {"tracks": 100, "items": 50}
+_OF_LIST = re.compile(r"/playlists/([0-9A-Za-z]+)/")
 _HEAD = "id,name,type,public,snapshot_id,owner(id,display_name)"
 
 
@@ -70,11 +76,22 @@ class Spotify:
         return self._playlist(playlist_id, f"{_HEAD},tracks({_PAGE}),items({_PAGE})")
 
     def further_pages(self, playlist: Playlist, playlist_id: str) -> Iterator[Page]:
-        """The pages after the first, as long as the caller wants them."""
+        """The pages after the first, as long as the caller wants them.
+
+        Their places are computed, and of the address that the server gives for the next page only its length
+        is used: a token goes nowhere but to the API.
+        """
         page = playlist.page
-        while page is not None and (address := self._next(page, f"playlists/{playlist_id}/{playlist.form}")):
-            path, given = address
-            page = self._ask(path, parse_page, **(given | {"fields": _PAGE}))
+        while page is not None and page.entries:
+            offset = page.offset + page.entries
+            if page.next is None and (page.total is None or offset >= page.total):
+                return
+
+            def parse(body: Any, offset: int = offset) -> Page:
+                return _same_list(playlist_id, offset, parse_page(body))
+
+            given = {"offset": offset, "limit": _length(page, playlist.form), "fields": _PAGE}
+            page = self._ask(f"playlists/{playlist_id}/{playlist.form}", parse, **given, **_TYPES, **self._market)
             yield page
 
     def search_tracks(self, query: str, limit: int, offset: int = 0) -> Page:
@@ -87,7 +104,15 @@ class Spotify:
 
     def audio_features(self, track_ids: Sequence[str]) -> tuple[AudioFeatures, ...]:
         """Audio features of up to 100 tracks, in one request; tracks without any are missing."""
-        return self._ask("audio-features", parse_audio_features, ids=",".join(track_ids))
+        asked = frozenset(track_ids)
+
+        def parse(body: Any) -> tuple[AudioFeatures, ...]:
+            found = parse_audio_features(body)
+            if not asked.issuperset(features.spotify_id for features in found):
+                raise UnexpectedBody("the audio features are those of other tracks")
+            return found
+
+        return self._ask("audio-features", parse, ids=",".join(track_ids))
 
     def audio_analysis(self, track_id: str) -> dict[str, Any]:
         """Audio analysis of one track; there is no batched call."""
@@ -102,27 +127,15 @@ class Spotify:
         return {"market": self.settings.market} if self.settings.market else {}
 
     def _playlist(self, playlist_id: str, fields: str) -> Playlist:
-        types = {"additional_types": "track,episode"}  # else an episode looks like a withdrawn track
-        return self._ask(f"playlists/{playlist_id}", parse_playlist, fields=fields, **types, **self._market)
+        def parse(body: Any) -> Playlist:
+            playlist = parse_playlist(body)
+            if playlist.playlist_id not in (playlist_id, None):
+                raise UnexpectedBody("the body is another playlist's")
+            if playlist.page is not None:
+                _same_list(playlist_id, 0, playlist.page)
+            return playlist
 
-    def _next(self, page: Page, path: str) -> tuple[str, dict[str, str]] | None:
-        """Path and parameters of the page after this one: as the server says, if it is the server that we ask.
-
-        A token goes to nobody else. Where the server names no next page although the list is longer, its
-        place is computed.
-        """
-        if not page.entries:
-            return None
-        if page.next is not None:
-            parts, here = urlsplit(page.next), urlsplit(self._api.prefix)
-            same = (parts.scheme, parts.netloc) == (here.scheme, here.netloc)
-            if same and parts.path.startswith(here.path):
-                return parts.path.removeprefix(here.path), dict(parse_qsl(parts.query))
-        seen = page.offset + page.entries
-        if page.next is None and (page.total is None or seen >= page.total):
-            return None
-        parameters = {"offset": str(seen), "limit": str(page.limit or page.entries)}
-        return path, parameters | {"additional_types": "track,episode"} | self._market
+        return self._ask(f"playlists/{playlist_id}", parse, fields=fields, **_TYPES, **self._market)
 
     def _ask(self, path: str, parse: Callable[[Any], T], **parameters: Any) -> T:
         """Get and parse one body, with a fresh token where the old one is refused.
@@ -144,6 +157,25 @@ class Spotify:
                     # A run may come with its fresh token later; the song or playlist is not to blame.
                     raise FetchError(error.reason, error.detail, 401, transient=True) from None
         raise AssertionError("unreachable")
+
+
+def _length(page: Page, form: str | None) -> int:
+    """Length of the next page: as the server has it in its address, else that of this one."""
+    stated = dict(parse_qsl(urlsplit(page.next or "").query)).get("limit", "")
+    return int(stated) if stated.isdecimal() else min(page.limit or page.entries, _LONGEST[form or "tracks"])
+
+
+def _same_list(playlist_id: str, offset: int, page: Page) -> Page:
+    """The page itself, if it is the one that was asked for: caches and proxies have given others.
+
+    Raises
+    ------
+    UnexpectedBody : it is another.
+    """
+    named = _OF_LIST.search(page.address or "")
+    if page.offset != offset or (named and named.group(1) != playlist_id):
+        raise UnexpectedBody("the page is of another list, or of another place in it")
+    return page
 
 
 class _Api(spotipy.Spotify):

@@ -6,7 +6,7 @@ reads it. The kinds are those of :data:`_ANSWERS`.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,11 +23,19 @@ PROVIDER = "spotify"
 
 @dataclass(frozen=True)
 class SpotifyFetch:
-    """Fetches keys from the Web API; what the fan-out asks for. It holds no credentials: each process reads its own."""
+    """Fetches keys from the Web API; what the fan-out asks for.
+
+    A client that is there is used in this process. It does not travel: other processes make their own, with
+    credentials from their own environment, so that none stand in a plan.
+    """
 
     settings: SpotifySection
+    client: Spotify | None = field(default=None, repr=False, compare=False)
     providers: tuple[str, ...] = (PROVIDER,)
     columns: str = "answer string"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"client": None}
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -36,7 +44,7 @@ class SpotifyFetch:
 
     def open(self, fan_out: FanOutSection) -> Callable[[Mapping[str, Any], str], Mapping[str, Any]]:
         """Make one process's client."""
-        spotify = open_spotify(self.settings, fan_out)
+        spotify = self.client or open_spotify(self.settings, fan_out)
 
         def fetch(row: Mapping[str, Any], provider: str) -> Mapping[str, Any]:
             answer = _ANSWERS[row["kind"]](spotify, json.loads(row["request"]))

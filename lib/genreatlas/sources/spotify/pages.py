@@ -34,7 +34,7 @@ class Page:
     ----------
     left_out : number of entries that are no track of Spotify's, by what they are: null, local, episode, no_id.
     total : length of the whole list as the page states it; lists may change between pages.
-    next : address of the next page as the server gives it.
+    address, next : addresses of this page and of the next one, as the server gives them.
     """
 
     tracks: tuple[Listed, ...] = ()
@@ -43,6 +43,7 @@ class Page:
     entries: int = 0
     limit: int | None = None
     total: int | None = None
+    address: str | None = None
     next: str | None = None
 
 
@@ -166,5 +167,6 @@ def _page(body: Any, read: Any) -> Page:
         entries=len(entries),
         limit=integer(page.get("limit")),
         total=integer(page.get("total")),
+        address=text(page.get("href")),
         next=text(page.get("next")),
     )

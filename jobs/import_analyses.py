@@ -1,0 +1,7 @@
+"""Import saved audio analyses of Spotify's."""
+
+from genreatlas.cli import main
+from genreatlas.steps import import_analyses
+
+if __name__ == "__main__":
+    main(import_analyses)

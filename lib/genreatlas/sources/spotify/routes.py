@@ -1,0 +1,167 @@
+"""Which lists are read for which genre: routes in order, and each list's share of a genre's songs."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from genreatlas.config import PlaylistsEntry, SearchEntry
+from genreatlas.errors import ConfigError, InputError
+from genreatlas.ids import stable_id
+from genreatlas.sources.credits import normalise_artist
+from genreatlas.sources.every_noise import genre_slug
+from genreatlas.sources.genres import Genre, GenreNames, GenreParent
+from genreatlas.sources.spotify.links import require_link
+from genreatlas.sources.spotify.lists import Wanted
+
+
+@dataclass(frozen=True)
+class NamedList:
+    """A playlist that a route names for a genre."""
+
+    playlist_id: str
+    genre: Genre
+    route: str
+    role: str | None = None
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search for playlists of a genre; ``parent`` where it stands for a subgenre."""
+
+    query: str
+    number: int
+    genre: Genre
+    parent: GenreParent | None
+
+    @property
+    def key(self) -> str:
+        """Key of the search: other words, or another number of results, are another search."""
+        return stable_id("search", self.query, self.number)
+
+
+@dataclass(frozen=True)
+class NamedArtist:
+    """An artist that stands for a genre on its Every Noise page, with its weight there (0 to 1)."""
+
+    genre: Genre
+    name: str
+    artist_id: str | None
+    weight: float
+
+    @property
+    def list_id(self) -> str:
+        """Key of the list of the artist's songs."""
+        return f"search:artist:{self.artist_id or normalise_artist(self.name)}"
+
+
+def configured_lists(entries: Iterable[PlaylistsEntry]) -> list[NamedList]:
+    """Playlists of ``[[playlists]]``.
+
+    Raises
+    ------
+    ConfigError : a genre that is none, or a link that leads to no playlist.
+    """
+    found = []
+    for number, entry in enumerate(entries, 1):
+        genre = _genre(entry.genre, f"[[playlists]] number {number}")
+        try:
+            ids = [require_link(uri, "playlist") for uri in entry.uris]
+        except InputError as error:
+            raise ConfigError(f"[[playlists]] number {number} ({entry.genre}): {error}") from None
+        found += [NamedList(playlist_id, genre, "configuration") for playlist_id in ids]
+    return found
+
+
+def configured_searches(entries: Iterable[SearchEntry]) -> list[Search]:
+    """Searches of ``[[spotify.searches]]``.
+
+    Raises
+    ------
+    ConfigError : a genre that is none.
+    """
+    found = []
+    for number, entry in enumerate(entries, 1):
+        where = f"[[spotify.searches]] number {number}"
+        above = _genre(entry.genre, where)
+        genre = _genre(entry.subgenre, where) if entry.subgenre else above
+        parent = None
+        if genre.genre_id != above.genre_id:
+            parent = GenreParent(genre.genre_id, genre.name, above.genre_id, above.name)
+        found.append(Search(entry.query or genre.name, entry.playlists, genre, parent))
+    return found
+
+
+def is_chosen(genre: Genre, chosen: Sequence[str]) -> bool:
+    """Whether a genre is among those that ``[spotify] genres`` names, by name or slug; all are where it is empty."""
+    return not chosen or any(
+        text == genre.genre_id or text.casefold() == genre.name.casefold() or genre_slug(text) == genre.genre_id
+        for text in chosen
+    )
+
+
+def shares(lists: Iterable[NamedList], songs_per_genre: int) -> dict[str, tuple[Wanted, ...]]:
+    """Genres of each playlist, with the number of songs that it may give each.
+
+    A genre's songs are shared evenly among its playlists, and the remainder goes to the first of them. So
+    what a playlist gives depends on no other playlist, and a genre never has more than its number.
+    """
+    by_genre: dict[str, dict[str, NamedList]] = defaultdict(dict)
+    for named in lists:
+        by_genre[named.genre.genre_id].setdefault(named.playlist_id, named)
+    wanted: dict[str, list[Wanted]] = defaultdict(list)
+    for genre_id in sorted(by_genre):
+        count = len(by_genre[genre_id])
+        for place, named in enumerate(by_genre[genre_id].values()):
+            number = songs_per_genre // count + (place < songs_per_genre % count)
+            if number:
+                wanted[named.playlist_id].append(Wanted(genre_id, named.genre.name, named.route, named.role, number))
+    return {playlist_id: tuple(genres) for playlist_id, genres in sorted(wanted.items())}
+
+
+def artist_lists(
+    artists: Iterable[NamedArtist], per_genre: int, per_artist: int, songs_per_genre: int
+) -> dict[str, tuple[NamedArtist, tuple[Wanted, ...]]]:
+    """Searches by artist: the heaviest artists of each genre, up to the genre's number of songs."""
+    by_genre: dict[str, list[NamedArtist]] = defaultdict(list)
+    for artist in artists:
+        by_genre[artist.genre.genre_id].append(artist)
+    found: dict[str, tuple[NamedArtist, list[Wanted]]] = {}
+    for genre_id in sorted(by_genre):
+        left = songs_per_genre
+        heaviest = sorted(by_genre[genre_id], key=lambda artist: (-artist.weight, artist.list_id))
+        seen: set[str] = set()
+        for artist in heaviest:
+            if len(seen) == per_genre or left <= 0:
+                break
+            if artist.list_id in seen:
+                continue
+            seen.add(artist.list_id)
+            number = min(per_artist, left)
+            left -= number
+            wanted = Wanted(genre_id, artist.genre.name, "artists", None, number, artist.weight)
+            found.setdefault(artist.list_id, (artist, []))[1].append(wanted)
+    return {list_id: (artist, tuple(wanted)) for list_id, (artist, wanted) in sorted(found.items())}
+
+
+def known_snapshot(
+    genres: Sequence[Wanted], stored: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]
+) -> str | None:
+    """The snapshot at which a list was read for all these genres by the same choice; None where it has to be read.
+
+    Parameters
+    ----------
+    stored : the list's rows of ``playlists`` by genre.
+    settings : what songs are chosen by, see :func:`genreatlas.sources.spotify.lists.selected_by`.
+    """
+    rows = [stored.get(genre.genre_id) for genre in genres]
+    snapshots = {row["snapshot"] if row else None for row in rows}
+    same = all(row and row["selection"] == g.selection(settings) for row, g in zip(rows, genres, strict=True))
+    return snapshots.pop() if same and len(snapshots) == 1 else None
+
+
+def _genre(text: str, where: str) -> Genre:
+    genre = GenreNames().read(text)
+    if genre is None:
+        raise ConfigError(f"{where}: {text!r} is no genre.")
+    return genre

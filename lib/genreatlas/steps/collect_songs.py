@@ -1,0 +1,161 @@
+"""Collect songs of genres from the Spotify Web API: playlists first, and searches where there is no playlist.
+
+Playlists come from Every Noise's pages, from [[playlists]], and from [[spotify.searches]]; genres without one are
+served by searches for their artists. What the app may do is probed first, and the plan adapts. An unchanged
+playlist costs one request. Audio features become the feature set spotify_audio where the app may still read them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas.config import Config, SpotifySection
+from genreatlas.errors import ConfigError, LimitReachedError
+from genreatlas.fanout import fan_out
+from genreatlas.sources.spotify.fetching import SpotifyFetch, open_spotify
+from genreatlas.sources.spotify.probe import Ability
+from genreatlas.sources.spotify.routes import NamedList, Search
+from genreatlas.steps import spotify_plan
+from genreatlas.steps.counts import Counts
+from genreatlas.steps.spotify_access import find_access
+from genreatlas.steps.spotify_lists import ListMerge, merge_searches
+from genreatlas.steps.spotify_plan import Routes, find_routes, found_lists
+from genreatlas.steps.spotify_sound import (
+    describe_set,
+    merge_analyses,
+    merge_features,
+    pending_analyses,
+    pending_features,
+)
+from genreatlas.store import Staged, Store
+from genreatlas.tables import FETCH_ATTEMPTS, GENRE_PARENTS
+
+STEP = "collect_songs"
+READS = ("genres", "everynoise_playlists", "everynoise_artists", "playlists", "songs", "fetch_attempts")
+WRITES = (
+    "songs", "artists", "song_artists", "song_genres", "genre_parents", "playlists", "spotify_searches",
+    "features_spotify_audio", "feature_sets", "spotify_audio_analysis", "spotify_access", "fetch_attempts",
+    "quarantine",
+)  # fmt: skip
+SECTIONS = ("spotify", "fan_out")
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Bring songs, genres and playlists up to date with Spotify.
+
+    Raises
+    ------
+    ConfigError : the terms are not acknowledged, credentials are missing or refused, an entry is wrong.
+    LimitReachedError : Spotify wants to be left alone; everything read so far is stored, and a later run goes on.
+    """
+    section = config.spotify
+    _require_terms(section)
+    spotify = open_spotify(section, config.fan_out)
+    routes = find_routes(store, config)
+    fetch = SpotifyFetch(section, spotify)
+    others = sorted({named.playlist_id for named in routes.others})
+    access = find_access(store, section, spotify, others)
+    page_size = int(access["search_page"].value or 10) if access["search_page"].allowed else 10
+    work = _Work(store, config, fetch)
+    if routes.searches:
+        _write_parents(store, routes.searches)
+        work.ask_once(
+            "searches", "search", spotify_plan.searches(store, routes, page_size), partial(merge_searches, store)
+        )
+    lists, left_out = _readable(routes, found_lists(store, routes), access)
+    merge = ListMerge(store)
+    task = "playlists" if _may(access, "playlist_items") else "own_playlists"
+    requests = spotify_plan.playlists(store, section, lists)
+    left = work.ask_once(task, "playlist", requests, merge)
+    if "artists" in section.routes and not work.waits:
+        # A genre whose playlist comes back later is not searched for by artist in the meantime.
+        waiting = {genre["genre_id"] for key in left for genre in requests[key]["genres"]}
+        genres = {key: genre for key, genre in routes.genres.items() if key not in waiting}
+        work.ask_once("artists", "artist", spotify_plan.artists(store, section, genres, page_size), merge)
+    if section.audio_features and _may(access, "audio_features"):
+        heard = work.ask("features", lambda: pending_features(store), partial(merge_features, store))
+        if heard:
+            describe_set(store)
+    if section.audio_analysis and _may(access, "audio_analysis"):
+        work.ask("analyses", lambda: pending_analyses(store), partial(merge_analyses, store))
+    did = f"{merge.songs} songs are new or changed; {merge.unchanged} playlists are as they were"
+    return work.ended([note for note in (left_out, did) if note])
+
+
+@dataclass
+class _Work:
+    """One run's fan-outs and what came of them."""
+
+    store: Store
+    config: Config
+    fetch: SpotifyFetch
+    counts: Counts = field(default_factory=Counts)
+    waits: str = ""
+
+    def ask(self, task: str, pending: Callable[[], DataFrame], merge: Callable[[Staged], None]) -> int:
+        """Fetch what is pending of one task, and merge it; returns how many keys were fetched."""
+        done = fan_out(self.store, self.config.fan_out, f"{STEP}.{task}", pending, self.fetch, merge)
+        failed = sum(done.given_up.values()) + sum(done.again.values())
+        self.counts += Counts(done.fetched + failed, done.fetched, failed, done.left, done.notes)
+        self.waits = self.waits or done.stopped()
+        return done.fetched
+
+    def ask_once(self, task: str, kind: str, requests: Mapping[str, Any], merge: Callable[[Staged], None]) -> set[str]:
+        """Fetch requests that are made up beforehand; returns those that are left for later."""
+        name = f"{STEP}.{task}"
+        answered: set[str] = set()
+
+        def merged(staged: Staged) -> None:
+            merge(staged)
+            answered.update(row["key"] for row in staged.frame.where("provider IS NOT NULL").select("key").collect())
+
+        if requests or self.store.staged(name):
+            self.ask(task, lambda: spotify_plan.pending(self.store, kind, requests, answered), merged)
+        left = requests.keys() - answered
+        if left:
+            final = self.store.read(FETCH_ATTEMPTS).where((F.col("task") == name) & (F.col("status") == "final"))
+            left -= {row["key"] for row in final.select("key").collect()}
+        return left
+
+    def ended(self, notes: Sequence[str]) -> Counts:
+        """The counts of the run.
+
+        Raises
+        ------
+        LimitReachedError : it was stopped.
+        """
+        if self.waits:
+            raise LimitReachedError(self.waits)
+        return self.counts + Counts(notes=tuple(notes))
+
+
+def _require_terms(section: SpotifySection) -> None:
+    if not section.acknowledge_terms:
+        raise ConfigError(
+            "[spotify] acknowledge_terms is false. Spotify's developer terms (https://developer.spotify.com/terms) "
+            "forbid to train machine-learning models on its content, and to keep it longer than needed. Read them, and "
+            "set it to true if what you do is allowed to you, by an agreement with Spotify or by the law where you are."
+        )
+
+
+def _readable(routes: Routes, found: Sequence[NamedList], access: Mapping[str, Ability]) -> tuple[list[NamedList], str]:
+    """Lists that the app can read; one that reads only its user's playlists leaves those of others out."""
+    others = [*routes.others, *found]
+    if not others or _may(access, "playlist_items"):
+        return [*others, *routes.configured], ""
+    note = f"{len({named.playlist_id for named in others})} playlists of others are left out: the app may not read them"
+    return list(routes.configured), note
+
+
+def _may(access: Mapping[str, Ability], name: str) -> bool:
+    """Whether to go ahead: yes, too, where the probe could not tell."""
+    return name not in access or access[name].allowed is not False
+
+
+def _write_parents(store: Store, searches: Sequence[Search]) -> None:
+    parents = {search.parent.genre_id: search.parent for search in searches if search.parent}
+    store.upsert(GENRE_PARENTS, [vars(parent) | {"source": "search"} for parent in parents.values()])

@@ -1,0 +1,194 @@
+"""What there is to collect from Spotify: lists of genres, from the store and the configuration."""
+
+import json
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas.config import Config, SpotifySection
+from genreatlas.sources.genres import Genre
+from genreatlas.sources.spotify.lists import Wanted, selected_by
+from genreatlas.sources.spotify.routes import (
+    NamedArtist,
+    NamedList,
+    Search,
+    artist_lists,
+    configured_lists,
+    configured_searches,
+    is_chosen,
+    known_snapshot,
+    shares,
+)
+from genreatlas.store import Store
+from genreatlas.tables import EVERYNOISE_ARTISTS, EVERYNOISE_PLAYLISTS, GENRES, PLAYLISTS, SPOTIFY_SEARCHES, Table
+
+#: Pending keys of a fan-out: what kind of request, and the request as JSON.
+PENDING = "key string, kind string, request string"
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Genres of Every Noise by id, and the playlists that each route names.
+
+    Every Noise's playlists and those of searches are other people's, which not every app may read.
+    """
+
+    genres: Mapping[str, Genre]
+    others: tuple[NamedList, ...]
+    configured: tuple[NamedList, ...]
+    searches: tuple[Search, ...]
+
+
+def find_routes(store: Store, config: Config) -> Routes:
+    """Read genres and playlists of the routes that ``[spotify] routes`` names.
+
+    Raises
+    ------
+    ConfigError : an entry of the configuration names no genre or no playlist.
+    """
+    section = config.spotify
+    everynoise = {"everynoise", "artists"} & set(section.routes)
+    genres = _genres(store, section) if everynoise else {}
+    return Routes(
+        genres=genres,
+        others=tuple(_everynoise(store, section, genres)) if "everynoise" in section.routes else (),
+        configured=tuple(configured_lists(config.playlists)) if "configuration" in section.routes else (),
+        searches=tuple(configured_searches(section.searches)) if "search" in section.routes else (),
+    )
+
+
+def pending(store: Store, kind: str, requests: Mapping[str, Any], done: Container[str] = ()) -> DataFrame:
+    """Requests that are not done, as the fan-out takes them."""
+    rows = [
+        (key, kind, json.dumps(request, ensure_ascii=False)) for key, request in requests.items() if key not in done
+    ]
+    return store.spark.createDataFrame(rows, PENDING)
+
+
+def searches(store: Store, routes: Routes, page_size: int) -> dict[str, Any]:
+    """Requests for searches whose results are not stored."""
+    known = {row[0] for row in store.read(SPOTIFY_SEARCHES).select("search_id").distinct().collect()}
+    return {
+        search.key: {"query": search.query, "number": search.number, "page_size": page_size}
+        for search in routes.searches
+        if search.key not in known
+    }
+
+
+def found_lists(store: Store, routes: Routes) -> list[NamedList]:
+    """Playlists that the searches found."""
+    if not routes.searches:
+        return []
+    rows = store.read(SPOTIFY_SEARCHES).where("playlist_id IS NOT NULL").orderBy("search_id", "position").collect()
+    found = [
+        NamedList(row["playlist_id"], search.genre, "search")
+        for search in routes.searches
+        for row in rows
+        if row["search_id"] == search.key
+    ]
+    return found
+
+
+def playlists(store: Store, section: SpotifySection, lists: Iterable[NamedList]) -> dict[str, Any]:
+    """Requests for all playlists, each with the snapshot that is known of it."""
+    stored = _stored(store, "playlist")
+    settings = selected_by(section)
+    return {
+        playlist_id: {
+            "playlist_id": playlist_id,
+            "genres": [vars(genre) for genre in genres],
+            "snapshot": known_snapshot(genres, stored.get(playlist_id, {}), settings),
+        }
+        for playlist_id, genres in shares(lists, section.songs_per_genre).items()
+    }
+
+
+def artists(store: Store, section: SpotifySection, genres: Mapping[str, Genre], page_size: int) -> dict[str, Any]:
+    """Requests for searches by artist, for genres that no playlist gave songs; those that are stored are left out."""
+    if not genres:
+        return {}
+    by_playlist = store.read(PLAYLISTS).where("kind = 'playlist' AND kept > 0").select("genre_id").distinct()
+    served = {row[0] for row in by_playlist.collect()}
+    unserved = {key: genre for key, genre in genres.items() if key not in served}
+    if not unserved:
+        return {}
+    stored = _stored(store, "artist")
+    settings = selected_by(section)
+    found = artist_lists(
+        _artists(store, unserved), section.artists_per_genre, section.tracks_per_artist, section.songs_per_genre
+    )
+    return {
+        list_id: {
+            "playlist_id": list_id,
+            "name": artist.name,
+            "artist_id": artist.artist_id,
+            "genres": [vars(genre) for genre in genres],
+            "page_size": page_size,
+        }
+        for list_id, (artist, genres) in found.items()
+        if not _all_stored(genres, stored.get(list_id, {}), settings)
+    }
+
+
+def _all_stored(genres: Iterable[Wanted], stored: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    known = {genre_id: row["selection"] for genre_id, row in stored.items()}
+    return all(known.get(genre.genre_id) == genre.selection(settings) for genre in genres)
+
+
+def _stored(store: Store, kind: str) -> dict[str, dict[str, Any]]:
+    """What is known of lists: by list and genre, snapshot and selection."""
+    names = ("playlist_id", "genre_id", "snapshot", "selection")
+    found: dict[str, dict[str, Any]] = {}
+    for row in store.read(PLAYLISTS).where(F.col("kind") == kind).select(*names).collect():
+        found.setdefault(row["playlist_id"], {})[row["genre_id"]] = row
+    return found
+
+
+def _newest(store: Store, table: Table) -> DataFrame:
+    """Rows of each genre's newest snapshot."""
+    rows = store.read(table)
+    newest = rows.groupBy("genre_id").agg(F.max("snapshot").alias("snapshot"))
+    return rows.join(newest, ["genre_id", "snapshot"], "left_semi")
+
+
+def _genres(store: Store, section: SpotifySection) -> dict[str, Genre]:
+    """Genres of the newest map that are chosen: the most popular first."""
+    rows = store.read(GENRES)
+    newest = rows.agg(F.max("snapshot").alias("snapshot"))
+    rows = rows.join(newest, "snapshot", "left_semi").select("genre_id", "name", "rank", "weight")
+    popular = rows.orderBy(F.asc_nulls_last("rank"), F.desc_nulls_last("weight"), "genre_id").collect()
+    genres = [Genre(row["genre_id"], row["name"]) for row in popular]
+    chosen = [genre for genre in genres if is_chosen(genre, section.genres)]
+    return {genre.genre_id: genre for genre in chosen[: section.max_genres or None]}
+
+
+def _everynoise(store: Store, section: SpotifySection, genres: Mapping[str, Genre]) -> list[NamedList]:
+    rows = _newest(store, EVERYNOISE_PLAYLISTS).select("genre_id", "role", "playlist_id").collect()
+    found = {(row["genre_id"], row["role"], row["playlist_id"]) for row in rows}
+    ranked = sorted(
+        (section.roles.index(role), genre_id, playlist_id)
+        for genre_id, role, playlist_id in found
+        if genre_id in genres and role in section.roles
+    )
+    return [NamedList(playlist, genres[genre], "everynoise", section.roles[place]) for place, genre, playlist in ranked]
+
+
+def _artists(store: Store, genres: Mapping[str, Genre]) -> list[NamedArtist]:
+    rows = _newest(store, EVERYNOISE_ARTISTS).select("genre_id", "name", "spotify_artist_id", "weight")
+    wanted = store.spark.createDataFrame([(genre_id,) for genre_id in genres], "genre_id string")
+    found = rows.join(wanted, "genre_id", "left_semi").collect()
+    heaviest: dict[str, float] = {}
+    for row in found:
+        heaviest[row["genre_id"]] = max(heaviest.get(row["genre_id"], 0.0), row["weight"] or 0.0)
+    return [
+        NamedArtist(
+            genres[row["genre_id"]],
+            row["name"],
+            row["spotify_artist_id"],
+            (row["weight"] or 0.0) / heaviest[row["genre_id"]] if heaviest[row["genre_id"]] else 1.0,
+        )
+        for row in found
+    ]
