@@ -1,6 +1,5 @@
 """The command line: ``genreatlas JOB [--conf FILE]... [--set section.key=value]...``."""
 
-import argparse
 import importlib
 import os
 import sys
@@ -9,8 +8,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 
-from genreatlas.config import Config, load_config, toml_value
+from genreatlas.arguments import USAGE, configuration, job_parser
+from genreatlas.config import Config, toml_value
 from genreatlas.errors import ConfigError, GenreAtlasError
+from genreatlas.query import query
 
 #: Steps that have a job of their own, in the order of the data's way.
 STEPS = (
@@ -28,27 +29,29 @@ STEPS = (
     "write_report",
     "export",
     "purge",
+    "publish_views",
 )
-JOBS = (*STEPS, "pipeline", "serve_sandbox")
-
-_USAGE = "[--conf FILE]... [--set section.key=value]..."
+JOBS = (*STEPS, "pipeline", "query", "serve_sandbox")
 
 
 def console() -> None:
     """Entry point of the console script."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(f"usage: genreatlas JOB {_USAGE}\n\njobs:")
+        print(f"usage: genreatlas JOB {USAGE}\n\njobs:")
         for name in STEPS:
             print(f"  {name:18} {_summary(_step(name))}")
         print(f"  {'pipeline':18} Run every step that [pipeline] steps names, in order.")
         print(f"  {'serve_sandbox':18} Serve the sandbox world until Control-C.")
+        print(f"  {'query':18} Ask the store in SQL.")
         sys.exit(0 if arguments else 2)
     job, *rest = arguments
     if job == "pipeline":
         pipeline(rest)
     if job == "serve_sandbox":
         serve_sandbox(rest)
+    if job == "query":
+        query(rest)
     if job not in STEPS:
         _stop(ConfigError(f"no job is called {job}. Jobs: {', '.join(JOBS)}"))
     main(_step(job), rest)
@@ -92,20 +95,9 @@ def serve_sandbox(arguments: Sequence[str] | None = None) -> None:
 
 
 def _configure(job: str, description: str, arguments: Sequence[str] | None) -> Config:
-    parser = argparse.ArgumentParser(
-        prog=job,
-        usage=f"{job} {_USAGE}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--conf", action="append", default=[], metavar="FILE", help="TOML file; later ones win")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one value, such as train.min_songs=20"
-    )
-    parsed = parser.parse_args(arguments)
+    parsed = job_parser(job, description).parse_args(arguments)
     try:
-        return load_config(parsed.conf, parsed.set)
+        return configuration(parsed)
     except ConfigError as problem:
         _stop(problem)
         raise

@@ -10,7 +10,7 @@ the old ones.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,7 @@ __all__ = [
     "Feature",
     "FeatureSet",
     "compute_sets",
+    "current_version",
     "get_feature_set",
     "table_of",
 ]
@@ -112,6 +113,20 @@ def get_feature_set(name: str) -> FeatureSet:
     return FEATURE_SETS[name]
 
 
+def current_version(name: str, stored: Collection[str], sources: Collection[str]) -> str:
+    """The version of a stored set that counts: the registry's of an extracted one, the last of an imported one.
+
+    Parameters
+    ----------
+    name : the set's name.
+    stored : its versions in the store.
+    sources : where its rows come from; ``registry`` among them says that it was extracted.
+    """
+    if "registry" in sources and name in FEATURE_SETS:
+        return FEATURE_SETS[name].version
+    return max(stored, key=lambda version: (len(version), version))
+
+
 def table_of(feature_set: FeatureSet) -> Table:
     """The table that holds the set: ``features_<set>``, ``frames_<set>`` or ``events_<set>``, by its axis."""
     name, comment = feature_set.name, feature_set.comment
@@ -123,6 +138,12 @@ def table_of(feature_set: FeatureSet) -> Table:
         return event_table(
             name, comment, (Column(f.name, "array<float>", f.comment, f.unit) for f in feature_set.features)
         )
-    columns = [Column(f.name, "double", f.comment, f.unit) for f in feature_set.features]
+    columns = [Column(f.name, "double", f.comment, f.unit, source=_source(f)) for f in feature_set.features]
     columns += [Column(a.name, "array<double>", a.comment, a.unit) for a in feature_set.arrays]
     return summary_table(name, comment, columns)
+
+
+def _source(feature: Feature) -> str:
+    """Where a column comes from: the function of the audio graph, and how its frames became one number."""
+    function = f"{feature.node}()"
+    return function if feature.statistic == "value" else f"{feature.statistic} of {function}"

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -76,7 +75,7 @@ def find_feature_table(
             f"train.feature_sets: the store has no feature set {feature_set!r}. {nearest(feature_set, known)} "
             "Sets come from extract_features and import_features."
         )
-    version = set_version or _current_version(mine, feature_set)
+    version = set_version or registry.current_version(feature_set, set(mine.set_version.map(str)), set(mine.source))
     mine = mine[mine.set_version == version].sort_values("position")
     if mine.empty:
         raise InputError(
@@ -96,11 +95,3 @@ def find_feature_table(
         axis=axis,
         columns=dict(zip(mine.feature, mine.kind, strict=True)),
     )
-
-
-def _current_version(rows: pd.DataFrame, feature_set: str) -> str:
-    """The registry's version of an extracted set; the only, or else the last, version of an imported one."""
-    extracted = (rows.source == "registry").any()
-    if extracted and feature_set in registry.FEATURE_SETS:
-        return registry.FEATURE_SETS[feature_set].version
-    return str(max(rows.set_version, key=lambda version: (len(version), version)))

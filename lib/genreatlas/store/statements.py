@@ -26,7 +26,7 @@ def create_table(table: Table, name: str, history: str) -> str:
     cluster = f"\nCLUSTER BY ({', '.join(f'`{c}`' for c in table.cluster_by)})" if table.cluster_by else ""
     return (
         f"CREATE TABLE IF NOT EXISTS {name} (\n  {columns}\n) USING DELTA{cluster}"
-        f"\nCOMMENT {quote(table.comment)}\nTBLPROPERTIES ({pairs})"
+        f"\nCOMMENT {quote(table.full_comment)}\nTBLPROPERTIES ({pairs})"
     )
 
 

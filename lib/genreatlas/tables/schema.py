@@ -23,11 +23,13 @@ class Column:
     unit: str = ""
     nullable: bool = True
     volatile: bool = False
+    source: str = ""
 
     @property
     def full_comment(self) -> str:
-        """The comment that ``DESCRIBE TABLE`` shows: text, then the unit in brackets."""
-        return f"{self.comment} [{self.unit}]" if self.unit else self.comment
+        """The comment that ``DESCRIBE TABLE`` shows: text, the unit in brackets, and where the value comes from."""
+        words = [self.comment, f"[{self.unit}]" if self.unit else "", f"Source: {self.source}." if self.source else ""]
+        return " ".join(word for word in words if word)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class Table:
             raise ValueError(f"table {self.name}: key columns {self.key} must come first")
         if missing := set(self.cluster_by) - set(names[:32]):
             raise ValueError(f"table {self.name}: cannot cluster by {sorted(missing)}")
+
+    @property
+    def full_comment(self) -> str:
+        """The comment that ``DESCRIBE TABLE EXTENDED`` shows: what the table holds and which steps write it."""
+        return f"{self.comment} Written by {' and '.join(self.written_by)}."
 
     @property
     def column_names(self) -> tuple[str, ...]:

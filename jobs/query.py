@@ -1,0 +1,6 @@
+"""Ask the store in SQL."""
+
+from genreatlas.query import query
+
+if __name__ == "__main__":
+    query()

@@ -1,0 +1,62 @@
+"""The job ``query``: ask the store in SQL, get a table or a CSV file."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from genreatlas.arguments import USAGE, configuration, job_parser
+from genreatlas.config import Config
+from genreatlas.errors import ConfigError, GenreAtlasError, StoreError
+
+_TEXT = """Ask the store in SQL: tables and views go by their own names (songs, leaderboard, genre_profile, ...).
+
+  ./spark-submit.sh query --conf conf/demo.toml "SELECT genre, n_songs FROM genre_sizes ORDER BY n_songs DESC"
+  ./spark-submit.sh query --conf conf/demo.toml --csv confused.csv "SELECT * FROM confusions"
+  ./spark-submit.sh query --conf conf/demo.toml "SHOW VIEWS"
+
+docs/sql.md has questions that people ask, docs/data_dictionary.md every table, column and view. Only reading is
+possible: a statement is SELECT, WITH, VALUES, DESCRIBE, SHOW or EXPLAIN.
+"""
+
+
+def query(arguments: Sequence[str] | None = None) -> None:
+    """Run one statement and exit with the job's code."""
+    parser = job_parser("query", _TEXT, f"{USAGE} [--csv FILE] [--limit N] SQL")
+    parser.add_argument("sql", metavar="SQL", help="the statement; - reads it from standard input")
+    parser.add_argument("--csv", metavar="FILE", help="write all rows as CSV; - writes them to standard output")
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="rows in the table that is printed (100)")
+    parsed = parser.parse_args(arguments)
+    try:
+        statement = sys.stdin.read() if parsed.sql == "-" else parsed.sql
+        _answer(configuration(parsed), statement, parsed.csv, parsed.limit)
+    except GenreAtlasError as problem:
+        print(f"genreatlas: {problem}", file=sys.stderr)
+        sys.exit(problem.exit_code)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _answer(config: Config, statement: str, csv: str | None, limit: int) -> None:
+    from genreatlas.session import get_spark
+    from genreatlas.sql import answers
+    from genreatlas.sql.registering import register_views
+    from genreatlas.store import open_store
+
+    if limit < 1:
+        raise ConfigError(f"--limit {limit}: give a number above 0")
+    checked = answers.readable(statement)
+    store = open_store(get_spark(config.spark), config.store)
+    planned = register_views(store, config.splits.name)
+    if not planned.tables:
+        where = store.location.root or store.location.prefix
+        raise StoreError(f"{where}: no tables here. Name the store: --conf FILE, or --set store.path=FOLDER.")
+    frame = answers.ask(store, checked, planned)
+    if csv is None:
+        print(answers.as_table(frame, limit))
+    elif csv == "-":
+        answers.write_csv(frame, sys.stdout)
+    else:
+        with Path(csv).open("w", encoding="utf-8", newline="") as file:
+            count = answers.write_csv(frame, file)
+        print(f"{csv}: {count} rows")

@@ -1,0 +1,127 @@
+"""Run a statement that only reads, and show its rows as a table or as CSV."""
+
+import csv
+import difflib
+import json
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TextIO
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+
+from genreatlas.errors import ConfigError, StoreError
+from genreatlas.sql.catalogue import Plan
+from genreatlas.store import Store
+
+_WIDEST = 60
+_QUESTIONS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "(")
+_DESCRIPTIONS = ("DESCRIBE", "DESC", "SHOW", "EXPLAIN")
+_COMMENTS = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
+
+
+def readable(statement: str) -> str:
+    """The statement as it is run: a question as a subquery, so that nothing else can pass for one.
+
+    Raises
+    ------
+    ConfigError : it is empty, or would not only read.
+    """
+    text = statement[_COMMENTS.match(statement).end() :].rstrip().rstrip(";").rstrip()  # type: ignore[union-attr]
+    if not text:
+        raise ConfigError("query: no statement was given")
+    first = "(" if text.startswith("(") else re.split(r"\W", text, maxsplit=1)[0].upper()
+    if first in _DESCRIPTIONS:
+        return text
+    if first in _QUESTIONS:
+        return f"SELECT * FROM (\n{text}\n)"  # on a line of its own: the text may end in a comment
+    raise ConfigError(f"query: {first} is no question. Statements are {', '.join((*_QUESTIONS[:3], *_DESCRIPTIONS))}.")
+
+
+def ask(store: Store, checked: str, planned: Plan) -> DataFrame:
+    """Run a statement that :func:`readable` returned.
+
+    Parameters
+    ----------
+    planned : the views that are there; what an unknown name may have meant is looked for among them.
+
+    Raises
+    ------
+    StoreError : Spark does not understand it, in one line.
+    """
+    try:
+        frame = store.spark.sql(checked)
+        frame.schema  # noqa: B018 a Connect session looks at a statement only now
+        return frame
+    except PySparkException as error:
+        raise StoreError(f"query: {_in_words(str(error), planned)}") from None
+
+
+def as_table(frame: DataFrame, limit: int) -> str:
+    """At most ``limit`` rows as text: numbers to the right, NULL as nothing, long values cut."""
+    found = frame.limit(limit + 1).collect()
+    rows = [[_short(value) for value in row] for row in found[:limit]]
+    names = [name if len(name) <= _WIDEST else f"{name[: _WIDEST - 1]}…" for name in frame.columns]
+    numeric = [all(type(row[i]) in (int, float, Decimal, type(None)) for row in found) for i in range(len(names))]
+    widths = [max(len(names[i]), *(len(row[i]) for row in rows), 0) for i in range(len(names))]
+
+    def line(cells: list[str]) -> str:
+        padded = [c.rjust(w) if right else c.ljust(w) for c, w, right in zip(cells, widths, numeric, strict=True)]
+        return "  ".join(padded).rstrip()
+
+    text = [line(names), line(["-" * width for width in widths]), *map(line, rows)]
+    more = f"The first {limit} rows; --limit shows more, --csv writes all." if len(found) > limit else _rows(len(rows))
+    return "\n".join([*text, "", more])
+
+
+def write_csv(frame: DataFrame, file: TextIO) -> int:
+    """Write all rows, a partition at a time; arrays and maps as JSON, NULL as an empty field. Returns their number."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(frame.columns)
+    count = 0
+    for row in frame.toLocalIterator():
+        writer.writerow(["" if value is None else _whole(value) for value in row])
+        count += 1
+    return count
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, list):
+        value = ", ".join(map(_short, value))
+    elif isinstance(value, dict):
+        value = ", ".join(f"{_short(key)}: {_short(item)}" for key, item in value.items())
+    text = " ".join(str(value).split())
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return value
+
+
+def _in_words(message: str, planned: Plan) -> str:
+    """Spark's message without class, plan and state, and with the nearest name that exists."""
+    line = re.sub(r"^\[[A-Z_.]+\] ", "", message.strip().splitlines()[0])
+    line = re.sub(r" SQLSTATE: \w+.*$", "", line)
+    if match := re.search(r"table or view `([^`]+)` cannot be found", line):
+        if match[1] in planned.skipped:
+            return f"the view {match[1]} needs {', '.join(planned.skipped[match[1]])}, which this store does not have."
+        known = sorted({*planned.tables, *(view.name for view in planned.views)})
+        near = difflib.get_close_matches(match[1], known, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
+        return f"there is no table or view {match[1]}. {hint}"
+    return line

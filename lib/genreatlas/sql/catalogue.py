@@ -1,0 +1,169 @@
+"""The views: one file of SQL each, with a comment on top and names of tables and views in braces.
+
+A file begins with comment lines. ``-- optional:`` names tables that it can do without (they read as
+no rows); every other name in braces must exist. ``-- for each:`` makes one view per stored feature set
+of an axis, with SET in the file's name replaced; ``-- needs:`` asks for at least one such set.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined, meta
+
+from genreatlas.sql.dialects import Dialect, empty
+from genreatlas.sql.feature_sets import StoredSet
+from genreatlas.tables import TABLES
+
+_HEADER = re.compile(r"^-- (?:(optional|for each|needs): )?(.*)\n", re.MULTILINE)
+#: Names in a template that are neither tables nor views.
+_WORDS = {"set", "sets", "summary_sets", "split", "explode", "numbers_below", "at", "lookup"}
+_TABLES = {table.name: table for table in TABLES}
+
+
+@dataclass(frozen=True)
+class Template:
+    """A file of SQL: what it reads and what it is for."""
+
+    name: str
+    comment: str
+    body: str
+    reads: tuple[str, ...]
+    optional: tuple[str, ...]
+    for_each: str = ""
+    needs: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """A view of one store: its SQL, and what it was made from."""
+
+    name: str
+    comment: str
+    query: str
+    reads: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The views that a store can have, in an order in which each finds what it reads.
+
+    ``tables`` are those of the store; ``skipped`` has the views that lack one, with what they lack.
+    """
+
+    tables: tuple[str, ...]
+    views: tuple[View, ...]
+    skipped: Mapping[str, tuple[str, ...]]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One line per view that is left out."""
+        return tuple(f"left out: {name}, for lack of {', '.join(lacks)}" for name, lacks in self.skipped.items())
+
+
+@cache
+def templates() -> tuple[Template, ...]:
+    """Every view's file, in an order in which each comes after the views that it reads."""
+    found = {}
+    for file in sorted(files("genreatlas.sql").iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".sql"):
+            template = _parse(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
+            found[template.name] = template
+    order: list[Template] = []
+    waiting = list(found.values())
+    while waiting:
+        placed = {template.name for template in order}
+        ready = [template for template in waiting if not _views_before(template, found) - placed]
+        if not ready:
+            raise ValueError(f"views read each other in a circle: {', '.join(t.name for t in waiting)}")
+        order += ready
+        waiting = [template for template in waiting if template not in ready]
+    return tuple(order)
+
+
+def plan(
+    tables: Collection[str], sets: Sequence[StoredSet], split: str, dialect: Dialect, where: Callable[[str], str]
+) -> Plan:
+    """Write the SQL of every view that a store with these tables can have.
+
+    Parameters
+    ----------
+    tables : names of the tables that exist.
+    sets : stored feature sets.
+    split : the split that counts.
+    dialect : whose SQL to write.
+    where : how SQL names a table or view.
+    """
+    there = set(tables)
+    sets = [replace(s, table=where(s.table_name), wide=where(f"wide_{s.name}")) for s in sets]
+    views: list[View] = []
+    skipped: dict[str, tuple[str, ...]] = {}
+    for template in templates():
+        lacks = [name for name in template.reads if name not in there and name not in template.optional]
+        usable = _sets_for(template, sets)
+        if (template.needs or template.for_each) and not usable:
+            lacks.append(f"any {(template.needs or template.for_each).removesuffix('s')}")
+        if lacks:
+            skipped[template.name] = tuple(lacks)
+            continue
+        names = {n: where(n) if n in there else empty(_TABLES[n], dialect) for n in template.reads}
+        for one in usable if template.for_each else [None]:
+            words = names | {"set": one, "sets": sets, "summary_sets": usable, "split": split}
+            view = _render(template, one, words, dialect)
+            views.append(view)
+            there.add(view.name)
+    return Plan(tuple(tables), tuple(views), skipped)
+
+
+def _views_before(template: Template, known: Mapping[str, Template]) -> set[str]:
+    """The views that it reads; one over all sets reads each set's own."""
+    of_sets = {each.name for each in known.values() if each.for_each} if template.needs else set()
+    return (set(template.reads) & known.keys()) | of_sets
+
+
+def _sets_for(template: Template, sets: Sequence[StoredSet]) -> list[StoredSet]:
+    axis = (template.for_each or template.needs).split(" ")[0]
+    if axis == "summary":
+        return [stored for stored in sets if stored.axis == "summary" and (template.for_each or stored.numeric)]
+    return [stored for stored in sets if axis in ("feature", stored.axis.removesuffix("s"))]
+
+
+def _parse(name: str, text: str) -> Template:
+    body = text
+    comment, header = [], {}
+    while match := _HEADER.match(body):
+        if match[1]:
+            header[match[1]] = match[2]
+        else:
+            comment.append(match[2])
+        body = body[match.end() :]
+    words = meta.find_undeclared_variables(_environment(None).parse(body)) - _WORDS
+    optional = tuple(header["optional"].split(", ")) if "optional" in header else ()
+    return Template(
+        name=name,
+        comment=" ".join(comment),
+        body=body,
+        reads=tuple(sorted(words)),
+        optional=optional,
+        for_each=header.get("for each", ""),
+        needs=header.get("needs", ""),
+    )
+
+
+def _render(template: Template, one: StoredSet | None, words: Mapping[str, object], dialect: Dialect) -> View:
+    environment = _environment(dialect)
+    name = template.name.replace("SET", one.name if one else "")
+    reads = tuple(sorted({*template.reads, one.table_name} if one else template.reads))
+    query = environment.from_string(template.body).render(words)
+    comment = environment.from_string(template.comment).render(words)
+    return View(name, comment, re.sub(r"\n\s*\n", "\n", query).strip(), reads)
+
+
+def _environment(dialect: Dialect | None) -> Environment:
+    environment = Environment(undefined=StrictUndefined, autoescape=False)
+    environment.filters |= {"name": getattr(dialect, "name", str), "literal": getattr(dialect, "literal", str)}
+    if dialect is not None:
+        environment.globals |= {word: getattr(dialect, word) for word in ("explode", "numbers_below", "at", "lookup")}
+    return environment

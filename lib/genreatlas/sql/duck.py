@@ -1,0 +1,46 @@
+"""The same tables and views in DuckDB: SQL over a store without Spark. Needs the extra ``duckdb``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genreatlas.errors import StoreError
+from genreatlas.sql.catalogue import Plan, plan
+from genreatlas.sql.dialects import DuckDB
+from genreatlas.sql.feature_sets import stored_sets
+from genreatlas.tables import FEATURE_SETS
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_DUCKDB = DuckDB()
+
+
+def register_views(connection: "DuckDBPyConnection", path: str | Path, split: str = "default") -> Plan:
+    """Let a DuckDB connection say ``songs`` and ``leaderboard``.
+
+    Tables are read through Delta's own log, at the versions of this moment.
+
+    Parameters
+    ----------
+    connection : from ``duckdb.connect()``.
+    path : folder of the store.
+    split : the split whose parts the views show.
+
+    Raises
+    ------
+    StoreError : there is no table below the path.
+    """
+    from deltalake import DeltaTable
+
+    folders = sorted(log.parent for log in Path(path).glob("*/_delta_log"))
+    if not folders:
+        raise StoreError(f"{path}: no tables here. Give the folder that [store] path names.")
+    tables = {folder.name: DeltaTable(str(folder)).to_pyarrow_dataset() for folder in folders}
+    connection.execute("SET TimeZone = 'UTC'")  # as in the session that Spark has
+    for name, dataset in tables.items():
+        connection.register(name, dataset)
+    rows = tables[FEATURE_SETS.name].to_table().to_pylist() if FEATURE_SETS.name in tables else []
+    planned = plan(tables, stored_sets(rows, tables), split, _DUCKDB, _DUCKDB.name)
+    for view in planned.views:
+        connection.execute(f"CREATE OR REPLACE TEMPORARY VIEW {_DUCKDB.name(view.name)} AS\n{view.query}")
+    return planned

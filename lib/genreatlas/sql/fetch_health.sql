@@ -1,0 +1,15 @@
+-- How fetching goes: tries by task, provider, day (UTC) and reason. n_waiting: keys whose last try this was and that come
+-- back when due. A row of reason paused tells that a provider wanted to be left alone.
+SELECT task,
+       provider,
+       CAST({{ "at" | name }} AS date) AS day,
+       status,
+       coalesce(reason, status) AS reason,
+       count(*) AS n_tries,
+       count(DISTINCT {{ "key" | name }}) AS n_keys,
+       count(*) FILTER (WHERE newest = 1 AND status = 'retry') AS n_waiting,
+       min(CASE WHEN newest = 1 THEN next_retry_at END) AS next_retry_at
+FROM (SELECT *,
+             row_number() OVER (PARTITION BY task, {{ "key" | name }}, provider ORDER BY attempt DESC) AS newest
+      FROM {{ fetch_attempts }})
+GROUP BY task, provider, CAST({{ "at" | name }} AS date), status, coalesce(reason, status)

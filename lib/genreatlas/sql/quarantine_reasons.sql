@@ -1,0 +1,8 @@
+-- What could not be used: how many by step and reason, with one example each.
+SELECT stage,
+       reason,
+       count(*) AS n,
+       min(detail) AS example,
+       max({{ "at" | name }}) AS newest
+FROM {{ quarantine }}
+GROUP BY stage, reason

@@ -1,0 +1,93 @@
+"""Put the views where Spark finds them: into the session, or into the store's catalog."""
+
+from pyspark.errors import PySparkException
+
+from genreatlas.errors import StoreError
+from genreatlas.ids import stable_id
+from genreatlas.sql.catalogue import Plan, View, plan
+from genreatlas.sql.dialects import Spark
+from genreatlas.sql.feature_sets import PREFIXES, StoredSet, stored_sets
+from genreatlas.store import Store
+from genreatlas.tables import FEATURE_SETS, TABLES
+
+_SPARK = Spark()
+#: Property of a published view: the hash of what it was made from.
+_DEFINITION = "genreatlas.definition"
+
+
+def register_views(store: Store, split: str = "default") -> Plan:
+    """Let the session's SQL say ``songs`` and ``leaderboard``: every table and view by its own name.
+
+    They are temporary views: they shadow tables of the same name in the session's current schema,
+    read what the tables hold when they are read, and go with the session.
+
+    Parameters
+    ----------
+    store : where the tables are; its session gets the views.
+    split : the split whose parts the views show.
+
+    Returns
+    -------
+    The views that are there now, and those left out for lack of a table.
+
+    Raises
+    ------
+    StoreError : Spark refuses a view.
+    """
+    tables, sets = _stored(store)
+    for table in tables:
+        query = f"SELECT * FROM {store.location.sql(table)}"
+        store.sql(f"CREATE OR REPLACE TEMPORARY VIEW {_SPARK.name(table)} AS {query}")
+    planned = plan(tables, sets, split, _SPARK, _SPARK.name)
+    for view in planned.views:
+        _run(store, view, f"CREATE OR REPLACE TEMPORARY VIEW {_SPARK.name(view.name)} AS\n{view.query}")
+    return planned
+
+
+def catalog_views(store: Store, split: str = "default") -> Plan:
+    """The views as the store's catalog has to hold them."""
+    tables, sets = _stored(store)
+    return plan(tables, sets, split, _SPARK, store.location.sql)
+
+
+def publish(store: Store, view: View) -> bool:
+    """Create or replace a view in the store's catalog, unless it is there as it should be.
+
+    Returns
+    -------
+    Whether anything was done.
+
+    Raises
+    ------
+    StoreError : the platform refuses the view.
+    """
+    name = store.location.sql(view.name)
+    definition = stable_id(view.comment, view.query)
+    if _property(store, name) == definition:
+        return False
+    head = f"COMMENT {_SPARK.literal(view.comment)}\nTBLPROPERTIES ('{_DEFINITION}' = '{definition}')"
+    _run(store, view, f"CREATE OR REPLACE VIEW {name}\n{head}\nAS\n{view.query}")
+    return True
+
+
+def _stored(store: Store) -> tuple[list[str], list[StoredSet]]:
+    tables = [table.name for table in TABLES if store.exists(table)]
+    rows = [row.asDict() for row in store.read(FEATURE_SETS).collect()]
+    wanted = {f"{PREFIXES[row['axis']]}_{row['feature_set']}" for row in rows}
+    tables += sorted(name for name in wanted if store.exists(name))
+    return tables, stored_sets(rows, tables)
+
+
+def _property(store: Store, name: str) -> str | None:
+    try:
+        rows = store.spark.sql(f"SHOW TBLPROPERTIES {name}").collect()
+    except PySparkException:  # no such view yet
+        return None
+    return next((row["value"] for row in rows if row["key"] == _DEFINITION), None)
+
+
+def _run(store: Store, view: View, statement: str) -> None:
+    try:
+        store.sql(statement)
+    except PySparkException as error:
+        raise StoreError(f"view {view.name}: {str(error).splitlines()[0]}") from error

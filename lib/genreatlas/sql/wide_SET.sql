@@ -1,0 +1,19 @@
+-- One row per clip that counts, in the current version of {{ set.name }}: the song, its genres and part, every feature.
+-- for each: summary set
+-- optional: clips
+SELECT f.clip_id,
+       f.song_id,
+       {% for column in ("title", "artist", "genres", "n_genres", "genre", "part", "fold", "group_id")
+          if column not in set.names -%}
+       s.{{ column }},
+       {% endfor -%}
+       {% for feature in set.names -%}
+       f.{{ feature | name }}{{ "" if loop.last else "," }}
+       {% endfor -%}
+FROM {{ set.table }} AS f
+JOIN {{ feature_sets }} AS v
+  ON v.feature_set = {{ set.name | literal }} AND v.set_version = {{ set.version | literal }} AND v.position = 0
+ AND f.set_version = v.set_version AND f.preprocessing_id = v.preprocessing_id
+LEFT JOIN {{ song_overview }} AS s ON s.song_id = f.song_id
+LEFT JOIN {{ clips }} AS c ON c.clip_id = f.clip_id
+WHERE c.replaced_by IS NULL

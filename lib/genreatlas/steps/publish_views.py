@@ -1,0 +1,27 @@
+"""Publish the SQL views: songs with genres and split, features by name, profiles, leaderboard, confusions, lineage.
+
+In a catalog they become views beside the tables, replaced where their definition changed. Below a path nothing can
+hold a view: there they are checked, and every session registers its own (`query` and the notebooks do).
+"""
+
+from genreatlas.config import Config
+from genreatlas.sql.registering import catalog_views, publish, register_views
+from genreatlas.steps.counts import Counts
+from genreatlas.store import Store
+
+READS = ("every table",)
+WRITES: tuple[str, ...] = ()
+SECTIONS = ("store", "splits")
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Publish what the tables that are there allow; counts are views."""
+    if store.location.prefix:
+        planned = catalog_views(store, config.splits.name)
+        written = sum(publish(store, view) for view in planned.views)
+    else:
+        planned = register_views(store, config.splits.name)
+        written = len(planned.views)
+
+    skipped = len(planned.skipped)
+    return Counts(written + skipped, written, 0, skipped, planned.notes)

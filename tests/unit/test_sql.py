@@ -1,0 +1,161 @@
+"""Views as text: what they read, and what happens where a table is missing."""
+
+import duckdb
+import pytest
+
+from genreatlas.audio.feature_sets import FEATURE_SETS, current_version
+from genreatlas.errors import ConfigError, StoreError
+from genreatlas.sql import answers, duck
+from genreatlas.sql.catalogue import plan, templates
+from genreatlas.sql.dialects import DuckDB, Spark
+from genreatlas.tables import TABLES
+from sql_factory import write, write_store
+
+NAMES = {table.name: table for table in TABLES}
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory):
+    connection = duckdb.connect()
+    duck.register_views(connection, write_store(tmp_path_factory.mktemp("sql") / "tables"))
+    return connection
+
+
+def test_every_view_says_what_it_is_for_and_reads_what_is_described():
+    views = {template.name for template in templates()}
+    for template in templates():
+        assert template.comment, template.name
+        assert set(template.reads) <= views | NAMES.keys(), template.name
+        assert set(template.optional) <= set(template.reads) & NAMES.keys(), template.name
+
+
+def test_no_view_has_the_name_of_a_table():
+    assert not {template.name for template in templates()} & NAMES.keys()
+
+
+def test_a_song_under_two_genres_is_shared_by_both_and_alone_in_neither(connection):
+    rows = connection.sql("SELECT genre, n_songs, n_shared, n_alone FROM genre_sizes ORDER BY genre").fetchall()
+    assert rows == [("Ambient", 8, 1, 7), ("House", 10, 3, 7), ("Techno", 9, 2, 7)]
+
+
+def test_two_sources_that_agree_make_one_label(connection):
+    assert connection.sql("SELECT n_sources FROM song_labels WHERE song_id = 'song-house-0-0'").fetchall() == [(2,)]
+
+
+def test_the_newest_row_of_a_split_counts(connection):
+    rows = connection.sql(
+        "SELECT part, excluded_because FROM song_overview WHERE song_id = 'song-ambient-0-0'"
+    ).fetchall()
+    assert rows == [("excluded", "bridges_groups")]
+
+
+def test_wide_views_leave_out_replaced_clips_and_other_preprocessing_which_are_stale(connection):
+    assert connection.sql("SELECT count(*), min(tempo) FROM wide_gtzan57").fetchall() == [(24, 70.5)]
+    rows = connection.sql("SELECT table_name, why, n_rows FROM stale_rows ORDER BY why").fetchall()
+    assert rows == [("features_gtzan57", "clip replaced", 1), ("features_gtzan57", "other preprocessing", 1)]
+
+
+def test_frames_come_out_with_their_time_and_coefficients(connection):
+    rows = connection.sql(
+        "SELECT time_s, mfcc1, mfcc12 FROM timed_mfcc12_frames WHERE song_id = 'song-house-0-0' ORDER BY 1"
+    )
+    assert rows.fetchall() == [(0.0, 0.0, 11.0), (0.5, 100.0, 111.0), (1.0, 200.0, 211.0)]
+
+
+def test_a_profile_counts_what_is_defined(connection):
+    rows = connection.sql(
+        "SELECT n, median, low, high, unit FROM genre_profile WHERE feature = 'tempo' AND genre_id = 'ambient'"
+    )
+    assert rows.fetchall() == [(7, 72.0, 70.5, 73.5, "bpm")]
+
+
+def test_the_distance_of_genres_is_in_units_of_the_spread_inside_them():
+    connection = duckdb.connect()
+    connection.execute(
+        "CREATE TABLE genre_profile "
+        "(feature_set TEXT, genre_id TEXT, genre TEXT, feature TEXT, n INT, mean DOUBLE, std DOUBLE)"
+    )
+    rows = [
+        ("s", "a", 0.0, "x", 2.0),
+        ("s", "b", 8.0, "x", 2.0),
+        ("s", "a", 5.0, "constant", 0.0),
+        ("s", "b", 5.0, "constant", 0.0),
+    ]
+    for feature_set, genre, mean, feature, std in rows:
+        connection.execute(
+            "INSERT INTO genre_profile VALUES (?, ?, ?, ?, 3, ?, ?)", [feature_set, genre, genre, feature, mean, std]
+        )
+    nearest = next(t for t in templates() if t.name == "genre_nearest")
+    query = nearest.body.replace("{{ genre_profile }}", "genre_profile")
+    assert connection.sql(
+        f"SELECT genre_id, other_id, rank, distance, n_features FROM ({query}) ORDER BY 1"
+    ).fetchall() == [
+        ("a", "b", 1, 4.0, 1),
+        ("b", "a", 1, 4.0, 1),
+    ]
+
+
+def test_the_newest_snapshot_of_the_map_is_the_latest(connection):
+    rows = connection.sql("SELECT DISTINCT snapshot::text FROM genres_latest").fetchall()
+    assert rows == [("2023-11-19",)]
+
+
+def test_a_wrong_song_is_named_with_both_genres_and_its_margin(connection):
+    rows = connection.sql(
+        "SELECT title, genre, predicted, score_of_truth, margin FROM confusions WHERE model_id = 'best' ORDER BY title"
+    )
+    assert rows.fetchall() == [
+        ("Techno no. 30", "Techno", "House", 0.2, pytest.approx(0.55)),
+        ("Techno no. 31", "Techno", "House", 0.2, pytest.approx(0.55)),
+    ]
+
+
+def test_views_over_missing_tables_are_named_with_what_they_lack(tmp_path):
+    write(tmp_path, NAMES["songs"], [{"song_id": "s", "source": "folder"}])
+    write(
+        tmp_path,
+        NAMES["song_genres"],
+        [{"song_id": "s", "genre_id": "g", "source": "tags", "genre": "G", "weight": 1.0}],
+    )
+    connection = duckdb.connect()
+    planned = duck.register_views(connection, tmp_path)
+    assert [v.name for v in planned.views] == [
+        "current_split",
+        "genre_names",
+        "song_labels",
+        "genre_sizes",
+        "song_overview",
+    ]
+    assert planned.skipped["leaderboard"] == ("metrics", "models")
+    assert planned.skipped["genre_profile"] == ("feature_sets", "any summary set")
+    assert "left out: confusions, for lack of predictions" in planned.notes
+    assert connection.sql("SELECT genre, n_songs, n_train, n_clips FROM genre_sizes").fetchall() == [("G", 1, 0, 0)]
+
+
+def test_a_folder_without_tables_is_said_to_be_none(tmp_path):
+    with pytest.raises(StoreError, match="no tables here"):
+        duck.register_views(duckdb.connect(), tmp_path)
+
+
+@pytest.mark.parametrize("dialect", [Spark(), DuckDB()], ids=["spark", "duckdb"])
+def test_a_split_with_a_quote_in_its_name_does_not_end_the_string(dialect):
+    planned = plan(["splits"], [], "it's", dialect, dialect.name)
+    assert any("it\\'s" in v.query or "it''s" in v.query for v in planned.views)
+
+
+def test_an_extracted_set_has_the_version_of_the_code_and_an_imported_one_its_last():
+    assert current_version("summary9", {"0", "1"}, {"registry"}) == FEATURE_SETS["summary9"].version
+    assert current_version("mine", {"9", "10"}, {"features.csv"}) == "10"
+
+
+@pytest.mark.parametrize(
+    "statement", ["DROP TABLE songs", "-- SELECT\nDELETE FROM songs", "/* SELECT */ insert into songs", "", " ; "]
+)
+def test_what_does_not_only_read_is_refused(statement):
+    with pytest.raises(ConfigError, match="query: "):
+        answers.readable(statement)
+
+
+@pytest.mark.parametrize("statement", ["show views", "DESCRIBE TABLE EXTENDED songs;", "-- all\nEXPLAIN SELECT 1"])
+def test_descriptions_run_as_they_are(statement):
+    assert answers.readable(statement).split()[0].upper() in {"SHOW", "DESCRIBE", "EXPLAIN"}
