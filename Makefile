@@ -14,7 +14,8 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 demo figures test test-all: export SPARK_SUBMIT_OPTS ?= -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 
 .DEFAULT_GOAL := help
-.PHONY: help demo figures test test-all lint format results bench rhythm fuzz chaos lock wheel clean check-java check-python
+.PHONY: help demo figures test test-all lint format results bench rhythm fuzz chaos lock wheel clean
+.PHONY: check-java check-python notebooks docs
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -63,6 +64,12 @@ lock: $(READY) ## Resolve conf/requirements.lock again
 	@$(BIN)/python -m pip install -q uv
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra local --group dev \
 		--custom-compile-command "make lock" pyproject.toml -o conf/requirements.lock
+
+notebooks: $(READY) ## Run the notebooks on the demo's library and leave their HTML in data/notebooks
+	@$(BIN)/python -m genreatlas.notebook notebooks/*.py
+
+docs: $(READY) ## Print docs/data_dictionary.md from the tables again
+	@$(BIN)/python -m genreatlas.dictionary > docs/data_dictionary.md
 
 wheel: $(READY) ## Build the wheel into dist/
 	@$(BIN)/python -m pip wheel -q --no-deps -w dist .

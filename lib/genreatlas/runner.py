@@ -1,16 +1,18 @@
 """Run one step under its lease, print its line, and keep the row of the table ``runs``."""
 
+import importlib
 import json
 import re
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import ModuleType
 
 from pyspark.sql import SparkSession
 
 from genreatlas.config import Config
-from genreatlas.errors import LimitReachedError
+from genreatlas.errors import LimitReachedError, StoreError
 from genreatlas.provenance import git_commit, versions
 from genreatlas.steps.counts import Counts
 from genreatlas.store import open_store
@@ -94,3 +96,18 @@ def without_secrets(value: object) -> object:
     if isinstance(value, dict):
         return {key: "(left out)" if _SECRET.search(key) else without_secrets(item) for key, item in value.items()}
     return [without_secrets(item) for item in value] if isinstance(value, list) else value
+
+
+def run_steps(names: Sequence[str], spark: SparkSession, config: Config) -> None:
+    """Run steps by name, one after the other, as the job ``pipeline`` does; for notebooks.
+
+    Raises
+    ------
+    StoreError : more than the allowed share of a step's work failed; steps after it were not run.
+    """
+    for name in names:
+        if run_step(importlib.import_module(f"genreatlas.steps.{name}"), spark, config):
+            raise StoreError(
+                f"{name}: more than limits.max_failed_share of the work failed, or none of it could be done. The view "
+                "quarantine_reasons says why."
+            )

@@ -6,7 +6,15 @@ import duckdb
 import pandas as pd
 import pytest
 from deltalake import DeltaTable
-from whole_jobs import assert_equal_stores, command, described_tables, rows, run
+from whole_jobs import ROOT, TINY, assert_equal_stores, command, described_tables, rows, run
+
+from genreatlas.config import load_config
+from genreatlas.notebook.page import render
+from genreatlas.notebook.running import run_notebook
+from genreatlas.sql import duck
+from genreatlas.sql.registering import register_views
+from genreatlas.store import Store
+from same_answers import same
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -73,6 +81,38 @@ def test_the_tables_read_the_same_through_spark_deltalake_and_duckdb(undisturbed
         through_spark = through_spark.sort_values(list(table.key), ignore_index=True)
         for other in (through_duckdb, through_spark):
             pd.testing.assert_frame_equal(through_deltalake, other, check_dtype=False, obj=table.name)
+
+
+def test_the_views_say_the_same_through_spark_and_duckdb(undisturbed, spark):
+    path = undisturbed.home / "tables"
+    planned = register_views(Store(spark, load_config([], [f'store.path="{path}"']).store))
+    connection = duckdb.connect()
+    duck.register_views(connection, path)
+    assert set(planned.skipped) == {"fetch_health", "genres_latest"}
+    for view in ("song_overview", "genre_sizes", "leaderboard", "confusions", "model_lineage", "quarantine_reasons"):
+        statement = f"SELECT * FROM {view}"
+        same(spark.sql(statement).toPandas(), connection.sql(statement).df(), view)
+    for name in (*planned.tables, *(view.name for view in planned.views)):
+        spark.catalog.dropTempView(name)
+
+
+@pytest.mark.slow
+def test_the_notebook_that_explores_draws_this_library(undisturbed, spark):
+    widgets = {"conf": str(TINY), "store": str(undisturbed.home / "tables"), "n_genres": "3"}
+    ran = run_notebook(ROOT / "notebooks" / "03_explore.py", spark, widgets)
+    assert ran.error == ""
+    page = render(ran)
+    assert page.count("<svg") >= 14
+    assert page.count("<audio") == 3
+
+
+def test_a_question_on_the_command_line_is_answered_with_a_csv_file(undisturbed, tmp_path):
+    file = tmp_path / "sizes.csv"
+    statement = "SELECT genre, n_songs FROM genre_sizes WHERE n_songs > 0 ORDER BY genre"
+    done = run([*command("query", undisturbed.home, undisturbed.music), "--csv", str(file), statement])
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, f"{file}: 3 rows")
+    labels = rows_of(undisturbed, "song_genres").drop_duplicates(["song_id", "genre_id"])
+    assert pd.read_csv(file).n_songs.tolist() == labels.groupby("genre").song_id.count().tolist()
 
 
 def rows_of(finished, name):

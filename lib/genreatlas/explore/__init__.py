@@ -1,0 +1,1 @@
+"""What one draws before modelling: samples from the store, and pictures of them, for notebooks."""

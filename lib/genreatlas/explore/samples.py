@@ -1,0 +1,118 @@
+"""Bounded samples of the store, made in Spark: what pictures are drawn from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import functions as F
+from sklearn.feature_selection import f_classif
+
+from genreatlas.errors import InputError
+from genreatlas.models.feature_tables import find_feature_table
+from genreatlas.report.feature_queries import sample as seeded_sample
+from genreatlas.store import Store
+from genreatlas.tables import CLIPS, FEATURE_SETS, SONG_GENRES, SONGS
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A seeded sample of clips with their features.
+
+    Attributes
+    ----------
+    feature_set : its name.
+    rows : genre_id and the numeric features, at most so many rows of each genre.
+    features : the numeric features, in the order of the set.
+    units : feature = unit.
+    genres : genre ids, largest first.
+    names : genre id = name.
+    """
+
+    feature_set: str
+    rows: pd.DataFrame
+    features: tuple[str, ...]
+    units: Mapping[str, str]
+    genres: tuple[str, ...]
+    names: Mapping[str, str]
+
+    def telling(self, wanted: int) -> list[str]:
+        """The features that tell the genres apart best on their own: by the F statistic of one-way ANOVA."""
+        values = self.rows[list(self.features)]
+        values = values.fillna(values.median()).fillna(0.0)
+        varying = values.loc[:, values.nunique() > 1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scores = f_classif(varying.to_numpy(float), self.rows["genre_id"])[0]
+        ranked = pd.Series(np.nan_to_num(scores, nan=-1.0), index=varying.columns).reindex(self.features, fill_value=-1)
+        return ranked.sort_values(ascending=False, kind="stable").head(wanted).index.tolist()
+
+
+def sample_features(store: Store, feature_set: str, n_genres: int = 8, per_genre: int = 300, seed: int = 7) -> Sample:
+    """Sample the clips of the largest genres.
+
+    Parameters
+    ----------
+    feature_set : a summary set.
+    n_genres : so many genres, the largest by songs.
+    per_genre : at most so many clips of each.
+
+    Raises
+    ------
+    InputError : the set is one of frames, or has no numeric feature.
+    """
+    table = find_feature_table(store, feature_set)
+    features = tuple(name for name, kind in table.columns.items() if kind == "numeric")
+    if table.axis != "summary" or not features:
+        raise InputError(f"{feature_set}: pictures of features need a summary set with numeric features")
+    labels, genres, names = _largest(store, n_genres)
+    drawn = seeded_sample(table.rows(store).join(labels, "song_id"), per_genre, seed)
+    rows = drawn.select("genre_id", *[F.col(f"`{name}`").cast("double").alias(name) for name in features]).toPandas()
+    known = store.read(FEATURE_SETS).where(
+        (F.col("feature_set") == feature_set) & (F.col("set_version") == table.set_version)
+    )
+    units = {row["feature"]: row["unit"] for row in known.select("feature", "unit").collect()}
+    return Sample(feature_set, rows, features, units, genres, names)
+
+
+def durations(store: Store, n_genres: int = 12) -> pd.DataFrame:
+    """Durations of the sources in the largest genres: genre, song_id, title, duration_s; genres largest first."""
+    labels, genres, names = _largest(store, n_genres)
+    clips = store.read(CLIPS).where("replaced_by IS NULL").select("song_id", "sha256", "duration_s").distinct()
+    songs = store.read(SONGS).select("song_id", "title")
+    rows = clips.join(labels, "song_id").join(songs, "song_id", "left")
+    found = rows.select("genre_id", "song_id", "title", "duration_s").toPandas()
+    found["_place"] = [genres.index(genre) for genre in found["genre_id"]]
+    found["genre"] = found["genre_id"].map(dict(names))
+    found = found.sort_values(["_place", "song_id", "duration_s"], ignore_index=True)
+    return found[["genre", "song_id", "title", "duration_s"]]
+
+
+def clips_to_hear(store: Store, n_genres: int = 8, genres: Sequence[str] = (), seed: int = 7) -> pd.DataFrame:
+    """One clip of each genre, by a seeded hash: genre, and the columns of ``clips`` with title and artist.
+
+    Parameters
+    ----------
+    genres : genre ids; empty: the largest.
+    """
+    labels, largest, names = _largest(store, n_genres, genres)
+    clips = store.read(CLIPS).where("replaced_by IS NULL").join(labels, "song_id")
+    first = clips.groupBy("genre_id").agg(
+        F.min_by("clip_id", F.struct(F.xxhash64(F.lit(seed), F.col("clip_id")), "clip_id")).alias("clip_id")
+    )
+    songs = store.read(SONGS).select("song_id", "title", "artist")
+    found = store.read(CLIPS).join(first, "clip_id").join(songs, "song_id", "left").toPandas()
+    found.insert(0, "genre", found["genre_id"].map(dict(names)))
+    order = {genre: place for place, genre in enumerate(largest)}
+    return found.sort_values("genre_id", key=lambda column: column.map(order), ignore_index=True)
+
+
+def _largest(store: Store, n_genres: int, wanted: Sequence[str] = ()):  # type: ignore[no-untyped-def]
+    """Labels of the largest genres (song_id, genre_id), their ids, and their names."""
+    labels = store.read(SONG_GENRES)
+    sizes = labels.groupBy("genre_id").agg(F.countDistinct("song_id").alias("n"), F.min("genre").alias("genre"))
+    if wanted:
+        sizes = sizes.where(F.col("genre_id").isin(list(wanted)))
+    rows = sizes.orderBy(F.desc("n"), "genre_id").limit(n_genres).collect()
+    ids = tuple(row["genre_id"] for row in rows)
+    mine = labels.where(F.col("genre_id").isin(list(ids))).select("song_id", "genre_id").distinct()
+    return mine, ids, {row["genre_id"]: row["genre"] for row in rows}
