@@ -1,0 +1,30 @@
+"""The configurations that come with the project."""
+
+from pathlib import Path
+
+import pytest
+
+from genreatlas.cli import STEPS
+from genreatlas.config import load_config
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+@pytest.mark.parametrize("file", sorted(CONF.glob("*.toml")), ids=lambda file: file.name)
+def test_a_configuration_that_comes_along_is_valid_and_names_steps_that_exist(file):
+    assert set(load_config([file]).pipeline.steps) <= set(STEPS)
+
+
+def test_the_fan_out_asks_for_nothing_before_terms_were_acknowledged():
+    config = load_config([CONF / "fanout.toml"])
+    assert not config.spotify.acknowledge_terms and not config.deezer.acknowledge_terms
+
+
+def test_the_sandbox_asks_this_machine_alone():
+    config = load_config([CONF / "sandbox.toml"])
+    places = (
+        config.every_noise.map, config.every_noise.list, config.every_noise.pages, config.spotify.api_url,
+        config.spotify.accounts_url, config.deezer.api_url,
+    )  # fmt: skip
+    ports = range(config.world.port, config.world.port + 4)
+    assert all(place.startswith(tuple(f"http://127.0.0.1:{port}" for port in ports)) for place in places)
