@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genreatlas.audio.fast.constant_q import _filtered
+from genreatlas.audio.fast.constant_q import _filtered, _near_a_step
 from genreatlas.audio.fast.spectral import contrast_bands
 from genreatlas.audio.fast.statistics import moments
 from genreatlas.audio.kernels import filters, lanes, separation, shape, transform, waves
@@ -132,3 +132,11 @@ def test_filtered_frames_are_the_same_however_they_are_read(hop):
     padded = np.pad(signal, 128)
     frames = np.lib.stride_tricks.sliding_window_view(padded, 256)[::hop]
     np.testing.assert_allclose(_filtered(signal, bank, hop), frames @ bank, atol=1e-4)
+
+
+def test_frames_with_a_pitch_class_within_rounding_of_a_step_are_found():
+    chroma = np.full((12, 4), 0.6 / 11)
+    chroma[0] = 0.4
+    chroma[:, 1] = [0.39] + [0.61 / 11] * 11
+    chroma[:, 3] = 0
+    assert _near_a_step(chroma * 7).tolist() == [0, 2]

@@ -19,6 +19,8 @@ _BINS, _OCTAVES = 12, 7
 _SPARSITY = 0.01
 #: Below this hop, frames are copied.
 _SHORT_HOP = 64
+#: Shares of a frame at which CENS steps; a product in float32 is within this of one in float64.
+CENS_STEPS, _ROUNDING = (0.4, 0.2, 0.1, 0.05), 1e-5
 
 
 class Plan(NamedTuple):
@@ -27,10 +29,12 @@ class Plan(NamedTuple):
     Parameters
     ----------
     filters : (n_fft, 24) float32: real and imaginary parts of the octave's twelve filters in time.
+    exact_filters : the same in float64.
     halvings : times that the signal is halved before the top octave.
     """
 
     filters: npt.NDArray[np.float32]
+    exact_filters: npt.NDArray[np.float64]
     halvings: int
 
 
@@ -59,7 +63,20 @@ def constant_q(samples: Array, sample_rate: int, tuning: float) -> Array:
     for octave, (signal, hop) in enumerate(levels):
         values = np.square(_filtered(signal, plan.filters, hop)[:n_frames])
         transform[-1 - octave] = np.sqrt(values[:, :_BINS] + values[:, _BINS:]).T
+    close = _near_a_step(transform.sum(axis=0))
+    for octave, (signal, hop) in enumerate(levels if len(close) else ()):
+        frames = _frames(signal, len(plan.filters), hop)[close].astype(np.float64)
+        values = np.square(frames @ plan.exact_filters)
+        transform[-1 - octave][:, close] = np.sqrt(values[:, :_BINS] + values[:, _BINS:]).T
     return transform.reshape(_OCTAVES * _BINS, n_frames)
+
+
+def _near_a_step(chroma: Array) -> npt.NDArray[np.intp]:
+    """Frames of (12, n_frames) in which rounding could move a share over a step of CENS: few, computed in float64."""
+    total = chroma.sum(axis=0)
+    shares = chroma / np.where(total > 0, total, 1)
+    near = [(np.abs(shares - step) < _ROUNDING).any(axis=0) for step in CENS_STEPS]
+    return np.flatnonzero(np.any(near, axis=0))
 
 
 @functools.lru_cache(maxsize=256)
@@ -87,8 +104,8 @@ def constant_q_plan(sample_rate: int, tuning: float) -> Plan:
     # sum over k of kept[k] * (sum over n of x[n] exp(-2 pi i k n / N)), as one sum over n
     in_time = np.fft.fft(kept.toarray(), n=n_fft, axis=1)
     in_time /= np.sqrt(lengths)[:, np.newaxis]
-    filters = np.concatenate([in_time.real, in_time.imag]).T
-    return Plan(np.ascontiguousarray(filters, dtype=np.float32), halvings)
+    filters = np.ascontiguousarray(np.concatenate([in_time.real, in_time.imag]).T)
+    return Plan(filters.astype(np.float32), filters, halvings)
 
 
 def _halved(signal: Array) -> Array:

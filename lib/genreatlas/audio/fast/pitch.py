@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from genreatlas.audio.fast.constant_q import constant_q
+from genreatlas.audio.fast.constant_q import CENS_STEPS, constant_q
 from genreatlas.audio.frames import N_FFT, SAMPLE_RATE, Array
 from genreatlas.audio.librosa_loading import librosa
 from genreatlas.audio.spectra import undefined_if
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 _TINY = float(np.finfo(np.float32).tiny)
 #: Where tuning is looked for, and how far below a frame's loudest bin: librosa's defaults. [Hz]
 _LOWEST, _HIGHEST, _SHARE = 150.0, 4000.0, 0.1
-#: CENS: steps of a pitch class's share of the frame, and frames that are smoothed over.
-_STEPS = (0.4, 0.2, 0.1, 0.05)
+#: Frames that CENS is smoothed over.
 _SMOOTHED = 41
 
 
@@ -66,7 +65,7 @@ def chroma_cqt(octaves_together: Array, silent: bool) -> Array:
 def chroma_cens(octaves_together: Array, silent: bool) -> Array:
     """Quantised, smoothed pitch classes of unit length, (12, n_frames)."""
     shares = over(octaves_together, octaves_together.sum(axis=0))
-    steps = np.sum([shares > step for step in _STEPS], axis=0) / len(_STEPS)
+    steps = np.sum([shares > step for step in CENS_STEPS], axis=0) / len(CENS_STEPS)
     window = np.hanning(_SMOOTHED + 2)
     window /= window.sum()
     n = steps.shape[1]
