@@ -51,13 +51,15 @@ def audioflux(rate: int) -> Callable[[np.ndarray], object]:
 
     def extract(samples: np.ndarray) -> object:
         mfcc, _ = af.mfcc(samples, cc_num=20, mel_num=128, radix2_exp=11, samplate=rate, slide_length=512)
-        chroma = af.chroma_linear(samples, chroma_num=12, radix2_exp=11, samplate=rate, slide_length=512)
+        chroma = af.chroma_linear(
+            samples, chroma_num=12, radix2_exp=11, samplate=rate, slide_length=512, high_fre=rate / 2
+        )
         linear = af.BFT(
             num=1025, samplate=rate, radix2_exp=11, slide_length=512,
             scale_type=af.type.SpectralFilterBankScaleType.LINEAR,
         )  # fmt: skip
         magnitude = np.abs(linear.bft(samples))
-        shape = af.Spectral(num=1025, fre_arr=linear.get_fre_band_arr())
+        shape = af.Spectral(num=1025, fre_band_arr=linear.get_fre_band_arr())
         shape.set_time_length(magnitude.shape[-1])
         return (
             mfcc,
