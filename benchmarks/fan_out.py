@@ -8,6 +8,7 @@ also shown alone; memory is the largest sum over the job's processes (resident s
 import argparse
 import math
 import os
+import re
 import subprocess
 import tempfile
 import threading
@@ -63,7 +64,8 @@ def measure(step: str, home: Path, world: World, genres: int, memory: str) -> Me
     if job.returncode:
         raise SystemExit(said)
     line = next(line for line in said.splitlines() if line.startswith(f"{step}: read"))
-    step_seconds = float(line.split(" s")[0].rsplit(" ", 1)[-1]) if " s" in line else math.nan
+    stated = re.search(r"([0-9.]+) s\b", line)
+    step_seconds = float(stated[1]) if stated else math.nan
     asked: Counter[str] = Counter()
     for row in world.counts():
         asked[f"{row['service']} {row['path']}"] += row["requests"]
