@@ -205,7 +205,8 @@ def test_a_second_run_finds_nothing_to_do_and_commits_nothing(extracted):
 def test_small_chunks_and_tasks_end_with_the_same_tables_as_one_large_one(extracted, store, config):
     add(store, *extracted.library)
     small = configured(config, chunk_clips=1, task_clips=1, batch_rows=1)
-    assert len(extract_features.plan(store, small, extract_features.configured_sets(small))) == 2
+    pending = extract_features.pending_audios(store, small, extract_features.configured_sets(small))
+    assert len(extract_features.chunks(pending, small.extract.chunk_clips)) == 2
     assert extract_features.run(store, small) == extracted.counts
     assert everything(store) == everything(extracted.store)
 
@@ -278,13 +279,14 @@ def test_a_chunk_that_a_killed_run_staged_is_merged_first(store, config, library
     killed = Store(store.spark, config.store, run_id="killed")
     add(store, *library)
     sets = extract_features.configured_sets(config)
-    extract_features.extract_chunk(killed, config, sets, ["b1"], 3, "killed-000000")
+    plan = extract_features.stage_plan(killed, config, sets)
+    extract_features.extract_chunk(killed, config, sets, plan.frame, ["b1"], 3, "killed-000000")
     assert not store.exists("features_summary9")
     for row in library:  # what was staged must not be needed again
         if row["ingest_batch"] == "b1" and row["clip_id"] != "a":
             Path(row["uri"].removeprefix("file://")).unlink()
     assert extract_features.run(store, config) == Counts(read=5, written=4, failed=1)
-    assert store.staged("extract_features") == []
+    assert store.staged("extract_features") == store.staged(extract_features.PLAN) == []
     assert rows_of(store, "summary9").keys() == {"a", "b", "c", "d"}
     assert extract_features.run(store, config) == Counts()
 

@@ -4,10 +4,7 @@ The set `loudness` is always extracted too. Clips with equal audio are decoded o
 does nothing until there are new clips, another set, a new version of a set, or another preprocessing.
 """
 
-import logging
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -22,17 +19,17 @@ from genreatlas.config import Config
 from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
 from genreatlas.steps.counts import Counts
+from genreatlas.steps.extract_chunks import arrow_batches, chunks
 from genreatlas.steps.fetched_audio import available, drop_extracted, gone, is_fetched, with_audio
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIP_AUDIO, CLIPS, QUARANTINE
 from genreatlas.tables import FEATURE_SETS as FEATURE_SETS_TABLE
 
 STEP = "extract_features"
+PLAN = "extract_features_plan"
 READS = ("clips", "clip_audio", "features_<set>", "frames_<set>", "events_<set>", "quarantine")
 WRITES = ("features_<set>", "frames_<set>", "events_<set>", "feature_sets", "quarantine")
 SECTIONS = ("extract", "clip", "fetch_previews")
-
-log = logging.getLogger(__name__)
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -46,16 +43,16 @@ def run(store: Store, config: Config) -> Counts:
     counts = Counts()
     for staged in store.staged(STEP):
         counts += merge(store, staged)
-    chunks = plan(store, config, feature_sets)
-    if chunks and any(store.exists(table_of(s)) for s in feature_sets):
-        copied = copy_known(store, config, feature_sets)
-        if copied.read:
-            counts += copied
-            chunks = plan(store, config, feature_sets)
-    describe(store, config, [s for s in feature_sets if chunks or store.exists(table_of(s))])
-    for number, (batches, audios) in enumerate(chunks):
-        chunk = f"{store.run_id}-{number:06}"
-        counts += merge(store, extract_chunk(store, config, feature_sets, batches, audios, chunk))
+    there_is_work = not lacking(store, config, feature_sets).isEmpty()
+    if there_is_work and any(store.exists(table_of(s)) for s in feature_sets):
+        counts += copy_known(store, config, feature_sets)
+    describe(store, config, [s for s in feature_sets if there_is_work or store.exists(table_of(s))])
+    if there_is_work:
+        plan = stage_plan(store, config, feature_sets)
+        for number, (batches, audios) in enumerate(chunks(plan.frame, config.extract.chunk_clips)):
+            chunk = f"{store.run_id}-{number:06}"
+            counts += merge(store, extract_chunk(store, config, feature_sets, plan.frame, batches, audios, chunk))
+        plan.drop()
     counts += audio_gone(store, config, feature_sets)
     if config.fetch_previews.retention == "features":
         counts += Counts(notes=drop_extracted(store, lacking(store, config, feature_sets)))
@@ -128,24 +125,26 @@ def pending_audios(store: Store, config: Config, feature_sets: list[FeatureSet])
     )
 
 
-def plan(store: Store, config: Config, feature_sets: list[FeatureSet]) -> list[tuple[list[str], int]]:
-    """Divide what is pending into chunks: the ingest batches of each, and how many audios it has."""
-    batches = pending_audios(store, config, feature_sets).groupBy("ingest_batch").count().collect()
-    chunks: list[tuple[list[str], int]] = []
-    for batch, audios in sorted((row["ingest_batch"], row["count"]) for row in batches):
-        if chunks and chunks[-1][1] + audios <= config.extract.chunk_clips:
-            chunks[-1] = ([*chunks[-1][0], batch], chunks[-1][1] + audios)
-        else:
-            chunks.append(([batch], audios))
-    return chunks
+def stage_plan(store: Store, config: Config, feature_sets: list[FeatureSet]) -> Staged:
+    """Write down what is pending, once: every chunk would otherwise join all clips with all features again."""
+    for left in store.staged(PLAN):  # by a killed run
+        left.drop()
+    pending = pending_audios(store, config, feature_sets)
+    return store.stage(pending.sortWithinPartitions("ingest_batch"), PLAN, store.run_id)
 
 
 def extract_chunk(
-    store: Store, config: Config, feature_sets: list[FeatureSet], batches: list[str], audios: int, chunk: str
+    store: Store,
+    config: Config,
+    feature_sets: list[FeatureSet],
+    plan: DataFrame,
+    batches: list[str],
+    audios: int,
+    chunk: str,
 ) -> Staged:
-    """Extract the pending audios of some ingest batches and stage the result, good rows and bad."""
+    """Extract the planned audios of some ingest batches and stage the result, good rows and bad."""
     tasks = math.ceil(audios / config.extract.task_clips)
-    pending = pending_audios(store, config, feature_sets).where(F.col("ingest_batch").isin(batches))
+    pending = plan.where(F.col("ingest_batch").isin(batches))
     result = (
         with_audio(store, pending, batches)
         .select(*REQUEST_COLUMNS)
@@ -156,30 +155,6 @@ def extract_chunk(
     )
     with arrow_batches(store, config.extract.batch_rows):
         return store.stage(result, STEP, chunk)
-
-
-@contextmanager
-def arrow_batches(store: Store, rows: int) -> Iterator[None]:
-    """Bound the rows of one Arrow batch, and put the session's own setting back after.
-
-    Rows are small on their way in, but each makes four with 62 kB of frames on its way out.
-    """
-    key = "spark.sql.execution.arrow.maxRecordsPerBatch"
-    conf = store.spark.conf
-    before = conf.get(key, None)
-    try:
-        conf.set(key, str(rows))
-    except Exception as error:  # a managed platform may refuse any setting
-        log.info("%s stays as the platform has it: %s", key, str(error).splitlines()[0])
-        yield
-        return
-    try:
-        yield
-    finally:
-        if before is None:
-            conf.unset(key)
-        else:
-            conf.set(key, before)
 
 
 def merge(store: Store, staged: Staged) -> Counts:
