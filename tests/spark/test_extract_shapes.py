@@ -18,6 +18,9 @@ from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS
 
+#: Eight tables, one of them of 1,612 columns, take a minute to write.
+pytestmark = pytest.mark.slow
+
 SETS = ("windows", "mel128", "quality", "groove", "timbre_pitch", "rhythm_notes", "ssd_rp")
 
 
