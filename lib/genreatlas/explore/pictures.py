@@ -14,9 +14,10 @@ from genreatlas.report.svg import Figure
 
 _LAYOUT = (
     "body{margin:0} .figures{display:flex;flex-wrap:wrap;gap:1.5rem 2rem;align-items:flex-start;"
-    "background:var(--paper);padding:.5rem 0} .figures figure{margin:0;max-width:100%;overflow-x:auto}"
+    "background:var(--paper);padding:.5rem 0} "
+    ".figures figure{margin:0;max-width:100%;overflow-x:auto;padding-right:4rem}"
     ".figures figcaption{font:13px ui-sans-serif,system-ui,sans-serif;color:var(--muted);margin-top:.3rem;"
-    "max-width:44rem} .figures .wide{width:100%}"
+    "max-width:44rem} .figures .wide{width:100%;padding-right:0}"
 )
 
 

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
 import numpy as np
@@ -51,7 +52,7 @@ def see(clip: pd.Series) -> list[Figure]:
     mel_marks = [hz for hz in (128, 512, 2048, 8192) if hz < upper]
     of_mel = librosa.hz_to_mel(np.array([0.0, upper, *mel_marks]))
     return [
-        waveform("waveform", samples, rate, heard.title),
+        _aligned(waveform("waveform", samples, rate, heard.title)),
         _image("spectrogram", f"Spectrogram of {heard.title}", librosa.amplitude_to_db(magnitude, ref=np.max),
                seconds, [(tick * 1000 / upper, f"{tick:g} kHz") for tick in ticks(0, upper / 1000, 4)]),
         _image("mel", f"Mel spectrogram of {heard.title}", librosa.power_to_db(mel, ref=np.max), seconds,
@@ -79,6 +80,13 @@ def listen(clips: pd.DataFrame) -> str:
         title = " – ".join(str(clip[name]) for name in ("artist", "title") if isinstance(clip[name], str))
         rows.append(f"<tr><td><b>{escape(str(clip['genre']))}</b></td><td>{escape(title)}</td><td>{heard}</td></tr>")
     return f'<table class="listen" style="font:14px ui-sans-serif,system-ui,sans-serif">{"".join(rows)}</table>'
+
+
+def _aligned(wave: Figure) -> Figure:
+    """The waveform over the same seconds as the pictures below it."""
+    scale = (_WIDTH - _LEFT) / wave.width
+    body = element("g", wave.body, transform=f"translate({_LEFT:g} 0) scale({scale:.5f} 1)")
+    return replace(wave, body=body, width=_WIDTH + 8, stretched=False)
 
 
 def _tempogram(title: str, values: np.ndarray, tempi: np.ndarray, seconds: float) -> Figure:
