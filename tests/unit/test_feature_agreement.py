@@ -1,0 +1,61 @@
+"""What extraction stores is what plain librosa would have stored: composed clips, from MP3 bytes to rows."""
+
+import numpy as np
+import pytest
+
+from genreatlas.audio import worker
+from genreatlas.audio.feature_sets import FEATURE_SETS
+from genreatlas.audio.reference import LIBROSA
+from genreatlas.config import ClipSection
+from genreatlas.config.sections import SandboxSection
+from genreatlas.sandbox import GENRES, plan_library, write_library
+
+#: Not FMA's columns: CENS quantises chroma in steps, and a value on a step falls to either side of it by rounding.
+SETS = ("mfcc12_frames", "summary9", "gtzan57")
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory) -> list[str]:
+    """Short composed songs."""
+    section = SandboxSection(
+        path=tmp_path_factory.mktemp("composed"), genres=tuple(GENRES)[:2], seconds=6.0,
+        artists_per_genre=1, songs_per_artist=1, broken_files=False,
+    )  # fmt: skip
+    write_library(section)
+    return [str(section.path / file.path) for file in plan_library(section)][:2]
+
+
+@pytest.fixture(scope="module")
+def rows(clips) -> tuple[list, list]:
+    """Rows of all sets by the engine, and by plain librosa."""
+    sets = [FEATURE_SETS[name] for name in SETS]
+    worker.warm_up(frozenset(SETS))
+    ours = [row for clip in clips for row in worker.extract_clip(clip, 0.0, 6.0, ClipSection(), sets)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "ENGINE", LIBROSA)
+        plain = [row for clip in clips for row in worker.extract_clip(clip, 0.0, 6.0, ClipSection(), sets)]
+    return ours, plain
+
+
+@pytest.mark.parametrize("name", [name for name in SETS if FEATURE_SETS[name].axis == "summary"])
+def test_columns_agree_within_the_stated_tolerance(rows, name):
+    ours, plain = (np.array([row.values for row in some if row.feature_set == name]) for some in rows)
+    np.testing.assert_array_equal(np.isnan(ours), np.isnan(plain))
+    deviation = np.nan_to_num(np.abs(ours - plain) / np.maximum(1.0, np.abs(plain)))
+    assert deviation.shape[1] == len(FEATURE_SETS[name].features)
+    assert np.mean(deviation <= 1e-4) >= 0.9999 or np.count_nonzero(deviation > 1e-4) <= 1
+    assert deviation.max() <= 1e-3
+
+
+def test_frames_agree_within_a_hundred_thousandth_of_their_range(rows):
+    ours, plain = ([row for row in some if row.feature_set == "mfcc12_frames"] for some in rows)
+    for mine, theirs in zip(ours, plain, strict=True):
+        frames, expected = (row.frames.reshape(-1, row.width) for row in (mine, theirs))
+        assert frames.shape == expected.shape
+        assert (np.abs(frames - expected) <= 1e-5 * np.ptp(expected, axis=0)).all()
+
+
+def test_tempo_is_librosas(rows):
+    position = [feature.name for feature in FEATURE_SETS["gtzan57"].features].index("tempo")
+    ours, plain = ([row.values[position] for row in some if row.feature_set == "gtzan57"] for some in rows)
+    np.testing.assert_array_equal(ours, plain)
