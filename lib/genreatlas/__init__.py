@@ -1,3 +1,19 @@
 """Genre Atlas: genre-labelled audio features, genre classifiers and a genre map, as Spark jobs."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genreatlas.models.one_file import Prediction, predict
+
 __version__ = "0.1.0"
+
+__all__ = ["Prediction", "__version__", "predict"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what few need and all would wait for: numba, librosa and scikit-learn."""
+    if name in ("Prediction", "predict"):
+        from genreatlas.models import one_file
+
+        return getattr(one_file, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

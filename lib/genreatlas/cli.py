@@ -5,7 +5,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from types import ModuleType
 
 from genreatlas.arguments import USAGE, configuration, job_parser
@@ -30,8 +30,14 @@ STEPS = (
     "export",
     "purge",
     "publish_views",
+    "promote_model",
+    "rollback",
+    "score",
+    "measure_drift",
+    "rebuild_training_set",
+    "housekeeping",
 )
-JOBS = (*STEPS, "pipeline", "query", "serve_sandbox")
+JOBS = (*STEPS, "pipeline", "query", "retrain", "serve_sandbox")
 
 
 def console() -> None:
@@ -44,6 +50,7 @@ def console() -> None:
         print(f"  {'pipeline':18} Run every step that [pipeline] steps names, in order.")
         print(f"  {'serve_sandbox':18} Serve the sandbox world until Control-C.")
         print(f"  {'query':18} Ask the store in SQL.")
+        print(f"  {'retrain':18} Run every step that [retrain] steps names, in order, as one: the job of a schedule.")
         sys.exit(0 if arguments else 2)
     job, *rest = arguments
     if job == "pipeline":
@@ -52,6 +59,8 @@ def console() -> None:
         serve_sandbox(rest)
     if job == "query":
         query(rest)
+    if job == "retrain":
+        retrain(rest)
     if job not in STEPS:
         _stop(ConfigError(f"no job is called {job}. Jobs: {', '.join(JOBS)}"))
     main(_step(job), rest)
@@ -73,10 +82,24 @@ def pipeline(arguments: Sequence[str] | None = None) -> None:
     """Run every step that ``[pipeline] steps`` names, in order; stop at the first that fails."""
     text = "Run every step that [pipeline] steps names, in order.\n\nEach step's own --help tells what it does."
     config = _configure("pipeline", text, arguments)
-    unknown = [name for name in config.pipeline.steps if name not in STEPS]
-    if unknown:
-        _stop(ConfigError(f"pipeline.steps: no step is called {', '.join(unknown)}. Steps: {', '.join(STEPS)}"))
-    _run([_step(name) for name in config.pipeline.steps], config)
+    _run(_steps("pipeline", config.pipeline.steps), config)
+
+
+def retrain(arguments: Sequence[str] | None = None) -> None:
+    """Run every step that ``[retrain] steps`` names, in order, under one lease: two schedules never meet."""
+    text = (
+        "Take in what is new, train, and let the best new model take over if it is better than the one in use.\n\n"
+        "Runs every step that [retrain] steps names, in order. Exit codes: 0 done, 1 failed, 2 wrong configuration,\n"
+        "3 stopped at a limit, 4 another run is at work. The table promotions has the decision."
+    )
+    config = _configure("retrain", text, arguments)
+    _run(_steps("retrain", config.retrain.steps), config, lease="retrain")
+
+
+def _steps(job: str, names: Sequence[str]) -> list[ModuleType]:
+    if unknown := [name for name in names if name not in STEPS]:
+        _stop(ConfigError(f"{job}.steps: no step is called {', '.join(unknown)}. Steps: {', '.join(STEPS)}"))
+    return [_step(name) for name in names]
 
 
 def serve_sandbox(arguments: Sequence[str] | None = None) -> None:
@@ -103,16 +126,18 @@ def _configure(job: str, description: str, arguments: Sequence[str] | None) -> C
         raise
 
 
-def _run(steps: Sequence[ModuleType], config: Config) -> None:
-    from genreatlas.runner import run_step
+def _run(steps: Sequence[ModuleType], config: Config, lease: str = "") -> None:
+    from genreatlas.runner import hold, run_step
     from genreatlas.session import get_spark
 
     # One thread for each worker: Spark runs as many workers as there are cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     code = 0
     try:
-        with _sandbox_world(config):
+        with ExitStack() as around:
+            around.enter_context(_sandbox_world(config))
             spark = get_spark(config.spark)
+            around.enter_context(hold(spark, config, lease))
             for step in steps:
                 code = run_step(step, spark, config)
                 sys.stdout.flush()

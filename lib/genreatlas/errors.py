@@ -42,6 +42,8 @@ class StoreError(GenreAtlasError):
 class LeaseHeldError(StoreError):
     """Another run is writing with the same step."""
 
+    exit_code = 4
+
 
 class ModelError(GenreAtlasError):
     """A stored model cannot be loaded, or does not fit what it is asked to score."""

@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from types import ModuleType
 
@@ -24,6 +25,16 @@ _SECRET = re.compile(r"secret|token|password|credential", re.IGNORECASE)
 def step_name(step: ModuleType) -> str:
     """A step is called as its module is."""
     return step.__name__.rpartition(".")[2]
+
+
+def hold(spark: SparkSession, config: Config, lease: str) -> AbstractContextManager[None]:
+    """Keep other runs of a job of several steps away for the length of a ``with`` block; no lease, no bar.
+
+    Raises
+    ------
+    LeaseHeldError : on entry, when another live run holds it.
+    """
+    return open_store(spark, config.store).lease(lease) if lease else nullcontext()
 
 
 def run_step(step: ModuleType, spark: SparkSession, config: Config) -> int:

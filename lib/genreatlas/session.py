@@ -32,6 +32,8 @@ LOCAL_SETTINGS = {
     "spark.databricks.delta.snapshotPartitions": "2",
     # Delta's other way of writing a local log starts a process (readlink) eight times a commit.
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
+    # VACUUM lists a folder in as many tasks as this: 10,000 unless it is said.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",

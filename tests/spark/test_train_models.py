@@ -89,7 +89,8 @@ def test_an_experiment_says_how_its_candidate_did_and_on_what(trained):
     frames = next(row for row in found if row["feature_set"] == "plain_frames")
     assert (frames["n_songs"], frames["n_rows"]) == (27, 27 * 4)
     versions = store.read(EXPERIMENTS).where("feature_set = 'plain_frames'").first().input_versions
-    assert sorted(versions) == ["clips", "frames_plain_frames", "song_artists", "song_genres", "songs", "splits"]
+    read = ["clips", "feature_sets", "frames_plain_frames", "song_artists", "song_genres", "songs", "splits"]
+    assert sorted(versions) == read
 
 
 def test_a_candidate_that_fails_is_a_row_with_its_reason(trained):

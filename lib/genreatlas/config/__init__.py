@@ -4,6 +4,15 @@ from genreatlas.config.collecting import FanOutSection, HostLimit
 from genreatlas.config.every_noise import EveryNoiseSection
 from genreatlas.config.exporting import ExportSection
 from genreatlas.config.loading import Config, load_config, parse_override, to_toml, toml_value
+from genreatlas.config.operating import (
+    DriftSection,
+    HousekeepingSection,
+    MlflowSection,
+    RebuildSection,
+    RetrainSection,
+    RollbackSection,
+    ScoreSection,
+)
 from genreatlas.config.previews import DeezerSection, FetchPreviewsSection, HttpSection, PurgeSection
 from genreatlas.config.sections import (
     Candidate,
@@ -31,6 +40,7 @@ __all__ = [
     "ClipSection",
     "Config",
     "DeezerSection",
+    "DriftSection",
     "EvaluateSection",
     "EveryNoiseSection",
     "ExportSection",
@@ -39,15 +49,21 @@ __all__ = [
     "FetchPreviewsSection",
     "FolderSection",
     "HostLimit",
+    "HousekeepingSection",
     "HttpSection",
     "ImportFeaturesSection",
     "LimitsSection",
+    "MlflowSection",
     "ModelsSection",
     "PipelineSection",
     "PlaylistsEntry",
     "PurgeSection",
+    "RebuildSection",
     "ReportSection",
+    "RetrainSection",
+    "RollbackSection",
     "SandboxSection",
+    "ScoreSection",
     "SearchEntry",
     "Section",
     "SparkSection",

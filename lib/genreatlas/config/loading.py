@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from genreatlas.config import collecting, previews, sections
+from genreatlas.config import collecting, operating, previews, sections
 from genreatlas.config.every_noise import EveryNoiseSection
 from genreatlas.config.exporting import ExportSection
 from genreatlas.config.sections import Section
@@ -52,6 +52,13 @@ class Config(Section):
     report: sections.ReportSection = sections.ReportSection()
     export: ExportSection = ExportSection()
     purge: previews.PurgeSection = previews.PurgeSection()
+    rebuild: operating.RebuildSection = operating.RebuildSection()
+    housekeeping: operating.HousekeepingSection = operating.HousekeepingSection()
+    retrain: operating.RetrainSection = operating.RetrainSection()
+    rollback: operating.RollbackSection = operating.RollbackSection()
+    score: operating.ScoreSection = operating.ScoreSection()
+    drift: operating.DriftSection = operating.DriftSection()
+    mlflow: operating.MlflowSection = operating.MlflowSection()
 
 
 def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ()) -> Config:

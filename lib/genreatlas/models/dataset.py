@@ -16,7 +16,7 @@ from genreatlas.models.fetching import fetch
 from genreatlas.models.labels import Choice, at_level, choose
 from genreatlas.models.library import Library
 from genreatlas.models.types import Dataset
-from genreatlas.store import Store
+from genreatlas.store import Snapshot, Store
 
 _SONGS = pa.schema(
     [
@@ -32,12 +32,15 @@ _SONGS = pa.schema(
 
 @dataclass(frozen=True)
 class Fixed:
-    """What a model that is to be judged has settled already."""
+    """What a model that is to be judged has settled already.
 
-    classes: tuple[str, ...]
-    features: tuple[str, ...]
+    Without classes and columns, these follow from the data as in training.
+    """
+
     set_version: str
     preprocessing_id: str
+    classes: tuple[str, ...] | None = None
+    features: tuple[str, ...] | None = None
 
 
 def build_dataset(
@@ -62,6 +65,7 @@ def build_dataset(
     ConfigError : an unknown set or genre; ``train.where`` is no condition on these rows.
     InputError : fewer than two usable genres.
     """
+    store = Snapshot(store, library.versions | (songs_of.input_versions if songs_of else {}))
     table = find_feature_table(
         store, feature_set, *((fixed.set_version, fixed.preprocessing_id) if fixed else (None, None))
     )
@@ -80,7 +84,6 @@ def build_dataset(
         features, kept = tuple(encoded), ["features"]
         rows = rows.withColumn("features", F.array(*encoded.values()))
     names = ("song_id", "clip_id", "group_id", "part", "fold", "genres", "weight", *kept)
-    read = {table.table: store.version(table.table), **library.versions}
     return Dataset(
         feature_set=feature_set,
         set_version=table.set_version,
@@ -95,7 +98,7 @@ def build_dataset(
         split=library.split,
         split_version=library.split_version,
         grouping=library.grouping,
-        input_versions={name: version for name, version in sorted(read.items()) if version is not None},
+        input_versions=store.read_versions,
         songs=choice.songs,
         dropped=choice.dropped,
         frame=rows.select(*names),

@@ -10,7 +10,7 @@ from genreatlas.config import Config
 from genreatlas.errors import InputError
 from genreatlas.models.fetching import fetch
 from genreatlas.splits.groups import components
-from genreatlas.store import Store
+from genreatlas.store import Snapshot, Store
 from genreatlas.tables import CLIPS, GENRE_PARENTS, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
 
 
@@ -24,7 +24,7 @@ class Library:
     labels : song_id, genre_id, genre.
     parents : genre id = (parent id, parent name).
     split, split_version, grouping : which split it is, and what its groups are safe against.
-    versions : Delta version of every table that was read.
+    versions : Delta version of every table that was read; features are read beside the same versions.
     """
 
     songs: pd.DataFrame
@@ -48,6 +48,7 @@ def read_library(store: Store, config: Config, split_version: int | None = None)
     InputError : the split has no rows.
     SplitLeakError : a group of songs lies in more than one part; the message names it.
     """
+    store = Snapshot(store)
     name, max_mb = config.splits.name, config.store.max_commit_mb
     rows = fetch(store.read(SPLITS).where(F.col("split") == name), "song_id", max_mb).to_pandas()
     if split_version is not None:
@@ -62,19 +63,18 @@ def read_library(store: Store, config: Config, split_version: int | None = None)
     songs = used[["song_id", "group_id", "part", "fold"]].copy()
     songs["recording"] = components(links[links.kind.isin(["isrc", "audio"])], songs.song_id)
 
+    parents = parents_of(store)
     labels = store.read(SONG_GENRES).select("song_id", "genre_id", "genre")
     labels = fetch(labels, "song_id", max_mb).to_pandas()
     labels = labels[labels.song_id.isin(used.song_id)].sort_values(["song_id", "genre_id", "genre"], ignore_index=True)
-    tables = (SPLITS, SONGS, SONG_ARTISTS, CLIPS, SONG_GENRES, GENRE_PARENTS)
-    versions = {table.name: store.version(table) for table in tables}
     return Library(
         songs=songs,
         labels=labels.drop_duplicates(["song_id", "genre_id"], ignore_index=True),
-        parents=parents_of(store),
+        parents=parents,
         split=name,
         split_version=version,
         grouping=splits.grouping(current),
-        versions={table: version for table, version in versions.items() if version is not None},
+        versions=store.read_versions,
     )
 
 

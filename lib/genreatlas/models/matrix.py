@@ -116,6 +116,7 @@ def write_matrix(dataset: Dataset, rows: DataFrame, folder: Path, buckets: int =
     hashes = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in sorted(arrays.items())}
     facts = (dataset.feature_set, dataset.set_version, dataset.preprocessing_id, dataset.labels)
     named = json.dumps([facts, dataset.classes, dataset.features, hashes])
+    whole = json.dumps(hashes | {"X": contents.hexdigest()}, sort_keys=True)
     matrix = Matrix(
         dataset_id=stable_id(named, keys.hexdigest(), contents.hexdigest()),
         folder=folder,
@@ -126,6 +127,7 @@ def write_matrix(dataset: Dataset, rows: DataFrame, folder: Path, buckets: int =
         folds=tuple(int(fold) for fold in np.unique(arrays["fold"])),
         axis=dataset.axis,
         multi=dataset.multi,
+        sha256=hashlib.sha256(whole.encode()).hexdigest(),
     )
     for name, array in arrays.items():
         np.save(matrix.file(name), array)

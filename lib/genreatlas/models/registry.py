@@ -15,47 +15,21 @@ from pyspark.sql import functions as F
 
 from genreatlas.config import Config, TrainSection
 from genreatlas.errors import ModelError
+from genreatlas.models import meta as meta_file
 from genreatlas.models import sklearn_grid
 from genreatlas.models.calibration import Sigmoids
 from genreatlas.models.dataset import Fixed, build_dataset
 from genreatlas.models.library import Library
 from genreatlas.models.matrix import frame_values
+from genreatlas.models.meta import FILES, META, Meta
 from genreatlas.models.spark_ml import SparkModel
 from genreatlas.models.spark_scores import sum_scores
-from genreatlas.models.types import Axis, Dataset, FittedModel, Format, Predictor, ScoreKind
+from genreatlas.models.types import Axis, Dataset, FittedModel, Predictor, ScoreKind
 from genreatlas.store import Store
 
-META = "meta.json"
-_FILES: dict[Format, str] = {"skops": "model.skops", "json": "model.json", "spark-ml": "pipeline"}
+__all__ = ["META", "Meta"]
 
 ModelRow = Mapping[str, Any] | Row
-
-
-@dataclass(frozen=True)
-class Meta:
-    """``meta.json`` of a model.
-
-    ``songs_of`` names the feature set whose songs it was trained on, with version and preprocessing: its own, but
-    for baselines. ``train`` and ``clip`` are the configuration's sections that it was trained with. ``spark``
-    holds what a Spark pipeline does not know of itself: input columns, classes that it saw, calibration.
-    """
-
-    model_id: str
-    feature_set: str
-    set_version: str
-    preprocessing_id: str
-    songs_of: tuple[str, str, str]
-    axis: Axis
-    features: tuple[str, ...]
-    classes: tuple[str, ...]
-    class_names: tuple[str, ...]
-    multi: bool
-    score_kind: ScoreKind
-    format: Format
-    imputation: str
-    train: Mapping[str, Any]
-    clip: Mapping[str, Any]
-    spark: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +56,7 @@ def save(config: Config, meta: Meta, model: FittedModel | SparkModel) -> Path:
     for leftover in (partly, folder):
         shutil.rmtree(leftover, ignore_errors=True)
     partly.mkdir(parents=True)
-    target = partly / _FILES[meta.format]
+    target = partly / FILES[meta.format]
     if isinstance(model, SparkModel):
         model.pipeline.write().overwrite().save(_spark_path(target))
     else:
@@ -104,17 +78,7 @@ def read_meta(row: ModelRow, config: Config) -> Meta:
     ------
     ModelError : its folder is missing, or holds something else.
     """
-    folder = config.models.path.absolute() / row["model_id"]
-    try:
-        fields = json.loads((folder / META).read_text(encoding="utf-8"))
-        lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-        return Meta(**(fields | lists))
-    except OSError as error:
-        raise ModelError(
-            f"{folder / META}: {error.strerror}. Set models.path to where the model is, or run train_models again."
-        ) from None
-    except (ValueError, TypeError) as error:
-        raise ModelError(f"{folder / META}: not a model of this version of Genre Atlas: {error}") from None
+    return meta_file.read(config.models.path.absolute() / row["model_id"])
 
 
 def load(row: ModelRow, config: Config) -> Predictor:
@@ -130,7 +94,7 @@ def load(row: ModelRow, config: Config) -> Predictor:
     ModelError : files are missing or cannot be read.
     """
     meta = read_meta(row, config)
-    file = config.models.path.absolute() / meta.model_id / _FILES[meta.format]
+    file = config.models.path.absolute() / meta.model_id / FILES[meta.format]
     if not file.exists():
         raise ModelError(f"{file}: no such file. Run train_models again.")
     score = partial(_score_spark, meta, _load_spark(meta, file)) if meta.spark else partial(_score_file, meta, file)
@@ -147,7 +111,7 @@ def load_pipeline(row: ModelRow, config: Config) -> SparkModel:
     meta = read_meta(row, config)
     if not meta.spark:
         raise ModelError(f"{meta.model_id}: its format is {meta.format}, not spark-ml.")
-    return _load_spark(meta, config.models.path.absolute() / meta.model_id / _FILES[meta.format])
+    return _load_spark(meta, config.models.path.absolute() / meta.model_id / FILES[meta.format])
 
 
 def dataset_of(store: Store, config: Config, row: ModelRow, library: Library) -> Dataset:
@@ -169,9 +133,9 @@ def dataset_of(store: Store, config: Config, row: ModelRow, library: Library) ->
     songs_of = None
     if meta.songs_of[0] != meta.feature_set:
         name, version, preprocessing = meta.songs_of
-        fixed = Fixed(meta.classes, (), version, preprocessing)
+        fixed = Fixed(version, preprocessing, meta.classes, ())
         songs_of = build_dataset(store, config, library, name, fixed=fixed)
-    fixed = Fixed(meta.classes, meta.features, meta.set_version, meta.preprocessing_id)
+    fixed = Fixed(meta.set_version, meta.preprocessing_id, meta.classes, meta.features)
     dataset = build_dataset(store, config, library, meta.feature_set, songs_of, fixed)
     if dataset.songs.empty:
         raise ModelError(

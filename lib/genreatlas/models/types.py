@@ -86,6 +86,7 @@ class Matrix:
     folds: tuple[int, ...]  #: folds that have rows, ascending
     axis: Axis
     multi: bool
+    sha256: str = ""  #: over the values of all arrays
 
     ARRAYS = ("X", "y", "fold", "song", "group", "weight")
 

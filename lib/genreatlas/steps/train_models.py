@@ -184,6 +184,7 @@ def _fit_model(
         "path": str(training.config.models.path.absolute() / model_id),
         "fitted_at": datetime.now(UTC),
         "seconds": seconds,
+        "matrix_sha256": training.matrix.sha256,
         **_provenance(training),
     }
 

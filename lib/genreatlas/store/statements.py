@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from genreatlas.tables import Table
 
+HISTORY_OF_LOG = "delta.logRetentionDuration"
+HISTORY_OF_FILES = "delta.deletedFileRetentionDuration"
+
 
 def quote(text: str) -> str:
     """A string literal for Spark SQL."""
@@ -19,15 +22,20 @@ def create_table(table: Table, name: str, history: str) -> str:
         f" COMMENT {quote(column.full_comment)}"
         for column in table.columns
     )
-    properties = {"delta.enableDeletionVectors": "false", **dict(table.properties)}  # so that other readers can read
-    if table.history:
-        properties |= {"delta.logRetentionDuration": history, "delta.deletedFileRetentionDuration": history}
-    pairs = ", ".join(f"{quote(key)} = {quote(value)}" for key, value in properties.items())
+    pairs = ", ".join(f"{quote(key)} = {quote(value)}" for key, value in properties(table, history).items())
     cluster = f"\nCLUSTER BY ({', '.join(f'`{c}`' for c in table.cluster_by)})" if table.cluster_by else ""
     return (
         f"CREATE TABLE IF NOT EXISTS {name} (\n  {columns}\n) USING DELTA{cluster}"
         f"\nCOMMENT {quote(table.full_comment)}\nTBLPROPERTIES ({pairs})"
     )
+
+
+def properties(table: Table, history: str) -> dict[str, str]:
+    """Delta's properties of a table; old versions of what training reads are kept for ``history``."""
+    found = {"delta.enableDeletionVectors": "false", **dict(table.properties)}  # so that other readers can read
+    if table.history:
+        found |= {HISTORY_OF_LOG: history, HISTORY_OF_FILES: history}
+    return found
 
 
 def merge(table: Table, name: str, source: str, columns: Sequence[str]) -> str:

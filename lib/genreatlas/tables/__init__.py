@@ -1,5 +1,13 @@
 """EVERY table of the store. Schemas, ``DESCRIBE`` comments and the data dictionary come from here."""
 
+from genreatlas.tables.deploying import (
+    DEPLOYING_TABLES,
+    DRIFT,
+    PROMOTION_GENRES,
+    PROMOTIONS,
+    SCORE_WINDOWS,
+    SCORES,
+)
 from genreatlas.tables.every_noise import (
     EVERY_NOISE_TABLES,
     EVERYNOISE_ARTISTS,
@@ -48,12 +56,21 @@ from genreatlas.tables.spotify import (
 )
 
 #: Tables with a fixed schema. Feature tables follow from the registry of feature sets.
-TABLES = (*LIBRARY_TABLES, *EVERY_NOISE_TABLES, *SPOTIFY_TABLES, FEATURE_SETS, *MODELLING_TABLES, *OPERATIONS_TABLES)
+TABLES = (
+    *LIBRARY_TABLES,
+    *EVERY_NOISE_TABLES,
+    *SPOTIFY_TABLES,
+    FEATURE_SETS,
+    *MODELLING_TABLES,
+    *DEPLOYING_TABLES,
+    *OPERATIONS_TABLES,
+)
 
 __all__ = [
     "ARTISTS",
     "CLIPS",
     "CLIP_AUDIO",
+    "DRIFT",
     "EVERYNOISE_ARTISTS",
     "EVERYNOISE_NEIGHBOURS",
     "EVERYNOISE_PLAYLISTS",
@@ -68,8 +85,12 @@ __all__ = [
     "MODELS",
     "PLAYLISTS",
     "PREDICTIONS",
+    "PROMOTIONS",
+    "PROMOTION_GENRES",
     "QUARANTINE",
     "RUNS",
+    "SCORES",
+    "SCORE_WINDOWS",
     "SONGS",
     "SONG_ARTISTS",
     "SONG_GENRES",

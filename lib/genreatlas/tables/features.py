@@ -25,6 +25,7 @@ FEATURE_SETS = Table(
     comment="Which features a set has: the registry's sets that were extracted, and every imported one.",
     written_by=("extract_features", "import_features", "collect_songs"),
     key=("feature_set", "set_version", "position"),
+    history=True,
     family="features",
     columns=(
         Column("feature_set", "string", "Name of the set; its table is features_<set>, frames_<set> or events_<set>."),

@@ -112,6 +112,7 @@ CLIPS = Table(
     written_by=("import_folder", "fetch_previews"),
     key=("clip_id",),
     cluster_by=("ingest_batch", "clip_id"),
+    history=True,
     columns=(
         Column("clip_id", "string", "Hash of song, provider, audio hash and start."),
         Column(

@@ -117,6 +117,7 @@ MODELS = Table(
         Column("fitted_at", "timestamp", "When it was fitted.", volatile=True),
         Column("seconds", "double", "Time of the fit.", unit="s", volatile=True),
         *_PROVENANCE,
+        Column("matrix_sha256", "string", "SHA-256 over the training matrix, which rebuild_training_set gives again."),
     ),
 )
 

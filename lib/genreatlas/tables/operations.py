@@ -13,6 +13,7 @@ QUARANTINE = Table(
         "fetch_previews",
         "extract_features",
         "evaluate_models",
+        "score",
     ),
     key=("stage", "key", "version"),
     cluster_by=("stage", "key"),

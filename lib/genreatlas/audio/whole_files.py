@@ -1,0 +1,213 @@
+"""Features of a whole file, window by window, as a model wants them; on a worker, or for one file at hand.
+
+The last part imports no Spark either: Arrow batches of files in, Arrow batches of windows out.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genreatlas.audio.decode import SILENCE_PEAK
+from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, get_feature_set
+from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory
+from genreatlas.audio.preprocess import preprocessing_id
+from genreatlas.audio.probe import Source, probe
+from genreatlas.audio.uris import uri_to_path
+from genreatlas.audio.window import file_windows
+from genreatlas.audio.worker import extract_clip, warm_up
+from genreatlas.config import ClipSection, LimitsSection
+from genreatlas.errors import ClipError, ModelError, Reason
+
+_SILENCE_DBFS = 20.0 * np.log10(SILENCE_PEAK)
+_LONGEST_DETAIL = 500
+
+#: Columns that :func:`window_batches` is given, and what it gives back: one row per window, or one with a reason and
+#: no window where the file as a whole cannot be used.
+REQUEST = "item_id string, uri string, path string, bytes bigint, modified_ns bigint"
+RESULT = (
+    "item_id string, path string, bytes bigint, modified_ns bigint, duration_s double, window int, start_s double, "
+    "length_s double, features array<float>, width int, reason string, detail string"
+)
+_RESULT = pa.schema(
+    [
+        ("item_id", pa.string()),
+        ("path", pa.string()),
+        ("bytes", pa.int64()),
+        ("modified_ns", pa.int64()),
+        ("duration_s", pa.float64()),
+        ("window", pa.int32()),
+        ("start_s", pa.float64()),
+        ("length_s", pa.float64()),
+        ("features", pa.list_(pa.float32())),
+        ("width", pa.int32()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model's features are made of audio.
+
+    ``columns`` are the model's: the set's features in order, categories as ``name=value``.
+    """
+
+    feature_set: str
+    clip: ClipSection
+    limits: LimitsSection
+    columns: tuple[str, ...]
+    hop_s: float = 0.0
+    max_windows: int = 0
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window: values (n_rows, n_columns) float32 (one row, or the frames), or why there are none."""
+
+    start_s: float
+    length_s: float
+    values: NDArray[np.float32] | None
+    reason: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A file's windows, at least one of them usable."""
+
+    duration_s: float
+    windows: tuple[Window, ...]
+
+
+def check_recipe(model_id: str, set_version: str, made_as: str, recipe: Recipe) -> None:
+    """Refuse a model whose features this code would make otherwise.
+
+    Raises
+    ------
+    ModelError : the feature set was imported, or set or preprocessing have another version now.
+    """
+    mine = FEATURE_SETS.get(recipe.feature_set)
+    if mine is None:
+        raise ModelError(
+            f"model {model_id}: its features {recipe.feature_set} were imported, so they cannot be made from audio."
+        )
+    if mine.version != set_version or preprocessing_id(recipe.clip) != made_as:
+        raise ModelError(
+            f"model {model_id}: it was trained on {recipe.feature_set} version {set_version}, preprocessing {made_as}; "
+            f"this release makes version {mine.version}, preprocessing {preprocessing_id(recipe.clip)}. "
+            "Train again, or use the release that trained it."
+        )
+
+
+def whole_file(source: Source | bytes, recipe: Recipe, content: bool = False) -> Windows:
+    """Extract every window of a file.
+
+    Parameters
+    ----------
+    source : path or open file; with ``content``, the bytes of the file.
+
+    Raises
+    ------
+    ClipError : the file cannot be used, or none of its windows can; then it is the first window's error.
+    """
+
+    def opened() -> Source:
+        return io.BytesIO(source) if content else source  # type: ignore[arg-type]
+
+    info = probe(opened())
+    if info.duration_s < recipe.clip.min_seconds:
+        raise ClipError(Reason.TOO_SHORT, f"{info.duration_s:.2f} s of sound, less than clip.min_seconds.")
+    feature_set = get_feature_set(recipe.feature_set)
+    sets = [feature_set, *(get_feature_set(name) for name in ALWAYS if name != feature_set.name)]
+    windows: list[Window] = []
+    faults: list[ClipError] = []
+    for start_s, length_s in file_windows(recipe.clip, info.duration_s, recipe.hop_s, recipe.max_windows):
+        try:
+            windows.append(Window(start_s, length_s, _values(opened(), start_s, length_s, recipe, sets)))
+        except ClipError as error:
+            faults.append(error)
+            windows.append(Window(start_s, length_s, None, error.reason.value, error.detail))
+    if len(faults) == len(windows):
+        raise faults[0]
+    return Windows(info.duration_s, tuple(windows))
+
+
+def _values(
+    source: Source, start_s: float, length_s: float, recipe: Recipe, sets: Sequence[FeatureSet]
+) -> NDArray[np.float32]:
+    try:
+        found = extract_clip(source, start_s, length_s, recipe.clip, sets, recipe.limits.max_clip_mb)
+    except ValueError as error:
+        raise ClipError(Reason.FEATURES_FAILED, str(error)[:_LONGEST_DETAIL]) from None
+    by_name = {one.feature_set: one for one in found}
+    level, mine = by_name["loudness"].values, by_name[recipe.feature_set]
+    peak = [feature.name for feature in get_feature_set("loudness").features].index("peak_dbfs")
+    if level is None or not level[peak] > _SILENCE_DBFS:  # NaN where no sample differs from 0
+        raise ClipError(Reason.SILENT, f"Digital silence from {start_s:g} s to {start_s + length_s:g} s.")
+    if mine.frames is not None and mine.width is not None:
+        return mine.frames.reshape(-1, mine.width)
+    values = np.empty(0) if mine.values is None else mine.values
+    return encode(values, sets[0], recipe.columns)[None, :]
+
+
+def encode(values: NDArray[np.float64], feature_set: FeatureSet, columns: Sequence[str]) -> NDArray[np.float32]:
+    """Values of a set, (n_features,), as a model's columns: numbers as they are, categories one-hot."""
+    by_name = {feature.name: (feature, value) for feature, value in zip(feature_set.features, values, strict=True)}
+    row = np.empty(len(columns), dtype=np.float32)
+    for place, column in enumerate(columns):
+        name, equals, category = column.partition("=")
+        feature, value = by_name[name]
+        if equals and feature.kind == "categorical":
+            row[place] = float(f"{value:g}" == category)
+        else:
+            row[place] = value
+    return row
+
+
+def window_batches(recipe: Recipe, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Extract the windows of every file of :data:`REQUEST`; one batch of :data:`RESULT` a file."""
+    warm = False
+    for batch in batches:
+        for row in batch.to_pylist():
+            if not warm:
+                warm_up(frozenset([recipe.feature_set]), recipe.clip)
+                warm = True
+            yield pa.RecordBatch.from_pylist(_rows(recipe, row), schema=_RESULT)
+
+
+def _rows(recipe: Recipe, row: dict[str, Any]) -> list[dict[str, Any]]:
+    shared = {name: row[name] for name in ("item_id", "path", "bytes", "modified_ns")}
+    limits = recipe.limits
+    # A whole file may take as long as a clip does and once more for every 10 MB.
+    seconds = time_for(row["bytes"], limits) + limits.clip_seconds * (row["bytes"] or 0) / 10e6
+    try:
+        found = run_isolated(
+            whole_file, uri_to_path(row["uri"]), recipe, seconds=seconds, memory_mb=limits.clip_memory_mb
+        )
+    except ClipError as error:
+        return [shared | {"reason": error.reason.value, "detail": error.detail}]
+    except MemoryError:
+        return [shared | {"reason": Reason.TOO_LARGE.value, "detail": too_much_memory(limits)}]
+    except Exception as error:  # anything that a file can do to numpy, librosa or the decoder
+        detail = f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]
+        return [shared | {"reason": Reason.FEATURES_FAILED.value, "detail": detail}]
+    return [
+        shared
+        | {
+            "duration_s": found.duration_s,
+            "window": number,
+            "start_s": window.start_s,
+            "length_s": window.length_s,
+            "features": None if window.values is None else window.values.ravel(),
+            "width": None if window.values is None else window.values.shape[1],
+            "reason": window.reason,
+            "detail": window.detail,
+        }
+        for number, window in enumerate(found.windows)
+    ]

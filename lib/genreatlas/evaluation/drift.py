@@ -1,0 +1,102 @@
+"""How far what is new lies from what a model was trained on.
+
+The population stability index (PSI) compares shares over bins: ``sum((new - old) * ln(new / old))``. Bins are the
+tenths of the training values, and one bin of missing values; shares are kept above one in 10,000. Read it as usual:
+below 0.1 nothing, to 0.25 a shift, above a large one; chance alone gives about ``(bins - 1) * (1 / n + 1 / m)``.
+The Kolmogorov-Smirnov distance is the largest difference of the two distribution functions.
+
+References: Siddiqi 2006, "Credit Risk Scorecards", ch. 9; Yurdakul 2018, "Statistical Properties of Population
+Stability Index" (its size under no change); Massey 1951 for Kolmogorov-Smirnov.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_BINS = 10
+_LEAST_SHARE = 1e-4
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One feature or genre; NaN where a figure does not apply."""
+
+    subject: str
+    name: str
+    psi: float
+    ks: float
+    share_trained: float
+    share_new: float
+    mean_trained: float
+    mean_new: float
+    n_trained: int
+    n_new: int
+
+
+def psi(trained: Floats, new: Floats) -> float:
+    """Population stability index of two lists of shares (or counts) over the same bins."""
+    old, now = (np.maximum(shares / max(shares.sum(), 1e-12), _LEAST_SHARE) for shares in (trained, new))
+    return float(((now - old) * np.log(now / old)).sum())
+
+
+def ks(trained: Floats, new: Floats) -> float:
+    """Kolmogorov-Smirnov distance of two samples without missing values; NaN where one is empty."""
+    if not len(trained) or not len(new):
+        return float("nan")
+    old, now = np.sort(trained), np.sort(new)
+    both = np.concatenate([old, now])
+    below = np.searchsorted(old, both, side="right") / len(old) - np.searchsorted(now, both, side="right") / len(now)
+    return float(np.abs(below).max())
+
+
+def feature_drift(names: Sequence[str], trained: Floats, new: Floats) -> list[Drift]:
+    """Every feature of two matrices, (n, n_features) with NaN for missing values."""
+    return [_feature(name, trained[:, k], new[:, k]) for k, name in enumerate(names)]
+
+
+def _feature(name: str, trained: Floats, new: Floats) -> Drift:
+    known, now = trained[~np.isnan(trained)], new[~np.isnan(new)]
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(known) else np.array([])
+
+    def shares(values: Floats, all_values: Floats) -> Floats:
+        counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+        return np.append(counts, len(all_values) - len(values)).astype(float)
+
+    return Drift(
+        subject="feature",
+        name=name,
+        psi=psi(shares(known, trained), shares(now, new)),
+        ks=ks(known, now),
+        share_trained=_share(len(trained) - len(known), len(trained)),
+        share_new=_share(len(new) - len(now), len(new)),
+        mean_trained=float(known.mean()) if len(known) else float("nan"),
+        mean_new=float(now.mean()) if len(now) else float("nan"),
+        n_trained=len(trained),
+        n_new=len(new),
+    )
+
+
+def genre_drift(genres: Sequence[str], trained: Floats, new: Floats) -> list[Drift]:
+    """Shares of genres in two counts of songs; the row ``*`` has the index over all of them.
+
+    A genre's own ``psi`` is its part of the sum.
+    """
+    nothing = float("nan")
+    old, now = trained / max(trained.sum(), 1.0), new / max(new.sum(), 1.0)
+    floor_old, floor_now = np.maximum(old, _LEAST_SHARE), np.maximum(now, _LEAST_SHARE)
+    parts = (floor_now - floor_old) * np.log(floor_now / floor_old)
+    n_trained, n_new = int(trained.sum()), int(new.sum())
+    rows = [
+        Drift("genre", genre, float(part), nothing, float(before), float(after), nothing, nothing, n_trained, n_new)
+        for genre, part, before, after in zip(genres, parts, old, now, strict=True)
+    ]
+    whole = Drift("genre", "*", psi(trained, new), nothing, 1.0, 1.0, nothing, nothing, n_trained, n_new)
+    return [*rows, whole]
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else float("nan")

@@ -1,0 +1,83 @@
+"""What a model's folder says beside its classifier, and which model bears which alias; read without Spark."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genreatlas.errors import ModelError
+from genreatlas.models.types import Axis, Format, ScoreKind
+
+META = "meta.json"
+FILES: dict[Format, str] = {"skops": "model.skops", "json": "model.json", "spark-ml": "pipeline"}
+
+#: In the folder of the models: alias = model id. A copy of what the table ``promotions`` decided.
+ALIASES = "aliases.json"
+
+
+@dataclass(frozen=True)
+class Meta:
+    """``meta.json`` of a model.
+
+    ``songs_of`` names the feature set whose songs it was trained on, with version and preprocessing: its own, but
+    for baselines. ``train`` and ``clip`` are the configuration's sections that it was trained with. ``spark``
+    holds what a Spark pipeline does not know of itself: input columns, classes that it saw, calibration.
+    """
+
+    model_id: str
+    feature_set: str
+    set_version: str
+    preprocessing_id: str
+    songs_of: tuple[str, str, str]
+    axis: Axis
+    features: tuple[str, ...]
+    classes: tuple[str, ...]
+    class_names: tuple[str, ...]
+    multi: bool
+    score_kind: ScoreKind
+    format: Format
+    imputation: str
+    train: Mapping[str, Any]
+    clip: Mapping[str, Any]
+    spark: Mapping[str, Any] | None = None
+
+
+def read(folder: Path) -> Meta:
+    """Read a model's ``meta.json``.
+
+    Raises
+    ------
+    ModelError : its folder is missing, or holds something else.
+    """
+    try:
+        fields = json.loads((folder / META).read_text(encoding="utf-8"))
+        lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+        return Meta(**(fields | lists))
+    except OSError as error:
+        raise ModelError(
+            f"{folder / META}: {error.strerror}. Set models.path to where the model is, or run train_models again."
+        ) from None
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{folder / META}: not a model of this version of Genre Atlas: {error}") from None
+
+
+def read_aliases(models: Path) -> dict[str, str]:
+    """Alias = model id; none where nothing was promoted yet."""
+    try:
+        return dict(json.loads((models / ALIASES).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{models / ALIASES}: cannot be read: {error}") from None
+
+
+def write_alias(models: Path, alias: str, model_id: str) -> None:
+    """Let an alias mean a model; the file is replaced whole."""
+    aliases = read_aliases(models)
+    if aliases.get(alias) == model_id:
+        return
+    models.mkdir(parents=True, exist_ok=True)
+    partly = models / f".{ALIASES}.part"
+    partly.write_text(json.dumps(aliases | {alias: model_id}, indent=1, sort_keys=True), encoding="utf-8")
+    partly.replace(models / ALIASES)

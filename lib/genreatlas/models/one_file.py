@@ -1,0 +1,166 @@
+"""The genre of one file, from Python and without Spark."""
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from genreatlas.audio.whole_files import Recipe, check_recipe, whole_file
+from genreatlas.config import ClipSection, LimitsSection
+from genreatlas.errors import ModelError
+from genreatlas.models import meta as meta_file
+from genreatlas.models.meta import FILES, Meta
+from genreatlas.models.sklearn_model import Model, load_file
+from genreatlas.models.sklearn_predict import predict_batch
+
+
+@dataclass(frozen=True)
+class WindowScores:
+    """What a model says of one window; ``probabilities`` is empty where it could not be used, and ``reason`` says why.
+
+    ``start_s`` and ``length_s`` are in seconds.
+    """
+
+    start_s: float
+    length_s: float
+    probabilities: dict[str, float]
+    reason: str | None = None
+
+    @property
+    def genre(self) -> str | None:
+        """Genre id with the highest score."""
+        return next(iter(self.probabilities), None)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of a file.
+
+    ``probabilities`` (margins where ``score_kind`` says so) are means over the windows by genre id, highest first;
+    ``names`` has the genres' names, ``windows`` the timeline.
+    """
+
+    model_id: str
+    probabilities: dict[str, float]
+    names: dict[str, str]
+    score_kind: str
+    windows: tuple[WindowScores, ...]
+
+    @property
+    def genre(self) -> str:
+        """Genre id with the highest score."""
+        return next(iter(self.probabilities))
+
+    @property
+    def confidence(self) -> float:
+        """Its score."""
+        return self.probabilities[self.genre]
+
+
+def predict(
+    source: str | os.PathLike[str] | bytes,
+    models: str | os.PathLike[str] = "data/models",
+    model: str = "champion",
+    hop_s: float = 0.0,
+    max_windows: int = 0,
+) -> Prediction:
+    """Tell the genre of one audio file with a scikit-learn model, without a Spark session.
+
+    The file is cut into windows of the length that the model was trained on; the answer is their mean. The first
+    call loads the model and compiles the features (seconds); later calls take as long as the features do.
+
+    Parameters
+    ----------
+    source : path of a file, or the bytes of one.
+    models : folder of the models, ``[models] path``.
+    model : alias or id.
+    hop_s : distance of windows in s; 0: their length.
+    max_windows : at most so many, evenly spread; 0: all.
+
+    Raises
+    ------
+    ModelError : there is no such model, it is a Spark pipeline, or its features would be made otherwise here.
+    ClipError : the file cannot be decoded, is too short, or silent.
+    """
+    folder = Path(models).absolute()
+    loaded = _load(folder, meta_file.read_aliases(folder).get(model, model))
+    recipe = Recipe(
+        loaded.meta.feature_set,
+        ClipSection.model_validate(loaded.meta.clip),
+        LimitsSection(),
+        loaded.meta.features,
+        hop_s,
+        max_windows,
+    )
+    check_recipe(loaded.meta.model_id, loaded.meta.set_version, loaded.meta.preprocessing_id, recipe)
+    content = isinstance(source, bytes)
+    found = whole_file(source if isinstance(source, bytes) else os.fspath(source), recipe, content)
+    usable = [window.values for window in found.windows if window.values is not None]
+    sums, rows = score(loaded, usable)
+    means = iter(sums / rows[:, None])
+    windows = tuple(
+        WindowScores(
+            window.start_s,
+            window.length_s,
+            {} if window.values is None else _ordered(loaded.meta, next(means)),
+            window.reason,
+        )
+        for window in found.windows
+    )
+    whole = _ordered(loaded.meta, sums.sum(axis=0) / rows.sum())
+    names = dict(zip(loaded.meta.classes, loaded.meta.class_names, strict=True))
+    return Prediction(loaded.meta.model_id, whole, names, loaded.meta.score_kind, windows)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A scikit-learn model and what is known of it."""
+
+    meta: Meta
+    model: Model
+
+
+def load(models: Path, model_id: str) -> Loaded:
+    """Load a scikit-learn model from its folder.
+
+    Raises
+    ------
+    ModelError : there is no such model, or it is a Spark pipeline.
+    """
+    folder = models / model_id
+    if not folder.is_dir():
+        known = ", ".join(sorted(meta_file.read_aliases(models))) or "none"
+        raise ModelError(f"{folder}: no such model. Aliases: {known}. The job retrain makes the first champion.")
+    meta = meta_file.read(folder)
+    if meta.format == "spark-ml":
+        raise ModelError(
+            f"{model_id}: it is a Spark pipeline, which needs a session: use the job score. With "
+            'retrain.engines = ["sklearn"] only scikit-learn models become champion.'
+        )
+    return Loaded(meta, load_file(folder / FILES[meta.format]))
+
+
+_load = lru_cache(maxsize=4)(load)
+
+
+def score(loaded: Loaded, values: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of class scores, (n, n_classes), and rows behind them, (n,), of feature arrays (n_rows, n_features)."""
+    meta = loaded.meta
+    names = pa.array([str(number) for number in range(len(values))])
+    lists = pa.array([one.ravel() for one in values], pa.list_(pa.float32()))
+    columns = {"song_id": names, "clip_id": names}
+    if meta.axis == "frames":
+        columns |= {"frames": lists, "width": pa.array([one.shape[1] for one in values], pa.int32())}
+    else:
+        columns |= {"features": lists}
+    scored = predict_batch(loaded.model, meta.axis, pa.RecordBatch.from_pydict(columns))
+    sums = np.array(scored.column("score_sum").to_pylist(), dtype=float)
+    return sums, np.array(scored.column("n_rows").to_pylist(), dtype=float)
+
+
+def _ordered(meta: Meta, scores: np.ndarray) -> dict[str, float]:
+    order = np.argsort(-scores, kind="stable")
+    return {meta.classes[place]: float(scores[place]) for place in order}

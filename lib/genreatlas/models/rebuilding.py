@@ -1,0 +1,79 @@
+"""The training matrix of a stored model again, from the versions of the tables that it was trained on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import Row
+
+from genreatlas.config import Config, TrainSection
+from genreatlas.errors import ModelError
+from genreatlas.models import registry
+from genreatlas.models.dataset import Fixed, build_dataset
+from genreatlas.models.library import read_library
+from genreatlas.models.matrix import count_buckets, training_rows, write_matrix
+from genreatlas.models.types import Dataset, Matrix
+from genreatlas.store import Snapshot, Store
+
+
+def rebuild(store: Store, config: Config, row: Row, folder: Path) -> Matrix:
+    """Make a model's training matrix again, value for value.
+
+    Every table is read at the version that the model's row names, joined and sorted as in training, with the
+    ``[train]`` section that the model was trained with.
+
+    Parameters
+    ----------
+    row : of the table ``models``.
+    folder : for the arrays (see :class:`genreatlas.models.types.Matrix`), and ``matrix.json`` which says what the
+        columns and the classes are and which song each row belongs to.
+
+    Raises
+    ------
+    ModelError : the model's files are missing, a version of a table is gone, or the matrix is another one.
+    """
+    if not row["matrix_sha256"] or not row["input_versions"]:
+        raise ModelError(f"model {row['model_id']}: an older release trained it and kept no hash of its training set.")
+    try:
+        dataset = _dataset(store, config, row)
+        train = TrainSection.model_validate(registry.read_meta(row, config).train)
+        buckets = count_buckets(dataset, train, config.store.max_commit_mb)
+        matrix = write_matrix(dataset, training_rows(dataset, train.frames_per_song, buckets), folder, buckets)
+    except PySparkException as error:
+        why = str(error).partition("JVM stacktrace")[0].strip().splitlines()[0]
+        raise ModelError(
+            f"model {row['model_id']}: a version of its training tables cannot be read any more "
+            f"({', '.join(f'{name} {version}' for name, version in sorted(row['input_versions'].items()))}): {why}"
+        ) from None
+    if matrix.sha256 != row["matrix_sha256"]:
+        raise ModelError(
+            f"model {row['model_id']}: the rebuilt training set has the hash {matrix.sha256[:12]}, not "
+            f"{row['matrix_sha256'][:12]}. It was made by another release, or the tables' history was changed."
+        )
+    songs = training_rows(dataset, train.frames_per_song).select("song_id").distinct().collect()
+    facts: dict[str, Any] = {
+        "model_id": row["model_id"],
+        "dataset_id": matrix.dataset_id,
+        "sha256": matrix.sha256,
+        "features": matrix.features,
+        "classes": matrix.classes,
+        "songs": sorted(song["song_id"] for song in songs),
+        "input_versions": row["input_versions"],
+    }
+    (folder / "matrix.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
+    return matrix
+
+
+def _dataset(store: Store, config: Config, row: Row) -> Dataset:
+    meta = registry.read_meta(row, config)
+    splits = config.splits.model_copy(update={"name": row["split"], "allow_declared_leak": True})
+    config = config.model_copy(update={"train": TrainSection.model_validate(meta.train), "splits": splits})
+    store = Snapshot(store, row["input_versions"], only=True)
+    library = read_library(store, config, row["split_version"])
+    songs_of = None
+    if meta.songs_of[0] != meta.feature_set:
+        name, version, preprocessing = meta.songs_of
+        songs_of = build_dataset(store, config, library, name, fixed=Fixed(version, preprocessing))
+    fixed = Fixed(meta.set_version, meta.preprocessing_id)
+    return build_dataset(store, config, library, meta.feature_set, songs_of, fixed)

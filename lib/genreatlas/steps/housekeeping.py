@@ -1,0 +1,84 @@
+"""Bring tables of older releases up to date, merge small files, and delete what nobody can read any more.
+
+It waits for nobody: it takes the lease of every step and stops where one is at work. Versions that a model's
+training set is rebuilt from stay, or the models that lose theirs are named ([housekeeping] allow_orphans).
+"""
+
+from collections import defaultdict
+from contextlib import ExitStack
+
+from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
+from genreatlas.audio.feature_sets import table_of
+from genreatlas.config import Config
+from genreatlas.steps.counts import Counts
+from genreatlas.store import Store, upkeep
+from genreatlas.store.statements import HISTORY_OF_FILES, HISTORY_OF_LOG
+from genreatlas.store.upkeep import Needed
+from genreatlas.tables import FEATURE_SETS, MODELS, TABLES, Table, frame_table, summary_table
+
+READS = ("every table",)
+WRITES = ("every table",)
+SECTIONS = ("housekeeping", "store")
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Look after every table; counts are tables, skipped those whose old versions had to stay.
+
+    Raises
+    ------
+    LeaseHeldError : a step is at work.
+    """
+    with ExitStack() as leases:
+        tables = existing_tables(store)
+        for step in writers(tables):
+            leases.enter_context(store.lease(step))
+        needed = needed_versions(store)
+        counts = Counts()
+        for table in tables:
+            counts += _keep(store, config, table, needed.get(table.name, []))
+        return counts
+
+
+def existing_tables(store: Store) -> list[Table]:
+    """Described tables, and those of extracted and imported feature sets, as far as they exist."""
+    found = {table.name: table for table in (*TABLES, *map(table_of, REGISTRY.values()))}
+    for name, axis in store.read(FEATURE_SETS).select("feature_set", "axis").distinct().collect():
+        imported = frame_table(name, "") if axis == "frames" else summary_table(name, "", ())
+        found.setdefault(imported.name, imported)
+    return [table for _, table in sorted(found.items()) if store.exists(table)]
+
+
+def writers(tables: list[Table]) -> list[str]:
+    """Steps that write tables, and the jobs that are made of several."""
+    return sorted({step for table in tables for step in table.written_by if " " not in step} | {"retrain"})
+
+
+def needed_versions(store: Store) -> dict[str, list[Needed]]:
+    """Per table, the versions that the training sets of stored models are rebuilt from."""
+    models: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for row in store.read(MODELS).select("model_id", "input_versions").collect():
+        for name, version in (row["input_versions"] or {}).items():
+            models[name, int(version)].append(row["model_id"])
+    needed: dict[str, list[Needed]] = defaultdict(list)
+    for (name, version), ids in sorted(models.items()):
+        needed[name].append(Needed(version, tuple(sorted(ids))))
+    return needed
+
+
+def _keep(store: Store, config: Config, table: Table, needed: list[Needed]) -> Counts:
+    settings = config.housekeeping
+    lost = upkeep.endangered(store, table, needed) if needed else []
+    stays = bool(lost) and not settings.allow_orphans
+    notes = upkeep.describe_again(store, table, keep=(HISTORY_OF_FILES, HISTORY_OF_LOG) if stays else ())
+    if settings.optimise and table.name not in settings.never_optimise:
+        before, after = upkeep.optimise(store, table)
+        notes += [f"{before} files became {after}"] if before else []
+    if settings.vacuum and not stays:
+        upkeep.vacuum(store, table, settings.retain_hours)
+    for one in lost:
+        what = f"version {one.version}, which {', '.join(one.by)} was trained on, is older than store.history"
+        if stays:
+            notes.append(f"{what}: kept. housekeeping.allow_orphans = true deletes it")
+        else:
+            notes.append(f"{what}: its files may be deleted, and the training set cannot be rebuilt then")
+    return Counts(read=1, written=int(not stays), skipped=int(stays), notes=tuple(f"{table.name}: {n}" for n in notes))

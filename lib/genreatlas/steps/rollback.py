@@ -1,0 +1,53 @@
+"""Use the model from before the last promotion again, or any other: ``--set rollback.model_id=...``."""
+
+from datetime import UTC, datetime
+
+from genreatlas.config import Config
+from genreatlas.errors import ModelError
+from genreatlas.models import aliases, registry
+from genreatlas.provenance import git_commit
+from genreatlas.steps.counts import Counts
+from genreatlas.steps.promote_model import LEASE
+from genreatlas.store import Store
+from genreatlas.tables import PROMOTIONS
+
+READS = ("promotions", "models")
+WRITES = ("promotions",)
+SECTIONS = ("rollback", "retrain", "models")
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Point the alias of ``[retrain]`` at an earlier model; one more row says so.
+
+    Raises
+    ------
+    ModelError : there is no earlier model, or its files are gone.
+    """
+    alias = config.retrain.alias
+    with store.lease(LEASE):
+        decided = aliases.decisions(store, alias)
+        present = decided[-1]["model_id"] if decided else None
+        wanted = config.rollback.model_id or aliases.previous(decided)
+        if wanted is None:
+            raise ModelError(
+                f"{alias}: no model was in use before {present or 'any promotion'}, so none can come back."
+            )
+        if wanted == present:
+            return Counts(notes=(f"{alias}: {wanted} is in use already.",))
+        aliases.model_row(store, wanted)
+        if not registry.exists(config, wanted):
+            raise ModelError(f"{wanted}: its files are not in {config.models.path.absolute()}. Set models.path.")
+        row = {
+            "alias": alias,
+            "sequence": decided[-1]["sequence"] + 1 if decided else 1,
+            "action": "rolled_back",
+            "model_id": wanted,
+            "champion_id": present,
+            "reason": config.rollback.reason or "Taken back by hand.",
+            "decided_at": datetime.now(UTC),
+            "git_commit": git_commit(),
+            "run_id": store.run_id,
+        }
+        store.upsert(PROMOTIONS, [row])
+        aliases.write_file(config, alias, wanted)
+    return Counts(read=1, written=1, notes=(f"{alias}: {present or 'nothing'} → {wanted}",))

@@ -1,0 +1,189 @@
+"""Write genre probabilities of clips or files with the model in use: ``--set score.path=/music``.
+
+With score.path, every window of every file below a folder (or listed in a CSV or Parquet with a column path) is
+extracted as the model's training clips were, and scored: the mean goes to scores, the timeline to score_windows.
+Without it, the store's clips are scored from features that were made as the model's. Only what is new is scored.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas.audio.probe import is_audio
+from genreatlas.audio.uris import path_to_uri
+from genreatlas.audio.whole_files import REQUEST, RESULT, Recipe, check_recipe, window_batches
+from genreatlas.config import ClipSection, Config
+from genreatlas.errors import ModelError
+from genreatlas.evaluation import scored
+from genreatlas.models import aliases, registry
+from genreatlas.models.encoding import encode
+from genreatlas.models.feature_tables import FeatureTable, find_feature_table
+from genreatlas.models.meta import Meta
+from genreatlas.models.types import Predictor
+from genreatlas.sources.scoring_list import Item, list_items
+from genreatlas.steps.counts import Counts
+from genreatlas.store import Staged, Store
+from genreatlas.tables import CLIPS, QUARANTINE, SCORE_WINDOWS, SCORES
+
+READS = ("promotions", "models", "scores", "clips", "feature_sets", "features_<set>", "frames_<set>", "quarantine")
+WRITES = ("scores", "score_windows", "quarantine")
+SECTIONS = ("score", "models", "limits")
+
+STEP = "score"
+#: Where a chunk's scores wait while they are written to two tables.
+_PREDICTED = "score_predicted"
+
+#: Scores of one commit of clips: 24 bytes each in memory, a third of that on disk.
+_SCORES_A_COMMIT = 20_000_000
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Score what the model has not scored yet.
+
+    Raises
+    ------
+    ModelError : there is no such model, or its features would be made otherwise here.
+    InputError : score.path cannot be used.
+    """
+    row = aliases.resolve(store, config.score.model)
+    meta = registry.read_meta(row, config)
+    scoring = _Scoring(store, config, meta, registry.load(row, config))
+    for leftover in store.staged(_PREDICTED):
+        leftover.drop()
+    return scoring.clips() if config.score.path is None else scoring.files(config.score.path)
+
+
+class _Scoring:
+    def __init__(self, store: Store, config: Config, meta: Meta, predictor: Predictor) -> None:
+        self.store = store
+        self.config = config
+        self.meta = meta
+        self.predictor = predictor
+
+    def files(self, path: Path) -> Counts:
+        settings = self.config.score
+        clip = ClipSection.model_validate(self.meta.clip)
+        recipe = Recipe(
+            self.meta.feature_set, clip, self.config.limits, self.meta.features, settings.hop_s, settings.max_windows
+        )
+        check_recipe(self.meta.model_id, self.meta.set_version, self.meta.preprocessing_id, recipe)
+        counts = Counts()
+        for staged in self.store.staged(STEP):
+            counts += self._merge(staged)
+        pending = self._pending(list(list_items(path, is_audio)))
+        size = settings.batch_files
+        for number, start in enumerate(range(0, len(pending), size)):
+            chunk = f"{self.meta.model_id}-{self.store.run_id}-{number:06}"
+            counts += self._merge(self._extract(pending[start : start + size], recipe, chunk))
+        return counts
+
+    def clips(self) -> Counts:
+        table = find_feature_table(self.store, self.meta.feature_set, self.meta.set_version, self.meta.preprocessing_id)
+        rows = table.rows(self.store)
+        known = self._known().where(F.col("item_id").startswith("clip:"))
+        done = known.select(F.substring(F.col("item_id"), 6, 1 << 30).alias("clip_id"))
+        pending = rows.join(done, "clip_id", "left_anti")
+        count = pending.count()
+        otherwise = self._made_otherwise(rows)
+        if not count and otherwise and not known.limit(1).count():
+            raise ModelError(
+                f"model {self.meta.model_id}: the store's features of {self.meta.feature_set} were all made otherwise "
+                f"than the model's (version {self.meta.set_version}, preprocessing {self.meta.preprocessing_id}). "
+                "Extract them with the [clip] section of the model, or train again."
+            )
+        chunks = max(1, math.ceil(count * len(self.meta.classes) / _SCORES_A_COMMIT))
+        written = 0
+        for number in range(chunks if count else 0):
+            chunk = pending.where(F.pmod(F.xxhash64("clip_id"), F.lit(chunks)) == number)
+            predicted = self.predictor.predict(self._encoded(table, chunk)).withColumn("clip_id_", F.col("clip_id"))
+            answers = scored.clip_rows(predicted, self.meta.model_id, self.meta.classes, self.meta.score_kind)
+            staged = self.store.stage(answers, _PREDICTED, f"clips-{number:06}")
+            written += self.store.upsert(SCORES, self._stamped(staged.frame))
+            staged.drop()
+        notes = (f"{otherwise} clips have no features made as the model's, and were not scored",) if otherwise else ()
+        return Counts(read=count + otherwise if count else 0, written=written, skipped=otherwise, notes=notes)
+
+    def _encoded(self, table: FeatureTable, rows: DataFrame) -> DataFrame:
+        if table.axis == "frames":
+            return rows.select("song_id", "clip_id", "frames", "width")
+        columns = encode(rows, table.columns, self.meta.features)
+        return rows.select("song_id", "clip_id", F.array(*columns.values()).alias("features"))
+
+    def _made_otherwise(self, rows: DataFrame) -> int:
+        clips = self.store.read(CLIPS).where("replaced_by IS NULL").select("clip_id")
+        return clips.join(rows.select("clip_id"), "clip_id", "left_anti").count()
+
+    def _known(self) -> DataFrame:
+        return self.store.read(SCORES).where(F.col("model_id") == self.meta.model_id)
+
+    def _pending(self, items: Sequence[Item]) -> list[Item]:
+        """Files that were not scored, or have changed since, and did not fail as they are now."""
+        rows = self._known().select("item_id", "bytes", "modified_ns").collect()
+        known = {(row["item_id"], row["bytes"], row["modified_ns"]) for row in rows}
+        failed = self.store.read(QUARANTINE).where(F.col("stage") == STEP).select("key", "version").collect()
+        refused = {tuple(row) for row in failed}
+        return [
+            item
+            for item in items
+            if (path_to_uri(item.path), item.size, item.modified_ns) not in known
+            and (path_to_uri(item.path), self._version(item.size, item.modified_ns)) not in refused
+        ]
+
+    def _version(self, size: int, modified_ns: int) -> str:
+        return f"{self.meta.model_id}:{size}:{modified_ns}"
+
+    def _extract(self, items: Sequence[Item], recipe: Recipe, chunk: str) -> Staged:
+        uris = [path_to_uri(item.path) for item in items]
+        rows = [(uri, uri, one.text, one.size, one.modified_ns) for uri, one in zip(uris, items, strict=True)]
+        tasks = math.ceil(len(rows) / self.config.score.task_files)
+        frame = self.store.spark.createDataFrame(rows, REQUEST).repartition(tasks)
+        return self.store.stage(frame.mapInArrow(partial(window_batches, recipe), RESULT), STEP, chunk)
+
+    def _merge(self, staged: Staged) -> Counts:
+        """Score the windows of a chunk and write both tables, and quarantine."""
+        if not staged.chunk.startswith(f"{self.meta.model_id}-"):  # a killed run of another model
+            staged.drop()
+            return Counts()
+        rows = staged.frame
+        usable = rows.where("features IS NOT NULL").withColumn("clip_id", scored.window_id())
+        usable = usable.withColumnRenamed("item_id", "song_id")
+        if self.meta.axis == "frames":
+            usable = usable.withColumnRenamed("features", "frames")
+        predicted = self.predictor.predict(usable)
+        whole = self.store.stage(scored.joined(rows.where("window IS NOT NULL"), predicted), _PREDICTED, staged.chunk)
+        windows = whole.frame
+        again = self._known().join(windows.select("item_id").distinct(), "item_id", "left_semi")
+        self.store.delete(SCORE_WINDOWS, again.select("model_id", "item_id"))
+        timeline = scored.window_rows(windows, self.meta.model_id, self.meta.classes)
+        self.store.upsert(SCORE_WINDOWS, timeline, update=True)
+        answers = scored.file_rows(windows, self.meta.model_id, self.meta.classes, self.meta.score_kind)
+        written = self.store.upsert(SCORES, self._stamped(answers), update=True, compare=("modified_ns",))
+        bad = rows.where("window IS NULL")
+        failed = bad.count()
+        if failed:
+            self.store.upsert(QUARANTINE, self._refused(bad))
+        whole.drop()
+        staged.drop()
+        return Counts(read=written + failed, written=written, failed=failed)
+
+    def _stamped(self, rows: DataFrame) -> DataFrame:
+        now = F.lit(datetime.now(UTC)).cast("timestamp")
+        return rows.withColumn("scored_at", now).withColumn("run_id", F.lit(self.store.run_id))
+
+    def _refused(self, rows: DataFrame) -> DataFrame:
+        version = F.concat_ws(":", F.lit(self.meta.model_id), F.col("bytes"), F.col("modified_ns"))
+        return rows.select(
+            F.lit(STEP).alias("stage"),
+            F.col("item_id").alias("key"),
+            version.alias("version"),
+            "reason",
+            "detail",
+            "path",
+            F.lit(self.store.run_id).alias("run_id"),
+            F.lit(datetime.now(UTC)).cast("timestamp").alias("at"),
+        )

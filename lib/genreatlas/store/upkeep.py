@@ -1,0 +1,90 @@
+"""Keeping tables in shape: descriptions brought up to date, small files merged, old files deleted."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from genreatlas.store.statements import properties, quote
+from genreatlas.store.store import Store
+from genreatlas.tables import Table
+
+
+@dataclass(frozen=True)
+class Needed:
+    """A version of a table that somebody reads again."""
+
+    version: int
+    by: tuple[str, ...]
+
+
+def describe_again(store: Store, table: Table, keep: Iterable[str] = ()) -> list[str]:
+    """Give a table of an older release the columns, comments, properties and clustering that are described now.
+
+    Parameters
+    ----------
+    keep : properties that stay as they are.
+
+    Returns
+    -------
+    What was changed, in words.
+    """
+    name = store.location.sql(table.name)
+    changes = [f"added {column}" for column in store.upgrade(table)]
+    stored = {field.name: field.metadata.get("comment", "") for field in store.read(table.name).schema}
+    for column in table.columns:
+        if stored.get(column.name, column.full_comment) != column.full_comment:
+            store.sql(f"ALTER TABLE {name} ALTER COLUMN `{column.name}` COMMENT {quote(column.full_comment)}")
+            changes.append(f"described {column.name}")
+    detail = store.sql(f"DESCRIBE DETAIL {name}").collect()[0].asDict()
+    wanted = properties(table, store.settings.history)
+    held: Mapping[str, str] = detail["properties"]
+    different = {key: value for key, value in wanted.items() if held.get(key) != value and key not in keep}
+    if different:
+        pairs = ", ".join(f"{quote(key)} = {quote(value)}" for key, value in different.items())
+        store.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pairs})")
+        changes += [f"set {key} to {value}" for key, value in different.items()]
+    if table.cluster_by and list(detail.get("clusteringColumns") or []) != list(table.cluster_by):
+        store.sql(f"ALTER TABLE {name} CLUSTER BY ({', '.join(f'`{column}`' for column in table.cluster_by)})")
+        changes.append(f"clustered by {', '.join(table.cluster_by)}")
+    return changes
+
+
+def optimise(store: Store, table: Table) -> tuple[int, int]:
+    """Merge small files and cluster them; how many files became how many."""
+    metrics: Any = store.sql(f"OPTIMIZE {store.location.sql(table.name)}").collect()[0]["metrics"]
+    return int(metrics["numFilesRemoved"]), int(metrics["numFilesAdded"])
+
+
+def vacuum(store: Store, table: Table, retain_hours: int) -> None:
+    """Delete files that no version within the retention needs; inputs of training follow ``store.history``."""
+    retain = "" if table.history else f" RETAIN {int(retain_hours)} HOURS"
+    store.sql(f"VACUUM {store.location.sql(table.name)}{retain}").collect()
+
+
+def endangered(store: Store, table: Table, needed: Iterable[Needed]) -> list[Needed]:
+    """Versions that are readable now, and that vacuum or the cleaning of the log may take with ``store.history``.
+
+    A version needs files that later commits removed; these may go once the commit that followed it is older than
+    the retention.
+    """
+    if not table.history:
+        return []
+    history = store.sql(f"DESCRIBE HISTORY {store.location.sql(table.name)}").select("version", "timestamp").collect()
+    committed = {int(row["version"]): row["timestamp"] for row in history}
+    oldest = store.spark.sql(f"SELECT current_timestamp() - {store.settings.history} AS oldest").collect()[0]["oldest"]
+    return expiring(needed, committed, oldest)
+
+
+def expiring(needed: Iterable[Needed], committed: Mapping[int, datetime], oldest: datetime) -> list[Needed]:
+    """Those of ``needed`` that were followed by another commit before ``oldest``.
+
+    Parameters
+    ----------
+    committed : time of every commit that the log still has; a version that it lacks is gone already.
+    """
+    return [
+        one
+        for one in needed
+        if one.version in committed and one.version + 1 in committed and committed[one.version + 1] < oldest
+    ]
