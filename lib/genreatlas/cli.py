@@ -34,6 +34,7 @@ STEPS = (
     "rollback",
     "score",
     "measure_drift",
+    "log_mlflow",
     "rebuild_training_set",
     "housekeeping",
 )

@@ -57,6 +57,7 @@ def change_everything(store):
     store.upsert(SET, features, update=True)
 
 
+@pytest.mark.slow
 def test_the_training_set_of_a_model_is_made_again_after_its_tables_have_changed(spark, tmp_path):
     store, config = trained(spark, tmp_path)
     kept = models(store)

@@ -13,7 +13,7 @@ import pytest
 
 from genreatlas.report.data import ReportData, Sound
 from genreatlas.report.page import render
-from report_factory import FEATURES, GENRES, experiment, metric, model, report_data
+from report_factory import AT, FEATURES, GENRES, experiment, metric, model, report_data
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 
@@ -267,3 +267,26 @@ def test_features_without_a_unit_and_with_one_are_both_named(page):
     assert "spectral_centroid_mean [Hz]" in text
     assert set(FEATURES) >= {"rms_mean"}
     assert "rms_mean []" not in text
+
+
+def test_decisions_and_drift_of_the_model_in_use_are_shown_where_there_are_any():
+    assert "In use" not in render(report_data()).html
+    decision = {
+        "alias": "champion", "sequence": 2, "action": "kept", "model_id": "0123456789", "difference": 0.0123,
+        "low": None, "n_songs": 40, "n_groups": 9, "reason": "Not better <b>by far</b>.", "decided_at": AT,
+    }  # fmt: skip
+    drift = {
+        "model_id": "0123456789", "population": "new_songs", "subject": "feature", "name": "tempo", "psi": 0.31,
+        "ks": 0.2, "share_trained": 0.0, "share_new": 0.0, "mean_trained": 120.0, "mean_new": 141.0, "n_trained": 9,
+        "n_new": 9,
+    }  # fmt: skip
+    genre = drift | {"subject": "genre", "name": "drumandbass", "share_trained": 0.2, "share_new": 0.5}
+    data = replace(
+        report_data(),
+        decisions=pd.DataFrame([decision]),
+        drift=pd.DataFrame([genre | {"name": "*"}, drift, genre]),
+    )
+    page = Document(render(data).html)
+    text = " ".join(page.text)
+    for words in ("In use", "01234567", "Not better <b>by far</b>.", "all genres", "tempo", "141", "Drum & Bass"):
+        assert words in text

@@ -72,6 +72,8 @@ class ReportData:
     n_feature_rows : rows that the sample was drawn from.
     genre_names : genre_id = name.
     sounds, players : decoded clips and audio for the page.
+    decisions : rows of ``promotions`` on the alias in use, newest first.
+    drift : rows of ``drift`` of the model in use; the sums over genres first, then the largest.
     runs : rows of ``runs``: the last run of each step that wrote something.
     configuration : the configuration as TOML.
     """
@@ -110,6 +112,8 @@ class ReportData:
     genre_names: Mapping[str, str] = field(default_factory=dict)
     sounds: tuple[Sound, ...] = ()
     players: Mapping[str, Player] = field(default_factory=dict)
+    decisions: pd.DataFrame = field(default_factory=lambda: empty("alias", "sequence", "model_id"))
+    drift: pd.DataFrame = field(default_factory=lambda: empty("model_id", "name", "psi"))
     runs: pd.DataFrame = field(default_factory=lambda: empty("run_id", "step"))
     configuration: str = ""
 

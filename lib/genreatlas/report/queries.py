@@ -9,18 +9,20 @@ from pyspark.sql import functions as F
 from genreatlas.config import Config
 from genreatlas.models.labels import roots
 from genreatlas.models.library import parents_of
-from genreatlas.report import boards, feature_queries, views
+from genreatlas.report import boards, feature_queries, in_use_queries, views
 from genreatlas.report.data import ReportData
 from genreatlas.store import Store
 from genreatlas.tables import (
     ARTISTS,
     CLIPS,
+    DRIFT,
     EXPERIMENTS,
     FEATURE_SETS,
     GENRE_PARENTS,
     METRICS,
     MODELS,
     PREDICTIONS,
+    PROMOTIONS,
     QUARANTINE,
     RUNS,
     SONG_ARTISTS,
@@ -47,6 +49,8 @@ INPUTS = (
     MODELS,
     PREDICTIONS,
     METRICS,
+    PROMOTIONS,
+    DRIFT,
 )
 _MOST_GENRES = 1000
 _MOST_MODELS = 200
@@ -76,6 +80,7 @@ def read_report(store: Store, config: Config) -> ReportData:
     labels = class_labels(store, config.train.level)
     data = _library(data, store, config)
     data = _models(data, store)
+    data = in_use_queries.add_in_use(data, store, config.retrain.alias)
     every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
     if every_board:
         data = _closely(data, store, config, every_board[0])

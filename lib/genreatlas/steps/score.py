@@ -92,9 +92,9 @@ class _Scoring:
         otherwise = self._made_otherwise(rows)
         if not count and otherwise and not known.limit(1).count():
             raise ModelError(
-                f"model {self.meta.model_id}: the store's features of {self.meta.feature_set} were all made otherwise "
-                f"than the model's (version {self.meta.set_version}, preprocessing {self.meta.preprocessing_id}). "
-                "Extract them with the [clip] section of the model, or train again."
+                f"model {self.meta.model_id}: no clip of the store has {self.meta.feature_set} made as the model's "
+                f"(version {self.meta.set_version}, preprocessing {self.meta.preprocessing_id}); those that there are "
+                "were made otherwise. Extract them with the [clip] section of the model, or train again."
             )
         chunks = max(1, math.ceil(count * len(self.meta.classes) / _SCORES_A_COMMIT))
         written = 0

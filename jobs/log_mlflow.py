@@ -1,0 +1,7 @@
+"""Log models and their figures to MLflow, and register the one in use."""
+
+from genreatlas.cli import main
+from genreatlas.steps import log_mlflow
+
+if __name__ == "__main__":
+    main(log_mlflow)

@@ -1,0 +1,79 @@
+"""Log models, their parameters and figures to MLflow, and register the one in use; only where [mlflow] is set.
+
+A model is a run; it is logged again into the same run when its figures change. A scikit-learn model in use becomes a
+version of the registered model, with the alias of [retrain], and takes audio bytes or features.
+"""
+
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from genreatlas.config import Config
+from genreatlas.evaluation import leaderboard
+from genreatlas.ids import stable_id
+from genreatlas.models import aliases, registry
+from genreatlas.models.tracking import Tracker, params_of
+from genreatlas.steps.counts import Counts
+from genreatlas.store import Store
+from genreatlas.tables import EXPERIMENTS, METRICS, MODELS
+
+READS = ("models", "experiments", "metrics", "promotions")
+WRITES: tuple[str, ...] = ()
+SECTIONS = ("mlflow", "retrain", "models", "report")
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Log what MLflow does not have yet; counts are models.
+
+    Raises
+    ------
+    ConfigError : MLflow is not installed, or its server cannot be used.
+    """
+    if not config.mlflow.tracking_uri:
+        return Counts(notes=("mlflow.tracking_uri is not set, so nothing is logged.",))
+    tracker = Tracker(config.mlflow)
+    models = leaderboard.current_models(
+        store.read(MODELS).toPandas(), split=config.splits.name, level=config.train.level, labels=config.train.labels
+    )
+    counts = Counts()
+    for model_id in models["model_id"]:
+        row = aliases.model_row(store, model_id).asDict()
+        if not registry.exists(config, model_id):
+            counts += Counts(read=1, failed=1, notes=(f"{model_id}: its files are not in {config.models.path}.",))
+            continue
+        metrics = _metrics(store, row)
+        state = stable_id("mlflow", sorted(metrics.items()))
+        if tracker.state(model_id) == state:
+            continue
+        pictures = sorted(config.report.path.glob("*.svg"))
+        folder = config.models.path.absolute() / model_id
+        tracker.log(model_id, state, row["candidate"][:200], params_of(row), metrics, folder, pictures)
+        counts += Counts(read=1, written=1)
+    return counts + _register(store, config, tracker)
+
+
+def _register(store: Store, config: Config, tracker: Tracker) -> Counts:
+    alias = config.retrain.alias
+    decided = aliases.decisions(store, alias)
+    if not decided:
+        return Counts()
+    row = aliases.model_row(store, decided[-1]["model_id"]).asDict()
+    if row["format"] == "spark-ml":
+        return Counts(notes=(f"The {alias} is a Spark pipeline; only scikit-learn models are registered.",))
+    folder = config.models.path.absolute() / row["model_id"]
+    if not tracker.register(row["model_id"], folder, alias, row):
+        return Counts()
+    return Counts(read=1, written=1, notes=(f"{config.mlflow.model_name}: {row['model_id']} has the alias {alias}",))
+
+
+def _metrics(store: Store, row: dict[str, Any]) -> dict[str, float]:
+    """Scores over the folds, and the figures of songs on the judged parts."""
+    experiment = store.read(EXPERIMENTS).where(F.col("experiment_id") == row["experiment_id"]).first()
+    names = ("score_min", "score_mean", "score_max", "score_std", "train_score_mean", "gap")
+    found = {f"folds.{name}": experiment[name] for name in names} if experiment else {}
+    mine = (F.col("model_id") == row["model_id"]) & (F.col("genre_id") == "*") & (F.col("other") == "*")
+    for figure in store.read(METRICS).where(mine & (F.col("unit") == "song")).collect():
+        found[f"{figure['part']}.{figure['metric']}"] = figure["value"]
+        found[f"{figure['part']}.{figure['metric']}.low"] = figure["low"]
+        found[f"{figure['part']}.{figure['metric']}.high"] = figure["high"]
+    return {name: float(value) for name, value in sorted(found.items()) if value is not None and value == value}
