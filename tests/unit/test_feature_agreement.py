@@ -10,7 +10,8 @@ from genreatlas.config import ClipSection
 from genreatlas.config.sections import SandboxSection
 from genreatlas.sandbox import GENRES, plan_library, write_library
 
-#: Not FMA's columns: CENS quantises chroma in steps, and a value on a step falls to either side of it by rounding.
+#: Not FMA's columns: CENS quantises chroma in steps, and a value on a step falls to either side of it by rounding
+#: (0.049996 in librosa's float32 and 0.050004 in float64, in one frame of these clips). See docs/performance.md.
 SETS = ("mfcc12_frames", "summary9", "gtzan57")
 
 
