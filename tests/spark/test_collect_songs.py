@@ -28,6 +28,8 @@ from loopback import serve
 from spotify_server import CLIENT, Listing, World, identity, settings, track
 from stored_rows import rows
 
+pytestmark = pytest.mark.slow
+
 P = {name: f"{name:0>22}" for name in ("rock", "pop", "mine", "gone")}
 
 

@@ -14,6 +14,8 @@ from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS, SONG_GENRES, SONGS, SPLITS
 
+pytestmark = pytest.mark.slow
+
 SONG_IDS = tuple(f"s{n}" for n in range(6))
 #: The last song has no part.
 PARTS = {"s0": "train", "s1": "train", "s2": "train", "s3": "train", "s4": "test"}

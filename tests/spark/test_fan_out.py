@@ -15,6 +15,8 @@ from genreatlas.sources.hosts import forget_hosts
 from genreatlas.tables import FETCH_ATTEMPTS, Column, Table
 from loopback import Reply, serve
 
+pytestmark = pytest.mark.slow
+
 # Spark's workers cannot import the tests, so what is sent there goes as code.
 cloudpickle.register_pickle_by_value(fetching)
 

@@ -14,6 +14,8 @@ from genreatlas.tables import CLIP_AUDIO, CLIPS, FETCH_ATTEMPTS, QUARANTINE, SON
 from loopback import Reply, serve
 from tests_config import with_sections
 
+pytestmark = pytest.mark.slow
+
 RATE = 22_050
 
 

@@ -14,6 +14,8 @@ from genreatlas.store import Store
 from genreatlas.tables import EXPERIMENTS, PROMOTION_GENRES, PROMOTIONS
 from judged_factory import add_library, add_model, add_songs, logistic, songs_of
 
+pytestmark = pytest.mark.slow
+
 
 def add_trained(store, config, model_id, estimator, score, day):
     """A model with the mean score over folds that chose it; a later day is a newer training."""

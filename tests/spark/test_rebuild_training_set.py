@@ -15,6 +15,8 @@ from genreatlas.steps import rebuild_training_set, train_models
 from genreatlas.store import Snapshot, Store
 from genreatlas.tables import CLIPS, MODELS, SONG_GENRES, SONGS, SPLITS
 
+pytestmark = pytest.mark.slow
+
 CANDIDATES = ({"engine": "sklearn", "estimator": "logistic_regression", "feature_sets": ("plain",)},)
 
 

@@ -13,6 +13,8 @@ from genreatlas.steps import scrape_genres
 from genreatlas.store import Store
 from genreatlas.tables import EVERYNOISE_ARTISTS, EVERYNOISE_NEIGHBOURS, EVERYNOISE_PLAYLISTS, FETCH_ATTEMPTS, GENRES
 
+pytestmark = pytest.mark.slow
+
 TRACK, SOUND, INTRO = "4U8dlWRlFeLv32fPyb825A", "1yckyfEZtFkkq7UPXHbLwi", "2yckyfEZtFkkq7UPXHbLwi"
 NAMES = {"r&amp;b en espanol": "rbenespanol", "트로트": "teuroteu", "children's music": "childrensmusic"}
 

@@ -16,6 +16,8 @@ from questions import questions
 from same_answers import same
 from sql_factory import write_store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
