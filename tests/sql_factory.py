@@ -26,7 +26,7 @@ TABLE = {table.name: table for table in TABLES}
 #: Of the 57 features these are described: each costs the views' tests a second.
 KNOWN = ("rms_mean", "spectral_centroid_mean", "tempo", "mfcc1_mean")
 THEN = datetime(2026, 11, 1, 12, tzinfo=UTC)
-CLIP = {"set_version": "1", "preprocessing_id": "p2"}
+CLIP = {"preprocessing_id": "p2"}
 _ARROW = {
     "string": pa.string(),
     "int": pa.int32(),
@@ -131,16 +131,20 @@ def _write_features(home: Path, songs: list[tuple[str, int, int]], ids: dict, rn
         for s, key in keys
     ]
     rows[0] = rows[0] | {"tempo": None}
-    write(home, table_of(REGISTRY["gtzan57"]), [*rows, old | {"tempo": 1.0}, before | {"tempo": 2.0}])
-    write(home, table_of(REGISTRY["loudness"]), [
+    _write_set(home, "gtzan57", [*rows, old | {"tempo": 1.0}, before | {"tempo": 2.0}])
+    _write_set(home, "loudness", [
         key | {"loudness_lufs": LUFS[s[0]] + s[2], "peak_dbfs": -1.0, "rms_dbfs": LUFS[s[0]], "gain_db": 0.0}
         for s, key in keys
     ])  # fmt: skip
-    write(home, table_of(REGISTRY["mfcc12_frames"]), [
+    _write_set(home, "mfcc12_frames", [
         key | {"n_frames": 3, "width": 12, "hop_s": 0.5, "frames": [float(100 * f + c) for f in range(3)
                                                                      for c in range(12)]}
         for _, key in keys
     ])  # fmt: skip
+
+
+def _write_set(home: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    write(home, table_of(REGISTRY[name]), [{"set_version": REGISTRY[name].version, **row} for row in rows])
 
 
 def _write_models(home: Path, songs: list[tuple[str, int, int]], ids: dict) -> None:

@@ -110,8 +110,11 @@ def test_rows_of_a_song_are_whole():
         }
     ]  # fmt: skip
     assert rows.song_genres == [
-        {"song_id": song_id("k"), "genre_id": "rock", "source": "manifest", "genre": "Rock", "weight": 1.0}
-    ]
+        {
+            "song_id": song_id("k"), "genre_id": "rock", "source": "manifest", "genre": "Rock", "weight": 1.0,
+            "label_source": "folder",
+        }
+    ]  # fmt: skip
 
 
 def test_a_tag_that_is_written_again_is_read_anew(tmp_path):
