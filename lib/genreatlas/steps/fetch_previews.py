@@ -82,8 +82,6 @@ def count(done: FanOutCounts) -> Counts:
 def pending(store: Store, config: Config, links: DataFrame) -> DataFrame:
     """Songs without a clip for which a provider may have one, as its ``PreviewOf`` wants them."""
     songs = store.read(SONGS).where(F.col("source") != "folder").withColumnRenamed("song_id", "key")
-    for column in {"duration_ms", "preview_url"} - set(songs.columns):
-        songs = songs.withColumn(column, F.lit(None).cast("int" if column == "duration_ms" else "string"))
     songs = songs.join(links, "key", "left")
     had = store.read(CLIPS).where(F.col("replaced_by").isNull() & (F.col("window_rule") == window_rule(config.clip)))
     if config.fetch_previews.refetch:
