@@ -79,12 +79,13 @@ def _kit(random: np.random.Generator, sound: Sound) -> Kit:
 
 def _mix(random: np.random.Generator, sound: Sound) -> Mix:
     """Draw an engineer: the equaliser is what makes artists of one genre sound least alike."""
+    low, mid, high = sound.tone
     return Mix(
-        low_db=float(random.uniform(-4, 4)),
-        mid_db=float(random.uniform(-5, 5)),
+        low_db=low + float(random.uniform(-3, 3)),
+        mid_db=mid + float(random.uniform(-4, 4)),
         mid_hz=float(np.exp(random.uniform(np.log(400), np.log(2500)))),
-        high_db=float(random.uniform(-8, 5)),
-        lowpass_hz=float(np.exp(random.uniform(np.log(7000), np.log(19000)))),
+        high_db=high + float(random.uniform(-5, 4)),
+        lowpass_hz=float(np.exp(random.uniform(*np.log(sound.bandwidth)))),
         reverb_s=float(random.uniform(*sound.reverb)),
         wet=float(random.uniform(*sound.wet)),
         damping_hz=float(random.uniform(2000, 7000)),

@@ -86,6 +86,8 @@ class Sound:
     levels: dict[str, float] = field(default_factory=dict, hash=False)
     reverb: Span = (0.5, 1.2)
     wet: Span = (0.08, 0.2)
+    tone: tuple[float, float, float] = (0.0, 0.0, 0.0)  # dB that its engineers give to lows, mids and highs
+    bandwidth: Span = (9000.0, 19000.0)  # Hz
     loudness: Span = (-18.0, -14.0)
     crush: Span = (1.0, 1.5)
     pump: Span = (0.0, 0.0)
