@@ -1,6 +1,7 @@
 """The worker on real files: WAV and MP3 bytes, good and bad."""
 
 import hashlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import soundfile
 
 from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
-from genreatlas.audio.uris import path_to_uri
+from genreatlas.audio.uris import FETCHED, path_to_uri
 from genreatlas.audio.worker import ExtractRequest, extract_batches, reject_changed
 from genreatlas.config import ClipSection, LimitsSection
 from genreatlas.errors import ClipError, Reason
@@ -248,6 +249,25 @@ def test_when_every_copy_is_gone_the_first_ones_fault_is_reported(tmp_path):
     gone = [copy_of(tmp_path / name) for name in ("a.wav", "b.wav")]
     (row,) = extract(request_row(*gone))
     assert row["reason"] == "missing_file"
+
+
+def test_fetched_audio_that_holds_no_sound_or_cannot_be_decoded_is_a_row_with_its_reason():
+    whole = encoded(music())
+    damaged = bytearray(whole)
+    damaged[2000:] = bytes(len(whole) - 2000)
+
+    def fetched(audio: bytes) -> dict:
+        copy = {"clip_id": "clip", "song_id": "song", "uri": f"{FETCHED}clip", "path": "p", "bytes": len(audio)}
+        return request_row(copy | {"modified_ns": None}, audio=audio, feature_sets=["loudness"])
+
+    rows = extract(fetched(whole), fetched(encoded(np.zeros(3 * RATE))), fetched(bytes(damaged)))
+    assert [row["reason"] for row in rows] == [None, "silent", "decode_failed"]
+
+
+def encoded(samples: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples, RATE, format="MP3")
+    return file.getvalue()
 
 
 def test_an_empty_batch_gives_an_empty_batch(wav):

@@ -20,7 +20,7 @@ _BLOCK = 65_536
 _LOSSY = ("audio/mpeg", "audio/ogg")
 _PREROLL = 16_384
 #: Headers and encoders disagree about a few hundred samples at the end of a lossy file.
-_END_TOLERANCE_S = 0.06
+END_TOLERANCE_S = 0.06
 #: A cut that breaks off before this share of it is not used; above, what is there is used and flagged.
 _LEAST_SHARE = 0.5
 #: Below one step of 16 bits, where dither lives: -90.3 dBFS.
@@ -119,7 +119,7 @@ def read_open(
             Reason.TRUNCATED,
             f"The header promises {promised:.2f} s, but the sound ends at {there:.2f} s. Fetch the file again.",
         )
-    truncated = wanted - done > _END_TOLERANCE_S * info.sample_rate
+    truncated = wanted - done > END_TOLERANCE_S * info.sample_rate
     return Signal(samples[:done], info.sample_rate, info.channels, peak, clipped, truncated)
 
 

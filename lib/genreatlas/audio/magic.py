@@ -54,7 +54,7 @@ _START = {
 }
 
 #: MPEG-1 layer III, II, I and MPEG-2/2.5: bit rates in kbit/s by index.
-_BIT_RATES = {
+BIT_RATES = {
     (1, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (1, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
     (1, 3): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -62,7 +62,7 @@ _BIT_RATES = {
     (2, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (2, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 
 
 def sniff(head: bytes) -> Kind | None:
@@ -106,14 +106,14 @@ def _frames_from(head: bytes, position: int, whole_file: bool = False) -> bool:
     for count in range(_FRAMES_IN_A_ROW):
         if whole_file and count and position + 4 > len(head):
             break
-        length = _frame_length(head, position)
+        length = frame_length(head, position)
         if not length:
             return False
         position += length
     return True
 
 
-def _frame_length(head: bytes, position: int) -> int:
+def frame_length(head: bytes, position: int) -> int:
     """Bytes of the MPEG audio frame whose header stands at ``position``; 0 if none does."""
     if position + 4 > len(head) or head[position] != 0xFF or head[position + 1] & 0xE0 != 0xE0:
         return 0
@@ -123,8 +123,8 @@ def _frame_length(head: bytes, position: int) -> int:
     if version == 1 or layer == 4 or rate_index == 3 or bit_index in (0, 15):
         return 0
     generation = 1 if version == 3 else 2
-    bits = _BIT_RATES[generation, layer][bit_index] * 1000
-    rate = _RATES[version][rate_index]
+    bits = BIT_RATES[generation, layer][bit_index] * 1000
+    rate = RATES[version][rate_index]
     if layer == 1:
         return (12 * bits // rate + padding) * 4
     samples_by_8 = 72 if layer == 3 and generation == 2 else 144

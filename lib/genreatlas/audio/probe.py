@@ -50,7 +50,7 @@ def open_sound(source: Source) -> Iterator[tuple[Any, AudioInfo]]:
         size = file.seek(0, SEEK_END)
         if size == 0:
             raise ClipError(Reason.EMPTY_FILE, "The file has no bytes.")
-        kind, start = _identify(file, head)
+        kind, start = identify(file, head)
         with _sound_file(file, kind, start, size) as sound:
             if sound.samplerate <= 0 or sound.channels <= 0 or not 0 <= sound.frames < _UNKNOWN_LENGTH:
                 raise ClipError(Reason.DECODE_FAILED, f"The {kind.name} header makes no sense; its length is unknown.")
@@ -85,8 +85,13 @@ def is_audio(path: bytes) -> bool:
     return kind is not None and kind.reason in (None, Reason.NEEDS_AAC_DECODER)
 
 
-def _identify(file: BinaryIO, head: bytes) -> tuple[Kind, int]:
-    """Kind of the file, and where its sound starts (0 where the decoder finds it by itself)."""
+def identify(file: BinaryIO, head: bytes) -> tuple[Kind, int]:
+    """Kind of an open file by its first bytes, and where its sound starts (0 where the decoder finds it by itself).
+
+    Raises
+    ------
+    ClipError : it is not audio, or in a format that is not decoded.
+    """
     tag = after_id3(head)
     if tag:
         file.seek(tag)

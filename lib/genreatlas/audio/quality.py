@@ -20,16 +20,17 @@ QUALITY_FLAGS = {
 _CLIPPED_RUNS = 3
 
 
-def quality_flags(info: AudioInfo, signal: Signal, window_s: float) -> tuple[str, ...]:
+def quality_flags(info: AudioInfo, signal: Signal | None, window_s: float) -> tuple[str, ...]:
     """Flags of a file and its cut, sorted.
 
     Parameters
     ----------
+    signal : the decoded cut; without it, flags that it decides are not raised.
     window_s : configured length of the cut, in seconds.
     """
     holds = {
-        "above_full_scale": signal.peak > 1.0,
-        "clipped": signal.clipped >= _CLIPPED_RUNS,
+        "above_full_scale": signal is not None and signal.peak > 1.0,
+        "clipped": signal is not None and signal.clipped >= _CLIPPED_RUNS,
         "high_sample_rate": info.sample_rate > 48_000,
         "long_file": info.duration_s >= 3600,
         "low_bit_rate": info.bit_rate < 64_000,
@@ -37,6 +38,6 @@ def quality_flags(info: AudioInfo, signal: Signal, window_s: float) -> tuple[str
         "mono": info.channels == 1,
         "multichannel": info.channels > 2,
         "shorter_than_window": info.duration_s < window_s - 0.5,
-        "truncated": signal.truncated,
+        "truncated": signal is not None and signal.truncated,
     }
     return tuple(sorted(flag for flag in QUALITY_FLAGS if holds[flag]))

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import hashlib
 import io
+import math
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,12 +22,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from genreatlas.audio.decode import END_TOLERANCE_S, SILENCE_PEAK
 from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import FEATURE_SETS, FeatureSet, compute_sets, get_feature_set
 from genreatlas.audio.isolation import run_isolated, stop_helper, time_for, too_much_memory
 from genreatlas.audio.librosa_loading import librosa
 from genreatlas.audio.packing import Extracted, pack_set
-from genreatlas.audio.preprocess import prepare, resample
+from genreatlas.audio.preprocess import Loudness, Signal, prepare, resample
 from genreatlas.audio.probe import Source
 from genreatlas.audio.uris import FETCHED, uri_to_path
 from genreatlas.config import ClipSection, LimitsSection
@@ -82,6 +84,7 @@ _USUAL_RATE = 44_100
 _SHORTEST_S = 0.01
 #: 1e10 times full scale: a frame's float32 power spectrum ends at 3e38.
 _HIGHEST_PEAK_DBFS = 200.0
+_SILENCE_DBFS = 20.0 * math.log10(SILENCE_PEAK)
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,10 @@ def _extract_audio(
         try:
             source = _source(copy, row)
             max_mb = request.limits.max_clip_mb
-            return extract_clip(source, row["start_s"], row["length_s"], request.clip, feature_sets, max_mb)
+            signal, loudness = prepare(source, row["start_s"], row["length_s"], request.clip, max_mb)
+            if copy["uri"].startswith(FETCHED):
+                _refuse_unusable(signal, loudness, row["length_s"], request.clip)
+            return _features_of(signal, loudness, feature_sets)
         except ClipError as error:
             if error.reason not in _TRY_ANOTHER_COPY:
                 raise
@@ -161,6 +167,14 @@ def _source(copy: Mapping[str, Any], row: Mapping[str, Any]) -> Source:
     path = uri_to_path(copy["uri"])
     reject_changed(path, copy["bytes"], copy["modified_ns"], row["sha256"])
     return path
+
+
+def _refuse_unusable(signal: Signal, loudness: Loudness, length_s: float, clip: ClipSection) -> None:
+    """Refuse what an import refuses once it has decoded a file: audio that was fetched is decoded here first."""
+    if signal.length_s < min(clip.min_seconds, length_s) - END_TOLERANCE_S:
+        raise ClipError(Reason.TRUNCATED, f"Only {signal.length_s:.2f} s of sound can be decoded.")
+    if loudness.peak_dbfs is None or loudness.peak_dbfs <= _SILENCE_DBFS:
+        raise ClipError(Reason.SILENT, f"The cut of {signal.length_s:.2f} s is digital silence in its mono mix.")
 
 
 def extract_clip(
@@ -186,7 +200,10 @@ def extract_clip(
     ClipError : the cut cannot be decoded.
     ValueError : a value came out infinite, or one of a frame as NaN.
     """
-    signal, loudness = prepare(source, start_s, length_s, clip, max_mb)
+    return _features_of(*prepare(source, start_s, length_s, clip, max_mb), feature_sets)
+
+
+def _features_of(signal: Signal, loudness: Loudness, feature_sets: Sequence[FeatureSet]) -> list[Extracted]:
     if loudness.peak_dbfs is not None and loudness.peak_dbfs > _HIGHEST_PEAK_DBFS:
         raise ClipError(Reason.NOT_FINITE, f"Samples of {loudness.peak_dbfs:.0f} dBFS: their spectrum overflows.")
     if signal.length_s < _SHORTEST_S:

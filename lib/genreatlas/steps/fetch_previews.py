@@ -41,8 +41,7 @@ _NOTHING_THERE = frozenset(
 _BAD_AUDIO = frozenset(
     {
         Reason.NOT_AUDIO, Reason.EMPTY_FILE, Reason.TOO_LARGE, Reason.NEEDS_AAC_DECODER, Reason.UNSUPPORTED_FORMAT,
-        Reason.DECODE_FAILED, Reason.TRUNCATED, Reason.TOO_SHORT, Reason.SILENT, Reason.NOT_FINITE,
-        Reason.CHECKSUM_MISMATCH,
+        Reason.DECODE_FAILED, Reason.TRUNCATED, Reason.TOO_SHORT, Reason.CHECKSUM_MISMATCH,
     }
 )  # fmt: skip
 

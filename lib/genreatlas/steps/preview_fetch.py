@@ -2,19 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
-from genreatlas.audio.inspection import InspectRequest, inspect_file
-from genreatlas.config import Config, FanOutSection
+from genreatlas.audio.arrival import check_arrival
+from genreatlas.config import ClipSection, Config, FanOutSection
 from genreatlas.errors import ClipError, FetchError, Reason
 from genreatlas.fanout import FetchOne
 from genreatlas.sources.previews import Provider, open_provider
 
 #: Faults of audio that a broken transfer may have caused; others are the file's own.
-_MAY_PASS = frozenset(
-    {Reason.NOT_AUDIO, Reason.EMPTY_FILE, Reason.DECODE_FAILED, Reason.TRUNCATED, Reason.TOO_SHORT, Reason.NOT_FINITE}
-)
+_MAY_PASS = frozenset({Reason.NOT_AUDIO, Reason.EMPTY_FILE, Reason.DECODE_FAILED, Reason.TRUNCATED, Reason.TOO_SHORT})
 #: Facts that go into ``clips`` as they are.
 FACTS = (
     "sha256", "start_s", "length_s", "mime", "codec", "sample_rate", "channels", "bit_rate", "duration_s",
@@ -27,7 +24,7 @@ class PreviewFetch:
     """Previews of songs, from providers in order; see :mod:`genreatlas.fanout`."""
 
     asked: tuple[Provider, ...]
-    request: InspectRequest
+    clip: ClipSection
 
     columns = (
         "audio binary, reference string, licence string, sha256 string, start_s double, length_s double, mime string, "
@@ -43,7 +40,7 @@ class PreviewFetch:
         ConfigError : the terms of a provider were not acknowledged.
         """
         asked = tuple(open_provider(name, config) for name in dict.fromkeys(config.fetch_previews.providers))
-        return cls(asked, InspectRequest(config.clip, config.limits))
+        return cls(asked, config.clip)
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -71,9 +68,6 @@ class PreviewFetch:
 
     def _facts(self, data: bytes) -> dict[str, Any]:
         try:
-            facts = inspect_file(BytesIO(data), self.request)
-            if "truncated" in facts["quality_flags"]:
-                raise ClipError(Reason.TRUNCATED, f"Only {facts['length_s']:g} s of sound are in the file.")
+            return check_arrival(data, self.clip)
         except ClipError as error:
             raise FetchError(error.reason, error.detail, transient=error.reason in _MAY_PASS) from None
-        return {name: facts[name] for name in FACTS}

@@ -1,0 +1,60 @@
+"""What is looked at in audio that comes over a network, without decoding it.
+
+A broken transfer is noticed here, while it can be mended by asking again. What only decoding tells (damaged
+frames, silence, NaN) is told by extraction, in a process of its own. An MP3 is followed frame by frame, which
+takes 0.4 ms for a clip of 480 KB; decoding it takes 40. Other formats tell of themselves in their header.
+"""
+
+import hashlib
+import io
+from typing import Any
+
+from genreatlas.audio.magic import HEAD_BYTES, after_id3
+from genreatlas.audio.mpeg import walk_frames
+from genreatlas.audio.probe import AudioInfo, identify, probe
+from genreatlas.audio.quality import quality_flags
+from genreatlas.audio.window import choose_window
+from genreatlas.config import ClipSection
+from genreatlas.errors import ClipError, Reason
+
+_MP3 = "audio/mpeg"
+
+
+def check_arrival(data: bytes, clip: ClipSection) -> dict[str, Any]:
+    """Facts of a file and its cut, named as the columns of ``clips``.
+
+    Raises
+    ------
+    ClipError : it is no audio, breaks off, holds other bytes, is shorter than ``clip.min_seconds``, or in a
+        format that is not decoded.
+    """
+    info = _look(data)
+    if info.duration_s < clip.min_seconds:
+        detail = f"{info.duration_s:.2f} s are less than clip.min_seconds = {clip.min_seconds:g}."
+        raise ClipError(Reason.TOO_SHORT, detail)
+    start, length = choose_window(clip, info.duration_s)
+    return {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "start_s": start,
+        "length_s": length,
+        "mime": info.mime,
+        "codec": info.codec,
+        "sample_rate": info.sample_rate,
+        "channels": info.channels,
+        "bit_rate": info.bit_rate,
+        "duration_s": info.duration_s,
+        "quality_flags": list(quality_flags(info, None, clip.seconds)),
+    }
+
+
+def _look(data: bytes) -> AudioInfo:
+    if not data:
+        raise ClipError(Reason.EMPTY_FILE, "The file has no bytes.")
+    head = data[:HEAD_BYTES]
+    kind, start = identify(io.BytesIO(data), head)
+    if kind.mime != _MP3:
+        return probe(io.BytesIO(data))
+    first = max(start, after_id3(head))
+    stream = walk_frames(data, first)
+    rate = round((len(data) - first) * 8 / stream.duration_s) if stream.samples else 0
+    return AudioInfo(_MP3, stream.codec, stream.sample_rate, stream.channels, rate, stream.duration_s)
