@@ -67,7 +67,7 @@ def test_an_answer_is_printed_as_a_table_and_written_as_csv(registered, reader):
         "genre    n_songs           h  x",
         "-------  -------  ----------  -----",
         "Ambient        8  0.00952381  False",
-        "House         10    0.011905  False",
+        "House         10   0.0119048  False",
         "",
         "The first 2 rows; --limit shows more, --csv writes all.",
     ]
