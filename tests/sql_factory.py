@@ -111,6 +111,7 @@ def write_store(home: Path) -> Path:
     ])  # fmt: skip
     _write_features(home, songs, ids, rng)
     _write_models(home, songs, ids)
+    _write_use(home)
     return home
 
 
@@ -195,4 +196,23 @@ def _write_models(home: Path, songs: list[tuple[str, int, int]], ids: dict) -> N
     write(home, TABLE["quarantine"], [
         {"stage": "import_folder", "key": f"file:///bad{i}.mp3", "version": "1", "reason": "not_audio",
          "detail": f"bad{i}.mp3 is text", "run_id": "r1", "at": THEN} for i in range(3)
+    ])  # fmt: skip
+
+
+def _write_use(home: Path) -> None:
+    """The loudness baseline came first, the best model took over, and tempo has drifted since."""
+    rule = {"alias": "champion", "split": "default", "split_version": 2, "metric": "macro_f1", "decided_at": THEN}
+    figures = {"champion_score": 0.5, "challenger_score": 0.75, "difference": 0.25, "low": 0.125, "n_songs": 6,
+               "n_groups": 3, "known_champion_score": 0.5, "known_challenger_score": 0.625, "known_difference": 0.125,
+               "genres_fallen": [], "n_genres_untested": 0, "n_decided_before": 0}  # fmt: skip
+    write(home, TABLE["promotions"], [
+        rule | {"sequence": 1, "action": "first", "model_id": "loud", "challenger_id": "loud", "reason": "The first."},
+        rule | figures | {"sequence": 2, "action": "promoted", "model_id": "best", "champion_id": "loud",
+                          "challenger_id": "best", "reason": "Better."},
+    ])  # fmt: skip
+    write(home, TABLE["drift"], [
+        {"model_id": model, "population": "new_songs", "subject": subject, "name": name, "psi": psi, "ks": None,
+         "share_trained": 0.0, "share_new": 0.0, "n_trained": 11, "n_new": 12, "measured_at": THEN}
+        for model, subject, name, psi in (("best", "feature", "tempo", 0.5), ("best", "feature", "rms_mean", 0.125),
+                                          ("best", "genre", "*", 0.0625), ("loud", "feature", "loudness_lufs", 9.0))
     ])  # fmt: skip

@@ -54,21 +54,19 @@ def console() -> None:
         print(f"  {'retrain':18} Run every step that [retrain] steps names, in order, as one: the job of a schedule.")
         sys.exit(0 if arguments else 2)
     job, *rest = arguments
-    if job == "pipeline":
-        pipeline(rest)
-    if job == "serve_sandbox":
-        serve_sandbox(rest)
-    if job == "query":
-        query(rest)
-    if job == "retrain":
-        retrain(rest)
-    if job not in STEPS:
+    doors = {"pipeline": pipeline, "query": query, "retrain": retrain, "serve_sandbox": serve_sandbox}
+    if job in doors:
+        doors[job](rest)
+    elif job in STEPS:
+        main(_step(job), rest)
+    else:
         _stop(ConfigError(f"no job is called {job}. Jobs: {', '.join(JOBS)}"))
-    main(_step(job), rest)
 
 
 def main(step: ModuleType, arguments: Sequence[str] | None = None) -> None:
-    """Run one step as a job and exit with its code.
+    """Run one step as a job; return when it is done, exit with its code otherwise.
+
+    A done job returns because managed platforms take the exception of any exit, with code 0 too, for a failure.
 
     Parameters
     ----------
@@ -115,7 +113,6 @@ def serve_sandbox(arguments: Sequence[str] | None = None) -> None:
         serve_by_hand(config.world, config.sandbox)
     except GenreAtlasError as problem:
         _stop(problem)
-    sys.exit(0)
 
 
 def _configure(job: str, description: str, arguments: Sequence[str] | None) -> Config:
@@ -151,7 +148,8 @@ def _run(steps: Sequence[ModuleType], config: Config, lease: str = "") -> None:
                     break
     except GenreAtlasError as problem:
         _stop(problem)
-    sys.exit(code)
+    if code:
+        sys.exit(code)
 
 
 def _sandbox_world(config: Config) -> AbstractContextManager[object]:

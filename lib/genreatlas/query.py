@@ -20,7 +20,7 @@ possible: a statement is SELECT, WITH, VALUES, DESCRIBE, SHOW or EXPLAIN.
 
 
 def query(arguments: Sequence[str] | None = None) -> None:
-    """Run one statement and exit with the job's code."""
+    """Run one statement; exit with a code where that fails."""
     parser = job_parser("query", _TEXT, f"{USAGE} [--csv FILE] [--limit N] SQL")
     parser.add_argument("sql", metavar="SQL", help="the statement; - reads it from standard input")
     parser.add_argument("--csv", metavar="FILE", help="write all rows as CSV; - writes them to standard output")
@@ -34,7 +34,6 @@ def query(arguments: Sequence[str] | None = None) -> None:
         sys.exit(problem.exit_code)
     except BrokenPipeError:  # whoever read our output has seen enough
         sys.exit(0)
-    sys.exit(0)
 
 
 def _answer(config: Config, statement: str, csv: str | None, limit: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from databricks.bundles.jobs import Job
 
-from genreatlas.cli import STEPS
+from genreatlas.cli import JOBS as DOORS
 from genreatlas.config import Config, load_config
 
 FOLDER = Path(__file__).parents[2] / "conf" / "databricks"
@@ -15,15 +15,21 @@ BUNDLE = yaml.safe_load((FOLDER / "databricks.yml").read_text(encoding="utf-8"))
 JOBS = yaml.safe_load((FOLDER / "jobs.yml").read_text(encoding="utf-8"))["resources"]["jobs"]
 
 
+PIPELINES = [name for name in JOBS if name.startswith("pipeline")]
+
+
 @pytest.fixture(params=JOBS)
 def job(request):
     return Job.from_dict(JOBS[request.param])  # refuses fields that there are not
 
 
-def test_the_tasks_are_the_pipelines_steps_with_the_wheels_door(job):
-    steps = [*Config().pipeline.steps, "publish_views"]
-    assert [task.task_key for task in job.tasks] == steps
-    assert set(steps) <= set(STEPS)
+@pytest.mark.parametrize("name", PIPELINES)
+def test_the_pipelines_tasks_are_its_steps(name):
+    tasks = [task["task_key"] for task in JOBS[name]["tasks"]]
+    assert tasks == [*Config().pipeline.steps, "publish_views"]
+
+
+def test_every_task_calls_a_job_of_its_name_through_the_wheels_door(job):
     for task in job.tasks:
         wheel = task.python_wheel_task
         assert (wheel.package_name, wheel.entry_point, wheel.parameters[0]) == (
@@ -31,16 +37,29 @@ def test_the_tasks_are_the_pipelines_steps_with_the_wheels_door(job):
             "genreatlas",
             task.task_key,
         )
+        assert task.task_key in DOORS
         assert task.max_retries == 2
 
 
-def test_every_task_comes_after_those_whose_tables_it_reads(job):
-    before = {task.task_key: {other.task_key for other in task.depends_on} for task in job.tasks}
+def test_every_task_comes_after_those_that_it_needs(job):
     done: set[str] = set()
-    for name, after in before.items():
-        assert after <= done, name
-        done.add(name)
+    for task in job.tasks:
+        assert {other.task_key for other in task.depends_on} <= done, task.task_key
+        done.add(task.task_key)
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_training_waits_for_features_and_splits(name):
+    before = {task.task_key: {other.task_key for other in task.depends_on} for task in Job.from_dict(JOBS[name]).tasks}
     assert before["train_models"] == {"extract_features", "assign_splits"}
+
+
+def test_retraining_has_a_schedule_of_its_own_and_its_steps_are_those_of_the_configuration():
+    retrain, pipeline = (Job.from_dict(JOBS[name]) for name in ("retrain", "pipeline"))
+    assert [task.task_key for task in retrain.tasks] == ["retrain", "publish_views"]
+    assert retrain.schedule.quartz_cron_expression != pipeline.schedule.quartz_cron_expression
+    assert retrain.job_clusters == pipeline.job_clusters
+    assert load_config([FOLDER / "atlas.toml"]).retrain.steps == Config().retrain.steps
 
 
 @pytest.mark.parametrize("name", JOBS)

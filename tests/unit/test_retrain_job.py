@@ -27,3 +27,17 @@ def test_help_says_which_exit_codes_there_are(capsys):
     with pytest.raises(SystemExit):
         cli.retrain(["--help"])
     assert "4 another run is at work" in capsys.readouterr().out
+
+
+def test_a_job_that_is_done_returns_and_one_that_failed_exits(monkeypatch):
+    import genreatlas.runner
+    import genreatlas.session
+
+    monkeypatch.setattr(genreatlas.session, "get_spark", lambda settings: None)
+    codes = iter([0, 1])
+    monkeypatch.setattr(genreatlas.runner, "run_step", lambda step, spark, config: next(codes))
+    monkeypatch.setattr("sys.argv", ["genreatlas", "publish_views"])
+    cli.console()
+    with pytest.raises(SystemExit) as stopped:
+        cli.console()
+    assert stopped.value.code == 1

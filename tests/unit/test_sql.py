@@ -110,6 +110,23 @@ def test_a_wrong_song_is_named_with_both_genres_and_its_margin(connection):
     ]
 
 
+def test_every_decision_names_its_models_and_the_newest_says_which_is_in_use(connection):
+    rows = connection.sql(
+        "SELECT sequence, action, in_use, model, champion, difference FROM decisions ORDER BY sequence"
+    )
+    assert rows.fetchall() == [
+        (1, "first", False, "baseline logistic on loudness", None, None),
+        (2, "promoted", True, "sklearn linear_svc on gtzan57", "baseline logistic on loudness", 0.25),
+    ]
+
+
+def test_drift_is_that_of_the_model_in_use_with_the_largest_shift_first(connection):
+    rows = connection.sql("SELECT subject, rank, name, shift FROM drift_in_use ORDER BY subject, rank")
+    assert rows.fetchall() == [
+        ("feature", 1, "tempo", "large"), ("feature", 2, "rms_mean", "some"), ("genre", 1, "*", "none")
+    ]  # fmt: skip
+
+
 def test_views_over_missing_tables_are_named_with_what_they_lack(tmp_path):
     write(tmp_path, NAMES["songs"], [{"song_id": "s", "source": "folder"}])
     write(
