@@ -76,8 +76,9 @@ def length_of_first(data):
 @pytest.mark.parametrize("tag", [b"TAG" + bytes(125), b"APETAGEX" + bytes(80) + b"TAG" + bytes(125), bytes(700)])
 def test_tags_and_padding_around_the_frames_are_no_fault(tag):
     front = b"ID3\x03\x00\x00\x00\x00\x01\x00" + bytes(128)
-    facts = check_arrival(front + MP3 + tag, CLIP)
+    facts, plain = check_arrival(front + MP3 + tag, CLIP), check_arrival(MP3, CLIP)
     assert facts["duration_s"] == SECONDS
+    assert facts["sha256"] != plain["sha256"] and facts["audio_id"] == plain["audio_id"]
     behind_junk = b"\x00" * 300 + MP3
     assert check_arrival(behind_junk, CLIP)["duration_s"] == SECONDS
 

@@ -46,6 +46,13 @@ def test_identical_bytes_under_two_names_are_one_group():
     assert pair["group_id"].nunique() == pair["part"].nunique() == 1
 
 
+def test_identical_sound_in_files_with_different_tags_is_one_group():
+    songs = pd.DataFrame({"song_id": ["one", "two", "three"]})
+    clips = pd.DataFrame({"song_id": songs.song_id, "sha256": ["f1", "f2", "f3"], "audio_id": ["a", "a", "b"]})
+    keys = song_links(songs, clips=clips).groupby("song_id")["key"].agg(set).to_dict()
+    assert keys == {"one": {"f1", "a"}, "two": {"f2", "a"}, "three": {"f3", "b"}}
+
+
 def test_guests_never_join_groups():
     rows = split([song("s1", artist="a", guests=["c"]), song("s2", artist="b", guests=["c"]), song("s3", artist="c")])
     assert rows["group_id"].nunique() == 3

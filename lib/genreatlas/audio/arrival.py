@@ -16,6 +16,7 @@ from genreatlas.audio.quality import quality_flags
 from genreatlas.audio.window import choose_window
 from genreatlas.config import ClipSection
 from genreatlas.errors import ClipError, Reason
+from genreatlas.ids import stable_id
 
 _MP3 = "audio/mpeg"
 
@@ -28,13 +29,14 @@ def check_arrival(data: bytes, clip: ClipSection) -> dict[str, Any]:
     ClipError : it is no audio, breaks off, holds other bytes, is shorter than ``clip.min_seconds``, or in a
         format that is not decoded.
     """
-    info = _look(data)
+    info, sound = _look(data)
     if info.duration_s < clip.min_seconds:
         detail = f"{info.duration_s:.2f} s are less than clip.min_seconds = {clip.min_seconds:g}."
         raise ClipError(Reason.TOO_SHORT, detail)
     start, length = choose_window(clip, info.duration_s)
     return {
         "sha256": hashlib.sha256(data).hexdigest(),
+        "audio_id": stable_id(hashlib.sha256(sound).hexdigest(), start, length),
         "start_s": start,
         "length_s": length,
         "mime": info.mime,
@@ -47,14 +49,16 @@ def check_arrival(data: bytes, clip: ClipSection) -> dict[str, Any]:
     }
 
 
-def _look(data: bytes) -> AudioInfo:
+def _look(data: bytes) -> tuple[AudioInfo, memoryview]:
+    """Facts of a file, and the bytes that sound: of an MP3 the frames alone, so that tags make no other recording."""
     if not data:
         raise ClipError(Reason.EMPTY_FILE, "The file has no bytes.")
     head = data[:HEAD_BYTES]
     kind, start = identify(io.BytesIO(data), head)
     if kind.mime != _MP3:
-        return probe(io.BytesIO(data))
+        return probe(io.BytesIO(data)), memoryview(data)
     first = max(start, after_id3(head))
     stream = walk_frames(data, first)
     rate = round((len(data) - first) * 8 / stream.duration_s) if stream.samples else 0
-    return AudioInfo(_MP3, stream.codec, stream.sample_rate, stream.channels, rate, stream.duration_s)
+    info = AudioInfo(_MP3, stream.codec, stream.sample_rate, stream.channels, rate, stream.duration_s)
+    return info, memoryview(data)[first : first + stream.sound_bytes]

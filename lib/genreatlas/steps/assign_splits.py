@@ -46,7 +46,7 @@ def run(store: Store, config: Config) -> Counts:
         raise InputError("no song has a genre yet. Run import_folder or import_features first.")
     songs = read(store.read(SONGS).select(*_SONG_COLUMNS))
     credits = read(store.read(SONG_ARTISTS).select("song_id", "position", "artist_id"))
-    clips = read(store.read(CLIPS).where("replaced_by IS NULL").select("song_id", "sha256").distinct())
+    clips = read(store.read(CLIPS).where("replaced_by IS NULL").select("song_id", "sha256", "audio_id").distinct())
     rows = read(store.read(SPLITS).where(F.col("split") == config.splits.name).drop("split", "assigned_at"))
 
     links = splits.song_links(songs, credits, clips, config.splits.group_by)

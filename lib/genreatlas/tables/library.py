@@ -129,7 +129,7 @@ CLIPS = Table(
         Column(
             "audio_id",
             "string",
-            "Hash of audio bytes, start and length: equal cuts are extracted once.",
+            "Hash of audio bytes (of fetched MP3s without tags), start and length: equal cuts are extracted once.",
             nullable=False,
         ),
         Column("sha256", "string", "SHA-256 of the source file's bytes.", nullable=False),
@@ -161,7 +161,11 @@ CLIPS = Table(
             unit="ns",
             volatile=True,
         ),
-        Column("quality_flags", "array<string>", "Odd but usable: low_sample_rate, mono, multichannel, clipped, ..."),
+        Column(
+            "quality_flags",
+            "array<string>",
+            "Odd but usable: low_sample_rate, mono, multichannel, clipped (never of fetched audio), ...",
+        ),
         Column("licence", "string", "Licence of the audio as the source states it."),
         Column("replaced_by", "string", "Clip that took this one's place after its file changed; else NULL."),
         Column("fetched_at", "timestamp", "When the clip was first imported.", volatile=True),
