@@ -1,9 +1,18 @@
 """Every compiled kernel against its numpy twin."""
 
+import librosa
 import numpy as np
 import pytest
 
-from genreatlas.audio.fast.constant_q import _filtered, _near_a_step
+from genreatlas.audio.fast.constant_q import (
+    _filtered,
+    _frames,
+    _lowered,
+    _near_a_step,
+    constant_q,
+    constant_q_plan,
+)
+from genreatlas.audio.fast.constant_q_steps import octave_of_frames, octaves
 from genreatlas.audio.fast.spectral import contrast_bands
 from genreatlas.audio.fast.statistics import moments
 from genreatlas.audio.kernels import filters, lanes, separation, shape, transform, waves
@@ -139,4 +148,41 @@ def test_frames_with_a_pitch_class_within_rounding_of_a_step_are_found():
     chroma[0] = 0.4
     chroma[:, 1] = [0.39] + [0.61 / 11] * 11
     chroma[:, 3] = 0
-    assert _near_a_step(chroma * 7).tolist() == [0, 2]
+    assert _near_a_step(chroma * 7).tolist() == [True, False, True, False]
+
+
+def music_with_a_gap(rate):
+    """Two seconds: a chord, a second of digital silence, and a chord on an offset that drowns it."""
+    time = np.arange(2 * rate) / rate
+    chord = sum(np.sin(2 * np.pi * hz * time) for hz in (196.0, 246.9, 1480.0)) * 0.1 + 1e-3 * random(time.size)
+    chord[rate // 2 : rate] = 0
+    chord[rate:] = 1e-5 * chord[rate:] + 0.2
+    return chord.astype(np.float32)
+
+
+@pytest.mark.parametrize(("rate", "tuning"), [(22_050, 0.0), (44_100, -0.13), (22_050, 0.21)])
+def test_single_frames_of_the_constant_q_transform_are_librosas_to_the_bit(rate, tuning):
+    samples = music_with_a_gap(rate)
+    expected = np.abs(librosa.cqt(samples, sr=rate, tuning=tuning))
+    plan = constant_q_plan(rate, tuning)
+    signal, hop = samples, 512
+    if plan.halvings:
+        signal, hop = _lowered(signal, 2**plan.halvings), hop >> plan.halvings
+    some = np.arange(0, expected.shape[1], 7)
+    for octave, steps in enumerate(octaves(rate / 2**plan.halvings, tuning, 7)):
+        found = octave_of_frames(_frames(signal, 256, hop)[some].T, steps)
+        rows = slice(72 - 12 * octave, 84 - 12 * octave)
+        np.testing.assert_array_equal(found, expected[rows, some])
+        signal, hop = _lowered(signal, 2), hop // 2
+
+
+@pytest.mark.parametrize("rate", [22_050, 44_100])
+@pytest.mark.parametrize("gain", [1, 1e-25])
+def test_shares_of_pitch_classes_are_librosas_in_silence_and_beneath_an_offset(rate, gain):
+    samples = music_with_a_gap(rate) * np.float32(gain)
+    shares = []
+    for bins in (np.abs(librosa.cqt(samples, sr=rate, tuning=0.1)), constant_q(samples, rate, 0.1)):
+        chroma = bins.reshape(7, 12, -1).sum(axis=0)
+        total = chroma.sum(axis=0)
+        shares.append(chroma / np.where(total > 0, total, 1))
+    np.testing.assert_allclose(shares[1], shares[0], atol=1e-5)

@@ -12,15 +12,23 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from genreatlas.audio.fast.constant_q_steps import (
+    constant_q_frequencies,
+    octave_of_frames,
+    octaves,
+    relative_bandwidths,
+)
 from genreatlas.audio.frames import HOP_LENGTH, Array
 from genreatlas.audio.librosa_loading import librosa
 
 _BINS, _OCTAVES = 12, 7
-_SPARSITY = 0.01
 #: Below this hop, frames are copied.
 _SHORT_HOP = 64
-#: Shares of a frame at which CENS steps; a product in float32 is within this of one in float64.
+#: Shares of a frame at which CENS steps, and more than rounding moves a share by where the limits below hold.
 CENS_STEPS, _ROUNDING = (0.4, 0.2, 0.1, 0.05), 1e-5
+#: A frame whose bins add to less than this times its loudest sample, or in which nothing sounds but what resampling
+#: leaves, is not left to products in float32: they move a share by up to 6e-7 over that quotient.
+_HEARD, _FAINT = 0.3, 1e-9
 
 
 class Plan(NamedTuple):
@@ -29,12 +37,10 @@ class Plan(NamedTuple):
     Parameters
     ----------
     filters : (n_fft, 24) float32: real and imaginary parts of the octave's twelve filters in time.
-    exact_filters : the same in float64.
     halvings : times that the signal is halved before the top octave.
     """
 
     filters: npt.NDArray[np.float32]
-    exact_filters: npt.NDArray[np.float64]
     halvings: int
 
 
@@ -52,31 +58,54 @@ def constant_q(samples: Array, sample_rate: int, tuning: float) -> Array:
     """
     plan = constant_q_plan(sample_rate, tuning)
     signal, hop = np.asarray(samples, dtype=np.float32), HOP_LENGTH
-    for _ in range(plan.halvings):
-        signal, hop = _halved(signal), hop // 2
+    if plan.halvings:
+        signal, hop = _lowered(signal, 2**plan.halvings), hop // 2**plan.halvings
     levels = [(signal, hop)]
     for _ in range(_OCTAVES - 1):
-        signal, hop = _halved(signal), hop // 2
+        signal, hop = _lowered(signal, 2), hop // 2
         levels.append((signal, hop))
     n_frames = min(1 + len(signal) // hop for signal, hop in levels)
     transform = np.empty((_OCTAVES, _BINS, n_frames), dtype=np.float32)
     for octave, (signal, hop) in enumerate(levels):
         values = np.square(_filtered(signal, plan.filters, hop)[:n_frames])
         transform[-1 - octave] = np.sqrt(values[:, :_BINS] + values[:, _BINS:]).T
-    close = _near_a_step(transform.sum(axis=0))
-    for octave, (signal, hop) in enumerate(levels if len(close) else ()):
-        frames = _frames(signal, len(plan.filters), hop)[close].astype(np.float64)
-        values = np.square(frames @ plan.exact_filters)
-        transform[-1 - octave][:, close] = np.sqrt(values[:, :_BINS] + values[:, _BINS:]).T
+    chroma = transform.sum(axis=0)
+    drowned = _drowned(chroma.sum(axis=0), levels[0], len(plan.filters))
+    delicate = np.flatnonzero(_near_a_step(chroma) | drowned)
+    if len(delicate):
+        steps = octaves(sample_rate / 2.0**plan.halvings, tuning, _OCTAVES)
+        for octave, (signal, hop) in enumerate(levels):
+            frames = _frames(signal, len(plan.filters), hop)[delicate]
+            transform[-1 - octave][:, delicate] = octave_of_frames(frames.T, steps[octave])
     return transform.reshape(_OCTAVES * _BINS, n_frames)
 
 
-def _near_a_step(chroma: Array) -> npt.NDArray[np.intp]:
-    """Frames of (12, n_frames) in which rounding could move a share over a step of CENS: few, computed in float64."""
+def _near_a_step(chroma: Array) -> npt.NDArray[np.bool_]:
+    """Whether rounding could move a share of (12, n_frames) over a step of CENS, (n_frames,)."""
     total = chroma.sum(axis=0)
     shares = chroma / np.where(total > 0, total, 1)
     near = [(np.abs(shares - step) < _ROUNDING).any(axis=0) for step in CENS_STEPS]
-    return np.flatnonzero(np.any(near, axis=0))
+    return np.any(near, axis=0)
+
+
+def _drowned(total: Array, level: tuple[Array, int], length: int) -> npt.NDArray[np.bool_]:
+    """Whether what the filters hear is lost in what they do not (an offset, hiss above the top octave), (n_frames,).
+
+    Parameters
+    ----------
+    total : (n_frames,) sum over all bins.
+    level : the signal of the top octave and its hop.
+    length : samples of a frame in every octave.
+
+    A product in float32 rounds by the loudest sample of its frame, and the lowest octave's frames are the longest.
+    """
+    from scipy.ndimage import maximum_filter1d
+
+    signal, hop = level
+    rows = np.abs(np.pad(signal, (0, max(0, len(total) * hop - len(signal))))[: len(total) * hop]).reshape(-1, hop)
+    reach = length // 2 * 2 ** (_OCTAVES - 1) // hop + 1
+    peaks = maximum_filter1d(rows.max(axis=1), 2 * reach + 1, mode="nearest")
+    return ((peaks > 0) | (total > 0)) & ((total < _HEARD * peaks) | (peaks < _FAINT))
 
 
 @functools.lru_cache(maxsize=256)
@@ -85,40 +114,34 @@ def constant_q_plan(sample_rate: int, tuning: float) -> Plan:
 
     References: Schörkhuber & Klapuri 2010; the choices of rate, length and cut-off are librosa's.
     """
-    module = librosa()
-    lowest = module.note_to_hz("C1") * 2.0 ** (tuning / _BINS)
-    frequencies = lowest * 2.0 ** (np.arange(_BINS * _OCTAVES) / _BINS)
-    bandwidth = (2.0 ** (2 / _BINS) - 1) / (2.0 ** (2 / _BINS) + 1)
-    _, cutoff = module.filters.wavelet_lengths(freqs=frequencies, sr=sample_rate, alpha=bandwidth)
+    frequencies = constant_q_frequencies(tuning, _OCTAVES)
+    bandwidths = relative_bandwidths(frequencies)
+    _, cutoff = librosa().filters.wavelet_lengths(freqs=frequencies, sr=sample_rate, gamma=0, alpha=bandwidths)
     spare = max(0, int(np.ceil(np.log2(sample_rate / 2.0 / cutoff)) - 1) - 1)
     factors_of_two = (HOP_LENGTH & -HOP_LENGTH).bit_length() - 1
     halvings = min(spare, max(0, factors_of_two - _OCTAVES + 1))
 
-    basis, lengths = module.filters.wavelet(
-        freqs=frequencies[-_BINS:], sr=sample_rate / 2.0**halvings, norm=1, pad_fft=True, alpha=bandwidth
-    )
-    n_fft = basis.shape[1]
-    basis = basis * lengths[:, np.newaxis] / n_fft
-    half = np.fft.fft(basis, axis=1)[:, : n_fft // 2 + 1]
-    kept = module.util.sparsify_rows(half, quantile=_SPARSITY, dtype=np.complex64)
+    top = octaves(sample_rate / 2.0**halvings, tuning, _OCTAVES)[0]
+    kept = top.filters.toarray()
+    n_fft = 2 * (kept.shape[1] - 1)
     # sum over k of kept[k] * (sum over n of x[n] exp(-2 pi i k n / N)), as one sum over n
-    in_time = np.fft.fft(kept.toarray(), n=n_fft, axis=1)
-    in_time /= np.sqrt(lengths)[:, np.newaxis]
+    in_time = np.fft.fft(kept, n=n_fft, axis=1) / top.roots
     filters = np.ascontiguousarray(np.concatenate([in_time.real, in_time.imag]).T)
-    return Plan(filters.astype(np.float32), filters, halvings)
+    return Plan(filters.astype(np.float32), halvings)
 
 
-def _halved(signal: Array) -> Array:
-    """Half the rate, by soxr at quality HQ as librosa does it; too few samples raise as there."""
+def _lowered(signal: Array, factor: int) -> Array:
+    """A fraction of the rate, by soxr at quality HQ as librosa does it; too few samples raise as there."""
     import soxr
 
-    size = -(-len(signal) // 2)
+    size = -(-len(signal) // factor)
     if size < 2:
         raise ValueError(f"{len(signal)} samples are too few for another octave")
-    half = soxr.resample(signal, 2, 1, quality="HQ")
-    half = half[:size] if len(half) >= size else np.pad(half, (0, size - len(half)))
-    half /= np.float32(np.sqrt(0.5))  # as loud as before, over half as many samples
-    return half
+    lower = soxr.resample(signal, factor, 1, quality="HQ")
+    lower = lower[:size] if len(lower) >= size else np.pad(lower, (0, size - len(lower)))
+    # as loud as before, over fewer samples; divided in float64, as librosa does, else nothing below is equal to the bit
+    lower /= np.sqrt(1.0 / factor)
+    return lower
 
 
 def _filtered(signal: Array, filters: Array, hop: int) -> Array:

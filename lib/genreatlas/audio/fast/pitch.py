@@ -64,7 +64,8 @@ def chroma_cqt(octaves_together: Array, silent: bool) -> Array:
 
 def chroma_cens(octaves_together: Array, silent: bool) -> Array:
     """Quantised, smoothed pitch classes of unit length, (12, n_frames)."""
-    shares = over(octaves_together, octaves_together.sum(axis=0))
+    # divided in float64 and rounded, as in librosa: a share may lie on a step
+    shares = over(octaves_together, octaves_together.sum(axis=0, dtype=np.float64)).astype(np.float32)
     steps = np.sum([shares > step for step in CENS_STEPS], axis=0) / len(CENS_STEPS)
     window = np.hanning(_SMOOTHED + 2)
     window /= window.sum()

@@ -56,7 +56,7 @@ def _fma518(nominal: bool) -> Iterator[Feature]:
 
 FMA518_44K = FeatureSet(
     name="fma518_44k",
-    version="2",
+    version="3",
     axis="summary",
     sample_rate=44_100,
     hop_length=HOP_LENGTH,
@@ -65,7 +65,7 @@ FMA518_44K = FeatureSet(
 )
 FMA518_22K = FeatureSet(
     name="fma518_22k",
-    version="2",
+    version="3",
     axis="summary",
     sample_rate=SAMPLE_RATE,
     hop_length=HOP_LENGTH,
