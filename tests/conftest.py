@@ -13,7 +13,10 @@ from genreatlas.config import Config, load_config
 # Tests on a machine with two cores: numba and BLAS threads inside Spark's workers would only fight.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A JVM as short-lived as the tests' compiles for longer than it runs what it compiled: see the Makefile.
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+os.environ.setdefault(
+    "SPARK_SUBMIT_OPTS",
+    "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m -Xms1g -Xmn384m",
+)
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +25,9 @@ def spark() -> Iterator["SparkSession"]:  # noqa: F821
     from genreatlas.session import get_spark
 
     # Tables this small are read before the code to read them would be compiled.
-    settings = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+    settings = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.sql.ui.explainMode": "simple",
+    }
     session = get_spark(
         SparkSection(master="local[2,4]", driver_memory="1g", settings=settings), app_name="genreatlas-tests"
     )

@@ -26,7 +26,7 @@ from genreatlas.sandbox.world.log import shape_of
 
 SANDBOX = ROOT / "conf" / "sandbox.toml"
 # Jobs this short spend a third of their time on compiling well what they then hardly run.
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m")
 
 STEPS = ("scrape_genres", "collect_songs", "fetch_previews")
 
