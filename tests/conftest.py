@@ -25,7 +25,9 @@ def spark() -> Iterator["SparkSession"]:  # noqa: F821
     from genreatlas.session import get_spark
 
     # Tables this small are read before the code to read them would be compiled.
-    settings = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    settings = {
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.ui.explainMode": "simple",
     }
     session = get_spark(
