@@ -32,7 +32,7 @@ LOCAL_SETTINGS = {
     "spark.databricks.delta.snapshotPartitions": "2",
     # Delta's other way of writing a local log starts a process (readlink) eight times a commit.
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
-    # Its checksum files, an aid for large logs, start twelve more, four of them for checksums of checksums.
+    # Its checksum files, an aid for large logs, start as many again.
     "spark.databricks.delta.writeChecksumFile.enabled": "false",
     # VACUUM lists a folder in as many tasks as this: 10,000 unless it is said.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
