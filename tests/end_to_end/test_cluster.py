@@ -65,8 +65,25 @@ def master(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_two_worker_cluster_gives_the_same_tables_as_this_machine(undisturbed, master, tmp_path):
+    on_the_cluster(master, tmp_path, undisturbed.music)
+    assert_equal_stores(undisturbed.home, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif("GENREATLAS_CLIPS" not in os.environ, reason="GENREATLAS_CLIPS names no folder with a manifest.csv")
+def test_they_are_the_same_on_a_library_of_your_own(master, tmp_path):
+    music = Path(os.environ["GENREATLAS_CLIPS"]).absolute()
+    here, there = tmp_path / "here", tmp_path / "there"
+    done = run(command("pipeline", here, music))
+    assert done.returncode == 0, done.stdout
+    on_the_cluster(master, there, music)
+    assert_equal_stores(here, there)
+    print(done.stdout)
+
+
+def on_the_cluster(master, home, music):
     options = ["--master", master, "--executor-memory", "1g", "--conf", "spark.driver.host=127.0.0.1"]
     options += ["--conf", "spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1"]
-    done = run(command("pipeline", tmp_path, undisturbed.music, *options), PYSPARK_PYTHON=sys.executable)
+    done = run(command("pipeline", home, music, *options), PYSPARK_PYTHON=sys.executable)
     assert done.returncode == 0, done.stdout
-    assert_equal_stores(undisturbed.home, tmp_path)
