@@ -17,10 +17,10 @@ demo figures test test-all: export SPARK_SUBMIT_OPTS ?= $(QUICK_JVM)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo figures test test-all lint format results bench rhythm fuzz chaos lock wheel clean
-.PHONY: check-java check-python notebooks docs
+.PHONY: check-java check-python notebooks docs cluster-env
 
 help: ## Say what can be made
-	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: $(READY) ## Compose a small music library and run the whole pipeline on it
 	@./spark-submit.sh pipeline --conf conf/demo.toml
@@ -72,6 +72,14 @@ notebooks: $(READY) ## Run the notebooks on the demo's library and leave their H
 
 docs: $(READY) ## Print docs/data_dictionary.md from the tables again
 	@$(BIN)/python -m genreatlas.dictionary > docs/data_dictionary.md
+
+cluster-env: $(READY) ## Pack Python packages for a cluster's workers into dist/cluster-env.tar.gz
+	@rm -rf build/cluster-env && $(BIN)/python -m venv build/cluster-env
+	@build/cluster-env/bin/python -m pip install -q --disable-pip-version-check -c conf/requirements.lock .
+	@# The code itself is sent along with each job, so the environment outlives changes of it.
+	@build/cluster-env/bin/python -m pip uninstall -q -y genreatlas
+	@mkdir -p dist && $(BIN)/venv-pack -q --force --prefix build/cluster-env --output dist/cluster-env.tar.gz
+	@ls -lh dist/cluster-env.tar.gz | awk '{print $$9 ": " $$5}'
 
 wheel: $(READY) ## Build the wheel into dist/
 	@$(BIN)/python -m pip wheel -q --no-deps -w dist .

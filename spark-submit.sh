@@ -2,7 +2,9 @@
 # ./spark-submit.sh [spark-submit options] JOB [--conf FILE]... [--set section.key=value]...
 #
 # Options before the job's name go to spark-submit (--master, --deploy-mode, --driver-memory, --archives,
-# ...); those after it go to the job. Without --master the job runs on all cores of this machine.
+# ...); those after it go to the job. Without --master the job runs on all cores of this machine. On a cluster the
+# workers get dist/cluster-env.tar.gz (`make cluster-env`) where it is there, unless --archives or PYSPARK_PYTHON says what
+# else they run.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 jobs=$(cd "$here/jobs" && ls *.py | sed 's/\.py$//' | tr '\n' ' ')
@@ -12,7 +14,7 @@ if [ -z "${PYSPARK_DRIVER_PYTHON:-}" ]; then
     export PYSPARK_DRIVER_PYTHON
 fi
 
-options=() job="" master="" memory="" jars=""
+options=() job="" master="" memory="" jars="" archives=""
 while [ $# -gt 0 ]; do
     case $1 in
         -h|--help|"") break ;;
@@ -21,6 +23,7 @@ while [ $# -gt 0 ]; do
         --remote) master=$2; options+=("$1" "$2"); shift 2 ;;
         --driver-memory|--driver-memory=*) memory=set; options+=("$1"); [[ $1 == *=* ]] || { options+=("$2"); shift; }; shift ;;
         --jars|--packages|--jars=*|--packages=*) jars=set; options+=("$1"); [[ $1 == *=* ]] || { options+=("$2"); shift; }; shift ;;
+        --archives|--archives=*) archives=set; options+=("$1"); [[ $1 == *=* ]] || { options+=("$2"); shift; }; shift ;;
         --verbose|--supervise|--kill|--status|--version) options+=("$1"); shift ;;
         --*=*) options+=("$1"); shift ;;
         -*) options+=("$1" "${2?spark-submit.sh: $1 needs a value}"); shift 2 ;;
@@ -51,6 +54,16 @@ fi
 export GENREATLAS_MASTER=$master
 case $master in
     local*) export PYSPARK_PYTHON=${PYSPARK_PYTHON:-$PYSPARK_DRIVER_PYTHON} SPARK_LOCAL_IP=${SPARK_LOCAL_IP:-127.0.0.1} ;;
+esac
+packed=$here/dist/cluster-env.tar.gz
+case $master in
+    ""|local*|sc://*) ;; # the same Python; or a server that has its own
+    *)
+        if [ -z "$archives" ] && [ -z "${PYSPARK_PYTHON:-}" ] && [ -f "$packed" ]; then
+            echo "spark-submit.sh: workers run the Python environment of $packed" >&2
+            options+=(--archives "$packed#environment")
+            export PYSPARK_PYTHON=./environment/bin/python
+        fi ;;
 esac
 [ -n "$memory" ] || options+=(--driver-memory 2g)
 if [ -z "$jars" ]; then

@@ -5,7 +5,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from types import ModuleType
 
 from genreatlas.arguments import USAGE, configuration, job_parser
@@ -125,7 +125,7 @@ def _configure(job: str, description: str, arguments: Sequence[str] | None) -> C
 
 
 def _run(steps: Sequence[ModuleType], config: Config, lease: str = "") -> None:
-    from genreatlas.runner import hold, run_step
+    from genreatlas.runner import hold, run_step, sandbox_world
     from genreatlas.session import get_spark
 
     # One thread for each worker: Spark runs as many workers as there are cores.
@@ -133,7 +133,7 @@ def _run(steps: Sequence[ModuleType], config: Config, lease: str = "") -> None:
     code = 0
     try:
         with ExitStack() as around:
-            around.enter_context(_sandbox_world(config))
+            around.enter_context(sandbox_world(config))
             spark = get_spark(config.spark)
             around.enter_context(hold(spark, config, lease))
             for step in steps:
@@ -150,18 +150,6 @@ def _run(steps: Sequence[ModuleType], config: Config, lease: str = "") -> None:
         _stop(problem)
     if code:
         sys.exit(code)
-
-
-def _sandbox_world(config: Config) -> AbstractContextManager[object]:
-    """The sandbox world while a job runs, where the configuration asks for it."""
-    if not config.world.start:
-        return nullcontext()
-    from genreatlas.sandbox.world import running_world
-
-    # The world takes any credentials; without some, nothing would be asked.
-    for name in ("SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET"):
-        os.environ.setdefault(name, "sandbox")
-    return running_world(config.world, config.sandbox)
 
 
 def _stop(problem: GenreAtlasError) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import re
 import time
 import uuid
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
 
@@ -18,6 +20,9 @@ from genreatlas.provenance import git_commit, versions
 from genreatlas.steps.counts import Counts
 from genreatlas.store import open_store
 from genreatlas.tables import RUNS
+
+if TYPE_CHECKING:
+    from genreatlas.sandbox.world import World
 
 _SECRET = re.compile(r"secret|token|password|credential", re.IGNORECASE)
 
@@ -35,6 +40,23 @@ def hold(spark: SparkSession, config: Config, lease: str) -> AbstractContextMana
     LeaseHeldError : on entry, when another live run holds it.
     """
     return open_store(spark, config.store).lease(lease) if lease else nullcontext()
+
+
+def sandbox_world(config: Config) -> "AbstractContextManager[World | None]":
+    """The sandbox world for the length of a ``with`` block, where the configuration asks for it; None elsewhere.
+
+    Raises
+    ------
+    ConfigError : on entry: its port is in use, or aiohttp is missing.
+    """
+    if not config.world.start:
+        return nullcontext()
+    from genreatlas.sandbox.world import running_world
+
+    # The world takes any credentials; without some, nothing would be asked.
+    for name in ("SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET"):
+        os.environ.setdefault(name, "sandbox")
+    return running_world(config.world, config.sandbox)
 
 
 def run_step(step: ModuleType, spark: SparkSession, config: Config) -> int:

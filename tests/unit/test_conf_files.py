@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from genreatlas.cli import STEPS
-from genreatlas.config import load_config
+from genreatlas.config import Config, load_config
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -28,3 +28,31 @@ def test_the_sandbox_asks_this_machine_alone():
     )  # fmt: skip
     ports = range(config.world.port, config.world.port + 4)
     assert all(place.startswith(tuple(f"http://127.0.0.1:{port}" for port in ports)) for place in places)
+
+
+def test_every_setting_for_a_cluster_says_why():
+    lines = (CONF / "cluster.toml").read_text(encoding="utf-8").splitlines()
+    settings = load_config([CONF / "cluster.toml"]).spark.settings
+    assert len(settings) == sum(line.startswith('"') for line in lines) > 15
+    blocks = "\n".join(lines).split("[spark.settings]")[1].split("\n\n")
+    for block in blocks:
+        explained = False
+        for line in block.strip().splitlines():
+            if line.startswith("# -- "):
+                explained = False
+            elif line.startswith("#"):
+                explained = True
+            else:
+                assert explained, line
+
+
+def test_a_cluster_gets_nothing_that_belongs_to_a_site_and_never_two_copies_of_a_task():
+    settings = load_config([CONF / "cluster.toml"]).spark.settings
+    assert settings["spark.speculation"] == "false"
+    assert not settings.keys() & {
+        "spark.master",
+        "spark.executor.memory",
+        "spark.executor.cores",
+        "spark.driver.memory",
+    }
+    assert load_config([CONF / "cluster.toml"]).model_copy(update={"spark": Config().spark}) == Config()

@@ -1,6 +1,7 @@
 """Pictures of samples: known features, known outliers, known sounds."""
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from genreatlas.explore import boxes, pairs, pictures, sound
+from genreatlas.explore import atlas, boxes, pairs, pictures, sound
 from genreatlas.explore.samples import Sample
 
 
@@ -100,3 +101,22 @@ def test_a_clip_can_be_heard_and_a_file_that_is_gone_says_so(clip):
     assert "&lt;gone&gt;" in html
     assert "cannot be opened" in html
     assert sound.see(gone) == []
+
+
+def test_a_clip_that_was_fetched_is_heard_and_seen_from_its_bytes(clip):
+    fetched = clip.copy()
+    fetched["audio"] = Path(clip["uri"].removeprefix("file://")).read_bytes()
+    fetched["uri"] = "https://cdn.example/clicks.wav"
+    assert sound.listen(pd.DataFrame([fetched])) == sound.listen(pd.DataFrame([clip]))
+    assert [figure.inline for figure in sound.see(fetched)] == [figure.inline for figure in sound.see(clip)]
+
+
+def test_the_map_has_every_genre_and_no_two_names_on_each_other():
+    genres = pd.DataFrame(
+        {"genre_id": list("abc"), "name": ["Alpha", "Beta", "<Gamma>"], "map_x_scaled": [0.5, 0.51, 1.0],
+         "map_y_scaled": [0.5, 0.5, 0.0], "colour": ["#112233"] * 3, "weight": [150.0, 100.0, 100.0]}
+    )  # fmt: skip
+    drawn = atlas.genre_map(genres)
+    assert drawn.body.count("<circle") == 3
+    assert "Alpha" in drawn.body and "Beta" not in drawn.body and "&lt;Gamma&gt;" in drawn.body
+    ElementTree.fromstring(drawn.inline)

@@ -9,6 +9,7 @@ import pytest
 
 from genreatlas.config import Config
 from genreatlas.errors import ConfigError, InputError
+from genreatlas.notebook.__main__ import widgets_for
 from genreatlas.notebook.opening import config_from_widgets
 from genreatlas.notebook.page import render
 from genreatlas.notebook.running import run_notebook
@@ -117,6 +118,12 @@ def test_the_store_widget_takes_a_path_or_a_schema(store, home, expected):
     config: Config = config_from_widgets(dbutils)
     assert (config.store.path, config.store.catalog, config.store.schema_) == expected
     assert str(config.models.path) == (f"{home.rstrip('/')}/models" if home else "data/demo/models")
+
+
+def test_a_widget_is_set_in_all_notebooks_or_in_one_of_them():
+    given = ["conf=a.toml", "02_collect:conf=b.toml", "home=x=y"]
+    assert widgets_for(Path("notebooks/02_collect.py"), given) == {"conf": "b.toml", "home": "x=y"}
+    assert widgets_for(Path("notebooks/05_sql.py"), given) == {"conf": "a.toml", "home": "x=y"}
 
 
 def test_a_configuration_file_that_is_nowhere_is_named():

@@ -39,12 +39,12 @@ def config_from_widgets(dbutils: Any, *overrides: str) -> Config:
     return load_config([_found(name) for name in dbutils.widgets.get("conf").split()], [*settings, *overrides])
 
 
-def open_from_widgets(spark: SparkSession, dbutils: Any) -> tuple[Store, Config]:
+def open_from_widgets(spark: SparkSession, dbutils: Any, *overrides: str) -> tuple[Store, Config]:
     """The store and the configuration that the widgets name; see :func:`config_from_widgets`.
 
     The session gets the settings that our tables need, as far as the platform allows them.
     """
-    config = config_from_widgets(dbutils)
+    config = config_from_widgets(dbutils, *overrides)
     get_spark(config.spark)
     return open_store(spark, config.store), config
 

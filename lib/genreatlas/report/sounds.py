@@ -26,11 +26,11 @@ def sound(row: pd.Series) -> Sound:
 
     Parameters
     ----------
-    row : genre_id, song_id, title, path, uri, start_s, length_s.
+    row : genre_id, song_id, title, path, uri, start_s, length_s; ``audio`` as in :func:`player`.
     """
     title = _title(row)
     try:
-        signal = read_clip(uri_to_path(row["uri"]), row["start_s"], row["length_s"])
+        signal = read_clip(_source(row), row["start_s"], row["length_s"])
     except (ClipError, OSError, ValueError) as error:
         problem = f"{_GONE} ({error})" if isinstance(error, ClipError) else _GONE
         return Sound(row["genre_id"], row["song_id"], title, None, 0, float(row["start_s"]), problem)
@@ -42,20 +42,28 @@ def player(row: pd.Series) -> Player:
 
     Parameters
     ----------
-    row : song_id, uri, start_s, length_s, duration_s, mime, bytes; uri is NULL where a song has no clip.
+    row : song_id, uri, start_s, length_s, duration_s, mime, bytes; uri is NULL where a song has no clip. ``audio``
+        has the bytes of a clip that was fetched; it may be missing.
     """
     song_id = str(row["song_id"])
     if missing(row["uri"]):
         return Player(song_id, problem="there is no clip of it")
     try:
-        path = uri_to_path(row["uri"])
+        source = _source(row)
         whole = row["length_s"] >= 0.95 * row["duration_s"]
         if whole and row["bytes"] <= _MOST_BYTES and row["mime"] in _PLAYED:
-            return Player(song_id, _data_uri(_bytes(path), row["mime"]))
-        signal = read_clip(path, row["start_s"], row["length_s"])
+            content = _bytes(source) if isinstance(source, bytes) else source.getvalue()
+            return Player(song_id, _data_uri(content, row["mime"]))
+        signal = read_clip(source, row["start_s"], row["length_s"])
         return Player(song_id, _data_uri(as_mp3(signal.samples, signal.sample_rate), "audio/mpeg"))
     except (ClipError, OSError, ValueError):
         return Player(song_id, problem=_GONE)
+
+
+def _source(row: pd.Series) -> bytes | io.BytesIO:
+    """The file's path, or the bytes that were fetched."""
+    audio = row.get("audio")
+    return io.BytesIO(audio) if isinstance(audio, bytes | bytearray) else uri_to_path(row["uri"])
 
 
 def as_mp3(samples: np.ndarray, sample_rate: int) -> bytes:
