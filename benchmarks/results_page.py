@@ -3,13 +3,10 @@
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from deltalake import DeltaTable
-
-if TYPE_CHECKING:
-    from results import Experiment
+from results_experiments import Experiment
 
 HEAD = """# Results on real data
 
@@ -22,7 +19,7 @@ was fitted again and is judged here. Where the word
 """
 
 
-def write_page(target: Path, work: Path, found: Sequence[tuple["Experiment", list[str], str]]) -> None:
+def write_page(target: Path, work: Path, found: Sequence[tuple[Experiment, list[str], str]]) -> None:
     """Write the page; ``found`` holds each experiment with what is absent, or what its run printed."""
     blocks = [HEAD.format(machine=f"{platform.machine()}, Python {platform.python_version()}")]
     for experiment, absent, log in found:

@@ -52,7 +52,7 @@ def run(arguments: list[str], **more: str) -> subprocess.CompletedProcess[str]:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=900,
+        timeout=1800,
         check=False,
     )
 

@@ -1,0 +1,130 @@
+"""The runs behind docs/results.md: on which data, with which configuration."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from results_candidates import candidates
+
+#: Where the runs keep their tables, below the repository.
+WORK = Path("data/results")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run of the pipeline: a configuration, and what is expected of it."""
+
+    name: str
+    title: str
+    explanation: str
+    needs: tuple[str, ...]
+    overrides: tuple[str, ...] = ()
+    conf: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    refused: bool = False
+
+
+FOLDER_STEPS = ("import_folder", "extract_features", "assign_splits", "train_models", "evaluate_models", "write_report")
+ALL_SETS = '["summary9", "gtzan57", "mfcc12_frames"]'
+CLIPS = (
+    f"extract.feature_sets={ALL_SETS}",
+    f"train.feature_sets={ALL_SETS}",
+    "train.candidates=" + candidates(("summary9", "gtzan57"), ("mfcc12_frames",)),
+    "folder.labels=manifest",
+)
+#: No part is needed on which a retraining would decide.
+SPLIT = ("splits.folds=3", "splits.promotion=0.0")
+
+
+def experiments(data: Path) -> list[Experiment]:
+    """The runs behind the page, in its order."""
+    music, midi5 = data / "music", WORK / "midi5" / "clips"
+    spotify = (
+        f'import_features.path="{data}/tables/spotify_songs.csv"',
+        "train.candidates=" + candidates(("spotify_table",)),
+    )
+    return [
+        Experiment(
+            "midi5",
+            "Five genres, one synthesiser (midi5)",
+            "263 songs as MIDI, all rendered by the same synthesiser and encoder, so only the music tells them "
+            "apart. Artists are not known: every figure is song-grouped, not artist-safe.",
+            needs=("midi5/render.sh",),
+            overrides=(
+                f'folder.path="{midi5}"',
+                f'folder.manifest="{midi5}/manifest.csv"',
+                *SPLIT,
+                *CLIPS,
+            ),
+            steps=FOLDER_STEPS,
+        ),
+        Experiment(
+            "music_by_song",
+            "Four genres of free game music, by song",
+            "188 clips of about 70 songs. Every genre is one album and nearly one sample rate, so what the "
+            "`technical` baseline scores here is no music at all.",
+            needs=("music/manifest.csv",),
+            overrides=(*music_overrides(music), 'folder.ignore_columns=["offset_s"]'),
+            steps=FOLDER_STEPS,
+        ),
+        Experiment(
+            "music_by_clip",
+            "The same clips, divided at random",
+            "The song column is left out, so clips of one song lie on both sides. The difference from the run above "
+            "is what a random split adds without any music learnt.",
+            needs=("music/manifest.csv",),
+            overrides=(*music_overrides(music), 'folder.ignore_columns=["offset_s", "song"]'),
+            steps=FOLDER_STEPS,
+        ),
+        Experiment(
+            "music_by_album",
+            "The same songs, grouped by album",
+            "Every genre is one album, so no genre can be both learnt and tested: the split is refused.",
+            needs=("music/manifest.csv",),
+            overrides=(*music_overrides(music), 'folder.ignore_columns=["offset_s"]', "splits.group_by=album"),
+            steps=("import_folder", "assign_splits"),
+            refused=True,
+        ),
+        Experiment(
+            "gtzan",
+            "GTZAN, 57 published feature columns",
+            "640 clips of the fault-filtered train and validation lists (Kereliuk, Sturm and Larsen 2015); trained on "
+            "the first, judged on the second. A genre has few artists, so intervals are wide.",
+            needs=("tables/gtzan_features_30_sec.csv", "tables/gtzan/train_filtered.txt"),
+            conf=("conf/gtzan_features.toml",),
+            overrides=(
+                f'import_features.path="{data}/tables/gtzan_features_30_sec.csv"',
+                f'import_features.split_lists={{train="{data}/tables/gtzan/train_filtered.txt", '
+                f'test="{data}/tables/gtzan/valid_filtered.txt"}}',
+                "train.candidates=" + candidates(("gtzan_table",)),
+                *SPLIT,
+            ),
+        ),
+        Experiment(
+            "spotify_by_artist",
+            "Spotify audio features, six genres, by artist",
+            "19,652 rows; a track may sit under several genres, and such tracks are dropped. Artists never lie on "
+            "both sides.",
+            needs=("tables/spotify_songs.csv",),
+            conf=("conf/spotify_features.toml",),
+            overrides=(*spotify, *SPLIT),
+        ),
+        Experiment(
+            "spotify_at_random",
+            "The same tracks, divided at random",
+            "The artist column is left out: what a random split adds.",
+            needs=("tables/spotify_songs.csv",),
+            conf=("conf/spotify_features.toml",),
+            overrides=(*spotify, *SPLIT, 'import_features.artist=""'),
+        ),
+    ]
+
+
+def music_overrides(music: Path) -> tuple[str, ...]:
+    """What the three runs over the game music share."""
+    return (
+        f'folder.path="{music}"',
+        f'folder.manifest="{music}/manifest.csv"',
+        *SPLIT,
+        "train.min_songs=5",
+        *CLIPS,
+    )
