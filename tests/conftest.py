@@ -2,6 +2,7 @@
 
 import os
 import sys
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ os.environ.setdefault(
 )
 
 
+#: Set by tests/end_to_end/test_catalog.py: a folder for a Hive metastore, in which stores are then schemas.
+METASTORE = os.environ.get("GENREATLAS_TEST_METASTORE", "")
+
+
 @pytest.fixture(scope="session")
 def spark() -> Iterator["SparkSession"]:  # noqa: F821
     from genreatlas.config import SparkSection
@@ -30,6 +35,12 @@ def spark() -> Iterator["SparkSession"]:  # noqa: F821
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.ui.explainMode": "simple",
     }
+    if METASTORE:
+        settings |= {
+            "spark.sql.catalogImplementation": "hive",
+            "spark.sql.warehouse.dir": f"{METASTORE}/warehouse",
+            "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={METASTORE}/db;create=true",
+        }
     session = get_spark(
         SparkSection(master="local[2,4]", driver_memory="1g", settings=settings), app_name="genreatlas-tests"
     )
@@ -51,10 +62,16 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def store(spark, config):
+def store(spark, config) -> Iterator["Store"]:  # noqa: F821
     from genreatlas.store import Store
 
-    return Store(spark, config.store, run_id="test-run")
+    if METASTORE:
+        schema = f"store_{uuid.uuid4().hex[:8]}"
+        spark.sql(f"CREATE SCHEMA {schema}")
+        config = load_config([], ["store.catalog=spark_catalog", f"store.schema={schema}"])
+    yield Store(spark, config.store, run_id="test-run")
+    if METASTORE:
+        spark.sql(f"DROP SCHEMA {schema} CASCADE")
 
 
 def make_config(folder: Path, *overrides: str) -> Config:

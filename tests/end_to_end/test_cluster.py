@@ -1,16 +1,20 @@
 """The same pipeline on a standalone cluster of two workers on loopback."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
+import venv
 from pathlib import Path
 
 import pyspark
 import pytest
-from whole_jobs import assert_equal_stores, command, environment, run
+import venv_pack
+from whole_jobs import ROOT, assert_equal_stores, command, environment, run
 
 SPARK_CLASS = str(Path(pyspark.__file__).parent / "bin" / "spark-class")
 
@@ -62,28 +66,45 @@ def master(tmp_path):
             process.wait()
 
 
+#: What workers do without: Spark is there, the package is sent along, the rest belongs to development.
+LEFT_OUT = (
+    "pyspark",
+    "delta",
+    "duckdb*",
+    "deltalake",
+    "mlflow",
+    "databricks",
+    "mypy*",
+    "uv*",
+    "*genreatlas*",
+    "__pycache__",
+)
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """An environment for the workers, packed as `make cluster-env` does, of the packages that are installed here."""
+    folder = tmp_path_factory.mktemp("packed")
+    venv.create(folder / "env", symlinks=True)
+    here, there = (Path(sysconfig.get_path("purelib", vars={"base": base})) for base in (sys.prefix, folder / "env"))
+    shutil.copytree(here, there, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
+    venv_pack.pack(str(folder / "env"), output=str(folder / "cluster-env.tar"))
+    return folder / "cluster-env.tar"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_two_worker_cluster_gives_the_same_tables_as_this_machine(undisturbed, master, tmp_path):
-    on_the_cluster(master, tmp_path, undisturbed.music)
-    assert_equal_stores(undisturbed.home, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-@pytest.mark.skipif("GENREATLAS_CLIPS" not in os.environ, reason="GENREATLAS_CLIPS names no folder with a manifest.csv")
-def test_they_are_the_same_on_a_library_of_your_own(master, tmp_path):
-    music = Path(os.environ["GENREATLAS_CLIPS"]).absolute()
-    here, there = tmp_path / "here", tmp_path / "there"
-    done = run(command("pipeline", here, music))
-    assert done.returncode == 0, done.stdout
-    on_the_cluster(master, there, music)
-    assert_equal_stores(here, there)
-    print(done.stdout)
-
-
-def on_the_cluster(master, home, music):
+def test_a_two_worker_cluster_with_a_packed_environment_gives_the_same_tables_as_this_machine(
+    undisturbed, master, packed, tmp_path
+):
     options = ["--master", master, "--executor-memory", "1g", "--conf", "spark.driver.host=127.0.0.1"]
     options += ["--conf", "spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1"]
-    done = run(command("pipeline", home, music, *options), PYSPARK_PYTHON=sys.executable)
+    options += ["--archives", f"{packed}#environment"]
+    arguments = [
+        *command("pipeline", tmp_path, undisturbed.music, *options),
+        *("--conf", str(ROOT / "conf" / "cluster.toml")),
+    ]
+    done = run(arguments, PYSPARK_PYTHON="./environment/bin/python")
     assert done.returncode == 0, done.stdout
+    assert len(list((tmp_path / "work").glob("app-*/*/environment/bin/python"))) == 2
+    assert_equal_stores(undisturbed.home, tmp_path)
