@@ -177,10 +177,10 @@ run_steps(["rebuild_training_set"], spark, open_from_widgets(spark, dbutils, *se
 # COMMAND ----------
 
 # MAGIC %sql
-# MAGIC SELECT table_name, version, n_songs, n_classes, round(fold_score, 3) AS fold_score, seed
-# MAGIC FROM model_lineage JOIN decisions USING (model_id)
-# MAGIC WHERE in_use
-# MAGIC ORDER BY table_name
+# MAGIC SELECT l.table_name, l.version, l.n_songs, l.n_classes, round(l.fold_score, 3) AS fold_score, l.seed
+# MAGIC FROM model_lineage AS l JOIN decisions AS d ON d.model_id = l.model_id
+# MAGIC WHERE d.in_use
+# MAGIC ORDER BY l.table_name
 
 # COMMAND ----------
 

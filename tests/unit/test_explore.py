@@ -11,6 +11,7 @@ import soundfile
 
 from genreatlas.explore import atlas, boxes, pairs, pictures, sound
 from genreatlas.explore.samples import Sample
+from genreatlas.report import sounds
 
 
 @pytest.fixture
@@ -103,12 +104,12 @@ def test_a_clip_can_be_heard_and_a_file_that_is_gone_says_so(clip):
     assert sound.see(gone) == []
 
 
-def test_a_clip_that_was_fetched_is_heard_and_seen_from_its_bytes(clip):
+def test_a_clip_that_was_fetched_is_heard_from_its_bytes(clip):
     fetched = clip.copy()
     fetched["audio"] = Path(clip["uri"].removeprefix("file://")).read_bytes()
     fetched["uri"] = "https://cdn.example/clicks.wav"
     assert sound.listen(pd.DataFrame([fetched])) == sound.listen(pd.DataFrame([clip]))
-    assert [figure.inline for figure in sound.see(fetched)] == [figure.inline for figure in sound.see(clip)]
+    np.testing.assert_array_equal(sounds.sound(fetched).samples, sounds.sound(clip).samples)
 
 
 def test_the_map_has_every_genre_and_no_two_names_on_each_other():
