@@ -1,0 +1,77 @@
+"""What spark-submit.sh hands to Spark: options, a packed environment, and Python."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def submit(tmp_path):
+    """Runs the script in a copy of the repository's top, with a Spark that only tells what it was told."""
+    shutil.copy(ROOT / "spark-submit.sh", tmp_path)
+    shutil.copytree(ROOT / "jobs", tmp_path / "jobs")
+    spark = tmp_path / "spark" / "bin" / "spark-submit"
+    spark.parent.mkdir(parents=True)
+    spark.write_text('#!/bin/sh\necho "python=$PYSPARK_PYTHON"\nfor word in "$@"; do echo "$word"; done\n')
+    spark.chmod(0o755)
+
+    def run(*arguments, **more):
+        kept = {name: value for name, value in os.environ.items() if "SPARK" not in name}
+        places = {
+            "SPARK_HOME": str(spark.parents[1]),
+            "PYSPARK_DRIVER_PYTHON": sys.executable,
+            "PYTHONPATH": ROOT / "lib",
+        }
+        return subprocess.run(
+            [tmp_path / "spark-submit.sh", *arguments],
+            env=kept | {name: str(value) for name, value in places.items()} | more,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    run.packed = tmp_path / "dist" / "cluster-env.tar.gz"
+    run.packed.parent.mkdir()
+    return run
+
+
+def test_on_this_machine_workers_run_the_drivers_python_and_nothing_is_sent(submit):
+    submit.packed.touch()
+    said = submit("query", "SELECT 1").stdout.splitlines()
+    assert said[0] == f"python={sys.executable}"
+    assert said[1:5] == ["--master", "local[*,4]", "--driver-memory", "2g"]
+    assert "--archives" not in said
+    assert said[-2:] == [str(submit.packed.parents[1] / "jobs" / "query.py"), "SELECT 1"]
+
+
+def test_on_a_cluster_the_packed_environment_is_sent_along_where_it_is_there(submit):
+    before = submit("--master", "spark://head:7077", "query", "SELECT 1")
+    assert before.stdout.splitlines()[0] == "python=" and "--archives" not in before.stdout
+    submit.packed.touch()
+    after = submit("--master", "spark://head:7077", "query", "SELECT 1")
+    assert after.stdout.splitlines()[0] == "python=./environment/bin/python"
+    assert f"--archives\n{submit.packed}#environment\n" in after.stdout
+    assert "dist/cluster-env.tar.gz" in after.stderr
+
+
+def test_an_environment_that_was_chosen_by_hand_stays(submit):
+    submit.packed.touch()
+    own = submit(
+        "--master=yarn", "--archives", "hdfs:///own.tar.gz#own", "query", "x", PYSPARK_PYTHON="./own/bin/python"
+    )
+    assert own.stdout.startswith("python=./own/bin/python\n")
+    assert own.stdout.count("--archives") == 1 and "cluster-env" not in own.stdout
+    assert "cluster-env" not in submit("--master", "yarn", "query", "x", PYSPARK_PYTHON="/usr/bin/python3").stdout
+    assert "cluster-env" not in submit("--remote", "sc://server", "query", "x").stdout
+
+
+def test_an_unknown_job_is_named_with_those_that_there_are(submit):
+    done = submit("dance")
+    assert done.returncode == 2
+    assert "no job is called dance" in done.stderr and "train_models" in done.stderr
