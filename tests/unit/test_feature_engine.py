@@ -9,7 +9,7 @@ from scipy.ndimage import median_filter
 from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
 from genreatlas.audio.reference import LIBROSA
-from genreatlas.audio.sliding_median import sliding_median, sliding_median_plain
+from genreatlas.audio.sliding_median import WINDOW, sliding_median, sliding_median_plain
 
 RATE = 22050
 
@@ -23,29 +23,19 @@ def spectrum(n, signals, seed):
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    n=st.integers(1, 80),
-    signals=st.sampled_from([1, 5, 31, 32, 33, 70]),
-    size=st.sampled_from([1, 3, 17, 31]),
-    seed=st.integers(0, 9),
-)
-def test_the_sliding_median_is_scipys_to_the_bit(n, signals, size, seed):
+@given(n=st.integers(1, 80), signals=st.sampled_from([1, 5, 63, 64, 65, 130]), seed=st.integers(0, 9))
+def test_the_sliding_median_is_scipys_to_the_bit(n, signals, seed):
     values = spectrum(n, signals, seed)
-    found = sliding_median(values, size)
-    np.testing.assert_array_equal(found, sliding_median_plain(values, size))
+    found = sliding_median(values)
+    np.testing.assert_array_equal(found, sliding_median_plain(values))
     if n != 2:  # scipy 1.17 miscounts the reflections of two values
-        np.testing.assert_array_equal(found, median_filter(values, size=(size, 1), mode="reflect"))
+        np.testing.assert_array_equal(found, median_filter(values, size=(WINDOW, 1), mode="reflect"))
 
 
 def test_the_layout_in_memory_does_not_matter():
     values = np.asfortranarray(spectrum(50, 40, 1))
-    np.testing.assert_array_equal(sliding_median(values, 31), sliding_median_plain(values, 31))
-    np.testing.assert_array_equal(sliding_median(values.T, 31), sliding_median_plain(values.T, 31))
-
-
-def test_an_even_window_has_no_median_of_its_own():
-    with pytest.raises(ValueError, match="size must be odd"):
-        sliding_median(spectrum(10, 2, 0), 30)
+    np.testing.assert_array_equal(sliding_median(values), sliding_median_plain(values))
+    np.testing.assert_array_equal(sliding_median(values.T), sliding_median_plain(values.T))
 
 
 def signals():

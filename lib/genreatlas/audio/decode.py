@@ -94,14 +94,14 @@ def read_open(
     before = min(start, _PREROLL) if lossy else 0
     if start:
         sound.seek(start - before)
-    samples = np.empty(wanted, dtype=np.float32)
+    samples = np.empty(0 if lossy else wanted, dtype=np.float32)
     done, peak, clipped = 0, 0.0, 0
     while done < wanted:
         size = wanted + before if lossy else min(_BLOCK, wanted - done)
         block = sound.read(size, dtype="float32", always_2d=True)[before:]
         if not len(block):
             break
-        highest = float(np.abs(block).max())
+        highest = float(np.maximum(block.max(), -block.min()))  # NaN if any sample is; abs() would copy the block
         if not np.isfinite(highest):
             raise ClipError(
                 Reason.NOT_FINITE, f"NaN or infinite samples near {(start + done) / info.sample_rate:.2f} s."
@@ -109,10 +109,11 @@ def read_open(
         if highest >= _FULL_SCALE:
             clipped += _clipped_runs(block)
         peak = max(peak, highest)
+        if lossy:
+            samples, done = downmix(block), len(block)
+            break
         samples[done : done + len(block)] = downmix(block)
         done += len(block)
-        if lossy:
-            break
     if done < _LEAST_SHARE * wanted:
         there, promised = (start + done) / info.sample_rate, info.duration_s
         raise ClipError(

@@ -1,4 +1,4 @@
-"""Harmonic/percussive separation (Fitzgerald 2010) with medians that slide."""
+"""Harmonic/percussive separation (Fitzgerald 2010) with medians that slide, 31 frames and 31 bins wide as librosa's."""
 
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,6 @@ from genreatlas.audio.frames import HOP_LENGTH, N_FFT, Array
 if TYPE_CHECKING:
     from genreatlas.audio.kernels.transform import Spectrum
 
-#: Width of both medians, in frames and in bins: librosa's default.
-_KERNEL = 31
 _AT_ONCE = 64
 _OVERLAP = N_FFT // HOP_LENGTH
 
@@ -23,9 +21,11 @@ def harmonic(spectrum: "Spectrum", samples: Array) -> Array:
     from genreatlas.audio.sliding_median import sliding_median
 
     assert spectrum.parts is not None
-    over_time = sliding_median(to_frames(spectrum.magnitude), _KERNEL)
-    over_bins = np.stack([sliding_median(block, _KERNEL) for block in spectrum.magnitude.values])
-    return inverse(masked(spectrum.parts, np.ascontiguousarray(over_time), over_bins), len(samples))
+    over_time = sliding_median(to_frames(spectrum.magnitude))
+    over_bins = np.empty_like(spectrum.magnitude.values)
+    for block, medians in zip(spectrum.magnitude.values, over_bins, strict=True):
+        sliding_median(block, medians)
+    return inverse(masked(spectrum.parts, over_time, over_bins), len(samples))
 
 
 def percussive(samples: Array, harmonic: Array) -> Array:

@@ -33,17 +33,17 @@ def mean_autocorrelation(onset_envelope: Array, sample_rate: int) -> npt.NDArray
 
     length = int(_WINDOW_S * sample_rate / HOP_LENGTH)
     n = len(onset_envelope)
-    padded = np.pad(onset_envelope.astype(np.float64), length // 2, mode="linear_ramp", end_values=0)
+    padded = np.pad(np.asarray(onset_envelope, np.float32), length // 2, mode="linear_ramp", end_values=0)
     frames = np.lib.stride_tricks.sliding_window_view(padded, length)[:n]
-    window = scipy.signal.get_window("hann", length)
+    window = scipy.signal.get_window("hann", length).astype(np.float32)
     size = scipy.fft.next_fast_len(2 * length - 1, real=True)
     total = np.zeros(size // 2 + 1)
     for first in range(0, n, _AT_ONCE):
         windowed = frames[first : first + _AT_ONCE] * window
         energy = np.square(windowed).sum(axis=1)
-        energy[energy < np.finfo(np.float64).tiny] = 1.0
+        energy[energy < np.finfo(np.float32).tiny] = 1.0
         spectrum = scipy.fft.rfft(windowed, n=size)
-        total += (np.square(spectrum.real) + np.square(spectrum.imag)).T @ (1.0 / energy)
+        total += (np.float32(1.0) / energy) @ (np.square(spectrum.real) + np.square(spectrum.imag))
     return scipy.fft.irfft(total, n=size)[:length] / n
 
 

@@ -9,6 +9,8 @@ import numpy.typing as npt
 #: Frames side by side. Loops over 16 or 32 are unrolled by LLVM before it looks for vectors, and run three to seven
 #: times slower; 64 lanes of a bin fill four cache lines, and a block of 1,025 bins fits into the second-level cache.
 LANES = 64
+#: Bins that are transposed at a time.
+_TILE = 128
 
 
 class Lanes(NamedTuple):
@@ -50,11 +52,13 @@ def to_frames_plain(lanes: Lanes) -> npt.NDArray[np.float32]:
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _transpose(values: np.ndarray, frames: np.ndarray) -> None:
-    """Tile by tile, so that both sides stay in the first-level cache."""
+    """Tile by tile, so that both sides stay in the cache; with unsigned indices, see the transform."""
     blocks, n_bins, _ = values.shape
     for block in range(blocks):
-        for first in range(0, n_bins, 16):
-            last = min(first + 16, n_bins)
-            for lane in range(LANES):
-                for k in range(first, last):
-                    frames[block * LANES + lane, k] = values[block, k, lane]
+        for first in range(0, n_bins, _TILE):
+            bins = np.uint64(min(_TILE, n_bins - first))
+            tile = values[block, first:]
+            for lane in range(np.uint64(LANES)):
+                row = frames[block * LANES + np.int64(lane), first:]
+                for k in range(bins):
+                    row[k] = tile[k, lane]

@@ -6,7 +6,7 @@ import numpy.typing as npt
 
 from genreatlas.audio.kernels.lanes import LANES
 
-_TILE = 64
+_TILE = 128
 
 
 def masked(
@@ -51,22 +51,27 @@ def _masked(parts, harmonic, percussive, out):  # type: ignore[no-untyped-def]
     re = np.empty((_TILE, LANES), dtype=np.float32)
     im = np.empty((_TILE, LANES), dtype=np.float32)
     for block in range(len(parts)):
-        frames = min(LANES, n_frames - block * LANES)
+        start = block * LANES
+        frames = min(LANES, n_frames - start)
         for first in range(0, n_bins, _TILE):
-            bins = min(_TILE, n_bins - first)
+            bins = np.uint64(min(_TILE, n_bins - first))
             h[:] = np.float32(0)
-            for lane in range(frames):
+            for lane in range(np.uint64(frames)):
+                row = harmonic[start + lane, first:]
                 for k in range(bins):
-                    h[k, lane] = harmonic[block * LANES + lane, first + k]
+                    h[k, lane] = row[k]
             for k in range(bins):
-                for lane in range(LANES):
+                p, r, i = percussive[block, first + k], parts[block, 0, first + k], parts[block, 1, first + k]
+                for lane in range(np.uint64(LANES)):
                     h2 = np.float64(h[k, lane]) * np.float64(h[k, lane])
-                    p = np.float64(percussive[block, first + k, lane])
-                    both = h2 + p * p
-                    mask = h2 / both if both > 0.0 else 0.5
-                    re[k, lane] = np.float32(parts[block, 0, first + k, lane] * mask)
-                    im[k, lane] = np.float32(parts[block, 1, first + k, lane] * mask)
-            for lane in range(frames):
+                    p2 = np.float64(p[lane]) * np.float64(p[lane])
+                    both = h2 + p2
+                    empty = 1.0 if both == 0.0 else 0.0
+                    mask = (h2 + 0.5 * empty) / (both + empty)
+                    re[k, lane] = np.float32(r[lane] * mask)
+                    im[k, lane] = np.float32(i[lane] * mask)
+            for lane in range(np.uint64(frames)):
+                row = out[start + lane, first:]
                 for k in range(bins):
-                    out[block * LANES + lane, first + k, 0] = re[k, lane]
-                    out[block * LANES + lane, first + k, 1] = im[k, lane]
+                    row[k, 0] = re[k, lane]
+                    row[k, 1] = im[k, lane]
