@@ -91,13 +91,12 @@ def _tuning(spectrum: "Spectrum", sample_rate: int, squared: bool) -> float:
 
     frequencies = np.fft.rfftfreq(N_FFT, 1.0 / sample_rate)
     inside = np.flatnonzero((frequencies >= _LOWEST) & (frequencies < min(_HIGHEST, sample_rate / 2)))
-    places, heights = peaks(spectrum.magnitude, inside[0], inside[-1] + 1, _SHARE, squared)
-    pitches = places.astype(np.float64) * sample_rate / N_FFT
+    pitches, heights = peaks(spectrum.magnitude, inside[0], inside[-1] + 1, _SHARE, squared, sample_rate / N_FFT)
     if len(pitches):
         pitches = pitches[heights >= np.median(heights)]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Trying to estimate tuning from empty frequency set")
-        return float(librosa().pitch_tuning(pitches.astype(np.float32), resolution=0.01, bins_per_octave=12))
+        return float(librosa().pitch_tuning(pitches, resolution=0.01, bins_per_octave=12))
 
 
 def _chroma(spectrum: "Spectrum", sample_rate: int, tuning: float) -> Array:

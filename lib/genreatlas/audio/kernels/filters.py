@@ -48,7 +48,7 @@ def bands_plain(lanes: Lanes, weights: npt.NDArray[np.float32]) -> npt.NDArray[n
 
 
 def peaks(
-    lanes: Lanes, first: int, end: int, threshold: float, squared: bool
+    lanes: Lanes, first: int, end: int, threshold: float, squared: bool, bin_hz: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Local peaks of each frame with interpolated place and height, as ``librosa.piptrack`` finds them.
 
@@ -57,19 +57,20 @@ def peaks(
     first, end : bins to look at, neither the first nor the last of the spectrum.
     threshold : share of the frame's largest value that a peak must exceed.
     squared : look at the power instead of the magnitude.
+    bin_hz : distance of bins. [Hz]
 
     Returns
     -------
-    (n_peaks,) float32 places in bins, and heights. References: Smith 2011 (parabolic interpolation).
+    (n_peaks,) float32 frequencies in Hz, and heights. References: Smith 2011 (parabolic interpolation).
     """
     places = np.empty(len(lanes.values) * LANES * (end - first) + 1, dtype=np.float32)
     heights = np.empty_like(places)
-    count = _peaks(lanes.values, lanes.n_frames, first, end, np.float32(threshold), squared, places, heights)
+    count = _peaks(lanes.values, lanes.n_frames, first, end, np.float32(threshold), squared, bin_hz, places, heights)
     return places[:count], heights[:count]
 
 
 def peaks_plain(
-    lanes: Lanes, first: int, end: int, threshold: float, squared: bool
+    lanes: Lanes, first: int, end: int, threshold: float, squared: bool, bin_hz: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """The same in numpy; peaks come frame by frame, the kernel's block by block."""
     frames = to_frames_plain(lanes)
@@ -81,7 +82,8 @@ def peaks_plain(
     curve, slope = left + right - 2 * middle, (right - left) / 2
     flat = np.abs(slope) >= np.abs(curve)
     shift = np.where(flat, 0.0, -slope / np.where(flat, 1.0, curve)).astype(np.float32)
-    return (first + columns + shift).astype(np.float32), (middle + 0.5 * slope * shift).astype(np.float32)
+    frequencies = (first + columns + shift.astype(np.float64)) * bin_hz
+    return frequencies.astype(np.float32), (middle + 0.5 * slope * shift).astype(np.float32)
 
 
 @numba.njit(**_OPTIONS)
@@ -116,7 +118,7 @@ def _wide_bands(values, weights, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _peaks(values, n_frames, first, end, threshold, squared, places, heights):  # type: ignore[no-untyped-def]
+def _peaks(values, n_frames, first, end, threshold, squared, bin_hz, places, heights):  # type: ignore[no-untyped-def]
     blocks, n_bins, _ = values.shape
     limit = np.empty(LANES, dtype=np.float32)
     place = np.empty(LANES, dtype=np.float32)
@@ -143,7 +145,7 @@ def _peaks(values, n_frames, first, end, threshold, squared, places, heights):  
                 curve = np.float64(left + right) - 2.0 * np.float64(middle)
                 slope = np.float64(right - left) / 2.0
                 shift = np.float32(0.0) if abs(slope) >= abs(curve) else np.float32(-slope / curve)
-                place[lane] = np.float32(np.float64(k) + shift)
+                place[lane] = np.float32((np.float64(k) + np.float64(shift)) * bin_hz)  # rounded once, as librosa does
                 height[lane] = middle + np.float32(0.5 * slope * shift)
             for lane in range(frames):  # without a branch: a place is overwritten unless it was a peak
                 places[count] = place[lane]
