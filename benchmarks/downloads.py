@@ -2,7 +2,7 @@
 
 ``python benchmarks/downloads.py --clips 5000`` needs ``nginx`` and ``aria2c`` on the path and img2dataset in an
 environment of its own (``--img2dataset PATH``; its dependencies do not fit ours). All get the same addresses
-and as many connections. Ours also decodes, hashes, limits, retries, and writes Delta tables.
+and as many connections. Ours also follows every frame header, hashes, limits, retries, and writes Delta tables.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def make_files(root: Path, count: int) -> None:
     noise = np.random.default_rng(7).standard_normal((30 * 44_100, 2)) * 0.1
     file = io.BytesIO()
     with soundfile.SoundFile(
-        file, "w", 44_100, 2, "MPEG_LAYER_III", format="MP3", bitrate_mode="CONSTANT", compression_level=0.55
+        file, "w", 44_100, 2, "MPEG_LAYER_III", format="MP3", bitrate_mode="CONSTANT", compression_level=0.66
     ) as sound:
         sound.write(noise)
     for number in range(count):

@@ -10,9 +10,10 @@ from sklearn.feature_selection import f_classif
 
 from genreatlas.errors import InputError
 from genreatlas.models.feature_tables import find_feature_table
+from genreatlas.report.audio import with_audio
 from genreatlas.report.feature_queries import sample as seeded_sample
 from genreatlas.store import Store
-from genreatlas.tables import CLIP_AUDIO, CLIPS, FEATURE_SETS, SONG_GENRES, SONGS
+from genreatlas.tables import CLIPS, FEATURE_SETS, SONG_GENRES, SONGS
 
 
 @dataclass(frozen=True)
@@ -105,15 +106,7 @@ def clips_to_hear(store: Store, n_genres: int = 8, genres: Sequence[str] = (), s
     found = store.read(CLIPS).join(first, "clip_id").join(songs, "song_id", "left").toPandas()
     found.insert(0, "genre", found["genre_id"].map(dict(names)))
     order = {genre: place for place, genre in enumerate(largest)}
-    found = found.merge(_fetched(store, found), on=["ingest_batch", "sha256", "provider"], how="left")
-    return found.sort_values("genre_id", key=lambda column: column.map(order), ignore_index=True)
-
-
-def _fetched(store: Store, clips: pd.DataFrame) -> pd.DataFrame:
-    """Bytes of these clips: their batches, then their hashes; the few rows of a sample, never a whole table."""
-    batches, hashes = ([*clips[name].unique()] for name in ("ingest_batch", "sha256"))
-    rows = store.read(CLIP_AUDIO).where(F.col("ingest_batch").isin(batches) & F.col("sha256").isin(hashes))
-    return rows.select("ingest_batch", "sha256", "provider", "audio").toPandas()
+    return with_audio(store, found).sort_values("genre_id", key=lambda column: column.map(order), ignore_index=True)
 
 
 def _largest(store: Store, n_genres: int, wanted: Sequence[str] = ()):  # type: ignore[no-untyped-def]

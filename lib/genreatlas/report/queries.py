@@ -10,6 +10,7 @@ from genreatlas.config import Config
 from genreatlas.models.labels import roots
 from genreatlas.models.library import parents_of
 from genreatlas.report import boards, feature_queries, in_use_queries, views
+from genreatlas.report.audio import AUDIO_KEYS
 from genreatlas.report.data import ReportData
 from genreatlas.store import Store
 from genreatlas.tables import (
@@ -255,7 +256,7 @@ def _confused(data: ReportData, store: Store, model_id: str, wanted: int) -> pd.
 
 def with_clip(store: Store, rows: DataFrame) -> DataFrame:
     """Rows with the song's title and artist, and the first of its clips (NULL where it has none)."""
-    columns = ("clip_id", "uri", "path", "start_s", "length_s", "duration_s", "mime", "bytes")
+    columns = ("clip_id", "uri", "path", "start_s", "length_s", "duration_s", "mime", "bytes", *AUDIO_KEYS)
     clips = store.read(CLIPS).where("replaced_by IS NULL").join(rows.select("song_id"), "song_id", "left_semi")
     first = clips.groupBy("song_id").agg(F.min_by(F.struct(*columns), "clip_id").alias("clip"))
     songs = store.read(SONGS).select("song_id", "title", "artist")

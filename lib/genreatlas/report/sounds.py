@@ -9,7 +9,7 @@ import pandas as pd
 import soundfile
 
 from genreatlas.audio.decode import read_clip, resample
-from genreatlas.audio.uris import uri_to_path
+from genreatlas.audio.uris import FETCHED, uri_to_path
 from genreatlas.errors import ClipError
 from genreatlas.report.data import Player, Sound
 from genreatlas.report.formats import missing
@@ -19,6 +19,7 @@ _MOST_BYTES = 1_000_000
 _PLAYED = ("audio/mpeg", "audio/wav", "audio/flac", "audio/ogg")
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _GONE = "the file cannot be opened from here"
+_DROPPED = "its audio was fetched and is no longer kept"
 
 
 def sound(row: pd.Series) -> Sound:
@@ -32,7 +33,7 @@ def sound(row: pd.Series) -> Sound:
     try:
         signal = read_clip(_source(row), row["start_s"], row["length_s"])
     except (ClipError, OSError, ValueError) as error:
-        problem = f"{_GONE} ({error})" if isinstance(error, ClipError) else _GONE
+        problem = f"{_GONE} ({error})" if isinstance(error, ClipError) else _gone(row)
         return Sound(row["genre_id"], row["song_id"], title, None, 0, float(row["start_s"]), problem)
     return Sound(row["genre_id"], row["song_id"], title, signal.samples, signal.sample_rate, float(row["start_s"]))
 
@@ -57,13 +58,17 @@ def player(row: pd.Series) -> Player:
         signal = read_clip(source, row["start_s"], row["length_s"])
         return Player(song_id, _data_uri(as_mp3(signal.samples, signal.sample_rate), "audio/mpeg"))
     except (ClipError, OSError, ValueError):
-        return Player(song_id, problem=_GONE)
+        return Player(song_id, problem=_gone(row))
 
 
 def _source(row: pd.Series) -> bytes | io.BytesIO:
     """The file's path, or the bytes that were fetched."""
     audio = row.get("audio")
     return io.BytesIO(audio) if isinstance(audio, bytes | bytearray) else uri_to_path(row["uri"])
+
+
+def _gone(row: pd.Series) -> str:
+    return _DROPPED if str(row["uri"]).startswith(FETCHED) else _GONE
 
 
 def as_mp3(samples: np.ndarray, sample_rate: int) -> bytes:

@@ -12,6 +12,7 @@ from pathlib import Path
 from genreatlas.config import Config, to_toml
 from genreatlas.ids import stable_id
 from genreatlas.report import boards, page, queries, sounds
+from genreatlas.report.audio import with_audio
 from genreatlas.report.data import Player, ReportData
 from genreatlas.report.feature_queries import songs_to_hear
 from genreatlas.steps.counts import Counts
@@ -51,11 +52,11 @@ def read_report(store: Store, config: Config) -> ReportData:
     every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
     labels = queries.class_labels(store, config.train.level)
     chosen = songs_to_hear(data, store, labels, every_board[0] if every_board else None, config.report.seed)
-    heard = queries.with_clip(store, chosen).toPandas()
+    heard = with_audio(store, queries.with_clip(store, chosen).toPandas())
     heard["_name"] = [data.name(genre).casefold() for genre in heard["genre_id"]]
     players: dict[str, Player] = {}
     if config.report.embed_audio:
-        played = data.confused.head(config.report.max_audio_songs)
+        played = with_audio(store, data.confused.head(config.report.max_audio_songs))
         players = {str(row["song_id"]): sounds.player(row) for _, row in played.iterrows()}
     return replace(
         data,

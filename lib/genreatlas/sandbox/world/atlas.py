@@ -63,13 +63,16 @@ def place_of(seed: int, number: int, count: int, base: str) -> Place:
 
 
 def sound_of(seed: int, base: str, song: int) -> dict[str, float | int]:
-    """Audio features of a song, scattered around those of the composer's genre that it is in."""
+    """Audio features of a song, scattered around those of the composer's genre that it is in.
+
+    Nobody listened: they are drawn, and so wide that genres overlap as they do in Spotify's own numbers.
+    """
     home, own = random.Random(f"{seed}:sound:{base}"), random.Random(f"{seed}:sound:{song}")
     values: dict[str, float | int] = {
-        name: round(min(0.999, max(0.0, home.uniform(0.1, 0.9) + own.gauss(0, 0.08))), 4) for name in _MEANS
+        name: round(min(0.999, max(0.0, home.uniform(0.1, 0.9) + own.gauss(0, 0.35))), 4) for name in _MEANS
     }
-    values["loudness"] = round(home.uniform(-16, -5) + own.gauss(0, 1.5), 3)
-    values["tempo"] = round(home.uniform(80, 160) + own.gauss(0, 6), 3)
+    values["loudness"] = round(min(-0.5, home.uniform(-16, -5) + own.gauss(0, 5)), 3)
+    values["tempo"] = round(max(40.0, home.uniform(80, 160) + own.gauss(0, 30)), 3)
     values["key"], values["mode"] = own.randrange(12), int(own.random() < home.uniform(0.3, 0.8))
     values["time_signature"] = 3 if home.random() < 0.15 else 4
     return values
