@@ -7,6 +7,7 @@ and as many connections. Ours also follows every frame header, hashes, limits, r
 
 import argparse
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -142,6 +143,8 @@ def img2dataset(program: str, home: Path, addresses: list[str], threads: int) ->
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     seconds = time.perf_counter() - start
+    stated = [json.loads(path.read_text()) for path in (home / "img2dataset").glob("*_stats.json")]
+    assert sum(shard["successes"] for shard in stated) == len(addresses), stated
     shutil.rmtree(home / "img2dataset")
     return seconds
 
