@@ -1,6 +1,7 @@
 """Notebooks in source format: their cells, what they find around them, and what they leave."""
 
 import ast
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,7 @@ def test_frames_become_tables_with_numbers_to_the_right_and_nothing_for_null():
     assert "<th class=left>genre</th><th>n</th><th>score</th><th class=left>list</th>" in html
     assert "<td class=left>a&lt;b</td><td>1,200</td><td>0.1235</td><td class=left>x, y</td>" in html
     assert "<td class=left></td><td>3</td><td></td><td class=left></td>" in html
+    assert "<th>d</th>" in as_html(pd.DataFrame({"d": [Decimal("87.5")]}))  # SQL rounds literals to decimals
     assert "No rows." in as_html(frame.head(0))
     assert "The first 40 rows." in as_html(pd.DataFrame({"n": range(41)}))
 

@@ -18,6 +18,7 @@ from genreatlas.report.svg import Figure, element, number, text, ticks
 _WIDTH, _HEIGHT, _LEFT, _TOP = 640.0, 150.0, 58.0, 18.0
 _RANGE_DB = 80.0
 _COLUMNS = 900
+_CELL = "text-align:left;vertical-align:middle"  # whatever the notebook does to tables
 
 
 def see(clip: pd.Series) -> list[Figure]:
@@ -78,7 +79,8 @@ def listen(clips: pd.DataFrame) -> str:
             else escape(player.problem)
         )
         title = " – ".join(str(clip[name]) for name in ("artist", "title") if isinstance(clip[name], str))
-        rows.append(f"<tr><td><b>{escape(str(clip['genre']))}</b></td><td>{escape(title)}</td><td>{heard}</td></tr>")
+        cells = (f"<b>{escape(str(clip['genre']))}</b>", escape(title), heard)
+        rows.append(f"<tr>{''.join(f'<td style={_CELL!r}>{cell}</td>' for cell in cells)}</tr>")
     return f'<table class="listen" style="font:14px ui-sans-serif,system-ui,sans-serif">{"".join(rows)}</table>'
 
 

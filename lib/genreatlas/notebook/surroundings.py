@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from html import escape
 from typing import Any
 
@@ -80,7 +81,8 @@ def as_html(shown: Any) -> str:
 
 def _table(frame: pd.DataFrame) -> str:
     numeric = {
-        name: all(isinstance(v, int | float) or _missing(v) for v in frame[name].tolist()) for name in frame.columns
+        name: all(isinstance(v, int | float | Decimal) or _missing(v) for v in frame[name].tolist())
+        for name in frame.columns
     }
     head = "".join(f"<th{_left(numeric[name])}>{escape(str(name))}</th>" for name in frame.columns)
     rows = [
