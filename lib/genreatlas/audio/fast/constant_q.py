@@ -75,7 +75,7 @@ def constant_q(samples: Array, sample_rate: int, tuning: float) -> Array:
     if len(delicate):
         steps = octaves(sample_rate / 2.0**plan.halvings, tuning, _OCTAVES)
         for octave, (signal, hop) in enumerate(levels):
-            frames = _frames(signal, len(plan.filters), hop)[delicate]
+            frames = _some_frames(signal, len(plan.filters), hop, delicate)
             transform[-1 - octave][:, delicate] = octave_of_frames(frames.T, steps[octave])
     return transform.reshape(_OCTAVES * _BINS, n_frames)
 
@@ -102,9 +102,11 @@ def _drowned(total: Array, level: tuple[Array, int], length: int) -> npt.NDArray
     from scipy.ndimage import maximum_filter1d
 
     signal, hop = level
-    rows = np.abs(np.pad(signal, (0, max(0, len(total) * hop - len(signal))))[: len(total) * hop]).reshape(-1, hop)
+    starts = np.arange(0, len(signal), hop)
+    peaks = np.zeros(max(len(total), len(starts)), dtype=np.float32)
+    peaks[: len(starts)] = np.maximum(np.maximum.reduceat(signal, starts), -np.minimum.reduceat(signal, starts))
     reach = length // 2 * 2 ** (_OCTAVES - 1) // hop + 1
-    peaks = maximum_filter1d(rows.max(axis=1), 2 * reach + 1, mode="nearest")
+    peaks = maximum_filter1d(peaks, 2 * reach + 1, mode="nearest")[: len(total)]
     return ((peaks > 0) | (total > 0)) & ((total < _HEARD * peaks) | (peaks < _FAINT))
 
 
@@ -163,6 +165,13 @@ def _frames(signal: Array, length: int, hop: int) -> Array:
     """Centred frames as librosa cuts them, zeros beyond the ends: a view, (n_frames, length)."""
     padded = _hops(signal, length, hop).reshape(-1)
     return np.lib.stride_tricks.sliding_window_view(padded, length)[::hop][: 1 + len(signal) // hop]
+
+
+def _some_frames(signal: Array, length: int, hop: int, which: npt.NDArray[np.intp]) -> Array:
+    """Some of these frames, (n, length), without a copy of the signal."""
+    places = (which * hop - length // 2)[:, np.newaxis] + np.arange(length)
+    inside = (places >= 0) & (places < len(signal))
+    return np.where(inside, signal.take(places, mode="clip"), np.float32(0))
 
 
 def _hops(signal: Array, length: int, hop: int) -> Array:

@@ -121,34 +121,39 @@ def _wide_bands(values, weights, out):  # type: ignore[no-untyped-def]
 def _peaks(values, n_frames, first, end, threshold, squared, bin_hz, places, heights):  # type: ignore[no-untyped-def]
     blocks, n_bins, _ = values.shape
     limit = np.empty(LANES, dtype=np.float32)
-    place = np.empty(LANES, dtype=np.float32)
-    height = np.empty(LANES, dtype=np.float32)
     found = np.empty(LANES, dtype=np.uint8)
-    near = np.empty((3, LANES), dtype=np.float32)  # the bin before, the bin, the bin after
-    count = 0
+    eights = found.view(np.uint64)
+    near = np.empty((3, LANES), dtype=np.float32)  # the bin before, the bin, the bin after, in turn
+    count = np.uint64(0)
     for block in range(blocks):
-        frames = min(LANES, n_frames - block * LANES)
+        frames = np.uint64(min(LANES, n_frames - block * LANES))
         limit[:] = np.float32(0)
         for k in range(n_bins):
-            for lane in range(LANES):
-                limit[lane] = max(limit[lane], values[block, k, lane])
-        for lane in range(LANES):
+            row = values[block, k]
+            for lane in range(np.uint64(LANES)):
+                limit[lane] = max(limit[lane], row[lane])
+        for lane in range(np.uint64(LANES)):
             limit[lane] = threshold * (limit[lane] * limit[lane] if squared else limit[lane])
-        for k in range(first, end):
-            for i in range(3):
-                for lane in range(LANES):
-                    m = values[block, k - 1 + i, lane]
-                    near[i, lane] = m * m if squared else m
-            for lane in range(LANES):
-                left, middle, right = near[0, lane], near[1, lane], near[2, lane]
-                found[lane] = (middle > limit[lane]) & (middle > left) & (middle >= right)
-                curve = np.float64(left + right) - 2.0 * np.float64(middle)
-                slope = np.float64(right - left) / 2.0
-                shift = np.float32(0.0) if abs(slope) >= abs(curve) else np.float32(-slope / curve)
-                place[lane] = np.float32((np.float64(k) + np.float64(shift)) * bin_hz)  # rounded once, as librosa does
-                height[lane] = middle + np.float32(0.5 * slope * shift)
-            for lane in range(frames):  # without a branch: a place is overwritten unless it was a peak
-                places[count] = place[lane]
-                heights[count] = height[lane]
-                count += found[lane]
+        for k in range(first - 1, end + 1):
+            row, to = values[block, k], near[k % 3]
+            for lane in range(np.uint64(LANES)):
+                to[lane] = row[lane] * row[lane] if squared else row[lane]
+            if k <= first:
+                continue
+            before, here, after = near[(k - 2) % 3], near[(k - 1) % 3], near[k % 3]
+            for lane in range(np.uint64(LANES)):
+                higher = (here[lane] > limit[lane]) & (here[lane] > before[lane])
+                found[lane] = higher & (here[lane] >= after[lane])
+            for eight in range(np.uint64(LANES // 8)):
+                if eights[eight]:  # peaks are rare, so what is found of them is found one by one
+                    for lane in range(np.uint64(8) * eight, min(np.uint64(8) * eight + np.uint64(8), frames)):
+                        if found[lane]:
+                            left, middle, right = before[lane], here[lane], after[lane]
+                            curve = np.float64(left + right) - 2.0 * np.float64(middle)
+                            slope = np.float64(right - left) / 2.0
+                            shift = np.float32(0.0) if abs(slope) >= abs(curve) else np.float32(-slope / curve)
+                            # rounded once, as librosa does
+                            places[count] = np.float32((np.float64(k - 1) + np.float64(shift)) * bin_hz)
+                            heights[count] = middle + np.float32(0.5 * slope * shift)
+                            count += np.uint64(1)
     return count

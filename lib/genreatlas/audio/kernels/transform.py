@@ -97,11 +97,12 @@ def _to_columns(padded: np.ndarray, columns: np.ndarray) -> None:
     """``columns[r, t] = padded[512 * t + r]``, in tiles that stay in the cache."""
     width = columns.shape[1]
     for t0 in range(0, width, 16):
-        t1 = min(t0 + 16, width)
-        for r0 in range(0, HOP_LENGTH, 16):
-            for r in range(r0, r0 + 16):
-                for t in range(t0, t1):
-                    columns[r, t] = padded[HOP_LENGTH * t + r]
+        tile = padded[HOP_LENGTH * t0 :]
+        wide = np.uint64(min(16, width - t0))
+        for r in range(np.uint64(HOP_LENGTH)):
+            row = columns[r, t0:]
+            for t in range(wide):
+                row[t] = tile[np.uint64(HOP_LENGTH) * t + r]
 
 
 @numba.njit(**_OPTIONS)

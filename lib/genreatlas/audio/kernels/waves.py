@@ -76,9 +76,10 @@ def _chunk_crossings(samples, size, total, at_first):  # type: ignore[no-untyped
     low = np.float32(-1e-10)
     for chunk in range(len(total)):
         start, end = chunk * size, min((chunk + 1) * size, len(samples))
+        part = samples[start:end]
         changes = np.int32(0)
-        for i in range(start + 1, end):
-            changes += np.int32((samples[i] < low) != (samples[i - 1] < low))
+        for i in range(np.uint64(1), np.uint64(end - start)):  # unsigned, or the compiler makes no vectors
+            changes += np.int32((part[i] < low) != (part[i - np.uint64(1)] < low))
         if chunk:
             at_first[chunk] = np.int64((samples[start] < low) != (samples[start - 1] < low))
         total[chunk] = changes + at_first[chunk]

@@ -1,5 +1,6 @@
 """What a feature set is: a named, versioned list of features, each of them a column."""
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -58,7 +59,7 @@ class FeatureSet:
     comment: str
     arrays: tuple[Feature, ...] = ()
 
-    @property
+    @functools.cached_property
     def needs(self) -> tuple[str, ...]:
         """Nodes of the graph that the set reads, each once."""
         summarised = ("summarise",) if any(feature.statistic != "value" for feature in self.features) else ()
@@ -83,20 +84,27 @@ class FeatureSet:
         """
         if self.axis != "summary":
             return np.stack([_row(nodes[f.node], f.row) for f in self.features], axis=-1)
-        statistics: dict[str, set[Statistic]] = {}
-        for feature in self.features:
-            statistics.setdefault(feature.node, set()).add(feature.statistic)
-        summaries = {node: _summaries(nodes, node, wanted) for node, wanted in statistics.items()}
-        return np.array([_row(summaries[f.node][f.statistic], f.row) for f in self.features], dtype=np.float64)
+        values: list[Any] = [None] * len(self.features)
+        for node, statistics in self._columns.items():
+            wanted = [name for name in statistics if name != "value"]
+            found = {"value": nodes[node]} | (nodes["summarise"](nodes[node], wanted) if wanted else {})
+            for statistic, places in statistics.items():
+                rows = found[statistic]
+                for place, row in places:
+                    values[place] = _row(rows, row)
+        return np.array(values, dtype=np.float64)
+
+    @functools.cached_property
+    def _columns(self) -> dict[str, dict[Statistic, list[tuple[int, int | None]]]]:
+        """By node and statistic: the place of each column and its row. Made once: there are 518 of them in a set."""
+        columns: dict[str, dict[Statistic, list[tuple[int, int | None]]]] = {}
+        for place, feature in enumerate(self.features):
+            columns.setdefault(feature.node, {}).setdefault(feature.statistic, []).append((place, feature.row))
+        return columns
 
 
 def _row(values: Any, row: int | None) -> Any:
     return values if row is None else values[row]
-
-
-def _summaries(nodes: Mapping[str, Any], node: str, statistics: set[Statistic]) -> dict[str, Any]:
-    wanted = sorted(statistics - {"value"})
-    return {"value": nodes[node]} | (nodes["summarise"](nodes[node], wanted) if wanted else {})
 
 
 def summary_columns(
