@@ -7,7 +7,7 @@ from genreatlas.audio import notes, segments
 from genreatlas.audio.chroma import PITCH_CLASSES
 from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
-from genreatlas.audio.rhythm_pattern import BANDS, MODULATION_HZ, MODULATIONS
+from genreatlas.audio.rhythm_pattern import BANDS, CONTOUR_HZ, CONTOURS, MODULATION_HZ, MODULATIONS
 
 RATE = 22050
 TIME = np.arange(6 * RATE) / RATE
@@ -145,6 +145,31 @@ def test_one_kilohertz_at_forty_decibels_is_about_one_sone_and_ten_decibels_more
     ]
     assert levels[0] == pytest.approx(1.0, rel=0.2)
     assert np.array(levels[1:]) / np.array(levels[:-1]) == pytest.approx([2, 2], rel=0.02)
+
+
+#: ISO 226:2003: levels of tones that are as loud as 1 kHz at 40 phon, dB SPL.
+AS_LOUD_AS_40_PHON = {
+    50: 77.8, 100: 64.4, 200: 53.4, 500: 43.1, 1000: 40.0, 2000: 39.2, 3150: 35.6, 5000: 40.0, 10000: 54.3,
+}  # fmt: skip
+
+
+def test_the_contours_have_the_shape_of_the_standard():
+    forty_phon = dict(zip(CONTOUR_HZ, CONTOURS[2], strict=True))
+    assert [forty_phon[hz] for hz in (100, 200, 500, 1000, 2000, 5000, 10000)] == [51, 43, 41, 40, 38, 35, 46]
+    ours = np.interp(list(AS_LOUD_AS_40_PHON), CONTOUR_HZ, CONTOURS[2])
+    apart = list(AS_LOUD_AS_40_PHON.values()) - ours
+    # the standard of 2003 raised low frequencies by up to 15 dB over that of 1987, which the contours follow
+    assert (np.abs(apart) <= 15).all()
+    assert np.abs(apart)[3:8].max() <= 5
+    assert (np.diff(CONTOURS, axis=0) > 0).all()
+
+
+@pytest.mark.parametrize(("hertz", "band", "level", "phon"), [(1000, 9, 80, 80), (100, 1, 88, 80), (2000, 13, 56, 60)])
+def test_a_tone_is_as_loud_as_its_contour_says(hertz, band, level, phon):
+    """At a band's upper edge, where its contour holds; spreading adds a little of the band's own."""
+    tone = 10 ** ((level - 96) / 20) * np.sin(2 * np.pi * (hertz - 25) * PATTERN_TIME)
+    sone = ssd_rp(tone)[f"ssd_bark{band}_mean"]
+    assert 40 + 10 * np.log2(sone) == pytest.approx(phon, abs=2.5)
 
 
 def test_a_steady_tone_has_a_spectrum_and_no_rhythm():

@@ -25,17 +25,20 @@ MODULATION_HZ = RATE / _HOP / _SEGMENT
 #: A sine of full scale is played back at this level. [dB SPL]
 _PLAYBACK_DB = 96.0
 
-#: Equal-loudness contours (ISO 226, as Pampalk's and Lidy's tools tabulate them): level in dB SPL of each
-#: critical band at which it is as loud as 1 kHz at the phon of the row.
-_PHON = np.array([3.0, 20.0, 40.0, 60.0, 80.0, 100.0, 101.0])
-_CONTOURS = np.array([
-    [55, 40, 32, 24, 19, 14, 10, 6, 4, 3, 2, 2, 0, -2, -5, -4, 0, 5, 10, 14, 25, 35, 40, 45],
-    [66, 52, 43, 37, 32, 27, 23, 21, 20, 20, 20, 20, 19, 16, 13, 13, 18, 22, 25, 30, 35, 40, 45, 50],
-    [76, 64, 57, 51, 47, 43, 41, 41, 40, 40, 40, 39.5, 38, 35, 33, 33, 35, 41, 46, 50, 55, 57, 60, 65],
-    [89, 79, 74, 70, 66, 63, 61, 60, 60, 60, 60, 59, 56, 53, 52, 53, 56, 61, 65, 70, 72, 74, 77, 80],
-    [103, 96, 92, 88, 85, 83, 81, 80, 80, 80, 80, 79, 76, 72, 70, 70, 75, 79, 83, 87, 90, 95, 98, 100],
-    [118, 110, 107, 105, 103, 102, 101, 100, 100, 100, 100, 99, 97, 94, 90, 90, 95, 100, 103, 105, 108, 112, 115, 118],
-    [160] * 24,
+#: Contours of equal loudness as the Rhythm Patterns tools tabulate them (Robinson & Dadson 1956, ISO 226:1987, coarsely
+#: rounded): level in dB SPL of a tone of each frequency at which it is as loud as 1 kHz at the phon of the row. [Hz]
+CONTOUR_HZ = np.array([
+    31.62, 50, 70.7, 100, 141.4, 200, 316.2, 500, 707.1, 1000, 1414, 1682, 2000, 2515, 3162, 3976, 5000, 7071, 10000,
+    11890, 14140, 15500,
+])  # fmt: skip
+CONTOUR_PHON = np.array([3.0, 20.0, 40.0, 60.0, 80.0, 100.0])
+CONTOURS = np.array([
+    [55, 40, 32, 24, 19, 14, 10, 6, 4, 3, 2, 2, 0, -2, -5, -4, 0, 5, 10, 14, 25, 35],
+    [66, 52, 43, 37, 32, 27, 23, 21, 20, 20, 20, 20, 19, 16, 13, 13, 18, 22, 25, 30, 40, 50],
+    [76, 64, 57, 51, 47, 43, 41, 41, 40, 40, 40, 39.5, 38, 35, 33, 33, 35, 41, 46, 50, 60, 70],
+    [89, 79, 74, 70, 66, 63, 61, 60, 60, 60, 60, 59, 56, 53, 52, 53, 56, 61, 65, 70, 80, 90],
+    [103, 96, 92, 88, 85, 83, 81, 80, 80, 80, 80, 79, 76, 72, 70, 70, 75, 79, 83, 87, 95, 105],
+    [118, 110, 107, 105, 103, 102, 101, 100, 100, 100, 100, 99, 97, 94, 90, 90, 95, 100, 103, 105, 108, 115],
 ])  # fmt: skip
 
 
@@ -96,11 +99,14 @@ def _spreading() -> Array:
 
 
 def _phon(level: Array) -> Array:
-    """Level in dB SPL as loudness level; below the lowest contour it is inaudible, 0."""
+    """Level in dB SPL as loudness level, (24, n); below the lowest contour inaudible, 0; above the highest 100.
+
+    A band follows the contours at its upper edge, as in the tools, between their frequencies linearly.
+    """
     found = np.empty_like(level)
-    for band in range(BANDS):
-        contour = np.maximum.accumulate(_CONTOURS[:, band] + np.arange(len(_PHON)) * 1e-9)
-        found[band] = np.interp(level[band], contour, _PHON, left=0.0)
+    for band, hertz in enumerate(BARK_EDGES):
+        contour = [np.interp(hertz, CONTOUR_HZ, row) for row in CONTOURS]
+        found[band] = np.interp(level[band], contour, CONTOUR_PHON, left=0.0)
     return found
 
 

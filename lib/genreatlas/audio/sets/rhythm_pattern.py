@@ -24,7 +24,7 @@ def _ssd_rp() -> Iterator[Feature]:
 
 SSD_RP = FeatureSet(
     name="ssd_rp",
-    version="1",
+    version="2",
     axis="summary",
     sample_rate=RATE,
     hop_length=None,
