@@ -24,7 +24,7 @@ def measure(context: Context) -> Iterator[Result]:
     )  # fmt: skip
     same = [identical(samples) for samples in arrays]
     yield Result("groove_identical", 100.0 * float(np.mean(same)), "% of clips", 100.0, n=len(same),
-                 note="tempo, beats and onsets equal librosa's own defaults")  # fmt: skip
+                 note="tuning, tempo, beats and onsets equal librosa's own defaults")  # fmt: skip
     few = paths[:: max(1, len(paths) // 12)]
     yield compare(
         "all_sets_vs_sum", few, all_in_one_pass, each_alone, 0.6, "at most", repeats=2, inverse=True,
@@ -46,14 +46,18 @@ def librosa_groove(samples: np.ndarray) -> tuple:
 
 
 def identical(samples: np.ndarray) -> bool:
-    """Whether tempo, beats and onsets are what librosa's functions return for the samples."""
-    ours = ENGINE.compute(("tempo", "beat_frames", "onset_frames"), samples=samples, sample_rate=SAMPLE_RATE)
+    """Whether tuning (from power and from magnitudes), tempo, beats and onsets are what librosa returns."""
+    names = ("tuning", "magnitude_tuning", "tempo", "beat_frames", "onset_frames")
+    ours = ENGINE.compute(names, samples=samples, sample_rate=SAMPLE_RATE)
     tempo, beats = librosa.beat.beat_track(y=samples, sr=SAMPLE_RATE)
-    onsets = librosa.onset.onset_detect(y=samples, sr=SAMPLE_RATE)
-    same_tempo = ours["tempo"] == float(np.atleast_1d(tempo)[0])
-    return bool(
-        same_tempo and np.array_equal(ours["beat_frames"], beats) and np.array_equal(ours["onset_frames"], onsets)
-    )
+    theirs = {
+        "tuning": librosa.estimate_tuning(S=np.abs(librosa.stft(samples)) ** 2, sr=SAMPLE_RATE, bins_per_octave=12),
+        "magnitude_tuning": librosa.estimate_tuning(y=samples, sr=SAMPLE_RATE, bins_per_octave=12),
+        "tempo": float(np.atleast_1d(tempo)[0]),
+        "beat_frames": beats,
+        "onset_frames": librosa.onset.onset_detect(y=samples, sr=SAMPLE_RATE),
+    }
+    return all(np.array_equal(ours[name], theirs[name]) for name in names)
 
 
 def all_in_one_pass(path: str) -> list:

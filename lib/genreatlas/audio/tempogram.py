@@ -5,6 +5,8 @@ frame; here one real transform a frame gives the power spectra, and where only t
 asked for, one inverse transform of their weighted sum is enough, because it is linear.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -98,12 +100,11 @@ def _faster_tempogram(onset_strength: Array) -> Array:
     """Each frame's power spectrum and back, in real arithmetic."""
     from scipy import fft
 
-    frames, scale = _windowed(onset_strength)
-    found = np.empty((len(frames), TEMPOGRAM_FRAMES), dtype=np.float32)
-    for first in range(0, len(frames), _CHUNK):
-        power = _power(frames[first : first + _CHUNK])
-        found[first : first + _CHUNK] = fft.irfft(power, _FFT, axis=1)[:, :TEMPOGRAM_FRAMES]
-    found *= scale[:, np.newaxis]
+    found = np.empty((len(onset_strength), TEMPOGRAM_FRAMES), dtype=np.float32)
+    for first, power in _weighted_power(onset_strength):
+        # the inverse transform of what is real and even: a cosine transform, without making it complex first
+        lags = fft.dct(power, type=1, axis=1, overwrite_x=True)
+        np.multiply(lags[:, :TEMPOGRAM_FRAMES], np.float32(1.0 / _FFT), out=found[first : first + _CHUNK])
     return found.T
 
 
@@ -111,32 +112,33 @@ def _faster_tempogram_mean(onset_strength: Array) -> Array:
     """One inverse transform of the weighted sum of the frames' power spectra."""
     from scipy import fft
 
-    frames, scale = _windowed(onset_strength)
     total = np.zeros(_FFT // 2 + 1)
-    for first in range(0, len(frames), _CHUNK):
-        total += scale[first : first + _CHUNK] @ _power(frames[first : first + _CHUNK])
-    return fft.irfft(total / len(frames), _FFT)[:TEMPOGRAM_FRAMES]
+    for _, power in _weighted_power(onset_strength):
+        total += power.sum(axis=0)
+    return fft.irfft(total / len(onset_strength), _FFT)[:TEMPOGRAM_FRAMES]
 
 
-def _windowed(envelope: Array) -> tuple[Array, Array]:
-    """Frames around each value, times a Hann window: (n_frames, 384); and one over each one's sum of squares."""
+def _weighted_power(envelope: Array) -> Iterator[tuple[int, Array]]:
+    """Power spectra of the frames around each value, each over the frame's sum of squares: (<= 128, 385) at a time.
+
+    An autocorrelation is largest at lag 0, where it is that sum, so dividing by it is what librosa's norm=inf does.
+    """
+    from scipy import fft
     from scipy.signal import get_window
 
     half = TEMPOGRAM_FRAMES // 2
     padded = np.pad(np.asarray(envelope, dtype=np.float32), half, mode="linear_ramp", end_values=0)
     view = np.lib.stride_tricks.sliding_window_view(padded, TEMPOGRAM_FRAMES)[: len(envelope)]
-    frames = view * get_window("hann", TEMPOGRAM_FRAMES, fftbins=True).astype(np.float32)
-    # An autocorrelation is largest at lag 0, so dividing by that is what librosa's norm=inf does.
-    energy = np.einsum("ij,ij->i", frames, frames)
-    empty = energy < np.finfo(np.float32).tiny
-    return frames, np.where(empty, 1.0, 1.0 / np.where(empty, 1.0, energy)).astype(np.float32)
-
-
-def _power(frames: Array) -> Array:
-    from scipy import fft
-
-    spectrum = fft.rfft(frames, _FFT, axis=1)
-    return spectrum.real**2 + spectrum.imag**2
+    window = get_window("hann", TEMPOGRAM_FRAMES, fftbins=True).astype(np.float32)
+    for first in range(0, len(view), _CHUNK):
+        frames = view[first : first + _CHUNK] * window
+        energy = np.einsum("ij,ij->i", frames, frames)
+        energy[energy < np.finfo(np.float32).tiny] = 1.0
+        spectrum = fft.rfft(frames, _FFT, axis=1)
+        power = spectrum.real**2
+        power += spectrum.imag**2
+        power /= energy[:, np.newaxis]
+        yield first, power
 
 
 _faster_tempogram.__name__ = "tempogram"

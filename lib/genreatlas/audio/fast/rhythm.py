@@ -17,7 +17,7 @@ def onset_envelope(mel_db: Array) -> Array:
     shift = 1 + N_FFT // (2 * HOP_LENGTH)
     rise = np.ascontiguousarray(np.maximum(np.diff(mel_db), 0.0).T)
     half = rise.shape[1] // 2
-    ordered = np.partition(rise, (half - 1, half), axis=1)
+    ordered = np.sort(rise, axis=1)  # in vectors: 0.2 ms, where a partition around two places takes 1.7
     envelope = np.zeros(shift + len(rise), dtype=mel_db.dtype)
     envelope[shift:] = 0.5 * (ordered[:, half - 1] + ordered[:, half])
     return envelope[: mel_db.shape[1]]
@@ -42,8 +42,8 @@ def mean_autocorrelation(onset_envelope: Array, sample_rate: int) -> npt.NDArray
         windowed = frames[first : first + _AT_ONCE] * window
         energy = np.square(windowed).sum(axis=1)
         energy[energy < np.finfo(np.float32).tiny] = 1.0
-        spectrum = scipy.fft.rfft(windowed, n=size)
-        total += (np.float32(1.0) / energy) @ (np.square(spectrum.real) + np.square(spectrum.imag))
+        parts = scipy.fft.rfft(windowed, n=size).view(np.float32)
+        total += ((np.float32(1.0) / energy) @ np.square(parts, out=parts)).reshape(-1, 2).sum(axis=1)
     return scipy.fft.irfft(total, n=size)[:length] / n
 
 
