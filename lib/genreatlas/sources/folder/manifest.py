@@ -55,7 +55,7 @@ def check_columns(name: str, columns: Sequence[str], ignore: Collection[str]) ->
     """Raise InputError for columns that are missing, unknown or there twice, naming them and the valid ones."""
     valid = (*REQUIRED, *OPTIONAL)
     problems = []
-    if missing := [column for column in REQUIRED if column not in columns]:
+    if missing := [column for column in REQUIRED if column not in columns or column in ignore]:
         problems.append(f"missing columns: {', '.join(missing)}")
     unknown = [column for column in columns if column not in valid and column not in ignore]
     if unknown:
@@ -90,7 +90,7 @@ def _csv_rows(data: bytes, name: str, ignore: Collection[str]) -> Iterator[Row]:
                 raise InputError(
                     f"{name} line {here}: {len(values)} values for {len(columns)} columns. Quote values with commas."
                 )
-            yield _row(f"line {here}", dict(zip(columns, values, strict=False)))
+            yield _row(f"line {here}", dict(zip(columns, values, strict=False)), ignore)
     except csv.Error as error:
         raise InputError(f"{name} line {reader.line_num}: {error}.") from None
 
@@ -110,12 +110,12 @@ def _parquet_rows(data: bytes, name: str, ignore: Collection[str]) -> Iterator[R
         raise InputError(f"{name}: not a readable Parquet file: {error}.") from None
     check_columns(name, table.column_names, ignore)
     for number, record in enumerate(table.to_pylist(), start=1):
-        yield _row(f"row {number}", record)
+        yield _row(f"row {number}", record, ignore)
 
 
-def _row(place: str, record: Mapping[str, Any]) -> Row:
+def _row(place: str, record: Mapping[str, Any], ignore: Collection[str]) -> Row:
     path = record.get("path")
-    facts = {column: clean_text(record.get(column)) for column in OPTIONAL}
+    facts = {column: "" if column in ignore else clean_text(record.get(column)) for column in OPTIONAL}
     return Row(
         place=place,
         path=path if isinstance(path, bytes) else str(path or "").encode("utf-8", "surrogateescape"),
