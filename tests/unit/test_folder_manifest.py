@@ -142,7 +142,7 @@ def test_columns_that_are_unknown_or_missing_are_named_with_the_valid_ones(tmp_p
 
 def test_a_known_column_that_is_ignored_is_not_read(tmp_path):
     files(tmp_path, "a.mp3", "b.mp3")
-    manifest(tmp_path, "path,genre,song,album\na.mp3,rock,one,first\nb.mp3,rock,one,first\n")
+    manifest(tmp_path, "path,genre,song,album\na.mp3,Rock,one,first\nb.mp3,Rock,one,first\n")
     assert list(catalogue(tmp_path).songs) == ["one"]
     apart = catalogue(tmp_path, ignore_columns=("song", "album")).songs
     assert apart == {"a.mp3": Song("a.mp3", (ROCK,)), "b.mp3": Song("b.mp3", (ROCK,))}
