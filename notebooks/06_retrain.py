@@ -2,7 +2,7 @@
 # MAGIC %md
 # MAGIC # Retrain
 # MAGIC A model in use, new music, and the question whether a new model should take over: what the job `retrain` does
-# MAGIC on a schedule, step by step. The library is composed here, first a part of its artists, then the others.
+# MAGIC on a schedule, step by step. Two libraries are composed here: one to begin with, and one that comes later.
 # MAGIC
 # MAGIC On your own store leave out the two cells that compose, and set `conf` and `store`.
 
@@ -16,7 +16,10 @@ dbutils.widgets.text("new_artists", "3", "Artists of a genre that come later")
 
 # COMMAND ----------
 
+import os
+
 import genreatlas
+from genreatlas.audio.uris import uri_to_path
 from genreatlas.explore import samples
 from genreatlas.models import aliases
 from genreatlas.notebook.opening import open_from_widgets
@@ -37,10 +40,26 @@ settings = [
     "retrain.min_groups=4",
     "drift.min_rows=10",
 ]
+home = dbutils.widgets.get("home").strip().rstrip("/") or "data/retrain"
 modest = "{engine='sklearn', estimator='logistic_regression', feature_sets=['summary9'], grid={C=[0.0001]}}"
 sharper = "{engine='sklearn', estimator='logistic_regression', feature_sets=['summary9'], grid={C=[1.0]}}"
-first = [*settings, f"train.candidates=[{modest}]", f"sandbox.artists_per_genre={before}"]
-second = [*settings, f"train.candidates=[{sharper}]", f"sandbox.artists_per_genre={before + later}"]
+first = [
+    *settings,
+    f"train.candidates=[{modest}]",
+    f"sandbox.artists_per_genre={before}",
+    f"sandbox.path='{home}/first'",
+    f"folder.path='{home}/first'",
+    f"folder.manifest='{home}/first/manifest.csv'",
+]
+second = [
+    *settings,
+    f"train.candidates=[{sharper}]",
+    f"sandbox.artists_per_genre={later}",
+    "sandbox.seed=8",  # other artists
+    f"sandbox.path='{home}/second'",
+    f"folder.path='{home}/second'",
+    f"folder.manifest='{home}/second/manifest.csv'",
+]
 store, config = open_from_widgets(spark, dbutils, *first)
 print("steps of retrain:", " → ".join(config.retrain.steps))
 
@@ -64,8 +83,8 @@ with hold(spark, config, "retrain"):  # another schedule would stop here, with e
 
 # MAGIC %md
 # MAGIC ## New music arrives
-# MAGIC More artists of each genre. Only what is new is imported and extracted; new artists get a part of the split,
-# MAGIC and those that have one keep it.
+# MAGIC Other artists of the same genres, in another folder. Only what is new is imported and extracted; new artists
+# MAGIC get a part of the split, and those that have one keep it.
 
 # COMMAND ----------
 
@@ -206,7 +225,7 @@ views = register_views(store, config.splits.name)
 # COMMAND ----------
 
 clip = samples.clips_to_hear(store, 1).iloc[0]
-answer = genreatlas.predict(config.folder.path / clip["path"], models=config.models.path)
+answer = genreatlas.predict(os.fsdecode(uri_to_path(clip["uri"])), models=config.models.path)
 print(f"{clip['artist']} · {clip['title']} ({clip['genre']})")
 for genre, probability in list(answer.probabilities.items())[:4]:
     print(f"  {answer.names[genre]:12} {probability:.3f}")

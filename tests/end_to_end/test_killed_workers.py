@@ -57,12 +57,12 @@ def test_a_worker_killed_in_extraction_and_one_killed_in_the_grid_cost_nothing_b
         job = subprocess.Popen(
             arguments, cwd=ROOT, env=environment(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
-        # Each step that is done has a row in `runs`: import, extraction, assignment, training. A worker's helper
-        # computes features.
-        kill_one(job, lambda runs, helper_runs: helper_runs and commits(tmp_path, "runs") == 1)
+        # After its creation `runs` has a commit for each step that is done: import, extraction, assignment. A helper
+        # computes features of clips for its worker.
+        kill_one(job, lambda runs, helper_runs: helper_runs and commits(tmp_path, "runs") == 2)
         assert commits(tmp_path, "splits") == 0
         # Of training only the grid runs Python.
-        kill_one(job, lambda runs, helper_runs: runs and commits(tmp_path, "runs") == 3)
+        kill_one(job, lambda runs, helper_runs: runs and commits(tmp_path, "runs") == 4)
         assert commits(tmp_path, "models") == 0
         job.wait(900)
     said = (tmp_path / "output").read_text()
