@@ -13,8 +13,6 @@ from genreatlas.steps import housekeeping
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS, MODELS, QUARANTINE, SONG_GENRES, SONGS, TABLES
 
-pytestmark = pytest.mark.slow
-
 OLD = Path(__file__).parents[1] / "resources" / "store_of_2026_11"
 
 
