@@ -17,6 +17,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from secrets_left import CREDENTIALS, assert_no_secret_below, assert_no_secret_in
 from whole_jobs import ROOT, assert_equal_stores, environment, run
 
 from genreatlas.config import SandboxSection, WorldSection
@@ -81,8 +82,11 @@ def command(home: Path, world: World, songs: SandboxSection, steps: tuple[str, .
         *world.settings(),
         *settings,
     ]
+    events = home / "events"
+    events.mkdir(parents=True, exist_ok=True)
+    logged = ("--conf", "spark.eventLog.enabled=true", "--conf", f"spark.eventLog.dir={events}")
     return [
-        str(ROOT / "spark-submit.sh"), "--driver-memory", "1g", "pipeline", "--conf", str(SANDBOX),
+        str(ROOT / "spark-submit.sh"), "--driver-memory", "1g", *logged, "pipeline", "--conf", str(SANDBOX),
         *(part for place in places for part in ("--set", place)),
     ]  # fmt: skip
 
@@ -117,7 +121,9 @@ def wreak(
     faults: Faults | None = None,
     *settings: str,
 ) -> Chaos:
-    """Run once in peace; then fill stores by runs that are killed; raise AssertionError where one differs.
+    """Run once in peace; then fill stores by runs that are killed.
+
+    Raises AssertionError where a store differs, and where a secret is in what a run said or left.
 
     A run is killed at a random moment of the time that the undisturbed one took. When one ends before that,
     its store is compared, and the next begins.
@@ -126,7 +132,7 @@ def wreak(
     ----------
     faults : weather of the killed runs; the run in peace has none.
     """
-    credentials = {"SPOTIFY_CLIENT_ID": "sandbox", "SPOTIFY_CLIENT_SECRET": "sandbox"}
+    credentials = CREDENTIALS
     draw, chaos, songs = random.Random(seed), Chaos(), library(folder)
     with running_world(world, songs) as served:
         started = time.monotonic()
@@ -145,6 +151,7 @@ def wreak(
                 print(f"kill {chaos.kills}: after {_commits(home)} commits", flush=True)
             _finish(arguments, credentials)
             assert_equal_stores(folder / "quiet", home)
+            assert assert_no_secret_below(home) > 100
             chaos.rounds += 1
             chaos.again += _kinds(_asked(served) - asked)
     return chaos
@@ -154,6 +161,7 @@ def _finish(arguments: list[str], credentials: dict[str, str]) -> None:
     done = run(arguments, **credentials)
     if done.returncode:
         raise AssertionError(done.stdout)
+    assert_no_secret_in(done.stdout, "output")
 
 
 def _asked(world: World) -> Counter[str]:
