@@ -60,9 +60,9 @@ def experiments(data: Path) -> list[Experiment]:
         Experiment(
             "music_by_song",
             "Four genres of free game music, by song",
-            "188 clips of 70 songs. Every genre is one album and nearly one sample rate, so what the `technical` baseline "
-            "scores here is no music at all. Metal has four songs, too few to learn and to judge, so three genres are "
-            "left; fourteen songs judge them, and the folds say more.",
+            "188 clips of 70 songs. Every genre is one album and nearly one sample rate, so what the `technical` "
+            "baseline scores here is no music at all. Metal has four songs, too few to learn and to judge, so three "
+            "genres are left; fourteen songs judge them, and the folds say more.",
             needs=("music/manifest.csv",),
             overrides=(*music_overrides(music), 'folder.ignore_columns=["offset_s"]'),
             steps=FOLDER_STEPS,
