@@ -139,9 +139,8 @@ views = register_views(store, config.splits.name)
 # COMMAND ----------
 
 # MAGIC %sql
-# MAGIC SELECT sequence, action, model, champion, round(champion_score, 3) AS champion_score,
-# MAGIC        round(challenger_score, 3) AS challenger_score, round(low, 3) AS gain_at_least, n_songs, n_groups,
-# MAGIC        n_decided_before, reason
+# MAGIC SELECT sequence, action, challenger, round(champion_score, 3) AS champion_score,
+# MAGIC        round(challenger_score, 3) AS challenger_score, round(low, 3) AS gain_at_least, n_songs, n_groups
 # MAGIC FROM decisions
 # MAGIC WHERE alias = 'champion'
 # MAGIC ORDER BY sequence
