@@ -15,8 +15,6 @@ from genreatlas.sources.hosts import forget_hosts
 from genreatlas.tables import FETCH_ATTEMPTS, Column, Table
 from loopback import Reply, serve
 
-pytestmark = pytest.mark.slow
-
 # Spark's workers cannot import the tests, so what is sent there goes as code.
 cloudpickle.register_pickle_by_value(fetching)
 
@@ -65,8 +63,9 @@ class Work:
         return [(r["key"], r["provider"], r["attempt"], r["status"], r["reason"]) for r in rows]
 
 
-@pytest.mark.parametrize("runner", ["driver", "executors"])
-def test_every_key_is_fetched_once_or_has_its_reasons_and_no_window_holds_more_than_the_rate(store, runner):
+# The driver takes half a chunk at a time: so both commit twice in a pass.
+@pytest.mark.parametrize(("runner", "chunk"), [pytest.param("driver", 12, marks=pytest.mark.slow), ("executors", 6)])
+def test_every_key_is_fetched_once_or_has_its_reasons_and_no_window_holds_more_than_the_rate(store, runner, chunk):
     asked_for = Counter()
     lock = threading.Lock()
 
@@ -84,7 +83,13 @@ def test_every_key_is_fetched_once_or_has_its_reasons_and_no_window_holds_more_t
 
     with serve(script) as server:
         limit = HostLimit(requests=7, window_s=0.5, concurrency=6)
-        changes = {"runner": runner, "partitions": 2, "max_attempts": 2, "hosts": {server.host: limit}}
+        changes = {
+            "runner": runner,
+            "chunk_rows": chunk,
+            "partitions": 2,
+            "max_attempts": 2,
+            "hosts": {server.host: limit},
+        }
         work = Work(store, server, 8, ("first", "second"), **changes)
         counts = work.run()
         assert server.most_in(0.5) <= 7

@@ -1,5 +1,6 @@
 """Clips from a provider and from a list: fetched once, extracted, purged for good, fetched again."""
 
+import base64
 import io
 import json
 
@@ -9,12 +10,12 @@ import soundfile
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, table_of
 from genreatlas.audio.worker import extract_clip
+from genreatlas.report import queries, sounds
+from genreatlas.report.audio import with_audio
 from genreatlas.steps import extract_features, fetch_previews, purge
 from genreatlas.tables import CLIP_AUDIO, CLIPS, FETCH_ATTEMPTS, QUARANTINE, SONG_GENRES, SONGS
 from loopback import Reply, serve
 from tests_config import with_sections
-
-pytestmark = pytest.mark.slow
 
 RATE = 22_050
 
@@ -70,7 +71,7 @@ def world(store, config, tmp_path):
         yield server, config
 
 
-def test_clips_are_fetched_extracted_purged_for_good_skipped_and_fetched_again(store, world, tmp_path):
+def test_clips_are_fetched_once_and_what_gave_none_has_its_reason(store, world, tmp_path):
     server, config = world
     counts = fetch_previews.run(store, config)
     assert (counts.read, counts.written, counts.failed, counts.skipped) == (5, 3, 1, 1)
@@ -81,6 +82,12 @@ def test_clips_are_fetched_extracted_purged_for_good_skipped_and_fetched_again(s
     songs = {row["song_id"] for row in store.read(CLIPS).collect()}
     assert {"song-a", "song-b"} < songs and len(songs) == 3
     assert [row["genre"] for row in store.read(SONG_GENRES).collect()] == ["Rock"]
+    labelled = store.read(SONG_GENRES).select("genre_id", "song_id")
+    [(_, heard)] = with_audio(store, queries.with_clip(store, labelled).toPandas()).iterrows()
+    shown = sounds.player(heard).source
+    assert base64.b64decode(shown.removeprefix("data:audio/mpeg;base64,")) == SOUNDS["c"]
+    assert len(sounds.sound(heard).samples) == 2 * RATE
+    assert "no longer kept" in sounds.player(heard.drop("audio")).problem
     bad = {(row["key"], row["reason"]) for row in store.read(QUARANTINE).collect()}
     assert ("song-t", "not_audio") in bad and len(bad) == 2
     asked = len(server.asked)
@@ -91,6 +98,11 @@ def test_clips_are_fetched_extracted_purged_for_good_skipped_and_fetched_again(s
     )
     assert "s3cret" not in text and not files_with(tmp_path / "tables", b"s3cret")
 
+
+@pytest.mark.slow
+def test_clips_are_extracted_purged_for_good_skipped_and_fetched_again(store, world, tmp_path):
+    _, config = world
+    fetch_previews.run(store, config)
     assert extract_features.run(store, config).written == 3
     rows = {row["song_id"]: row.asDict() for row in store.read(table_of(FEATURE_SETS["summary9"])).collect()}
     [alone] = extract_clip(io.BytesIO(SOUNDS["a"]), 0.0, 2.0, config.clip, [FEATURE_SETS["summary9"]])
