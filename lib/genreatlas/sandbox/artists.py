@@ -81,10 +81,10 @@ def _mix(random: np.random.Generator, sound: Sound) -> Mix:
     """Draw an engineer: the equaliser is what makes artists of one genre sound least alike."""
     low, mid, high = sound.tone
     return Mix(
-        low_db=low + float(random.uniform(-3, 3)),
-        mid_db=mid + float(random.uniform(-4, 4)),
+        low_db=low + float(random.uniform(-2, 2)),
+        mid_db=mid + float(random.uniform(-3, 3)),
         mid_hz=float(np.exp(random.uniform(np.log(400), np.log(2500)))),
-        high_db=high + float(random.uniform(-5, 4)),
+        high_db=high + float(random.uniform(-3, 2.5)),
         lowpass_hz=float(np.exp(random.uniform(*np.log(sound.bandwidth)))),
         reverb_s=float(random.uniform(*sound.reverb)),
         wet=float(random.uniform(*sound.wet)),
