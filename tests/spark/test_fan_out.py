@@ -64,7 +64,8 @@ class Work:
 
 
 # The driver takes half a chunk at a time: so both commit twice in a pass.
-@pytest.mark.parametrize(("runner", "chunk"), [pytest.param("driver", 12, marks=pytest.mark.slow), ("executors", 6)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("runner", "chunk"), [("driver", 12), ("executors", 6)])
 def test_every_key_is_fetched_once_or_has_its_reasons_and_no_window_holds_more_than_the_rate(store, runner, chunk):
     asked_for = Counter()
     lock = threading.Lock()
