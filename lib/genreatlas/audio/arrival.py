@@ -7,13 +7,14 @@ takes 0.4 ms for a clip of 480 KB; decoding it takes 40. Other formats tell of t
 
 import hashlib
 import io
+from dataclasses import asdict
 from typing import Any
 
 from genreatlas.audio.magic import HEAD_BYTES, after_id3
 from genreatlas.audio.mpeg import walk_frames
 from genreatlas.audio.probe import AudioInfo, identify, probe
 from genreatlas.audio.quality import quality_flags
-from genreatlas.audio.window import choose_window
+from genreatlas.audio.window import choose_window, reject_short
 from genreatlas.config import ClipSection
 from genreatlas.errors import ClipError, Reason
 from genreatlas.ids import stable_id
@@ -30,21 +31,14 @@ def check_arrival(data: bytes, clip: ClipSection) -> dict[str, Any]:
         format that is not decoded.
     """
     info, sound = _look(data)
-    if info.duration_s < clip.min_seconds:
-        detail = f"{info.duration_s:.2f} s are less than clip.min_seconds = {clip.min_seconds:g}."
-        raise ClipError(Reason.TOO_SHORT, detail)
+    reject_short(clip, info.duration_s)
     start, length = choose_window(clip, info.duration_s)
     return {
         "sha256": hashlib.sha256(data).hexdigest(),
         "audio_id": stable_id(hashlib.sha256(sound).hexdigest(), start, length),
         "start_s": start,
         "length_s": length,
-        "mime": info.mime,
-        "codec": info.codec,
-        "sample_rate": info.sample_rate,
-        "channels": info.channels,
-        "bit_rate": info.bit_rate,
-        "duration_s": info.duration_s,
+        **asdict(info),
         "quality_flags": list(quality_flags(info, None, clip.seconds)),
     }
 

@@ -7,7 +7,7 @@ What is wrong with one file becomes a row with a reason and never fails its neig
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory
 from genreatlas.audio.probe import Source, open_file, open_sound
 from genreatlas.audio.quality import quality_flags
 from genreatlas.audio.uris import uri_to_path
-from genreatlas.audio.window import choose_window, window_rule
+from genreatlas.audio.window import choose_window, reject_short, window_rule
 from genreatlas.config import ClipSection, LimitsSection
 from genreatlas.errors import ClipError, Reason
 
@@ -110,9 +110,7 @@ def inspect_file(path: Source, request: InspectRequest) -> dict[str, Any]:
     clip = request.clip
     with open_sound(path) as (sound, info):
         start, length = choose_window(clip, info.duration_s)
-        if info.duration_s < clip.min_seconds:
-            detail = f"{info.duration_s:.2f} s are less than clip.min_seconds = {clip.min_seconds:g}."
-            raise ClipError(Reason.TOO_SHORT, detail)
+        reject_short(clip, info.duration_s)
         signal = read_open(sound, info, start, length, request.limits.max_clip_mb)
     if signal.length_s < min(clip.min_seconds, length):
         raise ClipError(Reason.TRUNCATED, f"Only {signal.length_s:.2f} s of sound are left in the file.")
@@ -124,12 +122,7 @@ def inspect_file(path: Source, request: InspectRequest) -> dict[str, Any]:
         "sha256": sha256,
         "start_s": start,
         "length_s": round(signal.length_s, 3) if signal.truncated else length,
-        "mime": info.mime,
-        "codec": info.codec,
-        "sample_rate": info.sample_rate,
-        "channels": info.channels,
-        "bit_rate": info.bit_rate,
-        "duration_s": info.duration_s,
+        **asdict(info),
         "quality_flags": list(quality_flags(info, signal, clip.seconds)),
         "tags": json.dumps(tags, sort_keys=True),
     }

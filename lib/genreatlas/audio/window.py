@@ -1,6 +1,7 @@
 """Which cut of a file is used."""
 
 from genreatlas.config import ClipSection
+from genreatlas.errors import ClipError, Reason
 
 
 def window_rule(clip: ClipSection) -> str:
@@ -24,6 +25,13 @@ def choose_window(clip: ClipSection, duration_s: float) -> tuple[float, float]:
     else:
         start = min(max(float(clip.position), 0.0), last)
     return round(start, 3), round(length, 3)
+
+
+def reject_short(clip: ClipSection, duration_s: float) -> None:
+    """Raise ClipError where a file of this duration, in seconds, is shorter than ``clip.min_seconds``."""
+    if duration_s < clip.min_seconds:
+        detail = f"{duration_s:.2f} s are less than clip.min_seconds = {clip.min_seconds:g}."
+        raise ClipError(Reason.TOO_SHORT, detail)
 
 
 def file_windows(clip: ClipSection, duration_s: float, hop_s: float = 0.0, most: int = 0) -> list[tuple[float, float]]:
