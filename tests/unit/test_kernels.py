@@ -15,7 +15,7 @@ from genreatlas.audio.fast.constant_q import (
 from genreatlas.audio.fast.constant_q_steps import octave_of_frames, octaves
 from genreatlas.audio.fast.spectral import contrast_bands
 from genreatlas.audio.fast.statistics import moments
-from genreatlas.audio.kernels import filters, lanes, separation, shape, transform, waves
+from genreatlas.audio.kernels import autocorrelation, filters, lanes, loudness, separation, shape, transform, waves
 from genreatlas.audio.statistics import summarise_plain
 
 BINS = 1025
@@ -194,3 +194,34 @@ def test_shares_of_pitch_classes_are_librosas_in_silence_and_beneath_an_offset(r
         total = chroma.sum(axis=0)
         shares.append(chroma / np.where(total > 0, total, 1))
     np.testing.assert_allclose(shares[1], shares[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [384, 345])
+@pytest.mark.parametrize("n_frames", [1, 40, 1293])
+def test_autocorrelations_of_windows_that_slide_are_those_of_each_window(n_frames, length):
+    envelope = np.abs(random(n_frames + length - 1))
+    for found, expected in zip(
+        autocorrelation.local_autocorrelation(envelope, length),
+        autocorrelation.local_autocorrelation_plain(envelope, length),
+        strict=True,
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_autocorrelation_after_a_crash_is_that_of_the_quiet_and_silence_has_none():
+    envelope = np.concatenate([1e3 * np.ones(400), np.zeros(500), 1e-4 * np.abs(random(600))])
+    found, mean = autocorrelation.local_autocorrelation(envelope, 384)
+    expected, expected_mean = autocorrelation.local_autocorrelation_plain(envelope, 384)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(mean, expected_mean, atol=1e-5)
+    assert not found[400:516].any() and found[516 + 384 :, 0] == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_energy_after_two_filters_is_scipys_in_sound_and_in_the_silence_after_it(dtype):
+    signal = np.concatenate([random(9000), np.zeros(200_000)]).astype(dtype)
+    sections = np.array([[1.5, -2.6, 1.2, 1.0, -1.6, 0.7], [1.0, -2.0, 1.0, 1.0, -1.99, 0.990025]])
+    places = np.array([0, 4410, 8820, 8821, 13_000, 209_000])
+    found = loudness.filtered_energy(signal, sections, places)
+    expected = loudness.filtered_energy_plain(signal, sections, places)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-30)

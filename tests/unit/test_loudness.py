@@ -3,10 +3,11 @@
 import io
 
 import numpy as np
+import pyloudnorm
 import pytest
 import soundfile
 
-from genreatlas.audio.loudness import Loudness, measure, normalise
+from genreatlas.audio.loudness import Loudness, integrated, measure, normalise
 from genreatlas.audio.preprocess import prepare
 from genreatlas.config import ClipSection
 
@@ -84,3 +85,12 @@ def test_it_is_measured_on_the_mono_mix_of_the_cut_alone():
     signal, loudness = prepare(file, 4.0, 4.0, ClipSection(normalise="rms"))
     assert loudness.rms_dbfs == pytest.approx(20 * np.log10(0.25 / np.sqrt(2)), abs=0.01)
     assert np.sqrt(np.mean(signal.samples.astype(float) ** 2)) == pytest.approx(0.1, rel=1e-4)
+
+
+@pytest.mark.parametrize("rate", [8000, 11_025, 44_100, 48_000, 192_000])
+@pytest.mark.parametrize("seconds", [0.4, 0.45, 0.61, 7.3])
+def test_integrated_loudness_is_pyloudnorms_at_any_rate_and_length(rate, seconds):
+    count = int(rate * seconds) + 1
+    fading = np.random.default_rng(0).standard_normal(count) * np.exp(-np.linspace(0, 15, count))
+    expected = pyloudnorm.Meter(rate).integrated_loudness(fading)
+    assert integrated(fading, rate) == pytest.approx(expected, abs=1e-9)

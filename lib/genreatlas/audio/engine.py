@@ -4,7 +4,6 @@ A node is replaced by a function of the same name and meaning; nodes without a f
 and read the same intermediates. What may differ, and by how much, is in ``docs/performance.md``.
 """
 
-from genreatlas.audio import tempogram
 from genreatlas.audio.fast import cepstral, harmonic, pitch, rhythm, spectral, statistics
 from genreatlas.audio.reference import LIBROSA
 
@@ -37,9 +36,11 @@ ENGINE = LIBROSA.extended(
     pitch.tonnetz,
     rhythm.onset_envelope,
     rhythm.mean_autocorrelation,
+    rhythm.sliding_tempogram,
+    rhythm.tempogram,
+    rhythm.tempogram_mean,
     rhythm.tempo,
     harmonic.harmonic,
     harmonic.percussive,
     statistics.summarise,
-    *tempogram.FASTER,
 )

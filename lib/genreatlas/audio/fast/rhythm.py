@@ -6,10 +6,9 @@ import numpy.typing as npt
 from genreatlas.audio.frames import HOP_LENGTH, N_FFT, Array
 from genreatlas.audio.librosa_loading import librosa
 from genreatlas.audio.rhythm import FAINTEST_ONSET_DB
+from genreatlas.audio.tempogram import TEMPOGRAM_FRAMES
 
 _WINDOW_S, _USUAL_BPM, _HIGHEST_BPM = 8.0, 120.0, 320.0
-#: Frames transformed at a time, so that they stay in the cache.
-_AT_ONCE = 64
 
 
 def onset_envelope(mel_db: Array) -> Array:
@@ -26,25 +25,31 @@ def onset_envelope(mel_db: Array) -> Array:
 def mean_autocorrelation(onset_envelope: Array, sample_rate: int) -> npt.NDArray[np.float64]:
     """Mean over frames of the envelope's autocorrelation in eight seconds around, each over its value at lag 0.
 
-    The mean of ``librosa.feature.tempogram``, (n_lags,), from the sum of power spectra and one inverse transform.
+    The mean of ``librosa.feature.tempogram``, (n_lags,).
     """
-    import scipy.fft
-    import scipy.signal
+    return _autocorrelation_around(onset_envelope, int(_WINDOW_S * sample_rate / HOP_LENGTH))[1]
 
-    length = int(_WINDOW_S * sample_rate / HOP_LENGTH)
-    n = len(onset_envelope)
-    padded = np.pad(np.asarray(onset_envelope, np.float32), length // 2, mode="linear_ramp", end_values=0)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, length)[:n]
-    window = scipy.signal.get_window("hann", length).astype(np.float32)
-    size = scipy.fft.next_fast_len(2 * length - 1, real=True)
-    total = np.zeros(size // 2 + 1)
-    for first in range(0, n, _AT_ONCE):
-        windowed = frames[first : first + _AT_ONCE] * window
-        energy = np.square(windowed).sum(axis=1)
-        energy[energy < np.finfo(np.float32).tiny] = 1.0
-        parts = scipy.fft.rfft(windowed, n=size).view(np.float32)
-        total += ((np.float32(1.0) / energy) @ np.square(parts, out=parts)).reshape(-1, 2).sum(axis=1)
-    return scipy.fft.irfft(total, n=size)[:length] / n
+
+def sliding_tempogram(onset_strength: Array) -> tuple[Array, npt.NDArray[np.float64]]:
+    """The tempogram by frame and lag, (n_frames, 384), and its mean over time, (384,)."""
+    return _autocorrelation_around(onset_strength, TEMPOGRAM_FRAMES)
+
+
+def tempogram(sliding_tempogram: tuple[Array, Array]) -> Array:
+    """Local autocorrelation of the onset strength, (384, n_frames)."""
+    return sliding_tempogram[0].T
+
+
+def tempogram_mean(sliding_tempogram: tuple[Array, Array]) -> Array:
+    """The tempogram's mean over time, (384,)."""
+    return sliding_tempogram[1]
+
+
+def _autocorrelation_around(envelope: Array, length: int) -> tuple[Array, npt.NDArray[np.float64]]:
+    from genreatlas.audio.kernels.autocorrelation import local_autocorrelation
+
+    padded = np.pad(np.asarray(envelope, np.float32), length // 2, mode="linear_ramp", end_values=0)
+    return local_autocorrelation(padded[: len(envelope) + length - 1], length)
 
 
 def tempo(onset_envelope: Array, mean_autocorrelation: Array, sample_rate: int) -> float:
