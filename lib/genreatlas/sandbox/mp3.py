@@ -1,17 +1,25 @@
 """Writing tagged MP3."""
 
 import io
+import struct
 
+import lameenc
 import mutagen.id3
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from genreatlas.sandbox.instruments import RATE
 
-# Constant bit rate: with a variable one the bit rate alone would tell genres apart. This level makes
-# 128 kbit/s, at which the encoder keeps 44.1 kHz and the decoded samples begin and end where ours do.
-_LEVEL = 0.65
+# Constant bit rate: with a variable one the bit rate alone would tell genres apart. At 128 kbit/s the encoder
+# keeps 44.1 kHz and 16 kHz of bandwidth.
+_KBITS = 128
+#: LAME's usual effort; libsndfile, which has no setting for it, takes four times as long with the best.
+_QUALITY = 5
+#: Samples that LAME puts before the sound, and samples in a frame.
+_DELAY, _FRAME = 576, 1152
+_HEADER = b"\xff\xfb\x90\x64"  # MPEG-1 layer III without checksum, 128 kbit/s, 44.1 kHz, joint stereo
+_FRAME_BYTES = 144 * _KBITS * 1000 // RATE
+_SIDE_INFORMATION = 32
 
 
 def encode(sound: npt.NDArray[np.float32], tags: dict[str, str | list[str]]) -> bytes:
@@ -22,17 +30,42 @@ def encode(sound: npt.NDArray[np.float32], tags: dict[str, str | list[str]]) -> 
 
     Parameters
     ----------
-    sound : (n, 2) float32 at 44.1 kHz.
+    sound : (n, 2) float32 at 44.1 kHz; what lies beyond full scale is clipped.
     tags : by ID3 frame (TIT2, TPE1, TALB, TCON …); a list gives several values.
     """
-    buffer = io.BytesIO()
-    with soundfile.SoundFile(
-        buffer, "w", RATE, 2, "MPEG_LAYER_III", format="MP3", bitrate_mode="CONSTANT", compression_level=_LEVEL
-    ) as file:
-        file.write(sound)
+    encoder = lameenc.Encoder()
+    encoder.set_in_sample_rate(RATE)
+    encoder.set_channels(2)
+    encoder.set_bit_rate(_KBITS)
+    encoder.set_quality(_QUALITY)
+    encoder.silence()
+    steps = np.rint(np.clip(sound, -1.0, 1.0) * 32767.0).astype("<i2")
+    frames = bytes(encoder.encode(steps.tobytes())) + bytes(encoder.flush())
     head = mutagen.id3.ID3()
     for frame, text in tags.items():
         head.add(getattr(mutagen.id3, frame)(encoding=mutagen.id3.Encoding.UTF8, text=text))
-    buffer.seek(0)
+    buffer = io.BytesIO(_facts(frames, len(sound)) + frames)
     head.save(buffer)
     return buffer.getvalue()
+
+
+def _facts(frames: bytes, samples: int) -> bytes:
+    """The frame in front that says how many frames follow, and how many samples around the sound are none.
+
+    References: Xing's frame of facts with LAME's extension, as the "MP3 Info Tag" specification (rev. 1) lays it out.
+    """
+    count = _frames(frames)
+    padding = count * _FRAME - _DELAY - samples
+    lame = struct.pack(">9sBBfHHBB", b"LAME3.100", 1, 160, 0.0, 0, 0, 0, _KBITS)
+    lame += (_DELAY << 12 | padding).to_bytes(3, "big") + struct.pack(">BBHIHH", 0, 0, 0, len(frames), 0, 0)
+    body = b"Info" + struct.pack(">III", 3, count, len(frames) + _FRAME_BYTES) + lame
+    return (_HEADER + bytes(_SIDE_INFORMATION) + body).ljust(_FRAME_BYTES, b"\0")
+
+
+def _frames(data: bytes) -> int:
+    """Frames of a stream of this bit rate: each is a byte longer where its padding bit is set."""
+    count = position = 0
+    while position < len(data):
+        position += _FRAME_BYTES + (data[position + 2] >> 1 & 1)
+        count += 1
+    return count
