@@ -110,14 +110,14 @@ class Outcome:
 
 def write_attempts(store: Store, name: str, staged: Staged) -> Outcome:
     """Write a staged chunk's tries and pauses, and count its keys."""
-    rows = staged.frame.select("key", "provider", "attempts").collect()
+    rows = staged.rows("key", "provider", "attempts")
     now: list[dict[str, Any]] = []
     pauses: dict[str, dict[str, Any]] = {}
     fetched, given_up, again = 0, Counter[str](), Counter[str]()
     for row in rows:
         about = {"task": name, "run_id": store.run_id}
         for attempt in row["attempts"]:
-            values = attempt.asDict() | about
+            values = attempt | about
             if attempt["status"] == "paused":
                 pauses[attempt["provider"]] = values | {"key": EVERY_KEY}
             else:
@@ -127,7 +127,10 @@ def write_attempts(store: Store, name: str, staged: Staged) -> Outcome:
         if row["provider"] is None and last["status"] == "final":
             given_up[_why([attempt["reason"] for attempt in row["attempts"]])] += 1
         again[last["reason"]] += last["status"] == "retry"
-    store.upsert(FETCH_ATTEMPTS, now)
+    if staged.held is None:  # left by another run, which may have written them
+        store.upsert(FETCH_ATTEMPTS, now)
+    elif now:
+        store.append(FETCH_ATTEMPTS, store.frame(FETCH_ATTEMPTS, now))
     store.upsert(FETCH_ATTEMPTS, pauses.values(), update=True, compare=("next_retry_at",))
     until = {provider: pause["next_retry_at"].timestamp() for provider, pause in pauses.items()}
     return Outcome(fetched, given_up, +again, until)

@@ -140,7 +140,7 @@ class _FanOut:
     def _stage_rows(self, results: list[Result]) -> Staged:
         schema, arrow = self._schema
         table = pa.Table.from_batches([to_batch(results, arrow)])
-        return self.store.stage(self.store.spark.createDataFrame(table, schema), self.name, self._chunk())
+        return self.store.stage(self.store.spark.createDataFrame(table, schema), self.name, self._chunk(), table)
 
     def _commit(self, staged: Staged) -> Outcome:
         self.merge(staged)

@@ -83,7 +83,7 @@ def run(store: Store, config: Config) -> Counts:
     if section.audio_analysis and _may(access, "audio_analysis"):
         work.ask("analyses", lambda: pending_analyses(store), partial(merge_analyses, store))
     did = f"{merge.songs} songs are new or changed; {merge.unchanged} playlists are as they were"
-    return work.ended([note for note in (left_out, did) if note])
+    return work.ended(merge.unchanged, [note for note in (left_out, did) if note])
 
 
 @dataclass
@@ -111,7 +111,7 @@ class _Work:
 
         def merged(staged: Staged) -> None:
             merge(staged)
-            answered.update(row["key"] for row in staged.frame.where("provider IS NOT NULL").select("key").collect())
+            answered.update(row["key"] for row in staged.rows("key", "provider") if row["provider"] is not None)
 
         if requests or self.store.staged(name):
             self.ask(task, lambda: spotify_plan.pending(self.store, kind, requests, answered), merged)
@@ -121,8 +121,8 @@ class _Work:
             left -= {row["key"] for row in final.select("key").collect()}
         return left
 
-    def ended(self, notes: Sequence[str]) -> Counts:
-        """The counts of the run.
+    def ended(self, unchanged: int, notes: Sequence[str]) -> Counts:
+        """The counts of the run; lists that are as they were are no work that was done.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class _Work:
         """
         if self.waits:
             raise LimitReachedError(self.waits)
-        return self.counts + Counts(notes=tuple(notes))
+        return self.counts + Counts(-unchanged, -unchanged, 0, unchanged, tuple(notes))
 
 
 def _require_terms(section: SpotifySection) -> None:

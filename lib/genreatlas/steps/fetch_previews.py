@@ -105,8 +105,8 @@ def pending(store: Store, config: Config, links: DataFrame) -> DataFrame:
 
 def merge(store: Store, config: Config, staged: Staged) -> None:
     """Write a staged chunk: bytes first, then the clips that say that they are there, then what was given up."""
-    rows = staged.frame.drop("audio").collect()
-    good = [row.asDict() for row in rows if row["provider"] is not None]
+    rows = staged.rows(*(name for name in staged.frame.columns if name != "audio"))
+    good = [row for row in rows if row["provider"] is not None]
     if good:
         _write_audio(store, staged, good)
         _write_clips(store, config, staged.chunk, good)

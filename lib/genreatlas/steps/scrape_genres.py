@@ -162,8 +162,8 @@ def _fetch_pages(store: Store, config: Config, wanted: set[str], snapshot: date)
         return lacking.select(F.concat_ws(" ", F.col("snapshot"), "genre_id").alias("key"), "genre_id", "name")
 
     def merge(staged: Staged) -> None:
-        fetched = staged.frame.where(F.col("provider").isNotNull()).select("page_rows").collect()
-        _write_pages(store, read_rows([row[0] for row in fetched]), snapshot)
+        fetched = [row["page_rows"] for row in staged.rows("provider", "page_rows") if row["provider"] is not None]
+        _write_pages(store, read_rows(fetched), snapshot)
 
     done = fan_out(store, config.fan_out, STEP, pending, GenrePageFetch(config.every_noise.pages), merge)
     _fill_playlists(store, snapshot)

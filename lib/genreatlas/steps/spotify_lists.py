@@ -19,8 +19,8 @@ from genreatlas.tables import ARTISTS, PLAYLISTS, SONG_ARTISTS, SONG_GENRES, SON
 
 def answers(staged: Staged) -> dict[str, Any]:
     """Answers of a staged chunk by key; a chunk has some 30 MB of them."""
-    rows = staged.frame.where("provider IS NOT NULL").select("key", "answer").collect()
-    return {row["key"]: json.loads(row["answer"]) for row in rows}
+    rows = staged.rows("key", "provider", "answer")
+    return {row["key"]: json.loads(row["answer"]) for row in rows if row["provider"] is not None}
 
 
 def local_frame(store: Store, table: Table, rows: Sequence[Mapping[str, Any]]) -> DataFrame:

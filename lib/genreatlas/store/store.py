@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
+import pyarrow as pa
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
@@ -219,9 +220,14 @@ class Store:
             statement = f"MERGE INTO {self.location.sql(table.name)} t USING {view} s ON {on} WHEN MATCHED THEN DELETE"
             return int(self._retry(lambda: self.spark.sql(statement).collect()[0])["num_deleted_rows"])
 
-    def stage(self, frame: DataFrame, step: str, chunk: str) -> staging.Staged:
-        """Evaluate ``frame`` once and keep it until it is merged; see :class:`Staged`."""
-        return self._retry(lambda: staging.stage(self, frame, step, chunk))
+    def stage(self, frame: DataFrame, step: str, chunk: str, held: pa.Table | None = None) -> staging.Staged:
+        """Evaluate ``frame`` once and keep it until it is merged; see :class:`Staged`.
+
+        Parameters
+        ----------
+        held : the same rows in memory, so that who needs them there does not read them back.
+        """
+        return self._retry(lambda: staging.stage(self, frame, step, chunk, held))
 
     def staged(self, step: str) -> list[staging.Staged]:
         """Chunks that a killed run staged and did not merge."""
