@@ -13,22 +13,18 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 # A JVM that lives for minutes spends a third of its time on compiling well what it then hardly runs, and a
 # fifth on making room in a code cache that is small with that compiler alone.
 QUICK_JVM := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m -Xms1g -Xmn384m
-demo demo-world figures test test-all: export SPARK_SUBMIT_OPTS ?= $(QUICK_JVM)
+demo figures test test-all: export SPARK_SUBMIT_OPTS ?= $(QUICK_JVM)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-world figures test test-all lint format results bench rhythm fuzz chaos lock wheel clean
+.PHONY: help demo figures test test-all lint format results bench rhythm fuzz chaos lock wheel clean
 .PHONY: check-java check-python notebooks docs cluster-env
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-demo: $(READY) ## Compose a small music library and run the whole pipeline on it
+demo: $(READY) ## The whole way from a scraped page to a report, in a sandbox world on this machine
 	@./spark-submit.sh pipeline --conf conf/demo.toml
 	@echo && echo "The report lies at data/demo/report/index.html"
-
-demo-world: $(READY) ## The whole way from a scraped page to a report, in a sandbox world
-	@./spark-submit.sh pipeline --conf conf/sandbox.toml
-	@echo && echo "The report lies at data/sandbox/report/index.html"
 
 figures: demo ## Draw the pictures of the README again, from the demo's report
 	@mkdir -p docs/images
@@ -89,7 +85,7 @@ wheel: $(READY) ## Build the wheel into dist/
 	@$(BIN)/python -m pip wheel -q --no-deps -w dist .
 
 clean: ## Remove the environment and everything that was made
-	rm -rf $(VENV) data/demo data/sandbox build dist lib/*.egg-info spark-warehouse
+	rm -rf $(VENV) data/demo build dist lib/*.egg-info spark-warehouse
 
 $(READY): conf/requirements.lock pyproject.toml | check-python check-java
 	@echo "Setting up $(VENV) (once; one to three minutes) ..."

@@ -47,7 +47,7 @@ def measure(step: str, home: Path, world: World, genres: int, memory: str) -> Me
         *world.settings(),
     ]
     command = [
-        str(ROOT / "spark-submit.sh"), "--driver-memory", memory, step, "--conf", str(ROOT / "conf" / "sandbox.toml"),
+        str(ROOT / "spark-submit.sh"), "--driver-memory", memory, step, "--conf", str(ROOT / "conf" / "demo.toml"),
         *(part for setting in settings for part in ("--set", setting)),
     ]  # fmt: skip
     started = time.monotonic()

@@ -1,7 +1,8 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Quickstart
-# MAGIC The whole line on a small library that is composed on the spot: no account, no network. It takes some
+# MAGIC The whole line, from a scraped page to a judged model, in a small world that is made on the spot: composed music,
+# MAGIC served on this machine as Every Noise, Spotify and a clip CDN serve theirs. No account, no network. It takes some
 # MAGIC minutes on two cores; run again, it finds that nothing was left to do.
 # MAGIC
 # MAGIC On Databricks install the wheel first (`docs/databricks.md`), and set `home` to a volume, such as
@@ -17,7 +18,7 @@ dbutils.widgets.text("home", "", "Folder for everything; empty: as configured")
 
 from genreatlas.explore import judged, pictures
 from genreatlas.notebook.opening import open_from_widgets
-from genreatlas.runner import run_steps
+from genreatlas.runner import run_steps, sandbox_world
 from genreatlas.sql.registering import register_views
 
 store, config = open_from_widgets(spark, dbutils)
@@ -33,7 +34,8 @@ print("store:", store.location.root or store.location.prefix)
 
 # COMMAND ----------
 
-run_steps(config.pipeline.steps, spark, config)
+with sandbox_world(config):
+    run_steps(config.pipeline.steps, spark, config)
 
 # COMMAND ----------
 

@@ -10,9 +10,9 @@
 
 # COMMAND ----------
 
-dbutils.widgets.text("conf", "conf/sandbox.toml", "Configuration files")
+dbutils.widgets.text("conf", "conf/demo.toml", "Configuration files")
 dbutils.widgets.text("store", "", "Store: a path or catalog.schema; empty: as configured")
-dbutils.widgets.text("home", "", "Folder for everything; empty: as configured")
+dbutils.widgets.text("home", "data/collect", "Folder for everything; empty: as configured")
 dbutils.widgets.text("fault_share", "0.1", "Share of the sandbox world's answers that go wrong")
 
 # COMMAND ----------
@@ -172,4 +172,4 @@ displayHTML(sound.listen(samples.clips_to_hear(store, 8)))
 # MAGIC %md
 # MAGIC ## Go on
 # MAGIC `extract_features`, `assign_splits`, `train_models` and the rest go on from here as with a folder of music:
-# MAGIC `./spark-submit.sh pipeline --conf conf/sandbox.toml`.
+# MAGIC `./spark-submit.sh pipeline --conf conf/demo.toml`.

@@ -36,6 +36,7 @@ settings = [
     "splits.folds=2",
     "extract.feature_sets=['summary9']",
     "train.feature_sets=['summary9']",
+    "folder.labels='manifest'",
     # Both libraries number their songs from 1: a song is its file here, not that number.
     "folder.ignore_columns=['song']",
     # As little as this library is: a real one keeps the defaults.

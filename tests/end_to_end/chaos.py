@@ -25,7 +25,7 @@ from genreatlas.sandbox.library import write_library
 from genreatlas.sandbox.world import Faults, World, running_world
 from genreatlas.sandbox.world.log import shape_of
 
-SANDBOX = ROOT / "conf" / "sandbox.toml"
+SANDBOX = ROOT / "conf" / "demo.toml"
 # Jobs this short spend a third of their time on compiling well what they then hardly run.
 os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m")
 

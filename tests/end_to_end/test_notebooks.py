@@ -21,7 +21,6 @@ def test_all_notebooks_run_one_after_the_other_and_leave_their_pages(tmp_path):
             *("--set", "conf=conf/demo.toml tests/resources/notebook.toml"),
             *("--set", f"home={tmp_path / 'home'}"),
             *("--set", "n_genres=4"),
-            *("--set", "02_collect:conf=conf/sandbox.toml tests/resources/notebook_world.toml"),
             *("--set", f"02_collect:home={tmp_path / 'world'}"),
         ],
         cwd=ROOT,

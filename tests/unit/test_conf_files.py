@@ -20,8 +20,8 @@ def test_the_fan_out_asks_for_nothing_before_terms_were_acknowledged():
     assert not config.spotify.acknowledge_terms and not config.deezer.acknowledge_terms
 
 
-def test_the_sandbox_asks_this_machine_alone():
-    config = load_config([CONF / "sandbox.toml"])
+def test_the_demo_asks_this_machine_alone():
+    config = load_config([CONF / "demo.toml"])
     places = (
         config.every_noise.map, config.every_noise.list, config.every_noise.pages, config.spotify.api_url,
         config.spotify.accounts_url, config.deezer.api_url,
