@@ -55,9 +55,14 @@ def measure(step: str, home: Path, world: World, genres: int, memory: str) -> Me
     options = f"{os.environ.get('SPARK_SUBMIT_OPTS', '')} -Xms{memory} -XX:+AlwaysPreTouch".strip()
     started = time.monotonic()
     job = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | CREDENTIALS | {"SPARK_SUBMIT_OPTS": options}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        command,
+        cwd=ROOT,
+        env=os.environ | CREDENTIALS | {"SPARK_SUBMIT_OPTS": options},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         start_new_session=True,
-    )  # fmt: skip
+    )
     peak = {"java": 0.0, "python": 0.0}
     watcher = threading.Thread(target=_watch, args=(job, peak))
     watcher.start()
