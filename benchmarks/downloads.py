@@ -8,6 +8,7 @@ and as many connections. Ours also follows every frame header, hashes, limits, r
 import argparse
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import soundfile
 
 PORT = 8449
 _NGINX = """
-daemon off; pid {home}/nginx.pid; error_log {home}/error.log; worker_processes 1;
+{user} daemon off; pid {home}/nginx.pid; error_log {home}/error.log; worker_processes 1;
 events {{ worker_connections 256; }}
 http {{ access_log off; sendfile on; types {{ audio/mpeg mp3; }}
   client_body_temp_path {home}/t1; proxy_temp_path {home}/t2; fastcgi_temp_path {home}/t3;
@@ -78,7 +79,8 @@ def make_files(root: Path, count: int) -> None:
 @contextmanager
 def served(home: Path, root: Path) -> Iterator[None]:
     """Serve a folder by nginx."""
-    (home / "nginx.conf").write_text(_NGINX.format(home=home, root=root, port=PORT), encoding="utf-8")
+    user = "user root;" if os.geteuid() == 0 else ""  # whose folder it is; nginx would become nobody
+    (home / "nginx.conf").write_text(_NGINX.format(home=home, root=root, port=PORT, user=user), encoding="utf-8")
     server = subprocess.Popen(["nginx", "-p", str(home), "-c", str(home / "nginx.conf")])
     time.sleep(1)
     try:
