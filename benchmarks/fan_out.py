@@ -81,15 +81,19 @@ def measure(step: str, home: Path, world: World, genres: int, memory: str) -> Me
 
 
 def _watch(job: subprocess.Popen[str], peak: dict[str, float]) -> None:
-    """Keep the largest sum of resident memory of the job's JVMs, and that of its other processes."""
+    """Keep the largest resident memory of the job's JVM, and that of its other processes together."""
     page = os.sysconf("SC_PAGE_SIZE")
     while job.poll() is None:
         total = dict.fromkeys(peak, 0)
         for folder in Path("/proc").iterdir():
             try:
                 if folder.name.isdecimal() and os.getsid(int(folder.name)) == job.pid:
-                    kind = "java" if (folder / "comm").read_text().strip() == "java" else "python"
-                    total[kind] += int((folder / "statm").read_text().split()[1]) * page
+                    resident = int((folder / "statm").read_text().split()[1]) * page
+                    if (folder / "exe").readlink().name == "java":
+                        # Not a sum: for a moment a process that the JVM starts is a copy of it in shared memory.
+                        total["java"] = max(total["java"], resident)
+                    else:
+                        total["python"] += resident
             except (OSError, ValueError, IndexError):
                 continue
         for kind in peak:
