@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DATA   ?= data/shared
 N      ?= 10000
+OLDEST := build/oldest
+RUNTIME := tests/resources/databricks_17_3_lts.txt
 SEED   ?= 0
 
 # Two processes, each with a Spark session of its own; a file's tests stay together, and the longest begin.
@@ -13,10 +15,10 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 # A JVM that lives for minutes spends a third of its time on compiling well what it then hardly runs, and a
 # fifth on making room in a code cache that is small with that compiler alone.
 QUICK_JVM := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m -Xms1g -Xmn384m
-demo figures test test-all: export SPARK_SUBMIT_OPTS ?= $(QUICK_JVM)
+demo figures test test-all test-oldest: export SPARK_SUBMIT_OPTS ?= $(QUICK_JVM)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo figures test test-all lint format results bench rhythm fuzz chaos lock wheel clean
+.PHONY: help demo figures test test-all test-oldest lint format results bench rhythm fuzz chaos lock wheel clean
 .PHONY: check-java check-python notebooks docs cluster-env
 
 help: ## Say what can be made
@@ -33,8 +35,19 @@ figures: demo ## Draw the pictures of the README again, from the demo's report
 test: $(READY) ## Run the tests (about 12 minutes on two cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
-test-all: $(READY) ## Run the tests that take minutes, too
+test-all: $(READY) ## Run the tests that take minutes, too, and those of Spark on the oldest runtime's
 	@$(BIN)/python -m pytest
+	@$(MAKE) test-oldest
+
+test-oldest: ## Run the tests of Spark on the Spark, Delta and packages of the oldest Databricks runtime
+	@test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	@grep -E '^(numpy|pandas|pyarrow|scikit-learn|scipy)==' $(RUNTIME) > $(OLDEST)/runtime.txt
+	@$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check -c $(OLDEST)/runtime.txt \
+		"pyspark[connect]==4.0.0" "delta-spark==4.0.0" aiohttp markdown-it-py pygments . \
+		"deltalake>=1.0" "duckdb>=1.2" "hypothesis>=6.100" "pytest>=8.3" "pytest-timeout>=2.3" "pytest-xdist>=3.6"
+	@$(OLDEST)/bin/python -m pip uninstall -q -y genreatlas # what runs is lib/
+	@PYTHONPATH=lib $(OLDEST)/bin/python -m genreatlas.setup_jars > $(OLDEST)/jars.log 2>&1 || { tail -20 $(OLDEST)/jars.log; exit 1; }
+	@PYTHONPATH=lib $(OLDEST)/bin/python -m pytest -m "not slow" tests/spark
 
 lint: $(READY) ## ruff, import-linter and mypy
 	@$(BIN)/ruff check .

@@ -68,7 +68,11 @@ esac
 [ -n "$memory" ] || options+=(--driver-memory 2g)
 if [ -z "$jars" ]; then
     found=$("$PYSPARK_DRIVER_PYTHON" -c 'from genreatlas.session import jars_folder; print(*sorted(jars_folder().glob("*.jar")), sep=",")')
-    if [ -n "$found" ]; then options+=(--jars "$found"); else options+=(--packages io.delta:delta-spark_4.2_2.13:4.4.0); fi
+    if [ -n "$found" ]; then
+        options+=(--jars "$found")
+    else
+        options+=(--packages "$("$PYSPARK_DRIVER_PYTHON" -c 'from genreatlas.session import DELTA_PACKAGE; print(DELTA_PACKAGE)')")
+    fi
 fi
 export SPARK_CONF_DIR=${SPARK_CONF_DIR:-$here/conf/spark}
 exec "$spark_home/bin/spark-submit" "${options[@]}" "$here/jobs/$job.py" "$@"

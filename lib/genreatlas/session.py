@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pyspark
 from pyspark.sql import SparkSession
 
 from genreatlas.config import SparkSection
@@ -18,7 +19,9 @@ from genreatlas.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
-DELTA_PACKAGE = "io.delta:delta-spark_4.2_2.13:4.4.0"
+_DELTA = {"4.0": "io.delta:delta-spark_2.13:4.0.0", "4.2": "io.delta:delta-spark_4.2_2.13:4.4.0"}
+#: Delta for the Spark that is installed: the one that this is developed on, or the oldest that is meant to do.
+DELTA_PACKAGE = _DELTA.get(".".join(pyspark.__version__.split(".")[:2]), _DELTA["4.2"])
 
 #: What Delta needs; every session that is started here has it.
 DELTA_SETTINGS = {
