@@ -65,5 +65,5 @@ class FanOutSection(Section):
     max_body_mb: Positive = Field(64, description="Longest body.")
     max_redirects: int = Field(5, ge=0, description="Redirects that are followed.")
     chunk_rows: Positive = Field(500, description="Keys in one commit; a crash repeats at most this many.")
-    chunk_mb: Positive = Field(32, description="Bytes in one commit of the driver, at most about this much.")
+    chunk_mb: Positive = Field(128, description="Bytes in one commit of the driver, at most about this much.")
     user_agent: str = Field("", description="Who is asking; empty: genreatlas and its version.")

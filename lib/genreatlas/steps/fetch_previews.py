@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -109,13 +110,14 @@ def merge(store: Store, config: Config, staged: Staged) -> None:
     good = [row for row in rows if row["provider"] is not None]
     if good:
         _write_audio(store, staged, good)
-        _write_clips(store, config, staged.chunk, good)
+        _write_clips(store, config, staged, good)
     store.upsert(QUARANTINE, list(_quarantine_rows(store, rows)), update=True)
 
 
 def _write_audio(store: Store, staged: Staged, good: list[dict[str, Any]]) -> None:
     """Append the bytes, once for each audio of the chunk; a chunk that was merged before has its batch already."""
-    if not store.read(CLIP_AUDIO).where(F.col("ingest_batch") == staged.chunk).limit(1).isEmpty():
+    batch = store.read(CLIP_AUDIO).where(F.col("ingest_batch") == staged.chunk)
+    if staged.held is None and not batch.limit(1).isEmpty():
         return
     first = {
         (row["sha256"], row["provider"]): row["key"] for row in sorted(good, key=lambda row: row["key"], reverse=True)
@@ -129,12 +131,9 @@ def _write_audio(store: Store, staged: Staged, good: list[dict[str, Any]]) -> No
     )
 
 
-def _write_clips(store: Store, config: Config, batch: str, good: list[dict[str, Any]]) -> None:
-    now = datetime.now(UTC)
-    sizes = {
-        (row["sha256"], row["provider"]): row["bytes"]
-        for row in store.read(CLIP_AUDIO).where(F.col("ingest_batch") == batch).drop("audio").collect()
-    }
+def _write_clips(store: Store, config: Config, staged: Staged, good: list[dict[str, Any]]) -> None:
+    now, batch = datetime.now(UTC), staged.chunk
+    sizes = _sizes(store, staged)
     clips = []
     for row in good:
         identity = stable_id(row["key"], row["provider"], row["sha256"], row["start_s"])
@@ -154,6 +153,16 @@ def _write_clips(store: Store, config: Config, batch: str, good: list[dict[str, 
             }
         )
     store.upsert(CLIPS, clips + _replaced(store, clips), update=True, compare=("ingest_batch",))
+
+
+def _sizes(store: Store, staged: Staged) -> dict[tuple[str, str], int]:
+    """Bytes of each audio of a chunk."""
+    if staged.held is not None:
+        audio = [staged.held[name] for name in ("sha256", "provider")]
+        lengths = pc.binary_length(staged.held["audio"])
+        return dict(zip(zip(*(one.to_pylist() for one in audio), strict=True), lengths.to_pylist(), strict=True))
+    rows = store.read(CLIP_AUDIO).where(F.col("ingest_batch") == staged.chunk).drop("audio").collect()
+    return {(row["sha256"], row["provider"]): row["bytes"] for row in rows}
 
 
 def _replaced(store: Store, clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
