@@ -146,4 +146,9 @@ def _ship_package(spark: SparkSession) -> None:
 
 def is_local(spark: SparkSession) -> bool:
     """Whether the workers are processes of this machine that share its Python."""
-    return (spark.conf.get("spark.master", None) or "").startswith("local")
+    return not is_remote(spark) and (spark.conf.get("spark.master", None) or "").startswith("local")
+
+
+def is_remote(spark: SparkSession) -> bool:
+    """Whether it is a session of Spark Connect: only those have an id of their own."""
+    return hasattr(spark, "session_id")

@@ -2,18 +2,14 @@
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import pyspark
 import pytest
+
+from connect_server import connect_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -61,50 +57,6 @@ def _descendants(roots: list[int]) -> list[int]:
     return found
 
 
-@contextmanager
-def _connect_server(folder: Path, env: dict[str, str]) -> Iterator[tuple[str, int]]:
-    """A Connect server in its own process, with a heap of 1 GB; gives its address and process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
-    settings = {
-        "spark.connect.grpc.binding.address": "127.0.0.1",
-        "spark.connect.grpc.binding.port": str(port),
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.ui.enabled": "false",
-    }
-    command = [str(submit), "--master", "local[2,4]", "--driver-memory", "1g"]
-    command += [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]
-    command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]
-    log = folder / "server.log"
-    with log.open("wb") as out:
-        server = subprocess.Popen(command, cwd=folder, env=env, stdout=out, stderr=out, start_new_session=True)
-    try:
-        _wait_for(server, port, log)
-        yield f"sc://127.0.0.1:{port}", server.pid
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
-
-
-def _wait_for(server: subprocess.Popen, port: int, log: Path) -> None:
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:
-        assert server.poll() is None, log.read_text()[-3000:]
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.5)
-    raise AssertionError(f"the Connect server did not start:\n{log.read_text()[-3000:]}")
-
-
 def _run(folder: Path, env: dict[str, str], roots: list[int]) -> dict:
     matrix = folder / "matrix"
     matrix.mkdir()
@@ -138,7 +90,7 @@ def _environment(folder: Path) -> dict[str, str]:
 def test_a_500_mb_matrix_passes_a_heap_of_1_gb_on_classic_spark_and_on_connect(tmp_path, capsys):
     classic = _run(tmp_path / "classic", _environment(tmp_path / "classic"), [])
     env = _environment(tmp_path / "connect")
-    with _connect_server(tmp_path / "connect", env) as (address, pid):
+    with connect_server(tmp_path / "connect", env) as (address, pid):
         connect = _run(tmp_path / "connect", env | {"SPARK_REMOTE": address}, [pid])
     with capsys.disabled():
         for name, figures in (("classic", classic), ("connect", connect)):

@@ -32,6 +32,7 @@ from genreatlas.models.sklearn_worker import (
     score_batches,
 )
 from genreatlas.models.types import PREDICTED, Axis, FittedModel, FoldResult, FoldTask, Matrix, Trial
+from genreatlas.session import is_remote
 
 #: How Spark says that a Python worker or an executor died, rather than raised.
 _WORKER_DIED = (
@@ -129,7 +130,7 @@ def send_file(spark: SparkSession, path: Path, name: str = "") -> None:
         if not kept.exists():
             _link_or_copy(path, kept)
         spark.addArtifacts(str(kept), file=True)
-        if _is_remote(spark):
+        if is_remote(spark):
             kept.unlink()  # it was uploaded
         sent.add(name)
 
@@ -195,8 +196,4 @@ def _sent(session: str) -> set[str]:
 
 def _session_key(spark: SparkSession) -> str:
     """Connect's own id of the session, or the application's, whose sessions share their files."""
-    return str(spark.session_id if _is_remote(spark) else spark.conf.get("spark.app.id"))  # type: ignore[attr-defined]
-
-
-def _is_remote(spark: SparkSession) -> bool:
-    return hasattr(spark, "session_id")
+    return str(spark.session_id if is_remote(spark) else spark.conf.get("spark.app.id"))  # type: ignore[attr-defined]
