@@ -1,9 +1,9 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Quickstart
-# MAGIC The whole line, from a scraped page to a judged model, in a small world that is made on the spot: composed music,
-# MAGIC served on this machine as Every Noise, Spotify and a clip CDN serve theirs. No account, no network. It takes some
-# MAGIC minutes on two cores; run again, it finds that nothing was left to do.
+# MAGIC The whole line, from a scraped page to a judged model, in a small world that is made on the spot: composed
+# MAGIC music, served on this machine as Every Noise, Spotify and a clip CDN serve theirs. No account, no network. It
+# MAGIC takes some minutes on two cores; run again, it finds that nothing was left to do.
 # MAGIC
 # MAGIC On Databricks install the wheel first (`docs/databricks.md`), and set `home` to a volume, such as
 # MAGIC `/Volumes/main/genres/atlas`, and `store` to a schema, such as `main.genres`. Locally the defaults do.

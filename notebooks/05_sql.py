@@ -12,14 +12,15 @@ dbutils.widgets.text("home", "", "Folder for everything; empty: as configured")
 
 # COMMAND ----------
 
+import pandas as pd
+
 from genreatlas.notebook.opening import open_from_widgets
 from genreatlas.sql.registering import register_views
 
 store, config = open_from_widgets(spark, dbutils)
 views = register_views(store, config.splits.name)
-for view in views.views:
-    print(f"{view.name:22} {view.comment}")
 print(*views.notes, sep="\n")
+display(pd.DataFrame([(view.name, view.comment) for view in views.views], columns=["view", "what it holds"]))
 
 # COMMAND ----------
 

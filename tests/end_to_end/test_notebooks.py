@@ -40,7 +40,7 @@ def test_all_notebooks_run_one_after_the_other_and_leave_their_pages(tmp_path):
     assert pages["03_explore"].count("<svg") >= 14
     assert pages["03_explore"].count("<audio") == 4
     assert "nothing was left to do" in pages["04_train_and_judge"]
-    assert "Written by extract_features" in pages["05_sql"]
+    assert "Largest absolute sample of the mono mix; above 0 where it clips. [dBFS]" in pages["05_sql"]
     assert "as the model has it" in pages["06_retrain"]
     assert "<audio" in pages["06_retrain"]
     assert not any("http" in page.split("<style>")[0] or "<script" in page for page in pages.values())

@@ -13,6 +13,8 @@ from genreatlas.errors import ConfigError
 
 #: Rows of a frame that are shown; Databricks shows 1,000.
 SHOWN_ROWS = 40
+#: Characters of a cell that are shown.
+_LONGEST = 300
 
 
 class Widgets:
@@ -119,4 +121,4 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if value == int(value) and abs(value) >= 1000 else f"{value:.4g}"
     text = str(value)
-    return text if len(text) <= 90 else f"{text[:89]}…"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
