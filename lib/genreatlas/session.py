@@ -46,6 +46,9 @@ LOCAL_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
 }
 
+#: Signs that no JVM came up, in PySpark's words; what goes wrong in one that did speaks of Java, too.
+_NO_JAVA = ("JAVA_GATEWAY", "Java gateway", "JAVA_HOME", "UnsupportedClassVersion")
+
 #: May be changed on a running session; a platform that refuses one goes on without it.
 SESSION_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -110,7 +113,7 @@ def _start(settings: SparkSection, app_name: str) -> SparkSession:
     try:
         return builder.getOrCreate()
     except Exception as error:
-        if "JAVA" in str(error).upper() or "UnsupportedClassVersion" in str(error):
+        if any(sign in str(error) for sign in _NO_JAVA):
             raise ConfigError(
                 "Spark could not start Java. Install a JDK of version 17 or later (Debian: openjdk-17-jre-headless, "
                 "macOS: brew install openjdk@17) and set JAVA_HOME if it is not found."

@@ -88,8 +88,9 @@ def packed(tmp_path_factory):
     venv.create(folder / "env", symlinks=True)
     here, there = (Path(sysconfig.get_path("purelib", vars={"base": base})) for base in (sys.prefix, folder / "env"))
     shutil.copytree(here, there, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=True)
-    venv_pack.pack(str(folder / "env"), output=str(folder / "cluster-env.tar"))
-    return folder / "cluster-env.tar"
+    # Spark unpacks a plain tar by itself, and stumbles over links; others it leaves to the program.
+    venv_pack.pack(str(folder / "env"), output=str(folder / "cluster-env.tar.gz"), compress_level=1)
+    return folder / "cluster-env.tar.gz"
 
 
 @pytest.mark.slow
