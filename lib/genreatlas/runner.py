@@ -56,6 +56,9 @@ def sandbox_world(config: Config) -> "AbstractContextManager[World | None]":
     # The world takes any credentials; without some, nothing would be asked.
     for name in ("SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET"):
         os.environ.setdefault(name, "sandbox")
+    # A proxy to the outside does not know this machine's own addresses.
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1")))
     return running_world(config.world, config.sandbox)
 
 

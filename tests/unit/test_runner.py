@@ -1,4 +1,6 @@
-from genreatlas.runner import summary_line, too_much_failed, without_secrets
+from genreatlas.config import load_config
+from genreatlas.runner import sandbox_world, summary_line, too_much_failed, without_secrets
+from genreatlas.sources.http import polite_session
 from genreatlas.steps.counts import Counts
 
 
@@ -19,3 +21,14 @@ def test_secrets_are_left_out_at_every_depth():
         "spotify": {"client_secret": "(left out)", "market": "SE"},
         "l": [{"token": "(left out)"}],
     }
+
+
+def test_the_sandbox_world_is_reached_where_everything_else_goes_through_a_proxy(monkeypatch, tmp_path):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY", "SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "")
+    settings = ["world.start=true", "world.port=0", "world.genres=2", f'sandbox.path="{tmp_path}"']
+    config = load_config([], settings)
+    with sandbox_world(config) as world:
+        page = polite_session(config.fan_out, "every_noise").get(f"{world.addresses['everynoise']}/engenremap.html")
+    assert page.status_code == 200 and "genre scanme" in page.text
