@@ -57,6 +57,19 @@ def test_frames_are_added_up_per_clip_and_a_clip_without_frames_has_none(fitted)
     assert batch["votes"].to_pylist() == votes
 
 
+@pytest.mark.parametrize("estimator", ["logistic_regression", "linear_svc", "svc", "knn", "random_forest", "ada_boost"])
+def test_a_row_scores_the_same_to_the_bit_whatever_stands_beside_it(estimator, tmp_path):
+    matrix = make_matrix(tmp_path)
+    files = MatrixFiles(matrix.dataset_id, 3, False, str(matrix.folder))
+    settings = GridSettings("macro_f1", calibrate=False, weights=False)
+    model, _ = fit(make_trial(estimator), files, settings, np.arange(matrix.n_rows))
+    X = np.array(matrix.array("X"))
+    X = np.concatenate([X + step / 8 for step in range(1 + 400 // len(X))])
+    whole = model.scores(X)
+    for start, end in ((0, 1), (5, 6), (7, 40), (250, 260), (0, 300)):
+        np.testing.assert_array_equal(model.scores(X[start:end]), whole[start:end])
+
+
 def test_a_slice_of_a_larger_batch_is_scored_like_itself(fitted):
     model, X = fitted
     batch = _clips(6, **_frames(np.nan_to_num(X[:12]), [2] * 6))

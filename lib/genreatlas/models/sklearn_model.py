@@ -22,6 +22,8 @@ from genreatlas.models.types import ScoreKind
 
 Array = NDArray[Any]
 
+#: Rows that are scored at once, so that a product is always of one shape.
+_ROWS = 256
 #: Types in our model files that skops does not trust by itself: all of them parts of scikit-learn's estimators.
 TRUSTED = (
     "numpy.dtype",
@@ -67,9 +69,7 @@ class SklearnModel:
     def raw_scores(self, X: Array) -> Array:
         """Scores before calibration."""
         margins = not hasattr(self.pipeline, "predict_proba")
-        values = np.asarray(
-            (self.pipeline.decision_function if margins else self.pipeline.predict_proba)(X), dtype=float
-        )
+        values = self._by_row(self.pipeline.decision_function if margins else self.pipeline.predict_proba, X)
         if values.ndim == 1:
             values = np.stack([-values, values], axis=1)
         seen = np.asarray(self.pipeline.classes_, dtype=int)
@@ -80,6 +80,23 @@ class SklearnModel:
             full += values.min(axis=1, keepdims=True) - 1.0
         full[:, seen] = values
         return full
+
+    def _by_row(self, function: Callable[[Array], Array], X: Array) -> Array:
+        """Values of each row, the same to the bit whatever rows stand beside it: a cluster cuts batches elsewhere.
+
+        BLAS adds up a product in another order for another number of rows. So rows go in blocks of one size,
+        the last one filled up; trees only compare, and libsvm takes one row after the other.
+        """
+        kind = type(self.pipeline[-1])
+        if kind.__module__.startswith(("sklearn.ensemble", "sklearn.tree")) or kind.__name__ == "SVC":
+            return np.asarray(function(X), dtype=float)
+        found = []
+        for start in range(0, max(len(X), 1), _ROWS):
+            block = X[start : start + _ROWS]
+            whole = np.zeros((_ROWS, X.shape[1]), dtype=X.dtype)
+            whole[: len(block)] = block
+            found.append(np.asarray(function(whole), dtype=float)[: len(block)])
+        return np.concatenate(found)
 
     def dumps(self) -> bytes:
         """Return the model as a skops file; it names its types and is read without running code from it."""
