@@ -8,6 +8,7 @@ import mutagen.id3
 import numpy as np
 import numpy.typing as npt
 
+from genreatlas.audio.mpeg import walk_frames
 from genreatlas.sandbox.instruments import RATE
 
 # Constant bit rate: with a variable one the bit rate alone would tell genres apart. At 128 kbit/s the encoder
@@ -54,18 +55,9 @@ def _facts(frames: bytes, samples: int) -> bytes:
 
     References: Xing's frame of facts with LAME's extension, as the "MP3 Info Tag" specification (rev. 1) lays it out.
     """
-    count = _frames(frames)
+    count = walk_frames(frames, 0).frames
     padding = count * _FRAME - _DELAY - samples
     lame = struct.pack(">9sBBfHHBB", b"LAME3.100", 1, 160, 0.0, 0, 0, 0, _KBITS)
     lame += (_DELAY << 12 | padding).to_bytes(3, "big") + struct.pack(">BBHIHH", 0, 0, 0, len(frames), 0, 0)
     body = b"Info" + struct.pack(">III", 3, count, len(frames) + _FRAME_BYTES) + lame
     return (_HEADER + bytes(_SIDE_INFORMATION) + body).ljust(_FRAME_BYTES, b"\0")
-
-
-def _frames(data: bytes) -> int:
-    """Frames of a stream of this bit rate: each is a byte longer where its padding bit is set."""
-    count = position = 0
-    while position < len(data):
-        position += _FRAME_BYTES + (data[position + 2] >> 1 & 1)
-        count += 1
-    return count
