@@ -35,8 +35,8 @@ figures: demo ## Draw the pictures of the README again, from the demo's report
 test: $(READY) ## Run the tests (about 12 minutes on two cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
-test-all: $(READY) ## Run the tests that take minutes, too, and those of Spark on the oldest runtime's
-	@$(BIN)/python -m pytest
+test-all: test ## Run the tests that take minutes, too, and those of Spark on the oldest runtime's
+	@$(BIN)/python -m pytest -m slow
 	@$(MAKE) test-oldest
 
 test-oldest: ## Run the tests of Spark on the Spark, Delta and packages of the oldest Databricks runtime

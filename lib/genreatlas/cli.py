@@ -109,7 +109,7 @@ def serve_sandbox(arguments: Sequence[str] | None = None) -> None:
         try:
             from genreatlas.sandbox.world.server import serve_by_hand
         except ModuleNotFoundError as error:
-            raise ConfigError(f"the sandbox world needs {error.name}: pip install 'genreatlas[local]'") from None
+            raise ConfigError(f"the sandbox world needs {error.name}: pip install {error.name}") from None
         serve_by_hand(config.world, config.sandbox)
     except GenreAtlasError as problem:
         _stop(problem)

@@ -58,7 +58,8 @@ def sandbox_world(config: Config) -> "AbstractContextManager[World | None]":
         os.environ.setdefault(name, "sandbox")
     # A proxy to the outside does not know this machine's own addresses.
     for name in ("no_proxy", "NO_PROXY"):
-        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1")))
+        known = [host for host in os.environ.get(name, "").split(",") if host and host != "127.0.0.1"]
+        os.environ[name] = ",".join([*known, "127.0.0.1"])
     return running_world(config.world, config.sandbox)
 
 

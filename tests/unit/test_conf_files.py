@@ -55,4 +55,7 @@ def test_a_cluster_gets_nothing_that_belongs_to_a_site_and_never_two_copies_of_a
         "spark.executor.cores",
         "spark.driver.memory",
     }
-    assert load_config([CONF / "cluster.toml"]).model_copy(update={"spark": Config().spark}) == Config()
+    changed = load_config([CONF / "cluster.toml"])
+    defaults = Config()
+    assert changed.model_copy(update={"spark": defaults.spark, "extract": defaults.extract}) == defaults
+    assert changed.extract.model_copy(update={"chunk_clips": defaults.extract.chunk_clips}) == defaults.extract

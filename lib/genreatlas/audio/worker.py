@@ -6,6 +6,7 @@ row with a reason, so that it never fails the Spark task that holds its neighbou
 
 import contextlib
 import functools
+import gc
 import hashlib
 import io
 import math
@@ -119,6 +120,7 @@ def warm_up(names: frozenset[str] = frozenset(FEATURE_SETS), clip: ClipSection |
     soundfile.write(sound, noise, _USUAL_RATE, format="WAV")
     extract_clip(sound, 0.0, 1.0, clip or ClipSection(), [s for s in FEATURE_SETS.values() if s.name in names])
     stop_helper()  # one that was forked before, by an import, knows none of this
+    gc.freeze()  # PySpark collects garbage after every task: 85 ms for a worker with numba and librosa loaded
 
 
 def _extract_row(request: ExtractRequest, row: Mapping[str, Any]) -> list[dict[str, Any]]:

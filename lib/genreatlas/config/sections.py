@@ -100,7 +100,7 @@ class ExtractSection(Section):
 
     feature_sets: tuple[str, ...] = Field(("mfcc12_frames", "summary9", "gtzan57"), description="Sets to extract.")
     batch_rows: Positive = Field(32, description="Clips in one Arrow batch.")
-    task_clips: Positive = Field(8, description="Clips in one Spark task; many small tasks keep all cores busy.")
+    task_clips: Positive = Field(32, description="Clips in one Spark task; with fewer, cores end a chunk together.")
     chunk_clips: Positive = Field(2048, description="Clips in one commit; a crash repeats at most this many.")
 
 

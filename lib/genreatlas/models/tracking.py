@@ -30,7 +30,7 @@ class Tracker:
             from mlflow.tracking import MlflowClient
         except ModuleNotFoundError as error:
             raise ConfigError(
-                f"mlflow.tracking_uri is set, and {error.name} is not installed: pip install 'genreatlas[mlflow]'"
+                f"mlflow.tracking_uri is set, and {error.name} is not installed: pip install mlflow-skinny"
             ) from None
         self._name = settings.model_name
         registry = settings.registry_uri or settings.tracking_uri

@@ -5,6 +5,7 @@ does nothing until there are new clips, another set, a new version of a set, or 
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 
@@ -30,6 +31,8 @@ PLAN = "extract_features_plan"
 READS = ("clips", "clip_audio", "features_<set>", "frames_<set>", "events_<set>", "quarantine")
 WRITES = ("features_<set>", "frames_<set>", "events_<set>", "feature_sets", "quarantine")
 SECTIONS = ("extract", "clip", "fetch_previews")
+#: Sets merged at once: each is a chain of short jobs and commits that leave cores idle between them.
+PARALLEL = 3
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -160,20 +163,17 @@ def extract_chunk(
 def merge(store: Store, staged: Staged) -> Counts:
     """Merge a staged chunk into the tables of its sets and into quarantine, and count its clips."""
     rows = staged.frame
-    clips = rows.select("feature_set", "set_version", "reason", F.explode("copies.clip_id").alias("clip_id"))
-    found = clips.agg(
-        F.countDistinct(F.when(F.col("reason").isNull(), F.col("clip_id"))).alias("good"),
-        F.countDistinct(F.when(F.col("reason").isNotNull(), F.col("clip_id"))).alias("bad"),
-        F.collect_set(F.struct("feature_set", "set_version")).alias("sets"),
-    ).collect()[0]
-    for name, version in sorted((s[0], s[1]) for s in found["sets"] if s[0] is not None):
-        feature_set = FEATURE_SETS.get(name)
-        if feature_set is not None and feature_set.version == version:  # else staged by another release: left out
-            store.upsert(table_of(feature_set), feature_rows(rows, feature_set))
-    if found["bad"]:
+    found = rows.select("feature_set", "set_version", "reason", "copies.clip_id").toArrow().to_pylist()
+    good = {clip for row in found if row["reason"] is None for clip in row["clip_id"]}
+    bad = {clip for row in found if row["reason"] is not None for clip in row["clip_id"]}
+    named = {(row["feature_set"], row["set_version"]) for row in found}
+    sets = [s for s in FEATURE_SETS.values() if (s.name, s.version) in named]  # not what another release staged
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        list(pool.map(lambda s: store.upsert(table_of(s), feature_rows(rows, s)), sets))  # raises what one raised
+    if bad:
         store.upsert(QUARANTINE, quarantine_rows(store, rows))
     staged.drop()
-    return Counts(read=found["good"] + found["bad"], written=found["good"], failed=found["bad"])
+    return Counts(read=len(good) + len(bad), written=len(good), failed=len(bad))
 
 
 def feature_rows(rows: DataFrame, feature_set: FeatureSet) -> DataFrame:

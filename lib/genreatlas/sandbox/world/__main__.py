@@ -15,9 +15,7 @@ def main() -> None:
         try:
             from genreatlas.sandbox.world.server import serve_for_parent
         except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"the sandbox world needs {error.name}, which is in the extra `local`: pip install 'genreatlas[local]'"
-            ) from None
+            raise ConfigError(f"the sandbox world needs {error.name}: pip install {error.name}") from None
         world = WorldSection.model_validate(given.get("world", {}))
         library = SandboxSection.model_validate(given.get("sandbox", {}))
         serve_for_parent(world, library, Faults.of(given.get("faults", {"share": world.fault_share})))
