@@ -1,5 +1,6 @@
 """One cut of a file as mono float samples: seeks, decodes the cut alone, and mixes down."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ END_TOLERANCE_S = 0.06
 _LEAST_SHARE = 0.5
 #: Below one step of 16 bits, where dither lives: -90.3 dBFS.
 SILENCE_PEAK = 2.0**-15
+SILENCE_DBFS = 20.0 * math.log10(SILENCE_PEAK)
 #: Highest level that 16 bits hold, less half a step.
 _FULL_SCALE = 1.0 - 1.5 * 2.0**-15
 _CLIPPED_RUN = 3

@@ -12,18 +12,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genreatlas.audio.decode import SILENCE_PEAK
+from genreatlas.audio.decode import SILENCE_DBFS
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, get_feature_set
 from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.audio.probe import Source, probe
 from genreatlas.audio.uris import uri_to_path
-from genreatlas.audio.window import file_windows
+from genreatlas.audio.window import file_windows, reject_short
 from genreatlas.audio.worker import extract_clip, warm_up
 from genreatlas.config import ClipSection, LimitsSection
 from genreatlas.errors import ClipError, ModelError, Reason
 
-_SILENCE_DBFS = 20.0 * np.log10(SILENCE_PEAK)
 _LONGEST_DETAIL = 500
 
 #: Columns that :func:`window_batches` is given, and what it gives back: one row per window, or one with a reason and
@@ -121,8 +120,7 @@ def whole_file(source: Source | bytes, recipe: Recipe, content: bool = False) ->
         return io.BytesIO(source) if content else source  # type: ignore[arg-type]
 
     info = probe(opened())
-    if info.duration_s < recipe.clip.min_seconds:
-        raise ClipError(Reason.TOO_SHORT, f"{info.duration_s:.2f} s of sound, less than clip.min_seconds.")
+    reject_short(recipe.clip, info.duration_s)
     feature_set = get_feature_set(recipe.feature_set)
     sets = [feature_set, *(get_feature_set(name) for name in ALWAYS if name != feature_set.name)]
     windows: list[Window] = []
@@ -148,7 +146,7 @@ def _values(
     by_name = {one.feature_set: one for one in found}
     level, mine = by_name["loudness"].values, by_name[recipe.feature_set]
     peak = [feature.name for feature in get_feature_set("loudness").features].index("peak_dbfs")
-    if level is None or not level[peak] > _SILENCE_DBFS:  # NaN where no sample differs from 0
+    if level is None or not level[peak] > SILENCE_DBFS:  # NaN where no sample differs from 0
         raise ClipError(Reason.SILENT, f"Digital silence from {start_s:g} s to {start_s + length_s:g} s.")
     if mine.frames is not None and mine.width is not None:
         return mine.frames.reshape(-1, mine.width)

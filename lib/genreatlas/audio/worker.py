@@ -9,7 +9,6 @@ import functools
 import gc
 import hashlib
 import io
-import math
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from genreatlas.audio.decode import END_TOLERANCE_S, SILENCE_PEAK
+from genreatlas.audio.decode import END_TOLERANCE_S, SILENCE_DBFS
 from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import FEATURE_SETS, FeatureSet, compute_sets, get_feature_set
 from genreatlas.audio.isolation import run_isolated, stop_helper, time_for, too_much_memory
@@ -85,7 +84,6 @@ _USUAL_RATE = 44_100
 _SHORTEST_S = 0.01
 #: 1e10 times full scale: a frame's float32 power spectrum ends at 3e38.
 _HIGHEST_PEAK_DBFS = 200.0
-_SILENCE_DBFS = 20.0 * math.log10(SILENCE_PEAK)
 
 
 @dataclass(frozen=True)
@@ -175,7 +173,7 @@ def _refuse_unusable(signal: Signal, loudness: Loudness, length_s: float, clip: 
     """Refuse what an import refuses once it has decoded a file: audio that was fetched is decoded here first."""
     if signal.length_s < min(clip.min_seconds, length_s) - END_TOLERANCE_S:
         raise ClipError(Reason.TRUNCATED, f"Only {signal.length_s:.2f} s of sound can be decoded.")
-    if loudness.peak_dbfs is None or loudness.peak_dbfs <= _SILENCE_DBFS:
+    if loudness.peak_dbfs is None or loudness.peak_dbfs <= SILENCE_DBFS:
         raise ClipError(Reason.SILENT, f"The cut of {signal.length_s:.2f} s is digital silence in its mono mix.")
 
 
