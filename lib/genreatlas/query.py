@@ -46,7 +46,8 @@ def _answer(config: Config, statement: str, csv: str | None, limit: int) -> None
         raise ConfigError(f"--limit {limit}: give a number above 0")
     checked = answers.readable(statement)
     store = open_store(get_spark(config.spark), config.store)
-    planned = register_views(store, config.splits.name)
+    lists = checked[:4].upper() == "SHOW"  # what it shows must be there
+    planned = register_views(store, config.splits.name, None if lists else checked)
     if not planned.tables:
         where = store.location.root or store.location.prefix
         raise StoreError(f"{where}: no tables here. Name the store: --conf FILE, or --set store.path=FOLDER.")

@@ -1,5 +1,7 @@
 """Views as text: what they read, and what happens where a table is missing."""
 
+import re
+
 import duckdb
 import pytest
 
@@ -147,6 +149,18 @@ def test_views_over_missing_tables_are_named_with_what_they_lack(tmp_path):
     assert planned.skipped["genre_profile"] == ("feature_sets", "any summary set")
     assert "left out: confusions, for lack of predictions" in planned.notes
     assert connection.sql("SELECT genre, n_songs, n_train, n_clips FROM genre_sizes").fetchall() == [("G", 1, 0, 0)]
+
+
+def test_all_that_a_view_reads_is_found_from_a_statement_that_names_it(tmp_path):
+    planned = duck.register_views(duckdb.connect(), write_store(tmp_path))
+    queries = {view.name: view.query for view in planned.views}
+    for name in queries:
+        needed = planned.named_in(f"SELECT count(*) FROM {name.upper()}")
+        assert name in needed
+        missing = [n for n in (*planned.tables, *queries) if n not in needed]
+        assert not [n for n in missing if re.search(rf"\b{n}\b", " ".join(queries[m] for m in needed & queries.keys()))]
+    assert planned.named_in("SELECT 1") == set()
+    assert len(planned.named_in("TABLE genre_sizes")) < len(queries) / 2
 
 
 def test_a_folder_without_tables_is_said_to_be_none(tmp_path):

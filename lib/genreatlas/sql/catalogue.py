@@ -62,6 +62,17 @@ class Plan:
         """One line per view that is left out."""
         return tuple(f"left out: {name}, for lack of {', '.join(lacks)}" for name, lacks in self.skipped.items())
 
+    def named_in(self, text: str) -> set[str]:
+        """Tables and views that a statement may name, and all that these read; rather one too many than one too few."""
+        queries = dict.fromkeys(self.tables, "") | {view.name: view.query for view in self.views}
+        found: set[str] = set()
+        waiting = [text.lower()]
+        while waiting:
+            named = {name for name in queries if name.lower() in waiting[-1]} - found
+            found |= named
+            waiting[-1:] = [queries[name].lower() for name in named]
+        return found
+
 
 @cache
 def templates() -> tuple[Template, ...]:

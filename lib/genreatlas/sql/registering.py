@@ -15,7 +15,7 @@ _SPARK = Spark()
 _DEFINITION = "genreatlas.definition"
 
 
-def register_views(store: Store, split: str = "default") -> Plan:
+def register_views(store: Store, split: str = "default", statement: str | None = None) -> Plan:
     """Let the session's SQL say ``songs`` and ``leaderboard``: every table and view by its own name.
 
     They are temporary views: they shadow tables of the same name in the session's current schema,
@@ -25,21 +25,25 @@ def register_views(store: Store, split: str = "default") -> Plan:
     ----------
     store : where the tables are; its session gets the views.
     split : the split whose parts the views show.
+    statement : register only what it needs, which takes a fraction of the time.
 
     Returns
     -------
-    The views that are there now, and those left out for lack of a table.
+    The views that there are, and those left out for lack of a table.
 
     Raises
     ------
     StoreError : Spark refuses a view.
     """
     tables, sets = _stored(store)
-    for table in tables:
+    planned = plan(tables, sets, split, _SPARK, _SPARK.name)
+    wanted = planned.named_in(statement) if statement is not None else {*tables, *(v.name for v in planned.views)}
+    for table in filter(wanted.__contains__, tables):
         query = f"SELECT * FROM {store.location.sql(table)}"
         store.sql(f"CREATE OR REPLACE TEMPORARY VIEW {_SPARK.name(table)} AS {query}")
-    planned = plan(tables, sets, split, _SPARK, _SPARK.name)
     for view in planned.views:
+        if view.name not in wanted:
+            continue
         _run(store, view, f"CREATE OR REPLACE TEMPORARY VIEW {_SPARK.name(view.name)} AS\n{view.query}")
     return planned
 
