@@ -1,5 +1,7 @@
 """Layers, overrides, and errors that tell where and what."""
 
+from pathlib import Path
+
 import pytest
 
 from genreatlas.config import Config, load_config, to_toml
@@ -9,6 +11,19 @@ from genreatlas.errors import ConfigError
 def write(path, text):
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def test_an_empty_table_takes_the_place_of_the_files_and_another_is_laid_over_theirs(tmp_path):
+    file = tmp_path / "a.toml"
+    file.write_text('[import_features]\nsplit_lists = { train = "a.txt" }\n', encoding="utf-8")
+
+    def lists(*overrides):
+        return load_config([file], overrides).import_features.split_lists
+
+    more = 'import_features.split_lists={ test = "b.txt" }'
+    assert lists(more) == {"train": Path("a.txt"), "test": Path("b.txt")}
+    assert lists("import_features.split_lists={}") == {}
+    assert lists("import_features.split_lists={}", more) == {"test": Path("b.txt")}
 
 
 def test_later_files_win_key_by_key_and_overrides_win_over_files(tmp_path):

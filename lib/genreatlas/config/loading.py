@@ -67,7 +67,8 @@ def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ())
     Parameters
     ----------
     files : paths of TOML files; later ones win, key by key.
-    overrides : such as ``train.min_songs=20``; the value is TOML, and a bare word is a string.
+    overrides : such as ``train.min_songs=20``; the value is TOML, and a bare word is a string. A table is laid over
+        that of the files, and an empty one, ``{}``, takes its place.
 
     Raises
     ------
@@ -82,10 +83,13 @@ def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ())
         key, value = parse_override(override)
         layer: dict[str, Any] = {}
         *parents, last = key.split(".")
-        place = layer
+        place, below = layer, merged
         for parent in parents:
             place = place.setdefault(parent, {})
+            below = below.get(parent, {}) if isinstance(below, dict) else {}
         place[last] = value
+        if value == {} and isinstance(below, dict):
+            below.pop(last, None)
         _overlay(merged, layer, f"--set {override}", origin)
     try:
         return Config.model_validate(merged)
