@@ -92,6 +92,10 @@ def test_frames_become_tables_with_numbers_to_the_right_and_nothing_for_null():
     assert "<td class=left>a&lt;b</td><td>1,200</td><td>0.1235</td><td class=left>x, y</td>" in html
     assert "<td class=left></td><td>3</td><td></td><td class=left></td>" in html
     assert "<th>d</th>" in as_html(pd.DataFrame({"d": [Decimal("87.5")]}))  # SQL rounds literals to decimals
+    arrays = pd.DataFrame(
+        {"genres": [np.array(["x", "y"]), np.array([])], "at": [np.array([1.5, 2.0]), None]}
+    )  # by Arrow
+    assert "<td class=left>x, y</td><td class=left>1.5, 2</td>" in as_html(arrays)
     assert "No rows." in as_html(frame.head(0))
     assert "The first 40 rows." in as_html(pd.DataFrame({"n": range(41)}))
 

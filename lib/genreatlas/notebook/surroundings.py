@@ -102,7 +102,7 @@ def _left(numeric: bool) -> str:
 
 
 def _missing(value: Any) -> bool:
-    return value is None or value is pd.NaT or value is pd.NA or value != value
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
 def _cell(value: Any) -> str:
