@@ -16,7 +16,7 @@ from one_file_models import save_model, sound
 
 def test_without_mlflow_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
-    with pytest.raises(ConfigError, match=r"mlflow is not installed: pip install 'genreatlas\[mlflow\]'"):
+    with pytest.raises(ConfigError, match=r"mlflow is not installed: pip install mlflow-skinny"):
         Tracker(MlflowSection(tracking_uri="sqlite:///x.db"))
 
 
