@@ -64,14 +64,13 @@ class Plan:
 
     def named_in(self, text: str) -> set[str]:
         """Tables and views that a statement may name, and all that these read; rather one too many than one too few."""
-        queries = dict.fromkeys(self.tables, "") | {view.name: view.query for view in self.views}
-        found: set[str] = set()
-        waiting = [text.lower()]
-        while waiting:
-            named = {name for name in queries if name.lower() in waiting[-1]} - found
-            found |= named
-            waiting[-1:] = [queries[name].lower() for name in named]
-        return found
+        text = text.lower()
+        found = set()
+        for view in reversed(self.views):  # what a view reads stands before it
+            if view.name.lower() in text:
+                found.add(view.name)
+                text += view.query.lower()
+        return found | {table for table in self.tables if table.lower() in text}
 
 
 @cache

@@ -42,9 +42,8 @@ def register_views(store: Store, split: str = "default", statement: str | None =
         query = f"SELECT * FROM {store.location.sql(table)}"
         store.sql(f"CREATE OR REPLACE TEMPORARY VIEW {_SPARK.name(table)} AS {query}")
     for view in planned.views:
-        if view.name not in wanted:
-            continue
-        _run(store, view, f"CREATE OR REPLACE TEMPORARY VIEW {_SPARK.name(view.name)} AS\n{view.query}")
+        if view.name in wanted:
+            _run(store, view, f"CREATE OR REPLACE TEMPORARY VIEW {_SPARK.name(view.name)} AS\n{view.query}")
     return planned
 
 
