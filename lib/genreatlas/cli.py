@@ -12,6 +12,7 @@ from genreatlas.arguments import USAGE, configuration, job_parser
 from genreatlas.config import Config, toml_value
 from genreatlas.errors import ConfigError, GenreAtlasError
 from genreatlas.query import query
+from genreatlas.redaction import shown
 
 #: Steps that have a job of their own, in the order of the data's way.
 STEPS = (
@@ -153,7 +154,7 @@ def _run(steps: Sequence[ModuleType], config: Config, lease: str = "") -> None:
 
 
 def _stop(problem: GenreAtlasError) -> None:
-    print(f"genreatlas: {problem}", file=sys.stderr)
+    print(f"genreatlas: {shown(problem)}", file=sys.stderr)
     sys.exit(problem.exit_code)
 
 

@@ -6,11 +6,16 @@ tables for the one file, song or candidate that could not be used while the job 
 
 from enum import StrEnum
 
+from genreatlas.redaction import redact
+
 
 class GenreAtlasError(Exception):
-    """Base of every error that the package raises on purpose."""
+    """Base of every error that the package raises on purpose; its text holds no secret."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return redact(super().__str__())
 
 
 class ConfigError(GenreAtlasError):

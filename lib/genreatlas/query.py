@@ -7,6 +7,7 @@ from pathlib import Path
 from genreatlas.arguments import USAGE, configuration, job_parser
 from genreatlas.config import Config
 from genreatlas.errors import ConfigError, GenreAtlasError, StoreError
+from genreatlas.redaction import shown
 
 _TEXT = """Ask the store in SQL: tables and views go by their own names (songs, leaderboard, genre_profile, ...).
 
@@ -30,7 +31,7 @@ def query(arguments: Sequence[str] | None = None) -> None:
         statement = sys.stdin.read() if parsed.sql == "-" else parsed.sql
         _answer(configuration(parsed), statement, parsed.csv, parsed.limit)
     except GenreAtlasError as problem:
-        print(f"genreatlas: {problem}", file=sys.stderr)
+        print(f"genreatlas: {shown(problem)}", file=sys.stderr)
         sys.exit(problem.exit_code)
     except BrokenPipeError:  # whoever read our output has seen enough
         sys.exit(0)

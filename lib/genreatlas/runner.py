@@ -3,7 +3,6 @@
 import importlib
 import json
 import os
-import re
 import time
 import uuid
 from collections.abc import Sequence
@@ -17,14 +16,13 @@ from pyspark.sql import SparkSession
 from genreatlas.config import Config
 from genreatlas.errors import LimitReachedError, StoreError
 from genreatlas.provenance import git_commit, versions
+from genreatlas.redaction import redact_value, shown
 from genreatlas.steps.counts import Counts
 from genreatlas.store import open_store
 from genreatlas.tables import RUNS
 
 if TYPE_CHECKING:
     from genreatlas.sandbox.world import World
-
-_SECRET = re.compile(r"secret|token|password|credential", re.IGNORECASE)
 
 
 def step_name(step: ModuleType) -> str:
@@ -98,9 +96,9 @@ def run_step(step: ModuleType, spark: SparkSession, config: Config) -> int:
             "n_written": counts.written,
             "n_failed": counts.failed,
             "n_skipped": counts.skipped,
-            "error": error,
+            "error": None if error is None else shown(error),
             "versions": versions(),
-            "config": json.dumps(without_secrets(config.model_dump(mode="json")), sort_keys=True),
+            "config": json.dumps(redact_value("", config.model_dump(mode="json")), sort_keys=True),
             "git_commit": git_commit(),
         }
         store.append(RUNS, store.frame(RUNS, [row]))
@@ -109,7 +107,9 @@ def run_step(step: ModuleType, spark: SparkSession, config: Config) -> int:
 
 
 def _say(name: str, counts: Counts, clock: float) -> None:
-    print(summary_line(name, counts, time.monotonic() - clock), *(f"  {note}" for note in counts.notes), sep="\n")
+    print(
+        summary_line(name, counts, time.monotonic() - clock), *(f"  {shown(note)}" for note in counts.notes), sep="\n"
+    )
 
 
 def summary_line(name: str, counts: Counts, seconds: float) -> str:
@@ -126,13 +126,6 @@ def too_much_failed(counts: Counts, limit: float) -> bool:
     if not counts.failed:
         return False
     return counts.failed > limit * counts.read or counts.written == 0
-
-
-def without_secrets(value: object) -> object:
-    """The same configuration with the values of secret keys left out."""
-    if isinstance(value, dict):
-        return {key: "(left out)" if _SECRET.search(key) else without_secrets(item) for key, item in value.items()}
-    return [without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
 def run_steps(names: Sequence[str], spark: SparkSession, config: Config) -> None:

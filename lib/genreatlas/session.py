@@ -16,8 +16,9 @@ from pyspark.sql import SparkSession
 
 from genreatlas.config import SparkSection
 from genreatlas.errors import ConfigError
+from genreatlas.redaction import shown_log
 
-log = logging.getLogger(__name__)
+log = shown_log(__name__)
 
 _DELTA = {"4.0": "io.delta:delta-spark_2.13:4.0.0", "4.2": "io.delta:delta-spark_4.2_2.13:4.4.0"}
 #: Delta for the Spark that is installed: the one that this is developed on, or the oldest that is meant to do.

@@ -16,6 +16,7 @@ from genreatlas.config.sections import Section
 from genreatlas.config.spotify import PlaylistsEntry, SearchEntry, SpotifySection
 from genreatlas.config.world import WorldSection
 from genreatlas.errors import ConfigError
+from genreatlas.redaction import redact_value
 
 #: What the entries of a list of tables are.
 _ENTRIES: dict[str, Any] = {
@@ -90,7 +91,9 @@ def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ())
         place[last] = value
         if value == {} and isinstance(below, dict):
             below.pop(last, None)
-        _overlay(merged, layer, f"--set {override}", origin)
+        # A Spark setting may be a key under any name.
+        said = key if key.startswith("spark.settings") else override
+        _overlay(merged, layer, f"--set {said}", origin)
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
@@ -109,28 +112,38 @@ def parse_override(text: str) -> tuple[str, Any]:
         return key, raw
 
 
-def to_toml(config: Section, comments: bool = True) -> str:
-    """Print a configuration as TOML, each key with its description above it."""
+def to_toml(config: Section, comments: bool = True, secrets: bool = True) -> str:
+    """Print a configuration as TOML, each key with its description above it.
+
+    Parameters
+    ----------
+    secrets : without them, what may be secret is left out; see :mod:`genreatlas.redaction`.
+    """
     blocks = []
     for name in type(config).model_fields:
         section = getattr(config, name)
         if isinstance(section, tuple):
             told = f"# {(_ENTRIES[name].__doc__ or '').strip()}"
             keys = [f"# {key} =" for key in _ENTRIES[name].model_fields]
-            entries = [[f"[[{name}]]", *_keys(entry, comments=False)] for entry in section]
+            entries = [[f"[[{name}]]", *_keys(entry, name, False, secrets)] for entry in section]
             blocks += ["\n".join([told, *lines]) for lines in entries or [[f"# [[{name}]]", *keys]]]
         else:
-            lines = [f"# {(type(section).__doc__ or '').strip()}", f"[{name}]", *_keys(section, comments)]
+            lines = [
+                f"# {(type(section).__doc__ or '').strip()}",
+                f"[{name}]",
+                *_keys(section, name, comments, secrets),
+            ]
             blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
 
 
-def _keys(section: Section, comments: bool) -> list[str]:
+def _keys(section: Section, name: str, comments: bool, secrets: bool) -> list[str]:
     lines = []
     for key, field in type(section).model_fields.items():
         if comments:
             lines.append(f"# {field.description}")
-        text = toml_value(getattr(section, key))
+        value = getattr(section, key)
+        text = toml_value(value if secrets else redact_value(f"{name}.{key}", value))
         lines.append(f"{field.alias or key} = {text}" if text is not None else f"# {field.alias or key} =")
     return lines
 
@@ -187,7 +200,7 @@ def _explain(error: ValidationError, origin: Mapping[str, str]) -> str:
             hint = f"Did you mean {meant}?" if near else f"Valid here: {', '.join(valid)}."
             lines.append(f"{where}: unknown key {dotted}. {hint}")
         else:
-            lines.append(f"{where}: {dotted} = {problem['input']!r}: {problem['msg']}")
+            lines.append(f"{where}: {dotted} = {redact_value(dotted, problem['input'])!r}: {problem['msg']}")
     return "\n".join(dict.fromkeys(lines))
 
 

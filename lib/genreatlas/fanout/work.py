@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from genreatlas.config import FanOutSection
 from genreatlas.errors import FetchError, ProviderPausedError, Reason
-from genreatlas.sources.http import redacted
+from genreatlas.redaction import shown
 
 #: Called with a pending row and a provider; returns the columns, or raises FetchError.
 FetchOne: TypeAlias = Callable[[Mapping[str, Any], str], Mapping[str, Any]]
@@ -161,7 +161,7 @@ def _attempt(error: FetchError, provider: str, number: int, status: Status, retr
         status,
         error.http_status,
         error.reason.value,
-        redacted(error.detail)[:_LONGEST_DETAIL],
+        shown(error.detail)[:_LONGEST_DETAIL],
         next_retry_at=None if retry_at is None else datetime.fromtimestamp(retry_at, UTC),
     )
 

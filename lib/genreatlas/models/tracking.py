@@ -1,12 +1,14 @@
 """Runs and models in MLflow, as the tables have them."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from genreatlas.config import MlflowSection
 from genreatlas.errors import ConfigError
+from genreatlas.redaction import redact
 
 _MODEL_ID = "genreatlas.model_id"
 _STATE = "genreatlas.state"
@@ -32,6 +34,8 @@ class Tracker:
             raise ConfigError(
                 f"mlflow.tracking_uri is set, and {error.name} is not installed: pip install mlflow-skinny"
             ) from None
+        # MLflow would print where it logs to, user and password included.
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         self._name = settings.model_name
         registry = settings.registry_uri or settings.tracking_uri
         try:
@@ -68,7 +72,7 @@ class Tracker:
         if run is None:
             run = self._client.create_run(self._experiment, tags={_MODEL_ID: model_id}, run_name=name)
             for key, value in params.items():
-                self._client.log_param(run.info.run_id, key, value)
+                self._client.log_param(run.info.run_id, key, redact(str(value)))
             self._client.log_artifacts(run.info.run_id, str(folder), "model_files")
         run_id = str(run.info.run_id)
         for key, value in metrics.items():

@@ -10,6 +10,7 @@ from genreatlas.config import SparkSection
 from genreatlas.errors import GenreAtlasError
 from genreatlas.notebook.page import render
 from genreatlas.notebook.running import run_notebook
+from genreatlas.redaction import shown
 from genreatlas.session import get_spark
 
 
@@ -38,7 +39,7 @@ def main() -> None:
             if ran.error:
                 sys.exit(ran.error)
     except GenreAtlasError as problem:
-        print(f"genreatlas: {problem}", file=sys.stderr)
+        print(f"genreatlas: {shown(problem)}", file=sys.stderr)
         sys.exit(problem.exit_code)
 
 

@@ -15,7 +15,6 @@ held in memory. No error text holds a query string, because there tokens and sig
 
 import logging
 import random
-import re
 import time
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
@@ -28,14 +27,14 @@ import urllib3
 from genreatlas import __version__
 from genreatlas.config import FanOutSection
 from genreatlas.errors import FetchError, Reason
+from genreatlas.redaction import redact_url, shown_log
 from genreatlas.sources.connections import CheckedAdapter, Exchange, is_loopback_name
 from genreatlas.sources.hosts import Host, host_of
 from genreatlas.sources.outcomes import Expected, Outcome, judge
 
-log = logging.getLogger(__name__)
+log = shown_log(__name__)
 
 _PIECE = 1 << 16
-_QUERY = re.compile(r"(https?://[^\s?#\"'<>]*)[?#][^\s\"'<>]*")
 
 
 def polite_session(
@@ -103,17 +102,6 @@ def checked(response: requests.Response) -> requests.Response:
         response.status_code,
         outcome.transient,
     )
-
-
-def redact(url: str) -> str:
-    """An address without user, query and fragment: those may hold secrets and signatures."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def redacted(text: str) -> str:
-    """A text with every address in it cut off before its query."""
-    return _QUERY.sub(r"\1", text)
 
 
 class PoliteSession(requests.Session):
@@ -277,4 +265,4 @@ def _back_off(settings: FanOutSection, attempt: int) -> None:
 
 
 def _words(method: str, url: str, what: str) -> str:
-    return f"{method} {redact(url)}: {what.strip()}"
+    return f"{method} {redact_url(url)}: {what.strip()}"

@@ -1,14 +1,14 @@
 """How much of what is pending goes through the workers at once, and in which portions."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pyspark.sql import DataFrame
 
+from genreatlas.redaction import shown_log
 from genreatlas.store import Store
 
-log = logging.getLogger(__name__)
+log = shown_log(__name__)
 
 
 def chunks(pending: DataFrame, chunk_clips: int) -> list[tuple[list[str], int]]:

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from genreatlas.config import Config
 from genreatlas.ids import stable_id
+from genreatlas.redaction import redact
 from genreatlas.sources.credits import credits
 from genreatlas.sources.previews.manifest import SOURCE, ListedFile, read_list
 from genreatlas.sources.spotify.rows import song_id as spotify_song_id
@@ -63,7 +64,7 @@ def _listed_rows(config: Config, file: ListedFile) -> tuple[dict[str, Any], list
     row = {
         "song_id": file.song_id,
         "source": SOURCE,
-        "source_key": song.key,
+        "source_key": redact(song.key) if "://" in song.key else song.key,
         "title": song.title,
         "artist": song.artist,
         "album": song.album,

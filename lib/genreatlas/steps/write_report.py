@@ -62,7 +62,7 @@ def read_report(store: Store, config: Config) -> ReportData:
         data,
         sounds=tuple(sounds.sound(row) for _, row in heard.sort_values(["_name", "genre_id"]).iterrows()),
         players=players,
-        configuration=to_toml(config, comments=False),
+        configuration=to_toml(config, comments=False, secrets=False),
     )
 
 

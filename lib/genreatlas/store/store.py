@@ -1,6 +1,5 @@
 """A store: the tables of one lake, read and written through one object."""
 
-import logging
 import random
 import time
 import uuid
@@ -15,12 +14,13 @@ from pyspark.sql.types import StructType
 
 from genreatlas.config import StoreSection
 from genreatlas.errors import StoreError
+from genreatlas.redaction import shown_log
 from genreatlas.store import checks, lease, purging, staging, statements, upgrading
 from genreatlas.store.checks import Rows
 from genreatlas.store.names import Location
 from genreatlas.tables import Column, Table
 
-log = logging.getLogger(__name__)
+log = shown_log(__name__)
 
 #: Two MERGEs with disjoint keys failed in half the trials; Delta names such conflicts so.
 _CONFLICTS = ("DELTA_CONCURRENT", "ConcurrentAppend", "ConcurrentModification", "MetadataChanged", "ProtocolChanged")

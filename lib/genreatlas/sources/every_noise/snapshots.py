@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genreatlas.errors import InputError
+from genreatlas.redaction import redact
 from genreatlas.sources.every_noise.list_page import ListedGenre
 from genreatlas.sources.every_noise.map_page import MappedGenre
 
@@ -49,7 +50,7 @@ def genre_rows(genres: Sequence[MappedGenre], listed: Iterable[ListedGenre], sou
                 "example_track_id": genre.example_track_id,
                 "preview_url": genre.preview_url,
                 "playlist_id": entry.playlist_id if entry else None,
-                "source": source,
+                "source": redact(source),
             }
         )
     return rows

@@ -9,7 +9,8 @@ import requests
 
 from genreatlas.config import FanOutSection, HttpSection
 from genreatlas.errors import FetchError, Reason
-from genreatlas.sources.http import fetch_bytes, polite_session, redact
+from genreatlas.redaction import redact_url
+from genreatlas.sources.http import fetch_bytes, polite_session
 from genreatlas.sources.previews.provider import Preview, PreviewOf
 
 #: What a server says of an address that was good once. Without the file, it is gone; with a refusal, the signature
@@ -50,7 +51,7 @@ class SpotifyPreviews:
             url = song[self.column]
             if not url:
                 raise FetchError(Reason.NO_PREVIEW, f"{self.name} has no preview of it.")
-            return Preview(download(session, url), redact(url), self.licence)
+            return Preview(download(session, url), redact_url(url), self.licence)
 
         return preview_of
 
@@ -86,7 +87,7 @@ class HttpFiles:
                 raise FetchError(Reason.NO_PREVIEW, "The list names no file of it.")
             data = download(session, url)
             require_checksum(data, song["checksum"])
-            return Preview(data, redact(url), song["licence"] or self.settings.licence or None)
+            return Preview(data, redact_url(url), song["licence"] or self.settings.licence or None)
 
         return preview_of
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from genreatlas.config import load_config
 from genreatlas.errors import GenreAtlasError
+from genreatlas.redaction import shown
 from genreatlas.sources.http import polite_session
 from genreatlas.sources.spotify.tokens import authorise, read_credentials
 
@@ -21,7 +22,7 @@ def main(files: Sequence[str]) -> int:
         session = polite_session(config.fan_out, "spotify", "json")
         token = authorise(settings, read_credentials(settings), session)
     except GenreAtlasError as problem:
-        print(f"genreatlas: {problem}", file=sys.stderr)
+        print(f"genreatlas: {shown(problem)}", file=sys.stderr)
         return problem.exit_code
     print(f"export SPOTIFY_REFRESH_TOKEN={token}")
     return 0

@@ -1,0 +1,208 @@
+"""What may be shown of a text: no secret, and no character that steers a terminal.
+
+The one redactor for everything that people read: error messages, log lines, the table ``runs``, ``fetch_attempts``,
+the report and MLflow. :func:`redact` works on free text, :func:`redact_value` on a value of the configuration whose
+name is known, :func:`printable` on the characters. :func:`shown` is what is printed.
+
+Left out are: user information, query and fragment of every address; values under names that say secret; tokens of
+known shape; values of secret environment variables; Spark settings that are not on a list of harmless ones.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+#: Stands in the place of what was left out.
+LEFT_OUT = "(left out)"
+
+_KEY = r"(?:api|access|account|private|shared|storage|encryption|master|subscription|signing)[-_. ]?key"
+#: Names whose values are secret; ``token_lifetime`` and its like are durations.
+_WORDS = (
+    r"secret|passw(?:or)?d|passphrase|credential|token(?![-_. ]?(?:lifetime|type|url|endpoint|limit|count))|"
+    r"(?<!time_)(?<!key_)signature"
+    rf"|(?<![a-z])sas(?![a-z])|{_KEY}|sharedaccess|authorization|set-cookie|hmac|hdnea|(?<![a-z])sig(?![a-z])"
+)
+_SECRET_NAME = re.compile(rf"{_WORDS}|(?<![a-z])pwd(?![a-z])", re.IGNORECASE)
+#: Of the environment: PWD is the working folder.
+_SECRET_VARIABLE = re.compile(_WORDS, re.IGNORECASE)
+
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*(?::[A-Za-z0-9+.-]+)*"
+_ADDRESS = re.compile(rf"(?<![\w+.-])({_SCHEME})://([^\s\"'<>]*)")
+#: Of these schemes the part before @ is a container's name.
+_CONTAINERS = ("abfs", "abfss", "wasb", "wasbs")
+_PORT = re.compile(r"[^:]*(?::\d*)?|\[[^\]]*\](?::\d*)?")
+#: ``user:password@host`` without a scheme, as proxies are written, and Oracle's ``thin:user/password@``.
+_BARE_USER = re.compile(r"(?<![\w.%+/@-])[\w.%+-]+:[^\s/@:\"'<>]+@(?=[\w\[])")
+_ORACLE = re.compile(r"(jdbc:oracle:\w+:)[^@\s\"']*/[^@\s\"']*@", re.IGNORECASE)
+
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+_PLAIN = r"[^\s,;&\"'<>)\]}]+"
+#: ``name=value``, ``"name": "value"``, and with a bare colon the few names that prose does not use so.
+_ASSIGNED = re.compile(
+    rf"(?<![\w.-])(?P<name>[\w.-]*(?:{_WORDS}|(?<![a-z])pwd(?![a-z]))[\w.-]*)"
+    rf"(?P<sign>[\"']?\s*=\s*|[\"']\s*:\s*)(?P<value>{_QUOTED}|{_PLAIN})",
+    re.IGNORECASE,
+)
+_COLON = re.compile(
+    rf"(?P<name>\b(?:passw(?:or)?d|passphrase|pwd|x-[\w-]*(?:key|token)))(?P<sign>\s*:\s*)(?P<value>{_QUOTED}|{_PLAIN})",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(
+    r"((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)(?:(?:bearer|basic|digest|negotiate|token)\s+)?[^\s\"',;)}\]]+",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(r"\b(bearer\s+)[\w.~+/=-]{12,}", re.IGNORECASE)
+#: Tokens whose shape says what they are.
+_SHAPES = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"
+    r"|\bdapi[0-9a-f]{32}(?:-\d+)?\b|\bdkea[0-9a-f]{32}\b|\bdose[0-9a-f]{32}\b"
+    r"|\bAIza[\w-]{35}|\bya29\.[\w.-]{20,}|\bGOCSPX-[\w-]{20,}"
+    r"|\bxox[abeprs]-[\w-]{10,}|\bhf_\w{20,}|\bpypi-[\w-]{30,}|\bsk-[\w-]{20,}"
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*",
+    re.DOTALL,
+)
+
+#: Spark settings whose values are shown: names, or beginnings of names that end in a point. Everything else may be a
+#: key (``spark.hadoop.fs.s3a.secret.key``) or hold one (``spark.driver.extraJavaOptions``).
+_SPARK_SHOWN = (
+    "spark.app.name", "spark.default.parallelism", "spark.jars", "spark.jars.packages", "spark.log.level",
+    "spark.locality.wait", "spark.master", "spark.network.timeout", "spark.rpc.message.maxSize", "spark.serializer",
+    "spark.speculation", "spark.submit.deployMode", "spark.pyspark.python", "spark.pyspark.driver.python",
+    "spark.driver.memory", "spark.driver.memoryOverhead", "spark.driver.cores", "spark.driver.maxResultSize",
+    "spark.driver.host", "spark.driver.bindAddress",
+    "spark.executor.memory", "spark.executor.memoryOverhead", "spark.executor.memoryOverheadFactor",
+    "spark.executor.cores", "spark.executor.instances", "spark.executor.pyspark.memory",
+    "spark.executorEnv.OMP_NUM_THREADS", "spark.executorEnv.OPENBLAS_NUM_THREADS", "spark.executorEnv.MKL_NUM_THREADS",
+    "spark.executorEnv.NUMBA_NUM_THREADS", "spark.ui.enabled", "spark.ui.port", "spark.ui.showConsoleProgress",
+    "spark.sql.catalog.spark_catalog", "spark.sql.extensions", "spark.sql.warehouse.dir",
+    "spark.sql.ansi.enabled", "spark.sql.caseSensitive", "spark.sql.session.timeZone", "spark.sql.shuffle.partitions",
+    "spark.sql.adaptive.", "spark.sql.autoBroadcastJoinThreshold", "spark.sql.broadcastTimeout", "spark.sql.codegen.",
+    "spark.sql.execution.", "spark.sql.files.", "spark.sql.inMemoryColumnarStorage.", "spark.sql.join.",
+    "spark.sql.legacy.", "spark.sql.optimizer.", "spark.sql.parquet.", "spark.sql.sources.",
+    "spark.databricks.delta.", "spark.delta.logStore.", "spark.dynamicAllocation.", "spark.cleaner.", "spark.eventLog.",
+    "spark.memory.", "spark.python.", "spark.scheduler.", "spark.shuffle.", "spark.speculation.", "spark.stage.",
+    "spark.task.",
+)  # fmt: skip
+
+#: Control characters but tab and line feed, marks that turn the direction of text, invisible and unpaired ones.
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+
+
+def shown(text: object) -> str:
+    """A text for people: without secrets, and printable."""
+    return printable(redact(str(text)))
+
+
+def printable(text: str) -> str:
+    """A text in which no character steers a terminal or turns the direction: ``\\x1b``, ``\\u202e`` stand for them."""
+    return _STEERING.sub(lambda found: _escaped(found.group()), text)
+
+
+def redact(text: str) -> str:
+    """A text without the secrets that may be found in it; see the module."""
+    for secret in _environment_secrets():
+        text = text.replace(secret, LEFT_OUT)
+    text = _ORACLE.sub(r"\1", text)
+    text = _ADDRESS.sub(lambda found: _without_user(found.group(1), found.group(2)), text)
+    text = _BARE_USER.sub("", text)
+    text = _HEADER.sub(rf"\1{LEFT_OUT}", text)
+    text = _BEARER.sub(rf"\1{LEFT_OUT}", text)
+    text = _ASSIGNED.sub(_assignment, text)
+    text = _COLON.sub(_assignment, text)
+    return _SHAPES.sub(LEFT_OUT, text)
+
+
+def redact_url(url: str) -> str:
+    """An address without user, query and fragment: those may hold secrets and signatures."""
+    scheme, sign, rest = url.partition("://")
+    return _without_user(scheme, rest) if sign else redact(url)
+
+
+def redact_value(name: str, value: Any) -> Any:
+    """A value of the configuration as it may be shown; numbers, true and false are no secrets.
+
+    Parameters
+    ----------
+    name : dotted, such as ``mlflow.tracking_uri``; that of a section or of the whole configuration (empty), too.
+    value : what a section holds, or its ``model_dump``.
+    """
+    if name == "spark.settings" and isinstance(value, Mapping):
+        return {redact(str(key)): _spark_setting(str(key), item) for key, item in value.items()}
+    if name.startswith("spark.settings."):
+        return _spark_setting(name.removeprefix("spark.settings."), value)
+    if hasattr(value, "model_dump"):
+        value = value.model_dump(mode="json", exclude_defaults=True)
+    if isinstance(value, Mapping):
+        return {redact(str(key)): redact_value(f"{name}.{key}".lstrip("."), item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact_value(name, item) for item in value]
+    if isinstance(value, str | Path):
+        secret = value and _SECRET_NAME.search(name.rpartition(".")[2])
+        return LEFT_OUT if secret else redact(str(value))
+    return value
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a name says that its value is secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
+class _ShownFilter(logging.Filter):
+    """Makes log records fit to be shown."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = shown(record.getMessage()), None
+        return True
+
+
+def shown_log(name: str) -> logging.Logger:
+    """The logger of a module, whose lines are fit to be shown."""
+    log = logging.getLogger(name)
+    if not any(isinstance(known, _ShownFilter) for known in log.filters):
+        log.addFilter(_ShownFilter())
+    return log
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _without_user(scheme: str, rest: str) -> str:
+    """An address without user, query and fragment; the password may hold any of the signs that end an authority."""
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    user, at, _ = authority.rpartition("@")
+    if at and (scheme.lower() not in _CONTAINERS or ":" in user):
+        rest = rest.rpartition("@")[2] if ":" in user else rest[len(user) + 1 :]
+    elif not at and "@" in rest and not _PORT.fullmatch(authority):
+        rest = rest.rpartition("@")[2]
+    return f"{scheme}://{rest if scheme.lower() == 'file' else re.split(r'[?#]', rest, maxsplit=1)[0]}"
+
+
+def _assignment(found: re.Match[str]) -> str:
+    value = found["value"]
+    quote = value[0] if value[0] in "\"'" else ""
+    return f"{found['name']}{found['sign']}{quote}{LEFT_OUT}{quote}"
+
+
+def _spark_setting(name: str, value: Any) -> Any:
+    harmless = any(name == one or (one.endswith(".") and name.startswith(one)) for one in _SPARK_SHOWN)
+    return redact(str(value)) if harmless and not is_secret_name(name) else LEFT_OUT
+
+
+def _environment_secrets() -> list[str]:
+    """Values of variables whose names say secret, the longest first; short ones are words, and files are no secrets."""
+    found = {
+        value
+        for name, value in os.environ.items()
+        if len(value) >= 8 and _SECRET_VARIABLE.search(name) and not os.path.exists(value)  # noqa: PTH110 Path raises on odd ones
+    }
+    return sorted(found, key=len, reverse=True)
