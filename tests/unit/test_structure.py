@@ -17,7 +17,7 @@ def relative(path):
 
 @pytest.mark.parametrize("path", CODE, ids=relative)
 def test_no_file_outgrows_what_one_can_read(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 320
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
     assert path.name != "utils.py"
 
 

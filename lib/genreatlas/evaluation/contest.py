@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
-from genreatlas.config import Config, TrainSection
+from genreatlas.config import Config
 from genreatlas.errors import InputError
 from genreatlas.evaluation.duel import Duel, Figures, Rules, Songs, judge, same_songs, several_labels, single_label
 from genreatlas.evaluation.outcomes import Outcomes
@@ -57,7 +57,7 @@ def compete(store: Store, config: Config, champion: Row, challenger: Row, rules:
         )
     library = read_library(store, config)
     classes = tuple(sorted({*champion["classes"], *challenger["classes"]}))
-    train = TrainSection.model_validate(registry.read_meta(challenger, config).train)
+    train = registry.read_meta(challenger, config).train_section()
     answers = [
         _Answers(store, config.model_copy(update={"train": train}), row, library, classes)
         for row in (champion, challenger)

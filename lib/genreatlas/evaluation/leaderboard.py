@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from genreatlas.models import former
+
 #: Baselines that see something of the file and nothing of the music.
 NOT_MUSIC = {
     "technical": "knows only how the files are encoded",
@@ -25,6 +27,7 @@ def current_models(models: pd.DataFrame, *, split: str, level: str, labels: str)
     -------
     One row per engine, feature set and preprocessing (and estimator, for baselines), sorted by model_id.
     """
+    models = models.assign(engine=[former.present_name("engine", name) for name in models["engine"]])
     rows = models[(models["split"] == split) & (models["level"] == level) & (models["labels"] == labels)]
     rows = rows.assign(estimator_of_baseline=rows["estimator"].where(rows["engine"] == "baseline", ""))
     rows = rows.sort_values(["split_version", "fitted_at", "model_id"], kind="stable")

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from genreatlas.audio import feature_sets as registry
 from genreatlas.errors import ConfigError, InputError
+from genreatlas.models import former
 from genreatlas.models.names import nearest
 from genreatlas.models.types import Axis
 from genreatlas.store import Store
@@ -81,12 +82,13 @@ def find_feature_table(
         raise InputError(
             f"{feature_set}: version {version} has no features yet. Run extract_features, then train_models."
         )
-    if mine.axis.iloc[0] not in ("summary", "frames"):
+    held = former.present_name("axis", mine.axis.iloc[0])
+    if held not in ("summary", "frames"):
         raise ConfigError(
-            f"train.feature_sets: {feature_set} holds {mine.axis.iloc[0]}, which no model here learns from. "
+            f"train.feature_sets: {feature_set} holds {held}, which no model here learns from. "
             "Train on a set of the axis summary or frames; `export` writes this one for training elsewhere."
         )
-    axis: Axis = "frames" if mine.axis.iloc[0] == "frames" else "summary"
+    axis: Axis = "frames" if held == "frames" else "summary"
     return FeatureTable(
         feature_set=feature_set,
         table=f"{'frames' if axis == 'frames' else 'features'}_{feature_set}",

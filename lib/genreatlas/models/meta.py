@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genreatlas.config import ClipSection, TrainSection
 from genreatlas.errors import ModelError
+from genreatlas.models import former
 from genreatlas.models.types import Axis, Format, ScoreKind
 
 META = "meta.json"
@@ -21,8 +23,9 @@ class Meta:
     """``meta.json`` of a model.
 
     ``songs_of`` names the feature set whose songs it was trained on, with version and preprocessing: its own, but
-    for baselines. ``train`` and ``clip`` are the configuration's sections that it was trained with. ``spark``
-    holds what a Spark pipeline does not know of itself: input columns, classes that it saw, calibration.
+    for baselines. ``train`` and ``clip`` are the configuration's sections as the release that trained it wrote them;
+    :meth:`train_section` and :meth:`clip_section` read them. ``spark`` holds what a Spark pipeline does not know of
+    itself: input columns, classes that it saw, calibration.
     """
 
     model_id: str
@@ -42,6 +45,24 @@ class Meta:
     clip: Mapping[str, Any]
     spark: Mapping[str, Any] | None = None
 
+    def train_section(self) -> TrainSection:
+        """``[train]`` as this release spells it, without candidates; ModelError where it cannot be read."""
+        try:
+            return former.train_section(self.train)
+        except ValueError as error:
+            raise ModelError(f"{self.model_id}: {META}: {error}") from None
+
+    def clip_section(self) -> ClipSection:
+        """``[clip]`` as this release spells it; ModelError where it cannot be read."""
+        try:
+            return former.clip_section(self.clip)
+        except ValueError as error:
+            raise ModelError(f"{self.model_id}: {META}: {error}") from None
+
+
+#: Fields whose values are names that a release may have changed.
+_NAMES = ("axis", "format", "score_kind")
+
 
 def read(folder: Path) -> Meta:
     """Read a model's ``meta.json``.
@@ -53,7 +74,8 @@ def read(folder: Path) -> Meta:
     try:
         fields = json.loads((folder / META).read_text(encoding="utf-8"))
         lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-        return Meta(**(fields | lists))
+        names = {name: former.present_name(name, fields[name]) for name in _NAMES if name in fields}
+        return Meta(**(fields | lists | names))
     except OSError as error:
         raise ModelError(
             f"{folder / META}: {error.strerror}. Set models.path to where the model is, or run train_models again."

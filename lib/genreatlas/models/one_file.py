@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from genreatlas.audio.whole_files import Recipe, check_recipe, whole_file
-from genreatlas.config import ClipSection, LimitsSection
+from genreatlas.config import LimitsSection
 from genreatlas.errors import ModelError
 from genreatlas.models import meta as meta_file
 from genreatlas.models.meta import FILES, Meta
@@ -89,7 +89,7 @@ def predict(
     loaded = _load(folder, meta_file.read_aliases(folder).get(model, model))
     recipe = Recipe(
         loaded.meta.feature_set,
-        ClipSection.model_validate(loaded.meta.clip),
+        loaded.meta.clip_section(),
         LimitsSection(),
         loaded.meta.features,
         hop_s,

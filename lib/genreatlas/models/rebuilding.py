@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.errors import PySparkException
 from pyspark.sql import Row
 
-from genreatlas.config import Config, TrainSection
+from genreatlas.config import Config
 from genreatlas.errors import ModelError
 from genreatlas.models import registry
 from genreatlas.models.dataset import Fixed, build_dataset
@@ -37,7 +37,7 @@ def rebuild(store: Store, config: Config, row: Row, folder: Path) -> Matrix:
         raise ModelError(f"model {row['model_id']}: an older release trained it and kept no hash of its training set.")
     try:
         dataset = _dataset(store, config, row)
-        train = TrainSection.model_validate(registry.read_meta(row, config).train)
+        train = registry.read_meta(row, config).train_section()
         buckets = count_buckets(dataset, train, config.store.max_commit_mb)
         matrix = write_matrix(dataset, training_rows(dataset, train.frames_per_song, buckets), folder, buckets)
     except PySparkException as error:
@@ -68,7 +68,7 @@ def rebuild(store: Store, config: Config, row: Row, folder: Path) -> Matrix:
 def _dataset(store: Store, config: Config, row: Row) -> Dataset:
     meta = registry.read_meta(row, config)
     splits = config.splits.model_copy(update={"name": row["split"], "allow_declared_leak": True})
-    config = config.model_copy(update={"train": TrainSection.model_validate(meta.train), "splits": splits})
+    config = config.model_copy(update={"train": meta.train_section(), "splits": splits})
     store = Snapshot(store, row["input_versions"], only=True)
     library = read_library(store, config, row["split_version"])
     songs_of = None

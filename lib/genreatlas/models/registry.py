@@ -13,7 +13,7 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from genreatlas.config import Config, TrainSection
+from genreatlas.config import Config
 from genreatlas.errors import ModelError
 from genreatlas.models import meta as meta_file
 from genreatlas.models import sklearn_grid
@@ -129,7 +129,7 @@ def dataset_of(store: Store, config: Config, row: ModelRow, library: Library) ->
     ModelError : the store has no features that were made as the model's were.
     """
     meta = read_meta(row, config)
-    config = config.model_copy(update={"train": TrainSection.model_validate(meta.train)})
+    config = config.model_copy(update={"train": meta.train_section()})
     songs_of = None
     if meta.songs_of[0] != meta.feature_set:
         name, version, preprocessing = meta.songs_of

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_to_uri
 from genreatlas.audio.whole_files import REQUEST, RESULT, Recipe, check_recipe, window_batches
-from genreatlas.config import ClipSection, Config
+from genreatlas.config import Config
 from genreatlas.errors import ModelError
 from genreatlas.evaluation import scored
 from genreatlas.models import aliases, registry
@@ -67,7 +67,7 @@ class _Scoring:
 
     def files(self, path: Path) -> Counts:
         settings = self.config.score
-        clip = ClipSection.model_validate(self.meta.clip)
+        clip = self.meta.clip_section()
         recipe = Recipe(
             self.meta.feature_set, clip, self.config.limits, self.meta.features, settings.hop_s, settings.max_windows
         )
