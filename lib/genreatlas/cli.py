@@ -7,38 +7,17 @@ import textwrap
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import ModuleType
+from typing import get_args
 
 from genreatlas.arguments import USAGE, configuration, job_parser
 from genreatlas.config import Config, toml_value
+from genreatlas.config.sections import StepName
 from genreatlas.errors import ConfigError, GenreAtlasError
 from genreatlas.query import query
 from genreatlas.redaction import shown
 
 #: Steps that have a job of their own, in the order of the data's way.
-STEPS = (
-    "compose_library",
-    "scrape_genres",
-    "collect_songs",
-    "import_analyses",
-    "import_folder",
-    "import_features",
-    "fetch_previews",
-    "extract_features",
-    "assign_splits",
-    "train_models",
-    "evaluate_models",
-    "write_report",
-    "export",
-    "purge",
-    "publish_views",
-    "promote_model",
-    "rollback",
-    "score",
-    "measure_drift",
-    "log_mlflow",
-    "rebuild_training_set",
-    "housekeeping",
-)
+STEPS: tuple[str, ...] = get_args(StepName)
 JOBS = (*STEPS, "pipeline", "query", "retrain", "serve_sandbox")
 
 
@@ -82,7 +61,7 @@ def pipeline(arguments: Sequence[str] | None = None) -> None:
     """Run every step that ``[pipeline] steps`` names, in order; stop at the first that fails."""
     text = "Run every step that [pipeline] steps names, in order.\n\nEach step's own --help tells what it does."
     config = _configure("pipeline", text, arguments)
-    _run(_steps("pipeline", config.pipeline.steps), config)
+    _run([_step(name) for name in config.pipeline.steps], config)
 
 
 def retrain(arguments: Sequence[str] | None = None) -> None:
@@ -93,13 +72,7 @@ def retrain(arguments: Sequence[str] | None = None) -> None:
         "3 stopped at a limit, 4 another run is at work. The table promotions has the decision."
     )
     config = _configure("retrain", text, arguments)
-    _run(_steps("retrain", config.retrain.steps), config, lease="retrain")
-
-
-def _steps(job: str, names: Sequence[str]) -> list[ModuleType]:
-    if unknown := [name for name in names if name not in STEPS]:
-        _stop(ConfigError(f"{job}.steps: no step is called {', '.join(unknown)}. Steps: {', '.join(STEPS)}"))
-    return [_step(name) for name in names]
+    _run([_step(name) for name in config.retrain.steps], config, lease="retrain")
 
 
 def serve_sandbox(arguments: Sequence[str] | None = None) -> None:

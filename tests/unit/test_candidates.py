@@ -4,7 +4,7 @@ import pytest
 
 from genreatlas.config import TrainSection
 from genreatlas.errors import ConfigError, Reason
-from genreatlas.models import sklearn_estimators, spark_estimators
+from genreatlas.models import sklearn_estimators, sklearn_facts, spark_estimators
 from genreatlas.models.candidates import expand
 from genreatlas.models.types import Trial
 
@@ -117,3 +117,54 @@ def test_parameters_are_those_of_sparks_classes():
             assert isinstance(getattr(spark_class, param), Param), f"{name}: {param}"
         assert hasattr(spark_class, "weightCol") == estimator.weights, name
         assert hasattr(spark_class, "seed") == estimator.seeded, name
+
+
+def test_everything_that_is_wrong_in_the_list_is_said_at_once():
+    wrong = (
+        candidate(estimator="gausian", grid={"C": [1]}),
+        candidate(grid={"C": [0, -1.0, "x"], "losss": ["hinge"], "scaler": ["standard", 3]}),
+        candidate("spark", "random_forest", grid={"numTrees": [0], "maxDepth": [31]}),
+    )
+    with pytest.raises(ConfigError) as error:
+        expand(train(candidates=wrong), ())
+    assert str(error.value).splitlines() == [
+        "train.candidates: unknown scikit-learn estimator 'gausian'. Known: linear_svc, svc, random_forest, "
+        "hist_gradient_boosting, logistic_regression, ada_boost, knn, extra_trees.",
+        "train.candidates: linear_svc: C = 0 is not possible. Allowed: a number above 0.",
+        "train.candidates: linear_svc: C = -1.0 is not possible. Allowed: a number above 0.",
+        "train.candidates: linear_svc: C = 'x' is not possible. Allowed: a number above 0.",
+        "train.candidates: linear_svc: unknown parameter 'losss'. Did you mean loss?",
+        "train.candidates: linear_svc: scaler = 3 is not possible. Allowed: standard, minmax, robust, none.",
+        "train.candidates: random_forest: numTrees = 0 is not possible. Allowed: a whole number from 1 on.",
+        "train.candidates: random_forest: maxDepth = 31 is not possible. Allowed: a whole number from 0 to 30.",
+    ]
+
+
+#: Values at the edges of what a parameter may be, each tried in scikit-learn and here.
+EDGES = (-1, 0, 1, 2, 30, 256, -0.5, 0.0, 0.3, 0.5, 1.0, 1.5, True, False, "none", "sqrt", "balanced", "rbf", "l2", "x")
+
+
+@pytest.mark.parametrize("name", sklearn_facts.ESTIMATORS)
+def test_what_is_known_of_parameters_without_scikit_learn_is_what_scikit_learn_says(name):
+    from sklearn.utils._param_validation import InvalidParameterError
+
+    facts, estimator = sklearn_facts.ESTIMATORS[name], sklearn_estimators.get_estimator(name)
+    own = estimator.factory().get_params(deep=True)
+    assert set(facts.params) == {
+        key for key in own if key.rpartition("__")[2] not in sklearn_facts.RESERVED and key != "estimator"
+    }
+    for key, values in facts.params.items():
+        for value in EDGES:
+            model = estimator.factory().set_params(**{key: None if value == "none" else value})
+            try:
+                (model.estimator if key.startswith("estimator__") else model)._validate_params()
+                fits = True
+            except InvalidParameterError:
+                fits = False
+            if values is not sklearn_facts.ANYTHING and values.allows(value) != fits:
+                known = (key, value) in LOOSE or isinstance(value, bool)
+                assert known, f"{name}: {key} = {value!r}: scikit-learn says {fits}"
+
+
+#: Values on which scikit-learn's check is wider than what a fit can do, or differs between its versions.
+LOOSE = {("n_neighbors", "none"), ("p", "none"), ("weights", "none"), ("criterion", "x"), ("kernel", "x")}

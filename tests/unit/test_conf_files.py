@@ -6,11 +6,22 @@ import pytest
 
 from genreatlas.cli import STEPS
 from genreatlas.config import Config, load_config
+from genreatlas.models.candidates import expand
 
 CONF = Path(__file__).parents[2] / "conf"
 
 
-@pytest.mark.parametrize("file", sorted(CONF.glob("*.toml")), ids=lambda file: file.name)
+FILES = sorted(CONF.rglob("*.toml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_the_candidates_of_a_configuration_that_comes_along_can_all_be_expanded(file):
+    config = load_config([file])
+    trials = expand(config.train, {*config.train.feature_sets, "technical", "loudness"})
+    assert {trial.engine for trial in trials} > {"baseline"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_a_configuration_that_comes_along_is_valid_and_names_steps_that_exist(file):
     assert set(load_config([file]).pipeline.steps) <= set(STEPS)
 

@@ -74,3 +74,29 @@ def test_the_configurations_in_conf_are_valid(name):
     from pathlib import Path
 
     load_config([Path(__file__).parents[2] / "conf" / f"{name}.toml"])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            'retrain.engines=["sklern"]',
+            "retrain.engines = 'sklern' is not allowed. Did you mean sklearn? Allowed: spark",
+        ),
+        ("purge.provider=spotfy", "purge.provider = 'spotfy' is not allowed. Did you mean spotify? Allowed: empty, sp"),
+        ('spotify.roles=["sounds"]', "spotify.roles = 'sounds' is not allowed. Did you mean sound? Allowed: sound, in"),
+        (
+            'pipeline.steps=["train"]',
+            "pipeline.steps = 'train' is not allowed. Did you mean train_models? Allowed: comp",
+        ),
+        ("folder.subset=smal", "folder.subset = 'smal' is not allowed. Did you mean small?"),
+        ('http.columns={titel="x"}', "http.columns.titel = 'titel' is not allowed. Did you mean title?"),
+        ("pipeline.steps=score", "pipeline.steps = 'score' is not a list. Put it into [brackets]."),
+        ('train.candidates=[{engine="skl", estimator="svc"}]', "train.candidates.0.engine = 'skl' is not allowed."),
+    ],
+)
+def test_a_word_that_is_not_in_a_closed_set_is_refused_with_its_key_and_the_allowed_ones(override, message):
+    with pytest.raises(ConfigError) as error:
+        load_config([], [override])
+    assert message in str(error.value)
+    assert str(error.value).count("\n") == 0

@@ -201,7 +201,7 @@ def test_a_list_is_read_under_its_own_names_of_columns(tmp_path):
     ]
     with pytest.raises(InputError, match="missing columns: url"):
         list(read_list(HttpSection(manifest=path)))
-    with pytest.raises(ConfigError, match="link is not known"):
-        list(read_list(HttpSection(manifest=path, columns={"link": "download"})))
+    with pytest.raises(ConfigError, match=r"http\.columns\.link = 'link' is not allowed"):
+        load_config([], ['http.columns={link="download"}'])
     with pytest.raises(InputError, match="no such file"):
         list(read_list(HttpSection(manifest=tmp_path / "none.csv")))

@@ -16,7 +16,7 @@ def test_an_unknown_step_is_a_wrong_configuration_and_is_named_before_anything_s
     with pytest.raises(SystemExit) as stopped:
         cli.retrain(["--set", 'retrain.steps=["train_models", "dance"]'])
     assert stopped.value.code == 2
-    assert "retrain.steps: no step is called dance" in capsys.readouterr().err
+    assert "retrain.steps = 'dance' is not allowed. Allowed: compose_library" in capsys.readouterr().err
 
 
 def test_a_scheduler_can_tell_a_run_that_is_in_the_way_from_a_limit_and_from_a_failure():

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -193,15 +194,35 @@ def _explain(error: ValidationError, origin: Mapping[str, str]) -> str:
         location = [str(part) for part in problem["loc"]]
         dotted = ".".join(location)
         where = next((origin[key] for key in _prefixes(location) if key in origin), "configuration")
+        given = redact_value(dotted, problem["input"])
         if problem["type"] == "extra_forbidden":
             valid = _valid_keys(location)
             near = difflib.get_close_matches(location[-1], valid, n=1, cutoff=0.5)
             meant = ".".join([*location[:-1], *near])
             hint = f"Did you mean {meant}?" if near else f"Valid here: {', '.join(valid)}."
             lines.append(f"{where}: unknown key {dotted}. {hint}")
+        elif problem["type"] == "literal_error":
+            allowed = re.findall(r"'([^']*)'", str(problem["ctx"]["expected"]))
+            lines.append(f"{where}: {_key(location)} = {given!r} is not allowed.{_hint(problem, allowed)}")
+        elif problem["type"] == "tuple_type":
+            lines.append(f"{where}: {_key(location)} = {given!r} is not a list. Put it into [brackets].")
         else:
-            lines.append(f"{where}: {dotted} = {redact_value(dotted, problem['input'])!r}: {problem['msg']}")
+            lines.append(f"{where}: {_key(location)} = {given!r}: {problem['msg']}")
     return "\n".join(dict.fromkeys(lines))
+
+
+def _key(location: list[str]) -> str:
+    """The key as it stands in a file: without the place in a list of values, and pydantic's own words for types."""
+    named = [part for part in location if not re.fullmatch(r"\[key\]|(literal|float|int|str)\b.*", part)]
+    while named and named[-1].isdigit() and named[-2:-1] != ["candidates"]:
+        named.pop()
+    return ".".join(named)
+
+
+def _hint(problem: Any, allowed: list[str]) -> str:
+    near = difflib.get_close_matches(str(problem["input"]), allowed, n=1, cutoff=0.5)
+    words = [f" Did you mean {near[0]}?"] if near else []
+    return "".join([*words, f" Allowed: {', '.join(one or 'empty' for one in allowed)}."])
 
 
 def _prefixes(location: list[str]) -> list[str]:

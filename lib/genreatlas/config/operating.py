@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from genreatlas.config.sections import Positive, Section, Share
+from genreatlas.config.sections import EngineName, Positive, Section, Share, StepName
 
 
 class RebuildSection(Section):
@@ -34,12 +34,14 @@ class HousekeepingSection(Section):
 class RetrainSection(Section):
     """Retraining on a schedule, and who becomes champion."""
 
-    steps: tuple[str, ...] = Field(
+    steps: tuple[StepName, ...] = Field(
         ("import_folder", "extract_features", "assign_splits", "train_models", "promote_model", "measure_drift"),
         description="Steps of the job retrain, in order: take in what is new, train, decide.",
     )
     alias: str = Field("champion", pattern=r"^[a-z][a-z0-9_]*$", description="Name of the model in use.")
-    engines: tuple[str, ...] = Field(("sklearn", "spark"), description="Engines whose models may become champion.")
+    engines: tuple[EngineName, ...] = Field(
+        ("sklearn", "spark"), description="Engines whose models may become champion."
+    )
     min_gain: float = Field(
         0.0, ge=0.0, description="The challenger's metric must exceed the champion's by more than this."
     )

@@ -8,6 +8,8 @@ from pydantic import Field
 from genreatlas.config.sections import Positive, Section
 
 PreviewProvider = Literal["spotify", "deezer", "every_noise", "http"]
+#: What is known of a file in a list of addresses.
+ListColumn = Literal["url", "genre", "song", "title", "artist", "album", "isrc", "licence", "split", "sha256", "md5"]
 
 
 class FetchPreviewsSection(Section):
@@ -45,7 +47,7 @@ class HttpSection(Section):
     """Audio files that a list names by their addresses, such as FMA, Jamendo or the Internet Archive."""
 
     manifest: Path | None = Field(None, description="CSV or Parquet with an address and a genre in each row.")
-    columns: dict[str, str] = Field(
+    columns: dict[ListColumn, str] = Field(
         {},
         description="What it is = the list's own name of the column. Known: url, genre, song, title, artist, album, "
         "isrc, licence, split, sha256, md5. Columns that carry these names need no entry.",
@@ -58,4 +60,6 @@ class HttpSection(Section):
 class PurgeSection(Section):
     """What the job `purge` removes for good."""
 
-    provider: str = Field("", description="Provider whose audio is removed: spotify, deezer, every_noise or http.")
+    provider: Literal["", PreviewProvider] = Field(
+        "", description="Provider whose audio is removed: spotify, deezer, every_noise or http."
+    )

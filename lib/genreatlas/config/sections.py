@@ -8,6 +8,33 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(gt=0)]
 
+#: Steps that have a job of their own, in the order of the data's way.
+StepName = Literal[
+    "compose_library",
+    "scrape_genres",
+    "collect_songs",
+    "import_analyses",
+    "import_folder",
+    "import_features",
+    "fetch_previews",
+    "extract_features",
+    "assign_splits",
+    "train_models",
+    "evaluate_models",
+    "write_report",
+    "export",
+    "purge",
+    "publish_views",
+    "promote_model",
+    "rollback",
+    "score",
+    "measure_drift",
+    "log_mlflow",
+    "rebuild_training_set",
+    "housekeeping",
+]
+EngineName = Literal["spark", "sklearn", "baseline"]
+
 
 class Section(BaseModel):
     """Frozen, and with no key that is not declared."""
@@ -36,7 +63,7 @@ class SparkSection(Section):
 class PipelineSection(Section):
     """What the job `pipeline` runs."""
 
-    steps: tuple[str, ...] = Field(
+    steps: tuple[StepName, ...] = Field(
         ("import_folder", "extract_features", "assign_splits", "train_models", "evaluate_models", "write_report"),
         description="Steps, in order.",
     )
@@ -66,7 +93,9 @@ class FolderSection(Section):
     fma_labels: Literal["genre_top", "genres_all"] = Field(
         "genre_top", description="FMA: one top genre a track, or all its genres with those above them."
     )
-    subset: str = Field("", description="FMA subset (small, medium, large, full); empty: all files found.")
+    subset: Literal["", "small", "medium", "large", "full"] = Field(
+        "", description="FMA subset (small, medium, large, full); empty: all files found."
+    )
     jamendo_split: str = Field("split-0", description="Which of the published splits of MTG-Jamendo.")
     licence: str = Field("", description="Licence stored where the source states none.")
     genre_aliases: dict[str, str] = Field({}, description="Spelling = genre it means.")
@@ -149,7 +178,7 @@ class SplitsSection(Section):
 class Candidate(Section):
     """One entry of the candidate list: an estimator with a grid, on one feature set."""
 
-    engine: Literal["spark", "sklearn", "baseline"]
+    engine: EngineName
     estimator: str
     feature_sets: tuple[str, ...] = ()
     grid: dict[str, list[Any]] = {}

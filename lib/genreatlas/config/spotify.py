@@ -8,6 +8,8 @@ from pydantic import Field
 from genreatlas.config.sections import Positive, Section
 
 Route = Literal["everynoise", "configuration", "search", "artists"]
+#: What a playlist on a genre's page of Every Noise is.
+PlaylistRole = Literal["sound", "intro", "pulse", "edge", "year", "other"]
 
 
 class PlaylistsEntry(Section):
@@ -39,7 +41,9 @@ class SpotifySection(Section):
         description="Where lists of a genre come from: playlists on Every Noise's pages, [[playlists]], "
         "[[spotify.searches]]; genres that these give no songs: the artists on their Every Noise pages.",
     )
-    roles: tuple[str, ...] = Field(("sound",), description="Playlists of an Every Noise page: sound, intro, pulse, ...")
+    roles: tuple[PlaylistRole, ...] = Field(
+        ("sound",), description="Playlists of an Every Noise page: sound, intro, pulse, edge, year, other."
+    )
     genres: tuple[str, ...] = Field((), description="Genres of Every Noise to collect (name or slug); empty: all.")
     max_genres: int = Field(0, ge=0, description="The first so many genres of Every Noise by rank; 0: all.")
     songs_per_genre: Positive = Field(150, description="At most so many songs of a genre, shared among its playlists.")

@@ -7,7 +7,7 @@ from typing import Any
 
 from genreatlas.config import Candidate, TrainSection
 from genreatlas.errors import ConfigError
-from genreatlas.models import sklearn_estimators, spark_estimators
+from genreatlas.models import sklearn_facts, spark_estimators
 from genreatlas.models.baselines import DUMMIES, FORESTS, check_baseline
 from genreatlas.models.types import Engine, Trial
 
@@ -30,57 +30,78 @@ def expand(train: TrainSection, known_sets: Iterable[str]) -> list[Trial]:
     ConfigError : an unknown engine, estimator, parameter or value, with the nearest valid name; a
         candidate for a feature set that ``train.feature_sets`` lacks; a grid without values.
     """
-    if not train.feature_sets:
-        raise ConfigError("train.feature_sets is empty: there is nothing to train on.")
+    sets = set(known_sets)
+    if faults := candidate_faults(train, sets):
+        raise ConfigError("\n".join(faults))
     listed = train.candidates or (
-        *(Candidate(engine="sklearn", estimator=name) for name in sklearn_estimators.ESTIMATORS),
+        *(Candidate(engine="sklearn", estimator=name) for name in sklearn_facts.ESTIMATORS),
         *(Candidate(engine="spark", estimator=name) for name in spark_estimators.ESTIMATORS),
     )
-    sets = set(known_sets)
     baselines = [Candidate(engine="baseline", estimator=name) for name in (*DUMMIES, *(sets & set(FORESTS)))]
-    trials = {trial.name: trial for candidate in (*listed, *baselines) for trial in _expand_one(candidate, train, sets)}
+    trials = {trial.name: trial for candidate in (*listed, *baselines) for trial in _expand_one(candidate, train)}
     return sorted(trials.values(), key=lambda trial: (trial.feature_set, trial.engine, trial.name))
 
 
-def _expand_one(candidate: Candidate, train: TrainSection, known_sets: set[str]) -> list[Trial]:
-    if candidate.engine == "baseline":
-        return _baseline(candidate, train, known_sets)
-    if foreign := sorted(set(candidate.feature_sets) - set(train.feature_sets)):
-        raise ConfigError(
-            f"train.candidates: {candidate.estimator}: {', '.join(foreign)} is not in train.feature_sets "
-            f"({', '.join(train.feature_sets)}). Add it there."
-        )
-    return [
-        make_trial(candidate.engine, candidate.estimator, feature_set, params, train.seed)
-        for feature_set in candidate.feature_sets or train.feature_sets
-        for params in _grid(candidate)
-    ]
+def candidate_faults(train: TrainSection, known_sets: Iterable[str] | None = None) -> list[str]:
+    """Everything that is wrong in ``[train] feature_sets`` and ``candidates``; needs neither Spark nor scikit-learn.
+
+    Parameters
+    ----------
+    known_sets : feature sets that can be had; None where nobody knows yet.
+    """
+    if not train.feature_sets:
+        return ["train.feature_sets is empty: there is nothing to train on."]
+    found = []
+    for candidate in train.candidates:
+        name = candidate.estimator
+        try:
+            if candidate.engine == "baseline":
+                found += _baseline_faults(candidate, known_sets)
+                continue
+            if foreign := sorted(set(candidate.feature_sets) - set(train.feature_sets)):
+                found.append(
+                    f"train.candidates: {name}: {', '.join(foreign)} is not in train.feature_sets "
+                    f"({', '.join(train.feature_sets)}). Add it there."
+                )
+            found += _facts(candidate).grid_faults(name, candidate.grid)
+        except ConfigError as error:
+            found.append(str(error))
+    return list(dict.fromkeys(found))
 
 
-def _baseline(candidate: Candidate, train: TrainSection, known_sets: set[str]) -> list[Trial]:
+def _baseline_faults(candidate: Candidate, known_sets: Iterable[str] | None) -> list[str]:
     name = candidate.estimator
     check_baseline(name)
     if candidate.grid:
-        raise ConfigError(f"train.candidates: the baseline {name} has no parameters. Drop its grid.")
-    if name in FORESTS and name not in known_sets:
-        raise ConfigError(f"train.candidates: the baseline {name} needs clips of audio, and the store has none.")
-    feature_set = name if name in FORESTS else train.feature_sets[0]
-    return [make_trial("baseline", name, feature_set, {}, train.seed)]
+        return [f"train.candidates: the baseline {name} has no parameters. Drop its grid."]
+    if name in FORESTS and known_sets is not None and name not in known_sets:
+        return [f"train.candidates: the baseline {name} needs clips of audio, and the store has none."]
+    return []
 
 
-def _grid(candidate: Candidate) -> list[dict[str, Any]]:
-    """Points of the candidate's grid, over the estimator's own where it gives none for the scaler."""
-    engine: Any = sklearn_estimators if candidate.engine == "sklearn" else spark_estimators
-    default: Mapping[str, Any] = engine.get_estimator(candidate.estimator).grid
+def _facts(candidate: Candidate) -> Any:
+    """The module that knows the engine's estimators."""
+    return sklearn_facts if candidate.engine == "sklearn" else spark_estimators
+
+
+def _expand_one(candidate: Candidate, train: TrainSection) -> list[Trial]:
+    name = candidate.estimator
+    if candidate.engine == "baseline":
+        feature_set = name if name in FORESTS else train.feature_sets[0]
+        return [make_trial("baseline", name, feature_set, {}, train.seed)]
+    return [
+        make_trial(candidate.engine, name, feature_set, params, train.seed)
+        for feature_set in candidate.feature_sets or train.feature_sets
+        for params in grid_points(candidate)
+    ]
+
+
+def grid_points(candidate: Candidate) -> list[dict[str, Any]]:
+    """Points of a candidate's grid, or of the estimator's own; without a scaler they have the estimator's first."""
+    default: Mapping[str, Any] = _facts(candidate).get_estimator(candidate.estimator).grid
     grid: dict[str, Any] = dict(candidate.grid) if candidate.grid else {name: list(v) for name, v in default.items()}
     grid.setdefault("scaler", list(default.get("scaler", ("standard",)))[:1])
-    for name, values in grid.items():
-        if not values:
-            raise ConfigError(f"train.candidates: {candidate.estimator}: {name} = [] has no values to try.")
-    points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-    for params in points:
-        engine.check_params(candidate.estimator, params)
-    return points
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
 def make_trial(engine: Engine, estimator: str, feature_set: str, params: Mapping[str, Any], seed: int) -> Trial:

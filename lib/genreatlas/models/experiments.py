@@ -8,7 +8,8 @@ import numpy as np
 
 from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
-from genreatlas.models import sklearn_estimators, spark_estimators
+from genreatlas.models import sklearn_facts, spark_estimators
+from genreatlas.models.grid_values import limits
 from genreatlas.models.scores import metric_for
 from genreatlas.models.types import Dataset, Matrix, Trial
 
@@ -25,11 +26,9 @@ def experiment_id(trial: Trial, dataset_id: str, metric: str) -> str:
 def over_limit(trial: Trial, matrix: Matrix) -> tuple[Reason, str] | None:
     """Why the data set is too large for a candidate; None where it is not."""
     if trial.engine == "spark":
-        return spark_estimators.limits(spark_estimators.get_estimator(trial.estimator), matrix.n_rows, matrix.n_classes)
+        return limits(spark_estimators.get_estimator(trial.estimator), matrix.n_rows, matrix.n_classes)
     if trial.engine == "sklearn":
-        return sklearn_estimators.limits(
-            sklearn_estimators.get_estimator(trial.estimator), matrix.n_rows, matrix.n_classes
-        )
+        return limits(sklearn_facts.get_estimator(trial.estimator), matrix.n_rows, matrix.n_classes)
     return None
 
 

@@ -4,12 +4,15 @@ Every candidate is ``Imputer(median) → VectorAssembler → StandardScaler (or 
 without any value among the training rows is left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from genreatlas.errors import ConfigError, Reason
+from genreatlas.errors import ConfigError
+from genreatlas.models.grid_values import SWITCH, Values, faults, limits, list_of, number, one_of, whole
 from genreatlas.models.names import nearest
+
+__all__ = ["ESTIMATORS", "Estimator", "check_params", "get_estimator", "grid_faults", "limits"]
 
 SCALERS = ("standard", "none")
 
@@ -21,7 +24,8 @@ class Estimator:
     Attributes
     ----------
     spark_class : its name in ``pyspark.ml.classification``.
-    params : parameters that a grid may name, as Spark spells them; ``hidden`` is the perceptron's layers.
+    params : parameters that a grid may name, as Spark spells them, with the values that they take; ``hidden`` is the
+        perceptron's layers.
     grid : parameter = values tried where the configuration gives no grid.
     settings : parameters that are always set.
     one_vs_rest : whether it tells two classes apart only.
@@ -32,7 +36,7 @@ class Estimator:
     """
 
     spark_class: str
-    params: tuple[str, ...]
+    params: Mapping[str, Values]
     grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     one_vs_rest: bool = False
@@ -43,18 +47,43 @@ class Estimator:
     max_classes: int = 2_000
 
 
-_TREE = ("maxDepth", "maxBins", "minInstancesPerNode", "minWeightFractionPerNode", "minInfoGain", "maxMemoryInMB")
+_NOT_NEGATIVE = number(least=0)
+_LINEAR = {
+    "regParam": _NOT_NEGATIVE,
+    "maxIter": whole(0),
+    "tol": _NOT_NEGATIVE,
+    "fitIntercept": SWITCH,
+    "aggregationDepth": whole(2),
+}
+_TREE = {
+    "maxDepth": whole(0, 30),
+    "maxBins": whole(2),
+    "minInstancesPerNode": whole(1),
+    "minWeightFractionPerNode": number(least=0, below=0.5),
+    "minInfoGain": _NOT_NEGATIVE,
+    "maxMemoryInMB": whole(0),
+}
+_IMPURITY = one_of("gini", "entropy")
+_SUBSET = Values(lambda value: isinstance(value, str), "auto, all, onethird, sqrt, log2, or a number as text")
+_RATE = number(above=0, most=1)
 
 #: Name in the configuration = estimator. Limits keep one fit within some minutes on a small cluster.
 ESTIMATORS: dict[str, Estimator] = {
     "logistic_regression": Estimator(
         "LogisticRegression",
-        ("regParam", "elasticNetParam", "maxIter", "tol", "fitIntercept", "aggregationDepth"),
+        {**_LINEAR, "elasticNetParam": number(least=0, most=1)},
         {"regParam": (0.001, 0.01, 0.1)},
     ),
     "random_forest": Estimator(
         "RandomForestClassifier",
-        (*_TREE, "numTrees", "impurity", "featureSubsetStrategy", "subsamplingRate", "bootstrap"),
+        {
+            **_TREE,
+            "numTrees": whole(1),
+            "impurity": _IMPURITY,
+            "featureSubsetStrategy": _SUBSET,
+            "subsamplingRate": _RATE,
+            "bootstrap": SWITCH,
+        },
         {"numTrees": (100,), "maxDepth": (6, 10), "scaler": ("none",)},
         seeded=True,
         max_classes=500,
@@ -62,7 +91,13 @@ ESTIMATORS: dict[str, Estimator] = {
     # One-vs-rest: as many ensembles as classes, each of maxIter trees that are grown one after the other.
     "gbt": Estimator(
         "GBTClassifier",
-        (*_TREE, "maxIter", "stepSize", "subsamplingRate", "featureSubsetStrategy"),
+        {
+            **_TREE,
+            "maxIter": whole(0),
+            "stepSize": _RATE,
+            "subsamplingRate": _RATE,
+            "featureSubsetStrategy": _SUBSET,
+        },
         {"maxIter": (20,), "maxDepth": (3,), "scaler": ("none",)},
         one_vs_rest=True,
         seeded=True,
@@ -70,7 +105,7 @@ ESTIMATORS: dict[str, Estimator] = {
     ),
     "linear_svc": Estimator(
         "LinearSVC",
-        ("regParam", "maxIter", "tol", "fitIntercept", "aggregationDepth"),
+        _LINEAR,
         {"regParam": (0.01, 0.1), "maxIter": (50,)},
         one_vs_rest=True,
         scores="margin",
@@ -78,7 +113,14 @@ ESTIMATORS: dict[str, Estimator] = {
     ),
     "multilayer_perceptron": Estimator(
         "MultilayerPerceptronClassifier",
-        ("hidden", "maxIter", "tol", "stepSize", "solver", "blockSize"),
+        {
+            "hidden": list_of(whole(1)),
+            "maxIter": whole(0),
+            "tol": _NOT_NEGATIVE,
+            "stepSize": number(above=0),
+            "solver": one_of("l-bfgs", "gd"),
+            "blockSize": whole(1),
+        },
         {"hidden": ([32], [64, 32])},
         weights=False,
         seeded=True,
@@ -86,13 +128,13 @@ ESTIMATORS: dict[str, Estimator] = {
     ),
     "decision_tree": Estimator(
         "DecisionTreeClassifier",
-        (*_TREE, "impurity"),
+        {**_TREE, "impurity": _IMPURITY},
         {"maxDepth": (4, 8), "scaler": ("none",)},
         seeded=True,
         max_classes=500,
     ),
     # The other model types want counts; features have a sign.
-    "naive_bayes": Estimator("NaiveBayes", (), {}, {"modelType": "gaussian"}),
+    "naive_bayes": Estimator("NaiveBayes", {}, {}, {"modelType": "gaussian"}),
 }
 
 
@@ -103,27 +145,19 @@ def get_estimator(name: str) -> Estimator:
     return ESTIMATORS[name]
 
 
+def grid_faults(name: str, grid: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Everything that is wrong in an estimator's grid; ConfigError where there is no such estimator."""
+    known = {"scaler": one_of(*SCALERS), **get_estimator(name).params}
+    return faults(f"train.candidates: {name}", known, grid)
+
+
 def check_params(name: str, params: Mapping[str, Any]) -> None:
-    """Check the names in one point of a grid.
+    """Check one point of a grid.
 
     Raises
     ------
-    ConfigError : an unknown estimator, parameter or scaler, with the nearest valid name.
+    ConfigError : an unknown estimator, parameter or scaler, with the nearest valid name; a value that the parameter
+        does not take.
     """
-    known = get_estimator(name).params
-    for key, value in params.items():
-        if key == "scaler":
-            if value not in SCALERS:
-                raise ConfigError(f"train.candidates: {name}: unknown scaler {value!r}. {nearest(str(value), SCALERS)}")
-        elif key not in known:
-            valid = nearest(key, ("scaler", *known))
-            raise ConfigError(f"train.candidates: {name}: unknown parameter {key!r}. {valid}")
-
-
-def limits(estimator: Estimator, n_rows: int, n_classes: int) -> tuple[Reason, str] | None:
-    """Why a data set is too large for the estimator, in a code and in words; None where it is not."""
-    if n_rows > estimator.max_rows:
-        return Reason.TOO_MANY_ROWS, f"{n_rows:,} rows; this estimator takes at most {estimator.max_rows:,}"
-    if n_classes > estimator.max_classes:
-        return Reason.TOO_MANY_CLASSES, f"{n_classes:,} classes; this estimator takes at most {estimator.max_classes:,}"
-    return None
+    if found := grid_faults(name, {key: (value,) for key, value in params.items()}):
+        raise ConfigError("\n".join(found))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
+from genreatlas.config.spotify import PlaylistRole
 from genreatlas.sources.every_noise.markup import Item, Markup, read_markup
 from genreatlas.sources.every_noise.names import (
     artist_id_of_href,
@@ -18,7 +19,7 @@ from genreatlas.sources.every_noise.names import (
 from genreatlas.sources.spotify.links import parse_link
 
 Box = Literal["nearby", "opposite"]
-Role = Literal["sound", "intro", "pulse", "edge", "year", "other"]
+Role = PlaylistRole
 
 _SITE = re.compile(r"^every noise at once\s*[·•|:–-]?\s*", re.IGNORECASE)
 _AS_OF = re.compile(r"as of (\d{4})-(\d{2})-(\d{2})")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genreatlas.config import HttpSection
-from genreatlas.errors import ConfigError, InputError, Reason
+from genreatlas.errors import InputError, Reason
 from genreatlas.ids import stable_id
 from genreatlas.sources.folder.catalogue import Row, Song, read_row
 from genreatlas.sources.folder.manifest import clean_text
@@ -43,14 +43,12 @@ def read_list(settings: HttpSection) -> Iterator[ListedFile | Refused]:
 
     Raises
     ------
-    ConfigError : ``[http] columns`` names what is not known.
     InputError : the file cannot be read or lacks a column.
     """
     assert settings.manifest is not None
-    if unknown := sorted(set(settings.columns) - set(KNOWN)):
-        raise ConfigError(f"http.columns: {', '.join(unknown)} is not known. Known: {', '.join(KNOWN)}.")
     names = GenreNames(settings.genre_aliases)
-    columns = {name: settings.columns.get(name, name) for name in KNOWN}
+    own = {str(name): column for name, column in settings.columns.items()}
+    columns = {name: own.get(name, name) for name in KNOWN}
     seen: dict[str, str] = {}
     for place, record in _records(settings.manifest, columns):
         value = {name: record.get(column) for name, column in columns.items()}

@@ -1,0 +1,138 @@
+"""What a candidate may be given, without importing its library: values of a grid, rows and classes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from genreatlas.errors import Reason
+from genreatlas.models.names import nearest
+
+
+@dataclass(frozen=True)
+class Values:
+    """The values that one parameter takes: a test, and the same in words."""
+
+    allows: Callable[[Any], bool]
+    text: str
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def one_of(*choices: Any) -> Values:
+    """One of a few texts, numbers or truth values."""
+    text = ", ".join(str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in choices)
+    return Values(lambda value: any(value == one and type(value) is type(one) for one in choices), text)
+
+
+def whole(least: int, most: int | None = None) -> Values:
+    """A whole number."""
+    text = f"a whole number from {least}" + (f" to {most}" if most is not None else " on")
+    return Values(
+        lambda value: (
+            isinstance(value, int) and _is_number(value) and least <= value and (most is None or value <= most)
+        ),
+        text,
+    )
+
+
+def number(
+    above: float | None = None, least: float | None = None, most: float | None = None, below: float | None = None
+) -> Values:
+    """A number within bounds."""
+
+    def allows(value: Any) -> bool:
+        return (
+            _is_number(value)
+            and value == value
+            and (above is None or value > above)
+            and (least is None or value >= least)
+            and (most is None or value <= most)
+            and (below is None or value < below)
+        )
+
+    bounds = [f"above {above:g}"] if above is not None else []
+    bounds += [f"from {least:g} on"] if least is not None and most is None else []
+    bounds += [f"from {least:g} to {most:g}"] if least is not None and most is not None else []
+    bounds += [f"at most {most:g}"] if least is None and most is not None else []
+    bounds += [f"below {below:g}"] if below is not None else []
+    return Values(allows, " ".join(["a number", " and ".join(bounds)]).strip())
+
+
+def share(most_is_one: bool = True) -> Values:
+    """A part of something, written with a point: 1 would be a count where 1.0 is all."""
+    return Values(
+        lambda value: isinstance(value, float) and (0 < value < 1 or (most_is_one and value == 1)),
+        "a share above 0.0 and " + ("at most 1.0" if most_is_one else "below 1.0"),
+    )
+
+
+def list_of(values: Values, least: int = 0) -> Values:
+    """A list, such as the sizes of a network's layers."""
+
+    def allows(value: Any) -> bool:
+        return isinstance(value, list | tuple) and len(value) >= least and all(map(values.allows, value))
+
+    return Values(allows, f"a list of {values.text}")
+
+
+def either(*rules: Values) -> Values:
+    """What any of several rules allows."""
+    return Values(lambda value: any(rule.allows(value) for rule in rules), " or ".join(rule.text for rule in rules))
+
+
+SWITCH = one_of(True, False)
+#: One value for each class or feature.
+TABLE = Values(lambda value: isinstance(value, Mapping | list | tuple), "a table")
+#: A table, a list or a text that only the library itself can judge.
+ANYTHING = Values(lambda value: True, "any value")
+
+
+def faults(where: str, known: Mapping[str, Values], grid: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Everything that is wrong in a grid, each with what is valid instead.
+
+    Parameters
+    ----------
+    where : what the grid belongs to, for the message.
+    known : parameter = values that it takes, ``scaler`` among them.
+    grid : parameter = values to try.
+    """
+    found = []
+    for name, values in grid.items():
+        if name not in known:
+            found.append(f"{where}: unknown parameter {name!r}. {nearest(name, known)}")
+            continue
+        if not values:
+            found.append(f"{where}: {name} = [] has no values to try. List some, or drop it.")
+        for value in values:
+            if known[name].allows(value):
+                continue
+            if name == "scaler" and isinstance(value, str):
+                found.append(f"{where}: unknown scaler {value!r}. {nearest(value, known[name].text.split(', '))}")
+            else:
+                found.append(f"{where}: {name} = {value!r} is not possible. Allowed: {known[name].text}.")
+    return found
+
+
+class Limits(Protocol):
+    """What says how large a data set may be."""
+
+    @property
+    def max_rows(self) -> int:
+        """Most rows."""
+        ...
+
+    @property
+    def max_classes(self) -> int:
+        """Most classes."""
+        ...
+
+
+def limits(estimator: Limits, n_rows: int, n_classes: int) -> tuple[Reason, str] | None:
+    """Return why a data set is too large for the estimator, in a code and in words; None where it is not."""
+    if n_rows > estimator.max_rows:
+        return Reason.TOO_MANY_ROWS, f"{n_rows:,} rows; this estimator takes at most {estimator.max_rows:,}"
+    if n_classes > estimator.max_classes:
+        return Reason.TOO_MANY_CLASSES, f"{n_classes:,} classes; this estimator takes at most {estimator.max_classes:,}"
+    return None
