@@ -1,14 +1,23 @@
-"""The options that every job has: ``--conf FILE`` and ``--set section.key=value``."""
+"""The options that every job has, and how every job ends that cannot go on."""
 
 import argparse
+import os
+import sys
+import traceback
+from typing import NoReturn
 
 from genreatlas.config import Config, load_config
+from genreatlas.errors import GenreAtlasError
+from genreatlas.redaction import redact, shown
 
-USAGE = "[--conf FILE]... [--set section.key=value]..."
+USAGE = "[--conf FILE]... [--set section.key=value]... [--verbose]"
+
+#: Set in the environment by ``--verbose``, so that the session that is started later says more, too.
+VERBOSE = "GENREATLAS_VERBOSE"
 
 
 def job_parser(job: str, description: str, usage: str = USAGE) -> argparse.ArgumentParser:
-    """A parser with these two options."""
+    """A parser with the options ``--conf``, ``--set`` and ``--verbose``."""
     parser = argparse.ArgumentParser(
         prog=job,
         usage=f"{job} {usage}",
@@ -20,6 +29,7 @@ def job_parser(job: str, description: str, usage: str = USAGE) -> argparse.Argum
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one value, such as train.min_songs=20"
     )
+    parser.add_argument("--verbose", action="store_true", help="show all that was said of an error, not its line alone")
     return parser
 
 
@@ -30,4 +40,14 @@ def configuration(parsed: argparse.Namespace) -> Config:
     ------
     ConfigError : a file or key is wrong.
     """
+    if parsed.verbose:
+        os.environ[VERBOSE] = "1"
     return load_config(parsed.conf, parsed.set)
+
+
+def stop(problem: GenreAtlasError) -> NoReturn:
+    """Say in one line what ended a job, with ``--verbose`` what it came from, and exit with the code of the error."""
+    if os.environ.get(VERBOSE):
+        print(redact("".join(traceback.format_exception(problem))), file=sys.stderr)
+    print(f"genreatlas: {shown(problem)}", file=sys.stderr)
+    sys.exit(problem.exit_code)

@@ -2,19 +2,21 @@
 
 import importlib
 import os
+import signal
 import sys
 import textwrap
-from collections.abc import Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
-from genreatlas.arguments import USAGE, configuration, job_parser
+from genreatlas.arguments import USAGE, configuration, job_parser, stop
 from genreatlas.config import Config, toml_value
 from genreatlas.config.sections import StepName
-from genreatlas.errors import ConfigError, GenreAtlasError
+from genreatlas.errors import ConfigError, GenreAtlasError, UnexpectedError
 from genreatlas.query import query
-from genreatlas.redaction import shown
 
 #: Steps that have a job of their own, in the order of the data's way.
 STEPS: tuple[str, ...] = get_args(StepName)
@@ -40,7 +42,7 @@ def console() -> None:
     elif job in STEPS:
         main(_step(job), rest)
     else:
-        _stop(ConfigError(f"no job is called {job}. Jobs: {', '.join(JOBS)}"))
+        stop(ConfigError(f"no job is called {job}. Jobs: {', '.join(JOBS)}"))
 
 
 def main(step: ModuleType, arguments: Sequence[str] | None = None) -> None:
@@ -86,7 +88,7 @@ def serve_sandbox(arguments: Sequence[str] | None = None) -> None:
             raise ConfigError(f"the sandbox world needs {error.name}: pip install {error.name}") from None
         serve_by_hand(config.world, config.sandbox)
     except GenreAtlasError as problem:
-        _stop(problem)
+        stop(problem)
 
 
 def _configure(job: str, description: str, arguments: Sequence[str] | None) -> Config:
@@ -94,7 +96,7 @@ def _configure(job: str, description: str, arguments: Sequence[str] | None) -> C
     try:
         return configuration(parsed)
     except ConfigError as problem:
-        _stop(problem)
+        stop(problem)
         raise
 
 
@@ -107,6 +109,7 @@ def _run(steps: Sequence[ModuleType], config: Config, lease: str = "") -> None:
     code = 0
     try:
         with ExitStack() as around:
+            around.enter_context(_ended_in_order())
             around.enter_context(sandbox_world(config))
             spark = get_spark(config.spark)
             around.enter_context(hold(spark, config, lease))
@@ -121,14 +124,40 @@ def _run(steps: Sequence[ModuleType], config: Config, lease: str = "") -> None:
                     )
                     break
     except GenreAtlasError as problem:
-        _stop(problem)
+        stop(problem)
+    except (KeyboardInterrupt, _Terminated) as problem:
+        name, code = ("SIGTERM", 143) if isinstance(problem, _Terminated) else ("Ctrl-C", 130)
+        print(f"genreatlas: stopped by {name}. What was committed is kept: run the job again.", file=sys.stderr)
+        sys.exit(code)
+    except Exception as problem:
+        from genreatlas.store import explain
+
+        unexpected = UnexpectedError(explain(problem, str(Path(config.store.path).absolute())))
+        unexpected.__cause__ = problem
+        stop(unexpected)
     if code:
         sys.exit(code)
 
 
-def _stop(problem: GenreAtlasError) -> None:
-    print(f"genreatlas: {shown(problem)}", file=sys.stderr)
-    sys.exit(problem.exit_code)
+class _Terminated(BaseException):
+    """SIGTERM came: what is open is closed, and temporary files go, as after Ctrl-C."""
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM end the block by an exception; by default Python ends at once and leaves its files."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _step(name: str) -> ModuleType:

@@ -50,6 +50,14 @@ class LeaseHeldError(StoreError):
     exit_code = 4
 
 
+class LeaseLostError(StoreError):
+    """The lease of this run could not be extended, or another run has taken it: nothing may be written any more."""
+
+
+class UnexpectedError(GenreAtlasError):
+    """A step was ended by an exception that is not the package's own, which is its cause; the message is one line."""
+
+
 class ModelError(GenreAtlasError):
     """A stored model cannot be loaded, or does not fit what it is asked to score."""
 

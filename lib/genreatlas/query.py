@@ -4,10 +4,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genreatlas.arguments import USAGE, configuration, job_parser
+from genreatlas.arguments import USAGE, configuration, job_parser, stop
 from genreatlas.config import Config
-from genreatlas.errors import ConfigError, GenreAtlasError, StoreError
-from genreatlas.redaction import shown
+from genreatlas.errors import ConfigError, GenreAtlasError, StoreError, UnexpectedError
 
 _TEXT = """Ask the store in SQL: tables and views go by their own names (songs, leaderboard, genre_profile, ...).
 
@@ -29,10 +28,17 @@ def query(arguments: Sequence[str] | None = None) -> None:
     parsed = parser.parse_args(arguments)
     try:
         statement = sys.stdin.read() if parsed.sql == "-" else parsed.sql
-        _answer(configuration(parsed), statement, parsed.csv, parsed.limit)
+        config = configuration(parsed)
+        try:
+            _answer(config, statement, parsed.csv, parsed.limit)
+        except (GenreAtlasError, BrokenPipeError):
+            raise
+        except Exception as problem:
+            from genreatlas.store import explain
+
+            raise UnexpectedError(explain(problem, str(Path(config.store.path).absolute()), "query")) from problem
     except GenreAtlasError as problem:
-        print(f"genreatlas: {shown(problem)}", file=sys.stderr)
-        sys.exit(problem.exit_code)
+        stop(problem)
     except BrokenPipeError:  # whoever read our output has seen enough
         sys.exit(0)
 

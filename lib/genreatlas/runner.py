@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 import os
 import time
 import uuid
@@ -9,20 +10,22 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import SparkSession
 
 from genreatlas.config import Config
-from genreatlas.errors import LimitReachedError, StoreError
+from genreatlas.errors import GenreAtlasError, LimitReachedError, StoreError, UnexpectedError
 from genreatlas.provenance import git_commit, versions
 from genreatlas.redaction import redact_value, shown
 from genreatlas.steps.counts import Counts
-from genreatlas.store import open_store
+from genreatlas.store import Store, explain, open_store
 from genreatlas.tables import RUNS
 
 if TYPE_CHECKING:
     from genreatlas.sandbox.world import World
+
+log = logging.getLogger(__name__)
 
 
 def step_name(step: ModuleType) -> str:
@@ -66,7 +69,11 @@ def run_step(step: ModuleType, spark: SparkSession, config: Config) -> int:
 
     Returns
     -------
-    0 done, 1 too much failed; errors of the package are recorded and raised again.
+    0 done, 1 too much failed.
+
+    Raises
+    ------
+    GenreAtlasError : the step failed; its row of ``runs`` has the message, too.
     """
     name = step_name(step)
     store = open_store(spark, config.store, run_id=uuid.uuid4().hex)
@@ -82,6 +89,12 @@ def run_step(step: ModuleType, spark: SparkSession, config: Config) -> int:
             counts = problem.counts
             _say(name, counts, clock)
         raise
+    except GenreAtlasError as problem:
+        error = str(problem)
+        raise
+    except Exception as problem:
+        error = explain(problem, store.location.shown, name)
+        raise UnexpectedError(error) from problem
     except BaseException as problem:
         error = str(problem) or type(problem).__name__
         raise
@@ -101,9 +114,19 @@ def run_step(step: ModuleType, spark: SparkSession, config: Config) -> int:
             "config": json.dumps(redact_value("", config.model_dump(mode="json")), sort_keys=True),
             "git_commit": git_commit(),
         }
-        store.append(RUNS, store.frame(RUNS, [row]))
+        _record(store, row, failed=error is not None)
     _say(name, counts, clock)
     return 1 if too_much_failed(counts, config.limits.max_failed_share) else 0
+
+
+def _record(store: Store, row: dict[str, Any], failed: bool) -> None:
+    """Append the row of ``runs``; where the step has failed, that error is told and not what follows from it."""
+    try:
+        store.append(RUNS, store.frame(RUNS, [row]))
+    except Exception as problem:
+        if not failed:
+            raise UnexpectedError(explain(problem, store.location.shown, row["step"])) from problem
+        log.debug("runs has no row of this run: %s", problem)
 
 
 def _say(name: str, counts: Counts, clock: float) -> None:

@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 from genreatlas.config import SparkSection
 from genreatlas.errors import ConfigError
 from genreatlas.redaction import shown_log
+from genreatlas.scratch import sweep
 
 log = shown_log(__name__)
 
@@ -89,6 +90,7 @@ def get_spark(settings: SparkSection, app_name: str = "genreatlas") -> SparkSess
 
 
 def _start(settings: SparkSection, app_name: str) -> SparkSession:
+    sweep()  # what killed runs left in the temporary folder, up to a gigabyte each
     builder: Any = SparkSession.builder.appName(app_name)
     if os.environ.get("SPARK_REMOTE") or os.environ.get("SPARK_CONNECT_MODE_ENABLED"):
         return builder.getOrCreate()

@@ -8,11 +8,9 @@ session ends; and as a classic cluster lets a late executor fetch from the drive
 link until this process ends, whatever becomes of :attr:`Matrix.folder`.
 """
 
-import atexit
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -32,6 +30,7 @@ from genreatlas.models.sklearn_worker import (
     score_batches,
 )
 from genreatlas.models.types import PREDICTED, Axis, FittedModel, FoldResult, FoldTask, Matrix, Trial
+from genreatlas.scratch import scratch_folder
 from genreatlas.session import is_remote
 
 #: How Spark says that a Python worker or an executor died, rather than raised.
@@ -126,7 +125,7 @@ def send_file(spark: SparkSession, path: Path, name: str = "") -> None:
     name = name or path.name
     sent = _sent(_session_key(spark))
     if name not in sent:
-        kept = _scratch() / name
+        kept = scratch_folder("sent") / name
         if not kept.exists():
             _link_or_copy(path, kept)
         spark.addArtifacts(str(kept), file=True)
@@ -179,13 +178,6 @@ def _link_or_copy(source: Path, target: Path) -> None:
         target.hardlink_to(source)
     except OSError:  # another file system, or one without links
         shutil.copyfile(source, target)
-
-
-@lru_cache(maxsize=1)
-def _scratch() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="genreatlas-sent-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 @lru_cache(maxsize=16)

@@ -1,11 +1,6 @@
 """One feature set in training: its rows, its matrix, and both engines working on them."""
 
-import atexit
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from functools import cache
-from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -17,6 +12,7 @@ from genreatlas.models.registry import Meta
 from genreatlas.models.spark_grid import SparkGrid
 from genreatlas.models.spark_ml import SparkModel
 from genreatlas.models.types import Dataset, FittedModel, FoldResult, FoldTask, Trial
+from genreatlas.scratch import scratch_folder
 from genreatlas.store import Staged, Store
 
 STEP = "train_models"
@@ -52,7 +48,7 @@ class FeatureSetTraining:
         self._grid: SparkGrid | None = None
         self._buckets = count_buckets(dataset, config.train, config.store.max_commit_mb)
         rows = self._rows() if self._buckets == 1 else self._stage()
-        self.matrix = write_matrix(dataset, rows, _scratch(), self._buckets)
+        self.matrix = write_matrix(dataset, rows, scratch_folder("matrix"), self._buckets)
 
     def close(self) -> None:
         """Give the staged rows back."""
@@ -124,11 +120,3 @@ def _cores(spark: SparkSession) -> int:
     """Cores that a job gets: as many partitions as Spark cuts a range into by itself."""
     numbers = spark.range(100_000).select(F.spark_partition_id().alias("partition"))
     return max(1, numbers.distinct().count())
-
-
-@cache
-def _scratch() -> Path:
-    """Folder of this process for matrices. It stays until the end: late executors fetch the files from it."""
-    folder = Path(tempfile.mkdtemp(prefix="genreatlas-matrix-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder

@@ -87,9 +87,12 @@ def _state(folder: Path) -> dict[str, dict[str, int]]:
     if not (folder / "index.html").exists():
         return {}
     try:
-        return dict(json.loads((folder / _STATE).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        found = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
+    as_written = isinstance(found, dict) and isinstance(found.get("versions"), dict)
+    names = found.get("files") if as_written else None
+    return found if isinstance(names, list) and all(isinstance(name, str) for name in names) else {}
 
 
 def _replace(path: Path, content: bytes) -> None:

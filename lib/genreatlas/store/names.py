@@ -27,7 +27,12 @@ class Location:
         """The table's name in a SQL statement."""
         if self.prefix:
             return f"{self.prefix}.`{table.replace('/', '__')}`"
-        return f"delta.`{self.root}/{table}`"
+        return f"delta.`{self.root.replace('`', '``')}/{table}`"
+
+    @property
+    def shown(self) -> str:
+        """What people call the store: its folder, address or schema."""
+        return self.root or self.prefix
 
     @property
     def folder(self) -> Path | None:

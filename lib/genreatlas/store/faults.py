@@ -1,0 +1,175 @@
+"""What Spark, Delta and the operating system say of a store that cannot be used, in one line: what, where, what to do.
+
+A damaged file, a full disk or a lost worker arrives as an exception of Java with hundreds of lines. The job shows
+:func:`explain`'s line; ``--verbose`` shows the original behind it.
+"""
+
+import errno
+import getpass
+import re
+import shutil
+import tempfile
+import urllib.parse
+from pathlib import Path
+
+from genreatlas.tables import TABLES
+
+#: A file name in a message of Spark or Delta.
+_FILE = re.compile(r"(?:file:(?://)?)?(/[^\s'\"`\]\[<>|{}]*[^\s'\"`\]\[<>|{}.,;:()])")
+_FULL = ("No space left on device", "Disk quota exceeded", "not enough space")
+_CLOSED = (
+    "Read-only file system", "Permission denied", "Operation not permitted", "AccessControlException",
+    "AccessDeniedException", "Mkdirs failed", "mkdirs failed", "DELTA_CANNOT_CREATE_LOG_PATH", "Unable to create",
+)  # fmt: skip
+#: Signs of files that are missing, cut or overwritten; those of a plan or a statement are not among them.
+_DAMAGED = (
+    "DELTA_LOG_FILE_NOT_FOUND", "DELTA_TRUNCATED_TRANSACTION_LOG", "DELTA_STATE_RECOVER", "DELTA_MISSING_PART_FILES",
+    "DELTA_VERSIONS_NOT_CONTIGUOUS", "DELTA_FILE_NOT_FOUND", "DELTA_CHECKPOINT", "DELTA_NO_COMMITS",
+    "DELTA_SCHEMA_NOT_SET", "DELTA_INVALID_COMMITTED_VERSION", "DELTA_CORRUPT", "FAILED_READ_FILE",
+    "Could not read footer", "is not a Parquet file", "SparkFileNotFoundException", "JsonParseException",
+    "MalformedInputException", "JsonEOFException", "MismatchedInputException", "CANNOT_READ_FILE", "can not read class",
+    "Unable to read file", "corrupt", "is too small", "Expected magic number", "ChecksumException", "EOFException",
+)  # fmt: skip
+_MEMORY_OF_JAVA = ("OutOfMemoryError", "GC overhead limit exceeded", "Java heap space")
+_WORKER_DIED = (
+    "Python worker exited unexpectedly", "Python worker process terminated", "ExecutorLostFailure", "exit code 137",
+    "exited with 137", "code 137", "SIGKILL",
+)  # fmt: skip
+_SPARK_GONE = (
+    "Answer from Java side is empty", "An error occurred while trying to connect to the Java server",
+    "Connection refused", "Error while sending or receiving", "SparkContext was shut down", "StatusCode.UNAVAILABLE",
+)  # fmt: skip
+
+#: What grows in a step, and what makes it smaller.
+_GROWS = {
+    "train_models": "a fit or the training matrix; lower train.max_songs or train.frames_per_song",
+    "extract_features": "the clips of a task; lower extract.batch_rows or limits.max_clip_mb",
+    "evaluate_models": "the songs that are scored at once; lower store.max_commit_mb",
+    "score": "the files of a task; set score.task_files = 1 or score.max_windows",
+    "import_folder": "the files of a task; lower limits.max_file_mb",
+    "fetch_previews": "the clips of a chunk; lower fan_out.chunk_mb",
+}
+
+
+def explain(error: BaseException, store: str, step: str = "") -> str:
+    """One line about an exception that is not the package's own.
+
+    Parameters
+    ----------
+    store : folder, address or schema of the store.
+    step : step that was running, or the job.
+
+    Returns
+    -------
+    What failed, where, and what to do; without line breaks.
+    """
+    text = _text(error)
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT) or _says(text, _FULL):
+        line = _full(text, store)
+    elif number in (errno.EROFS, errno.EACCES, errno.EPERM) or _says(text, _CLOSED):
+        line = _closed(error, text, store)
+    elif _says(text, _MEMORY_OF_JAVA):
+        line = (
+            "Spark's Java process ran out of memory. Give it more: ./spark-submit.sh --driver-memory 4g (on a cluster "
+            "--executor-memory), or lower store.max_commit_mb"
+        )
+    elif _says(text, _WORKER_DIED):
+        grows = _GROWS.get(step, "the rows of a task; give it fewer")
+        line = (
+            "a Python worker was killed, most likely because the memory of the machine was used up. What grew: "
+            f"{grows}; or run fewer workers at once: ./spark-submit.sh --master 'local[1,4]'"
+        )
+    elif _says(text, _SPARK_GONE):
+        line = (
+            "Spark's Java process has ended; it was stopped, or the machine ran out of memory. Nothing that was "
+            "committed is lost: run the job again"
+        )
+    elif _says(text, _DAMAGED):
+        line = damaged(text, store)
+    else:
+        line = f"{type(error).__name__}: {_first_line(text)}"
+    return f"{step}: {line}. --verbose shows all that was said." if step else f"{line}. --verbose shows all."
+
+
+def damaged(text: str, store: str) -> str:
+    """Which table of the store is damaged, by the file that a message names, and how it is mended."""
+    files = [urllib.parse.unquote(found) for found in _FILE.findall(text)]
+    below = [file for file in files if store and file.startswith(store.rstrip("/") + "/")]
+    file = next((one for one in below if one.endswith((".parquet", ".json", ".crc"))), below[0] if below else "")
+    if not file:
+        return f"{store}: a file of the store is damaged: {_first_line(text)}. Put it back from a copy"
+    parts = file.removeprefix(store.rstrip("/") + "/").split("/")
+    name = "/".join(parts[:2]) if parts[0] == "_staging" else parts[0]
+    return damaged_table(name, f"{file} is missing, cut or overwritten", f"{store.rstrip('/')}/{name}")
+
+
+def damaged_table(name: str, what: str, folder: str) -> str:
+    """What to say of a damaged table and do about it."""
+    if name.startswith("_staging/"):
+        return f"{name}: damaged: {what}. It only holds what was on its way: remove {folder} and run the job again"
+    steps = next((table.written_by for table in TABLES if table.name == name), ())
+    again = f"move {folder} aside and run {' and '.join(steps[:3])} again" if steps and " " not in steps[0] else ""
+    return f"{name}: damaged: {what}. Put the file back from a copy" + (f", or {again}" if again else "")
+
+
+def _full(text: str, store: str) -> str:
+    folders = [store, tempfile.gettempdir()]
+    free = {folder: _free(folder) for folder in folders if Path(folder).exists()}
+    where = min(free, key=lambda folder: free[folder]) if free else store
+    named = next((file for file in _FILE.findall(text) if Path(file).parent.is_dir()), where)
+    if named not in folders and _free(str(Path(named).parent)) <= free.get(where, 0):
+        where = str(Path(named).parent)
+    temporary = "" if where == store else ", or name another folder for temporary files: TMPDIR and spark.local.dir"
+    return (
+        f"{where}: no space is left on the disk. Free some{temporary}, and run the job again: what was "
+        "committed before is whole"
+    )
+
+
+def _closed(error: BaseException, text: str, store: str) -> str:
+    named = getattr(error, "filename", None)
+    files = [str(named)] if named else [urllib.parse.unquote(file) for file in _FILE.findall(text)]
+    below = [file for file in files if store and file.startswith(store.rstrip("/"))]
+    place = (below or files or [store])[0]
+    return (
+        f"{place}: cannot be written by {_user()}: the folder or its file system is read-only, or belongs to somebody "
+        "else. Give that user permission, or set store.path, models.path or report.path to another folder"
+    )
+
+
+def _free(folder: str) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 1 << 62
+
+
+def _user() -> str:
+    try:
+        return f"the user {getpass.getuser()}"
+    except (KeyError, OSError):  # a container's number without a name
+        return "this user"
+
+
+def _text(error: BaseException) -> str:
+    """What an exception says, and those that it came from."""
+    said, seen = [], set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        said.append(str(one))
+        one = one.__cause__ or one.__context__
+    return "\n".join(said)
+
+
+def _says(text: str, signs: tuple[str, ...]) -> bool:
+    return any(sign in text for sign in signs)
+
+
+def _first_line(text: str) -> str:
+    """The first line that says something, without the name of a Java call."""
+    lines = [line.strip().removeprefix(": ") for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(("An error occurred while calling", "at "))]
+    line = re.sub(r" SQLSTATE: \w+.*$", "", lines[0]) if lines else "no message"
+    return line[:300].rstrip(".")
