@@ -14,8 +14,9 @@ _TEXT = """Ask the store in SQL: tables and views go by their own names (songs, 
   ./spark-submit.sh query --conf conf/demo.toml --csv confused.csv "SELECT * FROM confusions"
   ./spark-submit.sh query --conf conf/demo.toml "SHOW VIEWS"
 
-docs/sql.md has questions that people ask, docs/data_dictionary.md every table, column and view. Only reading is
-possible: a statement is SELECT, WITH, VALUES, DESCRIBE, SHOW or EXPLAIN.
+docs/sql.md has questions that people ask, docs/data_dictionary.md every table, column and view. Statements
+only read: SELECT, WITH, VALUES, DESCRIBE, SHOW or EXPLAIN, over the store's tables and views, with Spark's functions of
+values. docs/security.md says what is refused.
 """
 
 

@@ -3,6 +3,7 @@
 import re
 
 import duckdb
+import pandas as pd
 import pytest
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, current_version
@@ -166,6 +167,40 @@ def test_all_that_a_view_reads_is_found_from_a_statement_that_names_it(tmp_path)
 def test_a_folder_without_tables_is_said_to_be_none(tmp_path):
     with pytest.raises(StoreError, match="no tables here"):
         duck.register_views(duckdb.connect(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM glob('/etc/*')",
+        "COPY songs TO '{folder}/stolen.csv'",
+        "ATTACH '{folder}/other.db'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET enable_external_access = true",
+        "RESET lock_configuration",
+        "SELECT getenv('PATH')",
+        "SELECT * FROM secret_rows",
+    ],
+)
+def test_a_connection_with_the_views_reads_and_writes_nothing_but_the_store(connection, tmp_path, statement):
+    secret_rows = pd.DataFrame({"x": [1]})  # noqa: F841 DuckDB would find it by its name
+    with pytest.raises(duckdb.Error):
+        connection.execute(statement.format(folder=tmp_path)).fetchall()
+    assert not list(tmp_path.iterdir())
+
+
+def test_views_are_registered_again_on_a_locked_connection_and_an_open_one_stays_open(tmp_path):
+    folder = write_store(tmp_path / "tables")
+    connection = duckdb.connect()
+    duck.register_views(connection, folder, locked=False)
+    connection.execute(f"COPY (SELECT 1) TO '{tmp_path}/own.csv'")
+    duck.register_views(connection, folder)
+    duck.register_views(connection, folder)
+    assert connection.sql("SELECT count(*) > 0 FROM songs").fetchall() == [(True,)]
 
 
 @pytest.mark.parametrize("dialect", [Spark(), DuckDB()], ids=["spark", "duckdb"])

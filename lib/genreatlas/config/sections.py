@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from genreatlas.config.conditions import check_condition
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(gt=0)]
@@ -195,7 +197,9 @@ class TrainSection(Section):
     min_songs: Positive = Field(10, description="Genres with fewer songs are left out.")
     max_songs: int = Field(0, ge=0, description="At most so many songs a genre; 0: no bound.")
     balance: Literal["none", "downsample", "weights"] = Field("none", description="How uneven genres are treated.")
-    where: str = Field("", description="SQL condition on songs, clips and features that a row must meet.")
+    where: Annotated[str, AfterValidator(check_condition)] = Field(
+        "", description="SQL condition on songs, clips and features that a row must meet."
+    )
     metric: Literal[
         "macro_f1", "accuracy", "balanced_accuracy", "weighted_f1", "macro_average_precision", "micro_average_precision"
     ] = Field("macro_f1", description="Metric that selects; with labels = multi an average precision.")

@@ -12,6 +12,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
 from genreatlas.errors import ConfigError, StoreError
+from genreatlas.sql import read_only
 from genreatlas.sql.catalogue import Plan
 from genreatlas.store import Store
 
@@ -36,7 +37,10 @@ def readable(statement: str) -> str:
         return text
     if first in _QUESTIONS:
         return f"SELECT * FROM (\n{text}\n)"  # on a line of its own: the text may end in a comment
-    raise ConfigError(f"query: {first} is no question. Statements are {', '.join((*_QUESTIONS[:3], *_DESCRIPTIONS))}.")
+    raise ConfigError(
+        f"query: {first} is not a read-only statement. Read-only statements begin with "
+        f"{', '.join((*_QUESTIONS[:3], *_DESCRIPTIONS))}."
+    )
 
 
 def ask(store: Store, checked: str, planned: Plan) -> DataFrame:
@@ -48,13 +52,19 @@ def ask(store: Store, checked: str, planned: Plan) -> DataFrame:
 
     Raises
     ------
+    ConfigError : it does more than read the store, see :mod:`genreatlas.sql.read_only`.
     StoreError : Spark does not understand it, in one line.
     """
     try:
+        read_only.check(store.spark, checked, {*planned.tables, *(view.name for view in planned.views)})
         frame = store.spark.sql(checked)
         frame.schema  # noqa: B018 a Connect session looks at a statement only now
         return frame
-    except PySparkException as error:
+    except read_only.UnknownRelationError as error:
+        raise StoreError(f"query: {_no_relation(error.name, planned)}") from None
+    except Exception as error:  # the parser's own exceptions come as those of py4j
+        if not isinstance(error, PySparkException) and "ParseException" not in str(error):
+            raise
         raise StoreError(f"query: {_in_words(str(error), planned)}") from None
 
 
@@ -115,13 +125,18 @@ def _whole(value: Any) -> Any:
 
 def _in_words(message: str, planned: Plan) -> str:
     """Spark's message without class, plan and state, and with the nearest name that exists."""
-    line = re.sub(r"^\[[A-Z_.]+\] ", "", message.strip().splitlines()[0])
+    lines = message.strip().splitlines()
+    start = next((number for number, line in enumerate(lines) if line.lstrip().startswith("[")), 0)
+    line = re.sub(r"^\[[A-Z_.]+\] ", "", lines[start].strip())
     line = re.sub(r" SQLSTATE: \w+.*$", "", line)
-    if match := re.search(r"table or view `([^`]+)` cannot be found", line):
-        if match[1] in planned.skipped:
-            return f"the view {match[1]} needs {', '.join(planned.skipped[match[1]])}, which this store does not have."
-        known = sorted({*planned.tables, *(view.name for view in planned.views)})
-        near = difflib.get_close_matches(match[1], known, n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
-        return f"there is no table or view {match[1]}. {hint}"
-    return line
+    match = re.search(r"table or view `([^`]+)` cannot be found", line)
+    return _no_relation(match[1], planned) if match else line
+
+
+def _no_relation(name: str, planned: Plan) -> str:
+    if name in planned.skipped:
+        return f"the view {name} needs {', '.join(planned.skipped[name])}, which this store does not have."
+    known = sorted({*planned.tables, *(view.name for view in planned.views)})
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
+    return f"there is no table or view {name}. {hint}"

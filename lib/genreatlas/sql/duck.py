@@ -15,16 +15,22 @@ if TYPE_CHECKING:
 _DUCKDB = DuckDB()
 
 
-def register_views(connection: "DuckDBPyConnection", path: str | Path, split: str = "default") -> Plan:
+def register_views(
+    connection: "DuckDBPyConnection", path: str | Path, split: str = "default", *, locked: bool = True
+) -> Plan:
     """Let a DuckDB connection say ``songs`` and ``leaderboard``.
 
-    Tables are read through Delta's own log, at the versions of this moment.
+    Tables are read through Delta's own log, at the versions of this moment. After that the connection reads nothing
+    else: files, other databases, extensions and the network are closed, and its configuration is locked, so that a
+    statement from somebody else can be run on it. What DuckDB writes is closed with them (``COPY … TO``): take rows
+    as ``.df()`` or ``.arrow()``.
 
     Parameters
     ----------
     connection : from ``duckdb.connect()``.
     path : folder of the store.
     split : the split whose parts the views show.
+    locked : False leaves the connection as open as it was, for statements of your own only.
 
     Raises
     ------
@@ -36,11 +42,23 @@ def register_views(connection: "DuckDBPyConnection", path: str | Path, split: st
     if not folders:
         raise StoreError(f"{path}: no tables here. Give the folder that [store] path names.")
     tables = {folder.name: DeltaTable(str(folder)).to_pyarrow_dataset() for folder in folders}
-    connection.execute("SET TimeZone = 'UTC'")  # as in the session that Spark has
+    if not _is_locked(connection):
+        connection.execute("SET TimeZone = 'UTC'")  # as in the session that Spark has
     for name, dataset in tables.items():
         connection.register(name, dataset)
     rows = tables[FEATURE_SETS.name].to_table().to_pylist() if FEATURE_SETS.name in tables else []
     planned = plan(tables, stored_sets(rows, tables), split, _DUCKDB, _DUCKDB.name)
     for view in planned.views:
         connection.execute(f"CREATE OR REPLACE TEMPORARY VIEW {_DUCKDB.name(view.name)} AS\n{view.query}")
+    if locked and not _is_locked(connection):
+        for setting in (
+            "python_enable_replacements = false",
+            "enable_external_access = false",
+            "lock_configuration = true",
+        ):
+            connection.execute(f"SET {setting}")
     return planned
+
+
+def _is_locked(connection: "DuckDBPyConnection") -> bool:
+    return bool(connection.execute("SELECT current_setting('lock_configuration')").fetchall()[0][0])

@@ -1,0 +1,244 @@
+"""Refuse every statement that does more than read the store's tables and views.
+
+Spark's SQL reaches far beyond tables: ``TRANSFORM … USING`` runs a shell, ``reflect`` calls any Java method, and
+``SELECT * FROM text.`/etc/passwd` `` reads any file. So a question is parsed by Spark itself and its plan, before any
+name in it is resolved, may hold known kinds of nodes only, the store's own relations, and the functions of
+:data:`genreatlas.config.conditions.FUNCTIONS`. A classic session shows the plan as objects. Spark Connect shows it as
+text: there every word before a bracket has to be known, also inside string literals, which refuses a few harmless
+statements and no harmful one is let through for it. A session that shows neither gets no answer.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from genreatlas.config.conditions import FUNCTIONS
+from genreatlas.errors import ConfigError
+
+_CATALYST = "org.apache.spark.sql.catalyst."
+#: Nodes of a plan that filter, join, sort and compute; anything else is refused.
+_NODES = frozenset(
+    """
+    Project Filter Join LateralJoin Aggregate Sort GlobalLimit LocalLimit Limit Offset Tail Distinct
+    Deduplicate Union Intersect Except SubqueryAlias OneRowRelation LocalRelation Generate Window
+    WithWindowDefinition Sample Pivot Unpivot UnresolvedWith CTE CTERelationDef CTERelationRef UnresolvedHint
+    UnresolvedHaving UnresolvedSubqueryColumnAliases UnresolvedInlineTable UnresolvedTableValuedFunction
+    UnresolvedTVFAliases UnresolvedRelation PipeOperator UsingJoin NaturalJoin AsOfJoin Range View
+    UnresolvedGroupByAll
+    """.split()  # noqa: SIM905
+)
+#: What a parsed plan may hold of Catalyst beside nodes of relations: expressions, and names that are not resolved yet.
+_EXPRESSIONS = (f"{_CATALYST}expressions.", f"{_CATALYST}analysis.", f"{_CATALYST}trees.", f"{_CATALYST}plans.")
+#: Values inside a plan; names and options among them are looked at where they stand.
+_VALUES = (
+    "org.apache.spark.sql.types.",
+    "org.apache.spark.unsafe.types.",
+    "org.apache.spark.sql.util.CaseInsensitiveStringMap",
+    f"{_CATALYST}AliasIdentifier",
+    f"{_CATALYST}FunctionIdentifier",
+)
+_REFUSED_EXPRESSIONS = re.compile(
+    r"\.(CallMethodViaReflection|TryReflect|\w*UDF\w*|\w*UDTF\w*|InputFile\w+|ExpressionWithUnresolvedIdentifier|"
+    r"NamedParameter|PosParameter|Invoke|StaticInvoke|NewInstance)$|\.expressions\.objects\."
+)
+#: Words before a bracket in a plan's text that are no functions.
+_TEXT_WORDS = frozenset(
+    """
+    unresolvedalias cast try_cast lambdafunction windowspecdefinition specifiedwindowframe unspecifiedframe$
+    currentrow$ unboundedpreceding$ unboundedfollowing$ distinct some list vector set arraybuffer map
+    groupingsets rollup cube unresolvedordinal multialias extract interval scalar-subquery exists in outer
+    decimal varchar char collate collation wrappedarray and or not
+    """.split()  # noqa: SIM905
+)
+_NAME = r"(?:\w+|`(?:[^`]|``)+`)"
+#: Statements that describe. Each names at most one relation, which has to be the store's.
+_DESCRIPTIONS = (
+    re.compile(rf"SHOW\s+COLUMNS\s+(?:IN|FROM)\s+(?P<relation>{_NAME})", re.IGNORECASE),
+    re.compile(r"SHOW\s+(?:VIEWS|TABLES)(?:\s+LIKE\s+'[^'\\]*')?", re.IGNORECASE),
+    re.compile(r"(?:DESC|DESCRIBE)\s+FUNCTION\s+(?:EXTENDED\s+)?\w+", re.IGNORECASE),
+    re.compile(
+        rf"(?:DESC|DESCRIBE)\s+(?:TABLE\s+)?(?:EXTENDED\s+|FORMATTED\s+)?(?P<relation>{_NAME})(?:\s+{_NAME})?",
+        re.IGNORECASE,
+    ),
+)
+_EXPLAIN = re.compile(r"EXPLAIN\s+(?:(?:EXTENDED|FORMATTED|COST|CODEGEN)\s+)?", re.IGNORECASE)
+
+
+def check(spark: SparkSession, statement: str, relations: Collection[str]) -> None:
+    """Raise unless a statement only reads.
+
+    Parameters
+    ----------
+    statement : one question, or one of SHOW, DESCRIBE and EXPLAIN.
+    relations : tables and views that it may name.
+
+    Raises
+    ------
+    ConfigError : it names another relation, calls a function that is not allowed, or is of another kind; or the
+        session does not show its plan.
+    PySparkException : Spark cannot parse it.
+    """
+    if (explained := _EXPLAIN.match(statement)) is not None:
+        statement = statement[explained.end() :]
+    elif (described := _description(statement)) is not None:
+        relation = described.groupdict().get("relation")
+        if relation is not None:
+            _check_relation([relation.strip("`")], _lower(relations))
+        return
+    parser = _parser(spark)
+    if parser is not None:
+        _check_tree(parser.parsePlan(statement), _lower(relations))
+    else:
+        _check_text(_plan_text(spark, statement), _lower(relations))
+
+
+def _description(statement: str) -> "re.Match[str] | None":
+    if not re.match(r"(SHOW|DESC|DESCRIBE)\b", statement, re.IGNORECASE):
+        return None
+    for pattern in _DESCRIPTIONS:
+        if (match := pattern.fullmatch(statement)) is not None:
+            return match
+    raise _refused("this form of SHOW or DESCRIBE", "SHOW VIEWS, SHOW COLUMNS IN name and DESCRIBE name are possible")
+
+
+def _parser(spark: SparkSession) -> Any:
+    """The session's own parser; None on Spark Connect, which has no JVM in this process."""
+    session = getattr(spark, "_jsparkSession", None)
+    return None if session is None else session.sessionState().sqlParser()
+
+
+def _lower(names: Collection[str]) -> set[str]:
+    return {name.lower() for name in names}
+
+
+def _refused(
+    what: str, instead: str = "only the store's tables and views and Spark's functions of values are"
+) -> ConfigError:
+    return ConfigError(f"query: {what} is not allowed; {instead}.")
+
+
+def _check_relation(parts: list[str], known: set[str]) -> None:
+    if len(parts) > 1:
+        raise _refused(f"the relation {'.'.join(parts)}")
+    if parts[0].lower() not in known:
+        raise UnknownRelationError(parts[0])
+
+
+class UnknownRelationError(ConfigError):
+    """A name that is neither a table nor a view of the store."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"query: there is no table or view {name}")
+        self.name = name
+
+
+def _check_tree(plan: Any, known: set[str]) -> None:
+    """Walk a parsed plan in the JVM, down into expressions, subqueries and common table expressions."""
+    found = list(_objects(plan))
+    for name, node in found:
+        if name.endswith(".UnresolvedWith"):
+            relations = node.cteRelations()
+            known = known | {relations.apply(i).productElement(0).lower() for i in range(relations.size())}
+    for name, node in found:
+        short = name.rpartition(".")[2]
+        if short == "UnresolvedFunction":
+            _check_function(_parts(node.nameParts()))
+        elif short == "UnresolvedTableValuedFunction":
+            _check_function(_parts(node.name()))
+        elif short == "UnresolvedGenerator":
+            _check_function([node.name().unquotedString()])
+        elif short == "UnresolvedRelation":
+            if node.isStreaming() or not node.options().isEmpty():
+                raise _refused("a stream, or a relation with options")
+            _check_relation(_parts(node.multipartIdentifier()), known)
+
+
+def _objects(plan: Any) -> Iterator[tuple[str, Any]]:
+    """Every node and expression below a plan with its class; other classes of Catalyst are refused."""
+    java = plan.getClass()
+    forName = java.forName
+    product, iterable, logical = (
+        forName(name)
+        for name in ("scala.Product", "scala.collection.Iterable", f"{_CATALYST}plans.logical.LogicalPlan")
+    )
+    waiting = [plan]
+    while waiting:
+        value = waiting.pop()
+        if not hasattr(value, "getClass"):
+            continue  # a string or a number, which py4j hands over as Python's
+        if iterable.isInstance(value):
+            items = value.iterator()
+            while items.hasNext():
+                waiting.append(items.next())
+            continue
+        name = str(value.getClass().getName()).rstrip("$")
+        if logical.isInstance(value):
+            if name.rpartition(".")[2] not in _NODES:
+                raise _refused(_spoken(name))
+            yield name, value
+        elif name.startswith("org.apache.spark."):
+            if name.startswith(_VALUES):
+                continue
+            if not name.startswith(_EXPRESSIONS) or _REFUSED_EXPRESSIONS.search(name):
+                raise _refused(_spoken(name))
+            yield name, value
+        if product.isInstance(value):
+            waiting += [value.productElement(i) for i in range(value.productArity())]
+
+
+def _spoken(name: str) -> str:
+    """What a refused class is, for people: ScriptTransformation → "script transformation"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition(".")[2]).lower()
+
+
+def _parts(sequence: Any) -> list[str]:
+    return [str(sequence.apply(i)) for i in range(sequence.size())]
+
+
+def _check_function(parts: list[str]) -> None:
+    if len(parts) > 1 or parts[0].lower() not in FUNCTIONS:
+        raise _refused(f"the function {'.'.join(parts)}")
+
+
+def _plan_text(spark: SparkSession, statement: str) -> str:
+    """The parsed plan as Spark Connect prints it, to the last place where it may end."""
+    width = "spark.sql.debug.maxToStringFields"
+    before = spark.conf.get(width, None)
+    try:
+        spark.conf.set(width, "100000")
+        rows = spark.sql(f"EXPLAIN EXTENDED {statement}").collect()
+        text = "\n".join(str(row[0]) for row in rows)
+    finally:
+        if before is None:
+            spark.conf.unset(width)
+        else:
+            spark.conf.set(width, before)
+    start, head, plan = text.partition("== Parsed Logical Plan ==\n")
+    plan, end, _ = plan.rpartition("\n== Analyzed Logical Plan ==")
+    if start.strip() or not head or not end:
+        raise ConfigError("query: this session does not show the plan of a statement, so it cannot be checked.")
+    return plan
+
+
+def _check_text(plan: str, known: set[str]) -> None:
+    """The same check of a plan's text: rather refuse too much than too little."""
+    if re.search(r"\.\.\. \d+ more|\bTruncated\b|\.\.\.$", plan):
+        raise _refused("a statement as long as this one on Spark Connect")
+    for line in filter(str.strip, plan.split("\n")):
+        node = re.match(r"[\s:+|-]*'?([\w.]+)", line)
+        if node is None or node[1] not in _NODES:
+            raise _refused(_spoken(node[1]) if node else repr(line.strip()[:40]))
+    for name in re.findall(r"^[\s:+|-]*'?CTE \[([^\]]*)\]", plan, re.MULTILINE):
+        known = known | {part.strip().lower() for part in name.split(",")}
+    for words in re.findall(r"UnresolvedRelation \[(.*?)\], \[", plan):
+        _check_relation(words.split(", "), known)
+    for words in re.findall(r"UnresolvedTableValuedFunction \[(.*?)\]", plan):
+        _check_function(words.split(", "))
+    if plan.count("UnresolvedRelation") != len(re.findall(r"UnresolvedRelation \[.*?\], \[\], false", plan)):
+        raise _refused("a relation with options")
+    for word in re.findall(r"([\w.$`-]+)\(", plan):
+        name = word.lower().lstrip("-")
+        if name not in FUNCTIONS and name not in _TEXT_WORDS:
+            raise _refused(f"the function {word}")
