@@ -22,6 +22,7 @@ from genreatlas.models.dataset import Fixed, build_dataset
 from genreatlas.models.library import Library
 from genreatlas.models.matrix import frame_values
 from genreatlas.models.meta import FILES, META, Meta
+from genreatlas.models.model_checks import check_pipeline
 from genreatlas.models.spark_ml import SparkModel
 from genreatlas.models.spark_scores import sum_scores
 from genreatlas.models.types import Axis, Dataset, FittedModel, Predictor, ScoreKind
@@ -160,6 +161,7 @@ def spark_facts(model: SparkModel) -> dict[str, Any]:
 def _load_spark(meta: Meta, folder: Path) -> SparkModel:
     facts = meta.spark or {}
     sigmoids = None if facts["slope"] is None else Sigmoids(np.array(facts["slope"]), np.array(facts["offset"]))
+    check_pipeline(folder)
     return SparkModel(
         pipeline=PipelineModel.load(_spark_path(folder)),
         columns=tuple(facts["columns"]),

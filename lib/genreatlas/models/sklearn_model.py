@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 from genreatlas.errors import ModelError
 from genreatlas.models.baselines import Dummy, load_dummy
 from genreatlas.models.calibration import Sigmoids
+from genreatlas.models.model_checks import check_arrays, check_schema
 from genreatlas.models.types import ScoreKind
 
 Array = NDArray[Any]
@@ -118,6 +119,7 @@ def loads(content: bytes) -> Model:
     """
     if content[:1] == b"{":
         return load_dummy(content)
+    check_schema(content)
     try:
         unknown = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
     except Exception as error:
@@ -127,7 +129,11 @@ def loads(content: bytes) -> Model:
     try:
         fields: Mapping[str, Any] = skops.io.loads(content, trusted=list(TRUSTED))
         sigmoids = Sigmoids(fields["slope"], fields["offset"]) if "slope" in fields else None
-        return SklearnModel(fields["pipeline"], int(fields["n_classes"]), bool(fields["multi"]), sigmoids)
+        model = SklearnModel(fields["pipeline"], int(fields["n_classes"]), bool(fields["multi"]), sigmoids)
+        check_arrays(model.pipeline, model.n_features)
+        return model
+    except ModelError:
+        raise
     except Exception as error:
         raise ModelError(f"the model file cannot be loaded: {type(error).__name__}: {error}") from None
 

@@ -1,0 +1,278 @@
+"""What a model file may hold: the classes that training writes, and indices that stay inside their arrays.
+
+skops refuses types that are not trusted, but trusts all of scikit-learn, and never looks at numbers: a tree whose
+child index points past its last node makes compiled code read foreign memory and ends the process. Spark loads
+whatever class the metadata of a pipeline names. So a model folder from somebody else is compared with what we write,
+before it is loaded where loading is what it would attack, and after it for the arrays.
+"""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+from sklearn.svm import SVC
+from sklearn.tree._tree import Tree
+
+from genreatlas.errors import ModelError
+
+Array = NDArray[Any]
+
+#: Class = kinds of skops nodes that write it, of everything that the estimators of the grid leave in a file.
+_CLASSES = {
+    "builtins": {"dict", "list", "tuple", "str", "int", "float", "bool", "slice"},
+    "numpy": {"dtype", "ndarray", "float64", "float32", "int64", "int32", "uint64", "uint32", "uint8", "bool", "bool_"},
+    "scipy": {"csr_matrix", "csr_array"},
+    "sklearn": {
+        "AdaBoostClassifier", "BallTree", "ChebyshevDistance64", "CyHalfBinomialLoss", "CyHalfMultinomialLoss",
+        "DecisionTreeClassifier", "EuclideanDistance64", "ExtraTreeClassifier", "ExtraTreesClassifier",
+        "HalfBinomialLoss", "HalfMultinomialLoss", "HistGradientBoostingClassifier", "IdentityLink", "Interval",
+        "KDTree", "KNeighborsClassifier", "LabelBinarizer", "LabelEncoder", "LinearSVC", "LogisticRegression",
+        "LogitLink", "LogLink", "ManhattanDistance64", "MinMaxScaler", "MinkowskiDistance64", "MultinomialLogit",
+        "OneVsRestClassifier", "Pipeline", "RandomForestClassifier", "RobustScaler", "SVC", "SimpleImputer",
+        "StandardScaler", "Tree", "TreePredictor", "_BinMapper", "_ConstantPredictor",
+    },
+}  # fmt: skip
+_GENERATORS = {"Generator", "RandomState", "PCG64", "MT19937", "SeedSequence"}
+_LOADERS = {
+    "DictNode", "ListNode", "TupleNode", "JsonNode", "TypeNode", "DTypeNode", "NdArrayNode", "ObjectNode", "LossNode",
+    "TreeNode", "RandomGeneratorNode", "RandomStateNode", "SparseMatrixNode", "SliceNode", "CachedNode", None,
+}  # fmt: skip
+#: Types that may stand as values: keys of dictionaries are written with theirs.
+_TYPES = {"str", "int", "float", "bool", "int64", "float64"}
+#: Stages of a Spark pipeline that training writes, and the models that stand in one-vs-rest.
+_SPARK_CLASSES = {"org.apache.spark.ml.PipelineModel"} | {
+    f"{package}.ml.{kind}.{name}"
+    for package in ("org.apache.spark", "pyspark")
+    for kind, names in {
+        "feature": ("ImputerModel", "VectorAssembler", "StandardScalerModel"),
+        "classification": (
+            "LogisticRegression", "LogisticRegressionModel", "LinearSVC", "LinearSVCModel", "NaiveBayes",
+            "NaiveBayesModel", "OneVsRest", "OneVsRestModel", "RandomForestClassifier",
+            "RandomForestClassificationModel", "GBTClassifier", "GBTClassificationModel", "DecisionTreeClassifier",
+            "DecisionTreeClassificationModel", "MultilayerPerceptronClassifier",
+            "MultilayerPerceptronClassificationModel",
+        ),
+    }.items()
+    for name in names
+}  # fmt: skip
+_UID = re.compile(r"\w+")
+
+
+def check_schema(content: bytes) -> None:
+    """Raise unless a skops file names only classes that training writes.
+
+    Raises
+    ------
+    ModelError : it is no skops file, names another class or function, or a tree of other outputs than it declares.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            schema = json.loads(archive.read("schema.json"))
+            shapes = {name: _shape(archive, name) for name in archive.namelist() if name.endswith(".npy")}
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ModelError(f"the model file cannot be read as skops: {error}") from None
+    for node in _nodes(schema):
+        name, package = node["__class__"], str(node.get("__module__")).partition(".")[0]
+        loader = node.get("__loader__")
+        known = _CLASSES.get(package, set())
+        if node.get("__module__") in ("numpy.random._generator", "numpy.random.mtrand", "numpy.random"):
+            known = _GENERATORS
+        if loader not in _LOADERS or name not in known or (loader == "TypeNode" and name not in _TYPES):
+            raise ModelError(
+                f"the model file holds {node.get('__module__')}.{name}, which training does not write. "
+                "It was not loaded."
+            )
+        if name == "Tree":
+            _check_outputs(node, shapes)
+
+
+def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    waiting = [schema]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get("__class__"), str):
+                yield value
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+
+
+def _shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
+    with archive.open(name) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        return read(file)[0]
+
+
+def _check_outputs(node: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
+    """The constructor of a tree reads as many class counts as there are outputs, without looking how many there are."""
+    try:
+        _, counts, outputs = node["__reduce__"]["args"]["content"]
+        fits = int(outputs["content"]) == 1 and shapes[counts["file"]] == (1,)
+    except (KeyError, TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise ModelError("the model file holds a tree whose outputs do not fit its classes. It was not loaded.")
+
+
+def check_arrays(model: BaseEstimator, n_features: int) -> None:
+    """Raise unless every index in a fitted pipeline stays inside the array that it points into.
+
+    Parameters
+    ----------
+    model : a loaded pipeline.
+    n_features : columns that its first step expects.
+
+    Raises
+    ------
+    ModelError : naming the part that does not fit.
+    """
+    for part in _parts(model):
+        kind = type(part).__name__
+        if isinstance(part, Tree):
+            fits = _tree_fits(part, n_features)
+        elif kind == "TreePredictor":
+            fits = _predictor_fits(part, n_features)
+        elif kind in ("KDTree", "BallTree"):
+            fits = _neighbours_fit(part, n_features)
+        elif isinstance(part, SVC) and hasattr(part, "support_vectors_"):
+            fits = _svc_fits(part, n_features)
+        else:
+            continue
+        if not fits:
+            raise ModelError(f"the model file is damaged: indices of its {kind} point outside their arrays.")
+
+
+def _parts(model: Any) -> Iterator[Any]:
+    """Every object of scikit-learn in a model, each once."""
+    waiting, seen = [model], set()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list | tuple):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, np.ndarray):
+            if value.dtype == object:
+                waiting += value.ravel().tolist()
+        elif type(value).__module__.startswith("sklearn.") and id(value) not in seen:
+            seen.add(id(value))
+            yield value
+            waiting += list(vars(value).values()) if hasattr(value, "__dict__") else []
+
+
+def _children_fit(left: Array, right: Array, inner: Array, count: int) -> bool:
+    """Children of inner nodes come after their parent and before the end, so that every walk ends at a leaf."""
+    place = np.arange(count)
+    return bool(
+        np.all((left[inner] > place[inner]) & (left[inner] < count))
+        and np.all((right[inner] > place[inner]) & (right[inner] < count))
+    )
+
+
+def _tree_fits(tree: Tree, n_features: int) -> bool:
+    state = tree.__getstate__()
+    nodes, values = state["nodes"], state["values"]
+    count = state["node_count"]
+    if count < 1 or len(nodes) != count or values.shape != (count, tree.n_outputs, tree.max_n_classes):
+        return False
+    left, right, feature = (nodes[name].astype(np.int64) for name in ("left_child", "right_child", "feature"))
+    inner = left != -1
+    return (
+        tree.n_features == n_features
+        and _children_fit(left, right, inner, count)
+        and bool(np.all((feature[inner] >= 0) & (feature[inner] < n_features)))
+    )
+
+
+def _predictor_fits(tree: Any, n_features: int) -> bool:
+    nodes = tree.nodes
+    if nodes.dtype != PREDICTOR_RECORD_DTYPE or nodes.ndim != 1 or not len(nodes):
+        return False
+    left, right, feature = (nodes[name].astype(np.int64) for name in ("left", "right", "feature_idx"))
+    inner = nodes["is_leaf"] == 0
+    categorical = inner & (nodes["is_categorical"] != 0)
+    bitsets = [np.asarray(getattr(tree, name)) for name in ("raw_left_cat_bitsets", "binned_left_cat_bitsets")]
+    return (
+        _children_fit(left, right, inner, len(nodes))
+        and bool(np.all((feature[inner] >= 0) & (feature[inner] < n_features)))
+        and all(sets.ndim == 2 and sets.shape[1] == 8 and sets.dtype == np.uint32 for sets in bitsets)
+        and bool(np.all(nodes["bitset_idx"][categorical] < min(map(len, bitsets))))
+    )
+
+
+def _neighbours_fit(tree: Any, n_features: int) -> bool:
+    data, order, nodes, bounds, leaf_size, _, n_nodes = tree.__getstate__()[:7]
+    data, order, nodes, bounds = (np.asarray(part) for part in (data, order, nodes, bounds))
+    count = len(data)
+    if data.ndim != 2 or data.shape[1] != n_features or order.shape != (count,) or leaf_size < 1:
+        return False
+    if n_nodes != len(nodes) or bounds.ndim != 3 or bounds.shape[1:] != (n_nodes, n_features) or n_nodes < 1:
+        return False
+    start, end, place = nodes["idx_start"], nodes["idx_end"], np.arange(n_nodes)
+    inner = nodes["is_leaf"] == 0
+    return bool(
+        np.array_equal(np.sort(order), np.arange(count))
+        and np.all((start >= 0) & (start <= end) & (end <= count))
+        and np.all(2 * place[inner] + 2 < n_nodes)
+        and bounds.shape[0] == (2 if type(tree).__name__ == "KDTree" else 1)
+    )
+
+
+def _svc_fits(machine: SVC, n_features: int) -> bool:
+    vectors, counts, duals = machine.support_vectors_, machine._n_support, machine._dual_coef_
+    classes = len(machine.classes_)
+    pairs = classes * (classes - 1) // 2
+    return bool(
+        machine.kernel in ("rbf", "linear", "poly", "sigmoid")
+        and not machine._sparse
+        and vectors.ndim == 2
+        and vectors.shape[1] == n_features
+        and counts.shape == (classes,)
+        and np.all(counts >= 0)
+        and counts.sum() == len(vectors) == len(machine.support_)
+        and duals.shape == (classes - 1, len(vectors))
+        and machine._intercept_.shape == (pairs,)
+        and all(len(sigmoid) in (0, pairs) for sigmoid in (machine._probA, machine._probB))
+    )
+
+
+def check_pipeline(folder: Path) -> None:
+    """Raise unless every stage of a stored Spark pipeline is of a class that training writes.
+
+    Parameters
+    ----------
+    folder : what ``PipelineModel.save`` wrote.
+
+    Raises
+    ------
+    ModelError : another class, a stage outside the folder, or no metadata.
+    """
+    found = sorted(path for path in folder.rglob("metadata/*") if not path.name.startswith(("_", ".")))
+    if not found:
+        raise ModelError(f"{folder}: no metadata of a Spark pipeline. Run train_models again.")
+    root = folder.resolve()
+    for path in found:
+        if not path.resolve().is_relative_to(root):
+            raise ModelError(f"{path}: lies outside the model's folder. It was not loaded.")
+        try:
+            fields = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{path}: cannot be read: {error}") from None
+        for one in fields:
+            name = one.get("class") if isinstance(one, dict) else None
+            if name not in _SPARK_CLASSES:
+                raise ModelError(f"{path}: names the class {name}, which training does not write. It was not loaded.")
+            params = one.get("paramMap")
+            uids = params.get("stageUids", []) if isinstance(params, dict) else []
+            if not all(isinstance(uid, str) and _UID.fullmatch(uid) for uid in [one.get("uid", ""), *uids]):
+                raise ModelError(f"{path}: holds a stage id that is a path. It was not loaded.")
