@@ -2,11 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from genreatlas.audio.probe import AudioInfo, Source, open_sound, probe
+from genreatlas.audio.probe import AudioInfo, Layout, Sound, Source, open_sound, probe
 from genreatlas.errors import ClipError, Reason
 
 __all__ = ["AudioInfo", "Signal", "downmix", "probe", "read_clip", "reject_silence", "resample"]
@@ -43,7 +42,7 @@ class Signal:
     channels : channels that were mixed into one.
     peak : highest absolute sample of any channel before they were mixed.
     clipped : runs of three or more samples in a row at or above full scale, over all channels.
-    truncated : the file ends before the cut does, though its header promised more.
+    truncated : the file breaks off in the cut or at its end.
     """
 
     samples: np.ndarray
@@ -59,7 +58,13 @@ class Signal:
         return len(self.samples) / self.sample_rate
 
 
-def read_clip(source: Source, start_s: float = 0.0, length_s: float | None = None, max_mb: int | None = None) -> Signal:
+def read_clip(
+    source: Source,
+    start_s: float = 0.0,
+    length_s: float | None = None,
+    max_mb: int | None = None,
+    layout: Layout | None = None,
+) -> Signal:
     """Decode one cut of a file to mono.
 
     Parameters
@@ -67,18 +72,19 @@ def read_clip(source: Source, start_s: float = 0.0, length_s: float | None = Non
     source : path as text or bytes, or an open binary file.
     start_s, length_s : the cut, in seconds; without a length, up to the end of the file.
     max_mb : largest cut, in 2**20 bytes of float32 samples over all channels; None: no bound.
+    layout : what :func:`genreatlas.audio.probe.lay_out` told of the file, where several cuts of it are read.
 
     Raises
     ------
     ClipError : the file cannot be opened (see :func:`genreatlas.audio.probe.open_sound`), the cut is too large,
         the data are broken, less than half of the cut is there, or samples are NaN or infinite.
     """
-    with open_sound(source) as (sound, info):
+    with open_sound(source, layout) as (sound, info):
         return read_open(sound, info, start_s, length_s, max_mb)
 
 
 def read_open(
-    sound: Any, info: AudioInfo, start_s: float, length_s: float | None = None, max_mb: int | None = None
+    sound: Sound, info: AudioInfo, start_s: float, length_s: float | None = None, max_mb: int | None = None
 ) -> Signal:
     """Decode one cut of a file that is open already; see :func:`read_clip`."""
     start = round(start_s * info.sample_rate)
@@ -92,7 +98,7 @@ def read_open(
             f"{wanted / info.sample_rate:g} s of {info.channels} channels at {info.sample_rate} Hz are more than "
             f"limits.max_clip_mb = {max_mb}.",
         )
-    lossy = info.mime in _LOSSY
+    lossy = info.mime in _LOSSY or info.codec.startswith("MPEG")
     before = min(start, _PREROLL) if lossy else 0
     if start:
         sound.seek(start - before)
@@ -100,7 +106,7 @@ def read_open(
     done, peak, clipped = 0, 0.0, 0
     while done < wanted:
         size = wanted + before if lossy else min(_BLOCK, wanted - done)
-        block = sound.read(size, dtype="float32", always_2d=True)[before:]
+        block = sound.read(size)[before:]
         if not len(block):
             break
         highest = float(np.maximum(block.max(), -block.min()))  # NaN if any sample is; abs() would copy the block
@@ -122,7 +128,9 @@ def read_open(
             Reason.TRUNCATED,
             f"The header promises {promised:.2f} s, but the sound ends at {there:.2f} s. Fetch the file again.",
         )
-    truncated = wanted - done > END_TOLERANCE_S * info.sample_rate
+    tolerance = END_TOLERANCE_S * info.sample_rate
+    at_the_end = "truncated" in sound.flags and start + done > sound.frames - tolerance
+    truncated = at_the_end or wanted - done > tolerance
     return Signal(samples[:done], info.sample_rate, info.channels, peak, clipped, truncated)
 
 

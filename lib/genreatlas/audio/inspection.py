@@ -112,6 +112,7 @@ def inspect_file(path: Source, request: InspectRequest) -> dict[str, Any]:
         start, length = choose_window(clip, info.duration_s)
         reject_short(clip, info.duration_s)
         signal = read_open(sound, info, start, length, request.limits.max_clip_mb)
+        flags = sound.flags
     if signal.length_s < min(clip.min_seconds, length):
         raise ClipError(Reason.TRUNCATED, f"Only {signal.length_s:.2f} s of sound are left in the file.")
     reject_silence(signal)
@@ -123,6 +124,6 @@ def inspect_file(path: Source, request: InspectRequest) -> dict[str, Any]:
         "start_s": start,
         "length_s": round(signal.length_s, 3) if signal.truncated else length,
         **asdict(info),
-        "quality_flags": list(quality_flags(info, signal, clip.seconds)),
+        "quality_flags": list(quality_flags(info, signal, clip.seconds, flags)),
         "tags": json.dumps(tags, sort_keys=True),
     }

@@ -1,5 +1,7 @@
 """Formats by their first bytes."""
 
+import functools
+import re
 from dataclasses import dataclass
 
 from genreatlas.errors import Reason
@@ -46,7 +48,11 @@ _START = {
     b"MP+": _undecoded("Musepack", "audio/x-musepack"),
     b"DSD ": _undecoded("DSD", "audio/x-dsf"),
     b"FRM8": _undecoded("DSD", "audio/x-dff"),
-    b"caff": _undecoded("Core Audio", "audio/x-caf"),
+    b"caff": Kind("CAF", "audio/x-caf"),
+    b"dns.": Kind("AU", "audio/basic"),
+    b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1": Kind("W64", "audio/x-w64"),
+    b"Creative Voice File\x1a": Kind("VOC", "audio/x-voc"),
+    b"NIST_1A\n": Kind("NIST SPHERE", "audio/x-nist"),
     b"MThd": _undecoded("MIDI", "audio/midi"),
     b".RMF": _undecoded("RealAudio", "audio/vnd.rn-realaudio"),
     b"#!AMR": _undecoded("AMR", "audio/amr"),
@@ -65,6 +71,17 @@ BIT_RATES = {
 RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 
 
+#: What frames of one stream share: sync word, generation, layer, sampling frequency.
+_SHARED = 0xFFFE0C00
+#: Those, and the fields that say how long a frame is and whether it has one channel.
+FRAME_KEY = 0xFFFEFEC0
+_SYNC = re.compile(rb"\xff[\xe2-\xff]")
+#: Bytes of a frame in free format: up to 640 kbit/s, which is more than mpg123 takes.
+_SHORTEST_FREE, _LONGEST_FREE = 24, 6000
+#: What frames in free format share: all but padding, how stereo is coded, and the checksum.
+_FREE_KEY = 0xFFFEFC00
+
+
 def sniff(head: bytes) -> Kind | None:
     """Tell the format from the first bytes of a file (after an ID3 tag, where it has one); None if it is not audio."""
     for magic, kind in _START.items():
@@ -74,11 +91,13 @@ def sniff(head: bytes) -> Kind | None:
         return Kind("WAV", "audio/wav")
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return Kind("AIFF", "audio/aiff")
+    if head[:4] == b"FORM" and head[8:12] in (b"8SVX", b"16SV"):
+        return Kind("SVX", "audio/x-svx")
     if head[4:8] == b"ftyp" and head[8:12].lower().startswith(_SOUND_BRANDS):
         return Kind("MP4", "audio/mp4", Reason.NEEDS_AAC_DECODER, _MP4_DETAIL)
     if len(head) >= 2 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
         return Kind("AAC", "audio/aac", Reason.NEEDS_AAC_DECODER, _ADTS_DETAIL)
-    if _frames_from(head, 0, whole_file=len(head) < HEAD_BYTES):
+    if frames_from(head, 0, whole_file=len(head) < HEAD_BYTES):
         return Kind("MP3", "audio/mpeg")
     return None
 
@@ -93,39 +112,83 @@ def after_id3(head: bytes) -> int:
 
 def first_mpeg_frame(head: bytes) -> int | None:
     """Where whole MPEG audio frames start behind something else; None where there are none."""
-    position = head.find(b"\xff")
-    while position != -1:
-        if _frames_from(head, position):
-            return position
-        position = head.find(b"\xff", position + 1)
+    for match in _SYNC.finditer(head):
+        if frames_from(head, match.start()):
+            return match.start()
     return None
 
 
-def _frames_from(head: bytes, position: int, whole_file: bool = False) -> bool:
-    """Whether frames follow each other from here; a whole file that is cut short may end before the fourth."""
+def frames_from(head: bytes, position: int, whole_file: bool = False) -> bool:
+    """Whether frames of one kind follow each other from here; a whole file may end before the fourth."""
+    lengths = frame_lengths(head, position)
     for count in range(_FRAMES_IN_A_ROW):
         if whole_file and count and position + 4 > len(head):
             break
-        length = frame_length(head, position)
-        if not length:
+        length = lengths.get(int.from_bytes(head[position : position + 4], "big") & FRAME_KEY)
+        if length is None:
             return False
         position += length
     return True
 
 
-def frame_length(head: bytes, position: int) -> int:
-    """Bytes of the MPEG audio frame whose header stands at ``position``; 0 if none does."""
+def frame_lengths(head: bytes, position: int) -> dict[int, int]:
+    """Length of every frame that may stand beside the one at ``position``, by its header under :data:`FRAME_KEY`.
+
+    Frames of one stream share generation, layer, sampling frequency and the number of channels; empty where no frame
+    stands there.
+    """
     if position + 4 > len(head) or head[position] != 0xFF or head[position + 1] & 0xE0 != 0xE0:
-        return 0
-    second, third = head[position + 1], head[position + 2]
-    version, layer = (second >> 3) & 3, 4 - ((second >> 1) & 3)
-    rate_index, bit_index, padding = (third >> 2) & 3, third >> 4, (third >> 1) & 1
-    if version == 1 or layer == 4 or rate_index == 3 or bit_index in (0, 15):
-        return 0
+        return {}
+    word = int.from_bytes(head[position : position + 4], "big")
+    if word >> 19 & 3 == 1 or word >> 17 & 3 == 0 or word >> 10 & 3 == 3 or word >> 12 & 15 == 15:
+        return {}
+    free = 0
+    if not word >> 12 & 15 and not (free := _free_length(head, position)):
+        return {}
+    return _lengths(word & _SHARED, word >> 6 & 3 == 3, free)
+
+
+@functools.lru_cache(maxsize=64)
+def _lengths(shared: int, mono: bool, free: int) -> dict[int, int]:
+    version, layer, rate = shared >> 19 & 3, 4 - (shared >> 17 & 3), shared >> 10 & 3
+    return {
+        shared | bits << 12 | padding << 9 | mode << 6: _length(version, layer, bits, rate, padding, free)
+        for bits in ((0,) if free else range(1, 15))
+        for padding in (0, 1)
+        for mode in ((3,) if mono else (0, 1, 2))
+    }
+
+
+def _length(version: int, layer: int, bits: int, rate: int, padding: int, free: int) -> int:
+    slot = 4 if layer == 1 else 1
+    if free:
+        return free + padding * slot
     generation = 1 if version == 3 else 2
-    bits = BIT_RATES[generation, layer][bit_index] * 1000
-    rate = RATES[version][rate_index]
+    bit_rate, frequency = BIT_RATES[generation, layer][bits] * 1000, RATES[version][rate]
     if layer == 1:
-        return (12 * bits // rate + padding) * 4
+        return (12 * bit_rate // frequency + padding) * slot
     samples_by_8 = 72 if layer == 3 and generation == 2 else 144
-    return samples_by_8 * bits // rate + padding
+    return samples_by_8 * bit_rate // frequency + padding
+
+
+def _free_length(head: bytes, position: int) -> int:
+    """Bytes, without padding, of a frame in free format, whose header does not say them; 0 if it is none.
+
+    It is as far as to the next header of the same kind, and the frames after that are as long.
+    """
+    slot = 4 if head[position + 1] >> 1 & 3 == 3 else 1
+    same = int.from_bytes(head[position : position + 4], "big") & _FREE_KEY
+
+    def padding(place: int) -> int:
+        return (head[place + 2] >> 1 & 1) * slot
+
+    for match in _SYNC.finditer(head, position + _SHORTEST_FREE, position + _LONGEST_FREE):
+        length = match.start() - position - padding(position)
+        place = position
+        for _ in range(_FRAMES_IN_A_ROW):
+            if int.from_bytes(head[place : place + 4], "big") & _FREE_KEY != same:
+                break
+            place += length + padding(place)
+        else:
+            return length
+    return 0

@@ -2,27 +2,32 @@
 
 Headers as in ISO/IEC 11172-3, 2.4.1.3, and 13818-3 (lower rates); MPEG-2.5 as LAME writes it. The frame of
 facts that encoders put in front, Xing's or VBRI's, says how many frames there should be, and LAME's part of
-it how many samples its filters put around the sound.
+it how many samples its filters put around the sound. What is there is what counts: an encoder that did not
+know its own length, joined files, or a tag in the middle make the facts wrong, not the sound.
 """
 
+import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from genreatlas.audio.magic import BIT_RATES, RATES, frame_length
+from genreatlas.audio.magic import FRAME_KEY, RATES, after_id3, frame_lengths
+from genreatlas.audio.pieces import Data, Pieces
 from genreatlas.errors import ClipError, Reason
 
-#: Sync word, generation, layer, sampling frequency: what all frames of a stream share. The bit rate, padding,
-#: and how stereo is coded may change from frame to frame.
-_SHARED = 0xFFFE0C00
-#: The fields that say how long a frame is.
-_LENGTH = 0xFFFEFE00
 _MONO = 3
 #: Frames that a stream may lack of those that were promised: encoders disagree by one about their own frame.
 _MISSING = 2
+#: Bytes that it may lack: some encoders count the frame of facts or the tag behind the sound, some do not.
+_MISSING_BYTES = 1600
 #: Samples that a decoder itself delays the sound by (ISO/IEC 11172-3 layer III, as LAME and mpg123 count them).
 _DECODER_DELAY = 529
-#: What may follow the last frame: ID3v1, APEv2, Lyrics3, ID3v2.4 at the end, and padding.
-_TRAILERS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")
+#: Frames and tags are looked at so far ahead.
+_AHEAD = 1 << 16
+#: Where a larger share of a file is other bytes, it is not an MP3 with something in it, but something else.
+_MOST_FOREIGN = 0.2
+_WORD = struct.Struct(">I")
+#: Where frames may go on behind other bytes, or a tag begin.
+_MARKS = re.compile(rb"\xff[\xe2-\xff]|ID3|APETAGEX|LYRICSBEGIN")
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,16 @@ class MpegStream:
 
     Parameters
     ----------
-    frames : frames of sound, without the one of facts in front.
+    frames : frames of sound, without those of facts.
     samples : samples of sound per channel, without what LAME says that its filters added.
-    sound_bytes : bytes of all frames.
+    sound_bytes : bytes of all frames, those of facts too.
+    ranges : first byte and end of every run of frames, without those of facts: what a decoder needs.
+    front : samples before the sound that the filters of encoder and decoder added.
+    promised : frames that the facts promise, over all parts; None where none do.
+    parts : streams that were joined, as tags or facts between them tell.
+    foreign : bytes between or behind the frames that are neither tags nor padding; the first is at ``foreign_at``.
+    cut_short : frames and bytes are fewer than were promised; where nothing is promised, the last frame breaks off.
+    plain : one run of frames with facts that are right, so that any decoder knows its length.
     """
 
     codec: str
@@ -42,55 +54,165 @@ class MpegStream:
     frames: int
     samples: int
     sound_bytes: int
+    ranges: tuple[tuple[int, int], ...]
+    front: int
+    promised: int | None
+    parts: int
+    foreign: int
+    foreign_at: int
+    cut_short: bool
+    plain: bool
 
     @property
     def duration_s(self) -> float:
         """Length, in seconds."""
         return self.samples / self.sample_rate
 
+    @property
+    def promised_s(self) -> float | None:
+        """Length that the facts promise, in seconds; None where they promise none."""
+        return None if self.promised is None else self.promised / self.frames * self.duration_s
+
+    @property
+    def miscounted(self) -> bool:
+        """Whether the facts promise another number of frames, though nothing is missing."""
+        return self.promised is not None and not self.cut_short and abs(self.frames - self.promised) > _MISSING
+
 
 @dataclass(frozen=True)
 class _Facts:
-    """The frame of facts: how many frames follow, and how many samples at the ends are no sound."""
+    """The frame of facts: how many frames and bytes follow, and how many samples at the ends are no sound."""
 
     frames: int | None
-    added: int
+    size: int | None
+    front: int
+    back: int
+    xing: bool
 
 
-def walk_frames(data: bytes, start: int) -> MpegStream:
-    """Follow the frames of a file from the first one, at ``start``, to the end of the file.
+@dataclass
+class _Part:
+    """One of the streams that were joined: its facts, frames of sound, and bytes with those of its facts."""
+
+    facts: _Facts | None
+    frames: int = 0
+    size: int = 0
+
+    @property
+    def promised(self) -> int | None:
+        """Frames that the facts promise."""
+        return self.facts.frames if self.facts else None
+
+    @property
+    def has_xing(self) -> bool:
+        """Whether the facts are of the kind that every decoder reads."""
+        return self.facts is not None and self.facts.xing
+
+    def is_short(self, breaks_off: bool) -> bool:
+        """Whether frames are missing that were promised, and not just counted wrong.
+
+        They are if bytes are missing too; where no bytes were promised, if the last frame breaks off.
+        """
+        if self.promised is None or self.frames >= self.promised - _MISSING:
+            return False
+        size = self.facts.size if self.facts else None
+        return breaks_off if size is None else self.size < size - _MISSING_BYTES
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the end is there that the facts speak of."""
+        if self.promised is None or self.frames >= self.promised:
+            return True
+        return self.facts is not None and self.facts.size is not None and self.size >= self.facts.size
+
+
+@dataclass
+class _Walk:
+    """What a walk has seen."""
+
+    parts: list[_Part] = field(default_factory=list)
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    foreign: int = 0
+    foreign_at: int = 0
+    breaks_off: bool = False
+
+    def add(self, start: int, end: int, frames: int) -> None:
+        """Take in a run of frames."""
+        self.parts[-1].frames += frames
+        self.parts[-1].size += end - start
+        if self.ranges and self.ranges[-1][1] == start:
+            start, _ = self.ranges.pop()
+        if end > start:
+            self.ranges.append((start, end))
+
+    def skip(self, start: int, end: int) -> None:
+        """Pass over bytes that belong to no MP3."""
+        if end > start:
+            self.foreign_at = self.foreign_at if self.foreign else start
+            self.foreign += end - start
+
+
+def walk_frames(data: Data, start: int, end: int | None = None) -> MpegStream:
+    """Follow the frames of a file from the first one, at ``start``, to the end of the file, or to ``end``.
+
+    Tags and padding between them are left out, and so is whatever else stands there, as far as frames of the same
+    kind follow again.
 
     Raises
     ------
-    ClipError : ``truncated`` where fewer frames are there than promised, ``decode_failed`` where something
-        else stands between or behind them.
+    ClipError : ``truncated`` where not one whole frame of sound is there, ``decode_failed`` where no frame stands at
+        ``start`` or a good part of the file is something else.
     """
-    first = _word(data, start)
+    pieces = Pieces(data, end)
+    head = pieces.read(start, _AHEAD)
+    lengths = frame_lengths(head, 0)
+    if not lengths:
+        raise ClipError(Reason.DECODE_FAILED, f"No MPEG frame at byte {start}.")
+    first = _WORD.unpack_from(head)[0]
+    walk = _follow(pieces, start, lengths, first)
+    promised = walk.parts[0].promised
+    if promised is not None and walk.parts[0].frames > promised + _MISSING:
+        walk = _follow(pieces, start, lengths, first, closely=True)
+    return _stream(walk, first, pieces.size)
+
+
+def _stream(walk: _Walk, first: int, size: int) -> MpegStream:
     generation, layer, rate = _kind(first)
-    lengths = _frame_lengths(first)
-    position, end, frames = start, len(data), 0
-    while position + 4 <= end:
-        length = lengths.get(_word(data, position) & _LENGTH)
-        if length is None or position + length > end:
-            break
-        position += length
-        frames += 1
-    facts = _facts(data, start, first)
-    promised = facts.frames if facts else None
-    sound = max(frames - (facts is not None), 0)
+    frames, sound = sum(part.frames for part in walk.parts), sum(part.size for part in walk.parts)
+    if not frames:
+        raise ClipError(Reason.TRUNCATED, f"Cut too short: {size} bytes are less than one MP3 frame of sound.")
+    if walk.foreign > _MOST_FOREIGN * (walk.foreign + sound):
+        share = walk.foreign / (walk.foreign + sound)
+        raise ClipError(
+            Reason.DECODE_FAILED,
+            f"No MPEG frame of the same kind at byte {walk.foreign_at} of {size}, and {share:.0%} of the file is "
+            "something else, such as sound at another rate. Fetch it again, or encode it anew.",
+        )
     per_frame = {1: 384, 2: 1152, 3: 1152 if generation == 1 else 576}[layer]
-    _refuse_foreign(data, position, lengths)
-    if promised is not None and sound < promised - _MISSING:
-        there, whole = sound * per_frame / rate, promised * per_frame / rate
-        detail = f"The header promises {whole:.2f} s, but the frames end at {there:.2f} s. Fetch the file again."
-        raise ClipError(Reason.TRUNCATED, detail)
-    samples = sound * per_frame - (min(facts.added, sound * per_frame) if facts else 0)
-    channels = 1 if first >> 6 & 3 == _MONO else 2
-    return MpegStream(f"MPEG_LAYER_{'I' * layer}", rate, channels, sound, samples, position - start)
-
-
-def _word(data: bytes, position: int) -> int:
-    return int(struct.unpack_from(">I", data, position)[0])
+    head, tail = walk.parts[0], walk.parts[-1]
+    short = any(part.is_short(walk.breaks_off and part is tail) for part in walk.parts)
+    breaks_off = walk.breaks_off and tail.promised is None
+    front = head.facts.front if head.facts else 0
+    back = tail.facts.back if tail.facts and tail.is_whole and not walk.breaks_off else 0
+    promised = sum(part.frames if part.promised is None else part.promised for part in walk.parts)
+    return MpegStream(
+        codec=f"MPEG_LAYER_{'I' * layer}",
+        sample_rate=rate,
+        channels=1 if first >> 6 & 3 == _MONO else 2,
+        frames=frames,
+        samples=max(frames * per_frame - front - back, 0),
+        sound_bytes=sound,
+        ranges=tuple(walk.ranges),
+        front=front,
+        promised=promised if any(part.promised is not None for part in walk.parts) else None,
+        parts=len(walk.parts),
+        foreign=walk.foreign,
+        foreign_at=walk.foreign_at,
+        cut_short=short or breaks_off,
+        plain=len(walk.ranges) == len(walk.parts) == 1
+        and head.promised == frames
+        and bool(head.facts and head.facts.xing),
+    )
 
 
 def _kind(word: int) -> tuple[int, int, int]:
@@ -99,41 +221,163 @@ def _kind(word: int) -> tuple[int, int, int]:
     return 1 if version == 3 else 2, 4 - (word >> 17 & 3), RATES[version][word >> 10 & 3]
 
 
-def _frame_lengths(first: int) -> dict[int, int]:
-    """Length of a frame by its header's :data:`_LENGTH` fields, for all headers that may follow ``first``."""
+def _follow(pieces: Pieces, start: int, lengths: dict[int, int], first: int, closely: bool = False) -> _Walk:
+    """Walk from frame to frame; ``closely`` looks for facts in each, as files that were joined have them inside."""
+    walk = _Walk()
+    position, is_new = start, True
+    while True:
+        if is_new or closely:
+            head = pieces.read(position, 512)
+            facts = _read_facts(head, first)
+            if is_new or facts:
+                walk.parts.append(_Part(facts))
+            length = lengths.get(_WORD.unpack_from(head)[0] & FRAME_KEY) if len(head) >= 4 else None
+            if facts and length and position + length <= pieces.size:
+                walk.parts[-1].size = length
+                position += length
+                is_new = False
+                continue
+        end, frames, last = _run(pieces, position, lengths, 1 if closely else 1 << 62)
+        if end > pieces.size:  # the last frame breaks off
+            walk.breaks_off = True
+            walk.add(position, end - last, frames - 1)
+            return walk
+        if closely and frames:
+            walk.add(position, end, frames)
+            position, is_new = end, False
+            continue
+        if frames and (inside := _inside(pieces, end - last, last, lengths)):
+            walk.add(position, end - last, frames - 1)
+            walk.skip(end - last, end - last + inside)
+            end += inside - last
+        else:
+            walk.add(position, end, frames)
+        resumed, is_new = _resume(pieces, end, lengths, walk)
+        if resumed is None:
+            return walk
+        position = resumed
+
+
+def _run(pieces: Pieces, position: int, lengths: dict[int, int], most: int) -> tuple[int, int, int]:
+    """Frames that follow each other: where they end, how many there are, and how long the last is."""
+    frames, length = 0, 0
+    while True:
+        piece, base = pieces.piece(position)
+        place, limit = position - base, min(len(piece), pieces.size - base) - 4
+        get, word_at = lengths.get, _WORD.unpack_from
+        while place <= limit and frames < most:
+            step = get(word_at(piece, place)[0] & FRAME_KEY)
+            if step is None:
+                return base + place, frames, length
+            length = step
+            place += step
+            frames += 1
+        position = base + place
+        if frames >= most or position + 4 > pieces.size:
+            return position, frames, length
+
+
+def _inside(pieces: Pieces, start: int, length: int, lengths: dict[int, int]) -> int:
+    """Bytes into the last frame of a run at which other frames or a tag begin, because it was cut; 0 if it is whole."""
+    after = pieces.read(start + length, _AHEAD)
+    left = pieces.size - start - length
+    if left < 4 or tag_size(after, left) or _goes_on(after, lengths, left):
+        return 0
+    head = pieces.read(start, length + _AHEAD)
+    found = _search(head, lengths, left + length)
+    return found if found < length else 0
+
+
+def _resume(pieces: Pieces, position: int, lengths: dict[int, int], walk: _Walk) -> tuple[int | None, bool]:
+    """Where frames go on behind something else, and whether a tag stands in between; None at the end of the file."""
+    tagged, padded = False, 0
+    while (head := pieces.read(position, _AHEAD)) and len(head) >= 4:
+        zeros = len(head) - len(head.lstrip(b"\0"))
+        size = zeros or tag_size(head, pieces.size - position)
+        if size:
+            tagged, padded = tagged or not zeros, padded + zeros
+            position += size
+        elif _goes_on(head, lengths, pieces.size - position):
+            if padded and not tagged:
+                walk.skip(position - padded, position)
+            return position, tagged
+        else:
+            found = _search(head, lengths, pieces.size - position)
+            if _ends_ape(head[found:], found):
+                tagged, found = True, found + 32
+            else:
+                walk.skip(position, position + found)
+            position += found
+    return None, tagged
+
+
+def _ends_ape(head: bytes, before: int) -> bool:
+    """Whether an APE tag without a header ends here, whose items are the bytes before."""
+    return head[:8] == b"APETAGEX" and len(head) >= 16 and int.from_bytes(head[12:16], "little") == before + 32
+
+
+def _goes_on(head: bytes, lengths: dict[int, int], left: int) -> bool:
+    """Whether four frames follow here, or as many as the file still has."""
+    place = 0
+    for count in range(4):
+        length = lengths.get(int.from_bytes(head[place : place + 4], "big") & FRAME_KEY)
+        if length is None:
+            return count > 0 and (place == left or tag_size(head[place:], left - place) > 0)
+        place += length
+    return True
+
+
+def _search(head: bytes, lengths: dict[int, int], left: int) -> int:
+    """Bytes to where frames or a tag stand; all but the last few where there are none."""
+    for match in _MARKS.finditer(head, 1):
+        rest = head[match.start() :]
+        if rest[0] == 0xFF:
+            if lengths.get(int.from_bytes(rest[:4], "big") & FRAME_KEY) and _goes_on(
+                rest, lengths, left - match.start()
+            ):
+                return match.start()
+        elif tag_size(rest, left - match.start()):
+            return match.start()
+    return len(head) if len(head) == left else max(len(head) - 32, 1)
+
+
+def tag_size(head: bytes, left: int) -> int:
+    """Bytes of the tag that stands here, at most ``left``; 0 if none does."""
+    if head[:3] == b"ID3" and len(head) > 3 and head[3] < 5:
+        return min(after_id3(head), left)
+    if head[:3] == b"TAG":
+        return min(227 if head[3:4] == b"+" else 128, left)
+    if head[:8] == b"APETAGEX" and len(head) >= 32:
+        size, _, flags = struct.unpack_from("<III", head, 12)
+        return min(32 + (size if flags & 1 << 29 else 0), left)
+    if head[:11] == b"LYRICSBEGIN":
+        end = max(head.find(b"LYRICS200"), head.find(b"LYRICSEND"))
+        return end + 9 if end > 0 else min(left, len(head))
+    if head[:3] == b"3DI":
+        return min(10, left)
+    return 0
+
+
+def _read_facts(head: bytes, first: int) -> _Facts | None:
+    """Read Xing's (Info) or Fraunhofer's (VBRI) facts, where ``head`` begins with a frame of them."""
+    if head[36:40] == b"VBRI" and len(head) >= 54:
+        size, frames = struct.unpack_from(">II", head, 46)
+        return _Facts(frames, size, 0, 0, False)
     generation, layer, _ = _kind(first)
-    rates = range(1, len(BIT_RATES[generation, layer]))
-    words = [first & _SHARED | index << 12 | padding << 9 for index in rates for padding in (0, 1)]
-    return {word: frame_length(word.to_bytes(4, "big"), 0) for word in words}
-
-
-def _facts(data: bytes, start: int, first: int) -> _Facts | None:
-    """Read Xing's (Info) or Fraunhofer's (VBRI) frame, where the first frame is one."""
-    generation, _, _ = _kind(first)
     mono = first >> 6 & 3 == _MONO
-    side = {(1, False): 32, (1, True): 17, (2, False): 17, (2, True): 9}[generation, mono]
-    if data[start + 36 : start + 40] == b"VBRI" and len(data) >= start + 54:
-        return _Facts(_word(data, start + 50), 0)
-    place = start + 4 + side
-    if data[place : place + 4] not in (b"Xing", b"Info") or len(data) < place + 8:
+    place = 4 + {(1, False): 32, (1, True): 17, (2, False): 17, (2, True): 9}[generation, mono]
+    if len(head) > 1 and not head[1] & 1 and head[place : place + 4] not in (b"Xing", b"Info"):
+        place += 2  # behind a checksum
+    if layer != 3 or head[place : place + 4] not in (b"Xing", b"Info") or len(head) < place + 16:
         return None
-    flags, place = _word(data, place + 4), place + 8
-    frames = _word(data, place) if flags & 1 and len(data) >= place + 4 else None
-    place += 4 * (flags & 1) + 4 * (flags >> 1 & 1) + 100 * (flags >> 2 & 1) + 4 * (flags >> 3 & 1)
-    lame = data[place : place + 24]
-    added = 0
-    if len(lame) == 24 and lame[:4] in (b"LAME", b"Lavf", b"Lavc"):
-        added = (lame[21] << 4 | lame[22] >> 4) + ((lame[22] & 15) << 8 | lame[23])
-    return _Facts(frames, added)
-
-
-def _refuse_foreign(data: bytes, position: int, lengths: dict[int, int]) -> None:
-    """Refuse bytes behind the last frame that are neither a tag, nor padding, nor a frame that is cut off."""
-    rest = data[position:]
-    if not rest.strip(b"\0") or rest.lstrip(b"\0").startswith(_TRAILERS):
-        return
-    if len(rest) < 4 or (_word(data, position) & _LENGTH) in lengths:
-        return  # a frame that breaks off
-    share = position / len(data)
-    detail = f"No MPEG frame at byte {position} of {len(data)} ({share:.0%}): other bytes got in. Fetch the file again."
-    raise ClipError(Reason.DECODE_FAILED, detail)
+    flags, place = _WORD.unpack_from(head, place + 4)[0], place + 8
+    frames = _WORD.unpack_from(head, place)[0] if flags & 1 else None
+    place += 4 * (flags & 1)
+    size = _WORD.unpack_from(head, place)[0] if flags & 2 else None
+    place += 4 * (flags >> 1 & 1) + 100 * (flags >> 2 & 1) + 4 * (flags >> 3 & 1)
+    lame = head[place : place + 24].ljust(24, b"\0")
+    # mpg123 takes the delays of every encoder that gives its name, and its own delay off in any case
+    named = lame[0] != 0
+    delay = (lame[21] << 4 | lame[22] >> 4) if named else 0
+    padding = ((lame[22] & 15) << 8 | lame[23]) if named else 0
+    return _Facts(frames, size, delay + _DECODER_DELAY, max(padding - _DECODER_DELAY, 0), True)

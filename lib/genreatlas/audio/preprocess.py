@@ -2,7 +2,7 @@
 
 from genreatlas.audio.decode import DECODER, Signal, read_clip, resample
 from genreatlas.audio.loudness import MAX_GAIN_DB, Loudness, normalise
-from genreatlas.audio.probe import Source
+from genreatlas.audio.probe import Layout, Source
 from genreatlas.audio.window import window_rule
 from genreatlas.config import ClipSection
 from genreatlas.ids import stable_id
@@ -26,7 +26,12 @@ def preprocessing_id(clip: ClipSection) -> str:
 
 
 def prepare(
-    source: Source, start_s: float, length_s: float, clip: ClipSection, max_mb: int | None = None
+    source: Source,
+    start_s: float,
+    length_s: float,
+    clip: ClipSection,
+    max_mb: int | None = None,
+    layout: Layout | None = None,
 ) -> tuple[Signal, Loudness]:
     """Decode a cut, mix it to mono and normalise it, at the source's rate.
 
@@ -34,6 +39,6 @@ def prepare(
     ------
     ClipError : see :func:`genreatlas.audio.decode.read_clip`.
     """
-    signal = read_clip(source, start_s, length_s, max_mb)
+    signal = read_clip(source, start_s, length_s, max_mb, layout)
     samples, loudness = normalise(signal.samples, signal.sample_rate, clip)
     return Signal(samples, signal.sample_rate, signal.channels, signal.peak, signal.clipped, signal.truncated), loudness

@@ -1,14 +1,19 @@
-"""What a file is, told by its bytes and never by its name."""
+"""What a file is, told by its bytes and never by its name, and how long, told by what is there."""
 
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from io import SEEK_CUR, SEEK_END, SEEK_SET
 from typing import Any, BinaryIO
 
-from genreatlas.audio.magic import HEAD_BYTES, Kind, after_id3, first_mpeg_frame, sniff
+import numpy as np
+
+from genreatlas.audio.containers import flac_stream, wave_stream
+from genreatlas.audio.magic import HEAD_BYTES, Kind, first_mpeg_frame, sniff
+from genreatlas.audio.mpeg import MpegStream, tag_size, walk_frames
+from genreatlas.audio.ogg import ogg_streams
+from genreatlas.audio.pieces import Data, Pieces, Stream, View
 from genreatlas.audio.uris import path_bytes
 from genreatlas.errors import ClipError, Reason
 
@@ -19,6 +24,14 @@ Source = str | bytes | os.PathLike[str] | BinaryIO
 _UNKNOWN_LENGTH = 2**62
 #: More than four MPEG frames of any bit rate; this much is read of every cover and text in a library.
 _GLANCE_BYTES = 8192
+#: Behind tags and padding, the first MPEG frame is looked for in so many bytes.
+_SEARCHED = 1 << 20
+#: Tags in front of the sound that are passed over: taggers that do not find their own write another.
+_MOST_TAGS = 64
+#: A file of which less than this is there is not used.
+_LEAST_SHARE = 0.5
+#: More bytes than the longest MPEG frame has.
+_LONGEST_FRAME = 8192
 
 
 @dataclass(frozen=True)
@@ -26,7 +39,7 @@ class AudioInfo:
     """Facts of a source file.
 
     ``codec`` is named as libsndfile does (``MPEG_LAYER_III``, ``PCM_16``), ``bit_rate`` (bit/s) is
-    the mean over the file without a leading ID3 tag, because cover pictures are not sound.
+    the mean over the frames of an MP3, and over the whole of any other file, without tags in front.
     """
 
     mime: str
@@ -37,37 +50,191 @@ class AudioInfo:
     duration_s: float
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How the sound lies in a file, as its bytes tell without decoding.
+
+    Parameters
+    ----------
+    start : first byte behind tags and padding.
+    size : bytes of the file.
+    streams : what the decoder is given, one after the other.
+    mpeg : the frames, where it holds MPEG audio.
+    """
+
+    kind: Kind
+    start: int
+    size: int
+    streams: tuple[Stream, ...]
+    mpeg: MpegStream | None = None
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """Those of :data:`genreatlas.audio.quality.QUALITY_FLAGS` that the bytes tell."""
+        mpeg, streams = self.mpeg, self.streams
+        holds = {
+            "foreign_bytes": mpeg is not None and mpeg.foreign > 0,
+            "joined": len(streams) > 1 or (mpeg is not None and mpeg.parts > 1),
+            "truncated": any(stream.breaks_off for stream in streams) or (mpeg is not None and mpeg.cut_short),
+            "wrong_header": any(stream.miscounted for stream in streams) or (mpeg is not None and mpeg.miscounted),
+        }
+        return frozenset(name for name, is_so in holds.items() if is_so)
+
+    def info(self, codec: str, sample_rate: int, channels: int, frames: int) -> AudioInfo:
+        """Facts of the file, given those of its sound."""
+        duration = frames / sample_rate
+        size = self.size - self.start if self.mpeg is None else self.mpeg.sound_bytes
+        return AudioInfo(
+            self.kind.mime, codec, sample_rate, channels, round(size * 8 / duration) if duration else 0, duration
+        )
+
+
+def lay_out(data: Data) -> Layout:
+    """Look at a file: what it is, where its sound lies, and how long it is where a header need not say so.
+
+    Raises
+    ------
+    ClipError : it is empty, not audio, in a format that is not decoded, or less than half of an MP3 is there.
+    """
+    pieces = Pieces(data)
+    if pieces.size == 0:
+        raise ClipError(Reason.EMPTY_FILE, "The file has no bytes.")
+    kind, start = identify(pieces)
+    whole = Stream(((start, pieces.size),))
+    if kind.mime == "audio/mpeg":
+        mpeg = walk_frames(data, start)
+        return Layout(kind, start, pieces.size, (whole if mpeg.plain else frames_alone(mpeg),), _at_least_half(mpeg))
+    if kind.name == "FLAC":
+        return Layout(kind, start, pieces.size, (flac_stream(pieces, start),))
+    if kind.name == "OGG":
+        return Layout(kind, start, pieces.size, tuple(ogg_streams(pieces, start)))
+    wave = wave_stream(pieces, start) if kind.name == "WAV" else None
+    if wave is None:
+        return Layout(kind, start, pieces.size, (whole,))
+    if wave.is_mpeg and (first := first_mpeg_frame(pieces.read(wave.start, HEAD_BYTES))) is not None:
+        mpeg = walk_frames(data, wave.start + first, wave.end)
+        return Layout(kind, start, pieces.size, (frames_alone(mpeg),), _at_least_half(mpeg))
+    return Layout(kind, start, pieces.size, (wave.stream,))
+
+
+def frames_alone(mpeg: MpegStream) -> Stream:
+    """The frames of sound alone, and so many zeros behind them that the decoder expects more.
+
+    mpg123 takes a file without facts to be as long as its bytes hold frames like the first one, and libsndfile
+    reads no further than that.
+    """
+    return Stream((*mpeg.ranges, mpeg.frames * _LONGEST_FRAME), mpeg.samples)
+
+
+def _at_least_half(mpeg: MpegStream) -> MpegStream:
+    if mpeg.cut_short and mpeg.promised_s is not None:
+        _require_half(mpeg.duration_s, mpeg.promised_s)
+    return mpeg
+
+
+def _require_half(there: float, promised: float) -> None:
+    if there < _LEAST_SHARE * promised:
+        raise ClipError(
+            Reason.TRUNCATED,
+            f"The header promises {promised:.2f} s, but the sound ends at {there:.2f} s. Fetch the file again.",
+        )
+
+
+class Sound:
+    """A file that is open for decoding: its streams one after the other, each as long as it is.
+
+    Parameters
+    ----------
+    files : the ``soundfile.SoundFile`` of each stream.
+    lengths, fronts : frames (samples per channel) of each, and frames before them that are no sound.
+    """
+
+    def __init__(self, files: list[Any], lengths: list[int], fronts: list[int], flags: frozenset[str]) -> None:
+        self.frames = sum(lengths)
+        self.flags = flags
+        self._files, self._lengths, self._fronts = files, lengths, fronts
+        self._place = 0  # in the stream that is read
+        self._current = 0
+        if any(fronts):
+            self.seek(0)
+
+    def seek(self, frame: int) -> None:
+        """Go to a frame of the whole."""
+        for number, length in enumerate(self._lengths):
+            if frame < length or number == len(self._lengths) - 1:
+                break
+            frame -= length
+        self._current, self._place = number, frame
+        self._files[number].seek(self._fronts[number] + frame)
+
+    def read(self, frames: int) -> np.ndarray:
+        """The next frames, (n, channels) float32; fewer where the sound ends."""
+        blocks = []
+        while frames > 0:
+            left = self._lengths[self._current] - self._place
+            block = self._files[self._current].read(min(frames, left), dtype="float32", always_2d=True)
+            blocks.append(block)
+            frames -= len(block)
+            self._place += len(block)
+            if frames <= 0 or self._current == len(self._files) - 1:
+                break
+            self._current, self._place = self._current + 1, 0
+            self._files[self._current].seek(self._fronts[self._current])
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
 @contextmanager
-def open_sound(source: Source) -> Iterator[tuple[Any, AudioInfo]]:
-    """Open a file for decoding; yields the ``soundfile.SoundFile`` and what it is.
+def open_sound(source: Source, layout: Layout | None = None) -> Iterator[tuple[Sound, AudioInfo]]:
+    """Open a file for decoding; yields its sound and what it is.
+
+    Parameters
+    ----------
+    layout : what :func:`lay_out` told of the file, where it was asked before.
 
     Raises
     ------
     ClipError : the file is missing, unreadable, empty, not audio, in a format that is not decoded, or broken.
     """
-    with open_file(source) as file:
-        head = file.read(HEAD_BYTES)
-        size = file.seek(0, SEEK_END)
-        if size == 0:
-            raise ClipError(Reason.EMPTY_FILE, "The file has no bytes.")
-        kind, start = identify(file, head)
-        with _sound_file(file, kind, start, size) as sound:
-            if sound.samplerate <= 0 or sound.channels <= 0 or not 0 <= sound.frames < _UNKNOWN_LENGTH:
-                raise ClipError(Reason.DECODE_FAILED, f"The {kind.name} header makes no sense; its length is unknown.")
-            duration = sound.frames / sound.samplerate
-            tag = after_id3(head) if kind.mime == "audio/mpeg" else 0
-            rate = round(max(size - max(tag, start), 0) * 8 / duration) if duration else 0
-            yield sound, AudioInfo(kind.mime, sound.subtype, sound.samplerate, sound.channels, rate, duration)
+    with open_file(source) as file, ExitStack() as opened:
+        found = layout or lay_out(file)
+        kind, mpeg = found.kind, found.mpeg
+        streams = found.streams
+        try:
+            files = [opened.enter_context(_sound_file(file, found, stream)) for stream in streams]
+            if mpeg is not None and streams[0].frames is None and files[0].frames != mpeg.samples:
+                streams = (frames_alone(mpeg),)  # the decoder reads the facts otherwise
+                files = [opened.enter_context(_sound_file(file, found, streams[0]))]
+            first = files[0]
+            if any((one.samplerate, one.channels) != (first.samplerate, first.channels) for one in files):
+                raise ClipError(
+                    Reason.DECODE_FAILED,
+                    "Parts of different rates or channels were joined in one file. Divide it, or encode it anew.",
+                )
+            lengths = [_length_of(kind, one, stream) for one, stream in zip(files, streams, strict=True)]
+            fronts = [mpeg.front if mpeg is not None and stream.frames is not None else 0 for stream in streams]
+            sound = Sound(files, lengths, fronts, found.flags)
+            yield sound, found.info(first.subtype, first.samplerate, first.channels, sound.frames)
+        except _decoder_error() as error:
+            raise ClipError(Reason.DECODE_FAILED, f"The {kind.name} data are broken: {_words(error)}.") from None
 
 
-def probe(source: Source) -> AudioInfo:
-    """Read the header of a file: format, rate, channels, duration. Nothing is decoded.
+def _length_of(kind: Kind, file: Any, stream: Stream) -> int:
+    if file.samplerate <= 0 or file.channels <= 0 or not 0 <= file.frames < _UNKNOWN_LENGTH:
+        raise ClipError(Reason.DECODE_FAILED, f"The {kind.name} header makes no sense; its length is unknown.")
+    length = int(file.frames if stream.frames is None else stream.frames)
+    if stream.promised:
+        _require_half(length / file.samplerate, stream.promised / file.samplerate)
+    return length
+
+
+def probe(source: Source, layout: Layout | None = None) -> AudioInfo:
+    """Tell format, rate, channels and duration of a file. Nothing is decoded.
 
     Raises
     ------
     ClipError : see :func:`open_sound`.
     """
-    with open_sound(source) as (_, info):
+    with open_sound(source, layout) as (_, info):
         return info
 
 
@@ -75,9 +242,12 @@ def is_audio(path: bytes) -> bool:
     """Whether a file starts like audio that is decoded here, or like AAC: for names that promise something else."""
     try:
         with open_file(path) as file:
-            head = file.read(_GLANCE_BYTES)
-            if tag := after_id3(head):
-                file.seek(tag)
+            head, position = file.read(_GLANCE_BYTES), 0
+            for _ in range(_MOST_TAGS):
+                if not (tag := tag_size(head, 1 << 40)):
+                    break
+                position += tag
+                file.seek(position)
                 head = file.read(_GLANCE_BYTES)
     except ClipError:
         return False
@@ -85,32 +255,35 @@ def is_audio(path: bytes) -> bool:
     return kind is not None and kind.reason in (None, Reason.NEEDS_AAC_DECODER)
 
 
-def identify(file: BinaryIO, head: bytes) -> tuple[Kind, int]:
-    """Kind of an open file by its first bytes, and where its sound starts (0 where the decoder finds it by itself).
+def identify(pieces: Pieces) -> tuple[Kind, int]:
+    """Kind of a file by its first bytes, and where its sound starts, behind tags and padding.
 
     Raises
     ------
     ClipError : it is not audio, or in a format that is not decoded.
     """
-    tag = after_id3(head)
-    if tag:
-        file.seek(tag)
-        after = file.read(HEAD_BYTES)
-    else:
-        after = head
-    kind = sniff(after)
-    if kind is None and (offset := first_mpeg_frame(after)) is not None:
-        # Players skip what stands before the first frame (padding, the rest of a cut frame); libsndfile does not.
-        kind, start = Kind("MP3", "audio/mpeg"), tag + offset
-    else:
-        start = tag if kind is not None and kind.mime != "audio/mpeg" else 0
-    if kind is None and tag:
-        raise ClipError(Reason.TRUNCATED, "An ID3 tag without any sound after it. Fetch the file again.")
+    position, tags, kind = 0, 0, None
+    while position < pieces.size and tags < _MOST_TAGS:
+        head = pieces.read(position, HEAD_BYTES)
+        if (kind := sniff(head)) is not None:
+            break
+        if not (skipped := len(head) - len(head.lstrip(b"\0"))):
+            if not (skipped := tag_size(head, pieces.size - position)):
+                break
+            tags += 1
+        position += skipped
     if kind is None:
-        raise ClipError(Reason.NOT_AUDIO, "The content is not audio, whatever the name says.")
+        # Players skip what stands before the first frame (the rest of a cut frame, a tag with a wrong size).
+        for begin in dict.fromkeys((position, 10 if tags else position)):
+            if (offset := first_mpeg_frame(pieces.read(begin, _SEARCHED))) is not None:
+                return Kind("MP3", "audio/mpeg"), begin + offset
+        if tags and position >= pieces.size:
+            raise ClipError(Reason.TRUNCATED, "A tag without any sound after it. Fetch the file again.")
+        behind = " behind its tag" if tags else ""
+        raise ClipError(Reason.NOT_AUDIO, f"The content{behind} is not audio, whatever the name says.")
     if kind.reason is not None:
         raise ClipError(kind.reason, kind.detail)
-    return kind, start
+    return kind, position
 
 
 @contextmanager
@@ -149,46 +322,30 @@ def _refused(error: OSError) -> ClipError:
 
 
 @contextmanager
-def _sound_file(file: BinaryIO, kind: Kind, start: int, size: int) -> Iterator[Any]:
+def _sound_file(file: BinaryIO, layout: Layout, stream: Stream) -> Iterator[Any]:
     import soundfile
 
+    kind = layout.kind
+    parts = stream.parts
     try:
-        sound = soundfile.SoundFile(_From(file, start))
+        sound = soundfile.SoundFile(View(file, parts))
     except soundfile.LibsndfileError as error:
-        if size - start < kind.least_bytes:
+        if layout.size - layout.start < kind.least_bytes:
             raise ClipError(
-                Reason.TRUNCATED, f"Cut too short: {size} bytes are less than one {kind.name} frame."
+                Reason.TRUNCATED, f"Cut too short: {layout.size} bytes are less than one {kind.name} frame."
             ) from None
         raise ClipError(Reason.DECODE_FAILED, f"Looks like {kind.name}, but: {_words(error)}.") from None
     try:
         yield sound
-    except soundfile.LibsndfileError as error:
-        raise ClipError(Reason.DECODE_FAILED, f"The {kind.name} data are broken: {_words(error)}.") from None
     finally:
         sound.close()
 
 
+def _decoder_error() -> type[Exception]:
+    import soundfile
+
+    return soundfile.LibsndfileError
+
+
 def _words(error: Exception) -> str:
     return str(getattr(error, "error_string", "") or error).strip().rstrip(".")
-
-
-class _From:
-    """A file seen from ``start`` on, as far as soundfile looks at it."""
-
-    def __init__(self, file: BinaryIO, start: int) -> None:
-        self._file, self._start = file, start
-        file.seek(start)
-
-    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
-        if whence == SEEK_SET:
-            offset += self._start
-        return self._file.seek(offset, whence) - self._start
-
-    def tell(self) -> int:
-        return self._file.seek(0, SEEK_CUR) - self._start
-
-    def read(self, size: int = -1) -> bytes:
-        return self._file.read(size)
-
-    def readinto(self, buffer: Any) -> int:
-        return self._file.readinto(buffer)  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ from genreatlas.audio.decode import SILENCE_DBFS
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, get_feature_set
 from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory
 from genreatlas.audio.preprocess import preprocessing_id
-from genreatlas.audio.probe import Source, probe
+from genreatlas.audio.probe import Layout, Source, lay_out, open_file, probe
 from genreatlas.audio.uris import uri_to_path
 from genreatlas.audio.window import file_windows, reject_short
 from genreatlas.audio.worker import extract_clip, warm_up
@@ -119,7 +119,9 @@ def whole_file(source: Source | bytes, recipe: Recipe, content: bool = False) ->
     def opened() -> Source:
         return io.BytesIO(source) if content else source  # type: ignore[arg-type]
 
-    info = probe(opened())
+    with open_file(opened()) as file:
+        layout = lay_out(file)
+    info = probe(opened(), layout)
     reject_short(recipe.clip, info.duration_s)
     feature_set = get_feature_set(recipe.feature_set)
     sets = [feature_set, *(get_feature_set(name) for name in ALWAYS if name != feature_set.name)]
@@ -127,7 +129,7 @@ def whole_file(source: Source | bytes, recipe: Recipe, content: bool = False) ->
     faults: list[ClipError] = []
     for start_s, length_s in file_windows(recipe.clip, info.duration_s, recipe.hop_s, recipe.max_windows):
         try:
-            windows.append(Window(start_s, length_s, _values(opened(), start_s, length_s, recipe, sets)))
+            windows.append(Window(start_s, length_s, _values(opened(), start_s, length_s, recipe, sets, layout)))
         except ClipError as error:
             faults.append(error)
             windows.append(Window(start_s, length_s, None, error.reason.value, error.detail))
@@ -137,10 +139,10 @@ def whole_file(source: Source | bytes, recipe: Recipe, content: bool = False) ->
 
 
 def _values(
-    source: Source, start_s: float, length_s: float, recipe: Recipe, sets: Sequence[FeatureSet]
+    source: Source, start_s: float, length_s: float, recipe: Recipe, sets: Sequence[FeatureSet], layout: Layout
 ) -> NDArray[np.float32]:
     try:
-        found = extract_clip(source, start_s, length_s, recipe.clip, sets, recipe.limits.max_clip_mb)
+        found = extract_clip(source, start_s, length_s, recipe.clip, sets, recipe.limits.max_clip_mb, layout)
     except ValueError as error:
         raise ClipError(Reason.FEATURES_FAILED, str(error)[:_LONGEST_DETAIL]) from None
     by_name = {one.feature_set: one for one in found}

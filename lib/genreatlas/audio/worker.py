@@ -29,7 +29,7 @@ from genreatlas.audio.isolation import run_isolated, stop_helper, time_for, too_
 from genreatlas.audio.librosa_loading import librosa
 from genreatlas.audio.packing import Extracted, pack_set
 from genreatlas.audio.preprocess import Loudness, Signal, prepare, resample
-from genreatlas.audio.probe import Source
+from genreatlas.audio.probe import Layout, Source
 from genreatlas.audio.uris import FETCHED, uri_to_path
 from genreatlas.config import ClipSection, LimitsSection
 from genreatlas.errors import ClipError, Reason
@@ -184,6 +184,7 @@ def extract_clip(
     clip: ClipSection,
     feature_sets: Sequence[FeatureSet],
     max_mb: int | None = None,
+    layout: Layout | None = None,
 ) -> list[Extracted]:
     """Decode one cut and compute the sets, sharing decoding, resampling and every intermediate.
 
@@ -194,13 +195,14 @@ def extract_clip(
     clip : how the cut is normalised.
     feature_sets : sets to compute, in any order.
     max_mb : largest decoded cut, see :func:`genreatlas.audio.decode.read_clip`.
+    layout : what :func:`genreatlas.audio.probe.lay_out` told of the file, where several cuts of it are decoded.
 
     Raises
     ------
     ClipError : the cut cannot be decoded.
     ValueError : a value came out infinite, or one of a frame as NaN.
     """
-    return _features_of(*prepare(source, start_s, length_s, clip, max_mb), feature_sets)
+    return _features_of(*prepare(source, start_s, length_s, clip, max_mb, layout), feature_sets)
 
 
 def _features_of(signal: Signal, loudness: Loudness, feature_sets: Sequence[FeatureSet]) -> list[Extracted]:
