@@ -3,11 +3,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# What is installed is what was checked: each package with its hash, built by a build tool with its hash.
+INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check
 DATA   ?= data/shared
 N      ?= 10000
 OLDEST := build/oldest
 RUNTIME := tests/resources/databricks_17_3_lts.txt
 SEED   ?= 0
+EXTRAS ?=
 
 # Two processes, each with a Spark session of its own; a file's tests stay together, and the longest begin.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
@@ -43,7 +46,7 @@ test-oldest: ## Run the tests of Spark on the Spark, Delta and packages of the o
 	@test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
 	@grep -E '^(numpy|pandas|pyarrow|scikit-learn|scipy)==' $(RUNTIME) > $(OLDEST)/runtime.txt
 	@$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check -c $(OLDEST)/runtime.txt \
-		"pyspark[connect]==4.0.0" "delta-spark==4.0.0" aiohttp markdown-it-py pygments . \
+		"pyspark[connect]==4.0.0" "delta-spark==4.0.0" markdown-it-py pygments ".[sandbox]" \
 		"deltalake>=1.0" "duckdb>=1.2" "hypothesis>=6.100" "pytest>=8.3" "pytest-timeout>=2.3" "pytest-xdist>=3.6"
 	@$(OLDEST)/bin/python -m pip uninstall -q -y genreatlas # what runs is lib/
 	@PYTHONPATH=lib $(OLDEST)/bin/python -m genreatlas.setup_jars > $(OLDEST)/jars.log 2>&1 || { tail -20 $(OLDEST)/jars.log; exit 1; }
@@ -77,8 +80,10 @@ chaos: $(READY) ## Kill the fan-out at random moments, and compare what it leave
 
 lock: $(READY) ## Resolve conf/requirements.lock again
 	@$(BIN)/python -m pip install -q uv
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra local --group dev \
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra local --group dev --generate-hashes \
 		--custom-compile-command "make lock" pyproject.toml -o conf/requirements.lock
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
+		| $(BIN)/uv pip compile -q --generate-hashes --custom-compile-command "make lock" - -o conf/build.lock
 
 notebooks: $(READY) ## Run the notebooks on the demo's library and leave their HTML in data/notebooks
 	@$(BIN)/python -m genreatlas.notebook notebooks/*.py
@@ -86,25 +91,27 @@ notebooks: $(READY) ## Run the notebooks on the demo's library and leave their H
 docs: $(READY) ## Print docs/data_dictionary.md from the tables again
 	@$(BIN)/python -m genreatlas.dictionary > docs/data_dictionary.md
 
-cluster-env: $(READY) ## Pack Python packages for a cluster's workers into dist/cluster-env.tar.gz
+cluster-env: $(READY) ## Pack Python packages for a cluster's workers into dist/cluster-env.tar.gz: EXTRAS=tags for tags
 	@rm -rf build/cluster-env && $(BIN)/python -m venv build/cluster-env
-	@build/cluster-env/bin/python -m pip install -q --disable-pip-version-check -c conf/requirements.lock .
+	@grep -E '^[a-zA-Z0-9]' conf/requirements.lock | sed 's/ *\\$$//' > build/versions.txt # hashes fit no local folder
+	@build/cluster-env/bin/python -m pip install -q --disable-pip-version-check -c build/versions.txt ".$(if $(EXTRAS),[$(EXTRAS)])"
 	@# The code itself is sent along with each job, so the environment outlives changes of it.
 	@build/cluster-env/bin/python -m pip uninstall -q -y genreatlas
 	@mkdir -p dist && $(BIN)/venv-pack -q --force --prefix build/cluster-env --output dist/cluster-env.tar.gz
 	@ls -lh dist/cluster-env.tar.gz | awk '{print $$9 ": " $$5}'
 
 wheel: $(READY) ## Build the wheel into dist/
-	@$(BIN)/python -m pip wheel -q --no-deps -w dist .
+	@$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
 
 clean: ## Remove the environment and everything that was made
 	rm -rf $(VENV) data/demo build dist lib/*.egg-info spark-warehouse
 
-$(READY): conf/requirements.lock pyproject.toml | check-python check-java
+$(READY): conf/requirements.lock conf/build.lock pyproject.toml | check-python check-java
 	@echo "Setting up $(VENV) (once; one to three minutes) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -r conf/requirements.lock
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	@$(INSTALL) --require-hashes -r conf/build.lock
+	@$(INSTALL) --require-hashes --no-build-isolation --use-pep517 -r conf/requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m genreatlas.setup_jars > $(VENV)/jars.log 2>&1 || { tail -20 $(VENV)/jars.log; exit 1; }
 	@$(BIN)/python -c 'from genreatlas.audio.worker import warm_up; warm_up()' # leaves compiled code in numba's cache
 	@touch $@

@@ -73,8 +73,10 @@ class InspectRequest:
 
 def inspect_batches(request: InspectRequest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Inspect every file of :data:`REQUEST`; one batch of :data:`RESULT` per batch."""
-    import mutagen  # noqa: F401 - here, so that no helper imports them again
-    import soundfile  # noqa: F401
+    import soundfile  # noqa: F401 - here, so that no helper imports it again
+
+    if request.read_tags:
+        import mutagen  # noqa: F401 - likewise
 
     for batch in batches:
         rows = [row | _inspected(request, row) for row in batch.to_pylist()]

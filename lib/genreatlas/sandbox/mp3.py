@@ -3,8 +3,6 @@
 import io
 import struct
 
-import lameenc
-import mutagen.id3
 import numpy as np
 import numpy.typing as npt
 
@@ -33,7 +31,14 @@ def encode(sound: npt.NDArray[np.float32], tags: dict[str, str | list[str]]) -> 
     ----------
     sound : (n, 2) float32 at 44.1 kHz; what lies beyond full scale is clipped.
     tags : by ID3 frame (TIT2, TPE1, TALB, TCON …); a list gives several values.
+
+    Raises
+    ------
+    ModuleNotFoundError : the extra ``sandbox`` is not installed.
     """
+    import lameenc  # of the extra `sandbox`, as mutagen is
+    import mutagen.id3
+
     encoder = lameenc.Encoder()
     encoder.set_in_sample_rate(RATE)
     encoder.set_channels(2)

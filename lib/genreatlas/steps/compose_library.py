@@ -4,6 +4,7 @@ Genres, artists and songs follow from ``sandbox.seed``. What is already there is
 """
 
 from genreatlas.config import Config
+from genreatlas.errors import ConfigError
 from genreatlas.sandbox import GENRES, write_library
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
@@ -15,6 +16,17 @@ GENRE_NAMES: tuple[str, ...] = tuple(GENRES)
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Write the files of ``config.sandbox`` that are missing; the store is not used."""
-    written = write_library(config.sandbox)
+    """Write the files of ``config.sandbox`` that are missing; the store is not used.
+
+    Raises
+    ------
+    ConfigError : the extra ``sandbox`` is not installed.
+    """
+    try:
+        written = write_library(config.sandbox)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"compose_library needs {error.name}, which is not installed here: pip install 'genreatlas[sandbox]', "
+            "or in a checkout: pip install '.[sandbox]'"
+        ) from None
     return Counts(read=written, written=written, notes=(f"library: {config.sandbox.path}",) if written else ())
