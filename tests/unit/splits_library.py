@@ -11,24 +11,26 @@ NOTHING_PLACED = pd.DataFrame({name: pd.Series(dtype=object) for name in COLUMNS
 
 
 def song(
-    song_id, genres="rock", artist=None, isrc=None, audio=None, declared=None, album=None, guests=(), source="folder"
-):
+    song_id, genres="rock", artist=None, isrc=None, audio=None, declared=None, album=None, guests=(), source="folder",
+    by=None, compilation=None,
+):  # fmt: skip
     """One song as the source tells it; the words that matter to a test are its keyword arguments."""
     return {
         "song_id": song_id, "genres": genres.split(), "artist": artist, "isrc": isrc, "audio": audio,
         "declared_split": declared, "album": album, "guests": guests, "source": source,
+        "album_artist": by, "compilation": compilation,
     }  # fmt: skip
 
 
+TOLD = ["song_id", "source", "artist", "isrc", "album", "album_artist", "compilation", "declared_split"]
+
+
+def table_of(songs):
+    return pd.DataFrame([{key: row[key] for key in TOLD} for row in songs], columns=TOLD, dtype=object)
+
+
 def library(songs, group_by="artist"):
-    table = pd.DataFrame(
-        [
-            {key: row[key] for key in ("song_id", "source", "artist", "isrc", "album", "declared_split")}
-            for row in songs
-        ],
-        columns=["song_id", "source", "artist", "isrc", "album", "declared_split"],
-        dtype=object,
-    )
+    table = table_of(songs)
     genres = pd.DataFrame(
         [(row["song_id"], g) for row in songs for g in row["genres"]], columns=["song_id", "genre_id"]
     )

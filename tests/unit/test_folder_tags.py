@@ -9,7 +9,7 @@ from genreatlas.audio.probe import open_file, probe
 from genreatlas.errors import ClipError, Reason
 from genreatlas.sources.folder.catalogue import Song
 from genreatlas.sources.folder.rows import song_id, song_rows
-from genreatlas.sources.folder.tags import read_tags, song_of_tags
+from genreatlas.sources.folder.tags import _first_of, read_tags, song_of_tags
 from genreatlas.sources.genres import Genre, GenreNames
 from sound_factory import sound, tag
 
@@ -83,13 +83,13 @@ def test_tags_in_any_script_and_with_separators_are_read(tmp_path):
     assert song.genres == (Genre("国风", "国风"), Genre("pop", "Pop"))
 
 
-def test_the_album_artist_comes_first_and_guests_follow():
+def test_the_performer_comes_first_and_guests_come_last():
     rows = song_rows([Song("k", artist="Band feat. Guest", album_artist="Album Band", title="T (with Friend)")], "tags")
     names = {row["artist_id"]: row["name"] for row in rows.artists}
     credits = [(row["position"], names[row["artist_id"]], row["role"]) for row in rows.song_artists]
     assert credits == [
-        (0, "Album Band", "album_artist"),
-        (1, "Band", "primary"),
+        (0, "Band", "primary"),
+        (1, "Album Band", "album_artist"),
         (2, "Guest", "guest"),
         (3, "Friend", "guest"),
     ]
@@ -106,7 +106,8 @@ def test_rows_of_a_song_are_whole():
     assert rows.songs == [
         {
             "song_id": song_id("k"), "source": "folder", "source_key": "k", "title": "T", "artist": "A", "album": "D",
-            "album_artist": "B", "isrc": "USRC17607839", "declared_split": "test", "licence": "CC0",
+            "album_artist": "B", "compilation": None, "isrc": "USRC17607839", "declared_split": "test",
+            "licence": "CC0",
         }
     ]  # fmt: skip
     assert rows.song_genres == [
@@ -121,3 +122,24 @@ def test_a_tag_that_is_written_again_is_read_anew(tmp_path):
     path = sound(tmp_path / "x" / "a.flac", genre="Rock")
     tag(path, genre="Jazz")
     assert tags_of(path) == {"genre": ["Jazz"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "tags"),
+    [
+        ("a.mp3", {"TCMP": "1"}),
+        ("a.wav", {"TCMP": "1"}),
+        ("a.flac", {"compilation": "1"}),
+        ("a.ogg", {"COMPILATION": "true"}),
+    ],
+)
+def test_the_mark_of_a_compilation_is_read(tmp_path, name, tags):
+    read = song_of_tags("key", tags_of(sound(tmp_path / "x" / name, **tags)), GenreNames())
+    assert read.compilation is True
+    assert song_rows([read], "tags").songs[0]["compilation"] is True
+
+
+def test_mp4_marks_a_compilation_with_a_truth_value():
+    assert _first_of({"cpil": True}, ("cpil",)) == ["True"] and _first_of({"cpil": False}, ("cpil",)) == ["False"]
+    assert song_of_tags("key", {"compilation": ["False"]}, GenreNames()).compilation is False
+    assert song_of_tags("key", {"compilation": ["x"]}, GenreNames()).compilation is None

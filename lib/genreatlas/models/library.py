@@ -36,12 +36,13 @@ class Library:
     versions: dict[str, int]
 
 
-def read_library(store: Store, config: Config, split_version: int | None = None) -> Library:
+def read_library(store: Store, config: Config, split_version: int | None = None, check: bool = True) -> Library:
     """Read songs, genres and split, and make sure that no group lies in two parts.
 
     Parameters
     ----------
     split_version : version of the split; None: the newest.
+    check : refuse a split that leaks; off where a model's training set is made again as it was.
 
     Raises
     ------
@@ -57,8 +58,10 @@ def read_library(store: Store, config: Config, split_version: int | None = None)
         raise InputError(f"The split {name!r} has no songs. Run assign_splits first, or set splits.name.")
     version = int(rows.split_version.max())
     current = splits.current(rows, version)
-    links = _links(store, config)
-    splits.check_leaks(current, links, allow_declared=config.splits.allow_declared_leak)
+    tied = _read_tied(store, config)
+    links = splits.song_links(tied.songs, tied.artists, tied.clips, config.splits.group_by)
+    if check:
+        splits.check_leaks(current, links, allow_declared=config.splits.allow_declared_leak)
     used = current[current.part != "excluded"].sort_values("song_id", ignore_index=True)
     songs = used[["song_id", "group_id", "part", "fold"]].copy()
     songs["recording"] = components(links[links.kind.isin(["isrc", "audio"])], songs.song_id)
@@ -73,19 +76,26 @@ def read_library(store: Store, config: Config, split_version: int | None = None)
         parents=parents,
         split=name,
         split_version=version,
-        grouping=splits.grouping(current),
+        grouping=splits.grouping(current, splits.find_shared(current, tied.songs, tied.clips)),
         versions=store.read_versions,
     )
 
 
-def _links(store: Store, config: Config) -> pd.DataFrame:
-    """What ties songs together, as :func:`genreatlas.splits.song_links` lists it."""
+@dataclass(frozen=True)
+class _Tied:
+    """What ties songs together, as :func:`genreatlas.splits.song_links` reads it."""
+
+    songs: pd.DataFrame
+    artists: pd.DataFrame
+    clips: pd.DataFrame
+
+
+def _read_tied(store: Store, config: Config) -> _Tied:
     max_mb = config.store.max_commit_mb
-    songs = store.read(SONGS).select("song_id", "isrc", "album", "album_artist")
-    primary = store.read(SONG_ARTISTS).where("position = 0").select("song_id", "position", "artist_id")
+    songs = store.read(SONGS).select("song_id", "isrc", "artist", "album", "album_artist", "compilation")
+    artists = store.read(SONG_ARTISTS).where("role <> 'guest'").select("song_id", "position", "artist_id", "role")
     clips = store.read(CLIPS).where("replaced_by IS NULL").select("song_id", "sha256").distinct()
-    found = [fetch(frame, "song_id", max_mb).to_pandas() for frame in (songs, primary, clips)]
-    return splits.song_links(found[0], found[1], found[2], config.splits.group_by)
+    return _Tied(*[fetch(frame, "song_id", max_mb).to_pandas() for frame in (songs, artists, clips)])
 
 
 def parents_of(store: Store) -> dict[str, tuple[str, str]]:

@@ -1,10 +1,10 @@
-"""Who made a song: artist names made comparable, and guests told from the primary artist.
+"""Who made a song: artist names made comparable, and guests told from the performer.
 
-A split groups songs by their primary artist, so two rules matter more than any other here. Names
-that differ in spelling only ("The Beatles", "beatles", "Beatles, The") must meet in one artist,
-and a name that stands for nobody ("Various Artists") must not join songs that have nothing in
-common. Joint credits ("Simon & Garfunkel", "Tyler, The Creator") are left whole: taking a pair
-apart needs a catalogue of artists, not punctuation.
+A split groups songs by their performers, so two rules matter more than any other here. Names that
+differ in spelling only ("The Beatles", "beatles", "Beatles, The"; "Jay-Z", "JAY Z") must meet in one
+artist, and a name that stands for nobody ("Various Artists") must not join songs that have nothing in
+common. Joint credits ("Simon & Garfunkel", "Tyler, The Creator") are stored whole: whether two names
+are one act or two is decided where all songs are known (:mod:`genreatlas.splits.artists`).
 """
 
 import re
@@ -18,37 +18,111 @@ from genreatlas.ids import stable_id
 
 Role = Literal["primary", "album_artist", "guest"]
 
+#: Letters that Unicode does not take apart into a base and an accent.
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+
+
+def _fold(name: str) -> str:
+    """Case-fold, and drop the accents of alphabets that write them as U+0300..U+036F."""
+    decomposed = unicodedata.normalize("NFKD", name.replace("’", "'")).casefold()
+    return unicodedata.normalize("NFC", "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f"))
+
+
+def _plain(name: str) -> str:
+    return " ".join(_fold(name).split()).strip(" <>[](){}*_.\"'")
+
+
 #: Names that stand for nobody in particular, as taggers and shops write them.
 _NOBODY = frozenset(
-    {
-        "", "?", "-", "anon", "anonymous", "artist", "artist unknown", "artista desconhecido", "artista desconocido",
-        "artiste inconnu", "artistes divers", "artistes varies", "artisti vari", "desconhecido", "desconocido",
-        "divers", "diverse", "diverse artister", "diverse interpreten", "diverse kunstler", "inconnu", "n.a", "n/a",
-        "nan", "no artist", "none", "not available", "null", "original soundtrack", "ost", "sconosciuto",
-        "several artists", "soundtrack", "unbekannt", "unbekannter interpret", "unbekannter kunstler", "undefined",
-        "unknown", "unknown artist", "unknown artists", "unknown performer", "untitled", "v.a", "v/a", "va", "varios",
-        "varios artistas", "varios interpretes", "various", "various artist", "various artists",
-        "various performers", "verschiedene", "verschiedene interpreten", "verschiedene kunstler",
-    }
+    map(
+        _plain,
+        (
+            "", "?", "-", "anon", "anonymous", "artist", "artist unknown", "n.a", "n/a", "nan", "no artist", "none",
+            "not available", "null", "original soundtrack", "ost", "several artists", "soundtrack", "undefined",
+            "unknown", "unknown artist", "unknown artists", "unknown performer", "untitled", "v.a", "v/a", "va",
+            "various", "various artist", "various artists", "various performers", "various composers",
+            "various interprets", "compilation", "compilations", "sampler",
+            # Italian, Spanish, Portuguese, Catalan, French, Romanian
+            "aa.vv", "aavv", "aa vv", "vv.aa", "vvaa", "vv aa", "artisti vari", "artisti diversi", "autori vari",
+            "interpreti vari", "sconosciuto", "artista sconosciuto", "varios", "varios artistas", "artistas varios",
+            "varios autores", "varios intérpretes", "desconocido", "artista desconocido", "vários artistas",
+            "vários intérpretes", "desconhecido", "artista desconhecido", "diversos", "diversos artistas",
+            "diversos intérpretes", "diversos autores", "artistes diversos", "artistes divers", "artistes variés",
+            "divers", "divers artistes", "divers interprètes", "inconnu", "artiste inconnu", "interprète inconnu",
+            "diverși artiști", "artiști diverși", "artist necunoscut",
+            # German, Dutch, Danish, Norwegian, Swedish, Finnish
+            "diverse", "diverse interpreten", "diverse künstler", "verschiedene", "verschiedene interpreten",
+            "verschiedene künstler", "unbekannt", "unbekannter interpret", "unbekannter künstler", "diversen",
+            "diverse artiesten", "verschillende artiesten", "onbekend", "onbekende artiest", "diverse artister",
+            "diverse kunstnere", "forskellige kunstnere", "ukendt", "ukendt kunstner", "ukendt artist", "ukjent",
+            "ukjent artist", "blandade artister", "diverse artister", "olika artister", "okänd", "okänd artist",
+            "eri esittäjiä", "useita esittäjiä", "tuntematon", "tuntematon esittäjä", "tuntematon artisti",
+            # Polish, Czech, Slovak, Croatian, Slovene, Hungarian, Turkish
+            "różni wykonawcy", "różni artyści", "nieznany", "nieznany wykonawca", "nieznany artysta",
+            "různí interpreti", "různí umělci", "neznámý", "neznámý interpret", "rôzni interpreti",
+            "rôzni umelci", "neznámy interpret",
+            "razni izvođači", "razni izvajalci", "nepoznati izvođač", "különböző előadók", "több előadó",
+            "válogatás", "ismeretlen", "ismeretlen előadó", "çeşitli sanatçılar", "karışık", "bilinmeyen",
+            "bilinmeyen sanatçı",
+            # other scripts
+            "разные исполнители", "разные артисты", "разные", "сборник", "неизвестный исполнитель", "неизвестен",
+            "неизвестный", "неизвестно", "різні виконавці", "невідомий виконавець", "разни изпълнители",
+            "неизвестен изпълнител", "διάφοροι", "διάφοροι καλλιτέχνες", "άγνωστος", "άγνωστος καλλιτέχνης",
+            "אמנים שונים", "אמן לא ידוע", "فنانون متنوعون", "فنانون مختلفون", "فنان غير معروف",
+            "群星", "华语群星", "華語群星", "合辑", "合輯", "佚名", "未知", "未知艺术家", "未知藝術家", "未知艺人",
+            "未知藝人", "未知歌手", "不明", "不明なアーティスト", "アーティスト不明", "オムニバス",
+            "ヴァリアス・アーティスト", "ヴァリアス・アーティスツ",
+            "여러 아티스트", "다양한 아티스트", "알 수 없음", "알 수 없는 아티스트",
+        ),
+    )
 )  # fmt: skip
+#: "Various Artists - Trance 2001" is nobody either.
+_NOBODY_AT_START = re.compile(
+    r"(?:various artists|unknown artist|aa\.? ?vv\.?|varios artistas|verschiedene interpreten)\s|"
+    r"(?:various|v\.?a\.?|v/a)\s+[-:–—]\s"
+)
 
-_FEATURING = re.compile(r"\s+[(\[]?\s*(?:feat\.?|ft\.?|featuring)\s+", re.IGNORECASE)
+_FEATURING = re.compile(r"(?:\s+|\s*[(\[]\s*)(?:feat\.?|ft\.?|featuring|w/)\s+", re.IGNORECASE)
 #: In a title only brackets announce a guest reliably: "(with X)", "[feat. X]"; or "feat. X" up to its end.
 _TITLE_GUESTS = (
     re.compile(r"[(\[]\s*(?:feat\.?|ft\.?|featuring|with)\s+([^)\]]+)[)\]]", re.IGNORECASE),
     re.compile(r"\s(?:feat\.?|ft\.?|featuring)\s+([^()\[\]]+?)(?:\s+-\s.*)?$", re.IGNORECASE),
 )
-_SEVERAL = re.compile(r"\s*(?:;|\x00|\s/\s)\s*")
-_GUEST_LIST = re.compile(r"\s*(?:,|;|\x00|\s/\s|&|\s(?:and|et|y|und|x)\s)\s*", re.IGNORECASE)
+#: What tags put between the values of a field; no name contains it.
+_VALUES = re.compile(r"\s*[;\x00]\s*")
+#: What may part two artists as well as stand in the name of one; a comma before an article stands in a name.
+_JOINT = re.compile(r"\s*,\s*(?!(?:the|jr\.?|sr\.?)\b)|\s*&\s*|\s+(?:/|\+|and|et|y|und|och|og|e|x|×)\s+", re.IGNORECASE)
+_COMMA = re.compile(r"\s*,(?!\s*(?:the|jr\.?|sr\.?)\b)\s*", re.IGNORECASE)
+#: What parts two artists wherever it stands.
+_APART = re.compile(r"\s+(?:vs\.?|versus|with|pres\.?|presents)\s+", re.IGNORECASE)
+#: "Bob Marley & The Wailers": what follows is no act of its own.
+_BACKING = re.compile(r"(?:the|his|her|their|los|las|les|die|friends)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Credit:
-    """One artist of a song; the first of a song's credits is the one that songs are grouped by."""
+    """One artist of a song; the first of a song's credits is who performs it."""
 
     artist_id: str
     name: str
     role: Role
+
+
+@dataclass(frozen=True)
+class Performers:
+    """Keys (:func:`artist_key`) of who performs a song, as far as its credit tells.
+
+    ``whole`` is the credit without guests, "" where it names nobody. ``sure`` are the keys that songs are
+    grouped by: the whole credit, its sorting form turned round ("Bowie, David"), and the first of
+    several artists where the credit cannot be the name of one act. ``maybe`` has the first name and the others of
+    credits that can be either ("Simon & Garfunkel", "Drake & Rihanna"). ``named`` is everybody,
+    guests included.
+    """
+
+    whole: str = ""
+    sure: tuple[str, ...] = ()
+    maybe: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    named: frozenset[str] = frozenset()
 
 
 def normalise_artist(name: str) -> str:
@@ -61,36 +135,77 @@ def normalise_artist(name: str) -> str:
     plain = " ".join(_fold(name).split())
     if plain.endswith(", the"):
         plain = plain.removesuffix(", the")
-    words = re.sub(r"[^\w\s]|_", "", plain.replace("&", " and ")).split()
+    words = "".join(c for c in plain.replace("&", " and ") if _in_word(c) or c.isspace()).split()
     if words[0:1] == ["the"] and words[1:] not in ([], ["the"]):
         words = words[1:]
     return " ".join(words) or plain
 
 
+@lru_cache(maxsize=1 << 16)
+def artist_key(name: str) -> str:
+    """Reduce a name further, to what all spellings of one artist share.
+
+    Beside what :func:`normalise_artist` drops, spaces go ("Jay-Z", "JAY Z"), "+" between words is "and", letters
+    such as ø become their Latin base, "$" and "!" inside a word are the letters that they stand for ("Ke$ha", "P!nk"),
+    and invisible characters do not count. Accents that make another letter in a script other than Latin (й, が) stay.
+
+    Returns
+    -------
+    str : "" only for blank names. A name of punctuation alone ("!!!", "+/-") stays as it is.
+    """
+    decomposed = unicodedata.normalize("NFKD", name.replace("’", "'")).casefold()
+    kept: list[str] = []
+    base = ""
+    for c in unicodedata.normalize("NFKD", decomposed):
+        if "\u0300" <= c <= "\u036f":
+            if (c == "\u0306" and base in "иу") or (c == "\u0308" and base == "і"):
+                kept.append(c)
+        elif unicodedata.category(c) != "Cf" and not "\ufe00" <= c <= "\ufe0f":
+            kept.append(c)
+            base = c
+    text = unicodedata.normalize("NFC", "".join(kept)).translate(_LETTERS)
+    plain = " ".join(text.split())
+    text = re.sub(r"(?<=\w)\$|\$(?=\w)", "s", plain)
+    text = re.sub(r"(?<=[^\W\d_])!(?=[^\W\d_])", "i", text)
+    text = re.sub(r"\s\+\s|&", " and ", text)
+    text = re.sub(r"^(.+), ?the$", r"\1", text)
+    words = "".join(c for c in text if _in_word(c) or c.isspace()).split()
+    if words[0:1] == ["the"] and words[1:] not in ([], ["the"]):
+        words = words[1:]
+    return "".join(words) or "".join(plain.split())
+
+
 def is_no_artist(name: str | None) -> bool:
     """Tell names that stand for nobody (empty, Unknown, Various Artists and their like) from artists."""
-    plain = " ".join(_fold(name or "").split()).strip(" <>[](){}*_.\"'")
-    return plain in _NOBODY or plain.startswith(("various artists ", "unknown artist "))
+    plain = _plain(name or "")
+    return plain in _NOBODY or _NOBODY_AT_START.match(plain) is not None or artist_key(name or "") in _nobody_keys()
+
+
+@lru_cache(maxsize=1)
+def _nobody_keys() -> frozenset[str]:
+    """Keys of those names that cannot be mistaken for another one without their spaces ("AA. VV.")."""
+    return frozenset(key for key in map(artist_key, _NOBODY) if len(key) > 3)
 
 
 @lru_cache(maxsize=1 << 16)
 def artist_id(name: str) -> str:
-    """Hash of the normalised name."""
+    """Hash of the normalised name. Stores keep it, so it never changes; spellings meet in :func:`artist_key`."""
     return stable_id("artist", normalise_artist(name))
 
 
 def split_guests(artist: str) -> tuple[str, tuple[str, ...]]:
-    """Split "A feat. B & C" into A and its guests; of several artists in one tag ("A; B") the first is primary."""
-    primary, *featured = _FEATURING.split(artist.strip())
-    primary, *others = [part for part in _SEVERAL.split(primary) if part] or [""]
-    guests = [guest for part in featured for guest in _GUEST_LIST.split(part.strip(" )]"))]
-    return primary.strip(), tuple(guest.strip() for guest in (*others, *guests) if guest.strip())
+    """Split "A feat. B & C" into A and its guests; of several values of one tag ("A; B") the first is primary."""
+    credited, *featured = _FEATURING.split(artist.strip())
+    names = [name for name in _VALUES.split(credited) if name] or [""]
+    known = [name for name in names if not is_no_artist(name)] or names
+    guests = [guest for part in featured for guest in _guests(part.strip(" )]"))]
+    return known[0].strip(), tuple(guest for guest in (*known[1:], *guests) if guest)
 
 
 def title_guests(title: str) -> tuple[str, ...]:
     """Guests that a title names: "I Don't Care (with Justin Bieber) - Remix" names one."""
     found = [match for pattern in _TITLE_GUESTS for match in pattern.findall(title)]
-    return tuple(dict.fromkeys(guest.strip() for part in found for guest in _GUEST_LIST.split(part) if guest.strip()))
+    return tuple(dict.fromkeys(guest for part in found for guest in _guests(part)))
 
 
 def credits(
@@ -100,17 +215,15 @@ def credits(
     title: str | None = None,
     guests: Iterable[str] = (),
 ) -> tuple[Credit, ...]:
-    """All credits of a song in order: album artist (if any), artist, guests; nobody is named twice.
+    """All credits of a song in order: who performs it, the album artist (if another), guests; nobody is named twice.
 
-    The album artist comes first because files of one album often carry a different guest in each
-    artist tag. Names that stand for nobody are left out, so a song without an artist has no credits.
-    A guest alone never becomes the first credit.
+    Names that stand for nobody are left out, so a song without an artist has no credits. Where only
+    the album artist is known, it comes first. A guest alone never becomes the first credit.
     """
     primary, featured = split_guests(artist or "")
-    named: list[tuple[str, Role]] = []
+    named: list[tuple[str, Role]] = [(primary, "primary")]
     if album_artist:
         named.append((split_guests(album_artist)[0], "album_artist"))
-    named.append((primary, "primary"))
     named = [(name, role) for name, role in named if not is_no_artist(name)]
     if named:
         extra = (*featured, *guests, *title_guests(title or ""))
@@ -122,7 +235,56 @@ def credits(
     return tuple(found.values())
 
 
-def _fold(name: str) -> str:
-    """Case-fold, and drop the accents of alphabets that write them as U+0300..U+036F."""
-    decomposed = unicodedata.normalize("NFKD", name.replace("’", "'")).casefold()
-    return unicodedata.normalize("NFC", "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f"))
+@lru_cache(maxsize=1 << 16)
+def performers(credit: str) -> Performers:
+    """Read who performs a song from its credit, such as ``Daft Punk feat. Pharrell; Nile Rodgers``."""
+    whole, guests = split_guests(credit)
+    if is_no_artist(whole):
+        return Performers()
+    key = artist_key(whole)
+    sure, maybe = {key: None}, {}
+    others: list[str] = []
+    if (halves := whole.split(",")) and len(halves) == 2 and all(half.strip() for half in halves):
+        sure[artist_key(f"{halves[1]} {halves[0]}")] = None
+    for separator, apart in ((_APART, True), (_JOINT, False), (re.compile(r"\s*,\s*"), False)):
+        lead, *partners = [name.strip() for name in separator.split(whole) if name.strip()] or [whole]
+        others += partners
+        lead_key = artist_key(lead)
+        if partners and not is_no_artist(lead) and lead_key not in sure:
+            if apart or (separator is _JOINT and any(_stands_alone(name) for name in (lead, *partners))):
+                sure[lead_key] = None
+            else:
+                maybe[lead_key] = tuple(artist_key(name) for name in partners)
+    named = everybody(guests) | {*sure, *maybe, *(artist_key(name) for name in others if not is_no_artist(name))}
+    return Performers(key, tuple(sure), tuple(maybe.items()), named)
+
+
+def everybody(guests: Iterable[str]) -> frozenset[str]:
+    """Keys of guests, and of each name in one that may be two ("Shovels & Rope")."""
+    names = {name for guest in guests for name in (guest, *_JOINT.split(guest)) if not is_no_artist(name)}
+    return frozenset(map(artist_key, names))
+
+
+def _stands_alone(name: str) -> bool:
+    """Whether a part of a joint credit shows that the parts are not one name: a full name, or somebody's band."""
+    return len(name.split()) > 1 or _BACKING.match(name) is not None
+
+
+def _guests(text: str) -> list[str]:
+    """Names of a list of guests; what may be the name of one act ("Shovels & Rope") is left whole."""
+    found = []
+    for value in (part for half in _VALUES.split(text) for part in _APART.split(half)):
+        names = [name for name in _JOINT.split(value) if name]
+        listed = [name for name in _COMMA.split(value) if name]
+        if 1 < len(listed) < len(names) and all(len(name.split()) == 1 for name in names):
+            listed = [value]  # "Earth, Wind & Fire"
+        for piece in listed:
+            parts = [name for name in _JOINT.split(piece) if name]
+            apart = all(len(name.split()) > 1 and not _BACKING.match(name) for name in parts)
+            found += parts if apart else [piece]
+    return [name.strip() for name in found if name.strip()]
+
+
+def _in_word(character: str) -> bool:
+    """Letters and digits of any script, and the marks that are letters in some ("ि", "ั")."""
+    return character.isalnum() or unicodedata.category(character)[0] == "M"

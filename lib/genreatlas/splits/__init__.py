@@ -7,16 +7,19 @@ counts for a song is its row with the highest version.
 from genreatlas.splits.assignment import Assignment, Library, assign
 from genreatlas.splits.checks import check_leaks, current, featured_share, grouping, unknown_artist_share
 from genreatlas.splits.groups import stack
+from genreatlas.splits.leaks import Shared, find_shared
 from genreatlas.splits.links import song_links
 from genreatlas.splits.stratify import stratify
 
 __all__ = [
     "Assignment",
     "Library",
+    "Shared",
     "assign",
     "check_leaks",
     "current",
     "featured_share",
+    "find_shared",
     "grouping",
     "song_links",
     "stack",

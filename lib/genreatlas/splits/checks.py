@@ -3,11 +3,15 @@
 import pandas as pd
 
 from genreatlas.errors import Reason, SplitError, SplitLeakError
+from genreatlas.sources.credits import Performers, everybody, performers, title_guests
 from genreatlas.splits.groups import key_codes
+from genreatlas.splits.leaks import Shared
 
 #: Songs of unknown artist, as a share of all, up to which a split by artist is called artist-safe:
 #: one in a thousand cannot move a figure by more than a tenth of a point.
 UNKNOWN_ARTISTS_TOLERATED = 0.001
+#: What a grouping starts with where performers lie on both sides although songs are grouped by artist.
+ARTISTS_SHARED = "artists-shared"
 _NAMED = 5
 
 
@@ -24,25 +28,33 @@ def current(rows: pd.DataFrame, version: int | None = None) -> pd.DataFrame:
     return rows.drop_duplicates("song_id", keep="last").reset_index(drop=True)
 
 
-def grouping(rows: pd.DataFrame) -> str:
+def grouping(rows: pd.DataFrame, shared: Shared | None = None) -> str:
     """Say what figures measured on a split mean.
 
     Parameters
     ----------
     rows : current rows of a split: group_id, grouped_by, part, reason.
+    shared : what lies on both sides all the same (:func:`genreatlas.splits.find_shared`).
 
     Returns
     -------
-    str : ``leaky`` where a group lies in several parts (a declared split that was let through);
-        ``artist-safe`` where songs are grouped by artist and the artist is known of all but one in
-        a thousand; ``album-grouped``; else ``song-grouped``.
+    str : ``leaky`` where a group lies in several parts (a declared split that was let through), or the same audio
+        does; ``album-grouped``; ``song-grouped`` where the artist is not known of all but one song in a
+        thousand; ``artists-shared (2 performers, 7 songs)`` where performers are on both sides;
+        else ``artist-safe``.
     """
     used = rows[rows["part"] != "excluded"]
     if (used["reason"] == Reason.DECLARED_LEAK.value).any() or len(_divided(used, "group_id", ["part"])):
         return "leaky"
+    if shared and shared.recordings:
+        return "leaky"
     if (used["grouped_by"] == "album").any():
         return "album-grouped"
-    return "artist-safe" if unknown_artist_share(rows) <= UNKNOWN_ARTISTS_TOLERATED else "song-grouped"
+    if unknown_artist_share(rows) > UNKNOWN_ARTISTS_TOLERATED:
+        return "song-grouped"
+    if shared and shared.performers:
+        return f"{ARTISTS_SHARED} ({shared.performers} performers, {shared.songs} songs)"
+    return "artist-safe"
 
 
 def unknown_artist_share(rows: pd.DataFrame) -> float:
@@ -51,26 +63,34 @@ def unknown_artist_share(rows: pd.DataFrame) -> float:
     return float((used["grouped_by"] != "artist").mean()) if len(used) else 1.0
 
 
-def featured_share(rows: pd.DataFrame, song_artists: pd.DataFrame) -> float | None:
-    """Share of test songs with a guest who is the primary artist of a training song.
+def featured_share(rows: pd.DataFrame, songs: pd.DataFrame) -> float | None:
+    """Share of test songs that credit a performer of a training song beside their own.
+
+    Such are guests ("feat. B", also where the title names them), and partners ("A & B").
 
     Parameters
     ----------
     rows : current rows of a split.
-    song_artists : song_id, position, artist_id.
+    songs : song_id, artist and, where known, title.
 
     Returns
     -------
     float or None : None where there is no test song.
     """
-    train = rows.loc[rows["part"] == "train", "song_id"]
-    test = rows.loc[rows["part"] == "test", "song_id"]
-    if test.empty:
-        return None
-    primary = song_artists["position"] == 0
-    known = song_artists.loc[primary & song_artists["song_id"].isin(train), "artist_id"]
-    guests = song_artists[~primary & song_artists["artist_id"].isin(known)]
-    return float(test.isin(guests["song_id"]).mean())
+    part_of = dict(zip(rows["song_id"], rows["part"], strict=True))
+    trained: set[str] = set()
+    tested: list[frozenset[str]] = []
+    titles = songs["title"] if "title" in songs else [None] * len(songs)
+    for song, artist, title in zip(songs["song_id"], songs["artist"], titles, strict=True):
+        if (part := part_of.get(song)) in ("train", "test"):
+            credit = performers(artist) if isinstance(artist, str) else Performers()
+            if part == "train":
+                trained.update(credit.sure)
+            else:
+                guests = everybody(title_guests(title)) if isinstance(title, str) and credit.whole else frozenset()
+                tested.append((credit.named | guests) - {*credit.sure})
+    n_test = int((rows["part"] == "test").sum())
+    return sum(not trained.isdisjoint(names) for names in tested) / n_test if n_test else None
 
 
 def check_leaks(rows: pd.DataFrame, links: pd.DataFrame | None = None, *, allow_declared: bool = False) -> None:

@@ -1,8 +1,11 @@
-"""What ties songs together: a primary artist, an album, one recording's ISRC, identical audio."""
+"""What ties songs together: an artist, an album, one recording's ISRC, identical audio."""
 
 from typing import Literal
 
 import pandas as pd
+
+from genreatlas.sources.credits import artist_key
+from genreatlas.splits.artists import album_key, artist_links
 
 GroupBy = Literal["artist", "album", "song"]
 
@@ -20,9 +23,11 @@ def song_links(
 
     Parameters
     ----------
-    songs : song_id, and of ``isrc``, ``album``, ``album_artist`` those that are known.
-    song_artists : song_id, position, artist_id. Position 0 groups; guests never do, because one
-        chain of guests ties a fifth of a pop library into one group (3,395 of 17,031 songs, measured).
+    songs : song_id, and of ``isrc``, ``artist``, ``album``, ``album_artist``, ``compilation`` those that are known.
+        Performers group, and album artists that perform (:func:`genreatlas.splits.artists.artist_links`);
+        guests never do, because one chain of guests ties a fifth of a pop library into one group
+        (3,395 of 17,031 songs, measured).
+    song_artists : song_id, position, artist_id and, where known, role: for songs whose names are not known.
     clips : song_id, sha256, and audio_id where it is known. Identical bytes under two names are one recording,
         and so is identical sound in files with different tags.
     group_by : ``artist``; ``album`` (name and album artist, the name alone where that is not given;
@@ -37,9 +42,8 @@ def song_links(
         same = [name for name in ("sha256", "audio_id") if name in clips]
         found += [_as_links(clips["song_id"], "audio", clips[name]) for name in same]
     artists = _no_links()
-    if song_artists is not None and group_by != "song":
-        primary = song_artists[song_artists["position"] == 0]
-        artists = _as_links(primary["song_id"], "artist", primary["artist_id"])
+    if group_by != "song":
+        artists = artist_links(songs, song_artists)
     if group_by == "album":
         albums = _album_links(songs)
         artists = artists[~artists["song_id"].isin(albums["song_id"])]
@@ -60,9 +64,9 @@ def _isrc_links(songs: pd.DataFrame) -> pd.DataFrame:
 def _album_links(songs: pd.DataFrame) -> pd.DataFrame:
     if "album" not in songs:
         return _no_links()
-    album = songs["album"].astype("string").str.casefold().str.split().str.join(" ")
-    by = songs["album_artist"] if "album_artist" in songs else pd.Series(pd.NA, index=songs.index)
-    by = by.astype("string").fillna("").str.casefold().str.split().str.join(" ")
+    album = songs["album"].astype("string").fillna("").map(album_key)
+    by = songs["album_artist"] if "album_artist" in songs else pd.Series("", index=songs.index)
+    by = by.astype("string").fillna("").map(artist_key)
     return _as_links(songs["song_id"], "album", (album + "\n" + by).where(album != ""))
 
 

@@ -5,12 +5,19 @@ import pandas as pd
 from genreatlas.errors import Reason
 from genreatlas.splits.checks import featured_share, grouping, unknown_artist_share
 from genreatlas.splits.groups import PARTS
+from genreatlas.splits.leaks import Shared
 
 _GENRES_SHOWN = 30  # more than fit a screen are left to SQL
 
 
 def describe(
-    rows: pd.DataFrame, genres: pd.DataFrame, song_artists: pd.DataFrame, name: str, version: int, withdrawn: int = 0
+    rows: pd.DataFrame,
+    genres: pd.DataFrame,
+    songs: pd.DataFrame,
+    name: str,
+    version: int,
+    withdrawn: int = 0,
+    shared: Shared | None = None,
 ) -> tuple[str, ...]:
     """Say in lines how large the parts are, what figures will mean, and what to beware of.
 
@@ -18,8 +25,9 @@ def describe(
     ----------
     rows : current rows of the split.
     genres : song_id, genre_id, genre.
-    song_artists : song_id, position, artist_id.
+    songs : song_id, title, artist.
     withdrawn : songs that were placed and are excluded now.
+    shared : what lies on both sides all the same (:func:`genreatlas.splits.find_shared`).
     """
     used = rows[rows["part"] != "excluded"]
     sizes = [
@@ -27,7 +35,7 @@ def describe(
         for part in PARTS
         if len(found := used[used["part"] == part])
     ]
-    lines = [f"split {name!r}, version {version}: {', '.join(sizes)}", _grouping_line(rows)]
+    lines = [f"split {name!r}, version {version}: {', '.join(sizes)}", *_grouping_lines(rows, shared or Shared())]
     for reason, count in sorted(rows.loc[rows["part"] == "excluded", "reason"].value_counts().items()):
         lines.append(f"{count} songs are excluded: {_EXCLUDED[str(reason)]}")
     if withdrawn:
@@ -35,11 +43,11 @@ def describe(
             f"{withdrawn} songs that earlier versions used were withdrawn: they turned out to be tied to another part. "
             "Train again; models of earlier versions may have learnt from copies of what they are judged on"
         )
-    share = featured_share(rows, song_artists)
+    share = featured_share(rows, songs)
     if share is None:
         lines.append('no song is in the test part. Set [evaluate] part = "promotion", or assign a test part')
-    elif (song_artists["position"] > 0).any():
-        lines.append(f"{share:.1%} of test songs feature a guest who is the artist of a training song")
+    elif share:
+        lines.append(f"{share:.1%} of test songs feature a guest or partner who performs a training song")
     return (*lines, *_genre_lines(used, genres))
 
 
@@ -49,14 +57,22 @@ _EXCLUDED = {
 }
 
 
-def _grouping_line(rows: pd.DataFrame) -> str:
-    word, unknown = grouping(rows), unknown_artist_share(rows)
+def _grouping_lines(rows: pd.DataFrame, shared: Shared) -> list[str]:
+    word, unknown = grouping(rows, shared), unknown_artist_share(rows)
+    leaking = int((rows["reason"] == Reason.DECLARED_LEAK.value).sum())
+    lines = [f"grouping: {word}"]
     if word == "song-grouped":
-        return f"grouping: song-grouped, not artist-safe: {unknown:.1%} of songs are not grouped by artist"
-    if word == "leaky":
-        leaking = int((rows["reason"] == Reason.DECLARED_LEAK.value).sum())
-        return f"grouping: leaky: the declared parts divide groups of {leaking} songs; every figure is flagged"
-    return f"grouping: {word}"
+        lines = [f"grouping: song-grouped, not artist-safe: {unknown:.1%} of songs are not grouped by artist"]
+    elif word == "leaky" and leaking:
+        lines = [f"grouping: leaky: the declared parts divide groups of {leaking} songs; every figure is flagged"]
+    if shared.recordings:
+        lines.append(f"{shared.recordings} recordings with the same audio lie in several parts or folds")
+    if shared.performers:
+        lines.append(
+            f"{shared.performers} performers of {shared.songs} songs lie in several parts or folds, such as "
+            f"{', '.join(shared.examples)}"
+        )
+    return lines
 
 
 def _genre_lines(used: pd.DataFrame, genres: pd.DataFrame) -> list[str]:

@@ -26,7 +26,9 @@ READS = ("songs", "song_artists", "song_genres", "genre_parents", "clips", "spli
 WRITES = ("splits",)
 SECTIONS = ("splits", "train")
 
-_SONG_COLUMNS = ("song_id", "source", "artist", "album", "album_artist", "isrc", "declared_split")
+_SONG_COLUMNS = (
+    "song_id", "source", "title", "artist", "album", "album_artist", "compilation", "isrc", "declared_split",
+)  # fmt: skip
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -45,7 +47,7 @@ def run(store: Store, config: Config) -> Counts:
     if genres.empty:
         raise InputError("no song has a genre yet. Run import_folder or import_features first.")
     songs = read(store.read(SONGS).select(*_SONG_COLUMNS))
-    credits = read(store.read(SONG_ARTISTS).select("song_id", "position", "artist_id"))
+    credits = read(store.read(SONG_ARTISTS).select("song_id", "position", "artist_id", "role"))
     clips = read(store.read(CLIPS).where("replaced_by IS NULL").select("song_id", "sha256", "audio_id").distinct())
     rows = read(store.read(SPLITS).where(F.col("split") == config.splits.name).drop("split", "assigned_at"))
 
@@ -65,7 +67,15 @@ def run(store: Store, config: Config) -> Counts:
         read=made.pending + made.withdrawn,
         written=len(new) - excluded,
         skipped=excluded,
-        notes=summary.describe(now, genres, credits, config.splits.name, version, made.withdrawn),
+        notes=summary.describe(
+            now,
+            genres,
+            songs,
+            config.splits.name,
+            version,
+            made.withdrawn,
+            splits.find_shared(now, songs, clips),
+        ),
     )
 
 

@@ -16,7 +16,7 @@ SONGS = Table(
         Column("title", "string", "Title as the source gives it."),
         Column("artist", "string", "Artist as the source credits it, before any splitting or matching."),
         Column("album", "string", "Album as the source gives it."),
-        Column("album_artist", "string", "Album artist as tagged; files are grouped by it when present."),
+        Column("album_artist", "string", "Album artist as tagged; groups songs too, where it performs itself."),
         Column("isrc", "string", "International Standard Recording Code, upper case, without hyphens."),
         Column("declared_split", "string", "Part that the source itself assigns: train, promotion or test."),
         Column("licence", "string", "Licence of the audio as the source states it."),
@@ -36,6 +36,7 @@ SONGS = Table(
         Column("cover_url", "string", "Address of the largest cover."),
         Column("preview_url", "string", "Address of a preview as it was seen; such addresses expire."),
         Column("market", "string", "Country whose catalogue was asked."),
+        Column("compilation", "boolean", "Whether the tags call the album a compilation; NULL where they do not say."),
     ),
 )
 
@@ -60,7 +61,7 @@ SONG_ARTISTS = Table(
     history=True,
     columns=(
         Column("song_id", "string", "Song."),
-        Column("position", "int", "0 is the primary artist by which songs are grouped; guests follow."),
+        Column("position", "int", "0 is who performs the song; an album artist and guests follow."),
         Column("artist_id", "string", "Artist.", nullable=False),
         Column("role", "string", "primary, album_artist or guest.", nullable=False),
     ),

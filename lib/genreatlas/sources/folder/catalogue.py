@@ -30,6 +30,7 @@ class Song:
     isrc: str | None = None
     split: str | None = None
     licence: str | None = None
+    compilation: bool | None = None
 
     def or_else(self, other: "Song") -> "Song":
         """This song, with what it lacks taken from another row on it, and the genres of both."""
@@ -37,6 +38,7 @@ class Song:
         order = dict.fromkeys(genre.genre_id for genre in (*self.genres, *other.genres))
         facts = ("title", "artist", "album", "album_artist", "isrc", "split", "licence")
         known = {name: getattr(self, name) or getattr(other, name) for name in facts}
+        known["compilation"] = other.compilation if self.compilation is None else self.compilation
         return replace(self, genres=tuple(genres[genre_id] for genre_id in order), **known)
 
 

@@ -48,6 +48,7 @@ def song_rows(songs: Iterable[Song], labels: str, licence: str = "") -> SongRows
                 "artist": song.artist,
                 "album": song.album,
                 "album_artist": song.album_artist,
+                "compilation": song.compilation,
                 "isrc": song.isrc,
                 "declared_split": song.split,
                 "licence": song.licence or licence or None,

@@ -11,15 +11,17 @@ from genreatlas.sources.genres import GenreNames
 #: What is read, and what it is called in ID3 frames, Vorbis comments and MP4 atoms.
 _ID3 = {
     "genre": ("TCON",), "artist": ("TPE1",), "album_artist": ("TPE2",), "title": ("TIT2",), "album": ("TALB",),
-    "isrc": ("TSRC",), "licence": ("WCOP", "TCOP"),
+    "isrc": ("TSRC",), "licence": ("WCOP", "TCOP"), "compilation": ("TCMP", "TXXX:compilation", "TXXX:COMPILATION"),
 }  # fmt: skip
 _VORBIS = {
     "genre": ("genre",), "artist": ("artist",), "album_artist": ("albumartist", "album artist", "album_artist"),
     "title": ("title",), "album": ("album",), "isrc": ("isrc",), "licence": ("license", "licence", "copyright"),
+    "compilation": ("compilation", "itunescompilation"),
 }  # fmt: skip
 _MP4 = {
     "genre": ("\xa9gen",), "artist": ("\xa9ART",), "album_artist": ("aART",), "title": ("\xa9nam",),
     "album": ("\xa9alb",), "isrc": ("----:com.apple.iTunes:ISRC",), "licence": ("cprt",),
+    "compilation": ("cpil",),
 }  # fmt: skip
 
 #: Tag = its values, in order; absent tags are absent.
@@ -66,8 +68,14 @@ def song_of_tags(key: str, tags: Tags, names: GenreNames) -> Song:
         genres=names.read_all(tags.get("genre", [])),
         artist="; ".join(tags.get("artist", [])) or None,
         isrc=next(filter(None, map(clean_isrc, tags.get("isrc", []))), None),
+        compilation=_yes_or_no(tags.get("compilation", [])),
         **one,
     )
+
+
+def _yes_or_no(values: list[str]) -> bool | None:
+    said = {value.casefold() for value in values}
+    return True if said & {"1", "true", "yes"} else False if said & {"0", "false", "no"} else None
 
 
 def _opener(mime: str, file: BinaryIO) -> Callable[..., Any]:
@@ -112,6 +120,8 @@ def _id3_texts(tags: Any, key: str) -> list[str]:
 
 def _first_of(tags: Any, keys: tuple[str, ...]) -> list[str]:
     for key in keys:
+        if key in tags and isinstance(tags[key], bool):  # MP4's cpil
+            return [str(tags[key])]
         if key in tags:
             return [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in tags[key]]
     return []
