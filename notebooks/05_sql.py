@@ -152,11 +152,12 @@ display(pd.DataFrame([(view.name, view.comment) for view in views.views], column
 # COMMAND ----------
 
 # MAGIC %sql
-# MAGIC SELECT a.artist_id, count(DISTINCT p.part) AS parts
-# MAGIC FROM song_artists AS a
-# MAGIC JOIN current_split AS p ON p.song_id = a.song_id
-# MAGIC WHERE a.position = 0 AND p.part <> 'excluded'
-# MAGIC GROUP BY a.artist_id
+# MAGIC SELECT min(a.name) AS artist, count(DISTINCT p.part) AS parts, count(DISTINCT c.song_id) AS songs
+# MAGIC FROM song_artists AS c
+# MAGIC JOIN artists AS a ON a.artist_id = c.artist_id
+# MAGIC JOIN current_split AS p ON p.song_id = c.song_id
+# MAGIC WHERE c.role = 'primary' AND p.part <> 'excluded'
+# MAGIC GROUP BY translate(lower(a.name), ' .,-/&', '')
 # MAGIC HAVING count(DISTINCT p.part) > 1
 
 # COMMAND ----------

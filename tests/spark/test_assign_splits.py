@@ -1,10 +1,14 @@
 import pytest
 
+from conftest import make_config
 from genreatlas.config import Config
 from genreatlas.errors import InputError, SplitError, SplitLeakError
 from genreatlas.ids import stable_id
-from genreatlas.steps import assign_splits
+from genreatlas.models.library import read_library
+from genreatlas.steps import assign_splits, import_folder
+from genreatlas.store import Store
 from genreatlas.tables import SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
+from sound_factory import sound
 
 
 def add_songs(store, names, genre="rock", artist=None, genres_per_song=None, **facts):
@@ -91,3 +95,32 @@ def test_a_split_by_album_is_refused_where_a_genre_that_training_uses_is_one_alb
 def test_an_empty_store_says_what_to_run_first(store, config):
     with pytest.raises(InputError, match="import_folder or import_features"):
         assign_splits.run(store, config)
+
+
+def test_tagged_files_of_one_performer_lie_on_one_side_whoever_stands_on_the_album(spark, tmp_path):
+    labels = {0: "Ministry of Sound", 1: "AA.VV."}
+    spelt = {"own": "Jay-{}", "comp": "JAY {} (feat. Shovels & Rope)"}
+    for number in range(8):
+        genre = ("Techno", "House")[number % 2]
+        for kind, by, album in (("own", f"Jay-{number}", f"Album {number}"), ("comp", labels[number // 4], "Hits")):
+            sound(tmp_path / "music" / f"{kind}{number}.mp3", seconds=1.1, TCON=genre, TIT2=f"{kind} {number}",
+                  TPE1=spelt[kind].format(number), TPE2=by, TALB=album)  # fmt: skip
+    config = make_config(tmp_path, "folder.labels=tags")
+    store = Store(spark, config.store)
+    assert import_folder.run(store, config).written == 16
+    notes = assign_splits.run(store, config).notes
+    assert "grouping: artist-safe" in notes
+    placed = store.read(SPLITS).join(store.read(SONGS), "song_id").toPandas()
+    assert placed.groupby(placed.title.str[-1])[["part", "group_id"]].nunique().max().tolist() == [1, 1]
+    assert placed.group_id.nunique() == 8 and set(placed.part) == {"train", "promotion", "test"}
+    # An older release put these where it did not matter who performs: now it is refused until it is mended.
+    moved = placed[(placed.part == "train") & placed.title.str.startswith("comp")].song_id.iloc[0]
+    old = store.read(SPLITS).where(f"song_id = '{moved}'").toPandas().assign(part="test", fold=None, group_id="old")
+    store.upsert(SPLITS, old.astype({"fold": "Int64"}), update=True)
+    with pytest.raises(SplitLeakError, match="artist jay"):
+        read_library(store, config)
+    assert any(
+        "1 songs that earlier versions used were withdrawn" in note for note in assign_splits.run(store, config).notes
+    )
+    library = read_library(store, config)
+    assert library.grouping == "artist-safe" and len(library.songs) == 15

@@ -58,7 +58,8 @@ def test_the_leaderboard_is_ordered_by_score_with_intervals_and_groups():
     [
         ("artist-safe", "40 groups"),
         ("song-grouped", "40 groups (song-grouped, not artist-safe)"),
-        ("leaky", "40 groups (leaky: groups lie in more than one part)"),
+        ("artists-shared (2 performers, 7 songs)", "40 groups, artists-shared (2 performers, 7 songs)"),
+        ("leaky", "40 groups (leaky: groups or recordings lie in more than one part)"),
     ],
 )
 def test_every_line_says_what_the_split_does_not_keep_apart(grouping, said):

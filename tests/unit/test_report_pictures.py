@@ -176,6 +176,7 @@ def test_a_board_holds_the_newest_model_of_each_kind_and_the_configured_board_co
         ("song-grouped", "Song-grouped, not artist-safe", True),
         ("leaky", "This split leaks", True),
         ("artist-safe", "Artist-safe", False),
+        ("artists-shared (2 performers, 7 songs)", "Performers on both sides", True),
     ],
 )
 def test_what_groups_are_safe_against_is_said_first(grouping, title, serious):
@@ -184,6 +185,8 @@ def test_what_groups_are_safe_against_is_said_first(grouping, title, serious):
     board = boards(data.models, scores, "macro_f1", "genre", "drop")[0]
     found = {flag.title: flag for flag in flags(data, board)}
     assert found[title].serious is serious
+    assert ("2 performers, 7 songs" in found[title].text) == ("2 performers" in grouping)
+    assert ("Artist-safe" in found) == (grouping == "artist-safe")
 
 
 def test_a_technical_baseline_near_the_best_model_is_a_serious_flag():

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from genreatlas.models import former
+from genreatlas.splits.checks import ARTISTS_SHARED
 
 #: Baselines that see something of the file and nothing of the music.
 NOT_MUSIC = {
@@ -119,5 +120,7 @@ def _flag(grouping: str) -> str:
     if grouping == "artist-safe":
         return ""
     if grouping == "leaky":
-        return " (leaky: groups lie in more than one part)"
+        return " (leaky: groups or recordings lie in more than one part)"
+    if grouping.startswith(ARTISTS_SHARED):
+        return f", {grouping}"
     return f" ({grouping}, not artist-safe)"

@@ -9,6 +9,7 @@ from genreatlas.report.boards import NOT_MUSIC, Board, model_name
 from genreatlas.report.data import ReportData
 from genreatlas.report.formats import count, missing, score
 from genreatlas.report.views import p_against_best
+from genreatlas.splits.checks import ARTISTS_SHARED
 
 _GROUPINGS = {
     "song-grouped": (
@@ -23,8 +24,9 @@ _GROUPINGS = {
     ),
     "leaky": (
         "This split leaks",
-        "The source's own split puts songs of one artist, or copies of one recording, on both sides, and the "
-        "configuration allowed it. Figures are too high by an unknown amount.",
+        "Songs of one artist, or copies of one recording, are on both sides: the source's own split puts them there "
+        "and the configuration allowed it, or the same audio was found in both. Figures are too high by an unknown "
+        "amount.",
     ),
 }
 
@@ -59,8 +61,20 @@ def _grouping(data: ReportData, board: Board) -> Iterator[Flag]:
         if grouping in _GROUPINGS:
             title, text = _GROUPINGS[grouping]
             yield Flag(title, text.format(part=data.part), True)
+        elif grouping.startswith(ARTISTS_SHARED):
+            yield Flag(
+                "Performers on both sides",
+                f"Songs are grouped by artist, and yet the credits name some performers in more than one part or fold: "
+                f"{grouping.removeprefix(ARTISTS_SHARED).strip(' ()')}. Figures may be too high. Run assign_splits, "
+                "which says who they are.",
+                True,
+            )
         elif grouping == "artist-safe":
-            yield Flag("Artist-safe", f"No artist of the {data.part} songs is in training, as far as credits tell.")
+            yield Flag(
+                "Artist-safe",
+                f"Nobody who performs a song of the {data.part} part performs one in training, as far as credits tell. "
+                "Guests may: assign_splits says for how many songs.",
+            )
 
 
 def _not_music(board: Board) -> Iterator[Flag]:

@@ -111,7 +111,12 @@ MODELS = Table(
         Column("class_names", "array<string>", "Genre names, in the same order.", nullable=False),
         Column("features", "array<string>", "Feature columns, in the order of the matrix.", nullable=False),
         Column("score_kind", "string", "probability, or margin where calibration was impossible.", nullable=False),
-        Column("grouping", "string", "artist-safe, or song-grouped where artists are unknown.", nullable=False),
+        Column(
+            "grouping",
+            "string",
+            "artist-safe, song-grouped, album-grouped, leaky, or artists-shared (how many).",
+            nullable=False,
+        ),
         Column("format", "string", "spark-ml, skops or json (baselines).", nullable=False),
         Column("path", "string", "Folder of the model's files.", volatile=True),
         Column("fitted_at", "timestamp", "When it was fitted.", volatile=True),
@@ -164,7 +169,12 @@ METRICS = Table(
         Column("high", "double", "Upper end."),
         Column("n_songs", "bigint", "Songs (or rows) behind the figure."),
         Column("n_groups", "bigint", "Groups behind it; no interval below five."),
-        Column("grouping", "string", "artist-safe, song-grouped or leaky.", nullable=False),
+        Column(
+            "grouping",
+            "string",
+            "artist-safe, song-grouped, album-grouped, leaky, or artists-shared (how many).",
+            nullable=False,
+        ),
     ),
 )
 
