@@ -133,6 +133,8 @@ class Reason(StrEnum):
     TOO_MANY_CLASSES = "too_many_classes"
     TOO_MANY_ROWS = "too_many_rows"
     FIT_FAILED = "fit_failed"
+    CUT_EARLY = "cut_early"
+    OVER_BUDGET = "over_budget"
     MODEL_UNUSABLE = "model_unusable"
 
 

@@ -1,5 +1,7 @@
 """Training on both engines: what it writes, that it repeats itself, and that it goes on after a kill."""
 
+import json
+
 import pytest
 from training_library import fill, library, with_train
 
@@ -153,3 +155,43 @@ def test_a_model_whose_files_are_gone_is_fitted_again(trained):
     counts = train_models.run(store, config)
     assert (counts.read, counts.written) == (1, 1)
     assert (config.models.path / gone["model_id"] / "model.json").exists()
+
+
+def test_a_quick_training_cuts_its_grids_and_goes_on_after_a_spent_budget(store, config):
+    """Four runs over one store: a budget that is over at once, the rest, nothing, and a cut candidate by name."""
+    fill(store, library(), frames=False, clips=False)
+
+    def run(**settings):
+        counts = train_models.run(store, with_train(config, **settings))
+        found = {row["candidate"]: row for row in rows(store, EXPERIMENTS) if row["engine"] != "baseline"}
+        return counts, found
+
+    counts, found = run(budget_minutes=1e-6)
+    late = [row for row in found.values() if row["reason"] == "over_budget"]
+    assert late and all(row["status"] == "skipped" and row["score_mean"] is None for row in late)
+    assert [row["engine"] for row in rows(store, MODELS) if row["engine"] != "baseline"] == ["sklearn"]
+    assert any(note.startswith("plain: the budget was over before") for note in counts.notes)
+    assert f"  not tried: {late[0]['candidate']}" in counts.notes
+
+    counts, found = run()
+    assert {row["status"] for row in found.values()} == {"done", "cut"}
+    assert {row["estimator"] for row in found.values() if row["status"] == "done"} == {
+        "extra_trees",
+        "logistic_regression",
+        "svc",
+    }
+    cut = [row for row in found.values() if row["status"] == "cut"]
+    assert all(row["n_folds"] < 3 and row["score_mean"] is None and row["reason"] == "cut_early" for row in cut)
+    assert all(row["detail"].startswith(f"cut after {row['n_folds']} of 3 folds") for row in cut)
+    stored = {row["experiment_id"] for row in rows(store, FOLD_SCORES) if row["score"] is not None}
+    assert {row["experiment_id"] for row in cut} <= stored
+
+    before = rows(store, FOLD_SCORES)
+    counts, _ = run()
+    assert counts == Counts(notes=counts.notes) and rows(store, FOLD_SCORES) == before
+
+    one = next(row for row in cut if row["estimator"] == "logistic_regression")
+    grid = {"C": [json.loads(one["params"])["C"]]}
+    counts, found = run(candidates=({"engine": "sklearn", "estimator": "logistic_regression", "grid": grid},))
+    assert (found[one["candidate"]]["status"], found[one["candidate"]]["n_folds"]) == ("done", 3)
+    assert len(rows(store, FOLD_SCORES)) == len(before) + 3 - one["n_folds"]

@@ -190,7 +190,15 @@ class TrainSection(Section):
     """What is learnt, from what, and by whom."""
 
     feature_sets: tuple[str, ...] = Field(("summary9", "mfcc12_frames"), description="Sets that candidates train on.")
-    candidates: tuple[Candidate, ...] = Field((), description="Candidates; empty: every estimator with its own grid.")
+    candidates: tuple[Candidate, ...] = Field((), description="Candidates; empty: those of the preset.")
+    preset: Literal["quick", "full"] = Field(
+        "quick",
+        description="Where no candidates are listed: quick (a few estimators that suit the size of the data, their "
+        "grids by successive halving on folds) or full (every estimator of both engines with its whole grid).",
+    )
+    budget_minutes: float | None = Field(
+        None, gt=0.0, description="No candidate is started after so many minutes of train_models; unset: no limit."
+    )
     genres: tuple[str, ...] = Field((), description="Genres to tell apart; empty: all with enough songs.")
     level: Literal["genre", "parent"] = Field("genre", description="Train on genres or on their parents.")
     labels: Literal["drop", "rarest", "multi"] = Field("drop", description="What a song with several genres means.")

@@ -9,17 +9,18 @@ from genreatlas.config import Candidate, TrainSection
 from genreatlas.errors import ConfigError
 from genreatlas.models import sklearn_facts, spark_estimators
 from genreatlas.models.baselines import DUMMIES, FORESTS, check_baseline
+from genreatlas.models.presets import listed
 from genreatlas.models.types import Engine, Trial
 
 
 def expand(train: TrainSection, known_sets: Iterable[str]) -> list[Trial]:
     """List every trial of the configuration, sorted by feature set, engine and name, each once.
 
-    An empty list of candidates means every estimator of both engines with its own grid. A candidate
-    without ``feature_sets`` runs on all of ``train.feature_sets``; a parameter that its grid does not
-    name keeps the estimator's default, and an estimator without a grid has its own. The baselines are
-    always there: those that look at no feature run on the songs of the first set, ``technical`` and
-    ``loudness`` on sets of their own where the store has them.
+    An empty list of candidates means those of ``train.preset`` (:mod:`genreatlas.models.presets`); ``quick`` is
+    cut down later to what suits the size of the data. A candidate without ``feature_sets`` runs on all of
+    ``train.feature_sets``; a parameter that its grid does not name keeps the estimator's default, and an
+    estimator without a grid has its own. The baselines are always there: those that look at no feature run on
+    the songs of the first set, ``technical`` and ``loudness`` on sets of their own where the store has them.
 
     Parameters
     ----------
@@ -33,12 +34,10 @@ def expand(train: TrainSection, known_sets: Iterable[str]) -> list[Trial]:
     sets = set(known_sets)
     if faults := candidate_faults(train, sets):
         raise ConfigError("\n".join(faults))
-    listed = train.candidates or (
-        *(Candidate(engine="sklearn", estimator=name) for name in sklearn_facts.ESTIMATORS),
-        *(Candidate(engine="spark", estimator=name) for name in spark_estimators.ESTIMATORS),
-    )
     baselines = [Candidate(engine="baseline", estimator=name) for name in (*DUMMIES, *(sets & set(FORESTS)))]
-    trials = {trial.name: trial for candidate in (*listed, *baselines) for trial in _expand_one(candidate, train)}
+    trials = {
+        trial.name: trial for candidate in (*listed(train), *baselines) for trial in _expand_one(candidate, train)
+    }
     return sorted(trials.values(), key=lambda trial: (trial.feature_set, trial.engine, trial.name))
 
 

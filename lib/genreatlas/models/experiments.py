@@ -52,7 +52,12 @@ def candidate_columns(trial: Trial, dataset: Dataset, dataset_id: str) -> dict[s
 
 
 def experiment_row(
-    trial: Trial, dataset: Dataset, matrix: Matrix, metric: str, folds: Sequence[Mapping[str, Any]]
+    trial: Trial,
+    dataset: Dataset,
+    matrix: Matrix,
+    metric: str,
+    folds: Sequence[Mapping[str, Any]],
+    unfinished: tuple[Reason, str] | None = None,
 ) -> dict[str, Any]:
     """One row of ``experiments``, without provenance.
 
@@ -61,6 +66,7 @@ def experiment_row(
     metric : the ``[train]`` section's metric.
     folds : rows of ``fold_scores``. A candidate that failed on one fold is failed: its mean would be over
         fewer songs than the others'. None at all: it is above its estimator's limits.
+    unfinished : why it was not scored on all folds. It has no mean then, which would be over other songs, too.
     """
     used = metric_for(metric, matrix.multi)
     row = {
@@ -85,6 +91,10 @@ def experiment_row(
         "n_folds": len(done),
         "seconds": float(sum(fold["seconds"] for fold in folds)),
     }
+    if unfinished is not None and not reasons:
+        reason, detail = unfinished
+        status = "cut" if reason is Reason.CUT_EARLY else "skipped"
+        return row | {"status": status, "reason": reason.value, "detail": detail}
     return row | _statistics(done)
 
 
@@ -143,6 +153,22 @@ def genre_lines(dataset: Dataset, most: int = 40) -> list[str]:
         )
     if len(rows) > most:
         lines.append(f"{dataset.feature_set}: {len(rows) - most} more genres; all are in training_genres")
+    return lines
+
+
+def unfinished_lines(feature_set: str, rows: Iterable[Mapping[str, Any]], most: int = 40) -> list[str]:
+    """What was cut by halving, in a number, and what was not tried because the time was over, by name."""
+    rows = list(rows)
+    lines = []
+    if cut := [row for row in rows if row["reason"] == Reason.CUT_EARLY]:
+        lines.append(
+            f"{feature_set}: {len(cut)} of {len(rows)} candidates were cut by halving on folds; experiments has each "
+            'with the status cut. train.preset = "full" scores all on every fold.'
+        )
+    if late := [row["candidate"] for row in rows if row["reason"] == Reason.OVER_BUDGET]:
+        lines.append(f"{feature_set}: the budget was over before {len(late)} of {len(rows)} candidates were through")
+        lines += [f"  not tried: {name}" for name in late[:most]]
+        lines += [f"  and {len(late) - most} more"] * (len(late) > most)
     return lines
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from genreatlas.config import Config
+from genreatlas.errors import Reason
 from genreatlas.store import Store
 from genreatlas.store.checks import Rows, records
 from genreatlas.tables import EXPERIMENTS, FOLD_SCORES, MODELS, TRAINING_GENRES, Table
@@ -19,6 +20,10 @@ SECONDS_BETWEEN_COMMITS = 20.0
 _ORDER = (FOLD_SCORES, TRAINING_GENRES, EXPERIMENTS, MODELS)
 
 
+#: Reasons of experiments that another run may score to their end.
+UNFINISHED = (Reason.CUT_EARLY.value, Reason.OVER_BUDGET.value)
+
+
 class Ledger:
     """Experiments, fold scores and models of one split, level and way of labels.
 
@@ -28,7 +33,8 @@ class Ledger:
     ----------
     experiments : rows of ``experiments``, by their id.
     models : ids of ``models``.
-    folds : by experiment and fold, rows of ``fold_scores`` whose experiment has no row yet: what a killed run left.
+    folds : by experiment and fold, rows of ``fold_scores`` whose experiment has no row yet, or was not scored to its
+        end: what a killed run, successive halving or a spent budget left.
     """
 
     def __init__(self, store: Store, config: Config) -> None:
@@ -41,7 +47,8 @@ class Ledger:
         stored = store.read(EXPERIMENTS).where(here).collect()
         self.experiments = {row["experiment_id"]: row.asDict() for row in stored}
         self.models = {row[0] for row in store.read(MODELS).where(here).select("model_id").collect()}
-        whole = store.read(EXPERIMENTS).select("experiment_id")
+        ended = F.col("reason").isNull() | ~F.col("reason").isin(*UNFINISHED)
+        whole = store.read(EXPERIMENTS).where(ended).select("experiment_id")
         left = store.read(FOLD_SCORES).join(whole, "experiment_id", "left_anti").collect()
         self.folds = {(row["experiment_id"], row["fold"]): row.asDict() for row in left}
         self._waiting: dict[str, list[Mapping[str, Any]]] = {table.name: [] for table in _ORDER}
@@ -66,6 +73,6 @@ class Ledger:
         """Write what waits."""
         for table in _ORDER:
             if rows := self._waiting[table.name]:
-                self.store.upsert(table, rows, update=table is MODELS)
+                self.store.upsert(table, rows, update=table in (EXPERIMENTS, MODELS))
             self._waiting[table.name] = []
         self._since = time.monotonic()

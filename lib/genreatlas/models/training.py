@@ -46,6 +46,7 @@ class FeatureSetTraining:
         self.songs_of = songs_of
         self._staged: Staged | None = None
         self._grid: SparkGrid | None = None
+        self._cores: int | None = None
         self._buckets = count_buckets(dataset, config.train, config.store.max_commit_mb)
         rows = self._rows() if self._buckets == 1 else self._stage()
         self.matrix = write_matrix(dataset, rows, scratch_folder("matrix"), self._buckets)
@@ -55,10 +56,17 @@ class FeatureSetTraining:
         if self._staged is not None:
             self._staged.drop()
 
-    def score_folds(self, tasks: Sequence[FoldTask]) -> Iterator[list[FoldResult]]:
-        """Yield results as they come, those of one Spark job together."""
+    def score_folds(self, tasks: Sequence[FoldTask], tasks_a_core: int | None = None) -> Iterator[list[FoldResult]]:
+        """Yield results as they come, those of one Spark job together; scikit-learn before Spark ML.
+
+        Parameters
+        ----------
+        tasks_a_core : of one Spark job of the grid; fewer than ``TASKS_A_CORE`` where it may have to stop soon.
+        """
         grid = [task for task in tasks if task.trial.engine != "spark"]
-        size = TASKS_A_CORE * _cores(self.store.spark) if grid else 1
+        if grid and self._cores is None:
+            self._cores = _cores(self.store.spark)
+        size = (tasks_a_core or TASKS_A_CORE) * (self._cores or 1)
         for start in range(0, len(grid), size):
             chunk = grid[start : start + size]
             yield list(sklearn_grid.score_folds(self.store.spark, self.matrix, chunk, self.config.train))

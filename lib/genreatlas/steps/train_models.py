@@ -1,12 +1,15 @@
 """Train every candidate on the same folds, and fit the best of each engine and feature set again."""
 
+import math
+import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from genreatlas.config import Config
-from genreatlas.errors import ModelError
+from genreatlas.errors import ModelError, Reason
 from genreatlas.ids import stable_id
 from genreatlas.models import registry
 from genreatlas.models.candidates import expand
@@ -19,13 +22,17 @@ from genreatlas.models.experiments import (
     leader_line,
     over_limit,
     rankings,
+    unfinished_lines,
 )
 from genreatlas.models.feature_tables import known_feature_sets
+from genreatlas.models.halving import n_fits, standing
 from genreatlas.models.ledger import Ledger
 from genreatlas.models.library import read_library
+from genreatlas.models.presets import is_quick, rivals, sized
 from genreatlas.models.scores import metric_for
 from genreatlas.models.training import STEP, FeatureSetTraining
 from genreatlas.models.types import Dataset, FoldTask, Trial
+from genreatlas.progress import progress
 from genreatlas.provenance import git_commit
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
@@ -56,18 +63,22 @@ def run(store: Store, config: Config) -> Counts:
     """Score the candidates that have no experiment yet, and fit the winners that have no model."""
     for leftover in store.staged(STEP):
         leftover.drop()
+    started = time.monotonic()
     trials = expand(config.train, known_feature_sets(store))
     library = read_library(store, config)
     counts = Counts()
     main: Dataset | None = None
     with Ledger(store, config) as ledger:
-        for feature_set in _feature_sets(trials, config.train.feature_sets):
+        feature_sets = _feature_sets(trials, config.train.feature_sets)
+        for place, feature_set in enumerate(feature_sets):
+            deadline = _deadline(config, started, len(feature_sets) - place)
             own = feature_set in config.train.feature_sets
             dataset = build_dataset(store, config, library, feature_set, songs_of=None if own else main)
             main = main or dataset
             training = FeatureSetTraining(store, config, dataset, songs_of=dataset if own else main)
             try:
-                counts += _train(training, ledger, [trial for trial in trials if trial.feature_set == feature_set])
+                mine = [trial for trial in trials if trial.feature_set == feature_set]
+                counts += _train(training, ledger, mine, deadline)
             finally:
                 training.close()
     return counts
@@ -79,25 +90,40 @@ def _feature_sets(trials: Iterable[Trial], configured: Sequence[str]) -> list[st
     return list(dict.fromkeys([*configured[:1], *(name for name in configured if name in named), *sorted(named)]))
 
 
-def _train(training: FeatureSetTraining, ledger: Ledger, trials: Sequence[Trial]) -> Counts:
+def _deadline(config: Config, started: float, sets_left: int) -> float:
+    """When a feature set stops starting candidates: what is left of the budget is shared among those to come."""
+    minutes = config.train.budget_minutes
+    if minutes is None:
+        return math.inf
+    now = time.monotonic()
+    return now + max(0.0, started + 60 * minutes - now) / sets_left
+
+
+def _train(training: FeatureSetTraining, ledger: Ledger, trials: Sequence[Trial], deadline: float) -> Counts:
     matrix, train = training.matrix, training.config.train
     if not matrix.n_rows:
         return Counts(
             notes=(f"{training.dataset.feature_set}: none of the songs has it, so nothing was trained on it",)
         )
     metric = metric_for(train.metric, matrix.multi)
-    by_id = {experiment_id(trial, matrix.dataset_id, metric): trial for trial in trials}
-    new = {one: trial for one, trial in by_id.items() if one not in ledger.experiments}
+    halve = is_quick(train)
     notes: list[str] = []
+    if halve:
+        trials, left_out = sized(trials, matrix.n_rows, matrix.n_features, matrix.n_classes)
+        notes += [f"{training.dataset.feature_set}: {line}" for line in left_out]
+    by_id = {experiment_id(trial, matrix.dataset_id, metric): trial for trial in trials}
+    new = {one: trial for one, trial in by_id.items() if _is_open(ledger.experiments.get(one), halve)}
     made: list[dict[str, Any]] = []
     if new:
         ledger.add(TRAINING_GENRES, training.dataset.dropped.assign(dataset_id=matrix.dataset_id))
         if training.songs_of is training.dataset:  # baselines are judged on the songs of another set
             notes += genre_lines(training.dataset)
-        made = _summarise(training, new, _score(training, ledger, new, metric))
+        scored = _score(training, ledger, new, metric, halve, deadline)
+        made = _summarise(training, new, scored)
         ledger.add(EXPERIMENTS, made)
-    known = [ledger.experiments[one] for one in by_id if one in ledger.experiments]
-    contests = rankings([*known, *made])
+        notes += unfinished_lines(training.dataset.feature_set, made)
+    known = {one: ledger.experiments[one] for one in by_id if one in ledger.experiments}
+    contests = rankings((known | {row["experiment_id"]: row for row in made}).values())
     fitted = _refit(training, ledger, contests, by_id)
     notes += [leader_line(contest[0]) for contest in contests]
     status = [row["status"] for row in made]
@@ -105,38 +131,90 @@ def _train(training: FeatureSetTraining, ledger: Ledger, trials: Sequence[Trial]
         read=len(made) + fitted.read,
         written=status.count("done") + fitted.written,
         failed=status.count("failed") + fitted.failed,
-        skipped=status.count("skipped"),
+        skipped=status.count("skipped") + status.count("cut"),
         notes=(*notes, *fitted.notes),
     )
 
 
+def _is_open(known: Mapping[str, Any] | None, halve: bool) -> bool:
+    """Whether a candidate is to be scored: it is new, or an earlier run did not score it to its end."""
+    if known is None or known["reason"] == Reason.OVER_BUDGET:
+        return True
+    return known["reason"] == Reason.CUT_EARLY and not halve
+
+
+@dataclass
+class _Scored:
+    """Rows of ``fold_scores``, and the candidates that were not scored on all folds, with the reason."""
+
+    rows: list[Mapping[str, Any]] = field(default_factory=list)
+    unfinished: dict[str, tuple[Reason, str]] = field(default_factory=dict)
+
+
 def _score(
-    training: FeatureSetTraining, ledger: Ledger, trials: Mapping[str, Trial], metric: str
-) -> list[Mapping[str, Any]]:
-    """Score the candidates on every fold; what a run that was killed has scored stays."""
-    tasks = [
-        FoldTask(one, trial, fold)
-        for one, trial in trials.items()
-        if not over_limit(trial, training.matrix)
-        for fold in training.matrix.folds
-    ]
-    rows: list[Mapping[str, Any]] = [row for (one, _), row in ledger.folds.items() if one in trials]
-    left = [task for task in tasks if (task.experiment_id, task.fold) not in ledger.folds]
-    for chunk in training.score_folds(left):
-        new = [{**asdict(result), "metric": metric, "run_id": training.store.run_id} for result in chunk]
-        ledger.add(FOLD_SCORES, new)
-        rows += new
-    return rows
+    training: FeatureSetTraining,
+    ledger: Ledger,
+    trials: Mapping[str, Trial],
+    metric: str,
+    halve: bool,
+    deadline: float,
+) -> _Scored:
+    """Score the candidates on folds until each is through or cut, or the time is over; what is scored stays."""
+    scored = _Scored([row for (one, _), row in ledger.folds.items() if one in trials])
+    scores: dict[str, dict[int, float | None]] = defaultdict(dict)
+    for row in scored.rows:
+        scores[row["experiment_id"]][row["fold"]] = row["score"]
+    groups = rivals({one: trial for one, trial in trials.items() if not over_limit(trial, training.matrix)}, halve)
+    folds = training.matrix.folds
+
+    def is_over() -> bool:
+        return time.monotonic() > deadline and any(
+            trials[one].engine != "baseline" and len(known) == len(folds) and None not in known.values()
+            for one, known in scores.items()
+        )
+
+    total = sum(n_fits(len(group), len(folds), halve) for group in groups)
+    with progress(f"{STEP}: {training.dataset.feature_set}", total, "fits") as bar:
+        bar.advance(len(scored.rows), known=True)
+        stopped = False
+        while not stopped:
+            standings = [standing(group, scores, folds, halve) for group in groups]
+            left = [one.left for one in standings if one.left]
+            if not left:
+                break
+            # With a budget one grid after the other, so that what is through when it ends can be compared.
+            batch = left[0] if deadline < math.inf else [task for some in left for task in some]
+            tasks = [FoldTask(one, trials[one], fold) for one, fold in batch]
+            for chunk in training.score_folds(tasks, None if deadline == math.inf else 1):
+                new = [{**asdict(result), "metric": metric, "run_id": training.store.run_id} for result in chunk]
+                ledger.add(FOLD_SCORES, new)
+                scored.rows += new
+                for result in chunk:
+                    scores[result.experiment_id][result.fold] = result.score
+                bar.advance(len(chunk))
+                if stopped := is_over():
+                    break
+    for group in groups:
+        ended = standing(group, scores, folds, halve)
+        scored.unfinished |= {one: (Reason.CUT_EARLY, why) for one, why in ended.cut.items()}
+        for one in group:
+            if one in ended.cut or len(scores[one]) == len(folds) or None in scores[one].values():
+                continue
+            scored.unfinished[one] = (
+                Reason.OVER_BUDGET,
+                f"train.budget_minutes = {training.config.train.budget_minutes:g} was over after {len(scores[one])} of "
+                f"{len(folds)} folds; the next run goes on with it",
+            )
+    return scored
 
 
-def _summarise(
-    training: FeatureSetTraining, trials: Mapping[str, Trial], folds: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+def _summarise(training: FeatureSetTraining, trials: Mapping[str, Trial], scored: _Scored) -> list[dict[str, Any]]:
     """Rows of ``experiments``."""
     rows = []
     for one, trial in trials.items():
-        mine = [row for row in folds if row["experiment_id"] == one]
-        row = experiment_row(trial, training.dataset, training.matrix, training.config.train.metric, mine)
+        mine = [row for row in scored.rows if row["experiment_id"] == one]
+        unfinished = scored.unfinished.get(one)
+        row = experiment_row(trial, training.dataset, training.matrix, training.config.train.metric, mine, unfinished)
         rows.append(dict.fromkeys(EXPERIMENTS.column_names) | row | _provenance(training))
     return rows
 

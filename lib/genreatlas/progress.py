@@ -1,0 +1,112 @@
+"""How far a long step is: a bar with rate and time left on a terminal, a line a minute in a log.
+
+Written to the standard error, so that what a job prints stays what it was. Nothing is asked of Spark: the driver counts
+what comes back to it, so it works on Connect.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TextIO, TypeVar
+
+#: Between two lines of a log; what takes less than that is not mentioned there at all.
+SECONDS_BETWEEN_LINES = 60.0
+
+Item = TypeVar("Item")
+
+
+class Progress:
+    """Counts what is done of one stretch of work; made by :func:`progress`."""
+
+    def __init__(
+        self, what: str, total: int, unit: str, show: Callable[[int, int], None] | None, stream: TextIO
+    ) -> None:
+        self.what = what
+        self.total = total
+        self.unit = unit
+        self.done = 0
+        self._known = 0
+        self._show = show
+        self._stream = stream
+        self._started = self._told = time.monotonic()
+
+    def advance(self, number: int = 1, known: bool = False) -> None:
+        """Say that so much more is done; ``known``: by an earlier run, so that it does not count for the rate."""
+        self.done += number
+        self._known += number if known else 0
+        if self._show is not None:
+            self._show(self.done, max(self.total, self.done))
+        elif time.monotonic() - self._told >= SECONDS_BETWEEN_LINES:
+            self._told = time.monotonic()
+            print(self.line(), file=self._stream, flush=True)
+
+    def line(self) -> str:
+        """One line of a log."""
+        seconds = time.monotonic() - self._started
+        total = max(self.total, self.done)
+        text = f"{self.what}: {self.done:,} of {total:,} {self.unit} after {_time(seconds)}"
+        fresh = self.done - self._known
+        if fresh <= 0 or self.done >= total:
+            return text
+        rate = fresh / max(seconds, 1e-9)
+        shown = f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute"
+        return f"{text}, {shown}, about {_time((total - self.done) / rate)} left"
+
+
+@contextmanager
+def progress(what: str, total: int, unit: str, stream: TextIO | None = None) -> Iterator[Progress]:
+    """Show progress for the length of a ``with`` block.
+
+    Parameters
+    ----------
+    what : step and what it works on, such as ``train_models: summary9``.
+    total : how much there is to do; less than what gets done is no error.
+    unit : what is counted, in the plural.
+    stream : where to write; the standard error when None.
+    """
+    stream = stream or sys.stderr
+    if not stream.isatty():
+        yield Progress(what, total, unit, None, stream)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+    from rich.progress import Task as BarTask
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """How many a second or a minute."""
+
+        def render(self, task: BarTask) -> Text:
+            speed = task.speed or task.finished_speed
+            if not speed:
+                return Text("")
+            return Text(f"{speed:.1f}/s" if speed >= 1 else f"{60 * speed:.1f}/min")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        Rate(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Bar(*columns, console=Console(file=stream), transient=True, refresh_per_second=4) as bar:
+        task = bar.add_task(what, total=total or None)
+        yield Progress(what, total, unit, lambda done, of: bar.update(task, completed=done, total=of), stream)
+
+
+def tracked(items: Iterable[Item], what: str, total: int, unit: str) -> Iterator[Item]:
+    """The items one by one; each counts as done when the next one is asked for."""
+    with progress(what, total, unit) as bar:
+        for item in items:
+            yield item
+            bar.advance()
+
+
+def _time(seconds: float) -> str:
+    """Seconds, minutes or hours, as they are read."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,135 @@
+"""Which candidates are tried where none are listed, and how halving on folds cuts their grids."""
+
+import pytest
+
+from genreatlas.config import TrainSection
+from genreatlas.models import sklearn_facts, spark_estimators
+from genreatlas.models.candidates import expand, grid_points
+from genreatlas.models.grid_values import limits
+from genreatlas.models.halving import n_fits, standing
+from genreatlas.models.presets import QUICK, is_quick, rivals, sized
+
+FOLDS = (0, 1, 2, 3, 4)
+
+
+def trials(**settings):
+    train = TrainSection.model_validate({"feature_sets": ("plain",)} | settings)
+    return [trial for trial in expand(train, {"plain"}) if trial.engine != "baseline"]
+
+
+def play(rivals, score, halve=True, folds=FOLDS):
+    """Run a group to its end; returns what was fitted and what was cut."""
+    scores = {}
+    while (now := standing(rivals, scores, folds, halve)).left:
+        for one, fold in now.left:
+            assert fold not in scores.get(one, {}), "fitted twice"
+            scores.setdefault(one, {})[fold] = score(one, fold)
+    return scores, dict(now.cut)
+
+
+def quality(one, fold):
+    return int(one) / 10 + 0.01 * fold
+
+
+EIGHT = {str(number): f"candidate {number}" for number in range(8)}
+
+
+def test_half_of_a_grid_goes_on_after_each_fold_and_the_rest_is_cut_with_its_place():
+    scores, cut = play(EIGHT, quality)
+    assert {one: len(known) for one, known in scores.items()} == {
+        "0": 1, "1": 1, "2": 1, "3": 1, "4": 2, "5": 2, "6": 3, "7": 5,
+    }  # fmt: skip
+    assert sorted(cut) == ["0", "1", "2", "3", "4", "5", "6"]
+    assert cut["6"] == "cut after 3 of 5 folds: place 2 of 2 with a mean of 0.6100; place 1 has 0.7100"
+    assert sum(map(len, scores.values())) == n_fits(8, 5, True) < n_fits(8, 5, False) == 40
+
+
+def test_without_halving_every_candidate_sees_every_fold():
+    scores, cut = play(EIGHT, quality, halve=False)
+    assert all(sorted(known) == list(FOLDS) for known in scores.values()) and not cut
+
+
+def test_the_last_fold_cuts_nobody():
+    scores, cut = play(EIGHT, quality, folds=(0, 1))
+    assert sorted(one for one, known in scores.items() if len(known) == 2) == ["4", "5", "6", "7"]
+    assert sorted(cut) == ["0", "1", "2", "3"]
+
+
+def test_equal_scores_are_decided_by_name_and_the_same_scores_cut_the_same():
+    first = play(EIGHT, lambda one, fold: 0.5)
+    backwards = dict(reversed(EIGHT.items()))
+    assert play(backwards, lambda one, fold: 0.5)[1] == first[1]
+    assert "0" not in first[1]
+
+
+def test_a_fit_that_fails_ends_its_candidate_and_leaves_its_place_to_another():
+    scores, cut = play(EIGHT, lambda one, fold: None if one == "7" and fold == 1 else quality(one, fold))
+    assert len(scores["7"]) == 2 and "7" not in cut
+    assert len(scores["6"]) == 5 and "6" not in cut
+    nothing, cut = play(EIGHT, lambda one, fold: None)
+    assert all(len(known) == 1 for known in nothing.values()) and not cut
+
+
+def test_a_run_that_was_killed_goes_on_where_it_was():
+    whole, cut = play(EIGHT, quality)
+    for kept in range(0, 16, 3):
+        done = [(one, fold) for fold in FOLDS for one in EIGHT if fold in whole[one]][:kept]
+        scores = {}
+        for one, fold in done:
+            scores.setdefault(one, {})[fold] = whole[one][fold]
+        while (now := standing(EIGHT, scores, FOLDS, True)).left:
+            for one, fold in now.left:
+                scores.setdefault(one, {})[fold] = quality(one, fold)
+        assert scores == whole and now.cut == cut
+
+
+def test_only_points_of_one_estimators_grid_are_rivals():
+    found = {trial.name: trial for trial in trials()}
+    groups = rivals(found, halve=True)
+    assert [{found[one].estimator for one in group} for group in groups][:2] == [{"logistic_regression"}, {"svc"}]
+    assert all(len({(found[one].engine, found[one].estimator) for one in group}) == 1 for group in groups)
+    assert sum(map(len, groups)) == len(found)
+
+
+@pytest.mark.parametrize("n_rows", [10, 443, 2_000, 20_000, 20_001, 150_000, 900_000, 5_000_001, 50_000_000])
+@pytest.mark.parametrize("n_columns", [1, 57, 6_373])
+@pytest.mark.parametrize("n_classes", [2, 10, 60, 600, 2_000])
+def test_there_is_a_candidate_for_every_size_and_none_is_above_its_own_limits(n_rows, n_columns, n_classes):
+    kept, _ = sized(trials(), n_rows, n_columns, n_classes)
+    assert kept
+    for trial in kept:
+        facts = (sklearn_facts if trial.engine == "sklearn" else spark_estimators).get_estimator(trial.estimator)
+        assert limits(facts, n_rows, n_classes) is None, trial.name
+
+
+def test_spark_ml_is_for_tables_that_one_core_does_not_fit_in_minutes():
+    assert {trial.engine for trial in sized(trials(), 20_000, 57, 10)[0]} == {"sklearn"}
+    assert "spark" in {trial.engine for trial in sized(trials(), 1_000_000, 57, 10)[0]}
+
+
+def test_what_does_not_suit_the_size_is_named():
+    assert sized(trials(), 443, 57, 10)[1] == [
+        "preset quick for 443 rows, 57 columns and 10 genres: without sklearn linear_svc, sklearn "
+        "hist_gradient_boosting, spark logistic_regression, spark random_forest"
+    ]
+
+
+def test_full_is_every_estimator_of_both_engines_with_its_whole_grid():
+    full = trials(preset="full")
+    assert {trial.estimator for trial in full if trial.engine == "sklearn"} == set(sklearn_facts.ESTIMATORS)
+    assert {trial.estimator for trial in full if trial.engine == "spark"} == set(spark_estimators.ESTIMATORS)
+    assert len(full) > 2 * len(trials(preset="quick"))
+
+
+def test_candidates_that_are_listed_are_tried_as_they_are():
+    listed = ({"engine": "sklearn", "estimator": "knn", "grid": {"n_neighbors": [3, 5]}},)
+    assert len(trials(candidates=listed, preset="quick")) == 2
+    assert not is_quick(TrainSection(candidates=listed)) and is_quick(TrainSection())
+
+
+@pytest.mark.parametrize("entry", QUICK, ids=lambda entry: f"{entry.engine} {entry.estimator}")
+def test_every_entry_of_the_list_is_valid_and_names_its_scaler(entry):
+    facts = sklearn_facts if entry.engine == "sklearn" else spark_estimators
+    assert facts.grid_faults(entry.estimator, entry.candidate.grid) == []
+    assert entry.engine == "spark" or "scaler" in entry.grid
+    assert len(grid_points(entry.candidate)) >= 1 and entry.why

@@ -1,0 +1,76 @@
+"""What a long step tells while it works: a bar on a terminal, a line a minute in a log."""
+
+import io
+
+import pytest
+
+from genreatlas import progress as module
+from genreatlas.progress import progress, tracked
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands until it is set."""
+    now = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_log_gets_a_line_a_minute_with_rate_and_time_left(clock):
+    log = io.StringIO()
+    with progress("train_models: plain", 400, "fits", log) as bar:
+        for _ in range(30):
+            clock[0] += 10
+            bar.advance(4)
+    assert log.getvalue().splitlines() == [
+        "train_models: plain: 24 of 400 fits after 60 s, 24.0 a minute, about 16 min left",
+        "train_models: plain: 48 of 400 fits after 2 min, 24.0 a minute, about 15 min left",
+        "train_models: plain: 72 of 400 fits after 3 min, 24.0 a minute, about 14 min left",
+        "train_models: plain: 96 of 400 fits after 4 min, 24.0 a minute, about 13 min left",
+        "train_models: plain: 120 of 400 fits after 5 min, 24.0 a minute, about 12 min left",
+    ]
+
+
+def test_what_is_done_within_a_minute_says_nothing_in_a_log(clock):
+    log = io.StringIO()
+    with progress("step", 10, "songs", log) as bar:
+        clock[0] += 59
+        bar.advance(10)
+    assert log.getvalue() == ""
+
+
+def test_what_an_earlier_run_has_done_does_not_count_for_the_rate(clock):
+    log = io.StringIO()
+    with progress("step", 1000, "fits", log) as bar:
+        bar.advance(900, known=True)
+        clock[0] += 60
+        bar.advance(10)
+    assert log.getvalue() == "step: 910 of 1,000 fits after 60 s, 10.0 a minute, about 9 min left\n"
+
+
+def test_a_terminal_gets_a_bar_with_count_rate_and_time():
+    terminal = Terminal()
+    with progress("extract_features", 3, "clips", terminal) as bar:
+        for _ in range(3):
+            bar.advance()
+    shown = terminal.getvalue()
+    assert "extract_features" in shown and "3/3" in shown and "clips" in shown and "/s" in shown
+
+
+def test_more_than_the_total_is_no_error():
+    for stream in (Terminal(), io.StringIO()):
+        with progress("step", 1, "rows", stream) as bar:
+            bar.advance(5)
+            assert bar.line().startswith("step: 5 of 5 rows")
+
+
+def test_items_count_as_done_when_the_next_one_is_asked_for(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(module.sys, "stderr", terminal)
+    assert list(tracked(iter("abc"), "report", 3, "pictures")) == ["a", "b", "c"]
+    assert "3/3" in terminal.getvalue()
