@@ -36,7 +36,8 @@ if [ -z "$job" ] || [ ! -f "$here/jobs/$job.py" ]; then
     echo "jobs: $jobs" >&2
     exit 2
 fi
-# Help needs no Spark.
+# Help and checks need no Spark.
+[ "$job" != check ] || exec "$PYSPARK_DRIVER_PYTHON" "$here/jobs/check.py" "$@"
 for argument in "$@"; do
     case $argument in -h|--help) exec "$PYSPARK_DRIVER_PYTHON" "$here/jobs/$job.py" --help ;; esac
 done

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import get_args
 
 from genreatlas.arguments import USAGE, configuration, job_parser, stop
+from genreatlas.checks.plan import facts_of, lines, make_plan
 from genreatlas.config import Config, toml_value
 from genreatlas.config.sections import StepName
 from genreatlas.errors import ConfigError, GenreAtlasError, UnexpectedError
@@ -20,7 +21,7 @@ from genreatlas.query import query
 
 #: Steps that have a job of their own, in the order of the data's way.
 STEPS: tuple[str, ...] = get_args(StepName)
-JOBS = (*STEPS, "pipeline", "query", "retrain", "serve_sandbox")
+JOBS = (*STEPS, "check", "pipeline", "query", "retrain", "serve_sandbox")
 
 
 def console() -> None:
@@ -29,14 +30,15 @@ def console() -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"usage: genreatlas JOB {USAGE}\n\njobs:")
         for name in STEPS:
-            print(f"  {name:18} {_summary(_step(name))}")
+            print(f"  {name:18} {facts_of(name).summary}")
+        print(f"  {'check':18} Print the plan of a job and every fault of its configuration; starts nothing.")
         print(f"  {'pipeline':18} Run every step that [pipeline] steps names, in order.")
         print(f"  {'serve_sandbox':18} Serve the sandbox world until Control-C.")
         print(f"  {'query':18} Ask the store in SQL.")
         print(f"  {'retrain':18} Run every step that [retrain] steps names, in order, as one: the job of a schedule.")
         sys.exit(0 if arguments else 2)
     job, *rest = arguments
-    doors = {"pipeline": pipeline, "query": query, "retrain": retrain, "serve_sandbox": serve_sandbox}
+    doors = {"check": check, "pipeline": pipeline, "query": query, "retrain": retrain, "serve_sandbox": serve_sandbox}
     if job in doors:
         doors[job](rest)
     elif job in STEPS:
@@ -56,14 +58,14 @@ def main(step: ModuleType, arguments: Sequence[str] | None = None) -> None:
     arguments : the command line; that of the process when None.
     """
     name = step.__name__.rpartition(".")[2]
-    _run([step], _configure(name, _describe(step), arguments))
+    _run([name], _configure(name, _describe(step), arguments))
 
 
 def pipeline(arguments: Sequence[str] | None = None) -> None:
     """Run every step that ``[pipeline] steps`` names, in order; stop at the first that fails."""
     text = "Run every step that [pipeline] steps names, in order.\n\nEach step's own --help tells what it does."
     config = _configure("pipeline", text, arguments)
-    _run([_step(name) for name in config.pipeline.steps], config)
+    _run(config.pipeline.steps, config)
 
 
 def retrain(arguments: Sequence[str] | None = None) -> None:
@@ -74,7 +76,35 @@ def retrain(arguments: Sequence[str] | None = None) -> None:
         "3 stopped at a limit, 4 another run is at work. The table promotions has the decision."
     )
     config = _configure("retrain", text, arguments)
-    _run([_step(name) for name in config.retrain.steps], config, lease="retrain")
+    _run(config.retrain.steps, config, lease="retrain")
+
+
+def check(arguments: Sequence[str] | None = None) -> None:
+    """Print the plan of a job and every fault of its configuration, without Spark; exit with 2 where there is one."""
+    text = (
+        "Print the plan of a job (its steps in order, what each reads and writes, the settings that matter) and every\n"
+        "fault of its configuration. Nothing is started or written. Every job makes the same checks before its first\n"
+        "step. Exit codes: 0 no fault, 2 faults."
+    )
+    parser = job_parser("check", text, f"[--job JOB] {USAGE}")
+    several = ("pipeline", "retrain")
+    parser.add_argument(
+        "--job",
+        default="pipeline",
+        choices=[*several, *STEPS],
+        metavar="JOB",
+        help="pipeline, retrain or a step; default: pipeline",
+    )
+    parsed = parser.parse_args(arguments)
+    try:
+        config = configuration(parsed)
+    except ConfigError as problem:
+        stop(problem)
+    steps = getattr(config, parsed.job).steps if parsed.job in several else (parsed.job,)
+    plan = make_plan(steps, config)
+    print(*lines(parsed.job, plan, config), sep="\n")
+    if plan.found():
+        sys.exit(ConfigError.exit_code)
 
 
 def serve_sandbox(arguments: Sequence[str] | None = None) -> None:
@@ -100,7 +130,11 @@ def _configure(job: str, description: str, arguments: Sequence[str] | None) -> C
         raise
 
 
-def _run(steps: Sequence[ModuleType], config: Config, lease: str = "") -> None:
+def _run(steps: Sequence[str], config: Config, lease: str = "") -> None:
+    try:
+        make_plan(steps, config).require()
+    except ConfigError as problem:
+        stop(problem)
     from genreatlas.runner import hold, run_step, sandbox_world
     from genreatlas.session import get_spark
 
@@ -114,11 +148,11 @@ def _run(steps: Sequence[ModuleType], config: Config, lease: str = "") -> None:
             spark = get_spark(config.spark)
             around.enter_context(hold(spark, config, lease))
             for step in steps:
-                code = run_step(step, spark, config)
+                code = run_step(_step(step), spark, config)
                 sys.stdout.flush()
                 if code:
                     print(
-                        f"genreatlas: {step.__name__.rpartition('.')[2]}: more than limits.max_failed_share of the "
+                        f"genreatlas: {step}: more than limits.max_failed_share of the "
                         "work failed, or none of it could be done. The table quarantine has the reasons.",
                         file=sys.stderr,
                     )
@@ -162,10 +196,6 @@ def _ended_in_order() -> Iterator[None]:
 
 def _step(name: str) -> ModuleType:
     return importlib.import_module(f"genreatlas.steps.{name}")
-
-
-def _summary(step: ModuleType) -> str:
-    return (step.__doc__ or "").strip().splitlines()[0]
 
 
 def _describe(step: ModuleType) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import SparkSession
 
+from genreatlas.checks.plan import make_plan
 from genreatlas.config import Config
 from genreatlas.errors import GenreAtlasError, LimitReachedError, StoreError, UnexpectedError
 from genreatlas.provenance import git_commit, versions
@@ -156,8 +157,10 @@ def run_steps(names: Sequence[str], spark: SparkSession, config: Config) -> None
 
     Raises
     ------
+    ConfigError : a step would not find what it needs; none was run.
     StoreError : more than the allowed share of a step's work failed; steps after it were not run.
     """
+    make_plan(names, config).require()
     for name in names:
         if run_step(importlib.import_module(f"genreatlas.steps.{name}"), spark, config):
             raise StoreError(

@@ -4,10 +4,10 @@ import pytest
 
 from genreatlas.config import TrainSection
 from genreatlas.models import sklearn_facts, spark_estimators
-from genreatlas.models.candidates import expand, grid_points
+from genreatlas.models.candidates import expand
 from genreatlas.models.grid_values import limits
 from genreatlas.models.halving import n_fits, standing
-from genreatlas.models.presets import QUICK, is_quick, rivals, sized
+from genreatlas.models.presets import QUICK, grid_points, is_quick, rivals, sized
 
 FOLDS = (0, 1, 2, 3, 4)
 
@@ -112,6 +112,8 @@ def test_what_does_not_suit_the_size_is_named():
         "preset quick for 443 rows, 57 columns and 10 genres: without sklearn linear_svc, sklearn "
         "hist_gradient_boosting, spark logistic_regression, spark random_forest"
     ]
+    wide = sized(trials(), 1_000, 6_373, 10)[0]
+    assert {trial.params["max_features"] for trial in wide if trial.estimator == "extra_trees"} == {"sqrt"}
 
 
 def test_full_is_every_estimator_of_both_engines_with_its_whole_grid():

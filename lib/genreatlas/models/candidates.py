@@ -1,15 +1,13 @@
 """The candidate list of ``[[train.candidates]]``, expanded to one trial for each point of its grids."""
 
-import itertools
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from genreatlas.config import Candidate, TrainSection
 from genreatlas.errors import ConfigError
-from genreatlas.models import sklearn_facts, spark_estimators
 from genreatlas.models.baselines import DUMMIES, FORESTS, check_baseline
-from genreatlas.models.presets import listed
+from genreatlas.models.presets import facts_of, grid_points, listed
 from genreatlas.models.types import Engine, Trial
 
 
@@ -62,7 +60,7 @@ def candidate_faults(train: TrainSection, known_sets: Iterable[str] | None = Non
                     f"train.candidates: {name}: {', '.join(foreign)} is not in train.feature_sets "
                     f"({', '.join(train.feature_sets)}). Add it there."
                 )
-            found += _facts(candidate).grid_faults(name, candidate.grid)
+            found += facts_of(candidate).grid_faults(name, candidate.grid)
         except ConfigError as error:
             found.append(str(error))
     return list(dict.fromkeys(found))
@@ -78,11 +76,6 @@ def _baseline_faults(candidate: Candidate, known_sets: Iterable[str] | None) -> 
     return []
 
 
-def _facts(candidate: Candidate) -> Any:
-    """The module that knows the engine's estimators."""
-    return sklearn_facts if candidate.engine == "sklearn" else spark_estimators
-
-
 def _expand_one(candidate: Candidate, train: TrainSection) -> list[Trial]:
     name = candidate.estimator
     if candidate.engine == "baseline":
@@ -93,14 +86,6 @@ def _expand_one(candidate: Candidate, train: TrainSection) -> list[Trial]:
         for feature_set in candidate.feature_sets or train.feature_sets
         for params in grid_points(candidate)
     ]
-
-
-def grid_points(candidate: Candidate) -> list[dict[str, Any]]:
-    """Points of a candidate's grid, or of the estimator's own; without a scaler they have the estimator's first."""
-    default: Mapping[str, Any] = _facts(candidate).get_estimator(candidate.estimator).grid
-    grid: dict[str, Any] = dict(candidate.grid) if candidate.grid else {name: list(v) for name, v in default.items()}
-    grid.setdefault("scaler", list(default.get("scaler", ("standard",)))[:1])
-    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
 def make_trial(engine: Engine, estimator: str, feature_set: str, params: Mapping[str, Any], seed: int) -> Trial:

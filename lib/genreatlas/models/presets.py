@@ -5,6 +5,8 @@ estimator is good at, on tables of a size at which it is worth its time. The poi
 successive halving (:mod:`genreatlas.models.halving`), so a wide grid costs little more than a narrow one.
 """
 
+import itertools
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -62,7 +64,7 @@ QUICK = (
     Quick(
         "sklearn",
         "svc",
-        {"C": (1.0, 3.0, 10.0), "gamma": ("scale", 0.01), "scaler": ("standard",)},
+        {"C": (1.0, 3.0, 10.0), "gamma": ("scale",), "scaler": ("standard", "minmax")},
         "curved borders on up to some thousand songs: the best of all on most small tables",
         most_rows=20_000,
         most_classes=200,
@@ -81,6 +83,15 @@ QUICK = (
         {"min_samples_leaf": (1, 5), "max_features": ("sqrt",), "scaler": ("none",)},
         "columns of any scale, outliers, columns that say nothing",
         most_rows=200_000,
+    ),
+    # Its time grows with the columns that a tree looks at.
+    Quick(
+        "sklearn",
+        "extra_trees",
+        {"min_samples_leaf": (1, 5), "max_features": (0.3,), "scaler": ("none",)},
+        "the same where few columns say much",
+        most_rows=50_000,
+        most_columns=200,
     ),
     Quick(
         "sklearn",
@@ -110,6 +121,19 @@ QUICK = (
 )
 
 
+def facts_of(candidate: Candidate) -> Any:
+    """The module that knows the estimators of a candidate's engine."""
+    return sklearn_facts if candidate.engine == "sklearn" else spark_estimators
+
+
+def grid_points(candidate: Candidate) -> list[dict[str, Any]]:
+    """Points of a candidate's grid, or of the estimator's own; without a scaler they have the estimator's first."""
+    default: Mapping[str, Any] = facts_of(candidate).get_estimator(candidate.estimator).grid
+    grid: dict[str, Any] = dict(candidate.grid) if candidate.grid else {name: list(v) for name, v in default.items()}
+    grid.setdefault("scaler", list(default.get("scaler", ("standard",)))[:1])
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+
 def is_quick(train: TrainSection) -> bool:
     """Whether the preset ``quick`` decides what is tried; candidates that are listed are tried as they are."""
     return not train.candidates and train.preset == "quick"
@@ -129,14 +153,19 @@ def listed(train: TrainSection) -> tuple[Candidate, ...]:
 
 def sized(trials: Iterable[Trial], n_rows: int, n_columns: int, n_classes: int) -> tuple[list[Trial], list[str]]:
     """Those of the preset's trials that suit a table of this size, and a line on what was left out."""
-    suitable = {(entry.engine, entry.estimator): entry.suits(n_rows, n_columns, n_classes) for entry in QUICK}
-    kept = [trial for trial in trials if suitable.get((trial.engine, trial.estimator), True)]
-    left_out = [f"{engine} {estimator}" for (engine, estimator), suits in suitable.items() if not suits]
+    suitable: dict[tuple[str, str, str], bool] = {}
+    for entry in QUICK:
+        for params in grid_points(entry.candidate):
+            key = (entry.engine, entry.estimator, json.dumps(params, sort_keys=True))
+            suitable[key] = entry.suits(n_rows, n_columns, n_classes)
+    kept = [t for t in trials if suitable.get((t.engine, t.estimator, t.params_json), True)]
+    there = {(trial.engine, trial.estimator) for trial in kept}
+    left_out = [f"{e.engine} {e.estimator}" for e in QUICK if (e.engine, e.estimator) not in there]
     if not left_out:
         return kept, []
     return kept, [
         f"preset quick for {n_rows:,} rows, {n_columns:,} columns and {n_classes:,} genres: "
-        f"without {', '.join(left_out)}"
+        f"without {', '.join(dict.fromkeys(left_out))}"
     ]
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from genreatlas import splits
+from genreatlas import checks, splits
 from genreatlas.config import Config
 from genreatlas.errors import InputError
 from genreatlas.ids import slug
@@ -25,6 +25,7 @@ from genreatlas.tables import CLIPS, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
 READS = ("songs", "song_artists", "song_genres", "genre_parents", "clips", "splits")
 WRITES = ("splits",)
 SECTIONS = ("splits", "train")
+check = checks.assign_splits
 
 _SONG_COLUMNS = (
     "song_id", "source", "title", "artist", "album", "album_artist", "compilation", "isrc", "declared_split",

@@ -13,7 +13,9 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from genreatlas.config import Config, SpotifySection
+from genreatlas import checks
+from genreatlas.checks.collecting import spotify_terms
+from genreatlas.config import Config
 from genreatlas.errors import ConfigError, LimitReachedError
 from genreatlas.fanout import fan_out
 from genreatlas.sources.spotify.fetching import SpotifyFetch, open_spotify
@@ -42,6 +44,7 @@ WRITES = (
     "quarantine",
 )  # fmt: skip
 SECTIONS = ("spotify", "fan_out")
+check = checks.collect_songs
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -53,7 +56,8 @@ def run(store: Store, config: Config) -> Counts:
     LimitReachedError : Spotify wants to be left alone; everything read so far is stored, and a later run goes on.
     """
     section = config.spotify
-    _require_terms(section)
+    if (reason := spotify_terms(section)) is not None:
+        raise ConfigError(reason)
     spotify = open_spotify(section, config.fan_out)
     routes = find_routes(store, config)
     fetch = SpotifyFetch(section, spotify)
@@ -131,15 +135,6 @@ class _Work:
         if self.waits:
             raise LimitReachedError(self.waits)
         return self.counts + Counts(-unchanged, -unchanged, 0, unchanged, tuple(notes))
-
-
-def _require_terms(section: SpotifySection) -> None:
-    if not section.acknowledge_terms:
-        raise ConfigError(
-            "[spotify] acknowledge_terms is false. Spotify's developer terms (https://developer.spotify.com/terms) "
-            "forbid to train machine-learning models on its content, and to keep it longer than needed. Read them, and "
-            "set it to true if what you do is allowed to you, by an agreement with Spotify or by the law where you are."
-        )
 
 
 def _readable(routes: Routes, found: Sequence[NamedList], access: Mapping[str, Ability]) -> tuple[list[NamedList], str]:

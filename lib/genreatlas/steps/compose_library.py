@@ -3,6 +3,7 @@
 Genres, artists and songs follow from ``sandbox.seed``. What is already there is not composed again.
 """
 
+from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.errors import ConfigError
 from genreatlas.sandbox import GENRES, write_library
@@ -12,6 +13,7 @@ from genreatlas.store import Store
 READS: tuple[str, ...] = ()
 WRITES: tuple[str, ...] = ()
 SECTIONS: tuple[str, ...] = ("sandbox",)
+check = checks.compose_library
 GENRE_NAMES: tuple[str, ...] = tuple(GENRES)
 
 

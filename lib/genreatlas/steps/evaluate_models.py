@@ -14,6 +14,7 @@ import pandas as pd
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
+from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.errors import ModelError, Reason
 from genreatlas.evaluation import leaderboard
@@ -35,6 +36,7 @@ READS = (
 )  # fmt: skip
 WRITES = ("predictions", "metrics", "quarantine")
 SECTIONS = ("evaluate", "models", "train", "splits")
+check = checks.evaluate_models
 
 STEP = "evaluate_models"
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from genreatlas import checks
 from genreatlas.audio.feature_sets import FeatureSet, get_feature_set, table_of
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.config import Config
@@ -22,13 +23,14 @@ from genreatlas.models.library import Library, read_library
 from genreatlas.models.shards import RESULT, ShardRequest, write_shard
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
-from genreatlas.tables import CLIPS, GENRE_PARENTS, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
+from genreatlas.tables import CLIPS
 
 READS = (
-    "frames_<set>", "events_<set>", *(t.name for t in (CLIPS, SONGS, SONG_ARTISTS, SONG_GENRES, GENRE_PARENTS, SPLITS)),
+    "frames_<set>", "events_<set>", "clips", "songs", "song_artists", "song_genres", "genre_parents", "splits",
 )  # fmt: skip
 WRITES: tuple[str, ...] = ()
 SECTIONS = ("export", "splits", "clip")
+check = checks.export
 
 _INDEX = "index.json"
 _SONGS = pa.schema(

@@ -12,6 +12,7 @@ from functools import partial
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from genreatlas import checks
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, get_feature_set, table_of
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.audio.window import window_rule
@@ -31,6 +32,7 @@ PLAN = "extract_features_plan"
 READS = ("clips", "clip_audio", "features_<set>", "frames_<set>", "events_<set>", "quarantine")
 WRITES = ("features_<set>", "frames_<set>", "events_<set>", "feature_sets", "quarantine")
 SECTIONS = ("extract", "clip", "fetch_previews")
+check = checks.extract_features
 #: Sets merged at once: each is a chain of short jobs and commits that leave cores idle between them.
 PARALLEL = 3
 

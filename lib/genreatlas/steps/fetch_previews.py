@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from genreatlas import checks
 from genreatlas.audio.uris import FETCHED
 from genreatlas.audio.window import window_rule
 from genreatlas.config import Config
@@ -33,6 +34,7 @@ WRITES = (
     "clips", "clip_audio", "fetch_attempts", "quarantine", "songs", "artists", "song_artists", "song_genres",
 )  # fmt: skip
 SECTIONS = ("fetch_previews", "deezer", "http", "fan_out", "clip")
+check = checks.fetch_previews
 
 #: Nobody is to blame for these: the provider has no clip of the song.
 _NOTHING_THERE = frozenset(

@@ -7,6 +7,7 @@ training set is rebuilt from stay, or the models that lose theirs are named ([ho
 from collections import defaultdict
 from contextlib import ExitStack
 
+from genreatlas import checks
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
 from genreatlas.audio.feature_sets import table_of
 from genreatlas.config import Config
@@ -19,6 +20,7 @@ from genreatlas.tables import FEATURE_SETS, MODELS, TABLES, Table, frame_table, 
 READS = ("every table",)
 WRITES = ("every table",)
 SECTIONS = ("housekeeping", "store")
+check = checks.housekeeping
 
 
 def run(store: Store, config: Config) -> Counts:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.errors import ConfigError, InputError, Reason
 from genreatlas.sources.spotify.analysis import is_track_id, read_analysis_file
@@ -23,6 +24,7 @@ STEP = "import_analyses"
 READS = ("spotify_audio_analysis", "quarantine")
 WRITES = ("spotify_audio_analysis", "quarantine")
 SECTIONS = ("spotify",)
+check = checks.import_analyses
 
 #: Some 100 KB of intervals and timbres an analysis.
 _CHUNK = 200

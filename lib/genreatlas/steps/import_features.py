@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from pyspark.sql import functions as F
 
+from genreatlas import checks
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
 from genreatlas.config import Config
 from genreatlas.errors import ConfigError
@@ -38,6 +39,7 @@ WRITES = (
     "features_<name>", "feature_sets", "songs", "artists", "song_artists", "song_genres", "genre_parents", "quarantine",
 )  # fmt: skip
 SECTIONS = ("import_features", "splits")
+check = checks.import_features
 
 #: How the rows were made is for whoever made them to know.
 PREPROCESSING_ID = "imported"

@@ -16,6 +16,7 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from genreatlas import checks
 from genreatlas.audio.inspection import REQUEST, RESULT, InspectRequest, inspect_batches
 from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_bytes, path_to_uri, readable
@@ -38,6 +39,7 @@ STEP = "import_folder"
 READS: tuple[str, ...] = ("clips", "quarantine")
 WRITES = ("songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "quarantine")
 SECTIONS = ("folder", "clip", "limits")
+check = checks.import_folder
 
 #: Files in one Spark task: enough that starting it does not matter, few enough that all cores stay busy.
 _TASK_FILES = 8

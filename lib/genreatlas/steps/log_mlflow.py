@@ -8,6 +8,7 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.evaluation import leaderboard
 from genreatlas.ids import stable_id
@@ -20,6 +21,7 @@ from genreatlas.tables import EXPERIMENTS, METRICS, MODELS
 READS = ("models", "experiments", "metrics", "promotions")
 WRITES: tuple[str, ...] = ()
 SECTIONS = ("mlflow", "retrain", "models", "report")
+check = checks.log_mlflow
 
 
 def run(store: Store, config: Config) -> Counts:

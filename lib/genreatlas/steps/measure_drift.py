@@ -14,6 +14,7 @@ import pandas as pd
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.evaluation.drift import Drift, feature_drift, genre_drift
 from genreatlas.models import aliases, registry
@@ -30,6 +31,7 @@ READS = (
 )  # fmt: skip
 WRITES = ("drift",)
 SECTIONS = ("drift", "retrain", "models")
+check = checks.measure_drift
 
 #: Frames of a clip that are compared, spread evenly over it.
 _FRAMES = 4

@@ -12,6 +12,7 @@ from typing import Any
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
+from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.evaluation import leaderboard
 from genreatlas.evaluation.contest import Contest, compete
@@ -28,6 +29,7 @@ READS = (
 )  # fmt: skip
 WRITES = ("promotions", "promotion_genres")
 SECTIONS = ("retrain", "train", "splits", "models")
+check = checks.promote_model
 
 #: Held while an alias is decided on, by promote_model and by rollback.
 LEASE = "promotions"

@@ -4,6 +4,7 @@ In a catalog they become views beside the tables, replaced where their definitio
 hold a view: there they are checked, and every session registers its own (`query` and the notebooks do).
 """
 
+from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.sql.registering import catalog_views, publish, register_views
 from genreatlas.steps.counts import Counts
@@ -12,6 +13,7 @@ from genreatlas.store import Store
 READS = ("every table",)
 WRITES: tuple[str, ...] = ()
 SECTIONS = ("store", "splits")
+check = checks.publish_views
 
 
 def run(store: Store, config: Config) -> Counts:

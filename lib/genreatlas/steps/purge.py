@@ -5,6 +5,7 @@ What is known of its clips stays in `clips`, and so do their features; later fea
 
 from typing import get_args
 
+from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.config.previews import PreviewProvider
 from genreatlas.errors import ConfigError
@@ -15,6 +16,7 @@ from genreatlas.tables import CLIP_AUDIO
 READS: tuple[str, ...] = ()
 WRITES = ("clip_audio",)
 SECTIONS = ("purge",)
+check = checks.purge
 
 #: Steps that write or read these bytes; the purge holds their leases, because it removes files at once.
 _USERS = ("fetch_previews", "extract_features")

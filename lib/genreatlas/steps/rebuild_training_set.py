@@ -5,6 +5,7 @@ Tables are read at the versions that the model's row names; the result's hash is
 
 from pyspark.sql import functions as F
 
+from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.errors import ConfigError
 from genreatlas.models import rebuilding
@@ -18,6 +19,7 @@ READS = (
 )  # fmt: skip
 WRITES = ()
 SECTIONS = ("rebuild", "models")
+check = checks.rebuild_training_set
 
 
 def run(store: Store, config: Config) -> Counts:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.errors import ModelError
 from genreatlas.models import aliases, registry
@@ -14,6 +15,7 @@ from genreatlas.tables import PROMOTIONS
 READS = ("promotions", "models")
 WRITES = ("promotions",)
 SECTIONS = ("rollback", "retrain", "models")
+check = checks.rollback
 
 
 def run(store: Store, config: Config) -> Counts:

@@ -14,6 +14,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from genreatlas import checks
 from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_to_uri
 from genreatlas.audio.whole_files import REQUEST, RESULT, Recipe, check_recipe, window_batches
@@ -33,6 +34,7 @@ from genreatlas.tables import CLIPS, QUARANTINE, SCORE_WINDOWS, SCORES
 READS = ("promotions", "models", "scores", "clips", "feature_sets", "features_<set>", "frames_<set>", "quarantine")
 WRITES = ("scores", "score_windows", "quarantine")
 SECTIONS = ("score", "models", "limits")
+check = checks.score
 
 STEP = "score"
 #: Where a chunk's scores wait while they are written to two tables.

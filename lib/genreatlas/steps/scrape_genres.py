@@ -14,6 +14,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from genreatlas import checks
 from genreatlas.config import Config, EveryNoiseSection, FanOutSection
 from genreatlas.errors import InputError, LimitReachedError, ProviderPausedError
 from genreatlas.fanout import fan_out
@@ -38,6 +39,7 @@ STEP = "scrape_genres"
 READS: tuple[str, ...] = ()
 WRITES = ("genres", "everynoise_artists", "everynoise_neighbours", "everynoise_playlists", "fetch_attempts")
 SECTIONS = ("every_noise", "fan_out")
+check = checks.scrape_genres
 
 _CHUNK_PAGES = 200
 #: A genre with rows in one of these has had its page read; the list alone gives playlists.

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.errors import ModelError, Reason
 from genreatlas.ids import stable_id
@@ -37,26 +38,19 @@ from genreatlas.provenance import git_commit
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import (
-    CLIPS,
     EXPERIMENTS,
-    FEATURE_SETS,
     FOLD_SCORES,
-    GENRE_PARENTS,
     MODELS,
-    SONG_ARTISTS,
-    SONG_GENRES,
-    SONGS,
-    SPLITS,
     TRAINING_GENRES,
 )
 
 READS = (
-    *(table.name for table in (SPLITS, SONGS, SONG_ARTISTS, SONG_GENRES, GENRE_PARENTS, CLIPS, FEATURE_SETS)),
-    "features_<set>",
+    "splits", "songs", "song_artists", "song_genres", "genre_parents", "clips", "feature_sets", "features_<set>",
     "frames_<set>",
-)
-WRITES = tuple(table.name for table in (FOLD_SCORES, EXPERIMENTS, TRAINING_GENRES, MODELS))
+)  # fmt: skip
+WRITES = ("fold_scores", "experiments", "training_genres", "models")
 SECTIONS = ("train", "splits", "models")
+check = checks.train_models
 
 
 def run(store: Store, config: Config) -> Counts:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
+from genreatlas import checks
 from genreatlas.config import Config, to_toml
 from genreatlas.ids import stable_id
 from genreatlas.report import boards, page, queries, sounds
@@ -18,9 +19,14 @@ from genreatlas.report.feature_queries import songs_to_hear
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 
-READS = (*(table.name for table in queries.INPUTS), "features_<set>", "runs")
+READS = (
+    "songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "quarantine", "splits", "feature_sets",
+    "experiments", "training_genres", "models", "predictions", "metrics", "promotions", "drift", "features_<set>",
+    "runs",
+)  # fmt: skip
 WRITES: tuple[str, ...] = ()
 SECTIONS = ("report", "evaluate", "train", "splits")
+check = checks.write_report
 
 _STATE = "report.json"
 

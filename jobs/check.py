@@ -1,0 +1,6 @@
+"""Print the plan of a job and every fault of its configuration; starts nothing."""
+
+from genreatlas.cli import check
+
+if __name__ == "__main__":
+    check()

@@ -1,0 +1,59 @@
+"""What is checked of the configuration before the first step of a job starts; needs neither Spark nor scikit-learn.
+
+Every step has a function here of its own name, which its module shows as ``check``: ``check(config)`` gives the faults
+that would end the step. :mod:`genreatlas.checks.plan` runs those of all steps of a job, and looks at their order.
+"""
+
+from genreatlas.checks.collecting import (
+    collect_songs,
+    compose_library,
+    fetch_previews,
+    import_analyses,
+    import_features,
+    import_folder,
+    scrape_genres,
+)
+from genreatlas.checks.faults import Fault
+from genreatlas.checks.modelling import (
+    assign_splits,
+    evaluate_models,
+    export,
+    extract_features,
+    housekeeping,
+    log_mlflow,
+    measure_drift,
+    promote_model,
+    publish_views,
+    purge,
+    rebuild_training_set,
+    rollback,
+    score,
+    train_models,
+    write_report,
+)
+
+__all__ = [
+    "Fault",
+    "assign_splits",
+    "collect_songs",
+    "compose_library",
+    "evaluate_models",
+    "export",
+    "extract_features",
+    "fetch_previews",
+    "housekeeping",
+    "import_analyses",
+    "import_features",
+    "import_folder",
+    "log_mlflow",
+    "measure_drift",
+    "promote_model",
+    "publish_views",
+    "purge",
+    "rebuild_training_set",
+    "rollback",
+    "score",
+    "scrape_genres",
+    "train_models",
+    "write_report",
+]

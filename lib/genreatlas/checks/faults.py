@@ -1,0 +1,79 @@
+"""A fault of the configuration, and the looks at paths and packages that several steps share."""
+
+import importlib.util
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genreatlas.errors import GenreAtlasError
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    text : where (the key), what, and what to do.
+    path : the file or folder that is missing, where that is the fault: an earlier step of the job may make it.
+    warning : whether the job may still do what is wanted.
+    """
+
+    text: str
+    path: Path | None = None
+    warning: bool = False
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def raised(check: Callable[..., Any], *arguments: Any) -> list[Fault]:
+    """The fault that a function raises, which the step itself would meet."""
+    try:
+        result = check(*arguments)
+        if isinstance(result, Iterator):
+            list(result)
+    except GenreAtlasError as error:
+        return [Fault(str(error))]
+    return []
+
+
+def missing(key: str, path: Path, what: str = "file or folder") -> list[Fault]:
+    """A path that has to exist; ``what`` is file, folder, or either."""
+    try:
+        if {"file": path.is_file, "folder": path.is_dir}.get(what, path.exists)():
+            return []
+        other = path.exists()
+    except OSError as error:
+        return [Fault(f"{key} = {path}: cannot be looked at: {error.strerror}.", path)]
+    text = f"is no {what}" if other else f"no such {what}"
+    return [Fault(f"{key} = {path}: {text}. Set {key}.", None if other else path)]
+
+
+def not_writable(key: str, path: Path) -> list[Fault]:
+    """A folder that is to be made or written into: its nearest folder that exists is tried with a nameless file."""
+    place = path.absolute()
+    try:
+        while not place.exists():
+            place = place.parent
+        if not place.is_dir():
+            return [Fault(f"{key} = {path}: {place} is a file, so no folder can be there. Set {key}.")]
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        return [Fault(f"{key} = {path}: {place} cannot be written to ({error.strerror}). Set {key}.")]
+    return []
+
+
+def not_installed(module: str, why: str, package: str = "") -> list[Fault]:
+    """A package that is needed by a setting alone."""
+    if importlib.util.find_spec(module) is not None:
+        return []
+    return [Fault(f"{why} needs {module}, which is not installed: pip install {package or module}")]
+
+
+def is_address(text: str) -> bool:
+    """Whether a place is an address rather than a file."""
+    return "://" in text

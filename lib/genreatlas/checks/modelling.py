@@ -1,0 +1,152 @@
+"""Checks of the steps from features to models, and of those that work with models."""
+
+from genreatlas.audio.feature_sets import get_feature_set
+from genreatlas.checks.faults import Fault, missing, not_installed, not_writable, raised
+from genreatlas.config import Config
+from genreatlas.models.candidates import candidate_faults
+
+
+def extract_features(config: Config) -> list[Fault]:
+    """Every configured set is one that the registry has."""
+    return _known_sets("extract.feature_sets", config.extract.feature_sets)
+
+
+def assign_splits(config: Config) -> list[Fault]:
+    """Enough songs are left in every part to train and judge on."""
+    section = config.splits
+    found = []
+    train = 1.0 - section.test - section.promotion
+    if train * config.train.min_songs < section.folds:
+        text = (
+            f"splits.folds = {section.folds}: of a genre with train.min_songs = {config.train.min_songs} songs "
+            f"{train * config.train.min_songs:.1f} are left to train on, so some folds will lack it. Raise "
+            "train.min_songs, or lower splits.folds."
+        )
+        found.append(Fault(text, warning=True))
+    return found
+
+
+def train_models(config: Config) -> list[Fault]:
+    """Candidates with their grids, labels with their metric, and folders."""
+    section = config.train
+    found = [Fault(text) for text in candidate_faults(section)]
+    if section.labels == "multi" and not section.metric.endswith("average_precision"):
+        text = (
+            f"train.metric = {section.metric} needs one genre a song, and train.labels = multi: candidates are chosen "
+            "by macro_average_precision. Set train.metric to an average precision."
+        )
+        found.append(Fault(text, warning=True))
+    if len(dict.fromkeys(section.genres)) == 1:
+        found.append(
+            Fault(f"train.genres = {section.genres[0]}: one genre can be told from nothing. Name two or more.")
+        )
+    if 0 < section.max_songs < section.min_songs:
+        found.append(
+            Fault(f"train.max_songs = {section.max_songs} is below train.min_songs = {section.min_songs}. Raise it.")
+        )
+    if section.candidates and section.preset == "full":
+        text = "train.preset = full has no effect: train.candidates are listed. Drop one of the two."
+        found.append(Fault(text, warning=True))
+    if section.shared_path is not None:
+        found += not_writable("train.shared_path", section.shared_path)
+    return found + not_writable("models.path", config.models.path)
+
+
+def evaluate_models(config: Config) -> list[Fault]:
+    """The part to judge on has songs."""
+    part = config.evaluate.part
+    if getattr(config.splits, part):
+        return []
+    text = (
+        f"evaluate.part = {part}, and splits.{part} = 0: only songs whose source declares the part will be in it. "
+        f"Raise splits.{part}, or judge another part."
+    )
+    return [Fault(text, warning=True)]
+
+
+def write_report(config: Config) -> list[Fault]:
+    """The report's folder can be written to."""
+    return not_writable("report.path", config.report.path)
+
+
+def export(config: Config) -> list[Fault]:
+    """Every set is one that is exported, and the folder can be written to."""
+    found = _known_sets("export.feature_sets", config.export.feature_sets)
+    if not config.export.feature_sets:
+        found = [Fault("export.feature_sets is empty: there is nothing to write. Name a feature set.")]
+    if not found:
+        summaries = [name for name in config.export.feature_sets if get_feature_set(name).axis == "summary"]
+        found = [
+            Fault(
+                f"export.feature_sets: {name} is one row of columns a clip. Read its table features_{name} with any "
+                "tool; export writes sets of frames, events and bytes."
+            )
+            for name in summaries
+        ]
+    return found + not_writable("export.path", config.export.path)
+
+
+def purge(config: Config) -> list[Fault]:
+    """A provider is named."""
+    if config.purge.provider:
+        return []
+    return [Fault("purge.provider is not set: name the provider to purge: spotify, deezer, every_noise or http.")]
+
+
+def publish_views(config: Config) -> list[Fault]:
+    """Nothing that the configuration could get wrong."""
+    return []
+
+
+def promote_model(config: Config) -> list[Fault]:
+    """There are engines to choose from, and songs to decide on."""
+    found = []
+    if not config.retrain.engines:
+        found.append(Fault("retrain.engines is empty: no model could become champion. Name sklearn or spark."))
+    if not config.splits.promotion:
+        text = (
+            "splits.promotion = 0: there are no songs on which a champion and its challenger are compared. Set it "
+            "above 0 before the split is assigned."
+        )
+        found.append(Fault(text, warning=True))
+    return found + not_writable("models.path", config.models.path)
+
+
+def rollback(config: Config) -> list[Fault]:
+    """The folder of models, where the alias is kept, can be written to."""
+    return not_writable("models.path", config.models.path)
+
+
+def score(config: Config) -> list[Fault]:
+    """What is to be scored is there."""
+    return missing("score.path", config.score.path) if config.score.path is not None else []
+
+
+def measure_drift(config: Config) -> list[Fault]:
+    """Nothing that the configuration could get wrong."""
+    return []
+
+
+def log_mlflow(config: Config) -> list[Fault]:
+    """MLflow is installed where it is asked for."""
+    if not config.mlflow.tracking_uri:
+        return [Fault("mlflow.tracking_uri is not set, so nothing is logged. Set it to log models.", warning=True)]
+    return not_installed("mlflow", "mlflow.tracking_uri is set, which", "mlflow-skinny")
+
+
+def rebuild_training_set(config: Config) -> list[Fault]:
+    """A model is named, and the folder can be written to."""
+    found = not_writable("rebuild.path", config.rebuild.path)
+    if not config.rebuild.model_id:
+        text = "rebuild.model_id is not set. SELECT model_id, candidate FROM models lists them."
+        found.append(Fault(text))
+    return found
+
+
+def housekeeping(config: Config) -> list[Fault]:
+    """Nothing that the configuration could get wrong."""
+    return []
+
+
+def _known_sets(key: str, names: tuple[str, ...]) -> list[Fault]:
+    return [Fault(f"{key}: {fault}") for name in dict.fromkeys(names) for fault in raised(get_feature_set, name)]

@@ -1,0 +1,305 @@
+"""The plan of a job: its steps in order, what each reads and writes, and everything that is wrong before it starts."""
+
+import ast
+import importlib.util
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genreatlas import checks
+from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS
+from genreatlas.checks.faults import Fault, is_address, not_installed, not_writable
+from genreatlas.config import Candidate, Config, toml_value
+from genreatlas.errors import ConfigError
+from genreatlas.models.candidates import grid_points
+from genreatlas.models.names import nearest
+from genreatlas.models.presets import QUICK, is_quick, listed
+from genreatlas.redaction import redact_value
+from genreatlas.tables import SPOTIFY_AUDIO_SET
+
+#: Keys of a step that are shown even with their default; others only where they differ from it.
+_SHOWN = {
+    "compose_library": ("sandbox.path",),
+    "scrape_genres": ("every_noise.map",),
+    "import_folder": ("folder.path", "folder.labels"),
+    "import_features": ("import_features.path", "import_features.name"),
+    "fetch_previews": ("fetch_previews.providers",),
+    "extract_features": ("extract.feature_sets", "clip.position", "clip.seconds"),
+    "assign_splits": ("splits.name", "splits.test", "splits.promotion", "splits.folds", "splits.group_by"),
+    "train_models": ("train.feature_sets", "train.labels", "train.metric", "train.min_songs", "models.path"),
+    "evaluate_models": ("evaluate.part",),
+    "write_report": ("report.path",),
+    "export": ("export.feature_sets", "export.path"),
+    "promote_model": ("retrain.engines",),
+    "score": ("score.model",),
+}
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """What a step's module says of it."""
+
+    summary: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    sections: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """One step of a job, with what is wrong with it."""
+
+    name: str
+    facts: StepFacts
+    settings: tuple[str, ...]
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps of a job."""
+
+    steps: tuple[PlannedStep, ...]
+    common: tuple[Fault, ...]
+
+    def found(self, warnings: bool = False) -> list[Fault]:
+        """Faults (or warnings) of the whole job, each once."""
+        every = [*self.common, *(fault for step in self.steps for fault in step.faults)]
+        return list({str(fault): fault for fault in every if fault.warning == warnings}.values())
+
+    def require(self) -> None:
+        """Do nothing where there is no fault.
+
+        Raises
+        ------
+        ConfigError : with every fault, one a line.
+        """
+        faults = [_indented(str(fault)) for fault in self.found()]
+        if len(faults) == 1:
+            raise ConfigError(faults[0])
+        if faults:
+            head = f"{len(faults)} faults were found before the first step; nothing was started:"
+            raise ConfigError("\n  - ".join([head, *faults]))
+
+
+def facts_of(step: str) -> StepFacts:
+    """Docstring, tables and sections of a step, read without importing it: what it needs takes seconds to load."""
+    spec = importlib.util.find_spec(f"genreatlas.steps.{step}")
+    source = spec.loader.get_source(spec.name) if spec and spec.loader else None  # type: ignore[attr-defined]
+    tree = ast.parse(source or "")
+    found: dict[str, tuple[str, ...]] = {}
+    for node in tree.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name) and target.id in ("READS", "WRITES", "SECTIONS"):
+            found[target.id] = tuple(ast.literal_eval(node.value))  # type: ignore[attr-defined]
+    return StepFacts(
+        (ast.get_docstring(tree) or "").splitlines()[0], found["READS"], found["WRITES"], found["SECTIONS"]
+    )
+
+
+def make_plan(steps: Sequence[str], config: Config) -> Plan:
+    """Check every step of a job.
+
+    What a step needs is looked for among what the steps before it give, and in the store where that is a folder.
+    """
+    made: set[Path] = set()
+    given: set[str] = set()
+    planned: list[PlannedStep] = []
+    told: set[str] = set()
+    for place, name in enumerate(steps):
+        check: Callable[[Config], list[Fault]] = getattr(checks, name)
+        faults = [fault for fault in check(config) if not _is_made(fault, made)]
+        faults += _order(name, config, given, steps[place + 1 :])
+        given |= _gives(name, config)
+        if name == "compose_library":
+            made.add(config.sandbox.path.absolute())
+        facts = facts_of(name)
+        settings = [line for line in _settings(name, facts, config) if line not in told]
+        told.update(settings)
+        planned.append(PlannedStep(name, facts, tuple(settings), tuple(faults)))
+    return Plan(tuple(planned), tuple(_common(config)))
+
+
+def lines(job: str, plan: Plan, config: Config) -> Iterator[str]:
+    """The plan as people read it."""
+    store = _place(config)
+    yield f"{job}: {len(plan.steps)} steps, on {store}"
+    for number, step in enumerate(plan.steps, 1):
+        yield f"\n{number:2}. {step.name}: {step.facts.summary}"
+        yield f"      reads   {', '.join(step.facts.reads) or '-'}"
+        yield f"      writes  {', '.join(step.facts.writes) or '-'}"
+        yield from (f"      with    {setting}" for setting in step.settings)
+    for title, found in (("fault", plan.found()), ("warning", plan.found(warnings=True))):
+        if found:
+            yield f"\n{len(found)} {title}{'s' * (len(found) > 1)}:"
+            yield from (f"  - {_indented(str(fault))}" for fault in found)
+    if not plan.found():
+        yield f"\nno fault was found. Run it with the job {job}."
+
+
+def _common(config: Config) -> list[Fault]:
+    found = []
+    if not config.store.catalog and not config.store.schema_ and not is_address(config.store.path):
+        found += not_writable("store.path", Path(config.store.path))
+    if config.world.start:
+        found += not_installed("aiohttp", "world.start: the sandbox world")
+    if config.fan_out.runner == "executors" and config.spark.settings.get("spark.speculation") == "true":
+        text = (
+            'fan_out.runner = "executors" needs spark.speculation = false: a task that runs twice asks twice as fast.'
+        )
+        found.append(Fault(text))
+    return found
+
+
+def _is_made(fault: Fault, made: Iterable[Path]) -> bool:
+    """Whether a missing path is one that an earlier step makes."""
+    path = fault.path.absolute() if fault.path is not None else None
+    return path is not None and any(folder == path or folder in path.parents for folder in made)
+
+
+def _gives(step: str, config: Config) -> set[str]:
+    """Tables, and feature sets as ``set:name``, that a step brings in."""
+    sets: Iterable[str] = ()
+    if step == "extract_features":
+        sets = (*config.extract.feature_sets, *ALWAYS)
+    if step == "import_features":
+        sets = (config.import_features.name,)
+    if step == "collect_songs":
+        sets = (SPOTIFY_AUDIO_SET,)
+    return {*facts_of(step).writes, *(f"set:{name}" for name in sets)}
+
+
+def _needs(step: str, config: Config) -> list[tuple[str, ...]]:
+    """What a step has nothing to do without; of each tuple one is enough."""
+    songs, clips, models = ("song_genres",), ("clips",), ("models",)
+    if step == "collect_songs" and not ({"configuration", "search"} & set(config.spotify.routes)):
+        return [("everynoise_playlists", "genres")]
+    if step == "fetch_previews" and "http" not in config.fetch_previews.providers:
+        return [("songs", "genres") if "every_noise" in config.fetch_previews.providers else ("songs",)]
+    needs: dict[str, list[tuple[str, ...]]] = {
+        "extract_features": [clips],
+        "assign_splits": [songs],
+        "train_models": [("splits",), songs],
+        "evaluate_models": [models],
+        "write_report": [songs],
+        "export": [("splits",), clips],
+        "purge": [("clip_audio",)],
+        "promote_model": [models],
+        "rollback": [("promotions",)],
+        "score": [models],
+        "measure_drift": [("promotions",)],
+        "log_mlflow": [models],
+        "rebuild_training_set": [models],
+    }
+    return needs.get(step, [])
+
+
+def _order(step: str, config: Config, given: set[str], later: Sequence[str]) -> Iterator[Fault]:
+    """What a step needs, and neither an earlier step nor the store has."""
+    for wanted in _needs(step, config):
+        if any(_has(config, one) or one in given for one in wanted):
+            continue
+        makers = [name for name in later if set(wanted) & _gives(name, config)]
+        hint = f"Put {makers[0]} before it." if makers else "Run a step first that writes it."
+        text = f"{step}: no earlier step writes {' or '.join(wanted)}, and the store has no such table. {hint}"
+        yield Fault(text, warning=True)
+    if step == "train_models":
+        yield from _sets(config, given, later)
+
+
+def _sets(config: Config, given: set[str], later: Sequence[str]) -> Iterator[Fault]:
+    """Feature sets of ``[train]`` that nobody extracts or imports."""
+    if not _is_folder(config):
+        return
+    there = [one.removeprefix("set:") for one in given if one.startswith("set:")]
+    for name in dict.fromkeys(config.train.feature_sets):
+        if name in there or name == "technical" or _has(config, f"set:{name}"):
+            continue
+        makers = [step for step in later if f"set:{name}" in _gives(step, config)]
+        if makers:
+            yield Fault(f"train.feature_sets: {name} comes from {makers[0]}, a later step. Put {makers[0]} first.")
+        elif name in FEATURE_SETS:
+            extracted = ", ".join(config.extract.feature_sets)
+            yield Fault(
+                f"train.feature_sets: {name} was not extracted, and no step before train_models extracts it "
+                f"(extract.feature_sets = {extracted}). Add it to extract.feature_sets and run extract_features first."
+            )
+        else:
+            known = dict.fromkeys([*there, *FEATURE_SETS, SPOTIFY_AUDIO_SET])
+            yield Fault(
+                f"train.feature_sets: no feature set is called {name!r}, in the store, the registry or an import of "
+                f"this job. {nearest(name, known)}"
+            )
+
+
+def _is_folder(config: Config) -> bool:
+    """Whether the store can be looked at without Spark."""
+    return not config.store.catalog and not config.store.schema_ and not is_address(config.store.path)
+
+
+def _has(config: Config, wanted: str) -> bool:
+    """Whether the store has a table or a feature set; True where nobody can tell without Spark."""
+    if not _is_folder(config):
+        return True
+    name = wanted.removeprefix("set:")
+    prefixes = ("features_", "frames_", "events_") if wanted != name else ("",)
+    return any((Path(config.store.path) / f"{prefix}{name}" / "_delta_log").is_dir() for prefix in prefixes)
+
+
+def _settings(step: str, facts: StepFacts, config: Config) -> Iterator[str]:
+    """Settings that matter to a step: some always, others where they are not the default."""
+    shown = dict.fromkeys(_SHOWN.get(step, ()))
+    default = Config()
+    for section in facts.sections:
+        mine, usual = getattr(config, section), getattr(default, section)
+        if isinstance(mine, tuple):
+            continue
+        shown |= dict.fromkeys(
+            f"{section}.{key}" for key in type(mine).model_fields if getattr(mine, key) != getattr(usual, key)
+        )
+    for dotted in shown:
+        section, key = dotted.split(".")
+        if dotted != "train.candidates":
+            value: Any = redact_value(dotted, getattr(getattr(config, section), key))
+            yield _indented(f"{dotted} = {toml_value(value) or 'not set'}", 100)
+    if step == "train_models":
+        yield from _candidates(config)
+
+
+def _candidates(config: Config) -> Iterator[str]:
+    """The candidates that training would try."""
+    train = config.train
+    if is_quick(train):
+        yield 'train.preset = "quick": those that suit the size of the data, their grids by halving on folds:'
+        for entry in QUICK:
+            yield f"  {entry.engine} {entry.estimator}: {_settings_of(entry.candidate)}; {entry.why}"
+        return
+    yield f"{len(listed(train))} candidates, all settings on all {config.splits.folds} folds:"
+    for candidate in listed(train):
+        on = ", ".join(candidate.feature_sets or train.feature_sets)
+        yield f"  {candidate.engine} {candidate.estimator}: {_settings_of(candidate)} on {on}"
+
+
+def _settings_of(candidate: Candidate) -> str:
+    if candidate.engine == "baseline":
+        return "1 setting"
+    try:
+        number = len(grid_points(candidate))
+    except ConfigError:
+        return "unknown"
+    return f"{number} setting{'s' * (number != 1)}"
+
+
+def _place(config: Config) -> str:
+    section = config.store
+    if section.catalog or section.schema_:
+        return ".".join(part for part in (section.catalog, section.schema_) if part)
+    new = "" if not _is_folder(config) or Path(section.path).exists() else " (not there yet)"
+    return f"{section.path}{new}"
+
+
+def _indented(text: str, most: int = 0) -> str:
+    """A text cut to a length, its further lines below the first."""
+    short = f"{text[:most]}..." if most and len(text) > most else text
+    return short.replace("\n", "\n    ")
