@@ -75,5 +75,7 @@ if [ -z "$jars" ]; then
         options+=(--packages "$("$PYSPARK_DRIVER_PYTHON" -c 'from genreatlas.session import DELTA_PACKAGE; print(DELTA_PACKAGE)')")
     fi
 fi
+# spark-submit reads the driver's output through a pipe; bars of progress go to the terminal itself.
+[ ! -t 2 ] || export GENREATLAS_TERMINAL=${GENREATLAS_TERMINAL-/dev/tty}
 export SPARK_CONF_DIR=${SPARK_CONF_DIR:-$here/conf/spark}
 exec "$spark_home/bin/spark-submit" "${options[@]}" "$here/jobs/$job.py" "$@"

@@ -4,14 +4,20 @@ Written to the standard error, so that what a job prints stays what it was. Noth
 what comes back to it, so it works on Connect.
 """
 
+import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import TextIO, TypeVar
 
 #: Between two lines of a log; what takes less than that is not mentioned there at all.
 SECONDS_BETWEEN_LINES = 60.0
+
+#: Environment variable with the terminal of a job whose output goes through a pipe.
+TERMINAL = "GENREATLAS_TERMINAL"
 
 Item = TypeVar("Item")
 
@@ -19,17 +25,14 @@ Item = TypeVar("Item")
 class Progress:
     """Counts what is done of one stretch of work; made by :func:`progress`."""
 
-    def __init__(
-        self, what: str, total: int, unit: str, show: Callable[[int, int], None] | None, stream: TextIO
-    ) -> None:
+    def __init__(self, what: str, total: int, unit: str, show: Callable[[int, int], None] | None) -> None:
         self.what = what
         self.total = total
         self.unit = unit
         self.done = 0
         self._known = 0
         self._show = show
-        self._stream = stream
-        self._started = self._told = time.monotonic()
+        self._started = time.monotonic()
 
     def advance(self, number: int = 1, known: bool = False) -> None:
         """Say that so much more is done; ``known``: by an earlier run, so that it does not count for the rate."""
@@ -37,9 +40,6 @@ class Progress:
         self._known += number if known else 0
         if self._show is not None:
             self._show(self.done, max(self.total, self.done))
-        elif time.monotonic() - self._told >= SECONDS_BETWEEN_LINES:
-            self._told = time.monotonic()
-            print(self.line(), file=self._stream, flush=True)
 
     def line(self) -> str:
         """One line of a log."""
@@ -63,12 +63,34 @@ def progress(what: str, total: int, unit: str, stream: TextIO | None = None) -> 
     what : step and what it works on, such as ``train_models: summary9``.
     total : how much there is to do; less than what gets done is no error.
     unit : what is counted, in the plural.
-    stream : where to write; the standard error when None.
+    stream : where to write; the terminal, or else the standard error, when None.
     """
-    stream = stream or sys.stderr
-    if not stream.isatty():
-        yield Progress(what, total, unit, None, stream)
-        return
+    with ExitStack() as opened:
+        stream = stream or _terminal(opened) or sys.stderr
+        if stream.isatty():
+            yield opened.enter_context(_shown(what, total, unit, stream))
+        else:
+            bar = Progress(what, total, unit, None)
+            opened.enter_context(_told_regularly(bar, stream))
+            yield bar
+
+
+def _terminal(opened: ExitStack) -> TextIO | None:
+    """The terminal that a job was started from.
+
+    spark-submit reads what the driver writes through a pipe, so spark-submit.sh says where its terminal is.
+    """
+    if sys.stderr.isatty():
+        return sys.stderr
+    with suppress(OSError):
+        if name := os.environ.get(TERMINAL):
+            return opened.enter_context(Path(name).open("w", encoding="utf-8", errors="replace"))
+    return None
+
+
+@contextmanager
+def _shown(what: str, total: int, unit: str, stream: TextIO) -> Iterator[Progress]:
+    """A bar on a terminal, which goes when it is done."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -92,9 +114,40 @@ def progress(what: str, total: int, unit: str, stream: TextIO | None = None) -> 
         Rate(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Bar(*columns, console=Console(file=stream), transient=True, refresh_per_second=4) as bar:
-        task = bar.add_task(what, total=total or None)
-        yield Progress(what, total, unit, lambda done, of: bar.update(task, completed=done, total=of), stream)
+    width = None
+    with suppress(OSError):
+        width = os.get_terminal_size(stream.fileno()).columns or None
+    console = Console(file=stream, width=width)
+    # What is printed meanwhile goes where it would have gone.
+    with Bar(
+        *columns,
+        console=console,
+        transient=True,
+        refresh_per_second=4,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as shown:
+        task = shown.add_task(what, total=total or None)
+        yield Progress(what, total, unit, lambda done, of: shown.update(task, completed=done, total=of))
+
+
+@contextmanager
+def _told_regularly(bar: Progress, stream: TextIO) -> Iterator[None]:
+    """Write a line a minute, by a thread of its own: a single chunk may take longer."""
+    ended = threading.Event()
+
+    def tell() -> None:
+        while not ended.wait(SECONDS_BETWEEN_LINES):
+            with suppress(ValueError, OSError):  # the stream was closed
+                print(bar.line(), file=stream, flush=True)
+
+    teller = threading.Thread(target=tell, name="progress", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        teller.join()
 
 
 def tracked(items: Iterable[Item], what: str, total: int, unit: str) -> Iterator[Item]:

@@ -1,6 +1,8 @@
 """What a long step tells while it works: a bar on a terminal, a line a minute in a log."""
 
 import io
+import os
+import time
 
 import pytest
 
@@ -21,36 +23,46 @@ def clock(monkeypatch):
     return now
 
 
-def test_a_log_gets_a_line_a_minute_with_rate_and_time_left(clock):
-    log = io.StringIO()
-    with progress("train_models: plain", 400, "fits", log) as bar:
-        for _ in range(30):
-            clock[0] += 10
-            bar.advance(4)
-    assert log.getvalue().splitlines() == [
+def test_a_line_says_count_rate_and_time_left(clock):
+    with progress("train_models: plain", 400, "fits", io.StringIO()) as bar:
+        said = []
+        for _ in range(3):
+            clock[0] += 60
+            bar.advance(24)
+            said.append(bar.line())
+        clock[0] += 1
+        bar.advance(400 - bar.done)
+        said.append(bar.line())
+    assert said == [
         "train_models: plain: 24 of 400 fits after 60 s, 24.0 a minute, about 16 min left",
         "train_models: plain: 48 of 400 fits after 2 min, 24.0 a minute, about 15 min left",
         "train_models: plain: 72 of 400 fits after 3 min, 24.0 a minute, about 14 min left",
-        "train_models: plain: 96 of 400 fits after 4 min, 24.0 a minute, about 13 min left",
-        "train_models: plain: 120 of 400 fits after 5 min, 24.0 a minute, about 12 min left",
+        "train_models: plain: 400 of 400 fits after 3 min",
     ]
 
 
-def test_what_is_done_within_a_minute_says_nothing_in_a_log(clock):
+def test_a_log_gets_a_line_a_minute_though_nothing_came_back_yet(monkeypatch):
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.01)
+    log = io.StringIO()
+    with progress("step", 10, "songs", log):
+        time.sleep(0.3)
+    lines = log.getvalue().splitlines()
+    assert len(lines) > 2 and set(lines) == {"step: 0 of 10 songs after 0 s"}
+
+
+def test_what_is_done_within_a_minute_says_nothing_in_a_log():
     log = io.StringIO()
     with progress("step", 10, "songs", log) as bar:
-        clock[0] += 59
         bar.advance(10)
     assert log.getvalue() == ""
 
 
 def test_what_an_earlier_run_has_done_does_not_count_for_the_rate(clock):
-    log = io.StringIO()
-    with progress("step", 1000, "fits", log) as bar:
+    with progress("step", 1000, "fits", io.StringIO()) as bar:
         bar.advance(900, known=True)
         clock[0] += 60
         bar.advance(10)
-    assert log.getvalue() == "step: 910 of 1,000 fits after 60 s, 10.0 a minute, about 9 min left\n"
+        assert bar.line() == "step: 910 of 1,000 fits after 60 s, 10.0 a minute, about 9 min left"
 
 
 def test_a_terminal_gets_a_bar_with_count_rate_and_time():
@@ -74,3 +86,19 @@ def test_items_count_as_done_when_the_next_one_is_asked_for(monkeypatch):
     monkeypatch.setattr(module.sys, "stderr", terminal)
     assert list(tracked(iter("abc"), "report", 3, "pictures")) == ["a", "b", "c"]
     assert "3/3" in terminal.getvalue()
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_a_job_under_spark_submit_shows_its_bar_on_the_terminal_it_was_started_from(monkeypatch):
+    ours, theirs = os.openpty()
+    monkeypatch.setattr(module.sys, "stderr", io.StringIO())
+    monkeypatch.setenv(module.TERMINAL, os.ttyname(theirs))
+    with progress("train_models: plain", 7, "fits") as bar:
+        bar.advance(7)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert "train_models: plain" in shown and "7/7" in shown
+    monkeypatch.setenv(module.TERMINAL, "/dev/none/such")
+    with progress("step", 1, "fits") as bar:
+        bar.advance()

@@ -26,6 +26,7 @@ from genreatlas.evaluation.stored import Figures, Predictions
 from genreatlas.models import registry
 from genreatlas.models.scores import metric_for
 from genreatlas.models.types import Predictor
+from genreatlas.progress import progress, tracked
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import MODELS, PREDICTIONS, QUARANTINE
@@ -99,7 +100,8 @@ class _Evaluation:
         fresh = [case for case in cases if case.model_id in names and len(case.songs)]
         if fresh:
             predictions.outcomes([case for case in fresh if not case.multi])
-            judged = [figures(case, predictions, self.config.evaluate) for case in fresh]
+            told = tracked(fresh, f"{STEP}: figures", len(fresh), "models")
+            judged = [figures(case, predictions, self.config.evaluate) for case in told]
             judged += [importance for case in fresh if len(importance := self._own_importances(case))]
             table.write(pd.concat(judged, ignore_index=True), [case.model_id for case in fresh])
         changed = self._explain([case for case in cases if len(case.songs)], predictions, table, names)
@@ -110,8 +112,11 @@ class _Evaluation:
         return Counts(done + failed + skipped, done, failed, skipped, tuple(notes))
 
     def _score(self, batches: Sequence[Batch]) -> None:
-        for number, chunk in enumerate(_chunks(batches, self.max_mb << 20)):
-            self._score_chunk(chunk, f"{self.store.run_id}-{number:06d}")
+        songs = sum(len(batch.songs) for batch in batches)
+        with progress(f"{STEP}: scoring", songs, "songs of models") as bar:
+            for number, chunk in enumerate(_chunks(batches, self.max_mb << 20)):
+                self._score_chunk(chunk, f"{self.store.run_id}-{number:06d}")
+                bar.advance(sum(len(batch.songs) for batch in chunk))
 
     def _score_chunk(self, chunk: Sequence[Batch], name: str) -> None:
         usable = [batch for batch in chunk if self._load(batch.case) is not None]
@@ -158,7 +163,8 @@ class _Evaluation:
         explained = set(known.loc[known["metric"] == PERMUTATION, "model_id"])
         unexplained = [by_id[model_id] for model_id in first if model_id not in explained]
         predictors = [(case, self._load(case)) for case in unexplained]
-        rows = [importances(self.store, case, one, self.config) for case, one in predictors if one is not None]
+        told = tracked(predictors, f"{STEP}: importances", len(predictors), "models")
+        rows = [importances(self.store, case, one, self.config) for case, one in told if one is not None]
         best = next((by_id[model_id] for model_id in [*first, *board["model_id"]]), None)
         others = [case for case in cases if best and case is not best and case.classes == best.classes]
         compared = known[known["metric"] == COMPARED[0]]

@@ -20,6 +20,7 @@ from genreatlas.audio.worker import REQUEST_COLUMNS, RESULT, ExtractRequest, ext
 from genreatlas.config import Config
 from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
+from genreatlas.progress import progress
 from genreatlas.steps.counts import Counts
 from genreatlas.steps.extract_chunks import arrow_batches, chunks
 from genreatlas.steps.fetched_audio import available, drop_extracted, gone, is_fetched, with_audio
@@ -54,9 +55,12 @@ def run(store: Store, config: Config) -> Counts:
     describe(store, config, [s for s in feature_sets if there_is_work or store.exists(table_of(s))])
     if there_is_work:
         plan = stage_plan(store, config, feature_sets)
-        for number, (batches, audios) in enumerate(chunks(plan.frame, config.extract.chunk_clips)):
-            chunk = f"{store.run_id}-{number:06}"
-            counts += merge(store, extract_chunk(store, config, feature_sets, plan.frame, batches, audios, chunk))
+        divided = chunks(plan.frame, config.extract.chunk_clips)
+        with progress(STEP, sum(audios for _, audios in divided), "clips") as bar:
+            for number, (batches, audios) in enumerate(divided):
+                chunk = f"{store.run_id}-{number:06}"
+                counts += merge(store, extract_chunk(store, config, feature_sets, plan.frame, batches, audios, chunk))
+                bar.advance(audios)
         plan.drop()
     counts += audio_gone(store, config, feature_sets)
     if config.fetch_previews.retention == "features":

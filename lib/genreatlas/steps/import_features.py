@@ -15,6 +15,7 @@ from genreatlas import checks
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
 from genreatlas.config import Config
 from genreatlas.errors import ConfigError
+from genreatlas.progress import progress
 from genreatlas.sources.feature_tables import ImportedTable, import_table, inputs_digest
 from genreatlas.sources.feature_tables.reading import digest_of
 from genreatlas.steps.counts import Counts
@@ -101,7 +102,11 @@ def _write(store: Store, name: str, imported: ImportedTable, max_mb: int) -> int
     rows = imported.rows.assign(set_version=imported.set_version, preprocessing_id=PREPROCESSING_ID)
     chunk = max(1, (max_mb << 20) // (_CELL_BYTES * len(table.columns)))
     chunks = (rows.iloc[start : start + chunk] for start in range(0, len(rows), chunk))
-    written = sum(store.upsert(table, _whole(table, part), update=True) for part in chunks)
+    written = 0
+    with progress(STEP, len(rows), "rows") as bar:
+        for part in chunks:
+            written += store.upsert(table, _whole(table, part), update=True)
+            bar.advance(len(part))
     if imported.rejected:
         store.upsert(QUARANTINE, _quarantine(store, imported, now))
     described = [

@@ -22,6 +22,7 @@ from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_bytes, path_to_uri, readable
 from genreatlas.config import Config
 from genreatlas.errors import InputError
+from genreatlas.progress import progress
 from genreatlas.sources.folder.catalogue import Catalogue, Song
 from genreatlas.sources.folder.listing import Listing, is_sidecar, list_folder
 from genreatlas.sources.folder.reading import read_catalogue
@@ -84,8 +85,10 @@ def run(store: Store, config: Config) -> Counts:
         plan = work.plan()
     counts += _quarantine(work, plan.rejected)
     _forget_lines(work, plan)
-    for number, files in enumerate(_chunks(plan.pending, config.folder.batch_files)):
-        counts += _merge(work, plan, _inspect(work, files, f"{number:06}"))
+    with progress(STEP, len(plan.pending), "files") as bar:
+        for number, files in enumerate(_chunks(plan.pending, config.folder.batch_files)):
+            counts += _merge(work, plan, _inspect(work, files, f"{number:06}"))
+            bar.advance(len(files))
     if work.catalogue.labels != "tags":
         write_songs(store, _songs_with_clips(work, plan), work.catalogue.labels, config.folder.licence)
     write_parents(store, config, work.names, work.catalogue)

@@ -12,6 +12,7 @@ from pathlib import Path
 from genreatlas import checks
 from genreatlas.config import Config, to_toml
 from genreatlas.ids import stable_id
+from genreatlas.progress import progress
 from genreatlas.report import boards, page, queries, sounds
 from genreatlas.report.audio import with_audio
 from genreatlas.report.data import Player, ReportData
@@ -38,12 +39,16 @@ def run(store: Store, config: Config) -> Counts:
     before = _state(folder)
     if before.get("settings") == wanted and before.get("versions") == _versions(store, before):
         return Counts()
-    data = read_report(store, config)
-    made = page.render(data)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in sorted(made.files.items()):
-        _replace(folder / name, content)
-    _replace(folder / "index.html", made.html.encode("utf-8"))
+    with progress("write_report", 3, "parts") as bar:
+        data = read_report(store, config)
+        bar.advance()
+        made = page.render(data)
+        bar.advance()
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in sorted(made.files.items()):
+            _replace(folder / name, content)
+        _replace(folder / "index.html", made.html.encode("utf-8"))
+        bar.advance()
     for name in set(before.get("files", ())) - set(made.files):
         (folder / Path(name).name).unlink(missing_ok=True)
     versions = {name: version for name, version in data.versions.items() if name != "runs"}
