@@ -20,6 +20,19 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 QUICK_JVM := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m -Xms1g -Xmn384m
 demo figures test test-all test-oldest: export SPARK_SUBMIT_OPTS ?= $(QUICK_JVM)
 
+# While pip works: how many packages it has looked at, on one line of a terminal or every half minute in a log.
+define TELL_PACKAGES
+all=$$(grep -c '==' conf/requirements.lock); told=0; \
+while kill -0 $$pip 2>/dev/null; do \
+	n=$$(grep -cE '^(Collecting|Ignoring|Requirement already)' $(VENV)/pip.log 2>/dev/null); \
+	if grep -q '^Installing collected' $(VENV)/pip.log 2>/dev/null; then text="unpacking"; else text="$$n of $$all found or downloaded"; fi; \
+	if [ -t 1 ]; then printf '\r          %-40s' "$$text"; \
+	elif [ $$((told % 30)) -eq 29 ]; then echo "          $$text"; fi; \
+	told=$$((told + 1)); sleep 1; \
+done; \
+if [ -t 1 ]; then printf '\r%50s\r' ''; fi
+endef
+
 .DEFAULT_GOAL := help
 .PHONY: help demo figures test test-all test-oldest lint format results bench rhythm fuzz chaos lock wheel clean
 .PHONY: check-java check-python notebooks docs cluster-env
@@ -29,7 +42,13 @@ help: ## Say what can be made
 
 demo: $(READY) ## The whole way from a scraped page to a report, in a sandbox world on this machine
 	@./spark-submit.sh pipeline --conf conf/demo.toml
-	@echo && echo "The report lies at data/demo/report/index.html"
+	@echo
+	@echo "The demo is done. What to look at next:"
+	@echo "  the report, in a browser    data/demo/report/index.html"
+	@echo "  its tables, in SQL          ./spark-submit.sh query --conf conf/demo.toml \"SELECT * FROM leaderboard\""
+	@echo "  the notebooks as pages      make notebooks, then data/notebooks"
+	@echo "  your own music, first       ./spark-submit.sh check --conf conf/local.toml --set folder.path=/your/music"
+	@echo "  and then                    ./spark-submit.sh pipeline --conf conf/local.toml --set folder.path=/your/music"
 
 figures: demo ## Draw the pictures of the README again, from the demo's report
 	@mkdir -p docs/images
@@ -107,12 +126,17 @@ clean: ## Remove the environment and everything that was made
 	rm -rf $(VENV) data/demo build dist lib/*.egg-info spark-warehouse
 
 $(READY): conf/requirements.lock conf/build.lock pyproject.toml | check-python check-java
-	@echo "Setting up $(VENV) (once; one to three minutes) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Setting up $(VENV): once, one to three minutes."
+	@echo "  1 of 4: Python environment" && { test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); }
+	@echo "  2 of 4: Python packages"
 	@$(INSTALL) --require-hashes -r conf/build.lock
-	@$(INSTALL) --require-hashes --no-build-isolation --use-pep517 -r conf/requirements.lock
+	@$(subst -q ,,$(INSTALL)) --progress-bar off --require-hashes --no-build-isolation --use-pep517 \
+		-r conf/requirements.lock > $(VENV)/pip.log 2>&1 & pip=$$!; $(TELL_PACKAGES); \
+	wait $$pip || { tail -20 $(VENV)/pip.log; echo "The packages could not be installed; all of it: $(VENV)/pip.log"; exit 1; }
 	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@echo "  3 of 4: Delta Lake for Spark"
 	@$(BIN)/python -m genreatlas.setup_jars > $(VENV)/jars.log 2>&1 || { tail -20 $(VENV)/jars.log; exit 1; }
+	@echo "  4 of 4: compiling audio code"
 	@$(BIN)/python -c 'from genreatlas.audio.worker import warm_up; warm_up()' # leaves compiled code in numba's cache
 	@touch $@
 

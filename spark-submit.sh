@@ -78,4 +78,13 @@ fi
 # spark-submit reads the driver's output through a pipe; bars of progress go to the terminal itself.
 [ ! -t 2 ] || export GENREATLAS_TERMINAL=${GENREATLAS_TERMINAL-/dev/tty}
 export SPARK_CONF_DIR=${SPARK_CONF_DIR:-$here/conf/spark}
+case " $* ${GENREATLAS_VERBOSE:+--verbose} " in
+    *" --verbose "*) ;; # everything is shown
+    *)
+        # What Java says at every start and of libraries that it does without; nothing of it is a fault.
+        harmless='^WARNING: (Using incubator modules|A (terminally deprecated|restricted) method in |sun\.misc\.Unsafe::|'
+        harmless+='java\.lang\.System::load|Use --enable-native-access|Restricted methods will be |'
+        harmless+='Please consider reporting this to )|^netlib-(blas|lapack|arpack): '
+        exec 2> >(trap '' INT TERM HUP; exec grep --line-buffered -vE "$harmless" >&2) ;;
+esac
 exec "$spark_home/bin/spark-submit" "${options[@]}" "$here/jobs/$job.py" "$@"

@@ -75,3 +75,29 @@ def test_an_unknown_job_is_named_with_those_that_there_are(submit):
     done = submit("dance")
     assert done.returncode == 2
     assert "no job is called dance" in done.stderr and "train_models" in done.stderr
+
+
+JAVA_SAYS = """\
+WARNING: Using incubator modules: jdk.incubator.vector
+netlib-blas: dlopen failed: libblas.so.3: cannot open shared object file
+WARNING: A terminally deprecated method in sun.misc.Unsafe has been called
+12:00:00 ERROR Executor: a fault of Spark
+WARNING: of somebody else
+"""
+
+
+def test_what_java_says_at_every_start_is_left_out_and_everything_else_is_shown(submit):
+    submit.packed.parents[1].joinpath("spark/bin/spark-submit").write_text(
+        f"#!/bin/sh\ncat >&2 <<'END'\n{JAVA_SAYS}END\nexit 3\n"
+    )
+    done = submit("query", "SELECT 1")
+    assert done.stderr.splitlines() == JAVA_SAYS.splitlines()[3:]
+    assert done.returncode == 3
+    assert submit("query", "SELECT 1", "--verbose").stderr == JAVA_SAYS
+
+
+def test_a_check_needs_neither_spark_nor_java(submit, tmp_path):
+    shutil.rmtree(tmp_path / "spark")
+    done = submit("check", "--set", "folder.path=/none/such", JAVA_HOME="/none")
+    assert done.returncode == 2
+    assert "folder.path = /none/such: no such folder" in done.stdout
