@@ -5,7 +5,6 @@ small random forest on columns that are not music (see :data:`genreatlas.models.
 what they score comes from how the files were made.
 """
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genreatlas.errors import ConfigError, ModelError
+from genreatlas.models.names import nearest
 from genreatlas.models.types import ScoreKind
 
 Array = NDArray[Any]
@@ -30,9 +30,7 @@ BASELINES = (*DUMMIES, *FORESTS)
 def check_baseline(name: str) -> None:
     """Raise ConfigError, with the nearest name, unless there is such a baseline."""
     if name not in BASELINES:
-        near = difflib.get_close_matches(name, BASELINES, n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]}?" if near else f"Valid: {', '.join(BASELINES)}."
-        raise ConfigError(f"train.candidates: unknown baseline {name!r}. {hint}")
+        raise ConfigError(f"train.candidates: unknown baseline {name!r}. {nearest(name, BASELINES, every=True)}")
 
 
 @dataclass(frozen=True)

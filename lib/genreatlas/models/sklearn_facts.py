@@ -199,7 +199,9 @@ ESTIMATORS: dict[str, Facts] = {
 def get_estimator(name: str) -> Facts:
     """The facts of an estimator; ConfigError with the nearest name where there is none."""
     if name not in ESTIMATORS:
-        raise ConfigError(f"train.candidates: unknown scikit-learn estimator {name!r}. {nearest(name, ESTIMATORS)}")
+        raise ConfigError(
+            f"train.candidates: unknown scikit-learn estimator {name!r}. {nearest(name, ESTIMATORS, every=True)}"
+        )
     return ESTIMATORS[name]
 
 

@@ -141,7 +141,9 @@ ESTIMATORS: dict[str, Estimator] = {
 def get_estimator(name: str) -> Estimator:
     """The estimator of that name; ConfigError with the nearest one where there is none."""
     if name not in ESTIMATORS:
-        raise ConfigError(f"train.candidates: unknown Spark estimator {name!r}. {nearest(name, ESTIMATORS)}")
+        raise ConfigError(
+            f"train.candidates: unknown Spark estimator {name!r}. {nearest(name, ESTIMATORS, every=True)}"
+        )
     return ESTIMATORS[name]
 
 
