@@ -1,13 +1,19 @@
 """Which candidates are tried where none are listed, and how halving on folds cuts their grids."""
 
+import math
+from types import SimpleNamespace
+
 import pytest
 
 from genreatlas.config import TrainSection
+from genreatlas.errors import Reason
 from genreatlas.models import sklearn_facts, spark_estimators
 from genreatlas.models.candidates import expand
 from genreatlas.models.grid_values import limits
 from genreatlas.models.halving import n_fits, standing
 from genreatlas.models.presets import QUICK, grid_points, is_quick, rivals, sized
+from genreatlas.models.types import FoldResult
+from genreatlas.steps import train_models
 
 FOLDS = (0, 1, 2, 3, 4)
 
@@ -81,6 +87,52 @@ def test_a_run_that_was_killed_goes_on_where_it_was():
             for one, fold in now.left:
                 scores.setdefault(one, {})[fold] = quality(one, fold)
         assert scores == whole and now.cut == cut
+
+
+class Stub:
+    """A training without Spark: scores follow from the candidate's place, and every call is kept."""
+
+    def __init__(self, **settings):
+        train = TrainSection.model_validate({"feature_sets": ("plain",)} | settings)
+        self.trials = {trial.name: trial for trial in expand(train, {"plain"})}
+        self.config = SimpleNamespace(train=train)
+        self.matrix = SimpleNamespace(folds=(0, 1, 2), n_rows=27, n_classes=3)
+        self.dataset = SimpleNamespace(feature_set="plain")
+        self.store = SimpleNamespace(run_id="run")
+
+    def score_folds(self, tasks, tasks_a_core=None):
+        for start in range(0, len(tasks), 3):
+            yield [
+                FoldResult(task.experiment_id, task.fold, len(task.trial.name) + task.fold / 10, 1.0, None, None, 0.1)
+                for task in tasks[start : start + 3]
+            ]
+
+    def scored(self, deadline, halve, folds=()):
+        ledger = SimpleNamespace(folds={(row["experiment_id"], row["fold"]): row for row in folds}, add=lambda *_: None)
+        return train_models._score(self, ledger, self.trials, "macro_f1", halve, deadline)
+
+
+def test_baselines_are_never_cut_and_every_estimator_keeps_one_that_saw_all_folds():
+    stub = Stub()
+    scored = stub.scored(math.inf, halve=True)
+    assert {reason for reason, _ in scored.unfinished.values()} == {Reason.CUT_EARLY}
+    through = {stub.trials[one].estimator for one in stub.trials.keys() - scored.unfinished.keys()}
+    assert through == {trial.estimator for trial in stub.trials.values()}
+    assert not {stub.trials[one].engine for one in scored.unfinished} & {"baseline"}
+
+
+@pytest.mark.parametrize("halve", [True, False])
+def test_a_budget_that_is_over_at_once_leaves_a_candidate_that_saw_all_folds_and_names_the_rest(halve):
+    stub = Stub(budget_minutes=1e-6, preset="quick" if halve else "full")
+    scored = stub.scored(0.0, halve)
+    late = {one for one, (reason, _) in scored.unfinished.items() if reason is Reason.OVER_BUDGET}
+    through = [one for one in stub.trials.keys() - scored.unfinished.keys() if stub.trials[one].engine != "baseline"]
+    assert through and late
+    assert all(scored.unfinished[one][1].startswith("train.budget_minutes = 1e-06 was over after ") for one in late)
+    again = stub.scored(math.inf, halve, scored.rows)
+    assert Reason.OVER_BUDGET not in {reason for reason, _ in again.unfinished.values()}
+    whole = stub.scored(math.inf, halve)
+    assert again.unfinished == whole.unfinished and len(again.rows) == len(whole.rows)
 
 
 def test_only_points_of_one_estimators_grid_are_rivals():

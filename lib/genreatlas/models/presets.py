@@ -172,13 +172,13 @@ def sized(trials: Iterable[Trial], n_rows: int, n_columns: int, n_classes: int) 
 def rivals(trials: Mapping[str, Trial], halve: bool) -> list[dict[str, str]]:
     """Groups of candidates among which halving cuts, as id = name, in the order in which a budget is spent.
 
-    The points of one estimator's grid are a group. Without halving all are one group, baselines first.
+    The points of one estimator's grid are a group, and so is each baseline. Without halving all candidates are one,
+    after the baselines.
     """
-    order = {("baseline", ""): -1} | {(entry.engine, entry.estimator): place for place, entry in enumerate(QUICK)}
-    groups: dict[tuple[str, str], dict[str, str]] = {}
+    order = {(entry.engine, entry.estimator): place for place, entry in enumerate(QUICK)}
+    groups: dict[tuple[bool, int, str, str], dict[str, str]] = {}
     for one, trial in trials.items():
-        key = (trial.engine, "" if trial.engine == "baseline" else trial.estimator)
-        groups.setdefault(key if halve else (trial.engine if trial.engine == "baseline" else "", ""), {})[one] = (
-            trial.name
-        )
-    return [groups[key] for key in sorted(groups, key=lambda key: (order.get(key, len(order)), key))]
+        key = (trial.engine, trial.estimator) if halve else ("", "")
+        group = (trial.engine != "baseline", order.get(key, len(order)), *key)
+        groups.setdefault(group, {})[one] = trial.name
+    return [groups[group] for group in sorted(groups)]
