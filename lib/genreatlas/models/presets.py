@@ -175,7 +175,7 @@ def rivals(trials: Mapping[str, Trial], halve: bool) -> list[dict[str, str]]:
     The points of one estimator's grid are a group, and so is each baseline. Without halving all candidates are one,
     after the baselines.
     """
-    order = {(entry.engine, entry.estimator): place for place, entry in enumerate(QUICK)}
+    order: dict[tuple[str, str], int] = {(one.engine, one.estimator): place for place, one in enumerate(QUICK)}
     groups: dict[tuple[bool, int, str, str], dict[str, str]] = {}
     for one, trial in trials.items():
         key = (trial.engine, trial.estimator) if halve else ("", "")
