@@ -182,13 +182,24 @@ class FetchError(GenreAtlasError):
 
 
 class ProviderPausedError(FetchError):
-    """A provider wants no more requests before ``retry_at``: its work waits for a later run, all other work goes on."""
+    """A provider wants no more requests before ``retry_at``: its work waits for a later run, all other work goes on.
+
+    ``host`` is the one that said so; of a provider that stands for unrelated hosts only that one is left alone.
+    """
 
     def __init__(
-        self, provider: str, reason: Reason, detail: str, http_status: int | None = None, retry_at: float = 0.0
+        self,
+        provider: str,
+        reason: Reason,
+        detail: str,
+        http_status: int | None = None,
+        retry_at: float = 0.0,
+        host: str = "",
     ) -> None:
         super().__init__(reason, detail, http_status, True, retry_at)
         self.provider = provider
+        self.host = host
 
     def __reduce__(self) -> tuple[type["FetchError"], tuple[object, ...]]:
-        return ProviderPausedError, (self.provider, self.reason, self.detail, self.http_status, self.retry_at)
+        about = (self.provider, self.reason, self.detail, self.http_status, self.retry_at, self.host)
+        return ProviderPausedError, about

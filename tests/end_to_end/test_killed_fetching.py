@@ -42,7 +42,12 @@ def test_a_fetch_that_is_killed_again_and_again_ends_as_one_in_peace_and_asks_li
         manifest = tmp_path / "list.csv"
         lines = [f"{server.url}{path}?key=s3cret,Genre {number % 2}\n" for number, path in enumerate(sounds)]
         manifest.write_text("url,genre\n" + "".join(lines))
-        settings = ('fetch_previews.providers=["http"]', f'http.manifest="{manifest}"', f"fan_out.chunk_rows={chunk}")
+        settings = (
+            'fetch_previews.providers=["http"]',
+            f'http.manifest="{manifest}"',
+            f'http.hosts=["{server.host}"]',
+            f"fan_out.chunk_rows={chunk}",
+        )
         job = command("fetch_previews", tmp_path, tmp_path, settings=settings)
         for _ in range(kills):
             until = len(server.asked) + dice.randint(1, clips // 4)

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import fetching
 import pytest
@@ -11,6 +12,7 @@ from pyspark.sql import functions as F
 
 from genreatlas.config import FanOutSection, HostLimit
 from genreatlas.fanout import fan_out
+from genreatlas.fanout.ledger import stored_pauses
 from genreatlas.sources.hosts import forget_hosts
 from genreatlas.tables import FETCH_ATTEMPTS, Column, Table
 from loopback import Reply, serve
@@ -155,6 +157,20 @@ def test_a_pause_and_a_failure_that_is_not_due_outlast_the_run_and_a_killed_runs
         replies.clear()
         attempts = store.location.sql("fetch_attempts")
         store.sql(f"UPDATE {attempts} SET next_retry_at = now() - INTERVAL 1 MINUTE")
+        # Earlier releases believed a server that asked for three thousand years.
+        far = "at = now() - INTERVAL 8 DAYS, next_retry_at = TIMESTAMP '5195-01-01 00:00:00'"
+        store.sql(f"UPDATE {attempts} SET {far} WHERE key = '*'")
+        now = datetime.now(UTC)
+        pause = {"task": "t", "provider": "http", "attempt": 0, "status": "paused", "at": now, "run_id": "r"}
+        hours = {"a.example": 1, "b.example": 99}
+        store.upsert(FETCH_ATTEMPTS, [
+            pause | {"key": f"* {host}", "next_retry_at": now + timedelta(hours=n)} for host, n in hours.items()
+        ])  # fmt: skip
+        found = stored_pauses(store, ("first", "http"), 86_400.0)
+        assert {name: round((until - now.timestamp()) / 3600) for name, until in found.items()} == {
+            "http a.example": 1,
+            "http b.example": 24,
+        }
         forget_hosts()  # as a new process would
         assert work.run().fetched == 4
         assert sorted(work.pages()) == [f"k{n:02}" for n in range(8)]

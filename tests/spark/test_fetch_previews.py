@@ -59,7 +59,7 @@ def world(store, config, tmp_path):
             config,
             fetch_previews={"providers": ("deezer", "http")},
             deezer={"acknowledge_terms": True, "api_url": server.url},
-            http={"manifest": manifest},
+            http={"manifest": manifest, "hosts": (server.host,)},
             fan_out={"retry_delay_s": 0.0, "max_attempts": 2, "backoff_s": 0.01},
             extract={"feature_sets": ("summary9",), "task_clips": 2},
         )

@@ -73,6 +73,38 @@ def test_whatever_a_body_does_to_a_parser_is_a_try_with_its_reason_and_without_t
     assert result.attempts[0].detail == "KeyError: 'https://cdn.org/x'"
 
 
+class Files:
+    """Fetches files of a list, whose hosts have nothing to do with each other."""
+
+    providers = ("http",)
+    columns = "n int"
+    hosts = ()
+
+    def host_of(self, row, provider):
+        return row["host"]
+
+    def open(self, settings):
+        def fetch(row, provider):
+            if row["host"] == "bad.example":
+                raise ProviderPausedError("http", Reason.RATE_LIMITED, "", 429, 9e11, "bad.example")
+            return {"n": 1}
+
+        return fetch
+
+
+def test_a_host_of_a_list_that_wants_to_be_left_alone_stops_no_other_host_and_not_for_ever():
+    tasks = [Task(str(n), {"host": "bad.example" if n % 2 else "good.example"}) for n in range(54)]
+    paused = {}
+    found = list(results(tasks, Files(), FanOutSection(threads=2), paused))
+    assert sum(result.provider == "http" for result in found) == 27
+    assert sum(result.waits for result in found) == 27
+    assert list(paused) == ["http bad.example"]
+    assert paused["http bad.example"] == pytest.approx(time.time() + 7 * 86_400, abs=5)
+    marks = [attempt for result in found for attempt in result.attempts if attempt.status == "paused"]
+    assert {(mark.host, mark.provider) for mark in marks} == {("bad.example", "http")}
+    assert all(mark.next_retry_at.year < 2100 for mark in marks)
+
+
 class Numbers:
     """Fetches a number's page."""
 

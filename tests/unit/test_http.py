@@ -3,6 +3,7 @@
 import json
 import logging
 import pickle
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ import pytest
 from genreatlas.config import FanOutSection, HostLimit
 from genreatlas.errors import FetchError, ProviderPausedError, Reason
 from genreatlas.sources.connections import require_public
-from genreatlas.sources.hosts import find_limit
+from genreatlas.sources.hosts import find_limit, forget_hosts
 from genreatlas.sources.http import fetch_bytes, fetch_json, polite_session
 from genreatlas.sources.outcomes import judge
 from loopback import Reply, in_turn, serve
@@ -225,6 +226,136 @@ def test_public_addresses_pass_and_loopback_where_it_is_named():
     for address in ("93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "::ffff:93.184.215.14"):
         require_public("example.org", address)
     require_public("localhost", "::1")
+
+
+#: Every block of special addresses, IPv6 forms that embed IPv4 ones among them.
+NOT_PUBLIC = (
+    "0.0.0.0", "10.1.1.1", "100.64.0.1", "100.127.255.254", "127.0.0.1", "127.255.0.1", "169.254.169.254", "172.16.0.1",
+    "172.31.255.255", "192.0.0.8", "192.0.0.10", "192.0.2.1", "192.88.99.1", "192.168.0.1", "198.18.0.1",
+    "198.19.255.255", "198.51.100.1", "203.0.113.7", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255",
+    "::", "::1", "::7f00:1", "::5db8:d70e", "::ffff:127.0.0.1", "::ffff:100.64.1.1", "::ffff:0:10.0.0.1",
+    "64:ff9b::a00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "64:ff9b:1:ffff::5db8:d70e", "100::1",
+    "2001::1", "2001:0:5db8:d70e:0:0:f5ff:fffe", "2001:db8::1", "2002:a00:1::", "2002:7f00:1::1", "2002:a9fe:a9fe::",
+    "2a00:1450::5efe:10.0.0.1", "2a00:1450::200:5efe:192.168.0.1", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254",
+    "fe80::1", "fe80::1%eth0", "fec0::1", "feff::1", "ff02::1", "4000::1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("address", NOT_PUBLIC)
+def test_no_special_address_counts_as_public(address):
+    with pytest.raises(FetchError, match="bad_address"):
+        require_public("example.org", address)
+
+
+def test_public_addresses_in_every_form_pass():
+    for address in (
+        "1.1.1.1", "100.63.255.255", "100.128.0.1", "172.32.0.1", "198.20.0.1", "223.255.255.255", "2a00:1450:4001::1",
+        "2606:4700::1111", "64:ff9b::5db8:d70e", "2002:5db8:d70e::1", "::ffff:1.1.1.1", "2001:200::1",
+    ):  # fmt: skip
+        require_public("example.org", address)
+
+
+def test_a_mirror_inside_a_private_network_is_asked_where_it_is_named_and_nothing_else_of_that_network():
+    for address in ("10.1.1.1", "fd00::1", "100.64.0.1", "127.0.0.1", "64:ff9b:1::1"):
+        require_public("mirror.example", address, named=True, encrypted=False)
+        with pytest.raises(FetchError, match="bad_address"):
+            require_public("mirror.example", address)
+    require_public("mirror.example", "1.1.1.1", named=True)
+    for address in ("169.254.169.254", "224.0.0.1", "fe80::1"):  # metadata of clouds are nobody's mirror
+        with pytest.raises(FetchError, match="bad_address"):
+            require_public("mirror.example", address, named=True)
+    with pytest.raises(FetchError, match="without encryption"):
+        require_public("mirror.example", "1.1.1.1", named=True, encrypted=False)
+
+
+def test_a_named_mirror_is_fetched_by_plain_http_and_may_not_send_elsewhere(monkeypatch):
+    def resolve(host, port, *rest, **more):
+        return real("127.0.0.1" if host in ("mirror.corp.example", "other.example") else host, port, *rest, **more)
+
+    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    def script(asked):
+        to = f"http://other.example:{server.port}/"
+        return Reply(302, headers={"Location": to}) if asked.path == "/away" else GOOD
+
+    with serve(script) as server:
+        url = f"http://mirror.corp.example:{server.port}"
+        for names in ({"private_hosts": ("*.corp.example",)}, {"hosts": {"mirror.corp.example": HostLimit()}}):
+            assert fetch_json(polite_session(settings(**names), "test", "json"), url) == {"data": 1}
+        named = polite_session(settings(), "test", "json", named=(f"mirror.corp.example:{server.port}",))
+        assert fetch_json(named, url) == {"data": 1}
+        asked = len(server.asked)
+        for refused in (polite_session(settings(), "test", "json"), polite_session(settings(), "test", named=("x",))):
+            with pytest.raises(FetchError, match="bad_address"):
+                refused.get(url)
+        with pytest.raises(FetchError, match="bad_address"):
+            fetch_json(named, f"{url}/away")
+        assert len(server.asked) == asked + 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://10.0.0.1/", "https://[fec0::1]/", "https://2130706433/", "https://localhost./", "https://intranet/",
+     "https://wiki.internal/x", "http://example.org/"],
+)  # fmt: skip
+def test_a_proxy_of_the_environment_is_sent_no_request_for_a_private_address(url, monkeypatch):
+    with serve(in_turn(GOOD)) as server:
+        for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, server.url)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.setenv(name, "")
+        with pytest.raises(FetchError, match="bad_address"):
+            polite_session(settings(), "test").get(url)
+        assert server.asked == []
+
+
+def test_a_proxy_is_used_for_public_names_within_the_time_and_not_for_this_machine(monkeypatch):
+    with serve(in_turn(GOOD)) as server, serve(in_turn(Reply(fault="trickle"))) as proxy:
+        for name in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.setenv(name, "")
+        assert get(server) == {"data": 1}
+        with pytest.raises(FetchError, match="timed_out"):  # the proxy, at a private address itself, was asked
+            session = polite_session(settings(tries=1), "test", named=("mirror.corp.example",))
+            session.get("http://mirror.corp.example/")
+        assert len(proxy.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "wait"),
+    [
+        ("999999999999", 999999999999.0), ("1e300", 1e300), ("inf", None), ("-inf", None), ("nan", None), ("", None),
+        ("soon", None), ("-5", 0.0), ("120, 60", 120.0), ("Sun, 99 Foo 2026 00:00:00 GMT", None),
+        ("Fri, 31 Dec 99999 23:59:59 GMT", None), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+    ],
+)  # fmt: skip
+def test_a_retry_after_is_a_finite_number_or_a_date_or_nothing(value, wait):
+    assert judge(429, {"Retry-After": value}, b"").wait_s == wait
+
+
+def test_a_date_to_come_back_at_is_compared_with_the_clock_of_the_server():
+    headers = {"Retry-After": "Thu, 02 Jan 2031 00:01:30 GMT", "Date": "Thu, 02 Jan 2031 00:00:00 GMT"}
+    assert judge(503, headers, b"").wait_s == 90.0
+    assert judge(503, headers | {"Date": "Thu, 02 Jan 2031 00:02:00 GMT"}, b"").wait_s == 0.0
+
+
+@pytest.mark.parametrize("value", ["99999999999", "999999999999", "1e300", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_no_server_pauses_its_provider_for_longer_than_the_bound(value):
+    forget_hosts()
+    with serve(in_turn(Reply(429, headers={"Retry-After": value}))) as server:
+        session = polite_session(settings(max_pause_days=2.0), "deezer", "json")
+        with pytest.raises(ProviderPausedError) as caught:
+            fetch_json(session, server.url)
+    assert caught.value.retry_at == pytest.approx(time.time() + 2 * 86_400, abs=5)
+    assert caught.value.host == server.host and pickle.loads(pickle.dumps(caught.value)).host == server.host
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"error": {"code": [4]}}', b'{"error": {"code": 1e400}}', b'"x"'])
+def test_an_odd_body_is_an_answer_and_not_an_exception(body):
+    judge(429, {}, body, "json")
+    judge(200, {}, body, "json")
 
 
 def test_redirects_are_followed_within_bounds_and_checked():

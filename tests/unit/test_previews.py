@@ -135,7 +135,7 @@ def test_durations_may_differ_by_three_seconds_and_are_not_compared_where_unknow
 
 def test_addresses_of_spotify_and_every_noise_are_taken_as_they_were_seen():
     with serve(lambda a: Reply(404) if "dead" in a.path else Reply(body=AUDIO, kind="audio/mpeg")) as server:
-        preview_of = SpotifyPreviews(16).open(SETTINGS)
+        preview_of = SpotifyPreviews(16, ("127.0.0.1",)).open(SETTINGS)
         preview = preview_of(song(preview_url=f"{server.url}/mp3-preview/abc?cid=s3cret"))
         assert (preview.data, preview.reference) == (AUDIO, f"{server.url}/mp3-preview/abc")
         assert server.asked[0].query == {"cid": "s3cret"}
@@ -143,14 +143,14 @@ def test_addresses_of_spotify_and_every_noise_are_taken_as_they_were_seen():
             with pytest.raises(FetchError, match=reason) as caught:
                 preview_of(song(**facts))
             assert not caught.value.transient
-        assert EveryNoisePreviews(16).open(SETTINGS)(song(example_url=f"{server.url}/e")).data == AUDIO
+        assert EveryNoisePreviews(16, ("127.0.0.1",)).open(SETTINGS)(song(example_url=f"{server.url}/e")).data == AUDIO
 
 
 @pytest.mark.parametrize("kind", ["md5", "sha256"])
 def test_a_listed_checksum_is_compared(kind):
     good = hashlib.new(kind, AUDIO).hexdigest().upper()
     with serve(lambda _: Reply(body=AUDIO, kind="application/octet-stream")) as server:
-        preview_of = HttpFiles(HttpSection(licence="CC BY 4.0"), 16).open(SETTINGS)
+        preview_of = HttpFiles(HttpSection(licence="CC BY 4.0", hosts=(server.host,)), 16).open(SETTINGS)
         preview = preview_of(song(file_url=server.url, checksum=good))
         assert (preview.data, preview.licence) == (AUDIO, "CC BY 4.0")
         with pytest.raises(FetchError, match="checksum_mismatch") as caught:
@@ -205,3 +205,33 @@ def test_a_list_is_read_under_its_own_names_of_columns(tmp_path):
         load_config([], ['http.columns={link="download"}'])
     with pytest.raises(InputError, match="no such file"):
         list(read_list(HttpSection(manifest=tmp_path / "none.csv")))
+
+
+def test_a_list_sends_no_request_to_this_machine_unless_the_configuration_names_it():
+    with serve(lambda _: Reply(body=AUDIO, kind="audio/mpeg")) as server:
+        other = server.url.replace("127.0.0.1", "localhost")
+        lists = {
+            "file_url": HttpFiles(HttpSection(hosts=("files.example", "127.0.0.1:1")), 16),
+            "preview_url": SpotifyPreviews(16, ("api.spotify.com",)),
+            "example_url": EveryNoisePreviews(16),
+        }
+        for column, provider in lists.items():
+            for url in (
+                server.url,
+                other,
+                "http://[::1]:9/",
+                "https://127.0.0.1/",
+                "http://127.1/",
+                "http://10.0.0.1/",
+            ):
+                with pytest.raises(FetchError, match="bad_address") as caught:
+                    provider.open(SETTINGS)(song(**{column: url}))
+                assert "fan_out.private_hosts" in str(caught.value)
+        assert server.asked == []
+        named = SETTINGS.model_copy(update={"private_hosts": (server.host,)})
+        assert lists["file_url"].open(named)(song(file_url=server.url)).data == AUDIO
+        provider = open_provider("spotify", load_config([], SANDBOX))
+        assert provider.open(SETTINGS)(song(preview_url=server.url)).data == AUDIO
+
+
+SANDBOX = ["spotify.acknowledge_terms=true", "spotify.api_url=http://127.0.0.1:8441/v1"]

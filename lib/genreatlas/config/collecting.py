@@ -59,6 +59,9 @@ class FanOutSection(Section):
     breaker_wait_s: float = Field(30.0, ge=0.0, description="For so long; then one request probes it.")
     breaker_probes: Positive = Field(4, description="Failed probes after which its provider is left for later.")
     pause_s: float = Field(900.0, ge=0.0, description="How much later, where the provider does not say itself.")
+    max_pause_days: float = Field(
+        7.0, gt=0.0, le=366.0, description="Longest pause in days; what a server asks for beyond it is cut to this."
+    )
     connect_s: float = Field(10.0, gt=0.0, description="Longest wait for a connection.")
     read_s: float = Field(20.0, gt=0.0, description="Longest silence within a response.")
     total_s: float = Field(120.0, gt=0.0, description="Longest time of one request and its whole body.")
@@ -66,4 +69,10 @@ class FanOutSection(Section):
     max_redirects: int = Field(5, ge=0, description="Redirects that are followed.")
     chunk_rows: Positive = Field(500, description="Keys in one commit; a crash repeats at most this many.")
     chunk_mb: Positive = Field(128, description="Bytes in one commit of the driver, at most about this much.")
+    private_hosts: tuple[str, ...] = Field(
+        (),
+        description="Hosts on this machine or in a private network that may be asked, with plain http too: host, "
+        "host:port or *.domain. Hosts of configured addresses (spotify.api_url, every_noise.map, ...), of http.hosts "
+        "and of deezer.hosts need no entry; everything else is fetched by https from public addresses only.",
+    )
     user_agent: str = Field("", description="Who is asking; empty: genreatlas and its version.")

@@ -54,7 +54,11 @@ class HttpSection(Section):
     )
     genre_aliases: dict[str, str] = Field({}, description="Spelling = genre it means.")
     licence: str = Field("", description="Licence stored where the list states none.")
-    hosts: tuple[str, ...] = Field((), description="Hosts of the addresses, whose rates executors divide.")
+    hosts: tuple[str, ...] = Field(
+        (),
+        description="Hosts of the addresses, whose rates executors divide; addresses on this machine or in a private "
+        "network are fetched only from hosts that are named here or in fan_out.private_hosts.",
+    )
 
 
 class PurgeSection(Section):

@@ -39,9 +39,9 @@ EngineName = Literal["spark", "sklearn", "baseline"]
 
 
 class Section(BaseModel):
-    """Frozen, and with no key that is not declared."""
+    """Frozen, with no key that is not declared, and no number that is infinite or none at all."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class StoreSection(Section):

@@ -17,7 +17,7 @@ def results(tasks: Iterable[Task], fetch: Fetch, settings: FanOutSection, paused
     ----------
     paused : providers to be left alone, and until when; those that ask for it are added.
     """
-    providers, fetch_one = fetch.providers, fetch.open(settings)
+    providers, fetch_one, host_of = fetch.providers, fetch.open(settings), getattr(fetch, "host_of", None)
     most = max(settings.chunk_rows - settings.chunk_rows // 2, 1)
     seen, size = 0, 0
     left = iter(tasks)
@@ -29,7 +29,7 @@ def results(tasks: Iterable[Task], fetch: Fetch, settings: FanOutSection, paused
             if seen:
                 ahead = max(min(most, (settings.chunk_mb << 19) * seen // size), min(settings.threads, most))
             while len(under_way) < ahead and (task := next(left, None)) is not None:
-                under_way.add(pool.submit(work_on, task, providers, fetch_one, settings, paused))
+                under_way.add(pool.submit(work_on, task, providers, fetch_one, settings, paused, host_of))
             if not under_way:
                 return
             done, under_way = wait(under_way, return_when=FIRST_COMPLETED)

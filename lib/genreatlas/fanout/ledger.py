@@ -11,11 +11,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas.errors import Reason
-from genreatlas.fanout.work import Task
+from genreatlas.fanout.work import Task, pause_name
 from genreatlas.store import Staged, Store
 from genreatlas.tables import FETCH_ATTEMPTS
 
-#: The key under which a provider's own pause is stored.
+#: The key under which a provider's own pause is stored; with a blank and a host that of one of its hosts.
 EVERY_KEY = "*"
 _PIECE = 1024
 
@@ -81,16 +81,24 @@ def _task(row: dict[str, Any]) -> Task:
     return Task(row["key"], row, {one["provider"]: one["attempt"] for one in tried}, over, succeeded)
 
 
-def stored_pauses(store: Store, providers: Sequence[str]) -> dict[str, float]:
-    """Providers that asked an earlier run to be left alone until a time that is still to come."""
+def stored_pauses(store: Store, providers: Sequence[str], longest_s: float) -> dict[str, float]:
+    """Providers, or their hosts, that asked an earlier run to be left alone until a time that is still to come.
+
+    Parameters
+    ----------
+    longest_s : no pause counts for longer than this after it was asked for: earlier releases took any.
+    """
+    is_pause = (F.col("key") == EVERY_KEY) | F.col("key").startswith(f"{EVERY_KEY} ")
+    until = F.least(F.unix_micros("next_retry_at") / 1e6, F.unix_micros("at") / 1e6 + F.lit(longest_s))
     rows = (
         store.read(FETCH_ATTEMPTS)
-        .where((F.col("key") == EVERY_KEY) & F.col("provider").isin(list(providers)))
-        .groupBy("provider")
-        .agg((F.max(F.unix_micros("next_retry_at")) / 1e6).alias("until"))
+        .where(is_pause & (F.col("status") == "paused") & F.col("provider").isin(list(providers)))
+        .groupBy("provider", "key")
+        .agg(F.max(until).alias("until"))
         .collect()
     )
-    return {row["provider"]: row["until"] for row in rows if row["until"] and row["until"] > time.time()}
+    found = {pause_name(row["provider"], row["key"].partition(" ")[2]): row["until"] for row in rows}
+    return {name: until for name, until in found.items() if until and until > time.time()}
 
 
 @dataclass(frozen=True)
@@ -117,9 +125,11 @@ def write_attempts(store: Store, name: str, staged: Staged) -> Outcome:
     for row in rows:
         about = {"task": name, "run_id": store.run_id}
         for attempt in row["attempts"]:
-            values = attempt | about
+            host = attempt.get("host")
+            values = {name: value for name, value in attempt.items() if name != "host"} | about
             if attempt["status"] == "paused":
-                pauses[attempt["provider"]] = values | {"key": EVERY_KEY}
+                key = f"{EVERY_KEY} {host}" if host else EVERY_KEY
+                pauses[pause_name(attempt["provider"], host)] = values | {"key": key}
             else:
                 now.append(values | {"key": row["key"]})
         last = row["attempts"][-1]
@@ -132,7 +142,7 @@ def write_attempts(store: Store, name: str, staged: Staged) -> Outcome:
     elif now:
         store.append(FETCH_ATTEMPTS, store.frame(FETCH_ATTEMPTS, now))
     store.upsert(FETCH_ATTEMPTS, pauses.values(), update=True, compare=("next_retry_at",))
-    until = {provider: pause["next_retry_at"].timestamp() for provider, pause in pauses.items()}
+    until = {name: pause["next_retry_at"].timestamp() for name, pause in pauses.items()}
     return Outcome(fetched, given_up, +again, until)
 
 

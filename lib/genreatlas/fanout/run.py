@@ -32,7 +32,7 @@ class FanOutCounts:
     given_up : keys for which no provider was left, by the last reason.
     again : tries that failed and may come back, by reason.
     left : keys that wait for a paused provider.
-    paused : providers that want to be left alone, and until when (seconds since the epoch).
+    paused : providers, or hosts of one, that want to be left alone, and until when (seconds since the epoch).
     notes : lines for people.
     """
 
@@ -85,7 +85,7 @@ class _FanOut:
     def run(self, pending: Callable[[], DataFrame]) -> FanOutCounts:
         for staged in self.store.staged(self.name):
             self._commit(staged)
-        self.counts.paused = stored_pauses(self.store, self.fetch.providers)
+        self.counts.paused = stored_pauses(self.store, self.fetch.providers, self.settings.max_pause_days * 86_400.0)
         while True:
             plan = make_plan(self.store, self.name, pending(), self.fetch.providers)
             if not plan.ready or self.counts.left:

@@ -1,5 +1,6 @@
 """One key's way through its providers, and what comes of it."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from genreatlas.redaction import shown
 #: Called with a pending row and a provider; returns the columns, or raises FetchError.
 FetchOne: TypeAlias = Callable[[Mapping[str, Any], str], Mapping[str, Any]]
 
+#: Which host a pending row leads to with a provider; empty for a provider that is paused as a whole.
+HostOf: TypeAlias = Callable[[Mapping[str, Any], str], str]
+
 #: ok: fetched; retry: comes back when it is due; final: this provider is not asked again for the key;
 #: paused: the provider itself is to be left alone, which is no try of the key.
 Status = Literal["ok", "retry", "final", "paused"]
@@ -23,7 +27,11 @@ _LONGEST_DETAIL = 500
 
 
 class Fetch(Protocol):
-    """How keys are fetched; see the package. It travels to executors, so it must be picklable."""
+    """How keys are fetched; see the package. It travels to executors, so it must be picklable.
+
+    One with a method ``host_of`` (:data:`HostOf`) says so of providers that stand for unrelated hosts, such as the
+    addresses of a list: where one of these wants to be left alone, keys at the others go on.
+    """
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -53,11 +61,12 @@ class Attempt:
     detail: str | None = None
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     next_retry_at: datetime | None = None
+    host: str | None = None  #: which host is paused, where not the whole provider is
 
 
 ATTEMPT = (
     "provider string, attempt int, status string, http_status int, reason string, detail string, "
-    "at timestamp, next_retry_at timestamp"
+    "at timestamp, next_retry_at timestamp, host string"
 )
 ATTEMPT_ARROW = pa.struct(
     [
@@ -69,6 +78,7 @@ ATTEMPT_ARROW = pa.struct(
         ("detail", pa.string()),
         ("at", pa.timestamp("us", "UTC")),
         ("next_retry_at", pa.timestamp("us", "UTC")),
+        ("host", pa.string()),
     ]
 )
 
@@ -114,18 +124,29 @@ class Result:
         return sum(len(value) for value in self.values.values() if isinstance(value, bytes | str)) + 200
 
 
+def pause_name(provider: str, host: str | None) -> str:
+    """Under which name a pause is known: the provider's, with the host where only that is paused."""
+    return f"{provider} {host}" if host else provider
+
+
 def work_on(
-    task: Task, providers: Sequence[str], fetch: FetchOne, settings: FanOutSection, paused: dict[str, float]
+    task: Task,
+    providers: Sequence[str],
+    fetch: FetchOne,
+    settings: FanOutSection,
+    paused: dict[str, float],
+    host_of: HostOf | None = None,
 ) -> Result:
     """Ask the providers for a key in their order, until one has it, may have it later, or wants to be left alone.
 
-    ``paused`` says until when providers are to be left alone; one that asks for it is added.
+    ``paused`` says until when providers (see :func:`pause_name`) are to be left alone; one that asks for it is added.
     """
     attempts: list[Attempt] = []
     for provider in providers:
         if provider in task.over:
             continue
-        if paused.get(provider, 0.0) > time.time():
+        host = host_of(task.row, provider) if host_of is not None else ""
+        if paused.get(pause_name(provider, host), 0.0) > time.time():
             return Result(task.key, tuple(attempts), waits=True)
         number = task.tried.get(provider, 0) + 1
         try:
@@ -133,8 +154,12 @@ def work_on(
             attempts.append(Attempt(provider, number, "ok"))
             return Result(task.key, tuple(attempts), provider, values)
         except ProviderPausedError as error:
-            paused[provider] = error.retry_at or time.time() + settings.pause_s
-            attempts.append(_attempt(error, provider, 0, "paused", paused[provider]))
+            until = _bounded(error.retry_at or time.time() + settings.pause_s, settings)
+            # A redirect may have led to another host than the key's own.
+            place = (error.host or host) if host else None
+            name = pause_name(provider, place)
+            paused[name] = max(until, paused.get(name, 0.0))
+            attempts.append(_attempt(error, provider, 0, "paused", paused[name], place))
             return Result(task.key, tuple(attempts), waits=True)
         except FetchError as error:
             failure = error
@@ -150,11 +175,20 @@ def work_on(
 def _failed(error: FetchError, provider: str, number: int, in_a_row: int, settings: FanOutSection) -> Attempt:
     if not error.transient or in_a_row >= settings.max_attempts:
         return _attempt(error, provider, number, "final", None)
-    due = time.time() + settings.retry_delay_s * 2 ** (in_a_row - 1)
-    return _attempt(error, provider, number, "retry", max(due, error.retry_at or 0.0))
+    # Beyond 2**16 the bound is reached, and a power of thousands would be no float.
+    due = time.time() + settings.retry_delay_s * 2 ** min(in_a_row - 1, 16)
+    return _attempt(error, provider, number, "retry", _bounded(max(due, error.retry_at or 0.0), settings))
 
 
-def _attempt(error: FetchError, provider: str, number: int, status: Status, retry_at: float | None) -> Attempt:
+def _bounded(retry_at: float, settings: FanOutSection) -> float:
+    """A time to come back at which no server and no setting has put off beyond ``fan_out.max_pause_days``."""
+    latest = time.time() + settings.max_pause_days * 86_400.0
+    return min(retry_at, latest) if math.isfinite(retry_at) else latest
+
+
+def _attempt(
+    error: FetchError, provider: str, number: int, status: Status, retry_at: float | None, host: str | None = None
+) -> Attempt:
     return Attempt(
         provider,
         number,
@@ -163,6 +197,7 @@ def _attempt(error: FetchError, provider: str, number: int, status: Status, retr
         error.reason.value,
         shown(error.detail)[:_LONGEST_DETAIL],
         next_retry_at=None if retry_at is None else datetime.fromtimestamp(retry_at, UTC),
+        host=host,
     )
 
 

@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
 
 from genreatlas.config import FanOutSection, HostLimit
 from genreatlas.errors import FetchError, ProviderPausedError, Reason
@@ -97,7 +98,8 @@ class Host:
                 self._failures, self._probes, self._open = 0, 0, False
             self._changed.notify_all()
         if gone:
-            raise self.pause(provider, Reason.HOST_DOWN, time.time() + settings.pause_s)
+            wait = min(settings.pause_s, settings.max_pause_days * 86_400.0)
+            raise self.pause(provider, Reason.HOST_DOWN, time.time() + wait)
 
     def _check(self, provider: str) -> None:
         with self._changed:
@@ -122,7 +124,7 @@ class Host:
 
 def _paused(provider: str, host: str, reason: Reason, status: int | None, retry_at: float) -> ProviderPausedError:
     until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(retry_at))
-    return ProviderPausedError(provider, reason, f"{host} is to be left alone until {until}.", status, retry_at)
+    return ProviderPausedError(provider, reason, f"{host} is to be left alone until {until}.", status, retry_at, host)
 
 
 _hosts: dict[str, Host] = {}
@@ -145,6 +147,20 @@ def find_limit(settings: FanOutSection, netloc: str) -> tuple[str, HostLimit]:
         key = max(patterns, key=len)
         return key, settings.hosts[key]
     return bare, settings.hosts["*"]
+
+
+def is_named(names: Iterable[str], netloc: str) -> bool:
+    """Whether a host is among names: ``host`` (any port), ``host:port``, or ``*.domain``."""
+    name = netloc.lower().rpartition("@")[2]
+    bare = name if name.endswith("]") else name.rpartition(":")[0] or name
+    known = {one.lower() for one in names}
+    return name in known or bare in known or any(one.startswith("*.") and bare.endswith(one[1:]) for one in known)
+
+
+def hosts_of(*addresses: str) -> tuple[str, ...]:
+    """Hosts of configured addresses without their ports; what is no address has none."""
+    found = (urlsplit(address).netloc.rpartition("@")[2].lower() for address in addresses if "://" in address)
+    return tuple(dict.fromkeys(one if one.endswith("]") else one.rpartition(":")[0] or one for one in found if one))
 
 
 def host_of(settings: FanOutSection, netloc: str) -> Host:

@@ -6,7 +6,8 @@ does all that politeness asks for, so spotipy can be given it and everybody else
 - rate and concurrency of each host, shared by all sessions and threads of the process (:mod:`.hosts`);
 - another try, after a full-jitter wait, for what may pass; none for what is final (:mod:`.outcomes`);
 - ``Retry-After`` up to a cap, above it :class:`.ProviderPausedError` with the time to come back;
-- https only (http on loopback), public addresses only, bounded redirects, bytes, seconds and content types.
+- https and public addresses only, but for hosts on this machine or in a private network that the configuration
+  names; bounded redirects, bytes, seconds and content types.
 
 A final error status comes back as a response, as requests does; what still fails after all tries is a
 :class:`FetchError`. :func:`fetch_json` and :func:`fetch_bytes` raise for final ones too. Bodies are
@@ -16,29 +17,41 @@ held in memory. No error text holds a query string, because there tokens and sig
 import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import requests
 import urllib3
 
 from genreatlas import __version__
 from genreatlas.config import FanOutSection
+from genreatlas.config.collecting import HOSTS
 from genreatlas.errors import FetchError, Reason
 from genreatlas.redaction import redact_url, shown_log
-from genreatlas.sources.connections import CheckedAdapter, Exchange, is_loopback_name
-from genreatlas.sources.hosts import Host, host_of
+from genreatlas.sources.connections import (
+    HINT,
+    CheckedAdapter,
+    Exchange,
+    is_loopback_name,
+    require_public_beyond_proxy,
+)
+from genreatlas.sources.hosts import Host, host_of, is_named
 from genreatlas.sources.outcomes import Expected, Outcome, judge
 
 log = shown_log(__name__)
 
 _PIECE = 1 << 16
+DAY_S = 86_400.0
 
 
 def polite_session(
-    settings: FanOutSection, provider: str, expects: Expected = "anything", max_body_mb: int | None = None
+    settings: FanOutSection,
+    provider: str,
+    expects: Expected = "anything",
+    max_body_mb: int | None = None,
+    named: Sequence[str] | None = None,
 ) -> requests.Session:
     """Make a session; any number of threads may share it.
 
@@ -48,13 +61,16 @@ def polite_session(
     provider : under which name a pause is reported, such as ``deezer``.
     expects : what successful responses must hold; anything else counts as a failed try.
     max_body_mb : longest body; that of the settings when None.
+    named : hosts of the configuration that may be on this machine or in a private network, beside
+        ``fan_out.private_hosts`` and the hosts that ``fan_out.hosts`` has an entry of its own for. None: the session is
+        for the caller's own addresses, of which those of this machine are taken as they are.
     """
     # At DEBUG these log every address with its query, or the headers with the token.
     for name in ("urllib3", "spotipy"):
         library = logging.getLogger(name)
         library.setLevel(max(library.level, logging.INFO))
     session = PoliteSession()
-    adapter = _PoliteAdapter(settings, provider, expects, max_body_mb or settings.max_body_mb)
+    adapter = _PoliteAdapter(settings, provider, expects, max_body_mb or settings.max_body_mb, named)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.max_redirects = settings.max_redirects
@@ -156,8 +172,17 @@ def _leave_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
 class _PoliteAdapter(CheckedAdapter):
     """Sends one request politely, again where that may help, and reads its whole body within bounds."""
 
-    def __init__(self, settings: FanOutSection, provider: str, expects: Expected, max_body_mb: int) -> None:
+    def __init__(
+        self,
+        settings: FanOutSection,
+        provider: str,
+        expects: Expected,
+        max_body_mb: int,
+        named: Sequence[str] | None = None,
+    ) -> None:
         self.settings, self.provider, self.expects, self.max_bytes = settings, provider, expects, max_body_mb << 20
+        own = [host for host in settings.hosts if host not in HOSTS and "*" not in host]
+        self.named, self.trusts_loopback = (*(named or ()), *settings.private_hosts, *own), named is None
         super().__init__(pool_connections=32, pool_maxsize=max(settings.threads, 8))
 
     def send(  # type: ignore[override]
@@ -171,13 +196,16 @@ class _PoliteAdapter(CheckedAdapter):
         """
         url, method = request.url or "", request.method or "GET"
         parts = urlsplit(url)
-        if parts.scheme != "https" and not is_loopback_name(parts.hostname or ""):
-            raise FetchError(Reason.BAD_ADDRESS, _words(method, url, "only https is fetched"))
+        loopback = is_loopback_name(parts.hostname or "")
+        named = (loopback and self.trusts_loopback) or is_named(self.named, parts.netloc)
+        if loopback:
+            kwargs["proxies"] = {}  # no proxy knows this machine's own addresses
+        self._check_target(parts, method, named, kwargs.get("proxies") or {})
         host = host_of(self.settings, parts.netloc)
         timeout = timeout or (self.settings.connect_s, self.settings.read_s)
         for attempt in range(self.settings.tries):
             with host.slot(self.provider) as probe:
-                response, outcome = self._try(request, timeout, **kwargs)
+                response, outcome = self._try(request, timeout, named, **kwargs)
                 self._learn(host, outcome, probe, response)
             if response is not None and not outcome.transient:
                 response.outcome = outcome  # type: ignore[attr-defined]
@@ -193,24 +221,43 @@ class _PoliteAdapter(CheckedAdapter):
         assert outcome.reason is not None
         raise FetchError(outcome.reason, _words(method, url, said), status, outcome.transient)
 
+    def _check_target(self, parts: SplitResult, method: str, named: bool, proxies: Mapping[str, str]) -> None:
+        """Refuse a request by its address alone: before its host is asked for a slot, and before a proxy sees it.
+
+        Raises
+        ------
+        FetchError : reason ``bad_address``.
+        """
+        url, host = parts.geturl(), parts.hostname or ""
+        if parts.scheme != "https" and not named:
+            what = f"{host} is on this machine. {HINT}" if is_loopback_name(host) else f"only https is fetched. {HINT}"
+            raise FetchError(Reason.BAD_ADDRESS, _words(method, url, what))
+        if requests.utils.select_proxy(url, dict(proxies)):
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            try:
+                require_public_beyond_proxy(host, port, named, parts.scheme == "https")
+            except FetchError as error:
+                raise FetchError(error.reason, _words(method, url, error.detail)) from None
+
     def _learn(self, host: Host, outcome: Outcome, probe: bool, response: requests.Response | None) -> None:
         """Let the host know how it went; waits and pauses that the server asks for hold for all threads."""
         status = response.status_code if response is not None else None
         wait = outcome.wait_s
         if outcome.quota or (outcome.transient and wait is not None and wait > self.settings.retry_after_cap_s):
             assert outcome.reason is not None
-            retry_at = time.time() + (self.settings.pause_s if wait is None else wait)
+            longest = self.settings.max_pause_days * DAY_S
+            retry_at = time.time() + min(self.settings.pause_s if wait is None else wait, longest)
             raise host.pause(self.provider, outcome.reason, retry_at, status)
         if outcome.transient and wait is not None:
             host.block(wait + random.uniform(0, min(1.0, self.settings.backoff_s)))
         host.learn(outcome, probe, self.settings, self.provider)
 
     def _try(
-        self, request: requests.PreparedRequest, timeout: Any, **kwargs: Any
+        self, request: requests.PreparedRequest, timeout: Any, named: bool, **kwargs: Any
     ) -> tuple[requests.Response | None, Outcome]:
         """Send once and read the body; what the network does to it becomes an outcome."""
         response = None
-        with Exchange(self.settings.total_s) as exchange:
+        with Exchange(self.settings.total_s, named, urlsplit(request.url or "").scheme == "https") as exchange:
             try:
                 response = super().send(request, stream=True, timeout=timeout, **kwargs)
                 body = self._read(response)

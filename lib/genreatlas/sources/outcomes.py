@@ -2,9 +2,11 @@
 
 import email.utils
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, Literal
 
 from genreatlas.errors import Reason
@@ -115,25 +117,55 @@ def _success(headers: Mapping[str, str], body: bytes, expected: Expected) -> Out
         return Outcome()
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Outcome(Reason.WRONG_CONTENT, True, words=f"json expected, got {body[:40]!r}")
     error = parsed.get("error") if isinstance(parsed, dict) else None
-    if isinstance(error, dict) and (code := error.get("code")) in _DEEZER:
-        reason, transient, wait = _DEEZER[code]
+    if isinstance(error, dict) and (known := _deezer(error.get("code"))) is not None:
+        reason, transient, wait = known
         return Outcome(reason, transient, wait, words=str(error.get("message", ""))[:200])
     return Outcome(parsed=parsed)
 
 
+def _deezer(code: Any) -> tuple[Reason, bool, float | None] | None:
+    """Meaning of a code of Deezer's, which may be any JSON value."""
+    try:
+        return _DEEZER.get(int(code)) if isinstance(code, int | float | str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the header ``Retry-After`` asks for, as a number or as a date; None without one."""
+    """Seconds that the header ``Retry-After`` asks for, as a number or as a date; None where it says neither.
+
+    A date is compared with the server's own ``Date``, so that a clock that is wrong, here or there, changes nothing.
+    """
     value = headers.get("Retry-After", "").strip()
+    # A header that came twice is joined by a comma.
+    numbers = [_seconds(part) for part in value.split(",")]
+    known = [number for number in numbers if number is not None]
+    if known and len(known) == len(numbers):
+        return max(known)
+    until = _moment(value)
+    if until is None:
+        return None
+    now = _moment(headers.get("Date", ""))
+    return max(until - (time.time() if now is None else now), 0.0)
+
+
+def _seconds(text: str) -> float | None:
     try:
-        return max(float(value), 0.0)
+        found = float(text)
     except ValueError:
-        pass
+        return None
+    return max(found, 0.0) if math.isfinite(found) else None
+
+
+def _moment(text: str) -> float | None:
+    """A date of HTTP as seconds since the epoch; one without a zone is in UTC."""
     try:
-        return max(email.utils.parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except (TypeError, ValueError):
+        found = email.utils.parsedate_to_datetime(text.strip())
+        return (found.replace(tzinfo=UTC) if found.tzinfo is None else found).timestamp()
+    except (TypeError, ValueError, OverflowError, IndexError):
         return None
 
 
@@ -141,7 +173,7 @@ def _error_words(body: bytes) -> tuple[str, str]:
     """Message and reason of an error body in any form that is about: nested, flat, without message, or no JSON."""
     try:
         parsed = json.loads(body[: 1 << 16])
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", ""
     if not isinstance(parsed, dict):
         return "", ""

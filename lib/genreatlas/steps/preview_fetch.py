@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from genreatlas.audio.arrival import check_arrival
 from genreatlas.config import ClipSection, Config, FanOutSection
@@ -52,6 +53,15 @@ class PreviewFetch:
     def hosts(self) -> tuple[str, ...]:
         """All their hosts."""
         return tuple(dict.fromkeys(host for provider in self.asked for host in provider.hosts))
+
+    def host_of(self, song: Mapping[str, Any], provider: str) -> str:
+        """The host of a listed file, which says nothing of the list's others; any other provider is one service."""
+        if provider != "http" or not song["file_url"]:
+            return ""
+        try:
+            return urlsplit(song["file_url"]).netloc.rpartition("@")[2].lower()
+        except ValueError:
+            return ""
 
     def open(self, settings: FanOutSection) -> FetchOne:
         """Make every provider's sessions."""

@@ -12,6 +12,7 @@ from genreatlas.config import FanOutSection
 from genreatlas.errors import FetchError, Reason
 from genreatlas.sources.every_noise.genre_page import parse_genre_page
 from genreatlas.sources.every_noise.page_rows import PageRows, rows_of_page
+from genreatlas.sources.hosts import hosts_of
 from genreatlas.sources.http import fetch_bytes, polite_session
 
 PROVIDER = "every_noise"
@@ -28,7 +29,7 @@ def fetch_page(settings: FanOutSection, address: str, good: Callable[[bytes], bo
     ------
     FetchError : no page came, or none with its end.
     """
-    session = polite_session(settings, PROVIDER, expects="html")
+    session = polite_session(settings, PROVIDER, expects="html", named=hosts_of(address))
     page = b""
     for attempt in range(settings.tries):
         page = fetch_bytes(session, address)
@@ -60,7 +61,7 @@ class GenrePageFetch:
 
     def open(self, settings: FanOutSection) -> Callable[[Mapping[str, Any], str], Mapping[str, Any]]:
         """Make the function that fetches the page of a row with ``genre_id`` and ``name``."""
-        session = polite_session(settings, PROVIDER, expects="html")
+        session = polite_session(settings, PROVIDER, expects="html", named=hosts_of(self.pages))
 
         def fetch(row: Mapping[str, Any], provider: str) -> Mapping[str, Any]:
             address = self.pages.replace("{slug}", quote(row["genre_id"]))

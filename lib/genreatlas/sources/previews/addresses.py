@@ -35,9 +35,13 @@ def download(session: requests.Session, url: str) -> bytes:
 
 @dataclass(frozen=True)
 class SpotifyPreviews:
-    """The preview address that the Web API gave with a song, where the app still gets one."""
+    """The preview address that the Web API gave with a song, where the app still gets one.
+
+    ``named`` are hosts of the configuration: a list may send requests to this machine only where it names it.
+    """
 
     largest_mb: int
+    named: tuple[str, ...] = ()
     name: ClassVar[str] = "spotify"
     hosts: ClassVar[tuple[str, ...]] = ("p.scdn.co",)
     column: ClassVar[str] = "preview_url"
@@ -45,7 +49,7 @@ class SpotifyPreviews:
 
     def open(self, settings: FanOutSection) -> PreviewOf:
         """Make the session."""
-        session = polite_session(settings, self.name, "audio", self.largest_mb)
+        session = polite_session(settings, self.name, "audio", self.largest_mb, self.named)
 
         def preview_of(song: Mapping[str, Any]) -> Preview:
             url = song[self.column]
@@ -79,7 +83,7 @@ class HttpFiles:
 
     def open(self, settings: FanOutSection) -> PreviewOf:
         """Make the session."""
-        session = polite_session(settings, self.name, "audio", self.largest_mb)
+        session = polite_session(settings, self.name, "audio", self.largest_mb, self.settings.hosts)
 
         def preview_of(song: Mapping[str, Any]) -> Preview:
             url = song["file_url"]

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from genreatlas.config import DeezerSection, FanOutSection
 from genreatlas.errors import FetchError, Reason
 from genreatlas.sources.folder.catalogue import clean_isrc
+from genreatlas.sources.hosts import hosts_of
 from genreatlas.sources.http import fetch_json, polite_session
 from genreatlas.sources.previews.addresses import download
 from genreatlas.sources.previews.matching import mismatch
@@ -67,8 +68,9 @@ class DeezerPreviews:
 
     def open(self, settings: FanOutSection) -> PreviewOf:
         """Make both sessions."""
-        api = polite_session(settings, self.name, "json")
-        files = polite_session(settings, self.name, "audio", self.largest_mb)
+        named = (*hosts_of(self.settings.api_url), *self.settings.hosts)
+        api = polite_session(settings, self.name, "json", named=named)
+        files = polite_session(settings, self.name, "audio", self.largest_mb, named)
 
         def find(song: Mapping[str, Any]) -> Track:
             try:

@@ -55,6 +55,7 @@ def open_provider(name: str, config: Config) -> Provider:
     ------
     ConfigError : the provider is commercial, and its terms were not acknowledged; the message names them.
     """
+    from genreatlas.sources.hosts import hosts_of
     from genreatlas.sources.previews.addresses import EveryNoisePreviews, HttpFiles, SpotifyPreviews
     from genreatlas.sources.previews.deezer import DeezerPreviews
 
@@ -62,9 +63,9 @@ def open_provider(name: str, config: Config) -> Provider:
         raise ConfigError(reason)
     largest = config.fetch_previews.max_file_mb
     if name == "spotify":
-        return SpotifyPreviews(largest)
+        return SpotifyPreviews(largest, hosts_of(config.spotify.api_url))
     if name == "every_noise":
-        return EveryNoisePreviews(largest)
+        return EveryNoisePreviews(largest, hosts_of(config.every_noise.map))
     if name == "deezer":
         return DeezerPreviews(config.deezer, largest)
     return HttpFiles(config.http, largest)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from genreatlas.config import load_config
 from genreatlas.errors import GenreAtlasError
 from genreatlas.redaction import shown
+from genreatlas.sources.hosts import hosts_of
 from genreatlas.sources.http import polite_session
 from genreatlas.sources.spotify.tokens import authorise, read_credentials
 
@@ -19,7 +20,7 @@ def main(files: Sequence[str]) -> int:
     try:
         config = load_config(files)
         settings = config.spotify.model_copy(update={"authorisation": "user"})
-        session = polite_session(config.fan_out, "spotify", "json")
+        session = polite_session(config.fan_out, "spotify", "json", named=hosts_of(settings.accounts_url))
         token = authorise(settings, read_credentials(settings), session)
     except GenreAtlasError as problem:
         print(f"genreatlas: {shown(problem)}", file=sys.stderr)

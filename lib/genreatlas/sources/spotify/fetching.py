@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from genreatlas.config import FanOutSection, SpotifySection
+from genreatlas.sources.hosts import hosts_of
 from genreatlas.sources.http import polite_session
 from genreatlas.sources.spotify.client import Spotify
 from genreatlas.sources.spotify.lists import Wanted, find_playlists, read_artist, read_playlist
@@ -60,7 +61,8 @@ def open_spotify(settings: SpotifySection, fan_out: FanOutSection) -> Spotify:
     ------
     ConfigError : the environment lacks something.
     """
-    session = polite_session(fan_out, PROVIDER, "json")
+    named = hosts_of(settings.api_url, settings.accounts_url)
+    session = polite_session(fan_out, PROVIDER, "json", named=named)
     return Spotify(settings, session, make_tokens(settings, read_credentials(settings), session))
 
 

@@ -16,10 +16,13 @@ from spotipy.oauth2 import SpotifyClientCredentials, SpotifyOAuth, SpotifyPKCE
 from genreatlas.config import SpotifySection
 from genreatlas.errors import ConfigError, FetchError, Reason
 from genreatlas.ids import stable_id
+from genreatlas.sources.spotify.values import number
 
 #: What a user's token may do: read the user's own playlists, private ones too.
 SCOPES = "playlist-read-private playlist-read-collaborative"
 _MARGIN_S = 60
+#: No token is taken for good for longer, whatever the answer says.
+_LONGEST_S = 86_400.0
 #: Reasons with which Spotify's accounts service refuses credentials for good.
 _REFUSED = ("invalid_client", "invalid_grant", "unauthorized_client", "access_denied", "invalid_request")
 
@@ -99,7 +102,8 @@ class Tokens:
     def _renew(self) -> None:
         answer = self._ask()
         self._token = str(answer["access_token"])
-        seconds = float(answer.get("expires_in") or 3600)
+        given = number(answer.get("expires_in"))
+        seconds = min(given, _LONGEST_S) if given and given > 0 else 3600.0
         self._ends = time.monotonic() + seconds - min(_MARGIN_S, seconds / 2)
 
 
@@ -198,6 +202,8 @@ def _asking(
         except requests.RequestException as error:
             said = type(error).__name__
             raise FetchError(Reason.CONNECTION_LOST, f"no access token: {said}", transient=True) from None
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError):  # spotipy takes the answer as it is
+            raise FetchError(Reason.WRONG_CONTENT, "the accounts service's answer is odd", transient=True) from None
         answer: Mapping[str, Any] = memory.get_cached_token() or {}
         if not answer.get("access_token"):
             raise FetchError(Reason.WRONG_CONTENT, "the accounts service answered without a token", transient=True)
