@@ -1,6 +1,7 @@
 """Scraping genres from saved pages: whole rows, snapshots that are added and never overwritten, the floor."""
 
-from datetime import date
+import gzip
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -11,7 +12,14 @@ from genreatlas.sandbox.world import Faults, Rule, running_world
 from genreatlas.sources.hosts import forget_hosts
 from genreatlas.steps import scrape_genres
 from genreatlas.store import Store
-from genreatlas.tables import EVERYNOISE_ARTISTS, EVERYNOISE_NEIGHBOURS, EVERYNOISE_PLAYLISTS, FETCH_ATTEMPTS, GENRES
+from genreatlas.tables import (
+    EVERYNOISE_ARTISTS,
+    EVERYNOISE_NEIGHBOURS,
+    EVERYNOISE_PLAYLISTS,
+    FETCH_ATTEMPTS,
+    GENRES,
+    QUARANTINE,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -83,7 +91,7 @@ def test_a_map_becomes_a_snapshot_which_a_list_and_genre_pages_complete(store, s
     (tmp_path / "list.html").write_text(LIST)
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "engenremap-rbenespanol_2022-06-13.html").write_text(PAGE)
-    (tmp_path / "pages" / "engenremap-unknown.html").write_text(PAGE)
+    (tmp_path / "pages" / "engenremap-unknown.html.gz").write_bytes(gzip.compress(PAGE.encode()))
     complete = configured(
         f'every_noise.list="{tmp_path / "list.html"}"',
         "every_noise.genre_pages=true",
@@ -150,6 +158,51 @@ def test_a_page_that_cannot_be_right_is_an_error_and_no_table_is_touched(store, 
     with pytest.raises(InputError, match=problem):
         scrape_genres.run(store, configured(*filled, name="odd.html"))
     assert not store.exists(GENRES)
+
+
+def test_a_wrong_snapshot_is_replaced_where_that_is_asked_for_and_wrong_pages_are_refused(store, saved):
+    tmp_path, configured = saved
+    half = dict(list(NAMES.items())[:2]) | {"polka": "polka"}
+    (tmp_path / "half_2022-03-22.html").write_text(map_page(half))
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "engenremap-teuroteu.html").write_text(PAGE)  # the page of another genre
+    (tmp_path / "pages" / "engenremap-childrensmusic.html").write_text(PAGE[:300])
+    (tmp_path / "pages" / "engenremap-rbenespanol.html").write_text(PAGE)
+    pages = ("every_noise.genre_pages=true", f'every_noise.pages="{tmp_path / "pages"}"')
+    wrong = configured(*pages, name="half_2022-03-22.html")
+    counts = scrape_genres.run(store, wrong)
+    assert (counts.read, counts.written, counts.failed, counts.skipped) == (5, 4, 1, 1)
+    assert "saved pages refused: wrong_content 1" in counts.notes[-1]
+    [refused] = store.read(QUARANTINE).collect()
+    assert (refused["stage"], refused["reason"]) == ("scrape_genres", "wrong_content")
+    assert "teuroteu.html: it is the page of 'r&b en espanol'" in refused["detail"]
+    again = scrape_genres.run(store, wrong)
+    assert (again.read, again.failed, again.skipped) == (0, 0, 2)
+
+    # What earlier releases stored of a wrong page.
+    about = {"genre_id": "rbenespanol", "snapshot": date(2022, 3, 22), "scraped_at": datetime.now(UTC)}
+    store.upsert(EVERYNOISE_ARTISTS, [about | {"position": 9, "name": "Nobody", "map_x": 1, "map_y": 1}])
+    store.upsert(EVERYNOISE_PLAYLISTS, [about | {"role": "sound", "playlist_id": SOUND}])
+    store.sql(f"UPDATE {store.location.sql('genres')} SET playlist_id = '{SOUND}' WHERE genre_id = 'rbenespanol'")
+    with pytest.raises(InputError, match=r"every_noise\.replace=true"):
+        scrape_genres.run(store, configured(*pages))
+    counts = scrape_genres.run(store, configured(*pages, "every_noise.replace=true"))
+    assert counts.notes[:2] == (
+        "snapshot 2022-03-22: 3 genres",
+        "it was replaced; 1 genres that it had are not on this map",
+    )
+    assert rows(store, GENRES) == [
+        genre(tmp_path, "childrensmusic", "children's music", 3),
+        genre(tmp_path, "rbenespanol", "r&b en espanol", 1, playlist=INTRO),
+        genre(tmp_path, "teuroteu", "트로트", 2),
+    ]
+    assert [row[3] for row in rows(store, EVERYNOISE_ARTISTS)] == ["A & B"]
+    assert [row[3] for row in rows(store, EVERYNOISE_PLAYLISTS)] == [INTRO]
+    reasons = {row["key"].rpartition("-")[2]: row["reason"] for row in store.read(QUARANTINE).collect()}
+    assert reasons == {"teuroteu.html": "wrong_content", "childrensmusic.html": "incomplete_body"}
+    versions = {table.name: store.version(table) for table in TABLES}
+    scrape_genres.run(store, configured(*pages, "every_noise.replace=true"))
+    assert {table.name: store.version(table) for table in TABLES} == versions
 
 
 TABLES = (GENRES, EVERYNOISE_ARTISTS, EVERYNOISE_NEIGHBOURS, EVERYNOISE_PLAYLISTS)

@@ -2,10 +2,15 @@
 
 # ruff: noqa: E501  (markup is kept as it is served)
 
+import gzip
+import quopri
+import re
 from datetime import date
 
 import pytest
 
+from genreatlas.config import load_config
+from genreatlas.errors import InputError, Reason
 from genreatlas.sources.every_noise import (
     ListedGenre,
     MappedArtist,
@@ -15,9 +20,13 @@ from genreatlas.sources.every_noise import (
     genre_slug,
     parse_genre_page,
     parse_list,
+    parse_list_page,
     parse_map,
+    parse_map_page,
 )
 from genreatlas.sources.every_noise.names import example
+from genreatlas.sources.every_noise.page_rows import saved_pages
+from genreatlas.steps import scrape_genres
 
 T1, T2, T3 = "4U8dlWRlFeLv32fPyb825A", "1V6gIisPpYqgFeWbMLI0bB", "0vEpi6n5ruwaatpWPYwrWC"
 P1, P2, P3, P4, P5 = (f"{n}yckyfEZtFkkq7UPXHbLwi" for n in range(1, 6))
@@ -268,3 +277,118 @@ def test_the_list_gives_rank_playlist_and_name_of_every_genre() -> None:
         ListedGenre(3, "1980s", "1980s", "#6b8d72", None),
         ListedGenre(4, "trot", "트로트", None, P3),
     )
+
+
+def atlas(genres=40, stated=True, end="</body></html>", item=None):
+    """A map of so many genres with its foot, which says how many there are."""
+    item = item or (
+        '<div id=item{n} class="genre scanme" style="color: #111111; top: {n}px; left: {n}7px; font-size: 100%" '
+        'title="e.g. Café &quot;Señal&quot;">música {n}<a class=navlink href="engenremap-msica{n}.html">&raquo;</a></div>'
+    )
+    foot = f"<div>tracked for {genres:,} genre-shaped distinctions by Spotify as of 2022-03-21.</div>" if stated else ""
+    items = "\n".join(item.format(n=n) for n in range(1, genres + 1))
+    head = '<html><head><meta http-equiv="Content-Type" content="text/html;charset=utf-8" ></head><body>'
+    return f"{head}<div class=canvas>{items}</div>{foot}{end}"
+
+
+NAMES = [f"música {n}" for n in range(1, 41)]
+MHTML = (
+    b'From: <Saved by Blink>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related;\r\n\tboundary="--X"\r\n\r\n'
+    b"----X\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n%s\r\n----X--\r\n"
+)
+#: The map as browsers, archives and tools save it.
+SAVED = {
+    "as served": atlas().encode(),
+    "gzip": gzip.compress(atlas().encode()),
+    "gzip in parts": gzip.compress(atlas().encode()[:3000]) + gzip.compress(atlas().encode()[3000:]),
+    "UTF-16": atlas().encode("utf-16"),
+    "one file (MHTML)": MHTML % quopri.encodestring(atlas().encode()).replace(b"\n", b"\r\n"),
+    "Windows-1252": atlas().replace("charset=utf-8", "charset=windows-1252").encode("windows-1252"),
+    "single quotes": atlas().replace('"', "'").encode(),
+    "no optional tags": atlas(end='<center class="sigil">x<audio id=spotifyplayer></audio>').encode(),
+    "upper case": atlas().replace("<div", "<DIV").replace("class=", "CLASS=").replace("style=", "STYLE=").encode(),
+    "absolute links": atlas().replace('href="', 'href="https://everynoise.com/').encode(),
+    "local links": atlas().replace('href="', 'href="./Every Noise at Once_files/').encode(),
+    "styles as a browser writes them": re.sub(
+        r"color: #111111; top: (\d+)px; left: (\d+)px", r"left:\2px;color:rgb(17, 17, 17);top:\1.00px", atlas()
+    ).encode(),
+    "one bad byte": atlas().encode().replace("é".encode(), b"\xe9", 1),
+    "a bad byte before all others": b"<!-- \xff -->" + atlas().encode(),
+    "bad bytes between": atlas().encode().replace(b"</div>", b"</div>\x93\xff", 12),
+    "marks in titles": atlas().replace("&quot;", '"').encode(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("page", SAVED.values(), ids=SAVED)
+def test_a_map_is_the_same_whoever_saved_it(page):
+    found = parse_map_page(page)
+    assert found.problem(40) == ""
+    assert [genre.name for genre in found.genres] == NAMES
+    assert {genre.slug for genre in found.genres} == {f"msica{n}" for n in range(1, 41)}
+    assert [(genre.x, genre.y, genre.colour) for genre in found.genres[:2]] == [(17, 1, "#111111"), (27, 2, "#111111")]
+    assert {genre.example_track for genre in found.genres} == {"Señal"}
+
+
+CUT = {
+    "at half": (atlas().encode()[: len(atlas()) // 2], "has no end"),
+    "gzip at half": (gzip.compress(atlas().encode(), 0)[:4000], "has no end"),
+    "after the last genre": (atlas(end="").encode(), "has no end"),
+    "at half, with an end": (
+        re.sub("<div id=item20 .*<div id=item40 ", "<div id=item40 ", atlas(), flags=re.DOTALL).encode(),
+        "has 20 genres, and says itself that it has 40",
+    ),
+    "two halves": ((atlas() + atlas()[: len(atlas()) // 2]).encode(), "has no end"),
+    "without styles": (re.sub(r' style="[^"]*"', "", atlas()).encode(), "says the place of 0 of 40 genres"),
+    "without places": (re.sub(r" (top|left): \d+px;", "", atlas()).encode(), "says the place of 0 of 40 genres"),
+    "half without styles": (re.sub(r' style="[^"]*"', "", atlas(), count=20).encode(), "place of 20 of 40 genres"),
+    "all in one place": (re.sub(r"(top|left): \d+px", r"\1: 0px", atlas()).encode(), "styles were stripped or changed"),
+    "another page": (b"<html><body>Free WiFi</body></html>", "has 0 genres"),
+    "nothing": (b"", "has 0 genres"),
+}
+
+
+@pytest.mark.parametrize(("page", "problem"), CUT.values(), ids=CUT)
+def test_a_saved_map_that_is_cut_off_or_stripped_is_an_error_before_any_table_is_touched(tmp_path, page, problem):
+    (tmp_path / "map.html").write_bytes(page)
+    config = load_config([], [f'every_noise.map="{tmp_path / "map.html"}"', "every_noise.floor=3"])
+    with pytest.raises(InputError, match=problem):
+        scrape_genres.run(None, config)
+
+
+def test_a_saved_list_that_is_cut_off_is_an_error_before_any_table_is_touched(tmp_path):
+    (tmp_path / "map.html").write_text(atlas())
+    whole = f"<html><body>{LIST}</body></html>"
+    assert parse_list_page(whole).problem == "" and parse_list_page(gzip.compress(whole.encode())).problem == ""
+    (tmp_path / "list.html").write_text(whole[: whole.index("<tr><td>3")])
+    files = [f'every_noise.{name}="{tmp_path / name}.html"' for name in ("map", "list")]
+    with pytest.raises(InputError, match=r"list: .* has no end: it was cut off after 2 genres"):
+        scrape_genres.run(None, load_config([], [*files, "every_noise.floor=3"]))
+
+
+@pytest.mark.parametrize(
+    ("page", "reason", "words"),
+    [
+        (GENRE_2022[: GENRE_2022.index("<div id=mirror>")], Reason.INCOMPLETE_BODY, "no end"),
+        (GENRE_2022.replace("break beat", "techno"), Reason.WRONG_CONTENT, "it is the page of 'techno'"),
+        (re.sub(r' style="[^"]*"', "", GENRE_2022), Reason.WRONG_CONTENT, "styles were stripped"),
+        (MAP_2022, Reason.WRONG_CONTENT, "is no genre's page"),
+        ("<html><body>403</body></html>", Reason.WRONG_CONTENT, "it is no genre's page"),
+    ],
+)
+def test_a_genre_page_that_is_not_the_whole_page_of_its_genre_has_a_reason(page, reason, words):
+    found = parse_genre_page(page).problem("breakbeat", "break beat")
+    assert found is not None and found[0] is reason and words in found[1]
+    assert parse_genre_page(GENRE_2022).problem("breakbeat", "break beat") is None
+
+
+def test_saved_genre_pages_are_found_under_the_names_that_browsers_and_people_give_them(tmp_path):
+    names = (
+        "engenremap-pop.html", "engenremap-Pop_2022-06-13.html", "engenremap-pop (1).htm", "engenremap-rock.html.gz",
+        "engenremap-1980s.html", "Every Noise at Once - break beat.html", "Every Noise at Once - x.mhtml", "other.html",
+    )  # fmt: skip
+    for name in names:
+        (tmp_path / name).write_text(GENRE_2022)
+    found = {slug: sorted(page.path.name for page in pages) for slug, pages in saved_pages(str(tmp_path)).items()}
+    assert found == {
+        "pop": sorted(names[:3]), "rock": [names[3]], "1980s": [names[4]], "breakbeat": sorted(names[5:7]),
+    }  # fmt: skip

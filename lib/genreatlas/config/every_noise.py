@@ -25,6 +25,12 @@ class EveryNoiseSection(Section):
         description="Day of the map's state; empty: the date in the file's name, or the day on which it was new.",
     )
 
+    replace: bool = Field(
+        False,
+        description="For one run: replace what is stored of the snapshot by what the pages say, where it was wrong. "
+        "The map's genres, and artists, neighbours and playlists of the genre pages that are read.",
+    )
+
     @field_validator("pages")
     @classmethod
     def _address_has_a_place_for_the_slug(cls, value: str) -> str:

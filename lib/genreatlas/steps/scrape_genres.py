@@ -2,25 +2,27 @@
 
 Pages come from their addresses or from saved files. The list of all genres gives each genre's playlist,
 so it can stand in for thousands of genre pages; these add artists, neighbours, and further playlists.
-A state of the map that is stored already is not stored again, and none is ever overwritten.
+A state of the map that is stored already is not stored again, and none is overwritten, unless every_noise.replace
+says for one run that what is stored is wrong. Pages that are cut off, another genre's, or stripped are refused.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas import checks
 from genreatlas.config import Config, EveryNoiseSection, FanOutSection
-from genreatlas.errors import InputError, LimitReachedError, ProviderPausedError
+from genreatlas.errors import InputError, LimitReachedError, ProviderPausedError, Reason
 from genreatlas.fanout import fan_out
-from genreatlas.sources.every_noise import genre_slug, parse_genre_page, parse_list, parse_map
+from genreatlas.sources.every_noise import GenrePage, ListedGenre, genre_slug, parse_list_page, parse_map_page
 from genreatlas.sources.every_noise.fetching import GenrePageFetch, fetch_page, read_rows
-from genreatlas.sources.every_noise.page_rows import PageRows, rows_of_page, saved_pages
+from genreatlas.sources.every_noise.page_rows import PageRows, SavedPage, rows_of_page, saved_pages
 from genreatlas.sources.every_noise.snapshots import (
     Row,
     completed,
@@ -33,11 +35,22 @@ from genreatlas.sources.every_noise.snapshots import (
 )
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Staged, Store
-from genreatlas.tables import EVERYNOISE_ARTISTS, EVERYNOISE_NEIGHBOURS, EVERYNOISE_PLAYLISTS, GENRES
+from genreatlas.tables import (
+    EVERYNOISE_ARTISTS,
+    EVERYNOISE_NEIGHBOURS,
+    EVERYNOISE_PLAYLISTS,
+    GENRES,
+    QUARANTINE,
+    Table,
+)
+
+T = TypeVar("T")
 
 STEP = "scrape_genres"
 READS: tuple[str, ...] = ()
-WRITES = ("genres", "everynoise_artists", "everynoise_neighbours", "everynoise_playlists", "fetch_attempts")
+WRITES = (
+    "genres", "everynoise_artists", "everynoise_neighbours", "everynoise_playlists", "fetch_attempts", "quarantine",
+)  # fmt: skip
 SECTIONS = ("every_noise", "fan_out")
 check = checks.scrape_genres
 
@@ -58,23 +71,41 @@ def run(store: Store, config: Config) -> Counts:
     wanted = _wanted(section, rows)
     pages, others = _saved(section, rows, wanted)
     snapshot, counts = _write_genres(store, section, rows)
-    counts += others + _write_saved_pages(store, pages, snapshot)
+    counts += others + _write_saved_pages(store, section, pages, rows, snapshot)
     if section.genre_pages and is_address(section.pages):
         counts += _fetch_pages(store, config, wanted, snapshot)
     return counts
 
 
 def _read_genres(section: EveryNoiseSection, settings: FanOutSection) -> list[Row]:
-    genres = parse_map(_page(section.map, settings, lambda page: len(parse_map(page)) >= section.floor))
-    if len(genres) < section.floor:
-        raise InputError(
-            f"[every_noise] map: {section.map} has {len(genres)} genres, fewer than the floor of {section.floor}. "
-            "It may be cut off, or be another page; nothing was written."
-        )
-    listed = parse_list(_page(section.list, settings, lambda page: bool(parse_list(page)))) if section.list else ()
-    if section.list and not listed:
-        raise InputError(f"[every_noise] list: {section.list} lists no genre; nothing was written.")
-    return genre_rows(genres, listed, section.map)
+    """Rows of the map and the list.
+
+    Raises
+    ------
+    InputError : a page is cut off, stripped or another one.
+    """
+    page = _good_page(section.map, "map", settings, parse_map_page, lambda page: page.problem(section.floor))
+    listed: tuple[ListedGenre, ...] = ()
+    if section.list:
+        listed = _good_page(section.list, "list", settings, parse_list_page, lambda page: page.problem).genres
+    return genre_rows(page.genres, listed, section.map)
+
+
+def _good_page(
+    place: str, name: str, settings: FanOutSection, parse: Callable[[bytes], T], problem: Callable[[T], str]
+) -> T:
+    """A parsed page against which nothing speaks; the rules are those of saved and of fetched pages alike."""
+    parsed: list[T] = []
+
+    def good(page: bytes) -> bool:
+        parsed[:] = [parse(page)]
+        return not problem(parsed[0])
+
+    page = _page(place, settings, good)
+    found = parse(page) if not parsed else parsed[0]
+    if said := problem(found):
+        raise InputError(f"[every_noise] {name}: {place} {said}; nothing was written.")
+    return found
 
 
 def _page(place: str, settings: FanOutSection, good: Callable[[bytes], bool]) -> bytes:
@@ -93,14 +124,16 @@ def _page(place: str, settings: FanOutSection, good: Callable[[bytes], bool]) ->
         raise LimitReachedError(f"{error}. Run it again after {back:%Y-%m-%d %H:%M:%S} UTC.") from None
 
 
-def _saved(section: EveryNoiseSection, rows: Sequence[Row], wanted: set[str]) -> tuple[dict[str, Path], Counts]:
-    """Saved pages of genres that are on the map and wanted; of several copies of a page the last counts."""
+def _saved(
+    section: EveryNoiseSection, rows: Sequence[Row], wanted: set[str]
+) -> tuple[dict[str, list[SavedPage]], Counts]:
+    """Saved pages of genres that are on the map and wanted, with all copies of each."""
     if not section.genre_pages or is_address(section.pages):
         return {}, Counts()
-    saved = dict(saved_pages(section.pages))
+    saved = saved_pages(section.pages)
     others = sorted(set(saved) - {row["genre_id"] for row in rows})
     notes = (f"pages of genres that the map lacks: {len(others)} ({', '.join(others[:3])})",) if others else ()
-    return {slug: path for slug, path in saved.items() if slug in wanted}, Counts(skipped=len(others), notes=notes)
+    return {slug: pages for slug, pages in saved.items() if slug in wanted}, Counts(skipped=len(others), notes=notes)
 
 
 def _write_genres(store: Store, section: EveryNoiseSection, rows: list[Row]) -> tuple[date, Counts]:
@@ -116,15 +149,30 @@ def _write_genres(store: Store, section: EveryNoiseSection, rows: list[Row]) -> 
         _put(store, EVERYNOISE_PLAYLISTS, _listed_playlists(filled))
         return snapshot, Counts(read=len(filled), written=len(filled))
     snapshot = named or (datetime.now(UTC).date() if is_address(section.map) else file_date(Path(section.map)))
+    notes: tuple[str, ...] = (f"snapshot {snapshot}: {len(rows)} genres",)
     if snapshot in known:
-        raise InputError(
-            f"[every_noise] {section.map}: another state of the map is stored as the snapshot of {snapshot}, and "
-            "snapshots are never overwritten. Set every_noise.snapshot to the day that this page is of."
-        )
+        if not section.replace:
+            raise InputError(
+                f"[every_noise] {section.map}: another state of the map is stored as the snapshot of {snapshot}, and "
+                "snapshots are never overwritten. Set every_noise.snapshot to the day that this page is of, or, if "
+                "what is stored is wrong, --set every_noise.replace=true for one run."
+            )
+        gone = _drop_genres(store, snapshot, {row["genre_id"] for row in rows})
+        notes = (*notes, f"it was replaced; {gone} genres that it had are not on this map")
     rows = [row | {"snapshot": snapshot} for row in rows]
     _put(store, EVERYNOISE_PLAYLISTS, _listed_playlists(rows))
-    _put(store, GENRES, rows)
-    return snapshot, Counts(read=len(rows), written=len(rows), notes=(f"snapshot {snapshot}: {len(rows)} genres",))
+    _put(store, GENRES, rows, update=section.replace)
+    return snapshot, Counts(read=len(rows), written=len(rows), notes=notes)
+
+
+def _drop_genres(store: Store, snapshot: date, kept: set[str]) -> int:
+    """Drop the genres of a snapshot that are not on its map, with all that their pages said."""
+    gone = [(row["genre_id"], snapshot) for row in _stored(store, snapshot) if row["genre_id"] not in kept]
+    if gone:
+        keys = store.spark.createDataFrame(gone, "genre_id string, snapshot date")
+        for table in (EVERYNOISE_PLAYLISTS, *_PAGE_TABLES, GENRES):
+            store.delete(table, keys)
+    return len(gone)
 
 
 def _stored(store: Store, snapshot: date | None) -> list[Row]:
@@ -139,33 +187,78 @@ def _listed_playlists(rows: Iterable[Row]) -> list[Row]:
     ]
 
 
-def _write_saved_pages(store: Store, pages: dict[str, Path], snapshot: date) -> Counts:
-    """Read the saved pages of genres that have no artists yet."""
-    done = _done(store, snapshot) if pages else set()
+def _write_saved_pages(
+    store: Store,
+    section: EveryNoiseSection,
+    pages: Mapping[str, Sequence[SavedPage]],
+    rows: Sequence[Row],
+    snapshot: date,
+) -> Counts:
+    """Read the saved pages of genres that have none yet; of several copies the last good one counts.
+
+    A genre without a good copy is a row of quarantine; the same files are not looked at again.
+    """
+    if not pages:
+        return Counts()
+    done = set() if section.replace else _done(store, snapshot)
+    refused_before = {
+        (row["key"], row["version"])
+        for row in store.read(QUARANTINE).where(F.col("stage") == STEP).select("key", "version").collect()
+    }
+    names = {row["genre_id"]: row["name"] for row in rows}
     pending = [slug for slug in pages if slug not in done]
+    counts, refused = Counts(), Counter[str]()
     for start in range(0, len(pending), _CHUNK_PAGES):
-        found = PageRows()
+        found, slugs, bad = PageRows(), [], []
         for slug in pending[start : start + _CHUNK_PAGES]:
-            found.add(rows_of_page(slug, parse_genre_page(pages[slug].read_bytes())))
-        _write_pages(store, found, snapshot)
-    if pages:
-        _fill_playlists(store, snapshot)
-    return Counts(read=len(pending), written=len(pending))
+            page, problem = _last_good(slug, names[slug], pages[slug])
+            if page is not None:
+                found.add(rows_of_page(slug, page))
+                slugs.append(slug)
+            elif (problem["key"], problem["version"]) in refused_before:
+                counts += Counts(skipped=1)
+            else:
+                bad.append(problem | {"run_id": store.run_id, "at": datetime.now(UTC)})
+                refused[problem["reason"]] += 1
+        _write_pages(store, found, snapshot, slugs if section.replace else ())
+        store.upsert(QUARANTINE, bad, update=True)
+        counts += Counts(len(slugs) + len(bad), len(slugs), len(bad))
+    _fill_playlists(store, snapshot)
+    words = ", ".join(f"{reason} {number}" for reason, number in sorted(refused.items()))
+    return counts + Counts(notes=(f"saved pages refused: {words}; the table quarantine says why",) if words else ())
+
+
+def _last_good(slug: str, name: str, copies: Sequence[SavedPage]) -> tuple[GenrePage | None, Row]:
+    """The last copy that is the whole page of the genre; else None, and the row of quarantine for the last one."""
+    problem: Row = {}
+    for copy in reversed(copies):
+        page, version = copy.read()
+        said = (Reason.UNREADABLE, version) if page is None else page.problem(slug, name)
+        if said is None:
+            return page, {}
+        detail = f"{copy.path}: {said[1]}. Save the page of {name!r} again."
+        told = {"key": str(copy.path), "version": version if page else "", "reason": said[0].value, "detail": detail}
+        problem = problem or {"stage": STEP, "path": str(copy.path)} | told
+    return None, problem
 
 
 def _fetch_pages(store: Store, config: Config, wanted: set[str], snapshot: date) -> Counts:
     """Fetch the pages of genres that have none yet."""
-    day = F.lit(snapshot)
+    day, replace = F.lit(snapshot), config.every_noise.replace
+    fetched: set[str] = set()  #: of this run, whose pages replace what is stored
 
     def pending() -> DataFrame:
-        genres = store.read(GENRES).where((F.col("snapshot") == day) & F.col("genre_id").isin(sorted(wanted)))
+        genres = store.read(GENRES).where((F.col("snapshot") == day) & F.col("genre_id").isin(sorted(wanted - fetched)))
         done = [store.read(table).where(F.col("snapshot") == day).select("genre_id") for table in _PAGE_TABLES]
-        lacking = genres.join(reduce(DataFrame.union, done), "genre_id", "left_anti")
+        lacking = genres if replace else genres.join(reduce(DataFrame.union, done), "genre_id", "left_anti")
         return lacking.select(F.concat_ws(" ", F.col("snapshot"), "genre_id").alias("key"), "genre_id", "name")
 
     def merge(staged: Staged) -> None:
-        fetched = [row["page_rows"] for row in staged.rows("provider", "page_rows") if row["provider"] is not None]
-        _write_pages(store, read_rows(fetched), snapshot)
+        good = [row for row in staged.rows("key", "provider", "page_rows") if row["provider"] is not None]
+        slugs = {row["key"].partition(" ")[2] for row in good}
+        _write_pages(store, read_rows([row["page_rows"] for row in good]), snapshot, slugs if replace else ())
+        if replace:
+            fetched.update(slugs)
 
     done = fan_out(store, config.fan_out, STEP, pending, GenrePageFetch(config.every_noise.pages), merge)
     _fill_playlists(store, snapshot)
@@ -200,12 +293,39 @@ def _done(store: Store, snapshot: date) -> set[str]:
     return {row[0] for row in rows.select("genre_id").distinct().collect()}
 
 
-def _write_pages(store: Store, found: PageRows, snapshot: date) -> None:
-    """Write rows of pages; neighbours come last, because they say that a page is done."""
+def _write_pages(store: Store, found: PageRows, snapshot: date, replaced: Collection[str] = ()) -> None:
+    """Write rows of pages; neighbours come last, because they say that a page is done.
+
+    Parameters
+    ----------
+    replaced : genres whose stored rows go where their page does not have them.
+    """
     day = {"snapshot": snapshot}
-    _put(store, EVERYNOISE_PLAYLISTS, [row | day for row in found.playlists])
-    _put(store, EVERYNOISE_ARTISTS, [row | day for row in found.artists])
-    _put(store, EVERYNOISE_NEIGHBOURS, [row | day for row in found.neighbours])
+    tables = (
+        (EVERYNOISE_PLAYLISTS, found.playlists), (EVERYNOISE_ARTISTS, found.artists),
+        (EVERYNOISE_NEIGHBOURS, found.neighbours),
+    )  # fmt: skip
+    for table, rows in tables:
+        rows = [row | day for row in rows]
+        if replaced:
+            _drop_stale(store, table, rows, snapshot, replaced)
+        _put(store, table, rows, update=bool(replaced))
+
+
+def _drop_stale(store: Store, table: Table, rows: list[Row], snapshot: date, genres: Collection[str]) -> None:
+    """Delete stored rows of genres that their pages do not have; a playlist that goes is no genre's sound any more."""
+    kept = {tuple(row[name] for name in table.key) for row in rows}
+    mine = (F.col("snapshot") == F.lit(snapshot)) & F.col("genre_id").isin(sorted(genres))
+    stored = store.read(table).where(mine).select(*table.key).collect()
+    stale = [tuple(row) for row in stored if tuple(row) not in kept]
+    if not stale:
+        return
+    schema = ", ".join(f"{name} {table.column(name).type}" for name in table.key)
+    store.delete(table, store.spark.createDataFrame(stale, schema))
+    if table is EVERYNOISE_PLAYLISTS:
+        gone = {(genre_id, playlist_id) for genre_id, _, role, playlist_id in stale if role == "sound"}
+        wrong = [row for row in _stored(store, snapshot) if (row["genre_id"], row["playlist_id"]) in gone]
+        _put(store, GENRES, [row | {"playlist_id": None} for row in wrong], update=True)
 
 
 def _fill_playlists(store: Store, snapshot: date) -> None:

@@ -6,6 +6,7 @@ QUARANTINE = Table(
     name="quarantine",
     comment="What could not be used, and why. Nothing here was lost in silence.",
     written_by=(
+        "scrape_genres",
         "import_folder",
         "import_features",
         "import_analyses",

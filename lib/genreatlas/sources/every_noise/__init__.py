@@ -6,13 +6,15 @@ forms) is read where it is.
 """
 
 from genreatlas.sources.every_noise.genre_page import GenrePage, MappedArtist, Neighbour, PlaylistLink, parse_genre_page
-from genreatlas.sources.every_noise.list_page import ListedGenre, parse_list
-from genreatlas.sources.every_noise.map_page import MappedGenre, parse_map
+from genreatlas.sources.every_noise.list_page import ListedGenre, ListPage, parse_list, parse_list_page
+from genreatlas.sources.every_noise.map_page import MapPage, MappedGenre, parse_map, parse_map_page
 from genreatlas.sources.every_noise.names import genre_slug
 
 __all__ = [
     "GenrePage",
+    "ListPage",
     "ListedGenre",
+    "MapPage",
     "MappedArtist",
     "MappedGenre",
     "Neighbour",
@@ -20,5 +22,7 @@ __all__ = [
     "genre_slug",
     "parse_genre_page",
     "parse_list",
+    "parse_list_page",
     "parse_map",
+    "parse_map_page",
 ]

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from genreatlas.config import FanOutSection
 from genreatlas.errors import FetchError, Reason
 from genreatlas.sources.every_noise.genre_page import parse_genre_page
+from genreatlas.sources.every_noise.markup import read_markup
 from genreatlas.sources.every_noise.page_rows import PageRows, rows_of_page
 from genreatlas.sources.hosts import hosts_of
 from genreatlas.sources.http import fetch_bytes, polite_session
@@ -33,7 +34,7 @@ def fetch_page(settings: FanOutSection, address: str, good: Callable[[bytes], bo
     page = b""
     for attempt in range(settings.tries):
         page = fetch_bytes(session, address)
-        if _has_end(page) and good(page):
+        if good(page) and _has_end(page):
             return page
         time.sleep(random.uniform(0.0, min(settings.backoff_cap_s, settings.backoff_s * 2**attempt)))
     if not _has_end(page):
@@ -66,14 +67,9 @@ class GenrePageFetch:
         def fetch(row: Mapping[str, Any], provider: str) -> Mapping[str, Any]:
             address = self.pages.replace("{slug}", quote(row["genre_id"]))
             page = parse_genre_page(fetch_bytes(session, address))
-            if not page.complete:
-                raise FetchError(Reason.INCOMPLETE_BODY, f"GET {address}: the page has no end", 200, transient=True)
+            if (problem := page.problem(row["genre_id"], row["name"])) is not None:
+                raise FetchError(problem[0], f"GET {address}: {problem[1]}", 200, transient=True)
             rows = rows_of_page(row["genre_id"], page)
-            known = page.slug == row["genre_id"] or page.name == row["name"]
-            if not known or not (rows.artists or rows.neighbours):
-                what = f"it is the page of {page.name!r}" if page.name else "it is no genre's page"
-                what = "it lists nobody and no genre" if known else what
-                raise FetchError(Reason.WRONG_CONTENT, f"GET {address}: {what}", 200, transient=True)
             return {"page_rows": json.dumps(asdict(rows), ensure_ascii=False)}
 
         return fetch
@@ -88,5 +84,4 @@ def read_rows(texts: list[str]) -> PageRows:
 
 
 def _has_end(page: bytes) -> bool:
-    tail = page[-4096:].lower()
-    return b"</html" in tail or b"</body" in tail
+    return read_markup(page).complete

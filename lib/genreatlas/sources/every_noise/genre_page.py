@@ -1,12 +1,14 @@
 """A genre's page: its artists, the genres near it and opposite to it, and its playlists."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
 from genreatlas.config.spotify import PlaylistRole
+from genreatlas.errors import Reason
 from genreatlas.sources.every_noise.markup import Item, Markup, read_markup
 from genreatlas.sources.every_noise.names import (
     artist_id_of_href,
@@ -80,6 +82,31 @@ class GenrePage:
     def playlist_id(self, role: Role = "sound") -> str | None:
         """The first playlist in a role."""
         return next((link.playlist_id for link in self.playlists if link.role == role), None)
+
+    def problem(self, genre_id: str, name: str | None) -> tuple[Reason, str] | None:
+        """Why this is not the whole page of a genre; None where nothing speaks against it.
+
+        Parameters
+        ----------
+        genre_id, name : of the genre whose page it should be, as the map has them.
+        """
+        if not self.complete:
+            return Reason.INCOMPLETE_BODY, "the page has no end"
+        if self.slug != genre_id and (name is None or _plain(self.name) != _plain(name)):
+            what = f"it is the page of {self.name!r}" if self.name else "it is no genre's page"
+            return Reason.WRONG_CONTENT, what
+        if not (self.artists or self.neighbours):
+            return Reason.WRONG_CONTENT, "it lists nobody and no genre"
+        places = sum(artist.x is not None and artist.y is not None for artist in self.artists)
+        styled = any(artist.weight or artist.colour for artist in self.artists) or places > 0
+        if self.artists and (not styled or (len(self.artists) >= _SEVERAL and places < len(self.artists) / 2)):
+            said = f"it says the place of {places} of {len(self.artists)} artists: its styles were stripped or changed"
+            return Reason.WRONG_CONTENT, said
+        return None
+
+
+#: From so many artists on, most have to have a place.
+_SEVERAL = 5
 
 
 def parse_genre_page(page: str | bytes) -> GenrePage:
@@ -164,6 +191,11 @@ def _playlists(markup: Markup) -> tuple[PlaylistLink, ...]:
         # Until 2014 a page had one playlist, under changing words.
         playlists[0] = replace(playlists[0], role="sound")
     return tuple(playlists)
+
+
+def _plain(name: str) -> str:
+    """A name as two pages may differ in writing it."""
+    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 
 def _as_of(text: str) -> date | None:

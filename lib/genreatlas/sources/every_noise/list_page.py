@@ -22,17 +22,40 @@ class ListedGenre:
     playlist_id: str | None
 
 
-def parse_list(page: str | bytes) -> tuple[ListedGenre, ...]:
+@dataclass(frozen=True)
+class ListPage:
+    """The list page: its rows, and whether it has its end."""
+
+    genres: tuple[ListedGenre, ...]
+    complete: bool
+
+    @property
+    def problem(self) -> str:
+        """Why this is no whole list, for people; empty where nothing speaks against it."""
+        if not self.genres:
+            return "lists no genre"
+        if not self.complete:
+            return f"has no end: it was cut off after {len(self.genres)} genres. Save or fetch it again"
+        return ""
+
+
+def parse_list_page(page: str | bytes) -> ListPage:
     """Read the list, as served until 2023 (``.cgi?scope=all``) and since (``.html``).
 
     The rank is what the row says, or else its place. A genre that is listed twice keeps its first row.
     """
+    markup = read_markup(page)
     found: dict[tuple[str, str], ListedGenre] = {}
-    for row in read_markup(page).rows:
+    for row in markup.rows:
         genre = _genre(row, place=len(found) + 1)
         if genre is not None:
             found.setdefault((genre.slug, genre.name), genre)
-    return tuple(found.values())
+    return ListPage(tuple(found.values()), markup.complete)
+
+
+def parse_list(page: str | bytes) -> tuple[ListedGenre, ...]:
+    """The rows of the list; see :func:`parse_list_page`."""
+    return parse_list_page(page).genres
 
 
 def _genre(row: Row, place: int) -> ListedGenre | None:
@@ -46,7 +69,7 @@ def _genre(row: Row, place: int) -> ListedGenre | None:
     slug = slug_of_href(href)
     if name is None or (slug is None and playlist is None and "root=" not in (href or "")):
         return None
-    ranks = [cell for cell in row.cells if cell.isdecimal()]
+    ranks = [cell for cell in row.cells if cell.isdecimal() and len(cell) < 8]
     return ListedGenre(
         rank=int(ranks[0]) if ranks else place,
         slug=slug or genre_slug(name),

@@ -1,5 +1,6 @@
 """The map: every genre at its place."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,15 +28,60 @@ class MappedGenre:
     preview_url: str | None
 
 
-def parse_map(page: str | bytes) -> tuple[MappedGenre, ...]:
+@dataclass(frozen=True)
+class MapPage:
+    """The map page: its genres, and whether it can be trusted to be all of it."""
+
+    genres: tuple[MappedGenre, ...]
+    items: int  #: boxes on the map; a genre may have two
+    stated: int | None  #: number of genres that the page's text says it has
+    complete: bool  #: the page has its end; a body that was cut off has not
+
+    def problem(self, floor: int) -> str:
+        """Why this is no whole map, for people; empty where nothing speaks against it.
+
+        Parameters
+        ----------
+        floor : fewer genres cannot be the map.
+        """
+        found = len(self.genres)
+        if found < floor:
+            return f"has {found} genres, fewer than the floor of {floor}. It may be cut off, or be another page"
+        if not self.complete:
+            return f"has no end: it was cut off after {found} genres. Save or fetch it again"
+        if self.stated is not None and self.items < _WHOLE * self.stated:
+            return f"has {self.items} genres, and says itself that it has {self.stated}. Save or fetch it again"
+        places = [(genre.x, genre.y) for genre in self.genres if genre.x is not None and genre.y is not None]
+        if len(places) < _WHOLE * found or (found > 1 and len(set(places)) == 1):
+            return (
+                f"says the place of {len(places)} of {found} genres: its styles were stripped or changed. "
+                "Save it again as it is served, with the styles of its elements"
+            )
+        return ""
+
+
+#: Share of genres that have to be there and have a place: single ones may be odd.
+_WHOLE = 0.95
+_STATED = re.compile(r"\b(\d[\d,.\s]*) genre-shaped distinctions")
+
+
+def parse_map_page(page: str | bytes) -> MapPage:
     """Read the map page, of any year, as served or as saved by a browser.
 
     Names are text, slugs come from the links. A genre that is listed twice counts once. Two names
     with one slug stay two genres: one of them gets a slug that ends in a hash of its name.
     """
-    items = [item for item in read_markup(page).items if item.box == "" and item.name]
+    markup = read_markup(page)
+    items = [item for item in markup.items if item.box == "" and item.name]
     genres = _with_own_slugs([_genre(item, place) for place, item in enumerate(items, start=1)])
-    return tuple(_scaled(genres))
+    stated = _STATED.search(markup.text)
+    number = int(re.sub(r"\D", "", stated.group(1))) if stated else None
+    return MapPage(tuple(_scaled(genres)), len(items), number, markup.complete)
+
+
+def parse_map(page: str | bytes) -> tuple[MappedGenre, ...]:
+    """The genres of the map page; see :func:`parse_map_page`."""
+    return parse_map_page(page).genres
 
 
 def _genre(item: Item, place: int) -> MappedGenre:

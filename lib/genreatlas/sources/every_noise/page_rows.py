@@ -1,13 +1,13 @@
 """Rows of the tables that a genre's page fills, all but their snapshot."""
 
+import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from genreatlas.errors import InputError
-from genreatlas.sources.every_noise.genre_page import GenrePage
+from genreatlas.sources.every_noise.genre_page import GenrePage, parse_genre_page
 
 Row = dict[str, Any]
 
@@ -70,8 +70,26 @@ def rows_of_page(genre_id: str, page: GenrePage) -> PageRows:
     )
 
 
-def saved_pages(folder: str) -> Iterator[tuple[str, Path]]:
-    """Saved genre pages of a folder and those below it, with the slug that their name holds, in order of names.
+@dataclass(frozen=True)
+class SavedPage:
+    """A file that should be a genre's page."""
+
+    path: Path
+
+    def read(self) -> tuple[GenrePage | None, str]:
+        """The page, and the state of its file; None where the file cannot be read, whose state then is why."""
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            return None, str(error.strerror or error)
+        return parse_genre_page(content), hashlib.sha256(content).hexdigest()[:16]
+
+
+def saved_pages(folder: str) -> dict[str, list[SavedPage]]:
+    """Saved genre pages of a folder and those below it, by slug, copies of one page in order of their names.
+
+    The slug stands in a file's name, as it is served; a page that a browser named by its title
+    (``Every Noise at Once - techno.html``) is the page that it says it is.
 
     Raises
     ------
@@ -80,12 +98,29 @@ def saved_pages(folder: str) -> Iterator[tuple[str, Path]]:
     root = Path(folder)
     if not root.is_dir():
         raise InputError(f"[every_noise] pages: {folder} is no folder. Name a folder, or an address with {{slug}}.")
-    files = sorted(path for path in root.rglob("engenremap-*.htm*") if path.is_file())
-    if not files:
+    found: dict[str, list[SavedPage]] = {}
+    for path in sorted(path for path in root.rglob("*") if _SAVED.fullmatch(path.name) and path.is_file()):
+        page = SavedPage(path)
+        slug = _slug_in(path.name) or ((read := page.read()[0]) and read.slug) or ""
+        if slug:
+            found.setdefault(slug, []).append(page)
+    if not found:
         raise InputError(f"[every_noise] pages: {folder} has no files called engenremap-<slug>.html.")
-    for path in files:
-        # Dated copies lie beside each other: engenremap-pop_2022-06-13.html.
-        yield re.sub(r"[_ .(-]+\d{4}-?\d\d-?\d\d.*$", "", path.stem.removeprefix("engenremap-")).lower(), path
+    return found
+
+
+#: What a saved page is called: as it is served, or by its title; gzip'ed, or as one file with its pictures.
+_SAVED = re.compile(r"(?:engenremap-|every noise at once).*\.(?:html?|mht|mhtml)(?:\.gz)?", re.IGNORECASE)
+_SUFFIX = re.compile(r"\.(?:html?|mht|mhtml)(?:\.gz)?$", re.IGNORECASE)
+#: Dated copies lie beside each other (``engenremap-pop_2022-06-13.html``), and browsers number theirs (``… (1).html``).
+_COPY = re.compile(r"[_ .(-]+(?:\d{4}-?\d\d-?\d\d.*|\(?\d{1,2}\)|copy.*)$", re.IGNORECASE)
+
+
+def _slug_in(name: str) -> str:
+    stem = _SUFFIX.sub("", name)
+    if not stem.lower().startswith("engenremap-"):
+        return ""
+    return _COPY.sub("", stem[len("engenremap-") :]).lower()
 
 
 def _distinct(positions: list[int]) -> list[int]:
