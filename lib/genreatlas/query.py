@@ -7,6 +7,7 @@ from pathlib import Path
 from genreatlas.arguments import USAGE, configuration, job_parser, stop
 from genreatlas.config import Config
 from genreatlas.errors import ConfigError, GenreAtlasError, StoreError, UnexpectedError
+from genreatlas.redaction import shown
 
 _TEXT = """Ask the store in SQL: tables and views go by their own names (songs, leaderboard, genre_profile, ...).
 
@@ -22,16 +23,21 @@ values. docs/security.md says what is refused.
 
 def query(arguments: Sequence[str] | None = None) -> None:
     """Run one statement; exit with a code where that fails."""
-    parser = job_parser("query", _TEXT, f"{USAGE} [--csv FILE] [--limit N] SQL")
+    parser = job_parser("query", _TEXT, f"{USAGE} [--csv FILE [--csv-safe]] [--limit N] SQL")
     parser.add_argument("sql", metavar="SQL", help="the statement; - reads it from standard input")
     parser.add_argument("--csv", metavar="FILE", help="write all rows as CSV; - writes them to standard output")
+    parser.add_argument(
+        "--csv-safe",
+        action="store_true",
+        help="with --csv: for spreadsheets; text that would be a formula (= + - @) begins with an apostrophe",
+    )
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="rows in the table that is printed (100)")
     parsed = parser.parse_args(arguments)
     try:
         statement = sys.stdin.read() if parsed.sql == "-" else parsed.sql
         config = configuration(parsed)
         try:
-            _answer(config, statement, parsed.csv, parsed.limit)
+            _answer(config, statement, parsed.csv, parsed.limit, parsed.csv_safe)
         except (GenreAtlasError, BrokenPipeError):
             raise
         except Exception as problem:
@@ -44,12 +50,14 @@ def query(arguments: Sequence[str] | None = None) -> None:
         sys.exit(0)
 
 
-def _answer(config: Config, statement: str, csv: str | None, limit: int) -> None:
+def _answer(config: Config, statement: str, csv: str | None, limit: int, safe: bool = False) -> None:
     from genreatlas.session import get_spark
     from genreatlas.sql import answers
     from genreatlas.sql.registering import register_views
     from genreatlas.store import open_store
 
+    if safe and csv is None:
+        raise ConfigError("--csv-safe: it says how CSV is written. Give --csv FILE too.")
     if limit < 1:
         raise ConfigError(f"--limit {limit}: give a number above 0")
     checked = answers.readable(statement)
@@ -63,8 +71,8 @@ def _answer(config: Config, statement: str, csv: str | None, limit: int) -> None
     if csv is None:
         print(answers.as_table(frame, limit))
     elif csv == "-":
-        answers.write_csv(frame, sys.stdout)
+        answers.write_csv(frame, sys.stdout, safe)
     else:
         with Path(csv).open("w", encoding="utf-8", newline="") as file:
-            count = answers.write_csv(frame, file)
-        print(f"{csv}: {count} rows")
+            count = answers.write_csv(frame, file, safe)
+        print(shown(f"{csv}: {count} rows"))

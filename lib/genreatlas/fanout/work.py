@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -202,7 +202,21 @@ def _attempt(
 
 
 def to_batch(results: Sequence[Result], schema: pa.Schema) -> pa.RecordBatch:
-    """Results as rows of the staging table: ``key``, ``provider``, ``attempts``, and what was fetched."""
+    """Results as rows of the staging table: ``key``, ``provider``, ``attempts``, and what was fetched.
+
+    A result with a value that no table takes has come to nothing, for a reason: it does not end the run.
+    """
+    try:
+        return _batch(results, schema)
+    except _NO_VALUE:
+        return _batch([_storable(result, schema) for result in results], schema)
+
+
+#: What Arrow raises for a value that is not of its column's type, and Python for text that cannot be encoded.
+_NO_VALUE = (pa.ArrowException, ValueError, TypeError, OverflowError)
+
+
+def _batch(results: Sequence[Result], schema: pa.Schema) -> pa.RecordBatch:
     rows = [
         {
             **result.values,
@@ -214,3 +228,28 @@ def to_batch(results: Sequence[Result], schema: pa.Schema) -> pa.RecordBatch:
     ]
     columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _storable(result: Result, schema: pa.Schema) -> Result:
+    """The result itself; with its text mended where that is what is wrong; else without what was fetched."""
+    mended = {name: _encodable(value) for name, value in result.values.items()}
+    for values in (result.values, mended):
+        try:
+            _batch([replace(result, values=values)], schema)
+            return replace(result, values=values)
+        except _NO_VALUE as problem:
+            said = f"what was fetched cannot be stored: {type(problem).__name__}: {problem}"
+    failed = replace(
+        result.attempts[-1], status="final", reason=Reason.WRONG_CONTENT.value, detail=shown(said)[:_LONGEST_DETAIL]
+    )
+    return Result(result.key, (*result.attempts[:-1], failed))
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list | tuple):
+        return [_encodable(item) for item in value]
+    if isinstance(value, Mapping):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return value

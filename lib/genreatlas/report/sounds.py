@@ -1,16 +1,24 @@
-"""Decode the few clips that the page draws and plays."""
+"""Decode the few clips that the page draws and plays.
+
+A page is passed on, so nothing lands in it but what was imported: a recorded path is opened once, and its bytes are
+compared with the hash that the import wrote. Another file in its place, or a link to one, is left out.
+"""
 
 import base64
+import hashlib
 import io
-from typing import Any
+import os
+import re
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 import soundfile
 
 from genreatlas.audio.decode import read_clip, resample
+from genreatlas.audio.probe import open_file, probe
 from genreatlas.audio.uris import FETCHED, uri_to_path
-from genreatlas.errors import ClipError
+from genreatlas.errors import ClipError, Reason
 from genreatlas.report.data import Player, Sound
 from genreatlas.report.formats import missing
 
@@ -20,6 +28,10 @@ _PLAYED = ("audio/mpeg", "audio/wav", "audio/flac", "audio/ogg")
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _GONE = "the file cannot be opened from here"
 _DROPPED = "its audio was fetched and is no longer kept"
+_CHANGED = "the file is no longer the one that was imported"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+#: Longer files are hashed and decoded from the open file.
+_IN_MEMORY = 256 << 20
 
 
 def sound(row: pd.Series) -> Sound:
@@ -33,7 +45,8 @@ def sound(row: pd.Series) -> Sound:
     try:
         signal = read_clip(_source(row), row["start_s"], row["length_s"])
     except (ClipError, OSError, ValueError) as error:
-        problem = f"{_GONE} ({error})" if isinstance(error, ClipError) else _gone(row)
+        changed = isinstance(error, ClipError) and error.reason is Reason.AUDIO_CHANGED
+        problem = _CHANGED if changed else f"{_GONE} ({error})" if isinstance(error, ClipError) else _gone(row)
         return Sound(row["genre_id"], row["song_id"], title, None, 0, float(row["start_s"]), problem)
     return Sound(row["genre_id"], row["song_id"], title, signal.samples, signal.sample_rate, float(row["start_s"]))
 
@@ -43,8 +56,8 @@ def player(row: pd.Series) -> Player:
 
     Parameters
     ----------
-    row : song_id, uri, start_s, length_s, duration_s, mime, bytes; uri is NULL where a song has no clip. ``audio``
-        has the bytes of a clip that was fetched; it may be missing.
+    row : song_id, uri, start_s, length_s, duration_s, mime, bytes, sha256; uri is NULL where a song has no clip.
+        ``audio`` has the bytes of a clip that was fetched; it may be missing.
     """
     song_id = str(row["song_id"])
     if missing(row["uri"]):
@@ -52,19 +65,46 @@ def player(row: pd.Series) -> Player:
     try:
         source = _source(row)
         whole = row["length_s"] >= 0.95 * row["duration_s"]
-        if whole and row["bytes"] <= _MOST_BYTES and row["mime"] in _PLAYED:
-            content = _bytes(source) if isinstance(source, bytes) else source.getvalue()
-            return Player(song_id, _data_uri(content, row["mime"]))
+        mime = probe(source).mime  # by its content: what is no audio ends here
+        if whole and row["bytes"] <= _MOST_BYTES and mime in _PLAYED:
+            source.seek(0)
+            content = source.read(_MOST_BYTES + 1)
+            if len(content) <= _MOST_BYTES:
+                return Player(song_id, _data_uri(content, mime))
         signal = read_clip(source, row["start_s"], row["length_s"])
         return Player(song_id, _data_uri(as_mp3(signal.samples, signal.sample_rate), "audio/mpeg"))
-    except (ClipError, OSError, ValueError):
+    except ClipError as error:
+        return Player(song_id, problem=_CHANGED if error.reason is Reason.AUDIO_CHANGED else _gone(row))
+    except (OSError, ValueError):
         return Player(song_id, problem=_gone(row))
 
 
-def _source(row: pd.Series) -> bytes | io.BytesIO:
-    """The file's path, or the bytes that were fetched."""
+def _source(row: pd.Series) -> BinaryIO:
+    """The bytes that were fetched, or those of the file, if they are what was imported.
+
+    Links are followed, as the import does: what they lead to has to have the same hash.
+
+    Raises
+    ------
+    ClipError : the file is gone, is no regular file, or has other bytes.
+    """
     audio = row.get("audio")
-    return io.BytesIO(audio) if isinstance(audio, bytes | bytearray) else uri_to_path(row["uri"])
+    if isinstance(audio, bytes | bytearray):
+        return io.BytesIO(audio)
+    known = str(row.get("sha256") or "")
+    with open_file(uri_to_path(row["uri"])) as file:
+        size = os.fstat(file.fileno()).st_size
+        if _DIGEST.fullmatch(known) and size != row["bytes"]:
+            raise ClipError(Reason.AUDIO_CHANGED, _CHANGED)
+        if size <= _IN_MEMORY:
+            content = file.read(_IN_MEMORY + 1)
+            found, source = hashlib.sha256(content).hexdigest(), io.BytesIO(content)
+        else:
+            found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+            source = os.fdopen(os.dup(file.fileno()), "rb")  # type: ignore[assignment]
+    if _DIGEST.fullmatch(known) and found != known:
+        raise ClipError(Reason.AUDIO_CHANGED, _CHANGED)
+    return source
 
 
 def _gone(row: pd.Series) -> str:
@@ -85,8 +125,3 @@ def _data_uri(content: bytes, mime: str) -> str:
 
 def _title(row: Any) -> str:
     return next((str(row[name]) for name in ("title", "path", "song_id") if not missing(row[name])), "")
-
-
-def _bytes(path: bytes) -> bytes:
-    with io.FileIO(path) as file:  # takes the name's bytes as they are, under every locale
-        return file.readall()

@@ -6,12 +6,23 @@ stays text. Matplotlib fixes both colours and sizes when it draws.
 """
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import numpy as np
+
+#: Characters that XML 1.0 has no way to write, not even by number, and marks that turn the direction of a line.
+_NO_XML = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def escaped(string: Any) -> str:
+    """Text of a picture: escaped, and with U+FFFD for characters that no SVG may hold."""
+    return escape(_NO_XML.sub("\ufffd", str(string)))
 
 
 def element(tag: str, content: str = "", /, **attributes: Any) -> str:
@@ -20,7 +31,7 @@ def element(tag: str, content: str = "", /, **attributes: Any) -> str:
     A trailing underscore is dropped from attribute names and others become hyphens: ``class_``, ``text_anchor``.
     """
     written = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{escape(number(value))}"'
+        f' {name.rstrip("_").replace("_", "-")}="{escaped(number(value))}"'
         for name, value in attributes.items()
         if value is not None
     )
@@ -29,7 +40,7 @@ def element(tag: str, content: str = "", /, **attributes: Any) -> str:
 
 def text(x: Any, y: Any, string: str, **attributes: Any) -> str:
     """A line of text, escaped."""
-    return element("text", escape(string), x=x, y=y, **attributes)
+    return element("text", escaped(string), x=x, y=y, **attributes)
 
 
 def number(value: Any) -> str:
@@ -93,7 +104,7 @@ class Figure:
         width, height = self.width + 2 * margin, self.height + 2 * margin
         inner = element("svg", self.body, x=margin, y=margin, width=self.width, height=self.height, overflow="visible")
         paper = element("rect", width=width, height=height, class_="paper")
-        title = element("title", escape(self.alt))
+        title = element("title", escaped(self.alt))
         return '<?xml version="1.0" encoding="UTF-8"?>\n' + element(
             "svg",
             f"{title}<style>{css}</style>{paper}{inner}",

@@ -12,11 +12,14 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
 from genreatlas.errors import ConfigError, StoreError
+from genreatlas.redaction import printable
 from genreatlas.sql import read_only
 from genreatlas.sql.catalogue import Plan
 from genreatlas.store import Store
 
 _WIDEST = 60
+#: What spreadsheets take for a formula: these signs (full-width ones too), also after blanks, a tab or a line end.
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _QUESTIONS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "(")
 _DESCRIPTIONS = ("DESCRIBE", "DESC", "SHOW", "EXPLAIN")
 _COMMENTS = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
@@ -72,7 +75,7 @@ def as_table(frame: DataFrame, limit: int) -> str:
     """At most ``limit`` rows as text: numbers to the right, NULL as nothing, long values cut."""
     found = frame.limit(limit + 1).collect()
     rows = [[_short(value) for value in row] for row in found[:limit]]
-    names = [name if len(name) <= _WIDEST else f"{name[: _WIDEST - 1]}…" for name in frame.columns]
+    names = [_cut(printable(name)) for name in frame.columns]
     numeric = [all(type(row[i]) in (int, float, Decimal, type(None)) for row in found) for i in range(len(names))]
     widths = [max(len(names[i]), *(len(row[i]) for row in rows), 0) for i in range(len(names))]
 
@@ -85,13 +88,28 @@ def as_table(frame: DataFrame, limit: int) -> str:
     return "\n".join([*text, "", more])
 
 
-def write_csv(frame: DataFrame, file: TextIO) -> int:
-    """Write all rows, a partition at a time; arrays and maps as JSON, NULL as an empty field. Returns their number."""
+def write_csv(frame: DataFrame, file: TextIO, safe: bool = False) -> int:
+    """Write all rows, a partition at a time; arrays and maps as JSON, NULL as an empty field. Returns their number.
+
+    Parameters
+    ----------
+    safe : write text that a spreadsheet would take for a formula with an apostrophe before it, and without control
+        characters. Where the file is a terminal, no character steers it in any case.
+    """
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(frame.columns)
+    terminal = file.isatty()
+
+    def cell(value: Any) -> Any:
+        found = "" if value is None else _whole(value)
+        if not isinstance(found, str):
+            return found
+        text = printable(found) if terminal or safe else found
+        return f"'{text}" if safe and _FORMULA.match(found) else text
+
+    writer.writerow([cell(name) for name in frame.columns])
     count = 0
     for row in frame.toLocalIterator():
-        writer.writerow(["" if value is None else _whole(value) for value in row])
+        writer.writerow([cell(value) for value in row])
         count += 1
     return count
 
@@ -111,7 +129,10 @@ def _short(value: Any) -> str:
         value = ", ".join(map(_short, value))
     elif isinstance(value, dict):
         value = ", ".join(f"{_short(key)}: {_short(item)}" for key, item in value.items())
-    text = " ".join(str(value).split())
+    return _cut(printable(" ".join(str(value).split())))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 

@@ -6,6 +6,7 @@ from pyspark.sql import functions as F
 
 from genreatlas.config import SpotifySection
 from genreatlas.errors import LimitReachedError, ProviderPausedError
+from genreatlas.redaction import shown
 from genreatlas.sources.spotify.client import Spotify
 from genreatlas.sources.spotify.probe import ABILITIES, Ability, describe, probe
 from genreatlas.sources.spotify.tokens import read_credentials
@@ -43,7 +44,7 @@ def find_access(store: Store, section: SpotifySection, spotify: Spotify, playlis
         rows = [vars(ability) | {"app": app, "probed_at": now} for ability in found]
         store.upsert(SPOTIFY_ACCESS, rows, update=True, compare=("probed_at",))
         known |= {ability.ability: ability for ability in found}
-    print("\n".join(describe(known[name] for name in ABILITIES if name in known)), flush=True)
+    print(shown("\n".join(describe(known[name] for name in ABILITIES if name in known))), flush=True)
     return known
 
 

@@ -25,6 +25,8 @@ _CHARSET = re.compile(rb"<meta[^>]*charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECA
 _MARKS = " \t\r\n\xa0»"
 #: A page of 6,291 genres has 3 MB.
 _LARGEST = 256 << 20
+#: Pixels and per cent beyond this are damage.
+_LONGEST = 1e6
 #: Headers with which browsers begin a page saved as one file (MHTML).
 _MHTML = re.compile(rb"(?:From|MIME-Version|Snapshot-Content-Location|Subject|Content-Type)\s*:", re.IGNORECASE)
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
@@ -73,9 +75,10 @@ class Item:
         return colour_of(self.attributes.get("style"))
 
     def style(self, name: str) -> float | None:
-        """Value of ``top`` and ``left`` in pixels, of ``font-size`` in per cent."""
+        """Value of ``top`` and ``left`` in pixels, of ``font-size`` in per cent; None for one that no page has."""
         lengths = {key.lower(): float(value) for key, value in _LENGTH.findall(self.attributes.get("style", ""))}
-        return lengths.get(name)
+        found = lengths.get(name)
+        return found if found is not None and abs(found) < _LONGEST else None
 
 
 @dataclass
@@ -262,7 +265,7 @@ class _Reader(HTMLParser):
         if found or "genre" in attributes.get("class", "").split():
             self._end_item()
             box, number = found.groups() if found else ("", "0")
-            self._item, self._depth = Item(box.lower(), int(number), attributes), 1
+            self._item, self._depth = Item(box.lower(), int(number) if len(number) < 8 else 0, attributes), 1
             self._complete = False
         elif self._item is not None:
             self._depth += 1

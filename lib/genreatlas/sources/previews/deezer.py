@@ -17,6 +17,7 @@ from genreatlas.sources.http import fetch_json, polite_session
 from genreatlas.sources.previews.addresses import download
 from genreatlas.sources.previews.matching import mismatch
 from genreatlas.sources.previews.provider import Preview, PreviewOf
+from genreatlas.sources.spotify.values import integer, mapping, mappings, number, text
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,23 @@ def parse_track(body: Any) -> Track:
     ------
     FetchError : it is no track.
     """
-    if not isinstance(body, dict) or "id" not in body or not isinstance(body.get("artist"), dict):
-        raise FetchError(Reason.WRONG_CONTENT, "Deezer's answer is no track.", transient=True)
-    named = [body["artist"], *(body.get("contributors") or ())]
-    artists = dict.fromkeys(str(artist.get("name") or "") for artist in named if isinstance(artist, dict))
-    duration = body.get("duration")
+    given = mapping(body)
+    identity = integer(given.get("id"), 0, 2**63) if not isinstance(given.get("id"), str) else given["id"]
+    if identity is None or not str(identity).isdecimal() or not isinstance(given.get("artist"), dict):
+        said = text(mapping(given.get("error")).get("message"))
+        raise FetchError(
+            Reason.WRONG_CONTENT, f"Deezer's answer is no track{f': {said}' if said else ''}.", transient=True
+        )
+    named = [given["artist"], *mappings(given.get("contributors"))]
+    artists = dict.fromkeys(text(artist.get("name")) for artist in named)
+    preview = given.get("preview")
     return Track(
-        str(body["id"]),
-        str(body.get("title") or ""),
+        str(identity),
+        text(given.get("title")) or "",
         tuple(name for name in artists if name),
-        float(duration) if isinstance(duration, int | float) and duration > 0 else None,
-        clean_isrc(str(body.get("isrc") or "")),
-        str(body.get("preview") or ""),
+        number(given.get("duration"), 1e-9),
+        clean_isrc(text(given.get("isrc")) or ""),
+        preview if isinstance(preview, str) and preview.isprintable() else "",
     )
 
 

@@ -38,7 +38,9 @@ def parse_analysis(body: Any) -> dict[str, Any]:
     if not track or not isinstance(given.get("segments"), list):
         raise UnexpectedBody("an audio analysis was asked for, and the body has no track and segments")
     if integer(meta.get("status_code")) not in (0, None):
-        raise UnexpectedBody(f"the analysis failed: {text(meta.get('detailed_status')) or meta['status_code']}")
+        raise UnexpectedBody(
+            f"the analysis failed: {text(meta.get('detailed_status')) or integer(meta.get('status_code'))}"
+        )
     row: dict[str, Any] = {"analyzer_version": text(meta.get("analyzer_version"))}
     row |= {_SECONDS.get(name, name): number(track.get(name)) for name in _WHOLE}
     row |= _tonality(track)
@@ -58,7 +60,7 @@ def read_analysis_file(path: Path) -> tuple[str, dict[str, Any]]:
     """
     try:
         body = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnexpectedBody(f"not JSON: {error}") from None
     key = path.name.removesuffix(".json")
     if isinstance(body, dict) and "segments" not in body and isinstance(body.get("body"), dict):

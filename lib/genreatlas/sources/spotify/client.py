@@ -7,6 +7,7 @@ as Spotify says, calls every failure after retries 429, and drops the headers. W
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -29,7 +30,7 @@ from genreatlas.sources.spotify.pages import (
 )
 from genreatlas.sources.spotify.sound import AudioFeatures, parse_audio_features
 from genreatlas.sources.spotify.tokens import Tokens
-from genreatlas.sources.spotify.values import UnexpectedBody
+from genreatlas.sources.spotify.values import UnexpectedBody, mapping
 
 T = TypeVar("T")
 
@@ -88,7 +89,7 @@ class Spotify:
                 return
 
             def parse(body: Any, offset: int = offset) -> Page:
-                return _same_list(playlist_id, offset, parse_page(body))
+                return _same_list(playlist_id, offset, parse_page(body, offset))
 
             given = {"offset": offset, "limit": _length(page, playlist.form), "fields": _PAGE}
             page = self._ask(f"playlists/{playlist_id}/{playlist.form}", parse, **given, **_TYPES, **self._market)
@@ -96,7 +97,8 @@ class Spotify:
 
     def search_tracks(self, query: str, limit: int, offset: int = 0) -> Page:
         """A page of the tracks that a search finds."""
-        return self._ask("search", parse_track_page, q=query, type="track", limit=limit, offset=offset, **self._market)
+        parse = partial(parse_track_page, offset=offset)
+        return self._ask("search", parse, q=query, type="track", limit=limit, offset=offset, **self._market)
 
     def search_playlists(self, query: str, limit: int, offset: int = 0) -> tuple[tuple[FoundPlaylist, ...], str | None]:
         """A page of the playlists that a search finds, and the address of the next."""
@@ -110,6 +112,10 @@ class Spotify:
             found = parse_audio_features(body)
             if not asked.issuperset(features.spotify_id for features in found):
                 raise UnexpectedBody("the audio features are those of other tracks")
+            several = mapping(body).get("audio_features")
+            if isinstance(several, list) and len(several) != len(asked):
+                # A track without features is null in its place; one that is left out may have some.
+                raise UnexpectedBody(f"audio features of {len(asked)} tracks were asked for, of {len(several)} came")
             return found
 
         return self._ask("audio-features", parse, ids=",".join(track_ids))
@@ -120,7 +126,14 @@ class Spotify:
 
     def tracks(self, track_ids: Sequence[str]) -> list[Any]:
         """Track objects of up to 50 tracks, in one request."""
-        return self._ask("tracks", lambda body: list((body or {}).get("tracks") or ()), ids=",".join(track_ids))
+
+        def parse(body: Any) -> list[Any]:
+            found = mapping(body).get("tracks")
+            if not isinstance(found, list):
+                raise UnexpectedBody("tracks were asked for, and the body has no tracks")
+            return found
+
+        return self._ask("tracks", parse, ids=",".join(track_ids))
 
     @property
     def _market(self) -> dict[str, str]:
@@ -161,8 +174,13 @@ class Spotify:
 
 def _length(page: Page, form: str | None) -> int:
     """Length of the next page: as the server has it in its address, else that of this one."""
-    stated = dict(parse_qsl(urlsplit(page.next or "").query)).get("limit", "")
-    return int(stated) if stated.isdecimal() else min(page.limit or page.entries, _LONGEST[form or "tracks"])
+    try:
+        stated = int(dict(parse_qsl(urlsplit(page.next or "").query)).get("limit", ""))
+    except ValueError:  # no address, or no number in it
+        stated = 0
+    if 0 < stated <= max(_LONGEST.values()):
+        return stated
+    return min(page.limit or page.entries, _LONGEST[form or "tracks"])
 
 
 def _same_list(playlist_id: str, offset: int, page: Page) -> Page:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from genreatlas.sources.spotify.values import UnexpectedBody, integer, mapping, mappings, number, text
+from genreatlas.sources.spotify.values import UnexpectedBody, identifier, integer, mapping, mappings, number
 
-#: Numbers between 0 and 1, and the loudness in dB.
-_PLAIN = (
-    "danceability", "energy", "loudness", "speechiness", "acousticness", "instrumentalness", "liveness", "valence",
+#: Numbers between 0 and 1.
+_SHARES = (
+    "danceability", "energy", "speechiness", "acousticness", "instrumentalness", "liveness", "valence",
 )  # fmt: skip
 #: Features in the order of the API's reference.
 FEATURES = (
@@ -41,7 +41,9 @@ def parse_audio_features(body: Any) -> tuple[AudioFeatures, ...]:
         if "danceability" not in given:
             raise UnexpectedBody("audio features were asked for, and the body has no audio_features")
         several = [given]
-    found = ((text(row.get("id")), _features(row)) for row in mappings(several))
+    if several and not any(row is None or (isinstance(row, dict) and row.keys() & {"id", "error"}) for row in several):
+        raise UnexpectedBody("audio features were asked for, and the body's rows are something else")
+    found = ((identifier(row.get("id")), _features(row)) for row in mappings(several))
     return tuple(
         AudioFeatures(identity, values)
         for identity, values in found
@@ -50,11 +52,10 @@ def parse_audio_features(body: Any) -> tuple[AudioFeatures, ...]:
 
 
 def _features(row: Mapping[str, Any]) -> dict[str, float | int | None]:
-    key, mode, meter, tempo = (integer(row.get("key")), integer(row.get("mode")), integer(row.get("time_signature")),
-                               number(row.get("tempo")))  # fmt: skip
-    values: dict[str, float | int | None] = {name: number(row.get(name)) for name in _PLAIN}
-    values["key"] = key if key is not None and 0 <= key <= 11 else None
-    values["mode"] = mode if mode in (0, 1) else None
-    values["tempo"] = tempo if tempo and tempo > 0 else None
-    values["time_signature"] = meter if meter and meter > 0 else None
+    values: dict[str, float | int | None] = {name: number(row.get(name), 0.0, 1.0) for name in _SHARES}
+    values["loudness"] = number(row.get("loudness"), -200.0, 200.0)
+    values["key"] = integer(row.get("key"), 0, 11)
+    values["mode"] = integer(row.get("mode"), 0, 1)
+    values["tempo"] = number(row.get("tempo"), 1e-9, 10_000.0)
+    values["time_signature"] = integer(row.get("time_signature"), 1, 100)
     return {name: values[name] for name in FEATURES}

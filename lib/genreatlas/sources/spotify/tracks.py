@@ -3,14 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from genreatlas.sources.folder.catalogue import clean_isrc
 from genreatlas.sources.spotify.links import parse_link
-from genreatlas.sources.spotify.values import address, boolean, integer, mapping, mappings, text
+from genreatlas.sources.spotify.values import address, boolean, identifier, integer, mapping, mappings, text
 
-_ID = re.compile(r"(?!null$)[0-9A-Za-z]+")
 PRECISIONS = ("year", "month", "day")
+_KIND = re.compile(r"[a-z_]{1,20}")
+_DATE = re.compile(r"\d{4}(?:-\d\d(?:-\d\d)?)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ def parse_track(body: Any) -> Track | str:
 
     Returns
     -------
-    Track, or why it is none: ``null`` (withdrawn, or not sold here), ``local`` (a file on somebody's
-    computer), the type of another thing (``episode``), or ``no_id``.
+    Track, or why it is none: ``null`` (not sold here), ``withdrawn`` (neither name nor length are left of it),
+    ``local`` (a file on somebody's computer), the type of another thing (``episode``), or ``no_id``.
     """
     if not isinstance(body, dict):
         return "null"
@@ -60,30 +62,33 @@ def parse_track(body: Any) -> Track | str:
         return "local"
     kind = text(body.get("type")) or _kind_of(uri)
     if kind != "track" or body.get("episode") is True:
-        return kind if kind != "track" else "episode"
-    identity = text(body.get("id"))
-    if identity is None and (link := parse_link(uri)) is not None:
+        return "episode" if kind == "track" else kind if _KIND.fullmatch(kind) else "other"
+    identity = identifier(body.get("id"))
+    if identity is None and text(body.get("id")) is None and (link := parse_link(uri)) is not None:
         identity = link.id
-    if identity is None or not _ID.fullmatch(identity):
+    if identity is None:
         return "no_id"  # very old entries are "spotify:track:null"
+    title, duration_ms = text(body.get("name")), integer(body.get("duration_ms"), low=1)
+    if title is None and duration_ms is None:
+        return "withdrawn"
     album = mapping(body.get("album"))
     precision = album.get("release_date_precision")
     return Track(
         spotify_id=identity,
-        title=text(body.get("name")),
+        title=title,
         artists=_named(body.get("artists"), "name"),
-        artist_ids=_named(body.get("artists"), "id"),
+        artist_ids=tuple(found for one in mappings(body.get("artists")) if (found := identifier(one.get("id")))),
         album=text(album.get("name")),
-        album_id=text(album.get("id")),
+        album_id=identifier(album.get("id")),
         album_artists=_named(album.get("artists"), "name"),
-        track_number=integer(body.get("track_number")),
-        disc_number=integer(body.get("disc_number")),
-        duration_ms=integer(body.get("duration_ms")),
+        track_number=integer(body.get("track_number"), low=0),
+        disc_number=integer(body.get("disc_number"), low=0),
+        duration_ms=duration_ms,
         explicit=boolean(body.get("explicit")),
         isrc=clean_isrc(text(mapping(body.get("external_ids")).get("isrc")) or ""),
         release_date=_date(album.get("release_date")),
         release_date_precision=precision if precision in PRECISIONS else None,
-        popularity=integer(body.get("popularity")),
+        popularity=integer(body.get("popularity"), 0, 100),
         cover_url=_largest(album),
         preview_url=address(body.get("preview_url")),
     )
@@ -99,12 +104,19 @@ def _named(artists: Any, key: str) -> tuple[str, ...]:
 
 
 def _date(value: Any) -> str | None:
-    """A date as given; a year of zeros is Spotify's way of not knowing."""
-    given = text(value)
-    return None if given is None or given.startswith("0000") else given
+    """A date as given, of a year, month or day that there is; a year of zeros is Spotify's way of not knowing."""
+    if not isinstance(value, str) or not _DATE.fullmatch(value) or value.startswith("0000"):
+        return None
+    try:
+        date.fromisoformat(value + "0000-01-01"[len(value) :])
+    except ValueError:
+        return None
+    return value
 
 
 def _largest(album: Mapping[str, Any]) -> str | None:
     """The widest cover; the first where widths are not given, as Spotify lists the widest first."""
-    images = [(integer(image.get("width")) or 0, address(image.get("url"))) for image in mappings(album.get("images"))]
+    images = [
+        (integer(image.get("width"), low=0) or 0, address(image.get("url"))) for image in mappings(album.get("images"))
+    ]
     return max(((width, url) for width, url in images if url), key=lambda image: image[0], default=(0, None))[1]

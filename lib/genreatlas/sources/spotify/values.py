@@ -13,6 +13,10 @@ _SIGNED = re.compile(
 )
 
 
+_LONE = re.compile("[\ud800-\udfff]")
+_ID = re.compile(r"(?!null$)[0-9A-Za-z]{1,64}")
+
+
 class UnexpectedBody(ValueError):
     """A body is JSON, but not of the kind that was asked for; says what was missing."""
 
@@ -28,22 +32,35 @@ def mappings(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def text(value: Any) -> str | None:
-    """A string that is not blank."""
-    return value if isinstance(value, str) and value.strip() else None
+    """A string that is not blank; halves of characters (lone surrogates, which no table takes) are U+FFFD in it."""
+    return encodable(value) if isinstance(value, str) and value.strip() else None
 
 
-def integer(value: Any) -> int | None:
-    """A whole number, also where it is written with a decimal point."""
+def encodable(value: str) -> str:
+    """A string that can be written as UTF-8."""
+    return value if value.isascii() else _LONE.sub("\ufffd", value)
+
+
+def identifier(value: Any) -> str | None:
+    """An id as Spotify makes them, of letters and digits: it goes into addresses."""
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def integer(value: Any, low: int = -(2**31), high: int = 2**31 - 1) -> int | None:
+    """A whole number within bounds, also where it is written with a decimal point; tables hold 32 bits."""
+    known = number(value)
+    return int(known) if known is not None and known == int(known) and low <= known <= high else None
+
+
+def number(value: Any, low: float = -math.inf, high: float = math.inf) -> float | None:
+    """A finite number within bounds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if math.isfinite(value) and value == int(value) else None
-
-
-def number(value: Any) -> float | None:
-    """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    try:
+        found = float(value)
+    except OverflowError:  # JSON has numbers of any length
         return None
-    return float(value) if math.isfinite(value) else None
+    return found if math.isfinite(found) and low <= found <= high else None
 
 
 def boolean(value: Any) -> bool | None:
@@ -52,22 +69,24 @@ def boolean(value: Any) -> bool | None:
 
 
 def moment(value: Any) -> datetime | None:
-    """A time as Spotify writes it, in UTC; its stand-in for an unknown one (1970-01-01) is None."""
+    """A time as Spotify writes it, in UTC; None for an impossible one and for 1970-01-01, which means unknown."""
     try:
         time = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
         return None
-    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    return time if time.year > 1970 else None
+    return time if 1970 < time.year < 2200 else None
 
 
 def address(value: Any) -> str | None:
     """An http address; None also for one that is signed, which expires and must not be stored."""
+    if not isinstance(value, str) or not value.isprintable() or " " in value:
+        return None
     try:
-        parts = urlsplit(value) if isinstance(value, str) else None
+        parts = urlsplit(value)
+        names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
     except ValueError:
         return None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
+    if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
         return None
-    names = (name for name, _ in parse_qsl(parts.query, keep_blank_values=True))
     return None if any(map(_SIGNED.match, names)) else value
