@@ -2,12 +2,17 @@
 
 import json
 import logging
+from contextlib import nullcontext
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from genreatlas import runner
 from genreatlas.config import load_config, to_toml
-from genreatlas.errors import ConfigError, FetchError, Reason
+from genreatlas.errors import ConfigError, FetchError, GenreAtlasError, Reason, StoreError
+from genreatlas.query import query
 from genreatlas.redaction import LEFT_OUT, printable, redact, redact_url, redact_value, shown, shown_log
+from genreatlas.steps.counts import Counts
 
 #: Secrets as people write them into settings, and the part that nobody may see. None is real.
 SPELLINGS = {
@@ -134,6 +139,62 @@ def test_an_error_about_a_key_on_the_command_line_does_not_repeat_it(tmp_path):
             load_config([], [override, "train.min_songs=x", "spark.settings.y=[1]"])
         assert SECRET not in str(caught.value)
         assert "spark.settings" in str(caught.value)
+
+
+class Store:
+    """What :func:`genreatlas.runner.run_step` uses of a store; keeps the rows of ``runs``."""
+
+    run_id = "r"
+    location = SimpleNamespace(shown="here")
+
+    def __init__(self):
+        self.rows = []
+
+    def lease(self, name):
+        return nullcontext()
+
+    def frame(self, table, rows):
+        return rows
+
+    def append(self, table, rows):
+        self.rows += rows
+
+
+@pytest.mark.parametrize(("text", "secret"), SPELLINGS.values(), ids=SPELLINGS)
+def test_a_run_leaves_no_secret_in_its_row_nor_on_the_screen(text, secret, monkeypatch, capsys):
+    def failing(error):
+        def fail(store, config):
+            raise error(f"cannot reach {text}")
+
+        return fail
+
+    store = Store()
+    monkeypatch.setattr(runner, "open_store", lambda *_, **__: store)
+    settings = {"spark.hadoop.fs.s3a.secret.key": text, "spark.driver.extraJavaOptions": text}
+    config = load_config([], [f"mlflow.tracking_uri={json.dumps(text)}"])
+    config = config.model_copy(update={"spark": config.spark.model_copy(update={"settings": settings})})
+    step = ModuleType("genreatlas.steps.score")
+    for error in (StoreError, ValueError):
+        step.run = failing(error)
+        with pytest.raises(GenreAtlasError) as caught:
+            runner.run_step(step, None, config)
+        assert secret not in str(caught.value)
+    step.run = lambda store, config: Counts(1, 1, notes=(f"logged to {text}",))
+    runner.run_step(step, None, config)
+    assert len(store.rows) == 3
+    written = capsys.readouterr()
+    assert "logged to" in written.out
+    assert secret not in json.dumps(store.rows, default=str) + written.out + written.err
+
+
+def test_a_wrong_command_line_says_so_without_repeating_a_key(capsys, tmp_path):
+    file = tmp_path / "my.toml"
+    file.write_text(f'[spark.settings]\n"fs.s3a.secret.key" = ["{SECRET}"]\n')
+    for arguments in (["--conf", str(file), "x"], ["--set", f"spark.settings.a.b={SECRET}", "--set", "x.y=1", "x"]):
+        with pytest.raises(SystemExit) as ended:
+            query(arguments)
+        said = capsys.readouterr()
+        assert ended.value.code == 2 and SECRET not in said.out + said.err and "genreatlas: " in said.err
 
 
 def test_a_log_line_holds_no_secret_and_no_escape(caplog):

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 from genreatlas.config import FanOutSection, HostLimit
+from genreatlas.config.collecting import HOSTS
 from genreatlas.errors import FetchError, ProviderPausedError, Reason
 from genreatlas.sources.limiter import RollingWindow
 from genreatlas.sources.outcomes import Outcome
@@ -127,6 +128,7 @@ def _paused(provider: str, host: str, reason: Reason, status: int | None, retry_
     return ProviderPausedError(provider, reason, f"{host} is to be left alone until {until}.", status, retry_at, host)
 
 
+_PUBLIC = frozenset(HOSTS) - {"127.0.0.1", "[::1]", "localhost"}
 _hosts: dict[str, Host] = {}
 _limits: dict[tuple[str, HostLimit], _Limit] = {}
 _lock = threading.Lock()
@@ -158,9 +160,13 @@ def is_named(names: Iterable[str], netloc: str) -> bool:
 
 
 def hosts_of(*addresses: str) -> tuple[str, ...]:
-    """Hosts of configured addresses without their ports; what is no address has none."""
+    """Hosts of configured addresses without their ports; what is no address has none.
+
+    Those of the public services themselves are left out: nobody has to name them for them to be public.
+    """
     found = (urlsplit(address).netloc.rpartition("@")[2].lower() for address in addresses if "://" in address)
-    return tuple(dict.fromkeys(one if one.endswith("]") else one.rpartition(":")[0] or one for one in found if one))
+    bare = (one if one.endswith("]") else one.rpartition(":")[0] or one for one in found if one)
+    return tuple(dict.fromkeys(one for one in bare if one not in _PUBLIC))
 
 
 def host_of(settings: FanOutSection, netloc: str) -> Host:

@@ -15,7 +15,7 @@ from genreatlas.config import Config
 from genreatlas.errors import ConfigError, InputError, Reason
 from genreatlas.sources.spotify.analysis import is_track_id, read_analysis_file
 from genreatlas.sources.spotify.rows import song_id
-from genreatlas.sources.spotify.values import UnexpectedBody
+from genreatlas.sources.spotify.values import UnexpectedBody, encodable
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import QUARANTINE, SPOTIFY_AUDIO_ANALYSIS
@@ -59,7 +59,7 @@ def run(store: Store, config: Config) -> Counts:
 def _digests(path: Path, files: list[Path]) -> Iterator[tuple[Path, str, str]]:
     """Each file with its name below the folder and the hash of its bytes."""
     for file in files:
-        name = str(file.relative_to(path)) if file != path else file.name
+        name = encodable(str(file.relative_to(path)) if file != path else file.name)
         try:
             yield file, name, hashlib.sha256(file.read_bytes()).hexdigest()[:20]
         except OSError as error:

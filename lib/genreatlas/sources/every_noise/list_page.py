@@ -24,7 +24,7 @@ class ListedGenre:
 
 @dataclass(frozen=True)
 class ListPage:
-    """The list page: its rows, and whether it has its end."""
+    """The list page: its rows, and whether it, or at least its table, has its end."""
 
     genres: tuple[ListedGenre, ...]
     complete: bool
@@ -50,7 +50,7 @@ def parse_list_page(page: str | bytes) -> ListPage:
         genre = _genre(row, place=len(found) + 1)
         if genre is not None:
             found.setdefault((genre.slug, genre.name), genre)
-    return ListPage(tuple(found.values()), markup.complete)
+    return ListPage(tuple(found.values()), markup.complete or markup.listed)
 
 
 def parse_list(page: str | bytes) -> tuple[ListedGenre, ...]:

@@ -100,6 +100,7 @@ class Markup:
     title: str
     text: str  #: all text outside items, rows and scripts
     complete: bool  #: the page has its end
+    listed: bool  #: the table of rows has its end
 
 
 def colour_of(style: str | None) -> str | None:
@@ -189,6 +190,7 @@ class _Reader(HTMLParser):
         self._depth = 0  #: open divs, within the item or within the heading
         self._heading_depth = 0
         self._in: str | None = None
+        self._listed = False
         self._complete = False  #: the page's end was seen, and nothing that a page lists after it
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -202,7 +204,7 @@ class _Reader(HTMLParser):
             case "tr":
                 self._end_row()
                 self._row = Row()
-                self._complete = False
+                self._complete = self._listed = False
             case "td" | "th" if self._row is not None:
                 self._end_anchor()
                 self._row.cells.append("")
@@ -223,6 +225,7 @@ class _Reader(HTMLParser):
                 self._end_anchor()
             case "tr" | "table":
                 self._end_row()
+                self._listed = tag == "table"
             case "body" | "html":
                 self._complete = True
             case "script" | "style" | "title":
@@ -258,6 +261,7 @@ class _Reader(HTMLParser):
             title=_plain(" ".join(self._title)),
             text=" ".join("".join(self._text).split()),
             complete=self._complete,
+            listed=self._listed,
         )
 
     def _start_div(self, attributes: Attributes) -> None:

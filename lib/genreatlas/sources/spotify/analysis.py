@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genreatlas.sources.spotify.values import UnexpectedBody, integer, mapping, mappings, number, text
+from genreatlas.sources.spotify.values import UnexpectedBody, encodable, integer, mapping, mappings, number, text
 
 _ADDRESS = re.compile(r"/audio-analysis/([0-9A-Za-z]{22})(?:$|[?#/])")
 _ID = re.compile(r"[0-9A-Za-z]{22}")
@@ -62,7 +62,7 @@ def read_analysis_file(path: Path) -> tuple[str, dict[str, Any]]:
         body = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise UnexpectedBody(f"not JSON: {error}") from None
-    key = path.name.removesuffix(".json")
+    key = encodable(path.name.removesuffix(".json"))
     if isinstance(body, dict) and "segments" not in body and isinstance(body.get("body"), dict):
         found = _ADDRESS.search(text(mapping(body.get("request")).get("uri")) or "")
         key, body = found.group(1) if found else key, body["body"]
