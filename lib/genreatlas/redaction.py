@@ -12,6 +12,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -198,11 +199,16 @@ def _spark_setting(name: str, value: Any) -> Any:
     return redact(str(value)) if harmless and not is_secret_name(name) else LEFT_OUT
 
 
+@cache
+def _is_secret_variable(name: str) -> bool:
+    return _SECRET_VARIABLE.search(name) is not None
+
+
 def _environment_secrets() -> list[str]:
     """Values of variables whose names say secret, the longest first; short ones are words, and files are no secrets."""
     found = {
         value
         for name, value in os.environ.items()
-        if len(value) >= 8 and _SECRET_VARIABLE.search(name) and not os.path.exists(value)  # noqa: PTH110 Path raises on odd ones
+        if len(value) >= 8 and _is_secret_variable(name) and not os.path.exists(value)  # noqa: PTH110 Path raises on odd ones
     }
     return sorted(found, key=len, reverse=True)
