@@ -137,13 +137,26 @@ def require_public_beyond_proxy(host: str, port: int, named: bool, encrypted: bo
     ------
     FetchError : reason ``bad_address``.
     """
-    found = _resolved(host, port)
-    for *_, address in found:
-        require_public(host, str(address[0]), named, encrypted)
+    found = _known_addresses(host, port)
+    for address in found:
+        require_public(host, address, named, encrypted)
     plain = host.strip("[]").rstrip(".").lower()
     local = ("." not in plain and ":" not in plain) or plain.endswith(_LOCAL_ENDINGS)
     if not found and local and not named:
         raise FetchError(Reason.BAD_ADDRESS, f"{host} is a name of a local network. {HINT}")
+
+
+def _known_addresses(host: str, port: int) -> tuple[str, ...]:
+    """Addresses of a host as this machine knows them, kept for minutes: where there is no DNS, asking takes seconds."""
+    kept = _looked_up.get((host, port))
+    if kept is None or kept[0] < time.monotonic():
+        found = tuple(str(address[0]) for *_, address in _resolved(host, port))
+        kept = _looked_up[host, port] = (time.monotonic() + _LOOKED_UP_S, found)
+    return kept[1]
+
+
+_LOOKED_UP_S = 300.0
+_looked_up: dict[tuple[str, int], tuple[float, tuple[str, ...]]] = {}
 
 
 def _is(host: str, ip: Address) -> bool:

@@ -201,7 +201,7 @@ class _PoliteAdapter(CheckedAdapter):
         if loopback:
             kwargs["proxies"] = {}  # no proxy knows this machine's own addresses
         self._check_target(parts, method, named, kwargs.get("proxies") or {})
-        host = host_of(self.settings, parts.netloc)
+        host = host_of(self.settings, parts.netloc.rpartition("@")[2].lower())
         timeout = timeout or (self.settings.connect_s, self.settings.read_s)
         for attempt in range(self.settings.tries):
             with host.slot(self.provider) as probe:
