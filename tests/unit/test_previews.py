@@ -1,18 +1,26 @@
 """Providers of previews against a real server, and whether what they find is what was looked for."""
 
 import hashlib
+import io
 import json
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
+import soundfile
 
 from genreatlas.config import DeezerSection, FanOutSection, HttpSection, load_config
 from genreatlas.errors import ConfigError, FetchError, InputError, Reason
+from genreatlas.fanout.driver import results
+from genreatlas.fanout.work import Task
+from genreatlas.sources.hosts import forget_hosts
 from genreatlas.sources.previews import open_provider
 from genreatlas.sources.previews.addresses import EveryNoisePreviews, HttpFiles, SpotifyPreviews
 from genreatlas.sources.previews.deezer import DeezerPreviews
 from genreatlas.sources.previews.manifest import ListedFile, Refused, read_list, song_id
 from genreatlas.sources.previews.matching import mismatch, normalise_title
 from genreatlas.sources.previews.provider import SONG_COLUMNS
+from genreatlas.steps.preview_fetch import PreviewFetch
 from loopback import Reply, serve
 
 AUDIO = b"ID3" + bytes(range(256)) * 8
@@ -235,3 +243,26 @@ def test_a_list_sends_no_request_to_this_machine_unless_the_configuration_names_
 
 
 SANDBOX = ["spotify.acknowledge_terms=true", "spotify.api_url=http://127.0.0.1:8441/v1"]
+
+
+@pytest.mark.parametrize("value", ["999999999999", "99999999999", "inf"])
+def test_a_host_that_asks_for_centuries_stops_no_key_at_another_host(value, tmp_path):
+    file = io.BytesIO()
+    soundfile.write(file, np.random.default_rng(7).standard_normal(33_075) * 0.1, 22_050, format="MP3")
+    good_reply = Reply(body=file.getvalue(), kind="audio/mpeg")
+    forget_hosts()
+    with serve(lambda _: Reply(429, headers={"Retry-After": value})) as bad, serve(lambda _: good_reply) as good:
+        lists = [f"fetch_previews.providers={['http']}", f'http.manifest="{tmp_path}/x.csv"', "fan_out.tries=1"]
+        config = load_config([], [*lists, 'http.hosts=["127.0.0.1"]', "fan_out.threads=2", "fan_out.backoff_s=0"])
+        urls = [f"{(bad if number % 6 == 0 else good).url}/{number}.mp3" for number in range(54)]
+        tasks = [Task(url, song(file_url=url)) for url in urls]
+        paused = {}
+        found = {result.key: result for result in results(tasks, PreviewFetch.of(config), config.fan_out, paused)}
+    fetched = {url for url, result in found.items() if result.provider == "http"}
+    assert fetched == {url for url in urls if url.startswith(good.url)} and len(found) == 54
+    last = [attempt for result in found.values() for attempt in result.attempts if attempt.status != "ok"]
+    if value == "inf":  # it says nothing, so the keys come back as after any 429
+        assert paused == {} and {attempt.status for attempt in last} == {"retry"}
+    else:
+        assert list(paused) == [f"http {bad.host}"] and len(bad.asked) <= 2
+        assert all(attempt.next_retry_at < datetime.now(UTC) + timedelta(days=8) for attempt in last)
