@@ -388,6 +388,7 @@ def test_saved_genre_pages_are_found_under_the_names_that_browsers_and_people_gi
     )  # fmt: skip
     for name in names:
         (tmp_path / name).write_text(GENRE_2022)
+    (tmp_path / "Every Noise at Once.html").write_text(MAP_2022)
     found = {slug: sorted(page.path.name for page in pages) for slug, pages in saved_pages(str(tmp_path)).items()}
     assert found == {
         "pop": sorted(names[:3]), "rock": [names[3]], "1980s": [names[4]], "breakbeat": sorted(names[5:7]),

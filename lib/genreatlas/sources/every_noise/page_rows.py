@@ -101,7 +101,9 @@ def saved_pages(folder: str) -> dict[str, list[SavedPage]]:
     found: dict[str, list[SavedPage]] = {}
     for path in sorted(path for path in root.rglob("*") if _SAVED.fullmatch(path.name) and path.is_file()):
         page = SavedPage(path)
-        slug = _slug_in(path.name) or ((read := page.read()[0]) and read.slug) or ""
+        slug = _slug_in(path.name)
+        if not slug and (read := page.read()[0]) is not None and read.name:  # the map itself has no name
+            slug = read.slug
         if slug:
             found.setdefault(slug, []).append(page)
     if not found:
