@@ -279,7 +279,7 @@ def _sample(rng: np.random.Generator) -> pd.DataFrame:
         base[:, 0] = 2000 + 500 * base[:, 0]
         base[:, 2] = 120 + 18 * base[:, 2]
         frame = pd.DataFrame(base, columns=list(FEATURES))
-        rows.append(frame.assign(genre_id=genre, part=["train"] * 12 + ["test"] * 6))
+        rows.append(frame.assign(_genre_id=genre, _part=["train"] * 12 + ["test"] * 6))
     return pd.concat(rows, ignore_index=True)
 
 

@@ -23,11 +23,39 @@ def stable_id(*parts: object, length: int = 20) -> str:
     return digest.hexdigest()[:length]
 
 
+#: A name that is a number, and signs that carry meaning at the end of a name ("C#", "C++").
+_NUMBER = re.compile(r"[+\-\u2212]?\d+(?:[.,]\d+)?")
+_SIGNS = {"+": "plus", "#": "sharp", "\u266f": "sharp", "\u266d": "flat"}
+_SIGNED = re.compile(r"(?<=[^\W_])[+#\u266f\u266d]+(?=\W*$)")
+#: Marks that only accompany a letter: accents that no composed letter has, and variants of an emoji.
+_SILENT = re.compile("[\u0300-\u036f\ufe00-\ufe0f]")
+
+
 def slug(name: str) -> str:
-    """Genre id of a genre's name: lower case, letters and digits of any script only.
+    """Genre id of a genre's name: lower case, letters, their vowel signs and digits of any script only.
 
     ``Hip-Hop``, ``hiphop`` and ``hip hop`` are one genre, ``r&b en espanol`` is ``rbenespanol``;
     a name in Hangul keeps its letters. Accents stay: ``música`` and ``musica`` are two names.
+
+    Signs are kept where without them another name would be left: ``-1`` is ``minus1``, ``1.5`` is ``1point5``
+    and ``1.0`` is ``1``, ``C#`` is ``csharp``, ``C++`` is ``cplusplus``. A name of symbols alone (``+``, ``\u2665``)
+    becomes a hash; one of punctuation alone ("-", "???") is no name, and its slug is empty.
     """
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    return re.sub(r"[\W_]+", "", folded)
+    folded = unicodedata.normalize("NFKC", name).casefold().strip()
+    if _NUMBER.fullmatch(folded):
+        return _number(folded)
+    folded = _SIGNED.sub(lambda signs: "".join(_SIGNS[sign] for sign in signs[0]), folded)
+    kept = "".join(c for c in _SILENT.sub("", folded) if c.isalnum() or unicodedata.category(c)[0] == "M")
+    if kept.strip("_"):
+        return kept
+    symbols = [c for c in folded if unicodedata.category(c)[0] == "S"]
+    return stable_id("genre", *symbols, length=12) if symbols else ""
+
+
+def _number(text: str) -> str:
+    sign = "minus" if text[0] in "-\u2212" else ""
+    digits = text.lstrip("+-\u2212")
+    digits = re.sub(r",(?=\d{3}$)", "", digits)  # 1,000
+    whole, _, fraction = digits.replace(",", ".").partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{sign}{whole}{'point' if fraction else ''}{fraction}"

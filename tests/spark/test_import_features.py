@@ -2,10 +2,14 @@ import pytest
 
 from conftest import make_config
 from genreatlas.errors import ConfigError
+from genreatlas.explore.samples import sample_features
 from genreatlas.ids import stable_id
+from genreatlas.models.dataset import build_dataset
+from genreatlas.models.library import read_library
 from genreatlas.sources.credits import artist_id
 from genreatlas.sources.feature_tables.importing import song_id
-from genreatlas.steps import import_features
+from genreatlas.sql.registering import register_views
+from genreatlas.steps import assign_splits, import_features
 from genreatlas.tables import (
     ARTISTS,
     FEATURE_SETS,
@@ -109,3 +113,36 @@ def test_the_name_of_a_set_of_our_own_is_refused(store, table):
     _, config = table
     with pytest.raises(ConfigError, match="gtzan57"):
         import_features.run(store, config.model_copy(update={"import_features": section_of(config, name="gtzan57")}))
+
+
+#: What tables from elsewhere call their features, most of it names of our own columns.
+FOREIGN = [
+    "fold", "part", "weight", "genres", "group_id", "genre_id", "label", "y", "features", "value", "feature",
+    "spectral.centroid", "`ticked`", "two words", "Tempo", "tempo", "SELECT", "n_frames", "x" * 300,
+]  # fmt: skip
+
+
+def test_features_called_like_our_own_columns_train_and_are_drawn(store, tmp_path):
+    path = tmp_path / "foreign.csv"
+    lines = [",".join(["id", "genre", *FOREIGN, "key", ""])]
+    for n in range(24):
+        genre = ("pop", "rap")[n % 2]
+        cells = [f"{(n % 2) * 2 + (n * place % 7) / 7:.3f}" for place in range(len(FOREIGN))]
+        lines.append(",".join([f"s{n:02}", genre, *cells, str(n % 3), "1"]))
+    path.write_text("\n".join(lines) + "\n")
+    config = make_config(
+        tmp_path, f'import_features.path="{path}"', "import_features.name=shop", "import_features.id=id",
+        'import_features.labels=["genre"]', 'train.feature_sets=["shop"]', "train.min_songs=4", "splits.folds=2",
+    )  # fmt: skip
+    import_features.run(store, config)
+    assign_splits.run(store, config)
+    dataset = build_dataset(store, config, read_library(store, config), "shop")
+    assert len(dataset.columns) == len(FOREIGN) + 1 and dataset.features[-3:] == ("key=0", "key=1", "key=2")
+    row = dataset.frame.where(f"song_id = '{song_id('shop', 's03')}'").collect()[0]
+    assert row.genres == ["rap"] and row.part in ("train", "promotion", "test") and row.weight == 1.0
+    assert row.features[0] == pytest.approx(2.0) and row.features[1] == pytest.approx(2.429, abs=1e-3)
+    drawn = sample_features(store, "shop")
+    assert set(drawn.rows["_genre_id"]) == {"pop", "rap"} and len(drawn.telling(3)) == 3
+    register_views(store, "default")
+    profile = store.spark.table("genre_profile").where("feature IN ('genre_id', 'value', 'feature')").collect()
+    assert {(row.genre_id, row.n) for row in profile} == {("pop", 12), ("rap", 12)} and len(profile) == 6

@@ -20,7 +20,7 @@ def sample():
     rng = np.random.default_rng(1)
     genre = np.repeat(["house", "techno"], 40)
     rows = pd.DataFrame({
-        "genre_id": genre, "noise": rng.normal(size=80), "apart": rng.normal(size=80) + 9 * (genre == "techno"),
+        "_genre_id": genre, "noise": rng.normal(size=80), "apart": rng.normal(size=80) + 9 * (genre == "techno"),
         "near": rng.normal(size=80) + 1 * (genre == "techno"), "constant": 1.0,
     })  # fmt: skip
     rows.loc[3, "apart"] = np.nan

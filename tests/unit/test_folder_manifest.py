@@ -153,9 +153,10 @@ def test_a_known_column_that_is_ignored_is_not_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "missing columns: path, genre"),
+        ("", "the file is empty"),
+        ("a\tb\n1\t2\n", "missing columns: path, genre"),
         ("path,genre,genre\na.mp3,Rock,Jazz\n", "appear twice: genre"),
-        ("path,genre\na.mp3,Rock,Jazz\n", "line 2: 3 values for 2 columns"),
+        ("<!DOCTYPE html><html>", "a web page"),
         (b"PAR1 this is no Parquet", "not a readable Parquet file"),
     ],
 )

@@ -43,19 +43,19 @@ def test_the_strongest_pairs_come_first_whatever_their_sign():
 
 def test_a_tree_asks_the_one_question_that_parts_two_genres():
     sample = pd.DataFrame(
-        {"genre_id": ["a"] * 8 + ["b"] * 8, "part": "train", "noise": 1.0, "tempo": [90.0] * 8 + [140.0] * 8}
+        {"_genre_id": ["a"] * 8 + ["b"] * 8, "_part": "train", "noise": 1.0, "tempo": [90.0] * 8 + [140.0] * 8}
     )
-    unseen = pd.DataFrame({"genre_id": ["b"], "part": "test", "noise": 1.0, "tempo": 0.0})
+    unseen = pd.DataFrame({"_genre_id": ["b"], "_part": "test", "noise": 1.0, "tempo": 0.0})
     tree = grow(pd.concat([sample, unseen]), ["noise", "tempo"], seed=1)
     assert tree == Node(16, "a", 8, "tempo", 115.0, Node(8, "a", 8), Node(8, "b", 8))
     drawn = draw("tree", tree, {"tempo": "BPM"}, {"a": "Ada"})
     assert "≤ 115 BPM?" in drawn.body
     assert "8 of 8 songs" in drawn.body
-    assert grow(sample[sample.genre_id == "a"], ["tempo"], seed=1) is None
+    assert grow(sample[sample["_genre_id"] == "a"], ["tempo"], seed=1) is None
 
 
 def test_features_that_part_the_genres_are_drawn_where_no_model_names_any():
-    sample = frame("genre_id flat vague clear", ("a", 1.0, 0.0, 5.0), ("a", 1.0, 4.0, 5.0), ("b", 1.0, 2.0, 9.0),
+    sample = frame("_genre_id flat vague clear", ("a", 1.0, 0.0, 5.0), ("a", 1.0, 4.0, 5.0), ("b", 1.0, 2.0, 9.0),
                    ("b", 1.0, 6.0, None))  # fmt: skip
     assert separation(sample, ["flat", "vague", "clear"]) == {"flat": 0.0, "vague": 0.2, "clear": 1.0}
     features = frame("feature unit kind", *[(name, "", "numeric") for name in ("flat", "vague", "clear")])
@@ -78,14 +78,14 @@ def test_a_density_has_area_one_and_few_values_have_none():
 
 
 def test_ridges_survive_missing_and_constant_values():
-    sample = frame("genre_id x", ("a", None), ("a", None), *[("b", 5.0)] * 9)
+    sample = frame("_genre_id x", ("a", None), ("a", None), *[("b", 5.0)] * 9)
     figure = ridges("r", sample, "x", "Hz", ["a", "b"], {"a": "Ada"})
     assert figure.alt == "Density of x in Hz per genre. Medians: b 5."
     assert "nan" not in figure.body
 
 
 def test_genre_medians_do_not_depend_on_the_unit_of_a_feature():
-    sample = frame("genre_id hz ratio", ("a", 100.0, 0.1), ("a", 200.0, 0.2), ("b", 900.0, 0.9), ("b", 800.0, 0.3))
+    sample = frame("_genre_id hz ratio", ("a", 100.0, 0.1), ("a", 200.0, 0.2), ("b", 900.0, 0.9), ("b", 800.0, 0.3))
     medians = genre_medians(sample, ["hz", "ratio"], ["b", "a"])
     scaled = genre_medians(sample.assign(hz=sample.hz / 1000), ["hz", "ratio"], ["b", "a"])
     pd.testing.assert_frame_equal(medians, scaled)

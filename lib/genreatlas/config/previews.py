@@ -53,6 +53,10 @@ class HttpSection(Section):
         "isrc, licence, split, sha256, md5. Columns that carry these names need no entry.",
     )
     genre_aliases: dict[str, str] = Field({}, description="Spelling = genre it means.")
+    encoding: str = Field("auto", description="Encoding of the list; auto: UTF-8, UTF-16 or Windows-1252.")
+    label_separator: str = Field(
+        "auto", min_length=1, description='What divides a cell with several genres; "auto" decides, "none" never does.'
+    )
     licence: str = Field("", description="Licence stored where the list states none.")
     hosts: tuple[str, ...] = Field(
         (),

@@ -92,6 +92,10 @@ class FolderSection(Section):
     )
     manifest: Path | None = Field(None, description="CSV or Parquet of labels; for fma and jamendo a folder.")
     ignore_columns: tuple[str, ...] = Field((), description="Columns of the manifest that are not read.")
+    encoding: str = Field("auto", description="Encoding of the manifest; auto: UTF-8, UTF-16 or Windows-1252.")
+    label_separator: str = Field(
+        "auto", min_length=1, description='What divides a cell with several genres; "auto" decides, "none" never does.'
+    )
     fma_labels: Literal["genre_top", "genres_all"] = Field(
         "genre_top", description="FMA: one top genre a track, or all its genres with those above them."
     )
@@ -138,7 +142,7 @@ class ExtractSection(Section):
 class ImportFeaturesSection(Section):
     """A table of features that somebody else computed."""
 
-    path: Path | None = Field(None, description="CSV or Parquet file.")
+    path: Path | None = Field(None, description="CSV, ARFF, Parquet or Arrow file, or a folder of part files.")
     name: str = Field("", pattern=r"^([a-z][a-z0-9_]*)?$", description="Name of the feature set that it becomes.")
     id: str = Field("", description="Column with the row's id.")
     labels: tuple[str, ...] = Field((), description="Columns with genres.")
@@ -153,6 +157,11 @@ class ImportFeaturesSection(Section):
     exclude: tuple[str, ...] = Field((), description="Columns that are not features, beside those excluded by default.")
     include: tuple[str, ...] = Field((), description="Columns to keep although they are excluded by default.")
     categorical: tuple[str, ...] = Field(("key",), description="Columns whose numbers are names, not amounts.")
+    encoding: str = Field("auto", description="Encoding of a text; auto: UTF-8, UTF-16 or Windows-1252.")
+    decimal: Literal["auto", ".", ","] = Field("auto", description="Decimal mark of numbers in a text.")
+    label_separator: str = Field(
+        "auto", min_length=1, description='What divides a cell with several genres; "auto" decides, "none" never does.'
+    )
     genre_aliases: dict[str, str] = Field({}, description="Spelling = genre it means.")
     genre_parents: dict[str, str] = Field({}, description="Genre = its parent genre.")
 

@@ -25,7 +25,7 @@ def pair_plot(sample: Sample, features: list[str], per_genre: int = 60) -> Figur
     A figure of the first six genres of the sample. Each axis ends at the 1st and 99th percentile.
     """
     genres = list(sample.genres[: len(COLOURS)])
-    drawn = {genre: sample.rows[sample.rows["genre_id"] == genre] for genre in genres}
+    drawn = {genre: sample.rows[sample.rows["_genre_id"] == genre] for genre in genres}
     ends = {name: _ends(np.concatenate([rows[name].to_numpy(float) for rows in drawn.values()])) for name in features}
     left, top = 8.0, 40.0
     step = _CELL + _GAP

@@ -11,6 +11,7 @@ from sklearn.feature_selection import f_classif
 from genreatlas.errors import InputError
 from genreatlas.models.feature_tables import find_feature_table
 from genreatlas.report.audio import with_audio
+from genreatlas.report.feature_queries import own_names
 from genreatlas.report.feature_queries import sample as seeded_sample
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS, FEATURE_SETS, SONG_GENRES, SONGS
@@ -23,7 +24,7 @@ class Sample:
     Attributes
     ----------
     feature_set : its name.
-    rows : genre_id and the numeric features, at most so many rows of each genre.
+    rows : _genre_id and the numeric features, at most so many rows of each genre.
     features : the numeric features, in the order of the set.
     units : feature = unit.
     genres : genre ids, largest first.
@@ -43,7 +44,7 @@ class Sample:
         values = values.fillna(values.median()).fillna(0.0)
         varying = values.loc[:, values.nunique() > 1]
         with np.errstate(divide="ignore", invalid="ignore"):
-            scores = f_classif(varying.to_numpy(float), self.rows["genre_id"])[0]
+            scores = f_classif(varying.to_numpy(float), self.rows["_genre_id"])[0]
         ranked = pd.Series(np.nan_to_num(scores, nan=-1.0), index=varying.columns).reindex(self.features, fill_value=-1)
         return ranked.sort_values(ascending=False, kind="stable").head(wanted).index.tolist()
 
@@ -66,8 +67,8 @@ def sample_features(store: Store, feature_set: str, n_genres: int = 8, per_genre
     if table.axis != "summary" or not features:
         raise InputError(f"{feature_set}: pictures of features need a summary set with numeric features")
     labels, genres, names = _largest(store, n_genres)
-    drawn = seeded_sample(table.rows(store).join(labels, "song_id"), per_genre, seed)
-    rows = drawn.select("genre_id", *[F.col(f"`{name}`").cast("double").alias(name) for name in features]).toPandas()
+    drawn = seeded_sample(table.rows(store).join(own_names(labels), "song_id"), per_genre, seed)
+    rows = drawn.select("_genre_id", *[F.col(f"`{name}`").cast("double").alias(name) for name in features]).toPandas()
     known = store.read(FEATURE_SETS).where(
         (F.col("feature_set") == feature_set) & (F.col("set_version") == table.set_version)
     )

@@ -28,6 +28,9 @@ _SONGS = pa.schema(
         ("weight", pa.float64()),
     ]
 )
+#: Columns of songs carry this while features are beside them: no feature's name begins with it, so that a feature
+#: called fold, part or weight never meets the fold, part or weight of a song.
+_OWN = "_"
 
 
 @dataclass(frozen=True)
@@ -76,14 +79,16 @@ def build_dataset(
         rows = rows.where(MEETS).drop(MEETS)
     else:
         choice = Choice(songs_of.classes, songs_of.class_names, songs_of.songs, songs_of.dropped)
-    rows = rows.join(_song_frame(store, choice.songs), "song_id")
+    songs = _song_frame(store, choice.songs)
+    songs = songs.select("song_id", *[F.col(name).alias(_OWN + name) for name in songs.columns if name != "song_id"])
+    rows = rows.join(songs, "song_id")
     if table.axis == "frames":
-        features, kept = tuple(table.columns), ["frames", "width", "n_frames"]
+        features, kept = tuple(table.columns), [F.col(name) for name in ("frames", "width", "n_frames")]
     else:
-        encoded = encode(rows, table.columns, fixed.features if fixed else None)
-        features, kept = tuple(encoded), ["features"]
-        rows = rows.withColumn("features", F.array(*encoded.values()))
-    names = ("song_id", "clip_id", "group_id", "part", "fold", "genres", "weight", *kept)
+        training = F.col(_OWN + "part") == "train"
+        encoded = encode(rows, table.columns, fixed.features if fixed else None, training)
+        features, kept = tuple(encoded), [F.array(*encoded.values()).alias("features")]
+    about = [F.col(_OWN + name).alias(name) for name in ("group_id", "part", "fold", "genres", "weight")]
     return Dataset(
         feature_set=feature_set,
         set_version=table.set_version,
@@ -101,7 +106,7 @@ def build_dataset(
         input_versions=store.read_versions,
         songs=choice.songs,
         dropped=choice.dropped,
-        frame=rows.select(*names),
+        frame=rows.select("song_id", "clip_id", *about, *kept),
     )
 
 

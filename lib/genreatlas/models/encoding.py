@@ -6,7 +6,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 
-def encode(rows: DataFrame, columns: Mapping[str, str], features: tuple[str, ...] | None) -> dict[str, Column]:
+def encode(
+    rows: DataFrame, columns: Mapping[str, str], features: tuple[str, ...] | None, training: Column | None = None
+) -> dict[str, Column]:
     """Numbers as they are, names one-hot.
 
     A category is a column ``name=value``, 1 or 0. NULL, and a value that training did not see, is no
@@ -14,9 +16,10 @@ def encode(rows: DataFrame, columns: Mapping[str, str], features: tuple[str, ...
 
     Parameters
     ----------
-    rows : the table's columns, and part.
+    rows : the table's columns.
     columns : column = kind (numeric or categorical), in order.
     features : the columns of a model that is to be judged; None: the categories of the training part.
+    training : tells the rows of the training part, whose categories count; None: all.
 
     Returns
     -------
@@ -24,7 +27,7 @@ def encode(rows: DataFrame, columns: Mapping[str, str], features: tuple[str, ...
     """
     categorical = [name for name, kind in columns.items() if kind == "categorical"]
     if features is None:
-        values = _categories(rows, categorical)
+        values = _categories(rows if training is None else rows.where(training), categorical)
     else:
         values = {
             name: [feature.partition("=")[2] for feature in features if feature.startswith(f"{name}=")]
@@ -49,6 +52,5 @@ def _text(name: str) -> Column:
 def _categories(rows: DataFrame, names: list[str]) -> dict[str, list[str]]:
     if not names:
         return {}
-    found = rows.where("part = 'train'").agg(*[F.sort_array(F.collect_set(_text(name))).alias(name) for name in names])
-    first = found.collect()[0]
-    return {name: list(first[name]) for name in names}
+    found = rows.agg(*[F.sort_array(F.collect_set(_text(name))) for name in names])
+    return {name: list(values) for name, values in zip(names, found.collect()[0], strict=True)}

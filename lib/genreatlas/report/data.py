@@ -68,7 +68,7 @@ class ReportData:
     durations : genre_id, n, low, q1, median, q3, high of source durations in seconds.
     features : feature, unit, kind of the feature set that is drawn.
     feature_set : its name; empty where there is none.
-    sample : genre_id, part and the features of a seeded sample of its rows.
+    sample : _genre_id, _part and the features of a seeded sample of its rows.
     n_feature_rows : rows that the sample was drawn from.
     genre_names : genre_id = name.
     sounds, players : decoded clips and audio for the page.
@@ -107,7 +107,7 @@ class ReportData:
     durations: pd.DataFrame = field(default_factory=lambda: empty("genre_id", "median"))
     features: pd.DataFrame = field(default_factory=lambda: empty("feature", "unit", "kind"))
     feature_set: str = ""
-    sample: pd.DataFrame = field(default_factory=lambda: empty("genre_id", "part"))
+    sample: pd.DataFrame = field(default_factory=lambda: empty("_genre_id", "_part"))
     n_feature_rows: int = 0
     genre_names: Mapping[str, str] = field(default_factory=dict)
     sounds: tuple[Sound, ...] = ()

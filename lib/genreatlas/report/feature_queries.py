@@ -35,9 +35,9 @@ def add_features(data: ReportData, store: Store, config: Config, labels: DataFra
     info = store.read(FEATURE_SETS).where(
         (F.col("feature_set") == table.feature_set) & (F.col("set_version") == table.set_version)
     )
-    newest = F.max_by("part", "split_version").alias("part")
+    newest = F.max_by("part", "split_version").alias("_part")  # a feature may be called part, or genre_id
     parts = store.read(SPLITS).where(F.col("split") == config.splits.name).groupBy("song_id").agg(newest)
-    rows = table.rows(store).join(mine, "song_id").join(parts, "song_id", "left")
+    rows = table.rows(store).join(own_names(mine), "song_id").join(parts, "song_id", "left")
     sampled = sample(rows, config.report.sample_per_genre, config.report.seed)
     numeric = [name for name, kind in table.columns.items() if kind == "numeric"]
     version = store.version(table.table)
@@ -45,7 +45,7 @@ def add_features(data: ReportData, store: Store, config: Config, labels: DataFra
         data,
         features=info.orderBy("position").select("feature", "unit", "kind").toPandas(),
         feature_set=table.feature_set,
-        sample=sampled.select("genre_id", "part", *[F.col(f"`{name}`") for name in numeric]).toPandas(),
+        sample=sampled.select("_genre_id", "_part", *[F.col(f"`{name}`") for name in numeric]).toPandas(),
         n_feature_rows=rows.count(),
         versions={**data.versions, table.table: version} if version is not None else data.versions,
     )
@@ -57,11 +57,16 @@ def drawn_genres(data: ReportData, board: Board | None) -> list[str]:
     return views.shown_genres(data, list(close[0]["classes"]) if close else ())
 
 
+def own_names(labels: DataFrame) -> DataFrame:
+    """Labels (song_id, genre_id) under names that no feature has, to join features with: song_id, _genre_id."""
+    return labels.select("song_id", F.col("genre_id").alias("_genre_id"))
+
+
 def sample(rows: DataFrame, per_genre: int, seed: int) -> DataFrame:
-    """At most so many rows of each genre: those with the smallest seeded hash of their clip, in that order."""
+    """At most so many rows of each _genre_id: those with the smallest seeded hash of their clip, in that order."""
     dice = F.xxhash64(F.lit(seed), F.col("clip_id"))
-    rank = F.row_number().over(Window.partitionBy("genre_id").orderBy(dice, "clip_id"))
-    return rows.withColumn("_rank", rank).where(F.col("_rank") <= per_genre).orderBy("genre_id", "_rank").drop("_rank")
+    rank = F.row_number().over(Window.partitionBy("_genre_id").orderBy(dice, "clip_id"))
+    return rows.withColumn("_rank", rank).where(F.col("_rank") <= per_genre).orderBy("_genre_id", "_rank").drop("_rank")
 
 
 def songs_to_hear(data: ReportData, store: Store, labels: DataFrame, board: Board | None, seed: int) -> DataFrame:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from genreatlas.ids import stable_id
 from genreatlas.report import plots_distributions, plots_matrices, plots_scores, plots_sound, plots_tree, views
 from genreatlas.report.boards import METRICS, Board, model_name, model_note
 from genreatlas.report.data import ReportData
@@ -112,7 +113,7 @@ def _importances(pictures: Pictures, data: ReportData, board: Board) -> None:
 
 
 def _features(pictures: Pictures, data: ReportData, genres: list[str], board: Board | None) -> None:
-    sample = data.sample[data.sample["genre_id"].isin(genres)]
+    sample = data.sample[data.sample["_genre_id"].isin(genres)]
     numeric = data.features.loc[data.features["kind"] == "numeric", "feature"].tolist()
     known = [feature for feature in numeric if feature in sample]
     if sample.empty or not known:
@@ -121,7 +122,7 @@ def _features(pictures: Pictures, data: ReportData, genres: list[str], board: Bo
     names = data.genre_names
     ranked = [m["model_id"] for _, m in board.rows.iterrows()] if board is not None else []
     for feature in views.drawn_features(data, ranked):
-        stem = f"distribution_{feature}"
+        stem = f"distribution_{_file_stem(feature)}"
         figure = plots_distributions.ridges(stem, sample, feature, units.get(feature, ""), genres, names)
         pictures.ridges.append(figure)
     root = plots_tree.grow(sample, known, data.seed)
@@ -154,8 +155,13 @@ def genre_medians(sample: pd.DataFrame, features: Sequence[str], genres: Sequenc
     spread = values.std(ddof=0)
     usable = spread[spread > 0].index
     scaled = (values[usable] - values[usable].mean()) / spread[usable]
-    medians = scaled.groupby(sample["genre_id"]).median()
+    medians = scaled.groupby(sample["_genre_id"]).median()
     return medians.reindex([genre for genre in genres if genre in medians.index])
+
+
+def _file_stem(feature: str) -> str:
+    """A feature's name within the name of a file, which has at most 255 bytes."""
+    return feature if len(feature) <= 100 else f"{feature[:80]}_{stable_id(feature, length=8)}"
 
 
 def _pairs_in_words(pairs: pd.DataFrame) -> str:

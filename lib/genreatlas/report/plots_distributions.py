@@ -20,7 +20,7 @@ def ridges(
 
     Parameters
     ----------
-    sample : genre_id and the feature.
+    sample : _genre_id and the feature.
     genres : genre ids from top to bottom.
 
     Returns
@@ -28,7 +28,7 @@ def ridges(
     A figure whose ridges all have the same area; genres with fewer than five values are shown as ticks.
     """
     width, left, step, top = 340.0, 96.0, 27.0, 30.0
-    values = {genre: _finite(sample.loc[sample["genre_id"] == genre, feature]) for genre in genres}
+    values = {genre: _finite(sample.loc[sample["_genre_id"] == genre, feature]) for genre in genres}
     pooled = np.concatenate([*values.values(), np.empty(0)])
     low, high = np.percentile(pooled, [0.5, 99.5]) if len(pooled) else (0.0, 1.0)
     if high <= low:

@@ -32,20 +32,20 @@ def grow(sample: pd.DataFrame, features: Sequence[str], seed: int) -> Node | Non
 
     Parameters
     ----------
-    sample : genre_id, part and the features; missing values go the way that fits better.
+    sample : _genre_id, _part and the features; missing values go the way that fits better.
     features : numeric feature columns.
 
     Returns
     -------
     The root, or None where fewer than two genres or ten rows are left.
     """
-    rows = sample[sample["part"] == "train"]
+    rows = sample[sample["_part"] == "train"]
     usable = [feature for feature in features if feature in rows and rows[feature].notna().any()]
-    if rows["genre_id"].nunique() < 2 or len(rows) < 2 * _SMALLEST_LEAF or not usable:
+    if rows["_genre_id"].nunique() < 2 or len(rows) < 2 * _SMALLEST_LEAF or not usable:
         return None
     matrix = rows[usable].to_numpy(dtype=np.float64)
     tree = DecisionTreeClassifier(max_depth=_DEPTH, min_samples_leaf=_SMALLEST_LEAF, random_state=seed)
-    tree.fit(matrix, rows["genre_id"].to_numpy(dtype=str))
+    tree.fit(matrix, rows["_genre_id"].to_numpy(dtype=str))
     grown = tree.tree_
 
     def node(index: int) -> Node:

@@ -199,12 +199,12 @@ def separation(sample: pd.DataFrame, features: Sequence[str]) -> dict[str, float
 
     Parameters
     ----------
-    sample : genre_id and the features; missing values are left out.
+    sample : _genre_id and the features; missing values are left out.
     """
     found = {}
     for feature in features:
         values = pd.to_numeric(sample[feature], errors="coerce")
-        means = values.groupby(sample["genre_id"]).transform("mean")
+        means = values.groupby(sample["_genre_id"]).transform("mean")
         total = float(((values - values.mean()) ** 2).sum())
         found[feature] = float(((means - values.mean()) ** 2)[values.notna()].sum()) / total if total > 0 else 0.0
     return found

@@ -1,19 +1,19 @@
 """Genre names of a source: spellings brought together, aliases applied, parents known."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from genreatlas.errors import ConfigError
 from genreatlas.ids import slug
+from genreatlas.sources.label_cells import AUTO, Labels, read_column
 
 #: Slugs of words that are no genre. An alias brings one back: `genre_aliases.other = "Other"` keeps
 #: it as it is. "Other" is the default of many taggers; a class of leftovers has no sound of its own.
 _NO_GENRE = frozenset(
     {"", "genre", "na", "nan", "nogenre", "none", "null", "other", "undefined", "unknown", "unknowngenre"}
 )
-_SEVERAL = re.compile(r"[;|\x00\n]")
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -42,23 +42,35 @@ class GenreNames:
     aliases : spelling = the genre it means. Spellings that differ only in case, spaces and
         punctuation are one anyway ("Hip-Hop", "hip hop" and "hiphop" share a slug).
     parents : genre = its parent, in any spelling; aliases apply to both.
+    separator : what divides a text with several genres; see :mod:`genreatlas.sources.label_cells`.
 
     Raises
     ------
     ConfigError : an alias or a parent that leads back to itself, a genre with two parents.
     """
 
-    def __init__(self, aliases: Mapping[str, str] | None = None, parents: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        aliases: Mapping[str, str] | None = None,
+        parents: Mapping[str, str] | None = None,
+        separator: str = AUTO,
+    ) -> None:
+        self._spelt: dict[str, Counter[str]] = {}
+        self._named = (*(aliases or {}), *(aliases or {}).values(), *(parents or {}), *(parents or {}).values())
+        self._separator = separator
+        self._labels = Labels(separator, held=tuple(name.casefold() for name in self._named if "," in name))
         self._aliases = {slug(spelling): target for spelling, target in (aliases or {}).items()}
         self._parents: dict[str, GenreParent] = {}
         for child, parent in (parents or {}).items():
             self._add_parent(child, parent)
         for genre_id in self._parents:
             self._check_tree(genre_id)
+        self._spelt = {}  # those of the configuration are wanted
 
     def read(self, text: str | None) -> Genre | None:
         """Return the genre that a spelling means; None where it means none."""
         name, seen = clean_name(text or ""), set[str]()
+        self._spelt.setdefault(slug(name), Counter())[name] += 1
         while (key := slug(name)) in self._aliases:
             target = clean_name(self._aliases[key])
             if slug(target) == key:
@@ -71,12 +83,29 @@ class GenreNames:
 
     def read_all(self, texts: Iterable[str | None]) -> tuple[Genre, ...]:
         """Read several labels, each of which may hold several (``Rock; Pop``); each genre once, in order."""
-        genres = (self.read(part) for text in texts for part in split_labels(text))
+        return self.read_each(part for text in texts for part in self._labels.split(text))
+
+    def read_each(self, labels: Iterable[str | None]) -> tuple[Genre, ...]:
+        """Read several labels that are one genre each; each genre once, in order."""
+        genres = (self.read(label) for label in labels)
         found: dict[str, Genre] = {}
         for genre in genres:
             if genre is not None:
                 found.setdefault(genre.genre_id, genre)
         return tuple(found.values())
+
+    def divide(self, cells: Iterable[str | None], what: str, key: str) -> Labels:
+        """How cells of a column hold several genres; see :func:`genreatlas.sources.label_cells.read_column`."""
+        return read_column(cells, self._separator, what, key, self._named)
+
+    def notes(self) -> tuple[str, ...]:
+        """A line on genres that were read in several spellings."""
+        spelt = {key: sorted(names) for key, names in self._spelt.items() if len(names) > 1 and key not in _NO_GENRE}
+        if not spelt:
+            return ()
+        shown = [" = ".join(repr(name) for name in names[:4]) for _, names in sorted(spelt.items())[:_SHOWN]]
+        more = f", and {len(spelt) - _SHOWN} more" if len(spelt) > _SHOWN else ""
+        return (f"spellings that are one genre: {'; '.join(shown)}{more}",)
 
     def parents(self) -> tuple[GenreParent, ...]:
         """The configured tree, sorted by genre."""
@@ -108,7 +137,7 @@ def clean_name(text: str) -> str:
 
 def split_labels(text: str | None) -> tuple[str, ...]:
     """Split a label on ``;``, ``|``, line breaks and NUL; commas and slashes belong to names ("R&B/Soul")."""
-    return tuple(part for part in (piece.strip() for piece in _SEVERAL.split(text or "")) if part)
+    return Labels().split(text)
 
 
 def shown_names(genres: Iterable[Genre]) -> dict[str, str]:

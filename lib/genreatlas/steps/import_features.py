@@ -17,7 +17,7 @@ from genreatlas.config import Config
 from genreatlas.errors import ConfigError
 from genreatlas.progress import progress
 from genreatlas.sources.feature_tables import ImportedTable, import_table, inputs_digest
-from genreatlas.sources.feature_tables.reading import digest_of
+from genreatlas.sources.tabular import digest_of
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import (
@@ -65,7 +65,7 @@ def run(store: Store, config: Config) -> Counts:
     sets = store.read(FEATURE_SETS).where(F.col("feature_set") == section.name)
     known = [tuple(row) for row in sets.select("set_version", "source").distinct().collect()]
     if section.path is not None and known:
-        digest = inputs_digest(section, digest_of(section.path), ignore_parts)
+        digest = inputs_digest(section, digest_of(section.path, "import_features.path"), ignore_parts)
         if {source for _, source in known} == {_source(section.path.name, digest)}:
             return Counts()
     imported = import_table(section, ignore_parts)

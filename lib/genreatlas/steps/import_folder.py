@@ -99,7 +99,7 @@ def run(store: Store, config: Config) -> Counts:
 
 def _open(store: Store, config: Config) -> _Import:
     """List the folder, read its labels, and see what is known of it; nothing is written."""
-    names = GenreNames(config.folder.genre_aliases, config.folder.genre_parents)
+    names = GenreNames(config.folder.genre_aliases, config.folder.genre_parents, config.folder.label_separator)
     listing = list_folder(path_bytes(config.folder.path))
     candidates = [entry for entry in listing.entries if not is_sidecar(listing, entry, is_audio)]
     files = [entry for entry in candidates if entry.kind != "closed_directory"]
@@ -260,4 +260,8 @@ def _notes(work: _Import, plan: Plan) -> tuple[str, ...]:
     if work.listing.circular:
         first = readable(work.listing.circular[0])
         notes.append(f"directory links not followed, because they lead back: {len(work.listing.circular)} ({first})")
-    return tuple(notes)
+    if left_out := work.listing.left_out:
+        shown = ", ".join(readable(path) for path in left_out[:5]) + (", ..." if len(left_out) > 5 else "")
+        files = work.listing.left_out_files
+        notes.append(f"hidden, trash and system folders left out: {len(left_out)} with {files} files ({shown})")
+    return (*notes, *work.catalogue.notes, *work.names.notes())

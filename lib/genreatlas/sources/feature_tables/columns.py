@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from genreatlas.config import ImportFeaturesSection
 from genreatlas.errors import ConfigError
 from genreatlas.ids import stable_id
-from genreatlas.sources.feature_tables.reading import RawTable
-from genreatlas.sources.feature_tables.values import Numbers, as_arrays, as_numbers, as_text
+from genreatlas.sources.feature_tables.values import Decimals, Numbers, as_arrays, as_numbers, as_text
+from genreatlas.sources.tabular import RawTable
 
 #: Words of a column's name that tell what it gives away, and why it is left out.
 _LEAKS: tuple[tuple[frozenset[str], str], ...] = (
@@ -43,6 +43,7 @@ _LEAKS: tuple[tuple[frozenset[str], str], ...] = (
 #: Columns of every feature table, which no feature may be called.
 _TAKEN = frozenset({"clip_id", "song_id", "set_version", "preprocessing_id"})
 _MOST_CATEGORIES = 100  # a text with more values is a name or an id
+_LONGEST_NAME = 255  # of a column, for catalogs
 
 
 @dataclass(frozen=True)
@@ -106,15 +107,16 @@ def choose_features(raw: RawTable, section: ImportFeaturesSection) -> Features:
     notes: list[str] = []
     texts: list[str] = []
     name_of = _namer()
+    decimals = Decimals(section.decimal, raw)
     for source in wanted:
         column = raw.table[source]
         if source in section.exclude:
             continue
         if not section.features and source not in section.include and (why := _leak(source)):
-            keep = f' (include = ["{source}"] keeps it)' if as_numbers(column) is not None else ""
+            keep = f' (include = ["{source}"] keeps it)' if as_numbers(column, decimals, source) is not None else ""
             notes.append(f"left out: {source}; {why}{keep}")
             continue
-        found = _categories(column) if source in section.categorical else _numeric(column)
+        found = (_categories if source in section.categorical else _numeric)(column, decimals, source)
         if not found:
             if section.features:
                 raise ConfigError(
@@ -132,6 +134,8 @@ def choose_features(raw: RawTable, section: ImportFeaturesSection) -> Features:
         )
     if texts:
         notes.append(f"not features, as they hold text or nothing: {', '.join(texts)}")
+    notes += decimals.notes()
+    notes += _renamed(columns)
     return Features(tuple(columns), tuple(cells), tuple(notes))
 
 
@@ -139,16 +143,16 @@ def choose_features(raw: RawTable, section: ImportFeaturesSection) -> Features:
 _Found = list[tuple[int | None, Literal["numeric", "categorical"], "Numbers | pa.ChunkedArray", str]]
 
 
-def _numeric(column: pa.ChunkedArray) -> _Found:
-    numbers = as_numbers(column)
+def _numeric(column: pa.ChunkedArray, decimals: Decimals, name: str) -> _Found:
+    numbers = as_numbers(column, decimals, name)
     if numbers is not None:
         return [(None, "numeric", numbers, "double")] if numbers.present else []
     elements = as_arrays(column) or []
     return [(place, "numeric", cell, "double") for place, cell in enumerate(elements)]
 
 
-def _categories(column: pa.ChunkedArray) -> _Found:
-    numbers = as_numbers(column)
+def _categories(column: pa.ChunkedArray, decimals: Decimals, name: str) -> _Found:
+    numbers = as_numbers(column, decimals, name)
     if numbers is not None and numbers.present:
         given = numbers.values[~np.isnan(numbers.values)]
         whole = bool(np.all(np.mod(given, 1) == 0) and np.abs(given).max() < 2**31)
@@ -171,6 +175,17 @@ def _check(raw: RawTable, key: str, name: str) -> None:
         raise ConfigError(f"[import_features] {key}: {raw.name} has no column {name!r}. {hint}")
 
 
+def _renamed(columns: Sequence[FeatureColumn]) -> list[str]:
+    """A note on names that had to be told apart by a number, or lost most of their letters."""
+    odd = [c for c in columns if c.element is None and re.sub(r"[^0-9a-z]+", "", c.source.lower()) != _letters(c.name)]
+    shown = ", ".join(f"{c.source!r} is {c.name}" for c in odd[:5]) + (", ..." if len(odd) > 5 else "")
+    return [f"features under other names: {shown}"] if odd else []
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^0-9a-z]+", "", re.sub(r"^f_(?=\d)", "", name))
+
+
 def _namer() -> Callable[[str], str]:
     """Gives names that SQL takes without quotes: lower case, letters, digits and _, none twice."""
     used: set[str] = set()
@@ -178,6 +193,8 @@ def _namer() -> Callable[[str], str]:
     def name_of(source: str) -> str:
         plain = re.sub(r"[^0-9a-z]+", "_", source.lower()).strip("_") or "feature"
         plain = f"f_{plain}" if plain[0].isdigit() else plain
+        if len(plain) > _LONGEST_NAME:
+            plain = f"{plain[:200]}_{stable_id(source, length=8)}"
         name, number = plain, 2
         while name in used | _TAKEN:
             name, number = f"{plain}_{number}", number + 1

@@ -1,5 +1,6 @@
 """Rows of somebody's table → rows of ours, and what of them cannot be used."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,13 @@ from genreatlas.ids import stable_id
 from genreatlas.sources.credits import credits
 from genreatlas.sources.feature_tables.columns import FeatureColumn, Features, check_names, choose_features
 from genreatlas.sources.feature_tables.parts import PARTS, listed_parts, read_lists, song_parts
-from genreatlas.sources.feature_tables.reading import RawTable, read_table
 from genreatlas.sources.feature_tables.segments import cut_songs, segment_warning
 from genreatlas.sources.feature_tables.values import Numbers, as_text
 from genreatlas.sources.genres import Genre, GenreNames, shown_names
+from genreatlas.sources.label_cells import AUTO, Labels, read_column
+from genreatlas.sources.tabular import RawTable, read_table
+
+_LITERAL = re.compile(r"[\[(]\s*[\"']")
 
 
 @dataclass(frozen=True)
@@ -80,17 +84,18 @@ def import_table(section: ImportFeaturesSection, ignore_parts: bool = False) -> 
         raise ConfigError("[import_features] path is not set. It needs path, name, id and labels.")
     if section.split and section.split_lists:
         raise ConfigError("[import_features]: give the parts by split or by split_lists, not by both.")
-    names = GenreNames(section.genre_aliases, section.genre_parents)
-    raw = read_table(section.path)
+    names = GenreNames(section.genre_aliases, section.genre_parents, section.label_separator)
+    raw = read_table(section.path, "import_features.path", section.encoding)
     check_names(raw, section)
     features = choose_features(raw, section)
-    notes = list(features.notes)
+    notes = [*raw.notes, *features.notes]
     rows = _read_rows(raw, section, names, notes)
     rejected = [Rejected(place, None, Reason.BAD_VALUE, detail) for place, detail in raw.broken]
     rejected += _reject(rows, _problems(rows, features, section))
     if rows.empty:
         raise InputError(f"{raw.name}: none of its {len(rejected)} rows can be used. First: {_say(rejected[0])}")
     rejected += _reject(rows, _conflicts(rows, features))
+    used = len(rows)
     _find_parts(rows, section, notes)
     if not (section.song or section.song_pattern) and (warning := segment_warning(rows["id"], rows["first_genre"])):
         notes.append(warning)
@@ -102,6 +107,8 @@ def import_table(section: ImportFeaturesSection, ignore_parts: bool = False) -> 
             f"{raw.name}: fewer than two genres can be used (found: {', '.join(sorted(set(song_genres['genre'])))})."
         )
     values = _values(rows, features, section)
+    notes += names.notes()
+    notes += _accounts(rejected, used, len(values), len(raw.places) + len(raw.broken))
     categorical = ", ".join(column.name for column in features.columns if column.kind == "categorical")
     notes.insert(
         0,
@@ -143,17 +150,51 @@ def _read_rows(raw: RawTable, section: ImportFeaturesSection, names: GenreNames,
         if missed:
             notes.append(f"song_pattern does not match {missed} ids; each of them is a song of its own")
     rows["song"] = rows["song"].where(rows["song"].notna(), known)
-    rows["given"] = list(zip(*[_labels(raw.table[label]) for label in section.labels], strict=True))
-    read = {given: names.read_all([text for texts in given for text in texts]) for given in set(rows["given"])}
+    if section.artist:
+        rows["artist"] = _artists_of(rows["artist"], section.artist, notes)
+    rows["given"] = list(zip(*[_labels(raw, label, names, notes) for label in section.labels], strict=True))
+    read = {given: names.read_each([text for texts in given for text in texts]) for given in set(rows["given"])}
     rows["genres"] = rows["given"].map(read)
     rows["first_genre"] = [genres[0].genre_id if genres else None for genres in rows["genres"]]
     return rows
 
 
-def _labels(column: pa.ChunkedArray) -> list[tuple[str | None, ...]]:
+def _labels(raw: RawTable, label: str, names: GenreNames, notes: list[str]) -> list[tuple[str, ...]]:
+    """Labels of each row: those of an array, or of a text as the column divides it."""
+    column = raw.table[label]
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        return [tuple(map(str, cell or ())) for cell in column.to_pylist()]
-    return [(cell,) for cell in as_text(column).to_pylist()]
+        return [tuple(str(one) for one in cell or () if one is not None) for cell in column.to_pylist()]
+    cells = as_text(column).to_pylist()
+    divided = names.divide(cells, f"labels ({label})", "import_features.label_separator")
+    notes += divided.notes
+    return [divided.split(cell) for cell in cells]
+
+
+def _artists_of(cells: pd.Series, column: str, notes: list[str]) -> pd.Series:
+    """Artists of each row as one text that credits divide (``A; B``), where cells list several.
+
+    List literals do, and commas without a blank after them, as programs join names ("Nas,Tyler, The Creator").
+    """
+    tight = read_column(cells).tight
+    divided = Labels(AUTO, tight=tight)
+    texts: dict[str, str] = {}
+    for cell in dict.fromkeys(cells):
+        if cell and (tight or _LITERAL.match(cell)):
+            texts[cell] = "; ".join(divided.split(cell))
+    if several := [cell for cell, text in texts.items() if tight and ";" in text and not _LITERAL.match(cell)]:
+        notes.append(f"commas without a blank divide artists ({column}), such as {several[0]!r}")
+    return cells.map(lambda cell: texts.get(cell, cell) or None)
+
+
+def _accounts(rejected: list[Rejected], used: int, ids: int, total: int) -> list[str]:
+    """Lines that account for every row of the file."""
+    notes = []
+    if used > ids:
+        notes.append(f"{used - ids} rows repeat an id with the same features; their genres are joined")
+    if rejected:
+        shown = "; ".join(_say(bad) for bad in rejected[:3]) + ("; ..." if len(rejected) > 3 else "")
+        notes.append(f"{len(rejected)} of {total} rows are in quarantine: {shown}")
+    return notes
 
 
 def _problems(rows: pd.DataFrame, features: Features, section: ImportFeaturesSection) -> dict[int, tuple[Reason, str]]:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from genreatlas.errors import ConfigError, InputError, SplitLeakError
+from genreatlas.sources.tabular import open_text
 
 #: What sources call the parts.
 PARTS = {
@@ -31,10 +32,8 @@ def read_lists(lists: Mapping[str, Path]) -> dict[str, tuple[str, list[str]]]:
     for name, path in lists.items():
         if name.lower() not in PARTS:
             raise ConfigError(f"[import_features] split_lists: {name!r} is no part. Valid: {', '.join(PARTS)}.")
-        try:
-            lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"[import_features] split_lists.{name}: {path}: {error}.") from None
+        text, _ = open_text(path, f"import_features.split_lists.{name}")
+        lines = [line.strip() for line in text()]
         entries = [line for line in lines if line and not line.startswith("#")]
         if not entries:
             raise InputError(f"[import_features] split_lists.{name}: {path} lists nothing.")

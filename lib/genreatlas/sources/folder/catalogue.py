@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from genreatlas.errors import Reason
 from genreatlas.sources.folder.listing import Entry, Listing
+from genreatlas.sources.folder.paths import Finder
 from genreatlas.sources.genres import Genre, GenreNames, GenreParent
 
 _PARTS = {
@@ -44,7 +45,7 @@ class Song:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a list of files; ``place`` says where it stands, such as ``line 17``."""
+    """One row of a list of files; ``place`` says where it stands, such as ``line 17``, ``problem`` why it is none."""
 
     place: str
     path: bytes
@@ -56,6 +57,7 @@ class Row:
     isrc: str = ""
     licence: str = ""
     split: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Catalogue:
     origin : absolute path of the list of files, where there is one.
     unnamed : audio files in the folder that the list does not name.
     parents : the source's own tree of genres.
+    notes : what a reader should know of how the labels were read.
     """
 
     labels: str
@@ -92,6 +95,7 @@ class Catalogue:
     origin: bytes = b""
     unnamed: int = 0
     parents: tuple[GenreParent, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def catalogue_of_rows(
@@ -102,6 +106,7 @@ def catalogue_of_rows(
     names: GenreNames,
     origin: bytes,
     parents: tuple[GenreParent, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> Catalogue:
     """Bring a list of files together with the files that are there.
 
@@ -114,16 +119,21 @@ def catalogue_of_rows(
     candidates : entries of the listing that may be audio.
     """
     there = {listing.absolute(entry): entry for entry in candidates}
+    rows = list(rows)
+    finder = Finder(listing.root, there, [row.path for row in rows])
     outside: dict[bytes, Entry] = {}
     first: dict[bytes, str] = {}
     songs: dict[str, Song] = {}
     song_of: dict[bytes, str] = {}
     rejected: list[Rejected] = []
     for row in rows:
+        if row.problem:
+            rejected.append(Rejected(b"", Reason.BAD_VALUE, row.problem, row.place))
+            continue
         if not row.path.strip():
             rejected.append(Rejected(b"", Reason.BAD_VALUE, "path is empty. Give a path or drop the row.", row.place))
             continue
-        path = os.path.normpath(os.path.join(listing.root, row.path))  # noqa: PTH118 - bytes
+        path = finder.find(row.path)
         if path in first:
             detail = f"Names the same file as {first[path]}. Join several genres with ';' in one row."
             rejected.append(Rejected(path, Reason.DUPLICATE_ROW, detail, row.place))
@@ -151,6 +161,7 @@ def catalogue_of_rows(
         origin=origin,
         unnamed=sum(path not in first for path in there),
         parents=parents,
+        notes=(*notes, *finder.notes()),
     )
 
 
@@ -158,7 +169,7 @@ def read_row(row: Row, key: str, names: GenreNames) -> tuple[Song, tuple[Reason,
     """Turn a row into a song, whose key is ``key`` where the row names no song, or say why it has none."""
     song = Song(
         key=row.song.strip() or key,
-        genres=names.read_all(row.genres),
+        genres=names.read_each(row.genres),
         title=row.title.strip() or None,
         artist=row.artist.strip() or None,
         album=row.album.strip() or None,

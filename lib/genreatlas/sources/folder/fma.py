@@ -3,8 +3,6 @@
 References: Defferrard et al., FMA: A Dataset for Music Analysis, ISMIR 2017.
 """
 
-import csv
-import io
 import os
 import re
 from collections.abc import Collection, Iterator
@@ -12,8 +10,10 @@ from typing import Literal
 
 from genreatlas.errors import InputError
 from genreatlas.sources.folder.catalogue import Row
-from genreatlas.sources.folder.manifest import clean_text, read_bytes
+from genreatlas.sources.folder.manifest import clean_text
 from genreatlas.sources.genres import GenreNames, GenreParent
+from genreatlas.sources.tabular import open_text, read_table
+from genreatlas.sources.tabular.delimited import Dialect, records
 
 #: ``set.subset`` holds the smallest subset that a track is in; each contains those before it.
 _SUBSETS = ("small", "medium", "large", "full")
@@ -63,9 +63,10 @@ def track_path(track_id: int) -> bytes:
 
 def _read_tracks(path: bytes, tree: Tree, subsets: Collection[str], labels: str) -> Iterator[Row]:
     name = path.decode("utf-8", "replace")
-    csv.field_size_limit(2**31 - 1)  # biographies of artists
-    reader = csv.reader(io.StringIO(read_bytes(path).decode("utf-8-sig", "replace"), newline=""))
-    upper, lower = next(reader, []), next(reader, [])
+    text, _ = open_text(path, "folder.manifest")
+    lines = text()
+    dialect = Dialect(",")
+    upper, lower = ([*dialect.reader([next(lines, "")], strict=False), []][0] for _ in range(2))
     above = ""
     columns: dict[tuple[str, str], int] = {}
     for position, (group, column) in enumerate(zip(upper, lower, strict=False)):
@@ -76,18 +77,23 @@ def _read_tracks(path: bytes, tree: Tree, subsets: Collection[str], labels: str)
             f"{name}: missing columns: {', '.join(missing)}. Expected FMA's tracks.csv, whose header has three rows: "
             "group (set, track), column (split, genre_top), track_id."
         )
-    line = reader.line_num + 1
-    for values in reader:
-        here, line = line, reader.line_num + 1
-        if not values or not values[0].strip().isdigit():
-            continue  # the third row of the header, and blank lines
-        cells = {key: values[at].strip() for key, at in columns.items() if at < len(values)}
+    for line, values, problem in records(lines, dialect, len(lower), start=3):
+        place = f"line {line}"
+        if values is None:
+            yield Row(place, b"", (), problem=problem)
+            continue
+        track = values[0].strip()
+        if not track.isascii() or not track.isdigit():
+            if track != "track_id":  # the third row of the header
+                yield Row(place, b"", (), problem=f"track_id is {track!r}, which is no number. Mend or drop the row.")
+            continue
+        cells = {key: values[at].strip() for key, at in columns.items()}
         if cells.get(("set", "subset")) not in subsets:
             continue
         yield Row(
-            place=f"line {here}",
-            path=track_path(int(values[0])),
-            song=values[0].strip(),
+            place=place,
+            path=track_path(int(track)),
+            song=track,
             genres=_genres(cells, tree, labels),
             split=cells.get(("set", "split"), ""),
             **{fact: clean_text(cells.get(column, "")) for fact, column in _FACTS.items()},
@@ -108,16 +114,18 @@ def _genres(cells: dict[tuple[str, str], str], tree: Tree, labels: str) -> tuple
 
 def _read_tree(path: bytes) -> Tree:
     name = path.decode("utf-8", "replace")
-    reader = csv.DictReader(io.StringIO(read_bytes(path).decode("utf-8-sig", "replace"), newline=""))
+    raw = read_table(path, "folder.manifest")
     needed = ("genre_id", "parent", "title", "top_level")
-    if missing := [column for column in needed if column not in (reader.fieldnames or [])]:
+    if missing := [column for column in needed if column not in raw.table.column_names]:
         raise InputError(f"{name}: missing columns: {', '.join(missing)}. Expected FMA's genres.csv.")
+    if raw.broken:
+        raise InputError(f"{name} {raw.broken[0][0]}: {raw.broken[0][1]}")
     tree: Tree = {}
-    for record in reader:
+    for place, record in raw.rows(needed):
         try:
             genre_id, parent, root = (int(float(record[key] or 0)) for key in ("genre_id", "parent", "top_level"))
         except ValueError as error:
-            raise InputError(f"{name} line {reader.line_num}: not a number: {error}.") from None
+            raise InputError(f"{name} {place}: not a number: {error}.") from None
         tree[genre_id] = (record["title"].strip(), parent, root)
     return tree
 

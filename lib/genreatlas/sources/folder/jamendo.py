@@ -7,7 +7,7 @@ import os
 
 from genreatlas.errors import InputError
 from genreatlas.sources.folder.catalogue import Row
-from genreatlas.sources.folder.manifest import read_bytes
+from genreatlas.sources.tabular import open_text
 
 _COLUMNS = ("TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS")
 _GENRE = "genre---"
@@ -43,6 +43,9 @@ def read_jamendo(folder: bytes, split: str = "split-0") -> tuple[list[Row], byte
     named = _read_names(_below(folder, "raw.meta.tsv"))
     rows = []
     for line, track, values in _tracks(path):
+        if not values:
+            rows.append(Row(f"line {line}", b"", (), problem=f"{track}. Mend or drop the row."))
+            continue
         title, artist, album = named.get(track, ("", "", ""))
         rows.append(
             Row(
@@ -60,19 +63,21 @@ def read_jamendo(folder: bytes, split: str = "split-0") -> tuple[list[Row], byte
 
 
 def _tracks(path: bytes) -> list[tuple[int, str, list[str]]]:
+    """Line, track and values of each row; of a row that is none, no values, and in place of the track what is wrong."""
     name = path.decode("utf-8", "replace")
-    header, *lines = read_bytes(path).decode("utf-8-sig", "replace").splitlines() or [""]
+    header, *lines = _lines(path)
     columns = header.split("\t")
     if tuple(columns[: len(_COLUMNS)]) != _COLUMNS:
         missing = [column for column in _COLUMNS if column not in columns] or ["their order"]
         raise InputError(f"{name}: missing columns: {', '.join(missing)}. Expected {', '.join(_COLUMNS)}.")
-    tracks = []
+    tracks: list[tuple[int, str, list[str]]] = []
     for number, line in enumerate(lines, start=2):
         values = [value.strip() for value in line.split("\t")]
         if not line.strip():
             continue
         if len(values) < len(_COLUMNS) - 1:
-            raise InputError(f"{name} line {number}: {len(values)} values, expected at least {len(_COLUMNS) - 1}.")
+            tracks.append((number, f"{len(values)} values, expected at least {len(_COLUMNS) - 1}", []))
+            continue
         tracks.append((number, values[0], values))
     return tracks
 
@@ -86,7 +91,7 @@ def _read_split(folder: bytes, split: str, stem: str) -> dict[str, str]:
                 f"{path.decode('utf-8', 'replace')}: no such file. Set folder.jamendo_split to one of the folders in "
                 'splits/, or to "" for none.'
             )
-        part_of.update((track, part) for _, track, _ in _tracks(path))
+        part_of.update((track, part) for _, track, values in _tracks(path) if values)
     return part_of
 
 
@@ -94,7 +99,7 @@ def _read_names(path: bytes) -> dict[str, tuple[str, str, str]]:
     """Title, artist and album of every track, where the dataset's ``raw.meta.tsv`` is there."""
     if not os.path.exists(path):  # noqa: PTH110 - bytes
         return {}
-    header, *lines = read_bytes(path).decode("utf-8-sig", "replace").splitlines() or [""]
+    header, *lines = _lines(path)
     columns = header.split("\t")
     try:
         places = [columns.index(column) for column in ("TRACK_ID", "TRACK_NAME", "ARTIST_NAME", "ALBUM_NAME")]
@@ -107,6 +112,11 @@ def _read_names(path: bytes) -> dict[str, tuple[str, str, str]]:
             track, title, artist, album = (values[place].strip() for place in places)
             names[track] = (title, artist, album)
     return names
+
+
+def _lines(path: bytes) -> list[str]:
+    text, _ = open_text(path, "folder.manifest")
+    return [line.rstrip("\r\n") for line in text()] or [""]
 
 
 def _below(folder: bytes, *names: str) -> bytes:

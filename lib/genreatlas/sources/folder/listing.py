@@ -17,6 +17,15 @@ AUDIO_NAMES = frozenset(
     b" .m4a .m4b .mp4 .aac .alac .wma .ape .wv .mpc .dsf .dff .ra .amr .caf".split()
 )
 
+#: Folders of trash cans, file systems and servers; those that begin with a point are left out too.
+_SYSTEM_FOLDERS = frozenset(
+    {
+        b"$recycle.bin", b"recycler", b"recycled", b"system volume information", b"lost+found", b"found.000",
+        b"@eadir", b"@recycle", b"@recently-snapshot", b"@tmp", b"#recycle", b"#snapshot", b"__macosx",
+        b"network trash folder", b"temporary items",
+    }
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -38,11 +47,20 @@ class Entry:
 
 @dataclass(frozen=True)
 class Listing:
-    """All entries of a folder in the order of their bytes, and the directory links that lead in circles."""
+    """All entries of a folder in the order of their bytes.
+
+    Parameters
+    ----------
+    circular : directory links that lead in circles.
+    left_out : hidden, trash and system folders, which are not looked into.
+    left_out_files : how many files lie in them.
+    """
 
     root: bytes
     entries: tuple[Entry, ...]
     circular: tuple[bytes, ...] = ()
+    left_out: tuple[bytes, ...] = ()
+    left_out_files: int = 0
 
     def absolute(self, entry: Entry) -> bytes:
         """Absolute path of an entry."""
@@ -74,8 +92,20 @@ def list_folder(folder: bytes) -> Listing:
     walk = _Walk(root)
     walk.visit(b"", ((top.st_dev, top.st_ino),), linked=False)
     if not walk.entries:
-        raise InputError(f"{name}: the folder is empty. Set folder.path to the folder with the audio files.")
-    return Listing(root, tuple(sorted(walk.entries, key=lambda entry: entry.path)), tuple(sorted(walk.circular)))
+        beside = f" but for {len(walk.left_out)} hidden, trash or system folders" if walk.left_out else ""
+        raise InputError(f"{name}: the folder is empty{beside}. Set folder.path to the folder with the audio files.")
+    return Listing(
+        root,
+        tuple(sorted(walk.entries, key=lambda entry: entry.path)),
+        tuple(sorted(walk.circular)),
+        tuple(sorted(walk.left_out)),
+        walk.left_out_files,
+    )
+
+
+def is_left_out(name: bytes) -> bool:
+    """Whether a folder of this name is hidden, a trash can, or kept by a system for itself."""
+    return name.startswith(b".") or name.lower() in _SYSTEM_FOLDERS
 
 
 def has_audio_name(path: bytes) -> bool:
@@ -103,6 +133,8 @@ class _Walk:
         self.root = root
         self.entries: list[Entry] = []
         self.circular: list[bytes] = []
+        self.left_out: list[bytes] = []
+        self.left_out_files = 0
         self._seen: set[tuple[int, int]] = set()
 
     def visit(self, path: bytes, ancestors: tuple[tuple[int, int], ...], linked: bool) -> None:
@@ -125,6 +157,10 @@ class _Walk:
             if not stat.S_ISDIR(status.st_mode):
                 kind: Kind = "file" if stat.S_ISREG(status.st_mode) else "special"
                 self.entries.append(Entry(below, kind, status.st_size, status.st_mtime_ns))
+            elif is_left_out(name):
+                self.left_out.append(below)
+                walked = () if is_link else os.walk(os.path.join(self.root, below))  # noqa: PTH118 - bytes
+                self.left_out_files += sum(len(files) for _, _, files in walked)
             elif is_link:
                 links.append((below, identity))
             else:

@@ -1,58 +1,69 @@
 """Genres by a list of files, CSV or Parquet, that the owner of the folder wrote."""
 
-import csv
 import difflib
-import io
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from genreatlas.errors import InputError
 from genreatlas.sources.folder.catalogue import Row
+from genreatlas.sources.genres import GenreNames
+from genreatlas.sources.label_cells import Labels
+from genreatlas.sources.tabular import RawTable, read_table
+from genreatlas.sources.tabular.formats import repaired
 
 REQUIRED = ("path", "genre")
 OPTIONAL = ("song", "artist", "title", "album", "isrc", "licence", "split")
 
 
-def read_manifest(path: bytes, ignore: Collection[str] = ()) -> list[Row]:
+def read_manifest(
+    path: bytes, names: GenreNames, ignore: Collection[str] = (), encoding: str = "auto"
+) -> tuple[list[Row], tuple[str, ...]]:
     """Read the rows of a manifest.
 
-    Columns are ``path`` (below the folder, or absolute) and ``genre`` (several joined by ``;``), and
+    Columns are ``path`` (below the folder, or absolute) and ``genre`` (several as a list or joined by ``;``), and
     optionally ``song``, ``artist``, ``title``, ``album``, ``isrc``, ``licence`` and ``split``.
 
     Parameters
     ----------
-    path : CSV (UTF-8, separated by commas, semicolons or tabs) or Parquet, told apart by content.
+    path : a table; see :func:`genreatlas.sources.tabular.read_table`.
+    names : tells what divides a cell with several genres.
     ignore : columns that are there and not wanted.
+    encoding : of a text.
+
+    Returns
+    -------
+    All rows in their order, broken ones with what is wrong, and notes on how the file was read.
 
     Raises
     ------
     InputError : the file cannot be read, or columns are missing or unknown.
     """
+    raw = read_table(path, "folder.manifest", encoding, pad=True)
     name = path.decode("utf-8", "replace")
-    data = read_bytes(path)
-    if data[:4] == b"PAR1":
-        return list(_parquet_rows(data, name, ignore))
-    return list(_csv_rows(data, name, ignore))
+    check_columns(name, raw.table.column_names, ignore)
+    labels = labels_of(raw, "genre", names, "folder.label_separator")
+    records = list(raw.rows([column for column in (*REQUIRED, *OPTIONAL) if column not in ignore]))
+    rows = [_row(place, n, record, raw, labels) for n, (place, record) in enumerate(records)]
+    rows += [Row(place, b"", (), problem=why) for place, why in raw.broken]
+    return sorted(rows, key=_order) if raw.broken else rows, (*raw.notes, *labels.notes)
 
 
-def read_bytes(path: bytes) -> bytes:
-    """The content of a file of labels.
+def labels_of(raw: RawTable, column: str, names: GenreNames, key: str) -> Labels:
+    """How the cells of a column hold several genres; arrays need no answer."""
+    cells = raw.table[column].to_pylist()
+    texts = [clean_text(cell).strip() for cell in cells if cell is not None and not isinstance(cell, list | tuple)]
+    return names.divide(texts, f"labels ({column})", key)
 
-    Raises
-    ------
-    InputError : it is missing or cannot be read.
-    """
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - a name of bytes
-            return file.read()
-    except FileNotFoundError:
-        raise InputError(f"{path.decode('utf-8', 'replace')}: no such file. Set folder.manifest.") from None
-    except OSError as error:
-        raise InputError(f"{path.decode('utf-8', 'replace')}: cannot be read: {error.strerror}.") from None
+
+def genres_of(cell: Any, labels: Labels) -> tuple[str, ...]:
+    """Genres of a cell: of an array, or of a text as the column divides it."""
+    if isinstance(cell, list | tuple):
+        return tuple(clean_text(one) for one in cell)
+    return labels.split(clean_text(cell).strip())
 
 
 def check_columns(name: str, columns: Sequence[str], ignore: Collection[str]) -> None:
-    """Raise InputError for columns that are missing, unknown or there twice, naming them and the valid ones."""
+    """Raise InputError for columns that are missing or unknown, naming them and the valid ones."""
     valid = (*REQUIRED, *OPTIONAL)
     problems = []
     if missing := [column for column in REQUIRED if column not in columns or column in ignore]:
@@ -60,8 +71,6 @@ def check_columns(name: str, columns: Sequence[str], ignore: Collection[str]) ->
     unknown = [column for column in columns if column not in valid and column not in ignore]
     if unknown:
         problems.append(f"unknown columns: {', '.join(_with_hint(column, valid) for column in unknown)}")
-    if twice := sorted({column for column in columns if columns.count(column) > 1}):
-        problems.append(f"columns that appear twice: {', '.join(twice)}")
     if problems:
         listed = ", ".join(f'"{column}"' for column in unknown)
         skip = f" To leave columns out, set folder.ignore_columns = [{listed}]." if unknown else ""
@@ -73,63 +82,21 @@ def _with_hint(column: str, valid: Sequence[str]) -> str:
     return f"{column!r} (did you mean {near[0]}?)" if near else repr(column)
 
 
-def _csv_rows(data: bytes, name: str, ignore: Collection[str]) -> Iterator[Row]:
-    # Bytes that are not UTF-8 pass as lone surrogates, so that a path keeps its bytes.
-    text = data.decode("utf-8-sig", "surrogateescape")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-    csv.field_size_limit(2**31 - 1)
-    try:
-        columns = [column.strip() for column in next(reader, [])]
-        check_columns(name, columns, ignore)
-        line = reader.line_num + 1
-        for values in reader:
-            here, line = line, reader.line_num + 1
-            if not any(value.strip() for value in values):
-                continue
-            if len(values) > len(columns) and any(value.strip() for value in values[len(columns) :]):
-                raise InputError(
-                    f"{name} line {here}: {len(values)} values for {len(columns)} columns. Quote values with commas."
-                )
-            yield _row(f"line {here}", dict(zip(columns, values, strict=False)), ignore)
-    except csv.Error as error:
-        raise InputError(f"{name} line {reader.line_num}: {error}.") from None
-
-
-def _delimiter(text: str) -> str:
-    header = text.split("\n", 1)[0]
-    return max(",\t;", key=header.count)
-
-
-def _parquet_rows(data: bytes, name: str, ignore: Collection[str]) -> Iterator[Row]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(pa.BufferReader(data))
-    except pa.ArrowException as error:
-        raise InputError(f"{name}: not a readable Parquet file: {error}.") from None
-    check_columns(name, table.column_names, ignore)
-    for number, record in enumerate(table.to_pylist(), start=1):
-        yield _row(f"row {number}", record, ignore)
-
-
-def _row(place: str, record: Mapping[str, Any], ignore: Collection[str]) -> Row:
+def _row(place: str, number: int, record: Mapping[str, Any], raw: RawTable, labels: Labels) -> Row:
     path = record.get("path")
-    facts = {column: "" if column in ignore else clean_text(record.get(column)) for column in OPTIONAL}
-    return Row(
-        place=place,
-        path=path if isinstance(path, bytes) else str(path or "").encode("utf-8", "surrogateescape"),
-        genres=tuple(clean_text(genre) for genre in _several(record.get("genre"))),
-        **facts,
-    )
+    if isinstance(path, str):
+        path = raw.raw.get((number, "path")) or path.encode("utf-8", "surrogatepass")
+    facts = {column: clean_text(record.get(column)) for column in OPTIONAL}
+    return Row(place=place, path=path or b"", genres=genres_of(record.get("genre"), labels), **facts)
 
 
-def _several(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, list | tuple) else (value,)
+def _order(row: Row) -> tuple[str, int]:
+    file, _, number = row.place.rpartition(" ")
+    return file, int(number)
 
 
 def clean_text(value: Any) -> str:
-    """Text that every table can hold: bytes that were not UTF-8 become U+FFFD, None becomes empty."""
-    if value is None:
-        return ""
-    return str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """Text that every table can hold; None becomes empty."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return "" if value is None else repaired(str(value))

@@ -46,13 +46,13 @@ def _read_list(listing: Listing, candidates: Sequence[Entry], folder: FolderSect
         raise InputError(f"folder.labels = {folder.labels!r} needs folder.manifest, {what}.")
     origin = _absolute(folder.manifest)
     if folder.labels == "manifest":
-        rows = read_manifest(origin, folder.ignore_columns)
-        return catalogue_of_rows("manifest", rows, listing, candidates, names, origin)
+        rows, notes = read_manifest(origin, names, folder.ignore_columns, folder.encoding)
+        return catalogue_of_rows("manifest", rows, listing, candidates, names, origin, notes=notes)
     present = {entry.path for entry in candidates}
     if folder.labels == "fma":
         rows, parents = read_fma(origin, names, folder.subset, folder.fma_labels)
         if not folder.subset:
-            rows = [row for row in rows if row.path in present]
+            rows = [row for row in rows if row.problem or row.path in present]
         place = os.path.join(origin, b"tracks.csv")  # noqa: PTH118 - bytes
         return catalogue_of_rows("fma", rows, listing, candidates, names, place, parents)
     rows, place = read_jamendo(origin, folder.jamendo_split)

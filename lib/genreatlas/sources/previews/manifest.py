@@ -1,22 +1,26 @@
 """A list of audio files by their addresses: CSV or Parquet, with columns under names of its own."""
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from genreatlas.config import HttpSection
 from genreatlas.errors import InputError, Reason
 from genreatlas.ids import stable_id
 from genreatlas.sources.folder.catalogue import Row, Song, read_row
-from genreatlas.sources.folder.manifest import clean_text
+from genreatlas.sources.folder.manifest import clean_text, genres_of, labels_of
 from genreatlas.sources.genres import GenreNames
+from genreatlas.sources.label_cells import Labels
+from genreatlas.sources.tabular import read_table
 
 KNOWN = ("url", "genre", "song", "title", "artist", "album", "isrc", "licence", "split", "sha256", "md5")
 REQUIRED = ("url", "genre")
 #: ``songs.source`` of these songs.
 SOURCE = "http"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,24 @@ def read_list(settings: HttpSection) -> Iterator[ListedFile | Refused]:
     InputError : the file cannot be read or lacks a column.
     """
     assert settings.manifest is not None
-    names = GenreNames(settings.genre_aliases)
+    names = GenreNames(settings.genre_aliases, separator=settings.label_separator)
     own = {str(name): column for name, column in settings.columns.items()}
     columns = {name: own.get(name, name) for name in KNOWN}
+    raw = read_table(settings.manifest, "http.manifest", settings.encoding)
+    missing = [columns[name] for name in REQUIRED if columns[name] not in raw.table.column_names]
+    if missing:
+        there = ", ".join(raw.table.column_names)
+        raise InputError(
+            f"{settings.manifest}: missing columns: {', '.join(missing)}. There are: {there}. "
+            "Name them in http.columns."
+        )
+    labels = labels_of(raw, columns["genre"], names, "http.label_separator")
+    for note in (*raw.notes, *labels.notes):
+        log.warning("%s", note)
+    for place, why in raw.broken:
+        yield Refused(place, Reason.BAD_VALUE, f"{place}: {why}")
     seen: dict[str, str] = {}
-    for place, record in _records(settings.manifest, columns):
+    for place, record in raw.rows(list(columns.values())):
         value = {name: record.get(column) for name, column in columns.items()}
         url = clean_text(value["url"]).strip()
         if not url:
@@ -58,7 +75,7 @@ def read_list(settings: HttpSection) -> Iterator[ListedFile | Refused]:
                 place, Reason.BAD_VALUE, f"{place}: {columns['url']} is empty. Give an address or drop the row."
             )
             continue
-        song, problem = read_row(_row(place, value), _key(url), names)
+        song, problem = read_row(_row(place, value, labels), _key(url), names)
         identity = song_id(song.key)
         if problem:
             yield Refused(place, problem[0], f"{place}: {problem[1]}")
@@ -79,48 +96,6 @@ def _key(url: str) -> str:
     return re.sub(r"[?#].*", "", url)
 
 
-def _row(place: str, value: Mapping[str, Any]) -> Row:
-    genre = value["genre"]
-    genres = tuple(clean_text(one) for one in genre) if isinstance(genre, list | tuple) else (clean_text(genre),)
+def _row(place: str, value: Mapping[str, Any], labels: Labels) -> Row:
     names = ("song", "title", "artist", "album", "isrc", "licence", "split")
-    return Row(place, b"", genres, **{name: clean_text(value[name]) for name in names})
-
-
-def _records(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    try:
-        with path.open("rb") as file:
-            is_parquet = file.read(4) == b"PAR1"
-        if is_parquet:
-            table = pyarrow.parquet.read_table(path)
-        else:
-            with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-                header = text.readline()
-            delimiter = max(",\t;", key=header.count)
-            texts = {name.strip().strip('"'): pa.string() for name in header.rstrip("\r\n").split(delimiter)}
-            table = pyarrow.csv.read_csv(
-                path,
-                parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                convert_options=pyarrow.csv.ConvertOptions(column_types=texts, strings_can_be_null=True),
-            )
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file. Set http.manifest.") from None
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: cannot be read: {error}.") from None
-    missing = [columns[name] for name in REQUIRED if columns[name] not in table.column_names]
-    if missing:
-        there = ", ".join(table.column_names)
-        raise InputError(
-            f"{path}: missing columns: {', '.join(missing)}. There are: {there}. Name them in http.columns."
-        )
-    wanted = [column for column in columns.values() if column in table.column_names]
-    kind = "row" if is_parquet else "line"
-    start = 1 if is_parquet else 2
-    number = start
-    for batch in table.select(list(dict.fromkeys(wanted))).to_batches(max_chunksize=4096):
-        for record in batch.to_pylist():
-            yield f"{kind} {number}", record
-            number += 1
+    return Row(place, b"", genres_of(value["genre"], labels), **{name: clean_text(value[name]) for name in names})

@@ -1,0 +1,316 @@
+"""Rows of a delimited text, each accounted for: separator and quoting are found, and a broken row costs no other.
+
+The parser is Python's ``csv`` in its strict mode. Beside it stands what ``csv`` does not do: a quote that nothing
+closes swallows the rows after it, or up to the next quote of the same column, without an error. Such a row is
+given up alone, and reading goes on with the line after it.
+"""
+
+import csv
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+from genreatlas.errors import InputError
+
+csv.field_size_limit(2**31 - 1)  # arrays and biographies are long
+
+_DELIMITERS = ("\t", ",", ";", "|")
+_NONE = "\x1f"  # of a text of one column
+_SAMPLE_LINES = 200
+_SHOWN = 5
+
+#: Line where a row begins, its values (None where it is broken), and what is wrong with it.
+Record = tuple[int, list[str] | None, str]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text is divided.
+
+    ``skipped`` lines before the header say nothing but the separator (``sep=;``); ``row_names`` says that rows
+    have one value more than the header, as R writes them.
+    """
+
+    delimiter: str
+    quoting: bool = True
+    backslash: bool = False
+    blanks: bool = False
+    row_names: bool = False
+    skipped: int = 0
+    quote: str = '"'
+
+    def reader(self, lines: Iterable[str], strict: bool = True) -> Any:
+        """A reader of ``csv``."""
+        return csv.reader(
+            lines,
+            delimiter=self.delimiter,
+            quoting=csv.QUOTE_MINIMAL if self.quoting else csv.QUOTE_NONE,
+            quotechar=self.quote,
+            doublequote=not self.backslash,
+            escapechar="\\" if self.backslash else None,
+            skipinitialspace=self.blanks,
+            strict=strict,
+        )
+
+
+@dataclass
+class Faults:
+    """What was odd while reading: lines whose quotes are broken, good lines with quotes, lines read as they stand."""
+
+    unclosed: list[int] = field(default_factory=list)
+    quoted: int = 0
+    stray: list[int] = field(default_factory=list)
+
+
+def find_dialect(name: str, text: Callable[[], Iterator[str]]) -> tuple[Dialect, tuple[str, ...]]:
+    """Find separator and quoting of a text with a header.
+
+    Quotes are characters like any other where more rows are broken by them than hold a quoted value: titles
+    such as ``"Heroes" (live)`` in a table whose values are never quoted.
+
+    Parameters
+    ----------
+    text : opens the text from its start.
+
+    Returns
+    -------
+    The dialect, and notes on what is unusual.
+
+    Raises
+    ------
+    InputError : there is no line.
+    """
+    lines = list(islice(text(), _SAMPLE_LINES))
+    first = lines[0].strip().lower() if lines else ""
+    if first.startswith("sep=") and len(first) == 5:
+        dialect = Dialect(first[-1], skipped=1)
+    elif first == "sep=":
+        dialect = Dialect("\t", skipped=1)
+    else:
+        skipped = next((n for n, line in enumerate(lines) if line.strip()), len(lines))
+        dialect = replace(_delimited(lines[skipped:]), skipped=skipped)
+        comments = next((n for n, line in enumerate(lines) if line.strip() and line[0] != "#"), 0)
+        below = _delimited(lines[comments:])
+        if comments and _fields(lines[skipped], below) != _fields(lines[comments], below):
+            dialect = replace(below, skipped=comments)  # "# made by ..."
+    if not lines or len(lines) == dialect.skipped:
+        raise InputError(f"{name}: the file is empty.")
+    notes = []
+    if any(dialect.quote in line for line in text()):
+        dialect = _quoted(name, text, dialect)
+        if not dialect.quoting:
+            told = _unclosed_lines(text, dialect)
+            notes.append(f"quotes are read as characters, as more of them are unpaired than enclose a value: {told}")
+    else:
+        dialect = replace(dialect, quoting=False)  # faster
+    if _has_row_names(lines[dialect.skipped :], dialect):
+        dialect = replace(dialect, row_names=True)
+        notes.append("the header lacks the first column, whose values are taken as row names")
+    return dialect, tuple(notes)
+
+
+def read_header(name: str, lines: Iterator[str], dialect: Dialect) -> tuple[list[str], int]:
+    """Names of the columns, and the line after them.
+
+    Raises
+    ------
+    InputError : the header's quotes do not close.
+    """
+    count = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal count
+        for line in lines:
+            count += 1
+            if count > dialect.skipped:
+                yield line
+
+    try:
+        values: list[str] = next(dialect.reader(counted()), [])
+    except csv.Error as error:
+        raise InputError(f"{name} line {dialect.skipped + 1}: the header cannot be read: {error}.") from None
+    columns = [value.strip() or f"unnamed_{place}" for place, value in enumerate(values, int(dialect.row_names))]
+    return (["unnamed_0", *columns] if dialect.row_names else columns), count + 1
+
+
+def records(
+    lines: Iterator[str], dialect: Dialect, width: int, start: int = 1, faults: Faults | None = None, pad: bool = False
+) -> Iterator[Record]:
+    """Read rows, each with the line where it begins; blank rows are left out.
+
+    Parameters
+    ----------
+    lines : of the text after its header.
+    width : values of a row. Empty values beyond it are dropped.
+    start : number of the first line.
+    pad : whether rows may lack values at their end, which are then empty.
+    """
+    faults = faults if faults is not None else Faults()
+    source = _Lines(lines, start)
+    reader = dialect.reader(source)
+    while True:
+        here = source.begin()
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            taken = source.give_back_all_but_first()
+            reader = dialect.reader(source)
+            yield from _salvaged(taken, here, dialect, width, faults)
+            continue
+        if source.taken > 1 and _swallowed(source.lines, dialect, width):
+            last = here + source.taken - 1
+            source.give_back_all_but_first()
+            reader = dialect.reader(source)
+            faults.unclosed.append(here)
+            yield here, None, f"A quote opens here that closes in line {last} only. Close the quote."
+            continue
+        if not values or (not values[0].strip() and not any(value.strip() for value in values)):
+            continue
+        if len(values) != width:
+            while len(values) > width and not values[-1].strip():
+                values.pop()
+            if pad and len(values) < width and source.lines[-1].endswith(("\n", "\r")):
+                values += [""] * (width - len(values))
+        if len(values) != width:
+            if source.taken > 1 and any(_fields(line, dialect) == width for line in source.lines[1:]):
+                source.give_back_all_but_first()
+                reader = dialect.reader(source)
+                faults.unclosed.append(here)
+                yield here, None, "A quote opens here that nothing closes. Close the quote."
+                continue
+            yield here, None, f"{len(values)} values for {width} columns. Quote values that hold separators."
+            continue
+        if dialect.quoting and _encloses(source.lines[0], dialect):
+            faults.quoted += 1
+        yield here, values, ""
+
+
+def some_lines(numbers: Sequence[int]) -> str:
+    """``line 3``, or ``12 lines (3, 17, 20, ...)``."""
+    if len(numbers) == 1:
+        return f"line {numbers[0]}"
+    more = ", ..." if len(numbers) > _SHOWN else ""
+    return f"{len(numbers)} lines ({', '.join(map(str, numbers[:_SHOWN]))}{more})"
+
+
+class _Lines:
+    """Lines for a reader, of which those of the row at hand can be given back."""
+
+    def __init__(self, lines: Iterator[str], start: int) -> None:
+        self._lines = lines
+        self._back: deque[str] = deque()
+        self._next = start
+        self.lines: list[str] = []
+
+    def begin(self) -> int:
+        """Begin a row; returns the number of its first line."""
+        self._next += len(self.lines)
+        self.lines = []
+        return self._next
+
+    @property
+    def taken(self) -> int:
+        return len(self.lines)
+
+    def give_back_all_but_first(self) -> str:
+        self._back.extendleft(reversed(self.lines[1:]))
+        del self.lines[1:]
+        return self.lines[0]
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._back.popleft() if self._back else next(self._lines)
+        self.lines.append(line)
+        return line
+
+
+def _salvaged(line: str, here: int, dialect: Dialect, width: int, faults: Faults) -> Iterator[Record]:
+    """The row of a line that is no valid row: with quotes inside a quoted value it is read as it stands."""
+    try:
+        next(dialect.reader([line]))
+        unclosed = False
+    except csv.Error as error:
+        unclosed = "unexpected end" in str(error)
+    values: list[str] = next(dialect.reader([line], strict=False), [])
+    if not unclosed and len(values) == width and not values[-1].endswith(("\n", "\r")):
+        faults.stray.append(here)
+        yield here, values, ""
+    else:
+        faults.unclosed.append(here)
+        yield here, None, "A quote opens here that nothing closes. Close the quote."
+
+
+def _swallowed(lines: Sequence[str], dialect: Dialect, width: int) -> bool:
+    """Whether each line of a row is a row by itself: then its quote was left open, and is no value of many lines."""
+    return width > 1 and all(_fields(line, dialect) == width for line in lines)
+
+
+def _encloses(line: str, dialect: Dialect) -> bool:
+    return line.startswith(dialect.quote) or dialect.delimiter + dialect.quote in line
+
+
+def _fields(line: str, dialect: Dialect) -> int:
+    return len(next(dialect.reader([line], strict=False), []))
+
+
+def _delimited(lines: Sequence[str]) -> Dialect:
+    """The separator under which most lines have as many values as the first, and the most of them."""
+    best, most = Dialect(_NONE), 0.0
+    for delimiter in _DELIMITERS:
+        for blanks in (False, True):
+            dialect = Dialect(delimiter, blanks=blanks)
+            widths = [len(row) for row in dialect.reader(lines, strict=False) if row]
+            width = widths[0] if widths else 0
+            body = widths[1:]
+            share = sum(n in (width, width + 1) for n in body) / len(body) if body else 1.0
+            score = (width - 1) * (share + 0.01)
+            if score > most * 1.001:
+                best, most = dialect, score
+    return best
+
+
+def _quoted(name: str, text: Callable[[], Iterator[str]], dialect: Dialect) -> Dialect:
+    """How quotes are used, by reading the whole text: once where they are sound."""
+    faults, found = _tried(name, text, dialect)
+    if not faults.unclosed and not faults.stray:
+        return dialect
+    escaped = replace(dialect, backslash=True)
+    if any("\\" + dialect.quote in line for line in text()):
+        other, _ = _tried(name, text, escaped)
+        if len(other.unclosed) + len(other.stray) < len(faults.unclosed) + len(faults.stray):
+            return escaped
+    plain = replace(dialect, quoting=False)
+    header = next(line for n, line in enumerate(text()) if n >= dialect.skipped)
+    if dialect.quote not in header and len(faults.unclosed) + len(faults.stray) > faults.quoted:
+        _, as_characters = _tried(name, text, plain)
+        if as_characters >= found:
+            return plain
+    return dialect
+
+
+def _tried(name: str, text: Callable[[], Iterator[str]], dialect: Dialect) -> tuple[Faults, int]:
+    """Faults of a reading, and how many rows it finds."""
+    faults = Faults()
+    lines = text()
+    columns, start = read_header(name, lines, dialect)
+    good = sum(values is not None for _, values, _ in records(lines, dialect, len(columns), start, faults))
+    return faults, good
+
+
+def _unclosed_lines(text: Callable[[], Iterator[str]], dialect: Dialect) -> str:
+    return some_lines([n for n, line in enumerate(text(), start=1) if line.count(dialect.quote) % 2]) or "none"
+
+
+def _has_row_names(lines: Sequence[str], dialect: Dialect) -> bool:
+    """Whether each row has one value more than the header, and the first ones number or quote the rows."""
+    header, *rows = [row for row in dialect.reader(lines, strict=False) if row]
+    if len(rows) < 2 or len(header) < 2 or any(len(row) != len(header) + 1 for row in rows):
+        return False
+    numbered = all(row[0] == str(n) for n, row in enumerate(rows, int(rows[0][0] == "1")))
+    return numbered or all(line.startswith(dialect.quote) for line in lines if line.strip())
