@@ -1,9 +1,10 @@
 """Tags of real files: several genres, numbers of ID3v1, and what tags lack."""
 
+import struct
 from pathlib import Path
 
 import pytest
-from mutagen import mp3
+from mutagen import apev2, mp3
 
 from genreatlas.audio.probe import open_file, probe
 from genreatlas.errors import ClipError, Reason
@@ -143,3 +144,55 @@ def test_mp4_marks_a_compilation_with_a_truth_value():
     assert _first_of({"cpil": True}, ("cpil",)) == ["True"] and _first_of({"cpil": False}, ("cpil",)) == ["False"]
     assert song_of_tags("key", {"compilation": ["False"]}, GenreNames()).compilation is False
     assert song_of_tags("key", {"compilation": ["x"]}, GenreNames()).compilation is None
+
+
+def with_info(path: Path, **info: bytes) -> Path:
+    """Add a RIFF INFO list to a WAV, as recorders and editors write it."""
+    items = b"".join(
+        name.encode() + struct.pack("<I", len(text) + 1) + text + b"\0" * (2 - len(text) % 2)
+        for name, text in info.items()
+    )
+    data = path.read_bytes() + b"LIST" + struct.pack("<I", len(items) + 4) + b"INFO" + items
+    path.write_bytes(data[:4] + struct.pack("<I", len(data) - 8) + data[8:])
+    return path
+
+
+def test_the_info_list_of_a_wav_is_read_and_id3_counts_first(tmp_path):
+    path = with_info(sound(tmp_path / "x" / "a.wav"), IGNR=b"Jazz", IART="Sade Adú".encode("cp1252"), INAM=b"Tune")
+    assert tags_of(path) == {"genre": ["Jazz"], "artist": ["Sade Adú"], "title": ["Tune"]}
+    both = with_info(sound(tmp_path / "x" / "b.wav", TCON="Rock", TIT2="Own"), IGNR=b"Jazz", IPRD=b"Disc")
+    assert tags_of(both) == {"genre": ["Rock"], "title": ["Own"], "album": ["Disc"]}
+
+
+@pytest.mark.parametrize("id3", [{}, {"TIT2": "Own"}])
+def test_apev2_of_an_mp3_gives_what_id3_lacks(tmp_path, id3):
+    path = sound(tmp_path / "x" / "a.mp3", **id3)
+    tags = apev2.APEv2()
+    tags["Genre"], tags["Artist"], tags["Album Artist"] = ["Trip Hop", "(17)"], "Band", "Album Band"
+    tags.save(path)
+    found = tags_of(path)
+    assert (found["genre"], found["artist"], found["album_artist"]) == (["Trip Hop", "Rock"], ["Band"], ["Album Band"])
+    assert found.get("title") == (["Own"] if id3 else None)
+
+
+def test_a_second_id3_tag_gives_what_the_first_lacks(tmp_path):
+    first, second = (sound(tmp_path / "x" / f"{name}.mp3", **tags) for name, tags in
+                     (("a", {"TIT2": "Own"}), ("b", {"TCON": "Rock", "TIT2": "Other"})))  # fmt: skip
+    data = first.read_bytes()
+    size = 10 + (data[6] << 21 | data[7] << 14 | data[8] << 7 | data[9])
+    first.write_bytes(data[:size] + second.read_bytes())
+    assert tags_of(first) == {"title": ["Own"], "genre": ["Rock"]}
+
+
+def test_a_song_without_a_genre_says_why(tmp_path):
+    silent = song_of_tags("key", tags_of(sound(tmp_path / "x" / "a.wav")), GenreNames())
+    assert "no tag that names a genre" in silent.no_genre and "RIFF INFO" in silent.no_genre
+    other = song_of_tags("key", {"genre": ["Other"]}, GenreNames())
+    assert "'Other', which is no genre" in other.no_genre
+
+
+def test_a_genre_tag_may_be_a_list_and_its_separator_is_configurable():
+    listed = song_of_tags("key", {"genre": ["['rock', 'indie rock']"]}, GenreNames())
+    assert [genre.name for genre in listed.genres] == ["rock", "indie rock"]
+    slashed = song_of_tags("key", {"genre": ["Rock/Pop"]}, GenreNames(separator="/"))
+    assert [genre.name for genre in slashed.genres] == ["Rock", "Pop"]

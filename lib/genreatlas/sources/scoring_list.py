@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from genreatlas.errors import InputError
+from genreatlas.errors import InputError, Reason
 from genreatlas.sources.folder.listing import AUDIO_NAMES, list_folder
+from genreatlas.sources.folder.paths import Finder
+from genreatlas.sources.tabular import read_table
 
 
 @dataclass(frozen=True)
@@ -21,23 +21,33 @@ class Item:
     modified_ns: int
 
 
-def list_items(path: Path, is_audio: Callable[[bytes], bool]) -> Iterator[Item]:
-    """Files of a folder that hold audio, or of a CSV or Parquet table with a column ``path``.
+@dataclass(frozen=True)
+class Refused:
+    """A row of a table that names no file to score."""
+
+    place: str
+    reason: Reason
+    detail: str
+
+
+def list_items(path: Path, is_audio: Callable[[bytes], bool]) -> Iterator[Item | Refused]:
+    """Files of a folder that hold audio, or of a table with a column ``path``.
 
     Paths in a table are relative to the table. A file that a table lists and that is missing has the size 0: it is
     for the scoring to say so.
 
     Parameters
     ----------
+    path : a folder of audio, or a table; see :func:`genreatlas.sources.tabular.read_table`.
     is_audio : tells whether a file with an unusual name holds audio all the same.
 
     Raises
     ------
     InputError : there is no such folder or table, or the table has no column path.
     """
-    if path.is_dir():
+    if path.is_dir() and not (path / "_SUCCESS").exists():
         yield from _folder(path, is_audio)
-    elif path.is_file():
+    elif path.exists():
         yield from _table(path)
     else:
         raise InputError(f"{path}: no such folder or table. Set score.path.")
@@ -52,17 +62,30 @@ def _folder(path: Path, is_audio: Callable[[bytes], bool]) -> Iterator[Item]:
             yield Item(absolute, entry.text, entry.size, entry.modified_ns)
 
 
-def _table(path: Path) -> Iterator[Item]:
-    try:
-        rows = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path, dtype=str)
-    except (ValueError, OSError) as error:
-        raise InputError(f"{path}: cannot be read as CSV or Parquet: {str(error).splitlines()[0]}") from None
-    if "path" not in rows.columns:
-        raise InputError(f"{path}: has no column path; it has {', '.join(map(str, rows.columns))}.")
-    for name in sorted(set(rows["path"].dropna().astype(str))):
-        file = path.parent.absolute() / name
+def _table(path: Path) -> Iterator[Item | Refused]:
+    raw = read_table(path, "score.path", pad=True)
+    if "path" not in raw.table.column_names:
+        raise InputError(f"{path}: has no column path; it has {', '.join(raw.table.column_names)}.")
+    for place, why in raw.broken:
+        yield Refused(place, Reason.BAD_VALUE, why)
+    finder = Finder(os.fsencode(path.parent.absolute()), ())
+    first: dict[bytes, str] = {}
+    items: list[Item] = []
+    for number, (place, row) in enumerate(raw.rows(["path"])):
+        text = row["path"]
+        if text is None or not str(text).strip():
+            yield Refused(place, Reason.BAD_VALUE, "path is empty. Give a path or drop the row.")
+            continue
+        name = raw.raw.get((number, "path")) or (text if isinstance(text, bytes) else os.fsencode(str(text)))
+        file = finder.find(name)
+        if file in first:
+            yield Refused(place, Reason.DUPLICATE_ROW, f"Names the same file as {first[file]}.")
+            continue
+        first[file] = place
+        shown = name.decode("utf-8", "replace")
         try:
-            status = file.stat()
-            yield Item(os.fsencode(file), name, status.st_size, status.st_mtime_ns)
-        except OSError:
-            yield Item(os.fsencode(file), name, 0, 0)
+            status = os.stat(file)  # noqa: PTH116 - bytes
+            items.append(Item(file, shown, status.st_size, status.st_mtime_ns))
+        except (OSError, ValueError):
+            items.append(Item(file, shown, 0, 0))
+    yield from sorted(items, key=lambda item: item.text)

@@ -84,7 +84,8 @@ def judge(
             quarantine.append(_refusal(file, row["reason"], row["detail"]))
             continue
         if song is None or not song.genres:
-            quarantine.append(_refusal(file, Reason.NO_GENRE, "The tags name no genre. Tag the file."))
+            detail = song.no_genre if song else ""
+            quarantine.append(_refusal(file, Reason.NO_GENRE, detail or "The tags name no genre. Tag the file."))
             continue
         clip = _clip(row, file, song, licence)
         identity = clip["clip_id"]

@@ -6,6 +6,7 @@ Without it, the store's clips are scored from features that were made as the mod
 """
 
 import math
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -26,7 +27,7 @@ from genreatlas.models.encoding import encode
 from genreatlas.models.feature_tables import FeatureTable, find_feature_table
 from genreatlas.models.meta import Meta
 from genreatlas.models.types import Predictor
-from genreatlas.sources.scoring_list import Item, list_items
+from genreatlas.sources.scoring_list import Item, Refused, list_items
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIPS, QUARANTINE, SCORE_WINDOWS, SCORES
@@ -77,12 +78,38 @@ class _Scoring:
         counts = Counts()
         for staged in self.store.staged(STEP):
             counts += self._merge(staged)
-        pending = self._pending(list(list_items(path, is_audio)))
+        found = list(list_items(path, is_audio))
+        counts += self._quarantine(path, [one for one in found if isinstance(one, Refused)])
+        pending = self._pending([one for one in found if isinstance(one, Item)])
         size = settings.batch_files
         for number, start in enumerate(range(0, len(pending), size)):
             chunk = f"{self.meta.model_id}-{self.store.run_id}-{number:06}"
             counts += self._merge(self._extract(pending[start : start + size], recipe, chunk))
         return counts
+
+    def _quarantine(self, path: Path, refused: Sequence[Refused]) -> Counts:
+        """Write rows for lines of a list that name no file, in place of those that an earlier list left."""
+        prefix = f"{path_to_uri(os.fsencode(path.absolute()))}#"
+        rows = [
+            {
+                "stage": STEP,
+                "key": f"{prefix}{one.place.replace(' ', '=')}",
+                "version": self.meta.model_id,
+                "reason": one.reason.value,
+                "detail": one.detail,
+                "path": path.name,
+                "run_id": self.store.run_id,
+                "at": datetime.now(UTC),
+            }
+            for one in refused
+        ]
+        stored = self.store.read(QUARANTINE).where((F.col("stage") == STEP) & F.col("key").startswith(prefix))
+        keys = {row["key"] for row in rows}
+        gone = [(STEP, row["key"]) for row in stored.select("key").distinct().collect() if row["key"] not in keys]
+        if gone:
+            self.store.delete(QUARANTINE, self.store.spark.createDataFrame(gone, "stage string, key string"))
+        changed = self.store.upsert(QUARANTINE, rows, update=True) if rows else 0
+        return Counts(read=changed, failed=changed)
 
     def clips(self) -> Counts:
         table = find_feature_table(self.store, self.meta.feature_set, self.meta.set_version, self.meta.preprocessing_id)

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from genreatlas.errors import Reason
 from genreatlas.sources.folder.listing import Entry, Listing
@@ -20,7 +20,7 @@ _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 
 @dataclass(frozen=True)
 class Song:
-    """What a source says of one song; ``key`` is the source's own."""
+    """What a source says of one song; ``key`` is the source's own, ``no_genre`` says why it names no genre."""
 
     key: str
     genres: tuple[Genre, ...] = ()
@@ -32,6 +32,7 @@ class Song:
     split: str | None = None
     licence: str | None = None
     compilation: bool | None = None
+    no_genre: str = field(default="", compare=False)
 
     def or_else(self, other: "Song") -> "Song":
         """This song, with what it lacks taken from another row on it, and the genres of both."""

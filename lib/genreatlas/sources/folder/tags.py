@@ -1,6 +1,7 @@
-"""Genres and names from the tags in the files: ID3, Vorbis comments, MP4, and ID3 in WAV and AIFF."""
+"""Genres and names from the tags in the files: ID3, APEv2, Vorbis comments, MP4, and the INFO list of WAV."""
 
-from collections.abc import Callable, Mapping
+import io
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from genreatlas.errors import ClipError, Reason
@@ -24,6 +25,18 @@ _MP4 = {
     "compilation": ("cpil",),
 }  # fmt: skip
 
+_APE = {
+    "genre": ("genre",), "artist": ("artist",), "album_artist": ("album artist", "albumartist"), "title": ("title",),
+    "album": ("album",), "isrc": ("isrc",), "licence": ("license", "licence", "copyright"),
+    "compilation": ("compilation",),
+}  # fmt: skip
+#: References: Microsoft, Multimedia Programming Interface and Data Specifications 1.0, 1991, "INFO List Chunk".
+_INFO = {
+    "genre": ("IGNR", "GENR"), "artist": ("IART",), "album_artist": ("IAAR",), "title": ("INAM", "TITL"),
+    "album": ("IPRD", "IALB"), "isrc": ("ISRC",), "licence": ("ICOP",),
+}  # fmt: skip
+_LARGEST_CHUNK = 1 << 26  # of tags; covers are in there
+
 #: Tag = its values, in order; absent tags are absent.
 Tags = Mapping[str, list[str]]
 
@@ -31,44 +44,47 @@ Tags = Mapping[str, list[str]]
 def read_tags(file: BinaryIO, mime: str) -> Tags:
     """Read the tags of an open file, whose format is known.
 
-    Genres of ID3v1 are numbers, and those of ID3v2 may refer to them (``(17)``, ``17``, ``RX``): all
-    become names.
+    A file may have tags of several kinds; what the first lacks comes from the next. Genres of ID3v1 are numbers,
+    and those of ID3v2 may refer to them (``(17)``, ``17``, ``RX``): all become names.
 
     Raises
     ------
-    ClipError : the tags are broken.
+    ClipError : the tags are broken, and no others are there.
     """
     import mutagen
+    from mutagen import id3
 
-    file.seek(0)
-    try:
-        found = _opener(mime, file)(fileobj=file)
-    except mutagen.MutagenError as error:
-        if "no id3" in str(error).lower() or "not find" in str(error).lower():
-            return {}
-        raise ClipError(Reason.NO_GENRE, f"The tags cannot be read: {error}.") from None
-    tags = found.tags
-    if not tags:
-        return {}
-    if mime == "audio/mp4":
-        values = {name: _first_of(tags, keys) for name, keys in _MP4.items()}
-    elif hasattr(tags, "getall"):
-        values = {name: [text for key in keys for text in _id3_texts(tags, key)] for name, keys in _ID3.items()}
-    else:
-        values = {name: _first_of(tags, keys) for name, keys in _VORBIS.items()}
-    clean = {name: [clean_text(text).strip() for text in texts] for name, texts in values.items()}
-    return {name: [text for text in texts if text] for name, texts in clean.items() if any(texts)}
+    found: dict[str, list[str]] = {}
+    broken = ""
+    for read in _READERS.get(mime, ()):
+        file.seek(0)
+        try:
+            values = read(file)
+        except id3.ID3NoHeaderError:
+            continue
+        except mutagen.MutagenError as error:
+            broken = broken or str(error)
+            continue
+        for name, texts in values.items():
+            clean = [text for text in (clean_text(text).strip().strip("\0") for text in texts) if text]
+            if clean:
+                found.setdefault(name, clean)
+    if broken and not found:
+        raise ClipError(Reason.NO_GENRE, f"The tags cannot be read: {broken}.")
+    return found
 
 
 def song_of_tags(key: str, tags: Tags, names: GenreNames) -> Song:
     """Turn tags into a song; several artists become one credit, of whom the first is the primary one."""
+    genres = names.read_all(tags.get("genre", []))
     one = {name: tags[name][0] if tags.get(name) else None for name in ("title", "album", "album_artist", "licence")}
     return Song(
         key=key,
-        genres=names.read_all(tags.get("genre", [])),
+        genres=genres,
         artist="; ".join(tags.get("artist", [])) or None,
         isrc=next(filter(None, map(clean_isrc, tags.get("isrc", []))), None),
         compilation=_yes_or_no(tags.get("compilation", [])),
+        no_genre="" if genres else _why_none(tags),
         **one,
     )
 
@@ -78,32 +94,134 @@ def _yes_or_no(values: list[str]) -> bool | None:
     return True if said & {"1", "true", "yes"} else False if said & {"0", "false", "no"} else None
 
 
-def _opener(mime: str, file: BinaryIO) -> Callable[..., Any]:
-    from mutagen import aiff, flac, mp3, mp4, oggflac, oggopus, oggvorbis, wave
-
-    if mime == "audio/ogg":
-        first = file.read(64)
-        file.seek(0)
-        if b"OpusHead" in first:
-            return oggopus.OggOpus
-        return oggflac.OggFLAC if b"FLAC" in first else oggvorbis.OggVorbis
-    kinds: dict[str, Callable[..., Any]] = {
-        "audio/mpeg": mp3.MP3,
-        "audio/flac": flac.FLAC,
-        "audio/wav": wave.WAVE,
-        "audio/aiff": aiff.AIFF,
-        "audio/mp4": mp4.MP4,
-    }
-    return kinds.get(mime, _Untagged)
+def _why_none(tags: Tags) -> str:
+    if given := tags.get("genre"):
+        return f"The tags say {'; '.join(given)!r}, which is no genre. Tag the file, or set folder.genre_aliases."
+    kinds = "ID3, APEv2, Vorbis comments, MP4 and RIFF INFO are read"
+    return f"The file has no tag that names a genre ({kinds}). Tag the file."
 
 
-class _Untagged:
-    """A format that has no tags."""
+def _read_id3(file: BinaryIO) -> dict[str, list[str]]:
+    """ID3v2 at the start of a file, a second one behind it, or ID3v1 at its end."""
+    from mutagen import id3
 
-    tags = None
+    values = _of_id3(id3.ID3(fileobj=file))
+    file.seek(0)
+    head = file.read(10)
+    if head[:3] == b"ID3":
+        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+        file.seek(10 + size)
+        second = file.read(10)
+        if second[:3] == b"ID3":
+            size = second[6] << 21 | second[7] << 14 | second[8] << 7 | second[9]
+            values = _of_id3(id3.ID3(fileobj=io.BytesIO(second + file.read(min(size, _LARGEST_CHUNK))))) | values
+    return values
 
-    def __init__(self, fileobj: BinaryIO) -> None:
-        del fileobj
+
+def _read_ape(file: BinaryIO) -> dict[str, list[str]]:
+    from mutagen import apev2
+
+    try:
+        tags = apev2.APEv2(fileobj=file)
+    except apev2.APENoHeaderError:
+        return {}
+    texts = {key.casefold(): value for key, value in tags.items() if isinstance(value, apev2.APETextValue)}
+    values = {name: _first_of(texts, keys) for name, keys in _APE.items()}
+    return {name: _named(found) if name == "genre" else found for name, found in values.items() if found}
+
+
+def _read_wav(file: BinaryIO) -> dict[str, list[str]]:
+    """ID3 in a chunk of RIFF, and the INFO list."""
+    from mutagen import id3
+
+    tagged: dict[str, list[str]] = {}
+    info: dict[str, list[str]] = {}
+    for name, data in _chunks(file):
+        if name.lower() == b"id3 ":
+            tagged = _of_id3(id3.ID3(fileobj=io.BytesIO(data))) | tagged
+        elif name == b"LIST" and data[:4] == b"INFO":
+            for key, text in _chunks(io.BytesIO(b"RIFF\0\0\0\0" + data)):
+                info[key.decode("latin-1").upper()] = [_decoded(text)]
+    values = {name: _first_of(info, keys) for name, keys in _INFO.items()}
+    if values["genre"]:
+        values["genre"] = _named(values["genre"])
+    return {name: texts for name, texts in values.items() if texts} | tagged
+
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """Small chunks of a RIFF file; the sound itself is passed over."""
+    order: Any = "big" if file.read(12)[:4] == b"RIFX" else "little"
+    position = 12
+    while len(head := file.read(8)) == 8:
+        size = int.from_bytes(head[4:], order)
+        if head[:4].lower() in (b"id3 ", b"list") or head[:1] in (b"I", b"G", b"T"):
+            yield head[:4], file.read(min(size, _LARGEST_CHUNK))
+        position += 8 + size + size % 2
+        file.seek(position)
+
+
+def _decoded(data: bytes) -> str:
+    text = data.split(b"\0", 1)[0]
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("cp1252", "replace")
+
+
+def _read_aiff(file: BinaryIO) -> dict[str, list[str]]:
+    from mutagen import aiff
+
+    return _of_id3(aiff.AIFF(fileobj=file).tags)
+
+
+def _read_flac(file: BinaryIO) -> dict[str, list[str]]:
+    from mutagen import flac
+
+    return _of_names(flac.FLAC(fileobj=file).tags, _VORBIS)
+
+
+def _read_ogg(file: BinaryIO) -> dict[str, list[str]]:
+    from mutagen import oggflac, oggopus, oggvorbis
+
+    first = file.read(64)
+    file.seek(0)
+    kind: Callable[..., Any] = oggflac.OggFLAC if b"FLAC" in first else oggvorbis.OggVorbis
+    return _of_names((oggopus.OggOpus if b"OpusHead" in first else kind)(fileobj=file).tags, _VORBIS)
+
+
+def _read_mp4(file: BinaryIO) -> dict[str, list[str]]:
+    from mutagen import mp4
+
+    return _of_names(mp4.MP4(fileobj=file).tags, _MP4)
+
+
+#: What is tried in each format, in order.
+_READERS: Mapping[str, tuple[Callable[[BinaryIO], dict[str, list[str]]], ...]] = {
+    "audio/mpeg": (_read_id3, _read_ape),
+    "audio/flac": (_read_flac, _read_id3, _read_ape),
+    "audio/ogg": (_read_ogg,),
+    "audio/wav": (_read_wav,),
+    "audio/aiff": (_read_aiff,),
+    "audio/mp4": (_read_mp4,),
+}
+
+
+def _named(genres: list[str]) -> list[str]:
+    """Genres of which some may be numbers of ID3v1."""
+    from mutagen import id3
+
+    return list(id3.TCON(encoding=3, text=genres).genres)
+
+
+def _of_id3(tags: Any) -> dict[str, list[str]]:
+    if not tags:
+        return {}
+    values = {name: [text for key in keys for text in _id3_texts(tags, key)] for name, keys in _ID3.items()}
+    return {name: texts for name, texts in values.items() if texts}
+
+
+def _of_names(tags: Any, names: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    return {name: _first_of(tags, keys) for name, keys in names.items()} if tags else {}
 
 
 def _id3_texts(tags: Any, key: str) -> list[str]:

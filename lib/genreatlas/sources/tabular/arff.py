@@ -34,3 +34,8 @@ def read_header(name: str, lines: Iterator[str]) -> tuple[list[str], int]:
                 raise InputError(f"{name}: ARFF without attributes.")
             return columns, number + 1
     raise InputError(f"{name}: ARFF without @data.")
+
+
+def without_comments(lines: Iterator[str]) -> Iterator[str]:
+    """Lines of which those that are comments are blank, so that all keep their numbers."""
+    return ("\n" if line.startswith("%") else line for line in lines)

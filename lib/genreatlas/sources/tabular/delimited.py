@@ -91,20 +91,18 @@ def find_dialect(name: str, text: Callable[[], Iterator[str]]) -> tuple[Dialect,
     else:
         skipped = next((n for n, line in enumerate(lines) if line.strip()), len(lines))
         dialect = replace(_delimited(lines[skipped:]), skipped=skipped)
-        comments = next((n for n, line in enumerate(lines) if line.strip() and line[0] != "#"), 0)
-        below = _delimited(lines[comments:])
-        if comments and _fields(lines[skipped], below) != _fields(lines[comments], below):
-            dialect = replace(below, skipped=comments)  # "# made by ..."
+        if comments := _comments(lines[skipped:]):
+            dialect = replace(_delimited(lines[skipped + comments :]), skipped=skipped + comments)
     if not lines or len(lines) == dialect.skipped:
         raise InputError(f"{name}: the file is empty.")
     notes = []
     if any(dialect.quote in line for line in text()):
-        dialect = _quoted(name, text, dialect)
+        dialect, odd = _quoted(name, text, dialect)
         if not dialect.quoting:
-            told = _unclosed_lines(text, dialect)
-            notes.append(f"quotes are read as characters, as more of them are unpaired than enclose a value: {told}")
+            told = some_lines(odd)
+            notes.append(f"quotes are read as characters, as fewer of them enclose values than do not: {told}")
     else:
-        dialect = replace(dialect, quoting=False)  # faster
+        dialect = _apostrophes(name, text, lines, dialect)
     if _has_row_names(lines[dialect.skipped :], dialect):
         dialect = replace(dialect, row_names=True)
         notes.append("the header lacks the first column, whose values are taken as row names")
@@ -248,7 +246,11 @@ def _salvaged(line: str, here: int, dialect: Dialect, width: int, faults: Faults
 
 def _swallowed(lines: Sequence[str], dialect: Dialect, width: int) -> bool:
     """Whether each line of a row is a row by itself: then its quote was left open, and is no value of many lines."""
-    return width > 1 and all(_fields(line, dialect) == width for line in lines)
+    if width < 2:
+        return False
+    opening = lines[0].rfind(dialect.quote)
+    first = lines[0][:opening] + lines[0][opening + 1 :]
+    return all(_fields(line, dialect) == width for line in (first, *lines[1:]))
 
 
 def _encloses(line: str, dialect: Dialect) -> bool:
@@ -268,30 +270,59 @@ def _delimited(lines: Sequence[str]) -> Dialect:
             widths = [len(row) for row in dialect.reader(lines, strict=False) if row]
             width = widths[0] if widths else 0
             body = widths[1:]
-            share = sum(n in (width, width + 1) for n in body) / len(body) if body else 1.0
-            score = (width - 1) * (share + 0.01)
+            exact, named = (sum(n == wanted for n in body) / max(len(body), 1) for wanted in (width, width + 1))
+            score = (width - 1) * (max(exact, 0.9 * named) + 0.01)
             if score > most * 1.001:
                 best, most = dialect, score
+    if most <= 0:
+        spaced = Dialect(" ")
+        widths = [len(row) for row in spaced.reader(lines, strict=False) if row]
+        if len(widths) > 1 and widths[0] > 1 and all(0 <= n - widths[0] <= 1 for n in widths):
+            return spaced  # R's own default
     return best
 
 
-def _quoted(name: str, text: Callable[[], Iterator[str]], dialect: Dialect) -> Dialect:
-    """How quotes are used, by reading the whole text: once where they are sound."""
+def _comments(lines: Sequence[str]) -> int:
+    """How many lines before the header begin with # and say something else, such as who wrote the file."""
+    marked = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    if not marked or marked == len(lines):
+        return 0
+    dialect = _delimited(lines[marked:])
+    widths = [_fields(line, dialect) for line in lines[: marked + 1]]
+    header_is_marked = widths[-2] == widths[-1] and (marked == 1 or widths[-3] != widths[-2])
+    return marked - header_is_marked
+
+
+def _apostrophes(name: str, text: Callable[[], Iterator[str]], lines: Sequence[str], dialect: Dialect) -> Dialect:
+    """Quotes of a text without ": apostrophes where they enclose a whole column, as openSMILE writes names."""
+    plain = replace(dialect, quoting=False)  # fast
+    rows = list(plain.reader(lines[dialect.skipped + 1 :]))
+    columns = [cells for cells in zip(*rows, strict=False) if all(len(c) > 1 and c[0] == c[-1] == "'" for c in cells)]
+    if not columns:
+        return plain
+    enclosed = replace(dialect, quote="'")
+    faults, found = _tried(name, text, enclosed)
+    return enclosed if not faults.unclosed and found >= len(rows) else plain
+
+
+def _quoted(name: str, text: Callable[[], Iterator[str]], dialect: Dialect) -> tuple[Dialect, list[int]]:
+    """How quotes are used, by reading the whole text: once where they are sound. And the lines where they are not."""
     faults, found = _tried(name, text, dialect)
-    if not faults.unclosed and not faults.stray:
-        return dialect
+    odd = sorted({*faults.unclosed, *faults.stray})
+    if not odd:
+        return dialect, odd
     escaped = replace(dialect, backslash=True)
     if any("\\" + dialect.quote in line for line in text()):
         other, _ = _tried(name, text, escaped)
-        if len(other.unclosed) + len(other.stray) < len(faults.unclosed) + len(faults.stray):
-            return escaped
+        if len(other.unclosed) + len(other.stray) < len(odd):
+            return escaped, odd
     plain = replace(dialect, quoting=False)
     header = next(line for n, line in enumerate(text()) if n >= dialect.skipped)
-    if dialect.quote not in header and len(faults.unclosed) + len(faults.stray) > faults.quoted:
+    if dialect.quote not in header and len(odd) > faults.quoted:
         _, as_characters = _tried(name, text, plain)
         if as_characters >= found:
-            return plain
-    return dialect
+            return plain, odd
+    return dialect, odd
 
 
 def _tried(name: str, text: Callable[[], Iterator[str]], dialect: Dialect) -> tuple[Faults, int]:
@@ -301,10 +332,6 @@ def _tried(name: str, text: Callable[[], Iterator[str]], dialect: Dialect) -> tu
     columns, start = read_header(name, lines, dialect)
     good = sum(values is not None for _, values, _ in records(lines, dialect, len(columns), start, faults))
     return faults, good
-
-
-def _unclosed_lines(text: Callable[[], Iterator[str]], dialect: Dialect) -> str:
-    return some_lines([n for n, line in enumerate(text(), start=1) if line.count(dialect.quote) % 2]) or "none"
 
 
 def _has_row_names(lines: Sequence[str], dialect: Dialect) -> bool:

@@ -47,6 +47,10 @@ _DECOMPRESSION_ERRORS = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile,
 _CHARACTER = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}",
 )
+#: Encodings that a text may be said to be in; others are guessed from short texts by accident.
+_OTHERS = [
+    "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874", "cp932", "euc_jp", "gb18030", "big5", "cp949",
+]  # fmt: skip
 _UNDEFINED_IN_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 
@@ -79,7 +83,7 @@ def open_file(path: bytes | Path) -> IO[bytes]:
     if head.startswith(b"\x28\xb5\x2f\xfd"):
         import pyarrow as pa
 
-        return pa.input_stream(file, compression="zstd")
+        return io.BytesIO(pa.input_stream(file, compression="zstd").read())
     if head.startswith(b"PK\x03\x04"):
         return _open_zip(shown(path), file)
     return file
@@ -165,7 +169,7 @@ def find_encoding(name: str, file: IO[bytes], wanted: str = "auto", key: str = "
         return Encoding("utf-8", mixed=True, note=note)
     if runs > 0.3 * strange or undefined > 0.05 * strange:
         likely = _likely(bytes(sample))
-        hint = f'it may be {likely}. Set {key} = "{likely}"' if likely else f"set {key}"
+        hint = f'it may be {likely}. Set {key} = "{likely}"' if likely else f"set {key} (cp1251, shift_jis, ...)"
         raise InputError(f"{name}: the text is neither UTF-8 nor Windows-1252 (Latin-1); {hint}, or save it as UTF-8.")
     codec = "latin-1" if undefined else "cp1252"
     return Encoding(codec, note=f"not UTF-8; read as Windows-1252 (Latin-1). Set {key} if names look wrong")
@@ -272,10 +276,12 @@ def _check(name: str, file: IO[bytes], wanted: str, key: str) -> str:
 
 
 def _likely(sample: bytes) -> str | None:
-    """The likeliest encoding, by the package that requests brings."""
+    """The likeliest encoding, by the package that requests brings; None for texts too short to tell."""
+    if len(sample) < 200:
+        return None
     import charset_normalizer
 
-    best = charset_normalizer.from_bytes(sample, enable_fallback=False).best()
+    best = charset_normalizer.from_bytes(sample, cp_isolation=_OTHERS, enable_fallback=False).best()
     return best.encoding if best else None
 
 

@@ -91,7 +91,9 @@ def read_table(path: bytes | Path, key: str, encoding: str = "auto", pad: bool =
         raise InputError(f"{name}: cannot be read: {error.strerror or error}.") from None
     if not os.path.isdir(path):  # noqa: PTH112 - bytes
         return tables[0]
-    return _joined(name, [(table, values) for table, (_, values) in zip(tables, files, strict=True)])
+    names = [os.path.relpath(os.fsencode(file), os.fsencode(path)).decode("utf-8", "replace") for file, _ in files]
+    parts = zip(names, tables, (values for _, values in files), strict=True)
+    return _joined(name, list(parts))
 
 
 def digest_of(path: bytes | Path, key: str) -> str:
@@ -167,6 +169,7 @@ def _read_text(
     if is_arff:
         dialect, notes = arff.DIALECT, tuple[str, ...]()
         columns, start = arff.read_header(name, lines)
+        lines = arff.without_comments(lines)
     else:
         dialect, notes = find_dialect(name, text)
         columns, start = read_header(name, lines, dialect)
@@ -277,30 +280,30 @@ def _parts(folder: bytes | Path) -> Iterator[tuple[bytes | Path, dict[str, str |
         raise InputError(f"{root}: the folder holds no files of a table.")
 
 
-def _joined(name: str, parts: Sequence[tuple[RawTable, Mapping[str, str | None]]]) -> RawTable:
+def _joined(name: str, parts: Sequence[tuple[str, RawTable, Mapping[str, str | None]]]) -> RawTable:
     tables: list[pa.Table] = []
     places: list[str] = []
     broken: list[tuple[str, str]] = []
     raw: dict[tuple[int, str], bytes] = {}
-    first = parts[0][0].table.column_names
-    for part, values in parts:
+    first = parts[0][1].table.column_names
+    for below, part, values in parts:
         if set(part.table.column_names) != set(first):
             raise InputError(
-                f"{name}: its files have different columns: {parts[0][0].name} has {', '.join(first[:8])}, {part.name} "
+                f"{name}: its files have different columns: {parts[0][0]} has {', '.join(first[:8])}, {below} "
                 f"has {', '.join(part.table.column_names[:8])}. Write all with the same header, or name one file."
             )
         table = part.table.select(first)
         for column, value in values.items():
             table = table.append_column(column, pa.array([value] * table.num_rows, pa.string()))
         raw |= {(row + len(places), column): data for (row, column), data in part.raw.items()}
-        places += [f"{part.name} {place}" for place in part.places]
-        broken += [(f"{part.name} {place}", why) for place, why in part.broken]
+        places += [f"{below} {place}" for place in part.places]
+        broken += [(f"{below} {place}", why) for place, why in part.broken]
         tables.append(table)
     try:
         whole = pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
         raise InputError(f"{name}: its files do not fit together: {error}.".replace("\n", " ")) from None
     check_columns(name, whole.column_names)
-    digest = hashlib.sha256(repr([part.digest for part, _ in parts]).encode()).hexdigest()[:20]
-    notes = tuple(dict.fromkeys(note for part, _ in parts for note in part.notes))
-    return RawTable(_base(name), digest, whole, places, tuple(broken), notes, parts[0][0].delimiter, raw)
+    digest = hashlib.sha256(repr([part.digest for _, part, _ in parts]).encode()).hexdigest()[:20]
+    notes = tuple(dict.fromkeys(note for _, part, _ in parts for note in part.notes))
+    return RawTable(_base(name), digest, whole, places, tuple(broken), notes, parts[0][1].delimiter, raw)
