@@ -279,3 +279,85 @@ def test_aliases_and_parents_apply(imported):
     assert table.genre_parents.to_dict("records") == [
         {"genre_id": "trap", "genre": "trap", "parent_id": "hiphop", "parent": "Hip-Hop", "source": "configuration"}
     ]
+
+
+def test_lists_of_genres_and_of_artists_are_read_as_lists(imported):
+    table = imported(
+        ["id,genre,artist,x", "a,\"['rock', 'indie rock']\",\"['Band', 'Guest']\",1", "b,['jazz'],['Etta'],2"],
+        artist="artist",
+    )
+    assert sorted(table.song_genres["genre"]) == ["indie rock", "jazz", "rock"]
+    assert sorted(table.artists["name"]) == ["Band", "Etta", "Guest"]
+    exported = imported(
+        ["id,genre,artist,x", 'a,"rock,classic rock","Tyler, The Creator,Kali Uchis",1', "b,jazz,Etta,2"],
+        artist="artist",
+    )
+    assert sorted(exported.song_genres["genre"]) == ["classic rock", "jazz", "rock"]
+    assert sorted(exported.artists["name"]) == ["Etta", "Kali Uchis", "Tyler, The Creator"]
+    whole = imported(["id,genre,x", 'a,"rock,classic rock",1', "b,jazz,2"], label_separator="none")
+    assert sorted(whole.song_genres["genre"]) == ["jazz", "rock,classic rock"]
+
+
+def test_negative_labels_are_genres_of_their_own(imported):
+    table = imported(["id,genre,x", "a,-1,1", "b,1,2", "c,2,3"])
+    assert sorted(zip(table.song_genres["genre_id"], table.song_genres["genre"], strict=True)) == [
+        ("1", "1"), ("2", "2"), ("minus1", "-1"),
+    ]  # fmt: skip
+
+
+def test_letters_of_latin_1_stay_in_names_and_genres(imported, tmp_path):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("id;genre;title;x\na;Música;Canção;0,5\nb;Forró;Olá;1,5\n".encode("latin-1"))
+    table = imported([], path=path, title="title")
+    assert sorted(table.song_genres["genre_id"]) == ["forró", "música"]
+    assert sorted(table.songs["title"]) == ["Canção", "Olá"] and sorted(table.rows["x"]) == [0.5, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["0,5", "1,25", "-3"], [0.5, 1.25, -3]),
+        (["1.234,5", "12,5", "1.000"], [1234.5, 12.5, 1000]),
+        (["1,234.5", "2,000", "3"], [1234.5, 2000, 3]),
+        (["0.5", "1e-3", ".25"], [0.5, 0.001, 0.25]),
+        (["1 234,5", "2", "3,0"], [1234.5, 2, 3]),
+    ],
+)
+def test_decimal_marks_and_thousands_are_told_apart(imported, cells, values):
+    lines = ["id;genre;x;y", *(f"s{n};{'pop' if n else 'rock'};{cell};1" for n, cell in enumerate(cells))]
+    table = imported(lines)
+    assert table.rejected == () and sorted(table.rows["x"]) == sorted(values)
+    assert any("commas in numbers" in note for note in table.notes) == any("," in cell for cell in cells)
+
+
+def test_where_a_comma_may_be_either_the_table_decides_and_the_setting_overrules(imported):
+    lines = ["id;genre;x;y", "a;pop;1,234;0,5", "b;rock;5,678;1,5"]
+    assert sorted(imported(lines).rows["x"]) == [1.234, 5.678]
+    assert sorted(imported(["id,genre,x", 'a,pop,"1,234"', 'b,rock,"5,678"']).rows["x"]) == [1234, 5678]
+    assert sorted(imported(lines, decimal=".", features=("x",)).rows["x"]) == [1234, 5678]
+
+
+def test_every_row_is_used_or_rejected_and_the_note_names_the_lines(imported):
+    lines = ["id,genre,title,x", *(f's{n},{"pop" if n % 2 else "rock"},"Song, {n}",{n}' for n in range(20))]
+    lines[7] = lines[7].replace('"Song, 6"', '"Song 6')
+    table = imported(lines, title="title")
+    assert len(table.rows) + len(table.rejected) == 20
+    assert rejected(table) == [("line 8", None, "bad_value")]
+    assert any("1 of 20 rows are in quarantine: line 8" in note for note in table.notes)
+
+
+def test_features_that_lose_their_name_are_told_and_none_is_too_long(imported):
+    table = imported([f"id,genre,Tempo,tempo,{'x' * 400},Громкость", "a,pop,1,2,3,4", "b,rock,1,2,3,4"])
+    assert names(table)[:2] == ["tempo", "tempo_2"] and max(map(len, names(table))) <= 255
+    note = next(note for note in table.notes if note.startswith("features under other names"))
+    assert "'tempo' is tempo_2" in note and "'Громкость' is feature" in note
+
+
+def test_a_table_in_parts_and_one_of_weka_are_imported(imported, tmp_path):
+    folder = tmp_path / "parts"
+    for genre in ("pop", "rock"):
+        (folder / f"genre={genre}").mkdir(parents=True)
+        pq.write_table(pa.table({"id": [f"{genre}1"], "x": [1.0]}), folder / f"genre={genre}" / "part-0.parquet")
+    assert sorted(imported([], path=folder).song_genres["genre"]) == ["pop", "rock"]
+    lines = ["@relation r", "@attribute id string", "@attribute genre {a,b}", "@attribute x numeric", "@data"]
+    assert len(imported([*lines, "'1.wav',a,1", "'2.wav',b,?", "'3.wav',b,2"]).rows) == 2

@@ -134,3 +134,17 @@ def test_jamendo_without_the_split_says_what_to_set(jamendo):
     (jamendo / "metadata/autotagging_genre.tsv").unlink()
     with pytest.raises(InputError, match="no list of tracks"):
         catalogue(jamendo, "jamendo")
+
+
+def test_broken_lines_of_fma_and_jamendo_are_rejected_and_cost_no_other(fma, jamendo):
+    (fma / "metadata/tracks.csv").write_text(FMA_TRACKS.replace(",Loud\n", "\n").replace("1006,", "x6,"))
+    found = catalogue(fma, "fma")
+    assert list(found.songs) == ["2", "3"]
+    assert [(r.place, r.reason) for r in found.rejected] == [
+        ("line 7", Reason.BAD_VALUE), ("line 8", Reason.BAD_VALUE)
+    ]  # fmt: skip
+    (jamendo / "metadata/autotagging_genre.tsv").write_text(
+        JAMENDO.replace("\tartist_000020\talbum_000046\t82/382", "")
+    )
+    found = catalogue(jamendo, "jamendo")
+    assert len(found.songs) == 2 and ("line 4", Reason.BAD_VALUE) in [(r.place, r.reason) for r in found.rejected]

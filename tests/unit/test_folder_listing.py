@@ -136,3 +136,14 @@ def test_sidecars_are_told_by_content_and_names_that_promise_audio_are_kept(tmp_
 def test_extensions_count_in_any_case():
     assert all(map(has_audio_name, [b"a.MP3", b"a/b.Flac", b".hidden.ogg"]))
     assert not any(map(has_audio_name, [b"mp3", b"a.mp3.txt", b"a.jpg", b"._a.mp3"]))
+
+
+def test_hidden_trash_and_system_folders_are_left_out_and_counted(tmp_path):
+    left_out = [
+        ".Trash-1000/files", "$RECYCLE.BIN", "System Volume Information", "rock/@eaDir/a.mp3", "__MACOSX", ".git",
+        "lost+found", "jazz/.AppleDouble", "#recycle",
+    ]  # fmt: skip
+    touch(tmp_path, b"rock/a.mp3", b"rock/.hidden.mp3", *(f"{name}/x.mp3".encode() for name in left_out))
+    listing = list_folder(os.fsencode(tmp_path))
+    assert [entry.path for entry in listing.entries] == [b"rock/.hidden.mp3", b"rock/a.mp3"]
+    assert len(listing.left_out) == len(left_out) and listing.left_out_files == len(left_out)

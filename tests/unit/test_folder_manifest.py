@@ -1,6 +1,7 @@
 """Genres by directory and by a manifest: what each row means, and which rows cannot be used."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import pyarrow as pa
@@ -188,3 +189,55 @@ def test_only_real_isrcs_are_kept():
     assert clean_isrc("us-rc1-76-07839") == "USRC17607839"
     assert clean_isrc("ISRC USRC17607839") == "USRC17607839"
     assert [clean_isrc(text) for text in ("", "unknown", "000000000000", "USRC1760783")] == [None] * 4
+
+
+def test_paths_as_other_systems_write_them_are_found_and_told(tmp_path):
+    files(tmp_path, unicodedata.normalize("NFD", "rock/Björk.mp3"), "rock/b.mp3", "Jazz/C d.mp3", "e.mp3", "rock/f.mp3",
+          "rock/g.mp3")  # fmt: skip
+    folder = (tmp_path / "music").as_uri()
+    manifest(
+        tmp_path,
+        "path;genre\nrock/Björk.mp3;Rock\n.\\rock\\b.mp3;Rock\njazz/c D.MP3;Jazz\n"
+        f"{folder}/e.mp3;Rock\nD:\\My Music\\rock\\f.mp3;Rock\nrock/g.mp3 ;Rock\n",
+    )
+    found = catalogue(tmp_path)
+    assert found.rejected == () and len(found.songs) == 6 and found.unnamed == 0
+    assert unicodedata.normalize("NFD", "rock/Björk.mp3") in found.songs
+    assert len(found.notes) == 6 and any("such as 'jazz/c D.MP3'" in note for note in found.notes)
+
+
+def test_a_path_that_may_mean_two_files_means_none(tmp_path):
+    files(tmp_path, "a.mp3", "A.mp3", "x/1.mp3", "y/2.mp3")
+    manifest(tmp_path, "path;genre\nA.MP3;Rock\nC:/x/1/2.mp3;Rock\na.mp3;Jazz\n")
+    found = catalogue(tmp_path)
+    assert problems(found) == [("line 2", Reason.MISSING_FILE), ("line 3", Reason.MISSING_FILE)]
+    assert list(found.songs) == ["a.mp3"]
+
+
+def test_a_file_name_in_an_old_encoding_is_found_by_a_list_in_any(tmp_path):
+    files(tmp_path, "caf\udce9.mp3", "Música.mp3")
+    manifest(tmp_path, "path,genre\ncafé.mp3,Rock\nMúsica.mp3,Rock\n")
+    assert len(catalogue(tmp_path).songs) == 2
+    manifest(tmp_path, "path,genre\ncafé.mp3,Rock\nMúsica.mp3,Forró\n".encode("latin-1"))
+    found = catalogue(tmp_path)
+    assert len(found.songs) == 2 and found.songs["Música.mp3"].genres == (Genre("forró", "Forró"),)
+
+
+def test_every_row_of_a_manifest_is_a_song_or_rejected_at_its_line(tmp_path):
+    files(tmp_path, *(f"{n}.mp3" for n in range(8)))
+    rows = [f'{n}.mp3,"Rock, {n}",Jazz' for n in range(8)]
+    rows[2] = '2.mp3,"Rock,Jazz'
+    manifest(tmp_path, "path,title,genre\n" + "\n".join(rows) + "\nx.mp3,a,b,c\n")
+    found = catalogue(tmp_path)
+    assert list(found.songs) == [f"{n}.mp3" for n in range(8) if n != 2]
+    assert problems(found) == [("line 4", Reason.BAD_VALUE), ("line 10", Reason.BAD_VALUE)]
+    manifest(tmp_path, "path,title,genre\n" + "".join(f"{n}.mp3,{chr(34) * (n == 3)}Song {n},Rock\n" for n in range(8)))
+    found = catalogue(tmp_path)
+    assert len(found.songs) == 8 and "line 5" in found.notes[0]
+
+
+def test_lists_in_a_manifest_follow_the_column_or_the_setting(tmp_path):
+    files(tmp_path, "a.mp3", "b.mp3")
+    manifest(tmp_path, "path;genre\na.mp3;['Rock', 'Jazz']\nb.mp3;Rock,Jazz\n")
+    found = catalogue(tmp_path)
+    assert [song.genres for song in found.songs.values()] == [(ROCK, JAZZ), (ROCK, JAZZ)] and found.notes

@@ -174,11 +174,11 @@ def records(
             if pad and len(values) < width and source.lines[-1].endswith(("\n", "\r")):
                 values += [""] * (width - len(values))
         if len(values) != width:
-            if source.taken > 1 and any(_fields(line, dialect) == width for line in source.lines[1:]):
+            if source.taken > 1:  # each of its lines is accounted for
                 source.give_back_all_but_first()
                 reader = dialect.reader(source)
                 faults.unclosed.append(here)
-                yield here, None, "A quote opens here that nothing closes. Close the quote."
+                yield here, None, "A quote opens here that closes in a later line. Close the quote."
                 continue
             yield here, None, f"{len(values)} values for {width} columns. Quote values that hold separators."
             continue
