@@ -100,7 +100,7 @@ def test_a_subset_of_fma_holds_the_smaller_ones_and_misses_files(fma):
 
 
 def test_fma_metadata_without_its_columns_or_with_a_wrong_subset_is_one_clear_line(fma):
-    with pytest.raises(InputError, match="small, medium, large, full"):
+    with pytest.raises(ValueError, match="'small', 'medium', 'large' or 'full'"):
         catalogue(fma, "fma", subset="tiny")
     (fma / "metadata/tracks.csv").write_text("track_id,genre\n2,Rock\n")
     with pytest.raises(InputError, match=r"missing columns: set.split, set.subset, track.genre_top, track.genres_all"):
