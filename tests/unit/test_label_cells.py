@@ -78,3 +78,11 @@ def test_spellings_that_become_one_genre_are_told():
     names = GenreNames()
     names.read_all(["Hip-Hop", "hip hop; Rock", "Rock"])
     assert names.notes() == ("spellings that are one genre: 'Hip-Hop' = 'hip hop'",)
+
+
+def test_marks_that_divide_no_tag_are_told():
+    names = GenreNames()
+    assert [genre.name for genre in names.read_all(["Rock, Pop", "Hip-Hop/Rap"])] == ["Rock, Pop", "Hip-Hop/Rap"]
+    assert [note.split(";")[0] for note in names.notes()] == [
+        "\",\" is part of names, such as 'Rock, Pop'", "\"/\" is part of names, such as 'Hip-Hop/Rap'"
+    ]  # fmt: skip

@@ -65,8 +65,9 @@ class ScoreSection(Section):
     """Scoring clips and files with the model in use."""
 
     path: Path | None = Field(
-        None, description="Folder of audio files, or CSV or Parquet with a column path; empty: the store's clips."
+        None, description="Folder of audio files, or a table with a column path; empty: the store's clips."
     )
+    encoding: str = Field("auto", description="Encoding of that table; auto: UTF-8, UTF-16 or Windows-1252.")
     model: str = Field("champion", description="Alias or id of the model.")
     hop_s: float = Field(0.0, ge=0.0, description="Distance of the windows of a file; 0: their length.")
     max_windows: int = Field(0, ge=0, description="At most so many windows a file, evenly spread; 0: no bound.")

@@ -14,6 +14,8 @@ _NO_GENRE = frozenset(
     {"", "genre", "na", "nan", "nogenre", "none", "null", "other", "undefined", "unknown", "unknowngenre"}
 )
 _SHOWN = 5
+#: Marks that divide labels in some tags and belong to names in others.
+_AMBIGUOUS = (",", "/")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class GenreNames:
         separator: str = AUTO,
     ) -> None:
         self._spelt: dict[str, Counter[str]] = {}
+        self._whole: dict[str, str] = {}
         self._named = (*(aliases or {}), *(aliases or {}).values(), *(parents or {}), *(parents or {}).values())
         self._separator = separator
         self._labels = Labels(separator, held=tuple(name.casefold() for name in self._named if "," in name))
@@ -83,7 +86,12 @@ class GenreNames:
 
     def read_all(self, texts: Iterable[str | None]) -> tuple[Genre, ...]:
         """Read several labels, each of which may hold several (``Rock; Pop``); each genre once, in order."""
-        return self.read_each(part for text in texts for part in self._labels.split(text))
+        parts = [part for text in texts for part in self._labels.split(text)]
+        for part in parts if self._separator == AUTO else ():
+            for mark in _AMBIGUOUS:
+                if mark in part:
+                    self._whole.setdefault(mark, part)
+        return self.read_each(parts)
 
     def read_each(self, labels: Iterable[str | None]) -> tuple[Genre, ...]:
         """Read several labels that are one genre each; each genre once, in order."""
@@ -99,13 +107,17 @@ class GenreNames:
         return read_column(cells, self._separator, what, key, self._named)
 
     def notes(self) -> tuple[str, ...]:
-        """A line on genres that were read in several spellings."""
+        """Lines on genres that were read in several spellings, and on marks that may divide labels."""
         spelt = {key: sorted(names) for key, names in self._spelt.items() if len(names) > 1 and key not in _NO_GENRE}
+        told = [
+            f'"{mark}" is part of names, such as {part!r}; label_separator = "{mark}" divides there'
+            for mark, part in sorted(self._whole.items())
+        ]
         if not spelt:
-            return ()
+            return tuple(told)
         shown = [" = ".join(repr(name) for name in names[:4]) for _, names in sorted(spelt.items())[:_SHOWN]]
         more = f", and {len(spelt) - _SHOWN} more" if len(spelt) > _SHOWN else ""
-        return (f"spellings that are one genre: {'; '.join(shown)}{more}",)
+        return (f"spellings that are one genre: {'; '.join(shown)}{more}", *told)
 
     def parents(self) -> tuple[GenreParent, ...]:
         """The configured tree, sorted by genre."""

@@ -30,7 +30,7 @@ class Refused:
     detail: str
 
 
-def list_items(path: Path, is_audio: Callable[[bytes], bool]) -> Iterator[Item | Refused]:
+def list_items(path: Path, is_audio: Callable[[bytes], bool], encoding: str = "auto") -> Iterator[Item | Refused]:
     """Files of a folder that hold audio, or of a table with a column ``path``.
 
     Paths in a table are relative to the table. A file that a table lists and that is missing has the size 0: it is
@@ -40,6 +40,7 @@ def list_items(path: Path, is_audio: Callable[[bytes], bool]) -> Iterator[Item |
     ----------
     path : a folder of audio, or a table; see :func:`genreatlas.sources.tabular.read_table`.
     is_audio : tells whether a file with an unusual name holds audio all the same.
+    encoding : of a table that is text.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def list_items(path: Path, is_audio: Callable[[bytes], bool]) -> Iterator[Item |
     if path.is_dir() and not (path / "_SUCCESS").exists():
         yield from _folder(path, is_audio)
     elif path.exists():
-        yield from _table(path)
+        yield from _table(path, encoding)
     else:
         raise InputError(f"{path}: no such folder or table. Set score.path.")
 
@@ -62,8 +63,8 @@ def _folder(path: Path, is_audio: Callable[[bytes], bool]) -> Iterator[Item]:
             yield Item(absolute, entry.text, entry.size, entry.modified_ns)
 
 
-def _table(path: Path) -> Iterator[Item | Refused]:
-    raw = read_table(path, "score.path", pad=True)
+def _table(path: Path, encoding: str) -> Iterator[Item | Refused]:
+    raw = read_table(path, "score.path", encoding, pad=True)
     if "path" not in raw.table.column_names:
         raise InputError(f"{path}: has no column path; it has {', '.join(raw.table.column_names)}.")
     for place, why in raw.broken:

@@ -78,7 +78,7 @@ class _Scoring:
         counts = Counts()
         for staged in self.store.staged(STEP):
             counts += self._merge(staged)
-        found = list(list_items(path, is_audio))
+        found = list(list_items(path, is_audio, self.config.score.encoding))
         counts += self._quarantine(path, [one for one in found if isinstance(one, Refused)])
         pending = self._pending([one for one in found if isinstance(one, Item)])
         size = settings.batch_files

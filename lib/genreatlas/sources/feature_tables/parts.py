@@ -32,7 +32,7 @@ def read_lists(lists: Mapping[str, Path]) -> dict[str, tuple[str, list[str]]]:
     for name, path in lists.items():
         if name.lower() not in PARTS:
             raise ConfigError(f"[import_features] split_lists: {name!r} is no part. Valid: {', '.join(PARTS)}.")
-        text, _ = open_text(path, f"import_features.split_lists.{name}")
+        text, _ = open_text(path, "import_features.split_lists")
         lines = [line.strip() for line in text()]
         entries = [line for line in lines if line and not line.startswith("#")]
         if not entries:

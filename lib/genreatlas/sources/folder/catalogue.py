@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from genreatlas.errors import Reason
@@ -15,6 +15,7 @@ _PARTS = {
     "promotion": "promotion", "valid": "promotion", "validation": "promotion", "val": "promotion", "dev": "promotion",
     "test": "test", "testing": "test", "eval": "test",
 }  # fmt: skip
+_SHOWN = 3
 _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 
 
@@ -162,8 +163,15 @@ def catalogue_of_rows(
         origin=origin,
         unnamed=sum(path not in first for path in there),
         parents=parents,
-        notes=(*notes, *finder.notes()),
+        notes=(*notes, *finder.notes(), *_rejected_rows(rows, rejected)),
     )
+
+
+def _rejected_rows(rows: Sequence[Row], rejected: Sequence[Rejected]) -> list[str]:
+    """A line on the rows that name no file of their own."""
+    mine = [f"{bad.place}: {bad.detail}" for bad in rejected if bad.place]
+    shown = "; ".join(mine[:_SHOWN]) + ("; ..." if len(mine) > _SHOWN else "")
+    return [f"{len(mine)} of {len(rows)} rows of the list are in quarantine: {shown}"] if mine else []
 
 
 def read_row(row: Row, key: str, names: GenreNames) -> tuple[Song, tuple[Reason, str] | None]:
