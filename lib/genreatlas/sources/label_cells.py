@@ -100,6 +100,11 @@ def read_column(cells: Iterable[str | None], separator: str = AUTO, what: str = 
     return _told(Labels(AUTO, tight, loose, held), counts, what, key, notes)
 
 
+def split_tight(text: str) -> tuple[str, ...]:
+    """Parts of a text between commas that no blank follows, as programs join names that may hold commas."""
+    return _by_comma((text,), _TIGHT, ())
+
+
 def parse_list(text: str) -> tuple[str, ...] | None:
     """Labels of a list literal of Python, JSON, NumPy or SQL; None where the text is none.
 

@@ -16,9 +16,10 @@ from genreatlas.sources.feature_tables.parts import PARTS, listed_parts, read_li
 from genreatlas.sources.feature_tables.segments import cut_songs, segment_warning
 from genreatlas.sources.feature_tables.values import Numbers, as_text
 from genreatlas.sources.genres import Genre, GenreNames, shown_names
-from genreatlas.sources.label_cells import AUTO, Labels, read_column
+from genreatlas.sources.label_cells import parse_list, split_tight
 from genreatlas.sources.tabular import RawTable, read_table
 
+_FEW_JOINED = 0.02
 _LITERAL = re.compile(r"[\[(]\s*[\"']")
 
 
@@ -173,16 +174,15 @@ def _labels(raw: RawTable, label: str, names: GenreNames, notes: list[str]) -> l
 def _artists_of(cells: pd.Series, column: str, notes: list[str]) -> pd.Series:
     """Artists of each row as one text that credits divide (``A; B``), where cells list several.
 
-    List literals do, and commas without a blank after them, as programs join names ("Nas,Tyler, The Creator").
+    List literals do. Commas without a blank after them do, as programs join names ("Nas,Tyler, The Creator"), where
+    more than a few cells have one: a single name may have one by mistake ("Tallak feat,Viv Gee").
     """
-    tight = read_column(cells).tight
-    divided = Labels(AUTO, tight=tight)
-    texts: dict[str, str] = {}
-    for cell in dict.fromkeys(cells):
-        if cell and (tight or _LITERAL.match(cell)):
-            texts[cell] = "; ".join(divided.split(cell))
-    if several := [cell for cell, text in texts.items() if tight and ";" in text and not _LITERAL.match(cell)]:
-        notes.append(f"commas without a blank divide artists ({column}), such as {several[0]!r}")
+    known = [cell for cell in dict.fromkeys(cells) if isinstance(cell, str)]
+    texts = {cell: "; ".join(parse_list(cell) or ()) for cell in known if _LITERAL.match(cell)}
+    several = {cell: parts for cell in known if cell not in texts and len(parts := split_tight(cell)) > 1}
+    if len(several) > _FEW_JOINED * len(known):
+        texts |= {cell: "; ".join(parts) for cell, parts in several.items()}
+        notes.append(f"commas without a blank divide artists ({column}), such as {next(iter(several))!r}")
     return cells.map(lambda cell: texts.get(cell, cell) or None)
 
 
