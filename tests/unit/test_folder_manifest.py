@@ -57,6 +57,11 @@ def test_the_first_directory_is_the_genre_and_spellings_meet(tmp_path):
     ]
 
 
+def test_a_directory_named_in_latin_1_is_a_genre_with_its_letters(tmp_path):
+    files(tmp_path, "M\udcfasica/a.mp3", "Jazz/b.mp3")
+    assert {song.genres[0].name for song in catalogue(tmp_path, "directory").songs.values()} == {"Música", "Jazz"}
+
+
 def test_every_column_of_a_manifest_arrives(tmp_path):
     files(tmp_path, "a.mp3")
     manifest(

@@ -184,6 +184,17 @@ def test_commercial_providers_are_off_until_their_terms_are_acknowledged():
     ]
 
 
+def test_every_row_of_a_list_is_a_file_or_refused_at_its_line(tmp_path):
+    path = tmp_path / "list.csv"
+    rows = [f'https://a.org/{n}.mp3,"Song, {n}","Rock,Pop"' for n in range(8)]
+    rows[2] = rows[2].replace('"Song, 2"', '"Song, 2')
+    path.write_bytes(("url,title,genre\n" + "\n".join(rows) + "\n").encode("utf-16"))
+    found = list(read_list(HttpSection(manifest=path)))
+    assert [row.place for row in found if isinstance(row, Refused)] == ["line 4"]
+    files = [row for row in found if isinstance(row, ListedFile)]
+    assert len(files) == 7 and [genre.name for genre in files[0].song.genres] == ["Rock", "Pop"]
+
+
 def test_a_list_is_read_under_its_own_names_of_columns(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text(

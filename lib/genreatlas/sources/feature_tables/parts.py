@@ -7,6 +7,7 @@ import pandas as pd
 
 from genreatlas.errors import ConfigError, InputError, SplitLeakError
 from genreatlas.sources.tabular import open_text
+from genreatlas.sources.tabular.formats import repaired
 
 #: What sources call the parts.
 PARTS = {
@@ -33,7 +34,7 @@ def read_lists(lists: Mapping[str, Path]) -> dict[str, tuple[str, list[str]]]:
         if name.lower() not in PARTS:
             raise ConfigError(f"[import_features] split_lists: {name!r} is no part. Valid: {', '.join(PARTS)}.")
         text, _ = open_text(path, "import_features.split_lists")
-        lines = [line.strip() for line in text()]
+        lines = [repaired(line).strip() for line in text()]
         entries = [line for line in lines if line and not line.startswith("#")]
         if not entries:
             raise InputError(f"[import_features] split_lists.{name}: {path} lists nothing.")

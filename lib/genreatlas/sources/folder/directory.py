@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from genreatlas.errors import Reason
 from genreatlas.sources.folder.catalogue import Catalogue, Rejected, Song, path_key
 from genreatlas.sources.folder.listing import Entry, Listing
+from genreatlas.sources.folder.manifest import clean_text
 from genreatlas.sources.genres import GenreNames
 
 
@@ -20,7 +21,7 @@ def read_directory(listing: Listing, candidates: Iterable[Entry], names: GenreNa
             song_of[path], files[path] = path_key(entry.path), entry
             continue
         top, slash, _ = entry.path.partition(b"/")
-        genres = names.read_all([top.decode("utf-8", "replace")]) if slash else ()
+        genres = names.read_all([clean_text(top.decode("utf-8", "surrogateescape"))]) if slash else ()
         if not genres:
             detail = (
                 f"The directory {top.decode('utf-8', 'replace')!r} names no genre."

@@ -14,6 +14,7 @@ from genreatlas.sources.folder.manifest import clean_text
 from genreatlas.sources.genres import GenreNames, GenreParent
 from genreatlas.sources.tabular import open_text, read_table
 from genreatlas.sources.tabular.delimited import Dialect, records
+from genreatlas.sources.tabular.formats import repaired
 
 #: ``set.subset`` holds the smallest subset that a track is in; each contains those before it.
 _SUBSETS = ("small", "medium", "large", "full")
@@ -64,7 +65,7 @@ def track_path(track_id: int) -> bytes:
 def _read_tracks(path: bytes, tree: Tree, subsets: Collection[str], labels: str) -> Iterator[Row]:
     name = path.decode("utf-8", "replace")
     text, _ = open_text(path, "folder.manifest")
-    lines = text()
+    lines = map(repaired, text())
     dialect = Dialect(",")
     upper, lower = ([*dialect.reader([next(lines, "")], strict=False), []][0] for _ in range(2))
     above = ""

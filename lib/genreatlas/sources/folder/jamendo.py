@@ -8,6 +8,7 @@ import os
 from genreatlas.errors import InputError
 from genreatlas.sources.folder.catalogue import Row
 from genreatlas.sources.tabular import open_text
+from genreatlas.sources.tabular.formats import repaired
 
 _COLUMNS = ("TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS")
 _GENRE = "genre---"
@@ -116,7 +117,7 @@ def _read_names(path: bytes) -> dict[str, tuple[str, str, str]]:
 
 def _lines(path: bytes) -> list[str]:
     text, _ = open_text(path, "folder.manifest")
-    return [line.rstrip("\r\n") for line in text()] or [""]
+    return [repaired(line.rstrip("\r\n")) for line in text()] or [""]
 
 
 def _below(folder: bytes, *names: str) -> bytes:

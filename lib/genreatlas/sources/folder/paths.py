@@ -39,7 +39,11 @@ class Finder:
         plain = self._absolute(path)
         if plain in self._files or _exists(plain):
             return plain
+        tried = {plain}
         for how, other in self._spellings(path):
+            if other in tried:
+                continue
+            tried.add(other)
             if other in self._files or _exists(other):
                 return self._told(how, path, other)
         for how, other in self._alike(path):

@@ -173,6 +173,7 @@ def _read_text(
     else:
         dialect, notes = find_dialect(name, text)
         columns, start = read_header(name, lines, dialect)
+    columns = [repaired(column) for column in columns]
     check_columns(name, columns)
     schema = pa.schema([(column, pa.string()) for column in columns])
     places: list[str] = []
