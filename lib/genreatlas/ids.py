@@ -49,7 +49,7 @@ def slug(name: str) -> str:
     if kept.strip("_"):
         return kept
     symbols = [c for c in folded if unicodedata.category(c)[0] == "S"]
-    return stable_id("genre", *symbols, length=12) if symbols else ""
+    return stable_id("genre", "".join(symbols), length=12) if symbols else ""
 
 
 def _number(text: str) -> str:
