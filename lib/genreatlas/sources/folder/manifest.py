@@ -84,8 +84,8 @@ def _with_hint(column: str, valid: Sequence[str]) -> str:
 
 def _row(place: str, number: int, record: Mapping[str, Any], raw: RawTable, labels: Labels) -> Row:
     path = record.get("path")
-    if isinstance(path, str):
-        path = raw.raw.get((number, "path")) or path.encode("utf-8", "surrogatepass")
+    if path is not None and not isinstance(path, bytes):
+        path = raw.raw.get((number, "path")) or str(path).encode("utf-8", "surrogatepass")
     facts = {column: clean_text(record.get(column)) for column in OPTIONAL}
     return Row(place=place, path=path or b"", genres=genres_of(record.get("genre"), labels), **facts)
 
