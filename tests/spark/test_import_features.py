@@ -61,6 +61,9 @@ def test_a_table_becomes_a_feature_set_with_songs_and_a_rerun_finds_nothing_to_d
         "songs.csv: 4 rows, 2 ids, 2 songs, 2 features, of them categorical: key",
         "left out: duration_ms; lengths tell how a clip was cut or where it was published, not how it sounds "
         '(include = ["duration_ms"] keeps it)',
+        "1 rows repeat an id with the same features; their genres are joined",
+        "1 of 4 rows are in quarantine: line 5: tempo is not a finite number, or an array of another length. "
+        "Mend or drop the row.",
     )
     s1, s2 = song_id("shop", "s1"), song_id("shop", "s2")
     c1, c2 = stable_id("clip", "shop", "s1"), stable_id("clip", "shop", "s2")
@@ -133,6 +136,7 @@ def test_features_called_like_our_own_columns_train_and_are_drawn(store, tmp_pat
     config = make_config(
         tmp_path, f'import_features.path="{path}"', "import_features.name=shop", "import_features.id=id",
         'import_features.labels=["genre"]', 'train.feature_sets=["shop"]', "train.min_songs=4", "splits.folds=2",
+        'import_features.include=["group_id", "genre_id"]',
     )  # fmt: skip
     import_features.run(store, config)
     assign_splits.run(store, config)

@@ -178,8 +178,12 @@ def _check(raw: RawTable, key: str, name: str) -> None:
 def _renamed(columns: Sequence[FeatureColumn]) -> list[str]:
     """A note on names that had to be told apart by a number, or lost most of their letters."""
     odd = [c for c in columns if c.element is None and re.sub(r"[^0-9a-z]+", "", c.source.lower()) != _letters(c.name)]
-    shown = ", ".join(f"{c.source!r} is {c.name}" for c in odd[:5]) + (", ..." if len(odd) > 5 else "")
+    shown = ", ".join(f"{_short(c.source)!r} is {_short(c.name)}" for c in odd[:5]) + (", ..." if len(odd) > 5 else "")
     return [f"features under other names: {shown}"] if odd else []
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else f"{name[:39]}…"
 
 
 def _letters(name: str) -> str:
