@@ -276,11 +276,13 @@ def _check(name: str, file: IO[bytes], wanted: str, key: str) -> str:
 
 
 def _likely(sample: bytes) -> str | None:
-    """The likeliest encoding, by the package that requests brings; None for texts too short to tell."""
+    """The likeliest encoding, by the package that requests brings; None without it, and for texts too short to tell."""
     if len(sample) < 200:
         return None
-    import charset_normalizer
-
+    try:
+        import charset_normalizer
+    except ImportError:
+        return None
     best = charset_normalizer.from_bytes(sample, cp_isolation=_OTHERS, enable_fallback=False).best()
     return best.encoding if best else None
 
