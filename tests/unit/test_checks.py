@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from genreatlas import checks, cli
-from genreatlas.checks.collecting import PARTS
+from genreatlas.checks.collecting import COMPOSED, PARTS
 from genreatlas.checks.plan import facts_of, make_plan
 from genreatlas.config import load_config
 
@@ -158,6 +158,7 @@ WRONG = (
     (["fetch_previews"], ['fetch_previews.providers=["http"]'], "http has no list. Set http.manifest."),
     (["fetch_previews"], ['fetch_previews.providers=["deezer"]'], "deezer is off"),
     (["export"], ['export.feature_sets=["summary9"]'], "summary9 is one row of columns a clip"),
+    (["compose_library"], ['sandbox.genres=["tecno"]'], "'tecno' cannot be composed. Did you mean techno?"),
     (["purge"], [], "purge.provider is not set"),
     (["rebuild_training_set"], [], "rebuild.model_id is not set"),
     (["score"], ["score.path=songs"], "score.path = songs: no such file or folder"),
@@ -236,7 +237,9 @@ def test_settings_that_have_no_effect_are_warnings():
     assert any("some folds will lack it" in text for text in warnings("train.min_songs=4"))
 
 
-def test_parts_of_lists_are_those_that_the_import_knows():
+def test_names_that_are_known_without_loading_what_they_belong_to_are_its_names():
+    from genreatlas.sandbox import GENRES
     from genreatlas.sources.feature_tables import parts
 
     assert tuple(parts.PARTS) == PARTS
+    assert tuple(GENRES) == COMPOSED
