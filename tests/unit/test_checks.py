@@ -148,6 +148,8 @@ WRONG = (
     (["import_folder"], ["folder.genre_parents={a='b', b='a'}"], "is among its own ancestors"),
     (["import_features"], [], "import_features.path is not set"),
     (["import_features"], ["import_features.path=x.csv"], "import_features.path = x.csv: no such file"),
+    (["import_features"], ["import_features.encoding=utf9"], "import_features.encoding = 'utf9': no such encoding"),
+    (["import_folder"], ["folder.encoding=base64"], "folder.encoding = 'base64': no such encoding"),
     (["import_features"], ["import_features.name=gtzan57"], "'gtzan57' is a set of our own"),
     (["import_features"], ['import_features.song_pattern="(a"'], "song_pattern is no regular expression"),
     (["import_features"], ['import_features.split_lists={tset="x.txt"}'], "'tset' is no part"),

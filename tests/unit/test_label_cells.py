@@ -77,6 +77,7 @@ def test_names_of_the_configuration_keep_their_commas():
 def test_spellings_that_become_one_genre_are_told():
     names = GenreNames()
     names.read_all(["Hip-Hop", "hip hop; Rock", "Rock"])
+    names.read_all(["Mu\u0301sica", "M\u00fasica"])  # decomposed and composed letters are one spelling
     assert names.notes() == ("spellings that are one genre: 'Hip-Hop' = 'hip hop'",)
 
 

@@ -113,6 +113,8 @@ def test_a_configured_encoding_is_used_or_refused(read):
     assert rows(read(text, encoding="shift_jis"))[1] == ["b", "ジャズ"]
     with pytest.raises(ConfigError, match=r"import_features.encoding = 'nonsense'"):
         read(text, encoding="nonsense")
+    with pytest.raises(ConfigError, match="no such encoding"):
+        read(text, encoding="base64")
     with pytest.raises(InputError, match="not ascii"):
         read(text, encoding="ascii")
 

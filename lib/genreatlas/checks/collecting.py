@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from genreatlas.audio.feature_sets import FEATURE_SETS
-from genreatlas.checks.faults import Fault, is_address, missing, not_writable, raised
+from genreatlas.checks.faults import Fault, encoding, is_address, missing, not_writable, raised
 from genreatlas.config import Config, SpotifySection
 from genreatlas.models.names import nearest
 from genreatlas.sources.genres import GenreNames
@@ -97,6 +97,7 @@ def import_folder(config: Config) -> list[Fault]:
             found.append(Fault(f"folder.labels = {section.labels!r} needs folder.manifest. Set it to {told}."))
         else:
             found += missing("folder.manifest", section.manifest, "file or folder")
+    found += encoding("folder.encoding", section.encoding)
     return found + _genre_names("folder", config.folder.genre_aliases, config.folder.genre_parents)
 
 
@@ -123,6 +124,7 @@ def import_features(config: Config) -> list[Fault]:
         else:
             if not groups:
                 found.append(Fault("import_features.song_pattern has no group. Put brackets around the song."))
+    found += encoding("import_features.encoding", section.encoding)
     return found + _genre_names("import_features", section.genre_aliases, section.genre_parents)
 
 
@@ -134,6 +136,7 @@ def fetch_previews(config: Config) -> list[Fault]:
         found.append(Fault("fetch_previews.providers is empty: nobody is asked for clips. Name a provider."))
     if "http" in providers and config.http.manifest is not None:
         found += missing("http.manifest", config.http.manifest)
+        found += encoding("http.encoding", config.http.encoding)
         found += _genre_names("http", config.http.genre_aliases, {})
     return found
 

@@ -52,6 +52,16 @@ def missing(key: str, path: Path, what: str = "file or folder") -> list[Fault]:
     return [Fault(f"{key} = {path}: {text}. Set {key}.", None if other else path)]
 
 
+def encoding(key: str, name: str) -> list[Fault]:
+    """A name of an encoding of texts, or "auto"."""
+    try:
+        if name != "auto":
+            "".encode(name)
+        return []
+    except LookupError:  # also of codecs that are none of texts, such as base64
+        return [Fault(f"{key} = {name!r}: no such encoding. Valid: auto, or a name that Python knows, such as cp1251.")]
+
+
 def not_writable(key: str, path: Path) -> list[Fault]:
     """A folder that is to be made or written into: its nearest folder that exists is tried with a nameless file."""
     place = path.absolute()

@@ -1,7 +1,7 @@
 """Checks of the steps from features to models, and of those that work with models."""
 
 from genreatlas.audio.feature_sets import get_feature_set
-from genreatlas.checks.faults import Fault, missing, not_installed, not_writable, raised
+from genreatlas.checks.faults import Fault, encoding, missing, not_installed, not_writable, raised
 from genreatlas.config import Config
 from genreatlas.models.candidates import candidate_faults
 
@@ -119,7 +119,8 @@ def rollback(config: Config) -> list[Fault]:
 
 def score(config: Config) -> list[Fault]:
     """What is to be scored is there."""
-    return missing("score.path", config.score.path) if config.score.path is not None else []
+    found = missing("score.path", config.score.path) if config.score.path is not None else []
+    return found + encoding("score.encoding", config.score.encoding)
 
 
 def measure_drift(config: Config) -> list[Fault]:

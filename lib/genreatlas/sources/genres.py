@@ -1,5 +1,6 @@
 """Genre names of a source: spellings brought together, aliases applied, parents known."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -143,8 +144,8 @@ class GenreNames:
 
 
 def clean_name(text: str) -> str:
-    """Make a label fit to be shown: underscores and runs of blanks become one space."""
-    return " ".join(text.replace("_", " ").split())
+    """Make a label fit to be shown: composed letters, and one space for underscores and runs of blanks."""
+    return " ".join(unicodedata.normalize("NFC", text).replace("_", " ").split())
 
 
 def split_labels(text: str | None) -> tuple[str, ...]:

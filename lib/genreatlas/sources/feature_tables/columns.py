@@ -200,7 +200,7 @@ def _namer() -> Callable[[str], str]:
         if len(plain) > _LONGEST_NAME:
             plain = f"{plain[:200]}_{stable_id(source, length=8)}"
         name, number = plain, 2
-        while name in used | _TAKEN:
+        while name in used or name in _TAKEN:
             name, number = f"{plain}_{number}", number + 1
         used.add(name)
         return name

@@ -261,6 +261,7 @@ def _mark(head: bytes) -> str | None:
 
 def _check(name: str, file: IO[bytes], wanted: str, key: str) -> str:
     try:
+        "".encode(wanted)  # raises for what is no encoding of texts
         codec = codecs.lookup(wanted).name
         decoder = codecs.getincrementaldecoder(codec)()
     except (LookupError, TypeError):

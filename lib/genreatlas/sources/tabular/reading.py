@@ -5,6 +5,7 @@ One reader serves feature tables, manifests, lists of addresses and lists of fil
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,7 +117,7 @@ def digest_of(path: bytes | Path, key: str) -> str:
 
 def check_columns(name: str, columns: Sequence[str]) -> None:
     """Raise InputError for columns that appear twice."""
-    if twice := sorted({column for column in columns if columns.count(column) > 1}):
+    if twice := sorted(column for column, count in Counter(columns).items() if count > 1):
         raise InputError(f"{name}: columns that appear twice: {', '.join(twice)}. Rename one of each.")
 
 
