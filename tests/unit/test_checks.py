@@ -20,6 +20,8 @@ CONF = sorted((ROOT / "conf").rglob("*.toml"))
 def elsewhere(tmp_path, monkeypatch):
     """Paths of configurations are relative: a folder without any data, and no credentials."""
     monkeypatch.chdir(tmp_path)
+    for name in ("GENREATLAS_MASTER", "SPARK_REMOTE", "HADOOP_CONF_DIR", "YARN_CONF_DIR"):
+        monkeypatch.delenv(name, raising=False)
     for name in ("SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET", "SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET"):
         monkeypatch.delenv(name, raising=False)
 
@@ -216,11 +218,17 @@ def test_a_step_whose_input_nobody_gives_is_a_warning_that_names_the_step_to_put
     ]
 
 
-def test_what_the_store_has_needs_no_step(tmp_path):
+def test_what_the_store_has_needs_no_step_and_a_store_elsewhere_is_not_looked_at(tmp_path, monkeypatch):
     for table in ("splits", "song_genres", "features_summary9"):
         (tmp_path / "data" / "tables" / table / "_delta_log").mkdir(parents=True)
     alone = ['train.feature_sets=["summary9"]']
     assert (faults(*alone, steps=["train_models"]), warnings(*alone, steps=["train_models"])) == ([], [])
+    elsewhere = ["store.path=dbfs:/tables", 'train.feature_sets=["own"]']
+    assert (faults(*elsewhere, steps=["train_models"]), warnings(*elsewhere, steps=["train_models"])) == ([], [])
+    monkeypatch.setenv("GENREATLAS_MASTER", "yarn")
+    own = ["store.path=/hdfs/tables", 'train.feature_sets=["own"]']
+    assert (faults(*own, steps=["train_models"]), warnings(*own, steps=["train_models"])) == ([], [])
+    monkeypatch.delenv("GENREATLAS_MASTER")
     in_a_catalog = ["store.catalog=main", 'train.feature_sets=["own"]']
     assert (faults(*in_a_catalog, steps=["train_models"]), warnings(*in_a_catalog, steps=["train_models"])) == ([], [])
 

@@ -1,6 +1,7 @@
 """A fault of the configuration, and the looks at paths and packages that several steps share."""
 
 import importlib.util
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -85,5 +86,5 @@ def not_installed(module: str, why: str, package: str = "") -> list[Fault]:
 
 
 def is_address(text: str) -> bool:
-    """Whether a place is an address rather than a file."""
-    return "://" in text
+    """Whether a place is an address, such as https://host, s3://bucket or dbfs:/folder, rather than a file."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text) is not None

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from genreatlas.models.names import nearest
 from genreatlas.models.presets import QUICK, is_quick, listed
 from genreatlas.redaction import redact_value
 from genreatlas.tables import SPOTIFY_AUDIO_SET
+
+#: Environment variables by which paths are those of another file system.
+_ELSEWHERE = ("SPARK_REMOTE", "HADOOP_CONF_DIR", "YARN_CONF_DIR", "DATABRICKS_RUNTIME_VERSION")
 
 #: Keys of a step that are shown even with their default; others only where they differ from it.
 _SHOWN = {
@@ -140,7 +144,7 @@ def lines(job: str, plan: Plan, config: Config) -> Iterator[str]:
 
 def _common(config: Config) -> list[Fault]:
     found = []
-    if not config.store.catalog and not config.store.schema_ and not is_address(config.store.path):
+    if _is_folder(config):
         found += not_writable("store.path", Path(config.store.path))
     if config.world.start:
         found += not_installed("aiohttp", "world.start: the sandbox world")
@@ -234,8 +238,11 @@ def _sets(config: Config, given: set[str], later: Sequence[str]) -> Iterator[Fau
 
 
 def _is_folder(config: Config) -> bool:
-    """Whether the store can be looked at without Spark."""
-    return not config.store.catalog and not config.store.schema_ and not is_address(config.store.path)
+    """Whether the store is a folder of this machine; elsewhere a path may mean HDFS, or a server's disk."""
+    if config.store.catalog or config.store.schema_ or is_address(config.store.path):
+        return False
+    master = os.environ.get("GENREATLAS_MASTER") or config.spark.master or "local"
+    return master.startswith("local") and not any(os.environ.get(name) for name in _ELSEWHERE)
 
 
 def _has(config: Config, wanted: str) -> bool:
