@@ -30,7 +30,8 @@ _SECRET_NAME = re.compile(rf"{_WORDS}|(?<![a-z])pwd(?![a-z])", re.IGNORECASE)
 #: Of the environment: PWD is the working folder.
 _SECRET_VARIABLE = re.compile(_WORDS, re.IGNORECASE)
 
-_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*(?::[A-Za-z0-9+.-]+)*"
+#: With few parts (jdbc:postgresql): a dump of bytes like aa:bb:cc would be tried from each of its parts on.
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*(?::[A-Za-z0-9+.-]+){0,3}"
 _ADDRESS = re.compile(rf"(?<![\w+.-])({_SCHEME})://([^\s\"'<>]*)")
 #: Of these schemes the part before @ is a container's name.
 _CONTAINERS = ("abfs", "abfss", "wasb", "wasbs")
@@ -41,9 +42,10 @@ _ORACLE = re.compile(r"(jdbc:oracle:\w+:)[^@\s\"']*/[^@\s\"']*@", re.IGNORECASE)
 
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
 _PLAIN = r"[^\s,;&\"'<>)\]}]+"
-#: ``name=value``, ``"name": "value"``, and with a bare colon the few names that prose does not use so.
+#: ``name=value``, ``"name": "value"`` (names of bounded length, which bounds the time, too), and
+#: with a bare colon the few names that prose does not use so.
 _ASSIGNED = re.compile(
-    rf"(?<![\w.-])(?P<name>[\w.-]*(?:{_WORDS}|(?<![a-z])pwd(?![a-z]))[\w.-]*)"
+    rf"(?<![\w.-])(?P<name>[\w.-]{{0,100}}(?:{_WORDS}|(?<![a-z])pwd(?![a-z]))[\w.-]{{0,100}})"
     rf"(?P<sign>[\"']?\s*=\s*|[\"']\s*:\s*)(?P<value>{_QUOTED}|{_PLAIN})",
     re.IGNORECASE,
 )

@@ -113,9 +113,11 @@ class Spotify:
             if not asked.issuperset(features.spotify_id for features in found):
                 raise UnexpectedBody("the audio features are those of other tracks")
             several = mapping(body).get("audio_features")
-            if isinstance(several, list) and len(several) != len(asked):
+            if isinstance(several, list) and len(several) != len(track_ids):
                 # A track without features is null in its place; one that is left out may have some.
-                raise UnexpectedBody(f"audio features of {len(asked)} tracks were asked for, of {len(several)} came")
+                raise UnexpectedBody(
+                    f"audio features of {len(track_ids)} tracks were asked for, of {len(several)} came"
+                )
             return found
 
         return self._ask("audio-features", parse, ids=",".join(track_ids))
