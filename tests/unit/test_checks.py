@@ -253,3 +253,17 @@ def test_names_that_are_known_without_loading_what_they_belong_to_are_its_names(
 
     assert tuple(parts.PARTS) == PARTS
     assert tuple(GENRES) == COMPOSED
+
+
+def test_what_an_extra_would_bring_is_named_with_the_extra_before_anything_starts(monkeypatch, tmp_path):
+    for name in ("lameenc", "mutagen"):
+        monkeypatch.setitem(sys.modules, name, None)
+    (tmp_path / "music").mkdir()
+    own = f"folder.path={tmp_path}/music"
+    assert faults(own, steps=["import_folder"]) == []
+    assert faults(own, "folder.labels=tags", steps=["import_folder"]) == [
+        "folder.labels = 'tags' needs mutagen, which is not installed: pip install 'genreatlas[tags]'"
+    ]
+    assert faults(steps=["compose_library"]) == [
+        "compose_library needs lameenc, which is not installed: pip install 'genreatlas[sandbox]'"
+    ]

@@ -1,5 +1,6 @@
 """A model file from somebody else is refused before it can run code, and a damaged one before it ends the process."""
 
+import dataclasses
 import io
 import json
 import zipfile
@@ -10,7 +11,7 @@ import skops.io
 from sklearn.preprocessing import FunctionTransformer
 
 from genreatlas.errors import ModelError
-from genreatlas.models import model_checks
+from genreatlas.models import meta, model_checks
 from genreatlas.models.sklearn_estimators import ESTIMATORS, SCALERS, make_pipeline
 from genreatlas.models.sklearn_model import SklearnModel, fit_pipeline, loads
 
@@ -185,3 +186,11 @@ def test_a_stage_that_is_a_link_out_of_the_folder_is_refused(tmp_path):
 def test_a_folder_without_metadata_is_no_pipeline(tmp_path):
     with pytest.raises(ModelError, match="no metadata"):
         model_checks.check_pipeline(tmp_path)
+
+
+@pytest.mark.parametrize("model_id", ["../elsewhere", "/etc", "a/b", ""])
+def test_a_model_that_claims_to_lie_elsewhere_is_refused(tmp_path, model_id):
+    fields = dict.fromkeys(field.name for field in dataclasses.fields(meta.Meta))
+    (tmp_path / meta.META).write_text(json.dumps(fields | {"model_id": model_id, "format": "skops", "axis": "summary"}))
+    with pytest.raises(ModelError, match="model_id"):
+        meta.read(tmp_path)

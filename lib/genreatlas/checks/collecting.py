@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from genreatlas.audio.feature_sets import FEATURE_SETS
-from genreatlas.checks.faults import Fault, encoding, is_address, missing, not_writable, raised
+from genreatlas.checks.faults import Fault, encoding, is_address, missing, not_installed, not_writable, raised
 from genreatlas.config import Config, SpotifySection
 from genreatlas.models.names import nearest
 from genreatlas.sources.genres import GenreNames
@@ -20,12 +20,13 @@ PARTS = ("train", "training", "promotion", "valid", "validation", "val", "dev", 
 
 
 def compose_library(config: Config) -> list[Fault]:
-    """Every genre can be composed, and the folder can be written to."""
+    """Every genre can be composed, the folder can be written to, and what encodes MP3 is installed."""
     found = [
         Fault(f"sandbox.genres: {name!r} cannot be composed. {nearest(name, COMPOSED)}")
         for name in dict.fromkeys(config.sandbox.genres)
         if name not in COMPOSED
     ]
+    found += not_installed("lameenc", "compose_library", "'genreatlas[sandbox]'")
     return found + not_writable("sandbox.path", config.sandbox.path)
 
 
@@ -90,6 +91,8 @@ def import_folder(config: Config) -> list[Fault]:
     """The folder and its list are there, and names of genres lead somewhere."""
     section = config.folder
     found = missing("folder.path", section.path, "folder")
+    if section.labels == "tags":
+        found += not_installed("mutagen", "folder.labels = 'tags'", "'genreatlas[tags]'")
     if section.labels in ("manifest", "fma", "jamendo"):
         what = "file" if section.labels == "manifest" else "folder"
         if section.manifest is None:

@@ -75,7 +75,10 @@ def read(folder: Path) -> Meta:
         fields = json.loads((folder / META).read_text(encoding="utf-8"))
         lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
         names = {name: former.present_name(name, fields[name]) for name in _NAMES if name in fields}
-        return Meta(**(fields | lists | names))
+        meta = Meta(**(fields | lists | names))
+        if not meta.model_id or Path(meta.model_id).name != meta.model_id:  # it names folders
+            raise ValueError(f"model_id = {meta.model_id!r} is no name of a folder")
+        return meta
     except OSError as error:
         raise ModelError(
             f"{folder / META}: {error.strerror}. Set models.path to where the model is, or run train_models again."
