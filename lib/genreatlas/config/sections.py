@@ -214,6 +214,9 @@ class TrainSection(Section):
     min_songs: Positive = Field(10, description="Genres with fewer songs are left out.")
     max_songs: int = Field(0, ge=0, description="At most so many songs a genre; 0: no bound.")
     balance: Literal["none", "downsample", "weights"] = Field("none", description="How uneven genres are treated.")
+    keep_features: tuple[str, ...] = Field(
+        (), description="Imported features to keep although their values give the genre away."
+    )
     where: Annotated[str, AfterValidator(check_condition)] = Field(
         "", description="SQL condition on songs, clips and features that a row must meet."
     )

@@ -1,5 +1,6 @@
 """Join one feature set with genres and split, as ``[train]`` asks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas.config import Config
+from genreatlas.errors import InputError
 from genreatlas.models.conditions import MEETS, bad_condition, with_condition
 from genreatlas.models.encoding import encode
 from genreatlas.models.feature_tables import find_feature_table
@@ -53,6 +55,7 @@ def build_dataset(
     feature_set: str,
     songs_of: Dataset | None = None,
     fixed: Fixed | None = None,
+    without: Mapping[str, str] | None = None,
 ) -> Dataset:
     """Join features, genres and split.
 
@@ -62,11 +65,12 @@ def build_dataset(
     feature_set : a set of ``feature_sets``, or ``technical`` for what is known of the files.
     songs_of : take songs and genres from this data set, so that baselines are judged on the same songs.
     fixed : classes, columns and versions of a model that is to be judged.
+    without : columns of the matrix to leave out = why (:mod:`genreatlas.models.giveaways`).
 
     Raises
     ------
     ConfigError : an unknown set or genre; ``train.where`` is no condition on these rows.
-    InputError : fewer than two usable genres.
+    InputError : fewer than two usable genres, or no column is left.
     """
     store = Snapshot(store, library.versions | (songs_of.input_versions if songs_of else {}))
     table = find_feature_table(
@@ -87,6 +91,12 @@ def build_dataset(
     else:
         training = F.col(_OWN + "part") == "train"
         encoded = encode(rows, table.columns, fixed.features if fixed else None, training)
+        encoded = {name: values for name, values in encoded.items() if name not in (without or {})}
+        if without and not encoded:
+            raise InputError(
+                f"{feature_set}: none of its features can be trained on: {_whys(without)}. Features that are measured "
+                "from the sound and not made from the genre are kept by train.keep_features."
+            )
         features, kept = tuple(encoded), [F.array(*encoded.values()).alias("features")]
     about = [F.col(_OWN + name).alias(name) for name in ("group_id", "part", "fold", "genres", "weight")]
     return Dataset(
@@ -107,7 +117,13 @@ def build_dataset(
         songs=choice.songs,
         dropped=choice.dropped,
         frame=rows.select("song_id", "clip_id", *about, *kept),
+        left_out=tuple(f"{name}: {why}" for name, why in (without or {}).items()),
     )
+
+
+def _whys(without: Mapping[str, str], most: int = 3) -> str:
+    named = [f"{name}: {why}" for name, why in without.items()]
+    return "; ".join(named[:most]) + (f"; and {len(named) - most} more" if len(named) > most else "")
 
 
 def _choice(config: Config, library: Library, rows: DataFrame, fixed: Fixed | None) -> Choice:

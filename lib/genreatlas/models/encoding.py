@@ -18,7 +18,8 @@ def encode(
     ----------
     rows : the table's columns.
     columns : column = kind (numeric or categorical), in order.
-    features : the columns of a model that is to be judged; None: the categories of the training part.
+    features : the columns of a model that is to be judged, which may have left some out; None: all, with the
+        categories of the training part.
     training : tells the rows of the training part, whose categories count; None: all.
 
     Returns
@@ -38,7 +39,7 @@ def encode(
         if kind == "categorical":
             for value in values[name]:
                 encoded[f"{name}={value}"] = F.coalesce(_text(name) == value, F.lit(False)).cast("float")
-        else:
+        elif not features or name in features:
             number = F.col(f"`{name}`").cast("float")
             encoded[name] = F.when(~F.isnan(number), number)
     return encoded

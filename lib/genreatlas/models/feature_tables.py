@@ -15,6 +15,8 @@ from genreatlas.tables import CLIPS, FEATURE_SETS
 
 #: What is known of a file without hearing it. What a model makes of these is not music.
 TECHNICAL = "technical"
+#: Preprocessing of features that somebody else made: how is for whoever made them to know.
+IMPORTED = "imported"
 _TECHNICAL_COLUMNS = {
     "sample_rate": "numeric",
     "channels": "numeric",

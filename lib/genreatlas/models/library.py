@@ -1,6 +1,6 @@
 """What training needs to know of every song, fetched once for all feature sets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 from pyspark.sql import functions as F
@@ -25,6 +25,7 @@ class Library:
     parents : genre id = (parent id, parent name).
     split, split_version, grouping : which split it is, and what its groups are safe against.
     versions : Delta version of every table that was read; features are read beside the same versions.
+    albums : name of each song's album, by song id; songs without one are absent.
     """
 
     songs: pd.DataFrame
@@ -34,6 +35,7 @@ class Library:
     split_version: int
     grouping: str
     versions: dict[str, int]
+    albums: pd.Series = field(default_factory=lambda: pd.Series(dtype=object))
 
 
 def read_library(store: Store, config: Config, split_version: int | None = None, check: bool = True) -> Library:
@@ -78,6 +80,7 @@ def read_library(store: Store, config: Config, split_version: int | None = None,
         split_version=version,
         grouping=splits.grouping(current, splits.find_shared(current, tied.songs, tied.clips)),
         versions=store.read_versions,
+        albums=tied.songs.dropna(subset="album").set_index("song_id")["album"],
     )
 
 

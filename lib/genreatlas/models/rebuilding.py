@@ -75,5 +75,5 @@ def _dataset(store: Store, config: Config, row: Row) -> Dataset:
     if meta.songs_of[0] != meta.feature_set:
         name, version, preprocessing = meta.songs_of
         songs_of = build_dataset(store, config, library, name, fixed=Fixed(version, preprocessing))
-    fixed = Fixed(meta.set_version, meta.preprocessing_id)
+    fixed = Fixed(meta.set_version, meta.preprocessing_id, features=meta.features)
     return build_dataset(store, config, library, meta.feature_set, songs_of, fixed)

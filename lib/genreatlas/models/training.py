@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from genreatlas.config import Config
 from genreatlas.models import registry, sklearn_grid
+from genreatlas.models.feature_tables import IMPORTED
+from genreatlas.models.giveaways import Giveaway, find_giveaways
 from genreatlas.models.matrix import count_buckets, training_rows, write_matrix
 from genreatlas.models.registry import Meta
 from genreatlas.models.spark_grid import SparkGrid
@@ -50,6 +53,25 @@ class FeatureSetTraining:
         self._buckets = count_buckets(dataset, config.train, config.store.max_commit_mb)
         rows = self._rows() if self._buckets == 1 else self._stage()
         self.matrix = write_matrix(dataset, rows, scratch_folder("matrix"), self._buckets)
+
+    def giveaways(self, albums: pd.Series) -> list[Giveaway]:
+        """Columns of an imported table that give the genre away; features of our own are made from sound alone.
+
+        Parameters
+        ----------
+        albums : name of each song's album, by song id.
+        """
+        if self.dataset.preprocessing_id != IMPORTED or not self.matrix.n_rows:
+            return []
+        matrix, songs = self.matrix, self.dataset.songs
+        ids = songs.song_id[songs.part == "train"]
+        album = pd.factorize(ids.map(albums))[0]
+        song = matrix.array("song")
+        tied = {"artist": matrix.array("group")}
+        if len(album) == matrix.n_songs:
+            tied["album"] = album[song]
+        found = find_giveaways(matrix.array("X"), matrix.array("y"), matrix.array("fold"), song, tied, matrix.features)
+        return [one for one in found if one.feature not in self.config.train.keep_features]
 
     def close(self) -> None:
         """Give the staged rows back."""

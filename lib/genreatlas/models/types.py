@@ -54,6 +54,7 @@ class Dataset:
     songs: pd.DataFrame  #: song_id (sorted), group_id, part, fold, genres (tuple), weight
     dropped: pd.DataFrame  #: per genre, columns of :data:`genreatlas.models.labels.DROPPED`
     frame: DataFrame
+    left_out: tuple[str, ...] = ()  #: columns that give the genre away, and why
 
     @property
     def multi(self) -> bool:

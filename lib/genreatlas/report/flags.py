@@ -11,6 +11,7 @@ from genreatlas.report.formats import count, missing, score
 from genreatlas.report.views import p_against_best
 from genreatlas.splits.checks import ARTISTS_SHARED
 
+_MOST_NAMED = 10
 _GROUPINGS = {
     "song-grouped": (
         "Song-grouped, not artist-safe",
@@ -50,6 +51,7 @@ def flags(data: ReportData, board: Board | None) -> list[Flag]:
         *_significance(data, board),
         *_few(board),
         *_margins(board),
+        *_left_out(board),
         *_candidates(data),
         *_excluded(data),
     ]
@@ -136,6 +138,17 @@ def _margins(board: Board) -> Iterator[Flag]:
     if len(rows):
         names = ", ".join(model_name(row) for _, row in rows.iterrows())
         yield Flag("Margins, not probabilities", f"{names}: could not be calibrated, so there is no log loss.")
+
+
+def _left_out(board: Board) -> Iterator[Flag]:
+    if "left_out" not in board.rows:
+        return
+    known = board.rows[board.rows["left_out"].map(lambda names: names is not None and len(names) > 0)]
+    for _, row in known.drop_duplicates("feature_set").iterrows():
+        names = list(row["left_out"])
+        more = f"; and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        text = f"{row['feature_set']}: columns that give the genre away: {'; '.join(names[:_MOST_NAMED])}{more}."
+        yield Flag("Features left out", text)
 
 
 def _candidates(data: ReportData) -> Iterator[Flag]:

@@ -15,6 +15,7 @@ from genreatlas import checks
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
 from genreatlas.config import Config
 from genreatlas.errors import ConfigError
+from genreatlas.models.feature_tables import IMPORTED
 from genreatlas.progress import progress
 from genreatlas.sources.feature_tables import ImportedTable, import_table, inputs_digest
 from genreatlas.sources.tabular import digest_of
@@ -42,8 +43,7 @@ WRITES = (
 SECTIONS = ("import_features", "splits")
 check = checks.import_features
 
-#: How the rows were made is for whoever made them to know.
-PREPROCESSING_ID = "imported"
+PREPROCESSING_ID = IMPORTED
 _CELL_BYTES = 40  # of a number on its way from Python to the table
 _RESERVED = frozenset({*REGISTRY, "technical", "loudness", SPOTIFY_AUDIO_SET})
 

@@ -26,9 +26,10 @@ from genreatlas.models.experiments import (
     unfinished_lines,
 )
 from genreatlas.models.feature_tables import known_feature_sets
+from genreatlas.models.giveaways import giveaway_lines
 from genreatlas.models.halving import n_fits, standing
 from genreatlas.models.ledger import Ledger
-from genreatlas.models.library import read_library
+from genreatlas.models.library import Library, read_library
 from genreatlas.models.presets import is_quick, rivals, sized
 from genreatlas.models.scores import metric_for
 from genreatlas.models.training import STEP, FeatureSetTraining
@@ -67,15 +68,29 @@ def run(store: Store, config: Config) -> Counts:
         for place, feature_set in enumerate(feature_sets):
             deadline = _deadline(config, started, len(feature_sets) - place)
             own = feature_set in config.train.feature_sets
-            dataset = build_dataset(store, config, library, feature_set, songs_of=None if own else main)
-            main = main or dataset
-            training = FeatureSetTraining(store, config, dataset, songs_of=dataset if own else main)
+            training, notes = _prepare(store, config, library, feature_set, songs_of=None if own else main)
+            main = main or training.dataset
             try:
                 mine = [trial for trial in trials if trial.feature_set == feature_set]
-                counts += _train(training, ledger, mine, deadline)
+                done = _train(training, ledger, mine, deadline)
+                counts += Counts(notes=notes if done.read else ()) + done
             finally:
                 training.close()
     return counts
+
+
+def _prepare(
+    store: Store, config: Config, library: Library, feature_set: str, songs_of: Dataset | None
+) -> tuple[FeatureSetTraining, tuple[str, ...]]:
+    """Rows and matrix of a set without columns that give the genre away, and what to say of such columns."""
+    dataset = build_dataset(store, config, library, feature_set, songs_of)
+    training = FeatureSetTraining(store, config, dataset, songs_of or dataset)
+    found = training.giveaways(library.albums)
+    if without := {one.feature: one.why for one in found if one.verdict == "left out"}:
+        training.close()
+        dataset = build_dataset(store, config, library, feature_set, songs_of, without=without)
+        training = FeatureSetTraining(store, config, dataset, songs_of or dataset)
+    return training, giveaway_lines(feature_set, found)
 
 
 def _feature_sets(trials: Iterable[Trial], configured: Sequence[str]) -> list[str]:
@@ -252,6 +267,7 @@ def _fit_model(
         "features": list(meta.features),
         "score_kind": meta.score_kind,
         "grouping": dataset.grouping,
+        "left_out": list(dataset.left_out),
         "format": meta.format,
         "path": str(training.config.models.path.absolute() / model_id),
         "fitted_at": datetime.now(UTC),

@@ -123,6 +123,7 @@ MODELS = Table(
         Column("seconds", "double", "Time of the fit.", unit="s", volatile=True),
         *_PROVENANCE,
         Column("matrix_sha256", "string", "SHA-256 over the training matrix, which rebuild_training_set gives again."),
+        Column("left_out", "array<string>", "Columns that were left out as they give the genre away, each with why."),
     ),
 )
 
