@@ -34,7 +34,8 @@ def test_copies_of_the_label_are_left_out_in_every_coding(n, n_genres):
     mean = random.normal(size=n_genres)[y]
     all_are("left out", verdicts(
         y, code=y, permuted=code[y], large=1000 * code[y] + 7, noisy=noisy, noisy_permuted=code[noisy],
-        with_noise=y + 1e-3 * noise, with_more_noise=code[y] + 0.01 * noise, target_mean=mean,
+        with_noise=y + 1e-3 * noise, with_three_percent=y + 1 + 0.03 * noise,
+        with_more_noise=code[y] + 0.01 * noise, target_mean=mean,
         leave_one_out=(2.0 * np.bincount(y)[y] - (y == 1)) / n, missing=np.where(y == 0, np.nan, noise),
         code_and_missing=np.where(y == 1, np.nan, y),
     ))  # fmt: skip

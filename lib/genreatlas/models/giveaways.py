@@ -27,6 +27,8 @@ _ERRORS_OF_ONE = 0.1  # of a single genre, which may be small
 #: Width of a genre's band of values, as a share of the gap to the next band, up to which it is noise on a code. Less
 #: is asked where several genres lie in one band, as measured features of several genres do not.
 _BAND, _BAND_OF_SEVERAL = 0.05, 0.15
+#: How close to whole numbers the medians of two genres must lie for a code with noise.
+_CLOSE = 0.02
 #: Mean recall from which a column that counts up is held for row numbers; at genres' borders these err.
 _TELLS_BY_ROW = 0.8
 #: Genres and artists with fewer songs prove nothing.
@@ -168,7 +170,7 @@ class _Judge:
             return None
         if n_genres >= MANY_GENRES:
             return "left out", said
-        if n_genres > 2 and _evenly_spaced(values, self.y):
+        if _evenly_spaced(values, self.y):
             return "left out", f"{said}, and its values are a code of the genres with noise"
         return "named", said
 
@@ -226,12 +228,19 @@ def _follows(block: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _evenly_spaced(values: np.ndarray, y: np.ndarray) -> bool:
+    """Whether genres lie at even steps with noise between, as codes do; two genres: at 0 and 1, or 1 and 2."""
     parts = [part for genre in np.unique(y) if len(part := values[y == genre]) >= _LEAST]
-    if len(parts) < 3:
+    if len(parts) < 2:
         return False
-    gaps = np.diff(np.sort([np.median(part) for part in parts]))
+    centres = np.sort([np.median(part) for part in parts])
+    gaps = np.diff(centres)
     width = max(np.quantile(part, 0.95) - np.quantile(part, 0.05) for part in parts)
-    return bool(gaps.max() <= 1.15 * gaps.min() and width <= gaps.min())
+    if len(parts) > 2:
+        return bool(gaps.max() <= 1.15 * gaps.min() and width <= gaps.min())
+    # The standard error of a median is 1.25 standard deviations over the root of n; 3.3 of them are the width.
+    close = min(_CLOSE, 3 * 1.25 * width / 3.3 / np.sqrt(min(map(len, parts))))
+    whole = np.round(centres)
+    return bool(whole[1] - whole[0] == 1 and np.abs(centres - whole).max() <= close and 3 * width <= 1)
 
 
 def _counts_up(ordered: np.ndarray, distinct: int) -> bool:
