@@ -123,8 +123,10 @@ def test_jamendo_names_come_from_its_metadata(jamendo):
     write(
         jamendo, {"metadata/raw.meta.tsv": meta + "track_0000214\ta\tb\tPunk Song\tThe Band\tFirst\t2004\thttp://x\n"}
     )
-    song = catalogue(jamendo, "jamendo").songs["track_0000214"]
+    songs = catalogue(jamendo, "jamendo").songs
+    song = songs["track_0000214"]
     assert (song.title, song.artist, song.album) == ("Punk Song", "The Band", "First")
+    assert songs["track_0000215"].artist == "The Band"  # the same artist, whose name stands at another track
 
 
 def test_jamendo_without_the_split_says_what_to_set(jamendo):

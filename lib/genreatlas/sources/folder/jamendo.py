@@ -43,7 +43,10 @@ def read_jamendo(folder: bytes, split: str = "split-0") -> tuple[list[Row], byte
     part_of = _read_split(folder, split, stem) if split else {}
     named = _read_names(_below(folder, "raw.meta.tsv"))
     rows = []
-    for line, track, values in _tracks(path):
+    tracks = _tracks(path)
+    # An artist whose name is given for some tracks has it in all: one artist under name and id would be two.
+    artists = {values[1]: artist for _, track, values in tracks if values and (artist := named.get(track, ("", "", ""))[1])}
+    for line, track, values in tracks:
         if not values:
             rows.append(Row(f"line {line}", b"", (), problem=f"{track}. Mend or drop the row."))
             continue
@@ -55,7 +58,7 @@ def read_jamendo(folder: bytes, split: str = "split-0") -> tuple[list[Row], byte
                 song=track,
                 genres=tuple(tag.removeprefix(_GENRE) for tag in values[5:] if tag.startswith(_GENRE)),
                 title=title,
-                artist=artist or values[1],
+                artist=artist or artists.get(values[1], values[1]),
                 album=album or values[2],
                 split=part_of.get(track, ""),
             )
