@@ -82,19 +82,24 @@ _NOBODY_AT_START = re.compile(
     r"(?:various|v\.?a\.?|v/a)\s+[-:–—]\s"
 )
 
-_FEATURING = re.compile(r"(?:\s+|\s*[(\[]\s*)(?:feat\.?|ft\.?|featuring|w/)\s+", re.IGNORECASE)
+_FEATURING = re.compile(r"(?:\s+|\s*[(\[]\s*)(?:(?:feat|ft)(?:\.\s*|\s+)|featuring\s+|w/\s*)", re.IGNORECASE)
 #: In a title only brackets announce a guest reliably: "(with X)", "[feat. X]"; or "feat. X" up to its end.
 _TITLE_GUESTS = (
-    re.compile(r"[(\[]\s*(?:feat\.?|ft\.?|featuring|with)\s+([^)\]]+)[)\]]", re.IGNORECASE),
-    re.compile(r"\s(?:feat\.?|ft\.?|featuring)\s+([^()\[\]]+?)(?:\s+-\s.*)?$", re.IGNORECASE),
+    re.compile(r"[(\[]\s*(?:(?:feat|ft)(?:\.\s*|\s+)|(?:featuring|with)\s+)([^)\]]+)[)\]]", re.IGNORECASE),
+    re.compile(r"\s(?:(?:feat|ft)(?:\.\s*|\s+)|featuring\s+)([^()\[\]]+?)(?:\s+-\s.*)?$", re.IGNORECASE),
 )
 #: What tags put between the values of a field; no name contains it.
 _VALUES = re.compile(r"\s*[;\x00]\s*")
 #: What may part two artists as well as stand in the name of one; a comma before an article stands in a name.
-_JOINT = re.compile(r"\s*,\s*(?!(?:the|jr\.?|sr\.?)\b)|\s*&\s*|\s+(?:/|\+|and|et|y|und|och|og|e|x|×)\s+", re.IGNORECASE)
+_JOINT = re.compile(
+    r"\s*,\s*(?!(?:the|jr\.?|sr\.?)\b)|\s*[&/／]\s*|\s+(?:\+|and|et|y|und|och|og|e|x|×)\s+", re.IGNORECASE
+)
 _COMMA = re.compile(r"\s*,(?!\s*(?:the|jr\.?|sr\.?)\b)\s*", re.IGNORECASE)
 #: What parts two artists wherever it stands.
-_APART = re.compile(r"\s+(?:vs\.?|versus|with|pres\.?|presents)\s+", re.IGNORECASE)
+_APART = re.compile(
+    r"\s+(?:vs\.?|versus|with|con|avec|mit|pres\.?|presents)\s+|\s*[、|｜]\s*",
+    re.IGNORECASE,
+)
 #: "Bob Marley & The Wailers": what follows is no act of its own.
 _BACKING = re.compile(r"(?:the|his|her|their|los|las|les|die|friends)\b", re.IGNORECASE)
 
