@@ -45,7 +45,9 @@ def read_jamendo(folder: bytes, split: str = "split-0") -> tuple[list[Row], byte
     rows = []
     tracks = _tracks(path)
     # An artist whose name is given for some tracks has it in all: one artist under name and id would be two.
-    artists = {values[1]: artist for _, track, values in tracks if values and (artist := named.get(track, ("", "", ""))[1])}
+    artists = {
+        values[1]: artist for _, track, values in tracks if values and (artist := named.get(track, ("", "", ""))[1])
+    }
     for line, track, values in tracks:
         if not values:
             rows.append(Row(f"line {line}", b"", (), problem=f"{track}. Mend or drop the row."))
