@@ -112,10 +112,18 @@ def test_the_lines_below_the_step_show_genres_and_a_leaderboard(trained):
 
 def test_a_second_run_finds_nothing_to_do(trained):
     store, config, _ = trained
-    before = rows(store, MODELS)
+    tables = (FOLD_SCORES, EXPERIMENTS, MODELS)
+    before = [rows(store, table) for table in tables]
+    assert {(row["metric_version"], row["n_absent"]) for row in before[0] if row["score"] is not None} == {(2, 0)}
+    for table in ("fold_scores", "experiments"):  # as a release without versions wrote them
+        store.sql(f"UPDATE {store.location.sql(table)} SET metric_version = NULL, n_absent = NULL")
     counts = train_models.run(store, config)
     assert counts == Counts(notes=counts.notes)
-    assert rows(store, MODELS) == before
+    assert any("plain: scores of 6 experiments followed an older definition of macro_f1" in n for n in counts.notes)
+    assert rows(store, MODELS) == before[2]
+    done = [[row for row in of if row["reason"] is None] for of in before]
+    for table, expected in zip(tables, done, strict=True):
+        assert [row for row in rows(store, table) if row.get("reason") is None] == expected
 
 
 @pytest.mark.slow

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
-from genreatlas.evaluation import figures
-from genreatlas.evaluation.bootstrap import group_weights, interval
 from genreatlas.evaluation.judge import judge
 from genreatlas.evaluation.outcomes import Outcomes
+from genreatlas.metrics import figures
+from genreatlas.metrics.resampling import group_weights, interval
 
 CLASSES = ("blues", "jazz", "rock")
 # true blues: 3 blues, 1 jazz; true jazz: 2 jazz, 2 rock; true rock: 2 rock

@@ -7,7 +7,7 @@ import pytest
 
 from genreatlas.evaluation.comparison import compare, compare_rankings, holm
 from genreatlas.evaluation.outcomes import Outcomes
-from genreatlas.evaluation.ranking import average_precision
+from genreatlas.metrics import average_precision
 
 
 def two_models(rng: np.random.Generator, n_groups: int, shares: tuple[float, float]) -> list[Outcomes]:

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from genreatlas.evaluation.ranking import MultiJudge, Ranking, average_precision
+from genreatlas.evaluation.ranking import MultiJudge
+from genreatlas.metrics import Ranking, average_precision
 
 
 def judged(scores, truth, group, **settings) -> pd.DataFrame:

@@ -161,4 +161,7 @@ def test_a_batch_of_indices_runs_those_tasks(tmp_path):
     batches = iter([pa.RecordBatch.from_pydict({"id": [2]}), pa.RecordBatch.from_pydict({"id": [0, 1]})])
     results = [row for batch in score_batches(tasks, _files(matrix), SETTINGS, batches) for row in batch.to_pylist()]
     assert [row["fold"] for row in results] == [2, 0, 1]
-    assert list(results[0]) == ["experiment_id", "fold", "score", "train_score", "reason", "detail", "seconds"]
+    assert list(results[0]) == [
+        "experiment_id", "fold", "score", "train_score", "reason", "detail", "seconds", "metric_version", "n_absent",
+    ]  # fmt: skip
+    assert (results[0]["metric_version"], results[0]["n_absent"]) == (2, 0)

@@ -4,7 +4,8 @@ from genreatlas.evaluation.comparison import Comparison, compare, compare_rankin
 from genreatlas.evaluation.confused import confidently_confused
 from genreatlas.evaluation.judge import judge
 from genreatlas.evaluation.outcomes import Outcomes
-from genreatlas.evaluation.ranking import MultiJudge, average_precision
+from genreatlas.evaluation.ranking import MultiJudge
+from genreatlas.metrics import average_precision
 
 __all__ = [
     "Comparison",

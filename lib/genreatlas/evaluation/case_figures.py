@@ -16,7 +16,7 @@ from genreatlas.evaluation.ranking import MultiJudge
 from genreatlas.evaluation.rows import figure_rows
 from genreatlas.evaluation.stored import Predictions
 from genreatlas.ids import stable_id
-from genreatlas.models.scores import metric_for
+from genreatlas.metrics import metric_for
 
 #: Pairs of song and genre whose scores are on the driver at once: 160 MB.
 MAX_PAIRS = 20_000_000

@@ -18,7 +18,7 @@ from genreatlas.evaluation.outcomes import Outcomes
 from genreatlas.evaluation.rows import figure_rows, no_figures
 from genreatlas.evaluation.shuffled import shuffled_clips, told_apart
 from genreatlas.evaluation.songs import scores_by_song
-from genreatlas.models.scores import metric_for
+from genreatlas.metrics import metric_for
 from genreatlas.models.types import Predictor
 from genreatlas.store import Store
 

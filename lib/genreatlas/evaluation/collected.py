@@ -7,9 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from genreatlas.evaluation.outcomes import Outcomes
-
-#: Smallest probability that log loss sees, as scikit-learn has it: one unit in the last place of 1.
-SMALLEST = float(np.finfo(np.float64).eps)
+from genreatlas.metrics.figures import hit_at, log_loss
 
 TOP = 3
 
@@ -30,13 +28,14 @@ def song_outcomes(
     first three if ties are broken at random (McSherry & Najork 2008).
     """
     greater, equal = (rows[name].to_numpy(np.float64) for name in ("n_greater", "n_equal"))
-    values = {"top_3_accuracy": np.clip((TOP - greater) / np.maximum(equal, 1.0), 0.0, 1.0)}
+    values: dict[str, NDArray[np.float64]] = {"top_3_accuracy": hit_at(TOP, greater, equal)}
     probability = rows["score"].to_numpy(np.float64)
     usable = score_kind == "probability"
-    values["log_loss"] = -np.log(np.maximum(probability, SMALLEST)) if usable else np.full(len(rows), np.nan)
+    values["log_loss"] = log_loss(probability) if usable else np.full(len(rows), np.nan)
     if parents is not None:
         up = {genre: parents.get(genre, genre) for genre in classes}
-        values["parent_accuracy"] = (rows["truth"].map(up) == rows["predicted"].map(up)).to_numpy(np.float64)
+        alike = rows["truth"].map(up) == rows["predicted"].map(up)
+        values["parent_accuracy"] = np.asarray(alike, dtype=np.float64)
     return _outcomes(rows, classes, "predicted", values=values)
 
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genreatlas.evaluation.bootstrap import BLOCK_DRAWS
-from genreatlas.evaluation.figures import totals_figure
 from genreatlas.evaluation.outcomes import Outcomes
-from genreatlas.evaluation.ranking import Ranking
+from genreatlas.metrics.figures import totals_figure
+from genreatlas.metrics.ranking import Ranking
+from genreatlas.metrics.resampling import BLOCK_DRAWS
 
 Floats = NDArray[np.float64]
 

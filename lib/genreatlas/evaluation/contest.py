@@ -14,11 +14,11 @@ from genreatlas.evaluation.duel import Duel, Figures, Rules, Songs, judge, same_
 from genreatlas.evaluation.outcomes import Outcomes
 from genreatlas.evaluation.songs import scores_by_song
 from genreatlas.ids import stable_id
+from genreatlas.metrics import metric_for, version_of
 from genreatlas.models import registry
 from genreatlas.models.dataset import Fixed, build_dataset
 from genreatlas.models.fetching import fetch
 from genreatlas.models.library import Library, read_library
-from genreatlas.models.scores import metric_for
 from genreatlas.store import Store
 from genreatlas.tables import SPLITS
 
@@ -68,6 +68,7 @@ def compete(store: Store, config: Config, champion: Row, challenger: Row, rules:
         common = _bounded(common, len(classes))
     metric = metric_for(config.train.metric, multi)
     metric = "macro_average_precision" if multi else metric
+    definition = (metric,) if version_of(metric) == 1 else (metric, version_of(metric))
     groups = _groups_until(store, champion)
     familiar = common.genres.map(lambda genres: bool(set(genres) & set(champion["classes"])))
     known = common[familiar & common.group_id.isin(groups)]
@@ -76,7 +77,7 @@ def compete(store: Store, config: Config, champion: Row, challenger: Row, rules:
         everything=_duel(common, answers, classes, metric, multi, rules, frozenset(champion["classes"])),
         known=_duel(known, answers, classes, metric, multi, rules, frozenset(champion["classes"])),
         split_version=library.split_version,
-        evidence_id=stable_id(champion["model_id"], challenger["model_id"], facts, metric, rules),
+        evidence_id=stable_id(champion["model_id"], challenger["model_id"], facts, *definition, rules),
     )
 
 

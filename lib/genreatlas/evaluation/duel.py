@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
-from genreatlas.evaluation.bootstrap import group_weights, interval
 from genreatlas.evaluation.comparison import holm
-from genreatlas.evaluation.figures import f1, totals_figure
 from genreatlas.evaluation.outcomes import Outcomes
-from genreatlas.evaluation.ranking import Ranking
+from genreatlas.metrics.figures import absent, f1, totals_figure
+from genreatlas.metrics.ranking import Ranking
+from genreatlas.metrics.resampling import group_weights, interval
 
 Floats = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ class GenreChange:
 
 @dataclass(frozen=True)
 class Duel:
-    """Challenger minus champion; ``low`` NaN below ``min_groups`` groups."""
+    """Challenger minus champion; ``low`` NaN below ``min_groups`` groups, ``n_absent`` genres without songs."""
 
     metric: str
     champion: float
@@ -76,6 +76,7 @@ class Duel:
     better: bool
     genres: tuple[GenreChange, ...]
     fallen: tuple[str, ...]
+    n_absent: int = 0
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,8 @@ def judge(champion: Figures, challenger: Figures, songs: Songs, metric: str, rul
     genres = _genres(songs, old_genres, new_genres, errors, rules)
     fallen = tuple(g.genre_id for g in genres if g.p_value_holm <= 1.0 - rules.confidence)
     better = low > rules.min_gain
-    return Duel(metric, float(old), float(new), difference, low, len(songs.group), n_groups, better, genres, fallen)
+    n_songs, n_absent = len(songs.group), int(absent(songs.truth.sum(axis=0)))
+    return Duel(metric, float(old), float(new), difference, low, n_songs, n_groups, better, genres, fallen, n_absent)
 
 
 def _resample(

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from genreatlas.evaluation.bootstrap import group_weights, interval
-from genreatlas.evaluation.figures import totals_figure
 from genreatlas.evaluation.judge import totals
 from genreatlas.evaluation.outcomes import Outcomes
-from genreatlas.evaluation.ranking import average_precision
 from genreatlas.evaluation.rows import figure_rows, no_figures
 from genreatlas.ids import stable_id
+from genreatlas.metrics.figures import totals_figure
+from genreatlas.metrics.ranking import average_precision
+from genreatlas.metrics.resampling import group_weights, interval
 
 PERMUTATION = "importance_permutation"
 

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from genreatlas.evaluation import figures
-from genreatlas.evaluation.bootstrap import group_weights, interval
 from genreatlas.evaluation.outcomes import Outcomes
 from genreatlas.evaluation.rows import figure_rows, no_figures
+from genreatlas.metrics import OVER_GENRES, figures
+from genreatlas.metrics.resampling import group_weights, interval
 
-#: Figures that are lower in a resample than in the sample; see :mod:`genreatlas.evaluation.bootstrap`.
+#: Figures that are lower in a resample than in the sample; see :mod:`genreatlas.metrics.resampling`.
 BIASED = ("macro_f1", "weighted_f1")
 
 
@@ -88,6 +88,7 @@ def judge(outcomes: Outcomes, *, n_samples: int = 1000, min_groups: int = 5, see
     if not outcomes.n_groups:
         return no_figures()
     seen = totals(outcomes, np.ones((outcomes.n_groups, 1)))
+    n_absent = int(figures.absent(seen.support[0]))
     overall, per_genre = _resampled(outcomes, n_samples, seed)
     behind = _behind(outcomes)
     songs, groups = behind["recall"]
@@ -99,6 +100,7 @@ def judge(outcomes: Outcomes, *, n_samples: int = 1000, min_groups: int = 5, see
             outcomes.n_groups,
             ends=interval(overall[metric], around=float(value[0]) if metric in BIASED else None),
             min_groups=min_groups,
+            n_absent=n_absent if metric in OVER_GENRES else None,
         )
         for metric, value in seen.overall().items()
     ]

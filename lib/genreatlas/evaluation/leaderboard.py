@@ -49,7 +49,8 @@ def ranked(models: pd.DataFrame, figures: pd.DataFrame, metric: str) -> pd.DataF
     Columns of ``models``, and value, low, high, n_songs, n_groups, grouping of the metric.
     """
     mine = figures[(figures["metric"] == metric) & figures["value"].notna()]
-    columns = ["model_id", "value", "low", "high", "n_songs", "n_groups", "grouping"]
+    columns = ["model_id", "value", "low", "high", "n_songs", "n_groups", "grouping", "n_absent"]
+    mine = mine.reindex(columns=list(dict.fromkeys([*mine.columns, *columns])))
     joined = models.drop(columns=["grouping"], errors="ignore").merge(mine[columns], on="model_id")
     return joined.sort_values(["value", "model_id"], ascending=[False, True], kind="stable", ignore_index=True)
 
@@ -79,7 +80,7 @@ def lines(board: pd.DataFrame, figures: pd.DataFrame, metric: str) -> list[str]:
     for model, row in zip(names, models, strict=True):
         scores = ", ".join(f"{shown_as(name)} {_cell(cells.get((row['model_id'], name)))}" for name in shown)
         behind = f"{row['n_songs']} songs in {row['n_groups']} groups"
-        found.append(f"{model:{width}}  {scores}, {behind}{_flag(row['grouping'])}")
+        found.append(f"{model:{width}}  {scores}, {behind}{_absent(row)}{_flag(row['grouping'])}")
     return found + not_music(board, metric)
 
 
@@ -114,6 +115,14 @@ def _cell(row: Mapping[Hashable, Any] | None) -> str:
         return "-"
     ends = f"{row['low']:.3f}, {row['high']:.3f}" if pd.notna(row["low"]) else "too few groups for an interval"
     return f"{row['value']:.3f} [{ends}]"
+
+
+def _absent(row: Mapping[Hashable, Any]) -> str:
+    """What means over genres leave out."""
+    n_absent = row["n_absent"]
+    if pd.isna(n_absent) or not n_absent:
+        return ""
+    return f", {int(n_absent)} of {len(row['classes'])} genres without songs and left out of the mean"
 
 
 def _flag(grouping: str) -> str:

@@ -8,9 +8,10 @@ import numpy as np
 
 from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
+from genreatlas.metrics import is_current, metric_for, version_of
+from genreatlas.metrics.figures import from_version_1
 from genreatlas.models import sklearn_facts, spark_estimators
 from genreatlas.models.grid_values import limits
-from genreatlas.models.scores import metric_for
 from genreatlas.models.types import Dataset, Matrix, Trial
 
 _LIMITS = (Reason.TOO_MANY_CLASSES.value, Reason.TOO_MANY_ROWS.value)
@@ -73,6 +74,7 @@ def experiment_row(
         "experiment_id": experiment_id(trial, matrix.dataset_id, used),
         **candidate_columns(trial, dataset, matrix.dataset_id),
         "metric": used,
+        "metric_version": version_of(used),
         "n_classes": matrix.n_classes,
         "n_songs": matrix.n_songs,
         "n_rows": matrix.n_rows,
@@ -89,16 +91,18 @@ def experiment_row(
         "reason": reasons[0] if reasons else None,
         "detail": details[0] if details else None,
         "n_folds": len(done),
+        "n_absent": max((fold["n_absent"] or 0 for fold in done), default=None),
         "seconds": float(sum(fold["seconds"] for fold in folds)),
     }
     if unfinished is not None and not reasons:
         reason, detail = unfinished
         status = "cut" if reason is Reason.CUT_EARLY else "skipped"
         return row | {"status": status, "reason": reason.value, "detail": detail}
-    return row | _statistics(done)
+    return row | statistics(done)
 
 
-def _statistics(folds: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+def statistics(folds: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Mean, spread and gap over the folds that have a score; nothing where there are none."""
     if not folds:
         return {}
     scores = np.array([fold["score"] for fold in folds])
@@ -115,6 +119,45 @@ def _statistics(folds: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     }
 
 
+def outdated(row: Mapping[str, Any]) -> bool:
+    """Whether the scores of a row of ``experiments`` or ``fold_scores`` follow an older definition of its metric."""
+    return not is_current(row["metric"], row.get("metric_version"))
+
+
+def converted_fold(row: Mapping[str, Any], matrix: Matrix) -> dict[str, Any]:
+    """A row of ``fold_scores`` by today's definition of its metric; one that follows it already stays as it is.
+
+    Parameters
+    ----------
+    matrix : of the experiment's data set, whose labels say which classes each fold lacks.
+    """
+    if not outdated(row):
+        return dict(row)
+    y, held_out = matrix.array("y"), matrix.array("fold") == row["fold"]
+    absent, absent_in_training = (
+        matrix.n_classes - int(y[rows].any(axis=0).sum() if matrix.multi else len(np.unique(y[rows])))
+        for rows in (held_out, ~held_out)
+    )
+
+    def by_today(value: float | None, n_absent: int) -> float | None:
+        return None if value is None else from_version_1(row["metric"], value, matrix.n_classes, n_absent)
+
+    return dict(row) | {
+        "score": by_today(row["score"], absent),
+        "train_score": by_today(row["train_score"], absent_in_training),
+        "metric_version": version_of(row["metric"]),
+        "n_absent": absent,
+    }
+
+
+def converted(row: Mapping[str, Any], folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A row of ``experiments`` of version 1 with the statistics of its converted folds."""
+    done = [fold for fold in folds if fold["score"] is not None]
+    absent = max((fold["n_absent"] for fold in done), default=None)
+    figures = statistics(done) if row["status"] == "done" else {}
+    return dict(row) | figures | {"metric_version": version_of(row["metric"]), "n_absent": absent}
+
+
 def rankings(rows: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
     """Scored candidates of each contest, best first; equal ones by name.
 
@@ -122,11 +165,11 @@ def rankings(rows: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]
 
     Parameters
     ----------
-    rows : of ``experiments``; those that are not done take no part.
+    rows : of ``experiments``; those that are not done, or whose scores follow an older definition, take no part.
     """
     contests: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
-        if row["status"] == "done":
+        if row["status"] == "done" and not outdated(row):
             alone = (row["estimator"],) if row["engine"] == "baseline" else ()
             contests.setdefault((row["engine"], row["feature_set"], *alone), []).append(row)
     ordered = [sorted(group, key=lambda row: (-row["score_mean"], row["candidate"])) for group in contests.values()]

@@ -1,7 +1,7 @@
 """What a store knows of training, read once; and what a run adds to it, written a few times."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -62,6 +62,19 @@ class Ledger:
     ) -> None:
         if kind is None or issubclass(kind, Exception):
             self.flush()
+
+    def folds_of(self, experiments: Iterable[str]) -> list[dict[str, Any]]:
+        """Stored rows of ``fold_scores`` of some experiments."""
+        mine = F.col("experiment_id").isin(list(experiments))
+        return [row.asDict() for row in self.store.read(FOLD_SCORES).where(mine).collect()]
+
+    def replace(self, folds: Sequence[Mapping[str, Any]], experiments: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows in place of those with the same keys, at once: folds first."""
+        self.store.upsert(FOLD_SCORES, folds, update=True)
+        self.store.upsert(EXPERIMENTS, experiments, update=True)
+        self.experiments |= {row["experiment_id"]: dict(row) for row in experiments}
+        written = {(row["experiment_id"], row["fold"]): dict(row) for row in folds}
+        self.folds |= {key: row for key, row in written.items() if key in self.folds}
 
     def add(self, table: Table, rows: Rows) -> None:
         """Keep rows, and write all that wait when it is time."""

@@ -1,18 +1,16 @@
-"""Judge scores of rows at song level: what selects a candidate, on every engine.
+"""From scores of rows to scores of songs, which :mod:`genreatlas.metrics` judges, on every engine.
 
 A song may have many rows (clips, frames). Its score of a genre is the mean over its rows, so that a
 long song counts as much as a short one.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, average_precision_score, f1_score, recall_score
 
-from genreatlas.errors import ConfigError
+from genreatlas.metrics import Score, score
 
 Array = NDArray[Any]
 
@@ -93,94 +91,6 @@ def truth_by_song(song: Array, y: Array) -> Array:
     return np.asarray(y[first])
 
 
-def metric_for(metric: str, multi: bool) -> str:
-    """Metric that really selects: songs with several genres are judged by ranking alone.
-
-    With ``multi`` labels there is no single right answer, so every metric of single labels is
-    replaced by ``macro_average_precision``.
-    """
-    if metric not in METRICS:
-        raise ConfigError(f"train.metric = {metric!r}: unknown. Known: {', '.join(METRICS)}.")
-    return "macro_average_precision" if multi and not metric.endswith("average_precision") else metric
-
-
-def score(metric: str, truth: Array, scores: Array) -> float:
-    """Score one row of class scores per song.
-
-    Parameters
-    ----------
-    metric : a key of ``METRICS``.
-    truth : (n_songs,) int class index, or (n_songs, n_classes) bool.
-    scores : (n_songs, n_classes) float.
-
-    Returns
-    -------
-    0..1, higher is better. ``macro_f1`` averages over all declared classes, and one without a song
-    and without a prediction counts 0; ``balanced_accuracy`` and average precision leave out classes
-    without a song, for which they are undefined.
-
-    Raises
-    ------
-    ConfigError : an unknown metric, or a metric of single labels asked of several.
-    ValueError : no songs.
-    """
-    if metric not in METRICS:
-        raise ConfigError(f"train.metric = {metric!r}: unknown. Known: {', '.join(METRICS)}.")
-    if len(truth) == 0:
-        raise ValueError("no songs to score")
-    if truth.ndim == 2 and not metric.endswith("average_precision"):
-        raise ConfigError(f"train.metric = {metric!r} needs one genre a song; use macro_average_precision.")
-    return float(METRICS[metric](truth, scores))
-
-
-def score_rows(metric: str, song: Array, y: Array, scores: Array) -> float:
+def score_rows(metric: str, song: Array, y: Array, scores: Array) -> Score:
     """Score rows at song level by their mean score; shapes as in :func:`sum_by_song` and :func:`truth_by_song`."""
     return score(metric, truth_by_song(song, y), sum_by_song(song, scores).means)
-
-
-def one_hot(truth: Array, n_classes: int) -> Array:
-    """Truth as (n_songs, n_classes) bool; already two-dimensional truth is returned as it is."""
-    return truth.astype(bool) if truth.ndim == 2 else truth[:, None] == np.arange(n_classes)
-
-
-def _accuracy(truth: Array, scores: Array) -> float:
-    return accuracy_score(truth, np.argmax(scores, axis=1))
-
-
-def _balanced_accuracy(truth: Array, scores: Array) -> float:
-    present = np.unique(truth)
-    return recall_score(truth, np.argmax(scores, axis=1), labels=present, average="macro", zero_division=0)
-
-
-def _f1(average: str) -> Callable[[Array, Array], float]:
-    def of(truth: Array, scores: Array) -> float:
-        labels = np.arange(scores.shape[1])
-        return f1_score(truth, np.argmax(scores, axis=1), labels=labels, average=average, zero_division=0)
-
-    return of
-
-
-def _macro_average_precision(truth: Array, scores: Array) -> float:
-    hits = one_hot(truth, scores.shape[1])
-    present = np.flatnonzero(hits.any(axis=0))
-    if len(present) == 0:
-        raise ValueError("no song has a genre to rank")
-    return float(np.mean([average_precision_score(hits[:, k], scores[:, k]) for k in present]))
-
-
-def _micro_average_precision(truth: Array, scores: Array) -> float:
-    hits = one_hot(truth, scores.shape[1])
-    if not hits.any():
-        raise ValueError("no song has a genre to rank")
-    return float(average_precision_score(hits.ravel(), scores.ravel()))
-
-
-#: Metric name = (truth, scores) -> figure; see :func:`score`.
-METRICS: dict[str, Callable[[Array, Array], float]] = {
-    "macro_f1": _f1("macro"),
-    "weighted_f1": _f1("weighted"),
-    "accuracy": _accuracy,
-    "balanced_accuracy": _balanced_accuracy,
-    "macro_average_precision": _macro_average_precision,
-    "micro_average_precision": _micro_average_precision,
-}

@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from genreatlas.config import TrainSection
 from genreatlas.errors import ConfigError, ModelError, Reason
-from genreatlas.models.scores import metric_for
+from genreatlas.metrics import metric_for, version_of
 from genreatlas.models.sklearn_predict import predict_batches
 from genreatlas.models.sklearn_worker import (
     FOLD_RESULT,
@@ -150,7 +150,12 @@ def _score(
             return [result for half in halves for result in _score(spark, half, files, settings)]
         spark.range(1).count()  # raises if it is not the worker but Spark that is gone
         detail = "the worker process died while fitting it (out of memory, or a crash in a library)"
-        return [FoldResult(tasks[0].experiment_id, tasks[0].fold, None, None, Reason.FIT_FAILED.value, detail, 0.0)]
+        return [
+            FoldResult(
+                tasks[0].experiment_id, tasks[0].fold, None, None, Reason.FIT_FAILED.value, detail, 0.0,
+                version_of(settings.metric),
+            )
+        ]  # fmt: skip
     found = {(row["experiment_id"], row["fold"]): FoldResult(**row.asDict()) for row in rows}
     return [found[task.experiment_id, task.fold] for task in tasks]
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from genreatlas.errors import Reason
+from genreatlas.metrics import Score, score, version_of
 from genreatlas.models import scores as scoring
 from genreatlas.models.baselines import DUMMIES, Dummy, fit_dummy
 from genreatlas.models.calibration import Sigmoids, can_calibrate, fit_sigmoids, fold_splits
@@ -26,7 +27,8 @@ Array = NDArray[Any]
 
 #: Rows that :func:`score_batches` returns, one a task.
 FOLD_RESULT = (
-    "experiment_id string, fold int, score double, train_score double, reason string, detail string, seconds double"
+    "experiment_id string, fold int, score double, train_score double, reason string, detail string, seconds double, "
+    "metric_version int, n_absent int"
 )
 #: Rows that :func:`refit_batches` returns: the model file in pieces, or the reason why there is none.
 REFITTED = "piece int, content binary, score_kind string, reason string, detail string, seconds double"
@@ -43,6 +45,8 @@ _FOLD_SCHEMA = pa.schema(
         ("reason", pa.string()),
         ("detail", pa.string()),
         ("seconds", pa.float64()),
+        ("metric_version", pa.int32()),
+        ("n_absent", pa.int32()),
     ]
 )
 _REFIT_SCHEMA = pa.schema(
@@ -119,20 +123,21 @@ def score_fold(task: FoldTask, files: MatrixFiles, settings: GridSettings) -> Fo
     reason; a fit that did not converge has its score, and says so in ``detail``.
     """
     started = time.perf_counter()
-    score = train_score = reason = None
+    held_out = train_score = reason = n_absent = None
     with threadpool_limits(1):
         try:
             fold = files.array("fold")
             model, notes = fit(task.trial, files, settings, np.flatnonzero(fold != task.fold))
-            score = judge(model, files, settings.metric, np.flatnonzero(fold == task.fold))
-            train_score = judge(model, files, settings.metric, np.flatnonzero(fold != task.fold))
+            held_out, n_absent = judge(model, files, settings.metric, np.flatnonzero(fold == task.fold))
+            train_score = judge(model, files, settings.metric, np.flatnonzero(fold != task.fold)).value
             detail = "; ".join(notes) or None
         except CandidateLimit as limit:
             reason, detail = limit.reason.value, limit.detail
         except Exception as error:
-            score, reason, detail = None, Reason.FIT_FAILED.value, _in_words(error)
+            held_out, reason, detail = None, Reason.FIT_FAILED.value, _in_words(error)
     seconds = time.perf_counter() - started
-    return FoldResult(task.experiment_id, task.fold, score, train_score, reason, detail, seconds)
+    version = version_of(settings.metric)
+    return FoldResult(task.experiment_id, task.fold, held_out, train_score, reason, detail, seconds, version, n_absent)
 
 
 def refit_rows(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Iterator[dict[str, Any]]:
@@ -217,7 +222,7 @@ def calibrate(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Sigmo
     return fit_sigmoids(margins, y, files.array("weight") if settings.weights else None)
 
 
-def judge(model: Model, files: MatrixFiles, metric: str, rows: Array) -> float:
+def judge(model: Model, files: MatrixFiles, metric: str, rows: Array) -> Score:
     """Score a model on some rows, at song level by the mean score of each song's rows."""
     song, y, X = files.array("song"), files.array("y"), files.array("X")
     total = None
@@ -233,7 +238,7 @@ def judge(model: Model, files: MatrixFiles, metric: str, rows: Array) -> float:
         total = summed if total is None else scoring.add_songs(total, summed)
     if total is None:
         raise ValueError("the fold has no rows")
-    return scoring.score(metric, scoring.truth_by_song(song[rows], y[rows]), total.means)
+    return score(metric, scoring.truth_by_song(song[rows], y[rows]), total.means)
 
 
 def _in_words(error: BaseException) -> str:

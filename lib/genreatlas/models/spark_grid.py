@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from genreatlas.config import TrainSection
 from genreatlas.errors import ModelError, Reason
-from genreatlas.models import scores as scoring
+from genreatlas.metrics import Score, metric_for, score, version_of
 from genreatlas.models.calibration import can_calibrate, fit_sigmoids
 from genreatlas.models.spark_ml import (
     Fit,
@@ -103,15 +103,18 @@ class SparkGrid:
 
     def _score_fold(self, task: FoldTask) -> FoldResult:
         started = time.perf_counter()
-        score = train_score = reason = detail = None
+        held_out = train_score = reason = detail = n_absent = None
         try:
             model = self._fit(task.trial, task.fold)
-            score, train_score = self._judge(model, task.fold)
+            (held_out, n_absent), (train_score, _) = self._judge(model, task.fold)
         except Exception as error:
             self._raise_if_spark_is_gone()
             reason, detail = Reason.FIT_FAILED.value, _in_words(error)
         seconds = time.perf_counter() - started
-        return FoldResult(task.experiment_id, task.fold, score, train_score, reason, detail, seconds)
+        version = version_of(metric_for(self.train.metric, self.matrix.multi))
+        return FoldResult(
+            task.experiment_id, task.fold, held_out, train_score, reason, detail, seconds, version, n_absent
+        )
 
     def _fit(self, trial: Trial, held_out: int | None) -> SparkModel:
         rows = self.rows if held_out is None else self.rows.where(F.col("fold") != held_out)
@@ -143,7 +146,7 @@ class SparkGrid:
             return tuple(int(k) for k in np.flatnonzero(y.any(axis=0) & ~y.all(axis=0)))
         return tuple(int(k) for k in np.unique(y))
 
-    def _judge(self, model: SparkModel, held_out: int) -> tuple[float, float]:
+    def _judge(self, model: SparkModel, held_out: int) -> tuple[Score, Score]:
         rows = in_order(self.rows, self.matrix.n_rows * self.matrix.n_features)
         scored = model.score(rows.select("song_id", "clip_id", "frame", "features"))
         sums = sum_scores(scored, ["song_id"], self.matrix.n_classes, model.score_kind, self.matrix.multi)
@@ -152,11 +155,8 @@ class SparkGrid:
         means = np.array(table.column("score_sum").to_pylist()) / table.column("n_rows").to_numpy()[:, None]
         held = np.array([self._fold[song] == held_out for song in songs])
         truth = self._truth(songs)
-        metric = scoring.metric_for(self.train.metric, self.matrix.multi)
-        return (
-            scoring.score(metric, truth[held], means[held]),
-            scoring.score(metric, truth[~held], means[~held]),
-        )
+        metric = metric_for(self.train.metric, self.matrix.multi)
+        return score(metric, truth[held], means[held]), score(metric, truth[~held], means[~held])
 
     def _truth(self, songs: Sequence[str]) -> NDArray[np.generic]:
         if not self.matrix.multi:

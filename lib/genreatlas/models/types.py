@@ -155,6 +155,8 @@ class FoldResult:
     reason: str | None  #: a value of :class:`genreatlas.errors.Reason`
     detail: str | None
     seconds: float
+    metric_version: int | None = None  #: of the scores' definition, from :func:`genreatlas.metrics.version_of`
+    n_absent: int | None = None  #: classes without a song in the fold
 
 
 @dataclass(frozen=True)

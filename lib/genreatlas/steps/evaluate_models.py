@@ -23,8 +23,8 @@ from genreatlas.evaluation.case_importances import PERMUTATION, importances, own
 from genreatlas.evaluation.cases import Case, find_cases
 from genreatlas.evaluation.songs import song_predictions
 from genreatlas.evaluation.stored import Figures, Predictions
+from genreatlas.metrics import metric_for, version_of
 from genreatlas.models import registry
-from genreatlas.models.scores import metric_for
 from genreatlas.models.types import Predictor
 from genreatlas.progress import progress, tracked
 from genreatlas.steps.counts import Counts
@@ -234,10 +234,11 @@ def _not_scored(case: Case, known: pd.Series) -> pd.DataFrame:
 
 
 def _judged(case: Case, overall: pd.DataFrame) -> bool:
-    """Whether the stored figures rest on exactly as many songs as are judged now."""
-    metric = "macro_average_precision" if case.multi else "accuracy"
+    """Whether the stored figures rest on exactly as many songs as are judged now, by today's definition."""
+    metric = "macro_average_precision" if case.multi else "macro_f1"
     mine = overall[(overall["model_id"] == case.model_id) & (overall["metric"] == metric) & (overall["unit"] == "song")]
-    return mine["n_songs"].tolist() == [len(case.songs)] or (mine.empty and case.songs.empty)
+    found = list(zip(mine["n_songs"], mine["metric_version"].fillna(0), strict=True))
+    return found == [(len(case.songs), version_of(metric))] or (mine.empty and case.songs.empty)
 
 
 def _scored_only(case: Case, known: pd.Series) -> Case:

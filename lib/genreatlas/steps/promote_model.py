@@ -17,6 +17,7 @@ from genreatlas.config import Config
 from genreatlas.evaluation import leaderboard
 from genreatlas.evaluation.contest import Contest, compete
 from genreatlas.evaluation.duel import Duel, Rules
+from genreatlas.metrics import metric_for, version_of
 from genreatlas.models import aliases
 from genreatlas.provenance import git_commit
 from genreatlas.steps.counts import Counts
@@ -46,19 +47,20 @@ def run(store: Store, config: Config) -> Counts:
         decided = aliases.decisions(store, config.retrain.alias)
         if decided:  # a run that was killed may have decided and not told
             aliases.write_file(config, config.retrain.alias, decided[-1]["model_id"])
-        challenger = best_candidate(store, config)
+        challenger, left_out = best_candidate(store, config)
         if challenger is None:
             return Counts(notes=("No model of [retrain] engines was trained yet: run train_models.",))
         if not decided:
             row = {"action": "first", "model_id": challenger["model_id"], "reason": "There was no champion."}
-            return _write(store, config, decided, row | {"challenger_id": challenger["model_id"]}, ())
+            return _write(store, config, decided, row | {"challenger_id": challenger["model_id"]}, left_out)
         champion = aliases.model_row(store, decided[-1]["model_id"])
         if champion["model_id"] == challenger["model_id"]:
-            return Counts(notes=(f"The {config.retrain.alias} {_name(champion)} is still the best of all candidates.",))
+            note = f"The {config.retrain.alias} {_name(champion)} is still the best of all candidates."
+            return Counts(notes=(note, *left_out))
         rules = _rules(config)
         contest = compete(store, config, champion, challenger, rules)
         if contest.evidence_id in {row["evidence_id"] for row in decided}:
-            return Counts(notes=(f"On {_name(challenger)} was decided before: {decided[-1]['reason']}",))
+            return Counts(notes=(f"On {_name(challenger)} was decided before: {decided[-1]['reason']}", *left_out))
         promoted, why = verdict(contest, rules)
         row = {
             "action": "promoted" if promoted else "kept",
@@ -70,6 +72,8 @@ def run(store: Store, config: Config) -> Counts:
             "split": challenger["split"],
             "split_version": contest.split_version,
             "metric": contest.everything.metric,
+            "metric_version": version_of(contest.everything.metric),
+            "n_absent": contest.everything.n_absent,
             **_figures("", contest.everything),
             **_figures("known_", contest.known),
             "min_gain": rules.min_gain,
@@ -79,23 +83,45 @@ def run(store: Store, config: Config) -> Counts:
             "n_genres_untested": _untested(contest.everything, champion),
             "n_decided_before": _decided_before(store, challenger["split"]),
         }
-        notes = (f"{_name(challenger)} against {_name(champion)}", *_lines(contest))
+        notes = (f"{_name(challenger)} against {_name(champion)}", *_lines(contest), *left_out)
         return _write(store, config, decided, row, notes, contest.everything)
 
 
-def best_candidate(store: Store, config: Config) -> Row | None:
-    """The current model with the best mean score over the folds, among the engines that may become champion."""
+def best_candidate(store: Store, config: Config) -> tuple[Row | None, tuple[str, ...]]:
+    """The current model with the best mean score over the folds, among the engines that may become champion.
+
+    Scores of another metric, or of an older definition of it, are not ranked with the others: what was scored by
+    today's definition of ``train.metric`` takes part, or else what shares the definition of the model fitted last.
+
+    Returns
+    -------
+    The model's row, None where there is none; and a note on each model that was left out.
+    """
     rows = store.read(MODELS).toPandas()
     found = leaderboard.current_models(
         rows, split=config.splits.name, level=config.train.level, labels=config.train.labels
     )
     found = found[found["engine"].isin(config.retrain.engines) & found["feature_set"].isin(config.train.feature_sets)]
     if found.empty:
-        return None
-    scores = store.read(EXPERIMENTS).select("experiment_id", "score_mean").where(F.col("score_mean").isNotNull())
-    ranked = found.merge(scores.toPandas(), on="experiment_id")
-    ranked = ranked.sort_values(["score_mean", "model_id"], ascending=[False, True])
-    return aliases.model_row(store, str(ranked["model_id"].iloc[0])) if len(ranked) else None
+        return None, ()
+    columns = ("experiment_id", "metric", "metric_version", "score_mean")
+    scores = store.read(EXPERIMENTS).select(*columns).where(F.col("score_mean").isNotNull())
+    rows = found.drop(columns=["metric"], errors="ignore").merge(scores.toPandas(), on="experiment_id")
+    if rows.empty:
+        return None, ()
+    rows["definition"] = rows["metric"] + " version " + rows["metric_version"].fillna(1).astype(int).astype(str)
+    wanted = metric_for(config.train.metric, config.train.labels == "multi")
+    today = f"{wanted} version {version_of(wanted)}"
+    if today not in set(rows["definition"]):
+        today = rows.sort_values(["fitted_at", "model_id"])["definition"].iloc[-1]
+    others = rows[rows["definition"] != today]
+    notes = tuple(
+        f"left out: {row['candidate']} ({row['model_id'][:8]}), whose fold score is of {row['definition']}, not of "
+        f"{today} as the others'. train_models scores what is still in its candidate list by today's definition."
+        for row in others.to_dict("records")
+    )
+    ranked = rows[rows["definition"] == today].sort_values(["score_mean", "model_id"], ascending=[False, True])
+    return aliases.model_row(store, str(ranked["model_id"].iloc[0])), notes
 
 
 def verdict(contest: Contest, rules: Rules) -> tuple[bool, str]:

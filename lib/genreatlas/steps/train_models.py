@@ -12,15 +12,19 @@ from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.errors import ModelError, Reason
 from genreatlas.ids import stable_id
+from genreatlas.metrics import metric_for
 from genreatlas.models import registry
 from genreatlas.models.candidates import expand
 from genreatlas.models.dataset import build_dataset
 from genreatlas.models.experiments import (
     candidate_columns,
+    converted,
+    converted_fold,
     experiment_id,
     experiment_row,
     genre_lines,
     leader_line,
+    outdated,
     over_limit,
     rankings,
     unfinished_lines,
@@ -31,7 +35,6 @@ from genreatlas.models.halving import n_fits, standing
 from genreatlas.models.ledger import Ledger
 from genreatlas.models.library import Library, read_library
 from genreatlas.models.presets import is_quick, rivals, sized
-from genreatlas.models.scores import metric_for
 from genreatlas.models.training import STEP, FeatureSetTraining
 from genreatlas.models.types import Dataset, FoldTask, Trial
 from genreatlas.progress import progress
@@ -121,6 +124,7 @@ def _train(training: FeatureSetTraining, ledger: Ledger, trials: Sequence[Trial]
         trials, left_out = sized(trials, matrix.n_rows, matrix.n_features, matrix.n_classes)
         notes += [f"{training.dataset.feature_set}: {line}" for line in left_out]
     by_id = {experiment_id(trial, matrix.dataset_id, metric): trial for trial in trials}
+    notes += _convert(training, ledger, by_id)
     new = {one: trial for one, trial in by_id.items() if _is_open(ledger.experiments.get(one), halve)}
     made: list[dict[str, Any]] = []
     if new:
@@ -158,6 +162,25 @@ class _Scored:
 
     rows: list[Mapping[str, Any]] = field(default_factory=list)
     unfinished: dict[str, tuple[Reason, str]] = field(default_factory=dict)
+
+
+def _convert(training: FeatureSetTraining, ledger: Ledger, mine: Iterable[str]) -> list[str]:
+    """Bring scores of an older definition of the metric to today's, so that no two definitions are ranked together."""
+    ids = set(mine)
+    old = {one: row for one in ids if (row := ledger.experiments.get(one)) and outdated(row)}
+    left = [row for (one, _), row in ledger.folds.items() if one in ids and outdated(row)]
+    if not old and not left:
+        return []
+    by_key = {(row["experiment_id"], row["fold"]): row for row in [*ledger.folds_of(old), *left]}
+    folds = [converted_fold(row, training.matrix) for row in by_key.values()]
+    of_experiment: dict[str, list[dict[str, Any]]] = {}
+    for fold in folds:
+        of_experiment.setdefault(fold["experiment_id"], []).append(fold)
+    ledger.replace(folds, [converted(row, of_experiment[one]) for one, row in old.items() if one in of_experiment])
+    return [
+        f"{training.dataset.feature_set}: scores of {len(of_experiment)} experiments followed an older definition of "
+        "macro_f1 and were converted: a genre without a song in a fold is left out of the mean instead of counting 0"
+    ]
 
 
 def _score(

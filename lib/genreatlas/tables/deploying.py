@@ -43,6 +43,8 @@ PROMOTIONS = Table(
         Column("decided_at", "timestamp", "When.", volatile=True),
         Column("git_commit", "string", "Commit of the code.", volatile=True),
         Column("run_id", "string", "Run that wrote the row.", volatile=True),
+        Column("metric_version", "int", "Version of the metric's definition; NULL before there were versions."),
+        Column("n_absent", "int", "Genres of either model without a song of the promotion part."),
     ),
 )
 

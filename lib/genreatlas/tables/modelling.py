@@ -48,6 +48,11 @@ _PROVENANCE = (
     Column("run_id", "string", "Run that wrote the row.", volatile=True),
 )
 
+_DEFINITION = (
+    Column("metric_version", "int", "Version of the metric's definition; NULL in rows of releases before there were."),
+    Column("n_absent", "int", "Genres of the model without a judged song: means over genres leave them out."),
+)
+
 FOLD_SCORES = Table(
     name="fold_scores",
     comment="Score of one candidate on one fold: what `experiments` summarises, and what a rerun skips.",
@@ -64,6 +69,7 @@ FOLD_SCORES = Table(
         Column("detail", "string", "The error in words; else NULL."),
         Column("seconds", "double", "Time of fit and predictions.", unit="s", volatile=True),
         Column("run_id", "string", "Run that wrote the row.", volatile=True),
+        *_DEFINITION,
     ),
 )
 
@@ -93,6 +99,8 @@ EXPERIMENTS = Table(
         Column("n_rows", "bigint", "Rows of the training matrix: songs, clips or frames.", nullable=False),
         Column("seconds", "double", "Time over all folds.", unit="s", volatile=True),
         *_PROVENANCE,
+        _DEFINITION[0],
+        Column("n_absent", "int", "Genres without a song in a fold, the most over the folds; scores leave them out."),
     ),
 )
 
@@ -176,6 +184,7 @@ METRICS = Table(
             "artist-safe, song-grouped, album-grouped, leaky, or artists-shared (how many).",
             nullable=False,
         ),
+        *_DEFINITION,
     ),
 )
 

@@ -1,0 +1,227 @@
+"""The definition of every score: from true and predicted genres, or from totals per genre, to a figure.
+
+Training selects by these functions, evaluation reports them, and promotion decides by them. A figure that is
+undefined is NaN here and NULL in tables, never 0: the recall of a genre without songs, the precision of a genre
+that was never predicted.
+
+Totals are arrays whose last axis is the genre; leading axes (bootstrap samples, permutations) go through unchanged,
+so a thousand resamples cost one call.
+
+Absent genres: one that the model knows and the judged songs lack cannot be recognised. Means over genres
+(:data:`OVER_GENRES`) leave it out instead of counting 0, and :func:`absent` says beside the figure how many there
+are. Songs that were wrongly called by its name still lower the recall, and so the F1, of their own genres.
+
+References: Sokolova & Lapalme 2009, "A systematic analysis of performance measures for classification tasks";
+Brodersen et al. 2010 for balanced accuracy; McSherry & Najork 2008, "Computing information retrieval performance
+measures efficiently in the presence of tied scores".
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genreatlas.errors import ConfigError
+from genreatlas.metrics.ranking import average_precision
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.integer]
+
+#: Metrics that follow from the totals alone.
+TOTALS_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1")
+#: Metrics of songs that may have several genres.
+RANKING_METRICS = ("macro_average_precision", "micro_average_precision")
+#: Metrics that training can select by.
+SELECTING = (*TOTALS_METRICS, *RANKING_METRICS)
+#: Means over the genres that have songs.
+OVER_GENRES = ("balanced_accuracy", "macro_f1", "macro_average_precision", "macro_roc_auc")
+
+#: Version of each definition, 1 unless it is here. It is stored beside every score. Version 1 of macro-F1 counted an
+#: absent genre as 0.
+_VERSIONS = {"macro_f1": 2}
+
+#: Smallest probability that log loss sees, as scikit-learn has it: one unit in the last place of 1.
+SMALLEST = float(np.finfo(np.float64).eps)
+
+
+class Score(NamedTuple):
+    """A figure, and the number of genres that are absent from the judged songs."""
+
+    value: float
+    n_absent: int
+
+
+def version_of(metric: str) -> int:
+    """Version of the metric's definition."""
+    return _VERSIONS.get(metric, 1)
+
+
+def is_current(metric: str, version: int | None) -> bool:
+    """Whether a stored score follows today's definition; releases that stored no version had the first."""
+    return (1 if version is None else version) == version_of(metric)
+
+
+def metric_for(metric: str, multi: bool) -> str:
+    """Metric that really selects: songs with several genres are judged by ranking alone.
+
+    With ``multi`` labels there is no single right answer, so every metric of single labels is
+    replaced by ``macro_average_precision``.
+
+    Raises
+    ------
+    ConfigError : an unknown metric.
+    """
+    _check(metric)
+    return "macro_average_precision" if multi and metric not in RANKING_METRICS else metric
+
+
+def score(metric: str, truth: NDArray[Any], scores: NDArray[Any]) -> Score:
+    """Judge one row of class scores per song; the highest score is the prediction, the first of equal ones.
+
+    Parameters
+    ----------
+    metric : one of :data:`SELECTING`.
+    truth : (n_songs,) int class index, or (n_songs, n_classes) bool.
+    scores : (n_songs, n_classes) float; higher means more likely.
+
+    Returns
+    -------
+    The figure, 0..1, higher is better, and how many classes have no song.
+
+    Raises
+    ------
+    ConfigError : an unknown metric, or a metric of single labels asked of several.
+    ValueError : no songs, or no song has a genre.
+    """
+    _check(metric)
+    if len(truth) == 0:
+        raise ValueError("no songs to score")
+    if truth.ndim == 2 and metric not in RANKING_METRICS:
+        raise ConfigError(f"train.metric = {metric!r} needs one genre a song; use macro_average_precision.")
+    n_classes = scores.shape[1]
+    if metric in TOTALS_METRICS:
+        right, predicted, support = totals_of(truth, np.argmax(scores, axis=1), n_classes)
+        return Score(float(totals_figure(metric, right, predicted, support)), int(absent(support)))
+    hits = one_hot(truth, n_classes)
+    present = np.flatnonzero(hits.any(axis=0))
+    if len(present) == 0:
+        raise ValueError("no song has a genre to rank")
+    if metric == "micro_average_precision":
+        value = average_precision(scores.ravel(), hits.ravel())
+    else:
+        value = float(np.mean([average_precision(scores[:, k], hits[:, k]) for k in present]))
+    return Score(value, n_classes - len(present))
+
+
+def totals_of(truth: Indices, predicted: Indices, n_classes: int) -> tuple[Array, Array, Array]:
+    """Songs right, songs predicted and songs true, each (n_classes,), from (n_songs,) class indices."""
+    found = (truth[truth == predicted], predicted, truth)
+    right, called, support = (np.bincount(one, minlength=n_classes).astype(np.float64) for one in found)
+    return right, called, support
+
+
+def one_hot(truth: NDArray[Any], n_classes: int) -> NDArray[np.bool_]:
+    """Truth as (n_songs, n_classes) bool; already two-dimensional truth is returned as it is."""
+    return truth.astype(bool) if truth.ndim == 2 else truth[:, None] == np.arange(n_classes)
+
+
+def absent(support: Array) -> NDArray[np.int64]:
+    """Number of genres without songs."""
+    return (np.asarray(support) <= 0).sum(axis=-1)
+
+
+def recall(right: Array, support: Array) -> Array:
+    """Share of a genre's songs that were recognised; NaN without songs."""
+    return _ratio(right, support)
+
+
+def precision(right: Array, predicted: Array) -> Array:
+    """Share of the songs called a genre that are of it; NaN where it was never predicted."""
+    return _ratio(right, predicted)
+
+
+def f1(right: Array, predicted: Array, support: Array) -> Array:
+    """Harmonic mean of precision and recall as 2 TP / (2 TP + FP + FN).
+
+    0 where the genre has songs and none was recognised, or was predicted and has no songs; NaN
+    where it has neither songs nor predictions.
+    """
+    return _ratio(2.0 * right, predicted + support)
+
+
+def accuracy(right: Array, support: Array) -> Array:
+    """Share of songs that were recognised."""
+    return _ratio(right.sum(axis=-1), support.sum(axis=-1))
+
+
+def balanced_accuracy(right: Array, support: Array) -> Array:
+    """Mean recall over the genres that have songs."""
+    return _mean_where(recall(right, support), support > 0)
+
+
+def macro_f1(right: Array, predicted: Array, support: Array) -> Array:
+    """Mean F1 over the genres that have songs (version 2; version 1 counted absent genres as 0)."""
+    return _mean_where(f1(right, predicted, support), support > 0)
+
+
+def weighted_f1(right: Array, predicted: Array, support: Array) -> Array:
+    """Mean F1 over genres, each weighted by its number of songs."""
+    weighted = np.where(support > 0, np.nan_to_num(f1(right, predicted, support)) * support, 0.0)
+    return _ratio(weighted.sum(axis=-1), support.sum(axis=-1))
+
+
+def totals_figure(metric: str, right: Array, predicted: Array, support: Array) -> Array:
+    """One of :data:`TOTALS_METRICS` by its name.
+
+    Raises
+    ------
+    KeyError : a metric that does not follow from totals.
+    """
+    if metric == "accuracy":
+        return accuracy(right, support)
+    if metric == "balanced_accuracy":
+        return balanced_accuracy(right, support)
+    if metric == "macro_f1":
+        return macro_f1(right, predicted, support)
+    if metric == "weighted_f1":
+        return weighted_f1(right, predicted, support)
+    raise KeyError(metric)
+
+
+def hit_at(k: int, n_greater: Array, n_equal: Array) -> Array:
+    """Chance that the true genre is among the first ``k``, if ties are broken at random.
+
+    Parameters
+    ----------
+    n_greater : genres with a higher score than the true one.
+    n_equal : genres with the same score, the true one included.
+    """
+    return np.clip((k - n_greater) / np.maximum(n_equal, 1.0), 0.0, 1.0)
+
+
+def log_loss(probability: Array) -> Array:
+    """Negative logarithm of the true genre's probability, per song."""
+    return -np.log(np.maximum(probability, SMALLEST))
+
+
+def from_version_1(metric: str, value: float, n_classes: int, n_absent: int) -> float:
+    """What a score of the first definition is by today's.
+
+    Exact: an absent genre had the F1 0 in version 1, so only the number that the sum is divided by differs.
+    """
+    changed = {"macro_f1": n_classes / max(n_classes - n_absent, 1)}
+    return value * changed.get(metric, 1.0)
+
+
+def _check(metric: str) -> None:
+    if metric not in SELECTING:
+        raise ConfigError(f"train.metric = {metric!r}: unknown. Known: {', '.join(SELECTING)}.")
+
+
+def _ratio(numerator: Array, denominator: Array) -> Array:
+    undefined = np.full(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)), np.nan)
+    return np.divide(numerator, denominator, out=undefined, where=np.asarray(denominator) > 0)
+
+
+def _mean_where(values: Array, counted: NDArray[np.bool_]) -> Array:
+    return _ratio(np.where(counted, values, 0.0).sum(axis=-1), counted.sum(axis=-1).astype(np.float64))
