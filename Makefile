@@ -34,7 +34,7 @@ if [ -t 1 ]; then printf '\r%50s\r' ''; fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo figures test test-all test-oldest lint format results bench rhythm fuzz chaos lock wheel clean
+.PHONY: help demo figures test test-all test-oldest lint format results bench intervals rhythm fuzz chaos lock wheel clean
 .PHONY: check-java check-python notebooks docs cluster-env
 
 help: ## Say what can be made
@@ -86,6 +86,9 @@ results: $(READY) ## Rebuild docs/results.md from real data: make results DATA=f
 
 bench: $(READY) ## Measure extraction against other programs: make bench DATA=folder
 	@$(BIN)/python benchmarks/bench.py --data "$(DATA)"
+
+intervals: $(READY) ## Simulate how often intervals hold, and write docs/intervals.md
+	@$(BIN)/python benchmarks/intervals.py
 
 rhythm: $(READY) ## Judge beats, onsets, swing and key against composed songs, and write docs/rhythm.md
 	@$(BIN)/python benchmarks/rhythm.py

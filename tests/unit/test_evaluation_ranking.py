@@ -54,15 +54,15 @@ def test_macro_is_the_mean_over_genres_with_songs_and_micro_pools_all_pairs():
     assert rows.loc[("support", "genre 0"), "value"] == truth[:, 0].sum()
 
 
-def test_an_interval_needs_five_groups_with_songs_of_the_genre():
+def test_an_interval_needs_thirty_groups_with_songs_of_the_genre():
     rng = np.random.default_rng(5)
-    truth = np.zeros((40, 2), bool)
-    truth[:4, 0], truth[::3, 1] = True, True
-    rows = judged(rng.random((40, 2)), truth, np.arange(40))
+    truth = np.zeros((100, 2), bool)
+    truth[:29, 0], truth[::3, 1] = True, True
+    rows = judged(rng.random((100, 2)), truth, np.arange(100))
     assert rows.loc[("average_precision", "genre 0"), ["low", "high"]].isna().all()
     several = rows.loc[("average_precision", "genre 1")]
     assert several["low"] < several["value"] < several["high"]
-    assert several["n_groups"] == 14
+    assert several["n_groups"] == 34
 
 
 def test_pooling_a_sample_of_songs_says_how_many_it_rests_on():

@@ -50,7 +50,8 @@ class RetrainSection(Section):
     )
     confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Confidence of both statements.")
     bootstrap: Positive = Field(2000, description="Bootstrap samples of groups behind the decision.")
-    min_groups: Positive = Field(10, description="No promotion over a champion on fewer groups than this.")
+    min_groups: Positive = Field(20, description="No promotion over a champion on fewer groups than this.")
+    min_genre_groups: Positive = Field(10, description="A genre's fall is not tested on fewer groups than this.")
     seed: int = Field(7, description="Seed of the bootstrap.")
 
 

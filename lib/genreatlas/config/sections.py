@@ -243,7 +243,10 @@ class EvaluateSection(Section):
     bootstrap: Positive = Field(1000, description="Bootstrap samples of groups behind an interval.")
     permutations: Positive = Field(2000, description="Permutations behind a p-value.")
     importance_repeats: Positive = Field(5, description="Shuffles of each feature behind its importance.")
-    min_groups: Positive = Field(5, description="No interval below so many groups.")
+    min_groups: Positive = Field(5, description="No interval of a proportion (accuracy, recall) below so many groups.")
+    min_bootstrap_groups: Positive = Field(
+        20, description="No bootstrap interval (macro-F1, precision, importances) below so many groups."
+    )
     seed: int = Field(7, description="Seed of bootstrap and permutations.")
 
 

@@ -29,7 +29,10 @@ def figures(case: Case, predictions: Predictions, settings: EvaluateSection) -> 
     if case.multi:
         blocks = {"song": _ranked(case, predictions, settings)}
     else:
-        options = {"n_samples": settings.bootstrap, "min_groups": settings.min_groups, "seed": settings.seed}
+        options = {
+            "n_samples": settings.bootstrap, "min_groups": settings.min_groups,
+            "min_bootstrap_groups": settings.min_bootstrap_groups, "seed": settings.seed,
+        }  # fmt: skip
         rows = predictions.outcomes_of(case)
         parents = case.parents or None
         outcomes = {"song": song_outcomes(rows, case.classes, str(case.model["score_kind"]), parents)}
@@ -105,7 +108,8 @@ def _plain(rows: pd.DataFrame, index: "pd.Index[str]", column: str) -> Outcomes:
 def _ranked(case: Case, predictions: Predictions, settings: EvaluateSection) -> pd.DataFrame:
     group = pd.factorize(case.songs["group_id"], sort=True)[0]
     truth, songs = truth_of(case), case.songs["song_id"]
-    judged = MultiJudge(group, n_samples=settings.bootstrap, min_groups=settings.min_groups, seed=settings.seed)
+    least = settings.min_bootstrap_groups
+    judged = MultiJudge(group, n_samples=settings.bootstrap, min_groups=least, seed=settings.seed)
     width = max(1, MAX_PAIRS // max(1, len(songs)))
     for start in range(0, len(case.classes), width):
         classes = case.classes[start : start + width]

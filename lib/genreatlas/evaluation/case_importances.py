@@ -87,6 +87,6 @@ def _by_permutation(store: Store, case: Case, predictor: Predictor, config: Conf
         {block.feature: [outcomes[n, r] for r in range(repeats)] for n, block in enumerate(blocks)},
         metric_for(config.train.metric, case.multi),
         n_samples=settings.bootstrap,
-        min_groups=settings.min_groups,
+        min_groups=settings.min_bootstrap_groups,
         seed=seed,
     )

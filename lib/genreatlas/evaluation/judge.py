@@ -1,19 +1,27 @@
-"""All figures of a single-label model, each with interval, songs and groups beside it."""
+"""All figures of a single-label model, each with interval, songs and groups beside it.
+
+Proportions (accuracy, top 3, parent accuracy, recall) have the interval of :mod:`genreatlas.metrics.intervals`; all
+others that of a bootstrap over groups, where it may be trusted (:mod:`genreatlas.metrics.resampling`).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from genreatlas.evaluation.outcomes import Outcomes
-from genreatlas.evaluation.rows import figure_rows, no_figures
+from genreatlas.evaluation.rows import BOOTSTRAP, EFFECTIVE_SONGS, figure_rows, no_figures
 from genreatlas.metrics import OVER_GENRES, figures
-from genreatlas.metrics.resampling import group_weights, interval
+from genreatlas.metrics.intervals import Grouped
+from genreatlas.metrics.resampling import LEAST_GROUPS, group_weights, trusted_interval
 
 #: Figures that are lower in a resample than in the sample; see :mod:`genreatlas.metrics.resampling`.
 BIASED = ("macro_f1", "weighted_f1")
+#: Figures over all genres that are shares of songs.
+PROPORTIONS = ("accuracy", "top_3_accuracy", "parent_accuracy")
 
 
 @dataclass(frozen=True)
@@ -64,14 +72,22 @@ def totals(outcomes: Outcomes, weights: NDArray[np.float64]) -> Totals:
     )
 
 
-def judge(outcomes: Outcomes, *, n_samples: int = 1000, min_groups: int = 5, seed: int = 7) -> pd.DataFrame:
+def judge(
+    outcomes: Outcomes,
+    *,
+    n_samples: int = 1000,
+    min_groups: int = 5,
+    min_bootstrap_groups: int = LEAST_GROUPS,
+    seed: int = 7,
+) -> pd.DataFrame:
     """Judge one model on one part.
 
     Parameters
     ----------
     outcomes : its songs (or rows).
-    n_samples : bootstrap samples of groups behind every interval.
-    min_groups : no interval is given for a figure that rests on fewer groups.
+    n_samples : bootstrap samples of groups behind every interval that is none of a proportion.
+    min_groups : no interval is given for a proportion that rests on fewer groups.
+    min_bootstrap_groups : no bootstrap interval is given for a figure that rests on fewer groups.
     seed : seed of the bootstrap.
 
     Returns
@@ -91,30 +107,48 @@ def judge(outcomes: Outcomes, *, n_samples: int = 1000, min_groups: int = 5, see
     n_absent = int(figures.absent(seen.support[0]))
     overall, per_genre = _resampled(outcomes, n_samples, seed)
     behind = _behind(outcomes)
-    songs, groups = behind["recall"]
-    blocks = [
-        figure_rows(
-            metric,
-            value[0],
-            outcomes.n,
-            outcomes.n_groups,
-            ends=interval(overall[metric], around=float(value[0]) if metric in BIASED else None),
-            min_groups=min_groups,
-            n_absent=n_absent if metric in OVER_GENRES else None,
+    songs, groups, _ = behind["recall"]
+    telling = _telling(outcomes)
+    blocks = []
+    for metric, value in seen.overall().items():
+        if metric in PROPORTIONS:
+            ends, least, method = _proportion(outcomes, metric).interval(), min_groups, EFFECTIVE_SONGS
+        else:
+            around = float(value[0]) if metric in BIASED else None
+            ends = trusted_interval(overall[metric], telling=telling, around=around)
+            least, method = min_bootstrap_groups, BOOTSTRAP
+        n_out = n_absent if metric in OVER_GENRES else None
+        blocks.append(
+            figure_rows(
+                metric,
+                value[0],
+                outcomes.n,
+                outcomes.n_groups,
+                ends=ends,
+                min_groups=least,
+                n_absent=n_out,
+                method=method,
+            )
         )
-        for metric, value in seen.overall().items()
-    ]
-    blocks += [
-        figure_rows(
-            metric,
-            values[0],
-            *behind[metric],
-            genres=outcomes.classes,
-            ends=interval(per_genre[metric]),
-            min_groups=min_groups,
+    for metric, values in seen.per_genre().items():
+        n_songs, n_groups, n_telling = behind[metric]
+        if metric == "recall":
+            ends, least, method = _recalls(outcomes).interval(), min_groups, EFFECTIVE_SONGS
+        else:
+            ends = trusted_interval(per_genre[metric], telling=n_telling)
+            least, method = min_bootstrap_groups, BOOTSTRAP
+        blocks.append(
+            figure_rows(
+                metric,
+                values[0],
+                n_songs,
+                n_groups,
+                genres=outcomes.classes,
+                ends=ends,
+                min_groups=least,
+                method=method,
+            )
         )
-        for metric, values in seen.per_genre().items()
-    ]
     blocks.append(figure_rows("support", songs, songs, groups, genres=outcomes.classes))
     truth, predicted, counts = outcomes.confusion()
     names = np.asarray(outcomes.classes, dtype=object)
@@ -144,23 +178,57 @@ def _resampled(
     )
 
 
-def _behind(outcomes: Outcomes) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int64]]]:
-    """Songs and groups that each per-genre figure rests on, by metric."""
+def _proportion(outcomes: Outcomes, metric: str) -> Grouped:
+    """Right answers and songs of every group, for one of :data:`PROPORTIONS`."""
+    hits = (outcomes.truth == outcomes.predicted) if metric == "accuracy" else outcomes.values[metric]
+    return Grouped.of(*_sums(outcomes, hits, outcomes.group, outcomes.n_groups))
+
+
+def _recalls(outcomes: Outcomes) -> Grouped:
+    """The same of every genre's songs."""
+    pairs, place = np.unique(outcomes.truth * outcomes.n_groups + outcomes.group, return_inverse=True)
+    hits = outcomes.truth == outcomes.predicted
+    return Grouped.of(*_sums(outcomes, hits, place, len(pairs)), pairs // outcomes.n_groups, len(outcomes.classes))
+
+
+def _sums(
+    outcomes: Outcomes, hits: NDArray[Any], place: NDArray[np.integer], n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    weights = (outcomes.weight * hits, outcomes.weight)
+    right, songs = (np.bincount(place, weights=one, minlength=n).astype(np.float64) for one in weights)
+    return right, songs
+
+
+def _telling(outcomes: Outcomes) -> int:
+    """Groups with a right or groups with a wrong answer, whichever are fewer."""
     hit = outcomes.truth == outcomes.predicted
-    true = (outcomes.truth, outcomes.group, outcomes.weight)
-    called = (outcomes.predicted, outcomes.group, outcomes.weight)
-    either = tuple(np.concatenate([own, other[~hit]]) for own, other in zip(true, called, strict=True))
+    return min(len(np.unique(outcomes.group[hit])), len(np.unique(outcomes.group[~hit])))
+
+
+def _behind(outcomes: Outcomes) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]]:
+    """Songs, groups and telling groups that each per-genre figure rests on, by metric."""
+    hit = outcomes.truth == outcomes.predicted
+    true = (outcomes.truth, outcomes.group, outcomes.weight, hit)
+    called = (outcomes.predicted, outcomes.group, outcomes.weight, hit)
+    both = [np.concatenate([own, other[~hit]]) for own, other in zip(true, called, strict=True)]
+    n = len(outcomes.classes)
     return {
-        metric: _per_genre(genre, group, weight, len(outcomes.classes))
-        for metric, (genre, group, weight) in (("recall", true), ("precision", called), ("f1", either))
+        "recall": _per_genre(*true, n),
+        "precision": _per_genre(*called, n),
+        "f1": _per_genre(both[0], both[1], both[2], both[3], n),
     }
 
 
 def _per_genre(
-    genre: NDArray[np.int64], group: NDArray[np.int64], weight: NDArray[np.float64], n_classes: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    pairs = np.unique(np.stack([genre, group]), axis=1)
-    return (
-        np.bincount(genre, weights=weight, minlength=n_classes).astype(np.float64),
-        np.bincount(pairs[0], minlength=n_classes).astype(np.int64),
-    )
+    genre: NDArray[np.int64],
+    group: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    hit: NDArray[np.bool_],
+    n_classes: int,
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    def groups(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        pairs = np.unique(np.stack([genre[chosen], group[chosen]]), axis=1)
+        return np.bincount(pairs[0], minlength=n_classes).astype(np.int64)
+
+    songs = np.bincount(genre, weights=weight, minlength=n_classes).astype(np.float64)
+    return songs, groups(np.ones(len(genre), dtype=bool)), np.minimum(groups(hit), groups(~hit))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from genreatlas.evaluation.rows import figure_rows, no_figures
 from genreatlas.metrics.ranking import Ranking
-from genreatlas.metrics.resampling import group_weights, interval
+from genreatlas.metrics.resampling import LEAST_GROUPS, LEAST_TELLING, group_weights, trusted_interval
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +23,9 @@ class MultiJudge:
     they fit, or of a sample of groups; its figures then say how many songs they rest on.
     """
 
-    def __init__(self, group: NDArray[np.int64], *, n_samples: int = 1000, min_groups: int = 5, seed: int = 7) -> None:
+    def __init__(
+        self, group: NDArray[np.int64], *, n_samples: int = 1000, min_groups: int = LEAST_GROUPS, seed: int = 7
+    ) -> None:
         self.group = np.asarray(group, dtype=np.int64)
         self.n_groups = int(self.group.max()) + 1 if len(self.group) else 0
         self.n_samples = n_samples
@@ -79,7 +81,7 @@ class MultiJudge:
                 songs,
                 groups,
                 genres=[genre],
-                ends=interval(samples[1:]),
+                ends=trusted_interval(samples[1:], telling=LEAST_TELLING),
                 min_groups=self.min_groups,
                 n_absent=n_absent,
             )

@@ -152,6 +152,7 @@ def _rules(config: Config) -> Rules:
         settings.bootstrap,
         settings.min_groups,
         settings.seed,
+        settings.min_genre_groups,
     )
 
 

@@ -174,10 +174,10 @@ METRICS = Table(
         Column("genre_id", "string", "Genre for per-genre figures; * for all."),
         Column("other", "string", "Predicted genre of a confusion, feature of an importance, other model; else *."),
         Column("value", "double", "The figure; NULL where it is undefined."),
-        Column("low", "double", "Lower end of the 95 % bootstrap interval over groups."),
+        Column("low", "double", "Lower end of the 95 % interval; NULL where it would claim more than is known."),
         Column("high", "double", "Upper end."),
         Column("n_songs", "bigint", "Songs (or rows) behind the figure."),
-        Column("n_groups", "bigint", "Groups behind it; no interval below five."),
+        Column("n_groups", "bigint", "Groups behind it; with few ([evaluate]) there is no interval."),
         Column(
             "grouping",
             "string",
@@ -185,6 +185,7 @@ METRICS = Table(
             nullable=False,
         ),
         *_DEFINITION,
+        Column("interval_method", "string", "effective songs (Clopper-Pearson) or bootstrap over groups; else NULL."),
     ),
 )
 
