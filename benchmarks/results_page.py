@@ -11,8 +11,8 @@ from results_experiments import Experiment
 HEAD = """# Results on real data
 
 Written by `make results DATA=folder` (benchmarks/results.py) from the tables of the runs; nothing here was typed.
-Scores are per song on the test part, with a 95 % bootstrap interval over groups. A fold score is the mean of the
-selection metric over the three folds of the training part. Every estimator was trained at one setting
+Scores are per song on the test part, with a 95 % interval over groups ([what it is](intervals.md)). A fold score is the
+mean of the selection metric over the three folds of the training part. Every estimator was trained at one setting
 (benchmarks/results_candidates.py), so nothing was searched for; of each engine and feature set the best by fold score
 was fitted again and is judged here. Where the word
 *song-grouped* stands, artists are not known, and figures may be too good. Machine: {machine}.

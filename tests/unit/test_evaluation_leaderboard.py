@@ -48,8 +48,10 @@ def test_the_leaderboard_is_ordered_by_score_with_intervals_and_groups():
         "100 songs in 40 groups",
         "sklearn svc on summary9        accuracy 0.610 [0.500, 0.700], macro-F1 0.610 [0.500, 0.700], "
         "100 songs in 40 groups",
-        "baseline majority on summary9  accuracy 0.200 [too few groups for an interval], "
-        "macro-F1 0.200 [too few groups for an interval], 100 songs in 40 groups",
+        "baseline majority on summary9  accuracy 0.200 [too much alike for an interval], "
+        "macro-F1 0.200 [too much alike for an interval], 100 songs in 40 groups",
+        "[95 % intervals over groups: accuracy Clopper-Pearson on effective songs, other scores a bootstrap; "
+        "docs/intervals.md]",
     ]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from genreatlas.metrics.resampling import LEAST_GROUPS
 from genreatlas.models import former
 from genreatlas.splits.checks import ARTISTS_SHARED
 
@@ -13,6 +14,12 @@ NOT_MUSIC = {
     "technical": "knows only how the files are encoded",
     "loudness": "knows only how loud the clips are",
 }
+
+#: What the ends in brackets are.
+_METHODS = (
+    "[95 % intervals over groups: accuracy Clopper-Pearson on effective songs, other scores a bootstrap; "
+    "docs/intervals.md]"
+)
 
 _SETTING = ("engine", "feature_set", "preprocessing_id", "estimator_of_baseline")
 
@@ -81,7 +88,8 @@ def lines(board: pd.DataFrame, figures: pd.DataFrame, metric: str) -> list[str]:
         scores = ", ".join(f"{shown_as(name)} {_cell(cells.get((row['model_id'], name)))}" for name in shown)
         behind = f"{row['n_songs']} songs in {row['n_groups']} groups"
         found.append(f"{model:{width}}  {scores}, {behind}{_absent(row)}{_flag(row['grouping'])}")
-    return found + not_music(board, metric)
+    given = figures["low"].notna() & figures["metric"].isin(shown)
+    return [*found, *not_music(board, metric), *([_METHODS] if given.any() else [])]
 
 
 def not_music(board: pd.DataFrame, metric: str) -> list[str]:
@@ -113,8 +121,10 @@ def shown_as(metric: str) -> str:
 def _cell(row: Mapping[Hashable, Any] | None) -> str:
     if row is None or pd.isna(row["value"]):
         return "-"
-    ends = f"{row['low']:.3f}, {row['high']:.3f}" if pd.notna(row["low"]) else "too few groups for an interval"
-    return f"{row['value']:.3f} [{ends}]"
+    if pd.notna(row["low"]):
+        return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    few = row["n_groups"] < LEAST_GROUPS
+    return f"{row['value']:.3f} [too {'few groups' if few else 'much alike'} for an interval]"
 
 
 def _absent(row: Mapping[Hashable, Any]) -> str:

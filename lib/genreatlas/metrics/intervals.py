@@ -3,15 +3,17 @@
 Songs of one artist are alike, so n songs know less than n independent ones. The interval is Clopper and Pearson's on an
 *effective* number of songs: n over the design effect 1 + (m - 1) r, where m is the mean size of a song's group and r
 the correlation within groups (Kish 1965; Korn & Graubard 1998). r is estimated by analysis of variance and drawn
-towards :data:`PRIOR_CORRELATION`, the more so the fewer groups can tell: those with a right and a wrong answer to
-compare. Where all songs are right, nothing was seen of r, and the prior alone says how far down the lower end lies.
+towards a high one, the more so the fewer groups can tell: those with a wrong answer, or with a right one. Where all
+songs are right, nothing was seen of r, and what is assumed alone says how far down the lower end lies. The end that
+lies near 0 or 1 is Jeffreys' rather than Clopper and Pearson's, which is wider than it need be.
 
 So the interval has a width where every answer is right, which a bootstrap over groups has not: 14 of 14 are not
 1.000 [1.000, 1.000]. ``benchmarks/intervals.py`` simulates how often it holds the truth, beside Korn and Graubard's
 own interval and the bootstrap; docs/intervals.md has the figures. It is made for correlations up to 0.6.
 
 References: Clopper & Pearson 1934, "The use of confidence or fiducial limits illustrated in the case of the binomial";
-Kish 1965, "Survey Sampling", ch. 5; Korn & Graubard 1998, "Confidence intervals for proportions with small expected
+Brown, Cai & DasGupta 2001, "Interval estimation for a binomial proportion" (Jeffreys' interval); Kish 1965, "Survey
+Sampling", ch. 5; Korn & Graubard 1998, "Confidence intervals for proportions with small expected
 number of positive counts estimated from survey data"; Ridout, Demétrio & Firth 1999, "Estimating intraclass correlation
 for binary data" (the estimator of analysis of variance).
 """
@@ -24,10 +26,13 @@ from scipy.stats import beta
 
 Floats = NDArray[np.float64]
 
-#: Correlation within groups that is assumed before any is seen.
-PRIOR_CORRELATION = 0.43
+#: Correlation within groups that is assumed before any is seen, less :data:`PRIOR_SLOPE` over the number of groups.
+PRIOR_CORRELATION = 0.6
+PRIOR_SLOPE = 1.0
 #: How many groups' evidence that assumption is worth.
 PRIOR_GROUPS = 2.0
+#: 1/2: the parameter of Jeffreys' prior, which the end of an interval near 0 or 1 comes to.
+JEFFREYS = 0.5
 
 
 @dataclass(frozen=True)
@@ -84,12 +89,13 @@ class Grouped:
     def effective(self) -> Floats:
         """How many independent songs know as much, at most as many as there are."""
         seen = np.maximum(self.telling - 1.0, 0.0)
-        correlation = (PRIOR_GROUPS * PRIOR_CORRELATION + seen * self.correlation) / (PRIOR_GROUPS + seen)
+        # Groups of one size that would vary as much.
+        groups = np.maximum(self.songs / self.group_size, 1.0)
+        assumed = np.maximum(PRIOR_CORRELATION - PRIOR_SLOPE / groups, 0.0)
+        correlation = (PRIOR_GROUPS * assumed + seen * self.correlation) / (PRIOR_GROUPS + seen)
         design = 1.0 + np.maximum(self.group_size - 1.0, 0.0) * correlation
-        # What was seen of r was itself seen on few groups.
-        equal_groups = np.divide(self.songs, self.group_size, out=np.ones_like(self.songs), where=self.group_size > 0)
-        unsure = 1.0 + seen / (PRIOR_GROUPS + seen) / np.maximum(equal_groups, 1.0)
-        return self.songs / design / unsure
+        # What was seen of the correlation was itself seen on few groups.
+        return self.songs / design / (1.0 + seen / (PRIOR_GROUPS + seen) / groups)
 
     def interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
         """Ends of the interval, (n_figures,) each; NaN where there are no songs.
@@ -102,7 +108,10 @@ class Grouped:
         n = self.effective()
         share = np.divide(self.right, self.songs, out=np.full_like(self.songs, np.nan), where=self.songs > 0)
         hits = share * n
-        low = np.where(hits > 0, beta.ppf(tail, hits, n - hits + 1.0), 0.0)
-        high = np.where(hits < n, beta.ppf(1.0 - tail, hits + 1.0, n - hits), 1.0)
+        # Towards 1/2 Clopper and Pearson's end; the other one nears Jeffreys' as the share nears 0 or 1.
+        lean = JEFFREYS * (2.0 * share - 1.0)
+        below, above = 1.0 + np.minimum(lean, 0.0), 1.0 - np.maximum(lean, 0.0)
+        low = np.where(hits > 0, beta.ppf(tail, hits + 1.0 - below, n - hits + below), 0.0)
+        high = np.where(hits < n, beta.ppf(1.0 - tail, hits + above, n - hits + 1.0 - above), 1.0)
         nothing = self.songs <= 0
         return np.where(nothing, np.nan, low), np.where(nothing, np.nan, high)

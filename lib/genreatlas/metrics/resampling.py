@@ -5,7 +5,7 @@ intervals that are too narrow. Groups (artists, or copies of a recording) are dr
 all their songs, and every figure is computed again on each draw.
 
 The interval is the percentile interval. It shows what groups differ in, so it collapses where they do not: with
-nearly all answers right it held the true macro-F1 in as little as 62 % of simulated test parts with 10 groups and 80 %
+nearly all answers right it held the true macro-F1 in as little as 60 % of simulated test parts with 10 groups and 77 %
 with 30 (benchmarks/intervals.py, docs/intervals.md). So it is given from :data:`LEAST_GROUPS` groups on, of which
 :data:`LEAST_TELLING` have a wrong answer and as many a right one, and never without a width. Proportions have an
 interval of their own, :mod:`genreatlas.metrics.intervals`.

@@ -47,7 +47,7 @@ class ReportData:
     part : part of the split that the metrics judge.
     metric, level, labels : of the configuration; they choose the board that comes first.
     max_genres : genres in pictures.
-    min_groups : groups below which there is no interval.
+    min_groups, min_bootstrap_groups : groups below which a proportion, and any other score, has no interval.
     versions : table = Delta version that was read.
     library : songs, clips, hours, artists, genres = how many.
     genres : genre_id, genre, n_songs, n_clips, hours, n_train, n_promotion, n_test, n_excluded; largest first.
@@ -85,6 +85,7 @@ class ReportData:
     labels: str = "drop"
     max_genres: int = 16
     min_groups: int = 5
+    min_bootstrap_groups: int = 30
     seed: int = 0
     versions: Mapping[str, int] = field(default_factory=dict)
     library: Mapping[str, float] = field(default_factory=dict)

@@ -8,7 +8,7 @@ import pandas as pd
 from genreatlas.report.boards import NOT_MUSIC, Board, model_name
 from genreatlas.report.data import ReportData
 from genreatlas.report.formats import count, missing, score
-from genreatlas.report.views import p_against_best
+from genreatlas.report.views import metric_words, overall, p_against_best
 from genreatlas.splits.checks import ARTISTS_SHARED
 
 _MOST_NAMED = 10
@@ -49,7 +49,9 @@ def flags(data: ReportData, board: Board | None) -> list[Flag]:
         *_grouping(data, board),
         *_not_music(board),
         *_significance(data, board),
-        *_few(board),
+        *_few(data, board),
+        *_absent(data, board),
+        *_older(data, board),
         *_margins(board),
         *_left_out(board),
         *_candidates(data),
@@ -121,16 +123,44 @@ def _significance(data: ReportData, board: Board) -> Iterator[Flag]:
         )
 
 
-def _few(board: Board) -> Iterator[Flag]:
+def _few(data: ReportData, board: Board) -> Iterator[Flag]:
     if board.best is None:
         return
     groups = board.best["n_groups"]
     if missing(board.best["low"]):
-        text = f"Only {count(groups)} groups are judged; with so few an interval would be invented."
-        yield Flag("No intervals", text, True)
+        why = (
+            f"Only {count(groups)} groups are judged; with so few an interval would be invented."
+            if groups < data.min_bootstrap_groups
+            else "The groups are too much alike (nearly all right, or nearly all wrong) for a bootstrap to tell."
+        )
+        right = overall(data, board.best["model_id"], "accuracy")
+        known = right is not None and not missing(right["low"])
+        title = f"No interval of {metric_words(board.metric)}" if known else "No intervals"
+        yield Flag(title, why + (" That of accuracy is made for few groups." if known else ""), True)
     elif groups < 30:
         text = f"{count(groups)} groups of songs are judged. Songs of one group stand or fall together."
         yield Flag("Wide intervals", text)
+
+
+def _absent(data: ReportData, board: Board) -> Iterator[Flag]:
+    """Genres that means over genres leave out."""
+    if board.best is None:
+        return
+    row = overall(data, board.best["model_id"], board.metric)
+    n = None if row is None else row.get("n_absent")
+    if n is not None and not missing(n) and n:
+        of, metric = count(len(board.best["classes"])), metric_words(board.metric)
+        text = f"{count(n)} of {of} genres have no {data.part} song. {metric} leaves them out."
+        yield Flag("Genres without songs", text)
+
+
+def _older(data: ReportData, board: Board) -> Iterator[Flag]:
+    """Figures that a release before versions of definitions wrote, beside others on one board."""
+    rows = data.scores[data.scores["model_id"].isin(board.rows["model_id"]) & (data.scores["unit"] == "song")]
+    old = rows[rows["metric_version"].isna()]["model_id"].nunique() if "metric_version" in rows else 0
+    if old:
+        text = f"Figures of {count(old)} models are of an older release, with other intervals. Run evaluate_models."
+        yield Flag("Figures of two releases" if old < len(board.rows) else "Figures of an older release", text, True)
 
 
 def _margins(board: Board) -> Iterator[Flag]:

@@ -1,4 +1,5 @@
--- Models and baselines by score on whole songs, with 95 % intervals over artists. p_value is Holm's, of the paired test
+-- Models and baselines by score on whole songs, with 95 % intervals over artists (docs/intervals.md; NULL with too few).
+-- n_absent genres of the model have no song and are left out of means over genres. p_value is Holm's, of the paired test
 -- against the best model; hears says what a baseline knows of the music. rank is within part, split, level and labels.
 WITH scores AS (
     SELECT model_id,
@@ -17,6 +18,12 @@ WITH scores AS (
            min(grouping) AS grouping
     FROM {{ metrics }}
     WHERE unit = 'song' AND genre_id = '*' AND other = '*'
+    GROUP BY model_id, part
+),
+absent AS (
+    SELECT model_id, part, count(*) AS n_absent
+    FROM {{ metrics }}
+    WHERE unit = 'song' AND metric = 'support' AND value = 0
     GROUP BY model_id, part
 ),
 compared AS (
@@ -46,6 +53,7 @@ SELECT row_number() OVER (
        s.weighted_f1,
        s.macro_average_precision,
        c.p_value,
+       coalesce(a.n_absent, 0) AS n_absent,
        s.n_songs,
        s.n_groups,
        s.grouping,
@@ -58,4 +66,5 @@ SELECT row_number() OVER (
        m.model_id
 FROM scores AS s
 JOIN {{ models }} AS m ON m.model_id = s.model_id
+LEFT JOIN absent AS a ON a.model_id = s.model_id AND a.part = s.part
 LEFT JOIN compared AS c ON c.model_id = s.model_id AND c.part = s.part
