@@ -101,7 +101,21 @@ def test_a_table_becomes_a_feature_set_with_songs_and_a_rerun_finds_nothing_to_d
                 (c4, version, "imported", s4, 60.0, 5)]  # fmt: skip
     assert rows_of(store, "features_shop") == sorted(features)
     labels = [(s1, "pop", "shop", "pop", 1.0), (s2, "rap", "shop", "rap", 1.0), (s4, "pop", "shop", "pop", 1.0)]
-    assert rows_of(store, SONG_GENRES) == padded(SONG_GENRES, labels)
+    assert rows_of(store, SONG_GENRES) == padded(SONG_GENRES, [*labels, (s1, "rap", "shop", "rap", 1.0)])
+    assert [(row.song_id, row.genre_id) for row in store.ended(SONG_GENRES).collect()] == [(s1, "rap")]
+
+    # a row that cannot be read may still have its song; one that went has not
+    rest = ["s4,pop,,1,60,5", "s5,rap,,1,61,5"]
+    path.write_text("\n".join([LINES[0], LINES[1], LINES[3].replace(",,4", ",inf,4"), *rest]) + "\n")
+    import_features.run(store, config)
+    assert store.ended(SONGS).count() == 0
+    path.write_text("\n".join([LINES[0], LINES[1], *rest]) + "\n")
+    assert "retired: 1 songs that are gone from songs.csv (see [sync])" in import_features.run(store, config).notes
+    assert [row.song_id for row in store.ended(SONGS).collect()] == [s2]
+    assert {row.song_id for row in store.live(SONG_GENRES).collect()} == {s1, s4, song_id("shop", "s5")}
+    path.write_text("\n".join([LINES[0], LINES[1], LINES[3].replace(",,4", ",70,4"), *rest]) + "\n")
+    import_features.run(store, config)
+    assert store.ended(SONGS).count() == 0 and store.live(SONG_GENRES).where(f"song_id = '{s2}'").count() == 1
 
     path.write_text("\n".join(["id,genre,other", "s1,pop,1", "s2,rap,2"]) + "\n")
     with pytest.raises(ConfigError, match="'shop' has other features already"):

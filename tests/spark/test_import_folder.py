@@ -99,11 +99,12 @@ def test_every_entry_is_a_clip_in_quarantine_or_ignored(spark, music, tmp_path):
     pd.testing.assert_frame_equal(clips, rows(store, CLIPS))
     pd.testing.assert_frame_equal(quarantine, rows(store, QUARANTINE))
 
+    (music / "blues" / "short.wav").unlink()
     (music / "blues" / "text.mp3").unlink()
     sound(music / "blues" / "text.mp3")
     mended = import_folder.run(store, config)
     assert (mended.read, mended.written) == (1, 1)
-    assert set(rows(store, QUARANTINE).path) == REASONS.keys() - {"blues/text.mp3"}
+    assert set(rows(store, QUARANTINE).path) == REASONS.keys() - {"blues/text.mp3", "blues/short.wav"}
 
 
 def test_a_row_of_each_table_is_whole(spark, tmp_path):
@@ -125,7 +126,8 @@ def test_a_row_of_each_table_is_whole(spark, tmp_path):
     clip_id = stable_id(song, "folder", sha256, 1.0)
     assert clip | {"quality_flags": list(clip["quality_flags"])} == {
         "clip_id": clip_id, "song_id": song, "provider": "folder",
-        "audio_id": stable_id(sha256, 1.0, 2.0), "sha256": sha256, "uri": path.as_uri(), "path": "a.mp3",
+        "audio_id": stable_id(sha256, 1.0, 2.0), "sha256": sha256,
+        "sound_sha256": clip["sound_sha256"], "uri": path.as_uri(), "path": "a.mp3",
         "window_rule": "middle:2", "start_s": 1.0, "length_s": 2.0, "mime": "audio/mpeg", "codec": "MPEG_LAYER_III",
         "sample_rate": 44_100, "channels": 2, "bit_rate": path.stat().st_size * 2, "duration_s": 4.0,
         "bytes": path.stat().st_size, "quality_flags": [], "licence": "CC-BY", "replaced_by": None,
@@ -135,6 +137,7 @@ def test_a_row_of_each_table_is_whole(spark, tmp_path):
     assert known.to_dict() == {
         "source": "folder", "source_key": "s1", "title": "Tune", "artist": "Band feat. Guest", "album": "Disc",
         "isrc": "USRC17607839", "declared_split": "train", "licence": "CC-BY",
+        "listed_in": (tmp_path / "list.csv").as_uri(),
     }  # fmt: skip
     assert songs.loc[song_id("s2")].licence == "unknown"
     artists = rows(store, SONG_ARTISTS)
@@ -171,10 +174,12 @@ def test_labels_that_change_are_followed_and_files_that_change_get_a_new_clip(sp
     sound(tmp_path / "music" / "a.wav", seconds=2.5)
     counts = import_folder.run(store, config)
     assert (counts.read, counts.written) == (2, 2)
-    genres = [(row.song_id, row.genre_id) for row in rows(store, SONG_GENRES).itertuples()]
+    genres = [(row.song_id, row.genre_id) for row in store.live(SONG_GENRES).collect()]
     assert sorted(genres) == sorted(
         [(song_id("a.wav"), "metal"), (song_id("b.wav"), "jazz"), (song_id("c.wav"), "jazz")]
     )
+    retired = [(row.song_id, row.genre_id) for row in store.ended(SONG_GENRES).collect()]
+    assert sorted(retired) == [(song_id("a.wav"), "pop"), (song_id("a.wav"), "rock")]
     assert [row.song_id for row in rows(store, SONG_ARTISTS).itertuples()] == [song_id("b.wav")]
     second = clip_of(store, "a.wav")
     replaced = pairs(store, CLIPS, "clip_id", "replaced_by")
@@ -241,5 +246,5 @@ def test_a_library_is_imported_by_its_tags(spark, tmp_path):
     assert list(rows(store, QUARANTINE).reason) == ["no_genre"]
     tag(root / "x" / "b.flac", genre="Blues")
     assert import_folder.run(store, config).written == 1
-    blues = rows(store, SONG_GENRES)
+    blues = store.live(SONG_GENRES).toPandas()
     assert list(blues[blues.song_id == song_id("x/b.flac")].genre_id) == ["blues"]

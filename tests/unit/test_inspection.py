@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 import soundfile
 
+from genreatlas.audio.identity import sound_sha256
 from genreatlas.audio.inspection import RESULT, InspectRequest, inspect_batches, inspect_file
 from genreatlas.audio.uris import path_to_uri
 from genreatlas.config import ClipSection, LimitsSection
@@ -31,11 +32,17 @@ def reason_of(path: bytes, request: InspectRequest = REQUEST) -> Reason:
     return caught.value.reason
 
 
+def identity(path):
+    with path.open("rb") as file:
+        return sound_sha256(file, "audio/flac")
+
+
 def test_every_fact_of_a_file_is_told(tmp_path):
     path = sound(tmp_path / "x" / "a.flac", seconds=2.0, channels=2, genre="Rock")
     found = inspect_file(os.fsencode(path), InspectRequest(ClipSection(seconds=1.0), LimitsSection(), read_tags))
     assert found == {
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sound_sha256": identity(path),
         "start_s": 0.5,
         "length_s": 1.0,
         "mime": "audio/flac",

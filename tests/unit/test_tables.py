@@ -11,12 +11,13 @@ ALL = (*TABLES, *(table_of(feature_set) for feature_set in FEATURE_SETS.values()
 
 #: Two runs over the same input may differ in these columns and in no other.
 VOLATILE = {
-    "songs": {"added_at"},
+    "songs": {"added_at", "retired_at"},
+    "song_genres": {"retired_at"},
     "genres": {"scraped_at"},
     "everynoise_artists": {"scraped_at"},
     "everynoise_neighbours": {"scraped_at"},
     "everynoise_playlists": {"scraped_at"},
-    "clips": {"ingest_batch", "modified_ns", "fetched_at"},
+    "clips": {"ingest_batch", "modified_ns", "fetched_at", "retired_at"},
     "clip_audio": {"ingest_batch"},
     "playlists": {"fetched_at"},
     "spotify_searches": {"found_at"},

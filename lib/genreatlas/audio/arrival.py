@@ -10,6 +10,7 @@ import io
 from dataclasses import asdict
 from typing import Any
 
+from genreatlas.audio.identity import sound_sha256
 from genreatlas.audio.probe import AudioInfo, Layout, lay_out, probe
 from genreatlas.audio.quality import quality_flags
 from genreatlas.audio.window import choose_window, reject_short
@@ -58,6 +59,7 @@ def check_arrival(data: bytes, clip: ClipSection, declared_s: float | None = Non
     flags = layout.flags | ({"shorter_than_declared"} if shorter else set())
     return {
         "sha256": hashlib.sha256(data).hexdigest(),
+        "sound_sha256": sound_sha256(io.BytesIO(data), info.mime),
         "audio_id": stable_id(hashlib.sha256(_sound(data, layout)).hexdigest(), start, length),
         "start_s": start,
         "length_s": length,

@@ -5,7 +5,9 @@ What is wrong with one file becomes a row with a reason and never fails its neig
 """
 
 import hashlib
+import io
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO
@@ -13,8 +15,10 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from genreatlas.audio.decode import read_open, reject_silence
+from genreatlas.audio.identity import sound_sha256
 from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory
-from genreatlas.audio.probe import Source, open_file, open_sound
+from genreatlas.audio.pieces import Pieces
+from genreatlas.audio.probe import Source, identify, open_file, open_sound
 from genreatlas.audio.quality import quality_flags
 from genreatlas.audio.uris import uri_to_path
 from genreatlas.audio.window import choose_window, reject_short, window_rule
@@ -26,9 +30,9 @@ REQUEST = "uri string, version string, bytes bigint, modified_ns bigint"
 
 #: What it gives back: one row per file. Without a reason every fact is set; ``tags`` is JSON, tag = values.
 RESULT = (
-    f"{REQUEST}, window_rule string, sha256 string, start_s double, length_s double, mime string, codec string, "
-    "sample_rate int, channels int, bit_rate int, duration_s double, quality_flags array<string>, tags string, "
-    "reason string, detail string"
+    f"{REQUEST}, window_rule string, sha256 string, sound_sha256 string, start_s double, length_s double, "
+    "mime string, codec string, sample_rate int, channels int, bit_rate int, duration_s double, "
+    "quality_flags array<string>, tags string, reason string, detail string"
 )
 _RESULT = pa.schema(
     [
@@ -38,6 +42,7 @@ _RESULT = pa.schema(
         ("modified_ns", pa.int64()),
         ("window_rule", pa.string()),
         ("sha256", pa.string()),
+        ("sound_sha256", pa.string()),
         ("start_s", pa.float64()),
         ("length_s", pa.float64()),
         ("mime", pa.string()),
@@ -53,6 +58,12 @@ _RESULT = pa.schema(
     ]
 )
 _LONGEST_DETAIL = 500
+
+
+#: Columns that :func:`sound_batches` is given, and what it gives back: without a hash where a file changed since.
+SOUND_REQUEST = "key string, uri string, mime string, bytes bigint, modified_ns bigint"
+SOUND_RESULT = "key string, sha256 string, sound_sha256 string"
+_SOUND_RESULT = pa.schema([("key", pa.string()), ("sha256", pa.string()), ("sound_sha256", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,41 @@ def inspect_batches(request: InspectRequest, batches: Iterator[pa.RecordBatch]) 
         rows = [row | _inspected(request, row) for row in batch.to_pylist()]
         columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in _RESULT]
         yield pa.RecordBatch.from_arrays(columns, schema=_RESULT)
+
+
+def sound_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Hash files and their sound; nothing is decoded, and ``mime`` need not be known."""
+    for batch in batches:
+        rows = [{"key": row["key"]} | _sound_of(row) for row in batch.to_pylist()]
+        yield pa.RecordBatch.from_pylist(rows, schema=_SOUND_RESULT)
+
+
+def fetched_sound_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Hash the sound of fetched audio: key, mime and audio in, :data:`SOUND_RESULT` out."""
+    for batch in batches:
+        rows = [
+            {"key": row["key"], "sound_sha256": sound_sha256(io.BytesIO(row["audio"]), row["mime"])}
+            for row in batch.to_pylist()
+        ]
+        yield pa.RecordBatch.from_pylist(rows, schema=_SOUND_RESULT)
+
+
+def _sound_of(row: Mapping[str, Any]) -> dict[str, str]:
+    try:
+        with open_file(uri_to_path(row["uri"])) as file:
+            status = os.fstat(file.fileno())
+            if (status.st_size, status.st_mtime_ns) != (row["bytes"], row["modified_ns"]):
+                return {}
+            mime = row["mime"] or identify(Pieces(file))[0].mime
+            sha256 = hashlib.file_digest(_rewound(file), "sha256").hexdigest()
+            return {"sha256": sha256, "sound_sha256": sound_sha256(file, mime)}
+    except (ClipError, OSError):
+        return {}
+
+
+def _rewound(file: BinaryIO) -> Any:
+    file.seek(0)
+    return file
 
 
 def _inspected(request: InspectRequest, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,9 +166,11 @@ def inspect_file(path: Source, request: InspectRequest) -> dict[str, Any]:
     reject_silence(signal)
     with open_file(path) as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        heard = sound_sha256(file, info.mime)
         tags = request.read_tags(file, info.mime) if request.read_tags else {}
     return {
         "sha256": sha256,
+        "sound_sha256": heard,
         "start_s": start,
         "length_s": round(signal.length_s, 3) if signal.truncated else length,
         **asdict(info),

@@ -30,6 +30,7 @@ from genreatlas.config.sections import (
     SparkSection,
     SplitsSection,
     StoreSection,
+    SyncSection,
     TrainSection,
 )
 from genreatlas.config.spotify import PlaylistsEntry, SearchEntry, SpotifySection
@@ -70,6 +71,7 @@ __all__ = [
     "SplitsSection",
     "SpotifySection",
     "StoreSection",
+    "SyncSection",
     "TrainSection",
     "WorldSection",
     "load_config",

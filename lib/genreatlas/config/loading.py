@@ -37,6 +37,7 @@ class Config(Section):
     folder: sections.FolderSection = sections.FolderSection()
     world: WorldSection = WorldSection()
     every_noise: EveryNoiseSection = EveryNoiseSection()
+    sync: sections.SyncSection = sections.SyncSection()
     clip: sections.ClipSection = sections.ClipSection()
     limits: sections.LimitsSection = sections.LimitsSection()
     fan_out: collecting.FanOutSection = collecting.FanOutSection()

@@ -109,6 +109,21 @@ class FolderSection(Section):
     batch_files: Positive = Field(256, description="Files in one commit; a crash repeats at most this many.")
 
 
+class SyncSection(Section):
+    """What becomes of songs, labels and clips that their source no longer has."""
+
+    gone: Literal["retire", "keep"] = Field(
+        "retire",
+        description="retire: they are kept with a date and count no longer, until they come back; keep: they go on "
+        "counting. Parts of the split never move.",
+    )
+    max_share: Share = Field(
+        0.2,
+        description="A step stops and retires nothing where more than this share of a source's songs is gone, as of a "
+        "folder that is not mounted. Ten songs may always go, but no more than half. 1: no bound.",
+    )
+
+
 class ClipSection(Section):
     """Which cut of a file is used, and how it is made comparable."""
 

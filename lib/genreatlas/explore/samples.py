@@ -79,7 +79,7 @@ def sample_features(store: Store, feature_set: str, n_genres: int = 8, per_genre
 def durations(store: Store, n_genres: int = 12) -> pd.DataFrame:
     """Durations of the sources in the largest genres: genre, song_id, title, duration_s; genres largest first."""
     labels, genres, names = _largest(store, n_genres)
-    clips = store.read(CLIPS).where("replaced_by IS NULL").select("song_id", "sha256", "duration_s").distinct()
+    clips = store.live(CLIPS).select("song_id", "sha256", "duration_s").distinct()
     songs = store.read(SONGS).select("song_id", "title")
     rows = clips.join(labels, "song_id").join(songs, "song_id", "left")
     found = rows.select("genre_id", "song_id", "title", "duration_s").toPandas()
@@ -99,7 +99,7 @@ def clips_to_hear(store: Store, n_genres: int = 8, genres: Sequence[str] = (), s
     genres : genre ids; empty: the largest.
     """
     labels, largest, names = _largest(store, n_genres, genres)
-    clips = store.read(CLIPS).where("replaced_by IS NULL").join(labels, "song_id")
+    clips = store.live(CLIPS).join(labels, "song_id")
     first = clips.groupBy("genre_id").agg(
         F.min_by("clip_id", F.struct(F.xxhash64(F.lit(seed), F.col("clip_id")), "clip_id")).alias("clip_id")
     )
@@ -112,7 +112,7 @@ def clips_to_hear(store: Store, n_genres: int = 8, genres: Sequence[str] = (), s
 
 def _largest(store: Store, n_genres: int, wanted: Sequence[str] = ()):  # type: ignore[no-untyped-def]
     """Labels of the largest genres (song_id, genre_id), their ids, and their names."""
-    labels = store.read(SONG_GENRES)
+    labels = store.live(SONG_GENRES)
     sizes = labels.groupBy("genre_id").agg(F.countDistinct("song_id").alias("n"), F.min("genre").alias("genre"))
     if wanted:
         sizes = sizes.where(F.col("genre_id").isin(list(wanted)))

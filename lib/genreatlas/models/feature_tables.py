@@ -11,7 +11,7 @@ from genreatlas.models import former
 from genreatlas.models.names import nearest
 from genreatlas.models.types import Axis
 from genreatlas.store import Store
-from genreatlas.tables import CLIPS, FEATURE_SETS
+from genreatlas.tables import CLIPS, FEATURE_SETS, SONGS
 
 #: What is known of a file without hearing it. What a model makes of these is not music.
 TECHNICAL = "technical"
@@ -42,14 +42,16 @@ class FeatureTable:
     columns: dict[str, str]
 
     def rows(self, store: Store) -> DataFrame:
-        """Rows of the version, with clip_id, song_id and the features, of clips that still count."""
+        """Rows of the version, with clip_id, song_id and the features, of clips and songs that still count."""
         if self.feature_set == TECHNICAL:
-            return store.read(CLIPS).where("replaced_by IS NULL").select("clip_id", "song_id", *self.columns)
+            return store.live(CLIPS).select("clip_id", "song_id", *self.columns)
         frame = store.read(self.table).where(
             (F.col("set_version") == self.set_version) & (F.col("preprocessing_id") == self.preprocessing_id)
         )
-        stale = store.read(CLIPS).where("replaced_by IS NOT NULL").select("clip_id")
-        return frame.join(stale, "clip_id", "left_anti").drop("set_version", "preprocessing_id")
+        frame = frame.join(store.ended(CLIPS).select("clip_id"), "clip_id", "left_anti")
+        # Imported features have no clips.
+        frame = frame.join(store.ended(SONGS).select("song_id"), "song_id", "left_anti")
+        return frame.drop("set_version", "preprocessing_id")
 
 
 def known_feature_sets(store: Store) -> set[str]:

@@ -1,6 +1,7 @@
 """What training needs to know of every song, fetched once for all feature sets."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pandas as pd
 from pyspark.sql import functions as F
@@ -9,9 +10,55 @@ from genreatlas import splits
 from genreatlas.config import Config
 from genreatlas.errors import InputError
 from genreatlas.models.fetching import fetch
-from genreatlas.splits.groups import components
 from genreatlas.store import Snapshot, Store
 from genreatlas.tables import CLIPS, GENRE_PARENTS, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
+
+#: What makes two songs copies of one recording beside their ISRC: their sound, or the bytes of their files alone, as in
+#: models that were trained before the sound was known.
+Identity = Literal["sound", "bytes"]
+
+_SONG_COLUMNS = (
+    "song_id", "source", "title", "artist", "album", "album_artist", "compilation", "isrc", "declared_split",
+)  # fmt: skip
+_SOUND = {"sound": ("sha256", "audio_id", "sound_sha256"), "bytes": ("sha256",)}
+
+
+@dataclass(frozen=True)
+class Ties:
+    """All songs and what ties them together.
+
+    Retired songs are among them: they keep their place in the split, and come back to it.
+
+    Attributes
+    ----------
+    songs : song_id, source, title, artist, album, album_artist, compilation, isrc, declared_split, retired (bool).
+    song_artists : song_id, position, artist_id, role.
+    clips : song_id, and the hashes by which clips are told to be copies.
+    links : song_id, kind, key, as :func:`genreatlas.splits.song_links` lists them.
+    """
+
+    songs: pd.DataFrame
+    song_artists: pd.DataFrame
+    clips: pd.DataFrame
+    links: pd.DataFrame
+
+    @property
+    def gone(self) -> set[str]:
+        """Ids of retired songs."""
+        return set(self.songs.song_id[self.songs.retired])
+
+
+def read_ties(store: Store, config: Config, identity: Identity = "sound") -> Ties:
+    """Read what ties songs together: the one place where it is told which songs are copies of one recording."""
+    max_mb = config.store.max_commit_mb
+    frames = (
+        store.read(SONGS).select(*_SONG_COLUMNS, (~F.expr(SONGS.live)).alias("retired")),
+        store.read(SONG_ARTISTS).select("song_id", "position", "artist_id", "role"),
+        # A clip of a retired song still tells what it is a copy of; one that was replaced holds the song no longer.
+        store.read(CLIPS).where("replaced_by IS NULL").select("song_id", *_SOUND[identity]).distinct(),
+    )
+    songs, artists, clips = (fetch(frame, "song_id", max_mb, 300).to_pandas() for frame in frames)
+    return Ties(songs, artists, clips, splits.song_links(songs, artists, clips, config.splits.group_by))
 
 
 @dataclass(frozen=True)
@@ -26,6 +73,7 @@ class Library:
     split, split_version, grouping : which split it is, and what its groups are safe against.
     versions : Delta version of every table that was read; features are read beside the same versions.
     albums : name of each song's album, by song id; songs without one are absent.
+    retired : songs of the split that are left out, because their sources no longer have them.
     """
 
     songs: pd.DataFrame
@@ -36,15 +84,23 @@ class Library:
     grouping: str
     versions: dict[str, int]
     albums: pd.Series = field(default_factory=lambda: pd.Series(dtype=object))
+    retired: int = 0
 
 
-def read_library(store: Store, config: Config, split_version: int | None = None, check: bool = True) -> Library:
+def read_library(
+    store: Store,
+    config: Config,
+    split_version: int | None = None,
+    check: bool = True,
+    identity: Identity = "sound",
+) -> Library:
     """Read songs, genres and split, and make sure that no group lies in two parts.
 
     Parameters
     ----------
     split_version : version of the split; None: the newest.
     check : refuse a split that leaks; off where a model's training set is made again as it was.
+    identity : what makes two songs copies of one recording.
 
     Raises
     ------
@@ -60,16 +116,17 @@ def read_library(store: Store, config: Config, split_version: int | None = None,
         raise InputError(f"The split {name!r} has no songs. Run assign_splits first, or set splits.name.")
     version = int(rows.split_version.max())
     current = splits.current(rows, version)
-    tied = _read_tied(store, config)
-    links = splits.song_links(tied.songs, tied.artists, tied.clips, config.splits.group_by)
+    ties = read_ties(store, config, identity)
     if check:
-        splits.check_leaks(current, links, allow_declared=config.splits.allow_declared_leak)
-    used = current[current.part != "excluded"].sort_values("song_id", ignore_index=True)
+        splits.check_leaks(current, ties.links, allow_declared=config.splits.allow_declared_leak)
+    placed = current[current.part != "excluded"]
+    used = placed[~placed.song_id.isin(ties.gone)].sort_values("song_id", ignore_index=True)
     songs = used[["song_id", "group_id", "part", "fold"]].copy()
-    songs["recording"] = components(links[links.kind.isin(["isrc", "audio"])], songs.song_id)
+    songs["recording"] = splits.recordings(ties.links, songs.song_id)
+    live = current[~current.song_id.isin(ties.gone)]
 
     parents = parents_of(store)
-    labels = store.read(SONG_GENRES).select("song_id", "genre_id", "genre")
+    labels = store.live(SONG_GENRES).select("song_id", "genre_id", "genre")
     labels = fetch(labels, "song_id", max_mb).to_pandas()
     labels = labels[labels.song_id.isin(used.song_id)].sort_values(["song_id", "genre_id", "genre"], ignore_index=True)
     return Library(
@@ -78,27 +135,11 @@ def read_library(store: Store, config: Config, split_version: int | None = None,
         parents=parents,
         split=name,
         split_version=version,
-        grouping=splits.grouping(current, splits.find_shared(current, tied.songs, tied.clips)),
+        grouping=splits.grouping(live, splits.find_shared(live, ties.songs, ties.clips)),
         versions=store.read_versions,
-        albums=tied.songs.dropna(subset="album").set_index("song_id")["album"],
+        albums=ties.songs.dropna(subset="album").set_index("song_id")["album"],
+        retired=len(placed) - len(used),
     )
-
-
-@dataclass(frozen=True)
-class _Tied:
-    """What ties songs together, as :func:`genreatlas.splits.song_links` reads it."""
-
-    songs: pd.DataFrame
-    artists: pd.DataFrame
-    clips: pd.DataFrame
-
-
-def _read_tied(store: Store, config: Config) -> _Tied:
-    max_mb = config.store.max_commit_mb
-    songs = store.read(SONGS).select("song_id", "isrc", "artist", "album", "album_artist", "compilation")
-    artists = store.read(SONG_ARTISTS).where("role <> 'guest'").select("song_id", "position", "artist_id", "role")
-    clips = store.read(CLIPS).where("replaced_by IS NULL").select("song_id", "sha256").distinct()
-    return _Tied(*[fetch(frame, "song_id", max_mb).to_pandas() for frame in (songs, artists, clips)])
 
 
 def parents_of(store: Store) -> dict[str, tuple[str, str]]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from genreatlas.config import ClipSection, TrainSection
 from genreatlas.errors import ModelError
@@ -25,7 +25,8 @@ class Meta:
     ``songs_of`` names the feature set whose songs it was trained on, with version and preprocessing: its own, but
     for baselines. ``train`` and ``clip`` are the configuration's sections as the release that trained it wrote them;
     :meth:`train_section` and :meth:`clip_section` read them. ``spark`` holds what a Spark pipeline does not know of
-    itself: input columns, classes that it saw, calibration.
+    itself: input columns, classes that it saw, calibration. ``identity`` is what made two songs copies of one
+    recording (:data:`genreatlas.models.library.Identity`).
     """
 
     model_id: str
@@ -44,6 +45,7 @@ class Meta:
     train: Mapping[str, Any]
     clip: Mapping[str, Any]
     spark: Mapping[str, Any] | None = None
+    identity: Literal["sound", "bytes"] = "bytes"  #: as in models of releases that did not say
 
     def train_section(self) -> TrainSection:
         """``[train]`` as this release spells it, without candidates; ModelError where it cannot be read."""

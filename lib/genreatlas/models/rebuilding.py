@@ -70,7 +70,7 @@ def _dataset(store: Store, config: Config, row: Row) -> Dataset:
     splits = config.splits.model_copy(update={"name": row["split"], "allow_declared_leak": True})
     config = config.model_copy(update={"train": meta.train_section(), "splits": splits})
     store = Snapshot(store, row["input_versions"], only=True)
-    library = read_library(store, config, row["split_version"], check=False)
+    library = read_library(store, config, row["split_version"], check=False, identity=meta.identity)
     songs_of = None
     if meta.songs_of[0] != meta.feature_set:
         name, version, preprocessing = meta.songs_of

@@ -110,6 +110,7 @@ class FeatureSetTraining:
             seconds = model.seconds
         songs_of = self.songs_of
         meta = Meta(
+            identity="sound",
             model_id=model_id,
             feature_set=self.dataset.feature_set,
             set_version=self.dataset.set_version,

@@ -71,7 +71,7 @@ def sample(rows: DataFrame, per_genre: int, seed: int) -> DataFrame:
 
 def songs_to_hear(data: ReportData, store: Store, labels: DataFrame, board: Board | None, seed: int) -> DataFrame:
     """One song a genre that has a clip: of those with the fewest genres, the first by a seeded hash."""
-    clips = store.read(CLIPS).where("replaced_by IS NULL").select("song_id").distinct()
+    clips = store.live(CLIPS).select("song_id").distinct()
     several = labels.groupBy("song_id").agg(F.count("*").alias("n"))
     mine = labels.where(F.col("genre_id").isin(drawn_genres(data, board))).join(clips, "song_id", "left_semi")
     order = F.struct("n", F.xxhash64(F.lit(seed), F.col("song_id")), "song_id")
@@ -79,7 +79,7 @@ def songs_to_hear(data: ReportData, store: Store, labels: DataFrame, board: Boar
 
 
 def _durations(store: Store, labels: DataFrame) -> pd.DataFrame:
-    clips = store.read(CLIPS).where("replaced_by IS NULL").select("song_id", "sha256", "duration_s").distinct()
+    clips = store.live(CLIPS).select("song_id", "sha256", "duration_s").distinct()
     figures = (
         clips.join(labels, "song_id")
         .groupBy("genre_id")

@@ -25,6 +25,7 @@ from genreatlas.tables import (
     PREDICTIONS,
     PROMOTIONS,
     QUARANTINE,
+    RECORDINGS,
     RUNS,
     SONG_ARTISTS,
     SONG_GENRES,
@@ -42,6 +43,7 @@ INPUTS = (
     SONG_GENRES,
     GENRE_PARENTS,
     CLIPS,
+    RECORDINGS,
     QUARANTINE,
     SPLITS,
     FEATURE_SETS,
@@ -91,7 +93,7 @@ def read_report(store: Store, config: Config) -> ReportData:
 
 def class_labels(store: Store, level: str) -> DataFrame:
     """song_id, genre_id at a level, each pair once; a genre without parent is its own parent."""
-    rows = store.read(SONG_GENRES).select("song_id", "genre_id")
+    rows = store.live(SONG_GENRES).select("song_id", "genre_id")
     if level == "parent":
         top = [(genre, parent) for genre, (parent, _) in sorted(roots(parents_of(store)).items())]
         if top:
@@ -117,18 +119,24 @@ def _runs(store: Store) -> pd.DataFrame:
 
 
 def _library(data: ReportData, store: Store, config: Config) -> ReportData:
-    songs, clips = store.read(SONGS), store.read(CLIPS).where("replaced_by IS NULL")
-    split = current_split(store, config.splits.name)
+    songs, clips = store.live(SONGS), store.live(CLIPS)
+    copies = store.read(RECORDINGS)
+    counts_once = F.coalesce("recording_id", "song_id")
+    split = current_split(store, config.splits.name).join(songs.select("song_id"), "song_id", "left_semi")
+    split = split.join(copies, "song_id", "left").withColumn("recording", counts_once)
     of_song = clips.groupBy("song_id").agg(F.count("*").alias("n_clips"), (F.sum("length_s") / 3600).alias("hours"))
-    genres = store.read(SONG_GENRES).groupBy("song_id", "genre_id").agg(F.min("genre").alias("genre"))
-    parts = {f"n_{p}": F.sum((F.col("part") == p).cast("long")) for p in ("train", "promotion", "test", "excluded")}
+    genres = store.live(SONG_GENRES).groupBy("song_id", "genre_id").agg(F.min("genre").alias("genre"))
+    in_part = {p: F.when(F.col("part") == p, F.col("recording")) for p in ("train", "promotion", "test", "excluded")}
+    parts = {f"n_{part}": F.count_distinct(recording) for part, recording in in_part.items()}
     per_genre = (
         genres.join(of_song, "song_id", "left")
         .join(split.select("song_id", "part"), "song_id", "left")
+        .join(copies, "song_id", "left")
+        .withColumn("recording", counts_once)
         .groupBy("genre_id")
         .agg(
             F.min("genre").alias("genre"),
-            F.count("*").alias("n_songs"),
+            F.count_distinct("recording").alias("n_songs"),
             F.coalesce(F.sum("n_clips"), F.lit(0)).alias("n_clips"),
             F.sum("hours").alias("hours"),
             *[F.coalesce(count, F.lit(0)).alias(name) for name, count in parts.items()],
@@ -148,12 +156,14 @@ def _library(data: ReportData, store: Store, config: Config) -> ReportData:
         )
     )
     order = F.when(F.col("part") == "train", 0).when(F.col("part") == "promotion", 1).when(F.col("part") == "test", 2)
-    counted = split.groupBy("part").agg(F.count("*").alias("n_songs"), F.countDistinct("group_id").alias("n_groups"))
+    counted = split.groupBy("part").agg(
+        F.count_distinct("recording").alias("n_songs"), F.countDistinct("group_id").alias("n_groups")
+    )
     made_by = split.groupBy("grouped_by").agg(F.countDistinct("group_id").alias("n_groups"))
     return replace(
         data,
         library={
-            "songs": songs.count(),
+            "songs": songs.join(copies, "song_id", "left").select(counts_once).distinct().count(),
             "clips": int(totals["clips"] or 0),
             "hours": float(totals["hours"] or 0.0),
             "artists": primary.count(),
@@ -258,7 +268,7 @@ def _confused(data: ReportData, store: Store, model_id: str, wanted: int) -> pd.
 def with_clip(store: Store, rows: DataFrame) -> DataFrame:
     """Rows with the song's title and artist, and the first of its clips (NULL where it has none)."""
     columns = ("clip_id", "uri", "path", "start_s", "length_s", "duration_s", "mime", "bytes", *AUDIO_KEYS)
-    clips = store.read(CLIPS).where("replaced_by IS NULL").join(rows.select("song_id"), "song_id", "left_semi")
+    clips = store.live(CLIPS).join(rows.select("song_id"), "song_id", "left_semi")
     first = clips.groupBy("song_id").agg(F.min_by(F.struct(*columns), "clip_id").alias("clip"))
     songs = store.read(SONGS).select("song_id", "title", "artist")
     return rows.join(songs, "song_id", "left").join(first, "song_id", "left").select("*", "clip.*").drop("clip")

@@ -6,7 +6,7 @@ counts for a song is its row with the highest version.
 
 from genreatlas.splits.assignment import Assignment, Library, assign
 from genreatlas.splits.checks import check_leaks, current, featured_share, grouping, unknown_artist_share
-from genreatlas.splits.groups import stack
+from genreatlas.splits.groups import copies, recordings, stack
 from genreatlas.splits.leaks import Shared, find_shared
 from genreatlas.splits.links import song_links
 from genreatlas.splits.stratify import stratify
@@ -17,10 +17,12 @@ __all__ = [
     "Shared",
     "assign",
     "check_leaks",
+    "copies",
     "current",
     "featured_share",
     "find_shared",
     "grouping",
+    "recordings",
     "song_links",
     "stack",
     "stratify",

@@ -9,7 +9,7 @@ from genreatlas.errors import ConfigError, Reason
 from genreatlas.ids import stable_id
 from genreatlas.splits import checks
 from genreatlas.splits.dealing import deal, deal_folds, part_shares
-from genreatlas.splits.groups import PARTS, components, join, later_links, stack
+from genreatlas.splits.groups import PARTS, components, join, later_links, recordings, stack
 
 _COLUMNS = ["song_id", "group_id", "grouped_by", "part", "fold", "reason"]
 
@@ -37,6 +37,18 @@ class Library:
             self.links,  # their order decides nothing
             genres if self.judged is None else self.judged[["song_id", "genre_id"]].drop_duplicates(),
         )
+
+    @property
+    def recording(self) -> pd.Series:
+        """Number of each song's recording, by song id: copies have one."""
+        songs = self.songs["song_id"]
+        return pd.Series(recordings(self.links, songs), index=songs.to_numpy())
+
+    @property
+    def counted(self) -> pd.DataFrame:
+        """``genres`` in which each recording has each of its genres once."""
+        labelled = self.genres.assign(recording=self.genres["song_id"].map(self.recording))
+        return labelled.drop_duplicates(["recording", "genre_id"]).drop(columns="recording")
 
     @property
     def artists(self) -> pd.Series:
@@ -114,7 +126,7 @@ def _place_declared(
     divided = listed[leaky].assign(reason=Reason.DECLARED_LEAK.value, fold=None)
     first = divided.groupby(component[leaky])["song_id"].transform("min")
     divided["group_id"] = [stable_id("group", song_id) for song_id in first]
-    rows = deal_folds(stack(rows, divided), active, library.genres, settings)
+    rows = deal_folds(stack(rows, divided), active, library.counted, settings)
     return stack(rows, _excluded(sound.bridging, Reason.BRIDGES_GROUPS))
 
 
@@ -135,11 +147,12 @@ def _place_free(
     counted = active[~active["song_id"].isin(listed)] if settings.declared == "honour" else active
     shares = part_shares(settings)
     labels = library.judged if library.judged is not None else library.genres
-    counts = checks.count_groups(labels, stack(counted, rows), rows["song_id"])
+    counts = checks.count_groups(labels, stack(counted, rows), rows["song_id"], library.recording)
     checks.check_divisible(counts[counts["songs"] >= min_songs], [str(part) for part in shares], settings.group_by)
     held = stack(counted, rows[rows["part"].notna()])
-    rows["part"] = deal(rows, "part", held, library.genres, shares, settings.seed)
-    rows = deal_folds(rows, active, library.genres, settings)
+    genres = library.counted
+    rows["part"] = deal(rows, "part", held, genres, shares, settings.seed)
+    rows = deal_folds(rows, active, genres, settings)
     return stack(rows, _excluded(joined.bridging, Reason.BRIDGES_GROUPS))
 
 

@@ -159,13 +159,20 @@ def declared_leak(torn: pd.DataFrame, artists: pd.Series) -> SplitLeakError:
     )
 
 
-def count_groups(labels: pd.DataFrame, songs: pd.DataFrame, new: pd.Series) -> pd.DataFrame:
-    """Count songs and groups of every genre that new songs have: genre_id, songs, groups."""
+def count_groups(
+    labels: pd.DataFrame, songs: pd.DataFrame, new: pd.Series, recording: pd.Series | None = None
+) -> pd.DataFrame:
+    """Count songs and groups of every genre that new songs have: genre_id, songs, groups.
+
+    Parameters
+    ----------
+    recording : recording of each song, by song id; copies of one count once.
+    """
     labelled = labels.merge(songs[["song_id", "group_id"]], on="song_id")
     labelled = labelled[labelled["genre_id"].isin(labelled.loc[labelled["song_id"].isin(new), "genre_id"])]
-    return labelled.groupby("genre_id", as_index=False).agg(
-        songs=("song_id", "nunique"), groups=("group_id", "nunique")
-    )
+    counted = labelled["song_id"] if recording is None else labelled["song_id"].map(recording)
+    by_genre = labelled.assign(counted=counted).groupby("genre_id", as_index=False)
+    return by_genre.agg(songs=("counted", "nunique"), groups=("group_id", "nunique"))
 
 
 def check_group_share(groups: pd.Series, judged: pd.Series, names: pd.Series, largest: float) -> None:

@@ -54,6 +54,43 @@ def components(links: pd.DataFrame, song_ids: pd.Series) -> np.ndarray:
     return csgraph.connected_components(graph, directed=False)[1][: len(song_ids)]
 
 
+def recordings(links: pd.DataFrame, song_ids: pd.Series) -> np.ndarray:
+    """Number the recordings: songs with one ISRC or one sound are copies of one.
+
+    Parameters
+    ----------
+    links : song_id, kind, key from :func:`genreatlas.splits.song_links`.
+    song_ids : (n,) distinct songs.
+
+    Returns
+    -------
+    (n,) int recording of each song.
+    """
+    return components(links[links["kind"].isin(["isrc", "audio"])], song_ids)
+
+
+def copies(links: pd.DataFrame, song_ids: pd.Series, places: pd.DataFrame) -> pd.DataFrame:
+    """Name the copy that counts of every recording that several songs hold.
+
+    Parameters
+    ----------
+    links : song_id, kind, key.
+    song_ids : (n,) distinct songs.
+    places : song_id, part of the songs that have one.
+
+    Returns
+    -------
+    DataFrame : song_id, recording_id; one row for each song that is not alone, sorted. The copy that counts is the
+        first by part (train, promotion, test, other or none), then by id.
+    """
+    found = pd.DataFrame({"song_id": song_ids.to_numpy(dtype=object), "recording": recordings(links, song_ids)})
+    found = found[found["recording"].duplicated(keep=False)]
+    rank = found["song_id"].map(places.set_index("song_id")["part"].map({part: n for n, part in enumerate(PARTS)}))
+    found = found.assign(rank=rank.astype("float64").fillna(len(PARTS))).sort_values(["rank", "song_id"])
+    found["recording_id"] = found.groupby("recording")["song_id"].transform("first")
+    return found.sort_values("song_id", ignore_index=True)[["song_id", "recording_id"]]
+
+
 def key_codes(links: pd.DataFrame) -> np.ndarray:
     """Number the distinct (kind, key) pairs."""
     return pd.factorize(links["kind"].astype(str) + ":" + links["key"].astype(str))[0]

@@ -38,7 +38,7 @@ def find_shared(rows: pd.DataFrame, songs: pd.DataFrame, clips: pd.DataFrame | N
     ----------
     rows : current rows of a split: song_id, part, fold, reason; excluded songs do not count.
     songs : song_id, artist and, where known, album_artist, which counts where no artist is named.
-    clips : song_id, and of sha256 and audio_id those that are known.
+    clips : song_id, and of sha256, audio_id and sound_sha256 those that are known.
     """
     used = rows.loc[rows["part"] != "excluded", ["song_id", "part", "fold"]]
     place = used["part"].astype(str) + used["fold"].astype("Int64").astype("string").fillna("")
@@ -47,7 +47,7 @@ def find_shared(rows: pd.DataFrame, songs: pd.DataFrame, clips: pd.DataFrame | N
     shared = {str(name): held for name, held in by_name.items() if name and len(set(held.values())) > 1}
     tied = {song for held in shared.values() for song in held}
     recordings = 0
-    for column in ("sha256", "audio_id") if clips is not None else ():
+    for column in ("sha256", "audio_id", "sound_sha256") if clips is not None else ():
         if clips is not None and column in clips:
             by_hash = _places(place_of, zip(clips["song_id"], clips[column], strict=True))
             recordings += sum(isinstance(value, str) and len(set(held.values())) > 1 for value, held in by_hash.items())

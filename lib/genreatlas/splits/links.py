@@ -28,8 +28,8 @@ def song_links(
         guests never do, because one chain of guests ties a fifth of a pop library into one group
         (3,395 of 17,031 songs, measured).
     song_artists : song_id, position, artist_id and, where known, role: for songs whose names are not known.
-    clips : song_id, sha256, and audio_id where it is known. Identical bytes under two names are one recording,
-        and so is identical sound in files with different tags.
+    clips : song_id, sha256, and of ``audio_id``, ``sound_sha256`` those that are known. Identical bytes under two
+        names are one recording, and so is identical sound in files with different tags.
     group_by : ``artist``; ``album`` (name and album artist, the name alone where that is not given;
         a song without an album goes by its artist); ``song`` (copies of one recording only).
 
@@ -39,7 +39,7 @@ def song_links(
     """
     found = [_isrc_links(songs)]
     if clips is not None:
-        same = [name for name in ("sha256", "audio_id") if name in clips]
+        same = [name for name in ("sha256", "audio_id", "sound_sha256") if name in clips]
         found += [_as_links(clips["song_id"], "audio", clips[name]) for name in same]
     artists = _no_links()
     if group_by != "song":

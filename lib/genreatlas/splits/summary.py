@@ -18,6 +18,7 @@ def describe(
     version: int,
     withdrawn: int = 0,
     shared: Shared | None = None,
+    copies: pd.DataFrame | None = None,
 ) -> tuple[str, ...]:
     """Say in lines how large the parts are, what figures will mean, and what to beware of.
 
@@ -28,14 +29,22 @@ def describe(
     songs : song_id, title, artist.
     withdrawn : songs that were placed and are excluded now.
     shared : what lies on both sides all the same (:func:`genreatlas.splits.find_shared`).
+    copies : song_id, recording_id of songs that are copies of a recording, which count once in each part.
     """
-    used = rows[rows["part"] != "excluded"]
+    used = rows[rows["part"] != "excluded"].sort_values("song_id", ignore_index=True)
+    known = {} if copies is None else dict(zip(copies["song_id"], copies["recording_id"], strict=True))
+    used = used.assign(recording=used["song_id"].map(known).fillna(used["song_id"]))
+    n_copies = int(used.duplicated(["recording", "part"]).sum())
     sizes = [
-        f"{part} {len(found)} songs in {found['group_id'].nunique()} groups"
+        f"{part} {found['recording'].nunique()} songs in {found['group_id'].nunique()} groups"
         for part in PARTS
         if len(found := used[used["part"] == part])
     ]
     lines = [f"split {name!r}, version {version}: {', '.join(sizes)}", *_grouping_lines(rows, shared or Shared())]
+    if n_copies:
+        lines.append(
+            f"{n_copies} songs are copies of another song's recording, by ISRC or by their sound, and not counted"
+        )
     for reason, count in sorted(rows.loc[rows["part"] == "excluded", "reason"].value_counts().items()):
         lines.append(f"{count} songs are excluded: {_EXCLUDED[str(reason)]}")
     if withdrawn:
@@ -76,7 +85,7 @@ def _grouping_lines(rows: pd.DataFrame, shared: Shared) -> list[str]:
 
 
 def _genre_lines(used: pd.DataFrame, genres: pd.DataFrame) -> list[str]:
-    labelled = used.merge(genres.drop_duplicates(["song_id", "genre_id"]), on="song_id")
+    labelled = used.merge(genres, on="song_id").drop_duplicates(["recording", "part", "genre_id"])
     counts = labelled.pivot_table(index="genre_id", columns="part", values="song_id", aggfunc="count", fill_value=0)
     parts = [part for part in PARTS if part in counts]
     bare = counts.index[(counts[parts] == 0).any(axis=1)]

@@ -1,5 +1,8 @@
 """The views: one file of SQL each, with a comment on top and names of tables and views in braces.
 
+Of the tables songs, song_genres and clips a view reads the rows that count: none that was retired or replaced
+(:attr:`genreatlas.tables.Table.ended_by`). ``clips_all`` in braces is the whole table.
+
 A file begins with comment lines. ``-- optional:`` names tables that it can do without (they read as
 no rows); every other name in braces must exist. ``-- for each:`` makes one view per stored feature set
 of an axis, with SET in the file's name replaced; ``-- needs:`` asks for at least one such set.
@@ -20,6 +23,8 @@ from genreatlas.tables import TABLES
 _HEADER = re.compile(r"^-- (?:(optional|for each|needs): )?(.*)\n", re.MULTILINE)
 #: Names in a template that are neither tables nor views.
 _WORDS = {"set", "sets", "summary_sets", "split", "explode", "numbers_below", "at", "lookup"}
+#: What the name of a table has behind it where rows that count no longer are wanted too.
+_ALL = "_all"
 _TABLES = {table.name: table for table in TABLES}
 
 
@@ -118,13 +123,21 @@ def plan(
         if lacks:
             skipped[template.name] = tuple(lacks)
             continue
-        names = {n: where(n) if n in there else empty(_TABLES[n], dialect) for n in template.reads}
+        whole = {n: where(n) if n in there else empty(_TABLES[n], dialect) for n in template.reads}
+        names = {n: _live(n, text) if n in tables else text for n, text in whole.items()}
+        names |= {f"{n}{_ALL}": text for n, text in whole.items()}
         for one in usable if template.for_each else [None]:
             words = names | {"set": one, "sets": sets, "summary_sets": usable, "split": split}
             view = _render(template, one, words, dialect)
             views.append(view)
             there.add(view.name)
     return Plan(tuple(tables), tuple(views), skipped)
+
+
+def _live(name: str, relation: str) -> str:
+    """The rows of a stored table that count."""
+    table = _TABLES.get(name)
+    return f"(SELECT * FROM {relation} WHERE {table.live})" if table and table.ended_by else relation
 
 
 def _views_before(template: Template, known: Mapping[str, Template]) -> set[str]:
@@ -150,6 +163,7 @@ def _parse(name: str, text: str) -> Template:
             comment.append(match[2])
         body = body[match.end() :]
     words = meta.find_undeclared_variables(_environment(None).parse(body)) - _WORDS
+    words = {word.removesuffix(_ALL) for word in words}
     optional = tuple(header["optional"].split(", ")) if "optional" in header else ()
     return Template(
         name=name,

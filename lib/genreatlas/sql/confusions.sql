@@ -17,6 +17,6 @@ SELECT w.model_id,
 FROM (SELECT model_id, part, song_id, predicted, confidence, scores, score_kind, {{ explode("genres") }} AS genre_id
       FROM {{ predictions }}
       WHERE NOT array_contains(genres, predicted)) AS w
-LEFT JOIN {{ songs }} AS s ON s.song_id = w.song_id
+LEFT JOIN {{ songs_all }} AS s ON s.song_id = w.song_id
 LEFT JOIN {{ genre_names }} AS t ON t.genre_id = w.genre_id
 LEFT JOIN {{ genre_names }} AS n ON n.genre_id = w.predicted

@@ -7,7 +7,7 @@ from genreatlas.errors import StoreError
 from genreatlas.sql.catalogue import Plan, plan
 from genreatlas.sql.dialects import DuckDB
 from genreatlas.sql.feature_sets import stored_sets
-from genreatlas.tables import FEATURE_SETS
+from genreatlas.tables import FEATURE_SETS, TABLES
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -45,7 +45,16 @@ def register_views(
     if not _is_locked(connection):
         connection.execute("SET TimeZone = 'UTC'")  # as in the session that Spark has
     for name, dataset in tables.items():
-        connection.register(name, dataset)
+        lacking = [
+            c for t in TABLES if t.name == name and t.ended_by for c in t.columns if c.name not in dataset.schema.names
+        ]
+        connection.register(f"_stored_{name}" if lacking else name, dataset)
+        if lacking:  # an older release made the table
+            columns = ", ".join(f"CAST(NULL AS {_DUCKDB.type(c.type)}) AS {_DUCKDB.name(c.name)}" for c in lacking)
+            connection.execute(
+                f"CREATE OR REPLACE TEMPORARY VIEW {_DUCKDB.name(name)} AS "
+                f"SELECT *, {columns} FROM {_DUCKDB.name(f'_stored_{name}')}"
+            )
     rows = tables[FEATURE_SETS.name].to_table().to_pylist() if FEATURE_SETS.name in tables else []
     planned = plan(tables, stored_sets(rows, tables), split, _DUCKDB, _DUCKDB.name)
     for view in planned.views:

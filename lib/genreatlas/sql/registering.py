@@ -7,12 +7,14 @@ from genreatlas.ids import stable_id
 from genreatlas.sql.catalogue import Plan, View, plan
 from genreatlas.sql.dialects import Spark
 from genreatlas.sql.feature_sets import PREFIXES, StoredSet, stored_sets
-from genreatlas.store import Store
+from genreatlas.store import Store, missing
 from genreatlas.tables import FEATURE_SETS, TABLES
 
 _SPARK = Spark()
 #: Property of a published view: the hash of what it was made from.
 _DEFINITION = "genreatlas.definition"
+#: Tables of which views read the rows that count.
+_ENDING = tuple(table for table in TABLES if table.ended_by)
 
 
 def register_views(store: Store, split: str = "default", statement: str | None = None) -> Plan:
@@ -39,8 +41,7 @@ def register_views(store: Store, split: str = "default", statement: str | None =
     planned = plan(tables, sets, split, _SPARK, _SPARK.name)
     wanted = planned.named_in(statement) if statement is not None else {*tables, *(v.name for v in planned.views)}
     for table in filter(wanted.__contains__, tables):
-        query = f"SELECT * FROM {store.location.sql(table)}"
-        store.sql(f"CREATE OR REPLACE TEMPORARY VIEW {_SPARK.name(table)} AS {query}")
+        store.sql(f"CREATE OR REPLACE TEMPORARY VIEW {_SPARK.name(table)} AS {_whole(store, table)}")
     for view in planned.views:
         if view.name in wanted:
             _run(store, view, f"CREATE OR REPLACE TEMPORARY VIEW {_SPARK.name(view.name)} AS\n{view.query}")
@@ -48,8 +49,11 @@ def register_views(store: Store, split: str = "default", statement: str | None =
 
 
 def catalog_views(store: Store, split: str = "default") -> Plan:
-    """The views as the store's catalog has to hold them."""
+    """The views as the store's catalog has to hold them; tables of older releases get the columns that views read."""
     tables, sets = _stored(store)
+    for table in _ENDING:
+        if table.name in tables:
+            store.upgrade(table)
     return plan(tables, sets, split, _SPARK, store.location.sql)
 
 
@@ -71,6 +75,16 @@ def publish(store: Store, view: View) -> bool:
     head = f"COMMENT {_SPARK.literal(view.comment)}\nTBLPROPERTIES ('{_DEFINITION}' = '{definition}')"
     _run(store, view, f"CREATE OR REPLACE VIEW {name}\n{head}\nAS\n{view.query}")
     return True
+
+
+def _whole(store: Store, name: str) -> str:
+    """Query of a table with the columns that views read, as NULL where an older release made it."""
+    query = f"SELECT * FROM {store.location.sql(name)}"
+    for table in _ENDING:
+        if table.name == name and (lacking := missing(table, store.spark.sql(f"{query} LIMIT 0").schema)):
+            columns = ", ".join(f"CAST(NULL AS {column.type}) AS {_SPARK.name(column.name)}" for column in lacking)
+            return f"SELECT *, {columns} FROM {store.location.sql(name)}"
+    return query
 
 
 def _stored(store: Store) -> tuple[list[str], list[StoredSet]]:

@@ -28,5 +28,4 @@ LEFT JOIN (SELECT song_id,
 LEFT JOIN {{ current_split }} AS p ON p.song_id = s.song_id
 LEFT JOIN (SELECT song_id, count(*) AS n_clips, sum(length_s) AS seconds
            FROM {{ clips }}
-           WHERE replaced_by IS NULL
            GROUP BY song_id) AS c ON c.song_id = s.song_id

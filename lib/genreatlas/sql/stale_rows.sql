@@ -1,5 +1,5 @@
 -- Feature rows that no current model or view reads: of an older version, of another preprocessing, or of a clip that
--- was replaced. One row per table, version, preprocessing and reason.
+-- was replaced or retired. One row per table, version, preprocessing and reason.
 -- needs: feature sets
 -- optional: clips
 {% for set in sets -%}
@@ -8,11 +8,12 @@ FROM (SELECT f.set_version,
              f.preprocessing_id,
              CASE WHEN f.set_version <> v.set_version THEN 'older version'
                   WHEN f.preprocessing_id <> v.preprocessing_id THEN 'other preprocessing'
-                  WHEN c.replaced_by IS NOT NULL THEN 'clip replaced' END AS why
+                  WHEN c.replaced_by IS NOT NULL THEN 'clip replaced'
+                  WHEN c.retired_at IS NOT NULL THEN 'clip retired' END AS why
       FROM {{ set.table }} AS f
       JOIN {{ feature_sets }} AS v
         ON v.feature_set = {{ set.name | literal }} AND v.set_version = {{ set.version | literal }} AND v.position = 0
-      LEFT JOIN {{ clips }} AS c ON c.clip_id = f.clip_id)
+      LEFT JOIN {{ clips_all }} AS c ON c.clip_id = f.clip_id)
 WHERE why IS NOT NULL
 GROUP BY set_version, preprocessing_id, why
 {{ "" if loop.last else "UNION ALL" }}

@@ -13,5 +13,5 @@ FROM (SELECT f.song_id, f.clip_id, f.hop_s, f.width, f.frames, {{ explode(number
       JOIN {{ feature_sets }} AS v
         ON v.feature_set = {{ set.name | literal }} AND v.set_version = {{ set.version | literal }} AND v.position = 0
        AND f.set_version = v.set_version AND f.preprocessing_id = v.preprocessing_id
-      LEFT JOIN {{ clips }} AS c ON c.clip_id = f.clip_id
-      WHERE c.replaced_by IS NULL AND f.n_frames > 0)
+      LEFT JOIN {{ clips_all }} AS c ON c.clip_id = f.clip_id
+      WHERE c.replaced_by IS NULL AND c.retired_at IS NULL AND f.n_frames > 0)

@@ -16,20 +16,16 @@ from genreatlas.errors import InputError
 from genreatlas.ids import slug
 from genreatlas.models.fetching import fetch
 from genreatlas.models.labels import at_level
-from genreatlas.models.library import parents_of
+from genreatlas.models.library import parents_of, read_ties
 from genreatlas.splits import summary
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
-from genreatlas.tables import CLIPS, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
+from genreatlas.tables import RECORDINGS, SONG_GENRES, SPLITS
 
 READS = ("songs", "song_artists", "song_genres", "genre_parents", "clips", "splits")
-WRITES = ("splits",)
+WRITES = ("splits", "recordings")
 SECTIONS = ("splits", "train")
 check = checks.assign_splits
-
-_SONG_COLUMNS = (
-    "song_id", "source", "title", "artist", "album", "album_artist", "compilation", "isrc", "declared_split",
-)  # fmt: skip
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -44,25 +40,28 @@ def run(store: Store, config: Config) -> Counts:
     def read(frame: DataFrame) -> pd.DataFrame:
         return fetch(frame, "song_id", config.store.max_commit_mb).to_pandas()
 
-    genres = read(store.read(SONG_GENRES).select("song_id", "genre_id", "genre"))
+    genres = read(store.live(SONG_GENRES).select("song_id", "genre_id", "genre"))
     if genres.empty:
         raise InputError("no song has a genre yet. Run import_folder or import_features first.")
-    songs = read(store.read(SONGS).select(*_SONG_COLUMNS))
-    credits = read(store.read(SONG_ARTISTS).select("song_id", "position", "artist_id", "role"))
-    clips = read(store.read(CLIPS).where("replaced_by IS NULL").select("song_id", "sha256", "audio_id").distinct())
+    ties = read_ties(store, config)
     rows = read(store.read(SPLITS).where(F.col("split") == config.splits.name).drop("split", "assigned_at"))
 
-    links = splits.song_links(songs, credits, clips, config.splits.group_by)
-    library = splits.Library(songs, genres, links, _judged(store, config, genres))
+    genres = genres[~genres["song_id"].isin(ties.gone)]
+    library = splits.Library(ties.songs, genres, ties.links, _judged(store, config, genres))
     placed = splits.current(rows)
     made = splits.assign(library, placed, config.splits, config.train.min_songs)
+    songs = ties.songs.loc[~ties.songs["retired"], "song_id"]
     if made.rows.empty:
+        _write_copies(store, splits.copies(ties.links, songs, placed))
         return Counts()
     version = int(rows["split_version"].max()) + 1 if len(rows) else 1
     new = made.rows.assign(split=config.splits.name, split_version=version, assigned_at=datetime.now(UTC))
     store.upsert(SPLITS, new)
 
     now = splits.current(splits.stack(rows, new[rows.columns]))
+    now = now[~now["song_id"].isin(ties.gone)]
+    copies = splits.copies(ties.links, songs, now)
+    _write_copies(store, copies)
     excluded = int((new["part"] == "excluded").sum())
     return Counts(
         read=made.pending + made.withdrawn,
@@ -71,13 +70,26 @@ def run(store: Store, config: Config) -> Counts:
         notes=summary.describe(
             now,
             genres,
-            songs,
+            ties.songs,
             config.splits.name,
             version,
             made.withdrawn,
-            splits.find_shared(now, songs, clips),
+            splits.find_shared(now, ties.songs, ties.clips),
+            copies,
         ),
     )
+
+
+def _write_copies(store: Store, copies: pd.DataFrame) -> None:
+    """Make the table ``recordings`` say which songs are copies now."""
+    stored = store.read(RECORDINGS).toPandas()
+    both = copies.merge(stored, how="outer", on=["song_id", "recording_id"], indicator=True)
+    new = both.loc[both["_merge"] == "left_only", ["song_id", "recording_id"]]
+    gone = stored.loc[~stored["song_id"].isin(copies["song_id"]), ["song_id"]]
+    if len(new):
+        store.upsert(RECORDINGS, new, update=True)
+    if len(gone):
+        store.delete(RECORDINGS, store.spark.createDataFrame(gone, "song_id string"))
 
 
 def _judged(store: Store, config: Config, genres: pd.DataFrame) -> pd.DataFrame:

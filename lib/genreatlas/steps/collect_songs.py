@@ -39,11 +39,11 @@ from genreatlas.tables import FETCH_ATTEMPTS, GENRE_PARENTS
 STEP = "collect_songs"
 READS = ("genres", "everynoise_playlists", "everynoise_artists", "playlists", "songs", "fetch_attempts")
 WRITES = (
-    "songs", "artists", "song_artists", "song_genres", "genre_parents", "playlists", "spotify_searches",
+    "songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "playlists", "spotify_searches",
     "features_spotify_audio", "feature_sets", "spotify_audio_analysis", "spotify_access", "fetch_attempts",
     "quarantine",
 )  # fmt: skip
-SECTIONS = ("spotify", "fan_out")
+SECTIONS = ("spotify", "sync", "fan_out")
 check = checks.collect_songs
 
 
@@ -53,7 +53,8 @@ def run(store: Store, config: Config) -> Counts:
     Raises
     ------
     ConfigError : the terms are not acknowledged, credentials are missing or refused, an entry is wrong.
-    LimitReachedError : Spotify wants to be left alone; everything read so far is stored, and a later run goes on.
+    LimitReachedError : Spotify wants to be left alone, or lists lost more than ``sync.max_share`` of their songs;
+        everything read so far is stored, and a later run goes on.
     """
     section = config.spotify
     if (reason := spotify_terms(section)) is not None:
@@ -71,7 +72,7 @@ def run(store: Store, config: Config) -> Counts:
             "searches", "search", spotify_plan.searches(store, routes, page_size), partial(merge_searches, store)
         )
     lists, left_out = _readable(routes, found_lists(store, routes), access)
-    merge = ListMerge(store)
+    merge = ListMerge(store, config.sync)
     task = "playlists" if _may(access, "playlist_items") else "own_playlists"
     requests = spotify_plan.playlists(store, section, lists)
     left = work.ask_once(task, "playlist", requests, merge)
@@ -87,7 +88,8 @@ def run(store: Store, config: Config) -> Counts:
     if section.audio_analysis and _may(access, "audio_analysis"):
         work.ask("analyses", lambda: pending_analyses(store), partial(merge_analyses, store))
     did = f"{merge.songs} songs are new or changed; {merge.unchanged} playlists are as they were"
-    return work.ended(merge.unchanged, [note for note in (left_out, did) if note])
+    gone = f"retired: {merge.retired} songs that left their lists (see [sync])" if merge.retired else ""
+    return work.ended(merge.unchanged, [note for note in (left_out, gone, did) if note])
 
 
 @dataclass

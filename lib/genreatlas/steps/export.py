@@ -111,10 +111,13 @@ def up_to_date(folder: Path, made_from: str) -> bool:
 
 
 def labelled_songs(store: Store, config: Config, library: Library) -> tuple[DataFrame, tuple[str, ...]]:
-    """Songs of the split with their genre ids, and all of these in order."""
+    """Songs of the split with their genre ids, and all of these in order; copies of a recording count once."""
     labels = at_level(library.labels, config.export.level, library.parents)
-    genres = labels.groupby("song_id").genre_id.agg(lambda ids: sorted(set(ids)))
-    songs = library.songs[["song_id", "group_id", "part", "fold"]].copy()
+    songs = library.songs.sort_values("song_id", ignore_index=True)
+    songs["first"] = songs.groupby(["recording", "part"]).song_id.transform("first")
+    labels = labels.merge(songs[["song_id", "first"]], on="song_id")
+    genres = labels.groupby("first").genre_id.agg(lambda ids: sorted(set(ids)))
+    songs = songs.loc[songs["song_id"] == songs["first"], ["song_id", "group_id", "part", "fold"]].copy()
     songs["genres"] = [list(ids) if isinstance(ids, list) else [] for ids in songs.song_id.map(genres)]
     songs["fold"] = songs.fold.astype("Int32")
     rows = pa.Table.from_pandas(songs, _SONGS, preserve_index=False)
@@ -126,8 +129,9 @@ def current_clips(store: Store, config: Config, feature_set: FeatureSet) -> Data
     rows = store.read(table_of(feature_set)).where(
         (F.col("set_version") == feature_set.version) & (F.col("preprocessing_id") == preprocessing_id(config.clip))
     )
-    replaced = store.read(CLIPS).where("replaced_by IS NOT NULL").select("clip_id")
-    return rows.join(replaced, "clip_id", "left_anti").drop("set_version", "preprocessing_id")
+    return rows.join(store.ended(CLIPS).select("clip_id"), "clip_id", "left_anti").drop(
+        "set_version", "preprocessing_id"
+    )
 
 
 def sharded(rows: DataFrame, feature_set: FeatureSet, shard_bytes: int) -> DataFrame:

@@ -23,7 +23,7 @@ from genreatlas.ids import stable_id
 from genreatlas.progress import progress
 from genreatlas.steps.counts import Counts
 from genreatlas.steps.extract_chunks import arrow_batches, chunks
-from genreatlas.steps.fetched_audio import available, drop_extracted, gone, is_fetched, with_audio
+from genreatlas.steps.fetched_audio import available, drop_extracted, fill_sounds, gone, is_fetched, with_audio
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIP_AUDIO, CLIPS, QUARANTINE
 from genreatlas.tables import FEATURE_SETS as FEATURE_SETS_TABLE
@@ -46,7 +46,8 @@ def run(store: Store, config: Config) -> Counts:
     ConfigError : a configured set does not exist.
     """
     feature_sets = configured_sets(config)
-    counts = Counts()
+    with arrow_batches(store, config.extract.batch_rows):
+        counts = Counts(notes=fill_sounds(store))
     for staged in store.staged(STEP):
         counts += merge(store, staged)
     there_is_work = not lacking(store, config, feature_sets).isEmpty()
@@ -89,7 +90,7 @@ def lacking(store: Store, config: Config, feature_sets: list[FeatureSet]) -> Dat
 
 def lacking_any(store: Store, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
     """Clips of the current window rule that lack a set and did not fail at it: one row a clip and lacking set."""
-    clips = store.read(CLIPS).where((F.col("window_rule") == window_rule(config.clip)) & F.col("replaced_by").isNull())
+    clips = store.live(CLIPS).where(F.col("window_rule") == window_rule(config.clip))
     failed = store.read(QUARANTINE).where(
         (F.col("stage") == STEP) & (F.col("version") == quarantine_version(config, feature_sets))
     )

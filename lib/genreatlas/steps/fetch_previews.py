@@ -33,7 +33,7 @@ READS = ("songs", "clips", "clip_audio", "genres", "everynoise_artists", "fetch_
 WRITES = (
     "clips", "clip_audio", "fetch_attempts", "quarantine", "songs", "artists", "song_artists", "song_genres",
 )  # fmt: skip
-SECTIONS = ("fetch_previews", "deezer", "http", "fan_out", "clip")
+SECTIONS = ("fetch_previews", "sync", "deezer", "http", "fan_out", "clip")
 check = checks.fetch_previews
 
 #: Nobody is to blame for these: the provider has no clip of the song.
@@ -58,7 +58,7 @@ def run(store: Store, config: Config) -> Counts:
     LimitReachedError : a provider wants to be left alone; everything else was done.
     """
     fetch = PreviewFetch.of(config)
-    links = write_songs(store, config, fetch.providers)
+    links, gone = write_songs(store, config, fetch.providers)
     done = fan_out(
         store,
         config.fan_out,
@@ -69,7 +69,7 @@ def run(store: Store, config: Config) -> Counts:
     )
     if done.stopped():
         raise LimitReachedError(f"{STEP}: {done.stopped()}", count(done))
-    return count(done)
+    return count(done) + Counts(notes=gone)
 
 
 def count(done: FanOutCounts) -> Counts:
@@ -83,7 +83,7 @@ def count(done: FanOutCounts) -> Counts:
 
 def pending(store: Store, config: Config, links: DataFrame) -> DataFrame:
     """Songs without a clip for which a provider may have one, as its ``PreviewOf`` wants them."""
-    songs = store.read(SONGS).where(F.col("source") != "folder").withColumnRenamed("song_id", "key")
+    songs = store.live(SONGS).where(F.col("source") != "folder").withColumnRenamed("song_id", "key")
     songs = songs.join(links, "key", "left")
     had = store.read(CLIPS).where(F.col("replaced_by").isNull() & (F.col("window_rule") == window_rule(config.clip)))
     if config.fetch_previews.refetch:
@@ -140,7 +140,7 @@ def _write_clips(store: Store, config: Config, staged: Staged, good: list[dict[s
     for row in good:
         identity = stable_id(row["key"], row["provider"], row["sha256"], row["start_s"])
         clips.append(
-            {name: row[name] for name in FACTS}
+            {name: row.get(name) for name in FACTS}  # a chunk that an older release staged lacks some
             | {
                 "clip_id": identity,
                 "ingest_batch": batch,

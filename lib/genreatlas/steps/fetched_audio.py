@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from genreatlas.audio.inspection import SOUND_RESULT, fetched_sound_batches
 from genreatlas.audio.uris import FETCHED
 from genreatlas.errors import LeaseHeldError
+from genreatlas.steps.retiring import fill_column
 from genreatlas.store import Store, quote
-from genreatlas.tables import CLIP_AUDIO
+from genreatlas.tables import CLIP_AUDIO, CLIPS
 
 #: What names one audio in ``clip_audio``.
 KEYS = ("ingest_batch", "sha256", "provider")
@@ -51,6 +53,30 @@ def with_audio(store: Store, pending: DataFrame, batches: Sequence[str]) -> Data
     files = pending.where(~F.col("fetched")).select("*", empty)
     # The few pending rows go to where the bytes are, not the other way round.
     return files.unionByName(audio.join(pending.where("fetched").hint("broadcast"), list(KEYS)))
+
+
+def fill_sounds(store: Store) -> tuple[str, ...]:
+    """Hash the sound of clips that an older release fetched and whose audio is there; returns a line for people.
+
+    It is done batch by batch, once in the life of a store: then every clip has its hash from the start.
+    """
+    if not store.exists(CLIP_AUDIO):
+        return ()
+    lacking = available(store, store.live(CLIPS).where(is_fetched() & F.col("sound_sha256").isNull()))
+    lacking = lacking.select("clip_id", "mime", *KEYS)
+    batches = sorted(row[0] for row in lacking.select("ingest_batch").distinct().collect())
+    filled = 0
+    for batch in batches:
+        mine = F.col("ingest_batch") == batch
+        audio = store.read(CLIP_AUDIO).where(mine).select(*KEYS, "audio")
+        rows = audio.join(lacking.where(mine).hint("broadcast"), list(KEYS)).select(
+            F.col("clip_id").alias("key"), "mime", "audio"
+        )
+        found = [
+            (row["key"], row["sound_sha256"]) for row in rows.mapInArrow(fetched_sound_batches, SOUND_RESULT).collect()
+        ]
+        filled += fill_column(store, CLIPS, "sound_sha256", found)
+    return (f"hashed the sound of {filled} clips of an older release",) if filled else ()
 
 
 def drop_extracted(store: Store, lacking: DataFrame) -> tuple[str, ...]:

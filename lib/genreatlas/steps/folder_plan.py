@@ -1,7 +1,7 @@
 """Which files of a folder an import has to open: all that are neither clips nor in quarantine already."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,20 +66,18 @@ def make_plan(
     config: Config,
     clips: Iterable[Mapping[str, Any]],
     quarantined: Mapping[tuple[str, str], str],
+    ids: Callable[[str], str] = song_id,
 ) -> Plan:
     """Compare a folder with what is known of it.
 
     Parameters
     ----------
     sidecars : entries of the listing that the catalogue was not asked about.
-    clips : rows of ``clips`` of this provider that were not replaced.
+    clips : rows of ``clips`` of this provider that count.
     quarantined : key and version of this step's rows of ``quarantine``, with their reason.
+    ids : id of a song by its key.
     """
-    done = {
-        (row["uri"], row["bytes"], row["modified_ns"], row["window_rule"], row["song_id"])
-        for row in clips
-        if row["replaced_by"] is None
-    }
+    done = {(row["uri"], row["bytes"], row["modified_ns"], row["window_rule"], row["song_id"]) for row in clips}
     rule = window_rule(config.clip)
     files: dict[str, File] = {}
     pending: list[File] = []
@@ -94,7 +92,7 @@ def make_plan(
         key = catalogue.song_of[path]
         file = File(path_to_uri(path), entry, key, file_version(entry, catalogue.labels, config))
         files[file.uri] = file
-        state = (file.uri, entry.size, entry.modified_ns, rule, song_id(key))
+        state = (file.uri, entry.size, entry.modified_ns, rule, ids(key))
         if state in done:
             clips_known += 1
         elif _still_closed(path, quarantined.get((file.uri, file.version))):

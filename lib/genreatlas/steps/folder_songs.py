@@ -1,4 +1,7 @@
-"""Make the song tables say what the labels of a folder say now: new rows, changed rows, rows that went."""
+"""Make the song tables say what the labels of a folder say now: new rows, changed rows, rows that went.
+
+A label that was taken back is retired, a credit deleted.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -9,28 +12,29 @@ from pyspark.sql import functions as F
 
 from genreatlas.config import Config
 from genreatlas.sources.folder.catalogue import Catalogue, Song
-from genreatlas.sources.folder.rows import song_id, song_rows
+from genreatlas.sources.folder.rows import SongIds, song_rows
 from genreatlas.sources.genres import GenreNames
+from genreatlas.steps.retiring import retire
 from genreatlas.store import Store
 from genreatlas.tables import ARTISTS, GENRE_PARENTS, SONG_ARTISTS, SONG_GENRES, SONGS, Table
 
 #: A folder has one kind of labels at a time: those of the last import count, whatever kind it was.
-_LABELS = ("directory", "tags", "manifest", "fma", "jamendo")
+LABELS = ("directory", "tags", "manifest", "fma", "jamendo")
 #: Rows that the driver sends at once; a song's row has a few hundred bytes.
 _ROWS_AT_ONCE = 50_000
 
 
-def write_songs(store: Store, songs: Iterable[Song], labels: str, licence: str) -> None:
-    """Write songs with their artists and genres; labels and credits that were taken back are deleted."""
+def write_songs(store: Store, songs: Iterable[Song], labels: str, licence: str, ids: SongIds, listed_in: str) -> None:
+    """Write songs with their artists and genres; those that were retired count again."""
     songs = list(songs)
     if not songs:
         return
-    rows = song_rows(songs, labels, licence)
-    identities = [song_id(song.key) for song in songs]
+    rows = song_rows(songs, labels, licence, ids, listed_in)
+    identities = [ids(song.key) for song in songs]
     _sync(store, ARTISTS, rows.artists, "artist_id", [row["artist_id"] for row in rows.artists], update=False)
     _sync(store, SONGS, rows.songs, "song_id", identities)
     _sync(store, SONG_ARTISTS, rows.song_artists, "song_id", identities)
-    _sync(store, SONG_GENRES, rows.song_genres, "song_id", identities, F.col("source").isin(*_LABELS))
+    _sync(store, SONG_GENRES, rows.song_genres, "song_id", identities, F.col("source").isin(*LABELS))
 
 
 def write_parents(store: Store, config: Config, names: GenreNames, catalogue: Catalogue) -> None:
@@ -40,7 +44,7 @@ def write_parents(store: Store, config: Config, names: GenreNames, catalogue: Ca
         rows |= {edge.genre_id: vars(edge) | {"source": source} for edge in edges}
     # An import of features writes its parents under the same word, so those are left to it.
     imported = GenreNames(config.import_features.genre_aliases, config.import_features.genre_parents).parents()
-    others = F.col("source").isin("configuration", *_LABELS) & ~F.col("genre_id").isin([e.genre_id for e in imported])
+    others = F.col("source").isin("configuration", *LABELS) & ~F.col("genre_id").isin([e.genre_id for e in imported])
     stored = store.read(GENRE_PARENTS).where(others).collect() if store.exists(GENRE_PARENTS) else []
     _write(store, GENRE_PARENTS, list(rows.values()), [row.asDict() for row in stored])
 
@@ -72,16 +76,18 @@ def _write(
     for row in rows:
         before = by_key.get(_key(table, row))
         if before is None or (update and any(before[name] != value for name, value in row.items())):
-            kept = {name: before[name] for name in table.volatile} if before else {}
+            kept = {name: before[name] for name in table.volatile - {"retired_at"}} if before else {}
             changed.append(row | kept)
     now = datetime.now(UTC)
     for start in range(0, len(changed), _ROWS_AT_ONCE):
         part = changed[start : start + _ROWS_AT_ONCE]
         if table is SONGS:
             part = [{"added_at": now} | row for row in part]
-        store.upsert(table, part, update=update)
+        store.upsert(table, part, update=update, compare=table.ended_by)
     gone = sorted(by_key.keys() - {_key(table, row) for row in rows}) if update else []
-    if gone:
+    if gone and table.ended_by:
+        retire(store, table, gone)
+    elif gone:
         schema = ", ".join(f"{name} {table.column(name).type}" for name in table.key)
         store.delete(table, store.spark.createDataFrame(gone, schema))
 

@@ -14,12 +14,14 @@ from pyspark.sql import functions as F
 from genreatlas import checks
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
 from genreatlas.config import Config
-from genreatlas.errors import ConfigError
+from genreatlas.errors import ConfigError, Reason
+from genreatlas.ids import stable_id
 from genreatlas.models.feature_tables import IMPORTED
 from genreatlas.progress import progress
 from genreatlas.sources.feature_tables import ImportedTable, import_table, inputs_digest
 from genreatlas.sources.tabular import digest_of
 from genreatlas.steps.counts import Counts
+from genreatlas.steps.retiring import follow_labels
 from genreatlas.store import Store
 from genreatlas.tables import (
     ARTISTS,
@@ -40,7 +42,7 @@ READS = ("feature_sets",)
 WRITES = (
     "features_<name>", "feature_sets", "songs", "artists", "song_artists", "song_genres", "genre_parents", "quarantine",
 )  # fmt: skip
-SECTIONS = ("import_features", "splits")
+SECTIONS = ("import_features", "sync", "splits")
 check = checks.import_features
 
 PREPROCESSING_ID = IMPORTED
@@ -51,12 +53,14 @@ _RESERVED = frozenset({*REGISTRY, "technical", "loudness", SPOTIFY_AUDIO_SET})
 def run(store: Store, config: Config) -> Counts:
     """Import the configured table; nothing is left to do while file, lists and configuration stay the same.
 
-    Rows that changed replace those of an earlier import; genres that a song lost go.
+    Rows that changed replace those of an earlier import; genres that a song lost, and songs that the table lacks now,
+    are retired.
 
     Raises
     ------
     ConfigError : what is configured does not fit the file, or the set has other columns already.
     InputError, SplitLeakError : see :func:`genreatlas.sources.feature_tables.import_table`.
+    LimitReachedError : the table lacks more songs than ``sync.max_share``.
     """
     section = config.import_features
     if section.name in _RESERVED:
@@ -74,12 +78,12 @@ def run(store: Store, config: Config) -> Counts:
             f"[import_features] name: the set {section.name!r} has other features already. "
             "Choose another name for these."
         )
-    written = _write(store, section.name, imported, config.store.max_commit_mb)
+    written, gone = _write(store, section.name, imported, config)
     return Counts(
         read=written + len(imported.rejected),
         written=written,
         failed=len(imported.rejected),
-        notes=imported.notes,
+        notes=(*imported.notes, *gone),
     )
 
 
@@ -89,13 +93,14 @@ def feature_table(name: str, imported: ImportedTable) -> Table:
     return summary_table(name, f"Features imported from {imported.name}.", columns, written_by=STEP)
 
 
-def _write(store: Store, name: str, imported: ImportedTable, max_mb: int) -> int:
+def _write(store: Store, name: str, imported: ImportedTable, config: Config) -> tuple[int, tuple[str, ...]]:
     """Write all tables; the features' description comes last and says that the rest is there."""
-    now = datetime.now(UTC)
+    now, max_mb = datetime.now(UTC), config.store.max_commit_mb
     store.upsert(SONGS, _whole(SONGS, imported.songs.assign(added_at=now)), update=True)
     store.upsert(ARTISTS, imported.artists)
     _replace(store, SONG_ARTISTS, imported.song_artists, imported.songs["song_id"])
-    _replace(store, SONG_GENRES, imported.song_genres, imported.songs["song_id"])
+    labels = imported.song_genres.assign(retired_at=None)
+    store.upsert(SONG_GENRES, labels, update=True, compare=("retired_at",))
     if len(imported.genre_parents):
         store.upsert(GENRE_PARENTS, imported.genre_parents, update=True)
     table = feature_table(name, imported)
@@ -123,8 +128,38 @@ def _write(store: Store, name: str, imported: ImportedTable, max_mb: int) -> int
         }
         for position, column in enumerate(imported.columns)
     ]
+    gone = _follow(store, name, imported, config, written)
     store.upsert(FEATURE_SETS, described, update=True)
-    return written
+    return written, gone
+
+
+def _follow(store: Store, name: str, imported: ImportedTable, config: Config, written: int) -> tuple[str, ...]:
+    """Retire what the table has no longer; a row that cannot be read says nothing of its song."""
+    table = feature_table(name, imported)
+    unread = [bad.id for bad in imported.rejected if bad.reason != Reason.NO_GENRE]
+    hidden = {stable_id("clip", name, one) for one in unread if one is not None}
+    known = store.read(table).select("clip_id", "song_id").toPandas()
+    labels = imported.song_genres
+    gone = follow_labels(
+        store,
+        config.sync,
+        imported.name,
+        store.read(SONG_GENRES).where(F.col("source") == name),
+        store.spark.createDataFrame(
+            list(zip(labels["song_id"], labels["genre_id"], labels["source"], strict=True)),
+            "song_id string, genre_id string, source string",
+        ),
+        unseen=sorted(set(known.loc[known["clip_id"].isin(hidden), "song_id"])),
+        whole=None not in unread,
+        counts=Counts(read=written, written=written),
+    )
+    # Of songs that stay, the rows that went have no label of their own to retire.
+    left = known[known["song_id"].isin(imported.songs["song_id"]) & ~known["clip_id"].isin(imported.rows["clip_id"])]
+    left = left[~left["clip_id"].isin(hidden)]
+    if len(left) and config.sync.gone == "retire" and None not in unread:
+        store.delete(table, store.spark.createDataFrame([(clip,) for clip in left["clip_id"]], "clip_id string"))
+        gone = (*gone, f"{len(left)} rows of songs that stay are gone from {imported.name}, and from features_{name}")
+    return gone
 
 
 def _replace(store: Store, table: Table, rows: pd.DataFrame, songs: pd.Series) -> None:

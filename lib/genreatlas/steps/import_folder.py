@@ -1,7 +1,8 @@
 """Import a folder of music: songs with their genres and artists, and one clip of every file.
 
 Genres come from directories, tags, a manifest, or the metadata of FMA or MTG-Jamendo ([folder]
-labels). A file that was imported and did not change is not opened again. Names without an audio
+labels). A file that was imported and did not change is not opened again. Songs whose files are gone are
+retired ([sync]); a file that was moved stays the song that it was. Names without an audio
 extension (covers, texts, lists) are ignored, unless their content is audio; everything else that
 cannot be used is a row of quarantine.
 """
@@ -17,7 +18,15 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from genreatlas import checks
-from genreatlas.audio.inspection import REQUEST, RESULT, InspectRequest, inspect_batches
+from genreatlas.audio.inspection import (
+    REQUEST,
+    RESULT,
+    SOUND_REQUEST,
+    SOUND_RESULT,
+    InspectRequest,
+    inspect_batches,
+    sound_batches,
+)
 from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_bytes, path_to_uri, readable
 from genreatlas.config import Config
@@ -26,24 +35,28 @@ from genreatlas.progress import progress
 from genreatlas.sources.folder.catalogue import Catalogue, Song
 from genreatlas.sources.folder.listing import Listing, is_sidecar, list_folder
 from genreatlas.sources.folder.reading import read_catalogue
-from genreatlas.sources.folder.rows import SOURCE
+from genreatlas.sources.folder.rows import SOURCE, SongIds
 from genreatlas.sources.folder.tags import read_tags, song_of_tags
 from genreatlas.sources.genres import Genre, GenreNames
 from genreatlas.steps.counts import Counts
 from genreatlas.steps.folder_clips import KNOWN, KnownClips, judge
+from genreatlas.steps.folder_gone import STORED, Former
 from genreatlas.steps.folder_plan import File, Plan, make_plan
-from genreatlas.steps.folder_songs import write_parents, write_songs
+from genreatlas.steps.folder_songs import LABELS, write_parents, write_songs
+from genreatlas.steps.retiring import check_share, fill_column, retire, settle
 from genreatlas.store import Staged, Store
-from genreatlas.tables import CLIPS, QUARANTINE, SONG_GENRES
+from genreatlas.tables import CLIPS, QUARANTINE, SONG_GENRES, SONGS
 
 STEP = "import_folder"
 READS: tuple[str, ...] = ("clips", "quarantine")
 WRITES = ("songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "quarantine")
-SECTIONS = ("folder", "clip", "limits")
+SECTIONS = ("folder", "sync", "clip", "limits")
 check = checks.import_folder
 
 #: Files in one Spark task: enough that starting it does not matter, few enough that all cores stay busy.
 _TASK_FILES = 8
+#: Files whose sound is hashed for one commit; it reads them and decodes nothing.
+_SOUNDS_AT_ONCE = 2048
 
 
 @dataclass
@@ -62,11 +75,13 @@ class _Import:
     names: GenreNames
     known: KnownClips
     quarantined: dict[tuple[str, str], str]
+    ids: SongIds
+    former: Former
 
     def plan(self) -> Plan:
         """What is left to do."""
         clips = self.known.live()
-        return make_plan(self.listing, self.sidecars, self.catalogue, self.config, clips, self.quarantined)
+        return make_plan(self.listing, self.sidecars, self.catalogue, self.config, clips, self.quarantined, self.ids)
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -75,22 +90,28 @@ def run(store: Store, config: Config) -> Counts:
     Raises
     ------
     InputError : the folder has no audio, a file of labels cannot be used, or fewer than two genres are left.
+    LimitReachedError : more songs are gone than ``sync.max_share``; all else was done.
     """
     work = _open(store, config)
-    counts = Counts()
+    counts = _fill_sounds(work)
     plan = work.plan()
+    plan = work.plan() if _follow_moves(work, plan.pending) else plan
     if left_over := store.staged(STEP):
         for staged in left_over:
             counts += _merge(work, plan, staged)
         plan = work.plan()
     counts += _quarantine(work, plan.rejected)
     _forget_lines(work, plan)
+    _forget_gone(work)
     with progress(STEP, len(plan.pending), "files") as bar:
         for number, files in enumerate(_chunks(plan.pending, config.folder.batch_files)):
             counts += _merge(work, plan, _inspect(work, files, f"{number:06}"))
             bar.advance(len(files))
     if work.catalogue.labels != "tags":
-        write_songs(store, _songs_with_clips(work, plan), work.catalogue.labels, config.folder.licence)
+        _write_songs(work, _songs_with_clips(work, plan))
+    if work.former.moved:
+        counts += Counts(notes=(f"{work.former.moved} songs were moved and stay the songs that they were",))
+    counts += _retire(work, work.plan(), counts)
     write_parents(store, config, work.names, work.catalogue)
     if counts.read or work.catalogue.labels == "tags":
         _require_genres(work, _stored_genres(store))
@@ -109,7 +130,11 @@ def _open(store: Store, config: Config) -> _Import:
             "Set folder.path to the folder with the audio files."
         )
     catalogue = read_catalogue(listing, files, config.folder, names)
-    known = store.read(CLIPS).where(F.col("provider") == SOURCE).select(*KNOWN).collect()
+    clips = store.read(CLIPS).where(F.col("provider") == SOURCE).select(*KNOWN).collect()
+    known = KnownClips.of(row.asDict() for row in clips)
+    stored = store.read(SONGS).where(F.col("source") == SOURCE).select(*STORED).collect()
+    songs = sorted((row.asDict() for row in stored), key=lambda row: (row["retired_at"] is not None, row["song_id"]))
+    ids = SongIds((row["song_id"], row["source_key"]) for row in songs)
     refused = store.read(QUARANTINE).where(F.col("stage") == STEP).select("key", "version", "reason").collect()
     work = _Import(
         store=store,
@@ -118,8 +143,10 @@ def _open(store: Store, config: Config) -> _Import:
         sidecars=len(listing.entries) - len(candidates),
         catalogue=catalogue,
         names=names,
-        known=KnownClips.of(row.asDict() for row in known),
+        known=known,
         quarantined={(row["key"], row["version"]): row["reason"] for row in refused},
+        ids=ids,
+        former=Former.of(songs, listing, catalogue, known, ids),
     )
     if catalogue.labels != "tags":
         genres = {genre.genre_id for song in catalogue.songs.values() for genre in song.genres}
@@ -128,7 +155,7 @@ def _open(store: Store, config: Config) -> _Import:
 
 
 def _stored_genres(store: Store) -> set[str]:
-    return {row[0] for row in store.read(SONG_GENRES).select("genre_id").distinct().collect()}
+    return {row[0] for row in store.live(SONG_GENRES).select("genre_id").distinct().collect()}
 
 
 def _require_genres(work: _Import, genres: set[str]) -> None:
@@ -160,12 +187,12 @@ def _inspect(work: _Import, files: Sequence[File], chunk: str) -> Staged:
 
 def _merge(work: _Import, plan: Plan, staged: Staged) -> Counts:
     """Turn a staged chunk into rows; clips and quarantine come last, because they say that a file is done."""
-    store, config = work.store, work.config
+    config = work.config
     rows = [row.asDict() for row in staged.frame.collect()]
     songs = _songs_of(work, plan, rows)
-    outcome = judge(rows, plan.files, songs, work.known, config.folder.licence)
+    outcome = judge(rows, plan.files, songs, work.known, config.folder.licence, work.ids)
     if work.catalogue.labels == "tags":
-        write_songs(store, outcome.songs.values(), "tags", config.folder.licence)
+        _write_songs(work, outcome.songs.values())
     _write_clips(work, outcome.clips, outcome.replaced)
     _forget(work, [clip["uri"] for clip in outcome.clips])
     counts = _quarantine(work, outcome.quarantine)
@@ -187,7 +214,7 @@ def _with_stored_names(store: Store, songs: dict[str, Song]) -> dict[str, Song]:
     """Show a genre as it is shown already; a new one by its first spelling in sorted order."""
     spelt = sorted({(g.genre_id, g.name) for song in songs.values() for g in song.genres}, reverse=True)
     shown = dict(spelt)
-    stored = store.read(SONG_GENRES).select("genre_id", "genre").distinct().collect()
+    stored = store.live(SONG_GENRES).select("genre_id", "genre").distinct().collect()
     shown |= dict(sorted(((row[0], row[1]) for row in stored), reverse=True))
     return {
         uri: replace(song, genres=tuple(Genre(g.genre_id, shown[g.genre_id]) for g in song.genres))
@@ -206,9 +233,73 @@ def _write_clips(work: _Import, clips: list[dict[str, Any]], replaced: dict[str,
     rows = [clip | {"fetched_at": stored.get(clip["clip_id"], {}).get("fetched_at", now)} for clip in clips]
     rows += [stored[former] | {"replaced_by": replaced[former]} for former in sorted(replaced)]
     if rows:
-        store.upsert(CLIPS, rows, update=True, compare=("modified_ns",))
+        store.upsert(CLIPS, rows, update=True, compare=("modified_ns", "retired_at"))
     for row in rows:
         work.known.add(row)
+
+
+def _write_songs(work: _Import, songs: Iterable[Song]) -> None:
+    write_songs(work.store, songs, work.catalogue.labels, work.config.folder.licence, work.ids, work.former.origin)
+
+
+def _retire(work: _Import, plan: Plan, counts: Counts) -> Counts:
+    """Retire what the folder no longer has.
+
+    Raises
+    ------
+    LimitReachedError : it is too much to be believed.
+    """
+    store, section = work.store, work.config.sync
+    gone = work.former.gone(plan, work.quarantined)
+    name = readable(work.catalogue.origin or work.listing.root)
+    if not gone.songs and not gone.clips:
+        return Counts()
+    if section.gone == "keep":
+        kept = f"{len(gone.songs)} songs are gone from {name} and go on counting (sync.gone = keep)"
+        return Counts(notes=(kept,) if gone.songs else ())
+    check_share(name, len(gone.songs), work.former.counting, section, counts)
+    store.upgrade(SONG_GENRES)
+    labels = store.live(SONG_GENRES).where(F.col("source").isin(*LABELS))
+    named = store.spark.createDataFrame([(song,) for song in gone.songs], "song_id string")
+    retire(store, SONG_GENRES, labels.join(named, "song_id", "left_semi").select(*SONG_GENRES.key))
+    settle(store, gone.songs)
+    retire(store, CLIPS, [(clip,) for clip in gone.clips])
+    for clip in gone.clips:
+        work.known.by_id[clip]["retired_at"] = datetime.now(UTC)
+    note = f"retired: {len(gone.songs)} songs and {len(gone.clips)} clips that are gone from {name} (see [sync])"
+    return Counts(read=len(gone.songs), written=len(gone.songs), notes=(note,))
+
+
+def _follow_moves(work: _Import, pending: Sequence[File]) -> bool:
+    """Find the songs whose files were moved, by their sound, before any file is taken for a new song."""
+    files = work.former.may_have_moved(pending)
+    sounds: dict[str, tuple[str, str]] = {}
+    for start in range(0, len(files), _SOUNDS_AT_ONCE):
+        rows = [(f.uri, f.uri, None, f.entry.size, f.entry.modified_ns) for f in files[start : start + _SOUNDS_AT_ONCE]]
+        sounds |= {uri: (sha256, sound) for uri, sha256, sound in _hash_sounds(work.store, rows)}
+    work.former.follow(files, sounds)
+    return bool(work.former.moved or sounds)
+
+
+def _hash_sounds(store: Store, rows: list[tuple[Any, ...]]) -> list[tuple[str, str, str]]:
+    """Key, SHA-256 and hash of the sound of files that are there as they were listed."""
+    frame = store.spark.createDataFrame(rows, SOUND_REQUEST).repartition(math.ceil(len(rows) / _TASK_FILES))
+    found = frame.mapInArrow(sound_batches, SOUND_RESULT).collect()
+    return [(row["key"], row["sha256"], row["sound_sha256"]) for row in found if row["sound_sha256"] is not None]
+
+
+def _fill_sounds(work: _Import) -> Counts:
+    """Hash the sound of clips that an older release imported, so that their copies with other tags are known."""
+    lacking = [clip for clip in work.known.live() if clip["sound_sha256"] is None]
+    filled = 0
+    for start in range(0, len(lacking), _SOUNDS_AT_ONCE):
+        part = lacking[start : start + _SOUNDS_AT_ONCE]
+        rows = [(c["clip_id"], c["uri"], c["mime"], c["bytes"], c["modified_ns"]) for c in part]
+        found = [(key, sound) for key, _, sound in _hash_sounds(work.store, rows)]
+        filled += fill_column(work.store, CLIPS, "sound_sha256", found)
+        for identity, sound in found:
+            work.known.add(work.known.by_id[identity] | {"sound_sha256": sound})
+    return Counts(notes=(f"hashed the sound of {filled} clips of an older release",) if filled else ())
 
 
 def _quarantine(work: _Import, rows: list[dict[str, Any]]) -> Counts:
@@ -240,6 +331,13 @@ def _forget_lines(work: _Import, plan: Plan) -> None:
     if work.catalogue.origin:
         lines = path_to_uri(work.catalogue.origin) + "#"
         _forget(work, [k for k, _ in work.quarantined if k.startswith(lines) and k not in plan.refused_keys])
+
+
+def _forget_gone(work: _Import) -> None:
+    """Remove rows about files that are no longer in the folder."""
+    there = {path_to_uri(work.listing.absolute(entry)) for entry in work.listing.entries}
+    below = [key for key, _ in work.quarantined if key.startswith(work.former.root) and "#" not in key]
+    _forget(work, [key for key in below if key not in there and not work.former.is_hidden(key)])
 
 
 def _songs_with_clips(work: _Import, plan: Plan) -> list[Song]:

@@ -15,8 +15,8 @@ from genreatlas.sources.previews import Provider, open_provider
 _MAY_PASS = frozenset({Reason.NOT_AUDIO, Reason.EMPTY_FILE, Reason.DECODE_FAILED, Reason.TRUNCATED, Reason.TOO_SHORT})
 #: Facts that go into ``clips`` as they are.
 FACTS = (
-    "sha256", "audio_id", "start_s", "length_s", "mime", "codec", "sample_rate", "channels", "bit_rate", "duration_s",
-    "quality_flags",
+    "sha256", "sound_sha256", "audio_id", "start_s", "length_s", "mime", "codec", "sample_rate", "channels", "bit_rate",
+    "duration_s", "quality_flags",
 )  # fmt: skip
 
 
@@ -28,9 +28,9 @@ class PreviewFetch:
     clip: ClipSection
 
     columns = (
-        "audio binary, reference string, licence string, sha256 string, audio_id string, start_s double, "
-        "length_s double, mime string, codec string, sample_rate int, channels int, bit_rate int, duration_s double, "
-        "quality_flags array<string>"
+        "audio binary, reference string, licence string, sha256 string, sound_sha256 string, audio_id string, "
+        "start_s double, length_s double, mime string, codec string, sample_rate int, channels int, bit_rate int, "
+        "duration_s double, quality_flags array<string>"
     )
 
     @classmethod

@@ -8,11 +8,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas.config import Config
+from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
 from genreatlas.redaction import redact
 from genreatlas.sources.credits import credits
 from genreatlas.sources.previews.manifest import SOURCE, ListedFile, read_list
 from genreatlas.sources.spotify.rows import song_id as spotify_song_id
+from genreatlas.steps.retiring import follow_labels
 from genreatlas.store import Store
 from genreatlas.tables import (
     ARTISTS,
@@ -29,22 +31,32 @@ STAGE = "fetch_previews"
 #: Where a song's audio is, beside what ``songs`` knows.
 LINKS = "key string, example_url string, file_url string, checksum string, listed_licence string"
 _ROWS_AT_ONCE = 20_000
+#: A row that is refused for these says all the same what it says of its song.
+_TAKEN_BACK = frozenset({Reason.NO_GENRE, Reason.DUPLICATE_ROW})
 
 
-def write_songs(store: Store, config: Config, providers: Sequence[str]) -> DataFrame:
-    """Write the songs that providers bring themselves; returns where their audio is, with the columns :data:`LINKS`.
+def write_songs(store: Store, config: Config, providers: Sequence[str]) -> tuple[DataFrame, tuple[str, ...]]:
+    """Write the songs that providers bring themselves, and retire those that they bring no longer.
 
-    The rows are made anew in each run, so that addresses, which may be secret, are stored nowhere.
+    Returns
+    -------
+    Where their audio is, with the columns :data:`LINKS`, and lines for people. The rows are made anew in each run, so
+    that addresses, which may be secret, are stored nowhere.
+
+    Raises
+    ------
+    LimitReachedError : more songs are gone than ``sync.max_share``.
     """
     links: list[tuple[str | None, ...]] = []
-    if "http" in providers:
-        links += _listed(store, config)
-    if "every_noise" in providers:
-        links += _examples(store, config)
-    return store.spark.createDataFrame(links, LINKS)
+    notes: tuple[str, ...] = ()
+    for provider, read in (("http", _listed), ("every_noise", _examples)):
+        if provider in providers:
+            found, lines = read(store, config)
+            links, notes = links + found, notes + lines
+    return store.spark.createDataFrame(links, LINKS), notes
 
 
-def _listed(store: Store, config: Config) -> list[tuple[str | None, ...]]:
+def _listed(store: Store, config: Config) -> tuple[list[tuple[str | None, ...]], tuple[str, ...]]:
     found = list(read_list(config.http))
     files = [one for one in found if isinstance(one, ListedFile)]
     now = datetime.now(UTC)
@@ -55,8 +67,22 @@ def _listed(store: Store, config: Config) -> list[tuple[str | None, ...]]:
         if not isinstance(one, ListedFile)
     ]
     store.upsert(QUARANTINE, rows, update=True)
-    _write(store, (_listed_rows(config, file) for file in files))
-    return [(file.song_id, None, file.url, file.checksum, file.song.licence) for file in files]
+    labels = _write(store, (_listed_rows(config, file) for file in files))
+    whole = all(row["reason"] in _TAKEN_BACK for row in rows)
+    notes = _follow(store, config, SOURCE, str(config.http.manifest), labels, whole)
+    return [(file.song_id, None, file.url, file.checksum, file.song.licence) for file in files], notes
+
+
+def _follow(
+    store: Store, config: Config, source: str, name: str, labels: Iterable[tuple[Any, ...]], whole: bool
+) -> tuple[str, ...]:
+    """Retire labels of a source that it does not give any more; one that gives nothing at all was not read."""
+    labels = list(labels)
+    if not labels or not store.exists(SONG_GENRES):
+        return ()
+    stored = store.read(SONG_GENRES).where(F.col("source") == source)
+    now = store.spark.createDataFrame(labels, "song_id string, genre_id string, source string")
+    return follow_labels(store, config.sync, name, stored, now, whole=whole)
 
 
 def _listed_rows(config: Config, file: ListedFile) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -79,7 +105,7 @@ def _listed_rows(config: Config, file: ListedFile) -> tuple[dict[str, Any], list
     return row, genres
 
 
-def _examples(store: Store, config: Config) -> list[tuple[str | None, ...]]:
+def _examples(store: Store, config: Config) -> tuple[list[tuple[str | None, ...]], tuple[str, ...]]:
     """Examples of the newest map, and of the first artists on each genre's page."""
     columns = ("genre_id", "genre", "artist", "example_track", "example_track_id", "preview_url", "weight")
     newest = store.read(GENRES).agg(F.max("snapshot")).collect()[0][0]
@@ -109,8 +135,8 @@ def _examples(store: Store, config: Config) -> list[tuple[str | None, ...]]:
         song, label = _example_rows(row.asDict())
         links.setdefault(song["song_id"], (song["song_id"], row["preview_url"], None, None, None))
         songs.append((song, [label]))
-    _write(store, songs)
-    return list(links.values())
+    labels = _write(store, songs)
+    return list(links.values()), _follow(store, config, "every_noise", "Every Noise's examples", labels, True)
 
 
 def _example_rows(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -134,8 +160,13 @@ def _example_rows(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return song, label
 
 
-def _write(store: Store, songs: Iterable[tuple[dict[str, Any], list[dict[str, Any]]]]) -> None:
-    """Add songs with their credits and labels; rows that are there already stay as they are."""
+def _write(store: Store, songs: Iterable[tuple[dict[str, Any], list[dict[str, Any]]]]) -> Iterable[tuple[Any, ...]]:
+    """Add songs with their credits and labels; rows that are there already stay as they are, and count again.
+
+    Returns
+    -------
+    Keys of the labels.
+    """
     now = datetime.now(UTC)
     rows: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
 
@@ -145,7 +176,7 @@ def _write(store: Store, songs: Iterable[tuple[dict[str, Any], list[dict[str, An
     for song, genres in songs:
         add(SONGS, song | {"added_at": now})
         for label in genres:
-            add(SONG_GENRES, label)
+            add(SONG_GENRES, label | {"retired_at": None})
         for position, credit in enumerate(credits(song["artist"], title=song["title"])):
             add(ARTISTS, {"artist_id": credit.artist_id, "name": credit.name})
             add(
@@ -160,4 +191,7 @@ def _write(store: Store, songs: Iterable[tuple[dict[str, Any], list[dict[str, An
     for table in (ARTISTS, SONG_ARTISTS, SONG_GENRES, SONGS):
         found = list(rows.get(table.name, {}).values())
         for start in range(0, len(found), _ROWS_AT_ONCE):
-            store.upsert(table, found[start : start + _ROWS_AT_ONCE])
+            again = table is SONG_GENRES
+            part = found[start : start + _ROWS_AT_ONCE]
+            store.upsert(table, part, update=again, compare=table.ended_by if again else ())
+    return rows.get(SONG_GENRES.name, {}).keys()

@@ -144,7 +144,7 @@ class _Scoring:
         return rows.select("song_id", "clip_id", F.array(*columns.values()).alias("features"))
 
     def _made_otherwise(self, rows: DataFrame) -> int:
-        clips = self.store.read(CLIPS).where("replaced_by IS NULL").select("clip_id")
+        clips = self.store.live(CLIPS).select("clip_id")
         return clips.join(rows.select("clip_id"), "clip_id", "left_anti").count()
 
     def _known(self) -> DataFrame:

@@ -1,8 +1,9 @@
 """Answers of the Web API about lists, merged into songs, artists, genres and playlists."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,9 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
-from genreatlas.sources.spotify.answers import list_rows, list_source
+from genreatlas.config import SyncSection
+from genreatlas.sources.spotify.answers import ListRows, list_rows, list_source
+from genreatlas.steps.retiring import check_share, retire, settle
 from genreatlas.store import Staged, Store
 from genreatlas.tables import ARTISTS, PLAYLISTS, SONG_ARTISTS, SONG_GENRES, SONGS, SPOTIFY_SEARCHES, Table
 
@@ -45,29 +48,110 @@ def _entries(value: Any) -> Any:
 
 @dataclass
 class ListMerge:
-    """Merges chunks of lists, and counts lists that were as they were, and songs that were written."""
+    """Merges chunks of lists.
+
+    Attributes
+    ----------
+    unchanged, songs, retired : lists that were as they were, songs that were written, songs that no list has any more.
+    """
 
     store: Store
+    sync: SyncSection = field(default_factory=SyncSection)
     unchanged: int = 0
     songs: int = 0
+    retired: int = 0
+    _lost: int = 0
+    _known: int | None = None
 
     def __call__(self, staged: Staged) -> None:
-        """Merge one chunk; ``playlists`` comes last, because its rows say that a list is done."""
+        """Merge one chunk; ``playlists`` comes last, because its rows say that a list is done.
+
+        Raises
+        ------
+        LimitReachedError : lists lost too many of their songs to be believed; the chunk waits.
+        """
         told = answers(staged)
         read = [answer for _, answer in sorted(told.items()) if not answer["unchanged"]]
         self.unchanged += len(told) - len(read)
         if not read:
             return
         rows, store, now = list_rows(read), self.store, datetime.now(UTC)
+        stored = self._stored_lists(rows)
+        moved = _moved(rows, stored)
+        stale = self._stale(rows, stored, moved)
         if rows.songs:
             songs = list(rows.songs.values())
             _write_artists(store, rows.artist_rows)
             self.songs += _write_songs(store, songs, now)
             _replace(store, SONG_ARTISTS, rows.song_artists, [{"song_id": song["song_id"]} for song in songs])
-        lists = [{"source": list_source(row), "genre_id": row["genre_id"]} for row in rows.playlists]
-        _replace(store, SONG_GENRES, rows.labels, lists)
+        if rows.labels:
+            labels = local_frame(store, SONG_GENRES, rows.labels)
+            store.upsert(SONG_GENRES, labels, update=True, compare=("retired_at",))
+        retire(store, SONG_GENRES, stale)
+        self._settle(rows, stale)
+        if moved:
+            store.upsert(PLAYLISTS, [row | {"snapshot": None, "kept": 0} for row in moved], update=True)
         absent = dict.fromkeys(PLAYLISTS.column_names) | {"fetched_at": now}
         store.upsert(PLAYLISTS, local_frame(store, PLAYLISTS, [absent | row for row in rows.playlists]), update=True)
+
+    def _stored_lists(self, rows: ListRows) -> list[dict[str, Any]]:
+        """What is known of the chunk's lists."""
+        if not self.store.exists(PLAYLISTS):
+            return []
+        ids = sorted({row["playlist_id"] for row in rows.playlists})
+        named = self.store.spark.createDataFrame([(one,) for one in ids], "playlist_id string")
+        return [row.asDict() for row in self.store.read(PLAYLISTS).join(named, "playlist_id", "left_semi").collect()]
+
+    def _stale(
+        self, rows: ListRows, stored: Sequence[Mapping[str, Any]], moved: Sequence[Mapping[str, Any]]
+    ) -> list[tuple[Any, ...]]:
+        """Keys of labels that the chunk's lists do not give any more; lists that changed while they were read wait."""
+        store = self.store
+        if self.sync.gone == "keep" or not store.exists(SONG_GENRES):
+            return []
+        store.upgrade(SONG_GENRES)
+        steady = [row for row in rows.playlists if row["kind"] != "playlist" or row["snapshot"] is not None]
+        lists = {_list_key(row) for row in (*steady, *moved)}
+        if not lists:
+            return []
+        of_lists = store.spark.createDataFrame(sorted(lists), "source string, genre_id string")
+        before = store.live(SONG_GENRES).join(of_lists, ["source", "genre_id"], "left_semi").select(*SONG_GENRES.key)
+        held = [tuple(row) for row in before.collect()]
+        given = {tuple(label[name] for name in SONG_GENRES.key) for label in rows.labels}
+        had, has = (Counter((source, genre) for _, genre, source in keys) for keys in (held, given))
+        # A list that is chosen from by another rule gives other songs, and none of them is gone.
+        rules = {(*_list_key(row), row["selection"]) for row in stored}
+        same = [_list_key(row) for row in steady if (*_list_key(row), row["selection"]) in rules]
+        self._lost += sum(max(0, had[one] - has[one]) for one in same)
+        if self._known is None:
+            self._known = store.live(SONG_GENRES).where("playlist_id IS NOT NULL").count()
+        check_share("Spotify's lists", self._lost, self._known, self.sync, what="labels")
+        return sorted(set(held) - given)
+
+    def _settle(self, rows: ListRows, stale: Sequence[tuple[Any, ...]]) -> None:
+        """Retire songs that no list has any more, and let those that one has again count."""
+        songs = {key[0] for key in stale}
+        if not self.store.ended(SONGS).isEmpty():
+            songs |= rows.songs.keys()
+        self.retired += settle(self.store, sorted(songs))
+
+
+def _list_key(row: Mapping[str, Any]) -> tuple[str, str]:
+    return list_source(row), row["genre_id"]
+
+
+def _moved(rows: ListRows, stored: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Stored rows of lists that the configuration names for another genre now."""
+    named = {(row["playlist_id"], row["genre_id"]) for row in rows.playlists}
+    configured = {row["playlist_id"] for row in rows.playlists if row["route"] == "configuration"}
+    return [
+        dict(row)
+        for row in stored
+        if row["route"] == "configuration"
+        and row["playlist_id"] in configured
+        and (row["playlist_id"], row["genre_id"]) not in named
+        and row["kept"]
+    ]
 
 
 def merge_searches(store: Store, staged: Staged) -> None:

@@ -64,7 +64,8 @@ def run(store: Store, config: Config) -> Counts:
     started = time.monotonic()
     trials = expand(config.train, known_feature_sets(store))
     library = read_library(store, config)
-    counts = Counts()
+    gone = f"{library.retired} songs of the split are left out: their sources no longer have them (see [sync])"
+    counts = Counts(notes=(gone,) if library.retired else ())
     main: Dataset | None = None
     with Ledger(store, config) as ledger:
         feature_sets = _feature_sets(trials, config.train.feature_sets)

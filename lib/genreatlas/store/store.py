@@ -79,6 +79,14 @@ class Store:
         frame = self.spark.sql(f"SELECT * FROM {self.location.sql(name)}{at}")
         return upgrading.with_missing(table, frame) if isinstance(table, Table) else frame
 
+    def live(self, table: Table) -> DataFrame:
+        """Rows of a table that count: none that was retired or replaced (:attr:`Table.ended_by`)."""
+        return self.read(table).where(table.live)
+
+    def ended(self, table: Table) -> DataFrame:
+        """Rows of a table that are kept and count no longer."""
+        return self.read(table).where(f"NOT ({table.live})")
+
     def version(self, table: Table | str) -> int | None:
         """Newest Delta version of a table; None where it does not exist."""
         name = _name(table)

@@ -9,10 +9,15 @@ SONGS = Table(
     key=("song_id",),
     cluster_by=("song_id",),
     history=True,
+    ended_by=("retired_at",),
     columns=(
-        Column("song_id", "string", "Hash of source and the source's own key of the song."),
+        Column(
+            "song_id", "string", "Hash of source and the source's own key, as it was when it first listed the song."
+        ),
         Column("source", "string", "Where the song comes from: folder, or the name of an import.", nullable=False),
-        Column("source_key", "string", "The source's own key: path, manifest song, row id."),
+        Column(
+            "source_key", "string", "The source's own key: path, manifest song, row id. A moved file has its new path."
+        ),
         Column("title", "string", "Title as the source gives it."),
         Column("artist", "string", "Artist as the source credits it, before any splitting or matching."),
         Column("album", "string", "Album as the source gives it."),
@@ -37,6 +42,13 @@ SONGS = Table(
         Column("preview_url", "string", "Address of a preview as it was seen; such addresses expire."),
         Column("market", "string", "Country whose catalogue was asked."),
         Column("compilation", "boolean", "Whether the tags call the album a compilation; NULL where they do not say."),
+        Column("listed_in", "string", "Folder or list that named the song when it was last read; see [sync]."),
+        Column(
+            "retired_at",
+            "timestamp",
+            "When a source no longer had the song; NULL while it counts. It keeps its id and its part of the split.",
+            volatile=True,
+        ),
     ),
 )
 
@@ -74,6 +86,7 @@ SONG_GENRES = Table(
     key=("song_id", "genre_id", "source"),
     cluster_by=("genre_id",),
     history=True,
+    ended_by=("retired_at",),
     columns=(
         Column("song_id", "string", "Song."),
         Column("genre_id", "string", "Slug of the genre after aliases."),
@@ -89,6 +102,12 @@ SONG_GENRES = Table(
         Column("position", "int", "Place on that list, from 0."),
         Column("snapshot", "string", "Snapshot of that list."),
         Column("listed_at", "timestamp", "When the song was put on that list, as the list says."),
+        Column(
+            "retired_at",
+            "timestamp",
+            "When the source took the label back, or no longer had the song; NULL while it counts.",
+            volatile=True,
+        ),
     ),
 )
 
@@ -110,10 +129,11 @@ GENRE_PARENTS = Table(
 CLIPS = Table(
     name="clips",
     comment="What is known of each clip; never its bytes. A clip is one cut of one source file.",
-    written_by=("import_folder", "fetch_previews"),
+    written_by=("import_folder", "fetch_previews", "collect_songs"),
     key=("clip_id",),
     cluster_by=("ingest_batch", "clip_id"),
     history=True,
+    ended_by=("replaced_by", "retired_at"),
     columns=(
         Column("clip_id", "string", "Hash of song, provider, audio hash and start."),
         Column(
@@ -170,6 +190,17 @@ CLIPS = Table(
         Column("licence", "string", "Licence of the audio as the source states it."),
         Column("replaced_by", "string", "Clip that took this one's place after its file changed; else NULL."),
         Column("fetched_at", "timestamp", "When the clip was first imported.", volatile=True),
+        Column(
+            "sound_sha256",
+            "string",
+            "SHA-256 of the sound alone (MPEG frames, Ogg packets, PCM samples): copies with other tags share it.",
+        ),
+        Column(
+            "retired_at",
+            "timestamp",
+            "When the file, or the song, was no longer in its source; NULL while the clip counts.",
+            volatile=True,
+        ),
     ),
 )
 
@@ -190,4 +221,22 @@ CLIP_AUDIO = Table(
     ),
 )
 
-LIBRARY_TABLES = (SONGS, ARTISTS, SONG_ARTISTS, SONG_GENRES, GENRE_PARENTS, CLIPS, CLIP_AUDIO)
+RECORDINGS = Table(
+    name="recordings",
+    comment="Songs of which there are several copies, by ISRC or by their sound. Copies count once everywhere; songs "
+    "without a row have none.",
+    written_by=("assign_splits",),
+    key=("song_id",),
+    cluster_by=("song_id",),
+    columns=(
+        Column("song_id", "string", "Song that is a copy, or has one."),
+        Column(
+            "recording_id",
+            "string",
+            "The copy that counts: the first by its part (train, promotion, test, none), then by its id.",
+            nullable=False,
+        ),
+    ),
+)
+
+LIBRARY_TABLES = (SONGS, ARTISTS, SONG_ARTISTS, SONG_GENRES, GENRE_PARENTS, CLIPS, CLIP_AUDIO, RECORDINGS)

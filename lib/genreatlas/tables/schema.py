@@ -45,6 +45,7 @@ class Table:
     family: Family = "library"
     properties: tuple[tuple[str, str], ...] = ()  #: further properties of the Delta table
     history: bool = False  #: an input of training, so its old versions are kept for `store.history`
+    ended_by: tuple[str, ...] = ()  #: a row in which one of these is not NULL is kept, and counts no longer
 
     def __post_init__(self) -> None:
         names = self.column_names
@@ -69,6 +70,11 @@ class Table:
     def required(self) -> frozenset[str]:
         """Columns that may not be NULL: the key and those declared so."""
         return frozenset(self.key) | {c.name for c in self.columns if not c.nullable}
+
+    @property
+    def live(self) -> str:
+        """SQL condition of the rows that count, for Spark and DuckDB."""
+        return " AND ".join(f"{name} IS NULL" for name in self.ended_by) or "TRUE"
 
     @property
     def volatile(self) -> frozenset[str]:

@@ -89,4 +89,5 @@ def _label(playlist: Row, genre: Row, song_id: str, listed: Row) -> Row:
         "position": listed["position"],
         "snapshot": playlist.get("snapshot"),
         "listed_at": datetime.fromisoformat(listed["listed_at"]) if listed["listed_at"] else None,
+        "retired_at": None,
     }

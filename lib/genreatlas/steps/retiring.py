@@ -1,0 +1,180 @@
+"""What a source no longer has: kept, dated, and left out of all that is counted, until it comes back ([sync]).
+
+A song counts while it has a label that counts. So sources retire labels, and :func:`settle` what follows from that.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas.audio.uris import FETCHED
+from genreatlas.config import SyncSection
+from genreatlas.errors import LimitReachedError
+from genreatlas.steps.counts import Counts
+from genreatlas.store import Store
+from genreatlas.tables import CLIPS, SONG_GENRES, SONGS, Table
+
+#: So many songs may go whatever share they are, but no more than half of what there is.
+_ALWAYS = 10
+
+
+def check_share(
+    source: str, gone: int, known: int, section: SyncSection, counts: Counts | None = None, what: str = "songs"
+) -> None:
+    """Stop where too much of a source is gone at once.
+
+    Parameters
+    ----------
+    source : what people call it.
+    gone, known : how many are to be retired, of how many that count.
+    counts : what the step did until here.
+    what : what is counted.
+
+    Raises
+    ------
+    LimitReachedError : more than ``max_share`` is gone.
+    """
+    if gone > max(section.max_share * known, min(_ALWAYS, known // 2)):
+        raise LimitReachedError(
+            f"{source}: {gone} of {known} {what} are gone, more than sync.max_share = {section.max_share:g}; none was "
+            "retired. Make sure that the source is whole: a disk may not be mounted, a list may be cut. If they are to "
+            "go, run once with --set sync.max_share=1; with --set sync.gone=keep they go on counting.",
+            counts,
+        )
+
+
+def retire(store: Store, table: Table, keys: Sequence[Any] | DataFrame, columns: Sequence[str] = ()) -> int:
+    """Date the rows of a table that count and have these keys; returns how many there were.
+
+    Parameters
+    ----------
+    keys : tuples of values, or a frame of them.
+    columns : names of the values; the table's key unless given. A frame brings its own.
+    """
+    if not store.exists(table):
+        return 0
+    store.upgrade(table)
+    return _date(store, table, _frame(store, table, keys, columns), datetime.now(UTC))
+
+
+def revive(store: Store, table: Table, keys: Sequence[Any] | DataFrame, columns: Sequence[str] = ()) -> int:
+    """Let retired rows of a table count again; see :func:`retire`."""
+    if not store.exists(table):
+        return 0
+    store.upgrade(table)
+    return _date(store, table, _frame(store, table, keys, columns), None)
+
+
+def settle(store: Store, songs: Sequence[str]) -> int:
+    """Retire those of some songs that no label names any more, and let those that one names count again.
+
+    Their clips go with them; those of files come back when their files are seen again.
+
+    Returns
+    -------
+    How many songs were retired.
+    """
+    if not songs:
+        return 0
+    named = store.spark.createDataFrame([(song,) for song in songs], "song_id string")
+    labelled = store.live(SONG_GENRES).join(named, "song_id", "left_semi").select("song_id").distinct()
+    kept = [row[0] for row in labelled.collect()]
+    gone = [(song,) for song in sorted(set(songs) - set(kept))]
+    retired = 0
+    if gone:
+        retired = retire(store, SONGS, gone)
+        retire(store, CLIPS, gone, ("song_id",))
+    back = store.ended(SONGS).join(labelled, "song_id", "left_semi").select("song_id")
+    back_ids = [(row[0],) for row in back.collect()]
+    if back_ids:
+        revive(store, SONGS, back_ids)
+        clips = (
+            store.ended(CLIPS)
+            .where(F.col("uri").startswith(FETCHED))
+            .join(store.spark.createDataFrame(back_ids, "song_id string"), "song_id", "left_semi")
+        )
+        revive(store, CLIPS, [(row[0],) for row in clips.select("clip_id").collect()])
+    return retired
+
+
+def fill_column(store: Store, table: Table, column: str, values: Sequence[tuple[Any, Any]]) -> int:
+    """Give stored rows a value of a column, by key; returns how many changed."""
+    if not values:
+        return 0
+    store.upgrade(table)
+    (key,) = table.key
+    schema = f"{key} {table.column(key).type}, {column} {table.column(column).type}"
+    given = store.spark.createDataFrame(list(values), schema)
+    rows = store.read(table).drop(column).join(given, key).select(*table.column_names)
+    return store.upsert(table, rows, update=True, compare=(column,))
+
+
+def follow_labels(
+    store: Store,
+    section: SyncSection,
+    source: str,
+    stored: DataFrame,
+    labels: DataFrame,
+    unseen: Sequence[str] = (),
+    whole: bool = True,
+    counts: Counts | None = None,
+) -> tuple[str, ...]:
+    """Retire the labels that a source took back, and songs that it names no longer; ``labels`` are stored already.
+
+    Parameters
+    ----------
+    source : what people call it.
+    stored : rows of ``song_genres`` that this source is answerable for.
+    labels : song_id, genre_id, source of all that it says now.
+    unseen : songs that it may still have: what it says of them could not be read.
+    whole : whether all of the source could be read, or all but ``unseen``; else no song is gone from it.
+    counts : what the step did until here.
+
+    Returns
+    -------
+    A line for people, where something is gone.
+
+    Raises
+    ------
+    LimitReachedError : more is gone than ``max_share``; only labels of songs that are still named were retired.
+    """
+    store.upgrade(SONG_GENRES)
+    stored = stored.where(SONG_GENRES.live)
+    stale = stored.join(labels, list(SONG_GENRES.key), "left_anti").select(*SONG_GENRES.key).toPandas()
+    named = {row[0] for row in labels.select("song_id").distinct().collect()}
+    here = stale["song_id"].isin(named)
+    gone = stale[~here & ~stale["song_id"].isin(set(unseen))]
+    relabelled = [tuple(row) for row in stale[here].itertuples(index=False)]
+    retire(store, SONG_GENRES, relabelled)
+    songs = sorted(set(gone["song_id"]))
+    if songs and not whole:
+        return (f"{len(songs)} songs are not in {source} and stay, because rows of it could not be read",)
+    if songs and section.gone == "retire":
+        check_share(source, len(songs), stored.select("song_id").distinct().count(), section, counts)
+        retire(store, SONG_GENRES, [tuple(row) for row in gone.itertuples(index=False)])
+    if not store.ended(SONGS).isEmpty():
+        back = store.ended(SONGS).join(labels.select("song_id").distinct(), "song_id", "left_semi").select("song_id")
+        settle(store, [row[0] for row in back.collect()])
+    if not songs:
+        return ()
+    if section.gone == "keep":
+        return (f"{len(songs)} songs are gone from {source} and go on counting (sync.gone = keep)",)
+    retired = settle(store, songs)
+    return (f"retired: {retired} songs that are gone from {source} (see [sync])",)
+
+
+def _frame(store: Store, table: Table, keys: Sequence[Any] | DataFrame, columns: Sequence[str]) -> DataFrame:
+    if isinstance(keys, DataFrame):
+        return keys.distinct()
+    names = columns or table.key
+    schema = ", ".join(f"{name} {table.column(name).type}" for name in names)
+    return store.spark.createDataFrame(sorted(set(keys)), schema)
+
+
+def _date(store: Store, table: Table, keys: DataFrame, when: datetime | None) -> int:
+    rows = store.live(table) if when else store.read(table).where("retired_at IS NOT NULL")
+    rows = rows.join(keys, keys.columns, "left_semi").withColumn("retired_at", F.lit(when).cast("timestamp"))
+    return store.upsert(table, rows.select(*table.column_names), update=True, compare=("retired_at",))
