@@ -79,6 +79,16 @@ def test_two_tagged_copies_under_two_names_never_straddle_parts_and_count_once(l
     sizes = {row.genre_id: (row.n_songs, row.n_alone, row.n_clips) for row in store.sql("TABLE genre_sizes").collect()}
     assert sizes == {"rock": (6, 6, 7), "jazz": (6, 6, 7)}
 
+
+@pytest.mark.slow
+def test_a_model_says_what_it_saw_after_its_songs_are_gone(library):
+    store, config = library
+    assign_splits.run(store, config)
+    train_models.run(store, config)
+    split = {row.song_id: (row.group_id, row.part, row.fold) for row in store.read(SPLITS).collect()}
+    copies = {row.song_id for row in store.read(RECORDINGS).collect()}
+    (n_train,) = {row.n_songs for row in store.read(EXPERIMENTS).collect()}
+
     # a song that trains is deleted: the next model does without it, the first one is made again with it
     (model,) = store.read(MODELS).where("estimator = 'logistic_regression'").collect()
     gone = sorted(song for song, (_, part, _) in split.items() if part == "train" and song not in copies)[0]

@@ -107,6 +107,7 @@ def retag(path: Path) -> None:
     tags.save(path)
 
 
+@pytest.mark.slow
 def test_rows_that_left_a_list_are_retired_and_what_cannot_be_seen_is_not(spark, tmp_path):
     music, outside = tmp_path / "music", tmp_path / "outside"
     for name in ("a.wav", "b.wav", "c.wav", "closed/d.wav"):
@@ -144,6 +145,7 @@ def test_rows_that_left_a_list_are_retired_and_what_cannot_be_seen_is_not(spark,
     assert import_folder.run(store, config).read == 0
 
 
+@pytest.mark.slow
 def test_another_folder_in_the_same_store_retires_nothing_and_a_library_may_be_mounted_elsewhere(spark, tmp_path):
     for folder in ("one", "two"):
         for name in ("rock/1.wav", "rock/2.wav", "jazz/3.wav", "jazz/4.wav"):
@@ -184,6 +186,7 @@ def track(number: int) -> Track:
     return Track(f"t{number}", title=f"Song {number}", artists=(f"Artist {number}",))
 
 
+@pytest.mark.slow
 def test_tracks_that_left_a_playlist_are_retired_and_one_that_lost_too_many_is_not_believed(store):
     merge = ListMerge(store, SyncSection())
     merge(answer(store, range(6)))
