@@ -145,7 +145,7 @@ def test_what_is_read_is_counted_in_the_tables(library, config):
         ("polka", "polka"): 1.0,
     }
     assert (data.feature_set, len(data.sample), data.n_feature_rows) == ("tiny2", 20, 20)
-    assert sorted(data.sample.columns) == ["genre_id", "part", "rms", "tempo"]
+    assert sorted(data.sample.columns) == ["_genre_id", "_part", "rms", "tempo"]
     assert data.versions["features_tiny2"] == library.version("features_tiny2")
     assert data.durations[["genre_id", "n", "median"]].to_numpy().tolist() == [["fado", 10, 2.0], ["polka", 10, 2.0]]
 
@@ -182,10 +182,10 @@ def test_a_store_without_tables_makes_a_page(spark, tmp_path):
 
 
 def test_a_sample_is_bounded_per_genre_and_does_not_depend_on_partitions(spark):
-    rows = spark.createDataFrame([("ab"[i % 2], f"{i:03}") for i in range(100)], "genre_id string, clip_id string")
+    rows = spark.createDataFrame([("ab"[i % 2], f"{i:03}") for i in range(100)], "_genre_id string, clip_id string")
     drawn = [sample(rows.repartition(n), 7, 3).toPandas() for n in (1, 5)]
     assert drawn[0].equals(drawn[1])
-    assert drawn[0]["genre_id"].value_counts().to_dict() == {"a": 7, "b": 7}
+    assert drawn[0]["_genre_id"].value_counts().to_dict() == {"a": 7, "b": 7}
     assert not sample(rows, 7, 4).toPandas().equals(drawn[0])
 
 
