@@ -4,6 +4,7 @@ Exceptions end a job: each says what is wrong, where, and what to do. Reason cod
 tables for the one file, song or candidate that could not be used while the job goes on.
 """
 
+import errno
 from enum import StrEnum
 
 from genreatlas.redaction import redact
@@ -54,6 +55,13 @@ class LeaseLostError(StoreError):
     """The lease of this run could not be extended, or another run has taken it: nothing may be written any more."""
 
 
+class EnvironmentFaultError(GenreAtlasError):
+    """Something that every file, clip or candidate needs is missing or full where it is worked on.
+
+    It is nobody's fault among them, so it is not stored as theirs: the step ends, and goes on when it was mended.
+    """
+
+
 class UnexpectedError(GenreAtlasError):
     """A step was ended by an exception that is not the package's own, which is its cause; the message is one line."""
 
@@ -97,6 +105,7 @@ class Reason(StrEnum):
     NOT_FINITE = "not_finite"
     AUDIO_CHANGED = "audio_changed"
     FEATURES_FAILED = "features_failed"
+    INSPECTION_FAILED = "inspection_failed"
     NO_AUDIO_FEATURES = "no_audio_features"
     # labels and rows of manifests and feature tables
     NO_GENRE = "no_genre"
@@ -136,6 +145,60 @@ class Reason(StrEnum):
     CUT_EARLY = "cut_early"
     OVER_BUDGET = "over_budget"
     MODEL_UNUSABLE = "model_unusable"
+    # never stored: what a worker tells its driver, which ends the step
+    ENVIRONMENT_FAULT = "environment_fault"
+
+
+#: What is said of audio by those who open it, and may be said no more by a later release.
+REFUSED_AUDIO = frozenset(
+    {
+        Reason.NOT_AUDIO, Reason.UNSUPPORTED_FORMAT, Reason.NEEDS_AAC_DECODER, Reason.DECODE_FAILED, Reason.TRUNCATED,
+        Reason.TOO_SHORT,
+    }
+)  # fmt: skip
+#: Exceptions of which nobody knows whether the file, the code or its surroundings is to blame: tried again by later
+#: runs, so often at most.
+UNKNOWN_FAULTS = frozenset({Reason.FEATURES_FAILED, Reason.INSPECTION_FAILED})
+MAX_TRIES = 3
+
+_ENVIRONMENT = {
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+    errno.EMFILE: "too many files are open",
+    errno.ENFILE: "too many files are open",
+    errno.ENOMEM: "the machine has no memory left",
+    errno.EAGAIN: "no process or thread can be started",
+}
+_SAID = {
+    "No space left on device": "no space is left on the disk",
+    "Disk quota exceeded": "the disk quota is used up",
+    "cannot load library": "a library cannot be loaded",
+    "cannot open shared object file": "a library cannot be loaded",
+    "library not found": "a library cannot be loaded",
+    "cannot cache function": "numba finds no folder for compiled code that can be written (set NUMBA_CACHE_DIR)",
+    "can't start new thread": "no process or thread can be started",
+}
+
+
+def environment_fault(error: BaseException) -> str | None:
+    """What is wrong with a worker's surroundings, in one line; None where an exception may have other causes."""
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        words = " ".join(str(one).split())[:300]
+        if isinstance(one, ImportError):
+            return f"{words}. Install what is missing where the workers run"
+        if isinstance(one, OSError) and one.errno in _ENVIRONMENT:
+            return f"{_ENVIRONMENT[one.errno]}: {words}"
+        for sign, meaning in _SAID.items():
+            if sign in words:
+                return f"{meaning}: {words}"
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return None
 
 
 class ClipError(Exception):

@@ -10,11 +10,13 @@ import pytest
 import soundfile
 from pyspark import cloudpickle
 
+from genreatlas.audio import worker
 from genreatlas.audio.feature_sets import FEATURE_SETS, table_of
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.audio.uris import path_to_uri
 from genreatlas.audio.worker import extract_batches, extract_clip
 from genreatlas.config import Config, load_config
+from genreatlas.errors import EnvironmentFaultError
 from genreatlas.ids import stable_id
 from genreatlas.steps import extract_features
 from genreatlas.steps.counts import Counts
@@ -178,6 +180,7 @@ def test_a_bad_file_is_one_row_of_quarantine(extracted):
         "detail": row["detail"],
         "path": "text.mp3",
         "run_id": "test-run",
+        "attempts": None,
     }
 
 
@@ -300,3 +303,54 @@ def test_the_sessions_own_batch_size_is_put_back(spark, store):
             assert spark.conf.get(key) == "6"
         assert spark.conf.get(key) == "5"
     assert spark.conf.get(key, None) == before
+
+
+def broken(error_of):
+    """Extraction whose worker meets an exception for those clips for which ``error_of`` returns one."""
+
+    def extract_broken(request, batches):
+        isolated = worker.run_isolated
+
+        def run(function, request_, row, *others, **how):
+            if error := error_of(row["copies"][0]["clip_id"]):
+                raise error
+            return isolated(function, request_, row, *others, **how)
+
+        worker.run_isolated = run
+        try:
+            yield from extract_batches(request, batches)
+        finally:
+            worker.run_isolated = isolated
+
+    return extract_broken
+
+
+def test_what_is_missing_around_the_clips_ends_the_step_and_leaves_them_to_do(store, config, library, monkeypatch):
+    add(store, *library)
+    config = configured(config, feature_sets=("summary9",))
+    lacking = broken(lambda clip: ModuleNotFoundError("No module named 'soxr'") if clip != "b" else None)
+    monkeypatch.setattr(extract_features, "extract_batches", lacking)
+    with pytest.raises(EnvironmentFaultError, match=r"3 of 4 files.*No module named 'soxr'\. Install what is missing"):
+        extract_features.run(store, config)
+    assert rows_of(store, "summary9").keys() == {"b"}
+    # exceptions that nobody foresaw, for all of a first chunk
+    monkeypatch.setattr(extract_features, "extract_batches", broken(lambda clip: RuntimeError("odd")))
+    with pytest.raises(EnvironmentFaultError, match=r"all 3 files of the first chunk failed.*RuntimeError: odd"):
+        extract_features.run(store, config)
+    assert store.read(QUARANTINE).isEmpty()
+    # and for one clip: it is tried three times, and once more by the next release
+    monkeypatch.setattr(
+        extract_features, "extract_batches", broken(lambda clip: RuntimeError("odd") if clip == "c" else None)
+    )
+    version = extract_features.quarantine_version(config, extract_features.configured_sets(config))
+    earlier = {"stage": "extract_features", "key": "c", "reason": "features_failed", "detail": "odd"}
+    by_an_older_release = {"version": version.rpartition(":")[0], "attempts": None}
+    store.upsert(QUARANTINE, [earlier | by_an_older_release, earlier | {"version": version, "attempts": 2}])
+    assert extract_features.run(store, config) == Counts(4, 2, 2)
+    bad = store.read(QUARANTINE).where("key = 'c'").collect()
+    assert [(row["reason"], row["attempts"], row["version"]) for row in bad] == [("features_failed", 3, version)]
+    monkeypatch.setattr(extract_features, "extract_batches", extract_batches)
+    assert extract_features.run(store, config).read == 0
+    monkeypatch.setattr(extract_features, "quarantine_version", lambda *_: version + ".1")
+    assert extract_features.run(store, config) == Counts(2, 1, 1)
+    assert [row["key"] for row in store.read(QUARANTINE).collect()] == ["bad"]

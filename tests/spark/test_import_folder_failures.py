@@ -1,5 +1,6 @@
 """Imports that are killed, folders that cannot be used, and names under another locale."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -8,7 +9,9 @@ import pandas as pd
 import pytest
 
 from conftest import make_config
-from genreatlas.errors import InputError
+from genreatlas.audio import inspection
+from genreatlas.audio.uris import path_to_uri
+from genreatlas.errors import EnvironmentFaultError, InputError
 from genreatlas.steps import import_folder
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS, QUARANTINE, SONG_GENRES, SONGS
@@ -68,6 +71,58 @@ def test_a_folder_that_cannot_be_used_is_one_clear_line_and_writes_nothing(spark
     with pytest.raises(InputError, match="at least two usable genres"):
         import_folder.run(store, config)
     assert list(rows(store, QUARANTINE).reason) == ["not_audio"]
+
+
+def broken(error_of):
+    """Inspection whose worker meets an exception for those files for which ``error_of`` returns one."""
+
+    def inspect_broken(request, batches):
+        isolated = inspection.run_isolated
+
+        def run(function, path, *others, **how):
+            if error := error_of(path):
+                raise error
+            return isolated(function, path, *others, **how)
+
+        inspection.run_isolated = run
+        try:
+            yield from inspection.inspect_batches(request, batches)
+        finally:
+            inspection.run_isolated = isolated
+
+    return inspect_broken
+
+
+def test_faults_that_no_file_is_known_to_have_are_not_stored_as_theirs(spark, tmp_path, monkeypatch):
+    for name in ("rock/a.wav", "rock/b.wav", "jazz/c.mp3", "jazz/two tags.mp3"):
+        sound(tmp_path / "music" / name)
+    path = tmp_path / "music" / "jazz" / "two tags.mp3"
+    path.write_bytes((b"ID3\x03\0\0\0\0\1\0" + bytes(128)) * 2 + path.read_bytes())
+    config = make_config(tmp_path)
+    store = Store(spark, config.store)
+    monkeypatch.setattr(import_folder, "inspect_batches", broken(lambda path: ZeroDivisionError("odd")))
+    with pytest.raises(EnvironmentFaultError, match="all 4 files of the first chunk failed"):
+        import_folder.run(store, config)
+    assert not store.exists(QUARANTINE) and not store.exists(CLIPS)
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(
+        import_folder, "inspect_batches", broken(lambda path: full if path.rpartition(b"/")[2][:1] in b"at" else None)
+    )
+    with pytest.raises(EnvironmentFaultError, match=r"2 of 4 files.*no space is left on the disk"):
+        import_folder.run(store, config)
+    monkeypatch.setattr(import_folder, "inspect_batches", broken(lambda path: ZeroDivisionError("odd")))
+    # what an earlier release refused is opened once more; two files alone may well be odd
+    version = f"{path.stat().st_size}:{path.stat().st_mtime_ns}:middle:30:1"
+    store.upsert(
+        QUARANTINE,
+        [{"stage": "import_folder", "key": path_to_uri(path), "version": version, "reason": "truncated"}],
+    )
+    assert import_folder.run(store, config).failed == 2
+    expected = [["inspection_failed", 1], ["inspection_failed", 1]]
+    assert rows(store, QUARANTINE)[["reason", "attempts"]].to_numpy().tolist() == expected
+    monkeypatch.setattr(import_folder, "inspect_batches", inspection.inspect_batches)
+    assert import_folder.run(store, config).written == 2
+    assert rows(store, QUARANTINE).empty
 
 
 def test_entries_add_up_under_the_c_locale(tmp_path):

@@ -48,6 +48,11 @@ SAID = {
         ("a Python worker was killed", "What grew", "extract.batch_rows", "local[1,4]"),
     ),
     "gone": ("Answer from Java side is empty", ("Spark's Java process has ended", "run the job again")),
+    "missing library": (
+        "pyspark.errors.PythonException: An exception was thrown from the Python worker.\nTraceback (most recent call "
+        'last):\n  File "worker.py", line 7\nModuleNotFoundError: No module named \'soundfile\'\n',
+        ("No module named 'soundfile'", "Install what is missing"),
+    ),
     "other": ("[DIVIDE_BY_ZERO] Division by zero. SQLSTATE: 22012", ("RuntimeError: [DIVIDE_BY_ZERO] Division",)),
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -75,6 +76,10 @@ def test_a_crash_is_a_reason_and_the_next_call_is_answered():
     with pytest.raises(ClipError, match=r"crashed \(code 3\)"):
         run_isolated(os._exit, 3)
     assert run_isolated(divmod, 7, 2) == (3, 1)
+
+
+def test_a_crash_leaves_no_copy_of_the_memory():
+    assert run_isolated(resource.getrlimit, resource.RLIMIT_CORE) == (0, 0)
 
 
 def test_what_kills_its_process_only_once_is_tried_again(tmp_path):

@@ -375,6 +375,17 @@ def test_a_wav_that_was_written_to_a_pipe_is_as_long_as_its_bytes(stated, subtyp
     assert "truncated" not in flags_of(piped)
 
 
+def test_sizes_of_64_bits_that_were_never_written_are_told_from_the_bytes():
+    data = encode(music(3), form="RF64", subtype="PCM_16")
+    at = data.index(b"ds64") + 8
+    samples = assert_cuts_lie_where_they_should(data[:at] + bytes(24) + data[at + 24 :], 3)
+    assert np.array_equal(samples, read_clip(io.BytesIO(data)).samples)
+    data = encode(music(3), form="W64", subtype="PCM_16")
+    unknown = b"\xff" * 7 + b"\x7f"
+    at = data.index(b"data") + 16
+    assert_cuts_lie_where_they_should(data[:16] + unknown + data[24:at] + unknown + data[at + 8 :], 3)
+
+
 def test_a_wav_with_less_sound_than_it_states_is_used_and_flagged_and_fetched_again():
     data = encode(music(), form="WAV", subtype="PCM_16")
     cut = data[: len(data) // 3]
@@ -401,4 +412,12 @@ def test_what_libsndfile_reads_is_read(form, subtype):
 def test_ogg_with_a_codec_that_is_not_decoded_says_which(codec):
     with pytest.raises(ClipError, match=r"Speex|Theora") as caught:
         probe(io.BytesIO(page(codec + bytes(72), flags=2) + page(bytes(3000), number=1)))
+    assert caught.value.reason is Reason.UNSUPPORTED_FORMAT
+
+
+def test_a_wav_with_a_codec_that_is_not_decoded_says_which():
+    form = struct.pack("<HHIIHH", 0x2000, 2, RATE, 24_000, 1536, 0)
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", 6000) + bytes(6000)
+    with pytest.raises(ClipError, match="AC-3") as caught:
+        probe(io.BytesIO(b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WAVE" + chunks))
     assert caught.value.reason is Reason.UNSUPPORTED_FORMAT

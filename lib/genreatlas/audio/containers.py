@@ -63,7 +63,7 @@ def flac_stream(pieces: Pieces, start: int) -> Stream:
         frames = _flac_frames(tail, info)
         if info.total and any(frame.end == info.total for frame in frames[-8:]):
             return Stream(whole)
-        if frames and (found := _flac_end(tail, frames)):
+        if frames and (found := _flac_end(tail, frames, info)):
             break
     else:
         if info.total:
@@ -122,13 +122,15 @@ def _flac_frame(data: bytes, place: int, info: _Flac) -> _FlacFrame | None:
     return _FlacFrame(place, first, first + block)
 
 
-def _flac_end(tail: bytes, frames: list[_FlacFrame]) -> tuple[int, bool] | None:
+def _flac_end(tail: bytes, frames: list[_FlacFrame], info: _Flac) -> tuple[int, bool] | None:
     """Samples up to the end of the last whole frame, and whether another one breaks off behind it."""
     last = {len(tail), len(tail.rstrip(b"\0")), len(tail) - (128 if tail[-128:-125] == b"TAG" else 0)}
     ends = sorted(last, reverse=True)
     for frame in frames[: -_TRIED - 1 : -1]:
         for end in ends:
-            if _crc16(tail[frame.place : end]) == 0:
+            # no frame is longer than its samples as they are
+            longest = (frame.end - frame.first) * info.channels * (info.bits + 1) // 8 + 1024
+            if 0 < end - frame.place <= longest and _crc16(tail[frame.place : end]) == 0:
                 return frame.end, end not in last
         ends.append(frame.place)  # where the one before it ends, if this is a frame and not a chance
     return None
@@ -164,6 +166,11 @@ def _crc16(data: bytes) -> int:
 #: Sizes at and above this are what writers to a pipe state who cannot go back and say the true one.
 _UNKNOWN_SIZE = 0x7FFF0000
 _MPEG_IN_WAV = (0x50, 0x55)
+#: Codecs of WAV that libsndfile does not have; it says of some that the header is malformed.
+_UNDECODED_IN_WAV = {
+    0x0092: "AC-3", 0x00FF: "AAC", 0x0160: "WMA", 0x0161: "WMA", 0x0162: "WMA", 0x0163: "WMA", 0x1600: "AAC",
+    0x1602: "AAC", 0x2000: "AC-3", 0x2001: "DTS",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -180,12 +187,17 @@ class Wave:
         """Whether it holds MPEG frames."""
         return self.tag in _MPEG_IN_WAV
 
+    @property
+    def undecoded(self) -> str | None:
+        """Name of its codec, if that is none of libsndfile's."""
+        return _UNDECODED_IN_WAV.get(self.tag)
+
 
 def wave_stream(pieces: Pieces, start: int) -> Wave | None:
     """The WAV that begins at ``start``, with the size of sound that is there; None where it has no data chunk."""
     head = pieces.read(start, 12)
     order = ">" if head[:4] == b"RIFX" else "<"
-    position, tag, wide = start + 12, 0, None
+    position, tag, wide, sizes = start + 12, 0, None, 0
     for _ in range(1000):
         chunk = pieces.read(position, 8)
         if len(chunk) < 8:
@@ -197,7 +209,8 @@ def wave_stream(pieces: Pieces, start: int) -> Wave | None:
             if tag == 0xFFFE and len(fmt) >= 26:
                 tag = struct.unpack_from(f"{order}H", fmt, 24)[0]
         elif chunk[:4] == b"ds64":
-            wide = struct.unpack_from("<Q", pieces.read(position + 16, 8).ljust(8, b"\0"))[0]
+            sizes = position + 16
+            wide = struct.unpack("<Q", pieces.read(sizes, 8).ljust(8, b"\0"))[0]
         elif chunk[:4] == b"data":
             break
         position += 8 + size + (size & 1)
@@ -208,7 +221,10 @@ def wave_stream(pieces: Pieces, start: int) -> Wave | None:
     if size == 0xFFFFFFFF and wide is not None:
         size = wide
     stream = Stream(((start, pieces.size),))
-    if size == 0 and left > 0:
+    if size == 0 and left > 0 and sizes:
+        front = pieces.read(start, sizes - start) + struct.pack("<Q", left)
+        stream, size = Stream((front, (sizes + 8, pieces.size))), left
+    elif size == 0 and left > 0:
         stated = struct.pack(f"{order}I", min(left, 0xFFFFFFFF))
         stream = Stream((pieces.read(start, begin - 4 - start), stated, (begin, pieces.size)))
         size = left

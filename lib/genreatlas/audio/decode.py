@@ -12,6 +12,9 @@ __all__ = ["AudioInfo", "Signal", "downmix", "probe", "read_clip", "reject_silen
 
 #: Name of the decoder, part of every ``preprocessing_id``; its patch version is not.
 DECODER = "libsndfile"
+#: Release of what opens audio: another one tries again what was refused as no audio, broken or truncated. Raise it with
+#: every change of what is read or how its length is told. 2: lengths are told from what is there.
+DECODER_RELEASE = "2"
 #: Frames that are decoded at a time: a cut of many channels is mixed down while it is in the cache.
 _BLOCK = 65_536
 #: soundfile seeks after every read, and a seek is only exact where frames do not lean on those before them: an MP3

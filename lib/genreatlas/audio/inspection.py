@@ -4,6 +4,7 @@ Each file is opened once: hashed, told by its content, its cut decoded and looke
 What is wrong with one file becomes a row with a reason and never fails its neighbours.
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from genreatlas.audio.decode import read_open, reject_silence
 from genreatlas.audio.identity import sound_sha256
-from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory
+from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory, unknown_fault
 from genreatlas.audio.pieces import Pieces
 from genreatlas.audio.probe import Source, identify, open_file, open_sound
 from genreatlas.audio.quality import quality_flags
@@ -57,7 +58,6 @@ _RESULT = pa.schema(
         ("detail", pa.string()),
     ]
 )
-_LONGEST_DETAIL = 500
 
 
 #: Columns that :func:`sound_batches` is given, and what it gives back: without a hash where a file changed since.
@@ -84,10 +84,11 @@ class InspectRequest:
 
 def inspect_batches(request: InspectRequest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Inspect every file of :data:`REQUEST`; one batch of :data:`RESULT` per batch."""
-    import soundfile  # noqa: F401 - here, so that no helper imports it again
+    with contextlib.suppress(Exception):  # here, so that no helper imports them again; what fails stands in the rows
+        import soundfile  # noqa: F401
 
-    if request.read_tags:
-        import mutagen  # noqa: F401 - likewise
+        if request.read_tags:
+            import mutagen  # noqa: F401
 
     for batch in batches:
         rows = [row | _inspected(request, row) for row in batch.to_pylist()]
@@ -142,8 +143,7 @@ def _inspected(request: InspectRequest, row: Mapping[str, Any]) -> dict[str, Any
     except MemoryError:
         return rule | {"reason": Reason.TOO_LARGE.value, "detail": too_much_memory(request.limits)}
     except Exception as error:  # anything that a file can do to a decoder or a tag reader
-        detail = f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]
-        return rule | {"reason": Reason.DECODE_FAILED.value, "detail": detail}
+        return rule | unknown_fault(error, Reason.INSPECTION_FAILED)
 
 
 def inspect_file(path: Source, request: InspectRequest) -> dict[str, Any]:

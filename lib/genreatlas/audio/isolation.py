@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from genreatlas.config import LimitsSection
-from genreatlas.errors import ClipError, Reason
+from genreatlas.errors import ClipError, Reason, environment_fault
 
 _TRIES = 2
 #: The helper ends itself this long after its deadline, should nobody be left to end it.
 _GRACE_S = 5.0
+_LONGEST_DETAIL = 500
 _T = TypeVar("_T")
 
 #: A file may take as long again as a slow network share needs for its bytes.
@@ -39,6 +40,16 @@ def time_for(size: int | None, limits: LimitsSection) -> float:
 def too_much_memory(limits: LimitsSection) -> str:
     """What to say of a clip that ran into its bound."""
     return f"Needs more memory than limits.clip_memory_mb = {limits.clip_memory_mb}. Take a shorter cut or raise it."
+
+
+def unknown_fault(error: Exception, reason: Reason) -> dict[str, str]:
+    """Columns ``reason`` and ``detail`` for an exception that nobody foresaw; a fault of the environment is named so.
+
+    The driver ends the step at a fault of the environment, and stores none.
+    """
+    if (detail := environment_fault(error)) is not None:
+        return {"reason": Reason.ENVIRONMENT_FAULT.value, "detail": detail}
+    return {"reason": reason.value, "detail": f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]}
 
 
 def run_isolated(function: Callable[..., _T], *arguments: Any, seconds: float = 120.0, memory_mb: int = 0) -> _T:
@@ -132,6 +143,7 @@ def _serve(calls: Connection) -> NoReturn:
     """The helper: takes calls until its owner is gone."""
     try:
         faulthandler.disable()  # it would print the crash that the owner reports
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no copy of the memory, with its secrets
         gc.freeze()  # what was there before the fork stays shared with the owner
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner is interrupted, and ends the helper
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,5 +1,6 @@
 """Files seen in pieces: read here and there, or put together for a decoder from what is good of them."""
 
+import contextlib
 from bisect import bisect_right
 from dataclasses import dataclass
 from io import SEEK_CUR, SEEK_END, SEEK_SET
@@ -7,6 +8,8 @@ from typing import Any, BinaryIO, Protocol
 
 #: Bytes that are read of a file at once.
 _PIECE = 1 << 20
+#: No file is as long; headers that are wrong send decoders there.
+_FARTHEST = 1 << 48
 
 #: What a decoder is given in place of a file: ranges of it (first byte, end), bytes, and so many zeros.
 Parts = tuple[tuple[int, int] | bytes | int, ...]
@@ -93,6 +96,27 @@ def without_front(ranges: list[tuple[int, int]], size: int) -> list[tuple[int, i
     return kept
 
 
+class Rest:
+    """A file from a byte on. Decoders read a frame at a time, so that every step here is felt."""
+
+    def __init__(self, file: BinaryIO, start: int) -> None:
+        self._file, self._start = file, start
+        self.readinto = file.readinto  # type: ignore[attr-defined]
+        self.read = file.read
+        file.seek(start)
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        """Go to a byte, as in any binary file."""
+        if abs(offset) < _FARTHEST:
+            with contextlib.suppress(OSError, ValueError):  # before the start, by a header that is wrong
+                return self._file.seek(offset + self._start if whence == SEEK_SET else offset, whence) - self._start
+        return self.tell()
+
+    def tell(self) -> int:
+        """Say which byte comes next."""
+        return self._file.tell() - self._start
+
+
 class View:
     """A file made of parts of another, of bytes and of zeros, as far as decoders look at it."""
 
@@ -103,6 +127,7 @@ class View:
             size = part if isinstance(part, int) else len(part) if isinstance(part, bytes) else part[1] - part[0]
             self._bounds.append(self._bounds[-1] + size)
         self._position = 0
+        self._plain = None if isinstance(file, Pieces) else file
 
     def seek(self, offset: int, whence: int = SEEK_SET) -> int:
         """Go to a byte, as in any binary file."""
@@ -110,8 +135,8 @@ class View:
             offset += self._position
         elif whence == SEEK_END:
             offset += self._bounds[-1]
-        self._position = offset
-        return offset
+        self._position = max(offset, 0)
+        return self._position
 
     def tell(self) -> int:
         """Say which byte comes next."""
@@ -125,7 +150,19 @@ class View:
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer from here on, and say how many bytes there were."""
-        view, done = memoryview(buffer).cast("B"), 0
+        number = bisect_right(self._bounds, self._position) - 1
+        wanted = len(buffer)
+        if self._plain is not None and self._position + wanted <= self._bounds[-1]:
+            part = self._parts[number]
+            if isinstance(part, tuple) and self._position + wanted <= self._bounds[number + 1]:  # nearly always
+                self._plain.seek(part[0] + self._position - self._bounds[number])
+                read = int(self._plain.readinto(buffer))  # type: ignore[attr-defined]
+                self._position += read
+                return read
+        return self._fill(memoryview(buffer).cast("B"))
+
+    def _fill(self, view: memoryview) -> int:
+        done = 0
         while done < len(view) and self._position < self._bounds[-1]:
             number = bisect_right(self._bounds, self._position) - 1
             part, inside = self._parts[number], self._position - self._bounds[number]

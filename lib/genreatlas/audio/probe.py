@@ -1,5 +1,6 @@
 """What a file is, told by its bytes and never by its name, and how long, told by what is there."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from genreatlas.audio.containers import flac_stream, wave_stream
 from genreatlas.audio.magic import HEAD_BYTES, Kind, first_mpeg_frame, sniff
 from genreatlas.audio.mpeg import MpegStream, tag_size, walk_frames
 from genreatlas.audio.ogg import ogg_streams
-from genreatlas.audio.pieces import Data, Pieces, Stream, View
+from genreatlas.audio.pieces import Data, Parts, Pieces, Rest, Stream, View
 from genreatlas.audio.uris import path_bytes
 from genreatlas.errors import ClipError, Reason
 
@@ -28,6 +29,8 @@ _GLANCE_BYTES = 8192
 _SEARCHED = 1 << 20
 #: Tags in front of the sound that are passed over: taggers that do not find their own write another.
 _MOST_TAGS = 64
+#: Errors that say nothing of a file: no descriptors, no memory, a library that cannot be loaded (no number).
+_NOT_OF_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, None)
 #: A file of which less than this is there is not used.
 _LEAST_SHARE = 0.5
 #: More bytes than the longest MPEG frame has.
@@ -111,6 +114,9 @@ def lay_out(data: Data) -> Layout:
     wave = wave_stream(pieces, start) if kind.name == "WAV" else None
     if wave is None:
         return Layout(kind, start, pieces.size, (whole,))
+    if wave.undecoded:
+        detail = f"A WAV that holds {wave.undecoded}, which is not decoded here. Convert it to FLAC."
+        raise ClipError(Reason.UNSUPPORTED_FORMAT, detail)
     if wave.is_mpeg and (first := first_mpeg_frame(pieces.read(wave.start, HEAD_BYTES))) is not None:
         mpeg = walk_frames(data, wave.start + first, wave.end)
         return Layout(kind, start, pieces.size, (frames_alone(mpeg),), _at_least_half(mpeg))
@@ -302,6 +308,8 @@ def open_file(source: Source) -> Iterator[BinaryIO]:
         # O_NONBLOCK: opening a named pipe would wait for a writer for ever.
         descriptor = os.open(path_bytes(source), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
+        if error.errno in _NOT_OF_THE_FILE:
+            raise
         raise _refused(error) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -310,6 +318,8 @@ def open_file(source: Source) -> Iterator[BinaryIO]:
         try:
             yield file
         except OSError as error:
+            if error.errno in _NOT_OF_THE_FILE:
+                raise
             raise _refused(error) from None
 
 
@@ -328,17 +338,25 @@ def _sound_file(file: BinaryIO, layout: Layout, stream: Stream) -> Iterator[Any]
     kind = layout.kind
     parts = stream.parts
     try:
-        sound = soundfile.SoundFile(View(file, parts))
+        sound = soundfile.SoundFile(_seen(file, parts, layout))
     except soundfile.LibsndfileError as error:
         if layout.size - layout.start < kind.least_bytes:
             raise ClipError(
                 Reason.TRUNCATED, f"Cut too short: {layout.size} bytes are less than one {kind.name} frame."
             ) from None
-        raise ClipError(Reason.DECODE_FAILED, f"Looks like {kind.name}, but: {_words(error)}.") from None
+        reason = Reason.UNSUPPORTED_FORMAT if "unsupported encoding" in str(error) else Reason.DECODE_FAILED
+        raise ClipError(reason, f"Looks like {kind.name}, but: {_words(error)}.") from None
     try:
         yield sound
     finally:
         sound.close()
+
+
+def _seen(file: BinaryIO, parts: Parts, layout: Layout) -> Rest | View:
+    part = parts[0]
+    if len(parts) == len(layout.streams) == 1 and isinstance(part, tuple) and part[1] == layout.size:
+        return Rest(file, part[0])
+    return View(file, parts)
 
 
 def _decoder_error() -> type[Exception]:

@@ -3,6 +3,7 @@
 The last part imports no Spark either: Arrow batches of files in, Arrow batches of windows out.
 """
 
+import contextlib
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from genreatlas.audio.decode import SILENCE_DBFS
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, get_feature_set
-from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory
+from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory, unknown_fault
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.audio.probe import Layout, Source, lay_out, open_file, probe
 from genreatlas.audio.uris import uri_to_path
@@ -176,7 +177,8 @@ def window_batches(recipe: Recipe, batches: Iterator[pa.RecordBatch]) -> Iterato
     for batch in batches:
         for row in batch.to_pylist():
             if not warm:
-                warm_up(frozenset([recipe.feature_set]), recipe.clip)
+                with contextlib.suppress(Exception):  # what fails here fails for every file, and stands in its row
+                    warm_up(frozenset([recipe.feature_set]), recipe.clip)
                 warm = True
             yield pa.RecordBatch.from_pylist(_rows(recipe, row), schema=_RESULT)
 
@@ -195,8 +197,7 @@ def _rows(recipe: Recipe, row: dict[str, Any]) -> list[dict[str, Any]]:
     except MemoryError:
         return [shared | {"reason": Reason.TOO_LARGE.value, "detail": too_much_memory(limits)}]
     except Exception as error:  # anything that a file can do to numpy, librosa or the decoder
-        detail = f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]
-        return [shared | {"reason": Reason.FEATURES_FAILED.value, "detail": detail}]
+        return [shared | unknown_fault(error, Reason.FEATURES_FAILED)]
     return [
         shared
         | {

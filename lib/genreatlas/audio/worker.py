@@ -25,7 +25,7 @@ import pyarrow as pa
 from genreatlas.audio.decode import END_TOLERANCE_S, SILENCE_DBFS
 from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import FEATURE_SETS, FeatureSet, compute_sets, get_feature_set
-from genreatlas.audio.isolation import run_isolated, stop_helper, time_for, too_much_memory
+from genreatlas.audio.isolation import run_isolated, stop_helper, time_for, too_much_memory, unknown_fault
 from genreatlas.audio.librosa_loading import librosa
 from genreatlas.audio.packing import Extracted, pack_set
 from genreatlas.audio.preprocess import Loudness, Signal, prepare, resample
@@ -77,7 +77,6 @@ _RESULT = pa.schema(
 
 #: Another copy of the same bytes may still be there, unchanged and readable.
 _TRY_ANOTHER_COPY = frozenset({Reason.MISSING_FILE, Reason.BROKEN_LINK, Reason.UNREADABLE, Reason.AUDIO_CHANGED})
-_LONGEST_DETAIL = 500
 #: Rate of what worker and caches are warmed with: most files have it, so that resampling is loaded too.
 _USUAL_RATE = 44_100
 #: Less than half a frame at any rate: nothing below has a spectrum, or is sound rather than a broken header.
@@ -134,8 +133,7 @@ def _extract_row(request: ExtractRequest, row: Mapping[str, Any]) -> list[dict[s
     except MemoryError:
         return [shared | {"reason": Reason.TOO_LARGE.value, "detail": too_much_memory(request.limits)}]
     except Exception as error:  # anything that a clip can do to numpy, librosa or the decoder
-        detail = f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]
-        return [shared | {"reason": Reason.FEATURES_FAILED.value, "detail": detail}]
+        return [shared | unknown_fault(error, Reason.FEATURES_FAILED)]
 
 
 def _extract_audio(

@@ -10,7 +10,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from genreatlas.errors import Reason
+from genreatlas.audio.decode import DECODER_RELEASE
+from genreatlas.errors import REFUSED_AUDIO, Reason
 from genreatlas.fanout.work import Task, pause_name
 from genreatlas.store import Staged, Store
 from genreatlas.tables import FETCH_ATTEMPTS
@@ -51,9 +52,18 @@ def make_plan(store: Store, name: str, pending: DataFrame, providers: Sequence[s
     last = stored.groupBy("key", "provider").agg(
         F.max("attempt").alias("attempt"),
         F.max_by("status", "attempt").alias("status"),
+        F.max_by(F.coalesce("reason", F.lit("")), "attempt").alias("reason"),
+        F.max_by(F.coalesce("decoder_release", F.lit("")), "attempt").alias("release"),
         F.max_by(F.unix_micros("next_retry_at"), "attempt").alias("due"),
         F.max(F.when(F.col("status") == "ok", F.col("attempt"))).alias("ok"),
     )
+    # audio that an earlier release refused is fetched once more: this one may read it
+    mended = (
+        (F.col("status") == "final")
+        & F.col("reason").isin([reason.value for reason in REFUSED_AUDIO])
+        & (F.col("release") != DECODER_RELEASE)
+    )
+    last = last.withColumn("status", F.when(mended, F.lit("retry")).otherwise(F.col("status")))
     tries = F.collect_list(F.struct("provider", "attempt", "status", "due", "ok"))
     history = last.groupBy("key").agg(tries.alias("_tried"))
     table = pending.join(history, "key", "left").orderBy("key").toArrow()
@@ -123,7 +133,7 @@ def write_attempts(store: Store, name: str, staged: Staged) -> Outcome:
     pauses: dict[str, dict[str, Any]] = {}
     fetched, given_up, again = 0, Counter[str](), Counter[str]()
     for row in rows:
-        about = {"task": name, "run_id": store.run_id}
+        about = {"task": name, "run_id": store.run_id, "decoder_release": DECODER_RELEASE}
         for attempt in row["attempts"]:
             host = attempt.get("host")
             values = {name: value for name, value in attempt.items() if name != "host"} | about

@@ -1,5 +1,6 @@
 """Run a fetch over everything that is pending: plan, fetch in chunks, merge, and say what is left."""
 
+import re
 import time
 import uuid
 from collections import Counter
@@ -14,6 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
 
 from genreatlas.config import FanOutSection
+from genreatlas.errors import EnvironmentFaultError
 from genreatlas.fanout import driver, executors
 from genreatlas.fanout.ledger import Outcome, Plan, make_plan, stored_pauses, write_attempts
 from genreatlas.fanout.progress import Progress
@@ -134,6 +136,10 @@ class _FanOut:
                     self.store.spark, chunk, self.fetch, self.settings, slots, self.counts.paused, self._schema
                 )
                 yield self.store.stage(rows, self.name, self._chunk())
+        except Exception as error:  # a worker's own exception is a line of what Spark says
+            if found := re.search(r"EnvironmentFaultError: (.+)", str(error)):
+                raise EnvironmentFaultError(found[1].strip()) from error
+            raise
         finally:
             forget_history()
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import pyarrow as pa
 
 from genreatlas.config import FanOutSection
-from genreatlas.errors import FetchError, ProviderPausedError, Reason
+from genreatlas.errors import EnvironmentFaultError, FetchError, ProviderPausedError, Reason, environment_fault
 from genreatlas.redaction import shown
 
 #: Called with a pending row and a provider; returns the columns, or raises FetchError.
@@ -164,6 +164,8 @@ def work_on(
         except FetchError as error:
             failure = error
         except Exception as error:  # whatever an odd body does to a parser must not end the run
+            if missing := environment_fault(error):
+                raise EnvironmentFaultError(f"nothing can be fetched: {missing}. Mend it and run again") from error
             failure = FetchError(Reason.FETCH_FAILED, f"{type(error).__name__}: {error}", transient=True)
         in_a_row = number - task.succeeded.get(provider, 0)
         attempts.append(_failed(failure, provider, number, in_a_row, settings))

@@ -18,7 +18,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from genreatlas.config import TrainSection
-from genreatlas.errors import ConfigError, ModelError, Reason
+from genreatlas.errors import ConfigError, EnvironmentFaultError, ModelError, Reason
 from genreatlas.metrics import metric_for, version_of
 from genreatlas.models.sklearn_predict import predict_batches
 from genreatlas.models.sklearn_worker import (
@@ -75,6 +75,7 @@ def refit(spark: SparkSession, matrix: Matrix, trial: Trial, train: TrainSection
     pieces = spark.range(0, 1, 1, 1).mapInArrow(worker, REFITTED).collect()
     pieces.sort(key=lambda row: row["piece"])
     first = pieces[0]
+    _end_at_environment_fault(first["reason"], first["detail"])
     if first["reason"] is not None:
         raise ModelError(f"{trial.name}: fitting it on the whole training part failed: {first['detail']}")
     content = b"".join(bytes(row["content"]) for row in pieces)
@@ -156,8 +157,16 @@ def _score(
                 version_of(settings.metric),
             )
         ]  # fmt: skip
+    for row in rows:
+        _end_at_environment_fault(row["reason"], row["detail"])
     found = {(row["experiment_id"], row["fold"]): FoldResult(**row.asDict()) for row in rows}
     return [found[task.experiment_id, task.fold] for task in tasks]
+
+
+def _end_at_environment_fault(reason: str | None, detail: str | None) -> None:
+    """Raise where a worker lacks something that every candidate needs: it is stored as none's fault."""
+    if reason == Reason.ENVIRONMENT_FAULT:
+        raise EnvironmentFaultError(f"train_models: no candidate can be fitted: {detail}. Mend it and run it again")
 
 
 def _settings(matrix: Matrix, train: TrainSection) -> GridSettings:

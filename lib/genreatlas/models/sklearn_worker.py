@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from genreatlas.errors import Reason
+from genreatlas.errors import Reason, environment_fault
 from genreatlas.metrics import Score, score, version_of
 from genreatlas.models import scores as scoring
 from genreatlas.models.baselines import DUMMIES, Dummy, fit_dummy
@@ -134,7 +134,7 @@ def score_fold(task: FoldTask, files: MatrixFiles, settings: GridSettings) -> Fo
         except CandidateLimit as limit:
             reason, detail = limit.reason.value, limit.detail
         except Exception as error:
-            held_out, reason, detail = None, Reason.FIT_FAILED.value, _in_words(error)
+            held_out, (reason, detail) = None, _fault(error)
     seconds = time.perf_counter() - started
     version = version_of(settings.metric)
     return FoldResult(task.experiment_id, task.fold, held_out, train_score, reason, detail, seconds, version, n_absent)
@@ -156,8 +156,8 @@ def refit_rows(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Iter
         yield empty | {"reason": limit.reason.value, "detail": limit.detail, "seconds": time.perf_counter() - started}
         return
     except Exception as error:
-        seconds = time.perf_counter() - started
-        yield empty | {"reason": Reason.FIT_FAILED.value, "detail": _in_words(error), "seconds": seconds}
+        reason, detail = _fault(error)
+        yield empty | {"reason": reason, "detail": detail, "seconds": time.perf_counter() - started}
         return
     row = empty | {"score_kind": model.score_kind, "detail": "; ".join(notes) or None}
     row |= {"seconds": time.perf_counter() - started}
@@ -239,6 +239,13 @@ def judge(model: Model, files: MatrixFiles, metric: str, rows: Array) -> Score:
     if total is None:
         raise ValueError("the fold has no rows")
     return score(metric, scoring.truth_by_song(song[rows], y[rows]), total.means)
+
+
+def _fault(error: Exception) -> tuple[str, str]:
+    """Reason and words; what is missing where the worker runs is no fault of the candidate."""
+    if (missing := environment_fault(error)) is not None:
+        return Reason.ENVIRONMENT_FAULT.value, missing
+    return Reason.FIT_FAILED.value, _in_words(error)
 
 
 def _in_words(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from genreatlas.config import TrainSection
-from genreatlas.errors import ModelError, Reason
+from genreatlas.errors import EnvironmentFaultError, ModelError, Reason, environment_fault
 from genreatlas.metrics import Score, metric_for, score, version_of
 from genreatlas.models.calibration import can_calibrate, fit_sigmoids
 from genreatlas.models.spark_ml import (
@@ -109,6 +109,10 @@ class SparkGrid:
             (held_out, n_absent), (train_score, _) = self._judge(model, task.fold)
         except Exception as error:
             self._raise_if_spark_is_gone()
+            if missing := environment_fault(error):
+                raise EnvironmentFaultError(
+                    f"train_models: no candidate can be fitted: {missing}. Mend it and run it again"
+                ) from error
             reason, detail = Reason.FIT_FAILED.value, _in_words(error)
         seconds = time.perf_counter() - started
         version = version_of(metric_for(self.train.metric, self.matrix.multi))

@@ -5,6 +5,7 @@ does nothing until there are new clips, another set, a new version of a set, or 
 """
 
 import math
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -12,17 +13,26 @@ from functools import partial
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from genreatlas import checks
+from genreatlas import __version__, checks
+from genreatlas.audio.decode import DECODER_RELEASE
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, get_feature_set, table_of
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.audio.window import window_rule
 from genreatlas.audio.worker import REQUEST_COLUMNS, RESULT, ExtractRequest, extract_batches
 from genreatlas.config import Config
-from genreatlas.errors import Reason
+from genreatlas.errors import UNKNOWN_FAULTS, EnvironmentFaultError, Reason
 from genreatlas.ids import stable_id
 from genreatlas.progress import progress
 from genreatlas.steps.counts import Counts
 from genreatlas.steps.extract_chunks import arrow_batches, chunks
+from genreatlas.steps.faults import (
+    attempts_so_far,
+    end_at_environment_faults,
+    end_where_all_fail,
+    forget,
+    is_closed,
+    with_attempts,
+)
 from genreatlas.steps.fetched_audio import available, drop_extracted, fill_sounds, gone, is_fetched, with_audio
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIP_AUDIO, CLIPS, QUARANTINE
@@ -60,7 +70,8 @@ def run(store: Store, config: Config) -> Counts:
         with progress(STEP, sum(audios for _, audios in divided), "clips") as bar:
             for number, (batches, audios) in enumerate(divided):
                 chunk = f"{store.run_id}-{number:06}"
-                counts += merge(store, extract_chunk(store, config, feature_sets, plan.frame, batches, audios, chunk))
+                staged = extract_chunk(store, config, feature_sets, plan.frame, batches, audios, chunk)
+                counts += merge(store, staged, is_first=number == 0)
                 bar.advance(audios)
         plan.drop()
     counts += audio_gone(store, config, feature_sets)
@@ -92,7 +103,7 @@ def lacking_any(store: Store, config: Config, feature_sets: list[FeatureSet]) ->
     """Clips of the current window rule that lack a set and did not fail at it: one row a clip and lacking set."""
     clips = store.live(CLIPS).where(F.col("window_rule") == window_rule(config.clip))
     failed = store.read(QUARANTINE).where(
-        (F.col("stage") == STEP) & (F.col("version") == quarantine_version(config, feature_sets))
+        (F.col("stage") == STEP) & (F.col("version") == quarantine_version(config, feature_sets)) & is_closed()
     )
     clips = clips.join(failed.select(F.col("key").alias("clip_id")), "clip_id", "left_anti")
     names = F.explode(F.array(*[F.lit(s.name) for s in feature_sets])).alias("feature_set")
@@ -112,9 +123,10 @@ def current_rows(store: Store, config: Config, feature_set: FeatureSet) -> DataF
 
 
 def quarantine_version(config: Config, feature_sets: list[FeatureSet]) -> str:
-    """State in which a clip failed; with another set, version or preprocessing it is tried again."""
+    """State in which a clip failed; with another set, version, preprocessing or release it is tried again."""
     versions = (f"{s.name}={s.version}" for s in sorted(feature_sets, key=lambda s: s.name))
-    return f"{preprocessing_id(config.clip)}:{stable_id(*versions, length=8)}"
+    release = f"{__version__}.{DECODER_RELEASE}"
+    return f"{preprocessing_id(config.clip)}:{stable_id(*versions, length=8)}:{release}"
 
 
 def pending_audios(store: Store, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
@@ -167,19 +179,39 @@ def extract_chunk(
         return store.stage(result, STEP, chunk)
 
 
-def merge(store: Store, staged: Staged) -> Counts:
-    """Merge a staged chunk into the tables of its sets and into quarantine, and count its clips."""
+def merge(store: Store, staged: Staged, is_first: bool = False) -> Counts:
+    """Merge a staged chunk into the tables of its sets and into quarantine, and count its clips.
+
+    Raises
+    ------
+    EnvironmentFaultError : something that every clip needs is missing; or all clips of the first chunk failed, and
+        none is known why. What went well is merged, and none of the others is stored as having failed.
+    """
     rows = staged.frame
-    found = rows.select("feature_set", "set_version", "reason", "copies.clip_id").toArrow().to_pylist()
+    found = rows.select(
+        "audio_id", "feature_set", "set_version", "reason", "detail", "version", "copies.clip_id"
+    ).toArrow()
+    found = found.to_pylist()
+    earlier = attempts_so_far(store, STEP) if any(row["reason"] in UNKNOWN_FAULTS for row in found) else {}
+    if is_first:
+        before = {key for key, _ in earlier}
+        tried = {row["audio_id"] for row in found if not before.isdisjoint(row["clip_id"])}
+        try:
+            end_where_all_fail(STEP, [row | {"key": row["audio_id"]} for row in found], tried)
+        except EnvironmentFaultError:
+            staged.drop()
+            raise
     good = {clip for row in found if row["reason"] is None for clip in row["clip_id"]}
-    bad = {clip for row in found if row["reason"] is not None for clip in row["clip_id"]}
+    bad = {clip for row in found if row["reason"] not in (None, Reason.ENVIRONMENT_FAULT) for clip in row["clip_id"]}
     named = {(row["feature_set"], row["set_version"]) for row in found}
     sets = [s for s in FEATURE_SETS.values() if (s.name, s.version) in named]  # not what another release staged
     with ThreadPoolExecutor(PARALLEL) as pool:
         list(pool.map(lambda s: store.upsert(table_of(s), feature_rows(rows, s)), sets))  # raises what one raised
+    forget(store, STEP, good | bad, {row["version"].rpartition(":")[0] for row in found})
     if bad:
-        store.upsert(QUARANTINE, quarantine_rows(store, rows))
+        store.upsert(QUARANTINE, quarantine_rows(store, rows, earlier), update=True)
     staged.drop()
+    end_at_environment_faults(STEP, found, len({row["audio_id"] for row in found}))
     return Counts(read=len(good) + len(bad), written=len(good), failed=len(bad))
 
 
@@ -212,21 +244,25 @@ def value_columns(feature_set: FeatureSet) -> list[Column]:
     return values + [F.col("arrays")[i].alias(a.name) for i, a in enumerate(feature_set.arrays)]
 
 
-def quarantine_rows(store: Store, rows: DataFrame) -> DataFrame:
-    """Rows of quarantine: one per clip whose audio could not be used."""
-    return (
-        rows.where(F.col("reason").isNotNull())
-        .withColumn("copy", F.explode("copies"))
-        .select(
-            F.lit(STEP).alias("stage"),
-            F.col("copy.clip_id").alias("key"),
-            "version",
-            "reason",
-            "detail",
-            "copy.path",
-            F.lit(store.run_id).alias("run_id"),
-            F.lit(datetime.now(UTC)).cast("timestamp").alias("at"),
-        )
+def quarantine_rows(store: Store, rows: DataFrame, earlier: Mapping[tuple[str, str], int]) -> DataFrame:
+    """Rows of quarantine: one per clip whose audio could not be used.
+
+    Parameters
+    ----------
+    earlier : attempts of earlier runs, by clip and version.
+    """
+    bad = rows.where(F.col("reason").isNotNull() & (F.col("reason") != Reason.ENVIRONMENT_FAULT.value))
+    bad = bad.withColumn("copy", F.explode("copies")).withColumn("key", F.col("copy.clip_id"))
+    return with_attempts(store, bad, earlier).select(
+        F.lit(STEP).alias("stage"),
+        "key",
+        "version",
+        "reason",
+        "detail",
+        "copy.path",
+        F.lit(store.run_id).alias("run_id"),
+        F.lit(datetime.now(UTC)).cast("timestamp").alias("at"),
+        "attempts",
     )
 
 

@@ -22,6 +22,7 @@ from genreatlas.fanout import FanOutCounts, fan_out
 from genreatlas.ids import stable_id
 from genreatlas.steps.counts import Counts
 from genreatlas.steps.extract_features import configured_sets, lacking_any
+from genreatlas.steps.faults import forget
 from genreatlas.steps.fetched_audio import gone
 from genreatlas.steps.preview_fetch import FACTS, PreviewFetch
 from genreatlas.steps.preview_songs import write_songs
@@ -113,6 +114,8 @@ def merge(store: Store, config: Config, staged: Staged) -> None:
     if good:
         _write_audio(store, staged, good)
         _write_clips(store, config, staged, good)
+        for provider in sorted({row["provider"] for row in good}):
+            forget(store, STEP, {row["key"] for row in good if row["provider"] == provider}, {provider})
     store.upsert(QUARANTINE, list(_quarantine_rows(store, rows)), update=True)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from genreatlas import __version__
+from genreatlas.audio.decode import DECODER_RELEASE
 from genreatlas.audio.uris import path_to_uri, readable
 from genreatlas.audio.window import window_rule
 from genreatlas.config import Config
@@ -119,9 +121,13 @@ def make_plan(
 
 
 def file_version(entry: Entry, labels: str, config: Config) -> str:
-    """State in which a file is opened once: its size, its time, the cut, and whether its tags must name a genre."""
+    """State in which a file is opened once: its size, its time, the cut, and whether its tags must name a genre.
+
+    The release is part of it, because a later one may read what an earlier one refused.
+    """
     tags = ":tags" if labels == "tags" else ""
-    return f"{entry.size}:{entry.modified_ns}:{window_rule(config.clip)}:{config.clip.min_seconds:g}{tags}"
+    rule = f"{window_rule(config.clip)}:{config.clip.min_seconds:g}{tags}"
+    return f"{entry.size}:{entry.modified_ns}:{rule}:{__version__}.{DECODER_RELEASE}"
 
 
 def _still_closed(path: bytes, reason: str | None) -> bool:

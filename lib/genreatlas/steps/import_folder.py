@@ -30,7 +30,7 @@ from genreatlas.audio.inspection import (
 from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_bytes, path_to_uri, readable
 from genreatlas.config import Config
-from genreatlas.errors import InputError
+from genreatlas.errors import MAX_TRIES, UNKNOWN_FAULTS, EnvironmentFaultError, InputError, Reason
 from genreatlas.progress import progress
 from genreatlas.sources.folder.catalogue import Catalogue, Song
 from genreatlas.sources.folder.listing import Listing, is_sidecar, list_folder
@@ -39,6 +39,7 @@ from genreatlas.sources.folder.rows import SOURCE, SongIds
 from genreatlas.sources.folder.tags import read_tags, song_of_tags
 from genreatlas.sources.genres import Genre, GenreNames
 from genreatlas.steps.counts import Counts
+from genreatlas.steps.faults import attempts_after, end_at_environment_faults, end_where_all_fail
 from genreatlas.steps.folder_clips import KNOWN, KnownClips, judge
 from genreatlas.steps.folder_gone import STORED, Former
 from genreatlas.steps.folder_plan import File, Plan, make_plan
@@ -77,11 +78,17 @@ class _Import:
     quarantined: dict[tuple[str, str], str]
     ids: SongIds
     former: Former
+    attempts: dict[tuple[str, str], int]
 
     def plan(self) -> Plan:
         """What is left to do."""
         clips = self.known.live()
-        return make_plan(self.listing, self.sidecars, self.catalogue, self.config, clips, self.quarantined, self.ids)
+        closed = {
+            state: reason
+            for state, reason in self.quarantined.items()
+            if reason not in UNKNOWN_FAULTS or self.attempts.get(state, MAX_TRIES) >= MAX_TRIES
+        }
+        return make_plan(self.listing, self.sidecars, self.catalogue, self.config, clips, closed, self.ids)
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -105,7 +112,7 @@ def run(store: Store, config: Config) -> Counts:
     _forget_gone(work)
     with progress(STEP, len(plan.pending), "files") as bar:
         for number, files in enumerate(_chunks(plan.pending, config.folder.batch_files)):
-            counts += _merge(work, plan, _inspect(work, files, f"{number:06}"))
+            counts += _merge(work, plan, _inspect(work, files, f"{number:06}"), is_first=number == 0)
             bar.advance(len(files))
     if work.catalogue.labels != "tags":
         _write_songs(work, _songs_with_clips(work, plan))
@@ -135,7 +142,8 @@ def _open(store: Store, config: Config) -> _Import:
     stored = store.read(SONGS).where(F.col("source") == SOURCE).select(*STORED).collect()
     songs = sorted((row.asDict() for row in stored), key=lambda row: (row["retired_at"] is not None, row["song_id"]))
     ids = SongIds((row["song_id"], row["source_key"]) for row in songs)
-    refused = store.read(QUARANTINE).where(F.col("stage") == STEP).select("key", "version", "reason").collect()
+    quarantine = store.read(QUARANTINE).where(F.col("stage") == STEP)
+    refused = quarantine.select("key", "version", "reason", "attempts").collect()
     work = _Import(
         store=store,
         config=config,
@@ -147,6 +155,7 @@ def _open(store: Store, config: Config) -> _Import:
         quarantined={(row["key"], row["version"]): row["reason"] for row in refused},
         ids=ids,
         former=Former.of(songs, listing, catalogue, known, ids),
+        attempts={(row["key"], row["version"]): row["attempts"] for row in refused if row["attempts"]},
     )
     if catalogue.labels != "tags":
         genres = {genre.genre_id for song in catalogue.songs.values() for genre in song.genres}
@@ -185,10 +194,24 @@ def _inspect(work: _Import, files: Sequence[File], chunk: str) -> Staged:
     return work.store.stage(frame.mapInArrow(partial(inspect_batches, request), RESULT), STEP, chunk)
 
 
-def _merge(work: _Import, plan: Plan, staged: Staged) -> Counts:
-    """Turn a staged chunk into rows; clips and quarantine come last, because they say that a file is done."""
+def _merge(work: _Import, plan: Plan, staged: Staged, is_first: bool = False) -> Counts:
+    """Turn a staged chunk into rows; clips and quarantine come last, because they say that a file is done.
+
+    Raises
+    ------
+    EnvironmentFaultError : something that every file needs is missing; or all files of the first chunk failed, and none
+        is known why. What went well is merged, and none of the others is stored as having failed.
+    """
     config = work.config
-    rows = [row.asDict() for row in staged.frame.collect()]
+    everything = [row.asDict() for row in staged.frame.collect()]
+    if is_first:
+        before = {key for key, _ in work.attempts}
+        try:
+            end_where_all_fail(STEP, [row | {"key": row["uri"]} for row in everything], before)
+        except EnvironmentFaultError:
+            staged.drop()
+            raise
+    rows = [row for row in everything if row["reason"] != Reason.ENVIRONMENT_FAULT]
     songs = _songs_of(work, plan, rows)
     outcome = judge(rows, plan.files, songs, work.known, config.folder.licence, work.ids)
     if work.catalogue.labels == "tags":
@@ -197,6 +220,7 @@ def _merge(work: _Import, plan: Plan, staged: Staged) -> Counts:
     _forget(work, [clip["uri"] for clip in outcome.clips])
     counts = _quarantine(work, outcome.quarantine)
     staged.drop()
+    end_at_environment_faults(STEP, everything, len(everything))
     return counts + Counts(read=len(outcome.clips), written=len(outcome.clips))
 
 
@@ -306,9 +330,14 @@ def _quarantine(work: _Import, rows: list[dict[str, Any]]) -> Counts:
     """Write rows of quarantine in place of those that their keys had."""
     if not rows:
         return Counts()
-    _forget(work, [row["key"] for row in rows])
     about = {"stage": STEP, "run_id": work.store.run_id, "at": datetime.now(UTC)}
-    work.store.upsert(QUARANTINE, [row | about for row in rows])
+    rows = [
+        row | about | {"attempts": attempts_after(row["reason"], row["key"], row["version"], work.attempts)}
+        for row in rows
+    ]
+    _forget(work, [row["key"] for row in rows])
+    work.store.upsert(QUARANTINE, rows)
+    work.attempts |= {(row["key"], row["version"]): row["attempts"] for row in rows if row["attempts"]}
     work.quarantined |= {(row["key"], row["version"]): row["reason"] for row in rows}
     return Counts(read=len(rows), failed=len(rows))
 

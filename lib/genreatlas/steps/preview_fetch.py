@@ -9,7 +9,7 @@ from genreatlas.audio.arrival import check_arrival
 from genreatlas.config import ClipSection, Config, FanOutSection
 from genreatlas.errors import ClipError, FetchError, Reason
 from genreatlas.fanout import FetchOne
-from genreatlas.sources.previews import Provider, open_provider
+from genreatlas.sources.previews import Preview, Provider, open_provider
 
 #: Faults of audio that a broken transfer may have caused; others are the file's own.
 _MAY_PASS = frozenset({Reason.NOT_AUDIO, Reason.EMPTY_FILE, Reason.DECODE_FAILED, Reason.TRUNCATED, Reason.TOO_SHORT})
@@ -69,7 +69,7 @@ class PreviewFetch:
 
         def fetch(song: Mapping[str, Any], provider: str) -> Mapping[str, Any]:
             preview = preview_of[provider](song)
-            return self._facts(preview.data) | {
+            return self._facts(preview) | {
                 "audio": preview.data,
                 "reference": preview.reference,
                 "licence": preview.licence,
@@ -77,8 +77,8 @@ class PreviewFetch:
 
         return fetch
 
-    def _facts(self, data: bytes) -> dict[str, Any]:
+    def _facts(self, preview: Preview) -> dict[str, Any]:
         try:
-            return check_arrival(data, self.clip)
+            return check_arrival(preview.data, self.clip, preview.declared_s)
         except ClipError as error:
             raise FetchError(error.reason, error.detail, transient=error.reason in _MAY_PASS) from None

@@ -7,7 +7,7 @@ Without it, the store's clips are scored from features that were made as the mod
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,12 +15,13 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from genreatlas import checks
+from genreatlas import __version__, checks
+from genreatlas.audio.decode import DECODER_RELEASE
 from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_to_uri
 from genreatlas.audio.whole_files import REQUEST, RESULT, Recipe, check_recipe, window_batches
 from genreatlas.config import Config
-from genreatlas.errors import ModelError
+from genreatlas.errors import UNKNOWN_FAULTS, EnvironmentFaultError, ModelError, Reason
 from genreatlas.evaluation import scored
 from genreatlas.models import aliases, registry
 from genreatlas.models.encoding import encode
@@ -29,6 +30,14 @@ from genreatlas.models.meta import Meta
 from genreatlas.models.types import Predictor
 from genreatlas.sources.scoring_list import Item, Refused, list_items
 from genreatlas.steps.counts import Counts
+from genreatlas.steps.faults import (
+    attempts_so_far,
+    end_at_environment_faults,
+    end_where_all_fail,
+    forget,
+    is_closed,
+    with_attempts,
+)
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIPS, QUARANTINE, SCORE_WINDOWS, SCORES
 
@@ -38,6 +47,7 @@ SECTIONS = ("score", "models", "limits")
 check = checks.score
 
 STEP = "score"
+_RELEASE = f"{__version__}.{DECODER_RELEASE}"
 #: Where a chunk's scores wait while they are written to two tables.
 _PREDICTED = "score_predicted"
 
@@ -84,7 +94,7 @@ class _Scoring:
         size = settings.batch_files
         for number, start in enumerate(range(0, len(pending), size)):
             chunk = f"{self.meta.model_id}-{self.store.run_id}-{number:06}"
-            counts += self._merge(self._extract(pending[start : start + size], recipe, chunk))
+            counts += self._merge(self._extract(pending[start : start + size], recipe, chunk), is_first=number == 0)
         return counts
 
     def _quarantine(self, path: Path, refused: Sequence[Refused]) -> Counts:
@@ -154,8 +164,8 @@ class _Scoring:
         """Files that were not scored, or have changed since, and did not fail as they are now."""
         rows = self._known().select("item_id", "bytes", "modified_ns").collect()
         known = {(row["item_id"], row["bytes"], row["modified_ns"]) for row in rows}
-        failed = self.store.read(QUARANTINE).where(F.col("stage") == STEP).select("key", "version").collect()
-        refused = {tuple(row) for row in failed}
+        failed = self.store.read(QUARANTINE).where((F.col("stage") == STEP) & is_closed())
+        refused = {tuple(row) for row in failed.select("key", "version").collect()}
         return [
             item
             for item in items
@@ -164,7 +174,7 @@ class _Scoring:
         ]
 
     def _version(self, size: int, modified_ns: int) -> str:
-        return f"{self.meta.model_id}:{size}:{modified_ns}"
+        return f"{self.meta.model_id}:{size}:{modified_ns}:{_RELEASE}"
 
     def _extract(self, items: Sequence[Item], recipe: Recipe, chunk: str) -> Staged:
         uris = [path_to_uri(item.path) for item in items]
@@ -173,12 +183,27 @@ class _Scoring:
         frame = self.store.spark.createDataFrame(rows, REQUEST).repartition(tasks)
         return self.store.stage(frame.mapInArrow(partial(window_batches, recipe), RESULT), STEP, chunk)
 
-    def _merge(self, staged: Staged) -> Counts:
-        """Score the windows of a chunk and write both tables, and quarantine."""
+    def _merge(self, staged: Staged, is_first: bool = False) -> Counts:
+        """Score the windows of a chunk and write both tables, and quarantine.
+
+        Raises
+        ------
+        EnvironmentFaultError : something that every file needs is missing, or the first chunk failed as a whole and
+            nobody knows why. What went well is written, and none of the others is stored as having failed.
+        """
         if not staged.chunk.startswith(f"{self.meta.model_id}-"):  # a killed run of another model
             staged.drop()
             return Counts()
         rows = staged.frame
+        said = [row.asDict() for row in rows.select("item_id", "window", "reason", "detail").distinct().collect()]
+        files = [row | {"key": row["item_id"]} for row in said if row["window"] is None]
+        earlier = attempts_so_far(self.store, STEP) if any(row["reason"] in UNKNOWN_FAULTS for row in files) else {}
+        if is_first and len(files) == len(said):
+            try:
+                end_where_all_fail(STEP, files, {key for key, _ in earlier})
+            except EnvironmentFaultError:
+                staged.drop()
+                raise
         usable = rows.where("features IS NOT NULL").withColumn("clip_id", scored.window_id())
         usable = usable.withColumnRenamed("item_id", "song_id")
         if self.meta.axis == "frames":
@@ -192,27 +217,31 @@ class _Scoring:
         self.store.upsert(SCORE_WINDOWS, timeline, update=True)
         answers = scored.file_rows(windows, self.meta.model_id, self.meta.classes, self.meta.score_kind)
         written = self.store.upsert(SCORES, self._stamped(answers), update=True, compare=("modified_ns",))
-        bad = rows.where("window IS NULL")
+        bad = rows.where(F.col("window").isNull() & (F.col("reason") != Reason.ENVIRONMENT_FAULT.value))
         failed = bad.count()
+        forget(self.store, STEP, {row["item_id"] for row in said}, {self.meta.model_id})
         if failed:
-            self.store.upsert(QUARANTINE, self._refused(bad))
+            self.store.upsert(QUARANTINE, self._refused(bad, earlier), update=True)
         whole.drop()
         staged.drop()
+        end_at_environment_faults(STEP, files, len({row["item_id"] for row in said}))
         return Counts(read=written + failed, written=written, failed=failed)
 
     def _stamped(self, rows: DataFrame) -> DataFrame:
         now = F.lit(datetime.now(UTC)).cast("timestamp")
         return rows.withColumn("scored_at", now).withColumn("run_id", F.lit(self.store.run_id))
 
-    def _refused(self, rows: DataFrame) -> DataFrame:
-        version = F.concat_ws(":", F.lit(self.meta.model_id), F.col("bytes"), F.col("modified_ns"))
-        return rows.select(
+    def _refused(self, rows: DataFrame, earlier: Mapping[tuple[str, str], int]) -> DataFrame:
+        version = F.concat_ws(":", F.lit(self.meta.model_id), F.col("bytes"), F.col("modified_ns"), F.lit(_RELEASE))
+        named = rows.withColumn("key", F.col("item_id")).withColumn("version", version)
+        return with_attempts(self.store, named, earlier).select(
             F.lit(STEP).alias("stage"),
-            F.col("item_id").alias("key"),
-            version.alias("version"),
+            "key",
+            "version",
             "reason",
             "detail",
             "path",
             F.lit(self.store.run_id).alias("run_id"),
             F.lit(datetime.now(UTC)).cast("timestamp").alias("at"),
+            "attempts",
         )

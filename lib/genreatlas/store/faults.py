@@ -30,6 +30,7 @@ _DAMAGED = (
     "MalformedInputException", "JsonEOFException", "MismatchedInputException", "CANNOT_READ_FILE", "can not read class",
     "Unable to read file", "corrupt", "is too small", "Expected magic number", "ChecksumException", "EOFException",
 )  # fmt: skip
+_MISSING = re.compile(r"\b(ModuleNotFoundError|ImportError): ([^\n]+)")
 _MEMORY_OF_JAVA = ("OutOfMemoryError", "GC overhead limit exceeded", "Java heap space")
 _WORKER_DIED = (
     "Python worker exited unexpectedly", "Python worker process terminated", "ExecutorLostFailure", "exit code 137",
@@ -64,11 +65,18 @@ def explain(error: BaseException, store: str, step: str = "") -> str:
     What failed, where, and what to do; without line breaks.
     """
     text = _text(error)
+    if isinstance(error, ImportError):
+        text = f"ImportError: {error}"
     number = getattr(error, "errno", None)
     if number in (errno.ENOSPC, errno.EDQUOT) or _says(text, _FULL):
         line = _full(text, store)
     elif number in (errno.EROFS, errno.EACCES, errno.EPERM) or _says(text, _CLOSED):
         line = _closed(error, text, store)
+    elif missing := _MISSING.search(text):
+        line = (
+            f"{missing[2].strip()}. Install what is missing where the job and its workers run, and run it again: none "
+            "of this was stored as a fault of the data"
+        )
     elif _says(text, _MEMORY_OF_JAVA):
         line = (
             "Spark's Java process ran out of memory. Give it more: ./spark-submit.sh --driver-memory 4g (on a cluster "

@@ -28,6 +28,11 @@ QUARANTINE = Table(
         Column("path", "string", "Path for people to read."),
         Column("run_id", "string", "Run that wrote the row.", volatile=True),
         Column("at", "timestamp", "When.", volatile=True),
+        Column(
+            "attempts",
+            "int",
+            "Runs that failed here for an unknown reason, which later runs try again, up to three; else NULL.",
+        ),
     ),
 )
 
@@ -80,6 +85,9 @@ FETCH_ATTEMPTS = Table(
         Column("at", "timestamp", "When.", volatile=True),
         Column("next_retry_at", "timestamp", "Not before this time.", volatile=True),
         Column("run_id", "string", "Run that tried.", volatile=True),
+        Column(
+            "decoder_release", "string", "Release of what looks at audio; what an older one refused is asked again."
+        ),
     ),
 )
 

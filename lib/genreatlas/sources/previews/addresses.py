@@ -11,7 +11,7 @@ from genreatlas.config import FanOutSection, HttpSection
 from genreatlas.errors import FetchError, Reason
 from genreatlas.redaction import redact_url
 from genreatlas.sources.http import fetch_bytes, polite_session
-from genreatlas.sources.previews.provider import Preview, PreviewOf
+from genreatlas.sources.previews.provider import Preview, PreviewOf, usual_length
 
 #: What a server says of an address that was good once. Without the file, it is gone; with a refusal, the signature
 #: is too old, and a fresh one may do.
@@ -55,7 +55,8 @@ class SpotifyPreviews:
             url = song[self.column]
             if not url:
                 raise FetchError(Reason.NO_PREVIEW, f"{self.name} has no preview of it.")
-            return Preview(download(session, url), redact_url(url), self.licence)
+            declared = usual_length(song["duration_ms"] / 1000 if song["duration_ms"] else None)
+            return Preview(download(session, url), redact_url(url), self.licence, declared)
 
         return preview_of
 

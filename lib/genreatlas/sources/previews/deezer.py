@@ -16,7 +16,7 @@ from genreatlas.sources.hosts import hosts_of
 from genreatlas.sources.http import fetch_json, polite_session
 from genreatlas.sources.previews.addresses import download
 from genreatlas.sources.previews.matching import mismatch
-from genreatlas.sources.previews.provider import Preview, PreviewOf
+from genreatlas.sources.previews.provider import Preview, PreviewOf, usual_length
 from genreatlas.sources.spotify.values import integer, mapping, mappings, number, text
 
 
@@ -102,7 +102,8 @@ class DeezerPreviews:
                     raise
                 # It may have expired while the host made us wait: one fresh address, at once.
                 data = download(files, require_same(song, find(song)).preview_url)
-            return Preview(data, f"deezer track {track.track_id}", self.settings.licence)
+            declared = usual_length(track.duration_s)
+            return Preview(data, f"deezer track {track.track_id}", self.settings.licence, declared)
 
         return preview_of
 

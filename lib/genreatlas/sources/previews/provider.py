@@ -17,11 +17,22 @@ class Preview:
     data : the file's bytes.
     reference : the provider's own name of it, for people: never an address with a signature.
     licence : what the provider says about its use.
+    declared_s : how long the provider says that it is, in seconds; None where it says nothing.
     """
 
     data: bytes
     reference: str
     licence: str | None = None
+    declared_s: float | None = None
+
+
+#: Least length of the previews of Spotify and Deezer, in seconds; of a shorter song they are the whole.
+USUAL_PREVIEW_S = 29.0
+
+
+def usual_length(song_s: float | None) -> float:
+    """How long a preview of a song of so many seconds usually is."""
+    return min(USUAL_PREVIEW_S, song_s) if song_s else USUAL_PREVIEW_S
 
 
 #: Given a song (see :data:`SONG_COLUMNS`), find and fetch its preview in one go, because addresses expire.
