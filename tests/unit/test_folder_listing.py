@@ -147,3 +147,27 @@ def test_hidden_trash_and_system_folders_are_left_out_and_counted(tmp_path):
     listing = list_folder(os.fsencode(tmp_path))
     assert [entry.path for entry in listing.entries] == [b"rock/.hidden.mp3", b"rock/a.mp3"]
     assert len(listing.left_out) == len(left_out) and listing.left_out_files == len(left_out)
+
+
+def dig(root, name: str, depth: int) -> None:
+    """Folders in each other, a song in the last; deeper than a path may be long."""
+    place = os.open(root, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir(name, dir_fd=place)
+        below = os.open(name, os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = below
+    os.close(os.open("song.mp3", os.O_CREAT | os.O_WRONLY, dir_fd=place))
+    os.close(place)
+
+
+def test_folders_in_each_other_are_listed_however_deep_they_lie(tmp_path):
+    (tmp_path / "music").mkdir()
+    try:
+        dig(tmp_path / "music", "d", 1500)
+        assert paths(tmp_path / "music") == [b"d/" * 1500 + b"song.mp3"]
+        dig(tmp_path / "music", "too long for the system", 300)
+        found = list_folder(os.fsencode(tmp_path / "music")).entries
+        assert [entry.kind for entry in found] == ["file", "closed_directory"]
+    finally:
+        subprocess.run(["rm", "-rf", str(tmp_path / "music")], check=True)

@@ -1,5 +1,6 @@
 """Every name below a folder, as bytes: any encoding, any locale, hidden or not."""
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ _SYSTEM_FOLDERS = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One regular file or link below the folder (or a directory that may not be listed).
 
@@ -90,7 +91,7 @@ def list_folder(folder: bytes) -> Listing:
     except PermissionError:
         raise InputError(f"{name}: no permission to list the folder.") from None
     walk = _Walk(root)
-    walk.visit(b"", ((top.st_dev, top.st_ino),), linked=False)
+    walk.run((top.st_dev, top.st_ino))
     if not walk.entries:
         beside = f" but for {len(walk.left_out)} hidden, trash or system folders" if walk.left_out else ""
         raise InputError(f"{name}: the folder is empty{beside}. Set folder.path to the folder with the audio files.")
@@ -126,8 +127,19 @@ def is_sidecar(listing: Listing, entry: Entry, is_audio: Callable[[bytes], bool]
     return entry.kind == "special" or entry.size == 0 or not is_audio(listing.absolute(entry))
 
 
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A directory that is to be listed: itself, or where a link leads; ``ancestors`` end with what it lies in."""
+
+    path: bytes
+    identity: tuple[int, int]
+    ancestors: tuple[tuple[int, int], ...]
+    linked: bool
+    is_link: bool = False
+
+
 class _Walk:
-    """State of one listing."""
+    """State of one listing. What is to be listed waits on a stack: folders may lie deeper than calls may."""
 
     def __init__(self, root: bytes) -> None:
         self.root = root
@@ -137,39 +149,47 @@ class _Walk:
         self.left_out_files = 0
         self._seen: set[tuple[int, int]] = set()
 
-    def visit(self, path: bytes, ancestors: tuple[tuple[int, int], ...], linked: bool) -> None:
-        """List one directory and go down; directories in it come before links to directories."""
-        self._seen.add(ancestors[-1])
-        links: list[tuple[bytes, tuple[int, int]]] = []
+    def run(self, top: tuple[int, int]) -> None:
+        """List the root and all below it; directories in a directory come before links to directories."""
+        waiting = [_Visit(b"", top, (), linked=False)]
+        while waiting:
+            one = waiting.pop()
+            if one.is_link and (one.identity in one.ancestors or (one.linked and one.identity in self._seen)):
+                self.circular.append(one.path)
+            else:
+                waiting.extend(reversed(self._visit(one)))
+
+    def _visit(self, one: _Visit) -> list[_Visit]:
+        """List one directory; returns those in it and those that its links lead to."""
+        self._seen.add(one.identity)
+        ancestors, linked = (*one.ancestors, one.identity), one.linked or one.is_link
+        directories: list[_Visit] = []
+        links: list[_Visit] = []
         try:
-            names = sorted(self._scan(path))
+            names = sorted(self._scan(one.path))
         except OSError:
-            self.entries.append(Entry(path, "closed_directory"))
-            return
+            self.entries.append(Entry(one.path, "closed_directory"))
+            return []
         for name, is_link in names:
-            below = os.path.join(path, name)  # noqa: PTH118 - bytes
+            below = os.path.join(one.path, name)  # noqa: PTH118 - bytes
             try:
                 status = os.stat(os.path.join(self.root, below))  # noqa: PTH116, PTH118 - bytes
-            except OSError:
-                self.entries.append(Entry(below, "broken_link" if is_link else "special"))
+            except OSError as error:
+                kind: Kind = "closed_directory" if error.errno == errno.ENAMETOOLONG else "special"
+                self.entries.append(Entry(below, "broken_link" if is_link else kind))
                 continue
             identity = (status.st_dev, status.st_ino)
             if not stat.S_ISDIR(status.st_mode):
-                kind: Kind = "file" if stat.S_ISREG(status.st_mode) else "special"
+                kind = "file" if stat.S_ISREG(status.st_mode) else "special"
                 self.entries.append(Entry(below, kind, status.st_size, status.st_mtime_ns))
             elif is_left_out(name):
                 self.left_out.append(below)
                 walked = () if is_link else os.walk(os.path.join(self.root, below))  # noqa: PTH118 - bytes
                 self.left_out_files += sum(len(files) for _, _, files in walked)
-            elif is_link:
-                links.append((below, identity))
             else:
-                self.visit(below, (*ancestors, identity), linked)
-        for below, identity in links:
-            if identity in ancestors or (linked and identity in self._seen):
-                self.circular.append(below)
-            else:
-                self.visit(below, (*ancestors, identity), linked=True)
+                found = links if is_link else directories
+                found.append(_Visit(below, identity, ancestors, linked, is_link))
+        return directories + links
 
     def _scan(self, path: bytes) -> Iterator[tuple[bytes, bool]]:
         with os.scandir(os.path.join(self.root, path)) as found:  # noqa: PTH118 - bytes
