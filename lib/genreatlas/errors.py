@@ -62,6 +62,10 @@ class EnvironmentFaultError(GenreAtlasError):
     """
 
 
+class WorkerKilledError(GenreAtlasError):
+    """A Python worker of Spark was killed at the same task again and again, as a rule by the system for its memory."""
+
+
 class UnexpectedError(GenreAtlasError):
     """A step was ended by an exception that is not the package's own, which is its cause; the message is one line."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 _PREFIX = "genreatlas-"
 _OWNER = ".owner"
 #: What is kept in such folders.
-KINDS = ("matrix", "sent", "spark")
+KINDS = ("matrix", "sent", "tasks")
 #: A folder this young may not have its lock yet.
 _YOUNG_S = 60.0
 #: Releases before this one locked nothing: their folders go when nothing in them was touched for so long.

@@ -110,7 +110,8 @@ def _start(settings: SparkSection, app_name: str) -> SparkSession:
     if not submitted:
         builder = builder.master(master)
         options |= {"spark.driver.memory": settings.driver_memory, **_jars()}
-    options |= {"spark.log.level": "ERROR", **settings.settings}
+    # Each try of a failed task is logged with a page of Java; what failed is said by our own errors, in one line.
+    options |= {"spark.log.level": "ERROR" if os.environ.get("GENREATLAS_VERBOSE") else "OFF", **settings.settings}
     for key, value in options.items():
         builder = builder.config(key, value)
     try:

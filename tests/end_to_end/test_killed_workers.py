@@ -55,7 +55,7 @@ def kill_one(job, wanted, looks=1):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_worker_killed_in_extraction_and_one_killed_in_the_grid_cost_nothing_but_time(undisturbed, tmp_path):
-    arguments = command("pipeline", tmp_path, undisturbed.music)
+    arguments = [*command("pipeline", tmp_path, undisturbed.music), "--verbose"]
     with (tmp_path / "output").open("w") as output:
         job = subprocess.Popen(
             arguments, cwd=ROOT, env=environment(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True

@@ -32,6 +32,7 @@ from genreatlas.models.sklearn_worker import (
 from genreatlas.models.types import PREDICTED, Axis, FittedModel, FoldResult, FoldTask, Matrix, Trial
 from genreatlas.scratch import scratch_folder
 from genreatlas.session import is_remote
+from genreatlas.watching import new_mark, watched
 
 #: How Spark says that a Python worker or an executor died, rather than raised.
 _WORKER_DIED = (
@@ -39,7 +40,10 @@ _WORKER_DIED = (
     "Python worker process terminated",
     "ExecutorLostFailure",
     "EOFException",
+    "WorkerKilledError",
 )
+_DEATH = "the worker process died while fitting it (out of memory, or a crash in a library)"
+_LESS = "Lower train.max_songs or train.frames_per_song, or leave the candidate out"
 
 
 def score_folds(
@@ -71,8 +75,14 @@ def refit(spark: SparkSession, matrix: Matrix, trial: Trial, train: TrainSection
     ModelError : the fit failed.
     """
     files = send_matrix(spark, matrix, train)
-    worker = partial(refit_batches, trial, files, _settings(matrix, train))
-    pieces = spark.range(0, 1, 1, 1).mapInArrow(worker, REFITTED).collect()
+    worker = watched(partial(refit_batches, trial, files, _settings(matrix, train)))
+    try:
+        pieces = spark.range(0, 1, 1, 1).mapInArrow(worker, REFITTED).collect()
+    except Exception as error:
+        if not any(sign in str(error) for sign in _WORKER_DIED):
+            raise
+        spark.range(1).count()  # raises if it is not the worker but Spark that is gone
+        raise ModelError(f"{trial.name}: fitting it on the whole training part: {_DEATH}. {_LESS}") from None
     pieces.sort(key=lambda row: row["piece"])
     first = pieces[0]
     _end_at_environment_fault(first["reason"], first["detail"])
@@ -98,7 +108,7 @@ def predict(
         worker = partial(predict_batches, model.name, str(model.parent.absolute()), axis)
     else:
         worker = partial(predict_batches, _send_model(spark, model), None, axis)
-    return frame.select(*columns).mapInArrow(worker, PREDICTED)
+    return frame.select(*columns).mapInArrow(watched(worker), PREDICTED)
 
 
 def send_matrix(spark: SparkSession, matrix: Matrix, train: TrainSection) -> MatrixFiles:
@@ -150,7 +160,7 @@ def _score(
             halves = (tasks[:middle], tasks[middle:])
             return [result for half in halves for result in _score(spark, half, files, settings)]
         spark.range(1).count()  # raises if it is not the worker but Spark that is gone
-        detail = "the worker process died while fitting it (out of memory, or a crash in a library)"
+        detail = f"{_DEATH}. {_LESS}"
         return [
             FoldResult(
                 tasks[0].experiment_id, tasks[0].fold, None, None, Reason.FIT_FAILED.value, detail, 0.0,
@@ -170,7 +180,7 @@ def _end_at_environment_fault(reason: str | None, detail: str | None) -> None:
 
 
 def _settings(matrix: Matrix, train: TrainSection) -> GridSettings:
-    return GridSettings(metric_for(train.metric, matrix.multi), train.calibrate, train.balance == "weights")
+    return GridSettings(metric_for(train.metric, matrix.multi), train.calibrate, train.balance == "weights", new_mark())
 
 
 def _send_model(spark: SparkSession, model: Path) -> str:

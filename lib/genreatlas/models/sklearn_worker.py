@@ -22,6 +22,7 @@ from genreatlas.models.calibration import Sigmoids, can_calibrate, fit_sigmoids,
 from genreatlas.models.sklearn_estimators import SMALL_FOREST, Estimator, get_estimator, limits, make_pipeline
 from genreatlas.models.sklearn_model import Model, SklearnModel, blocks, fit_pipeline, loads
 from genreatlas.models.types import FoldResult, FoldTask, Trial
+from genreatlas.watching import MOST_DEATHS, watching
 
 Array = NDArray[Any]
 
@@ -80,11 +81,12 @@ class MatrixFiles:
 
 @dataclass(frozen=True)
 class GridSettings:
-    """``[train]`` as far as a task needs it."""
+    """``[train]`` as far as a task needs it; ``mark`` is where tasks note that they run (see ``watching``)."""
 
     metric: str
     calibrate: bool
     weights: bool
+    mark: str = ""
 
 
 def locate(name: str, folder: str | None) -> str:
@@ -99,11 +101,23 @@ def locate(name: str, folder: str | None) -> str:
 def score_batches(
     tasks: Sequence[FoldTask], files: MatrixFiles, settings: GridSettings, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """Run the tasks whose indices come in as column ``id``; one row of ``FOLD_RESULT`` each."""
-    for batch in batches:
-        for index in batch.column("id").to_pylist():
-            result = score_fold(tasks[index], files, settings)
-            yield pa.RecordBatch.from_pylist([asdict(result)], schema=_FOLD_SCHEMA)
+    """Run the tasks whose indices come in as column ``id``; one row of ``FOLD_RESULT`` each.
+
+    A task at which the worker was killed twice before has failed: the next try would be killed, too.
+    """
+    with watching(settings.mark) as before:
+        for batch in batches:
+            for index in batch.column("id").to_pylist():
+                task = tasks[index]
+                if before.deaths < MOST_DEATHS:
+                    result = score_fold(task, files, settings)
+                else:
+                    reason = Reason.FIT_FAILED.value
+                    version = version_of(settings.metric)
+                    result = FoldResult(
+                        task.experiment_id, task.fold, None, None, reason, before.message, 0.0, version
+                    )  # fmt: skip
+                yield pa.RecordBatch.from_pylist([asdict(result)], schema=_FOLD_SCHEMA)
 
 
 def refit_batches(

@@ -37,6 +37,7 @@ from genreatlas.steps.fetched_audio import available, drop_extracted, fill_sound
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIP_AUDIO, CLIPS, QUARANTINE
 from genreatlas.tables import FEATURE_SETS as FEATURE_SETS_TABLE
+from genreatlas.watching import watched
 
 STEP = "extract_features"
 PLAN = "extract_features_plan"
@@ -171,7 +172,7 @@ def extract_chunk(
         with_audio(store, pending, batches)
         .select(*REQUEST_COLUMNS)
         .repartition(tasks)
-        .mapInArrow(partial(extract_batches, ExtractRequest(config.clip, config.limits)), RESULT)
+        .mapInArrow(watched(partial(extract_batches, ExtractRequest(config.clip, config.limits))), RESULT)
         .withColumn("preprocessing_id", F.lit(preprocessing_id(config.clip)))
         .withColumn("version", F.lit(quarantine_version(config, feature_sets)))
     )

@@ -7,7 +7,7 @@ Without it, the store's clips are scored from features that were made as the mod
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from genreatlas.evaluation import scored
 from genreatlas.models import aliases, registry
 from genreatlas.models.encoding import encode
 from genreatlas.models.feature_tables import FeatureTable, find_feature_table
+from genreatlas.models.fetching import fingerprint, fingerprints
 from genreatlas.models.meta import Meta
 from genreatlas.models.types import Predictor
 from genreatlas.sources.scoring_list import Item, Refused, list_items
@@ -40,6 +41,7 @@ from genreatlas.steps.faults import (
 )
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIPS, QUARANTINE, SCORE_WINDOWS, SCORES
+from genreatlas.watching import watched
 
 READS = ("promotions", "models", "scores", "clips", "feature_sets", "features_<set>", "frames_<set>", "quarantine")
 WRITES = ("scores", "score_windows", "quarantine")
@@ -88,9 +90,9 @@ class _Scoring:
         counts = Counts()
         for staged in self.store.staged(STEP):
             counts += self._merge(staged)
-        found = list(list_items(path, is_audio, self.config.score.encoding))
-        counts += self._quarantine(path, [one for one in found if isinstance(one, Refused)])
-        pending = self._pending([one for one in found if isinstance(one, Item)])
+        refused: list[Refused] = []
+        pending = self._pending(_items(list_items(path, is_audio, self.config.score.encoding), refused))
+        counts += self._quarantine(path, refused)
         size = settings.batch_files
         for number, start in enumerate(range(0, len(pending), size)):
             chunk = f"{self.meta.model_id}-{self.store.run_id}-{number:06}"
@@ -160,18 +162,24 @@ class _Scoring:
     def _known(self) -> DataFrame:
         return self.store.read(SCORES).where(F.col("model_id") == self.meta.model_id)
 
-    def _pending(self, items: Sequence[Item]) -> list[Item]:
-        """Files that were not scored, or have changed since, and did not fail as they are now."""
-        rows = self._known().select("item_id", "bytes", "modified_ns").collect()
-        known = {(row["item_id"], row["bytes"], row["modified_ns"]) for row in rows}
+    def _pending(self, items: Iterable[Item]) -> list[Item]:
+        """Files that were not scored, or have changed since, and did not fail as they are now.
+
+        Of what is known there is a hash of 16 bytes for each file here: a million files are 90 MB.
+        """
+        max_mb = self.config.store.max_commit_mb
+        scored_files = self._known().where(~F.col("item_id").startswith("clip:"))
         failed = self.store.read(QUARANTINE).where((F.col("stage") == STEP) & is_closed())
-        refused = {tuple(row) for row in failed.select("key", "version").collect()}
-        return [
-            item
-            for item in items
-            if (path_to_uri(item.path), item.size, item.modified_ns) not in known
-            and (path_to_uri(item.path), self._version(item.size, item.modified_ns)) not in refused
-        ]
+        known = fingerprints(scored_files, ("item_id", "bytes", "modified_ns"), max_mb)
+        refused = fingerprints(failed, ("key", "version"), max_mb)
+        pending = []
+        for item in items:
+            uri = path_to_uri(item.path)
+            if fingerprint(uri, item.size, item.modified_ns) in known:
+                continue
+            if fingerprint(uri, self._version(item.size, item.modified_ns)) not in refused:
+                pending.append(item)
+        return pending
 
     def _version(self, size: int, modified_ns: int) -> str:
         return f"{self.meta.model_id}:{size}:{modified_ns}:{_RELEASE}"
@@ -181,7 +189,7 @@ class _Scoring:
         rows = [(uri, uri, one.text, one.size, one.modified_ns) for uri, one in zip(uris, items, strict=True)]
         tasks = math.ceil(len(rows) / self.config.score.task_files)
         frame = self.store.spark.createDataFrame(rows, REQUEST).repartition(tasks)
-        return self.store.stage(frame.mapInArrow(partial(window_batches, recipe), RESULT), STEP, chunk)
+        return self.store.stage(frame.mapInArrow(watched(partial(window_batches, recipe)), RESULT), STEP, chunk)
 
     def _merge(self, staged: Staged, is_first: bool = False) -> Counts:
         """Score the windows of a chunk and write both tables, and quarantine.
@@ -245,3 +253,12 @@ class _Scoring:
             F.lit(datetime.now(UTC)).cast("timestamp").alias("at"),
             "attempts",
         )
+
+
+def _items(listed: Iterable[Item | Refused], refused: list[Refused]) -> Iterator[Item]:
+    """The files of a list; rows that name none are put aside."""
+    for one in listed:
+        if isinstance(one, Refused):
+            refused.append(one)
+        else:
+            yield one
