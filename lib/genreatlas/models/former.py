@@ -28,7 +28,7 @@ NAMES: dict[str, dict[str, str]] = {}
 
 #: Keys of ``[train]`` that say what else was tried and how it was ranked. What a model was trained on does not depend
 #: on them, so they are not read from its folder, and need no lines above.
-_OF_THE_CONTEST = frozenset({"candidates", "metric"})
+OF_THE_CONTEST = frozenset({"candidates", "metric"})
 
 
 def present_name(kind: str, name: Any) -> Any:
@@ -43,7 +43,7 @@ def train_section(stored: Mapping[str, Any]) -> TrainSection:
     ------
     ValueError : it has a key or a value that no release up to this one wrote; the message names it.
     """
-    return _section("train", TrainSection, {key: stored[key] for key in stored.keys() - _OF_THE_CONTEST})
+    return _section("train", TrainSection, {key: stored[key] for key in stored.keys() - OF_THE_CONTEST})
 
 
 def clip_section(stored: Mapping[str, Any]) -> ClipSection:

@@ -33,9 +33,12 @@ _DAMAGED = (
 _MISSING = re.compile(r"\b(ModuleNotFoundError|ImportError): ([^\n]+)")
 _MEMORY_OF_JAVA = ("OutOfMemoryError", "GC overhead limit exceeded", "Java heap space")
 _WORKER_DIED = (
-    "Python worker exited unexpectedly", "Python worker process terminated", "ExecutorLostFailure", "exit code 137",
+    "WorkerKilledError", "Python worker exited unexpectedly", "Python worker process terminated",
+    "ExecutorLostFailure", "exit code 137",
     "exited with 137", "code 137", "SIGKILL",
 )  # fmt: skip
+#: What :class:`genreatlas.watching.Before` says.
+_KILLED = re.compile(r"a Python worker was killed \d+ times[^\n]*? MB\b[^\n]*? MB\b")
 _SPARK_GONE = (
     "Answer from Java side is empty", "An error occurred while trying to connect to the Java server",
     "Connection refused", "Error while sending or receiving", "SparkContext was shut down", "StatusCode.UNAVAILABLE",
@@ -84,10 +87,9 @@ def explain(error: BaseException, store: str, step: str = "") -> str:
         )
     elif _says(text, _WORKER_DIED):
         grows = _GROWS.get(step, "the rows of a task; give it fewer")
-        line = (
-            "a Python worker was killed, most likely because the memory of the machine was used up. What grew: "
-            f"{grows}; or run fewer workers at once: ./spark-submit.sh --master 'local[1,4]'"
-        )
+        known = _KILLED.search(text)
+        said = known[0] if known else "a Python worker was killed, most likely because memory was used up"
+        line = f"{said}. What grew: {grows}; or run fewer workers at once: ./spark-submit.sh --master 'local[1,4]'"
     elif _says(text, _SPARK_GONE):
         line = (
             "Spark's Java process has ended; it was stopped, or the machine ran out of memory. Nothing that was "
@@ -96,17 +98,31 @@ def explain(error: BaseException, store: str, step: str = "") -> str:
     elif _says(text, _DAMAGED):
         line = damaged(text, store)
     else:
-        line = f"{type(error).__name__}: {_first_line(text)}"
+        line = f"{type(error).__name__}: {first_line(text)}"
     return f"{step}: {line}. --verbose shows all that was said." if step else f"{line}. --verbose shows all."
 
 
-def damaged(text: str, store: str) -> str:
-    """Which table of the store is damaged, by the file that a message names, and how it is mended."""
+def is_damage(error: BaseException) -> bool:
+    """Whether an exception tells of files of a table that are missing, cut or overwritten."""
+    text = _text(error)
+    return _says(text, _DAMAGED) and not _says(text, (*_FULL, *_CLOSED, *_MEMORY_OF_JAVA, *_WORKER_DIED, *_SPARK_GONE))
+
+
+def damaged(text: str, store: str, table: str = "") -> str:
+    """Which table of the store is damaged, and how it is mended.
+
+    Parameters
+    ----------
+    text : a message; it may name a file.
+    table : its name, where it is known.
+    """
     files = [urllib.parse.unquote(found) for found in _FILE.findall(text)]
     below = [file for file in files if store and file.startswith(store.rstrip("/") + "/")]
     file = next((one for one in below if one.endswith((".parquet", ".json", ".crc"))), below[0] if below else "")
+    if not file and table:
+        return damaged_table(table, first_line(text), f"{store.rstrip('/')}/{table}")
     if not file:
-        return f"{store}: a file of the store is damaged: {_first_line(text)}. Put it back from a copy"
+        return f"{store}: a file of the store is damaged: {first_line(text)}. Put it back from a copy"
     parts = file.removeprefix(store.rstrip("/") + "/").split("/")
     name = "/".join(parts[:2]) if parts[0] == "_staging" else parts[0]
     return damaged_table(name, f"{file} is missing, cut or overwritten", f"{store.rstrip('/')}/{name}")
@@ -117,8 +133,8 @@ def damaged_table(name: str, what: str, folder: str) -> str:
     if name.startswith("_staging/"):
         return f"{name}: damaged: {what}. It only holds what was on its way: remove {folder} and run the job again"
     steps = next((table.written_by for table in TABLES if table.name == name), ())
-    again = f"move {folder} aside and run {' and '.join(steps[:3])} again" if steps and " " not in steps[0] else ""
-    return f"{name}: damaged: {what}. Put the file back from a copy" + (f", or {again}" if again else "")
+    again = f", or move {folder} aside and run {' or '.join(steps[:3])} again" if steps and " " not in steps[0] else ""
+    return f"{name}: damaged: {what}. Put the file back from a copy{again}"
 
 
 def _full(text: str, store: str) -> str:
@@ -175,7 +191,7 @@ def _says(text: str, signs: tuple[str, ...]) -> bool:
     return any(sign in text for sign in signs)
 
 
-def _first_line(text: str) -> str:
+def first_line(text: str) -> str:
     """The first line that says something, without the name of a Java call."""
     lines = [line.strip().removeprefix(": ") for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith(("An error occurred while calling", "at "))]

@@ -1,6 +1,7 @@
 """Results that are evaluated once and merged after, so that a crash costs at most one chunk."""
 
 import shutil
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,17 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from genreatlas.redaction import shown_log
+from genreatlas.store import delta_log
+from genreatlas.store.names import Location
 from genreatlas.store.statements import quote
 
 if TYPE_CHECKING:
     from genreatlas.store.store import Store
 
+log = shown_log(__name__)
 CHUNK = "_chunk"
+_FOLDER, _DROPPED = "_staging", ".dropped"
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Staged:
         if folder is not None and self._is_alone(folder):
             # Nothing else is staged, and this run holds the step's lease: on local storage the
             # folder can go at once, where DELETE would leave the bytes for a later VACUUM.
-            shutil.rmtree(folder)
+            _remove(folder)
             self.store.refresh(name)
         else:
             self.store.sql(f"DELETE FROM {self.store.location.sql(name)} WHERE {CHUNK} = {quote(self.chunk)}")
@@ -61,9 +67,23 @@ class Staged:
         return {staged.chunk for staged in staged_chunks(self.store, self.step)} <= {self.chunk}
 
 
+def sweep(location: Location) -> None:
+    """Remove what killed runs were removing."""
+    if (folder := location.local_path(_FOLDER)) is not None:
+        for left in folder.glob(f".*{_DROPPED}"):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a table's folder: it has another name before the first file goes, so it is there whole or not at all."""
+    gone = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}{_DROPPED}")
+    folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)  # what is left goes at the next start
+
+
 def staging_name(step: str) -> str:
     """Name of a step's staging table."""
-    return f"_staging/{step}"
+    return f"{_FOLDER}/{step}"
 
 
 def stage(store: "Store", frame: DataFrame, step: str, chunk: str, held: pa.Table | None = None) -> Staged:
@@ -79,8 +99,17 @@ def stage(store: "Store", frame: DataFrame, step: str, chunk: str, held: pa.Tabl
 
 
 def staged_chunks(store: "Store", step: str) -> list[Staged]:
-    """What a killed run left behind, in the order of chunk names."""
+    """What a killed run left behind, in the order of chunk names.
+
+    A table that lacks some of its files was being removed when an older release was killed, so its rows were merged
+    before. It is removed: at worst, what was staged is done again.
+    """
     name = staging_name(step)
+    folder = store.location.local_path(name)
+    if folder is not None and folder.exists() and not delta_log.is_whole(folder):
+        log.info("%s: some of its files are gone; it is removed, and its work is done again where it was lost", name)
+        _remove(folder)
+        store.refresh(name)
     if not store.exists(name):
         return []
     rows = store.read(name).select(CHUNK).distinct().collect()

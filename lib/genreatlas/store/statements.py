@@ -51,15 +51,25 @@ def merge(table: Table, name: str, source: str, columns: Sequence[str]) -> str:
     )
 
 
-def insert_new(table: Table, name: str, source: str, columns: Sequence[str]) -> str:
+def insert_new(table: Table, name: str, source: str, columns: Sequence[str], fence: str = "") -> str:
     """``INSERT`` the rows of the source whose key the table lacks; half the time of a ``MERGE``.
 
     Reading the table makes the commit no blind append, so that Delta refuses it when another writer came first.
+
+    Parameters
+    ----------
+    fence : condition without which nothing is written.
     """
     names = ", ".join(f"s.`{column}`" for column in columns)
     return (
         f"INSERT INTO {name} BY NAME SELECT {names} FROM {source} AS s LEFT ANTI JOIN {name} AS t ON {_same_key(table)}"
+        f"{where(fence)}"
     )
+
+
+def where(condition: str) -> str:
+    """``WHERE``, unless there is no condition."""
+    return f" WHERE {condition}" if condition else ""
 
 
 @dataclass(frozen=True)

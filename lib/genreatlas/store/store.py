@@ -4,7 +4,7 @@ import random
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ from pyspark.sql.types import StructType
 from genreatlas.config import StoreSection
 from genreatlas.errors import StoreError
 from genreatlas.redaction import shown_log
-from genreatlas.store import checks, lease, purging, staging, statements, upgrading
+from genreatlas.store import checks, delta_log, faults, lease, purging, staging, statements, upgrading
 from genreatlas.store.checks import Rows
 from genreatlas.store.names import Location
 from genreatlas.tables import Column, Table
@@ -25,6 +25,8 @@ log = shown_log(__name__)
 #: Two MERGEs with disjoint keys failed in half the trials; Delta names such conflicts so.
 _CONFLICTS = ("DELTA_CONCURRENT", "ConcurrentAppend", "ConcurrentModification", "MetadataChanged", "ProtocolChanged")
 _TRIES = 8
+#: Statements that commit nothing begin so.
+_READING = ("SELECT", "DESCRIBE", "SHOW", "EXPLAIN", "CREATE OR REPLACE TEMPORARY")
 
 
 class Store:
@@ -48,10 +50,10 @@ class Store:
         """Whether the table has been created."""
         name = _name(table)
         folder = self.location.local_path(name, "_delta_log")
-        if folder is not None and not folder.exists():
-            return False
         if self._newest_commit(name) is not None:
             return True
+        if folder is not None and not folder.exists():
+            return False
         try:
             self.spark.sql(f"DESCRIBE DETAIL {self.location.sql(name)}").collect()
         except PySparkException as error:
@@ -68,7 +70,7 @@ class Store:
 
         Raises
         ------
-        StoreError : there is no table of that name.
+        StoreError : there is no table of that name, or its log is damaged.
         """
         name = _name(table)
         if not self.exists(name):
@@ -76,7 +78,12 @@ class Store:
                 return self.spark.createDataFrame([], self.schema(table))
             raise StoreError(f"{name}: no such table in {self.location.root or self.location.prefix}")
         at = f" VERSION AS OF {int(version)}" if version is not None else ""
-        frame = self.spark.sql(f"SELECT * FROM {self.location.sql(name)}{at}")
+        try:
+            frame = self.spark.sql(f"SELECT * FROM {self.location.sql(name)}{at}")
+        except Exception as error:  # classic PySpark leaves Delta's own exceptions as those of py4j
+            if not faults.is_damage(error):
+                raise
+            raise StoreError(faults.damaged(str(error), self.location.shown, name)) from error
         return upgrading.with_missing(table, frame) if isinstance(table, Table) else frame
 
     def live(self, table: Table) -> DataFrame:
@@ -99,11 +106,14 @@ class Store:
         return int(row[0]["version"])
 
     def _newest_commit(self, name: str) -> int | None:
-        """Newest version by the names in a local log, where asking Spark costs a job; None where it must be asked."""
-        log_folder = self.location.local_path(name, "_delta_log")
-        if log_folder is None:
-            return None
-        return max((int(file.stem) for file in log_folder.glob("*.json") if file.stem.isdigit()), default=None)
+        """Newest version by the names in a local log, where asking Spark costs a job; None where it must be asked.
+
+        Raises
+        ------
+        StoreError : the log is damaged in a way that Delta takes for a table without rows.
+        """
+        folder = self.location.local_path(name)
+        return None if folder is None else delta_log.newest_version(name, folder)
 
     def schema(self, table: Table) -> StructType:
         """Spark schema of a described table."""
@@ -158,7 +168,7 @@ class Store:
                 there = None
             else:
                 self.create(table)
-                self.sql(statements.insert_new(table, name, view, frame.columns))
+                self.sql(statements.insert_new(table, name, view, frame.columns, lease.fence(self)))
                 return len(records)
             found = self.spark.sql(statements.differences(table, view, frame.columns, unchecked, there))
             counts = found.collect()[0].asDict()
@@ -166,10 +176,11 @@ class Store:
             if there is None and counts["rows"]:
                 self.create(table)
             if counts["changed"]:
-                source = f"({statements.changed_rows(table, name, view, frame.columns, compare)})"
+                source = statements.changed_rows(table, name, view, frame.columns, compare)
+                source = f"({source}{statements.where(lease.fence(self))})"
                 self.sql(statements.merge(table, name, source, frame.columns))
             elif counts["new"]:
-                self.sql(statements.insert_new(table, name, view, frame.columns))
+                self.sql(statements.insert_new(table, name, view, frame.columns, lease.fence(self)))
         return int(counts["new"] + counts["changed"])
 
     def append(self, table: Table, frame: DataFrame) -> None:
@@ -177,7 +188,8 @@ class Store:
         checks.check_columns(table, self.schema(table), frame.schema)
         self.create(table)
         with self._view(frame) as view:
-            self.sql(f"INSERT INTO {self.location.sql(table.name)} BY NAME SELECT * FROM {view}")
+            fence = statements.where(lease.fence(self))
+            self.sql(f"INSERT INTO {self.location.sql(table.name)} BY NAME SELECT * FROM {view}{fence}")
 
     def create(self, table: Table) -> None:
         """Create the table with comments, clustering and properties, or add the columns that it lacks."""
@@ -198,7 +210,8 @@ class Store:
         """
         if table.name in self._whole:
             return ()
-        added = self._retry(lambda: self._add_columns(table))
+        with self._writing():
+            added = self._retry(lambda: self._add_columns(table))
         self._whole.add(table.name)
         return tuple(added)
 
@@ -225,8 +238,11 @@ class Store:
             return 0
         on = " AND ".join(f"t.`{key}` = s.`{key}`" for key in keys.columns)
         with self._view(keys.distinct()) as view:
-            statement = f"MERGE INTO {self.location.sql(table.name)} t USING {view} s ON {on} WHEN MATCHED THEN DELETE"
-            return int(self._retry(lambda: self.spark.sql(statement).collect()[0])["num_deleted_rows"])
+            source = f"(SELECT * FROM {view}{statements.where(lease.fence(self))})"
+            statement = (
+                f"MERGE INTO {self.location.sql(table.name)} t USING {source} s ON {on} WHEN MATCHED THEN DELETE"
+            )
+            return int(self.sql(statement).collect()[0]["num_deleted_rows"])
 
     def stage(self, frame: DataFrame, step: str, chunk: str, held: pa.Table | None = None) -> staging.Staged:
         """Evaluate ``frame`` once and keep it until it is merged; see :class:`Staged`.
@@ -235,7 +251,10 @@ class Store:
         ----------
         held : the same rows in memory, so that who needs them there does not read them back.
         """
-        return self._retry(lambda: staging.stage(self, frame, step, chunk, held))
+        lease.check(self)  # no other run writes to the step's staging table, so nothing has to be locked
+        staged = self._retry(lambda: staging.stage(self, frame, step, chunk, held))
+        lease.check(self)
+        return staged
 
     def staged(self, step: str) -> list[staging.Staged]:
         """Chunks that a killed run staged and did not merge."""
@@ -251,12 +270,34 @@ class Store:
         Raises
         ------
         LeaseHeldError : on entry, when another live run holds the lease.
+        LeaseLostError : the lease could not be extended in time, or another run took it.
         """
         return lease.hold(self, step)
 
     def sql(self, statement: str) -> DataFrame:
-        """Run one statement, again when another writer got in between."""
+        """Run one statement, again when another writer got in between.
+
+        Raises
+        ------
+        LeaseLostError : it writes, and a lease of this process has run out.
+        """
+        if statement.startswith(_READING):
+            return self.retried(statement)
+        with self._writing():
+            return self.retried(statement)
+
+    def retried(self, statement: str) -> DataFrame:
+        """Run one statement, again when another writer got in between, whoever holds the lease."""
         return self._retry(lambda: self.spark.sql(statement))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Write under the leases of this process, on a local folder as the only process that does."""
+        lease.check(self)
+        folder = self.location.folder
+        with lease.commit_lock(folder).held() if folder is not None else nullcontext():
+            yield
+        lease.check(self)
 
     def refresh(self, name: str) -> None:
         """Forget what the session remembers of a table whose files were removed."""

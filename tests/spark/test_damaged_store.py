@@ -1,0 +1,70 @@
+"""Tables whose files are missing, cut or empty end a job in one line that says which, where, and what to do."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from genreatlas import cli
+from genreatlas.errors import StoreError
+from genreatlas.steps import assign_splits
+from genreatlas.store import Store
+from genreatlas.tables import SONGS
+
+OLD = Path(__file__).parents[1] / "resources" / "store_of_2026_11"
+
+
+def rows_of(table):
+    return next(table.glob("*.parquet"))
+
+
+def commit(table, number):
+    return table / "_delta_log" / f"{number:020}.json"
+
+
+#: What happens to the table, and what of it the line names.
+DAMAGES = {
+    "a file of rows is gone": (lambda table: rows_of(table).unlink(), "part-00000"),
+    "a file of rows is cut": (
+        lambda table: rows_of(table).write_bytes(rows_of(table).read_bytes()[:300]),
+        "part-00000",
+    ),
+    "the last commit is empty": (lambda table: commit(table, 1).write_bytes(b""), "has no bytes"),
+    "the first commit is empty": (lambda table: commit(table, 0).write_bytes(b""), "has no bytes"),
+    "the last commit is cut": (
+        lambda table: commit(table, 1).write_bytes(commit(table, 1).read_bytes()[:200]),
+        "1.json",
+    ),
+    "a commit is missing": (lambda table: commit(table, 1).rename(commit(table, 3)), "contiguous"),
+    "the log is gone": (lambda table: shutil.rmtree(table / "_delta_log"), "rows lie beside it"),
+    "the log is empty": (lambda table: [file.unlink() for file in commit(table, 0).parent.iterdir()], "no commits"),
+    "the table is a file": (lambda table: (shutil.rmtree(table), table.write_text("songs")), "is a file"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_table_ends_a_job_in_one_line(spark, tmp_path, capfd, damage):
+    do, named = DAMAGES[damage]
+    shutil.copytree(OLD, tmp_path / "tables")
+    do(tmp_path / "tables" / "songs")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(assign_splits, ["--set", f'store.path="{tmp_path / "tables"}"'])
+    lines = [line for line in capfd.readouterr().err.splitlines() if not line.startswith(("SLF4J", "WARN"))]
+    said = [line for line in lines if line.startswith("genreatlas: ")]
+    assert ended.value.code == 1 and len(said) == 1
+    assert not [line for line in lines if line.startswith(("Traceback", "\tat "))]
+    assert "songs: damaged: " in said[0] and named in said[0]
+    assert "from a copy" in said[0] and f"move {tmp_path / 'tables' / 'songs'} aside" in said[0]
+
+
+def test_deleting_an_empty_last_commit_goes_back_to_the_one_before_as_the_line_says(store):
+    for number in range(2):
+        store.upsert(SONGS, [{"song_id": f"s{number}", "source": "test"}])
+    empty = commit(store.location.local_path("songs"), 2)
+    empty.write_bytes(b"")
+    with pytest.raises(StoreError, match="delete the file, which goes back to version 1"):
+        store.read(SONGS)
+    empty.unlink()
+    again = Store(store.spark, store.settings)
+    assert [row.song_id for row in again.read(SONGS).collect()] == ["s0"]
+    assert again.upsert(SONGS, [{"song_id": "s1", "source": "test"}]) == 1
