@@ -10,13 +10,12 @@ from genreatlas.store import explain
 from genreatlas.watching import watched
 
 
-def deadly(folder, batches):
-    (folder / str(os.getpid())).touch()
-    os.kill(os.getpid(), signal.SIGKILL)
-    yield from batches
-
-
 def test_a_worker_that_is_killed_twice_is_not_tried_again_and_the_line_says_what_grew(spark, tmp_path):
+    def deadly(folder, batches):
+        (folder / str(os.getpid())).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+        yield from batches
+
     rows = spark.range(0, 1, 1, 1).mapInArrow(watched(partial(deadly, tmp_path)), "id bigint")
     with pytest.raises(Exception, match="WorkerKilledError") as error:
         rows.collect()

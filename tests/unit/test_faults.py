@@ -112,7 +112,7 @@ class Broken:
 
 
 def step(run):
-    module = ModuleType("genreatlas.steps.import_folder")
+    module = ModuleType("genreatlas.steps.housekeeping")
     module.run, module.READS, module.WRITES, module.SECTIONS = run, (), (), ()
     return module
 
@@ -135,11 +135,12 @@ def test_a_job_that_cannot_go_on_says_one_line_and_with_verbose_all(monkeypatch,
     monkeypatch.setenv("GENREATLAS_VERBOSE", "")
     monkeypatch.setattr(runner, "open_store", lambda *_, **__: Broken())
     monkeypatch.setattr("genreatlas.session.get_spark", lambda *_, **__: SimpleNamespace())
+    monkeypatch.setattr(cli, "_step", lambda _: step(fail))
     with pytest.raises(SystemExit) as ended:
         cli.main(step(fail), ["--verbose"] if verbose else [])
     said = capsys.readouterr().err.strip()
     assert ended.value.code == 1
-    assert said.splitlines()[-1].startswith("genreatlas: import_folder: ")
+    assert said.splitlines()[-1].startswith("genreatlas: housekeeping: ")
     assert ("Traceback" in said, len(said.splitlines()) > 1) == (verbose, verbose)
 
 
@@ -151,6 +152,7 @@ def test_a_job_that_is_stopped_says_so_in_one_line_and_ends_in_order(monkeypatch
 
     monkeypatch.setattr(runner, "open_store", lambda *_, **__: Broken())
     monkeypatch.setattr("genreatlas.session.get_spark", lambda *_, **__: SimpleNamespace())
+    monkeypatch.setattr(cli, "_step", lambda _: step(wait))
     before = signal.getsignal(number)
     with pytest.raises(SystemExit) as ended:
         cli.main(step(wait), [])
