@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 #: A lease that was not extended for so long belongs to a dead run.
 LEASE_SECONDS = 120.0
+#: Ends the main thread's work when its lease is lost. SIGINT is ignored by what a shell starts in the background.
+_END = signal.SIGUSR1
 #: The row whose commits tell the time.
 _CLOCK = "(clock)"
 #: Seconds since the machine was started, those of its sleep included; a stopped process sees them pass.
@@ -160,6 +162,7 @@ def _table_lease(lease: "_TableLease") -> Iterator[None]:
     heartbeat.start()
     mine = _held[lease.store.location.shown]
     mine.append(lease)
+    before = signal.signal(_END, _end) if lease.in_main_thread else None
     try:
         yield
         lease.check()
@@ -174,8 +177,18 @@ def _table_lease(lease: "_TableLease") -> Iterator[None]:
         while heartbeat.is_alive():
             with contextlib.suppress(KeyboardInterrupt):
                 heartbeat.join()
+        if lease.in_main_thread:
+            signal.signal(_END, before)
         mine[:] = [one for one in mine if one is not lease]
         lease.release()
+
+
+class _Ended(KeyboardInterrupt):
+    """The lease of the run is lost."""
+
+
+def _end(*_: object) -> None:
+    raise _Ended
 
 
 class _TableLease:
@@ -190,7 +203,7 @@ class _TableLease:
         self.store, self.step, self.holder = store, step, holder
         self.name = store.location.sql("_leases")
         self.lost = ""
-        self._owner = threading.current_thread()
+        self.in_main_thread = threading.current_thread() is threading.main_thread()
         self._ends = 0.0  # in _seconds()
         self._clock = (0.0, 0.0)  # a time of the table, and _seconds() not after it
 
@@ -273,10 +286,8 @@ class _TableLease:
         self.lost = self._too_late(why)
         with contextlib.suppress(Exception):  # an old server, or one that is away
             self.store.spark.interruptAll()
-        main = threading.main_thread()
-        heard = signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None)
-        if self._owner is main and heard and main.ident is not None:
-            signal.pthread_kill(main.ident, signal.SIGINT)  # also out of a call that waits; see _table_lease
+        if self.in_main_thread and (main := threading.main_thread().ident) is not None:
+            signal.pthread_kill(main, _END)  # also out of a call that waits; see _table_lease
 
     def _too_late(self, why: str) -> str:
         return (
