@@ -47,7 +47,8 @@ def assert_as_then(store, config, row, library):
     found = registry.load(row, config).predict(dataset.frame).collect()
     assert {one.song_id for one in found} <= set(dataset.songs.song_id) and found
     if clips := EXPECTED["models"][row.model_id]["scores"]:
-        assert {one.clip_id for one in found} == clips.keys()
+        # They were asked of every clip; a model's own songs leave out those of several genres.
+        assert {one.clip_id for one in found} <= clips.keys()
     for one in found if clips else ():
         n_rows, sums, votes = clips[one.clip_id]
         assert (one.n_rows, one.votes) == (n_rows, votes)
@@ -94,7 +95,7 @@ def rebuilt(store, config, row, folder):
 
 def test_it_answers_in_sql(opened, frozen, capsys):
     place = ["--set", f'store.path="{frozen.home / "tables"}"', "--csv", "-"]
-    query([*place, "SELECT candidate FROM leaderboard"])
+    query([*place, "SELECT engine FROM leaderboard"])
     assert "sklearn" in capsys.readouterr().out
 
 
