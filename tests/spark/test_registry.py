@@ -100,6 +100,7 @@ def test_a_models_folder_says_what_it_needs(saved):
         "format": "skops",
         "imputation": "median of the training part; 0 where a feature has no value there",
         "spark": None,
+        "identity": "sound",
     }
     assert registry.read_meta({"model_id": "technical"}, config).songs_of == ("plain", "1", "prep")
 

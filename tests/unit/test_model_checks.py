@@ -10,6 +10,7 @@ import pytest
 import skops.io
 from sklearn.preprocessing import FunctionTransformer
 
+from frozen_store import RESOURCE
 from genreatlas.errors import ModelError
 from genreatlas.models import meta, model_checks
 from genreatlas.models.sklearn_estimators import ESTIMATORS, SCALERS, make_pipeline
@@ -194,3 +195,10 @@ def test_a_model_that_claims_to_lie_elsewhere_is_refused(tmp_path, model_id):
     (tmp_path / meta.META).write_text(json.dumps(fields | {"model_id": model_id, "format": "skops", "axis": "summary"}))
     with pytest.raises(ModelError, match="model_id"):
         meta.read(tmp_path)
+
+
+def test_every_pipeline_of_the_frozen_store_is_of_classes_that_training_writes():
+    pipelines = sorted((RESOURCE / "models").glob("*/pipeline"))
+    assert len(pipelines) > 5
+    for pipeline in pipelines:
+        model_checks.check_pipeline(pipeline)

@@ -48,7 +48,7 @@ _LOADERS = {
 #: Types that may stand as values: keys of dictionaries are written with theirs.
 _TYPES = {"str", "int", "float", "bool", "int64", "float64"}
 #: Stages of a Spark pipeline that training writes, and the models that stand in one-vs-rest.
-_SPARK_CLASSES = {"org.apache.spark.ml.PipelineModel"} | {
+_SPARK_CLASSES = {"org.apache.spark.ml.PipelineModel", "pyspark.ml.pipeline.PipelineModel"} | {
     f"{package}.ml.{kind}.{name}"
     for package in ("org.apache.spark", "pyspark")
     for kind, names in {
