@@ -257,6 +257,9 @@ class EvaluateSection(Section):
     part: Literal["test", "promotion"] = Field("test", description="Part to report on.")
     bootstrap: Positive = Field(1000, description="Bootstrap samples of groups behind an interval.")
     permutations: Positive = Field(2000, description="Permutations behind a p-value.")
+    importance_features: Positive = Field(
+        200, description="Features whose importance is measured: of more, those that the model weighs most."
+    )
     importance_repeats: Positive = Field(5, description="Shuffles of each feature behind its importance.")
     min_groups: Positive = Field(5, description="No interval of a proportion (accuracy, recall) below so many groups.")
     min_bootstrap_groups: Positive = Field(

@@ -31,7 +31,7 @@ def shuffled_clips(clips: DataFrame, donors: DataFrame, blocks: Sequence[Block],
     Frames are replaced in their order, from the donor's start again where it has fewer.
     """
     values = "features" if axis == "summary" else "frames"
-    mine = clips if axis == "summary" else _thinned(clips)
+    mine = clips if axis == "summary" else thinned(clips)
     width = "size(features)" if axis == "summary" else "width"
     kept = ("song_id", "clip_id", values) if axis == "summary" else ("song_id", "clip_id", values, "width")
     other = mine.select(F.col("clip_id").alias("donor_id"), F.col(values).alias("donor"))
@@ -58,6 +58,7 @@ def told_apart(songs: DataFrame) -> DataFrame:
     )
 
 
-def _thinned(clips: DataFrame) -> DataFrame:
+def thinned(clips: DataFrame) -> DataFrame:
+    """Clips with at most :data:`FRAMES_A_CLIP` of their frames."""
     step = f"greatest(1, ceil(size(frames) / width / {FRAMES_A_CLIP}))"
     return clips.withColumn("frames", F.expr(f"filter(frames, (v, i) -> cast(floor(i / width) AS int) % {step} = 0)"))

@@ -102,6 +102,12 @@ def load(row: ModelRow, config: Config) -> Predictor:
     return LoadedModel(meta.model_id, meta.classes, meta.features, meta.axis, meta.multi, meta.score_kind, score)
 
 
+def model_file(row: ModelRow, config: Config) -> Path | None:
+    """File of a scikit-learn model; None for a model of Spark ML and for a baseline that reads no feature."""
+    meta = read_meta(row, config)
+    return config.models.path.absolute() / meta.model_id / FILES["skops"] if meta.format == "skops" else None
+
+
 def load_pipeline(row: ModelRow, config: Config) -> SparkModel:
     """Load the pipeline of a model of the Spark engine.
 

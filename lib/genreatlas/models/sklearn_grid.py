@@ -14,12 +14,16 @@ import shutil
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 
 from genreatlas.config import TrainSection
 from genreatlas.errors import ConfigError, EnvironmentFaultError, ModelError, Reason
 from genreatlas.metrics import metric_for, version_of
+from genreatlas.models.sklearn_permuted import PERMUTED, JudgedRows, permuted_batches
 from genreatlas.models.sklearn_predict import predict_batches
 from genreatlas.models.sklearn_worker import (
     FOLD_RESULT,
@@ -33,6 +37,9 @@ from genreatlas.models.types import PREDICTED, Axis, FittedModel, FoldResult, Fo
 from genreatlas.scratch import scratch_folder
 from genreatlas.session import is_remote
 from genreatlas.watching import new_mark, watched
+
+#: Tasks that the variants of one importance are shared out to.
+_PERMUTED_TASKS = 16
 
 #: How Spark says that a Python worker or an executor died, rather than raised.
 _WORKER_DIED = (
@@ -109,6 +116,30 @@ def predict(
     else:
         worker = partial(predict_batches, _send_model(spark, model), None, axis)
     return frame.select(*columns).mapInArrow(watched(worker), PREDICTED)
+
+
+def permuted_answers(
+    spark: SparkSession, model: Path, rows: JudgedRows, blocks: Sequence[tuple[int, ...]], multi: bool
+) -> dict[tuple[int, int], NDArray[Any]]:
+    """What a stored model answers with each block of columns taken from other rows; block -1 is the rows as they are.
+
+    Returns
+    -------
+    By block and repeat: (n_songs,) class with the highest mean score, or with several labels all mean scores, flat.
+    """
+    folder = scratch_folder("sent")
+    unnamed = folder / f".judged-{os.getpid()}.npz"
+    rows.save(unnamed)
+    name = f"judged-{hashlib.sha256(unnamed.read_bytes()).hexdigest()[:20]}.npz"
+    unnamed.replace(folder / name)
+    send_file(spark, folder / name)
+    numbered = [(-1, ()), *enumerate(blocks)]
+    n_tasks = max(1, min(_PERMUTED_TASKS, len(numbered)))
+    tasks = [numbered[task::n_tasks] for task in range(n_tasks)]
+    worker = partial(permuted_batches, _send_model(spark, model), name, tasks, multi)
+    kind = np.float64 if multi else np.int32
+    found = spark.range(0, n_tasks, 1, n_tasks).mapInArrow(worker, PERMUTED).toArrow().to_pylist()
+    return {(row["block"], row["repeat"]): np.frombuffer(row["answers"], kind) for row in found}
 
 
 def send_matrix(spark: SparkSession, matrix: Matrix, train: TrainSection) -> MatrixFiles:

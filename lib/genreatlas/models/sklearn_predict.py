@@ -42,7 +42,7 @@ def predict_batches(
     -------
     Batches of ``PREDICTED``. Frames never leave the worker.
     """
-    model = _load_once(locate(name, folder))
+    model = load_once(locate(name, folder))
     with threadpool_limits(1):
         for batch in batches:
             yield predict_batch(model, axis, batch)
@@ -108,6 +108,6 @@ def _first(mask: pa.Array) -> int:
 
 
 @lru_cache(maxsize=2)
-def _load_once(path: str) -> Model:
+def load_once(path: str) -> Model:
     """Read a model once per worker process; its name holds its hash."""
     return load_file(path)

@@ -47,6 +47,8 @@ class ReportData:
     part : part of the split that the metrics judge.
     metric, level, labels : of the configuration; they choose the board that comes first.
     max_genres : genres in pictures.
+    importance_features : most features whose importance is measured.
+    n_features : numeric features of the drawn set, of which ``features`` and ``sample`` may have a part.
     min_groups, min_bootstrap_groups : groups below which a proportion, and any other score, has no interval.
     versions : table = Delta version that was read.
     library : songs, clips, hours, artists, genres = how many.
@@ -86,6 +88,8 @@ class ReportData:
     max_genres: int = 16
     min_groups: int = 5
     min_bootstrap_groups: int = 30
+    n_features: int = 0
+    importance_features: int = 200
     seed: int = 0
     versions: Mapping[str, int] = field(default_factory=dict)
     library: Mapping[str, float] = field(default_factory=dict)

@@ -15,6 +15,9 @@ from genreatlas.report.data import ReportData
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS, FEATURE_SETS, SPLITS
 
+#: Features of a sample.
+MOST_FEATURES = 300
+
 _SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _BOX = ("low", "q1", "median", "q3", "high")
 
@@ -37,18 +40,46 @@ def add_features(data: ReportData, store: Store, config: Config, labels: DataFra
     )
     newest = F.max_by("part", "split_version").alias("_part")  # a feature may be called part, or genre_id
     parts = store.read(SPLITS).where(F.col("split") == config.splits.name).groupBy("song_id").agg(newest)
-    rows = table.rows(store).join(own_names(mine), "song_id").join(parts, "song_id", "left")
+    every = [name for name, kind in table.columns.items() if kind == "numeric"]
+    numeric = drawn_features(every, data.importances)
+    rows = (
+        table.rows(store)
+        .select("clip_id", "song_id", *[F.col(f"`{name}`") for name in numeric])
+        .join(own_names(mine), "song_id")
+        .join(parts, "song_id", "left")
+    )
     sampled = sample(rows, config.report.sample_per_genre, config.report.seed)
-    numeric = [name for name, kind in table.columns.items() if kind == "numeric"]
     version = store.version(table.table)
     return replace(
         data,
-        features=info.orderBy("position").select("feature", "unit", "kind").toPandas(),
+        features=info.where((F.col("kind") != "numeric") | F.col("feature").isin(numeric))
+        .orderBy("position")
+        .select("feature", "unit", "kind")
+        .toPandas(),
+        n_features=len(every),
         feature_set=table.feature_set,
         sample=sampled.select("_genre_id", "_part", *[F.col(f"`{name}`") for name in numeric]).toPandas(),
         n_feature_rows=rows.count(),
         versions={**data.versions, table.table: version} if version is not None else data.versions,
     )
+
+
+def drawn_features(names: list[str], importances: pd.DataFrame) -> list[str]:
+    """Features that are sampled for pictures, in their order: all, or of more than :data:`MOST_FEATURES` those that the
+    models' importances name, and others evenly spaced.
+
+    Correlations of 6,373 columns with each other would take minutes and 300 MB, and no picture shows more than some.
+    """
+    if len(names) <= MOST_FEATURES:
+        return names
+    there = set(names)
+    known: list[str] = importances.sort_values("value", ascending=False)["other"].tolist() if len(importances) else []
+    chosen = dict.fromkeys(name for name in known if name in there)
+    kept = set(list(chosen)[: MOST_FEATURES // 2])
+    rest = [name for name in names if name not in kept]
+    step = len(rest) / (MOST_FEATURES - len(kept))
+    kept |= {rest[int(place * step)] for place in range(MOST_FEATURES - len(kept))}
+    return [name for name in names if name in kept]
 
 
 def drawn_genres(data: ReportData, board: Board | None) -> list[str]:

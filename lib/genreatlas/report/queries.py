@@ -76,6 +76,7 @@ def read_report(store: Store, config: Config) -> ReportData:
         labels=config.train.labels,
         max_genres=config.report.max_genres,
         min_groups=config.evaluate.min_groups,
+        importance_features=config.evaluate.importance_features,
         min_bootstrap_groups=config.evaluate.min_bootstrap_groups,
         seed=config.report.seed,
         versions={t.name: v for t in (*INPUTS, RUNS) if (v := store.version(t)) is not None},

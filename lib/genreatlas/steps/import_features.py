@@ -23,6 +23,7 @@ from genreatlas.sources.tabular import digest_of
 from genreatlas.steps.counts import Counts
 from genreatlas.steps.retiring import follow_labels
 from genreatlas.store import Store
+from genreatlas.store.checks import WIDE
 from genreatlas.tables import (
     ARTISTS,
     FEATURE_SETS,
@@ -46,7 +47,8 @@ SECTIONS = ("import_features", "sync", "splits")
 check = checks.import_features
 
 PREPROCESSING_ID = IMPORTED
-_CELL_BYTES = 40  # of a number on its way from Python to the table
+#: Bytes of a number on its way from Python to the table, in rows and, where a table is wide, in columns.
+_CELL_BYTES, _WIDE_CELL_BYTES = 40, 9
 _RESERVED = frozenset({*REGISTRY, "technical", "loudness", SPOTIFY_AUDIO_SET})
 
 
@@ -105,7 +107,8 @@ def _write(store: Store, name: str, imported: ImportedTable, config: Config) -> 
         store.upsert(GENRE_PARENTS, imported.genre_parents, update=True)
     table = feature_table(name, imported)
     rows = imported.rows.assign(set_version=imported.set_version, preprocessing_id=PREPROCESSING_ID)
-    chunk = max(1, (max_mb << 20) // (_CELL_BYTES * len(table.columns)))
+    cell = _WIDE_CELL_BYTES if len(table.columns) > WIDE else _CELL_BYTES
+    chunk = max(1, (max_mb << 20) // (cell * len(table.columns)))
     chunks = (rows.iloc[start : start + chunk] for start in range(0, len(rows), chunk))
     written = 0
     with progress(STEP, len(rows), "rows") as bar:

@@ -5,10 +5,14 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
+from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from genreatlas.errors import StoreError
 from genreatlas.tables import Table
+
+#: Columns above which local rows are handed over in columns.
+WIDE = 200
 
 #: Rows that the driver holds.
 Rows: TypeAlias = Iterable[Mapping[str, Any]] | pd.DataFrame | pa.Table
@@ -33,6 +37,36 @@ def records(table: Table, rows: Rows) -> list[Mapping[str, Any]]:
     if unknown:
         raise StoreError(f"{table.name}: no such columns: {', '.join(sorted(unknown))}")
     return found
+
+
+def arrow(table: Table, rows: Rows, schema: StructType) -> pa.Table | None:
+    """Rows of a wide table in columns, with the schema's types; None where they do not come in columns, or are few.
+
+    A dictionary for each of 1,000 rows of 6,373 columns costs 16 s and 500 MB.
+
+    Raises
+    ------
+    StoreError : a row has a column that the table lacks, or a value is not of its type.
+    """
+    if not isinstance(rows, pd.DataFrame | pa.Table) or len(schema) <= WIDE:
+        return None
+    if isinstance(rows, pd.DataFrame):
+        rows = pa.Table.from_pandas(rows, preserve_index=False)
+    if unknown := set(rows.column_names) - set(table.column_names):
+        raise StoreError(f"{table.name}: no such columns: {', '.join(sorted(unknown))}")
+    wanted = to_arrow_schema(schema)
+    there = set(rows.column_names)
+    try:
+        return pa.table(
+            [rows[f.name].cast(f.type) if f.name in there else pa.nulls(rows.num_rows, f.type) for f in wanted], wanted
+        )
+    except pa.ArrowException as error:
+        raise StoreError(f"{table.name}: {error}") from None
+
+
+def checked_columns(table: Table) -> list[str]:
+    """Columns that :func:`count` looks at."""
+    return [name for name in table.column_names if name in {*table.key, *table.required}]
 
 
 def count(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from genreatlas.tables import Table
 
+#: Columns above which values are compared as one struct: a condition of thousands of terms takes long to plan.
+_WIDE = 200
+
 HISTORY_OF_LOG = "delta.logRetentionDuration"
 HISTORY_OF_FILES = "delta.deletedFileRetentionDuration"
 
@@ -113,7 +116,13 @@ def _same_key(table: Table) -> str:
 
 def _same_values(table: Table, columns: Sequence[str], compare: Sequence[str]) -> list[str]:
     ignored = {*table.key, *table.volatile} - set(compare)
-    return [_same(table, column) for column in columns if column not in ignored]
+    compared = [column for column in columns if column not in ignored]
+    if len(compared) <= _WIDE:
+        return [_same(table, column) for column in compared]
+    maps = [column for column in compared if table.column(column).type.startswith("map")]
+    plain = [column for column in compared if column not in set(maps)]
+    ours, theirs = (", ".join(f"{side}.`{column}`" for column in plain) for side in "ts")
+    return [*(_same(table, column) for column in maps), f"struct({ours}) <=> struct({theirs})"]
 
 
 def _same(table: Table, column: str) -> str:

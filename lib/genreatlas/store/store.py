@@ -154,11 +154,14 @@ class Store:
             frame, unchecked = rows, True
             checks.check_columns(table, self.schema(table), frame.schema)
         else:
-            records = checks.records(table, rows)
+            schema = self.schema(table)
+            wide = checks.arrow(table, rows, schema)
+            records = checks.records(table, rows if wide is None else wide.select(checks.checked_columns(table)))
             checks.check_counts(table, checks.count(table, records))
             if not records:
                 return 0
-            frame, unchecked = self._frame(table, records), False
+            unchecked = False
+            frame = self._frame(table, records) if wide is None else self.spark.createDataFrame(wide, schema)
         name = self.location.sql(table.name)
         with self._view(frame) as view:
             if self.exists(table):
