@@ -108,13 +108,13 @@ def test_rows_of_a_song_are_whole():
         {
             "song_id": song_id("k"), "source": "folder", "source_key": "k", "title": "T", "artist": "A", "album": "D",
             "album_artist": "B", "compilation": None, "isrc": "USRC17607839", "declared_split": "test",
-            "licence": "CC0",
+            "licence": "CC0", "listed_in": None, "retired_at": None,
         }
     ]  # fmt: skip
     assert rows.song_genres == [
         {
             "song_id": song_id("k"), "genre_id": "rock", "source": "manifest", "genre": "Rock", "weight": 1.0,
-            "label_source": "folder",
+            "label_source": "folder", "retired_at": None,
         }
     ]  # fmt: skip
 
