@@ -93,6 +93,7 @@ def broken(error_of):
     return inspect_broken
 
 
+@pytest.mark.slow
 def test_faults_that_no_file_is_known_to_have_are_not_stored_as_theirs(spark, tmp_path, monkeypatch):
     for name in ("rock/a.wav", "rock/b.wav", "jazz/c.mp3", "jazz/two tags.mp3"):
         sound(tmp_path / "music" / name)

@@ -1,6 +1,7 @@
 """Training on both engines: what it writes, that it repeats itself, and that it goes on after a kill."""
 
 import json
+import re
 
 import pytest
 from training_library import fill, library, with_train
@@ -119,7 +120,8 @@ def test_a_second_run_finds_nothing_to_do(trained):
         store.sql(f"UPDATE {store.location.sql(table)} SET metric_version = NULL, n_absent = NULL")
     counts = train_models.run(store, config)
     assert counts == Counts(notes=counts.notes)
-    assert any("plain: scores of 6 experiments followed an older definition of macro_f1" in n for n in counts.notes)
+    converted = r"plain: scores of [1-9]\d* experiments followed an older definition of macro_f1"
+    assert any(re.match(converted, note) for note in counts.notes), counts.notes
     assert rows(store, MODELS) == before[2]
     done = [[row for row in of if row["reason"] is None] for of in before]
     for table, expected in zip(tables, done, strict=True):
@@ -165,6 +167,7 @@ def test_a_model_whose_files_are_gone_is_fitted_again(trained):
     assert (config.models.path / gone["model_id"] / "model.json").exists()
 
 
+@pytest.mark.slow
 def test_a_quick_training_cuts_its_grids_and_goes_on_after_a_spent_budget(store, config):
     """Four runs over one store: a budget that is over at once, the rest, nothing, and a cut candidate by name."""
     fill(store, library(), frames=False, clips=False)
