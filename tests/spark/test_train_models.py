@@ -123,7 +123,7 @@ def test_a_second_run_finds_nothing_to_do(trained):
     converted = r"plain: scores of [1-9]\d* experiments followed an older definition of macro_f1"
     assert any(re.match(converted, note) for note in counts.notes), counts.notes
     assert rows(store, MODELS) == before[2]
-    done = [[row for row in of if row["reason"] is None] for of in before]
+    done = [[row for row in of if row.get("reason") is None] for of in before]
     for table, expected in zip(tables, done, strict=True):
         assert [row for row in rows(store, table) if row.get("reason") is None] == expected
 
