@@ -47,7 +47,9 @@ def dot_and_whisker(name: str, rows: Sequence[Scored], measure: str, reference: 
     for index, row in enumerate(rows):
         body.append(_dot_row(row, _TOP + _ROW * index))
     shown = "; ".join(f"{row.label} {formats.score(row.value)}" for row in rows[:12])
-    alt = f"{measure}, one dot a model with its 95 % interval: {shown}."
+    ends = [formats.missing(row.low) for row in rows]
+    whiskers = " with its 95 % interval" if not any(ends) else " with a 95 % interval where groups suffice for one"
+    alt = f"{measure}, one dot a model{'' if all(ends) else whiskers}: {shown}."
     return Figure(name, alt, "".join(body), 720, height, fluid=True)
 
 
