@@ -2,9 +2,8 @@
 
 import pytest
 
-from genreatlas.evaluation.importance import Block
-from genreatlas.evaluation.shuffled import FRAMES_A_CLIP, shuffled_clips, told_apart
-from genreatlas.evaluation.songs import outcome_rows, row_confusions, song_predictions
+from genreatlas.evaluation.importances import FRAMES_A_CLIP, Block, shuffled_clips, told_apart
+from genreatlas.evaluation.song_scores import outcome_rows, row_confusions, song_predictions
 from genreatlas.models.types import PREDICTED
 
 CLASSES = ("blues", "jazz", "rock")

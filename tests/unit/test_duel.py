@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from genreatlas.evaluation.duel import Rules, Songs, judge, same_songs, several_labels, single_label
+from genreatlas.evaluation.contest import Rules, Songs, judge, same_songs, several_labels, single_label
 from genreatlas.evaluation.outcomes import Outcomes
 
 CLASSES = ("blues", "jazz", "rock")

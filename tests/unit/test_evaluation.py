@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
-from genreatlas.evaluation.judge import judge
+from genreatlas.evaluation.judging import judge
 from genreatlas.evaluation.outcomes import Outcomes
 from genreatlas.metrics import figures
 from genreatlas.metrics.resampling import group_weights, interval

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genreatlas.evaluation.importance import (
+from genreatlas.evaluation.importances import (
     Block,
     donors,
     feature_blocks,

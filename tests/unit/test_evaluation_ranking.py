@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from genreatlas.evaluation.ranking import MultiJudge
+from genreatlas.evaluation.judging import MultiJudge
 from genreatlas.metrics import Ranking, average_precision
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from genreatlas.evaluation.duel import Rules, Songs, same_songs, single_label
-from genreatlas.evaluation.duel import judge as duel
-from genreatlas.evaluation.judge import judge
+from genreatlas.evaluation.contest import Rules, Songs, same_songs, single_label
+from genreatlas.evaluation.contest import judge as duel
+from genreatlas.evaluation.judging import judge
 from genreatlas.evaluation.outcomes import Outcomes
 from genreatlas.metrics.intervals import Grouped
 

@@ -8,7 +8,7 @@ from sklearn import metrics as sk
 
 from genreatlas import metrics
 from genreatlas.errors import ConfigError
-from genreatlas.evaluation.judge import judge
+from genreatlas.evaluation.judging import judge
 from genreatlas.evaluation.outcomes import Outcomes
 from genreatlas.metrics import figures
 from genreatlas.models import scores

@@ -3,8 +3,7 @@
 import pytest
 
 from genreatlas.errors import ModelError
-from genreatlas.evaluation.contest import Contest
-from genreatlas.evaluation.duel import Duel, Rules
+from genreatlas.evaluation.contest import Contest, Duel, Rules
 from genreatlas.models import aliases, meta
 from genreatlas.steps.promote_model import verdict
 

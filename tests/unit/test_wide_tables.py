@@ -9,9 +9,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from genreatlas.errors import StoreError
-from genreatlas.evaluation.importance import Block, most_weighty, sampled_songs
+from genreatlas.evaluation.importances import Block, judged_rows, most_weighty, sampled_songs
 from genreatlas.evaluation.impurity import between_genres
-from genreatlas.evaluation.judged_rows import judged_rows
 from genreatlas.models.sklearn_estimators import Estimator, make_pipeline
 from genreatlas.models.sklearn_model import SklearnModel
 from genreatlas.models.sklearn_permuted import JudgedRows, permuted, permuted_batches, song_means

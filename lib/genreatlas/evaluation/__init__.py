@@ -1,20 +1,7 @@
-"""How good a model is, how sure we are, and whether another is better: numpy in, figures out."""
+"""How good a model is, how sure we are, and whether another is better.
 
-from genreatlas.evaluation.comparison import Comparison, compare, compare_rankings, holm
-from genreatlas.evaluation.confused import confidently_confused
-from genreatlas.evaluation.judge import judge
-from genreatlas.evaluation.outcomes import Outcomes
-from genreatlas.evaluation.ranking import MultiJudge
-from genreatlas.metrics import average_precision
-
-__all__ = [
-    "Comparison",
-    "MultiJudge",
-    "Outcomes",
-    "average_precision",
-    "compare",
-    "compare_rankings",
-    "confidently_confused",
-    "holm",
-    "judge",
-]
+``song_scores`` brings a model's scores together per song. ``outcomes`` is what figures need of them, ``judging``
+computes the figures, ``cases`` does so for stored models, ``comparison`` tests whether one model is better than another
+by more than chance, ``leaderboard`` ranks. ``importances`` and ``impurity`` say which features a model needs,
+``contest`` whether a challenger is better than the champion, ``drift`` how far new songs lie from the training songs.
+"""

@@ -1,20 +1,45 @@
-"""A model together with the songs that it is judged on."""
+"""A model together with the songs that it is judged on, its stored predictions of them, and their figures.
 
-from collections.abc import Mapping, Sequence
+Figures are by song, by vote and by row (frame or clip), or by ranking where songs have several genres.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from genreatlas.config import Config
+from genreatlas.config import Config, EvaluateSection
 from genreatlas.errors import GenreAtlasError, InputError, ModelError
+from genreatlas.evaluation.comparison import Comparison, compare, compare_rankings, holm
+from genreatlas.evaluation.judging import MultiJudge, figure_rows, judge
+from genreatlas.evaluation.outcomes import Outcomes, row_outcomes, song_outcomes, vote_outcomes
+from genreatlas.evaluation.song_scores import outcome_rows, row_confusions
+from genreatlas.ids import stable_id
+from genreatlas.metrics import metric_for
 from genreatlas.models import registry
+from genreatlas.models.fetching import fetch
 from genreatlas.models.labels import roots
 from genreatlas.models.library import read_library
 from genreatlas.models.types import Dataset
 from genreatlas.store import Store
+from genreatlas.tables import METRICS, PREDICTIONS
+
+#: Figures of a comparison, each with the name of a further metric behind.
+COMPARED = ("difference", "p_value", "p_value_holm")
+
+#: Pairs of song and genre whose scores are on the driver at once: 160 MB.
+_MAX_PAIRS = 20_000_000
+
+#: Bytes of a fetched row: ids and genre names of one song, in Arrow.
+_ROW_BYTES = 250
+
+#: Rows of ``metrics`` that the driver hands over at once: some 20 MB.
+_ROWS_A_COMMIT = 200_000
 
 
 @dataclass(frozen=True)
@@ -85,6 +110,159 @@ def find_cases(
     return cases, failed
 
 
+class StoredPredictions:
+    """Stored predictions of some models, fetched once and kept until a model gets new ones."""
+
+    def __init__(self, store: Store, max_mb: int) -> None:
+        self.store = store
+        self.max_mb = max_mb
+        self._outcomes: dict[str, pd.DataFrame] = {}
+
+    def known(self, cases: Sequence[Case], part: str) -> dict[str, pd.Series]:
+        """Per model: song_id → genres and group that its prediction was stored with, as one text."""
+        rows = self._of(case.model_id for case in cases).where(F.col("part") == part)
+        state = F.concat_ws("\n", "group_id", F.array_join("genres", "\n")).alias("state")
+        table = fetch(rows.select("model_id", "song_id", state), "song_id", self.max_mb, _ROW_BYTES).to_pandas()
+        known = {str(model): group.set_index("song_id")["state"] for model, group in table.groupby("model_id")}
+        nothing = pd.Series([], index=pd.Index([], dtype=object), dtype=object)
+        return {case.model_id: known.get(case.model_id, nothing) for case in cases}
+
+    def outcomes(self, cases: Sequence[Case]) -> None:
+        """Fetch :data:`~genreatlas.evaluation.song_scores.OUTCOME` rows of several models at once."""
+        missing = [case for case in cases if case.model_id not in self._outcomes]
+        if not missing:
+            return
+        rows = outcome_rows(self._of(case.model_id for case in missing))
+        table = fetch(rows, "song_id", self.max_mb, _ROW_BYTES).to_pandas()
+        parts = {str(model): group for model, group in table.groupby("model_id")}
+        for case in missing:
+            mine = parts.get(case.model_id, table.iloc[:0])
+            self._outcomes[case.model_id] = mine[mine["song_id"].isin(case.songs["song_id"])].reset_index(drop=True)
+
+    def outcomes_of(self, case: Case) -> pd.DataFrame:
+        """Outcome rows of one model, of the songs that are judged now."""
+        self.outcomes([case])
+        return self._outcomes[case.model_id]
+
+    def rows_of(self, case: Case) -> pd.DataFrame:
+        """Rows (frames or clips) per song, true and predicted genre, of songs that have several."""
+        table = row_confusions(self._of([case.model_id])).toArrow().to_pandas()
+        return table[table["song_id"].isin(case.songs["song_id"])]
+
+    def scores(self, case: Case, classes: Sequence[str], songs: pd.Series) -> NDArray[np.float64]:
+        """Scores of some genres, (n_songs, n_classes), for songs in the given order."""
+        wanted = F.array(*[F.col("scores")[genre] for genre in classes]).alias("scores")
+        frame = self._of([case.model_id]).select("song_id", wanted)
+        table = fetch(frame, "song_id", self.max_mb, 60 + 8 * len(classes)).to_pandas().set_index("song_id")
+        picked = table["scores"].reindex(songs)
+        return np.stack(picked.tolist()).astype(np.float64) if len(picked) else np.empty((0, len(classes)))
+
+    def _of(self, model_ids: Iterable[str]) -> DataFrame:
+        return self.store.read(PREDICTIONS).where(F.col("model_id").isin(list(model_ids)))
+
+
+class StoredFigures:
+    """The rows of ``metrics`` of some models and one part; those on all genres are kept at hand."""
+
+    def __init__(self, store: Store, part: str, model_ids: Iterable[str]) -> None:
+        self.store = store
+        self.part = part
+        mine = (F.col("part") == part) & F.col("model_id").isin(list(model_ids))
+        self._rows = self.store.read(METRICS).where(mine).where("genre_id = '*'").toPandas()
+
+    @property
+    def overall(self) -> pd.DataFrame:
+        """Rows that concern all genres: figures, comparisons, importances."""
+        return self._rows
+
+    def of_songs(self) -> pd.DataFrame:
+        """Those of unit song."""
+        return self._rows[self._rows["unit"] == "song"]
+
+    def write(self, rows: pd.DataFrame, models: Sequence[str], owned: str = ".*") -> int:
+        """Write rows of ``metrics``, then delete what they take the place of.
+
+        Parameters
+        ----------
+        rows : with model_id, unit and grouping beside the columns of figures.
+        models, owned : of these models, stored rows whose metric fits the pattern and that are not among
+            ``rows`` are outdated and go.
+
+        Returns
+        -------
+        Number of rows written.
+        """
+        written, key = 0, list(METRICS.key)
+        rows = rows.assign(part=self.part)
+        for start in range(0, len(rows), _ROWS_A_COMMIT):
+            written += self.store.upsert(METRICS, rows.iloc[start : start + _ROWS_A_COMMIT], update=True)
+        outdated = self._rows["model_id"].isin(models) & self._rows["metric"].str.fullmatch(owned)
+        if outdated.any():
+            mine = (F.col("part") == self.part) & F.col("model_id").isin(list(models))
+            stored = self.store.read(METRICS).where(mine).select(key).toPandas()
+            stored = stored[stored["metric"].str.fullmatch(owned)]
+            gone = stored[~pd.MultiIndex.from_frame(stored).isin(pd.MultiIndex.from_frame(rows[key]))]
+            if len(gone):
+                self.store.delete(METRICS, self.store.spark.createDataFrame(gone))
+        fresh = rows[rows["genre_id"] == "*"].astype({"n_songs": "Int64", "n_groups": "Int64"})
+        kept = self._rows[~outdated]
+        self._rows = pd.concat([kept, fresh] if len(kept) else [fresh], ignore_index=True)
+        return written
+
+
+def figures(case: Case, predictions: StoredPredictions, settings: EvaluateSection) -> pd.DataFrame:
+    """Every figure of one model, with model_id, unit and grouping."""
+    if case.multi:
+        blocks = {"song": _ranked(case, predictions, settings)}
+    else:
+        options = {
+            "n_samples": settings.bootstrap, "min_groups": settings.min_groups,
+            "min_bootstrap_groups": settings.min_bootstrap_groups, "seed": settings.seed,
+        }  # fmt: skip
+        rows = predictions.outcomes_of(case)
+        parents = case.parents or None
+        outcomes = {"song": song_outcomes(rows, case.classes, str(case.model["score_kind"]), parents)}
+        if (rows["n_rows"] > 1).any():
+            outcomes["song_vote"] = vote_outcomes(rows, case.classes)
+            outcomes["row"] = row_outcomes(_with_single_rows(predictions.rows_of(case), rows), case.classes)
+        blocks = {unit: judge(one, **options) for unit, one in outcomes.items()}
+    named = [block.assign(unit=unit) for unit, block in blocks.items()]
+    return pd.concat(named, ignore_index=True).assign(model_id=case.model_id, grouping=case.dataset.grouping)
+
+
+def comparisons(
+    best: Case, others: Sequence[Case], predictions: StoredPredictions, settings: EvaluateSection, metric: str
+) -> pd.DataFrame:
+    """The best model against all others on the songs that both judged, Holm-corrected.
+
+    ``difference``, ``p_value`` and ``p_value_holm`` are of the metric that selects, and the same with
+    ``_accuracy`` behind of accuracy (songs with one genre). The best is chosen on the same songs, so its lead is a
+    little flattered; the correction covers the number of others, not that choice.
+    """
+    chosen = metric_for(metric, best.multi)
+    metrics = ["macro_average_precision"] if best.multi else list(dict.fromkeys([chosen, "accuracy"]))
+    rows = []
+    for name in metrics:
+        suffix = "" if name == metrics[0] else f"_{name}"
+        results = [_compared(best, other, predictions, settings, name) for other in others]
+        corrected = holm([result.p_value for result in results])
+        for other, result, raised in zip(others, results, corrected, strict=True):
+            values = (result.difference, result.p_value, raised)
+            for kind, value in zip(COMPARED, values, strict=True):
+                rows.append(figure_rows(kind + suffix, value, result.n_songs, result.n_groups, others=[other.model_id]))
+    found = pd.concat(rows, ignore_index=True)
+    return found.assign(unit="song", model_id=best.model_id, grouping=best.dataset.grouping)
+
+
+def truth_of(case: Case) -> NDArray[np.bool_]:
+    """True genres of a case's songs, (n_songs, n_classes)."""
+    place = {genre: number for number, genre in enumerate(case.classes)}
+    truth = np.zeros((len(case.songs), len(case.classes)), dtype=bool)
+    for row, genres in enumerate(case.songs["genres"]):
+        truth[row, [place[genre] for genre in genres]] = True
+    return truth
+
+
 def _judged_songs(dataset: Dataset, part: str, own: bool) -> pd.DataFrame:
     songs = dataset.songs[dataset.songs["part"] == part]
     if not own:  # such as songs without a file, of which nothing technical is known
@@ -92,3 +270,61 @@ def _judged_songs(dataset: Dataset, part: str, own: bool) -> pd.DataFrame:
         songs = songs[songs["song_id"].isin(present["song_id"])]
     rows = songs[["song_id", "group_id", "part"]].assign(genres=songs["genres"].map(list))
     return rows.sort_values("song_id", ignore_index=True)
+
+
+def _with_single_rows(rows: pd.DataFrame, songs: pd.DataFrame) -> pd.DataFrame:
+    """Songs with one row have no votes of their own: the song's prediction is the row's."""
+    single = songs.loc[songs["n_rows"] == 1, ["song_id", "group_id", "truth", "predicted"]].assign(rows=1)
+    return pd.concat([rows[single.columns], single], ignore_index=True)
+
+
+def _compared(
+    best: Case, other: Case, predictions: StoredPredictions, settings: EvaluateSection, metric: str
+) -> Comparison:
+    options = {"n_permutations": settings.permutations, "min_groups": settings.min_groups, "seed": settings.seed}
+    if best.multi:
+        songs = best.songs[best.songs["song_id"].isin(other.songs["song_id"])].reset_index(drop=True)
+        place = _sampled(songs["group_id"], len(best.classes), settings.seed)
+        scores = [predictions.scores(case, best.classes, songs["song_id"].iloc[place]) for case in (best, other)]
+        known = pd.Index(best.songs["song_id"]).get_indexer(pd.Index(songs["song_id"].iloc[place]))
+        group = pd.factorize(songs["group_id"].iloc[place], sort=True)[0]
+        return compare_rankings((scores[0], scores[1]), truth_of(best)[known], group, **options)
+    columns = ["song_id", "group_id", "truth", "predicted"]
+    mine, theirs = predictions.outcomes_of(best)[columns], predictions.outcomes_of(other)[["song_id", "predicted"]]
+    both = mine.merge(theirs, on="song_id", suffixes=("", "_other")).sort_values("song_id")
+    index = pd.Index(list(best.classes))
+    outcomes = [_plain(both, index, column) for column in ("predicted", "predicted_other")]
+    return compare(outcomes[0], outcomes[1], metric, **options)
+
+
+def _plain(rows: pd.DataFrame, index: "pd.Index[str]", column: str) -> Outcomes:
+    truth, predicted = (index.get_indexer(pd.Index(rows[name])) for name in ("truth", column))
+    return Outcomes.of(tuple(index), truth, predicted, rows["group_id"].to_numpy())
+
+
+def _ranked(case: Case, predictions: StoredPredictions, settings: EvaluateSection) -> pd.DataFrame:
+    group = pd.factorize(case.songs["group_id"], sort=True)[0]
+    truth, songs = truth_of(case), case.songs["song_id"]
+    least = settings.min_bootstrap_groups
+    judged = MultiJudge(group, n_samples=settings.bootstrap, min_groups=least, seed=settings.seed)
+    width = max(1, _MAX_PAIRS // max(1, len(songs)))
+    for start in range(0, len(case.classes), width):
+        classes = case.classes[start : start + width]
+        scores = predictions.scores(case, classes, songs)
+        for place, genre in enumerate(classes):
+            judged.add(genre, scores[:, place], truth[:, start + place])
+    pooled = _sampled(case.songs["group_id"], len(case.classes), settings.seed)
+    if len(pooled) < len(songs) or width < len(case.classes):
+        scores = predictions.scores(case, case.classes, songs.iloc[pooled])
+    judged.pool(scores, truth[pooled], group[pooled])
+    return judged.rows()
+
+
+def _sampled(groups: pd.Series, n_classes: int, seed: int) -> NDArray[np.int64]:
+    """Places of the songs of as many groups, in an order of hashes, as :data:`_MAX_PAIRS` leaves room for."""
+    if len(groups) * n_classes <= _MAX_PAIRS:
+        return np.arange(len(groups))
+    sizes = groups.value_counts()
+    order = sorted(sizes.index, key=lambda group: stable_id("pooled", seed, group))
+    kept = sizes[order].cumsum() * n_classes <= _MAX_PAIRS
+    return np.flatnonzero(groups.isin(kept.index[kept]))

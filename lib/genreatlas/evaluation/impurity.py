@@ -8,11 +8,34 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from genreatlas.config import Config
+from genreatlas.evaluation.cases import Case
+from genreatlas.evaluation.judging import figure_rows, no_figures
 from genreatlas.models import registry
 from genreatlas.models.sklearn_model import SklearnModel, load_file
+
+IMPURITY = "importance_impurity"
+
+#: What the names of estimators with importances of their own have in them; saves loading the others once more.
+_HAVE_THEIR_OWN = ("forest", "tree", "boost", "gbt", "technical", "loudness")
+
+
+def own_importances(case: Case, config: Config) -> pd.DataFrame:
+    """Importances that a forest or tree has of itself, with model_id, unit and grouping; else no rows.
+
+    They rest on the training songs, not on the judged ones: no number of songs stands beside them.
+    """
+    if not any(word in case.model["estimator"] for word in _HAVE_THEIR_OWN):
+        return no_figures()
+    known = impurity_importances(case.model, config)
+    if not known:
+        return no_figures()
+    rows = figure_rows(IMPURITY, list(known.values()), 0, 0, others=list(known))
+    rows = rows.assign(n_songs=None, n_groups=None)
+    return rows.assign(unit="song", model_id=case.model_id, grouping=case.dataset.grouping)
 
 
 def impurity_importances(model: Mapping[str, Any], config: Config) -> dict[str, float]:

@@ -18,11 +18,18 @@ from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.errors import ModelError, Reason
 from genreatlas.evaluation import leaderboard
-from genreatlas.evaluation.case_figures import COMPARED, comparisons, figures
-from genreatlas.evaluation.case_importances import PERMUTATION, importances, own_importances
-from genreatlas.evaluation.cases import Case, find_cases
-from genreatlas.evaluation.songs import song_predictions
-from genreatlas.evaluation.stored import Figures, Predictions
+from genreatlas.evaluation.cases import (
+    COMPARED,
+    Case,
+    StoredFigures,
+    StoredPredictions,
+    comparisons,
+    figures,
+    find_cases,
+)
+from genreatlas.evaluation.importances import PERMUTATION, importances
+from genreatlas.evaluation.impurity import own_importances
+from genreatlas.evaluation.song_scores import song_predictions
 from genreatlas.metrics import metric_for, version_of
 from genreatlas.models import registry
 from genreatlas.models.types import Predictor
@@ -86,8 +93,8 @@ class _Evaluation:
         for row in rows:
             if error := unusable.get(row["model_id"]):
                 self._fail(row, error)
-        predictions = Predictions(self.store, self.max_mb)
-        table = Figures(self.store, self.part, [case.model_id for case in cases])
+        predictions = StoredPredictions(self.store, self.max_mb)
+        table = StoredFigures(self.store, self.part, [case.model_id for case in cases])
         known = predictions.known(cases, self.part)
         waiting = {case.model_id: _not_scored(case, known[case.model_id]) for case in cases}
         todo = [case for case in cases if len(waiting[case.model_id]) or not _judged(case, table.overall)]
@@ -150,7 +157,9 @@ class _Evaluation:
             multi=case.multi,
         )
 
-    def _explain(self, cases: Sequence[Case], predictions: Predictions, table: Figures, fresh: set[str]) -> int:
+    def _explain(
+        self, cases: Sequence[Case], predictions: StoredPredictions, table: StoredFigures, fresh: set[str]
+    ) -> int:
         """Importances of the best models, and the best against all others, where they are not known.
 
         Returns
@@ -187,14 +196,14 @@ class _Evaluation:
             self._fail(case.model, error)
             return pd.DataFrame()
 
-    def _board(self, cases: Sequence[Case], table: Figures) -> pd.DataFrame:
+    def _board(self, cases: Sequence[Case], table: StoredFigures) -> pd.DataFrame:
         models = pd.DataFrame([case.model for case in cases], columns=MODELS.column_names)
         return leaderboard.ranked(models, table.of_songs(), self._metric(cases))
 
     def _metric(self, cases: Sequence[Case]) -> str:
         return metric_for(self.config.train.metric, any(case.multi for case in cases))
 
-    def _leaderboard(self, cases: Sequence[Case], table: Figures) -> list[str]:
+    def _leaderboard(self, cases: Sequence[Case], table: StoredFigures) -> list[str]:
         board = self._board(cases, table)
         if board.empty and cases:
             return [f"No song of the part {self.part} has features and a genre that a model knows."]

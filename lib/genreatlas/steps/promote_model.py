@@ -15,8 +15,7 @@ from pyspark.sql import functions as F
 from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.evaluation import leaderboard
-from genreatlas.evaluation.contest import Contest, compete
-from genreatlas.evaluation.duel import Duel, Rules
+from genreatlas.evaluation.contest import Contest, Duel, Rules, compete
 from genreatlas.metrics import metric_for, version_of
 from genreatlas.models import aliases
 from genreatlas.provenance import git_commit

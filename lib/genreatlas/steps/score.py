@@ -22,7 +22,7 @@ from genreatlas.audio.uris import path_to_uri
 from genreatlas.audio.whole_files import REQUEST, RESULT, Recipe, check_recipe, window_batches
 from genreatlas.config import Config
 from genreatlas.errors import UNKNOWN_FAULTS, EnvironmentFaultError, ModelError, Reason
-from genreatlas.evaluation import scored
+from genreatlas.evaluation.song_scores import clip_rows, file_rows, scored_windows, window_id, window_rows
 from genreatlas.models import aliases, registry
 from genreatlas.models.encoding import encode
 from genreatlas.models.feature_tables import FeatureTable, find_feature_table
@@ -142,7 +142,7 @@ class _Scoring:
         for number in range(chunks if count else 0):
             chunk = pending.where(F.pmod(F.xxhash64("clip_id"), F.lit(chunks)) == number)
             predicted = self.predictor.predict(self._encoded(table, chunk)).withColumn("clip_id_", F.col("clip_id"))
-            answers = scored.clip_rows(predicted, self.meta.model_id, self.meta.classes, self.meta.score_kind)
+            answers = clip_rows(predicted, self.meta.model_id, self.meta.classes, self.meta.score_kind)
             staged = self.store.stage(answers, _PREDICTED, f"clips-{number:06}")
             written += self.store.upsert(SCORES, self._stamped(staged.frame))
             staged.drop()
@@ -212,18 +212,18 @@ class _Scoring:
             except EnvironmentFaultError:
                 staged.drop()
                 raise
-        usable = rows.where("features IS NOT NULL").withColumn("clip_id", scored.window_id())
+        usable = rows.where("features IS NOT NULL").withColumn("clip_id", window_id())
         usable = usable.withColumnRenamed("item_id", "song_id")
         if self.meta.axis == "frames":
             usable = usable.withColumnRenamed("features", "frames")
         predicted = self.predictor.predict(usable)
-        whole = self.store.stage(scored.joined(rows.where("window IS NOT NULL"), predicted), _PREDICTED, staged.chunk)
+        whole = self.store.stage(scored_windows(rows.where("window IS NOT NULL"), predicted), _PREDICTED, staged.chunk)
         windows = whole.frame
         again = self._known().join(windows.select("item_id").distinct(), "item_id", "left_semi")
         self.store.delete(SCORE_WINDOWS, again.select("model_id", "item_id"))
-        timeline = scored.window_rows(windows, self.meta.model_id, self.meta.classes)
+        timeline = window_rows(windows, self.meta.model_id, self.meta.classes)
         self.store.upsert(SCORE_WINDOWS, timeline, update=True)
-        answers = scored.file_rows(windows, self.meta.model_id, self.meta.classes, self.meta.score_kind)
+        answers = file_rows(windows, self.meta.model_id, self.meta.classes, self.meta.score_kind)
         written = self.store.upsert(SCORES, self._stamped(answers), update=True, compare=("modified_ns",))
         bad = rows.where(F.col("window").isNull() & (F.col("reason") != Reason.ENVIRONMENT_FAULT.value))
         failed = bad.count()

@@ -1,0 +1,355 @@
+"""Permutation importance: what a model loses when one feature is taken from another song.
+
+The feature of every judged clip is replaced by that of a clip drawn without replacement, so that its
+values stay real while their tie to the genre is cut. A feature that repeats what others say loses
+little; importances of correlated features must be read together. Columns of one category
+(``key=0``, ``key=1``, ...) are replaced at once.
+
+A scikit-learn model scores the rows of the judged clips as an array; a Spark ML model scores rows of a frame only, so
+there every shuffle is a copy of the clips. Importances that a forest or tree has of itself stand beside
+(:mod:`genreatlas.evaluation.impurity`).
+
+References: Breiman 2001, "Random forests", sec. 10; Fisher, Rudin & Dominici 2019 for any model.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas.config import Config
+from genreatlas.evaluation.cases import Case, truth_of
+from genreatlas.evaluation.impurity import model_weights
+from genreatlas.evaluation.judging import figure_rows, no_figures, totals
+from genreatlas.evaluation.outcomes import Outcomes
+from genreatlas.evaluation.song_scores import scores_by_song
+from genreatlas.ids import stable_id
+from genreatlas.metrics import metric_for
+from genreatlas.metrics.figures import totals_figure
+from genreatlas.metrics.ranking import average_precision
+from genreatlas.metrics.resampling import group_weights, interval
+from genreatlas.models import registry
+from genreatlas.models.sklearn_grid import permuted_answers
+from genreatlas.models.sklearn_permuted import JudgedRows
+from genreatlas.models.types import Predictor
+from genreatlas.store import Store
+
+PERMUTATION = "importance_permutation"
+
+#: Predictions of clips behind the importances of one model: features × shuffles × songs. Half a
+#: million take a random forest some minutes; more songs would narrow intervals that are narrow by then.
+MAX_PREDICTIONS = 500_000
+
+#: Values that these predictions read: with 6,373 columns, 1,000 variants of 300 songs.
+MAX_VALUES = 2_000_000_000
+MAX_SONGS = 1_000
+LEAST_SONGS = 50
+
+#: Frames of a clip that importances are measured on, evenly spaced: 1,293 frames × 12 features × 5
+#: shuffles would be 77,000 rows a song, and neighbouring frames say the same.
+FRAMES_A_CLIP = 50
+
+#: Shuffled clips of one task: a forest scores some thousand a second.
+_CLIPS_A_TASK = 5_000
+
+#: Ends block and shuffle in a shuffled id; what follows the second is the id, whatever it holds.
+_SEPARATOR = "/"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Columns of the matrix that are replaced at once: a feature, or all columns of a category."""
+
+    feature: str
+    columns: tuple[int, ...]
+
+
+def importances(store: Store, case: Case, predictor: Predictor, config: Config) -> pd.DataFrame:
+    """Permutation importances of one model on its judged songs, with model_id, unit and grouping.
+
+    Of more than ``evaluate.importance_features`` features, those are measured that the model itself weighs most, or
+    that tell the judged genres apart best where it has no weights.
+    """
+    rows = _by_permutation(store, case, predictor, config)
+    return rows.assign(unit="song", model_id=case.model_id, grouping=case.dataset.grouping)
+
+
+def _by_permutation(store: Store, case: Case, predictor: Predictor, config: Config) -> pd.DataFrame:
+    settings = config.evaluate
+    blocks = feature_blocks(case.dataset.features)
+    repeats, seed, width = settings.importance_repeats, settings.seed, len(case.dataset.features)
+    most = min(len(blocks), settings.importance_features)
+    variants = most * repeats * (len(case.classes) if case.multi else 1)
+    kept = set(sampled_songs(case.songs["song_id"].tolist(), variants, seed, width))
+    clips = case.clips(store.spark.createDataFrame([(song,) for song in sorted(kept)], "song_id string"))
+    rows = judged_rows(clips, case.dataset.axis, width, repeats, seed)
+    mine = case.songs["song_id"].isin(rows.songs).to_numpy()
+    songs, truth = case.songs[mine].reset_index(drop=True), truth_of(case)[mine]
+    file = registry.model_file(case.model, config)
+    if most < len(blocks):
+        weights = model_weights(case.model, config, rows.judged.X, truth[rows.judged.song])
+        blocks = most_weighty(blocks, weights, most)
+    if file is not None:
+        found = permuted_answers(store.spark, file, rows.judged, [block.columns for block in blocks], case.multi)
+        answers = {key: one.reshape(len(songs), -1) if case.multi else one for key, one in found.items()}
+    else:
+        answers = _answers_of_pipeline(store, case, predictor, clips, blocks, rows.donors)
+    if case.multi:
+        shuffles = {block.feature: [answers[n, r] for r in range(repeats)] for n, block in enumerate(blocks)}
+        return ranking_importance_rows(answers[-1, 0], shuffles, truth, songs["group_id"].nunique())
+    true = truth.argmax(axis=1)
+    outcomes = {
+        key: Outcomes.of(case.classes, true, best, songs["group_id"].to_numpy()) for key, best in answers.items()
+    }
+    return importance_rows(
+        outcomes[-1, 0],
+        {block.feature: [outcomes[n, r] for r in range(repeats)] for n, block in enumerate(blocks)},
+        metric_for(config.train.metric, case.multi),
+        n_samples=settings.bootstrap,
+        min_groups=settings.min_bootstrap_groups,
+        seed=seed,
+    )
+
+
+def _answers_of_pipeline(
+    store: Store, case: Case, predictor: Predictor, clips: DataFrame, blocks: Sequence[Block], drawn: pd.DataFrame
+) -> dict[tuple[int, int], NDArray[Any]]:
+    """Answers of a Spark ML model, which scores rows of a frame only: one row a clip, block and repeat."""
+    pairs = store.spark.createDataFrame(drawn, "clip_id string, repeat int, donor_id string")
+    every = shuffled_clips(clips, pairs, blocks, case.dataset.axis)
+    tasks = max(1, len(drawn) * len(blocks) // _CLIPS_A_TASK)
+    scored = told_apart(scores_by_song(predictor.predict(every.repartition(tasks, "clip_id"))))
+    names = ("block", "repeat", "song_id", *(["means"] if case.multi else ["best"]))
+    # Not in buckets: that would score everything again for each. MAX_PREDICTIONS bounds it to some 30 MB.
+    table = scored.select(*names).toArrow().to_pandas().sort_values("song_id")
+    parts: dict[Any, pd.DataFrame] = dict(iter(table.groupby(["block", "repeat"])))
+    if case.multi:
+        return {key: pd.DataFrame(part["means"].tolist()).to_numpy(float) for key, part in parts.items()}
+    return {key: part["best"].to_numpy(int) - 1 for key, part in parts.items()}
+
+
+def feature_blocks(features: Sequence[str]) -> list[Block]:
+    """One block per feature, in the order of the matrix; ``name=value`` columns share one."""
+    columns: dict[str, list[int]] = {}
+    for place, name in enumerate(features):
+        columns.setdefault(name.partition("=")[0], []).append(place)
+    return [Block(name, tuple(places)) for name, places in columns.items()]
+
+
+def most_weighty(blocks: Sequence[Block], weights: NDArray[np.float64], most: int) -> list[Block]:
+    """The blocks with the largest sums of weights, in the order of the matrix; equal ones by their place.
+
+    Parameters
+    ----------
+    weights : (n_features,) per column of the matrix.
+    """
+    sums = np.array([weights[list(block.columns)].sum() for block in blocks])
+    return [blocks[place] for place in sorted(np.argsort(-sums, kind="stable")[:most])]
+
+
+def sampled_songs(songs: Sequence[str], n_variants: int, seed: int, width: int = 1) -> list[str]:
+    """Songs that importances rest on: all of them while few, else the first in an order of hashes.
+
+    ``n_variants`` is what every song costs: features × shuffles (× genres where every score is needed); ``width`` is
+    the number of features that a prediction reads.
+    """
+    room = min(MAX_SONGS, MAX_PREDICTIONS // max(1, n_variants), MAX_VALUES // max(1, n_variants * width))
+    room = max(LEAST_SONGS, room)
+    return sorted(sorted(songs, key=lambda song: stable_id("importance", str(seed), song))[:room])
+
+
+def donors(clips: Sequence[str], repeats: int, seed: int) -> pd.DataFrame:
+    """Whose feature each clip gets in each shuffle: clip_id, repeat, donor_id.
+
+    A permutation of the clips per shuffle, the same for every feature, from the seed alone.
+    """
+    names = np.asarray(sorted(clips), dtype=object)
+    drawn = [np.random.default_rng([seed, repeat]).permutation(len(names)) for repeat in range(repeats)]
+    return pd.DataFrame(
+        {
+            "clip_id": np.tile(names, repeats),
+            "repeat": np.repeat(np.arange(repeats), len(names)),
+            "donor_id": np.concatenate([names[order] for order in drawn]) if drawn else names[:0],
+        }
+    )
+
+
+def importance_rows(
+    intact: Outcomes,
+    shuffled: Mapping[str, Sequence[Outcomes]],
+    metric: str,
+    *,
+    n_samples: int = 1000,
+    min_groups: int = 5,
+    seed: int = 7,
+) -> pd.DataFrame:
+    """How much of a metric is lost without each feature, with intervals over groups.
+
+    Parameters
+    ----------
+    intact : outcomes with features as they are.
+    shuffled : feature = outcomes of the same songs, one per shuffle.
+    metric : accuracy, balanced_accuracy, macro_f1 or weighted_f1.
+
+    Returns
+    -------
+    One row per feature (in ``other``): metric of ``intact`` minus the mean over shuffles.
+    """
+    whole = np.ones((intact.n_groups, 1))
+    blocks = list(group_weights(intact.n_groups, n_samples, seed)) if intact.n_groups else []
+
+    def samples(outcomes: Outcomes) -> NDArray[np.float64]:
+        return np.concatenate([_metric(outcomes, metric, weights) for weights in (whole, *blocks)])
+
+    base, rows = samples(intact), []
+    for feature, shuffles in shuffled.items():
+        lost = base - np.mean([samples(one) for one in shuffles], axis=0)
+        low, high = interval(lost[1:])
+        rows.append(
+            figure_rows(
+                PERMUTATION,
+                lost[0],
+                intact.n,
+                intact.n_groups,
+                others=[feature],
+                ends=(low, high),
+                min_groups=min_groups,
+            )
+        )
+    return pd.concat(rows, ignore_index=True) if rows else no_figures()
+
+
+def ranking_importance_rows(
+    intact: NDArray[np.float64],
+    shuffled: Mapping[str, Sequence[NDArray[np.float64]]],
+    truth: NDArray[np.bool_],
+    n_groups: int,
+) -> pd.DataFrame:
+    """The same for songs with several genres, in macro average precision and without intervals.
+
+    Parameters
+    ----------
+    intact : (n, n_classes) scores with features as they are.
+    shuffled : feature = scores of the same songs, one array per shuffle.
+    truth : (n, n_classes).
+    """
+
+    def macro(scores: NDArray[np.float64]) -> float:
+        return float(np.mean([average_precision(s, t) for s, t in zip(scores.T, truth.T, strict=True) if t.any()]))
+
+    base = macro(intact)
+    rows = [
+        figure_rows(
+            PERMUTATION, base - np.mean([macro(one) for one in shuffles]), len(truth), n_groups, others=[feature]
+        )
+        for feature, shuffles in shuffled.items()
+    ]
+    return pd.concat(rows, ignore_index=True) if rows else no_figures()
+
+
+def _metric(outcomes: Outcomes, metric: str, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    drawn = totals(outcomes, weights)
+    return totals_figure(metric, drawn.right, drawn.predicted, drawn.support)
+
+
+def shuffled_clips(clips: DataFrame, donors: DataFrame, blocks: Sequence[Block], axis: str) -> DataFrame:
+    """Every clip as it is, and once per feature and shuffle with that feature of another clip.
+
+    Parameters
+    ----------
+    clips : song_id, clip_id, and features (summary) or frames and width (frames).
+    donors : clip_id, repeat int, donor_id.
+    blocks : what is replaced at once.
+
+    Returns
+    -------
+    The columns of ``clips`` with ids prefixed by ``block/repeat/``; block -1 is the clip as it is.
+    Frames are replaced in their order, from the donor's start again where it has fewer.
+    """
+    values = "features" if axis == "summary" else "frames"
+    mine = clips if axis == "summary" else _thinned(clips)
+    width = "size(features)" if axis == "summary" else "width"
+    kept = ("song_id", "clip_id", values) if axis == "summary" else ("song_id", "clip_id", values, "width")
+    other = mine.select(F.col("clip_id").alias("donor_id"), F.col(values).alias("donor"))
+    pairs = mine.select(*kept).join(donors, "clip_id").join(other, "donor_id")
+    columns = F.from_json(F.lit(json.dumps([[], *(list(block.columns) for block in blocks)])), "array<array<int>>")
+    every = pairs.select("*", F.posexplode(columns).alias("place", "replaced"))
+    every = every.where("place > 0 OR repeat = 0").withColumn("block", F.expr("place - 1"))
+    swapped = F.expr(
+        f"transform({values}, (v, i) -> "
+        f"if(array_contains(replaced, cast(i % {width} AS int)), donor[cast(i % size(donor) AS int)], v))"
+    )
+    prefix = F.concat_ws(_SEPARATOR, F.col("block").cast("string"), F.col("repeat").cast("string"))
+    ids = [F.concat_ws(_SEPARATOR, prefix, F.col(name)).alias(name) for name in ("song_id", "clip_id")]
+    return every.select(*ids, swapped.alias(values), *(["width"] if axis == "frames" else []))
+
+
+def told_apart(songs: DataFrame) -> DataFrame:
+    """Split the ids of :func:`shuffled_clips` again: block int, repeat int, song_id."""
+    parts = F.split("song_id", _SEPARATOR, 3)
+    return songs.select(
+        parts[0].cast("int").alias("block"),
+        parts[1].cast("int").alias("repeat"),
+        *[parts[2].alias(name) if name == "song_id" else F.col(name) for name in songs.columns],
+    )
+
+
+def _thinned(clips: DataFrame) -> DataFrame:
+    """Clips with at most :data:`FRAMES_A_CLIP` of their frames."""
+    step = f"greatest(1, ceil(size(frames) / width / {FRAMES_A_CLIP}))"
+    return clips.withColumn("frames", F.expr(f"filter(frames, (v, i) -> cast(floor(i / width) AS int) % {step} = 0)"))
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Rows of the judged clips, by song and clip.
+
+    Attributes
+    ----------
+    judged : the rows, with the place of the row that each takes a value from, per repeat.
+    songs : ids of the songs that have rows, sorted; ``judged.song`` are places in it.
+    donors : the same by clip: clip_id, repeat, donor_id.
+    """
+
+    judged: JudgedRows
+    songs: list[str]
+    donors: pd.DataFrame
+
+
+def judged_rows(clips: DataFrame, axis: str, width: int, repeats: int, seed: int) -> Fetched:
+    """Fetch the rows of at most some thousand songs, frames thinned out.
+
+    Parameters
+    ----------
+    clips : song_id, clip_id, and features (summary) or frames and width (frames).
+    width : features of a row.
+    """
+    values = "features" if axis == "summary" else "frames"
+    table = (clips if axis == "summary" else _thinned(clips)).select("song_id", "clip_id", values).toArrow()
+    table = table.sort_by([("song_id", "ascending"), ("clip_id", "ascending")])
+    column = table.column(values).combine_chunks()
+    flat = column.flatten().cast(pa.float32()).to_numpy(zero_copy_only=False)
+    X = np.array(flat, dtype=np.float32).reshape(-1, max(width, 1))
+    lengths = np.asarray(column.value_lengths().fill_null(0)).astype(np.int64) // max(width, 1)
+    names, place = np.unique(table.column("song_id").to_numpy().astype(str)[lengths > 0], return_inverse=True)
+    clip_ids = table.column("clip_id").to_pylist()
+    drawn = donors(clip_ids, repeats, seed)
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(lengths) else lengths
+    clip_of_row = np.repeat(np.arange(len(lengths)), lengths)
+    in_clip = np.arange(len(X)) - starts[clip_of_row]
+    index = pd.Index(clip_ids)
+    donor = np.empty((repeats, len(X)), dtype=np.int64)
+    for repeat, part in drawn.groupby("repeat"):
+        source = index.get_indexer(pd.Index(part.set_index("clip_id")["donor_id"].loc[clip_ids]))
+        # A donor that is shorter starts again; one without rows gives nothing, and the row keeps its own.
+        length = np.maximum(lengths[source][clip_of_row], 1)
+        rows = starts[source][clip_of_row] + in_clip % length
+        donor[int(str(repeat))] = np.where(lengths[source][clip_of_row] > 0, rows, np.arange(len(X)))
+    return Fetched(JudgedRows(X, np.repeat(place, lengths[lengths > 0]), donor), list(names), drawn)
