@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from genreatlas.models.types import Axis, FoldTask, Matrix, Trial
+from genreatlas.datasets.types import Axis, Matrix
+from genreatlas.models.types import FoldTask, Trial
 
 CLASSES = ("blues", "jazz", "rock")
 

@@ -4,7 +4,9 @@ Exceptions end a job: each says what is wrong, where, and what to do. Reason cod
 tables for the one file, song or candidate that could not be used while the job goes on.
 """
 
+import difflib
 import errno
+from collections.abc import Iterable
 from enum import StrEnum
 
 from genreatlas.redaction import redact
@@ -270,3 +272,12 @@ class ProviderPausedError(FetchError):
     def __reduce__(self) -> tuple[type["FetchError"], tuple[object, ...]]:
         about = (self.provider, self.reason, self.detail, self.http_status, self.retry_at, self.host)
         return ProviderPausedError, about
+
+
+def nearest(name: str, known: Iterable[str], every: bool = False) -> str:
+    """Sentence for an error message: the nearest known name, or all of them when none is near (or ``every`` is set)."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if near:
+        return f"Did you mean {near[0]}?" + (f" Known: {', '.join(names)}." if every else "")
+    return f"Known: {', '.join(names)}." if names else "There is none."

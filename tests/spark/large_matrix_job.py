@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from genreatlas.config import SparkSection, TrainSection
+from genreatlas.datasets.types import Matrix
 from genreatlas.models import sklearn_grid
-from genreatlas.models.types import FoldTask, Matrix, Trial
+from genreatlas.models.types import FoldTask, Trial
 from genreatlas.session import get_spark
 
 N_FEATURES = 125

@@ -2,9 +2,9 @@ import pytest
 
 from conftest import make_config
 from genreatlas.config import Config
+from genreatlas.datasets.library import read_library
 from genreatlas.errors import InputError, SplitError, SplitLeakError
 from genreatlas.ids import stable_id
-from genreatlas.models.library import read_library
 from genreatlas.steps import assign_splits, import_folder
 from genreatlas.store import Store
 from genreatlas.tables import SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS

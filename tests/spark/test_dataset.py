@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from training_library import GENRES, SET, fill, library, song, with_train
 
+from genreatlas.datasets.dataset import build_dataset
+from genreatlas.datasets.library import read_library
+from genreatlas.datasets.matrix import training_rows, write_matrix
 from genreatlas.errors import ConfigError, InputError, SplitLeakError
-from genreatlas.models.dataset import build_dataset
-from genreatlas.models.library import read_library
-from genreatlas.models.matrix import training_rows, write_matrix
 from genreatlas.tables import CLIPS, GENRE_PARENTS, SPLITS
 
 SONGS = [

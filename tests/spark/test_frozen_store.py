@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from frozen_store import EXPECTED, Frozen
+from genreatlas.datasets.library import read_library
 from genreatlas.models import registry
-from genreatlas.models.library import read_library
 from genreatlas.query import query
 from genreatlas.steps import (
     evaluate_models,

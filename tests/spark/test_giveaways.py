@@ -3,7 +3,7 @@
 import numpy as np
 
 from conftest import make_config
-from genreatlas.models.library import read_library
+from genreatlas.datasets.library import read_library
 from genreatlas.models.rebuilding import rebuild
 from genreatlas.report.boards import boards
 from genreatlas.report.flags import flags

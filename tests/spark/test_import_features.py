@@ -1,11 +1,11 @@
 import pytest
 
 from conftest import make_config
+from genreatlas.datasets.dataset import build_dataset
+from genreatlas.datasets.library import read_library
 from genreatlas.errors import ConfigError
 from genreatlas.explore.samples import sample_features
 from genreatlas.ids import stable_id
-from genreatlas.models.dataset import build_dataset
-from genreatlas.models.library import read_library
 from genreatlas.sources.credits import artist_id
 from genreatlas.sources.feature_tables.importing import song_id
 from genreatlas.sql.registering import register_views

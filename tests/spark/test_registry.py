@@ -7,11 +7,11 @@ import pytest
 from training_library import fill, library, with_train
 
 from conftest import make_config
+from genreatlas.datasets.dataset import build_dataset
+from genreatlas.datasets.library import read_library
 from genreatlas.errors import InputError, ModelError
 from genreatlas.models import registry
 from genreatlas.models.candidates import make_trial
-from genreatlas.models.dataset import build_dataset
-from genreatlas.models.library import read_library
 from genreatlas.models.training import FeatureSetTraining
 from genreatlas.store import Store
 

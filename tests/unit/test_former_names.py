@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from conftest import make_config
-from genreatlas.config import ClipSection, TrainSection
+from genreatlas.config import ClipSection, TrainSection, former
 from genreatlas.errors import ModelError
 from genreatlas.evaluation import leaderboard
-from genreatlas.models import former, meta
+from genreatlas.models import meta
 from one_file_models import save_model
 
 TRAIN = TrainSection().model_dump(mode="json")

@@ -10,8 +10,8 @@ from deltalake import DeltaTable
 
 import genreatlas
 from frozen_store import EXPECTED, RESOURCE
-from genreatlas.config import ClipSection, TrainSection
-from genreatlas.models import former, meta
+from genreatlas.config import ClipSection, TrainSection, former
+from genreatlas.models import meta
 from genreatlas.models.sklearn_model import load_file
 from genreatlas.models.sklearn_predict import predict_batch
 from genreatlas.tables import TABLES

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from genreatlas.config import TrainSection
+from genreatlas.datasets.labels import at_level, choose, roots
 from genreatlas.errors import ConfigError, InputError
-from genreatlas.models.labels import at_level, choose, roots
 
 
 def train(**settings):

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from genreatlas.models.shards import ShardRequest, write_shard
+from genreatlas.datasets.shards import ShardRequest, write_shard
 
 CLASSES = ("folk", "rock")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genreatlas.models.giveaways import find_giveaways, giveaway_lines
+from genreatlas.datasets.giveaways import find_giveaways, giveaway_lines
 
 
 def verdicts(y, folds=5, artist=None, album=None, song=None, seed=0, **columns):

@@ -6,7 +6,7 @@ from pathlib import Path
 from genreatlas.audio.feature_sets import FEATURE_SETS
 from genreatlas.checks.faults import Fault, encoding, is_address, missing, not_installed, not_writable, raised
 from genreatlas.config import Config, SpotifySection
-from genreatlas.models.names import nearest
+from genreatlas.errors import nearest
 from genreatlas.sources.genres import GenreNames
 from genreatlas.sources.previews.provider import terms
 from genreatlas.tables import SPOTIFY_AUDIO_SET

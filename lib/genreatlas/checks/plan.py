@@ -12,9 +12,8 @@ from genreatlas import checks
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS
 from genreatlas.checks.faults import Fault, is_address, not_installed, not_writable
 from genreatlas.config import Candidate, Config, toml_value
-from genreatlas.errors import ConfigError
+from genreatlas.errors import ConfigError, nearest
 from genreatlas.models.candidates import grid_points
-from genreatlas.models.names import nearest
 from genreatlas.models.presets import QUICK, is_quick, listed
 from genreatlas.redaction import redact_value
 from genreatlas.tables import SPOTIFY_AUDIO_SET

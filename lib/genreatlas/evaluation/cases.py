@@ -14,6 +14,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas.config import Config, EvaluateSection
+from genreatlas.datasets.fetching import fetch
+from genreatlas.datasets.labels import roots
+from genreatlas.datasets.library import read_library
+from genreatlas.datasets.types import Dataset
 from genreatlas.errors import GenreAtlasError, InputError, ModelError
 from genreatlas.evaluation.comparison import Comparison, compare, compare_rankings, holm
 from genreatlas.evaluation.judging import MultiJudge, figure_rows, judge
@@ -22,10 +26,6 @@ from genreatlas.evaluation.song_scores import outcome_rows, row_confusions
 from genreatlas.ids import stable_id
 from genreatlas.metrics import metric_for
 from genreatlas.models import registry
-from genreatlas.models.fetching import fetch
-from genreatlas.models.labels import roots
-from genreatlas.models.library import read_library
-from genreatlas.models.types import Dataset
 from genreatlas.store import Store
 from genreatlas.tables import METRICS, PREDICTIONS
 

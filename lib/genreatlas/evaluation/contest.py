@@ -28,6 +28,9 @@ from pyspark.sql import functions as F
 from scipy.stats import t as student_t
 
 from genreatlas.config import Config
+from genreatlas.datasets.dataset import Fixed, build_dataset
+from genreatlas.datasets.fetching import fetch
+from genreatlas.datasets.library import Library, read_library
 from genreatlas.errors import InputError
 from genreatlas.evaluation.comparison import holm
 from genreatlas.evaluation.outcomes import Outcomes
@@ -38,9 +41,6 @@ from genreatlas.metrics.figures import absent, f1, totals_figure
 from genreatlas.metrics.ranking import Ranking
 from genreatlas.metrics.resampling import group_weights, interval
 from genreatlas.models import registry
-from genreatlas.models.dataset import Fixed, build_dataset
-from genreatlas.models.fetching import fetch
-from genreatlas.models.library import Library, read_library
 from genreatlas.store import Store
 from genreatlas.tables import SPLITS
 

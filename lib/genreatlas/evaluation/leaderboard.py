@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from genreatlas.config import former
 from genreatlas.metrics.resampling import LEAST_GROUPS
-from genreatlas.models import former
 from genreatlas.splits.checks import ARTISTS_SHARED
 
 #: Baselines that see something of the file and nothing of the music.

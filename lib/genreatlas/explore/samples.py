@@ -8,8 +8,8 @@ import pandas as pd
 from pyspark.sql import functions as F
 from sklearn.feature_selection import f_classif
 
+from genreatlas.datasets.feature_tables import find_feature_table
 from genreatlas.errors import InputError
-from genreatlas.models.feature_tables import find_feature_table
 from genreatlas.report.audio import with_audio
 from genreatlas.report.feature_queries import own_names
 from genreatlas.report.feature_queries import sample as seeded_sample

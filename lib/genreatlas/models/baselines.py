@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genreatlas.errors import ConfigError, ModelError
-from genreatlas.models.names import nearest
+from genreatlas.errors import ConfigError, ModelError, nearest
 from genreatlas.models.types import ScoreKind
 
 Array = NDArray[Any]

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from genreatlas.datasets.types import Dataset, Matrix
 from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
 from genreatlas.metrics import is_current, metric_for, version_of
 from genreatlas.metrics.figures import from_version_1
 from genreatlas.models import sklearn_facts, spark_estimators
 from genreatlas.models.grid_values import limits
-from genreatlas.models.types import Dataset, Matrix, Trial
+from genreatlas.models.types import Trial
 
 _LIMITS = (Reason.TOO_MANY_CLASSES.value, Reason.TOO_MANY_ROWS.value)
 

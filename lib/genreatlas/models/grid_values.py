@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from genreatlas.errors import Reason
-from genreatlas.models.names import nearest
+from genreatlas.errors import Reason, nearest
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from genreatlas.config import ClipSection, TrainSection
+from genreatlas.config import ClipSection, TrainSection, former
+from genreatlas.datasets.types import Axis
 from genreatlas.errors import ModelError
-from genreatlas.models import former
-from genreatlas.models.types import Axis, Format, ScoreKind
+from genreatlas.models.types import Format, ScoreKind
 
 META = "meta.json"
 FILES: dict[Format, str] = {"skops": "model.skops", "json": "model.json", "spark-ml": "pipeline"}
@@ -26,7 +26,7 @@ class Meta:
     for baselines. ``train`` and ``clip`` are the configuration's sections as the release that trained it wrote them;
     :meth:`train_section` and :meth:`clip_section` read them. ``spark`` holds what a Spark pipeline does not know of
     itself: input columns, classes that it saw, calibration. ``identity`` is what made two songs copies of one
-    recording (:data:`genreatlas.models.library.Identity`).
+    recording (:data:`genreatlas.datasets.library.Identity`).
     """
 
     model_id: str

@@ -8,12 +8,12 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Row
 
 from genreatlas.config import Config
+from genreatlas.datasets.dataset import Fixed, build_dataset
+from genreatlas.datasets.library import read_library
+from genreatlas.datasets.matrix import count_buckets, training_rows, write_matrix
+from genreatlas.datasets.types import Dataset, Matrix
 from genreatlas.errors import ModelError
 from genreatlas.models import registry
-from genreatlas.models.dataset import Fixed, build_dataset
-from genreatlas.models.library import read_library
-from genreatlas.models.matrix import count_buckets, training_rows, write_matrix
-from genreatlas.models.types import Dataset, Matrix
 from genreatlas.store import Snapshot, Store
 
 
@@ -26,7 +26,7 @@ def rebuild(store: Store, config: Config, row: Row, folder: Path) -> Matrix:
     Parameters
     ----------
     row : of the table ``models``.
-    folder : for the arrays (see :class:`genreatlas.models.types.Matrix`), and ``matrix.json`` which says what the
+    folder : for the arrays (see :class:`genreatlas.datasets.types.Matrix`), and ``matrix.json`` which says what the
         columns and the classes are and which song each row belongs to.
 
     Raises

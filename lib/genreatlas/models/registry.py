@@ -14,18 +14,19 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from genreatlas.config import Config
+from genreatlas.datasets.dataset import Fixed, build_dataset
+from genreatlas.datasets.library import Library
+from genreatlas.datasets.matrix import frame_values
+from genreatlas.datasets.types import Axis, Dataset
 from genreatlas.errors import ModelError
 from genreatlas.models import meta as meta_file
 from genreatlas.models import sklearn_grid
 from genreatlas.models.calibration import Sigmoids
-from genreatlas.models.dataset import Fixed, build_dataset
-from genreatlas.models.library import Library
-from genreatlas.models.matrix import frame_values
 from genreatlas.models.meta import FILES, META, Meta
 from genreatlas.models.model_checks import check_pipeline
 from genreatlas.models.spark_ml import SparkModel
 from genreatlas.models.spark_scores import sum_scores
-from genreatlas.models.types import Axis, Dataset, FittedModel, Predictor, ScoreKind
+from genreatlas.models.types import FittedModel, Predictor, ScoreKind
 from genreatlas.store import Store
 
 __all__ = ["META", "Meta"]
@@ -129,7 +130,7 @@ def dataset_of(store: Store, config: Config, row: ModelRow, library: Library) ->
 
     Parameters
     ----------
-    library : from :func:`genreatlas.models.library.read_library`.
+    library : from :func:`genreatlas.datasets.library.read_library`.
 
     Raises
     ------

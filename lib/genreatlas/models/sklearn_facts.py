@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from genreatlas.errors import ConfigError
+from genreatlas.errors import ConfigError, nearest
 from genreatlas.models.grid_values import ANYTHING, SWITCH, TABLE, Values, either, faults, number, one_of, share, whole
-from genreatlas.models.names import nearest
 
 SCALERS = ("standard", "minmax", "robust", "none")
 

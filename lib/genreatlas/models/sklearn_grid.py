@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 
 from genreatlas.config import TrainSection
+from genreatlas.datasets.types import Axis, Matrix
 from genreatlas.errors import ConfigError, EnvironmentFaultError, ModelError, Reason
 from genreatlas.metrics import metric_for, version_of
 from genreatlas.models.sklearn_permuted import PERMUTED, JudgedRows, permuted_batches
@@ -33,7 +34,7 @@ from genreatlas.models.sklearn_worker import (
     refit_batches,
     score_batches,
 )
-from genreatlas.models.types import PREDICTED, Axis, FittedModel, FoldResult, FoldTask, Matrix, Trial
+from genreatlas.models.types import PREDICTED, FittedModel, FoldResult, FoldTask, Trial
 from genreatlas.scratch import scratch_folder
 from genreatlas.session import is_remote
 from genreatlas.watching import new_mark, watched

@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from genreatlas.datasets.types import Axis
 from genreatlas.errors import ModelError
 from genreatlas.models.baselines import Dummy
 from genreatlas.models.sklearn_model import Model, blocks, load_file
 from genreatlas.models.sklearn_worker import locate
-from genreatlas.models.types import Axis
 
 #: Arrow form of :data:`genreatlas.models.types.PREDICTED`.
 _SCHEMA = pa.schema(

@@ -75,7 +75,7 @@ class MatrixFiles:
     folder: str | None = None
 
     def array(self, name: str) -> Array:
-        """One array of :class:`genreatlas.models.types.Matrix`, memory-mapped and read-only."""
+        """One array of :class:`genreatlas.datasets.types.Matrix`, memory-mapped and read-only."""
         return np.asarray(np.load(locate(f"{self.dataset_id}-{name}.npy", self.folder), mmap_mode="r"))
 
 

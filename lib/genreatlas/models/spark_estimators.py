@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from genreatlas.errors import ConfigError
+from genreatlas.errors import ConfigError, nearest
 from genreatlas.models.grid_values import SWITCH, Values, faults, limits, list_of, number, one_of, whole
-from genreatlas.models.names import nearest
 
 __all__ = ["ESTIMATORS", "Estimator", "check_params", "get_estimator", "grid_faults", "limits"]
 

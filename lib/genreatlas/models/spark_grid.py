@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from genreatlas.config import TrainSection
+from genreatlas.datasets.types import Dataset, Matrix
 from genreatlas.errors import EnvironmentFaultError, ModelError, Reason, environment_fault
 from genreatlas.metrics import Score, metric_for, score, version_of
 from genreatlas.models.calibration import can_calibrate, fit_sigmoids
@@ -27,7 +28,7 @@ from genreatlas.models.spark_ml import (
     prepare,
 )
 from genreatlas.models.spark_scores import sum_scores
-from genreatlas.models.types import Dataset, FoldResult, FoldTask, Matrix, Trial
+from genreatlas.models.types import FoldResult, FoldTask, Trial
 
 #: Fits under way at once. Each is a chain of short jobs that leave most cores idle between them; the result of a
 #: fit does not depend on its neighbours.

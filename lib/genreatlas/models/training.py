@@ -7,14 +7,15 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from genreatlas.config import Config
+from genreatlas.datasets.feature_tables import IMPORTED
+from genreatlas.datasets.giveaways import Giveaway, find_giveaways
+from genreatlas.datasets.matrix import count_buckets, training_rows, write_matrix
+from genreatlas.datasets.types import Dataset
 from genreatlas.models import registry, sklearn_grid
-from genreatlas.models.feature_tables import IMPORTED
-from genreatlas.models.giveaways import Giveaway, find_giveaways
-from genreatlas.models.matrix import count_buckets, training_rows, write_matrix
 from genreatlas.models.registry import Meta
 from genreatlas.models.spark_grid import SparkGrid
 from genreatlas.models.spark_ml import SparkModel
-from genreatlas.models.types import Dataset, FittedModel, FoldResult, FoldTask, Trial
+from genreatlas.models.types import FittedModel, FoldResult, FoldTask, Trial
 from genreatlas.scratch import scratch_folder
 from genreatlas.store import Staged, Store
 

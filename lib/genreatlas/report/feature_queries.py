@@ -7,8 +7,8 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from genreatlas.config import Config
+from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table
 from genreatlas.errors import GenreAtlasError
-from genreatlas.models.feature_tables import FeatureTable, find_feature_table
 from genreatlas.report import views
 from genreatlas.report.boards import NOT_MUSIC, Board
 from genreatlas.report.data import ReportData

@@ -7,8 +7,8 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from genreatlas.config import Config
-from genreatlas.models.labels import roots
-from genreatlas.models.library import parents_of
+from genreatlas.datasets.labels import roots
+from genreatlas.datasets.library import parents_of
 from genreatlas.report import boards, feature_queries, in_use_queries, views
 from genreatlas.report.audio import AUDIO_KEYS
 from genreatlas.report.data import ReportData

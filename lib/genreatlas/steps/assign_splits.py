@@ -12,11 +12,11 @@ from pyspark.sql import functions as F
 
 from genreatlas import checks, splits
 from genreatlas.config import Config
+from genreatlas.datasets.fetching import fetch
+from genreatlas.datasets.labels import at_level
+from genreatlas.datasets.library import parents_of, read_ties
 from genreatlas.errors import InputError
 from genreatlas.ids import slug
-from genreatlas.models.fetching import fetch
-from genreatlas.models.labels import at_level
-from genreatlas.models.library import parents_of, read_ties
 from genreatlas.splits import summary
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Store

@@ -16,11 +16,11 @@ from genreatlas import checks
 from genreatlas.audio.feature_sets import FeatureSet, get_feature_set, table_of
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.config import Config
+from genreatlas.datasets.labels import at_level
+from genreatlas.datasets.library import Library, read_library
+from genreatlas.datasets.shards import RESULT, ShardRequest, write_shard
 from genreatlas.errors import ConfigError, InputError
 from genreatlas.ids import stable_id
-from genreatlas.models.labels import at_level
-from genreatlas.models.library import Library, read_library
-from genreatlas.models.shards import RESULT, ShardRequest, write_shard
 from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS

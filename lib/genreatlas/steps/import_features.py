@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 from genreatlas import checks
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
 from genreatlas.config import Config
+from genreatlas.datasets.feature_tables import IMPORTED
 from genreatlas.errors import ConfigError, Reason
 from genreatlas.ids import stable_id
-from genreatlas.models.feature_tables import IMPORTED
 from genreatlas.progress import progress
 from genreatlas.sources.feature_tables import ImportedTable, import_table, inputs_digest
 from genreatlas.sources.tabular import digest_of

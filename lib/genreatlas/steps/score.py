@@ -21,12 +21,11 @@ from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_to_uri
 from genreatlas.audio.whole_files import REQUEST, RESULT, Recipe, check_recipe, window_batches
 from genreatlas.config import Config
+from genreatlas.datasets.feature_tables import FeatureTable, encode, find_feature_table
+from genreatlas.datasets.fetching import fingerprint, fingerprints
 from genreatlas.errors import UNKNOWN_FAULTS, EnvironmentFaultError, ModelError, Reason
 from genreatlas.evaluation.song_scores import clip_rows, file_rows, scored_windows, window_id, window_rows
 from genreatlas.models import aliases, registry
-from genreatlas.models.encoding import encode
-from genreatlas.models.feature_tables import FeatureTable, find_feature_table
-from genreatlas.models.fetching import fingerprint, fingerprints
 from genreatlas.models.meta import Meta
 from genreatlas.models.types import Predictor
 from genreatlas.sources.scoring_list import Item, Refused, list_items

@@ -10,12 +10,16 @@ from typing import Any
 
 from genreatlas import checks
 from genreatlas.config import Config
+from genreatlas.datasets.dataset import build_dataset
+from genreatlas.datasets.feature_tables import known_feature_sets
+from genreatlas.datasets.giveaways import giveaway_lines
+from genreatlas.datasets.library import Library, read_library
+from genreatlas.datasets.types import Dataset
 from genreatlas.errors import ModelError, Reason
 from genreatlas.ids import stable_id
 from genreatlas.metrics import metric_for
 from genreatlas.models import registry
 from genreatlas.models.candidates import expand
-from genreatlas.models.dataset import build_dataset
 from genreatlas.models.experiments import (
     candidate_columns,
     converted,
@@ -29,14 +33,11 @@ from genreatlas.models.experiments import (
     rankings,
     unfinished_lines,
 )
-from genreatlas.models.feature_tables import known_feature_sets
-from genreatlas.models.giveaways import giveaway_lines
 from genreatlas.models.halving import n_fits, standing
 from genreatlas.models.ledger import Ledger
-from genreatlas.models.library import Library, read_library
 from genreatlas.models.presets import is_quick, rivals, sized
 from genreatlas.models.training import STEP, FeatureSetTraining
-from genreatlas.models.types import Dataset, FoldTask, Trial
+from genreatlas.models.types import FoldTask, Trial
 from genreatlas.progress import progress
 from genreatlas.provenance import git_commit
 from genreatlas.steps.counts import Counts

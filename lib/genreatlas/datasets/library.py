@@ -8,8 +8,8 @@ from pyspark.sql import functions as F
 
 from genreatlas import splits
 from genreatlas.config import Config
+from genreatlas.datasets.fetching import fetch
 from genreatlas.errors import InputError
-from genreatlas.models.fetching import fetch
 from genreatlas.store import Snapshot, Store
 from genreatlas.tables import CLIPS, GENRE_PARENTS, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
 

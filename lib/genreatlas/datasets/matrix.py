@@ -11,10 +11,10 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from genreatlas.config import TrainSection
+from genreatlas.datasets.fetching import fetch_buckets
+from genreatlas.datasets.types import Dataset, Matrix
 from genreatlas.errors import ConfigError
 from genreatlas.ids import stable_id
-from genreatlas.models.fetching import fetch_buckets
-from genreatlas.models.types import Dataset, Matrix
 
 #: Columns of :func:`training_rows`.
 ROWS = ("bucket", "song_id", "clip_id", "frame", "fold", "genres", "weight", "features")

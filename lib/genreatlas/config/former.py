@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from genreatlas.config import ClipSection, TrainSection
-from genreatlas.config.sections import Section
+from genreatlas.config.sections import ClipSection, Section, TrainSection
 
 S = TypeVar("S", bound=Section)
 

@@ -10,14 +10,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas.config import Config
+from genreatlas.datasets.feature_tables import MEETS, bad_condition, encode, find_feature_table, with_condition
+from genreatlas.datasets.fetching import fetch
+from genreatlas.datasets.labels import Choice, at_level, choose
+from genreatlas.datasets.library import Library
+from genreatlas.datasets.types import Dataset
 from genreatlas.errors import InputError
-from genreatlas.models.conditions import MEETS, bad_condition, with_condition
-from genreatlas.models.encoding import encode
-from genreatlas.models.feature_tables import find_feature_table
-from genreatlas.models.fetching import fetch
-from genreatlas.models.labels import Choice, at_level, choose
-from genreatlas.models.library import Library
-from genreatlas.models.types import Dataset
 from genreatlas.store import Snapshot, Store
 
 _SONGS = pa.schema(
@@ -61,11 +59,11 @@ def build_dataset(
 
     Parameters
     ----------
-    library : songs, genres and split, from :func:`genreatlas.models.library.read_library`.
+    library : songs, genres and split, from :func:`genreatlas.datasets.library.read_library`.
     feature_set : a set of ``feature_sets``, or ``technical`` for what is known of the files.
     songs_of : take songs and genres from this data set, so that baselines are judged on the same songs.
     fixed : classes, columns and versions of a model that is to be judged.
-    without : columns of the matrix to leave out = why (:mod:`genreatlas.models.giveaways`).
+    without : columns of the matrix to leave out = why (:mod:`genreatlas.datasets.giveaways`).
 
     Raises
     ------

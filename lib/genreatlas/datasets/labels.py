@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from genreatlas.config import TrainSection
-from genreatlas.errors import ConfigError, InputError
+from genreatlas.errors import ConfigError, InputError, nearest
 from genreatlas.ids import slug, stable_id
-from genreatlas.models.names import nearest
 
 #: Columns of :attr:`Choice.dropped`, songs per genre.
 DROPPED = ("genre_id", "genre", "songs", "no_features", "filtered", "duplicates", "several", "surplus", "kept", "why")

@@ -1,0 +1,198 @@
+"""Tables of feature sets: which one holds a set now, conditions on its rows, and its columns as those of a matrix."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas.audio import feature_sets as registry
+from genreatlas.config import TrainSection, former
+from genreatlas.datasets.types import Axis
+from genreatlas.errors import ConfigError, InputError, nearest
+from genreatlas.store import Store
+from genreatlas.tables import CLIPS, FEATURE_SETS, SONGS
+
+#: What is known of a file without hearing it. What a model makes of these is not music.
+TECHNICAL = "technical"
+#: Preprocessing of features that somebody else made: how is for whoever made them to know.
+IMPORTED = "imported"
+_TECHNICAL_COLUMNS = {
+    "sample_rate": "numeric",
+    "channels": "numeric",
+    "bit_rate": "numeric",
+    "duration_s": "numeric",
+    "codec": "categorical",
+    "provider": "categorical",
+}
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Where the rows of a feature set are, and what its columns are.
+
+    ``columns`` maps column name to kind (numeric or categorical), in the order of the matrix.
+    """
+
+    feature_set: str
+    table: str
+    set_version: str
+    preprocessing_id: str
+    axis: Axis
+    columns: dict[str, str]
+
+    def rows(self, store: Store) -> DataFrame:
+        """Rows of the version, with clip_id, song_id and the features, of clips and songs that still count."""
+        if self.feature_set == TECHNICAL:
+            return store.live(CLIPS).select("clip_id", "song_id", *self.columns)
+        frame = store.read(self.table).where(
+            (F.col("set_version") == self.set_version) & (F.col("preprocessing_id") == self.preprocessing_id)
+        )
+        frame = frame.join(store.ended(CLIPS).select("clip_id"), "clip_id", "left_anti")
+        # Imported features have no clips.
+        frame = frame.join(store.ended(SONGS).select("song_id"), "song_id", "left_anti")
+        return frame.drop("set_version", "preprocessing_id")
+
+
+def known_feature_sets(store: Store) -> set[str]:
+    """Feature sets that the store has rows of; ``technical`` too, where there are clips."""
+    sets = {row[0] for row in store.read(FEATURE_SETS).select("feature_set").distinct().collect()}
+    return sets | ({TECHNICAL} if store.read(CLIPS).limit(1).count() else set())
+
+
+def find_feature_table(
+    store: Store, feature_set: str, set_version: str | None = None, preprocessing_id: str | None = None
+) -> FeatureTable:
+    """Look a feature set up in ``feature_sets``, at its current version unless another is asked for.
+
+    Raises
+    ------
+    ConfigError : there is no such set (the message has the nearest name), or models cannot learn from its shape.
+    InputError : the code's version of the set was not extracted yet.
+    """
+    if feature_set == TECHNICAL:
+        return FeatureTable(TECHNICAL, CLIPS.name, "1", "source", "summary", dict(_TECHNICAL_COLUMNS))
+    rows = store.read(FEATURE_SETS).toPandas()
+    mine = rows[rows.feature_set == feature_set]
+    if mine.empty:
+        known = sorted(set(rows.feature_set))
+        raise ConfigError(
+            f"train.feature_sets: the store has no feature set {feature_set!r}. {nearest(feature_set, known)} "
+            "Sets come from extract_features and import_features."
+        )
+    version = set_version or registry.current_version(feature_set, set(mine.set_version.map(str)), set(mine.source))
+    mine = mine[mine.set_version == version].sort_values("position")
+    if mine.empty:
+        raise InputError(
+            f"{feature_set}: version {version} has no features yet. Run extract_features, then train_models."
+        )
+    held = former.present_name("axis", mine.axis.iloc[0])
+    if held not in ("summary", "frames"):
+        raise ConfigError(
+            f"train.feature_sets: {feature_set} holds {held}, which no model here learns from. "
+            "Train on a set of the axis summary or frames; `export` writes this one for training elsewhere."
+        )
+    axis: Axis = "frames" if held == "frames" else "summary"
+    return FeatureTable(
+        feature_set=feature_set,
+        table=f"{'frames' if axis == 'frames' else 'features'}_{feature_set}",
+        set_version=version,
+        preprocessing_id=preprocessing_id or str(mine.preprocessing_id.iloc[0]),
+        axis=axis,
+        columns=dict(zip(mine.feature, mine.kind, strict=True)),
+    )
+
+
+#: Column that says whether a row meets the condition; NULL means it does not.
+MEETS = "_meets"
+
+
+def with_condition(store: Store, train: TrainSection, rows: DataFrame) -> DataFrame:
+    """Add the column :data:`MEETS`.
+
+    The condition may name columns of ``rows`` (also as ``features.x``), of ``songs`` and ``clips``, and
+    features of the other summary sets in ``train.feature_sets`` that ``rows`` lacks, so that one
+    condition serves all sets.
+
+    Raises
+    ------
+    ConfigError : it is no condition on these columns; with Spark's words.
+    """
+    if not train.where:
+        return rows.withColumn(MEETS, F.lit(True))
+    joined = rows.alias("features").join(store.read(SONGS).alias("songs"), "song_id", "left")
+    joined = joined.join(store.read(CLIPS).drop("song_id").alias("clips"), "clip_id", "left")
+    known = set(joined.columns)
+    for name in train.feature_sets:
+        other = find_feature_table(store, name)
+        new = [column for column in other.columns if column not in known]
+        if other.axis == "summary" and new:
+            joined = joined.join(other.rows(store).select("clip_id", *new).alias(name), "clip_id", "left")
+            known.update(new)
+    own = [name if name in ("song_id", "clip_id") else f"features.`{name}`" for name in rows.columns]
+    try:
+        flagged = joined.select(*own, F.expr(train.where).alias(MEETS))
+        kind = flagged.schema[MEETS].dataType.simpleString()
+    except PySparkException as error:
+        raise bad_condition(train, error) from None
+    if kind != "boolean":
+        raise ConfigError(f"train.where = {train.where!r}: its value is {kind}, not true or false.")
+    return flagged
+
+
+def bad_condition(train: TrainSection, error: PySparkException) -> ConfigError:
+    """What Spark says of the condition, in one line."""
+    lines = str(error).partition("JVM stacktrace")[0].strip().splitlines()
+    return ConfigError(f"train.where = {train.where!r}: {lines[0].strip() if lines else type(error).__name__}")
+
+
+def encode(
+    rows: DataFrame, columns: Mapping[str, str], features: tuple[str, ...] | None, training: Column | None = None
+) -> dict[str, Column]:
+    """Numbers as they are, names one-hot.
+
+    A category is a column ``name=value``, 1 or 0. NULL, and a value that training did not see, is no
+    category: 0 in all of them. In numeric columns NULL stays, and NaN becomes NULL; the models impute.
+
+    Parameters
+    ----------
+    rows : the table's columns.
+    columns : column = kind (numeric or categorical), in order.
+    features : the columns of a model that is to be judged, which may have left some out; None: all, with the
+        categories of the training part.
+    training : tells the rows of the training part, whose categories count; None: all.
+
+    Returns
+    -------
+    Matrix column = expression (float), in order.
+    """
+    categorical = [name for name, kind in columns.items() if kind == "categorical"]
+    if features is None:
+        values = _categories(rows if training is None else rows.where(training), categorical)
+    else:
+        values = {
+            name: [feature.partition("=")[2] for feature in features if feature.startswith(f"{name}=")]
+            for name in categorical
+        }
+    encoded: dict[str, Column] = {}
+    for name, kind in columns.items():
+        if kind == "categorical":
+            for value in values[name]:
+                encoded[f"{name}={value}"] = F.coalesce(_text(name) == value, F.lit(False)).cast("float")
+        elif not features or name in features:
+            number = F.col(f"`{name}`").cast("float")
+            encoded[name] = F.when(~F.isnan(number), number)
+    return encoded
+
+
+def _text(name: str) -> Column:
+    """A category as text; 3, 3.0 and '3' are one."""
+    return F.regexp_replace(F.col(f"`{name}`").cast("string"), r"\.0$", "")
+
+
+def _categories(rows: DataFrame, names: list[str]) -> dict[str, list[str]]:
+    if not names:
+        return {}
+    found = rows.agg(*[F.sort_array(F.collect_set(_text(name))) for name in names])
+    return {name: list(values) for name, values in zip(names, found.collect()[0], strict=True)}

@@ -1,0 +1,103 @@
+"""What is learnt from: a data set as a frame, and its training part as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import DataFrame
+
+Axis = Literal["summary", "frames"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows of one feature set joined with labels and split, filtered by ``[train]``.
+
+    ``frame`` has one row a clip, for every part but ``excluded``: song_id, clip_id, group_id, part
+    (train, promotion, test), fold int (NULL outside train), genres array<string> (one genre, more only
+    where labels = multi), weight double, and features array<float> (summary; NULL inside = undefined) or
+    frames array<float>, width int, n_frames int (frames). It is lazy: read it once, or stage it.
+    """
+
+    feature_set: str
+    set_version: str
+    preprocessing_id: str
+    axis: Axis
+    columns: tuple[str, ...]  #: columns of the feature table, before one-hot encoding
+    features: tuple[str, ...]  #: columns of the matrix, after one-hot encoding
+    classes: tuple[str, ...]  #: genre ids, sorted
+    class_names: tuple[str, ...]
+    level: Literal["genre", "parent"]
+    labels: Literal["drop", "rarest", "multi"]
+    split: str
+    split_version: int
+    grouping: str
+    input_versions: dict[str, int]  #: Delta version of every table that was read
+    songs: pd.DataFrame  #: song_id (sorted), group_id, part, fold, genres (tuple), weight
+    dropped: pd.DataFrame  #: per genre, columns of :data:`genreatlas.datasets.labels.DROPPED`
+    frame: DataFrame
+    left_out: tuple[str, ...] = ()  #: columns that give the genre away, and why
+
+    @property
+    def multi(self) -> bool:
+        """Whether a song may have several genres at once."""
+        return self.labels == "multi"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The training part as ``.npy`` files on the driver, rows sorted by song_id, clip_id, frame.
+
+    File names start with ``dataset_id``, so that matrices shipped to workers by base name never collide.
+
+    ========= ============================ =====================================================
+    X         (n_rows, n_features) float32 NaN = missing
+    y         (n_rows,) int32              index into classes; multi: (n_rows, n_classes) bool
+    fold      (n_rows,) int16              fold of the song, from 0
+    song      (n_rows,) int32              index into the sorted song ids of the training part
+    group     (n_rows,) int32              index into the sorted group ids
+    weight    (n_rows,) float32            1 unless balance = weights
+    ========= ============================ =====================================================
+    """
+
+    dataset_id: str
+    folder: Path
+    n_rows: int
+    n_songs: int
+    features: tuple[str, ...]
+    classes: tuple[str, ...]
+    folds: tuple[int, ...]  #: folds that have rows, ascending
+    axis: Axis
+    multi: bool
+    sha256: str = ""  #: over the values of all arrays
+
+    ARRAYS = ("X", "y", "fold", "song", "group", "weight")
+
+    def file(self, name: str) -> Path:
+        """Path of one of :attr:`ARRAYS` on the driver."""
+        return self.folder / f"{self.dataset_id}-{name}.npy"
+
+    def array(self, name: str) -> np.ndarray:
+        """One of :attr:`ARRAYS`, memory-mapped and read-only."""
+        return np.load(self.file(name), mmap_mode="r")
+
+    @property
+    def n_features(self) -> int:
+        """Columns of X."""
+        return len(self.features)
+
+    @property
+    def n_classes(self) -> int:
+        """Genres."""
+        return len(self.classes)
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of all files."""
+        return sum(self.file(name).stat().st_size for name in self.ARRAYS)
