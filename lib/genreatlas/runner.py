@@ -16,10 +16,10 @@ from pyspark.sql import SparkSession
 
 from genreatlas.checks.plan import make_plan
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.errors import GenreAtlasError, LimitReachedError, StoreError, UnexpectedError
 from genreatlas.provenance import git_commit, versions
 from genreatlas.redaction import redact_value, shown
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store, explain, open_store
 from genreatlas.tables import RUNS
 

@@ -8,9 +8,9 @@ import pytest
 from genreatlas.audio.feature_sets import FEATURE_SETS, table_of
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.config import load_config
+from genreatlas.counts import Counts
 from genreatlas.errors import ConfigError, InputError
 from genreatlas.steps import export
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS, SONG_GENRES, SONGS, SPLITS
 

@@ -16,10 +16,10 @@ from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.audio.uris import path_to_uri
 from genreatlas.audio.worker import extract_batches, extract_clip
 from genreatlas.config import Config, load_config
+from genreatlas.counts import Counts
 from genreatlas.errors import EnvironmentFaultError
 from genreatlas.ids import stable_id
 from genreatlas.steps import extract_features
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS, QUARANTINE
 from genreatlas.tables import FEATURE_SETS as FEATURE_SETS_TABLE

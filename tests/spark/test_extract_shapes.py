@@ -11,10 +11,10 @@ from genreatlas.audio.feature_sets import FEATURE_SETS, table_of
 from genreatlas.audio.packing import dequantise
 from genreatlas.audio.worker import extract_clip
 from genreatlas.config import load_config
+from genreatlas.counts import Counts
 from genreatlas.datasets.feature_tables import find_feature_table
 from genreatlas.errors import ConfigError
 from genreatlas.steps import extract_features
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS
 

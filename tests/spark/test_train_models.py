@@ -7,9 +7,9 @@ import pytest
 from training_library import fill, library, with_train
 
 from conftest import make_config
+from genreatlas.counts import Counts
 from genreatlas.models import ledger, training
 from genreatlas.steps import train_models
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import EXPERIMENTS, FOLD_SCORES, MODELS, TRAINING_GENRES
 

@@ -11,11 +11,11 @@ import soundfile
 
 from conftest import make_config
 from genreatlas.audio.uris import path_to_uri
+from genreatlas.counts import Counts
 from genreatlas.report import queries, sounds
 from genreatlas.report.data import Player
 from genreatlas.report.feature_queries import sample
 from genreatlas.steps import write_report
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import (
     CLIPS,

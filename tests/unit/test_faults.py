@@ -11,9 +11,9 @@ import pytest
 
 from genreatlas import cli, runner
 from genreatlas.config import load_config
+from genreatlas.counts import Counts
 from genreatlas.errors import UnexpectedError
 from genreatlas.steps import write_report
-from genreatlas.steps.counts import Counts
 from genreatlas.store import explain
 from genreatlas.store.names import Location
 

@@ -10,10 +10,10 @@ import pytest
 
 from genreatlas import runner
 from genreatlas.config import load_config, to_toml
+from genreatlas.counts import Counts
 from genreatlas.errors import ConfigError, FetchError, GenreAtlasError, Reason, StoreError
 from genreatlas.query import query
 from genreatlas.redaction import LEFT_OUT, printable, redact, redact_url, redact_value, shown, shown_log
-from genreatlas.steps.counts import Counts
 
 #: Secrets as people write them into settings, and the part that nobody may see. None is real.
 SPELLINGS = {

@@ -1,7 +1,7 @@
 from genreatlas.config import load_config
+from genreatlas.counts import Counts
 from genreatlas.runner import sandbox_world, summary_line, too_much_failed
 from genreatlas.sources.http import polite_session
-from genreatlas.steps.counts import Counts
 
 
 def test_the_line_of_a_step_says_when_nothing_was_left_to_do():

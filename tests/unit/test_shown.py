@@ -12,12 +12,12 @@ import pytest
 import soundfile
 
 from genreatlas.audio.uris import path_to_uri
+from genreatlas.counts import Counts
 from genreatlas.errors import ConfigError
 from genreatlas.query import _answer
 from genreatlas.report import plots_matrices, sounds, svg
 from genreatlas.runner import _say
 from genreatlas.sql import answers
-from genreatlas.steps.counts import Counts
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31mred\u202egnp.exe\u2066\r\n\x00"
 

@@ -12,13 +12,13 @@ from pyspark.sql import functions as F
 
 from genreatlas import checks, splits
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.datasets.fetching import fetch
 from genreatlas.datasets.labels import at_level
 from genreatlas.datasets.library import parents_of, read_ties
 from genreatlas.errors import InputError
 from genreatlas.ids import slug
 from genreatlas.splits import summary
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import RECORDINGS, SONG_GENRES, SPLITS
 

@@ -16,13 +16,13 @@ from pyspark.sql import functions as F
 from genreatlas import checks
 from genreatlas.checks.collecting import spotify_terms
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.errors import ConfigError, LimitReachedError
 from genreatlas.fanout import fan_out
 from genreatlas.sources.spotify.fetching import SpotifyFetch, open_spotify
 from genreatlas.sources.spotify.probe import Ability
 from genreatlas.sources.spotify.routes import NamedList, Search
 from genreatlas.steps import spotify_plan
-from genreatlas.steps.counts import Counts
 from genreatlas.steps.spotify_access import find_access
 from genreatlas.steps.spotify_lists import ListMerge, merge_searches
 from genreatlas.steps.spotify_plan import Routes, find_routes, found_lists

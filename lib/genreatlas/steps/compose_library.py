@@ -5,9 +5,9 @@ Genres, artists and songs follow from ``sandbox.seed``. What is already there is
 
 from genreatlas import checks
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.errors import ConfigError
 from genreatlas.sandbox import GENRES, write_library
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 
 READS: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 
 from genreatlas import checks
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.errors import ModelError, Reason
 from genreatlas.evaluation import leaderboard
 from genreatlas.evaluation.cases import (
@@ -34,7 +35,6 @@ from genreatlas.metrics import metric_for, version_of
 from genreatlas.models import registry
 from genreatlas.models.types import Predictor
 from genreatlas.progress import progress, tracked
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import MODELS, PREDICTIONS, QUARANTINE
 

@@ -16,12 +16,12 @@ from genreatlas import checks
 from genreatlas.audio.feature_sets import FeatureSet, get_feature_set, table_of
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.datasets.labels import at_level
 from genreatlas.datasets.library import Library, read_library
 from genreatlas.datasets.shards import RESULT, ShardRequest, write_shard
 from genreatlas.errors import ConfigError, InputError
 from genreatlas.ids import stable_id
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS
 

@@ -20,10 +20,10 @@ from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.audio.window import window_rule
 from genreatlas.audio.worker import REQUEST_COLUMNS, RESULT, ExtractRequest, extract_batches
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.errors import UNKNOWN_FAULTS, EnvironmentFaultError, Reason
 from genreatlas.ids import stable_id
 from genreatlas.progress import progress
-from genreatlas.steps.counts import Counts
 from genreatlas.steps.extract_chunks import arrow_batches, chunks
 from genreatlas.steps.faults import (
     attempts_so_far,

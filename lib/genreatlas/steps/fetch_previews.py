@@ -17,10 +17,10 @@ from genreatlas import checks
 from genreatlas.audio.uris import FETCHED
 from genreatlas.audio.window import window_rule
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.errors import LimitReachedError, Reason
 from genreatlas.fanout import FanOutCounts, fan_out
 from genreatlas.ids import stable_id
-from genreatlas.steps.counts import Counts
 from genreatlas.steps.extract_features import configured_sets, lacking_any
 from genreatlas.steps.faults import forget
 from genreatlas.steps.fetched_audio import gone

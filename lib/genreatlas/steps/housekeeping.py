@@ -11,7 +11,7 @@ from genreatlas import checks
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
 from genreatlas.audio.feature_sets import table_of
 from genreatlas.config import Config
-from genreatlas.steps.counts import Counts
+from genreatlas.counts import Counts
 from genreatlas.store import Store, upkeep
 from genreatlas.store.statements import HISTORY_OF_FILES, HISTORY_OF_LOG
 from genreatlas.store.upkeep import Needed

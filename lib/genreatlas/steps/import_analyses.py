@@ -12,11 +12,11 @@ from typing import Any
 
 from genreatlas import checks
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.errors import ConfigError, InputError, Reason
 from genreatlas.sources.spotify.analysis import is_track_id, read_analysis_file
 from genreatlas.sources.spotify.rows import song_id
 from genreatlas.sources.spotify.values import UnexpectedBody, encodable
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import QUARANTINE, SPOTIFY_AUDIO_ANALYSIS
 

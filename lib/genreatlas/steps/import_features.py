@@ -13,15 +13,15 @@ from pyspark.sql import functions as F
 
 from genreatlas import checks
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
+from genreatlas.collecting.retiring import follow_labels
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.datasets.feature_tables import IMPORTED
 from genreatlas.errors import ConfigError, Reason
 from genreatlas.ids import stable_id
 from genreatlas.progress import progress
 from genreatlas.sources.feature_tables import ImportedTable, import_table, inputs_digest
 from genreatlas.sources.tabular import digest_of
-from genreatlas.steps.counts import Counts
-from genreatlas.steps.retiring import follow_labels
 from genreatlas.store import Store
 from genreatlas.store.checks import WIDE
 from genreatlas.tables import (

@@ -30,6 +30,7 @@ from genreatlas.audio.inspection import (
 from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_bytes, path_to_uri, readable
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.errors import MAX_TRIES, UNKNOWN_FAULTS, EnvironmentFaultError, InputError, Reason
 from genreatlas.progress import progress
 from genreatlas.sources.folder.catalogue import Catalogue, Song
@@ -38,7 +39,6 @@ from genreatlas.sources.folder.reading import read_catalogue
 from genreatlas.sources.folder.rows import SOURCE, SongIds
 from genreatlas.sources.folder.tags import read_tags, song_of_tags
 from genreatlas.sources.genres import Genre, GenreNames
-from genreatlas.steps.counts import Counts
 from genreatlas.steps.faults import attempts_after, end_at_environment_faults, end_where_all_fail
 from genreatlas.steps.folder_clips import KNOWN, KnownClips, judge
 from genreatlas.steps.folder_gone import STORED, Former

@@ -10,11 +10,11 @@ from pyspark.sql import functions as F
 
 from genreatlas import checks
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.evaluation import leaderboard
 from genreatlas.ids import stable_id
 from genreatlas.models import aliases, registry
 from genreatlas.models.tracking import Tracker, params_of
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import EXPERIMENTS, METRICS, MODELS
 

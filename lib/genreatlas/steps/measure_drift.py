@@ -16,12 +16,12 @@ from pyspark.sql import functions as F
 
 from genreatlas import checks
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.datasets.library import read_library
 from genreatlas.datasets.matrix import frame_values
 from genreatlas.datasets.types import Dataset
 from genreatlas.evaluation.drift import Drift, feature_drift, genre_drift
 from genreatlas.models import aliases, registry
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import DRIFT, SCORES, SPLITS
 

@@ -14,12 +14,12 @@ from pyspark.sql import functions as F
 
 from genreatlas import checks
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.evaluation import leaderboard
 from genreatlas.evaluation.contest import Contest, Duel, Rules, compete
 from genreatlas.metrics import metric_for, version_of
 from genreatlas.models import aliases
 from genreatlas.provenance import git_commit
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import EXPERIMENTS, MODELS, PROMOTION_GENRES, PROMOTIONS
 

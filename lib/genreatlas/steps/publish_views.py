@@ -6,8 +6,8 @@ hold a view: there they are checked, and every session registers its own (`query
 
 from genreatlas import checks
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.sql.registering import catalog_views, publish, register_views
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 
 READS = ("every table",)

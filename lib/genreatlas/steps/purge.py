@@ -8,8 +8,8 @@ from typing import get_args
 from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.config.previews import PreviewProvider
+from genreatlas.counts import Counts
 from genreatlas.errors import ConfigError
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store, quote
 from genreatlas.tables import CLIP_AUDIO
 

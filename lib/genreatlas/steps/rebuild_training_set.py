@@ -7,9 +7,9 @@ from pyspark.sql import functions as F
 
 from genreatlas import checks
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.errors import ConfigError
 from genreatlas.models import rebuilding
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import MODELS
 

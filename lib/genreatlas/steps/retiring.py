@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 
 from genreatlas.audio.uris import FETCHED
 from genreatlas.config import SyncSection
+from genreatlas.counts import Counts
 from genreatlas.errors import LimitReachedError
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS, SONG_GENRES, SONGS, Table
 

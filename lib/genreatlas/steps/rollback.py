@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from genreatlas import checks
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.errors import ModelError
 from genreatlas.models import aliases, registry
 from genreatlas.provenance import git_commit
-from genreatlas.steps.counts import Counts
 from genreatlas.steps.promote_model import LEASE
 from genreatlas.store import Store
 from genreatlas.tables import PROMOTIONS

@@ -21,16 +21,12 @@ from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_to_uri
 from genreatlas.audio.whole_files import REQUEST, RESULT, Recipe, check_recipe, window_batches
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.datasets.feature_tables import FeatureTable, encode, find_feature_table
 from genreatlas.datasets.fetching import fingerprint, fingerprints
 from genreatlas.errors import UNKNOWN_FAULTS, EnvironmentFaultError, ModelError, Reason
 from genreatlas.evaluation.song_scores import clip_rows, file_rows, scored_windows, window_id, window_rows
-from genreatlas.models import aliases, registry
-from genreatlas.models.meta import Meta
-from genreatlas.models.types import Predictor
-from genreatlas.sources.scoring_list import Item, Refused, list_items
-from genreatlas.steps.counts import Counts
-from genreatlas.steps.faults import (
+from genreatlas.extraction.attempts import (
     attempts_so_far,
     end_at_environment_faults,
     end_where_all_fail,
@@ -38,6 +34,10 @@ from genreatlas.steps.faults import (
     is_closed,
     with_attempts,
 )
+from genreatlas.models import aliases, registry
+from genreatlas.models.meta import Meta
+from genreatlas.models.types import Predictor
+from genreatlas.sources.scoring_list import Item, Refused, list_items
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIPS, QUARANTINE, SCORE_WINDOWS, SCORES
 from genreatlas.watching import watched

@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 
 from genreatlas import checks
 from genreatlas.config import Config, EveryNoiseSection, FanOutSection
+from genreatlas.counts import Counts
 from genreatlas.errors import InputError, LimitReachedError, ProviderPausedError, Reason
 from genreatlas.fanout import fan_out
 from genreatlas.sources.every_noise import GenrePage, ListedGenre, genre_slug, parse_list_page, parse_map_page
@@ -33,7 +34,6 @@ from genreatlas.sources.every_noise.snapshots import (
     read_file,
     same_state,
 )
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Staged, Store
 from genreatlas.tables import (
     EVERYNOISE_ARTISTS,

@@ -10,6 +10,7 @@ from typing import Any
 
 from genreatlas import checks
 from genreatlas.config import Config
+from genreatlas.counts import Counts
 from genreatlas.datasets.dataset import build_dataset
 from genreatlas.datasets.feature_tables import known_feature_sets
 from genreatlas.datasets.giveaways import giveaway_lines
@@ -40,7 +41,6 @@ from genreatlas.models.training import STEP, FeatureSetTraining
 from genreatlas.models.types import FoldTask, Trial
 from genreatlas.progress import progress
 from genreatlas.provenance import git_commit
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 from genreatlas.tables import (
     EXPERIMENTS,

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from genreatlas import checks
 from genreatlas.config import Config, to_toml
+from genreatlas.counts import Counts
 from genreatlas.ids import stable_id
 from genreatlas.progress import progress
 from genreatlas.report import boards, page, queries, sounds
 from genreatlas.report.audio import with_audio
 from genreatlas.report.data import Player, ReportData
 from genreatlas.report.feature_queries import songs_to_hear
-from genreatlas.steps.counts import Counts
 from genreatlas.store import Store
 
 READS = (
