@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from conftest import make_config
+from genreatlas.collecting.spotify_merging import ListMerge
 from genreatlas.config import SyncSection
 from genreatlas.errors import LimitReachedError
 from genreatlas.sources.folder.rows import song_id
@@ -16,7 +17,6 @@ from genreatlas.sources.spotify.rows import song_id as spotify_id
 from genreatlas.sources.spotify.rows import song_row
 from genreatlas.sources.spotify.tracks import Track
 from genreatlas.steps import import_folder
-from genreatlas.steps.spotify_lists import ListMerge
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIPS, PLAYLISTS, SONG_GENRES, SONGS
 from sound_factory import sound

@@ -5,11 +5,11 @@ from datetime import date
 import pytest
 
 from conftest import make_config
+from genreatlas.collecting import spotify_plan
 from genreatlas.config import SearchEntry, SpotifySection
 from genreatlas.sources.genres import Genre
 from genreatlas.sources.spotify.lists import Wanted, selected_by
 from genreatlas.sources.spotify.routes import NamedList
-from genreatlas.steps import spotify_plan
 from genreatlas.tables import EVERYNOISE_ARTISTS, EVERYNOISE_PLAYLISTS, GENRES, PLAYLISTS, SPOTIFY_SEARCHES
 
 OLD, NEW = date(2022, 3, 22), date(2023, 11, 19)

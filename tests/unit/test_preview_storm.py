@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from genreatlas.collecting.preview_fetch import PreviewFetch
 from genreatlas.config import FanOutSection, HostLimit, SandboxSection, WorldSection, load_config
 from genreatlas.fanout.driver import results
 from genreatlas.fanout.work import Task
@@ -12,7 +13,6 @@ from genreatlas.sandbox.library import write_library
 from genreatlas.sandbox.world import Catalogue, running_world
 from genreatlas.sandbox.world.faults import storm
 from genreatlas.sources.hosts import forget_hosts
-from genreatlas.steps.preview_fetch import PreviewFetch
 
 SONGS = 60
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from genreatlas.collecting.preview_fetch import PreviewFetch
 from genreatlas.config import DeezerSection, FanOutSection, HttpSection, load_config
 from genreatlas.errors import ConfigError, FetchError, InputError, Reason
 from genreatlas.fanout.driver import results
@@ -20,7 +21,6 @@ from genreatlas.sources.previews.deezer import DeezerPreviews
 from genreatlas.sources.previews.manifest import ListedFile, Refused, read_list, song_id
 from genreatlas.sources.previews.matching import mismatch, normalise_title
 from genreatlas.sources.previews.provider import SONG_COLUMNS
-from genreatlas.steps.preview_fetch import PreviewFetch
 from loopback import Reply, serve
 
 AUDIO = b"ID3" + bytes(range(256)) * 8

@@ -53,3 +53,17 @@ def test_every_step_has_a_job_and_every_job_a_step():
     from genreatlas.cli import JOBS
 
     assert sorted(path.stem for path in (ROOT / "jobs").glob("*.py")) == sorted(JOBS)
+
+
+def test_steps_has_nothing_but_steps():
+    jobs = {path.stem for path in (ROOT / "jobs").glob("*.py")}
+    for path in (ROOT / "lib" / "genreatlas" / "steps").glob("[!_]*.py"):
+        named = set()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            match node:
+                case ast.FunctionDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
+                    named.add(name)
+                case ast.Assign(targets=[ast.Name(id=name)]):
+                    named.add(name)
+        assert {"check", "run", "READS", "WRITES", "SECTIONS"} <= named, path
+        assert path.stem in jobs, path

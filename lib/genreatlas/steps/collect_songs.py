@@ -15,6 +15,17 @@ from pyspark.sql import functions as F
 
 from genreatlas import checks
 from genreatlas.checks.collecting import spotify_terms
+from genreatlas.collecting import spotify_plan
+from genreatlas.collecting.spotify_merging import (
+    ListMerge,
+    describe_set,
+    merge_analyses,
+    merge_features,
+    merge_searches,
+    pending_analyses,
+    pending_features,
+)
+from genreatlas.collecting.spotify_plan import Routes, find_access, find_routes, found_lists
 from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.errors import ConfigError, LimitReachedError
@@ -22,17 +33,6 @@ from genreatlas.fanout import fan_out
 from genreatlas.sources.spotify.fetching import SpotifyFetch, open_spotify
 from genreatlas.sources.spotify.probe import Ability
 from genreatlas.sources.spotify.routes import NamedList, Search
-from genreatlas.steps import spotify_plan
-from genreatlas.steps.spotify_access import find_access
-from genreatlas.steps.spotify_lists import ListMerge, merge_searches
-from genreatlas.steps.spotify_plan import Routes, find_routes, found_lists
-from genreatlas.steps.spotify_sound import (
-    describe_set,
-    merge_analyses,
-    merge_features,
-    pending_analyses,
-    pending_features,
-)
 from genreatlas.store import Staged, Store
 from genreatlas.tables import FETCH_ATTEMPTS, GENRE_PARENTS
 

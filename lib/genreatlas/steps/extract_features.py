@@ -22,10 +22,7 @@ from genreatlas.audio.worker import REQUEST_COLUMNS, RESULT, ExtractRequest, ext
 from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.errors import UNKNOWN_FAULTS, EnvironmentFaultError, Reason
-from genreatlas.ids import stable_id
-from genreatlas.progress import progress
-from genreatlas.steps.extract_chunks import arrow_batches, chunks
-from genreatlas.steps.faults import (
+from genreatlas.extraction.attempts import (
     attempts_so_far,
     end_at_environment_faults,
     end_where_all_fail,
@@ -33,7 +30,10 @@ from genreatlas.steps.faults import (
     is_closed,
     with_attempts,
 )
-from genreatlas.steps.fetched_audio import available, drop_extracted, fill_sounds, gone, is_fetched, with_audio
+from genreatlas.extraction.fetched_audio import available, drop_extracted, fill_sounds, gone, is_fetched, with_audio
+from genreatlas.extraction.plan import arrow_batches, chunks
+from genreatlas.ids import stable_id
+from genreatlas.progress import progress
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIP_AUDIO, CLIPS, QUARANTINE
 from genreatlas.tables import FEATURE_SETS as FEATURE_SETS_TABLE

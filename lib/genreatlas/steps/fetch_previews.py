@@ -16,16 +16,16 @@ from pyspark.sql import functions as F
 from genreatlas import checks
 from genreatlas.audio.uris import FETCHED
 from genreatlas.audio.window import window_rule
+from genreatlas.collecting.preview_fetch import FACTS, PreviewFetch
+from genreatlas.collecting.preview_songs import write_songs
 from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.errors import LimitReachedError, Reason
+from genreatlas.extraction.attempts import forget
+from genreatlas.extraction.fetched_audio import gone
 from genreatlas.fanout import FanOutCounts, fan_out
 from genreatlas.ids import stable_id
 from genreatlas.steps.extract_features import configured_sets, lacking_any
-from genreatlas.steps.faults import forget
-from genreatlas.steps.fetched_audio import gone
-from genreatlas.steps.preview_fetch import FACTS, PreviewFetch
-from genreatlas.steps.preview_songs import write_songs
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIP_AUDIO, CLIPS, QUARANTINE, SONGS
 

@@ -29,9 +29,14 @@ from genreatlas.audio.inspection import (
 )
 from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_bytes, path_to_uri, readable
+from genreatlas.collecting.folder_files import KNOWN, File, KnownClips, Plan, judge, make_plan
+from genreatlas.collecting.folder_gone import STORED, Former
+from genreatlas.collecting.folder_songs import LABELS, write_parents, write_songs
+from genreatlas.collecting.retiring import check_share, fill_column, retire, settle
 from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.errors import MAX_TRIES, UNKNOWN_FAULTS, EnvironmentFaultError, InputError, Reason
+from genreatlas.extraction.attempts import attempts_after, end_at_environment_faults, end_where_all_fail
 from genreatlas.progress import progress
 from genreatlas.sources.folder.catalogue import Catalogue, Song
 from genreatlas.sources.folder.listing import Listing, is_sidecar, list_folder
@@ -39,12 +44,6 @@ from genreatlas.sources.folder.reading import read_catalogue
 from genreatlas.sources.folder.rows import SOURCE, SongIds
 from genreatlas.sources.folder.tags import read_tags, song_of_tags
 from genreatlas.sources.genres import Genre, GenreNames
-from genreatlas.steps.faults import attempts_after, end_at_environment_faults, end_where_all_fail
-from genreatlas.steps.folder_clips import KNOWN, KnownClips, judge
-from genreatlas.steps.folder_gone import STORED, Former
-from genreatlas.steps.folder_plan import File, Plan, make_plan
-from genreatlas.steps.folder_songs import LABELS, write_parents, write_songs
-from genreatlas.steps.retiring import check_share, fill_column, retire, settle
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIPS, QUARANTINE, SONG_GENRES, SONGS
 

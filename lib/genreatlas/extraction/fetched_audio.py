@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 
 from genreatlas.audio.inspection import SOUND_RESULT, fetched_sound_batches
 from genreatlas.audio.uris import FETCHED
+from genreatlas.collecting.retiring import fill_column
 from genreatlas.errors import LeaseHeldError
-from genreatlas.steps.retiring import fill_column
 from genreatlas.store import Store, quote
 from genreatlas.tables import CLIP_AUDIO, CLIPS
 

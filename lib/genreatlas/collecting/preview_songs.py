@@ -7,6 +7,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from genreatlas.collecting.retiring import follow_labels
 from genreatlas.config import Config
 from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
@@ -14,7 +15,6 @@ from genreatlas.redaction import redact
 from genreatlas.sources.credits import credits
 from genreatlas.sources.previews.manifest import SOURCE, ListedFile, read_list
 from genreatlas.sources.spotify.rows import song_id as spotify_song_id
-from genreatlas.steps.retiring import follow_labels
 from genreatlas.store import Store
 from genreatlas.tables import (
     ARTISTS,

@@ -1,4 +1,4 @@
-"""Answers of the Web API about lists, merged into songs, artists, genres and playlists."""
+"""Answers of the Web API, merged into tables: lists into songs, artists, genres and playlists, and songs' sound."""
 
 import json
 from collections import Counter
@@ -8,25 +8,42 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
+from genreatlas.collecting.retiring import check_share, retire, settle
 from genreatlas.config import SyncSection
+from genreatlas.errors import Reason
 from genreatlas.sources.spotify.answers import ListRows, list_rows, list_source
-from genreatlas.steps.retiring import check_share, retire, settle
+from genreatlas.sources.spotify.client import FEATURES_BATCH
+from genreatlas.sources.spotify.rows import SOURCE
+from genreatlas.sources.spotify.sound import FEATURES
 from genreatlas.store import Staged, Store
-from genreatlas.tables import ARTISTS, PLAYLISTS, SONG_ARTISTS, SONG_GENRES, SONGS, SPOTIFY_SEARCHES, Table
+from genreatlas.tables import (
+    ARTISTS,
+    FEATURE_SETS,
+    PLAYLISTS,
+    QUARANTINE,
+    SONG_ARTISTS,
+    SONG_GENRES,
+    SONGS,
+    SPOTIFY_AUDIO,
+    SPOTIFY_AUDIO_ANALYSIS,
+    SPOTIFY_AUDIO_SET,
+    SPOTIFY_SEARCHES,
+    Table,
+)
 
 
-def answers(staged: Staged) -> dict[str, Any]:
+def _answers(staged: Staged) -> dict[str, Any]:
     """Answers of a staged chunk by key; a chunk has some 30 MB of them."""
     rows = staged.rows("key", "provider", "answer")
     return {row["key"]: json.loads(row["answer"]) for row in rows if row["provider"] is not None}
 
 
-def local_frame(store: Store, table: Table, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
+def _local_frame(store: Store, table: Table, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
     """Local rows as a frame with the columns that the first one has, by way of Arrow.
 
     Tens of thousands of rows of twenty columns take a second so, and half a minute as Python tuples.
@@ -70,7 +87,7 @@ class ListMerge:
         ------
         LimitReachedError : lists lost too many of their songs to be believed; the chunk waits.
         """
-        told = answers(staged)
+        told = _answers(staged)
         read = [answer for _, answer in sorted(told.items()) if not answer["unchanged"]]
         self.unchanged += len(told) - len(read)
         if not read:
@@ -85,14 +102,14 @@ class ListMerge:
             self.songs += _write_songs(store, songs, now)
             _replace(store, SONG_ARTISTS, rows.song_artists, [{"song_id": song["song_id"]} for song in songs])
         if rows.labels:
-            labels = local_frame(store, SONG_GENRES, rows.labels)
+            labels = _local_frame(store, SONG_GENRES, rows.labels)
             store.upsert(SONG_GENRES, labels, update=True, compare=("retired_at",))
         retire(store, SONG_GENRES, stale)
         self._settle(rows, stale)
         if moved:
             store.upsert(PLAYLISTS, [row | {"snapshot": None, "kept": 0} for row in moved], update=True)
         absent = dict.fromkeys(PLAYLISTS.column_names) | {"fetched_at": now}
-        store.upsert(PLAYLISTS, local_frame(store, PLAYLISTS, [absent | row for row in rows.playlists]), update=True)
+        store.upsert(PLAYLISTS, _local_frame(store, PLAYLISTS, [absent | row for row in rows.playlists]), update=True)
 
     def _stored_lists(self, rows: ListRows) -> list[dict[str, Any]]:
         """What is known of the chunk's lists."""
@@ -159,7 +176,7 @@ def merge_searches(store: Store, staged: Staged) -> None:
     now, nothing = datetime.now(UTC), {"position": 0, "playlist_id": None, "name": None, "owner_id": None}
     found = [
         {"search_id": key, "query": answer["query"], "found_at": now} | playlist
-        for key, answer in answers(staged).items()
+        for key, answer in _answers(staged).items()
         for playlist in answer["playlists"] or [nothing]
     ]
     store.upsert(SPOTIFY_SEARCHES, found)
@@ -169,7 +186,7 @@ def _write_artists(store: Store, artists: Sequence[Mapping[str, Any]]) -> None:
     """Write artists under the first of their spellings in sorted order, whichever came first."""
     if not artists:
         return
-    frame = local_frame(store, ARTISTS, artists)
+    frame = _local_frame(store, ARTISTS, artists)
     if store.exists(ARTISTS):
         stored = store.read(ARTISTS).select("artist_id", F.col("name").alias("_stored"))
         name = F.least("name", F.coalesce("_stored", "name")).alias("name")
@@ -179,7 +196,7 @@ def _write_artists(store: Store, artists: Sequence[Mapping[str, Any]]) -> None:
 
 def _write_songs(store: Store, songs: Sequence[Mapping[str, Any]], now: datetime) -> int:
     """Write songs; the time at which a song was first written stays, and what other sources say of it."""
-    frame = local_frame(store, SONGS, songs)
+    frame = _local_frame(store, SONGS, songs)
     added = F.lit(now)
     if store.exists(SONGS):
         stored = store.read(SONGS).select("song_id", F.col("added_at").alias("_added"))
@@ -189,12 +206,87 @@ def _write_songs(store: Store, songs: Sequence[Mapping[str, Any]], now: datetime
 
 def _replace(store: Store, table: Table, rows: Sequence[Mapping[str, Any]], of: Iterable[Mapping[str, Any]]) -> None:
     """Make ``rows`` the only rows of the table that have the values of ``of``."""
-    frame = local_frame(store, table, rows)
+    frame = _local_frame(store, table, rows)
     if store.exists(table):
         of = list({tuple(row.items()): row for row in of}.values())
-        whose = local_frame(store, table, of)
+        whose = _local_frame(store, table, of)
         stale = store.read(table).join(whose, whose.columns, "left_semi").join(frame, list(table.key), "left_anti")
         if not stale.isEmpty():
             store.delete(table, stale.select(*table.key))
     if rows:
         store.upsert(table, frame, update=True)
+
+
+#: Spotify does not say which version its features have.
+SET_VERSION = "1"
+PREPROCESSING_ID = "spotify"
+STAGE = "collect_songs"
+
+
+def pending_features(store: Store) -> DataFrame:
+    """Songs without audio features, in full batches: one request for every hundred of them."""
+    heard = store.read(SPOTIFY_AUDIO).where(F.col("set_version") == SET_VERSION).select("song_id")
+    unheard = store.read(QUARANTINE).where((F.col("stage") == STAGE) & (F.col("version") == SET_VERSION))
+    unheard = unheard.select(F.col("key").alias("spotify_id"))
+    songs = _songs(store).join(heard, "song_id", "left_anti").join(unheard, "spotify_id", "left_anti")
+    place = F.row_number().over(Window.orderBy("spotify_id")) - 1
+    batches = songs.withColumn("batch", F.floor(place / FEATURES_BATCH)).groupBy("batch")
+    requests = batches.agg(F.to_json(F.array_sort(F.collect_list("spotify_id"))).alias("request"))
+    return _pending(requests, "features", F.md5("request"))
+
+
+def merge_features(store: Store, staged: Staged) -> None:
+    """Write audio features; songs that Spotify has none of are rows of quarantine, so that they are not asked again."""
+    rows = [row for batch in _answers(staged).values() for row in batch]
+    version = {"set_version": SET_VERSION, "preprocessing_id": PREPROCESSING_ID}
+    good = [version | {name: row[name] for name in ("clip_id", "song_id", *FEATURES)} for row in rows if row["heard"]]
+    store.upsert(SPOTIFY_AUDIO, _local_frame(store, SPOTIFY_AUDIO, good))
+    about = {
+        "stage": STAGE,
+        "version": SET_VERSION,
+        "reason": Reason.NO_AUDIO_FEATURES.value,
+        "detail": "Spotify has no audio features of this track.",
+        "run_id": store.run_id,
+        "at": datetime.now(UTC),
+    }
+    store.upsert(QUARANTINE, [about | {"key": row["spotify_id"]} for row in rows if not row["heard"]])
+
+
+def describe_set(store: Store) -> None:
+    """Say in ``feature_sets`` what the set has, so that training knows it."""
+    described = [
+        {
+            "feature_set": SPOTIFY_AUDIO_SET,
+            "set_version": SET_VERSION,
+            "position": position,
+            "feature": name,
+            "kind": "categorical" if name == "key" else "numeric",
+            "axis": "summary",
+            "unit": SPOTIFY_AUDIO.column(name).unit,
+            "preprocessing_id": PREPROCESSING_ID,
+            "source": "spotify",
+        }
+        for position, name in enumerate(FEATURES)
+    ]
+    store.upsert(FEATURE_SETS, described)
+
+
+def pending_analyses(store: Store) -> DataFrame:
+    """Songs without an audio analysis; there is no batched call."""
+    known = store.read(SPOTIFY_AUDIO_ANALYSIS).select(F.col("track_key").alias("spotify_id"))
+    songs = _songs(store).join(known, "spotify_id", "left_anti")
+    quoted = F.concat(F.lit('"'), "spotify_id", F.lit('"'))
+    return _pending(songs.select(quoted.alias("request"), "spotify_id"), "analysis", F.col("spotify_id"))
+
+
+def merge_analyses(store: Store, staged: Staged) -> None:
+    """Write audio analyses."""
+    store.upsert(SPOTIFY_AUDIO_ANALYSIS, list(_answers(staged).values()), update=True)
+
+
+def _songs(store: Store) -> DataFrame:
+    return store.read(SONGS).where(F.col("source") == SOURCE).select("song_id", "spotify_id")
+
+
+def _pending(rows: DataFrame, kind: str, key: Column) -> DataFrame:
+    return rows.select(key.alias("key"), F.lit(kind).alias("kind"), "request")
