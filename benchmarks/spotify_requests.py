@@ -20,10 +20,10 @@ from genreatlas.fanout.driver import results
 from genreatlas.fanout.work import Task
 from genreatlas.sandbox.world import World, running_world
 from genreatlas.sources.every_noise import parse_list
-from genreatlas.sources.every_noise.fetching import fetch_page
+from genreatlas.sources.every_noise.page_rows import fetch_page
 from genreatlas.sources.genres import Genre
 from genreatlas.sources.hosts import forget_hosts
-from genreatlas.sources.spotify.fetching import SpotifyFetch, open_spotify
+from genreatlas.sources.spotify.lists import SpotifyFetch, open_spotify
 from genreatlas.sources.spotify.routes import NamedList, shares
 
 BATCH = 100

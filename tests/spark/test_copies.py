@@ -9,7 +9,7 @@ from mutagen import id3
 
 from conftest import make_config
 from genreatlas.audio.uris import uri_to_path
-from genreatlas.sources.folder.rows import song_id
+from genreatlas.sources.folder.catalogue import song_id
 from genreatlas.sql.registering import register_views
 from genreatlas.steps import assign_splits, import_folder, rebuild_training_set, train_models
 from genreatlas.store import Store

@@ -12,10 +12,10 @@ from conftest import make_config
 from genreatlas.collecting.spotify_merging import ListMerge
 from genreatlas.config import SyncSection
 from genreatlas.errors import LimitReachedError
-from genreatlas.sources.folder.rows import song_id
-from genreatlas.sources.spotify.rows import song_id as spotify_id
-from genreatlas.sources.spotify.rows import song_row
-from genreatlas.sources.spotify.tracks import Track
+from genreatlas.sources.folder.catalogue import song_id
+from genreatlas.sources.spotify.pages import Track
+from genreatlas.sources.spotify.song_rows import song_id as spotify_id
+from genreatlas.sources.spotify.song_rows import song_row
 from genreatlas.steps import import_folder
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIPS, PLAYLISTS, SONG_GENRES, SONGS

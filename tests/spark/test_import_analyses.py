@@ -6,7 +6,7 @@ import pytest
 
 from conftest import make_config
 from genreatlas.errors import ConfigError
-from genreatlas.sources.spotify.rows import song_id
+from genreatlas.sources.spotify.song_rows import song_id
 from genreatlas.steps import import_analyses
 from genreatlas.tables import QUARANTINE, SPOTIFY_AUDIO_ANALYSIS
 from stored_rows import rows

@@ -11,7 +11,7 @@ import soundfile
 
 from conftest import make_config
 from genreatlas.ids import stable_id
-from genreatlas.sources.folder.rows import song_id
+from genreatlas.sources.folder.catalogue import song_id
 from genreatlas.steps import import_folder
 from genreatlas.store import Store
 from genreatlas.tables import ARTISTS, CLIPS, GENRE_PARENTS, QUARANTINE, SONG_ARTISTS, SONG_GENRES, SONGS, Table

@@ -5,7 +5,7 @@ import pytest
 from genreatlas.config import FanOutSection
 from genreatlas.errors import FetchError, ProviderPausedError, Reason
 from genreatlas.sources.every_noise import parse_map
-from genreatlas.sources.every_noise.fetching import GenrePageFetch, fetch_page, read_rows
+from genreatlas.sources.every_noise.page_rows import GenrePageFetch, fetch_page, read_rows
 from genreatlas.sources.hosts import forget_hosts
 from loopback import Reply, serve
 

@@ -8,8 +8,7 @@ from mutagen import apev2, mp3
 
 from genreatlas.audio.probe import open_file, probe
 from genreatlas.errors import ClipError, Reason
-from genreatlas.sources.folder.catalogue import Song
-from genreatlas.sources.folder.rows import song_id, song_rows
+from genreatlas.sources.folder.catalogue import Song, song_id, song_rows
 from genreatlas.sources.folder.tags import _first_of, read_tags, song_of_tags
 from genreatlas.sources.genres import Genre, GenreNames
 from sound_factory import sound, tag

@@ -9,9 +9,9 @@ from genreatlas.audio.uris import path_bytes, uri_to_path
 from genreatlas.audio.window import window_rule
 from genreatlas.collecting.folder_files import KnownClips, judge, make_plan
 from genreatlas.collecting.folder_gone import Former
+from genreatlas.sources.folder.catalogue import SongIds
 from genreatlas.sources.folder.listing import list_folder
 from genreatlas.sources.folder.reading import read_catalogue
-from genreatlas.sources.folder.rows import SongIds
 from genreatlas.sources.genres import GenreNames
 
 FACTS = ("start_s", "length_s", "mime", "codec", "sample_rate", "channels", "bit_rate", "duration_s", "quality_flags")

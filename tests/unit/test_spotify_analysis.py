@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from genreatlas.sources.json_values import UnexpectedBody
 from genreatlas.sources.spotify.analysis import is_track_id, parse_analysis, read_analysis_file
-from genreatlas.sources.spotify.values import UnexpectedBody
 
 TRACK = "0000000000000000000one"
 TWELVE = [0.5] * 12

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from genreatlas.sources.spotify.answers import list_rows
+from genreatlas.sources.spotify.song_rows import list_rows
 
 
 def answer(playlist, songs, kind="playlist", route="everynoise", genres=("rock",)):

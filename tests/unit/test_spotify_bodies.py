@@ -4,19 +4,20 @@ from datetime import UTC, datetime
 
 import pytest
 
+from genreatlas.sources.json_values import UnexpectedBody
+from genreatlas.sources.spotify.analysis import AudioFeatures, parse_audio_features
 from genreatlas.sources.spotify.pages import (
     FoundPlaylist,
     Listed,
     Page,
     Playlist,
+    Track,
     parse_page,
     parse_playlist,
     parse_playlist_page,
+    parse_track,
     parse_track_page,
 )
-from genreatlas.sources.spotify.sound import AudioFeatures, parse_audio_features
-from genreatlas.sources.spotify.tracks import Track, parse_track
-from genreatlas.sources.spotify.values import UnexpectedBody
 
 ONE, TWO = "0000000000000000000one", "0000000000000000000two"
 ADDED = datetime(2021, 5, 3, 9, 30, tzinfo=UTC)

@@ -7,11 +7,10 @@ from test_spotify_client import QUICK, client
 
 from genreatlas.errors import FetchError, ProviderPausedError, Reason
 from genreatlas.sources.credits import artist_id
-from genreatlas.sources.spotify.fetching import SpotifyFetch
-from genreatlas.sources.spotify.lists import Wanted, find_playlists, read_artist, read_playlist
-from genreatlas.sources.spotify.probe import Ability, describe, probe
-from genreatlas.sources.spotify.rows import choose, credits_of, song_id, song_row
-from genreatlas.sources.spotify.tracks import parse_track
+from genreatlas.sources.spotify.client import Ability, describe, probe
+from genreatlas.sources.spotify.lists import SpotifyFetch, Wanted, find_playlists, read_artist, read_playlist
+from genreatlas.sources.spotify.pages import parse_track
+from genreatlas.sources.spotify.song_rows import choose, credits_of, song_id, song_row
 from loopback import Reply, serve
 from spotify_server import CLIENT, Listing, World, error, identity, settings, track
 

@@ -12,14 +12,18 @@ from test_spotify_bodies import ONE, SOUND, TWO, track_body
 from genreatlas.config import SpotifySection
 from genreatlas.errors import FetchError
 from genreatlas.fanout.work import ATTEMPT_ARROW, Attempt, Result, to_batch
+from genreatlas.sources.json_values import UnexpectedBody
 from genreatlas.sources.previews import deezer
-from genreatlas.sources.spotify.analysis import parse_analysis
-from genreatlas.sources.spotify.answers import list_rows
+from genreatlas.sources.spotify.analysis import parse_analysis, parse_audio_features
 from genreatlas.sources.spotify.lists import Wanted, read_playlist
-from genreatlas.sources.spotify.pages import parse_page, parse_playlist, parse_playlist_page, parse_track_page
-from genreatlas.sources.spotify.sound import parse_audio_features
-from genreatlas.sources.spotify.tracks import parse_track
-from genreatlas.sources.spotify.values import UnexpectedBody
+from genreatlas.sources.spotify.pages import (
+    parse_page,
+    parse_playlist,
+    parse_playlist_page,
+    parse_track,
+    parse_track_page,
+)
+from genreatlas.sources.spotify.song_rows import list_rows
 from genreatlas.tables import ARTISTS, PLAYLISTS, SONG_ARTISTS, SONG_GENRES, SONGS, SPOTIFY_AUDIO
 
 #: What takes the place of a value: nothing, other types, extremes, impossible times, halves of characters, and so on.

@@ -15,9 +15,8 @@ from genreatlas.audio.window import window_rule
 from genreatlas.config import Config
 from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
-from genreatlas.sources.folder.catalogue import Catalogue, Song
+from genreatlas.sources.folder.catalogue import SOURCE, Catalogue, Song, song_id
 from genreatlas.sources.folder.listing import Entry, Listing
-from genreatlas.sources.folder.rows import SOURCE, song_id
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ from typing import Any
 from genreatlas.audio.uris import path_to_uri, uri_to_path
 from genreatlas.collecting.folder_files import File, KnownClips, Plan
 from genreatlas.errors import Reason
-from genreatlas.sources.folder.catalogue import Catalogue
+from genreatlas.sources.folder.catalogue import Catalogue, SongIds
 from genreatlas.sources.folder.listing import Listing
-from genreatlas.sources.folder.rows import SongIds
 
 #: Columns of ``songs`` that are kept in the driver for every song of the folder.
 STORED = ("song_id", "source_key", "listed_in", "retired_at")

@@ -12,8 +12,7 @@ from pyspark.sql import functions as F
 
 from genreatlas.collecting.retiring import retire
 from genreatlas.config import Config
-from genreatlas.sources.folder.catalogue import Catalogue, Song
-from genreatlas.sources.folder.rows import SongIds, song_rows
+from genreatlas.sources.folder.catalogue import Catalogue, Song, SongIds, song_rows
 from genreatlas.sources.genres import GenreNames
 from genreatlas.store import Store
 from genreatlas.tables import ARTISTS, GENRE_PARENTS, SONG_ARTISTS, SONG_GENRES, SONGS, Table

@@ -14,7 +14,7 @@ from genreatlas.ids import stable_id
 from genreatlas.redaction import redact
 from genreatlas.sources.credits import credits
 from genreatlas.sources.previews.manifest import SOURCE, ListedFile, read_list
-from genreatlas.sources.spotify.rows import song_id as spotify_song_id
+from genreatlas.sources.spotify.song_rows import song_id as spotify_song_id
 from genreatlas.store import Store
 from genreatlas.tables import (
     ARTISTS,

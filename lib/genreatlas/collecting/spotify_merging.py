@@ -16,10 +16,9 @@ from pyspark.sql.types import StructType
 from genreatlas.collecting.retiring import check_share, retire, settle
 from genreatlas.config import SyncSection
 from genreatlas.errors import Reason
-from genreatlas.sources.spotify.answers import ListRows, list_rows, list_source
+from genreatlas.sources.spotify.analysis import FEATURES
 from genreatlas.sources.spotify.client import FEATURES_BATCH
-from genreatlas.sources.spotify.rows import SOURCE
-from genreatlas.sources.spotify.sound import FEATURES
+from genreatlas.sources.spotify.song_rows import SOURCE, ListRows, list_rows, list_source
 from genreatlas.store import Staged, Store
 from genreatlas.tables import (
     ARTISTS,

@@ -17,9 +17,8 @@ from genreatlas.config import Config, SpotifySection
 from genreatlas.errors import LimitReachedError, ProviderPausedError
 from genreatlas.redaction import shown
 from genreatlas.sources.genres import Genre
-from genreatlas.sources.spotify.client import Spotify
+from genreatlas.sources.spotify.client import ABILITIES, Ability, Spotify, describe, probe
 from genreatlas.sources.spotify.lists import Wanted, selected_by
-from genreatlas.sources.spotify.probe import ABILITIES, Ability, describe, probe
 from genreatlas.sources.spotify.routes import (
     NamedArtist,
     NamedList,

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genreatlas.errors import InputError, Reason
-from genreatlas.sources.folder.listing import AUDIO_NAMES, list_folder
-from genreatlas.sources.folder.paths import Finder
+from genreatlas.sources.folder.listing import AUDIO_NAMES, Finder, list_folder
 from genreatlas.sources.tabular import read_table
 
 

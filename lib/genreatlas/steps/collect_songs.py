@@ -30,8 +30,8 @@ from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.errors import ConfigError, LimitReachedError
 from genreatlas.fanout import fan_out
-from genreatlas.sources.spotify.fetching import SpotifyFetch, open_spotify
-from genreatlas.sources.spotify.probe import Ability
+from genreatlas.sources.spotify.client import Ability
+from genreatlas.sources.spotify.lists import SpotifyFetch, open_spotify
 from genreatlas.sources.spotify.routes import NamedList, Search
 from genreatlas.store import Staged, Store
 from genreatlas.tables import FETCH_ATTEMPTS, GENRE_PARENTS

@@ -14,9 +14,9 @@ from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.errors import ConfigError, InputError, Reason
+from genreatlas.sources.json_values import UnexpectedBody, encodable
 from genreatlas.sources.spotify.analysis import is_track_id, read_analysis_file
-from genreatlas.sources.spotify.rows import song_id
-from genreatlas.sources.spotify.values import UnexpectedBody, encodable
+from genreatlas.sources.spotify.song_rows import song_id
 from genreatlas.store import Store
 from genreatlas.tables import QUARANTINE, SPOTIFY_AUDIO_ANALYSIS
 

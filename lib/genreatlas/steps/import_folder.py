@@ -38,10 +38,9 @@ from genreatlas.counts import Counts
 from genreatlas.errors import MAX_TRIES, UNKNOWN_FAULTS, EnvironmentFaultError, InputError, Reason
 from genreatlas.extraction.attempts import attempts_after, end_at_environment_faults, end_where_all_fail
 from genreatlas.progress import progress
-from genreatlas.sources.folder.catalogue import Catalogue, Song
+from genreatlas.sources.folder.catalogue import SOURCE, Catalogue, Song, SongIds
 from genreatlas.sources.folder.listing import Listing, is_sidecar, list_folder
 from genreatlas.sources.folder.reading import read_catalogue
-from genreatlas.sources.folder.rows import SOURCE, SongIds
 from genreatlas.sources.folder.tags import read_tags, song_of_tags
 from genreatlas.sources.genres import Genre, GenreNames
 from genreatlas.store import Staged, Store

@@ -22,8 +22,15 @@ from genreatlas.counts import Counts
 from genreatlas.errors import InputError, LimitReachedError, ProviderPausedError, Reason
 from genreatlas.fanout import fan_out
 from genreatlas.sources.every_noise import GenrePage, ListedGenre, genre_slug, parse_list_page, parse_map_page
-from genreatlas.sources.every_noise.fetching import GenrePageFetch, fetch_page, read_rows
-from genreatlas.sources.every_noise.page_rows import PageRows, SavedPage, rows_of_page, saved_pages
+from genreatlas.sources.every_noise.page_rows import (
+    GenrePageFetch,
+    PageRows,
+    SavedPage,
+    fetch_page,
+    read_rows,
+    rows_of_page,
+    saved_pages,
+)
 from genreatlas.sources.every_noise.snapshots import (
     Row,
     completed,

@@ -6,8 +6,16 @@ forms) is read where it is.
 """
 
 from genreatlas.sources.every_noise.genre_page import GenrePage, MappedArtist, Neighbour, PlaylistLink, parse_genre_page
-from genreatlas.sources.every_noise.list_page import ListedGenre, ListPage, parse_list, parse_list_page
-from genreatlas.sources.every_noise.map_page import MapPage, MappedGenre, parse_map, parse_map_page
+from genreatlas.sources.every_noise.map_page import (
+    ListedGenre,
+    ListPage,
+    MapPage,
+    MappedGenre,
+    parse_list,
+    parse_list_page,
+    parse_map,
+    parse_map_page,
+)
 from genreatlas.sources.every_noise.names import genre_slug
 
 __all__ = [

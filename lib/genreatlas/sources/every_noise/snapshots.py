@@ -8,8 +8,7 @@ from typing import Any
 
 from genreatlas.errors import InputError
 from genreatlas.redaction import redact
-from genreatlas.sources.every_noise.list_page import ListedGenre
-from genreatlas.sources.every_noise.map_page import MappedGenre
+from genreatlas.sources.every_noise.map_page import ListedGenre, MappedGenre
 
 Row = dict[str, Any]
 

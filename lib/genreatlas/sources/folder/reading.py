@@ -1,18 +1,16 @@
-"""From a folder and its configuration to a catalogue, whichever way the labels are given."""
+"""From a folder and its configuration to a catalogue, whichever way the labels are given; directories are read here."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from genreatlas.config import FolderSection
-from genreatlas.errors import InputError
-from genreatlas.sources.folder.catalogue import Catalogue, Song, catalogue_of_rows, path_key
-from genreatlas.sources.folder.directory import read_directory
-from genreatlas.sources.folder.fma import read_fma
-from genreatlas.sources.folder.jamendo import read_jamendo
+from genreatlas.errors import InputError, Reason
+from genreatlas.sources.folder.catalogue import Catalogue, Rejected, Song, catalogue_of_rows, path_key
 from genreatlas.sources.folder.listing import Entry, Listing
-from genreatlas.sources.folder.manifest import read_manifest
+from genreatlas.sources.folder.manifest import clean_text, read_manifest
+from genreatlas.sources.folder.metadata import read_fma, read_jamendo
 from genreatlas.sources.genres import GenreNames, shown_names
 
 
@@ -76,3 +74,31 @@ def _with_shown_names(songs: dict[str, Song]) -> dict[str, Song]:
 
 def _absolute(path: Path) -> bytes:
     return os.path.abspath(str(path).encode("utf-8", "surrogateescape"))  # noqa: PTH100 - bytes
+
+
+def read_directory(listing: Listing, candidates: Iterable[Entry], names: GenreNames) -> Catalogue:
+    """Label every file with the first directory on its path."""
+    songs: dict[str, Song] = {}
+    song_of: dict[bytes, str] = {}
+    files: dict[bytes, Entry] = {}
+    rejected = []
+    for entry in candidates:
+        path = listing.absolute(entry)
+        if entry.kind != "file":  # it cannot be opened, whatever its label is
+            song_of[path], files[path] = path_key(entry.path), entry
+            continue
+        top, slash, _ = entry.path.partition(b"/")
+        genres = names.read_all([clean_text(top.decode("utf-8", "surrogateescape"))]) if slash else ()
+        if not genres:
+            detail = (
+                f"The directory {top.decode('utf-8', 'replace')!r} names no genre."
+                if slash
+                else "The file lies in no genre's directory. Expected <folder>/<genre>/<file>."
+            )
+            rejected.append(Rejected(path, Reason.NO_GENRE, detail))
+            continue
+        key = path_key(entry.path)
+        songs[key] = Song(key, genres)
+        song_of[path] = key
+        files[path] = entry
+    return Catalogue("directory", songs, song_of, files, tuple(rejected))

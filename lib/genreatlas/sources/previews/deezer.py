@@ -14,10 +14,10 @@ from genreatlas.errors import FetchError, Reason
 from genreatlas.sources.folder.catalogue import clean_isrc
 from genreatlas.sources.hosts import hosts_of
 from genreatlas.sources.http import fetch_json, polite_session
+from genreatlas.sources.json_values import integer, mapping, mappings, number, text
 from genreatlas.sources.previews.addresses import download
 from genreatlas.sources.previews.matching import mismatch
 from genreatlas.sources.previews.provider import Preview, PreviewOf, usual_length
-from genreatlas.sources.spotify.values import integer, mapping, mappings, number, text
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from spotipy.oauth2 import SpotifyClientCredentials, SpotifyOAuth, SpotifyPKCE
 from genreatlas.config import SpotifySection
 from genreatlas.errors import ConfigError, FetchError, Reason
 from genreatlas.ids import stable_id
-from genreatlas.sources.spotify.values import number
+from genreatlas.sources.json_values import number
 
 #: What a user's token may do: read the user's own playlists, private ones too.
 SCOPES = "playlist-read-private playlist-read-collaborative"

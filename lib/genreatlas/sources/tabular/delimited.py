@@ -3,9 +3,13 @@
 The parser is Python's ``csv`` in its strict mode. Beside it stands what ``csv`` does not do: a quote that nothing
 closes swallows the rows after it, or up to the next quote of the same column, without an error. Such a row is
 given up alone, and reading goes on with the line after it.
+
+ARFF, the format of Weka and openSMILE, is names of attributes before rows of such a text.
+Reference: Weka's description, https://waikato.github.io/weka-wiki/formats_and_processing/arff_stable/.
 """
 
 import csv
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -337,3 +341,35 @@ def _has_row_names(lines: Sequence[str], dialect: Dialect) -> bool:
         return False
     numbered = all(row[0] == str(n) for n, row in enumerate(rows, int(rows[0][0] == "1")))
     return numbered or all(line.startswith(dialect.quote) for line in lines if line.strip())
+
+
+#: Rows of ARFF: values are quoted by ' and a backslash escapes.
+ARFF = Dialect(",", quoting=True, backslash=True, blanks=True, quote="'")
+_ATTRIBUTE = re.compile(r"""\s*@attribute\s+(?:'((?:[^'\\]|\\.)*)'|"([^"]*)"|(\S+))\s""", re.IGNORECASE)
+
+
+def read_arff_header(name: str, lines: Iterator[str]) -> tuple[list[str], int]:
+    """Names of the columns, and the number of the line after ``@data``.
+
+    Raises
+    ------
+    InputError : there are no attributes or no data, or an attribute cannot be read.
+    """
+    columns: list[str] = []
+    for number, line in enumerate(lines, start=1):
+        word = line.strip().lower()
+        if word.startswith("@attribute"):
+            found = _ATTRIBUTE.match(line)
+            if not found:
+                raise InputError(f"{name} line {number}: an attribute without a name or a type.")
+            columns.append(next(group for group in found.groups() if group is not None))
+        elif word.startswith("@data"):
+            if not columns:
+                raise InputError(f"{name}: ARFF without attributes.")
+            return columns, number + 1
+    raise InputError(f"{name}: ARFF without @data.")
+
+
+def without_arff_comments(lines: Iterator[str]) -> Iterator[str]:
+    """Lines of which those that are comments are blank, so that all keep their numbers."""
+    return ("\n" if line.startswith("%") else line for line in lines)

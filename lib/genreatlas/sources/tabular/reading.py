@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genreatlas.errors import InputError
-from genreatlas.sources.tabular import arff
+from genreatlas.sources.tabular import delimited
 from genreatlas.sources.tabular.delimited import Dialect, Faults, find_dialect, read_header, records, some_lines
 from genreatlas.sources.tabular.formats import Encoding, find_encoding, kind_of, open_file, repaired, shown, text_lines
 
@@ -168,9 +168,9 @@ def _read_text(
 ) -> RawTable:
     lines = text()
     if is_arff:
-        dialect, notes = arff.DIALECT, tuple[str, ...]()
-        columns, start = arff.read_header(name, lines)
-        lines = arff.without_comments(lines)
+        dialect, notes = delimited.ARFF, tuple[str, ...]()
+        columns, start = delimited.read_arff_header(name, lines)
+        lines = delimited.without_arff_comments(lines)
     else:
         dialect, notes = find_dialect(name, text)
         columns, start = read_header(name, lines, dialect)
