@@ -1,12 +1,13 @@
 """Genre names of a source: spellings brought together, aliases applied, parents known."""
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from genreatlas.errors import ConfigError
-from genreatlas.ids import slug
+from genreatlas.ids import slug, stable_id
 from genreatlas.sources.label_cells import AUTO, Labels, read_column
 
 #: Slugs of words that are no genre. An alias brings one back: `genre_aliases.other = "Other"` keeps
@@ -35,6 +36,15 @@ class GenreParent:
     genre: str
     parent_id: str
     parent: str
+
+
+def genre_slug(name: str) -> str:
+    """Slug by Every Noise's own rule: lower case, and nothing but a to z and 0 to 9.
+
+    ``r&b en espanol`` is ``rbenespanol``, ``música pitiusa`` is ``msicapitiusa``. A name of which the
+    rule leaves nothing (``트로트``) keeps its letters, and one without letters ("!!!") becomes a hash.
+    """
+    return re.sub(r"[^a-z0-9]", "", name.lower()) or slug(name) or stable_id("genre", name, length=12)
 
 
 class GenreNames:

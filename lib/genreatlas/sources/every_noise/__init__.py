@@ -16,7 +16,7 @@ from genreatlas.sources.every_noise.map_page import (
     parse_map,
     parse_map_page,
 )
-from genreatlas.sources.every_noise.names import genre_slug
+from genreatlas.sources.genres import genre_slug
 
 __all__ = [
     "GenrePage",

@@ -13,11 +13,11 @@ from genreatlas.sources.every_noise.markup import Item, Markup, read_markup
 from genreatlas.sources.every_noise.names import (
     artist_id_of_href,
     example,
-    genre_slug,
     slug_of_href,
     track_id,
     unarchived,
 )
+from genreatlas.sources.genres import genre_slug
 from genreatlas.sources.spotify.links import parse_link
 
 Box = Literal["nearby", "opposite"]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from genreatlas.ids import stable_id
 from genreatlas.sources.every_noise.markup import Item, Row, colour_of, read_markup
-from genreatlas.sources.every_noise.names import example, genre_slug, slug_of_href, track_id, unarchived
+from genreatlas.sources.every_noise.names import example, slug_of_href, track_id, unarchived
+from genreatlas.sources.genres import genre_slug
 from genreatlas.sources.spotify.links import parse_link
 
 

@@ -1,23 +1,13 @@
-"""Names on Every Noise's pages: slugs, and the artist and track of an example."""
+"""Names on Every Noise's pages: slugs of links, and the artist and track of an example."""
 
 import re
 from urllib.parse import unquote, urlsplit
 
-from genreatlas.ids import slug, stable_id
 from genreatlas.sources.spotify.links import parse_link
 
 _PAGE = re.compile(r"(?:engenremap|everynoise1d)-(.+)\.html?", re.IGNORECASE)
 _ARCHIVE = re.compile(r"^(?:https?://web\.archive\.org)?/web/\d+(?:[a-z]{2}_)?/")
 _ID = re.compile(r"[0-9A-Za-z]{22}")
-
-
-def genre_slug(name: str) -> str:
-    """Slug by Every Noise's own rule: lower case, and nothing but a to z and 0 to 9.
-
-    ``r&b en espanol`` is ``rbenespanol``, ``música pitiusa`` is ``msicapitiusa``. A name of which the
-    rule leaves nothing (``트로트``) keeps its letters, and one without letters ("!!!") becomes a hash.
-    """
-    return re.sub(r"[^a-z0-9]", "", name.lower()) or slug(name) or stable_id("genre", name, length=12)
 
 
 def slug_of_href(href: str | None) -> str | None:

@@ -9,8 +9,7 @@ from genreatlas.config import PlaylistsEntry, SearchEntry
 from genreatlas.errors import ConfigError, InputError
 from genreatlas.ids import stable_id
 from genreatlas.sources.credits import normalise_artist
-from genreatlas.sources.every_noise import genre_slug
-from genreatlas.sources.genres import Genre, GenreNames, GenreParent
+from genreatlas.sources.genres import Genre, GenreNames, GenreParent, genre_slug
 from genreatlas.sources.spotify.links import require_link
 from genreatlas.sources.spotify.lists import Wanted
 
