@@ -3,8 +3,8 @@
 import io
 
 from genreatlas.config import FanOutSection, HostLimit
-from genreatlas.fanout.executors import share
-from genreatlas.fanout.progress import Progress
+from genreatlas.fanout.run import Progress
+from genreatlas.fanout.runners import share
 
 
 def test_whole_requests_are_divided_and_the_remainder_is_given_out():

@@ -6,8 +6,7 @@ import pytest
 
 from genreatlas.config import FanOutSection, HostLimit
 from genreatlas.errors import ConfigError, FetchError, ProviderPausedError, Reason
-from genreatlas.fanout.driver import results
-from genreatlas.fanout.executors import count_slots
+from genreatlas.fanout.runners import count_slots, results
 from genreatlas.fanout.work import Task, work_on
 from genreatlas.sources.http import fetch_json, polite_session
 from loopback import Reply, serve

@@ -7,7 +7,7 @@ import pytest
 
 from genreatlas.collecting.preview_fetch import PreviewFetch
 from genreatlas.config import FanOutSection, HostLimit, SandboxSection, WorldSection, load_config
-from genreatlas.fanout.driver import results
+from genreatlas.fanout.runners import results
 from genreatlas.fanout.work import Task
 from genreatlas.sandbox.library import write_library
 from genreatlas.sandbox.world import Catalogue, running_world

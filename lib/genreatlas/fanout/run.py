@@ -1,6 +1,7 @@
-"""Run a fetch over everything that is pending: plan, fetch in chunks, merge, and say what is left."""
+"""Run a fetch over everything that is pending: plan, fetch in chunks, merge, and say how far it is and what is left."""
 
 import re
+import sys
 import time
 import uuid
 from collections import Counter
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import cast
+from typing import TextIO, cast
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -16,9 +17,8 @@ from pyspark.sql.types import StructType
 
 from genreatlas.config import FanOutSection
 from genreatlas.errors import EnvironmentFaultError
-from genreatlas.fanout import driver, executors
+from genreatlas.fanout import runners
 from genreatlas.fanout.ledger import Outcome, Plan, make_plan, stored_pauses, write_attempts
-from genreatlas.fanout.progress import Progress
 from genreatlas.fanout.work import ATTEMPT, ATTEMPT_ARROW, Fetch, Result, to_batch
 from genreatlas.sources.hosts import forget_history
 from genreatlas.store import Staged, Store
@@ -114,10 +114,10 @@ class _FanOut:
         progress.end()
         self.counts.left = left
 
-    def _by_driver(self, plan: Plan, progress: Progress) -> Iterator[Staged]:
+    def _by_driver(self, plan: Plan, progress: "Progress") -> Iterator[Staged]:
         held: list[Result] = []
         most = max(self.settings.chunk_rows // 2, 1)
-        for result in driver.results(plan.tasks(), self.fetch, self.settings, self.counts.paused):
+        for result in runners.results(plan.tasks(), self.fetch, self.settings, self.counts.paused):
             progress.add(1, _reason(result))
             if result.attempts:
                 held.append(result)
@@ -128,11 +128,11 @@ class _FanOut:
             yield self._stage_rows(held)
 
     def _by_executors(self, plan: Plan) -> Iterator[Staged]:
-        slots = executors.count_slots(self.store.spark, self.fetch, self.settings)
+        slots = runners.count_slots(self.store.spark, self.fetch, self.settings)
         tasks = plan.tasks()
         try:
             while chunk := list(islice(tasks, self.settings.chunk_rows)):
-                rows = executors.fetched(
+                rows = runners.fetched(
                     self.store.spark, chunk, self.fetch, self.settings, slots, self.counts.paused, self._schema
                 )
                 yield self.store.stage(rows, self.name, self._chunk())
@@ -180,3 +180,66 @@ def _reason(result: Result) -> str | None:
 
 def _utc(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+#: Seconds between two states of the bar on a terminal, and between two lines in a log.
+_BAR_S, _LINE_S = 0.5, 60.0
+_WIDTH = 24
+
+
+class Progress:
+    """Counts results and says now and then: share done, rate, errors by reason, time left.
+
+    On a terminal it is a bar, in a log a line a minute.
+    """
+
+    def __init__(self, name: str, total: int, stream: TextIO | None = None) -> None:
+        self.name, self.total = name, total
+        self.stream = stream or sys.stderr
+        self.terminal = self.stream.isatty()
+        self.done = 0
+        self.reasons: Counter[str] = Counter()
+        self._started = self._said = time.monotonic()
+
+    def add(self, number: int, reason: str | None = None) -> None:
+        """Take note of keys that are through; ``reason`` is why they were not fetched."""
+        self.done += number
+        if reason:
+            self.reasons[reason] += number
+        now = time.monotonic()
+        if now - self._said >= (_BAR_S if self.terminal else _LINE_S):
+            self._said = now
+            self._say()
+
+    def end(self) -> None:
+        """Say how it ended, where anything was said before."""
+        if self.terminal and self.done:
+            self._say()
+            self.stream.write("\n")
+            self.stream.flush()
+
+    def text(self) -> str:
+        """The line itself."""
+        seconds = max(time.monotonic() - self._started, 1e-9)
+        rate = self.done / seconds
+        share = self.done / self.total if self.total else 1.0
+        left = _duration((self.total - self.done) / rate) if rate and self.done < self.total else "0 s"
+        errors = ", ".join(f"{reason} {count}" for reason, count in self.reasons.most_common())
+        line = f"{self.name}: {self.done}/{self.total} ({share:.0%}), {rate:.1f}/s, {left} left"
+        return f"{line}; {errors}" if errors else line
+
+    def _say(self) -> None:
+        if self.terminal:
+            full = round(_WIDTH * self.done / max(self.total, 1))
+            self.stream.write(f"\r\x1b[K[{'#' * full}{'.' * (_WIDTH - full)}] {self.text()}")
+        else:
+            self.stream.write(self.text() + "\n")
+        self.stream.flush()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.1f} days"

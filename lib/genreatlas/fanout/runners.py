@@ -1,6 +1,11 @@
-"""The runner `executors`: Spark tasks that fetch, each with its share of every rate, straight into staging."""
+"""The two runners: threads of this process, and tasks of Spark.
 
-from collections.abc import Iterator, Sequence
+`driver` is a bounded pool of threads, which share one limiter per host. `executors` are Spark tasks, each a pool with
+its share of every rate, that fetch straight into staging.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import partial
 
 import pyarrow as pa
@@ -10,12 +15,45 @@ from pyspark.sql.types import StructType
 
 from genreatlas.config import FanOutSection, HostLimit
 from genreatlas.errors import ConfigError
-from genreatlas.fanout.driver import results
-from genreatlas.fanout.work import Fetch, Result, Task, to_batch
+from genreatlas.fanout.work import Fetch, Result, Task, to_batch, work_on
 from genreatlas.sources.hosts import find_limit
 
 #: Rows and bytes of one Arrow batch on its way out of a task.
 _BATCH_ROWS, _BATCH_BYTES = 32, 8 << 20
+
+
+def results(tasks: Iterable[Task], fetch: Fetch, settings: FanOutSection, paused: dict[str, float]) -> Iterator[Result]:
+    """Fetch with the threads of this process; results in the order in which they come.
+
+    While the caller commits what it has, the pool goes on with what was handed to it before. That is at
+    most half a chunk, in keys as in bytes, so that a crash loses one chunk at most.
+
+    Parameters
+    ----------
+    paused : providers to be left alone, and until when; those that ask for it are added.
+    """
+    providers, fetch_one, host_of = fetch.providers, fetch.open(settings), getattr(fetch, "host_of", None)
+    most = max(settings.chunk_rows - settings.chunk_rows // 2, 1)
+    seen, size = 0, 0
+    left = iter(tasks)
+    under_way: set[Future[Result]] = set()
+    pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="fan-out")
+    try:
+        while True:
+            ahead = most
+            if seen:
+                ahead = max(min(most, (settings.chunk_mb << 19) * seen // size), min(settings.threads, most))
+            while len(under_way) < ahead and (task := next(left, None)) is not None:
+                under_way.add(pool.submit(work_on, task, providers, fetch_one, settings, paused, host_of))
+            if not under_way:
+                return
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                result = future.result()
+                seen, size = seen + 1, size + result.size
+                yield result
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def count_slots(spark: SparkSession, fetch: Fetch, settings: FanOutSection) -> int:
