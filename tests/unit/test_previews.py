@@ -12,14 +12,13 @@ import soundfile
 from genreatlas.collecting.preview_fetch import PreviewFetch
 from genreatlas.config import DeezerSection, FanOutSection, HttpSection, load_config
 from genreatlas.errors import ConfigError, FetchError, InputError, Reason
-from genreatlas.fanout.driver import results
+from genreatlas.fanout.runners import results
 from genreatlas.fanout.work import Task
 from genreatlas.sources.hosts import forget_hosts
 from genreatlas.sources.previews import open_provider
 from genreatlas.sources.previews.addresses import EveryNoisePreviews, HttpFiles, SpotifyPreviews
-from genreatlas.sources.previews.deezer import DeezerPreviews
+from genreatlas.sources.previews.deezer import DeezerPreviews, mismatch, normalise_title
 from genreatlas.sources.previews.manifest import ListedFile, Refused, read_list, song_id
-from genreatlas.sources.previews.matching import mismatch, normalise_title
 from genreatlas.sources.previews.provider import SONG_COLUMNS
 from loopback import Reply, serve
 

@@ -1,9 +1,10 @@
-"""Deezer: a song by its ISRC, and the preview at the address that comes with it.
+"""Deezer: a song by its ISRC, and the preview at the address that comes with it, where it is the same recording.
 
 Addresses die after some 15 minutes, so finding and fetching are one task. The API answers 200 to
 everything; what its error codes mean stands in :mod:`genreatlas.sources.outcomes`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,13 +12,24 @@ from urllib.parse import quote, urlsplit
 
 from genreatlas.config import DeezerSection, FanOutSection
 from genreatlas.errors import FetchError, Reason
+from genreatlas.sources.credits import normalise_artist, split_guests
 from genreatlas.sources.folder.catalogue import clean_isrc
 from genreatlas.sources.hosts import hosts_of
 from genreatlas.sources.http import fetch_json, polite_session
 from genreatlas.sources.json_values import integer, mapping, mappings, number, text
 from genreatlas.sources.previews.addresses import download
-from genreatlas.sources.previews.matching import mismatch
 from genreatlas.sources.previews.provider import Preview, PreviewOf, usual_length
+
+#: Masterings of one recording sound alike to every feature here; remixes, live takes and edits do not.
+_REMASTER = re.compile(
+    r"\s*(?:[-–—]\s*|[(\[]\s*)(?:[^()\[\]-]*\b)?remaster(?:ed)?\b[^()\[\]-]*[)\]]?\s*$", re.IGNORECASE
+)
+_GUESTS = re.compile(r"\s*[(\[]\s*(?:feat\.?|ft\.?|featuring|with)\s+[^)\]]*[)\]]", re.IGNORECASE)
+_TAIL_GUESTS = re.compile(r"\s(?:feat\.?|ft\.?|featuring)\s+[^()\[\]]+?(?=\s+-\s|$)", re.IGNORECASE)
+_JOINT = re.compile(r"\s*(?:,|;|&|/|\s(?:and|x|vs\.?|with)\s)\s*", re.IGNORECASE)
+
+#: Seconds by which durations of one recording may differ.
+TOLERANCE_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -122,3 +134,35 @@ def require_same(song: Mapping[str, Any], track: Track) -> Track:
     if not track.preview_url:
         raise FetchError(Reason.NO_PREVIEW, f"Deezer track {track.track_id} has no preview.")
     return track
+
+
+def normalise_title(title: str) -> str:
+    """Reduce a title to what is compared: no guests, no remaster note, no case, accents or punctuation."""
+    plain = _TAIL_GUESTS.sub("", _GUESTS.sub("", title))
+    return normalise_artist(_REMASTER.sub("", plain) or title)
+
+
+def _normalised_artists(names: str) -> set[str]:
+    """Every way to read a credit: as a whole, its primary artist, and each of its parts."""
+    primary, guests = split_guests(names)
+    found = {names, primary, *guests, *_JOINT.split(primary)}
+    return {normalise_artist(name) for name in found if name.strip()}
+
+
+def mismatch(
+    title: str | None, artist: str | None, duration_s: float | None,
+    found_title: str, found_artists: list[str], found_duration_s: float | None,
+) -> str:  # fmt: skip
+    """Say why what was found is not the recording that was looked for; empty where they agree.
+
+    What is not known is not compared. Another version, such as a live take, is another recording.
+    """
+    if title and normalise_title(title) != normalise_title(found_title):
+        return f"The title is {found_title!r}, not {title!r}."
+    if artist:
+        named = set().union(*(_normalised_artists(name) for name in found_artists))
+        if not named & _normalised_artists(artist):
+            return f"The artist is {', '.join(found_artists)!r}, not {artist!r}."
+    if duration_s and found_duration_s and abs(duration_s - found_duration_s) > TOLERANCE_S:
+        return f"It lasts {found_duration_s:g} s, not {duration_s:g} s."
+    return ""

@@ -1,11 +1,10 @@
-"""The interface of a provider of previews, and who there is."""
+"""The interface of a provider of previews, and the terms under which each may be asked."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from genreatlas.config import Config, FanOutSection
-from genreatlas.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -57,29 +56,6 @@ class Provider(Protocol):
 
     def open(self, settings: FanOutSection) -> PreviewOf:
         """Make what a process needs; what comes back raises FetchError where a song has no preview here."""
-
-
-def open_provider(name: str, config: Config) -> Provider:
-    """Make a provider by its name, if its terms were acknowledged.
-
-    Raises
-    ------
-    ConfigError : the provider is commercial, and its terms were not acknowledged; the message names them.
-    """
-    from genreatlas.sources.hosts import hosts_of
-    from genreatlas.sources.previews.addresses import EveryNoisePreviews, HttpFiles, SpotifyPreviews
-    from genreatlas.sources.previews.deezer import DeezerPreviews
-
-    if (reason := terms(name, config)) is not None:
-        raise ConfigError(reason)
-    largest = config.fetch_previews.max_file_mb
-    if name == "spotify":
-        return SpotifyPreviews(largest, hosts_of(config.spotify.api_url))
-    if name == "every_noise":
-        return EveryNoisePreviews(largest, hosts_of(config.every_noise.map))
-    if name == "deezer":
-        return DeezerPreviews(config.deezer, largest)
-    return HttpFiles(config.http, largest)
 
 
 def terms(name: str, config: Config) -> str | None:
