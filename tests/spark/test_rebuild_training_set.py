@@ -84,7 +84,7 @@ def test_the_training_set_of_a_model_is_made_again_after_its_tables_have_changed
         rebuilt(store, config, models(store)["sklearn", "logistic_regression"])
 
 
-def test_a_snapshot_reads_what_was_there_when_it_was_first_asked_and_refuses_to_write(store):
+def test_a_snapshot_reads_what_was_there_when_it_was_first_asked_and_cannot_write(store):
     store.upsert(SONGS, [{"song_id": "a", "source": "test"}])
     snapshot = Snapshot(store)
     assert snapshot.read(SONGS).count() == 1
@@ -94,8 +94,7 @@ def test_a_snapshot_reads_what_was_there_when_it_was_first_asked_and_refuses_to_
     assert Snapshot(snapshot).read(SONGS).count() == 1
     past = Snapshot(store, {"songs": 1}, only=True)
     assert (past.read(SONGS).count(), past.read(CLIPS).count(), past.exists(SPLITS)) == (1, 0, False)
-    with pytest.raises(Exception, match="snapshot of the store cannot be written"):
-        snapshot.upsert(SONGS, [{"song_id": "c", "source": "test"}])
+    assert not hasattr(snapshot, "upsert") and not hasattr(snapshot, "sql")
 
 
 @pytest.mark.slow

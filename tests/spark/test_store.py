@@ -143,7 +143,7 @@ def test_a_lease_is_held_by_one_run_and_lost_by_a_dead_one(store):
             textwrap.dedent(f"""
             from types import SimpleNamespace
             from genreatlas.store.lease import hold
-            from genreatlas.store.names import Location
+            from genreatlas.store.reader import Location
             store = SimpleNamespace(run_id="other", location=Location(root={store.location.root!r}))
             with hold(store, "extract_features"):
                 print("held", flush=True)

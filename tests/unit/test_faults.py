@@ -15,7 +15,7 @@ from genreatlas.counts import Counts
 from genreatlas.errors import UnexpectedError
 from genreatlas.steps import write_report
 from genreatlas.store import explain
-from genreatlas.store.names import Location
+from genreatlas.store.reader import Location
 
 TRACE = "\n".join(f"\tat org.apache.spark.sql.Dataset.collect(Dataset.scala:{number})" for number in range(800))
 

@@ -9,7 +9,7 @@ import pytest
 
 from genreatlas.errors import LeaseHeldError, LeaseLostError
 from genreatlas.store import lease
-from genreatlas.store.names import Location
+from genreatlas.store.reader import Location
 
 
 class Table:

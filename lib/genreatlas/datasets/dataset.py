@@ -16,7 +16,7 @@ from genreatlas.datasets.labels import Choice, at_level, choose
 from genreatlas.datasets.library import Library
 from genreatlas.datasets.types import Dataset
 from genreatlas.errors import InputError
-from genreatlas.store import Snapshot, Store
+from genreatlas.store import Reader, Snapshot
 
 _SONGS = pa.schema(
     [
@@ -47,7 +47,7 @@ class Fixed:
 
 
 def build_dataset(
-    store: Store,
+    store: Reader,
     config: Config,
     library: Library,
     feature_set: str,
@@ -70,18 +70,18 @@ def build_dataset(
     ConfigError : an unknown set or genre; ``train.where`` is no condition on these rows.
     InputError : fewer than two usable genres, or no column is left.
     """
-    store = Snapshot(store, library.versions | (songs_of.input_versions if songs_of else {}))
+    snapshot = Snapshot(store, library.versions | (songs_of.input_versions if songs_of else {}))
     table = find_feature_table(
-        store, feature_set, *((fixed.set_version, fixed.preprocessing_id) if fixed else (None, None))
+        snapshot, feature_set, *((fixed.set_version, fixed.preprocessing_id) if fixed else (None, None))
     )
-    rows = table.rows(store)
+    rows = table.rows(snapshot)
     if songs_of is None:
-        rows = with_condition(store, config.train, rows)
+        rows = with_condition(snapshot, config.train, rows)
         choice = _choice(config, library, rows, fixed)
         rows = rows.where(MEETS).drop(MEETS)
     else:
         choice = Choice(songs_of.classes, songs_of.class_names, songs_of.songs, songs_of.dropped)
-    songs = _song_frame(store, choice.songs)
+    songs = _song_frame(snapshot, choice.songs)
     songs = songs.select("song_id", *[F.col(name).alias(_OWN + name) for name in songs.columns if name != "song_id"])
     rows = rows.join(songs, "song_id")
     if table.axis == "frames":
@@ -111,7 +111,7 @@ def build_dataset(
         split=library.split,
         split_version=library.split_version,
         grouping=library.grouping,
-        input_versions=store.read_versions,
+        input_versions=snapshot.read_versions,
         songs=choice.songs,
         dropped=choice.dropped,
         frame=rows.select("song_id", "clip_id", *about, *kept),
@@ -138,7 +138,7 @@ def _choice(config: Config, library: Library, rows: DataFrame, fixed: Fixed | No
     return choose(songs, labels, config.train, fixed.classes if fixed else None)
 
 
-def _song_frame(store: Store, songs: pd.DataFrame) -> DataFrame:
+def _song_frame(store: Reader, songs: pd.DataFrame) -> DataFrame:
     """Songs as a frame to join with: some 100 bytes a song, far below what a session takes from its client."""
     fold = songs.fold.astype("Int32")
     rows = pa.Table.from_pandas(songs.assign(fold=fold, genres=songs.genres.map(list)), _SONGS, preserve_index=False)

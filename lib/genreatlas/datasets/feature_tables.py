@@ -11,7 +11,7 @@ from genreatlas.audio import feature_sets as registry
 from genreatlas.config import TrainSection, former
 from genreatlas.datasets.types import Axis
 from genreatlas.errors import ConfigError, InputError, nearest
-from genreatlas.store import Store
+from genreatlas.store import Reader
 from genreatlas.tables import CLIPS, FEATURE_SETS, SONGS
 
 #: What is known of a file without hearing it. What a model makes of these is not music.
@@ -42,7 +42,7 @@ class FeatureTable:
     axis: Axis
     columns: dict[str, str]
 
-    def rows(self, store: Store) -> DataFrame:
+    def rows(self, store: Reader) -> DataFrame:
         """Rows of the version, with clip_id, song_id and the features, of clips and songs that still count."""
         if self.feature_set == TECHNICAL:
             return store.live(CLIPS).select("clip_id", "song_id", *self.columns)
@@ -55,14 +55,14 @@ class FeatureTable:
         return frame.drop("set_version", "preprocessing_id")
 
 
-def known_feature_sets(store: Store) -> set[str]:
+def known_feature_sets(store: Reader) -> set[str]:
     """Feature sets that the store has rows of; ``technical`` too, where there are clips."""
     sets = {row[0] for row in store.read(FEATURE_SETS).select("feature_set").distinct().collect()}
     return sets | ({TECHNICAL} if store.read(CLIPS).limit(1).count() else set())
 
 
 def find_feature_table(
-    store: Store, feature_set: str, set_version: str | None = None, preprocessing_id: str | None = None
+    store: Reader, feature_set: str, set_version: str | None = None, preprocessing_id: str | None = None
 ) -> FeatureTable:
     """Look a feature set up in ``feature_sets``, at its current version unless another is asked for.
 
@@ -108,7 +108,7 @@ def find_feature_table(
 MEETS = "_meets"
 
 
-def with_condition(store: Store, train: TrainSection, rows: DataFrame) -> DataFrame:
+def with_condition(store: Reader, train: TrainSection, rows: DataFrame) -> DataFrame:
     """Add the column :data:`MEETS`.
 
     The condition may name columns of ``rows`` (also as ``features.x``), of ``songs`` and ``clips``, and

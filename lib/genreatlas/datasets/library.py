@@ -10,7 +10,7 @@ from genreatlas import splits
 from genreatlas.config import Config
 from genreatlas.datasets.fetching import fetch
 from genreatlas.errors import InputError
-from genreatlas.store import Snapshot, Store
+from genreatlas.store import Reader, Snapshot
 from genreatlas.tables import CLIPS, GENRE_PARENTS, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
 
 #: What makes two songs copies of one recording beside their ISRC: their sound, or the bytes of their files alone, as in
@@ -48,7 +48,7 @@ class Ties:
         return set(self.songs.song_id[self.songs.retired])
 
 
-def read_ties(store: Store, config: Config, identity: Identity = "sound") -> Ties:
+def read_ties(store: Reader, config: Config, identity: Identity = "sound") -> Ties:
     """Read what ties songs together: the one place where it is told which songs are copies of one recording."""
     max_mb = config.store.max_commit_mb
     frames = (
@@ -88,7 +88,7 @@ class Library:
 
 
 def read_library(
-    store: Store,
+    store: Reader,
     config: Config,
     split_version: int | None = None,
     check: bool = True,
@@ -107,16 +107,16 @@ def read_library(
     InputError : the split has no rows.
     SplitLeakError : a group of songs lies in more than one part; the message names it.
     """
-    store = Snapshot(store)
+    snapshot = Snapshot(store)
     name, max_mb = config.splits.name, config.store.max_commit_mb
-    rows = fetch(store.read(SPLITS).where(F.col("split") == name), "song_id", max_mb).to_pandas()
+    rows = fetch(snapshot.read(SPLITS).where(F.col("split") == name), "song_id", max_mb).to_pandas()
     if split_version is not None:
         rows = rows[rows.split_version <= split_version]
     if rows.empty:
         raise InputError(f"The split {name!r} has no songs. Run assign_splits first, or set splits.name.")
     version = int(rows.split_version.max())
     current = splits.current(rows, version)
-    ties = read_ties(store, config, identity)
+    ties = read_ties(snapshot, config, identity)
     if check:
         splits.check_leaks(current, ties.links, allow_declared=config.splits.allow_declared_leak)
     placed = current[current.part != "excluded"]
@@ -125,8 +125,8 @@ def read_library(
     songs["recording"] = splits.recordings(ties.links, songs.song_id)
     live = current[~current.song_id.isin(ties.gone)]
 
-    parents = parents_of(store)
-    labels = store.live(SONG_GENRES).select("song_id", "genre_id", "genre")
+    parents = parents_of(snapshot)
+    labels = snapshot.live(SONG_GENRES).select("song_id", "genre_id", "genre")
     labels = fetch(labels, "song_id", max_mb).to_pandas()
     labels = labels[labels.song_id.isin(used.song_id)].sort_values(["song_id", "genre_id", "genre"], ignore_index=True)
     return Library(
@@ -136,13 +136,13 @@ def read_library(
         split=name,
         split_version=version,
         grouping=splits.grouping(live, splits.find_shared(live, ties.songs, ties.clips)),
-        versions=store.read_versions,
+        versions=snapshot.read_versions,
         albums=ties.songs.dropna(subset="album").set_index("song_id")["album"],
         retired=len(placed) - len(used),
     )
 
 
-def parents_of(store: Store) -> dict[str, tuple[str, str]]:
+def parents_of(store: Reader) -> dict[str, tuple[str, str]]:
     """Parent of each genre that has one: genre id = (parent id, parent name)."""
     rows = store.read(GENRE_PARENTS).select("genre_id", "parent_id", "parent").collect()
     return {row["genre_id"]: (row["parent_id"], row["parent"]) for row in rows}

@@ -13,7 +13,7 @@ from genreatlas.audio.inspection import SOUND_RESULT, fetched_sound_batches
 from genreatlas.audio.uris import FETCHED
 from genreatlas.collecting.retiring import fill_column
 from genreatlas.errors import LeaseHeldError
-from genreatlas.store import Store, quote
+from genreatlas.store import Store, quote, upkeep
 from genreatlas.tables import CLIP_AUDIO, CLIPS
 
 #: What names one audio in ``clip_audio``.
@@ -92,7 +92,7 @@ def drop_extracted(store: Store, lacking: DataFrame) -> tuple[str, ...]:
         return ()
     try:
         with store.lease("fetch_previews"):
-            dropped = store.purge(CLIP_AUDIO.name, f"ingest_batch IN ({', '.join(map(quote, done))})")
+            dropped = upkeep.purge(store, CLIP_AUDIO.name, f"ingest_batch IN ({', '.join(map(quote, done))})")
     except LeaseHeldError:
         return ("audio is kept until the next run, because clips are being fetched",)
     return (f"dropped the audio of {dropped} clips that every set has (fetch_previews.retention)",)

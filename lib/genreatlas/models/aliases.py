@@ -8,16 +8,16 @@ from pyspark.sql import functions as F
 from genreatlas.config import Config
 from genreatlas.errors import ModelError
 from genreatlas.models import meta
-from genreatlas.store import Store
+from genreatlas.store import Reader
 from genreatlas.tables import MODELS, PROMOTIONS
 
 
-def decisions(store: Store, alias: str) -> list[Row]:
+def decisions(store: Reader, alias: str) -> list[Row]:
     """Rows of ``promotions`` on an alias, oldest first."""
     return store.read(PROMOTIONS).where(F.col("alias") == alias).orderBy("sequence").collect()
 
 
-def model_row(store: Store, model_id: str) -> Row:
+def model_row(store: Reader, model_id: str) -> Row:
     """A model's row.
 
     Raises
@@ -30,7 +30,7 @@ def model_row(store: Store, model_id: str) -> Row:
     return row
 
 
-def resolve(store: Store, name: str) -> Row:
+def resolve(store: Reader, name: str) -> Row:
     """The row of the model that an alias means, or of the model with that id.
 
     Raises

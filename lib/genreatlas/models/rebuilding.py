@@ -14,10 +14,10 @@ from genreatlas.datasets.matrix import count_buckets, training_rows, write_matri
 from genreatlas.datasets.types import Dataset, Matrix
 from genreatlas.errors import ModelError
 from genreatlas.models import registry
-from genreatlas.store import Snapshot, Store
+from genreatlas.store import Reader, Snapshot
 
 
-def rebuild(store: Store, config: Config, row: Row, folder: Path) -> Matrix:
+def rebuild(store: Reader, config: Config, row: Row, folder: Path) -> Matrix:
     """Make a model's training matrix again, value for value.
 
     Every table is read at the version that the model's row names, joined and sorted as in training, with the
@@ -65,15 +65,15 @@ def rebuild(store: Store, config: Config, row: Row, folder: Path) -> Matrix:
     return matrix
 
 
-def _dataset(store: Store, config: Config, row: Row) -> Dataset:
+def _dataset(store: Reader, config: Config, row: Row) -> Dataset:
     meta = registry.read_meta(row, config)
     splits = config.splits.model_copy(update={"name": row["split"], "allow_declared_leak": True})
     config = config.model_copy(update={"train": meta.train_section(), "splits": splits})
-    store = Snapshot(store, row["input_versions"], only=True)
-    library = read_library(store, config, row["split_version"], check=False, identity=meta.identity)
+    snapshot = Snapshot(store, row["input_versions"], only=True)
+    library = read_library(snapshot, config, row["split_version"], check=False, identity=meta.identity)
     songs_of = None
     if meta.songs_of[0] != meta.feature_set:
         name, version, preprocessing = meta.songs_of
-        songs_of = build_dataset(store, config, library, name, fixed=Fixed(version, preprocessing))
+        songs_of = build_dataset(snapshot, config, library, name, fixed=Fixed(version, preprocessing))
     fixed = Fixed(meta.set_version, meta.preprocessing_id, features=meta.features)
-    return build_dataset(store, config, library, meta.feature_set, songs_of, fixed)
+    return build_dataset(snapshot, config, library, meta.feature_set, songs_of, fixed)

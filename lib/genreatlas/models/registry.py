@@ -27,7 +27,7 @@ from genreatlas.models.model_checks import check_pipeline
 from genreatlas.models.spark_ml import SparkModel
 from genreatlas.models.spark_scores import sum_scores
 from genreatlas.models.types import FittedModel, Predictor, ScoreKind
-from genreatlas.store import Store
+from genreatlas.store import Reader
 
 __all__ = ["META", "Meta"]
 
@@ -122,7 +122,7 @@ def load_pipeline(row: ModelRow, config: Config) -> SparkModel:
     return _load_spark(meta, config.models.path.absolute() / meta.model_id / FILES[meta.format])
 
 
-def dataset_of(store: Store, config: Config, row: ModelRow, library: Library) -> Dataset:
+def dataset_of(store: Reader, config: Config, row: ModelRow, library: Library) -> Dataset:
     """Songs with the features that a model reads and the genres that it knows, in every part of the split.
 
     Classes, one-hot columns, feature version, preprocessing and the ``[train]`` rules are the model's own; songs

@@ -15,7 +15,7 @@ from genreatlas.errors import ConfigError, StoreError
 from genreatlas.redaction import printable
 from genreatlas.sql import read_only
 from genreatlas.sql.catalogue import Plan
-from genreatlas.store import Store
+from genreatlas.store import Reader
 
 _WIDEST = 60
 #: What spreadsheets take for a formula: these signs (full-width ones too), also after blanks, a tab or a line end.
@@ -46,7 +46,7 @@ def readable(statement: str) -> str:
     )
 
 
-def ask(store: Store, checked: str, planned: Plan) -> DataFrame:
+def ask(store: Reader, checked: str, planned: Plan) -> DataFrame:
     """Run a statement that :func:`readable` returned.
 
     Parameters

@@ -1,5 +1,8 @@
 """Put the views where Spark finds them: into the session, or into the store's catalog."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pyspark.errors import PySparkException
 
 from genreatlas.errors import StoreError
@@ -7,7 +10,7 @@ from genreatlas.ids import stable_id
 from genreatlas.sql.catalogue import Plan, View, plan
 from genreatlas.sql.dialects import Spark
 from genreatlas.sql.feature_sets import PREFIXES, StoredSet, stored_sets
-from genreatlas.store import Store, missing
+from genreatlas.store import Reader, Store, missing
 from genreatlas.tables import FEATURE_SETS, TABLES
 
 _SPARK = Spark()
@@ -17,7 +20,7 @@ _DEFINITION = "genreatlas.definition"
 _ENDING = tuple(table for table in TABLES if table.ended_by)
 
 
-def register_views(store: Store, split: str = "default", statement: str | None = None) -> Plan:
+def register_views(store: Reader, split: str = "default", statement: str | None = None) -> Plan:
     """Let the session's SQL say ``songs`` and ``leaderboard``: every table and view by its own name.
 
     They are temporary views: they shadow tables of the same name in the session's current schema,
@@ -41,10 +44,11 @@ def register_views(store: Store, split: str = "default", statement: str | None =
     planned = plan(tables, sets, split, _SPARK, _SPARK.name)
     wanted = planned.named_in(statement) if statement is not None else {*tables, *(v.name for v in planned.views)}
     for table in filter(wanted.__contains__, tables):
-        store.sql(f"CREATE OR REPLACE TEMPORARY VIEW {_SPARK.name(table)} AS {_whole(store, table)}")
+        store.spark.sql(f"CREATE OR REPLACE TEMPORARY VIEW {_SPARK.name(table)} AS {_whole(store, table)}")
     for view in planned.views:
         if view.name in wanted:
-            _run(store, view, f"CREATE OR REPLACE TEMPORARY VIEW {_SPARK.name(view.name)} AS\n{view.query}")
+            with _named(view):
+                store.spark.sql(f"CREATE OR REPLACE TEMPORARY VIEW {_SPARK.name(view.name)} AS\n{view.query}")
     return planned
 
 
@@ -73,11 +77,12 @@ def publish(store: Store, view: View) -> bool:
     if _property(store, name) == definition:
         return False
     head = f"COMMENT {_SPARK.literal(view.comment)}\nTBLPROPERTIES ('{_DEFINITION}' = '{definition}')"
-    _run(store, view, f"CREATE OR REPLACE VIEW {name}\n{head}\nAS\n{view.query}")
+    with _named(view):
+        store.sql(f"CREATE OR REPLACE VIEW {name}\n{head}\nAS\n{view.query}")
     return True
 
 
-def _whole(store: Store, name: str) -> str:
+def _whole(store: Reader, name: str) -> str:
     """Query of a table with the columns that views read, as NULL where an older release made it."""
     query = f"SELECT * FROM {store.location.sql(name)}"
     for table in _ENDING:
@@ -87,7 +92,7 @@ def _whole(store: Store, name: str) -> str:
     return query
 
 
-def _stored(store: Store) -> tuple[list[str], list[StoredSet]]:
+def _stored(store: Reader) -> tuple[list[str], list[StoredSet]]:
     tables = [table.name for table in TABLES if store.exists(table)]
     rows = [row.asDict() for row in store.read(FEATURE_SETS).collect()]
     wanted = {f"{PREFIXES[row['axis']]}_{row['feature_set']}" for row in rows}
@@ -95,7 +100,7 @@ def _stored(store: Store) -> tuple[list[str], list[StoredSet]]:
     return tables, stored_sets(rows, tables)
 
 
-def _property(store: Store, name: str) -> str | None:
+def _property(store: Reader, name: str) -> str | None:
     try:
         rows = store.spark.sql(f"SHOW TBLPROPERTIES {name}").collect()
     except PySparkException:  # no such view yet
@@ -103,8 +108,10 @@ def _property(store: Store, name: str) -> str | None:
     return next((row["value"] for row in rows if row["key"] == _DEFINITION), None)
 
 
-def _run(store: Store, view: View, statement: str) -> None:
+@contextmanager
+def _named(view: View) -> Iterator[None]:
+    """Say which view it is that Spark refuses."""
     try:
-        store.sql(statement)
+        yield
     except PySparkException as error:
         raise StoreError(f"view {view.name}: {str(error).splitlines()[0]}") from error

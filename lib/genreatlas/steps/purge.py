@@ -10,7 +10,7 @@ from genreatlas.config import Config
 from genreatlas.config.previews import PreviewProvider
 from genreatlas.counts import Counts
 from genreatlas.errors import ConfigError
-from genreatlas.store import Store, quote
+from genreatlas.store import Store, quote, upkeep
 from genreatlas.tables import CLIP_AUDIO
 
 READS: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ def run(store: Store, config: Config) -> Counts:
         raise ConfigError(f"purge.provider = {provider!r}: name the provider to purge: {', '.join(known)}.")
     condition = f"provider = {quote(provider)}"
     with store.lease(_USERS[0]), store.lease(_USERS[1]):
-        staged = store.purge("_staging/fetch_previews", condition)
-        gone = store.purge(CLIP_AUDIO.name, condition)
+        staged = upkeep.purge(store, "_staging/fetch_previews", condition)
+        gone = upkeep.purge(store, CLIP_AUDIO.name, condition)
     notes = (f"{staged} of them were staged by a run that was stopped",) if staged else ()
     return Counts(read=gone + staged, written=gone + staged, notes=notes)

@@ -1,10 +1,9 @@
-"""The only code that writes Delta tables: reads, staging, merges, leases."""
+"""The tables of a store: a reader, of which a snapshot is one, and the only code that writes Delta tables."""
 
 from genreatlas.store.faults import explain
-from genreatlas.store.snapshot import Snapshot
+from genreatlas.store.reader import Reader, Snapshot, missing
 from genreatlas.store.staging import Staged
 from genreatlas.store.statements import quote
-from genreatlas.store.store import Store, open_store
-from genreatlas.store.upgrading import missing
+from genreatlas.store.writer import Store, open_store
 
-__all__ = ["Snapshot", "Staged", "Store", "explain", "missing", "open_store", "quote"]
+__all__ = ["Reader", "Snapshot", "Staged", "Store", "explain", "missing", "open_store", "quote"]

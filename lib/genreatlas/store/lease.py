@@ -22,18 +22,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import Protocol, TextIO
 
-from pyspark.sql import Row
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from genreatlas.errors import LeaseHeldError, LeaseLostError
-from genreatlas.store import staging
 from genreatlas.store.faults import first_line
+from genreatlas.store.reader import Location
 from genreatlas.store.statements import quote
-
-if TYPE_CHECKING:
-    from genreatlas.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +43,24 @@ _CLOCK = "(clock)"
 #: Seconds since the machine was started, those of its sleep included; a stopped process sees them pass.
 _seconds = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
+
+class Holder(Protocol):
+    """What a lease needs of the store whose run holds it."""
+
+    spark: SparkSession
+    location: Location
+    run_id: str
+
+    def retried(self, statement: str) -> DataFrame:
+        """Run one statement, again when another writer got in between, whoever holds the lease."""
+
+
 #: Leases that this process holds in tables, by store.
 _held: defaultdict[str, list["_TableLease"]] = defaultdict(list)
 
 
 @contextmanager
-def hold(store: "Store", step: str) -> Iterator[None]:
+def hold(store: Holder, step: str) -> Iterator[None]:
     """Hold the lease of ``step`` for the length of a ``with`` block.
 
     Raises
@@ -63,14 +72,13 @@ def hold(store: "Store", step: str) -> Iterator[None]:
     folder = store.location.local_path("_leases")
     if folder is not None:
         with _file_lock(folder, step, holder):
-            staging.sweep(store.location)
             yield
     else:
         with _table_lease(_TableLease(store, step, holder)):
             yield
 
 
-def check(store: "Store") -> None:
+def check(store: Holder) -> None:
     """Refuse to write where a lease of this process has run out.
 
     Raises
@@ -81,7 +89,7 @@ def check(store: "Store") -> None:
         lease.check()
 
 
-def fence(store: "Store") -> str:
+def fence(store: Holder) -> str:
     """Condition of SQL that holds as long as this process has its lease, and that of the job around it.
 
     Empty where a lease cannot be lost.
@@ -199,7 +207,7 @@ class _TableLease:
     lost : why it is lost; empty as long as it is held.
     """
 
-    def __init__(self, store: "Store", step: str, holder: str) -> None:
+    def __init__(self, store: Holder, step: str, holder: str) -> None:
         self.store, self.step, self.holder = store, step, holder
         self.name = store.location.sql("_leases")
         self.lost = ""

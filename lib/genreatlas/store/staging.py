@@ -1,26 +1,42 @@
-"""Results that are evaluated once and merged after, so that a crash costs at most one chunk."""
+"""Results that are evaluated once and merged after, so that a crash costs at most one chunk.
+
+A step has a staging table of its own, to which only the run that holds its lease writes.
+"""
 
 import shutil
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from genreatlas.redaction import shown_log
-from genreatlas.store import delta_log
-from genreatlas.store.names import Location
+from genreatlas.store.delta_log import is_whole
+from genreatlas.store.reader import Location
 from genreatlas.store.statements import quote
-
-if TYPE_CHECKING:
-    from genreatlas.store.store import Store
 
 log = shown_log(__name__)
 CHUNK = "_chunk"
 _FOLDER, _DROPPED = "_staging", ".dropped"
+
+
+class Tables(Protocol):
+    """What staging needs of the store."""
+
+    spark: SparkSession
+    location: Location
+
+    def exists(self, table: str) -> bool:
+        """Whether the table has been created."""
+
+    def read(self, table: str) -> DataFrame:
+        """Rows of a table."""
+
+    def sql(self, statement: str) -> DataFrame:
+        """Run one statement, which may commit."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +48,7 @@ class Staged:
     held : its rows, where this process made them; a chunk that another run left has none.
     """
 
-    store: "Store"
+    store: Tables
     step: str
     chunk: str
     held: pa.Table | None = field(default=None, repr=False, compare=False)
@@ -57,7 +73,7 @@ class Staged:
             # Nothing else is staged, and this run holds the step's lease: on local storage the
             # folder can go at once, where DELETE would leave the bytes for a later VACUUM.
             _remove(folder)
-            self.store.refresh(name)
+            _forget(self.store, name)
         else:
             self.store.sql(f"DELETE FROM {self.store.location.sql(name)} WHERE {CHUNK} = {quote(self.chunk)}")
 
@@ -81,12 +97,17 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(gone, ignore_errors=True)  # what is left goes at the next start
 
 
+def _forget(store: Tables, name: str) -> None:
+    """Let the session forget what it remembers of a table whose files were removed."""
+    store.spark.catalog.refreshByPath(f"{store.location.root}/{name}")
+
+
 def staging_name(step: str) -> str:
     """Name of a step's staging table."""
     return f"{_FOLDER}/{step}"
 
 
-def stage(store: "Store", frame: DataFrame, step: str, chunk: str, held: pa.Table | None = None) -> Staged:
+def stage(store: Tables, frame: DataFrame, step: str, chunk: str, held: pa.Table | None = None) -> Staged:
     """Evaluate ``frame`` once and append it to the step's staging table; ``held`` is the same rows in memory."""
     rows = frame.withColumn(CHUNK, F.lit(chunk))
     name = staging_name(step)
@@ -98,7 +119,7 @@ def stage(store: "Store", frame: DataFrame, step: str, chunk: str, held: pa.Tabl
     return Staged(store, step, chunk, held)
 
 
-def staged_chunks(store: "Store", step: str) -> list[Staged]:
+def staged_chunks(store: Tables, step: str) -> list[Staged]:
     """What a killed run left behind, in the order of chunk names.
 
     A table that lacks some of its files was being removed when an older release was killed, so its rows were merged
@@ -106,10 +127,10 @@ def staged_chunks(store: "Store", step: str) -> list[Staged]:
     """
     name = staging_name(step)
     folder = store.location.local_path(name)
-    if folder is not None and folder.exists() and not delta_log.is_whole(folder):
+    if folder is not None and folder.exists() and not is_whole(folder):
         log.info("%s: some of its files are gone; it is removed, and its work is done again where it was lost", name)
         _remove(folder)
-        store.refresh(name)
+        _forget(store, name)
     if not store.exists(name):
         return []
     rows = store.read(name).select(CHUNK).distinct().collect()

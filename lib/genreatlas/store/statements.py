@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genreatlas.tables import Table
+from genreatlas.tables import Column, Table
 
 #: Columns above which values are compared as one struct: a condition of thousands of terms takes long to plan.
 _WIDE = 200
@@ -39,6 +39,12 @@ def properties(table: Table, history: str) -> dict[str, str]:
     if table.history:
         found |= {HISTORY_OF_LOG: history, HISTORY_OF_FILES: history}
     return found
+
+
+def add_columns(name: str, columns: Sequence[Column]) -> str:
+    """``ALTER TABLE`` that adds nullable columns with their comments; rows that are there hold NULL."""
+    added = ", ".join(f"`{c.name}` {c.type} COMMENT {quote(c.full_comment)}" for c in columns)
+    return f"ALTER TABLE {name} ADD COLUMNS ({added})"
 
 
 def merge(table: Table, name: str, source: str, columns: Sequence[str]) -> str:

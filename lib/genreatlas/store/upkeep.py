@@ -1,13 +1,19 @@
-"""Keeping tables in shape: descriptions brought up to date, small files merged, old files deleted."""
+"""Keeping tables in shape: descriptions brought up to date, small files merged, old files deleted, rows purged."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from genreatlas.errors import StoreError
 from genreatlas.store.statements import properties, quote
-from genreatlas.store.store import Store
+from genreatlas.store.writer import Store
 from genreatlas.tables import Table
+
+_CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
+#: Nothing else may lose its history: only bytes of audio, and what is staged on its way to them.
+_PURGEABLE = ("clip_audio", "_staging/")
 
 
 @dataclass(frozen=True)
@@ -88,3 +94,39 @@ def expiring(needed: Iterable[Needed], committed: Mapping[int, datetime], oldest
         for one in needed
         if one.version in committed and one.version + 1 in committed and committed[one.version + 1] < oldest
     ]
+
+
+def purge(store: Store, name: str, condition: str) -> int:
+    """Delete rows for good: from the table, from its older versions, and from the disk; returns how many went.
+
+    DELETE alone leaves the bytes in older versions, and VACUUM by default for a week. So deletion vectors
+    are resolved first and the files go at once. Whoever writes the table would lose what he has not
+    committed, so it is called under the lease of its writers.
+
+    Raises
+    ------
+    StoreError : the table is none that is purged.
+    """
+    if not name.startswith(_PURGEABLE):
+        raise StoreError(f"{name}: only {' and '.join(_PURGEABLE)} are purged; other tables keep their history")
+    if not store.exists(name):
+        return 0
+    table = store.location.sql(name)
+    gone = int(store.sql(f"DELETE FROM {table} WHERE {condition}").collect()[0][0])
+    store.sql(f"REORG TABLE {table} APPLY (PURGE)")
+    with _no_retention_check(store):
+        store.sql(f"VACUUM {table} RETAIN 0 HOURS")
+    return gone
+
+
+@contextmanager
+def _no_retention_check(store: Store) -> Iterator[None]:
+    before = store.spark.conf.get(_CHECK, None)
+    store.spark.conf.set(_CHECK, "false")
+    try:
+        yield
+    finally:
+        if before is None:
+            store.spark.conf.unset(_CHECK)
+        else:
+            store.spark.conf.set(_CHECK, before)

@@ -1,23 +1,25 @@
-"""A store: the tables of one lake, read and written through one object."""
+"""Writing the tables of a store: appends, merges, deletions, staged chunks, and columns that an old table lacks.
+
+Every statement that commits goes through :meth:`Store.sql`: under the leases of this process, on a local folder as the
+only process that commits, and again where another writer got in between.
+"""
 
 import random
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, cast
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import pyarrow as pa
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructType
 
 from genreatlas.config import StoreSection
-from genreatlas.errors import StoreError
 from genreatlas.redaction import shown_log
-from genreatlas.store import checks, delta_log, faults, lease, purging, staging, statements, upgrading
+from genreatlas.store import checks, lease, staging, statements
 from genreatlas.store.checks import Rows
-from genreatlas.store.names import Location
+from genreatlas.store.reader import Reader, missing
 from genreatlas.tables import Column, Table
 
 log = shown_log(__name__)
@@ -29,7 +31,7 @@ _TRIES = 8
 _READING = ("SELECT", "DESCRIBE", "SHOW", "EXPLAIN", "CREATE OR REPLACE TEMPORARY")
 
 
-class Store:
+class Store(Reader):
     """Reads and writes the tables described in :mod:`genreatlas.tables`.
 
     Parameters
@@ -40,84 +42,9 @@ class Store:
     """
 
     def __init__(self, spark: SparkSession, settings: StoreSection, run_id: str | None = None) -> None:
-        self.spark = spark
-        self.settings = settings
-        self.location = Location.of(settings)
+        super().__init__(spark, settings)
         self.run_id = run_id or uuid.uuid4().hex
         self._whole: set[str] = set()  # tables that are known to have every described column
-
-    def exists(self, table: Table | str) -> bool:
-        """Whether the table has been created."""
-        name = _name(table)
-        folder = self.location.local_path(name, "_delta_log")
-        if self._newest_commit(name) is not None:
-            return True
-        if folder is not None and not folder.exists():
-            return False
-        try:
-            self.spark.sql(f"DESCRIBE DETAIL {self.location.sql(name)}").collect()
-        except PySparkException as error:
-            if _is_missing(error):
-                return False
-            raise
-        return True
-
-    def read(self, table: Table | str, version: int | None = None) -> DataFrame:
-        """Rows of a table, at its newest or at a given version.
-
-        A described table that was never written reads as no rows; a bare name must exist. Described columns that
-        an older release did not write read as NULL.
-
-        Raises
-        ------
-        StoreError : there is no table of that name, or its log is damaged.
-        """
-        name = _name(table)
-        if not self.exists(name):
-            if isinstance(table, Table):
-                return self.spark.createDataFrame([], self.schema(table))
-            raise StoreError(f"{name}: no such table in {self.location.root or self.location.prefix}")
-        at = f" VERSION AS OF {int(version)}" if version is not None else ""
-        try:
-            frame = self.spark.sql(f"SELECT * FROM {self.location.sql(name)}{at}")
-        except Exception as error:  # classic PySpark leaves Delta's own exceptions as those of py4j
-            if not faults.is_damage(error):
-                raise
-            raise StoreError(faults.damaged(str(error), self.location.shown, name)) from error
-        return upgrading.with_missing(table, frame) if isinstance(table, Table) else frame
-
-    def live(self, table: Table) -> DataFrame:
-        """Rows of a table that count: none that was retired or replaced (:attr:`Table.ended_by`)."""
-        return self.read(table).where(table.live)
-
-    def ended(self, table: Table) -> DataFrame:
-        """Rows of a table that are kept and count no longer."""
-        return self.read(table).where(f"NOT ({table.live})")
-
-    def version(self, table: Table | str) -> int | None:
-        """Newest Delta version of a table; None where it does not exist."""
-        name = _name(table)
-        commit = self._newest_commit(name)
-        if commit is not None:
-            return commit
-        if not self.exists(name):
-            return None
-        row = self.spark.sql(f"DESCRIBE HISTORY {self.location.sql(name)} LIMIT 1").collect()
-        return int(row[0]["version"])
-
-    def _newest_commit(self, name: str) -> int | None:
-        """Newest version by the names in a local log, where asking Spark costs a job; None where it must be asked.
-
-        Raises
-        ------
-        StoreError : the log is damaged in a way that Delta takes for a table without rows.
-        """
-        folder = self.location.local_path(name)
-        return None if folder is None else delta_log.newest_version(name, folder)
-
-    def schema(self, table: Table) -> StructType:
-        """Spark schema of a described table."""
-        return cast(StructType, StructType.fromDDL(table.ddl))
 
     def frame(self, table: Table, rows: Rows) -> DataFrame:
         """Turn local rows into a frame with the table's schema; absent columns are NULL.
@@ -222,12 +149,12 @@ class Store:
         name = self.location.sql(table.name)
 
         def lacking() -> list[Column]:
-            return upgrading.missing(table, self.spark.sql(f"SELECT * FROM {name} LIMIT 0").schema)
+            return missing(table, self.spark.sql(f"SELECT * FROM {name} LIMIT 0").schema)
 
         if not (columns := lacking()):
             return []
         try:
-            self.spark.sql(upgrading.add_columns(name, columns))
+            self.spark.sql(statements.add_columns(name, columns))
         except PySparkException:
             if lacking():
                 raise
@@ -263,11 +190,8 @@ class Store:
         """Chunks that a killed run staged and did not merge."""
         return staging.staged_chunks(self, step)
 
-    def purge(self, name: str, condition: str) -> int:
-        """Delete rows of ``clip_audio`` or of a staging table for good; see :func:`.purging.purge`."""
-        return purging.purge(self, name, condition)
-
-    def lease(self, step: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def lease(self, step: str) -> Iterator[None]:
         """Keep other runs of the same step away from this store.
 
         Raises
@@ -275,7 +199,9 @@ class Store:
         LeaseHeldError : on entry, when another live run holds the lease.
         LeaseLostError : the lease could not be extended in time, or another run took it.
         """
-        return lease.hold(self, step)
+        with lease.hold(self, step):
+            staging.sweep(self.location)
+            yield
 
     def sql(self, statement: str) -> DataFrame:
         """Run one statement, again when another writer got in between.
@@ -302,10 +228,6 @@ class Store:
             yield
         lease.check(self)
 
-    def refresh(self, name: str) -> None:
-        """Forget what the session remembers of a table whose files were removed."""
-        self.spark.catalog.refreshByPath(f"{self.location.root}/{name}")
-
     @contextmanager
     def _view(self, frame: DataFrame) -> Iterator[str]:
         name = f"source_{uuid.uuid4().hex}"
@@ -329,19 +251,3 @@ class Store:
 def open_store(spark: SparkSession, settings: StoreSection, run_id: str | None = None) -> Store:
     """Open the store that the ``[store]`` section names."""
     return Store(spark, settings, run_id)
-
-
-def _name(table: Table | str) -> str:
-    return table.name if isinstance(table, Table) else table
-
-
-def _is_missing(error: PySparkException) -> bool:
-    words = (
-        "DELTA_TABLE_NOT_FOUND",
-        "TABLE_OR_VIEW_NOT_FOUND",
-        "DELTA_PATH_DOES_NOT_EXIST",
-        "DELTA_MISSING_DELTA_TABLE",
-        "PATH_NOT_FOUND",
-        "is not a Delta table",
-    )
-    return any(word in str(error) for word in words)
