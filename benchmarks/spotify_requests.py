@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from genreatlas.fanout.driver import results
-
 from genreatlas.config import Config, SandboxSection, WorldSection, load_config
+from genreatlas.fanout.runners import results
 from genreatlas.fanout.work import Task
 from genreatlas.sandbox.world import World, running_world
 from genreatlas.sources.every_noise import parse_list

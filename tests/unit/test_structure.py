@@ -44,6 +44,13 @@ def test_only_the_store_writes_tables(path):
         )
 
 
+@pytest.mark.parametrize("path", PACKAGE, ids=relative)
+def test_no_stored_column_is_renamed(path):
+    """Delta renames only with column mapping, and with it another reader returned NULL for every row."""
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"RENAME\s+COLUMN|delta\.columnMapping|DROP\s+COLUMN|REPLACE\s+COLUMNS", text, re.IGNORECASE)
+
+
 def test_a_job_is_nothing_but_the_door():
     for path in (ROOT / "jobs").glob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 15, path
