@@ -51,6 +51,13 @@ def test_no_stored_column_is_renamed(path):
     assert not re.search(r"RENAME\s+COLUMN|delta\.columnMapping|DROP\s+COLUMN|REPLACE\s+COLUMNS", text, re.IGNORECASE)
 
 
+@pytest.mark.parametrize("path", PACKAGE, ids=relative)
+def test_what_shows_or_prepares_takes_a_reader_with_which_nothing_can_be_written(path):
+    if path.parent.name in ("report", "explore", "datasets"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert "Store" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
 def test_a_job_is_nothing_but_the_door():
     for path in (ROOT / "jobs").glob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 15, path

@@ -26,7 +26,7 @@ from genreatlas.evaluation.song_scores import outcome_rows, row_confusions
 from genreatlas.ids import stable_id
 from genreatlas.metrics import metric_for
 from genreatlas.models import registry
-from genreatlas.store import Store
+from genreatlas.store import Reader, Store
 from genreatlas.tables import METRICS, PREDICTIONS
 
 #: Figures of a comparison, each with the name of a further metric behind.
@@ -76,7 +76,7 @@ class Case:
 
 
 def find_cases(
-    store: Store, config: Config, models: Sequence[Mapping[str, Any]]
+    store: Reader, config: Config, models: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Case], dict[str, GenreAtlasError]]:
     """Join every model with the songs that its features, genres and the split give it now.
 
@@ -113,7 +113,7 @@ def find_cases(
 class StoredPredictions:
     """Stored predictions of some models, fetched once and kept until a model gets new ones."""
 
-    def __init__(self, store: Store, max_mb: int) -> None:
+    def __init__(self, store: Reader, max_mb: int) -> None:
         self.store = store
         self.max_mb = max_mb
         self._outcomes: dict[str, pd.DataFrame] = {}

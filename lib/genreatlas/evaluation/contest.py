@@ -41,7 +41,7 @@ from genreatlas.metrics.figures import absent, f1, totals_figure
 from genreatlas.metrics.ranking import Ranking
 from genreatlas.metrics.resampling import group_weights, interval
 from genreatlas.models import registry
-from genreatlas.store import Store
+from genreatlas.store import Reader
 from genreatlas.tables import SPLITS
 
 PART = "promotion"
@@ -111,7 +111,7 @@ class Contest:
     evidence_id: str
 
 
-def compete(store: Store, config: Config, champion: Row, challenger: Row, rules: Rules) -> Contest:
+def compete(store: Reader, config: Config, champion: Row, challenger: Row, rules: Rules) -> Contest:
     """Let both models judge the songs of the promotion part that both have features of.
 
     Songs and their genres follow the newest split and labels and the challenger's ``[train]`` rules; classes are
@@ -162,7 +162,7 @@ class _Answers:
     songs : song_id, group_id, genres; of those with features.
     """
 
-    def __init__(self, store: Store, config: Config, row: Row, library: Library, classes: tuple[str, ...]) -> None:
+    def __init__(self, store: Reader, config: Config, row: Row, library: Library, classes: tuple[str, ...]) -> None:
         meta = registry.read_meta(row, config)
         fixed = Fixed(meta.set_version, meta.preprocessing_id, classes, meta.features)
         dataset = build_dataset(store, config, library, meta.feature_set, fixed=fixed)
@@ -229,7 +229,7 @@ def _bounded(songs: pd.DataFrame, n_classes: int) -> pd.DataFrame:
     return ranked[ranked["order"].isin(whole.index[whole <= most])].drop(columns="order").sort_values("song_id")
 
 
-def _groups_until(store: Store, champion: Row) -> set[str]:
+def _groups_until(store: Reader, champion: Row) -> set[str]:
     """Groups that were in the split when the champion was trained."""
     rows = store.read(SPLITS).where(
         (F.col("split") == champion["split"]) & (F.col("split_version") <= champion["split_version"])

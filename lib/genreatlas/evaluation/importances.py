@@ -39,7 +39,7 @@ from genreatlas.models import registry
 from genreatlas.models.sklearn_grid import permuted_answers
 from genreatlas.models.sklearn_permuted import JudgedRows
 from genreatlas.models.types import Predictor
-from genreatlas.store import Store
+from genreatlas.store import Reader
 
 PERMUTATION = "importance_permutation"
 
@@ -71,7 +71,7 @@ class Block:
     columns: tuple[int, ...]
 
 
-def importances(store: Store, case: Case, predictor: Predictor, config: Config) -> pd.DataFrame:
+def importances(store: Reader, case: Case, predictor: Predictor, config: Config) -> pd.DataFrame:
     """Permutation importances of one model on its judged songs, with model_id, unit and grouping.
 
     Of more than ``evaluate.importance_features`` features, those are measured that the model itself weighs most, or
@@ -81,7 +81,7 @@ def importances(store: Store, case: Case, predictor: Predictor, config: Config) 
     return rows.assign(unit="song", model_id=case.model_id, grouping=case.dataset.grouping)
 
 
-def _by_permutation(store: Store, case: Case, predictor: Predictor, config: Config) -> pd.DataFrame:
+def _by_permutation(store: Reader, case: Case, predictor: Predictor, config: Config) -> pd.DataFrame:
     settings = config.evaluate
     blocks = feature_blocks(case.dataset.features)
     repeats, seed, width = settings.importance_repeats, settings.seed, len(case.dataset.features)
@@ -119,7 +119,7 @@ def _by_permutation(store: Store, case: Case, predictor: Predictor, config: Conf
 
 
 def _answers_of_pipeline(
-    store: Store, case: Case, predictor: Predictor, clips: DataFrame, blocks: Sequence[Block], drawn: pd.DataFrame
+    store: Reader, case: Case, predictor: Predictor, clips: DataFrame, blocks: Sequence[Block], drawn: pd.DataFrame
 ) -> dict[tuple[int, int], NDArray[Any]]:
     """Answers of a Spark ML model, which scores rows of a frame only: one row a clip, block and repeat."""
     pairs = store.spark.createDataFrame(drawn, "clip_id string, repeat int, donor_id string")

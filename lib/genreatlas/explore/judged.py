@@ -4,10 +4,10 @@ from genreatlas.config import Config
 from genreatlas.errors import InputError
 from genreatlas.report import boards, pictures, queries
 from genreatlas.report.pictures import Pictures
-from genreatlas.store import Store
+from genreatlas.store import Reader
 
 
-def judged(store: Store, config: Config) -> Pictures:
+def judged(store: Reader, config: Config) -> Pictures:
     """Leaderboard, confusion, importances and the rest, drawn as the report draws them.
 
     Raises

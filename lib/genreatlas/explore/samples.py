@@ -13,7 +13,7 @@ from genreatlas.errors import InputError
 from genreatlas.report.audio import with_audio
 from genreatlas.report.feature_queries import own_names
 from genreatlas.report.feature_queries import sample as seeded_sample
-from genreatlas.store import Store
+from genreatlas.store import Reader
 from genreatlas.tables import CLIPS, FEATURE_SETS, SONG_GENRES, SONGS
 
 
@@ -49,7 +49,7 @@ class Sample:
         return ranked.sort_values(ascending=False, kind="stable").head(wanted).index.tolist()
 
 
-def sample_features(store: Store, feature_set: str, n_genres: int = 8, per_genre: int = 300, seed: int = 7) -> Sample:
+def sample_features(store: Reader, feature_set: str, n_genres: int = 8, per_genre: int = 300, seed: int = 7) -> Sample:
     """Sample the clips of the largest genres.
 
     Parameters
@@ -76,7 +76,7 @@ def sample_features(store: Store, feature_set: str, n_genres: int = 8, per_genre
     return Sample(feature_set, rows, features, units, genres, names)
 
 
-def durations(store: Store, n_genres: int = 12) -> pd.DataFrame:
+def durations(store: Reader, n_genres: int = 12) -> pd.DataFrame:
     """Durations of the sources in the largest genres: genre, song_id, title, duration_s; genres largest first."""
     labels, genres, names = _largest(store, n_genres)
     clips = store.live(CLIPS).select("song_id", "sha256", "duration_s").distinct()
@@ -89,7 +89,7 @@ def durations(store: Store, n_genres: int = 12) -> pd.DataFrame:
     return found[["genre", "song_id", "title", "duration_s"]]
 
 
-def clips_to_hear(store: Store, n_genres: int = 8, genres: Sequence[str] = (), seed: int = 7) -> pd.DataFrame:
+def clips_to_hear(store: Reader, n_genres: int = 8, genres: Sequence[str] = (), seed: int = 7) -> pd.DataFrame:
     """One clip of each genre, by a seeded hash: genre, the columns of ``clips``, title, artist, and audio.
 
     ``audio`` has the bytes of clips that were fetched; those of a folder are read from there.
@@ -110,7 +110,7 @@ def clips_to_hear(store: Store, n_genres: int = 8, genres: Sequence[str] = (), s
     return with_audio(store, found).sort_values("genre_id", key=lambda column: column.map(order), ignore_index=True)
 
 
-def _largest(store: Store, n_genres: int, wanted: Sequence[str] = ()):  # type: ignore[no-untyped-def]
+def _largest(store: Reader, n_genres: int, wanted: Sequence[str] = ()):  # type: ignore[no-untyped-def]
     """Labels of the largest genres (song_id, genre_id), their ids, and their names."""
     labels = store.live(SONG_GENRES)
     sizes = labels.groupBy("genre_id").agg(F.countDistinct("song_id").alias("n"), F.min("genre").alias("genre"))

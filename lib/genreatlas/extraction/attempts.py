@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas.errors import MAX_TRIES, UNKNOWN_FAULTS, EnvironmentFaultError, Reason
-from genreatlas.store import Store
+from genreatlas.store import Reader, Store
 from genreatlas.tables import QUARANTINE
 
 #: With fewer files, all of them may well be odd.
@@ -29,7 +29,7 @@ def is_closed() -> Column:
     return ~unknown | (F.coalesce("attempts", F.lit(MAX_TRIES)) >= MAX_TRIES)
 
 
-def attempts_so_far(store: Store, stage: str) -> dict[tuple[str, str], int]:
+def attempts_so_far(store: Reader, stage: str) -> dict[tuple[str, str], int]:
     """Runs that met an unknown fault, by key and version."""
     rows = store.read(QUARANTINE).where((F.col("stage") == stage) & F.col("attempts").isNotNull())
     return {
@@ -56,7 +56,7 @@ def forget(store: Store, stage: str, keys: Collection[str], states: Collection[s
         store.delete(QUARANTINE, store.spark.createDataFrame(gone, "stage string, key string, version string"))
 
 
-def with_attempts(store: Store, rows: DataFrame, before: Mapping[tuple[str, str], int]) -> DataFrame:
+def with_attempts(store: Reader, rows: DataFrame, before: Mapping[tuple[str, str], int]) -> DataFrame:
     """New rows of quarantine, with ``key``, ``version`` and ``reason``, and their number of attempts."""
     tries = [(key, version, count) for (key, version), count in before.items()]
     known = store.spark.createDataFrame(tries, "key string, version string, _before int")

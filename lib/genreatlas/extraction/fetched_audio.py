@@ -13,7 +13,7 @@ from genreatlas.audio.inspection import SOUND_RESULT, fetched_sound_batches
 from genreatlas.audio.uris import FETCHED
 from genreatlas.collecting.retiring import fill_column
 from genreatlas.errors import LeaseHeldError
-from genreatlas.store import Store, quote, upkeep
+from genreatlas.store import Reader, Store, quote, upkeep
 from genreatlas.tables import CLIP_AUDIO, CLIPS
 
 #: What names one audio in ``clip_audio``.
@@ -25,7 +25,7 @@ def is_fetched() -> Column:
     return F.col("uri").startswith(FETCHED)
 
 
-def available(store: Store, clips: DataFrame) -> DataFrame:
+def available(store: Reader, clips: DataFrame) -> DataFrame:
     """The clips whose audio is there."""
     if not store.exists(CLIP_AUDIO):
         return clips.where(~is_fetched())
@@ -33,7 +33,7 @@ def available(store: Store, clips: DataFrame) -> DataFrame:
     return clips.join(held, list(KEYS), "left").where(~is_fetched() | F.col("_held")).drop("_held")
 
 
-def gone(store: Store, clips: DataFrame) -> DataFrame:
+def gone(store: Reader, clips: DataFrame) -> DataFrame:
     """The clips whose audio was dropped or purged."""
     fetched = clips.where(is_fetched())
     if not store.exists(CLIP_AUDIO):
@@ -41,7 +41,7 @@ def gone(store: Store, clips: DataFrame) -> DataFrame:
     return fetched.join(store.read(CLIP_AUDIO).select(*KEYS), list(KEYS), "left_anti")
 
 
-def with_audio(store: Store, pending: DataFrame, batches: Sequence[str]) -> DataFrame:
+def with_audio(store: Reader, pending: DataFrame, batches: Sequence[str]) -> DataFrame:
     """Rows of some ingest batches with their bytes in a column ``audio``; NULL for files.
 
     ``pending`` has the columns :data:`KEYS` of the first clip of each audio, and ``fetched``.

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pyspark.sql import DataFrame
 
 from genreatlas.redaction import shown_log
-from genreatlas.store import Store
+from genreatlas.store import Reader
 
 log = shown_log(__name__)
 
@@ -24,7 +24,7 @@ def chunks(pending: DataFrame, chunk_clips: int) -> list[tuple[list[str], int]]:
 
 
 @contextmanager
-def arrow_batches(store: Store, rows: int) -> Iterator[None]:
+def arrow_batches(store: Reader, rows: int) -> Iterator[None]:
     """Bound the rows of one Arrow batch, and put the session's own setting back after.
 
     Rows are small on their way in, but each makes four with 62 kB of frames on its way out.

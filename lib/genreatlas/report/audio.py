@@ -4,14 +4,14 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from genreatlas.audio.uris import FETCHED
-from genreatlas.store import Store
+from genreatlas.store import Reader
 from genreatlas.tables import CLIP_AUDIO
 
 #: What names one audio in ``clip_audio``, as rows of ``clips`` say it.
 AUDIO_KEYS = ("ingest_batch", "sha256", "provider")
 
 
-def with_audio(store: Store, clips: pd.DataFrame) -> pd.DataFrame:
+def with_audio(store: Reader, clips: pd.DataFrame) -> pd.DataFrame:
     """The same rows with a column ``audio``: the bytes of fetched clips, None for files and where they are gone.
 
     Parameters

@@ -12,7 +12,7 @@ from genreatlas.errors import GenreAtlasError
 from genreatlas.report import views
 from genreatlas.report.boards import NOT_MUSIC, Board
 from genreatlas.report.data import ReportData
-from genreatlas.store import Store
+from genreatlas.store import Reader
 from genreatlas.tables import CLIPS, FEATURE_SETS, SPLITS
 
 #: Features of a sample.
@@ -22,7 +22,7 @@ _SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _BOX = ("low", "q1", "median", "q3", "high")
 
 
-def add_features(data: ReportData, store: Store, config: Config, labels: DataFrame, board: Board | None) -> ReportData:
+def add_features(data: ReportData, store: Reader, config: Config, labels: DataFrame, board: Board | None) -> ReportData:
     """Add the sample of features and the durations.
 
     Parameters
@@ -100,7 +100,7 @@ def sample(rows: DataFrame, per_genre: int, seed: int) -> DataFrame:
     return rows.withColumn("_rank", rank).where(F.col("_rank") <= per_genre).orderBy("_genre_id", "_rank").drop("_rank")
 
 
-def songs_to_hear(data: ReportData, store: Store, labels: DataFrame, board: Board | None, seed: int) -> DataFrame:
+def songs_to_hear(data: ReportData, store: Reader, labels: DataFrame, board: Board | None, seed: int) -> DataFrame:
     """One song a genre that has a clip: of those with the fewest genres, the first by a seeded hash."""
     clips = store.live(CLIPS).select("song_id").distinct()
     several = labels.groupBy("song_id").agg(F.count("*").alias("n"))
@@ -109,7 +109,7 @@ def songs_to_hear(data: ReportData, store: Store, labels: DataFrame, board: Boar
     return mine.join(several, "song_id").groupBy("genre_id").agg(F.min_by("song_id", order).alias("song_id"))
 
 
-def _durations(store: Store, labels: DataFrame) -> pd.DataFrame:
+def _durations(store: Reader, labels: DataFrame) -> pd.DataFrame:
     clips = store.live(CLIPS).select("song_id", "sha256", "duration_s").distinct()
     figures = (
         clips.join(labels, "song_id")
@@ -120,7 +120,7 @@ def _durations(store: Store, labels: DataFrame) -> pd.DataFrame:
     return figures.select("genre_id", "n", *columns).orderBy("genre_id").toPandas()
 
 
-def _drawn_set(store: Store, board: Board | None) -> FeatureTable | None:
+def _drawn_set(store: Reader, board: Board | None) -> FeatureTable | None:
     """The summary set of the best model that reads one, else the first summary set; None where there is none."""
     known = store.read(FEATURE_SETS).where("axis = 'summary'").select("feature_set").distinct()
     names = sorted(row["feature_set"] for row in known.collect() if row["feature_set"] not in NOT_MUSIC)

@@ -6,14 +6,14 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from genreatlas.report.data import ReportData
-from genreatlas.store import Store
+from genreatlas.store import Reader
 from genreatlas.tables import DRIFT, PROMOTIONS
 
 _MOST_DECISIONS = 20
 _MOST_DRIFTED = 12
 
 
-def add_in_use(data: ReportData, store: Store, alias: str) -> ReportData:
+def add_in_use(data: ReportData, store: Reader, alias: str) -> ReportData:
     """The last decisions on an alias, newest first, and what drifted most against the model that bears it."""
     mine = store.read(PROMOTIONS).where(F.col("alias") == alias)
     decisions = mine.orderBy(F.desc("sequence")).limit(_MOST_DECISIONS).toPandas()

@@ -12,7 +12,7 @@ from genreatlas.datasets.library import parents_of
 from genreatlas.report import boards, feature_queries, in_use_queries, views
 from genreatlas.report.audio import AUDIO_KEYS
 from genreatlas.report.data import ReportData
-from genreatlas.store import Store
+from genreatlas.store import Reader
 from genreatlas.tables import (
     ARTISTS,
     CLIPS,
@@ -66,7 +66,7 @@ _PER_GROUP = 2  # songs of one group among the confused, lest one odd artist fil
 _PER_GENRE = ("precision", "recall", "f1", "support", "average_precision")
 
 
-def read_report(store: Store, config: Config) -> ReportData:
+def read_report(store: Reader, config: Config) -> ReportData:
     """Everything but sounds, which :mod:`genreatlas.report.sounds` decodes."""
     data = ReportData(
         title=config.report.title,
@@ -92,7 +92,7 @@ def read_report(store: Store, config: Config) -> ReportData:
     return feature_queries.add_features(data, store, config, labels, every_board[0] if every_board else None)
 
 
-def class_labels(store: Store, level: str) -> DataFrame:
+def class_labels(store: Reader, level: str) -> DataFrame:
     """song_id, genre_id at a level, each pair once; a genre without parent is its own parent."""
     rows = store.live(SONG_GENRES).select("song_id", "genre_id")
     if level == "parent":
@@ -105,21 +105,21 @@ def class_labels(store: Store, level: str) -> DataFrame:
     return rows.distinct()
 
 
-def current_split(store: Store, name: str) -> DataFrame:
+def current_split(store: Reader, name: str) -> DataFrame:
     """Of every song of a split the row with the highest version: song_id, part, group_id, grouped_by, reason."""
     newest = F.max_by(F.struct("part", "group_id", "grouped_by", "reason"), "split_version")
     rows = store.read(SPLITS).where(F.col("split") == name)
     return rows.groupBy("song_id").agg(newest.alias("now")).select("song_id", "now.*")
 
 
-def _runs(store: Store) -> pd.DataFrame:
+def _runs(store: Reader) -> pd.DataFrame:
     done = store.read(RUNS).where("status = 'done' AND n_written > 0")
     newest = Window.partitionBy("step").orderBy(F.desc("started_at"), "run_id")
     rows = done.withColumn("_rank", F.row_number().over(newest)).where("_rank = 1").drop("_rank")
     return rows.orderBy("started_at").toPandas()
 
 
-def _library(data: ReportData, store: Store, config: Config) -> ReportData:
+def _library(data: ReportData, store: Reader, config: Config) -> ReportData:
     songs, clips = store.live(SONGS), store.live(CLIPS)
     copies = store.read(RECORDINGS)
     counts_once = F.coalesce("recording_id", "song_id")
@@ -180,12 +180,12 @@ def _library(data: ReportData, store: Store, config: Config) -> ReportData:
     )
 
 
-def _names(store: Store, names: dict[str, str]) -> dict[str, str]:
+def _names(store: Reader, names: dict[str, str]) -> dict[str, str]:
     parents = store.read(GENRE_PARENTS).select("parent_id", "parent").distinct().orderBy("parent_id").collect()
     return {**{row["parent_id"]: row["parent"] for row in parents}, **names}
 
 
-def _models(data: ReportData, store: Store) -> ReportData:
+def _models(data: ReportData, store: Reader) -> ReportData:
     metrics = store.read(METRICS).where(F.col("part") == data.part)
     judged = metrics.select("model_id").distinct()
     models = store.read(MODELS).join(judged, "model_id", "left_semi")
@@ -217,7 +217,7 @@ def _models(data: ReportData, store: Store) -> ReportData:
     )
 
 
-def _closely(data: ReportData, store: Store, config: Config, board: boards.Board) -> ReportData:
+def _closely(data: ReportData, store: Reader, config: Config, board: boards.Board) -> ReportData:
     close = [model["model_id"] for model in board.shown_closely]
     shown = sorted({genre for m in board.shown_closely for genre in views.shown_genres(data, list(m["classes"]))})
     metrics = store.read(METRICS).where((F.col("part") == data.part) & (F.col("unit") == "song"))
@@ -243,7 +243,7 @@ def _closely(data: ReportData, store: Store, config: Config, board: boards.Board
     )
 
 
-def _confused(data: ReportData, store: Store, model_id: str, wanted: int) -> pd.DataFrame:
+def _confused(data: ReportData, store: Reader, model_id: str, wanted: int) -> pd.DataFrame:
     """Wrong predictions, by how far the predicted genre's score is above the best true one's."""
     truth = F.array_max(F.transform("genres", lambda genre: F.col("scores")[genre]))
     order = (F.desc_nulls_last("margin"), F.asc("song_id"))
@@ -266,7 +266,7 @@ def _confused(data: ReportData, store: Store, model_id: str, wanted: int) -> pd.
     ).reset_index(drop=True)
 
 
-def with_clip(store: Store, rows: DataFrame) -> DataFrame:
+def with_clip(store: Reader, rows: DataFrame) -> DataFrame:
     """Rows with the song's title and artist, and the first of its clips (NULL where it has none)."""
     columns = ("clip_id", "uri", "path", "start_s", "length_s", "duration_s", "mime", "bytes", *AUDIO_KEYS)
     clips = store.live(CLIPS).join(rows.select("song_id"), "song_id", "left_semi")
