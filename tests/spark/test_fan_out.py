@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from genreatlas.config import FanOutSection, HostLimit
 from genreatlas.fanout import fan_out
-from genreatlas.fanout.ledger import stored_pauses
+from genreatlas.fanout.tries import stored_pauses
 from genreatlas.sources.hosts import forget_hosts
 from genreatlas.tables import FETCH_ATTEMPTS, Column, Table
 from loopback import Reply, serve

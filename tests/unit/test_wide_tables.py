@@ -15,7 +15,7 @@ from genreatlas.models.sklearn_estimators import Estimator, make_pipeline
 from genreatlas.models.sklearn_model import SklearnModel
 from genreatlas.models.sklearn_permuted import JudgedRows, permuted, permuted_batches, song_means
 from genreatlas.report.feature_queries import MOST_FEATURES, drawn_features
-from genreatlas.store import checks, statements
+from genreatlas.store import row_checks, statements
 from genreatlas.tables import Column, summary_table
 
 WIDE = summary_table("wide", "Test.", [Column(f"c{place}", "double", "") for place in range(300)])
@@ -108,12 +108,12 @@ def test_columns_of_a_wide_table_are_compared_as_one_and_handed_over_as_columns(
     kinds = {"string": StringType(), "double": DoubleType()}
     schema = StructType([StructField(column.name, kinds[column.type]) for column in WIDE.columns])
     rows = pd.DataFrame({"clip_id": ["a"], "song_id": ["s"], "c3": [np.nan], "c4": [0.5]})
-    given = checks.arrow(WIDE, rows, schema)
+    given = row_checks.arrow(WIDE, rows, schema)
     assert given.column_names == list(columns) and given.num_rows == 1
     assert (given["c3"][0].as_py(), given["c4"][0].as_py(), given["c5"][0].as_py()) == (None, 0.5, None)
     with pytest.raises(StoreError, match="no such columns: tempo"):
-        checks.arrow(WIDE, rows.assign(tempo=1.0), schema)
-    assert checks.arrow(WIDE, [{"clip_id": "a"}], schema) is None
+        row_checks.arrow(WIDE, rows.assign(tempo=1.0), schema)
+    assert row_checks.arrow(WIDE, [{"clip_id": "a"}], schema) is None
 
 
 class Clips:

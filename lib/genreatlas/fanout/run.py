@@ -18,7 +18,7 @@ from pyspark.sql.types import StructType
 from genreatlas.config import FanOutSection
 from genreatlas.errors import EnvironmentFaultError
 from genreatlas.fanout import runners
-from genreatlas.fanout.ledger import Outcome, Plan, make_plan, stored_pauses, write_attempts
+from genreatlas.fanout.tries import Outcome, Plan, make_plan, stored_pauses, write_attempts
 from genreatlas.fanout.work import ATTEMPT, ATTEMPT_ARROW, Fetch, Result, to_batch
 from genreatlas.sources.hosts import forget_history
 from genreatlas.store import Staged, Store

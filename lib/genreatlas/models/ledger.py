@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from genreatlas.config import Config
 from genreatlas.errors import Reason
 from genreatlas.store import Store
-from genreatlas.store.checks import Rows, records
+from genreatlas.store.row_checks import Rows, records
 from genreatlas.tables import EXPERIMENTS, FOLD_SCORES, MODELS, TRAINING_GENRES, Table
 
 #: A commit takes a second or two, as much as many a fit, so rows wait for each other; a killed run repeats no more.

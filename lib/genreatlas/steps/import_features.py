@@ -23,7 +23,7 @@ from genreatlas.progress import progress
 from genreatlas.sources.feature_tables import ImportedTable, import_table, inputs_digest
 from genreatlas.sources.tabular import digest_of
 from genreatlas.store import Store
-from genreatlas.store.checks import WIDE
+from genreatlas.store.row_checks import WIDE
 from genreatlas.tables import (
     ARTISTS,
     FEATURE_SETS,

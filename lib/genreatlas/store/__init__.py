@@ -1,6 +1,6 @@
 """The tables of a store: a reader, of which a snapshot is one, and the only code that writes Delta tables."""
 
-from genreatlas.store.faults import explain
+from genreatlas.store.failures import explain
 from genreatlas.store.reader import Reader, Snapshot, missing
 from genreatlas.store.staging import Staged
 from genreatlas.store.statements import quote

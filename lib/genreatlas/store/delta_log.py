@@ -5,7 +5,7 @@ import urllib.parse
 from pathlib import Path
 
 from genreatlas.errors import StoreError
-from genreatlas.store.faults import damaged_table
+from genreatlas.store.failures import damaged_table
 
 LOG = "_delta_log"
 

@@ -28,7 +28,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from genreatlas.errors import LeaseHeldError, LeaseLostError
-from genreatlas.store.faults import first_line
+from genreatlas.store.failures import first_line
 from genreatlas.store.reader import Location
 from genreatlas.store.statements import quote
 

@@ -13,7 +13,7 @@ from pyspark.sql.types import StructType
 
 from genreatlas.config import StoreSection
 from genreatlas.errors import StoreError
-from genreatlas.store import faults
+from genreatlas.store import failures
 from genreatlas.store.delta_log import LOG, newest_version
 from genreatlas.tables import Column, Table
 
@@ -106,9 +106,9 @@ class Reader:
         try:
             frame = self.spark.sql(f"SELECT * FROM {self.location.sql(name)}{at}")
         except Exception as error:  # classic PySpark leaves Delta's own exceptions as those of py4j
-            if not faults.is_damage(error):
+            if not failures.is_damage(error):
                 raise
-            raise StoreError(faults.damaged(str(error), self.location.shown, name)) from error
+            raise StoreError(failures.damaged(str(error), self.location.shown, name)) from error
         return _with_missing(table, frame) if isinstance(table, Table) else frame
 
     def live(self, table: Table) -> DataFrame:

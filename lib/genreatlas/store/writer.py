@@ -17,9 +17,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from genreatlas.config import StoreSection
 from genreatlas.redaction import shown_log
-from genreatlas.store import checks, lease, staging, statements
-from genreatlas.store.checks import Rows
+from genreatlas.store import lease, row_checks, staging, statements
 from genreatlas.store.reader import Reader, missing
+from genreatlas.store.row_checks import Rows
 from genreatlas.tables import Column, Table
 
 log = shown_log(__name__)
@@ -53,7 +53,7 @@ class Store(Reader):
         ------
         StoreError : a row has a column that the table lacks.
         """
-        return self._frame(table, checks.records(table, rows))
+        return self._frame(table, row_checks.records(table, rows))
 
     def _frame(self, table: Table, records: Sequence[Mapping[str, Any]]) -> DataFrame:
         schema = self.schema(table)
@@ -79,12 +79,14 @@ class Store(Reader):
         """
         if isinstance(rows, DataFrame):
             frame, unchecked = rows, True
-            checks.check_columns(table, self.schema(table), frame.schema)
+            row_checks.check_columns(table, self.schema(table), frame.schema)
         else:
             schema = self.schema(table)
-            wide = checks.arrow(table, rows, schema)
-            records = checks.records(table, rows if wide is None else wide.select(checks.checked_columns(table)))
-            checks.check_counts(table, checks.count(table, records))
+            wide = row_checks.arrow(table, rows, schema)
+            records = row_checks.records(
+                table, rows if wide is None else wide.select(row_checks.checked_columns(table))
+            )
+            row_checks.check_counts(table, row_checks.count(table, records))
             if not records:
                 return 0
             unchecked = False
@@ -102,7 +104,7 @@ class Store(Reader):
                 return len(records)
             found = self.spark.sql(statements.differences(table, view, frame.columns, unchecked, there))
             counts = found.collect()[0].asDict()
-            checks.check_counts(table, counts)
+            row_checks.check_counts(table, counts)
             if there is None and counts["rows"]:
                 self.create(table)
             if counts["changed"]:
@@ -115,7 +117,7 @@ class Store(Reader):
 
     def append(self, table: Table, frame: DataFrame) -> None:
         """Add rows whose keys are known to be new, such as the row of a run."""
-        checks.check_columns(table, self.schema(table), frame.schema)
+        row_checks.check_columns(table, self.schema(table), frame.schema)
         self.create(table)
         with self._view(frame) as view:
             fence = statements.where(lease.fence(self))
