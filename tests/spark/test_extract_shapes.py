@@ -8,7 +8,7 @@ import soundfile
 from test_extract_features import RATE, clip, configured
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, table_of
-from genreatlas.audio.packing import dequantise
+from genreatlas.audio.layouts import dequantise
 from genreatlas.audio.worker import extract_clip
 from genreatlas.config import load_config
 from genreatlas.counts import Counts

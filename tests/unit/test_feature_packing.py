@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, table_of
-from genreatlas.audio.packing import dequantise, pack_set, quantise
+from genreatlas.audio.layouts import dequantise, pack_set, quantise
 from genreatlas.audio.sets.definition import Feature, FeatureSet
 from genreatlas.audio.worker import extract_clip
 from genreatlas.config import ClipSection

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
-from genreatlas.audio.packing import dequantise, pack_set
+from genreatlas.audio.layouts import dequantise, pack_set
 from genreatlas.audio.windows import window_bounds
 
 RATE = 22050

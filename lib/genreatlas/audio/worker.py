@@ -26,8 +26,8 @@ from genreatlas.audio.decode import END_TOLERANCE_S, SILENCE_DBFS
 from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import FEATURE_SETS, FeatureSet, compute_sets, get_feature_set
 from genreatlas.audio.isolation import run_isolated, stop_helper, time_for, too_much_memory, unknown_fault
+from genreatlas.audio.layouts import Extracted, pack_set
 from genreatlas.audio.librosa_loading import librosa
-from genreatlas.audio.packing import Extracted, pack_set
 from genreatlas.audio.preprocess import Loudness, Signal, prepare, resample
 from genreatlas.audio.probe import Layout, Source
 from genreatlas.audio.uris import FETCHED, uri_to_path
