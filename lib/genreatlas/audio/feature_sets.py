@@ -11,6 +11,7 @@ the old ones.
 
 import difflib
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ import numpy.typing as npt
 
 from genreatlas.audio.frames import HOP_LENGTH, SAMPLE_RATE
 from genreatlas.audio.graph import Graph
+from genreatlas.audio.layouts import LAYOUTS, Layout, get_layout
+from genreatlas.audio.layouts import register as register_layout
 from genreatlas.audio.reference import LIBROSA
 from genreatlas.audio.sets.cepstra import MEL128, MFCC_COV
 from genreatlas.audio.sets.definition import Feature, FeatureSet
@@ -31,7 +34,7 @@ from genreatlas.audio.sets.rhythm_pattern import SSD_RP
 from genreatlas.audio.sets.tonality import TONALITY
 from genreatlas.audio.sets.windows import WINDOWS
 from genreatlas.errors import ConfigError
-from genreatlas.tables import Column, Table, event_table, frame_table, quantised_table, summary_table
+from genreatlas.tables import Table
 
 __all__ = [
     "ALWAYS",
@@ -40,9 +43,12 @@ __all__ = [
     "SAMPLE_RATE",
     "Feature",
     "FeatureSet",
+    "Registered",
     "compute_sets",
     "current_version",
     "get_feature_set",
+    "register",
+    "registered",
     "table_of",
 ]
 
@@ -64,6 +70,7 @@ _SETS = (
     RHYTHM_NOTES,
 )
 FEATURE_SETS: dict[str, FeatureSet] = {feature_set.name: feature_set for feature_set in _SETS}
+_OWN_LAYOUTS = tuple(LAYOUTS.values())
 
 #: Extracted beside whatever is asked for, because a model must be held against it.
 ALWAYS = ("loudness",)
@@ -128,22 +135,42 @@ def current_version(name: str, stored: Collection[str], sources: Collection[str]
 
 
 def table_of(feature_set: FeatureSet) -> Table:
-    """The table that holds the set: ``features_<set>``, ``frames_<set>`` or ``events_<set>``, by its axis."""
-    name, comment = feature_set.name, feature_set.comment
-    if feature_set.axis == "frames":
-        return frame_table(name, comment)
-    if feature_set.axis == "quantised":
-        return quantised_table(name, comment)
-    if feature_set.axis == "events":
-        return event_table(
-            name, comment, (Column(f.name, "array<float>", f.comment, f.unit) for f in feature_set.features)
-        )
-    columns = [Column(f.name, "double", f.comment, f.unit, source=_source(f)) for f in feature_set.features]
-    columns += [Column(a.name, "array<double>", a.comment, a.unit) for a in feature_set.arrays]
-    return summary_table(name, comment, columns)
+    """The table that holds the set, as its layout has it."""
+    layout = get_layout(feature_set.axis)
+    columns = [column for column, _ in layout.columns(feature_set.features, feature_set.arrays)]
+    return layout.table(feature_set.name, feature_set.comment, columns)
 
 
-def _source(feature: Feature) -> str:
-    """Where a column comes from: the function of the audio graph, and how its frames became one number."""
-    function = f"{feature.node}()"
-    return function if feature.statistic == "value" else f"{feature.statistic} of {function}"
+@dataclass(frozen=True)
+class Registered:
+    """Layouts and sets that were registered beside the package's own, on their way to a worker."""
+
+    layouts: tuple[Layout, ...] = ()
+    feature_sets: tuple[FeatureSet, ...] = ()
+
+    def adopt(self) -> None:
+        """Register them in this process too."""
+        for layout in self.layouts:
+            register_layout(layout)
+        for feature_set in self.feature_sets:
+            register(feature_set)
+
+
+def register(feature_set: FeatureSet) -> FeatureSet:
+    """Make a set known under its name, as those of the package are.
+
+    Raises
+    ------
+    ConfigError : its layout is not known.
+    """
+    get_layout(feature_set.axis)
+    FEATURE_SETS[feature_set.name] = feature_set
+    return feature_set
+
+
+def registered() -> Registered:
+    """What this process knows beyond the package: a worker knows the package alone."""
+    return Registered(
+        tuple(layout for layout in LAYOUTS.values() if layout not in _OWN_LAYOUTS),
+        tuple(feature_set for feature_set in FEATURE_SETS.values() if feature_set not in _SETS),
+    )

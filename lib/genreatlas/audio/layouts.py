@@ -1,21 +1,40 @@
-"""What was computed of one set becomes one row: checked, packed, NaN kept for NULL."""
+"""Layouts: how the values of a feature set are stored, read by models, exported and shown in SQL.
 
-from collections.abc import Mapping
+A layout is an object that knows all of this for the sets that have it; ``feature_sets.axis`` holds its name. A new one
+is a subclass of :class:`Layout` and a call of :func:`register`, and nothing else asks which layout it has at hand.
+What Spark has to do with its rows, a layout gives as text in Spark's SQL: there is no pyspark here.
+
+Models see a clip in one of two shapes, whatever its table looks like: one row of values (``features array<float>``), or
+several rows of equal width laid end to end (``frames array<float>``, ``width int``, ``n_frames int``).
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from genreatlas.audio.frames import Array, pack
-from genreatlas.audio.sets.definition import FeatureSet
+from genreatlas.audio.frames import Array, pack, unpack
+from genreatlas.audio.sets.definition import Feature, FeatureSet
+from genreatlas.errors import ConfigError
+from genreatlas.tables import EVENT_COUNT, FRAME_COLUMNS, QUANTISED_COLUMNS, VECTOR_COLUMN, Column, Table, feature_table
+
+_T = TypeVar("_T")
+
+#: Blocks of neighbouring dimensions that importances of a vector are measured of: one dimension of hundreds tells
+#: nothing alone, and each would cost as many predictions as a feature with a name does.
+VECTOR_BLOCKS = 32
 
 
 @dataclass(frozen=True)
 class Extracted:
     """Values of one feature set, as a row of :data:`genreatlas.audio.worker.RESULT` holds them.
 
-    ``values`` are a summary's features, or the lowest value and the step of quantised frames; ``arrays``
-    a summary's arrays, or one array for each feature of events; ``n_frames`` counts frames or events.
+    A layout uses the fields as it needs them. ``values`` are a summary's features, or the lowest value and the step of
+    quantised frames; ``arrays`` a summary's arrays, or one array for each feature of events; ``frames`` frames, or a
+    vector; ``n_frames`` counts frames or events.
     """
 
     feature_set: str
@@ -29,6 +48,335 @@ class Extracted:
     hop_s: float | None = None
 
 
+class Layout:
+    """How the values of feature sets are stored and used.
+
+    A subclass has :attr:`name`, :attr:`prefix` and :attr:`word`, says what its columns are and how values get into them
+    (:meth:`columns`, :meth:`pack`, :meth:`unpack`), and with :attr:`read` how models read them.
+    """
+
+    name: str  #: what ``feature_sets.axis`` holds
+    prefix: str  #: how the name of a set's table begins
+    word: str  #: "<word> set" is what the views and messages call a set of this layout
+    by_column = False  #: each feature is a column of the table; numbers are read as they are, names one-hot
+    several = False  #: models see several rows a clip, of which training takes some
+    timed = False  #: rows lie at equal distances in time
+    exported = True  #: `export` writes it; else SQL reads its table as it is
+    #: Column that models read (``features``, or ``frames``, ``width``, ``n_frames``) = Spark SQL over the set's table;
+    #: None where models do not learn from the layout, or its features are columns that are encoded one by one.
+    read: ClassVar[Mapping[str, str] | None] = None
+
+    # How values are stored.
+
+    def columns(self, features: Sequence[Feature], arrays: Sequence[Feature] = ()) -> list[tuple[Column, str]]:
+        """Columns of a set's table behind its key, each with the Spark SQL over a worker's row that fills it."""
+        raise NotImplementedError
+
+    def pack(self, feature_set: FeatureSet, computed: Mapping[str, Array]) -> Extracted:
+        """What was computed of a set becomes a worker's row; ValueError where a value may not be stored."""
+        raise NotImplementedError
+
+    def unpack(self, packed: Extracted) -> npt.NDArray[np.floating]:
+        """Values (n_rows, n_features) of what :meth:`pack` made."""
+        raise NotImplementedError
+
+    def table_name(self, set_name: str) -> str:
+        """Name of the table that holds a set."""
+        return f"{self.prefix}_{set_name}"
+
+    def table(
+        self,
+        set_name: str,
+        comment: str,
+        columns: Sequence[Column] | None = None,
+        written_by: tuple[str, ...] = ("extract_features",),
+    ) -> Table:
+        """The table that holds a set; without columns, those that every set of the layout has."""
+        if columns is None:
+            columns = [column for column, _ in self.columns(())]
+        return feature_table(self.table_name(set_name), comment, columns, written_by)
+
+    # How models read them.
+
+    @property
+    def learns(self) -> bool:
+        """Whether models learn from it."""
+        return self.by_column or self.read is not None
+
+    @property
+    def values(self) -> str:
+        """Column with the values that models read."""
+        return "frames" if self.several else "features"
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Columns that a model needs to score a clip."""
+        return ("frames", "width") if self.several else ("features",)
+
+    @property
+    def width(self) -> str:
+        """SQL: values in a row."""
+        return "width" if self.several else "size(features)"
+
+    @property
+    def n_rows(self) -> str:
+        """SQL: rows of a clip, from the columns of :attr:`given`."""
+        return "cast(size(frames) / width AS int)" if self.several else "1"
+
+    @property
+    def row(self) -> str:
+        """SQL: values of row number ``frame``."""
+        return "slice(frames, frame * width + 1, width)" if self.several else "features"
+
+    def thinned(self, most: int) -> str:
+        """SQL: the values of at most so many of a clip's rows, evenly spaced."""
+        if not self.several:
+            return "features"
+        step = f"greatest(1, ceil(size(frames) / width / {most}))"
+        return f"filter(frames, (v, i) -> cast(floor(i / width) AS int) % {step} = 0)"
+
+    def blocks(self, features: Sequence[str]) -> list[tuple[str, tuple[int, ...]]]:
+        """Columns of the matrix that importances shuffle together, with their name.
+
+        One feature each, in the order of the matrix; columns ``name=value`` of one category share one.
+        """
+        columns: dict[str, list[int]] = {}
+        for place, name in enumerate(features):
+            columns.setdefault(name.partition("=")[0], []).append(place)
+        return [(name, tuple(places)) for name, places in columns.items()]
+
+    # How `export` writes them.
+
+    def clip_bytes(self, n_features: int) -> str:
+        """SQL over the set's table: bytes of a clip's values in a shard."""
+        raise NotImplementedError
+
+    def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
+        """Arrays of a shard: ``values`` (n_rows, width), ``offsets`` (n_clips + 1) of each clip's rows, and its own.
+
+        Parameters
+        ----------
+        features : names of the set's features.
+        rows : columns of the set's table as Arrow arrays in chunks, one row a clip.
+        """
+        raise NotImplementedError
+
+
+class Summary(Layout):
+    """One row of values a clip, one column a feature; ``arrays`` are further columns with lists of numbers."""
+
+    name, prefix, word = "summary", "features", "summary"
+    by_column = True
+    exported = False
+
+    def columns(self, features: Sequence[Feature], arrays: Sequence[Feature] = ()) -> list[tuple[Column, str]]:
+        """A double a feature, and an array of doubles for each of the arrays."""
+        found = [
+            (Column(f.name, "double", f.comment, f.unit, source=_source(f)), f"`values`[{place}]")
+            for place, f in enumerate(features)
+        ]
+        return found + [
+            (Column(a.name, "array<double>", a.comment, a.unit), f"arrays[{place}]") for place, a in enumerate(arrays)
+        ]
+
+    def pack(self, feature_set: FeatureSet, computed: Mapping[str, Array]) -> Extracted:
+        """Values with NaN where undefined; arrays have no such value."""
+        name, values = feature_set.name, computed[feature_set.name]
+        arrays = [np.asarray(computed[f"{name}.{array.name}"], dtype=np.float64) for array in feature_set.arrays]
+        _reject_infinite(feature_set, values)
+        for array, numbers in zip(feature_set.arrays, arrays, strict=True):
+            if not np.isfinite(numbers).all():
+                raise ValueError(f"{name}: not finite: {array.name}")
+        return Extracted(name, feature_set.version, np.asarray(values, dtype=np.float64), arrays or None)
+
+    def unpack(self, packed: Extracted) -> npt.NDArray[np.floating]:
+        """One row."""
+        return _there(packed.values)[None, :]
+
+
+class Vector(Layout):
+    """One row of hundreds of values a clip in one column: embeddings, whose dimensions have names but no meaning."""
+
+    name, prefix, word = "vector", "vectors", "vector"
+    read: ClassVar = {"features": VECTOR_COLUMN.name}
+
+    def columns(self, features: Sequence[Feature], arrays: Sequence[Feature] = ()) -> list[tuple[Column, str]]:
+        """One array."""
+        return [(VECTOR_COLUMN, "frames")]
+
+    def pack(self, feature_set: FeatureSet, computed: Mapping[str, Array]) -> Extracted:
+        """All values as float32, none of them undefined."""
+        values = computed[feature_set.name]
+        bad = [f.name for f, known in zip(feature_set.features, np.isfinite(values), strict=True) if not known]
+        if bad:
+            raise ValueError(f"{feature_set.name}: not finite: {', '.join(bad[:10])}")
+        return Extracted(feature_set.name, feature_set.version, frames=pack(values), width=len(values))
+
+    def unpack(self, packed: Extracted) -> npt.NDArray[np.floating]:
+        """One row."""
+        return _there(packed.frames)[None, :]
+
+    def blocks(self, features: Sequence[str]) -> list[tuple[str, tuple[int, ...]]]:
+        """At most :data:`VECTOR_BLOCKS` blocks of neighbouring dimensions, named by the first and the last."""
+        n_blocks = min(len(features), VECTOR_BLOCKS)
+        found = []
+        for block in np.array_split(np.arange(len(features)), n_blocks) if n_blocks else []:
+            places = tuple(int(place) for place in block)
+            first, last = features[places[0]], features[places[-1]]
+            found.append((first if first == last else f"{first}..{last}", places))
+        return found
+
+    def clip_bytes(self, n_features: int) -> str:
+        """Four bytes a value."""
+        return str(4 * n_features)
+
+    def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
+        """One row a clip."""
+        values = _flat(rows[VECTOR_COLUMN.name]).reshape(-1, len(features))
+        return {"values": values, "offsets": np.arange(len(values) + 1, dtype=np.int64)}
+
+
+class Frames(Layout):
+    """Rows at equal distances in time, packed into one column."""
+
+    name, prefix, word = "frames", "frames", "frame"
+    several = timed = True
+    read: ClassVar = {"frames": "frames", "width": "width", "n_frames": "n_frames"}
+
+    def columns(self, features: Sequence[Feature], arrays: Sequence[Feature] = ()) -> list[tuple[Column, str]]:
+        """The packed values and how they are cut."""
+        return [(column, column.name) for column in FRAME_COLUMNS]
+
+    def pack(self, feature_set: FeatureSet, computed: Mapping[str, Array]) -> Extracted:
+        """Values as float32, frame-major."""
+        values = computed[feature_set.name]
+        n_frames, width = values.shape
+        return Extracted(
+            feature_set.name,
+            feature_set.version,
+            frames=pack(values),
+            n_frames=n_frames,
+            width=width,
+            hop_s=feature_set.hop_s,
+        )
+
+    def unpack(self, packed: Extracted) -> npt.NDArray[np.floating]:
+        """One row a frame."""
+        return unpack(_there(packed.frames), _there(packed.width))
+
+    def clip_bytes(self, n_features: int) -> str:
+        """Four bytes a value."""
+        return f"n_frames * {4 * n_features}"
+
+    def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
+        """The frames of all clips end to end."""
+        return {"values": _flat(rows["frames"]).reshape(-1, rows["width"][0].as_py())} | _offsets(rows["n_frames"])
+
+
+class Quantised(Layout):
+    """Frames packed as bytes with one scale a clip: spectrograms for networks."""
+
+    name, prefix, word = "quantised", "frames", "quantised"
+    timed = True
+
+    def columns(self, features: Sequence[Feature], arrays: Sequence[Feature] = ()) -> list[tuple[Column, str]]:
+        """The packed bytes, how they are cut, and their scale."""
+        filled = {"lowest": "`values`[0]", "step": "`values`[1]", "frames": "quantised"}
+        return [(column, filled.get(column.name, column.name)) for column in QUANTISED_COLUMNS]
+
+    def pack(self, feature_set: FeatureSet, computed: Mapping[str, Array]) -> Extracted:
+        """Values as bytes, frame-major; see :func:`quantise`."""
+        values = computed[feature_set.name]
+        n_frames, width = values.shape
+        lowest, step, packed = quantise(values)
+        return Extracted(
+            feature_set.name,
+            feature_set.version,
+            np.array([lowest, step]),
+            quantised=packed,
+            n_frames=n_frames,
+            width=width,
+            hop_s=feature_set.hop_s,
+        )
+
+    def unpack(self, packed: Extracted) -> npt.NDArray[np.floating]:
+        """One row a frame, off by half a step at most."""
+        lowest, step = _there(packed.values)
+        return dequantise(_there(packed.quantised), _there(packed.width), lowest, step)
+
+    def clip_bytes(self, n_features: int) -> str:
+        """One byte a value."""
+        return f"n_frames * {n_features}"
+
+    def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
+        """The bytes of all clips end to end, with the scale of each."""
+        packed = np.frombuffer(b"".join(rows["frames"].to_pylist()), dtype=np.uint8)
+        scale = {name: rows[name].to_numpy() for name in ("lowest", "step")}
+        return {"values": packed.reshape(-1, rows["width"][0].as_py())} | scale | _offsets(rows["n_frames"])
+
+
+class Events(Layout):
+    """Things that happen at times of their own (notes, segments): one array a feature, all of a length."""
+
+    name, prefix, word = "events", "events", "event"
+
+    def columns(self, features: Sequence[Feature], arrays: Sequence[Feature] = ()) -> list[tuple[Column, str]]:
+        """Their number, and an array a feature."""
+        return [
+            (EVENT_COUNT, "n_frames"),
+            *(
+                (Column(f.name, "array<float>", f.comment, f.unit), f"cast(arrays[{place}] AS array<float>)")
+                for place, f in enumerate(features)
+            ),
+        ]
+
+    def pack(self, feature_set: FeatureSet, computed: Mapping[str, Array]) -> Extracted:
+        """An array a feature, NaN where undefined."""
+        values = computed[feature_set.name]
+        _reject_infinite(feature_set, values)
+        columns = [np.ascontiguousarray(column, dtype=np.float64) for column in values.T]
+        return Extracted(feature_set.name, feature_set.version, arrays=columns, n_frames=len(values))
+
+    def unpack(self, packed: Extracted) -> npt.NDArray[np.floating]:
+        """One row an event."""
+        return np.stack(_there(packed.arrays), axis=1)
+
+    def clip_bytes(self, n_features: int) -> str:
+        """Four bytes a value."""
+        return f"n_events * {4 * n_features}"
+
+    def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
+        """The events of all clips end to end, NaN where undefined."""
+        values = np.stack([_flat(rows[name]) for name in features], axis=1)
+        return {"values": values} | _offsets(rows["n_events"])
+
+
+SUMMARY, VECTOR, FRAMES, EVENTS, QUANTISED = Summary(), Vector(), Frames(), Events(), Quantised()
+
+#: Every layout by its name.
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (SUMMARY, VECTOR, FRAMES, EVENTS, QUANTISED)}
+
+
+def register(layout: Layout) -> Layout:
+    """Make a layout known under its name; :func:`genreatlas.audio.feature_sets.registered` brings it to workers."""
+    LAYOUTS[layout.name] = layout
+    return layout
+
+
+def get_layout(name: str) -> Layout:
+    """The layout of that name.
+
+    Raises
+    ------
+    ConfigError : this release has none of that name.
+    """
+    if name not in LAYOUTS:
+        near = difflib.get_close_matches(name, LAYOUTS, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(LAYOUTS)}."
+        raise ConfigError(f"no layout of feature sets is called {name!r}. {hint}")
+    return LAYOUTS[name]
+
+
 def pack_set(feature_set: FeatureSet, computed: Mapping[str, Array]) -> Extracted:
     """Pack a set into one row.
 
@@ -38,29 +386,9 @@ def pack_set(feature_set: FeatureSet, computed: Mapping[str, Array]) -> Extracte
 
     Raises
     ------
-    ValueError : a value is infinite; a value of a frame, or of a summary's array, is NaN.
+    ValueError : a value is infinite; a value of a frame, a vector or of a summary's array is NaN.
     """
-    name, version, values = feature_set.name, feature_set.version, computed[feature_set.name]
-    if feature_set.axis == "summary":
-        arrays = [np.asarray(computed[f"{name}.{array.name}"], dtype=np.float64) for array in feature_set.arrays]
-        _reject_infinite(feature_set, values)
-        for array, numbers in zip(feature_set.arrays, arrays, strict=True):
-            if not np.isfinite(numbers).all():
-                raise ValueError(f"{name}: not finite: {array.name}")
-        return Extracted(name, version, np.asarray(values, dtype=np.float64), arrays or None)
-    n_frames, width = values.shape
-    if feature_set.axis == "events":
-        _reject_infinite(feature_set, values)
-        columns = [np.ascontiguousarray(column, dtype=np.float64) for column in values.T]
-        return Extracted(name, version, arrays=columns, n_frames=n_frames)
-    if feature_set.axis == "quantised":
-        lowest, step, packed = quantise(values)
-        scale = np.array([lowest, step])
-        return Extracted(
-            name, version, scale, quantised=packed, n_frames=n_frames, width=width, hop_s=feature_set.hop_s
-        )
-    packed_frames = pack(values)
-    return Extracted(name, version, frames=packed_frames, n_frames=n_frames, width=width, hop_s=feature_set.hop_s)
+    return get_layout(feature_set.axis).pack(feature_set, computed)
 
 
 def quantise(frames: Array) -> tuple[float, float, bytes]:
@@ -98,3 +426,24 @@ def _reject_infinite(feature_set: FeatureSet, values: Array) -> None:
     names = [f.name for f, bad in zip(feature_set.features, infinite, strict=True) if bad]
     if names:
         raise ValueError(f"{feature_set.name}: infinite: {', '.join(names)}")
+
+
+def _source(feature: Feature) -> str:
+    """Where a column comes from: the function of the audio graph, and how its frames became one number."""
+    function = f"{feature.node}()"
+    return function if feature.statistic == "value" else f"{feature.statistic} of {function}"
+
+
+def _there(value: _T | None) -> _T:
+    """A field that this layout fills."""
+    assert value is not None
+    return value
+
+
+def _flat(column: Any) -> npt.NDArray[np.float32]:
+    """Values of all rows end to end, NaN for NULL."""
+    return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32))
+
+
+def _offsets(lengths: Any) -> dict[str, npt.NDArray]:
+    return {"offsets": np.concatenate([[0], np.cumsum(lengths.to_numpy(), dtype=np.int64)])}

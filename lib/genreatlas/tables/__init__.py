@@ -16,11 +16,14 @@ from genreatlas.tables.every_noise import (
     GENRES,
 )
 from genreatlas.tables.features import (
+    EVENT_COUNT,
     FEATURE_KEY_COLUMNS,
     FEATURE_SETS,
-    event_table,
+    FRAME_COLUMNS,
+    QUANTISED_COLUMNS,
+    VECTOR_COLUMN,
+    feature_table,
     frame_table,
-    quantised_table,
     summary_table,
 )
 from genreatlas.tables.library import (
@@ -72,6 +75,7 @@ __all__ = [
     "CLIPS",
     "CLIP_AUDIO",
     "DRIFT",
+    "EVENT_COUNT",
     "EVERYNOISE_ARTISTS",
     "EVERYNOISE_NEIGHBOURS",
     "EVERYNOISE_PLAYLISTS",
@@ -80,6 +84,7 @@ __all__ = [
     "FEATURE_SETS",
     "FETCH_ATTEMPTS",
     "FOLD_SCORES",
+    "FRAME_COLUMNS",
     "GENRES",
     "GENRE_PARENTS",
     "METRICS",
@@ -88,6 +93,7 @@ __all__ = [
     "PREDICTIONS",
     "PROMOTIONS",
     "PROMOTION_GENRES",
+    "QUANTISED_COLUMNS",
     "QUARANTINE",
     "RECORDINGS",
     "RUNS",
@@ -104,10 +110,10 @@ __all__ = [
     "SPOTIFY_SEARCHES",
     "TABLES",
     "TRAINING_GENRES",
+    "VECTOR_COLUMN",
     "Column",
     "Table",
-    "event_table",
+    "feature_table",
     "frame_table",
-    "quantised_table",
     "summary_table",
 ]

@@ -1,7 +1,8 @@
-"""Tables of features: one wide table per summary set, one packed table per set of frames or events.
+"""Tables of features: one table a set, whose columns follow from the set's layout.
 
-Columns of a feature table come from the registry of feature sets (or from an import's
-configuration), so that SQL says ``avg(tempo)`` and nobody needs to know a position.
+Columns of a summary's table come from the registry of feature sets (or from an import's configuration), so that SQL
+says ``avg(tempo)`` and nobody needs to know a position. Sets of other layouts are packed into a few columns;
+:mod:`genreatlas.audio.layouts` says which set has which.
 """
 
 from collections.abc import Iterable
@@ -28,13 +29,20 @@ FEATURE_SETS = Table(
     history=True,
     family="features",
     columns=(
-        Column("feature_set", "string", "Name of the set; its table is features_<set>, frames_<set> or events_<set>."),
+        Column(
+            "feature_set",
+            "string",
+            "Name of the set; its table is features_<set>, vectors_<set>, frames_<set> or events_<set>.",
+        ),
         Column("set_version", "string", "Version of the set."),
         Column("position", "int", "Place of the feature in the training matrix, from 0."),
-        Column("feature", "string", "Column name.", nullable=False),
+        Column("feature", "string", "Column name; of a vector, the name of the dimension.", nullable=False),
         Column("kind", "string", "numeric, or categorical (one-hot encoded in training).", nullable=False),
         Column(
-            "axis", "string", "summary, frames, events or quantised; models train on the first two.", nullable=False
+            "axis",
+            "string",
+            "Layout: summary, vector, frames, events or quantised; models train on the first three.",
+            nullable=False,
         ),
         Column("unit", "string", "Unit, empty where it has none.", nullable=False),
         Column("preprocessing_id", "string", "Preprocessing of the newest rows.", nullable=False),
@@ -42,68 +50,54 @@ FEATURE_SETS = Table(
     ),
 )
 
-
-def summary_table(
-    set_name: str, comment: str, features: Iterable[Column], written_by: str = "extract_features"
-) -> Table:
-    """Table of a set with one row per clip and one column per feature."""
-    return Table(
-        name=f"features_{set_name}",
-        comment=comment,
-        written_by=(written_by,),
-        key=_KEY_NAMES,
-        cluster_by=("clip_id",),
-        columns=(*_KEY, _SONG, *features),
-        family="features",
-        history=True,
-    )
-
-
-def frame_table(set_name: str, comment: str) -> Table:
-    """Table of a set with many frames per clip, packed into one row."""
-    packed = Column(
-        "frames", "array<float>", "Frame-major values: frame i holds [i * width, (i + 1) * width).", nullable=False
-    )
-    return _packed_table(f"frames_{set_name}", comment, (*_FRAMES, packed))
-
-
-def quantised_table(set_name: str, comment: str) -> Table:
-    """Table of a set of frames whose values are bytes: ``lowest + step * byte`` is the value."""
-    return _packed_table(
-        f"frames_{set_name}",
-        comment,
-        (
-            *_FRAMES,
-            Column("lowest", "double", "Value of the byte 0, in the unit of the set's features.", nullable=False),
-            Column("step", "double", "Difference between neighbouring bytes; 0 where all are equal.", nullable=False),
-            Column(
-                "frames", "binary", "Frame-major bytes: frame i holds [i * width, (i + 1) * width).", nullable=False
-            ),
-        ),
-    )
-
-
-def event_table(set_name: str, comment: str, features: Iterable[Column]) -> Table:
-    """Table of a set of events: one array column per feature, all of the length ``n_events``."""
-    count = Column("n_events", "int", "Number of events, which all arrays of the row have.", nullable=False)
-    return _packed_table(f"events_{set_name}", comment, (count, *features))
-
-
-_FRAMES = (
+_EVENLY = (
     Column("n_frames", "int", "Number of frames.", nullable=False),
     Column("width", "int", "Features per frame.", nullable=False),
     Column("hop_s", "double", "Time between the centres of neighbouring frames.", unit="s", nullable=False),
 )
+#: Columns of sets with many frames per clip, packed into one row.
+FRAME_COLUMNS = (
+    *_EVENLY,
+    Column("frames", "array<float>", "Frame-major values: frame i holds [i * width, (i + 1) * width).", nullable=False),
+)
+#: Columns of sets of frames whose values are bytes: ``lowest + step * byte`` is the value.
+QUANTISED_COLUMNS = (
+    *_EVENLY,
+    Column("lowest", "double", "Value of the byte 0, in the unit of the set's features.", nullable=False),
+    Column("step", "double", "Difference between neighbouring bytes; 0 where all are equal.", nullable=False),
+    Column("frames", "binary", "Frame-major bytes: frame i holds [i * width, (i + 1) * width).", nullable=False),
+)
+#: Stands before one array column per feature of a set of events.
+EVENT_COUNT = Column("n_events", "int", "Number of events, which all arrays of the row have.", nullable=False)
+#: Column of sets with hundreds of values a clip that no one asks for by name.
+VECTOR_COLUMN = Column(
+    "vector", "array<float>", "Values of the set's dimensions, in the order of feature_sets.position.", nullable=False
+)
 
 
-def _packed_table(name: str, comment: str, columns: tuple[Column, ...]) -> Table:
+def feature_table(
+    name: str, comment: str, columns: Iterable[Column], written_by: tuple[str, ...] = ("extract_features",)
+) -> Table:
+    """Table of a feature set: one row per clip, version and preprocessing, and behind the key the set's own columns."""
     return Table(
         name=name,
         comment=comment,
-        written_by=("extract_features",),
+        written_by=written_by,
         key=_KEY_NAMES,
         cluster_by=("clip_id",),
         columns=(*_KEY, _SONG, *columns),
         family="features",
         history=True,
     )
+
+
+def summary_table(
+    set_name: str, comment: str, features: Iterable[Column], written_by: str = "extract_features"
+) -> Table:
+    """Table of a set with one row per clip and one column per feature."""
+    return feature_table(f"features_{set_name}", comment, features, (written_by,))
+
+
+def frame_table(set_name: str, comment: str) -> Table:
+    """Table of a set with many frames per clip, packed into one row."""
+    return feature_table(f"frames_{set_name}", comment, FRAME_COLUMNS)

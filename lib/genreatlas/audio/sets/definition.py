@@ -10,9 +10,6 @@ import numpy.typing as npt
 
 from genreatlas.audio.statistics import WORDS, Statistic
 
-#: What a set's rows are: see :class:`FeatureSet`.
-Axis = Literal["summary", "frames", "events", "quantised"]
-
 #: Unit of a statistic whose unit is not the feature's own.
 _UNITS = {"var": "{}^2", "skew": "", "kurtosis": ""}
 
@@ -38,21 +35,14 @@ class Feature:
 class FeatureSet:
     """A named, versioned list of features that are extracted and stored together.
 
-    ``axis`` says what the features are values of, and how they are stored (always one row a clip):
-
-    - ``summary``: the clip; one column a feature. ``arrays`` are further columns with lists of numbers.
-    - ``frames``: frames at equal distances, packed into one column.
-    - ``events``: things that happen at times of their own (notes, segments); one array column a feature,
-      all of a length.
-    - ``quantised``: frames, packed as bytes with one scale a clip; for networks.
-
-    Models train on ``summary`` (without its arrays) and ``frames``; the others are for SQL and ``export``.
+    ``axis`` names the layout (:mod:`genreatlas.audio.layouts`): ``summary``, ``vector``, ``frames``, ``events`` or
+    ``quantised``. ``arrays`` are further columns of a summary.
     ``sample_rate`` is what the clip is resampled to first; None: measured on the clip as it was decoded.
     """
 
     name: str
     version: str
-    axis: Axis
+    axis: str
     sample_rate: int | None
     hop_length: int | None
     features: tuple[Feature, ...]
@@ -79,11 +69,9 @@ class FeatureSet:
 
         Returns
         -------
-        summary: (n_features,) float64; frames, quantised: (n_frames, n_features); events: (n_events, n_features).
-        NaN where undefined, which frames may not be.
+        One value per feature, (n_features,) float64, or where features are series (n_rows, n_features). NaN where
+        undefined.
         """
-        if self.axis != "summary":
-            return np.stack([_row(nodes[f.node], f.row) for f in self.features], axis=-1)
         values: list[Any] = [None] * len(self.features)
         for node, statistics in self._columns.items():
             wanted = [name for name in statistics if name != "value"]
@@ -92,7 +80,7 @@ class FeatureSet:
                 rows = found[statistic]
                 for place, row in places:
                     values[place] = _row(rows, row)
-        return np.array(values, dtype=np.float64)
+        return np.array(values, dtype=np.float64).T
 
     @functools.cached_property
     def _columns(self) -> dict[str, dict[Statistic, list[tuple[int, int | None]]]]:
