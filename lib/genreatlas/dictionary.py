@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, table_of
+from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.cli import STEPS
 from genreatlas.sql.catalogue import Template, templates
 from genreatlas.tables import TABLES, Table
@@ -133,9 +134,10 @@ def _views() -> str:
 
 
 def _reads(template: Template) -> list[str]:
-    sets = {"summary set": "features_<set>", "frame set": "frames_<set>", "summary sets": "wide_<set>"}
+    sets = {f"{layout.word} set": layout.table_name("<set>") for layout in LAYOUTS.values()}
+    every = ", ".join(dict.fromkeys(sets.values()))
     word = template.for_each or template.needs
-    return [*template.reads, *([sets.get(word, "features_<set>, frames_<set>, events_<set>")] if word else [])]
+    return [*template.reads, *([(sets | {"summary sets": "wide_<set>"}).get(word, every)] if word else [])]
 
 
 def _cell(text: str) -> str:

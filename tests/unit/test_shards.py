@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from genreatlas.audio.layouts import EVENTS, FRAMES, QUANTISED, VECTOR
 from genreatlas.datasets.shards import ShardRequest, write_shard
 
 CLASSES = ("folk", "rock")
@@ -47,12 +48,12 @@ def spectrogram() -> pa.Table:
     )
 
 
-def request(folder, form, features=None):
-    return ShardRequest(str(folder), form, CLASSES, features)
+def request(folder, form, features=("m1", "m2", "m3"), layout=QUANTISED):
+    return ShardRequest(str(folder), form, CLASSES, features, layout)
 
 
 def test_a_shard_of_notes_has_the_rows_of_every_clip_end_to_end_with_labels_and_fold(tmp_path):
-    (row,) = write_shard(request(tmp_path, "npz", ("time", "pitch_class")), notes()).to_pylist()
+    (row,) = write_shard(request(tmp_path, "npz", ("time", "pitch_class"), EVENTS), notes()).to_pylist()
     path = tmp_path / "train-00002.npz"
     assert row == {
         "part": "train",
@@ -84,13 +85,21 @@ def test_a_shard_of_bytes_keeps_them_with_the_scale_of_each_clip(tmp_path):
 def test_a_shard_of_frames_has_their_values(tmp_path):
     frames = pa.array([[7.0, 8.0], [1.0, 2.0, 3.0, 4.0], []], pa.list_(pa.float32()))
     counts = {"n_frames": pa.array([1, 2, 0], pa.int32()), "width": pa.array([2, 2, 2], pa.int32())}
-    write_shard(request(tmp_path, "npz"), clips(**counts, frames=frames))
+    write_shard(request(tmp_path, "npz", ("a", "b"), FRAMES), clips(**counts, frames=frames))
     with np.load(tmp_path / "train-00002.npz") as shard:
         assert shard["values"].tolist() == [[1, 2], [3, 4], [7, 8]]
 
 
+def test_a_shard_of_vectors_has_a_row_a_clip(tmp_path):
+    vectors = pa.array([[7.0, 8.0], [1.0, 2.0], [3.0, None]], pa.list_(pa.float32()))
+    write_shard(request(tmp_path, "npz", ("a", "b"), VECTOR), clips(vector=vectors))
+    with np.load(tmp_path / "train-00002.npz") as shard:
+        np.testing.assert_array_equal(shard["values"], np.float32([[1, 2], [3, np.nan], [7, 8]]))
+        assert shard["offsets"].tolist() == [0, 1, 2, 3]
+
+
 def test_a_parquet_shard_has_a_row_a_clip(tmp_path):
-    write_shard(request(tmp_path, "parquet", ("time", "pitch_class")), notes())
+    write_shard(request(tmp_path, "parquet", ("time", "pitch_class"), EVENTS), notes())
     rows = pq.read_table(tmp_path / "train-00002.parquet").to_pylist()
     assert rows[0] == {
         "clip_id": "a",

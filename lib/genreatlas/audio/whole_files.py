@@ -6,7 +6,7 @@ The last part imports no Spark either: Arrow batches of files in, Arrow batches 
 import contextlib
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from genreatlas.audio.decode import SILENCE_DBFS
-from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, get_feature_set
+from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, Registered, get_feature_set, registered
 from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory, unknown_fault
+from genreatlas.audio.layouts import get_layout
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.audio.probe import Layout, Source, lay_out, open_file, probe
 from genreatlas.audio.uris import uri_to_path
@@ -55,7 +56,8 @@ _RESULT = pa.schema(
 class Recipe:
     """How a model's features are made of audio.
 
-    ``columns`` are the model's: the set's features in order, categories as ``name=value``.
+    ``columns`` are the model's: the set's features in order, categories as ``name=value``. ``registered`` is what the
+    process that makes it knows beyond the package.
     """
 
     feature_set: str
@@ -64,6 +66,7 @@ class Recipe:
     columns: tuple[str, ...]
     hop_s: float = 0.0
     max_windows: int = 0
+    registered: Registered = field(default_factory=registered)
 
 
 @dataclass(frozen=True)
@@ -151,13 +154,13 @@ def _values(
     peak = [feature.name for feature in get_feature_set("loudness").features].index("peak_dbfs")
     if level is None or not level[peak] > SILENCE_DBFS:  # NaN where no sample differs from 0
         raise ClipError(Reason.SILENT, f"Digital silence from {start_s:g} s to {start_s + length_s:g} s.")
-    if mine.frames is not None and mine.width is not None:
-        return mine.frames.reshape(-1, mine.width)
-    values = np.empty(0) if mine.values is None else mine.values
-    return encode(values, sets[0], recipe.columns)[None, :]
+    rows = get_layout(sets[0].axis).unpack(mine)
+    if recipe.columns == tuple(feature.name for feature in sets[0].features):
+        return rows.astype(np.float32, copy=False)
+    return np.stack([encode(row, sets[0], recipe.columns) for row in rows])
 
 
-def encode(values: NDArray[np.float64], feature_set: FeatureSet, columns: Sequence[str]) -> NDArray[np.float32]:
+def encode(values: NDArray[np.floating], feature_set: FeatureSet, columns: Sequence[str]) -> NDArray[np.float32]:
     """Values of a set, (n_features,), as a model's columns: numbers as they are, categories one-hot."""
     by_name = {feature.name: (feature, value) for feature, value in zip(feature_set.features, values, strict=True)}
     row = np.empty(len(columns), dtype=np.float32)
@@ -173,6 +176,8 @@ def encode(values: NDArray[np.float64], feature_set: FeatureSet, columns: Sequen
 
 def window_batches(recipe: Recipe, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Extract the windows of every file of :data:`REQUEST`; one batch of :data:`RESULT` a file."""
+    recipe.registered.adopt()
+    recipe = replace(recipe, registered=Registered())  # the helper is forked with what was adopted
     warm = False
     for batch in batches:
         for row in batch.to_pylist():

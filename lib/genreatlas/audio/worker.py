@@ -12,7 +12,7 @@ import io
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
@@ -24,7 +24,14 @@ import pyarrow as pa
 
 from genreatlas.audio.decode import END_TOLERANCE_S, SILENCE_DBFS
 from genreatlas.audio.engine import ENGINE
-from genreatlas.audio.feature_sets import FEATURE_SETS, FeatureSet, compute_sets, get_feature_set
+from genreatlas.audio.feature_sets import (
+    FEATURE_SETS,
+    FeatureSet,
+    Registered,
+    compute_sets,
+    get_feature_set,
+    registered,
+)
 from genreatlas.audio.isolation import run_isolated, stop_helper, time_for, too_much_memory, unknown_fault
 from genreatlas.audio.layouts import Extracted, pack_set
 from genreatlas.audio.librosa_loading import librosa
@@ -87,14 +94,20 @@ _HIGHEST_PEAK_DBFS = 200.0
 
 @dataclass(frozen=True)
 class ExtractRequest:
-    """What is the same for every clip of a run; it travels to the workers."""
+    """What is the same for every clip of a run; it travels to the workers.
+
+    ``registered`` is what the process that makes it knows beyond the package.
+    """
 
     clip: ClipSection
     limits: LimitsSection = field(default_factory=LimitsSection)
+    registered: Registered = field(default_factory=registered)
 
 
 def extract_batches(request: ExtractRequest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Extract features of every row of :data:`REQUEST_COLUMNS`; one batch of :data:`RESULT` per batch."""
+    request.registered.adopt()
+    request = replace(request, registered=Registered())  # the helper is forked with what was adopted
     for batch in batches:
         rows = batch.to_pylist()
         with contextlib.suppress(Exception):  # what fails here fails for every clip, and stands in its row

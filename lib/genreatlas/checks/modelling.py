@@ -1,6 +1,7 @@
 """Checks of the steps from features to models, and of those that work with models."""
 
 from genreatlas.audio.feature_sets import get_feature_set
+from genreatlas.audio.layouts import get_layout
 from genreatlas.checks.faults import Fault, encoding, missing, not_installed, not_writable, raised
 from genreatlas.config import Config
 from genreatlas.models.candidates import candidate_faults
@@ -75,13 +76,14 @@ def export(config: Config) -> list[Fault]:
     if not config.export.feature_sets:
         found = [Fault("export.feature_sets is empty: there is nothing to write. Name a feature set.")]
     if not found:
-        summaries = [name for name in config.export.feature_sets if get_feature_set(name).axis == "summary"]
+        layouts = {name: get_layout(get_feature_set(name).axis) for name in config.export.feature_sets}
         found = [
             Fault(
-                f"export.feature_sets: {name} is one row of columns a clip. Read its table features_{name} with any "
-                "tool; export writes sets of frames, events and bytes."
+                f"export.feature_sets: {name} is one row of columns a clip. Read its table {layout.table_name(name)} "
+                "with any tool; export writes vectors and sets of frames, events and bytes."
             )
-            for name in summaries
+            for name, layout in layouts.items()
+            if not layout.exported
         ]
     return found + not_writable("export.path", config.export.path)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from genreatlas import checks
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS
+from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.checks.faults import Fault, is_address, not_installed, not_writable
 from genreatlas.config import Candidate, Config, toml_value
 from genreatlas.errors import ConfigError, nearest
@@ -249,8 +250,8 @@ def _has(config: Config, wanted: str) -> bool:
     if not _is_folder(config):
         return True
     name = wanted.removeprefix("set:")
-    prefixes = ("features_", "frames_", "events_") if wanted != name else ("",)
-    return any((Path(config.store.path) / f"{prefix}{name}" / "_delta_log").is_dir() for prefix in prefixes)
+    tables = {layout.table_name(name) for layout in LAYOUTS.values()} if wanted != name else {name}
+    return any((Path(config.store.path) / table / "_delta_log").is_dir() for table in tables)
 
 
 def _settings(step: str, facts: StepFacts, config: Config) -> Iterator[str]:

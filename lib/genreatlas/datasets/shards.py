@@ -7,7 +7,8 @@ n_classes; 1 where the clip's song has the genre), ``offsets`` (n_clips + 1) and
 rows of clip ``i`` are ``values[offsets[i]:offsets[i + 1]]``. Bytes come with ``lowest`` and ``step``, each (n_clips,):
 ``lowest[i] + step[i] * values`` is dB. What is undefined in events is NaN.
 
-parquet: one row a clip with the same names; frames are lists with their ``width``, events one list a feature.
+parquet: one row a clip with the same names; a vector is a list, frames are lists with their ``width``, events one list
+a feature.
 """
 
 import hashlib
@@ -21,6 +22,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genreatlas.audio.layouts import Layout
+
 #: What a worker says of the shard that it wrote.
 RESULT = "part string, shard int, file string, n_clips int, n_bytes bigint, sha256 string"
 
@@ -31,13 +34,14 @@ _IDS = ("clip_id", "song_id", "group_id")
 class ShardRequest:
     """What is the same for every shard of a set; it travels to the workers.
 
-    ``features`` are the columns of a set of events; None where frames are packed.
+    ``features`` are the names of the set's features.
     """
 
     folder: str
     format: Literal["npz", "parquet"]
     classes: tuple[str, ...]
-    features: tuple[str, ...] | None
+    features: tuple[str, ...]
+    layout: Layout
 
 
 def write_shard(request: ShardRequest, rows: pa.Table) -> pa.Table:
@@ -87,23 +91,4 @@ def _arrays(request: ShardRequest, rows: pa.Table) -> dict[str, npt.NDArray]:
     arrays["genres"] = np.zeros((rows.num_rows, len(request.classes)), dtype=np.uint8)
     for row, genres in enumerate(rows["genres"].to_pylist()):
         arrays["genres"][row, [place[genre] for genre in genres]] = 1
-    if request.features is not None:
-        lengths = rows["n_events"].to_numpy()
-        columns = [_flat(rows[name]) for name in request.features]
-        arrays["values"] = np.stack(columns, axis=1)
-    else:
-        lengths = rows["n_frames"].to_numpy()
-        width = rows["width"][0].as_py()
-        arrays["values"] = _flat(rows["frames"]).reshape(-1, width)
-        if "lowest" in rows.column_names:
-            arrays["lowest"], arrays["step"] = rows["lowest"].to_numpy(), rows["step"].to_numpy()
-    arrays["offsets"] = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    return arrays
-
-
-def _flat(column: pa.ChunkedArray) -> npt.NDArray:
-    """Values of all rows end to end: bytes as uint8, lists as float32 with NaN for NULL."""
-    array = column.combine_chunks()
-    if pa.types.is_binary(array.type):
-        return np.frombuffer(b"".join(array.to_pylist()), dtype=np.uint8)
-    return array.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    return arrays | request.layout.shard(request.features, dict(zip(rows.column_names, rows.columns, strict=True)))

@@ -3,9 +3,10 @@
 Of the tables songs, song_genres and clips a view reads the rows that count: none that was retired or replaced
 (:attr:`genreatlas.tables.Table.ended_by`). ``clips_all`` in braces is the whole table.
 
-A file begins with comment lines. ``-- optional:`` names tables that it can do without (they read as
-no rows); every other name in braces must exist. ``-- for each:`` makes one view per stored feature set
-of an axis, with SET in the file's name replaced; ``-- needs:`` asks for at least one such set.
+A file begins with comment lines. ``-- optional:`` names tables that it can do without (they read as no rows); every
+other name in braces must exist. ``-- for each: frame set`` makes one view per stored feature set of the layout with
+that word, with SET in the file's name replaced; ``-- needs: summary sets`` asks for at least one such set, and ``feature
+sets`` are those of every layout.
 """
 
 import re
@@ -147,10 +148,11 @@ def _views_before(template: Template, known: Mapping[str, Template]) -> set[str]
 
 
 def _sets_for(template: Template, sets: Sequence[StoredSet]) -> list[StoredSet]:
-    axis = (template.for_each or template.needs).split(" ")[0]
-    if axis == "summary":
-        return [stored for stored in sets if stored.axis == "summary" and (template.for_each or stored.numeric)]
-    return [stored for stored in sets if axis in ("feature", stored.axis.removesuffix("s"))]
+    word = (template.for_each or template.needs).split(" ")[0]
+    mine = [stored for stored in sets if word in ("feature", stored.layout.word)]
+    if template.needs and word != "feature":  # it computes something of their numbers
+        return [stored for stored in mine if stored.numeric]
+    return mine
 
 
 def _parse(name: str, text: str) -> Template:

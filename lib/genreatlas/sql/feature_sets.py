@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genreatlas.audio.feature_sets import current_version
-
-#: How the name of a set's table begins, by its axis.
-PREFIXES = {"summary": "features", "frames": "frames", "quantised": "frames", "events": "events"}
+from genreatlas.audio.layouts import LAYOUTS, Layout
 
 
 @dataclass(frozen=True)
@@ -19,7 +17,7 @@ class StoredSet:
 
     name: str
     version: str
-    axis: str
+    layout: Layout
     names: tuple[str, ...]
     numeric: tuple[str, ...]
     table: str = ""
@@ -28,7 +26,7 @@ class StoredSet:
     @property
     def table_name(self) -> str:
         """Name of the table in the store."""
-        return f"{PREFIXES[self.axis]}_{self.name}"
+        return self.layout.table_name(self.name)
 
 
 def stored_sets(rows: Iterable[Mapping[str, Any]], tables: Collection[str]) -> list[StoredSet]:
@@ -46,12 +44,14 @@ def stored_sets(rows: Iterable[Mapping[str, Any]], tables: Collection[str]) -> l
     for name, mine in sorted(by_set.items()):
         version = current_version(name, {str(row["set_version"]) for row in mine}, {row["source"] for row in mine})
         current = sorted((r for r in mine if r["set_version"] == version), key=lambda row: row["position"])
-        if not current:  # the code's version was not extracted yet
+        if (
+            not current or current[0]["axis"] not in LAYOUTS
+        ):  # not extracted yet in the code's version, or a newer code's
             continue
         stored = StoredSet(
             name=name,
             version=version,
-            axis=current[0]["axis"],
+            layout=LAYOUTS[current[0]["axis"]],
             names=tuple(row["feature"] for row in current),
             numeric=tuple(row["feature"] for row in current if row["kind"] == "numeric"),
         )

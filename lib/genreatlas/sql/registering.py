@@ -5,11 +5,12 @@ from contextlib import contextmanager
 
 from pyspark.errors import PySparkException
 
+from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.errors import StoreError
 from genreatlas.ids import stable_id
 from genreatlas.sql.catalogue import Plan, View, plan
 from genreatlas.sql.dialects import Spark
-from genreatlas.sql.feature_sets import PREFIXES, StoredSet, stored_sets
+from genreatlas.sql.feature_sets import StoredSet, stored_sets
 from genreatlas.store import Reader, Store, missing
 from genreatlas.tables import FEATURE_SETS, TABLES
 
@@ -95,7 +96,7 @@ def _whole(store: Reader, name: str) -> str:
 def _stored(store: Reader) -> tuple[list[str], list[StoredSet]]:
     tables = [table.name for table in TABLES if store.exists(table)]
     rows = [row.asDict() for row in store.read(FEATURE_SETS).collect()]
-    wanted = {f"{PREFIXES[row['axis']]}_{row['feature_set']}" for row in rows}
+    wanted = {LAYOUTS[row["axis"]].table_name(row["feature_set"]) for row in rows if row["axis"] in LAYOUTS}
     tables += sorted(name for name in wanted if store.exists(name))
     return tables, stored_sets(rows, tables)
 

@@ -1,7 +1,7 @@
 """Write feature sets with songs, labels and split to shards, for training elsewhere.
 
-Sequences (frames, notes, segments) and spectrograms that no model here learns from leave the tables as npz or
-Parquet. Each set has a folder with its shards and index.json, which says what they hold. The same tables and
+Vectors, and sequences (frames, notes, segments) and spectrograms that no model here learns from, leave the tables as
+npz or Parquet. Each set has a folder with its shards and index.json, which says what they hold. The same tables and
 configuration give the same bytes; shards are written anew when a table that they come from has changed.
 """
 
@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from genreatlas import checks
 from genreatlas.audio.feature_sets import FeatureSet, get_feature_set, table_of
+from genreatlas.audio.layouts import get_layout
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.config import Config
 from genreatlas.counts import Counts
@@ -26,7 +27,7 @@ from genreatlas.store import Store
 from genreatlas.tables import CLIPS
 
 READS = (
-    "frames_<set>", "events_<set>", "clips", "songs", "song_artists", "song_genres", "genre_parents", "splits",
+    "vectors_<set>", "frames_<set>", "events_<set>", "clips", "songs", "song_artists", "song_genres", "genre_parents", "splits",
 )  # fmt: skip
 WRITES: tuple[str, ...] = ()
 SECTIONS = ("export", "splits", "clip")
@@ -63,10 +64,11 @@ def run(store: Store, config: Config) -> Counts:
 def exportable(name: str) -> FeatureSet:
     """The set of that name, if it is one that is exported."""
     feature_set = get_feature_set(name)
-    if feature_set.axis == "summary":
+    layout = get_layout(feature_set.axis)
+    if not layout.exported:
         raise ConfigError(
-            f"export.feature_sets: {name} is one row of columns a clip. Read its table features_{name} with any "
-            "tool; export writes sets of frames, events and bytes."
+            f"export.feature_sets: {name} is one row of columns a clip. Read its table {layout.table_name(name)} with "
+            "any tool; export writes vectors and sets of frames, events and bytes."
         )
     return feature_set
 
@@ -87,8 +89,9 @@ def export_set(store: Store, config: Config, library: Library, feature_set: Feat
     songs, classes = labelled_songs(store, config, library)
     clips = current_clips(store, config, feature_set)
     rows = sharded(clips.join(songs, "song_id"), feature_set, config.export.shard_mb << 20)
-    features = tuple(f.name for f in feature_set.features) if feature_set.axis == "events" else None
-    request = ShardRequest(str(folder.absolute()), config.export.format, classes, features)
+    features = tuple(f.name for f in feature_set.features)
+    layout = get_layout(feature_set.axis)
+    request = ShardRequest(str(folder.absolute()), config.export.format, classes, features, layout)
     # not a partial: Spark asks for its type hints, which a partial has no way to give
     written = rows.groupBy("part", "shard").applyInArrow(lambda shard: write_shard(request, shard), RESULT)
     shards = [row.asDict() for row in written.orderBy("part", "shard").collect()]
@@ -139,10 +142,9 @@ def sharded(rows: DataFrame, feature_set: FeatureSet, shard_bytes: int) -> DataF
 
     Only ids and sizes go through the window; the values are joined after.
     """
-    n_bytes = len(feature_set.features) * (1 if feature_set.axis == "quantised" else 4)
-    count = F.col("n_events" if feature_set.axis == "events" else "n_frames").cast("long")
+    n_bytes = F.expr(get_layout(feature_set.axis).clip_bytes(len(feature_set.features)))
     earlier = Window.partitionBy("part").orderBy("clip_id").rowsBetween(Window.unboundedPreceding, -1)
-    before = F.coalesce(F.sum(count * n_bytes).over(earlier), F.lit(0))
+    before = F.coalesce(F.sum(n_bytes.cast("long")).over(earlier), F.lit(0))
     numbers = rows.select("clip_id", F.floor(before / F.lit(shard_bytes)).cast("int").alias("shard"))
     return rows.join(numbers, "clip_id")
 
@@ -162,7 +164,7 @@ def describe(
         "set_version": feature_set.version,
         "preprocessing_id": preprocessing_id(config.clip),
         "axis": feature_set.axis,
-        "hop_s": None if feature_set.axis == "events" else feature_set.hop_s,
+        "hop_s": feature_set.hop_s if get_layout(feature_set.axis).timed else None,
         "features": [{"name": f.name, "unit": f.unit, "comment": f.comment} for f in feature_set.features],
         "classes": list(classes),
         "level": config.export.level,

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from genreatlas import __version__, checks
 from genreatlas.audio.decode import DECODER_RELEASE
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, get_feature_set, table_of
+from genreatlas.audio.layouts import get_layout
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.audio.window import window_rule
 from genreatlas.audio.worker import REQUEST_COLUMNS, RESULT, ExtractRequest, extract_batches
@@ -41,8 +42,8 @@ from genreatlas.watching import watched
 
 STEP = "extract_features"
 PLAN = "extract_features_plan"
-READS = ("clips", "clip_audio", "features_<set>", "frames_<set>", "events_<set>", "quarantine")
-WRITES = ("features_<set>", "frames_<set>", "events_<set>", "feature_sets", "quarantine")
+READS = ("clips", "clip_audio", "features_<set>", "vectors_<set>", "frames_<set>", "events_<set>", "quarantine")
+WRITES = ("features_<set>", "vectors_<set>", "frames_<set>", "events_<set>", "feature_sets", "quarantine")
 SECTIONS = ("extract", "clip", "fetch_previews")
 check = checks.extract_features
 #: Sets merged at once: each is a chain of short jobs and commits that leave cores idle between them.
@@ -228,21 +229,8 @@ def feature_rows(rows: DataFrame, feature_set: FeatureSet) -> DataFrame:
 
 def value_columns(feature_set: FeatureSet) -> list[Column]:
     """Columns of a set's table behind its key, from the columns of :data:`genreatlas.audio.worker.RESULT`."""
-    frames = [F.col("n_frames"), F.col("width"), F.col("hop_s")]
-    if feature_set.axis == "frames":
-        return [*frames, F.col("frames")]
-    if feature_set.axis == "quantised":
-        return [
-            *frames,
-            F.col("values")[0].alias("lowest"),
-            F.col("values")[1].alias("step"),
-            F.col("quantised").alias("frames"),
-        ]
-    if feature_set.axis == "events":
-        arrays = [F.col("arrays")[i].cast("array<float>").alias(f.name) for i, f in enumerate(feature_set.features)]
-        return [F.col("n_frames").alias("n_events"), *arrays]
-    values = [F.col("values")[i].alias(f.name) for i, f in enumerate(feature_set.features)]
-    return values + [F.col("arrays")[i].alias(a.name) for i, a in enumerate(feature_set.arrays)]
+    columns = get_layout(feature_set.axis).columns(feature_set.features, feature_set.arrays)
+    return [F.expr(sql).alias(column.name) for column, sql in columns]
 
 
 def quarantine_rows(store: Store, rows: DataFrame, earlier: Mapping[tuple[str, str], int]) -> DataFrame:

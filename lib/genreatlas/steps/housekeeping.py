@@ -10,12 +10,13 @@ from contextlib import ExitStack
 from genreatlas import checks
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
 from genreatlas.audio.feature_sets import table_of
+from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.store import Store, upkeep
 from genreatlas.store.statements import HISTORY_OF_FILES, HISTORY_OF_LOG
 from genreatlas.store.upkeep import Needed
-from genreatlas.tables import FEATURE_SETS, MODELS, TABLES, Table, frame_table, summary_table
+from genreatlas.tables import FEATURE_SETS, MODELS, TABLES, Table
 
 READS = ("every table",)
 WRITES = ("every table",)
@@ -45,8 +46,9 @@ def existing_tables(store: Store) -> list[Table]:
     """Described tables, and those of extracted and imported feature sets, as far as they exist."""
     found = {table.name: table for table in (*TABLES, *map(table_of, REGISTRY.values()))}
     for name, axis in store.read(FEATURE_SETS).select("feature_set", "axis").distinct().collect():
-        imported = frame_table(name, "") if axis == "frames" else summary_table(name, "", ())
-        found.setdefault(imported.name, imported)
+        if axis in LAYOUTS:  # a newer release may have others
+            imported = LAYOUTS[axis].table(name, "")
+            found.setdefault(imported.name, imported)
     return [table for _, table in sorted(found.items()) if store.exists(table)]
 
 
