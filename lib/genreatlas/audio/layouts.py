@@ -266,7 +266,7 @@ class Frames(Layout):
 
     def clip_bytes(self, n_features: int) -> str:
         """Four bytes a value."""
-        return f"n_frames * {4 * n_features}"
+        return f"cast(n_frames AS bigint) * {4 * n_features}"
 
     def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
         """The frames of all clips end to end."""
@@ -306,7 +306,7 @@ class Quantised(Layout):
 
     def clip_bytes(self, n_features: int) -> str:
         """One byte a value."""
-        return f"n_frames * {n_features}"
+        return f"cast(n_frames AS bigint) * {n_features}"
 
     def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
         """The bytes of all clips end to end, with the scale of each."""
@@ -343,7 +343,7 @@ class Events(Layout):
 
     def clip_bytes(self, n_features: int) -> str:
         """Four bytes a value."""
-        return f"n_events * {4 * n_features}"
+        return f"cast(n_events AS bigint) * {4 * n_features}"
 
     def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
         """The events of all clips end to end, NaN where undefined."""

@@ -5,8 +5,8 @@ Of the tables songs, song_genres and clips a view reads the rows that count: non
 
 A file begins with comment lines. ``-- optional:`` names tables that it can do without (they read as no rows); every
 other name in braces must exist. ``-- for each: frame set`` makes one view per stored feature set of the layout with
-that word, with SET in the file's name replaced; ``-- needs: summary sets`` asks for at least one such set, and ``feature
-sets`` are those of every layout.
+that word, with SET in the file's name replaced; ``-- needs: summary sets`` asks for at least one such set, and
+``feature sets`` are those of every layout.
 """
 
 import re

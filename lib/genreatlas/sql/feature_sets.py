@@ -44,9 +44,9 @@ def stored_sets(rows: Iterable[Mapping[str, Any]], tables: Collection[str]) -> l
     for name, mine in sorted(by_set.items()):
         version = current_version(name, {str(row["set_version"]) for row in mine}, {row["source"] for row in mine})
         current = sorted((r for r in mine if r["set_version"] == version), key=lambda row: row["position"])
-        if (
-            not current or current[0]["axis"] not in LAYOUTS
-        ):  # not extracted yet in the code's version, or a newer code's
+        if not current:  # the code's version was not extracted yet
+            continue
+        if current[0]["axis"] not in LAYOUTS:  # a newer release's
             continue
         stored = StoredSet(
             name=name,

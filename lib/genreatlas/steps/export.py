@@ -27,7 +27,8 @@ from genreatlas.store import Store
 from genreatlas.tables import CLIPS
 
 READS = (
-    "vectors_<set>", "frames_<set>", "events_<set>", "clips", "songs", "song_artists", "song_genres", "genre_parents", "splits",
+    "vectors_<set>", "frames_<set>", "events_<set>", "clips", "songs", "song_artists", "song_genres", "genre_parents",
+    "splits",
 )  # fmt: skip
 WRITES: tuple[str, ...] = ()
 SECTIONS = ("export", "splits", "clip")
