@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genreatlas.datasets.types import Axis, Matrix
+from genreatlas.datasets.types import Matrix
 from genreatlas.models.types import FoldTask, Trial
 
 CLASSES = ("blues", "jazz", "rock")
@@ -37,7 +37,7 @@ def make_matrix(
         "group": song.astype(np.int32),
         "weight": np.ones(len(song), dtype=np.float32),
     } | arrays
-    axis: Axis = "summary" if rows_per_song == 1 else "frames"
+    axis = "summary" if rows_per_song == 1 else "frames"
     features = tuple(f"f{i}" for i in range(files["X"].shape[1]))
     folds = tuple(int(fold) for fold in np.unique(files["fold"]))
     matrix = Matrix(dataset_id, folder, len(files["y"]), n_songs, features, CLASSES, folds, axis, multi)

@@ -149,7 +149,9 @@ def test_a_refitted_model_scores_clips_in_spark_as_it_does_in_python(trial, kind
     clips = [(f"s{i % 10}", f"c{i}", X[i * 3 : i * 3 + 3].ravel().tolist(), 4) for i in range(20)]
     frame = spark.createDataFrame(clips, "song_id string, clip_id string, frames array<float>, width int")
     for shared in (False, True):
-        rows = sklearn_grid.predict(spark, frame.repartition(5), path, "frames", folder_is_shared=shared).collect()
+        rows = sklearn_grid.predict(
+            spark, frame.repartition(5), path, ("frames", "width"), folder_is_shared=shared
+        ).collect()
         found = {row.clip_id: row for row in rows}
         for i, (song, clip, _, _) in enumerate(clips):
             scores = model.scores([song] * 3) if form == "json" else model.scores(X[i * 3 : i * 3 + 3])

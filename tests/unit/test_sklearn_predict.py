@@ -36,7 +36,7 @@ def _frames(X, lengths):
 def test_a_summary_is_one_row_whose_scores_are_the_models(fitted):
     model, X = fitted
     with_holes = [[None if np.isnan(v) else float(v) for v in row] for row in X[:12]]
-    batch = predict_batch(model, "summary", _clips(12, features=pa.array(with_holes, pa.list_(pa.float32()))))
+    batch = predict_batch(model, _clips(12, features=pa.array(with_holes, pa.list_(pa.float32()))))
     expected = model.scores(X[:12])
     np.testing.assert_array_equal(np.array(batch["score_sum"].to_pylist()), expected)
     assert batch["votes"].to_pylist() == np.eye(3, dtype=int)[expected.argmax(axis=1)].tolist()
@@ -48,7 +48,7 @@ def test_a_summary_is_one_row_whose_scores_are_the_models(fitted):
 def test_frames_are_added_up_per_clip_and_a_clip_without_frames_has_none(fitted):
     model, X = fitted
     X = np.nan_to_num(X[:10])
-    batch = predict_batch(model, "frames", _clips(4, **_frames(X, [3, 0, 5, 2])))
+    batch = predict_batch(model, _clips(4, **_frames(X, [3, 0, 5, 2])))
     scores = model.scores(X)
     parts = [scores[:3], scores[3:3], scores[3:8], scores[8:]]
     np.testing.assert_allclose(np.array(batch["score_sum"].to_pylist()), [part.sum(axis=0) for part in parts])
@@ -73,8 +73,8 @@ def test_a_row_scores_the_same_to_the_bit_whatever_stands_beside_it(estimator, t
 def test_a_slice_of_a_larger_batch_is_scored_like_itself(fitted):
     model, X = fitted
     batch = _clips(6, **_frames(np.nan_to_num(X[:12]), [2] * 6))
-    whole = predict_batch(model, "frames", batch)
-    assert predict_batch(model, "frames", batch.slice(2, 3)).to_pylist() == whole.slice(2, 3).to_pylist()
+    whole = predict_batch(model, batch)
+    assert predict_batch(model, batch.slice(2, 3)).to_pylist() == whole.slice(2, 3).to_pylist()
 
 
 def test_several_labels_vote_for_every_class_that_they_predict():
@@ -90,14 +90,14 @@ def test_several_labels_vote_for_every_class_that_they_predict():
 
     batch = _clips(1, frames=pa.array([[1.0, 3.0, -1.0]], pa.list_(pa.float32())), width=[1])
     margin = SklearnModel(_Margins(), 2, multi=True)
-    assert predict_batch(margin, "frames", batch)["votes"].to_pylist() == [[2, 1]]
+    assert predict_batch(margin, batch)["votes"].to_pylist() == [[2, 1]]
     steep = Sigmoids(np.array([-1.0, -1.0]), np.array([2.0, 0.0]))  # the first class needs a margin of 2
-    assert predict_batch(SklearnModel(_Margins(), 2, True, steep), "frames", batch)["votes"].to_pylist() == [[1, 1]]
+    assert predict_batch(SklearnModel(_Margins(), 2, True, steep), batch)["votes"].to_pylist() == [[1, 1]]
 
 
 def test_a_baseline_asks_for_the_song_only_and_counts_its_rows():
     dummy = Dummy("stratified", (0.5, 0.3, 0.2), 3)
-    batch = predict_batch(dummy, "frames", _clips(4, **_frames(np.zeros((9, 2), np.float32), [3, 1, 5, 0])))
+    batch = predict_batch(dummy, _clips(4, **_frames(np.zeros((9, 2), np.float32), [3, 1, 5, 0])))
     drawn = dummy.scores(["s0", "s0", "s1", "s1"])
     rows = np.array([3, 1, 5, 0])
     assert batch["n_rows"].to_pylist() == rows.tolist()
@@ -108,14 +108,14 @@ def test_a_baseline_asks_for_the_song_only_and_counts_its_rows():
 def test_features_that_the_model_does_not_know_are_refused_by_clip(fitted, width):
     clips = _clips(2, features=pa.array([[0.0] * 4, [0.0] * width], pa.list_(pa.float32())))
     with pytest.raises(ModelError, match=f"clip c1 has {width} features; the model was trained on 4"):
-        predict_batch(fitted[0], "summary", clips)
+        predict_batch(fitted[0], clips)
     with pytest.raises(ModelError, match="clip c1 has no features"):
-        predict_batch(fitted[0], "summary", _clips(2, features=pa.array([[0.0] * 4, None], pa.list_(pa.float32()))))
+        predict_batch(fitted[0], _clips(2, features=pa.array([[0.0] * 4, None], pa.list_(pa.float32()))))
 
 
 def test_a_model_file_in_a_shared_folder_scores_batch_after_batch(fitted, tmp_path):
     model, X = fitted
     (tmp_path / "model.skops").write_bytes(model.dumps())
     batch = _clips(6, features=pa.array(list(np.nan_to_num(X[:6])), pa.list_(pa.float32())))
-    found = list(predict_batches("model.skops", str(tmp_path), "summary", iter([batch, batch])))
-    assert [one.to_pylist() for one in found] == [predict_batch(model, "summary", batch).to_pylist()] * 2
+    found = list(predict_batches("model.skops", str(tmp_path), iter([batch, batch])))
+    assert [one.to_pylist() for one in found] == [predict_batch(model, batch).to_pylist()] * 2

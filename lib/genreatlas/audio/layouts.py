@@ -129,9 +129,7 @@ class Layout:
         return "slice(frames, frame * width + 1, width)" if self.several else "features"
 
     def thinned(self, most: int) -> str:
-        """SQL: the values of at most so many of a clip's rows, evenly spaced."""
-        if not self.several:
-            return "features"
+        """SQL: the values of at most so many of a clip's rows, evenly spaced, where there are several."""
         step = f"greatest(1, ceil(size(frames) / width / {most}))"
         return f"filter(frames, (v, i) -> cast(floor(i / width) AS int) % {step} = 0)"
 

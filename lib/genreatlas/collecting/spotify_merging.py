@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
+from genreatlas.audio.layouts import SUMMARY
 from genreatlas.collecting.retiring import check_share, retire, settle
 from genreatlas.config import SyncSection
 from genreatlas.errors import Reason
@@ -260,7 +261,7 @@ def describe_set(store: Store) -> None:
             "position": position,
             "feature": name,
             "kind": "categorical" if name == "key" else "numeric",
-            "axis": "summary",
+            "axis": SUMMARY.name,
             "unit": SPOTIFY_AUDIO.column(name).unit,
             "preprocessing_id": PREPROCESSING_ID,
             "source": "spotify",

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas.config import Config
-from genreatlas.datasets.feature_tables import MEETS, bad_condition, encode, find_feature_table, with_condition
+from genreatlas.datasets.feature_tables import MEETS, bad_condition, find_feature_table, model_columns, with_condition
 from genreatlas.datasets.fetching import fetch
 from genreatlas.datasets.labels import Choice, at_level, choose
 from genreatlas.datasets.library import Library
@@ -84,18 +84,14 @@ def build_dataset(
     songs = _song_frame(snapshot, choice.songs)
     songs = songs.select("song_id", *[F.col(name).alias(_OWN + name) for name in songs.columns if name != "song_id"])
     rows = rows.join(songs, "song_id")
-    if table.axis == "frames":
-        features, kept = tuple(table.columns), [F.col(name) for name in ("frames", "width", "n_frames")]
-    else:
-        training = F.col(_OWN + "part") == "train"
-        encoded = encode(rows, table.columns, fixed.features if fixed else None, training)
-        encoded = {name: values for name, values in encoded.items() if name not in (without or {})}
-        if without and not encoded:
-            raise InputError(
-                f"{feature_set}: none of its features can be trained on: {_whys(without)}. Features that are measured "
-                "from the sound and not made from the genre are kept by train.keep_features."
-            )
-        features, kept = tuple(encoded), [F.array(*encoded.values()).alias("features")]
+    training = F.col(_OWN + "part") == "train"
+    asked = fixed.features if fixed else None
+    features, kept = model_columns(rows, table.layout, table.columns, asked, training, without or {})
+    if without and not features:
+        raise InputError(
+            f"{feature_set}: none of its features can be trained on: {_whys(without)}. Features that are measured "
+            "from the sound and not made from the genre are kept by train.keep_features."
+        )
     about = [F.col(_OWN + name).alias(name) for name in ("group_id", "part", "fold", "genres", "weight")]
     return Dataset(
         feature_set=feature_set,

@@ -1,6 +1,7 @@
 """Tables of feature sets: which one holds a set now, conditions on its rows, and its columns as those of a matrix."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from pyspark.errors import PySparkException
@@ -8,8 +9,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas.audio import feature_sets as registry
+from genreatlas.audio.layouts import LAYOUTS, SUMMARY, Layout, get_layout
 from genreatlas.config import TrainSection, former
-from genreatlas.datasets.types import Axis
 from genreatlas.errors import ConfigError, InputError, nearest
 from genreatlas.store import Reader
 from genreatlas.tables import CLIPS, FEATURE_SETS, SONGS
@@ -39,8 +40,13 @@ class FeatureTable:
     table: str
     set_version: str
     preprocessing_id: str
-    axis: Axis
+    axis: str
     columns: dict[str, str]
+
+    @property
+    def layout(self) -> Layout:
+        """Layout of the feature set."""
+        return get_layout(self.axis)
 
     def rows(self, store: Reader) -> DataFrame:
         """Rows of the version, with clip_id, song_id and the features, of clips and songs that still count."""
@@ -72,7 +78,7 @@ def find_feature_table(
     InputError : the code's version of the set was not extracted yet.
     """
     if feature_set == TECHNICAL:
-        return FeatureTable(TECHNICAL, CLIPS.name, "1", "source", "summary", dict(_TECHNICAL_COLUMNS))
+        return FeatureTable(TECHNICAL, CLIPS.name, "1", "source", SUMMARY.name, dict(_TECHNICAL_COLUMNS))
     rows = store.read(FEATURE_SETS).toPandas()
     mine = rows[rows.feature_set == feature_set]
     if mine.empty:
@@ -87,19 +93,19 @@ def find_feature_table(
         raise InputError(
             f"{feature_set}: version {version} has no features yet. Run extract_features, then train_models."
         )
-    held = former.present_name("axis", mine.axis.iloc[0])
-    if held not in ("summary", "frames"):
+    layout = get_layout(former.present_name("axis", mine.axis.iloc[0]))
+    if not layout.learns:
+        learnt = [other.name for other in LAYOUTS.values() if other.learns]
         raise ConfigError(
-            f"train.feature_sets: {feature_set} holds {held}, which no model here learns from. "
-            "Train on a set of the axis summary or frames; `export` writes this one for training elsewhere."
+            f"train.feature_sets: {feature_set} holds {layout.name}, which no model here learns from. Train on a set "
+            f"of the axis {', '.join(learnt[:-1])} or {learnt[-1]}; `export` writes this one for training elsewhere."
         )
-    axis: Axis = "frames" if held == "frames" else "summary"
     return FeatureTable(
         feature_set=feature_set,
-        table=f"{'frames' if axis == 'frames' else 'features'}_{feature_set}",
+        table=layout.table_name(feature_set),
         set_version=version,
         preprocessing_id=preprocessing_id or str(mine.preprocessing_id.iloc[0]),
-        axis=axis,
+        axis=layout.name,
         columns=dict(zip(mine.feature, mine.kind, strict=True)),
     )
 
@@ -127,7 +133,7 @@ def with_condition(store: Reader, train: TrainSection, rows: DataFrame) -> DataF
     for name in train.feature_sets:
         other = find_feature_table(store, name)
         new = [column for column in other.columns if column not in known]
-        if other.axis == "summary" and new:
+        if other.layout.by_column and new:
             joined = joined.join(other.rows(store).select("clip_id", *new).alias(name), "clip_id", "left")
             known.update(new)
     own = [name if name in ("song_id", "clip_id") else f"features.`{name}`" for name in rows.columns]
@@ -145,6 +151,36 @@ def bad_condition(train: TrainSection, error: PySparkException) -> ConfigError:
     """What Spark says of the condition, in one line."""
     lines = str(error).partition("JVM stacktrace")[0].strip().splitlines()
     return ConfigError(f"train.where = {train.where!r}: {lines[0].strip() if lines else type(error).__name__}")
+
+
+def model_columns(
+    rows: DataFrame,
+    layout: Layout,
+    columns: Mapping[str, str],
+    features: tuple[str, ...] | None = None,
+    training: Column | None = None,
+    without: Collection[str] = (),
+) -> tuple[tuple[str, ...], list[Column]]:
+    """What models read of a feature table: the names of the matrix's columns, and the expressions with the values.
+
+    Parameters
+    ----------
+    rows, columns, features, training : see :func:`encode`.
+    layout : of the feature set.
+    without : columns of the matrix to leave out, of a layout with one row a clip.
+    """
+    if layout.read is None:
+        encoded = encode(rows, columns, features, training)
+        encoded = {name: values for name, values in encoded.items() if name not in without}
+        return tuple(encoded), [F.array(*encoded.values()).alias("features")]
+    read = [F.expr(sql).alias(name) for name, sql in layout.read.items()]
+    names = tuple(name for name in columns if name not in without and (not features or name in features))
+    if layout.several or len(names) == len(columns):
+        return tuple(columns), read
+    every = F.expr(layout.read["features"])
+    place = {name: number for number, name in enumerate(columns)}
+    places = F.from_json(F.lit(json.dumps([place[name] for name in names])), "array<int>")
+    return names, [F.transform(places, lambda number: every[number]).alias("features")]
 
 
 def encode(

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from genreatlas.audio.layouts import Layout
 from genreatlas.config import TrainSection
 from genreatlas.datasets.fetching import fetch_buckets
 from genreatlas.datasets.types import Dataset, Matrix
@@ -36,21 +37,23 @@ def training_rows(dataset: Dataset, frames_per_song: int, buckets: int = 1) -> D
     Columns as in :data:`ROWS`, in any order; lazy.
     """
     rows = dataset.frame.where("part = 'train'").withColumn("bucket", _bucket(dataset, buckets))
-    if dataset.axis == "summary":
+    if not dataset.layout.several:
         return rows.withColumn("frame", F.lit(0)).select(*ROWS)
     song = Window.partitionBy("song_id")
     place = F.row_number().over(song.orderBy("clip_id")) - 1
     clips = F.count(F.lit(1)).over(song)
     share = F.floor(F.lit(frames_per_song) / clips) + F.when(place < frames_per_song % clips, 1).otherwise(0)
-    rows = rows.withColumn("_k", F.least(share, F.col("n_frames")).cast("int")).where("_k > 0")
+    return some_rows(rows, dataset.layout, share).select(*ROWS)
+
+
+def some_rows(clips: DataFrame, layout: Layout, most: Column) -> DataFrame:
+    """One row for each of at most so many rows of a clip, evenly spread: its number ``frame`` and its ``features``."""
+    if not layout.several:
+        return clips.withColumn("frame", F.lit(0))
+    rows = clips.withColumn("_k", F.least(most, F.col("n_frames")).cast("int")).where("_k > 0")
     rows = rows.withColumn("_j", F.explode(F.sequence(F.lit(0), F.col("_k") - 1)))
     rows = rows.withColumn("frame", F.floor((F.col("_j") + 0.5) * F.col("n_frames") / F.col("_k")).cast("int"))
-    return rows.withColumn("features", frame_values()).select(*ROWS)
-
-
-def frame_values() -> Column:
-    """Frame number ``frame`` cut from the packed ``frames`` of ``width``."""
-    return F.slice("frames", F.col("frame") * F.col("width") + 1, F.col("width"))
+    return rows.withColumn("features", F.expr(layout.row))
 
 
 def _bucket(dataset: Dataset, buckets: int) -> Column:
@@ -69,7 +72,7 @@ def count_buckets(dataset: Dataset, train: TrainSection, max_commit_mb: int) -> 
     ConfigError : the matrix is larger than ``train.max_matrix_mb``.
     """
     rows = dataset.frame.where("part = 'train'")
-    if dataset.axis == "frames":
+    if dataset.layout.several:
         per_song = rows.groupBy("song_id").agg(F.least(F.sum("n_frames"), F.lit(train.frames_per_song)).alias("n"))
         n_rows = per_song.agg(F.sum("n")).collect()[0][0] or 0
     else:

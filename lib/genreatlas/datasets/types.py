@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from genreatlas.audio.layouts import Layout, get_layout
+
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import DataFrame
-
-Axis = Literal["summary", "frames"]
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,15 @@ class Dataset:
 
     ``frame`` has one row a clip, for every part but ``excluded``: song_id, clip_id, group_id, part
     (train, promotion, test), fold int (NULL outside train), genres array<string> (one genre, more only
-    where labels = multi), weight double, and features array<float> (summary; NULL inside = undefined) or
-    frames array<float>, width int, n_frames int (frames). It is lazy: read it once, or stage it.
+    where labels = multi), weight double, and what models read of the set's layout: features array<float> (NULL inside =
+    undefined), or frames array<float>, width int and n_frames int where a clip has several rows. It is lazy: read it
+    once, or stage it.
     """
 
     feature_set: str
     set_version: str
     preprocessing_id: str
-    axis: Axis
+    axis: str
     columns: tuple[str, ...]  #: columns of the feature table, before one-hot encoding
     features: tuple[str, ...]  #: columns of the matrix, after one-hot encoding
     classes: tuple[str, ...]  #: genre ids, sorted
@@ -48,6 +49,11 @@ class Dataset:
     def multi(self) -> bool:
         """Whether a song may have several genres at once."""
         return self.labels == "multi"
+
+    @property
+    def layout(self) -> Layout:
+        """Layout of the feature set."""
+        return get_layout(self.axis)
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class Matrix:
     features: tuple[str, ...]
     classes: tuple[str, ...]
     folds: tuple[int, ...]  #: folds that have rows, ascending
-    axis: Axis
+    axis: str
     multi: bool
     sha256: str = ""  #: over the values of all arrays
 

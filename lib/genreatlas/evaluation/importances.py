@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from genreatlas.audio.layouts import SUMMARY, Layout, get_layout
 from genreatlas.config import Config
 from genreatlas.evaluation.cases import Case, truth_of
 from genreatlas.evaluation.impurity import model_weights
@@ -83,7 +84,7 @@ def importances(store: Reader, case: Case, predictor: Predictor, config: Config)
 
 def _by_permutation(store: Reader, case: Case, predictor: Predictor, config: Config) -> pd.DataFrame:
     settings = config.evaluate
-    blocks = feature_blocks(case.dataset.features)
+    blocks = feature_blocks(case.dataset.features, case.dataset.layout)
     repeats, seed, width = settings.importance_repeats, settings.seed, len(case.dataset.features)
     most = min(len(blocks), settings.importance_features)
     variants = most * repeats * (len(case.classes) if case.multi else 1)
@@ -135,12 +136,9 @@ def _answers_of_pipeline(
     return {key: part["best"].to_numpy(int) - 1 for key, part in parts.items()}
 
 
-def feature_blocks(features: Sequence[str]) -> list[Block]:
-    """One block per feature, in the order of the matrix; ``name=value`` columns share one."""
-    columns: dict[str, list[int]] = {}
-    for place, name in enumerate(features):
-        columns.setdefault(name.partition("=")[0], []).append(place)
-    return [Block(name, tuple(places)) for name, places in columns.items()]
+def feature_blocks(features: Sequence[str], layout: Layout = SUMMARY) -> list[Block]:
+    """The blocks of a layout's columns: one per feature, or for a vector neighbouring dimensions."""
+    return [Block(name, places) for name, places in layout.blocks(features)]
 
 
 def most_weighty(blocks: Sequence[Block], weights: NDArray[np.float64], most: int) -> list[Block]:
@@ -264,7 +262,7 @@ def shuffled_clips(clips: DataFrame, donors: DataFrame, blocks: Sequence[Block],
 
     Parameters
     ----------
-    clips : song_id, clip_id, and features (summary) or frames and width (frames).
+    clips : song_id, clip_id, and the columns that models read of the layout.
     donors : clip_id, repeat int, donor_id.
     blocks : what is replaced at once.
 
@@ -273,12 +271,11 @@ def shuffled_clips(clips: DataFrame, donors: DataFrame, blocks: Sequence[Block],
     The columns of ``clips`` with ids prefixed by ``block/repeat/``; block -1 is the clip as it is.
     Frames are replaced in their order, from the donor's start again where it has fewer.
     """
-    values = "features" if axis == "summary" else "frames"
-    mine = clips if axis == "summary" else _thinned(clips)
-    width = "size(features)" if axis == "summary" else "width"
-    kept = ("song_id", "clip_id", values) if axis == "summary" else ("song_id", "clip_id", values, "width")
+    layout = get_layout(axis)
+    values, width = layout.values, layout.width
+    mine = _thinned(clips, layout)
     other = mine.select(F.col("clip_id").alias("donor_id"), F.col(values).alias("donor"))
-    pairs = mine.select(*kept).join(donors, "clip_id").join(other, "donor_id")
+    pairs = mine.select("song_id", "clip_id", *layout.given).join(donors, "clip_id").join(other, "donor_id")
     columns = F.from_json(F.lit(json.dumps([[], *(list(block.columns) for block in blocks)])), "array<array<int>>")
     every = pairs.select("*", F.posexplode(columns).alias("place", "replaced"))
     every = every.where("place > 0 OR repeat = 0").withColumn("block", F.expr("place - 1"))
@@ -288,7 +285,7 @@ def shuffled_clips(clips: DataFrame, donors: DataFrame, blocks: Sequence[Block],
     )
     prefix = F.concat_ws(_SEPARATOR, F.col("block").cast("string"), F.col("repeat").cast("string"))
     ids = [F.concat_ws(_SEPARATOR, prefix, F.col(name)).alias(name) for name in ("song_id", "clip_id")]
-    return every.select(*ids, swapped.alias(values), *(["width"] if axis == "frames" else []))
+    return every.select(*ids, *[swapped.alias(name) if name == values else F.col(name) for name in layout.given])
 
 
 def told_apart(songs: DataFrame) -> DataFrame:
@@ -301,10 +298,11 @@ def told_apart(songs: DataFrame) -> DataFrame:
     )
 
 
-def _thinned(clips: DataFrame) -> DataFrame:
+def _thinned(clips: DataFrame, layout: Layout) -> DataFrame:
     """Clips with at most :data:`FRAMES_A_CLIP` of their frames."""
-    step = f"greatest(1, ceil(size(frames) / width / {FRAMES_A_CLIP}))"
-    return clips.withColumn("frames", F.expr(f"filter(frames, (v, i) -> cast(floor(i / width) AS int) % {step} = 0)"))
+    if not layout.several:
+        return clips
+    return clips.withColumn(layout.values, F.expr(layout.thinned(FRAMES_A_CLIP)))
 
 
 @dataclass(frozen=True)
@@ -328,11 +326,12 @@ def judged_rows(clips: DataFrame, axis: str, width: int, repeats: int, seed: int
 
     Parameters
     ----------
-    clips : song_id, clip_id, and features (summary) or frames and width (frames).
+    clips : song_id, clip_id, and the columns that models read of the layout.
     width : features of a row.
     """
-    values = "features" if axis == "summary" else "frames"
-    table = (clips if axis == "summary" else _thinned(clips)).select("song_id", "clip_id", values).toArrow()
+    layout = get_layout(axis)
+    values = layout.values
+    table = _thinned(clips, layout).select("song_id", "clip_id", values).toArrow()
     table = table.sort_by([("song_id", "ascending"), ("clip_id", "ascending")])
     column = table.column(values).combine_chunks()
     flat = column.flatten().cast(pa.float32()).to_numpy(zero_copy_only=False)

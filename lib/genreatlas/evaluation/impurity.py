@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from genreatlas.audio.layouts import get_layout
 from genreatlas.config import Config
 from genreatlas.evaluation.cases import Case
 from genreatlas.evaluation.judging import figure_rows, no_figures
 from genreatlas.models import registry
+from genreatlas.models.meta import Meta
 from genreatlas.models.sklearn_model import SklearnModel, load_file
 
 IMPURITY = "importance_impurity"
@@ -58,9 +60,9 @@ def impurity_importances(model: Mapping[str, Any], config: Config) -> dict[str, 
         imputer, last = stages[0], stages[-1]
         columns = dict(zip(spark.columns, meta.features, strict=True))
         features = [columns[name] for name in imputer.getInputCols()]  # columns without any value were left out
-        return _by_feature(features, _mean_of(last))
+        return _by_block(meta, features, _mean_of(last))
     loaded = load_file(config.models.path.absolute() / meta.model_id / "model.skops")
-    return _by_feature(meta.features, _mean_of(loaded.pipeline[-1])) if isinstance(loaded, SklearnModel) else {}
+    return _by_block(meta, meta.features, _mean_of(loaded.pipeline[-1])) if isinstance(loaded, SklearnModel) else {}
 
 
 def model_weights(
@@ -123,10 +125,17 @@ def _own(model: Any) -> NDArray[np.float64] | None:
     return None
 
 
-def _by_feature(features: Sequence[str], values: NDArray[np.float64] | None) -> dict[str, float]:
-    """Columns of one category (``key=0``, ``key=1``) are added up."""
-    sums: dict[str, float] = {}
-    for name, value in zip(features, () if values is None else values, strict=values is not None):
-        feature = name.partition("=")[0]
-        sums[feature] = sums.get(feature, 0.0) + float(value)
-    return sums
+def _by_block(meta: Meta, features: Sequence[str], values: NDArray[np.float64] | None) -> dict[str, float]:
+    """Columns that the layout shuffles together, such as those of one category (``key=0``, ``key=1``), are added up.
+
+    Parameters
+    ----------
+    features : names of the columns that the classifier read, which may have left some of the model's out.
+    """
+    if values is None:
+        return {}
+    own = dict(zip(features, values.tolist(), strict=True))
+    blocks = get_layout(meta.axis).blocks(meta.features)
+    columns = {name: [meta.features[place] for place in places] for name, places in blocks}
+    known = {name: [own[feature] for feature in mine if feature in own] for name, mine in columns.items()}
+    return {name: sum(parts) for name, parts in known.items() if parts}

@@ -64,7 +64,7 @@ def sample_features(store: Reader, feature_set: str, n_genres: int = 8, per_genr
     """
     table = find_feature_table(store, feature_set)
     features = tuple(name for name, kind in table.columns.items() if kind == "numeric")
-    if table.axis != "summary" or not features:
+    if not table.layout.by_column or not features:
         raise InputError(f"{feature_set}: pictures of features need a summary set with numeric features")
     labels, genres, names = _largest(store, n_genres)
     drawn = seeded_sample(table.rows(store).join(own_names(labels), "song_id"), per_genre, seed)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.config import ClipSection, TrainSection, former
-from genreatlas.datasets.types import Axis
 from genreatlas.errors import ModelError
 from genreatlas.models.types import Format, ScoreKind
 
@@ -34,7 +34,7 @@ class Meta:
     set_version: str
     preprocessing_id: str
     songs_of: tuple[str, str, str]
-    axis: Axis
+    axis: str
     features: tuple[str, ...]
     classes: tuple[str, ...]
     class_names: tuple[str, ...]
@@ -78,6 +78,8 @@ def read(folder: Path) -> Meta:
         lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
         names = {name: former.present_name(name, fields[name]) for name in _NAMES if name in fields}
         meta = Meta(**(fields | lists | names))
+        if meta.axis not in LAYOUTS:
+            raise ValueError(f"axis = {meta.axis!r} is no layout of feature sets")
         if not meta.model_id or Path(meta.model_id).name != meta.model_id:  # it names folders
             raise ValueError(f"model_id = {meta.model_id!r} is no name of a folder")
         return meta

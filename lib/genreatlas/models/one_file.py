@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from genreatlas.audio.layouts import get_layout
 from genreatlas.audio.whole_files import Recipe, check_recipe, whole_file
 from genreatlas.config import LimitsSection
 from genreatlas.errors import ModelError
@@ -151,12 +152,11 @@ def score(loaded: Loaded, values: list[np.ndarray]) -> tuple[np.ndarray, np.ndar
     meta = loaded.meta
     names = pa.array([str(number) for number in range(len(values))])
     lists = pa.array([one.ravel() for one in values], pa.list_(pa.float32()))
-    columns = {"song_id": names, "clip_id": names}
-    if meta.axis == "frames":
-        columns |= {"frames": lists, "width": pa.array([one.shape[1] for one in values], pa.int32())}
-    else:
-        columns |= {"features": lists}
-    scored = predict_batch(loaded.model, meta.axis, pa.RecordBatch.from_pydict(columns))
+    layout = get_layout(meta.axis)
+    columns = {"song_id": names, "clip_id": names, layout.values: lists}
+    if layout.several:
+        columns["width"] = pa.array([one.shape[1] for one in values], pa.int32())
+    scored = predict_batch(loaded.model, pa.RecordBatch.from_pydict(columns))
     sums = np.array(scored.column("score_sum").to_pylist(), dtype=float)
     return sums, np.array(scored.column("n_rows").to_pylist(), dtype=float)
 

@@ -13,11 +13,11 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from genreatlas.audio.layouts import get_layout
 from genreatlas.config import Config
 from genreatlas.datasets.dataset import Fixed, build_dataset
 from genreatlas.datasets.library import Library
-from genreatlas.datasets.matrix import frame_values
-from genreatlas.datasets.types import Axis, Dataset
+from genreatlas.datasets.types import Dataset
 from genreatlas.errors import ModelError
 from genreatlas.models import meta as meta_file
 from genreatlas.models import sklearn_grid
@@ -41,7 +41,7 @@ class LoadedModel:
     model_id: str
     classes: tuple[str, ...]
     features: tuple[str, ...]
-    axis: Axis
+    axis: str
     multi: bool
     score_kind: ScoreKind
     scorer: Callable[[DataFrame], DataFrame]
@@ -182,17 +182,17 @@ def _load_spark(meta: Meta, folder: Path) -> SparkModel:
 
 def _score_spark(meta: Meta, model: SparkModel, frame: DataFrame) -> DataFrame:
     """Frames become rows inside Spark and are added up per clip where they are: only sums are shuffled."""
-    if meta.axis == "frames":
-        count = (F.size("frames") / F.col("width")).cast("int")
-        rows = frame.where(count > 0).withColumn("frame", F.explode(F.sequence(F.lit(0), count - 1)))
-        rows = rows.select("song_id", "clip_id", frame_values().alias("features"))
-    else:
-        rows = frame.select("song_id", "clip_id", "features")
+    layout = get_layout(meta.axis)
+    rows = frame
+    if layout.several:
+        count = F.expr(layout.n_rows)
+        rows = rows.where(count > 0).withColumn("frame", F.explode(F.sequence(F.lit(0), count - 1)))
+    rows = rows.select("song_id", "clip_id", F.expr(layout.row).alias("features"))
     return sum_scores(model.score(rows), ["song_id", "clip_id"], model.n_classes, model.score_kind, meta.multi)
 
 
 def _score_file(meta: Meta, file: Path, frame: DataFrame) -> DataFrame:
-    return sklearn_grid.predict(frame.sparkSession, frame, file, meta.axis)
+    return sklearn_grid.predict(frame.sparkSession, frame, file, get_layout(meta.axis).given)
 
 
 def _spark_path(path: Path) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 
 from genreatlas.config import TrainSection
-from genreatlas.datasets.types import Axis, Matrix
+from genreatlas.datasets.types import Matrix
 from genreatlas.errors import ConfigError, EnvironmentFaultError, ModelError, Reason
 from genreatlas.metrics import metric_for, version_of
 from genreatlas.models.sklearn_permuted import PERMUTED, JudgedRows, permuted_batches
@@ -101,22 +101,22 @@ def refit(spark: SparkSession, matrix: Matrix, trial: Trial, train: TrainSection
 
 
 def predict(
-    spark: SparkSession, frame: DataFrame, model: Path, axis: Axis, folder_is_shared: bool = False
+    spark: SparkSession, frame: DataFrame, model: Path, given: Sequence[str], folder_is_shared: bool = False
 ) -> DataFrame:
     """Score clips with a stored model; one row of ``PREDICTED`` a clip, lazily.
 
     Parameters
     ----------
-    frame : song_id, clip_id and features (summary), or frames and width (frames).
+    frame : song_id, clip_id and the columns that are given.
     model : file with :attr:`FittedModel.content`.
+    given : :attr:`genreatlas.audio.layouts.Layout.given` of what the model reads.
     folder_is_shared : whether every worker can read ``model`` where it lies; else it is sent to them.
     """
-    columns = ["song_id", "clip_id", *(["features"] if axis == "summary" else ["frames", "width"])]
     if folder_is_shared:
-        worker = partial(predict_batches, model.name, str(model.parent.absolute()), axis)
+        worker = partial(predict_batches, model.name, str(model.parent.absolute()))
     else:
-        worker = partial(predict_batches, _send_model(spark, model), None, axis)
-    return frame.select(*columns).mapInArrow(watched(worker), PREDICTED)
+        worker = partial(predict_batches, _send_model(spark, model), None)
+    return frame.select("song_id", "clip_id", *given).mapInArrow(watched(worker), PREDICTED)
 
 
 def permuted_answers(

@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from genreatlas.datasets.types import Axis
 from genreatlas.errors import ModelError
 from genreatlas.models.baselines import Dummy
 from genreatlas.models.sklearn_model import Model, blocks, load_file
@@ -27,16 +26,14 @@ _SCHEMA = pa.schema(
 )
 
 
-def predict_batches(
-    name: str, folder: str | None, axis: Axis, batches: Iterator[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
+def predict_batches(name: str, folder: str | None, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Score the clips of each batch.
 
     Parameters
     ----------
     name : file name of the model, an artifact unless ``folder`` (which every worker can read) is given.
-    axis : ``summary`` reads the column features array<float>; ``frames`` reads frames array<float> and width int.
-    batches : with song_id and clip_id; missing features are NULL or NaN.
+    batches : with song_id, clip_id and features array<float>, or of clips with several rows frames array<float> and
+        width int; missing features are NULL or NaN.
 
     Returns
     -------
@@ -45,10 +42,10 @@ def predict_batches(
     model = load_once(locate(name, folder))
     with threadpool_limits(1):
         for batch in batches:
-            yield predict_batch(model, axis, batch)
+            yield predict_batch(model, batch)
 
 
-def predict_batch(model: Model, axis: Axis, batch: pa.RecordBatch) -> pa.RecordBatch:
+def predict_batch(model: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
     """Score one batch of clips; see :func:`predict_batches`.
 
     Raises
@@ -56,13 +53,14 @@ def predict_batch(model: Model, axis: Axis, batch: pa.RecordBatch) -> pa.RecordB
     ModelError : a clip's features are NULL or not as many as the model was trained on.
     """
     songs, clips = batch.column("song_id"), batch.column("clip_id")
-    column = batch.column("features" if axis == "summary" else "frames")
+    several = "width" in batch.schema.names
+    column = batch.column("frames" if several else "features")
     if column.null_count:
         raise ModelError(f"clip {clips[_first(pc.is_null(column))]} has no features to score")
     lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False).astype(np.int64)
-    widths = lengths if axis == "summary" else batch.column("width").to_numpy(zero_copy_only=False).astype(np.int64)
+    widths = batch.column("width").to_numpy(zero_copy_only=False).astype(np.int64) if several else lengths
     if isinstance(model, Dummy):
-        rows = np.ones(len(lengths), dtype=np.int64) if axis == "summary" else lengths // np.maximum(widths, 1)
+        rows = lengths // np.maximum(widths, 1) if several else np.ones(len(lengths), dtype=np.int64)
         scores = model.scores(songs.to_pylist())
         return _batch(songs, clips, rows, scores * rows[:, None], _votes(scores, model) * rows[:, None])
     wrong = (widths != model.n_features) | (lengths % max(model.n_features, 1) != 0)

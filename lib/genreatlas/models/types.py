@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from genreatlas.datasets.types import Axis
-
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
@@ -97,8 +95,8 @@ class Predictor(Protocol):
         ...
 
     @property
-    def axis(self) -> Axis:
-        """Whether it reads clips or frames."""
+    def axis(self) -> str:
+        """Layout of the feature set that it reads."""
         ...
 
     @property
@@ -116,7 +114,7 @@ class Predictor(Protocol):
 
         Parameters
         ----------
-        frame : song_id, clip_id, and features array<float> (summary) or frames array<float> and width (frames),
+        frame : song_id, clip_id, and :attr:`genreatlas.audio.layouts.Layout.given` (features, or frames and width),
             as ``frame`` of :class:`genreatlas.datasets.types.Dataset` has them; other columns are ignored. clip_id is
             unique.
 

@@ -6,6 +6,7 @@ import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.config import Config
 from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table
 from genreatlas.errors import GenreAtlasError
@@ -121,8 +122,9 @@ def _durations(store: Reader, labels: DataFrame) -> pd.DataFrame:
 
 
 def _drawn_set(store: Reader, board: Board | None) -> FeatureTable | None:
-    """The summary set of the best model that reads one, else the first summary set; None where there is none."""
-    known = store.read(FEATURE_SETS).where("axis = 'summary'").select("feature_set").distinct()
+    """The set with columns of the best model that reads one, else the first such set; None where there is none."""
+    layouts = [layout.name for layout in LAYOUTS.values() if layout.by_column]
+    known = store.read(FEATURE_SETS).where(F.col("axis").isin(layouts)).select("feature_set").distinct()
     names = sorted(row["feature_set"] for row in known.collect() if row["feature_set"] not in NOT_MUSIC)
     if board is not None:
         for _, model in board.rows.iterrows():

@@ -40,7 +40,7 @@ from genreatlas.tables import MODELS, PREDICTIONS, QUARANTINE
 
 READS = (
     "models", "splits", "songs", "song_artists", "song_genres", "genre_parents", "clips", "feature_sets",
-    "features_<set>", "frames_<set>", "predictions", "metrics",
+    "features_<set>", "vectors_<set>", "frames_<set>", "predictions", "metrics",
 )  # fmt: skip
 WRITES = ("predictions", "metrics", "quarantine")
 SECTIONS = ("evaluate", "models", "train", "splits")

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from genreatlas import checks
 from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.datasets.library import read_library
-from genreatlas.datasets.matrix import frame_values
+from genreatlas.datasets.matrix import some_rows
 from genreatlas.datasets.types import Dataset
 from genreatlas.evaluation.drift import Drift, feature_drift, genre_drift
 from genreatlas.models import aliases, registry
@@ -27,7 +27,7 @@ from genreatlas.tables import DRIFT, SCORES, SPLITS
 
 READS = (
     "promotions", "models", "splits", "songs", "song_artists", "song_genres", "genre_parents", "clips", "feature_sets",
-    "features_<set>", "frames_<set>", "scores",
+    "features_<set>", "vectors_<set>", "frames_<set>", "scores",
 )  # fmt: skip
 WRITES = ("drift",)
 SECTIONS = ("drift", "retrain", "models")
@@ -77,22 +77,13 @@ def _songs(store: Store, model: Row, relation: str) -> set[str]:
 def _values(config: Config, dataset: Dataset, songs: pd.DataFrame) -> np.ndarray:
     """Features of the songs' clips, (n, n_features) with NaN for missing; a fixed sample where there are many."""
     rows = dataset.frame.join(dataset.frame.sparkSession.createDataFrame(songs[["song_id"]]), "song_id", "left_semi")
-    if dataset.axis == "frames":
-        rows = _some_frames(rows)
+    rows = some_rows(rows, dataset.layout, F.lit(_FRAMES))
     share = min(1.0, config.drift.max_rows / max(rows.count(), 1))
     if share < 1.0:
         rows = rows.where(F.pmod(F.xxhash64("song_id", "clip_id"), F.lit(1_000_000)) < int(share * 1_000_000))
     table = rows.select("features").toArrow().column("features")
     flat = np.array(table.combine_chunks().flatten().to_numpy(zero_copy_only=False), dtype=np.float64)
     return flat.reshape(len(table), len(dataset.features))
-
-
-def _some_frames(rows: DataFrame) -> DataFrame:
-    count = F.least(F.lit(_FRAMES), F.col("n_frames"))
-    rows = rows.withColumn("_k", count).where("_k > 0")
-    rows = rows.withColumn("_j", F.explode(F.sequence(F.lit(0), F.col("_k") - 1)))
-    rows = rows.withColumn("frame", F.floor((F.col("_j") + 0.5) * F.col("n_frames") / F.col("_k")).cast("int"))
-    return rows.withColumn("features", frame_values())
 
 
 def _shares(dataset: Dataset, songs: pd.DataFrame) -> np.ndarray:

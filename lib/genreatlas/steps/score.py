@@ -17,12 +17,13 @@ from pyspark.sql import functions as F
 
 from genreatlas import __version__, checks
 from genreatlas.audio.decode import DECODER_RELEASE
+from genreatlas.audio.layouts import get_layout
 from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_to_uri
 from genreatlas.audio.whole_files import REQUEST, RESULT, Recipe, check_recipe, window_batches
 from genreatlas.config import Config
 from genreatlas.counts import Counts
-from genreatlas.datasets.feature_tables import FeatureTable, encode, find_feature_table
+from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table, model_columns
 from genreatlas.datasets.fetching import fingerprint, fingerprints
 from genreatlas.errors import UNKNOWN_FAULTS, EnvironmentFaultError, ModelError, Reason
 from genreatlas.evaluation.song_scores import clip_rows, file_rows, scored_windows, window_id, window_rows
@@ -42,7 +43,10 @@ from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIPS, QUARANTINE, SCORE_WINDOWS, SCORES
 from genreatlas.watching import watched
 
-READS = ("promotions", "models", "scores", "clips", "feature_sets", "features_<set>", "frames_<set>", "quarantine")
+READS = (
+    "promotions", "models", "scores", "clips", "feature_sets", "features_<set>", "vectors_<set>", "frames_<set>",
+    "quarantine",
+)  # fmt: skip
 WRITES = ("scores", "score_windows", "quarantine")
 SECTIONS = ("score", "models", "limits")
 check = checks.score
@@ -149,10 +153,8 @@ class _Scoring:
         return Counts(read=count + otherwise if count else 0, written=written, skipped=otherwise, notes=notes)
 
     def _encoded(self, table: FeatureTable, rows: DataFrame) -> DataFrame:
-        if table.axis == "frames":
-            return rows.select("song_id", "clip_id", "frames", "width")
-        columns = encode(rows, table.columns, self.meta.features)
-        return rows.select("song_id", "clip_id", F.array(*columns.values()).alias("features"))
+        _, columns = model_columns(rows, table.layout, table.columns, self.meta.features)
+        return rows.select("song_id", "clip_id", *columns)
 
     def _made_otherwise(self, rows: DataFrame) -> int:
         clips = self.store.live(CLIPS).select("clip_id")
@@ -213,8 +215,7 @@ class _Scoring:
                 raise
         usable = rows.where("features IS NOT NULL").withColumn("clip_id", window_id())
         usable = usable.withColumnRenamed("item_id", "song_id")
-        if self.meta.axis == "frames":
-            usable = usable.withColumnRenamed("features", "frames")
+        usable = usable.withColumnRenamed("features", get_layout(self.meta.axis).values)
         predicted = self.predictor.predict(usable)
         whole = self.store.stage(scored_windows(rows.where("window IS NOT NULL"), predicted), _PREDICTED, staged.chunk)
         windows = whole.frame

@@ -345,7 +345,7 @@ def expectations(root: Path) -> dict:
             values = np.stack([rows[feature] for feature in about.features], axis=1).astype("f4")
             columns |= {"features": pa.array(list(values), pa.list_(pa.float32()))}
         model = load_file(root / "models" / row.model_id / meta.FILES[about.format])
-        for said in predict_batch(model, about.axis, pa.RecordBatch.from_pydict(columns)).to_pylist():
+        for said in predict_batch(model, pa.RecordBatch.from_pydict(columns)).to_pylist():
             scores = [said["n_rows"], said["score_sum"], said["votes"]]
             found["models"][row.model_id]["scores"][said["clip_id"]] = scores
     for log_folder in sorted((root / "tables").glob("*/_delta_log")):
