@@ -16,6 +16,7 @@ from deltalake import write_deltalake
 
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
 from genreatlas.audio.feature_sets import table_of
+from genreatlas.audio.layouts import VECTOR
 from genreatlas.tables import TABLES, Table
 
 GENRES = {"ambient": "Ambient", "house": "House", "techno": "Techno"}
@@ -137,6 +138,11 @@ def _write_features(home: Path, songs: list[tuple[str, int, int]], ids: dict, rn
         key | {"loudness_lufs": LUFS[s[0]] + s[2], "peak_dbfs": -1.0, "rms_dbfs": LUFS[s[0]], "gain_db": 0.0}
         for s, key in keys
     ])  # fmt: skip
+    described = {"feature_set": "embedded", "set_version": "1", "kind": "numeric", "axis": VECTOR.name, "unit": "",
+                 "preprocessing_id": "p2", "source": "embedded.parquet (1)"}  # fmt: skip
+    write(home, TABLE["feature_sets"], [described | {"position": i, "feature": f"e{i}"} for i in range(3)])
+    rows = [key | {"set_version": "1", "vector": [n, n + 0.5, -n]} for n, (_, key) in enumerate(keys)]
+    write(home, VECTOR.table("embedded", "Embeddings."), rows)
     _write_set(home, "mfcc12_frames", [
         key | {"n_frames": 3, "width": 12, "hop_s": 0.5, "frames": [float(100 * f + c) for f in range(3)
                                                                      for c in range(12)]}

@@ -65,6 +65,13 @@ def test_frames_come_out_with_their_time_and_coefficients(connection):
     assert rows.fetchall() == [(0.0, 0.0, 11.0), (0.5, 100.0, 111.0), (1.0, 200.0, 211.0)]
 
 
+def test_a_vector_comes_out_as_a_row_a_dimension(connection):
+    rows = connection.sql(
+        "SELECT dimension, value FROM dimensions_embedded JOIN songs USING (song_id) ORDER BY value DESC, position LIMIT 3"
+    )
+    assert rows.fetchall() == [("e1", 23.5), ("e0", 23.0), ("e1", 22.5)]
+
+
 def test_a_profile_counts_what_is_defined(connection):
     rows = connection.sql(
         "SELECT n, median, low, high, unit FROM genre_profile WHERE feature = 'tempo' AND genre_id = 'ambient'"

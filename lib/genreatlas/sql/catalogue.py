@@ -119,8 +119,8 @@ def plan(
     for template in templates():
         lacks = [name for name in template.reads if name not in there and name not in template.optional]
         usable = _sets_for(template, sets)
-        if (template.needs or template.for_each) and not usable:
-            lacks.append(f"any {(template.needs or template.for_each).removesuffix('s')}")
+        if template.needs and not usable:
+            lacks.append(f"any {template.needs.removesuffix('s')}")
         if lacks:
             skipped[template.name] = tuple(lacks)
             continue
