@@ -67,7 +67,7 @@ def test_frames_come_out_with_their_time_and_coefficients(connection):
 
 def test_a_vector_comes_out_as_a_row_a_dimension(connection):
     rows = connection.sql(
-        "SELECT dimension, value FROM dimensions_embedded JOIN songs USING (song_id) ORDER BY value DESC, position LIMIT 3"
+        "SELECT dimension, value FROM dimensions_embedded JOIN songs USING (song_id) ORDER BY value DESC LIMIT 3"
     )
     assert rows.fetchall() == [("e1", 23.5), ("e0", 23.0), ("e1", 22.5)]
 
