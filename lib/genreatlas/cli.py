@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import get_args
 
 from genreatlas.arguments import USAGE, configuration, job_parser, stop
+from genreatlas.checks.faults import sandbox_lacks
 from genreatlas.checks.plan import facts_of, lines, make_plan
 from genreatlas.config import Config, toml_value
 from genreatlas.config.sections import StepName
@@ -112,10 +113,10 @@ def serve_sandbox(arguments: Sequence[str] | None = None) -> None:
     text = "Serve the sandbox world until Control-C: Every Noise, Spotify, Deezer and a clip server on this machine."
     config = _configure("serve_sandbox", text, arguments)
     try:
-        try:
-            from genreatlas.sandbox.world.server import serve_by_hand
-        except ModuleNotFoundError as error:
-            raise ConfigError(f"the sandbox world needs {error.name}: pip install {error.name}") from None
+        for fault in sandbox_lacks("serve_sandbox", "aiohttp", "lameenc", "mutagen"):
+            raise ConfigError(fault.text)
+        from genreatlas.sandbox.world.server import serve_by_hand
+
         serve_by_hand(config.world, config.sandbox)
     except GenreAtlasError as problem:
         stop(problem)

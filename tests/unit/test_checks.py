@@ -204,7 +204,7 @@ def test_packages_that_settings_need_are_looked_for(monkeypatch):
         checks.faults.importlib.util, "find_spec", lambda name, *more: None if name in without else find(name, *more)
     )
     assert faults("world.start=true", "mlflow.tracking_uri=file:/x", steps=["log_mlflow"]) == [
-        "world.start: the sandbox world needs aiohttp, which is not installed: pip install aiohttp",
+        "world.start: the sandbox world needs aiohttp, which is not installed: pip install 'genreatlas[sandbox]'",
         "mlflow.tracking_uri is set, which needs mlflow, which is not installed: pip install mlflow-skinny",
     ]
 

@@ -4,7 +4,16 @@ import re
 from pathlib import Path
 
 from genreatlas.audio.feature_sets import FEATURE_SETS
-from genreatlas.checks.faults import Fault, encoding, is_address, missing, not_installed, not_writable, raised
+from genreatlas.checks.faults import (
+    Fault,
+    encoding,
+    is_address,
+    missing,
+    not_installed,
+    not_writable,
+    raised,
+    sandbox_lacks,
+)
 from genreatlas.config import Config, SpotifySection
 from genreatlas.errors import nearest
 from genreatlas.sources.genres import GenreNames
@@ -26,8 +35,12 @@ def compose_library(config: Config) -> list[Fault]:
         for name in dict.fromkeys(config.sandbox.genres)
         if name not in COMPOSED
     ]
-    found += not_installed("lameenc", "compose_library", "'genreatlas[sandbox]'")
-    return found + not_writable("sandbox.path", config.sandbox.path)
+    return found + composer_lacks() + not_writable("sandbox.path", config.sandbox.path)
+
+
+def composer_lacks() -> list[Fault]:
+    """What encodes and tags MP3 is not installed."""
+    return sandbox_lacks("compose_library", "lameenc", "mutagen")
 
 
 def scrape_genres(config: Config) -> list[Fault]:

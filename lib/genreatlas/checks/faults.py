@@ -85,6 +85,11 @@ def not_installed(module: str, why: str, package: str = "") -> list[Fault]:
     return [Fault(f"{why} needs {module}, which is not installed: pip install {package or module}")]
 
 
+def sandbox_lacks(why: str, *modules: str) -> list[Fault]:
+    """The first of some packages of the extra ``sandbox`` that is not installed."""
+    return [fault for module in modules for fault in not_installed(module, why, "'genreatlas[sandbox]'")][:1]
+
+
 def is_address(text: str) -> bool:
     """Whether a place is an address, such as https://host, s3://bucket or dbfs:/folder, rather than a file."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text) is not None

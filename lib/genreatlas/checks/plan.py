@@ -11,7 +11,7 @@ from typing import Any
 from genreatlas import checks
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS
 from genreatlas.audio.layouts import LAYOUTS
-from genreatlas.checks.faults import Fault, is_address, not_installed, not_writable
+from genreatlas.checks.faults import Fault, is_address, not_writable, sandbox_lacks
 from genreatlas.config import Candidate, Config, toml_value
 from genreatlas.errors import ConfigError, nearest
 from genreatlas.models.candidates import grid_points
@@ -147,7 +147,7 @@ def _common(config: Config) -> list[Fault]:
     if _is_folder(config):
         found += not_writable("store.path", Path(config.store.path))
     if config.world.start:
-        found += not_installed("aiohttp", "world.start: the sandbox world")
+        found += sandbox_lacks("world.start: the sandbox world", "aiohttp", "lameenc", "mutagen")
     if config.fan_out.runner == "executors" and config.spark.settings.get("spark.speculation") == "true":
         text = (
             'fan_out.runner = "executors" needs spark.speculation = false: a task that runs twice asks twice as fast.'

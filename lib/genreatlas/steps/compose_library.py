@@ -4,6 +4,7 @@ Genres, artists and songs follow from ``sandbox.seed``. What is already there is
 """
 
 from genreatlas import checks
+from genreatlas.checks.collecting import composer_lacks
 from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.errors import ConfigError
@@ -24,11 +25,7 @@ def run(store: Store, config: Config) -> Counts:
     ------
     ConfigError : the extra ``sandbox`` is not installed.
     """
-    try:
-        written = write_library(config.sandbox)
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"compose_library needs {error.name}, which is not installed here: pip install 'genreatlas[sandbox]', "
-            "or in a checkout: pip install '.[sandbox]'"
-        ) from None
+    for fault in composer_lacks():
+        raise ConfigError(fault.text)
+    written = write_library(config.sandbox)
     return Counts(read=written, written=written, notes=(f"library: {config.sandbox.path}",) if written else ())
