@@ -11,6 +11,7 @@ from genreatlas.audio.feature_sets import get_feature_set
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.audio.whole_files import Recipe, whole_file
 from genreatlas.config import Config, LimitsSection
+from genreatlas.config.joined import PLUS, column_of, members_of
 from genreatlas.models import meta, registry
 from genreatlas.models.registry import Meta
 from genreatlas.models.sklearn_estimators import Estimator, make_pipeline
@@ -37,7 +38,10 @@ def sound(*parts: str, seconds: float = 2.0, seed: int = 0) -> bytes:
 
 def recipe(config: Config, feature_set: str) -> Recipe:
     """How a set's features are made with the configuration's ``[clip]``."""
-    names = tuple(feature.name for feature in get_feature_set(feature_set).features)
+    sets = [get_feature_set(name) for name in members_of(feature_set)]
+    names = tuple(
+        column_of(one.name, feature.name) if len(sets) > 1 else feature.name for one in sets for feature in one.features
+    )
     return Recipe(feature_set, config.clip, LimitsSection(), names)
 
 
@@ -45,7 +49,9 @@ def save_model(
     config: Config, model_id: str, feature_set: str = "summary9", alias: str = "champion", **changes: object
 ) -> Meta:
     """Train on twelve sounds, save, and give the model an alias."""
-    chosen = get_feature_set(feature_set)
+    chosen = [get_feature_set(name) for name in members_of(feature_set)]
+    version = PLUS.join(one.version for one in chosen)
+    made_as = PLUS.join(preprocessing_id(config.clip) for _ in chosen)
     how = recipe(config, feature_set)
     labels = [0, 1] * 6
     found = [whole_file(sound(CLASSES[y], seed=seed), how, content=True) for seed, y in enumerate(labels)]
@@ -55,9 +61,9 @@ def save_model(
     pipeline.fit(np.concatenate(X), y)
     model = SklearnModel(pipeline, 2, multi=False)
     fields = {
-        "model_id": model_id, "feature_set": feature_set, "set_version": chosen.version,
-        "preprocessing_id": preprocessing_id(config.clip), "songs_of": (feature_set, chosen.version, "p"),
-        "axis": chosen.axis, "features": how.columns, "classes": CLASSES, "class_names": ("Noise", "Tone"),
+        "model_id": model_id, "feature_set": feature_set, "set_version": version,
+        "preprocessing_id": made_as, "songs_of": (feature_set, version, "p"),
+        "axis": chosen[0].axis, "features": how.columns, "classes": CLASSES, "class_names": ("Noise", "Tone"),
         "multi": False, "score_kind": "probability", "format": "skops", "imputation": "median",
         "train": config.train.model_dump(mode="json"), "clip": config.clip.model_dump(mode="json"),
     }  # fmt: skip

@@ -127,7 +127,8 @@ def _views() -> str:
     lines = ["| view | | reads |", "|---|---|---|"]
     for template in sorted(templates(), key=lambda template: template.name):
         name = template.name.replace("SET", "<set>")
-        text = re.sub(r"\{\{ set\.name \}\}", "the set", template.comment)
+        named = "a combination such as groove+summary9" if template.for_each == "joined set" else "the set"
+        text = re.sub(r"\{\{ set\.name \}\}", named, template.comment)
         text = re.sub(r"\{\{ split \}\}", "that [splits] name", text)
         lines.append(f"| `{name}` | {_cell(text)} | {', '.join(f'`{read}`' for read in _reads(template))} |")
     return "\n".join(lines)
@@ -136,8 +137,9 @@ def _views() -> str:
 def _reads(template: Template) -> list[str]:
     sets = {f"{layout.word} set": layout.table_name("<set>") for layout in LAYOUTS.values()}
     every = ", ".join(dict.fromkeys(sets.values()))
+    sets |= {"summary sets": "wide_<set>", "joined set": "wide_<set>, vectors_<set>"}
     word = template.for_each or template.needs
-    return [*template.reads, *([(sets | {"summary sets": "wide_<set>"}).get(word, every)] if word else [])]
+    return [*template.reads, *([sets.get(word, every)] if word else [])]
 
 
 def _cell(text: str) -> str:

@@ -1,6 +1,7 @@
 """The candidate list: what a grid expands to, and what is refused."""
 
 import pytest
+from pydantic import ValidationError
 
 from genreatlas.config import TrainSection
 from genreatlas.errors import ConfigError, Reason
@@ -91,6 +92,29 @@ def test_a_wrong_name_is_refused_with_what_was_probably_meant(wrong, words):
     with pytest.raises(ConfigError) as error:
         expand(train(candidates=(wrong,)), {"summary9"})
     assert words in str(error.value)
+
+
+def test_sets_that_are_joined_are_one_set_with_one_name_in_whatever_order_they_are_listed():
+    listed = (candidate(feature_sets=["groove+summary9"]),)
+    settings = train(feature_sets=(["summary9", "groove"], "gtzan57"), candidates=listed)
+    assert settings.feature_sets == ("groove+summary9", "gtzan57")
+    assert TrainSection.model_validate(settings.model_dump(mode="json")) == settings
+    named = {trial.name for trial in expand(settings, ()) if trial.engine != "baseline"}
+    assert all(" on groove+summary9" in name for name in named) and named
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["summary9", "summary9"], "summary9 is named twice"),
+        ([], "are a list of names"),
+        ("groove+", "are a list of names"),
+        (["groove", 9], "are a list of names"),
+    ],
+)
+def test_a_combination_that_cannot_be_joined_is_refused(given, words):
+    with pytest.raises(ValidationError, match=words):
+        train(feature_sets=(given,))
 
 
 def test_a_feature_set_must_be_named():

@@ -51,11 +51,13 @@ def models(tmp_path_factory):
     save_model(config, "frames", "mfcc12_frames")
     save_model(config, "other_version", set_version="0")
     save_model(config, "other_cut", preprocessing_id="made otherwise")
+    save_model(config, "other_version_of_one", "loudness+summary9", set_version="1+0")
+    save_model(config, "joined", "loudness+summary9")
     save_model(config, "summary")
     return config.models.path
 
 
-@pytest.mark.parametrize("model", ["champion", "frames"])
+@pytest.mark.parametrize("model", ["champion", "frames", "joined"])
 def test_a_file_and_its_bytes_are_told_alike_and_rightly(models, tmp_path, model):
     for name in ("noise", "tone"):
         path = tmp_path / f"{name}.wav"
@@ -95,7 +97,7 @@ def test_sound_that_cannot_be_used_says_why(models, tmp_path):
 
 def test_a_model_whose_features_would_be_made_otherwise_is_refused(models):
     tone = sound("tone")
-    for model in ("other_version", "other_cut"):
+    for model in ("other_version", "other_cut", "other_version_of_one"):
         with pytest.raises(ModelError, match="Train again, or use the release that trained it"):
             genreatlas.predict(tone, models, model)
     with pytest.raises(ModelError, match="nobody: no such model"):

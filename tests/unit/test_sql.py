@@ -58,6 +58,18 @@ def test_wide_views_leave_out_replaced_clips_and_other_preprocessing_which_are_s
     assert rows == [("features_gtzan57", "clip replaced", 1), ("features_gtzan57", "other preprocessing", 1)]
 
 
+def test_sets_that_a_model_reads_as_one_have_a_view_with_the_features_of_all(tmp_path):
+    home = write_store(tmp_path / "tables")
+    model = {"model_id": "joined", "feature_set": "gtzan57+loudness", "input_versions": {"songs": 1}}
+    write(home, NAMES["models"], [model])
+    connection = duckdb.connect()
+    duck.register_views(connection, home)
+    rows = connection.sql(
+        "SELECT count(*), count(gtzan57_tempo), max(loudness_loudness_lufs), min(genre) FROM joined_gtzan57_loudness"
+    )
+    assert rows.fetchall() == [(24, 23, -7.0, "Ambient")]
+
+
 def test_frames_come_out_with_their_time_and_coefficients(connection):
     rows = connection.sql(
         "SELECT time_s, mfcc1, mfcc12 FROM timed_mfcc12_frames WHERE song_id = 'song-house-0-0' ORDER BY 1"

@@ -104,6 +104,15 @@ class Layout:
         return self.by_column or self.read is not None
 
     @property
+    def joins(self) -> bool:
+        """Whether its features can stand beside those of other sets: models read one row a clip."""
+        return self.learns and not self.several
+
+    def feature(self, name: str, place: int) -> str:
+        """SQL over the set's table: one feature of a clip, by its name and place, where models read one row a clip."""
+        return f"`{name}`" if self.read is None else f"{self.read['features']}[{place}]"
+
+    @property
     def values(self) -> str:
         """Column with the values that models read."""
         return "frames" if self.several else "features"

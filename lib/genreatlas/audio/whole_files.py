@@ -23,6 +23,7 @@ from genreatlas.audio.uris import uri_to_path
 from genreatlas.audio.window import file_windows, reject_short
 from genreatlas.audio.worker import extract_clip, warm_up
 from genreatlas.config import ClipSection, LimitsSection
+from genreatlas.config.joined import column_of, joined_name, members_of
 from genreatlas.errors import ClipError, ModelError, Reason
 
 _LONGEST_DETAIL = 500
@@ -56,8 +57,9 @@ _RESULT = pa.schema(
 class Recipe:
     """How a model's features are made of audio.
 
-    ``columns`` are the model's: the set's features in order, categories as ``name=value``. ``registered`` is what the
-    process that makes it knows beyond the package.
+    ``feature_set`` may be several that are joined (:mod:`genreatlas.config.joined`). ``columns`` are the model's: the
+    set's features in order, categories as ``name=value``. ``registered`` is what the process that makes it knows beyond
+    the package.
     """
 
     feature_set: str
@@ -95,17 +97,17 @@ def check_recipe(model_id: str, set_version: str, made_as: str, recipe: Recipe) 
     ------
     ModelError : the feature set was imported, or set or preprocessing have another version now.
     """
-    mine = FEATURE_SETS.get(recipe.feature_set)
-    if mine is None:
-        raise ModelError(
-            f"model {model_id}: its features {recipe.feature_set} were imported, so they cannot be made from audio."
-        )
-    if mine.version != set_version or preprocessing_id(recipe.clip) != made_as:
-        raise ModelError(
-            f"model {model_id}: it was trained on {recipe.feature_set} version {set_version}, preprocessing {made_as}; "
-            f"this release makes version {mine.version}, preprocessing {preprocessing_id(recipe.clip)}. "
-            "Train again, or use the release that trained it."
-        )
+    now = preprocessing_id(recipe.clip)
+    for name, version, made in zip(*map(members_of, (recipe.feature_set, set_version, made_as)), strict=True):
+        mine = FEATURE_SETS.get(name)
+        if mine is None:
+            raise ModelError(f"model {model_id}: its features {name} were imported, so they cannot be made from audio.")
+        if mine.version != version or now != made:
+            raise ModelError(
+                f"model {model_id}: it was trained on {name} version {version}, preprocessing {made}; "
+                f"this release makes version {mine.version}, preprocessing {now}. "
+                "Train again, or use the release that trained it."
+            )
 
 
 def whole_file(source: Source | bytes, recipe: Recipe, content: bool = False) -> Windows:
@@ -127,8 +129,7 @@ def whole_file(source: Source | bytes, recipe: Recipe, content: bool = False) ->
         layout = lay_out(file)
     info = probe(opened(), layout)
     reject_short(recipe.clip, info.duration_s)
-    feature_set = get_feature_set(recipe.feature_set)
-    sets = [feature_set, *(get_feature_set(name) for name in ALWAYS if name != feature_set.name)]
+    sets = [get_feature_set(name) for name in dict.fromkeys((*members_of(recipe.feature_set), *ALWAYS))]
     windows: list[Window] = []
     faults: list[ClipError] = []
     for start_s, length_s in file_windows(recipe.clip, info.duration_s, recipe.hop_s, recipe.max_windows):
@@ -150,14 +151,24 @@ def _values(
     except ValueError as error:
         raise ClipError(Reason.FEATURES_FAILED, str(error)[:_LONGEST_DETAIL]) from None
     by_name = {one.feature_set: one for one in found}
-    level, mine = by_name["loudness"].values, by_name[recipe.feature_set]
+    level = by_name["loudness"].values
     peak = [feature.name for feature in get_feature_set("loudness").features].index("peak_dbfs")
     if level is None or not level[peak] > SILENCE_DBFS:  # NaN where no sample differs from 0
         raise ClipError(Reason.SILENT, f"Digital silence from {start_s:g} s to {start_s + length_s:g} s.")
-    rows = get_layout(sets[0].axis).unpack(mine)
-    if recipe.columns == tuple(feature.name for feature in sets[0].features):
+    mine = sets[: len(members_of(recipe.feature_set))]
+    rows = np.concatenate([get_layout(one.axis).unpack(by_name[one.name]) for one in mine], axis=1)
+    joined = _joined(mine)
+    if recipe.columns == tuple(feature.name for feature in joined.features):
         return rows.astype(np.float32, copy=False)
-    return np.stack([encode(row, sets[0], recipe.columns) for row in rows])
+    return np.stack([encode(row, joined, recipe.columns) for row in rows])
+
+
+def _joined(sets: Sequence[FeatureSet]) -> FeatureSet:
+    """Several sets as one, with the member's name before each feature's; a single one as it is."""
+    if len(sets) == 1:
+        return sets[0]
+    features = (replace(feature, name=column_of(one.name, feature.name)) for one in sets for feature in one.features)
+    return replace(sets[0], name=joined_name(one.name for one in sets), features=tuple(features))
 
 
 def encode(values: NDArray[np.floating], feature_set: FeatureSet, columns: Sequence[str]) -> NDArray[np.float32]:
@@ -183,7 +194,7 @@ def window_batches(recipe: Recipe, batches: Iterator[pa.RecordBatch]) -> Iterato
         for row in batch.to_pylist():
             if not warm:
                 with contextlib.suppress(Exception):  # what fails here fails for every file, and stands in its row
-                    warm_up(frozenset([recipe.feature_set]), recipe.clip)
+                    warm_up(frozenset(members_of(recipe.feature_set)), recipe.clip)
                 warm = True
             yield pa.RecordBatch.from_pylist(_rows(recipe, row), schema=_RESULT)
 

@@ -1,9 +1,10 @@
 """Checks of the steps from features to models, and of those that work with models."""
 
-from genreatlas.audio.feature_sets import get_feature_set
+from genreatlas.audio.feature_sets import FEATURE_SETS, get_feature_set
 from genreatlas.audio.layouts import get_layout
 from genreatlas.checks.faults import Fault, encoding, missing, not_installed, not_writable, raised
 from genreatlas.config import Config
+from genreatlas.config.joined import members_of, not_joined
 from genreatlas.models.candidates import candidate_faults
 
 
@@ -28,9 +29,14 @@ def assign_splits(config: Config) -> list[Fault]:
 
 
 def train_models(config: Config) -> list[Fault]:
-    """Candidates with their grids, labels with their metric, and folders."""
+    """Candidates with their grids, sets that are joined, labels with their metric, and folders."""
     section = config.train
     found = [Fault(text) for text in candidate_faults(section)]
+    for name in section.feature_sets:
+        for member in members_of(name):
+            known = FEATURE_SETS.get(member)  # none of an imported table, which can be joined
+            if member != name and known is not None and not get_layout(known.axis).joins:
+                found.append(Fault(not_joined(name, member, known.axis)))
     if section.labels == "multi" and not section.metric.endswith("average_precision"):
         text = (
             f"train.metric = {section.metric} needs one genre a song, and train.labels = multi: candidates are chosen "

@@ -13,6 +13,7 @@ from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS
 from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.checks.faults import Fault, is_address, not_writable, sandbox_lacks
 from genreatlas.config import Candidate, Config, toml_value
+from genreatlas.config.joined import feature_sets_of
 from genreatlas.errors import ConfigError, nearest
 from genreatlas.models.candidates import grid_points
 from genreatlas.models.presets import QUICK, is_quick, listed
@@ -217,7 +218,7 @@ def _sets(config: Config, given: set[str], later: Sequence[str]) -> Iterator[Fau
     if not _is_folder(config):
         return
     there = [one.removeprefix("set:") for one in given if one.startswith("set:")]
-    for name in dict.fromkeys(config.train.feature_sets):
+    for name in feature_sets_of(config.train.feature_sets):
         if name in there or name == "technical" or _has(config, f"set:{name}"):
             continue
         makers = [step for step in later if f"set:{name}" in _gives(step, config)]

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from genreatlas.config.conditions import check_condition
+from genreatlas.config.joined import FeatureSetName
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(gt=0)]
@@ -202,18 +203,21 @@ class SplitsSection(Section):
 
 
 class Candidate(Section):
-    """One entry of the candidate list: an estimator with a grid, on one feature set."""
+    """One entry of the candidate list: an estimator with a grid, on each of some feature sets."""
 
     engine: EngineName
     estimator: str
-    feature_sets: tuple[str, ...] = ()
+    feature_sets: tuple[FeatureSetName, ...] = ()
     grid: dict[str, list[Any]] = {}
 
 
 class TrainSection(Section):
     """What is learnt, from what, and by whom."""
 
-    feature_sets: tuple[str, ...] = Field(("summary9", "mfcc12_frames"), description="Sets that candidates train on.")
+    feature_sets: tuple[FeatureSetName, ...] = Field(
+        ("summary9", "mfcc12_frames"),
+        description='Sets that candidates train on; ["summary9", "groove"] as an entry joins two column by column.',
+    )
     candidates: tuple[Candidate, ...] = Field((), description="Candidates; empty: those of the preset.")
     preset: Literal["quick", "full"] = Field(
         "quick",

@@ -60,7 +60,8 @@ def build_dataset(
     Parameters
     ----------
     library : songs, genres and split, from :func:`genreatlas.datasets.library.read_library`.
-    feature_set : a set of ``feature_sets``, or ``technical`` for what is known of the files.
+    feature_set : a set of ``feature_sets``, several of them that are joined (:mod:`genreatlas.config.joined`), or
+        ``technical`` for what is known of the files.
     songs_of : take songs and genres from this data set, so that baselines are judged on the same songs.
     fixed : classes, columns and versions of a model that is to be judged.
     without : columns of the matrix to leave out = why (:mod:`genreatlas.datasets.giveaways`).
@@ -68,12 +69,13 @@ def build_dataset(
     Raises
     ------
     ConfigError : an unknown set or genre; ``train.where`` is no condition on these rows.
-    InputError : fewer than two usable genres, or no column is left.
+    InputError : fewer than two usable genres, no column is left, or no clip has all sets that are to be joined.
     """
     snapshot = Snapshot(store, library.versions | (songs_of.input_versions if songs_of else {}))
     table = find_feature_table(
         snapshot, feature_set, *((fixed.set_version, fixed.preprocessing_id) if fixed else (None, None))
     )
+    notes = () if fixed else table.incomplete(snapshot)
     rows = table.rows(snapshot)
     if songs_of is None:
         rows = with_condition(snapshot, config.train, rows)
@@ -92,6 +94,8 @@ def build_dataset(
             f"{feature_set}: none of its features can be trained on: {_whys(without)}. Features that are measured "
             "from the sound and not made from the genre are kept by train.keep_features."
         )
+    imported = table.imported
+    categories = tuple(f"{name}=" for name in imported if table.columns[name] == "categorical")
     about = [F.col(_OWN + name).alias(name) for name in ("group_id", "part", "fold", "genres", "weight")]
     return Dataset(
         feature_set=feature_set,
@@ -112,6 +116,8 @@ def build_dataset(
         dropped=choice.dropped,
         frame=rows.select("song_id", "clip_id", *about, *kept),
         left_out=tuple(f"{name}: {why}" for name, why in (without or {}).items()),
+        imported=tuple(name for name in features if name in imported or name.startswith(categories)),
+        notes=notes,
     )
 
 

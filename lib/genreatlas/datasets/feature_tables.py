@@ -1,8 +1,9 @@
 """Tables of feature sets: which one holds a set now, conditions on its rows, and its columns as those of a matrix."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
@@ -11,6 +12,7 @@ from pyspark.sql import functions as F
 from genreatlas.audio import feature_sets as registry
 from genreatlas.audio.layouts import LAYOUTS, SUMMARY, Layout, get_layout
 from genreatlas.config import TrainSection, former
+from genreatlas.config.joined import PLUS, column_of, feature_sets_of, members_of, not_joined
 from genreatlas.errors import ConfigError, InputError, nearest
 from genreatlas.store import Reader
 from genreatlas.tables import CLIPS, FEATURE_SETS, SONGS
@@ -33,7 +35,8 @@ _TECHNICAL_COLUMNS = {
 class FeatureTable:
     """Where the rows of a feature set are, and what its columns are.
 
-    ``columns`` maps column name to kind (numeric or categorical), in the order of the matrix.
+    ``columns`` maps column name to kind (numeric or categorical), in the order of the matrix. Sets that are joined are
+    ``members``; their columns have the member's name before their own.
     """
 
     feature_set: str
@@ -42,6 +45,14 @@ class FeatureTable:
     preprocessing_id: str
     axis: str
     columns: dict[str, str]
+    members: tuple["FeatureTable", ...] = ()
+
+    @property
+    def imported(self) -> set[str]:
+        """Columns that somebody else made."""
+        if self.members:
+            return {column_of(one.feature_set, name) for one in self.members for name in one.imported}
+        return set(self.columns) if self.preprocessing_id == IMPORTED else set()
 
     @property
     def layout(self) -> Layout:
@@ -50,6 +61,20 @@ class FeatureTable:
 
     def rows(self, store: Reader) -> DataFrame:
         """Rows of the version, with clip_id, song_id and the features, of clips and songs that still count."""
+        if self.members:
+            frames = [one.rows(store) for one in self.members]
+            named = [
+                frame.select(
+                    "clip_id",
+                    *(["song_id"] if frame is frames[0] else []),
+                    *[
+                        F.expr(one.layout.feature(name, place)).alias(column_of(one.feature_set, name))
+                        for place, name in enumerate(one.columns)
+                    ],
+                )
+                for one, frame in zip(self.members, frames, strict=True)
+            ]
+            return reduce(lambda left, right: left.join(right, "clip_id"), named)
         if self.feature_set == TECHNICAL:
             return store.live(CLIPS).select("clip_id", "song_id", *self.columns)
         frame = store.read(self.table).where(
@@ -59,6 +84,30 @@ class FeatureTable:
         # Imported features have no clips.
         frame = frame.join(store.ended(SONGS).select("song_id"), "song_id", "left_anti")
         return frame.drop("set_version", "preprocessing_id")
+
+    def incomplete(self, store: Reader) -> tuple[str, ...]:
+        """How many clips have some of the sets that are joined and not all, in a sentence; nothing where none has.
+
+        Raises
+        ------
+        InputError : no clip has them all.
+        """
+        if not self.members:
+            return ()
+        names = [one.feature_set for one in self.members]
+        frames = [one.rows(store).select("clip_id", F.lit(one.feature_set).alias("_set")) for one in self.members]
+        clips = reduce(DataFrame.unionAll, frames).groupBy("clip_id").agg(F.collect_set("_set").alias("_sets"))
+        incomplete = F.count(F.when(F.size("_sets") < len(names), 1)).alias("_some")
+        lacking = [F.count(F.when(~F.array_contains("_sets", name), 1)).alias(name) for name in names]
+        found = clips.agg(F.count(F.lit(1)).alias("_all"), incomplete, *lacking).collect()[0]
+        lacks = ", ".join(f"without {name}: {found[name]}" for name in names if found[name])
+        if found["_all"] == found["_some"]:
+            raise InputError(
+                f"{self.feature_set}: none of {found['_all']} clips has all sets that are to be joined ({lacks}). "
+                "Extract them from the same clips; the rows of an imported table are no clips of another set."
+            )
+        left_out = f"{self.feature_set}: {found['_some']} of {found['_all']} clips lack one of its sets ({lacks})"
+        return (f"{left_out} and are left out",) if lacks else ()
 
 
 def known_feature_sets(store: Reader) -> set[str]:
@@ -72,11 +121,18 @@ def find_feature_table(
 ) -> FeatureTable:
     """Look a feature set up in ``feature_sets``, at its current version unless another is asked for.
 
+    Parameters
+    ----------
+    feature_set : its name, or that of several that are joined (:mod:`genreatlas.config.joined`).
+    set_version, preprocessing_id : of a joined one, those of its members.
+
     Raises
     ------
     ConfigError : there is no such set (the message has the nearest name), or models cannot learn from its shape.
     InputError : the code's version of the set was not extracted yet.
     """
+    if len(names := members_of(feature_set)) > 1:
+        return _joined_table(store, names, set_version, preprocessing_id)
     if feature_set == TECHNICAL:
         return FeatureTable(TECHNICAL, CLIPS.name, "1", "source", SUMMARY.name, dict(_TECHNICAL_COLUMNS))
     rows = store.read(FEATURE_SETS).toPandas()
@@ -110,6 +166,32 @@ def find_feature_table(
     )
 
 
+def _joined_table(
+    store: Reader, names: tuple[str, ...], set_version: str | None, preprocessing_id: str | None
+) -> FeatureTable:
+    versions: Sequence[str | None] = members_of(set_version) if set_version else [None] * len(names)
+    made: Sequence[str | None] = members_of(preprocessing_id) if preprocessing_id else [None] * len(names)
+    members = tuple(find_feature_table(store, *one) for one in zip(names, versions, made, strict=True))
+    name = PLUS.join(names)
+    columns: dict[str, str] = {}
+    for one in members:
+        if not one.layout.joins:
+            raise ConfigError(not_joined(name, one.feature_set, one.axis))
+        mine = {column_of(one.feature_set, column): kind for column, kind in one.columns.items()}
+        if twice := sorted(columns.keys() & mine.keys()):
+            raise ConfigError(f"train.feature_sets: two columns of {name} would be called {twice[0]}. Join other sets.")
+        columns |= mine
+    return FeatureTable(
+        feature_set=name,
+        table="",
+        set_version=PLUS.join(one.set_version for one in members),
+        preprocessing_id=PLUS.join(one.preprocessing_id for one in members),
+        axis=SUMMARY.name,
+        columns=columns,
+        members=members,
+    )
+
+
 #: Column that says whether a row meets the condition; NULL means it does not.
 MEETS = "_meets"
 
@@ -119,7 +201,7 @@ def with_condition(store: Reader, train: TrainSection, rows: DataFrame) -> DataF
 
     The condition may name columns of ``rows`` (also as ``features.x``), of ``songs`` and ``clips``, and
     features of the other summary sets in ``train.feature_sets`` that ``rows`` lacks, so that one
-    condition serves all sets.
+    condition serves all sets, joined ones too.
 
     Raises
     ------
@@ -130,7 +212,7 @@ def with_condition(store: Reader, train: TrainSection, rows: DataFrame) -> DataF
     joined = rows.alias("features").join(store.read(SONGS).alias("songs"), "song_id", "left")
     joined = joined.join(store.read(CLIPS).drop("song_id").alias("clips"), "clip_id", "left")
     known = set(joined.columns)
-    for name in train.feature_sets:
+    for name in feature_sets_of(train.feature_sets):
         other = find_feature_table(store, name)
         new = [column for column in other.columns if column not in known]
         if other.layout.by_column and new:

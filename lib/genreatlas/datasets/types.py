@@ -44,6 +44,8 @@ class Dataset:
     dropped: pd.DataFrame  #: per genre, columns of :data:`genreatlas.datasets.labels.DROPPED`
     frame: DataFrame
     left_out: tuple[str, ...] = ()  #: columns that give the genre away, and why
+    imported: tuple[str, ...] = ()  #: columns of the matrix that somebody else made
+    notes: tuple[str, ...] = ()  #: what else is to be said of its rows
 
     @property
     def multi(self) -> bool:

@@ -7,7 +7,6 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from genreatlas.config import Config
-from genreatlas.datasets.feature_tables import IMPORTED
 from genreatlas.datasets.giveaways import Giveaway, find_giveaways
 from genreatlas.datasets.matrix import count_buckets, training_rows, write_matrix
 from genreatlas.datasets.types import Dataset
@@ -62,17 +61,18 @@ class FeatureSetTraining:
         ----------
         albums : name of each song's album, by song id.
         """
-        if self.dataset.preprocessing_id != IMPORTED or not self.matrix.n_rows:
+        matrix, songs, imported = self.matrix, self.dataset.songs, set(self.dataset.imported)
+        if not imported or not matrix.n_rows:
             return []
-        matrix, songs = self.matrix, self.dataset.songs
         ids = songs.song_id[songs.part == "train"]
         album = pd.factorize(ids.map(albums))[0]
         song = matrix.array("song")
         tied = {"artist": matrix.array("group")}
         if len(album) == matrix.n_songs:
             tied["album"] = album[song]
+        asked = imported - set(self.config.train.keep_features)
         found = find_giveaways(matrix.array("X"), matrix.array("y"), matrix.array("fold"), song, tied, matrix.features)
-        return [one for one in found if one.feature not in self.config.train.keep_features]
+        return [one for one in found if one.feature in asked]
 
     def close(self) -> None:
         """Give the staged rows back."""

@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.config import Config
+from genreatlas.config.joined import members_of
 from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table
 from genreatlas.errors import GenreAtlasError
 from genreatlas.report import views
@@ -128,8 +129,10 @@ def _drawn_set(store: Reader, board: Board | None) -> FeatureTable | None:
     names = sorted(row["feature_set"] for row in known.collect() if row["feature_set"] not in NOT_MUSIC)
     if board is not None:
         for _, model in board.rows.iterrows():
-            if model["engine"] != "baseline" and model["feature_set"] in names:
-                return find_feature_table(store, model["feature_set"], model["set_version"], model["preprocessing_id"])
+            about = (members_of(model[column]) for column in ("feature_set", "set_version", "preprocessing_id"))
+            for member in zip(*about, strict=True):  # of sets that are joined the first
+                if model["engine"] != "baseline" and member[0] in names:
+                    return find_feature_table(store, *member)
     for name in names:
         try:
             return find_feature_table(store, name)

@@ -5,8 +5,8 @@ Of the tables songs, song_genres and clips a view reads the rows that count: non
 
 A file begins with comment lines. ``-- optional:`` names tables that it can do without (they read as no rows); every
 other name in braces must exist. ``-- for each: frame set`` makes one view per stored feature set of the layout with
-that word, with SET in the file's name replaced; ``-- needs: summary sets`` asks for at least one such set, and
-``feature sets`` are those of every layout.
+that word, with SET in the file's name replaced, and ``joined set`` one for several sets that models read as one;
+``-- needs: summary sets`` asks for at least one such set, and ``feature sets`` are those of every layout.
 """
 
 import re
@@ -24,6 +24,8 @@ from genreatlas.tables import TABLES
 _HEADER = re.compile(r"^-- (?:(optional|for each|needs): )?(.*)\n", re.MULTILINE)
 #: Names in a template that are neither tables nor views.
 _WORDS = {"set", "sets", "summary_sets", "split", "explode", "numbers_below", "at", "lookup"}
+#: Says that a view is made for each combination of sets that models read as one.
+_JOINED = "joined set"
 #: What the name of a table has behind it where rows that count no longer are wanted too.
 _ALL = "_all"
 _TABLES = {table.name: table for table in TABLES}
@@ -113,7 +115,8 @@ def plan(
     where : how SQL names a table or view.
     """
     there = set(tables)
-    sets = [replace(s, table=where(s.table_name), wide=where(f"wide_{s.name}")) for s in sets]
+    sets = [_named(one, where) for one in sets]
+    single = [stored for stored in sets if not stored.members]
     views: list[View] = []
     skipped: dict[str, tuple[str, ...]] = {}
     for template in templates():
@@ -128,11 +131,18 @@ def plan(
         names = {n: _live(n, text) if n in tables else text for n, text in whole.items()}
         names |= {f"{n}{_ALL}": text for n, text in whole.items()}
         for one in usable if template.for_each else [None]:
-            words = names | {"set": one, "sets": sets, "summary_sets": usable, "split": split}
+            words = names | {"set": one, "sets": single, "summary_sets": usable, "split": split}
             view = _render(template, one, words, dialect)
             views.append(view)
             there.add(view.name)
     return Plan(tuple(tables), tuple(views), skipped)
+
+
+def _named(stored: StoredSet, where: Callable[[str], str]) -> StoredSet:
+    """A set with the names of its table and view, or those of its members."""
+    if stored.members:
+        return replace(stored, members=tuple(_named(one, where) for one in stored.members))
+    return replace(stored, table=where(stored.table_name), wide=where(f"wide_{stored.name}"))
 
 
 def _live(name: str, relation: str) -> str:
@@ -142,14 +152,17 @@ def _live(name: str, relation: str) -> str:
 
 
 def _views_before(template: Template, known: Mapping[str, Template]) -> set[str]:
-    """The views that it reads; one over all sets reads each set's own."""
-    of_sets = {each.name for each in known.values() if each.for_each} if template.needs else set()
+    """The views that it reads; one over several sets reads each set's own."""
+    of_sets = {each.name for each in known.values() if each.for_each and each.for_each != _JOINED}
+    of_sets = of_sets if template.needs or template.for_each == _JOINED else set()
     return (set(template.reads) & known.keys()) | of_sets
 
 
 def _sets_for(template: Template, sets: Sequence[StoredSet]) -> list[StoredSet]:
+    if template.for_each == _JOINED:
+        return [stored for stored in sets if stored.members]
     word = (template.for_each or template.needs).split(" ")[0]
-    mine = [stored for stored in sets if word in ("feature", stored.layout.word)]
+    mine = [stored for stored in sets if not stored.members and word in ("feature", stored.layout.word)]
     if template.needs and word != "feature":  # it computes something of their numbers
         return [stored for stored in mine if stored.numeric]
     return mine
@@ -180,8 +193,8 @@ def _parse(name: str, text: str) -> Template:
 
 def _render(template: Template, one: StoredSet | None, words: Mapping[str, object], dialect: Dialect) -> View:
     environment = _environment(dialect)
-    name = template.name.replace("SET", one.name if one else "")
-    reads = tuple(sorted({*template.reads, one.table_name} if one else template.reads))
+    name = template.name.replace("SET", one.part_of_view if one else "")
+    reads = tuple(sorted({*template.reads, *(one.table_names if one else ())}))
     query = environment.from_string(template.body).render(words)
     comment = environment.from_string(template.comment).render(words)
     return View(name, comment, re.sub(r"\n\s*\n", "\n", query).strip(), reads)

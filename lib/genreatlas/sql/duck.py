@@ -7,7 +7,7 @@ from genreatlas.errors import StoreError
 from genreatlas.sql.catalogue import Plan, plan
 from genreatlas.sql.dialects import DuckDB
 from genreatlas.sql.feature_sets import stored_sets
-from genreatlas.tables import FEATURE_SETS, TABLES
+from genreatlas.tables import FEATURE_SETS, MODELS, TABLES
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -56,7 +56,9 @@ def register_views(
                 f"SELECT *, {columns} FROM {_DUCKDB.name(f'_stored_{name}')}"
             )
     rows = tables[FEATURE_SETS.name].to_table().to_pylist() if FEATURE_SETS.name in tables else []
-    planned = plan(tables, stored_sets(rows, tables), split, _DUCKDB, _DUCKDB.name)
+    models = tables[MODELS.name].to_table(["feature_set"]).to_pylist() if MODELS.name in tables else []
+    sets = stored_sets(rows, tables, {row["feature_set"] for row in models})
+    planned = plan(tables, sets, split, _DUCKDB, _DUCKDB.name)
     for view in planned.views:
         connection.execute(f"CREATE OR REPLACE TEMPORARY VIEW {_DUCKDB.name(view.name)} AS\n{view.query}")
     if locked and not _is_locked(connection):

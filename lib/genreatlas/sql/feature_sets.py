@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from genreatlas.audio.feature_sets import current_version
-from genreatlas.audio.layouts import LAYOUTS, Layout
+from genreatlas.audio.layouts import LAYOUTS, SUMMARY, Layout
+from genreatlas.config.joined import PLUS, column_of, members_of
 
 
 @dataclass(frozen=True)
 class StoredSet:
     """A feature set at its current version.
 
-    ``table`` is how SQL names its table, ``wide`` the view of a summary set with songs and genres.
+    ``table`` is how SQL names its table, ``wide`` the view of a summary set with songs and genres. Several sets that
+    models read as one have ``members`` and no table.
     """
 
     name: str
@@ -22,20 +24,43 @@ class StoredSet:
     numeric: tuple[str, ...]
     table: str = ""
     wide: str = ""
+    members: tuple["StoredSet", ...] = ()
 
     @property
     def table_name(self) -> str:
         """Name of the table in the store."""
         return self.layout.table_name(self.name)
 
+    @property
+    def table_names(self) -> tuple[str, ...]:
+        """Names of its tables in the store."""
+        return tuple(one.table_name for one in self.members or (self,))
 
-def stored_sets(rows: Iterable[Mapping[str, Any]], tables: Collection[str]) -> list[StoredSet]:
-    """Current version of every set whose table is there, by name.
+    @property
+    def part_of_view(self) -> str:
+        """What the names of its views have in place of SET."""
+        return self.name.replace(PLUS, "_")
+
+    @property
+    def joined_columns(self) -> list[tuple["StoredSet", int, str, str]]:
+        """Member, the feature's place and name in it, and what it is called beside those of the other members."""
+        return [
+            (one, place, feature, column_of(one.name, feature))
+            for one in self.members
+            for place, feature in enumerate(one.names)
+        ]
+
+
+def stored_sets(
+    rows: Iterable[Mapping[str, Any]], tables: Collection[str], learnt_from: Iterable[str] = ()
+) -> list[StoredSet]:
+    """Current version of every set whose table is there, by name; behind them those that are joined.
 
     Parameters
     ----------
     rows : rows of ``feature_sets``.
     tables : names of the store's tables.
+    learnt_from : what models were trained on, single sets and joined ones.
     """
     by_set: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
@@ -57,4 +82,11 @@ def stored_sets(rows: Iterable[Mapping[str, Any]], tables: Collection[str]) -> l
         )
         if stored.table_name in tables:
             found.append(stored)
+    joining = {one.name: one for one in found if one.layout.joins}
+    for name in sorted(set(learnt_from)):
+        names = members_of(name)
+        if len(names) > 1 and joining.keys() >= set(names):
+            members = tuple(joining[member] for member in names)
+            version = PLUS.join(one.version for one in members)
+            found.append(StoredSet(name, version, SUMMARY, (), (), members=members))
     return found

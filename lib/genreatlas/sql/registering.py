@@ -12,7 +12,7 @@ from genreatlas.sql.catalogue import Plan, View, plan
 from genreatlas.sql.dialects import Spark
 from genreatlas.sql.feature_sets import StoredSet, stored_sets
 from genreatlas.store import Reader, Store, missing
-from genreatlas.tables import FEATURE_SETS, TABLES
+from genreatlas.tables import FEATURE_SETS, MODELS, TABLES
 
 _SPARK = Spark()
 #: Property of a published view: the hash of what it was made from.
@@ -41,7 +41,7 @@ def register_views(store: Reader, split: str = "default", statement: str | None 
     ------
     StoreError : Spark refuses a view.
     """
-    tables, sets = _stored(store)
+    tables, sets = _stored(store, statement)
     planned = plan(tables, sets, split, _SPARK, _SPARK.name)
     wanted = planned.named_in(statement) if statement is not None else {*tables, *(v.name for v in planned.views)}
     for table in filter(wanted.__contains__, tables):
@@ -93,12 +93,15 @@ def _whole(store: Reader, name: str) -> str:
     return query
 
 
-def _stored(store: Reader) -> tuple[list[str], list[StoredSet]]:
+def _stored(store: Reader, statement: str | None = None) -> tuple[list[str], list[StoredSet]]:
     tables = [table.name for table in TABLES if store.exists(table)]
     rows = [row.asDict() for row in store.read(FEATURE_SETS).collect()]
     wanted = {LAYOUTS[row["axis"]].table_name(row["feature_set"]) for row in rows if row["axis"] in LAYOUTS}
     tables += sorted(name for name in wanted if store.exists(name))
-    return tables, stored_sets(rows, tables)
+    if statement is not None and "joined_" not in statement.lower():
+        return tables, stored_sets(rows, tables)
+    models = store.read(MODELS).select("feature_set").distinct().collect()
+    return tables, stored_sets(rows, tables, [row["feature_set"] for row in models])
 
 
 def _property(store: Reader, name: str) -> str | None:

@@ -95,7 +95,7 @@ def _prepare(
         training.close()
         dataset = build_dataset(store, config, library, feature_set, songs_of, without=without)
         training = FeatureSetTraining(store, config, dataset, songs_of or dataset)
-    return training, giveaway_lines(feature_set, found)
+    return training, (*dataset.notes, *giveaway_lines(feature_set, found))
 
 
 def _feature_sets(trials: Iterable[Trial], configured: Sequence[str]) -> list[str]:

@@ -27,14 +27,14 @@ _CANDIDATE = (
     Column("candidate", "string", "Candidate's name: engine, estimator, feature set, parameters.", nullable=False),
     Column("engine", "string", "spark, sklearn or baseline.", nullable=False),
     Column("estimator", "string", "Estimator, such as linear_svc.", nullable=False),
-    Column("feature_set", "string", "Feature set that it reads.", nullable=False),
+    Column("feature_set", "string", "Feature set that it reads; joined ones as groove+summary9.", nullable=False),
     Column("params", "string", "Its parameters, as JSON with sorted keys.", nullable=False),
 )
 
 _DATASET = (
     Column("dataset_id", "string", "Hash of training matrix, labels, folds and their order.", nullable=False),
-    Column("set_version", "string", "Version of the feature set."),
-    Column("preprocessing_id", "string", "How the clips were cut and normalised."),
+    Column("set_version", "string", "Version of the feature set; of joined ones in the order of the names, as 1+2."),
+    Column("preprocessing_id", "string", "How the clips were cut and normalised; for each of joined sets, with +."),
     Column("split", "string", "Split whose folds were used.", nullable=False),
     Column("split_version", "int", "Version of that split.", nullable=False),
     Column("level", "string", "genre or parent.", nullable=False),
