@@ -329,6 +329,12 @@ def test_a_map_is_the_same_whoever_saved_it(page):
     assert {genre.example_track for genre in found.genres} == {"Señal"}
 
 
+def test_a_genre_that_nobody_closed_ends_where_the_next_begins():
+    for count in (1, 40):
+        found = parse_map_page(atlas().replace("</div>", "", count))
+        assert [genre.name for genre in found.genres][:39] == NAMES[:39]
+
+
 CUT = {
     "at half": (atlas().encode()[: len(atlas()) // 2], "has no end"),
     "gzip at half": (gzip.compress(atlas().encode(), 0)[:4000], "has no end"),

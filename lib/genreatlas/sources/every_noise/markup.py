@@ -1,9 +1,26 @@
 """Reads the markup that Every Noise's pages share: boxes at a place in a colour and size, links, and rows.
 
 Every genre and artist is a ``div`` with ``id=item7`` (``nearbyitem7`` and ``mirroritem7`` in the two boxes
-of a genre's page) and the classes ``genre`` or ``genre scanme``. Attributes are bare or quoted. The standard
-library's parser reads a map of 5,800 genres in under half a second and 6,000 genre pages in minutes,
-a tree of objects takes five times as long.
+of a genre's page) and the classes ``genre`` or ``genre scanme``. Attributes are bare or quoted.
+
+The parser is the standard library's, and no tree is built. Measured on saved pages of 2022, in milliseconds of one
+core:
+
+======================================  ===================  ====================  ============
+parser                                  a genre's page       the map               6,300 pages
+                                        (104 KB, 203 items)  (2.7 MB, 5,800)
+======================================  ===================  ====================  ============
+this module                             7.5                  218                   0.8 min
+BeautifulSoup 4.15 with html.parser     19.8                 630                   2.1 min
+BeautifulSoup 4.15 with lxml 6.1        15.2                 606                   1.6 min
+lxml.html 6.1                           2.2                  92                    0.2 min
+======================================  ===================  ====================  ============
+
+Any of them would be fast enough beside the requests. But pages come cut off and damaged, and a tree hides that. It
+closes whatever is open, so a page that was cut at half looks whole. An item that nobody closed holds all that follow
+it (its name becomes that of all genres); lxml stops at 256 levels and has 254 of 6,291 genres left of a map without
+``</div>``. Neither tree keeps a start tag as it stood, from which ``title="e.g. A "B""`` is mended. What would have to
+be written on top of a tree is as long as the reader below.
 """
 
 import codecs
