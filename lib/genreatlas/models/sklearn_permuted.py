@@ -21,7 +21,7 @@ from genreatlas.models.sklearn_worker import locate
 #: Rows that :func:`permuted_batches` returns: answers of all songs, in order, with one block of columns swapped.
 PERMUTED = "block int, repeat int, answers binary"
 
-_SCHEMA = pa.schema([("block", pa.int32()), ("repeat", pa.int32()), ("answers", pa.binary())])
+_PERMUTED_SCHEMA = pa.schema([("block", pa.int32()), ("repeat", pa.int32()), ("answers", pa.binary())])
 
 
 @dataclass(frozen=True)
@@ -105,5 +105,5 @@ def permuted_batches(
                 for block, repeat, means in permuted(loaded, judged, tasks[task]):
                     answers = means if multi else np.argmax(means, axis=1).astype(np.int32)
                     yield pa.RecordBatch.from_pylist(
-                        [{"block": block, "repeat": repeat, "answers": answers.tobytes()}], schema=_SCHEMA
+                        [{"block": block, "repeat": repeat, "answers": answers.tobytes()}], schema=_PERMUTED_SCHEMA
                     )

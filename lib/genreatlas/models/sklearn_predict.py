@@ -15,7 +15,7 @@ from genreatlas.models.sklearn_model import Model, blocks, load_file
 from genreatlas.models.sklearn_worker import locate
 
 #: Arrow form of :data:`genreatlas.models.types.PREDICTED`.
-_SCHEMA = pa.schema(
+_PREDICTED_SCHEMA = pa.schema(
     [
         ("song_id", pa.string()),
         ("clip_id", pa.string()),
@@ -98,7 +98,7 @@ def _batch(
         for values, kind in ((sums, pa.float64()), (votes, pa.int32()))
     ]
     columns = [songs.cast(pa.string()), clips.cast(pa.string()), pa.array(rows, type=pa.int32()), *lists]
-    return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
+    return pa.RecordBatch.from_arrays(columns, schema=_PREDICTED_SCHEMA)
 
 
 def _first(mask: pa.Array) -> int:
