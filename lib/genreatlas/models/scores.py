@@ -5,14 +5,11 @@ long song counts as much as a short one.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genreatlas.metrics import Score, score
-
-Array = NDArray[Any]
+from genreatlas.models.baselines import Array
 
 
 @dataclass(frozen=True)
