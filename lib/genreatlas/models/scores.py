@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genreatlas.metrics import Score, score
-from genreatlas.models.baselines import Array
+from genreatlas.models.calibration import Array
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from zipfile import ZIP_DEFLATED
 
 import numpy as np
 import skops.io
-from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
@@ -17,11 +16,9 @@ from sklearn.pipeline import Pipeline
 
 from genreatlas.errors import ModelError
 from genreatlas.models.baselines import Dummy, load_dummy
-from genreatlas.models.calibration import Sigmoids
+from genreatlas.models.calibration import Array, Sigmoids
 from genreatlas.models.model_checks import check_arrays, check_schema
 from genreatlas.models.types import ScoreKind
-
-Array = NDArray[Any]
 
 #: Rows that are scored at once, so that a product is always of one shape.
 _ROWS = 256

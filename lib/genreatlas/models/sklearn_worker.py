@@ -11,20 +11,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from genreatlas.errors import Reason, environment_fault
 from genreatlas.metrics import Score, score, version_of
 from genreatlas.models import scores as scoring
 from genreatlas.models.baselines import DUMMIES, Dummy, fit_dummy
-from genreatlas.models.calibration import Sigmoids, can_calibrate, fit_sigmoids, fold_splits
+from genreatlas.models.calibration import Array, Sigmoids, can_calibrate, fit_sigmoids, fold_splits
 from genreatlas.models.sklearn_estimators import SMALL_FOREST, Estimator, get_estimator, limits, make_pipeline
 from genreatlas.models.sklearn_model import Model, SklearnModel, blocks, fit_pipeline, loads
 from genreatlas.models.types import FoldResult, FoldTask, Trial
 from genreatlas.watching import MOST_DEATHS, watching
-
-Array = NDArray[Any]
 
 #: Rows that :func:`score_batches` returns, one a task.
 FOLD_RESULT = (
