@@ -76,8 +76,7 @@ def write_model(models: Path, feature_set: str) -> None:
     from genreatlas.audio.whole_files import Recipe
     from genreatlas.config import load_config
     from genreatlas.models import meta, registry
-    from genreatlas.models.sklearn_estimators import ESTIMATORS, make_pipeline
-    from genreatlas.models.sklearn_model import SklearnModel
+    from genreatlas.models.engines.scikit_learn.sklearn_pipelines import ESTIMATORS, SklearnModel, make_pipeline
     from genreatlas.models.types import FittedModel
 
     config = load_config([], [f'models.path="{models}"'])

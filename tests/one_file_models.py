@@ -13,9 +13,8 @@ from genreatlas.audio.whole_files import Recipe, whole_file
 from genreatlas.config import Config, LimitsSection
 from genreatlas.config.joined import PLUS, column_of, members_of
 from genreatlas.models import meta, registry
+from genreatlas.models.engines.scikit_learn.sklearn_pipelines import Estimator, SklearnModel, make_pipeline
 from genreatlas.models.registry import Meta
-from genreatlas.models.sklearn_estimators import Estimator, make_pipeline
-from genreatlas.models.sklearn_model import SklearnModel
 from genreatlas.models.types import FittedModel
 
 RATE = 22_050

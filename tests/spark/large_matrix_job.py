@@ -10,7 +10,7 @@ import numpy as np
 
 from genreatlas.config import SparkSection, TrainSection
 from genreatlas.datasets.types import Matrix
-from genreatlas.models import sklearn_grid
+from genreatlas.models.engines import task_grid
 from genreatlas.models.types import FoldTask, Trial
 from genreatlas.session import get_spark
 
@@ -55,9 +55,9 @@ def main(folder: str, megabytes: str) -> None:
     spark = get_spark(SparkSection(master="local[2,4]", driver_memory="1g"), app_name="large-matrix")
     tasks = [FoldTask(trial.name, trial, fold) for trial in TRIALS for fold in matrix.folds]
     started = time.perf_counter()
-    sklearn_grid.send_matrix(spark, matrix, TrainSection())
+    task_grid.send_matrix(spark, matrix, TrainSection())
     sent = time.perf_counter()
-    results = sklearn_grid.score_folds(spark, matrix, tasks, TrainSection())
+    results = task_grid.score_folds(spark, matrix, tasks, TrainSection())
     done = time.perf_counter()
     figures = {"matrix_mb": matrix.n_bytes / 1e6, "send_s": sent - started, "score_s": done - sent}
     print(json.dumps({**figures, "results": [asdict(result) for result in results]}))

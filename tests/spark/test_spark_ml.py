@@ -5,8 +5,15 @@ import pandas as pd
 import pytest
 from pyspark.ml import PipelineModel
 
-from genreatlas.models.spark_estimators import ESTIMATORS
-from genreatlas.models.spark_ml import Fit, SparkModel, column_names, fit, fixed_partitions, prepare
+from genreatlas.models.engines.spark_ml.spark_facts import ESTIMATORS
+from genreatlas.models.engines.spark_ml.spark_pipelines import (
+    Fit,
+    SparkModel,
+    column_names,
+    fit,
+    fixed_partitions,
+    prepare,
+)
 from genreatlas.models.types import Trial
 
 CLASSES = ("absent", "blues", "jazz", "rock")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from genreatlas.errors import ConfigError, ModelError
-from genreatlas.models.baselines import Dummy, check_baseline, fit_dummy, load_dummy
+from genreatlas.models.engines.baseline.dummies import Dummy, check_baseline, fit_dummy, load_dummy
 
 KEYS = [f"song-{i}" for i in range(20_000)]
 

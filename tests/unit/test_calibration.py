@@ -3,7 +3,7 @@ import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.svm import LinearSVC
 
-from genreatlas.models.calibration import Sigmoids, can_calibrate, fit_sigmoids, fold_splits
+from genreatlas.models.engines.calibration import Sigmoids, can_calibrate, fit_sigmoids, fold_splits
 
 
 @pytest.fixture

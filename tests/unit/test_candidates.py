@@ -5,8 +5,9 @@ from pydantic import ValidationError
 
 from genreatlas.config import TrainSection
 from genreatlas.errors import ConfigError, Reason
-from genreatlas.models import sklearn_estimators, sklearn_facts, spark_estimators
 from genreatlas.models.candidates import expand
+from genreatlas.models.engines.scikit_learn import sklearn_facts, sklearn_pipelines
+from genreatlas.models.engines.spark_ml import spark_facts
 from genreatlas.models.types import Trial
 
 NO_FEATURES = ("random", "majority", "stratified")
@@ -54,8 +55,8 @@ def test_the_full_preset_means_every_estimator_of_both_engines_and_the_baselines
     trials = expand(full, {"summary9", "technical", "loudness"})
     for feature_set in ("summary9", "mfcc12_frames"):
         of_set = [trial for trial in trials if trial.feature_set == feature_set]
-        assert {t.estimator for t in of_set if t.engine == "sklearn"} == set(sklearn_estimators.ESTIMATORS)
-        assert {t.estimator for t in of_set if t.engine == "spark"} == set(spark_estimators.ESTIMATORS)
+        assert {t.estimator for t in of_set if t.engine == "sklearn"} == set(sklearn_pipelines.ESTIMATORS)
+        assert {t.estimator for t in of_set if t.engine == "spark"} == set(spark_facts.ESTIMATORS)
     assert {(t.estimator, t.feature_set) for t in trials if t.engine == "baseline"} == {
         *((name, "summary9") for name in NO_FEATURES),
         ("technical", "technical"),
@@ -123,20 +124,20 @@ def test_a_feature_set_must_be_named():
 
 
 def test_an_estimator_says_which_data_sets_are_too_large_for_it():
-    gbt = spark_estimators.get_estimator("gbt")
-    assert spark_estimators.limits(gbt, 100, 10) is None
-    assert spark_estimators.limits(gbt, 100, 31) == (
+    gbt = spark_facts.get_estimator("gbt")
+    assert spark_facts.limits(gbt, 100, 10) is None
+    assert spark_facts.limits(gbt, 100, 31) == (
         Reason.TOO_MANY_CLASSES,
         "31 classes; this estimator takes at most 30",
     )
-    assert spark_estimators.limits(gbt, 50_000_001, 10)[0] == Reason.TOO_MANY_ROWS
+    assert spark_facts.limits(gbt, 50_000_001, 10)[0] == Reason.TOO_MANY_ROWS
 
 
 def test_parameters_are_those_of_sparks_classes():
     from pyspark.ml import classification
     from pyspark.ml.param import Param
 
-    for name, estimator in spark_estimators.ESTIMATORS.items():
+    for name, estimator in spark_facts.ESTIMATORS.items():
         spark_class = getattr(classification, estimator.spark_class)
         for param in {*estimator.params, *estimator.grid, *estimator.settings} - {"hidden", "scaler"}:
             assert isinstance(getattr(spark_class, param), Param), f"{name}: {param}"
@@ -173,7 +174,7 @@ EDGES = (-1, 0, 1, 2, 30, 256, -0.5, 0.0, 0.3, 0.5, 1.0, 1.5, True, False, "none
 def test_what_is_known_of_parameters_without_scikit_learn_is_what_scikit_learn_says(name):
     from sklearn.utils._param_validation import InvalidParameterError
 
-    facts, estimator = sklearn_facts.ESTIMATORS[name], sklearn_estimators.get_estimator(name)
+    facts, estimator = sklearn_facts.ESTIMATORS[name], sklearn_pipelines.get_estimator(name)
     own = estimator.factory().get_params(deep=True)
     assert set(facts.params) == {
         key for key in own if key.rpartition("__")[2] not in sklearn_facts.RESERVED and key != "estimator"

@@ -18,8 +18,8 @@ from genreatlas.audio.worker import ExtractRequest
 from genreatlas.config import ClipSection, FanOutSection, LimitsSection
 from genreatlas.errors import EnvironmentFaultError, environment_fault
 from genreatlas.fanout.work import Task, work_on
-from genreatlas.models import sklearn_worker
-from genreatlas.models.sklearn_worker import GridSettings, MatrixFiles
+from genreatlas.models.engines import task_fits
+from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles
 from genreatlas.models.types import FoldTask
 from matrix_factory import make_matrix, make_trial
 
@@ -115,9 +115,9 @@ def test_a_candidate_is_not_blamed_for_what_its_worker_lacks(tmp_path, monkeypat
         def fail(*_):
             raise error
 
-        monkeypatch.setattr(sklearn_worker, "fit", fail)
-        (refitted,) = sklearn_worker.refit_rows(trial, files, settings)
-        return sklearn_worker.score_fold(FoldTask("e", trial, 2), files, settings).reason, refitted["reason"]
+        monkeypatch.setattr(task_fits, "fit", fail)
+        (refitted,) = task_fits.refit_rows(trial, files, settings)
+        return task_fits.score_fold(FoldTask("e", trial, 2), files, settings).reason, refitted["reason"]
 
     assert reasons(OSError(errno.ENOSPC, "No space left on device")) == ("environment_fault",) * 2
     assert reasons(ValueError("odd")) == ("fit_failed",) * 2

@@ -12,8 +12,8 @@ import genreatlas
 from frozen_store import EXPECTED, RESOURCE
 from genreatlas.config import ClipSection, TrainSection, former
 from genreatlas.models import meta
-from genreatlas.models.sklearn_model import load_file
-from genreatlas.models.sklearn_predict import predict_batch
+from genreatlas.models.engines.scikit_learn.sklearn_pipelines import load_file
+from genreatlas.models.engines.task_answers import predict_batch
 from genreatlas.tables import TABLES
 
 MODELS = RESOURCE / "models"

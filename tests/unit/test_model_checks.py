@@ -12,9 +12,16 @@ from sklearn.preprocessing import FunctionTransformer
 
 from frozen_store import RESOURCE
 from genreatlas.errors import ModelError
-from genreatlas.models import meta, model_checks
-from genreatlas.models.sklearn_estimators import ESTIMATORS, SCALERS, make_pipeline
-from genreatlas.models.sklearn_model import SklearnModel, fit_pipeline, loads
+from genreatlas.models import meta
+from genreatlas.models.engines.scikit_learn import skops_checks
+from genreatlas.models.engines.scikit_learn.sklearn_pipelines import (
+    ESTIMATORS,
+    SCALERS,
+    SklearnModel,
+    fit_pipeline,
+    loads,
+    make_pipeline,
+)
 
 X = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
 Y = np.arange(60) % 3
@@ -116,7 +123,7 @@ def test_a_tree_that_declares_more_outputs_than_it_has_class_counts_is_refused_b
             content = old.read(name)
             if name == "schema.json":
                 schema = json.loads(content)
-                for node in model_checks._nodes(schema):
+                for node in skops_checks._nodes(schema):
                     if node["__class__"] == "Tree":
                         node["__reduce__"]["args"]["content"][2] |= {"content": "1000000"}
                 content = json.dumps(schema).encode()
@@ -150,7 +157,7 @@ def write_stage(folder, class_name, uid="Pipeline_1", stages=()):
 def test_a_pipeline_of_the_classes_that_training_writes_passes(tmp_path):
     write_stage(tmp_path, "org.apache.spark.ml.PipelineModel", stages=["ImputerModel_2"])
     write_stage(tmp_path / "stages" / "0_ImputerModel_2", "org.apache.spark.ml.feature.ImputerModel", "ImputerModel_2")
-    model_checks.check_pipeline(tmp_path)
+    skops_checks.check_pipeline(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -167,13 +174,13 @@ def test_a_pipeline_that_names_another_class_is_not_loaded(tmp_path, stage):
     write_stage(tmp_path, "org.apache.spark.ml.PipelineModel", stages=["a"])
     write_stage(tmp_path / "stages" / "0_a", stage, "a")
     with pytest.raises(ModelError, match="does not write"):
-        model_checks.check_pipeline(tmp_path)
+        skops_checks.check_pipeline(tmp_path)
 
 
 def test_a_stage_id_that_is_a_path_is_refused(tmp_path):
     write_stage(tmp_path, "org.apache.spark.ml.PipelineModel", stages=["a/../../../elsewhere"])
     with pytest.raises(ModelError, match="path"):
-        model_checks.check_pipeline(tmp_path)
+        skops_checks.check_pipeline(tmp_path)
 
 
 def test_a_stage_that_is_a_link_out_of_the_folder_is_refused(tmp_path):
@@ -181,12 +188,12 @@ def test_a_stage_that_is_a_link_out_of_the_folder_is_refused(tmp_path):
     write_stage(tmp_path / "model", "org.apache.spark.ml.PipelineModel")
     (tmp_path / "model" / "metadata" / "part-00001").symlink_to(tmp_path / "elsewhere" / "metadata" / "part-00000")
     with pytest.raises(ModelError, match="outside"):
-        model_checks.check_pipeline(tmp_path / "model")
+        skops_checks.check_pipeline(tmp_path / "model")
 
 
 def test_a_folder_without_metadata_is_no_pipeline(tmp_path):
     with pytest.raises(ModelError, match="no metadata"):
-        model_checks.check_pipeline(tmp_path)
+        skops_checks.check_pipeline(tmp_path)
 
 
 @pytest.mark.parametrize("model_id", ["../elsewhere", "/etc", "a/b", ""])
@@ -201,4 +208,4 @@ def test_every_pipeline_of_the_frozen_store_is_of_classes_that_training_writes()
     pipelines = sorted((RESOURCE / "models").glob("*/pipeline"))
     assert len(pipelines) > 5
     for pipeline in pipelines:
-        model_checks.check_pipeline(pipeline)
+        skops_checks.check_pipeline(pipeline)

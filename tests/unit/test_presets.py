@@ -7,11 +7,10 @@ import pytest
 
 from genreatlas.config import TrainSection
 from genreatlas.errors import Reason
-from genreatlas.models import sklearn_facts, spark_estimators
-from genreatlas.models.candidates import expand
-from genreatlas.models.grid_values import limits
-from genreatlas.models.halving import n_fits, standing
-from genreatlas.models.presets import QUICK, grid_points, is_quick, rivals, sized
+from genreatlas.models.candidates import QUICK, expand, grid_points, is_quick, n_fits, rivals, sized, standing
+from genreatlas.models.engines.estimators import limits
+from genreatlas.models.engines.scikit_learn import sklearn_facts
+from genreatlas.models.engines.spark_ml import spark_facts
 from genreatlas.models.types import FoldResult
 from genreatlas.steps import train_models
 
@@ -150,7 +149,7 @@ def test_there_is_a_candidate_for_every_size_and_none_is_above_its_own_limits(n_
     kept, _ = sized(trials(), n_rows, n_columns, n_classes)
     assert kept
     for trial in kept:
-        facts = (sklearn_facts if trial.engine == "sklearn" else spark_estimators).get_estimator(trial.estimator)
+        facts = (sklearn_facts if trial.engine == "sklearn" else spark_facts).get_estimator(trial.estimator)
         assert limits(facts, n_rows, n_classes) is None, trial.name
 
 
@@ -171,7 +170,7 @@ def test_what_does_not_suit_the_size_is_named():
 def test_full_is_every_estimator_of_both_engines_with_its_whole_grid():
     full = trials(preset="full")
     assert {trial.estimator for trial in full if trial.engine == "sklearn"} == set(sklearn_facts.ESTIMATORS)
-    assert {trial.estimator for trial in full if trial.engine == "spark"} == set(spark_estimators.ESTIMATORS)
+    assert {trial.estimator for trial in full if trial.engine == "spark"} == set(spark_facts.ESTIMATORS)
     assert len(full) > 2 * len(trials(preset="quick"))
 
 
@@ -183,7 +182,7 @@ def test_candidates_that_are_listed_are_tried_as_they_are():
 
 @pytest.mark.parametrize("entry", QUICK, ids=lambda entry: f"{entry.engine} {entry.estimator}")
 def test_every_entry_of_the_list_is_valid_and_names_its_scaler(entry):
-    facts = sklearn_facts if entry.engine == "sklearn" else spark_estimators
+    facts = sklearn_facts if entry.engine == "sklearn" else spark_facts
     assert facts.grid_faults(entry.estimator, entry.candidate.grid) == []
     assert entry.engine == "spark" or "scaler" in entry.grid
     assert len(grid_points(entry.candidate)) >= 1 and entry.why

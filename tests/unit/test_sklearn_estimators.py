@@ -7,8 +7,18 @@ from sklearn.impute import SimpleImputer
 from sklearn.naive_bayes import GaussianNB
 
 from genreatlas.errors import ConfigError, ModelError, Reason
-from genreatlas.models.sklearn_estimators import ESTIMATORS, check_params, get_estimator, limits, make_pipeline
-from genreatlas.models.sklearn_model import SklearnModel, blocks, fit_pipeline, load_file, loads
+from genreatlas.models.engines.scikit_learn.sklearn_pipelines import (
+    ESTIMATORS,
+    SklearnModel,
+    blocks,
+    check_params,
+    fit_pipeline,
+    get_estimator,
+    limits,
+    load_file,
+    loads,
+    make_pipeline,
+)
 
 #: Fewer trees, so that a test takes no time.
 SMALL = {

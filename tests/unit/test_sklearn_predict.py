@@ -3,11 +3,11 @@ import pyarrow as pa
 import pytest
 
 from genreatlas.errors import ModelError
-from genreatlas.models.baselines import Dummy
-from genreatlas.models.calibration import Sigmoids
-from genreatlas.models.sklearn_model import SklearnModel
-from genreatlas.models.sklearn_predict import predict_batch, predict_batches
-from genreatlas.models.sklearn_worker import GridSettings, MatrixFiles, fit
+from genreatlas.models.engines.baseline.dummies import Dummy
+from genreatlas.models.engines.calibration import Sigmoids
+from genreatlas.models.engines.scikit_learn.sklearn_pipelines import SklearnModel
+from genreatlas.models.engines.task_answers import predict_batch, predict_batches
+from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles, fit
 from matrix_factory import make_matrix, make_trial
 
 

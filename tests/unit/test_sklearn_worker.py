@@ -8,9 +8,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 
-from genreatlas.models import sklearn_worker
-from genreatlas.models.sklearn_model import SklearnModel, loads
-from genreatlas.models.sklearn_worker import GridSettings, MatrixFiles, fit, refit_rows, score_batches, score_fold
+from genreatlas.models.engines import task_fits
+from genreatlas.models.engines.scikit_learn.sklearn_pipelines import SklearnModel, loads
+from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles, fit, refit_rows, score_batches, score_fold
 from genreatlas.models.types import FoldTask
 from matrix_factory import make_matrix, make_tasks, make_trial
 
@@ -56,8 +56,8 @@ def test_blocks_of_rows_do_not_change_a_score(tmp_path, monkeypatch):
     files = _files(matrix := make_matrix(tmp_path, rows_per_song=7))
     task = make_tasks(matrix, make_trial("linear_svc"))[0]
     whole = score_fold(task, files, SETTINGS)
-    small = sklearn_worker.blocks
-    monkeypatch.setattr(sklearn_worker, "blocks", lambda n, width: small(n, width, block_bytes=5 * 4 * width))
+    small = task_fits.blocks
+    monkeypatch.setattr(task_fits, "blocks", lambda n, width: small(n, width, block_bytes=5 * 4 * width))
     assert score_fold(task, files, SETTINGS).score == whole.score
 
 
@@ -150,7 +150,7 @@ def test_a_refit_that_fails_is_a_row_with_a_reason(tmp_path):
 
 
 def test_a_model_file_comes_in_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr(sklearn_worker, "PIECE_BYTES", 1000)
+    monkeypatch.setattr(task_fits, "PIECE_BYTES", 1000)
     rows, _ = _refit(make_trial("linear_svc"), _files(make_matrix(tmp_path)))
     assert len(rows) > 2 and {len(row["content"]) for row in rows[:-1]} == {1000}
 

@@ -11,9 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from genreatlas.errors import StoreError
 from genreatlas.evaluation.importances import Block, judged_rows, most_weighty, sampled_songs
 from genreatlas.evaluation.impurity import between_genres
-from genreatlas.models.sklearn_estimators import Estimator, make_pipeline
-from genreatlas.models.sklearn_model import SklearnModel
-from genreatlas.models.sklearn_permuted import JudgedRows, permuted, permuted_batches, song_means
+from genreatlas.models.engines.scikit_learn.sklearn_pipelines import Estimator, SklearnModel, make_pipeline
+from genreatlas.models.engines.task_answers import JudgedRows, permuted, permuted_batches, song_means
 from genreatlas.report.feature_queries import MOST_FEATURES, drawn_features
 from genreatlas.store import row_checks, statements
 from genreatlas.tables import Column, summary_table
@@ -59,7 +58,7 @@ def test_a_task_answers_for_its_blocks_with_the_class_of_each_song(tmp_path, mon
     model = fitted(LogisticRegression(), rows)
     (tmp_path / "model.skops").write_bytes(model.dumps())
     rows.save(tmp_path / "rows.npz")
-    monkeypatch.setattr("genreatlas.models.sklearn_permuted.locate", lambda name, _: str(tmp_path / name))
+    monkeypatch.setattr("genreatlas.models.engines.task_answers.locate", lambda name, _: str(tmp_path / name))
     tasks = [[(-1, ())], [(0, (1,))]]
     ids = iter([pa.RecordBatch.from_pydict({"id": [1]})])
     found = [

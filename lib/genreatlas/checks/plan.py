@@ -15,8 +15,7 @@ from genreatlas.checks.faults import Fault, is_address, not_writable, sandbox_la
 from genreatlas.config import Candidate, Config, toml_value
 from genreatlas.config.joined import feature_sets_of
 from genreatlas.errors import ConfigError, nearest
-from genreatlas.models.candidates import grid_points
-from genreatlas.models.presets import QUICK, is_quick, listed
+from genreatlas.models.candidates import QUICK, grid_points, is_quick, listed
 from genreatlas.redaction import redact_value
 from genreatlas.tables import SPOTIFY_AUDIO_SET
 

@@ -37,8 +37,8 @@ from genreatlas.metrics.figures import totals_figure
 from genreatlas.metrics.ranking import average_precision
 from genreatlas.metrics.resampling import group_weights, interval
 from genreatlas.models import registry
-from genreatlas.models.sklearn_grid import permuted_answers
-from genreatlas.models.sklearn_permuted import JudgedRows
+from genreatlas.models.engines.task_answers import JudgedRows
+from genreatlas.models.engines.task_grid import permuted_answers
 from genreatlas.models.types import Predictor
 from genreatlas.store import Reader
 

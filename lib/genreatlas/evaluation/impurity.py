@@ -16,8 +16,8 @@ from genreatlas.config import Config
 from genreatlas.evaluation.cases import Case
 from genreatlas.evaluation.judging import figure_rows, no_figures
 from genreatlas.models import registry
+from genreatlas.models.engines.scikit_learn.sklearn_pipelines import SklearnModel, load_file
 from genreatlas.models.meta import Meta
-from genreatlas.models.sklearn_model import SklearnModel, load_file
 
 IMPURITY = "importance_impurity"
 

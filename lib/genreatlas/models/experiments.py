@@ -11,8 +11,9 @@ from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
 from genreatlas.metrics import is_current, metric_for, version_of
 from genreatlas.metrics.figures import from_version_1
-from genreatlas.models import sklearn_facts, spark_estimators
-from genreatlas.models.grid_values import limits
+from genreatlas.models.engines.estimators import limits
+from genreatlas.models.engines.scikit_learn import sklearn_facts
+from genreatlas.models.engines.spark_ml import spark_facts
 from genreatlas.models.types import Trial
 
 _LIMITS = (Reason.TOO_MANY_CLASSES.value, Reason.TOO_MANY_ROWS.value)
@@ -28,7 +29,7 @@ def experiment_id(trial: Trial, dataset_id: str, metric: str) -> str:
 def over_limit(trial: Trial, matrix: Matrix) -> tuple[Reason, str] | None:
     """Why the data set is too large for a candidate; None where it is not."""
     if trial.engine == "spark":
-        return limits(spark_estimators.get_estimator(trial.estimator), matrix.n_rows, matrix.n_classes)
+        return limits(spark_facts.get_estimator(trial.estimator), matrix.n_rows, matrix.n_classes)
     if trial.engine == "sklearn":
         return limits(sklearn_facts.get_estimator(trial.estimator), matrix.n_rows, matrix.n_classes)
     return None

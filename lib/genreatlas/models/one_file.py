@@ -13,9 +13,9 @@ from genreatlas.audio.whole_files import Recipe, check_recipe, whole_file
 from genreatlas.config import LimitsSection
 from genreatlas.errors import ModelError
 from genreatlas.models import meta as meta_file
+from genreatlas.models.engines.scikit_learn.sklearn_pipelines import Model, load_file
+from genreatlas.models.engines.task_answers import predict_batch
 from genreatlas.models.meta import FILES, Meta
-from genreatlas.models.sklearn_model import Model, load_file
-from genreatlas.models.sklearn_predict import predict_batch
 
 
 @dataclass(frozen=True)

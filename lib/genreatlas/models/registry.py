@@ -20,12 +20,11 @@ from genreatlas.datasets.library import Library
 from genreatlas.datasets.types import Dataset
 from genreatlas.errors import ModelError
 from genreatlas.models import meta as meta_file
-from genreatlas.models import sklearn_grid
-from genreatlas.models.calibration import Sigmoids
+from genreatlas.models.engines import task_grid
+from genreatlas.models.engines.calibration import Sigmoids
+from genreatlas.models.engines.scikit_learn.skops_checks import check_pipeline
+from genreatlas.models.engines.spark_ml.spark_pipelines import SparkModel, sum_scores
 from genreatlas.models.meta import FILES, META, Meta
-from genreatlas.models.model_checks import check_pipeline
-from genreatlas.models.spark_ml import SparkModel
-from genreatlas.models.spark_scores import sum_scores
 from genreatlas.models.types import FittedModel, Predictor, ScoreKind
 from genreatlas.store import Reader
 
@@ -192,7 +191,7 @@ def _score_spark(meta: Meta, model: SparkModel, frame: DataFrame) -> DataFrame:
 
 
 def _score_file(meta: Meta, file: Path, frame: DataFrame) -> DataFrame:
-    return sklearn_grid.predict(frame.sparkSession, frame, file, get_layout(meta.axis).given)
+    return task_grid.predict(frame.sparkSession, frame, file, get_layout(meta.axis).given)
 
 
 def _spark_path(path: Path) -> str:

@@ -10,10 +10,11 @@ from genreatlas.config import Config
 from genreatlas.datasets.giveaways import Giveaway, find_giveaways
 from genreatlas.datasets.matrix import count_buckets, training_rows, write_matrix
 from genreatlas.datasets.types import Dataset
-from genreatlas.models import registry, sklearn_grid
+from genreatlas.models import registry
+from genreatlas.models.engines import task_grid
+from genreatlas.models.engines.spark_ml.spark_grid import SparkGrid
+from genreatlas.models.engines.spark_ml.spark_pipelines import SparkModel
 from genreatlas.models.registry import Meta
-from genreatlas.models.spark_grid import SparkGrid
-from genreatlas.models.spark_ml import SparkModel
 from genreatlas.models.types import FittedModel, FoldResult, FoldTask, Trial
 from genreatlas.scratch import scratch_folder
 from genreatlas.store import Staged, Store
@@ -92,7 +93,7 @@ class FeatureSetTraining:
         size = (tasks_a_core or TASKS_A_CORE) * (self._cores or 1)
         for start in range(0, len(grid), size):
             chunk = grid[start : start + size]
-            yield list(sklearn_grid.score_folds(self.store.spark, self.matrix, chunk, self.config.train))
+            yield list(task_grid.score_folds(self.store.spark, self.matrix, chunk, self.config.train))
         if spark := [task for task in tasks if task.trial.engine == "spark"]:
             yield from ([result] for result in self._spark_grid().score_folds(spark))
 
@@ -107,7 +108,7 @@ class FeatureSetTraining:
         if trial.engine == "spark":
             model, seconds = self._spark_grid().refit(trial)
         else:
-            model = sklearn_grid.refit(self.store.spark, self.matrix, trial, self.config.train)
+            model = task_grid.refit(self.store.spark, self.matrix, trial, self.config.train)
             seconds = model.seconds
         songs_of = self.songs_of
         meta = Meta(

@@ -20,7 +20,7 @@ from genreatlas.errors import ModelError, Reason
 from genreatlas.ids import stable_id
 from genreatlas.metrics import metric_for
 from genreatlas.models import registry
-from genreatlas.models.candidates import expand
+from genreatlas.models.candidates import expand, is_quick, n_fits, rivals, sized, standing
 from genreatlas.models.experiments import (
     candidate_columns,
     converted,
@@ -34,9 +34,7 @@ from genreatlas.models.experiments import (
     rankings,
     unfinished_lines,
 )
-from genreatlas.models.halving import n_fits, standing
 from genreatlas.models.ledger import Ledger
-from genreatlas.models.presets import is_quick, rivals, sized
 from genreatlas.models.training import STEP, FeatureSetTraining
 from genreatlas.models.types import FoldTask, Trial
 from genreatlas.progress import progress

@@ -25,16 +25,16 @@ import pandas as pd
 import pyarrow as pa
 import soundfile
 from deltalake import DeltaTable
+from genreatlas.models.sklearn_estimators import ESTIMATORS as SKLEARN
+from genreatlas.models.sklearn_model import load_file
+from genreatlas.models.sklearn_predict import predict_batch
+from genreatlas.models.spark_estimators import ESTIMATORS as SPARK
 
 import genreatlas
 from genreatlas.config import SandboxSection, SparkSection, WorldSection, load_config
 from genreatlas.evaluation import leaderboard
 from genreatlas.models import meta
 from genreatlas.models import training as training_module
-from genreatlas.models.sklearn_estimators import ESTIMATORS as SKLEARN
-from genreatlas.models.sklearn_model import load_file
-from genreatlas.models.sklearn_predict import predict_batch
-from genreatlas.models.spark_estimators import ESTIMATORS as SPARK
 from genreatlas.provenance import git_commit
 from genreatlas.runner import run_step
 from genreatlas.sandbox.library import write_library

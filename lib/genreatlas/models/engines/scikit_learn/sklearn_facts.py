@@ -1,6 +1,6 @@
 """What is known of the scikit-learn estimators without importing scikit-learn, which takes more than a second.
 
-Names, parameters, grids and limits. :mod:`genreatlas.models.sklearn_estimators` has what makes and fits them.
+Names, parameters, grids and limits; :mod:`.sklearn_pipelines` has what makes and fits them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from genreatlas.errors import ConfigError, nearest
-from genreatlas.models.grid_values import ANYTHING, SWITCH, TABLE, Values, either, faults, number, one_of, share, whole
+from genreatlas.models.engines.estimators import (
+    ANYTHING,
+    SWITCH,
+    TABLE,
+    Values,
+    either,
+    faults,
+    number,
+    one_of,
+    share,
+    whole,
+)
 
 SCALERS = ("standard", "minmax", "robust", "none")
 

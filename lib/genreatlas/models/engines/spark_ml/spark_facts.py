@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from genreatlas.errors import ConfigError, nearest
-from genreatlas.models.grid_values import SWITCH, Values, faults, limits, list_of, number, one_of, whole
+from genreatlas.models.engines.estimators import SWITCH, Values, faults, limits, list_of, number, one_of, whole
 
 __all__ = ["ESTIMATORS", "Estimator", "check_params", "get_estimator", "grid_faults", "limits"]
 

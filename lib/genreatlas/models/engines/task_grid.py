@@ -24,9 +24,8 @@ from genreatlas.config import TrainSection
 from genreatlas.datasets.types import Matrix
 from genreatlas.errors import ConfigError, EnvironmentFaultError, ModelError, Reason
 from genreatlas.metrics import metric_for, version_of
-from genreatlas.models.sklearn_permuted import PERMUTED, JudgedRows, permuted_batches
-from genreatlas.models.sklearn_predict import predict_batches
-from genreatlas.models.sklearn_worker import (
+from genreatlas.models.engines.task_answers import PERMUTED, JudgedRows, permuted_batches, predict_batches
+from genreatlas.models.engines.task_fits import (
     FOLD_RESULT,
     REFITTED,
     GridSettings,

@@ -1,8 +1,7 @@
 """Baselines: what is reached without listening.
 
 `random`, `majority` and `stratified` know only how frequent the classes are. `technical` and `loudness` are a
-small random forest on columns that are not music (see :data:`genreatlas.models.sklearn_estimators.SMALL_FOREST`):
-what they score comes from how the files were made.
+small random forest of scikit-learn on columns that are not music: what they score comes from how the files were made.
 """
 
 import hashlib

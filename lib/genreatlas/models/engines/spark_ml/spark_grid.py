@@ -14,8 +14,8 @@ from genreatlas.config import TrainSection
 from genreatlas.datasets.types import Dataset, Matrix
 from genreatlas.errors import EnvironmentFaultError, ModelError, Reason, environment_fault
 from genreatlas.metrics import Score, metric_for, score, version_of
-from genreatlas.models.calibration import can_calibrate, fit_sigmoids
-from genreatlas.models.spark_ml import (
+from genreatlas.models.engines.calibration import can_calibrate, fit_sigmoids
+from genreatlas.models.engines.spark_ml.spark_pipelines import (
     Fit,
     Prepared,
     SparkModel,
@@ -26,8 +26,8 @@ from genreatlas.models.spark_ml import (
     in_order,
     margins,
     prepare,
+    sum_scores,
 )
-from genreatlas.models.spark_scores import sum_scores
 from genreatlas.models.types import FoldResult, FoldTask, Trial
 
 #: Fits under way at once. Each is a chain of short jobs that leave most cores idle between them; the result of a

@@ -1,0 +1,1 @@
+"""The engines that candidates are fitted with, one package each."""

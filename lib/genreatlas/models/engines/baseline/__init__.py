@@ -1,0 +1,1 @@
+"""Baselines: what is reached without listening."""

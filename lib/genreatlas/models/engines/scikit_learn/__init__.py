@@ -1,0 +1,1 @@
+"""scikit-learn, on one core a candidate."""

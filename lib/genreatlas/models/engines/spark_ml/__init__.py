@@ -1,0 +1,1 @@
+"""Spark ML, on all cores a candidate."""
