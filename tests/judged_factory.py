@@ -106,7 +106,7 @@ def add_model(store: Store, config: Config, model_id: str, estimator=None, featu
         n = 8 if axis == "frames" else 1
         X = np.concatenate([s.values(n)[:, : 2 if axis == "frames" else 3] for s in train])
         y = np.repeat([s.genres[0] for s in train], n)
-        pipeline = make_pipeline(Estimator(lambda: estimator, {}), {}, seed=1, multi=multi)
+        pipeline = make_pipeline(Estimator(lambda: estimator), {}, seed=1, multi=multi)
         pipeline.fit(X, np.eye(3, dtype=int)[y] if multi else y)
         model = SklearnModel(pipeline, 3, multi)
         fitted = FittedModel(model.dumps(), "skops", model.score_kind, 0.0)

@@ -56,7 +56,7 @@ def save_model(
     found = [whole_file(sound(CLASSES[y], seed=seed), how, content=True) for seed, y in enumerate(labels)]
     X = [window.values for one in found for window in one.windows]
     y = np.repeat(labels, [len(one) for one in X])
-    pipeline = make_pipeline(Estimator(lambda: LogisticRegression(C=0.1), {}), {}, seed=1, multi=False)
+    pipeline = make_pipeline(Estimator(lambda: LogisticRegression(C=0.1)), {}, seed=1, multi=False)
     pipeline.fit(np.concatenate(X), y)
     model = SklearnModel(pipeline, 2, multi=False)
     fields = {

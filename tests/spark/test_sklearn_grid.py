@@ -8,8 +8,7 @@ import pytest
 
 from genreatlas.config import TrainSection
 from genreatlas.errors import ConfigError, ModelError
-from genreatlas.models.engines import task_fits, task_grid
-from genreatlas.models.engines.scikit_learn.sklearn_pipelines import loads
+from genreatlas.models.engines import get_engine, task_fits, task_grid
 from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles, score_fold
 from genreatlas.models.types import FoldResult, FoldTask
 from matrix_factory import make_matrix, make_tasks, make_trial
@@ -142,7 +141,8 @@ def test_no_task_starts_nothing(spark, matrix):
 def test_a_refitted_model_scores_clips_in_spark_as_it_does_in_python(trial, kind, form, spark, matrix, tmp_path):
     fitted = task_grid.refit(spark, matrix, trial, TrainSection())
     assert (fitted.score_kind, fitted.format) == (kind, form)
-    model = loads(fitted.content)
+    engine = get_engine(trial.engine)
+    model = engine.loads(fitted.content)
     path = tmp_path / "model.bin"
     path.write_bytes(fitted.content)
     X = np.nan_to_num(matrix.array("X")[:60])
@@ -150,7 +150,7 @@ def test_a_refitted_model_scores_clips_in_spark_as_it_does_in_python(trial, kind
     frame = spark.createDataFrame(clips, "song_id string, clip_id string, frames array<float>, width int")
     for shared in (False, True):
         rows = task_grid.predict(
-            spark, frame.repartition(5), path, ("frames", "width"), folder_is_shared=shared
+            spark, frame.repartition(5), engine.name, path, ("frames", "width"), folder_is_shared=shared
         ).collect()
         found = {row.clip_id: row for row in rows}
         for i, (song, clip, _, _) in enumerate(clips):

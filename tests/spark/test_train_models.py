@@ -8,7 +8,8 @@ from training_library import fill, library, with_train
 
 from conftest import make_config
 from genreatlas.counts import Counts
-from genreatlas.models import ledger, training
+from genreatlas.models import ledger
+from genreatlas.models.engines import task_grid
 from genreatlas.steps import train_models
 from genreatlas.store import Store
 from genreatlas.tables import EXPERIMENTS, FOLD_SCORES, MODELS, TRAINING_GENRES
@@ -132,7 +133,7 @@ def test_a_second_run_finds_nothing_to_do(trained):
 def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been_killed(trained, store, config, monkeypatch):
     fill(store, library()[::-1])
     config = with_train(config, feature_sets=SETS, candidates=CANDIDATES)
-    monkeypatch.setattr(training, "TASKS_A_CORE", 2)
+    monkeypatch.setattr(task_grid, "TASKS_A_CORE", 2)
     monkeypatch.setattr(ledger, "SECONDS_BETWEEN_COMMITS", 0.0)
     keep = Store.upsert
     kept = []
@@ -153,7 +154,7 @@ def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been_killed(trained
     train_models.run(store, config)
     for table in (FOLD_SCORES, EXPERIMENTS, TRAINING_GENRES, MODELS):
         assert rows(store, table) == rows(trained[0], table), table.name
-    assert store.staged(training.STEP) == []
+    assert store.staged(train_models.STEP) == []
 
 
 def test_a_model_whose_files_are_gone_is_fitted_again(trained):

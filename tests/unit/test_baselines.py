@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from genreatlas.errors import ConfigError, ModelError
-from genreatlas.models.engines.baseline.dummies import Dummy, check_baseline, fit_dummy, load_dummy
+from genreatlas.models.engines import get_engine
+from genreatlas.models.engines.baseline.dummies import Dummy, fit_dummy, load_dummy
 
 KEYS = [f"song-{i}" for i in range(20_000)]
 
@@ -56,6 +57,6 @@ def test_a_baseline_survives_its_file_and_another_file_is_refused():
 
 
 def test_an_unknown_baseline_is_refused_with_the_nearest_name():
-    check_baseline("technical")
+    get_engine("baseline").get_estimator("technical")
     with pytest.raises(ConfigError, match="Did you mean stratified"):
-        check_baseline("stratifed")
+        get_engine("baseline").get_estimator("stratifed")

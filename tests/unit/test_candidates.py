@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from genreatlas.config import TrainSection
 from genreatlas.errors import ConfigError, Reason
 from genreatlas.models.candidates import expand
+from genreatlas.models.engines.estimators import ANYTHING, limits
 from genreatlas.models.engines.scikit_learn import sklearn_facts, sklearn_pipelines
 from genreatlas.models.engines.spark_ml import spark_facts
 from genreatlas.models.types import Trial
@@ -124,13 +125,13 @@ def test_a_feature_set_must_be_named():
 
 
 def test_an_estimator_says_which_data_sets_are_too_large_for_it():
-    gbt = spark_facts.get_estimator("gbt")
-    assert spark_facts.limits(gbt, 100, 10) is None
-    assert spark_facts.limits(gbt, 100, 31) == (
+    gbt = spark_facts.ESTIMATORS["gbt"]
+    assert limits(gbt, 100, 10) is None
+    assert limits(gbt, 100, 31) == (
         Reason.TOO_MANY_CLASSES,
         "31 classes; this estimator takes at most 30",
     )
-    assert spark_facts.limits(gbt, 50_000_001, 10)[0] == Reason.TOO_MANY_ROWS
+    assert limits(gbt, 50_000_001, 10)[0] == Reason.TOO_MANY_ROWS
 
 
 def test_parameters_are_those_of_sparks_classes():
@@ -174,7 +175,7 @@ EDGES = (-1, 0, 1, 2, 30, 256, -0.5, 0.0, 0.3, 0.5, 1.0, 1.5, True, False, "none
 def test_what_is_known_of_parameters_without_scikit_learn_is_what_scikit_learn_says(name):
     from sklearn.utils._param_validation import InvalidParameterError
 
-    facts, estimator = sklearn_facts.ESTIMATORS[name], sklearn_pipelines.get_estimator(name)
+    facts, estimator = sklearn_facts.ESTIMATORS[name], sklearn_pipelines.ESTIMATORS[name]
     own = estimator.factory().get_params(deep=True)
     assert set(facts.params) == {
         key for key in own if key.rpartition("__")[2] not in sklearn_facts.RESERVED and key != "estimator"
@@ -187,7 +188,7 @@ def test_what_is_known_of_parameters_without_scikit_learn_is_what_scikit_learn_s
                 fits = True
             except InvalidParameterError:
                 fits = False
-            if values is not sklearn_facts.ANYTHING and values.allows(value) != fits:
+            if values is not ANYTHING and values.allows(value) != fits:
                 known = (key, value) in LOOSE or isinstance(value, bool)
                 assert known, f"{name}: {key} = {value!r}: scikit-learn says {fits}"
 

@@ -12,7 +12,7 @@ import genreatlas
 from frozen_store import EXPECTED, RESOURCE
 from genreatlas.config import ClipSection, TrainSection, former
 from genreatlas.models import meta
-from genreatlas.models.engines.scikit_learn.sklearn_pipelines import load_file
+from genreatlas.models.engines import reader_of
 from genreatlas.models.engines.task_answers import predict_batch
 from genreatlas.tables import TABLES
 
@@ -57,7 +57,9 @@ def _column(rows, feature):
 def test_a_stored_model_says_of_every_clip_what_it_said_when_it_was_stored(model_id):
     about, expected = meta.read(MODELS / model_id), EXPECTED["models"][model_id]
     assert list(about.classes) == expected["classes"]
-    said = predict_batch(load_file(MODELS / model_id / meta.FILES[about.format]), batch(about)).to_pylist()
+    reader = reader_of(about.format)
+    model = reader.open(MODELS / model_id / reader.formats[about.format])
+    said = predict_batch(model, batch(about)).to_pylist()
     assert {row["clip_id"]: row["n_rows"] for row in said} == {k: v[0] for k, v in expected["scores"].items()}
     for row in said:
         _, sums, votes = expected["scores"][row["clip_id"]]

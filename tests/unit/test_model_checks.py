@@ -22,6 +22,7 @@ from genreatlas.models.engines.scikit_learn.sklearn_pipelines import (
     loads,
     make_pipeline,
 )
+from genreatlas.models.engines.spark_ml.stored_pipelines import check_pipeline
 
 X = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
 Y = np.arange(60) % 3
@@ -157,7 +158,7 @@ def write_stage(folder, class_name, uid="Pipeline_1", stages=()):
 def test_a_pipeline_of_the_classes_that_training_writes_passes(tmp_path):
     write_stage(tmp_path, "org.apache.spark.ml.PipelineModel", stages=["ImputerModel_2"])
     write_stage(tmp_path / "stages" / "0_ImputerModel_2", "org.apache.spark.ml.feature.ImputerModel", "ImputerModel_2")
-    skops_checks.check_pipeline(tmp_path)
+    check_pipeline(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -174,13 +175,13 @@ def test_a_pipeline_that_names_another_class_is_not_loaded(tmp_path, stage):
     write_stage(tmp_path, "org.apache.spark.ml.PipelineModel", stages=["a"])
     write_stage(tmp_path / "stages" / "0_a", stage, "a")
     with pytest.raises(ModelError, match="does not write"):
-        skops_checks.check_pipeline(tmp_path)
+        check_pipeline(tmp_path)
 
 
 def test_a_stage_id_that_is_a_path_is_refused(tmp_path):
     write_stage(tmp_path, "org.apache.spark.ml.PipelineModel", stages=["a/../../../elsewhere"])
     with pytest.raises(ModelError, match="path"):
-        skops_checks.check_pipeline(tmp_path)
+        check_pipeline(tmp_path)
 
 
 def test_a_stage_that_is_a_link_out_of_the_folder_is_refused(tmp_path):
@@ -188,12 +189,12 @@ def test_a_stage_that_is_a_link_out_of_the_folder_is_refused(tmp_path):
     write_stage(tmp_path / "model", "org.apache.spark.ml.PipelineModel")
     (tmp_path / "model" / "metadata" / "part-00001").symlink_to(tmp_path / "elsewhere" / "metadata" / "part-00000")
     with pytest.raises(ModelError, match="outside"):
-        skops_checks.check_pipeline(tmp_path / "model")
+        check_pipeline(tmp_path / "model")
 
 
 def test_a_folder_without_metadata_is_no_pipeline(tmp_path):
     with pytest.raises(ModelError, match="no metadata"):
-        skops_checks.check_pipeline(tmp_path)
+        check_pipeline(tmp_path)
 
 
 @pytest.mark.parametrize("model_id", ["../elsewhere", "/etc", "a/b", ""])
@@ -208,4 +209,4 @@ def test_every_pipeline_of_the_frozen_store_is_of_classes_that_training_writes()
     pipelines = sorted((RESOURCE / "models").glob("*/pipeline"))
     assert len(pipelines) > 5
     for pipeline in pipelines:
-        skops_checks.check_pipeline(pipeline)
+        check_pipeline(pipeline)

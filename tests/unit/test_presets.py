@@ -7,7 +7,8 @@ import pytest
 
 from genreatlas.config import TrainSection
 from genreatlas.errors import Reason
-from genreatlas.models.candidates import QUICK, expand, grid_points, is_quick, n_fits, rivals, sized, standing
+from genreatlas.models.candidates import expand, grid_points, is_quick, n_fits, quick, rivals, sized, standing
+from genreatlas.models.engines import get_engine
 from genreatlas.models.engines.estimators import limits
 from genreatlas.models.engines.scikit_learn import sklearn_facts
 from genreatlas.models.engines.spark_ml import spark_facts
@@ -149,7 +150,7 @@ def test_there_is_a_candidate_for_every_size_and_none_is_above_its_own_limits(n_
     kept, _ = sized(trials(), n_rows, n_columns, n_classes)
     assert kept
     for trial in kept:
-        facts = (sklearn_facts if trial.engine == "sklearn" else spark_facts).get_estimator(trial.estimator)
+        facts = get_engine(trial.engine).get_estimator(trial.estimator)
         assert limits(facts, n_rows, n_classes) is None, trial.name
 
 
@@ -180,9 +181,8 @@ def test_candidates_that_are_listed_are_tried_as_they_are():
     assert not is_quick(TrainSection(candidates=listed)) and is_quick(TrainSection())
 
 
-@pytest.mark.parametrize("entry", QUICK, ids=lambda entry: f"{entry.engine} {entry.estimator}")
+@pytest.mark.parametrize("entry", quick(), ids=lambda entry: f"{entry.engine} {entry.estimator}")
 def test_every_entry_of_the_list_is_valid_and_names_its_scaler(entry):
-    facts = sklearn_facts if entry.engine == "sklearn" else spark_facts
-    assert facts.grid_faults(entry.estimator, entry.candidate.grid) == []
+    assert get_engine(entry.engine).grid_faults(entry.estimator, entry.candidate.grid) == []
     assert entry.engine == "spark" or "scaler" in entry.grid
     assert len(grid_points(entry.candidate)) >= 1 and entry.why

@@ -7,18 +7,18 @@ from sklearn.impute import SimpleImputer
 from sklearn.naive_bayes import GaussianNB
 
 from genreatlas.errors import ConfigError, ModelError, Reason
+from genreatlas.models.engines import get_engine
+from genreatlas.models.engines.estimators import limits
 from genreatlas.models.engines.scikit_learn.sklearn_pipelines import (
     ESTIMATORS,
     SklearnModel,
-    blocks,
-    check_params,
     fit_pipeline,
-    get_estimator,
-    limits,
-    load_file,
     loads,
     make_pipeline,
 )
+from genreatlas.models.engines.task_engine import blocks
+
+SKLEARN = get_engine("sklearn")
 
 #: Fewer trees, so that a test takes no time.
 SMALL = {
@@ -42,7 +42,7 @@ def rows():
 
 
 def _fit(name, X, y, weight=None, **params):
-    pipeline = make_pipeline(get_estimator(name), SMALL.get(name, {}) | params, seed=2**40 + 3, multi=y.ndim == 2)
+    pipeline = make_pipeline(ESTIMATORS[name], SMALL.get(name, {}) | params, seed=2**40 + 3, multi=y.ndim == 2)
     notes = fit_pipeline(pipeline, X.copy, y, weight)
     return SklearnModel(pipeline, 3, y.ndim == 2), notes
 
@@ -55,7 +55,7 @@ def test_a_fitted_model_scores_every_class_and_says_the_same_after_its_file(name
     scores = model.scores(X)
     assert scores.shape == (90, 3) and np.isfinite(scores).all()
     assert np.mean(scores.argmax(axis=1) == y) > 0.6
-    assert model.score_kind == ("margin" if ESTIMATORS[name].margins else "probability")
+    assert model.score_kind == ("margin" if ESTIMATORS[name].facts.margins else "probability")
     assert np.array_equal(loads(model.dumps()).scores(X), scores)
     assert np.array_equal(X, before, equal_nan=True), "scoring changed the caller's rows"
 
@@ -70,7 +70,7 @@ def test_the_same_seed_gives_the_same_model(name, rows):
 def test_songs_with_several_genres_get_one_classifier_a_genre(name, weighted, rows):
     X, y = rows
     Y = np.stack([y == 0, y >= 1, np.ones(90, dtype=bool)], axis=1)  # the last genre is everywhere: nothing to learn
-    weight = np.linspace(1, 2, 90).astype(np.float32) if weighted and ESTIMATORS[name].multi_weights else None
+    weight = np.linspace(1, 2, 90).astype(np.float32) if weighted and ESTIMATORS[name].facts.multi_weights else None
     model, _ = _fit(name, X, Y, weight)
     scores = model.scores(X)
     assert scores.shape == (90, 3)
@@ -78,7 +78,7 @@ def test_songs_with_several_genres_get_one_classifier_a_genre(name, weighted, ro
     assert np.array_equal(loads(model.dumps()).scores(X), scores)
 
 
-@pytest.mark.parametrize("name", [name for name, one in ESTIMATORS.items() if one.weights])
+@pytest.mark.parametrize("name", [name for name, one in ESTIMATORS.items() if one.facts.weights])
 def test_weights_change_the_fit(name, rows):
     X, y = rows
     heavy = np.where(y == 2, 1000.0, 1.0).astype(np.float32)
@@ -99,7 +99,7 @@ def test_medians_taken_column_by_column_are_those_of_the_imputer(rows):
 @pytest.mark.parametrize("scaler", ["standard", "minmax", "robust", "none"])
 def test_fitting_in_place_gives_what_an_ordinary_pipeline_gives(scaler, rows):
     X, y = rows
-    ordinary = make_pipeline(get_estimator("linear_svc"), {"scaler": scaler, "C": 0.1}, seed=2**40 + 3).fit(X, y)
+    ordinary = make_pipeline(ESTIMATORS["linear_svc"], {"scaler": scaler, "C": 0.1}, seed=2**40 + 3).fit(X, y)
     model, _ = _fit("linear_svc", X, y, scaler=scaler, C=0.1)
     np.testing.assert_allclose(model.scores(X), ordinary.decision_function(X), rtol=1e-4, atol=1e-4)
 
@@ -120,15 +120,15 @@ def test_a_fit_that_did_not_converge_says_so(rows):
 
 def test_the_default_grids_are_valid_and_have_the_scaler_as_a_dimension():
     for name, estimator in ESTIMATORS.items():
-        assert "scaler" in estimator.grid
-        for key, values in estimator.grid.items():
+        assert "scaler" in estimator.facts.grid
+        for key, values in estimator.facts.grid.items():
             for value in values:
-                check_params(name, {key: value})
+                SKLEARN.check_params(name, {key: value})
                 make_pipeline(estimator, {key: value}, seed=0)
 
 
 def test_none_in_a_grid_stands_for_the_value_that_toml_lacks():
-    pipeline = make_pipeline(get_estimator("random_forest"), {"max_features": "none", "scaler": "none"}, seed=0)
+    pipeline = make_pipeline(ESTIMATORS["random_forest"], {"max_features": "none", "scaler": "none"}, seed=0)
     assert pipeline["estimator"].max_features is None
     assert pipeline["scaler"] == "passthrough"
 
@@ -145,12 +145,12 @@ def test_none_in_a_grid_stands_for_the_value_that_toml_lacks():
 )
 def test_a_wrong_grid_is_refused_with_the_nearest_name(name, params, message):
     with pytest.raises(ConfigError) as error:
-        check_params(name, params)
+        SKLEARN.check_params(name, params)
     assert message in str(error.value)
 
 
 def test_limits_say_what_is_too_many():
-    svc = get_estimator("svc")
+    svc = ESTIMATORS["svc"].facts
     assert limits(svc, 100, 10) is None
     assert limits(svc, 30_001, 10) == (Reason.TOO_MANY_ROWS, "30,001 rows; this estimator takes at most 30,000")
     assert limits(svc, 100, 201) == (Reason.TOO_MANY_CLASSES, "201 classes; this estimator takes at most 200")
@@ -170,7 +170,7 @@ def test_a_model_file_with_an_untrusted_type_is_refused_by_name(tmp_path: Path):
     path = tmp_path / "model.skops"
     path.write_bytes(skops.io.dumps({"pipeline": _Stranger(), "n_classes": 2, "multi": False}))
     with pytest.raises(ModelError, match=r"model\.skops.*_Stranger"):
-        load_file(path)
+        SKLEARN.open(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"\x80\x04N.", b'{"a": 1}'])
@@ -178,4 +178,4 @@ def test_a_file_that_is_no_model_is_refused(content, tmp_path: Path):
     path = tmp_path / "model.skops"
     path.write_bytes(content)
     with pytest.raises(ModelError, match=r"model\.skops"):
-        load_file(path)
+        SKLEARN.open(path)

@@ -117,5 +117,5 @@ def test_a_model_file_in_a_shared_folder_scores_batch_after_batch(fitted, tmp_pa
     model, X = fitted
     (tmp_path / "model.skops").write_bytes(model.dumps())
     batch = _clips(6, features=pa.array(list(np.nan_to_num(X[:6])), pa.list_(pa.float32())))
-    found = list(predict_batches("model.skops", str(tmp_path), iter([batch, batch])))
+    found = list(predict_batches("sklearn", "model.skops", str(tmp_path), iter([batch, batch])))
     assert [one.to_pylist() for one in found] == [predict_batch(model, batch).to_pylist()] * 2

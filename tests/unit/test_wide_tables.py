@@ -9,10 +9,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from genreatlas.errors import StoreError
-from genreatlas.evaluation.importances import Block, judged_rows, most_weighty, sampled_songs
-from genreatlas.evaluation.impurity import between_genres
+from genreatlas.evaluation.importances import Block, between_genres, judged_rows, most_weighty, sampled_songs
+from genreatlas.models.engines.protocol import JudgedRows
 from genreatlas.models.engines.scikit_learn.sklearn_pipelines import Estimator, SklearnModel, make_pipeline
-from genreatlas.models.engines.task_answers import JudgedRows, permuted, permuted_batches, song_means
+from genreatlas.models.engines.task_answers import permuted, permuted_batches, song_means
 from genreatlas.report.feature_queries import MOST_FEATURES, drawn_features
 from genreatlas.store import row_checks, statements
 from genreatlas.tables import Column, summary_table
@@ -31,7 +31,7 @@ def judged(n_songs=12, rows_each=3, width=6):
 
 def fitted(estimator, rows):
     y = np.arange(len(rows.X)) % 3
-    pipeline = make_pipeline(Estimator(lambda: estimator, {}), {}, seed=1, multi=False)
+    pipeline = make_pipeline(Estimator(lambda: estimator), {}, seed=1, multi=False)
     return SklearnModel(pipeline.fit(rows.X, y), 3, False)
 
 
@@ -62,7 +62,9 @@ def test_a_task_answers_for_its_blocks_with_the_class_of_each_song(tmp_path, mon
     tasks = [[(-1, ())], [(0, (1,))]]
     ids = iter([pa.RecordBatch.from_pydict({"id": [1]})])
     found = [
-        row for batch in permuted_batches("model.skops", "rows.npz", tasks, False, ids) for row in batch.to_pylist()
+        row
+        for batch in permuted_batches("sklearn", "model.skops", "rows.npz", tasks, False, ids)
+        for row in batch.to_pylist()
     ]
     assert [(row["block"], row["repeat"]) for row in found] == [(0, 0), (0, 1)]
     best = next(permuted(model, rows, tasks[1]))[2].argmax(axis=1)

@@ -6,6 +6,7 @@ from genreatlas.checks.faults import Fault, encoding, missing, not_installed, no
 from genreatlas.config import Config
 from genreatlas.config.joined import members_of, not_joined
 from genreatlas.models.candidates import candidate_faults
+from genreatlas.models.engines import engines
 
 
 def extract_features(config: Config) -> list[Fault]:
@@ -110,7 +111,8 @@ def promote_model(config: Config) -> list[Fault]:
     """There are engines to choose from, and songs to decide on."""
     found = []
     if not config.retrain.engines:
-        found.append(Fault("retrain.engines is empty: no model could become champion. Name sklearn or spark."))
+        names = [engine.name for engine in engines() if not engine.is_baseline]
+        found.append(Fault(f"retrain.engines is empty: no model could become champion. Name {' or '.join(names)}."))
     if not config.splits.promotion:
         text = (
             "splits.promotion = 0: there are no songs on which a champion and its challenger are compared. Set it "

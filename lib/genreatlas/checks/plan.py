@@ -15,7 +15,7 @@ from genreatlas.checks.faults import Fault, is_address, not_writable, sandbox_la
 from genreatlas.config import Candidate, Config, toml_value
 from genreatlas.config.joined import feature_sets_of
 from genreatlas.errors import ConfigError, nearest
-from genreatlas.models.candidates import QUICK, grid_points, is_quick, listed
+from genreatlas.models.candidates import grid_points, is_quick, listed, quick
 from genreatlas.redaction import redact_value
 from genreatlas.tables import SPOTIFY_AUDIO_SET
 
@@ -279,7 +279,7 @@ def _candidates(config: Config) -> Iterator[str]:
     train = config.train
     if is_quick(train):
         yield 'train.preset = "quick": those that suit the size of the data, their grids by halving on folds:'
-        for entry in QUICK:
+        for entry in quick():
             yield f"  {entry.engine} {entry.estimator}: {_settings_of(entry.candidate)}; {entry.why}"
         return
     yield f"{len(listed(train))} candidates, all settings on all {config.splits.folds} folds:"
@@ -289,8 +289,6 @@ def _candidates(config: Config) -> Iterator[str]:
 
 
 def _settings_of(candidate: Candidate) -> str:
-    if candidate.engine == "baseline":
-        return "1 setting"
     try:
         number = len(grid_points(candidate))
     except ConfigError:

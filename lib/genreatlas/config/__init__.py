@@ -15,6 +15,7 @@ from genreatlas.config.operating import (
 )
 from genreatlas.config.previews import DeezerSection, FetchPreviewsSection, HttpSection, PurgeSection
 from genreatlas.config.sections import (
+    ENGINES,
     Candidate,
     ClipSection,
     EvaluateSection,
@@ -37,6 +38,7 @@ from genreatlas.config.spotify import PlaylistsEntry, SearchEntry, SpotifySectio
 from genreatlas.config.world import WorldSection
 
 __all__ = [
+    "ENGINES",
     "Candidate",
     "ClipSection",
     "Config",

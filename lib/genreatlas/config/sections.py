@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from genreatlas.config.conditions import check_condition
 from genreatlas.config.joined import FeatureSetName
@@ -36,7 +37,19 @@ StepName = Literal[
     "rebuild_training_set",
     "housekeeping",
 ]
-EngineName = Literal["spark", "sklearn", "baseline"]
+#: Names of the engines that a configuration may name, in order. :func:`genreatlas.models.engines.register` adds one.
+ENGINES: dict[str, None] = {"spark": None, "sklearn": None, "baseline": None}
+
+
+def check_engine(name: str) -> str:
+    """An engine's name that is known."""
+    if name not in ENGINES:
+        expected = " or ".join(f"'{one}'" for one in ENGINES)
+        raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": expected})
+    return name
+
+
+EngineName = Annotated[str, AfterValidator(check_engine)]
 
 
 class Section(BaseModel):

@@ -1,13 +1,16 @@
-"""Permutation importance: what a model loses when one feature is taken from another song.
+"""How much each feature counts: by what a model loses without it, and by the model itself.
 
-The feature of every judged clip is replaced by that of a clip drawn without replacement, so that its
-values stay real while their tie to the genre is cut. A feature that repeats what others say loses
-little; importances of correlated features must be read together. Columns of one category
-(``key=0``, ``key=1``, ...) are replaced at once.
+For permutation importances the feature of every judged clip is replaced by that of a clip drawn without replacement,
+so that its values stay real while their tie to the genre is cut. A feature that repeats what others say loses little;
+importances of correlated features must be read together. Columns of one category (``key=0``, ``key=1``, ...) are
+replaced at once.
 
-A scikit-learn model scores the rows of the judged clips as an array; a Spark ML model scores rows of a frame only, so
-there every shuffle is a copy of the clips. Importances that a forest or tree has of itself stand beside
-(:mod:`genreatlas.evaluation.impurity`).
+A model that is one file scores the rows of the judged clips as an array; another, such as Spark ML's, scores rows of a
+frame only, so there every shuffle is a copy of the clips.
+
+A forest or tree has importances of itself: how much each feature lowered impurity in training. They come for free, but
+favour features with many values and say what the training songs told, so both kinds stand beside each other (Strobl
+et al. 2007).
 
 References: Breiman 2001, "Random forests", sec. 10; Fisher, Rudin & Dominici 2019 for any model.
 """
@@ -27,7 +30,6 @@ from pyspark.sql import functions as F
 from genreatlas.audio.layouts import SUMMARY, Layout, get_layout
 from genreatlas.config import Config
 from genreatlas.evaluation.cases import Case, truth_of
-from genreatlas.evaluation.impurity import model_weights
 from genreatlas.evaluation.judging import figure_rows, no_figures, totals
 from genreatlas.evaluation.outcomes import Outcomes
 from genreatlas.evaluation.song_scores import scores_by_song
@@ -37,12 +39,12 @@ from genreatlas.metrics.figures import totals_figure
 from genreatlas.metrics.ranking import average_precision
 from genreatlas.metrics.resampling import group_weights, interval
 from genreatlas.models import registry
-from genreatlas.models.engines.task_answers import JudgedRows
-from genreatlas.models.engines.task_grid import permuted_answers
-from genreatlas.models.types import Predictor
+from genreatlas.models.engines import have_importances
+from genreatlas.models.engines.protocol import JudgedRows, StoredModel
 from genreatlas.store import Reader
 
 PERMUTATION = "importance_permutation"
+IMPURITY = "importance_impurity"
 
 #: Predictions of clips behind the importances of one model: features × shuffles × songs. Half a
 #: million take a random forest some minutes; more songs would narrow intervals that are narrow by then.
@@ -72,7 +74,40 @@ class Block:
     columns: tuple[int, ...]
 
 
-def importances(store: Reader, case: Case, predictor: Predictor, config: Config) -> pd.DataFrame:
+def own_importances(case: Case, config: Config) -> pd.DataFrame:
+    """Importances that a forest or tree has of itself, with model_id, unit and grouping; else no rows.
+
+    They rest on the training songs, not on the judged ones: no number of songs stands beside them.
+
+    Raises
+    ------
+    ModelError : the model's files cannot be read.
+    """
+    if not have_importances(case.model["engine"], case.model["estimator"]):  # saves loading the others once more
+        return no_figures()
+    model = registry.load(case.model, config)
+    known = _by_block(model, model.importances())
+    if not known:
+        return no_figures()
+    rows = figure_rows(IMPURITY, list(known.values()), 0, 0, others=list(known))
+    rows = rows.assign(n_songs=None, n_groups=None)
+    return rows.assign(unit="song", model_id=case.model_id, grouping=case.dataset.grouping)
+
+
+def _by_block(model: StoredModel, own: Mapping[str, float]) -> dict[str, float]:
+    """Columns that the layout shuffles together, such as those of one category (``key=0``, ``key=1``), are added up.
+
+    Parameters
+    ----------
+    own : of the columns that the classifier read, which may have left some of the model's out.
+    """
+    blocks = model.layout.blocks(model.features)
+    columns = {name: [model.features[place] for place in places] for name, places in blocks}
+    known = {name: [own[feature] for feature in mine if feature in own] for name, mine in columns.items()}
+    return {name: sum(parts) for name, parts in known.items() if parts}
+
+
+def importances(store: Reader, case: Case, predictor: StoredModel, config: Config) -> pd.DataFrame:
     """Permutation importances of one model on its judged songs, with model_id, unit and grouping.
 
     Of more than ``evaluate.importance_features`` features, those are measured that the model itself weighs most, or
@@ -82,7 +117,7 @@ def importances(store: Reader, case: Case, predictor: Predictor, config: Config)
     return rows.assign(unit="song", model_id=case.model_id, grouping=case.dataset.grouping)
 
 
-def _by_permutation(store: Reader, case: Case, predictor: Predictor, config: Config) -> pd.DataFrame:
+def _by_permutation(store: Reader, case: Case, predictor: StoredModel, config: Config) -> pd.DataFrame:
     settings = config.evaluate
     blocks = feature_blocks(case.dataset.features, case.dataset.layout)
     repeats, seed, width = settings.importance_repeats, settings.seed, len(case.dataset.features)
@@ -93,15 +128,16 @@ def _by_permutation(store: Reader, case: Case, predictor: Predictor, config: Con
     rows = judged_rows(clips, case.dataset.axis, width, repeats, seed)
     mine = case.songs["song_id"].isin(rows.songs).to_numpy()
     songs, truth = case.songs[mine].reset_index(drop=True), truth_of(case)[mine]
-    file = registry.model_file(case.model, config)
     if most < len(blocks):
-        weights = model_weights(case.model, config, rows.judged.X, truth[rows.judged.song])
+        weights = predictor.weights(rows.judged.X)
+        if weights is None:
+            weights = between_genres(rows.judged.X, truth[rows.judged.song])
         blocks = most_weighty(blocks, weights, most)
-    if file is not None:
-        found = permuted_answers(store.spark, file, rows.judged, [block.columns for block in blocks], case.multi)
+    found = predictor.permuted_answers(store.spark, rows.judged, [block.columns for block in blocks])
+    if found is not None:
         answers = {key: one.reshape(len(songs), -1) if case.multi else one for key, one in found.items()}
     else:
-        answers = _answers_of_pipeline(store, case, predictor, clips, blocks, rows.donors)
+        answers = _answers_of_frames(store, case, predictor, clips, blocks, rows.donors)
     if case.multi:
         shuffles = {block.feature: [answers[n, r] for r in range(repeats)] for n, block in enumerate(blocks)}
         return ranking_importance_rows(answers[-1, 0], shuffles, truth, songs["group_id"].nunique())
@@ -119,10 +155,10 @@ def _by_permutation(store: Reader, case: Case, predictor: Predictor, config: Con
     )
 
 
-def _answers_of_pipeline(
-    store: Reader, case: Case, predictor: Predictor, clips: DataFrame, blocks: Sequence[Block], drawn: pd.DataFrame
+def _answers_of_frames(
+    store: Reader, case: Case, predictor: StoredModel, clips: DataFrame, blocks: Sequence[Block], drawn: pd.DataFrame
 ) -> dict[tuple[int, int], NDArray[Any]]:
-    """Answers of a Spark ML model, which scores rows of a frame only: one row a clip, block and repeat."""
+    """Answers of a model that scores frames only: one row a clip, block and repeat."""
     pairs = store.spark.createDataFrame(drawn, "clip_id string, repeat int, donor_id string")
     every = shuffled_clips(clips, pairs, blocks, case.dataset.axis)
     tasks = max(1, len(drawn) * len(blocks) // _CLIPS_A_TASK)
@@ -134,6 +170,18 @@ def _answers_of_pipeline(
     if case.multi:
         return {key: pd.DataFrame(part["means"].tolist()).to_numpy(float) for key, part in parts.items()}
     return {key: part["best"].to_numpy(int) - 1 for key, part in parts.items()}
+
+
+def between_genres(X: NDArray[np.float32], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Share of each column's variance that lies between genres (eta squared), (n_features,); 0 where it is constant."""
+    known = ~np.isnan(X)
+    counts = truth.T.astype(np.float64) @ known
+    mean = np.nansum(X, axis=0, dtype=np.float64) / np.maximum(known.sum(axis=0), 1)
+    centred = np.where(known, X - mean, 0.0)
+    sums = truth.T.astype(np.float64) @ centred
+    between = (np.divide(sums**2, counts, out=np.zeros_like(sums), where=counts > 0)).sum(axis=0)
+    total = (centred**2).sum(axis=0)
+    return np.divide(between, total, out=np.zeros(X.shape[1]), where=total > 0)
 
 
 def feature_blocks(features: Sequence[str], layout: Layout = SUMMARY) -> list[Block]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from genreatlas.config import former
 from genreatlas.metrics.resampling import LEAST_GROUPS
+from genreatlas.models.engines import baselines
 from genreatlas.splits.checks import ARTISTS_SHARED
 
 #: Baselines that see something of the file and nothing of the music.
@@ -37,7 +38,7 @@ def current_models(models: pd.DataFrame, *, split: str, level: str, labels: str)
     """
     models = models.assign(engine=[former.present_name("engine", name) for name in models["engine"]])
     rows = models[(models["split"] == split) & (models["level"] == level) & (models["labels"] == labels)]
-    rows = rows.assign(estimator_of_baseline=rows["estimator"].where(rows["engine"] == "baseline", ""))
+    rows = rows.assign(estimator_of_baseline=rows["estimator"].where(rows["engine"].isin(baselines()), ""))
     rows = rows.sort_values(["split_version", "fitted_at", "model_id"], kind="stable")
     return rows.drop_duplicates(list(_SETTING), keep="last").sort_values("model_id", ignore_index=True)
 
@@ -64,7 +65,7 @@ def ranked(models: pd.DataFrame, figures: pd.DataFrame, metric: str) -> pd.DataF
 
 def best_per_engine(board: pd.DataFrame) -> list[str]:
     """Model ids of the best model of each engine, baselines aside; best first."""
-    models = board[board["engine"] != "baseline"]
+    models = board[~board["engine"].isin(baselines())]
     return models.drop_duplicates("engine")["model_id"].tolist()
 
 
@@ -97,13 +98,13 @@ def not_music(board: pd.DataFrame, metric: str) -> list[str]:
 
     Near means within the best model's interval, or within a tenth of its score where it has none.
     """
-    models = board[board["engine"] != "baseline"]
+    models = board[~board["engine"].isin(baselines())]
     if models.empty:
         return []
     best = models.iloc[0]
     bar = best["low"] if pd.notna(best["low"]) else 0.9 * best["value"]
     found = []
-    for row in board[board["engine"] == "baseline"].to_dict("records"):
+    for row in board[board["engine"].isin(baselines())].to_dict("records"):
         known = NOT_MUSIC.get(row["estimator"])
         if known and row["value"] >= bar:
             found.append(

@@ -61,7 +61,7 @@ def song_predictions(
 
     Parameters
     ----------
-    predicted : one row a clip, from :meth:`genreatlas.models.types.Predictor.predict`.
+    predicted : one row a clip, from :meth:`genreatlas.models.engines.protocol.StoredModel.predict`.
     songs : song_id, group_id, part, genres array<string>.
     classes : genre ids in the order of the scores.
     """

@@ -11,9 +11,7 @@ from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
 from genreatlas.metrics import is_current, metric_for, version_of
 from genreatlas.metrics.figures import from_version_1
-from genreatlas.models.engines.estimators import limits
-from genreatlas.models.engines.scikit_learn import sklearn_facts
-from genreatlas.models.engines.spark_ml import spark_facts
+from genreatlas.models.engines import get_engine, is_baseline
 from genreatlas.models.types import Trial
 
 _LIMITS = (Reason.TOO_MANY_CLASSES.value, Reason.TOO_MANY_ROWS.value)
@@ -27,12 +25,8 @@ def experiment_id(trial: Trial, dataset_id: str, metric: str) -> str:
 
 
 def over_limit(trial: Trial, matrix: Matrix) -> tuple[Reason, str] | None:
-    """Why the data set is too large for a candidate; None where it is not."""
-    if trial.engine == "spark":
-        return limits(spark_facts.get_estimator(trial.estimator), matrix.n_rows, matrix.n_classes)
-    if trial.engine == "sklearn":
-        return limits(sklearn_facts.get_estimator(trial.estimator), matrix.n_rows, matrix.n_classes)
-    return None
+    """Why the data set does not suit a candidate, such as too many rows; None where it does."""
+    return get_engine(trial.engine).over_limit(trial.estimator, matrix)
 
 
 def candidate_columns(trial: Trial, dataset: Dataset, dataset_id: str) -> dict[str, Any]:
@@ -172,7 +166,7 @@ def rankings(rows: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]
     contests: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
         if row["status"] == "done" and not outdated(row):
-            alone = (row["estimator"],) if row["engine"] == "baseline" else ()
+            alone = (row["estimator"],) if is_baseline(row["engine"]) else ()
             contests.setdefault((row["engine"], row["feature_set"], *alone), []).append(row)
     ordered = [sorted(group, key=lambda row: (-row["score_mean"], row["candidate"])) for group in contests.values()]
     return sorted(ordered, key=lambda group: (-group[0]["score_mean"], group[0]["candidate"]))
@@ -220,5 +214,5 @@ def unfinished_lines(feature_set: str, rows: Iterable[Mapping[str, Any]], most: 
 def leader_line(row: Mapping[str, Any]) -> str:
     """One line of the leaderboard: who won its contest, with mean and standard deviation over folds."""
     spread = "" if row["score_std"] is None else f" ± {row['score_std']:.3f}"
-    title = "baseline" if row["engine"] == "baseline" else f"best {row['engine']}"
+    title = row["engine"] if is_baseline(row["engine"]) else f"best {row['engine']}"
     return f"{title}: {row['score_mean']:.3f}{spread} {row['metric']} over {row['n_folds']} folds, {row['candidate']}"

@@ -9,10 +9,9 @@ from typing import Any, Literal
 from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.config import ClipSection, TrainSection, former
 from genreatlas.errors import ModelError
-from genreatlas.models.types import Format, ScoreKind
+from genreatlas.models.types import ScoreKind
 
 META = "meta.json"
-FILES: dict[Format, str] = {"skops": "model.skops", "json": "model.json", "spark-ml": "pipeline"}
 
 #: In the folder of the models: alias = model id. A copy of what the table ``promotions`` decided.
 ALIASES = "aliases.json"
@@ -24,8 +23,9 @@ class Meta:
 
     ``songs_of`` names the feature set whose songs it was trained on, with version and preprocessing: its own, but
     for baselines. ``train`` and ``clip`` are the configuration's sections as the release that trained it wrote them;
-    :meth:`train_section` and :meth:`clip_section` read them. ``spark`` holds what a Spark pipeline does not know of
-    itself: input columns, classes that it saw, calibration. ``identity`` is what made two songs copies of one
+    :meth:`train_section` and :meth:`clip_section` read them. ``format`` says which engine reads the model, and
+    ``spark`` holds what the engine keeps of it beside its file, such as what a Spark pipeline does not know of itself:
+    input columns, classes that it saw, calibration. ``identity`` is what made two songs copies of one
     recording (:data:`genreatlas.datasets.library.Identity`).
     """
 
@@ -40,7 +40,7 @@ class Meta:
     class_names: tuple[str, ...]
     multi: bool
     score_kind: ScoreKind
-    format: Format
+    format: str
     imputation: str
     train: Mapping[str, Any]
     clip: Mapping[str, Any]

@@ -1,5 +1,6 @@
 """The genre of one file, from Python and without Spark."""
 
+import json
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,9 +14,10 @@ from genreatlas.audio.whole_files import Recipe, check_recipe, whole_file
 from genreatlas.config import LimitsSection
 from genreatlas.errors import ModelError
 from genreatlas.models import meta as meta_file
-from genreatlas.models.engines.scikit_learn.sklearn_pipelines import Model, load_file
+from genreatlas.models.engines import engines, reader_of
+from genreatlas.models.engines.protocol import FileModel
 from genreatlas.models.engines.task_answers import predict_batch
-from genreatlas.models.meta import FILES, Meta
+from genreatlas.models.meta import Meta
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def predict(
     hop_s: float = 0.0,
     max_windows: int = 0,
 ) -> Prediction:
-    """Tell the genre of one audio file with a scikit-learn model, without a Spark session.
+    """Tell the genre of one audio file with a model that needs no Spark session, such as scikit-learn's.
 
     The file is cut into windows of the length that the model was trained on; the answer is their mean. The first
     call loads the model and compiles the features (seconds); later calls take as long as the features do.
@@ -83,7 +85,7 @@ def predict(
 
     Raises
     ------
-    ModelError : there is no such model, it is a Spark pipeline, or its features would be made otherwise here.
+    ModelError : there is no such model, it needs Spark, or its features would be made otherwise here.
     ClipError : the file cannot be decoded, is too short, or silent.
     """
     folder = Path(models).absolute()
@@ -118,30 +120,32 @@ def predict(
 
 @dataclass(frozen=True)
 class Loaded:
-    """A scikit-learn model and what is known of it."""
+    """A model that needs no Spark, and what is known of it."""
 
     meta: Meta
-    model: Model
+    model: FileModel
 
 
 def load(models: Path, model_id: str) -> Loaded:
-    """Load a scikit-learn model from its folder.
+    """Load a model that needs no Spark from its folder.
 
     Raises
     ------
-    ModelError : there is no such model, or it is a Spark pipeline.
+    ModelError : there is no such model, or it needs Spark.
     """
     folder = models / model_id
     if not folder.is_dir():
         known = ", ".join(sorted(meta_file.read_aliases(models))) or "none"
         raise ModelError(f"{folder}: no such model. Aliases: {known}. The job retrain makes the first champion.")
     meta = meta_file.read(folder)
-    if meta.format == "spark-ml":
+    engine = reader_of(meta.format)
+    if engine.needs_spark:
+        names = [one.name for one in engines() if not one.needs_spark and not one.is_baseline]
         raise ModelError(
-            f"{model_id}: it is a Spark pipeline, which needs a session: use the job score. With "
-            'retrain.engines = ["sklearn"] only scikit-learn models become champion.'
+            f"{model_id}: it is a model of {engine.title}, which needs a session: use the job score. With "
+            f"retrain.engines = {json.dumps(names)} only models that need none become champion."
         )
-    return Loaded(meta, load_file(folder / FILES[meta.format]))
+    return Loaded(meta, engine.open(folder / engine.formats[meta.format]))
 
 
 _load = lru_cache(maxsize=4)(load)

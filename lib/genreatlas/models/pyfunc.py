@@ -1,4 +1,4 @@
-"""A stored scikit-learn model as MLflow serves it: audio or features in, a probability per genre out."""
+"""A stored model that needs no Spark as MLflow serves it: audio or features in, a probability per genre out."""
 
 from pathlib import Path
 from typing import Any

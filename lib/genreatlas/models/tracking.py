@@ -84,7 +84,7 @@ class Tracker:
         return run_id
 
     def register(self, model_id: str, folder: Path, alias: str, row: Mapping[str, Any]) -> bool:
-        """Register a scikit-learn model as a pyfunc and give its version the alias; whether anything changed."""
+        """Register a model that needs no Spark as a pyfunc and give its version the alias; whether anything changed."""
         import mlflow
 
         from genreatlas.models.pyfunc import GenreModel

@@ -1,42 +1,30 @@
-"""One feature set in training: its rows, its matrix, and both engines working on them."""
+"""One feature set in training: its rows, its matrix, and the engines working on them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 
 from genreatlas.config import Config
 from genreatlas.datasets.giveaways import Giveaway, find_giveaways
 from genreatlas.datasets.matrix import count_buckets, training_rows, write_matrix
 from genreatlas.datasets.types import Dataset
 from genreatlas.models import registry
-from genreatlas.models.engines import task_grid
-from genreatlas.models.engines.spark_ml.spark_grid import SparkGrid
-from genreatlas.models.engines.spark_ml.spark_pipelines import SparkModel
-from genreatlas.models.registry import Meta
-from genreatlas.models.types import FittedModel, FoldResult, FoldTask, Trial
+from genreatlas.models.engines import engines, get_engine
+from genreatlas.models.engines.protocol import Fitter, TrainingData
+from genreatlas.models.meta import Meta
+from genreatlas.models.types import FoldResult, FoldTask, Trial
 from genreatlas.scratch import scratch_folder
 from genreatlas.store import Staged, Store
 
 STEP = "train_models"
 
-#: Tasks of one job of the grid for each core: so many that cores rarely wait for the slowest, and so few that a
-#: killed run has little to repeat.
-TASKS_A_CORE = 8
-
-_IMPUTATION = {
-    "sklearn": "median of the training part; 0 where a feature has no value there",
-    "spark": "median of the training part; features without a value there are left out",
-    "baseline": "median of the training part; 0 where a feature has no value there",
-}
-
 
 class FeatureSetTraining:
     """Rows and matrix of one data set; made when training begins with it, closed after.
 
-    The joined frame is evaluated once: it is staged where it is fetched in several buckets, or where Spark ML is to
-    read it, and else goes straight to the driver.
+    The joined frame is evaluated once: it is staged where it is fetched in several buckets, or where an engine
+    reads it in Spark, and else goes straight to the driver.
 
     Parameters
     ----------
@@ -49,8 +37,7 @@ class FeatureSetTraining:
         self.dataset = dataset
         self.songs_of = songs_of
         self._staged: Staged | None = None
-        self._grid: SparkGrid | None = None
-        self._cores: int | None = None
+        self._fitters: dict[Callable[[TrainingData], Fitter], Fitter] = {}
         self._buckets = count_buckets(dataset, config.train, config.store.max_commit_mb)
         rows = self._rows() if self._buckets == 1 else self._stage()
         self.matrix = write_matrix(dataset, rows, scratch_folder("matrix"), self._buckets)
@@ -81,21 +68,15 @@ class FeatureSetTraining:
             self._staged.drop()
 
     def score_folds(self, tasks: Sequence[FoldTask], tasks_a_core: int | None = None) -> Iterator[list[FoldResult]]:
-        """Yield results as they come, those of one Spark job together; scikit-learn before Spark ML.
+        """Yield results as they come, those of one Spark job together; the engines one after the other.
 
         Parameters
         ----------
-        tasks_a_core : of one Spark job of the grid; fewer than ``TASKS_A_CORE`` where it may have to stop soon.
+        tasks_a_core : of one Spark job; few where it may have to stop soon.
         """
-        grid = [task for task in tasks if task.trial.engine != "spark"]
-        if grid and self._cores is None:
-            self._cores = _cores(self.store.spark)
-        size = (tasks_a_core or TASKS_A_CORE) * (self._cores or 1)
-        for start in range(0, len(grid), size):
-            chunk = grid[start : start + size]
-            yield list(task_grid.score_folds(self.store.spark, self.matrix, chunk, self.config.train))
-        if spark := [task for task in tasks if task.trial.engine == "spark"]:
-            yield from ([result] for result in self._spark_grid().score_folds(spark))
+        for engine_fitter in dict.fromkeys(engine.fitter() for engine in engines()):
+            if mine := [task for task in tasks if get_engine(task.trial.engine).fitter() == engine_fitter]:
+                yield from self._fitter(engine_fitter).score_folds(mine, tasks_a_core)
 
     def refit(self, trial: Trial, model_id: str) -> tuple[Meta, float]:
         """Fit a candidate on the whole training part and save it; what it is, and the seconds that the fit took.
@@ -104,12 +85,8 @@ class FeatureSetTraining:
         ------
         ModelError : the fit failed.
         """
-        model: SparkModel | FittedModel
-        if trial.engine == "spark":
-            model, seconds = self._spark_grid().refit(trial)
-        else:
-            model = task_grid.refit(self.store.spark, self.matrix, trial, self.config.train)
-            seconds = model.seconds
+        engine = get_engine(trial.engine)
+        model = self._fitter(engine.fitter()).refit(trial)
         songs_of = self.songs_of
         meta = Meta(
             identity="sound",
@@ -124,14 +101,14 @@ class FeatureSetTraining:
             class_names=self.dataset.class_names,
             multi=self.dataset.multi,
             score_kind=model.score_kind,
-            format="spark-ml" if isinstance(model, SparkModel) else model.format,
-            imputation=_IMPUTATION[trial.engine],
+            format=model.format,
+            imputation=engine.imputation,
             train=self.config.train.model_dump(mode="json"),
             clip=self.config.clip.model_dump(mode="json"),
-            spark=registry.spark_facts(model) if isinstance(model, SparkModel) else None,
+            spark=model.facts,
         )
         registry.save(self.config, meta, model)
-        return meta, seconds
+        return meta, model.seconds
 
     def _rows(self) -> DataFrame:
         return training_rows(self.dataset, self.config.train.frames_per_song, self._buckets)
@@ -143,13 +120,8 @@ class FeatureSetTraining:
             self._staged = self.store.stage(rows, STEP, self.dataset.feature_set)
         return self._staged.frame
 
-    def _spark_grid(self) -> SparkGrid:
-        if self._grid is None:
-            self._grid = SparkGrid(self.dataset, self.matrix, self._stage(), self.config.train)
-        return self._grid
-
-
-def _cores(spark: SparkSession) -> int:
-    """Cores that a job gets: as many partitions as Spark cuts a range into by itself."""
-    numbers = spark.range(100_000).select(F.spark_partition_id().alias("partition"))
-    return max(1, numbers.distinct().count())
+    def _fitter(self, kind: Callable[[TrainingData], Fitter]) -> Fitter:
+        if kind not in self._fitters:
+            data = TrainingData(self.store.spark, self.dataset, self.matrix, self.config.train, self._stage)
+            self._fitters[kind] = kind(data)
+        return self._fitters[kind]

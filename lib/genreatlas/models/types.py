@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
-Engine = Literal["spark", "sklearn", "baseline"]
 ScoreKind = Literal["probability", "margin"]
-Format = Literal["spark-ml", "skops", "json"]
 
-#: What :meth:`Predictor.predict` returns: one row a clip. ``score_sum`` and ``votes`` follow ``Predictor.classes``;
+#: What a model says of clips: one row a clip. ``score_sum`` and ``votes`` follow its classes;
 #: ``score_sum`` adds the class scores of the clip's rows (1 row, or its frames) and ``votes`` counts the rows in
 #: which a class scored highest (several labels: in which it was predicted), so that
 #: ``sum(score_sum) / sum(n_rows)`` over clips is the song's mean score, and ``votes[true class]`` of ``n_rows`` rows
@@ -30,7 +26,7 @@ class Trial:
     """
 
     name: str
-    engine: Engine
+    engine: str
     estimator: str
     feature_set: str
     params: Mapping[str, Any]
@@ -68,58 +64,15 @@ class FoldResult:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A candidate fitted on the whole training part, as bytes of one file (skops, or JSON for dummies)."""
+    """A candidate fitted on the whole training part, as bytes of one file."""
 
     content: bytes
-    format: Literal["skops", "json"]
+    format: str
     score_kind: ScoreKind
     seconds: float
 
+    facts = None  #: the file says everything
 
-class Predictor(Protocol):
-    """A loaded model. ``features`` are those of its :class:`genreatlas.datasets.types.Dataset`, in that order."""
-
-    @property
-    def model_id(self) -> str:
-        """As the table ``models`` has it."""
-        ...
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Genre ids in the order of the scores."""
-        ...
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Columns that it reads."""
-        ...
-
-    @property
-    def axis(self) -> str:
-        """Layout of the feature set that it reads."""
-        ...
-
-    @property
-    def multi(self) -> bool:
-        """Whether a song may have several genres."""
-        ...
-
-    @property
-    def score_kind(self) -> ScoreKind:
-        """What its scores are."""
-        ...
-
-    def predict(self, frame: DataFrame) -> DataFrame:
-        """Score clips.
-
-        Parameters
-        ----------
-        frame : song_id, clip_id, and :attr:`genreatlas.audio.layouts.Layout.given` (features, or frames and width),
-            as ``frame`` of :class:`genreatlas.datasets.types.Dataset` has them; other columns are ignored. clip_id is
-            unique.
-
-        Returns
-        -------
-        One row a clip with the schema :data:`PREDICTED`, lazily.
-        """
-        ...
+    def save(self, path: Path) -> None:
+        """Write the file."""
+        path.write_bytes(self.content)

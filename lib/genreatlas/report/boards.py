@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from genreatlas.models.engines import baselines, is_baseline, title_of
 from genreatlas.report.formats import words
 
 #: Overall metrics in the order of a leaderboard's columns, with the words for people.
@@ -21,7 +22,6 @@ METRICS = {
     "macro_roc_auc": "Macro ROC-AUC",
     "micro_roc_auc": "Micro ROC-AUC",
 }
-ENGINES = {"spark": "Spark ML", "sklearn": "scikit-learn", "baseline": "baseline"}
 #: Baselines that see something of the file, but nothing of the music.
 NOT_MUSIC = {
     "technical": "sees only how the files are encoded: sample rate, channels, codec, bit rate, duration, provider",
@@ -53,14 +53,14 @@ class Board:
     @property
     def best(self) -> "pd.Series | None":
         """The best model that is no baseline."""
-        models = self.rows[self.rows["engine"] != "baseline"]
+        models = self.rows[~self.rows["engine"].isin(baselines())]
         return models.iloc[0] if len(models) else None
 
     @property
     def best_baseline(self) -> "pd.Series | None":
         """The best baseline."""
-        baselines = self.rows[self.rows["engine"] == "baseline"]
-        return baselines.iloc[0] if len(baselines) else None
+        models = self.rows[self.rows["engine"].isin(baselines())]
+        return models.iloc[0] if len(models) else None
 
     def best_of(self, engine: str) -> "pd.Series | None":
         """The best model of one engine."""
@@ -70,11 +70,10 @@ class Board:
     @property
     def shown_closely(self) -> list[pd.Series]:
         """The best model of each engine, best first; of baselines only if there is nothing else."""
-        found = [model for engine in ("spark", "sklearn") if (model := self.best_of(engine)) is not None]
-        if not found and self.best_baseline is not None:
-            found = [self.best_baseline]
-        order = {model_id: rank for rank, model_id in enumerate(self.rows["model_id"])}
-        return sorted(found, key=lambda model: order[model["model_id"]])
+        models = self.rows[~self.rows["engine"].isin(baselines())].drop_duplicates("engine")
+        if models.empty:
+            models = self.rows.head(1)
+        return [model for _, model in models.iterrows()]
 
 
 def boards(models: pd.DataFrame, scores: pd.DataFrame, metric: str, level: str, labels: str) -> list[Board]:
@@ -94,7 +93,7 @@ def boards(models: pd.DataFrame, scores: pd.DataFrame, metric: str, level: str, 
     judged = models[models["model_id"].isin(per_song["model_id"])].copy()
     if judged.empty:
         return []
-    judged["_estimator"] = np.where(judged["engine"] == "baseline", judged["estimator"], "")
+    judged["_estimator"] = np.where(judged["engine"].isin(baselines()), judged["estimator"], "")
     judged = judged.sort_values(["fitted_at", "model_id"], kind="stable", na_position="first").drop_duplicates(
         [*_SETTING, "engine", "feature_set", "preprocessing_id", "_estimator"], keep="last"
     )
@@ -122,10 +121,10 @@ def model_name(model: pd.Series) -> str:
 
 def model_note(model: pd.Series) -> str:
     """``scikit-learn · summary9``, or what a baseline does."""
-    if model["engine"] == "baseline":
+    if is_baseline(model["engine"]):
         does = NOT_MUSIC.get(model["estimator"]) or NOT_MUSIC.get(model["feature_set"])
         return f"baseline: {'not music' if does else GUESSES.get(model['estimator'], 'no music')}"
-    return f"{ENGINES.get(model['engine'], model['engine'])} · {model['feature_set']}"
+    return f"{title_of(model['engine'])} · {model['feature_set']}"
 
 
 def selected_metrics(scores: pd.DataFrame) -> list[str]:

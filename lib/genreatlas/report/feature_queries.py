@@ -11,6 +11,7 @@ from genreatlas.config import Config
 from genreatlas.config.joined import members_of
 from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table
 from genreatlas.errors import GenreAtlasError
+from genreatlas.models.engines import is_baseline
 from genreatlas.report import views
 from genreatlas.report.boards import NOT_MUSIC, Board
 from genreatlas.report.data import ReportData
@@ -131,7 +132,7 @@ def _drawn_set(store: Reader, board: Board | None) -> FeatureTable | None:
         for _, model in board.rows.iterrows():
             about = (members_of(model[column]) for column in ("feature_set", "set_version", "preprocessing_id"))
             for member in zip(*about, strict=True):  # of sets that are joined the first
-                if model["engine"] != "baseline" and member[0] in names:
+                if not is_baseline(model["engine"]) and member[0] in names:
                     return find_feature_table(store, *member)
     for name in names:
         try:

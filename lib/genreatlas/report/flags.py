@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from genreatlas.models.engines import baselines
 from genreatlas.report.boards import NOT_MUSIC, Board, model_name
 from genreatlas.report.data import ReportData
 from genreatlas.report.formats import count, missing, score
@@ -82,7 +83,7 @@ def _grouping(data: ReportData, board: Board) -> Iterator[Flag]:
 
 
 def _not_music(board: Board) -> Iterator[Flag]:
-    rows = board.rows[(board.rows["engine"] == "baseline") & board.rows["score"].notna()]
+    rows = board.rows[board.rows["engine"].isin(baselines()) & board.rows["score"].notna()]
     best = board.best
     for name, sees in NOT_MUSIC.items():
         found = rows[(rows["estimator"] == name) | (rows["feature_set"] == name)]
@@ -109,7 +110,7 @@ def _significance(data: ReportData, board: Board) -> Iterator[Flag]:
     if board.best is None:
         return
     p_values = p_against_best(data, board)
-    others = board.rows[board.rows["engine"] != "baseline"].iloc[1:]
+    others = board.rows[~board.rows["engine"].isin(baselines())].iloc[1:]
     alike = [
         model_name(row) + f" on {row['feature_set']}"
         for _, row in others.iterrows()

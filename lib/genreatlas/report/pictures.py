@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from genreatlas.ids import stable_id
+from genreatlas.models.engines import baselines
 from genreatlas.report import plots_distributions, plots_matrices, plots_scores, plots_sound, plots_tree, views
 from genreatlas.report.boards import METRICS, Board, model_name, model_note
 from genreatlas.report.data import ReportData
@@ -103,7 +104,7 @@ def _confusion(pictures: Pictures, data: ReportData, close: list[pd.Series]) -> 
 
 
 def _importances(pictures: Pictures, data: ReportData, board: Board) -> None:
-    for _, model in board.rows[board.rows["engine"] != "baseline"].iterrows():
+    for _, model in board.rows[~board.rows["engine"].isin(baselines())].iterrows():
         for kind in ("permutation", "impurity"):
             rows = views.importances(data, model["model_id"], kind)
             if rows:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from genreatlas.models.engines import is_baseline
 from genreatlas.report.boards import METRICS, Board, model_name, model_note, selected_metrics
 from genreatlas.report.data import ReportData
 from genreatlas.report.formats import missing
@@ -45,7 +46,7 @@ def leaderboard(board: Board, data: ReportData) -> list[Row]:
             "name": model_name(model),
             "note": model_note(model),
             "candidate": model["candidate"],
-            "quiet": model["engine"] == "baseline",
+            "quiet": is_baseline(model["engine"]),
             "cells": [(name, *cells.get((model["model_id"], name), (None, None, None))) for name in metrics],
             "n_songs": model["n_songs"],
             "n_groups": model["n_groups"],
@@ -85,7 +86,7 @@ def overall(data: ReportData, model_id: str, metric: str) -> Row | None:
 def scored(board: Board) -> list[Scored]:
     """Rows of the dot-and-whisker plot."""
     return [
-        Scored(model_name(row), model_note(row), row["score"], row["low"], row["high"], row["engine"] == "baseline")
+        Scored(model_name(row), model_note(row), row["score"], row["low"], row["high"], is_baseline(row["engine"]))
         for _, row in board.rows.iterrows()
         if not missing(row["score"])
     ]

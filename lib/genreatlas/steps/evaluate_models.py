@@ -28,12 +28,11 @@ from genreatlas.evaluation.cases import (
     figures,
     find_cases,
 )
-from genreatlas.evaluation.importances import PERMUTATION, importances
-from genreatlas.evaluation.impurity import own_importances
+from genreatlas.evaluation.importances import PERMUTATION, importances, own_importances
 from genreatlas.evaluation.song_scores import song_predictions
 from genreatlas.metrics import metric_for, version_of
 from genreatlas.models import registry
-from genreatlas.models.types import Predictor
+from genreatlas.models.engines.protocol import StoredModel
 from genreatlas.progress import progress, tracked
 from genreatlas.store import Store
 from genreatlas.tables import MODELS, PREDICTIONS, QUARANTINE
@@ -84,7 +83,7 @@ class _Evaluation:
         self.config = config
         self.part = config.evaluate.part
         self.max_mb = config.store.max_commit_mb
-        self.predictors: dict[str, Predictor] = {}
+        self.predictors: dict[str, StoredModel] = {}
         self.failed: dict[str, str] = {}
 
     def run(self, models: pd.DataFrame) -> Counts:
@@ -209,7 +208,7 @@ class _Evaluation:
             return [f"No song of the part {self.part} has features and a genre that a model knows."]
         return leaderboard.lines(board, table.of_songs(), self._metric(cases))
 
-    def _load(self, case: Case) -> Predictor | None:
+    def _load(self, case: Case) -> StoredModel | None:
         if case.model_id in self.failed:
             return None
         if case.model_id not in self.predictors:

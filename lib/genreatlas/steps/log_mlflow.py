@@ -9,11 +9,12 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from genreatlas import checks
-from genreatlas.config import Config
+from genreatlas.config import Config, former
 from genreatlas.counts import Counts
 from genreatlas.evaluation import leaderboard
 from genreatlas.ids import stable_id
 from genreatlas.models import aliases, registry
+from genreatlas.models.engines import reader_of
 from genreatlas.models.tracking import Tracker, params_of
 from genreatlas.store import Store
 from genreatlas.tables import EXPERIMENTS, METRICS, MODELS
@@ -60,8 +61,9 @@ def _register(store: Store, config: Config, tracker: Tracker) -> Counts:
     if not decided:
         return Counts()
     row = aliases.model_row(store, decided[-1]["model_id"]).asDict()
-    if row["format"] == "spark-ml":
-        return Counts(notes=(f"The {alias} is a Spark pipeline; only scikit-learn models are registered.",))
+    engine = reader_of(former.present_name("format", row["format"]))
+    if engine.needs_spark:
+        return Counts(notes=(f"The {alias} is a model of {engine.title}; only models without Spark are registered.",))
     folder = config.models.path.absolute() / row["model_id"]
     if not tracker.register(row["model_id"], folder, alias, row):
         return Counts()

@@ -36,8 +36,8 @@ from genreatlas.extraction.attempts import (
     with_attempts,
 )
 from genreatlas.models import aliases, registry
+from genreatlas.models.engines.protocol import StoredModel
 from genreatlas.models.meta import Meta
-from genreatlas.models.types import Predictor
 from genreatlas.sources.scoring_list import Item, Refused, list_items
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIPS, QUARANTINE, SCORE_WINDOWS, SCORES
@@ -77,7 +77,7 @@ def run(store: Store, config: Config) -> Counts:
 
 
 class _Scoring:
-    def __init__(self, store: Store, config: Config, meta: Meta, predictor: Predictor) -> None:
+    def __init__(self, store: Store, config: Config, meta: Meta, predictor: StoredModel) -> None:
         self.store = store
         self.config = config
         self.meta = meta

@@ -21,6 +21,7 @@ from genreatlas.ids import stable_id
 from genreatlas.metrics import metric_for
 from genreatlas.models import registry
 from genreatlas.models.candidates import expand, is_quick, n_fits, rivals, sized, standing
+from genreatlas.models.engines import is_baseline
 from genreatlas.models.experiments import (
     candidate_columns,
     converted,
@@ -201,7 +202,7 @@ def _score(
 
     def is_over() -> bool:
         return time.monotonic() > deadline and any(
-            trials[one].engine != "baseline" and len(known) == len(folds) and None not in known.values()
+            not is_baseline(trials[one].engine) and len(known) == len(folds) and None not in known.values()
             for one, known in scores.items()
         )
 

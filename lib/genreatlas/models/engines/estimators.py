@@ -1,9 +1,14 @@
-"""What a candidate may be given, without importing its library: values of a grid, rows and classes."""
+"""What is known of an estimator without importing its library: values of a grid, limits, its part of ``quick``.
+
+Every engine says this of each of its estimators (:class:`Facts`), so that ``check`` judges a list of candidates in a
+fraction of a second.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
+from genreatlas.config import Candidate
 from genreatlas.errors import Reason, nearest
 
 
@@ -114,21 +119,63 @@ def faults(where: str, known: Mapping[str, Values], grid: Mapping[str, Sequence[
     return found
 
 
-class Limits(Protocol):
-    """What says how large a data set may be."""
+@dataclass(frozen=True)
+class Facts:
+    """What a list of candidates needs to know of one estimator.
+
+    Attributes
+    ----------
+    params : parameters that a grid may name, with the values that they take.
+    grid : parameter = values tried where the configuration gives no grid.
+    max_rows, max_classes : above these a candidate is skipped, with a reason.
+    weights : whether it takes a weight per row; where it does not, all rows count the same.
+    importances : whether its models have importances of their own.
+    """
+
+    params: Mapping[str, Values] = field(default_factory=dict)
+    grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    max_rows: int = 5_000_000
+    max_classes: int = 2_000
+    weights: bool = True
+    importances: bool = False
+
+
+@dataclass(frozen=True)
+class Quick:
+    """An estimator that the preset ``quick`` tries, with a small grid, on tables of a size at which it is worth it.
+
+    Attributes
+    ----------
+    why : what the estimator is good at.
+    least_rows, most_rows : rows of the training matrix between which it is tried.
+    most_columns, most_classes : above these it is not tried.
+    """
+
+    engine: str
+    estimator: str
+    grid: Mapping[str, tuple[Any, ...]]
+    why: str
+    least_rows: int = 0
+    most_rows: int = 10**12
+    most_columns: int = 10**12
+    most_classes: int = 10**12
+
+    def suits(self, n_rows: int, n_columns: int, n_classes: int) -> bool:
+        """Whether it is worth its time on a table of this size."""
+        return (
+            self.least_rows <= n_rows <= self.most_rows
+            and n_columns <= self.most_columns
+            and n_classes <= self.most_classes
+        )
 
     @property
-    def max_rows(self) -> int:
-        """Most rows."""
-        ...
-
-    @property
-    def max_classes(self) -> int:
-        """Most classes."""
-        ...
+    def candidate(self) -> Candidate:
+        """The entry as a configuration lists it."""
+        grid = {name: list(values) for name, values in self.grid.items()}
+        return Candidate(engine=self.engine, estimator=self.estimator, grid=grid)
 
 
-def limits(estimator: Limits, n_rows: int, n_classes: int) -> tuple[Reason, str] | None:
+def limits(estimator: Facts, n_rows: int, n_classes: int) -> tuple[Reason, str] | None:
     """Return why a data set is too large for the estimator, in a code and in words; None where it is not."""
     if n_rows > estimator.max_rows:
         return Reason.TOO_MANY_ROWS, f"{n_rows:,} rows; this estimator takes at most {estimator.max_rows:,}"

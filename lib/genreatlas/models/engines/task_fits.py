@@ -1,10 +1,12 @@
-"""What one Spark task of the scikit-learn grid does: fit without a fold and score it, or fit all and return the model.
+"""What one Spark task of the grid does: fit without a fold and score it, or fit all and return the model.
 
-No pyspark here: the functions take and give Arrow batches, and work on the matrix files where they lie.
+A song may have many rows (clips, frames). Its score of a genre is the mean over its rows, so that a long song counts
+as much as a short one. No pyspark here: the functions take and give Arrow batches, and work on the matrix files where
+they lie.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,20 +17,10 @@ from threadpoolctl import threadpool_limits
 
 from genreatlas.errors import Reason, environment_fault
 from genreatlas.metrics import Score, score, version_of
-from genreatlas.models.engines.baseline.dummies import DUMMIES, Dummy, fit_dummy
+from genreatlas.models.engines import adopt, get_task_engine
 from genreatlas.models.engines.calibration import Array, Sigmoids, can_calibrate, fit_sigmoids, fold_splits
-from genreatlas.models.engines.scikit_learn.sklearn_pipelines import (
-    SMALL_FOREST,
-    Estimator,
-    Model,
-    SklearnModel,
-    blocks,
-    fit_pipeline,
-    get_estimator,
-    limits,
-    loads,
-    make_pipeline,
-)
+from genreatlas.models.engines.protocol import Engine, FileModel
+from genreatlas.models.engines.task_engine import blocks
 from genreatlas.models.types import FoldResult, FoldTask, Trial
 from genreatlas.watching import MOST_DEATHS, watching
 
@@ -38,7 +30,7 @@ FOLD_RESULT = (
     "metric_version int, n_absent int"
 )
 #: Rows that :func:`refit_batches` returns: the model file in pieces, or the reason why there is none.
-REFITTED = "piece int, content binary, score_kind string, reason string, detail string, seconds double"
+REFITTED = "piece int, content binary, format string, score_kind string, reason string, detail string, seconds double"
 
 #: Pieces of a model file: far below the 128 MB that Connect takes in one message.
 PIECE_BYTES = 8_000_000
@@ -60,6 +52,7 @@ _REFIT_SCHEMA = pa.schema(
     [
         ("piece", pa.int32()),
         ("content", pa.binary()),
+        ("format", pa.string()),
         ("score_kind", pa.string()),
         ("reason", pa.string()),
         ("detail", pa.string()),
@@ -102,6 +95,17 @@ def locate(name: str, folder: str | None) -> str:
     from pyspark import SparkFiles  # only here: everything else runs without Spark
 
     return str(SparkFiles.get(name))
+
+
+def with_engines(
+    engines: Sequence[Engine],
+    work: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]],
+    batches: Iterator[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:
+    """Do a task's work with engines that the driver knows beside those of the package."""
+    for engine in engines:
+        adopt(engine)
+    return work(batches)
 
 
 def score_batches(
@@ -163,15 +167,17 @@ def score_fold(task: FoldTask, files: MatrixFiles, settings: GridSettings) -> Fo
 def refit_rows(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Iterator[dict[str, Any]]:
     """Fit a candidate on all rows, calibrate it where its scores are margins, and cut its file into pieces."""
     started = time.perf_counter()
-    empty = {"piece": 0, "content": b"", "score_kind": "", "reason": None, "detail": None}
+    empty = {"piece": 0, "content": b"", "format": "", "score_kind": "", "reason": None, "detail": None}
     try:
         with threadpool_limits(1):
             model, notes = fit(trial, files, settings, np.arange(len(files.array("fold"))))
-            if isinstance(model, SklearnModel) and model.score_kind == "margin" and settings.calibrate:
-                sigmoids = calibrate(trial, files, settings)
-                model = SklearnModel(model.pipeline, model.n_classes, model.multi, sigmoids)
+            calibrated = getattr(model, "calibrated", None)
+            if calibrated is not None and model.score_kind == "margin" and settings.calibrate:
+                model = calibrated(calibrate(trial, files, settings))
         content = model.dumps()
-        loads(content)  # a parameter may have brought in a type that we do not trust: say so now, not when it scores
+        get_task_engine(trial.engine).loads(
+            content
+        )  # a parameter may have brought in a type that we do not trust: say so now, not when it scores
     except CandidateLimit as limit:
         yield empty | {"reason": limit.reason.value, "detail": limit.detail, "seconds": time.perf_counter() - started}
         return
@@ -179,7 +185,7 @@ def refit_rows(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Iter
         reason, detail = _fault(error)
         yield empty | {"reason": reason, "detail": detail, "seconds": time.perf_counter() - started}
         return
-    row = empty | {"score_kind": model.score_kind, "detail": "; ".join(notes) or None}
+    row = empty | {"format": model.format, "score_kind": model.score_kind, "detail": "; ".join(notes) or None}
     row |= {"seconds": time.perf_counter() - started}
     for piece, start in enumerate(range(0, len(content), PIECE_BYTES)):
         yield row | {"piece": piece, "content": content[start : start + PIECE_BYTES]}
@@ -194,67 +200,31 @@ class CandidateLimit(Exception):
         self.detail = detail
 
 
-def estimator_of(trial: Trial) -> Estimator:
-    """Estimator that a trial of the engines sklearn and baseline fits (dummies fit none)."""
-    return SMALL_FOREST if trial.engine == "baseline" else get_estimator(trial.estimator)
-
-
-def fit(trial: Trial, files: MatrixFiles, settings: GridSettings, rows: Array) -> tuple[Model, list[str]]:
-    """Fit a candidate on some rows of the matrix.
-
-    Returns
-    -------
-    The model, not calibrated, and what is to be noted of the fit (no convergence, weights not used).
-
-    Raises
-    ------
-    CandidateLimit : more rows or classes than the estimator is meant for.
-    """
-    y = files.array("y")[rows]
-    weight = files.array("weight")[rows] if settings.weights else None
-    if trial.engine == "baseline" and trial.estimator in DUMMIES:
-        return fit_dummy(trial.estimator, y, weight, files.n_classes, trial.seed), []
-    estimator = estimator_of(trial)
-    exceeded = limits(estimator, len(rows), files.n_classes)
-    if exceeded is not None:
-        raise CandidateLimit(*exceeded)
-    notes = []
-    if weight is not None and not (estimator.multi_weights if files.multi else estimator.weights):
-        weight = None
-        notes.append(f"{trial.estimator} takes no weights: every row counts the same")
-    pipeline = make_pipeline(estimator, trial.params, trial.seed, files.multi)
-    X = files.array("X")
-    notes += fit_pipeline(pipeline, lambda: np.array(X[rows], dtype=np.float32), y, weight)
-    return SklearnModel(pipeline, files.n_classes, files.multi), notes
+def fit(trial: Trial, files: MatrixFiles, settings: GridSettings, rows: Array) -> tuple[FileModel, list[str]]:
+    """Let a candidate's engine fit it on some rows of the matrix; see :meth:`.task_engine.TaskEngine.fit`."""
+    return get_task_engine(trial.engine).fit(trial, files, settings, rows)
 
 
 def calibrate(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Sigmoids | None:
     """Fit sigmoids on margins of held-out folds, which no group crosses; None where a class is in too few folds."""
-    y, fold, X = files.array("y"), files.array("fold"), files.array("X")
+    y, fold, song, X = files.array("y"), files.array("fold"), files.array("song"), files.array("X")
     if not can_calibrate(y, fold, files.n_classes):
         return None
     margins = np.empty((len(fold), files.n_classes), dtype=np.float32)
     for train, held_out in fold_splits(fold):
         model, _ = fit(trial, files, settings, train)
-        assert isinstance(model, SklearnModel)
         for block in blocks(len(held_out), X.shape[1]):
-            margins[held_out[block]] = model.raw_scores(X[held_out[block]])
+            margins[held_out[block]] = model.matrix_scores(X, held_out[block], song)
     return fit_sigmoids(margins, y, files.array("weight") if settings.weights else None)
 
 
-def judge(model: Model, files: MatrixFiles, metric: str, rows: Array) -> Score:
+def judge(model: FileModel, files: MatrixFiles, metric: str, rows: Array) -> Score:
     """Score a model on some rows, at song level by the mean score of each song's rows."""
     song, y, X = files.array("song"), files.array("y"), files.array("X")
     total = None
     for block in blocks(len(rows), X.shape[1]):
         part = rows[block]
-        if isinstance(model, Dummy):
-            # The matrix knows songs by number only: other draws than the songs' ids give, from the same shares.
-            keys, position = np.unique(song[part], return_inverse=True)
-            values = model.scores(map(str, keys))[position]
-        else:
-            values = model.scores(X[part])
-        summed = sum_by_song(song[part], values)
+        summed = sum_by_song(song[part], model.matrix_scores(X, part, song))
         total = summed if total is None else add_songs(total, summed)
     if total is None:
         raise ValueError("the fold has no rows")

@@ -1,4 +1,4 @@
-"""The distributed scikit-learn grid: every (candidate, fold) is one Spark task on one thread.
+"""The distributed grid of engines that fit on one core: every (candidate, fold) is one Spark task on one thread.
 
 The matrix lies once on the driver as ``.npy``, goes to each worker as an artifact, and is memory-mapped there, so
 that neither the driver's heap nor a broadcast has to hold it. Works on classic Spark and on Spark Connect.
@@ -11,7 +11,7 @@ link until this process ends, whatever becomes of :attr:`Matrix.folder`.
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from genreatlas.config import TrainSection
 from genreatlas.datasets.types import Matrix
 from genreatlas.errors import ConfigError, EnvironmentFaultError, ModelError, Reason
 from genreatlas.metrics import metric_for, version_of
-from genreatlas.models.engines.task_answers import PERMUTED, JudgedRows, permuted_batches, predict_batches
+from genreatlas.models.engines import not_built_in
+from genreatlas.models.engines.protocol import JudgedRows, TrainingData
+from genreatlas.models.engines.task_answers import PERMUTED, permuted_batches, predict_batches
 from genreatlas.models.engines.task_fits import (
     FOLD_RESULT,
     REFITTED,
@@ -32,11 +35,16 @@ from genreatlas.models.engines.task_fits import (
     MatrixFiles,
     refit_batches,
     score_batches,
+    with_engines,
 )
 from genreatlas.models.types import PREDICTED, FittedModel, FoldResult, FoldTask, Trial
 from genreatlas.scratch import scratch_folder
 from genreatlas.session import is_remote
 from genreatlas.watching import new_mark, watched
+
+#: Tasks of one job of the grid for each core: so many that cores rarely wait for the slowest, and so few that a
+#: killed run has little to repeat.
+TASKS_A_CORE = 8
 
 #: Tasks that the variants of one importance are shared out to.
 _PERMUTED_TASKS = 16
@@ -51,6 +59,26 @@ _WORKER_DIED = (
 )
 _DEATH = "the worker process died while fitting it (out of memory, or a crash in a library)"
 _LESS = "Lower train.max_songs or train.frames_per_song, or leave the candidate out"
+
+
+class TaskGrid:
+    """Fits candidates on one feature set; see :class:`genreatlas.models.engines.protocol.Fitter`."""
+
+    def __init__(self, data: TrainingData) -> None:
+        self.data = data
+        self._cores: int | None = None
+
+    def score_folds(self, tasks: Sequence[FoldTask], tasks_a_core: int | None = None) -> Iterator[list[FoldResult]]:
+        """Yield the results of each Spark job."""
+        if self._cores is None:
+            self._cores = _cores(self.data.spark)
+        size = (tasks_a_core or TASKS_A_CORE) * self._cores
+        for start in range(0, len(tasks), size):
+            yield score_folds(self.data.spark, self.data.matrix, tasks[start : start + size], self.data.train)
+
+    def refit(self, trial: Trial) -> FittedModel:
+        """Fit a candidate on the whole training part; ModelError where it fails."""
+        return refit(self.data.spark, self.data.matrix, trial, self.data.train)
 
 
 def score_folds(
@@ -82,7 +110,8 @@ def refit(spark: SparkSession, matrix: Matrix, trial: Trial, train: TrainSection
     ModelError : the fit failed.
     """
     files = send_matrix(spark, matrix, train)
-    worker = watched(partial(refit_batches, trial, files, _settings(matrix, train)))
+    work = partial(refit_batches, trial, files, _settings(matrix, train))
+    worker = watched(_with_engines([trial.engine], work))
     try:
         pieces = spark.range(0, 1, 1, 1).mapInArrow(worker, REFITTED).collect()
     except Exception as error:
@@ -96,30 +125,36 @@ def refit(spark: SparkSession, matrix: Matrix, trial: Trial, train: TrainSection
     if first["reason"] is not None:
         raise ModelError(f"{trial.name}: fitting it on the whole training part failed: {first['detail']}")
     content = b"".join(bytes(row["content"]) for row in pieces)
-    return FittedModel(content, "json" if content[:1] == b"{" else "skops", first["score_kind"], first["seconds"])
+    return FittedModel(content, first["format"], first["score_kind"], first["seconds"])
 
 
 def predict(
-    spark: SparkSession, frame: DataFrame, model: Path, given: Sequence[str], folder_is_shared: bool = False
+    spark: SparkSession,
+    frame: DataFrame,
+    engine: str,
+    model: Path,
+    given: Sequence[str],
+    folder_is_shared: bool = False,
 ) -> DataFrame:
     """Score clips with a stored model; one row of ``PREDICTED`` a clip, lazily.
 
     Parameters
     ----------
     frame : song_id, clip_id and the columns that are given.
+    engine : that reads the model.
     model : file with :attr:`FittedModel.content`.
     given : :attr:`genreatlas.audio.layouts.Layout.given` of what the model reads.
     folder_is_shared : whether every worker can read ``model`` where it lies; else it is sent to them.
     """
     if folder_is_shared:
-        worker = partial(predict_batches, model.name, str(model.parent.absolute()))
+        worker = partial(predict_batches, engine, model.name, str(model.parent.absolute()))
     else:
-        worker = partial(predict_batches, _send_model(spark, model), None)
-    return frame.select("song_id", "clip_id", *given).mapInArrow(watched(worker), PREDICTED)
+        worker = partial(predict_batches, engine, _send_model(spark, model), None)
+    return frame.select("song_id", "clip_id", *given).mapInArrow(watched(_with_engines([engine], worker)), PREDICTED)
 
 
 def permuted_answers(
-    spark: SparkSession, model: Path, rows: JudgedRows, blocks: Sequence[tuple[int, ...]], multi: bool
+    spark: SparkSession, engine: str, model: Path, rows: JudgedRows, blocks: Sequence[tuple[int, ...]], multi: bool
 ) -> dict[tuple[int, int], NDArray[Any]]:
     """What a stored model answers with each block of columns taken from other rows; block -1 is the rows as they are.
 
@@ -136,7 +171,8 @@ def permuted_answers(
     numbered = [(-1, ()), *enumerate(blocks)]
     n_tasks = max(1, min(_PERMUTED_TASKS, len(numbered)))
     tasks = [numbered[task::n_tasks] for task in range(n_tasks)]
-    worker = partial(permuted_batches, _send_model(spark, model), name, tasks, multi)
+    work = partial(permuted_batches, engine, _send_model(spark, model), name, tasks, multi)
+    worker = _with_engines([engine], work)
     kind = np.float64 if multi else np.int32
     found = spark.range(0, n_tasks, 1, n_tasks).mapInArrow(worker, PERMUTED).toArrow().to_pylist()
     return {(row["block"], row["repeat"]): np.frombuffer(row["answers"], kind) for row in found}
@@ -179,7 +215,8 @@ def send_file(spark: SparkSession, path: Path, name: str = "") -> None:
 def _score(
     spark: SparkSession, tasks: Sequence[FoldTask], files: MatrixFiles, settings: GridSettings
 ) -> list[FoldResult]:
-    worker = partial(score_batches, tuple(tasks), files, settings)
+    work = partial(score_batches, tuple(tasks), files, settings)
+    worker = _with_engines([task.trial.engine for task in tasks], work)
     try:
         # No shuffle, so adaptive execution has nothing to coalesce: one partition, and one task, for each.
         rows = spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(worker, FOLD_RESULT).collect()
@@ -202,6 +239,18 @@ def _score(
         _end_at_environment_fault(row["reason"], row["detail"])
     found = {(row["experiment_id"], row["fold"]): FoldResult(**row.asDict()) for row in rows}
     return [found[task.experiment_id, task.fold] for task in tasks]
+
+
+def _with_engines(names: Iterable[str], work: Callable[..., Any]) -> Callable[..., Any]:
+    """Work with the engines of some names, which go along where workers do not have them in the package."""
+    added = not_built_in(names)
+    return partial(with_engines, added, work) if added else work
+
+
+def _cores(spark: SparkSession) -> int:
+    """Cores that a job gets: as many partitions as Spark cuts a range into by itself."""
+    numbers = spark.range(100_000).select(F.spark_partition_id().alias("partition"))
+    return max(1, numbers.distinct().count())
 
 
 def _end_at_environment_fault(reason: str | None, detail: str | None) -> None:

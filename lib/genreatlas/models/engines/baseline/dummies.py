@@ -1,8 +1,4 @@
-"""Baselines: what is reached without listening.
-
-`random`, `majority` and `stratified` know only how frequent the classes are. `technical` and `loudness` are a
-small random forest of scikit-learn on columns that are not music: what they score comes from how the files were made.
-"""
+"""Baselines that look at no feature: classifiers that know only how frequent the classes are."""
 
 import hashlib
 import json
@@ -13,22 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genreatlas.errors import ConfigError, ModelError, nearest
+from genreatlas.errors import ModelError
+from genreatlas.models.engines.protocol import Clips, ClipScores
+from genreatlas.models.engines.task_engine import votes
 from genreatlas.models.types import ScoreKind
 
 Array = NDArray[Any]
 
 #: Baselines that read no feature at all.
 DUMMIES = ("random", "majority", "stratified")
-#: Baselines that are a small forest, each on the feature set of its name.
-FORESTS = ("technical", "loudness")
-BASELINES = (*DUMMIES, *FORESTS)
-
-
-def check_baseline(name: str) -> None:
-    """Raise ConfigError, with the nearest name, unless there is such a baseline."""
-    if name not in BASELINES:
-        raise ConfigError(f"train.candidates: unknown baseline {name!r}. {nearest(name, BASELINES, every=True)}")
 
 
 @dataclass(frozen=True)
@@ -52,6 +41,8 @@ class Dummy:
     multi: bool = False
 
     score_kind: ScoreKind = "probability"
+
+    format = "json"
 
     @property
     def n_classes(self) -> int:
@@ -78,6 +69,21 @@ class Dummy:
             )
         edges = np.cumsum(priors)[:-1]
         return np.eye(self.n_classes)[np.searchsorted(edges, draws, side="right")]
+
+    def matrix_scores(self, X: Array, rows: Any, song: Array) -> Array:
+        """Scores of some rows of a training matrix.
+
+        The matrix knows songs by number only: other draws than the songs' ids give, from the same shares.
+        """
+        keys, position = np.unique(song[rows], return_inverse=True)
+        return self.scores(map(str, keys))[position]
+
+    def clip_scores(self, clips: Clips) -> ClipScores:
+        """Scores of clips by their songs, as often as they have rows."""
+        frames = clips.lengths // np.maximum(clips.widths, 1)
+        n_rows = frames if clips.several else np.ones(len(clips.lengths), dtype=np.int64)
+        scores = self.scores(clips.songs.to_pylist())
+        return ClipScores(n_rows, scores * n_rows[:, None], votes(scores, self) * n_rows[:, None])
 
     def dumps(self) -> bytes:
         """Return the baseline as JSON."""

@@ -3,18 +3,15 @@
 Names, parameters, grids and limits; :mod:`.sklearn_pipelines` has what makes and fits them.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from genreatlas.errors import ConfigError, nearest
 from genreatlas.models.engines.estimators import (
     ANYTHING,
     SWITCH,
     TABLE,
-    Values,
+    Facts,
+    Quick,
     either,
-    faults,
     number,
     one_of,
     share,
@@ -28,24 +25,15 @@ RESERVED = ("n_jobs", "random_state", "verbose", "warm_start")
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a candidate list needs to know of one estimator.
+class SklearnFacts(Facts):
+    """What is known of one estimator.
 
     Attributes
     ----------
-    params : parameters that a grid may name, with the values that they take.
-    grid : parameter (or ``scaler``) = values tried where the configuration gives no grid.
-    max_rows, max_classes : above these a candidate is skipped, with a reason.
-    weights, multi_weights : whether ``fit`` takes a weight per row, with one label a song and with several;
-        where it does not, all rows count the same.
+    multi_weights : whether ``fit`` takes a weight per row also where a song may have several genres.
     margins : whether its scores are margins, which calibration turns into probabilities.
     """
 
-    params: Mapping[str, Values]
-    grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    max_rows: int = 5_000_000
-    max_classes: int = 2_000
-    weights: bool = True
     multi_weights: bool = True
     margins: bool = False
 
@@ -84,8 +72,8 @@ _FOREST = {
 }
 
 #: Name in the configuration = estimator. Limits keep one fit within some minutes on one core.
-ESTIMATORS: dict[str, Facts] = {
-    "linear_svc": Facts(
+ESTIMATORS: dict[str, SklearnFacts] = {
+    "linear_svc": SklearnFacts(
         {
             "C": _POSITIVE,
             "class_weight": _CLASS_WEIGHT,
@@ -103,7 +91,7 @@ ESTIMATORS: dict[str, Facts] = {
         margins=True,
     ),
     # Time and memory of the kernel matrix grow with the square of the rows, and a pair of classes is one machine.
-    "svc": Facts(
+    "svc": SklearnFacts(
         {
             "C": _POSITIVE,
             "break_ties": SWITCH,
@@ -124,13 +112,14 @@ ESTIMATORS: dict[str, Facts] = {
         max_classes=200,
         margins=True,
     ),
-    "random_forest": Facts(
+    "random_forest": SklearnFacts(
         _FOREST,
         {"min_samples_leaf": (1, 5), "max_features": ("sqrt", 0.3), **_UNSCALED},
         max_rows=1_000_000,
+        importances=True,
     ),
     # One tree per class and iteration.
-    "hist_gradient_boosting": Facts(
+    "hist_gradient_boosting": SklearnFacts(
         {
             "categorical_features": ANYTHING,
             "class_weight": _CLASS_WEIGHT,
@@ -154,7 +143,7 @@ ESTIMATORS: dict[str, Facts] = {
         {"learning_rate": (0.05, 0.1), "max_leaf_nodes": (15, 31), **_UNSCALED},
         max_classes=100,
     ),
-    "logistic_regression": Facts(
+    "logistic_regression": SklearnFacts(
         {
             "C": _POSITIVE,
             "class_weight": _CLASS_WEIGHT,
@@ -170,7 +159,7 @@ ESTIMATORS: dict[str, Facts] = {
         {"C": (0.01, 0.1, 1.0), **_SCALED},
         max_rows=1_000_000,
     ),
-    "ada_boost": Facts(
+    "ada_boost": SklearnFacts(
         {
             "learning_rate": _POSITIVE,
             "n_estimators": _COUNT,
@@ -180,10 +169,11 @@ ESTIMATORS: dict[str, Facts] = {
         {"learning_rate": (0.3, 1.0), "estimator__max_depth": (2, 4), **_UNSCALED},
         max_rows=500_000,
         max_classes=100,
+        importances=True,
         multi_weights=False,
     ),
     # Each prediction looks at every row that it was trained on.
-    "knn": Facts(
+    "knn": SklearnFacts(
         {
             "algorithm": one_of("auto", "ball_tree", "kd_tree", "brute"),
             "leaf_size": _COUNT,
@@ -198,49 +188,63 @@ ESTIMATORS: dict[str, Facts] = {
         weights=False,
         multi_weights=False,
     ),
-    "extra_trees": Facts(
+    "extra_trees": SklearnFacts(
         _FOREST,
         {"min_samples_leaf": (1, 5), "max_features": ("sqrt", 0.3), **_UNSCALED},
         max_rows=1_000_000,
+        importances=True,
     ),
 }
 
-
-def get_estimator(name: str) -> Facts:
-    """The facts of an estimator; ConfigError with the nearest name where there is none."""
-    if name not in ESTIMATORS:
-        raise ConfigError(
-            f"train.candidates: unknown scikit-learn estimator {name!r}. {nearest(name, ESTIMATORS, every=True)}"
-        )
-    return ESTIMATORS[name]
-
-
-def grid_faults(name: str, grid: Mapping[str, Sequence[Any]]) -> list[str]:
-    """Everything that is wrong in an estimator's grid.
-
-    Parameters
-    ----------
-    name : key of ``ESTIMATORS``.
-    grid : parameters of scikit-learn's class (``estimator__`` reaches AdaBoost's tree), and ``scaler``.
-
-    Raises
-    ------
-    ConfigError : an unknown estimator.
-    """
-    where = f"train.candidates: {name}"
-    reserved = [key for key in grid if key.rpartition("__")[2] in RESERVED]
-    found = [f"{where}: {key} is always set from [train] and one thread a task. Drop it." for key in reserved]
-    rest = {key: values for key, values in grid.items() if key not in reserved}
-    return found + faults(where, {"scaler": one_of(*SCALERS), **get_estimator(name).params}, rest)
-
-
-def check_params(name: str, params: Mapping[str, Any]) -> None:
-    """Check one point of a grid.
-
-    Raises
-    ------
-    ConfigError : an unknown estimator, parameter or scaler, with the nearest valid name; a reserved parameter; a
-        value that the parameter does not take.
-    """
-    if found := grid_faults(name, {key: (value,) for key, value in params.items()}):
-        raise ConfigError("\n".join(found))
+#: Its part of the preset ``quick``; with that of Spark ML there is an entry for every size.
+QUICK = (
+    Quick(
+        "sklearn",
+        "logistic_regression",
+        {"C": (0.01, 0.1, 0.3, 1.0), "scaler": ("standard",)},
+        "straight borders; many genres and wide tables; probabilities without calibration",
+        most_rows=200_000,
+    ),
+    Quick(
+        "sklearn",
+        "svc",
+        {"C": (1.0, 3.0, 10.0), "gamma": ("scale",), "scaler": ("standard", "minmax")},
+        "curved borders on up to some thousand songs: the best of all on most small tables",
+        most_rows=20_000,
+        most_classes=200,
+    ),
+    Quick(
+        "sklearn",
+        "linear_svc",
+        {"C": (0.01, 0.1, 1.0), "scaler": ("standard",)},
+        "straight borders on frames and large tables, where svc takes too long",
+        least_rows=20_001,
+        most_rows=1_000_000,
+    ),
+    Quick(
+        "sklearn",
+        "extra_trees",
+        {"min_samples_leaf": (1, 5), "max_features": ("sqrt",), "scaler": ("none",)},
+        "columns of any scale, outliers, columns that say nothing",
+        most_rows=200_000,
+    ),
+    # Its time grows with the columns that a tree looks at.
+    Quick(
+        "sklearn",
+        "extra_trees",
+        {"min_samples_leaf": (1, 5), "max_features": (0.3,), "scaler": ("none",)},
+        "the same where few columns say much",
+        most_rows=50_000,
+        most_columns=200,
+    ),
+    Quick(
+        "sklearn",
+        "hist_gradient_boosting",
+        {"max_leaf_nodes": (15, 31), "learning_rate": (0.1,), "scaler": ("none",)},
+        "large tables: its time grows least with the rows, but with the genres and columns",
+        least_rows=2_000,
+        most_rows=1_000_000,
+        most_columns=500,
+        most_classes=50,
+    ),
+)

@@ -6,9 +6,8 @@ Names, grids and limits are in :mod:`.sklearn_facts`, which needs no scikit-lear
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zipfile import ZIP_DEFLATED
 
@@ -33,16 +32,14 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from genreatlas.errors import ModelError
-from genreatlas.models.engines.baseline.dummies import Dummy, load_dummy
 from genreatlas.models.engines.calibration import Array, Sigmoids
 from genreatlas.models.engines.estimators import limits
 from genreatlas.models.engines.scikit_learn.sklearn_facts import ESTIMATORS as FACTS
-from genreatlas.models.engines.scikit_learn.sklearn_facts import check_params
-from genreatlas.models.engines.scikit_learn.sklearn_facts import get_estimator as get_facts
-from genreatlas.models.engines.scikit_learn.skops_checks import check_arrays, check_schema
-from genreatlas.models.types import ScoreKind
-
-__all__ = ["ESTIMATORS", "SMALL_FOREST", "Estimator", "check_params", "get_estimator", "limits", "make_pipeline"]
+from genreatlas.models.engines.scikit_learn.sklearn_facts import SklearnFacts
+from genreatlas.models.engines.scikit_learn.skops_checks import TRUSTED, check_arrays, check_schema
+from genreatlas.models.engines.task_engine import RowModel
+from genreatlas.models.engines.task_fits import CandidateLimit, GridSettings, MatrixFiles
+from genreatlas.models.types import ScoreKind, Trial
 
 #: Scaler = factory; ``none`` leaves the values as they are.
 SCALERS: dict[str, Callable[[], BaseEstimator] | None] = {
@@ -67,41 +64,16 @@ FACTORIES: dict[str, Callable[[], BaseEstimator]] = {
 
 @dataclass(frozen=True)
 class Estimator:
-    """What fitting needs to know of one estimator; see :class:`.sklearn_facts.Facts`.
-
-    ``factory`` makes the classifier with our own defaults.
-    """
+    """An estimator: what makes the classifier with our own defaults, and what is known of it."""
 
     factory: Callable[[], BaseEstimator]
-    grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    max_rows: int = 5_000_000
-    max_classes: int = 2_000
-    weights: bool = True
-    multi_weights: bool = True
-    margins: bool = False
+    facts: SklearnFacts = field(default_factory=SklearnFacts)
 
 
-ESTIMATORS: dict[str, Estimator] = {
-    name: Estimator(
-        FACTORIES[name],
-        facts.grid,
-        facts.max_rows,
-        facts.max_classes,
-        facts.weights,
-        facts.multi_weights,
-        facts.margins,
-    )
-    for name, facts in FACTS.items()
-}
+ESTIMATORS: dict[str, Estimator] = {name: Estimator(FACTORIES[name], facts) for name, facts in FACTS.items()}
 
-#: What `baselines` calls `technical` and `loudness`: the same small forest on columns that are not music.
+#: What the baselines `technical` and `loudness` are: the same small forest on columns that are not music.
 SMALL_FOREST = Estimator(lambda: RandomForestClassifier(n_estimators=100, max_depth=8, min_samples_leaf=2))
-
-
-def get_estimator(name: str) -> Estimator:
-    """Return the estimator of that name; ConfigError with the nearest one where there is none."""
-    get_facts(name)
-    return ESTIMATORS[name]
 
 
 def make_pipeline(estimator: Estimator, params: Mapping[str, Any], seed: int, multi: bool = False) -> Pipeline:
@@ -110,7 +82,7 @@ def make_pipeline(estimator: Estimator, params: Mapping[str, Any], seed: int, mu
     Parameters
     ----------
     estimator : what to fit.
-    params : checked by :func:`check_params`; the text ``none`` stands for None, which TOML lacks.
+    params : as the engine's ``check_params`` allows them; the text ``none`` stands for None, which TOML lacks.
     seed : of everything random in it.
     multi : a song may have several genres; one classifier is fitted per genre.
     """
@@ -131,29 +103,18 @@ def make_pipeline(estimator: Estimator, params: Mapping[str, Any], seed: int, mu
 
 #: Rows that are scored at once, so that a product is always of one shape.
 _ROWS = 256
-#: Types in our model files that skops does not trust by itself: all of them parts of scikit-learn's estimators.
-TRUSTED = (
-    "numpy.dtype",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.metrics._dist_metrics.ChebyshevDistance64",
-    "sklearn.metrics._dist_metrics.EuclideanDistance64",
-    "sklearn.metrics._dist_metrics.ManhattanDistance64",
-    "sklearn.metrics._dist_metrics.MinkowskiDistance64",
-    "sklearn.multiclass._ConstantPredictor",
-    "sklearn.neighbors._ball_tree.BallTree",
-    "sklearn.neighbors._kd_tree.KDTree",
-    "sklearn.tree._tree.Tree",
-)
 
 
 @dataclass(frozen=True)
-class SklearnModel:
+class SklearnModel(RowModel):
     """A fitted pipeline and, for margins that were calibrated, its sigmoids."""
 
     pipeline: Pipeline
     n_classes: int
     multi: bool
     sigmoids: Sigmoids | None = None
+
+    format = "skops"
 
     @property
     def score_kind(self) -> ScoreKind:
@@ -205,6 +166,10 @@ class SklearnModel:
             found.append(np.asarray(function(whole), dtype=float)[: len(block)])
         return np.concatenate(found)
 
+    def calibrated(self, sigmoids: Sigmoids | None) -> "SklearnModel":
+        """The model with its margins turned into probabilities; as it is without sigmoids."""
+        return replace(self, sigmoids=sigmoids)
+
     def dumps(self) -> bytes:
         """Return the model as a skops file; it names its types and is read without running code from it."""
         content: dict[str, Any] = {"pipeline": self.pipeline, "n_classes": self.n_classes, "multi": self.multi}
@@ -213,18 +178,13 @@ class SklearnModel:
         return skops.io.dumps(content, compression=ZIP_DEFLATED, compresslevel=6)
 
 
-Model = SklearnModel | Dummy
-
-
-def loads(content: bytes) -> Model:
-    """Read a model file: skops, or a baseline's JSON.
+def loads(content: bytes) -> SklearnModel:
+    """Read a skops file.
 
     Raises
     ------
     ModelError : a file of another kind, or one with types that are not in :data:`TRUSTED` nor trusted by skops.
     """
-    if content[:1] == b"{":
-        return load_dummy(content)
     check_schema(content)
     try:
         unknown = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
@@ -244,14 +204,24 @@ def loads(content: bytes) -> Model:
         raise ModelError(f"the model file cannot be loaded: {type(error).__name__}: {error}") from None
 
 
-def load_file(path: str | Path) -> Model:
-    """Read a model file from disk; ModelError names the file."""
-    try:
-        return loads(Path(path).read_bytes())
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from None
+def fit(
+    estimator: Estimator, trial: Trial, files: MatrixFiles, settings: GridSettings, rows: Array
+) -> tuple[SklearnModel, list[str]]:
+    """Fit an estimator with a candidate's parameters; see :meth:`.task_engine.TaskEngine.fit`."""
+    facts = estimator.facts
+    exceeded = limits(facts, len(rows), files.n_classes)
+    if exceeded is not None:
+        raise CandidateLimit(*exceeded)
+    y = files.array("y")[rows]
+    weight = files.array("weight")[rows] if settings.weights else None
+    notes = []
+    if weight is not None and not (facts.multi_weights if files.multi else facts.weights):
+        weight = None
+        notes.append(f"{trial.estimator} takes no weights: every row counts the same")
+    pipeline = make_pipeline(estimator, trial.params, trial.seed, files.multi)
+    X = files.array("X")
+    notes += fit_pipeline(pipeline, lambda: np.array(X[rows], dtype=np.float32), y, weight)
+    return SklearnModel(pipeline, files.n_classes, files.multi), notes
 
 
 def fit_pipeline(pipeline: Pipeline, take: Callable[[], Array], y: Array, weight: Array | None) -> list[str]:
@@ -317,7 +287,24 @@ class _in_place:
         self.transformer.set_params(copy=True)
 
 
-def blocks(n_rows: int, n_features: int, block_bytes: int = 32_000_000) -> Iterable[slice]:
-    """Cut rows into slices of at most ``block_bytes`` of float32, so that scoring needs little memory."""
-    step = max(1, block_bytes // max(1, 4 * n_features))
-    return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
+def own_importances(model: SklearnModel) -> Array | None:
+    """How much every column lowered impurity in training, of a forest or tree; None where the model has no such."""
+    found = [one.feature_importances_ for one in _classifiers(model) if hasattr(one, "feature_importances_")]
+    return np.mean(np.asarray(found, dtype=np.float64), axis=0) if found else None
+
+
+def column_weights(model: SklearnModel, X: Array) -> Array | None:
+    """Own importances; of a linear model the mean absolute coefficient of a standardised column; else None."""
+    if (own := own_importances(model)) is not None:
+        return own
+    slopes = [np.abs(np.atleast_2d(one.coef_)).mean(axis=0) for one in _classifiers(model) if hasattr(one, "coef_")]
+    if not slopes:
+        return None
+    spread = np.nanstd(X, axis=0) if model.pipeline[1] == "passthrough" else 1.0
+    return np.asarray(np.nan_to_num(np.mean(slopes, axis=0) * spread), dtype=np.float64)
+
+
+def _classifiers(model: SklearnModel) -> list[Any]:
+    """The classifier itself, or those of one genre against the rest."""
+    last = model.pipeline[-1]
+    return list(last.estimators_) if isinstance(last, OneVsRestClassifier) else [last]

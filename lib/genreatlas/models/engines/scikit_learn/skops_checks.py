@@ -1,17 +1,15 @@
 """What a model file may hold: the classes that training writes, and indices that stay inside their arrays.
 
 skops refuses types that are not trusted, but trusts all of scikit-learn, and never looks at numbers: a tree whose
-child index points past its last node makes compiled code read foreign memory and ends the process. Spark loads
-whatever class the metadata of a pipeline names. So a model folder from somebody else is compared with what we write,
-before it is loaded where loading is what it would attack, and after it for the arrays.
+child index points past its last node makes compiled code read foreign memory and ends the process. So a model file
+from somebody else is compared with what we write, before it is loaded where loading is what it would attack, and
+after it for the arrays.
 """
 
 import io
 import json
-import re
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,19 +23,33 @@ from genreatlas.errors import ModelError
 
 Array = NDArray[Any]
 
-#: Class = kinds of skops nodes that write it, of everything that the estimators of the grid leave in a file.
+#: Types in our model files that skops does not trust by itself: all of them parts of scikit-learn's estimators.
+TRUSTED = (
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.ChebyshevDistance64",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.metrics._dist_metrics.ManhattanDistance64",
+    "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.multiclass._ConstantPredictor",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.tree._tree.Tree",
+)
+
+#: Package = classes, of everything that the estimators of the grid leave in a file.
 _CLASSES = {
     "builtins": {"dict", "list", "tuple", "str", "int", "float", "bool", "slice"},
     "numpy": {"dtype", "ndarray", "float64", "float32", "int64", "int32", "uint64", "uint32", "uint8", "bool", "bool_"},
     "scipy": {"csr_matrix", "csr_array"},
     "sklearn": {
-        "AdaBoostClassifier", "BallTree", "ChebyshevDistance64", "CyHalfBinomialLoss", "CyHalfMultinomialLoss",
-        "DecisionTreeClassifier", "EuclideanDistance64", "ExtraTreeClassifier", "ExtraTreesClassifier",
-        "HalfBinomialLoss", "HalfMultinomialLoss", "HistGradientBoostingClassifier", "IdentityLink", "Interval",
-        "KDTree", "KNeighborsClassifier", "LabelBinarizer", "LabelEncoder", "LinearSVC", "LogisticRegression",
-        "LogitLink", "LogLink", "ManhattanDistance64", "MinMaxScaler", "MinkowskiDistance64", "MultinomialLogit",
+        *(name.rpartition(".")[2] for name in TRUSTED if name.startswith("sklearn.")),
+        "AdaBoostClassifier", "CyHalfBinomialLoss", "CyHalfMultinomialLoss", "DecisionTreeClassifier",
+        "ExtraTreeClassifier", "ExtraTreesClassifier", "HalfBinomialLoss", "HalfMultinomialLoss",
+        "HistGradientBoostingClassifier", "IdentityLink", "Interval", "KNeighborsClassifier", "LabelBinarizer",
+        "LabelEncoder", "LinearSVC", "LogisticRegression", "LogitLink", "LogLink", "MinMaxScaler", "MultinomialLogit",
         "OneVsRestClassifier", "Pipeline", "RandomForestClassifier", "RobustScaler", "SVC", "SimpleImputer",
-        "StandardScaler", "Tree", "TreePredictor", "_BinMapper", "_ConstantPredictor",
+        "StandardScaler", "_BinMapper",
     },
 }  # fmt: skip
 _GENERATORS = {"Generator", "RandomState", "PCG64", "MT19937", "SeedSequence"}
@@ -47,23 +59,6 @@ _LOADERS = {
 }  # fmt: skip
 #: Types that may stand as values: keys of dictionaries are written with theirs.
 _TYPES = {"str", "int", "float", "bool", "int64", "float64"}
-#: Stages of a Spark pipeline that training writes, and the models that stand in one-vs-rest.
-_SPARK_CLASSES = {"org.apache.spark.ml.PipelineModel", "pyspark.ml.pipeline.PipelineModel"} | {
-    f"{package}.ml.{kind}.{name}"
-    for package in ("org.apache.spark", "pyspark")
-    for kind, names in {
-        "feature": ("ImputerModel", "VectorAssembler", "StandardScalerModel"),
-        "classification": (
-            "LogisticRegression", "LogisticRegressionModel", "LinearSVC", "LinearSVCModel", "NaiveBayes",
-            "NaiveBayesModel", "OneVsRest", "OneVsRestModel", "RandomForestClassifier",
-            "RandomForestClassificationModel", "GBTClassifier", "GBTClassificationModel", "DecisionTreeClassifier",
-            "DecisionTreeClassificationModel", "MultilayerPerceptronClassifier",
-            "MultilayerPerceptronClassificationModel",
-        ),
-    }.items()
-    for name in names
-}  # fmt: skip
-_UID = re.compile(r"\w+")
 
 
 def check_schema(content: bytes) -> None:
@@ -244,35 +239,3 @@ def _svc_fits(machine: SVC, n_features: int) -> bool:
         and machine._intercept_.shape == (pairs,)
         and all(len(sigmoid) in (0, pairs) for sigmoid in (machine._probA, machine._probB))
     )
-
-
-def check_pipeline(folder: Path) -> None:
-    """Raise unless every stage of a stored Spark pipeline is of a class that training writes.
-
-    Parameters
-    ----------
-    folder : what ``PipelineModel.save`` wrote.
-
-    Raises
-    ------
-    ModelError : another class, a stage outside the folder, or no metadata.
-    """
-    found = sorted(path for path in folder.rglob("metadata/*") if not path.name.startswith(("_", ".")))
-    if not found:
-        raise ModelError(f"{folder}: no metadata of a Spark pipeline. Run train_models again.")
-    root = folder.resolve()
-    for path in found:
-        if not path.resolve().is_relative_to(root):
-            raise ModelError(f"{path}: lies outside the model's folder. It was not loaded.")
-        try:
-            fields = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{path}: cannot be read: {error}") from None
-        for one in fields:
-            name = one.get("class") if isinstance(one, dict) else None
-            if name not in _SPARK_CLASSES:
-                raise ModelError(f"{path}: names the class {name}, which training does not write. It was not loaded.")
-            params = one.get("paramMap")
-            uids = params.get("stageUids", []) if isinstance(params, dict) else []
-            if not all(isinstance(uid, str) and _UID.fullmatch(uid) for uid in [one.get("uid", ""), *uids]):
-                raise ModelError(f"{path}: holds a stage id that is a path. It was not loaded.")

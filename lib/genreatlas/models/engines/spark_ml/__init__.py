@@ -1,1 +1,37 @@
-"""Spark ML, on all cores a candidate."""
+"""Spark ML: one candidate on all cores at a time, for tables that one core does not fit in minutes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from genreatlas.models.engines.protocol import Engine, StoredModel
+from genreatlas.models.engines.spark_ml.spark_facts import ESTIMATORS, QUICK, SCALERS
+from genreatlas.models.meta import Meta
+
+if TYPE_CHECKING:
+    from genreatlas.models.engines.spark_ml.spark_grid import SparkGrid
+
+
+class SparkML(Engine):
+    """The engine ``spark``; its modules are imported by the methods that need them."""
+
+    name = "spark"
+    title = "Spark ML"
+    noun = "Spark estimator"
+    imputation = "median of the training part; features without a value there are left out"
+    estimators = ESTIMATORS
+    scalers = SCALERS
+    quick = QUICK
+    formats: ClassVar[Mapping[str, str]] = {"spark-ml": "pipeline"}
+
+    def fitter(self) -> "type[SparkGrid]":
+        """A few fits at once, each on all cores."""
+        from genreatlas.models.engines.spark_ml.spark_grid import SparkGrid
+
+        return SparkGrid
+
+    def load(self, meta: Meta, path: Path) -> StoredModel:
+        """Load the pipeline into the session."""
+        from genreatlas.models.engines.spark_ml.stored_pipelines import StoredPipeline
+
+        return StoredPipeline.load(meta, path)

@@ -4,46 +4,34 @@ Every candidate is ``Imputer(median) → VectorAssembler → StandardScaler (or 
 without any value among the training rows is left out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from genreatlas.errors import ConfigError, nearest
-from genreatlas.models.engines.estimators import SWITCH, Values, faults, limits, list_of, number, one_of, whole
-
-__all__ = ["ESTIMATORS", "Estimator", "check_params", "get_estimator", "grid_faults", "limits"]
+from genreatlas.models.engines.estimators import SWITCH, Facts, Quick, Values, list_of, number, one_of, whole
 
 SCALERS = ("standard", "none")
 
 
-@dataclass(frozen=True)
-class Estimator:
-    """What training needs to know of one estimator.
+@dataclass(frozen=True, kw_only=True)
+class Estimator(Facts):
+    """What training needs to know of one estimator; ``hidden`` among its parameters is the perceptron's layers.
 
     Attributes
     ----------
     spark_class : its name in ``pyspark.ml.classification``.
-    params : parameters that a grid may name, as Spark spells them, with the values that they take; ``hidden`` is the
-        perceptron's layers.
-    grid : parameter = values tried where the configuration gives no grid.
     settings : parameters that are always set.
     one_vs_rest : whether it tells two classes apart only.
     scores : what its scores are made of: the column probability, or the margin of rawPrediction.
-    weights : whether it takes a weight per row; where it does not, all rows count the same.
     seeded : whether it draws anything.
-    max_rows, max_classes : above these a candidate is skipped, with a reason.
     """
 
     spark_class: str
-    params: Mapping[str, Values]
-    grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     one_vs_rest: bool = False
     scores: Literal["probability", "margin"] = "probability"
-    weights: bool = True
     seeded: bool = False
     max_rows: int = 50_000_000
-    max_classes: int = 2_000
 
 
 _NOT_NEGATIVE = number(least=0)
@@ -69,13 +57,13 @@ _RATE = number(above=0, most=1)
 #: Name in the configuration = estimator. Limits keep one fit within some minutes on a small cluster.
 ESTIMATORS: dict[str, Estimator] = {
     "logistic_regression": Estimator(
-        "LogisticRegression",
-        {**_LINEAR, "elasticNetParam": number(least=0, most=1)},
-        {"regParam": (0.001, 0.01, 0.1)},
+        spark_class="LogisticRegression",
+        params={**_LINEAR, "elasticNetParam": number(least=0, most=1)},
+        grid={"regParam": (0.001, 0.01, 0.1)},
     ),
     "random_forest": Estimator(
-        "RandomForestClassifier",
-        {
+        spark_class="RandomForestClassifier",
+        params={
             **_TREE,
             "numTrees": whole(1),
             "impurity": _IMPURITY,
@@ -83,36 +71,38 @@ ESTIMATORS: dict[str, Estimator] = {
             "subsamplingRate": _RATE,
             "bootstrap": SWITCH,
         },
-        {"numTrees": (100,), "maxDepth": (6, 10), "scaler": ("none",)},
+        grid={"numTrees": (100,), "maxDepth": (6, 10), "scaler": ("none",)},
+        importances=True,
         seeded=True,
         max_classes=500,
     ),
     # One-vs-rest: as many ensembles as classes, each of maxIter trees that are grown one after the other.
     "gbt": Estimator(
-        "GBTClassifier",
-        {
+        spark_class="GBTClassifier",
+        params={
             **_TREE,
             "maxIter": whole(0),
             "stepSize": _RATE,
             "subsamplingRate": _RATE,
             "featureSubsetStrategy": _SUBSET,
         },
-        {"maxIter": (20,), "maxDepth": (3,), "scaler": ("none",)},
+        grid={"maxIter": (20,), "maxDepth": (3,), "scaler": ("none",)},
+        importances=True,
         one_vs_rest=True,
         seeded=True,
         max_classes=30,
     ),
     "linear_svc": Estimator(
-        "LinearSVC",
-        _LINEAR,
-        {"regParam": (0.01, 0.1), "maxIter": (50,)},
+        spark_class="LinearSVC",
+        params=_LINEAR,
+        grid={"regParam": (0.01, 0.1), "maxIter": (50,)},
         one_vs_rest=True,
         scores="margin",
         max_classes=100,
     ),
     "multilayer_perceptron": Estimator(
-        "MultilayerPerceptronClassifier",
-        {
+        spark_class="MultilayerPerceptronClassifier",
+        params={
             "hidden": list_of(whole(1)),
             "maxIter": whole(0),
             "tol": _NOT_NEGATIVE,
@@ -120,45 +110,38 @@ ESTIMATORS: dict[str, Estimator] = {
             "solver": one_of("l-bfgs", "gd"),
             "blockSize": whole(1),
         },
-        {"hidden": ([32], [64, 32])},
+        grid={"hidden": ([32], [64, 32])},
         weights=False,
         seeded=True,
         max_classes=500,
     ),
     "decision_tree": Estimator(
-        "DecisionTreeClassifier",
-        {**_TREE, "impurity": _IMPURITY},
-        {"maxDepth": (4, 8), "scaler": ("none",)},
+        spark_class="DecisionTreeClassifier",
+        params={**_TREE, "impurity": _IMPURITY},
+        grid={"maxDepth": (4, 8), "scaler": ("none",)},
+        importances=True,
         seeded=True,
         max_classes=500,
     ),
     # The other model types want counts; features have a sign.
-    "naive_bayes": Estimator("NaiveBayes", {}, {}, {"modelType": "gaussian"}),
+    "naive_bayes": Estimator(spark_class="NaiveBayes", settings={"modelType": "gaussian"}),
 }
 
-
-def get_estimator(name: str) -> Estimator:
-    """The estimator of that name; ConfigError with the nearest one where there is none."""
-    if name not in ESTIMATORS:
-        raise ConfigError(
-            f"train.candidates: unknown Spark estimator {name!r}. {nearest(name, ESTIMATORS, every=True)}"
-        )
-    return ESTIMATORS[name]
-
-
-def grid_faults(name: str, grid: Mapping[str, Sequence[Any]]) -> list[str]:
-    """Everything that is wrong in an estimator's grid; ConfigError where there is no such estimator."""
-    known = {"scaler": one_of(*SCALERS), **get_estimator(name).params}
-    return faults(f"train.candidates: {name}", known, grid)
-
-
-def check_params(name: str, params: Mapping[str, Any]) -> None:
-    """Check one point of a grid.
-
-    Raises
-    ------
-    ConfigError : an unknown estimator, parameter or scaler, with the nearest valid name; a value that the parameter
-        does not take.
-    """
-    if found := grid_faults(name, {key: (value,) for key, value in params.items()}):
-        raise ConfigError("\n".join(found))
+#: Its part of the preset ``quick``.
+QUICK = (
+    Quick(
+        "spark",
+        "logistic_regression",
+        {"regParam": (0.001, 0.01, 0.1)},
+        "more rows than one core fits in minutes",
+        least_rows=200_001,
+    ),
+    Quick(
+        "spark",
+        "random_forest",
+        {"numTrees": (100,), "maxDepth": (10,), "scaler": ("none",)},
+        "the same for curved borders",
+        least_rows=200_001,
+        most_classes=500,
+    ),
+)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from genreatlas.config import TrainSection
-from genreatlas.datasets.types import Dataset, Matrix
+from genreatlas.datasets.types import Matrix
 from genreatlas.errors import EnvironmentFaultError, ModelError, Reason, environment_fault
 from genreatlas.metrics import Score, metric_for, score, version_of
 from genreatlas.models.engines.calibration import can_calibrate, fit_sigmoids
+from genreatlas.models.engines.protocol import TrainingData
 from genreatlas.models.engines.spark_ml.spark_pipelines import (
     Fit,
     Prepared,
@@ -28,6 +28,7 @@ from genreatlas.models.engines.spark_ml.spark_pipelines import (
     prepare,
     sum_scores,
 )
+from genreatlas.models.engines.spark_ml.stored_pipelines import FittedPipeline
 from genreatlas.models.types import FoldResult, FoldTask, Trial
 
 #: Fits under way at once. Each is a chain of short jobs that leave most cores idle between them; the result of a
@@ -38,18 +39,15 @@ PARALLEL = 3
 class SparkGrid:
     """Rows of one feature set, and the preparing stages that its candidates share.
 
-    Parameters
-    ----------
-    dataset, matrix : of the feature set.
-    rows : the rows of the matrix (``training_rows``), staged, because every fit reads them several times.
-    train : the ``[train]`` section.
+    Its rows are staged, because every fit reads them several times.
     """
 
-    def __init__(self, dataset: Dataset, matrix: Matrix, rows: DataFrame, train: TrainSection) -> None:
+    def __init__(self, data: TrainingData) -> None:
+        dataset, matrix = data.dataset, data.matrix
         self.dataset = dataset
         self.matrix = matrix
-        self.rows = rows.select("song_id", "clip_id", "frame", "fold", "genres", "weight", "features")
-        self.train = train
+        self.rows = data.rows().select("song_id", "clip_id", "frame", "fold", "genres", "weight", "features")
+        self.train = data.train
         self.columns = column_names(matrix.features)
         self._known = _known_values(matrix)
         self._prepared: dict[tuple[int | None, str], Prepared] = {}
@@ -61,24 +59,22 @@ class SparkGrid:
             song: [index[g] for g in genres] for song, genres in zip(songs.song_id, songs.genres, strict=True)
         }
 
-    def score_folds(self, tasks: Sequence[FoldTask]) -> Iterator[FoldResult]:
-        """Yield one result each, in the order of ``tasks``, as soon as it and those before it are there.
+    def score_folds(self, tasks: Sequence[FoldTask], tasks_a_core: int | None = None) -> Iterator[list[FoldResult]]:
+        """Yield one result at a time, in the order of ``tasks``, as soon as it and those before it are there.
 
         A fit that fails is a result with a reason; an error is raised only when Spark itself is gone.
         """
         spark = self.rows.sparkSession
         with fixed_partitions(spark), ThreadPoolExecutor(PARALLEL, initializer=_activate, initargs=(spark,)) as pool:
             try:
-                yield from pool.map(self._score_fold, tasks)
+                yield from ([result] for result in pool.map(self._score_fold, tasks))
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def refit(self, trial: Trial) -> tuple[SparkModel, float]:
+    def refit(self, trial: Trial) -> FittedPipeline:
         """Fit a candidate on the whole training part; margins are calibrated on held-out folds.
 
-        Returns
-        -------
-        The model, whose ``score_kind`` is margin where a class has songs in one fold only, and the seconds taken.
+        Margins stay margins where a class has songs in one fold only.
 
         Raises
         ------
@@ -97,7 +93,7 @@ class SparkGrid:
             raise ModelError(
                 f"{trial.name}: fitting it on the whole training part failed: {_in_words(error)}"
             ) from error
-        return model, time.perf_counter() - started
+        return FittedPipeline(model, time.perf_counter() - started)
 
     def _raise_if_spark_is_gone(self) -> None:
         self.rows.sparkSession.range(1).count()

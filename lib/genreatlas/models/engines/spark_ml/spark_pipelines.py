@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from genreatlas.models.engines.calibration import Sigmoids
-from genreatlas.models.engines.spark_ml.spark_facts import Estimator, get_estimator
+from genreatlas.models.engines.spark_ml.spark_facts import ESTIMATORS, Estimator
 from genreatlas.models.types import ScoreKind, Trial
 
 #: Rows go to a fit in partitions of this many values (64 MB of floats). One partition makes every sum of a fit run
@@ -173,7 +173,7 @@ class Fit:
 
 def fit(rows: DataFrame, trial: Trial, prepared: Prepared, task: Fit) -> SparkModel:
     """Fit a candidate on rows of a matrix (columns ``song_id, clip_id, frame, genres, weight, features``)."""
-    estimator = get_estimator(trial.estimator)
+    estimator = ESTIMATORS[trial.estimator]
     frame = in_order(rows, task.n_values).select("genres", "weight", *scalars(task.columns))
     for stage in prepared.stages:
         frame = stage.transform(frame)

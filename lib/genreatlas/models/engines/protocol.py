@@ -1,0 +1,410 @@
+"""What an engine is: its estimators, how candidates of it are fitted, and how what was fitted is stored and used.
+
+An engine is a package beside this module. The package itself describes the engine in a subclass of :class:`Engine`
+and imports no library of learning: ``check`` and reports ask for names, grids and limits only. What fits and scores
+is imported by the methods that need it. :data:`genreatlas.models.engines.BUILT_IN` lists the engines of this release;
+:func:`genreatlas.models.engines.register` adds one.
+"""
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genreatlas.audio.layouts import Layout, get_layout
+from genreatlas.config import Candidate, TrainSection
+from genreatlas.datasets.types import Dataset, Matrix
+from genreatlas.errors import ConfigError, ModelError, Reason, nearest
+from genreatlas.models.engines.estimators import Facts, Quick, faults, limits, one_of
+from genreatlas.models.meta import Meta
+from genreatlas.models.types import FoldResult, FoldTask, ScoreKind, Trial
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+
+class Engine(ABC):
+    """One way of fitting candidates, and of using the models.
+
+    Attributes
+    ----------
+    name : as the configuration and the tables have it.
+    title : for people.
+    imputation : what takes the place of a missing value, for people.
+    estimators : name in the configuration = what is known of the estimator.
+    noun : what one of them is called in a message; by default after ``title``.
+    scalers : what a grid may name as ``scaler``; none where the engine does not scale.
+    quick : its part of the preset ``quick``, in the order in which a budget is spent on it.
+    formats : format of the models that it reads = name of their file or folder in the model's folder. A format has
+        one engine that reads it; another may write it too.
+    is_baseline : whether it is there to be compared with: it is always tried, never cut, and judged as it is.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    imputation: ClassVar[str]
+    estimators: ClassVar[Mapping[str, Facts]]
+    noun: ClassVar[str] = ""
+    formats: ClassVar[Mapping[str, str]]
+    scalers: ClassVar[tuple[str, ...]] = ()
+    quick: ClassVar[tuple[Quick, ...]] = ()
+    is_baseline: ClassVar[bool] = False
+
+    # Candidates
+
+    def get_estimator(self, name: str) -> Facts:
+        """The facts of an estimator; ConfigError with the nearest name where there is none."""
+        if name not in self.estimators:
+            known = nearest(name, self.estimators, every=True)
+            noun = self.noun or f"{self.title} estimator"
+            raise ConfigError(f"train.candidates: unknown {noun} {name!r}. {known}")
+        return self.estimators[name]
+
+    def grid_points(self, estimator: str, grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+        """Points of a grid, or of the estimator's own where it is empty; without a scaler they have the first."""
+        default = self.get_estimator(estimator).grid
+        values = {name: list(some) for name, some in (grid or default).items()}
+        if self.scalers:
+            values.setdefault("scaler", list(default.get("scaler", self.scalers))[:1])
+        return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
+
+    def grid_faults(self, estimator: str, grid: Mapping[str, Sequence[Any]]) -> list[str]:
+        """Everything that is wrong in an estimator's grid; ConfigError where there is no such estimator."""
+        known = {"scaler": one_of(*self.scalers)} if self.scalers else {}
+        return faults(f"train.candidates: {estimator}", {**known, **self.get_estimator(estimator).params}, grid)
+
+    def check_params(self, estimator: str, params: Mapping[str, Any]) -> None:
+        """Check one point of a grid; ConfigError with everything that is wrong."""
+        if found := self.grid_faults(estimator, {key: (value,) for key, value in params.items()}):
+            raise ConfigError("\n".join(found))
+
+    def candidate_faults(
+        self, candidate: Candidate, train: TrainSection, known_sets: Iterable[str] | None
+    ) -> list[str]:
+        """Everything that is wrong in a listed candidate.
+
+        Parameters
+        ----------
+        known_sets : feature sets that can be had; None where nobody knows yet.
+        """
+        found = []
+        if foreign := sorted(set(candidate.feature_sets) - set(train.feature_sets)):
+            found.append(
+                f"train.candidates: {candidate.estimator}: {', '.join(foreign)} is not in train.feature_sets "
+                f"({', '.join(train.feature_sets)}). Add it there."
+            )
+        try:
+            return found + self.grid_faults(candidate.estimator, candidate.grid)
+        except ConfigError as error:
+            return [*found, str(error)]
+
+    def feature_sets(self, candidate: Candidate, train: TrainSection) -> Sequence[str]:
+        """Feature sets that a candidate is tried on."""
+        return candidate.feature_sets or train.feature_sets
+
+    def always(self, known_sets: Iterable[str]) -> Sequence[str]:
+        """Estimators that are tried whatever the configuration lists."""
+        return ()
+
+    def over_limit(self, estimator: str, matrix: Matrix) -> tuple[Reason, str] | None:
+        """Why an estimator does not suit a data set, such as too many rows; None where it does."""
+        return limits(self.get_estimator(estimator), matrix.n_rows, matrix.n_classes)
+
+    # Fitting
+
+    @abstractmethod
+    def fitter(self) -> "Callable[[TrainingData], Fitter]":
+        """What fits its candidates, made once for each feature set; engines that share it share their Spark jobs."""
+
+    # Models
+
+    @abstractmethod
+    def load(self, meta: Meta, path: Path) -> "StoredModel":
+        """A stored model.
+
+        Parameters
+        ----------
+        path : file or folder that ``formats`` names, which is there.
+
+        Raises
+        ------
+        ModelError : it cannot be read.
+        """
+
+    def open(self, path: Path) -> "FileModel":
+        """A stored model for use without Spark.
+
+        Raises
+        ------
+        ModelError : it cannot be read, or needs Spark.
+        """
+        raise ModelError(f"it is a model of {self.title}, which needs a session: use the job score.")
+
+    @property
+    def needs_spark(self) -> bool:
+        """Whether its models can be used in a session only."""
+        return type(self).open is Engine.open
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """One feature set in training.
+
+    Attributes
+    ----------
+    rows : gives the rows of the matrix as a staged frame (:func:`genreatlas.datasets.matrix.training_rows`); an engine
+        that does not ask for them saves the staging.
+    """
+
+    spark: "SparkSession"
+    dataset: Dataset
+    matrix: Matrix
+    train: TrainSection
+    rows: "Callable[[], DataFrame]"
+
+
+class Fitter(Protocol):
+    """Fits candidates on one feature set."""
+
+    def score_folds(self, tasks: Sequence[FoldTask], tasks_a_core: int | None = None) -> Iterator[list[FoldResult]]:
+        """Fit every candidate without its fold and score it there; results come as they are ready.
+
+        A fit that fails is a result with a reason.
+
+        Parameters
+        ----------
+        tasks_a_core : of one Spark job; few where the run may have to stop soon.
+        """
+        ...
+
+    def refit(self, trial: Trial) -> "Fitted":
+        """Fit a candidate on the whole training part; ModelError where it fails."""
+        ...
+
+
+class Fitted(Protocol):
+    """A candidate fitted on the whole training part, to be saved."""
+
+    @property
+    def format(self) -> str:
+        """Format of its file or folder."""
+        ...
+
+    @property
+    def score_kind(self) -> ScoreKind:
+        """What its scores are."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """How long the fit took."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, Any] | None:
+        """What ``meta.json`` keeps of it that its file does not say."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write its file or folder."""
+        ...
+
+
+class FileModel(Protocol):
+    """A model in memory that needs no Spark."""
+
+    @property
+    def n_classes(self) -> int:
+        """Genres."""
+        ...
+
+    @property
+    def multi(self) -> bool:
+        """Whether a song may have several genres."""
+        ...
+
+    @property
+    def score_kind(self) -> ScoreKind:
+        """What its scores are."""
+        ...
+
+    @property
+    def format(self) -> str:
+        """Format of its file."""
+        ...
+
+    def dumps(self) -> bytes:
+        """Its file."""
+        ...
+
+    def matrix_scores(self, X: NDArray[Any], rows: Any, song: NDArray[Any]) -> NDArray[np.float64]:
+        """Scores of some rows of a training matrix, (n_rows, n_classes).
+
+        Parameters
+        ----------
+        X : the matrix, which may lie in a file.
+        rows : index of the rows, or a slice.
+        song : key of the song of each row of X.
+        """
+        ...
+
+    def clip_scores(self, clips: "Clips") -> "ClipScores":
+        """Scores of clips added up over their rows."""
+        ...
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Clips to be scored.
+
+    Attributes
+    ----------
+    songs, clips : ids.
+    column : list of the values of each clip, row after row; NULL or NaN = missing. Frames are in their order.
+    lengths : (n_clips,) values of each clip.
+    widths : (n_clips,) values of a row of each clip.
+    several : whether a clip has several rows, such as frames; else it is one.
+    """
+
+    songs: "pa.Array"
+    clips: "pa.Array"
+    column: "pa.ListArray"
+    lengths: NDArray[np.int64]
+    widths: NDArray[np.int64]
+    several: bool
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """Values of all clips, flat; NaN = missing."""
+        return np.asarray(self.column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False))
+
+
+@dataclass(frozen=True)
+class ClipScores:
+    """What a model says of clips.
+
+    Attributes
+    ----------
+    n_rows : (n_clips,) rows of each clip that were scored.
+    sums : (n_clips, n_classes) their scores, added up.
+    votes : (n_clips, n_classes) how many of them are for each class.
+    """
+
+    n_rows: NDArray[np.int64]
+    sums: NDArray[np.float64]
+    votes: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class JudgedRows:
+    """Rows that importances are measured on.
+
+    Attributes
+    ----------
+    X : (n_rows, n_features) float32, NaN = missing; rows of a song stand together.
+    song : (n_rows,) index of the song, ascending from 0 without gaps.
+    donor : (repeats, n_rows) place of the row whose value a row gets.
+    """
+
+    X: NDArray[np.float32]
+    song: NDArray[np.int64]
+    donor: NDArray[np.int64]
+
+    def save(self, path: Path) -> None:
+        """Write an ``.npz`` file."""
+        with path.open("wb") as file:
+            np.savez(file, X=self.X, song=self.song, donor=self.donor)
+
+    @classmethod
+    def load(cls, path: str) -> "JudgedRows":
+        """Read the file; ``X`` is a copy of one's own."""
+        with np.load(path, allow_pickle=False) as stored:
+            return cls(stored["X"], stored["song"], stored["donor"])
+
+
+@dataclass(frozen=True)
+class StoredModel(ABC):
+    """A model of the table ``models``, which scores clips.
+
+    Attributes
+    ----------
+    path : its file or folder.
+    """
+
+    meta: Meta
+    path: Path
+
+    @property
+    def model_id(self) -> str:
+        """As the table ``models`` has it."""
+        return self.meta.model_id
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Genre ids in the order of the scores."""
+        return self.meta.classes
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Columns that it reads, in their order."""
+        return self.meta.features
+
+    @property
+    def layout(self) -> Layout:
+        """Layout of the feature set that it reads."""
+        return get_layout(self.meta.axis)
+
+    @property
+    def multi(self) -> bool:
+        """Whether a song may have several genres."""
+        return self.meta.multi
+
+    @property
+    def score_kind(self) -> ScoreKind:
+        """What its scores are."""
+        return self.meta.score_kind
+
+    @abstractmethod
+    def predict(self, frame: "DataFrame") -> "DataFrame":
+        """Score clips.
+
+        Parameters
+        ----------
+        frame : song_id, clip_id, and :attr:`genreatlas.audio.layouts.Layout.given` (features, or frames and width), as
+            :attr:`genreatlas.datasets.types.Dataset.frame` has them; other columns are ignored. clip_id is unique.
+
+        Returns
+        -------
+        One row a clip with the schema :data:`genreatlas.models.types.PREDICTED`, lazily.
+        """
+
+    def importances(self) -> Mapping[str, float]:
+        """How much each column that it reads counts, by the model itself; empty where it does not say."""
+        return {}
+
+    def weights(self, X: NDArray[np.float32]) -> NDArray[np.float64] | None:
+        """How much each column counts, to choose which are looked at closely; None where the model does not say.
+
+        Parameters
+        ----------
+        X : (n_rows, n_features) rows as it reads them, NaN = missing.
+        """
+        return None
+
+    def permuted_answers(
+        self, spark: "SparkSession", rows: JudgedRows, blocks: Sequence[tuple[int, ...]]
+    ) -> dict[tuple[int, int], NDArray[Any]] | None:
+        """What it answers with each block of columns taken from other rows; block -1 is the rows as they are.
+
+        Returns
+        -------
+        By block and repeat: (n_songs,) class with the highest mean score, or with several labels all mean scores,
+        flat. None where it can score frames only (:meth:`predict`), which takes more memory.
+        """
+        return None
