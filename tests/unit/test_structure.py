@@ -81,3 +81,31 @@ def test_steps_has_nothing_but_steps():
                     named.add(name)
         assert {"check", "run", "READS", "WRITES", "SECTIONS"} <= named, path
         assert path.stem in jobs, path
+
+
+def test_nobody_but_an_engine_compares_the_name_of_an_engine_or_its_format():
+    from genreatlas.models.engines import BUILT_IN
+
+    own = ROOT / "lib" / "genreatlas" / "models" / "engines"
+    names = {one for engine in BUILT_IN for one in (engine.name, *engine.formats)} - {"json"}
+    found = []
+    for path in [path for path in PACKAGE if own not in path.parents]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            is_choice = isinstance(node, ast.Compare | ast.MatchValue) or (
+                isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("isin", "eq", "ne")
+            )
+            texts = {one.value for one in ast.walk(node) if isinstance(one, ast.Constant)} if is_choice else set()
+            found += [f"{relative(path)}:{node.lineno}: {name}" for name in texts & names]
+    for path in (ROOT / "lib" / "genreatlas").rglob("*.j2"):
+        compared = re.findall(r"[=!]=\s*[\"'](\w+(?:-\w+)?)", path.read_text(encoding="utf-8"))
+        found += [f"{relative(path)}: {name}" for name in compared if name in names]
+    assert found == []
+
+
+def test_the_engines_that_a_configuration_may_name_are_those_that_are_registered():
+    from genreatlas.config import ENGINES
+    from genreatlas.models.engines import BUILT_IN
+
+    assert set(ENGINES) == {engine.name for engine in BUILT_IN}
+    for engine in BUILT_IN:
+        assert {entry.engine for entry in engine.quick} <= {engine.name}

@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from genreatlas import tables
+from genreatlas.models.engines import is_baseline
 from genreatlas.report import boards, flags, formats, pictures, views
 from genreatlas.report.data import ReportData
 from genreatlas.report.plots_scores import small_whisker
@@ -122,6 +123,7 @@ def _environment() -> jinja2.Environment:
         missing=formats.missing,
         day=lambda value: formats.MISSING if formats.missing(value) else f"{pd.Timestamp(value):%Y-%m-%d %H:%M}",
     )
+    environment.tests["baseline"] = is_baseline
     return environment
 
 
