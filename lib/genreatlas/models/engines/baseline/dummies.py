@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from genreatlas.errors import ModelError
 from genreatlas.models.engines.protocol import Clips, ClipScores
-from genreatlas.models.engines.task_engine import votes
+from genreatlas.models.engines.row_models import votes
 from genreatlas.models.types import ScoreKind
 
 Array = NDArray[Any]
