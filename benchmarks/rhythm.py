@@ -21,7 +21,7 @@ from rhythm_page import picture, write_page
 from genreatlas.audio.decode import read_clip, resample
 from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.frames import SAMPLE_RATE
-from genreatlas.audio.keys import key, profile_fits
+from genreatlas.audio.pitch import key, profile_fits
 from genreatlas.config.sections import SandboxSection
 from genreatlas.sandbox import plan_library, write_library
 from genreatlas.sandbox.library import truth_path

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from genreatlas.audio.decode import Signal, downmix, read_clip, reject_silence, resample
+from genreatlas.audio.inspection import quality_flags
 from genreatlas.audio.probe import AudioInfo, probe
-from genreatlas.audio.quality import quality_flags
 from genreatlas.errors import ClipError, Reason
 
 RATE = 22_050

@@ -6,9 +6,8 @@ import pytest
 
 from genreatlas.audio import worker
 from genreatlas.audio.decode import read_clip, resample
-from genreatlas.audio.engine import ENGINE
+from genreatlas.audio.engine import ENGINE, LIBROSA
 from genreatlas.audio.feature_sets import FEATURE_SETS
-from genreatlas.audio.reference import LIBROSA
 from genreatlas.config import ClipSection
 from genreatlas.config.sections import SandboxSection
 from genreatlas.sandbox import GENRES, plan_library, write_library

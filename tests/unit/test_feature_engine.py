@@ -6,10 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import median_filter
 
-from genreatlas.audio.engine import ENGINE
+from genreatlas.audio.engine import ENGINE, LIBROSA
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
-from genreatlas.audio.reference import LIBROSA
-from genreatlas.audio.sliding_median import WINDOW, sliding_median, sliding_median_plain
+from genreatlas.audio.kernels.separation import WINDOW, sliding_median, sliding_median_plain
 
 RATE = 22050
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from genreatlas.audio import notes, segments
-from genreatlas.audio.chroma import PITCH_CLASSES
+from genreatlas.audio import notes
 from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
+from genreatlas.audio.pitch import PITCH_CLASSES
 from genreatlas.audio.rhythm_pattern import BANDS, CONTOUR_HZ, CONTOURS, MODULATION_HZ, MODULATIONS
 
 RATE = 22050
@@ -41,7 +41,7 @@ def test_a_set_of_segments_has_start_loudness_timbre_and_pitch():
     ]  # fmt: skip
     assert names[7:19] == [f"timbre_{n}" for n in range(1, 13)]
     assert names[19:] == [f"pitch_{name}" for name in PITCH_CLASSES]
-    assert tuple(names) == segments.COLUMNS
+    assert tuple(names) == notes.SEGMENT_COLUMNS
 
 
 def segment_at(heard, time):
@@ -99,7 +99,7 @@ def beats_and_notes():
 
 def test_notes_have_time_band_beat_phase_and_pitch():
     found = rows(beats_and_notes(), "rhythm_notes")
-    assert tuple(found) == notes.COLUMNS
+    assert tuple(found) == notes.NOTE_COLUMNS
     assert (np.diff(found["time"]) >= 0).all()
     low, mid = found["band"] == 0, found["band"] == 1
     for time in np.arange(0.75, 5.3, 0.5):

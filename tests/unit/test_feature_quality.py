@@ -7,8 +7,8 @@ import pytest
 import soundfile
 from scipy.signal import fftconvolve, firwin
 
+from genreatlas.audio.engine import LIBROSA
 from genreatlas.audio.feature_sets import FEATURE_SETS
-from genreatlas.audio.reference import LIBROSA
 from genreatlas.audio.worker import extract_clip
 from genreatlas.config import ClipSection
 

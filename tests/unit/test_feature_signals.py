@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from genreatlas.audio.chroma import PITCH_CLASSES
+from genreatlas.audio.engine import LIBROSA
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
-from genreatlas.audio.reference import LIBROSA
+from genreatlas.audio.pitch import PITCH_CLASSES
 
 RATE = 22050
 SECONDS = 6

@@ -4,11 +4,10 @@ import librosa
 import numpy as np
 import pytest
 
-from genreatlas.audio.beat_path import beat_path, beat_path_plain
-from genreatlas.audio.engine import ENGINE
+from genreatlas.audio.engine import ENGINE, LIBROSA
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
-from genreatlas.audio.reference import LIBROSA
-from genreatlas.audio.tempogram import TEMPO_RATIOS
+from genreatlas.audio.kernels.periods import beat_path, beat_path_plain
+from genreatlas.audio.rhythm import TEMPO_RATIOS
 
 RATE = 22050
 SECONDS = 20

@@ -4,19 +4,19 @@ import librosa
 import numpy as np
 import pytest
 
-from genreatlas.audio.fast.constant_q import (
+from genreatlas.audio.constant_q import (
     _filtered,
     _frames,
     _lowered,
     _near_a_step,
     constant_q,
     constant_q_plan,
+    octave_of_frames,
+    octaves,
 )
-from genreatlas.audio.fast.constant_q_steps import octave_of_frames, octaves
-from genreatlas.audio.fast.spectral import contrast_bands
-from genreatlas.audio.fast.statistics import moments
-from genreatlas.audio.kernels import autocorrelation, filters, lanes, loudness, separation, shape, transform, waves
-from genreatlas.audio.statistics import summarise_plain
+from genreatlas.audio.kernels import bins, periods, separation, transform, waves
+from genreatlas.audio.spectral import contrast_bands
+from genreatlas.audio.statistics import moments, summarise_plain
 
 BINS = 1025
 
@@ -30,15 +30,15 @@ def spectrogram(n_frames, seed=0):
     frames = np.abs(random(n_frames, BINS, seed=seed)) * 10 ** random(n_frames, 1, seed=seed + 1)
     frames[::7, 5:9] = frames[::7, 4:5]
     frames[n_frames // 2] = 0
-    return lanes.to_lanes(frames)
+    return transform.to_lanes(frames)
 
 
 @pytest.mark.parametrize("n_frames", [1, 63, 64, 130])
 def test_frames_come_back_from_lanes(n_frames):
     frames = random(n_frames, BINS)
-    there = lanes.to_lanes(frames)
-    np.testing.assert_array_equal(lanes.to_frames(there), frames)
-    np.testing.assert_array_equal(lanes.to_frames_plain(there), frames)
+    there = transform.to_lanes(frames)
+    np.testing.assert_array_equal(transform.to_frames(there), frames)
+    np.testing.assert_array_equal(transform.to_frames_plain(there), frames)
 
 
 @pytest.mark.parametrize("n_samples", [0, 1, 511, 512, 40_000, 33_000])
@@ -48,39 +48,39 @@ def test_the_transform_of_64_frames_at_once_is_scipys(n_samples):
     n_frames = expected.magnitude.n_frames
     assert found.magnitude.n_frames == n_frames == 1 + n_samples // 512
     for part in (0, 1):
-        pair = [lanes.to_frames_plain(lanes.Lanes(s.parts[:, part], n_frames)) for s in (expected, found)]
+        pair = [transform.to_frames_plain(transform.Lanes(s.parts[:, part], n_frames)) for s in (expected, found)]
         np.testing.assert_allclose(*pair, atol=1e-6 * np.abs(pair[0]).max(), rtol=1e-6)
-    pair = [lanes.to_frames_plain(s.magnitude) for s in (expected, found)]
+    pair = [transform.to_frames_plain(s.magnitude) for s in (expected, found)]
     np.testing.assert_allclose(*pair, rtol=3e-7, atol=1e-20)
     np.testing.assert_array_equal(
-        lanes.to_frames_plain(transform.spectrum(samples, with_parts=False).magnitude), pair[1]
+        transform.to_frames_plain(transform.spectrum(samples, with_parts=False).magnitude), pair[1]
     )
 
 
 def test_magnitudes_are_numpys_to_the_bit_but_for_bins_that_are_rounding_alone():
     samples = random(40_000)
     expected = np.abs(librosa.stft(samples)).T
-    found = lanes.to_frames_plain(transform.spectrum(samples, with_parts=False).magnitude)
+    found = transform.to_frames_plain(transform.spectrum(samples, with_parts=False).magnitude)
     assert np.mean(found == expected) > 0.9999
     np.testing.assert_allclose(found, expected, rtol=3e-7, atol=1e-9 * expected.max())
 
 
 def test_magnitudes_of_a_faint_and_of_an_enormous_sound_neither_vanish_nor_overflow():
     samples = random(5000)
-    whole = lanes.to_frames_plain(transform.spectrum(samples, False).magnitude)
+    whole = transform.to_frames_plain(transform.spectrum(samples, False).magnitude)
     for gain in (1e-18, 1e9):
         scaled = transform.spectrum((samples * np.float32(gain)).astype(np.float32), False)
-        np.testing.assert_allclose(lanes.to_frames_plain(scaled.magnitude), whole * gain, rtol=1e-5)
+        np.testing.assert_allclose(transform.to_frames_plain(scaled.magnitude), whole * gain, rtol=1e-5)
 
 
 @pytest.mark.parametrize("n_frames", [1, 64, 100])
 def test_sums_over_bins_rolloff_flatness_and_extremes_are_their_twins(n_frames):
     there = spectrogram(n_frames)
-    np.testing.assert_allclose(shape.bin_sums(there), shape.bin_sums_plain(there), rtol=1e-12)
-    np.testing.assert_array_equal(shape.rolloff_bins(there, 0.85), shape.rolloff_bins_plain(there, 0.85))
-    np.testing.assert_allclose(shape.flatness(there, 1e-10), shape.flatness_plain(there, 1e-10), rtol=1e-10)
+    np.testing.assert_allclose(bins.bin_sums(there), bins.bin_sums_plain(there), rtol=1e-12)
+    np.testing.assert_array_equal(bins.rolloff_bins(there, 0.85), bins.rolloff_bins_plain(there, 0.85))
+    np.testing.assert_allclose(bins.flatness(there, 1e-10), bins.flatness_plain(there, 1e-10), rtol=1e-10)
     bands = contrast_bands(22_050)
-    for found, expected in zip(shape.extremes(there, *bands), shape.extremes_plain(there, *bands), strict=True):
+    for found, expected in zip(bins.extremes(there, *bands), bins.extremes_plain(there, *bands), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
@@ -89,25 +89,25 @@ def test_band_powers_are_their_twins():
     weights = np.zeros((5, BINS), np.float32)
     for band, (first, end) in enumerate([(0, 3), (2, 9), (100, 400), (1000, 1025)]):
         weights[band, first:end] = np.abs(random(end - first, seed=band)) + 0.1
-    expected = filters.bands_plain(there, weights)
+    expected = bins.bands_plain(there, weights)
     scale = expected.max(axis=1, keepdims=True) + 1
-    np.testing.assert_allclose(filters.narrow_bands(there, weights) / scale, expected / scale, atol=1e-6)
-    wide = filters.wide_bands(there, np.ascontiguousarray(weights.T))
+    np.testing.assert_allclose(bins.narrow_bands(there, weights) / scale, expected / scale, atol=1e-6)
+    wide = bins.wide_bands(there, np.ascontiguousarray(weights.T))
     np.testing.assert_allclose(wide / scale, expected / scale, atol=1e-6)
 
 
 @pytest.mark.parametrize("squared", [True, False])
 def test_the_same_peaks_are_found_at_the_same_places(squared):
     there = spectrogram(100)
-    found, expected = (find(there, 14, 372, 0.1, squared, 10.77) for find in (filters.peaks, filters.peaks_plain))
+    found, expected = (find(there, 14, 372, 0.1, squared, 10.77) for find in (bins.peaks, bins.peaks_plain))
     assert len(found[0]) == len(expected[0]) > 1000
     for mine, twin in zip(found, expected, strict=True):
         np.testing.assert_allclose(np.sort(mine), np.sort(twin), rtol=1e-6)
 
 
 def test_the_masked_spectrum_is_its_twin():
-    parts = random(2, 2, BINS, lanes.LANES)
-    harmonic, percussive = np.abs(random(100, BINS, seed=1)), np.abs(random(2, BINS, lanes.LANES, seed=2))
+    parts = random(2, 2, BINS, transform.LANES)
+    harmonic, percussive = np.abs(random(100, BINS, seed=1)), np.abs(random(2, BINS, transform.LANES, seed=2))
     harmonic[3], percussive[0, :, 3] = 0, 0
     found, expected = (f(parts, harmonic, percussive) for f in (separation.masked, separation.masked_plain))
     np.testing.assert_allclose(found, expected, rtol=1e-6)
@@ -189,8 +189,8 @@ def test_single_frames_of_the_constant_q_transform_are_librosas_to_the_bit(rate,
 def test_shares_of_pitch_classes_are_librosas_in_silence_and_beneath_an_offset(rate, gain):
     samples = music_with_a_gap(rate) * np.float32(gain)
     shares = []
-    for bins in (np.abs(librosa.cqt(samples, sr=rate, tuning=0.1)), constant_q(samples, rate, 0.1)):
-        chroma = bins.reshape(7, 12, -1).sum(axis=0)
+    for octaves_of in (np.abs(librosa.cqt(samples, sr=rate, tuning=0.1)), constant_q(samples, rate, 0.1)):
+        chroma = octaves_of.reshape(7, 12, -1).sum(axis=0)
         total = chroma.sum(axis=0)
         shares.append(chroma / np.where(total > 0, total, 1))
     np.testing.assert_allclose(shares[1], shares[0], atol=1e-5)
@@ -201,8 +201,8 @@ def test_shares_of_pitch_classes_are_librosas_in_silence_and_beneath_an_offset(r
 def test_autocorrelations_of_windows_that_slide_are_those_of_each_window(n_frames, length):
     envelope = np.abs(random(n_frames + length - 1))
     for found, expected in zip(
-        autocorrelation.local_autocorrelation(envelope, length),
-        autocorrelation.local_autocorrelation_plain(envelope, length),
+        periods.local_autocorrelation(envelope, length),
+        periods.local_autocorrelation_plain(envelope, length),
         strict=True,
     ):
         np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -210,8 +210,8 @@ def test_autocorrelations_of_windows_that_slide_are_those_of_each_window(n_frame
 
 def test_autocorrelation_after_a_crash_is_that_of_the_quiet_and_silence_has_none():
     envelope = np.concatenate([1e3 * np.ones(400), np.zeros(500), 1e-4 * np.abs(random(600))])
-    found, mean = autocorrelation.local_autocorrelation(envelope, 384)
-    expected, expected_mean = autocorrelation.local_autocorrelation_plain(envelope, 384)
+    found, mean = periods.local_autocorrelation(envelope, 384)
+    expected, expected_mean = periods.local_autocorrelation_plain(envelope, 384)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     np.testing.assert_allclose(mean, expected_mean, atol=1e-5)
     assert not found[400:516].any() and found[516 + 384 :, 0] == pytest.approx(1.0, abs=1e-6)
@@ -222,6 +222,6 @@ def test_energy_after_two_filters_is_scipys_in_sound_and_in_the_silence_after_it
     signal = np.concatenate([random(9000), np.zeros(200_000)]).astype(dtype)
     sections = np.array([[1.5, -2.6, 1.2, 1.0, -1.6, 0.7], [1.0, -2.0, 1.0, 1.0, -1.99, 0.990025]])
     places = np.array([0, 4410, 8820, 8821, 13_000, 209_000])
-    found = loudness.filtered_energy(signal, sections, places)
-    expected = loudness.filtered_energy_plain(signal, sections, places)
+    found = waves.filtered_energy(signal, sections, places)
+    expected = waves.filtered_energy_plain(signal, sections, places)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-30)

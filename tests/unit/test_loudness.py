@@ -7,8 +7,7 @@ import pyloudnorm
 import pytest
 import soundfile
 
-from genreatlas.audio.loudness import Loudness, integrated, measure, normalise
-from genreatlas.audio.preprocess import prepare
+from genreatlas.audio.preprocess import Loudness, integrated, measure, normalise, prepare
 from genreatlas.config import ClipSection
 
 RATE = 48_000

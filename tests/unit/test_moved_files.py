@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from conftest import make_config
+from genreatlas.audio.preprocess import window_rule
 from genreatlas.audio.uris import path_bytes, uri_to_path
-from genreatlas.audio.window import window_rule
 from genreatlas.collecting.folder_files import KnownClips, judge, make_plan
 from genreatlas.collecting.folder_gone import Former
 from genreatlas.sources.folder.catalogue import SongIds

@@ -10,9 +10,9 @@ import pytest
 
 import genreatlas
 from conftest import make_config
+from genreatlas.audio.preprocess import file_windows
 from genreatlas.audio.sets.definition import Feature, FeatureSet
 from genreatlas.audio.whole_files import check_recipe, encode
-from genreatlas.audio.window import file_windows
 from genreatlas.config import ClipSection
 from genreatlas.errors import ClipError, ModelError, Reason
 from one_file_models import recipe, save_model, sound

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from genreatlas.audio.arrival import check_arrival
 from genreatlas.audio.decode import read_clip
-from genreatlas.audio.inspection import InspectRequest, inspect_file
+from genreatlas.audio.inspection import InspectRequest, check_arrival, inspect_file
 from genreatlas.audio.mpeg import walk_frames
 from genreatlas.audio.probe import probe
 from genreatlas.config import ClipSection, LimitsSection

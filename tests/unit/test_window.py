@@ -2,8 +2,7 @@
 
 import pytest
 
-from genreatlas.audio.preprocess import preprocessing_id
-from genreatlas.audio.window import choose_window, window_rule
+from genreatlas.audio.preprocess import choose_window, preprocessing_id, window_rule
 from genreatlas.config import ClipSection
 
 

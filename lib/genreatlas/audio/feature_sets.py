@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from genreatlas.audio.engine import LIBROSA
 from genreatlas.audio.frames import HOP_LENGTH, SAMPLE_RATE
 from genreatlas.audio.graph import Graph
 from genreatlas.audio.layouts import LAYOUTS, Layout, get_layout
 from genreatlas.audio.layouts import register as register_layout
-from genreatlas.audio.reference import LIBROSA
 from genreatlas.audio.sets.cepstra import MEL128, MFCC_COV
 from genreatlas.audio.sets.definition import Feature, FeatureSet
 from genreatlas.audio.sets.events import RHYTHM_NOTES, TIMBRE_PITCH

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from genreatlas.audio.beats import BeatGrid, autocorrelation
+from genreatlas.audio.beats import BeatGrid, autocorrelation, fold
 from genreatlas.audio.frames import HOP_LENGTH, Array
 from genreatlas.audio.graph import LIBROSA
 
@@ -122,20 +122,6 @@ def swing(band_onsets: Array, beat_grid: BeatGrid, sample_rate: int) -> Array:
     if not np.isnan(eighth) and clarity > _CLEAR_EIGHTH:
         return np.array([eighth / (1 - eighth), 2.0, min(clarity, 1.0)])
     return undefined
-
-
-def fold(envelope: Array, beats: Array, positions: int, frame_rate: float) -> Array:
-    """Sample an envelope at equal steps within every beat, (n_beats - 1, positions).
-
-    Parameters
-    ----------
-    envelope : (n_frames,)
-    beats : (n_beats,) s
-    frame_rate : frames a second.
-    """
-    steps = np.arange(positions) / positions
-    times = beats[:-1, np.newaxis] + np.diff(beats)[:, np.newaxis] * steps
-    return np.interp(times * frame_rate, np.arange(len(envelope)), envelope)
 
 
 def _second_of_pair(profile: Array) -> tuple[float, float]:

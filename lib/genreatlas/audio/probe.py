@@ -73,7 +73,7 @@ class Layout:
 
     @property
     def flags(self) -> frozenset[str]:
-        """Those of :data:`genreatlas.audio.quality.QUALITY_FLAGS` that the bytes tell."""
+        """Those of :data:`genreatlas.audio.inspection.QUALITY_FLAGS` that the bytes tell."""
         mpeg, streams = self.mpeg, self.streams
         holds = {
             "foreign_bytes": mpeg is not None and mpeg.foreign > 0,

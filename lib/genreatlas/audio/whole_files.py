@@ -17,10 +17,9 @@ from genreatlas.audio.decode import SILENCE_DBFS
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, Registered, get_feature_set, registered
 from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory, unknown_fault
 from genreatlas.audio.layouts import get_layout
-from genreatlas.audio.preprocess import preprocessing_id
+from genreatlas.audio.preprocess import file_windows, preprocessing_id, reject_short
 from genreatlas.audio.probe import Layout, Source, lay_out, open_file, probe
 from genreatlas.audio.uris import uri_to_path
-from genreatlas.audio.window import file_windows, reject_short
 from genreatlas.audio.worker import extract_clip, warm_up
 from genreatlas.config import ClipSection, LimitsSection
 from genreatlas.config.joined import column_of, joined_name, members_of

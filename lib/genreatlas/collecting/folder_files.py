@@ -10,8 +10,8 @@ from typing import Any
 
 from genreatlas import __version__
 from genreatlas.audio.decode import DECODER_RELEASE
+from genreatlas.audio.preprocess import window_rule
 from genreatlas.audio.uris import path_to_uri, readable
-from genreatlas.audio.window import window_rule
 from genreatlas.config import Config
 from genreatlas.errors import Reason
 from genreatlas.ids import stable_id

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from genreatlas.audio.arrival import check_arrival
+from genreatlas.audio.inspection import check_arrival
 from genreatlas.config import ClipSection, Config, FanOutSection
 from genreatlas.errors import ClipError, FetchError, Reason
 from genreatlas.fanout import FetchOne

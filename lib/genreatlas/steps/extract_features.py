@@ -17,8 +17,7 @@ from genreatlas import __version__, checks
 from genreatlas.audio.decode import DECODER_RELEASE
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, get_feature_set, table_of
 from genreatlas.audio.layouts import get_layout
-from genreatlas.audio.preprocess import preprocessing_id
-from genreatlas.audio.window import window_rule
+from genreatlas.audio.preprocess import preprocessing_id, window_rule
 from genreatlas.audio.worker import REQUEST_COLUMNS, RESULT, ExtractRequest, extract_batches
 from genreatlas.config import Config
 from genreatlas.counts import Counts

@@ -14,8 +14,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas import checks
+from genreatlas.audio.preprocess import window_rule
 from genreatlas.audio.uris import FETCHED
-from genreatlas.audio.window import window_rule
 from genreatlas.collecting.preview_fetch import FACTS, PreviewFetch
 from genreatlas.collecting.preview_songs import write_songs
 from genreatlas.config import Config

@@ -1,12 +1,65 @@
-"""The harmonic part of a spectrum: a soft mask from two medians, applied and laid out frame by frame."""
+"""The harmonic part of a spectrum: medians over sliding windows of 31 values, and the soft mask that two of them make.
+
+Two such medians are 84 % of the time of plain librosa's harmonic/percussive separation. Windows that begin at eight
+neighbouring places share 24 values: those are sorted once, and of them only the middle eight can be a median, whatever
+the other seven values are. Then the eight windows are halved: four share four values more, which leaves four
+candidates, two share two more, and at last a window adds the one value that is its own. Every step is a network of
+minima and maxima without a branch, the same for all signals, so that the compiler works on sixteen signals in one
+instruction: 25 operations a median, where keeping a window sorted takes 150. Results are scipy's to the bit: a median
+of an odd number of values is one of them.
+
+References: Batcher 1968 (bitonic networks); Adams 2021, "Fast median filters using separable sorting networks".
+"""
+
+from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from genreatlas.audio.kernels.lanes import LANES
+from genreatlas.audio.kernels.transform import LANES
 
+#: Values in a window, and windows that are computed together.
+WINDOW = 31
+_TOGETHER = 8
+_ROWS = WINDOW + _TOGETHER - 1
 _TILE = 128
+
+#: Places of rows in the working array; unsigned, or the compiler makes no vectors.
+_R = tuple(np.uint64(row * LANES) for row in range(_ROWS + _TOGETHER))
+_R1, _R2, _R3, _R4, _R5, _R6, _R7, _R8 = _R[1:9]
+_R15, _R23, _R31, _R33, _R35, _R37 = _R[15], _R[23], _R[31], _R[33], _R[35], _R[37]
+_M0, _M1, _M2, _M3, _M4, _M5, _M6, _M7 = _R[_ROWS:]
+_KERNEL: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+_STEP: dict[str, Any] = {"forceinline": True, "error_model": "numpy"}
+
+
+def sliding_median(
+    values: npt.NDArray[np.float32], out: npt.NDArray[np.float32] | None = None
+) -> npt.NDArray[np.float32]:
+    """Median of 31 along the first axis, reflected at the ends (``scipy.ndimage.median_filter(mode="reflect")``).
+
+    Parameters
+    ----------
+    values : (n, n_signals) float32 without NaN
+    out : where to put the medians, C-contiguous, of the same shape; None: into a new array.
+
+    Returns
+    -------
+    (n, n_signals) float32
+    """
+    if out is None:
+        out = np.empty(values.shape, dtype=np.float32)
+    _slide(np.ascontiguousarray(values), out)
+    return out
+
+
+def sliding_median_plain(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The same in numpy: every window is partitioned anew. For tests, which hold the kernel against it."""
+    half = WINDOW // 2
+    padded = np.pad(values, ((half, half), (0, 0)), mode="symmetric")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW, axis=0)
+    return np.partition(windows, half, axis=-1)[..., half]
 
 
 def masked(
@@ -75,3 +128,142 @@ def _masked(parts, harmonic, percussive, out):  # type: ignore[no-untyped-def]
                 for k in range(bins):
                     row[k, 0] = re[k, lane]
                     row[k, 1] = im[k, lane]
+
+
+@numba.njit(**_KERNEL)
+def _slide(values: np.ndarray, medians: np.ndarray) -> None:
+    """Bring the values of eight windows side by side, 64 signals at a time, and fetch their medians."""
+    n, signals = values.shape
+    x = np.zeros((_ROWS + _TOGETHER) * LANES, dtype=np.float32)
+    shared = (_ROWS - _TOGETHER) * LANES
+    for first in range(0, signals, LANES):
+        for row in range(_TOGETHER, _ROWS):
+            _copy(values[_reflected(row - _TOGETHER - WINDOW // 2, n)], first, x, row * LANES, signals - first)
+        for start in range(0, n, _TOGETHER):
+            for i in range(np.uint64(0), np.uint64(shared)):
+                x[i] = x[i + _R8]
+            for row in range(_ROWS - _TOGETHER, _ROWS):
+                _copy(values[_reflected(start + row - WINDOW // 2, n)], first, x, row * LANES, signals - first)
+            _eight_medians(x)
+            for row in range(min(_TOGETHER, n - start)):
+                _copy(x, (_ROWS + row) * LANES, medians[start + row], first, signals - first)
+
+
+@numba.njit(**_STEP)
+def _reflected(row, n):  # type: ignore[no-untyped-def]
+    while row < 0 or row >= n:
+        row = -1 - row if row < 0 else 2 * n - 1 - row
+    return row
+
+
+@numba.njit(**_STEP)
+def _copy(source, at, to, place, left):  # type: ignore[no-untyped-def]
+    """Copy a row of 64 lanes, or what is left of one."""
+    i, j = np.uint64(at), np.uint64(place)
+    if left >= LANES:
+        for lane in range(np.uint64(0), np.uint64(LANES)):
+            to[j + lane] = source[i + lane]
+    else:
+        for lane in range(np.uint64(0), np.uint64(left)):
+            to[j + lane] = source[i + lane]
+
+
+@numba.njit(**_KERNEL)
+def _eight_medians(x):  # type: ignore[no-untyped-def]
+    """From 38 rows of values the medians of the windows that begin at rows 0 to 7, in the eight rows after them."""
+    for i in range(np.uint64(0), np.uint64(LANES)):
+        core = _middle_of_24(_merge8(_eight(x, i + _R7), _eight(x, i + _R15)), _eight(x, i + _R23))
+        half = _middle_of_12(core, _four(x, i + _R3))
+        two = _middle_of_6(half, _two(x, i + _R1))
+        x[i + _M0], x[i + _M1] = _middle_of_3(two, x[i]), _middle_of_3(two, x[i + _R31])
+        two = _middle_of_6(half, _two(x, i + _R31))
+        x[i + _M2], x[i + _M3] = _middle_of_3(two, x[i + _R2]), _middle_of_3(two, x[i + _R33])
+        half = _middle_of_12(core, _four(x, i + _R31))
+        two = _middle_of_6(half, _two(x, i + _R5))
+        x[i + _M4], x[i + _M5] = _middle_of_3(two, x[i + _R4]), _middle_of_3(two, x[i + _R35])
+        two = _middle_of_6(half, _two(x, i + _R35))
+        x[i + _M6], x[i + _M7] = _middle_of_3(two, x[i + _R6]), _middle_of_3(two, x[i + _R37])
+
+
+@numba.njit(**_STEP)
+def _two(x, i):  # type: ignore[no-untyped-def]
+    """Values of two rows, sorted."""
+    return _sort2((x[i], x[i + _R1]))
+
+
+@numba.njit(**_STEP)
+def _four(x, i):  # type: ignore[no-untyped-def]
+    """Values of four rows, sorted."""
+    a, b = _two(x, i), _two(x, i + _R2)
+    return _sort4((a[0], a[1], b[1], b[0]))
+
+
+@numba.njit(**_STEP)
+def _eight(x, i):  # type: ignore[no-untyped-def]
+    """Values of eight rows, sorted."""
+    a, b = _four(x, i), _four(x, i + _R4)
+    return _sort8((a[0], a[1], a[2], a[3], b[3], b[2], b[1], b[0]))
+
+
+@numba.njit(**_STEP)
+def _merge8(a, b):  # type: ignore[no-untyped-def]
+    """Two times eight sorted values as sixteen."""
+    c, d = (a[0], a[1], a[2], a[3]), (a[4], a[5], a[6], a[7])
+    e, f = (b[7], b[6], b[5], b[4]), (b[3], b[2], b[1], b[0])
+    low, high = _lower4(c, e) + _lower4(d, f), _upper4(c, e) + _upper4(d, f)
+    return _sort8(low) + _sort8(high)
+
+
+@numba.njit(**_STEP)
+def _middle_of_24(a, b):  # type: ignore[no-untyped-def]
+    """Of sixteen and eight sorted values the middle eight: the lower sixteen's upper half."""
+    low = _lower4((a[8], a[9], a[10], a[11]), (b[7], b[6], b[5], b[4]))
+    high = _lower4((a[12], a[13], a[14], a[15]), (b[3], b[2], b[1], b[0]))
+    return _sort8(_upper4((a[0], a[1], a[2], a[3]), low) + _upper4((a[4], a[5], a[6], a[7]), high))
+
+
+@numba.njit(**_STEP)
+def _middle_of_12(a, b):  # type: ignore[no-untyped-def]
+    """Of eight and four sorted values the middle four."""
+    return _sort4(_upper4((a[0], a[1], a[2], a[3]), _lower4((a[4], a[5], a[6], a[7]), (b[3], b[2], b[1], b[0]))))
+
+
+@numba.njit(**_STEP)
+def _middle_of_6(a, b):  # type: ignore[no-untyped-def]
+    """Of four and two sorted values the middle two."""
+    return _sort2((max(a[0], min(a[2], b[1])), max(a[1], min(a[3], b[0]))))
+
+
+@numba.njit(**_STEP)
+def _middle_of_3(a, b):  # type: ignore[no-untyped-def]
+    """Of two sorted values and one the middle one."""
+    return max(a[0], min(a[1], b))
+
+
+@numba.njit(**_STEP)
+def _sort2(a):  # type: ignore[no-untyped-def]
+    return min(a[0], a[1]), max(a[0], a[1])
+
+
+@numba.njit(**_STEP)
+def _sort4(a):  # type: ignore[no-untyped-def]
+    """Four values that rise and then fall (or are turned so), sorted."""
+    low, high = (min(a[0], a[2]), min(a[1], a[3])), (max(a[0], a[2]), max(a[1], a[3]))
+    return _sort2(low) + _sort2(high)
+
+
+@numba.njit(**_STEP)
+def _sort8(a):  # type: ignore[no-untyped-def]
+    """Eight values that rise and then fall (or are turned so), sorted."""
+    low, high = (a[0], a[1], a[2], a[3]), (a[4], a[5], a[6], a[7])
+    return _sort4(_lower4(low, high)) + _sort4(_upper4(low, high))
+
+
+@numba.njit(**_STEP)
+def _lower4(a, b):  # type: ignore[no-untyped-def]
+    return min(a[0], b[0]), min(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
+
+
+@numba.njit(**_STEP)
+def _upper4(a, b):  # type: ignore[no-untyped-def]
+    return max(a[0], b[0]), max(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from genreatlas.audio.covariance import COEFFICIENTS
+from genreatlas.audio.cepstral import COEFFICIENTS
 from genreatlas.audio.frames import HOP_LENGTH, SAMPLE_RATE
 from genreatlas.audio.sets.definition import Feature, FeatureSet
 

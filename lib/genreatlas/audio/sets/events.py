@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from genreatlas.audio import notes, segments
+from genreatlas.audio import notes
 from genreatlas.audio.frames import HOP_LENGTH, SAMPLE_RATE
 from genreatlas.audio.sets.definition import Feature, FeatureSet
 
@@ -25,7 +25,7 @@ _NOTES = {
 
 
 def _segment_features() -> Iterator[Feature]:
-    for row, name in enumerate(segments.COLUMNS):
+    for row, name in enumerate(notes.SEGMENT_COLUMNS):
         if name.startswith("timbre"):
             unit, words = "dB", f"Timbre coefficient {name[7:]} of 12; its basis is not Spotify's."
         elif name.startswith("pitch"):
@@ -50,6 +50,6 @@ RHYTHM_NOTES = FeatureSet(
     axis="events",
     sample_rate=SAMPLE_RATE,
     hop_length=HOP_LENGTH,
-    features=tuple(Feature(name, *_NOTES[name], node="notes", row=row) for row, name in enumerate(notes.COLUMNS)),
+    features=tuple(Feature(name, *_NOTES[name], node="notes", row=row) for row, name in enumerate(notes.NOTE_COLUMNS)),
     comment="Note onsets in three bands, by time: what a recurrent network on groove eats.",
 )

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from genreatlas.audio.bars import CYCLES, STEPS
-from genreatlas.audio.beats import BANDS
+from genreatlas.audio.beats import BANDS, CYCLES, STEPS
 from genreatlas.audio.frames import HOP_LENGTH, SAMPLE_RATE
+from genreatlas.audio.rhythm import TEMPI_BPM, TEMPO_RATIOS
 from genreatlas.audio.sets.definition import Feature, FeatureSet, summary_columns
-from genreatlas.audio.tempogram import TEMPI_BPM, TEMPO_RATIOS
 
 
 def _groove() -> Iterator[Feature]:

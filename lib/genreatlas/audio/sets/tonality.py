@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from genreatlas.audio.chroma import PITCH_CLASSES
 from genreatlas.audio.frames import HOP_LENGTH, SAMPLE_RATE
+from genreatlas.audio.pitch import PITCH_CLASSES
 from genreatlas.audio.sets.definition import Feature, FeatureSet
 
 

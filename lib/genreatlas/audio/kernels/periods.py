@@ -1,11 +1,14 @@
-"""Autocorrelation in a Hann window around every frame, as windows slide from frame to frame.
+"""What repeats in an envelope: its autocorrelation around every frame, and the best path of beats through it.
 
-The window times itself ``l`` frames later is a sum of three cosines in time,
+The autocorrelation slides from frame to frame in a Hann window. The window times itself ``l`` frames later is a sum of
+three cosines in time,
 
     w(n) w(n + l) = 1/4 + cos(a l)/8 - cos(a l/2)/2 cos(a (n + l/2)) + cos(2 a (n + l/2))/8,   a = 2 pi / length,
 
 so each lag needs five running sums of x(n) x(n + l), which lose one product and gain one from a frame to the next
 (a sliding transform at three frequencies: Jacobsen & Lyons 2003, "The sliding DFT"). All lags stand side by side.
+
+The path goes in steps of nearly one period, by dynamic programming.
 """
 
 import numba
@@ -14,6 +17,7 @@ import numpy.typing as npt
 
 #: What is quieter than the clip's loudest window by this factor in power would be rounding of what went before.
 _QUIET = 1e-7
+
 #: Arrays that are whole pages apart fight for the same place in the cache, and take two to four times as long.
 _APART = 40
 
@@ -52,6 +56,42 @@ def local_autocorrelation_plain(
     """The same by transforms of each window."""
     rows = _transformed(np.lib.stride_tricks.sliding_window_view(np.asarray(envelope, dtype=np.float64), length))
     return rows.astype(np.float32), rows.mean(axis=0)
+
+
+def beat_path(activation: npt.NDArray[np.float64], period: float, tightness: float) -> npt.NDArray[np.int64]:
+    """Positions, one about every period, that together collect the most activation.
+
+    A step of ``k`` costs ``tightness * log(k / period)**2``; steps lie within a tenth of the period.
+
+    Parameters
+    ----------
+    activation : (n,) how likely a beat falls on each position.
+    period : positions from beat to beat, at least 2; need not be whole.
+
+    Returns
+    -------
+    (n_beats,) ascending positions. The last lies within the last period.
+
+    References: Ellis 2007, "Beat tracking by dynamic programming".
+    """
+    scores, links = _search(np.ascontiguousarray(activation, dtype=np.float64), period, tightness)
+    return _follow(scores, links, period)
+
+
+def beat_path_plain(activation: npt.NDArray[np.float64], period: float, tightness: float) -> npt.NDArray[np.int64]:
+    """The same in numpy, for tests, which hold the kernel against it."""
+    steps = np.arange(int(period * 0.9), int(np.ceil(period * 1.1)) + 1)
+    costs = tightness * np.log(steps / period) ** 2
+    scores, links = np.zeros(len(activation)), np.full(len(activation), -1)
+    for place in range(len(activation)):
+        reached = steps[steps <= place]
+        if len(reached):
+            totals = scores[place - reached] - costs[: len(reached)]
+            best = int(np.argmax(totals))
+            if totals[best] > 0.0:
+                scores[place], links[place] = totals[best], place - reached[best]
+        scores[place] += activation[place]
+    return _follow(scores, links, period)
 
 
 def _transformed(windows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -118,3 +158,30 @@ def _slide(x, once, twice, over, rows, mean):  # type: ignore[no-untyped-def]
                 )
                 row[lag] = np.float32(value)
                 mean[lag] += value
+
+
+def _follow(scores: npt.NDArray, links: npt.NDArray, period: float) -> npt.NDArray[np.int64]:
+    if not len(scores):
+        return np.zeros(0, dtype=np.int64)
+    last = max(len(scores) - 1 - int(period), 0)
+    place = last + int(np.argmax(scores[last:]))
+    path = []
+    while place >= 0:
+        path.append(place)
+        place = int(links[place])
+    return np.array(path[::-1], dtype=np.int64)
+
+
+@numba.njit(cache=True, nogil=True)
+def _search(activation: np.ndarray, period: float, tightness: float) -> tuple[np.ndarray, np.ndarray]:
+    first, last = int(period * 0.9), int(np.ceil(period * 1.1))
+    costs = tightness * np.log(np.arange(first, last + 1) / period) ** 2
+    scores, links = np.zeros(len(activation)), np.full(len(activation), -1)
+    for place in range(len(activation)):
+        best, link = 0.0, -1
+        for step in range(first, min(last, place) + 1):
+            total = scores[place - step] - costs[step - first]
+            if total > best:
+                best, link = total, place - step
+        scores[place], links[place] = activation[place] + best, link
+    return scores, links
