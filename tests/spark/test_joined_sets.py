@@ -4,6 +4,7 @@ import pytest
 from training_library import GENRES, fill, library, with_train
 
 from conftest import make_config
+from genreatlas.audio.layouts import VECTOR
 from genreatlas.datasets.dataset import build_dataset
 from genreatlas.datasets.library import read_library
 from genreatlas.errors import ConfigError, InputError
@@ -79,6 +80,20 @@ def test_its_name_finds_the_joined_features_in_sql(trained):
     register_views(store, config.splits.name, "SELECT * FROM joined_own_plain")
     rows = store.sql("SELECT count(*) AS n, count(own_tempo) AS a, count(plain_tempo) AS b FROM joined_own_plain")
     assert rows.collect()[0].asDict() == {"n": 34, "a": 34, "b": 34}
+
+
+def test_dimensions_of_a_vector_stand_beside_features(trained):
+    store, config, _ = trained
+    table = VECTOR.table("heard", "A set for tests.")
+    key = {"set_version": "1", "preprocessing_id": "prep"}
+    rows = [{"clip_id": f"clip-{song['song_id']}", "song_id": song["song_id"], "vector": [0.25, 0.5]} for song in SONGS]
+    store.append(table, store.frame(table, [row | key for row in rows]))
+    for place, name in enumerate(("e0", "e1")):
+        described = {"feature_set": "heard", "position": place, "feature": name, "kind": "numeric", "axis": "vector"}
+        store.append(FEATURE_SETS, store.frame(FEATURE_SETS, [described | key | {"unit": "", "source": "test"}]))
+    dataset = build_dataset(store, config, read_library(store, config), "heard+plain")
+    assert dataset.features[:3] == ("heard_e0", "heard_e1", "plain_tempo")
+    assert {tuple(row.features[:2]) for row in dataset.frame.select("features").collect()} == {(0.25, 0.5)}
 
 
 def test_a_condition_names_features_of_any_member_and_what_cannot_be_joined_is_refused(trained):

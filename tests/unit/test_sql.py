@@ -60,14 +60,16 @@ def test_wide_views_leave_out_replaced_clips_and_other_preprocessing_which_are_s
 
 def test_sets_that_a_model_reads_as_one_have_a_view_with_the_features_of_all(tmp_path):
     home = write_store(tmp_path / "tables")
-    model = {"model_id": "joined", "feature_set": "gtzan57+loudness", "input_versions": {"songs": 1}}
-    write(home, NAMES["models"], [model])
+    models = [{"model_id": name, "feature_set": name} for name in ("gtzan57+loudness", "embedded+loudness")]
+    write(home, NAMES["models"], models)
     connection = duckdb.connect()
     duck.register_views(connection, home)
     rows = connection.sql(
         "SELECT count(*), count(gtzan57_tempo), max(loudness_loudness_lufs), min(genre) FROM joined_gtzan57_loudness"
     )
     assert rows.fetchall() == [(24, 23, -7.0, "Ambient")]
+    rows = connection.sql("SELECT embedded_e0, embedded_e1, loudness_gain_db FROM joined_embedded_loudness ORDER BY 1")
+    assert rows.fetchall()[:2] == [(0.0, 0.5, 0.0), (1.0, 1.5, 0.0)]
 
 
 def test_frames_come_out_with_their_time_and_coefficients(connection):
