@@ -1,6 +1,9 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from conftest import make_config
+from genreatlas.counts import Counts
 from genreatlas.datasets.dataset import build_dataset
 from genreatlas.datasets.library import read_library
 from genreatlas.errors import ConfigError
@@ -164,3 +167,27 @@ def test_features_called_like_our_own_columns_train_and_are_drawn(store, tmp_pat
     register_views(store, "default")
     profile = store.spark.table("genre_profile").where("feature IN ('genre_id', 'value', 'feature')").collect()
     assert {(row.genre_id, row.n) for row in profile} == {("pop", 12), ("rap", 12)} and len(profile) == 6
+
+
+def test_embeddings_become_a_vector_that_is_trained_on_without_the_dimensions_that_are_left_out(store, tmp_path):
+    rows = [{"id": f"s{n}", "genre": ("pop", "rap")[n % 2], "embedding": [n, n % 2, None, n / 2]} for n in range(12)]
+    path = tmp_path / "embeddings.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    about = [f'import_features.path="{path}"', "import_features.name=net", "import_features.id=id"]
+    about += ['import_features.labels=["genre"]', "train.min_songs=2"]
+    config = make_config(tmp_path, *about, "import_features.layout=vector")
+    assert import_features.run(store, config).written == 12
+    assert import_features.run(store, config) == Counts()
+    described = store.read(FEATURE_SETS).orderBy("position").collect()
+    assert [(row.feature, row.axis) for row in described] == [(f"embedding_{k}", "vector") for k in range(4)]
+    found = {row.clip_id: row.vector for row in store.read("vectors_net").collect()}
+    assert found[stable_id("clip", "net", "s3")] == [3.0, 1.0, None, 1.5]
+    with pytest.raises(ConfigError, match="the set 'net' was imported as vector"):
+        import_features.run(store, make_config(tmp_path, *about))
+    assign_splits.run(store, config)
+    whole = build_dataset(store, config, read_library(store, config), "net")
+    assert whole.features == tuple(f"embedding_{k}" for k in range(4))
+    dataset = build_dataset(store, config, read_library(store, config), "net", without={"embedding_1": "it is a copy"})
+    assert dataset.features == ("embedding_0", "embedding_2", "embedding_3")
+    values = {row.clip_id: row.features for row in dataset.frame.collect()}
+    assert values[stable_id("clip", "net", "s3")] == [3.0, None, 1.5]

@@ -58,6 +58,21 @@ def test_what_shows_or_prepares_takes_a_reader_with_which_nothing_can_be_written
         assert "Store" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
+@pytest.mark.parametrize("path", PACKAGE, ids=relative)
+def test_nothing_but_the_layouts_asks_which_layout_a_set_has(path):
+    names = {"summary", "vector", "frames", "events", "quantised"}
+    constants = {"SUMMARY", "VECTOR", "FRAMES", "EVENTS", "QUANTISED"}
+    if path.name == "layouts.py":
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Compare | ast.Match):
+            words = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
+            used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+            assert not (words & names or used & constants), f"line {node.lineno}: give the layout a method instead"
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert not re.search(r"\baxis\b *(=|<>|!=|IN) *['(]", node.value), f"line {node.lineno}: ask the layouts"
+
+
 def test_a_job_is_nothing_but_the_door():
     for path in (ROOT / "jobs").glob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 15, path

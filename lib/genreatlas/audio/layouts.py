@@ -9,6 +9,7 @@ several rows of equal width laid end to end (``frames array<float>``, ``width in
 """
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
@@ -79,6 +80,10 @@ class Layout:
     def unpack(self, packed: Extracted) -> npt.NDArray[np.floating]:
         """Values (n_rows, n_features) of what :meth:`pack` made."""
         raise NotImplementedError
+
+    def filled(self, values: npt.NDArray[np.float32]) -> dict[str, list[Any]]:
+        """Columns of the table from numbers (n_clips, n_features) that somebody else computed; NaN becomes NULL."""
+        raise ConfigError(f"sets of {self.name} cannot be imported")
 
     def table_name(self, set_name: str) -> str:
         """Name of the table that holds a set."""
@@ -212,7 +217,7 @@ class Vector(Layout):
         return [(VECTOR_COLUMN, "frames")]
 
     def pack(self, feature_set: FeatureSet, computed: Mapping[str, Array]) -> Extracted:
-        """All values as float32, none of them undefined."""
+        """Values as float32, none of them undefined."""
         values = computed[feature_set.name]
         bad = [f.name for f, known in zip(feature_set.features, np.isfinite(values), strict=True) if not known]
         if bad:
@@ -222,6 +227,11 @@ class Vector(Layout):
     def unpack(self, packed: Extracted) -> npt.NDArray[np.floating]:
         """One row."""
         return _there(packed.frames)[None, :]
+
+    def filled(self, values: npt.NDArray[np.float32]) -> dict[str, list[Any]]:
+        """One list a clip."""
+        rows = [[None if math.isnan(number) else number for number in row] for row in values.tolist()]
+        return {VECTOR_COLUMN.name: rows}
 
     def blocks(self, features: Sequence[str]) -> list[tuple[str, tuple[int, ...]]]:
         """At most :data:`VECTOR_BLOCKS` blocks of neighbouring dimensions, named by the first and the last."""

@@ -186,6 +186,9 @@ class ImportFeaturesSection(Section):
     exclude: tuple[str, ...] = Field((), description="Columns that are not features, beside those excluded by default.")
     include: tuple[str, ...] = Field((), description="Columns to keep although they are excluded by default.")
     categorical: tuple[str, ...] = Field(("key",), description="Columns whose numbers are names, not amounts.")
+    layout: Literal["summary", "vector"] = Field(
+        "summary", description="How features are stored: summary (a column each) or vector (one array, for embeddings)."
+    )
     encoding: str = Field("auto", description="Encoding of a text; auto: UTF-8, UTF-16 or Windows-1252.")
     decimal: Literal["auto", ".", ","] = Field("auto", description="Decimal mark of numbers in a text.")
     label_separator: str = Field(

@@ -8,11 +8,13 @@ takes them without quotes. Lengths, ids, popularity and dates are left out unles
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pyspark.sql import functions as F
 
 from genreatlas import checks
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
+from genreatlas.audio.layouts import Layout, get_layout
 from genreatlas.collecting.retiring import follow_labels
 from genreatlas.config import Config
 from genreatlas.counts import Counts
@@ -35,13 +37,13 @@ from genreatlas.tables import (
     SPOTIFY_AUDIO_SET,
     Column,
     Table,
-    summary_table,
 )
 
 STEP = "import_features"
 READS = ("feature_sets",)
 WRITES = (
-    "features_<name>", "feature_sets", "songs", "artists", "song_artists", "song_genres", "genre_parents", "quarantine",
+    "features_<name>", "vectors_<name>", "feature_sets", "songs", "artists", "song_artists", "song_genres",
+    "genre_parents", "quarantine",
 )  # fmt: skip
 SECTIONS = ("import_features", "sync", "splits")
 check = checks.import_features
@@ -80,7 +82,14 @@ def run(store: Store, config: Config) -> Counts:
             f"[import_features] name: the set {section.name!r} has other features already. "
             "Choose another name for these."
         )
-    written, gone = _write(store, section.name, imported, config)
+    layout = get_layout(section.layout)
+    others = {row["axis"] for row in sets.select("axis").distinct().collect()} - {layout.name}
+    if others:
+        raise ConfigError(
+            f"[import_features] layout: the set {section.name!r} was imported as {others.pop()}. Choose another name "
+            f"for it as {layout.name}."
+        )
+    written, gone = _write(store, section.name, imported, feature_rows(imported, layout), layout, config)
     return Counts(
         read=written + len(imported.rejected),
         written=written,
@@ -89,13 +98,33 @@ def run(store: Store, config: Config) -> Counts:
     )
 
 
-def feature_table(name: str, imported: ImportedTable) -> Table:
+def feature_table(name: str, imported: ImportedTable, layout: Layout) -> Table:
     """Table of an imported set."""
-    columns = [Column(c.name, c.type, c.comment) for c in imported.columns]
-    return summary_table(name, f"Features imported from {imported.name}.", columns, written_by=STEP)
+    columns = [Column(c.name, c.type, c.comment) for c in imported.columns] if layout.by_column else None
+    return layout.table(name, f"Features imported from {imported.name}.", columns, (STEP,))
 
 
-def _write(store: Store, name: str, imported: ImportedTable, config: Config) -> tuple[int, tuple[str, ...]]:
+def feature_rows(imported: ImportedTable, layout: Layout) -> pd.DataFrame:
+    """Rows of the table of an imported set.
+
+    Raises
+    ------
+    ConfigError : a layout without columns of its own holds numbers only.
+    """
+    if layout.by_column:
+        return imported.rows
+    if names := [column.name for column in imported.columns if column.kind != "numeric"]:
+        raise ConfigError(
+            f"[import_features] layout: {layout.name} holds numbers only, and {', '.join(names)} is categorical. "
+            "Exclude it, or set import_features.layout = summary."
+        )
+    values = imported.rows[[column.name for column in imported.columns]].to_numpy(np.float32)
+    return imported.rows[["clip_id", "song_id"]].assign(**layout.filled(values))
+
+
+def _write(
+    store: Store, name: str, imported: ImportedTable, rows: pd.DataFrame, layout: Layout, config: Config
+) -> tuple[int, tuple[str, ...]]:
     """Write all tables; the features' description comes last and says that the rest is there."""
     now, max_mb = datetime.now(UTC), config.store.max_commit_mb
     store.upsert(SONGS, _whole(SONGS, imported.songs.assign(added_at=now)), update=True)
@@ -105,10 +134,10 @@ def _write(store: Store, name: str, imported: ImportedTable, config: Config) -> 
     store.upsert(SONG_GENRES, labels, update=True, compare=("retired_at",))
     if len(imported.genre_parents):
         store.upsert(GENRE_PARENTS, imported.genre_parents, update=True)
-    table = feature_table(name, imported)
-    rows = imported.rows.assign(set_version=imported.set_version, preprocessing_id=PREPROCESSING_ID)
+    table = feature_table(name, imported, layout)
+    rows = rows.assign(set_version=imported.set_version, preprocessing_id=PREPROCESSING_ID)
     cell = _WIDE_CELL_BYTES if len(table.columns) > WIDE else _CELL_BYTES
-    chunk = max(1, (max_mb << 20) // (cell * len(table.columns)))
+    chunk = max(1, (max_mb << 20) // (cell * max(len(table.columns), len(imported.columns))))
     chunks = (rows.iloc[start : start + chunk] for start in range(0, len(rows), chunk))
     written = 0
     with progress(STEP, len(rows), "rows") as bar:
@@ -124,21 +153,22 @@ def _write(store: Store, name: str, imported: ImportedTable, config: Config) -> 
             "position": position,
             "feature": column.name,
             "kind": column.kind,
-            "axis": "summary",
+            "axis": layout.name,
             "unit": "",
             "preprocessing_id": PREPROCESSING_ID,
             "source": _source(imported.name, imported.digest),
         }
         for position, column in enumerate(imported.columns)
     ]
-    gone = _follow(store, name, imported, config, written)
+    gone = _follow(store, table, name, imported, config, written)
     store.upsert(FEATURE_SETS, described, update=True)
     return written, gone
 
 
-def _follow(store: Store, name: str, imported: ImportedTable, config: Config, written: int) -> tuple[str, ...]:
+def _follow(
+    store: Store, table: Table, name: str, imported: ImportedTable, config: Config, written: int
+) -> tuple[str, ...]:
     """Retire what the table has no longer; a row that cannot be read says nothing of its song."""
-    table = feature_table(name, imported)
     unread = [bad.id for bad in imported.rejected if bad.reason != Reason.NO_GENRE]
     hidden = {stable_id("clip", name, one) for one in unread if one is not None}
     known = store.read(table).select("clip_id", "song_id").toPandas()
@@ -161,7 +191,7 @@ def _follow(store: Store, name: str, imported: ImportedTable, config: Config, wr
     left = left[~left["clip_id"].isin(hidden)]
     if len(left) and config.sync.gone == "retire" and None not in unread:
         store.delete(table, store.spark.createDataFrame([(clip,) for clip in left["clip_id"]], "clip_id string"))
-        gone = (*gone, f"{len(left)} rows of songs that stay are gone from {imported.name}, and from features_{name}")
+        gone = (*gone, f"{len(left)} rows of songs that stay are gone from {imported.name}, and from {table.name}")
     return gone
 
 

@@ -64,6 +64,8 @@ def inputs_digest(section: ImportFeaturesSection, file_digest: str, ignore_parts
     """Hash of all that an import depends on: the file's bytes, the lists' entries, the configuration."""
     lists = read_lists(section.split_lists)
     settings = section.model_dump(mode="json", exclude={"path", "split_lists"})
+    if settings["layout"] == ImportFeaturesSection().layout:  # releases that had no other did not name it
+        del settings["layout"]
     return stable_id(file_digest, sorted(settings.items()), sorted(lists.items()), ignore_parts)
 
 
