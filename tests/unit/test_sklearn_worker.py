@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -165,3 +167,13 @@ def test_a_batch_of_indices_runs_those_tasks(tmp_path):
         "experiment_id", "fold", "score", "train_score", "reason", "detail", "seconds", "metric_version", "n_absent",
     ]  # fmt: skip
     assert (results[0]["metric_version"], results[0]["n_absent"]) == (2, 0)
+
+
+def test_a_task_loads_what_its_engine_needs_and_nothing_else():
+    code = (
+        "import sys\nfrom genreatlas.models.engines import task_answers, task_fits\n"
+        "print(sorted({'pyspark', 'sklearn', 'skops', 'pandas', 'pydantic', 'librosa', 'genreatlas.config'} & "
+        "set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -6,7 +6,6 @@ file is a :class:`.task_engine.TaskEngine`, and says little more than how to fit
 
 from collections.abc import Iterable
 
-from genreatlas.config import ENGINES
 from genreatlas.errors import ConfigError, ModelError, nearest
 from genreatlas.models.engines.baseline import Baseline
 from genreatlas.models.engines.protocol import Engine
@@ -30,17 +29,21 @@ def register(engine: Engine) -> None:
     for other in _KNOWN.values():
         if taken := ({other.name} & {engine.name}) or (other.formats.keys() & engine.formats.keys()):
             raise ValueError(f"{engine.name}: {other.name} has {', '.join(sorted(taken))} already")
+    from genreatlas.config import ENGINES  # a task of Spark imports this package, and needs no configuration
+
+    ENGINES[engine.name] = None
     adopt(engine)
 
 
 def adopt(engine: Engine) -> None:
     """Make an engine known in place of one of its name, as a worker does that is sent one."""
     _KNOWN[engine.name] = engine
-    ENGINES.setdefault(engine.name, None)
 
 
 def forget(engine: Engine) -> None:
     """Take back what :func:`register` did."""
+    from genreatlas.config import ENGINES
+
     _KNOWN.pop(engine.name, None)
     ENGINES.pop(engine.name, None)
 

@@ -6,10 +6,12 @@ fraction of a second.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from genreatlas.config import Candidate
 from genreatlas.errors import Reason, nearest
+
+if TYPE_CHECKING:
+    from genreatlas.config import Candidate
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,10 @@ class Quick:
         )
 
     @property
-    def candidate(self) -> Candidate:
+    def candidate(self) -> "Candidate":
         """The entry as a configuration lists it."""
+        from genreatlas.config import Candidate  # tasks of Spark import this module, and need no configuration
+
         grid = {name: list(values) for name, values in self.grid.items()}
         return Candidate(engine=self.engine, estimator=self.estimator, grid=grid)
 

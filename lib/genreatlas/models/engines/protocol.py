@@ -6,6 +6,8 @@ is imported by the methods that need it. :data:`genreatlas.models.engines.BUILT_
 :func:`genreatlas.models.engines.register` adds one.
 """
 
+from __future__ import annotations
+
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,17 +18,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genreatlas.audio.layouts import Layout, get_layout
-from genreatlas.config import Candidate, TrainSection
-from genreatlas.datasets.types import Dataset, Matrix
 from genreatlas.errors import ConfigError, ModelError, Reason, nearest
 from genreatlas.models.engines.estimators import Facts, Quick, faults, limits, one_of
-from genreatlas.models.meta import Meta
 from genreatlas.models.types import FoldResult, FoldTask, ScoreKind, Trial
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a task of Spark imports this, and needs no configuration
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
+
+    from genreatlas.audio.layouts import Layout
+    from genreatlas.config import Candidate, TrainSection
+    from genreatlas.datasets.types import Dataset, Matrix
+    from genreatlas.models.meta import Meta
 
 
 class Engine(ABC):
@@ -119,13 +122,13 @@ class Engine(ABC):
     # Fitting
 
     @abstractmethod
-    def fitter(self) -> "Callable[[TrainingData], Fitter]":
+    def fitter(self) -> Callable[[TrainingData], Fitter]:
         """What fits its candidates, made once for each feature set; engines that share it share their Spark jobs."""
 
     # Models
 
     @abstractmethod
-    def load(self, meta: Meta, path: Path) -> "StoredModel":
+    def load(self, meta: Meta, path: Path) -> StoredModel:
         """A stored model.
 
         Parameters
@@ -137,7 +140,7 @@ class Engine(ABC):
         ModelError : it cannot be read.
         """
 
-    def open(self, path: Path) -> "FileModel":
+    def open(self, path: Path) -> FileModel:
         """A stored model for use without Spark.
 
         Raises
@@ -162,11 +165,11 @@ class TrainingData:
         that does not ask for them saves the staging.
     """
 
-    spark: "SparkSession"
+    spark: SparkSession
     dataset: Dataset
     matrix: Matrix
     train: TrainSection
-    rows: "Callable[[], DataFrame]"
+    rows: Callable[[], DataFrame]
 
 
 class Fitter(Protocol):
@@ -183,7 +186,7 @@ class Fitter(Protocol):
         """
         ...
 
-    def refit(self, trial: Trial) -> "Fitted":
+    def refit(self, trial: Trial) -> Fitted:
         """Fit a candidate on the whole training part; ModelError where it fails."""
         ...
 
@@ -254,7 +257,7 @@ class FileModel(Protocol):
         """
         ...
 
-    def clip_scores(self, clips: "Clips") -> "ClipScores":
+    def clip_scores(self, clips: Clips) -> ClipScores:
         """Scores of clips added up over their rows."""
         ...
 
@@ -272,9 +275,9 @@ class Clips:
     several : whether a clip has several rows, such as frames; else it is one.
     """
 
-    songs: "pa.Array"
-    clips: "pa.Array"
-    column: "pa.ListArray"
+    songs: pa.Array
+    clips: pa.Array
+    column: pa.ListArray
     lengths: NDArray[np.int64]
     widths: NDArray[np.int64]
     several: bool
@@ -322,7 +325,7 @@ class JudgedRows:
             np.savez(file, X=self.X, song=self.song, donor=self.donor)
 
     @classmethod
-    def load(cls, path: str) -> "JudgedRows":
+    def load(cls, path: str) -> JudgedRows:
         """Read the file; ``X`` is a copy of one's own."""
         with np.load(path, allow_pickle=False) as stored:
             return cls(stored["X"], stored["song"], stored["donor"])
@@ -358,6 +361,8 @@ class StoredModel(ABC):
     @property
     def layout(self) -> Layout:
         """Layout of the feature set that it reads."""
+        from genreatlas.audio.layouts import get_layout
+
         return get_layout(self.meta.axis)
 
     @property
@@ -371,7 +376,7 @@ class StoredModel(ABC):
         return self.meta.score_kind
 
     @abstractmethod
-    def predict(self, frame: "DataFrame") -> "DataFrame":
+    def predict(self, frame: DataFrame) -> DataFrame:
         """Score clips.
 
         Parameters
@@ -398,7 +403,7 @@ class StoredModel(ABC):
         return None
 
     def permuted_answers(
-        self, spark: "SparkSession", rows: JudgedRows, blocks: Sequence[tuple[int, ...]]
+        self, spark: SparkSession, rows: JudgedRows, blocks: Sequence[tuple[int, ...]]
     ) -> dict[tuple[int, int], NDArray[Any]] | None:
         """What it answers with each block of columns taken from other rows; block -1 is the rows as they are.
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from genreatlas.errors import ModelError
 from genreatlas.models.engines.protocol import Engine, FileModel, JudgedRows, StoredModel
-from genreatlas.models.meta import Meta
 from genreatlas.models.types import Trial
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles
     from genreatlas.models.engines.task_grid import TaskGrid
+    from genreatlas.models.meta import Meta
 
 
 class TaskEngine(Engine):
@@ -66,7 +66,7 @@ class TaskEngine(Engine):
 
         return TaskGrid
 
-    def load(self, meta: Meta, path: Path) -> "TaskModel":
+    def load(self, meta: "Meta", path: Path) -> "TaskModel":
         """The file is read where it is used: by the workers."""
         return TaskModel(meta, path, self)
 

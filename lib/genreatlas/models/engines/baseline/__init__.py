@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
 
-from genreatlas.config import Candidate, TrainSection
 from genreatlas.errors import ConfigError
 from genreatlas.models.engines.baseline.dummies import DUMMIES, fit_dummy, load_dummy
 from genreatlas.models.engines.estimators import Facts
@@ -14,6 +13,7 @@ from genreatlas.models.engines.task_engine import TaskEngine
 from genreatlas.models.types import Trial
 
 if TYPE_CHECKING:
+    from genreatlas.config import Candidate, TrainSection
     from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles
 
 #: Baselines that are a small forest of scikit-learn, each on the feature set of its name: columns that are not music,
@@ -39,7 +39,7 @@ class Baseline(TaskEngine):
     is_baseline = True
 
     def candidate_faults(
-        self, candidate: Candidate, train: TrainSection, known_sets: Iterable[str] | None
+        self, candidate: "Candidate", train: "TrainSection", known_sets: Iterable[str] | None
     ) -> list[str]:
         """A baseline has no parameters, and some need clips."""
         name = candidate.estimator
@@ -53,7 +53,7 @@ class Baseline(TaskEngine):
             return [f"train.candidates: the baseline {name} needs clips of audio, and the store has none."]
         return []
 
-    def feature_sets(self, candidate: Candidate, train: TrainSection) -> Sequence[str]:
+    def feature_sets(self, candidate: "Candidate", train: "TrainSection") -> Sequence[str]:
         """What looks at no feature runs on the songs of the first set, a forest on the set of its name."""
         return (candidate.estimator if candidate.estimator in FORESTS else train.feature_sets[0],)
 

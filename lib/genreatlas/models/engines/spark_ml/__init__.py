@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from genreatlas.models.engines.protocol import Engine, StoredModel
 from genreatlas.models.engines.spark_ml.spark_facts import ESTIMATORS, QUICK, SCALERS
-from genreatlas.models.meta import Meta
 
 if TYPE_CHECKING:
     from genreatlas.models.engines.spark_ml.spark_grid import SparkGrid
+    from genreatlas.models.meta import Meta
 
 
 class SparkML(Engine):
@@ -30,7 +30,7 @@ class SparkML(Engine):
 
         return SparkGrid
 
-    def load(self, meta: Meta, path: Path) -> StoredModel:
+    def load(self, meta: "Meta", path: Path) -> StoredModel:
         """Load the pipeline into the session."""
         from genreatlas.models.engines.spark_ml.stored_pipelines import StoredPipeline
 
