@@ -39,7 +39,6 @@ from genreatlas.models.engines.task_fits import (
 )
 from genreatlas.models.types import PREDICTED, FittedModel, FoldResult, FoldTask, Trial
 from genreatlas.scratch import scratch_folder
-from genreatlas.session import is_remote
 from genreatlas.watching import new_mark, watched
 
 #: Tasks of one job of the grid for each core: so many that cores rarely wait for the slowest, and so few that a
@@ -207,7 +206,7 @@ def send_file(spark: SparkSession, path: Path, name: str = "") -> None:
         if not kept.exists():
             _link_or_copy(path, kept)
         spark.addArtifacts(str(kept), file=True)
-        if is_remote(spark):
+        if _connect_id(spark):
             kept.unlink()  # it was uploaded
         sent.add(name)
 
@@ -292,4 +291,9 @@ def _sent(session: str) -> set[str]:
 
 def _session_key(spark: SparkSession) -> str:
     """Connect's own id of the session, or the application's, whose sessions share their files."""
-    return str(spark.session_id if is_remote(spark) else spark.conf.get("spark.app.id"))  # type: ignore[attr-defined]
+    return _connect_id(spark) or str(spark.conf.get("spark.app.id"))
+
+
+def _connect_id(spark: SparkSession) -> str:
+    """Id of a session of Spark Connect; a classic one has none."""
+    return str(getattr(spark, "session_id", ""))
