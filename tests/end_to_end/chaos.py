@@ -23,7 +23,7 @@ from whole_jobs import ROOT, assert_equal_stores, environment, run
 from genreatlas.config import SandboxSection, WorldSection
 from genreatlas.sandbox.library import write_library
 from genreatlas.sandbox.world import Faults, World, running_world
-from genreatlas.sandbox.world.log import shape_of
+from genreatlas.sandbox.world.server import shape_of
 
 SANDBOX = ROOT / "conf" / "demo.toml"
 # Jobs this short spend a third of their time on compiling well what they then hardly run.

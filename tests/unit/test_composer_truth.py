@@ -11,16 +11,14 @@ import soundfile
 
 from genreatlas.config import SandboxSection
 from genreatlas.sandbox.artists import make_artist
-from genreatlas.sandbox.genres import GENRES
+from genreatlas.sandbox.files import encode
+from genreatlas.sandbox.genres import ACCORDION, GENRES, GUITAR, ORGAN, SQUARE, VIBES
 from genreatlas.sandbox.instruments import RATE, render_note
-from genreatlas.sandbox.library import compose_file
+from genreatlas.sandbox.library import compose_file, truth
 from genreatlas.sandbox.mixing import render
-from genreatlas.sandbox.mp3 import encode
 from genreatlas.sandbox.plan import plan_library
 from genreatlas.sandbox.score import compose
-from genreatlas.sandbox.theory import MODES, PITCH_CLASSES, Chord, Key, near, voicing
-from genreatlas.sandbox.truth import truth
-from genreatlas.sandbox.voices import ACCORDION, GUITAR, ORGAN, SQUARE, VIBES
+from genreatlas.sandbox.style import MODES, PITCH_CLASSES, Chord, Key, near, voicing
 
 SECONDS = 9.0
 

@@ -16,13 +16,10 @@ from genreatlas.config import SandboxSection, WorldSection
 from genreatlas.errors import ConfigError
 from genreatlas.sandbox.library import write_library
 from genreatlas.sandbox.world import Catalogue, Faults, Rule, running_world
-from genreatlas.sandbox.world.atlas import made_up_genre
-from genreatlas.sandbox.world.catalogue import ROLES
+from genreatlas.sandbox.world.catalogue import ROLES, Ids, Kind, isrc, isrc_number, made_up_genre
 from genreatlas.sandbox.world.faults import KINDS, Weather
-from genreatlas.sandbox.world.fields import select
-from genreatlas.sandbox.world.ids import Ids, Kind, isrc, isrc_number
-from genreatlas.sandbox.world.log import Entry, Log, shape_of
-from genreatlas.sandbox.world.spotify_bodies import RIGHTS, Bodies
+from genreatlas.sandbox.world.server import Entry, Log, shape_of
+from genreatlas.sandbox.world.spotify_bodies import RIGHTS, Bodies, select
 from genreatlas.sources.every_noise import parse_genre_page, parse_list, parse_map
 from genreatlas.sources.spotify.pages import parse_playlist
 

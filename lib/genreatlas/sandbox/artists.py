@@ -5,10 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from genreatlas.sandbox.genres import GENRES, blend
-from genreatlas.sandbox.names import artist_name
-from genreatlas.sandbox.seeds import pick, rng
-from genreatlas.sandbox.style import Artist, Genre, Kit, Mix, Sound, Voice
-from genreatlas.sandbox.theory import Key
+from genreatlas.sandbox.names import artist_name, pick, rng
+from genreatlas.sandbox.style import Artist, Genre, Key, Kit, Mix, Sound, Voice
 
 
 def make_artist(seed: int, genre: Genre, number: int) -> Artist:

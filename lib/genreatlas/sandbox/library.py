@@ -1,4 +1,7 @@
-"""Writing a composed library: what is missing, in parallel, never half a file."""
+"""Writing a composed library: what is missing, in parallel, never half a file, and the truth about every song.
+
+The truth is for judging what features and trackers hear in a song.
+"""
 
 import csv
 import io
@@ -9,23 +12,24 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 from genreatlas.config.sections import SandboxSection
 from genreatlas.errors import ConfigError
 from genreatlas.sandbox.artists import make_artist, make_guest
-from genreatlas.sandbox.broken import broken_bytes
+from genreatlas.sandbox.files import broken_bytes, encode
 from genreatlas.sandbox.genres import GENRES
+from genreatlas.sandbox.instruments import BANDS, RATE
 from genreatlas.sandbox.mixing import render
-from genreatlas.sandbox.mp3 import encode
 from genreatlas.sandbox.plan import LICENCE, PlannedFile, plan_library
-from genreatlas.sandbox.score import Score, compose
-from genreatlas.sandbox.style import Artist
-from genreatlas.sandbox.truth import to_json, truth
+from genreatlas.sandbox.score import Note, Score, compose
+from genreatlas.sandbox.style import PITCH_CLASSES, Artist
 
 # Raised whenever the same configuration would sound different.
 VERSION = 3
-
 _MANIFEST_COLUMNS = ("path", "genre", "song", "artist", "title", "album", "licence")
+
+_ROLE_BANDS = {"bass": "low", "comp": "mid", "pad": "mid", "lead": "high"}
 
 
 def truth_folder(path: Path) -> Path:
@@ -82,6 +86,53 @@ def compose_file(section: SandboxSection, file: PlannedFile) -> Score:
     """Compose the song of a planned file that has no fault."""
     artist = _artist(section.seed, file.genres, file.artist_number)
     return compose(artist, section.seed, file.number, section.seconds)
+
+
+def truth(score: Score, seconds: float) -> dict[str, Any]:
+    """Return the truth of a song as plain JSON values.
+
+    Times are seconds from the first decoded sample. Keys: ``tempo`` (beats a minute, mean over the clip;
+    in 6/8 a beat is a dotted quarter), ``metre``, ``beats_per_bar``, ``beats``, ``downbeats``, ``swing``
+    (``ratio`` of the long to the short step, 1 is straight, and the ``unit`` that is swung), ``key``
+    (``name`` such as ``Eb:minor``, ``tonic``, ``mode``), ``chords`` (start, end, name after Harte et al. 2005)
+    and ``onsets`` as columns of equal length: ``time``, ``voice`` (drum piece, or bass, comp, lead, pad),
+    ``band`` (low, mid, high), ``pitch_class`` (0 is C; null for drums), ``attack`` (seconds until the
+    note has risen) and ``velocity`` (0 … 1).
+
+    Parameters
+    ----------
+    score : the song.
+    seconds : length of the clip.
+    """
+    clock, metre = score.clock, score.clock.groove.metre
+    beats = clock.beats[clock.beats < seconds]
+    return {
+        "seconds": seconds,
+        "sample_rate": RATE,
+        "tempo": round(60.0 * (len(beats) - 1) / float(beats[-1] - beats[0]), 4),
+        "metre": metre.name,
+        "beats_per_bar": metre.beats,
+        "beats": [_round(time) for time in beats],
+        "downbeats": [_round(time) for time in beats[:: metre.beats]],
+        "swing": {"ratio": round(clock.swing, 4), "unit": clock.groove.swung},
+        "key": {"name": score.key.name, "tonic": PITCH_CLASSES[score.key.tonic], "mode": score.key.mode},
+        "chords": [
+            {"start": _round(start), "end": _round(end), "name": chord.name} for start, end, chord in score.chords
+        ],
+        "onsets": {
+            "time": [_round(round(note.time * RATE) / RATE) for note in score.notes],
+            "voice": [note.piece or note.role for note in score.notes],
+            "band": [BANDS.get(note.piece) or _ROLE_BANDS[note.role] for note in score.notes],
+            "pitch_class": [None if note.pitch is None else note.pitch % 12 for note in score.notes],
+            "attack": [_attack(score, note) for note in score.notes],
+            "velocity": [round(min(note.velocity, 1.0), 3) for note in score.notes],
+        },
+    }
+
+
+def to_json(values: dict[str, Any]) -> bytes:
+    """Return the bytes of a truth file: keys sorted, so that one song has one file."""
+    return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 @lru_cache(maxsize=64)
@@ -156,3 +207,11 @@ def _replace(path: Path, content: bytes) -> None:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _attack(score: Score, note: Note) -> float:
+    return 0.0 if note.pitch is None else round(score.artist.voices[note.role].attack, 4)
+
+
+def _round(time: float) -> float:
+    return round(float(time), 6)

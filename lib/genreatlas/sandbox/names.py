@@ -1,8 +1,16 @@
-"""Names of artists, albums and songs."""
+"""Names of artists, albums and songs, and the random numbers of whatever has a name.
 
+Random numbers depend on names, never on the order in which things are drawn.
+"""
+
+import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import TypeVar
 
-from genreatlas.sandbox.seeds import pick, rng
+import numpy as np
+
+T = TypeVar("T")
 
 _FIRST = (
     "Amber", "Blue", "Copper", "Distant", "Eastern", "Faded", "Gentle", "Hollow", "Idle", "Jagged", "Kindred", "Lunar",
@@ -39,6 +47,12 @@ def song_title(seed: int, artist: str, number: int) -> str:
     return title if turn == 0 else f"{title}, Part {turn + 1}"
 
 
+@lru_cache(8192)
+def album_title(seed: int, artist: str) -> str:
+    """Return the title of an artist's album."""
+    return f"{artist.split()[-1]} and {pick(rng(seed, 'album', artist), _ALBUMS)}"
+
+
 @lru_cache(16)
 def _start(seed: int, names: int) -> int:
     return int(rng(seed, "names").integers(names))
@@ -50,7 +64,18 @@ def _order(seed: int, artist: str) -> tuple[int, ...]:
     return tuple(rng(seed, "titles", artist).permutation(len(_TITLES)).tolist())
 
 
-@lru_cache(8192)
-def album_title(seed: int, artist: str) -> str:
-    """Return the title of an artist's album."""
-    return f"{artist.split()[-1]} and {pick(rng(seed, 'album', artist), _ALBUMS)}"
+def rng(seed: int, *parts: str | int) -> np.random.Generator:
+    """Return a generator for the thing named by `parts`.
+
+    Parameters
+    ----------
+    seed : seed of the world.
+    parts : what the numbers are for, such as ``"artist", "house", 3``.
+    """
+    name = "\x1f".join([str(seed), *map(str, parts)])
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))
+
+
+def pick(random: np.random.Generator, items: Sequence[T]) -> T:
+    """Return one of `items`; unlike ``Generator.choice`` it leaves the type of an item alone."""
+    return items[int(random.integers(len(items)))]

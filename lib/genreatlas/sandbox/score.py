@@ -1,17 +1,57 @@
-"""Composing: from an artist's habits to the notes of one song."""
+"""Composing: from an artist's habits to the beats, chords and notes of one song."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from genreatlas.sandbox.clock import Clock, make_clock
-from genreatlas.sandbox.melody import Line, melody, walking_bass
-from genreatlas.sandbox.seeds import pick, rng
-from genreatlas.sandbox.style import Artist, Groove
-from genreatlas.sandbox.theory import QUALITIES, Chord, Key, near, voicing
+from genreatlas.sandbox.names import pick, rng
+from genreatlas.sandbox.style import QUALITIES, Artist, Chord, Groove, Key, Metre, near, voicing
 
 ACCENTS = {"X": 1.0, "x": 0.78, "o": 0.42, "_": 0.7}
 _DEGREES = {"1": 0, "3": 1, "5": 2, "7": -1}
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The beats of one song: its tempo, how it drifts, and its swing."""
+
+    groove: Groove
+    beats: npt.NDArray[np.float64]
+    swing: float
+
+    @property
+    def bars(self) -> int:
+        """Whole bars, the last of which may lie behind the end of the clip."""
+        return (len(self.beats) - 1) // self.groove.metre.beats
+
+    def time(self, bar: int, step: int) -> float:
+        """Return the time in seconds of a grid step; steps may run on into later bars."""
+        metre = self.groove.metre
+        beat, within = divmod(bar * metre.bar + step, metre.steps)
+        beat = min(beat, len(self.beats) - 2)
+        start, end = self.beats[beat], self.beats[beat + 1]
+        return float(start + (end - start) * self._place(within))
+
+    def _place(self, within: int) -> float:
+        """Where in its beat (0 … 1) a step lies; a swung pair divides its time as swing : 1."""
+        steps = self.groove.metre.steps
+        if self.swing == 1.0 or steps != 4:
+            return within / steps
+        long = self.swing / (1.0 + self.swing)
+        if self.groove.swung == "eighth":
+            return (0.0, long / 2, long, (1.0 + long) / 2)[within]
+        return (0.0, long / 2, 0.5, 0.5 + long / 2)[within]
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a tune goes: its metre, the share of eighth notes that sound, and the MIDI pitch it circles."""
+
+    metre: Metre
+    density: float
+    centre: float
 
 
 @dataclass(frozen=True)
@@ -242,3 +282,77 @@ class _Parts:
                 notes += [Note(start, hold, "pad", 0.6, pitch) for pitch in voicing(self.chords[bar], 64)]
             bar += length
         return notes
+
+
+def make_clock(
+    random: np.random.Generator, groove: Groove, tempo: float, swing: float, live: float, seconds: float
+) -> Clock:
+    """Return the beats of a song that covers `seconds`.
+
+    Parameters
+    ----------
+    random : source of the first beat's time and of the drift.
+    groove : gives the metre.
+    tempo : beats a minute.
+    swing : long to short within a pair of steps; 1 is straight.
+    live : standard deviation of a player's timing in seconds; 0 keeps strict time.
+    seconds : how long the song is; beats cover it, and one bar more.
+    """
+    period = 60.0 / tempo
+    count = int(np.ceil(seconds / period / 0.94)) + 2 * groove.metre.beats + 1
+    count += -(count - 1) % groove.metre.beats
+    # Players slow down and speed up by a percent or two over some bars, and always come back.
+    drift = np.cumsum(random.normal(0.0, 1.0, count)) if live else np.zeros(count)
+    drift -= np.linspace(drift[0], drift[-1], count)
+    periods = period * (1.0 + np.clip(drift * live * 0.25, -0.025, 0.025))
+    first = float(random.uniform(0.05, 0.5))
+    return Clock(groove, first + np.concatenate(([0.0], np.cumsum(periods[:-1]))), swing)
+
+
+def melody(
+    random: np.random.Generator, line: Line, key: Key, chords: Sequence[Chord], bars: Sequence[int]
+) -> Iterator[tuple[int, int, int, int, float]]:
+    """Yield (bar, step, steps until the next note, MIDI pitch, accent) of a tune.
+
+    Two motifs of a bar each, in the order A A B A: the rhythm and the contour return, and the pitches
+    fit the chord of the moment on the beat and the scale off it.
+    """
+    motifs = [_motif(random, line) for _ in range(2)]
+    places: list[tuple[int, int, int]] = []
+    for turn, bar in enumerate(bars):
+        motif = motifs[1 if turn % 4 == 2 else 0]
+        places += [(bar, step, leap) for step, leap in motif]
+    height = 0
+    for i, (bar, step, leap) in enumerate(places):
+        # The tune is drawn back to its centre, so that it never leaves the instrument.
+        height = int(np.clip(height + leap, -6, 6))
+        target = line.centre + 1.7 * height
+        on_beat = step % line.metre.steps == 0
+        allowed = chords[bar].pitch_classes if on_beat else key.scale
+        pitch = min((near(pitch_class, target) for pitch_class in allowed), key=lambda p: (abs(p - target), p))
+        gap = line.metre.bar - step
+        if i + 1 < len(places) and places[i + 1][0] == bar:
+            gap = places[i + 1][1] - step
+        yield bar, step, gap, pitch, 0.9 if on_beat else 0.7
+
+
+def _motif(random: np.random.Generator, line: Line) -> list[tuple[int, int]]:
+    """Return (step, leap in scale steps) over one bar; sounding eighths are likelier on the beat."""
+    steps = line.metre.steps
+    stride = 2 if steps == 4 else 1
+    motif = []
+    for step in range(0, line.metre.bar, stride):
+        likely = line.density * (1.5 if step % steps == 0 else 0.8)
+        if random.random() < likely or (step == 0 and random.random() < 0.5):
+            motif.append((step, int(random.integers(-2, 3))))
+    return motif
+
+
+def walking_bass(random: np.random.Generator, chord: Chord, following: Chord, beat: int, beats: int) -> int:
+    """Return the MIDI pitch of a walking bass: the root first, then chord tones, last a step from the next root."""
+    root = near(chord.root, 40)
+    if beat == 0:
+        return root
+    if beat == beats - 1:
+        return near(following.root, 40) + (1 if random.random() < 0.5 else -1)
+    return near(chord.pitch_classes[1 + (beat + int(random.integers(2))) % (len(chord.pitch_classes) - 1)], root + 3)

@@ -1,30 +1,70 @@
 """What there is in the world: genres, songs, artists and playlists, each made when it is asked for.
 
-Either the composed library as it is, or any number of made-up genres: each grows from one of the
-composer's, and its songs use that genre's clips.
+Either the composed library as it is, or any number of made-up genres: each grows from one of the composer's, has a
+place on the map of its own, and its songs use that genre's clips. Ids look like Spotify's and hold the number of what
+they name, so that nothing has to be looked up.
 """
 
+import colorsys
+import hashlib
 import random
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from functools import lru_cache
 from typing import Literal
 
 from genreatlas.config import SandboxSection, WorldSection
 from genreatlas.sandbox.names import album_title, artist_name, song_title
 from genreatlas.sandbox.plan import chosen_genres, plan_library
-from genreatlas.sandbox.world.atlas import Place, made_up_genre, place_of
-from genreatlas.sandbox.world.ids import isrc
 
 ROLES = ("sound", "intro", "pulse", "edge", "year", "own")
 Role = Literal["sound", "intro", "pulse", "edge", "year", "own"]
 EntryKind = Literal["song", "null", "local", "episode"]
-
 SONGS_PER_ARTIST = 5
+
 #: Every so many-th song of a genre is also in the next genre's playlists.
 _SHARED = 50
+
 #: Every so many-th song has no ISRC, is not known to Deezer, or is another version there.
 _NO_ISRC, _NOT_ON_DEEZER, _OTHER_VERSION, _NO_PREVIEW = 41, 37, 53, 4
+
+_MANNERS = (
+    "", "deep", "dark", "modern", "classic", "alternative", "progressive", "minimal", "gothic", "lo-fi", "acoustic",
+    "experimental", "vintage", "christian", "underground", "cosmic", "melodic", "slow", "instrumental", "neo",
+    "jungle", "garage", "chamber", "street", "swamp", "post", "bedroom", "orchestral", "children's", "queer",
+)  # fmt: skip
+_PLACES = (
+    "", "icelandic", "brazilian", "polish", "detroit", "korean", "nigerian", "peruvian", "finnish", "georgian",
+    "turkish", "memphis", "quebecois", "basque", "ukrainian", "malaysian", "andalusian", "cape verdean", "berlin",
+    "kyoto", "tuvan", "chilean", "welsh", "greek", "lebanese", "kenyan",
+)  # fmt: skip
+
+#: Names that a slug rule, a regular expression or an encoding trips over: (name, slug of its page).
+_ODD = (
+    ("r&b en espanol", "rbenespanol"),
+    ("트로트", "teuroteu"),
+    ("música pitiusa", "msicapitiusa"),
+    ("hardcore '90s", "hardcore90s"),
+    ("8-bit", "8bit"),
+    ("rock & roll", "rockroll"),
+)
+_MEANS = ("danceability", "energy", "speechiness", "acousticness", "instrumentalness", "liveness", "valence")
+_DIGITS = string.digits + string.ascii_lowercase + string.ascii_uppercase
+_VALUE = {digit: value for value, digit in enumerate(_DIGITS)}
+_BASE36 = string.digits + string.ascii_uppercase
+_LENGTH = 22
+
+
+@dataclass(frozen=True)
+class Place:
+    """A genre on the map: pixels from the left (dense to spiky) and the top (electric to organic)."""
+
+    x: int
+    y: int
+    colour: str
+    weight: int
 
 
 @dataclass(frozen=True)
@@ -249,3 +289,115 @@ def _again(
 
 def _slug(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isascii() and letter.isalnum())
+
+
+def made_up_genre(number: int, bases: Sequence[str]) -> tuple[str, str]:
+    """Name and slug of a made-up genre; no two numbers share either."""
+    if 8 <= number < 8 + len(_ODD):
+        return _ODD[number - 8]
+    turn, base = divmod(number, len(bases))
+    turn, manner = divmod(turn, len(_MANNERS))
+    turn, place = divmod(turn, len(_PLACES))
+    words = (_PLACES[place], _MANNERS[manner], bases[base], str(turn + 1) if turn else "")
+    name = " ".join(word for word in words if word)
+    return name, "".join(letter for letter in name.lower() if letter.isascii() and letter.isalnum())
+
+
+def place_of(seed: int, number: int, count: int, base: str) -> Place:
+    """Place of a genre: around that of the genre that it grew from."""
+    home, own = random.Random(f"{seed}:place:{base}"), random.Random(f"{seed}:place:{number}")
+    height = max(1500, count * 4)
+    x = 60 + 1200 * home.random() + own.gauss(0, 90)
+    y = height * (0.1 + 0.8 * home.random()) + own.gauss(0, height / 25)
+    red, green, blue = colorsys.hls_to_rgb(home.random(), 0.4, 0.6)
+    colour = "#" + "".join(f"{round(255 * part):02x}" for part in (red, green, blue))
+    return Place(
+        max(0, min(1500, round(x))), max(0, min(height, round(y))), colour, 100 + 60 * (count - number) // count
+    )
+
+
+def sound_of(seed: int, base: str, song: int) -> dict[str, float | int]:
+    """Audio features of a song, scattered around those of the composer's genre that it is in.
+
+    Nobody listened: they are drawn, and so wide that genres overlap as they do in Spotify's own numbers.
+    """
+    home, own = random.Random(f"{seed}:sound:{base}"), random.Random(f"{seed}:sound:{song}")
+    values: dict[str, float | int] = {
+        name: round(min(0.999, max(0.0, home.uniform(0.1, 0.9) + own.gauss(0, 0.35))), 4) for name in _MEANS
+    }
+    values["loudness"] = round(min(-0.5, home.uniform(-16, -5) + own.gauss(0, 5)), 3)
+    values["tempo"] = round(max(40.0, home.uniform(80, 160) + own.gauss(0, 30)), 3)
+    values["key"], values["mode"] = own.randrange(12), int(own.random() < home.uniform(0.3, 0.8))
+    values["time_signature"] = 3 if home.random() < 0.15 else 4
+    return values
+
+
+class Kind(IntEnum):
+    """What an id names."""
+
+    TRACK = 1
+    ARTIST = 2
+    ALBUM = 3
+    PLAYLIST = 4
+    EPISODE = 5
+    SHOW = 6
+
+
+class Ids:
+    """Ids of one world; those of another seed mean nothing here."""
+
+    def __init__(self, seed: int) -> None:
+        self._key = str(seed).encode()
+        self.encode = lru_cache(1 << 16)(self._encode)
+
+    def _encode(self, kind: Kind, number: int) -> str:
+        """Id of the thing with this number: 22 digits to the base of 62."""
+        payload = kind << 56 | number
+        mark = self._mark(payload)
+        value = mark << 64 | (payload ^ mark)
+        digits = []
+        for _ in range(_LENGTH):
+            value, digit = divmod(value, 62)
+            digits.append(_DIGITS[digit])
+        return "".join(reversed(digits))
+
+    def decode(self, kind: Kind, text: str) -> int | None:
+        """Number in an id; None for any other text, and for ids of other kinds and worlds."""
+        if len(text) != _LENGTH or not set(text) <= set(_DIGITS):
+            return None
+        value = 0
+        for digit in text:
+            value = value * 62 + _VALUE[digit]
+        mark, low = value >> 64, value & (1 << 64) - 1
+        payload = low ^ mark
+        if payload >> 64 or self._mark(payload) != mark or payload >> 56 != kind:
+            return None
+        return payload & (1 << 56) - 1
+
+    def _mark(self, payload: int) -> int:
+        digest = hashlib.blake2b(payload.to_bytes(8, "big"), key=self._key[:64], digest_size=8).digest()
+        return int.from_bytes(digest, "big")
+
+
+def isrc(number: int) -> str:
+    """An ISRC for a recording (ISO 3901): country, registrant, year, and number."""
+    registrant, serial = divmod(number, 100_000)
+    letters = ""
+    for _ in range(3):
+        registrant, digit = divmod(registrant, 36)
+        letters = _BASE36[digit] + letters
+    return f"QZ{letters}{_year(number):02d}{serial:05d}"
+
+
+def isrc_number(text: str) -> int | None:
+    """The number of the recording, or None where no recording has this code."""
+    text = text.upper()
+    if len(text) != 12 or not text.startswith("QZ") or not text[5:].isdecimal() or not text[2:5].isalnum():
+        return None
+    registrant = int(text[2:5], 36)
+    number = registrant * 100_000 + int(text[7:])
+    return number if isrc(number) == text else None
+
+
+def _year(number: int) -> int:
+    return number * 7 % 26

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from genreatlas.sandbox.world import deezer
+from genreatlas.sandbox.world.clips import THROTTLED, deezer_error
 from genreatlas.sandbox.world.faults import FaultKind, Faults, Service
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -33,7 +33,7 @@ async def misbehave(
     """Answer a request as a fault has it."""
     match kind:
         case "throttled" if service == "deezer":
-            return web.json_response(deezer.error(deezer.THROTTLED))
+            return web.json_response(deezer_error(THROTTLED))
         case "throttled":
             return error(429, "API rate limit exceeded", retry_after=faults.retry_after_s)
         case "paused":

@@ -1,14 +1,162 @@
-"""Addresses of Every Noise, Deezer and the clip server."""
+"""Every Noise's pages, in the markup of 2022 and of 2023; addresses of Every Noise, Deezer and the clip server."""
+
+import html
+from collections.abc import Callable
+from typing import Literal
 
 from aiohttp import web
 
-from genreatlas.sandbox.world import deezer
-from genreatlas.sandbox.world.catalogue import WorldSong
-from genreatlas.sandbox.world.clips import MIME, PICTURE, Clips
-from genreatlas.sandbox.world.ids import Kind
+from genreatlas.sandbox.world.catalogue import Catalogue, Ids, Kind, Role, WorldSong
+from genreatlas.sandbox.world.clips import MIME, NO_DATA, PICTURE, Clips, deezer_error, deezer_track, song_of
 from genreatlas.sandbox.world.misbehaviour import SWAPPED
-from genreatlas.sandbox.world.pages import Pages
 from genreatlas.sandbox.world.spotify_bodies import Bodies
+
+Edition = Literal[2022, 2023]
+_HEAD = """<html>
+<head>
+<meta http-equiv="Content-Type" content="text/html;charset=utf-8" >
+<style type="text/css">
+body {{font: 14px "Gill Sans", "Trebuchet MS", sans-serif; width: 1600px; background: white}}
+.canvas {{position: relative}} .genre {{padding: 0px 2px; position: absolute; white-space: nowrap; cursor: pointer;}}
+.title {{font-weight: bold; font-size: 200%; margin-right: 32px}} a {{text-decoration: none; color: teal}}
+</style>
+<script>
+var player = new Audio();
+function playx(key, name, me) {{ player.src = me.getAttribute('preview_url'); player.play(); }}
+</script>
+<title>Every Noise at Once{title}</title>
+</head>
+<body>
+"""
+_FOOT = "</body>\n</html>\n"
+_KEYS = ' role=button tabindex=0 onKeyDown="kb(event);"'
+
+
+class Pages:
+    """Writes pages; ``playlist_id`` names a genre's playlist in a role, ``cdn`` serves previews."""
+
+    def __init__(self, catalogue: Catalogue, ids: Ids, playlist_id: Callable[[int, Role], str], cdn: str) -> None:
+        self.catalogue, self.ids, self.playlist_id, self.cdn = catalogue, ids, playlist_id, cdn
+        self._slugs: dict[str, int] = {}
+
+    def genre_of(self, slug: str) -> int | None:
+        """Number of the genre with this slug."""
+        if not self._slugs:
+            self._slugs = {genre.slug: genre.number for genre in self.catalogue.genres}
+        return self._slugs.get(slug)
+
+    def atlas(self, edition: Edition) -> str:
+        """The map of all genres."""
+        height = max(genre.place.y for genre in self.catalogue.genres) + 200
+        lines = [
+            _HEAD.format(title=""),
+            '<div class=title><a href="engenremap.html">Every Noise at Once</a>',
+            '&nbsp; <a style="color: gray" href="everynoise1d.html">list</a></div>',
+            f'<div class=canvas style="width: 1609px; height: {height}px; top: 64px">',
+        ]
+        for number, genre in enumerate(self.catalogue.genres, start=1):
+            song = self.catalogue.song(self.catalogue.artist_songs(self.catalogue.genre_artists(genre.number)[0])[0])
+            example = f'e.g. {self.catalogue.artist_name(song.artists[0])} "{song.title}"'
+            lines.append(
+                self._item(
+                    f"item{number}", "genre scanme", genre.name, f"engenremap-{genre.slug}.html", genre.place.x,
+                    genre.place.y, genre.place.colour, genre.place.weight, song.number, example, edition,
+                )
+            )  # fmt: skip
+        return "\n".join([*lines, "</div>", _FOOT])
+
+    def ranking(self) -> str:
+        """The list of all genres; the links beside them are of every form that the list ever had."""
+        rows = []
+        for rank, genre in enumerate(self.catalogue.genres, start=1):
+            playlist = self._link(self.playlist_id(genre.number, "sound"), genre.number)
+            rows.append(
+                f"<tr valign=top class=>\n<td align=right class=note>{rank}</td>\n"
+                f'<td> <a href="{playlist}" class=note target=spotify title="See this playlist">&#x260A;</a></td>\n'
+                f'<td class=note><a href="everynoise1d-{genre.slug}.html" '
+                f'title="Re-sort the list starting from here." style="color: {genre.place.colour.upper()}">'
+                f"{html.escape(genre.name, quote=False)}</a></td></tr>"
+            )
+        return "\n".join([_HEAD.format(title=" - list"), "<table>", *rows, "</table>", _FOOT])
+
+    def genre(self, number: int, edition: Edition) -> str:
+        """A genre's page."""
+        genre = self.catalogue.genres[number]
+        name = html.escape(genre.name, quote=False)
+        links = {"playlist": "sound", "intro": "intro", "pulse": "pulse", "edge": "edge", "2021": "year"}
+        lines = [
+            _HEAD.format(title=f" - {name}"),
+            f'<div class=title><a href="engenremap.html">Every Noise at Once</a> &middot; {name}',
+        ]
+        for form, (text, role) in enumerate(links.items()):
+            address = self._link(self.playlist_id(number, role), number + form)  # type: ignore[arg-type]
+            lines.append(f'&nbsp; <a style="color: #989898" href="{address}">{text}</a>')
+        lines += ["</div>", '<div class=canvas style="width: 1557px; height: 936px; top: 64px">']
+        for place, artist in enumerate(self.catalogue.genre_artists(number), start=1):
+            lines.append(self._artist(place, artist, edition))
+        lines += ["</div>", self._box("tunnel", "nearbyitem", number, self._near(number, nearest=True), edition)]
+        lines += [self._box("mirror", "mirroritem", number, self._near(number, nearest=False), edition)]
+        words = f"for {len(self.catalogue.genres):,} genre-shaped distinctions by Spotify as of {edition}-06-01."
+        return "\n".join([*lines, f"<div>based on data tracked and analyzed {words}</div>", _FOOT])
+
+    def _artist(self, place: int, artist: int, edition: Edition) -> str:
+        name, songs = self.catalogue.artist_name(artist), self.catalogue.artist_songs(artist)
+        artist_id = self.ids.encode(Kind.ARTIST, artist)
+        link = f"spotify:artist:{artist_id}" if edition == 2022 else f"artistprofile.html?id={artist_id}"
+        song = songs[0] if songs else None
+        title = f'e.g. {name} "{self.catalogue.song(song).title}"' if song is not None else "(no sample available)"
+        x, y, size = artist * 211 % 1400, artist * 137 % 900, 100 + artist * 17 % 61
+        return self._item(f"item{place}", "genre scanme", name, link, x, y, "#8a7a3c", size, song, title, edition)
+
+    def _near(self, number: int, nearest: bool) -> list[int]:
+        """Up to ten other genres, of at most a few hundred that are looked at, near or far on the map."""
+        genres, here = self.catalogue.genres, self.catalogue.genres[number].place
+        step = max(1, len(genres) // 200)
+        others = [genres[n] for n in range(number % step, len(genres), step) if n != number]
+        others.sort(key=lambda g: (g.place.x - here.x) ** 2 + (g.place.y - here.y) ** 2, reverse=not nearest)
+        return [genre.number for genre in others[:10]]
+
+    def _box(self, name: str, prefix: str, own: int, genres: list[int], edition: Edition) -> str:
+        lines = [f"<div id={name}>", '<div class=canvas style="width: 433px; height: 342px">']
+        numbers = genres if prefix == "mirroritem" else [*genres[:3], own, *genres[3:]]
+        for place, number in enumerate(numbers, start=1):
+            genre = self.catalogue.genres[number]
+            link = f"engenremap-{genre.slug}.html#tunnel"
+            if number == own:
+                link = f"everynoise1d-{genre.slug}.html" if edition == 2023 else f"everynoise1d.cgi?root={genre.name}"
+            x, y = genre.place.x * 430 // 1600, genre.place.y % 340
+            lines.append(
+                self._item(
+                    f"{prefix}{place}", "genre", genre.name, html.escape(link), x, y, genre.place.colour,
+                    240 if number == own else genre.place.weight, None, "", edition,
+                )
+            )  # fmt: skip
+        return "\n".join([*lines, "</div></div>"])
+
+    def _item(
+        self, identity: str, classes: str, name: str, link: str, x: int, y: int, colour: str, size: int,
+        song: int | None, title: str, edition: Edition,
+    ) -> str:  # fmt: skip
+        keys = _KEYS if edition == 2023 else ""
+        track = self.ids.encode(Kind.TRACK, song) if song is not None else ""
+        preview = f"{self.cdn}/mp3-preview/{track}" if track else ""
+        text = html.escape(name, quote=False)
+        call = html.escape(f'playx("{track}", "{name}", this);')
+        return (
+            f'<div id={identity} preview_url="{preview}" class="{classes}" scan=true style="color: {colour}; '
+            f'top: {y}px; left: {x}px; font-size: {size}%"{keys} onclick="{call}" title="{html.escape(title)}">{text}'
+            f'<a class=navlink href="{link}"{keys} onclick="event.stopPropagation();" >&raquo;</a> </div>\n'
+        )
+
+    @staticmethod
+    def _link(playlist_id: str, form: int) -> str:
+        """A link to a playlist, in one of the forms of the last ten years."""
+        return (
+            f"https://open.spotify.com/playlist/{playlist_id}",
+            f"https://embed.spotify.com/?uri=spotify:playlist:{playlist_id}",
+            f"https://embed.spotify.com/?uri=spotify:user:thesoundsofspotify:playlist:{playlist_id}",
+            f"https://open.spotify.com/user/thesoundsofspotify/playlist/{playlist_id}",
+        )[form % 4]
 
 
 class EveryNoiseService:
@@ -59,15 +207,15 @@ class DeezerService:
 
     async def _track(self, request: web.Request) -> web.Response:
         catalogue = self.clips.catalogue
-        song = deezer.song_of(catalogue, request.match_info["isrc"])
+        song = song_of(catalogue, request.match_info["isrc"])
         if song is None:
-            return web.json_response(deezer.error(deezer.NO_DATA))
+            return web.json_response(deezer_error(NO_DATA))
         if request.get(SWAPPED, False):
             others = (catalogue.song((song.number + n) % catalogue.song_count) for n in range(1, 4))
             song = next(other for other in others if other.isrc not in (None, song.isrc))
         track_id = self.bodies.ids.encode(Kind.TRACK, song.number)
         link = f"{self.cdn}/stream/{track_id}.mp3?{self.clips.signature(song)}"
-        return web.json_response(deezer.track(catalogue, song, link))
+        return web.json_response(deezer_track(catalogue, song, link))
 
 
 class ClipService:

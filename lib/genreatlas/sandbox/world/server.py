@@ -2,33 +2,46 @@
 
 import asyncio
 import contextlib
+import html
 import json
+import re
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+import time
+from array import array
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import count
 from typing import Any
 
 from aiohttp import web
 
 from genreatlas.config import SandboxSection, WorldSection
 from genreatlas.errors import ConfigError
-from genreatlas.sandbox.world.catalogue import Catalogue
+from genreatlas.sandbox.world.catalogue import Catalogue, Ids
 from genreatlas.sandbox.world.clips import Clips
 from genreatlas.sandbox.world.faults import SERVICES, Faults, Service, Weather
-from genreatlas.sandbox.world.ids import Ids
-from genreatlas.sandbox.world.index_page import index_page
-from genreatlas.sandbox.world.log import Entry, Log
 from genreatlas.sandbox.world.misbehaviour import misbehave
-from genreatlas.sandbox.world.other_services import ClipService, DeezerService, EveryNoiseService
-from genreatlas.sandbox.world.pages import Pages
+from genreatlas.sandbox.world.other_services import ClipService, DeezerService, EveryNoiseService, Pages
 from genreatlas.sandbox.world.spotify_bodies import RIGHTS, Bodies
-from genreatlas.sandbox.world.spotify_service import SpotifyService
-from genreatlas.sandbox.world.tokens import Accounts
+from genreatlas.sandbox.world.spotify_service import Accounts, SpotifyService
 
 HOST = "127.0.0.1"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+#: Requests that are kept in full; times and counts are kept of all.
+_KEPT = 500_000
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+table { border-collapse: collapse; } td, th { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; }
+th { border-bottom: 1px solid #999; font-weight: 600; } td.n { text-align: right; font-variant-numeric: tabular-nums; }
+code { background: #f3f3f0; padding: 0 .25rem; } a { color: #0b6; } .bad { color: #b00; }
+@media (prefers-color-scheme: dark) { body { background: #181818; color: #ddd; } code { background: #2a2a2a; } }
+"""
 
 
 class Server:
@@ -222,3 +235,118 @@ async def _stdin_closed() -> None:
 
     threading.Thread(target=wait, daemon=True).start()
     await closed.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One request; ``time`` is when it came, in seconds since the epoch."""
+
+    time: float
+    service: str
+    method: str
+    path: str
+    status: int
+    fault: str | None
+
+
+class Log:
+    """All requests since the start, or since the log was emptied."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque(maxlen=_KEPT)
+        self._times: dict[str, array[float]] = {}
+        self._counts: Counter[tuple[str, str, int, str]] = Counter()
+        self.open = 0  #: requests that are being answered
+        self.most_open: Counter[str] = Counter()
+        self._open: Counter[str] = Counter()
+
+    def begin(self, service: str) -> float:
+        """Note that a request came; returns the time."""
+        now = time.time()
+        self._times.setdefault(service, array("d")).append(now)
+        self._open[service] += 1
+        self.most_open[service] = max(self.most_open[service], self._open[service])
+        return now
+
+    def end(self, entry: Entry) -> None:
+        """Note how it was answered."""
+        self._open[entry.service] -= 1
+        self._entries.append(entry)
+        self._counts[entry.service, shape_of(entry.path), entry.status, entry.fault or ""] += 1
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self._times.clear()
+        self._counts.clear()
+        self.most_open.clear()
+
+    def entries(self, service: str = "", path: str = "") -> Iterator[Entry]:
+        """Requests of a service whose path holds the regular expression, oldest first."""
+        return (e for e in self._entries if service in ("", e.service) and re.search(path, e.path))
+
+    def counts(self) -> list[dict[str, object]]:
+        """Requests by service, kind of path, status and fault."""
+        names = ("service", "path", "status", "fault", "requests")
+        return [dict(zip(names, (*key, number), strict=True)) for key, number in sorted(self._counts.items())]
+
+    def busiest(self, service: str, window_s: float) -> int:
+        """Most requests that came to a service within any window of this length."""
+        times, most, first = self._times.get(service, array("d")), 0, 0
+        for last in range(len(times)):
+            while times[last] - times[first] >= window_s:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
+
+
+def shape_of(path: str) -> str:
+    """A path with ids, slugs and parameters left out."""
+    numbers = count()
+    plain = path.partition("?")[0]
+    plain = re.sub(r"engenremap-.+\.html", "engenremap-SLUG.html", plain)
+    plain = re.sub(r"isrc:[^/]+", "isrc:CODE", plain)
+    return re.sub(r"[0-9A-Za-z]{22}", lambda _: "ID" if next(numbers) == 0 else "ID2", plain)
+
+
+def index_page(about: Mapping[str, Any], examples: list[tuple[str, str]], counts: list[dict[str, Any]]) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    about : what :meth:`~genreatlas.sandbox.world.server.Server.about` says.
+    examples : addresses to look at, with what they are.
+    counts : requests so far, by service, path, status and fault.
+    """
+    world = about["world"]
+    kind = f"{world['genres']:,} made-up genres" if world["genres"] else "the composed library"
+    addresses = "".join(f"<tr><td>{name}<td><code>{url}</code></tr>" for name, url in about["addresses"].items())
+    links = "".join(
+        f'<tr><td><a href="{html.escape(url)}">{html.escape(url)}</a><td>{html.escape(text)}</tr>'
+        for url, text in examples
+    )
+    rows = "".join(
+        f"<tr><td>{row['service']}<td><code>{html.escape(str(row['path']))}</code><td class=n>{row['status']}"
+        f"<td class=bad>{row['fault']}<td class=n>{row['requests']:,}</tr>"
+        for row in counts
+    )
+    faults = about["faults"]
+    weather = f"{faults['share']:.0%} of requests go wrong, and {len(faults['rules'])} rules are set"
+    return f"""<!doctype html>
+<html lang=en><head>
+<meta charset=utf-8><title>Genre Atlas: the sandbox world</title><style>{_STYLE}</style></head><body>
+<h1>The sandbox world</h1>
+<p>{kind}, {about["songs"]:,} songs by {about["artists"]:,} artists, seed {world["seed"]}. Spotify answers as it does to
+an app of the kind <b>{world["app"]}</b>. {weather}.</p>
+<h2>Where it listens</h2><table>{addresses}</table>
+<h2>To look at</h2><table>{links}</table>
+<h2>What was asked</h2>
+<table><tr><th>service<th>path<th>status<th>fault<th>requests</tr>{rows}</table>
+<p>In full: <a href="/_log">/_log</a> (<code>?service=spotify&amp;path=playlists</code>), sums:
+<a href="/_counts">/_counts</a>, most requests in any window: <code>/_busiest?service=deezer&amp;window_s=5</code>.</p>
+<h2>To change</h2>
+<p>POST JSON to <code>/_control</code>: <code>{{"faults": {{"share": 0.3}}}}</code>,
+<code>{{"faults": {{"rules": [{{"kind": "paused", "service": "deezer"}}]}}}}</code>,
+<code>{{"change": ["PLAYLIST ID"]}}</code>, <code>{{"end_tokens": true}}</code>, <code>{{"clear_log": true}}</code>.</p>
+</body></html>
+"""

@@ -1,13 +1,17 @@
-"""Bodies of the Web API, in both generations of its forms."""
+"""Bodies of the Web API, in both generations of its forms, and what ``fields`` selects of them.
+
+``fields`` is a parameter of the playlist calls: ``id,tracks(items(track(name,artists.name)),next)``.
+"""
 
 import hashlib
+import random
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from genreatlas.config.world import App
-from genreatlas.sandbox.world.atlas import sound_of
-from genreatlas.sandbox.world.catalogue import ROLES, Catalogue, Entry, Role, WorldSong
-from genreatlas.sandbox.world.ids import Ids, Kind
+from genreatlas.sandbox.world.catalogue import ROLES, Catalogue, Entry, Ids, Kind, Role, WorldSong, sound_of
 
 Body = dict[str, Any]
 
@@ -53,6 +57,11 @@ RIGHTS: dict[App, Rights] = {
         lean=("popularity", "available_markets", "linked_from"),
     ),
 }
+
+_SECONDS = 30.0
+
+Tree = dict[str, "Tree"]
+_TOKEN = re.compile(r"[^,().!\s]+|[,().!]")
 
 
 class Bodies:
@@ -247,3 +256,102 @@ class Bodies:
             "previous": at(max(0, offset - limit)) if offset else None,
             "total": total,
         }
+
+
+def analysis(features: dict[str, Any]) -> dict[str, Any]:
+    """Analysis that agrees with the audio features of the same track."""
+    draw = random.Random(str(features["id"]))
+    beat = 60.0 / features["tempo"]
+    track = {
+        "duration": features["duration_ms"] / 1000,
+        "num_samples": int(features["duration_ms"] * 22.05),
+        "analysis_sample_rate": 22050,
+        "end_of_fade_in": 0.0,
+        "loudness": features["loudness"],
+        "tempo": features["tempo"],
+        "tempo_confidence": 0.8,
+        "time_signature": features["time_signature"],
+        "time_signature_confidence": 0.9,
+        "key": features["key"],
+        "key_confidence": 0.6,
+        "mode": features["mode"],
+        "mode_confidence": 0.6,
+    }
+    section = {key: track[key] for key in ("loudness", "tempo", "key", "mode", "time_signature")}
+    return {
+        "meta": {"analyzer_version": "4.0.0", "status_code": 0, "detailed_status": "OK"},
+        "track": track,
+        "bars": _steps(beat * features["time_signature"]),
+        "beats": _steps(beat),
+        "tatums": _steps(beat / 2),
+        "sections": [{"start": 0.0, "duration": track["duration"], "confidence": 1.0} | section],
+        "segments": [
+            step
+            | {
+                "loudness_start": round(draw.uniform(-30, -10), 3),
+                "loudness_max": round(draw.uniform(-12, -3), 3),
+                "loudness_max_time": 0.05,
+                "loudness_end": 0.0,
+                "pitches": [round(draw.random(), 3) for _ in range(12)],
+                "timbre": [round(draw.gauss(0, 40), 3) for _ in range(12)],
+            }
+            for step in _steps(0.5)
+        ],
+    }
+
+
+def _steps(length: float) -> list[dict[str, Any]]:
+    places = range(int(_SECONDS / length))
+    return [{"start": round(n * length, 5), "duration": round(length, 5), "confidence": 0.7} for n in places]
+
+
+def select(body: Any, fields: str | None) -> Any:
+    """Keep of a body what the parameter names; all of it where there is none."""
+    if not fields:
+        return body
+    keep, drop = _parse(iter(_TOKEN.findall(fields)))
+    return _apply(body, keep, drop)
+
+
+def _parse(tokens: Iterator[str]) -> tuple[Tree, Tree]:
+    """Fields to keep and, behind an exclamation mark, to leave out, up to the closing bracket."""
+    keep: Tree = {}
+    drop: Tree = {}
+    place, target = keep, keep
+    name = ""
+    for token in tokens:
+        match token:
+            case ")":
+                break
+            case ",":
+                # An exclamation mark holds for all names of its list.
+                place = drop if target is drop else keep
+            case "!":
+                target = place = drop
+            case ".":
+                place = place[name]
+            case "(":
+                inner, left_out = _parse(tokens)
+                place[name].update(inner)
+                if left_out:
+                    place[name]["!"] = left_out
+            case _:
+                name = token
+                place.setdefault(name, {})
+    return keep, drop
+
+
+def _apply(body: Any, keep: Tree, drop: Tree) -> Any:
+    if isinstance(body, list):
+        return [_apply(item, keep, drop) for item in body]
+    if not isinstance(body, dict):
+        return body
+    if not keep:
+        return {key: value for key, value in body.items() if key not in drop}
+    return {key: _below(value, keep[key]) for key, value in body.items() if key in keep}
+
+
+def _below(value: Any, tree: Tree) -> Any:
+    left_out = tree.get("!", {})
+    inner = {key: below for key, below in tree.items() if key != "!"}
+    return _apply(value, inner, left_out) if inner or left_out else value
