@@ -15,7 +15,7 @@
       WHERE c.replaced_by IS NULL AND c.retired_at IS NULL)
 {%- endif %}
 {%- endmacro -%}
-{% set first = set.members[0].name -%}
+{% set first = set.members[0].name | name -%}
 SELECT {{ first }}.clip_id,
        {{ first }}.song_id,
        {% for column in ("title", "artist", "genres", "n_genres", "genre", "part", "fold", "group_id") -%}
@@ -23,13 +23,13 @@ SELECT {{ first }}.clip_id,
        {% endfor -%}
        {% for member, place, feature, column in set.joined_columns -%}
        {% if member.layout.by_column -%}
-       {{ member.name }}.{{ feature | name }}
+       {{ member.name | name }}.{{ feature | name }}
        {%- else -%}
-       {{ at(member.name ~ "." ~ member.layout.read["features"], place | string) }}
+       {{ at((member.name | name) ~ "." ~ member.layout.read["features"], place | string) }}
        {%- endif %} AS {{ column | name }}{{ "" if loop.last else "," }}
        {% endfor -%}
 FROM {{ rows(set.members[0]) }} AS {{ first }}
 {% for member in set.members[1:] -%}
-JOIN {{ rows(member) }} AS {{ member.name }} ON {{ member.name }}.clip_id = {{ first }}.clip_id
+JOIN {{ rows(member) }} AS {{ member.name | name }} ON {{ member.name | name }}.clip_id = {{ first }}.clip_id
 {% endfor -%}
 LEFT JOIN {{ song_overview }} AS _song ON _song.song_id = {{ first }}.song_id
