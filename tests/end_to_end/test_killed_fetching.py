@@ -27,7 +27,8 @@ def sound(number: int) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize(("clips", "chunk", "kills"), [(16, 4, 1), pytest.param(60, 8, 5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("clips", "chunk", "kills"), [(16, 4, 1), (60, 8, 5)])
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_fetch_that_is_killed_again_and_again_ends_as_one_in_peace_and_asks_little_twice(
     spark, tmp_path, clips, chunk, kills

@@ -107,6 +107,7 @@ def test_the_notebook_that_explores_draws_this_library(undisturbed, spark):
     assert page.count("<audio") == 3
 
 
+@pytest.mark.slow
 def test_a_question_on_the_command_line_is_answered_with_a_csv_file(undisturbed, tmp_path):
     file = tmp_path / "sizes.csv"
     statement = "SELECT genre, n_songs FROM genre_sizes WHERE n_songs > 0 ORDER BY genre"

@@ -44,6 +44,7 @@ def library(spark, tmp_path):
     return store, config
 
 
+@pytest.mark.slow
 def test_two_tagged_copies_under_two_names_never_straddle_parts_and_count_once(library):
     store, config = library
     # as an older release left them: without a hash of the sound, and divided by the bytes of the files

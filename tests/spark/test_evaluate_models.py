@@ -180,6 +180,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(store, config, monkeypat
     pd.testing.assert_frame_equal(fetched(store, METRICS), metrics)
 
 
+@pytest.mark.slow
 def test_songs_with_several_genres_are_judged_by_ranking(store, config):
     config = config.model_copy(update={"train": config.train.model_copy(update={"labels": "multi"})})
     both = [type(song)(song.number, song.artist, (0, 2), "test") for song in songs_of(range(60, 63), "test")]

@@ -214,6 +214,7 @@ def test_small_chunks_and_tasks_end_with_the_same_tables_as_one_large_one(extrac
     assert everything(store) == everything(extracted.store)
 
 
+@pytest.mark.slow
 def test_a_later_clip_of_known_audio_gets_its_rows_without_a_look_at_the_file(store, config, library, tmp_path):
     add(store, library[0])
     extract_features.run(store, configured(config, feature_sets=("summary9",)))
@@ -325,6 +326,7 @@ def broken(error_of):
     return extract_broken
 
 
+@pytest.mark.slow
 def test_what_is_missing_around_the_clips_ends_the_step_and_leaves_them_to_do(store, config, library, monkeypatch):
     add(store, *library)
     config = configured(config, feature_sets=("summary9",))

@@ -1,6 +1,7 @@
 """A copy of the label in an imported table is not trained on, and everybody is told."""
 
 import numpy as np
+import pytest
 
 from conftest import make_config
 from genreatlas.datasets.library import read_library
@@ -13,6 +14,7 @@ from genreatlas.store import Store
 from genreatlas.tables import MODELS
 
 
+@pytest.mark.slow
 def test_copies_of_the_label_are_left_out_of_training_judgement_and_rebuilding(spark, tmp_path):
     random = np.random.default_rng(0)
     path = tmp_path / "songs.csv"

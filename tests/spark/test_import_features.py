@@ -142,6 +142,7 @@ FOREIGN = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_features_called_like_our_own_columns_train_and_are_drawn(store, tmp_path):
     path = tmp_path / "foreign.csv"
     lines = [",".join(["id", "genre", *FOREIGN, "key", ""])]

@@ -126,6 +126,7 @@ def test_faults_that_no_file_is_known_to_have_are_not_stored_as_theirs(spark, tm
     assert rows(store, QUARANTINE).empty
 
 
+@pytest.mark.slow
 def test_entries_add_up_under_the_c_locale(tmp_path):
     root = os.fsencode(tmp_path / "music")
     for name in ("jazz/été 🎵.wav", "blues/ü.flac"):

@@ -28,6 +28,7 @@ def remote(store, monkeypatch):
     return store
 
 
+@pytest.mark.slow
 def test_a_holder_that_was_stopped_for_longer_than_its_lease_writes_nothing_when_it_wakes(remote, monkeypatch):
     """What it had begun to write is fenced, what it would begin is refused, and the other's rows are all there."""
     monkeypatch.setattr(lease, "LEASE_SECONDS", 3600.0)  # nothing extends it meanwhile

@@ -70,6 +70,7 @@ def test_one_failed_candidate_is_a_row_and_the_others_have_their_scores(spark, m
     assert [result.score is None for result in results] == [True] * 4 + [False] * 4
 
 
+@pytest.mark.slow
 def test_a_candidate_that_kills_its_worker_is_a_row_and_the_others_have_their_scores(spark, matrix, monkeypatch):
     def deadly_second_fold(tasks, files, settings, batches):
         for batch in batches:

@@ -189,6 +189,7 @@ def test_a_sample_is_bounded_per_genre_and_does_not_depend_on_partitions(spark):
     assert not sample(rows, 7, 4).toPandas().equals(drawn[0])
 
 
+@pytest.mark.slow
 def test_genres_are_counted_under_their_topmost_parent(library, config):
     tree = [{"genre_id": g, "genre": GENRES[g], "parent_id": "folk", "parent": "Folk", "source": "x"} for g in GENRES]
     put(library, GENRE_PARENTS, tree)

@@ -24,7 +24,7 @@ def songs(draw, prefix="s", least=0, most=60):
 
 
 @given(songs())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_no_group_is_ever_divided(library_songs):
     rows = split(library_songs)
     check_leaks(rows, library(library_songs).links)
@@ -34,14 +34,14 @@ def test_no_group_is_ever_divided(library_songs):
 
 
 @given(songs(), st.randoms())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_the_order_of_rows_makes_no_difference(library_songs, random):
     shuffled = random.sample(library_songs, len(library_songs))
     pd.testing.assert_frame_equal(split(library_songs), split(shuffled))
 
 
 @given(songs(), songs(prefix="m"), songs(prefix="a", most=20))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_adding_songs_never_moves_any_and_never_leaks(first, second, third):
     before = split(first)
     middle = split([*second, *first], before)
@@ -53,7 +53,7 @@ def test_adding_songs_never_moves_any_and_never_leaks(first, second, third):
 
 
 @given(songs(least=5), st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_links_found_later_only_exclude_and_leave_no_leak(library_songs, data):
     before = split(library_songs)
     tied = data.draw(st.sets(st.sampled_from([s["song_id"] for s in library_songs]), min_size=2))
@@ -69,7 +69,7 @@ def test_links_found_later_only_exclude_and_leave_no_leak(library_songs, data):
     st.lists(st.tuples(st.integers(1, 4), st.sampled_from(GENRES)), min_size=60, max_size=150),
     st.integers(0, 5),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_every_genre_has_its_share_of_every_part_within_a_group(artists, seed):
     library_songs = [
         song(f"s{a:03d}{i}", genre, artist=f"artist{a}") for a, (size, genre) in enumerate(artists) for i in range(size)
@@ -86,7 +86,7 @@ def test_every_genre_has_its_share_of_every_part_within_a_group(artists, seed):
 
 
 @given(songs(least=1), st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_declared_parts_that_respect_groups_are_kept(library_songs, data):
     groups = split(library_songs).set_index("song_id")["group_id"]
     chosen = {g: data.draw(st.sampled_from(["train", "promotion", "test"])) for g in sorted(set(groups))}
