@@ -238,6 +238,18 @@ def test_candidates_without_a_score_stand_with_their_reason():
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.123, "Guests and partners may: 12.3% of test songs feature one who performs a training song."),
+        (0.0, "No test song features a guest or partner who performs a training song, either."),
+        (None, "Guests may: assign_splits says for how many songs."),
+    ],
+)
+def test_artist_safe_is_said_with_the_share_of_test_songs_that_feature_a_training_artist(share, words):
+    assert words in render(report_data(featured=share)).html
+
+
 def test_a_phone_shows_the_page_without_scrolling_sideways(page, tmp_path):
     """Load the page in a frame of 390 px, and read how wide it is and what went wrong."""
     probe = "<script>window.errors=[];addEventListener('error',e=>errors.push(e.message),true)</script>"

@@ -78,8 +78,16 @@ def _grouping(data: ReportData, board: Board) -> Iterator[Flag]:
             yield Flag(
                 "Artist-safe",
                 f"Nobody who performs a song of the {data.part} part performs one in training, as far as credits tell. "
-                "Guests may: assign_splits says for how many songs.",
+                f"{_guests(data.featured)}",
             )
+
+
+def _guests(featured: float | None) -> str:
+    if featured is None:
+        return "Guests may: assign_splits says for how many songs."
+    if not featured:
+        return "No test song features a guest or partner who performs a training song, either."
+    return f"Guests and partners may: {featured:.1%} of test songs feature one who performs a training song."
 
 
 def _not_music(board: Board) -> Iterator[Flag]:

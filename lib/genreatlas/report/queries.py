@@ -6,7 +6,9 @@ import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from genreatlas import splits
 from genreatlas.config import Config
+from genreatlas.datasets.fetching import fetch
 from genreatlas.datasets.labels import roots
 from genreatlas.datasets.library import parents_of
 from genreatlas.report import boards, feature_queries, in_use_queries, views
@@ -85,6 +87,7 @@ def read_report(store: Reader, config: Config) -> ReportData:
     labels = class_labels(store, config.train.level)
     data = _library(data, store, config)
     data = _models(data, store)
+    data = replace(data, featured=_featured(data, store, config))
     data = in_use_queries.add_in_use(data, store, config.retrain.alias)
     every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
     if every_board:
@@ -117,6 +120,16 @@ def _runs(store: Reader) -> pd.DataFrame:
     newest = Window.partitionBy("step").orderBy(F.desc("started_at"), "run_id")
     rows = done.withColumn("_rank", F.row_number().over(newest)).where("_rank = 1").drop("_rank")
     return rows.orderBy("started_at").toPandas()
+
+
+def _featured(data: ReportData, store: Reader, config: Config) -> float | None:
+    """Share of test songs that feature somebody who performs a training song, where figures are called artist-safe."""
+    if "grouping" not in data.models or not (data.models["grouping"] == "artist-safe").any():
+        return None
+    split = current_split(store, config.splits.name).where("part IN ('train', 'test')").select("song_id", "part")
+    songs = store.live(SONGS).select("song_id", "title", "artist").join(split, "song_id")
+    rows = fetch(songs, "song_id", config.store.max_commit_mb, 200).to_pandas()
+    return splits.featured_share(rows, rows)
 
 
 def _library(data: ReportData, store: Reader, config: Config) -> ReportData:
