@@ -4,16 +4,18 @@ import os
 import unicodedata
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from genreatlas.config import FolderSection
 from genreatlas.errors import InputError, Reason
-from genreatlas.sources.folder.catalogue import Catalogue, Song, clean_isrc
+from genreatlas.sources.folder.catalogue import Catalogue, Song, clean_isrc, song_rows
 from genreatlas.sources.folder.listing import list_folder
 from genreatlas.sources.folder.reading import read_catalogue
 from genreatlas.sources.genres import Genre, GenreNames
+from genreatlas.splits import song_links
 
 ROCK, JAZZ = Genre("rock", "Rock"), Genre("jazz", "Jazz")
 
@@ -132,6 +134,21 @@ def test_absolute_paths_and_files_outside_the_folder_are_found(tmp_path):
     assert list(catalogue(tmp_path).songs) == ["a.mp3", "../b.mp3"]
 
 
+def test_a_compilation_in_a_manifest_groups_by_performer_and_an_album_artist_that_performs_ties_its_songs(tmp_path):
+    compiled = [(f"{number}.mp3", f"Act {number}", "Best of Label Records", "Label Records") for number in range(5)]
+    own = [("own.mp3", "Act 1", "Own", "Act 1"), ("duet.mp3", "Partner", "Own", "Act 1")]
+    files(tmp_path, *(row[0] for row in (*compiled, *own)))
+    rows = "".join(f"{path},Rock,{artist},{album},{by}\n" for path, artist, album, by in (*compiled, *own))
+    manifest(tmp_path, f"path,genre,artist,album,album_artist\n{rows}")
+    made = song_rows(catalogue(tmp_path).songs.values(), "manifest", ids=lambda key: key)
+    links = song_links(pd.DataFrame(made.songs), pd.DataFrame(made.song_artists))
+    keys = {path: set(links[links["song_id"] == path]["key"]) for path in links["song_id"].unique()}
+    assert len(set.union(*(keys[path] for path, *_ in compiled))) == 5
+    assert keys["1.mp3"] & keys["own.mp3"] and keys["own.mp3"] & keys["duet.mp3"]
+    roles = {row["role"] for row in made.song_artists if row["song_id"] == "0.mp3"}
+    assert roles == {"primary", "album_artist"}
+
+
 def test_columns_that_are_unknown_or_missing_are_named_with_the_valid_ones(tmp_path):
     files(tmp_path, "a.mp3")
     manifest(tmp_path, "path,genres,offset_s\na.mp3,Rock,3\n")
@@ -139,7 +156,7 @@ def test_columns_that_are_unknown_or_missing_are_named_with_the_valid_ones(tmp_p
         catalogue(tmp_path)
     assert str(caught.value) == (
         f"{tmp_path}/list: missing columns: genre; unknown columns: 'genres' (did you mean genre?), 'offset_s'. Valid: "
-        "path, genre, song, artist, title, album, isrc, licence, split. "
+        "path, genre, song, artist, title, album, album_artist, isrc, licence, split. "
         'To leave columns out, set folder.ignore_columns = ["genres", "offset_s"].'
     )
     manifest(tmp_path, "path,genre,offset_s\na.mp3,Rock,3\n")

@@ -94,6 +94,7 @@ def _listed_rows(config: Config, file: ListedFile) -> tuple[dict[str, Any], list
         "title": song.title,
         "artist": song.artist,
         "album": song.album,
+        "album_artist": song.album_artist,
         "isrc": song.isrc,
         "declared_split": song.split,
         "licence": song.licence or config.http.licence or None,
@@ -177,7 +178,8 @@ def _write(store: Store, songs: Iterable[tuple[dict[str, Any], list[dict[str, An
         add(SONGS, song | {"added_at": now})
         for label in genres:
             add(SONG_GENRES, label | {"retired_at": None})
-        for position, credit in enumerate(credits(song["artist"], title=song["title"])):
+        named = credits(song["artist"], album_artist=song.get("album_artist"), title=song["title"])
+        for position, credit in enumerate(named):
             add(ARTISTS, {"artist_id": credit.artist_id, "name": credit.name})
             add(
                 SONG_ARTISTS,

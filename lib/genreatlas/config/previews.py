@@ -9,7 +9,9 @@ from genreatlas.config.sections import Positive, Section
 
 PreviewProvider = Literal["spotify", "deezer", "every_noise", "http"]
 #: What is known of a file in a list of addresses.
-ListColumn = Literal["url", "genre", "song", "title", "artist", "album", "isrc", "licence", "split", "sha256", "md5"]
+ListColumn = Literal[
+    "url", "genre", "song", "title", "artist", "album", "album_artist", "isrc", "licence", "split", "sha256", "md5"
+]
 
 
 class FetchPreviewsSection(Section):
@@ -50,7 +52,7 @@ class HttpSection(Section):
     columns: dict[ListColumn, str] = Field(
         {},
         description="What it is = the list's own name of the column. Known: url, genre, song, title, artist, album, "
-        "isrc, licence, split, sha256, md5. Columns that carry these names need no entry.",
+        "album_artist, isrc, licence, split, sha256, md5. Columns that carry these names need no entry.",
     )
     genre_aliases: dict[str, str] = Field({}, description="Spelling = genre it means.")
     encoding: str = Field("auto", description="Encoding of the list; auto: UTF-8, UTF-16 or Windows-1252.")

@@ -58,6 +58,7 @@ class Row:
     title: str = ""
     artist: str = ""
     album: str = ""
+    album_artist: str = ""
     isrc: str = ""
     licence: str = ""
     split: str = ""
@@ -184,6 +185,7 @@ def read_row(row: Row, key: str, names: GenreNames) -> tuple[Song, tuple[Reason,
         title=row.title.strip() or None,
         artist=row.artist.strip() or None,
         album=row.album.strip() or None,
+        album_artist=row.album_artist.strip() or None,
         isrc=clean_isrc(row.isrc),
         split=_PARTS.get(row.split.strip().casefold()),
         licence=row.licence.strip() or None,

@@ -12,7 +12,7 @@ from genreatlas.sources.tabular import RawTable, read_table
 from genreatlas.sources.tabular.formats import repaired
 
 REQUIRED = ("path", "genre")
-OPTIONAL = ("song", "artist", "title", "album", "isrc", "licence", "split")
+OPTIONAL = ("song", "artist", "title", "album", "album_artist", "isrc", "licence", "split")
 
 
 def read_manifest(
@@ -21,7 +21,7 @@ def read_manifest(
     """Read the rows of a manifest.
 
     Columns are ``path`` (below the folder, or absolute) and ``genre`` (several as a list or joined by ``;``), and
-    optionally ``song``, ``artist``, ``title``, ``album``, ``isrc``, ``licence`` and ``split``.
+    optionally ``song``, ``artist``, ``title``, ``album``, ``album_artist``, ``isrc``, ``licence`` and ``split``.
 
     Parameters
     ----------

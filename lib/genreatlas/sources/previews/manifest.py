@@ -15,7 +15,8 @@ from genreatlas.sources.genres import GenreNames
 from genreatlas.sources.label_cells import Labels
 from genreatlas.sources.tabular import read_table
 
-KNOWN = ("url", "genre", "song", "title", "artist", "album", "isrc", "licence", "split", "sha256", "md5")
+_FACTS = ("song", "title", "artist", "album", "album_artist", "isrc", "licence", "split")
+KNOWN = ("url", "genre", *_FACTS, "sha256", "md5")
 REQUIRED = ("url", "genre")
 #: ``songs.source`` of these songs.
 SOURCE = "http"
@@ -97,5 +98,4 @@ def _key(url: str) -> str:
 
 
 def _row(place: str, value: Mapping[str, Any], labels: Labels) -> Row:
-    names = ("song", "title", "artist", "album", "isrc", "licence", "split")
-    return Row(place, b"", genres_of(value["genre"], labels), **{name: clean_text(value[name]) for name in names})
+    return Row(place, b"", genres_of(value["genre"], labels), **{name: clean_text(value[name]) for name in _FACTS})
