@@ -99,6 +99,7 @@ def test_a_table_becomes_a_feature_set_with_songs_and_a_rerun_finds_nothing_to_d
     path.write_text("\n".join([LINES[0], LINES[1], LINES[3].replace(",,4", ",70,4"), "s4,pop,,1,60,5"]) + "\n")
     counts = import_features.run(store, config)
     assert (counts.read, counts.written, counts.failed) == (2, 2, 0)
+    assert rows_of(store, QUARANTINE) == []  # the line was mended
     c4, s4 = stable_id("clip", "shop", "s4"), song_id("shop", "s4")
     features = [(c1, version, "imported", s1, 90.5, 3), (c2, version, "imported", s2, 70.0, 4),
                 (c4, version, "imported", s4, 60.0, 5)]  # fmt: skip
@@ -112,6 +113,7 @@ def test_a_table_becomes_a_feature_set_with_songs_and_a_rerun_finds_nothing_to_d
     path.write_text("\n".join([LINES[0], LINES[1], LINES[3].replace(",,4", ",inf,4"), *rest]) + "\n")
     import_features.run(store, config)
     assert store.ended(SONGS).count() == 0
+    assert [row[1] for row in rows_of(store, QUARANTINE)] == ["songs.csv line 3"]
     path.write_text("\n".join([LINES[0], LINES[1], *rest]) + "\n")
     assert "retired: 1 songs that are gone from songs.csv (see [sync])" in import_features.run(store, config).notes
     assert [row.song_id for row in store.ended(SONGS).collect()] == [s2]

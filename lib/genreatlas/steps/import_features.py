@@ -144,6 +144,7 @@ def _write(
         for part in chunks:
             written += store.upsert(table, _whole(table, part), update=True)
             bar.advance(len(part))
+    _forget_former(store, name, imported)
     if imported.rejected:
         store.upsert(QUARANTINE, _quarantine(store, imported, now))
     described = [
@@ -209,6 +210,17 @@ def _replace(store: Store, table: Table, rows: pd.DataFrame, songs: pd.Series) -
             store.delete(table, stale.select(*table.key))
     if len(rows):
         store.upsert(table, rows, update=True)
+
+
+def _forget_former(store: Store, name: str, imported: ImportedTable) -> None:
+    """Remove rows of quarantine on lines of former states of the table; other sets may come from a file of its name."""
+    others = store.read(FEATURE_SETS).where(F.col("feature_set") != name).select("source").distinct().collect()
+    kept = [imported.digest, *(row["source"].rpartition("(")[2].rstrip(")") for row in others if row["source"])]
+    mine = (F.col("stage") == STEP) & F.col("key").startswith(f"{imported.name} ") & ~F.col("version").isin(kept)
+    former = store.read(QUARANTINE).where(mine).select("stage", "key", "version").collect()
+    if former:
+        rows = [tuple(row) for row in former]
+        store.delete(QUARANTINE, store.spark.createDataFrame(rows, "stage string, key string, version string"))
 
 
 def _quarantine(store: Store, imported: ImportedTable, now: datetime) -> list[dict[str, Any]]:
