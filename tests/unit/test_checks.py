@@ -165,6 +165,7 @@ WRONG = (
     (["fetch_previews"], ['fetch_previews.providers=["http"]'], "http has no list. Set http.manifest."),
     (["fetch_previews"], ['fetch_previews.providers=["deezer"]'], "deezer is off"),
     (["export"], ['export.feature_sets=["summary9"]'], "summary9 is one row of columns a clip"),
+    (["export"], ['export.feature_sets=["imported_by_somebody"]'], "no feature set is called 'imported_by_somebody'"),
     (["compose_library"], ['sandbox.genres=["tecno"]'], "'tecno' cannot be composed. Did you mean techno?"),
     (["purge"], [], "purge.provider is not set"),
     (["rebuild_training_set"], [], "rebuild.model_id is not set"),

@@ -310,6 +310,21 @@ def test_a_proxy_of_the_environment_is_sent_no_request_for_a_private_address(url
         assert server.asked == []
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_name_that_only_the_proxy_can_look_up_is_its_to_decide_or_refused_as_configured(strict, monkeypatch):
+    with serve(in_turn(GOOD)) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("https_proxy", proxy.url)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.setenv(name, "")
+        session = polite_session(settings(tries=1, refuse_unresolved=strict), "test", named=("known.invalid",))
+        with pytest.raises(FetchError) as caught:  # what answers here is no proxy for https
+            session.get("https://unknown.invalid/")
+        assert (caught.value.reason == Reason.BAD_ADDRESS) is strict
+        assert ("fan_out.refuse_unresolved" in caught.value.detail) is strict
+        assert session.get("http://known.invalid/").json() == {"data": 1}
+
+
 def test_a_proxy_is_used_for_public_names_within_the_time_and_not_for_this_machine(monkeypatch):
     with serve(in_turn(GOOD)) as server, serve(in_turn(Reply(fault="trickle"))) as proxy:
         for name in ("http_proxy", "https_proxy"):

@@ -75,4 +75,9 @@ class FanOutSection(Section):
         "host:port or *.domain. Hosts of configured addresses (spotify.api_url, every_noise.map, ...), of http.hosts "
         "and of deezer.hosts need no entry; everything else is fetched by https from public addresses only.",
     )
+    refuse_unresolved: bool = Field(
+        False,
+        description="Through a proxy, refuse hosts that this machine cannot look up itself, unless private_hosts or "
+        "another section names them; off: where such a name leads is the proxy's to decide.",
+    )
     user_agent: str = Field("", description="Who is asking; empty: genreatlas and its version.")

@@ -13,7 +13,9 @@ class ExportSection(Section):
 
     path: Path = Field(Path("data/export"), description="Folder of the shards; one that all workers share.")
     feature_sets: tuple[str, ...] = Field(
-        ("mel128",), description="Sets of frames, events or bytes to write, such as mel128 or rhythm_notes."
+        ("mel128",),
+        description="Sets of frames, events or bytes to write, such as mel128 or rhythm_notes; imported tables are not "
+        "exported.",
     )
     format: Literal["npz", "parquet"] = Field("npz", description="npz (arrays end to end) or parquet (a row a clip).")
     level: Literal["genre", "parent"] = Field("genre", description="Label songs with genres or with their parents.")

@@ -128,10 +128,15 @@ def require_public(host: str, address: str, named: bool | None = None, encrypted
 HINT = "If it is meant, name it in fan_out.private_hosts."
 
 
-def require_public_beyond_proxy(host: str, port: int, named: bool, encrypted: bool) -> None:
+def require_public_beyond_proxy(host: str, port: int, named: bool, encrypted: bool, strict: bool = False) -> None:
     """Refuse a host that is asked through a proxy, by what its name or its addresses here say.
 
-    A name that only the proxy can look up is taken, unless it is one of a local network.
+    A name that only the proxy can look up is taken, unless it is one of a local network. Where a name leads for the
+    proxy, which looks it up again, cannot be told here.
+
+    Parameters
+    ----------
+    strict : refuse any name that cannot be looked up here, unless the configuration names the host.
 
     Raises
     ------
@@ -144,6 +149,9 @@ def require_public_beyond_proxy(host: str, port: int, named: bool, encrypted: bo
     local = ("." not in plain and ":" not in plain) or plain.endswith(_LOCAL_ENDINGS)
     if not found and local and not named:
         raise FetchError(Reason.BAD_ADDRESS, f"{host} is a name of a local network. {HINT}")
+    if not found and strict and not named:
+        what = "cannot be looked up here, and fan_out.refuse_unresolved is on"
+        raise FetchError(Reason.BAD_ADDRESS, f"{host} {what}. {HINT}")
 
 
 def _known_addresses(host: str, port: int) -> tuple[str, ...]:

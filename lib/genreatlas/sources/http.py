@@ -235,7 +235,7 @@ class _PoliteAdapter(CheckedAdapter):
         if requests.utils.select_proxy(url, dict(proxies)):
             port = parts.port or (443 if parts.scheme == "https" else 80)
             try:
-                require_public_beyond_proxy(host, port, named, parts.scheme == "https")
+                require_public_beyond_proxy(host, port, named, parts.scheme == "https", self.settings.refuse_unresolved)
             except FetchError as error:
                 raise FetchError(error.reason, _words(method, url, error.detail)) from None
 

@@ -3,6 +3,9 @@
 Vectors, and sequences (frames, notes, segments) and spectrograms that no model here learns from, leave the tables as
 npz or Parquet. Each set has a folder with its shards and index.json, which says what they hold. The same tables and
 configuration give the same bytes; shards are written anew when a table that they come from has changed.
+
+Only sets that are measured from the sound are written. Columns of imported tables, among which one may give the label
+away, never reach a shard: training looks for them and leaves them out, and whoever reads features_<name> has to.
 """
 
 import json
