@@ -1,6 +1,7 @@
 """A layout and sets that are registered from outside go through every step, and so does a vector of 200 dimensions."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import ClassVar
@@ -116,7 +117,7 @@ def test_a_set_is_stored_as_its_layout_has_it_and_extracted_once(judged, name):
     store, config = judged
     table = table_of(FEATURE_SETS[name])
     assert table.name == {"coarse": "eighths_coarse", "embedded": "vectors_embedded"}[name]
-    assert store.read(table).count() == 24
+    assert store.read(table).count() == n_clips(store) >= 24
     assert extract_features.run(store, config).read == 0
     assert table.name in {one.name for one in housekeeping.existing_tables(store)}
 
@@ -136,6 +137,10 @@ def test_models_learn_from_it_and_are_judged_with_their_importances(judged, name
     assert name in (config.report.path / "index.html").read_text()
 
 
+def n_clips(store):
+    return store.read("features_loudness").count()
+
+
 def feature_names(name):
     return [feature.name for feature in FEATURE_SETS[name].features]
 
@@ -152,11 +157,11 @@ def test_a_model_of_it_is_promoted_and_scores_clips_and_files_alike(judged, name
     })  # fmt: skip
     promote_model.run(store, mine)
     assert json.loads((config.models.path / "aliases.json").read_text())[alias]
-    assert score.run(store, mine).written == 24
+    assert score.run(store, mine).written == n_clips(store)
     song = Path(uri_to_path(store.read(CLIPS).orderBy("clip_id").first().uri).decode())
     folder = config.models.path.parent / alias
     folder.mkdir()
-    (folder / song.name).symlink_to(song)
+    shutil.copyfile(song, folder / song.name)
     counts = score.run(store, mine.model_copy(update={"score": mine.score.model_copy(update={"path": folder})}))
     assert (counts.written, counts.failed) == (1, 0)
     if engine == "sklearn":
@@ -172,13 +177,15 @@ def model_of_alias(config, alias):
 
 def test_a_vector_is_read_in_sql_and_exported(judged, spark):
     store, config = judged
-    register_views(store)
+    planned = register_views(store)
     rows = spark.sql("SELECT clip_id, position, dimension, value FROM dimensions_embedded ORDER BY 1, 2").collect()
-    assert len(rows) == 24 * 200
+    for view in (*planned.tables, *(one.name for one in planned.views)):
+        spark.catalog.dropTempView(view)
+    assert len(rows) == 200 * n_clips(store)
     first = store.read("vectors_embedded").orderBy("clip_id").first()
     assert [row.value for row in rows[:200]] == first.vector
     assert [row.dimension for row in rows[:3]] == ["e0", "e1", "e2"]
-    assert export.run(store, config).written == 24
+    assert export.run(store, config).written == n_clips(store)
     folder = config.export.path / "embedded"
     index = json.loads((folder / "index.json").read_text())
     assert (index["axis"], index["hop_s"], len(index["features"])) == ("vector", None, 200)
@@ -191,10 +198,11 @@ def test_a_vector_is_read_in_sql_and_exported(judged, spark):
 @pytest.mark.parametrize("name", SETS)
 def test_drift_is_measured_between_the_songs_of_training_and_later_ones(judged, name):
     store, config = judged
-    later = store.read(SPLITS).where("split_version = 1 AND part = 'test'").toPandas()
-    if len(later):  # as if these had come after training
-        store.delete(SPLITS, store.read(SPLITS).where("part = 'test'").select("split", "split_version", "song_id"))
-        store.upsert(SPLITS, later.assign(split_version=2))
+    rows = store.read(SPLITS).where("split_version = 1 AND part = 'test'")
+    later = [row.asDict() | {"split_version": 2} for row in rows.collect()]
+    if later:  # as if these had come after training
+        store.delete(SPLITS, rows.select("split", "split_version", "song_id"))
+        store.upsert(SPLITS, later)
     alias = f"{name}_sklearn"
     mine = config.model_copy(update={"retrain": config.retrain.model_copy(update={"alias": alias})})
     assert measure_drift.run(store, mine).written
