@@ -25,16 +25,16 @@ import pandas as pd
 import pyarrow as pa
 import soundfile
 from deltalake import DeltaTable
-from genreatlas.models.sklearn_estimators import ESTIMATORS as SKLEARN
-from genreatlas.models.sklearn_model import load_file
-from genreatlas.models.sklearn_predict import predict_batch
-from genreatlas.models.spark_estimators import ESTIMATORS as SPARK
 
 import genreatlas
 from genreatlas.config import SandboxSection, SparkSection, WorldSection, load_config
 from genreatlas.evaluation import leaderboard
 from genreatlas.models import meta
 from genreatlas.models import training as training_module
+from genreatlas.models.sklearn_estimators import ESTIMATORS as SKLEARN
+from genreatlas.models.sklearn_model import load_file
+from genreatlas.models.sklearn_predict import predict_batch
+from genreatlas.models.spark_estimators import ESTIMATORS as SPARK
 from genreatlas.provenance import git_commit
 from genreatlas.runner import run_step
 from genreatlas.sandbox.library import write_library
@@ -345,7 +345,7 @@ def expectations(root: Path) -> dict:
             values = np.stack([rows[feature] for feature in about.features], axis=1).astype("f4")
             columns |= {"features": pa.array(list(values), pa.list_(pa.float32()))}
         model = load_file(root / "models" / row.model_id / meta.FILES[about.format])
-        for said in predict_batch(model, pa.RecordBatch.from_pydict(columns)).to_pylist():
+        for said in predict_batch(model, about.axis, pa.RecordBatch.from_pydict(columns)).to_pylist():
             scores = [said["n_rows"], said["score_sum"], said["votes"]]
             found["models"][row.model_id]["scores"][said["clip_id"]] = scores
     for log_folder in sorted((root / "tables").glob("*/_delta_log")):
