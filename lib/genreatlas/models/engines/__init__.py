@@ -1,7 +1,8 @@
 """The engines that candidates are fitted with, one package each, and where they are found by their stored names.
 
-What is asked of an engine is in :mod:`.protocol`. An engine whose candidates fit on one core and whose model is one
-file is a :class:`.task_engine.TaskEngine`, and says little more than how to fit and how to read the file.
+What is asked of an engine is in :mod:`.protocol`. One whose model is one file is a
+:class:`.task_engine.FileEngine`. One that fits a candidate on one core, too, is a :class:`.task_engine.TaskEngine`, and
+says little more than how to fit and how to read the file.
 """
 
 from collections.abc import Iterable

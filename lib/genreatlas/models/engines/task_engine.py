@@ -1,7 +1,8 @@
-"""Engines whose candidates are each fitted in one Spark task on one core, and whose model is one file.
+"""Engines whose model is one file, and those of them whose candidates are each fitted in one Spark task on one core.
 
-Such an engine says how a candidate is fitted on rows of the matrix and how its file is read. The grid over all cores,
-scoring in Spark and without, and importances come from :mod:`.task_grid`, :mod:`.task_fits` and :mod:`.task_answers`.
+The first say how the file is read: scoring in Spark and without, and importances, come from :mod:`.task_grid` and
+:mod:`.task_answers`. The second say how a candidate is fitted on rows of the matrix, too: the grid over all cores comes
+from :mod:`.task_grid` and :mod:`.task_fits`.
 """
 
 from abc import abstractmethod
@@ -25,8 +26,37 @@ if TYPE_CHECKING:
     from genreatlas.models.meta import Meta
 
 
-class TaskEngine(Engine):
-    """What an engine of this kind says beside its facts."""
+class FileEngine(Engine):
+    """What an engine whose model is one file says beside its facts and how it fits."""
+
+    @abstractmethod
+    def loads(self, content: bytes) -> FileModel:
+        """Read what :meth:`FileModel.dumps` gave; ModelError where it is something else."""
+
+    def importances(self, model: Any, features: Sequence[str]) -> Mapping[str, float]:
+        """How much each column counts, by a model itself; empty where it does not say."""
+        return {}
+
+    def weights(self, model: Any, X: NDArray[np.float32]) -> NDArray[np.float64] | None:
+        """How much each column counts, to choose which are looked at closely; None where a model does not say."""
+        return None
+
+    def load(self, meta: "Meta", path: Path) -> "StoredFile":
+        """The file is read where it is used: by the workers."""
+        return StoredFile(meta, path, self)
+
+    def open(self, path: Path) -> FileModel:
+        """Read a model file; ModelError names the file."""
+        try:
+            return self.loads(path.read_bytes())
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from None
+
+
+class TaskEngine(FileEngine):
+    """What an engine that fits a candidate on one core says, too."""
 
     @abstractmethod
     def fit(
@@ -48,43 +78,18 @@ class TaskEngine(Engine):
         CandidateLimit : more rows or classes than the estimator is meant for.
         """
 
-    @abstractmethod
-    def loads(self, content: bytes) -> FileModel:
-        """Read what :meth:`FileModel.dumps` gave; ModelError where it is something else."""
-
-    def importances(self, model: Any, features: Sequence[str]) -> Mapping[str, float]:
-        """How much each column counts, by a model itself; empty where it does not say."""
-        return {}
-
-    def weights(self, model: Any, X: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """How much each column counts, to choose which are looked at closely; None where a model does not say."""
-        return None
-
     def fitter(self) -> "type[TaskGrid]":
         """All engines of this kind share one grid."""
         from genreatlas.models.engines.task_grid import TaskGrid
 
         return TaskGrid
 
-    def load(self, meta: "Meta", path: Path) -> "TaskModel":
-        """The file is read where it is used: by the workers."""
-        return TaskModel(meta, path, self)
-
-    def open(self, path: Path) -> FileModel:
-        """Read a model file; ModelError names the file."""
-        try:
-            return self.loads(path.read_bytes())
-        except OSError as error:
-            raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
-        except ModelError as error:
-            raise ModelError(f"{path}: {error}") from None
-
 
 @dataclass(frozen=True)
-class TaskModel(StoredModel):
-    """A stored model of such an engine."""
+class StoredFile(StoredModel):
+    """A stored model of an engine whose model is one file."""
 
-    engine: TaskEngine
+    engine: FileEngine
 
     def predict(self, frame: "DataFrame") -> "DataFrame":
         """Score clips in Arrow batches."""
