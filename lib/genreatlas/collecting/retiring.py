@@ -14,7 +14,7 @@ from genreatlas.audio.uris import FETCHED
 from genreatlas.config import SyncSection
 from genreatlas.counts import Counts
 from genreatlas.errors import LimitReachedError
-from genreatlas.store import Store
+from genreatlas.store import Reader, Store
 from genreatlas.tables import CLIPS, SONG_GENRES, SONGS, Table
 
 #: So many songs may go whatever share they are, but no more than half of what there is.
@@ -166,7 +166,7 @@ def follow_labels(
     return (f"retired: {retired} songs that are gone from {source} (see [sync])",)
 
 
-def _frame(store: Store, table: Table, keys: Sequence[Any] | DataFrame, columns: Sequence[str]) -> DataFrame:
+def _frame(store: Reader, table: Table, keys: Sequence[Any] | DataFrame, columns: Sequence[str]) -> DataFrame:
     if isinstance(keys, DataFrame):
         return keys.distinct()
     names = columns or table.key

@@ -20,7 +20,7 @@ from genreatlas.errors import Reason
 from genreatlas.sources.spotify.analysis import FEATURES
 from genreatlas.sources.spotify.client import FEATURES_BATCH
 from genreatlas.sources.spotify.song_rows import SOURCE, ListRows, list_rows, list_source
-from genreatlas.store import Staged, Store
+from genreatlas.store import Reader, Staged, Store
 from genreatlas.tables import (
     ARTISTS,
     FEATURE_SETS,
@@ -43,7 +43,7 @@ def _answers(staged: Staged) -> dict[str, Any]:
     return {row["key"]: json.loads(row["answer"]) for row in rows if row["provider"] is not None}
 
 
-def _local_frame(store: Store, table: Table, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
+def _local_frame(store: Reader, table: Table, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
     """Local rows as a frame with the columns that the first one has, by way of Arrow.
 
     Tens of thousands of rows of twenty columns take a second so, and half a minute as Python tuples.
@@ -223,7 +223,7 @@ PREPROCESSING_ID = "spotify"
 STAGE = "collect_songs"
 
 
-def pending_features(store: Store) -> DataFrame:
+def pending_features(store: Reader) -> DataFrame:
     """Songs without audio features, in full batches: one request for every hundred of them."""
     heard = store.read(SPOTIFY_AUDIO).where(F.col("set_version") == SET_VERSION).select("song_id")
     unheard = store.read(QUARANTINE).where((F.col("stage") == STAGE) & (F.col("version") == SET_VERSION))
@@ -271,7 +271,7 @@ def describe_set(store: Store) -> None:
     store.upsert(FEATURE_SETS, described)
 
 
-def pending_analyses(store: Store) -> DataFrame:
+def pending_analyses(store: Reader) -> DataFrame:
     """Songs without an audio analysis; there is no batched call."""
     known = store.read(SPOTIFY_AUDIO_ANALYSIS).select(F.col("track_key").alias("spotify_id"))
     songs = _songs(store).join(known, "spotify_id", "left_anti")
@@ -284,7 +284,7 @@ def merge_analyses(store: Store, staged: Staged) -> None:
     store.upsert(SPOTIFY_AUDIO_ANALYSIS, list(_answers(staged).values()), update=True)
 
 
-def _songs(store: Store) -> DataFrame:
+def _songs(store: Reader) -> DataFrame:
     return store.read(SONGS).where(F.col("source") == SOURCE).select("song_id", "spotify_id")
 
 

@@ -31,7 +31,7 @@ from genreatlas.sources.spotify.routes import (
     shares,
 )
 from genreatlas.sources.spotify.tokens import read_credentials
-from genreatlas.store import Store
+from genreatlas.store import Reader, Store
 from genreatlas.tables import (
     EVERYNOISE_ARTISTS,
     EVERYNOISE_PLAYLISTS,
@@ -59,7 +59,7 @@ class Routes:
     searches: tuple[Search, ...]
 
 
-def find_routes(store: Store, config: Config) -> Routes:
+def find_routes(store: Reader, config: Config) -> Routes:
     """Read genres and playlists of the routes that ``[spotify] routes`` names.
 
     Raises
@@ -77,7 +77,7 @@ def find_routes(store: Store, config: Config) -> Routes:
     )
 
 
-def pending(store: Store, kind: str, requests: Mapping[str, Any], done: Container[str] = ()) -> DataFrame:
+def pending(store: Reader, kind: str, requests: Mapping[str, Any], done: Container[str] = ()) -> DataFrame:
     """Requests that are not done, as the fan-out takes them."""
     rows = [
         (key, kind, json.dumps(request, ensure_ascii=False)) for key, request in requests.items() if key not in done
@@ -85,7 +85,7 @@ def pending(store: Store, kind: str, requests: Mapping[str, Any], done: Containe
     return store.spark.createDataFrame(rows, PENDING)
 
 
-def searches(store: Store, routes: Routes, page_size: int) -> dict[str, Any]:
+def searches(store: Reader, routes: Routes, page_size: int) -> dict[str, Any]:
     """Requests for searches whose results are not stored."""
     known = {row[0] for row in store.read(SPOTIFY_SEARCHES).select("search_id").distinct().collect()}
     return {
@@ -95,7 +95,7 @@ def searches(store: Store, routes: Routes, page_size: int) -> dict[str, Any]:
     }
 
 
-def found_lists(store: Store, routes: Routes) -> list[NamedList]:
+def found_lists(store: Reader, routes: Routes) -> list[NamedList]:
     """Playlists that the searches found."""
     if not routes.searches:
         return []
@@ -109,7 +109,7 @@ def found_lists(store: Store, routes: Routes) -> list[NamedList]:
     return found
 
 
-def playlists(store: Store, section: SpotifySection, lists: Iterable[NamedList]) -> dict[str, Any]:
+def playlists(store: Reader, section: SpotifySection, lists: Iterable[NamedList]) -> dict[str, Any]:
     """Requests for all playlists, each with the snapshot that is known of it."""
     stored = _stored(store, "playlist")
     settings = selected_by(section)
@@ -123,7 +123,7 @@ def playlists(store: Store, section: SpotifySection, lists: Iterable[NamedList])
     }
 
 
-def artists(store: Store, section: SpotifySection, genres: Mapping[str, Genre], page_size: int) -> dict[str, Any]:
+def artists(store: Reader, section: SpotifySection, genres: Mapping[str, Genre], page_size: int) -> dict[str, Any]:
     """Requests for searches by artist, for genres that no playlist gave songs; those that are stored are left out."""
     if not genres:
         return {}
@@ -155,7 +155,7 @@ def _all_stored(genres: Iterable[Wanted], stored: Mapping[str, Any], settings: M
     return all(known.get(genre.genre_id) == genre.selection(settings) for genre in genres)
 
 
-def _stored(store: Store, kind: str) -> dict[str, dict[str, Any]]:
+def _stored(store: Reader, kind: str) -> dict[str, dict[str, Any]]:
     """What is known of lists: by list and genre, snapshot and selection."""
     names = ("playlist_id", "genre_id", "snapshot", "selection")
     found: dict[str, dict[str, Any]] = {}
@@ -164,14 +164,14 @@ def _stored(store: Store, kind: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _newest(store: Store, table: Table) -> DataFrame:
+def _newest(store: Reader, table: Table) -> DataFrame:
     """Rows of each genre's newest snapshot."""
     rows = store.read(table)
     newest = rows.groupBy("genre_id").agg(F.max("snapshot").alias("snapshot"))
     return rows.join(newest, ["genre_id", "snapshot"], "left_semi")
 
 
-def _genres(store: Store, section: SpotifySection) -> dict[str, Genre]:
+def _genres(store: Reader, section: SpotifySection) -> dict[str, Genre]:
     """Genres of the newest map that are chosen: the most popular first."""
     rows = store.read(GENRES)
     newest = rows.agg(F.max("snapshot").alias("snapshot"))
@@ -182,7 +182,7 @@ def _genres(store: Store, section: SpotifySection) -> dict[str, Genre]:
     return {genre.genre_id: genre for genre in chosen[: section.max_genres or None]}
 
 
-def _everynoise(store: Store, section: SpotifySection, genres: Mapping[str, Genre]) -> list[NamedList]:
+def _everynoise(store: Reader, section: SpotifySection, genres: Mapping[str, Genre]) -> list[NamedList]:
     rows = _newest(store, EVERYNOISE_PLAYLISTS).select("genre_id", "role", "playlist_id").collect()
     found = {(row["genre_id"], row["role"], row["playlist_id"]) for row in rows}
     ranked = sorted(
@@ -193,7 +193,7 @@ def _everynoise(store: Store, section: SpotifySection, genres: Mapping[str, Genr
     return [NamedList(playlist, genres[genre], "everynoise", section.roles[place]) for place, genre, playlist in ranked]
 
 
-def _artists(store: Store, genres: Mapping[str, Genre]) -> list[NamedArtist]:
+def _artists(store: Reader, genres: Mapping[str, Genre]) -> list[NamedArtist]:
     rows = _newest(store, EVERYNOISE_ARTISTS).select("genre_id", "name", "spotify_artist_id", "weight")
     wanted = store.spark.createDataFrame([(genre_id,) for genre_id in genres], "genre_id string")
     found = rows.join(wanted, "genre_id", "left_semi").collect()

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from genreatlas.audio.decode import DECODER_RELEASE
 from genreatlas.errors import REFUSED_AUDIO, Reason
 from genreatlas.fanout.work import Task, pause_name
-from genreatlas.store import Staged, Store
+from genreatlas.store import Reader, Staged, Store
 from genreatlas.tables import FETCH_ATTEMPTS
 
 #: The key under which a provider's own pause is stored; with a blank and a host that of one of its hosts.
@@ -46,7 +46,7 @@ class Plan:
                 yield _task(row)
 
 
-def make_plan(store: Store, name: str, pending: DataFrame, providers: Sequence[str]) -> Plan:
+def make_plan(store: Reader, name: str, pending: DataFrame, providers: Sequence[str]) -> Plan:
     """Take from the pending keys those that were given up or are not due."""
     stored = store.read(FETCH_ATTEMPTS).where((F.col("task") == name) & (F.col("attempt") > 0))
     last = stored.groupBy("key", "provider").agg(
@@ -91,7 +91,7 @@ def _task(row: dict[str, Any]) -> Task:
     return Task(row["key"], row, {one["provider"]: one["attempt"] for one in tried}, over, succeeded)
 
 
-def stored_pauses(store: Store, providers: Sequence[str], longest_s: float) -> dict[str, float]:
+def stored_pauses(store: Reader, providers: Sequence[str], longest_s: float) -> dict[str, float]:
     """Providers, or their hosts, that asked an earlier run to be left alone until a time that is still to come.
 
     Parameters

@@ -19,7 +19,7 @@ from genreatlas.datasets.library import parents_of, read_ties
 from genreatlas.errors import InputError
 from genreatlas.ids import slug
 from genreatlas.splits import summary
-from genreatlas.store import Store
+from genreatlas.store import Reader, Store
 from genreatlas.tables import RECORDINGS, SONG_GENRES, SPLITS
 
 READS = ("songs", "song_artists", "song_genres", "genre_parents", "clips", "splits")
@@ -92,7 +92,7 @@ def _write_copies(store: Store, copies: pd.DataFrame) -> None:
         store.delete(RECORDINGS, store.spark.createDataFrame(gone, "song_id string"))
 
 
-def _judged(store: Store, config: Config, genres: pd.DataFrame) -> pd.DataFrame:
+def _judged(store: Reader, config: Config, genres: pd.DataFrame) -> pd.DataFrame:
     """Labels that training would use: at the level, and among the genres, of [train]."""
     labels = at_level(genres, config.train.level, parents_of(store) if config.train.level == "parent" else {})
     wanted = {slug(genre) for genre in config.train.genres}

@@ -26,7 +26,7 @@ from genreatlas.datasets.library import Library, read_library
 from genreatlas.datasets.shards import RESULT, ShardRequest, write_shard
 from genreatlas.errors import ConfigError, InputError
 from genreatlas.ids import stable_id
-from genreatlas.store import Store
+from genreatlas.store import Reader, Store
 from genreatlas.tables import CLIPS
 
 READS = (
@@ -77,7 +77,7 @@ def exportable(name: str) -> FeatureSet:
     return feature_set
 
 
-def export_set(store: Store, config: Config, library: Library, feature_set: FeatureSet) -> Counts:
+def export_set(store: Reader, config: Config, library: Library, feature_set: FeatureSet) -> Counts:
     """Write one set's shards and its index."""
     table = table_of(feature_set)
     if not store.exists(table):
@@ -117,7 +117,7 @@ def up_to_date(folder: Path, made_from: str) -> bool:
     )
 
 
-def labelled_songs(store: Store, config: Config, library: Library) -> tuple[DataFrame, tuple[str, ...]]:
+def labelled_songs(store: Reader, config: Config, library: Library) -> tuple[DataFrame, tuple[str, ...]]:
     """Songs of the split with their genre ids, and all of these in order; copies of a recording count once."""
     labels = at_level(library.labels, config.export.level, library.parents)
     songs = library.songs.sort_values("song_id", ignore_index=True)
@@ -131,7 +131,7 @@ def labelled_songs(store: Store, config: Config, library: Library) -> tuple[Data
     return store.spark.createDataFrame(rows), tuple(sorted(labels.genre_id.unique()))
 
 
-def current_clips(store: Store, config: Config, feature_set: FeatureSet) -> DataFrame:
+def current_clips(store: Reader, config: Config, feature_set: FeatureSet) -> DataFrame:
     """Rows of the set's current version and preprocessing, of clips that still count."""
     rows = store.read(table_of(feature_set)).where(
         (F.col("set_version") == feature_set.version) & (F.col("preprocessing_id") == preprocessing_id(config.clip))

@@ -26,7 +26,7 @@ from genreatlas.extraction.fetched_audio import gone
 from genreatlas.fanout import FanOutCounts, fan_out
 from genreatlas.ids import stable_id
 from genreatlas.steps.extract_features import configured_sets, lacking_any
-from genreatlas.store import Staged, Store
+from genreatlas.store import Reader, Staged, Store
 from genreatlas.tables import CLIP_AUDIO, CLIPS, QUARANTINE, SONGS
 
 STEP = "fetch_previews"
@@ -160,7 +160,7 @@ def _write_clips(store: Store, config: Config, staged: Staged, good: list[dict[s
     store.upsert(CLIPS, clips + _replaced(store, clips), update=True, compare=("ingest_batch",))
 
 
-def _sizes(store: Store, staged: Staged) -> dict[tuple[str, str], int]:
+def _sizes(store: Reader, staged: Staged) -> dict[tuple[str, str], int]:
     """Bytes of each audio of a chunk."""
     if staged.held is not None:
         audio = [staged.held[name] for name in ("sha256", "provider")]
@@ -170,7 +170,7 @@ def _sizes(store: Store, staged: Staged) -> dict[tuple[str, str], int]:
     return {(row["sha256"], row["provider"]): row["bytes"] for row in rows}
 
 
-def _replaced(store: Store, clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _replaced(store: Reader, clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Earlier clips of the same songs, which the new ones take the place of: their audio is gone, or their cut."""
     fresh = {clip["song_id"]: clip["clip_id"] for clip in clips}
     songs = store.spark.createDataFrame([(song,) for song in fresh], "song_id string")

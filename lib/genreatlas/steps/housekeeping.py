@@ -13,7 +13,7 @@ from genreatlas.audio.feature_sets import table_of
 from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.config import Config
 from genreatlas.counts import Counts
-from genreatlas.store import Store, upkeep
+from genreatlas.store import Reader, Store, upkeep
 from genreatlas.store.statements import HISTORY_OF_FILES, HISTORY_OF_LOG
 from genreatlas.store.upkeep import Needed
 from genreatlas.tables import FEATURE_SETS, MODELS, TABLES, Table
@@ -42,7 +42,7 @@ def run(store: Store, config: Config) -> Counts:
         return counts
 
 
-def existing_tables(store: Store) -> list[Table]:
+def existing_tables(store: Reader) -> list[Table]:
     """Described tables, and those of extracted and imported feature sets, as far as they exist."""
     found = {table.name: table for table in (*TABLES, *map(table_of, REGISTRY.values()))}
     for name, axis in store.read(FEATURE_SETS).select("feature_set", "axis").distinct().collect():
@@ -57,7 +57,7 @@ def writers(tables: list[Table]) -> list[str]:
     return sorted({step for table in tables for step in table.written_by if " " not in step} | {"retrain"})
 
 
-def needed_versions(store: Store) -> dict[str, list[Needed]]:
+def needed_versions(store: Reader) -> dict[str, list[Needed]]:
     """Per table, the versions that the training sets of stored models are rebuilt from."""
     models: dict[tuple[str, int], list[str]] = defaultdict(list)
     for row in store.read(MODELS).select("model_id", "input_versions").collect():

@@ -16,7 +16,7 @@ from genreatlas.ids import stable_id
 from genreatlas.models import aliases, registry
 from genreatlas.models.engines import reader_of
 from genreatlas.models.tracking import Tracker, params_of
-from genreatlas.store import Store
+from genreatlas.store import Reader, Store
 from genreatlas.tables import EXPERIMENTS, METRICS, MODELS
 
 READS = ("models", "experiments", "metrics", "promotions")
@@ -55,7 +55,7 @@ def run(store: Store, config: Config) -> Counts:
     return counts + _register(store, config, tracker)
 
 
-def _register(store: Store, config: Config, tracker: Tracker) -> Counts:
+def _register(store: Reader, config: Config, tracker: Tracker) -> Counts:
     alias = config.retrain.alias
     decided = aliases.decisions(store, alias)
     if not decided:
@@ -70,7 +70,7 @@ def _register(store: Store, config: Config, tracker: Tracker) -> Counts:
     return Counts(read=1, written=1, notes=(f"{config.mlflow.model_name}: {row['model_id']} has the alias {alias}",))
 
 
-def _metrics(store: Store, row: dict[str, Any]) -> dict[str, float]:
+def _metrics(store: Reader, row: dict[str, Any]) -> dict[str, float]:
     """Scores over the folds, and the figures of songs on the judged parts."""
     experiment = store.read(EXPERIMENTS).where(F.col("experiment_id") == row["experiment_id"]).first()
     names = ("score_min", "score_mean", "score_max", "score_std", "train_score_mean", "gap")

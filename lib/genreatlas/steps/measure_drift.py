@@ -22,7 +22,7 @@ from genreatlas.datasets.matrix import some_rows
 from genreatlas.datasets.types import Dataset
 from genreatlas.evaluation.drift import Drift, feature_drift, genre_drift
 from genreatlas.models import aliases, registry
-from genreatlas.store import Store
+from genreatlas.store import Reader, Store
 from genreatlas.tables import DRIFT, SCORES, SPLITS
 
 READS = (
@@ -66,7 +66,7 @@ def run(store: Store, config: Config) -> Counts:
     return counts
 
 
-def _songs(store: Store, model: Row, relation: str) -> set[str]:
+def _songs(store: Reader, model: Row, relation: str) -> set[str]:
     """Songs that came into the model's split before or after it was trained."""
     rows = store.read(SPLITS).where(F.col("split") == model["split"]).groupBy("song_id")
     first = rows.agg(F.min("split_version").alias("first"))

@@ -20,7 +20,7 @@ from genreatlas.evaluation.contest import Contest, Duel, Rules, compete
 from genreatlas.metrics import metric_for, version_of
 from genreatlas.models import aliases
 from genreatlas.provenance import git_commit
-from genreatlas.store import Store
+from genreatlas.store import Reader, Store
 from genreatlas.tables import EXPERIMENTS, MODELS, PROMOTION_GENRES, PROMOTIONS
 
 READS = (
@@ -86,7 +86,7 @@ def run(store: Store, config: Config) -> Counts:
         return _write(store, config, decided, row, notes, contest.everything)
 
 
-def best_candidate(store: Store, config: Config) -> tuple[Row | None, tuple[str, ...]]:
+def best_candidate(store: Reader, config: Config) -> tuple[Row | None, tuple[str, ...]]:
     """The current model with the best mean score over the folds, among the engines that may become champion.
 
     Scores of another metric, or of an older definition of it, are not ranked with the others: what was scored by
@@ -203,7 +203,7 @@ def _untested(duel: Duel, champion: Row) -> int:
     return len(set(champion["classes"]) - tested)
 
 
-def _decided_before(store: Store, split: str) -> int:
+def _decided_before(store: Reader, split: str) -> int:
     rows = store.read(PROMOTIONS).where((F.col("split") == split) & F.col("action").isin("promoted", "kept"))
     return rows.count()
 

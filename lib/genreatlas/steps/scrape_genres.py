@@ -41,7 +41,7 @@ from genreatlas.sources.every_noise.snapshots import (
     read_file,
     same_state,
 )
-from genreatlas.store import Staged, Store
+from genreatlas.store import Reader, Staged, Store
 from genreatlas.tables import (
     EVERYNOISE_ARTISTS,
     EVERYNOISE_NEIGHBOURS,
@@ -182,7 +182,7 @@ def _drop_genres(store: Store, snapshot: date, kept: set[str]) -> int:
     return len(gone)
 
 
-def _stored(store: Store, snapshot: date | None) -> list[Row]:
+def _stored(store: Reader, snapshot: date | None) -> list[Row]:
     return [row.asDict() for row in store.read(GENRES).where(F.col("snapshot") == F.lit(snapshot)).collect()]
 
 
@@ -294,7 +294,7 @@ def _wanted(section: EveryNoiseSection, rows: Sequence[Row]) -> set[str]:
     return set(chosen.values())
 
 
-def _done(store: Store, snapshot: date) -> set[str]:
+def _done(store: Reader, snapshot: date) -> set[str]:
     """Genres whose saved pages were read; neighbours are written last."""
     rows = store.read(EVERYNOISE_NEIGHBOURS).where(F.col("snapshot") == F.lit(snapshot))
     return {row[0] for row in rows.select("genre_id").distinct().collect()}

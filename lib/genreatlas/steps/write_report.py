@@ -18,7 +18,7 @@ from genreatlas.report import boards, page, queries, sounds
 from genreatlas.report.audio import with_audio
 from genreatlas.report.data import Player, ReportData
 from genreatlas.report.feature_queries import songs_to_hear
-from genreatlas.store import Store
+from genreatlas.store import Reader, Store
 
 READS = (
     "songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "quarantine", "splits", "feature_sets",
@@ -57,7 +57,7 @@ def run(store: Store, config: Config) -> Counts:
     return Counts(read=1, written=1, notes=(f"report: {folder / 'index.html'}",))
 
 
-def read_report(store: Store, config: Config) -> ReportData:
+def read_report(store: Reader, config: Config) -> ReportData:
     """What the page shows, with the sounds that the driver decodes."""
     data = queries.read_report(store, config)
     every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
@@ -86,7 +86,7 @@ def settings(config: Config) -> str:
     return stable_id(*sections, *code)
 
 
-def _versions(store: Store, before: dict[str, dict[str, int]]) -> dict[str, int]:
+def _versions(store: Reader, before: dict[str, dict[str, int]]) -> dict[str, int]:
     """Versions now of every table that may be shown or that the last page showed."""
     names = sorted({table.name for table in queries.INPUTS} | set(before.get("versions", {})))
     found = {name: store.version(name) for name in names}
