@@ -74,6 +74,9 @@ def write_store(home: Path) -> Path:
         {"song_id": ids[s], "source": "folder", "source_key": ids[s], "title": f"{GENRES[s[0]]} no. {s[1]}{s[2]}",
          "artist": f"{GENRES[s[0]]} Artist {s[1]}", "added_at": THEN} for s in songs
     ])  # fmt: skip
+    write(home, TABLE["artists"], [
+        {"artist_id": f"{genre}{n}", "name": f"{name} Artist {n}"} for genre, name in GENRES.items() for n in range(4)
+    ])  # fmt: skip
     write(home, TABLE["song_artists"], [
         {"song_id": ids[s], "position": 0, "artist_id": f"{s[0]}{s[1]}", "role": "primary"} for s in songs
     ])  # fmt: skip
