@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from genreatlas.config import Config
 from genreatlas.models import registry
-from genreatlas.models.engines.baseline.dummies import Dummy
+from genreatlas.models.engines.baseline import Dummy
 from genreatlas.models.engines.scikit_learn.sklearn_pipelines import Estimator, SklearnModel, make_pipeline
 from genreatlas.models.types import FittedModel
 from genreatlas.store import Store

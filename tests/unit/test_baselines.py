@@ -3,7 +3,7 @@ import pytest
 
 from genreatlas.errors import ConfigError, ModelError
 from genreatlas.models.engines import get_engine
-from genreatlas.models.engines.baseline.dummies import Dummy, fit_dummy, load_dummy
+from genreatlas.models.engines.baseline import Dummy, fit_dummy, load_dummy
 
 KEYS = [f"song-{i}" for i in range(20_000)]
 

@@ -9,7 +9,7 @@ from sklearn.naive_bayes import GaussianNB
 from genreatlas.errors import ConfigError, ModelError, Reason
 from genreatlas.models.engines import get_engine
 from genreatlas.models.engines.estimators import limits
-from genreatlas.models.engines.row_models import blocks
+from genreatlas.models.engines.protocol import blocks
 from genreatlas.models.engines.scikit_learn.sklearn_pipelines import (
     ESTIMATORS,
     SklearnModel,

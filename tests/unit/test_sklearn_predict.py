@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from genreatlas.errors import ModelError
-from genreatlas.models.engines.baseline.dummies import Dummy
+from genreatlas.models.engines.baseline import Dummy
 from genreatlas.models.engines.calibration import Sigmoids
 from genreatlas.models.engines.scikit_learn.sklearn_pipelines import SklearnModel
 from genreatlas.models.engines.task_answers import predict_batch, predict_batches

@@ -19,8 +19,7 @@ from genreatlas.errors import Reason, environment_fault
 from genreatlas.metrics import Score, score, version_of
 from genreatlas.models.engines import adopt, get_task_engine
 from genreatlas.models.engines.calibration import Array, Sigmoids, can_calibrate, fit_sigmoids, fold_splits
-from genreatlas.models.engines.protocol import Engine, FileModel
-from genreatlas.models.engines.row_models import blocks
+from genreatlas.models.engines.protocol import Engine, FileModel, blocks
 from genreatlas.models.types import FoldResult, FoldTask, Trial
 from genreatlas.watching import MOST_DEATHS, watching
 

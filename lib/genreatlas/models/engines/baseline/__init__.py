@@ -1,26 +1,33 @@
 """Baselines: what is reached without listening, for every other model to be compared with."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
-from genreatlas.errors import ConfigError
-from genreatlas.models.engines.baseline.dummies import DUMMIES, fit_dummy, load_dummy
+from genreatlas.errors import ConfigError, ModelError
 from genreatlas.models.engines.estimators import Facts
-from genreatlas.models.engines.protocol import FileModel
+from genreatlas.models.engines.protocol import Clips, ClipScores, FileModel, votes
 from genreatlas.models.engines.task_engine import TaskEngine
-from genreatlas.models.types import Trial
+from genreatlas.models.types import ScoreKind, Trial
 
 if TYPE_CHECKING:
     from genreatlas.config import Candidate, TrainSection
     from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles
 
+Array = NDArray[Any]
+
+#: Baselines that read no feature at all.
+DUMMIES = ("random", "majority", "stratified")
 #: Baselines that are a small forest of scikit-learn, each on the feature set of its name: columns that are not music,
 #: so what they score comes from how the files were made.
 FORESTS = ("technical", "loudness")
 
-#: No data set is too large for a count, or for a small forest.
+#: No data set is too large for a count; the small forest has its own limits where it is fitted.
 _ANY = 10**12
 
 
@@ -79,3 +86,105 @@ class Baseline(TaskEngine):
         from genreatlas.models.engines.scikit_learn import sklearn_pipelines
 
         return sklearn_pipelines.loads(content)
+
+
+@dataclass(frozen=True)
+class Dummy:
+    """A classifier that looks at the song's id only, so that a song always gets the same answer.
+
+    Attributes
+    ----------
+    kind : ``majority`` scores every song with the priors (``DummyClassifier(strategy="prior")``); ``stratified``
+        draws one class from the priors and is sure of it; ``random`` draws from all classes alike, and gives
+        each the same probability but for a hair, as nothing is known (both as DummyClassifier has them).
+        With several labels: the priors, independent draws with them, and uniform numbers.
+    priors : weighted share of songs' rows with each class.
+    seed : of the draws.
+    multi : whether a song may have several genres.
+    """
+
+    kind: str
+    priors: tuple[float, ...]
+    seed: int
+    multi: bool = False
+
+    score_kind: ScoreKind = "probability"
+
+    format = "json"
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.priors)
+
+    def scores(self, keys: Iterable[str]) -> Array:
+        """Scores of songs by their ids, (n_songs, n_classes)."""
+        priors = np.array(self.priors)
+        texts = list(keys)
+        if self.kind == "majority":
+            return np.tile(priors, (len(texts), 1))
+        if self.multi:
+            draws = np.array([[self._draw(key, k) for k in range(self.n_classes)] for key in texts])
+            draws = draws.reshape(len(texts), self.n_classes)
+            return draws if self.kind == "random" else (draws < priors).astype(np.float64)
+        draws = np.array([self._draw(key, 0) for key in texts])
+        if self.kind == "random":
+            drawn = np.minimum((draws * self.n_classes).astype(int), self.n_classes - 1)
+            hair = 1e-6
+            return (
+                np.full((len(texts), self.n_classes), (1.0 - hair) / self.n_classes)
+                + hair * np.eye(self.n_classes)[drawn]
+            )
+        edges = np.cumsum(priors)[:-1]
+        return np.eye(self.n_classes)[np.searchsorted(edges, draws, side="right")]
+
+    def matrix_scores(self, X: Array, rows: Any, song: Array) -> Array:
+        """Scores of some rows of a training matrix.
+
+        The matrix knows songs by number only: other draws than the songs' ids give, from the same shares.
+        """
+        keys, position = np.unique(song[rows], return_inverse=True)
+        return self.scores(map(str, keys))[position]
+
+    def clip_scores(self, clips: Clips) -> ClipScores:
+        """Scores of clips by their songs, as often as they have rows."""
+        frames = clips.lengths // np.maximum(clips.widths, 1)
+        n_rows = frames if clips.several else np.ones(len(clips.lengths), dtype=np.int64)
+        scores = self.scores(clips.songs.to_pylist())
+        return ClipScores(n_rows, scores * n_rows[:, None], votes(scores, self) * n_rows[:, None])
+
+    def dumps(self) -> bytes:
+        """Return the baseline as JSON."""
+        fields = {"kind": self.kind, "priors": self.priors, "seed": self.seed, "multi": self.multi}
+        return json.dumps({"genreatlas": "baseline", **fields}, sort_keys=True).encode()
+
+    def _draw(self, key: str, k: int) -> float:
+        digest = hashlib.sha256(f"{self.seed}/{self.kind}/{k}/{key}".encode()).digest()
+        return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def fit_dummy(kind: str, y: Array, weight: Array | None, n_classes: int, seed: int) -> Dummy:
+    """Count the classes.
+
+    Parameters
+    ----------
+    kind : one of ``DUMMIES``.
+    y : (n_rows,) int class index, or (n_rows, n_classes) bool.
+    weight : (n_rows,) float, or None.
+    """
+    weights = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
+    hits = y.astype(np.float64) if y.ndim == 2 else (y[:, None] == np.arange(n_classes)).astype(np.float64)
+    priors = (hits * weights[:, None]).sum(axis=0) / weights.sum()
+    return Dummy(kind, tuple(float(one) for one in priors), seed, multi=y.ndim == 2)
+
+
+def load_dummy(content: bytes) -> Dummy:
+    """Read what :meth:`Dummy.dumps` wrote; ModelError where it is something else."""
+    try:
+        fields = json.loads(content)
+        if fields.pop("genreatlas") != "baseline" or fields["kind"] not in DUMMIES:
+            raise ValueError("not a baseline")
+        priors = tuple(float(one) for one in fields["priors"])
+        return Dummy(str(fields["kind"]), priors, int(fields["seed"]), bool(fields["multi"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"the model file is not a baseline's JSON: {error}") from None
