@@ -17,8 +17,7 @@ from scipy.stats import beta, norm
 from scipy.stats import t as student_t
 
 from genreatlas.metrics.figures import macro_f1
-from genreatlas.metrics.intervals import Grouped
-from genreatlas.metrics.resampling import LEAST_GROUPS, LEAST_TELLING, interval
+from genreatlas.metrics.intervals import LEAST_GROUPS, LEAST_TELLING, Grouped, interval
 
 ROOT = Path(__file__).parents[1]
 REPEATS = 2000

@@ -16,7 +16,7 @@ dbutils.widgets.text("home", "", "Folder for everything; empty: as configured")
 
 # COMMAND ----------
 
-from genreatlas.explore import judged, pictures
+from genreatlas.explore import pictures
 from genreatlas.notebook.opening import open_from_widgets
 from genreatlas.runner import run_steps, sandbox_world
 from genreatlas.sql.registering import register_views
@@ -68,7 +68,7 @@ print("views: ", ", ".join(view.name for view in views.views))
 
 # COMMAND ----------
 
-drawn = judged.judged(store, config)
+drawn = pictures.judged(store, config)
 displayHTML(pictures.html(drawn.leaderboard))
 
 # COMMAND ----------

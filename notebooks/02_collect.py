@@ -19,7 +19,7 @@ dbutils.widgets.text("fault_share", "0.1", "Share of the sandbox world's answers
 
 import pandas as pd
 
-from genreatlas.explore import atlas, pictures, samples, sound
+from genreatlas.explore import pictures, samples, sound
 from genreatlas.notebook.opening import open_from_widgets
 from genreatlas.runner import run_steps, sandbox_world
 from genreatlas.sql.registering import register_views
@@ -89,7 +89,7 @@ views = register_views(store, config.splits.name)
 # COMMAND ----------
 
 genres = spark.table("genres_latest").toPandas()
-displayHTML(pictures.html(atlas.genre_map(genres)))
+displayHTML(pictures.html(pictures.genre_map(genres)))
 
 # COMMAND ----------
 

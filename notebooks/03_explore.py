@@ -14,7 +14,7 @@ dbutils.widgets.text("n_genres", "8", "Genres to draw: the largest")
 
 # COMMAND ----------
 
-from genreatlas.explore import boxes, pairs, pictures, samples, sound
+from genreatlas.explore import pictures, samples, sound
 from genreatlas.notebook.opening import open_from_widgets
 from genreatlas.sql.registering import register_views
 
@@ -105,7 +105,7 @@ displayHTML(pictures.html(pictures.genre_correlation(sample)))
 
 # COMMAND ----------
 
-displayHTML(pictures.html(pairs.pair_plot(sample, sample.telling(5))))
+displayHTML(pictures.html(pictures.pair_plot(sample, sample.telling(5))))
 
 # COMMAND ----------
 
@@ -117,11 +117,11 @@ displayHTML(pictures.html(pairs.pair_plot(sample, sample.telling(5))))
 # COMMAND ----------
 
 durations = samples.durations(store, n_genres)
-displayHTML(pictures.html(boxes.duration_boxes(durations)))
+displayHTML(pictures.html(pictures.duration_boxes(durations)))
 
 # COMMAND ----------
 
-display(boxes.outliers(durations).head(20))
+display(pictures.outliers(durations).head(20))
 
 # COMMAND ----------
 
@@ -130,7 +130,7 @@ display(boxes.outliers(durations).head(20))
 
 # COMMAND ----------
 
-displayHTML(pictures.html(boxes.mean_lengths(durations)))
+displayHTML(pictures.html(pictures.mean_lengths(durations)))
 
 # COMMAND ----------
 

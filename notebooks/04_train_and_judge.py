@@ -15,7 +15,7 @@ dbutils.widgets.dropdown("labels", "drop", ["drop", "rarest", "multi"], "What a 
 
 # COMMAND ----------
 
-from genreatlas.explore import judged, pictures, sound
+from genreatlas.explore import pictures, sound
 from genreatlas.notebook.opening import config_from_widgets, open_from_widgets
 from genreatlas.report import queries
 from genreatlas.runner import run_steps
@@ -77,7 +77,7 @@ views = register_views(store, config.splits.name)
 
 # COMMAND ----------
 
-drawn = judged.judged(store, config)
+drawn = pictures.judged(store, config)
 displayHTML(pictures.html(drawn.leaderboard))
 
 # COMMAND ----------

@@ -11,7 +11,7 @@ import soundfile
 from genreatlas.audio.feature_sets import FEATURE_SETS, table_of
 from genreatlas.audio.worker import extract_clip
 from genreatlas.report import queries, sounds
-from genreatlas.report.audio import with_audio
+from genreatlas.report.sounds import with_audio
 from genreatlas.steps import extract_features, fetch_previews, purge
 from genreatlas.tables import CLIP_AUDIO, CLIPS, FETCH_ATTEMPTS, QUARANTINE, SONG_GENRES, SONGS
 from loopback import Reply, serve

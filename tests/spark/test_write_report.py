@@ -14,7 +14,7 @@ from genreatlas.audio.uris import path_to_uri
 from genreatlas.counts import Counts
 from genreatlas.report import queries, sounds
 from genreatlas.report.data import Player
-from genreatlas.report.feature_queries import sample
+from genreatlas.report.queries import sample
 from genreatlas.steps import write_report
 from genreatlas.store import Store
 from genreatlas.tables import (

@@ -8,7 +8,7 @@ from sklearn import metrics as sk
 from genreatlas.evaluation.judging import judge
 from genreatlas.evaluation.outcomes import Outcomes
 from genreatlas.metrics import figures
-from genreatlas.metrics.resampling import group_weights, interval
+from genreatlas.metrics.intervals import group_weights, interval
 
 CLASSES = ("blues", "jazz", "rock")
 # true blues: 3 blues, 1 jazz; true jazz: 2 jazz, 2 rock; true rock: 2 rock

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from genreatlas.explore import atlas, boxes, pairs, pictures, sound
+from genreatlas.explore import pictures, sound
 from genreatlas.explore.samples import Sample
 from genreatlas.report import sounds
 
@@ -38,9 +38,9 @@ def test_every_picture_is_well_formed_and_says_in_words_what_it_shows(sample):
         *pictures.densities(sample, ["apart", "noise"]),
         pictures.correlation(sample, ["apart", "near", "constant"]),
         pictures.genre_correlation(sample),
-        pairs.pair_plot(sample, ["apart", "near", "noise"]),
-        boxes.duration_boxes(durations),
-        boxes.mean_lengths(durations),
+        pictures.pair_plot(sample, ["apart", "near", "noise"]),
+        pictures.duration_boxes(durations),
+        pictures.mean_lengths(durations),
     ]
     for figure in figures:
         ElementTree.fromstring(figure.inline)
@@ -50,21 +50,21 @@ def test_every_picture_is_well_formed_and_says_in_words_what_it_shows(sample):
 
 
 def test_outliers_lie_more_than_one_and_a_half_boxes_from_the_box():
-    assert boxes.outlier_fences(pd.Series([1.0, 2.0, 3.0, 4.0, 5.0])) == (-1.0, 7.0)
+    assert pictures.outlier_fences(pd.Series([1.0, 2.0, 3.0, 4.0, 5.0])) == (-1.0, 7.0)
     found = pd.DataFrame(
         {"genre": ["A"] * 5 + ["B"] * 2, "song_id": list("abcdefg"), "duration_s": [100, 110, 120, 130, 900, 1, 2]}
     )
-    assert boxes.outliers(found)[["song_id", "from_s", "to_s"]].values.tolist() == [["e", 80.0, 160.0]]
-    assert list(boxes.outliers(found.tail(2)).columns) == ["genre", "song_id", "duration_s", "from_s", "to_s"]
+    assert pictures.outliers(found)[["song_id", "from_s", "to_s"]].values.tolist() == [["e", 80.0, 160.0]]
+    assert list(pictures.outliers(found.tail(2)).columns) == ["genre", "song_id", "duration_s", "from_s", "to_s"]
 
 
 def test_mean_lengths_are_said_longest_first():
     found = pd.DataFrame({"genre": ["A", "A", "B"], "duration_s": [10.0, 20.0, 60.0]})
-    assert boxes.mean_lengths(found).alt == "Mean duration per genre: B 60 s, A 15 s."
+    assert pictures.mean_lengths(found).alt == "Mean duration per genre: B 60 s, A 15 s."
 
 
 def test_a_pair_plot_draws_every_clip_inside_its_frame(sample):
-    figure = pairs.pair_plot(sample, ["apart", "near"], per_genre=10)
+    figure = pictures.pair_plot(sample, ["apart", "near"], per_genre=10)
     circles = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="1.8"', figure.body)
     assert 30 <= len(circles) <= 40  # two cells of two genres, less what lies beyond the percentiles and NaN
     assert all(0 <= float(x) <= figure.width and 0 <= float(y) <= figure.height for x, y in circles)
@@ -117,7 +117,7 @@ def test_the_map_has_every_genre_and_no_two_names_on_each_other():
         {"genre_id": list("abc"), "name": ["Alpha", "Beta", "<Gamma>"], "map_x_scaled": [0.5, 0.51, 1.0],
          "map_y_scaled": [0.5, 0.5, 0.0], "colour": ["#112233"] * 3, "weight": [150.0, 100.0, 100.0]}
     )  # fmt: skip
-    drawn = atlas.genre_map(genres)
+    drawn = pictures.genre_map(genres)
     assert drawn.body.count("<circle") == 3
     assert "Alpha" in drawn.body and "Beta" not in drawn.body and "&lt;Gamma&gt;" in drawn.body
     ElementTree.fromstring(drawn.inline)

@@ -11,11 +11,8 @@ from genreatlas.report import formats
 from genreatlas.report.boards import boards, model_name
 from genreatlas.report.flags import flags
 from genreatlas.report.pictures import genre_medians
-from genreatlas.report.plots_distributions import density, ridges
-from genreatlas.report.plots_matrices import confusion_shares, heatmap_alt, strongest_pairs
-from genreatlas.report.plots_scores import Scored, dot_and_whisker
-from genreatlas.report.plots_sound import mel_picture, waveform
-from genreatlas.report.plots_tree import Node, draw, grow
+from genreatlas.report.plots import Scored, density, dot_and_whisker, mel_picture, ridges, waveform
+from genreatlas.report.plots_matrices import Node, confusion_shares, draw_tree, grow_tree, heatmap_alt, strongest_pairs
 from genreatlas.report.svg import Figure, text, ticks
 from genreatlas.report.views import drawn_features, separation
 from report_factory import GENRES, frame, metric, model, report_data
@@ -46,12 +43,12 @@ def test_a_tree_asks_the_one_question_that_parts_two_genres():
         {"_genre_id": ["a"] * 8 + ["b"] * 8, "_part": "train", "noise": 1.0, "tempo": [90.0] * 8 + [140.0] * 8}
     )
     unseen = pd.DataFrame({"_genre_id": ["b"], "_part": "test", "noise": 1.0, "tempo": 0.0})
-    tree = grow(pd.concat([sample, unseen]), ["noise", "tempo"], seed=1)
+    tree = grow_tree(pd.concat([sample, unseen]), ["noise", "tempo"], seed=1)
     assert tree == Node(16, "a", 8, "tempo", 115.0, Node(8, "a", 8), Node(8, "b", 8))
-    drawn = draw("tree", tree, {"tempo": "BPM"}, {"a": "Ada"})
+    drawn = draw_tree("tree", tree, {"tempo": "BPM"}, {"a": "Ada"})
     assert "≤ 115 BPM?" in drawn.body
     assert "8 of 8 songs" in drawn.body
-    assert grow(sample[sample["_genre_id"] == "a"], ["tempo"], seed=1) is None
+    assert grow_tree(sample[sample["_genre_id"] == "a"], ["tempo"], seed=1) is None
 
 
 def test_features_that_part_the_genres_are_drawn_where_no_model_names_any():

@@ -13,7 +13,7 @@ from genreatlas.evaluation.importances import Block, between_genres, judged_rows
 from genreatlas.models.engines.protocol import JudgedRows
 from genreatlas.models.engines.scikit_learn.sklearn_pipelines import Estimator, SklearnModel, make_pipeline
 from genreatlas.models.engines.task_answers import permuted, permuted_batches, song_means
-from genreatlas.report.feature_queries import MOST_FEATURES, drawn_features
+from genreatlas.report.queries import MOST_FEATURES, drawn_features
 from genreatlas.store import row_checks, statements
 from genreatlas.tables import Column, summary_table
 

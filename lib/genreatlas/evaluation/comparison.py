@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genreatlas.evaluation.outcomes import Outcomes
-from genreatlas.metrics.figures import totals_figure
-from genreatlas.metrics.ranking import Ranking
-from genreatlas.metrics.resampling import BLOCK_DRAWS
+from genreatlas.metrics.figures import Ranking, totals_figure
+from genreatlas.metrics.intervals import BLOCK_DRAWS
 
 Floats = NDArray[np.float64]
 

@@ -37,9 +37,8 @@ from genreatlas.evaluation.outcomes import Outcomes
 from genreatlas.evaluation.song_scores import scores_by_song
 from genreatlas.ids import stable_id
 from genreatlas.metrics import metric_for, version_of
-from genreatlas.metrics.figures import absent, f1, totals_figure
-from genreatlas.metrics.ranking import Ranking
-from genreatlas.metrics.resampling import group_weights, interval
+from genreatlas.metrics.figures import Ranking, absent, f1, totals_figure
+from genreatlas.metrics.intervals import group_weights, interval
 from genreatlas.models import registry
 from genreatlas.store import Reader
 from genreatlas.tables import SPLITS

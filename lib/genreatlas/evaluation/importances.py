@@ -35,9 +35,8 @@ from genreatlas.evaluation.outcomes import Outcomes
 from genreatlas.evaluation.song_scores import scores_by_song
 from genreatlas.ids import stable_id
 from genreatlas.metrics import metric_for
-from genreatlas.metrics.figures import totals_figure
-from genreatlas.metrics.ranking import average_precision
-from genreatlas.metrics.resampling import group_weights, interval
+from genreatlas.metrics.figures import average_precision, totals_figure
+from genreatlas.metrics.intervals import group_weights, interval
 from genreatlas.models import registry
 from genreatlas.models.engines import have_importances
 from genreatlas.models.engines.protocol import JudgedRows, StoredModel

@@ -1,12 +1,12 @@
 """All figures of a model, each with interval, songs and groups beside it.
 
 :func:`judge` is for songs with one genre. Proportions (accuracy, top 3, parent accuracy, recall) have the interval of
-:mod:`genreatlas.metrics.intervals`; all others that of a bootstrap over groups, where it may be trusted
-(:mod:`genreatlas.metrics.resampling`).
+an effective number of songs; all others that of a bootstrap over groups, where it may be trusted
+(:mod:`genreatlas.metrics.intervals`).
 
 :class:`MultiJudge` is for songs with several genres at once: how a model ranks them, genre by genre, as the mean over
 genres (macro), and over all pairs of song and genre pooled (micro); what is undefined is left out of means. The
-definitions are in :mod:`genreatlas.metrics.ranking`.
+definitions are in :mod:`genreatlas.metrics.figures`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from genreatlas.evaluation.outcomes import Outcomes
 from genreatlas.metrics import OVER_GENRES, figures, version_of
-from genreatlas.metrics.intervals import Grouped
-from genreatlas.metrics.ranking import Ranking
-from genreatlas.metrics.resampling import LEAST_GROUPS, LEAST_TELLING, group_weights, trusted_interval
+from genreatlas.metrics.figures import Ranking
+from genreatlas.metrics.intervals import LEAST_GROUPS, LEAST_TELLING, Grouped, group_weights, trusted_interval
 
-#: Methods of intervals: :mod:`genreatlas.metrics.intervals` and :mod:`genreatlas.metrics.resampling`.
+#: Methods of intervals: see :mod:`genreatlas.metrics.intervals`.
 EFFECTIVE_SONGS = "effective songs"
 BOOTSTRAP = "bootstrap over groups"
 
@@ -33,7 +32,7 @@ FIGURE_COLUMNS = (
     "interval_method",
 )  # fmt: skip
 
-#: Figures that are lower in a resample than in the sample; see :mod:`genreatlas.metrics.resampling`.
+#: Figures that are lower in a resample than in the sample; see :mod:`genreatlas.metrics.intervals`.
 BIASED = ("macro_f1", "weighted_f1")
 
 #: Figures over all genres that are shares of songs.

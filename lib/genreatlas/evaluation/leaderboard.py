@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from genreatlas.config import former
-from genreatlas.metrics.resampling import LEAST_GROUPS
+from genreatlas.metrics.intervals import LEAST_GROUPS
 from genreatlas.models.engines import baselines
 from genreatlas.splits.checks import ARTISTS_SHARED
 

@@ -10,9 +10,9 @@ from sklearn.feature_selection import f_classif
 
 from genreatlas.datasets.feature_tables import find_feature_table
 from genreatlas.errors import InputError
-from genreatlas.report.audio import with_audio
-from genreatlas.report.feature_queries import own_names
-from genreatlas.report.feature_queries import sample as seeded_sample
+from genreatlas.report.queries import own_names
+from genreatlas.report.queries import sample as seeded_sample
+from genreatlas.report.sounds import with_audio
 from genreatlas.store import Reader
 from genreatlas.tables import CLIPS, FEATURE_SETS, SONG_GENRES, SONGS
 

@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from PIL import Image
 
 from genreatlas.report import sounds
-from genreatlas.report.plots_sound import waveform
+from genreatlas.report.plots import waveform
 from genreatlas.report.svg import Figure, element, number, text, ticks
 
 _WIDTH, _HEIGHT, _LEFT, _TOP = 640.0, 150.0, 58.0, 18.0

@@ -4,14 +4,15 @@ from genreatlas.metrics.figures import (
     OVER_GENRES,
     SELECTING,
     TOTALS_METRICS,
+    Ranking,
     Score,
+    average_precision,
     is_current,
     metric_for,
     score,
     version_of,
 )
-from genreatlas.metrics.ranking import Ranking, average_precision
-from genreatlas.metrics.resampling import group_weights, interval
+from genreatlas.metrics.intervals import group_weights, interval
 
 __all__ = [
     "OVER_GENRES",

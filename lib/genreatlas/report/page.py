@@ -14,7 +14,7 @@ from genreatlas import tables
 from genreatlas.models.engines import is_baseline
 from genreatlas.report import boards, flags, formats, pictures, views
 from genreatlas.report.data import ReportData
-from genreatlas.report.plots_scores import small_whisker
+from genreatlas.report.plots import small_whisker
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from genreatlas.ids import stable_id
 from genreatlas.models.engines import baselines
-from genreatlas.report import plots_distributions, plots_matrices, plots_scores, plots_sound, plots_tree, views
+from genreatlas.report import plots, plots_matrices, views
 from genreatlas.report.boards import METRICS, Board, model_name, model_note
 from genreatlas.report.data import ReportData
 from genreatlas.report.formats import score
@@ -73,7 +73,7 @@ def draw(data: ReportData, board: Board | None) -> Pictures:
     durations = data.durations[data.durations["genre_id"].isin(genres)]
     if len(durations):
         order = durations.set_index("genre_id").reindex([g for g in genres if g in set(durations["genre_id"])])
-        pictures.durations = plots_distributions.duration_boxes("durations", order.reset_index(), data.genre_names)
+        pictures.durations = plots.duration_boxes("durations", order.reset_index(), data.genre_names)
     pictures.sounds = [_card(index, data) for index in range(min(len(data.sounds), data.max_genres))]
     return pictures
 
@@ -84,10 +84,10 @@ def _scores(pictures: Pictures, data: ReportData, board: Board) -> None:
     reference = None
     if baseline is not None:
         label = f"best baseline: {model_name(baseline).lower()}, {score(baseline['score'])}"
-        reference = plots_scores.Scored(model_name(baseline), label, baseline["score"], None, None)
+        reference = plots.Scored(model_name(baseline), label, baseline["score"], None, None)
     if rows:
         measure = METRICS.get(board.metric, board.metric)
-        pictures.leaderboard = plots_scores.dot_and_whisker("leaderboard", rows, measure, reference)
+        pictures.leaderboard = plots.dot_and_whisker("leaderboard", rows, measure, reference)
 
 
 def _confusion(pictures: Pictures, data: ReportData, close: list[pd.Series]) -> None:
@@ -110,7 +110,7 @@ def _importances(pictures: Pictures, data: ReportData, board: Board) -> None:
             if rows:
                 stem = f"importance_{kind}_{model['engine']}_{model['feature_set']}"
                 measure = f"{kind.capitalize()} importance of the features of {model_name(model)}"
-                pictures.importances.append((model, kind, plots_scores.importance_bars(stem, rows, measure)))
+                pictures.importances.append((model, kind, plots.importance_bars(stem, rows, measure)))
 
 
 def _features(pictures: Pictures, data: ReportData, genres: list[str], board: Board | None) -> None:
@@ -124,11 +124,11 @@ def _features(pictures: Pictures, data: ReportData, genres: list[str], board: Bo
     ranked = [m["model_id"] for _, m in board.rows.iterrows()] if board is not None else []
     for feature in views.drawn_features(data, ranked):
         stem = f"distribution_{_file_stem(feature)}"
-        figure = plots_distributions.ridges(stem, sample, feature, units.get(feature, ""), genres, names)
+        figure = plots.ridges(stem, sample, feature, units.get(feature, ""), genres, names)
         pictures.ridges.append(figure)
-    root = plots_tree.grow(sample, known, data.seed)
+    root = plots_matrices.grow_tree(sample, known, data.seed)
     if root is not None:
-        pictures.tree = plots_tree.draw("decision_tree", root, units, names)
+        pictures.tree = plots_matrices.draw_tree("decision_tree", root, units, names)
     top = known if len(known) <= _MOST_FEATURES else views.drawn_features(data, ranked, _MOST_FEATURES)
     among = sample[top].apply(pd.to_numeric, errors="coerce").corr()
     pictures.correlation_pairs = plots_matrices.strongest_pairs(among)
@@ -175,8 +175,8 @@ def _card(index: int, data: ReportData) -> SoundCard:
     genre = data.name(sound.genre_id)
     if sound.samples is None or len(sound.samples) == 0:
         return SoundCard(genre, sound.title, sound.song_id, sound.start_s, 0.0, 0, None, "", sound.problem)
-    wave = plots_sound.waveform(f"waveform_{index:02d}", sound.samples, sound.sample_rate, f"{sound.title}, {genre}")
-    png = plots_sound.mel_picture(sound.samples, sound.sample_rate)
+    wave = plots.waveform(f"waveform_{index:02d}", sound.samples, sound.sample_rate, f"{sound.title}, {genre}")
+    png = plots.mel_picture(sound.samples, sound.sample_rate)
     uri = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
     seconds = len(sound.samples) / sound.sample_rate
     return SoundCard(genre, sound.title, sound.song_id, sound.start_s, seconds, sound.sample_rate, wave, uri, "")

@@ -1,4 +1,4 @@
-"""Decode the few clips that the page draws and plays.
+"""Fetch and decode the few clips that the page draws and plays.
 
 A page is passed on, so nothing lands in it but what was imported: a recorded path is opened once, and its bytes are
 compared with the hash that the import wrote. Another file in its place, or a link to one, is left out.
@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pandas as pd
 import soundfile
+from pyspark.sql import functions as F
 
 from genreatlas.audio.decode import read_clip, resample
 from genreatlas.audio.probe import open_file, probe
@@ -21,6 +22,11 @@ from genreatlas.audio.uris import FETCHED, uri_to_path
 from genreatlas.errors import ClipError, Reason
 from genreatlas.report.data import Player, Sound
 from genreatlas.report.formats import missing
+from genreatlas.store import Reader
+from genreatlas.tables import CLIP_AUDIO
+
+#: What names one audio in ``clip_audio``, as rows of ``clips`` say it.
+AUDIO_KEYS = ("ingest_batch", "sha256", "provider")
 
 #: A file up to this size that every browser plays goes into the page as it is.
 _MOST_BYTES = 1_000_000
@@ -30,8 +36,28 @@ _GONE = "the file cannot be opened from here"
 _DROPPED = "its audio was fetched and is no longer kept"
 _CHANGED = "the file is no longer the one that was imported"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
 #: Longer files are hashed and decoded from the open file.
 _IN_MEMORY = 256 << 20
+
+
+def with_audio(store: Reader, clips: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with a column ``audio``: the bytes of fetched clips, None for files and where they are gone.
+
+    Parameters
+    ----------
+    clips : uri and :data:`AUDIO_KEYS`, in which a song without a clip has None.
+    """
+    if clips.empty or not store.exists(CLIP_AUDIO):
+        return clips.assign(audio=None)
+    fetched = clips[clips["uri"].astype("string").str.startswith(FETCHED).fillna(False).astype(bool)]
+    rows = store.read(CLIP_AUDIO).where(
+        F.col("ingest_batch").isin(sorted(set(fetched["ingest_batch"])))
+        & F.col("sha256").isin(sorted(set(fetched["sha256"])))
+    )
+    held = {tuple(row[key] for key in AUDIO_KEYS): bytes(row["audio"]) for row in rows.collect()}
+    keys = clips[list(AUDIO_KEYS)].itertuples(index=False, name=None)
+    return clips.assign(audio=pd.Series([held.get(key) for key in keys], index=clips.index, dtype=object))
 
 
 def sound(row: pd.Series) -> Sound:

@@ -9,7 +9,7 @@ from genreatlas.models.engines import is_baseline
 from genreatlas.report.boards import METRICS, Board, model_name, model_note, selected_metrics
 from genreatlas.report.data import ReportData
 from genreatlas.report.formats import missing
-from genreatlas.report.plots_scores import Scored
+from genreatlas.report.plots import Scored
 
 Row = dict[str, Any]
 

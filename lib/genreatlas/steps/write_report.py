@@ -15,9 +15,9 @@ from genreatlas.counts import Counts
 from genreatlas.ids import stable_id
 from genreatlas.progress import progress
 from genreatlas.report import boards, page, queries, sounds
-from genreatlas.report.audio import with_audio
 from genreatlas.report.data import Player, ReportData
-from genreatlas.report.feature_queries import songs_to_hear
+from genreatlas.report.queries import songs_to_hear
+from genreatlas.report.sounds import with_audio
 from genreatlas.store import Reader, Store
 
 READS = (
