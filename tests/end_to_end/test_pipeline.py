@@ -9,8 +9,7 @@ from deltalake import DeltaTable
 from whole_jobs import ROOT, TINY, assert_equal_stores, command, described_tables, rows, run
 
 from genreatlas.config import load_config
-from genreatlas.notebook.page import render
-from genreatlas.notebook.running import run_notebook
+from genreatlas.notebook.running import render, run_notebook
 from genreatlas.sql import duck
 from genreatlas.sql.registering import register_views
 from genreatlas.store import Store

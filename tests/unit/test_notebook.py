@@ -12,9 +12,7 @@ from genreatlas.config import Config
 from genreatlas.errors import ConfigError, InputError
 from genreatlas.notebook.__main__ import widgets_for
 from genreatlas.notebook.opening import config_from_widgets
-from genreatlas.notebook.page import render
-from genreatlas.notebook.running import run_notebook
-from genreatlas.notebook.source import Cell, read_notebook
+from genreatlas.notebook.running import Cell, read_notebook, render, run_notebook
 from genreatlas.notebook.surroundings import DBUtils, as_html
 
 ROOT = Path(__file__).parents[2]

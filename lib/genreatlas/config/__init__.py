@@ -1,41 +1,47 @@
 """Configuration: TOML files layered over defaults, checked once, then frozen."""
 
-from genreatlas.config.collecting import FanOutSection, HostLimit
-from genreatlas.config.every_noise import EveryNoiseSection
-from genreatlas.config.exporting import ExportSection
-from genreatlas.config.loading import Config, load_config, parse_override, to_toml, toml_value
-from genreatlas.config.operating import (
-    DriftSection,
-    HousekeepingSection,
-    MlflowSection,
-    RebuildSection,
-    RetrainSection,
-    RollbackSection,
-    ScoreSection,
+from genreatlas.config.collecting import (
+    DeezerSection,
+    EveryNoiseSection,
+    FanOutSection,
+    FetchPreviewsSection,
+    HostLimit,
+    HttpSection,
+    PlaylistsEntry,
+    PurgeSection,
+    SearchEntry,
+    SpotifySection,
 )
-from genreatlas.config.previews import DeezerSection, FetchPreviewsSection, HttpSection, PurgeSection
+from genreatlas.config.loading import Config, load_config, parse_override, to_toml, toml_value
 from genreatlas.config.sections import (
     ENGINES,
     Candidate,
     ClipSection,
+    DriftSection,
     EvaluateSection,
+    ExportSection,
     ExtractSection,
     FolderSection,
+    HousekeepingSection,
     ImportFeaturesSection,
     LimitsSection,
+    MlflowSection,
     ModelsSection,
     PipelineSection,
+    RebuildSection,
     ReportSection,
+    RetrainSection,
+    RollbackSection,
     SandboxSection,
+    ScoreSection,
     Section,
     SparkSection,
     SplitsSection,
     StoreSection,
     SyncSection,
     TrainSection,
+    WorldSection,
 )
-from genreatlas.config.spotify import PlaylistsEntry, SearchEntry, SpotifySection
-from genreatlas.config.world import WorldSection
 
 __all__ = [
     "ENGINES",

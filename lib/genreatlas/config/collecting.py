@@ -1,8 +1,9 @@
-"""Sections of what is fetched from the outside world: how politely, by whom, and under which terms."""
+"""Sections of what is fetched from the outside world: how politely, by whom, under which terms, and from where."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from genreatlas.config.sections import Positive, Section
 
@@ -81,3 +82,166 @@ class FanOutSection(Section):
         "another section names them; off: where such a name leads is the proxy's to decide.",
     )
     user_agent: str = Field("", description="Who is asking; empty: genreatlas and its version.")
+
+
+_SLUG = "{slug}"
+
+
+class EveryNoiseSection(Section):
+    """Every Noise At Once: addresses, or pages that were saved as files."""
+
+    map: str = Field("https://everynoise.com/engenremap.html", description="The map page: address or saved file.")
+    list: str = Field("", description="The list of all genres (everynoise1d.html): address or saved file; empty: none.")
+    genre_pages: bool = Field(False, description="Read each genre's own page, too: artists, neighbours, playlists.")
+    pages: str = Field(
+        "https://everynoise.com/engenremap-{slug}.html",
+        description="Genre pages: an address with {slug} in it, or a folder with saved pages.",
+    )
+    genres: tuple[str, ...] = Field((), description="Slugs or names of the genres whose pages are read; empty: all.")
+    floor: Positive = Field(1000, description="Fewer genres than this on the map are an error, and nothing is written.")
+    snapshot: str = Field(
+        "",
+        pattern=r"^(\d{4}-\d{2}-\d{2})?$",
+        description="Day of the map's state; empty: the date in the file's name, or the day on which it was new.",
+    )
+
+    replace: bool = Field(
+        False,
+        description="For one run: replace what is stored of the snapshot by what the pages say, where it was wrong. "
+        "The map's genres, and artists, neighbours and playlists of the genre pages that are read.",
+    )
+
+    @field_validator("pages")
+    @classmethod
+    def _address_has_a_place_for_the_slug(cls, value: str) -> str:
+        if "://" in value and _SLUG not in value:
+            raise ValueError("an address must hold {slug}, such as https://everynoise.com/engenremap-{slug}.html")
+        return value
+
+
+Route = Literal["everynoise", "configuration", "search", "artists"]
+#: What a playlist on a genre's page of Every Noise is.
+PlaylistRole = Literal["sound", "intro", "pulse", "edge", "year", "other"]
+
+
+class PlaylistsEntry(Section):
+    """One entry of ``[[playlists]]``: a genre, and playlists of it in any form of link or URI."""
+
+    genre: str = Field(min_length=1)
+    uris: tuple[str, ...] = Field(min_length=1)
+
+
+class SearchEntry(Section):
+    """One entry of ``[[spotify.searches]]``: the first playlists that a search finds stand for a genre."""
+
+    genre: str = Field(min_length=1)
+    subgenre: str = Field("", description="What is searched for and stored as the genre, with genre as its parent.")
+    query: str = Field("", description="Words to search for; empty: the subgenre, or else the genre.")
+    playlists: Positive = Field(20, description="The first so many results are read.")
+
+
+class SpotifySection(Section):
+    """Songs from the Spotify Web API; SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET come from the environment."""
+
+    acknowledge_terms: bool = Field(
+        False,
+        description="You have read https://developer.spotify.com/terms, which forbid to train models on Spotify's "
+        "content, and what you do is allowed to you. Nothing is asked before this is true.",
+    )
+    routes: tuple[Route, ...] = Field(
+        ("everynoise", "configuration", "search", "artists"),
+        description="Where lists of a genre come from: playlists on Every Noise's pages, [[playlists]], "
+        "[[spotify.searches]]; genres that these give no songs: the artists on their Every Noise pages.",
+    )
+    roles: tuple[PlaylistRole, ...] = Field(
+        ("sound",), description="Playlists of an Every Noise page: sound, intro, pulse, edge, year, other."
+    )
+    genres: tuple[str, ...] = Field((), description="Genres of Every Noise to collect (name or slug); empty: all.")
+    max_genres: int = Field(0, ge=0, description="The first so many genres of Every Noise by rank; 0: all.")
+    songs_per_genre: Positive = Field(150, description="At most so many songs of a genre, shared among its playlists.")
+    max_entries: Positive = Field(1000, description="Entries of a playlist that are read; more are left.")
+    artists_per_genre: Positive = Field(15, description="Artists of a genre that are searched for.")
+    tracks_per_artist: Positive = Field(10, description="Songs of each.")
+    searches: tuple[SearchEntry, ...] = Field((), description="Searches for playlists.")
+    market: str = Field("", pattern=r"^([A-Z]{2})?$", description="Country whose catalogue counts, such as DE.")
+    seed: int = Field(7, description="Seed of the choice among a list's songs.")
+    audio_features: bool = Field(True, description="Read audio features where the app still may.")
+    audio_analysis: bool = Field(False, description="Read audio analyses, one request a song, where the app still may.")
+    analysis_path: Path | None = Field(None, description="File or folder of saved analyses for import_analyses.")
+    authorisation: Literal["app", "user"] = Field(
+        "app", description="app: client credentials; user: SPOTIFY_REFRESH_TOKEN, or a browser where there is one."
+    )
+    redirect_uri: str = Field(
+        "http://127.0.0.1:8888/callback", description="Redirect URI of the app, for the user's authorisation."
+    )
+    probe_days: int = Field(7, ge=0, description="What the app may do is asked again after so many days.")
+    api_url: str = Field("https://api.spotify.com/v1", description="Web API.")
+    accounts_url: str = Field("https://accounts.spotify.com", description="Where tokens come from.")
+
+
+PreviewProvider = Literal["spotify", "deezer", "every_noise", "http"]
+#: What is known of a file in a list of addresses.
+ListColumn = Literal[
+    "url", "genre", "song", "title", "artist", "album", "album_artist", "isrc", "licence", "split", "sha256", "md5"
+]
+
+
+class FetchPreviewsSection(Section):
+    """Which clips are fetched, and how long they are kept."""
+
+    providers: tuple[PreviewProvider, ...] = Field(
+        ("spotify", "deezer"),
+        description="In the order in which they are asked: spotify (the preview that came with a song), deezer (by "
+        "ISRC), every_noise (the example on its map), http (files that a list names, see [http]).",
+    )
+    retention: Literal["keep", "features"] = Field(
+        "keep", description="features: extract_features drops the audio once every configured set has it."
+    )
+    refetch: bool = Field(False, description="Fetch clips again whose audio is gone and which lack a configured set.")
+    max_file_mb: Positive = Field(16, description="Longer files are not fetched.")
+    examples_per_genre: int = Field(
+        0, ge=0, description="every_noise: examples of so many artists of a genre's page, beside the genre's own."
+    )
+
+
+class DeezerSection(Section):
+    """Previews of 30 s from Deezer, found by ISRC."""
+
+    acknowledge_terms: bool = Field(
+        False,
+        description="You have read https://developers.deezer.com/termsofuse, which restrict downloads and other than "
+        "private use, and what you do is allowed to you. Nothing is asked before this is true.",
+    )
+    api_url: str = Field("https://api.deezer.com", description="API.")
+    hosts: tuple[str, ...] = Field(("*.dzcdn.net",), description="Hosts that the previews themselves come from.")
+    licence: str = Field("Deezer preview, all rights reserved", description="Licence stored with each clip.")
+
+
+class HttpSection(Section):
+    """Audio files that a list names by their addresses, such as FMA, Jamendo or the Internet Archive."""
+
+    manifest: Path | None = Field(None, description="CSV or Parquet with an address and a genre in each row.")
+    columns: dict[ListColumn, str] = Field(
+        {},
+        description="What it is = the list's own name of the column. Known: url, genre, song, title, artist, album, "
+        "album_artist, isrc, licence, split, sha256, md5. Columns that carry these names need no entry.",
+    )
+    genre_aliases: dict[str, str] = Field({}, description="Spelling = genre it means.")
+    encoding: str = Field("auto", description="Encoding of the list; auto: UTF-8, UTF-16 or Windows-1252.")
+    label_separator: str = Field(
+        "auto", min_length=1, description='What divides a cell with several genres; "auto" decides, "none" never does.'
+    )
+    licence: str = Field("", description="Licence stored where the list states none.")
+    hosts: tuple[str, ...] = Field(
+        (),
+        description="Hosts of the addresses, whose rates executors divide; addresses on this machine or in a private "
+        "network are fetched only from hosts that are named here or in fan_out.private_hosts.",
+    )
+
+
+class PurgeSection(Section):
+    """What the job `purge` removes for good."""
+
+    provider: Literal["", PreviewProvider] = Field(
+        "", description="Provider whose audio is removed: spotify, deezer, every_noise or http."
+    )

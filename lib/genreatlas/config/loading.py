@@ -10,24 +10,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from genreatlas.config import collecting, operating, previews, sections
-from genreatlas.config.every_noise import EveryNoiseSection
-from genreatlas.config.exporting import ExportSection
-from genreatlas.config.sections import Section
-from genreatlas.config.spotify import PlaylistsEntry, SearchEntry, SpotifySection
-from genreatlas.config.world import WorldSection
+from genreatlas.config import collecting, sections
 from genreatlas.errors import ConfigError
 from genreatlas.redaction import redact_value
 
 #: What the entries of a list of tables are.
 _ENTRIES: dict[str, Any] = {
     "candidates": sections.Candidate,
-    "playlists": PlaylistsEntry,
-    "searches": SearchEntry,
+    "playlists": collecting.PlaylistsEntry,
+    "searches": collecting.SearchEntry,
 }
 
 
-class Config(Section):
+class Config(sections.Section):
     """The whole configuration. Made once per job by :func:`load_config`."""
 
     store: sections.StoreSection = sections.StoreSection()
@@ -35,17 +30,17 @@ class Config(Section):
     pipeline: sections.PipelineSection = sections.PipelineSection()
     sandbox: sections.SandboxSection = sections.SandboxSection()
     folder: sections.FolderSection = sections.FolderSection()
-    world: WorldSection = WorldSection()
-    every_noise: EveryNoiseSection = EveryNoiseSection()
+    world: sections.WorldSection = sections.WorldSection()
+    every_noise: collecting.EveryNoiseSection = collecting.EveryNoiseSection()
     sync: sections.SyncSection = sections.SyncSection()
     clip: sections.ClipSection = sections.ClipSection()
     limits: sections.LimitsSection = sections.LimitsSection()
     fan_out: collecting.FanOutSection = collecting.FanOutSection()
-    spotify: SpotifySection = SpotifySection()
-    playlists: tuple[PlaylistsEntry, ...] = ()
-    fetch_previews: previews.FetchPreviewsSection = previews.FetchPreviewsSection()
-    deezer: previews.DeezerSection = previews.DeezerSection()
-    http: previews.HttpSection = previews.HttpSection()
+    spotify: collecting.SpotifySection = collecting.SpotifySection()
+    playlists: tuple[collecting.PlaylistsEntry, ...] = ()
+    fetch_previews: collecting.FetchPreviewsSection = collecting.FetchPreviewsSection()
+    deezer: collecting.DeezerSection = collecting.DeezerSection()
+    http: collecting.HttpSection = collecting.HttpSection()
     extract: sections.ExtractSection = sections.ExtractSection()
     import_features: sections.ImportFeaturesSection = sections.ImportFeaturesSection()
     splits: sections.SplitsSection = sections.SplitsSection()
@@ -53,15 +48,15 @@ class Config(Section):
     models: sections.ModelsSection = sections.ModelsSection()
     evaluate: sections.EvaluateSection = sections.EvaluateSection()
     report: sections.ReportSection = sections.ReportSection()
-    export: ExportSection = ExportSection()
-    purge: previews.PurgeSection = previews.PurgeSection()
-    rebuild: operating.RebuildSection = operating.RebuildSection()
-    housekeeping: operating.HousekeepingSection = operating.HousekeepingSection()
-    retrain: operating.RetrainSection = operating.RetrainSection()
-    rollback: operating.RollbackSection = operating.RollbackSection()
-    score: operating.ScoreSection = operating.ScoreSection()
-    drift: operating.DriftSection = operating.DriftSection()
-    mlflow: operating.MlflowSection = operating.MlflowSection()
+    export: sections.ExportSection = sections.ExportSection()
+    purge: collecting.PurgeSection = collecting.PurgeSection()
+    rebuild: sections.RebuildSection = sections.RebuildSection()
+    housekeeping: sections.HousekeepingSection = sections.HousekeepingSection()
+    retrain: sections.RetrainSection = sections.RetrainSection()
+    rollback: sections.RollbackSection = sections.RollbackSection()
+    score: sections.ScoreSection = sections.ScoreSection()
+    drift: sections.DriftSection = sections.DriftSection()
+    mlflow: sections.MlflowSection = sections.MlflowSection()
 
 
 def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ()) -> Config:
@@ -114,7 +109,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         return key, raw
 
 
-def to_toml(config: Section, comments: bool = True, secrets: bool = True) -> str:
+def to_toml(config: sections.Section, comments: bool = True, secrets: bool = True) -> str:
     """Print a configuration as TOML, each key with its description above it.
 
     Parameters
@@ -139,7 +134,7 @@ def to_toml(config: Section, comments: bool = True, secrets: bool = True) -> str
     return "\n\n".join(blocks) + "\n"
 
 
-def _keys(section: Section, name: str, comments: bool, secrets: bool) -> list[str]:
+def _keys(section: sections.Section, name: str, comments: bool, secrets: bool) -> list[str]:
     lines = []
     for key, field in type(section).model_fields.items():
         if comments:
@@ -156,7 +151,7 @@ def toml_value(value: Any) -> str | None:
         return None
     if isinstance(value, bool | int | float | str | Path):
         return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
-    if isinstance(value, Section):
+    if isinstance(value, sections.Section):
         value = value.model_dump(exclude_defaults=True)
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json.dumps(k)} = {toml_value(v)}" for k, v in value.items()) + "}"
@@ -238,6 +233,6 @@ def _valid_keys(location: list[str]) -> list[str]:
         field = model.model_fields.get(part)
         annotation = field.annotation if field else None
         model = _ENTRIES.get(part, annotation)
-        if not (isinstance(model, type) and issubclass(model, Section)):
+        if not (isinstance(model, type) and issubclass(model, sections.Section)):
             return []
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,4 +1,4 @@
-"""The configuration's sections. Every default lives here; ``conf/base.toml`` is printed from it."""
+"""The configuration's sections, but for those of fetching. Defaults live here and make ``conf/base.toml``."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -298,3 +298,125 @@ class ReportSection(Section):
     max_genres: Positive = Field(16, description="Genres in pictures: the largest of those told apart.")
     sample_per_genre: Positive = Field(300, description="Rows of a genre that pictures of features are drawn from.")
     seed: int = Field(7, description="Seed of that sample and of the drawn tree.")
+
+
+class RebuildSection(Section):
+    """A training set of the past."""
+
+    model_id: str = Field("", description="Model whose training set is wanted.")
+    path: Path = Field(Path("data/rebuilt"), description="Folder: the matrix is written below it, by model.")
+
+
+class HousekeepingSection(Section):
+    """Upkeep of the tables."""
+
+    optimise: bool = Field(True, description="Merge small files and cluster them.")
+    never_optimise: tuple[str, ...] = Field(
+        ("clip_audio",), description="Tables that are left as they were written: extraction reads them by commit."
+    )
+    vacuum: bool = Field(True, description="Delete files that no version within the retention needs.")
+    retain_hours: Annotated[int, Field(ge=168)] = Field(
+        168, description="How long tables that training does not read keep old versions; theirs is store.history."
+    )
+    allow_orphans: bool = Field(
+        False, description="Delete versions that a model's training set is rebuilt from, and say of which models."
+    )
+
+
+class RetrainSection(Section):
+    """Retraining on a schedule, and who becomes champion."""
+
+    steps: tuple[StepName, ...] = Field(
+        ("import_folder", "extract_features", "assign_splits", "train_models", "promote_model", "measure_drift"),
+        description="Steps of the job retrain, in order: take in what is new, train, decide.",
+    )
+    alias: str = Field("champion", pattern=r"^[a-z][a-z0-9_]*$", description="Name of the model in use.")
+    engines: tuple[EngineName, ...] = Field(
+        ("sklearn", "spark"), description="Engines whose models may become champion."
+    )
+    min_gain: float = Field(
+        0.0, ge=0.0, description="The challenger's metric must exceed the champion's by more than this."
+    )
+    max_genre_fall: float = Field(
+        0.05, ge=0.0, description="No genre's F1 (several labels: average precision) may fall by more than this."
+    )
+    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Confidence of both statements.")
+    bootstrap: Positive = Field(2000, description="Bootstrap samples of groups behind the decision.")
+    min_groups: Positive = Field(20, description="No promotion over a champion on fewer groups than this.")
+    min_genre_groups: Positive = Field(10, description="A genre's fall is not tested on fewer groups than this.")
+    seed: int = Field(7, description="Seed of the bootstrap.")
+
+
+class RollbackSection(Section):
+    """Which model an earlier decision is taken back for."""
+
+    model_id: str = Field("", description="Model to use from now on; empty: the one before the present one.")
+    reason: str = Field("", description="Why, for the table promotions.")
+
+
+class ScoreSection(Section):
+    """Scoring clips and files with the model in use."""
+
+    path: Path | None = Field(
+        None, description="Folder of audio files, or a table with a column path; empty: the store's clips."
+    )
+    encoding: str = Field("auto", description="Encoding of that table; auto: UTF-8, UTF-16 or Windows-1252.")
+    model: str = Field("champion", description="Alias or id of the model.")
+    hop_s: float = Field(0.0, ge=0.0, description="Distance of the windows of a file; 0: their length.")
+    max_windows: int = Field(0, ge=0, description="At most so many windows a file, evenly spread; 0: no bound.")
+    batch_files: Positive = Field(256, description="Files in one commit; a crash repeats at most this many.")
+    task_files: Positive = Field(4, description="Files in one Spark task.")
+
+
+class DriftSection(Section):
+    """How far new songs are from what the model in use was trained on."""
+
+    max_rows: Positive = Field(50_000, description="New rows that are compared; more are sampled.")
+    min_rows: Positive = Field(
+        200, description="With fewer new songs nothing is compared: chance alone would give a PSI of 0.05 and more."
+    )
+    psi_warning: Share = Field(0.2, description="Population stability index from which a feature is named.")
+
+
+class MlflowSection(Section):
+    """Logging to MLflow; nothing is logged without a tracking URI."""
+
+    tracking_uri: str = Field("", description="Where runs are logged, such as http://host:5000 or file:/path.")
+    registry_uri: str = Field("", description="Where models are registered; empty: the tracking URI.")
+    experiment: str = Field("genreatlas", description="MLflow experiment.")
+    model_name: str = Field("genreatlas", description="Registered model (on Unity Catalog catalog.schema.name).")
+
+
+class ExportSection(Section):
+    """Shards of feature sets with songs, labels and split, for training elsewhere."""
+
+    path: Path = Field(Path("data/export"), description="Folder of the shards; one that all workers share.")
+    feature_sets: tuple[str, ...] = Field(
+        ("mel128",),
+        description="Sets of frames, events or bytes to write, such as mel128 or rhythm_notes; imported tables are not "
+        "exported.",
+    )
+    format: Literal["npz", "parquet"] = Field("npz", description="npz (arrays end to end) or parquet (a row a clip).")
+    level: Literal["genre", "parent"] = Field("genre", description="Label songs with genres or with their parents.")
+    shard_mb: Positive = Field(64, description="Values in one shard; it is larger by one clip at most.")
+
+
+App = Literal["legacy", "extended", "development"]
+
+
+class WorldSection(Section):
+    """The sandbox world: a server on this machine that speaks Every Noise, Spotify, Deezer and a clip CDN."""
+
+    start: bool = Field(False, description="Serve the world for as long as a job runs; one that is there is used.")
+    port: int = Field(8440, ge=0, le=65530, description="First of four ports; 0: any that are free.")
+    genres: int = Field(0, ge=0, description="Genres to make up; 0: the composed library as it is.")
+    songs: Positive = Field(150, description="Songs of a made-up genre; their clips are the library's.")
+    seed: int = Field(7, description="Seed of every name and number.")
+    app: App = Field(
+        "legacy",
+        description="What the app may do: legacy (audio features, previews), extended (neither), or development "
+        "(items of own playlists only, pages of 10 results, no batches).",
+    )
+    preview_lifetime_s: float = Field(900.0, gt=0.0, description="Preview links are dead after this.")
+    token_lifetime_s: float = Field(3600.0, gt=0.0, description="Access tokens are dead after this.")
+    fault_share: Share = Field(0.0, description="Share of requests that go wrong in one of the ways that pass.")

@@ -8,7 +8,7 @@ import pandas as pd
 from genreatlas.config import former
 from genreatlas.metrics.intervals import LEAST_GROUPS
 from genreatlas.models.engines import baselines
-from genreatlas.splits.checks import ARTISTS_SHARED
+from genreatlas.splits.leaks import ARTISTS_SHARED
 
 #: Baselines that see something of the file and nothing of the music.
 NOT_MUSIC = {

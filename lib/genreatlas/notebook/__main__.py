@@ -8,8 +8,7 @@ from pathlib import Path
 
 from genreatlas.config import SparkSection
 from genreatlas.errors import GenreAtlasError
-from genreatlas.notebook.page import render
-from genreatlas.notebook.running import run_notebook
+from genreatlas.notebook.running import render, run_notebook
 from genreatlas.redaction import shown
 from genreatlas.session import get_spark
 

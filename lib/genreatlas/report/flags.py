@@ -10,7 +10,7 @@ from genreatlas.report.boards import NOT_MUSIC, Board, model_name
 from genreatlas.report.data import ReportData
 from genreatlas.report.formats import count, missing, score
 from genreatlas.report.views import metric_words, overall, p_against_best
-from genreatlas.splits.checks import ARTISTS_SHARED
+from genreatlas.splits.leaks import ARTISTS_SHARED
 
 _MOST_NAMED = 10
 _GROUPINGS = {

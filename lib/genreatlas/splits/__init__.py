@@ -4,12 +4,18 @@ Pure numpy and pandas. A split is a list of rows (table ``splits``) that only ev
 counts for a song is its row with the highest version.
 """
 
-from genreatlas.splits.assignment import Assignment, Library, assign
-from genreatlas.splits.checks import check_leaks, current, featured_share, grouping, unknown_artist_share
+from genreatlas.splits.assignment import Assignment, Library, assign, stratify
 from genreatlas.splits.groups import copies, recordings, stack
-from genreatlas.splits.leaks import Shared, find_shared
+from genreatlas.splits.leaks import (
+    Shared,
+    check_leaks,
+    current,
+    featured_share,
+    find_shared,
+    grouping,
+    unknown_artist_share,
+)
 from genreatlas.splits.links import song_links
-from genreatlas.splits.stratify import stratify
 
 __all__ = [
     "Assignment",

@@ -1,14 +1,19 @@
-"""Place the songs that have no place yet; move none that has."""
+"""Place the songs that have no place yet; move none that has.
 
+Groups are dealt over parts, and those of train over folds, as their genres need them: by iterative stratification.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from genreatlas.config import SplitsSection
 from genreatlas.errors import ConfigError, Reason
 from genreatlas.ids import stable_id
-from genreatlas.splits import checks
-from genreatlas.splits.dealing import deal, deal_folds, part_shares
+from genreatlas.splits import leaks
 from genreatlas.splits.groups import PARTS, components, join, later_links, recordings, stack
 
 _COLUMNS = ["song_id", "group_id", "grouped_by", "part", "fold", "reason"]
@@ -116,9 +121,9 @@ def _place_declared(
         return _excluded([], Reason.BRIDGES_GROUPS)
     both = pd.concat([active[["song_id", "part"]], listed], ignore_index=True)
     links = library.links[library.links["song_id"].isin(both["song_id"])]
-    torn = checks.torn_links(both, links, listed["song_id"])
+    torn = leaks.torn_links(both, links, listed["song_id"])
     if len(torn) and not settings.allow_declared_leak:
-        raise checks.declared_leak(torn, library.artists)
+        raise leaks.declared_leak(torn, library.artists)
     component = pd.Series(components(links, both["song_id"])[len(active) :], index=listed.index)
     leaky = component.isin(component[listed["song_id"].isin(torn["song_id"])])
     sound = join(listed.loc[~leaky, "song_id"].reset_index(drop=True), active, links)
@@ -139,7 +144,7 @@ def _place_free(
     joined = join(free, active, library.links)
     rows = joined.groups.assign(reason=None)
     groups = stack(active, rows).set_index("song_id")["group_id"]
-    checks.check_group_share(groups, rows["group_id"], library.artists, settings.max_group_share)
+    leaks.check_group_share(groups, rows["group_id"], library.artists, settings.max_group_share)
     # Songs whose source names the parts say nothing about the shares of the others.
     songs = library.songs
     listing = songs.loc[songs["declared_split"].notna(), "source"]
@@ -147,8 +152,8 @@ def _place_free(
     counted = active[~active["song_id"].isin(listed)] if settings.declared == "honour" else active
     shares = part_shares(settings)
     labels = library.judged if library.judged is not None else library.genres
-    counts = checks.count_groups(labels, stack(counted, rows), rows["song_id"], library.recording)
-    checks.check_divisible(counts[counts["songs"] >= min_songs], [str(part) for part in shares], settings.group_by)
+    counts = leaks.count_groups(labels, stack(counted, rows), rows["song_id"], library.recording)
+    leaks.check_divisible(counts[counts["songs"] >= min_songs], [str(part) for part in shares], settings.group_by)
     held = stack(counted, rows[rows["part"].notna()])
     genres = library.counted
     rows["part"] = deal(rows, "part", held, genres, shares, settings.seed)
@@ -204,3 +209,143 @@ def _check_settings(placed: pd.DataFrame, settings: SplitsSection) -> None:
             f"[splits] group_by = {settings.group_by!r}, but split {settings.name!r} was grouped by {made_by[0]}. "
             f"{advice}"
         )
+
+
+def part_shares(settings: SplitsSection) -> dict[Hashable, float]:
+    """Share of each part that has one; where a group is needed equally, the first part gets it."""
+    shares = {
+        "train": 1.0 - settings.test - settings.promotion,
+        "test": settings.test,
+        "promotion": settings.promotion,
+    }
+    return {part: share for part, share in shares.items() if share > 0}
+
+
+def deal_folds(rows: pd.DataFrame, active: pd.DataFrame, genres: pd.DataFrame, settings: SplitsSection) -> pd.DataFrame:
+    """Fill ``fold`` of train songs that have none; songs outside train have none.
+
+    Parameters
+    ----------
+    rows : song_id, group_id, part, fold of new songs.
+    active : the same of songs placed earlier.
+    genres : song_id, genre_id.
+    """
+    rows = rows.assign(fold=rows["fold"].astype("Int64"))
+    train = rows[rows["part"] == "train"]
+    held = stack(active[active["part"] == "train"], train[train["fold"].notna()])
+    even: dict[Hashable, float] = dict.fromkeys(range(settings.folds), 1 / settings.folds)
+    rows.loc[train.index, "fold"] = deal(train, "fold", held, genres, even, settings.seed).astype("Int64")
+    return rows
+
+
+def deal(
+    rows: pd.DataFrame,
+    column: str,
+    held: pd.DataFrame,
+    genres: pd.DataFrame,
+    shares: Mapping[Hashable, float],
+    seed: int,
+) -> pd.Series:
+    """Fill the empty cells of `column` group by group, in the order of a hash of group and seed.
+
+    Parameters
+    ----------
+    rows : song_id, group_id and `column`; a group is filled in all its rows or in none.
+    column : ``part`` or ``fold``.
+    held : song_id, group_id and `column` of songs that have their place.
+    genres : song_id, genre_id.
+    shares : place -> share of the songs.
+    seed : [splits] seed.
+    """
+    values = rows[column].astype(object)
+    waiting = rows.loc[values.isna(), ["song_id", "group_id"]]
+    if waiting.empty:
+        return values
+    places = list(shares)
+    groups, genre_ids = pd.Index(sorted(set(waiting["group_id"]))), pd.Index(sorted(set(genres["genre_id"])))
+    placed = held[held[column].isin(places)].merge(genres, on="song_id")
+    apart = placed.drop_duplicates(["group_id", column, "genre_id"])
+    chosen = stratify(
+        _count(waiting.merge(genres, on="song_id"), "group_id", groups, genre_ids),
+        list(shares.values()),
+        np.argsort([stable_id(seed, column, group) for group in groups], kind="stable"),
+        _count(placed, column, pd.Index(places), genre_ids).toarray(),
+        _count(apart, column, pd.Index(places), genre_ids).toarray(),
+    )
+    choice = pd.Series([places[place] for place in chosen], index=groups, dtype=object)
+    return values.where(values.notna(), rows["group_id"].map(choice))
+
+
+def _count(rows: pd.DataFrame, by: str, index: pd.Index, genre_ids: pd.Index) -> sparse.csr_matrix:
+    cells = (index.get_indexer(pd.Index(rows[by])), genre_ids.get_indexer(pd.Index(rows["genre_id"])))
+    ones = np.ones(len(rows), dtype=np.int64)
+    return sparse.coo_matrix((ones, cells), shape=(len(index), len(genre_ids))).tocsr()
+
+
+def stratify(
+    songs: sparse.csr_matrix,
+    shares: Sequence[float],
+    order: np.ndarray,
+    placed: np.ndarray | None = None,
+    placed_groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Place every group where its rarest genre is shortest of songs.
+
+    The genre with the fewest songs left to place is dealt out first, so that small genres are
+    divided as evenly as large ones. Groups follow `order`, except that groups which hold more of
+    the genre than the smallest part should get come first, the largest ahead: placed late, they
+    would overshoot it. While a genre has no more groups left than parts without one, its groups
+    go to those parts.
+
+    Parameters
+    ----------
+    songs : (n_groups, n_genres) songs of each group under each genre.
+    shares : (n_parts,) share of the songs that each part should hold; they sum to 1.
+    order : (n_groups,) the groups, in the pseudo-random order in which they are placed.
+    placed : (n_parts, n_genres) songs that the parts hold already; they never move.
+    placed_groups : (n_parts, n_genres) groups that the parts hold already.
+
+    Returns
+    -------
+    (n_groups,) int64 part of each group.
+
+    References
+    ----------
+    Sechidis, Tsoumakas, Vlahavas 2011, On the stratification of multi-label data, ECML PKDD.
+    """
+    n_groups, n_genres = songs.shape
+    n_parts = len(shares)
+    held = np.zeros((n_parts, n_genres)) if placed is None else placed.astype(float)
+    totals = np.asarray(songs.sum(axis=0)).ravel()
+    # Lists of floats: the loop below touches single cells, where numpy is ten times slower.
+    want = (np.asarray(shares)[:, None] * (held.sum(axis=0) + totals) - held).tolist()
+    want_all = [sum(row) for row in want]
+    groups_in = (np.zeros((n_parts, n_genres), dtype=int) if placed_groups is None else placed_groups).tolist()
+    rank = np.empty(n_groups, dtype=np.int64)
+    rank[order] = np.arange(n_groups)
+    by_genre = songs.tocsc()
+    pointers, genres_of, counts_of = songs.indptr.tolist(), songs.indices.tolist(), songs.data.tolist()
+    large = np.floor(min(shares) * (held.sum(axis=0) + totals))
+    part = np.full(n_groups, -1, dtype=np.int64)
+    left = np.where(totals > 0, totals, np.inf)
+    while np.isfinite(genre_left := left[genre := int(left.argmin())]) and genre_left > 0:
+        column = slice(by_genre.indptr[genre], by_genre.indptr[genre + 1])
+        groups, counts = by_genre.indices[column], by_genre.data[column]
+        free = part[groups] < 0
+        groups, counts = groups[free], counts[free]
+        first = np.where(counts > large[genre], -counts, 0)
+        waiting = groups[np.lexsort((rank[groups], first))].tolist()
+        for dealt, group in enumerate(waiting):
+            bare = [p for p in range(n_parts) if not groups_in[p][genre]]
+            options: Sequence[int] = bare if bare and len(waiting) - dealt <= len(bare) else range(n_parts)
+            best = max(options, key=lambda p: (want[p][genre], want_all[p], -p))
+            part[group] = best
+            for cell in range(pointers[group], pointers[group + 1]):
+                other, count = genres_of[cell], counts_of[cell]
+                want[best][other] -= count
+                want_all[best] -= count
+                groups_in[best][other] += 1
+                left[other] -= count
+        left[genre] = np.inf
+        left[left <= 0] = np.inf
+    return part

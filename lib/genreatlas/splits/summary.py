@@ -3,9 +3,8 @@
 import pandas as pd
 
 from genreatlas.errors import Reason
-from genreatlas.splits.checks import featured_share, grouping, unknown_artist_share
 from genreatlas.splits.groups import PARTS
-from genreatlas.splits.leaks import Shared
+from genreatlas.splits.leaks import Shared, featured_share, grouping, unknown_artist_share
 
 _GENRES_SHOWN = 30  # more than fit a screen are left to SQL
 

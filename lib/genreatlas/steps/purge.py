@@ -7,7 +7,7 @@ from typing import get_args
 
 from genreatlas import checks
 from genreatlas.config import Config
-from genreatlas.config.previews import PreviewProvider
+from genreatlas.config.collecting import PreviewProvider
 from genreatlas.counts import Counts
 from genreatlas.errors import ConfigError
 from genreatlas.store import Store, quote, upkeep

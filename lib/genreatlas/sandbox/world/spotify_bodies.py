@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from genreatlas.config.world import App
+from genreatlas.config.sections import App
 from genreatlas.sandbox.world.catalogue import ROLES, Catalogue, Entry, Ids, Kind, Role, WorldSong, sound_of
 
 Body = dict[str, Any]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
-from genreatlas.config.spotify import PlaylistRole
+from genreatlas.config.collecting import PlaylistRole
 from genreatlas.errors import Reason
 from genreatlas.sources.every_noise.markup import Item, Markup, read_markup
 from genreatlas.sources.every_noise.names import (
