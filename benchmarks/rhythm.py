@@ -24,7 +24,7 @@ from genreatlas.audio.frames import SAMPLE_RATE
 from genreatlas.audio.pitch import key, profile_fits
 from genreatlas.config.sections import SandboxSection
 from genreatlas.sandbox import plan_library, write_library
-from genreatlas.sandbox.library import truth_path
+from genreatlas.sandbox.composed_library import truth_path
 
 ROOT = Path(__file__).parents[1]
 #: A tempo within 4 % of the truth counts; Acc2 forgives these factors.

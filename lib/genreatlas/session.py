@@ -1,29 +1,36 @@
 """The only place that builds a SparkSession.
 
 A session that is already there (Databricks, a notebook, spark-submit, Spark Connect) is used as it
-is; static options are set only on a session that is started here.
+is; static options are set only on a session that is started here. Workers elsewhere get the package as a zip.
 """
 
+import io
 import logging
 import os
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pyspark
 from pyspark.sql import SparkSession
 
+import genreatlas
 from genreatlas.config import SparkSection
 from genreatlas.errors import ConfigError
+from genreatlas.ids import stable_id
 from genreatlas.redaction import shown_log
-from genreatlas.scratch import sweep
+from genreatlas.scratch import scratch_folder, sweep
 
 log = shown_log(__name__)
-
 _DELTA = {"4.0": "io.delta:delta-spark_2.13:4.0.0", "4.2": "io.delta:delta-spark_4.2_2.13:4.4.0"}
+
 #: Delta for the Spark that is installed: the one that this is developed on, or the oldest that is meant to do.
 DELTA_PACKAGE = _DELTA.get(".".join(pyspark.__version__.split(".")[:2]), _DELTA["4.2"])
+
+#: The earliest time that a zip can hold, so that equal files make equal zips.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 #: What Delta needs; every session that is started here has it.
 DELTA_SETTINGS = {
@@ -146,8 +153,6 @@ def _set(spark: SparkSession, key: str, value: str) -> None:
 def _ship_package(spark: SparkSession) -> None:
     """Send this package to workers that may not have it installed."""
     if not is_local(spark):
-        from genreatlas.packaging import package_zip
-
         spark.addArtifacts(str(package_zip()), pyfile=True)
 
 
@@ -159,3 +164,22 @@ def is_local(spark: SparkSession) -> bool:
 def is_remote(spark: SparkSession) -> bool:
     """Whether it is a session of Spark Connect: only those have an id of their own."""
     return hasattr(spark, "session_id")
+
+
+def package_zip() -> Path:
+    """Write the package's own files to a zip in a folder that nobody else can enter; return its path.
+
+    Workers execute it, so none that lies about is taken for it; the folder goes with this process.
+    """
+    root = Path(genreatlas.__file__).parent
+    files = sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    contents = [(path.relative_to(root.parent).as_posix(), path.read_bytes()) for path in files]
+    name = stable_id(*(part for item in contents for part in (item[0], item[1].hex())), length=12)
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        for arcname, data in contents:
+            archive.writestr(zipfile.ZipInfo(arcname, _EPOCH), data)
+    target = scratch_folder("sent") / f"genreatlas-{name}.zip"
+    if not target.exists() or target.read_bytes() != written.getvalue():
+        target.write_bytes(written.getvalue())
+    return target

@@ -21,7 +21,7 @@ from secrets_left import CREDENTIALS, assert_no_secret_below, assert_no_secret_i
 from whole_jobs import ROOT, assert_equal_stores, environment, run
 
 from genreatlas.config import SandboxSection, WorldSection
-from genreatlas.sandbox.library import write_library
+from genreatlas.sandbox.composed_library import write_library
 from genreatlas.sandbox.world import Faults, World, running_world
 from genreatlas.sandbox.world.server import shape_of
 

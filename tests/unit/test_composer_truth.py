@@ -11,13 +11,13 @@ import soundfile
 
 from genreatlas.config import SandboxSection
 from genreatlas.sandbox.artists import make_artist
+from genreatlas.sandbox.composed_genres import ACCORDION, GENRES, GUITAR, ORGAN, SQUARE, VIBES
+from genreatlas.sandbox.composed_library import compose_file, truth
+from genreatlas.sandbox.composing import compose
 from genreatlas.sandbox.files import encode
-from genreatlas.sandbox.genres import ACCORDION, GENRES, GUITAR, ORGAN, SQUARE, VIBES
 from genreatlas.sandbox.instruments import RATE, render_note
-from genreatlas.sandbox.library import compose_file, truth
+from genreatlas.sandbox.library_plan import plan_library
 from genreatlas.sandbox.mixing import render
-from genreatlas.sandbox.plan import plan_library
-from genreatlas.sandbox.score import compose
 from genreatlas.sandbox.style import MODES, PITCH_CLASSES, Chord, Key, near, voicing
 
 SECONDS = 9.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genreatlas.evaluation.contest import Rules, Songs, judge, same_songs, several_labels, single_label
-from genreatlas.evaluation.outcomes import Outcomes
+from genreatlas.evaluation.song_outcomes import Outcomes
 
 CLASSES = ("blues", "jazz", "rock")
 RULES = Rules(min_gain=0.0, max_genre_fall=0.05, confidence=0.95, samples=1000, min_groups=10, seed=1)

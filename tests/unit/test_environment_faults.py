@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import genreatlas
-from genreatlas import packaging
+from genreatlas import session
 from genreatlas.audio import inspection, whole_files, worker
 from genreatlas.audio.probe import probe
 from genreatlas.audio.worker import ExtractRequest
@@ -124,13 +124,13 @@ def test_a_candidate_is_not_blamed_for_what_its_worker_lacks(tmp_path, monkeypat
 
 
 def test_the_zip_for_workers_lies_where_nobody_else_can_put_one(tmp_path, monkeypatch):
-    path = packaging.package_zip()
+    path = session.package_zip()
     folder = path.parent.stat()
     assert (stat.S_IMODE(folder.st_mode), folder.st_uid) == (0o700, os.getuid())
     content = path.read_bytes()
     path.write_bytes(b"planted")
-    assert packaging.package_zip().read_bytes() == content
+    assert session.package_zip().read_bytes() == content
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.read("genreatlas/__init__.py").decode() == (
-            packaging.Path(genreatlas.__file__).read_text(encoding="utf-8")
+            session.Path(genreatlas.__file__).read_text(encoding="utf-8")
         )

@@ -6,7 +6,7 @@ import pytest
 from sklearn import metrics as sk
 
 from genreatlas.evaluation.judging import judge
-from genreatlas.evaluation.outcomes import Outcomes
+from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.metrics import figures
 from genreatlas.metrics.intervals import group_weights, interval
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genreatlas.evaluation.comparison import compare, compare_rankings, holm
-from genreatlas.evaluation.outcomes import Outcomes
+from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.metrics import average_precision
 
 

@@ -11,7 +11,7 @@ from genreatlas.evaluation.importances import (
     ranking_importance_rows,
     sampled_songs,
 )
-from genreatlas.evaluation.outcomes import Outcomes
+from genreatlas.evaluation.song_outcomes import Outcomes
 
 
 def outcomes(share_right: float, n: int = 400) -> Outcomes:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from genreatlas.evaluation import leaderboard
-from genreatlas.evaluation.outcomes import row_outcomes, song_outcomes, vote_outcomes
+from genreatlas.evaluation.song_outcomes import row_outcomes, song_outcomes, vote_outcomes
 
 
 def model(name: str, engine: str = "sklearn", estimator: str = "svc", feature_set: str = "summary9", **changes) -> dict:

@@ -7,7 +7,7 @@ from scipy.stats import beta
 from genreatlas.evaluation.contest import Rules, Songs, same_songs, single_label
 from genreatlas.evaluation.contest import judge as duel
 from genreatlas.evaluation.judging import judge
-from genreatlas.evaluation.outcomes import Outcomes
+from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.metrics.intervals import Grouped
 
 

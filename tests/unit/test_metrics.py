@@ -9,7 +9,7 @@ from sklearn import metrics as sk
 from genreatlas import metrics
 from genreatlas.errors import ConfigError
 from genreatlas.evaluation.judging import judge
-from genreatlas.evaluation.outcomes import Outcomes
+from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.metrics import figures
 from genreatlas.models.engines import task_fits
 from genreatlas.models.experiments import converted, converted_fold, rankings

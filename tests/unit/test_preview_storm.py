@@ -9,9 +9,9 @@ from genreatlas.collecting.preview_fetch import PreviewFetch
 from genreatlas.config import FanOutSection, HostLimit, SandboxSection, WorldSection, load_config
 from genreatlas.fanout.runners import results
 from genreatlas.fanout.work import Task
-from genreatlas.sandbox.library import write_library
+from genreatlas.sandbox.composed_library import write_library
 from genreatlas.sandbox.world import Catalogue, running_world
-from genreatlas.sandbox.world.faults import storm
+from genreatlas.sandbox.world.scripted_faults import storm
 from genreatlas.sources.hosts import forget_hosts
 
 SONGS = 60

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from genreatlas.report import formats
+from genreatlas.report import number_formats
 from genreatlas.report.boards import boards, model_name
 from genreatlas.report.flags import flags
-from genreatlas.report.pictures import genre_medians
+from genreatlas.report.page_pictures import genre_medians
 from genreatlas.report.plots import Scored, density, dot_and_whisker, mel_picture, ridges, waveform
 from genreatlas.report.plots_matrices import Node, confusion_shares, draw_tree, grow_tree, heatmap_alt, strongest_pairs
 from genreatlas.report.svg import Figure, text, ticks
@@ -128,22 +128,22 @@ def test_ticks_are_round_and_inside(low, high, wanted, expected):
 @pytest.mark.parametrize(
     ("shown", "expected"),
     [
-        (formats.score(0.7049), "0.70"),
-        (formats.score(-0.001), "0.00"),
-        (formats.score(float("nan")), "–"),
-        (formats.interval(0.1, None), "–"),
-        (formats.percent(0.001), "<1 %"),
-        (formats.count(12345.0), "12,345"),
-        (formats.amount(1834.2, "Hz"), "1,834 Hz"),
-        (formats.amount(-0.0123), "−0.0123"),
-        (formats.duration(205), "3:25 min"),
-        (formats.length_of_clips(0.045), "2.7 min"),
-        (formats.length_of_clips(1.2), "72 min"),
-        (formats.length_of_clips(1250.4), "1,250 h"),
-        (formats.p_value(0.0004), "<0.001"),
-        (formats.settings('{"C": 1.0, "max_iter": 5}'), "C 1.0, max iter 5"),
-        (formats.shortened("a\nlong name", 6), "a lon…"),
-        (str(formats.exact(0.12345, "0.12")), '<data value="0.12345">0.12</data>'),
+        (number_formats.score(0.7049), "0.70"),
+        (number_formats.score(-0.001), "0.00"),
+        (number_formats.score(float("nan")), "–"),
+        (number_formats.interval(0.1, None), "–"),
+        (number_formats.percent(0.001), "<1 %"),
+        (number_formats.count(12345.0), "12,345"),
+        (number_formats.amount(1834.2, "Hz"), "1,834 Hz"),
+        (number_formats.amount(-0.0123), "−0.0123"),
+        (number_formats.duration(205), "3:25 min"),
+        (number_formats.length_of_clips(0.045), "2.7 min"),
+        (number_formats.length_of_clips(1.2), "72 min"),
+        (number_formats.length_of_clips(1250.4), "1,250 h"),
+        (number_formats.p_value(0.0004), "<0.001"),
+        (number_formats.settings('{"C": 1.0, "max_iter": 5}'), "C 1.0, max iter 5"),
+        (number_formats.shortened("a\nlong name", 6), "a lon…"),
+        (str(number_formats.exact(0.12345, "0.12")), '<data value="0.12345">0.12</data>'),
     ],
 )
 def test_numbers_have_sensible_digits(shown, expected):

@@ -14,10 +14,10 @@ import requests
 
 from genreatlas.config import SandboxSection, WorldSection
 from genreatlas.errors import ConfigError
-from genreatlas.sandbox.library import write_library
+from genreatlas.sandbox.composed_library import write_library
 from genreatlas.sandbox.world import Catalogue, Faults, Rule, running_world
-from genreatlas.sandbox.world.catalogue import ROLES, Ids, Kind, isrc, isrc_number, made_up_genre
-from genreatlas.sandbox.world.faults import KINDS, Weather
+from genreatlas.sandbox.world.contents import ROLES, Ids, Kind, isrc, isrc_number, made_up_genre
+from genreatlas.sandbox.world.scripted_faults import KINDS, Weather
 from genreatlas.sandbox.world.server import Entry, Log, shape_of
 from genreatlas.sandbox.world.spotify_bodies import RIGHTS, Bodies, select
 from genreatlas.sources.every_noise import parse_genre_page, parse_list, parse_map

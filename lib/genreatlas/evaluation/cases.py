@@ -21,7 +21,7 @@ from genreatlas.datasets.types import Dataset
 from genreatlas.errors import GenreAtlasError, InputError, ModelError
 from genreatlas.evaluation.comparison import Comparison, compare, compare_rankings, holm
 from genreatlas.evaluation.judging import MultiJudge, figure_rows, judge
-from genreatlas.evaluation.outcomes import Outcomes, row_outcomes, song_outcomes, vote_outcomes
+from genreatlas.evaluation.song_outcomes import Outcomes, row_outcomes, song_outcomes, vote_outcomes
 from genreatlas.evaluation.song_scores import outcome_rows, row_confusions
 from genreatlas.ids import stable_id
 from genreatlas.metrics import metric_for

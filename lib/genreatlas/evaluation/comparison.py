@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genreatlas.evaluation.outcomes import Outcomes
+from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.metrics.figures import Ranking, totals_figure
 from genreatlas.metrics.intervals import BLOCK_DRAWS
 

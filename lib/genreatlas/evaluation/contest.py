@@ -33,7 +33,7 @@ from genreatlas.datasets.fetching import fetch
 from genreatlas.datasets.library import Library, read_library
 from genreatlas.errors import InputError
 from genreatlas.evaluation.comparison import holm
-from genreatlas.evaluation.outcomes import Outcomes
+from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.evaluation.song_scores import scores_by_song
 from genreatlas.ids import stable_id
 from genreatlas.metrics import metric_for, version_of

@@ -31,7 +31,7 @@ from genreatlas.audio.layouts import SUMMARY, Layout, get_layout
 from genreatlas.config import Config
 from genreatlas.evaluation.cases import Case, truth_of
 from genreatlas.evaluation.judging import figure_rows, no_figures, totals
-from genreatlas.evaluation.outcomes import Outcomes
+from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.evaluation.song_scores import scores_by_song
 from genreatlas.ids import stable_id
 from genreatlas.metrics import metric_for

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from genreatlas.evaluation.outcomes import Outcomes
+from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.metrics import OVER_GENRES, figures, version_of
 from genreatlas.metrics.figures import Ranking
 from genreatlas.metrics.intervals import LEAST_GROUPS, LEAST_TELLING, Grouped, group_weights, trusted_interval

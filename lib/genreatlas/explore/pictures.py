@@ -15,9 +15,9 @@ import pandas as pd
 from genreatlas.config import Config
 from genreatlas.errors import InputError
 from genreatlas.explore.samples import Sample
-from genreatlas.report import boards, pictures, queries
-from genreatlas.report.formats import duration, shortened
-from genreatlas.report.pictures import Pictures, genre_medians
+from genreatlas.report import boards, page_pictures, queries
+from genreatlas.report.number_formats import duration, shortened
+from genreatlas.report.page_pictures import Pictures, genre_medians
 from genreatlas.report.plots import density, ridges
 from genreatlas.report.plots_matrices import correlation_triangle
 from genreatlas.report.svg import Figure, element, number, path, text, ticks
@@ -254,7 +254,7 @@ def judged(store: Reader, config: Config) -> Pictures:
     found = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
     if not found:
         raise InputError(f"no model was judged on the part {data.part} yet: run train_models and evaluate_models")
-    return pictures.draw(data, found[0])
+    return page_pictures.draw(data, found[0])
 
 
 def _ends(values: np.ndarray) -> tuple[float, float]:

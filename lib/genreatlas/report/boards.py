@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from genreatlas.models.engines import baselines, is_baseline, title_of
-from genreatlas.report.formats import words
+from genreatlas.report.number_formats import words
 
 #: Overall metrics in the order of a leaderboard's columns, with the words for people.
 METRICS = {

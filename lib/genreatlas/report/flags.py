@@ -8,7 +8,7 @@ import pandas as pd
 from genreatlas.models.engines import baselines
 from genreatlas.report.boards import NOT_MUSIC, Board, model_name
 from genreatlas.report.data import ReportData
-from genreatlas.report.formats import count, missing, score
+from genreatlas.report.number_formats import count, missing, score
 from genreatlas.report.views import metric_words, overall, p_against_best
 from genreatlas.splits.leaks import ARTISTS_SHARED
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from genreatlas import tables
 from genreatlas.models.engines import is_baseline
-from genreatlas.report import boards, flags, formats, pictures, views
+from genreatlas.report import boards, flags, number_formats, page_pictures, views
 from genreatlas.report.data import ReportData
 from genreatlas.report.plots import small_whisker
 
@@ -32,7 +32,7 @@ def render(data: ReportData) -> Page:
     """
     every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
     board = every_board[0] if every_board else None
-    drawn = pictures.draw(data, board)
+    drawn = page_pictures.draw(data, board)
     html = (
         _environment()
         .get_template("index.html.j2")
@@ -99,29 +99,31 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        score=formats.score,
-        interval=formats.interval,
-        count=formats.count,
-        percent=formats.percent,
-        p_value=formats.p_value,
-        amount=formats.amount,
-        duration=formats.duration,
-        clock=formats.clock,
-        length_of_clips=formats.length_of_clips,
-        words=formats.words,
-        settings=formats.settings,
-        shortened=formats.shortened,
-        exact_score=lambda value: formats.exact(value, formats.score(value)),
-        exact_percent=lambda value: formats.exact(value, formats.percent(value)),
-        exact_count=lambda value: formats.exact(value, formats.count(value)),
-        exact_p=lambda value: formats.exact(value, formats.p_value(value)),
+        score=number_formats.score,
+        interval=number_formats.interval,
+        count=number_formats.count,
+        percent=number_formats.percent,
+        p_value=number_formats.p_value,
+        amount=number_formats.amount,
+        duration=number_formats.duration,
+        clock=number_formats.clock,
+        length_of_clips=number_formats.length_of_clips,
+        words=number_formats.words,
+        settings=number_formats.settings,
+        shortened=number_formats.shortened,
+        exact_score=lambda value: number_formats.exact(value, number_formats.score(value)),
+        exact_percent=lambda value: number_formats.exact(value, number_formats.percent(value)),
+        exact_count=lambda value: number_formats.exact(value, number_formats.count(value)),
+        exact_p=lambda value: number_formats.exact(value, number_formats.p_value(value)),
         metric_words=views.metric_words,
         model_name=boards.model_name,
         model_note=boards.model_note,
         svg=lambda figure: Markup(figure.inline),
         records=lambda frame: frame.astype(object).where(frame.notna(), None).to_dict("records"),
-        missing=formats.missing,
-        day=lambda value: formats.MISSING if formats.missing(value) else f"{pd.Timestamp(value):%Y-%m-%d %H:%M}",
+        missing=number_formats.missing,
+        day=lambda value: (
+            number_formats.MISSING if number_formats.missing(value) else f"{pd.Timestamp(value):%Y-%m-%d %H:%M}"
+        ),
     )
     environment.tests["baseline"] = is_baseline
     return environment

@@ -11,8 +11,8 @@ from matplotlib import colormaps
 from PIL import Image
 from scipy.stats import gaussian_kde
 
-from genreatlas.report import formats
-from genreatlas.report.formats import amount, duration, shortened
+from genreatlas.report import number_formats
+from genreatlas.report.number_formats import amount, duration, shortened
 from genreatlas.report.svg import Figure, element, number, path, text, ticks
 
 _ROW = 60  # px from one row to the next: name and score, a note, the mark
@@ -54,15 +54,15 @@ def dot_and_whisker(name: str, rows: Sequence[Scored], measure: str, reference: 
         + text(_at(tick), height - 7, f"{tick:g}", text_anchor="middle", class_="soft small")
         for tick in (0, 0.2, 0.4, 0.6, 0.8, 1)
     ]
-    if reference is not None and not formats.missing(reference.value):
+    if reference is not None and not number_formats.missing(reference.value):
         place = _at(float(reference.value or 0.0))
         side: dict[str, Any] = {"text_anchor": "start" if float(reference.value or 0.0) < 0.5 else "end"}
         body.append(element("line", x1=place, x2=place, y1=_TOP - 6, y2=height - 22, class_="mark"))
         body.append(text(place, _TOP - 12, reference.note, class_="soft small", **side))
     for index, row in enumerate(rows):
         body.append(_dot_row(row, _TOP + _ROW * index))
-    shown = "; ".join(f"{row.label} {formats.score(row.value)}" for row in rows[:12])
-    ends = [formats.missing(row.low) for row in rows]
+    shown = "; ".join(f"{row.label} {number_formats.score(row.value)}" for row in rows[:12])
+    ends = [number_formats.missing(row.low) for row in rows]
     whiskers = " with its 95 % interval" if not any(ends) else " with a 95 % interval where groups suffice for one"
     alt = f"{measure}, one dot a model{'' if all(ends) else whiskers}: {shown}."
     return Figure(name, alt, "".join(body), 720, height, fluid=True)
@@ -70,11 +70,11 @@ def dot_and_whisker(name: str, rows: Sequence[Scored], measure: str, reference: 
 
 def _dot_row(row: Scored, top: float) -> str:
     weight = "soft" if row.quiet else "strong"
-    label = text(0, top + 14, formats.shortened(row.label, 30), class_=f"halo {weight}")
-    label += text(0, top + 29, formats.shortened(row.note, 52), class_="halo soft small")
-    figures = formats.score(row.value)
-    if not formats.missing(row.low):
-        figures += f"  ({formats.interval(row.low, row.high)})"
+    label = text(0, top + 14, number_formats.shortened(row.label, 30), class_=f"halo {weight}")
+    label += text(0, top + 29, number_formats.shortened(row.note, 52), class_="halo soft small")
+    figures = number_formats.score(row.value)
+    if not number_formats.missing(row.low):
+        figures += f"  ({number_formats.interval(row.low, row.high)})"
     value = text("100%", top + 14, figures, text_anchor="end", class_=f"halo {weight}")
     return label + value + _mark(row, top + 42)
 
@@ -82,10 +82,10 @@ def _dot_row(row: Scored, top: float) -> str:
 def _mark(row: Scored, y: float, radius: float = 5) -> str:
     tone = " quiet" if row.quiet else ""
     parts = [element("line", x1=_at(0), x2=_at(1), y1=y, y2=y, class_="axis")]
-    if not formats.missing(row.low) and not formats.missing(row.high):
+    if not number_formats.missing(row.low) and not number_formats.missing(row.high):
         low, high = float(row.low or 0.0), float(row.high or 0.0)
         parts.append(element("line", x1=_at(low), x2=_at(high), y1=y, y2=y, class_=f"whisker{tone}"))
-    if not formats.missing(row.value):
+    if not number_formats.missing(row.value):
         parts.append(element("circle", cx=_at(float(row.value or 0.0)), cy=y, r=radius, class_=f"dot{tone}"))
     return "".join(parts)
 
@@ -98,7 +98,9 @@ def small_whisker(value: Any, low: Any, high: Any, quiet: bool = False) -> str:
 
 def importance_bars(name: str, rows: Sequence[Scored], measure: str) -> Figure:
     """Importances as dots from zero, largest first, with their spread where it is known."""
-    values = [v for row in rows for v in (row.value, row.low, row.high) if v is not None and not formats.missing(v)]
+    values = [
+        v for row in rows for v in (row.value, row.low, row.high) if v is not None and not number_formats.missing(v)
+    ]
     low, high = min([0.0, *values]), max([1e-9, *values])
     step, top = 30, 4
     height = top + step * len(rows) + 22
@@ -114,9 +116,9 @@ def importance_bars(name: str, rows: Sequence[Scored], measure: str) -> Figure:
     for index, row in enumerate(rows):
         y = top + step * index + step / 2
         value = float(row.value or 0.0)
-        body.append(text("41.5%", y + 4, formats.shortened(row.label, 26), text_anchor="end", class_="small"))
+        body.append(text("41.5%", y + 4, number_formats.shortened(row.label, 26), text_anchor="end", class_="small"))
         body.append(element("line", x1=at(0), x2=at(value), y1=y, y2=y, class_="line"))
-        if not formats.missing(row.low) and not formats.missing(row.high):
+        if not number_formats.missing(row.low) and not number_formats.missing(row.high):
             ends = {"x1": at(float(row.low or 0.0)), "x2": at(float(row.high or 0.0))}
             body.append(element("line", y1=y, y2=y, class_="whisker", **ends))
         body.append(element("circle", cx=at(value), cy=y, r=4, class_="dot"))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier
 
-from genreatlas.report.formats import amount, percent, shortened, signed
+from genreatlas.report.number_formats import amount, percent, shortened, signed
 from genreatlas.report.svg import Figure, element, number, text
 
 _OTHERS = "other genres"

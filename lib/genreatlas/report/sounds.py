@@ -21,7 +21,7 @@ from genreatlas.audio.probe import open_file, probe
 from genreatlas.audio.uris import FETCHED, uri_to_path
 from genreatlas.errors import ClipError, Reason
 from genreatlas.report.data import Player, Sound
-from genreatlas.report.formats import missing
+from genreatlas.report.number_formats import missing
 from genreatlas.store import Reader
 from genreatlas.tables import CLIP_AUDIO
 

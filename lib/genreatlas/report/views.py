@@ -8,7 +8,7 @@ import pandas as pd
 from genreatlas.models.engines import is_baseline
 from genreatlas.report.boards import METRICS, Board, model_name, model_note, selected_metrics
 from genreatlas.report.data import ReportData
-from genreatlas.report.formats import missing
+from genreatlas.report.number_formats import missing
 from genreatlas.report.plots import Scored
 
 Row = dict[str, Any]

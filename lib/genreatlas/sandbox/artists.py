@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from genreatlas.sandbox.genres import GENRES, blend
-from genreatlas.sandbox.names import artist_name, pick, rng
+from genreatlas.sandbox.composed_genres import GENRES, blend
+from genreatlas.sandbox.made_up_names import artist_name, pick, rng
 from genreatlas.sandbox.style import Artist, Genre, Key, Kit, Mix, Sound, Voice
 
 

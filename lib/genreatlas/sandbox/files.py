@@ -9,7 +9,7 @@ import scipy.io.wavfile
 
 from genreatlas.audio.mpeg import walk_frames
 from genreatlas.sandbox.instruments import RATE
-from genreatlas.sandbox.plan import Fault
+from genreatlas.sandbox.library_plan import Fault
 
 # Constant bit rate: with a variable one the bit rate alone would tell genres apart. At 128 kbit/s the encoder
 # keeps 44.1 kHz and 16 kHz of bandwidth.

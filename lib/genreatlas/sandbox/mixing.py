@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import butter, oaconvolve, sosfilt
 
+from genreatlas.sandbox.composing import Note, Score
 from genreatlas.sandbox.instruments import BANDS, RATE, Mono, render_hit, render_note
-from genreatlas.sandbox.score import Note, Score
 from genreatlas.sandbox.style import Mix
 
 Stereo = npt.NDArray[np.float32]

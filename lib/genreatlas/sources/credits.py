@@ -4,7 +4,7 @@ A split groups songs by their performers, so two rules matter more than any othe
 differ in spelling only ("The Beatles", "beatles", "Beatles, The"; "Jay-Z", "JAY Z") must meet in one
 artist, and a name that stands for nobody ("Various Artists") must not join songs that have nothing in
 common. Joint credits ("Simon & Garfunkel", "Tyler, The Creator") are stored whole: whether two names
-are one act or two is decided where all songs are known (:mod:`genreatlas.splits.links`).
+are one act or two is decided where all songs are known (:mod:`genreatlas.splits.ties`).
 """
 
 import re

@@ -15,7 +15,7 @@ from genreatlas.splits.leaks import (
     grouping,
     unknown_artist_share,
 )
-from genreatlas.splits.links import song_links
+from genreatlas.splits.ties import song_links
 
 __all__ = [
     "Assignment",

@@ -5,7 +5,7 @@ import sys
 
 from genreatlas.config import SandboxSection, WorldSection
 from genreatlas.errors import ConfigError
-from genreatlas.sandbox.world.faults import Faults
+from genreatlas.sandbox.world.scripted_faults import Faults
 
 
 def main() -> None:

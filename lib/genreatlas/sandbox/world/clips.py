@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from genreatlas.sandbox.world.catalogue import Catalogue, WorldSong, isrc_number
+from genreatlas.sandbox.world.contents import Catalogue, WorldSong, isrc_number
 
 MIME = {".mp3": "audio/mpeg", ".wav": "audio/wav"}
 

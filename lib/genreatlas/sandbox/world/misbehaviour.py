@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from genreatlas.sandbox.world.clips import THROTTLED, deezer_error
-from genreatlas.sandbox.world.faults import FaultKind, Faults, Service
+from genreatlas.sandbox.world.scripted_faults import FaultKind, Faults, Service
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 from aiohttp import web
 
-from genreatlas.sandbox.world.catalogue import Catalogue, Ids, Kind, Role, WorldSong
 from genreatlas.sandbox.world.clips import MIME, NO_DATA, PICTURE, Clips, deezer_error, deezer_track, song_of
+from genreatlas.sandbox.world.contents import Catalogue, Ids, Kind, Role, WorldSong
 from genreatlas.sandbox.world.misbehaviour import SWAPPED
 from genreatlas.sandbox.world.spotify_bodies import Bodies
 

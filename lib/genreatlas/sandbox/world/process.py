@@ -12,7 +12,7 @@ from typing import Any
 
 from genreatlas.config import SandboxSection, WorldSection
 from genreatlas.errors import ConfigError
-from genreatlas.sandbox.world.faults import Faults
+from genreatlas.sandbox.world.scripted_faults import Faults
 
 #: Requests to this machine never go through a proxy.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -20,11 +20,11 @@ from aiohttp import web
 
 from genreatlas.config import SandboxSection, WorldSection
 from genreatlas.errors import ConfigError
-from genreatlas.sandbox.world.catalogue import Catalogue, Ids
 from genreatlas.sandbox.world.clips import Clips
-from genreatlas.sandbox.world.faults import SERVICES, Faults, Service, Weather
+from genreatlas.sandbox.world.contents import Catalogue, Ids
 from genreatlas.sandbox.world.misbehaviour import misbehave
 from genreatlas.sandbox.world.other_services import ClipService, DeezerService, EveryNoiseService, Pages
+from genreatlas.sandbox.world.scripted_faults import SERVICES, Faults, Service, Weather
 from genreatlas.sandbox.world.spotify_bodies import RIGHTS, Bodies
 from genreatlas.sandbox.world.spotify_service import Accounts, SpotifyService
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genreatlas.config.sections import App
-from genreatlas.sandbox.world.catalogue import ROLES, Catalogue, Entry, Ids, Kind, Role, WorldSong, sound_of
+from genreatlas.sandbox.world.contents import ROLES, Catalogue, Entry, Ids, Kind, Role, WorldSong, sound_of
 
 Body = dict[str, Any]
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from genreatlas.sandbox.world.catalogue import Entry, Kind, Role, isrc_number
+from genreatlas.sandbox.world.contents import Entry, Kind, Role, isrc_number
 from genreatlas.sandbox.world.misbehaviour import SWAPPED, error
 from genreatlas.sandbox.world.spotify_bodies import LISTENER, OWNERS, Bodies, Body, analysis, select
 

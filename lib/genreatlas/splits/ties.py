@@ -38,7 +38,7 @@ def song_links(
     Parameters
     ----------
     songs : song_id, and of ``isrc``, ``artist``, ``album``, ``album_artist``, ``compilation`` those that are known.
-        Performers group, and album artists that perform (:func:`genreatlas.splits.links.artist_links`);
+        Performers group, and album artists that perform (:func:`genreatlas.splits.ties.artist_links`);
         guests never do, because one chain of guests ties a fifth of a pop library into one group
         (3,395 of 17,031 songs, measured).
     song_artists : song_id, position, artist_id and, where known, role: for songs whose names are not known.

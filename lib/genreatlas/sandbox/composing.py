@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from genreatlas.sandbox.names import pick, rng
+from genreatlas.sandbox.made_up_names import pick, rng
 from genreatlas.sandbox.style import QUALITIES, Artist, Chord, Groove, Key, Metre, near, voicing
 
 ACCENTS = {"X": 1.0, "x": 0.78, "o": 0.42, "_": 0.7}

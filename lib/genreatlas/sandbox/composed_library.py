@@ -17,12 +17,12 @@ from typing import Any
 from genreatlas.config.sections import SandboxSection
 from genreatlas.errors import ConfigError
 from genreatlas.sandbox.artists import make_artist, make_guest
+from genreatlas.sandbox.composed_genres import GENRES
+from genreatlas.sandbox.composing import Note, Score, compose
 from genreatlas.sandbox.files import broken_bytes, encode
-from genreatlas.sandbox.genres import GENRES
 from genreatlas.sandbox.instruments import BANDS, RATE
+from genreatlas.sandbox.library_plan import LICENCE, PlannedFile, plan_library
 from genreatlas.sandbox.mixing import render
-from genreatlas.sandbox.plan import LICENCE, PlannedFile, plan_library
-from genreatlas.sandbox.score import Note, Score, compose
 from genreatlas.sandbox.style import PITCH_CLASSES, Artist
 
 # Raised whenever the same configuration would sound different.

@@ -7,8 +7,8 @@ from typing import Literal
 from genreatlas.config.sections import SandboxSection
 from genreatlas.errors import ConfigError
 from genreatlas.sandbox.artists import make_artist
-from genreatlas.sandbox.genres import GENRES
-from genreatlas.sandbox.names import album_title, song_title
+from genreatlas.sandbox.composed_genres import GENRES
+from genreatlas.sandbox.made_up_names import album_title, song_title
 from genreatlas.sandbox.style import Artist
 
 LICENCE = "CC0-1.0"

@@ -11,7 +11,7 @@ from genreatlas.models.engines import baselines
 from genreatlas.report import plots, plots_matrices, views
 from genreatlas.report.boards import METRICS, Board, model_name, model_note
 from genreatlas.report.data import ReportData
-from genreatlas.report.formats import score
+from genreatlas.report.number_formats import score
 from genreatlas.report.svg import Figure
 
 #: Features beyond this make a correlation matrix that nobody can read.

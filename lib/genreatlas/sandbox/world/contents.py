@@ -16,8 +16,8 @@ from functools import lru_cache
 from typing import Literal
 
 from genreatlas.config import SandboxSection, WorldSection
-from genreatlas.sandbox.names import album_title, artist_name, song_title
-from genreatlas.sandbox.plan import chosen_genres, plan_library
+from genreatlas.sandbox.library_plan import chosen_genres, plan_library
+from genreatlas.sandbox.made_up_names import album_title, artist_name, song_title
 
 ROLES = ("sound", "intro", "pulse", "edge", "year", "own")
 Role = Literal["sound", "intro", "pulse", "edge", "year", "own"]
