@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genreatlas.audio.decode import DECODER, Signal, read_clip, resample
+from genreatlas.audio.decode import DECODER, Signal, read_clip
 from genreatlas.audio.probe import Layout, Source
 from genreatlas.config import ClipSection
 from genreatlas.errors import ClipError, Reason
 from genreatlas.ids import stable_id
 
-__all__ = ["Loudness", "Signal", "normalise", "prepare", "preprocessing_id", "read_clip", "resample"]
 _MONO_RULE = "mean of channels"
 _RATE_RULE = "soxr HQ where the rate differs"
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from genreatlas.audio.decode import END_TOLERANCE_S, SILENCE_DBFS
+from genreatlas.audio.decode import END_TOLERANCE_S, SILENCE_DBFS, Signal, resample
 from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import (
     FEATURE_SETS,
@@ -35,7 +35,7 @@ from genreatlas.audio.feature_sets import (
 from genreatlas.audio.isolation import run_isolated, stop_helper, time_for, too_much_memory, unknown_fault
 from genreatlas.audio.layouts import Extracted, pack_set
 from genreatlas.audio.librosa_loading import librosa
-from genreatlas.audio.preprocess import Loudness, Signal, prepare, resample
+from genreatlas.audio.preprocess import Loudness, prepare
 from genreatlas.audio.probe import Layout, Source
 from genreatlas.audio.uris import FETCHED, uri_to_path
 from genreatlas.config import ClipSection, LimitsSection
