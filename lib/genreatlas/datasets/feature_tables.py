@@ -96,7 +96,11 @@ class FeatureTable:
             return ()
         names = [one.feature_set for one in self.members]
         frames = [one.rows(store).select("clip_id", F.lit(one.feature_set).alias("_set")) for one in self.members]
-        clips = reduce(DataFrame.unionAll, frames).groupBy("clip_id").agg(F.collect_set("_set").alias("_sets"))
+        clips = (
+            reduce(lambda left, right: left.union(right), frames)
+            .groupBy("clip_id")
+            .agg(F.collect_set("_set").alias("_sets"))
+        )
         incomplete = F.count(F.when(F.size("_sets") < len(names), 1)).alias("_some")
         lacking = [F.count(F.when(~F.array_contains("_sets", name), 1)).alias(name) for name in names]
         found = clips.agg(F.count(F.lit(1)).alias("_all"), incomplete, *lacking).collect()[0]
