@@ -85,6 +85,6 @@ case " $* ${GENREATLAS_VERBOSE:+--verbose} " in
         harmless='^WARNING: (Using incubator modules|A (terminally deprecated|restricted) method in |sun\.misc\.Unsafe::|'
         harmless+='java\.lang\.System::load|Use --enable-native-access|Restricted methods will be |'
         harmless+='Please consider reporting this to )|^netlib-(blas|lapack|arpack): '
-        exec 2> >(trap '' INT TERM HUP; exec grep --line-buffered -vE "$harmless" >&2) ;;
+        exec 2> >(trap '' INT TERM HUP; exec grep -a --line-buffered -vE "$harmless" >&2) ;;
 esac
 exec "$spark_home/bin/spark-submit" "${options[@]}" "$here/jobs/$job.py" "$@"

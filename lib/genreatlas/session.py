@@ -7,9 +7,13 @@ is; static options are set only on a session that is started here. Workers elsew
 import io
 import logging
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +61,14 @@ LOCAL_SETTINGS = {
 
 #: Signs that no JVM came up, in PySpark's words; what goes wrong in one that did speaks of Java, too.
 _NO_JAVA = ("JAVA_GATEWAY", "Java gateway", "JAVA_HOME", "UnsupportedClassVersion")
+
+#: What Java says at every start and of libraries that it does without; nothing of it is a fault. ``spark-submit.sh``
+#: leaves out the same. Spark asks for the incubator module itself, and Java has no switch for what it says of it.
+HARMLESS = (
+    r"^WARNING: (Using incubator modules|A (terminally deprecated|restricted) method in |sun\.misc\.Unsafe::|"
+    r"java\.lang\.System::load|Use --enable-native-access|Restricted methods will be |"
+    r"Please consider reporting this to )|^netlib-(blas|lapack|arpack): "
+)
 
 #: May be changed on a running session; a platform that refuses one goes on without it.
 SESSION_SETTINGS = {
@@ -122,7 +134,8 @@ def _start(settings: SparkSection, app_name: str) -> SparkSession:
     for key, value in options.items():
         builder = builder.config(key, value)
     try:
-        return builder.getOrCreate()
+        with nullcontext() if submitted or os.environ.get("GENREATLAS_VERBOSE") else quiet_java():
+            return builder.getOrCreate()
     except Exception as error:
         if any(sign in str(error) for sign in _NO_JAVA):
             raise ConfigError(
@@ -130,6 +143,39 @@ def _start(settings: SparkSection, app_name: str) -> SparkSession:
                 "macOS: brew install openjdk@17) and set JAVA_HOME if it is not found."
             ) from error
         raise
+
+
+@contextmanager
+def quiet_java() -> Iterator[None]:
+    """Let what is started in this block say everything but :data:`HARMLESS` lines.
+
+    It writes its errors to a filter, a process of its own, for as long as it lives: also when this process is gone, so
+    that no line is lost. Where there is no such program, everything is shown.
+    """
+    grep = shutil.which("grep")
+    if grep is None:
+        yield
+        return
+    sys.stderr.flush()
+    before = os.dup(2)
+    try:
+        # In a session of its own: Control-C ends Java, and the filter goes when nobody writes to it any more.
+        command = [grep, "-a", "--line-buffered", "-vE", HARMLESS]
+        quiet = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=before, start_new_session=True)
+        _filters.append(quiet)  # kept, so that nobody asks for its end
+        assert quiet.stdin is not None
+        os.dup2(quiet.stdin.fileno(), 2)
+        quiet.stdin.close()
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(before, 2)
+    finally:
+        os.close(before)
+
+
+_filters: list["subprocess.Popen[bytes]"] = []
 
 
 def _cores(master: str) -> int:

@@ -1,12 +1,15 @@
 """What spark-submit.sh hands to Spark: options, a packed environment, and Python."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from genreatlas.session import HARMLESS
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,6 +97,34 @@ def test_what_java_says_at_every_start_is_left_out_and_everything_else_is_shown(
     assert done.stderr.splitlines() == JAVA_SAYS.splitlines()[3:]
     assert done.returncode == 3
     assert submit("query", "SELECT 1", "--verbose").stderr == JAVA_SAYS
+
+
+def test_a_job_that_starts_java_itself_leaves_out_the_same_lines_and_loses_no_other_one(tmp_path):
+    java = tmp_path / "java"
+    java.write_text("cat >&2\nprintf 'odd: \\377 \\000\\n' >&2\nsleep 1\necho 'last words' >&2\n")
+    program = f"""
+import os, subprocess
+from genreatlas.session import quiet_java
+with quiet_java():
+    java = subprocess.Popen(["sh", {str(java)!r}], stdin=subprocess.PIPE)
+    os.write(2, b"from inside\\n")
+java.stdin.write({JAVA_SAYS!r}.encode())
+java.stdin.close()
+os.write(2, b"from here\\n")
+os._exit(3)
+"""
+    done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 3
+    kept = JAVA_SAYS.encode().splitlines()[3:]
+    assert sorted(done.stderr.splitlines()) == sorted(
+        [b"from inside", b"from here", *kept, b"odd: \xff \0", b"last words"]
+    )
+
+
+def test_both_ways_of_starting_leave_out_the_same():
+    script = (ROOT / "spark-submit.sh").read_text()
+    told = "".join(re.findall(r"harmless\+?='([^']*)'", script))
+    assert told == HARMLESS
 
 
 def test_a_check_needs_neither_spark_nor_java(submit, tmp_path):
