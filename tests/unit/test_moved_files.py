@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from conftest import make_config
 from genreatlas.audio.preprocess import window_rule
 from genreatlas.audio.uris import path_bytes, uri_to_path
-from genreatlas.collecting.folder_files import KnownClips, judge, make_plan
+from genreatlas.collecting.folder_files import judge, make_plan
 from genreatlas.collecting.folder_gone import Former
+from genreatlas.collecting.folder_known import KnownClips, KnownSongs
 from genreatlas.sources.folder.catalogue import SongIds
 from genreatlas.sources.folder.listing import list_folder
 from genreatlas.sources.folder.reading import read_catalogue
@@ -39,10 +41,11 @@ class Folder:
         catalogue = read_catalogue(listing, entries, self.config.folder, GenreNames({}, {}))
         stored = sorted(self.songs.values(), key=lambda row: (row["retired_at"] is not None, row["song_id"]))
         ids = SongIds((row["song_id"], row["source_key"]) for row in stored)
-        former = Former.of(stored, listing, catalogue, self.known, ids)
+        songs = KnownSongs([pa.Table.from_pylist(stored)] if stored else [])
+        former = Former.of(songs, listing, catalogue, self.known, ids)
 
         def plan():
-            return make_plan(listing, 0, catalogue, self.config, self.known.live(), {}, ids)
+            return make_plan(listing, 0, catalogue, self.config, self.known, lambda *_: None, ids)
 
         def sound(uri: str) -> str:
             return Path(uri_to_path(uri).decode()).read_text()[:1]
@@ -63,17 +66,17 @@ class Folder:
                           self.known, "", ids)  # fmt: skip
             assert not found.quarantine
             for clip, other in found.replaced.items():
-                self.known.add(self.known.by_id[clip] | {"replaced_by": other})
+                self.known.add(self.known.get(clip) | {"replaced_by": other})
             for clip in found.clips:
                 self.known.add(clip)
         for key in catalogue.song_of.values():
             self.songs[ids(key)] = {"song_id": ids(key), "source_key": key, "listed_in": former.origin,
                                     "retired_at": None}  # fmt: skip
-        gone = former.gone(plan(), {})
+        gone = former.gone(plan(), lambda *_: None)
         for song in gone.songs:
             self.songs[song] = self.songs[song] | {"retired_at": "now"}
         for clip in gone.clips:
-            self.known.add(self.known.by_id[clip] | {"retired_at": "now"})
+            self.known.add(self.known.get(clip) | {"retired_at": "now"})
         assert not plan().pending
         return {row["uri"].split("music/")[1]: row["song_id"] for row in self.known.live()}
 

@@ -4,14 +4,15 @@ Opened are all that are neither clips nor in quarantine already; each becomes a 
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
 
 from genreatlas import __version__
 from genreatlas.audio.decode import DECODER_RELEASE
 from genreatlas.audio.preprocess import window_rule
-from genreatlas.audio.uris import path_to_uri, readable
+from genreatlas.audio.uris import path_to_uri, readable, uri_to_path
+from genreatlas.collecting.folder_known import KnownClips
 from genreatlas.config import Config
 from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
@@ -19,7 +20,7 @@ from genreatlas.sources.folder.catalogue import SOURCE, Catalogue, Song, song_id
 from genreatlas.sources.folder.listing import Entry, Listing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class File:
     """A file of the folder and the song that it belongs to; ``version`` is its state, as quarantine keeps it."""
 
@@ -29,29 +30,89 @@ class File:
     version: str
 
 
+class Files(Mapping[str, File]):
+    """All files with a label that can be opened, by URI and in the order of their paths.
+
+    Each is made when it is asked for: a million of them would take 400 MB.
+    """
+
+    def __init__(self, catalogue: Catalogue, config: Config) -> None:
+        self._catalogue = catalogue
+        self._config = config
+
+    def of(self, path: bytes) -> File | None:
+        """The file at an absolute path, if there is one that can be opened."""
+        entry = self._catalogue.files.get(path)
+        if entry is None or _closed(entry, self._config):
+            return None
+        version = file_version(entry, self._catalogue.labels, self._config)
+        return File(path_to_uri(path), entry, self._catalogue.song_of[path], version)
+
+    def song_key(self, uri: str) -> str:
+        """Key of the song that a file belongs to."""
+        return self._catalogue.song_of[uri_to_path(uri)]
+
+    def __getitem__(self, uri: str) -> File:
+        if (file := self.of(uri_to_path(uri))) is None:
+            raise KeyError(uri)
+        return file
+
+    def __iter__(self) -> Iterator[str]:
+        for path in sorted(self._catalogue.files):
+            if not _closed(self._catalogue.files[path], self._config):
+                yield path_to_uri(path)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Pending(Sequence[File]):
+    """Files that are to be opened; each is made when it is asked for."""
+
+    def __init__(self, files: Files, paths: Sequence[bytes]) -> None:
+        self._files = files
+        self._paths = paths
+
+    @overload
+    def __getitem__(self, place: int) -> File: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "Pending": ...
+
+    def __getitem__(self, place: int | slice) -> "File | Pending":
+        if isinstance(place, slice):
+            return Pending(self._files, self._paths[place])
+        if (file := self._files.of(self._paths[place])) is None:
+            raise IndexError(place)
+        return file
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is to be done.
 
     Parameters
     ----------
-    files : all files with a label that can be opened, by URI.
+    files : all files with a label that can be opened.
     pending : those to open, in the order of their paths.
     clips : how many are clips already.
     quarantined : how many are in quarantine already.
     rejected : new rows of quarantine for files and rows that are not opened.
-    refused_keys : keys of all such rows, new and old.
+    refused_lines : keys of all such rows, new and old, that are about a row of the list of files.
     known_rejected : how many such rows are in quarantine already.
     ignored : entries that are neither audio nor named like it.
     unnamed : audio files that the list of files does not name.
     """
 
-    files: dict[str, File]
-    pending: list[File]
+    files: Files
+    pending: Pending
     clips: int
     quarantined: int
     rejected: list[dict[str, Any]]
-    refused_keys: set[str]
+    refused_lines: set[str]
     known_rejected: int
     ignored: int
     unnamed: int
@@ -68,8 +129,8 @@ def make_plan(
     sidecars: int,
     catalogue: Catalogue,
     config: Config,
-    clips: Iterable[Mapping[str, Any]],
-    quarantined: Mapping[tuple[str, str], str],
+    known: KnownClips,
+    refused_for: Callable[[str, str], str | None],
     ids: Callable[[str], str] = song_id,
 ) -> Plan:
     """Compare a folder with what is known of it.
@@ -77,46 +138,50 @@ def make_plan(
     Parameters
     ----------
     sidecars : entries of the listing that the catalogue was not asked about.
-    clips : rows of ``clips`` of this provider that count.
-    quarantined : key and version of this step's rows of ``quarantine``, with their reason.
+    refused_for : the reason for which quarantine holds a key and version that are not tried again.
     ids : id of a song by its key.
     """
-    done = {(row["uri"], row["bytes"], row["modified_ns"], row["window_rule"], row["song_id"]) for row in clips}
-    rule = window_rule(config.clip)
-    files: dict[str, File] = {}
-    pending: list[File] = []
-    clips_known = bad_known = 0
-    refused = [_row_of(rejection.path, rejection.reason, rejection.detail, rejection.place, catalogue, listing)
-               for rejection in catalogue.rejected]  # fmt: skip
+    files, pending = Files(catalogue, config), []
+    rule, version = window_rule(config.clip), _version_of(catalogue.labels, config)
+    clips_known = bad_known = closed_known = 0
+    rejected: list[dict[str, Any]] = []
+    lines: set[str] = set()
+
+    def refuse(path: bytes, reason: Reason, detail: str, place: str = "") -> None:
+        nonlocal closed_known
+        row = _row_of(path, reason, detail, place, catalogue, listing)
+        if place:
+            lines.add(row["key"])
+        if refused_for(row["key"], row["version"]) is None:
+            rejected.append(row)
+        else:
+            closed_known += 1
+
+    for rejection in catalogue.rejected:
+        refuse(rejection.path, rejection.reason, rejection.detail, rejection.place)
     for path in sorted(catalogue.song_of):
         entry = catalogue.files[path]
         if problem := _closed(entry, config):
-            refused.append(_row_of(path, *problem, "", catalogue, listing))
+            refuse(path, *problem)
             continue
-        key = catalogue.song_of[path]
-        file = File(path_to_uri(path), entry, key, file_version(entry, catalogue.labels, config))
-        files[file.uri] = file
-        state = (file.uri, entry.size, entry.modified_ns, rule, ids(key))
-        if state in done:
+        uri = path_to_uri(path)
+        if known.is_done(uri, entry.size, entry.modified_ns, rule, ids(catalogue.song_of[path])):
             clips_known += 1
-        elif _still_closed(path, quarantined.get((file.uri, file.version))):
+        elif _still_closed(path, refused_for(uri, version(entry))):
             bad_known += 1
         else:
-            pending.append(file)
-    refused.extend(
-        _row_of(listing.absolute(entry), *problem, "", catalogue, listing)
-        for entry in listing.entries
-        if entry.kind == "closed_directory" and (problem := _closed(entry, config))
-    )
-    new = [row for row in refused if (row["key"], row["version"]) not in quarantined]
+            pending.append(path)
+    for entry in listing.entries:
+        if entry.kind == "closed_directory" and (problem := _closed(entry, config)):
+            refuse(listing.absolute(entry), *problem)
     return Plan(
         files=files,
-        pending=pending,
+        pending=Pending(files, pending),
         clips=clips_known,
         quarantined=bad_known,
-        rejected=new,
-        refused_keys={row["key"] for row in refused},
-        known_rejected=len(refused) - len(new),
+        rejected=rejected,
+        refused_lines=lines,
+        known_rejected=closed_known,
         ignored=sidecars,
         unnamed=catalogue.unnamed,
     )
@@ -127,9 +192,14 @@ def file_version(entry: Entry, labels: str, config: Config) -> str:
 
     The release is part of it, because a later one may read what an earlier one refused.
     """
+    return _version_of(labels, config)(entry)
+
+
+def _version_of(labels: str, config: Config) -> Callable[[Entry], str]:
+    """:func:`file_version` of many files."""
     tags = ":tags" if labels == "tags" else ""
-    rule = f"{window_rule(config.clip)}:{config.clip.min_seconds:g}{tags}"
-    return f"{entry.size}:{entry.modified_ns}:{rule}:{__version__}.{DECODER_RELEASE}"
+    same = f"{window_rule(config.clip)}:{config.clip.min_seconds:g}{tags}:{__version__}.{DECODER_RELEASE}"
+    return lambda entry: f"{entry.size}:{entry.modified_ns}:{same}"
 
 
 def _still_closed(path: bytes, reason: str | None) -> bool:
@@ -168,52 +238,6 @@ def _row_of(
     }
 
 
-#: Columns of ``clips`` that are kept in the driver for every clip of the folder.
-KNOWN = (
-    "clip_id", "uri", "song_id", "bytes", "modified_ns", "window_rule", "ingest_batch", "replaced_by", "retired_at",
-    "sha256", "sound_sha256", "mime",
-)  # fmt: skip
-
-
-@dataclass
-class KnownClips:
-    """The clips that the store has, as far as an import needs them; grows with every chunk."""
-
-    by_id: dict[str, dict[str, Any]] = field(default_factory=dict)
-    by_uri: dict[str, set[str]] = field(default_factory=dict)
-    by_sound: dict[str, set[str]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, rows: Iterable[Mapping[str, Any]]) -> "KnownClips":
-        """Index rows that have the columns :data:`KNOWN`."""
-        known = cls()
-        for row in rows:
-            known.add(row)
-        return known
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Take in one row, in place of the one that it had."""
-        identity = row["clip_id"]
-        if before := self.by_id.get(identity):
-            self.by_uri[before["uri"]].discard(identity)
-        self.by_id[identity] = {name: row[name] for name in KNOWN}
-        self.by_uri.setdefault(row["uri"], set()).add(identity)
-        for sound in {row["sha256"], row["sound_sha256"]} - {None}:
-            self.by_sound.setdefault(sound, set()).add(identity)
-
-    def live(self) -> Iterable[dict[str, Any]]:
-        """Clips that count: no other took their place, and their files are there."""
-        return (row for row in self.by_id.values() if row["replaced_by"] is None and row["retired_at"] is None)
-
-    def copies(self, *sounds: str | None) -> list[dict[str, Any]]:
-        """Clips, retired ones too, that hold one of these sounds (hashes of bytes or of sound), by where they lie."""
-        found: set[str] = set()
-        for sound in sounds:
-            found |= self.by_sound.get(sound, set()) if sound else set()
-        copies = [self.by_id[one] for one in found if self.by_id[one]["replaced_by"] is None]
-        return sorted(copies, key=lambda clip: (clip["uri"], clip["clip_id"]))
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What one chunk comes to.
@@ -250,6 +274,7 @@ def judge(
     quarantine: list[dict[str, Any]] = []
     replaced: dict[str, str] = {}
     used: dict[str, Song] = {}
+    batches: dict[str, str | None] = {}
     current = [row for row in rows if row["uri"] in files and files[row["uri"]].version == row["version"]]
     for row in sorted(current, key=lambda row: files[row["uri"]].entry.path):
         file = files[row["uri"]]
@@ -263,22 +288,24 @@ def judge(
             continue
         clip = _clip(row, file, song, licence, ids(song.key))
         identity = clip["clip_id"]
-        owner = clips.get(identity) or known.by_id.get(identity)
+        before = known.get(identity)
+        owner = clips.get(identity) or before
         if owner and owner["uri"] != file.uri and owner["replaced_by"] is None and _unchanged(owner, files):
             detail = f"The same bytes as {files[owner['uri']].entry.text}, for the same song."
             quarantine.append(_refusal(file, Reason.DUPLICATE_ROW, detail))
             continue
         clips[identity] = clip
+        batches[identity] = before["ingest_batch"] if before else None
         used[song.key] = song
-        for former in known.by_uri.get(file.uri, ()):
-            if former != identity and known.by_id[former]["replaced_by"] is None:
-                replaced[former] = identity
+        for former in known.at(file.uri):
+            if former["clip_id"] != identity and former["replaced_by"] is None:
+                replaced[former["clip_id"]] = identity
         for copy in known.copies(row["sha256"], row.get("sound_sha256")):  # a file that was moved, and tagged anew
             if copy["song_id"] == clip["song_id"] and copy["uri"] not in files and copy["clip_id"] != identity:
                 replaced[copy["clip_id"]] = identity
     batch = stable_id("ingest", *sorted(clips))
     for identity, clip in clips.items():
-        clip["ingest_batch"] = known.by_id[identity]["ingest_batch"] if identity in known.by_id else batch
+        clip["ingest_batch"] = batches[identity] or batch
     replaced = {former: clip for former, clip in replaced.items() if former not in clips}
     return Outcome(list(clips.values()), quarantine, replaced, used)
 

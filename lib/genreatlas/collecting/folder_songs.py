@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
@@ -21,19 +22,27 @@ from genreatlas.tables import ARTISTS, GENRE_PARENTS, SONG_ARTISTS, SONG_GENRES,
 LABELS = ("directory", "tags", "manifest", "fma", "jamendo")
 #: Rows that the driver sends at once; a song's row has a few hundred bytes.
 _ROWS_AT_ONCE = 50_000
+#: Songs that are compared with the tables at once; with what the tables have of them they take 100 MB.
+_SONGS_AT_ONCE = 25_000
 
 
 def write_songs(store: Store, songs: Iterable[Song], labels: str, licence: str, ids: SongIds, listed_in: str) -> None:
-    """Write songs with their artists and genres; those that were retired count again."""
+    """Write songs with their artists and genres, in parts; those that were retired count again."""
     songs = list(songs)
-    if not songs:
-        return
-    rows = song_rows(songs, labels, licence, ids, listed_in)
-    identities = [ids(song.key) for song in songs]
-    _sync(store, ARTISTS, rows.artists, "artist_id", [row["artist_id"] for row in rows.artists], update=False)
-    _sync(store, SONGS, rows.songs, "song_id", identities)
-    _sync(store, SONG_ARTISTS, rows.song_artists, "song_id", identities)
-    _sync(store, SONG_GENRES, rows.song_genres, "song_id", identities, F.col("source").isin(*LABELS))
+    if len(songs) > _SONGS_AT_ONCE:
+        codes = np.empty(len(songs), "S20")
+        for place, song in enumerate(songs):
+            codes[place] = ids(song.key).encode()
+        songs = [songs[place] for place in np.argsort(codes)]
+    for start in range(0, len(songs), _SONGS_AT_ONCE):
+        part = songs[start : start + _SONGS_AT_ONCE]
+        rows = song_rows(part, labels, licence, ids, listed_in)
+        identities = [ids(song.key) for song in part]
+        labelled, in_order = F.col("source").isin(*LABELS), len(songs) > _SONGS_AT_ONCE
+        _sync(store, ARTISTS, rows.artists, "artist_id", [row["artist_id"] for row in rows.artists], update=False)
+        _sync(store, SONGS, rows.songs, "song_id", identities, in_order=in_order)
+        _sync(store, SONG_ARTISTS, rows.song_artists, "song_id", identities, in_order=in_order)
+        _sync(store, SONG_GENRES, rows.song_genres, "song_id", identities, labelled, in_order=in_order)
 
 
 def write_parents(store: Store, config: Config, names: GenreNames, catalogue: Catalogue) -> None:
@@ -56,13 +65,24 @@ def _sync(
     values: Sequence[str],
     where: Column | None = None,
     update: bool = True,
+    in_order: bool = False,
 ) -> None:
-    """Make the rows whose ``column`` is one of ``values`` be exactly ``rows``."""
+    """Make the rows whose ``column`` is one of ``values`` be exactly ``rows``.
+
+    Parameters
+    ----------
+    in_order : the values are nearly all that there are between the first and the last of them.
+    """
     found = []
     if values and store.exists(table):
         stored = store.read(table) if where is None else store.read(table).where(where)
-        wanted = store.spark.createDataFrame([(value,) for value in values], f"{column} string")
-        found = [row.asDict() for row in stored.join(wanted, column, "left_semi").collect()]
+        if in_order:
+            wanted = set(values)
+            between = stored.where(F.col(column).between(min(values), max(values))).collect()
+            found = [row.asDict() for row in between if row[column] in wanted]
+        else:
+            named = store.spark.createDataFrame([(value,) for value in values], f"{column} string")
+            found = [row.asDict() for row in stored.join(named, column, "left_semi").collect()]
     _write(store, table, rows, found, update)
 
 

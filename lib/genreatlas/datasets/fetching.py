@@ -18,13 +18,21 @@ def fetch(frame: DataFrame, key: str, max_mb: int, row_bytes: int = 100) -> pa.T
     key : column whose hash divides the rows.
     row_bytes : estimated size of a row. The default suits a handful of ids and short names.
     """
+    return pa.concat_tables(fetch_parts(frame, key, max_mb, row_bytes))
+
+
+def fetch_parts(frame: DataFrame, key: str, max_mb: int, row_bytes: int = 100) -> Iterator[pa.Table]:
+    """The buckets of :func:`fetch`, one after the other, for who does not need all rows at once."""
     most = max(1, (max_mb << 20) // row_bytes)
     first = frame.limit(most + 1).toArrow()  # mostly that is all, in one job
     if first.num_rows <= most:
-        return first
+        yield first
+        return
+    del first
     buckets = math.ceil(frame.count() / most)
     bucket = F.pmod(F.xxhash64(key), F.lit(buckets))
-    return pa.concat_tables([frame.where(bucket == number).toArrow() for number in range(buckets)])
+    for number in range(buckets):
+        yield frame.where(bucket == number).toArrow()
 
 
 def fetch_buckets(frame: DataFrame, bucket: str, buckets: int) -> Iterator[pa.Table]:

@@ -28,13 +28,15 @@ from genreatlas.audio.inspection import (
     sound_batches,
 )
 from genreatlas.audio.probe import is_audio
-from genreatlas.audio.uris import path_bytes, path_to_uri, readable
-from genreatlas.collecting.folder_files import KNOWN, File, KnownClips, Plan, judge, make_plan
-from genreatlas.collecting.folder_gone import STORED, Former
+from genreatlas.audio.uris import path_bytes, path_to_uri, readable, uri_to_path
+from genreatlas.collecting.folder_files import File, Plan, judge, make_plan
+from genreatlas.collecting.folder_gone import Former
+from genreatlas.collecting.folder_known import CLIP_FACTS, REFUSAL_FACTS, SONG_FACTS, KnownClips, KnownSongs, Refusals
 from genreatlas.collecting.folder_songs import LABELS, write_parents, write_songs
 from genreatlas.collecting.retiring import check_share, fill_column, retire, settle
 from genreatlas.config import Config
 from genreatlas.counts import Counts
+from genreatlas.datasets.fetching import fetch_parts
 from genreatlas.errors import MAX_TRIES, UNKNOWN_FAULTS, EnvironmentFaultError, InputError, Reason
 from genreatlas.extraction.attempts import attempts_after, end_at_environment_faults, end_where_all_fail
 from genreatlas.progress import progress
@@ -45,6 +47,7 @@ from genreatlas.sources.folder.tags import read_tags, song_of_tags
 from genreatlas.sources.genres import Genre, GenreNames
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIPS, QUARANTINE, SONG_GENRES, SONGS
+from genreatlas.watching import watched
 
 STEP = "import_folder"
 READS: tuple[str, ...] = ("clips", "quarantine")
@@ -63,7 +66,7 @@ class _Import:
     """One run: the folder, what its labels say, and what the store knows of it.
 
     What the store knows is read once and kept up to date here, because every read of a small table costs a
-    quarter of a second. ``quarantined`` maps key and version of this step's rows to their reason.
+    quarter of a second.
     """
 
     store: Store
@@ -73,20 +76,23 @@ class _Import:
     catalogue: Catalogue
     names: GenreNames
     known: KnownClips
-    quarantined: dict[tuple[str, str], str]
+    refused: Refusals
     ids: SongIds
     former: Former
-    attempts: dict[tuple[str, str], int]
 
     def plan(self) -> Plan:
         """What is left to do."""
-        clips = self.known.live()
-        closed = {
-            state: reason
-            for state, reason in self.quarantined.items()
-            if reason not in UNKNOWN_FAULTS or self.attempts.get(state, MAX_TRIES) >= MAX_TRIES
-        }
-        return make_plan(self.listing, self.sidecars, self.catalogue, self.config, clips, closed, self.ids)
+        return make_plan(
+            self.listing, self.sidecars, self.catalogue, self.config, self.known, self.refused_for, self.ids
+        )
+
+    def refused_for(self, key: str, version: str) -> str | None:
+        """The reason for which the state of a file is not tried again."""
+        reason = self.refused.reason(key, version)
+        if reason in UNKNOWN_FAULTS:
+            tries = self.refused.attempts(key, version)
+            return reason if tries is None or tries >= MAX_TRIES else None
+        return reason
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -135,13 +141,13 @@ def _open(store: Store, config: Config) -> _Import:
             "Set folder.path to the folder with the audio files."
         )
     catalogue = read_catalogue(listing, files, config.folder, names)
-    clips = store.read(CLIPS).where(F.col("provider") == SOURCE).select(*KNOWN).collect()
-    known = KnownClips.of(row.asDict() for row in clips)
-    stored = store.read(SONGS).where(F.col("source") == SOURCE).select(*STORED).collect()
-    songs = sorted((row.asDict() for row in stored), key=lambda row: (row["retired_at"] is not None, row["song_id"]))
-    ids = SongIds((row["song_id"], row["source_key"]) for row in songs)
-    quarantine = store.read(QUARANTINE).where(F.col("stage") == STEP)
-    refused = quarantine.select("key", "version", "reason", "attempts").collect()
+    max_mb = config.store.max_commit_mb
+    clips = store.read(CLIPS).where(F.col("provider") == SOURCE).select(*CLIP_FACTS)
+    known = KnownClips(fetch_parts(clips, "clip_id", max_mb, row_bytes=600))
+    stored = store.read(SONGS).where(F.col("source") == SOURCE).select(*SONG_FACTS)
+    songs = KnownSongs(fetch_parts(stored, "song_id", max_mb, row_bytes=400))
+    ids = SongIds((row["song_id"], row["source_key"]) for row in songs.all())
+    refused = store.read(QUARANTINE).where(F.col("stage") == STEP).select(*REFUSAL_FACTS)
     work = _Import(
         store=store,
         config=config,
@@ -150,10 +156,9 @@ def _open(store: Store, config: Config) -> _Import:
         catalogue=catalogue,
         names=names,
         known=known,
-        quarantined={(row["key"], row["version"]): row["reason"] for row in refused},
+        refused=Refusals(fetch_parts(refused, "key", max_mb, row_bytes=400)),
         ids=ids,
         former=Former.of(songs, listing, catalogue, known, ids),
-        attempts={(row["key"], row["version"]): row["attempts"] for row in refused if row["attempts"]},
     )
     if catalogue.labels != "tags":
         genres = {genre.genre_id for song in catalogue.songs.values() for genre in song.genres}
@@ -189,7 +194,7 @@ def _inspect(work: _Import, files: Sequence[File], chunk: str) -> Staged:
     request = InspectRequest(work.config.clip, work.config.limits, read)
     rows = [(file.uri, file.version, file.entry.size, file.entry.modified_ns) for file in files]
     frame = work.store.spark.createDataFrame(rows, REQUEST).repartition(math.ceil(len(rows) / _TASK_FILES))
-    return work.store.stage(frame.mapInArrow(partial(inspect_batches, request), RESULT), STEP, chunk)
+    return work.store.stage(frame.mapInArrow(watched(partial(inspect_batches, request)), RESULT), STEP, chunk)
 
 
 def _merge(work: _Import, plan: Plan, staged: Staged, is_first: bool = False) -> Counts:
@@ -203,7 +208,7 @@ def _merge(work: _Import, plan: Plan, staged: Staged, is_first: bool = False) ->
     config = work.config
     everything = [row.asDict() for row in staged.frame.collect()]
     if is_first:
-        before = {key for key, _ in work.attempts}
+        before = work.refused.tried()
         try:
             end_where_all_fail(STEP, [row | {"key": row["uri"]} for row in everything], before)
         except EnvironmentFaultError:
@@ -247,7 +252,7 @@ def _with_stored_names(store: Store, songs: dict[str, Song]) -> dict[str, Song]:
 def _write_clips(work: _Import, clips: list[dict[str, Any]], replaced: dict[str, str]) -> None:
     """Write new and changed clips, and point those of changed files to what took their place, in one commit."""
     store, now = work.store, datetime.now(UTC)
-    known = [clip["clip_id"] for clip in clips if clip["clip_id"] in work.known.by_id]
+    known = [clip["clip_id"] for clip in clips if work.known.get(clip["clip_id"])]
     stored = {}
     if wanted := [*known, *replaced]:
         found = store.read(CLIPS).where(F.col("clip_id").isin(wanted)).collect()
@@ -272,7 +277,7 @@ def _retire(work: _Import, plan: Plan, counts: Counts) -> Counts:
     LimitReachedError : it is too much to be believed.
     """
     store, section = work.store, work.config.sync
-    gone = work.former.gone(plan, work.quarantined)
+    gone = work.former.gone(plan, work.refused.reason)
     name = readable(work.catalogue.origin or work.listing.root)
     if not gone.songs and not gone.clips:
         return Counts()
@@ -286,8 +291,7 @@ def _retire(work: _Import, plan: Plan, counts: Counts) -> Counts:
     retire(store, SONG_GENRES, labels.join(named, "song_id", "left_semi").select(*SONG_GENRES.key))
     settle(store, gone.songs)
     retire(store, CLIPS, [(clip,) for clip in gone.clips])
-    for clip in gone.clips:
-        work.known.by_id[clip]["retired_at"] = datetime.now(UTC)
+    work.known.retire(gone.clips)
     note = f"retired: {len(gone.songs)} songs and {len(gone.clips)} clips that are gone from {name} (see [sync])"
     return Counts(read=len(gone.songs), written=len(gone.songs), notes=(note,))
 
@@ -306,21 +310,20 @@ def _follow_moves(work: _Import, pending: Sequence[File]) -> bool:
 def _hash_sounds(store: Store, rows: list[tuple[Any, ...]]) -> list[tuple[str, str, str]]:
     """Key, SHA-256 and hash of the sound of files that are there as they were listed."""
     frame = store.spark.createDataFrame(rows, SOUND_REQUEST).repartition(math.ceil(len(rows) / _TASK_FILES))
-    found = frame.mapInArrow(sound_batches, SOUND_RESULT).collect()
+    found = frame.mapInArrow(watched(sound_batches), SOUND_RESULT).collect()
     return [(row["key"], row["sha256"], row["sound_sha256"]) for row in found if row["sound_sha256"] is not None]
 
 
 def _fill_sounds(work: _Import) -> Counts:
     """Hash the sound of clips that an older release imported, so that their copies with other tags are known."""
-    lacking = [clip for clip in work.known.live() if clip["sound_sha256"] is None]
-    filled = 0
-    for start in range(0, len(lacking), _SOUNDS_AT_ONCE):
-        part = lacking[start : start + _SOUNDS_AT_ONCE]
-        rows = [(c["clip_id"], c["uri"], c["mime"], c["bytes"], c["modified_ns"]) for c in part]
+    filled, last = 0, ""
+    while part := {clip["clip_id"]: clip for clip in work.known.without_sound(last, _SOUNDS_AT_ONCE)}:
+        rows = [(c["clip_id"], c["uri"], c["mime"], c["bytes"], c["modified_ns"]) for c in part.values()]
         found = [(key, sound) for key, _, sound in _hash_sounds(work.store, rows)]
         filled += fill_column(work.store, CLIPS, "sound_sha256", found)
         for identity, sound in found:
-            work.known.add(work.known.by_id[identity] | {"sound_sha256": sound})
+            work.known.add(part[identity] | {"sound_sha256": sound})
+        last = max(part)
     return Counts(notes=(f"hashed the sound of {filled} clips of an older release",) if filled else ())
 
 
@@ -329,48 +332,46 @@ def _quarantine(work: _Import, rows: list[dict[str, Any]]) -> Counts:
     if not rows:
         return Counts()
     about = {"stage": STEP, "run_id": work.store.run_id, "at": datetime.now(UTC)}
+    states = [(row["key"], row["version"]) for row in rows]
+    before = {state: tries for state in states if (tries := work.refused.attempts(*state))}
     rows = [
-        row | about | {"attempts": attempts_after(row["reason"], row["key"], row["version"], work.attempts)}
-        for row in rows
+        row | about | {"attempts": attempts_after(row["reason"], row["key"], row["version"], before)} for row in rows
     ]
     _forget(work, [row["key"] for row in rows])
     work.store.upsert(QUARANTINE, rows)
-    work.attempts |= {(row["key"], row["version"]): row["attempts"] for row in rows if row["attempts"]}
-    work.quarantined |= {(row["key"], row["version"]): row["reason"] for row in rows}
+    for row in rows:
+        work.refused.add(row)
     return Counts(read=len(rows), failed=len(rows))
 
 
 def _forget(work: _Import, keys: Iterable[str]) -> None:
     """Remove rows of quarantine that no longer tell the state of a file."""
-    keys = set(keys)
-    gone = [stored for stored in work.quarantined if stored[0] in keys]
-    if gone:
+    if gone := work.refused.drop(keys):
         rows = [(STEP, key, version) for key, version in gone]
         work.store.delete(
             QUARANTINE, work.store.spark.createDataFrame(rows, "stage string, key string, version string")
         )
-    for stored in gone:
-        del work.quarantined[stored]
 
 
 def _forget_lines(work: _Import, plan: Plan) -> None:
     """Remove rows about lines of the list that were mended; the others stay."""
     if work.catalogue.origin:
         lines = path_to_uri(work.catalogue.origin) + "#"
-        _forget(work, [k for k, _ in work.quarantined if k.startswith(lines) and k not in plan.refused_keys])
+        _forget(work, [key for key in work.refused.keys(lines) if key not in plan.refused_lines])
 
 
 def _forget_gone(work: _Import) -> None:
     """Remove rows about files that are no longer in the folder."""
-    there = {path_to_uri(work.listing.absolute(entry)) for entry in work.listing.entries}
-    below = [key for key, _ in work.quarantined if key.startswith(work.former.root) and "#" not in key]
-    _forget(work, [key for key in below if key not in there and not work.former.is_hidden(key)])
+    root = work.listing.root.rstrip(b"/") + b"/"
+    there = {entry.path for entry in work.listing.entries}
+    below = (key for key in work.refused.keys(work.former.root) if "#" not in key)
+    gone = [key for key in below if uri_to_path(key).removeprefix(root) not in there]
+    _forget(work, [key for key in gone if not work.former.is_hidden(key)])
 
 
 def _songs_with_clips(work: _Import, plan: Plan) -> list[Song]:
     """Songs of the list that have a clip; what the list says of them now is what the tables get."""
-    live = {row["uri"] for row in work.known.live()}
-    keys = dict.fromkeys(file.song_key for file in plan.files.values() if file.uri in live)
+    keys = dict.fromkeys(plan.files.song_key(uri) for uri in plan.files if work.known.has_live(uri))
     return [work.catalogue.songs[key] for key in keys]
 
 

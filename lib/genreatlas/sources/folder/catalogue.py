@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
 from genreatlas.sources.credits import credits
@@ -21,7 +23,7 @@ _SHOWN = 3
 _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Song:
     """What a source says of one song; ``key`` is the source's own, ``no_genre`` says why it names no genre."""
 
@@ -47,7 +49,7 @@ class Song:
         return replace(self, genres=tuple(genres[genre_id] for genre_id in order), **known)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row of a list of files; ``place`` says where it stands, such as ``line 17``, ``problem`` why it is none."""
 
@@ -65,7 +67,7 @@ class Row:
     problem: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """A row or file that is not even opened. ``path`` is absolute; ``place`` is set for rows without a file."""
 
@@ -221,6 +223,9 @@ def clean_isrc(text: str) -> str | None:
 
 #: ``songs.source`` of every song of the folder, and ``clips.provider``.
 SOURCE = "folder"
+#: An id as it is kept in an array.
+_ID = "S20"
+_IDS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -244,6 +249,9 @@ class SongIds:
     A song keeps the id that it was first stored with, also when its key has changed since, as that of a file that was
     moved. A new song at the key that another one had gets an id of its own.
 
+    Nearly all ids follow from their keys (:func:`song_id`). Of these only the ids are kept, 28 bytes each; the others
+    are kept with their keys.
+
     Parameters
     ----------
     stored : id and key of the songs that the store has. Where several have had a key, the first one has it now.
@@ -252,39 +260,78 @@ class SongIds:
     def __init__(self, stored: Iterable[tuple[str, str]] = ()) -> None:
         self._keys: dict[str, str] = {}
         self._ids: dict[str, str] = {}
+        plain: list[np.ndarray] = []
+        some: list[str] = []
+        others: list[tuple[int, str, str]] = []
+        count = 0
         for identity, key in stored:
+            if identity == song_id(key):
+                some.append(identity)
+                count += 1
+                if len(some) == _IDS_AT_ONCE:
+                    plain.append(np.array(some, _ID))
+                    some = []
+            else:
+                others.append((count, identity, key))
+        found = np.concatenate([*plain, np.array(some, _ID)])
+        self._places = np.argsort(found, kind="stable")
+        self._plain = found[self._places]
+        for before, identity, key in others:
             self._keys[identity] = key
-            self._ids.setdefault(key, identity)
-        self._stored = set(self._keys)
+            place = self._place(song_id(key))
+            if place is None or place >= before:
+                self._ids.setdefault(key, identity)
+        self._stored = frozenset(self._keys)
 
     def __call__(self, key: str) -> str:
         """Id of a song by its key."""
-        if key not in self._ids:
-            identity, number = song_id(key), 1
-            while identity in self._keys:
-                number += 1
-                identity = stable_id("song", SOURCE, key, number)
+        if key in self._ids:
+            return self._ids[key]
+        identity, number = song_id(key), 1
+        while identity in self._keys:
+            number += 1
+            identity = stable_id("song", SOURCE, key, number)
+        if number > 1:
             self._ids[key] = identity
             self._keys[identity] = key
-        return self._ids[key]
+        return identity
 
-    def stored_at(self, key: str | None) -> str | None:
+    def stored_at(self, key: str) -> str | None:
         """The stored song that has a key; None where there is none."""
-        found = self._ids.get(key or "")
-        return found if found in self._stored else None
+        if found := self._ids.get(key):
+            return found if found in self._stored or self._place(found) is not None else None
+        found = song_id(key)
+        return found if found not in self._keys and self._place(found) is not None else None
 
-    def key_of(self, identity: str) -> str | None:
-        """The key that a song has, or had where another song has it now."""
-        return self._keys.get(identity)
+    def key_of(self, identity: str, key: str) -> str:
+        """The key that a stored song has, or had where another song has it now.
 
-    def move(self, identity: str, key: str) -> None:
-        """Let a stored song have another key, also where another song has it."""
-        before = self._ids.get(key)
-        if before is not None and before not in self._stored:
-            del self._keys[before]
-        if self._ids.get(self._keys[identity]) == identity:
-            del self._ids[self._keys[identity]]
+        Parameters
+        ----------
+        key : the one that it is stored with.
+        """
+        return self._keys.get(identity, key)
+
+    def move(self, identity: str, key: str, before: str) -> None:
+        """Let a stored song have another key, also where another song has it.
+
+        Parameters
+        ----------
+        before : the key that it is stored with.
+        """
+        fresh = self._ids.get(key)
+        if fresh is not None and fresh not in self._stored and self._place(fresh) is None:
+            del self._keys[fresh]
+        before = self.key_of(identity, before)
+        if self._ids.get(before) == identity:
+            del self._ids[before]
         self._keys[identity], self._ids[key] = key, identity
+
+    def _place(self, identity: str) -> int | None:
+        """Which of the stored songs whose ids follow from their keys this is; None where it is none of them."""
+        code = identity.encode()
+        place = int(np.searchsorted(self._plain, code))
+        return int(self._places[place]) if place < len(self._plain) and self._plain[place] == code else None
 
 
 def song_rows(

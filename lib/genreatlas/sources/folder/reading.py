@@ -11,7 +11,7 @@ from genreatlas.sources.folder.catalogue import Catalogue, Rejected, Song, catal
 from genreatlas.sources.folder.listing import Entry, Listing
 from genreatlas.sources.folder.manifest import clean_text, read_manifest
 from genreatlas.sources.folder.metadata import read_fma, read_jamendo
-from genreatlas.sources.genres import GenreNames, shown_names
+from genreatlas.sources.genres import Genre, GenreNames, shown_names
 
 
 def read_catalogue(
@@ -64,12 +64,15 @@ def _read_list(listing: Listing, candidates: Sequence[Entry], folder: FolderSect
 
 
 def _with_shown_names(songs: dict[str, Song]) -> dict[str, Song]:
-    """Show every genre under one name: the commonest spelling among the songs."""
+    """Show every genre under one name: the commonest spelling among the songs. Songs of equal genres share them."""
     shown = shown_names(genre for song in songs.values() for genre in song.genres)
-    return {
-        key: replace(song, genres=tuple(replace(genre, name=shown[genre.genre_id]) for genre in song.genres))
-        for key, song in songs.items()
-    }
+    renamed: dict[tuple[Genre, ...], tuple[Genre, ...]] = {}
+    for key, song in songs.items():
+        if song.genres not in renamed:
+            renamed[song.genres] = tuple(replace(genre, name=shown[genre.genre_id]) for genre in song.genres)
+        if song.genres is not renamed[song.genres]:
+            songs[key] = replace(song, genres=renamed[song.genres])
+    return songs
 
 
 def _absolute(path: Path) -> bytes:
@@ -82,13 +85,16 @@ def read_directory(listing: Listing, candidates: Iterable[Entry], names: GenreNa
     song_of: dict[bytes, str] = {}
     files: dict[bytes, Entry] = {}
     rejected = []
+    named: dict[bytes, tuple[Genre, ...]] = {}  # once for all files of a directory
     for entry in candidates:
         path = listing.absolute(entry)
         if entry.kind != "file":  # it cannot be opened, whatever its label is
             song_of[path], files[path] = path_key(entry.path), entry
             continue
         top, slash, _ = entry.path.partition(b"/")
-        genres = names.read_all([clean_text(top.decode("utf-8", "surrogateescape"))]) if slash else ()
+        if slash and top not in named:
+            named[top] = names.read_all([clean_text(top.decode("utf-8", "surrogateescape"))])
+        genres = named[top] if slash else ()
         if not genres:
             detail = (
                 f"The directory {top.decode('utf-8', 'replace')!r} names no genre."
