@@ -5,7 +5,8 @@ it ends; and as Delta's log is safe for one JVM only there, a second lock lets o
 the lease is a row with an end time that its holder extends. End times are in the time of the table's own commits, as
 the clocks of two machines may differ. A holder measures its own time by a clock that goes on while it is stopped: when
 an extension fails until the lease is about to end, or the holder wakes too late, it writes nothing more, and the run
-ends. A write in flight at that moment is fenced by the row itself: its statement asks for it (:func:`fence`).
+ends. A write in flight at that moment is fenced by the row itself: its statement asks for it (:func:`fence`). An append
+reads no table that Delta could find changed at its commit; docs/retraining.md says what that leaves open.
 """
 
 import contextlib
