@@ -45,7 +45,7 @@ from genreatlas.sources.folder.listing import Listing, is_sidecar, list_folder
 from genreatlas.sources.folder.reading import read_catalogue
 from genreatlas.sources.folder.tags import read_tags, song_of_tags
 from genreatlas.sources.genres import Genre, GenreNames
-from genreatlas.store import Staged, Store
+from genreatlas.store import Reader, Staged, Store
 from genreatlas.tables import CLIPS, QUARANTINE, SONG_GENRES, SONGS
 from genreatlas.watching import watched
 
@@ -166,7 +166,7 @@ def _open(store: Store, config: Config) -> _Import:
     return work
 
 
-def _stored_genres(store: Store) -> set[str]:
+def _stored_genres(store: Reader) -> set[str]:
     return {row[0] for row in store.live(SONG_GENRES).select("genre_id").distinct().collect()}
 
 
@@ -237,7 +237,7 @@ def _songs_of(work: _Import, plan: Plan, rows: Iterable[dict[str, Any]]) -> dict
     return _with_stored_names(work.store, songs)
 
 
-def _with_stored_names(store: Store, songs: dict[str, Song]) -> dict[str, Song]:
+def _with_stored_names(store: Reader, songs: dict[str, Song]) -> dict[str, Song]:
     """Show a genre as it is shown already; a new one by its first spelling in sorted order."""
     spelt = sorted({(g.genre_id, g.name) for song in songs.values() for g in song.genres}, reverse=True)
     shown = dict(spelt)
@@ -307,7 +307,7 @@ def _follow_moves(work: _Import, pending: Sequence[File]) -> bool:
     return bool(work.former.moved or sounds)
 
 
-def _hash_sounds(store: Store, rows: list[tuple[Any, ...]]) -> list[tuple[str, str, str]]:
+def _hash_sounds(store: Reader, rows: list[tuple[Any, ...]]) -> list[tuple[str, str, str]]:
     """Key, SHA-256 and hash of the sound of files that are there as they were listed."""
     frame = store.spark.createDataFrame(rows, SOUND_REQUEST).repartition(math.ceil(len(rows) / _TASK_FILES))
     found = frame.mapInArrow(watched(sound_batches), SOUND_RESULT).collect()
