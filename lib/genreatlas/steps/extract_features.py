@@ -34,7 +34,7 @@ from genreatlas.extraction.fetched_audio import available, drop_extracted, fill_
 from genreatlas.extraction.plan import arrow_batches, chunks
 from genreatlas.ids import stable_id
 from genreatlas.progress import progress
-from genreatlas.store import Reader, Staged, Store
+from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIP_AUDIO, CLIPS, QUARANTINE
 from genreatlas.tables import FEATURE_SETS as FEATURE_SETS_TABLE
 from genreatlas.watching import watched
@@ -81,7 +81,7 @@ def run(store: Store, config: Config) -> Counts:
     return counts
 
 
-def audio_gone(store: Reader, config: Config, feature_sets: list[FeatureSet]) -> Counts:
+def audio_gone(store: Store, config: Config, feature_sets: list[FeatureSet]) -> Counts:
     """Count the clips that lack a set and whose audio was dropped or purged."""
     if not store.exists(CLIP_AUDIO):
         return Counts()
@@ -95,12 +95,12 @@ def configured_sets(config: Config) -> list[FeatureSet]:
     return [get_feature_set(name) for name in dict.fromkeys((*config.extract.feature_sets, *ALWAYS))]
 
 
-def lacking(store: Reader, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
+def lacking(store: Store, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
     """Rows of :func:`lacking_any` whose audio is there."""
     return available(store, lacking_any(store, config, feature_sets))
 
 
-def lacking_any(store: Reader, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
+def lacking_any(store: Store, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
     """Clips of the current window rule that lack a set and did not fail at it: one row a clip and lacking set."""
     clips = store.live(CLIPS).where(F.col("window_rule") == window_rule(config.clip))
     failed = store.read(QUARANTINE).where(
@@ -116,7 +116,7 @@ def lacking_any(store: Reader, config: Config, feature_sets: list[FeatureSet]) -
     return wanted if done is None else wanted.join(done, ["clip_id", "feature_set"], "left_anti")
 
 
-def current_rows(store: Reader, config: Config, feature_set: FeatureSet) -> DataFrame:
+def current_rows(store: Store, config: Config, feature_set: FeatureSet) -> DataFrame:
     """Rows of a set in its current version and preprocessing."""
     return store.read(table_of(feature_set)).where(
         (F.col("set_version") == feature_set.version) & (F.col("preprocessing_id") == preprocessing_id(config.clip))
@@ -130,7 +130,7 @@ def quarantine_version(config: Config, feature_sets: list[FeatureSet]) -> str:
     return f"{preprocessing_id(config.clip)}:{stable_id(*versions, length=8)}:{release}"
 
 
-def pending_audios(store: Reader, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
+def pending_audios(store: Store, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
     """Rows of :data:`genreatlas.audio.worker.REQUEST_COLUMNS`: each audio once, with every clip that holds it.
 
     An audio belongs to the chunk of the first of its clips.

@@ -82,7 +82,7 @@ def count(done: FanOutCounts) -> Counts:
     return Counts(done.fetched + skipped + failed, done.fetched, failed, skipped, notes)
 
 
-def pending(store: Reader, config: Config, links: DataFrame) -> DataFrame:
+def pending(store: Store, config: Config, links: DataFrame) -> DataFrame:
     """Songs without a clip for which a provider may have one, as its ``PreviewOf`` wants them."""
     songs = store.live(SONGS).where(F.col("source") != "folder").withColumnRenamed("song_id", "key")
     songs = songs.join(links, "key", "left")
