@@ -7,10 +7,11 @@ import pytest
 import soundfile
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, table_of
-from genreatlas.audio.layouts import dequantise, pack_set, quantise
+from genreatlas.audio.layouts import VECTOR, dequantise, get_layout, pack_set, quantise
 from genreatlas.audio.sets.definition import Feature, FeatureSet
 from genreatlas.audio.worker import extract_clip
 from genreatlas.config import ClipSection
+from genreatlas.errors import ConfigError
 
 RATE = 22050
 
@@ -71,6 +72,7 @@ def test_a_summary_carries_its_arrays_beside_its_values():
         ("summary", {"one": np.array([1.0]), "one.beats": np.array([np.nan])}, "one: not finite: beats"),
         ("events", {"one": np.array([[0.0], [-np.inf]])}, "one: infinite: tempo"),
         ("frames", {"one": np.array([[np.nan]])}, "not finite"),
+        ("vector", {"one": np.array([np.nan])}, "one: not finite: tempo"),
     ],
 )
 def test_a_value_that_no_table_may_hold_is_refused(axis, computed, message):
@@ -79,9 +81,39 @@ def test_a_value_that_no_table_may_hold_is_refused(axis, computed, message):
         pack_set(a_set(axis, "tempo", arrays=arrays), computed)
 
 
+@pytest.mark.parametrize("axis", ["summary", "vector", "frames", "quantised", "events"])
+def test_what_a_layout_packs_it_unpacks_to_rows(axis):
+    names = [f"c{k}" for k in range(3)]
+    one_row = axis in ("summary", "vector")
+    values = np.array([0.0, 1.5, 255.0]) if one_row else np.array([[0.0, 1.0, 2.0], [3.0, 4.0, 255.0]])
+    packed = pack_set(a_set(axis, *names), {"one": values})
+    np.testing.assert_array_equal(get_layout(axis).unpack(packed), np.atleast_2d(values))
+
+
+def test_importances_of_a_vector_are_of_blocks_of_neighbouring_dimensions():
+    names = [f"e{k}" for k in range(200)]
+    blocks = VECTOR.blocks(names)
+    assert blocks[0] == ("e0..e6", tuple(range(7))) and len(blocks) == 32
+    assert [place for _, places in blocks for place in places] == list(range(200))
+    assert VECTOR.blocks(["a", "b"]) == [("a", (0,)), ("b", (1,))]
+
+
+def test_an_imported_vector_has_null_where_a_number_is_missing():
+    assert VECTOR.filled(np.float32([[1.5, np.nan], [0, 2]])) == {"vector": [[1.5, None], [0.0, 2.0]]}
+    with pytest.raises(ConfigError, match="sets of frames cannot be imported"):
+        get_layout("frames").filled(np.zeros((1, 1), np.float32))
+
+
+def test_an_unknown_layout_is_answered_with_the_nearest_name():
+    with pytest.raises(ConfigError, match=r"no layout of feature sets is called 'vectors'. Did you mean vector\?"):
+        get_layout("vectors")
+
+
 def test_tables_of_every_shape_name_their_columns():
     assert table_of(a_set("events", "time")).name == "events_one"
     assert table_of(a_set("events", "time")).column("time").type == "array<float>"
+    assert table_of(a_set("vector", "e0")).name == "vectors_one"
+    assert table_of(a_set("vector", "e0")).column("vector").type == "array<float>"
     assert table_of(a_set("quantised", "mel1")).name == "frames_one"
     assert table_of(a_set("quantised", "mel1")).column("frames").type == "binary"
     assert table_of(a_set("summary", "tempo", arrays=("beats",))).column("beats").type == "array<double>"
