@@ -18,6 +18,8 @@ from genreatlas.audio.worker import extract_batches, extract_clip
 from genreatlas.config import Config, load_config
 from genreatlas.counts import Counts
 from genreatlas.errors import EnvironmentFaultError
+from genreatlas.extraction import plan
+from genreatlas.extraction.plan import ExtractionPlan
 from genreatlas.ids import stable_id
 from genreatlas.steps import extract_features
 from genreatlas.store import Store
@@ -170,12 +172,11 @@ def test_every_set_gets_a_whole_row_for_every_good_clip(extracted):
 
 def test_a_bad_file_is_one_row_of_quarantine(extracted):
     (row,) = extracted.store.read(QUARANTINE).drop("at").collect()
-    sets = extract_features.configured_sets(extracted.config)
     assert row["detail"]
     assert row.asDict() == {
         "stage": "extract_features",
         "key": "bad",
-        "version": extract_features.quarantine_version(extracted.config, sets),
+        "version": ExtractionPlan.of(extracted.store, extracted.config).version,
         "reason": "not_audio",
         "detail": row["detail"],
         "path": "text.mp3",
@@ -208,8 +209,8 @@ def test_a_second_run_finds_nothing_to_do_and_commits_nothing(extracted):
 def test_small_chunks_and_tasks_end_with_the_same_tables_as_one_large_one(extracted, store, config):
     add(store, *extracted.library)
     small = configured(config, chunk_clips=1, task_clips=1, batch_rows=1)
-    pending = extract_features.pending_audios(store, small, extract_features.configured_sets(small))
-    assert len(extract_features.chunks(pending, small.extract.chunk_clips)) == 2
+    divided = ExtractionPlan.of(store, small)
+    assert len(divided.chunks(divided.pending())) == 2
     assert extract_features.run(store, small) == extracted.counts
     assert everything(store) == everything(extracted.store)
 
@@ -282,15 +283,14 @@ def test_clips_that_kill_their_worker_are_quarantined_and_fail_no_task(store, co
 def test_a_chunk_that_a_killed_run_staged_is_merged_first(store, config, library):
     killed = Store(store.spark, config.store, run_id="killed")
     add(store, *library)
-    sets = extract_features.configured_sets(config)
-    plan = extract_features.stage_plan(killed, config, sets)
-    extract_features.extract_chunk(killed, config, sets, plan.frame, ["b1"], 3, "killed-000000")
+    begun = ExtractionPlan.of(killed, config)
+    extract_features.extract_chunk(begun, begun.stage().frame, ["b1"], 3, "killed-000000")
     assert not store.exists("features_summary9")
     for row in library:  # what was staged must not be needed again
         if row["ingest_batch"] == "b1" and row["clip_id"] != "a":
             Path(row["uri"].removeprefix("file://")).unlink()
     assert extract_features.run(store, config) == Counts(read=5, written=4, failed=1)
-    assert store.staged("extract_features") == store.staged(extract_features.PLAN) == []
+    assert store.staged("extract_features") == store.staged(plan.PENDING) == []
     assert rows_of(store, "summary9").keys() == {"a", "b", "c", "d"}
     assert extract_features.run(store, config) == Counts()
 
@@ -344,7 +344,7 @@ def test_what_is_missing_around_the_clips_ends_the_step_and_leaves_them_to_do(st
     monkeypatch.setattr(
         extract_features, "extract_batches", broken(lambda clip: RuntimeError("odd") if clip == "c" else None)
     )
-    version = extract_features.quarantine_version(config, extract_features.configured_sets(config))
+    version = ExtractionPlan.of(store, config).version
     earlier = {"stage": "extract_features", "key": "c", "reason": "features_failed", "detail": "odd"}
     by_an_older_release = {"version": version.rpartition(":")[0], "attempts": None}
     store.upsert(QUARANTINE, [earlier | by_an_older_release, earlier | {"version": version, "attempts": 2}])
@@ -353,6 +353,6 @@ def test_what_is_missing_around_the_clips_ends_the_step_and_leaves_them_to_do(st
     assert [(row["reason"], row["attempts"], row["version"]) for row in bad] == [("features_failed", 3, version)]
     monkeypatch.setattr(extract_features, "extract_batches", extract_batches)
     assert extract_features.run(store, config).read == 0
-    monkeypatch.setattr(extract_features, "quarantine_version", lambda *_: version + ".1")
+    monkeypatch.setattr(plan, "quarantine_version", lambda *_: version + ".1")
     assert extract_features.run(store, config) == Counts(2, 1, 1)
     assert [row["key"] for row in store.read(QUARANTINE).collect()] == ["bad"]

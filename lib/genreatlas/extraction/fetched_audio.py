@@ -29,8 +29,7 @@ def available(store: Reader, clips: DataFrame) -> DataFrame:
     """The clips whose audio is there."""
     if not store.exists(CLIP_AUDIO):
         return clips.where(~is_fetched())
-    held = store.read(CLIP_AUDIO).select(*KEYS, F.lit(True).alias("_held"))
-    return clips.join(held, list(KEYS), "left").where(~is_fetched() | F.col("_held")).drop("_held")
+    return _with_held(store, clips).where(~is_fetched() | F.col("_held")).drop("_held")
 
 
 def gone(store: Reader, clips: DataFrame) -> DataFrame:
@@ -39,6 +38,21 @@ def gone(store: Reader, clips: DataFrame) -> DataFrame:
     if not store.exists(CLIP_AUDIO):
         return fetched
     return fetched.join(store.read(CLIP_AUDIO).select(*KEYS), list(KEYS), "left_anti")
+
+
+def count_held(store: Reader, clips: DataFrame) -> tuple[int, int]:
+    """How many clips have their audio, and of how many it was dropped or purged; a clip may have several rows."""
+    if not store.exists(CLIP_AUDIO):
+        return clips.where(~is_fetched()).select("clip_id").distinct().count(), 0
+    held = F.coalesce(~is_fetched() | F.col("_held"), F.lit(False)).alias("held")
+    counts = _with_held(store, clips).select("clip_id", held).distinct().groupBy("held").count()
+    found = {row["held"]: row["count"] for row in counts.collect()}
+    return found.get(True, 0), found.get(False, 0)
+
+
+def _with_held(store: Reader, clips: DataFrame) -> DataFrame:
+    held = store.read(CLIP_AUDIO).select(*KEYS, F.lit(True).alias("_held"))
+    return clips.join(held, list(KEYS), "left")
 
 
 def with_audio(store: Reader, pending: DataFrame, batches: Sequence[str]) -> DataFrame:

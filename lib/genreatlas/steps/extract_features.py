@@ -5,7 +5,7 @@ does nothing until there are new clips, another set, a new version of a set, or 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -13,11 +13,9 @@ from functools import partial
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from genreatlas import __version__, checks
-from genreatlas.audio.decode import DECODER_RELEASE
-from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, get_feature_set, table_of
+from genreatlas import checks
+from genreatlas.audio.feature_sets import FEATURE_SETS, FeatureSet, table_of
 from genreatlas.audio.layouts import get_layout
-from genreatlas.audio.preprocess import preprocessing_id, window_rule
 from genreatlas.audio.worker import REQUEST_COLUMNS, RESULT, ExtractRequest, extract_batches
 from genreatlas.config import Config
 from genreatlas.counts import Counts
@@ -27,20 +25,17 @@ from genreatlas.extraction.attempts import (
     end_at_environment_faults,
     end_where_all_fail,
     forget,
-    is_closed,
     with_attempts,
 )
-from genreatlas.extraction.fetched_audio import available, drop_extracted, fill_sounds, gone, is_fetched, with_audio
-from genreatlas.extraction.plan import arrow_batches, chunks
-from genreatlas.ids import stable_id
+from genreatlas.extraction.fetched_audio import drop_extracted, fill_sounds, with_audio
+from genreatlas.extraction.plan import ExtractionPlan, arrow_batches
 from genreatlas.progress import progress
 from genreatlas.store import Staged, Store
-from genreatlas.tables import CLIP_AUDIO, CLIPS, QUARANTINE
+from genreatlas.tables import CLIPS, QUARANTINE
 from genreatlas.tables import FEATURE_SETS as FEATURE_SETS_TABLE
 from genreatlas.watching import watched
 
 STEP = "extract_features"
-PLAN = "extract_features_plan"
 READS = ("clips", "clip_audio", "features_<set>", "vectors_<set>", "frames_<set>", "events_<set>", "quarantine")
 WRITES = ("features_<set>", "vectors_<set>", "frames_<set>", "events_<set>", "feature_sets", "quarantine")
 SECTIONS = ("extract", "clip", "fetch_previews")
@@ -56,128 +51,50 @@ def run(store: Store, config: Config) -> Counts:
     ------
     ConfigError : a configured set does not exist.
     """
-    feature_sets = configured_sets(config)
-    with arrow_batches(store, config.extract.batch_rows):
+    plan = ExtractionPlan.of(store, config)
+    with arrow_batches(store, plan.sizes.batch_rows):
         counts = Counts(notes=fill_sounds(store))
     for staged in store.staged(STEP):
         counts += merge(store, staged)
-    there_is_work = not lacking(store, config, feature_sets).isEmpty()
-    if there_is_work and any(store.exists(table_of(s)) for s in feature_sets):
-        counts += copy_known(store, config, feature_sets)
-    describe(store, config, [s for s in feature_sets if there_is_work or store.exists(table_of(s))])
-    if there_is_work:
-        plan = stage_plan(store, config, feature_sets)
-        divided = chunks(plan.frame, config.extract.chunk_clips)
-        with progress(STEP, sum(audios for _, audios in divided), "clips") as bar:
-            for number, (batches, audios) in enumerate(divided):
-                chunk = f"{store.run_id}-{number:06}"
-                staged = extract_chunk(store, config, feature_sets, plan.frame, batches, audios, chunk)
+    lacking = plan.count_lacking()
+    if lacking.clips:
+        pending = plan.stage()
+        if plan.has_rows and copy_known(plan, pending.frame):
+            pending = plan.stage()
+            left = pending.frame.select(F.explode("copies.clip_id")).distinct().count()
+            counts += Counts(read=lacking.clips - left, written=lacking.clips - left)
+        describe(plan, plan.feature_sets)
+        chunks = plan.chunks(pending.frame)
+        with progress(STEP, sum(audios for _, audios in chunks), "clips") as bar:
+            for number, (batches, audios) in enumerate(chunks):
+                staged = extract_chunk(plan, pending.frame, batches, audios, f"{store.run_id}-{number:06}")
                 counts += merge(store, staged, is_first=number == 0)
                 bar.advance(audios)
-        plan.drop()
-    counts += audio_gone(store, config, feature_sets)
+        pending.drop()
+    else:
+        describe(plan, [s for s in plan.feature_sets if store.exists(table_of(s))])
+    if lacking.gone:
+        again = "fetch_previews.refetch = true fetches them again"
+        told = f"{lacking.gone} clips skipped: {Reason.AUDIO_GONE.value}. {again}"
+        counts += Counts(skipped=lacking.gone, notes=(told,))
     if config.fetch_previews.retention == "features":
-        counts += Counts(notes=drop_extracted(store, lacking(store, config, feature_sets)))
+        counts += Counts(notes=drop_extracted(store, plan.lacking_here()))
     return counts
 
 
-def audio_gone(store: Store, config: Config, feature_sets: list[FeatureSet]) -> Counts:
-    """Count the clips that lack a set and whose audio was dropped or purged."""
-    if not store.exists(CLIP_AUDIO):
-        return Counts()
-    clips = gone(store, lacking_any(store, config, feature_sets)).select("clip_id").distinct().count()
-    again = f"{clips} clips skipped: {Reason.AUDIO_GONE.value}. fetch_previews.refetch = true fetches them again"
-    return Counts(skipped=clips, notes=(again,)) if clips else Counts()
-
-
-def configured_sets(config: Config) -> list[FeatureSet]:
-    """The sets of ``[extract] feature_sets`` and those that are always extracted."""
-    return [get_feature_set(name) for name in dict.fromkeys((*config.extract.feature_sets, *ALWAYS))]
-
-
-def lacking(store: Store, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
-    """Rows of :func:`lacking_any` whose audio is there."""
-    return available(store, lacking_any(store, config, feature_sets))
-
-
-def lacking_any(store: Store, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
-    """Clips of the current window rule that lack a set and did not fail at it: one row a clip and lacking set."""
-    clips = store.live(CLIPS).where(F.col("window_rule") == window_rule(config.clip))
-    failed = store.read(QUARANTINE).where(
-        (F.col("stage") == STEP) & (F.col("version") == quarantine_version(config, feature_sets)) & is_closed()
-    )
-    clips = clips.join(failed.select(F.col("key").alias("clip_id")), "clip_id", "left_anti")
-    names = F.explode(F.array(*[F.lit(s.name) for s in feature_sets])).alias("feature_set")
-    done = None
-    for feature_set in feature_sets:
-        rows = current_rows(store, config, feature_set).select("clip_id", F.lit(feature_set.name).alias("feature_set"))
-        done = rows if done is None else done.unionByName(rows)
-    wanted = clips.select("*", names)
-    return wanted if done is None else wanted.join(done, ["clip_id", "feature_set"], "left_anti")
-
-
-def current_rows(store: Store, config: Config, feature_set: FeatureSet) -> DataFrame:
-    """Rows of a set in its current version and preprocessing."""
-    return store.read(table_of(feature_set)).where(
-        (F.col("set_version") == feature_set.version) & (F.col("preprocessing_id") == preprocessing_id(config.clip))
-    )
-
-
-def quarantine_version(config: Config, feature_sets: list[FeatureSet]) -> str:
-    """State in which a clip failed; with another set, version, preprocessing or release it is tried again."""
-    versions = (f"{s.name}={s.version}" for s in sorted(feature_sets, key=lambda s: s.name))
-    release = f"{__version__}.{DECODER_RELEASE}"
-    return f"{preprocessing_id(config.clip)}:{stable_id(*versions, length=8)}:{release}"
-
-
-def pending_audios(store: Store, config: Config, feature_sets: list[FeatureSet]) -> DataFrame:
-    """Rows of :data:`genreatlas.audio.worker.REQUEST_COLUMNS`: each audio once, with every clip that holds it.
-
-    An audio belongs to the chunk of the first of its clips.
-    """
-    copy = F.struct("clip_id", "song_id", "uri", "path", "bytes", "modified_ns")
-    return (
-        lacking(store, config, feature_sets)
-        .groupBy("audio_id", "sha256", "start_s", "length_s")
-        .agg(
-            F.sort_array(F.collect_set("feature_set")).alias("feature_sets"),
-            F.min(F.struct("ingest_batch", "provider", is_fetched().alias("fetched"))).alias("first"),
-            F.sort_array(F.collect_set(copy)).alias("copies"),
-        )
-        .select("*", "first.*")
-    )
-
-
-def stage_plan(store: Store, config: Config, feature_sets: list[FeatureSet]) -> Staged:
-    """Write down what is pending, once: every chunk would otherwise join all clips with all features again."""
-    for left in store.staged(PLAN):  # by a killed run
-        left.drop()
-    pending = pending_audios(store, config, feature_sets)
-    return store.stage(pending.sortWithinPartitions("ingest_batch"), PLAN, store.run_id)
-
-
-def extract_chunk(
-    store: Store,
-    config: Config,
-    feature_sets: list[FeatureSet],
-    plan: DataFrame,
-    batches: list[str],
-    audios: int,
-    chunk: str,
-) -> Staged:
-    """Extract the planned audios of some ingest batches and stage the result, good rows and bad."""
-    tasks = math.ceil(audios / config.extract.task_clips)
-    pending = plan.where(F.col("ingest_batch").isin(batches))
+def extract_chunk(plan: ExtractionPlan, pending: DataFrame, batches: list[str], audios: int, chunk: str) -> Staged:
+    """Extract the pending audios of some ingest batches and stage the result, good rows and bad."""
+    request = ExtractRequest(plan.clip, plan.limits)
     result = (
-        with_audio(store, pending, batches)
+        with_audio(plan.store, pending.where(F.col("ingest_batch").isin(batches)), batches)
         .select(*REQUEST_COLUMNS)
-        .repartition(tasks)
-        .mapInArrow(watched(partial(extract_batches, ExtractRequest(config.clip, config.limits))), RESULT)
-        .withColumn("preprocessing_id", F.lit(preprocessing_id(config.clip)))
-        .withColumn("version", F.lit(quarantine_version(config, feature_sets)))
+        .repartition(math.ceil(audios / plan.sizes.task_clips))
+        .mapInArrow(watched(partial(extract_batches, request)), RESULT)
+        .withColumn("preprocessing_id", F.lit(plan.preprocessing_id))
+        .withColumn("version", F.lit(plan.version))
     )
-    with arrow_batches(store, config.extract.batch_rows):
-        return store.stage(result, STEP, chunk)
+    with arrow_batches(plan.store, plan.sizes.batch_rows):
+        return plan.store.stage(result, STEP, chunk)
 
 
 def merge(store: Store, staged: Staged, is_first: bool = False) -> Counts:
@@ -254,29 +171,32 @@ def quarantine_rows(store: Store, rows: DataFrame, earlier: Mapping[tuple[str, s
     )
 
 
-def copy_known(store: Store, config: Config, feature_sets: list[FeatureSet]) -> Counts:
-    """Give clips the features of an equal audio that an earlier run extracted for another clip."""
-    pending = lacking(store, config, feature_sets)
+def copy_known(plan: ExtractionPlan, pending: DataFrame) -> bool:
+    """Give clips the features of an equal audio that an earlier run extracted for another clip; tell if there are any.
+
+    Parameters
+    ----------
+    pending : the staged rows of the plan.
+    """
+    store = plan.store
+    wanted = pending.select("audio_id", "feature_sets", F.explode("copies").alias("copy"))
     holders = store.read(CLIPS).select(F.col("clip_id").alias("known_id"), "audio_id")
-    elsewhere = holders.join(pending.select(F.col("clip_id").alias("known_id")), "known_id", "left_anti")
+    elsewhere = holders.join(wanted.select(F.col("copy.clip_id").alias("known_id")), "known_id", "left_anti")
     if pending.join(elsewhere, "audio_id", "left_semi").isEmpty():
-        return Counts()
-    before = pending.select("clip_id").distinct().count()
+        return False
     first = F.row_number().over(Window.partitionBy("audio_id").orderBy("known_id"))
-    for feature_set in feature_sets:
-        known = current_rows(store, config, feature_set).drop("song_id").withColumnRenamed("clip_id", "known_id")
+    for feature_set in plan.feature_sets:
+        known = plan.current_rows(feature_set).drop("song_id").withColumnRenamed("clip_id", "known_id")
         sources = known.join(holders, "known_id").withColumn("_first", first).where("_first = 1")
-        wanted = pending.where(F.col("feature_set") == feature_set.name).select("clip_id", "song_id", "audio_id")
-        rows = wanted.join(sources, "audio_id").select(*table_of(feature_set).column_names)
-        store.upsert(table_of(feature_set), rows)
-    done = before - lacking(store, config, feature_sets).select("clip_id").distinct().count()
-    return Counts(read=done, written=done)
+        clips = wanted.where(F.array_contains("feature_sets", feature_set.name)).select("audio_id", "copy.*")
+        rows = clips.select("clip_id", "song_id", "audio_id").join(sources, "audio_id")
+        store.upsert(table_of(feature_set), rows.select(*table_of(feature_set).column_names))
+    return True
 
 
-def describe(store: Store, config: Config, feature_sets: list[FeatureSet]) -> None:
+def describe(plan: ExtractionPlan, feature_sets: Iterable[FeatureSet]) -> None:
     """Say in the table `feature_sets` which features each set has, in which order, and with which preprocessing."""
-    preprocessing = preprocessing_id(config.clip)
-    described = store.read(FEATURE_SETS_TABLE).select("feature_set", "set_version", "preprocessing_id").distinct()
+    described = plan.store.read(FEATURE_SETS_TABLE).select("feature_set", "set_version", "preprocessing_id").distinct()
     known = {tuple(row) for row in described.collect()}
     rows = [
         {
@@ -287,12 +207,12 @@ def describe(store: Store, config: Config, feature_sets: list[FeatureSet]) -> No
             "kind": feature.kind,
             "axis": s.axis,
             "unit": feature.unit,
-            "preprocessing_id": preprocessing,
+            "preprocessing_id": plan.preprocessing_id,
             "source": "registry",
         }
         for s in feature_sets
-        if (s.name, s.version, preprocessing) not in known
+        if (s.name, s.version, plan.preprocessing_id) not in known
         for position, feature in enumerate(s.features)
     ]
     if rows:
-        store.upsert(FEATURE_SETS_TABLE, rows, update=True)
+        plan.store.upsert(FEATURE_SETS_TABLE, rows, update=True)

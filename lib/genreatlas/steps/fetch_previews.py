@@ -23,9 +23,9 @@ from genreatlas.counts import Counts
 from genreatlas.errors import LimitReachedError, Reason
 from genreatlas.extraction.attempts import forget
 from genreatlas.extraction.fetched_audio import gone
+from genreatlas.extraction.plan import ExtractionPlan
 from genreatlas.fanout import FanOutCounts, fan_out
 from genreatlas.ids import stable_id
-from genreatlas.steps.extract_features import configured_sets, lacking_any
 from genreatlas.store import Reader, Staged, Store
 from genreatlas.tables import CLIP_AUDIO, CLIPS, QUARANTINE, SONGS
 
@@ -88,7 +88,7 @@ def pending(store: Store, config: Config, links: DataFrame) -> DataFrame:
     songs = songs.join(links, "key", "left")
     had = store.read(CLIPS).where(F.col("replaced_by").isNull() & (F.col("window_rule") == window_rule(config.clip)))
     if config.fetch_previews.refetch:
-        again = gone(store, lacking_any(store, config, configured_sets(config))).select("clip_id").distinct()
+        again = gone(store, ExtractionPlan.of(store, config).lacking()).select("clip_id").distinct()
         had = had.join(again, "clip_id", "left_anti")
     may_have = {
         "spotify": F.col("preview_url"),
