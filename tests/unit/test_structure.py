@@ -94,6 +94,8 @@ def test_steps_has_nothing_but_steps():
                     named.add(name)
                 case ast.Assign(targets=[ast.Name(id=name)]):
                     named.add(name)
+                case ast.ImportFrom(module=module):
+                    assert not module.startswith("genreatlas.steps"), path
         assert {"check", "run", "READS", "WRITES", "SECTIONS"} <= named, path
         assert path.stem in jobs, path
 

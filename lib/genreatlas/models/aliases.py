@@ -11,6 +11,9 @@ from genreatlas.models import meta
 from genreatlas.store import Reader
 from genreatlas.tables import MODELS, PROMOTIONS
 
+#: Held while an alias is decided on, by promote_model and by rollback.
+LEASE = "promotions"
+
 
 def decisions(store: Reader, alias: str) -> list[Row]:
     """Rows of ``promotions`` on an alias, oldest first."""

@@ -31,9 +31,6 @@ WRITES = ("promotions", "promotion_genres")
 SECTIONS = ("retrain", "train", "splits", "models")
 check = checks.promote_model
 
-#: Held while an alias is decided on, by promote_model and by rollback.
-LEASE = "promotions"
-
 
 def run(store: Store, config: Config) -> Counts:
     """Decide once on every pair of champion and challenger and the songs that they were judged on.
@@ -42,7 +39,7 @@ def run(store: Store, config: Config) -> Counts:
     ------
     InputError, ModelError : see :func:`genreatlas.evaluation.contest.compete`.
     """
-    with store.lease(LEASE):
+    with store.lease(aliases.LEASE):
         decided = aliases.decisions(store, config.retrain.alias)
         if decided:  # a run that was killed may have decided and not told
             aliases.write_file(config, config.retrain.alias, decided[-1]["model_id"])

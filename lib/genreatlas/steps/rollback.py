@@ -8,7 +8,6 @@ from genreatlas.counts import Counts
 from genreatlas.errors import ModelError
 from genreatlas.models import aliases, registry
 from genreatlas.provenance import git_commit
-from genreatlas.steps.promote_model import LEASE
 from genreatlas.store import Store
 from genreatlas.tables import PROMOTIONS
 
@@ -26,7 +25,7 @@ def run(store: Store, config: Config) -> Counts:
     ModelError : there is no earlier model, or its files are gone.
     """
     alias = config.retrain.alias
-    with store.lease(LEASE):
+    with store.lease(aliases.LEASE):
         decided = aliases.decisions(store, alias)
         present = decided[-1]["model_id"] if decided else None
         wanted = config.rollback.model_id or aliases.previous(decided)
