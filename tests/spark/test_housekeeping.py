@@ -1,5 +1,6 @@
 """Housekeeping: old stores become like new ones, nothing is lost, and models keep what they were trained on."""
 
+import json
 import os
 import shutil
 import time
@@ -11,7 +12,7 @@ import pytest
 from genreatlas.errors import LeaseHeldError
 from genreatlas.steps import housekeeping
 from genreatlas.store import Store
-from genreatlas.tables import CLIPS, MODELS, QUARANTINE, SONG_GENRES, SONGS, TABLES
+from genreatlas.tables import CLIPS, MODELS, QUARANTINE, RUNS, SONG_GENRES, SONGS, TABLES
 
 OLD = Path(__file__).parents[1] / "resources" / "store_of_2026_11"
 
@@ -100,3 +101,26 @@ def test_it_stops_where_a_step_is_at_work(store, config):
         held.enter_context(Store(store.spark, store.settings, "other").lease("extract_features"))
         with pytest.raises(LeaseHeldError, match="extract_features: run other"):
             housekeeping.run(store, config)
+
+
+def test_secrets_that_an_older_release_wrote_to_runs_are_taken_out_of_the_table_and_off_the_disk(store, config):
+    secret = "AKIA" + "J7QXW3EXAMPLEKEY"
+    old = {"spark": {"settings": {"spark.hadoop.fs.s3a.secret.key": secret, "spark.sql.shuffle.partitions": "2"}}}
+    row = {"run_id": "old", "step": "import_folder", "status": "failed", "versions": {"python": "3.11"}}
+    store.upsert(RUNS, [row | {"config": json.dumps(old), "error": f"cannot reach https://me:{secret}@host/x"}])
+    clean = row | {"run_id": "new", "config": json.dumps({"clip": {"seconds": 30.0}}), "error": None}
+    store.upsert(RUNS, [clean])
+    folder = store.location.local_path("runs")
+    assert any(secret.encode() in file.read_bytes() for file in folder.glob("*.parquet"))
+
+    only_runs = config.model_copy(update={"housekeeping": config.housekeeping.model_copy(update={"vacuum": False})})
+    counts = housekeeping.run(store, only_runs)
+    assert "runs: took secrets out of 1 rows, and deleted the files of its older versions" in counts.notes
+    assert not [file for file in folder.rglob("*") if file.is_file() and secret.encode() in file.read_bytes()]
+    rows = {row.run_id: row.asDict() for row in store.read(RUNS).collect()}
+    kept = json.loads(rows["old"]["config"])["spark"]["settings"]
+    assert kept == {"spark.hadoop.fs.s3a.secret.key": "(left out)", "spark.sql.shuffle.partitions": "2"}
+    assert rows["old"]["versions"] == {"python": "3.11"} and "host" in rows["old"]["error"]
+    assert {name: rows["new"][name] for name in clean} == clean
+    again = housekeeping.run(Store(store.spark, store.settings), only_runs)
+    assert not [note for note in again.notes if "secrets" in note]

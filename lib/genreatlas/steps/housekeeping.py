@@ -1,11 +1,14 @@
 """Bring tables of older releases up to date, merge small files, and delete what nobody can read any more.
 
+Secrets that older releases wrote to the table runs are taken out, and the files that held them deleted at once.
 It waits for nobody: it takes the lease of every step and stops where one is at work. Versions that a model's
 training set is rebuilt from stay, or the models that lose theirs are named ([housekeeping] allow_orphans).
 """
 
+import json
 from collections import defaultdict
 from contextlib import ExitStack
+from typing import Any
 
 from genreatlas import checks
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
@@ -13,10 +16,12 @@ from genreatlas.audio.feature_sets import table_of
 from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.config import Config
 from genreatlas.counts import Counts
+from genreatlas.datasets.fetching import fetch_parts
+from genreatlas.redaction import redact, redact_value
 from genreatlas.store import Reader, Store, upkeep
 from genreatlas.store.statements import HISTORY_OF_FILES, HISTORY_OF_LOG
 from genreatlas.store.upkeep import Needed
-from genreatlas.tables import FEATURE_SETS, MODELS, TABLES, Table
+from genreatlas.tables import FEATURE_SETS, MODELS, RUNS, TABLES, Table
 
 READS = ("every table",)
 WRITES = ("every table",)
@@ -36,7 +41,7 @@ def run(store: Store, config: Config) -> Counts:
         for step in writers(tables):
             leases.enter_context(store.lease(step))
         needed = needed_versions(store)
-        counts = Counts()
+        counts = Counts(notes=_redact_runs(store, config))
         for table in tables:
             counts += _keep(store, config, table, needed.get(table.name, []))
         return counts
@@ -86,3 +91,35 @@ def _keep(store: Store, config: Config, table: Table, needed: list[Needed]) -> C
         else:
             notes.append(f"{what}: its files may be deleted, and the training set cannot be rebuilt then")
     return Counts(read=1, written=int(not stays), skipped=int(stays), notes=tuple(f"{table.name}: {n}" for n in notes))
+
+
+def _redact_runs(store: Store, config: Config) -> tuple[str, ...]:
+    """Take secrets out of rows that a release with fewer rules wrote, and out of the older versions of the table."""
+    if not store.exists(RUNS):
+        return ()
+    cleaned = 0
+    for part in fetch_parts(store.read(RUNS), "run_id", config.store.max_commit_mb, row_bytes=20_000):
+        changed = [row | clean for row in part.to_pylist() if (clean := _without_secrets(row))]
+        rows = [row | {"versions": dict(row["versions"] or ())} for row in changed]  # Arrow has maps as pairs
+        if rows:
+            cleaned += store.upsert(RUNS, rows, update=True, compare=("config",))
+    if not cleaned:
+        return ()
+    upkeep.forget_versions(store, RUNS.name)
+    return (f"runs: took secrets out of {cleaned} rows, and deleted the files of its older versions",)
+
+
+def _without_secrets(row: dict[str, Any]) -> dict[str, Any]:
+    """Those columns of a row of ``runs`` that must change."""
+    clean: dict[str, Any] = {}
+    if (text := row["config"]) is not None:
+        try:
+            stored = json.loads(text)
+            if (shown := redact_value("", stored)) != stored:
+                clean["config"] = json.dumps(shown, sort_keys=True)
+        except ValueError:  # cut, or no JSON
+            if (shown := redact(text)) != text:
+                clean["config"] = shown
+    if (error := row["error"]) is not None and redact(error) != error:
+        clean["error"] = redact(error)
+    return clean

@@ -14,6 +14,8 @@ from genreatlas.tables import Table
 _CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 #: Nothing else may lose its history: only bytes of audio, and what is staged on its way to them.
 _PURGEABLE = ("clip_audio", "_staging/")
+#: No training set is made from it, so what is written over in it may go at once.
+_FORGETFUL = ("runs",)
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,19 @@ def purge(store: Store, name: str, condition: str) -> int:
     with _no_retention_check(store):
         store.sql(f"VACUUM {table} RETAIN 0 HOURS")
     return gone
+
+
+def forget_versions(store: Store, name: str) -> None:
+    """Remove the files of a table's older versions at once: what was written over is gone.
+
+    Raises
+    ------
+    StoreError : the table is none of which older versions may go.
+    """
+    if name not in _FORGETFUL:
+        raise StoreError(f"{name}: its older versions stay; only those of {' and '.join(_FORGETFUL)} may go")
+    with _no_retention_check(store):
+        store.sql(f"VACUUM {store.location.sql(name)} RETAIN 0 HOURS")
 
 
 @contextmanager
