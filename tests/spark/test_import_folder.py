@@ -12,7 +12,7 @@ import soundfile
 from conftest import make_config
 from genreatlas.ids import stable_id
 from genreatlas.sources.folder.catalogue import song_id
-from genreatlas.steps import import_folder
+from genreatlas.steps import extract_features, import_folder
 from genreatlas.store import Store
 from genreatlas.tables import ARTISTS, CLIPS, GENRE_PARENTS, QUARANTINE, SONG_ARTISTS, SONG_GENRES, SONGS, Table
 from sound_factory import RATE, sound, tag
@@ -248,3 +248,36 @@ def test_a_library_is_imported_by_its_tags(spark, tmp_path):
     assert import_folder.run(store, config).written == 1
     blues = store.live(SONG_GENRES).toPandas()
     assert list(blues[blues.song_id == song_id("x/b.flac")].genre_id) == ["blues"]
+
+
+def test_clips_that_an_older_release_cut_by_a_wrong_length_are_cut_anew_and_lose_their_features(spark, tmp_path):
+    for name in ("rock/a.mp3", "rock/b.wav", "jazz/c.wav"):
+        sound(tmp_path / "music" / name, seconds=3.0)
+    config = make_config(tmp_path, "clip.seconds=2", 'clip.position="start"', 'extract.feature_sets=["summary9"]')
+    store = Store(spark, config.store)
+    import_folder.run(store, config)
+    extract_features.run(store, config)
+    right = {row.path: row.asDict() for row in store.read(CLIPS).collect()}
+    clips = store.location.sql("clips")
+    # As an older release held it: a is one second long, b was cut elsewhere; neither had a hash of its sound.
+    store.sql(f"UPDATE {clips} SET sound_sha256 = NULL")
+    wrong = "duration_s = 1.0, length_s = 1.0, audio_id = 'old'"
+    store.sql(f"UPDATE {clips} SET {wrong} WHERE path = 'rock/a.mp3'")
+    store.sql(f"UPDATE {clips} SET {wrong}, clip_id = 'elsewhere', start_s = 0.5 WHERE path = 'rock/b.wav'")
+
+    counts = import_folder.run(store, config)
+    assert (counts.read, counts.failed) == (2, 0)
+    assert "2 clips of an older release had a wrong length; their files are inspected anew" in counts.notes
+    lasting = [name for name in CLIPS.column_names if name not in CLIPS.volatile]
+    now = {row.path: row.asDict() for row in store.live(CLIPS).collect()}
+    assert all(now[path][name] == right[path][name] for path in right for name in lasting)
+    (old,) = store.ended(CLIPS).collect()
+    assert (old.clip_id, old.replaced_by) == ("elsewhere", right["rock/b.wav"]["clip_id"])
+
+    def extracted() -> set[str]:
+        return {row.clip_id for row in store.read("features_summary9").collect()}
+
+    assert extracted() == {right["rock/b.wav"]["clip_id"], right["jazz/c.wav"]["clip_id"]}
+    extract_features.run(store, config)
+    assert extracted() == {row["clip_id"] for row in right.values()}
+    assert import_folder.run(store, config).read == 0

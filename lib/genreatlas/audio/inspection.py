@@ -66,8 +66,10 @@ _RESULT = pa.schema(
 
 #: Columns that :func:`sound_batches` is given, and what it gives back: without a hash where a file changed since.
 SOUND_REQUEST = "key string, uri string, mime string, bytes bigint, modified_ns bigint"
-SOUND_RESULT = "key string, sha256 string, sound_sha256 string"
-_SOUND_RESULT = pa.schema([("key", pa.string()), ("sha256", pa.string()), ("sound_sha256", pa.string())])
+SOUND_RESULT = "key string, sha256 string, sound_sha256 string, duration_s double"
+_SOUND_RESULT = pa.schema(
+    [("key", pa.string()), ("sha256", pa.string()), ("sound_sha256", pa.string()), ("duration_s", pa.float64())]
+)
 
 #: Odd but usable, so that a reader of ``clips`` may leave it out or look at it: flag = what it says. The data
 #: dictionary and the report print it.
@@ -243,10 +245,15 @@ def quality_flags(
     return tuple(sorted(flag for flag in QUALITY_FLAGS if flag in known or holds.get(flag)))
 
 
-def sound_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Hash files and their sound; nothing is decoded, and ``mime`` need not be known."""
+def sound_batches(batches: Iterator[pa.RecordBatch], limits: LimitsSection | None = None) -> Iterator[pa.RecordBatch]:
+    """Hash files and their sound; nothing is decoded, and ``mime`` need not be known.
+
+    Parameters
+    ----------
+    limits : bounds within which files are measured, too; without them they are not.
+    """
     for batch in batches:
-        rows = [{"key": row["key"]} | _sound_of(row) for row in batch.to_pylist()]
+        rows = [{"key": row["key"]} | _sound_of(row) | _length_of(row, limits) for row in batch.to_pylist()]
         yield pa.RecordBatch.from_pylist(rows, schema=_SOUND_RESULT)
 
 
@@ -270,6 +277,18 @@ def _sound_of(row: Mapping[str, Any]) -> dict[str, str]:
             sha256 = hashlib.file_digest(_rewound(file), "sha256").hexdigest()
             return {"sha256": sha256, "sound_sha256": sound_sha256(file, mime)}
     except (ClipError, OSError):
+        return {}
+
+
+def _length_of(row: Mapping[str, Any], limits: LimitsSection | None) -> dict[str, float]:
+    """The length of a file as it is told now; nothing where it cannot be told."""
+    if limits is None:
+        return {}
+    try:
+        seconds = time_for(row["bytes"], limits)
+        info = run_isolated(probe, uri_to_path(row["uri"]), seconds=seconds, memory_mb=limits.clip_memory_mb)
+        return {"duration_s": info.duration_s}
+    except Exception:  # whatever is wrong with the file, its inspection says it
         return {}
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 #: Columns of ``clips`` that an import needs of every clip of the folder.
 CLIP_FACTS = (
     "clip_id", "uri", "song_id", "bytes", "modified_ns", "window_rule", "ingest_batch", "replaced_by", "retired_at",
-    "sha256", "sound_sha256", "mime",
+    "sha256", "sound_sha256", "mime", "duration_s",
 )  # fmt: skip
 #: Columns of ``songs`` that it needs of every song of the folder.
 SONG_FACTS = ("song_id", "source_key", "listed_in", "retired_at")
@@ -22,8 +22,8 @@ REFUSAL_FACTS = ("key", "version", "reason", "attempts")
 
 #: Pages of one database that stay in memory, in 2**10 bytes.
 _CACHE_KB = 32 << 10
-#: Rows of an answer that are in memory at once.
-_ROWS_AT_ONCE = 1000
+#: Rows that are in memory at once, on their way in or out.
+_ROWS_AT_ONCE = 5000
 _LIVE = "replaced_by IS NULL AND retired_at IS NULL"
 
 Row = dict[str, Any]
@@ -48,10 +48,11 @@ class _Rows:
         self._insert = f"INSERT OR REPLACE INTO rows VALUES ({', '.join('?' * len(columns))})"
         self._db.execute(f"CREATE TABLE rows ({', '.join(columns)})")
         for part in parts:
-            values = [map(_stored, part.column(name).to_pylist()) for name in columns]
-            self._db.execute("BEGIN")
-            self._db.executemany(self._insert, zip(*values, strict=True))
-            self._db.execute("COMMIT")
+            for batch in part.select(columns).to_batches(max_chunksize=_ROWS_AT_ONCE):
+                values = [map(_stored, column.to_pylist()) for column in batch.columns]
+                self._db.execute("BEGIN")
+                self._db.executemany(self._insert, zip(*values, strict=True))
+                self._db.execute("COMMIT")
         self._db.execute(f"CREATE UNIQUE INDEX by_key ON rows ({', '.join(columns[:n_key])})")
         for number, index in enumerate(indexes):
             self._db.execute(f"CREATE INDEX by_{number} ON rows ({index})")
@@ -73,7 +74,7 @@ class _Rows:
 
 def _stored(value: Any) -> Any:
     """Of a time, only that it is there matters."""
-    return value if value is None or isinstance(value, int | str) else str(value)
+    return value if value is None or isinstance(value, int | float | str) else str(value)
 
 
 class KnownClips(_Rows):
@@ -123,6 +124,10 @@ class KnownClips(_Rows):
     def retire(self, clip_ids: Iterable[str]) -> None:
         """Let clips count no longer."""
         self._db.executemany("UPDATE rows SET retired_at = 'now' WHERE clip_id = ?", ((one,) for one in clip_ids))
+
+    def reopen(self, clip_id: str) -> None:
+        """Let a clip's file be looked at as if it had changed."""
+        self._db.execute("UPDATE rows SET modified_ns = NULL WHERE clip_id = ?", (clip_id,))
 
     def without_sound(self, after: str, most: int) -> list[Row]:
         """Clips that count and whose sound was never hashed, in the order of their ids."""

@@ -15,9 +15,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from genreatlas import checks
+from genreatlas.audio.feature_sets import FEATURE_SETS, table_of
 from genreatlas.audio.inspection import (
     REQUEST,
     RESULT,
@@ -34,7 +36,7 @@ from genreatlas.collecting.folder_gone import Former
 from genreatlas.collecting.folder_known import CLIP_FACTS, REFUSAL_FACTS, SONG_FACTS, KnownClips, KnownSongs, Refusals
 from genreatlas.collecting.folder_songs import LABELS, write_parents, write_songs
 from genreatlas.collecting.retiring import check_share, fill_column, retire, settle
-from genreatlas.config import Config
+from genreatlas.config import Config, LimitsSection
 from genreatlas.counts import Counts
 from genreatlas.datasets.fetching import fetch_parts
 from genreatlas.errors import MAX_TRIES, UNKNOWN_FAULTS, EnvironmentFaultError, InputError, Reason
@@ -51,7 +53,9 @@ from genreatlas.watching import watched
 
 STEP = "import_folder"
 READS: tuple[str, ...] = ("clips", "quarantine")
-WRITES = ("songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "quarantine")
+WRITES = (
+    "songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "quarantine", "features_<set>",
+)  # fmt: skip
 SECTIONS = ("folder", "sync", "clip", "limits")
 check = checks.import_folder
 
@@ -59,6 +63,8 @@ check = checks.import_folder
 _TASK_FILES = 8
 #: Files whose sound is hashed for one commit; it reads them and decodes nothing.
 _SOUNDS_AT_ONCE = 2048
+#: Seconds by which a stored length is wrong; less is how releases of a decoder count what an encoder added.
+_WRONG_BY_S = 0.5
 
 
 @dataclass
@@ -104,7 +110,7 @@ def run(store: Store, config: Config) -> Counts:
     LimitReachedError : more songs are gone than ``sync.max_share``; all else was done.
     """
     work = _open(store, config)
-    counts = _fill_sounds(work)
+    counts = _look_again(work)
     plan = work.plan()
     plan = work.plan() if _follow_moves(work, plan.pending) else plan
     if left_over := store.staged(STEP):
@@ -257,12 +263,21 @@ def _write_clips(work: _Import, clips: list[dict[str, Any]], replaced: dict[str,
     if wanted := [*known, *replaced]:
         found = store.read(CLIPS).where(F.col("clip_id").isin(wanted)).collect()
         stored = {row["clip_id"]: row.asDict() for row in found}
+    _drop_features(store, [c["clip_id"] for c in clips if stored.get(c["clip_id"], c)["audio_id"] != c["audio_id"]])
     rows = [clip | {"fetched_at": stored.get(clip["clip_id"], {}).get("fetched_at", now)} for clip in clips]
     rows += [stored[former] | {"replaced_by": replaced[former]} for former in sorted(replaced)]
     if rows:
         store.upsert(CLIPS, rows, update=True, compare=("modified_ns", "retired_at"))
     for row in rows:
         work.known.add(row)
+
+
+def _drop_features(store: Store, clips: list[str]) -> None:
+    """Delete features of clips that have the same start and another length now: they are extracted again."""
+    if clips:
+        keys = store.spark.createDataFrame([(clip,) for clip in clips], "clip_id string")
+        for feature_set in FEATURE_SETS.values():
+            store.delete(table_of(feature_set), keys)
 
 
 def _write_songs(work: _Import, songs: Iterable[Song]) -> None:
@@ -302,29 +317,42 @@ def _follow_moves(work: _Import, pending: Sequence[File]) -> bool:
     sounds: dict[str, tuple[str, str]] = {}
     for start in range(0, len(files), _SOUNDS_AT_ONCE):
         rows = [(f.uri, f.uri, None, f.entry.size, f.entry.modified_ns) for f in files[start : start + _SOUNDS_AT_ONCE]]
-        sounds |= {uri: (sha256, sound) for uri, sha256, sound in _hash_sounds(work.store, rows)}
+        sounds |= {row["key"]: (row["sha256"], row["sound_sha256"]) for row in _hash_sounds(work.store, rows)}
     work.former.follow(files, sounds)
     return bool(work.former.moved or sounds)
 
 
-def _hash_sounds(store: Reader, rows: list[tuple[Any, ...]]) -> list[tuple[str, str, str]]:
-    """Key, SHA-256 and hash of the sound of files that are there as they were listed."""
+def _hash_sounds(store: Reader, rows: list[tuple[Any, ...]], limits: LimitsSection | None = None) -> list[Row]:
+    """SHA-256 and hash of the sound, by key, of files that are there as they were listed; with limits, lengths too."""
     frame = store.spark.createDataFrame(rows, SOUND_REQUEST).repartition(math.ceil(len(rows) / _TASK_FILES))
-    found = frame.mapInArrow(watched(sound_batches), SOUND_RESULT).collect()
-    return [(row["key"], row["sha256"], row["sound_sha256"]) for row in found if row["sound_sha256"] is not None]
+    found = frame.mapInArrow(watched(partial(sound_batches, limits=limits)), SOUND_RESULT).collect()
+    return [row for row in found if row["sound_sha256"] is not None]
 
 
-def _fill_sounds(work: _Import) -> Counts:
-    """Hash the sound of clips that an older release imported, so that their copies with other tags are known."""
-    filled, last = 0, ""
+def _look_again(work: _Import) -> Counts:
+    """Hash the sound of clips that an older release imported, so that their copies with other tags are known.
+
+    Where that release held the file to be of another length, its cut may be another: the file is inspected anew.
+    """
+    filled, wrong, last = 0, 0, ""
     while part := {clip["clip_id"]: clip for clip in work.known.without_sound(last, _SOUNDS_AT_ONCE)}:
         rows = [(c["clip_id"], c["uri"], c["mime"], c["bytes"], c["modified_ns"]) for c in part.values()]
-        found = [(key, sound) for key, _, sound in _hash_sounds(work.store, rows)]
-        filled += fill_column(work.store, CLIPS, "sound_sha256", found)
-        for identity, sound in found:
-            work.known.add(part[identity] | {"sound_sha256": sound})
+        sounds = []
+        for row in _hash_sounds(work.store, rows, work.config.limits):
+            clip, length = part[row["key"]], row["duration_s"]
+            if length is not None and abs(length - (clip["duration_s"] or length)) > _WRONG_BY_S:
+                work.known.reopen(row["key"])
+                wrong += 1
+            else:
+                sounds.append((row["key"], row["sound_sha256"]))
+                work.known.add(clip | {"sound_sha256": row["sound_sha256"]})
+        filled += fill_column(work.store, CLIPS, "sound_sha256", sounds)
         last = max(part)
-    return Counts(notes=(f"hashed the sound of {filled} clips of an older release",) if filled else ())
+    said = (
+        (filled, f"hashed the sound of {filled} clips of an older release"),
+        (wrong, f"{wrong} clips of an older release had a wrong length; their files are inspected anew"),
+    )
+    return Counts(notes=tuple(line for count, line in said if count))
 
 
 def _quarantine(work: _Import, rows: list[dict[str, Any]]) -> Counts:
