@@ -13,7 +13,7 @@ from conftest import make_config
 from genreatlas.audio.uris import path_to_uri
 from genreatlas.counts import Counts
 from genreatlas.report import queries, sounds
-from genreatlas.report.data import Player
+from genreatlas.report.data import Player, ReportData
 from genreatlas.report.queries import sample
 from genreatlas.steps import write_report
 from genreatlas.store import Store
@@ -215,3 +215,15 @@ def test_a_long_file_is_cut_and_encoded_again(tmp_path):
     with soundfile.SoundFile(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as sound:
         assert (sound.samplerate, sound.channels) == (44100, 1)
         assert sound.frames / 44100 == pytest.approx(2.0, abs=0.1)
+
+
+def test_the_share_of_test_songs_that_feature_a_training_artist_is_read_where_figures_are_called_artist_safe(
+    store, config
+):
+    credits = {"s1": ("Ann", "train"), "s2": ("Bob feat. Ann", "test"), "s3": ("Cy", "test"), "s4": ("Di", "excluded")}
+    store.upsert(SONGS, [{"song_id": s, "source": "test", "artist": artist} for s, (artist, _) in credits.items()])
+    placed = {"split": "default", "split_version": 1, "grouped_by": "artist"}
+    store.upsert(SPLITS, [placed | {"song_id": s, "group_id": s, "part": part} for s, (_, part) in credits.items()])
+    for grouping, share in (("artist-safe", 0.5), ("song-grouped", None)):
+        models = pd.DataFrame({"grouping": [grouping]})
+        assert queries._featured(ReportData(models=models), store, config) == share
