@@ -34,7 +34,7 @@ def render(data: ReportData) -> Page:
     board = every_board[0] if every_board else None
     drawn = page_pictures.draw(data, board)
     html = (
-        _environment()
+        environment()
         .get_template("index.html.j2")
         .render(
             data=data,
@@ -47,10 +47,10 @@ def render(data: ReportData) -> Page:
             views=views,
             boards=boards,
             whisker=lambda *cell: Markup(small_whisker(*cell)),
-            style=Markup(_resource("plot.css") + _resource("page.css")),
+            style=Markup(resource("plot.css") + resource("page.css")),
         )
     )
-    css = _resource("plot.css")
+    css = resource("plot.css")
     beside = {f"{_file_name(figure.name)}.svg": figure.file(css).encode() for figure in drawn.figures}
     for index, card in enumerate(drawn.sounds):
         if card.spectrogram:
@@ -90,15 +90,16 @@ def _file_name(stem: str) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_resource),
+def environment() -> jinja2.Environment:
+    """Templates with the filters of the pages; whatever they print is escaped."""
+    made = jinja2.Environment(
+        loader=jinja2.FunctionLoader(resource),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         score=number_formats.score,
         interval=number_formats.interval,
         count=number_formats.count,
@@ -125,9 +126,10 @@ def _environment() -> jinja2.Environment:
             number_formats.MISSING if number_formats.missing(value) else f"{pd.Timestamp(value):%Y-%m-%d %H:%M}"
         ),
     )
-    environment.tests["baseline"] = is_baseline
-    return environment
+    made.tests["baseline"] = is_baseline
+    return made
 
 
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """Text of a file beside the templates."""
     return (files("genreatlas.report") / "templates" / name).read_text(encoding="utf-8")

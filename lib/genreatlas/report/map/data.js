@@ -1,0 +1,70 @@
+// What the page knows, read from the inline JSON. Every text in it is shown as text: nothing here becomes markup.
+
+export function readData() {
+  const data = JSON.parse(document.getElementById("map-data").textContent);
+  const folded = data.names.map(fold);
+  const children = data.names.map(() => []);
+  data.parent.forEach((parent, genre) => { if (parent >= 0) children[parent].push(genre); });
+  const place = new Map(data.ids.map((id, genre) => [id, genre]));
+  return { ...data, n: data.names.length, folded, children, place, ranks: new Map() };
+}
+
+export function fold(text) {
+  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+}
+
+// Share of genres below each genre, 0 to 1, ties in the middle; NaN where there is no value.
+export function ranksOf(data, measure) {
+  if (!data.ranks.has(measure)) data.ranks.set(measure, rank(data.measures[measure].values));
+  return data.ranks.get(measure);
+}
+
+function rank(values) {
+  const known = [];
+  values.forEach((value, genre) => { if (value !== null) known.push(genre); });
+  known.sort((a, b) => values[a] - values[b]);
+  const ranks = new Float64Array(values.length).fill(NaN);
+  for (let start = 0, end = 0; start < known.length; start = end) {
+    while (end < known.length && values[known[end]] === values[known[start]]) end++;
+    const middle = known.length > 1 ? (start + end - 1) / 2 / (known.length - 1) : 0.5;
+    for (let i = start; i < end; i++) ranks[known[i]] = middle;
+  }
+  return ranks;
+}
+
+export function formatNumber(value) {
+  if (value === null || Number.isNaN(value)) return "–";
+  if (Number.isInteger(value)) return value.toLocaleString("en");
+  return String(Number(value.toPrecision(3)));
+}
+
+export function formatYear(year) {
+  return year === null ? "–" : String(Math.round(year));
+}
+
+// Genres whose names hold every word of the query: the whole name first, then names that begin with it, then words
+// that begin with it; large genres first among equals. Without a query: all, by name.
+export function searchGenres(data, query) {
+  const wanted = fold(query).split(/\s+/).filter(Boolean);
+  const found = [];
+  const score = new Map();
+  for (let genre = 0; genre < data.n; genre++) {
+    const name = data.folded[genre];
+    if (!wanted.every((word) => name.includes(word))) continue;
+    found.push(genre);
+    if (!wanted.length) continue;
+    const whole = wanted.join(" ");
+    const begins = wanted.every((word) => ` ${name}`.includes(` ${word}`));
+    score.set(genre, name === whole ? 3 : name.startsWith(whole) ? 2 : begins ? 1 : 0);
+  }
+  const byName = (a, b) => (data.folded[a] < data.folded[b] ? -1 : data.folded[a] > data.folded[b] ? 1 : a - b);
+  if (!wanted.length) return found.sort(byName);
+  return found.sort((a, b) => score.get(b) - score.get(a) || data.songs[b] - data.songs[a] || byName(a, b));
+}
+
+// From the genre up to the root of its tree. The page was made by others, so a circle ends the line.
+export function lineOf(data, genre) {
+  const line = [genre];
+  while (data.parent[line[0]] >= 0 && !line.includes(data.parent[line[0]])) line.unshift(data.parent[line[0]]);
+  return line;
+}
