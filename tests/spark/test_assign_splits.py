@@ -97,6 +97,7 @@ def test_an_empty_store_says_what_to_run_first(store, config):
         assign_splits.run(store, config)
 
 
+@pytest.mark.slow
 def test_tagged_files_of_one_performer_lie_on_one_side_whoever_stands_on_the_album(spark, tmp_path):
     labels = {0: "Ministry of Sound", 1: "AA.VV."}
     spelt = {"own": "Jay-{}", "comp": "JAY {} (feat. Shovels & Rope)"}

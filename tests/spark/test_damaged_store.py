@@ -82,10 +82,10 @@ ONE_LINE = {"VACUUM START", "VACUUM END"}
 
 
 def test_no_whole_commit_of_any_operation_passes_for_a_cut_one_and_no_cut_one_for_a_whole(store):
-    clip = {"clip_id": "c0", "ingest_batch": "b", "provider": "deezer", "sha256": "s", "bytes": 5}
+    clip = {"ingest_batch": "b", "provider": "deezer", "bytes": 5}
     for number in range(3):
         store.upsert(SONGS, [{"song_id": f"s{number}", "source": "test"}])
-        audio = [clip | {"clip_id": f"c{number}{one}", "audio": b"sound"} for one in range(2)]
+        audio = [clip | {"sha256": f"c{number}{one}", "audio": b"sound"} for one in range(2)]
         store.upsert(CLIP_AUDIO, audio)
     store.upsert(SONGS, [{"song_id": "s0", "source": "else"}, {"song_id": "s9", "source": "test"}], update=True)
     store.delete(SONGS, store.spark.createDataFrame([("s1",)], "song_id string"))
@@ -93,7 +93,7 @@ def test_no_whole_commit_of_any_operation_passes_for_a_cut_one_and_no_cut_one_fo
     store.sql(f"UPDATE {name} SET title = 'a' WHERE song_id = 's0'")
     store.sql(f"DELETE FROM {name} WHERE song_id = 's9'")
     upkeep.optimise(store, SONGS)
-    upkeep.purge(store, "clip_audio", "clip_id IN ('c00', 'c10', 'c11')")
+    upkeep.purge(store, "clip_audio", "sha256 IN ('c00', 'c10', 'c11')")
     store.sql(f"ALTER TABLE {name} ALTER COLUMN title COMMENT 'another'")
     store.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ('delta.checkpointInterval' = '11')")
     store.sql(f"ALTER TABLE {name} UNSET TBLPROPERTIES ('delta.checkpointInterval')")

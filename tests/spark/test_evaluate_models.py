@@ -115,6 +115,7 @@ def test_models_are_judged_once_and_again_only_when_songs_join(store, config):
     assert evaluate_models.run(store, config).read == 0
 
 
+@pytest.mark.slow
 def test_the_best_model_is_compared_with_all_others_and_explains_itself(store, config):
     add_model(store, config, "rf", forest())
     add_model(store, config, "dummy")

@@ -226,6 +226,7 @@ def test_a_later_clip_of_known_audio_gets_its_rows_without_a_look_at_the_file(st
     assert rows["twin"] == rows["a"] | {"clip_id": "twin"}
 
 
+@pytest.mark.slow
 def test_a_new_set_is_added_without_touching_the_others(store, config, library):
     add(store, *library[:2])
     extract_features.run(store, configured(config, feature_sets=("mfcc12_frames",)))
@@ -236,6 +237,7 @@ def test_a_new_set_is_added_without_touching_the_others(store, config, library):
     assert rows_of(store, "summary9").keys() == {"a", "b"}
 
 
+@pytest.mark.slow
 def test_other_preprocessing_makes_new_rows_beside_the_old_and_the_registry_table_follows(store, config, library):
     plain = configured(config, feature_sets=("summary9",))
     louder = configured(plain, clip={"normalise": "rms"}, feature_sets=("summary9",))

@@ -71,6 +71,7 @@ def world(store, config, tmp_path):
         yield server, config
 
 
+@pytest.mark.slow
 def test_clips_are_fetched_once_and_what_gave_none_has_its_reason(store, world, tmp_path):
     server, config = world
     counts = fetch_previews.run(store, config)

@@ -38,6 +38,7 @@ def move(music: Path, old: str, new: str) -> None:
     (music / old).rename(music / new)
 
 
+@pytest.mark.slow
 def test_a_folder_is_followed_as_files_are_moved_deleted_and_put_back(spark, tmp_path):
     music = tmp_path / "music"
     sound(music / "rock" / "a.mp3", TIT2="One")

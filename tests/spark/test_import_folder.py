@@ -157,6 +157,7 @@ def test_a_row_of_each_table_is_whole(spark, tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_labels_that_change_are_followed_and_files_that_change_get_a_new_clip(spark, tmp_path):
     for name in ("a.wav", "b.wav", "c.wav"):
         sound(tmp_path / "music" / name)
@@ -189,6 +190,7 @@ def test_labels_that_change_are_followed_and_files_that_change_get_a_new_clip(sp
     assert import_folder.run(store, config).read == 0
 
 
+@pytest.mark.slow
 def test_another_window_takes_the_place_of_the_first_and_back(spark, tmp_path):
     for name in ("rock/a.wav", "jazz/b.wav"):
         sound(tmp_path / "music" / name, seconds=4.0)
@@ -204,6 +206,7 @@ def test_another_window_takes_the_place_of_the_first_and_back(spark, tmp_path):
     pd.testing.assert_frame_equal(before, live[live.replaced_by.isna()].reset_index(drop=True))
 
 
+@pytest.mark.slow
 def test_equal_bytes_are_two_clips_of_two_songs_and_one_of_one(spark, tmp_path):
     sound(tmp_path / "music" / "a.wav")
     sound(tmp_path / "music" / "d.wav")
@@ -250,6 +253,7 @@ def test_a_library_is_imported_by_its_tags(spark, tmp_path):
     assert list(blues[blues.song_id == song_id("x/b.flac")].genre_id) == ["blues"]
 
 
+@pytest.mark.slow
 def test_clips_that_an_older_release_cut_by_a_wrong_length_are_cut_anew_and_lose_their_features(spark, tmp_path):
     for name in ("rock/a.mp3", "rock/b.wav", "jazz/c.wav"):
         sound(tmp_path / "music" / name, seconds=3.0)

@@ -15,6 +15,8 @@ from genreatlas.steps import evaluate_models, measure_drift, promote_model, scor
 from genreatlas.store import Store
 from genreatlas.tables import EXPERIMENTS, FEATURE_SETS, METRICS, MODELS, SCORES, Column, summary_table
 
+pytestmark = pytest.mark.slow
+
 SONGS = library()
 #: A table that somebody else made, with a feature of a name that the other set has, and a copy of the genre.
 OWN = summary_table("own", "A set for tests.", [Column(name, "double", "") for name in ("tempo", "genre_code")])

@@ -11,7 +11,7 @@ from frozen_store import Frozen
 from genreatlas.store import Store, upkeep
 from genreatlas.tables import TABLES
 
-pytestmark = pytest.mark.skipif(bool(METASTORE), reason="the store of this test is a folder")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(METASTORE), reason="the store of this test is a folder")]
 
 
 @pytest.fixture(scope="module")

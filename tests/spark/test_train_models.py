@@ -157,6 +157,7 @@ def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been_killed(trained
     assert store.staged(train_models.STEP) == []
 
 
+@pytest.mark.slow
 def test_a_model_whose_files_are_gone_is_fitted_again(trained):
     import shutil
 

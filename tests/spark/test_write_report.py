@@ -131,6 +131,7 @@ def test_the_page_shows_what_the_tables_hold(library, config):
     assert {"leaderboard.svg", "spectrogram_00.png", "report.json"} <= {p.name for p in config.report.path.iterdir()}
 
 
+@pytest.mark.slow
 def test_what_is_read_is_counted_in_the_tables(library, config):
     data = queries.read_report(library, config)
     assert data.library == {"songs": 20, "clips": 20, "hours": pytest.approx(40 / 3600), "artists": 20, "genres": 2}
@@ -218,8 +219,10 @@ def test_a_long_file_is_cut_and_encoded_again(tmp_path):
 
 
 def test_the_share_of_test_songs_that_feature_a_training_artist_is_read_where_figures_are_called_artist_safe(
-    store, config
+    spark, tmp_path
 ):
+    config = make_config(tmp_path)
+    store = Store(spark, config.store)
     credits = {"s1": ("Ann", "train"), "s2": ("Bob feat. Ann", "test"), "s3": ("Cy", "test"), "s4": ("Di", "excluded")}
     store.upsert(SONGS, [{"song_id": s, "source": "test", "artist": artist} for s, (artist, _) in credits.items()])
     placed = {"split": "default", "split_version": 1, "grouped_by": "artist"}

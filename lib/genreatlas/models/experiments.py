@@ -148,7 +148,8 @@ def converted_fold(row: Mapping[str, Any], matrix: Matrix) -> dict[str, Any]:
 
 def converted(row: Mapping[str, Any], folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """A row of ``experiments`` of version 1 with the statistics of its converted folds."""
-    done = [fold for fold in folds if fold["score"] is not None]
+    # In one order, as tables have none: sums of the same scores differ in the last digit in another.
+    done = sorted((fold for fold in folds if fold["score"] is not None), key=lambda fold: fold["fold"])
     absent = max((fold["n_absent"] for fold in done), default=None)
     figures = statistics(done) if row["status"] == "done" else {}
     return dict(row) | figures | {"metric_version": version_of(row["metric"]), "n_absent": absent}
