@@ -29,6 +29,7 @@ VOLATILE = {
     "promotions": {"decided_at", "git_commit", "run_id"},
     "scores": {"modified_ns", "scored_at", "run_id"},
     "drift": {"measured_at", "run_id"},
+    "maps": {"input_versions", "made_at", "git_commit", "run_id"},
     "quarantine": {"run_id", "at"},
     "fetch_attempts": {"at", "next_retry_at", "run_id"},
     "runs": {"started_at", "ended_at", "versions", "config", "git_commit"},

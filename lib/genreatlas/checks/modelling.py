@@ -8,6 +8,9 @@ from genreatlas.config.joined import members_of, not_joined
 from genreatlas.models.candidates import candidate_faults
 from genreatlas.models.engines import engines
 
+#: Extra with the packages that draw the map.
+_ATLAS = "'genreatlas[atlas]'"
+
 
 def extract_features(config: Config) -> list[Fault]:
     """Every configured set is one that the registry has."""
@@ -70,6 +73,21 @@ def evaluate_models(config: Config) -> list[Fault]:
         f"Raise splits.{part}, or judge another part."
     )
     return [Fault(text, warning=True)]
+
+
+def map_genres(config: Config) -> list[Fault]:
+    """Sets that can be joined, and the packages of the extra."""
+    name = config.map.feature_set
+    found = []
+    for member in members_of(name):
+        known = FEATURE_SETS.get(member)  # none of an imported table
+        if known is not None and not get_layout(known.axis).joins:
+            text = f"map.feature_set: {member} holds {known.axis}; genres are compared by one row of numbers a clip."
+            found.append(Fault(f"{text} Name a summary or a vector."))
+    if not config.map.lenses:
+        found.append(Fault("map.lenses is empty: there is no map to draw. Name sound, or labelled."))
+    lacks = [one for module in ("openTSNE", "sknetwork") for one in not_installed(module, "map_genres", _ATLAS)]
+    return found + lacks[:1]
 
 
 def write_report(config: Config) -> list[Fault]:

@@ -47,6 +47,7 @@ class Config(sections.Section):
     train: sections.TrainSection = sections.TrainSection()
     models: sections.ModelsSection = sections.ModelsSection()
     evaluate: sections.EvaluateSection = sections.EvaluateSection()
+    map: sections.MapSection = sections.MapSection()
     report: sections.ReportSection = sections.ReportSection()
     export: sections.ExportSection = sections.ExportSection()
     purge: collecting.PurgeSection = collecting.PurgeSection()

@@ -25,6 +25,7 @@ StepName = Literal[
     "assign_splits",
     "train_models",
     "evaluate_models",
+    "map_genres",
     "write_report",
     "export",
     "purge",
@@ -298,6 +299,33 @@ class ReportSection(Section):
     max_genres: Positive = Field(16, description="Genres in pictures: the largest of those told apart.")
     sample_per_genre: Positive = Field(300, description="Rows of a genre that pictures of features are drawn from.")
     seed: int = Field(7, description="Seed of that sample and of the drawn tree.")
+
+
+class MapSection(Section):
+    """The map of genres."""
+
+    feature_set: FeatureSetName = Field(
+        "summary9", description="What genres are compared by; a list of sets joins them column by column."
+    )
+    exclude: tuple[str, ...] = Field(
+        ("mode", "time_signature"),
+        description="Features that genres are not compared by. Categories, such as a key, never are.",
+    )
+    genre_means: bool = Field(
+        False, description="The set has one row a genre, a mean that somebody else computed: nothing is averaged."
+    )
+    lenses: tuple[Literal["sound", "labelled"], ...] = Field(
+        ("sound", "labelled"),
+        description="Maps to draw: sound (t-SNE of profiles), labelled (axes of Every Noise; needs `genres`).",
+    )
+    min_songs: Positive = Field(5, description="Genres with fewer recordings are left out, and listed.")
+    artist_share: Share = Field(0.2, description="Most of a genre's weight that one artist may have.")
+    shrink: bool = Field(True, description="Pull genres with few songs toward their nearest larger ones.")
+    perplexity: float = Field(30.0, gt=1.0, description="How many neighbours a genre keeps on the map.")
+    neighbours: Positive = Field(15, description="Neighbours stored for each genre.")
+    resolutions: tuple[float, float] = Field((1.0, 1.0), description="Of coarse regions, and of fine ones inside them.")
+    half_samples: int = Field(2, ge=0, description="Maps of half of the songs behind each genre's stability; 0: none.")
+    seed: int = Field(7, description="Seed of every random choice.")
 
 
 class RebuildSection(Section):

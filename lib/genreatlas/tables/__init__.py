@@ -1,5 +1,13 @@
 """EVERY table of the store. Schemas, ``DESCRIBE`` comments and the data dictionary come from here."""
 
+from genreatlas.tables.atlas import (
+    ATLAS_TABLES,
+    GENRE_NEIGHBOURS,
+    GENRE_POSITIONS,
+    GENRE_PROFILES,
+    GENRE_REGIONS,
+    MAPS,
+)
 from genreatlas.tables.deploying import (
     DEPLOYING_TABLES,
     DRIFT,
@@ -67,6 +75,7 @@ TABLES = (
     FEATURE_SETS,
     *MODELLING_TABLES,
     *DEPLOYING_TABLES,
+    *ATLAS_TABLES,
     *OPERATIONS_TABLES,
 )
 
@@ -86,7 +95,12 @@ __all__ = [
     "FOLD_SCORES",
     "FRAME_COLUMNS",
     "GENRES",
+    "GENRE_NEIGHBOURS",
     "GENRE_PARENTS",
+    "GENRE_POSITIONS",
+    "GENRE_PROFILES",
+    "GENRE_REGIONS",
+    "MAPS",
     "METRICS",
     "MODELS",
     "PLAYLISTS",

@@ -1,0 +1,178 @@
+"""From songs to a whole atlas: profiles, neighbours, regions, and a map for each lens."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from genreatlas.atlas.positions import (
+    MIN_LABELLED,
+    MIN_TSNE,
+    align,
+    embed,
+    instability,
+    label_axes,
+    moved,
+    start_from,
+)
+from genreatlas.atlas.profiles import Floats, Ints, Profiles, Songs, build_profiles, half_samples, standardise
+from genreatlas.atlas.quality import neighbourhoods
+from genreatlas.atlas.regions import RegionName, Regions, find_regions, name_regions, nearest_genres, similarity
+from genreatlas.config import MapSection
+from genreatlas.errors import InputError
+from genreatlas.ids import stable_id
+
+#: Grows when other figures come out of the same songs and settings, so that maps are drawn again.
+VERSION = 1
+#: Fewer genres make no map.
+_FEWEST = 3
+#: Neighbours that new genres take their first place from.
+_NEAR = 15
+
+
+@dataclass(frozen=True)
+class Charted:
+    """What all lenses share. ``placed`` are the genres on maps; arrays over them are in its order.
+
+    Attributes
+    ----------
+    profile_id : hash of genres, profiles and settings.
+    profiles : of all genres.
+    placed : (n_placed,) places in the list of genres.
+    space : (n_placed, n_kept) standardised profiles.
+    neighbours, distances, similarity : (n_placed, k), indices into ``placed``.
+    regions, coarse_names, fine_names : regions of the placed genres.
+    """
+
+    profile_id: str
+    profiles: Profiles
+    placed: Ints
+    space: Floats
+    neighbours: Ints
+    distances: Floats
+    similarity: Floats
+    regions: Regions
+    coarse_names: list[RegionName]
+    fine_names: list[RegionName]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One map of the placed genres."""
+
+    places: Floats
+    method: str
+    instability: Floats
+    known: npt.NDArray[np.bool_] | None = None
+    moved: float | None = None
+    trustworthiness: float | None = None
+    continuity: float | None = None
+    axes_r2: tuple[float, float] | None = None
+
+
+def chart(songs: Songs, genre_ids: Sequence[str], names: Sequence[str], settings: MapSection) -> Charted:
+    """Make profiles, neighbours and regions.
+
+    Raises
+    ------
+    InputError : too few genres have ``map.min_songs`` songs, or no feature varies.
+    """
+    profiles = build_profiles(
+        songs, len(genre_ids), settings.artist_share, settings.shrink and not settings.genre_means
+    )
+    least = 1 if settings.genre_means else settings.min_songs
+    placed = np.flatnonzero(profiles.songs >= least)
+    if len(placed) < _FEWEST:
+        raise InputError(
+            f"{len(placed)} of {len(genre_ids)} genres have {least} or more songs with {settings.feature_set}; a map "
+            f"needs {_FEWEST}. Lower map.min_songs, or add songs."
+        )
+    space, kept = standardise(profiles.mean[placed])
+    if not kept.any():
+        raise InputError(f"map.feature_set: no number of {settings.feature_set} differs between genres.")
+    near, far = nearest_genres(space, max(_NEAR, settings.neighbours))
+    regions = find_regions(near[:, :_NEAR], far[:, :_NEAR], settings.resolutions, settings.seed)
+    placed_names = [names[genre] for genre in placed.tolist()]
+    size = profiles.effective[placed]
+    k = settings.neighbours
+    return Charted(
+        profile_id=_profile_id(genre_ids, profiles, settings),
+        profiles=profiles,
+        placed=placed,
+        space=space,
+        neighbours=near[:, :k],
+        distances=far[:, :k],
+        similarity=similarity(far[:, :k]),
+        regions=regions,
+        coarse_names=name_regions(regions.coarse, placed_names, size),
+        fine_names=name_regions(regions.fine, placed_names, size),
+    )
+
+
+def _profile_id(genre_ids: Sequence[str], profiles: Profiles, settings: MapSection) -> str:
+    digest = hashlib.sha256()
+    for array in (profiles.mean, profiles.spread, profiles.songs, profiles.artists, profiles.effective):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    said = settings.model_dump_json(exclude={"lenses"})
+    return stable_id("profiles", VERSION, said, "\n".join(genre_ids), digest.hexdigest())
+
+
+def draw_sound(charted: Charted, songs: Songs, settings: MapSection, last: Floats | None = None) -> Drawn:
+    """The unsupervised map.
+
+    Parameters
+    ----------
+    last : (n_placed, 2) places of the same genres on the last map, NaN for new ones; None: there is no last map.
+    """
+    space = charted.space
+    shared = 0 if last is None else int(np.isfinite(last).all(axis=1).sum())
+    start = start_from(last, charted.neighbours) if last is not None and shared >= _FEWEST else None
+    places = embed(space, settings.perplexity, settings.seed, start)
+    drift = None
+    if start is not None and last is not None:
+        places = moved(places, align(places, last))
+        both = np.isfinite(last).all(axis=1)
+        drift = float(np.sqrt(((places - last)[both] ** 2).sum(axis=1).mean()))
+    halves: list[Floats] = []
+    for number in range(0 if settings.genre_means else settings.half_samples):
+        if number % 2 == 0:
+            pair = half_samples(songs, settings.seed + number)
+        halves.append(_map_of_half(charted, pair[number % 2], settings, places))
+    trustworthiness, continuity = neighbourhoods(space, places)
+    return Drawn(
+        places=places,
+        method="tsne" if len(space) >= MIN_TSNE else "principal components",
+        instability=instability(places, halves),
+        moved=drift,
+        trustworthiness=trustworthiness,
+        continuity=continuity,
+    )
+
+
+def _map_of_half(charted: Charted, half: Songs, settings: MapSection, places: Floats) -> Floats:
+    """The map of a half-sample, started from the whole one; NaN for genres without a song in the half."""
+    profiles = build_profiles(half, len(charted.profiles.songs), settings.artist_share, settings.shrink)
+    found = np.full((len(charted.placed), 2), np.nan)
+    there = np.flatnonzero(profiles.songs[charted.placed] > 0)
+    if len(there) >= _FEWEST:
+        space, kept = standardise(profiles.mean[charted.placed[there]])
+        if kept.any():
+            found[there] = embed(space, settings.perplexity, settings.seed, places[there])
+    return found
+
+
+def draw_labelled(charted: Charted, coordinates: Floats, settings: MapSection) -> Drawn | None:
+    """The map with the axes of Every Noise; None where too few genres have coordinates.
+
+    Parameters
+    ----------
+    coordinates : (n_placed, 2), NaN where unknown.
+    """
+    known = np.asarray(np.isfinite(coordinates).all(axis=1))
+    if known.sum() < MIN_LABELLED:
+        return None
+    axes = label_axes(charted.profiles.mean[charted.placed], coordinates, settings.seed)
+    nothing = np.full(len(known), np.nan)
+    return Drawn(axes.places, "extra trees", nothing, known=known, axes_r2=axes.r2)

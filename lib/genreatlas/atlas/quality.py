@@ -1,0 +1,77 @@
+"""How far a map can be trusted: neighbours that are kept, families that stay together, distances that agree."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from genreatlas.atlas.profiles import Floats
+from genreatlas.atlas.regions import nearest_genres
+
+_BLOCK = 512
+
+
+def neighbourhoods(space: Floats, places: Floats, k: int = 15) -> tuple[float, float]:
+    """Trustworthiness and continuity (Venna & Kaski 2001).
+
+    Trustworthiness falls with genres that are neighbours on the map and not in all dimensions, continuity with genres
+    that are neighbours in all dimensions and not on the map; 1 is the best. NaN where there are too few genres.
+    """
+    return _kept(space, places, k), _kept(places, space, k)
+
+
+def _kept(truth: Floats, shown: Floats, k: int) -> float:
+    n = len(truth)
+    if n < 2 * k + 1:
+        return float("nan")
+    near, _ = nearest_genres(shown, k)
+    squares = (truth**2).sum(axis=1)
+    penalty = 0.0
+    for start in range(0, n, _BLOCK):
+        rows = np.arange(start, min(start + _BLOCK, n))
+        block = squares[rows, None] + squares - 2.0 * (truth[rows] @ truth.T)
+        block[np.arange(len(rows)), rows] = np.inf
+        ordered = np.sort(block, axis=1)
+        for number, row in enumerate(rows):
+            ranks = np.searchsorted(ordered[number], block[number, near[row]]) + 1
+            penalty += float(np.maximum(ranks - k, 0).sum())
+    return 1.0 - 2.0 * penalty / (n * k * (2.0 * n - 3.0 * k - 1.0))
+
+
+def families(names: Sequence[str], least: int = 40) -> npt.NDArray[np.object_]:
+    """Family of each genre, the last word of its name; an empty word where fewer than so many share it."""
+    last = np.array([name.split()[-1] if name.split() else "" for name in names], dtype=object)
+    words, count = np.unique(last.astype(str), return_counts=True)
+    large = set(words[count >= least])
+    return np.array([word if word in large else "" for word in last], dtype=object)
+
+
+def family_accuracy(places: Floats, family: npt.NDArray[np.object_], k: int = 15) -> float:
+    """How often the family of a genre is that of most of its k nearest, among genres of families; leave one out.
+
+    Of families with equally many, that of the nearest genre counts.
+    """
+    mine = np.flatnonzero(family != "")
+    near, _ = nearest_genres(places[mine], k)
+    own = family[mine]
+    right = 0
+    for genre, others in enumerate(own[near]):
+        words, count = np.unique(others.astype(str), return_counts=True)
+        most = set(words[count == count.max()])
+        right += next(word for word in others if word in most) == own[genre]
+    return right / len(mine)
+
+
+def mantel(places: Floats, other: Floats, shuffle: int | None = None) -> float:
+    """Spearman correlation of the distances between all pairs of genres on two maps.
+
+    Parameters
+    ----------
+    shuffle : seed with which genres of the second map are dealt anew, for a control near 0.
+    """
+    from scipy.spatial.distance import pdist
+    from scipy.stats import spearmanr
+
+    if shuffle is not None:
+        other = other[np.random.default_rng(shuffle).permutation(len(other))]
+    return float(spearmanr(pdist(places), pdist(other)).statistic)

@@ -1,0 +1,118 @@
+"""Songs, their genres and vectors, brought from the store to the driver as arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import functions as F
+
+from genreatlas import splits
+from genreatlas.atlas.profiles import Floats, Songs
+from genreatlas.config import Config
+from genreatlas.config.joined import column_of, members_of
+from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table, model_columns
+from genreatlas.datasets.fetching import fetch
+from genreatlas.datasets.library import read_ties
+from genreatlas.errors import ConfigError, InputError
+from genreatlas.store import Reader
+from genreatlas.tables import GENRES, SONG_GENRES
+
+
+@dataclass(frozen=True)
+class GenreSongs:
+    """What a map is drawn from.
+
+    Attributes
+    ----------
+    genre_ids, names : sorted by id, of every genre that a song with features has.
+    songs : their vectors and labels; a row is a clip, and clips of a song are one recording.
+    features : dimensions of the vectors.
+    feature_set, set_version : where they come from.
+    notes : what else is to be said.
+    """
+
+    genre_ids: tuple[str, ...]
+    names: tuple[str, ...]
+    songs: Songs
+    features: tuple[str, ...]
+    feature_set: str
+    set_version: str
+    notes: tuple[str, ...]
+
+
+def read_genre_songs(store: Reader, config: Config) -> GenreSongs:
+    """Read every song that has features and a genre.
+
+    Raises
+    ------
+    ConfigError : the store has no such feature set, or genres cannot be compared by it.
+    InputError : no song has both.
+    """
+    name, max_mb = config.map.feature_set, config.store.max_commit_mb
+    table = find_feature_table(store, name)
+    if not table.layout.joins:
+        raise ConfigError(f"map.feature_set: {name} holds {table.layout.name}. Name a summary or a vector.")
+    notes = table.incomplete(store)
+    without = _left_out(table, config.map.exclude)
+    rows = table.rows(store)
+    columns = table.columns
+    if table.layout.by_column:
+        columns = {column: kind for column, kind in columns.items() if kind == "numeric" and column not in without}
+    features, kept = model_columns(rows, table.layout, columns, without=without)
+    if not features:
+        raise ConfigError(f"map.feature_set: {name} has no number that genres could be compared by.")
+    vectors = rows.select("song_id", "clip_id", *kept)
+    fetched = fetch(vectors, "song_id", max_mb, 100 + 8 * len(features))
+    song_ids = fetched.column("song_id").to_pandas()
+    flat = fetched.column("features").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    values = np.asarray(flat, dtype=np.float32).reshape(len(song_ids), len(features))
+    order = np.lexsort((fetched.column("clip_id").to_pandas().astype(str), song_ids.astype(str)))
+    values, song_ids = values[order], song_ids.iloc[order].reset_index(drop=True)
+
+    grouped = store.live(SONG_GENRES).groupBy("song_id", "genre_id")
+    labels = grouped.agg(F.min("genre").alias("genre"), F.max("weight").alias("weight"))
+    found = fetch(labels, "song_id", max_mb, 150).to_pandas()
+    found = song_ids.rename_axis("row").reset_index().merge(found, on="song_id")
+    if found.empty:
+        raise InputError(f"{name}: no song with these features has a genre. Run extract_features, or import labels.")
+    found = found.sort_values(["genre_id", "row"], ignore_index=True)
+    genre_ids, genre = np.unique(found.genre_id.astype(str), return_inverse=True)
+    names = found.groupby("genre_id").genre.min()
+    recording, artist = _who(store, config, song_ids)
+    songs = Songs(
+        values=values,
+        recording=recording,
+        artist=artist,
+        song=found.row.to_numpy(dtype=np.int64),
+        genre=genre.astype(np.int64),
+        weight=found.weight.to_numpy(dtype=np.float64),
+    )
+    ids = tuple(map(str, genre_ids))
+    return GenreSongs(ids, tuple(names[genre_id] for genre_id in ids), songs, features, name, table.set_version, notes)
+
+
+def _left_out(table: FeatureTable, exclude: tuple[str, ...]) -> set[str]:
+    """Columns with the excluded names, also behind the name of a set that is joined."""
+    members = members_of(table.feature_set)
+    named = {column_of(member, name) for member in members for name in exclude} if len(members) > 1 else set(exclude)
+    return named & set(table.columns)
+
+
+def _who(store: Reader, config: Config, song_ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Number of each row's recording and of its performer, -1 where nobody is known."""
+    ties = read_ties(store, config)
+    distinct = pd.Series(sorted(set(song_ids)))
+    number = pd.Series(splits.recordings(ties.links, distinct), index=distinct)
+    performers = ties.song_artists[ties.song_artists.position == 0].set_index("song_id").artist_id
+    artist = song_ids.map(performers)
+    codes, _ = pd.factorize(artist, sort=True)
+    return song_ids.map(number).to_numpy(dtype=np.int64), codes.astype(np.int64)
+
+
+def read_coordinates(store: Reader, genre_ids: tuple[str, ...]) -> Floats:
+    """Places of genres on the newest snapshot of the map of Every Noise, (n, 2); NaN where it has none."""
+    rows = store.read(GENRES)
+    newest = rows.agg(F.max("snapshot").alias("newest")).collect()[0]["newest"]
+    found = rows.where(F.col("snapshot") == F.lit(newest)).select("genre_id", "map_x", "map_y").toPandas()
+    found = found.drop_duplicates("genre_id").set_index("genre_id").reindex(list(genre_ids))
+    return found[["map_x", "map_y"]].to_numpy(dtype=np.float64)

@@ -1,0 +1,131 @@
+"""Tables of the genre map: profiles, places, neighbours, regions, and possible parents."""
+
+from genreatlas.tables.schema import Column, Table
+
+_PROFILES = Column("profile_id", "string", "Profiles of one run, as in `maps`.")
+_MAP = Column("map_id", "string", "Map, as in `maps`.")
+_GENRE = Column("genre_id", "string", "Genre.")
+
+MAPS = Table(
+    name="maps",
+    comment="One row per map: its lens, what it was drawn from, and how far it can be trusted. sequence orders them.",
+    written_by=("map_genres",),
+    key=("map_id",),
+    family="modelling",
+    columns=(
+        Column("map_id", "string", "Hash of lens, profiles, coordinates, and the map that it started from."),
+        Column("profile_id", "string", "Hash of the profiles that it was drawn from, and of [map].", nullable=False),
+        Column("lens", "string", "sound (t-SNE of profiles) or labelled (the axes of Every Noise).", nullable=False),
+        Column("sequence", "int", "Grows by one with every map of the lens; the highest is the present one."),
+        Column("feature_set", "string", "Feature set of the profiles; joined ones as groove+summary9.", nullable=False),
+        Column("set_version", "string", "Its version.", nullable=False),
+        Column("features", "array<string>", "Dimensions of the profiles, in order.", nullable=False),
+        Column("method", "string", "tsne, principal components (of few genres) or extra trees.", nullable=False),
+        Column("started_from", "string", "Map whose places this one started from; NULL for the first."),
+        Column("settings", "string", "[map] as JSON with sorted keys.", nullable=False),
+        Column("n_genres", "int", "Genres on the map.", nullable=False),
+        Column("n_left_out", "int", "Genres with fewer than map.min_songs songs, listed in `genre_profiles`."),
+        Column("n_songs", "bigint", "Recordings behind the profiles."),
+        Column("trustworthiness", "double", "Whether neighbours on the map are neighbours (k = 15); NULL: too few."),
+        Column("continuity", "double", "Whether neighbours stay neighbours on the map (k = 15)."),
+        Column("moved", "double", "Root mean square move of genres since the map it started from.", unit="map radius"),
+        Column("axes_r2_x", "double", "labelled: R2 of the ranks of x on genres held out in five folds."),
+        Column("axes_r2_y", "double", "labelled: R2 of the ranks of y on genres held out in five folds."),
+        Column("input_versions", "map<string,bigint>", "Delta version of every table that was read.", volatile=True),
+        Column("made_at", "timestamp", "When.", volatile=True),
+        Column("git_commit", "string", "Commit of the code, with + where the tree had changes.", volatile=True),
+        Column("run_id", "string", "Run that wrote the row.", volatile=True),
+    ),
+)
+
+GENRE_PROFILES = Table(
+    name="genre_profiles",
+    comment="What each genre sounds like: robust mean and spread of its songs' vectors. The dimensions are "
+    "maps.features.",
+    written_by=("map_genres",),
+    key=("profile_id", "genre_id"),
+    cluster_by=("profile_id",),
+    family="modelling",
+    columns=(
+        _PROFILES,
+        _GENRE,
+        Column("genre", "string", "Its name.", nullable=False),
+        Column("placed", "boolean", "Whether it is on the map; false: fewer than map.min_songs songs.", nullable=False),
+        Column("n_songs", "bigint", "Recordings; copies count once.", nullable=False),
+        Column("n_artists", "bigint", "Artists that are known.", nullable=False),
+        Column(
+            "effective_songs", "double", "As many equally weighted songs would say as much: songs of several genres "
+            "and artists with many songs count less."
+        ),
+        Column("own", "double", "Share of the mean that is the genre's own; the rest is of nearest larger genres."),
+        Column("mean", "array<double>", "Mean of each dimension, after shrinkage; NULL where it is not placed."),
+        Column("spread", "array<double>", "Robust standard deviation of its songs; NULL inside: one song."),
+        Column("region", "int", "Coarse region, as in `genre_regions`; NULL where it is not placed."),
+        Column("subregion", "int", "Fine region, as in `genre_regions`."),
+    ),
+)  # fmt: skip
+
+GENRE_POSITIONS = Table(
+    name="genre_positions",
+    comment="Where each genre lies on a map.",
+    written_by=("map_genres",),
+    key=("map_id", "genre_id"),
+    cluster_by=("map_id",),
+    family="modelling",
+    columns=(
+        _MAP,
+        _GENRE,
+        Column("genre", "string", "Its name.", nullable=False),
+        Column(
+            "x", "double", "sound: without meaning of its own; labelled: dense to spiky, as a rank.",
+            unit="map radius, or 0..1", nullable=False,
+        ),
+        Column(
+            "y", "double", "sound: without meaning of its own; labelled: electric to organic, as a rank.",
+            unit="map radius, or 0..1", nullable=False,
+        ),
+        Column(
+            "instability", "double", "How far the place strays when the map is drawn from half of the songs; NULL: not "
+            "measured.", unit="map radius"
+        ),
+        Column("known", "boolean", "labelled: whether the place is that of Every Noise, not a prediction."),
+    ),
+)  # fmt: skip
+
+GENRE_NEIGHBOURS = Table(
+    name="genre_neighbours",
+    comment="Nearest genres of each genre in all dimensions of the profiles, not on the map: two dimensions lie.",
+    written_by=("map_genres",),
+    key=("profile_id", "genre_id", "rank"),
+    cluster_by=("profile_id", "genre_id"),
+    family="modelling",
+    columns=(
+        _PROFILES,
+        _GENRE,
+        Column("rank", "int", "1 is the nearest."),
+        Column("neighbour_id", "string", "The other genre.", nullable=False),
+        Column("neighbour", "string", "Its name.", nullable=False),
+        Column("distance", "double", "Root mean square difference, in standard deviations of genres.", nullable=False),
+        Column("similarity", "double", "1 for equal profiles, falling with distance.", unit="0..1", nullable=False),
+    ),
+)
+
+GENRE_REGIONS = Table(
+    name="genre_regions",
+    comment="Regions of neighbouring genres at two resolutions, named by words in their genres' names.",
+    written_by=("map_genres",),
+    key=("profile_id", "resolution", "region"),
+    family="modelling",
+    columns=(
+        _PROFILES,
+        Column("resolution", "string", "coarse or fine."),
+        Column("region", "int", "Number, from 0; the largest first."),
+        Column("inside", "int", "fine: the coarse region that it lies in."),
+        Column("name", "string", "Its name.", nullable=False),
+        Column("words", "array<string>", "Words that its genres' names share more often than others'."),
+        Column("largest", "array<string>", "Its genres with most songs.", nullable=False),
+        Column("n_genres", "int", "Genres in it.", nullable=False),
+    ),
+)
+
+ATLAS_TABLES = (MAPS, GENRE_PROFILES, GENRE_POSITIONS, GENRE_NEIGHBOURS, GENRE_REGIONS)
