@@ -1,11 +1,13 @@
 """The map of genres on songs with known answers: profiles, places, regions, and what is said of them."""
 
+import itertools
+
 import numpy as np
 import pytest
 from sklearn.manifold import trustworthiness
 
-from genreatlas.atlas import positions, profiles, quality, regions
-from genreatlas.atlas.drawing import chart, draw_labelled, draw_sound
+from genreatlas.atlas import genealogy, positions, profiles, quality, regions
+from genreatlas.atlas.drawing import chart, draw_labelled, draw_sound, draw_tree
 from genreatlas.atlas.profiles import Songs
 from genreatlas.config import Config
 from genreatlas.errors import InputError
@@ -198,3 +200,79 @@ def test_axes_are_learnt_where_coordinates_are_known_and_judged_on_genres_held_o
     assert np.corrcoef(drawn.places[100:, 0], centres[100:, 0])[0, 1] > 0.8
     coordinates[30:] = np.nan
     assert draw_labelled(charted, coordinates, SETTINGS) is None
+
+
+def test_the_longest_end_and_the_longest_beginning_of_a_name_are_its_heads():
+    said = ["house", "deep house", "very deep house", "rap", "rap chileno", "gospel", "drill", "gospel drill",
+            "hip hop", "slovak hip hop", "Deep House Rap"]  # fmt: skip
+    heads = {(said[child], said[parent]) for child, parent in genealogy.name_heads(said)}
+    assert heads == {
+        ("deep house", "house"), ("very deep house", "deep house"), ("rap chileno", "rap"), ("gospel drill", "drill"),
+        ("gospel drill", "gospel"), ("slovak hip hop", "hip hop"), ("Deep House Rap", "rap"),
+        ("Deep House Rap", "deep house"),
+    }  # fmt: skip
+
+
+def test_the_tree_is_the_one_of_the_largest_weight_and_has_no_circle():
+    random = np.random.default_rng(2)
+    for _ in range(40):
+        n = 5
+        pairs = [(c, p) for c in range(n) for p in range(n) if c != p and random.random() < 0.7]
+        weight = random.normal(size=len(pairs))
+        found = genealogy.arborescence(
+            n, np.array([c for c, _ in pairs]), np.array([p for _, p in pairs]), weight, root=-0.5
+        )
+        of = {pair: float(w) for pair, w in zip(pairs, weight, strict=True)} | {(c, -1): -0.5 for c in range(n)}
+
+        def worth(parents, of=of):
+            for node in range(len(parents)):
+                seen, at = set(), node
+                while at >= 0 and at not in seen:
+                    seen.add(at)
+                    at = parents[at]
+                if at >= 0:
+                    return -np.inf
+            return sum(of.get((c, int(p)), -np.inf) for c, p in enumerate(parents))
+
+        best = max(worth(parents) for parents in itertools.product(range(-1, n), repeat=n))
+        assert worth(found) == pytest.approx(best)
+
+
+def family_world() -> tuple[Songs, list[str], np.ndarray]:
+    """Four large genres; 15 children of each sound like it, and half of them are called after it."""
+    random = np.random.default_rng(4)
+    heads = ["house", "rock", "jazz", "folk"]
+    centres = np.eye(4) * 5
+    of = np.concatenate([np.arange(4), np.repeat(np.arange(4), 15)])
+    places = centres[of] + random.normal(0, [0.1] * 4 + [0.8] * 60, (4, 64)).T
+    said = heads + [f"s{i} {heads[k]}" if i % 2 else f"unnamed{i}" for i, k in enumerate(of[4:])]
+    size = np.array([60] * 4 + [8] * 60)
+    genre = np.repeat(np.arange(64), size)
+    return make_songs(places[genre] + random.normal(0, 0.7, (len(genre), 4)), genre), said, of
+
+
+def test_children_without_a_telling_name_find_the_parent_whose_children_they_sound_like():
+    songs, said, of = family_world()
+    charted = chart(songs, ids(64), said, SETTINGS)
+    tree = draw_tree(charted, songs, said, SETTINGS)
+    first = tree.rank == 1
+    unnamed = first & np.array([said[child].startswith("unnamed") for child in tree.child])
+    assert unnamed.sum() >= 28
+    assert (tree.parent[unnamed] == of[tree.child[unnamed]]).mean() > 0.9
+    assert tree.probability[first & tree.name_head].min() > 0.85
+    assert np.bincount(tree.child[tree.drawn], minlength=64).max() == 1
+    assert (tree.artist_containment == 0).all()  # every song has an artist of its own
+
+
+def test_what_is_known_otherwise_is_drawn_and_a_genre_with_thin_evidence_has_no_parent():
+    songs, said, _ = family_world()
+    parents = {"g05": "g03", "g10": "elsewhere"}
+    charted = chart(songs, ids(64), said, SETTINGS, parents)
+    assert charted.given == [(5, 3)]
+    assert charted.profile_id != chart(songs, ids(64), said, SETTINGS).profile_id
+    tree = draw_tree(charted, songs, said, SETTINGS)
+    mine = tree.drawn & (tree.child == 5)
+    assert tree.parent[mine].tolist() == [3] and tree.known[mine].all()
+    strict = draw_tree(charted, songs, said, SETTINGS.model_copy(update={"parent_probability": 1.0}))
+    assert strict.drawn.sum() <= 1
+    assert draw_tree(charted, songs, [f"x{i}" for i in range(64)], SETTINGS) is None

@@ -1,12 +1,14 @@
 """From songs to a whole atlas: profiles, neighbours, regions, and a map for each lens."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
+from genreatlas.atlas.genealogy import Evidence, Tree, find_parents
 from genreatlas.atlas.positions import (
     MIN_LABELLED,
     MIN_TSNE,
@@ -44,6 +46,7 @@ class Charted:
     space : (n_placed, n_kept) standardised profiles.
     neighbours, distances, similarity : (n_placed, k), indices into ``placed``.
     regions, coarse_names, fine_names : regions of the placed genres.
+    given : known edges (child, parent) between placed genres.
     """
 
     profile_id: str
@@ -56,6 +59,7 @@ class Charted:
     regions: Regions
     coarse_names: list[RegionName]
     fine_names: list[RegionName]
+    given: list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,19 @@ class Drawn:
     axes_r2: tuple[float, float] | None = None
 
 
-def chart(songs: Songs, genre_ids: Sequence[str], names: Sequence[str], settings: MapSection) -> Charted:
+def chart(
+    songs: Songs,
+    genre_ids: Sequence[str],
+    names: Sequence[str],
+    settings: MapSection,
+    parents: Mapping[str, str] | None = None,
+) -> Charted:
     """Make profiles, neighbours and regions.
+
+    Parameters
+    ----------
+    genre_ids, names : of all genres.
+    parents : parents that are known, genre id = parent id; others than these genres are ignored.
 
     Raises
     ------
@@ -97,8 +112,10 @@ def chart(songs: Songs, genre_ids: Sequence[str], names: Sequence[str], settings
     placed_names = [names[genre] for genre in placed.tolist()]
     size = profiles.effective[placed]
     k = settings.neighbours
+    place = {genre_ids[genre]: number for number, genre in enumerate(placed.tolist())}
+    edges = sorted((place[a], place[b]) for a, b in (parents or {}).items() if a in place and b in place and a != b)
     return Charted(
-        profile_id=_profile_id(genre_ids, profiles, settings),
+        profile_id=_profile_id(genre_ids, names, profiles, settings, edges),
         profiles=profiles,
         placed=placed,
         space=space,
@@ -108,15 +125,22 @@ def chart(songs: Songs, genre_ids: Sequence[str], names: Sequence[str], settings
         regions=regions,
         coarse_names=name_regions(regions.coarse, placed_names, size),
         fine_names=name_regions(regions.fine, placed_names, size),
+        given=edges,
     )
 
 
-def _profile_id(genre_ids: Sequence[str], profiles: Profiles, settings: MapSection) -> str:
+def _profile_id(
+    genre_ids: Sequence[str],
+    names: Sequence[str],
+    profiles: Profiles,
+    settings: MapSection,
+    edges: Sequence[tuple[int, int]],
+) -> str:
     digest = hashlib.sha256()
     for array in (profiles.mean, profiles.spread, profiles.songs, profiles.artists, profiles.effective):
         digest.update(np.ascontiguousarray(array).tobytes())
     said = settings.model_dump_json(exclude={"lenses"})
-    return stable_id("profiles", VERSION, said, "\n".join(genre_ids), digest.hexdigest())
+    return stable_id("profiles", VERSION, said, "\n".join((*genre_ids, *names)), edges, digest.hexdigest())
 
 
 def draw_sound(charted: Charted, songs: Songs, settings: MapSection, last: Floats | None = None) -> Drawn:
@@ -173,6 +197,29 @@ def draw_labelled(charted: Charted, coordinates: Floats, settings: MapSection) -
     known = np.asarray(np.isfinite(coordinates).all(axis=1))
     if known.sum() < MIN_LABELLED:
         return None
-    axes = label_axes(charted.profiles.mean[charted.placed], coordinates, settings.seed)
+    axes = label_axes(charted.space, coordinates, settings.seed)
     nothing = np.full(len(known), np.nan)
-    return Drawn(axes.places, "extra trees", nothing, known=known, axes_r2=axes.r2)
+    return Drawn(axes.places, "regression", nothing, known=known, axes_r2=axes.r2)
+
+
+def draw_tree(charted: Charted, songs: Songs, names: Sequence[str], settings: MapSection) -> Tree | None:
+    """Possible parents of the placed genres; None where too few edges are known to learn from.
+
+    Parameters
+    ----------
+    names : of all genres.
+    """
+    size = np.log(np.maximum(charted.profiles.effective[charted.placed], 1e-9))
+    artists = None
+    named = songs.artist[songs.song] >= 0
+    if named.any():
+        pairs = (songs.genre[named], songs.artist[songs.song[named]])
+        shape = (len(charted.profiles.songs), int(songs.artist.max()) + 1)
+        counted = sparse.csr_matrix((np.ones(int(named.sum())), pairs), shape=shape)[charted.placed]
+        artists = sparse.csr_matrix((counted > 0).astype(np.float64))
+    known = Evidence(charted.space, size, artists)
+    placed_names = [names[genre] for genre in charted.placed.tolist()]
+    try:
+        return find_parents(known, placed_names, charted.given, settings.parent_probability, settings.seed)
+    except ValueError:
+        return None

@@ -1,4 +1,4 @@
-"""Draw the map of genres from what their songs sound like: profiles, places, neighbours, regions."""
+"""Draw the map of genres from what their songs sound like: profiles, places, neighbours, regions, parents."""
 
 import json
 import math
@@ -10,19 +10,22 @@ import numpy as np
 from pyspark.sql import functions as F
 
 from genreatlas import checks
-from genreatlas.atlas.drawing import VERSION, Charted, Drawn, chart, draw_labelled, draw_sound
+from genreatlas.atlas.drawing import VERSION, Charted, Drawn, chart, draw_labelled, draw_sound, draw_tree
+from genreatlas.atlas.genealogy import Tree
 from genreatlas.atlas.reading import GenreSongs, read_coordinates, read_genre_songs
 from genreatlas.config import Config
 from genreatlas.counts import Counts
+from genreatlas.datasets.library import parents_of
 from genreatlas.ids import stable_id
 from genreatlas.provenance import git_commit
 from genreatlas.store import Snapshot, Store
-from genreatlas.tables import GENRE_NEIGHBOURS, GENRE_POSITIONS, GENRE_PROFILES, GENRE_REGIONS, MAPS
+from genreatlas.tables import GENRE_NEIGHBOURS, GENRE_POSITIONS, GENRE_PROFILES, GENRE_REGIONS, GENRE_TREE, MAPS
 
 READS = (
-    "songs", "song_artists", "song_genres", "clips", "genres", "feature_sets", "features_<set>", "vectors_<set>",
+    "songs", "song_artists", "song_genres", "genre_parents", "clips", "genres", "feature_sets", "features_<set>",
+    "vectors_<set>",
 )  # fmt: skip
-WRITES = ("genre_profiles", "maps", "genre_positions", "genre_neighbours", "genre_regions")
+WRITES = ("genre_profiles", "maps", "genre_positions", "genre_neighbours", "genre_regions", "genre_tree")
 SECTIONS = ("map",)
 check = checks.map_genres
 
@@ -39,13 +42,17 @@ def run(store: Store, config: Config) -> Counts:
     """
     snapshot = Snapshot(store)
     found = read_genre_songs(snapshot, config)
-    charted = chart(found.songs, found.genre_ids, found.names, config.map)
+    parents = {genre: parent for genre, (parent, _) in parents_of(snapshot).items()}
+    charted = chart(found.songs, found.genre_ids, found.names, config.map, parents)
     left_out = len(found.genre_ids) - len(charted.placed)
     notes = [*found.notes]
     if left_out:
         notes.append(f"{left_out} genres have fewer than {config.map.min_songs} songs and are not on the map")
     if not _has(store, charted.profile_id):
-        _write_profiles(store, found, charted)
+        tree = draw_tree(charted, found.songs, found.names, config.map)
+        if tree is None:
+            notes.append("tree: too few genres have parents that are known, by genre_parents or by their names")
+        _write_profiles(store, found, charted, tree)
     written = 0
     for lens in config.map.lenses:
         coordinates = _coordinates(snapshot, found, charted) if lens == "labelled" else None
@@ -115,9 +122,11 @@ def _coordinates(store: Snapshot, found: GenreSongs, charted: Charted) -> np.nda
     return read_coordinates(store, tuple(found.genre_ids[genre] for genre in charted.placed))
 
 
-def _write_profiles(store: Store, found: GenreSongs, charted: Charted) -> None:
+def _write_profiles(store: Store, found: GenreSongs, charted: Charted, tree: Tree | None) -> None:
     store.upsert(GENRE_PROFILES, list(_profile_rows(found, charted)))
     store.upsert(GENRE_NEIGHBOURS, list(_neighbour_rows(found, charted)))
+    if tree is not None:
+        store.upsert(GENRE_TREE, list(_tree_rows(found, charted, tree)))
     store.upsert(GENRE_REGIONS, list(_region_rows(found, charted)))
 
 
@@ -160,6 +169,28 @@ def _neighbour_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, A
                 "distance": float(charted.distances[place, rank]),
                 "similarity": float(charted.similarity[place, rank]),
             }
+
+
+def _tree_rows(found: GenreSongs, charted: Charted, tree: Tree) -> Iterator[dict[str, Any]]:
+    ids = [found.genre_ids[genre] for genre in charted.placed]
+    names = [found.names[genre] for genre in charted.placed]
+    for row, (child, parent) in enumerate(zip(tree.child, tree.parent, strict=True)):
+        yield {
+            "profile_id": charted.profile_id,
+            "genre_id": ids[child],
+            "rank": int(tree.rank[row]),
+            "genre": names[child],
+            "parent_id": ids[parent],
+            "parent": names[parent],
+            "probability": float(tree.probability[row]),
+            "by_sound": _number(tree.by_sound[row]),
+            "name_head": bool(tree.name_head[row]),
+            "known": bool(tree.known[row]),
+            "drawn": bool(tree.drawn[row]),
+            "distance": float(tree.distance[row]),
+            "size_difference": _number(tree.size_difference[row]),
+            "artist_containment": _number(tree.artist_containment[row]),
+        }
 
 
 def _region_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ from genreatlas.tables.atlas import (
     GENRE_POSITIONS,
     GENRE_PROFILES,
     GENRE_REGIONS,
+    GENRE_TREE,
     MAPS,
 )
 from genreatlas.tables.deploying import (
@@ -100,6 +101,7 @@ __all__ = [
     "GENRE_POSITIONS",
     "GENRE_PROFILES",
     "GENRE_REGIONS",
+    "GENRE_TREE",
     "MAPS",
     "METRICS",
     "MODELS",

@@ -20,7 +20,7 @@ MAPS = Table(
         Column("feature_set", "string", "Feature set of the profiles; joined ones as groove+summary9.", nullable=False),
         Column("set_version", "string", "Its version.", nullable=False),
         Column("features", "array<string>", "Dimensions of the profiles, in order.", nullable=False),
-        Column("method", "string", "tsne, principal components (of few genres) or extra trees.", nullable=False),
+        Column("method", "string", "tsne, principal components (of few genres) or regression.", nullable=False),
         Column("started_from", "string", "Map whose places this one started from; NULL for the first."),
         Column("settings", "string", "[map] as JSON with sorted keys.", nullable=False),
         Column("n_genres", "int", "Genres on the map.", nullable=False),
@@ -128,4 +128,30 @@ GENRE_REGIONS = Table(
     ),
 )
 
-ATLAS_TABLES = (MAPS, GENRE_PROFILES, GENRE_POSITIONS, GENRE_NEIGHBOURS, GENRE_REGIONS)
+GENRE_TREE = Table(
+    name="genre_tree",
+    comment="Possible parents of each genre with their probability and evidence, the most probable first. drawn marks "
+    "the tree. A genre without a drawn row has no parent that is probable enough.",
+    written_by=("map_genres",),
+    key=("profile_id", "genre_id", "rank"),
+    cluster_by=("profile_id", "genre_id"),
+    family="modelling",
+    columns=(
+        _PROFILES,
+        _GENRE,
+        Column("rank", "int", "1 is the most probable parent."),
+        Column("genre", "string", "Name of the genre.", nullable=False),
+        Column("parent_id", "string", "The possible parent.", nullable=False),
+        Column("parent", "string", "Its name.", nullable=False),
+        Column("probability", "double", "Of sound, size, artists and name together.", unit="0..1", nullable=False),
+        Column("by_sound", "double", "The same without the name, and without what is known.", unit="0..1"),
+        Column("name_head", "boolean", "Whether the genre's name ends or begins with the parent's.", nullable=False),
+        Column("known", "boolean", "Whether genre_parents says so.", nullable=False),
+        Column("drawn", "boolean", "Whether the tree has this edge; one a genre at most.", nullable=False),
+        Column("distance", "double", "Between the profiles, as in genre_neighbours.", nullable=False),
+        Column("size_difference", "double", "Logarithm of how many times more effective songs the parent has."),
+        Column("artist_containment", "double", "Share of the genre's artists that the parent has too.", unit="0..1"),
+    ),
+)
+
+ATLAS_TABLES = (MAPS, GENRE_PROFILES, GENRE_POSITIONS, GENRE_NEIGHBOURS, GENRE_REGIONS, GENRE_TREE)

@@ -1,0 +1,341 @@
+"""Judge the map of genres on Every Noise's genres: ``python benchmarks/atlas.py --data FOLDER``.
+
+FOLDER holds ``genre_mean_audio_features_2020.csv``, ``genre_coordinates_2021-05.csv`` and ``index_2022-03-22.html``
+(Every Noise); ``--songs`` is a table of Spotify songs with playlist genres and subgenres. Writes
+``benchmarks/atlas.json``, and the table in ``docs/atlas.md`` between its marks. ``--only`` runs some parts and keeps the
+figures of the others.
+"""
+
+import argparse
+import json
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from page import machine_line
+from sklearn.metrics import roc_auc_score
+
+from genreatlas.atlas import genealogy, positions, profiles, quality
+from genreatlas.atlas.drawing import chart, draw_sound, draw_tree
+from genreatlas.config import Config
+from genreatlas.ids import slug
+from genreatlas.sources.every_noise import parse_map
+
+ROOT = Path(__file__).parents[1]
+_BEGIN, _END = "<!-- figures: begin (written by benchmarks/atlas.py) -->", "<!-- figures: end -->"
+#: Mean Spotify features that genres are compared by. Means of a key, a mode and a time signature measure no sound.
+FEATURES = (
+    "danceability", "energy", "loudness", "speechiness", "acousticness", "instrumentalness", "liveness", "valence",
+    "tempo",
+)  # fmt: skip
+ALL_FEATURES = (*FEATURES, "key", "mode", "time_signature")
+SETTINGS = Config().map
+SEED, FOLDS = SETTINGS.seed, 5
+#: Key = (least, what it is). Controls have no bar.
+FIGURES = {
+    "trustworthiness": (0.985, "neighbours on the map that are neighbours in all dimensions, k = 15"),
+    "continuity": (0.972, "neighbours in all dimensions that are neighbours on the map, k = 15"),
+    "family_2d": (0.71, "family (last word, of 40 and more) from 15 nearest on the map"),
+    "family_full": (None, "the same in all dimensions"),
+    "family_every_noise": (None, "the same on Every Noise's x, y"),
+    "mantel": (0.69, "distances on the map against those of Every Noise's x, y and colour, Spearman"),
+    "mantel_xy": (None, "the same against x, y alone"),
+    "mantel_full": (None, "distances in all dimensions against x, y and colour"),
+    "mantel_shuffled": (None, "control: genres dealt anew"),
+    "axes_r2_x": (0.93, "labelled lens, ranks of x (dense to spiky) on genres held out"),
+    "axes_r2_y": (0.90, "labelled lens, ranks of y (electric to organic) on genres held out"),
+    "procrustes_seeds": (0.97, "maps of two seeds, R2 after alignment"),
+    "procrustes_half": (0.92, "maps of two halves of the songs (made-up songs of 1,000 genres x 150)"),
+    "rebuild_equal": (1, "a map drawn again has equal bytes"),
+    "parents_hits1": (0.50, "known parents: the right one is first"),
+    "parents_hits3": (0.70, "known parents: it is among the first three"),
+    "parents_prior_hits1": (None, "control: the parent with most children"),
+    "parents_prior_hits3": (None, "control: the three with most children"),
+    "parents_shuffled_hits1": (None, "control: profiles dealt anew"),
+    "parents_shuffled_hits3": (None, "control: the same, first three"),
+    "unseen_hits1": (0.18, "parents never seen in training, among all parents: first"),
+    "unseen_hits10": (0.50, "the same, among the first ten"),
+    "unseen_distance_hits1": (None, "control: by distance alone, first"),
+    "unseen_distance_hits10": (None, "control: by distance alone, first ten"),
+    "parents_auc_matched": (0.92, "AUC against parents of other children, drawn as often as they are parents"),
+    "parents_auc_distance": (None, "control: by distance alone"),
+    "subgenre_parents": (21, "of 24 subgenres of the Spotify table, by distance and artists"),
+    "subgenre_distance": (None, "the same by distance alone"),
+    "subgenre_artists": (None, "the same by artists alone"),
+    "map_minutes": (None, "6,291 made-up genres, 450,000 songs x 64, without reading and writing; at most 10"),
+    "map_gb": (None, "peak memory of that; at most 6"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Genres:
+    """Genres with both mean features and coordinates."""
+
+    names: list[str]
+    means: pd.DataFrame
+    xy: np.ndarray
+    colour: np.ndarray
+    size: np.ndarray
+
+    @property
+    def space(self) -> np.ndarray:
+        """Standardised profiles."""
+        return profiles.standardise(self.means[list(FEATURES)].to_numpy())[0]
+
+
+def read(folder: Path) -> Genres:
+    """Join features, coordinates and popularity by slug."""
+    means = pd.read_csv(folder / "genre_mean_audio_features_2020.csv", index_col=0).rename(columns={"genre": "slug"})
+    places = pd.read_csv(folder / "genre_coordinates_2021-05.csv")
+    places["slug"] = places.genre.str.lower().str.replace("[^a-z0-9]", "", regex=True)
+    both = means.drop_duplicates("slug").merge(places.drop_duplicates("slug"), on="slug")
+    page = parse_map((folder / "index_2022-03-22.html").read_text(encoding="utf-8"))
+    weight = {slug(genre.name): genre.weight for genre in page}
+    size = np.log([weight.get(slug(name)) or np.nan for name in both.genre])
+    colour = np.array([[int(code[k : k + 2], 16) for k in (1, 3, 5)] for code in both.hex_colour], dtype=float)
+    return Genres(list(both.genre), both, both[["x", "y"]].to_numpy(float), colour, size)
+
+
+def judge_map(genres: Genres) -> dict[str, float]:
+    """The unsupervised lens with its default settings, and its controls."""
+    space, family = genres.space, quality.families(genres.names)
+    places = positions.embed(space, SETTINGS.perplexity, SEED)
+    again = positions.embed(space, SETTINGS.perplexity, SEED)
+    other = positions.embed(space, SETTINGS.perplexity, SEED + 1)
+    xy, _ = profiles.standardise(genres.xy)
+    five = np.hstack([xy, profiles.standardise(genres.colour)[0]])
+    trustworthiness, continuity = quality.neighbourhoods(space, places)
+    return {
+        "trustworthiness": trustworthiness,
+        "continuity": continuity,
+        "family_2d": quality.family_accuracy(places, family),
+        "family_full": quality.family_accuracy(space, family),
+        "family_every_noise": quality.family_accuracy(xy, family),
+        "mantel": quality.mantel(places, five),
+        "mantel_xy": quality.mantel(places, xy),
+        "mantel_full": quality.mantel(space, five),
+        "mantel_shuffled": quality.mantel(places, five, shuffle=SEED),
+        "rebuild_equal": float(places.tobytes() == again.tobytes()),
+        "procrustes_seeds": positions.procrustes_r2(other, places),
+    }
+
+
+def judge_axes(genres: Genres) -> dict[str, float]:
+    """The labelled lens, from all mean features."""
+    space, _ = profiles.standardise(genres.means[list(ALL_FEATURES)].to_numpy())
+    axes = positions.label_axes(space, genres.xy, SEED, FOLDS)
+    return {"axes_r2_x": axes.r2[0], "axes_r2_y": axes.r2[1]}
+
+
+def judge_halves(genres: Genres, songs: Path) -> dict[str, float]:
+    """Maps of both halves of made-up songs: means of 1,000 real genres, spread inside them as in the Spotify table."""
+    random = np.random.default_rng(SEED)
+    chosen = random.choice(len(genres.names), 1000, replace=False)
+    centres = genres.means[list(FEATURES)].to_numpy()[chosen]
+    table = pd.read_csv(songs)
+    inside = table.groupby("playlist_subgenre")[list(FEATURES)].std().median().to_numpy()
+    genre = np.repeat(np.arange(1000), 150)
+    made = profiles.Songs(
+        values=(centres[genre] + random.normal(size=(len(genre), len(FEATURES))) * inside).astype(np.float32),
+        recording=np.arange(len(genre)),
+        artist=np.full(len(genre), -1),
+        song=np.arange(len(genre)),
+        genre=genre,
+        weight=np.ones(len(genre)),
+    )
+    maps = []
+    for half in profiles.half_samples(made, SEED):
+        mean = profiles.build_profiles(half, 1000, SETTINGS.artist_share).mean
+        maps.append(positions.embed(profiles.standardise(mean)[0], SETTINGS.perplexity, SEED))
+    return {"procrustes_half": positions.procrustes_r2(*maps)}
+
+
+def _hits(scores: np.ndarray, children: np.ndarray, candidates: np.ndarray, edges: np.ndarray, known: np.ndarray,
+          most: tuple[int, ...]) -> tuple[np.ndarray, int]:  # fmt: skip
+    """How many edges have their parent among the first; other parents of the child are taken out of the ranking."""
+    row = {child: number for number, child in enumerate(children)}
+    column = {parent: number for number, parent in enumerate(candidates)}
+    hits, n = np.zeros(len(most)), 0
+    for child, parent in edges:
+        if parent not in column:
+            continue
+        mine = scores[row[child]].copy()
+        others = [column[p] for c, p in known if c == child and p != parent and p in column]
+        mine[[*others, *([column[child]] if child in column else [])]] = -np.inf
+        place = int((mine > mine[column[parent]]).sum())
+        hits += [place < k for k in most]
+        n += 1
+    return hits, n
+
+
+def judge_parents(genres: Genres) -> dict[str, float]:
+    """Parents that names tell, from sound and popularity; names are never evidence here.
+
+    By folds of children for parents that have other children in training, by folds of parents for unseen ones. An edge
+    is one question.
+    """
+    edges = np.array(genealogy.name_heads(genres.names))
+    pairs = genealogy.Pairs(genealogy.Evidence(genres.space, genres.size))
+    random = np.random.default_rng(SEED)
+    shuffled = genealogy.Pairs(
+        genealogy.Evidence(genres.space[random.permutation(len(genres.space))], np.full(len(genres.size), np.nan))
+    )
+    child_fold = random.permutation(len(genres.names)) % FOLDS
+    parent_fold = random.permutation(len(genres.names)) % FOLDS
+    all_parents = np.unique(edges[:, 1])
+    other_child, other_parent = genealogy.other_parents(edges, SEED, each=5, matched=True)
+    found = {name: np.zeros(2) for name in ("model", "prior", "shuffled", "unseen", "unseen_distance")}
+    n = dict.fromkeys(found, 0)
+    score: list[float] = []
+    near: list[float] = []
+    truth: list[int] = []
+
+    def count(name: str, *what, most=(1, 3)) -> None:
+        hits, edges_asked = _hits(*what, most)
+        found[name] += hits
+        n[name] += edges_asked
+
+    for fold in range(FOLDS):
+        train, test = edges[child_fold[edges[:, 0]] != fold], edges[child_fold[edges[:, 0]] == fold]
+        children = np.unique(np.concatenate([test[:, 0], other_child[child_fold[other_child] == fold]]))
+        model = genealogy.ParentModel(pairs, train, SEED)
+        said = model.probabilities(children, model.parents)
+        count("model", said, children, model.parents, test, edges)
+        prior = np.array([(train[:, 1] == parent).sum() for parent in model.parents], dtype=float)
+        count("prior", np.tile(prior, (len(children), 1)), children, model.parents, test, edges)
+        blind = genealogy.ParentModel(shuffled, train, SEED).probabilities(children, model.parents)
+        count("shuffled", blind, children, model.parents, test, edges)
+        mine = child_fold[other_child] == fold
+        for child, parent, true in (
+            *((*edge, 1) for edge in test),
+            *((*pair, 0) for pair in zip(other_child[mine], other_parent[mine], strict=True)),
+        ):
+            at = np.searchsorted(model.parents, parent)
+            if at < len(model.parents) and model.parents[at] == parent:
+                score.append(said[np.searchsorted(children, child), at])
+                near.append(-float(pairs.distance[child, parent]))
+                truth.append(true)
+        train, test = edges[parent_fold[edges[:, 1]] != fold], edges[parent_fold[edges[:, 1]] == fold]
+        children = np.unique(test[:, 0])
+        # No candidate is told apart by whether it was seen: all are judged by the pair's evidence alone.
+        alone = genealogy.ParentModel(pairs, train, SEED).pair_logits(children, all_parents)
+        count("unseen", alone, children, all_parents, test, edges, most=(1, 10))
+        distance = -pairs.distance[np.ix_(children, all_parents)].astype(float)
+        count("unseen_distance", distance, children, all_parents, test, edges, most=(1, 10))
+    share = {name: hits / n[name] for name, hits in found.items()}
+    return {
+        "parents_hits1": share["model"][0],
+        "parents_hits3": share["model"][1],
+        "parents_prior_hits1": share["prior"][0],
+        "parents_prior_hits3": share["prior"][1],
+        "parents_shuffled_hits1": share["shuffled"][0],
+        "parents_shuffled_hits3": share["shuffled"][1],
+        "unseen_hits1": share["unseen"][0],
+        "unseen_hits10": share["unseen"][1],
+        "unseen_distance_hits1": share["unseen_distance"][0],
+        "unseen_distance_hits10": share["unseen_distance"][1],
+        "parents_auc_matched": roc_auc_score(truth, score),
+        "parents_auc_distance": roc_auc_score(truth, near),
+    }
+
+
+def judge_subgenres(songs: Path) -> dict[str, float]:
+    """The genre of each subgenre, its own songs left out: distance of means and lift of shared artists, as z-scores."""
+    table = pd.read_csv(songs)
+    values = profiles.standardise(table[list(FEATURES)].to_numpy())[0]
+    names = sorted(table.playlist_genre.unique())
+    right = {"subgenre_parents": 0, "subgenre_distance": 0, "subgenre_artists": 0}
+    for _, own in table.groupby("playlist_subgenre"):
+        genre = own.playlist_genre.iloc[0]
+        artists = set(own.track_artist.dropna())
+        rest = ~table.track_id.isin(own.track_id)
+        distance, lift = [], []
+        for name in names:
+            mine = (rest & (table.playlist_genre == name)).to_numpy()
+            distance.append(np.sqrt(((values[own.index].mean(axis=0) - values[mine].mean(axis=0)) ** 2).mean()))
+            theirs = set(table.track_artist[mine].dropna())
+            # A genre of many artists has some of everybody's: by the root, as in Ochiai's coefficient.
+            lift.append(len(artists & theirs) / np.sqrt(len(theirs)))
+        near, shared = (np.array(v) for v in (np.negative(distance), lift))
+        near, shared = ((v - v.mean()) / v.std() for v in (near, shared))
+        for key, by in (("subgenre_parents", near + shared), ("subgenre_distance", near), ("subgenre_artists", shared)):
+            right[key] += names[int(by.argmax())] == genre
+    return {key: float(value) for key, value in right.items()}
+
+
+def judge_size() -> dict[str, float]:
+    """Time and memory of everything between reading and writing, for as many genres as Every Noise had."""
+    random = np.random.default_rng(SEED)
+    n, each, width = 6291, 450_000, 64
+    centres = random.normal(size=(n, width)) @ (random.normal(size=(width, width)) * np.linspace(1, 0.05, width))
+    genre = np.concatenate([np.arange(n), random.choice(n, each - n, p=_sizes(n))])
+    values = (centres[genre] + random.normal(size=(each, width)).astype(np.float32) * 3).astype(np.float32)
+    songs = profiles.Songs(
+        values, np.arange(each), random.integers(0, each // 5, each), np.arange(each), genre, np.ones(each)
+    )
+    ids = [f"g{number:05d}" for number in range(n)]
+    names = [f"style{number} {['house', 'rock', 'jazz', 'folk', 'pop'][number % 5]}" for number in range(n)]
+    names[:5] = ["house", "rock", "jazz", "folk", "pop"]
+    started = time.monotonic()
+    charted = chart(songs, ids, names, SETTINGS)
+    draw_sound(charted, songs, SETTINGS)
+    draw_tree(charted, songs, names, SETTINGS)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"map_minutes": (time.monotonic() - started) / 60, "map_gb": peak}
+
+
+def _sizes(n: int) -> np.ndarray:
+    share = 1.0 / (np.arange(n) + 50.0)
+    return share / share.sum()
+
+
+def write(figures: dict[str, float], page: Path) -> None:
+    """Put the table between the marks of the page."""
+    lines = ["| key | what | at least | measured |", "|---|---|---|---|"]
+    for key, (least, what) in FIGURES.items():
+        if key in figures:
+            value = figures[key]
+            missed = " (missed)" if least is not None and value < least else ""
+            shown = f"{value:.0f}" if key.startswith(("subgenre", "rebuild")) else f"{value:.3f}"
+            lines.append(f"| `{key}` | {what} | {'' if least is None else f'{least:g}'} | {shown}{missed} |")
+    text = page.read_text(encoding="utf-8")
+    before, rest = text.split(_BEGIN)
+    after = rest.split(_END)[1]
+    lines += ["", f"{figures['machine']}."]
+    page.write_text("\n".join((before + _BEGIN, *lines, _END + after)), encoding="utf-8")
+
+
+def main() -> None:
+    """Run the parts, write both files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of Every Noise's files")
+    parser.add_argument("--songs", type=Path, help="CSV of Spotify songs; default: ../tables/spotify_songs.csv")
+    parser.add_argument("--only", nargs="*", choices=("map", "axes", "halves", "parents", "subgenres", "size"))
+    arguments = parser.parse_args()
+    songs = arguments.songs or arguments.data.parent / "tables" / "spotify_songs.csv"
+    genres = read(arguments.data)
+    parts: dict[str, Callable[[], dict[str, float]]] = {
+        "map": lambda: judge_map(genres),
+        "axes": lambda: judge_axes(genres),
+        "halves": lambda: judge_halves(genres, songs),
+        "parents": lambda: judge_parents(genres),
+        "subgenres": lambda: judge_subgenres(songs),
+        "size": judge_size,
+    }
+    file = ROOT / "benchmarks" / "atlas.json"
+    figures = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    for name in arguments.only or parts:
+        found = parts[name]()
+        print(*(f"{key} {value:.4f}" for key, value in found.items()), sep="\n", flush=True)
+        figures |= {key: round(float(value), 4) for key, value in found.items()}
+    figures |= {"n_genres": len(genres.names), "machine": machine_line()}
+    file.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write(figures, ROOT / "docs" / "atlas.md")
+
+
+if __name__ == "__main__":
+    main()
