@@ -2,8 +2,8 @@
 
 FOLDER holds ``genre_mean_audio_features_2020.csv``, ``genre_coordinates_2021-05.csv`` and ``index_2022-03-22.html``
 (Every Noise); ``--songs`` is a table of Spotify songs with playlist genres and subgenres. Writes
-``benchmarks/atlas.json``, and the table in ``docs/atlas.md`` between its marks. ``--only`` runs some parts and keeps the
-figures of the others.
+``benchmarks/atlas.json``, and the table in ``docs/atlas.md`` between its marks. ``--only`` runs some parts and keeps
+the figures of the others.
 """
 
 import argparse
