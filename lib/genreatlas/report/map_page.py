@@ -206,7 +206,7 @@ def _content(data: MapData) -> dict[str, Any]:
             for measure in data.measures
         ],
         "neighbours": [
-            [[number[other], _short(distance, 3)] for other, distance in genre.neighbours if other in number]
+            [x for other, far in genre.neighbours if other in number for x in (number[other], _short(far, 3))]
             for genre in genres
         ],
         "parents": [

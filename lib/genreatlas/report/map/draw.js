@@ -79,7 +79,7 @@ export function drawFrame(context, scene) {
   if (layout.tree) drawBranches(context, scene);
   const marked = chosen >= 0 ? [chosen, ...scene.related].filter((genre) => layout.shown[genre]) : [];
   if (chosen >= 0) drawLines(context, scene);
-  const dots = Math.min(2.6, 1.1 + 0.35 * Math.log2(camera.zoom));
+  const dots = camera.zoom < 3 ? 2 : camera.zoom < 12 ? 3 : 4;
   const dimmed = chosen >= 0 ? ALPHA_OF_OTHERS : 1;
   drawDots(context, scene, dots, dimmed);
   const front = markedLabels(context, scene, marked);
@@ -116,12 +116,12 @@ function drawDots(context, { camera, layout, placed, order, colour, palette }, s
   for (const genre of order) {
     if (!layout.shown[genre]) continue;
     if (placed.from[genre] <= camera.scale && placed.shift[genre] === 0) continue;
-    const x = camera.screenX(layout.x[genre]);
-    const y = camera.screenY(layout.y[genre]);
+    const x = Math.round(camera.screenX(layout.x[genre]) - size / 2);
+    const y = Math.round(camera.screenY(layout.y[genre]) - size / 2);
     if (x < -4 || y < -4 || x > camera.width + 4 || y > camera.height + 4) continue;
     if (last !== colour[genre]) context.fillStyle = palette[(last = colour[genre])];
     if (alpha !== layout.alpha[genre]) context.globalAlpha = 0.75 * dimmed * (alpha = layout.alpha[genre]);
-    context.fillRect(x - size, y - size, 2 * size, 2 * size);
+    context.fillRect(x, y, size, size);
   }
 }
 
@@ -203,7 +203,8 @@ function bend(context, camera, layout, from, to) {
 
 function drawBranches(context, { data, camera, layout, theme, chosen }) {
   context.strokeStyle = theme.muted;
-  context.globalAlpha = chosen >= 0 ? 0.12 : 0.28;
+  const crowd = Math.min(1, Math.sqrt((camera.zoom * 250) / data.n)); // thousands of lines would make one grey
+  context.globalAlpha = (chosen >= 0 ? 0.12 : 0.3) * crowd;
   context.lineWidth = 1;
   context.beginPath();
   for (let genre = 0; genre < data.n; genre++) {
@@ -255,8 +256,12 @@ function drawRegionNames(context, { camera, regionNames, theme, chosen }) {
   context.textBaseline = "middle";
   const size = Math.min(46, Math.max(20, camera.width / 26));
   context.font = `600 ${size}px ${SERIF}`;
+  const taken = new Boxes(regionNames.length);
   for (const { name, x, y, colour } of regionNames) {
+    const [px, py, half] = [camera.screenX(x), camera.screenY(y), context.measureText(name).width / 2];
+    if (taken.touches(px - half, py - size / 2, px + half, py + size / 2)) continue;
+    taken.add(0, px - half, py - size / 2, px + half, py + size / 2);
     context.fillStyle = colour ?? theme.ink;
-    context.fillText(name, camera.screenX(x), camera.screenY(y));
+    context.fillText(name, px, py);
   }
 }

@@ -1,6 +1,6 @@
 // Mouse, touch and keys on the canvas: they move the camera and choose genres.
 
-const STEP = 80;
+const PAN_BY = 80;
 const CLICK_MOVES = 5;
 
 export function listen(canvas, camera, actions) {
@@ -47,10 +47,10 @@ export function listen(canvas, camera, actions) {
   canvas.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const keys = {
-      ArrowLeft: () => camera.pan(STEP, 0),
-      ArrowRight: () => camera.pan(-STEP, 0),
-      ArrowUp: () => camera.pan(0, STEP),
-      ArrowDown: () => camera.pan(0, -STEP),
+      ArrowLeft: () => camera.pan(PAN_BY, 0),
+      ArrowRight: () => camera.pan(-PAN_BY, 0),
+      ArrowUp: () => camera.pan(0, PAN_BY),
+      ArrowDown: () => camera.pan(0, -PAN_BY),
       "+": () => camera.zoomAt(1.5),
       "=": () => camera.zoomAt(1.5),
       "-": () => camera.zoomAt(1 / 1.5),

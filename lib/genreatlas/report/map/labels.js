@@ -1,66 +1,80 @@
 // From which scale on each label is shown, and whether it stands on its genre, one line above or one line below.
 //
-// A label keeps its size on the screen, so two labels that touch at one scale part as the map grows. For a pair, `parts`
-// is the scale from which on they never touch again. Labels are placed in order of importance: a label is shown from
-// the largest scale at which it still touches a more important one. It depends on no view: panning never makes a label
-// come or go, zooming in never takes one away, and no two labels touch in any view (Been, Daiches & Yap 2006).
+// A label keeps its size on the screen, so two labels that touch at one scale part as the map grows. For a pair,
+// `partingScale` is the scale from which on they never touch again. Scales are tried in steps from the whole map down;
+// at each step labels come in order of importance, and one is shown if it has parted from all that are shown already.
+// It depends on no view: panning never makes a label come or go, zooming in never takes one away, and no two labels
+// touch in any view (Been, Daiches & Yap 2006).
 
-const CELL_X = 64;
-const CELL_Y = 20;
-// A label leaves its genre only where that shows it at less than this share of the scale.
-const WORTH = 0.6;
+const GROWTH = Math.SQRT2;
+const SCALES = 17; // to 256 times the size of the whole map
+// Labels leave their genre only from here on, where the map is so large that one line is no distance.
+const MOVED_FROM = 6;
+const CELL_X = 96;
+const CELL_Y = 24;
+const BUCKETS = 1 << 14;
 
 export const NEVER = Infinity;
 
 // (n,) places in units of the layout, and boxes in pixels; `floor` is the scale at which the whole map is seen.
-export function placeLabels({ x, y, shown, width, height }, boxes, order, floor) {
+export function placeLabels({ x, y, shown }, boxes, order, floor) {
   const n = x.length;
   const from = new Float64Array(n).fill(NEVER);
   const shift = new Float64Array(n);
-  const columns = Math.ceil((width * floor) / CELL_X) + 1;
-  const rows = Math.ceil((height * floor) / CELL_Y) + 1;
-  const cells = Array.from({ length: columns * rows }, () => []);
+  const heads = new Int32Array(BUCKETS); // places plus 1 in chains of labels that are shown, by the cell of their genre
+  const next = new Int32Array(n);
   const widest = boxes.width.reduce((a, b) => Math.max(a, b), 0);
   const highest = boxes.height.reduce((a, b) => Math.max(a, b), 0);
-  const candidates = [];
-  for (const genre of order) {
-    if (!shown[genre]) continue;
-    const reachX = (boxes.width[genre] + widest) / 2;
-    const reachY = (boxes.height[genre] + highest) / 2 + boxes.height[genre] + highest;
-    const left = Math.max(0, Math.floor((x[genre] * floor - reachX) / CELL_X));
-    const right = Math.min(columns - 1, Math.floor((x[genre] * floor + reachX) / CELL_X));
-    const top = Math.max(0, Math.floor((y[genre] * floor - reachY) / CELL_Y));
-    const bottom = Math.min(rows - 1, Math.floor((y[genre] * floor + reachY) / CELL_Y));
-    candidates.length = 0;
-    for (let row = top; row <= bottom; row++) {
-      for (let column = left; column <= right; column++) candidates.push(...cells[row * columns + column]);
+  let waiting = order.filter((genre) => shown[genre]);
+  const placed = [];
+  for (let step = 0, scale = floor; step < SCALES && waiting.length; step++, scale *= GROWTH) {
+    heads.fill(0);
+    for (const genre of placed) file(genre, scale);
+    for (const lines of step < MOVED_FROM ? [0] : [0, -1, 1]) {
+      waiting = waiting.filter((genre) => {
+        const moved = lines * boxes.height[genre];
+        if (!isFree(genre, moved, scale)) return true;
+        from[genre] = scale;
+        shift[genre] = moved;
+        placed.push(genre);
+        file(genre, scale);
+        return false;
+      });
     }
-    for (const step of [0, -1, 1]) {
-      const shown = firstScale(genre, step * boxes.height[genre]);
-      if (step === 0 || shown < WORTH * from[genre]) {
-        from[genre] = shown;
-        shift[genre] = step * boxes.height[genre];
-      }
-      if (from[genre] <= floor) break;
-    }
-    const cell = Math.floor((y[genre] * floor) / CELL_Y) * columns + Math.floor((x[genre] * floor) / CELL_X);
-    cells[cell].push(genre);
   }
   return { from, shift };
 
-  function firstScale(genre, moved) {
-    let scale = 0;
-    for (const other of candidates) {
-      const parts = partingScale(
-        Math.abs(x[genre] - x[other]),
-        y[genre] - y[other],
-        (boxes.width[genre] + boxes.width[other]) / 2,
-        (boxes.height[genre] + boxes.height[other]) / 2,
-        moved - shift[other],
-      );
-      if (parts > scale && from[other] < parts) scale = parts;
+  function bucket(column, row) {
+    return (Math.imul(column, 73856093) ^ Math.imul(row, 19349663)) & (BUCKETS - 1);
+  }
+
+  function file(genre, scale) {
+    const cell = bucket(Math.floor((x[genre] * scale) / CELL_X), Math.floor((y[genre] * scale) / CELL_Y));
+    next[genre] = heads[cell];
+    heads[cell] = genre + 1;
+  }
+
+  // Labels touch at this scale or a larger one only if their genres lie within reach at this scale.
+  function isFree(genre, moved, scale) {
+    const reachX = (boxes.width[genre] + widest) / 2;
+    const reachY = (boxes.height[genre] + highest) / 2 + Math.abs(moved) + highest;
+    const [px, py] = [x[genre] * scale, y[genre] * scale];
+    const [right, bottom] = [Math.floor((px + reachX) / CELL_X), Math.floor((py + reachY) / CELL_Y)];
+    for (let column = Math.floor((px - reachX) / CELL_X); column <= right; column++) {
+      for (let row = Math.floor((py - reachY) / CELL_Y); row <= bottom; row++) {
+        for (let other = heads[bucket(column, row)] - 1; other >= 0; other = next[other] - 1) {
+          const parts = partingScale(
+            Math.abs(x[genre] - x[other]),
+            y[genre] - y[other],
+            (boxes.width[genre] + boxes.width[other]) / 2,
+            (boxes.height[genre] + boxes.height[other]) / 2,
+            moved - shift[other],
+          );
+          if (parts > scale) return false;
+        }
+      }
     }
-    return scale;
+    return true;
   }
 }
 

@@ -43,7 +43,7 @@ export function measureLayout(data, across, down) {
 export function treeLayout(data) {
   const dated = data.years.some((year) => year !== null);
   // Rows of thousands need a taller plane to come apart.
-  const layout = emptyLayout(data, 1, Math.min(1.5, Math.max(0.75, data.n / 3000)));
+  const layout = emptyLayout(data, 1, Math.min(1.1, Math.max(0.75, data.n / 3000)));
   const family = familySizes(data);
   const depth = new Int32Array(data.n);
   const order = [];

@@ -1,13 +1,16 @@
 // Joins data, camera, canvas and panel.
 import { Camera } from "./camera.js";
 import { paint, ramp } from "./colour.js";
-import { formatNumber, readData } from "./data.js";
+import { formatNumber, neighboursOf, readData } from "./data.js";
 import { drawFrame, measureLabels, paintOrder } from "./draw.js";
 import { listen } from "./gestures.js";
 import { NEVER, placeLabels } from "./labels.js";
 import { lensLayout, measureLayout, treeLayout } from "./layouts.js";
 import { GenreList } from "./list.js";
 import { describeGenre, element } from "./panel.js";
+
+// A region whose genres lie further from its middle, as a share of the map, has no name on it.
+const SCATTERED = 0.15;
 
 class GenreMap {
   constructor() {
@@ -122,12 +125,13 @@ class GenreMap {
     const members = data.regions.map(() => []);
     data.region.forEach((region, genre) => { if (region >= 0 && layout.shown[genre]) members[region].push(genre); });
     const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
-    return data.regions.flatMap((name, region) => (members[region].length < 4 ? [] : [{
-      name: name.length > 28 ? `${name.slice(0, 27)}…` : name,
-      x: median(members[region].map((genre) => layout.x[genre])),
-      y: median(members[region].map((genre) => layout.y[genre])),
-      colour: this.palette[region + 1],
-    }]));
+    return data.regions.flatMap((name, region) => {
+      const x = median(members[region].map((genre) => layout.x[genre]));
+      const y = median(members[region].map((genre) => layout.y[genre]));
+      const away = median(members[region].map((genre) => Math.hypot(layout.x[genre] - x, layout.y[genre] - y)));
+      if (members[region].length < 4 || away > SCATTERED) return [];
+      return [{ name: name.length > 28 ? `${name.slice(0, 27)}…` : name, x, y, colour: this.palette[region + 1] }];
+    });
   }
 
   showLegend(by) {
@@ -163,6 +167,7 @@ class GenreMap {
     ["left", "right", "top", "bottom"].forEach((side, place) => {
       document.getElementById(`end-${side}`).textContent = (place < 2 ? x?.[place] : y?.[place - 2]) ?? "";
     });
+    document.getElementById("lies").hidden = this.inTree || this.ownAxes;
     document.getElementById("note").textContent = this.inTree ? this.data.treeNote : this.layout.note;
   }
 
@@ -199,7 +204,7 @@ class GenreMap {
 
   get related() {
     if (this.chosen < 0) return [];
-    if (!this.inTree) return this.data.neighbours[this.chosen].map(([genre]) => genre);
+    if (!this.inTree) return neighboursOf(this.data, this.chosen).map(([genre]) => genre);
     return [...this.data.parents[this.chosen].map(([genre]) => genre), ...this.data.children[this.chosen].slice(0, 20)];
   }
 
@@ -325,3 +330,4 @@ function readTheme() {
 }
 
 window.genreMap = new GenreMap();
+requestAnimationFrame(() => performance.mark("usable"));

@@ -1,5 +1,5 @@
 // What is said of the chosen genre, as text for every reader: the canvas shows nothing that is not said here too.
-import { formatNumber, formatYear, lineOf, ranksOf } from "./data.js";
+import { formatNumber, formatYear, lineOf, neighboursOf, ranksOf } from "./data.js";
 
 export function element(tag, attributes = {}, ...inside) {
   const made = document.createElement(tag);
@@ -86,7 +86,7 @@ function stability(data, genre) {
 }
 
 function neighbours(data, genre, choose) {
-  const near = data.neighbours[genre];
+  const near = neighboursOf(data, genre);
   if (!near.length) return [];
   const furthest = Math.max(...near.map(([, distance]) => distance), 1e-9);
   const list = element("ol", { class: "bars" });
