@@ -66,11 +66,12 @@ export class Boxes {
   }
 }
 
-// scene: data, camera, layout, labels (boxes and texts), placed (scales and shifts), order, palette, colour, theme,
+// scene: boxes (filled here), data, camera, layout, labels (boxes and texts), placed (scales and shifts), order, palette, colour, theme,
 // chosen (genre or -1), related (genres joined to it by lines), path (places by decade)
 export function drawFrame(context, scene) {
   const { camera, layout, labels, placed, colour, palette, theme, chosen } = scene;
-  const boxes = new Boxes(scene.order.length);
+  const { boxes } = scene;
+  boxes.n = 0;
   context.globalAlpha = 1;
   context.fillStyle = theme.paper;
   context.fillRect(0, 0, camera.width, camera.height);
@@ -107,18 +108,23 @@ export function drawFrame(context, scene) {
   for (let i = 0; i < front.n; i++) boxes.add(front.genres[i], ...front.edges.subarray(4 * i, 4 * i + 4));
   context.globalAlpha = 1;
   if (layout.axis) drawYears(context, scene, true);
-  return boxes;
 }
 
 function drawDots(context, { camera, layout, placed, order, colour, palette }, size, dimmed) {
   let last = -1;
   let alpha = -1;
+  // Where thousands crowd, a dot on a dot of this frame is not seen and not drawn.
+  const columns = Math.ceil(camera.width / size) + 9;
+  const taken = new Uint8Array(columns * (Math.ceil(camera.height / size) + 9));
   for (const genre of order) {
     if (!layout.shown[genre]) continue;
     if (placed.from[genre] <= camera.scale && placed.shift[genre] === 0) continue;
     const x = Math.round(camera.screenX(layout.x[genre]) - size / 2);
     const y = Math.round(camera.screenY(layout.y[genre]) - size / 2);
     if (x < -4 || y < -4 || x > camera.width + 4 || y > camera.height + 4) continue;
+    const cell = Math.floor((y + 4) / size) * columns + Math.floor((x + 4) / size);
+    if (taken[cell]) continue;
+    taken[cell] = 1;
     if (last !== colour[genre]) context.fillStyle = palette[(last = colour[genre])];
     if (alpha !== layout.alpha[genre]) context.globalAlpha = 0.75 * dimmed * (alpha = layout.alpha[genre]);
     context.fillRect(x, y, size, size);

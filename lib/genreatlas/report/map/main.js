@@ -2,7 +2,7 @@
 import { Camera } from "./camera.js";
 import { paint, ramp } from "./colour.js";
 import { formatNumber, neighboursOf, readData } from "./data.js";
-import { drawFrame, measureLabels, paintOrder } from "./draw.js";
+import { Boxes, drawFrame, measureLabels, paintOrder } from "./draw.js";
 import { listen } from "./gestures.js";
 import { NEVER, placeLabels } from "./labels.js";
 import { lensLayout, measureLayout, treeLayout } from "./layouts.js";
@@ -20,6 +20,7 @@ class GenreMap {
     this.camera = new Camera();
     this.theme = readTheme();
     this.labels = measureLabels(this.data, this.context);
+    this.boxes = new Boxes(this.data.n);
     this.chosen = -1;
     this.hovered = -1;
     this.audio = new Audio();
@@ -198,8 +199,10 @@ class GenreMap {
 
   draw() {
     this.waiting = false;
-    this.boxes = drawFrame(this.context, this);
-    document.getElementById("zoom").textContent = `${this.camera.zoom < 10 ? this.camera.zoom.toFixed(1) : Math.round(this.camera.zoom)}×`;
+    drawFrame(this.context, this);
+    if (this.camera.zoom === this.zoomSaid) return;
+    this.zoomSaid = this.camera.zoom;
+    document.getElementById("zoom").textContent = `${this.zoomSaid < 10 ? this.zoomSaid.toFixed(1) : Math.round(this.zoomSaid)}×`;
   }
 
   get related() {
