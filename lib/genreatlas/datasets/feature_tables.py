@@ -144,7 +144,7 @@ def find_feature_table(
     if mine.empty:
         known = sorted(set(rows.feature_set))
         raise ConfigError(
-            f"train.feature_sets: the store has no feature set {feature_set!r}. {nearest(feature_set, known)} "
+            f"the store has no feature set {feature_set!r}. {nearest(feature_set, known)} "
             "Sets come from extract_features and import_features."
         )
     version = set_version or registry.current_version(feature_set, set(mine.set_version.map(str)), set(mine.source))
