@@ -18,6 +18,9 @@ from genreatlas.audio.layouts import register as register_layout
 from genreatlas.audio.sets.definition import Feature, FeatureSet
 from genreatlas.audio.uris import uri_to_path
 from genreatlas.config import load_config
+from genreatlas.evaluation.cases import find_cases
+from genreatlas.evaluation.importances import PERMUTATION, importances
+from genreatlas.models import registry
 from genreatlas.sql.registering import register_views
 from genreatlas.steps import (
     assign_splits,
@@ -125,15 +128,20 @@ def test_a_set_is_stored_as_its_layout_has_it_and_extracted_once(judged, name):
 @pytest.mark.parametrize("name", SETS)
 def test_models_learn_from_it_and_are_judged_with_their_importances(judged, name):
     store, config = judged
-    rows = store.read(METRICS).where(f"model_id = '{model_of(store, name).model_id}'").toPandas()
-    assert rows[(rows.metric == "macro_f1") & (rows.unit == "song")].value.tolist() > [0.3]
     blocks = set(dict(LAYOUTS[FEATURE_SETS[name].axis].blocks(feature_names(name))))
     assert len(blocks) == {"coarse": 12, "embedded": 32}[name]
-    assert set(rows[rows.metric == "importance_permutation"].other) == blocks
-    judged_by_spark = store.read(METRICS).where(f"model_id = '{model_of(store, name, 'spark').model_id}'").toPandas()
-    assert set(judged_by_spark[judged_by_spark.metric == "importance_permutation"].other) == blocks
-    if name == EMBEDDED.name:  # a forest has importances of its own
-        assert set(judged_by_spark[judged_by_spark.metric == "importance_impurity"].other) == blocks
+    for engine in ("sklearn", "spark"):
+        model = store.read(MODELS).where(f"model_id = '{model_of(store, name, engine).model_id}'").toPandas()
+        rows = store.read(METRICS).where(f"model_id = '{model.model_id[0]}'").toPandas()
+        assert rows[(rows.metric == "macro_f1") & (rows.unit == "song")].value.tolist() > [0.3]
+        # The step measures and stores the best model of each engine alone.
+        (case,), unusable = find_cases(store, config, model.to_dict("records"))
+        measured = importances(store, case, registry.load(case.model, config), config)
+        assert not unusable and set(measured[measured.metric == PERMUTATION].other) == blocks
+        stored = set(rows[rows.metric == PERMUTATION].other)
+        assert stored in (set(), blocks)
+        if (name, engine) == (EMBEDDED.name, "spark"):  # a forest has importances of its own
+            assert set(rows[rows.metric == "importance_impurity"].other) == blocks
     assert name in (config.report.path / "index.html").read_text()
 
 

@@ -284,7 +284,7 @@ class EvaluateSection(Section):
     importance_repeats: Positive = Field(5, description="Shuffles of each feature behind its importance.")
     min_groups: Positive = Field(5, description="No interval of a proportion (accuracy, recall) below so many groups.")
     min_bootstrap_groups: Positive = Field(
-        20, description="No bootstrap interval (macro-F1, precision, importances) below so many groups."
+        30, description="No bootstrap interval (macro-F1, precision, importances) below so many groups."
     )
     seed: int = Field(7, description="Seed of bootstrap and permutations.")
 
