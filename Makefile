@@ -54,7 +54,7 @@ figures: demo ## Draw the pictures of the README again, from the demo's report
 	@mkdir -p docs/images
 	@cp data/demo/report/leaderboard.svg docs/images/
 
-test: $(READY) ## Run the tests (28 minutes on two busy cores)
+test: $(READY) ## Run the tests (about 20 minutes on two cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 test-all: test ## Run the tests that take minutes, too, and those of Spark on the oldest runtime's
