@@ -12,10 +12,10 @@ from genreatlas.config import Config
 from genreatlas.config.joined import column_of, members_of
 from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table, model_columns
 from genreatlas.datasets.fetching import fetch
-from genreatlas.datasets.library import read_ties
+from genreatlas.datasets.library import newest_genres, read_ties
 from genreatlas.errors import ConfigError, InputError
 from genreatlas.store import Reader
-from genreatlas.tables import GENRES, SONG_GENRES
+from genreatlas.tables import SONG_GENRES
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,6 @@ def _who(store: Reader, config: Config, song_ids: pd.Series) -> tuple[np.ndarray
 
 def read_coordinates(store: Reader, genre_ids: tuple[str, ...]) -> Floats:
     """Places of genres on the newest snapshot of the map of Every Noise, (n, 2); NaN where it has none."""
-    rows = store.read(GENRES)
-    newest = rows.agg(F.max("snapshot").alias("newest")).collect()[0]["newest"]
-    found = rows.where(F.col("snapshot") == F.lit(newest)).select("genre_id", "map_x", "map_y").toPandas()
+    found = newest_genres(store).select("genre_id", "map_x", "map_y").toPandas()
     found = found.drop_duplicates("genre_id").set_index("genre_id").reindex(list(genre_ids))
     return found[["map_x", "map_y"]].to_numpy(dtype=np.float64)

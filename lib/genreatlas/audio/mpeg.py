@@ -103,11 +103,6 @@ class _Part:
         """Frames that the facts promise."""
         return self.facts.frames if self.facts else None
 
-    @property
-    def has_xing(self) -> bool:
-        """Whether the facts are of the kind that every decoder reads."""
-        return self.facts is not None and self.facts.xing
-
     def is_short(self, breaks_off: bool) -> bool:
         """Whether frames are missing that were promised, and not just counted wrong.
 

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from genreatlas.collecting.retiring import follow_labels
 from genreatlas.config import Config
+from genreatlas.datasets.library import newest_genres
 from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
 from genreatlas.redaction import redact
@@ -19,7 +20,6 @@ from genreatlas.store import Store
 from genreatlas.tables import (
     ARTISTS,
     EVERYNOISE_ARTISTS,
-    GENRES,
     QUARANTINE,
     SONG_ARTISTS,
     SONG_GENRES,
@@ -109,8 +109,7 @@ def _listed_rows(config: Config, file: ListedFile) -> tuple[dict[str, Any], list
 def _examples(store: Store, config: Config) -> tuple[list[tuple[str | None, ...]], tuple[str, ...]]:
     """Examples of the newest map, and of the first artists on each genre's page."""
     columns = ("genre_id", "genre", "artist", "example_track", "example_track_id", "preview_url", "weight")
-    newest = store.read(GENRES).agg(F.max("snapshot")).collect()[0][0]
-    genres = store.read(GENRES).where(F.col("snapshot") == F.lit(newest))
+    genres = newest_genres(store)
     named = genres.select("genre_id", F.col("name").alias("genre"))
     rows = genres.select(
         "genre_id",

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas.config import Config, SpotifySection
+from genreatlas.datasets.library import newest_genres
 from genreatlas.errors import LimitReachedError, ProviderPausedError
 from genreatlas.redaction import shown
 from genreatlas.sources.genres import Genre
@@ -35,7 +36,6 @@ from genreatlas.store import Reader, Store
 from genreatlas.tables import (
     EVERYNOISE_ARTISTS,
     EVERYNOISE_PLAYLISTS,
-    GENRES,
     PLAYLISTS,
     SPOTIFY_ACCESS,
     SPOTIFY_SEARCHES,
@@ -173,9 +173,7 @@ def _newest(store: Reader, table: Table) -> DataFrame:
 
 def _genres(store: Reader, section: SpotifySection) -> dict[str, Genre]:
     """Genres of the newest map that are chosen: the most popular first."""
-    rows = store.read(GENRES)
-    newest = rows.agg(F.max("snapshot").alias("snapshot"))
-    rows = rows.join(newest, "snapshot", "left_semi").select("genre_id", "name", "rank", "weight")
+    rows = newest_genres(store).select("genre_id", "name", "rank", "weight")
     popular = rows.orderBy(F.asc_nulls_last("rank"), F.desc_nulls_last("weight"), "genre_id").collect()
     genres = [Genre(row["genre_id"], row["name"]) for row in popular]
     chosen = [genre for genre in genres if is_chosen(genre, section.genres)]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pandas as pd
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas import splits
@@ -11,7 +12,7 @@ from genreatlas.config import Config
 from genreatlas.datasets.fetching import fetch
 from genreatlas.errors import InputError
 from genreatlas.store import Reader, Snapshot
-from genreatlas.tables import CLIPS, GENRE_PARENTS, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
+from genreatlas.tables import CLIPS, GENRE_PARENTS, GENRES, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
 
 #: What makes two songs copies of one recording beside their ISRC: their sound, or the bytes of their files alone, as in
 #: models that were trained before the sound was known.
@@ -140,6 +141,13 @@ def read_library(
         albums=ties.songs.dropna(subset="album").set_index("song_id")["album"],
         retired=len(placed) - len(used),
     )
+
+
+def newest_genres(store: Reader) -> DataFrame:
+    """Rows of ``genres`` in the newest snapshot of the map of Every Noise."""
+    rows = store.read(GENRES)
+    newest = rows.agg(F.max("snapshot").alias("snapshot"))
+    return rows.join(newest, "snapshot", "left_semi")
 
 
 def parents_of(store: Reader) -> dict[str, tuple[str, str]]:

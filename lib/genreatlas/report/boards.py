@@ -62,11 +62,6 @@ class Board:
         models = self.rows[self.rows["engine"].isin(baselines())]
         return models.iloc[0] if len(models) else None
 
-    def best_of(self, engine: str) -> "pd.Series | None":
-        """The best model of one engine."""
-        models = self.rows[self.rows["engine"] == engine]
-        return models.iloc[0] if len(models) else None
-
     @property
     def shown_closely(self) -> list[pd.Series]:
         """The best model of each engine, best first; of baselines only if there is nothing else."""

@@ -1,6 +1,6 @@
 """Parts of a published split: a column of the table, or lists of ids beside it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -106,11 +106,6 @@ def song_parts(songs: pd.Series, parts: pd.Series, ignore: bool) -> pd.Series:
             'Set [splits] declared = "ignore" to divide anew.'
         )
     return given[~given["song"].isin(torn)].set_index("song")["part"]
-
-
-def unknown_parts(texts: Iterable[str | None]) -> list[str]:
-    """Words of a split column that name no part."""
-    return sorted({text for text in texts if text and text.lower() not in PARTS})
 
 
 def _base(name: str) -> str:
