@@ -17,7 +17,16 @@ from deltalake import write_deltalake
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
 from genreatlas.audio.feature_sets import table_of
 from genreatlas.audio.layouts import VECTOR
-from genreatlas.tables import TABLES, Table
+from genreatlas.tables import (
+    GENRE_NEIGHBOURS,
+    GENRE_POSITIONS,
+    GENRE_PROFILES,
+    GENRE_REGIONS,
+    GENRE_TREE,
+    MAPS,
+    TABLES,
+    Table,
+)
 
 GENRES = {"ambient": "Ambient", "house": "House", "techno": "Techno"}
 TEMPO = {"ambient": 70.0, "house": 115.0, "techno": 135.0}
@@ -225,3 +234,31 @@ def _write_use(home: Path) -> None:
         for model, subject, name, psi in (("best", "feature", "tempo", 0.5), ("best", "feature", "rms_mean", 0.125),
                                           ("best", "genre", "*", 0.0625), ("loud", "feature", "loudness_lufs", 9.0))
     ])  # fmt: skip
+
+
+def write_map(home: Path) -> Path:
+    """Write two maps of three genres, an old one and a new one, into the store below ``home`` and return it."""
+    names = {"house": "House", "deephouse": "Deep House", "verydeephouse": "Very Deep House"}
+    for sequence, (map_id, profile_id) in enumerate((("old", "p1"), ("new", "p2")), 1):
+        write(home, MAPS, [{"map_id": map_id, "profile_id": profile_id, "lens": "sound", "sequence": sequence}])
+        write(home, GENRE_POSITIONS, [{"map_id": map_id, "genre_id": one, "genre": name, "x": float(x), "y": sequence}
+                                      for x, (one, name) in enumerate(names.items())])  # fmt: skip
+        write(home, GENRE_PROFILES, [{"profile_id": profile_id, "genre_id": one, "genre": name, "placed": True,
+                                      "n_songs": 9, "region": 0, "subregion": x // 2}
+                                     for x, (one, name) in enumerate(names.items())])  # fmt: skip
+        write(home, GENRE_NEIGHBOURS, [
+            {"profile_id": profile_id, "genre_id": "house", "rank": 1, "distance": 0.5,
+             "neighbour_id": "deephouse", "neighbour": "Deep House", "similarity": 0.6}
+        ])  # fmt: skip
+        write(home, GENRE_REGIONS, [
+            {"profile_id": profile_id, "resolution": resolution, "region": region, "name": f"{resolution} {region}",
+             "largest": ["House"], "n_genres": n, "words": ["house"]}
+            for resolution, region, n in (("coarse", 0, 3), ("fine", 0, 2), ("fine", 1, 1))
+        ])  # fmt: skip
+        write(home, GENRE_TREE, [
+            {"profile_id": profile_id, "genre_id": child, "genre": names[child], "rank": rank, "parent_id": parent,
+             "parent": names[parent], "probability": 0.9 / rank, "drawn": rank == 1}
+            for child, rank, parent in (("deephouse", 1, "house"), ("verydeephouse", 1, "deephouse"),
+                                        ("verydeephouse", 2, "house"))
+        ])  # fmt: skip
+    return home

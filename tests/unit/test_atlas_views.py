@@ -4,37 +4,12 @@ import duckdb
 import pytest
 
 from genreatlas.sql import duck
-from genreatlas.tables import GENRE_NEIGHBOURS, GENRE_POSITIONS, GENRE_PROFILES, GENRE_REGIONS, GENRE_TREE, MAPS
-from sql_factory import write, write_store
-
-NAMES = {"house": "House", "deephouse": "Deep House", "verydeephouse": "Very Deep House"}
+from sql_factory import write_map, write_store
 
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory):
-    home = write_store(tmp_path_factory.mktemp("atlas") / "tables")
-    for sequence, (map_id, profile_id) in enumerate((("old", "p1"), ("new", "p2")), 1):
-        write(home, MAPS, [{"map_id": map_id, "profile_id": profile_id, "lens": "sound", "sequence": sequence}])
-        write(home, GENRE_POSITIONS, [{"map_id": map_id, "genre_id": one, "genre": name, "x": float(x), "y": sequence}
-                                      for x, (one, name) in enumerate(NAMES.items())])  # fmt: skip
-        write(home, GENRE_PROFILES, [{"profile_id": profile_id, "genre_id": one, "genre": name, "placed": True,
-                                      "n_songs": 9, "region": 0, "subregion": x // 2}
-                                     for x, (one, name) in enumerate(NAMES.items())])  # fmt: skip
-        write(home, GENRE_NEIGHBOURS, [
-            {"profile_id": profile_id, "genre_id": "house", "rank": 1, "distance": 0.5,
-             "neighbour_id": "deephouse", "neighbour": "Deep House", "similarity": 0.6}
-        ])  # fmt: skip
-        write(home, GENRE_REGIONS, [
-            {"profile_id": profile_id, "resolution": resolution, "region": region, "name": f"{resolution} {region}",
-             "largest": ["House"], "n_genres": n, "words": ["house"]}
-            for resolution, region, n in (("coarse", 0, 3), ("fine", 0, 2), ("fine", 1, 1))
-        ])  # fmt: skip
-        write(home, GENRE_TREE, [
-            {"profile_id": profile_id, "genre_id": child, "genre": NAMES[child], "rank": rank, "parent_id": parent,
-             "parent": NAMES[parent], "probability": 0.9 / rank, "drawn": rank == 1}
-            for child, rank, parent in (("deephouse", 1, "house"), ("verydeephouse", 1, "deephouse"),
-                                        ("verydeephouse", 2, "house"))
-        ])  # fmt: skip
+    home = write_map(write_store(tmp_path_factory.mktemp("atlas") / "tables"))
     connection = duckdb.connect()
     duck.register_views(connection, home)
     return connection
