@@ -58,6 +58,7 @@ def test_no_artist_lies_in_two_parts(undisturbed):
     assert joined.groupby("artist_id").part.nunique().max() == 1
 
 
+@pytest.mark.slow
 def test_a_second_run_finds_nothing_to_do_and_changes_nothing(undisturbed, tmp_path):
     before = {table.name: rows(undisturbed.home, table) for table in described_tables(undisturbed.home)}
     done = run(command("pipeline", undisturbed.home, undisturbed.music))
@@ -67,6 +68,7 @@ def test_a_second_run_finds_nothing_to_do_and_changes_nothing(undisturbed, tmp_p
         pd.testing.assert_frame_equal(before[table.name], rows(undisturbed.home, table), check_exact=True)
 
 
+@pytest.mark.slow
 def test_the_tables_read_the_same_through_spark_deltalake_and_duckdb(undisturbed, spark):
     for table in described_tables(undisturbed.home):
         path = str(undisturbed.home / "tables" / table.name)

@@ -81,6 +81,7 @@ def test_deleting_an_empty_last_commit_goes_back_to_the_one_before_as_the_line_s
 ONE_LINE = {"VACUUM START", "VACUUM END"}
 
 
+@pytest.mark.slow
 def test_no_whole_commit_of_any_operation_passes_for_a_cut_one_and_no_cut_one_for_a_whole(store):
     clip = {"ingest_batch": "b", "provider": "deezer", "bytes": 5}
     for number in range(3):

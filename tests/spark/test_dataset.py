@@ -165,6 +165,7 @@ def test_only_the_current_version_and_clips_that_still_count_are_used(store, con
     assert dataset.dropped.set_index("genre_id").no_features["blues"] == 1
 
 
+@pytest.mark.slow
 def test_parents_are_the_classes_where_that_is_the_level(store, config):
     fill(store, library(4))
     parent = {"parent_id": "roots", "parent": "Roots", "source": "configuration"}

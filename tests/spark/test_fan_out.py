@@ -126,6 +126,7 @@ def test_every_key_is_fetched_once_or_has_its_reasons_and_no_window_holds_more_t
         assert not store.exists("_staging/pages")
 
 
+@pytest.mark.slow
 def test_a_pause_and_a_failure_that_is_not_due_outlast_the_run_and_a_killed_runs_chunk_is_not_lost(store):
     class Killed(BaseException):
         pass

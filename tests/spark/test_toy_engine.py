@@ -20,6 +20,8 @@ from genreatlas.steps import evaluate_models, promote_model, score, train_models
 from genreatlas.store import Store
 from genreatlas.tables import EXPERIMENTS, METRICS, MODELS, SCORES
 
+pytestmark = pytest.mark.slow
+
 CANDIDATE = '{engine="toy", estimator="nearest_mean", feature_sets=["plain"]}'
 
 

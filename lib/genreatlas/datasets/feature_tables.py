@@ -8,6 +8,7 @@ from functools import reduce
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import ByteType, DoubleType, FloatType, IntegerType, LongType, ShortType
 
 from genreatlas.audio import feature_sets as registry
 from genreatlas.audio.layouts import LAYOUTS, SUMMARY, Layout, get_layout
@@ -21,6 +22,7 @@ from genreatlas.tables import CLIPS, FEATURE_SETS, SONGS
 TECHNICAL = "technical"
 #: Preprocessing of features that somebody else made: how is for whoever made them to know.
 IMPORTED = "imported"
+_NUMBERS = (ByteType, ShortType, IntegerType, LongType, FloatType, DoubleType)
 _TECHNICAL_COLUMNS = {
     "sample_rate": "numeric",
     "channels": "numeric",
@@ -258,7 +260,9 @@ def model_columns(
     if layout.read is None:
         encoded = encode(rows, columns, features, training)
         encoded = {name: values for name, values in encoded.items() if name not in without}
-        return tuple(encoded), [F.array(*encoded.values()).alias("features")]
+        # One look for NaN at the whole array: with one for each column, Spark is minutes over thousands of them.
+        numbers = F.array(*encoded.values()).cast("array<float>")
+        return tuple(encoded), [F.transform(numbers, lambda number: F.when(~F.isnan(number), number)).alias("features")]
     read = [F.expr(sql).alias(name) for name, sql in layout.read.items()]
     names = tuple(name for name in columns if name not in without and (not features or name in features))
     if layout.several or len(names) == len(columns):
@@ -275,7 +279,7 @@ def encode(
     """Numbers as they are, names one-hot.
 
     A category is a column ``name=value``, 1 or 0. NULL, and a value that training did not see, is no
-    category: 0 in all of them. In numeric columns NULL stays, and NaN becomes NULL; the models impute.
+    category: 0 in all of them. In numeric columns NULL and NaN stay.
 
     Parameters
     ----------
@@ -287,8 +291,9 @@ def encode(
 
     Returns
     -------
-    Matrix column = expression (float), in order.
+    Matrix column = expression (a number), in order.
     """
+    numbers = {field.name: isinstance(field.dataType, _NUMBERS) for field in rows.schema}
     categorical = [name for name, kind in columns.items() if kind == "categorical"]
     if features is None:
         values = _categories(rows if training is None else rows.where(training), categorical)
@@ -303,8 +308,8 @@ def encode(
             for value in values[name]:
                 encoded[f"{name}={value}"] = F.coalesce(_text(name) == value, F.lit(False)).cast("float")
         elif not features or name in features:
-            number = F.col(f"`{name}`").cast("float")
-            encoded[name] = F.when(~F.isnan(number), number)
+            column = F.col(f"`{name}`")
+            encoded[name] = column if numbers[name] else column.cast("float")
     return encoded
 
 
