@@ -11,13 +11,8 @@ from genreatlas.errors import ConfigError
 from genreatlas.evaluation.judging import judge
 from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.metrics import figures
-from genreatlas.models.engines import task_fits
 from genreatlas.models.experiments import converted, converted_fold, rankings
 from matrix_factory import make_matrix
-
-# Three songs, two classes: song 0 has three rows, song 1 two, song 2 one.
-SONG = np.array([0, 1, 0, 2, 1, 0])
-ROWS = np.array([[0.6, 0.4], [0.1, 0.9], [0.6, 0.4], [0.5, 0.5], [0.8, 0.2], [0.0, 1.0]])
 
 
 @st.composite
@@ -158,33 +153,3 @@ def test_an_unknown_metric_and_an_empty_fold_are_refused():
         metrics.score("accuracy", np.array([], dtype=int), np.empty((0, 2)))
     with pytest.raises(ValueError, match="no song has a genre"):
         metrics.score("macro_average_precision", np.zeros((2, 2), dtype=bool), np.ones((2, 2)))
-
-
-def test_rows_are_summed_counted_and_voted_per_song():
-    summed = task_fits.sum_by_song(SONG, ROWS)
-    assert summed.songs.tolist() == [0, 1, 2]
-    np.testing.assert_allclose(summed.sums, [[1.2, 1.8], [0.9, 1.1], [0.5, 0.5]])
-    assert summed.votes.tolist() == [[2, 1], [1, 1], [1, 0]]
-    assert summed.n_rows.tolist() == [3, 2, 1]
-
-
-def test_the_vote_may_differ_from_the_mean_and_a_tie_goes_to_the_mean():
-    summed = task_fits.sum_by_song(SONG, ROWS)
-    assert task_fits.predicted_by_mean(summed).tolist() == [1, 1, 0]
-    assert task_fits.predicted_by_vote(summed).tolist() == [0, 1, 0]
-
-
-def test_a_song_cut_into_two_blocks_of_rows_adds_up_to_the_same():
-    whole = task_fits.sum_by_song(SONG, ROWS)
-    parts = task_fits.add_songs(task_fits.sum_by_song(SONG[:2], ROWS[:2]), task_fits.sum_by_song(SONG[2:], ROWS[2:]))
-    assert parts.songs.tolist() == whole.songs.tolist()
-    np.testing.assert_allclose(parts.sums, whole.sums)
-    assert parts.votes.tolist() == whole.votes.tolist()
-    assert parts.n_rows.tolist() == whole.n_rows.tolist()
-
-
-def test_a_long_song_counts_as_much_as_a_short_one():
-    song = np.array([0] * 9 + [1])
-    y = np.array([0] * 9 + [1])
-    all_zero = np.tile([1.0, 0.0], (10, 1))
-    assert task_fits.score_rows("accuracy", song, y, all_zero).value == 0.5

@@ -10,6 +10,7 @@ from genreatlas.metrics.figures import (
     is_current,
     metric_for,
     score,
+    score_predicted,
     version_of,
 )
 from genreatlas.metrics.intervals import group_weights, interval
@@ -26,5 +27,6 @@ __all__ = [
     "is_current",
     "metric_for",
     "score",
+    "score_predicted",
     "version_of",
 ]

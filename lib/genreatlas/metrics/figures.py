@@ -113,8 +113,7 @@ def score(metric: str, truth: NDArray[Any], scores: NDArray[Any]) -> Score:
         raise ConfigError(f"train.metric = {metric!r} needs one genre a song; use macro_average_precision.")
     n_classes = scores.shape[1]
     if metric in TOTALS_METRICS:
-        right, predicted, support = totals_of(truth, np.argmax(scores, axis=1), n_classes)
-        return Score(float(totals_figure(metric, right, predicted, support)), int(absent(support)))
+        return score_predicted(metric, truth, np.argmax(scores, axis=1), n_classes)
     hits = one_hot(truth, n_classes)
     present = np.flatnonzero(hits.any(axis=0))
     if len(present) == 0:
@@ -124,6 +123,23 @@ def score(metric: str, truth: NDArray[Any], scores: NDArray[Any]) -> Score:
     else:
         value = float(np.mean([average_precision(scores[:, k], hits[:, k]) for k in present]))
     return Score(value, n_classes - len(present))
+
+
+def score_predicted(metric: str, truth: Indices, predicted: Indices, n_classes: int) -> Score:
+    """Judge one predicted class per song by one of :data:`TOTALS_METRICS`; see :func:`score`.
+
+    Parameters
+    ----------
+    truth, predicted : (n_songs,) int class index.
+
+    Raises
+    ------
+    ConfigError : a song has several genres.
+    """
+    if truth.ndim == 2:
+        raise ConfigError(f"train.metric = {metric!r} needs one genre a song; use macro_average_precision.")
+    right, called, support = totals_of(truth, predicted, n_classes)
+    return Score(float(totals_figure(metric, right, called, support)), int(absent(support)))
 
 
 def totals_of(truth: Indices, predicted: Indices, n_classes: int) -> tuple[Array, Array, Array]:

@@ -333,7 +333,7 @@ class RowModel:
         clip_of_row = np.repeat(np.arange(len(n_rows)), n_rows)
         sums = np.zeros((len(n_rows), self.n_classes))
         counted = np.zeros((len(n_rows), self.n_classes), dtype=np.int64)
-        for block in blocks(len(X), self.n_features):
+        for block in blocks(len(X), self.n_features + 4 * self.n_classes):  # a score and a vote are 16 bytes
             scores = self.scores(X[block])
             np.add.at(sums, clip_of_row[block], scores)
             np.add.at(counted, clip_of_row[block], votes(scores, self))

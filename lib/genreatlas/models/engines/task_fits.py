@@ -16,10 +16,11 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from genreatlas.errors import Reason, environment_fault
-from genreatlas.metrics import Score, score, version_of
+from genreatlas.metrics import TOTALS_METRICS, Score, score, score_predicted, version_of
 from genreatlas.models.engines import adopt, get_task_engine
 from genreatlas.models.engines.calibration import Array, Sigmoids, can_calibrate, fit_sigmoids, fold_splits
 from genreatlas.models.engines.protocol import Engine, FileModel, blocks
+from genreatlas.models.engines.song_blocks import song_blocks
 from genreatlas.models.types import FoldResult, FoldTask, Trial
 from genreatlas.watching import MOST_DEATHS, watching
 
@@ -30,6 +31,10 @@ FOLD_RESULT = (
 )
 #: Rows that :func:`refit_batches` returns: the model file in pieces, or the reason why there is none.
 REFITTED = "piece int, content binary, format string, score_kind string, reason string, detail string, seconds double"
+
+#: Scores of songs trained on that are computed to see how closely a model fits: with 3,000 genres 20,000 songs, a
+#: standard error of 0.35 points at most.
+MOST_FITTED = 60_000_000
 
 #: Pieces of a model file: far below the 128 MB that Connect takes in one message.
 PIECE_BYTES = 8_000_000
@@ -152,7 +157,8 @@ def score_fold(task: FoldTask, files: MatrixFiles, settings: GridSettings) -> Fo
             fold = files.array("fold")
             model, notes = fit(task.trial, files, settings, np.flatnonzero(fold != task.fold))
             held_out, n_absent = judge(model, files, settings.metric, np.flatnonzero(fold == task.fold))
-            train_score = judge(model, files, settings.metric, np.flatnonzero(fold != task.fold)).value
+            fitted = some_songs(files.array("song"), np.flatnonzero(fold != task.fold), files.n_classes)
+            train_score = judge(model, files, settings.metric, fitted).value
             detail = "; ".join(notes) or None
         except CandidateLimit as limit:
             reason, detail = limit.reason.value, limit.detail
@@ -212,22 +218,43 @@ def calibrate(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Sigmo
     margins = np.empty((len(fold), files.n_classes), dtype=np.float32)
     for train, held_out in fold_splits(fold):
         model, _ = fit(trial, files, settings, train)
-        for block in blocks(len(held_out), X.shape[1]):
+        for block in blocks(len(held_out), X.shape[1] + 2 * files.n_classes):
             margins[held_out[block]] = model.matrix_scores(X, held_out[block], song)
     return fit_sigmoids(margins, y, files.array("weight") if settings.weights else None)
 
 
 def judge(model: FileModel, files: MatrixFiles, metric: str, rows: Array) -> Score:
-    """Score a model on some rows, at song level by the mean score of each song's rows."""
+    """Score a model on some rows, at song level by the mean score of each song's rows.
+
+    Of each block of songs only the prediction is kept; a metric that ranks needs all scores at once.
+    """
     song, y, X = files.array("song"), files.array("y"), files.array("X")
-    total = None
-    for block in blocks(len(rows), X.shape[1]):
-        part = rows[block]
-        summed = sum_by_song(song[part], model.matrix_scores(X, part, song))
-        total = summed if total is None else add_songs(total, summed)
-    if total is None:
+    found = song_blocks(model, X, song, rows)
+    if metric in TOTALS_METRICS:
+        pairs = [(block.rows, np.argmax(block.means, axis=1)) for block in found]
+        if not pairs:
+            raise ValueError("the fold has no rows")
+        first, predicted = (np.concatenate(column) for column in zip(*pairs, strict=True))
+        return score_predicted(metric, y[first], predicted, files.n_classes)
+    every = list(found)
+    if not every:
         raise ValueError("the fold has no rows")
-    return score(metric, truth_by_song(song[rows], y[rows]), total.means)
+    first = np.concatenate([block.rows for block in every])
+    return score(metric, y[first], np.concatenate([block.means for block in every]))
+
+
+def some_songs(song: Array, rows: Array, n_classes: int) -> Array:
+    """Rows of as many songs as say how well a model fits what it was trained on: all where they are few.
+
+    Of more than :data:`MOST_FITTED` scores (rows × classes), songs evenly spread over their indices.
+    """
+    most = max(1, MOST_FITTED // n_classes)
+    if len(rows) <= most:
+        return rows
+    every = -(-len(rows) // most)
+    of_row = np.asarray(song[rows])
+    _, place = np.unique(of_row, return_inverse=True)
+    return np.asarray(rows[place % every == 0])
 
 
 def _fault(error: Exception) -> tuple[str, str]:
@@ -240,84 +267,3 @@ def _fault(error: Exception) -> tuple[str, str]:
 def _in_words(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:500]
-
-
-@dataclass(frozen=True)
-class SongScores:
-    """Scores of rows, summed up per song.
-
-    Attributes
-    ----------
-    songs : (n_songs,) int, the song indices, ascending.
-    sums : (n_songs, n_classes) float64, scores summed over the song's rows.
-    votes : (n_songs, n_classes) int64, rows whose highest score is the class.
-    n_rows : (n_songs,) int64, rows of the song.
-    """
-
-    songs: Array
-    sums: Array
-    votes: Array
-    n_rows: Array
-
-    @property
-    def means(self) -> Array:
-        """Mean score of each class, (n_songs, n_classes)."""
-        return self.sums / self.n_rows[:, None]
-
-
-def sum_by_song(song: Array, scores: Array) -> SongScores:
-    """Aggregate rows by song.
-
-    Parameters
-    ----------
-    song : (n_rows,) int, song index of each row, in any order.
-    scores : (n_rows, n_classes) float; higher means more likely.
-    """
-    songs, position = np.unique(song, return_inverse=True)
-    n_classes = scores.shape[1]
-    best = np.argmax(scores, axis=1)
-    votes = np.bincount(position * n_classes + best, minlength=len(songs) * n_classes).reshape(len(songs), n_classes)
-    sums = np.stack(
-        [np.bincount(position, weights=scores[:, k], minlength=len(songs)) for k in range(n_classes)], axis=1
-    )
-    return SongScores(songs, sums, votes, np.bincount(position, minlength=len(songs)))
-
-
-def add_songs(one: SongScores, other: SongScores) -> SongScores:
-    """Add up the aggregates of two blocks of rows; a song may have rows in both."""
-    songs, position = np.unique(np.concatenate([one.songs, other.songs]), return_inverse=True)
-    sums = np.zeros((len(songs), one.sums.shape[1]))
-    votes = np.zeros(sums.shape, dtype=np.int64)
-    n_rows = np.zeros(len(songs), dtype=np.int64)
-    np.add.at(sums, position, np.concatenate([one.sums, other.sums]))
-    np.add.at(votes, position, np.concatenate([one.votes, other.votes]))
-    np.add.at(n_rows, position, np.concatenate([one.n_rows, other.n_rows]))
-    return SongScores(songs, sums, votes, n_rows)
-
-
-def predicted_by_mean(scores: SongScores) -> Array:
-    """Class with the highest mean score, (n_songs,); the first of equal ones."""
-    return np.asarray(np.argmax(scores.means, axis=1))
-
-
-def predicted_by_vote(scores: SongScores) -> Array:
-    """Class with most votes, (n_songs,); a tie goes to the higher mean score."""
-    tied = scores.votes == scores.votes.max(axis=1, keepdims=True)
-    return np.asarray(np.argmax(np.where(tied, scores.means, -np.inf), axis=1))
-
-
-def truth_by_song(song: Array, y: Array) -> Array:
-    """Label of each song in the order of :class:`SongScores`, from its first row.
-
-    Parameters
-    ----------
-    song : (n_rows,) int.
-    y : (n_rows,) int class index, or (n_rows, n_classes) bool where a song has several genres.
-    """
-    _, first = np.unique(song, return_index=True)
-    return np.asarray(y[first])
-
-
-def score_rows(metric: str, song: Array, y: Array, scores: Array) -> Score:
-    """Score rows at song level by their mean score; shapes as in :func:`sum_by_song` and :func:`truth_by_song`."""
-    return score(metric, truth_by_song(song, y), sum_by_song(song, scores).means)

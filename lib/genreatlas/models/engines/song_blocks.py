@@ -1,0 +1,120 @@
+"""Scores of songs block by block: no array of all songs × all genres is ever in memory.
+
+100,000 songs × 3,000 genres are 2.4 GB of float64. Whoever needs something of every song (a prediction, the rank of its
+genre, what calibration or a prediction set is fitted on) takes it from the blocks of :func:`song_blocks`, and keeps
+only that. :func:`top_scores` and :func:`true_ranks` are the two things that are kept of every song.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genreatlas.models.engines.protocol import FileModel, blocks
+
+#: Scores that are kept of a song: those of its highest genres. Of fewer genres all are kept.
+TOP = 100
+
+#: Scores of one block, as many float32: 4 million float64 scores, 32 MB.
+BLOCK_BYTES = 32_000_000
+
+
+@dataclass(frozen=True)
+class SongBlock:
+    """Scores of some songs.
+
+    Attributes
+    ----------
+    songs : (n,) int, the songs' indices, ascending.
+    rows : (n,) int, a row of each song in the matrix, its first; ``y[rows]`` are the songs' genres.
+    means : (n, n_classes) float64, mean score of each class over the song's rows.
+    """
+
+    songs: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    means: NDArray[np.float64]
+
+
+def song_blocks(
+    model: FileModel, X: NDArray[Any], song: NDArray[Any], rows: NDArray[Any], block_bytes: int = BLOCK_BYTES
+) -> Iterator[SongBlock]:
+    """Score whole songs of a training matrix, some at a time.
+
+    Parameters
+    ----------
+    model : what scores.
+    X, song : arrays of :class:`genreatlas.datasets.types.Matrix`; X may lie in a file.
+    rows : (n_rows,) int, the rows to score; all rows of a song are scored together, in their order.
+    block_bytes : size of the values and scores of a block in float32; a song is never cut, however many rows it has.
+
+    Yields
+    ------
+    :class:`SongBlock`, every song once, by its index. What is yielded does not depend on ``block_bytes``.
+    """
+    rows = np.asarray(rows)
+    of_row = np.asarray(song[rows])
+    if np.any(of_row[1:] < of_row[:-1]):
+        order = np.argsort(of_row, kind="stable")
+        rows, of_row = rows[order], of_row[order]
+    starts = np.flatnonzero(np.diff(of_row, prepend=-1))
+    counts = np.diff(np.append(starts, len(rows)))
+    most = max(1, block_bytes // (4 * (X.shape[1] + 2 * model.n_classes)))
+    at = 0
+    while at < len(starts):
+        until = max(at + 1, int(np.searchsorted(starts + counts, starts[at] + most, side="right")))
+        part = rows[starts[at] : starts[until - 1] + counts[until - 1]]
+        scores = model.matrix_scores(X, part, song)
+        means = np.add.reduceat(scores, starts[at:until] - starts[at], axis=0) / counts[at:until, None]
+        yield SongBlock(of_row[starts[at:until]].astype(np.int64), rows[starts[at:until]].astype(np.int64), means)
+        at = until
+
+
+def top_scores(means: NDArray[np.float64], k: int = TOP) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """The k highest scores of each song, highest first; of equal ones the first class.
+
+    Parameters
+    ----------
+    means : (n_songs, n_classes) float.
+
+    Returns
+    -------
+    Class indices and scores, each (n_songs, min(k, n_classes)).
+    """
+    n_classes = means.shape[1]
+    if k < n_classes:
+        # Everything above the k-th score, and of those that equal it the first classes.
+        bound = -np.partition(-means, k - 1, axis=1)[:, k - 1 : k]
+        above = means > bound
+        room = k - above.sum(axis=1, keepdims=True)
+        equal = means == bound
+        kept = above | (equal & (np.cumsum(equal, axis=1) <= room))
+        places = np.nonzero(kept)[1].reshape(len(means), k)
+    else:
+        places = np.tile(np.arange(n_classes), (len(means), 1))
+    scores = np.take_along_axis(means, places, axis=1)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    return np.take_along_axis(places, order, axis=1).astype(np.int32), np.take_along_axis(scores, order, axis=1)
+
+
+def true_ranks(
+    means: NDArray[np.float64], song: NDArray[np.integer], genre: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Score and rank of true genres.
+
+    Parameters
+    ----------
+    means : (n_songs, n_classes) float.
+    song, genre : (n,) place of the song in ``means`` and index of its class, one pair for each true genre.
+
+    Returns
+    -------
+    For each pair its score, the number of classes with a higher score, and with the same (itself included).
+    """
+    score = means[song, genre]
+    greater, equal = np.empty(len(song), dtype=np.int64), np.empty(len(song), dtype=np.int64)
+    for block in blocks(len(song), means.shape[1], BLOCK_BYTES):
+        values, mine = means[song[block]], score[block, None]
+        greater[block], equal[block] = (values > mine).sum(axis=1), (values == mine).sum(axis=1)
+    return score, greater, equal
