@@ -51,7 +51,7 @@ def test_a_grid_without_a_scaler_has_the_estimators_first_one():
     assert [trial.params["scaler"] for trial in one(engine="spark", estimator="gbt", grid={"maxIter": [5]})] == ["none"]
 
 
-def test_the_full_preset_means_every_estimator_of_both_engines_and_the_baselines():
+def test_the_full_preset_means_every_estimator_of_every_engine_and_the_baselines():
     full = train(feature_sets=("summary9", "mfcc12_frames"), preset="full")
     trials = expand(full, {"summary9", "technical", "loudness"})
     for feature_set in ("summary9", "mfcc12_frames"):

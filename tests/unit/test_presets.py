@@ -12,6 +12,7 @@ from genreatlas.models.engines import get_engine
 from genreatlas.models.engines.estimators import limits
 from genreatlas.models.engines.scikit_learn import sklearn_facts
 from genreatlas.models.engines.spark_ml import spark_facts
+from genreatlas.models.engines.thousands import thousands_facts
 from genreatlas.models.types import FoldResult
 from genreatlas.steps import train_models
 
@@ -96,7 +97,7 @@ class Stub:
         train = TrainSection.model_validate({"feature_sets": ("plain",)} | settings)
         self.trials = {trial.name: trial for trial in expand(train, {"plain"})}
         self.config = SimpleNamespace(train=train)
-        self.matrix = SimpleNamespace(folds=(0, 1, 2), n_rows=27, n_classes=3)
+        self.matrix = SimpleNamespace(folds=(0, 1, 2), multi=False, n_rows=27, n_classes=3)
         self.dataset = SimpleNamespace(feature_set="plain")
         self.store = SimpleNamespace(run_id="run")
 
@@ -168,10 +169,11 @@ def test_what_does_not_suit_the_size_is_named():
     assert {trial.params["max_features"] for trial in wide if trial.estimator == "extra_trees"} == {"sqrt"}
 
 
-def test_full_is_every_estimator_of_both_engines_with_its_whole_grid():
+def test_full_is_every_estimator_of_every_engine_with_its_whole_grid():
     full = trials(preset="full")
     assert {trial.estimator for trial in full if trial.engine == "sklearn"} == set(sklearn_facts.ESTIMATORS)
     assert {trial.estimator for trial in full if trial.engine == "spark"} == set(spark_facts.ESTIMATORS)
+    assert {trial.estimator for trial in full if trial.engine == "numpy"} == set(thousands_facts.ESTIMATORS)
     assert len(full) > 2 * len(trials(preset="quick"))
 
 

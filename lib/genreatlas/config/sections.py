@@ -39,7 +39,7 @@ StepName = Literal[
     "housekeeping",
 ]
 #: Names of the engines that a configuration may name, in order. :func:`genreatlas.models.engines.register` adds one.
-ENGINES: dict[str, None] = {"spark": None, "sklearn": None, "baseline": None}
+ENGINES: dict[str, None] = {"spark": None, "sklearn": None, "numpy": None, "baseline": None}
 
 
 def check_engine(name: str) -> str:
@@ -239,7 +239,7 @@ class TrainSection(Section):
     preset: Literal["quick", "full"] = Field(
         "quick",
         description="Where no candidates are listed: quick (a few estimators that suit the size of the data, their "
-        "grids by successive halving on folds) or full (every estimator of both engines with its whole grid).",
+        "grids by successive halving on folds) or full (every estimator of every engine with its whole grid).",
     )
     budget_minutes: float | None = Field(
         None, gt=0.0, description="No candidate is started after so many minutes of train_models; unset: no limit."
@@ -361,7 +361,7 @@ class RetrainSection(Section):
     )
     alias: str = Field("champion", pattern=r"^[a-z][a-z0-9_]*$", description="Name of the model in use.")
     engines: tuple[EngineName, ...] = Field(
-        ("sklearn", "spark"), description="Engines whose models may become champion."
+        ("sklearn", "numpy", "spark"), description="Engines whose models may become champion."
     )
     min_gain: float = Field(
         0.0, ge=0.0, description="The challenger's metric must exceed the champion's by more than this."

@@ -14,7 +14,7 @@ from genreatlas.metrics.figures import from_version_1
 from genreatlas.models.engines import get_engine, is_baseline
 from genreatlas.models.types import Trial
 
-_LIMITS = (Reason.TOO_MANY_CLASSES.value, Reason.TOO_MANY_ROWS.value)
+_LIMITS = (Reason.TOO_MANY_CLASSES.value, Reason.TOO_MANY_ROWS.value, Reason.SEVERAL_GENRES.value)
 
 
 def experiment_id(trial: Trial, dataset_id: str, metric: str) -> str:

@@ -125,7 +125,7 @@ MODELS = Table(
             "artist-safe, song-grouped, album-grouped, leaky, or artists-shared (how many).",
             nullable=False,
         ),
-        Column("format", "string", "spark-ml, skops or json (baselines).", nullable=False),
+        Column("format", "string", "spark-ml, skops, arrays or json (baselines).", nullable=False),
         Column("path", "string", "Folder of the model's files.", volatile=True),
         Column("fitted_at", "timestamp", "When it was fitted.", volatile=True),
         Column("seconds", "double", "Time of the fit.", unit="s", volatile=True),

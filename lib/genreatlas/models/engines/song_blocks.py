@@ -66,7 +66,10 @@ def song_blocks(
         until = max(at + 1, int(np.searchsorted(starts + counts, starts[at] + most, side="right")))
         part = rows[starts[at] : starts[until - 1] + counts[until - 1]]
         scores = model.matrix_scores(X, part, song)
-        means = np.add.reduceat(scores, starts[at:until] - starts[at], axis=0) / counts[at:until, None]
+        means = scores
+        if len(part) > until - at:
+            means = np.add.reduceat(scores, starts[at:until] - starts[at], axis=0)
+            means /= counts[at:until, None]
         yield SongBlock(of_row[starts[at:until]].astype(np.int64), rows[starts[at:until]].astype(np.int64), means)
         at = until
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from genreatlas.errors import ConfigError, ModelError
 from genreatlas.models.engines.estimators import Facts
-from genreatlas.models.engines.protocol import Clips, ClipScores, FileModel, votes
+from genreatlas.models.engines.protocol import Clips, ClipScores, FileModel, blocks, votes
 from genreatlas.models.engines.task_engine import TaskEngine
 from genreatlas.models.types import ScoreKind, Trial
 
@@ -173,8 +173,13 @@ def fit_dummy(kind: str, y: Array, weight: Array | None, n_classes: int, seed: i
     weight : (n_rows,) float, or None.
     """
     weights = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
-    hits = y.astype(np.float64) if y.ndim == 2 else (y[:, None] == np.arange(n_classes)).astype(np.float64)
-    priors = (hits * weights[:, None]).sum(axis=0) / weights.sum()
+    sums = np.zeros(n_classes)
+    for part in blocks(len(y), 2 * n_classes):
+        if y.ndim == 1:
+            sums += np.bincount(y[part], weights=weights[part], minlength=n_classes)
+        else:
+            sums += weights[part] @ y[part]
+    priors = sums / weights.sum()
     return Dummy(kind, tuple(float(one) for one in priors), seed, multi=y.ndim == 2)
 
 

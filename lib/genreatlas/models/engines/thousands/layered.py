@@ -1,0 +1,70 @@
+"""A model of layers: one for a linear model, two for a perceptron."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genreatlas.models.engines.thousands.array_models import Array, ArrayModel, Columns, expect, softmax
+
+KIND = "layers"
+
+
+@dataclass(frozen=True)
+class LayeredModel(ArrayModel):
+    """``scores = softmax(W x + b)``, or with a rectified hidden layer before it; sigmoids where songs have several.
+
+    Attributes
+    ----------
+    layers : (weight (n_in, n_out), bias (n_out,)), from the columns to the classes.
+    """
+
+    columns: Columns
+    layers: tuple[tuple[Array, Array], ...]
+    multi: bool = False
+
+    kind = KIND
+
+    @property
+    def n_classes(self) -> int:  # type: ignore[override]
+        """Genres."""
+        return len(self.layers[-1][1])
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """Weights and biases by the number of their layer."""
+        found: dict[str, Array] = {}
+        for number, (weight, bias) in enumerate(self.layers):
+            found |= {f"weight{number}": weight, f"bias{number}": bias}
+        return found
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The widths of the layers."""
+        return {"widths": [len(bias) for _, bias in self.layers]}
+
+    def _scores(self, X: Array) -> Array:
+        for weight, bias in self.layers[:-1]:
+            X = np.maximum(X @ weight + bias, 0.0)
+        weight, bias = self.layers[-1]
+        logits = (X @ weight + bias).astype(np.float64)
+        return 1.0 / (1.0 + np.exp(-np.clip(logits, -700, 700))) if self.multi else softmax(logits)
+
+    def column_weights(self) -> NDArray[np.float64]:
+        """Mean absolute weight from each scaled column to the first layer."""
+        return np.abs(self.layers[0][0].astype(np.float64)).mean(axis=1)
+
+
+def read(facts: Mapping[str, Any], columns: Columns, arrays: Mapping[str, Array]) -> LayeredModel:
+    """A model of a file's content; ValueError where it does not fit together."""
+    widths = [len(columns.fill), *(int(width) for width in facts["widths"])]
+    layers = tuple(
+        (expect(arrays, f"weight{number}", (n_in, n_out)), expect(arrays, f"bias{number}", (n_out,)))
+        for number, (n_in, n_out) in enumerate(pairwise(widths))
+    )
+    if not layers or widths[-1] != facts["n_classes"]:
+        raise ValueError(f"{widths[-1]} scores for {facts['n_classes']} classes")
+    return LayeredModel(columns, layers, bool(facts["multi"]))

@@ -1,0 +1,147 @@
+"""k nearest neighbours: the shares of genres among the nearest songs trained on, exactly, by faiss where it is there.
+
+faiss and numpy find the same songs, but for some whose distances agree to six digits: both work in float32.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from genreatlas.models.engines.thousands.array_models import Array, ArrayModel, Columns, Table, expect
+from genreatlas.models.engines.thousands.thousands_facts import has_faiss
+
+KIND = "neighbours"
+
+#: Neighbours that the shares of all genres count for, so that no genre has the probability 0.
+_PRIOR = 1.0
+
+#: Known songs that are compared at once without faiss.
+_KNOWN = 65_536
+
+
+@dataclass(frozen=True)
+class NeighbourModel(ArrayModel):
+    """The songs trained on, and their genres.
+
+    Attributes
+    ----------
+    known : (n_songs, n_features) float32, scaled rows.
+    song, genre : (n_labels,) int32, which row has which genre, by rows.
+    prior : (n_classes,) float64, share of each genre; its sum is 1, or with several genres each its own.
+    boost : (n_classes,) float64, what a neighbour of the genre counts.
+    n_neighbors : how many of the nearest count.
+    """
+
+    columns: Columns
+    known: Array
+    song: Array
+    genre: Array
+    prior: Array
+    boost: Array
+    n_neighbors: int
+    multi: bool = False
+
+    kind = KIND
+
+    @property
+    def n_classes(self) -> int:  # type: ignore[override]
+        """Genres."""
+        return len(self.prior)
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """Songs and genres."""
+        names = ("known", "song", "genre", "prior", "boost")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How many neighbours count."""
+        return {"n_neighbors": self.n_neighbors}
+
+    def _scores(self, X: Array) -> Array:
+        near = self._near(np.ascontiguousarray(X))
+        first = np.searchsorted(self.song, near)
+        counts = np.searchsorted(self.song, near, side="right") - first
+        # One entry for each genre of each neighbour.
+        row = np.repeat(np.repeat(np.arange(len(X)), near.shape[1]), counts.ravel())
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts.ravel()) - counts.ravel(), counts.ravel())
+        genre = self.genre[np.repeat(first.ravel(), counts.ravel()) + within]
+        counted = np.bincount(row * self.n_classes + genre, self.boost[genre], len(X) * self.n_classes)
+        votes = counted.reshape(len(X), self.n_classes) + _PRIOR * self.prior
+        if self.multi:
+            return votes / (near.shape[1] + _PRIOR)
+        return votes / votes.sum(axis=1, keepdims=True)
+
+    def _near(self, X: Array) -> Array:
+        """(n, k) places of the nearest known songs."""
+        k = min(self.n_neighbors, len(self.known))
+        if self._index is not None:
+            return np.asarray(self._index.search(X, k)[1])
+        found = np.empty((len(X), 0), dtype=np.int64)
+        distance = np.empty((len(X), 0), dtype=np.float32)
+        for start in range(0, len(self.known), _KNOWN):
+            part = self.known[start : start + _KNOWN]
+            here = (part**2).sum(axis=1) - 2.0 * (X @ part.T)
+            places = np.broadcast_to(np.arange(start, start + len(part)), here.shape)
+            distance, found = np.hstack([distance, here]), np.hstack([found, places])
+            kept = np.argpartition(distance, k - 1, axis=1)[:, :k] if distance.shape[1] > k else slice(None)
+            if not isinstance(kept, slice):
+                distance, found = np.take_along_axis(distance, kept, 1), np.take_along_axis(found, kept, 1)
+        return found
+
+    @cached_property
+    def _index(self) -> Any:
+        """An index of faiss that compares with every song; None where faiss is not installed."""
+        if not has_faiss():
+            return None
+        import faiss
+
+        faiss.omp_set_num_threads(1)
+        index = faiss.IndexFlatL2(self.n_features)
+        index.add(np.ascontiguousarray(self.known))
+        return index
+
+
+def fit(table: Table, params: Mapping[str, Any]) -> tuple[NeighbourModel, list[str]]:
+    """Keep a table's rows.
+
+    Parameters
+    ----------
+    params : ``n_neighbors``; ``even``: a neighbour counts less the larger its genre is.
+    """
+    known = np.concatenate([values for _, values, _ in table.blocks()])
+    y = np.asarray(table.y[table.rows])
+    song, genre = np.nonzero(y) if table.multi else (np.arange(len(y)), y)
+    counts = np.bincount(genre, minlength=table.n_classes).astype(np.float64)
+    seen = counts > 0
+    even = bool(params.get("even", False))
+    boost = np.where(seen, counts[seen].mean() / np.where(seen, counts, 1.0), 0.0) if even else np.ones(len(counts))
+    prior = seen / seen.sum() if even and not table.multi else counts / (len(y) if table.multi else counts.sum())
+    model = NeighbourModel(
+        table.columns, known, song.astype(np.int32), genre.astype(np.int32), prior, boost,
+        int(params.get("n_neighbors", 15)), table.multi,
+    )  # fmt: skip
+    notes = [] if table.weight is None else ["knn takes no weights: every row counts the same"]
+    return model, notes
+
+
+def read(facts: Mapping[str, Any], columns: Columns, arrays: Mapping[str, Array]) -> NeighbourModel:
+    """A model of a file's content; ValueError where it does not fit together."""
+    n_classes, n = int(facts["n_classes"]), len(arrays["known"])
+    known = expect(arrays, "known", (n, len(columns.fill)))
+    song, genre = arrays["song"], expect(arrays, "genre", arrays["song"].shape)
+    if song.ndim != 1 or (len(song) and (song.min() < 0 or song.max() >= n or np.any(np.diff(song) < 0))):
+        raise ValueError("song does not number the known songs")
+    if len(genre) and (genre.min() < 0 or genre.max() >= n_classes):
+        raise ValueError("genre does not number the classes")
+    if int(facts["n_neighbors"]) < 1 or not n:
+        raise ValueError("no neighbours")
+    prior, boost = expect(arrays, "prior", (n_classes,)), expect(arrays, "boost", (n_classes,))
+    return NeighbourModel(
+        columns, known.astype(np.float32, copy=False), song, genre, prior, boost, int(facts["n_neighbors"]),
+        bool(facts["multi"]),
+    )  # fmt: skip

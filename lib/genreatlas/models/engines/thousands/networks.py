@@ -1,0 +1,147 @@
+"""Multinomial logistic regression and a small perceptron by mini-batches over the matrix where it lies.
+
+Scores exist for the songs of one batch only. The same seed and matrix give the same model: songs are drawn by the seed,
+and products are made on one thread.
+
+References: Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2017 (a learning rate that falls as a cosine); Menon et al.
+2021 (logit adjustment); Srivastava et al. 2014 (dropout).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from genreatlas.models.engines.thousands.array_models import Array, Table, softmax
+from genreatlas.models.engines.thousands.layered import LayeredModel
+
+#: A fit takes at least so many steps: on small tables some epochs would be too few to arrive.
+LEAST_STEPS = 3_000
+
+_FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-8
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How it is fitted.
+
+    Attributes
+    ----------
+    epochs : how often each song is seen, or more often where that is fewer than :data:`LEAST_STEPS` steps.
+    batch : songs of a step.
+    learning_rate : of the first step; it falls to 0 as a cosine. None: 0.03, and 0.003 with a hidden layer.
+    l2 : penalty on the square of the weights, per song: ``1 / (C n)`` of scikit-learn's logistic regression.
+    logit_adjustment : 0 learns the genres' sizes with them; 1 as if all genres were of one size, as macro-F1 counts
+        them: the logarithms of their shares are added to the scores in training, and not when predicting.
+    dropout : share of hidden units left out at each step.
+    """
+
+    epochs: int = 8
+    batch: int = 512
+    learning_rate: float | None = None
+    l2: float = 1e-6
+    logit_adjustment: float = 0.0
+    dropout: float = 0.0
+
+
+def fit(table: Table, hidden: int, seed: int, settings: Settings) -> tuple[LayeredModel, list[str]]:
+    """Fit layers on a table's rows.
+
+    Parameters
+    ----------
+    hidden : units of the hidden layer; 0 for none, which is logistic regression.
+    """
+    random = np.random.default_rng(seed)
+    n, width = len(table.rows), table.X.shape[1]
+    weights = (table.weights / table.weights.mean()).astype(np.float32)
+    share = table.class_weights() / table.weights.sum()
+    log_share = np.log(np.maximum(share, 1.0 / (10.0 * n))).astype(np.float32)
+    adjustment = np.float32(settings.logit_adjustment) * log_share
+    # A hidden layer starts with He's spread, the last one at the genres' shares.
+    layers = [_hidden(random, width, hidden)] if hidden else []
+    start = log_share - adjustment
+    if table.multi:
+        start = np.log(np.maximum(share, 1e-9) / np.maximum(1.0 - share, 1e-9)).astype(np.float32)
+    layers.append([np.zeros((hidden or width, table.n_classes), np.float32), start])
+    if hidden:
+        layers[-1][0][:] = random.normal(0.0, 1.0 / np.sqrt(hidden), layers[-1][0].shape) * 0.1
+    batch = min(settings.batch, n)
+    highest = settings.learning_rate or (0.003 if hidden else 0.03)
+    steps_an_epoch = -(-n // batch)
+    steps = max(settings.epochs * steps_an_epoch, LEAST_STEPS)
+    adam = _Adam([array for layer in layers for array in layer])
+    order = np.empty(0, dtype=np.int64)
+    for step in range(steps):
+        if len(order) < batch:
+            order = np.concatenate([order, random.permutation(n)])
+        drawn, order = np.sort(order[:batch]), order[batch:]
+        rows = table.rows[drawn]
+        rate = highest * 0.5 * (1.0 + np.cos(np.pi * step / steps))
+        kept = None
+        if hidden and settings.dropout:
+            kept = (random.random((batch, hidden)) >= settings.dropout) / np.float32(1.0 - settings.dropout)
+        gradients = _gradients(
+            layers, table.columns(table.X[rows]), table.y[rows], weights[drawn], adjustment, kept, settings.l2
+        )
+        adam.move(gradients, rate)
+    if not all(np.isfinite(array).all() for layer in layers for array in layer):
+        raise ValueError(f"training diverged: learning_rate = {highest:g} is too large")
+    unseen = share <= 0
+    layers[-1][1][unseen] = -700.0
+    return LayeredModel(table.columns, tuple((weight, bias) for weight, bias in layers), table.multi), []
+
+
+def _hidden(random: np.random.Generator, width: int, hidden: int) -> list[Array]:
+    spread = np.sqrt(2.0 / max(width, 1))
+    return [random.normal(0.0, spread, (width, hidden)).astype(np.float32), np.zeros(hidden, np.float32)]
+
+
+def _gradients(
+    layers: list[list[Array]], X: Array, y: Array, weight: Array, adjustment: Array, kept: Array | None, l2: float
+) -> list[Array]:
+    """Gradients of the mean loss of a batch, in the order of the arrays of the layers."""
+    inner = X
+    if len(layers) > 1:
+        inner = np.maximum(X @ layers[0][0] + layers[0][1], 0.0)
+        if kept is not None:
+            inner = (inner * kept).astype(np.float32)
+    logits = inner @ layers[-1][0] + layers[-1][1]
+    if y.ndim == 2:
+        error = (1.0 / (1.0 + np.exp(-np.clip(logits, -80, 80))) - y).astype(np.float32)
+    else:
+        logits += adjustment
+        error = softmax(logits)
+        error[np.arange(len(y)), y] -= 1.0
+    error *= (weight / np.float32(len(y)))[:, None]
+    last = [inner.T @ error + np.float32(l2) * layers[-1][0], error.sum(axis=0)]
+    if len(layers) == 1:
+        return last
+    back = (error @ layers[-1][0].T) * (inner > 0)
+    if kept is not None:
+        back = (back * kept).astype(np.float32)
+    return [X.T @ back + np.float32(l2) * layers[0][0], back.sum(axis=0), *last]
+
+
+class _Adam:
+    """Steps of Adam on some arrays, in place."""
+
+    def __init__(self, arrays: list[Array]) -> None:
+        self.arrays = arrays
+        self.first = [np.zeros_like(array) for array in arrays]
+        self.second = [np.zeros_like(array) for array in arrays]
+        self.steps = 0
+
+    def move(self, gradients: list[Array], rate: float) -> None:
+        """One step against the gradients."""
+        self.steps += 1
+        size = np.float32(rate * np.sqrt(1.0 - _SECOND**self.steps) / (1.0 - _FIRST**self.steps))
+        for array, gradient, first, second in zip(self.arrays, gradients, self.first, self.second, strict=True):
+            first *= np.float32(_FIRST)
+            first += np.float32(1.0 - _FIRST) * gradient
+            second *= np.float32(_SECOND)
+            np.multiply(gradient, gradient, out=gradient)
+            second += np.float32(1.0 - _SECOND) * gradient
+            np.sqrt(second, out=gradient)
+            gradient += np.float32(_TINY)
+            np.divide(first, gradient, out=gradient)
+            gradient *= size
+            array -= gradient

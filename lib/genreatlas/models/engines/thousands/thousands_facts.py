@@ -1,0 +1,65 @@
+"""What is known of the engine ``numpy``'s estimators without importing what fits them: grids, limits, reasons."""
+
+from importlib.util import find_spec
+
+from genreatlas.models.engines.estimators import SWITCH, Facts, number, share, whole
+
+SCALERS = ("standard", "none")
+
+#: Estimators that tell one genre a song; where songs have several they are skipped.
+ONE_GENRE = ("lda", "nearest_profile")
+
+#: k-NN compares every song with every other. In numpy 20,000 songs of 45 columns take a minute and a half a fold.
+MOST_ROWS_WITHOUT_FAISS = 20_000
+
+_MOST_ROWS = 5_000_000
+_MOST_CLASSES = 20_000
+
+_BY_BATCHES = {
+    "epochs": whole(1),
+    "batch": whole(1),
+    "learning_rate": number(above=0),
+    "l2": number(least=0),
+    "logit_adjustment": number(least=0, most=1),
+}
+
+#: Name in the configuration = estimator. Memory grows with columns × genres; the limits are what was tried.
+ESTIMATORS: dict[str, Facts] = {
+    "nearest_profile": Facts(
+        {"even": SWITCH},
+        {"even": (True,)},
+        max_rows=_MOST_ROWS,
+        max_classes=_MOST_CLASSES,
+    ),
+    "lda": Facts(
+        {"shrinkage": number(least=0, most=1), "even": SWITCH},
+        {"shrinkage": (0.0, 0.01, 0.1)},
+        max_rows=_MOST_ROWS,
+        max_classes=_MOST_CLASSES,
+    ),
+    "logistic_regression": Facts(
+        _BY_BATCHES,
+        {"l2": (1e-6, 1e-5)},
+        max_rows=_MOST_ROWS,
+        max_classes=_MOST_CLASSES,
+    ),
+    "multilayer_perceptron": Facts(
+        {**_BY_BATCHES, "hidden": whole(1, 4096), "dropout": share(most_is_one=False)},
+        {"hidden": (256,), "l2": (1e-6,)},
+        max_rows=_MOST_ROWS,
+        max_classes=_MOST_CLASSES,
+    ),
+    # Each prediction looks at every song that it was trained on: 300,000 songs × 45 columns are 4 ms with faiss.
+    "knn": Facts(
+        {"n_neighbors": whole(1, 1000), "even": SWITCH},
+        {"n_neighbors": (15, 50)},
+        max_rows=500_000,
+        max_classes=_MOST_CLASSES,
+        weights=False,
+    ),
+}
+
+
+def has_faiss() -> bool:
+    """Whether the extra ``neighbours`` is installed here."""
+    return find_spec("faiss") is not None
