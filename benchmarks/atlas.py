@@ -10,7 +10,7 @@ import argparse
 import json
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from genreatlas.ids import slug
 from genreatlas.sources.every_noise import parse_map
 
 ROOT = Path(__file__).parents[1]
+#: Edges that names say, each read by hand: 200 that were drawn at random, and exceptions that were met beside them.
+GOLD = ROOT / "benchmarks" / "name_edges.csv"
 _BEGIN, _END = "<!-- figures: begin (written by benchmarks/atlas.py) -->", "<!-- figures: end -->"
 #: Mean Spotify features that genres are compared by. Means of a key, a mode and a time signature measure no sound.
 FEATURES = (
@@ -51,6 +53,8 @@ FIGURES = {
     "procrustes_seeds": (0.97, "maps of two seeds, R2 after alignment"),
     "procrustes_half": (0.92, "maps of two halves of the songs (made-up songs of 1,000 genres x 150)"),
     "rebuild_equal": (1, "a map drawn again has equal bytes"),
+    "gold_wrong": (None, "of 200 edges that names say, read by hand: how many are none (`benchmarks/name_edges.csv`)"),
+    "gold_doubtful": (None, "and how many are doubtful"),
     "parents_hits1": (0.50, "known parents: the right one is first"),
     "parents_hits3": (0.70, "known parents: it is among the first three"),
     "parents_prior_hits1": (None, "control: the parent with most children"),
@@ -172,13 +176,22 @@ def _hits(scores: np.ndarray, children: np.ndarray, candidates: np.ndarray, edge
     return hits, n
 
 
+def gold_edges(names: Sequence[str]) -> tuple[np.ndarray, dict[str, float]]:
+    """Edges (child, parent) that names tell, without those that were read and are none; and what the reading found."""
+    read_by_hand = pd.read_csv(GOLD)
+    drawn = read_by_hand[read_by_hand.drawn == "yes"].parent.value_counts()
+    wrong = {(row.genre, row.head) for row in read_by_hand.itertuples() if row.parent == "no"}
+    edges = [edge for edge in genealogy.name_heads(names) if (names[edge[0]], names[edge[1]]) not in wrong]
+    return np.array(edges), {"gold_wrong": float(drawn["no"]), "gold_doubtful": float(drawn["doubtful"])}
+
+
 def judge_parents(genres: Genres) -> dict[str, float]:
     """Parents that names tell, from sound and popularity; names are never evidence here.
 
     By folds of children for parents that have other children in training, by folds of parents for unseen ones. An edge
     is one question.
     """
-    edges = np.array(genealogy.name_heads(genres.names))
+    edges, gold = gold_edges(genres.names)
     pairs = genealogy.Pairs(genealogy.Evidence(genres.space, genres.size))
     random = np.random.default_rng(SEED)
     shuffled = genealogy.Pairs(
@@ -227,7 +240,7 @@ def judge_parents(genres: Genres) -> dict[str, float]:
         distance = -pairs.distance[np.ix_(children, all_parents)].astype(float)
         count("unseen_distance", distance, children, all_parents, test, edges, most=(1, 10))
     share = {name: hits / n[name] for name, hits in found.items()}
-    return {
+    return gold | {
         "parents_hits1": share["model"][0],
         "parents_hits3": share["model"][1],
         "parents_prior_hits1": share["prior"][0],
@@ -300,7 +313,7 @@ def write(figures: dict[str, float], page: Path) -> None:
         if key in figures:
             value = figures[key]
             missed = " (missed)" if least is not None and value < least else ""
-            shown = f"{value:.0f}" if key.startswith(("subgenre", "rebuild")) else f"{value:.3f}"
+            shown = f"{value:.0f}" if key.startswith(("subgenre", "rebuild", "gold")) else f"{value:.3f}"
             lines.append(f"| `{key}` | {what} | {'' if least is None else f'{least:g}'} | {shown}{missed} |")
     text = page.read_text(encoding="utf-8")
     before, rest = text.split(_BEGIN)

@@ -1,5 +1,7 @@
 """The map of a small store: drawn once, drawn anew with new songs, and read in SQL."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 
@@ -11,9 +13,12 @@ from genreatlas.store import Store
 from genreatlas.tables import (
     FEATURE_SETS,
     GENRE_NEIGHBOURS,
+    GENRE_PARENTS,
     GENRE_POSITIONS,
     GENRE_PROFILES,
     GENRE_REGIONS,
+    GENRE_TREE,
+    GENRES,
     MAPS,
     SONG_ARTISTS,
     SONG_GENRES,
@@ -47,6 +52,96 @@ def add_songs(store: Store, genres: range, songs: range) -> None:
     ])  # fmt: skip
 
 
+def describe_set(store: Store) -> None:
+    _write(store, FEATURE_SETS, [
+        WHERE | {"feature_set": "sound", "position": i, "feature": name, "kind": "numeric", "axis": "summary",
+                 "unit": "", "source": "test.csv"} for i, name in enumerate(FEATURES)
+    ])  # fmt: skip
+
+
+def add_families(store: Store) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Four large genres and 15 children of each, which sound like it; every other child is called after it.
+
+    Returns
+    -------
+    names, family of each genre, and its true place (n, 3).
+    """
+    random = np.random.default_rng(4)
+    heads = ["house", "rock", "jazz", "folk"]
+    family = np.concatenate([np.arange(4), np.repeat(np.arange(4), 15)])
+    centres = np.array([[0, 0, 0], [9, 0, 3], [0, 9, 6], [9, 9, 9]], dtype=float)
+    places = centres[family] + np.concatenate([np.zeros((4, 3)), random.normal(0, 0.9, (60, 3))])
+    names = heads + [f"s{i} {heads[k]}" if i % 2 else f"unnamed{i}" for i, k in enumerate(family[4:])]
+    songs = [(genre, song) for genre in range(64) for song in range(40 if genre < 4 else 8)]
+    ids = [f"song{genre:02d}-{song:02d}" for genre, song in songs]
+    _write(store, SONGS, [{"song_id": one, "source": "test"} for one in ids])
+    # An artist of each child plays its parent, too: two of 15 songs.
+    _write(store, SONG_ARTISTS, [
+        {"song_id": one, "position": 0, "role": "primary",
+         "artist_id": f"of{4 + 15 * g + s % 15}" if g < 4 and s < 15 else f"of{g}" if s < 2 else f"{g}-{s}"}
+        for one, (g, s) in zip(ids, songs, strict=True)
+    ])  # fmt: skip
+    _write(store, SONG_GENRES, [{"song_id": one, "genre_id": f"g{g:02d}", "source": "test", "weight": 1.0,
+                                 "genre": names[g]} for one, (g, _) in zip(ids, songs, strict=True)])  # fmt: skip
+    _write(store, SOUND, [
+        WHERE | {"clip_id": f"clip of {one}", "song_id": one, "mode": 0.0}
+        | dict(zip(FEATURES, map(float, places[g] + random.normal(0, 0.5, 3)), strict=False))
+        for one, (g, _) in zip(ids, songs, strict=True)
+    ])  # fmt: skip
+    return names, family, places
+
+
+@pytest.mark.slow  # reason: the labelled lens and the tree have no other test that reads their tables
+def test_places_on_the_axes_of_every_noise_and_parents_are_found_again(spark, tmp_path):
+    pytest.importorskip("openTSNE")
+    config = make_config(tmp_path, "map.feature_set=sound", "map.half_samples=0")
+    store = Store(spark, config.store)
+    describe_set(store)
+    names, family, places = add_families(store)
+    unknown = range(4, 64, 10)  # genres that the map of Every Noise lacks
+    there = [g for g in range(64) if g not in unknown]
+    x, y = (100 * places[:, 0]).astype(int).tolist(), (1000 * np.exp(places[:, 1] / 9)).astype(int).tolist()
+    _write(store, GENRES, [
+        {"genre_id": f"g{g:02d}", "snapshot": date(2023, 11, day), "name": names[g], "source": "test",
+         "map_position": g, "map_x": x[g] if day == 19 else 0, "map_y": y[g] if day == 19 else g}
+        for g in there for day in (1, 19)
+    ])  # fmt: skip
+    given = next(g for g in range(4, 64) if names[g].startswith("unnamed") and family[g] == 0)
+    _write(store, GENRE_PARENTS, [{"genre_id": f"g{given:02d}", "genre": names[given], "parent_id": "g03",
+                                   "parent": "folk", "source": "configuration"}])  # fmt: skip
+    counts = map_genres.run(store, config)
+    assert (counts.written, counts.skipped) == (2, 0), counts.notes
+
+    row = store.read(MAPS).where("lens = 'labelled'").collect()[0]
+    assert row.method == "regression" and min(row.axes_r2_x, row.axes_r2_y) > 0.8
+    placed = {r.genre_id: r for r in store.read(GENRE_POSITIONS).where(f"map_id = '{row.map_id}'").collect()}
+    assert len(placed) == 64
+    assert {g for g in range(64) if not placed[f"g{g:02d}"].known} == set(unknown)
+    for axis, name in enumerate("xy"):
+        found = np.array([placed[f"g{g:02d}"][name] for g in range(64)])
+        rank = np.argsort(np.argsort(places[:, axis])) / 63
+        assert np.abs(found - rank)[list(unknown)].max() < 0.25  # of places that only the profiles tell
+        assert np.corrcoef(found, rank)[0, 1] > 0.95
+
+    tree = store.read(GENRE_TREE).toPandas()
+    drawn = tree[tree.drawn].set_index("genre_id")
+    assert drawn.index.is_unique
+    assert drawn.parent_id[f"g{given:02d}"] == "g03" and drawn.known[f"g{given:02d}"]
+    others = [g for g in range(4, 64) if g != given]
+    assert set(drawn.index) == {f"g{g:02d}" for g in range(4, 64)}  # nothing is above the four
+    assert [drawn.parent_id[f"g{g:02d}"] for g in others] == [f"g{family[g]:02d}" for g in others]
+    first = tree[tree["rank"] == 1].set_index("genre_id")
+    assert [bool(first.name_head[f"g{g:02d}"]) for g in others] == [not names[g].startswith("un") for g in others]
+    assert first.artist_containment[[f"g{g:02d}" for g in others]].to_numpy() == pytest.approx(1 / 7)
+
+    register_views(store, config.splits.name)
+    lines = spark.sql("SELECT genre_id, ancestors, depth FROM genre_ancestors").collect()
+    assert {r.genre_id: r.ancestors.split(" < ")[0] for r in lines if int(r.genre_id[1:]) in others} == {
+        f"g{g:02d}": names[family[g]] for g in others
+    }
+    assert map_genres.run(store, config).written == 0
+
+
 @pytest.mark.slow
 def test_the_map_is_drawn_once_and_anew_with_new_songs(spark, tmp_path):
     pytest.importorskip("openTSNE")
@@ -54,10 +149,7 @@ def test_the_map_is_drawn_once_and_anew_with_new_songs(spark, tmp_path):
     store = Store(spark, config.store)
     with pytest.raises(ConfigError, match="sound"):
         map_genres.run(store, config)
-    _write(store, FEATURE_SETS, [
-        WHERE | {"feature_set": "sound", "position": i, "feature": name, "kind": "numeric", "axis": "summary",
-                 "unit": "", "source": "test.csv"} for i, name in enumerate(FEATURES)
-    ])  # fmt: skip
+    describe_set(store)
     add_songs(store, range(30), range(9))
     counts = map_genres.run(store, config)
     assert (counts.read, counts.written, counts.skipped) == (2, 1, 1)

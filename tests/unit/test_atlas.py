@@ -261,6 +261,8 @@ def test_children_without_a_telling_name_find_the_parent_whose_children_they_sou
     assert (tree.parent[unnamed] == of[tree.child[unnamed]]).mean() > 0.9
     assert tree.probability[first & tree.name_head].min() > 0.85
     assert np.bincount(tree.child[tree.drawn], minlength=64).max() == 1
+    # Pairs of two large genres were never seen: nothing is concluded from how unlike the known pairs they are.
+    assert tree.drawn[tree.child < 4].sum() == 0 and tree.probability[tree.child < 4].max() < 0.2
     assert (tree.artist_containment == 0).all()  # every song has an artist of its own
 
 

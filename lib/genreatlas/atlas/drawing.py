@@ -27,7 +27,7 @@ from genreatlas.errors import InputError
 from genreatlas.ids import stable_id
 
 #: Grows when other figures come out of the same songs and settings, so that maps are drawn again.
-VERSION = 1
+VERSION = 2
 #: Fewer genres make no map.
 _FEWEST = 3
 #: Neighbours that new genres take their first place from.

@@ -121,16 +121,25 @@ def _middle(values: Floats) -> float:
 
 
 class _Logistic:
-    """Logistic regression on standardised columns."""
+    """Logistic regression on standardised columns.
+
+    Nothing is said from what was never seen: values count up to the range that it was fitted on, and a column that was
+    constant there counts nowhere.
+    """
 
     def __init__(self, X: Floats, y: npt.NDArray[np.int64]) -> None:
         from sklearn.linear_model import LogisticRegression
 
-        self.middle, self.scale = X.mean(axis=0), np.maximum(X.std(axis=0), 1e-9)
-        self.model = LogisticRegression(C=1.0, max_iter=500).fit((X - self.middle) / self.scale, y)
+        self.low, self.high = X.min(axis=0), X.max(axis=0)
+        self.middle, spread = X.mean(axis=0), X.std(axis=0)
+        self.scale = np.where(spread > 1e-9 * np.maximum(np.abs(self.middle), 1.0), spread, np.inf)
+        self.model = LogisticRegression(C=1.0, max_iter=500).fit(self._standardised(X), y)
 
     def logit(self, X: Floats) -> Floats:
-        return np.asarray(self.model.decision_function((X - self.middle) / self.scale), dtype=np.float64)
+        return np.asarray(self.model.decision_function(self._standardised(X)), dtype=np.float64)
+
+    def _standardised(self, X: Floats) -> Floats:
+        return np.asarray((np.clip(X, self.low, self.high) - self.middle) / self.scale, dtype=np.float64)
 
 
 class ParentModel:
