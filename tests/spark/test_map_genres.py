@@ -1,11 +1,12 @@
 """The map of a small store: drawn once, drawn anew with new songs, and read in SQL."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
 
 from conftest import make_config
+from genreatlas.atlas.regions import nearest_genres
 from genreatlas.errors import ConfigError
 from genreatlas.sql.registering import register_views
 from genreatlas.steps import map_genres
@@ -19,7 +20,10 @@ from genreatlas.tables import (
     GENRE_REGIONS,
     GENRE_TREE,
     GENRES,
+    MAP_COMPARISONS,
     MAPS,
+    MODELS,
+    PREDICTIONS,
     SONG_ARTISTS,
     SONG_GENRES,
     SONGS,
@@ -91,6 +95,29 @@ def add_families(store: Store) -> tuple[list[str], np.ndarray, np.ndarray]:
     return names, family, places
 
 
+def add_judged_model(store: Store, names: list[str], family: np.ndarray) -> None:
+    """A model that was judged on four songs of each genre but one, and takes families apart, hardly their genres."""
+    ids = [f"g{g:02d}" for g in range(len(names))]
+    _write(store, MODELS, [
+        WHERE | {"model_id": "m", "experiment_id": "x", "candidate": "c", "engine": "sklearn", "estimator": "e",
+                 "feature_set": "sound", "params": "{}", "dataset_id": "d", "split": "default", "split_version": 1,
+                 "level": "genre", "labels": "drop", "seed": 1, "classes": ids, "class_names": names,
+                 "features": list(FEATURES), "score_kind": "probability", "grouping": "artist-safe",
+                 "format": "skops", "path": "m", "fitted_at": datetime(2026, 1, 1, tzinfo=UTC)}
+    ])  # fmt: skip
+    random, rows = np.random.default_rng(6), []
+    for g in range(1, len(names)):
+        for song in range(5):
+            said = np.where(family == family[g], 1.0, 0.02) * random.uniform(0.5, 1.5, len(names))
+            top = np.argsort(-said)[:20]  # of each song 20 are stored
+            scores = {ids[k]: float(said[k] / said.sum()) for k in top}
+            rows.append({"model_id": "m", "song_id": f"song{g:02d}-{song:02d}", "group_id": f"{g}-{song // 2}",
+                         "part": "test" if song else "train", "genres": [ids[g]], "predicted": ids[top[0]],
+                         "confidence": scores[ids[top[0]]], "scores": scores, "score_kind": "probability",
+                         "n_rows": 1})  # fmt: skip
+    _write(store, PREDICTIONS, rows)
+
+
 @pytest.mark.slow  # reason: the labelled lens and the tree have no other test that reads their tables
 def test_places_on_the_axes_of_every_noise_and_parents_are_found_again(spark, tmp_path):
     pytest.importorskip("openTSNE")
@@ -109,8 +136,9 @@ def test_places_on_the_axes_of_every_noise_and_parents_are_found_again(spark, tm
     given = next(g for g in range(4, 64) if names[g].startswith("unnamed") and family[g] == 0)
     _write(store, GENRE_PARENTS, [{"genre_id": f"g{given:02d}", "genre": names[given], "parent_id": "g03",
                                    "parent": "folk", "source": "configuration"}])  # fmt: skip
+    add_judged_model(store, names, family)
     counts = map_genres.run(store, config)
-    assert (counts.written, counts.skipped) == (2, 0), counts.notes
+    assert (counts.written, counts.skipped) == (4, 0), counts.notes
 
     row = store.read(MAPS).where("lens = 'labelled'").collect()[0]
     assert row.method == "regression" and min(row.axes_r2_x, row.axes_r2_y) > 0.8
@@ -122,6 +150,27 @@ def test_places_on_the_axes_of_every_noise_and_parents_are_found_again(spark, tm
         rank = np.argsort(np.argsort(places[:, axis])) / 63
         assert np.abs(found - rank)[list(unknown)].max() < 0.25  # of places that only the profiles tell
         assert np.corrcoef(found, rank)[0, 1] > 0.95
+
+    maps = {row.lens: row for row in store.read(MAPS).collect()}
+    assert {lens: row.n_genres for lens, row in maps.items()} == {
+        "sound": 64,
+        "labelled": 64,
+        "confusion": 63,
+        "artists": 64,
+    }
+    assert (maps["confusion"].model_id, maps["confusion"].n_songs, maps["sound"].model_id) == ("m", 63 * 4, None)
+    for lens in ("confusion", "artists"):
+        rows = store.read(GENRE_POSITIONS).where(f"map_id = '{maps[lens].map_id}'").collect()
+        there = np.array([int(r.genre_id[1:]) for r in rows])
+        near, _ = nearest_genres(np.array([(r.x, r.y) for r in rows]), 3)
+        assert (family[there][near] == family[there][:, None]).mean() > 0.9, lens
+    lens_of = {row.map_id: lens for lens, row in maps.items()}
+    agreed = {(lens_of[r.map_id], lens_of[r.other_map_id]): r for r in store.read(MAP_COMPARISONS).collect()}
+    assert len(agreed) == 6
+    row = agreed["sound", "confusion"]
+    assert row.n_genres == 63 and row.mantel > row.mantel_chance + 0.2
+    assert row.procrustes_r2 > row.procrustes_chance + 0.2
+    assert sum("Mantel" in note for note in counts.notes) == 6
 
     tree = store.read(GENRE_TREE).toPandas()
     drawn = tree[tree.drawn].set_index("genre_id")
@@ -139,7 +188,12 @@ def test_places_on_the_axes_of_every_noise_and_parents_are_found_again(spark, tm
     assert {r.genre_id: r.ancestors.split(" < ")[0] for r in lines if int(r.genre_id[1:]) in others} == {
         f"g{g:02d}": names[family[g]] for g in others
     }
-    assert map_genres.run(store, config).written == 0
+    shown = spark.sql("SELECT lens, other_lens, mantel FROM map_agreement WHERE lens = 'sound'").collect()
+    assert {r.other_lens for r in shown} == {"labelled", "confusion", "artists"}
+    again = map_genres.run(store, config)
+    assert (again.written, again.skipped) == (0, 4) and store.read(MAP_COMPARISONS).count() == 6
+    with pytest.raises(ConfigError, match="no model 'other'"):
+        map_genres.run(store, config.model_copy(update={"map": config.map.model_copy(update={"model": "other"})}))
 
 
 @pytest.mark.slow
@@ -152,9 +206,10 @@ def test_the_map_is_drawn_once_and_anew_with_new_songs(spark, tmp_path):
     describe_set(store)
     add_songs(store, range(30), range(9))
     counts = map_genres.run(store, config)
-    assert (counts.read, counts.written, counts.skipped) == (2, 1, 1)
+    assert (counts.read, counts.written, counts.skipped) == (4, 1, 3)
     assert "1 genres have fewer than 5 songs" in counts.notes[0]
-    assert any("labelled: too few genres" in note for note in counts.notes)
+    for why in ("labelled: too few genres", "confusion: no model with probabilities", "artists: 0 genres share"):
+        assert any(why in note for note in counts.notes), counts.notes
     first = store.read(MAPS).collect()[0]
     assert (first.lens, first.sequence, first.n_genres, first.n_left_out) == ("sound", 1, 29, 1)
     assert first.features == ["energy", "valence", "tempo"] and first.method == "tsne"

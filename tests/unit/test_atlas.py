@@ -199,7 +199,8 @@ def test_axes_are_learnt_where_coordinates_are_known_and_judged_on_genres_held_o
     assert drawn.known.tolist() == [True] * 100 + [False] * 20
     assert np.corrcoef(drawn.places[100:, 0], centres[100:, 0])[0, 1] > 0.8
     coordinates[30:] = np.nan
-    assert draw_labelled(charted, coordinates, SETTINGS) is None
+    with pytest.raises(ValueError, match="30 genres have coordinates; axes need 50"):
+        draw_labelled(charted, coordinates, SETTINGS)
 
 
 def test_the_longest_end_and_the_longest_beginning_of_a_name_are_its_heads():

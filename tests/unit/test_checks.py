@@ -203,7 +203,7 @@ def test_a_folder_that_cannot_be_written_to_is_found(step, key, tmp_path):
 
 def test_packages_that_settings_need_are_looked_for(monkeypatch):
     find = checks.faults.importlib.util.find_spec
-    without = ("aiohttp", "mlflow")
+    without = ("aiohttp", "mlflow", "umap")
     monkeypatch.setattr(
         checks.faults.importlib.util, "find_spec", lambda name, *more: None if name in without else find(name, *more)
     )
@@ -211,6 +211,9 @@ def test_packages_that_settings_need_are_looked_for(monkeypatch):
         "world.start: the sandbox world needs aiohttp, which is not installed: pip install 'genreatlas[sandbox]'",
         "mlflow.tracking_uri is set, which needs mlflow, which is not installed: pip install mlflow-skinny",
     ]
+    assert faults("map.method=umap", steps=["map_genres"])[-1] == (
+        "map.method = \"umap\" needs umap, which is not installed: pip install 'genreatlas[atlas-methods]'"
+    )
 
 
 def test_a_step_whose_input_nobody_gives_is_a_warning_that_names_the_step_to_put_before_it():

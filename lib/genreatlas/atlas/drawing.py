@@ -1,7 +1,7 @@
 """From songs to a whole atlas: profiles, neighbours, regions, and a map for each lens."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,13 +9,13 @@ import numpy.typing as npt
 from scipy import sparse
 
 from genreatlas.atlas.genealogy import Evidence, Tree, find_parents
+from genreatlas.atlas.lenses import Shares, hellinger_space
 from genreatlas.atlas.positions import (
-    MIN_LABELLED,
-    MIN_TSNE,
     align,
     embed,
     instability,
     label_axes,
+    method_of,
     moved,
     start_from,
 )
@@ -29,7 +29,7 @@ from genreatlas.ids import stable_id
 #: Grows when other figures come out of the same songs and settings, so that maps are drawn again.
 VERSION = 2
 #: Fewer genres make no map.
-_FEWEST = 3
+FEWEST = 3
 #: Neighbours that new genres take their first place from.
 _NEAR = 15
 
@@ -64,8 +64,9 @@ class Charted:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One map of the placed genres."""
+    """One map. ``placed`` are the genres on it, places in the list of genres; arrays are in its order."""
 
+    placed: Ints
     places: Floats
     method: str
     instability: Floats
@@ -99,10 +100,10 @@ def chart(
     )
     least = 1 if settings.genre_means else settings.min_songs
     placed = np.flatnonzero(profiles.songs >= least)
-    if len(placed) < _FEWEST:
+    if len(placed) < FEWEST:
         raise InputError(
             f"{len(placed)} of {len(genre_ids)} genres have {least} or more songs with {settings.feature_set}; a map "
-            f"needs {_FEWEST}. Lower map.min_songs, or add songs."
+            f"needs {FEWEST}. Lower map.min_songs, or add songs."
         )
     space, kept = standardise(profiles.mean[placed])
     if not kept.any():
@@ -139,67 +140,104 @@ def _profile_id(
     digest = hashlib.sha256()
     for array in (profiles.mean, profiles.spread, profiles.songs, profiles.artists, profiles.effective):
         digest.update(np.ascontiguousarray(array).tobytes())
-    said = settings.model_dump_json(exclude={"lenses"})
+    said = settings.model_dump_json(exclude={"lenses", "method", "model"})
     return stable_id("profiles", VERSION, said, "\n".join((*genre_ids, *names)), edges, digest.hexdigest())
 
 
 def draw_sound(charted: Charted, songs: Songs, settings: MapSection, last: Floats | None = None) -> Drawn:
-    """The unsupervised map.
+    """The unsupervised map of the profiles.
 
     Parameters
     ----------
     last : (n_placed, 2) places of the same genres on the last map, NaN for new ones; None: there is no last map.
     """
-    space = charted.space
+    count = 0 if settings.genre_means else settings.half_samples
+    return _draw(charted.placed, charted.space, _profile_halves(charted, songs, settings, count), settings, last)
+
+
+def draw_shares(shares: Shares, settings: MapSection, last: Floats | None = None) -> Drawn:
+    """A map of genres by what they share.
+
+    Parameters
+    ----------
+    last : as in :func:`draw_sound`, for the genres of ``shares``.
+    """
+    halves = (_share_half(half, settings.seed) for half in shares.halves)
+    return _draw(shares.placed, hellinger_space(shares.whole, settings.seed), halves, settings, last)
+
+
+def _draw(
+    placed: Ints,
+    space: Floats,
+    halves: Iterable[tuple[Ints, Floats]],
+    settings: MapSection,
+    last: Floats | None,
+) -> Drawn:
+    """Lay genres out, from where they lay if possible.
+
+    Parameters
+    ----------
+    halves : what each half of the songs says: rows of ``space`` that it knows, and their space.
+    """
     shared = 0 if last is None else int(np.isfinite(last).all(axis=1).sum())
-    start = start_from(last, charted.neighbours) if last is not None and shared >= _FEWEST else None
-    places = embed(space, settings.perplexity, settings.seed, start)
+    start = None
+    if last is not None and shared >= FEWEST:
+        start = start_from(last, nearest_genres(space, _NEAR)[0])
+    places = embed(space, settings.perplexity, settings.seed, start, settings.method)
     drift = None
     if start is not None and last is not None:
         places = moved(places, align(places, last))
         both = np.isfinite(last).all(axis=1)
         drift = float(np.sqrt(((places - last)[both] ** 2).sum(axis=1).mean()))
-    halves: list[Floats] = []
-    for number in range(0 if settings.genre_means else settings.half_samples):
-        if number % 2 == 0:
-            pair = half_samples(songs, settings.seed + number)
-        halves.append(_map_of_half(charted, pair[number % 2], settings, places))
+    strayed: list[Floats] = []
+    for there, its_space in halves:
+        found = np.full((len(placed), 2), np.nan)
+        if len(there) >= FEWEST and its_space.shape[1]:
+            found[there] = embed(its_space, settings.perplexity, settings.seed, places[there], settings.method)
+        strayed.append(found)
     trustworthiness, continuity = neighbourhoods(space, places)
     return Drawn(
+        placed=placed,
         places=places,
-        method="tsne" if len(space) >= MIN_TSNE else "principal components",
-        instability=instability(places, halves),
+        method=method_of(len(space), settings.method),
+        instability=instability(places, strayed),
         moved=drift,
         trustworthiness=trustworthiness,
         continuity=continuity,
     )
 
 
-def _map_of_half(charted: Charted, half: Songs, settings: MapSection, places: Floats) -> Floats:
-    """The map of a half-sample, started from the whole one; NaN for genres without a song in the half."""
-    profiles = build_profiles(half, len(charted.profiles.songs), settings.artist_share, settings.shrink)
-    found = np.full((len(charted.placed), 2), np.nan)
-    there = np.flatnonzero(profiles.songs[charted.placed] > 0)
-    if len(there) >= _FEWEST:
-        space, kept = standardise(profiles.mean[charted.placed[there]])
-        if kept.any():
-            found[there] = embed(space, settings.perplexity, settings.seed, places[there])
-    return found
+def _profile_halves(charted: Charted, songs: Songs, settings: MapSection, count: int) -> Iterator[tuple[Ints, Floats]]:
+    """Profiles of half-samples; without genres that have no song in the half."""
+    for number in range(count):
+        if number % 2 == 0:
+            pair = half_samples(songs, settings.seed + number)
+        half = pair[number % 2]
+        profiles = build_profiles(half, len(charted.profiles.songs), settings.artist_share, settings.shrink)
+        there = np.flatnonzero(profiles.songs[charted.placed] > 0)
+        yield there, standardise(profiles.mean[charted.placed[there]])[0]
 
 
-def draw_labelled(charted: Charted, coordinates: Floats, settings: MapSection) -> Drawn | None:
-    """The map with the axes of Every Noise; None where too few genres have coordinates.
+def _share_half(half: sparse.csr_matrix, seed: int) -> tuple[Ints, Floats]:
+    there = np.flatnonzero(np.asarray(half.sum(axis=1)).ravel() > 0)
+    return there, hellinger_space(half[there], seed)
+
+
+def draw_labelled(charted: Charted, coordinates: Floats, settings: MapSection) -> Drawn:
+    """The map with the axes of Every Noise.
 
     Parameters
     ----------
     coordinates : (n_placed, 2), NaN where unknown.
+
+    Raises
+    ------
+    ValueError : fewer than :data:`genreatlas.atlas.positions.MIN_LABELLED` genres have coordinates.
     """
     known = np.asarray(np.isfinite(coordinates).all(axis=1))
-    if known.sum() < MIN_LABELLED:
-        return None
     axes = label_axes(charted.space, coordinates, settings.seed)
     nothing = np.full(len(known), np.nan)
-    return Drawn(axes.places, "regression", nothing, known=known, axes_r2=axes.r2)
+    return Drawn(charted.placed, axes.places, "regression", nothing, known=known, axes_r2=axes.r2)
 
 
 def draw_tree(charted: Charted, songs: Songs, names: Sequence[str], settings: MapSection) -> Tree | None:

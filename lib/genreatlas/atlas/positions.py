@@ -1,58 +1,111 @@
-"""Where genres lie on a map: an unsupervised one by t-SNE, and the axes of Every Noise by regression.
+"""Where genres lie: on a map without axes, by t-SNE or another method, and on the axes of Every Noise, by regression.
 
 The map of the same profiles and the same start is the same to the bit: one thread, exact neighbours, and a start from
 principal components whose signs are fixed.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from genreatlas.atlas.profiles import Floats, Ints
 
-#: Below so many genres t-SNE has nothing to unfold: two principal components are the map.
-MIN_TSNE = 12
+Method = Literal["tsne", "umap", "pacmap"]
+
+#: Below so many genres no method has anything to unfold: two principal components are the map.
+MIN_PLACED = 12
 #: Early exaggeration and iterations, openTSNE's defaults.
 _EARLY, _ITERATIONS = 250, 500
 #: A map that starts from the last one only has to settle.
 _SETTLING = 250
+#: Epochs of UMAP, its default for up to 10,000 points, and iterations of PaCMAP, its defaults.
+_UMAP_EPOCHS = 500
+_PACMAP_PHASES = (100, 100, 250)
 #: Fewer genres with coordinates teach no axis.
 MIN_LABELLED = 50
 _TREES = 300
 
 
-def embed(space: Floats, perplexity: float, seed: int, start: Floats | None = None) -> Floats:
-    """Lay genres out in two dimensions by t-SNE.
+def embed(space: Floats, perplexity: float, seed: int, start: Floats | None = None, method: Method = "tsne") -> Floats:
+    """Lay genres out in two dimensions.
 
     Parameters
     ----------
     space : (n, n_features) standardised profiles.
-    perplexity : how many neighbours a genre is to keep; bounded by a third of the genres.
+    perplexity : how many neighbours a genre is to keep; bounded by a third of the genres. UMAP is given half, PaCMAP a
+        third as many, so that 30 stands for 30, 15 and 10: the defaults of all three.
     start : (n, 2) places to start from; None: principal components.
+    method : t-SNE (van der Maaten & Hinton 2008), UMAP (McInnes et al. 2018) or PaCMAP (Wang et al. 2021).
 
     Returns
     -------
     (n, 2) centred, with a root mean square radius of 1.
     """
-    if len(space) < MIN_TSNE:
+    if len(space) < MIN_PLACED:
         return _scaled(principal(space))
+    first = principal(space) if start is None else start
+    by = {"tsne": _tsne, "umap": _umap, "pacmap": _pacmap}[method]
+    return _scaled(by(space, min(perplexity, (len(space) - 1) / 3), seed, first, start is None))
+
+
+def method_of(n: int, method: Method) -> str:
+    """What lays out so many genres, for people."""
+    return method if n >= MIN_PLACED else "principal components"
+
+
+def _tsne(space: Floats, perplexity: float, seed: int, first: Floats, new: bool) -> npt.NDArray[np.floating]:
     from openTSNE import TSNEEmbedding, affinity
 
-    affinities = affinity.PerplexityBasedNN(
-        space, perplexity=min(perplexity, (len(space) - 1) / 3), method="exact", n_jobs=1, random_state=seed
-    )
+    affinities = affinity.PerplexityBasedNN(space, perplexity=perplexity, method="exact", n_jobs=1, random_state=seed)
     gradient = "fft" if len(space) > 2000 else "bh"
-    first = principal(space) if start is None else start
     # openTSNE's advice: start so small that points are free to pass each other, or where they lay before.
-    first = first / max(float(np.std(first[:, 0])), 1e-12) * (1e-4 if start is None else 10.0)
+    first = first / max(float(np.std(first[:, 0])), 1e-12) * (1e-4 if new else 10.0)
     embedding = TSNEEmbedding(
         first, affinities, negative_gradient_method=gradient, n_jobs=1, random_state=seed, verbose=False
     )
-    if start is None:
+    if new:
         embedding = embedding.optimize(_EARLY, exaggeration=12, momentum=0.5)
-    embedding = embedding.optimize(_ITERATIONS if start is None else _SETTLING, momentum=0.8)
-    return _scaled(np.asarray(embedding, dtype=np.float64))
+    embedding = embedding.optimize(_ITERATIONS if new else _SETTLING, momentum=0.8)
+    return np.asarray(embedding, dtype=np.float64)
+
+
+def _umap(space: Floats, perplexity: float, seed: int, first: Floats, new: bool) -> npt.NDArray[np.floating]:
+    import warnings
+
+    from umap import UMAP
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of threads, which a fixed seed does without
+        model = UMAP(
+            n_neighbors=max(2, round(perplexity / 2)),
+            init=first.astype(np.float32),
+            n_epochs=_UMAP_EPOCHS if new else _UMAP_EPOCHS // 4,
+            random_state=seed,
+            n_jobs=1,
+            force_approximation_algorithm=False,
+        )
+        return np.asarray(model.fit_transform(space), dtype=np.float64)
+
+
+def _pacmap(space: Floats, perplexity: float, seed: int, first: Floats, new: bool) -> npt.NDArray[np.floating]:
+    import warnings
+
+    from pacmap import PaCMAP
+
+    # The first two phases of iterations lay out the whole; the last one, the neighbourhoods.
+    phases = _PACMAP_PHASES if new else (0, 0, _PACMAP_PHASES[2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = PaCMAP(
+            n_components=2,
+            n_neighbors=max(2, round(perplexity / 3)),
+            num_iters=phases,
+            random_state=seed,
+            apply_pca=False,
+        )
+        return np.asarray(model.fit_transform(space.astype(np.float32), init=first), dtype=np.float64)
 
 
 def principal(space: Floats) -> Floats:

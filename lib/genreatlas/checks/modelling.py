@@ -10,6 +10,9 @@ from genreatlas.models.engines import engines
 
 #: Extra with the packages that draw the map.
 _ATLAS = "'genreatlas[atlas]'"
+#: Extra with other ways to lay genres out, and the package of each.
+_ATLAS_METHODS = "'genreatlas[atlas-methods]'"
+_METHODS = {"umap": "umap", "pacmap": "pacmap"}
 
 
 def extract_features(config: Config) -> list[Fault]:
@@ -87,7 +90,9 @@ def map_genres(config: Config) -> list[Fault]:
     if not config.map.lenses:
         found.append(Fault("map.lenses is empty: there is no map to draw. Name sound, or labelled."))
     lacks = [one for module in ("openTSNE", "sknetwork") for one in not_installed(module, "map_genres", _ATLAS)]
-    return found + lacks[:1]
+    module = _METHODS.get(config.map.method)
+    other = not_installed(module, f'map.method = "{config.map.method}"', _ATLAS_METHODS) if module else []
+    return found + lacks[:1] + other
 
 
 def write_report(config: Config) -> list[Fault]:

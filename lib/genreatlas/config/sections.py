@@ -314,10 +314,15 @@ class MapSection(Section):
     genre_means: bool = Field(
         False, description="The set has one row a genre, a mean that somebody else computed: nothing is averaged."
     )
-    lenses: tuple[Literal["sound", "labelled"], ...] = Field(
-        ("sound", "labelled"),
-        description="Maps to draw: sound (t-SNE of profiles), labelled (axes of Every Noise; needs `genres`).",
+    lenses: tuple[Literal["sound", "labelled", "confusion", "artists"], ...] = Field(
+        ("sound", "labelled", "confusion", "artists"),
+        description="Maps to draw: sound (profiles), labelled (axes of Every Noise; needs `genres`), confusion (what a "
+        "model takes held-out songs for; needs `predictions`), artists (shared artists).",
     )
+    method: Literal["tsne", "umap", "pacmap"] = Field(
+        "tsne", description="How genres are laid out; umap and pacmap need the extra atlas-methods."
+    )
+    model: str = Field("", description="confusion: model_id of the model; empty: the best one over the folds.")
     min_songs: Positive = Field(5, description="Genres with fewer recordings are left out, and listed.")
     artist_share: Share = Field(0.2, description="Most of a genre's weight that one artist may have.")
     shrink: bool = Field(True, description="Pull genres with few songs toward their nearest larger ones.")

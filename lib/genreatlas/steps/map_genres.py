@@ -1,8 +1,11 @@
 """Draw the map of genres from what their songs sound like: profiles, places, neighbours, regions, parents."""
 
+import hashlib
+import itertools
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,34 +13,77 @@ import numpy as np
 from pyspark.sql import functions as F
 
 from genreatlas import checks
-from genreatlas.atlas.drawing import VERSION, Charted, Drawn, chart, draw_labelled, draw_sound, draw_tree
+from genreatlas.atlas.drawing import (
+    FEWEST,
+    VERSION,
+    Charted,
+    Drawn,
+    chart,
+    draw_labelled,
+    draw_shares,
+    draw_sound,
+    draw_tree,
+)
 from genreatlas.atlas.genealogy import Tree
+from genreatlas.atlas.lenses import Shares, agreement, artist_shares, confusion_shares
+from genreatlas.atlas.positions import MIN_LABELLED
+from genreatlas.atlas.profiles import Floats, Ints
 from genreatlas.atlas.reading import GenreSongs, read_coordinates, read_genre_songs
 from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.datasets.library import parents_of
+from genreatlas.evaluation.genre_confusions import read_confusions
 from genreatlas.ids import stable_id
 from genreatlas.provenance import git_commit
 from genreatlas.store import Snapshot, Store
-from genreatlas.tables import GENRE_NEIGHBOURS, GENRE_POSITIONS, GENRE_PROFILES, GENRE_REGIONS, GENRE_TREE, MAPS
+from genreatlas.tables import (
+    GENRE_NEIGHBOURS,
+    GENRE_POSITIONS,
+    GENRE_PROFILES,
+    GENRE_REGIONS,
+    GENRE_TREE,
+    MAP_COMPARISONS,
+    MAPS,
+)
 
 READS = (
     "songs", "song_artists", "song_genres", "genre_parents", "clips", "genres", "feature_sets", "features_<set>",
-    "vectors_<set>",
+    "vectors_<set>", "models", "experiments", "predictions", "maps", "genre_positions", "map_comparisons",
 )  # fmt: skip
-WRITES = ("genre_profiles", "maps", "genre_positions", "genre_neighbours", "genre_regions", "genre_tree")
+WRITES = (
+    "genre_profiles", "maps", "genre_positions", "genre_neighbours", "genre_regions", "genre_tree", "map_comparisons",
+)  # fmt: skip
 SECTIONS = ("map",)
 check = checks.map_genres
 
 
+@dataclass(frozen=True)
+class Lens:
+    """What one map is drawn from.
+
+    Attributes
+    ----------
+    content : what it follows from, beside the profiles.
+    placed : genres on it, places in the list of genres.
+    draw : draws it, from the places on the last map.
+    model_id, n_songs : as in ``maps``.
+    """
+
+    content: bytes
+    placed: Ints
+    draw: Callable[[Floats | None], Drawn]
+    n_songs: int
+    model_id: str | None = None
+
+
 def run(store: Store, config: Config) -> Counts:
-    """Draw the lenses of ``[map]``; a lens whose present map shows the same profiles is left as it is.
+    """Draw the lenses of ``[map]``; a lens whose present map shows the same is left as it is.
 
     Counts are maps.
 
     Raises
     ------
-    ConfigError : the store has no such feature set, or genres cannot be compared by it.
+    ConfigError : the store has no such feature set, genres cannot be compared by it, or ``map.model`` cannot be used.
     InputError : too few genres have enough songs.
     """
     snapshot = Snapshot(store)
@@ -54,42 +100,120 @@ def run(store: Store, config: Config) -> Counts:
             notes.append("tree: too few genres have parents that are known, by genre_parents or by their names")
         _write_profiles(store, found, charted, tree)
     written = 0
-    for lens in config.map.lenses:
-        coordinates = _coordinates(snapshot, found, charted) if lens == "labelled" else None
-        present = _present(store, lens)
-        content = (lens, charted.profile_id, "" if coordinates is None else coordinates.tobytes().hex())
+    for name in dict.fromkeys(config.map.lenses):
+        lens = _LENSES[name](snapshot, config, found, charted)
+        if isinstance(lens, str):
+            notes.append(f"{name}: {lens}")
+            continue
+        present = _present(store, name)
+        method = "" if name == "labelled" else config.map.method
+        content = (name, charted.profile_id, method, hashlib.sha256(lens.content).hexdigest())
         if present and present["map_id"] == _map_id(content, present["started_from"]):
             continue
-        if coordinates is None:
-            drawn = draw_sound(charted, found.songs, config.map, _last_places(store, found, charted, present))
-        elif (labelled := draw_labelled(charted, coordinates, config.map)) is not None:
-            drawn = labelled
-        else:
-            notes.append("labelled: too few genres have coordinates of Every Noise (scrape_genres reads them)")
-            continue
-        started_from = present["map_id"] if present and coordinates is None else None
+        last = None if name == "labelled" or not present else present["map_id"]
+        drawn = lens.draw(_last_places(store, found, lens.placed, last))
         row = {
-            "map_id": _map_id(content, started_from),
+            "map_id": _map_id(content, last),
             "profile_id": charted.profile_id,
-            "lens": lens,
+            "lens": name,
             "sequence": present["sequence"] + 1 if present else 1,
-            "started_from": started_from,
+            "started_from": last,
             "input_versions": snapshot.read_versions,
+            "model_id": lens.model_id,
+            "n_songs": lens.n_songs,
         }
-        _write_map(store, config, found, charted, drawn, row)
-        notes.append(_said(lens, charted, drawn))
+        _write_map(store, config, found, drawn, row)
+        notes.append(_said(name, charted, drawn))
         written += 1
+    notes += _compare(store, config)
     lenses = len(config.map.lenses)
     return Counts(read=lenses, written=written, skipped=lenses - written, notes=tuple(notes))
 
 
+def _sound(_: Snapshot, config: Config, found: GenreSongs, charted: Charted) -> Lens:
+    return Lens(
+        b"", charted.placed, lambda last: draw_sound(charted, found.songs, config.map, last), _recordings(found)
+    )
+
+
+def _labelled(store: Snapshot, config: Config, found: GenreSongs, charted: Charted) -> Lens | str:
+    coordinates = read_coordinates(store, tuple(found.genre_ids[genre] for genre in charted.placed))
+    known = int(np.isfinite(coordinates).all(axis=1).sum())
+    if known < MIN_LABELLED:
+        return f"too few genres have coordinates of Every Noise: {known} of {MIN_LABELLED} (scrape_genres reads them)"
+    content = coordinates.tobytes()
+    return Lens(content, charted.placed, lambda _: draw_labelled(charted, coordinates, config.map), _recordings(found))
+
+
+def _artists(_: Snapshot, config: Config, found: GenreSongs, charted: Charted) -> Lens | str:
+    settings = config.map
+    shares = artist_shares(found.songs, charted.placed, settings.artist_share, settings.half_samples, settings.seed)
+    if len(shares.placed) < FEWEST:
+        return f"{len(shares.placed)} genres share artists with others; a map needs {FEWEST}"
+    return _of_shares(shares, config)
+
+
+def _confusion(store: Snapshot, config: Config, found: GenreSongs, charted: Charted) -> Lens | str:
+    confusions = read_confusions(store, config, found.genre_ids)
+    if confusions is None:
+        return "no model with probabilities was judged on held-out songs (train_models and evaluate_models do that)"
+    shares = confusion_shares(confusions.sums, confusions.songs, charted.placed)
+    if len(shares.placed) < FEWEST:
+        return f"{len(shares.placed)} genres have held-out songs that {confusions.name} judged; a map needs {FEWEST}"
+    return _of_shares(shares, config, confusions.model_id)
+
+
+def _of_shares(shares: Shares, config: Config, model_id: str | None = None) -> Lens:
+    return Lens(
+        shares.content, shares.placed, lambda last: draw_shares(shares, config.map, last), shares.n_songs, model_id
+    )
+
+
+def _recordings(found: GenreSongs) -> int:
+    return len(np.unique(found.songs.recording))
+
+
+#: Name of a lens = what it is drawn from, or why it is not.
+_LENSES: dict[str, Callable[[Snapshot, Config, GenreSongs, Charted], Lens | str]] = {
+    "sound": _sound,
+    "labelled": _labelled,
+    "confusion": _confusion,
+    "artists": _artists,
+}
+
+
 def _said(lens: str, charted: Charted, drawn: Drawn) -> str:
-    line = f"{lens}: {len(charted.placed)} genres in {len(charted.coarse_names)} regions, by {drawn.method}"
+    line = f"{lens}: {len(drawn.placed)} genres in {len(charted.coarse_names)} regions, by {drawn.method}"
     if drawn.axes_r2:
         return f"{line}; held-out R2 of the axes {drawn.axes_r2[0]:.2f}, {drawn.axes_r2[1]:.2f}"
     if drawn.trustworthiness is not None and math.isfinite(drawn.trustworthiness):
         line += f"; trustworthiness {drawn.trustworthiness:.3f}, continuity {drawn.continuity:.3f}"
     return line
+
+
+def _compare(store: Store, config: Config) -> list[str]:
+    """Compare the present maps of all lenses; what was compared before is left as it is. Returns a line for each."""
+    maps = {name: row["map_id"] for name in _LENSES if (row := _present(store, name))}
+    known = store.read(MAP_COMPARISONS).where(F.col("map_id").isin(list(maps.values())))
+    done = {(row["map_id"], row["other_map_id"]) for row in known.select("map_id", "other_map_id").collect()}
+    wanted = [pair for pair in itertools.combinations(maps, 2) if (maps[pair[0]], maps[pair[1]]) not in done]
+    if not wanted:
+        return []
+    rows = store.read(GENRE_POSITIONS).where(F.col("map_id").isin(list(maps.values()))).toPandas()
+    places = rows.pivot(index="genre_id", columns="map_id", values=["x", "y"])
+    lines, written = [], []
+    for one, other in wanted:
+        here, there = (places.xs(maps[lens], axis=1, level="map_id")[["x", "y"]] for lens in (one, other))
+        agreed = agreement(here.to_numpy(dtype=np.float64), there.to_numpy(dtype=np.float64), config.map.seed)
+        if agreed is None:
+            continue
+        written.append({"map_id": maps[one], "other_map_id": maps[other]} | asdict(agreed))
+        lines.append(
+            f"{one} and {other}: Mantel {agreed.mantel:.2f} (chance {agreed.mantel_chance:.2f}), Procrustes R2 "
+            f"{agreed.procrustes_r2:.2f} (chance {agreed.procrustes_chance:.2f}) over {agreed.n_genres} genres"
+        )
+    store.upsert(MAP_COMPARISONS, written)
+    return lines
 
 
 def _map_id(content: tuple[str, ...], started_from: str | None) -> str:
@@ -107,19 +231,13 @@ def _present(store: Store, lens: str) -> dict[str, Any] | None:
     return rows[0].asDict() if rows else None
 
 
-def _last_places(
-    store: Store, found: GenreSongs, charted: Charted, present: dict[str, Any] | None
-) -> np.ndarray | None:
-    """Places of the placed genres on a map; NaN for those that it has not."""
-    if present is None:
+def _last_places(store: Store, found: GenreSongs, placed: Ints, map_id: str | None) -> Floats | None:
+    """Places of genres on a map; NaN for those that it has not."""
+    if map_id is None:
         return None
-    rows = store.read(GENRE_POSITIONS).where(F.col("map_id") == present["map_id"]).select("genre_id", "x", "y")
+    rows = store.read(GENRE_POSITIONS).where(F.col("map_id") == map_id).select("genre_id", "x", "y")
     known = rows.toPandas().set_index("genre_id")
-    return known.reindex([found.genre_ids[g] for g in charted.placed])[["x", "y"]].to_numpy(dtype=np.float64)
-
-
-def _coordinates(store: Snapshot, found: GenreSongs, charted: Charted) -> np.ndarray:
-    return read_coordinates(store, tuple(found.genre_ids[genre] for genre in charted.placed))
+    return known.reindex([found.genre_ids[g] for g in placed])[["x", "y"]].to_numpy(dtype=np.float64)
 
 
 def _write_profiles(store: Store, found: GenreSongs, charted: Charted, tree: Tree | None) -> None:
@@ -214,9 +332,7 @@ def _region_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]
             }
 
 
-def _write_map(
-    store: Store, config: Config, found: GenreSongs, charted: Charted, drawn: Drawn, row: dict[str, Any]
-) -> None:
+def _write_map(store: Store, config: Config, found: GenreSongs, drawn: Drawn, row: dict[str, Any]) -> None:
     """Write the places, and then the row of ``maps``, without which nobody reads them."""
     places = [
         {
@@ -228,7 +344,7 @@ def _write_map(
             "instability": _number(drawn.instability[place]),
             "known": None if drawn.known is None else bool(drawn.known[place]),
         }
-        for place, genre in enumerate(charted.placed)
+        for place, genre in enumerate(drawn.placed)
     ]
     store.upsert(GENRE_POSITIONS, places, update=True)
     r2 = drawn.axes_r2 or (None, None)
@@ -238,9 +354,8 @@ def _write_map(
         "features": list(found.features),
         "method": drawn.method,
         "settings": json.dumps(config.map.model_dump(mode="json"), sort_keys=True),
-        "n_genres": len(charted.placed),
-        "n_left_out": len(found.genre_ids) - len(charted.placed),
-        "n_songs": len(np.unique(found.songs.recording)),
+        "n_genres": len(drawn.placed),
+        "n_left_out": len(found.genre_ids) - len(drawn.placed),
         "trustworthiness": _number(drawn.trustworthiness),
         "continuity": _number(drawn.continuity),
         "moved": _number(drawn.moved),

@@ -7,6 +7,7 @@ from genreatlas.tables.atlas import (
     GENRE_PROFILES,
     GENRE_REGIONS,
     GENRE_TREE,
+    MAP_COMPARISONS,
     MAPS,
 )
 from genreatlas.tables.deploying import (
@@ -103,6 +104,7 @@ __all__ = [
     "GENRE_REGIONS",
     "GENRE_TREE",
     "MAPS",
+    "MAP_COMPARISONS",
     "METRICS",
     "MODELS",
     "PLAYLISTS",

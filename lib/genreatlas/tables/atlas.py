@@ -15,17 +15,20 @@ MAPS = Table(
     columns=(
         Column("map_id", "string", "Hash of lens, profiles, coordinates, and the map that it started from."),
         Column("profile_id", "string", "Hash of the profiles that it was drawn from, and of [map].", nullable=False),
-        Column("lens", "string", "sound (t-SNE of profiles) or labelled (the axes of Every Noise).", nullable=False),
+        Column("lens", "string", "sound, labelled (the axes of Every Noise), confusion or artists.", nullable=False),
         Column("sequence", "int", "Grows by one with every map of the lens; the highest is the present one."),
         Column("feature_set", "string", "Feature set of the profiles; joined ones as groove+summary9.", nullable=False),
         Column("set_version", "string", "Its version.", nullable=False),
         Column("features", "array<string>", "Dimensions of the profiles, in order.", nullable=False),
-        Column("method", "string", "tsne, principal components (of few genres) or regression.", nullable=False),
+        Column(
+            "method", "string", "tsne, umap, pacmap, principal components (few genres) or regression.", nullable=False
+        ),
         Column("started_from", "string", "Map whose places this one started from; NULL for the first."),
         Column("settings", "string", "[map] as JSON with sorted keys.", nullable=False),
         Column("n_genres", "int", "Genres on the map.", nullable=False),
-        Column("n_left_out", "int", "Genres with fewer than map.min_songs songs, listed in `genre_profiles`."),
-        Column("n_songs", "bigint", "Recordings behind the profiles."),
+        Column("n_left_out", "int", "Genres that are not: those with fewer than map.min_songs songs, and on the lenses "
+               "confusion and artists those with fewer than two held-out songs, or without a shared artist."),
+        Column("n_songs", "bigint", "Recordings behind it; confusion: held-out songs."),
         Column("trustworthiness", "double", "Whether neighbours on the map are neighbours (k = 15); NULL: too few."),
         Column("continuity", "double", "Whether neighbours stay neighbours on the map (k = 15)."),
         Column("moved", "double", "Root mean square move of genres since the map it started from.", unit="map radius"),
@@ -35,8 +38,30 @@ MAPS = Table(
         Column("made_at", "timestamp", "When.", volatile=True),
         Column("git_commit", "string", "Commit of the code, with + where the tree had changes.", volatile=True),
         Column("run_id", "string", "Run that wrote the row.", volatile=True),
+        Column("model_id", "string", "confusion: the model whose probabilities of held-out songs were compared."),
     ),
-)
+)  # fmt: skip
+
+MAP_COMPARISONS = Table(
+    name="map_comparisons",
+    comment="How far two maps place the same genres alike. The chance columns are what shuffled genres reach at best "
+    "in 19 trials; a figure below that means nothing.",
+    written_by=("map_genres",),
+    key=("map_id", "other_map_id"),
+    family="modelling",
+    columns=(
+        _MAP,
+        Column("other_map_id", "string", "The other map, as in `maps`."),
+        Column("n_genres", "int", "Genres on both.", nullable=False),
+        Column("mantel", "double", "Spearman correlation of the distances between all pairs of genres.", unit="-1..1"),
+        Column("mantel_chance", "double", "The same, of genres dealt anew.", unit="-1..1"),
+        Column(
+            "procrustes_r2", "double", "Share of the variance of one map that the other explains when it is turned, "
+            "mirrored, scaled and shifted onto it.", unit="0..1"
+        ),
+        Column("procrustes_chance", "double", "The same, of genres dealt anew.", unit="0..1"),
+    ),
+)  # fmt: skip
 
 GENRE_PROFILES = Table(
     name="genre_profiles",
@@ -77,11 +102,11 @@ GENRE_POSITIONS = Table(
         _GENRE,
         Column("genre", "string", "Its name.", nullable=False),
         Column(
-            "x", "double", "sound: without meaning of its own; labelled: dense to spiky, as a rank.",
+            "x", "double", "Without meaning of its own; labelled: dense to spiky, as a rank.",
             unit="map radius, or 0..1", nullable=False,
         ),
         Column(
-            "y", "double", "sound: without meaning of its own; labelled: electric to organic, as a rank.",
+            "y", "double", "Without meaning of its own; labelled: electric to organic, as a rank.",
             unit="map radius, or 0..1", nullable=False,
         ),
         Column(
@@ -154,4 +179,4 @@ GENRE_TREE = Table(
     ),
 )
 
-ATLAS_TABLES = (MAPS, GENRE_PROFILES, GENRE_POSITIONS, GENRE_NEIGHBOURS, GENRE_REGIONS, GENRE_TREE)
+ATLAS_TABLES = (MAPS, MAP_COMPARISONS, GENRE_PROFILES, GENRE_POSITIONS, GENRE_NEIGHBOURS, GENRE_REGIONS, GENRE_TREE)

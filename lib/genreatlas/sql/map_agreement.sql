@@ -1,0 +1,13 @@
+-- How far the present maps of two lenses place the same genres alike; a figure at or below its chance means nothing.
+SELECT m.lens,
+       o.lens AS other_lens,
+       c.n_genres,
+       c.mantel,
+       c.mantel_chance,
+       c.procrustes_r2,
+       c.procrustes_chance,
+       c.map_id,
+       c.other_map_id
+FROM {{ map_comparisons }} AS c
+JOIN {{ current_maps }} AS m ON m.map_id = c.map_id
+JOIN {{ current_maps }} AS o ON o.map_id = c.other_map_id
