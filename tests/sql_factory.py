@@ -23,6 +23,7 @@ from genreatlas.tables import (
     GENRE_PROFILES,
     GENRE_REGIONS,
     GENRE_TREE,
+    MAP_COMPARISONS,
     MAPS,
     TABLES,
     Table,
@@ -261,4 +262,7 @@ def write_map(home: Path) -> Path:
             for child, rank, parent in (("deephouse", 1, "house"), ("verydeephouse", 1, "deephouse"),
                                         ("verydeephouse", 2, "house"))
         ])  # fmt: skip
+    write(home, MAPS, [{"map_id": "other", "profile_id": "p3", "lens": "artists", "sequence": 1}])
+    write(home, MAP_COMPARISONS, [{"map_id": one, "other_map_id": "other", "n_genres": 3, "mantel": mantel}
+                                  for one, mantel in (("old", 0.1), ("new", 0.2))])  # fmt: skip
     return home

@@ -37,3 +37,8 @@ def test_neighbours_and_regions_are_those_of_the_present_map(connection):
 def test_ancestors_are_listed_from_the_parent_up(connection):
     rows = connection.sql("SELECT genre, ancestors, depth FROM genre_ancestors ORDER BY depth").fetchall()
     assert rows == [("Deep House", "House", 1), ("Very Deep House", "Deep House < House", 2)]
+
+
+def test_lenses_are_compared_by_their_present_maps(connection):
+    rows = connection.sql("SELECT lens, other_lens, n_genres, mantel, map_id FROM map_agreement").fetchall()
+    assert rows == [("sound", "artists", 3, 0.2, "new")]
