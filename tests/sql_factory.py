@@ -18,6 +18,7 @@ from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
 from genreatlas.audio.feature_sets import table_of
 from genreatlas.audio.layouts import VECTOR
 from genreatlas.tables import (
+    GENRE_EVOLUTION,
     GENRE_NEIGHBOURS,
     GENRE_POSITIONS,
     GENRE_PROFILES,
@@ -261,6 +262,12 @@ def write_map(home: Path) -> Path:
              "parent": names[parent], "probability": 0.9 / rank, "drawn": rank == 1}
             for child, rank, parent in (("deephouse", 1, "house"), ("verydeephouse", 1, "deephouse"),
                                         ("verydeephouse", 2, "house"))
+        ])  # fmt: skip
+    for map_id, x in (("old", 5.0), ("new", 6.0)):
+        write(home, GENRE_EVOLUTION, [
+            {"map_id": map_id, "genre_id": "house", "genre": "House", "decade": decade, "n_songs": 7, "x": x, "y": 0.0,
+             "distance": None if decade == 1980 else 0.4, "distance_by_chance": None if decade == 1980 else 0.1}
+            for decade in (1980, 1990)
         ])  # fmt: skip
     write(home, MAPS, [{"map_id": "other", "profile_id": "p3", "lens": "artists", "sequence": 1}])
     write(home, MAP_COMPARISONS, [{"map_id": one, "other_map_id": "other", "n_genres": 3, "mantel": mantel}

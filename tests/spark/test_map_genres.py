@@ -13,6 +13,7 @@ from genreatlas.steps import map_genres
 from genreatlas.store import Store
 from genreatlas.tables import (
     FEATURE_SETS,
+    GENRE_EVOLUTION,
     GENRE_NEIGHBOURS,
     GENRE_PARENTS,
     GENRE_POSITIONS,
@@ -78,7 +79,12 @@ def add_families(store: Store) -> tuple[list[str], np.ndarray, np.ndarray]:
     names = heads + [f"s{i} {heads[k]}" if i % 2 else f"unnamed{i}" for i, k in enumerate(family[4:])]
     songs = [(genre, song) for genre in range(64) for song in range(40 if genre < 4 else 8)]
     ids = [f"song{genre:02d}-{song:02d}" for genre, song in songs]
-    _write(store, SONGS, [{"song_id": one, "source": "test"} for one in ids])
+    # The four are thirty years older; a copy without features tells how old one song of a child is.
+    year = [1960 + s if g < 4 else 1990 + 2 * s for g, s in songs]
+    dates = [{"song_id": one, "source": "test", "release_date": f"{y}-05-01", "isrc": f"XX00000{k:05d}"}
+             for k, (one, y) in enumerate(zip(ids, year, strict=True))]  # fmt: skip
+    copy = {"song_id": "copy", "source": "test", "original_year": 1985, "isrc": dates[ids.index("song10-00")]["isrc"]}
+    _write(store, SONGS, [*dates, copy])
     # An artist of each child plays its parent, too: two of 15 songs.
     _write(store, SONG_ARTISTS, [
         {"song_id": one, "position": 0, "role": "primary",
@@ -121,7 +127,7 @@ def add_judged_model(store: Store, names: list[str], family: np.ndarray) -> None
 @pytest.mark.slow  # reason: the labelled lens and the tree have no other test that reads their tables
 def test_places_on_the_axes_of_every_noise_and_parents_are_found_again(spark, tmp_path):
     pytest.importorskip("openTSNE")
-    config = make_config(tmp_path, "map.feature_set=sound", "map.half_samples=0")
+    config = make_config(tmp_path, "map.feature_set=sound", "map.half_samples=0", "map.min_dated=8")
     store = Store(spark, config.store)
     describe_set(store)
     names, family, places = add_families(store)
@@ -183,7 +189,19 @@ def test_places_on_the_axes_of_every_noise_and_parents_are_found_again(spark, tm
     assert [bool(first.name_head[f"g{g:02d}"]) for g in others] == [not names[g].startswith("un") for g in others]
     assert first.artist_containment[[f"g{g:02d}" for g in others]].to_numpy() == pytest.approx(1 / 7)
 
+    profiles = store.read(GENRE_PROFILES).toPandas().set_index("genre_id")
+    assert profiles.born["g00"] == 1963.0 and profiles.born["g11"] == 1990.0 and profiles.n_dated["g11"] == 8
+    assert profiles.born["g10"] == 1985.0 and np.isnan(profiles.born_low["g10"])
+    assert first.years_older["g11"] == 27.0 and first.years_older["g10"] == 22.0
+    moved = store.read(GENRE_EVOLUTION).toPandas().set_index(["genre_id", "decade"]).sort_index()
+    assert moved.n_songs["g00"].to_dict() == {1960: 10, 1970: 10, 1980: 10, 1990: 10}
+    assert moved.n_songs["g11"].to_dict() == {1990: 5}
+    steps = moved.distance.dropna()
+    assert len(steps) == 12 and (steps / moved.distance_by_chance.dropna()).median() < 2  # nothing changes here
+
     register_views(store, config.splits.name)
+    shown = spark.sql("SELECT born, count(*) AS n FROM genre_decades WHERE genre_id = 'g00' GROUP BY born").collect()
+    assert [(r.born, r.n) for r in shown] == [(1963.0, 4)]
     lines = spark.sql("SELECT genre_id, ancestors, depth FROM genre_ancestors").collect()
     assert {r.genre_id: r.ancestors.split(" < ")[0] for r in lines if int(r.genre_id[1:]) in others} == {
         f"g{g:02d}": names[family[g]] for g in others

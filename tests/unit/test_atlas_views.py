@@ -42,3 +42,10 @@ def test_ancestors_are_listed_from_the_parent_up(connection):
 def test_lenses_are_compared_by_their_present_maps(connection):
     rows = connection.sql("SELECT lens, other_lens, n_genres, mantel, map_id FROM map_agreement").fetchall()
     assert rows == [("sound", "artists", 3, 0.2, "new")]
+
+
+def test_decades_are_those_of_the_present_map(connection):
+    rows = connection.sql(
+        "SELECT genre, decade, x, x_now, distance, born FROM genre_decades ORDER BY decade"
+    ).fetchall()
+    assert rows == [("House", 1980, 6.0, 0.0, None, None), ("House", 1990, 6.0, 0.0, 0.4, None)]

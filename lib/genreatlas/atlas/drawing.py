@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from genreatlas.atlas.ages import Ages, genre_ages
 from genreatlas.atlas.genealogy import Evidence, Tree, find_parents
 from genreatlas.atlas.lenses import Shares, hellinger_space
 from genreatlas.atlas.positions import (
@@ -47,6 +48,7 @@ class Charted:
     neighbours, distances, similarity : (n_placed, k), indices into ``placed``.
     regions, coarse_names, fine_names : regions of the placed genres.
     given : known edges (child, parent) between placed genres.
+    ages : of all genres; None where no recording is dated.
     """
 
     profile_id: str
@@ -60,6 +62,7 @@ class Charted:
     coarse_names: list[RegionName]
     fine_names: list[RegionName]
     given: list[tuple[int, int]]
+    ages: Ages | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ def chart(
     names: Sequence[str],
     settings: MapSection,
     parents: Mapping[str, str] | None = None,
+    years: Floats | None = None,
 ) -> Charted:
     """Make profiles, neighbours and regions.
 
@@ -90,6 +94,7 @@ def chart(
     ----------
     genre_ids, names : of all genres.
     parents : parents that are known, genre id = parent id; others than these genres are ignored.
+    years : year of each row of ``songs.values``, NaN where unknown.
 
     Raises
     ------
@@ -115,8 +120,12 @@ def chart(
     k = settings.neighbours
     place = {genre_ids[genre]: number for number, genre in enumerate(placed.tolist())}
     edges = sorted((place[a], place[b]) for a, b in (parents or {}).items() if a in place and b in place and a != b)
+    dated = years is not None and bool(np.isfinite(years).any()) and not settings.genre_means
+    ages = None
+    if dated and years is not None:
+        ages = genre_ages(songs, years, len(genre_ids), settings.artist_share, settings.min_dated)
     return Charted(
-        profile_id=_profile_id(genre_ids, names, profiles, settings, edges),
+        profile_id=_profile_id(genre_ids, names, profiles, settings, edges, years if dated else None),
         profiles=profiles,
         placed=placed,
         space=space,
@@ -127,6 +136,7 @@ def chart(
         coarse_names=name_regions(regions.coarse, placed_names, size),
         fine_names=name_regions(regions.fine, placed_names, size),
         given=edges,
+        ages=ages,
     )
 
 
@@ -136,10 +146,13 @@ def _profile_id(
     profiles: Profiles,
     settings: MapSection,
     edges: Sequence[tuple[int, int]],
+    years: Floats | None,
 ) -> str:
     digest = hashlib.sha256()
     for array in (profiles.mean, profiles.spread, profiles.songs, profiles.artists, profiles.effective):
         digest.update(np.ascontiguousarray(array).tobytes())
+    if years is not None:
+        digest.update(np.nan_to_num(years, nan=0.0).astype(np.int64).tobytes())
     said = settings.model_dump_json(exclude={"lenses", "method", "model"})
     return stable_id("profiles", VERSION, said, "\n".join((*genre_ids, *names)), edges, digest.hexdigest())
 
@@ -255,7 +268,8 @@ def draw_tree(charted: Charted, songs: Songs, names: Sequence[str], settings: Ma
         shape = (len(charted.profiles.songs), int(songs.artist.max()) + 1)
         counted = sparse.csr_matrix((np.ones(int(named.sum())), pairs), shape=shape)[charted.placed]
         artists = sparse.csr_matrix((counted > 0).astype(np.float64))
-    known = Evidence(charted.space, size, artists)
+    born = None if charted.ages is None else charted.ages.born[charted.placed]
+    known = Evidence(charted.space, size, artists, born)
     placed_names = [names[genre] for genre in charted.placed.tolist()]
     try:
         return find_parents(known, placed_names, charted.given, settings.parent_probability, settings.seed)

@@ -26,6 +26,8 @@ MIN_EDGES = 30
 #: A genre whose name ends or begins with another's is its child with this probability: of 200 such edges of Every
 #: Noise that were read, 5 mean no parent ("liquid funk" is no funk, "sound art" no sound) and 4 are doubtful.
 NAME_PROBABILITY = 0.95
+#: Differences of age count up to so many years.
+_MOST_YEARS = 30.0
 #: Pairs are scored in blocks of so many children.
 _BLOCK = 256
 
@@ -55,11 +57,13 @@ class Evidence:
     space : (n, n_features) standardised profiles.
     size : (n,) how large a genre is, on a scale of logarithms; NaN where unknown.
     artists : (n, n_artists) 1 where an artist has a song of the genre; None where no artist is known.
+    born : (n,) year in which a genre began, NaN where unknown; None where none is known.
     """
 
     space: Floats
     size: Floats
     artists: sparse.csr_matrix | None = None
+    born: Floats | None = None
 
 
 class Pairs:
@@ -87,6 +91,7 @@ class Pairs:
         self.crowding = np.maximum(np.partition(self.distance, k, axis=1)[:, k].astype(np.float64), 1e-6)
         self.artists = known.artists
         self.own = None if known.artists is None else np.asarray(known.artists.sum(axis=1)).ravel()
+        self.born = known.born
 
     def artist_containment(self, child: Ints, parent: Ints) -> Floats:
         """Share of the child's artists that the parent has, too; NaN where none is known."""
@@ -95,8 +100,17 @@ class Pairs:
         both = np.asarray(self.artists[child].multiply(self.artists[parent]).sum(axis=1)).ravel()
         return np.divide(both, self.own[child], out=np.full(len(child), np.nan), where=self.own[child] > 0)
 
+    def years_older(self, child: Ints, parent: Ints) -> Floats:
+        """By how many years the parent is older; NaN where that is not known."""
+        if self.born is None:
+            return np.full(len(child), np.nan)
+        return np.asarray(self.born[child] - self.born[parent], dtype=np.float64)
+
     def evidence(self, child: Ints, parent: Ints) -> Floats:
-        """Evidence of pairs, (n_pairs, 12 + n_features)."""
+        """Evidence of pairs, (n_pairs, 12 + n_features), or two columns more where ages are known.
+
+        Age is weighed against the rest and never forbids a parent: dates are those of reissues.
+        """
         distance = self.distance[child, parent].astype(np.float64)
         columns = [
             distance,
@@ -112,6 +126,9 @@ class Pairs:
             distance / self.crowding[parent],
             np.nan_to_num(self.artist_containment(child, parent)),
         ]
+        if self.born is not None and np.isfinite(self.born).sum() > 1:
+            older = self.years_older(child, parent)
+            columns += [np.clip(np.nan_to_num(older), -_MOST_YEARS, _MOST_YEARS), np.isfinite(older).astype(np.float64)]
         return np.column_stack([*columns, np.abs(self.space[child] - self.space[parent])])
 
 
@@ -244,7 +261,7 @@ class Tree:
     probability : of sound, size and artists, and of the name where that says so.
     by_sound : the same without the name.
     name_head, known, drawn : whether the name says so, whether the edge was given, whether the tree has it.
-    distance, size_difference, artist_containment : the evidence.
+    distance, size_difference, artist_containment, years_older : the evidence.
     """
 
     child: Ints
@@ -258,6 +275,7 @@ class Tree:
     distance: Floats
     size_difference: Floats
     artist_containment: Floats
+    years_older: Floats
 
 
 def find_parents(
@@ -317,6 +335,7 @@ def find_parents(
         distance=pairs.distance[child, parent].astype(np.float64),
         size_difference=known.size[parent] - known.size[child],
         artist_containment=pairs.artist_containment(child, parent),
+        years_older=pairs.years_older(child, parent),
     )
 
 

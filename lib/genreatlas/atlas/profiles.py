@@ -212,19 +212,46 @@ def shrink_profiles(mean: Floats, spread: Floats, effective: Floats) -> tuple[Fl
     return shrunk, own
 
 
+@dataclass(frozen=True)
+class Scale:
+    """Puts profiles in units of the genres' standard deviation.
+
+    Attributes
+    ----------
+    middle, size : (n_kept,) mean and standard deviation over genres of the features that were kept.
+    kept : (n_features,) features that vary.
+    """
+
+    middle: Floats
+    size: Floats
+    kept: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, mean: Floats) -> "Scale":
+        """The scale of these profiles; values that are missing are left out."""
+        with np.errstate(invalid="ignore"):
+            known = np.isfinite(mean)
+            n = np.maximum(known.sum(axis=0), 1)
+            middle = np.where(known, mean, 0.0).sum(axis=0) / n
+            off = np.where(known, mean - middle, 0.0)
+            size = np.sqrt((off**2).sum(axis=0) / n)
+        kept = size > 1e-12 * np.maximum(np.abs(middle), 1e-300)
+        return cls(middle[kept], size[kept], kept)
+
+    def apply(self, mean: Floats) -> Floats:
+        """Standardised profiles, (n, n_kept); a value that is missing lies at the middle."""
+        with np.errstate(invalid="ignore"):
+            off = mean[:, self.kept] - self.middle
+        return np.asarray(np.where(np.isfinite(off), off, 0.0) / self.size, dtype=np.float64)
+
+
 def standardise(mean: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Profiles in units of the genres' standard deviation, (n, n_kept), and which features were kept.
 
     Features that do not vary are dropped; a value that is missing lies at the middle.
     """
-    with np.errstate(invalid="ignore"):
-        known = np.isfinite(mean)
-        n = np.maximum(known.sum(axis=0), 1)
-        middle = np.where(known, mean, 0.0).sum(axis=0) / n
-        off = np.where(known, mean - middle, 0.0)
-        size = np.sqrt((off**2).sum(axis=0) / n)
-    kept = size > 1e-12 * np.maximum(np.abs(middle), 1e-300)
-    return off[:, kept] / size[kept], kept
+    scale = Scale.of(mean)
+    return scale.apply(mean), scale.kept
 
 
 def half_samples(songs: Songs, seed: int) -> tuple[Songs, Songs]:

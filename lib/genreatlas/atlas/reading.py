@@ -1,6 +1,7 @@
 """Songs, their genres and vectors, brought from the store to the driver as arrays."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,13 @@ from genreatlas.config import Config
 from genreatlas.config.joined import column_of, members_of
 from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table, model_columns
 from genreatlas.datasets.fetching import fetch
-from genreatlas.datasets.library import newest_genres, read_ties
+from genreatlas.datasets.library import Ties, newest_genres, read_ties
 from genreatlas.errors import ConfigError, InputError
 from genreatlas.store import Reader
-from genreatlas.tables import SONG_GENRES
+from genreatlas.tables import SONG_GENRES, SONGS
+
+#: Sound has been recorded since then; earlier years are mistakes, and so are those of the future.
+_FIRST_YEAR = 1877
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class GenreSongs:
     ----------
     genre_ids, names : sorted by id, of every genre that a song with features has.
     songs : their vectors and labels; a row is a clip, and clips of a song are one recording.
+    years : of each row of ``songs.values``, the earliest among all copies of the recording that the store knows.
     features : dimensions of the vectors.
     feature_set, set_version : where they come from.
     notes : what else is to be said.
@@ -34,6 +39,7 @@ class GenreSongs:
     genre_ids: tuple[str, ...]
     names: tuple[str, ...]
     songs: Songs
+    years: Floats
     features: tuple[str, ...]
     feature_set: str
     set_version: str
@@ -78,7 +84,8 @@ def read_genre_songs(store: Reader, config: Config) -> GenreSongs:
     found = found.sort_values(["genre_id", "row"], ignore_index=True)
     genre_ids, genre = np.unique(found.genre_id.astype(str), return_inverse=True)
     names = found.groupby("genre_id").genre.min()
-    recording, artist = _who(store, config, song_ids)
+    ties = read_ties(store, config)
+    recording, artist = _who(ties, song_ids)
     songs = Songs(
         values=values,
         recording=recording,
@@ -88,7 +95,16 @@ def read_genre_songs(store: Reader, config: Config) -> GenreSongs:
         weight=found.weight.to_numpy(dtype=np.float64),
     )
     ids = tuple(map(str, genre_ids))
-    return GenreSongs(ids, tuple(names[genre_id] for genre_id in ids), songs, features, name, table.set_version, notes)
+    return GenreSongs(
+        ids,
+        tuple(names[genre_id] for genre_id in ids),
+        songs,
+        _years(store, config, ties, song_ids),
+        features,
+        name,
+        table.set_version,
+        notes,
+    )
 
 
 def _left_out(table: FeatureTable, exclude: tuple[str, ...]) -> set[str]:
@@ -98,15 +114,32 @@ def _left_out(table: FeatureTable, exclude: tuple[str, ...]) -> set[str]:
     return named & set(table.columns)
 
 
-def _who(store: Reader, config: Config, song_ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+def _who(ties: Ties, song_ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Number of each row's recording and of its performer, -1 where nobody is known."""
-    ties = read_ties(store, config)
     distinct = pd.Series(sorted(set(song_ids)))
     number = pd.Series(splits.recordings(ties.links, distinct), index=distinct)
     performers = ties.song_artists[ties.song_artists.position == 0].set_index("song_id").artist_id
     artist = song_ids.map(performers)
     codes, _ = pd.factorize(artist, sort=True)
     return song_ids.map(number).to_numpy(dtype=np.int64), codes.astype(np.int64)
+
+
+def _years(store: Reader, config: Config, ties: Ties, song_ids: pd.Series) -> Floats:
+    """Year of each row: the earliest among all copies of its recording, also those without features; NaN if unknown."""
+    dates = store.read(SONGS).select("song_id", "original_year", "release_date")
+    dated = dates.where("original_year IS NOT NULL OR release_date IS NOT NULL")
+    found = fetch(dated, "song_id", config.store.max_commit_mb, 100).to_pandas()
+    released = pd.to_numeric(found.release_date.str.extract(r"^\s*(\d{4})(?!\d)", expand=False))
+    years = pd.concat([found.original_year.astype(float), released.astype(float)], axis=1)
+    latest = datetime.now(UTC).year + 1
+    years = years.where((years >= _FIRST_YEAR) & (years <= latest)).min(axis=1)
+    known = pd.Series(years.to_numpy(), index=found.song_id).dropna()
+    if known.empty:
+        return np.full(len(song_ids), np.nan)
+    every = ties.songs.song_id.drop_duplicates()
+    recording = pd.Series(splits.recordings(ties.links, every), index=every.to_numpy())
+    earliest = known.groupby(recording.reindex(known.index).to_numpy()).min()
+    return song_ids.map(recording).map(earliest).to_numpy(dtype=np.float64)
 
 
 def read_coordinates(store: Reader, genre_ids: tuple[str, ...]) -> Floats:

@@ -13,6 +13,7 @@ import numpy as np
 from pyspark.sql import functions as F
 
 from genreatlas import checks
+from genreatlas.atlas.ages import evolve
 from genreatlas.atlas.drawing import (
     FEWEST,
     VERSION,
@@ -37,6 +38,7 @@ from genreatlas.ids import stable_id
 from genreatlas.provenance import git_commit
 from genreatlas.store import Snapshot, Store
 from genreatlas.tables import (
+    GENRE_EVOLUTION,
     GENRE_NEIGHBOURS,
     GENRE_POSITIONS,
     GENRE_PROFILES,
@@ -52,6 +54,7 @@ READS = (
 )  # fmt: skip
 WRITES = (
     "genre_profiles", "maps", "genre_positions", "genre_neighbours", "genre_regions", "genre_tree", "map_comparisons",
+    "genre_evolution",
 )  # fmt: skip
 SECTIONS = ("map",)
 check = checks.map_genres
@@ -89,7 +92,7 @@ def run(store: Store, config: Config) -> Counts:
     snapshot = Snapshot(store)
     found = read_genre_songs(snapshot, config)
     parents = {genre: parent for genre, (parent, _) in parents_of(snapshot).items()}
-    charted = chart(found.songs, found.genre_ids, found.names, config.map, parents)
+    charted = chart(found.songs, found.genre_ids, found.names, config.map, parents, found.years)
     left_out = len(found.genre_ids) - len(charted.placed)
     notes = [*found.notes]
     if left_out:
@@ -112,7 +115,7 @@ def run(store: Store, config: Config) -> Counts:
             continue
         last = None if name == "labelled" or not present else present["map_id"]
         drawn = lens.draw(_last_places(store, found, lens.placed, last))
-        row = {
+        row: dict[str, Any] = {
             "map_id": _map_id(content, last),
             "profile_id": charted.profile_id,
             "lens": name,
@@ -122,6 +125,10 @@ def run(store: Store, config: Config) -> Counts:
             "model_id": lens.model_id,
             "n_songs": lens.n_songs,
         }
+        if name == "sound" and charted.ages is not None:
+            store.upsert(
+                GENRE_EVOLUTION, list(_evolution_rows(config, found, charted, drawn, row["map_id"])), update=True
+            )
         _write_map(store, config, found, drawn, row)
         notes.append(_said(name, charted, drawn))
         written += 1
@@ -262,6 +269,13 @@ def _profile_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any
             "n_artists": int(profiles.artists[genre]),
             "effective_songs": _number(profiles.effective[genre]),
         }
+        if charted.ages is not None:
+            row |= {
+                "n_dated": int(charted.ages.dated[genre]),
+                "born": _number(charted.ages.born[genre]),
+                "born_low": _number(charted.ages.low[genre]),
+                "born_high": _number(charted.ages.high[genre]),
+            }
         if place is not None:
             row |= {
                 "own": _number(profiles.own[genre]),
@@ -308,6 +322,7 @@ def _tree_rows(found: GenreSongs, charted: Charted, tree: Tree) -> Iterator[dict
             "distance": float(tree.distance[row]),
             "size_difference": _number(tree.size_difference[row]),
             "artist_containment": _number(tree.artist_containment[row]),
+            "years_older": _number(tree.years_older[row]),
         }
 
 
@@ -330,6 +345,33 @@ def _region_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]
                 "largest": [names[genre] for genre in name.largest],
                 "n_genres": len(members),
             }
+
+
+def _evolution_rows(
+    config: Config, found: GenreSongs, charted: Charted, drawn: Drawn, map_id: str
+) -> Iterator[dict[str, Any]]:
+    settings = config.map
+    moved = evolve(
+        found.songs,
+        found.years,
+        charted.profiles,
+        drawn.placed,
+        drawn.places,
+        settings.artist_share,
+        settings.min_songs,
+    )
+    for row, genre in enumerate(moved.genre.tolist()):
+        yield {
+            "map_id": map_id,
+            "genre_id": found.genre_ids[genre],
+            "decade": int(moved.decade[row]),
+            "genre": found.names[genre],
+            "n_songs": int(moved.songs[row]),
+            "x": float(moved.places[row, 0]),
+            "y": float(moved.places[row, 1]),
+            "distance": _number(moved.distance[row]),
+            "distance_by_chance": _number(moved.by_chance[row]),
+        }
 
 
 def _write_map(store: Store, config: Config, found: GenreSongs, drawn: Drawn, row: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from genreatlas.tables.atlas import (
     ATLAS_TABLES,
+    GENRE_EVOLUTION,
     GENRE_NEIGHBOURS,
     GENRE_POSITIONS,
     GENRE_PROFILES,
@@ -97,6 +98,7 @@ __all__ = [
     "FOLD_SCORES",
     "FRAME_COLUMNS",
     "GENRES",
+    "GENRE_EVOLUTION",
     "GENRE_NEIGHBOURS",
     "GENRE_PARENTS",
     "GENRE_POSITIONS",

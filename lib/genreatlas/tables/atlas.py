@@ -87,6 +87,14 @@ GENRE_PROFILES = Table(
         Column("spread", "array<double>", "Robust standard deviation of its songs; NULL inside: one song."),
         Column("region", "int", "Coarse region, as in `genre_regions`; NULL where it is not placed."),
         Column("subregion", "int", "Fine region, as in `genre_regions`."),
+        Column("n_dated", "bigint", "Recordings with a year; NULL where none of the store has one."),
+        Column(
+            "born", "double", "Year before which a tenth of its recordings lie, each with the earliest year among its "
+            "copies. Dates are those of reissues, so this is late rather than early. NULL: fewer than map.min_dated.",
+            unit="year"
+        ),
+        Column("born_low", "double", "Lower end of its 95 % interval; NULL where it has too few artists.", unit="year"),
+        Column("born_high", "double", "Upper end.", unit="year"),
     ),
 )  # fmt: skip
 
@@ -176,7 +184,44 @@ GENRE_TREE = Table(
         Column("distance", "double", "Between the profiles, as in genre_neighbours.", nullable=False),
         Column("size_difference", "double", "Logarithm of how many times more effective songs the parent has."),
         Column("artist_containment", "double", "Share of the genre's artists that the parent has too.", unit="0..1"),
+        Column("years_older", "double", "By how much the parent's `born` is earlier; NULL where one is not known."),
     ),
 )
 
-ATLAS_TABLES = (MAPS, MAP_COMPARISONS, GENRE_PROFILES, GENRE_POSITIONS, GENRE_NEIGHBOURS, GENRE_REGIONS, GENRE_TREE)
+GENRE_EVOLUTION = Table(
+    name="genre_evolution",
+    comment="How the sound of each genre moved from decade to decade, on the present map of the lens sound and in all "
+    "dimensions; decades with fewer than map.min_songs dated recordings have no row.",
+    written_by=("map_genres",),
+    key=("map_id", "genre_id", "decade"),
+    cluster_by=("map_id",),
+    family="modelling",
+    columns=(
+        _MAP,
+        _GENRE,
+        Column("decade", "int", "First year of the decade.", unit="year"),
+        Column("genre", "string", "Its name.", nullable=False),
+        Column("n_songs", "bigint", "Its recordings, by the earliest year among their copies.", nullable=False),
+        Column("x", "double", "Where its sound lay, as the genres around tell.", unit="map radius", nullable=False),
+        Column("y", "double", "Where its sound lay, as the genres around tell.", unit="map radius", nullable=False),
+        Column(
+            "distance", "double", "Root mean square difference to the decade before that has a row, in standard "
+            "deviations of genres; NULL for the first."
+        ),
+        Column(
+            "distance_by_chance", "double", "What the distance would be if nothing had changed: both are means of few "
+            "songs. A distance that is not clearly above it says nothing."
+        ),
+    ),
+)  # fmt: skip
+
+ATLAS_TABLES = (
+    MAPS,
+    MAP_COMPARISONS,
+    GENRE_PROFILES,
+    GENRE_POSITIONS,
+    GENRE_NEIGHBOURS,
+    GENRE_REGIONS,
+    GENRE_TREE,
+    GENRE_EVOLUTION,
+)

@@ -1,0 +1,242 @@
+"""When genres began, and how their sound moved from decade to decade, as far as the years of recordings are known.
+
+A release date is mostly that of a reissue, so dates are late rather than early: a recording has the earliest year among
+its copies, a genre the year before which a tenth of its recordings lie, and both are evidence, no proof.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from genreatlas.atlas.profiles import (
+    Floats,
+    Ints,
+    Profiles,
+    Scale,
+    Songs,
+    build_profiles,
+    cap_artists,
+    count_recordings_once,
+)
+
+#: Share of a genre's recordings that came before the year in which it is said to have begun.
+BORN = 0.1
+_CONFIDENCE = 0.95
+#: A place on the map is moved by the mean shift of the genres around: those within the distance of the k-th neighbour.
+_NEAR = 5
+_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Ages:
+    """When genres began; arrays over all genres, NaN where too few recordings are dated.
+
+    Attributes
+    ----------
+    born : year before which a tenth of the genre's recordings lie.
+    low, high : 95 % interval of that; NaN where the genre has too few artists for a bound.
+    dated : recordings with a year.
+    """
+
+    born: Floats
+    low: Floats
+    high: Floats
+    dated: Ints
+
+
+def genre_ages(songs: Songs, years: Floats, n_genres: int, artist_share: float, least: int) -> Ages:
+    """Find the 10th percentile of each genre's years.
+
+    Recordings, labels and artists weigh as in profiles. The interval is that of order statistics, free of any
+    distribution, with artists as the independent units: one artist's recordings tell little more than one of them.
+
+    Parameters
+    ----------
+    years : (n_songs,) year of each row of ``songs.values``; NaN where unknown. Copies of a recording have the earliest.
+    least : fewer dated recordings than this say nothing.
+    """
+    born, low, high = (np.full(n_genres, np.nan) for _ in range(3))
+    dated = np.zeros(n_genres, dtype=np.int64)
+    for genre, year, artist, weight in _dated(songs, years, n_genres):
+        dated[genre] = len(year)
+        if len(year) < least:
+            continue
+        weight = cap_artists(weight, artist, artist_share)
+        born[genre] = _quantile(year, weight, BORN)
+        bounds = _ranks(_independent(weight, artist))
+        low[genre], high[genre] = (_quantile(year, weight, bound) if bound else np.nan for bound in bounds)
+    return Ages(born, low, high, dated)
+
+
+def _dated(songs: Songs, years: Floats, n_genres: int):  # type: ignore[no-untyped-def]
+    """Genre, and years, artists and weights of its dated recordings."""
+    dates = Songs(
+        np.where(np.isfinite(years), years, np.inf)[:, None], songs.recording, songs.artist, songs.song, songs.genre,
+        songs.weight,
+    )  # fmt: skip
+    _, place = np.unique(songs.recording, return_inverse=True)
+    earliest = np.full(int(place.max(initial=-1)) + 1, np.inf)
+    np.minimum.at(earliest, place, dates.values[:, 0])
+    _, artist, label = count_recordings_once(dates)
+    mine = np.flatnonzero(np.isfinite(earliest[label["recording"]]))
+    mine = mine[np.argsort(label["genre"][mine], kind="stable")]
+    bounds = np.searchsorted(label["genre"][mine], np.arange(n_genres + 1))
+    for genre in np.flatnonzero(np.diff(bounds)).tolist():
+        rows = mine[bounds[genre] : bounds[genre + 1]]
+        of = label["recording"][rows]
+        yield genre, earliest[of], artist[of], label["weight"][rows]
+
+
+def _quantile(year: Floats, weight: Floats, share: float) -> float:
+    """The first year up to which at least a share of the weight lies."""
+    order = np.argsort(year, kind="stable")
+    upto = np.cumsum(weight[order])
+    return float(year[order][min(np.searchsorted(upto, share * upto[-1] * (1 - 1e-12)), len(year) - 1)])
+
+
+def _independent(weight: Floats, artist: Ints) -> float:
+    """As many equally weighted artists would say as much; a recording of an unknown artist is its own."""
+    alone = artist < 0
+    place = np.where(alone, artist.max(initial=0) + 1 + np.cumsum(alone), artist)
+    total = np.bincount(np.unique(place, return_inverse=True)[1], weight)
+    return float(total.sum() ** 2 / np.sum(total**2))
+
+
+def _ranks(n: float) -> tuple[float | None, float | None]:
+    """Shares of the order at which the bounds of the percentile lie; None where so few say nothing of a bound."""
+    from scipy.stats import binom
+
+    count = int(n)
+    outside = (1 - _CONFIDENCE) / 2
+    lower = int(binom.ppf(outside, count, BORN)) if count else 0
+    upper = int(binom.ppf(1 - outside, count, BORN)) + 1 if count else 1
+    return (lower / count if lower >= 1 else None), (upper / count if upper <= count else None)
+
+
+@dataclass(frozen=True)
+class Evolution:
+    """Genres in the decades for which they have songs enough; a row is a genre in a decade, sorted by both.
+
+    Attributes
+    ----------
+    genre : place in the list of all genres.
+    decade : its first year.
+    songs : recordings.
+    places : (n, 2) on the map.
+    distance : root mean square difference to the decade before that has a row, in standard deviations of genres; NaN
+        for the first.
+    by_chance : what it would be if nothing had changed, since both means are those of samples.
+    """
+
+    genre: Ints
+    decade: Ints
+    songs: Ints
+    places: Floats
+    distance: Floats
+    by_chance: Floats
+
+
+def evolve(
+    songs: Songs,
+    years: Floats,
+    profiles: Profiles,
+    placed: Ints,
+    places: Floats,
+    artist_share: float,
+    least: int,
+) -> Evolution:
+    """Follow each genre on a map through the decades.
+
+    A decade's sound is the mean of its recordings, as in profiles. Where that lies on the map is told by the genres
+    around: a genre is moved as the mean place of the genres near its sound moves. It is moved less where the difference
+    is little more than chance (James & Stein 1961).
+
+    Parameters
+    ----------
+    placed, places : genres on the map, and where.
+    least : recordings that a decade needs.
+    """
+    n_genres = len(profiles.songs)
+    decade = _decades(songs, years)
+    there = np.isfinite(decade)
+    nothing = np.zeros(0, dtype=np.int64)
+    if not there.any():
+        return Evolution(nothing, nothing, nothing, np.zeros((0, 2)), np.zeros(0), np.zeros(0))
+    first = int(decade[there].min())
+    number = np.where(there, (decade - first) / 10, -1).astype(np.int64)
+    spans = int(number.max()) + 1
+    labelled = there[songs.song] & np.isin(songs.genre, placed)
+    pair = songs.genre[labelled] * spans + number[songs.song[labelled]]
+    found, at, count = np.unique(pair, return_inverse=True, return_counts=True)
+    usual = np.flatnonzero(count >= least)  # rows of songs, of which copies are left out below
+    renumbered = np.full(len(found), -1, dtype=np.int64)
+    renumbered[usual] = np.arange(len(usual))
+    keep = renumbered[at] >= 0
+    of_decades = Songs(
+        songs.values, songs.recording, songs.artist, songs.song[labelled][keep], renumbered[at][keep],
+        songs.weight[labelled][keep],
+    )  # fmt: skip
+    if not keep.any():
+        return Evolution(nothing, nothing, nothing, np.zeros((0, 2)), np.zeros(0), np.zeros(0))
+    each = build_profiles(of_decades, len(usual), artist_share, shrink=False)
+    enough = np.flatnonzero(each.songs >= least)
+    genre, span = found[usual][enough] // spans, found[usual][enough] % spans
+    scale = Scale.of(profiles.mean[placed])
+    space = scale.apply(profiles.mean[placed])
+    mean = scale.apply(each.mean[enough])
+    inside = _inside(each.spread[enough], each.songs[enough], genre, n_genres)[:, scale.kept] / scale.size**2
+    noise = inside / each.effective[enough][:, None]
+    middle = np.zeros((n_genres, mean.shape[1]))
+    weight = np.zeros(n_genres)
+    np.add.at(middle, genre, mean * each.effective[enough][:, None])
+    np.add.at(weight, genre, each.effective[enough])
+    away = mean - middle[genre] / weight[genre][:, None]
+    squares, expected = (away**2).sum(axis=1), noise.sum(axis=1)
+    real = np.maximum(0.0, 1.0 - np.divide(expected, squares, out=np.ones_like(squares), where=squares > 0))
+    row = np.full(n_genres, -1, dtype=np.int64)
+    row[placed] = np.arange(len(placed))
+    shifts = _shifts(space, places, row[genre], away * real[:, None])
+    distance, by_chance = (np.full(len(genre), np.nan) for _ in range(2))
+    later = np.flatnonzero(genre[1:] == genre[:-1]) + 1
+    distance[later] = np.sqrt(((mean[later] - mean[later - 1]) ** 2).mean(axis=1))
+    by_chance[later] = np.sqrt((noise[later] + noise[later - 1]).mean(axis=1))
+    return Evolution(genre, first + 10 * span, each.songs[enough], places[row[genre]] + shifts, distance, by_chance)
+
+
+def _inside(spread: Floats, songs: Ints, genre: Ints, n_genres: int) -> Floats:
+    """Variance of a genre's songs inside its decades, for each row: what the genre's movement adds is not in it."""
+    known = np.isfinite(spread)
+    weight = known * np.maximum(songs - 1, 0)[:, None]
+    total, count = (np.zeros((n_genres, spread.shape[1])) for _ in range(2))
+    np.add.at(total, genre, np.where(known, spread, 0.0) ** 2 * weight)
+    np.add.at(count, genre, weight)
+    return np.divide(total, count, out=np.zeros_like(total), where=count > 0)[genre]
+
+
+def _decades(songs: Songs, years: Floats) -> Floats:
+    """Decade of the earliest copy of each row's recording; NaN where none is dated."""
+    _, place = np.unique(songs.recording, return_inverse=True)
+    earliest = np.full(int(place.max(initial=-1)) + 1, np.inf)
+    np.minimum.at(earliest, place, np.where(np.isfinite(years), years, np.inf))
+    found = earliest[place]
+    return np.where(np.isfinite(found), np.floor(np.where(np.isfinite(found), found, 0.0) / 10) * 10, np.nan)
+
+
+def _shifts(space: Floats, places: Floats, genre: Ints, away: Floats) -> Floats:
+    """How the mean place of the genres near a sound moves when the sound does, (n, 2)."""
+    k = min(_NEAR, len(space) - 1)
+    found = np.zeros((len(genre), 2))
+    squares = (space**2).sum(axis=1)
+    for start in range(0, len(genre), _BLOCK):
+        mine = genre[start : start + _BLOCK]
+        here, there = space[mine], space[mine] + away[start : start + _BLOCK]
+        before = squares[mine, None] + squares - 2.0 * here @ space.T
+        width = np.maximum(np.partition(before, k, axis=1)[:, k : k + 1], 1e-12)
+        after = (there**2).sum(axis=1)[:, None] + squares - 2.0 * there @ space.T
+        found[start : start + _BLOCK] = _mean_place(after, width, places) - _mean_place(before, width, places)
+    return found
+
+
+def _mean_place(squares: Floats, width: Floats, places: Floats) -> Floats:
+    weight = np.exp(-(squares - squares.min(axis=1, keepdims=True)) / width)
+    return np.asarray(weight @ places / weight.sum(axis=1, keepdims=True), dtype=np.float64)
