@@ -276,6 +276,14 @@ def test_what_is_known_otherwise_is_drawn_and_a_genre_with_thin_evidence_has_no_
     tree = draw_tree(charted, songs, said, SETTINGS)
     mine = tree.drawn & (tree.child == 5)
     assert tree.parent[mine].tolist() == [3] and tree.known[mine].all()
+    # Of two origins that a table gives, sound tells which is drawn.
+    charted = chart(songs, ids(64), said, SETTINGS, influences=[("g04", "g00"), ("g04", "g02"), ("g04", "elsewhere")])
+    told = draw_tree(charted, songs, said, SETTINGS)
+    mine = told.child == 4
+    assert dict(zip(told.parent[mine].tolist(), told.influence[mine].tolist(), strict=True)) == {
+        0: True, 1: False, 2: True, 3: False
+    }  # fmt: skip
+    assert told.parent[mine & told.drawn].tolist() == [0] and told.probability[mine & told.influence].min() > 0.999
     strict = draw_tree(charted, songs, said, SETTINGS.model_copy(update={"parent_probability": 1.0}))
     assert strict.drawn.sum() <= 1
     assert draw_tree(charted, songs, [f"x{i}" for i in range(64)], SETTINGS) is None

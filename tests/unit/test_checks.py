@@ -167,6 +167,7 @@ WRONG = (
     (["export"], ['export.feature_sets=["summary9"]'], "summary9 is one row of columns a clip"),
     (["export"], ['export.feature_sets=["imported_by_somebody"]'], "no feature set is called 'imported_by_somebody'"),
     (["compose_library"], ['sandbox.genres=["tecno"]'], "'tecno' cannot be composed. Did you mean techno?"),
+    (["map_genres"], ["map.influences=x.csv"], "map.influences = x.csv: no such file"),
     (["purge"], [], "purge.provider is not set"),
     (["rebuild_training_set"], [], "rebuild.model_id is not set"),
     (["score"], ["score.path=songs"], "score.path = songs: no such file or folder"),

@@ -47,7 +47,8 @@ class Charted:
     space : (n_placed, n_kept) standardised profiles.
     neighbours, distances, similarity : (n_placed, k), indices into ``placed``.
     regions, coarse_names, fine_names : regions of the placed genres.
-    given : known edges (child, parent) between placed genres.
+    given : known edges (child, parent) between placed genres, by ``genre_parents``.
+    influences : the same, by an imported table.
     ages : of all genres; None where no recording is dated.
     """
 
@@ -62,6 +63,7 @@ class Charted:
     coarse_names: list[RegionName]
     fine_names: list[RegionName]
     given: list[tuple[int, int]]
+    influences: list[tuple[int, int]]
     ages: Ages | None = None
 
 
@@ -87,6 +89,7 @@ def chart(
     settings: MapSection,
     parents: Mapping[str, str] | None = None,
     years: Floats | None = None,
+    influences: Sequence[tuple[str, str]] = (),
 ) -> Charted:
     """Make profiles, neighbours and regions.
 
@@ -95,6 +98,7 @@ def chart(
     genre_ids, names : of all genres.
     parents : parents that are known, genre id = parent id; others than these genres are ignored.
     years : year of each row of ``songs.values``, NaN where unknown.
+    influences : ids of genres and of those that they came from, which are known otherwise.
 
     Raises
     ------
@@ -119,13 +123,16 @@ def chart(
     size = profiles.effective[placed]
     k = settings.neighbours
     place = {genre_ids[genre]: number for number, genre in enumerate(placed.tolist())}
-    edges = sorted((place[a], place[b]) for a, b in (parents or {}).items() if a in place and b in place and a != b)
+    edges, others = (
+        sorted((place[a], place[b]) for a, b in said if a in place and b in place and a != b)
+        for said in ((parents or {}).items(), influences)
+    )
     dated = years is not None and bool(np.isfinite(years).any()) and not settings.genre_means
     ages = None
     if dated and years is not None:
         ages = genre_ages(songs, years, len(genre_ids), settings.artist_share, settings.min_dated)
     return Charted(
-        profile_id=_profile_id(genre_ids, names, profiles, settings, edges, years if dated else None),
+        profile_id=_profile_id(genre_ids, names, profiles, settings, [*edges, *others], years if dated else None),
         profiles=profiles,
         placed=placed,
         space=space,
@@ -136,6 +143,7 @@ def chart(
         coarse_names=name_regions(regions.coarse, placed_names, size),
         fine_names=name_regions(regions.fine, placed_names, size),
         given=edges,
+        influences=others,
         ages=ages,
     )
 
@@ -153,7 +161,7 @@ def _profile_id(
         digest.update(np.ascontiguousarray(array).tobytes())
     if years is not None:
         digest.update(np.nan_to_num(years, nan=0.0).astype(np.int64).tobytes())
-    said = settings.model_dump_json(exclude={"lenses", "method", "model"})
+    said = settings.model_dump_json(exclude={"lenses", "method", "model", "influences"})
     return stable_id("profiles", VERSION, said, "\n".join((*genre_ids, *names)), edges, digest.hexdigest())
 
 
@@ -272,6 +280,8 @@ def draw_tree(charted: Charted, songs: Songs, names: Sequence[str], settings: Ma
     known = Evidence(charted.space, size, artists, born)
     placed_names = [names[genre] for genre in charted.placed.tolist()]
     try:
-        return find_parents(known, placed_names, charted.given, settings.parent_probability, settings.seed)
+        return find_parents(
+            known, placed_names, charted.given, settings.parent_probability, settings.seed, charted.influences
+        )
     except ValueError:
         return None

@@ -260,7 +260,8 @@ class Tree:
     child, parent, rank : rank 1 is the most probable parent.
     probability : of sound, size and artists, and of the name where that says so.
     by_sound : the same without the name.
-    name_head, known, drawn : whether the name says so, whether the edge was given, whether the tree has it.
+    name_head, known, influence, drawn : whether the name says so, whether the edge was given, whether it is among the
+        influences, whether the tree has it.
     distance, size_difference, artist_containment, years_older : the evidence.
     """
 
@@ -271,6 +272,7 @@ class Tree:
     by_sound: Floats
     name_head: npt.NDArray[np.bool_]
     known: npt.NDArray[np.bool_]
+    influence: npt.NDArray[np.bool_]
     drawn: npt.NDArray[np.bool_]
     distance: Floats
     size_difference: Floats
@@ -284,16 +286,19 @@ def find_parents(
     given: Sequence[tuple[int, int]],
     least: float,
     seed: int,
+    influences: Sequence[tuple[int, int]] = (),
     most: int = 5,
 ) -> Tree:
     """Possible parents of each genre, and the tree that is drawn of them.
 
-    Given edges are fitted on together with what names say. A genre without a candidate of probability ``least`` has no
+    Given edges and influences are fitted on together with what names say. Of several that are given for a genre, sound
+    tells which is the more probable. A genre without a candidate of probability ``least`` has no
     parent in the tree: that is the price of the virtual root, under which the most probable arborescence is drawn.
 
     Parameters
     ----------
     given : edges (child, parent) that are known otherwise.
+    influences : further edges, of which a genre may have several.
     least : probability below which no parent is drawn.
     most : candidates kept for each genre.
 
@@ -302,18 +307,18 @@ def find_parents(
     ValueError : too few edges are known.
     """
     heads = name_heads(names)
-    edges = np.array(sorted({*heads, *given}), dtype=np.int64).reshape(-1, 2)
+    edges = np.array(sorted({*heads, *given, *influences}), dtype=np.int64).reshape(-1, 2)
     pairs = Pairs(known)
     model = ParentModel(pairs, edges, seed)
     children = np.arange(len(names))
     by_sound = model.probabilities(children, model.parents)
-    by_name, was_given = np.zeros(by_sound.shape, dtype=bool), np.zeros(by_sound.shape, dtype=bool)
-    for flags, said in ((by_name, heads), (was_given, list(given))):
+    by_name, was_given, came_from = (np.zeros(by_sound.shape, dtype=bool) for _ in range(3))
+    for flags, said in ((by_name, heads), (was_given, list(given)), (came_from, list(influences))):
         if said:
             pair = np.array(said, dtype=np.int64)
             flags[pair[:, 0], np.searchsorted(model.parents, pair[:, 1])] = True
     probability = 1.0 - (1.0 - by_sound) * np.where(by_name, 1.0 - NAME_PROBABILITY, 1.0)
-    probability = np.where(was_given, np.maximum(probability, 1.0 - 1e-6), probability)
+    probability = np.where(was_given | came_from, 1.0 - 1e-6 * (1.0 - probability), probability)
     most = min(most, len(model.parents))
     order = np.argsort(-probability, axis=1, kind="stable")[:, :most]
     child, column = np.repeat(children, most), order.ravel()
@@ -331,6 +336,7 @@ def find_parents(
         by_sound=by_sound[child, column],
         name_head=by_name[child, column],
         known=was_given[child, column],
+        influence=came_from[child, column],
         drawn=drawn[child] == parent,
         distance=pairs.distance[child, parent].astype(np.float64),
         size_difference=known.size[parent] - known.size[child],

@@ -90,6 +90,8 @@ def map_genres(config: Config) -> list[Fault]:
     if not config.map.lenses:
         found.append(Fault("map.lenses is empty: there is no map to draw. Name sound, or labelled."))
     lacks = [one for module in ("openTSNE", "sknetwork") for one in not_installed(module, "map_genres", _ATLAS)]
+    if config.map.influences is not None:
+        found += missing("map.influences", config.map.influences, "file")
     module = _METHODS.get(config.map.method)
     other = not_installed(module, f'map.method = "{config.map.method}"', _ATLAS_METHODS) if module else []
     return found + lacks[:1] + other

@@ -331,6 +331,10 @@ class MapSection(Section):
     resolutions: tuple[float, float] = Field((1.0, 1.0), description="Of coarse regions, and of fine ones inside them.")
     half_samples: int = Field(2, ge=0, description="Maps of half of the songs behind each genre's stability; 0: none.")
     min_dated: Positive = Field(20, description="A genre has no age where fewer of its recordings have a year.")
+    influences: Path | None = Field(
+        None,
+        description="Table with the columns genre and origin: edges that are known beside names and genre_parents.",
+    )
     parent_probability: Share = Field(0.2, description="No parent is drawn that is less probable than this.")
     seed: int = Field(7, description="Seed of every random choice.")
 

@@ -36,6 +36,7 @@ from genreatlas.datasets.library import parents_of
 from genreatlas.evaluation.genre_confusions import read_confusions
 from genreatlas.ids import stable_id
 from genreatlas.provenance import git_commit
+from genreatlas.sources.influences import read_influences
 from genreatlas.store import Snapshot, Store
 from genreatlas.tables import (
     GENRE_EVOLUTION,
@@ -92,9 +93,10 @@ def run(store: Store, config: Config) -> Counts:
     snapshot = Snapshot(store)
     found = read_genre_songs(snapshot, config)
     parents = {genre: parent for genre, (parent, _) in parents_of(snapshot).items()}
-    charted = chart(found.songs, found.genre_ids, found.names, config.map, parents, found.years)
+    influences, notes = _influences(config, found)
+    charted = chart(found.songs, found.genre_ids, found.names, config.map, parents, found.years, influences)
     left_out = len(found.genre_ids) - len(charted.placed)
-    notes = [*found.notes]
+    notes = [*found.notes, *notes]
     if left_out:
         notes.append(f"{left_out} genres have fewer than {config.map.min_songs} songs and are not on the map")
     if not _has(store, charted.profile_id):
@@ -135,6 +137,16 @@ def run(store: Store, config: Config) -> Counts:
     notes += _compare(store, config)
     lenses = len(config.map.lenses)
     return Counts(read=lenses, written=written, skipped=lenses - written, notes=tuple(notes))
+
+
+def _influences(config: Config, found: GenreSongs) -> tuple[list[tuple[str, str]], list[str]]:
+    """Pairs of genres that the imported table knows, and lines on it."""
+    if config.map.influences is None:
+        return [], []
+    table = read_influences(config.map.influences)
+    pairs = table.among(zip(found.genre_ids, found.names, strict=True))
+    said = f"influences: {len(pairs)} of {len(table.rows)} pairs are of genres that have songs"
+    return pairs, [*table.notes, said]
 
 
 def _sound(_: Snapshot, config: Config, found: GenreSongs, charted: Charted) -> Lens:
@@ -318,6 +330,7 @@ def _tree_rows(found: GenreSongs, charted: Charted, tree: Tree) -> Iterator[dict
             "by_sound": _number(tree.by_sound[row]),
             "name_head": bool(tree.name_head[row]),
             "known": bool(tree.known[row]),
+            "influence": bool(tree.influence[row]),
             "drawn": bool(tree.drawn[row]),
             "distance": float(tree.distance[row]),
             "size_difference": _number(tree.size_difference[row]),

@@ -184,6 +184,7 @@ GENRE_TREE = Table(
         Column("distance", "double", "Between the profiles, as in genre_neighbours.", nullable=False),
         Column("size_difference", "double", "Logarithm of how many times more effective songs the parent has."),
         Column("artist_containment", "double", "Share of the genre's artists that the parent has too.", unit="0..1"),
+        Column("influence", "boolean", "Whether the table map.influences says so; NULL before there was one."),
         Column("years_older", "double", "By how much the parent's `born` is earlier; NULL where one is not known."),
     ),
 )

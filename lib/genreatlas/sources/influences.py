@@ -1,0 +1,74 @@
+"""A table of which genre came from which, such as the stylistic origins that an encyclopedia lists."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from genreatlas.errors import InputError
+from genreatlas.sources.genres import clean_name, genre_slug
+from genreatlas.sources.tabular import read_table
+
+_COLUMNS = ("genre", "origin")
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Influence:
+    """A row: a genre, and one that it came from, as the table spells them."""
+
+    genre: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Influences:
+    """Rows of a table, and lines on rows that are none."""
+
+    rows: tuple[Influence, ...]
+    notes: tuple[str, ...]
+
+    def among(self, genres: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Pairs of ids (genre, origin) of rows that name two of these genres, sorted, each once.
+
+        Parameters
+        ----------
+        genres : id and name of each. A name is found by its slug and by that of Every Noise, so case, spaces and
+            punctuation do not matter.
+        """
+        known: dict[str, str] = {}
+        for genre_id, name in genres:
+            for key in (genre_id, genre_slug(name)):
+                known.setdefault(key, genre_id)
+        pairs = {(known.get(genre_slug(row.genre)), known.get(genre_slug(row.origin))) for row in self.rows}
+        return sorted((genre, origin) for genre, origin in pairs if genre and origin and genre != origin)
+
+
+def read_influences(path: Path) -> Influences:
+    """Read a table with the columns ``genre`` and ``origin``, one pair a row; other columns are ignored.
+
+    Raises
+    ------
+    InputError : there is no such file, it is no table, lacks a column, or has no usable row.
+    """
+    raw = read_table(path, "map.influences")
+    if lacks := [column for column in _COLUMNS if column not in raw.table.column_names]:
+        raise InputError(
+            f"{raw.name}: no column {' and no column '.join(lacks)}; it has {', '.join(raw.table.column_names)}. "
+            "Give one row a pair, with the columns genre and origin."
+        )
+    bad = [f"{place}: {why}" for place, why in raw.broken]
+    rows: dict[Influence, None] = {}
+    for place, row in raw.rows(_COLUMNS):
+        names = {column: clean_name(str(row[column] or "")) for column in _COLUMNS}
+        empty = [column for column, name in names.items() if not name]
+        if empty:
+            bad.append(f"{place}: {' and '.join(empty)} is empty")
+        elif genre_slug(names["genre"]) == genre_slug(names["origin"]):
+            bad.append(f"{place}: {names['genre']} is its own origin")
+        else:
+            rows.setdefault(Influence(**names))
+    if not rows:
+        raise InputError(f"{raw.name}: no row has a genre and another one that it came from. {'; '.join(bad[:_SHOWN])}")
+    more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+    notes = (f"{raw.name}: rows that were left out: {'; '.join(bad[:_SHOWN])}{more}",) if bad else ()
+    return Influences(tuple(rows), (*raw.notes, *notes))
