@@ -6,8 +6,10 @@ how large they are, whose artists they share. A last one weighs both into a prob
 known edges may come from them.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -189,14 +191,14 @@ class ParentModel:
         columns = np.vstack([pairs.evidence(edges[:, 0], edges[:, 1]), pairs.evidence(child, parent)])
         self._by_pair = _Logistic(columns, np.repeat([1, 0], [len(edges), len(child)]))
         trees = ExtraTreesClassifier(_TREES, min_samples_leaf=_LEAF, random_state=seed, n_jobs=1)
-        self._by_children = trees.fit(pairs.space[edges[:, 0]], edges[:, 1])
+        self._by_children = _fitted(trees, pairs.space[edges[:, 0]], edges[:, 1])
         # What siblings say of a child is weighed by trees that did not see it.
         children = np.unique(edges[:, 0])
         said = np.zeros((len(children), len(self.parents)))
         fold = np.random.default_rng(seed).permutation(len(children)) % _FOLDS
         for number in range(_FOLDS):
             others = np.isin(edges[:, 0], children[fold != number])
-            fitted = clone(trees).fit(pairs.space[edges[others, 0]], edges[others, 1])
+            fitted = _fitted(clone(trees), pairs.space[edges[others, 0]], edges[others, 1])
             told = fitted.predict_proba(pairs.space[children[fold == number]])
             said[np.ix_(fold == number, np.searchsorted(self.parents, fitted.classes_))] = told
         evidence = self.pair_logits(children, self.parents)
@@ -229,6 +231,13 @@ class ParentModel:
             scores = self._by_pair.logit(self.pairs.evidence(child, parent))
             found[start : start + _BLOCK] = scores.reshape(len(block), -1)
         return found
+
+
+def _fitted(trees: Any, space: Floats, parent: Ints) -> Any:
+    """Trees fitted; many parents of few children each are what a store has, and no reason for a warning per tree."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        return trees.fit(space, parent)
 
 
 def _log(share: Floats) -> Floats:
