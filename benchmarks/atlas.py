@@ -42,6 +42,12 @@ FIGURES = {
     "family_2d": (0.71, "family (last word, of 40 and more) from 15 nearest on the map"),
     "family_full": (None, "the same in all dimensions"),
     "family_every_noise": (None, "the same on Every Noise's x, y"),
+    "umap_trustworthiness": (None, "trustworthiness with map.method = umap"),
+    "umap_continuity": (None, "its continuity"),
+    "umap_family_2d": (None, "and family from 15 nearest"),
+    "pacmap_trustworthiness": (None, "trustworthiness with map.method = pacmap"),
+    "pacmap_continuity": (None, "its continuity"),
+    "pacmap_family_2d": (None, "and family from 15 nearest"),
     "mantel": (0.69, "distances on the map against those of Every Noise's x, y and colour, Spearman"),
     "mantel_xy": (None, "the same against x, y alone"),
     "mantel_full": (None, "distances in all dimensions against x, y and colour"),
@@ -125,6 +131,21 @@ def judge_map(genres: Genres) -> dict[str, float]:
         "rebuild_equal": float(places.tobytes() == again.tobytes()),
         "procrustes_seeds": positions.procrustes_r2(other, places),
     }
+
+
+def judge_methods(genres: Genres) -> dict[str, float]:
+    """The other ways to lay genres out, with the same settings."""
+    space, family = genres.space, quality.families(genres.names)
+    found = {}
+    for method in ("umap", "pacmap"):
+        places = positions.embed(space, SETTINGS.perplexity, SEED, method=method)
+        trustworthiness, continuity = quality.neighbourhoods(space, places)
+        found |= {
+            f"{method}_trustworthiness": trustworthiness,
+            f"{method}_continuity": continuity,
+            f"{method}_family_2d": quality.family_accuracy(places, family),
+        }
+    return found
 
 
 def judge_axes(genres: Genres) -> dict[str, float]:
@@ -302,12 +323,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of Every Noise's files")
     parser.add_argument("--songs", type=Path, help="CSV of Spotify songs; default: ../tables/spotify_songs.csv")
-    parser.add_argument("--only", nargs="*", choices=("map", "axes", "halves", "parents", "subgenres", "size"))
+    parser.add_argument(
+        "--only", nargs="*", choices=("map", "methods", "axes", "halves", "parents", "subgenres", "size")
+    )
     arguments = parser.parse_args()
     songs = arguments.songs or arguments.data.parent / "tables" / "spotify_songs.csv"
     genres = read(arguments.data)
     parts: dict[str, Callable[[], dict[str, float]]] = {
         "map": lambda: judge_map(genres),
+        "methods": lambda: judge_methods(genres),
         "axes": lambda: judge_axes(genres),
         "halves": lambda: judge_halves(genres, songs),
         "parents": lambda: judge_parents(genres),

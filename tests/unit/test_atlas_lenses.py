@@ -102,3 +102,10 @@ def test_other_methods_keep_kinds_apart_and_draw_the_same_map_again(method):
     settled = positions.embed(space, 30, seed=2, start=places, method=method)
     assert positions.procrustes_r2(settled, places) > 0.8
     assert positions.method_of(120, method) == method and positions.method_of(5, method) == "principal components"
+
+
+def test_without_known_artists_no_genre_is_on_the_lens_of_artists():
+    found = lenses.artist_shares(songs_of([(g, -1) for g in range(6)]), np.arange(6), 0.2, halves=2, seed=1)
+    assert len(found.placed) == 0 and found.n_songs == 0 and not found.differ
+    alike = lenses.artist_shares(songs_of([(g, a) for g in range(6) for a in range(4)]), np.arange(6), 1.0, 0, seed=1)
+    assert len(alike.placed) == 6 and not alike.differ

@@ -48,6 +48,14 @@ class Shares:
     n_songs: int
 
     @property
+    def differ(self) -> bool:
+        """Whether any two genres differ at all."""
+        if not self.whole.shape[1]:
+            return False
+        spread = self.whole.max(axis=0) - self.whole.min(axis=0)
+        return bool(spread.max() > 1e-9)
+
+    @property
     def content(self) -> bytes:
         """What the map follows from, beside its settings."""
         parts = (self.placed, self.whole.indptr, self.whole.indices, self.whole.data)

@@ -182,7 +182,9 @@ def _confusion(store: Snapshot, config: Config, found: GenreSongs, charted: Char
     return _of_shares(shares, config, confusions.model_id)
 
 
-def _of_shares(shares: Shares, config: Config, model_id: str | None = None) -> Lens:
+def _of_shares(shares: Shares, config: Config, model_id: str | None = None) -> Lens | str:
+    if not shares.differ:
+        return f"all {len(shares.placed)} genres are alike"
     return Lens(
         shares.content, shares.placed, lambda last: draw_shares(shares, config.map, last), shares.n_songs, model_id
     )
