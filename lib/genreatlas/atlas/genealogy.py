@@ -26,7 +26,8 @@ _PAIR_WEIGHT = 0.1
 #: Fewer known edges teach nothing.
 MIN_EDGES = 30
 #: A genre whose name ends or begins with another's is its child with this probability: of 200 such edges of Every
-#: Noise that were read, 5 mean no parent ("liquid funk" is no funk, "sound art" no sound) and 4 are doubtful.
+#: Noise that were read, 6 mean no parent ("liquid funk" is no funk, "sound art" no sound) and 4 are doubtful
+#: (benchmarks/name_edges.csv).
 NAME_PROBABILITY = 0.95
 #: Differences of age count up to so many years.
 _MOST_YEARS = 30.0
