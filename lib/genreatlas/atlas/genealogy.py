@@ -235,10 +235,13 @@ class ParentModel:
 
 
 def _fitted(trees: Any, space: Floats, parent: Ints) -> Any:
-    """Trees fitted; many parents of few children each are what a store has, and no reason for a warning per tree."""
+    """Trees fitted on all cores; many parents of few children each are usual, and no reason for a warning per tree.
+
+    They predict on one: several would add up probabilities in any order, and the last bits would differ.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-        return trees.fit(space, parent)
+        return trees.set_params(n_jobs=-1).fit(space, parent).set_params(n_jobs=1)
 
 
 def _log(share: Floats) -> Floats:

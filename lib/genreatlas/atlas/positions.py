@@ -237,7 +237,8 @@ def _regress(space: Floats, ranks: Floats, other: Floats, seed: int) -> Floats:
     from sklearn.preprocessing import QuantileTransformer
     from sklearn.svm import SVR
 
-    trees = ExtraTreesRegressor(_TREES, random_state=seed, n_jobs=1).fit(space, ranks).predict(other)
+    forest = ExtraTreesRegressor(_TREES, random_state=seed, n_jobs=-1).fit(space, ranks)
+    trees = forest.set_params(n_jobs=1).predict(other)  # on one core, so that sums have one order
     scores = QuantileTransformer(n_quantiles=min(1000, len(space)), output_distribution="normal", random_state=seed)
     machines = make_pipeline(scores, SVR(C=1.0, epsilon=0.02))
     smooth = np.stack([machines.fit(space, ranks[:, axis]).predict(other) for axis in range(2)], axis=1)
