@@ -125,6 +125,27 @@ def test_a_genre_that_changes_moves_on_the_map_and_others_stay_within_chance():
     assert np.abs(found.places[~mine, 0] - places[found.genre[~mine], 0]).max() < 1.0
 
 
+def test_a_decade_of_few_artists_is_not_told_from_chance_by_its_many_songs():
+    random = np.random.default_rng(6)
+    ratios = []
+    for by_artist in (True, False):
+        rows = [(g, d, a, k) for g in range(30) for d in range(4) for a in range(4) for k in range(10)]
+        genre, decade, artist = (np.array([row[k] for row in rows]) for k in range(3))
+        artist = (genre * 4 + decade) * 4 + artist
+        manner = random.normal(0, 1.0, (artist.max() + 1, 2))[artist]
+        own = random.normal(0, 0.5, manner.shape)
+        values = np.stack([genre, genre * 7 % 30], axis=1) + (manner + own if by_artist else 2 * own)
+        songs = make_songs(values, genre, artist=artist)
+        years = 1970.0 + 10 * decade
+        profiles = build_profiles(songs, 30, 0.5)
+        found = ages.evolve(songs, years, profiles, np.arange(30), np.zeros((30, 2)), 0.5, least=5)
+        ratios.append(np.nanmedian(found.distance / found.by_chance))
+    assert ratios == pytest.approx([1.0, 1.0], abs=0.35)  # nothing changes but who is heard
+    alone = make_songs(np.stack([genre, genre * 7 % 30], axis=1) * 1.0, genre, artist=genre)
+    found = ages.evolve(alone, years, build_profiles(alone, 30, 0.5), np.arange(30), np.zeros((30, 2)), 0.5, least=5)
+    assert np.isnan(found.by_chance).all() and np.isfinite(found.distance).any() and (found.places == 0).all()
+
+
 def test_decades_need_songs_and_undated_songs_belong_to_none():
     songs, years, genre = moving_world()
     years[(genre == 3) & (years < 1980)] = np.nan

@@ -4,11 +4,13 @@ A release date is mostly that of a reissue, so dates are late rather than early:
 its copies, a genre the year before which a tenth of its recordings lie, and both are evidence, no proof.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from genreatlas.atlas.profiles import (
+    CLIP,
     Floats,
     Ints,
     Profiles,
@@ -125,7 +127,8 @@ class Evolution:
     places : (n, 2) on the map.
     distance : root mean square difference to the decade before that has a row, in standard deviations of genres; NaN
         for the first.
-    by_chance : what it would be if nothing had changed, since both means are those of samples.
+    by_chance : what it would be if nothing had changed, since both means are those of few artists; NaN where no decade
+        of the genre has two.
     """
 
     genre: Ints
@@ -186,6 +189,7 @@ def evolve(
     mean = scale.apply(each.mean[enough])
     inside = _inside(each.spread[enough], each.songs[enough], genre, n_genres)[:, scale.kept] / scale.size**2
     noise = inside / each.effective[enough][:, None]
+    noise *= _by_artists(of_decades, each, enough, genre, n_genres, scale, artist_share)[:, None]
     middle = np.zeros((n_genres, mean.shape[1]))
     weight = np.zeros(n_genres)
     np.add.at(middle, genre, mean * each.effective[enough][:, None])
@@ -193,6 +197,7 @@ def evolve(
     away = mean - middle[genre] / weight[genre][:, None]
     squares, expected = (away**2).sum(axis=1), noise.sum(axis=1)
     real = np.maximum(0.0, 1.0 - np.divide(expected, squares, out=np.ones_like(squares), where=squares > 0))
+    real = np.nan_to_num(real)  # of one artist's songs nobody knows what chance is
     row = np.full(n_genres, -1, dtype=np.int64)
     row[placed] = np.arange(len(placed))
     shifts = _shifts(space, places, row[genre], away * real[:, None])
@@ -211,6 +216,40 @@ def _inside(spread: Floats, songs: Ints, genre: Ints, n_genres: int) -> Floats:
     np.add.at(total, genre, np.where(known, spread, 0.0) ** 2 * weight)
     np.add.at(count, genre, weight)
     return np.divide(total, count, out=np.zeros_like(total), where=count > 0)[genre]
+
+
+def _by_artists(
+    songs: Songs, each: Profiles, rows: Ints, genre: Ints, n_genres: int, scale: Scale, artist_share: float
+) -> Floats:
+    """How many times more a mean of a decade varies than one of independent songs, for each row; at least 1.
+
+    Songs of one artist are alike, so a mean over few artists is that of few. It is the variance of the mean by artists
+    (Liang & Zeger 1986) against that by songs, over all decades of a genre; NaN where no decade has two artists.
+    """
+    values, artist, label = count_recordings_once(songs)
+    place = np.full(len(each.songs), -1, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    mine = np.flatnonzero(place[label["genre"]] >= 0)
+    mine = mine[np.argsort(label["genre"][mine], kind="stable")]
+    at, of = place[label["genre"][mine]], label["recording"][mine]
+    bounds = np.searchsorted(at, np.arange(len(rows) + 1)).tolist()
+    by_artist, by_song = np.zeros(n_genres), np.zeros(n_genres)
+    for row, (start, end) in enumerate(itertools.pairwise(bounds)):
+        who = artist[of[start:end]]
+        who = np.where(who < 0, who.max(initial=0) + 1 + np.arange(end - start), who)
+        names, group = np.unique(who, return_inverse=True)
+        if len(names) < 2:
+            continue
+        weight = cap_artists(label["weight"][mine[start:end]], artist[of[start:end]], artist_share)
+        off = (values[of[start:end]] - each.mean[rows[row]])[:, scale.kept] / scale.size
+        most = CLIP * np.nan_to_num(each.spread[rows[row]][scale.kept]) / scale.size
+        off = np.clip(np.nan_to_num(off), -most, most) * weight[:, None]
+        total = np.zeros((len(names), off.shape[1]))
+        np.add.at(total, group, off)
+        by_artist[genre[row]] += (total**2).sum() / weight.sum() ** 2 * len(names) / (len(names) - 1)
+        by_song[genre[row]] += (off**2).sum() / weight.sum() ** 2
+    ratio = np.divide(by_artist, by_song, out=np.full(n_genres, np.nan), where=by_song > 0)
+    return np.where(np.isnan(ratio), np.nan, np.maximum(ratio, 1.0))[genre]
 
 
 def _decades(songs: Songs, years: Floats) -> Floats:

@@ -11,7 +11,7 @@ Ints = npt.NDArray[np.int64]
 #: Median absolute deviation of a normal distribution in units of its standard deviation, inverted.
 _MAD = 1.4826
 #: Values further from a genre's median than so many spreads count as if they lay there (Huber's clipping).
-_CLIP = 3.0
+CLIP = 3.0
 #: A genre is shrunk toward so many of its nearest larger genres.
 _NEIGHBOURS = 5
 #: Shrinkage never weighs more than so many songs: with few genres the between variance is badly known.
@@ -153,7 +153,7 @@ def robust_moments(values: npt.NDArray[np.floating], weight: Floats) -> tuple[Fl
     # More than half of the values are equal: the spread of the others is all there is to see.
     usual = np.sqrt(_average(np.where(known, off, 0.0) ** 2, weight[:, None] * known))
     spread = np.where(spread > 0, spread, usual)
-    clipped = np.clip(values, middle - _CLIP * spread, middle + _CLIP * spread)
+    clipped = np.clip(values, middle - CLIP * spread, middle + CLIP * spread)
     mean = _average(np.where(known, clipped, 0.0), weight[:, None] * known)
     return mean, np.where(known.sum(axis=0) > 1, spread, np.nan)
 

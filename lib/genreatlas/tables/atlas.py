@@ -211,7 +211,7 @@ GENRE_EVOLUTION = Table(
         ),
         Column(
             "distance_by_chance", "double", "What the distance would be if nothing had changed: both are means of few "
-            "songs. A distance that is not clearly above it says nothing."
+            "artists. A distance that is not clearly above it says nothing. NULL: no decade has two artists."
         ),
     ),
 )  # fmt: skip
