@@ -24,6 +24,7 @@ from genreatlas.tables import (
     GENRE_PROFILES,
     GENRE_REGIONS,
     GENRE_TREE,
+    GENRE_TYPICAL_SONGS,
     MAP_COMPARISONS,
     MAPS,
     TABLES,
@@ -257,6 +258,20 @@ def write_map(home: Path) -> Path:
              "largest": ["House"], "n_genres": n, "words": ["house"]}
             for resolution, region, n in (("coarse", 0, 3), ("fine", 0, 2), ("fine", 1, 1))
         ])  # fmt: skip
+        write(
+            home,
+            GENRE_TYPICAL_SONGS,
+            [
+                {
+                    "profile_id": profile_id,
+                    "genre_id": "house",
+                    "rank": rank,
+                    "song_id": f"song {rank}",
+                    "distance": rank / 10,
+                }
+                for rank in (1, 2)
+            ],
+        )
         write(home, GENRE_TREE, [
             {"profile_id": profile_id, "genre_id": child, "genre": names[child], "rank": rank, "parent_id": parent,
              "parent": names[parent], "probability": 0.9 / rank, "drawn": rank == 1}

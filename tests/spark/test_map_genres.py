@@ -20,6 +20,7 @@ from genreatlas.tables import (
     GENRE_PROFILES,
     GENRE_REGIONS,
     GENRE_TREE,
+    GENRE_TYPICAL_SONGS,
     GENRES,
     MAP_COMPARISONS,
     MAPS,
@@ -241,6 +242,10 @@ def test_the_map_is_drawn_once_and_anew_with_new_songs(spark, tmp_path):
     places = store.read(GENRE_POSITIONS).where(f"map_id = '{first.map_id}'").collect()
     assert len(places) == 29 and all(row.instability < 2 for row in places)
     assert store.read(GENRE_REGIONS).where("resolution = 'coarse'").count() >= 2
+    typical = store.read(GENRE_TYPICAL_SONGS).orderBy("genre_id", "rank").collect()
+    assert len(typical) == 29 * 5 and len({(row.genre_id, row.song_id) for row in typical}) == len(typical)
+    of = {row.song_id: row.genre_id for row in store.read(SONG_GENRES).collect()}
+    assert all(of[row.song_id] == row.genre_id for row in typical)
 
     assert map_genres.run(store, config).written == 0  # the same songs make the same map
     add_songs(store, range(30), range(9, 14))

@@ -9,6 +9,7 @@ from sklearn.manifold import trustworthiness
 from genreatlas.atlas import genealogy, positions, profiles, quality, regions
 from genreatlas.atlas.drawing import chart, draw_labelled, draw_sound, draw_tree
 from genreatlas.atlas.profiles import Songs
+from genreatlas.atlas.typical import typical_songs
 from genreatlas.config import Config
 from genreatlas.errors import InputError
 
@@ -287,3 +288,22 @@ def test_what_is_known_otherwise_is_drawn_and_a_genre_with_thin_evidence_has_no_
     strict = draw_tree(charted, songs, said, SETTINGS.model_copy(update={"parent_probability": 1.0}))
     assert strict.drawn.sum() <= 1
     assert draw_tree(charted, songs, [f"x{i}" for i in range(64)], SETTINGS) is None
+
+
+def test_typical_songs_lie_nearest_to_their_genre_one_of_each_artist_and_recording_first():
+    #        near  copy  nearer, same artist  far   no feature  other genre
+    values = [1.0, 1.1, 0.9, 4.0, np.nan, 11.0]
+    songs = make_songs(values, [0, 0, 0, 0, 0, 1], recording=[0, 0, 1, 2, 3, 4], artist=[7, 7, 7, 8, -1, 7])
+    found = typical_songs(songs, np.array([[0.8], [10.8]]), np.array([0, 1]))
+    rows = list(zip(found.genre.tolist(), found.rank.tolist(), found.row.tolist(), strict=True))
+    assert rows == [(0, 1, 2), (0, 2, 3), (0, 3, 0), (1, 1, 5)]
+    # Both means lie 5 from their middle.
+    assert found.distance == pytest.approx([0.1 / 5, 3.2 / 5, 0.2 / 5, 0.2 / 5])
+
+
+def test_unknown_artists_are_everybody_and_typical_songs_end_with_the_wanted_number():
+    songs = make_songs(np.arange(9.0), [0] * 9, artist=[-1] * 9)
+    # One genre alone has no scale: nothing is more typical than anything else.
+    assert len(typical_songs(songs, np.array([[0.0], [5.0]]), np.array([0])).row) == 0
+    both = typical_songs(songs, np.array([[0.0], [5.0]]), np.array([0, 1]), most=3)
+    assert both.row.tolist() == [0, 1, 2] and both.genre.tolist() == [0, 0, 0]

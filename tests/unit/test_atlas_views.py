@@ -49,3 +49,8 @@ def test_decades_are_those_of_the_present_map(connection):
         "SELECT genre, decade, x, x_now, distance, born FROM genre_decades ORDER BY decade"
     ).fetchall()
     assert rows == [("House", 1980, 6.0, 0.0, None, None), ("House", 1990, 6.0, 0.0, 0.4, None)]
+
+
+def test_typical_songs_are_those_of_the_present_profiles_also_where_a_song_is_gone(connection):
+    found = connection.sql("SELECT genre, rank, song_id, title, profile_id FROM genre_map_songs ORDER BY rank")
+    assert found.fetchall() == [("House", 1, "song 1", None, "p2"), ("House", 2, "song 2", None, "p2")]

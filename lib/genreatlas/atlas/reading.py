@@ -31,6 +31,7 @@ class GenreSongs:
     genre_ids, names : sorted by id, of every genre that a song with features has.
     songs : their vectors and labels; a row is a clip, and clips of a song are one recording.
     years : of each row of ``songs.values``, the earliest among all copies of the recording that the store knows.
+    song_ids : song of each row of ``songs.values``.
     features : dimensions of the vectors.
     feature_set, set_version : where they come from.
     notes : what else is to be said.
@@ -44,6 +45,7 @@ class GenreSongs:
     feature_set: str
     set_version: str
     notes: tuple[str, ...]
+    song_ids: tuple[str, ...]
 
 
 def read_genre_songs(store: Reader, config: Config) -> GenreSongs:
@@ -104,6 +106,7 @@ def read_genre_songs(store: Reader, config: Config) -> GenreSongs:
         name,
         table.set_version,
         notes,
+        tuple(song_ids.astype(str)),
     )
 
 

@@ -30,6 +30,7 @@ from genreatlas.atlas.lenses import Shares, agreement, artist_shares, confusion_
 from genreatlas.atlas.positions import MIN_LABELLED
 from genreatlas.atlas.profiles import Floats, Ints
 from genreatlas.atlas.reading import GenreSongs, read_coordinates, read_genre_songs
+from genreatlas.atlas.typical import typical_songs
 from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.datasets.library import parents_of
@@ -45,6 +46,7 @@ from genreatlas.tables import (
     GENRE_PROFILES,
     GENRE_REGIONS,
     GENRE_TREE,
+    GENRE_TYPICAL_SONGS,
     MAP_COMPARISONS,
     MAPS,
 )
@@ -55,7 +57,7 @@ READS = (
 )  # fmt: skip
 WRITES = (
     "genre_profiles", "maps", "genre_positions", "genre_neighbours", "genre_regions", "genre_tree", "map_comparisons",
-    "genre_evolution",
+    "genre_evolution", "genre_typical_songs",
 )  # fmt: skip
 SECTIONS = ("map",)
 check = checks.map_genres
@@ -103,7 +105,7 @@ def run(store: Store, config: Config) -> Counts:
         tree = draw_tree(charted, found.songs, found.names, config.map)
         if tree is None:
             notes.append("tree: too few genres have parents that are known, by genre_parents or by their names")
-        _write_profiles(store, found, charted, tree)
+        _write_profiles(store, config, found, charted, tree)
     written = 0
     for name in dict.fromkeys(config.map.lenses):
         lens = _LENSES[name](snapshot, config, found, charted)
@@ -261,11 +263,13 @@ def _last_places(store: Store, found: GenreSongs, placed: Ints, map_id: str | No
     return known.reindex([found.genre_ids[g] for g in placed])[["x", "y"]].to_numpy(dtype=np.float64)
 
 
-def _write_profiles(store: Store, found: GenreSongs, charted: Charted, tree: Tree | None) -> None:
+def _write_profiles(store: Store, config: Config, found: GenreSongs, charted: Charted, tree: Tree | None) -> None:
     store.upsert(GENRE_PROFILES, list(_profile_rows(found, charted)))
     store.upsert(GENRE_NEIGHBOURS, list(_neighbour_rows(found, charted)))
     if tree is not None:
         store.upsert(GENRE_TREE, list(_tree_rows(found, charted, tree)))
+    if not config.map.genre_means:  # else a row is a genre, and no song
+        store.upsert(GENRE_TYPICAL_SONGS, list(_typical_rows(found, charted)))
     store.upsert(GENRE_REGIONS, list(_region_rows(found, charted)))
 
 
@@ -338,6 +342,18 @@ def _tree_rows(found: GenreSongs, charted: Charted, tree: Tree) -> Iterator[dict
             "size_difference": _number(tree.size_difference[row]),
             "artist_containment": _number(tree.artist_containment[row]),
             "years_older": _number(tree.years_older[row]),
+        }
+
+
+def _typical_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]]:
+    typical = typical_songs(found.songs, charted.profiles.mean, charted.placed)
+    for genre, rank, row, distance in zip(typical.genre, typical.rank, typical.row, typical.distance, strict=True):
+        yield {
+            "profile_id": charted.profile_id,
+            "genre_id": found.genre_ids[genre],
+            "rank": int(rank),
+            "song_id": found.song_ids[row],
+            "distance": float(distance),
         }
 
 

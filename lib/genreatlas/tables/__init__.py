@@ -8,6 +8,7 @@ from genreatlas.tables.atlas import (
     GENRE_PROFILES,
     GENRE_REGIONS,
     GENRE_TREE,
+    GENRE_TYPICAL_SONGS,
     MAP_COMPARISONS,
     MAPS,
 )
@@ -105,6 +106,7 @@ __all__ = [
     "GENRE_PROFILES",
     "GENRE_REGIONS",
     "GENRE_TREE",
+    "GENRE_TYPICAL_SONGS",
     "MAPS",
     "MAP_COMPARISONS",
     "METRICS",

@@ -216,6 +216,22 @@ GENRE_EVOLUTION = Table(
     ),
 )  # fmt: skip
 
+GENRE_TYPICAL_SONGS = Table(
+    name="genre_typical_songs",
+    comment="Songs that stand for a genre: the nearest to its profile, one of each artist first, a recording once.",
+    written_by=("map_genres",),
+    key=("profile_id", "genre_id", "rank"),
+    cluster_by=("profile_id", "genre_id"),
+    family="modelling",
+    columns=(
+        _PROFILES,
+        _GENRE,
+        Column("rank", "int", "1 is the most typical; second songs of an artist come after the first of all."),
+        Column("song_id", "string", "The song.", nullable=False),
+        Column("distance", "double", "From the genre's mean, as in genre_neighbours.", nullable=False),
+    ),
+)
+
 ATLAS_TABLES = (
     MAPS,
     MAP_COMPARISONS,
@@ -225,4 +241,5 @@ ATLAS_TABLES = (
     GENRE_REGIONS,
     GENRE_TREE,
     GENRE_EVOLUTION,
+    GENRE_TYPICAL_SONGS,
 )

@@ -1,0 +1,78 @@
+"""Songs that stand for a genre: those whose vectors lie nearest to its profile."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from genreatlas.atlas.profiles import Floats, Ints, Songs
+
+#: Songs kept for each genre.
+MOST = 5
+
+
+@dataclass(frozen=True)
+class Typical:
+    """Typical songs; arrays over (genre, rank), sorted.
+
+    Attributes
+    ----------
+    genre : place in the list of genres.
+    rank : from 1.
+    row : place in ``Songs.values``.
+    distance : root mean square difference to the genre's mean, in standard deviations of genres, over the features
+        that the song has.
+    """
+
+    genre: Ints
+    rank: Ints
+    row: Ints
+    distance: Floats
+
+
+def typical_songs(songs: Songs, mean: Floats, genres: Ints, most: int = MOST) -> Typical:
+    """Find the songs nearest to the mean of their genre.
+
+    A recording comes once. Of every artist the nearest song comes first, and second songs of an artist only after
+    those, so that one artist does not stand for a genre alone; songs of unknown artists are everybody's own. A song
+    without any feature that tells genres apart is left out.
+
+    Parameters
+    ----------
+    mean : (n_genres, n_features) of all genres.
+    genres : genres that songs are wanted for, as places in ``mean``. Their means give the scale of each feature.
+    most : songs of each.
+    """
+    with np.errstate(invalid="ignore"):
+        known = np.isfinite(mean[genres])
+        n = np.maximum(known.sum(axis=0), 1)
+        middle = np.where(known, mean[genres], 0.0).sum(axis=0) / n
+        scale = np.sqrt(np.where(known, (mean[genres] - middle) ** 2, 0.0).sum(axis=0) / n)
+    kept = scale > 1e-12 * np.maximum(np.abs(middle), 1e-300)
+    order = np.argsort(songs.genre, kind="stable")
+    bounds = np.searchsorted(songs.genre[order], np.arange(len(mean) + 1))
+    found: list[tuple[int, int, int, float]] = []
+    for genre in genres.tolist():
+        rows = np.unique(songs.song[order[bounds[genre] : bounds[genre + 1]]])
+        _, first = np.unique(songs.recording[rows], return_index=True)
+        rows = rows[np.sort(first)]
+        off = (songs.values[rows][:, kept].astype(np.float64) - mean[genre, kept]) / scale[kept]
+        there = np.isfinite(off)
+        count = there.sum(axis=1)
+        total = np.where(there, off, 0.0) ** 2
+        distance = np.sqrt(np.divide(total.sum(axis=1), count, out=np.full(len(rows), np.inf), where=count > 0))
+        for rank, place in enumerate(_by_artist(distance, songs.artist[rows])[:most], 1):
+            found.append((genre, rank, int(rows[place]), float(distance[place])))
+    genre_of, ranks, row, far = zip(*found, strict=True) if found else ((), (), (), ())
+    return Typical(*(np.array(part, dtype=np.int64) for part in (genre_of, ranks, row)), np.array(far))
+
+
+def _by_artist(distance: Floats, artist: Ints) -> list[int]:
+    """Places in order of distance: the nearest of every artist, then the rest; infinite ones are left out."""
+    nearest = [int(place) for place in np.argsort(distance, kind="stable") if np.isfinite(distance[place])]
+    seen: set[int] = set()
+    first, rest = [], []
+    for place in nearest:
+        who = int(artist[place])
+        (rest if who >= 0 and who in seen else first).append(place)
+        seen.add(who)
+    return first + rest
