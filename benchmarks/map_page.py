@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from browser import Browser  # noqa: E402
-from genreatlas.report.map_page import MapData, MapMeasure, render_map  # noqa: E402
+from genreatlas.report.map_data import MapData, MapMeasure  # noqa: E402
+from genreatlas.report.map_page import render_map  # noqa: E402
 from map_factory import map_data  # noqa: E402
 
 GENRES = 6291

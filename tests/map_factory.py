@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from genreatlas.report.map_page import MapData, MapExample, MapGenre, MapLens, MapMeasure, MapParent
+from genreatlas.report.map_data import MapData, MapExample, MapGenre, MapLens, MapMeasure, MapParent
 
 _HEADS = tuple(
     """house techno rock pop jazz folk metal rap blues punk ambient trance reggae soul funk indie choral

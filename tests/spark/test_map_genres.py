@@ -224,6 +224,8 @@ def test_the_map_is_drawn_once_and_anew_with_new_songs(spark, tmp_path):
         map_genres.run(store, config)
     describe_set(store)
     add_songs(store, range(30), range(9))
+    few = map_genres.run(store, make_config(tmp_path, "map.feature_set=sound", "map.min_songs=50"))
+    assert few.written == 0 and "no map: 0 of 30 genres have 50 or more songs" in few.notes[-1]
     counts = map_genres.run(store, config)
     assert (counts.read, counts.written, counts.skipped) == (4, 1, 3)
     assert "1 genres have fewer than 5 songs" in counts.notes[0]

@@ -2,7 +2,9 @@
 
 import base64
 import io
+import json
 import re
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -20,7 +22,14 @@ from genreatlas.store import Store
 from genreatlas.tables import (
     CLIPS,
     FEATURE_SETS,
+    GENRE_NEIGHBOURS,
     GENRE_PARENTS,
+    GENRE_POSITIONS,
+    GENRE_PROFILES,
+    GENRE_REGIONS,
+    GENRE_TREE,
+    GENRE_TYPICAL_SONGS,
+    MAPS,
     METRICS,
     MODELS,
     PREDICTIONS,
@@ -230,3 +239,51 @@ def test_the_share_of_test_songs_that_feature_a_training_artist_is_read_where_fi
     for grouping, share in (("artist-safe", 0.5), ("song-grouped", None)):
         models = pd.DataFrame({"grouping": [grouping]})
         assert queries._featured(ReportData(models=models), store, config) == share
+
+
+def test_the_map_has_a_page_of_its_own_that_the_report_leads_to(library, config):
+    """Last: it adds tables that decide whether the page is true."""
+    pages = config.report.path
+    write_report.run(library, config)
+    assert not (pages / "map.html").exists() and "map.html" not in (pages / "index.html").read_text("utf-8")
+    lens = {"profile_id": "p", "feature_set": "tiny2", "set_version": "1", "features": ["tempo", "rms"], "settings": "{}",
+            "method": "principal components", "n_genres": 2, "n_left_out": 1, "n_songs": 20}  # fmt: skip
+    put(library, MAPS, [lens | {"map_id": "old", "lens": "sound", "sequence": 1},
+                        lens | {"map_id": "new", "lens": "sound", "sequence": 2, "run_id": "0123456789"}])  # fmt: skip
+    places = {("old", "fado"): 5.0, ("new", "fado"): -1.0, ("new", "polka"): 1.0}
+    put(library, GENRE_POSITIONS, [{"map_id": of, "genre_id": genre, "genre": GENRES[genre], "x": x, "y": 0.0}
+                                   for (of, genre), x in places.items()])  # fmt: skip
+    profile = {"profile_id": "p", "placed": True, "n_artists": 9, "region": 0, "subregion": 0}
+    put(library, GENRE_PROFILES, [
+        profile | {"genre_id": "fado", "genre": "Fado", "n_songs": 9, "mean": [100.0, 0.1], "spread": [2.0, 0.1]},
+        profile | {"genre_id": "polka", "genre": "Polka", "n_songs": 10, "mean": [140.0, None], "spread": [2.0, None]},
+        profile | {"genre_id": "morna", "genre": "Morna", "n_songs": 1, "placed": False},
+    ])  # fmt: skip
+    put(library, GENRE_NEIGHBOURS, [{"profile_id": "p", "genre_id": "fado", "rank": 1, "neighbour_id": "polka",
+                                     "neighbour": "Polka", "distance": 0.5, "similarity": 0.6}])  # fmt: skip
+    put(library, GENRE_REGIONS, [{"profile_id": "p", "resolution": resolution, "region": 0, "name": resolution,
+                                  "largest": [], "n_genres": 2} for resolution in ("coarse", "fine")])  # fmt: skip
+    put(library, GENRE_TREE, [{"profile_id": "p", "genre_id": "fado", "rank": 1, "genre": "Fado", "parent_id": "polka",
+                               "parent": "Polka", "probability": 0.7, "name_head": False, "known": True, "drawn": True,
+                               "distance": 0.5, "artist_containment": 0.25}])  # fmt: skip
+    put(library, GENRE_TYPICAL_SONGS, [{"profile_id": "p", "genre_id": genre, "rank": rank, "song_id": f"{genre}{rank}",
+                                        "distance": 0.1} for genre in GENRES for rank in (1, 2)])  # fmt: skip
+
+    notes = write_report.run(library, config).notes
+    assert notes[1:] == (f"map of 2 genres: {pages / 'map.html'}",)
+    assert 'href="map.html"' in (pages / "index.html").read_text("utf-8")
+    html = (pages / "map.html").read_text("utf-8")
+    shown = json.loads(re.search(r'<script type="application/json" id="map-data">(.*?)</script>', html, re.DOTALL)[1])
+    assert (shown["names"], shown["songs"], shown["lenses"][0]["x"]) == (["Fado", "Polka"], [9, 10], [0, 30000])
+    assert (shown["neighbours"], shown["parent"]) == ([[1, 0.5], []], [1, -1])
+    assert shown["parents"][0] == [[1, 0.7, "given by the library, has 25 % of its artists, distance 0.50"]]
+    measures = {measure["title"]: measure["values"] for measure in shown["measures"]}
+    assert measures == {"Tempo": [100, 140], "F1 of the classifier": [0.25, 0.25]}
+    assert shown["typical"]["0"] == ["A & B – <i>fado1</i>", "A & B – <i>fado2</i>"]
+    source = shown["examples"]["0"]["source"]
+    assert "Morna" in html and (pages / unquote(source)).resolve().name == "fado1 🎺.wav"
+    assert (pages / unquote(source)).is_file()
+
+    before = {path.name: path.stat().st_mtime_ns for path in pages.iterdir()}
+    assert write_report.run(library, config) == Counts()
+    assert {path.name: path.stat().st_mtime_ns for path in pages.iterdir()} == before

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from browser import CHROMIUM, Browser
-from genreatlas.report.map_page import MapData, MapExample, MapGenre, MapLens, render_map
+from genreatlas.report.map_data import MapData, MapExample, MapGenre, MapLens
+from genreatlas.report.map_page import render_map
 from map_factory import LENSES, MEASURES, map_data
 
 HOSTILE = "</script><script>window.hurt=1</script><img src=x onerror='hurt=1'>\"'&\u202egnp.exe\x00\x1b\u2028]]>"

@@ -62,15 +62,16 @@ def typical_songs(songs: Songs, mean: Floats, genres: Ints, most: int = MOST) ->
         distance = np.sqrt(np.divide(total.sum(axis=1), count, out=np.full(len(rows), np.inf), where=count > 0))
         for rank, place in enumerate(_by_artist(distance, songs.artist[rows])[:most], 1):
             found.append((genre, rank, int(rows[place]), float(distance[place])))
-    genre_of, ranks, row, far = zip(*found, strict=True) if found else ((), (), (), ())
-    return Typical(*(np.array(part, dtype=np.int64) for part in (genre_of, ranks, row)), np.array(far))
+    whole = np.array([one[:3] for one in found], dtype=np.int64).reshape(-1, 3)
+    return Typical(whole[:, 0], whole[:, 1], whole[:, 2], np.array([one[3] for one in found]))
 
 
 def _by_artist(distance: Floats, artist: Ints) -> list[int]:
     """Places in order of distance: the nearest of every artist, then the rest; infinite ones are left out."""
     nearest = [int(place) for place in np.argsort(distance, kind="stable") if np.isfinite(distance[place])]
     seen: set[int] = set()
-    first, rest = [], []
+    first: list[int] = []
+    rest: list[int] = []
     for place in nearest:
         who = int(artist[place])
         (rest if who >= 0 and who in seen else first).append(place)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from genreatlas.report.map_data import MapData
+
 
 def empty(*columns: str) -> pd.DataFrame:
     """A frame without rows."""
@@ -79,6 +81,7 @@ class ReportData:
     drift : rows of ``drift`` of the model in use; the sums over genres first, then the largest.
     runs : rows of ``runs``: the last run of each step that wrote something.
     configuration : the configuration as TOML.
+    map : the map of genres, which has a page of its own; None where none was drawn.
     """
 
     title: str = "Genre Atlas"
@@ -123,6 +126,7 @@ class ReportData:
     drift: pd.DataFrame = field(default_factory=lambda: empty("model_id", "name", "psi"))
     runs: pd.DataFrame = field(default_factory=lambda: empty("run_id", "step"))
     configuration: str = ""
+    map: MapData | None = None
 
     def name(self, genre_id: str) -> str:
         """The genre's name as shown to people."""

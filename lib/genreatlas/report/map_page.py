@@ -11,8 +11,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -20,142 +19,18 @@ from urllib.parse import quote, urlsplit
 
 from markupsafe import Markup
 
+from genreatlas.report.map_data import MOST_AUDIO, MapData, MapGenre, MapLens
 from genreatlas.report.page import environment, resource
 
 #: Modules of ``report/map``, each after those that it imports.
 _MODULES = ("data", "layouts", "colour", "labels", "camera", "draw", "gestures", "panel", "list", "main")
 #: Steps of the longer side of a map: finer than a pixel at 64 times the size of a window.
 _STEPS = 30000
-#: Audio inside the page, in bytes of its data URIs. What does not fit is named without a player.
-_MOST_AUDIO = 5_000_000
 _AUDIO = re.compile(r"data:audio/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]+")
 _IMPORT = re.compile(r"^import \{[^}]*\} from \"\./[a-z]+\.js\";\n", re.MULTILINE)
 #: Characters that join letters of many scripts and are no danger, unlike all others that show nothing.
 _JOINERS = "\u200c\u200d"
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-
-
-@dataclass(frozen=True)
-class MapLens:
-    """One map: places of genres, and what its directions mean.
-
-    Attributes
-    ----------
-    lens_id : key of ``MapGenre.places``.
-    title, note : in the choice of lenses, and one or two sentences on how to read it.
-    x_ends, y_ends : words at the left and right, and at the top and bottom; None: without meaning.
-    """
-
-    lens_id: str
-    title: str
-    note: str = ""
-    x_ends: tuple[str, str] | None = None
-    y_ends: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class MapMeasure:
-    """A number of each genre, for colours, axes and the profile: a feature, the age, the accuracy of the classifier."""
-
-    measure_id: str
-    title: str
-    unit: str = ""
-
-
-@dataclass(frozen=True)
-class MapParent:
-    """A possible parent: its probability, and the evidence in words."""
-
-    genre_id: str
-    probability: float
-    evidence: str = ""
-
-
-@dataclass(frozen=True)
-class MapExample:
-    """A song that stands for a genre.
-
-    Attributes
-    ----------
-    title : artist and title.
-    source : data URI of audio, or path relative to the page, with slashes and not percent-encoded; played on a click.
-    link : http or https address, which only the reader's click opens; shown where there is no source.
-    """
-
-    title: str
-    source: str = ""
-    link: str = ""
-
-
-@dataclass(frozen=True)
-class MapGenre:
-    """What the page knows of one genre; whatever is absent is left out.
-
-    Attributes
-    ----------
-    genre_id, name : unique id, and name for people.
-    places : lens_id = (x, y); any scale, y downward as on a screen.
-    instability : lens_id = how far its place strays over half-samples, in radii of the map.
-    predicted : lenses on which the place is a prediction.
-    n_songs : recordings; decides the size of the label.
-    region, subregion : indices into ``MapData.regions`` and ``subregions``.
-    values : measure_id = value.
-    neighbours : genre_id and distance in all dimensions, the nearest first.
-    parents : ranked, the likeliest first.
-    tree_parent : its parent in the tree that is drawn; None for a root.
-    year, year_span : first years, and their interval.
-    typical : most typical songs, as artist and title.
-    evolution : decade, x, y on the first lens.
-    """
-
-    genre_id: str
-    name: str
-    places: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    instability: Mapping[str, float] = field(default_factory=dict)
-    predicted: frozenset[str] = frozenset()
-    n_songs: int = 0
-    region: int | None = None
-    subregion: int | None = None
-    values: Mapping[str, float] = field(default_factory=dict)
-    neighbours: Sequence[tuple[str, float]] = ()
-    parents: Sequence[MapParent] = ()
-    tree_parent: str | None = None
-    year: float | None = None
-    year_span: tuple[float, float] | None = None
-    example: MapExample | None = None
-    typical: Sequence[str] = ()
-    evolution: Sequence[tuple[int, float, float]] = ()
-
-
-@dataclass(frozen=True)
-class MapData:
-    """Everything on the page.
-
-    Attributes
-    ----------
-    genres, lenses : as above; the first lens is shown first.
-    measures : the first is offered first; a dozen is plenty.
-    regions, subregions : names of coarse and fine regions.
-    title : heading.
-    drawn_from : completes "6,291 genres, drawn from …".
-    neighbours_note, tree_note : how neighbours were found; what the tree is and is not.
-    source : tables, versions and runs that the page comes from.
-    report_href : relative address of the report; empty: there is none.
-    """
-
-    genres: Sequence[MapGenre]
-    lenses: Sequence[MapLens]
-    measures: Sequence[MapMeasure] = ()
-    regions: Sequence[str] = ()
-    subregions: Sequence[str] = ()
-    title: str = "Map of genres"
-    drawn_from: str = "what their songs sound like"
-    neighbours_note: str = (
-        "Found in all dimensions of the sound, not on this map. The smaller the distance, the more alike."
-    )
-    tree_note: str = "The likeliest parents: a guess from shared artists, sound, names and years, not a history."
-    source: str = ""
-    report_href: str = ""
 
 
 def render_map(data: MapData) -> str:
@@ -173,11 +48,9 @@ def render_map(data: MapData) -> str:
             "base-uri 'none'",
         )
     )
-    return (
-        environment()
-        .get_template("map.html.j2")
-        .render(data=data, policy=policy, style=style, script=script, content=Markup(_json(_content(data))))
-    )
+    template = environment().get_template("map.html.j2")
+    content = Markup(_json(_content(data)))
+    return template.render(data=data, plain=_plain, policy=policy, style=style, script=script, content=content)
 
 
 def _content(data: MapData) -> dict[str, Any]:
@@ -282,7 +155,7 @@ def _paths(data: MapData) -> dict[int, list[list[int]]]:
 def _examples(genres: Sequence[MapGenre]) -> dict[int, dict[str, str]]:
     """Examples that can be played or opened; audio goes to the largest genres until it is too much."""
     found = {}
-    left = _MOST_AUDIO
+    left = MOST_AUDIO
     for place, genre in sorted(enumerate(genres), key=lambda item: (-item[1].n_songs, item[0])):
         if genre.example is None:
             continue
@@ -292,7 +165,9 @@ def _examples(genres: Sequence[MapGenre]) -> dict[int, dict[str, str]]:
         if source.startswith("data:") and len(source) > left:
             source = ""
         if source:
-            said["source"] = source
+            part = genre.example.part
+            # A media fragment: browsers begin and end there.
+            said["source"] = f"{source}#t={part[0]:.3f},{part[1]:.3f}" if part and ":" not in source else source
             left -= len(source) if source.startswith("data:") else 0
         elif _is_web_address(link):
             said["link"] = link

@@ -8,7 +8,7 @@ import pandas as pd
 
 from genreatlas.ids import stable_id
 from genreatlas.models.engines import baselines
-from genreatlas.report import plots, plots_matrices, views
+from genreatlas.report import plots, plots_map, plots_matrices, views
 from genreatlas.report.boards import METRICS, Board, model_name, model_note
 from genreatlas.report.data import ReportData
 from genreatlas.report.number_formats import score
@@ -47,12 +47,13 @@ class Pictures:
     genre_correlation: Figure | None = None
     genre_pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
     durations: Figure | None = None
+    map: Figure | None = None
     sounds: list[SoundCard] = field(default_factory=list)
 
     @property
     def figures(self) -> list[Figure]:
         """All SVG figures, for the files beside the page."""
-        single = [self.leaderboard, self.tree, self.correlation, self.genre_correlation, self.durations]
+        single = [self.leaderboard, self.tree, self.correlation, self.genre_correlation, self.durations, self.map]
         many = [figure for _, figure, _ in self.confusion] + [figure for _, _, figure in self.importances]
         waves = [card.waveform for card in self.sounds]
         return [figure for figure in [*single, *many, *self.ridges, *waves] if figure is not None]
@@ -74,6 +75,8 @@ def draw(data: ReportData, board: Board | None) -> Pictures:
     if len(durations):
         order = durations.set_index("genre_id").reindex([g for g in genres if g in set(durations["genre_id"])])
         pictures.durations = plots.duration_boxes("durations", order.reset_index(), data.genre_names)
+    if data.map is not None and data.map.lenses:
+        pictures.map = plots_map.map_picture(data.map)
     pictures.sounds = [_card(index, data) for index in range(min(len(data.sounds), data.max_genres))]
     return pictures
 

@@ -28,9 +28,10 @@ from genreatlas.tables import CLIP_AUDIO
 #: What names one audio in ``clip_audio``, as rows of ``clips`` say it.
 AUDIO_KEYS = ("ingest_batch", "sha256", "provider")
 
-#: A file up to this size that every browser plays goes into the page as it is.
+#: Media types that every browser plays.
+PLAYED = ("audio/mpeg", "audio/wav", "audio/flac", "audio/ogg")
+#: A file of these up to this size goes into the page as it is.
 _MOST_BYTES = 1_000_000
-_PLAYED = ("audio/mpeg", "audio/wav", "audio/flac", "audio/ogg")
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _GONE = "the file cannot be opened from here"
 _DROPPED = "its audio was fetched and is no longer kept"
@@ -92,7 +93,7 @@ def player(row: pd.Series) -> Player:
         source = _source(row)
         whole = row["length_s"] >= 0.95 * row["duration_s"]
         mime = probe(source).mime  # by its content: what is no audio ends here
-        if whole and row["bytes"] <= _MOST_BYTES and mime in _PLAYED:
+        if whole and row["bytes"] <= _MOST_BYTES and mime in PLAYED:
             source.seek(0)
             content = source.read(_MOST_BYTES + 1)
             if len(content) <= _MOST_BYTES:

@@ -34,6 +34,7 @@ from genreatlas.atlas.typical import typical_songs
 from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.datasets.library import parents_of
+from genreatlas.errors import InputError
 from genreatlas.evaluation.genre_confusions import read_confusions
 from genreatlas.ids import stable_id
 from genreatlas.provenance import git_commit
@@ -85,18 +86,22 @@ class Lens:
 def run(store: Store, config: Config) -> Counts:
     """Draw the lenses of ``[map]``; a lens whose present map shows the same is left as it is.
 
-    Counts are maps.
+    Counts are maps. Where too few genres have enough songs nothing is drawn, and a note says so.
 
     Raises
     ------
     ConfigError : the store has no such feature set, genres cannot be compared by it, or ``map.model`` cannot be used.
-    InputError : too few genres have enough songs.
+    InputError : no song has features and a genre.
     """
     snapshot = Snapshot(store)
     found = read_genre_songs(snapshot, config)
     parents = {genre: parent for genre, (parent, _) in parents_of(snapshot).items()}
     influences, notes = _influences(config, found)
-    charted = chart(found.songs, found.genre_ids, found.names, config.map, parents, found.years, influences)
+    try:
+        charted = chart(found.songs, found.genre_ids, found.names, config.map, parents, found.years, influences)
+    except InputError as lacks:  # a library that is too small for a map still has a report
+        lenses = len(config.map.lenses)
+        return Counts(read=lenses, skipped=lenses, notes=(*found.notes, *notes, f"no map: {lacks}"))
     left_out = len(found.genre_ids) - len(charted.placed)
     notes = [*found.notes, *notes]
     if left_out:

@@ -1,7 +1,8 @@
 """Write the page that people read: data, leaderboard, mistakes, features, and songs to listen to.
 
 It is written anew when a table that it shows has changed, or its configuration. Beside index.html lie
-its pictures, and report.json, which says what the page was made from.
+its pictures, the map of genres where one was drawn (map.html), and report.json, which says what the pages were made
+from.
 """
 
 import json
@@ -14,8 +15,9 @@ from genreatlas.config import Config, to_toml
 from genreatlas.counts import Counts
 from genreatlas.ids import stable_id
 from genreatlas.progress import progress
-from genreatlas.report import boards, page, queries, sounds
+from genreatlas.report import boards, map_queries, page, queries, sounds
 from genreatlas.report.data import Player, ReportData
+from genreatlas.report.map_page import render_map
 from genreatlas.report.queries import songs_to_hear
 from genreatlas.report.sounds import with_audio
 from genreatlas.store import Reader, Store
@@ -23,13 +25,15 @@ from genreatlas.store import Reader, Store
 READS = (
     "songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "quarantine", "splits", "feature_sets",
     "experiments", "training_genres", "models", "predictions", "metrics", "promotions", "drift", "features_<set>",
-    "runs",
+    "runs", "maps", "genre_profiles", "genre_positions", "genre_neighbours", "genre_regions", "genre_tree",
+    "genre_typical_songs",
 )  # fmt: skip
 WRITES: tuple[str, ...] = ()
-SECTIONS = ("report", "evaluate", "train", "splits")
+SECTIONS = ("report", "evaluate", "train", "splits", "map", "spotify")
 check = checks.write_report
 
 _STATE = "report.json"
+_MAP = "map.html"
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -43,22 +47,29 @@ def run(store: Store, config: Config) -> Counts:
         data = read_report(store, config)
         bar.advance()
         made = page.render(data)
+        beside = dict(made.files)
+        if data.map is not None:
+            beside[_MAP] = render_map(data.map).encode("utf-8")
         bar.advance()
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in sorted(made.files.items()):
+        for name, content in sorted(beside.items()):
             _replace(folder / name, content)
         _replace(folder / "index.html", made.html.encode("utf-8"))
         bar.advance()
-    for name in set(before.get("files", ())) - set(made.files):
+    for name in set(before.get("files", ())) - set(beside):
         (folder / Path(name).name).unlink(missing_ok=True)
     versions = {name: version for name, version in data.versions.items() if name != "runs"}
-    state = {"settings": wanted, "versions": versions, "files": sorted(made.files)}
+    state = {"settings": wanted, "versions": versions, "files": sorted(beside)}
     _replace(folder / _STATE, json.dumps(state, indent=1, sort_keys=True).encode())
-    return Counts(read=1, written=1, notes=(f"report: {folder / 'index.html'}",))
+    notes = [f"report: {folder / 'index.html'}"]
+    if data.map is not None:
+        notes.append(f"map of {len(data.map.genres):,} genres: {folder / _MAP}")
+    return Counts(read=1, written=1, notes=tuple(notes))
 
 
 def read_report(store: Reader, config: Config) -> ReportData:
     """What the page shows, with the sounds that the driver decodes."""
+    versions = {table.name: v for table in map_queries.INPUTS if (v := store.version(table)) is not None}
     data = queries.read_report(store, config)
     every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
     labels = queries.class_labels(store, config.train.level)
@@ -74,21 +85,33 @@ def read_report(store: Reader, config: Config) -> ReportData:
         sounds=tuple(sounds.sound(row) for _, row in heard.sort_values(["_name", "genre_id"]).iterrows()),
         players=players,
         configuration=to_toml(config, comments=False, secrets=False),
+        map=map_queries.read_map(store, config, _accuracy(data, every_board)),
+        versions={**data.versions, **versions},
     )
+
+
+def _accuracy(data: ReportData, every_board: list[boards.Board]) -> dict[str, float]:
+    """F1 of each genre by the best model that is shown closely."""
+    close = every_board[0].shown_closely if every_board else []
+    if not close:
+        return {}
+    scores = data.genre_scores
+    mine = scores[(scores["model_id"] == close[0]["model_id"]) & (scores["metric"] == "f1")].dropna(subset="value")
+    return dict(zip(mine["genre_id"], mine["value"].astype(float), strict=True))
 
 
 def settings(config: Config) -> str:
     """Hash of the configuration that the page depends on, and of the code that draws it."""
     sections = [getattr(config, name).model_dump_json() for name in SECTIONS]
     package = files("genreatlas.report")
-    parts = [*package.iterdir(), *(package / "templates").iterdir()]
+    parts = [part for folder in (package, package / "templates", package / "map") for part in folder.iterdir()]
     code = [part.read_text(encoding="utf-8") for part in sorted(parts, key=lambda p: p.name) if part.is_file()]
     return stable_id(*sections, *code)
 
 
 def _versions(store: Reader, before: dict[str, dict[str, int]]) -> dict[str, int]:
     """Versions now of every table that may be shown or that the last page showed."""
-    names = sorted({table.name for table in queries.INPUTS} | set(before.get("versions", {})))
+    names = sorted({table.name for table in (*queries.INPUTS, *map_queries.INPUTS)} | set(before.get("versions", {})))
     found = {name: store.version(name) for name in names}
     return {name: version for name, version in found.items() if version is not None}
 

@@ -6,7 +6,9 @@ export function readData() {
   const children = data.names.map(() => []);
   data.parent.forEach((parent, genre) => { if (parent >= 0) children[parent].push(genre); });
   const place = new Map(data.ids.map((id, genre) => [id, genre]));
-  return { ...data, n: data.names.length, folded, children, place, ranks: new Map() };
+  // Without a parent and without a year the second view has nothing to show.
+  const second = data.hasTree || data.years.some((year) => year !== null);
+  return { ...data, second, n: data.names.length, folded, children, place, ranks: new Map() };
 }
 
 export function fold(text) {

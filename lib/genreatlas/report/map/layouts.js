@@ -72,8 +72,9 @@ export function treeLayout(data) {
     layout.x[genre] = 0.02 + (0.96 * (Math.min(at[genre], to) - from)) / (to - from);
     layout.y[genre] = (layout.height * (row + 0.5)) / order.length;
   });
+  const note = "Genres lie by the year of their first songs; those without a year are left and faint.";
   const axis = dated ? { from, to, left: 0.02, right: 0.98 } : null;
-  return { ...layout, ends: dated ? [null, null] : [["roots", "youngest generation"], null], tree: true, axis, note: "" };
+  return { ...layout, ends: dated ? [null, null] : [["roots", "youngest generation"], null], tree: true, axis, note };
 }
 
 function roots(data) {

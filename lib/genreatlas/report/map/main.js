@@ -70,8 +70,12 @@ class GenreMap {
     this.by = get("colour");
     choices(this.by, [...(data.regions.length ? [["region", "Region"]] : []), ...measures, ["none", "Nothing"]]);
     this.view = get("view");
-    this.view.hidden = !data.hasTree;
-    this.view.addEventListener("change", () => this.setLayout());
+    this.view.hidden = !data.second;
+    if (!data.hasTree) get("tree-word").textContent = "Years";
+    this.view.addEventListener("change", () => {
+      this.setLayout();
+      this.writeAddress();
+    });
     for (const select of [this.places, this.across, this.down]) select.addEventListener("change", () => this.setLayout());
     this.by.addEventListener("change", () => this.repaint());
     get("nearer").addEventListener("click", () => this.zoom(1.6));
@@ -82,7 +86,7 @@ class GenreMap {
   }
 
   get inTree() {
-    return this.data.hasTree && this.view.querySelector("input:checked").value === "tree";
+    return this.data.second && this.view.querySelector("input:checked").value === "tree";
   }
 
   setLayout() {
@@ -169,7 +173,7 @@ class GenreMap {
       document.getElementById(`end-${side}`).textContent = (place < 2 ? x?.[place] : y?.[place - 2]) ?? "";
     });
     document.getElementById("lies").hidden = this.inTree || this.ownAxes;
-    document.getElementById("note").textContent = this.inTree ? this.data.treeNote : this.layout.note;
+    document.getElementById("note").textContent = this.inTree && this.data.hasTree ? this.data.treeNote : this.layout.note;
   }
 
   measureCanvas() {
@@ -261,13 +265,21 @@ class GenreMap {
       }
       this.say(`${this.data.names[genre]} is chosen.`);
     }
-    const address = genre < 0 ? "#" : `#genre=${encodeURIComponent(this.data.ids[genre])}`;
+    this.writeAddress();
+    this.redraw();
+  }
+
+  // The address names what is seen, so that it can be passed on.
+  writeAddress() {
+    const said = [];
+    if (this.inTree) said.push("view=tree");
+    if (this.chosen >= 0) said.push(`genre=${encodeURIComponent(this.data.ids[this.chosen])}`);
+    const address = `#${said.join("&")}`;
     try {
       history.replaceState(null, "", address);
     } catch {
       // A page inside a sandboxed frame has no address of its own.
     }
-    this.redraw();
   }
 
   describe() {
@@ -316,7 +328,14 @@ class GenreMap {
   }
 
   readAddress() {
-    const id = new URLSearchParams(location.hash.slice(1)).get("genre");
+    const said = new URLSearchParams(location.hash.slice(1));
+    const id = said.get("genre");
+    const view = said.get("view") === "tree" && this.data.second ? "tree" : "map";
+    const button = this.view.querySelector(`[value=${view}]`);
+    if (!button.checked) {
+      button.checked = true;
+      this.setLayout();
+    }
     if (this.data.place.has(id)) this.choose(this.data.place.get(id), { go: true });
   }
 
