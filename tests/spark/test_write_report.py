@@ -246,8 +246,9 @@ def test_the_map_has_a_page_of_its_own_that_the_report_leads_to(library, config)
     pages = config.report.path
     write_report.run(library, config)
     assert not (pages / "map.html").exists() and "map.html" not in (pages / "index.html").read_text("utf-8")
-    lens = {"profile_id": "p", "feature_set": "tiny2", "set_version": "1", "features": ["tempo", "rms"], "settings": "{}",
-            "method": "principal components", "n_genres": 2, "n_left_out": 1, "n_songs": 20}  # fmt: skip
+    lens = {"profile_id": "p", "feature_set": "tiny2", "set_version": "1", "features": ["tempo", "rms"],
+            "settings": "{}", "method": "principal components", "n_genres": 2, "n_songs": 20}  # fmt: skip
+    lens["n_left_out"] = 1
     put(library, MAPS, [lens | {"map_id": "old", "lens": "sound", "sequence": 1},
                         lens | {"map_id": "new", "lens": "sound", "sequence": 2, "run_id": "0123456789"}])  # fmt: skip
     places = {("old", "fado"): 5.0, ("new", "fado"): -1.0, ("new", "polka"): 1.0}

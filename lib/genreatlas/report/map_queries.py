@@ -13,6 +13,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.audio.uris import FETCHED, uri_to_path
 from genreatlas.config import Config
 from genreatlas.config.joined import column_of, members_of
@@ -156,8 +157,9 @@ def _described(store: Reader, present: pd.Series) -> dict[str, str]:
     """Unit of every dimension that is a feature with a meaning; those of vectors have none."""
     members = members_of(present["feature_set"])
     versions = members_of(present["set_version"])
+    layouts = [layout.name for layout in LAYOUTS.values() if layout.by_column]
     rows = store.read(FEATURE_SETS).where(
-        F.col("feature_set").isin(*members) & (F.col("axis") == "summary") & (F.col("kind") == "numeric")
+        F.col("feature_set").isin(*members) & F.col("axis").isin(*layouts) & (F.col("kind") == "numeric")
     )
     found = {}
     for row in rows.select("feature_set", "set_version", "feature", "unit").collect():
