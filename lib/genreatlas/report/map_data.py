@@ -71,7 +71,7 @@ class MapGenre:
     places : lens_id = (x, y); any scale, y downward as on a screen.
     instability : lens_id = how far its place strays over half-samples, in radii of the map.
     predicted : lenses on which the place is a prediction.
-    n_songs : recordings; decides the size of the label.
+    n_songs : recordings; decides the size of the label. 0: not known.
     region, subregion : indices into ``MapData.regions`` and ``subregions``.
     values : measure_id = value.
     neighbours : genre_id and distance in all dimensions, the nearest first.
@@ -80,6 +80,7 @@ class MapGenre:
     year, year_span : first years, and their interval.
     typical : most typical songs, as artist and title.
     evolution : decade, x, y on the first lens.
+    weight : how well known the genre is; decides the size of the label in place of ``n_songs``.
     """
 
     genre_id: str
@@ -99,6 +100,7 @@ class MapGenre:
     example: MapExample | None = None
     typical: Sequence[str] = ()
     evolution: Sequence[tuple[int, float, float]] = ()
+    weight: float | None = None
 
 
 @dataclass(frozen=True)

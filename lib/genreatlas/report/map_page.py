@@ -65,6 +65,7 @@ def _content(data: MapData) -> dict[str, Any]:
         "ids": [genre.genre_id for genre in genres],
         "names": [_plain(genre.name) or "(no name)" for genre in genres],
         "songs": [genre.n_songs for genre in genres],
+        "sizes": [genre.n_songs if genre.weight is None else _short(genre.weight) or 0 for genre in genres],
         "region": [-1 if genre.region is None else genre.region for genre in genres],
         "subregion": [-1 if genre.subregion is None else genre.subregion for genre in genres],
         "regions": [_plain(name) for name in data.regions],

@@ -68,7 +68,7 @@ export function searchGenres(data, query) {
   }
   const byName = (a, b) => (data.folded[a] < data.folded[b] ? -1 : data.folded[a] > data.folded[b] ? 1 : a - b);
   if (!wanted.length) return found.sort(byName);
-  return found.sort((a, b) => score.get(b) - score.get(a) || data.songs[b] - data.songs[a] || byName(a, b));
+  return found.sort((a, b) => score.get(b) - score.get(a) || data.sizes[b] - data.sizes[a] || byName(a, b));
 }
 
 // From the genre up to the root of its tree. The page was made by others, so a circle ends the line.

@@ -13,12 +13,12 @@ const ALPHA_OF_OTHERS = 0.32;
 
 // Classes and boxes of labels: they depend on names and sizes, not on the layout.
 export function measureLabels(data, context) {
-  const bySize = data.songs.map((_, genre) => genre).sort((a, b) => data.songs[b] - data.songs[a] || a - b);
+  const bySize = data.sizes.map((_, genre) => genre).sort((a, b) => data.sizes[b] - data.sizes[a] || a - b);
   const size = new Uint8Array(data.n);
-  const most = data.songs[bySize[0]];
+  const most = data.sizes[bySize[0]];
   bySize.forEach((genre, place) => {
     const share = 1 - place / data.n;
-    size[genre] = most > data.songs[bySize[data.n - 1]] ? SHARES.filter((from) => share > from).length - 1 : 0;
+    size[genre] = most > data.sizes[bySize[data.n - 1]] ? SHARES.filter((from) => share > from).length - 1 : 0;
   });
   const texts = data.names.map((name) => (name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name));
   const width = new Float64Array(data.n);
