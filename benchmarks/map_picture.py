@@ -58,10 +58,7 @@ def atlas(folder: Path) -> MapData:
             region=int(charted.regions.coarse[g]),
             subregion=int(charted.regions.fine[g]),
             values={feature: float(means[g, k]) for k, feature in enumerate(FEATURES)},
-            neighbours=[
-                (ids[other], float(far))
-                for other, far in zip(charted.neighbours[g][:10], charted.distances[g], strict=False)
-            ],
+            neighbours=[(ids[charted.neighbours[g, k]], float(charted.distances[g, k])) for k in range(10)],
             parents=parents.get(g, ()),
             tree_parent=drawn.get(g),
             weight=0.0 if np.isnan(genres.size[g]) else float(np.exp(genres.size[g])),

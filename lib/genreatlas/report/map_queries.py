@@ -1,5 +1,6 @@
 """Read the map of genres from the store, as its page shows it."""
 
+import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -86,6 +87,7 @@ def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> Ma
                for genre, rows in neighbours.sort_values("rank").groupby("genre_id")}  # fmt: skip
     parents_of, parent_of = _parents(tree)
     titles = {genre: tuple(map(_title, _records(rows))) for genre, rows in songs.groupby("genre_id")}
+    means = json.loads(first["settings"]).get("genre_means", False)  # then a row is a genre, and songs are not counted
     genres = []
     for row in _records(profiles):
         genre_id = row["genre_id"]
@@ -101,7 +103,7 @@ def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> Ma
                 {lens: (place["x"], place["y"]) for lens, place in there.items()},
                 {lens: place["instability"] for lens, place in there.items() if not missing(place["instability"])},
                 frozenset(lens for lens, place in there.items() if place["known"] is False),
-                int(row["n_songs"]),
+                0 if means else int(row["n_songs"]),
                 int(row["region"]),
                 int(row["subregion"]),
                 values,
@@ -118,7 +120,7 @@ def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> Ma
         measures,
         _region_names(regions, "coarse"),
         _region_names(regions, "fine"),
-        drawn_from=f"what {int(first['n_songs']):,} songs sound like",
+        drawn_from=f"means of {first['feature_set']}" if means else f"what {int(first['n_songs']):,} songs sound like",
         tree_note=_tree_note(len(ids), len(parent_of)),
         source=_source(store, maps),
         report_href="index.html",
