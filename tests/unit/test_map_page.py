@@ -129,6 +129,7 @@ def test_two_genres_with_one_id_are_refused():
     ("example", "said"),
     [
         (MapExample("t", "music/a b#?%.mp3"), {"title": "t", "source": "music/a%20b%23%3F%25.mp3"}),
+        (MapExample("t", "music/a.mp3", part=(12.0, 42.5)), {"title": "t", "source": "music/a.mp3#t=12.000,42.500"}),
         (MapExample("t", "data:audio/mpeg;base64,AAAA"), {"title": "t", "source": "data:audio/mpeg;base64,AAAA"}),
         (MapExample("t", "data:text/html;base64,AAAA"), {"title": "t"}),
         (MapExample("t", "javascript:alert(1)"), {"title": "t"}),
@@ -320,6 +321,48 @@ def test_an_address_chooses_a_genre(browser, address, data):
 
 
 @needs_chromium
+def test_an_address_opens_the_tree_and_the_page_writes_what_is_seen_into_it(browser, address, data):
+    page = opened(browser, address + "#view=tree&genre=genre17")
+    assert page.ask("genreMap.inTree && genreMap.layout.tree")
+    assert text_of(page, "#chosen h2") == data.genres[17].name
+    page.ask("document.querySelector('.close').click()")
+    assert page.ask("location.hash") == "#view=tree"
+    page.ask("document.querySelector('[value=map]').click()")
+    page.settle()
+    assert page.ask("location.hash") == "" and not page.ask("genreMap.inTree")
+
+
+@needs_chromium
+def test_the_nearest_neighbours_of_a_chosen_genre_are_in_sight(page, data):
+    for genre in (3, 50, 333, 599):
+        page.ask("genreMap.showAll()")
+        page.ask(f"genreMap.choose({genre}, {{go: true}}); genreMap.draw()")
+        near = [int(other.removeprefix("genre")) for other, _ in data.genres[genre].neighbours[:5]]
+        away = page.ask(f"{near}.map((g) => [genreMap.camera.screenX(genreMap.layout.x[g]) / genreMap.camera.width, "
+                        "genreMap.camera.screenY(genreMap.layout.y[g]) / genreMap.camera.height])")  # fmt: skip
+        assert all(0 <= part <= 1 for place in away for part in place)
+        assert page.ask(f"genreMap.boxes.genres.subarray(0, genreMap.boxes.n).includes({genre})")
+
+
+@needs_chromium
+def test_without_parents_genres_lie_by_their_years_and_what_is_missing_is_said(browser, tmp_path):
+    data = map_data(8)
+    genres = [replace(genre, tree_parent=None, parents=(), year=1950.0 + 9 * g if g else None)
+              for g, genre in enumerate(data.genres)]  # fmt: skip
+    data = replace(data, genres=genres, missing=["There is no tree: <b>none</b>."])
+    page = opened(browser, write(tmp_path, data))
+    assert text_of(page, "#view").split()[-2:] == ["Map", "Years"]
+    assert "What is missing" in text_of(page, "#first") and "no tree: <b>none</b>." in text_of(page, "#first")
+    assert page.ask("genreMap.labels.size.every((size) => size >= 2)")  # few genres have large labels
+    page.ask("document.querySelector('[value=tree]').click()")
+    page.settle()
+    x = page.ask("[...genreMap.layout.x]")
+    assert x[1:] == sorted(x[1:]) and x[0] == min(x)
+    assert "by the year of their first songs" in text_of(page, "#note")
+    assert overlaps(page) == [] and page.errors == []
+
+
+@needs_chromium
 def test_hostile_names_are_inert(browser, tmp_path):
     data = map_data(30)
     genres = [
@@ -331,7 +374,8 @@ def test_hostile_names_are_inert(browser, tmp_path):
     lenses = [replace(lens, title=HOSTILE, note=HOSTILE) for lens in data.lenses]
     measures = [replace(measure, title=HOSTILE, unit=HOSTILE) for measure in MEASURES]
     data = replace(data, genres=genres, lenses=lenses, measures=measures, regions=[HOSTILE] * 18, title=HOSTILE,
-                   source=HOSTILE, neighbours_note=HOSTILE, tree_note=HOSTILE, drawn_from=HOSTILE)  # fmt: skip
+                   missing=[HOSTILE], source=HOSTILE, neighbours_note=HOSTILE, tree_note=HOSTILE,
+                   drawn_from=HOSTILE)  # fmt: skip
     page = opened(browser, write(tmp_path, data))
     page.ask("genreMap.choose(0, {go: true})")
     page.settle()

@@ -5,6 +5,8 @@ const SERIF = '"Iowan Old Style", "Palatino Linotype", Palatino, Charter, Georgi
 // Sizes of labels in pixels; a genre's is that of its class by number of songs.
 const SIZES = [11.5, 13, 15, 18];
 const SHARES = [0, 0.6, 0.88, 0.975];
+// So few genres leave room for large labels.
+const FEW = 60;
 const PAD_X = 4;
 const PAD_Y = 1;
 const LONGEST = 40;
@@ -16,9 +18,11 @@ export function measureLabels(data, context) {
   const bySize = data.sizes.map((_, genre) => genre).sort((a, b) => data.sizes[b] - data.sizes[a] || a - b);
   const size = new Uint8Array(data.n);
   const most = data.sizes[bySize[0]];
+  const middle = data.sizes[bySize[data.n >> 1]];
   bySize.forEach((genre, place) => {
     const share = 1 - place / data.n;
-    size[genre] = most > data.sizes[bySize[data.n - 1]] ? SHARES.filter((from) => share > from).length - 1 : 0;
+    if (data.n < FEW) size[genre] = data.sizes[genre] >= 2 * Math.max(middle, 1) ? 3 : 2;
+    else size[genre] = most > data.sizes[bySize[data.n - 1]] ? SHARES.filter((from) => share > from).length - 1 : 0;
   });
   const texts = data.names.map((name) => (name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name));
   const width = new Float64Array(data.n);

@@ -6,6 +6,10 @@ import { ranksOf } from "./data.js";
 const STRAYS = [0.05, 0.1, 0.2];
 const FAINT = [1, 0.8, 0.62, 0.45];
 
+// Ends of the tree's axis: labels of the first and the last genres need room beside them.
+const LEFT = 0.13;
+const RIGHT = 0.92;
+
 export function faintness(strays) {
   return FAINT[STRAYS.filter((step) => strays !== null && strays > step).length];
 }
@@ -69,11 +73,11 @@ export function treeLayout(data) {
     at[genre] = known ? data.years[genre] : dated ? (parent >= 0 ? at[parent] + 0.01 * (to - from) : from) : depth[genre];
     layout.shown[genre] = 1;
     layout.alpha[genre] = known || !dated ? 1 : 0.62;
-    layout.x[genre] = 0.02 + (0.96 * (Math.min(at[genre], to) - from)) / (to - from);
+    layout.x[genre] = LEFT + ((RIGHT - LEFT) * (Math.min(at[genre], to) - from)) / (to - from);
     layout.y[genre] = (layout.height * (row + 0.5)) / order.length;
   });
   const note = "Genres lie by the year of their first songs; those without a year are left and faint.";
-  const axis = dated ? { from, to, left: 0.02, right: 0.98 } : null;
+  const axis = dated ? { from, to, left: LEFT, right: RIGHT } : null;
   return { ...layout, ends: dated ? [null, null] : [["roots", "youngest generation"], null], tree: true, axis, note };
 }
 

@@ -4,13 +4,16 @@ import { paint, ramp } from "./colour.js";
 import { formatNumber, neighboursOf, readData } from "./data.js";
 import { Boxes, drawFrame, measureLabels, paintOrder } from "./draw.js";
 import { listen } from "./gestures.js";
-import { NEVER, placeLabels } from "./labels.js";
+import { placeLabels } from "./labels.js";
 import { lensLayout, measureLayout, treeLayout } from "./layouts.js";
 import { GenreList } from "./list.js";
 import { describeGenre, element } from "./panel.js";
 
 // A region whose genres lie further from its middle, as a share of the map, has no name on it.
 const SCATTERED = 0.15;
+// How many neighbours of a chosen genre are brought into sight, and how far from its middle they may lie.
+const NEAREST = 5;
+const IN_SIGHT = 0.42;
 
 class GenreMap {
   constructor() {
@@ -295,10 +298,16 @@ class GenreMap {
   }
 
   bringIntoView(genre) {
-    const { camera, layout, placed } = this;
+    const { camera, layout } = this;
     if (!layout.shown[genre]) return;
-    const from = placed.from[genre] === NEVER ? 64 : placed.from[genre] / camera.fit;
-    camera.goTo(layout.x[genre], layout.y[genre], Math.max(camera.zoom, Math.min(64, Math.max(4, from * 1.02))));
+    // As near as leaves the nearest of its lines' ends in sight; its own label is drawn at any scale.
+    const reach = (far, side) => (IN_SIGHT * side) / Math.max(far * camera.fit, 1e-9);
+    const near = this.related.filter((other) => layout.shown[other]).slice(0, NEAREST);
+    const most = near.flatMap((other) => [
+      reach(Math.abs(layout.x[other] - layout.x[genre]), camera.width),
+      reach(Math.abs(layout.y[other] - layout.y[genre]), camera.height),
+    ]);
+    camera.goTo(layout.x[genre], layout.y[genre], Math.min(64, Math.max(camera.zoom, 4), ...most));
     this.redraw();
   }
 
