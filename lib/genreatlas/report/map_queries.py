@@ -44,6 +44,8 @@ _MEASURES = 12
 _SONGS, _SONGS_OF_MANY, _MANY = 5, 3, 2000
 #: Numbers of a profile.
 _MOMENTS = ("mean", "spread")
+#: Year from which a genre has songs, and its interval; stores of earlier releases lack them.
+_AGE = ("born", "born_low", "born_high")
 #: Less probable parents are not worth a line.
 _LEAST_PROBABLE = 0.01
 #: Features of a set among which the most telling are looked for.
@@ -87,6 +89,9 @@ def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> Ma
                for genre, rows in neighbours.sort_values("rank").groupby("genre_id")}  # fmt: skip
     parents_of, parent_of = _parents(tree)
     titles = {genre: tuple(map(_title, _records(rows))) for genre, rows in songs.groupby("genre_id")}
+    moves = _evolution(store, str(first["map_id"]))
+    if "born" in profiles and profiles["born"].notna().any():
+        measures = [*measures, MapMeasure("born", "First years", "year")]
     means = json.loads(first["settings"]).get("genre_means", False)  # then a row is a genre, and songs are not counted
     genres = []
     for row in _records(profiles):
@@ -96,6 +101,8 @@ def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> Ma
         values = dict(row["values"])
         if genre_id in accuracy:
             values["accuracy"] = accuracy[genre_id]
+        if (born := _known(row, "born")) is not None:
+            values["born"] = born
         genres.append(
             MapGenre(
                 genre_id,
@@ -110,8 +117,11 @@ def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> Ma
                 near_of.get(genre_id, ()),
                 parents_of.get(genre_id, ()),
                 parent_of.get(genre_id),
+                year=_known(row, "born"),
+                year_span=_span(row),
                 example=examples.get(genre_id),
                 typical=titles.get(genre_id, ()),
+                evolution=moves.get(genre_id, ()),
             )
         )
     return MapData(
@@ -139,7 +149,7 @@ def _profiles(store: Reader, present: pd.Series) -> tuple[list[MapMeasure], pd.D
     chosen = F.array(*map(F.lit, places)) if places else F.array().cast("array<int>")
     columns = [F.transform(chosen, partial(F.get, name)).alias(name) for name in _MOMENTS]
     rows = store.read(GENRE_PROFILES).where((F.col("profile_id") == present["profile_id"]) & F.col("placed"))
-    kept = ("genre_id", "genre", "n_songs", "region", "subregion")
+    kept = ["genre_id", "genre", "n_songs", "region", "subregion", *(name for name in _AGE if name in rows.columns)]
     found = rows.select(*kept, *columns).orderBy("genre_id").toPandas()
     mean, spread = (
         np.array([[np.nan if value is None else value for value in row] for row in found[name]], dtype=np.float64)
@@ -214,6 +224,27 @@ def _parents(tree: pd.DataFrame) -> tuple[dict[str, list[MapParent]], dict[str, 
     return found, drawn
 
 
+def _known(row: Mapping[str, Any], name: str) -> float | None:
+    value: Any = row.get(name)
+    return None if missing(value) else float(value)
+
+
+def _span(row: Mapping[str, Any]) -> tuple[float, float] | None:
+    low, high = _known(row, "born_low"), _known(row, "born_high")
+    return None if low is None or high is None else (low, high)
+
+
+def _evolution(store: Reader, map_id: str) -> dict[str, list[tuple[int, float, float]]]:
+    """Decade, x and y of each genre, in order."""
+    found: dict[str, list[tuple[int, float, float]]] = {}
+    for table in INPUTS:
+        if table.name == "genre_evolution":
+            rows = store.read(table).where(F.col("map_id") == map_id).select("genre_id", "decade", "x", "y")
+            for row in rows.orderBy("genre_id", "decade").collect():
+                found.setdefault(row["genre_id"], []).append((row["decade"], row["x"], row["y"]))
+    return found
+
+
 def _evidence(row: Mapping[str, Any]) -> str:
     said = []
     if row["known"]:
@@ -222,6 +253,8 @@ def _evidence(row: Mapping[str, Any]) -> str:
         said.append("its name says so")
     if not missing(row["artist_containment"]) and row["artist_containment"] >= 0.005:
         said.append(f"has {100 * row['artist_containment']:.0f} % of its artists")
+    if not missing(row.get("years_older")) and abs(row["years_older"]) >= 1:
+        said.append(f"{abs(row['years_older']):.0f} years {'older' if row['years_older'] > 0 else 'younger'}")
     if not missing(row["distance"]):
         said.append(f"distance {row['distance']:.2f}")
     return ", ".join(said)

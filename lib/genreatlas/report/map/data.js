@@ -47,8 +47,14 @@ export function formatNumber(value) {
   return String(Number(value.toPrecision(3)));
 }
 
+// A value of a measure with its unit; years are no amounts, and have no comma.
+export function formatMeasure({ unit }, value, withUnit = true) {
+  if (unit === "year") return formatYear(value);
+  return unit && withUnit && value !== null ? `${formatNumber(value)} ${unit}` : formatNumber(value);
+}
+
 export function formatYear(year) {
-  return year === null ? "–" : String(Math.round(year));
+  return year === null || Number.isNaN(year) ? "–" : String(Math.round(year));
 }
 
 // Genres whose names hold every word of the query: the whole name first, then names that begin with it, then words

@@ -1,7 +1,7 @@
 // Joins data, camera, canvas and panel.
 import { Camera } from "./camera.js";
 import { paint, ramp } from "./colour.js";
-import { formatNumber, neighboursOf, readData } from "./data.js";
+import { formatMeasure, formatNumber, neighboursOf, readData } from "./data.js";
 import { Boxes, drawFrame, measureLabels, paintOrder } from "./draw.js";
 import { listen } from "./gestures.js";
 import { placeLabels } from "./labels.js";
@@ -158,13 +158,14 @@ class GenreMap {
       legend.append(element("h2", {}, "Regions"), list);
       return;
     }
-    const { title, unit, values } = this.data.measures[by];
+    const measure = this.data.measures[by];
+    const { title, unit, values } = measure;
     const known = values.filter((value) => value !== null).sort((a, b) => a - b);
     const bar = element("span", { class: "ramp", "aria-hidden": "true" });
     bar.style.background = `linear-gradient(to right, ${ramp(this.theme.dark).join(", ")})`;
-    const words = [0, known.length >> 1, known.length - 1].map((place) => element("span", {}, formatNumber(known[place] ?? null)));
+    const words = [0, known.length >> 1, known.length - 1].map((place) => element("span", {}, formatMeasure(measure, known[place] ?? null, false)));
     legend.append(
-      element("h2", {}, unit ? `${title} [${unit}]` : title),
+      element("h2", {}, unit && unit !== "year" ? `${title} [${unit}]` : title),
       bar,
       element("p", { class: "ends" }, ...words),
       element("p", { class: "soft" }, "Colours go by rank: lowest, median and highest genre are written below the bar. Without a value a genre is grey."));

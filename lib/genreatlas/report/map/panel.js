@@ -1,5 +1,5 @@
 // What is said of the chosen genre, as text for every reader: the canvas shows nothing that is not said here too.
-import { formatNumber, formatYear, lineOf, neighboursOf, ranksOf } from "./data.js";
+import { formatMeasure, formatNumber, formatYear, lineOf, neighboursOf, ranksOf } from "./data.js";
 
 export function element(tag, attributes = {}, ...inside) {
   const made = document.createElement(tag);
@@ -139,7 +139,7 @@ function profile(data, genre) {
   data.measures.forEach((measure, place) => {
     const rank = ranksOf(data, place)[genre];
     if (Number.isNaN(rank)) return;
-    const value = formatNumber(measure.values[genre]) + (measure.unit ? ` ${measure.unit}` : "");
+    const value = formatMeasure(measure, measure.values[genre]);
     const track = element("span", { class: "track", "aria-hidden": "true" }, element("i"));
     track.firstChild.style.insetInlineStart = `${(100 * rank).toFixed(1)}%`;
     list.append(element("li", {},
