@@ -51,9 +51,10 @@ demo: $(READY) ## The whole way from a scraped page to a report, in a sandbox wo
 	@echo "  your own music, first       ./spark-submit.sh check --conf conf/local.toml --set folder.path=/your/music"
 	@echo "  and then                    ./spark-submit.sh pipeline --conf conf/local.toml --set folder.path=/your/music"
 
-figures: demo ## Draw the pictures of the README again, from the demo's report
+figures: demo ## Draw pictures again: the README's from the demo, the map's with DATA=folder of everynoise
 	@mkdir -p docs/images
 	@cp data/demo/report/leaderboard.svg docs/images/
+	@test ! -d "$(DATA)/everynoise" || $(BIN)/python benchmarks/map_picture.py --data "$(DATA)/everynoise"
 
 test: $(READY) ## Run the tests (about 20 minutes on two cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
