@@ -1,6 +1,9 @@
 """Pictures and their numbers: known inputs, known answers."""
 
 import io
+import itertools
+import re
+from html import unescape
 
 import numpy as np
 import pandas as pd
@@ -10,11 +13,14 @@ from PIL import Image
 from genreatlas.report import number_formats
 from genreatlas.report.boards import boards, model_name
 from genreatlas.report.flags import flags
+from genreatlas.report.map_data import MapData, MapGenre, MapLens
 from genreatlas.report.page_pictures import genre_medians
 from genreatlas.report.plots import Scored, density, dot_and_whisker, mel_picture, ridges, waveform
+from genreatlas.report.plots_map import map_picture
 from genreatlas.report.plots_matrices import Node, confusion_shares, draw_tree, grow_tree, heatmap_alt, strongest_pairs
 from genreatlas.report.svg import Figure, text, ticks
 from genreatlas.report.views import drawn_features, separation
+from map_factory import map_data
 from report_factory import GENRES, frame, metric, model, report_data
 
 
@@ -196,3 +202,28 @@ def test_a_technical_baseline_near_the_best_model_is_a_serious_flag():
     assert "what it scores is not music" in found["The technical baseline"].text
     assert not found["The loudness baseline"].serious
     assert set(GENRES) == set(board.best["classes"])
+
+
+def test_the_picture_of_the_map_keeps_distances_and_names_the_largest_genres():
+    places = {"a": (0.0, 0.0), "b": (1.0, 0.0), "c": (0.0, 3.0)}
+    genres = [MapGenre(name, f"<{name}>", {"sound": place}, n_songs=9, region=0) for name, place in places.items()]
+    figure = map_picture(MapData([*genres, MapGenre("d", "nowhere")], [MapLens("sound", "Sound")], regions=["r"]))
+    dots = re.findall(r"M([\d.]+) ([\d.]+)h0", figure.body)
+    a, b, c = (np.array(dot, dtype=float) for dot in dots)
+    assert np.linalg.norm(c - a) == pytest.approx(3 * np.linalg.norm(b - a), abs=0.1)
+    assert all(f"&lt;{name}&gt;" in figure.body for name in places) and "nowhere" not in figure.body
+    assert figure.alt.startswith("Map of 3 genres in 1 region;")
+    assert all(0 <= x <= figure.width and 0 <= y <= figure.height for x, y in (a, b, c))
+
+
+def test_names_on_the_picture_of_the_map_never_touch_and_a_map_of_one_place_is_drawn():
+    figure = map_picture(map_data(900))
+    boxes = [(float(x), float(y), float(x) + 6.7 * len(unescape(name)), float(y) + 14)
+             for x, y, name in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)<', figure.body)]  # fmt: skip
+    assert len(boxes) > 30
+    touching = [(p, q) for p, q in itertools.combinations(boxes, 2)
+                if p[0] < q[2] and q[0] < p[2] and p[1] < q[3] and q[1] < p[3]]  # fmt: skip
+    assert touching == []
+    one = MapData([MapGenre("a", "a", {"sound": (1.0, 1.0)})], [MapLens("sound", "Sound")])
+    assert "nan" not in map_picture(one).body
+    assert map_picture(MapData([], [MapLens("sound", "Sound")])).body == ""

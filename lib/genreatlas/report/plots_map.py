@@ -9,7 +9,8 @@ from genreatlas.report.number_formats import shortened
 from genreatlas.report.svg import Figure, element, number, text
 
 _WIDTH = 752.0
-_MARGIN = 46.0
+_BESIDE, _ABOVE = 70.0, 22.0
+_TALL, _TALL_OF_FEW, _FEW = 560.0, 320.0, 60
 _LETTER = 6.7  # mean width of a letter at 12 px
 _HALO = "paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round"
 _MOST_NAMES = 90
@@ -23,11 +24,14 @@ def map_picture(data: MapData) -> Figure:
     placed = sorted((genre for genre in data.genres if lens in genre.places), key=lambda g: (-g.n_songs, g.genre_id))
     xy = np.array([genre.places[lens] for genre in placed], dtype=np.float64).reshape(-1, 2)
     low = xy.min(axis=0) if len(xy) else np.zeros(2)
-    size = np.maximum(np.ptp(xy, axis=0), 1e-9) if len(xy) else np.ones(2)
-    tall = min(560.0, max(220.0, (_WIDTH - 2 * _MARGIN) * float(size[1] / size[0])))
-    at = _MARGIN / 2 + np.array([_MARGIN / 2, 0.0]) + (xy - low) / size * [_WIDTH - 2 * _MARGIN, tall - _MARGIN]
+    across, down = np.ptp(xy, axis=0) if len(xy) else (0.0, 0.0)
+    # One scale for both directions: distances are what a map is read by.
+    most = _TALL if len(placed) >= _FEW else _TALL_OF_FEW
+    scale = min((_WIDTH - 2 * _BESIDE) / max(across, 1e-9), (most - 2 * _ABOVE) / max(down, 1e-9))
+    tall = 2 * _ABOVE + float(down) * scale
+    at = np.array([(_WIDTH - float(across) * scale) / 2, _ABOVE]) + (xy - low) * scale
     colours = region_colours(data)
-    radius = 4.5 if len(placed) < 60 else 3.0 if len(placed) < 800 else 1.6
+    radius = 4.5 if len(placed) < _FEW else 3.0 if len(placed) < 800 else 1.6
     body = []
     for region in sorted({-1 if genre.region is None else genre.region for genre in placed}):
         mine = [place for place, genre in enumerate(placed) if (-1 if genre.region is None else genre.region) == region]
@@ -37,7 +41,8 @@ def map_picture(data: MapData) -> Figure:
         body.append(element("path", d=dots, style=f"stroke:{colour};stroke-width:{2 * radius};stroke-linecap:round"))
     body += _names(placed, at, radius)
     named = ", ".join(genre.name for genre in placed[:8])
-    alt = f"Map of {len(placed):,} genres in {len(data.regions):,} regions; the largest are {named}."
+    regions = f"{len(data.regions):,} region{'s' * (len(data.regions) != 1)}"
+    alt = f"Map of {len(placed):,} genres in {regions}; the largest are {named}."
     return Figure("map", alt, "".join(body), _WIDTH, tall)
 
 
@@ -61,7 +66,7 @@ def region_colours(data: MapData) -> list[str]:
 def _names(placed: list[MapGenre], at: np.ndarray, radius: float) -> list[str]:
     """Names beside their dots, those of large genres first, where there is room."""
     made: list[str] = []
-    taken = [(x - radius, y - radius, x + radius, y + radius) for x, y in at.tolist()] if len(at) < 60 else []
+    taken = [(x - radius, y - radius, x + radius, y + radius) for x, y in at.tolist()] if len(at) < _FEW else []
     for genre, (x, y) in zip(placed, at.tolist(), strict=True):
         name = shortened(genre.name, 24)
         wide, gap = _LETTER * len(name), radius + 3

@@ -14,6 +14,8 @@ const SCATTERED = 0.15;
 // How many neighbours of a chosen genre are brought into sight, and how far from its middle they may lie.
 const NEAREST = 5;
 const IN_SIGHT = 0.42;
+// Hardly larger than the whole map is the whole map, with the rest of the neighbours.
+const WHOLE = 1.3;
 
 class GenreMap {
   constructor() {
@@ -308,7 +310,9 @@ class GenreMap {
       reach(Math.abs(layout.x[other] - layout.x[genre]), camera.width),
       reach(Math.abs(layout.y[other] - layout.y[genre]), camera.height),
     ]);
-    camera.goTo(layout.x[genre], layout.y[genre], Math.min(64, Math.max(camera.zoom, 4), ...most));
+    const zoom = Math.min(64, Math.max(camera.zoom, 4), ...most);
+    if (zoom > WHOLE) camera.goTo(layout.x[genre], layout.y[genre], zoom);
+    else camera.showAll(layout);
     this.redraw();
   }
 
