@@ -22,6 +22,7 @@ from genreatlas.store import Store
 from genreatlas.tables import (
     CLIPS,
     FEATURE_SETS,
+    GENRE_EVOLUTION,
     GENRE_NEIGHBOURS,
     GENRE_PARENTS,
     GENRE_POSITIONS,
@@ -255,10 +256,13 @@ def test_the_map_has_a_page_of_its_own_that_the_report_leads_to(library, config)
     places = {("old", "fado"): 5.0, ("new", "fado"): -1.0, ("new", "polka"): 1.0}
     put(library, GENRE_POSITIONS, [{"map_id": of, "genre_id": genre, "genre": GENRES[genre], "x": x, "y": 0.0}
                                    for (of, genre), x in places.items()])  # fmt: skip
+    put(library, GENRE_EVOLUTION, [{"map_id": "new", "genre_id": "polka", "genre": "Polka", "decade": decade, "x": x,
+                                    "y": 0.0, "n_songs": 5} for decade, x in ((1980, 0.0), (1990, 1.0))])  # fmt: skip
     profile = {"profile_id": "p", "placed": True, "n_artists": 9, "region": 0, "subregion": 0}
     put(library, GENRE_PROFILES, [
         profile | {"genre_id": "fado", "genre": "Fado", "n_songs": 9, "mean": [100.0, 0.1], "spread": [2.0, 0.1]},
-        profile | {"genre_id": "polka", "genre": "Polka", "n_songs": 10, "mean": [140.0, None], "spread": [2.0, None]},
+        profile | {"genre_id": "polka", "genre": "Polka", "n_songs": 10, "mean": [140.0, None], "spread": [2.0, None],
+                   "born": 1951.4, "born_low": 1940.0, "born_high": 1960.0},
         profile | {"genre_id": "morna", "genre": "Morna", "n_songs": 1, "placed": False},
     ])  # fmt: skip
     put(library, GENRE_NEIGHBOURS, [{"profile_id": "p", "genre_id": "fado", "rank": 1, "neighbour_id": "polka",
@@ -280,7 +284,9 @@ def test_the_map_has_a_page_of_its_own_that_the_report_leads_to(library, config)
     assert (shown["neighbours"], shown["parent"]) == ([[1, 0.5], []], [1, -1])
     assert shown["parents"][0] == [[1, 0.7, "given by the library, has 25 % of its artists, distance 0.50"]]
     measures = {measure["title"]: measure["values"] for measure in shown["measures"]}
-    assert measures == {"Tempo": [100, 140], "F1 of the classifier": [0.25, 0.25]}
+    assert measures == {"Tempo": [100, 140], "F1 of the classifier": [0.25, 0.25], "First years": [None, 1951.4]}
+    assert (shown["years"], shown["yearSpans"][1]) == ([None, 1951.4], [1940, 1960])
+    assert shown["paths"] == {"1": [[1980, 15000, 0], [1990, 30000, 0]]}
     assert shown["typical"]["0"] == ["A & B – <i>fado1</i>", "A & B – <i>fado2</i>"]
     source = shown["examples"]["0"]["source"]
     assert "Morna" in html and (pages / unquote(source)).resolve().name == "fado1 🎺.wav"

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from pyspark.sql import functions as F
 
 from genreatlas.report.map_data import MapLens
 from genreatlas.report.number_formats import missing, words
 from genreatlas.store import Reader
-from genreatlas.tables import MAPS
+from genreatlas.tables import MAP_COMPARISONS, MAPS
 
 #: Lenses in the order in which the page offers them.
 _TITLES = {
@@ -27,8 +28,8 @@ _NOTES = {
 NEEDS = {
     "sound": "too few genres have songs",
     "labelled": "fewer than 50 genres have coordinates of Every Noise",
-    "confusion": "no model has scored these genres",
-    "artists": "too few genres share artists that are known",
+    "confusion": "no model with probabilities was judged on songs of three of these genres",
+    "artists": "fewer than three genres share artists that are known",
 }
 
 
@@ -46,8 +47,18 @@ def title(lens: str) -> str:
     return _TITLES.get(lens, words(lens).capitalize())
 
 
-def describe(row: Mapping[str, Any]) -> MapLens:
-    """A lens with how it is read, from its row of ``maps``."""
+def agreement(store: Reader, map_id: str) -> dict[str, tuple[float, float]]:
+    """How far other maps agree with one: map id = Spearman correlation of distances, and what chance gives at best."""
+    rows = store.read(MAP_COMPARISONS).where((F.col("map_id") == map_id) | (F.col("other_map_id") == map_id)).collect()
+    return {
+        row["other_map_id"] if row["map_id"] == map_id else row["map_id"]: (row["mantel"], row["mantel_chance"])
+        for row in rows
+        if row["mantel"] is not None and row["mantel_chance"] is not None
+    }
+
+
+def describe(row: Mapping[str, Any], compared: Mapping[str, tuple[float, float]]) -> MapLens:
+    """A lens with how it is read, from its row of ``maps`` and how it compares with the first lens."""
     lens = str(row["lens"])
     note = [_NOTES[lens]] if lens in _NOTES else []
     if not missing(row["trustworthiness"]) and not missing(row["continuity"]):
@@ -60,6 +71,14 @@ def describe(row: Mapping[str, Any]) -> MapLens:
             "Genres without coordinates have a predicted place; on genres held out the prediction explains "
             f"{100 * row['axes_r2_x']:.0f} % of the ranks across and {100 * row['axes_r2_y']:.0f} % down."
         )
+    if row["map_id"] in compared:
+        mantel, chance = compared[row["map_id"]]
+        note.append(
+            f"Distances between genres correlate with those on the first lens by {mantel:.2f} (Spearman; of genres "
+            f"dealt anew at best {chance:.2f})."
+        )
+    if row["n_left_out"]:
+        note.append(f"{int(row['n_left_out']):,} genres have no place on it.")
     labelled = lens == "labelled"
     return MapLens(
         lens,

@@ -26,6 +26,7 @@ from genreatlas.store import Reader
 from genreatlas.tables import (
     ATLAS_TABLES,
     FEATURE_SETS,
+    GENRE_EVOLUTION,
     GENRE_NEIGHBOURS,
     GENRE_POSITIONS,
     GENRE_PROFILES,
@@ -44,7 +45,7 @@ _MEASURES = 12
 _SONGS, _SONGS_OF_MANY, _MANY = 5, 3, 2000
 #: Numbers of a profile.
 _MOMENTS = ("mean", "spread")
-#: Year from which a genre has songs, and its interval; stores of earlier releases lack them.
+#: Year from which a genre has songs, and its interval.
 _AGE = ("born", "born_low", "born_high")
 #: Less probable parents are not worth a line.
 _LEAST_PROBABLE = 0.01
@@ -70,6 +71,7 @@ def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> Ma
     if maps.empty:
         return None
     first = maps.iloc[0]
+    compared = map_lenses.agreement(store, str(first["map_id"]))
     profile_id = str(first["profile_id"])
     mine = F.col("profile_id") == profile_id
     measures, profiles = _profiles(store, first)
@@ -90,7 +92,7 @@ def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> Ma
     parents_of, parent_of = _parents(tree)
     titles = {genre: tuple(map(_title, _records(rows))) for genre, rows in songs.groupby("genre_id")}
     moves = _evolution(store, str(first["map_id"]))
-    if "born" in profiles and profiles["born"].notna().any():
+    if profiles["born"].notna().any():
         measures = [*measures, MapMeasure("born", "First years", "year")]
     means = json.loads(first["settings"]).get("genre_means", False)  # then a row is a genre, and songs are not counted
     genres = []
@@ -126,7 +128,7 @@ def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> Ma
         )
     return MapData(
         genres,
-        [map_lenses.describe(row) for row in _records(maps)],
+        [map_lenses.describe(row, compared) for row in _records(maps)],
         measures,
         _region_names(regions, "coarse"),
         _region_names(regions, "fine"),
@@ -149,7 +151,7 @@ def _profiles(store: Reader, present: pd.Series) -> tuple[list[MapMeasure], pd.D
     chosen = F.array(*map(F.lit, places)) if places else F.array().cast("array<int>")
     columns = [F.transform(chosen, partial(F.get, name)).alias(name) for name in _MOMENTS]
     rows = store.read(GENRE_PROFILES).where((F.col("profile_id") == present["profile_id"]) & F.col("placed"))
-    kept = ["genre_id", "genre", "n_songs", "region", "subregion", *(name for name in _AGE if name in rows.columns)]
+    kept = ["genre_id", "genre", "n_songs", "region", "subregion", *_AGE]
     found = rows.select(*kept, *columns).orderBy("genre_id").toPandas()
     mean, spread = (
         np.array([[np.nan if value is None else value for value in row] for row in found[name]], dtype=np.float64)
@@ -237,23 +239,21 @@ def _span(row: Mapping[str, Any]) -> tuple[float, float] | None:
 def _evolution(store: Reader, map_id: str) -> dict[str, list[tuple[int, float, float]]]:
     """Decade, x and y of each genre, in order."""
     found: dict[str, list[tuple[int, float, float]]] = {}
-    for table in INPUTS:
-        if table.name == "genre_evolution":
-            rows = store.read(table).where(F.col("map_id") == map_id).select("genre_id", "decade", "x", "y")
-            for row in rows.orderBy("genre_id", "decade").collect():
-                found.setdefault(row["genre_id"], []).append((row["decade"], row["x"], row["y"]))
+    rows = store.read(GENRE_EVOLUTION).where(F.col("map_id") == map_id).select("genre_id", "decade", "x", "y")
+    for row in rows.orderBy("genre_id", "decade").collect():
+        found.setdefault(row["genre_id"], []).append((row["decade"], row["x"], row["y"]))
     return found
 
 
 def _evidence(row: Mapping[str, Any]) -> str:
     said = []
     if row["known"]:
-        said.append("given by the library")
+        said.append("given by a table of influences" if row["influence"] else "given by the library")
     if row["name_head"]:
         said.append("its name says so")
     if not missing(row["artist_containment"]) and row["artist_containment"] >= 0.005:
         said.append(f"has {100 * row['artist_containment']:.0f} % of its artists")
-    if not missing(row.get("years_older")) and abs(row["years_older"]) >= 1:
+    if not missing(row["years_older"]) and abs(row["years_older"]) >= 1:
         said.append(f"{abs(row['years_older']):.0f} years {'older' if row['years_older'] > 0 else 'younger'}")
     if not missing(row["distance"]):
         said.append(f"distance {row['distance']:.2f}")

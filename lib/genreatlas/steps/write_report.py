@@ -26,7 +26,7 @@ READS = (
     "songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "quarantine", "splits", "feature_sets",
     "experiments", "training_genres", "models", "predictions", "metrics", "promotions", "drift", "features_<set>",
     "runs", "maps", "genre_profiles", "genre_positions", "genre_neighbours", "genre_regions", "genre_tree",
-    "genre_typical_songs",
+    "genre_typical_songs", "genre_evolution", "map_comparisons",
 )  # fmt: skip
 WRITES: tuple[str, ...] = ()
 SECTIONS = ("report", "evaluate", "train", "splits", "map", "spotify")
