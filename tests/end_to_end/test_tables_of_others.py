@@ -7,7 +7,10 @@ from deltalake import DeltaTable
 from whole_jobs import command, run
 
 #: What ESC-50 and others call their columns, most of them also names of columns here.
-FOREIGN = ("fold", "part", "weight", "genres", "group_id", "genre_id", "label", "features", "select", "x" * 300)
+FOREIGN = (
+    "fold", "part", "weight", "genres", "group_id", "genre_id", "label", "features", "prediction", "probability",
+    "select", "x" * 300,
+)  # fmt: skip
 GENRES = ("-1", "1", "Drum & Bass")
 
 
@@ -23,7 +26,10 @@ def test_a_table_with_the_names_of_our_own_columns_goes_through_to_the_report(tm
     path.write_bytes(("\n".join(lines) + "\n").encode("latin-1"))
     steps = ["import_features", "assign_splits", "train_models", "evaluate_models", "write_report"]
     given = {"path": str(path), "name": "shop", "id": "id", "labels": ["genre"], "title": "title"}
-    candidates = '[{engine = "sklearn", estimator = "linear_svc", grid = {C = [1.0]}}]'
+    candidates = (
+        '[{engine = "sklearn", estimator = "linear_svc", grid = {C = [1.0]}}, '
+        '{engine = "spark", estimator = "logistic_regression", grid = {regParam = [0.1]}}]'
+    )
     done = run(
         command(
             "pipeline",
@@ -46,4 +52,5 @@ def test_a_table_with_the_names_of_our_own_columns_goes_through_to_the_report(tm
 
     assert len(table("songs")) == 60 and len(table("quarantine")) == 1
     assert sorted(set(table("song_genres").genre_id)) == ["1", "drumbass", "minus1"]
-    assert len(table("models")) >= 1 and (tmp_path / "report" / "index.html").stat().st_size > 10_000
+    assert set(table("experiments").status) == {"done"} and {"sklearn", "spark"} <= set(table("models").engine)
+    assert (tmp_path / "report" / "index.html").stat().st_size > 10_000

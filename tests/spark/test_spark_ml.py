@@ -26,7 +26,7 @@ SMALL = {
     "decision_tree": {"maxDepth": 3},
     "naive_bayes": {},
 }
-FEATURES = ("a", "a b", "nothing")
+FEATURES = ("weight", "a b", "prediction")
 COLUMNS = column_names(FEATURES)
 
 
@@ -127,4 +127,5 @@ def test_the_setting_that_fixes_partitions_is_put_back(spark):
 
 
 def test_names_of_columns_are_made_of_letters_and_stay_apart():
-    assert column_names(("key=1", "key.1", "tempo", "key_1")) == ("key_1", "key_1_2", "tempo", "key_1_3")
+    names = ("f_key_1", "f_key_1_2", "f_tempo", "f_key_1_3", "f_Tempo_2")
+    assert column_names(("key=1", "key.1", "tempo", "key_1", "Tempo")) == names

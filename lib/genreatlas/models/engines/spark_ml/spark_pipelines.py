@@ -84,15 +84,18 @@ class SparkModel:
 
 
 def column_names(features: Sequence[str]) -> tuple[str, ...]:
-    """Names that Spark ML takes for the features: letters, digits and underscores, each once."""
-    names: dict[str, None] = {}
+    """Names that Spark ML takes for the features: letters, digits and underscores, each once.
+
+    All begin alike, so that a feature called weight, genres or prediction does not meet the column of that name.
+    """
+    names: dict[str, str] = {}  # as Spark compares them: by the name in small letters
     for feature in features:
-        name = base = re.sub(r"\W", "_", feature)
+        name = base = f"f_{re.sub(r'[^0-9A-Za-z_]', '_', feature)}"
         number = 2
-        while name in names:
+        while name.lower() in names:
             name, number = f"{base}_{number}", number + 1
-        names[name] = None
-    return tuple(names)
+        names[name.lower()] = name
+    return tuple(names.values())
 
 
 def scalars(columns: Sequence[str]) -> list[Column]:
