@@ -268,6 +268,18 @@ def test_children_without_a_telling_name_find_the_parent_whose_children_they_sou
     assert (tree.artist_containment == 0).all()  # every song has an artist of its own
 
 
+def test_what_is_said_of_a_known_child_does_not_come_from_knowing_it():
+    songs, said, _ = family_world()
+    random = np.random.default_rng(7)
+    shuffled = [*said[:4], *[f"s{i} {said[random.integers(4)]}" for i in range(60)]]  # names that sound does not tell
+    charted = chart(songs, ids(64), shuffled, SETTINGS)
+    tree = draw_tree(charted, songs, shuffled, SETTINGS)
+    assert max(tree.by_sound[tree.name_head].mean(), tree.hits[0]) < 0.5
+    honest = draw_tree(chart(songs, ids(64), said, SETTINGS), songs, said, SETTINGS)
+    assert honest.hits[0] > 0.85 and honest.hits[1] >= honest.hits[0]
+    assert honest.by_sound[honest.name_head].mean() > 0.6
+
+
 def test_what_is_known_otherwise_is_drawn_and_a_genre_with_thin_evidence_has_no_parent():
     songs, said, _ = family_world()
     parents = {"g05": "g03", "g10": "elsewhere"}

@@ -28,7 +28,7 @@ from genreatlas.errors import InputError
 from genreatlas.ids import stable_id
 
 #: Grows when other figures come out of the same songs and settings, so that maps are drawn again.
-VERSION = 2
+VERSION = 3
 #: Fewer genres make no map.
 FEWEST = 3
 #: Neighbours that new genres take their first place from.

@@ -174,6 +174,8 @@ class ParentModel:
     Attributes
     ----------
     parents : genres that are known as parents, sorted.
+    hits : share of the known edges whose parent comes first, and is among the first three, by models that were fitted
+        without the child; its other known parents are taken out of the ranking.
 
     Raises
     ------
@@ -188,48 +190,64 @@ class ParentModel:
         if len(edges) < MIN_EDGES or len(self.parents) < 2:
             raise ValueError(f"{len(edges)} known edges from {len(self.parents)} parents; {MIN_EDGES} are needed")
         self.pairs = pairs
-        child, parent = other_parents(edges, seed)
-        columns = np.vstack([pairs.evidence(edges[:, 0], edges[:, 1]), pairs.evidence(child, parent)])
-        self._by_pair = _Logistic(columns, np.repeat([1, 0], [len(edges), len(child)]))
+        self._by_pair = self._fit_pairs(edges, seed)
         trees = ExtraTreesClassifier(_TREES, min_samples_leaf=_LEAF, random_state=seed, n_jobs=1)
-        self._by_children = _fitted(trees, pairs.space[edges[:, 0]], edges[:, 1])
-        # What siblings say of a child is weighed by trees that did not see it.
-        children = np.unique(edges[:, 0])
-        said = np.zeros((len(children), len(self.parents)))
+        self._by_children = _fitted(clone(trees), pairs.space[edges[:, 0]], edges[:, 1])
+        # What is said of a child whose parents are known is said by models that did not see it.
+        self._children = children = np.unique(edges[:, 0])
+        self._siblings = np.zeros((len(children), len(self.parents)))
+        self._evidence = np.zeros(self._siblings.shape)
         fold = np.random.default_rng(seed).permutation(len(children)) % _FOLDS
         for number in range(_FOLDS):
-            others = np.isin(edges[:, 0], children[fold != number])
-            fitted = _fitted(clone(trees), pairs.space[edges[others, 0]], edges[others, 1])
-            told = fitted.predict_proba(pairs.space[children[fold == number]])
-            said[np.ix_(fold == number, np.searchsorted(self.parents, fitted.classes_))] = told
-        evidence = self.pair_logits(children, self.parents)
-        true = np.zeros(evidence.shape, dtype=np.int64)
-        place = {int(one): number for number, one in enumerate(children)}
-        true[[place[int(c)] for c in edges[:, 0]], np.searchsorted(self.parents, edges[:, 1])] = 1
-        itself = children[:, None] == self.parents
-        siblings = _log(said)
-        self._with_children = _Logistic((siblings + _PAIR_WEIGHT * evidence)[~itself][:, None], true[~itself])
-        self._alone = _Logistic(evidence[~itself][:, None], true[~itself])
+            mine = fold == number
+            others = edges[np.isin(edges[:, 0], children[~mine])]
+            fitted = _fitted(clone(trees), pairs.space[others[:, 0]], others[:, 1])
+            told = fitted.predict_proba(pairs.space[children[mine]])
+            self._siblings[np.ix_(mine, np.searchsorted(self.parents, fitted.classes_))] = told
+            by_pair = self._fit_pairs(others, seed) if len(np.unique(others[:, 1])) > 1 else self._by_pair
+            self._evidence[mine] = self._score_pairs(by_pair, children[mine], self.parents)
+        true = np.zeros(self._evidence.shape, dtype=np.int64)
+        true[np.searchsorted(children, edges[:, 0]), np.searchsorted(self.parents, edges[:, 1])] = 1
+        other = children[:, None] != self.parents
+        both = _log(self._siblings) + _PAIR_WEIGHT * self._evidence
+        self._with_children = _Logistic(both[other][:, None], true[other])
+        self._alone = _Logistic(self._evidence[other][:, None], true[other])
+        self.hits = _hits(np.where(other, both, -np.inf), true)
+
+    def _fit_pairs(self, edges: npt.NDArray[np.int64], seed: int) -> _Logistic:
+        child, parent = other_parents(edges, seed)
+        columns = np.vstack([self.pairs.evidence(edges[:, 0], edges[:, 1]), self.pairs.evidence(child, parent)])
+        return _Logistic(columns, np.repeat([1, 0], [len(edges), len(child)]))
 
     def probabilities(self, children: Ints, candidates: Ints) -> Floats:
-        """Probability that a candidate is a parent of a child, (n_children, n_candidates); 0 of itself."""
+        """Probability that a candidate is a parent of a child, (n_children, n_candidates); 0 of itself.
+
+        A child whose parents are known is judged by models that were fitted without it.
+        """
         evidence = self.pair_logits(children, candidates)
-        found = self._alone.logit(evidence.reshape(-1, 1)).reshape(evidence.shape)
         at = np.searchsorted(self.parents, candidates).clip(max=len(self.parents) - 1)
         seen = self.parents[at] == candidates
+        row = np.searchsorted(self._children, children).clip(max=len(self._children) - 1)
+        known = self._children[row] == children
+        evidence[np.ix_(known, seen)] = self._evidence[np.ix_(row[known], at[seen])]
+        found = self._alone.logit(evidence.reshape(-1, 1)).reshape(evidence.shape)
         if seen.any():
             said = self._by_children.predict_proba(self.pairs.space[children])[:, at[seen]]
+            said[known] = self._siblings[np.ix_(row[known], at[seen])]
             both = _log(said) + _PAIR_WEIGHT * evidence[:, seen]
             found[:, seen] = self._with_children.logit(both.reshape(-1, 1)).reshape(both.shape)
         return np.where(children[:, None] == candidates, 0.0, 1.0 / (1.0 + np.exp(-found)))
 
     def pair_logits(self, children: Ints, candidates: Ints) -> Floats:
         """What the evidence of the pair alone says, as a logit, (n_children, n_candidates)."""
+        return self._score_pairs(self._by_pair, children, candidates)
+
+    def _score_pairs(self, by_pair: _Logistic, children: Ints, candidates: Ints) -> Floats:
         found = np.zeros((len(children), len(candidates)))
         for start in range(0, len(children), _BLOCK):
             block = children[start : start + _BLOCK]
             child, parent = np.repeat(block, len(candidates)), np.tile(candidates, len(block))
-            scores = self._by_pair.logit(self.pairs.evidence(child, parent))
+            scores = by_pair.logit(self.pairs.evidence(child, parent))
             found[start : start + _BLOCK] = scores.reshape(len(block), -1)
         return found
 
@@ -242,6 +260,15 @@ def _fitted(trees: Any, space: Floats, parent: Ints) -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         return trees.set_params(n_jobs=-1).fit(space, parent).set_params(n_jobs=1)
+
+
+def _hits(scores: Floats, true: npt.NDArray[np.int64]) -> tuple[float, float]:
+    """Share of edges whose parent is the first, and among the first three, of those that are no other known parent."""
+    place = []
+    for row, column in zip(*np.nonzero(true), strict=True):
+        rivals = scores[row][true[row] == 0]
+        place.append(int((rivals >= scores[row, column]).sum()))
+    return tuple(float(np.mean(np.array(place) < most)) for most in (1, 3))  # type: ignore[return-value]
 
 
 def _log(share: Floats) -> Floats:
@@ -272,10 +299,11 @@ class Tree:
     ----------
     child, parent, rank : rank 1 is the most probable parent.
     probability : of sound, size and artists, and of the name where that says so.
-    by_sound : the same without the name.
+    by_sound : the same without the name; known parents of a genre are not known to the model that says so.
     name_head, known, influence, drawn : whether the name says so, whether the edge was given, whether it is among the
         influences, whether the tree has it.
     distance, size_difference, artist_containment, years_older : the evidence.
+    hits : of known parents of genres held out, the share that comes first, and that is among the first three.
     """
 
     child: Ints
@@ -291,6 +319,7 @@ class Tree:
     size_difference: Floats
     artist_containment: Floats
     years_older: Floats
+    hits: tuple[float, float]
 
 
 def find_parents(
@@ -355,6 +384,7 @@ def find_parents(
         size_difference=known.size[parent] - known.size[child],
         artist_containment=pairs.artist_containment(child, parent),
         years_older=pairs.years_older(child, parent),
+        hits=model.hits,
     )
 
 

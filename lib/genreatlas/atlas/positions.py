@@ -92,20 +92,26 @@ def _umap(space: Floats, perplexity: float, seed: int, first: Floats, new: bool)
 def _pacmap(space: Floats, perplexity: float, seed: int, first: Floats, new: bool) -> npt.NDArray[np.floating]:
     import warnings
 
+    from numba import get_num_threads, set_num_threads
     from pacmap import PaCMAP
 
     # The first two phases of iterations lay out the whole; the last one, the neighbourhoods.
     phases = _PACMAP_PHASES if new else (0, 0, _PACMAP_PHASES[2])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model = PaCMAP(
-            n_components=2,
-            n_neighbors=max(2, round(perplexity / 3)),
-            num_iters=phases,
-            random_state=seed,
-            apply_pca=False,
-        )
-        return np.asarray(model.fit_transform(space.astype(np.float32), init=first), dtype=np.float64)
+    threads = get_num_threads()
+    set_num_threads(1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = PaCMAP(
+                n_components=2,
+                n_neighbors=max(2, round(perplexity / 3)),
+                num_iters=phases,
+                random_state=seed,
+                apply_pca=False,
+            )
+            return np.asarray(model.fit_transform(space.astype(np.float32), init=first), dtype=np.float64)
+    finally:
+        set_num_threads(threads)
 
 
 def principal(space: Floats) -> Floats:

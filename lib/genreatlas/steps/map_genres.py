@@ -110,6 +110,11 @@ def run(store: Store, config: Config) -> Counts:
         tree = draw_tree(charted, found.songs, found.names, config.map)
         if tree is None:
             notes.append("tree: too few genres have parents that are known, by genre_parents or by their names")
+        else:
+            notes.append(
+                f"tree: {int(tree.drawn.sum())} of {len(charted.placed)} genres have a parent; of known parents of "
+                f"genres held out, sound puts {tree.hits[0]:.0%} first and {tree.hits[1]:.0%} among three"
+            )
         _write_profiles(store, config, found, charted, tree)
     written = 0
     for name in dict.fromkeys(config.map.lenses):
