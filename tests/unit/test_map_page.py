@@ -270,6 +270,22 @@ def test_no_labels_touch_at_twenty_views_of_each_layout(page):
 
 
 @needs_chromium
+def test_names_of_regions_stand_between_labels_where_they_stand_at_all(page):
+    touching = """(() => { const m = genreMap, e = m.named.edges; let n = 0; for (let i = 0; i < 4 * m.named.n; i += 4)
+        n += m.boxes.touches(e[i], e[i + 1], e[i + 2], e[i + 3]); return [m.named.n, n] })()"""
+    rng = np.random.default_rng(1)
+    shown = []
+    for x, y, zoom in zip(rng.random(10), rng.random(10), 5 ** rng.random(10), strict=True):
+        page.ask(
+            f"genreMap.camera.goTo({x} * genreMap.layout.width, {y} * genreMap.layout.height, {zoom}); genreMap.draw()"
+        )
+        n, touched = page.ask(touching)
+        assert touched == 0
+        shown.append(n)
+    assert max(shown) >= 3
+
+
+@needs_chromium
 def test_labels_stay_while_the_map_is_panned_and_zoomed_into(page):
     shown = "new Set(genreMap.order.filter((g) => genreMap.placed.from[g] <= genreMap.camera.scale))"
     assert page.ask(f"(() => {{ const a = {shown}; genreMap.camera.zoomAt(2); genreMap.draw(); const b = {shown}; "

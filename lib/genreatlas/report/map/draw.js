@@ -5,6 +5,9 @@ const SERIF = '"Iowan Old Style", "Palatino Linotype", Palatino, Charter, Georgi
 // Sizes of labels in pixels; a genre's is that of its class by number of songs.
 const SIZES = [11.5, 13, 15, 18];
 const SHARES = [0, 0.6, 0.88, 0.975];
+// Where a region's name may stand, in halves of its width and lines of its height, the nearest to its middle first.
+const BESIDE = [0, -1, 1, -2, 2, -3, 3].flatMap((down) => [0, -0.6, 0.6, -1.2, 1.2].map((across) => [across, down]))
+  .sort((a, b) => Math.hypot(...a) - Math.hypot(...b));
 // So few genres leave room for large labels.
 const FEW = 60;
 const PAD_X = 4;
@@ -70,7 +73,7 @@ export class Boxes {
   }
 }
 
-// scene: boxes (filled here), data, camera, layout, labels (boxes and texts), placed (scales and shifts), order, palette, colour, theme,
+// scene: boxes of labels and named regions (filled here), data, camera, layout, labels (boxes and texts), placed (scales and shifts), order, palette, colour, theme,
 // chosen (genre or -1), related (genres joined to it by lines), path (places by decade)
 export function drawFrame(context, scene) {
   const { camera, layout, labels, placed, colour, palette, theme, chosen } = scene;
@@ -213,9 +216,9 @@ function bend(context, camera, layout, from, to) {
 
 function drawBranches(context, { data, camera, layout, theme, chosen }) {
   context.strokeStyle = theme.muted;
-  const crowd = Math.min(1, Math.sqrt((camera.zoom * 250) / data.n)); // thousands of lines would make one grey
+  const crowd = Math.min(1, ((camera.zoom * 250) / data.n) ** 0.7); // thousands of lines would make one grey
   context.globalAlpha = (chosen >= 0 ? 0.12 : 0.3) * crowd;
-  context.lineWidth = 1;
+  context.lineWidth = 0.6 + 0.4 * crowd;
   context.beginPath();
   for (let genre = 0; genre < data.n; genre++) {
     const parent = data.parent[genre];
@@ -257,21 +260,39 @@ function drawYears(context, { camera, layout, theme }, inFront) {
   }
 }
 
-// Names of regions lie behind the map while it is seen from afar.
-function drawRegionNames(context, { camera, regionNames, theme, chosen }) {
+// Names of regions stand between the labels while the map is seen from afar: beside the middle of the region, or not at
+// all. Where they stand depends on the scale alone, so panning moves none.
+function drawRegionNames(context, scene) {
+  const { camera, layout, labels, placed, order, regionNames, theme, chosen } = scene;
   const strength = Math.max(0, 1 - (camera.zoom - 1) / 5);
   if (strength === 0) return;
-  context.globalAlpha = 0.16 * strength * (chosen >= 0 ? 0.4 : 1);
+  context.globalAlpha = 0.55 * strength * (chosen >= 0 ? 0.4 : 1);
   context.textAlign = "center";
   context.textBaseline = "middle";
-  const size = Math.min(46, Math.max(20, camera.width / 26));
-  context.font = `600 ${size}px ${SERIF}`;
-  const taken = new Boxes(regionNames.length);
+  const size = Math.min(24, Math.max(13, camera.width / 46));
+  context.font = `italic ${size}px ${SERIF}`;
+  const taken = new Boxes(regionNames.length + order.length);
+  for (const genre of order) {
+    if (placed.from[genre] > camera.scale) continue;
+    const [x, y] = [camera.screenX(layout.x[genre]), camera.screenY(layout.y[genre]) + placed.shift[genre]];
+    const [w, h] = [labels.width[genre] / 2, labels.height[genre] / 2];
+    taken.add(genre, x - w, y - h, x + w, y + h);
+  }
+  const high = size * 0.62;
+  const edge = (camera.width - layout.width * camera.fit) / 2;
+  const [left, right] = [camera.screenX(0) - edge, camera.screenX(layout.width) + edge];
+  scene.named.n = 0;
   for (const { name, x, y, colour } of regionNames) {
     const [px, py, half] = [camera.screenX(x), camera.screenY(y), context.measureText(name).width / 2];
-    if (taken.touches(px - half, py - size / 2, px + half, py + size / 2)) continue;
-    taken.add(0, px - half, py - size / 2, px + half, py + size / 2);
-    context.fillStyle = colour ?? theme.ink;
-    context.fillText(name, px, py);
+    for (const [across, down] of BESIDE) {
+      const [cx, cy] = [px + across * half, py + down * 2 * high];
+      const box = [cx - half, cy - high, cx + half, cy + high];
+      if (box[0] < left || box[2] > right || taken.touches(...box)) continue;
+      taken.add(0, ...box);
+      scene.named.add(0, ...box);
+      context.fillStyle = colour ?? theme.ink;
+      context.fillText(name, cx, cy);
+      break;
+    }
   }
 }

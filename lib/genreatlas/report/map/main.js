@@ -14,6 +14,7 @@ const SCATTERED = 0.15;
 // How many neighbours of a chosen genre are brought into sight, and how far from its middle they may lie.
 const NEAREST = 5;
 const IN_SIGHT = 0.42;
+const NEAR = 10;
 // Hardly larger than the whole map is the whole map, with the rest of the neighbours.
 const WHOLE = 1.3;
 
@@ -26,6 +27,7 @@ class GenreMap {
     this.theme = readTheme();
     this.labels = measureLabels(this.data, this.context);
     this.boxes = new Boxes(this.data.n);
+    this.named = new Boxes(this.data.regions.length);
     this.chosen = -1;
     this.hovered = -1;
     this.audio = new Audio();
@@ -310,7 +312,7 @@ class GenreMap {
       reach(Math.abs(layout.x[other] - layout.x[genre]), camera.width),
       reach(Math.abs(layout.y[other] - layout.y[genre]), camera.height),
     ]);
-    const zoom = Math.min(64, Math.max(camera.zoom, 4), ...most);
+    const zoom = Math.min(64, Math.max(camera.zoom, NEAR), ...most);
     if (zoom > WHOLE) camera.goTo(layout.x[genre], layout.y[genre], zoom);
     else camera.showAll(layout);
     this.redraw();
