@@ -56,7 +56,7 @@ def sandbox_world(config: Config) -> "AbstractContextManager[World | None]":
     from genreatlas.sandbox.world import running_world
 
     # The world takes any credentials; without some, nothing would be asked.
-    for name in ("SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET"):
+    for name in ("SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET", "SPOTIFY_REFRESH_TOKEN"):
         os.environ.setdefault(name, "sandbox")
     # A proxy to the outside does not know this machine's own addresses.
     for name in ("no_proxy", "NO_PROXY"):

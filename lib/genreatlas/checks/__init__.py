@@ -14,6 +14,7 @@ from genreatlas.checks.collecting import (
     scrape_genres,
 )
 from genreatlas.checks.faults import Fault
+from genreatlas.checks.listening import make_playlist
 from genreatlas.checks.modelling import (
     assign_splits,
     evaluate_models,
@@ -47,6 +48,7 @@ __all__ = [
     "import_features",
     "import_folder",
     "log_mlflow",
+    "make_playlist",
     "map_genres",
     "measure_drift",
     "promote_model",

@@ -13,6 +13,7 @@ from genreatlas.config.collecting import (
     SpotifySection,
 )
 from genreatlas.config.loading import Config, load_config, parse_override, to_toml, toml_value
+from genreatlas.config.recipes import PlaylistRecipe, PlaylistSection
 from genreatlas.config.sections import (
     ENGINES,
     Candidate,
@@ -67,6 +68,8 @@ __all__ = [
     "MlflowSection",
     "ModelsSection",
     "PipelineSection",
+    "PlaylistRecipe",
+    "PlaylistSection",
     "PlaylistsEntry",
     "PurgeSection",
     "RebuildSection",

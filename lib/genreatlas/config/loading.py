@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from genreatlas.config import collecting, sections
+from genreatlas.config import collecting, recipes, sections
 from genreatlas.errors import ConfigError
 from genreatlas.redaction import redact_value
 
@@ -19,6 +19,7 @@ _ENTRIES: dict[str, Any] = {
     "candidates": sections.Candidate,
     "playlists": collecting.PlaylistsEntry,
     "searches": collecting.SearchEntry,
+    "recipes": recipes.PlaylistRecipe,
 }
 
 
@@ -48,6 +49,7 @@ class Config(sections.Section):
     models: sections.ModelsSection = sections.ModelsSection()
     evaluate: sections.EvaluateSection = sections.EvaluateSection()
     map: sections.MapSection = sections.MapSection()
+    playlist: recipes.PlaylistSection = recipes.PlaylistSection()
     report: sections.ReportSection = sections.ReportSection()
     export: sections.ExportSection = sections.ExportSection()
     purge: collecting.PurgeSection = collecting.PurgeSection()

@@ -26,6 +26,7 @@ StepName = Literal[
     "train_models",
     "evaluate_models",
     "map_genres",
+    "make_playlist",
     "write_report",
     "export",
     "purge",

@@ -60,6 +60,13 @@ from genreatlas.tables.modelling import (
     TRAINING_GENRES,
 )
 from genreatlas.tables.operations import FETCH_ATTEMPTS, OPERATIONS_TABLES, QUARANTINE, RUNS
+from genreatlas.tables.playlists import (
+    GENERATED_PLAYLIST_SONGS,
+    GENERATED_PLAYLISTS,
+    PLAYLIST_RECIPES,
+    PLAYLIST_TABLES,
+    PUBLISHED_PLAYLISTS,
+)
 from genreatlas.tables.schema import Column, Table
 from genreatlas.tables.spotify import (
     PLAYLISTS,
@@ -80,6 +87,7 @@ TABLES = (
     *MODELLING_TABLES,
     *DEPLOYING_TABLES,
     *ATLAS_TABLES,
+    *PLAYLIST_TABLES,
     *OPERATIONS_TABLES,
 )
 
@@ -98,6 +106,8 @@ __all__ = [
     "FETCH_ATTEMPTS",
     "FOLD_SCORES",
     "FRAME_COLUMNS",
+    "GENERATED_PLAYLISTS",
+    "GENERATED_PLAYLIST_SONGS",
     "GENRES",
     "GENRE_EVOLUTION",
     "GENRE_NEIGHBOURS",
@@ -112,9 +122,11 @@ __all__ = [
     "METRICS",
     "MODELS",
     "PLAYLISTS",
+    "PLAYLIST_RECIPES",
     "PREDICTIONS",
     "PROMOTIONS",
     "PROMOTION_GENRES",
+    "PUBLISHED_PLAYLISTS",
     "QUANTISED_COLUMNS",
     "QUARANTINE",
     "RECORDINGS",

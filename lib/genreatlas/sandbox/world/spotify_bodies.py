@@ -105,10 +105,28 @@ class Bodies:
             body[self.rights.form] = self.page(genre, role, entries, 0, self.list_page)
         return body
 
+    def own_playlist(self, playlist_id: str, name: str, description: str, public: bool, snapshot: str) -> Body:
+        """A playlist that an app created for its user, without entries."""
+        return self._linked("playlist", playlist_id) | {
+            "collaborative": False,
+            "description": description,
+            "followers": {"href": None, "total": 0},
+            "images": [],
+            "name": name,
+            "owner": self._user(LISTENER),
+            "primary_color": None,
+            "public": public,
+            "snapshot_id": snapshot,
+        }
+
     def page(self, genre: int, role: Role, entries: list[Entry], offset: int, limit: int) -> Body:
         """A page of a playlist's entries."""
+        return self.entries_page(self.playlist_id(genre, role), entries, offset, limit)
+
+    def entries_page(self, playlist_id: str, entries: list[Entry], offset: int, limit: int) -> Body:
+        """A page of the entries of any playlist."""
         items = [self._entry(entry) for entry in entries[offset : offset + limit]]
-        address = f"{self.api}/playlists/{self.playlist_id(genre, role)}/{self.rights.form}"
+        address = f"{self.api}/playlists/{playlist_id}/{self.rights.form}"
         return self._paged(address, items, len(entries), offset, limit, "&additional_types=track,episode")
 
     def track(self, song: WorldSong) -> Body:

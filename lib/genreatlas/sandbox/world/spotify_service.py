@@ -7,7 +7,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,22 +15,33 @@ from aiohttp import web
 
 from genreatlas.sandbox.world.contents import Entry, Kind, Role, isrc_number
 from genreatlas.sandbox.world.misbehaviour import SWAPPED, error
+from genreatlas.sandbox.world.own_playlists import OwnPlaylists, wanted_of
 from genreatlas.sandbox.world.spotify_bodies import LISTENER, OWNERS, Bodies, Body, analysis, select
 
 #: A client secret that is refused, for tests of what then happens.
 WRONG_SECRET = "wrong"
+#: A refresh token of a user who let the app read playlists, and not change them.
+READ_ONLY = "read-only"
+_READ, _CHANGE = "playlist-read-private", ("playlist-modify-private", "playlist-modify-public")
 
 #: Most results that a search has, however many there are.
 _FOUND = 1000
+#: Most playlists on a page of the user's.
+_LISTED = 50
 _QUERY = re.compile(r'(artist|genre|isrc|track):(?:"([^"]*)"|(\S+))')
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What a token stands for; ``user`` is None for an app alone."""
+    """What a token stands for; ``user`` is None for an app alone, and ``scope`` what that user allowed."""
 
     expires: float
     user: str | None
+    scope: str = ""
+
+    def may_change(self, public: bool) -> bool:
+        """Whether the app may create and change playlists of that kind."""
+        return self.user is not None and _CHANGE[public] in self.scope.split()
 
 
 Call = Callable[[web.Request, Grant], web.Response]
@@ -42,8 +53,8 @@ class Accounts:
     def __init__(self, lifetime_s: float) -> None:
         self.lifetime_s = lifetime_s
         self._grants: dict[str, Grant] = {}
-        self._codes: dict[str, str] = {}
-        self._refresh: set[str] = set()
+        self._codes: dict[str, tuple[str, str]] = {}
+        self._scopes: dict[str, str] = {READ_ONLY: _READ}
 
     def token(self, form: Mapping[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
         """Status and body of a request for a token."""
@@ -54,20 +65,22 @@ class Accounts:
             case "client_credentials":
                 return 200, self._grant(None)
             case "authorization_code":
-                challenge = self._codes.pop(form.get("code", ""), None)
+                challenge, scope = self._codes.pop(form.get("code", ""), (None, ""))
                 if challenge is None or (challenge and challenge != _challenge(form.get("code_verifier", ""))):
                     return 400, {"error": "invalid_grant", "error_description": "Invalid authorization code"}
-                return 200, self._grant(LISTENER)
+                return 200, self._grant(LISTENER, scope)
             case "refresh_token":
                 if form.get("refresh_token", "") in ("", "revoked"):
                     return 400, {"error": "invalid_grant", "error_description": "Refresh token revoked"}
-                return 200, self._grant(LISTENER)
+                # One that this world did not give out stands for a user who allowed everything.
+                scope = self._scopes.get(form["refresh_token"], " ".join((_READ, *_CHANGE)))
+                return 200, self._grant(LISTENER, scope)
         return 400, {"error": "unsupported_grant_type", "error_description": "grant_type is missing or unknown"}
 
     def authorize(self, query: Mapping[str, str]) -> str:
         """Address that a user who agreed is sent to, with the code."""
         code = secrets.token_urlsafe(24)
-        self._codes[code] = query.get("code_challenge", "")
+        self._codes[code] = query.get("code_challenge", ""), query.get("scope", "")
         answer = {"code": code} | ({"state": query["state"]} if "state" in query else {})
         return f"{query['redirect_uri']}?{urlencode(answer)}"
 
@@ -85,18 +98,20 @@ class Accounts:
         """Let a token expire now."""
         token = authorization.partition(" ")[2]
         if token in self._grants:
-            self._grants[token] = Grant(0.0, self._grants[token].user)
+            self._grants[token] = replace(self._grants[token], expires=0.0)
 
     def end_all(self) -> None:
         """Let all tokens expire now."""
-        self._grants = {token: Grant(0.0, grant.user) for token, grant in self._grants.items()}
+        self._grants = {token: replace(grant, expires=0.0) for token, grant in self._grants.items()}
 
-    def _grant(self, user: str | None) -> dict[str, Any]:
+    def _grant(self, user: str | None, scope: str = "") -> dict[str, Any]:
         token = secrets.token_urlsafe(48)
-        self._grants[token] = Grant(time.time() + self.lifetime_s, user)
+        self._grants[token] = Grant(time.time() + self.lifetime_s, user, scope)
         body = {"access_token": token, "token_type": "Bearer", "expires_in": int(self.lifetime_s)}
         if user:
-            body |= {"scope": "playlist-read-private", "refresh_token": secrets.token_urlsafe(48)}
+            refresh = secrets.token_urlsafe(48)
+            self._scopes[refresh] = scope
+            body |= {"scope": scope, "refresh_token": refresh}
         return body
 
 
@@ -123,6 +138,7 @@ class SpotifyService:
         self.catalogue, self.ids, self.rights = bodies.catalogue, bodies.ids, bodies.rights
         self.versions: Counter[tuple[int, Role]] = Counter()
         self._passing: set[tuple[int, Role]] = set()
+        self.own = OwnPlaylists(bodies, self.ids)
 
     def routes(self) -> list[web.RouteDef]:
         """All addresses."""
@@ -145,6 +161,9 @@ class SpotifyService:
             web.post("/api/token", self._token),
             web.get("/authorize", self._authorize),
             *(web.get(path, self._checked(call)) for path, call in calls.items()),
+            web.post("/v1/me/playlists", self._create),
+            web.post("/v1/playlists/{id}/{form:tracks|items}", self._change),
+            web.put("/v1/playlists/{id}/{form:tracks|items}", self._change),
         ]
 
     def change(self, genre: int, role: Role, for_good: bool = True) -> None:
@@ -171,7 +190,42 @@ class SpotifyService:
 
         return handler
 
+    async def _create(self, request: web.Request) -> web.Response:
+        grant, wanted = self._may(request), wanted_of(await request.text())
+        if isinstance(grant, web.Response):
+            return grant
+        if wanted is None:
+            return error(400, "Error parsing JSON.")
+        if not grant.may_change(wanted.get("public", True) is True):
+            return error(403, "Insufficient client scope")
+        return _said(*self.own.create(wanted))
+
+    async def _change(self, request: web.Request) -> web.Response:
+        grant, wanted = self._may(request), wanted_of(await request.text())
+        if isinstance(grant, web.Response):
+            return grant
+        playlist = self.own.find(request.match_info["id"])
+        if playlist is None:
+            known = self.bodies.playlist_of(request.match_info["id"]) is not None
+            return error(403, "You can only change your own playlists.") if known else error(404, "Resource not found")
+        if request.match_info["form"] == "tracks" and self.rights.form == "items":
+            return error(403, "Forbidden")
+        if not grant.may_change(playlist.public):
+            return error(403, "Insufficient client scope")
+        if wanted is None:
+            return error(400, "Error parsing JSON.")
+        return _said(*self.own.change(playlist, wanted, replace=request.method == "PUT"))
+
+    def _may(self, request: web.Request) -> Grant | web.Response:
+        """The user's grant, or why the request is refused."""
+        grant = self.accounts.check(request.headers.get("Authorization", ""))
+        if isinstance(grant, str):
+            return error(401, grant)
+        return grant if grant.user is not None else error(403, "Insufficient client scope")
+
     def _playlist(self, request: web.Request, grant: Grant) -> web.Response:
+        if (own := self.own.find(request.match_info["id"])) is not None:
+            return web.json_response(select(self.own.body(own), request.query.get("fields")))
         found = self._asked(request)
         if found is None:
             return error(404, "Resource not found")
@@ -181,16 +235,21 @@ class SpotifyService:
         return web.json_response(select(body, request.query.get("fields")))
 
     def _entries(self, request: web.Request, grant: Grant) -> web.Response:
-        found = self._asked(request)
-        if found is None:
+        found, own = self._asked(request), self.own.find(request.match_info["id"])
+        if found is None and own is None:
             return error(404, "Resource not found")
         form = request.match_info["form"]
-        if not self._may_read(found[1], grant) or (form == "tracks" and self.rights.form == "items"):
+        may_read = grant.user is not None if own else found is not None and self._may_read(found[1], grant)
+        if not may_read or (form == "tracks" and self.rights.form == "items"):
             return error(403, "Forbidden")
         limit, offset = _number(request, "limit", self.bodies.list_page), _number(request, "offset", 0)
         if limit is None or offset is None or not 1 <= limit <= self.bodies.list_page:
             return error(400, "Invalid limit")
-        body = self.bodies.page(*found, self._list(*found), offset, limit)
+        if own is not None:
+            body = self.own.page(own, offset, limit)
+        else:
+            assert found is not None
+            body = self.bodies.page(*found, self._list(*found), offset, limit)
         return web.json_response(select(body, request.query.get("fields")))
 
     def _tracks(self, request: web.Request, grant: Grant) -> web.Response:
@@ -271,9 +330,15 @@ class SpotifyService:
         if grant.user is None:
             return error(401, "Valid user authentication required")
         limit, offset = _number(request, "limit", 20) or 20, _number(request, "offset", 0) or 0
-        numbers = range(len(self.catalogue.genres))[offset : offset + limit]
-        own = [self.bodies.playlist(genre, "own", self.versions[genre, "own"], None) for genre in numbers]
-        total = len(self.catalogue.genres)
+        if limit > _LISTED:
+            return error(400, "Invalid limit")
+        genres = len(self.catalogue.genres)
+        created = self.own.listed()
+        total = len(created) + genres
+        made = created[offset : offset + limit]
+        first = max(0, offset - len(created))
+        numbers = range(genres)[first : first + limit - len(made)]
+        own = [*made, *(self.bodies.playlist(genre, "own", self.versions[genre, "own"], None) for genre in numbers)]
         following = f"{self.bodies.api}/me/playlists?offset={offset + limit}&limit={limit}"
         following_or_none = following if offset + limit < total else None
         return web.json_response({"items": own, "total": total, "limit": limit, "next": following_or_none})
@@ -316,6 +381,10 @@ class SpotifyService:
         words = query.casefold().replace("the sound of", "").split()
         found = [g.number for g in self.catalogue.genres if all(word in g.name for word in words)]
         return [self.bodies.playlist(genre, "sound", self.versions[genre, "sound"], None) for genre in found]
+
+
+def _said(status: int, body: Body | str) -> web.Response:
+    return error(status, body) if isinstance(body, str) else web.json_response(body, status=status)
 
 
 def _number(request: web.Request, name: str, default: int) -> int | None:

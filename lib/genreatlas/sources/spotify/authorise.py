@@ -1,4 +1,6 @@
-"""Get a refresh token for headless runs: ``python -m genreatlas.sources.spotify.authorise [FILE]...``.
+"""Get a refresh token for headless runs: ``python -m genreatlas.sources.spotify.authorise [--publish] [FILE]...``.
+
+With ``--publish`` the app may change the user's playlists, too, which ``playlist.publish`` needs.
 
 It opens a browser. The app's page at developer.spotify.com/dashboard has to list the redirect URI of
 ``[spotify] redirect_uri``. The token is printed, for you to keep where you keep secrets, and stored nowhere.
@@ -12,16 +14,18 @@ from genreatlas.errors import GenreAtlasError
 from genreatlas.redaction import shown
 from genreatlas.sources.hosts import hosts_of
 from genreatlas.sources.http import polite_session
-from genreatlas.sources.spotify.tokens import authorise, read_credentials
+from genreatlas.sources.spotify.tokens import PUBLISHING_SCOPES, SCOPES, authorise, read_credentials
 
 
-def main(files: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Authorise with the configuration in these files, and print the refresh token."""
+    files = [argument for argument in arguments if argument != "--publish"]
+    scopes = PUBLISHING_SCOPES if "--publish" in arguments else SCOPES
     try:
         config = load_config(files)
         settings = config.spotify.model_copy(update={"authorisation": "user"})
         session = polite_session(config.fan_out, "spotify", "json", named=hosts_of(settings.accounts_url))
-        token = authorise(settings, read_credentials(settings), session)
+        token = authorise(settings, read_credentials(settings), session, scopes)
     except GenreAtlasError as problem:
         print(f"genreatlas: {shown(problem)}", file=sys.stderr)
         return problem.exit_code

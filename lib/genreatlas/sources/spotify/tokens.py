@@ -20,6 +20,8 @@ from genreatlas.sources.json_values import number
 
 #: What a user's token may do: read the user's own playlists, private ones too.
 SCOPES = "playlist-read-private playlist-read-collaborative"
+#: What it may do beside that where playlists are to be published: create and change the user's own.
+PUBLISHING_SCOPES = f"{SCOPES} playlist-modify-private playlist-modify-public"
 _MARGIN_S = 60
 #: No token is taken for good for longer, whatever the answer says.
 _LONGEST_S = 86_400.0
@@ -141,8 +143,14 @@ def make_tokens(settings: SpotifySection, credentials: Credentials, session: req
     return Tokens(_asking(ask, memory, credentials))
 
 
-def authorise(settings: SpotifySection, credentials: Credentials, session: requests.Session) -> str:
+def authorise(
+    settings: SpotifySection, credentials: Credentials, session: requests.Session, scopes: str = SCOPES
+) -> str:
     """Let a user authorise the app in a browser; returns the refresh token for headless runs.
+
+    Parameters
+    ----------
+    scopes : what the app may do then.
 
     Raises
     ------
@@ -150,13 +158,17 @@ def authorise(settings: SpotifySection, credentials: Credentials, session: reque
     FetchError : the accounts service gives no answer.
     """
     memory = MemoryCacheHandler()
-    user = _user_manager(settings, credentials, session, memory)
+    user = _user_manager(settings, credentials, session, memory, scopes)
     answer = _asking(lambda: user.get_access_token(check_cache=False), memory, credentials)()
     return str(answer["refresh_token"])
 
 
 def _user_manager(
-    settings: SpotifySection, credentials: Credentials, session: requests.Session, memory: MemoryCacheHandler
+    settings: SpotifySection,
+    credentials: Credentials,
+    session: requests.Session,
+    memory: MemoryCacheHandler,
+    scopes: str = SCOPES,
 ) -> SpotifyPKCE | SpotifyOAuth:
     """spotipy's manager of the authorisation code flow: with PKCE, or with the app's secret where there is one.
 
@@ -164,7 +176,7 @@ def _user_manager(
     so headless runs that come again had better have the secret.
     """
     told: dict[str, Any] = {
-        "redirect_uri": settings.redirect_uri, "scope": SCOPES, "state": os.urandom(12).hex(),
+        "redirect_uri": settings.redirect_uri, "scope": scopes, "state": os.urandom(12).hex(),
         "requests_session": session, "cache_handler": memory,
     }  # fmt: skip
     manager: SpotifyPKCE | SpotifyOAuth

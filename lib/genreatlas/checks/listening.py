@@ -1,0 +1,43 @@
+"""Checks of the steps for listeners."""
+
+from pathlib import Path
+
+from genreatlas.audio.feature_sets import FEATURE_SETS
+from genreatlas.audio.layouts import get_layout
+from genreatlas.checks.collecting import spotify_terms
+from genreatlas.checks.faults import Fault, missing, not_writable, raised
+from genreatlas.config import Config
+from genreatlas.config.joined import members_of
+
+
+def make_playlist(config: Config) -> list[Fault]:
+    """There are recipes, sets that songs can be compared by, libraries, and what publishing needs."""
+    section = config.playlist
+    found = []
+    if not section.recipes and not section.stored:
+        text = "playlist.recipes is empty: there is nothing to make. Add [[playlist.recipes]], or name stored ones"
+        found.append(Fault(f"{text} in playlist.stored (* is all)."))
+    for member in members_of(section.feature_set):
+        known = FEATURE_SETS.get(member)  # none of an imported table
+        if known is not None and not get_layout(known.axis).joins:
+            text = (
+                f"playlist.feature_set: {member} holds {known.axis}; songs are compared by one row of numbers a clip."
+            )
+            found.append(Fault(f"{text} Name a summary or a vector."))
+    for recipe in section.recipes:
+        if recipe.library is not None:
+            found += missing(f"playlist.recipes ({recipe.name}): library", Path(recipe.library))
+    if not section.formats and not section.publish:
+        found.append(Fault("playlist.formats is empty: playlists are stored as tables alone.", warning=True))
+    if section.publish:
+        found += _publishing(config)
+    return found + not_writable("playlist.path", section.path)
+
+
+def _publishing(config: Config) -> list[Fault]:
+    from genreatlas.sources.spotify.publishing import read_publishing_credentials  # spotipy takes half a second
+
+    found = [Fault(reason)] if (reason := spotify_terms(config.spotify)) is not None else []
+    if not config.world.start:  # which takes any
+        found += raised(read_publishing_credentials, config.spotify)
+    return found

@@ -1,0 +1,162 @@
+"""The section ``[playlist]``: recipes of playlists, and where playlists are written to."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from genreatlas.config.joined import FeatureSetName
+from genreatlas.config.sections import Positive, Section, Share
+
+Kind = Literal["around", "path", "blend", "explore", "predicted"]
+Format = Literal["m3u8", "xspf", "csv"]
+
+#: Songs of a playlist whose recipe states no length.
+DEFAULT_SONGS = 30
+#: Curves of energy that have a name, as levels at even distances from the first song to the last.
+CURVES: Mapping[str, tuple[float, ...]] = {
+    "rising": (0.0, 1.0),
+    "falling": (1.0, 0.0),
+    "arch": (0.0, 1.0, 0.0),
+    "valley": (1.0, 0.0, 1.0),
+}
+_REFERENCE = re.compile(r"(genre|song|artist):\s*\S")
+#: Seeds that a kind needs: least and most.
+_SEEDS: Mapping[str, tuple[int, int]] = {
+    "around": (1, 1),
+    "path": (2, 2),
+    "blend": (2, 20),
+    "explore": (0, 0),
+    "predicted": (1, 20),
+}
+
+
+def _name(value: str) -> str:
+    """A name that fits into a line."""
+    if not value.strip() or any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in value):
+        raise ValueError("a name is one line of text that is not empty")
+    return value.strip()
+
+
+def _references(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not _REFERENCE.match(value):
+            raise ValueError(f"{value!r} names nothing: write genre:NAME, song:ID, song:ARTIST - TITLE or artist:NAME")
+    return tuple(dict.fromkeys(value.strip() for value in values))
+
+
+def _curve(value: Any) -> Any:
+    """A curve by its name, or its levels."""
+    if isinstance(value, str):
+        if value and value not in CURVES:
+            raise ValueError(f"no curve is called {value!r}. Name {', '.join(CURVES)}, or list levels from 0 to 1")
+        return CURVES[value] if value else ()
+    if isinstance(value, list | tuple) and len(value) == 1:
+        raise ValueError("one level is no curve. List two or more, from 0 to 1")
+    return value
+
+
+Name = Annotated[str, Field(max_length=100), AfterValidator(_name)]
+References = Annotated[tuple[str, ...], AfterValidator(_references)]
+
+
+class PlaylistRecipe(Section):
+    """One entry of ``[[playlist.recipes]]``: what a playlist is made of, and what it has to keep to."""
+
+    name: Name = Field(description="Name of the playlist, and of its files.")
+    kind: Kind = Field(
+        description="around (one seed), path (from one seed to another), blend (between seeds), explore (outward from "
+        "a library along the tree of genres), predicted (files that a model calls the seed genres)."
+    )
+    seeds: References = Field((), description="genre:NAME, song:ID, song:ARTIST - TITLE, or artist:NAME.")
+    away_from: References = Field((), description="blend: no song is taken that is nearer to these than to the seeds.")
+    block: References = Field((), description="Songs, artists and genres that are never taken.")
+    library: Path | None = Field(
+        None, description="explore: what somebody has: a folder of audio, an M3U or XSPF file, or a table of songs."
+    )
+    encoding: str = Field("auto", description="Encoding of the library's file; auto: UTF-8, UTF-16 or Windows-1252.")
+    reach: Positive = Field(3, le=10, description="explore: how many steps from genre to genre it goes.")
+    min_confidence: Share = Field(0.5, description="predicted: least score that the model gives the genre.")
+    model: str = Field("champion", min_length=1, description="predicted: alias or id of the model.")
+    songs: int = Field(0, ge=0, le=2000, description=f"Length in songs; 0: {DEFAULT_SONGS}, or as minutes says.")
+    minutes: float = Field(0.0, ge=0.0, le=6000.0, description="Length in minutes, not exceeded; 0: as songs says.")
+    songs_per_artist: Positive = Field(2, description="At most so many songs whose first performer is one artist.")
+    tempo: tuple[float, float] | None = Field(
+        None, description="Slowest and fastest tempo in bpm; songs of unknown tempo are left out then."
+    )
+    energy: Annotated[tuple[Share, ...], BeforeValidator(_curve)] = Field(
+        (), description="rising, falling, arch, valley, or levels from 0 (calmest songs) to 1, evenly spread."
+    )
+    variety: Share = Field(
+        0.1, description="How far chance may change which songs are taken: 0 takes the best, whatever the seed."
+    )
+    seed: int = Field(7, description="Seed of that chance.")
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> "PlaylistRecipe":
+        least, most = _SEEDS[self.kind]
+        if not least <= len(self.seeds) <= most:
+            wanted = f"{least}" if least == most else f"{least} to {most}"
+            raise ValueError(f"{self.name}: kind = {self.kind} takes {wanted} seeds, and there are {len(self.seeds)}")
+        if self.kind == "predicted" and not all(seed.startswith("genre:") for seed in self.seeds):
+            raise ValueError(f"{self.name}: kind = predicted takes genres as seeds, such as genre:house")
+        if self.energy and self.kind == "path":
+            raise ValueError(f"{self.name}: kind = path has an order of its own. Drop energy")
+        if self.away_from and self.kind != "blend":
+            raise ValueError(f"{self.name}: away_from is for kind = blend; use block to leave songs out")
+        if (self.library is not None) != (self.kind == "explore"):
+            needed = "needs a library" if self.library is None else "takes no library"
+            raise ValueError(f"{self.name}: kind = {self.kind} {needed}")
+        if self.songs and self.minutes:
+            raise ValueError(f"{self.name}: the length is given twice. Set songs or minutes")
+        if self.tempo is not None and not 0 < self.tempo[0] <= self.tempo[1]:
+            raise ValueError(f"{self.name}: tempo is the slowest and the fastest, such as [118, 128]")
+        return self
+
+    @property
+    def length(self) -> int:
+        """Songs that are asked for; 0 where minutes are."""
+        return 0 if self.minutes else self.songs or DEFAULT_SONGS
+
+    def to_json(self) -> str:
+        """The recipe as it is stored: all its keys, sorted."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+
+
+class PlaylistSection(Section):
+    """Playlists: recipes, and where playlists are written to."""
+
+    recipes: tuple[PlaylistRecipe, ...] = Field((), description="Recipes; each is stored, and makes one playlist.")
+    stored: tuple[str, ...] = Field(
+        (), description="Names or ids of stored recipes that are made again, beside those above; * is all of them."
+    )
+    feature_set: FeatureSetName = Field(
+        "summary9", description="What songs are compared by; a list of sets joins them column by column."
+    )
+    exclude: tuple[str, ...] = Field(
+        ("mode", "time_signature"), description="Features that songs are not compared by. Categories never are."
+    )
+    path: Path = Field(Path("data/playlists"), description="Folder that the files are written to.")
+    formats: tuple[Format, ...] = Field(("m3u8", "xspf", "csv"), description="Kinds of files to write.")
+    save_clips: bool = Field(
+        False,
+        description="Write the clips of songs that have no file of their own beside the playlist, so that it plays. "
+        "Previews of commercial providers may not be kept so.",
+    )
+    publish: bool = Field(
+        False,
+        description="Create or update the playlists at Spotify, for the user of SPOTIFY_REFRESH_TOKEN. false: the step "
+        "says what it would send, and sends nothing.",
+    )
+    public: bool = Field(False, description="Whether playlists that are created at Spotify are public.")
+
+    @model_validator(mode="after")
+    def _names_each_playlist_once(self) -> "PlaylistSection":
+        names = [recipe.name for recipe in self.recipes]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two recipes are called {twice[0]!r}. Name each once")
+        return self

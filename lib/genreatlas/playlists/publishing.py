@@ -1,0 +1,79 @@
+"""Made playlists at Spotify, and the table that says which playlist there is which here."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pyspark.sql import functions as F
+
+from genreatlas.ids import stable_id
+from genreatlas.sources.spotify.publishing import Publisher
+from genreatlas.store import Store
+from genreatlas.tables import PUBLISHED_PLAYLISTS
+
+SERVICE = "spotify"
+
+
+def publish(
+    store: Store,
+    publisher: Publisher,
+    account: str,
+    name: str,
+    playlist_id: str,
+    spotify_ids: Sequence[str | None],
+    description: str,
+    public: bool,
+) -> str:
+    """Let the user's playlist of that name have a made playlist's songs; one that has them already is left alone.
+
+    The row of ``published_playlists`` is written as soon as the playlist exists, so that a run that is killed never
+    leads to a second one, and says that the songs are there only when all were sent.
+
+    Parameters
+    ----------
+    account : :meth:`Publisher.account`.
+    spotify_ids : of the songs in order; None where Spotify does not know one.
+
+    Returns
+    -------
+    What was done, in a sentence.
+
+    Raises
+    ------
+    ConfigError : the user did not allow it.
+    FetchError : Spotify gave no answer.
+    """
+    tracks = [one for one in spotify_ids if one]
+    left_out = len(spotify_ids) - len(tracks)
+    beside = f", {left_out} songs are not known there" if left_out else ""
+    if not tracks:
+        return f"{name}: not sent to Spotify, which knows none of its songs"
+    mine = (F.col("service") == SERVICE) & (F.col("account") == account) & (F.col("name") == name)
+    rows = store.read(PUBLISHED_PLAYLISTS).where(mine).collect()
+    if rows and rows[0]["playlist_id"] == playlist_id:
+        return f"{name}: is at Spotify as it was"
+
+    def note(external_id: str, whole: bool) -> None:
+        row = {
+            "service": SERVICE,
+            "account": account,
+            "name": name,
+            "external_id": external_id,
+            "playlist_id": playlist_id if whole else None,
+            "n_songs": len(tracks),
+            "n_left_out": left_out,
+            "published_at": datetime.now(UTC),
+            "run_id": store.run_id,
+        }
+        store.upsert(PUBLISHED_PLAYLISTS, [row], update=True)
+
+    if rows:
+        external_id, did = str(rows[0]["external_id"]), "updated"
+    else:
+        mark = f"[genreatlas {stable_id('published playlist', name, length=10)}]"
+        found = publisher.find(mark)
+        external_id = found or publisher.create(name, description, mark, public)
+        did = "found again and updated" if found else "created"
+    note(external_id, whole=False)
+    publisher.fill(external_id, tracks)
+    note(external_id, whole=True)
+    return f"{name}: {did} at Spotify with {len(tracks)} songs{beside}"

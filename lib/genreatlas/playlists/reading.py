@@ -1,0 +1,311 @@
+"""Songs, what is known of their sound, and what else recipes need, brought from the store to the driver."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas import splits
+from genreatlas.audio.uris import uri_to_path
+from genreatlas.config import Config, PlaylistRecipe
+from genreatlas.config.joined import column_of, members_of
+from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table, known_feature_sets, model_columns
+from genreatlas.datasets.fetching import fetch
+from genreatlas.datasets.library import parents_of, read_ties
+from genreatlas.errors import ConfigError, InputError
+from genreatlas.playlists.aims import Beside
+from genreatlas.playlists.library import Known, find_library
+from genreatlas.playlists.music import Floats, Ints, Songs, credited, standardise
+from genreatlas.playlists.ordering import ranks
+from genreatlas.playlists.references import find
+from genreatlas.playlists.scored_files import Scored, with_files
+from genreatlas.store import Reader
+from genreatlas.tables import ARTISTS, CLIPS, GENRE_TREE, MAPS, SCORES, SONG_GENRES, SONGS
+
+#: Where a measure comes from: sets and columns, the preferred first. Tempi of several sets may be mixed; loudness and
+#: energy are on scales of their own, so that one set gives them all.
+_TEMPI = (("spotify_audio", "tempo"), ("groove", "tempo"), ("gtzan57", "tempo"))
+_KEYS = (("tonality", "key", "minor"), ("spotify_audio", "key", "mode"))
+_LOUDNESS = (("loudness", "loudness_lufs"), ("spotify_audio", "loudness"))
+_ENERGY = ("spotify_audio", "energy")
+#: What stands for energy where Spotify's is not known: the mean rank of level, onsets and brightness.
+_LIVELY = (("loudness", "rms_dbfs"), ("groove", "onset_rate"), ("summary9", "spectral_centroid_mean"))
+#: Clips of these are the whole song, not a preview of it.
+_WHOLE = ("folder", "http")
+#: Most scored files outside the store that are opened for one recipe, to tell copies and artists.
+_FILES = 5000
+
+
+@dataclass(frozen=True)
+class Found:
+    """The songs, how else they are told, and what is to be said of them.
+
+    Attributes
+    ----------
+    clips : by row of a song with clips: the one to play. clip_id, uri, provider, ingest_batch, sha256, start_s,
+        length_s, duration_s, mime, bytes.
+    """
+
+    songs: Songs
+    known: Known
+    clips: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def read_songs(store: Reader, config: Config) -> Found:
+    """Read every song that counts, with features or without.
+
+    Raises
+    ------
+    ConfigError : the store has no such feature set, or songs cannot be compared by it.
+    InputError : there are no songs.
+    """
+    max_mb = config.store.max_commit_mb
+    columns = ("song_id", "title", "artist", "album", "isrc", "spotify_id", "duration_ms")
+    facts = fetch(store.live(SONGS).select(*columns), "song_id", max_mb, 250).to_pandas()
+    if facts.empty:
+        raise InputError("the store has no songs to make a playlist of. Run import_folder or collect_songs.")
+    facts = facts.sort_values("song_id", ignore_index=True)
+    row_of = pd.Series(np.arange(len(facts)), index=facts.song_id)
+    vectors, notes = _vectors(store, config, row_of)
+    all_clips, clips = _clips(store, config, row_of)
+    facts["uri"] = clips["uri"].reindex(facts.index)
+    whole = clips["duration_s"].where(clips["provider"].isin(_WHOLE)).reindex(facts.index)
+    facts["seconds"] = (pd.to_numeric(facts.pop("duration_ms")) / 1000).fillna(whole).astype(np.float64)
+    ties = read_ties(store, config)
+    names = fetch(store.read(ARTISTS).select("artist_id", "name"), "artist_id", max_mb).to_pandas()
+    name_of = dict(names.itertuples(index=False, name=None))
+    performer, credits, artist_keys = credited(facts, ties.song_artists, name_of)
+    genre_ids, genre_names, labels = _labels(store, config, row_of)
+    measured, said = _measures(store, config, row_of)
+    isrc = ties.links[ties.links.kind == "isrc"]
+    # A copy that was retired still ties those that are left.
+    recording = pd.Series(splits.recordings(ties.links, ties.songs.song_id), index=ties.songs.song_id)
+    songs = Songs(
+        facts=facts,
+        vectors=vectors,
+        recording=recording.reindex(facts.song_id).to_numpy(dtype=np.int64),
+        performer=performer,
+        genre_ids=genre_ids,
+        genre_names=genre_names,
+        labels=labels,
+        credits=credits,
+        artist_keys=artist_keys,
+        **measured,
+    )
+    known = Known(
+        paths={path: row for uri, row in all_clips[["uri", "row"]].itertuples(False) if (path := file_of(uri))},
+        digests=dict(all_clips[["sha256", "row"]].itertuples(index=False, name=None)),
+        isrc={key: int(row_of[song]) for song, key in isrc[["song_id", "key"]].itertuples(False) if song in row_of},
+    )
+    return Found(songs, known, clips, (*notes, *said))
+
+
+def file_of(uri: object) -> bytes | None:
+    """Path of a clip's file on this machine; None where its bytes lie elsewhere."""
+    try:
+        return uri_to_path(uri) if isinstance(uri, str) and uri.startswith("file:") else None
+    except ValueError:
+        return None
+
+
+def read_beside(store: Reader, found: Found, recipe: PlaylistRecipe, model_id: str | None) -> tuple[Found, Beside]:
+    """What a recipe needs beside the songs; and the songs, to which it may add files that a model scored.
+
+    Parameters
+    ----------
+    model_id : predicted: the model that is asked.
+
+    Raises
+    ------
+    InputError : the library cannot be read.
+    """
+    songs = found.songs
+    if recipe.kind == "explore" and recipe.library is not None:
+        rows, size = find_library(recipe.library, recipe.encoding, songs, found.known)
+        return found, Beside(edges=_tree(store, songs.genre_ids), library=rows, library_size=size)
+    if recipe.kind == "predicted" and model_id is not None:
+        genres = sorted({one for seed in recipe.seeds if (one := find(songs, seed).genre) is not None})
+        scores = store.read(SCORES).where(
+            (F.col("model_id") == model_id) & (F.col("confidence") >= recipe.min_confidence)
+        )
+        of_songs = _scores_of_songs(scores, songs, genres)
+        songs, of_files, notes = with_files(songs, found.known, _scored_files(scores, songs, genres), _FILES)
+        both = {genre: _joined(one, of_files.get(genre)) for genre, one in of_songs.items()}
+        return replace(found, songs=songs, notes=notes), Beside(confidence=both)
+    return found, Beside()
+
+
+def _vectors(store: Reader, config: Config, row_of: pd.Series) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
+    """(n, d) mean vector of each song's clips, standardised."""
+    name = config.playlist.feature_set
+    table = find_feature_table(store, name)
+    if not table.layout.joins:
+        raise ConfigError(f"playlist.feature_set: {name} holds {table.layout.name}. Name a summary or a vector.")
+    exclude = config.playlist.exclude
+    members = members_of(name)
+    without = {column_of(member, one) for member in members for one in exclude} if len(members) > 1 else set(exclude)
+    columns = table.columns
+    if table.layout.by_column:
+        columns = {column: kind for column, kind in columns.items() if kind == "numeric" and column not in without}
+    rows = table.rows(store)
+    features, kept = model_columns(rows, table.layout, columns, without=without & set(columns))
+    if not features:
+        raise ConfigError(f"playlist.feature_set: {name} has no number that songs could be compared by.")
+    fetched = fetch(
+        rows.select("song_id", "clip_id", *kept), "song_id", config.store.max_commit_mb, 100 + 8 * len(features)
+    )
+    flat = fetched.column("features").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    values = np.asarray(flat, dtype=np.float32).reshape(fetched.num_rows, len(features))
+    row = row_of.reindex(fetched.column("song_id").to_pandas()).to_numpy(dtype=np.float64)
+    order = np.lexsort((fetched.column("clip_id").to_pandas().astype(str), row))
+    order = order[np.isfinite(row[order])]
+    means = np.full((len(row_of), len(features)), np.nan, dtype=np.float32)
+    if len(order):
+        rows_there, first = np.unique(row[order].astype(np.int64), return_index=True)
+        known = np.isfinite(values[order])
+        total = np.add.reduceat(np.where(known, values[order], 0.0).astype(np.float64), first, axis=0)
+        count = np.add.reduceat(known.astype(np.float64), first, axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means[rows_there] = total / count
+    without_sound = len(row_of) - len(np.unique(row[order]))
+    note = f"{without_sound} of {len(row_of)} songs have no features of {name}"
+    return standardise(means), (*table.incomplete(store), *([note] if without_sound else []))
+
+
+def _clips(store: Reader, config: Config, row_of: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All clips with the row of their song, and the one of each song that is played: a file where there is one."""
+    columns = (
+        "song_id", "clip_id", "uri", "provider", "ingest_batch", "sha256", "start_s", "length_s", "duration_s", "mime",
+        "bytes",
+    )  # fmt: skip
+    clips = fetch(store.live(CLIPS).select(*columns), "song_id", config.store.max_commit_mb, 400).to_pandas()
+    clips = clips[clips.song_id.isin(row_of.index)]
+    clips = clips.assign(row=row_of.reindex(clips.song_id).to_numpy(), fetched=~clips.uri.str.startswith("file:"))
+    clips = clips.sort_values(["row", "fetched", "clip_id"], ignore_index=True)
+    return clips, clips.drop_duplicates("row").set_index("row")
+
+
+def _labels(store: Reader, config: Config, row_of: pd.Series) -> tuple[tuple[str, ...], tuple[str, ...], Ints]:
+    grouped = store.live(SONG_GENRES).groupBy("song_id", "genre_id").agg(F.min("genre").alias("genre"))
+    found = fetch(grouped, "song_id", config.store.max_commit_mb, 150).to_pandas()
+    found = found[found.song_id.isin(row_of.index)]
+    names = found.groupby("genre_id").genre.min().to_dict()
+    for parent_id, parent in parents_of(store).values():  # a model may tell parents apart
+        names.setdefault(parent_id, parent)
+    ids = tuple(sorted(names))
+    number = {genre: place for place, genre in enumerate(ids)}
+    pairs = np.column_stack(
+        [row_of.reindex(found.song_id).to_numpy(np.int64), found.genre_id.map(number).to_numpy(np.int64)]
+    )
+    return ids, tuple(names[genre] for genre in ids), np.unique(pairs.reshape(-1, 2), axis=0)
+
+
+def _measures(store: Reader, config: Config, row_of: pd.Series) -> tuple[dict[str, Floats], tuple[str, ...]]:
+    """Tempo, key, loudness and energy of each song, from the sets that have them."""
+    there = known_feature_sets(store)
+    max_mb = config.store.max_commit_mb
+    wanted: dict[str, dict[str, None]] = {}
+    for name, *names in (*_TEMPI, *_KEYS, *_LOUDNESS, _ENERGY, *_LIVELY):
+        if name in there:
+            wanted.setdefault(name, {}).update(dict.fromkeys(names))
+    columns: dict[tuple[str, str], Floats] = {}
+    for name, asked in wanted.items():
+        table = _table(store, name)
+        if table is not None:
+            mine = [one for one in asked if one in table.columns]
+            for one, values in _column_values(store, table, mine, row_of, max_mb).items():
+                columns[name, one] = values
+    nothing = np.full(len(row_of), np.nan)
+    tempo, used = nothing.copy(), []
+    for source in _TEMPI:
+        if source in columns:
+            more = np.isnan(tempo) & (columns[source] > 0)
+            tempo[more] = columns[source][more]
+            used += [source[0]] if more.any() else []
+    key, minor = nothing.copy(), nothing.copy()
+    for name, tonic, mode in _KEYS:
+        if (name, tonic) in columns and (name, mode) in columns:
+            more = np.isnan(key) & np.isfinite(columns[name, tonic]) & np.isfinite(columns[name, mode])
+            key[more] = columns[name, tonic][more]
+            minor[more] = columns[name, mode][more] if mode == "minor" else 1 - columns[name, mode][more]
+    loudness = max(
+        (columns[one] for one in _LOUDNESS if one in columns), key=lambda v: np.isfinite(v).sum(), default=nothing
+    )
+    energy, how = columns.get(_ENERGY, nothing), "spotify_audio"
+    lively = [ranks(columns[one]) for one in _LIVELY if one in columns]
+    if 2 * np.isfinite(energy).sum() < len(row_of) and lively:
+        known = np.isfinite(lively)
+        total = np.where(known, lively, 0.0).sum(axis=0)
+        instead = np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
+        if np.isfinite(instead).sum() > np.isfinite(energy).sum():
+            energy = instead
+            how = f"the mean rank of {', '.join(f'{one[0]}.{one[1]}' for one in _LIVELY if one in columns)}"
+    notes = [f"tempo is that of {', '.join(used)}"] if used else []
+    notes += [f"energy is {how}"] if np.isfinite(energy).any() else []
+    return {"tempo": tempo, "key": key, "minor": minor, "loudness": loudness, "energy": energy}, tuple(notes)
+
+
+def _table(store: Reader, name: str) -> FeatureTable | None:
+    """The set's table; None where it has another shape than usual, or rows of another version alone."""
+    try:
+        table = find_feature_table(store, name)
+    except (ConfigError, InputError):
+        return None
+    return table if table.layout.by_column else None
+
+
+def _column_values(
+    store: Reader, table: FeatureTable, names: Sequence[str], row_of: pd.Series, max_mb: int
+) -> dict[str, Floats]:
+    """Values of some columns by song: those of its first clip that has any."""
+    cast = [F.col(f"`{name}`").cast("double").alias(name) for name in names]
+    values = fetch(table.rows(store).select("song_id", "clip_id", *cast), "song_id", max_mb, 120).to_pandas()
+    values = values[values.song_id.isin(row_of.index)].sort_values(["song_id", "clip_id"])
+    first = values.groupby("song_id")[list(names)].first().reindex(row_of.index)
+    return {name: first[name].to_numpy(dtype=np.float64) for name in names}
+
+
+def _tree(store: Reader, genre_ids: Iterable[str]) -> tuple[tuple[int, int], ...]:
+    """Drawn edges of the newest map, child and parent."""
+    number = {genre: place for place, genre in enumerate(genre_ids)}
+    newest = store.read(MAPS).orderBy(F.desc("made_at"), F.desc("map_id")).select("profile_id").limit(1).collect()
+    if not newest:
+        return ()
+    edges = store.read(GENRE_TREE).where((F.col("profile_id") == newest[0]["profile_id"]) & F.col("drawn"))
+    rows = edges.select("genre_id", "parent_id").collect()
+    pairs = [(number[a], number[b]) for a, b in rows if a in number and b in number]
+    return tuple(sorted(pairs))
+
+
+def _scores_of_songs(scores: DataFrame, songs: Songs, genres: Sequence[int]) -> dict[int, tuple[Ints, Floats]]:
+    """Songs that a model calls each genre, with its score: the highest of their clips."""
+    ids = {songs.genre_ids[genre]: genre for genre in genres}
+    mine = scores.where(F.col("predicted").isin(sorted(ids)) & F.col("song_id").isNotNull())
+    best = mine.groupBy("song_id", "predicted").agg(F.max("confidence").alias("score")).collect()
+    row_of = {song: row for row, song in enumerate(songs.facts["song_id"])}
+    rows = [(ids[r["predicted"]], row_of[r["song_id"]], r["score"]) for r in best if r["song_id"] in row_of]
+    made = {}
+    for genre in genres:
+        pairs = sorted((row, score) for one, row, score in rows if one == genre)
+        made[genre] = (
+            np.array([row for row, _ in pairs], dtype=np.int64),
+            np.array([score for _, score in pairs], dtype=np.float64),
+        )
+    return made
+
+
+def _joined(one: tuple[Ints, Floats], other: tuple[Ints, Floats] | None) -> tuple[Ints, Floats]:
+    return one if other is None else (np.concatenate([one[0], other[0]]), np.concatenate([one[1], other[1]]))
+
+
+def _scored_files(scores: DataFrame, songs: Songs, genres: Sequence[int]) -> list[Scored]:
+    """Files that a model calls one of some genres."""
+    ids = {songs.genre_ids[genre]: genre for genre in genres}
+    mine = scores.where(F.col("predicted").isin(sorted(ids)) & F.col("song_id").isNull())
+    rows = mine.select("item_id", "duration_s", "predicted", "confidence").collect()
+    return [Scored(row["item_id"], row["duration_s"], ids[row["predicted"]], row["confidence"]) for row in rows]

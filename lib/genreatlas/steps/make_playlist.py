@@ -1,0 +1,294 @@
+"""Make playlists from recipes, as tables, files, and at Spotify where that is asked for."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from genreatlas import checks
+from genreatlas.config import Config, PlaylistRecipe
+from genreatlas.counts import Counts
+from genreatlas.errors import ConfigError, FetchError, InputError, LimitReachedError, ModelError, ProviderPausedError
+from genreatlas.ids import stable_id
+from genreatlas.models import aliases
+from genreatlas.playlists import files, saving
+from genreatlas.playlists.making import VERSION, Playlist, make
+from genreatlas.playlists.music import camelot
+from genreatlas.playlists.ordering import ranks
+from genreatlas.playlists.publishing import publish
+from genreatlas.playlists.reading import Found, read_beside, read_songs
+from genreatlas.provenance import git_commit
+from genreatlas.report.sounds import with_audio
+from genreatlas.sources.spotify.publishing import Publisher, open_publisher
+from genreatlas.store import Snapshot, Store
+from genreatlas.tables import GENERATED_PLAYLIST_SONGS, GENERATED_PLAYLISTS, PLAYLIST_RECIPES
+
+READS = (
+    "songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "clip_audio", "feature_sets",
+    "features_<set>", "vectors_<set>", "maps", "genre_tree", "scores", "models", "promotions", "playlist_recipes",
+)  # fmt: skip
+WRITES = ("playlist_recipes", "generated_playlists", "generated_playlist_songs", "published_playlists")
+SECTIONS = ("playlist",)
+check = checks.make_playlist
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A recipe, and what its songs are compared by."""
+
+    recipe: PlaylistRecipe
+    feature_set: str
+    exclude: tuple[str, ...]
+
+    @property
+    def recipe_id(self) -> str:
+        return stable_id("playlist recipe", self.recipe.to_json(), self.feature_set, json.dumps(self.exclude))
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A playlist that is stored."""
+
+    wanted: _Wanted
+    playlist_id: str
+    playlist: Playlist
+    found: Found
+
+
+def run(store: Store, config: Config) -> Counts:
+    """Make every recipe of ``[playlist]``, and those stored ones that are named; the same songs make the same playlist.
+
+    Counts are playlists; one that is as it was is skipped.
+
+    Raises
+    ------
+    ConfigError : there is no recipe, or songs cannot be compared so.
+    InputError : no recipe could be made.
+    LimitReachedError : Spotify wants to be left alone; a later run goes on.
+    """
+    wanted = _wanted(store, config)
+    snapshot = Snapshot(store)
+    made: list[_Made] = []
+    notes: list[str] = []
+    failed: list[str] = []
+    written = 0
+    for (feature_set, exclude), group in _by_set(wanted).items():
+        changed = config.playlist.model_copy(update={"feature_set": feature_set, "exclude": exclude})
+        found = read_songs(snapshot, config.model_copy(update={"playlist": changed}))
+        notes += found.notes
+        for one in group:
+            try:
+                model = aliases.resolve(snapshot, one.recipe.model) if one.recipe.kind == "predicted" else None
+                mine, beside = read_beside(snapshot, found, one.recipe, model["model_id"] if model else None)
+                playlist = make(mine.songs, one.recipe, feature_set, beside)
+            except (InputError, ModelError) as error:
+                failed.append(str(error))
+                continue
+            playlist_id, is_new = _store(store, snapshot, one, mine, playlist)
+            written += is_new
+            made.append(_Made(one, playlist_id, playlist, mine))
+            seconds = sum(mine.songs.seconds[entry.row] for entry in playlist.entries)
+            length = f", {seconds / 60:.0f} minutes" if math.isfinite(seconds) else ""
+            notes.append(f"{one.recipe.name}: {len(playlist.entries)} songs{length}")
+            said = playlist.notes if mine is found else (*mine.notes, *playlist.notes)
+            notes += [f"{one.recipe.name}: {note}" for note in said]
+    if not made:
+        raise InputError("; ".join(failed))
+    notes += _write_files(store, config, made)
+    notes += [f"not made: {text}" for text in failed]
+    counts = Counts(len(wanted), written, len(failed), len(made) - written, tuple(dict.fromkeys(notes)))
+    return counts + Counts(notes=tuple(_published(store, config, made, counts)))
+
+
+def _wanted(store: Store, config: Config) -> list[_Wanted]:
+    """Recipes of the configuration, and stored ones that it names; a name that is in both is the configuration's.
+
+    Raises
+    ------
+    ConfigError : there are none, or a stored one is named that is not there.
+    """
+    section = config.playlist
+    found = {one.name: _Wanted(one, section.feature_set, section.exclude) for one in section.recipes}
+    if section.stored:
+        rows = store.read(PLAYLIST_RECIPES).orderBy("name", F.desc("sequence")).collect()
+        newest: dict[str, Any] = {}
+        for row in rows:
+            newest.setdefault(row["name"], row)
+        by_id: dict[str, Any] = {row["recipe_id"]: row for row in rows}
+        for name in section.stored:
+            if name == "*":
+                named = list(newest.values())
+            elif (stored := newest.get(name) or by_id.get(name)) is not None:
+                named = [stored]
+            else:
+                there = ", ".join(newest) or "none"
+                raise ConfigError(f"playlist.stored: no stored recipe is called {name!r}. Stored: {there}.")
+            for row in named:
+                recipe = PlaylistRecipe.model_validate_json(row["recipe"])
+                found.setdefault(recipe.name, _Wanted(recipe, row["feature_set"], tuple(row["exclude"])))
+    if not found:
+        raise ConfigError("playlist.recipes is empty, and playlist.stored names nothing: there is nothing to make.")
+    return list(found.values())
+
+
+def _by_set(wanted: Iterable[_Wanted]) -> dict[tuple[str, tuple[str, ...]], list[_Wanted]]:
+    """Recipes by what their songs are compared by, so that songs are read once for each."""
+    groups: dict[tuple[str, tuple[str, ...]], list[_Wanted]] = {}
+    for one in wanted:
+        groups.setdefault((one.feature_set, one.exclude), []).append(one)
+    return groups
+
+
+def _store(store: Store, snapshot: Snapshot, wanted: _Wanted, found: Found, playlist: Playlist) -> tuple[str, bool]:
+    """Write recipe and playlist, unless the present playlist of the name is the same; returns its id, and whether."""
+    recipe = wanted.recipe
+    _store_recipe(store, wanted)
+    rows = store.read(GENERATED_PLAYLISTS).where(F.col("name") == recipe.name)
+    last = rows.orderBy(F.desc("sequence")).limit(1).collect()
+    present = last[0] if last else None
+    song_ids = found.songs.facts["song_id"]
+    content = json.dumps([(song_ids.iloc[e.row], e.role, e.reason) for e in playlist.entries])
+
+    def identify(previous: str | None) -> str:
+        return stable_id("playlist", VERSION, wanted.recipe_id, content, previous or "")
+
+    if present is not None and present["playlist_id"] == identify(present["previous_id"]):
+        return present["playlist_id"], False
+    previous = present["playlist_id"] if present is not None else None
+    playlist_id = identify(previous)
+    energy = ranks(found.songs.energy)
+    store.upsert(
+        GENERATED_PLAYLIST_SONGS,
+        [
+            {
+                "playlist_id": playlist_id,
+                "position": place,
+                "song_id": song_ids.iloc[entry.row],
+                "role": entry.role,
+                "reason": entry.reason,
+                "distance": _number(entry.distance),
+                "step": _number(entry.step),
+                "tempo": _number(found.songs.tempo[entry.row]),
+                "camelot": camelot(found.songs.key[entry.row], found.songs.minor[entry.row]),
+                "loudness": _number(found.songs.loudness[entry.row]),
+                "energy": _number(energy[entry.row]),
+                "seconds": _number(found.songs.seconds[entry.row]),
+            }
+            for place, entry in enumerate(playlist.entries, 1)
+        ],
+        update=True,
+    )
+    seconds = [found.songs.seconds[entry.row] for entry in playlist.entries]
+    row = {
+        "playlist_id": playlist_id,
+        "recipe_id": wanted.recipe_id,
+        "name": recipe.name,
+        "sequence": present["sequence"] + 1 if present is not None else 1,
+        "previous_id": previous,
+        "n_songs": len(playlist.entries),
+        "seconds": float(sum(one for one in seconds if math.isfinite(one))),
+        "largest_step": max((e.step for e in playlist.entries if math.isfinite(e.step)), default=None),
+        "notes": list(playlist.notes),
+        "input_versions": snapshot.read_versions,
+        "made_at": datetime.now(UTC),
+        "git_commit": git_commit(),
+        "run_id": store.run_id,
+    }
+    store.upsert(GENERATED_PLAYLISTS, [row])  # last: a playlist without its row is read by nobody
+    return playlist_id, True
+
+
+def _store_recipe(store: Store, wanted: _Wanted) -> None:
+    recipe = wanted.recipe
+    known = store.read(PLAYLIST_RECIPES).where(F.col("name") == recipe.name).select("recipe_id", "sequence").collect()
+    if any(row["recipe_id"] == wanted.recipe_id for row in known):
+        return
+    row = {
+        "recipe_id": wanted.recipe_id,
+        "name": recipe.name,
+        "sequence": max((one["sequence"] for one in known), default=0) + 1,
+        "kind": recipe.kind,
+        "recipe": recipe.to_json(),
+        "feature_set": wanted.feature_set,
+        "exclude": list(wanted.exclude),
+        "created_at": datetime.now(UTC),
+        "run_id": store.run_id,
+    }
+    store.upsert(PLAYLIST_RECIPES, [row])
+
+
+def _write_files(store: Store, config: Config, made: Sequence[_Made]) -> list[str]:
+    """Write the files, and the clips where that is asked for."""
+    section = config.playlist
+    if not section.formats:
+        return []
+    names: dict[str, str] = {}
+    for name in sorted(one.wanted.recipe.name for one in made):
+        names[name] = files.file_name(name, list(names.values()))
+    saved: dict[int, dict[int, Any]] = {}
+    notes = []
+    silent = 0
+    for one in made:
+        if id(one.found) not in saved:
+            mine = [other.playlist for other in made if other.found is one.found]
+            clips = one.found.clips.loc[saving.without_file(one.found, mine)] if section.save_clips else None
+            saved[id(one.found)] = {} if clips is None else saving.save_clips(section.path, with_audio(store, clips))
+        lines = saving.lines(one.found, one.playlist, saved[id(one.found)])
+        silent += sum(line.path is None for line in lines)
+        name = one.wanted.recipe.name
+        files.write(section.path, name, names[name], lines, section.formats)
+    notes.append(f"files: {', '.join(section.formats)} in {section.path}")
+    if silent:
+        hint = "" if section.save_clips else "; playlist.save_clips writes the clips of those that have one"
+        notes.append(f"{silent} songs have no file here, and are listed by their link or as a comment{hint}")
+    return notes
+
+
+def _published(store: Store, config: Config, made: Sequence[_Made], counts: Counts) -> list[str]:
+    """Send playlists to Spotify, or say what would be sent.
+
+    Raises
+    ------
+    LimitReachedError : Spotify wants to be left alone.
+    """
+    section = config.playlist
+    ids = [_spotify_ids(one) for one in made]
+    if not section.publish:
+        return [
+            f"{one.wanted.recipe.name}: would be sent to Spotify with {len([i for i in each if i])} songs; nothing was "
+            "sent (playlist.publish = false)"
+            for one, each in zip(made, ids, strict=True)
+            if any(each)
+        ]
+    publisher: Publisher = open_publisher(config.spotify, config.fan_out)
+    notes = []
+    try:
+        account = publisher.account()
+        for one, each in zip(made, ids, strict=True):
+            recipe = one.wanted.recipe
+            description = f"{recipe.kind.capitalize()}: {', '.join(recipe.seeds) or 'what is in a library'}."
+            notes.append(
+                publish(store, publisher, account, recipe.name, one.playlist_id, each, description, section.public)
+            )
+    except ProviderPausedError as error:
+        raise LimitReachedError(str(error), counts) from None
+    except FetchError as error:
+        if not error.transient:
+            raise
+        raise LimitReachedError(f"Spotify did not take the playlists: {error}. Run the step again.", counts) from None
+    return notes
+
+
+def _spotify_ids(one: _Made) -> list[str | None]:
+    ids = one.found.songs.facts["spotify_id"]
+    found: list[Any] = [ids.iloc[entry.row] for entry in one.playlist.entries]
+    return [each if isinstance(each, str) else None for each in found]
+
+
+def _number(value: float | None) -> float | None:
+    """A number for a column; NULL where it is not known."""
+    return None if value is None or not math.isfinite(value) else float(value)
