@@ -299,7 +299,17 @@ def test_what_is_known_otherwise_is_drawn_and_a_genre_with_thin_evidence_has_no_
     assert told.parent[mine & told.drawn].tolist() == [0] and told.probability[mine & told.influence].min() > 0.999
     strict = draw_tree(charted, songs, said, SETTINGS.model_copy(update={"parent_probability": 1.0}))
     assert strict.drawn.sum() <= 1
-    assert draw_tree(charted, songs, [f"x{i}" for i in range(64)], SETTINGS) is None
+    # So few known parents teach nothing: the tree has them alone, of two the nearer.
+    unnamed = [f"x{i}" for i in range(64)]
+    alone = draw_tree(charted, songs, unnamed, SETTINGS)
+    assert list(zip(alone.child, alone.parent, alone.rank, alone.drawn, alone.influence, strict=True)) == [
+        (4, 0, 1, True, True), (4, 2, 2, False, True)
+    ]  # fmt: skip
+    assert np.isnan(alone.by_sound).all() and alone.distance[0] < alone.distance[1]
+    named = draw_tree(charted, songs, ["house", "rock", *unnamed[2:5], "deep house", *unnamed[6:]], SETTINGS)
+    assert named.probability[named.name_head] == pytest.approx([genealogy.NAME_PROBABILITY], abs=1e-5)
+    assert named.child[named.drawn].tolist() == [4, 5]
+    assert draw_tree(chart(songs, ids(64), unnamed, SETTINGS), songs, unnamed, SETTINGS) is None
 
 
 def test_typical_songs_lie_nearest_to_their_genre_one_of_each_artist_and_recording_first():

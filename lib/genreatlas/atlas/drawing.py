@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from genreatlas.atlas.ages import Ages, genre_ages
-from genreatlas.atlas.genealogy import Evidence, Tree, find_parents
+from genreatlas.atlas.genealogy import Evidence, Tree, find_parents, known_parents
 from genreatlas.atlas.lenses import Shares, hellinger_space
 from genreatlas.atlas.positions import (
     align,
@@ -262,7 +262,7 @@ def draw_labelled(charted: Charted, coordinates: Floats, settings: MapSection) -
 
 
 def draw_tree(charted: Charted, songs: Songs, names: Sequence[str], settings: MapSection) -> Tree | None:
-    """Possible parents of the placed genres; None where too few edges are known to learn from.
+    """Possible parents of the placed genres; known ones alone where too few are known to learn from, None without any.
 
     Parameters
     ----------
@@ -284,4 +284,4 @@ def draw_tree(charted: Charted, songs: Songs, names: Sequence[str], settings: Ma
             known, placed_names, charted.given, settings.parent_probability, settings.seed, charted.influences
         )
     except ValueError:
-        return None
+        return known_parents(known, placed_names, charted.given, settings.parent_probability, charted.influences)

@@ -388,6 +388,56 @@ def find_parents(
     )
 
 
+def known_parents(
+    known: Evidence,
+    names: Sequence[str],
+    given: Sequence[tuple[int, int]],
+    least: float,
+    influences: Sequence[tuple[int, int]] = (),
+) -> Tree | None:
+    """The tree of known parents alone, for where there are too few to learn from; None where there is none.
+
+    Given edges and influences are certain, names as probable as :data:`NAME_PROBABILITY`; of several parents the
+    nearest comes first. ``by_sound`` and ``hits`` are NaN.
+
+    Parameters
+    ----------
+    given, influences, least : as in :func:`find_parents`.
+    """
+    heads = set(name_heads(names))
+    edges = sorted({*heads, *given, *influences})
+    if not edges:
+        return None
+    pairs = Pairs(known)
+    child, parent = np.array(edges, dtype=np.int64).T
+    far = pairs.distance[child, parent].astype(np.float64)
+    was_given, came_from, by_name = (
+        np.array([edge in said for edge in edges]) for said in (set(given), set(influences), heads)
+    )
+    tie = 1e-6 * far / max(float(far.max()), 1e-12)
+    probability = np.where(was_given | came_from, 1.0 - tie, NAME_PROBABILITY - tie)
+    order = np.lexsort((-probability, child))
+    child, parent, probability, far = child[order], parent[order], probability[order], far[order]
+    first = np.searchsorted(child, child)
+    drawn = arborescence(len(names), child, parent, _odds(probability), float(_odds(np.array([least]))[0]))
+    return Tree(
+        child=child,
+        parent=parent,
+        rank=np.arange(1, len(child) + 1) - first,
+        probability=probability,
+        by_sound=np.full(len(child), np.nan),
+        name_head=by_name[order],
+        known=was_given[order],
+        influence=came_from[order],
+        drawn=drawn[child] == parent,
+        distance=far,
+        size_difference=known.size[parent] - known.size[child],
+        artist_containment=pairs.artist_containment(child, parent),
+        years_older=pairs.years_older(child, parent),
+        hits=(np.nan, np.nan),
+    )
+
+
 def _odds(probability: Floats) -> Floats:
     bounded = np.clip(probability, 1e-9, 1 - 1e-9)
     return np.asarray(np.log(bounded / (1 - bounded)), dtype=np.float64)

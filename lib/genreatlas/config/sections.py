@@ -336,6 +336,7 @@ class MapSection(Section):
         None,
         description="Table with the columns genre and origin: edges that are known beside names and genre_parents.",
     )
+    origins: dict[str, str] = Field({}, description="Genre = one that it came from, beside those of map.influences.")
     parent_probability: Share = Field(0.2, description="No parent is drawn that is less probable than this.")
     seed: int = Field(7, description="Seed of every random choice.")
 

@@ -133,7 +133,7 @@ def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> Ma
         _region_names(regions, "coarse"),
         _region_names(regions, "fine"),
         drawn_from=f"means of {first['feature_set']}" if means else f"what {int(first['n_songs']):,} songs sound like",
-        tree_note=_tree_note(len(ids), len(parent_of)),
+        tree_note=_tree_note(len(ids), len(parent_of), learnt=bool(tree["by_sound"].notna().any())),
         source=_source(store, maps),
         report_href="index.html",
         missing=tuple(_missing(store, config, maps, not tree.empty)),
@@ -248,7 +248,7 @@ def _evolution(store: Reader, map_id: str) -> dict[str, list[tuple[int, float, f
 def _evidence(row: Mapping[str, Any]) -> str:
     said = []
     if row["known"]:
-        said.append("given by a table of influences" if row["influence"] else "given by the library")
+        said.append("given as an influence" if row["influence"] else "given by the library")
     if row["name_head"]:
         said.append("its name says so")
     if not missing(row["artist_containment"]) and row["artist_containment"] >= 0.005:
@@ -352,7 +352,12 @@ def _embedded(store: Reader, rows: Sequence[Mapping[str, Any]]) -> dict[str, Map
     return found
 
 
-def _tree_note(n: int, placed: int) -> str:
+def _tree_note(n: int, placed: int, learnt: bool) -> str:
+    if not learnt:
+        return (
+            f"{placed:,} of {n:,} genres have a parent here: those that names or the library tell. Too few are known "
+            "to learn from, so nothing is guessed for the others."
+        )
     return (
         f"{placed:,} of {n:,} genres have a parent here; for the others the evidence is thin, or they are roots. The "
         "likeliest parents are a guess from sound, size, artists and names, not a history."
@@ -377,7 +382,7 @@ def _missing(store: Reader, config: Config, maps: pd.DataFrame, has_tree: bool) 
     if first["method"] == "principal components":
         yield ("With so few genres the map shows the two directions in which they differ most, and regions say little.")
     if not has_tree:
-        yield "There is no tree: too few parents are known, from names or from the library, to learn what parents are."
+        yield "There is no tree: no genre's parent is known, from names, the library or a table of influences."
     for lens in config.map.lenses:
         if lens not in set(maps["lens"]):
             why = map_lenses.NEEDS.get(lens, "the step says why")

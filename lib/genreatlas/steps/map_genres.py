@@ -38,7 +38,7 @@ from genreatlas.errors import InputError
 from genreatlas.evaluation.genre_confusions import read_confusions
 from genreatlas.ids import stable_id
 from genreatlas.provenance import git_commit
-from genreatlas.sources.influences import read_influences
+from genreatlas.sources.influences import Influence, Influences, read_influences
 from genreatlas.store import Snapshot, Store
 from genreatlas.tables import (
     GENRE_EVOLUTION,
@@ -109,7 +109,12 @@ def run(store: Store, config: Config) -> Counts:
     if not _has(store, charted.profile_id):
         tree = draw_tree(charted, found.songs, found.names, config.map)
         if tree is None:
-            notes.append("tree: too few genres have parents that are known, by genre_parents or by their names")
+            notes.append("tree: no genre has a parent that is known, by genre_parents, map.influences or its name")
+        elif math.isnan(tree.hits[0]):
+            notes.append(
+                f"tree: {int(tree.drawn.sum())} of {len(charted.placed)} genres have a parent, of known ones alone: "
+                "too few are known to learn what parents are"
+            )
         else:
             notes.append(
                 f"tree: {int(tree.drawn.sum())} of {len(charted.placed)} genres have a parent; of known parents of "
@@ -152,10 +157,14 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def _influences(config: Config, found: GenreSongs) -> tuple[list[tuple[str, str]], list[str]]:
-    """Pairs of genres that the imported table knows, and lines on it."""
-    if config.map.influences is None:
+    """Pairs of genres that the imported table and the configuration know, and lines on them."""
+    rows = tuple(Influence(genre, origin) for genre, origin in config.map.origins.items())
+    table = Influences(rows, ())
+    if config.map.influences is not None:
+        read = read_influences(config.map.influences)
+        table = Influences((*read.rows, *rows), read.notes)
+    if not table.rows:
         return [], []
-    table = read_influences(config.map.influences)
     pairs = table.among(zip(found.genre_ids, found.names, strict=True))
     said = f"influences: {len(pairs)} of {len(table.rows)} pairs are of genres that have songs"
     return pairs, [*table.notes, said]
