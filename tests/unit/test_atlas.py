@@ -7,6 +7,7 @@ import pytest
 from sklearn.manifold import trustworthiness
 
 from genreatlas.atlas import genealogy, positions, profiles, quality, regions
+from genreatlas.atlas.arborescence import arborescence
 from genreatlas.atlas.drawing import chart, draw_labelled, draw_sound, draw_tree
 from genreatlas.atlas.profiles import Songs
 from genreatlas.atlas.typical import typical_songs
@@ -221,9 +222,7 @@ def test_the_tree_is_the_one_of_the_largest_weight_and_has_no_circle():
         n = 5
         pairs = [(c, p) for c in range(n) for p in range(n) if c != p and random.random() < 0.7]
         weight = random.normal(size=len(pairs))
-        found = genealogy.arborescence(
-            n, np.array([c for c, _ in pairs]), np.array([p for _, p in pairs]), weight, root=-0.5
-        )
+        found = arborescence(n, np.array([c for c, _ in pairs]), np.array([p for _, p in pairs]), weight, root=-0.5)
         of = {pair: float(w) for pair, w in zip(pairs, weight, strict=True)} | {(c, -1): -0.5 for c in range(n)}
 
         def worth(parents, of=of):
