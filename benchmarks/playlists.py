@@ -1,6 +1,6 @@
 """Judge 1,000 playlists of real songs with planted copies: ``python benchmarks/playlists.py --songs FILE``.
 
-FILE is the table of 32,833 rows of Spotify songs with playlist genres. Copies of a tenth of the songs are planted:
+FILE is a table of Spotify songs with playlist genres. Copies of a tenth of the songs are planted:
 under another id and title, with the artist in another spelling, tied to the song by an ISRC, by the bytes of a file, or
 by a chain of both. The playlists are written as CSV. What is judged are these files, by code that shares nothing with
 the generator: it follows the planted copies, and compares artists by the names of the table.

@@ -1,9 +1,11 @@
 """What is said of the section [playlist] before a job starts."""
 
+from pathlib import Path
+
 import pytest
 
 from genreatlas.checks import make_playlist
-from genreatlas.config import load_config
+from genreatlas.config import PlaylistRecipe, load_config, toml_value
 
 RECIPE = 'playlist.recipes=[{name="a", kind="around", seeds=["genre:x"]}]'
 
@@ -48,3 +50,13 @@ def test_publishing_needs_terms_and_a_user_who_allowed_it(monkeypatch):
     assert found(*publish, "spotify.acknowledge_terms=true") == []
     monkeypatch.delenv("SPOTIFY_CLIENT_ID")
     assert found(*publish, "spotify.acknowledge_terms=true", "world.start=true") == []  # the world takes any
+
+
+def test_the_documentation_lists_every_key_of_a_recipe_with_its_default():
+    rows = ["| key | default | what |", "|---|---|---|"]
+    for name, field in PlaylistRecipe.model_fields.items():
+        value = None if field.is_required() else toml_value(field.default)
+        default = "required" if field.is_required() else "not set" if value is None else f"`{value}`"
+        rows.append(f"| `{name}` | {default} | {field.description} |")
+    page = (Path(__file__).parents[2] / "docs" / "playlists.md").read_text(encoding="utf-8")
+    assert "\n".join(rows) in page

@@ -7,14 +7,18 @@ import os
 from urllib.parse import unquote_to_bytes, urlsplit
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genreatlas.audio.uris import path_to_uri
 from genreatlas.errors import InputError
-from genreatlas.playlists import files
+from genreatlas.playlists import files, saving
 from genreatlas.playlists.files import Line
 from genreatlas.playlists.library import Known, find_library
+from genreatlas.playlists.making import Entry, Playlist
+from genreatlas.playlists.reading import Found
 from playlist_factory import songs
 
 FOLDER = b"/music/lists"
@@ -189,3 +193,26 @@ def test_an_xspf_that_declares_entities_is_refused(tmp_path):
             files.read_xspf(tmp_path / "a.xspf", "library")
     with pytest.raises(InputError, match="no such file"):
         files.read_xspf(tmp_path / "b.xspf", "library")
+
+
+def test_a_fetched_clip_is_saved_beside_the_playlist_and_listed_with_its_own_length(tmp_path):
+    music = songs(6)
+    music.facts.loc[0, "uri"] = path_to_uri("/music/own file.mp3")
+    music.facts.loc[1:3, "uri"] = ["clip_audio:c1", "clip_audio:c2", "clip_audio:../x"]
+    music.facts.loc[5, "spotify_id"] = None
+    clips = pd.DataFrame(
+        {"clip_id": ["c0", "c1", "c2", "../x"], "mime": "audio/mpeg", "duration_s": [200.0, 30.0, 30.0, 30.0],
+         "audio": [None, b"sound", None, b"evil"]}, index=pd.Index([0, 1, 2, 3], name="row"),
+    )  # fmt: skip
+    found = Found(music, Known(), clips, ())
+    playlist = Playlist(tuple(Entry(row, "song", "Because", 0.0, 0.0) for row in range(6)), ())
+    assert saving.without_file(found, [playlist]) == [1, 2, 3]
+    saved = saving.save_clips(tmp_path, clips.loc[[1, 2, 3]])
+    assert saved == {1: tmp_path / "clips" / "c1.mp3"} and saved[1].read_bytes() == b"sound"
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["c1.mp3"]
+    lines = saving.lines(found, playlist, saved)
+    assert [line.path for line in lines] == [b"/music/own file.mp3", os.fsencode(saved[1]), None, None, None, None]
+    assert (lines[0].seconds, lines[1].seconds) == (200.0, 30.0) and lines[4].seconds == music.seconds[4]
+    assert lines[4].link == f"https://open.spotify.com/track/{4:022d}" and lines[5].link == ""
+    content = files.m3u8("x", lines, os.fsencode(tmp_path)).decode()
+    assert "\nclips/c1.mp3\n" in content and content.count("# no file:") == 1
