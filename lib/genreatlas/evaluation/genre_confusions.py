@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pyspark.sql import functions as F
 from scipy import sparse
 
@@ -63,7 +64,8 @@ def read_confusions(store: Reader, config: Config, genre_ids: tuple[str, ...]) -
     songs = (np.bincount(halves[0], minlength=len(genre_ids)), np.bincount(halves[1], minlength=len(genre_ids)))
     if labels.empty:
         return Confusions(model["model_id"], model["candidate"], (_nothing(genre_ids, classes),) * 2, songs)
-    weights = store.spark.createDataFrame(labels[["song_id", "genre_id", "half", "weight"]])
+    columns = ["song_id", "genre_id", "half", "weight"]
+    weights = store.spark.createDataFrame(pa.Table.from_pandas(labels[columns], preserve_index=False))
     said = mine.join(weights, "song_id").withColumn("total", F.expr(_TOTAL))
     if model["labels"] == "multi":
         score, rest = F.col("score") / F.greatest("total", F.lit(1e-12)), F.lit(0.0)
@@ -77,13 +79,13 @@ def read_confusions(store: Reader, config: Config, genre_ids: tuple[str, ...]) -
     whole = parts[0].unionByName(parts[1]).groupBy("genre_id", "half", "class")
     summed = whole.agg(F.sum((F.col("value") * _UNIT).cast("bigint")).alias("value")).where("value > 0")
     found = fetch(summed, "class", config.store.max_commit_mb, 60).to_pandas()
-    columns = classes | {"": len(classes)}
-    found["row"], found["column"] = found.genre_id.map(genre_of), found["class"].map(columns)
+    places = classes | {"": len(classes)}
+    found["row"], found["column"] = found.genre_id.map(genre_of), found["class"].map(places)
     found = found.dropna(subset=["row", "column"]).sort_values(["row", "column"])
     sums = tuple(
         sparse.csr_matrix(
             (half.value.to_numpy(dtype=np.float64) / _UNIT, (half.row.astype(int), half["column"].astype(int))),
-            shape=(len(genre_ids), len(columns)),
+            shape=(len(genre_ids), len(places)),
         )
         for half in (found[found.half == 0], found[found.half == 1])
     )
