@@ -255,7 +255,7 @@ def judge_parents(genres: Genres) -> dict[str, float]:
         train, test = edges[parent_fold[edges[:, 1]] != fold], edges[parent_fold[edges[:, 1]] == fold]
         children = np.unique(test[:, 0])
         # No candidate is told apart by whether it was seen: all are judged by the pair's evidence alone.
-        alone = genealogy.ParentModel(pairs, train, SEED).pair_logits(children, all_parents)
+        alone = genealogy.PairModel(pairs, train, SEED).logits(children, all_parents)
         count("unseen", alone, children, all_parents, test, edges, most=(1, 10))
         distance = -pairs.distance[np.ix_(children, all_parents)].astype(float)
         count("unseen_distance", distance, children, all_parents, test, edges, most=(1, 10))

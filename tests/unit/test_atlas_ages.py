@@ -92,8 +92,8 @@ def test_the_logit_of_age_leans_toward_older_parents():
     edges = np.array([(child, random.integers(10)) for child in range(20, 200)])
     born[10:20] = 2010.0  # as good as parents by everything else
     edges = np.concatenate([edges, [(child, 10 + child % 10) for child in range(20, 60)]])
-    model = genealogy.ParentModel(genealogy.Pairs(genealogy.Evidence(space, np.zeros(200), None, born)), edges, seed=1)
-    logits = model.pair_logits(np.arange(100, 200), np.arange(20))
+    model = genealogy.PairModel(genealogy.Pairs(genealogy.Evidence(space, np.zeros(200), None, born)), edges, seed=1)
+    logits = model.logits(np.arange(100, 200), np.arange(20))
     assert np.isfinite(logits).all() and logits[:, :10].mean() > logits[:, 10:].mean()
 
 

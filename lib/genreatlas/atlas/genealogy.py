@@ -163,6 +163,33 @@ class _Logistic:
         return np.asarray((np.clip(X, self.low, self.high) - self.middle) / self.scale, dtype=np.float64)
 
 
+class PairModel:
+    """Judges whether one genre is a parent of another by the evidence of the pair alone, fitted on known edges.
+
+    Parameters
+    ----------
+    pairs : evidence of all pairs of genres.
+    edges : (n_edges, 2) child, parent, with two parents at least.
+    seed : with which pairs are drawn that are no edges.
+    """
+
+    def __init__(self, pairs: Pairs, edges: npt.NDArray[np.int64], seed: int) -> None:
+        self.pairs = pairs
+        child, parent = other_parents(edges, seed)
+        columns = np.vstack([pairs.evidence(edges[:, 0], edges[:, 1]), pairs.evidence(child, parent)])
+        self._model = _Logistic(columns, np.repeat([1, 0], [len(edges), len(child)]))
+
+    def logits(self, children: Ints, candidates: Ints) -> Floats:
+        """How sure it is, as logits, (n_children, n_candidates)."""
+        found = np.zeros((len(children), len(candidates)))
+        for start in range(0, len(children), _BLOCK):
+            block = children[start : start + _BLOCK]
+            child, parent = np.repeat(block, len(candidates)), np.tile(candidates, len(block))
+            scores = self._model.logit(self.pairs.evidence(child, parent))
+            found[start : start + _BLOCK] = scores.reshape(len(block), -1)
+        return found
+
+
 class ParentModel:
     """Ranks possible parents of genres, fitted on known edges.
 
@@ -191,7 +218,7 @@ class ParentModel:
         if len(edges) < MIN_EDGES or len(self.parents) < 2:
             raise ValueError(f"{len(edges)} known edges from {len(self.parents)} parents; {MIN_EDGES} are needed")
         self.pairs = pairs
-        self._by_pair = self._fit_pairs(edges, seed)
+        self._by_pair = PairModel(pairs, edges, seed)
         trees = ExtraTreesClassifier(_TREES, min_samples_leaf=_LEAF, random_state=seed, n_jobs=1)
         self._by_children = _fitted(clone(trees), pairs.space[edges[:, 0]], edges[:, 1])
         # What is said of a child whose parents are known is said by models that did not see it.
@@ -205,8 +232,8 @@ class ParentModel:
             fitted = _fitted(clone(trees), pairs.space[others[:, 0]], others[:, 1])
             told = fitted.predict_proba(pairs.space[children[mine]])
             self._siblings[np.ix_(mine, np.searchsorted(self.parents, fitted.classes_))] = told
-            by_pair = self._fit_pairs(others, seed) if len(np.unique(others[:, 1])) > 1 else self._by_pair
-            self._evidence[mine] = self._score_pairs(by_pair, children[mine], self.parents)
+            by_pair = PairModel(pairs, others, seed) if len(np.unique(others[:, 1])) > 1 else self._by_pair
+            self._evidence[mine] = by_pair.logits(children[mine], self.parents)
         true = np.zeros(self._evidence.shape, dtype=np.int64)
         true[np.searchsorted(children, edges[:, 0]), np.searchsorted(self.parents, edges[:, 1])] = 1
         other = children[:, None] != self.parents
@@ -215,17 +242,12 @@ class ParentModel:
         self._alone = _Logistic(self._evidence[other][:, None], true[other])
         self.hits = _hits(np.where(other, both, -np.inf), true)
 
-    def _fit_pairs(self, edges: npt.NDArray[np.int64], seed: int) -> _Logistic:
-        child, parent = other_parents(edges, seed)
-        columns = np.vstack([self.pairs.evidence(edges[:, 0], edges[:, 1]), self.pairs.evidence(child, parent)])
-        return _Logistic(columns, np.repeat([1, 0], [len(edges), len(child)]))
-
     def probabilities(self, children: Ints, candidates: Ints) -> Floats:
         """Probability that a candidate is a parent of a child, (n_children, n_candidates); 0 of itself.
 
         A child whose parents are known is judged by models that were fitted without it.
         """
-        evidence = self.pair_logits(children, candidates)
+        evidence = self._by_pair.logits(children, candidates)
         at = np.searchsorted(self.parents, candidates).clip(max=len(self.parents) - 1)
         seen = self.parents[at] == candidates
         row = np.searchsorted(self._children, children).clip(max=len(self._children) - 1)
@@ -238,19 +260,6 @@ class ParentModel:
             both = _log(said) + _PAIR_WEIGHT * evidence[:, seen]
             found[:, seen] = self._with_children.logit(both.reshape(-1, 1)).reshape(both.shape)
         return np.where(children[:, None] == candidates, 0.0, 1.0 / (1.0 + np.exp(-found)))
-
-    def pair_logits(self, children: Ints, candidates: Ints) -> Floats:
-        """What the evidence of the pair alone says, as a logit, (n_children, n_candidates)."""
-        return self._score_pairs(self._by_pair, children, candidates)
-
-    def _score_pairs(self, by_pair: _Logistic, children: Ints, candidates: Ints) -> Floats:
-        found = np.zeros((len(children), len(candidates)))
-        for start in range(0, len(children), _BLOCK):
-            block = children[start : start + _BLOCK]
-            child, parent = np.repeat(block, len(candidates)), np.tile(candidates, len(block))
-            scores = by_pair.logit(self.pairs.evidence(child, parent))
-            found[start : start + _BLOCK] = scores.reshape(len(block), -1)
-        return found
 
 
 def _fitted(trees: Any, space: Floats, parent: Ints) -> Any:
