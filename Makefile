@@ -46,6 +46,7 @@ demo: $(READY) ## The whole way from a scraped page to a report, in a sandbox wo
 	@echo "The demo is done. What to look at next:"
 	@echo "  the report, in a browser    data/demo/report/index.html"
 	@echo "  the map of its genres       data/demo/report/map.html"
+	@echo "  a playlist of its songs     data/demo/playlists"
 	@echo "  its tables, in SQL          ./spark-submit.sh query --conf conf/demo.toml \"SELECT * FROM leaderboard\""
 	@echo "  the notebooks as pages      make notebooks, then data/notebooks"
 	@echo "  your own music, first       ./spark-submit.sh check --conf conf/local.toml --set folder.path=/your/music"

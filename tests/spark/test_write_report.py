@@ -14,7 +14,7 @@ import soundfile
 from conftest import make_config
 from genreatlas.audio.uris import path_to_uri
 from genreatlas.counts import Counts
-from genreatlas.report import queries, sounds
+from genreatlas.report import playlists, queries, sounds
 from genreatlas.report.data import Player, ReportData
 from genreatlas.report.queries import sample
 from genreatlas.steps import write_report
@@ -22,6 +22,8 @@ from genreatlas.store import Store
 from genreatlas.tables import (
     CLIPS,
     FEATURE_SETS,
+    GENERATED_PLAYLIST_SONGS,
+    GENERATED_PLAYLISTS,
     GENRE_EVOLUTION,
     GENRE_NEIGHBOURS,
     GENRE_PARENTS,
@@ -124,7 +126,8 @@ def prediction(song, genre, polka):
 @pytest.fixture
 def config(folder, tmp_path):
     """The library's configuration, with a folder of its own for the page."""
-    return make_config(folder, f'report.path="{tmp_path}"', "report.embed_audio=true")
+    listening = f'playlist.path="{tmp_path / "playlists"}"'
+    return make_config(folder, f'report.path="{tmp_path}"', "report.embed_audio=true", listening)
 
 
 def test_the_page_shows_what_the_tables_hold(library, config):
@@ -275,9 +278,25 @@ def test_the_map_has_a_page_of_its_own_that_the_report_leads_to(library, config)
     put(library, GENRE_TYPICAL_SONGS, [{"profile_id": "p", "genre_id": genre, "rank": rank, "song_id": f"{genre}{rank}",
                                         "distance": 0.1} for genre in GENRES for rank in (1, 2)])  # fmt: skip
 
+    made = {"name": "Dance", "recipe_id": "r", "n_songs": 2, "notes": ["short"]}
+    put(library, GENERATED_PLAYLISTS, [made | {"playlist_id": "old", "sequence": 1},
+                                       made | {"playlist_id": "new", "sequence": 2, "seconds": 4.0}])  # fmt: skip
+    song = {"playlist_id": "new", "role": "song", "seconds": 2.0}
+    second, first = song | {"position": 2, "song_id": "polka3"}, song | {"position": 1, "song_id": "fado2"}
+    put(library, GENERATED_PLAYLIST_SONGS, [second | {"reason": "<polka>"}, first | {"reason": "<fado>"}])
+    config.playlist.path.mkdir(parents=True)
+    (config.playlist.path / "Dance.m3u8").write_text("#EXTM3U")
+
     notes = write_report.run(library, config).notes
     assert notes[1:] == (f"map of 2 genres: {pages / 'map.html'}",)
-    assert 'href="map.html"' in (pages / "index.html").read_text("utf-8")
+    report = (pages / "index.html").read_text("utf-8")
+    assert 'href="map.html"' in report and "Playlist: Dance" in report and "&lt;fado&gt;" in report
+    (listed,) = playlists.read_playlists(library, config)
+    assert (listed.name, listed.n_songs, listed.seconds, listed.notes) == ("Dance", 2, 4.0, ("short",))
+    assert [(song["position"], song["called"]) for song in listed.songs] == [
+        (1, "A & B – <i>fado2</i>"), (2, "A & B – <i>polka3</i>")
+    ]  # fmt: skip
+    assert [kind for kind, _ in listed.links] == ["m3u8"] and (pages / unquote(listed.links[0][1])).is_file()
     html = (pages / "map.html").read_text("utf-8")
     shown = json.loads(re.search(r'<script type="application/json" id="map-data">(.*?)</script>', html, re.DOTALL)[1])
     assert (shown["names"], shown["songs"], shown["lenses"][0]["x"]) == (["Fado", "Polka"], [9, 10], [0, 30000])

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genreatlas.report.data import ReportData, Sound
+from genreatlas.report.data import Playlist, ReportData, Sound
 from genreatlas.report.page import render
+from map_factory import map_data
 from report_factory import AT, FEATURES, GENRES, experiment, metric, model, report_data
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
@@ -120,6 +121,31 @@ def test_pictures_lie_beside_the_page_as_files_of_their_own(page):
 
 
 HOSTILE = '<script>alert("1")</script>\' onload=x 🎺 & \u202e]]>'
+
+
+def test_a_map_and_a_playlist_are_shown_and_linked_where_there_are_any():
+    before = text_of(render(report_data()).html)
+    assert "Open the map" not in before and "Playlist" not in before
+    songs = [{"position": 1, "called": "Ann – <b>", "reason": "the nearest to <it>", "seconds": 61.0},
+             {"position": 2, "called": "Bob – Song", "reason": "a small step", "seconds": None}]  # fmt: skip
+    listed = (
+        Playlist(
+            "Night & day", 3, 200.0, (("m3u8", "../playlists/Night%20day.m3u8"),), songs, ("Shorter than wanted.",)
+        ),
+        Playlist("Other", 5, None, (("csv", "../playlists/Other.csv"),)),
+    )
+    drawn = replace(map_data(30), missing=["A lens is missing."])
+    made = render(replace(report_data(), map=drawn, playlists=listed))
+    document = Document(made.html)
+    said = " ".join(" ".join(document.text).split())
+    for words in ("30 genres", "A lens is missing.", "Playlist: Night & day", "3:20 min", "Ann – <b>",
+                  "the nearest to <it>", "And 1 more.", "Other (5 songs", "Shorter than wanted."):  # fmt: skip
+        assert words in said
+    assert document.open == [] and "map.svg" in made.files
+    links = {a["href"] for a in document.all("a") if not a["href"].startswith("#")}
+    assert links == {"map.html", "map.html#view=tree", "../playlists/Night%20day.m3u8", "../playlists/Other.csv"}
+    undated = [replace(genre, tree_parent=None, year=None) for genre in drawn.genres]
+    assert "view=tree" not in render(replace(report_data(), map=replace(drawn, genres=undated))).html
 
 
 def test_hostile_names_stay_text():

@@ -1,7 +1,8 @@
 """What the page shows, as plain frames: the only thing that pictures and templates know of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,26 @@ class Player:
     song_id: str
     source: str = ""
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class Playlist:
+    """One playlist.
+
+    Attributes
+    ----------
+    name, n_songs, seconds : as in ``generated_playlists``; seconds may be None.
+    links : kind of file and relative address of each file that is there.
+    songs : position, called, reason, seconds of its first songs; of the playlist that is shown alone.
+    notes : what the step said of it.
+    """
+
+    name: str
+    n_songs: int
+    seconds: float | None
+    links: Sequence[tuple[str, str]] = ()
+    songs: Sequence[Mapping[str, Any]] = ()
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +103,7 @@ class ReportData:
     runs : rows of ``runs``: the last run of each step that wrote something.
     configuration : the configuration as TOML.
     map : the map of genres, which has a page of its own; None where none was drawn.
+    playlists : the present ones; the first has its songs.
     """
 
     title: str = "Genre Atlas"
@@ -127,6 +149,7 @@ class ReportData:
     runs: pd.DataFrame = field(default_factory=lambda: empty("run_id", "step"))
     configuration: str = ""
     map: MapData | None = None
+    playlists: Sequence[Playlist] = ()
 
     def name(self, genre_id: str) -> str:
         """The genre's name as shown to people."""

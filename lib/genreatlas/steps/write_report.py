@@ -15,7 +15,7 @@ from genreatlas.config import Config, to_toml
 from genreatlas.counts import Counts
 from genreatlas.ids import stable_id
 from genreatlas.progress import progress
-from genreatlas.report import boards, map_queries, page, queries, sounds
+from genreatlas.report import boards, map_queries, page, playlists, queries, sounds
 from genreatlas.report.data import Player, ReportData
 from genreatlas.report.map_page import render_map
 from genreatlas.report.queries import songs_to_hear
@@ -26,10 +26,10 @@ READS = (
     "songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "quarantine", "splits", "feature_sets",
     "experiments", "training_genres", "models", "predictions", "metrics", "promotions", "drift", "features_<set>",
     "runs", "maps", "genre_profiles", "genre_positions", "genre_neighbours", "genre_regions", "genre_tree",
-    "genre_typical_songs", "genre_evolution", "map_comparisons",
+    "genre_typical_songs", "genre_evolution", "map_comparisons", "generated_playlists", "generated_playlist_songs",
 )  # fmt: skip
 WRITES: tuple[str, ...] = ()
-SECTIONS = ("report", "evaluate", "train", "splits", "map", "spotify")
+SECTIONS = ("report", "evaluate", "train", "splits", "map", "spotify", "playlist")
 check = checks.write_report
 
 _STATE = "report.json"
@@ -69,7 +69,8 @@ def run(store: Store, config: Config) -> Counts:
 
 def read_report(store: Reader, config: Config) -> ReportData:
     """What the page shows, with the sounds that the driver decodes."""
-    versions = {table.name: v for table in map_queries.INPUTS if (v := store.version(table)) is not None}
+    added = (*map_queries.INPUTS, *playlists.INPUTS)
+    versions = {table.name: v for table in added if (v := store.version(table)) is not None}
     data = queries.read_report(store, config)
     every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
     labels = queries.class_labels(store, config.train.level)
@@ -86,6 +87,7 @@ def read_report(store: Reader, config: Config) -> ReportData:
         players=players,
         configuration=to_toml(config, comments=False, secrets=False),
         map=map_queries.read_map(store, config, _accuracy(data, every_board)),
+        playlists=playlists.read_playlists(store, config),
         versions={**data.versions, **versions},
     )
 
@@ -111,7 +113,8 @@ def settings(config: Config) -> str:
 
 def _versions(store: Reader, before: dict[str, dict[str, int]]) -> dict[str, int]:
     """Versions now of every table that may be shown or that the last page showed."""
-    names = sorted({table.name for table in (*queries.INPUTS, *map_queries.INPUTS)} | set(before.get("versions", {})))
+    inputs = (*queries.INPUTS, *map_queries.INPUTS, *playlists.INPUTS)
+    names = sorted({table.name for table in inputs} | set(before.get("versions", {})))
     found = {name: store.version(name) for name in names}
     return {name: version for name, version in found.items() if version is not None}
 
