@@ -77,7 +77,7 @@ def describe(row: Mapping[str, Any], compared: Mapping[str, tuple[float, float]]
             f"Distances between genres correlate with those on the first lens by {mantel:.2f} (Spearman; of genres "
             f"dealt anew at best {chance:.2f})."
         )
-    if row["n_left_out"]:
+    if not missing(row["n_left_out"]) and row["n_left_out"]:
         note.append(f"{int(row['n_left_out']):,} genres have no place on it.")
     labelled = lens == "labelled"
     return MapLens(

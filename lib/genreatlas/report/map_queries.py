@@ -248,7 +248,9 @@ def _evolution(store: Reader, map_id: str) -> dict[str, list[tuple[int, float, f
 def _evidence(row: Mapping[str, Any]) -> str:
     said = []
     if row["known"]:
-        said.append("given as an influence" if row["influence"] else "given by the library")
+        said.append("given by the library")
+    if row["influence"] is True:
+        said.append("given as an influence")
     if row["name_head"]:
         said.append("its name says so")
     if not missing(row["artist_containment"]) and row["artist_containment"] >= 0.005:
@@ -373,7 +375,7 @@ def _source(store: Reader, maps: pd.DataFrame) -> str:
 def _missing(store: Reader, config: Config, maps: pd.DataFrame, has_tree: bool) -> Iterable[str]:
     """What the map lacks, and why."""
     first = maps.iloc[0]
-    if int(first["n_left_out"] or 0):
+    if not missing(first["n_left_out"]) and int(first["n_left_out"]):
         left = store.read(GENRE_PROFILES).where((F.col("profile_id") == first["profile_id"]) & ~F.col("placed"))
         names = [row["genre"] for row in left.orderBy(F.desc("n_songs"), "genre").limit(_NAMED).collect()]
         n = int(first["n_left_out"])
