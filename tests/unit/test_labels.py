@@ -46,6 +46,18 @@ def test_the_rarest_of_several_genres_is_the_songs_genre_where_that_is_asked_for
     assert labelled(choice)["f"] == ("jazz",)
 
 
+def test_what_each_rule_and_the_threshold_would_keep_is_said():
+    copies = {"recording": 99}
+    rows = (*TWO_EACH, ("e", "rock jazz"), ("f", "rock folk"), ("g", "rock", copies), ("h", "rock", copies))
+    choice = choose(*songs_of(*rows), train(labels="rarest"))
+    assert choice.effects == (
+        "2 of 7 recordings have several genres; train.labels would keep with drop 6 songs of 2 genres, rarest 7 songs "
+        "of 2 genres, multi 7 songs of 2 genres (now rarest)",
+        "train.min_songs = 2: 1 of 3 genres have fewer recordings, 1 labels in all",
+    )
+    assert choose(*songs_of(*TWO_EACH), train()).effects == ()
+
+
 def test_all_genres_of_a_song_count_with_multi():
     choice = choose(*songs_of(*TWO_EACH, ("e", "rock jazz")), train(labels="multi"))
     assert labelled(choice)["e"] == ("jazz", "rock")

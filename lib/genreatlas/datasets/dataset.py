@@ -117,7 +117,7 @@ def build_dataset(
         frame=rows.select("song_id", "clip_id", *about, *kept),
         left_out=tuple(f"{name}: {why}" for name, why in (without or {}).items()),
         imported=tuple(name for name in features if name in imported or name.startswith(categories)),
-        notes=notes,
+        notes=(*notes, *(f"{feature_set}: {line}" for line in choice.effects)),
     )
 
 

@@ -31,6 +31,7 @@ class Choice:
     class_names: tuple[str, ...]
     songs: pd.DataFrame
     dropped: pd.DataFrame
+    effects: tuple[str, ...] = ()  #: what the other rules for songs with several genres, and no threshold, would keep
 
 
 def roots(parents: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
@@ -117,7 +118,10 @@ def choose(
     dropped = report.rows(chosen, train, set(chosen.genre_id) if classes is None else wanted)
     ids = tuple(classes) if classes else tuple(sorted(chosen.genre_id.unique()))
     names = dict(sorted(zip(labels.genre_id, labels.genre, strict=True), reverse=True))
-    return Choice(ids, tuple(names.get(genre, genre) for genre in ids), _song_rows(kept, chosen, train), dropped)
+    effects = () if classes else _effects(labels, kept, train)
+    return Choice(
+        ids, tuple(names.get(genre, genre) for genre in ids), _song_rows(kept, chosen, train), dropped, effects
+    )
 
 
 def _wanted(genres: tuple[str, ...], labels: pd.DataFrame) -> set[str]:
@@ -156,6 +160,31 @@ def _settle(
         if not small:
             return chosen, several
         current = current[~current.genre_id.isin(small)]
+
+
+def _effects(labels: pd.DataFrame, songs: pd.DataFrame, train: TrainSection) -> tuple[str, ...]:
+    """Lines on what each rule for songs with several genres keeps, and what the threshold costs.
+
+    Songs are recordings here: copies are gone, and ``max_songs`` does not count yet.
+    """
+    several = int((labels.song_id.value_counts() > 1).sum())
+    lines = []
+    if several:
+        said = []
+        for rule in ("drop", "rarest", "multi"):
+            chosen, _ = _settle(labels, songs, train.model_copy(update={"labels": rule}), None)
+            said.append(f"{rule} {chosen.song_id.nunique():,} songs of {chosen.genre_id.nunique():,} genres")
+        lines.append(
+            f"{several:,} of {labels.song_id.nunique():,} recordings have several genres; train.labels would keep with "
+            f"{', '.join(said)} (now {train.labels})"
+        )
+    counts = labels.groupby("genre_id").song_id.nunique()
+    if small := int((counts < train.min_songs).sum()):
+        lines.append(
+            f"train.min_songs = {train.min_songs}: {small:,} of {len(counts):,} genres have fewer recordings, "
+            f"{int(counts[counts < train.min_songs].sum()):,} labels in all"
+        )
+    return tuple(lines)
 
 
 def _surplus(training: pd.DataFrame, train: TrainSection) -> set[str]:
