@@ -1,0 +1,392 @@
+"""How training, judging and reporting grow with genres: ``python benchmarks/scale.py --genres 300 --songs 150``.
+
+Makes a feature table of so many genres, runs import, split, train, evaluate, report, map, views and a question in SQL
+on it with the candidates of ``conf/fanout.toml``, then all of it again with nothing new. Of every step it writes
+seconds on the clock, seconds of CPU and peak memory (driver, JVM and workers together) to ``benchmarks/scale.json`` and
+prints ``docs/scale.md`` from what is there. Other work on the machine lengthens the clock but hardly the CPU seconds.
+
+The tables are hard to learn in the ways that real ones are: genres come in families that lie close together, artists
+have a manner of their own, some genres are two kinds of songs, and genres spread in different directions. A tenth of
+the songs have a second genre of the same family. With ``--zipf`` the genres are of very different sizes.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from page import machine_line
+
+ROOT = Path(__file__).parents[1]
+RESULTS, PAGE = ROOT / "benchmarks" / "scale.json", ROOT / "docs" / "scale.md"
+COLUMNS = 45
+#: Genres × songs that the bars are for, and what cost per song is compared with.
+LARGE, SMALL = "3000x150", "300x150"
+LINEAR = ("import_features", "assign_splits", "publish_views", "write_report")
+LEARNING = ("train_models", "evaluate_models")
+BARS = {
+    "total_minutes": (60.0, "all steps of 3,000 × 150, minutes on the clock"),
+    "total_gb": (16.0, "peak memory of all processes together, GB"),
+    "worst_step_ratio": (1.3, "cost per song at 3,000 genres over that at 300: import, split, views, report"),
+    "worst_learning_ratio": (12.0, "the same for training and evaluation"),
+    "rerun_minutes": (3.0, "all steps again with nothing new, minutes on the clock"),
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a table is made with."""
+
+    genres: int
+    songs: int
+    zipf: bool = False
+    seed: int = 7
+
+    @property
+    def name(self) -> str:
+        """Key of its figures."""
+        return f"{self.genres}x{self.songs}" + ("-zipf" if self.zipf else "")
+
+
+@dataclass(frozen=True)
+class Genres:
+    """Means and families of genres, their numbers of songs, and the directions that all music varies in."""
+
+    centre: np.ndarray
+    family: np.ndarray
+    sizes: np.ndarray
+    common: np.ndarray
+
+
+def make_table(path: Path, shape: Shape) -> int:
+    """Write the table; the number of songs.
+
+    A family has twenty genres. In units of the spread inside a genre, families lie 0.55 apart in each column, genres
+    of a family 0.35, the two kinds of a genre (every fourth has two) 0.5, and an artist (some ten songs) 0.45 from
+    the genre's mean. What all music varies in, six directions of spread 1, is the same in every genre.
+    """
+    rng = np.random.default_rng(shape.seed)
+    n_families = max(1, shape.genres // 20)
+    family = np.arange(shape.genres) % n_families
+    centre = 0.55 * rng.normal(size=(n_families, COLUMNS))[family] + 0.35 * rng.normal(size=(shape.genres, COLUMNS))
+    sizes = np.full(shape.genres, shape.songs)
+    if shape.zipf:
+        share = 1.0 / np.arange(1, shape.genres + 1) ** 0.8
+        sizes = np.maximum(60, np.rint(shape.genres * shape.songs * share / share.sum())).astype(int)
+    made = Genres(centre, family, sizes, rng.normal(size=(6, COLUMNS)))
+    writer, total = None, 0
+    for start in range(0, shape.genres, 500):
+        rows = _genres(rng, range(start, min(start + 500, shape.genres)), shape, made)
+        writer = writer or pq.ParquetWriter(path, rows.schema)
+        writer.write_table(rows)
+        total += rows.num_rows
+    if writer is not None:
+        writer.close()
+    return total
+
+
+def _genres(rng: np.random.Generator, which: range, shape: Shape, made: Genres) -> pa.Table:
+    values, names, artists, labels = [], [], [], []
+    for genre in which:
+        n = int(made.sizes[genre])
+        n_artists = max(3, n // 10)
+        artist = np.sort(rng.integers(0, n_artists, n))
+        manner = 0.45 * rng.normal(size=(n_artists, COLUMNS))
+        shift = 0.5 * rng.normal(size=(2, COLUMNS)) if genre % 4 == 0 else np.zeros((2, COLUMNS))
+        kind = rng.integers(0, 2, n_artists)[artist]
+        spread = np.exp(0.25 * rng.normal(size=COLUMNS))
+        turn = 0.5 * rng.normal(size=(3, COLUMNS))
+        inside = (
+            rng.normal(size=(n, COLUMNS)) * spread
+            + rng.normal(size=(n, 3)) @ turn
+            + rng.normal(size=(n, 6)) @ made.common
+        )
+        values.append(made.centre[genre] + shift[kind] + manner[artist] + inside)
+        alike = np.flatnonzero(made.family == made.family[genre])
+        second = np.where(rng.random(n) < 0.1, rng.choice(alike, n), genre)
+        labels += [f"g{genre:05}" if one == genre else f"g{genre:05}|g{one:05}" for one in second]
+        names += [f"s{genre:05}-{song:05}" for song in range(n)]
+        artists += [f"a{genre:05}-{one:04}" for one in artist]
+    X = np.concatenate(values).astype(np.float32)
+    columns = {"clip": names, "artist": artists, "genre": labels}
+    return pa.table({**columns, **{f"f{place:02}": X[:, place] for place in range(COLUMNS)}})
+
+
+class Watch:
+    """Peak memory and CPU seconds of this process and all below it, looked at twice a second.
+
+    Spark's daemon of workers lets the kernel take what ended, so nobody adds up the seconds of its children: what each
+    process had used when it was last seen is kept here.
+    """
+
+    def __init__(self) -> None:
+        self.peak = 0
+        self._used: dict[tuple[int, str], float] = {}
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._ended.wait(0.5):
+            self.peak = max(self.peak, self.look())
+
+    def look(self) -> int:
+        """Note what every process has used; bytes of all of them, what they share divided among them (PSS)."""
+        total = 0
+        found = _tree(os.getpid())
+        with self._lock:
+            self._used |= found
+        for process, _ in found:
+            try:
+                text = (Path("/proc") / str(process) / "smaps_rollup").read_text()
+                total += next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) * 1024
+            except (OSError, StopIteration):
+                continue
+        return total
+
+    def cpu(self) -> float:
+        """CPU seconds so far, of processes that ended too."""
+        with self._lock:
+            self._used |= _tree(os.getpid())
+            return sum(self._used.values())
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._ended.set()
+        self._thread.join()
+
+
+def _tree(root: int) -> dict[tuple[int, str], float]:
+    """CPU seconds of a process and of each below it, without their children's; a process by its id and start."""
+    fields: dict[int, list[str]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields[int(entry.name)] = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+    mine, grown = {root}, True
+    while grown:
+        found = {process for process, parts in fields.items() if process not in mine and int(parts[1]) in mine}
+        mine |= found
+        grown = bool(found)
+    ticks = os.sysconf("SC_CLK_TCK")
+    return {
+        (process, fields[process][19]): sum(map(int, fields[process][11:13])) / ticks
+        for process in mine & fields.keys()
+    }
+
+
+def settings_of(home: Path, cores: int) -> list[str]:
+    """The configuration of a run, on top of ``conf/fanout.toml``."""
+    values = {
+        "store.path": f'"{home}/tables"', "models.path": f'"{home}/models"', "report.path": f'"{home}/report"',
+        "import_features.path": f'"{home}/table.parquet"', "import_features.name": '"scale"',
+        "import_features.id": '"clip"', "import_features.artist": '"artist"', "import_features.labels": '["genre"]',
+        "import_features.label_separator": '"|"', "splits.folds": "3", "extract.feature_sets": "[]",
+        "train.feature_sets": '["scale"]', "train.min_songs": "12", "map.feature_set": '"scale"',
+        "spark.master": f'"local[{cores},4]"',
+    }  # fmt: skip
+    return [f"{key}={value}" for key, value in values.items()]
+
+
+def run(shape: Shape, home: Path, cores: int) -> dict[str, Any]:
+    """Run every step twice on a table of one shape; what each cost."""
+    from genreatlas.config import load_config
+    from genreatlas.session import get_spark
+    from genreatlas.steps import (
+        assign_splits,
+        evaluate_models,
+        import_features,
+        map_genres,
+        publish_views,
+        train_models,
+        write_report,
+    )
+    from genreatlas.store import Store
+
+    started = time.perf_counter()
+    n_songs = make_table(home / "table.parquet", shape)
+    print(f"{shape.name}: {n_songs:,} songs in {time.perf_counter() - started:.0f} s", flush=True)
+    config = load_config([ROOT / "conf" / "fanout.toml"], settings_of(home, cores))
+    spark = get_spark(config.spark)
+    store = Store(spark, config.store, run_id="scale")
+    watch = Watch()
+    steps: dict[str, Callable[[], Any]] = {
+        step.__name__.rpartition(".")[2]: (lambda step=step: step.run(store, config))
+        for step in (
+            import_features, assign_splits, train_models, evaluate_models, write_report, map_genres, publish_views,
+        )
+    }  # fmt: skip
+    steps["query"] = lambda: _ask(store, config)
+    found: dict[str, Any] = {**asdict(shape), "n_songs": n_songs, "steps": {}, "rerun": {}}
+    try:
+        for kind in ("steps", "rerun"):
+            for name, step in steps.items():
+                with _timed(watch) as cost:
+                    counts = step()
+                found[kind][name] = cost
+                print(f"{kind} {name}: {cost}", flush=True)
+                for note in getattr(counts, "notes", ()):
+                    print(f"  {note[:300]}", flush=True)
+                if getattr(counts, "failed", 0):
+                    raise RuntimeError(f"{name}: {counts.failed} failed: {counts.notes}")
+        found["candidates"] = _candidates(store)
+    finally:
+        watch.close()
+        spark.stop()
+    return found
+
+
+@contextmanager
+def _timed(watch: Watch) -> Iterator[dict[str, float]]:
+    cost: dict[str, float] = {}
+    watch.peak = watch.look()
+    started, used = time.perf_counter(), watch.cpu()
+    yield cost
+    cost["seconds"] = round(time.perf_counter() - started, 1)
+    cost["cpu_seconds"] = round(watch.cpu() - used, 1)
+    cost["gb"] = round(max(watch.peak, watch.look()) / 1e9, 2)
+
+
+def _ask(store: Any, config: Any) -> None:
+    from genreatlas.sql.registering import register_views
+
+    register_views(store, config.splits.name)
+    spark = store.spark
+    rows = spark.sql("SELECT genre, n_songs FROM genre_sizes ORDER BY n_songs DESC, genre LIMIT 20").collect()
+    board = spark.sql("SELECT * FROM leaderboard").collect()
+    confused = spark.sql("SELECT genre_id, predicted, count(*) AS n FROM confusions GROUP BY ALL").count()
+    if not rows or not board or not confused:
+        raise RuntimeError("a view is empty")
+
+
+def _candidates(store: Any) -> list[dict[str, Any]]:
+    columns = ("candidate", "status", "detail", "score_mean", "train_score_mean", "seconds")
+    rows = [row.asDict() for row in store.read("experiments").select(*columns).collect()]
+    metrics = store.read("metrics").where("genre_id = '*' AND other = '*' AND unit = 'song'")
+    names = {
+        row["model_id"]: row["candidate"] for row in store.read("models").select("model_id", "candidate").collect()
+    }
+    for row in metrics.where("metric IN ('accuracy', 'top_3_accuracy', 'macro_f1')").collect():
+        for candidate in rows:
+            if candidate["candidate"] == names[row["model_id"]]:
+                candidate[row["metric"]] = row["value"]
+    return sorted(rows, key=lambda row: -(row["score_mean"] or 0.0))
+
+
+def figures(found: dict[str, Any]) -> dict[str, float]:
+    """The figures with a bar, of what was run: those that compare sizes need both."""
+    large, small = found.get(LARGE), found.get(SMALL)
+    if large is None:
+        return {}
+    made = {
+        "total_minutes": round(sum(step["seconds"] for step in large["steps"].values()) / 60, 1),
+        "total_cpu_minutes": round(sum(step["cpu_seconds"] for step in large["steps"].values()) / 60, 1),
+        "total_gb": max(step["gb"] for step in large["steps"].values()),
+        "rerun_minutes": round(sum(step["seconds"] for step in large["rerun"].values()) / 60, 1),
+    }
+    if small is not None:
+        for key, steps in (("worst_step_ratio", LINEAR), ("worst_learning_ratio", LEARNING)):
+            made[key] = round(max(_per_song(large, step) / _per_song(small, step) for step in steps), 2)
+    return made
+
+
+def _per_song(run: dict[str, Any], step: str) -> float:
+    """CPU seconds of a step for each song: the clock also counts what others do on the machine."""
+    return run["steps"][step]["cpu_seconds"] / run["n_songs"]
+
+
+def page(found: dict[str, Any]) -> str:
+    """``docs/scale.md``."""
+    lines = [
+        "# How it grows with genres",
+        "",
+        "Written by `python benchmarks/scale.py`. Made-up feature tables of 45 columns go through every step with",
+        "the candidates of `conf/fanout.toml` and three folds. Genres come in families that lie close together,",
+        "artists have a manner of their own, every fourth genre is two kinds of songs, genres spread in different",
+        "directions, and a tenth of the songs have a second genre of the same family (`labels` decides).",
+        "",
+        "Memory is the peak of driver, JVM and Python workers together, and so are CPU seconds. The clock",
+        "also counts what others do on the machine, so ratios of cost per song are of CPU seconds.",
+        "",
+        "| figure | value | bar |",
+        "|---|---|---|",
+    ]
+    made = figures(found)
+    for key, (bar, text) in BARS.items():
+        value = made.get(key)
+        state = "not run yet" if value is None else f"{value:g}"
+        lines.append(
+            f"| `{key}`: {text} | {state} | at most {bar:g}{'' if value is None or value <= bar else ' (missed)'} |"
+        )
+    for name, one in found.items():
+        if "steps" not in one:
+            continue
+        lines += ["", f"## {name.replace('x', ' genres × ')} songs: {one['n_songs']:,} songs", "", one["machine"], ""]
+        lines += [
+            "| step | seconds | CPU seconds | ms of CPU a song | GB | again, seconds |",
+            "|---|---|---|---|---|---|",
+        ]
+        for step, cost in one["steps"].items():
+            again = one["rerun"].get(step, {}).get("seconds", "")
+            each = 1000 * cost["cpu_seconds"] / one["n_songs"]
+            lines.append(
+                f"| {step} | {cost['seconds']:g} | {cost['cpu_seconds']:g} | {each:.2f} | {cost['gb']:g} | {again} |"
+            )
+        lines += [
+            "",
+            "| candidate | status | macro-F1, folds | macro-F1, fitted songs | seconds, all folds | accuracy, test |",
+        ]
+        lines += ["|---|---|---|---|---|---|"]
+        for row in one["candidates"]:
+            scores = [row.get(key) for key in ("score_mean", "train_score_mean", "seconds", "accuracy")]
+            cells = [
+                "" if value is None else f"{value:.3f}" if key != 2 else f"{value:.0f}"
+                for key, value in enumerate(scores)
+            ]
+            status = row["status"] + (f": {row['detail']}" if row["status"] == "skipped" and row["detail"] else "")
+            lines.append(f"| {row['candidate']} | {status} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Make the table, run the steps twice, write and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--genres", type=int, default=300)
+    parser.add_argument("--songs", type=int, default=150, help="of each genre, on average")
+    parser.add_argument("--zipf", action="store_true", help="genres of very different sizes")
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="folder for table, store and models, which is kept")
+    parser.add_argument("--print", action="store_true", help="run nothing: print docs/scale.md again")
+    parsed = parser.parse_args()
+    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    if not parsed.print:
+        shape = Shape(parsed.genres, parsed.songs, parsed.zipf)
+        home = parsed.keep or Path(tempfile.mkdtemp(prefix="scale-"))
+        home.mkdir(parents=True, exist_ok=True)
+        try:
+            one = run(shape, home, parsed.cores)
+        finally:
+            if not parsed.keep:
+                shutil.rmtree(home, ignore_errors=True)
+        known[shape.name] = one | {"machine": machine_line()}
+    runs = {name: one for name, one in known.items() if isinstance(one, dict)}
+    RESULTS.write_text(json.dumps(figures(runs) | runs, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(runs), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
