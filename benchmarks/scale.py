@@ -319,7 +319,7 @@ def page(found: dict[str, Any]) -> str:
         "artists have a manner of their own, every fourth genre is two kinds of songs, genres spread in different",
         "directions, and a tenth of the songs have a second genre of the same family (`labels` decides).",
         "",
-        "Memory is the peak of driver, JVM and Python workers together, and so are CPU seconds. The clock",
+        "Memory is the peak of driver, JVM and Python workers together, CPU seconds are their sum. The clock",
         "also counts what others do on the machine, so ratios of cost per song are of CPU seconds.",
         "",
         "| figure | value | bar |",

@@ -8,6 +8,7 @@ from genreatlas.evaluation.importances import (
     donors,
     feature_blocks,
     importance_rows,
+    judged_classes,
     ranking_importance_rows,
     sampled_songs,
 )
@@ -31,6 +32,25 @@ def test_a_feature_is_worth_what_is_lost_without_it():
     assert rows.loc["noise", ["metric", "genre_id", "n_songs", "n_groups"]].tolist() == [
         "importance_permutation", "*", 400, 100,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "balanced_accuracy", "weighted_f1"])
+def test_genres_that_no_judged_song_has_need_no_figures(metric):
+    rng = np.random.default_rng(3)
+    names = tuple(f"g{place:02}" for place in range(60))
+    truth = rng.choice(rng.choice(60, 25, replace=False), 300)
+    called = [np.where(rng.random(300) < right, truth, rng.integers(0, 60, 300)) for right in (0.8, 0.5)]
+    group = (np.arange(300) // 3).astype(str)
+    classes, place = judged_classes(names, truth)
+    assert len(classes) == len(np.unique(truth)) + 1
+    whole = [Outcomes.of(names, truth, one, group) for one in called]
+    fewer = [Outcomes.of(classes, place[truth], place[one], group) for one in called]
+    rows, same = (
+        importance_rows(one[0], {"x": [one[1]]}, metric, n_samples=50)[["value", "low", "high"]].to_numpy(float)
+        for one in (whole, fewer)
+    )
+    np.testing.assert_allclose(rows, same, atol=1e-12)
+    assert judged_classes("abc", np.array([0, 1, 2, 1]))[0] == ("a", "b", "c")
 
 
 def test_importance_for_several_genres_is_lost_average_precision():

@@ -150,10 +150,12 @@ def _arrays(dataset: Dataset, place: np.ndarray) -> dict[str, np.ndarray]:
     """Everything but X, from the place of each row's song among the training songs."""
     songs = dataset.songs[dataset.songs.part == "train"]
     index = {genre: number for number, genre in enumerate(dataset.classes)}
-    hits = np.zeros((len(songs), len(index)), dtype=bool)
-    for row, genres in enumerate(songs.genres):
-        hits[row, [index[genre] for genre in genres]] = True
-    y = hits if dataset.multi else hits.argmax(axis=1).astype("<i4")
+    if dataset.multi:
+        y = np.zeros((len(songs), len(index)), dtype=bool)
+        for row, genres in enumerate(songs.genres):
+            y[row, [index[genre] for genre in genres]] = True
+    else:
+        y = np.array([index[genres[0]] for genres in songs.genres], dtype="<i4")
     _, song = np.unique(place, return_inverse=True)
     _, group = np.unique(songs.group_id.to_numpy(str)[place], return_inverse=True)
     return {
