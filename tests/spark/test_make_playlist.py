@@ -104,6 +104,7 @@ def made(store: Store) -> dict[str, list[str]]:
     return {name: [row.song_id for row in rows if row.playlist_id == one] for name, one in newest.items()}
 
 
+@pytest.mark.slow
 def test_playlists_keep_to_their_limits_and_are_made_again_from_the_stored_recipe(spark, tmp_path, config):
     store = Store(spark, config.store)
     with pytest.raises(InputError, match="no songs to make a playlist of"):
