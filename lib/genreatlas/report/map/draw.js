@@ -8,8 +8,8 @@ const SHARES = [0, 0.6, 0.88, 0.975];
 // Where a region's name may stand, in halves of its width and lines of its height, the nearest to its middle first.
 const BESIDE = [0, -1, 1, -2, 2, -3, 3].flatMap((down) => [0, -0.6, 0.6, -1.2, 1.2].map((across) => [across, down]))
   .sort((a, b) => Math.hypot(...a) - Math.hypot(...b));
-// So few genres leave room for large labels.
-const FEW = 60;
+// So few genres leave room for large labels, and are all seen at once.
+export const FEW = 60;
 const PAD_X = 4;
 const PAD_Y = 1;
 const LONGEST = 40;

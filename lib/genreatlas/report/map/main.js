@@ -2,7 +2,7 @@
 import { Camera } from "./camera.js";
 import { paint, ramp } from "./colour.js";
 import { formatMeasure, formatNumber, neighboursOf, readData } from "./data.js";
-import { Boxes, drawFrame, measureLabels, paintOrder } from "./draw.js";
+import { Boxes, FEW, drawFrame, measureLabels, paintOrder } from "./draw.js";
 import { listen } from "./gestures.js";
 import { placeLabels } from "./labels.js";
 import { lensLayout, measureLayout, treeLayout } from "./layouts.js";
@@ -313,7 +313,7 @@ class GenreMap {
       reach(Math.abs(layout.y[other] - layout.y[genre]), camera.height),
     ]);
     const zoom = Math.min(64, Math.max(camera.zoom, NEAR), ...most);
-    if (zoom > WHOLE) camera.goTo(layout.x[genre], layout.y[genre], zoom);
+    if (zoom > WHOLE && this.data.n >= FEW) camera.goTo(layout.x[genre], layout.y[genre], zoom);
     else camera.showAll(layout);
     this.redraw();
   }
