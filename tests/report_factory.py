@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from genreatlas.evaluation.reliability import reliability_rows
 from genreatlas.report.data import Player, ReportData, Sound
 from genreatlas.tables import TABLES
 
@@ -175,6 +176,7 @@ def report_data(**changes: Any) -> ReportData:
         scores=pd.DataFrame(_scores(ids)),
         genre_scores=pd.DataFrame(_genre_scores(ids, rng)),
         confusion=pd.concat([confusion.assign(model_id=frames_model), confusion.assign(model_id=best)]),
+        reliability=_reliability(best),
         importances=pd.DataFrame(_importances(best)),
         comparisons=pd.DataFrame(_comparisons(best, [model_id for model_id in ids if model_id != best])),
         confused=_confused(best),
@@ -198,6 +200,23 @@ def report_data(**changes: Any) -> ReportData:
 def frame(columns: str, *rows: tuple[Any, ...]) -> pd.DataFrame:
     """A frame from columns in one string and rows as tuples."""
     return pd.DataFrame(list(rows), columns=columns.split())
+
+
+def _reliability(model_id: str) -> pd.DataFrame:
+    """A model that is a little too sure, and whose sets miss the waltz."""
+    rng = np.random.default_rng(8)
+    genres = np.array(list(GENRES))
+    truth = genres[np.arange(320) % 8]
+    confidence = rng.uniform(0.3, 1.0, 320)
+    predicted = np.where(rng.random(320) < confidence - 0.1, truth, genres[(np.arange(320) + 1) % 8])
+    rows = pd.DataFrame(
+        {
+            "song_id": [f"s{i:03d}" for i in range(320)], "group_id": [f"g{i % 60}" for i in range(320)],
+            "truth": truth, "predicted": predicted, "confidence": confidence, "set_size": 2,
+            "in_set": np.where(truth == "waltz", rng.random(320) < 0.5, rng.random(320) < 0.92),
+        }
+    )  # fmt: skip
+    return reliability_rows(rows, list(GENRES), 0.9).assign(model_id=model_id, part="test")
 
 
 def _importances(model_id: str) -> list[dict[str, Any]]:

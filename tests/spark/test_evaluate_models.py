@@ -11,7 +11,7 @@ from conftest import make_config
 from genreatlas.config import Config
 from genreatlas.steps import evaluate_models
 from genreatlas.store import Store
-from genreatlas.tables import METRICS, MODELS, PREDICTIONS, QUARANTINE
+from genreatlas.tables import METRICS, MODELS, PREDICTIONS, QUARANTINE, RELIABILITY
 from judged_factory import GENRES, add_library, add_model, add_songs, forest, logistic, songs_of
 
 
@@ -98,9 +98,15 @@ def test_models_are_judged_once_and_again_only_when_songs_join(store, config):
     voted = accuracy_score(frames["genres"].str[0], frames["predicted_by_vote"])
     assert figure(metrics, "frames", "accuracy", "song_vote")["value"] == voted
 
+    reliable = fetched(store, RELIABILITY)
+    every = reliable[(reliable["genre_id"] == "*") & (reliable["bin"] == 0)].set_index("model_id")
+    assert every.loc["lr", "accuracy"] == pytest.approx(accuracy_score(truth, lr["predicted"]))
+    assert every.loc["lr", "confidence"] == pytest.approx(lr["confidence"].mean())
+    assert every["n_songs"].tolist() == [24] * 4 and every["coverage"].isna().all()
     again = evaluate_models.run(store, config)
     assert (again.read, again.written, again.notes) == (0, 0, ())
     pd.testing.assert_frame_equal(fetched(store, METRICS), metrics)
+    pd.testing.assert_frame_equal(fetched(store, RELIABILITY), reliable)
 
     add_songs(store, songs_of(range(42, 45), "test"), version=2)
     more = evaluate_models.run(store, config)

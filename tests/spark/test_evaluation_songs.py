@@ -1,9 +1,12 @@
 """Clips added up to songs, and features swapped between clips."""
 
+import numpy as np
 import pytest
+from pyspark.sql import functions as F
 
 from genreatlas.evaluation.importances import FRAMES_A_CLIP, Block, shuffled_clips, told_apart
-from genreatlas.evaluation.song_scores import outcome_rows, row_confusions, song_predictions
+from genreatlas.evaluation.song_scores import clip_rows, outcome_rows, row_confusions, song_predictions
+from genreatlas.models.confidence import Confidence
 from genreatlas.models.types import PREDICTED
 
 CLASSES = ("blues", "jazz", "rock")
@@ -32,7 +35,8 @@ def predictions(spark):
 
 def test_a_song_is_the_mean_of_its_clips_and_the_vote_of_their_rows(predictions):
     rows = [row.asDict() for row in predictions.orderBy("song_id").collect()]
-    same = {"model_id": "m", "part": "test", "score_kind": "probability"}
+    same = {"model_id": "m", "part": "test", "score_kind": "probability", "set_size": None,
+            "in_set": None}  # fmt: skip
     assert rows == [
         same | {"song_id": "p", "group_id": "g1", "genres": ["rock"], "predicted": "blues", "predicted_by_vote": "rock",
                 "confidence": 0.5, "scores": {"blues": 0.5, "jazz": 0.25, "rock": 0.5}, "n_rows": 4,
@@ -44,6 +48,36 @@ def test_a_song_is_the_mean_of_its_clips_and_the_vote_of_their_rows(predictions)
                 "confidence": 0.75, "scores": {"blues": 0.0, "jazz": 0.25, "rock": 0.75}, "n_rows": 1,
                 "n_rows_correct": 0, "votes": None},
     ]  # fmt: skip
+
+
+def test_confidence_calibrates_the_mean_and_gives_sets(spark):
+    straight = np.array([[0.0, 1.0], [0.0, 1.0]])
+    sure = Confidence(np.array([0.5, 1.0, 2.0]), straight, np.array([0.3, 0.3, 0.7]), 0.9, 100, 50, 1e-6)
+    clips = [("p", "c1", 1, [0.6, 0.3, 0.1], [1, 0, 0]), ("p", "c2", 1, [0.4, 0.3, 0.3], [1, 0, 0]),
+             ("q", "c3", 1, [0.2, 0.3, 0.5], [0, 0, 1])]  # fmt: skip
+    songs = [("p", "g1", "test", ["rock"]), ("q", "g2", "test", ["jazz"])]
+    found = song_predictions(
+        spark.createDataFrame(clips, PREDICTED),
+        spark.createDataFrame(songs, "song_id string, group_id string, part string, genres array<string>"),
+        model_id="m", classes=CLASSES, score_kind="probability", multi=False, confidence=sure,
+    )  # fmt: skip
+    rows = {row.song_id: row for row in found.collect()}
+    means = np.array([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])
+    for song, expected in zip("pq", sure.probabilities(means), strict=True):
+        assert [rows[song].scores[genre] for genre in CLASSES] == pytest.approx(expected.tolist(), abs=1e-12)
+        assert rows[song].confidence == max(rows[song].scores.values())
+    # p: blues .41, then jazz .32 with .41 ahead of it (over .3), rock with .74 ahead (over .7)
+    # q: rock .66, then jazz with .66 ahead of it
+    assert [(rows[song].predicted, rows[song].set_size, rows[song].in_set) for song in "pq"] == [
+        ("blues", 1, False), ("rock", 1, False)
+    ]  # fmt: skip
+    wide = Confidence(sure.sharpness, straight, np.array([0.3, 0.7, 0.8]), 0.9, 100, 50, 1e-6)
+    answers = clip_rows(spark.createDataFrame(clips, PREDICTED).withColumn("clip_id_", F.col("clip_id")), "m", CLASSES,
+                        "probability", wide, 2)  # fmt: skip
+    sets = {row.item_id: (row.genre_set, row.set_size, row.abstains) for row in answers.collect()}
+    assert sets["clip:c3"] == (["rock", "jazz"], 2, False)
+    assert sets["clip:c1"] == (["blues", "jazz"], 2, False)
+    assert sets["clip:c2"] == (None, 3, True), "three genres are no answer where two are the most"
 
 
 def test_figures_get_the_rank_of_the_true_genre_and_the_rows_of_songs_that_have_several(predictions):

@@ -10,6 +10,7 @@ from conftest import make_config
 from genreatlas.datasets.dataset import build_dataset
 from genreatlas.datasets.library import read_library
 from genreatlas.errors import InputError, ModelError
+from genreatlas.evaluation.song_scores import song_predictions
 from genreatlas.models import registry
 from genreatlas.models.candidates import make_trial
 from genreatlas.models.training import FeatureSetTraining
@@ -101,8 +102,41 @@ def test_a_models_folder_says_what_it_needs(saved):
         "imputation": "median of the training part; 0 where a feature has no value there",
         "spark": None,
         "identity": "sound",
+        "confidence": None,
     }
     assert registry.read_meta({"model_id": "technical"}, config).songs_of == ("plain", "1", "prep")
+
+
+@pytest.mark.slow
+def test_a_model_of_enough_artists_is_stored_with_its_confidence_and_answers_with_sets(store, config):
+    fill(store, library(60))
+    config = with_train(config)
+    songs = read_library(store, config)
+    dataset = build_dataset(store, config, songs, "plain")
+    training = FeatureSetTraining(store, config, dataset, dataset)
+    params = {"n_estimators": 50, "scaler": "none"}
+    training.refit(make_trial("sklearn", "random_forest", "plain", params, 7), "sure")
+    training.close()
+    model = registry.load({"model_id": "sure"}, config)
+    sure = model.confidence
+    assert (sure.coverage, sure.n_songs, sure.n_groups) == (0.9, 135, 135)
+    judged = store.spark.createDataFrame(
+        dataset.songs[dataset.songs["part"] == "test"][["song_id", "group_id", "part", "genres"]].assign(
+            genres=lambda rows: rows["genres"].map(list)
+        ),
+        "song_id string, group_id string, part string, genres array<string>",
+    )
+    rows = song_predictions(
+        model.predict(dataset.frame.where("part = 'test'")), judged, model_id="sure", classes=model.classes,
+        score_kind="probability", multi=False, confidence=sure,
+    ).collect()  # fmt: skip
+    assert len(rows) == 45
+    covered = np.mean([row.in_set for row in rows])
+    assert covered > 0.8 and all(1 <= row.set_size <= 3 for row in rows)
+    raw = {row.song_id: row.score_sum for row in model.predict(dataset.frame.where("part = 'test'")).collect()}
+    for row in rows[:5]:
+        expected = sure.probabilities(np.array([raw[row.song_id]]))[0]
+        assert [row.scores[genre] for genre in model.classes] == pytest.approx(expected.tolist(), abs=1e-12)
 
 
 def test_a_model_keeps_its_one_hot_columns_when_new_values_turn_up(saved, store, config):

@@ -11,10 +11,15 @@ from conftest import make_config
 from genreatlas.audio.feature_sets import get_feature_set, table_of
 from genreatlas.audio.whole_files import whole_file
 from genreatlas.errors import InputError, ModelError
+from genreatlas.models.confidence import Confidence
 from genreatlas.steps import score
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS, FEATURE_SETS, MODELS, PROMOTIONS, QUARANTINE, SCORE_WINDOWS, SCORES
 from one_file_models import recipe, save_model, sound
+
+STRAIGHT = np.array([[0.0, 1.0], [0.0, 1.0]])
+#: A temperature of 2 where the first genre leads, and sets that hold a genre with up to 0.4 ahead of it.
+SURE = Confidence(np.array([0.5, 1.5]), STRAIGHT, np.array([0.4, 0.4]), 0.9, 100, 50, 1e-4)
 
 
 def enlist(store, meta):
@@ -48,7 +53,7 @@ def test_a_folder_is_scored_like_its_files_one_by_one_and_only_what_is_new_or_ch
     (folder / "deep").mkdir(parents=True)
     with pytest.raises(ModelError, match="No model is called 'champion': nothing was promoted to it"):
         score.run(store, config)
-    enlist(store, save_model(config, "m1"))
+    enlist(store, save_model(config, "m1", confidence=SURE.to_json()))
     for name, content in (
         ("long.wav", sound("tone", "silence", "noise", "noise", seed=60)),
         ("deep/töne.wav", sound("tone", seed=61)),
@@ -65,6 +70,8 @@ def test_a_folder_is_scored_like_its_files_one_by_one_and_only_what_is_new_or_ch
         alone, row = genreatlas.predict(path, config.models.path), found[path.name]
         assert row.scores == alone.probabilities  # to the bit
         assert (row.predicted, row.confidence) == (alone.genre, alone.confidence)
+        assert row.genre_set == list(alone.genre_set) == [alone.genre]
+        assert (row.set_size, row.set_coverage, row.abstains) == (1, 0.9, False)
     long = found["long.wav"]
     assert (long.n_windows, long.n_failed_windows, long.duration_s, long.model_id) == (3, 1, 8.0, "m1")
     assert timeline(store, long.item_id) == [
@@ -132,4 +139,5 @@ def test_clips_of_the_store_are_scored_from_features_made_as_the_models_and_othe
     }  # fmt: skip
     alone = genreatlas.predict(sound("tone", seed=71), config.models.path)
     assert rows["clip:clip71"].scores == alone.probabilities
+    assert (rows["clip:clip71"].genre_set, rows["clip:clip71"].abstains, alone.genre_set) == (None, None, ())
     assert score.run(store, config).written == 0

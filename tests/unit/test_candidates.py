@@ -161,7 +161,7 @@ def test_everything_that_is_wrong_in_the_list_is_said_at_once():
         "train.candidates: linear_svc: C = -1.0 is not possible. Allowed: a number above 0.",
         "train.candidates: linear_svc: C = 'x' is not possible. Allowed: a number above 0.",
         "train.candidates: linear_svc: unknown parameter 'losss'. Did you mean loss?",
-        "train.candidates: linear_svc: scaler = 3 is not possible. Allowed: standard, minmax, robust, none.",
+        "train.candidates: linear_svc: scaler = 3 is not possible. Allowed: standard, minmax, robust, log, none.",
         "train.candidates: random_forest: numTrees = 0 is not possible. Allowed: a whole number from 1 on.",
         "train.candidates: random_forest: maxDepth = 31 is not possible. Allowed: a whole number from 0 to 30.",
     ]

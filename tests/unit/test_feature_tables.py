@@ -85,6 +85,25 @@ def test_columns_that_give_the_answer_away_are_left_out_and_each_is_named(import
     assert names(imported(lines, features=("popularity",))) == ["popularity"]
 
 
+def test_a_date_that_is_asked_for_is_its_year(imported):
+    lines = ["id,genre,release_date,tempo", "a,rock,2001-01-30,7", "b,pop,1995,6", "c,pop,1999-03,6", "d,pop,,5"]
+    table = imported([*lines, "e,pop,soon,5"], include=("release_date",))
+    assert names(table) == ["release_date", "tempo"]
+    assert [(bad.id, bad.reason.value) for bad in table.rejected] == [("e", "bad_value")]
+    by_tempo = table.rows.sort_values(["tempo", "release_date"])["release_date"]
+    assert by_tempo.dropna().tolist() == [1995.0, 1999.0, 2001.0] and by_tempo.isna().sum() == 1
+    stamps = {
+        "id": ["a", "b"],
+        "genre": ["x", "y"],
+        "released": pd.to_datetime(["1970-05-01", "2020-01-01"]),
+        "t": [1, 2],
+    }
+    assert imported(stamps, include=("released",)).rows.sort_values("t")["released"].tolist() == [1970.0, 2020.0]
+    assert names(imported(lines)) == ["tempo"], "nobody asked for it"
+    years = imported(["id,genre,year,x", "a,rock,2001,1", "b,pop,1995,2"], include=("year",))
+    assert years.rows.sort_values("x")["year"].tolist() == [2001.0, 1995.0]
+
+
 def test_one_id_in_several_rows_has_several_genres_and_one_feature_row(imported):
     table = imported(["id,genre,x", "a,pop,1", "a,rock,1", "a,rock,1", "b,rock,2"])
     assert len(table.rows) == 2 and table.rejected == ()

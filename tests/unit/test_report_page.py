@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from genreatlas.report.data import Playlist, ReportData, Sound
+from genreatlas.report.number_formats import percent
 from genreatlas.report.page import render
 from map_factory import map_data
 from report_factory import AT, FEATURES, GENRES, experiment, metric, model, report_data
@@ -246,15 +247,52 @@ def test_three_thousand_genres_make_a_page_of_bounded_size():
     wrong = [
         {**metric(best, "confusion", 1.0 + i % 3, genre_id=ids[i], other=ids[i - 1]), "total": 9.0} for i in range(n)
     ]
+    families = pd.DataFrame({"family": ["house", "rock"], "by": "name", "n_genres": [9, 7], "n_songs": [90.0, 70.0],
+                             "recognised": [0.25, 0.5], "in_family": [0.75, 0.625]})  # fmt: skip
     page = render(
         replace(data, genres=genres.assign(hours=0.1), models=models, genre_scores=per_genre, genre_names={},
-                confusion=pd.DataFrame(wrong))
+                confusion=pd.DataFrame(wrong), taken_for=pd.DataFrame(wrong)[["genre_id", "other", "value"]],
+                families=families)
     )  # fmt: skip
     text = text_of(page.html)
     assert len(page.html) < 600_000
     assert "The 60 largest are shown; 2,940 more" in text
     assert "The largest genres and the worst of the others; 2,940 more" in text
     assert "The 16 largest of 3,000 genres" in text
+    assert "Families first, by the words that genres' names share" in text
+    assert text.index("Families first") < text.index("The largest genres and the worst"), "families before genres"
+    assert 'href="genres.html"' in page.html
+    every = page.files["genres.html"].decode()
+    document = Document(every)
+    assert len(every) < 1_500_000 and len(document.all("tr")) == n + 1 and not document.open
+    assert "g0001 2, " not in every and '<td class="left">g0000 2</td>' in every, "what g0001 is taken for"
+
+
+def test_few_genres_have_no_page_of_their_own(page):
+    assert "genres.html" not in page.files and "genres.html" not in page.html
+
+
+def test_the_page_of_every_genre_escapes_what_genres_are_called():
+    hostile = "<script>alert(1)</script>"
+    data = report_data()
+    best = "sklearn-hist_gradient_boosting-summary9"
+    ids = [f"g{i}" for i in range(80)]
+    per_genre = pd.DataFrame([metric(best, "f1", 0.5, genre_id=g) for g in ids])
+    made = render(replace(data, genre_scores=per_genre, genre_names=dict.fromkeys(ids, hostile), title=hostile))
+    assert hostile.encode() not in made.files["genres.html"] and b"&lt;script&gt;" in made.files["genres.html"]
+
+
+def test_probabilities_and_sets_stand_beside_what_was_shown_and_the_worst_genre_comes_first(page):
+    data = report_data()
+    whole = data.reliability[(data.reliability["genre_id"] == "*") & (data.reliability["bin"] == 0)].iloc[0]
+    part = page.html.partition('<section id="reliability">')[2].partition("</section>")[0]
+    for value in (whole["confidence"], whole["accuracy"], whole["calibration_error"], whole["coverage"]):
+        assert percent(value) in part
+    first = re.search(r'id="reliability-genres".*?<tbody><tr><th scope="row">(\w+)', part, re.DOTALL)
+    assert first and first[1] == "Waltz", "its sets hold it for half of its songs"
+    assert "reliability.svg" in page.files
+    without = render(replace(data, reliability=data.reliability.iloc[:0]))
+    assert 'id="reliability"' not in without.html and "#reliability" not in without.html
 
 
 def test_candidates_without_a_score_stand_with_their_reason():

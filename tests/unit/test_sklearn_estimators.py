@@ -5,6 +5,7 @@ import pytest
 import skops.io
 from sklearn.impute import SimpleImputer
 from sklearn.naive_bayes import GaussianNB
+from sklearn.preprocessing import StandardScaler
 
 from genreatlas.errors import ConfigError, ModelError, Reason
 from genreatlas.models.engines import get_engine
@@ -12,6 +13,7 @@ from genreatlas.models.engines.estimators import limits
 from genreatlas.models.engines.protocol import blocks
 from genreatlas.models.engines.scikit_learn.sklearn_pipelines import (
     ESTIMATORS,
+    SCALERS,
     SklearnModel,
     fit_pipeline,
     loads,
@@ -96,12 +98,28 @@ def test_medians_taken_column_by_column_are_those_of_the_imputer(rows):
     np.testing.assert_array_equal(model.pipeline[0].transform(X), reference.transform(X))
 
 
-@pytest.mark.parametrize("scaler", ["standard", "minmax", "robust", "none"])
+@pytest.mark.parametrize("scaler", ["standard", "minmax", "robust", "log", "none"])
 def test_fitting_in_place_gives_what_an_ordinary_pipeline_gives(scaler, rows):
     X, y = rows
     ordinary = make_pipeline(ESTIMATORS["linear_svc"], {"scaler": scaler, "C": 0.1}, seed=2**40 + 3).fit(X, y)
     model, _ = _fit("linear_svc", X, y, scaler=scaler, C=0.1)
     np.testing.assert_allclose(model.scores(X), ordinary.decision_function(X), rtol=1e-4, atol=1e-4)
+
+
+def test_columns_over_orders_of_magnitude_become_logarithms_and_others_stay():
+    rng = np.random.default_rng(4)
+    X = np.column_stack([np.exp(3 * rng.normal(size=500)), rng.normal(size=500), -np.exp(rng.normal(size=500))])
+    X = np.column_stack([X, rng.uniform(1, 2, 500)]).astype(np.float32)
+    given = X.copy()
+    scaler = SCALERS["log"]().fit(X)
+    np.testing.assert_array_equal(X, given)
+    assert (scaler.least_ > 0).tolist() == [True, False, False, False], "skewed and positive"
+    expected = X.astype(float)
+    expected[:, 0] = np.log(expected[:, 0])
+    np.testing.assert_allclose(scaler.transform(X), StandardScaler().fit_transform(expected), atol=1e-4)
+    zero = scaler.transform(np.zeros((1, 4), np.float32))
+    assert np.isfinite(zero).all() and zero[0, 0] < scaler.transform(X)[:, 0].min(), "what was never seen is lowest"
+    np.testing.assert_array_equal(X, given)
 
 
 @pytest.mark.parametrize("name", ["linear_svc", "random_forest"])

@@ -261,7 +261,7 @@ class TrainSection(Section):
         "macro_f1", "accuracy", "balanced_accuracy", "weighted_f1", "macro_average_precision", "micro_average_precision"
     ] = Field("macro_f1", description="Metric that selects; with labels = multi an average precision.")
     frames_per_song: Positive = Field(100, description="Frames of a song that frame models are trained on.")
-    calibrate: bool = Field(True, description="Turn margins into probabilities on grouped folds.")
+    calibrate: bool = Field(True, description="Fit probabilities and prediction sets on the folds.")
     max_matrix_mb: Positive = Field(1024, description="Largest training matrix that is sent to every worker.")
     shared_path: Path | None = Field(None, description="Folder that all workers read: the matrix goes there instead.")
     seed: int = Field(7, description="Seed of every random choice.")
@@ -405,6 +405,9 @@ class ScoreSection(Section):
     model: str = Field("champion", description="Alias or id of the model.")
     hop_s: float = Field(0.0, ge=0.0, description="Distance of the windows of a file; 0: their length.")
     max_windows: int = Field(0, ge=0, description="At most so many windows a file, evenly spread; 0: no bound.")
+    max_set: int = Field(
+        0, ge=0, description="Genres of the largest prediction set that is an answer; 0: half of all, at most 100."
+    )
     batch_files: Positive = Field(256, description="Files in one commit; a crash repeats at most this many.")
     task_files: Positive = Field(4, description="Files in one Spark task.")
 

@@ -4,7 +4,7 @@ Figures are by song, by vote and by row (frame or clip), or by ranking where son
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from genreatlas.datasets.labels import roots
 from genreatlas.datasets.library import read_library
 from genreatlas.datasets.types import Dataset
 from genreatlas.errors import GenreAtlasError, InputError, ModelError
+from genreatlas.evaluation.by_size import by_size
 from genreatlas.evaluation.comparison import Comparison, compare, compare_rankings, holm
 from genreatlas.evaluation.judging import MultiJudge, figure_rows, judge
 from genreatlas.evaluation.song_outcomes import Outcomes, row_outcomes, song_outcomes, vote_outcomes
@@ -46,14 +47,15 @@ _ROWS_A_COMMIT = 200_000
 class Case:
     """One model and the songs of the judged part.
 
-    ``songs`` has song_id (sorted), group_id, part and genres (list); ``parents`` is empty unless a
-    genre of the model has a parent above it.
+    ``songs`` has song_id (sorted), group_id, part and genres (list). ``parents`` has the topmost genre of each, and is
+    empty unless a genre of the model has a parent above it; ``tree`` then has the genre right above each.
     """
 
     model: Mapping[str, Any]
     dataset: Dataset
     songs: pd.DataFrame
     parents: Mapping[str, str]
+    tree: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def model_id(self) -> str:
@@ -106,7 +108,8 @@ def find_cases(
         dataset = datasets[alike]
         with_parents = dataset.level == "genre" and any(genre in tops for genre in dataset.classes)
         songs = _judged_songs(dataset, config.evaluate.part, own=meta.songs_of[0] == meta.feature_set)
-        cases.append(Case(model, dataset, songs, tops if with_parents else {}))
+        tree = {genre: parent for genre, (parent, _) in library.parents.items()}
+        cases.append(Case(model, dataset, songs, *((tops, tree) if with_parents else ({}, {}))))
     return cases, failed
 
 
@@ -221,11 +224,15 @@ def figures(case: Case, predictions: StoredPredictions, settings: EvaluateSectio
         }  # fmt: skip
         rows = predictions.outcomes_of(case)
         parents = case.parents or None
-        outcomes = {"song": song_outcomes(rows, case.classes, str(case.model["score_kind"]), parents)}
+        score_kind = str(case.model["score_kind"])
+        outcomes = {"song": song_outcomes(rows, case.classes, score_kind, parents, case.tree)}
         if (rows["n_rows"] > 1).any():
             outcomes["song_vote"] = vote_outcomes(rows, case.classes)
             outcomes["row"] = row_outcomes(_with_single_rows(predictions.rows_of(case), rows), case.classes)
         blocks = {unit: judge(one, **options) for unit, one in outcomes.items()}
+        trained = case.dataset.songs.loc[case.dataset.songs["part"] == "train", "genres"].map(lambda genres: genres[0])
+        sizes = by_size(outcomes["song"], trained.value_counts().to_dict(), settings.min_groups)
+        blocks["song"] = pd.concat([blocks["song"], sizes], ignore_index=True) if len(sizes) else blocks["song"]
     named = [block.assign(unit=unit) for unit, block in blocks.items()]
     return pd.concat(named, ignore_index=True).assign(model_id=case.model_id, grouping=case.dataset.grouping)
 

@@ -12,12 +12,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from genreatlas.metrics.figures import hit_at, log_loss
+from genreatlas.metrics.figures import hit_at, log_loss, reciprocal_rank
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 TOP = 3
+
+#: Further numbers of first genres among which the true one may be, and the least number of genres from which each of
+#: them says something. The reciprocal rank is given from as many genres on as the first.
+MORE_TOPS = {5: 11, 10: 21, 50: 101}
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,11 @@ class Outcomes:
 
 
 def song_outcomes(
-    rows: pd.DataFrame, classes: Sequence[str], score_kind: str, parents: Mapping[str, str] | None = None
+    rows: pd.DataFrame,
+    classes: Sequence[str],
+    score_kind: str,
+    parents: Mapping[str, str] | None = None,
+    tree: Mapping[str, str] | None = None,
 ) -> Outcomes:
     """Songs by their mean score.
 
@@ -112,12 +120,19 @@ def song_outcomes(
     classes : genre ids of the model.
     score_kind : log loss is left undefined for margins.
     parents : genre id = parent id; given, parent accuracy is judged too. A genre without is its own.
+    tree : genre id = id of the genre right above it; given with ``parents``, the distance of mistakes in the tree is
+        judged too, in steps: 0 where the song was recognised, 2 for a sibling.
 
     Top-3 accuracy counts a song whose genre ties for the third place by its chance to be among the
     first three if ties are broken at random (McSherry & Najork 2008).
     """
     greater, equal = (rows[name].to_numpy(np.float64) for name in ("n_greater", "n_equal"))
     values: dict[str, NDArray[np.float64]] = {"top_3_accuracy": hit_at(TOP, greater, equal)}
+    for top, least in MORE_TOPS.items():
+        if len(classes) >= least:
+            values[f"top_{top}_accuracy"] = hit_at(top, greater, equal)
+    if len(classes) >= min(MORE_TOPS.values()):
+        values["mean_reciprocal_rank"] = reciprocal_rank(greater, equal)
     probability = rows["score"].to_numpy(np.float64)
     usable = score_kind == "probability"
     values["log_loss"] = log_loss(probability) if usable else np.full(len(rows), np.nan)
@@ -125,7 +140,34 @@ def song_outcomes(
         up = {genre: parents.get(genre, genre) for genre in classes}
         alike = rows["truth"].map(up) == rows["predicted"].map(up)
         values["parent_accuracy"] = np.asarray(alike, dtype=np.float64)
+        if tree:
+            pairs = rows[["truth", "predicted"]].drop_duplicates()
+            steps = {pair: tree_distance(*pair, tree) for pair in pairs.itertuples(index=False, name=None)}
+            said = zip(rows["truth"], rows["predicted"], strict=True)
+            values["tree_distance"] = np.array([steps[pair] for pair in said], dtype=np.float64)
     return _outcomes(rows, classes, "predicted", values=values)
+
+
+def tree_distance(one: str, other: str, tree: Mapping[str, str]) -> int:
+    """Steps from one genre to another through the tree; roots lie below one common root.
+
+    Parameters
+    ----------
+    tree : genre id = id of the genre right above it. A circle is left where it was entered.
+    """
+    first, second = _upward(one, tree), _upward(other, tree)
+    place = {genre: steps for steps, genre in enumerate(first)}
+    for steps, genre in enumerate(second):
+        if genre in place:
+            return place[genre] + steps
+    return len(first) + len(second)
+
+
+def _upward(genre: str, tree: Mapping[str, str]) -> list[str]:
+    path = [genre]
+    while path[-1] in tree and tree[path[-1]] not in path:
+        path.append(tree[path[-1]])
+    return path
 
 
 def vote_outcomes(rows: pd.DataFrame, classes: Sequence[str]) -> Outcomes:

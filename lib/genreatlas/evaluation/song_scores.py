@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from genreatlas.evaluation.sure_answers import with_confidence
+from genreatlas.models.confidence import Confidence, most_genres
+
 #: What :func:`outcome_rows` returns: one row per model and song.
 OUTCOME = (
     "model_id string, song_id string, group_id string, truth string, predicted string, predicted_by_vote string, "
-    "n_rows int, n_rows_correct int, score double, n_greater int, n_equal int"
+    "n_rows int, n_rows_correct int, score double, n_greater int, n_equal int, confidence double, set_size int, "
+    "in_set boolean"
 )
 
 
@@ -55,7 +59,14 @@ def scores_by_song(predicted: DataFrame, *keys: str) -> DataFrame:
 
 
 def song_predictions(
-    predicted: DataFrame, songs: DataFrame, *, model_id: str, classes: Sequence[str], score_kind: str, multi: bool
+    predicted: DataFrame,
+    songs: DataFrame,
+    *,
+    model_id: str,
+    classes: Sequence[str],
+    score_kind: str,
+    multi: bool,
+    confidence: Confidence | None = None,
 ) -> DataFrame:
     """Rows of the table ``predictions``.
 
@@ -64,9 +75,11 @@ def song_predictions(
     predicted : one row a clip, from :meth:`genreatlas.models.engines.protocol.StoredModel.predict`.
     songs : song_id, group_id, part, genres array<string>.
     classes : genre ids in the order of the scores.
+    confidence : of the model; without it there are no sets, and scores stay as they are.
     """
     names = F.from_json(F.lit(json.dumps(list(classes))), "array<string>")
-    rows = songs.join(scores_by_song(predicted), "song_id").withColumn("names", names)
+    sure = with_confidence(scores_by_song(predicted), confidence)
+    rows = songs.join(sure, "song_id").withColumn("names", names)
     nothing = F.lit(None)
     chosen = F.map_filter(F.map_from_arrays("names", "votes"), lambda _, rows_for: rows_for > 0)
     right = F.element_at(F.map_from_arrays("names", "votes"), F.element_at("genres", 1))
@@ -84,6 +97,8 @@ def song_predictions(
         "n_rows",
         (nothing if multi else right).cast("int").alias("n_rows_correct"),
         F.when(F.col("n_rows") > 1, chosen).cast("map<string,int>").alias("votes"),
+        F.size("places").alias("set_size") if confidence else nothing.cast("int").alias("set_size"),
+        F.expr("array_contains(places, int(array_position(names, genres[0])))").alias("in_set"),
     )
 
 
@@ -107,6 +122,9 @@ def outcome_rows(predictions: DataFrame) -> DataFrame:
         "score",
         F.expr("size(filter(map_values(scores), s -> s > score))").alias("n_greater"),
         F.expr("size(filter(map_values(scores), s -> s = score))").alias("n_equal"),
+        "confidence",
+        "set_size",
+        "in_set",
     )
 
 
@@ -140,12 +158,20 @@ def window_id() -> Column:
     return F.format_string("%s#%06d", "item_id", "window")
 
 
-def file_rows(windows: DataFrame, model_id: str, classes: Sequence[str], score_kind: str) -> DataFrame:
+def file_rows(
+    windows: DataFrame,
+    model_id: str,
+    classes: Sequence[str],
+    score_kind: str,
+    confidence: Confidence | None = None,
+    most: int = 0,
+) -> DataFrame:
     """One row a file: the mean over its windows; columns of ``scores`` but for time and run.
 
     Parameters
     ----------
     windows : from :func:`scored_windows`.
+    confidence, most : see :func:`clip_rows`.
     """
     facts = windows.groupBy("item_id").agg(
         F.first("path").alias("path"),
@@ -156,7 +182,7 @@ def file_rows(windows: DataFrame, model_id: str, classes: Sequence[str], score_k
         F.count_if(F.col("n_rows").isNull()).cast("int").alias("n_failed_windows"),
     )
     usable = windows.where("n_rows IS NOT NULL").withColumnRenamed("item_id", "song_id")
-    means = scores_by_song(usable).withColumnRenamed("song_id", "item_id")
+    means = with_confidence(scores_by_song(usable).withColumnRenamed("song_id", "item_id"), confidence)
     rows = facts.join(means, "item_id").withColumn("names", _names(classes))
     return rows.select(
         F.lit(model_id).alias("model_id"),
@@ -170,18 +196,24 @@ def file_rows(windows: DataFrame, model_id: str, classes: Sequence[str], score_k
         "duration_s",
         "bytes",
         "modified_ns",
+        *_set(classes, confidence, most),
     )
 
 
-def window_rows(windows: DataFrame, model_id: str, classes: Sequence[str]) -> DataFrame:
+def window_rows(
+    windows: DataFrame, model_id: str, classes: Sequence[str], confidence: Confidence | None = None
+) -> DataFrame:
     """Rows of ``score_windows``.
 
     Parameters
     ----------
     windows : from :func:`scored_windows`.
+    confidence : of the model; without it scores stay as they are.
     """
     means = F.expr("transform(score_sum, s -> s / n_rows)")
-    rows = windows.withColumn("means", means).withColumn("best", F.expr("array_position(means, array_max(means))"))
+    columns = ("item_id", "window", "start_s", "length_s", "reason")
+    sure = with_confidence(windows.select(*columns, means.alias("means")), confidence)
+    rows = sure.withColumn("best", F.expr("array_position(means, array_max(means))"))
     return rows.withColumn("names", _names(classes)).select(
         F.lit(model_id).alias("model_id"),
         "item_id",
@@ -193,9 +225,23 @@ def window_rows(windows: DataFrame, model_id: str, classes: Sequence[str]) -> Da
     )
 
 
-def clip_rows(predicted: DataFrame, model_id: str, classes: Sequence[str], score_kind: str) -> DataFrame:
-    """One row a clip of the store; columns of ``scores`` but for time and run."""
-    scored = scores_by_song(predicted, "song_id", "clip_id_").withColumn("names", _names(classes))
+def clip_rows(
+    predicted: DataFrame,
+    model_id: str,
+    classes: Sequence[str],
+    score_kind: str,
+    confidence: Confidence | None = None,
+    most: int = 0,
+) -> DataFrame:
+    """One row a clip of the store; columns of ``scores`` but for time and run.
+
+    Parameters
+    ----------
+    confidence : of the model; without it there are no sets, and scores stay as they are.
+    most : genres of the largest set that is an answer (:func:`genreatlas.models.confidence.most_genres`).
+    """
+    sure = with_confidence(scores_by_song(predicted, "song_id", "clip_id_"), confidence)
+    scored = sure.withColumn("names", _names(classes))
     nothing = {"path": "string", "duration_s": "double", "bytes": "bigint", "modified_ns": "bigint"}
     return scored.select(
         F.lit(model_id).alias("model_id"),
@@ -206,6 +252,7 @@ def clip_rows(predicted: DataFrame, model_id: str, classes: Sequence[str], score
         F.lit(1).alias("n_windows"),
         F.lit(0).alias("n_failed_windows"),
         *[F.lit(None).cast(kind).alias(name) for name, kind in nothing.items()],
+        *_set(classes, confidence, most),
     )
 
 
@@ -222,6 +269,21 @@ def _place_of_highest(values: Column) -> Column:
 
 def _names(classes: Sequence[str]) -> Column:
     return F.from_json(F.lit(json.dumps(list(classes))), "array<string>")
+
+
+def _set(classes: Sequence[str], confidence: Confidence | None, most: int) -> list[Column]:
+    """Columns of a prediction set; its genres are NULL where it is no answer."""
+    kinds = {"genre_set": "array<string>", "set_size": "int", "set_coverage": "double", "abstains": "boolean"}
+    if confidence is None:
+        return [F.lit(None).cast(kind).alias(name) for name, kind in kinds.items()]
+    size, largest = F.size("places"), most_genres(most, len(classes))
+    abstains = (size == 0) | (size > largest)
+    return [
+        F.when(~abstains, F.expr("transform(places, place -> names[place - 1])")).alias("genre_set"),
+        size.alias("set_size"),
+        F.lit(confidence.coverage).alias("set_coverage"),
+        abstains.alias("abstains"),
+    ]
 
 
 def _answer(means: str, best: str) -> list[Column]:

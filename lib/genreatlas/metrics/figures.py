@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import sparse, special
 
 from genreatlas.errors import ConfigError
 
@@ -226,6 +226,17 @@ def hit_at(k: int, n_greater: Array, n_equal: Array) -> Array:
     n_equal : genres with the same score, the true one included.
     """
     return np.clip((k - n_greater) / np.maximum(n_equal, 1.0), 0.0, 1.0)
+
+
+def reciprocal_rank(n_greater: Array, n_equal: Array) -> Array:
+    """One over the rank of the true genre, on average if ties are broken at random; 1 where it is first.
+
+    Parameters
+    ----------
+    n_greater, n_equal : see :func:`hit_at`.
+    """
+    equal = np.maximum(n_equal, 1.0)
+    return np.asarray((special.digamma(n_greater + equal + 1) - special.digamma(n_greater + 1)) / equal)
 
 
 def log_loss(probability: Array) -> Array:

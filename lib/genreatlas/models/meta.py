@@ -9,6 +9,7 @@ from typing import Any, Literal
 from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.config import ClipSection, TrainSection, former
 from genreatlas.errors import ModelError
+from genreatlas.models.confidence import Confidence
 from genreatlas.models.types import ScoreKind
 
 META = "meta.json"
@@ -26,7 +27,8 @@ class Meta:
     :meth:`train_section` and :meth:`clip_section` read them. ``format`` says which engine reads the model, and
     ``spark`` holds what the engine keeps of it beside its file, such as what a Spark pipeline does not know of itself:
     input columns, classes that it saw, calibration. ``identity`` is what made two songs copies of one
-    recording (:data:`genreatlas.datasets.library.Identity`).
+    recording (:data:`genreatlas.datasets.library.Identity`). ``confidence`` holds temperatures and prediction sets
+    (:meth:`sureness`); None in models that have none, such as those of earlier releases.
     """
 
     model_id: str
@@ -46,6 +48,19 @@ class Meta:
     clip: Mapping[str, Any]
     spark: Mapping[str, Any] | None = None
     identity: Literal["sound", "bytes"] = "bytes"  #: as in models of releases that did not say
+    confidence: Mapping[str, Any] | None = None
+
+    def sureness(self) -> Confidence | None:
+        """How mean scores become calibrated probabilities and prediction sets; None where they stay as they are.
+
+        Raises
+        ------
+        ModelError : what is stored cannot be read.
+        """
+        try:
+            return Confidence.from_json(self.confidence, len(self.classes))
+        except ModelError as error:
+            raise ModelError(f"{self.model_id}: {error}") from None
 
     def train_section(self) -> TrainSection:
         """``[train]`` as this release spells it, without candidates; ModelError where it cannot be read."""

@@ -14,6 +14,7 @@ from genreatlas.audio.whole_files import Recipe, check_recipe, whole_file
 from genreatlas.config import LimitsSection
 from genreatlas.errors import ModelError
 from genreatlas.models import meta as meta_file
+from genreatlas.models.confidence import Confidence, most_genres
 from genreatlas.models.engines import engines, reader_of
 from genreatlas.models.engines.protocol import FileModel
 from genreatlas.models.engines.task_answers import predict_batch
@@ -43,7 +44,11 @@ class Prediction:
     """What a model says of a file.
 
     ``probabilities`` (margins where ``score_kind`` says so) are means over the windows by genre id, highest first;
-    ``names`` has the genres' names, ``windows`` the timeline.
+    ``names`` has the genres' names, ``windows`` the timeline. ``genre_set`` holds the genres that are not ruled out,
+    the most probable first: of songs like those in training, by artists that are not in it, a share of ``coverage`` has
+    its genre in it. Where training did not know who plays, that holds for other songs of the same artists only. It is
+    empty, and ``coverage`` None, for models without sets. ``abstains`` says that the set is too large (or empty) to be
+    an answer.
     """
 
     model_id: str
@@ -51,6 +56,9 @@ class Prediction:
     names: dict[str, str]
     score_kind: str
     windows: tuple[WindowScores, ...]
+    genre_set: tuple[str, ...] = ()
+    coverage: float | None = None
+    abstains: bool = False
 
     @property
     def genre(self) -> str:
@@ -69,6 +77,7 @@ def predict(
     model: str = "champion",
     hop_s: float = 0.0,
     max_windows: int = 0,
+    max_set: int = 0,
 ) -> Prediction:
     """Tell the genre of one audio file with a model that needs no Spark session, such as scikit-learn's.
 
@@ -82,6 +91,7 @@ def predict(
     model : alias or id.
     hop_s : distance of windows in s; 0: their length.
     max_windows : at most so many, evenly spread; 0: all.
+    max_set : genres of the largest prediction set that is an answer; 0: half of the genres, at most 100.
 
     Raises
     ------
@@ -103,7 +113,7 @@ def predict(
     found = whole_file(source if isinstance(source, bytes) else os.fspath(source), recipe, content)
     usable = [window.values for window in found.windows if window.values is not None]
     sums, rows = score(loaded, usable)
-    means = iter(sums / rows[:, None])
+    means = iter(calibrated(loaded, sums / rows[:, None]))
     windows = tuple(
         WindowScores(
             window.start_s,
@@ -113,9 +123,18 @@ def predict(
         )
         for window in found.windows
     )
-    whole = _ordered(loaded.meta, sums.sum(axis=0) / rows.sum())
+    mean = calibrated(loaded, (sums.sum(axis=0) / rows.sum())[None, :])
+    whole = _ordered(loaded.meta, mean[0])
     names = dict(zip(loaded.meta.classes, loaded.meta.class_names, strict=True))
-    return Prediction(loaded.meta.model_id, whole, names, loaded.meta.score_kind, windows)
+    found_set: tuple[str, ...] = ()
+    coverage, abstains = None, False
+    if loaded.confidence is not None:
+        found_set = tuple(loaded.meta.classes[place] for place in loaded.confidence.sets(mean)[0])
+        coverage = loaded.confidence.coverage
+        abstains = not 0 < len(found_set) <= most_genres(max_set, len(loaded.meta.classes))
+    return Prediction(
+        loaded.meta.model_id, whole, names, loaded.meta.score_kind, windows, found_set, coverage, abstains
+    )
 
 
 @dataclass(frozen=True)
@@ -124,6 +143,7 @@ class Loaded:
 
     meta: Meta
     model: FileModel
+    confidence: Confidence | None = None
 
 
 def load(models: Path, model_id: str) -> Loaded:
@@ -145,7 +165,7 @@ def load(models: Path, model_id: str) -> Loaded:
             f"{model_id}: it is a model of {engine.title}, which needs a session: use the job score. With "
             f"retrain.engines = {json.dumps(names)} only models that need none become champion."
         )
-    return Loaded(meta, engine.open(folder / engine.formats[meta.format]))
+    return Loaded(meta, engine.open(folder / engine.formats[meta.format]), meta.sureness())
 
 
 _load = lru_cache(maxsize=4)(load)
@@ -163,6 +183,11 @@ def score(loaded: Loaded, values: list[np.ndarray]) -> tuple[np.ndarray, np.ndar
     scored = predict_batch(loaded.model, pa.RecordBatch.from_pydict(columns))
     sums = np.array(scored.column("score_sum").to_pylist(), dtype=float)
     return sums, np.array(scored.column("n_rows").to_pylist(), dtype=float)
+
+
+def calibrated(loaded: Loaded, means: np.ndarray) -> np.ndarray:
+    """Mean scores (n, n_classes) as the model's calibrated probabilities; as they are where it has no temperatures."""
+    return means if loaded.confidence is None else loaded.confidence.probabilities(means)
 
 
 def _ordered(meta: Meta, scores: np.ndarray) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pandas as pd
 from mlflow.pyfunc.model import PythonModel
 
 from genreatlas.errors import ClipError
-from genreatlas.models.one_file import Loaded, load, predict, score
+from genreatlas.models.one_file import Loaded, calibrated, load, predict, score
 
 #: Column with a file's bytes.
 AUDIO = "audio"
@@ -39,7 +39,9 @@ class GenreModel(PythonModel):
             return self._audio(model_input[AUDIO], list(classes))
         values = model_input[list(self.loaded.meta.features)].to_numpy(np.float32)
         sums, rows = score(self.loaded, [row[None, :] for row in values])
-        answers = pd.DataFrame(sums / rows[:, None], columns=list(classes), index=model_input.index)
+        answers = pd.DataFrame(
+            calibrated(self.loaded, sums / rows[:, None]), columns=list(classes), index=model_input.index
+        )
         return answers.assign(genre=answers.idxmax(axis=1))
 
     def _audio(self, files: "pd.Series[Any]", classes: list[str]) -> pd.DataFrame:

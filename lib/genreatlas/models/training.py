@@ -106,6 +106,7 @@ class FeatureSetTraining:
             train=self.config.train.model_dump(mode="json"),
             clip=self.config.clip.model_dump(mode="json"),
             spark=model.facts,
+            confidence=model.confidence,
         )
         registry.save(self.config, meta, model)
         return meta, model.seconds

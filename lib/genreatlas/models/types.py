@@ -70,6 +70,7 @@ class FittedModel:
     format: str
     score_kind: ScoreKind
     seconds: float
+    confidence: Mapping[str, Any] | None = None  #: see :meth:`genreatlas.models.confidence.Confidence.to_json`
 
     facts = None  #: the file says everything
 

@@ -89,6 +89,10 @@ class ReportData:
     scores : rows of ``metrics`` for all genres together.
     genre_scores, confusion, importances : rows of ``metrics`` of the models that are shown closely;
         ``confusion`` has also ``total``, the songs of the true genre.
+    families : family (its name), by (parent or name), n_genres, n_songs, recognised, in_family: of the songs of a
+        family the shares whose genre, and whose family, the best model names; largest first.
+    taken_for : genre_id, other, value: what songs of each genre are taken for most often by the best model.
+    reliability : rows of ``reliability`` of the best model that is shown closely.
     comparisons : p-values and differences of ``metrics`` between the shown models.
     confused : wrong predictions, most confident first, with title, artist, path, start_s, length_s.
     durations : genre_id, n, low, q1, median, q3, high of source durations in seconds.
@@ -133,6 +137,9 @@ class ReportData:
     scores: pd.DataFrame = field(default_factory=lambda: empty("model_id", "unit", "metric", "value"))
     genre_scores: pd.DataFrame = field(default_factory=lambda: empty("model_id", "metric", "genre_id", "value"))
     confusion: pd.DataFrame = field(default_factory=lambda: empty("model_id", "genre_id", "other", "value"))
+    families: pd.DataFrame = field(default_factory=lambda: empty("family", "by", "n_genres", "n_songs"))
+    taken_for: pd.DataFrame = field(default_factory=lambda: empty("genre_id", "other", "value"))
+    reliability: pd.DataFrame = field(default_factory=lambda: empty("model_id", "genre_id", "bin"))
     importances: pd.DataFrame = field(default_factory=lambda: empty("model_id", "metric", "other", "value"))
     comparisons: pd.DataFrame = field(default_factory=lambda: empty("model_id", "other", "metric", "value"))
     confused: pd.DataFrame = field(default_factory=lambda: empty("model_id", "song_id"))

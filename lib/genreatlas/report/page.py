@@ -28,11 +28,14 @@ class Page:
 def render(data: ReportData) -> Page:
     """Make the page from its data.
 
-    Everything lies inside the one file: style, pictures, sound. Nothing is fetched and no script runs.
+    Everything lies inside the one file: style, pictures, sound. Nothing is fetched and no script runs. Of more genres
+    than a table shows, a page of its own has all, with a script that searches them.
     """
     every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
     board = every_board[0] if every_board else None
     drawn = page_pictures.draw(data, board)
+    every = views.every_genre(data, board.shown_closely[0]["model_id"]) if board else []
+    searchable = len(every) if len(every) > views.LONGEST_TABLE else 0
     html = (
         environment()
         .get_template("index.html.j2")
@@ -42,6 +45,7 @@ def render(data: ReportData) -> Page:
             every_board=every_board,
             close=board.shown_closely if board else [],
             pictures=drawn,
+            searchable=searchable,
             flags=flags.flags(data, board),
             source=_Sources(data),
             views=views,
@@ -52,6 +56,10 @@ def render(data: ReportData) -> Page:
     )
     css = resource("plot.css")
     beside = {f"{_file_name(figure.name)}.svg": figure.file(css).encode() for figure in drawn.figures}
+    if board and searchable:
+        table = environment().get_template("genres.html.j2")
+        style, model = Markup(resource("page.css")), board.shown_closely[0]
+        beside["genres.html"] = table.render(data=data, model=model, rows=every, style=style).encode()
     for index, card in enumerate(drawn.sounds):
         if card.spectrogram:
             beside[f"spectrogram_{index:02d}.png"] = base64.b64decode(card.spectrogram.partition(",")[2])

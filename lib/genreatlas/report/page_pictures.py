@@ -12,6 +12,7 @@ from genreatlas.report import plots, plots_map, plots_matrices, views
 from genreatlas.report.boards import METRICS, Board, model_name, model_note
 from genreatlas.report.data import ReportData
 from genreatlas.report.number_formats import score
+from genreatlas.report.plots_reliability import reliability_diagram
 from genreatlas.report.svg import Figure
 
 #: Features beyond this make a correlation matrix that nobody can read.
@@ -39,6 +40,7 @@ class Pictures:
 
     leaderboard: Figure | None = None
     confusion: list[tuple[pd.Series, Figure, pd.DataFrame]] = field(default_factory=list)
+    reliability: Figure | None = None
     importances: list[tuple[pd.Series, str, Figure]] = field(default_factory=list)
     tree: Figure | None = None
     ridges: list[Figure] = field(default_factory=list)
@@ -53,7 +55,8 @@ class Pictures:
     @property
     def figures(self) -> list[Figure]:
         """All SVG figures, for the files beside the page."""
-        single = [self.leaderboard, self.tree, self.correlation, self.genre_correlation, self.durations, self.map]
+        single = [self.leaderboard, self.reliability, self.tree]
+        single += [self.correlation, self.genre_correlation, self.durations, self.map]
         many = [figure for _, figure, _ in self.confusion] + [figure for _, _, figure in self.importances]
         waves = [card.waveform for card in self.sounds]
         return [figure for figure in [*single, *many, *self.ridges, *waves] if figure is not None]
@@ -69,6 +72,9 @@ def draw(data: ReportData, board: Board | None) -> Pictures:
         _scores(pictures, data, board)
         _confusion(pictures, data, close)
         _importances(pictures, data, board)
+        bins = data.reliability[(data.reliability["genre_id"] == "*") & (data.reliability["bin"] > 0)]
+        if len(bins):
+            pictures.reliability = reliability_diagram("reliability", bins.sort_values("bin"))
     genres = views.shown_genres(data, classes)
     _features(pictures, data, genres, board)
     durations = data.durations[data.durations["genre_id"].isin(genres)]

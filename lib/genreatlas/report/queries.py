@@ -1,5 +1,6 @@
 """Read from the store what the page shows: counted, sampled and cut in Spark, so that little reaches the driver."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pandas as pd
@@ -10,6 +11,7 @@ from genreatlas import splits
 from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.config import Config
 from genreatlas.config.joined import members_of
+from genreatlas.datasets.families import families_by_name
 from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table
 from genreatlas.datasets.fetching import fetch
 from genreatlas.datasets.labels import roots
@@ -34,6 +36,7 @@ from genreatlas.tables import (
     PROMOTIONS,
     QUARANTINE,
     RECORDINGS,
+    RELIABILITY,
     RUNS,
     SONG_ARTISTS,
     SONG_GENRES,
@@ -60,6 +63,7 @@ INPUTS = (
     MODELS,
     PREDICTIONS,
     METRICS,
+    RELIABILITY,
     PROMOTIONS,
     DRIFT,
 )
@@ -67,6 +71,7 @@ _MOST_GENRES = 1000
 _MOST_MODELS = 200
 _MOST_EXPERIMENTS = 300
 _MOST_PAIRS = 200
+_TAKEN_FOR = 3
 _MOST_IMPORTANCES = 40
 _MOST_REASONS = 100
 
@@ -265,9 +270,45 @@ def _closely(data: ReportData, store: Reader, config: Config, board: boards.Boar
         genre_scores=metrics.where(F.col("model_id").isin(close) & F.col("metric").isin(*_PER_GENRE)).toPandas(),
         confusion=kept.join(totals, ["model_id", "genre_id"]).toPandas(),
         importances=top.toPandas(),
+        families=_families(store, counts.where(F.col("model_id") == close[0]), data.genre_names),
+        taken_for=_taken_for(counts.where(F.col("model_id") == close[0])),
+        reliability=store.read(RELIABILITY)
+        .where((F.col("part") == data.part) & (F.col("model_id") == close[0]))
+        .toPandas(),
         losses=losses.orderBy(F.desc(F.col("songs") - F.col("kept")), "genre_id").limit(views.LONGEST_TABLE).toPandas(),
         confused=_confused(data, store, close[0], max(_CONFUSED, config.report.max_audio_songs)),
     )
+
+
+def _families(store: Reader, counts: DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """How often genre and family are named, by family: below one parent, or by the names where nobody has a parent.
+
+    Parameters
+    ----------
+    counts : rows of ``metrics`` with the metric confusion, of one model.
+    """
+    known = {genre: names.get(root, root) for genre, (root, _) in roots(parents_of(store)).items()}
+    family, by = (known, "parent") if known else (families_by_name(names), "name")
+    if not family:
+        return ReportData().families
+    of = store.spark.createDataFrame(sorted(family.items()), "genre_id string, family string")
+    said = of.withColumnsRenamed({"genre_id": "other", "family": "said"})
+    pairs = counts.select("genre_id", "other", "value").join(of, "genre_id").join(said, "other", "left")
+    right, alike = F.col("genre_id") == F.col("other"), F.col("family") == F.col("said")
+    rows = pairs.groupBy("family").agg(
+        F.count_distinct("genre_id").alias("n_genres"),
+        F.sum("value").alias("n_songs"),
+        (F.sum(F.when(right, F.col("value")).otherwise(0)) / F.sum("value")).alias("recognised"),
+        (F.sum(F.when(alike, F.col("value")).otherwise(0)) / F.sum("value")).alias("in_family"),
+    )
+    return rows.orderBy(F.desc("n_songs"), "family").limit(views.LONGEST_TABLE).toPandas().assign(by=by)
+
+
+def _taken_for(counts: DataFrame) -> pd.DataFrame:
+    """What songs of each genre are wrongly taken for most often."""
+    rank = F.row_number().over(Window.partitionBy("genre_id").orderBy(F.desc("value"), "other"))
+    wrong = counts.where("genre_id <> other AND value > 0").withColumn("_rank", rank)
+    return wrong.where(F.col("_rank") <= _TAKEN_FOR).select("genre_id", "other", "value").toPandas()
 
 
 def _confused(data: ReportData, store: Reader, model_id: str, wanted: int) -> pd.DataFrame:

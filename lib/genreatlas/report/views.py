@@ -148,6 +148,49 @@ def _main(row: Row) -> float:
     return 2.0 if missing(value) else float(value or 0.0)
 
 
+def reliability(data: ReportData, model_id: str, wanted: int = 30) -> tuple[Row | None, list[Row], int]:
+    """Reliability over all songs, of the genres that are furthest from what the model states, and how many were cut.
+
+    A distance counts by the standard error that it has with so many songs, so that small genres do not fill the list.
+    """
+    mine = data.reliability[data.reliability["model_id"] == model_id]
+    if mine.empty:
+        return None, [], 0
+    whole = mine[(mine["genre_id"] == "*") & (mine["bin"] == 0)]
+    genres = mine[mine["genre_id"] != "*"].copy()
+    said = pd.to_numeric(genres["confidence"]).clip(0.02, 0.98)
+    stated = pd.to_numeric(genres["stated_coverage"]).clip(0.02, 0.98)
+    named = (said - pd.to_numeric(genres["accuracy"])).abs() * (genres["n_predicted"] / (said * (1 - said))) ** 0.5
+    held = (stated - pd.to_numeric(genres["coverage"])).abs() * (genres["n_songs"] / (stated * (1 - stated))) ** 0.5
+    genres["_far"] = pd.concat([named, held], axis=1).max(axis=1).fillna(0.0)
+    ordered = genres.sort_values(["_far", "genre_id"], ascending=[False, True])
+    rows = [row | {"name": data.name(row["genre_id"])} for row in _rows(ordered.head(wanted))]
+    return _rows(whole)[0], rows, max(0, len(ordered) - wanted)
+
+
+def every_genre(data: ReportData, model_id: str) -> list[Row]:
+    """One row for each genre of a model, the largest first: scores, reliability, and what it is taken for."""
+    mine = data.genre_scores[data.genre_scores["model_id"] == model_id]
+    values = mine.pivot_table(index="genre_id", columns="metric", values="value", aggfunc="first")
+    genres = data.reliability[(data.reliability["model_id"] == model_id) & (data.reliability["genre_id"] != "*")]
+    reliable = {row["genre_id"]: row for row in _rows(genres)}
+    taken: dict[str, list[str]] = {}
+    for row in _rows(data.taken_for.sort_values(["genre_id", "value", "other"], ascending=[True, False, True])):
+        taken.setdefault(row["genre_id"], []).append(f"{data.name(row['other'])} {row['value']:.0f}")
+    rows = [
+        {
+            "name": data.name(str(genre_id)),
+            "songs": figures.get("support"),
+            **{name: figures.get(name) for name in ("f1", "precision", "recall", "average_precision")},
+            "coverage": reliable.get(genre_id, {}).get("coverage"),
+            "set_size": reliable.get(genre_id, {}).get("set_size"),
+            "taken_for": ", ".join(taken.get(str(genre_id), [])),
+        }
+        for genre_id, figures in values.to_dict("index").items()
+    ]
+    return sorted(rows, key=lambda row: (-(0 if missing(row["songs"]) else row["songs"]), row["name"].casefold()))
+
+
 def genre_columns(data: ReportData, model_id: str) -> list[str]:
     """Per-genre metrics that the model has, in the order of the columns."""
     known = set(data.genre_scores.loc[data.genre_scores["model_id"] == model_id, "metric"])

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from genreatlas import checks
 from genreatlas.config import Config
@@ -29,19 +30,20 @@ from genreatlas.evaluation.cases import (
     find_cases,
 )
 from genreatlas.evaluation.importances import PERMUTATION, importances, own_importances
+from genreatlas.evaluation.reliability import reliability_rows
 from genreatlas.evaluation.song_scores import song_predictions
 from genreatlas.metrics import metric_for, version_of
 from genreatlas.models import registry
 from genreatlas.models.engines.protocol import StoredModel
 from genreatlas.progress import progress, tracked
 from genreatlas.store import Store
-from genreatlas.tables import MODELS, PREDICTIONS, QUARANTINE
+from genreatlas.tables import MODELS, PREDICTIONS, QUARANTINE, RELIABILITY
 
 READS = (
     "models", "splits", "songs", "song_artists", "song_genres", "genre_parents", "clips", "feature_sets",
-    "features_<set>", "vectors_<set>", "frames_<set>", "predictions", "metrics",
+    "features_<set>", "vectors_<set>", "frames_<set>", "predictions", "metrics", "reliability",
 )  # fmt: skip
-WRITES = ("predictions", "metrics", "quarantine")
+WRITES = ("predictions", "metrics", "reliability", "quarantine")
 SECTIONS = ("evaluate", "models", "train", "splits")
 check = checks.evaluate_models
 
@@ -110,6 +112,7 @@ class _Evaluation:
             judged = [figures(case, predictions, self.config.evaluate) for case in told]
             judged += [importance for case in fresh if len(importance := self._own_importances(case))]
             table.write(pd.concat(judged, ignore_index=True), [case.model_id for case in fresh])
+        self._reliability([case for case in cases if len(case.songs)], predictions, names)
         changed = self._explain([case for case in cases if len(case.songs)], predictions, table, names)
         notes = self._leaderboard(cases, table) if todo or changed else []
         notes += [f"could not be used: {why}" for why in sorted(self.failed.values())]
@@ -154,7 +157,33 @@ class _Evaluation:
             classes=predictor.classes,
             score_kind=predictor.score_kind,
             multi=case.multi,
+            confidence=predictor.confidence,
         )
+
+    def _reliability(self, cases: Sequence[Case], predictions: StoredPredictions, fresh: set[str]) -> None:
+        """Judge the confidence of models with new songs, and of those that it was never judged of."""
+        sure = [case for case in cases if not case.multi and case.model["score_kind"] == "probability"]
+        ids = [case.model_id for case in sure]
+        mine = (F.col("part") == self.part) & F.col("model_id").isin(ids)
+        stored = self.store.read(RELIABILITY).where(mine).select(list(RELIABILITY.key)).toPandas()
+        new = [case for case in sure if case.model_id in fresh or case.model_id not in set(stored["model_id"])]
+        if not new:
+            return
+        predictions.outcomes(new)
+        blocks = []
+        for case in new:
+            confidence = registry.read_meta(case.model, self.config).sureness()
+            stated = None if confidence is None else confidence.coverage
+            found = reliability_rows(predictions.outcomes_of(case), case.classes, stated)
+            blocks.append(found.assign(model_id=case.model_id, part=self.part))
+        rows = pd.concat(blocks, ignore_index=True)
+        if rows.empty:
+            return
+        self.store.upsert(RELIABILITY, rows, update=True)
+        stored = stored[stored["model_id"].isin([case.model_id for case in new])]
+        gone = stored[~pd.MultiIndex.from_frame(stored).isin(pd.MultiIndex.from_frame(rows[list(RELIABILITY.key)]))]
+        if len(gone):
+            self.store.delete(RELIABILITY, self.store.spark.createDataFrame(gone))
 
     def _explain(
         self, cases: Sequence[Case], predictions: StoredPredictions, table: StoredFigures, fresh: set[str]

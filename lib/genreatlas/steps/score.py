@@ -82,6 +82,7 @@ class _Scoring:
         self.config = config
         self.meta = meta
         self.predictor = predictor
+        self.confidence = predictor.confidence
 
     def files(self, path: Path) -> Counts:
         settings = self.config.score
@@ -145,7 +146,14 @@ class _Scoring:
         for number in range(chunks if count else 0):
             chunk = pending.where(F.pmod(F.xxhash64("clip_id"), F.lit(chunks)) == number)
             predicted = self.predictor.predict(self._encoded(table, chunk)).withColumn("clip_id_", F.col("clip_id"))
-            answers = clip_rows(predicted, self.meta.model_id, self.meta.classes, self.meta.score_kind)
+            answers = clip_rows(
+                predicted,
+                self.meta.model_id,
+                self.meta.classes,
+                self.meta.score_kind,
+                self.confidence,
+                self.config.score.max_set,
+            )
             staged = self.store.stage(answers, _PREDICTED, f"clips-{number:06}")
             written += self.store.upsert(SCORES, self._stamped(staged.frame))
             staged.drop()
@@ -221,9 +229,16 @@ class _Scoring:
         windows = whole.frame
         again = self._known().join(windows.select("item_id").distinct(), "item_id", "left_semi")
         self.store.delete(SCORE_WINDOWS, again.select("model_id", "item_id"))
-        timeline = window_rows(windows, self.meta.model_id, self.meta.classes)
+        timeline = window_rows(windows, self.meta.model_id, self.meta.classes, self.confidence)
         self.store.upsert(SCORE_WINDOWS, timeline, update=True)
-        answers = file_rows(windows, self.meta.model_id, self.meta.classes, self.meta.score_kind)
+        answers = file_rows(
+            windows,
+            self.meta.model_id,
+            self.meta.classes,
+            self.meta.score_kind,
+            self.confidence,
+            self.config.score.max_set,
+        )
         written = self.store.upsert(SCORES, self._stamped(answers), update=True, compare=("modified_ns",))
         bad = rows.where(F.col("window").isNull() & (F.col("reason") != Reason.ENVIRONMENT_FAULT.value))
         failed = bad.count()

@@ -56,6 +56,7 @@ from genreatlas.tables.modelling import (
     MODELLING_TABLES,
     MODELS,
     PREDICTIONS,
+    RELIABILITY,
     SPLITS,
     TRAINING_GENRES,
 )
@@ -130,6 +131,7 @@ __all__ = [
     "QUANTISED_COLUMNS",
     "QUARANTINE",
     "RECORDINGS",
+    "RELIABILITY",
     "RUNS",
     "SCORES",
     "SCORE_WINDOWS",

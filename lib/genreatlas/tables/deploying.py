@@ -95,6 +95,10 @@ SCORES = Table(
         Column("modified_ns", "bigint", "Modification time of the file.", unit="ns", volatile=True),
         Column("scored_at", "timestamp", "When.", volatile=True),
         Column("run_id", "string", "Run that wrote the row.", volatile=True),
+        Column("genre_set", "array<string>", "Genres that are not ruled out, most probable first; NULL: no answer."),
+        Column("set_size", "int", "Genres that are not ruled out; NULL for models without prediction sets."),
+        Column("set_coverage", "double", "Stated share of songs whose set holds their genre."),
+        Column("abstains", "boolean", "Whether so many genres are left (or none) that the model does not know."),
     ),
 )
 

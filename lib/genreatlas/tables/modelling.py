@@ -156,6 +156,8 @@ PREDICTIONS = Table(
         Column("n_rows", "int", "Clips or frames that the scores average.", nullable=False),
         Column("n_rows_correct", "int", "Of these, how many were right on their own; NULL where labels = multi."),
         Column("votes", "map<string,int>", "Rows that chose each genre; others are left out; NULL for one row."),
+        Column("set_size", "int", "Genres of the song's prediction set; NULL for models without sets."),
+        Column("in_set", "boolean", "Whether the set holds the true genre; NULL for models without sets."),
     ),
 )
 
@@ -189,6 +191,33 @@ METRICS = Table(
     ),
 )
 
+RELIABILITY = Table(
+    name="reliability",
+    comment="Whether a model's confidence is true: by confidence, and by genre; with the coverage of prediction sets.",
+    written_by=("evaluate_models",),
+    key=("model_id", "part", "genre_id", "bin"),
+    cluster_by=("model_id",),
+    family="modelling",
+    columns=(
+        Column("model_id", "string", "Model; those without probabilities have no rows."),
+        Column("part", "string", "Part of the split that was judged."),
+        Column("genre_id", "string", "Genre; * for all."),
+        Column(
+            "bin", "int", "0: all songs; from 1: bins of equally many songs, by rising confidence (all genres only)."
+        ),
+        Column("n_predicted", "bigint", "Songs that were called the genre; in a bin, its songs.", nullable=False),
+        Column("confidence", "double", "Their mean confidence; NULL without songs."),
+        Column("accuracy", "double", "Share of them that was right; NULL without songs."),
+        Column("calibration_error", "double", "Mean distance of the two over 15 bins of equally many songs."),
+        Column("perfect_error", "double", "What the error would be if every confidence were true: chance alone."),
+        Column("n_songs", "bigint", "Songs whose true genre it is; in a bin, its songs.", nullable=False),
+        Column("n_groups", "bigint", "Their groups.", nullable=False),
+        Column("coverage", "double", "Share of these whose prediction set holds it; NULL for models without sets."),
+        Column("stated_coverage", "double", "What the model's sets state; NULL for models without."),
+        Column("set_size", "double", "Mean number of genres in their sets."),
+    ),
+)
+
 TRAINING_GENRES = Table(
     name="training_genres",
     comment="How many songs of each genre a data set kept, and at which rule the others went.",
@@ -210,4 +239,4 @@ TRAINING_GENRES = Table(
     ),
 )
 
-MODELLING_TABLES = (SPLITS, FOLD_SCORES, EXPERIMENTS, MODELS, TRAINING_GENRES, PREDICTIONS, METRICS)
+MODELLING_TABLES = (SPLITS, FOLD_SCORES, EXPERIMENTS, MODELS, TRAINING_GENRES, PREDICTIONS, METRICS, RELIABILITY)

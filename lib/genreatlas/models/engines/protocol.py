@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # a task of Spark imports this, and needs no configuration
     from genreatlas.audio.layouts import Layout
     from genreatlas.config import Candidate, TrainSection
     from genreatlas.datasets.types import Dataset, Matrix
+    from genreatlas.models.confidence import Confidence
     from genreatlas.models.meta import Meta
 
 
@@ -212,6 +213,11 @@ class Fitted(Protocol):
     @property
     def facts(self) -> Mapping[str, Any] | None:
         """What ``meta.json`` keeps of it that its file does not say."""
+        ...
+
+    @property
+    def confidence(self) -> Mapping[str, Any] | None:
+        """Temperatures and prediction sets, as ``meta.json`` keeps them; None where it has none."""
         ...
 
     def save(self, path: Path) -> None:
@@ -425,6 +431,11 @@ class StoredModel(ABC):
     def score_kind(self) -> ScoreKind:
         """What its scores are."""
         return self.meta.score_kind
+
+    @property
+    def confidence(self) -> Confidence | None:
+        """How its mean scores become calibrated probabilities and prediction sets; None where it has none."""
+        return self.meta.sureness()
 
     @abstractmethod
     def predict(self, frame: DataFrame) -> DataFrame:

@@ -9,6 +9,7 @@ link until this process ends, whatever becomes of :attr:`Matrix.folder`.
 """
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -124,7 +125,8 @@ def refit(spark: SparkSession, matrix: Matrix, trial: Trial, train: TrainSection
     if first["reason"] is not None:
         raise ModelError(f"{trial.name}: fitting it on the whole training part failed: {first['detail']}")
     content = b"".join(bytes(row["content"]) for row in pieces)
-    return FittedModel(content, first["format"], first["score_kind"], first["seconds"])
+    confidence = json.loads(first["confidence"]) if first["confidence"] else None
+    return FittedModel(content, first["format"], first["score_kind"], first["seconds"], confidence)
 
 
 def predict(

@@ -244,6 +244,7 @@ _LEAKS: tuple[tuple[frozenset[str], str], ...] = (
 )  # fmt: skip
 #: Columns of every feature table, which no feature may be called.
 _TAKEN = frozenset({"clip_id", "song_id", "set_version", "preprocessing_id"})
+_DATE = re.compile(r"\s*(\d{4})([-/.]\d{1,2}){0,2}(?:[T ].*)?\s*$")  # a date that begins with its year
 _MOST_CATEGORIES = 100  # a text with more values is a name or an id
 _LONGEST_NAME = 255  # of a column, for catalogs
 
@@ -296,7 +297,7 @@ def choose_features(raw: RawTable, section: ImportFeaturesSection) -> Features:
     """Take the columns that are named, or else all numbers that give nothing away.
 
     Left out by default are lengths and durations, ids, popularity and dates: they tell genres apart
-    without a sound. Each is named in a note, and ``include`` brings it back.
+    without a sound. Each is named in a note, and ``include`` brings it back; of a date as text, its year.
 
     Raises
     ------
@@ -315,10 +316,12 @@ def choose_features(raw: RawTable, section: ImportFeaturesSection) -> Features:
         if source in section.exclude:
             continue
         if not section.features and source not in section.include and (why := _leak(source)):
-            keep = f' (include = ["{source}"] keeps it)' if as_numbers(column, decimals, source) is not None else ""
+            numbers = as_numbers(column, decimals, source) is not None or _years(column)
+            keep = f' (include = ["{source}"] keeps it)' if numbers else ""
             notes.append(f"left out: {source}; {why}{keep}")
             continue
-        found = (_categories if source in section.categorical else _numeric)(column, decimals, source)
+        dates = _years(column) if source in (*section.features, *section.include) else []
+        found = dates or (_categories if source in section.categorical else _numeric)(column, decimals, source)
         if not found:
             if section.features:
                 raise ConfigError(
@@ -351,6 +354,27 @@ def _numeric(column: pa.ChunkedArray, decimals: Decimals, name: str) -> _Found:
         return [(None, "numeric", numbers, "double")] if numbers.present else []
     elements = as_arrays(column) or []
     return [(place, "numeric", cell, "double") for place, cell in enumerate(elements)]
+
+
+def _years(column: pa.ChunkedArray) -> _Found:
+    """The year of a column of dates, such as 2019-06-14, 1995-03 or 2012; nothing where fewer than half are dates.
+
+    A column of years alone is one of numbers.
+    """
+    kind = column.type
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        values = pc.cast(pc.year(column), pa.float64()).to_numpy().copy()
+        return [(None, "numeric", _finite(values, np.zeros(len(values), dtype=bool)), "double")]
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return []
+    cells = as_text(column).to_pylist()
+    years = [None if cell is None else _DATE.match(cell) for cell in cells]
+    values = np.array([np.nan if year is None else float(year[1]) for year in years])
+    wrong = np.array([cell is not None and year is None for cell, year in zip(cells, years, strict=True)], dtype=bool)
+    whole = any(year is not None and year[2] for year in years)
+    if not whole or wrong.sum() > (~np.isnan(values)).sum():
+        return []
+    return [(None, "numeric", _finite(values, wrong), "double")]
 
 
 def _categories(column: pa.ChunkedArray, decimals: Decimals, name: str) -> _Found:

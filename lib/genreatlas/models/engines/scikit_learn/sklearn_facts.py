@@ -18,7 +18,7 @@ from genreatlas.models.engines.estimators import (
     whole,
 )
 
-SCALERS = ("standard", "minmax", "robust", "none")
+SCALERS = ("standard", "minmax", "robust", "log", "none")
 
 #: Parameters that a grid may not set: a task has one thread, and its seed is the trial's.
 RESERVED = ("n_jobs", "random_state", "verbose", "warm_start")
@@ -201,14 +201,14 @@ QUICK = (
     Quick(
         "sklearn",
         "logistic_regression",
-        {"C": (0.01, 0.1, 0.3, 1.0), "scaler": ("standard",)},
+        {"C": (0.01, 0.1, 0.3, 1.0), "scaler": ("standard", "log")},
         "straight borders; many genres and wide tables; probabilities without calibration",
         most_rows=200_000,
     ),
     Quick(
         "sklearn",
         "svc",
-        {"C": (1.0, 3.0, 10.0), "gamma": ("scale",), "scaler": ("standard", "minmax")},
+        {"C": (1.0, 3.0, 10.0), "gamma": ("scale",), "scaler": ("standard", "minmax", "log")},
         "curved borders on up to some thousand songs: the best of all on most small tables",
         most_rows=20_000,
         most_classes=200,

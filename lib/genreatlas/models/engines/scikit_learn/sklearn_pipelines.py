@@ -35,6 +35,7 @@ from genreatlas.errors import ModelError
 from genreatlas.models.engines.calibration import Array, Sigmoids
 from genreatlas.models.engines.estimators import limits
 from genreatlas.models.engines.protocol import RowModel
+from genreatlas.models.engines.scikit_learn.log_scaler import LogScaler
 from genreatlas.models.engines.scikit_learn.sklearn_facts import ESTIMATORS as FACTS
 from genreatlas.models.engines.scikit_learn.sklearn_facts import SklearnFacts
 from genreatlas.models.engines.scikit_learn.skops_checks import TRUSTED, check_arrays, check_schema
@@ -46,6 +47,7 @@ SCALERS: dict[str, Callable[[], BaseEstimator] | None] = {
     "standard": StandardScaler,
     "minmax": MinMaxScaler,
     "robust": RobustScaler,
+    "log": LogScaler,
     "none": None,
 }
 

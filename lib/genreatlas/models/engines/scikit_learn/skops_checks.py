@@ -23,8 +23,9 @@ from genreatlas.errors import ModelError
 
 Array = NDArray[Any]
 
-#: Types in our model files that skops does not trust by itself: all of them parts of scikit-learn's estimators.
+#: Types in our model files that skops does not trust by itself: parts of scikit-learn's estimators, and our scaler.
 TRUSTED = (
+    "genreatlas.models.engines.scikit_learn.log_scaler.LogScaler",
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.metrics._dist_metrics.ChebyshevDistance64",
@@ -42,6 +43,7 @@ _CLASSES = {
     "builtins": {"dict", "list", "tuple", "str", "int", "float", "bool", "slice"},
     "numpy": {"dtype", "ndarray", "float64", "float32", "int64", "int32", "uint64", "uint32", "uint8", "bool", "bool_"},
     "scipy": {"csr_matrix", "csr_array"},
+    "genreatlas": {"LogScaler"},
     "sklearn": {
         *(name.rpartition(".")[2] for name in TRUSTED if name.startswith("sklearn.")),
         "AdaBoostClassifier", "CyHalfBinomialLoss", "CyHalfMultinomialLoss", "DecisionTreeClassifier",

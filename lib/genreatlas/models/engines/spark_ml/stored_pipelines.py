@@ -50,6 +50,7 @@ class FittedPipeline:
     seconds: float
 
     format = "spark-ml"
+    confidence = None  #: fitting every fold again in Spark takes too long
 
     @property
     def score_kind(self) -> ScoreKind:

@@ -1,0 +1,247 @@
+"""How well genres are told on two well-known feature tables, by artists never seen: tables.json and docs/tables.md.
+
+The candidates are those that ``train_models`` tries by default on tables of this size (the preset ``quick``, those of
+scikit-learn), fitted and scored by its own functions; of these the best on folds of the training part is fitted again
+and judged once on artists, or a list, that took no part. No Spark.
+
+    python benchmarks/tables.py --tables ../shared/data/tables
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from calibration import SOUND
+
+from genreatlas.metrics.reliability import calibration_error
+from genreatlas.models.confidence import Confidence
+from genreatlas.models.engines import get_task_engine
+from genreatlas.models.engines.scikit_learn.sklearn_facts import QUICK
+from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles, refit_rows, score_fold
+from genreatlas.models.types import FoldTask, Trial
+
+ROOT = Path(__file__).parents[1]
+FOLDS, SEED, TEST = 3, 7, 0.25
+
+
+@dataclass
+class Table:
+    """X (n, n_features), y (n,) genre, group (n,) artist or song, is_test (n,)."""
+
+    X: np.ndarray
+    y: np.ndarray
+    group: np.ndarray
+    is_test: np.ndarray
+
+
+def by_artist(X: np.ndarray, labels: pd.Series, artist: pd.Series) -> Table:
+    """A table whose test part is a quarter of the artists."""
+    group = pd.factorize(artist.str.strip().str.lower())[0]
+    test = np.random.default_rng(SEED).random(group.max() + 1) < TEST
+    return Table(X.astype(np.float32), pd.factorize(labels, sort=True)[0].astype(np.int32), group, test[group])
+
+
+def spotify(tables: Path, label: str) -> pd.DataFrame:
+    """Tracks of one genre, each once."""
+    table = pd.read_csv(tables / "spotify_songs.csv")
+    one = table.groupby("track_id")[label].nunique() == 1
+    table = table[table["track_id"].map(one) & table["track_artist"].notna()]
+    return table.drop_duplicates("track_id").reset_index(drop=True)
+
+
+def with_context(table: pd.DataFrame) -> np.ndarray:
+    """The features of a song, and the mean of those of its artist's other songs; missing where it has none."""
+    values = table[list(SOUND)].astype(float)
+    by = values.groupby(table["track_artist"].str.strip().str.lower())
+    n = by["tempo"].transform("size").to_numpy()[:, None]
+    others = (by.transform("sum").to_numpy() - values.to_numpy()) / np.where(n > 1, n - 1, np.nan)
+    return np.column_stack([values, others, n - 1])
+
+
+def gtzan(tables: Path) -> tuple[Table, np.ndarray]:
+    """The 57 columns with the filtered lists, and the artist of each song."""
+    lists = [
+        {line.strip().rpartition("/")[2] for line in (tables / "gtzan" / f"{part}_filtered.txt").open() if line.strip()}
+        for part in ("train", "valid")
+    ]
+    table = pd.read_csv(tables / "gtzan_features_30_sec.csv")
+    table = table[table["filename"].isin(lists[0] | lists[1])].reset_index(drop=True)
+    cells = [line.split(":::") for line in (tables / "gtzan" / "artists.txt").open(errors="replace") if ":::" in line]
+    known = {one[0].strip(): one[1].strip().lower() for one in cells if one[1].strip()}
+    artist = pd.factorize(table["filename"].map(known).fillna(table["filename"]))[0]
+    X = table.drop(columns=["filename", "length", "label"]).to_numpy(np.float32)
+    y = pd.factorize(table["label"], sort=True)[0].astype(np.int32)
+    return Table(X, y, np.arange(len(y)), table["filename"].isin(lists[1]).to_numpy()), artist
+
+
+@contextmanager
+def files_of(table: Table, group: np.ndarray) -> Iterator[MatrixFiles]:
+    """The training part as ``train_models`` writes it, with folds of groups."""
+    train = ~table.is_test
+    names, place = np.unique(group[train], return_inverse=True)
+    n = int(train.sum())
+    arrays = {
+        "X": table.X[train], "y": table.y[train], "song": np.arange(n, dtype=np.int32), "group": place,
+        "fold": np.random.default_rng(SEED + 1).integers(0, FOLDS, len(names))[place].astype(np.int16),
+        "weight": np.ones(n, np.float32),
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        for name, array in arrays.items():
+            np.save(Path(folder) / f"t-{name}.npy", array)
+        yield MatrixFiles("t", int(table.y.max()) + 1, False, folder)
+
+
+def candidates(n_rows: int, n_columns: int, n_classes: int, without: set[str]) -> list[Trial]:
+    """The default candidates of a size."""
+    engine = get_task_engine("sklearn")
+    suiting = [one for one in QUICK if one.suits(n_rows, n_columns, n_classes) and one.estimator not in without]
+    return [
+        Trial(f"{one.estimator} {json.dumps(point)}", "sklearn", one.estimator, "table", point, SEED)
+        for one in suiting
+        for point in engine.grid_points(one.estimator, {name: list(values) for name, values in one.grid.items()})
+    ]
+
+
+def learn(name: str, table: Table, group: np.ndarray, without: set[str]) -> dict[str, object]:
+    """Choose on folds, judge once."""
+    started = time.perf_counter()
+    train, n_classes = ~table.is_test, int(table.y.max()) + 1
+    trials = candidates(int(train.sum()), table.X.shape[1], n_classes, without)
+    settings = GridSettings("macro_f1", calibrate=True, weights=False)
+    with files_of(table, group) as files:
+        scores: dict[str, list[float]] = {trial.name: [] for trial in trials}
+        kept = trials
+        for fold in range(FOLDS):  # successive halving, as the preset does it
+            for trial in kept:
+                found = score_fold(FoldTask(trial.name, trial, fold), files, settings)
+                scores[trial.name].append(-1.0 if found.score is None else found.score)
+            kept = sorted(kept, key=lambda one: -float(np.mean(scores[one.name])))[: max(2, -(-len(kept) // 2))]
+        best = max(kept, key=lambda one: float(np.mean(scores[one.name])))
+        rows = list(refit_rows(best, files, settings))
+        if rows[0]["reason"]:
+            raise SystemExit(f"{name}: {rows[0]['detail']}")
+        model = get_task_engine("sklearn").loads(b"".join(row["content"] for row in rows))
+        # accuracy on folds by the same folds, so that protocols can be compared
+        accuracy = [
+            score_fold(FoldTask("a", best, fold), files, GridSettings("accuracy", False, False)).score or 0.0
+            for fold in range(FOLDS)
+        ]
+        stored = json.loads(rows[0]["confidence"]) if rows[0]["confidence"] else None
+    X, y = table.X[table.is_test], table.y[table.is_test]
+    raw = model.matrix_scores(X, slice(None), np.arange(len(X)))
+    sure = Confidence.from_json(stored, n_classes)
+    p = raw if sure is None else sure.probabilities(raw)
+    right = p.argmax(axis=1) == y
+    result: dict[str, object] = {
+        "accuracy": round(float(right.mean()), 4),
+        "folds_macro_f1": round(float(np.mean(scores[best.name])), 4),
+        "folds_accuracy": round(float(np.mean(accuracy)), 4),
+        "best": best.name,
+        "train": int(train.sum()),
+        "test": len(y),
+        "calibration_error": round(calibration_error(p.max(axis=1), right), 4),
+        "seconds": round(time.perf_counter() - started),
+    }
+    if sure is not None:
+        held = [truth in one for truth, one in zip(y, sure.sets(p), strict=True)]
+        result["coverage"] = round(float(np.mean(held)), 4)
+    print(name, json.dumps(result), flush=True)
+    return result
+
+
+#: Table = what it is, and the accuracy that was asked for.
+TITLES = {
+    "spotify_6": ("Spotify, 6 genres, audio features", 0.55),
+    "spotify_6_year": ("the same with the year of release", 0.58),
+    "spotify_24": ("Spotify, 24 subgenres, audio features", 0.27),
+    "spotify_6_context": ("6 genres, with means over the artist's other songs", None),
+    "gtzan57": ("GTZAN, 57 columns, train list against validation list", 0.47),
+    "gtzan57_by_artist": ("the same, chosen on folds of artists", None),
+}
+
+
+def page(found: dict[str, dict[str, object]], figures: dict[str, float], without: list[str]) -> str:
+    """``docs/tables.md``."""
+    lines = [
+        "# Two well-known tables",
+        "",
+        "Written by `benchmarks/tables.py`. The default candidates of scikit-learn (the preset `quick`) are chosen on "
+        f"{FOLDS} folds of the training part, and the best is judged once: on a quarter of the artists, none of whom "
+        "is in training, or on GTZAN's filtered validation list."
+        + (f" Left out of the candidates for this run: {', '.join(without)}." if without else ""),
+        "",
+        "| table | accuracy | asked for | on folds | songs trained on, judged | 90 % sets cover | best candidate |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, (title, asked) in TITLES.items():
+        if (one := found.get(name)) is not None:
+            bar = "–" if asked is None else f"{asked:.2f}"
+            songs = f"{one['train']:,}, {one['test']:,}"
+            covered = one.get("coverage", "–")
+            lines.append(
+                f"| {title} | {one['accuracy']:.3f} | {bar} | {one['folds_accuracy']:.3f} | {songs} | {covered} | "
+                f"`{one['best']}` |"
+            )
+    if "gtzan_gap_random" in figures:
+        lines += [
+            "",
+            f"On GTZAN random folds promise {figures['gtzan_gap_random']:.3f} more than the validation list keeps, "
+            f"folds of artists {figures['gtzan_gap_artist']:.3f} more. With songs of an artist on both sides, "
+            "prediction sets are too small for other artists.",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    """Measure, and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tables", type=Path, required=True, help="folder with spotify_songs.csv and gtzan/")
+    parser.add_argument("--without", nargs="*", default=[], help="estimators to leave out")
+    parser.add_argument("--only", nargs="*", default=[], help="tables to measure again; the others stay")
+    args = parser.parse_args()
+    stored = ROOT / "benchmarks" / "tables.json"
+    found = json.loads(stored.read_text(encoding="utf-8"))["tables"] if stored.exists() else {}
+    without = set(args.without)
+
+    def is_asked(name: str) -> bool:
+        return not args.only or name in args.only
+
+    six = spotify(args.tables, "playlist_genre")
+    sound = six[list(SOUND)].to_numpy(float)
+    year = pd.to_numeric(six["track_album_release_date"].str[:4]).to_numpy(float)
+    spotify_tables = {
+        "spotify_6": sound, "spotify_6_year": np.column_stack([sound, year]), "spotify_6_context": with_context(six),
+    }  # fmt: skip
+    for name, X in spotify_tables.items():
+        if is_asked(name):
+            table = by_artist(X, six["playlist_genre"], six["track_artist"])
+            found[name] = learn(name, table, table.group, without)
+    if is_asked("spotify_24"):
+        fine = spotify(args.tables, "playlist_subgenre")
+        table = by_artist(fine[list(SOUND)].to_numpy(float), fine["playlist_subgenre"], fine["track_artist"])
+        found["spotify_24"] = learn("spotify_24", table, table.group, without)
+    if is_asked("gtzan57"):
+        table, artist = gtzan(args.tables)
+        found["gtzan57"] = learn("gtzan57", table, table.group, without)
+        found["gtzan57_by_artist"] = learn("gtzan57_by_artist", table, artist, without)
+    figures = {name: one["accuracy"] for name, one in found.items() if name.startswith("spotify")}
+    if "gtzan57" in found:
+        valid = found["gtzan57"]["accuracy"]
+        figures["gtzan57_valid"] = valid
+        figures["gtzan_gap_random"] = round(found["gtzan57"]["folds_accuracy"] - valid, 4)
+        by_artists = found["gtzan57_by_artist"]
+        figures["gtzan_gap_artist"] = round(by_artists["folds_accuracy"] - by_artists["accuracy"], 4)
+    (ROOT / "docs" / "tables.md").write_text(page(found, figures, sorted(without)), encoding="utf-8")
+    left_out = {"left_out": sorted(without)} if without else {}
+    stored.write_text(json.dumps(figures | left_out | {"tables": found}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
