@@ -40,8 +40,8 @@ def by_size(outcomes: Outcomes, trained: Mapping[str, int], min_groups: int = 5)
         mine = kind[outcomes.truth] == one
         names, place = np.unique(outcomes.group[mine], return_inverse=True)
         weight = outcomes.weight[mine]
-        right = np.bincount(place, weights=weight * hits[mine], minlength=len(names))
-        songs = np.bincount(place, weights=weight, minlength=len(names))
+        right = np.bincount(place, weights=weight * hits[mine], minlength=len(names)).astype(np.float64)
+        songs = np.bincount(place, weights=weight, minlength=len(names)).astype(np.float64)
         ends = Grouped.of(right, songs).interval()
         rows.append(
             figure_rows(

@@ -231,7 +231,8 @@ def figures(case: Case, predictions: StoredPredictions, settings: EvaluateSectio
             outcomes["row"] = row_outcomes(_with_single_rows(predictions.rows_of(case), rows), case.classes)
         blocks = {unit: judge(one, **options) for unit, one in outcomes.items()}
         trained = case.dataset.songs.loc[case.dataset.songs["part"] == "train", "genres"].map(lambda genres: genres[0])
-        sizes = by_size(outcomes["song"], trained.value_counts().to_dict(), settings.min_groups)
+        n_trained = {str(genre): int(n) for genre, n in trained.value_counts().items()}
+        sizes = by_size(outcomes["song"], n_trained, settings.min_groups)
         blocks["song"] = pd.concat([blocks["song"], sizes], ignore_index=True) if len(sizes) else blocks["song"]
     named = [block.assign(unit=unit) for unit, block in blocks.items()]
     return pd.concat(named, ignore_index=True).assign(model_id=case.model_id, grouping=case.dataset.grouping)

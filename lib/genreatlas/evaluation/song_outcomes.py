@@ -142,7 +142,8 @@ def song_outcomes(
         values["parent_accuracy"] = np.asarray(alike, dtype=np.float64)
         if tree:
             pairs = rows[["truth", "predicted"]].drop_duplicates()
-            steps = {pair: tree_distance(*pair, tree) for pair in pairs.itertuples(index=False, name=None)}
+            found = zip(pairs["truth"], pairs["predicted"], strict=True)
+            steps = {(one, other): tree_distance(one, other, tree) for one, other in found}
             said = zip(rows["truth"], rows["predicted"], strict=True)
             values["tree_distance"] = np.array([steps[pair] for pair in said], dtype=np.float64)
     return _outcomes(rows, classes, "predicted", values=values)

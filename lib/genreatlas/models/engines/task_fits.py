@@ -187,7 +187,7 @@ def refit_rows(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Iter
         with threadpool_limits(1):
             model, notes = fit(trial, files, settings, np.arange(len(files.array("fold"))))
             calibrated = getattr(model, "calibrated", None)
-            sigmoids = margins = None
+            sigmoids, margins = None, np.empty((0, files.n_classes), dtype=np.float32)
             if calibrated is not None and model.score_kind == "margin" and settings.calibrate:
                 sigmoids, margins = calibrate(trial, files, settings)
                 model = calibrated(sigmoids)
