@@ -183,6 +183,7 @@ def make_scores(store: Store, config: Config, plan) -> None:
             for file in plan.pending[start : start + ROWS_AT_ONCE]
         ]  # fmt: skip
         write(scored, SCORES, rows)
+    score.run(scored, config)  # the clips that came with the model
 
 
 def write(store: Store, table: Table, rows: list[dict]) -> None:
