@@ -60,6 +60,7 @@ from genreatlas.tables.modelling import (
     SPLITS,
     TRAINING_GENRES,
 )
+from genreatlas.tables.neighbours import NEIGHBOUR_SONGS, NEIGHBOUR_SPACES, NEIGHBOUR_TABLES, SONG_NEIGHBOURS
 from genreatlas.tables.operations import FETCH_ATTEMPTS, OPERATIONS_TABLES, QUARANTINE, RUNS
 from genreatlas.tables.playlists import (
     GENERATED_PLAYLIST_SONGS,
@@ -122,6 +123,9 @@ __all__ = [
     "MAP_COMPARISONS",
     "METRICS",
     "MODELS",
+    "NEIGHBOUR_SONGS",
+    "NEIGHBOUR_SPACES",
+    "NEIGHBOUR_TABLES",
     "PLAYLISTS",
     "PLAYLIST_RECIPES",
     "PREDICTIONS",
@@ -138,6 +142,7 @@ __all__ = [
     "SONGS",
     "SONG_ARTISTS",
     "SONG_GENRES",
+    "SONG_NEIGHBOURS",
     "SPLITS",
     "SPOTIFY_ACCESS",
     "SPOTIFY_AUDIO",
