@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from genreatlas.models.one_file import Prediction, predict
+    from genreatlas.neighbours.similar import SimilarSong, similar
 
 __version__ = "0.1.0"
 
-__all__ = ["Prediction", "__version__", "predict"]
+__all__ = ["Prediction", "SimilarSong", "__version__", "predict", "similar"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from genreatlas.models import one_file
 
         return getattr(one_file, name)
+    if name in ("SimilarSong", "similar"):
+        from genreatlas.neighbours import similar as module
+
+        return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from genreatlas.config import TrainSection
+from genreatlas.datasets import sending
 from genreatlas.errors import ConfigError, ModelError
 from genreatlas.models.engines import get_engine, task_fits, task_grid
 from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles, score_fold
@@ -89,7 +90,7 @@ def test_a_candidate_that_kills_its_worker_is_a_row_and_the_others_have_their_sc
 def test_the_same_matrix_again_is_not_sent_again_and_two_matrices_do_not_mix(spark, matrix, tmp_path):
     one = make_tasks(matrix, make_trial("linear_svc"))
     first = _without_time(task_grid.score_folds(spark, matrix, one, TrainSection()))
-    task_grid._sent.cache_clear()  # as a new process on the same Connect session would come
+    sending.sent_names.cache_clear()  # as a new process on the same Connect session would come
     other = make_matrix(tmp_path, separation=0.1, dataset_id="other")
     noise = _without_time(task_grid.score_folds(spark, other, one, TrainSection()))
     assert max(result.score for result in noise) < min(result.score for result in first)
@@ -113,7 +114,7 @@ def test_a_matrix_above_the_limit_is_one_line_before_any_task(spark, tmp_path):
     message = str(error.value)
     assert "\n" not in message
     assert message.startswith("the training matrix has 2 MB (1,200 rows of 400 features); train.max_matrix_mb = 1 is")
-    assert f"{matrix.dataset_id}-X.npy" not in task_grid._sent(spark.conf.get("spark.app.id"))
+    assert f"{matrix.dataset_id}-X.npy" not in sending.sent_names(spark.conf.get("spark.app.id"))
 
 
 def test_a_folder_that_all_workers_read_takes_the_place_of_sending(spark, tmp_path):
@@ -124,7 +125,7 @@ def test_a_folder_that_all_workers_read_takes_the_place_of_sending(spark, tmp_pa
     assert sorted(path.name for path in (tmp_path / "volume").iterdir()) == sorted(
         matrix.file(name).name for name in matrix.ARRAYS
     )
-    assert f"{matrix.dataset_id}-X.npy" not in task_grid._sent(spark.conf.get("spark.app.id"))
+    assert f"{matrix.dataset_id}-X.npy" not in sending.sent_names(spark.conf.get("spark.app.id"))
 
 
 def test_no_task_starts_nothing(spark, matrix):

@@ -17,7 +17,7 @@ from genreatlas.audio.decode import SILENCE_DBFS
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, Registered, get_feature_set, registered
 from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory, unknown_fault
 from genreatlas.audio.layouts import get_layout
-from genreatlas.audio.preprocess import file_windows, preprocessing_id, reject_short
+from genreatlas.audio.preprocess import choose_window, file_windows, preprocessing_id, reject_short
 from genreatlas.audio.probe import Layout, Source, lay_out, open_file, probe
 from genreatlas.audio.uris import uri_to_path
 from genreatlas.audio.worker import extract_clip, warm_up
@@ -57,7 +57,8 @@ class Recipe:
     """How a model's features are made of audio.
 
     ``feature_set`` may be several that are joined (:mod:`genreatlas.config.joined`). ``columns`` are the model's: the
-    set's features in order, categories as ``name=value``. ``registered`` is what the process that makes it knows beyond
+    set's features in order, categories as ``name=value``. With ``cut`` the only window is the cut that extraction takes
+    of a file. ``registered`` is what the process that makes it knows beyond
     the package.
     """
 
@@ -68,6 +69,7 @@ class Recipe:
     hop_s: float = 0.0
     max_windows: int = 0
     registered: Registered = field(default_factory=registered)
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,10 @@ def whole_file(source: Source | bytes, recipe: Recipe, content: bool = False) ->
     sets = [get_feature_set(name) for name in dict.fromkeys((*members_of(recipe.feature_set), *ALWAYS))]
     windows: list[Window] = []
     faults: list[ClipError] = []
-    for start_s, length_s in file_windows(recipe.clip, info.duration_s, recipe.hop_s, recipe.max_windows):
+    cuts = [choose_window(recipe.clip, info.duration_s)]
+    if not recipe.cut:
+        cuts = file_windows(recipe.clip, info.duration_s, recipe.hop_s, recipe.max_windows)
+    for start_s, length_s in cuts:
         try:
             windows.append(Window(start_s, length_s, _values(opened(), start_s, length_s, recipe, sets, layout)))
         except ClipError as error:

@@ -97,6 +97,21 @@ def map_genres(config: Config) -> list[Fault]:
     return found + lacks[:1] + other
 
 
+def find_neighbours(config: Config) -> list[Fault]:
+    """Sets that can be joined, and a folder that can be written to."""
+    section, found = config.neighbours, []
+    for member in members_of(section.feature_set):
+        known = FEATURE_SETS.get(member)  # none of an imported table
+        if known is not None and not get_layout(known.axis).joins:
+            text = (
+                f"neighbours.feature_set: {member} holds {known.axis}; songs are compared by one row of numbers a clip."
+            )
+            found.append(Fault(f"{text} Name a summary or a vector."))
+    if section.shared_path is not None:
+        found += not_writable("neighbours.shared_path", section.shared_path)
+    return found
+
+
 def write_report(config: Config) -> list[Fault]:
     """The report's folder can be written to."""
     return not_writable("report.path", config.report.path)

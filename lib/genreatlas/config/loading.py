@@ -49,6 +49,7 @@ class Config(sections.Section):
     models: sections.ModelsSection = sections.ModelsSection()
     evaluate: sections.EvaluateSection = sections.EvaluateSection()
     map: sections.MapSection = sections.MapSection()
+    neighbours: sections.NeighboursSection = sections.NeighboursSection()
     playlist: recipes.PlaylistSection = recipes.PlaylistSection()
     report: sections.ReportSection = sections.ReportSection()
     export: sections.ExportSection = sections.ExportSection()

@@ -26,6 +26,7 @@ StepName = Literal[
     "train_models",
     "evaluate_models",
     "map_genres",
+    "find_neighbours",
     "make_playlist",
     "write_report",
     "export",
@@ -339,6 +340,37 @@ class MapSection(Section):
     origins: dict[str, str] = Field({}, description="Genre = one that it came from, beside those of map.influences.")
     parent_probability: Share = Field(0.2, description="No parent is drawn that is less probable than this.")
     seed: int = Field(7, description="Seed of every random choice.")
+
+
+class NeighboursSection(Section):
+    """Similar songs."""
+
+    feature_set: FeatureSetName = Field(
+        "summary9", description="What songs are compared by; a list of sets joins them column by column."
+    )
+    exclude: tuple[str, ...] = Field(
+        ("mode", "time_signature"),
+        description="Features that songs are not compared by. Categories, such as a key, never are.",
+    )
+    per_song: Annotated[int, Field(ge=10)] = Field(50, description="Length of each song's list.")
+    correction: Literal["local_scaling", "none"] = Field(
+        "local_scaling",
+        description="What keeps few songs from being on very many lists, and others from being on none.",
+    )
+    exact_songs: Positive = Field(
+        600_000, description="Above the square of so many pairs lists come from an index of faiss (extra neighbours)."
+    )
+    min_recall: float = Field(
+        0.99, gt=0.0, le=1.0, description="The index is tuned until it finds this share of the exact 10 nearest."
+    )
+    refit_growth: float = Field(
+        2.0,
+        gt=1.0,
+        description="Scales are fitted anew, and all lists made anew, when there are so many times the songs.",
+    )
+    max_matrix_mb: Positive = Field(2000, description="Largest matrix of songs that is sent to every worker.")
+    shared_path: Path | None = Field(None, description="Folder that all workers read: the matrix goes there instead.")
+    seed: int = Field(7, description="Seed of samples and of the index.")
 
 
 class RebuildSection(Section):

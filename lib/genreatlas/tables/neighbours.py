@@ -20,18 +20,15 @@ NEIGHBOUR_SPACES = Table(
         Column("features", "array<string>", "Dimensions of the vectors, in order.", nullable=False),
         Column("centre", "array<double>", "Median of each feature when the space was fitted.", nullable=False),
         Column("spread", "array<double>", "Robust standard deviation of each feature then.", nullable=False),
-        Column("clip", "string", "[clip] as JSON, by which a file's features are made alike; NULL: not from audio."),
-        Column("correction", "string", "Hubness correction: mutual_proximity, local_scaling or none.", nullable=False),
-        Column(
-            "moments", "array<double>", "Mean, covariance and third moments of the vectors when the space was fitted, "
-            "of which the distances from any song to all songs follow."
-        ),
-        Column("method", "string", "exact or approximate, of the last run.", nullable=False),
+        Column("clip", "string", "[clip] as JSON, by which features of a file are made alike; NULL: not known here."),
+        Column("correction", "string", "Correction of hubs: local_scaling or none.", nullable=False),
+        Column("mean", "array<double>", "Mean vector of the songs that the space was fitted on.", nullable=False),
+        Column("variance", "double", "Mean squared distance of their vectors from it.", nullable=False),
         Column("settings", "string", "[neighbours] of the last run as JSON with sorted keys.", nullable=False),
         Column("n_fitted", "bigint", "Songs that the space was fitted on.", nullable=False),
         Column("n_songs", "bigint", "Songs that have neighbours in it.", nullable=False),
         Column("n_left_out", "bigint", "Songs with features of which no number is known."),
-        Column("recall10", "double", "Share of the 10 nearest that approximate search finds, on a sample; 1: exact."),
+        Column("recall10", "double", "Share of the exact 10 nearest that an index found, on a sample; 1: exact."),
         Column("skew10_before", "double", "Skewness of how often a song is among others' 10 nearest, uncorrected."),
         Column("skew10", "double", "The same after correction."),
         Column("antihubs_before", "double", "Share of songs among nobody's 10 nearest, uncorrected.", unit="0..1"),
@@ -57,13 +54,21 @@ NEIGHBOUR_SONGS = Table(
         _SPACE,
         Column("song_id", "string", "Song."),
         Column("vector", "array<float>", "Its clips' mean, in spreads from the centre of the space.", nullable=False),
-        Column("expected", "double", "Mean distance from it to all songs of the space.", nullable=False),
+        Column("fingerprint", "string", "Hash of the vector, by which a change is noticed.", nullable=False),
+        Column("fitted", "boolean", "Whether it is one that local scales are measured by.", nullable=False),
+        Column(
+            "expected", "double", "Root mean square distance from it to all songs that the space was fitted on, a "
+            "feature.", nullable=False,
+        ),
+        Column(
+            "local_scale", "double", "Mean squared distance, a feature, to the 20 nearest of those songs (of fewer "
+            "than 400, to their root); NULL: no correction."
+        ),
         Column("recording", "string", "First song_id of the copies of its recording: one ISRC or one sound."),
         Column("artist", "string", "Its performer; NULL: not known."),
         Column("album", "string", "Its album, by name and artist; NULL: not known."),
-        Column("n_lists10", "int", "How many songs have it among their 10 nearest; 0: an antihub."),
     ),
-)
+)  # fmt: skip
 
 SONG_NEIGHBOURS = Table(
     name="song_neighbours",
@@ -84,12 +89,12 @@ SONG_NEIGHBOURS = Table(
             nullable=False,
         ),
         Column(
-            "corrected", "double", "Distance that orders the list: probability that a song is nearer to one of the two "
-            "(mutual_proximity), or distance in local scales (local_scaling).", nullable=False,
+            "corrected", "double", "What orders the list: the squared distance less 0.75 of both songs' local scales, "
+            "which may be below 0; without correction the squared distance.", nullable=False,
         ),
         Column(
-            "similarity", "double", "exp(-(distance / expected)^2), expected being the geometric mean of the two "
-            "songs' mean distances to all: 1 for equal features, 0.37 for two songs taken at random.",
+            "similarity", "double", "exp(-distance^2 / (s t)), s and t being what is expected of the two songs: 1 for "
+            "equal features, 0.37 for two songs at a usual distance.",
             unit="0..1", nullable=False,
         ),
         Column("method", "string", "exact or approximate: how the list was found.", nullable=False),

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from genreatlas.datasets.sending import locate
 from genreatlas.errors import ModelError
 from genreatlas.models.engines import get_engine
 from genreatlas.models.engines.protocol import Clips, ClipScores, FileModel, JudgedRows
-from genreatlas.models.engines.task_fits import locate
 
 #: Rows that :func:`permuted_batches` returns: answers of all songs, in order, with one block of columns swapped.
 PERMUTED = "block int, repeat int, answers binary"

@@ -9,13 +9,13 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from genreatlas.datasets.sending import locate
 from genreatlas.errors import Reason, environment_fault
 from genreatlas.metrics import TOTALS_METRICS, Score, score, score_predicted, version_of
 from genreatlas.models.confidence import Confidence
@@ -98,15 +98,6 @@ class GridSettings:
     calibrate: bool
     weights: bool
     mark: str = ""
-
-
-def locate(name: str, folder: str | None) -> str:
-    """Path of a file in a shared folder, or of an artifact that Spark brought to this worker."""
-    if folder is not None:
-        return str(Path(folder) / name)
-    from pyspark import SparkFiles  # only here: everything else runs without Spark
-
-    return str(SparkFiles.get(name))
 
 
 def with_engines(

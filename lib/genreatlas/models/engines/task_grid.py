@@ -3,17 +3,14 @@
 The matrix lies once on the driver as ``.npy``, goes to each worker as an artifact, and is memory-mapped there, so
 that neither the driver's heap nor a broadcast has to hold it. Works on classic Spark and on Spark Connect.
 
-What stays behind: Spark cannot take an artifact back. Its copies lie in Spark's own temporary folders until the
-session ends; and as a classic cluster lets a late executor fetch from the driver's file, that file is held by a hard
-link until this process ends, whatever becomes of :attr:`Matrix.folder`.
+What stays behind of it is told in :mod:`genreatlas.datasets.sending`.
 """
 
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from genreatlas.config import TrainSection
+from genreatlas.datasets.sending import copy_once, send_file
 from genreatlas.datasets.types import Matrix
 from genreatlas.errors import ConfigError, EnvironmentFaultError, ModelError, Reason
 from genreatlas.metrics import metric_for, version_of
@@ -185,7 +183,7 @@ def send_matrix(spark: SparkSession, matrix: Matrix, train: TrainSection) -> Mat
         folder = train.shared_path.absolute()
         folder.mkdir(parents=True, exist_ok=True)
         for name in matrix.ARRAYS:
-            _copy_once(matrix.file(name), folder / matrix.file(name).name)
+            copy_once(matrix.file(name), folder / matrix.file(name).name)
         return MatrixFiles(matrix.dataset_id, matrix.n_classes, matrix.multi, str(folder))
     megabytes = matrix.n_bytes / 1e6
     if megabytes > train.max_matrix_mb:
@@ -197,20 +195,6 @@ def send_matrix(spark: SparkSession, matrix: Matrix, train: TrainSection) -> Mat
     for name in matrix.ARRAYS:
         send_file(spark, matrix.file(name))
     return MatrixFiles(matrix.dataset_id, matrix.n_classes, matrix.multi)
-
-
-def send_file(spark: SparkSession, path: Path, name: str = "") -> None:
-    """Add a file to the session, under a name (its own); the name must tell its content, and is sent once."""
-    name = name or path.name
-    sent = _sent(_session_key(spark))
-    if name not in sent:
-        kept = scratch_folder("sent") / name
-        if not kept.exists():
-            _link_or_copy(path, kept)
-        spark.addArtifacts(str(kept), file=True)
-        if _connect_id(spark):
-            kept.unlink()  # it was uploaded
-        sent.add(name)
 
 
 def _score(
@@ -269,33 +253,3 @@ def _send_model(spark: SparkSession, model: Path) -> str:
     name = f"{hashlib.sha256(model.read_bytes()).hexdigest()[:20]}-{model.name}"
     send_file(spark, model, name)
     return name
-
-
-def _copy_once(source: Path, target: Path) -> None:
-    if not target.exists() or target.stat().st_size != source.stat().st_size:
-        partly = target.with_name(f".{target.name}.{os.getpid()}")
-        shutil.copyfile(source, partly)
-        partly.replace(target)
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(source)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
-
-
-@lru_cache(maxsize=16)
-def _sent(session: str) -> set[str]:
-    """Names sent in a session; kept here because Connect has no way to ask."""
-    return set()
-
-
-def _session_key(spark: SparkSession) -> str:
-    """Connect's own id of the session, or the application's, whose sessions share their files."""
-    return _connect_id(spark) or str(spark.conf.get("spark.app.id"))
-
-
-def _connect_id(spark: SparkSession) -> str:
-    """Id of a session of Spark Connect; a classic one has none."""
-    return str(getattr(spark, "session_id", ""))

@@ -1,0 +1,180 @@
+"""Exact nearest songs by blocked matrix products, with a correction for hubs.
+
+Products run in float32. What they choose, with a few songs to spare, is measured again pair by pair in float64, so that
+a list does not depend on how the songs were divided into blocks.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from genreatlas.neighbours.space import Floats, Vectors
+
+Places = npt.NDArray[np.int32]
+
+#: A song's local scale is the mean squared distance, per feature, to so many nearest songs, where there are 400 songs.
+SCALE_OF = 20
+#: Share of both songs' scales that is taken off their squared distance. At 1/2 (CSLS) hubs remain, and at 1 songs that
+#: lie apart become hubs: docs/neighbours.md has the measurements.
+SCALE_WEIGHT = 0.75
+#: Candidates beyond the wanted ones, among which float64 decides.
+_SPARE = 8
+#: Songs of one product: 512 x 4096 float32 are 8 MB.
+_ASKING, _BASE = 512, 4096
+#: Part of a row that is looked through at once: its least value is mostly too large, and nothing else is done.
+_STRIDE = 64
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Nearest songs of some songs.
+
+    Attributes
+    ----------
+    places : (n, k) places in the songs, -1 where there are no more.
+    distance : (n, k) root mean square difference over features; NaN where there is none.
+    corrected : (n, k) what orders the list, ascending; ties by place.
+    """
+
+    places: Places
+    distance: Floats
+    corrected: Floats
+
+
+def nearest(
+    songs: Vectors, asking: Places, base: Places, k: int, scale: Floats | None = None, bound: Floats | None = None
+) -> Lists:
+    """Find the k nearest of some songs among others, never the song itself.
+
+    Parameters
+    ----------
+    songs : (n_songs, n_features).
+    asking, base : places of the songs whose lists are wanted, and of those that may be on them.
+    scale : (n_songs,) local scales; None: no correction.
+    bound : (n_asking,) nothing is wanted whose corrected distance is above; it saves time.
+    """
+    width = songs.shape[1]
+    off = np.zeros(len(songs)) if scale is None else SCALE_WEIGHT * width * scale
+    shape = (len(asking), k)
+    found = Lists(np.full(shape, -1, dtype=np.int32), np.full(shape, np.nan), np.full(shape, np.nan))
+    for start in range(0, len(asking), _ASKING):
+        part = asking[start : start + _ASKING]
+        limit = None
+        if bound is not None:
+            squares = np.square(songs[part].astype(np.float64)).sum(axis=1)
+            limit = width * bound[start : start + _ASKING] + off[part] - squares
+        places = _candidates(songs, part, base, k + _SPARE, off, limit)
+        one, rows = measure(songs, part, places, k, scale), slice(start, start + len(part))
+        found.places[rows], found.distance[rows], found.corrected[rows] = one.places, one.distance, one.corrected
+    return found
+
+
+def measure(songs: Vectors, asking: Places, places: Places, k: int, scale: Floats | None = None) -> Lists:
+    """Order candidates by their corrected distance, measured in float64, and keep the first k.
+
+    Parameters
+    ----------
+    places : (n_asking, n_candidates), -1 where there is none; no candidate twice in a row.
+    """
+    width = songs.shape[1]
+    squares = np.empty(places.shape)
+    _squares(songs, asking, places, squares)
+    squares /= width
+    corrected = squares
+    if scale is not None:
+        corrected = squares - SCALE_WEIGHT * (scale[asking][:, None] + scale[places])
+        corrected[places < 0] = np.inf
+    tie = np.where(places < 0, np.iinfo(np.int32).max, places)
+    order = np.lexsort((tie, corrected), axis=1)[:, :k]
+    if order.shape[1] < k:
+        order = np.concatenate([order, np.zeros((len(order), k - order.shape[1]), dtype=order.dtype)], axis=1)
+    beyond = np.arange(k) >= (places >= 0).sum(axis=1)[:, None]
+    chosen = np.where(beyond, -1, np.take_along_axis(places, order, 1)).astype(np.int32)
+    distance = np.where(beyond, np.nan, np.sqrt(np.take_along_axis(squares, order, 1)))
+    return Lists(chosen, distance, np.where(beyond, np.nan, np.take_along_axis(corrected, order, 1)))
+
+
+def local_scale(lists: Lists, n_songs: int) -> Floats:
+    """Mean squared distance, per feature, to the nearest of so many songs, (n,).
+
+    These are :data:`SCALE_OF`, but no more than the root of the number of songs: 20 of 100 are no neighbourhood.
+
+    References: Zelnik-Manor & Perona 2004 (local scaling); Schnitzer et al. 2012 (against hubs); Conneau et al. 2018
+    (CSLS, its additive form); Hara et al. 2016 (flattening).
+    """
+    squares = np.square(lists.distance[:, : min(SCALE_OF, math.isqrt(max(n_songs - 1, 0)) + 1)])
+    known = np.isfinite(squares)
+    total = np.where(known, squares, 0.0).sum(axis=1)
+    return np.asarray(total / np.maximum(known.sum(axis=1), 1), dtype=np.float64)
+
+
+def _candidates(songs: Vectors, asking: Places, base: Places, k: int, off: Floats, limit: Floats | None) -> Places:
+    """The k with the least ``|y|^2 - off - 2 x y``, in float32; (n_asking, k), -1 where there are fewer."""
+    keys = np.full((len(asking), k), np.inf, dtype=np.float32)
+    if limit is not None:  # rounding of a product of so many terms, and of the limit itself
+        keys[:] = (limit + 1e-4 * (1.0 + np.abs(limit)))[:, None]
+    places = np.full((len(asking), k), -1, dtype=np.int32)
+    # Blocks have one shape, so that the value of a pair does not depend on where in a block it stands.
+    queries = np.zeros((_ASKING, songs.shape[1]), dtype=np.float32)
+    queries[: len(asking)] = -2.0 * songs[asking]
+    block = np.zeros((_BASE, songs.shape[1]), dtype=np.float32)
+    products = np.empty((_ASKING, _BASE), dtype=np.float32)
+    for start in range(0, len(base), _BASE):
+        part = base[start : start + _BASE]
+        block[: len(part)] = songs[part]
+        np.matmul(queries, block.T, out=products)
+        squares = np.square(block[: len(part)].astype(np.float64)).sum(axis=1)
+        _keep(products, (squares - off[part]).astype(np.float32), asking, part, keys, places)
+    return places
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "contract", "reassoc"})  # type: ignore[untyped-decorator]
+def _keep(products, offsets, asking, part, keys, places):  # type: ignore[no-untyped-def]
+    """Push what is small enough into each row's heap, the largest of whose keys is first."""
+    k = keys.shape[1]
+    n = len(part)
+    for row in range(len(asking)):
+        own, most = asking[row], keys[row, 0]
+        for start in range(0, n, _STRIDE):
+            end = min(start + _STRIDE, n)
+            least = np.float32(np.inf)
+            for j in range(start, end):
+                least = min(least, offsets[j] + products[row, j])
+            if not least < most:
+                continue
+            for j in range(start, end):
+                key = offsets[j] + products[row, j]
+                if key < most and part[j] != own:
+                    at = 0
+                    while True:  # sift down
+                        child = 2 * at + 1
+                        if child >= k:
+                            break
+                        if child + 1 < k and keys[row, child + 1] > keys[row, child]:
+                            child += 1
+                        if keys[row, child] <= key:
+                            break
+                        keys[row, at], places[row, at] = keys[row, child], places[row, child]
+                        at = child
+                    keys[row, at], places[row, at] = key, part[j]
+                    most = keys[row, 0]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _squares(songs, asking, places, out):  # type: ignore[no-untyped-def]
+    """Squared distances in float64, summed in the order of the features."""
+    for row in range(len(asking)):
+        one = asking[row]
+        for column in range(places.shape[1]):
+            other = places[row, column]
+            total = 0.0
+            if other >= 0:
+                for feature in range(songs.shape[1]):
+                    difference = np.float64(songs[one, feature]) - np.float64(songs[other, feature])
+                    total += difference * difference
+            else:
+                total = np.inf
+            out[row, column] = total

@@ -1,0 +1,275 @@
+"""Songs like one song or file, from Python and without Spark: read from the tables that ``find_neighbours`` writes."""
+
+import json
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genreatlas.audio.feature_sets import FEATURE_SETS
+from genreatlas.audio.preprocess import preprocessing_id
+from genreatlas.audio.whole_files import Recipe, whole_file
+from genreatlas.config import LimitsSection, former
+from genreatlas.config.joined import members_of
+from genreatlas.errors import InputError, StoreError
+from genreatlas.neighbours.search import SCALE_OF, SCALE_WEIGHT, Lists, local_scale, measure
+from genreatlas.neighbours.space import Floats, Space, Vectors, expected_distance, similarity, to_vectors
+from genreatlas.tables import NEIGHBOUR_SONGS, NEIGHBOUR_SPACES, SONGS
+
+#: Songs looked at beyond those that are wanted: some are copies, or of an artist that has its share.
+_SPARE = 40
+_NO_SCALE = 0.0
+
+
+@dataclass(frozen=True)
+class SimilarSong:
+    """A song that is near.
+
+    ``distance`` is the root mean square difference of the features, in their spreads; ``similarity`` falls from 1
+    (equal) to 0, and ``corrected`` orders the songs, as in the table ``song_neighbours``.
+    """
+
+    song_id: str
+    title: str | None
+    artist: str | None
+    album: str | None
+    distance: float
+    similarity: float
+    corrected: float
+
+
+def similar(
+    source: str | os.PathLike[str] | bytes,
+    store: str | os.PathLike[str] = "data/tables",
+    n: int = 10,
+    *,
+    copies: bool = False,
+    same_album: bool = True,
+    per_artist: int = 0,
+    heard: Collection[str] = (),
+) -> list[SimilarSong]:
+    """Find songs of a store that sound like a song of it, or like an audio file. Needs the extra ``duckdb``.
+
+    The first call reads the vectors of all songs and compiles the features (seconds); later calls look only whether
+    the tables have changed.
+
+    Parameters
+    ----------
+    source : id of a song with neighbours; path of a file; or the bytes of one, of which the cut of ``[clip]`` counts.
+    store : folder of the tables, ``[store] path``, or an address that deltalake reads.
+    n : at most so many songs.
+    copies : also copies of the song's recording, and of recordings that were named already. Of a file it is not known
+        what it is a copy of: an equal recording is among the first, at a distance near 0.
+    same_album : also songs of the song's own album.
+    per_artist : at most so many songs of one artist; 0: any number.
+    heard : ids of songs to leave out.
+
+    Raises
+    ------
+    StoreError : ``find_neighbours`` did not run on this store.
+    InputError : the file's features cannot be made as the songs' were.
+    ClipError : the file cannot be decoded, is too short, or silent.
+    """
+    index = _open(os.fspath(store))
+    place = index.place(source) if isinstance(source, str) else -1
+    if place < 0 and isinstance(source, str) and not Path(source).exists():
+        raise InputError(f"{source}: no song with neighbours has this id, and there is no such file.")
+    vector = index.vectors[place] if place >= 0 else index.vector_of(source)
+    left_out = set(index.ended) | set(heard)
+    wanted = n + _SPARE + len(left_out)
+    while True:
+        found = index.nearest(vector, place, wanted)
+        chosen = index.chosen(found, place, vector, n, left_out, copies, same_album, per_artist)
+        if len(chosen) >= n or wanted >= len(index.ids):
+            return chosen
+        wanted *= 4
+
+
+@dataclass(frozen=True)
+class _Index:
+    """All songs of the present space."""
+
+    space: Space
+    feature_set: str
+    set_version: str
+    preprocessing_id: str
+    clip: str | None
+    ids: pa.StringArray
+    vectors: Vectors
+    squares: Floats
+    scale: Floats | None
+    fitted: np.ndarray
+    expected: Floats
+    keys: dict[str, list[str | None]]
+    names: dict[str, tuple[str | None, str | None, str | None]]
+    ended: frozenset[str]
+
+    def place(self, song_id: str) -> int:
+        """Place of a song; -1 where it has no neighbours."""
+        return int(pc.index(self.ids, pa.scalar(song_id)).as_py())
+
+    def vector_of(self, source: str | os.PathLike[str] | bytes) -> Vectors:
+        """Vector of a file.
+
+        Raises
+        ------
+        InputError : its features would be made otherwise than the songs'.
+        ClipError : it cannot be used.
+        """
+        self._check()
+        clip = former.clip_section(json.loads(self.clip or "{}"))
+        recipe = Recipe(self.feature_set, clip, LimitsSection(), self.space.features, cut=True)
+        content = isinstance(source, bytes)
+        found = whole_file(source if isinstance(source, bytes) else os.fspath(source), recipe, content)
+        values = next(window.values for window in found.windows if window.values is not None)
+        return np.asarray(to_vectors(values, self.space)[0])
+
+    def _check(self) -> None:
+        if self.clip is None:
+            raise InputError(
+                f"songs are compared by {self.feature_set}, whose features were imported or made with another [clip], "
+                "so they cannot be made from a file. Give the id of a song."
+            )
+        made = preprocessing_id(former.clip_section(json.loads(self.clip)))
+        for name, version, how in zip(
+            *map(members_of, (self.feature_set, self.set_version, self.preprocessing_id)), strict=True
+        ):
+            known = FEATURE_SETS.get(name)
+            now = known.version if known else "none"
+            if now != version or how != made:
+                raise InputError(
+                    f"songs are compared by {name} version {version}, preprocessing {how}; this release makes version "
+                    f"{now}, preprocessing {made}. Run extract_features and find_neighbours again."
+                )
+
+    def nearest(self, vector: Vectors, place: int, k: int) -> Lists:
+        """The k nearest of a vector, which is that of the song at ``place`` where this is not -1."""
+        k = min(k, len(self.ids) - (place >= 0))
+        plain = self.squares - 2.0 * (self.vectors @ vector).astype(np.float64)
+        if place >= 0:
+            plain[place] = np.inf
+        if self.scale is None:
+            return self._measured(vector, _least(plain, k), k, None, _NO_SCALE)
+        scale = self.scale[place] if place >= 0 else self._scale(vector, plain)
+        keys = plain - SCALE_WEIGHT * self.vectors.shape[1] * self.scale
+        return self._measured(vector, _least(keys, k + 8), k, self.scale, scale)
+
+    def _scale(self, vector: Vectors, plain: Floats) -> float:
+        candidates = _least(np.where(self.fitted, plain, np.inf), SCALE_OF)
+        candidates = candidates[self.fitted[candidates]]
+        found = self._measured(vector, candidates, SCALE_OF, None, _NO_SCALE)
+        return float(local_scale(found, int(self.fitted.sum()))[0])
+
+    def _measured(self, vector: Vectors, candidates: np.ndarray, k: int, scale: Floats | None, own: float) -> Lists:
+        some = np.concatenate([self.vectors[candidates], vector[None]])
+        scales = None if scale is None else np.append(scale[candidates], own)
+        asking = np.array([len(candidates)], dtype=np.int32)
+        found = measure(some, asking, np.arange(len(candidates), dtype=np.int32)[None], k, scales)
+        places = np.where(found.places >= 0, candidates[found.places], -1).astype(np.int32)
+        return replace(found, places=places)
+
+    def chosen(
+        self,
+        found: Lists,
+        place: int,
+        vector: Vectors,
+        n: int,
+        left_out: set[str],
+        copies: bool,
+        same_album: bool,
+        per_artist: int,
+    ) -> list[SimilarSong]:
+        """The first n songs of a list that pass the filters."""
+        recording, artist, album = (self.keys[name] for name in ("recording", "artist", "album"))
+        seen = {recording[place]} if place >= 0 else set()
+        performers: dict[str, int] = {}
+        mine = expected_distance(vector[None], self.space)[0]
+        songs: list[SimilarSong] = []
+        for other, distance, corrected in zip(found.places[0], found.distance[0], found.corrected[0], strict=True):
+            song_id = self.ids[int(other)].as_py() if other >= 0 else None
+            if song_id is None or song_id in left_out or (not copies and recording[other] in seen):
+                continue
+            if not same_album and place >= 0 and album[other] is not None and album[other] == album[place]:
+                continue
+            performer = artist[other]
+            if per_artist and performer is not None and performers.get(performer, 0) >= per_artist:
+                continue
+            if performer is not None:
+                performers[performer] = performers.get(performer, 0) + 1
+            seen.add(recording[other])
+            alike = float(similarity(distance, mine, self.expected[other]))
+            names = self.names.get(song_id, (None, None, None))
+            songs.append(SimilarSong(song_id, *names, float(distance), alike, float(corrected)))
+            if len(songs) == n:
+                break
+        return songs
+
+
+def _least(values: Floats, k: int) -> np.ndarray:
+    """Places of the k least values, ascending; fewer where others are infinite."""
+    k = min(k, len(values))
+    places = np.argpartition(values, k - 1)[:k] if k < len(values) else np.arange(len(values))
+    places = places[np.isfinite(values[places])]
+    return np.sort(places)
+
+
+def _open(store: str) -> _Index:
+    """The index of a store as it is now."""
+    tables = tuple((table.name, _version(store, table.name)) for table in (NEIGHBOUR_SPACES, NEIGHBOUR_SONGS, SONGS))
+    return _load(store, tables)
+
+
+def _version(store: str, name: str) -> int:
+    from deltalake import DeltaTable
+    from deltalake.exceptions import TableNotFoundError
+
+    try:
+        return int(DeltaTable(f"{store.rstrip('/')}/{name}").version())
+    except TableNotFoundError:
+        raise StoreError(f"{store}: there is no table {name}. Run find_neighbours, or name another store.") from None
+
+
+@lru_cache(maxsize=2)
+def _load(store: str, tables: Sequence[tuple[str, int]]) -> _Index:
+    from deltalake import DeltaTable
+
+    spaces, songs, named = (
+        DeltaTable(f"{store.rstrip('/')}/{name}", version=version).to_pyarrow_dataset() for name, version in tables
+    )
+    rows = spaces.to_table().sort_by([("sequence", "descending")]).to_pylist()
+    if not rows:
+        raise StoreError(f"{store}: no songs have neighbours yet. Run find_neighbours.")
+    row = rows[0]
+    held = songs.to_table(filter=pc.field("space_id") == row["space_id"]).sort_by("song_id")
+    lists = held.column("vector").combine_chunks()
+    vectors = lists.flatten().to_numpy().reshape(held.num_rows, len(row["features"])).astype(np.float32)
+    wanted = [name for name in ("song_id", "title", "artist", "album", *SONGS.ended_by) if name in named.schema.names]
+    people = named.to_table(wanted).to_pylist()
+    scale = held.column("local_scale").to_numpy()
+    return _Index(
+        space=Space(
+            tuple(row["features"]),
+            np.array(row["centre"]),
+            np.array(row["spread"]),
+            np.array(row["mean"]),
+            row["variance"],
+        ),
+        feature_set=row["feature_set"],
+        set_version=row["set_version"],
+        preprocessing_id=row["preprocessing_id"],
+        clip=row["clip"],
+        ids=held.column("song_id").combine_chunks(),
+        vectors=vectors,
+        squares=np.square(vectors, dtype=np.float64).sum(axis=1),
+        scale=None if row["correction"] == "none" else scale.astype(np.float64),
+        fitted=np.array(held.column("fitted").to_pylist(), dtype=bool),
+        expected=held.column("expected").to_numpy(),
+        keys={name: held.column(name).to_pylist() for name in ("recording", "artist", "album")},
+        names={one["song_id"]: (one.get("title"), one.get("artist"), one.get("album")) for one in people},
+        ended=frozenset(one["song_id"] for one in people if any(one.get(name) is not None for name in SONGS.ended_by)),
+    )
