@@ -77,6 +77,21 @@ FIGURES = {
     "map_minutes": (-10, "`map_genres`: 6,291 genres, 450,000 made-up songs x 64, lenses sound, labelled and artists"),
     "map_gb": (-6, "peak memory of that, all processes together"),
     "map_rerun_minutes": (None, "the step again with nothing new"),
+    "neighbours_minutes": (-30, "the step find_neighbours, 450,000 songs x 64, the slower of both sets"),
+    "neighbours_gb": (-4, "peak memory of that, all processes"),
+    "neighbours_recall10": (0.99, "the 10 nearest that an index finds of the exact ones, the worse of both sets"),
+    "neighbours_read_isotropic": (None, "share of the songs that the index reads for that, isotropic"),
+    "neighbours_read_clustered": (None, "the same, clustered"),
+    "skew10_before": (None, "isotropic: skewness of how often a song is among others' 10 nearest, uncorrected"),
+    "skew10": (-1, "the same after correction"),
+    "antihubs_before": (None, "isotropic: share of songs on nobody's list, uncorrected"),
+    "antihubs": (-0.02, "the same after correction"),
+    "reachable_before": (None, "isotropic: share of songs reached from a random one over lists, uncorrected"),
+    "reachable": (0.95, "the same after correction"),
+    "precision10_before": (None, "GTZAN: genre of the 10 nearest by other artists, uncorrected"),
+    "precision10_change": (0.0, "what the correction adds to it"),
+    "precision10_before_spotify": (None, "the same for Spotify's 9 features"),
+    "precision10_change_spotify": (None, "what the correction adds to it"),
 }  # fmt: skip
 
 

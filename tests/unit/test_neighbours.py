@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from genreatlas.neighbours import approximate
-from genreatlas.neighbours.hubness import judge_lists
-from genreatlas.neighbours.search import SCALE_WEIGHT, local_scale, measure, nearest
+from genreatlas.neighbours.hubness import choose_weight, judge_lists
+from genreatlas.neighbours.search import local_scale, measure, nearest
 from genreatlas.neighbours.space import expected_distance, fit_space, similarity, to_vectors
 
 
@@ -21,7 +21,7 @@ def brute(songs, k, scale=None):
     """Lists by the definition, in float64."""
     values = songs.astype(np.float64)
     squares = np.stack([((values - one) ** 2).mean(axis=1) for one in values])
-    corrected = squares if scale is None else squares - SCALE_WEIGHT * (scale[:, None] + scale)
+    corrected = squares if scale is None else squares - (scale[:, None] + scale)
     np.fill_diagonal(corrected, np.inf)
     order = np.argsort(corrected, axis=1, kind="stable")[:, :k]
     return order, np.take_along_axis(corrected, order, 1)
@@ -82,7 +82,7 @@ def test_the_hub_at_the_centre_is_on_every_list_until_lists_are_corrected():
     everybody = places(2000)
     plain = nearest(songs, everybody, everybody, 20)
     assert (plain.places[1:, 0] == 0).mean() > 0.8
-    found = nearest(songs, everybody, everybody, 10, local_scale(plain, len(songs)))
+    found = nearest(songs, everybody, everybody, 10, 0.75 * local_scale(plain, len(songs)))
     assert (found.places[1:] == 0).any(axis=1).mean() < 0.1
     before, after = judge_lists(plain.places[:, :10]), judge_lists(found.places)
     assert before.skew > 4 and before.antihubs > 0.1 and before.reachable < 0.9
@@ -97,9 +97,15 @@ def test_the_correction_keeps_songs_of_a_crowd_together():
     )
     songs = songs.astype(np.float32)
     plain = nearest(songs, places(1200), places(1200), 20)
-    found = nearest(songs, places(1200), places(1200), 10, local_scale(plain, len(songs)))
+    found = nearest(songs, places(1200), places(1200), 10, 0.75 * local_scale(plain, len(songs)))
     right = [(crowd[lists[:, :10]] == crowd[:, None]).mean() for lists in (plain.places, found.places)]
     assert right[1] >= right[0] > 0.95
+
+
+def test_no_more_is_corrected_than_there_are_hubs():
+    assert choose_weight(isotropic(2000, 4), 7) == 0.0
+    assert choose_weight(isotropic(2000, 64), 7) == 0.75
+    assert 0 < choose_weight(isotropic(2000, 16), 7) < 0.75
 
 
 def test_hubness_of_lists_that_are_known():
@@ -131,7 +137,7 @@ def test_an_index_is_tuned_until_it_finds_what_was_asked_for(corrected, tmp_path
     songs = (random.normal(size=(100, 16))[random.integers(0, 100, 6000)] * 3 + random.normal(size=(6000, 16))).astype(
         "f4"
     )
-    scale = local_scale(nearest(songs, places(6000), places(6000), 20), 6000) if corrected else None
+    scale = 0.5 * local_scale(nearest(songs, places(6000), places(6000), 20), 6000) if corrected else None
     tuned = approximate.build(songs, places(6000), scale, 0.98, 7)
     assert tuned.recall10 >= 0.98 and tuned.read < 0.5
     approximate.write(tuned, tmp_path / "index")

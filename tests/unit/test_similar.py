@@ -41,7 +41,8 @@ def write_store(folder, values, features, facts, retired=()) -> None:
     write(folder / "neighbour_spaces", {
         "space_id": ["old", "s"], "sequence": [1, 2], "features": [["x"], list(space.features)],
         "centre": [[0.0], space.centre.tolist()], "spread": [[1.0], space.spread.tolist()],
-        "mean": [[0.0], space.mean.tolist()], "variance": [1.0, space.variance], "correction": ["local_scaling"] * 2,
+        "mean": [[0.0], space.mean.tolist()], "variance": [1.0, space.variance], "scale_weight": [0.5, 0.75],
+        "correction": ["local_scaling"] * 2,
         **{name: pa.array([value] * 2, pa.string()) for name, value in facts.items()},
     })  # fmt: skip
     write(folder / "neighbour_songs", {
@@ -118,7 +119,7 @@ def test_lists_are_those_of_the_exact_search(tmp_path):
     _, vectors = fit_space(values, tuple("abcdefghijkl"))
     everybody = np.arange(400, dtype=np.int32)
     scale = local_scale(nearest(vectors, everybody, everybody, 20), 400)
-    truth = nearest(vectors, everybody, everybody, 30, scale)
+    truth = nearest(vectors, everybody, everybody, 30, 0.75 * scale)
     for place in (0, 5, 399):
         wanted = [f"song{other:02d}" for other in truth.places[place] if other != 5]
         if place == 0:

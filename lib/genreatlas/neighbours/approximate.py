@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from genreatlas.neighbours.search import SCALE_WEIGHT, Lists, Places, measure, nearest
+from genreatlas.neighbours.search import Lists, Places, measure, nearest
 from genreatlas.neighbours.space import Floats, Vectors
 
 #: Songs that recall is measured on, and the lists' length for that.
@@ -40,7 +40,7 @@ class Tuned:
     read: float
 
 
-def build(songs: Vectors, base: Places, scale: Floats | None, least_recall: float, seed: int) -> Tuned:
+def build(songs: Vectors, base: Places, pull: Floats | None, least_recall: float, seed: int) -> Tuned:
     """Build an index of the songs in ``base`` and find the fewest cells by which it is good enough.
 
     Parameters
@@ -56,16 +56,16 @@ def build(songs: Vectors, base: Places, scale: Floats | None, least_recall: floa
     index = faiss.IndexIVFFlat(quantiser, songs.shape[1] + 1, cells)
     index.cp.niter, index.cp.seed = _STEPS, seed
     trained = np.sort(random.permutation(base)[: cells * _TRAINED])
-    most = 0.0 if scale is None else float(scale[base].max())
-    index.train(_lifted(songs, trained, scale, most))
+    most = 0.0 if pull is None else float(pull[base].max())
+    index.train(_lifted(songs, trained, pull, most))
     for start in range(0, len(base), _ADDED):
         part = base[start : start + _ADDED]
-        index.add_with_ids(_lifted(songs, part, scale, most), part.astype(np.int64))
+        index.add_with_ids(_lifted(songs, part, pull, most), part.astype(np.int64))
     sample = np.sort(random.permutation(base)[:_SAMPLE]).astype(np.int32)
-    truth = nearest(songs, sample, base, _JUDGED, scale).places
+    truth = nearest(songs, sample, base, _JUDGED, pull).places
     probes = 1
     while True:
-        found = search(index, probes, songs, sample, _JUDGED, scale)
+        found = search(index, probes, songs, sample, _JUDGED, pull)
         recall = recall_at(truth, found.places)
         if recall >= least_recall or probes >= cells:
             break
@@ -74,13 +74,14 @@ def build(songs: Vectors, base: Places, scale: Floats | None, least_recall: floa
         low, high = probes // 2, probes
         while high - low > max(1, high // 16):
             middle = (low + high) // 2
-            one = recall_at(truth, search(index, middle, songs, sample, _JUDGED, scale).places)
+            one = recall_at(truth, search(index, middle, songs, sample, _JUDGED, pull).places)
             if one >= least_recall:
                 high, recall = middle, one
             else:
                 low = middle
         probes = high
-    sizes = np.array([index.invlists.list_size(cell) for cell in range(cells)])
+    lists: Any = index.invlists
+    sizes = np.array([lists.list_size(cell) for cell in range(cells)])
     _, asked = index.quantizer.search(_lifted(songs, sample, None, 0.0), probes)
     return Tuned(index, probes, cells, recall, float(sizes[asked].sum(axis=1).mean() / len(base)))
 
@@ -91,12 +92,12 @@ def recall_at(truth: Places, found: Places) -> float:
     return hits / max(int((truth >= 0).sum()), 1)
 
 
-def search(index: Any, probes: int, songs: Vectors, asking: Places, k: int, scale: Floats | None) -> Lists:
+def search(index: Any, probes: int, songs: Vectors, asking: Places, k: int, pull: Floats | None) -> Lists:
     """Nearest songs by the index, measured and ordered as in the exact search."""
     index.nprobe = probes
     _, found = index.search(_lifted(songs, asking, None, 0.0), k + _SPARE)
     places = np.where(found == asking[:, None], -1, found).astype(np.int32)
-    return measure(songs, asking, places, k, scale)
+    return measure(songs, asking, places, k, pull)
 
 
 def write(tuned: Tuned, path: Path) -> None:
@@ -114,10 +115,10 @@ def read(path: Path) -> Any:
     return faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
 
 
-def _lifted(songs: Vectors, places: Places, scale: Floats | None, most: float) -> Vectors:
-    """Vectors with one dimension more, 0 where there is no scale."""
+def _lifted(songs: Vectors, places: Places, pull: Floats | None, most: float) -> Vectors:
+    """Vectors with one dimension more, 0 where nothing is pulled."""
     lifted = np.zeros((len(places), songs.shape[1] + 1), dtype=np.float32)
     lifted[:, :-1] = songs[places]
-    if scale is not None:
-        lifted[:, -1] = np.sqrt(np.maximum(SCALE_WEIGHT * songs.shape[1] * (most - scale[places]), 0.0))
+    if pull is not None:
+        lifted[:, -1] = np.sqrt(np.maximum(songs.shape[1] * (most - pull[places]), 0.0))
     return lifted

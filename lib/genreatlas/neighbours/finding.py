@@ -103,31 +103,31 @@ class SongFiles:
             at = end
         return scale, lists
 
-    def lists(self, asking: Places, base: Places, scale: Floats | None) -> Found:
+    def lists(self, asking: Places, base: Places, pull: Floats | None) -> Found:
         """Whole lists of some songs, sorted by id, as rows of :data:`genreatlas.neighbours.tasks.LISTS`."""
-        search, recall, note = self._indexed(self._asked(asking, base, scale), asking, base, scale)
+        search, recall, note = self._indexed(self._asked(asking, base, pull), asking, base, pull)
         work = partial(list_batches, search)
         return Found((self._frame(numbers, work, LISTS) for numbers in _jobs(len(asking))), recall, note)
 
-    def entering(self, asking: Places, new: Places, scale: Floats | None, bound: Floats) -> DataFrame:
+    def entering(self, asking: Places, new: Places, pull: Floats | None, bound: Floats) -> DataFrame:
         """New songs that are at least as near to songs as the last on their lists, as rows of LISTS; always exact.
 
         Parameters
         ----------
         bound : (n_asking,) corrected distance of the last on each list.
         """
-        search = replace(self._asked(asking, new, scale), bound=self._send(bound, "bound"))
+        search = replace(self._asked(asking, new, pull), bound=self._send(bound, "bound"))
         return self._frame(range(_blocks(len(asking))), partial(list_batches, search), LISTS)
 
-    def _asked(self, asking: Places, base: Places, scale: Floats | None = None) -> Search:
+    def _asked(self, asking: Places, base: Places, pull: Floats | None = None) -> Search:
         return replace(
             self._whole,
             asking=self._send(asking, "asking"),
             base=self._send(base, "base"),
-            scale="" if scale is None else self._send(scale, "scale"),
+            pull="" if pull is None else self._send(pull, "pull"),
         )
 
-    def _indexed(self, search: Search, asking: Places, base: Places, scale: Floats | None) -> tuple[Search, float, str]:
+    def _indexed(self, search: Search, asking: Places, base: Places, pull: Floats | None) -> tuple[Search, float, str]:
         """The search by an index, where there are too many pairs for an exact one and an index helps."""
         if len(asking) * len(base) <= self.section.exact_songs**2:
             return search, 1.0, ""
@@ -140,7 +140,7 @@ class SongFiles:
                     "'genreatlas[neighbours]')"
                 ),
             )
-        tuned = approximate.build(self.vectors, base, scale, self.section.min_recall, self.section.seed)
+        tuned = approximate.build(self.vectors, base, pull, self.section.min_recall, self.section.seed)
         said = f"{tuned.probes} of {tuned.cells} cells, {tuned.read:.0%} of the songs, recall@10 {tuned.recall10:.3f}"
         if tuned.read > _MOST_READ or tuned.recall10 < self.section.min_recall:
             return search, 1.0, f"exact search: no index is faster for these songs (it would read {said})"

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genreatlas.neighbours.search import Places
+from genreatlas.neighbours.search import SCALE_OF, Places, local_scale, nearest
+from genreatlas.neighbours.space import Vectors
 
 #: Lists are judged by their first so many songs.
 JUDGED = 10
 #: Songs from which the graph is walked.
 _STARTS = 10
+#: Songs on which the correction is chosen, shares of the local scales that are tried, and what has to be met.
+_SAMPLE, _WEIGHTS, _MOST_SKEW, _MOST_ANTIHUBS = 20_000, (0.0, 0.25, 0.5, 0.75), 1.0, 0.02
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,25 @@ def judge_lists(lists: Places, seed: int = 7) -> Hubness:
     skew = float(np.mean(off**3) / spread**3) if spread > 0 else 0.0
     starts = np.random.default_rng(seed).permutation(n)[:_STARTS]
     return Hubness(skew, float(np.mean(occurs == 0)), float(np.mean([_reached(lists, start) for start in starts])))
+
+
+def choose_weight(songs: Vectors, seed: int) -> float:
+    """Share of the local scales that has to be taken off squared distances, so that there are no hubs: 0 to 3/4.
+
+    It is the least by which lists of a sample have a skewness of 1 and 2 % antihubs at most: where there are no hubs, a
+    correction only makes lists worse. More than 3/4 is not tried, since then songs that lie apart become hubs.
+    """
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(songs))[:_SAMPLE])
+    sample = np.ascontiguousarray(songs[chosen])
+    everybody = np.arange(len(sample), dtype=np.int32)
+    plain = nearest(sample, everybody, everybody, max(SCALE_OF, JUDGED))
+    scale = local_scale(plain, len(sample))
+    for weight in _WEIGHTS[:-1]:
+        lists = plain if not weight else nearest(sample, everybody, everybody, JUDGED, weight * scale)
+        found = judge_lists(lists.places[:, :JUDGED], seed)
+        if found.skew <= _MOST_SKEW and found.antihubs <= _MOST_ANTIHUBS:
+            return weight
+    return _WEIGHTS[-1]
 
 
 def _reached(lists: Places, start: int) -> float:

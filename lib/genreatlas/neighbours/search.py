@@ -17,9 +17,6 @@ Places = npt.NDArray[np.int32]
 
 #: A song's local scale is the mean squared distance, per feature, to so many nearest songs, where there are 400 songs.
 SCALE_OF = 20
-#: Share of both songs' scales that is taken off their squared distance. At 1/2 (CSLS) hubs remain, and at 1 songs that
-#: lie apart become hubs: docs/neighbours.md has the measurements.
-SCALE_WEIGHT = 0.75
 #: Candidates beyond the wanted ones, among which float64 decides.
 _SPARE = 8
 #: Songs of one product: 512 x 4096 float32 are 8 MB.
@@ -45,7 +42,7 @@ class Lists:
 
 
 def nearest(
-    songs: Vectors, asking: Places, base: Places, k: int, scale: Floats | None = None, bound: Floats | None = None
+    songs: Vectors, asking: Places, base: Places, k: int, pull: Floats | None = None, bound: Floats | None = None
 ) -> Lists:
     """Find the k nearest of some songs among others, never the song itself.
 
@@ -53,11 +50,12 @@ def nearest(
     ----------
     songs : (n_songs, n_features).
     asking, base : places of the songs whose lists are wanted, and of those that may be on them.
-    scale : (n_songs,) local scales; None: no correction.
+    pull : (n_songs,) what is taken off a squared distance for each of the two songs, per feature: a share of their
+        local scales; None: nothing.
     bound : (n_asking,) nothing is wanted whose corrected distance is above; it saves time.
     """
     width = songs.shape[1]
-    off = np.zeros(len(songs)) if scale is None else SCALE_WEIGHT * width * scale
+    off = np.zeros(len(songs)) if pull is None else width * pull
     shape = (len(asking), k)
     found = Lists(np.full(shape, -1, dtype=np.int32), np.full(shape, np.nan), np.full(shape, np.nan))
     for start in range(0, len(asking), _ASKING):
@@ -67,12 +65,12 @@ def nearest(
             squares = np.square(songs[part].astype(np.float64)).sum(axis=1)
             limit = width * bound[start : start + _ASKING] + off[part] - squares
         places = _candidates(songs, part, base, k + _SPARE, off, limit)
-        one, rows = measure(songs, part, places, k, scale), slice(start, start + len(part))
+        one, rows = measure(songs, part, places, k, pull), slice(start, start + len(part))
         found.places[rows], found.distance[rows], found.corrected[rows] = one.places, one.distance, one.corrected
     return found
 
 
-def measure(songs: Vectors, asking: Places, places: Places, k: int, scale: Floats | None = None) -> Lists:
+def measure(songs: Vectors, asking: Places, places: Places, k: int, pull: Floats | None = None) -> Lists:
     """Order candidates by their corrected distance, measured in float64, and keep the first k.
 
     Parameters
@@ -84,8 +82,8 @@ def measure(songs: Vectors, asking: Places, places: Places, k: int, scale: Float
     _squares(songs, asking, places, squares)
     squares /= width
     corrected = squares
-    if scale is not None:
-        corrected = squares - SCALE_WEIGHT * (scale[asking][:, None] + scale[places])
+    if pull is not None:
+        corrected = squares - (pull[asking][:, None] + pull[places])
         corrected[places < 0] = np.inf
     tie = np.where(places < 0, np.iinfo(np.int32).max, places)
     order = np.lexsort((tie, corrected), axis=1)[:, :k]
@@ -131,7 +129,7 @@ def _candidates(songs: Vectors, asking: Places, base: Places, k: int, off: Float
     return places
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "contract", "reassoc"})  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "contract", "reassoc"})
 def _keep(products, offsets, asking, part, keys, places):  # type: ignore[no-untyped-def]
     """Push what is small enough into each row's heap, the largest of whose keys is first."""
     k = keys.shape[1]
@@ -163,7 +161,7 @@ def _keep(products, offsets, asking, part, keys, places):  # type: ignore[no-unt
                     most = keys[row, 0]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _squares(songs, asking, places, out):  # type: ignore[no-untyped-def]
     """Squared distances in float64, summed in the order of the features."""
     for row in range(len(asking)):

@@ -17,7 +17,7 @@ from genreatlas.audio.whole_files import Recipe, whole_file
 from genreatlas.config import LimitsSection, former
 from genreatlas.config.joined import members_of
 from genreatlas.errors import InputError, StoreError
-from genreatlas.neighbours.search import SCALE_OF, SCALE_WEIGHT, Lists, local_scale, measure
+from genreatlas.neighbours.search import SCALE_OF, Lists, local_scale, measure
 from genreatlas.neighbours.space import Floats, Space, Vectors, expected_distance, similarity, to_vectors
 from genreatlas.tables import NEIGHBOUR_SONGS, NEIGHBOUR_SPACES, SONGS
 
@@ -102,7 +102,8 @@ class _Index:
     ids: pa.StringArray
     vectors: Vectors
     squares: Floats
-    scale: Floats | None
+    weight: float
+    pull: Floats | None
     fitted: np.ndarray
     expected: Floats
     keys: dict[str, list[str | None]]
@@ -153,11 +154,11 @@ class _Index:
         plain = self.squares - 2.0 * (self.vectors @ vector).astype(np.float64)
         if place >= 0:
             plain[place] = np.inf
-        if self.scale is None:
+        if self.pull is None:
             return self._measured(vector, _least(plain, k), k, None, _NO_SCALE)
-        scale = self.scale[place] if place >= 0 else self._scale(vector, plain)
-        keys = plain - SCALE_WEIGHT * self.vectors.shape[1] * self.scale
-        return self._measured(vector, _least(keys, k + 8), k, self.scale, scale)
+        own = self.pull[place] if place >= 0 else self.weight * self._scale(vector, plain)
+        keys = plain - self.vectors.shape[1] * self.pull
+        return self._measured(vector, _least(keys, k + 8), k, self.pull, own)
 
     def _scale(self, vector: Vectors, plain: Floats) -> float:
         candidates = _least(np.where(self.fitted, plain, np.inf), SCALE_OF)
@@ -165,11 +166,11 @@ class _Index:
         found = self._measured(vector, candidates, SCALE_OF, None, _NO_SCALE)
         return float(local_scale(found, int(self.fitted.sum()))[0])
 
-    def _measured(self, vector: Vectors, candidates: np.ndarray, k: int, scale: Floats | None, own: float) -> Lists:
+    def _measured(self, vector: Vectors, candidates: np.ndarray, k: int, pull: Floats | None, own: float) -> Lists:
         some = np.concatenate([self.vectors[candidates], vector[None]])
-        scales = None if scale is None else np.append(scale[candidates], own)
+        pulls = None if pull is None else np.append(pull[candidates], own)
         asking = np.array([len(candidates)], dtype=np.int32)
-        found = measure(some, asking, np.arange(len(candidates), dtype=np.int32)[None], k, scales)
+        found = measure(some, asking, np.arange(len(candidates), dtype=np.int32)[None], k, pulls)
         places = np.where(found.places >= 0, candidates[found.places], -1).astype(np.int32)
         return replace(found, places=places)
 
@@ -266,7 +267,8 @@ def _load(store: str, tables: Sequence[tuple[str, int]]) -> _Index:
         ids=held.column("song_id").combine_chunks(),
         vectors=vectors,
         squares=np.square(vectors, dtype=np.float64).sum(axis=1),
-        scale=None if row["correction"] == "none" else scale.astype(np.float64),
+        weight=row["scale_weight"],
+        pull=row["scale_weight"] * scale.astype(np.float64) if row["scale_weight"] else None,
         fitted=np.array(held.column("fitted").to_pylist(), dtype=bool),
         expected=held.column("expected").to_numpy(),
         keys={name: held.column(name).to_pylist() for name in ("recording", "artist", "album")},

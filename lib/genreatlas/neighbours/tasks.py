@@ -50,7 +50,7 @@ class Search:
     ----------
     songs, ids, expected : vectors, ids (bytes) and expected distances of all songs, in the order of their ids.
     asking, base : places of the songs whose lists are wanted, and of those that may be on them.
-    scale : local scales; empty: no correction.
+    pull : what is taken off squared distances; empty: nothing.
     bound : of each asking song the corrected distance above which nothing is wanted; empty: none.
     index, probes : file of an index, and how it is asked; empty: exact.
     k : length of the lists.
@@ -63,7 +63,7 @@ class Search:
     asking: str
     base: str
     k: int
-    scale: str = ""
+    pull: str = ""
     bound: str = ""
     index: str = ""
     probes: int = 0
@@ -110,16 +110,16 @@ def scale_batches(search: Search, batches: Iterator[pa.RecordBatch]) -> Iterator
 
 def _blocks(search: Search, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[np.ndarray, Lists, np.ndarray | None]]:
     asking, base = np.asarray(search.array(search.asking)), np.asarray(search.array(search.base))
-    songs, scale, bound = search.array(search.songs), search.array(search.scale), search.array(search.bound)
+    songs, pull, bound = search.array(search.songs), search.array(search.pull), search.array(search.bound)
     for batch in batches:
         for number in batch.column(0).to_pylist():
             part = asking[number * BLOCK : (number + 1) * BLOCK]
             limit = None if bound is None else np.asarray(bound[number * BLOCK : (number + 1) * BLOCK])
             if search.index:
                 index = _index(locate(search.index, search.folder))
-                yield part, approximate.search(index, search.probes, songs, part, search.k, scale), None
+                yield part, approximate.search(index, search.probes, songs, part, search.k, pull), None
             else:
-                yield part, nearest(songs, part, base, search.k, scale, limit), limit
+                yield part, nearest(songs, part, base, search.k, pull, limit), limit
 
 
 @lru_cache(maxsize=1)

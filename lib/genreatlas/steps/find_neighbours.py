@@ -18,7 +18,7 @@ from genreatlas.datasets.fetching import fetch, fetch_parts
 from genreatlas.errors import InputError
 from genreatlas.ids import stable_id
 from genreatlas.neighbours.finding import SongFiles, merged
-from genreatlas.neighbours.hubness import JUDGED, Hubness, judge_lists
+from genreatlas.neighbours.hubness import JUDGED, Hubness, choose_weight, judge_lists
 from genreatlas.neighbours.reading import SongValues, read_keys, read_songs, to_places
 from genreatlas.neighbours.search import Places, Vectors
 from genreatlas.neighbours.space import Floats, Space, expected_distance, fit_space, to_vectors
@@ -41,10 +41,14 @@ _ENTERING, _MERGED = "find_neighbours", "find_neighbours_lists"
 
 @dataclass(frozen=True)
 class _Songs:
-    """Songs in a space, sorted by id; ``scale`` is NaN where it has to be measured, or None without correction."""
+    """Songs in a space, sorted by id; ``scale`` is NaN where it has to be measured, or None without correction.
+
+    ``weight`` is the share of the scales that is taken off squared distances.
+    """
 
     space_id: str
     space: Space
+    weight: float
     ids: np.ndarray
     vectors: Vectors
     expected: Floats
@@ -76,6 +80,7 @@ def run(store: Store, config: Config) -> Counts:
     _remove_gone(store, songs)
     listed = _listed(store, config, songs)
     scale, before = _measure_scales(files, songs)
+    pull = None if scale is None else songs.weight * scale
     _write_songs(store, config, songs, scale, read_keys(snapshot, config, songs.ids))
     new = np.flatnonzero(~listed).astype(np.int32)
     recall, notes = present["recall10"] if present else 1.0, [*found.notes]
@@ -84,8 +89,8 @@ def run(store: Store, config: Config) -> Counts:
         everybody = np.arange(len(songs.ids), dtype=np.int32)
         old = np.flatnonzero(listed).astype(np.int32)
         if len(old):
-            entered = _enter(store, files, songs, scale, old, new, section.per_song)
-        lists = files.lists(new, everybody, scale)
+            entered = _enter(store, files, songs, pull, old, new, section.per_song)
+        lists = files.lists(new, everybody, pull)
         for frame in lists.frames:
             store.append(SONG_NEIGHBOURS, frame.withColumn("space_id", F.lit(songs.space_id)))
         recall = min(recall, lists.recall10)
@@ -95,6 +100,8 @@ def run(store: Store, config: Config) -> Counts:
         judged = _judge(store, config, songs)
         earlier = judge_lists(before) if before is not None and len(before) == len(songs.ids) else None
         row |= {name: getattr(judged, figure) for name, figure in _FIGURES.items()}
+        if present is None and not songs.weight:
+            earlier = judged
         if earlier is not None:
             row |= {f"{name}_before": getattr(earlier, figure) for name, figure in _FIGURES.items()}
         row |= {"input_versions": snapshot.read_versions, "made_at": datetime.now(UTC), "run_id": store.run_id}
@@ -111,8 +118,9 @@ def _said(row: dict[str, Any], entered: int) -> list[str]:
         skew, antihubs, reachable = (row[f"{name}{suffix}"] for name in _FIGURES)
         return f"skew@10 {skew:.2f}, antihubs {antihubs:.1%}, reachable {reachable:.1%}"
 
-    lines = [f"hubness after correction: {words('')}" if row["correction"] != "none" else f"hubness: {words('')}"]
-    if row.get("skew10_before") is not None:
+    after = f"after correction by {row['scale_weight']:g} of the local scales" if row["scale_weight"] else "uncorrected"
+    lines = [f"hubness {after}: {words('')}"]
+    if row["scale_weight"] and row.get("skew10_before") is not None:
         lines.insert(0, f"hubness before correction, when the space was fitted: {words('_before')}")
     if entered:
         lines.append(f"new songs are on the lists of {entered} others")
@@ -147,15 +155,14 @@ def _place(store: Store, config: Config, found: SongValues, present: dict[str, A
             raise InputError(f"{found.feature_set}: no number differs between songs, so none are nearer than others.")
         whole = hashlib.sha256(vectors.tobytes())
         whole.update("\n".join(found.song_ids.tolist()).encode())
+        weight = 0.0 if config.neighbours.correction == "none" else choose_weight(vectors, config.neighbours.seed)
         facts = (found.feature_set, found.set_version, found.preprocessing_id, *space.features)
         settings = (VERSION, config.neighbours.correction, config.neighbours.per_song)
         space_id = stable_id("space", *settings, *facts, space.centre.tobytes().hex(), whole.hexdigest())
     else:
-        space = Space(
-            tuple(present["features"]),
-            *(np.array(present[name], dtype=np.float64) for name in ("centre", "spread", "mean")),
-            present["variance"],
-        )
+        centre, spread, mean = (np.array(present[name], dtype=np.float64) for name in ("centre", "spread", "mean"))
+        weight = present["scale_weight"]
+        space = Space(tuple(present["features"]), centre, spread, mean, present["variance"])
         kept = [found.features.index(name) for name in space.features]
         vectors, space_id = to_vectors(found.values[:, kept], space), present["space_id"]
     rows = store.read(NEIGHBOUR_SONGS).where(F.col("space_id") == space_id).drop("space_id", "vector")
@@ -166,12 +173,13 @@ def _place(store: Store, config: Config, found: SongValues, present: dict[str, A
     return _Songs(
         space_id=space_id,
         space=space,
+        weight=weight,
         ids=found.song_ids,
         vectors=vectors,
         expected=expected_distance(vectors, space),
         fingerprint=fingerprint,
         fitted=np.full(len(vectors), True) if present is None else (mine.fitted == True).to_numpy(),  # noqa: E712
-        scale=None if config.neighbours.correction == "none" else scale,
+        scale=scale if weight else None,
         stored=stored,
     )
 
@@ -216,9 +224,7 @@ def _measure_scales(files: SongFiles, songs: _Songs) -> tuple[Floats | None, Pla
     return scale, before
 
 
-def _enter(
-    store: Store, files: SongFiles, songs: _Songs, scale: Floats | None, old: Places, new: Places, k: int
-) -> int:
+def _enter(store: Store, files: SongFiles, songs: _Songs, pull: Floats | None, old: Places, new: Places, k: int) -> int:
     """Add new songs to the lists of others, before they get their own: a killed run does it again."""
     rows = store.read(SONG_NEIGHBOURS).where(F.col("space_id") == songs.space_id)
     last = rows.groupBy("song_id").agg(F.max("corrected").alias("corrected"), F.count(F.lit(1)).alias("n"))
@@ -227,7 +233,7 @@ def _enter(
         full = part.filter(pa.compute.greater_equal(part.column("n"), k))
         places = to_places(full.column("song_id"), songs.ids)
         bound[places[places >= 0]] = full.column("corrected").to_numpy()[places >= 0]
-    staged = store.stage(files.entering(old, new, scale, bound[old]), _ENTERING, "entering")
+    staged = store.stage(files.entering(old, new, pull, bound[old]), _ENTERING, "entering")
     entering = staged.frame
     changed = entering.select("song_id").distinct()
     n = changed.count()
@@ -286,6 +292,7 @@ def _space_row(
         "features": list(songs.space.features),
         "centre": songs.space.centre.tolist(),
         "spread": songs.space.spread.tolist(),
+        "scale_weight": songs.weight,
         "mean": songs.space.mean.tolist(),
         "variance": songs.space.variance,
         "clip": found.clip,

@@ -22,6 +22,10 @@ NEIGHBOUR_SPACES = Table(
         Column("spread", "array<double>", "Robust standard deviation of each feature then.", nullable=False),
         Column("clip", "string", "[clip] as JSON, by which features of a file are made alike; NULL: not known here."),
         Column("correction", "string", "Correction of hubs: local_scaling or none.", nullable=False),
+        Column(
+            "scale_weight", "double", "Share of both songs' local scales that is taken off their squared distance: the "
+            "least that leaves no hubs; 0: nothing is corrected.", unit="0..1", nullable=False,
+        ),
         Column("mean", "array<double>", "Mean vector of the songs that the space was fitted on.", nullable=False),
         Column("variance", "double", "Mean squared distance of their vectors from it.", nullable=False),
         Column("settings", "string", "[neighbours] of the last run as JSON with sorted keys.", nullable=False),
@@ -89,8 +93,8 @@ SONG_NEIGHBOURS = Table(
             nullable=False,
         ),
         Column(
-            "corrected", "double", "What orders the list: the squared distance less 0.75 of both songs' local scales, "
-            "which may be below 0; without correction the squared distance.", nullable=False,
+            "corrected", "double", "What orders the list: the squared distance less scale_weight times both songs' "
+            "local scales, which may be below 0.", nullable=False,
         ),
         Column(
             "similarity", "double", "exp(-distance^2 / (s t)), s and t being what is expected of the two songs: 1 for "
