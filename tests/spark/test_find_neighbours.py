@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from conftest import make_config
+from genreatlas.neighbours.finding import SongFiles
 from genreatlas.sql.registering import register_views
 from genreatlas.steps import find_neighbours
 from genreatlas.store import Store
@@ -126,6 +127,23 @@ def test_lists_with_songs_that_are_gone_are_made_anew_and_a_doubled_library_gets
     assert {row.space_id for row in store.read(SONG_NEIGHBOURS).select("space_id").distinct().collect()} == {
         spaces[1].space_id
     }
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_between_lists_of_old_and_new_songs_ends_as_if_it_had_not_been(spark, sound, monkeypatch):
+    store, config = sound
+    add_songs(store, range(120))
+    find_neighbours.run(store, config)
+    add_songs(store, range(120, 150))
+    with monkeypatch.context() as patched:
+        patched.setattr(SongFiles, "lists", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            find_neighbours.run(store, config)
+    assert find_neighbours.run(store, config).written == 30
+    ended = rows(store, SONG_NEIGHBOURS)
+    store.delete(SONG_NEIGHBOURS, store.read(SONG_NEIGHBOURS).select("space_id"))
+    find_neighbours.run(store, config)
+    assert rows(store, SONG_NEIGHBOURS) == ended
 
 
 @pytest.mark.slow

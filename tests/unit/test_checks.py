@@ -275,3 +275,9 @@ def test_what_an_extra_would_bring_is_named_with_the_extra_before_anything_start
     assert faults(steps=["compose_library"]) == [
         "compose_library needs lameenc, which is not installed: pip install 'genreatlas[sandbox]'"
     ]
+
+
+def test_similar_songs_are_compared_by_one_row_of_numbers_a_clip():
+    assert not faults(steps=["find_neighbours"])
+    (fault,) = faults("neighbours.feature_set=mfcc12_frames", steps=["find_neighbours"])
+    assert fault.startswith("neighbours.feature_set: mfcc12_frames holds frames")
