@@ -76,13 +76,18 @@ def run(store: Store, config: Config) -> Counts:
     found = read_songs(snapshot, config)
     present = _present(store, config, found)
     songs = _place(store, config, found, present)
-    files = SongFiles(store.spark, section, songs.ids, songs.vectors, songs.expected)
     _remove_gone(store, songs)
     listed = _listed(store, config, songs)
-    scale, before = _measure_scales(files, songs)
+    new = np.flatnonzero(~listed).astype(np.int32)
+    lacking = np.zeros(0, np.int32) if songs.scale is None else np.flatnonzero(np.isnan(songs.scale)).astype(np.int32)
+    scale, before = songs.scale, None
+    if len(new) or len(lacking):  # else nothing is sent to the workers
+        files = SongFiles(store.spark, section, songs.ids, songs.vectors, songs.expected)
+    if scale is not None and len(lacking):
+        scale = scale.copy()
+        scale[lacking], before = files.scales(lacking, np.flatnonzero(songs.fitted).astype(np.int32))
     pull = None if scale is None else songs.weight * scale
     _write_songs(store, config, songs, scale, read_keys(snapshot, config, songs.ids))
-    new = np.flatnonzero(~listed).astype(np.int32)
     recall, notes = present["recall10"] if present else 1.0, [*found.notes]
     entered = 0
     if len(new):
@@ -107,7 +112,8 @@ def run(store: Store, config: Config) -> Counts:
         row |= {"input_versions": snapshot.read_versions, "made_at": datetime.now(UTC), "run_id": store.run_id}
         store.upsert(NEIGHBOUR_SPACES, [row | {"git_commit": git_commit()}], update=True)
         notes += _said(row, entered)
-    _remove_old(store, songs.space_id, found)
+    if present is None:
+        _remove_old(store, songs.space_id, found)
     if found.left_out:
         notes.append(f"{found.left_out} songs have features of which no number is known, and no neighbours")
     return Counts(len(songs.ids), len(new), 0, len(songs.ids) - len(new), tuple(notes))
@@ -210,18 +216,6 @@ def _listed(store: Store, config: Config, songs: _Songs) -> np.ndarray:
     places = to_places(ids, songs.ids)
     listed[places[places >= 0]] = True
     return listed
-
-
-def _measure_scales(files: SongFiles, songs: _Songs) -> tuple[Floats | None, Places | None]:
-    """Local scales of all songs, and the uncorrected lists of those that were measured now."""
-    if songs.scale is None:
-        return None, None
-    lacking = np.flatnonzero(np.isnan(songs.scale)).astype(np.int32)
-    if not len(lacking):
-        return songs.scale, None
-    scale = songs.scale.copy()
-    scale[lacking], before = files.scales(lacking, np.flatnonzero(songs.fitted).astype(np.int32))
-    return scale, before
 
 
 def _enter(store: Store, files: SongFiles, songs: _Songs, pull: Floats | None, old: Places, new: Places, k: int) -> int:
