@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
 from genreatlas import checks
@@ -224,7 +225,7 @@ def _enter(store: Store, files: SongFiles, songs: _Songs, pull: Floats | None, o
     last = rows.groupBy("song_id").agg(F.max("corrected").alias("corrected"), F.count(F.lit(1)).alias("n"))
     bound = np.full(len(songs.ids), np.inf)
     for part in fetch_parts(last, "song_id", store.settings.max_commit_mb, 60):
-        full = part.filter(pa.compute.greater_equal(part.column("n"), k))
+        full = part.filter(pc.greater_equal(part.column("n"), k))
         places = to_places(full.column("song_id"), songs.ids)
         bound[places[places >= 0]] = full.column("corrected").to_numpy()[places >= 0]
     staged = store.stage(files.entering(old, new, pull, bound[old]), _ENTERING, "entering")
