@@ -65,6 +65,7 @@ def sound(spark, tmp_path, monkeypatch):
     return store, config
 
 
+@pytest.mark.slow
 def test_songs_are_listed_once_and_read_with_names(spark, sound):
     store, config = sound
     add_songs(store, range(120))
