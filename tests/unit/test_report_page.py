@@ -136,11 +136,15 @@ def test_a_map_and_a_playlist_are_shown_and_linked_where_there_are_any():
         Playlist("Other", 5, None, (("csv", "../playlists/Other.csv"),)),
     )
     drawn = replace(map_data(30), missing=["A lens is missing."])
-    made = render(replace(report_data(), map=drawn, playlists=listed))
+    sound = report_data().sounds[0]
+    made = render(
+        replace(report_data(), map=drawn, playlists=listed, similar={sound.song_id: ["Cy – Near", "Di – Far"]})
+    )
     document = Document(made.html)
     said = " ".join(" ".join(document.text).split())
     for words in ("30 genres", "A lens is missing.", "Playlist: Night & day", "3:20 min", "Ann – <b>",
-                  "the nearest to <it>", "And 1 more.", "Other (5 songs", "Shorter than wanted."):  # fmt: skip
+                  "the nearest to <it>", "And 1 more.", "Other (5 songs",
+                  "Similar songs", "Cy – Near; Di – Far", "Shorter than wanted."):  # fmt: skip
         assert words in said
     assert document.open == [] and "map.svg" in made.files
     links = {a["href"] for a in document.all("a") if not a["href"].startswith("#")}

@@ -107,6 +107,7 @@ class ReportData:
     runs : rows of ``runs``: the last run of each step that wrote something.
     configuration : the configuration as TOML.
     map : the map of genres, which has a page of its own; None where none was drawn.
+    similar : song_id of ``sounds`` = names of its nearest songs by others.
     playlists : the present ones; the first has its songs.
     """
 
@@ -156,6 +157,7 @@ class ReportData:
     runs: pd.DataFrame = field(default_factory=lambda: empty("run_id", "step"))
     configuration: str = ""
     map: MapData | None = None
+    similar: Mapping[str, Sequence[str]] = field(default_factory=dict)
     playlists: Sequence[Playlist] = ()
 
     def name(self, genre_id: str) -> str:
