@@ -7,15 +7,14 @@ the figures of the others.
 """
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from atlas_figures import keep, write_table
 from atlas_size import judge_size
-from page import machine_line
 from sklearn.metrics import roc_auc_score
 
 from genreatlas.atlas import genealogy, positions, profiles, quality
@@ -26,7 +25,6 @@ from genreatlas.sources.every_noise import parse_map
 ROOT = Path(__file__).parents[1]
 #: Edges that names say, each read by hand: 200 that were drawn at random, and exceptions that were met beside them.
 GOLD = ROOT / "benchmarks" / "name_edges.csv"
-_BEGIN, _END = "<!-- figures: begin (written by benchmarks/atlas.py) -->", "<!-- figures: end -->"
 #: Mean Spotify features that genres are compared by. Means of a key, a mode and a time signature measure no sound.
 FEATURES = (
     "danceability", "energy", "loudness", "speechiness", "acousticness", "instrumentalness", "liveness", "valence",
@@ -35,64 +33,6 @@ FEATURES = (
 ALL_FEATURES = (*FEATURES, "key", "mode", "time_signature")
 SETTINGS = Config().map
 SEED, FOLDS = SETTINGS.seed, 5
-#: Key = (least, what it is). Controls have no bar; that of a negative number is the most that may be.
-FIGURES = {
-    "trustworthiness": (0.985, "neighbours on the map that are neighbours in all dimensions, k = 15"),
-    "continuity": (0.972, "neighbours in all dimensions that are neighbours on the map, k = 15"),
-    "family_2d": (0.71, "family (last word, of 40 and more) from 15 nearest on the map"),
-    "family_full": (None, "the same in all dimensions"),
-    "family_every_noise": (None, "the same on Every Noise's x, y"),
-    "umap_trustworthiness": (None, "trustworthiness with map.method = umap"),
-    "umap_continuity": (None, "its continuity"),
-    "umap_family_2d": (None, "and family from 15 nearest"),
-    "pacmap_trustworthiness": (None, "trustworthiness with map.method = pacmap"),
-    "pacmap_continuity": (None, "its continuity"),
-    "pacmap_family_2d": (None, "and family from 15 nearest"),
-    "mantel": (0.69, "distances on the map against those of Every Noise's x, y and colour, Spearman"),
-    "mantel_xy": (None, "the same against x, y alone"),
-    "mantel_full": (None, "distances in all dimensions against x, y and colour"),
-    "mantel_shuffled": (None, "control: genres dealt anew"),
-    "axes_r2_x": (0.93, "labelled lens, ranks of x (dense to spiky) on genres held out"),
-    "axes_r2_y": (0.90, "labelled lens, ranks of y (electric to organic) on genres held out"),
-    "procrustes_seeds": (0.97, "maps of two seeds, R2 after alignment"),
-    "procrustes_half": (0.92, "maps of two halves of the songs (made-up songs of 1,000 genres x 150)"),
-    "rebuild_equal": (1, "a map drawn again has equal bytes"),
-    "gold_wrong": (None, "of 200 edges that names say, read by hand: how many are none (`benchmarks/name_edges.csv`)"),
-    "gold_doubtful": (None, "and how many are doubtful"),
-    "parents_hits1": (0.50, "known parents: the right one is first"),
-    "parents_hits3": (0.70, "known parents: it is among the first three"),
-    "parents_prior_hits1": (None, "control: the parent with most children"),
-    "parents_prior_hits3": (None, "control: the three with most children"),
-    "parents_shuffled_hits1": (None, "control: profiles dealt anew"),
-    "parents_shuffled_hits3": (None, "control: the same, first three"),
-    "unseen_hits1": (0.18, "parents never seen in training, among all parents: first"),
-    "unseen_hits10": (0.50, "the same, among the first ten"),
-    "unseen_distance_hits1": (None, "control: by distance alone, first"),
-    "unseen_distance_hits10": (None, "control: by distance alone, first ten"),
-    "parents_auc_matched": (0.92, "AUC against parents of other children, drawn as often as they are parents"),
-    "parents_auc_distance": (None, "control: by distance alone"),
-    "subgenre_parents": (21, "of 24 subgenres of the Spotify table, by distance and artists"),
-    "subgenre_distance": (None, "the same by distance alone"),
-    "subgenre_artists": (None, "the same by artists alone"),
-    "map_minutes": (-10, "`map_genres`: 6,291 genres, 450,000 made-up songs x 64, lenses sound, labelled and artists"),
-    "map_gb": (-6, "peak memory of that, all processes together"),
-    "map_rerun_minutes": (None, "the step again with nothing new"),
-    "neighbours_minutes": (-30, "the step find_neighbours, 450,000 songs x 64, the slower of both sets"),
-    "neighbours_gb": (-4, "peak memory of that, all processes"),
-    "neighbours_recall10": (0.99, "the 10 nearest that an index finds of the exact ones, the worse of both sets"),
-    "neighbours_read_isotropic": (None, "share of the songs that the index reads for that, isotropic"),
-    "neighbours_read_clustered": (None, "the same, clustered"),
-    "skew10_before": (None, "isotropic: skewness of how often a song is among others' 10 nearest, uncorrected"),
-    "skew10": (-1, "the same after correction"),
-    "antihubs_before": (None, "isotropic: share of songs on nobody's list, uncorrected"),
-    "antihubs": (-0.02, "the same after correction"),
-    "reachable_before": (None, "isotropic: share of songs reached from a random one over lists, uncorrected"),
-    "reachable": (0.95, "the same after correction"),
-    "precision10_before": (None, "GTZAN: genre of the 10 nearest by other artists, uncorrected"),
-    "precision10_change": (0.0, "what the correction adds to it"),
-    "precision10_before_spotify": (None, "the same for Spotify's 9 features"),
-    "precision10_change_spotify": (None, "what the correction adds to it"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -315,24 +255,6 @@ def judge_subgenres(songs: Path) -> dict[str, float]:
     return {key: float(value) for key, value in right.items()}
 
 
-def write(figures: dict[str, float], page: Path) -> None:
-    """Put the table between the marks of the page."""
-    lines = ["| key | what | bar | measured |", "|---|---|---|---|"]
-    for key, (least, what) in FIGURES.items():
-        if key in figures:
-            value = figures[key]
-            most = least is not None and least < 0
-            missed = " (missed)" if least is not None and (value > -least if most else value < least) else ""
-            bar = "" if least is None else f"at most {-least:g}" if most else f"at least {least:g}"
-            shown = f"{value:.0f}" if key.startswith(("subgenre", "rebuild", "gold")) else f"{value:.3f}"
-            lines.append(f"| `{key}` | {what} | {bar} | {shown}{missed} |")
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(_BEGIN)
-    after = rest.split(_END)[1]
-    lines += ["", f"{figures['machine']}."]
-    page.write_text("\n".join((before + _BEGIN, *lines, _END + after)), encoding="utf-8")
-
-
 def main() -> None:
     """Run the parts, write both files."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -353,15 +275,11 @@ def main() -> None:
         "subgenres": lambda: judge_subgenres(songs),
         "size": lambda: judge_size(arguments.data / "index_2022-03-22.html"),
     }
-    file = ROOT / "benchmarks" / "atlas.json"
-    figures = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     for name in arguments.only or parts:
         found = parts[name]()
         print(*(f"{key} {value:.4f}" for key, value in found.items()), sep="\n", flush=True)
-        figures |= {key: round(float(value), 4) for key, value in found.items()}
-    figures |= {"n_genres": len(genres.names), "machine": machine_line()}
-    file.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    write(figures, ROOT / "docs" / "atlas.md")
+        keep(found, {"halves": 1000, "subgenres": 24, "size": 6291}.get(name, len(genres.names)))
+    write_table(ROOT / "docs" / "atlas.md")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ only printed.
 """
 
 import argparse
-import json
 import os
 import shutil
 import tempfile
@@ -20,8 +19,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from atlas import write
-from page import machine_line
+from atlas_figures import keep, kept, write_table
 
 from genreatlas.config import load_config
 from genreatlas.neighbours import approximate
@@ -212,8 +210,6 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=("isotropic", "clustered", "index", "precision"))
     parsed = parser.parse_args()
     wanted = parsed.only or ["precision", "index", "isotropic", "clustered"]
-    file = ROOT / "benchmarks" / "atlas.json"
-    figures = json.loads(file.read_text(encoding="utf-8"))
     found: dict[str, float] = {}
     if "precision" in wanted:
         found |= judge_precision(parsed.tables)
@@ -230,14 +226,13 @@ def main() -> None:
     print(*(f"{key} {value:.4f}" for key, value in found.items()), sep="\n", flush=True)
     if parsed.songs != SONGS_WANTED and set(wanted) != {"precision"}:
         return
-    figures |= {key: round(float(value), 4) for key, value in found.items()}
+    known = {key: one["value"] for key, one in kept().items()} | found
     for name in ("minutes", "gb"):
-        sets = [figures[key] for kind in ("isotropic", "clustered") if (key := f"neighbours_{name}_{kind}") in figures]
+        sets = [known[key] for kind in ("isotropic", "clustered") if (key := f"neighbours_{name}_{kind}") in known]
         if sets:
-            figures[f"neighbours_{name}"] = max(sets)
-    figures["machine"] = machine_line()
-    file.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    write(figures, ROOT / "docs" / "atlas.md")
+            found[f"neighbours_{name}"] = max(sets)
+    keep(found, parsed.songs)
+    write_table(ROOT / "docs" / "atlas.md")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ Writes ``playlists_*`` to ``benchmarks/atlas.json``, and the table in ``docs/pla
 import argparse
 import csv
 import io
-import json
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from atlas_figures import keep
 from page import machine_line
 
 from genreatlas import splits
@@ -282,10 +282,7 @@ def main() -> None:
     print(*(f"{key} {value:.4f}" for key, value in found.items()), sep="\n", flush=True)
     if arguments.print:
         return
-    file = ROOT / "benchmarks" / "atlas.json"
-    figures = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    figures |= {key: round(value, 4) for key, value in found.items()}
-    file.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    keep(found, arguments.number, FIGURES)
     write(found, ROOT / "docs" / "playlists.md")
 
 
