@@ -5,12 +5,9 @@ tell parents as there. Sounds are drawn around 64-dimensional centres that share
 The lenses are those whose data are there: sound, labelled and artists.
 """
 
-import os
 import shutil
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import functions as F
+from watch import Watch
 
 from genreatlas.config import load_config
 from genreatlas.ids import slug
@@ -112,51 +110,6 @@ def _append(store: Store, table: Table, columns: dict, constants: dict) -> None:
         for c in table.columns
     ]
     store.append(table, frame.select(*whole))
-
-
-class Watch:
-    """Peak memory of this process and all below it (PSS: what they share is divided), looked at twice a second."""
-
-    def __init__(self) -> None:
-        self.peak = 0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-
-    def _look(self) -> None:
-        while not self._ended.wait(0.5):
-            self.peak = max(self.peak, sum(map(_memory, _tree(os.getpid()))))
-
-    def close(self) -> None:
-        """Stop looking."""
-        self._ended.set()
-        self._thread.join()
-
-
-def _memory(process: int) -> int:
-    try:
-        text = Path(f"/proc/{process}/smaps_rollup").read_text()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith("Pss:")), 0)
-
-
-def _tree(root: int) -> Iterator[int]:
-    """A process and all below it."""
-    parent: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-    mine, waiting = [root], [root]
-    while waiting:
-        above = waiting.pop()
-        below = [process for process, its in parent.items() if its == above]
-        mine += below
-        waiting += below
-    return iter(mine)
 
 
 def judge_size(page: Path, n_genres: int = N_GENRES, n_songs: int = N_SONGS) -> dict[str, float]:

@@ -11,7 +11,6 @@ import argparse
 import os
 import shutil
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from atlas_figures import keep, kept, write_table
+from watch import Watch
 
 from genreatlas.config import load_config
 from genreatlas.neighbours import approximate
@@ -53,51 +53,6 @@ def make(kind: str, n: int) -> np.ndarray:
     return (centres[crowd] + random.normal(size=(n, WIDTH)) * spread[crowd, None]).astype(np.float32)
 
 
-class Memory:
-    """Most memory of this process and all below it: what they share is counted once."""
-
-    def __init__(self) -> None:
-        self.peak, self._ends = 0.0, threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        while not self._ends.wait(2.0):
-            self.peak = max(self.peak, tree_gb(os.getpid()))
-
-    def end(self) -> float:
-        """Stop, and give the peak in GB."""
-        self._ends.set()
-        self._thread.join()
-        return self.peak
-
-
-def tree_gb(root: int) -> float:
-    """Proportional set size of a process and all below it."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-    mine, grown = {root}, True
-    while grown:
-        grown = False
-        for process, parent in parents.items():
-            if process not in mine and parent in mine:
-                mine.add(process)
-                grown = True
-    total = 0
-    for process in mine:
-        try:
-            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total / (1 << 20)
-
-
 def judge_step(kind: str, n: int, *settings: str) -> dict[str, float]:
     """Run the step on a store of made-up songs, from nothing and again."""
     home = Path(tempfile.mkdtemp(prefix="neighbours-", dir=os.environ.get("GENREATLAS_BENCH")))
@@ -107,9 +62,11 @@ def judge_step(kind: str, n: int, *settings: str) -> dict[str, float]:
     spark = get_spark(config.spark)
     store = Store(spark, config.store, run_id="bench")
     _fill(store, home, make(kind, n))
-    started, memory = time.monotonic(), Memory()
+    started, memory = time.monotonic(), Watch()
     counts = find_neighbours.run(store, config)
-    took, peak = time.monotonic() - started, memory.end()
+    took = time.monotonic() - started
+    memory.close()
+    peak = memory.peak / 1e9
     print(f"{kind}: {n} songs, {took / 60:.2f} min, {peak:.2f} GB; {counts}", flush=True)
     row = store.read(NEIGHBOUR_SPACES).collect()[0].asDict()
     started = time.monotonic()

@@ -12,10 +12,8 @@ the songs have a second genre of the same family. With ``--zipf`` the genres are
 
 import argparse
 import json
-import os
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from page import machine_line
+from watch import Watch
 
 ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "benchmarks" / "scale.json", ROOT / "docs" / "scale.md"
@@ -121,72 +120,6 @@ def _genres(rng: np.random.Generator, which: range, shape: Shape, made: Genres) 
     X = np.concatenate(values).astype(np.float32)
     columns = {"clip": names, "artist": artists, "genre": labels}
     return pa.table({**columns, **{f"f{place:02}": X[:, place] for place in range(COLUMNS)}})
-
-
-class Watch:
-    """Peak memory and CPU seconds of this process and all below it, looked at twice a second.
-
-    Spark's daemon of workers lets the kernel take what ended, so nobody adds up the seconds of its children: what each
-    process had used when it was last seen is kept here.
-    """
-
-    def __init__(self) -> None:
-        self.peak = 0
-        self._used: dict[tuple[int, str], float] = {}
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._ended.wait(0.5):
-            self.peak = max(self.peak, self.look())
-
-    def look(self) -> int:
-        """Note what every process has used; bytes of all of them, what they share divided among them (PSS)."""
-        total = 0
-        found = _tree(os.getpid())
-        with self._lock:
-            self._used |= found
-        for process, _ in found:
-            try:
-                text = (Path("/proc") / str(process) / "smaps_rollup").read_text()
-                total += next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) * 1024
-            except (OSError, StopIteration):
-                continue
-        return total
-
-    def cpu(self) -> float:
-        """CPU seconds so far, of processes that ended too."""
-        with self._lock:
-            self._used |= _tree(os.getpid())
-            return sum(self._used.values())
-
-    def close(self) -> None:
-        """Stop looking."""
-        self._ended.set()
-        self._thread.join()
-
-
-def _tree(root: int) -> dict[tuple[int, str], float]:
-    """CPU seconds of a process and of each below it, without their children's; a process by its id and start."""
-    fields: dict[int, list[str]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields[int(entry.name)] = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-    mine, grown = {root}, True
-    while grown:
-        found = {process for process, parts in fields.items() if process not in mine and int(parts[1]) in mine}
-        mine |= found
-        grown = bool(found)
-    ticks = os.sysconf("SC_CLK_TCK")
-    return {
-        (process, fields[process][19]): sum(map(int, fields[process][11:13])) / ticks
-        for process in mine & fields.keys()
-    }
 
 
 def settings_of(home: Path, cores: int) -> list[str]:

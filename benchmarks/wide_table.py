@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from measuring import Result
+from watch import Watch
 
 from genreatlas.config import load_config
 from genreatlas.session import get_spark
@@ -48,26 +49,6 @@ def make_table(path: Path, n_songs: int, n_columns: int) -> None:
     pq.write_table(pa.table(names | columns), path)
 
 
-def tree_cpu(root: int) -> float:
-    """CPU seconds of a process and all below it, those that ended and were waited for included."""
-    fields: dict[int, list[str]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields[int(entry.name)] = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-    mine, grown = {root}, True
-    while grown:
-        grown = False
-        for process, parts in fields.items():
-            if process not in mine and int(parts[1]) in mine:
-                mine.add(process)
-                grown = True
-    ticks = sum(sum(map(int, fields[process][11:15])) for process in mine if process in fields)
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
 def main() -> None:
     """Make the table, run the steps, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -86,13 +67,14 @@ def main() -> None:
     }  # fmt: skip
     config = load_config([], [f"{key}={value}" for key, value in settings.items()])
     results, clock, cpu = [], 0.0, 0.0
+    watch = Watch()
     spark = get_spark(config.spark)
     store = Store(spark, config.store, run_id="bench")
     for step in STEPS:
         name = step.__name__.rpartition(".")[2]
-        started, used = time.perf_counter(), tree_cpu(os.getpid())
+        started, used = time.perf_counter(), watch.cpu()
         counts = profiled(step, store, config) if parsed.profile == name else step.run(store, config)
-        took, burnt = time.perf_counter() - started, tree_cpu(os.getpid()) - used
+        took, burnt = time.perf_counter() - started, watch.cpu() - used
         clock, cpu = clock + took, cpu + burnt
         print(f"{name}: {took:.1f} s, {burnt:.1f} s of CPU; read {counts.read}, failed {counts.failed}", flush=True)
         print("\n".join(f"  {note}" for note in counts.notes[:8]), flush=True)
@@ -100,6 +82,7 @@ def main() -> None:
     note = f"{parsed.columns} columns; {cpu:.0f} s of CPU on {os.cpu_count()} cores"
     results.append(Result("all_steps", clock, "s", BAR_S, "at most", n=parsed.songs, note=note))
     results.append(Result("all_steps_cpu", cpu, "s", n=parsed.songs, note="driver, JVM and workers"))
+    watch.close()
     spark.stop()
     shutil.rmtree(home)
     if (parsed.songs, parsed.columns) == (1000, 6373):
