@@ -1,12 +1,16 @@
 """A store of November 2026 with models of every kind: it opens, upgrades, answers, is rebuilt and goes on."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+import sklearn
+from pyspark.errors import PySparkException
 
 from frozen_store import EXPECTED, Frozen
 from genreatlas.datasets.library import read_library
+from genreatlas.errors import ModelError
 from genreatlas.models import registry
 from genreatlas.query import query
 from genreatlas.steps import (
@@ -61,6 +65,19 @@ def assert_as_then(store, config, row, library):
     return len(songs)
 
 
+def refused(store, config, row, library):
+    """Whether a later Spark or scikit-learn wrote the model, and loading it here says so."""
+    if row.format == "skops" and sklearn.__version__ < "1.9":
+        with pytest.raises(PySparkException, match=r"was written by scikit-learn 1\.9\.1"):
+            assert_as_then(store, config, row, library)
+    elif row.format == "spark-ml" and store.spark.version < "4.2" and re.search("forest|gbt|tree", row.candidate):
+        with pytest.raises(ModelError, match=r"was written by Spark 4\.2\.0, and Spark .* cannot read it"):
+            registry.load(row, config)
+    else:
+        return False
+    return True
+
+
 def models_like(store, *kinds):
     """Rows of ``models`` whose candidates begin with one of these."""
     rows = store.read(MODELS).orderBy("model_id").collect()
@@ -72,8 +89,9 @@ def test_models_of_each_format_say_what_they_said_and_tables_have_all_columns_of
     library = read_library(store, config)
     rows = models_like(store, *KINDS)
     assert len(rows) >= len(KINDS)
+    rows = [row for row in rows if not refused(store, config, row, library)]
     judged = {row.format for row in rows if assert_as_then(store, config, row, library)}
-    assert judged == {"spark-ml", "skops"}
+    assert judged == ({"spark-ml", "skops"} if sklearn.__version__ >= "1.9" else {"spark-ml"})
     for table in TABLES:
         if store.exists(table):
             assert set(table.column_names) <= set(store.read(table).columns), table.name
@@ -106,7 +124,8 @@ def test_every_model_says_what_it_said_and_every_training_set_is_made_again(open
     rows = models_like(store)
     assert {row.model_id for row in rows} == set(EXPECTED["models"])
     for row in rows:
-        assert_as_then(store, config, row, library)
+        if not refused(store, config, row, library):
+            assert_as_then(store, config, row, library)
         assert rebuilt(store, config, row, tmp_path) == row.matrix_sha256
 
 

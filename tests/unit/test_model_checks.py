@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 import skops.io
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.preprocessing import FunctionTransformer
 
 from frozen_store import RESOURCE
@@ -140,6 +141,19 @@ def test_what_training_never_writes_is_refused_although_skops_trusts_it(part):
     except Exception:
         pytest.skip("skops cannot write it either")
     with pytest.raises(ModelError, match="not"):
+        loads(content)
+
+
+@pytest.mark.parametrize(("version", "refused"), [("99.0.1", True), ("1.0.2", False)])
+def test_a_file_of_a_later_scikit_learn_is_refused_and_of_an_earlier_one_is_not(monkeypatch, version, refused):
+    monkeypatch.setattr("sklearn.base.__version__", version)  # what estimators write of themselves
+    content = fitted("logistic_regression").dumps()
+    monkeypatch.undo()
+    if not refused:
+        with pytest.warns(InconsistentVersionWarning):
+            loads(content)
+        return
+    with pytest.raises(ModelError, match=r"was written by scikit-learn 99\.0\.1, and this is .* Use scikit-learn 99"):
         loads(content)
 
 

@@ -8,11 +8,13 @@ after it for the arrays.
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
@@ -64,11 +66,12 @@ _TYPES = {"str", "int", "float", "bool", "int64", "float64"}
 
 
 def check_schema(content: bytes) -> None:
-    """Raise unless a skops file names only classes that training writes.
+    """Raise unless a skops file names only classes that training writes, of this scikit-learn or an earlier one.
 
     Raises
     ------
-    ModelError : it is no skops file, names another class or function, or a tree of other outputs than it declares.
+    ModelError : it is no skops file, names another class or function, a tree of other outputs than it declares, or
+        estimators of a later scikit-learn, which may lack what this one asks them for.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -89,6 +92,23 @@ def check_schema(content: bytes) -> None:
             )
         if name == "Tree":
             _check_outputs(node, shapes)
+        _check_version(node.get("content"))
+
+
+def _check_version(state: Any) -> None:
+    """Look for the version that an estimator's state names."""
+    stored = state.get("_sklearn_version") if isinstance(state, dict) else None
+    written = stored.get("content") if isinstance(stored, dict) else None
+    if isinstance(written, str) and _release(written) > _release(sklearn.__version__):
+        version = written.strip('"')
+        raise ModelError(
+            f"the model file was written by scikit-learn {version}, and this is {sklearn.__version__}, which may read "
+            f"it wrongly. Use scikit-learn {version} or later, or run train_models again here."
+        )
+
+
+def _release(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)[:2]]
 
 
 def _nodes(schema: Any) -> Iterator[dict[str, Any]]:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pyspark.errors import PySparkException
 from pyspark.ml import PipelineModel, classification
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from genreatlas.errors import ModelError
@@ -82,14 +83,14 @@ class StoredPipeline(StoredModel):
 
     @classmethod
     def load(cls, meta: Meta, path: Path) -> "StoredPipeline":
-        """Read the pipeline; ModelError where it holds what training does not write."""
+        """Read the pipeline; ModelError where it holds what training does not write, or a later Spark wrote it."""
         facts = meta.spark
         if facts is None:
             raise ModelError(f"{meta.model_id}: its format is {meta.format}, and meta.json has nothing of a pipeline.")
         sigmoids = None if facts["slope"] is None else Sigmoids(np.array(facts["slope"]), np.array(facts["offset"]))
         check_pipeline(path)
         model = SparkModel(
-            pipeline=PipelineModel.load(_spark_path(path)),
+            pipeline=_read(path),
             columns=tuple(facts["columns"]),
             n_classes=len(meta.classes),
             present=tuple(facts["present"]),
@@ -154,6 +155,26 @@ def check_pipeline(folder: Path) -> None:
             uids = params.get("stageUids", []) if isinstance(params, dict) else []
             if not all(isinstance(uid, str) and _UID.fullmatch(uid) for uid in [one.get("uid", ""), *uids]):
                 raise ModelError(f"{path}: holds a stage id that is a path. It was not loaded.")
+
+
+def _read(path: Path) -> PipelineModel:
+    """Load a pipeline that was checked. Spark 4.2 writes trees in columns that Spark 4.0 does not know."""
+    try:
+        return PipelineModel.load(_spark_path(path))
+    except PySparkException as error:
+        metadata = next(iter(sorted((path / "metadata").glob("part-*"))))
+        written = json.loads(metadata.read_text(encoding="utf-8").splitlines()[0]).get("sparkVersion", "")
+        now = SparkSession.active().version
+        if _release(written) <= _release(now):
+            raise
+        raise ModelError(
+            f"{path}: was written by Spark {written}, and Spark {now} cannot read it. Use Spark {written} or later, or "
+            "run train_models again here."
+        ) from error
+
+
+def _release(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)[:2]]
 
 
 def _spark_path(path: Path) -> str:
