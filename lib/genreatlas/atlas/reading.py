@@ -10,11 +10,10 @@ from pyspark.sql import functions as F
 from genreatlas import splits
 from genreatlas.atlas.profiles import Floats, Songs
 from genreatlas.config import Config
-from genreatlas.config.joined import column_of, members_of
-from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table, model_columns
 from genreatlas.datasets.fetching import fetch
 from genreatlas.datasets.library import Ties, newest_genres, read_ties
-from genreatlas.errors import ConfigError, InputError
+from genreatlas.datasets.vectors import read_vectors, to_matrix
+from genreatlas.errors import InputError
 from genreatlas.store import Reader
 from genreatlas.tables import SONG_GENRES, SONGS
 
@@ -57,23 +56,12 @@ def read_genre_songs(store: Reader, config: Config) -> GenreSongs:
     InputError : no song has both.
     """
     name, max_mb = config.map.feature_set, config.store.max_commit_mb
-    table = find_feature_table(store, name)
-    if not table.layout.joins:
-        raise ConfigError(f"map.feature_set: {name} holds {table.layout.name}. Name a summary or a vector.")
+    vectors = read_vectors(store, "map.feature_set", name, config.map.exclude, "genres")
+    table, features = vectors.table, vectors.features
     notes = table.incomplete(store)
-    without = _left_out(table, config.map.exclude)
-    rows = table.rows(store)
-    columns = table.columns
-    if table.layout.by_column:
-        columns = {column: kind for column, kind in columns.items() if kind == "numeric" and column not in without}
-    features, kept = model_columns(rows, table.layout, columns, without=without)
-    if not features:
-        raise ConfigError(f"map.feature_set: {name} has no number that genres could be compared by.")
-    vectors = rows.select("song_id", "clip_id", *kept)
-    fetched = fetch(vectors, "song_id", max_mb, 100 + 8 * len(features))
+    fetched = fetch(vectors.frame, "song_id", max_mb, vectors.row_bytes)
     song_ids = fetched.column("song_id").to_pandas()
-    flat = fetched.column("features").combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    values = np.asarray(flat, dtype=np.float32).reshape(len(song_ids), len(features))
+    values = to_matrix(fetched, len(features))
     order = np.lexsort((fetched.column("clip_id").to_pandas().astype(str), song_ids.astype(str)))
     values, song_ids = values[order], song_ids.iloc[order].reset_index(drop=True)
 
@@ -108,13 +96,6 @@ def read_genre_songs(store: Reader, config: Config) -> GenreSongs:
         notes,
         tuple(song_ids.astype(str)),
     )
-
-
-def _left_out(table: FeatureTable, exclude: tuple[str, ...]) -> set[str]:
-    """Columns with the excluded names, also behind the name of a set that is joined."""
-    members = members_of(table.feature_set)
-    named = {column_of(member, name) for member in members for name in exclude} if len(members) > 1 else set(exclude)
-    return named & set(table.columns)
 
 
 def _who(ties: Ties, song_ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:

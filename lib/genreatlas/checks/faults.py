@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genreatlas.audio.feature_sets import FEATURE_SETS
+from genreatlas.audio.layouts import get_layout
+from genreatlas.config.joined import members_of
 from genreatlas.errors import GenreAtlasError
 
 
@@ -51,6 +54,17 @@ def missing(key: str, path: Path, what: str = "file or folder") -> list[Fault]:
         return [Fault(f"{key} = {path}: cannot be looked at: {error.strerror}.", path)]
     text = f"is no {what}" if other else f"no such {what}"
     return [Fault(f"{key} = {path}: {text}. Set {key}.", None if other else path)]
+
+
+def not_compared(key: str, feature_set: str, compared: str) -> list[Fault]:
+    """Sets, joined or one, that songs or genres cannot be compared by; what is compared is named in the plural."""
+    found = []
+    for member in members_of(feature_set):
+        known = FEATURE_SETS.get(member)  # none of an imported table
+        if known is not None and not get_layout(known.axis).joins:
+            text = f"{key}: {member} holds {known.axis}; {compared} are compared by one row of numbers a clip."
+            found.append(Fault(f"{text} Name a summary or a vector."))
+    return found
 
 
 def encoding(key: str, name: str) -> list[Fault]:

@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-from genreatlas.audio.feature_sets import FEATURE_SETS
-from genreatlas.audio.layouts import get_layout
 from genreatlas.checks.collecting import spotify_terms
-from genreatlas.checks.faults import Fault, missing, not_writable, raised
+from genreatlas.checks.faults import Fault, missing, not_compared, not_writable, raised
 from genreatlas.config import Config
-from genreatlas.config.joined import members_of
 
 
 def make_playlist(config: Config) -> list[Fault]:
@@ -17,13 +14,7 @@ def make_playlist(config: Config) -> list[Fault]:
     if not section.recipes and not section.stored:
         text = "playlist.recipes is empty: there is nothing to make. Add [[playlist.recipes]], or name stored ones"
         found.append(Fault(f"{text} in playlist.stored (* is all)."))
-    for member in members_of(section.feature_set):
-        known = FEATURE_SETS.get(member)  # none of an imported table
-        if known is not None and not get_layout(known.axis).joins:
-            text = (
-                f"playlist.feature_set: {member} holds {known.axis}; songs are compared by one row of numbers a clip."
-            )
-            found.append(Fault(f"{text} Name a summary or a vector."))
+    found += not_compared("playlist.feature_set", section.feature_set, "songs")
     for recipe in section.recipes:
         if recipe.library is not None:
             found += missing(f"playlist.recipes ({recipe.name}): library", Path(recipe.library))

@@ -2,7 +2,7 @@
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, get_feature_set
 from genreatlas.audio.layouts import get_layout
-from genreatlas.checks.faults import Fault, encoding, missing, not_installed, not_writable, raised
+from genreatlas.checks.faults import Fault, encoding, missing, not_compared, not_installed, not_writable, raised
 from genreatlas.config import Config
 from genreatlas.config.joined import members_of, not_joined
 from genreatlas.models.candidates import candidate_faults
@@ -80,13 +80,7 @@ def evaluate_models(config: Config) -> list[Fault]:
 
 def map_genres(config: Config) -> list[Fault]:
     """Sets that can be joined, and the packages of the extra."""
-    name = config.map.feature_set
-    found = []
-    for member in members_of(name):
-        known = FEATURE_SETS.get(member)  # none of an imported table
-        if known is not None and not get_layout(known.axis).joins:
-            text = f"map.feature_set: {member} holds {known.axis}; genres are compared by one row of numbers a clip."
-            found.append(Fault(f"{text} Name a summary or a vector."))
+    found = not_compared("map.feature_set", config.map.feature_set, "genres")
     if not config.map.lenses:
         found.append(Fault("map.lenses is empty: there is no map to draw. Name sound, or labelled."))
     lacks = [one for module in ("openTSNE", "sknetwork") for one in not_installed(module, "map_genres", _ATLAS)]
@@ -99,14 +93,8 @@ def map_genres(config: Config) -> list[Fault]:
 
 def find_neighbours(config: Config) -> list[Fault]:
     """Sets that can be joined, and a folder that can be written to."""
-    section, found = config.neighbours, []
-    for member in members_of(section.feature_set):
-        known = FEATURE_SETS.get(member)  # none of an imported table
-        if known is not None and not get_layout(known.axis).joins:
-            text = (
-                f"neighbours.feature_set: {member} holds {known.axis}; songs are compared by one row of numbers a clip."
-            )
-            found.append(Fault(f"{text} Name a summary or a vector."))
+    section = config.neighbours
+    found = not_compared("neighbours.feature_set", section.feature_set, "songs")
     if section.shared_path is not None:
         found += not_writable("neighbours.shared_path", section.shared_path)
     return found

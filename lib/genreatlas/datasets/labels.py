@@ -109,6 +109,7 @@ def choose(
     report.note("several", several)
     if len(chosen.genre_id.unique()) < 2 and not classes:
         raise InputError(_too_few(report.rows(chosen, train, set()), train))
+    effects = () if classes else _effects(labels, kept, train, chosen)
 
     parts = chosen.merge(kept, on=["song_id", "part"])
     training = parts[parts.part == "train"]
@@ -118,7 +119,6 @@ def choose(
     dropped = report.rows(chosen, train, set(chosen.genre_id) if classes is None else wanted)
     ids = tuple(classes) if classes else tuple(sorted(chosen.genre_id.unique()))
     names = dict(sorted(zip(labels.genre_id, labels.genre, strict=True), reverse=True))
-    effects = () if classes else _effects(labels, kept, train)
     return Choice(
         ids, tuple(names.get(genre, genre) for genre in ids), _song_rows(kept, chosen, train), dropped, effects
     )
@@ -162,17 +162,19 @@ def _settle(
         current = current[~current.genre_id.isin(small)]
 
 
-def _effects(labels: pd.DataFrame, songs: pd.DataFrame, train: TrainSection) -> tuple[str, ...]:
+def _effects(labels: pd.DataFrame, songs: pd.DataFrame, train: TrainSection, settled: pd.DataFrame) -> tuple[str, ...]:
     """Lines on what each rule for songs with several genres keeps, and what the threshold costs.
 
-    Songs are recordings here: copies are gone, and ``max_songs`` does not count yet.
+    Songs are recordings here: copies are gone, and ``max_songs`` does not count yet. ``settled`` are the labels that
+    the configured rule keeps.
     """
     several = int((labels.song_id.value_counts() > 1).sum())
     lines = []
     if several:
         said = []
         for rule in ("drop", "rarest", "multi"):
-            chosen, _ = _settle(labels, songs, train.model_copy(update={"labels": rule}), None)
+            other = train.model_copy(update={"labels": rule})
+            chosen = settled if rule == train.labels else _settle(labels, songs, other, None)[0]
             said.append(f"{rule} {chosen.song_id.nunique():,} songs of {chosen.genre_id.nunique():,} genres")
         lines.append(
             f"{several:,} of {labels.song_id.nunique():,} recordings have several genres; train.labels would keep with "

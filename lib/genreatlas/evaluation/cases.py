@@ -28,7 +28,7 @@ from genreatlas.ids import stable_id
 from genreatlas.metrics import metric_for
 from genreatlas.models import registry
 from genreatlas.store import Reader, Store
-from genreatlas.tables import METRICS, PREDICTIONS
+from genreatlas.tables import METRICS, PREDICTIONS, Table
 
 #: Figures of a comparison, each with the name of a further metric behind.
 COMPARED = ("difference", "p_value", "p_value_holm")
@@ -204,13 +204,19 @@ class StoredFigures:
             mine = (F.col("part") == self.part) & F.col("model_id").isin(list(models))
             stored = self.store.read(METRICS).where(mine).select(key).toPandas()
             stored = stored[stored["metric"].str.fullmatch(owned)]
-            gone = stored[~pd.MultiIndex.from_frame(stored).isin(pd.MultiIndex.from_frame(rows[key]))]
-            if len(gone):
-                self.store.delete(METRICS, self.store.spark.createDataFrame(gone))
+            delete_outdated(self.store, METRICS, stored, rows)
         fresh = rows[rows["genre_id"] == "*"].astype({"n_songs": "Int64", "n_groups": "Int64"})
         kept = self._rows[~outdated]
         self._rows = pd.concat([kept, fresh] if len(kept) else [fresh], ignore_index=True)
         return written
+
+
+def delete_outdated(store: Store, table: Table, stored: pd.DataFrame, rows: pd.DataFrame) -> None:
+    """Delete the stored rows, given by their keys, that are not among the rows that were written now."""
+    key = list(table.key)
+    gone = stored[~pd.MultiIndex.from_frame(stored[key]).isin(pd.MultiIndex.from_frame(rows[key]))]
+    if len(gone):
+        store.delete(table, store.spark.createDataFrame(gone))
 
 
 def figures(case: Case, predictions: StoredPredictions, settings: EvaluateSection) -> pd.DataFrame:

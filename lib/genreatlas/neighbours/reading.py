@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 from genreatlas import splits
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.config import Config
-from genreatlas.config.joined import column_of, members_of
-from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table, model_columns
+from genreatlas.config.joined import members_of
 from genreatlas.datasets.fetching import fetch_parts
 from genreatlas.datasets.library import read_ties
-from genreatlas.errors import ConfigError, InputError
+from genreatlas.datasets.vectors import read_vectors, song_means
+from genreatlas.errors import InputError
 from genreatlas.sources.credits import artist_key
 from genreatlas.splits.ties import album_key
 from genreatlas.store import Reader
@@ -56,22 +56,11 @@ def read_songs(store: Reader, config: Config) -> SongValues:
     InputError : fewer than two songs have features.
     """
     section = config.neighbours
-    table = find_feature_table(store, section.feature_set)
-    if not table.layout.joins:
-        text = f"neighbours.feature_set: {table.feature_set} holds {table.layout.name}. Name a summary or a vector."
-        raise ConfigError(text)
+    vectors = read_vectors(store, "neighbours.feature_set", section.feature_set, section.exclude, "songs")
+    table, features = vectors.table, vectors.features
     notes = table.incomplete(store)
-    without = _left_out(table, section.exclude)
-    columns = table.columns
-    if table.layout.by_column:
-        columns = {name: kind for name, kind in columns.items() if kind == "numeric" and name not in without}
-    rows = table.rows(store)
-    features, kept = model_columns(rows, table.layout, columns, without=without)
-    if not features:
-        raise ConfigError(f"neighbours.feature_set: {table.feature_set} has no number that songs could be compared by.")
-    vectors = rows.select("song_id", "clip_id", *kept)
-    parts = fetch_parts(vectors, "song_id", config.store.max_commit_mb, 100 + 8 * len(features))
-    means = [_song_means(part, len(features)) for part in parts]  # all clips of a song come in one part
+    parts = fetch_parts(vectors.frame, "song_id", config.store.max_commit_mb, vectors.row_bytes)
+    means = [song_means(part, len(features)) for part in parts]  # all clips of a song come in one part
     song_ids = np.concatenate([ids for ids, _ in means])
     order = np.argsort(song_ids)
     song_ids, values = song_ids[order], np.concatenate([part for _, part in means])[order]
@@ -93,32 +82,6 @@ def read_songs(store: Reader, config: Config) -> SongValues:
         left_out=int((~known).sum()),
         notes=notes,
     )
-
-
-def _song_means(part: pa.Table, width: int) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.float32]]:
-    """Ids and means of the songs of some clips; clips are summed in the order of their ids."""
-    part = part.sort_by([("song_id", "ascending"), ("clip_id", "ascending")])
-    lists = part.column("features")
-    flat = pa.concat_arrays([chunk.flatten() for chunk in lists.chunks]) if lists.num_chunks else pa.array([], "f4")
-    values = flat.to_numpy(zero_copy_only=False).astype(np.float32).reshape(part.num_rows, width)
-    ids = np.asarray(part.column("song_id").to_numpy(), dtype=np.str_)
-    if not len(ids):
-        return ids, values
-    found, first = np.unique(ids, return_index=True)
-    if len(found) == len(ids):
-        return found, values
-    known = np.isfinite(values)
-    total = np.add.reduceat(np.where(known, values, 0.0).astype(np.float64), first, axis=0)
-    count = np.add.reduceat(known.astype(np.int64), first, axis=0)
-    means = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
-    return found, means.astype(np.float32)
-
-
-def _left_out(table: FeatureTable, exclude: tuple[str, ...]) -> set[str]:
-    """Columns with the excluded names, also behind the name of a set that is joined."""
-    members = members_of(table.feature_set)
-    named = {column_of(member, name) for member in members for name in exclude} if len(members) > 1 else set(exclude)
-    return named & set(table.columns)
 
 
 def read_keys(store: Reader, config: Config, song_ids: npt.NDArray[np.str_]) -> pd.DataFrame:

@@ -12,10 +12,10 @@ from pyspark.sql import functions as F
 from genreatlas import splits
 from genreatlas.audio.uris import uri_to_path
 from genreatlas.config import Config, PlaylistRecipe
-from genreatlas.config.joined import column_of, members_of
-from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table, known_feature_sets, model_columns
-from genreatlas.datasets.fetching import fetch
+from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table, known_feature_sets
+from genreatlas.datasets.fetching import fetch, fetch_parts
 from genreatlas.datasets.library import parents_of, read_ties
+from genreatlas.datasets.vectors import read_vectors, song_means
 from genreatlas.errors import ConfigError, InputError
 from genreatlas.playlists.aims import Beside
 from genreatlas.playlists.library import Known, find_library
@@ -142,39 +142,20 @@ def read_beside(store: Reader, found: Found, recipe: PlaylistRecipe, model_id: s
 
 def _vectors(store: Reader, config: Config, row_of: pd.Series) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
     """(n, d) mean vector of each song's clips, standardised."""
-    name = config.playlist.feature_set
-    table = find_feature_table(store, name)
-    if not table.layout.joins:
-        raise ConfigError(f"playlist.feature_set: {name} holds {table.layout.name}. Name a summary or a vector.")
-    exclude = config.playlist.exclude
-    members = members_of(name)
-    without = {column_of(member, one) for member in members for one in exclude} if len(members) > 1 else set(exclude)
-    columns = table.columns
-    if table.layout.by_column:
-        columns = {column: kind for column, kind in columns.items() if kind == "numeric" and column not in without}
-    rows = table.rows(store)
-    features, kept = model_columns(rows, table.layout, columns, without=without & set(columns))
-    if not features:
-        raise ConfigError(f"playlist.feature_set: {name} has no number that songs could be compared by.")
-    fetched = fetch(
-        rows.select("song_id", "clip_id", *kept), "song_id", config.store.max_commit_mb, 100 + 8 * len(features)
-    )
-    flat = fetched.column("features").combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    values = np.asarray(flat, dtype=np.float32).reshape(fetched.num_rows, len(features))
-    row = row_of.reindex(fetched.column("song_id").to_pandas()).to_numpy(dtype=np.float64)
-    order = np.lexsort((fetched.column("clip_id").to_pandas().astype(str), row))
-    order = order[np.isfinite(row[order])]
-    means = np.full((len(row_of), len(features)), np.nan, dtype=np.float32)
-    if len(order):
-        rows_there, first = np.unique(row[order].astype(np.int64), return_index=True)
-        known = np.isfinite(values[order])
-        total = np.add.reduceat(np.where(known, values[order], 0.0).astype(np.float64), first, axis=0)
-        count = np.add.reduceat(known.astype(np.float64), first, axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means[rows_there] = total / count
-    without_sound = len(row_of) - len(np.unique(row[order]))
+    name, max_mb = config.playlist.feature_set, config.store.max_commit_mb
+    vectors = read_vectors(store, "playlist.feature_set", name, config.playlist.exclude, "songs")
+    parts = fetch_parts(vectors.frame, "song_id", max_mb, vectors.row_bytes)
+    means = np.full((len(row_of), len(vectors.features)), np.nan, dtype=np.float32)
+    with_sound = 0
+    for part in parts:  # all clips of a song come in one
+        ids, found = song_means(part, len(vectors.features))
+        row = row_of.reindex(ids).to_numpy(dtype=np.float64)
+        counts = np.isfinite(row)
+        means[row[counts].astype(np.int64)] = found[counts]
+        with_sound += int(counts.sum())
+    without_sound = len(row_of) - with_sound
     note = f"{without_sound} of {len(row_of)} songs have no features of {name}"
-    return standardise(means), (*table.incomplete(store), *([note] if without_sound else []))
+    return standardise(means), (*vectors.table.incomplete(store), *([note] if without_sound else []))
 
 
 def _clips(store: Reader, config: Config, row_of: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:

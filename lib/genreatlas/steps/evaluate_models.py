@@ -26,6 +26,7 @@ from genreatlas.evaluation.cases import (
     StoredFigures,
     StoredPredictions,
     comparisons,
+    delete_outdated,
     figures,
     find_cases,
 )
@@ -181,9 +182,7 @@ class _Evaluation:
             return
         self.store.upsert(RELIABILITY, rows, update=True)
         stored = stored[stored["model_id"].isin([case.model_id for case in new])]
-        gone = stored[~pd.MultiIndex.from_frame(stored).isin(pd.MultiIndex.from_frame(rows[list(RELIABILITY.key)]))]
-        if len(gone):
-            self.store.delete(RELIABILITY, self.store.spark.createDataFrame(gone))
+        delete_outdated(self.store, RELIABILITY, stored, rows)
 
     def _explain(
         self, cases: Sequence[Case], predictions: StoredPredictions, table: StoredFigures, fresh: set[str]

@@ -9,6 +9,7 @@ is imported by the methods that need it. :data:`genreatlas.models.engines.BUILT_
 from __future__ import annotations
 
 import itertools
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -353,6 +354,11 @@ def votes(scores: NDArray[np.float64], model: FileModel) -> NDArray[np.int64]:
     found = np.zeros(scores.shape, dtype=np.int64)
     found[np.arange(len(scores)), np.argmax(scores, axis=1)] = 1
     return found
+
+
+def release(version: str) -> list[int]:
+    """Major and minor number of a library's version: what it wrote, an earlier release need not read."""
+    return [int(part) for part in re.findall(r"\d+", version)[:2]]
 
 
 def blocks(n_rows: int, n_features: int, block_bytes: int = 32_000_000) -> Iterable[slice]:

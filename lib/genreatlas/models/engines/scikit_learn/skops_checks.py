@@ -8,7 +8,6 @@ after it for the arrays.
 
 import io
 import json
-import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +21,7 @@ from sklearn.svm import SVC
 from sklearn.tree._tree import Tree
 
 from genreatlas.errors import ModelError
+from genreatlas.models.engines.protocol import release
 
 Array = NDArray[Any]
 
@@ -99,16 +99,12 @@ def _check_version(state: Any) -> None:
     """Look for the version that an estimator's state names."""
     stored = state.get("_sklearn_version") if isinstance(state, dict) else None
     written = stored.get("content") if isinstance(stored, dict) else None
-    if isinstance(written, str) and _release(written) > _release(sklearn.__version__):
+    if isinstance(written, str) and release(written) > release(sklearn.__version__):
         version = written.strip('"')
         raise ModelError(
             f"the model file was written by scikit-learn {version}, and this is {sklearn.__version__}, which may read "
             f"it wrongly. Use scikit-learn {version} or later, or run train_models again here."
         )
-
-
-def _release(version: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", version)[:2]]
 
 
 def _nodes(schema: Any) -> Iterator[dict[str, Any]]:

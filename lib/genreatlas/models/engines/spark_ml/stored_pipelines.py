@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from genreatlas.errors import ModelError
 from genreatlas.models.engines.calibration import Sigmoids
-from genreatlas.models.engines.protocol import StoredModel
+from genreatlas.models.engines.protocol import StoredModel, release
 from genreatlas.models.engines.spark_ml.spark_pipelines import SparkModel, sum_scores
 from genreatlas.models.meta import Meta
 from genreatlas.models.types import ScoreKind
@@ -165,16 +165,12 @@ def _read(path: Path) -> PipelineModel:
         metadata = next(iter(sorted((path / "metadata").glob("part-*"))))
         written = json.loads(metadata.read_text(encoding="utf-8").splitlines()[0]).get("sparkVersion", "")
         now = SparkSession.active().version
-        if _release(written) <= _release(now):
+        if release(written) <= release(now):
             raise
         raise ModelError(
             f"{path}: was written by Spark {written}, and Spark {now} cannot read it. Use Spark {written} or later, or "
             "run train_models again here."
         ) from error
-
-
-def _release(version: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", version)[:2]]
 
 
 def _spark_path(path: Path) -> str:
