@@ -5,8 +5,11 @@ never heard the artist (cross-conformal prediction, Vovk 2015). Blocks of songs 
 kept of a song is a few numbers, whatever the number of genres.
 
 Artists, not songs, are exchangeable: an artist's songs are alike, so a quantile rests on as many independent values as
-there are artists. The quantile therefore leaves room for one more artist with as many songs as the others have on
-average (hierarchical conformal prediction, Lee, Barber & Willett 2023).
+there are artists. The distributions of all artists' songs are pooled (Dunn, Wasserman & Ramdas 2022, "Distribution-free
+prediction sets for two-layer hierarchical models"), each song counted once as coverage is counted, and the quantile
+leaves room for one more artist with as many songs as the others have on average, all of them above it (hierarchical
+conformal prediction, Lee, Barber & Willett 2023). What a song stands for beside is in
+:mod:`genreatlas.models.confidence_weights`.
 
 Where artists are not known, groups of the split take their place, and what is stated holds for new groups only: on
 GTZAN, trained on random songs, 90 % sets covered 66 % of the songs of other artists.
@@ -22,16 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genreatlas.models.confidence import Confidence, log_probabilities, mass_ahead, mixtures, sharpened
+from genreatlas.models.confidence_weights import LEAST_GROUPS, LEAST_SONGS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 #: Stated coverage of prediction sets.
 COVERAGE = 0.9
-
-#: Fewer songs or artists than these say nothing about a model's confidence.
-LEAST_SONGS = 50
-LEAST_GROUPS = 10
 
 #: A genre of so many artists has a threshold of its own.
 OWN_GROUPS = 100
@@ -42,8 +42,8 @@ MOST_CLUSTERS = 20
 
 #: Exponents that are tried; between them the loss is a parabola in their logarithm.
 _SHARPNESS = np.exp(np.linspace(np.log(0.1), np.log(8.0), 25))
-#: How far the exponents of genres lie apart (standard deviation of their logarithm), before their songs are seen.
-_SPREAD = 0.35
+#: How far the exponents of genres may lie apart (standard deviation of their logarithm); 0 is one for all.
+_SPREADS = (0.0, 0.05, 0.1, 0.2, 0.35)
 
 #: Probabilities to be spread over all classes that are tried; with many classes the first only, as that takes long.
 FLOORS = (1e-6, 1e-4, 1e-2)
@@ -59,72 +59,94 @@ _QUANTILES = (0.5, 0.6, 0.7, 0.8, 0.9)
 class Block(NamedTuple):
     """Songs with the scores of a model that was not trained on them.
 
-    ``scores`` is (n, n_classes), ``truth`` (n,) the true class, ``group`` (n,) the number of the artist.
+    ``scores`` is (n, n_classes), ``truth`` (n,) the true class, ``group`` (n,) the number of the artist, ``weight``
+    (n,) above 0 the number of new songs that it stands for; 1 on average over all blocks.
     """
 
     scores: NDArray[Any]
     truth: NDArray[np.integer]
     group: NDArray[np.integer]
+    weight: Floats
 
 
 def fit_confidence(
-    blocks: Callable[[], Iterator[Block]], n_classes: int, coverage: float = COVERAGE
+    blocks: Callable[[], Iterator[Block]], n_classes: int, coverage: float = COVERAGE, unheard: float = 0.0
 ) -> Confidence | None:
     """Fit temperatures, then the thresholds of sets on the calibrated probabilities.
 
     Parameters
     ----------
     blocks : gives the same blocks of songs each time that it is called; it is called twice.
+    unheard : share of new songs that none of these songs stands for
+        (:class:`genreatlas.models.confidence_weights.Weighing`).
 
     Returns
     -------
-    None where there are too few songs or artists to say anything (:data:`LEAST_SONGS`, :data:`LEAST_GROUPS`).
+    None where there are too few songs or artists to say anything (:data:`.confidence_weights.LEAST_SONGS`,
+    :data:`.confidence_weights.LEAST_GROUPS`), or where more songs are unheard than sets may miss.
     """
+    if unheard >= 1.0 - coverage:
+        return None
     floors = FLOORS if n_classes <= _MANY_CLASSES else FLOORS[:1]
-    losses = np.zeros((len(floors), n_classes, len(_SHARPNESS)))
-    groups: list[NDArray[Any]] = []
+    losses = np.zeros((len(floors), 2, n_classes, len(_SHARPNESS)))
+    groups, weights = [], []
     for block in blocks():
         for number, floor in enumerate(floors):
             losses[number] += _losses(block, floor, n_classes)
         groups.append(np.asarray(block.group))
+        weights.append(np.asarray(block.weight, dtype=np.float64))
     n_songs = sum(map(len, groups))
     n_groups = len(np.unique(np.concatenate(groups))) if groups else 0
     if n_songs < LEAST_SONGS or n_groups < LEAST_GROUPS:
         return None
-    best = int(np.argmin(losses.sum(axis=1).min(axis=1)))
-    floor, sharpness = floors[best], fit_sharpness(losses[best] * (n_groups / n_songs))
+    weight = np.concatenate(weights)
+    independent = n_groups * float(weight.sum() ** 2 / (n_songs * (weight**2).sum()))  # Kish: as many equal weights
+    best = int(np.argmin(losses.sum(axis=(1, 2)).min(axis=1)))
+    floor, sharpness = floors[best], fit_sharpness(losses[best] * (independent / weight.sum()))
     seen = []
     for block in blocks():
         logs = log_probabilities(block.scores, floor)
         sharp = sharpened(logs, sharpness[np.argmax(logs, axis=1)])
         seen.append((block.truth, sharp.max(axis=1), *mass_ahead(sharp, block.truth)))
     truth, top, mass, place = (np.concatenate(column) for column in zip(*seen, strict=True))
-    curve = fit_curve(top, place == 0, n_groups)
+    curve = fit_curve(top, place == 0, independent, weight)
     even, sure = mixtures(top, curve, n_classes)
     ahead = np.where(place == 0, 0.0, (1.0 - even - sure) * mass + even * place / n_classes + sure)
     group = np.unique(np.concatenate(groups), return_inverse=True)[1].astype(np.int64)
-    thresholds = fit_thresholds(ahead, truth.astype(np.int64), group, n_classes, coverage)
+    thresholds = fit_thresholds(ahead, truth.astype(np.int64), group, n_classes, coverage, weight, unheard)
     return Confidence(sharpness, curve, thresholds, coverage, n_songs, n_groups, floor)
 
 
 def fit_sharpness(losses: Floats) -> Floats:
     """One exponent for each predicted class, drawn to that of all the more the fewer songs it has.
 
+    How far classes may lie apart is what suits one half of the artists best when fitted on the other. Where classes
+    have few songs, exponents of their own would be fitted to chance; sets of the same songs would then look better than
+    those of new artists.
+
     Parameters
     ----------
-    losses : (n_classes, n_exponents) summed log loss of the songs with that prediction, each artist counted about
-        once.
+    losses : (2, n_classes, n_exponents) summed log loss of the songs with that prediction, of each half of the artists,
+        each artist counted about once.
 
     Returns
     -------
     (n_classes,)
     """
+    judged = [sum(_at(losses[1 - half], _spread_out(losses[half], one)) for half in (0, 1)) for one in _SPREADS]
+    return np.exp(_spread_out(losses.sum(axis=0), _SPREADS[int(np.argmin(judged))]))
+
+
+def _spread_out(losses: Floats, spread: float) -> Floats:
+    """Logarithms of the exponents of classes (n_classes,) that lie about ``spread`` apart before songs are seen."""
     steps = np.log(_SHARPNESS)
     common = _lowest(losses.sum(axis=0)[None, :])
-    return np.exp(_lowest(losses + (steps - common) ** 2 / (2 * _SPREAD**2)))
+    if not spread:
+        return np.repeat(common, len(losses))
+    return _lowest(losses + (steps - common) ** 2 / (2 * spread**2))
 
 
-def fit_curve(top: Floats, right: NDArray[np.bool_], n_groups: int) -> Floats:
+def fit_curve(top: Floats, right: NDArray[np.bool_], n_groups: float, weight: Floats | None = None) -> Floats:
     """How often the first class is right, by its probability: rising, and drawn to the probability itself.
 
     Isotonic regression (Zadrozny & Elkan 2002) over bins of equally many songs, each of which counts
@@ -134,26 +156,36 @@ def fit_curve(top: Floats, right: NDArray[np.bool_], n_groups: int) -> Floats:
     ----------
     top : (n_songs,) probability of the first class.
     right : (n_songs,) whether it was the true one.
-    n_groups : artists of the songs.
+    n_groups : artists of the songs, or as many as weigh the same.
+    weight : (n_songs,) what each song stands for; None: alike.
 
     Returns
     -------
     (2, n_knots); see :attr:`genreatlas.models.confidence.Confidence.curve`.
     """
+    weight = np.ones(len(top)) if weight is None else weight
     n_bins = int(np.clip(n_groups // _BIN_GROUPS, 1, _MOST_KNOTS))
     ordered = np.sort(top)
     edges = np.unique(ordered[(np.arange(1, n_bins) * len(top)) // n_bins])  # songs of equal probability stay together
     place = np.unique(np.searchsorted(edges, top, side="right"), return_inverse=True)[1]
-    songs = np.bincount(place).astype(np.float64)
-    said, share = (np.bincount(place, weights=one) / songs for one in (top, right))
-    n = songs * (n_groups / len(top))
+    songs = np.bincount(place, weights=weight)
+    said, share = (np.bincount(place, weights=weight * one) / songs for one in (top, right))
+    n = songs * (n_groups / weight.sum())
     rising = _isotonic((n * share + _PRIOR_SONGS * said) / (n + _PRIOR_SONGS), n)
     if len(said) == 1:  # one point is a shift of all
         return np.array([[0.0, said[0], 1.0], [0.0, rising[0], 1.0]])
     return np.stack([said, rising])
 
 
-def fit_thresholds(ahead: Floats, truth: Ints, group: Ints, n_classes: int, coverage: float = COVERAGE) -> Floats:
+def fit_thresholds(
+    ahead: Floats,
+    truth: Ints,
+    group: Ints,
+    n_classes: int,
+    coverage: float = COVERAGE,
+    weight: Floats | None = None,
+    unheard: float = 0.0,
+) -> Floats:
     """Most probability ahead of a class with which it stays in the set, for each class.
 
     A genre of :data:`OWN_GROUPS` artists has a threshold of its own. Others share one with the genres whose scores are
@@ -165,8 +197,11 @@ def fit_thresholds(ahead: Floats, truth: Ints, group: Ints, n_classes: int, cove
     ahead : (n_songs,) probability ahead of the true class (:func:`genreatlas.models.confidence.mass_ahead`).
     truth : (n_songs,) true class.
     group : (n_songs,) number of the artist, from 0 without gaps.
+    weight : (n_songs,) what each song stands for; None: alike.
+    unheard : share of new songs that none stands for.
     """
-    thresholds = np.full(n_classes, artist_quantile(ahead, group, coverage))
+    weight = np.ones(len(ahead)) if weight is None else weight
+    thresholds = np.full(n_classes, artist_quantile(ahead, group, coverage, weight, unheard))
     pairs = np.unique(np.stack([truth, group]), axis=1)
     n_groups = np.bincount(pairs[0], minlength=n_classes)
     own = n_groups >= OWN_GROUPS
@@ -174,26 +209,40 @@ def fit_thresholds(ahead: Floats, truth: Ints, group: Ints, n_classes: int, cove
     edges = np.searchsorted(truth[order], np.arange(n_classes + 1))
     for k in np.flatnonzero(own):
         mine = order[edges[k] : edges[k + 1]]
-        thresholds[k] = artist_quantile(ahead[mine], group[mine], coverage)
+        thresholds[k] = artist_quantile(ahead[mine], group[mine], coverage, weight[mine])
     cluster = _clusters(ahead, truth, group, n_classes, ~own)
     judged = (group % 2 == 1) & (cluster[truth] >= 0)
     for number in range(cluster.max(initial=-1) + 1):
         mine = np.flatnonzero(judged & (cluster[truth] == number))
-        thresholds[cluster == number] = artist_quantile(ahead[mine], group[mine], coverage)
+        thresholds[cluster == number] = artist_quantile(ahead[mine], group[mine], coverage, weight[mine])
     return thresholds
 
 
-def artist_quantile(values: Floats, group: NDArray[np.integer], level: float) -> float:
+def artist_quantile(
+    values: Floats,
+    group: NDArray[np.integer],
+    level: float,
+    weight: Floats | None = None,
+    unheard: float = 0.0,
+) -> float:
     """Value that the songs of one more artist stay below with the probability ``level``; 1 where that is unknown.
 
     Parameters
     ----------
     values : (n_songs,) from 0 to 1.
     group : (n_songs,) number of the artist.
+    weight : (n_songs,) what each song stands for; None: alike.
+    unheard : share of new songs that none stands for; they are taken to lie above all values.
     """
-    n, n_groups = len(values), len(np.unique(group))
-    place = int(np.ceil(level * (n + n / n_groups) - 1e-9)) if n else 1
-    return 1.0 if place > n else float(np.partition(values, place - 1)[place - 1])
+    if not len(values):
+        return 1.0
+    weight = np.ones(len(values)) if weight is None else weight
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weight[order])
+    total = float(below[-1])
+    room = total / len(np.unique(group))
+    place = int(np.searchsorted(below, level * (total / (1.0 - unheard) + room) - 1e-9 * total))
+    return 1.0 if place >= len(values) else float(values[order[place]])
 
 
 def _isotonic(values: Floats, weight: Floats) -> Floats:
@@ -209,13 +258,16 @@ def _isotonic(values: Floats, weight: Floats) -> Floats:
 
 
 def _losses(block: Block, floor: float, n_classes: int) -> Floats:
-    """Log loss of a block's songs by predicted class and exponent, summed; (n_classes, n_exponents)."""
+    """Log loss of a block's songs by half of the artists, predicted class and exponent, summed."""
     logs = log_probabilities(block.scores, floor)
     first = np.argmax(logs, axis=1)
     own = logs[np.arange(len(logs)), block.truth]
+    weight = np.asarray(block.weight, dtype=np.float64)
     single = logs.astype(np.float32)  # twice as fast, and a loss needs no more digits
     losses = [_log_sum_exp(single * np.float32(sharpness)) - sharpness * own for sharpness in _SHARPNESS]
-    return np.stack([np.bincount(first, weights=loss, minlength=n_classes) for loss in losses], axis=1)
+    place = (np.asarray(block.group) % 2) * n_classes + first
+    sums = [np.bincount(place, weights=weight * loss, minlength=2 * n_classes) for loss in losses]
+    return np.asarray(np.stack(sums, axis=1).reshape(2, n_classes, -1), dtype=np.float64)
 
 
 def _clusters(ahead: Floats, truth: Ints, group: Ints, n_classes: int, asked: NDArray[np.bool_]) -> Ints:
@@ -269,6 +321,17 @@ def _lowest(losses: Floats) -> Floats:
     bend = left - 2 * middle + right
     shift = np.divide(left - right, 2 * bend, out=np.zeros_like(bend), where=bend > 0)
     return np.asarray(steps[best] + np.clip(shift, -1.0, 1.0) * (steps[1] - steps[0]))
+
+
+def _at(losses: Floats, logarithm: Floats) -> float:
+    """Sum of the losses (n_classes, n_exponents) at one exponent a class, by a parabola through the nearest three."""
+    steps = np.log(_SHARPNESS)
+    step = steps[1] - steps[0]
+    near = np.clip(np.rint((logarithm - steps[0]) / step).astype(np.int64), 1, len(steps) - 2)
+    rows = np.arange(len(losses))
+    left, middle, right = (losses[rows, near + shift] for shift in (-1, 0, 1))
+    t = (logarithm - steps[near]) / step
+    return float((middle + t * (right - left) / 2 + t**2 * (left - 2 * middle + right) / 2).sum())
 
 
 def _log_sum_exp(values: NDArray[np.float32]) -> Floats:

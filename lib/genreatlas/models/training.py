@@ -78,8 +78,8 @@ class FeatureSetTraining:
             if mine := [task for task in tasks if get_engine(task.trial.engine).fitter() == engine_fitter]:
                 yield from self._fitter(engine_fitter).score_folds(mine, tasks_a_core)
 
-    def refit(self, trial: Trial, model_id: str) -> tuple[Meta, float]:
-        """Fit a candidate on the whole training part and save it; what it is, and the seconds that the fit took.
+    def refit(self, trial: Trial, model_id: str) -> tuple[Meta, float, str | None]:
+        """Fit a candidate on the whole training part and save it; what it is, the seconds of the fit, and a note.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class FeatureSetTraining:
             confidence=model.confidence,
         )
         registry.save(self.config, meta, model)
-        return meta, model.seconds
+        return meta, model.seconds, model.note
 
     def _rows(self) -> DataFrame:
         return training_rows(self.dataset, self.config.train.frames_per_song, self._buckets)

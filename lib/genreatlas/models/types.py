@@ -71,6 +71,7 @@ class FittedModel:
     score_kind: ScoreKind
     seconds: float
     confidence: Mapping[str, Any] | None = None  #: see :meth:`genreatlas.models.confidence.Confidence.to_json`
+    note: str | None = None  #: what a user should know of the fit, such as why the model has no confidence
 
     facts = None  #: the file says everything
 

@@ -267,22 +267,24 @@ def _refit(
             if model_id in ledger.models and registry.exists(config, model_id):
                 break
             try:
-                ledger.add(MODELS, [_fit_model(training, trials[row["experiment_id"]], row, model_id)])
+                trial = trials[row["experiment_id"]]
+                fitted, note = _fit_model(training, trial, row, model_id)
+                ledger.add(MODELS, [fitted])
             except ModelError as error:
                 counts += Counts(read=1, failed=1, notes=(str(error),))
                 continue
-            counts += Counts(read=1, written=1)
+            counts += Counts(read=1, written=1, notes=(f"{trial.name}: {note}",) if note else ())
             break
     return counts
 
 
 def _fit_model(
     training: FeatureSetTraining, trial: Trial, experiment: Mapping[str, Any], model_id: str
-) -> dict[str, Any]:
-    """Fit and save one model; its row of ``models``."""
+) -> tuple[dict[str, Any], str | None]:
+    """Fit and save one model; its row of ``models``, and what a user should know of the fit."""
     dataset = training.dataset
-    meta, seconds = training.refit(trial, model_id)
-    return {
+    meta, seconds, note = training.refit(trial, model_id)
+    row = {
         "model_id": model_id,
         "experiment_id": experiment["experiment_id"],
         **candidate_columns(trial, dataset, training.matrix.dataset_id),
@@ -299,6 +301,7 @@ def _fit_model(
         "matrix_sha256": training.matrix.sha256,
         **_provenance(training),
     }
+    return row, note
 
 
 def _model_id(experiment: Mapping[str, Any], config: Config) -> str:

@@ -221,6 +221,11 @@ class Fitted(Protocol):
         """Temperatures and prediction sets, as ``meta.json`` keeps them; None where it has none."""
         ...
 
+    @property
+    def note(self) -> str | None:
+        """What a user should know of the fit."""
+        ...
+
     def save(self, path: Path) -> None:
         """Write its file or folder."""
         ...

@@ -19,10 +19,9 @@ from genreatlas.datasets.sending import locate
 from genreatlas.errors import Reason, environment_fault
 from genreatlas.metrics import TOTALS_METRICS, Score, score, score_predicted, version_of
 from genreatlas.models.confidence import Confidence
-from genreatlas.models.confidence_fits import fit_confidence
 from genreatlas.models.engines import adopt, get_task_engine
 from genreatlas.models.engines.calibration import Array, Sigmoids, can_calibrate, fit_sigmoids, fold_splits
-from genreatlas.models.engines.held_out import ENOUGH_SONGS, HeldOut, half_folds
+from genreatlas.models.engines.held_out import ENOUGH_SONGS, HeldOut, parts_to_hold_out
 from genreatlas.models.engines.protocol import Engine, FileModel, blocks
 from genreatlas.models.engines.song_blocks import song_blocks
 from genreatlas.models.types import FoldResult, FoldTask, Trial
@@ -185,7 +184,8 @@ def refit_rows(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Iter
             confidence = None
             if can_be_sure(trial, model, settings):
                 scores = None if sigmoids is None else sigmoids.probabilities(margins, multi=False)
-                confidence = find_confidence(trial, files, settings, scores)
+                confidence, unsure = find_confidence(trial, files, settings, scores)
+                notes += unsure
         content = model.dumps()
         get_task_engine(trial.engine).loads(
             content
@@ -244,24 +244,24 @@ def can_be_sure(trial: Trial, model: FileModel, settings: GridSettings) -> bool:
 
 def find_confidence(
     trial: Trial, files: MatrixFiles, settings: GridSettings, scores: Array | None = None
-) -> Confidence | None:
-    """Fit temperatures and prediction sets on held-out songs; None where there are too few songs.
+) -> tuple[Confidence | None, list[str]]:
+    """Fit temperatures and prediction sets on held-out songs; None where they say too little, and what is to be noted.
 
     Parameters
     ----------
-    scores : probabilities of all rows by models that were fitted without them, where they are known.
+    scores : probabilities of all rows by models that were fitted without their fold, where they are known.
     """
-    fold, group = files.array("fold"), files.array("group")
-    held = HeldOut(files.array("X"), files.array("y"), files.array("song"), group, files.n_classes)
+    fold, group, y, song = (files.array(name) for name in ("fold", "group", "y", "song"))
+    held = HeldOut(files.array("X"), y, song, group, files.n_classes)
     if len(np.unique(fold)) < 2:
-        return None
+        return None, []
     if scores is not None:
-        held.add_scores(scores)
-    for train, held_out in half_folds(fold, group) if scores is None else ():
-        held.add(fit(trial, files, settings, train)[0], held_out)
+        held.add_scores(scores, fold_splits(fold))
+    for train, held_out in parts_to_hold_out(fold, group, y, song) if scores is None else ():
+        held.add(fit(trial, files, settings, train)[0], train, held_out)
         if held.n_songs >= ENOUGH_SONGS:
             break
-    return fit_confidence(held.blocks, files.n_classes)
+    return held.confidence()
 
 
 def judge(model: FileModel, files: MatrixFiles, metric: str, rows: Array) -> Score:

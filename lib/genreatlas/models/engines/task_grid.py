@@ -124,7 +124,7 @@ def refit(spark: SparkSession, matrix: Matrix, trial: Trial, train: TrainSection
         raise ModelError(f"{trial.name}: fitting it on the whole training part failed: {first['detail']}")
     content = b"".join(bytes(row["content"]) for row in pieces)
     confidence = json.loads(first["confidence"]) if first["confidence"] else None
-    return FittedModel(content, first["format"], first["score_kind"], first["seconds"], confidence)
+    return FittedModel(content, first["format"], first["score_kind"], first["seconds"], confidence, first["detail"])
 
 
 def predict(

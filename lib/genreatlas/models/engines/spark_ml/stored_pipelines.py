@@ -52,6 +52,7 @@ class FittedPipeline:
 
     format = "spark-ml"
     confidence = None  #: fitting every fold again in Spark takes too long
+    note = None
 
     @property
     def score_kind(self) -> ScoreKind:
