@@ -140,9 +140,13 @@ def log_probabilities(means: NDArray[Any], floor: float) -> Floats:
     """Logarithms of mean scores that add up to 1, with ``floor`` spread over all classes; (n_songs, n_classes)."""
     values = np.maximum(np.asarray(means, dtype=np.float64), 0.0)
     total = values.sum(axis=1, keepdims=True)
-    even = np.full_like(values, 1.0 / values.shape[1])
-    shares = np.divide(values, total, out=even, where=total > 0)
-    return np.asarray(np.log((shares + floor / values.shape[1]) / (1.0 + floor)))
+    nothing = total[:, 0] <= 0
+    total[nothing] = 1.0
+    values /= total
+    values[nothing] = 1.0 / values.shape[1]
+    values += floor / values.shape[1]
+    values /= 1.0 + floor
+    return np.asarray(np.log(values, out=values))
 
 
 def sharpened(logs: Floats, sharpness: Floats) -> Floats:

@@ -40,8 +40,9 @@ CLUSTERED_SONGS = 10
 CLUSTER_SONGS = 1000
 MOST_CLUSTERS = 20
 
-#: Exponents that are tried; between them the loss is a parabola in their logarithm.
-_SHARPNESS = np.exp(np.linspace(np.log(0.1), np.log(8.0), 25))
+#: Exponents that are tried, each the double of the last but one, as a square is faster than a power; between them the
+#: loss is a parabola in their logarithm.
+_SHARPNESS = 0.1 * np.sqrt(2.0) ** np.arange(14)
 #: How far the exponents of genres may lie apart (standard deviation of their logarithm); 0 is one for all.
 _SPREADS = (0.0, 0.05, 0.1, 0.2, 0.35)
 
@@ -263,10 +264,17 @@ def _losses(block: Block, floor: float, n_classes: int) -> Floats:
     first = np.argmax(logs, axis=1)
     own = logs[np.arange(len(logs)), block.truth]
     weight = np.asarray(block.weight, dtype=np.float64)
-    single = logs.astype(np.float32)  # twice as fast, and a loss needs no more digits
-    losses = [_log_sum_exp(single * np.float32(sharpness)) - sharpness * own for sharpness in _SHARPNESS]
+    highest = logs[np.arange(len(logs)), first]
+    below = (logs - highest[:, None]).astype(np.float32)  # twice as fast, and a loss needs no more digits
+    totals = np.empty((len(_SHARPNESS), len(logs)))
+    for start in (0, 1):
+        powers = np.exp(below * np.float32(_SHARPNESS[start]))
+        for number in range(start, len(_SHARPNESS), 2):
+            totals[number] = powers.sum(axis=1)
+            np.square(powers, out=powers)
+    losses = np.log(totals) + _SHARPNESS[:, None] * (highest - own)
     place = (np.asarray(block.group) % 2) * n_classes + first
-    sums = [np.bincount(place, weights=weight * loss, minlength=2 * n_classes) for loss in losses]
+    sums = [np.bincount(place, weights=weight * one, minlength=2 * n_classes) for one in losses]
     return np.asarray(np.stack(sums, axis=1).reshape(2, n_classes, -1), dtype=np.float64)
 
 
@@ -332,11 +340,3 @@ def _at(losses: Floats, logarithm: Floats) -> float:
     left, middle, right = (losses[rows, near + shift] for shift in (-1, 0, 1))
     t = (logarithm - steps[near]) / step
     return float((middle + t * (right - left) / 2 + t**2 * (left - 2 * middle + right) / 2).sum())
-
-
-def _log_sum_exp(values: NDArray[np.float32]) -> Floats:
-    """Over classes; the values are overwritten."""
-    highest = values.max(axis=1)
-    values -= highest[:, None]
-    np.exp(values, out=values)
-    return highest + np.log(values.sum(axis=1, dtype=np.float64))
