@@ -1,5 +1,6 @@
 """Print ``docs/calibration.md`` from ``benchmarks/calibration.json``."""
 
+import textwrap
 from typing import Any
 
 #: Key of a table's figures = what it is, bar in words, whether a value meets it.
@@ -22,6 +23,15 @@ _LIMITS = {
     "ece": (0.0, 0.03), "coverage": (0.89, 0.91), "coverage_least": (0.87, 1.0), "coverage_most": (0.0, 0.93),
     "class_gap_above_floor": (-1.0, 0.02),
 }  # fmt: skip
+
+_FEW_WORDS = (
+    "A genre that is learned from two artists is told less well than one that is learned from three, and to see what a "
+    "model makes of new artists, one of those it has must be held out. If the training part is a sample like any other, "
+    "new artists meet genres just as a held-out artist does, and sets are of the size that they must have. Where every "
+    "genre gives the same share of its artists to the test part by plan, as `assign_splits` does it, a test artist finds "
+    "one artist more than a held-out one: sets then cover more than stated, and the more so the fewer artists there are. "
+    "Made-up tables of 300 genres, linear discriminant analysis, means of {resamples} resamples:"
+)
 
 
 def is_met(key: str, value: float) -> bool:
@@ -70,13 +80,7 @@ def _few(rows: list[dict[str, Any]]) -> list[str]:
         "",
         "## Few artists a genre",
         "",
-        "A genre that is learned from two artists is told less well than one that is learned from three, and to see",
-        "what a model makes of new artists, one of those it has must be held out. If the training part is a sample like",
-        "any other, new artists meet genres just as a held-out artist does, and sets are of the size that they must have.",
-        "Where every genre gives the same share of its artists to the test part by plan, as `assign_splits` does it, a",
-        "test artist finds one artist more than a held-out one: sets then cover more than stated, and the more so the",
-        "fewer artists there are. Made-up tables of 300 genres, linear discriminant analysis, means of "
-        f"{rows[0]['resamples']} resamples:",
+        *textwrap.wrap(_FEW_WORDS.format(resamples=rows[0]["resamples"]), 120),
         "",
         "| songs, artists of a genre in training | divided | coverage | genres in a set | with the best threshold |",
         "|---|---|---|---|---|",
