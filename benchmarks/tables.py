@@ -19,6 +19,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from calibration import SOUND
+from label_rules import missing_labels, rules
+from levels import compare
+from many_genres import draw
+from tables_page import page
 
 from genreatlas.metrics.reliability import calibration_error
 from genreatlas.models.confidence import Confidence
@@ -29,6 +33,7 @@ from genreatlas.models.types import FoldTask, Trial
 
 ROOT = Path(__file__).parents[1]
 FOLDS, SEED, TEST = 3, 7, 0.25
+LDA = ("numpy", "lda", {"shrinkage": 0.0})
 
 
 @dataclass
@@ -156,47 +161,15 @@ def learn(name: str, table: Table, group: np.ndarray, without: set[str]) -> dict
     return result
 
 
-#: Table = what it is, and the accuracy that was asked for.
-TITLES = {
-    "spotify_6": ("Spotify, 6 genres, audio features", 0.55),
-    "spotify_6_year": ("the same with the year of release", 0.58),
-    "spotify_24": ("Spotify, 24 subgenres, audio features", 0.27),
-    "spotify_6_context": ("6 genres, with means over the artist's other songs", None),
-    "gtzan57": ("GTZAN, 57 columns, train list against validation list", 0.47),
-    "gtzan57_by_artist": ("the same, chosen on folds of artists", None),
-}
-
-
-def page(found: dict[str, dict[str, object]], figures: dict[str, float], without: list[str]) -> str:
-    """``docs/tables.md``."""
-    lines = [
-        "# Two well-known tables",
-        "",
-        "Written by `benchmarks/tables.py`. The default candidates of scikit-learn (the preset `quick`) are chosen on "
-        f"{FOLDS} folds of the training part, and the best is judged once: on a quarter of the artists, none of whom "
-        "is in training, or on GTZAN's filtered validation list."
-        + (f" Left out of the candidates for this run: {', '.join(without)}." if without else ""),
-        "",
-        "| table | accuracy | asked for | on folds | songs trained on, judged | 90 % sets cover | best candidate |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, (title, asked) in TITLES.items():
-        if (one := found.get(name)) is not None:
-            bar = "–" if asked is None else f"{asked:.2f}"
-            songs = f"{one['train']:,}, {one['test']:,}"
-            covered = one.get("coverage", "–")
-            lines.append(
-                f"| {title} | {one['accuracy']:.3f} | {bar} | {one['folds_accuracy']:.3f} | {songs} | {covered} | "
-                f"`{one['best']}` |"
-            )
-    if "gtzan_gap_random" in figures:
-        lines += [
-            "",
-            f"On GTZAN random folds promise {figures['gtzan_gap_random']:.3f} more than the validation list keeps, "
-            f"folds of artists {figures['gtzan_gap_artist']:.3f} more. With songs of an artist on both sides, "
-            "prediction sets are too small for other artists.",
-        ]
-    return "\n".join([*lines, ""])
+def figures_of(found: dict[str, dict]) -> dict[str, float]:
+    """The keys of the file."""
+    figures = {name: one["accuracy"] for name, one in found.items() if name.startswith("spotify")}
+    if "gtzan57" in found:
+        valid = found["gtzan57"]["accuracy"]
+        figures["gtzan57_valid"] = valid
+        figures["gtzan_gap_random"] = round(found["gtzan57_by_song"]["folds_accuracy"] - valid, 4)
+        figures["gtzan_gap_artist"] = round(found["gtzan57"]["folds_accuracy"] - valid, 4)
+    return figures
 
 
 def main() -> None:
@@ -204,10 +177,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=Path, required=True, help="folder with spotify_songs.csv and gtzan/")
     parser.add_argument("--without", nargs="*", default=[], help="estimators to leave out")
-    parser.add_argument("--only", nargs="*", default=[], help="tables to measure again; the others stay")
+    parser.add_argument("--only", nargs="*", default=[], help="what to measure again; the rest stays")
     args = parser.parse_args()
     stored = ROOT / "benchmarks" / "tables.json"
-    found = json.loads(stored.read_text(encoding="utf-8"))["tables"] if stored.exists() else {}
+    kept = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
+    found = kept.setdefault("tables", {})
     without = set(args.without)
 
     def is_asked(name: str) -> bool:
@@ -223,24 +197,41 @@ def main() -> None:
         if is_asked(name):
             table = by_artist(X, six["playlist_genre"], six["track_artist"])
             found[name] = learn(name, table, table.group, without)
+    fine = spotify(args.tables, "playlist_subgenre")
     if is_asked("spotify_24"):
-        fine = spotify(args.tables, "playlist_subgenre")
         table = by_artist(fine[list(SOUND)].to_numpy(float), fine["playlist_subgenre"], fine["track_artist"])
         found["spotify_24"] = learn("spotify_24", table, table.group, without)
     if is_asked("gtzan57"):
         table, artist = gtzan(args.tables)
-        found["gtzan57"] = learn("gtzan57", table, table.group, without)
-        found["gtzan57_by_artist"] = learn("gtzan57_by_artist", table, artist, without)
-    figures = {name: one["accuracy"] for name, one in found.items() if name.startswith("spotify")}
-    if "gtzan57" in found:
-        valid = found["gtzan57"]["accuracy"]
-        figures["gtzan57_valid"] = valid
-        figures["gtzan_gap_random"] = round(found["gtzan57"]["folds_accuracy"] - valid, 4)
-        by_artists = found["gtzan57_by_artist"]
-        figures["gtzan_gap_artist"] = round(by_artists["folds_accuracy"] - by_artists["accuracy"], 4)
-    (ROOT / "docs" / "tables.md").write_text(page(found, figures, sorted(without)), encoding="utf-8")
-    left_out = {"left_out": sorted(without)} if without else {}
-    stored.write_text(json.dumps(figures | left_out | {"tables": found}, indent=1) + "\n", encoding="utf-8")
+        found["gtzan57"] = learn("gtzan57", table, artist, without)
+        found["gtzan57_by_song"] = learn("gtzan57_by_song", table, table.group, without)
+    if is_asked("levels"):
+        kept["levels"] = levels(fine)
+    if is_asked("labels"):
+        kept["labels"] = {**rules(args.tables), "missing": missing_labels()}
+    kept = figures_of(found) | {name: kept[name] for name in ("tables", "levels", "labels") if name in kept}
+    if without:
+        kept["left_out"] = sorted(without)
+    stored.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (ROOT / "docs" / "tables.md").write_text(page(kept, FOLDS), encoding="utf-8")
+
+
+def levels(fine: pd.DataFrame) -> list[dict[str, object]]:
+    """Flat and top-down models on the subgenres of Spotify and on made-up genres with families."""
+    y, names = pd.factorize(fine["playlist_subgenre"], sort=True)
+    above = fine.groupby("playlist_subgenre")["playlist_genre"].first().loc[names]
+    artist = pd.factorize(fine["track_artist"].str.strip().str.lower())[0]
+    X, parent = fine[list(SOUND)].to_numpy(np.float32), pd.factorize(above, sort=True)[0]
+    forest = ("sklearn", "extra_trees", {"min_samples_leaf": 5, "max_features": 0.3, "scaler": "none"})
+    rows = [
+        {"table": f"Spotify, `{title}`", **compare(X, y, artist, parent, 5, SEED, candidate)}
+        for title, candidate in (("extra_trees", forest), ("lda", LDA))
+    ]
+    made = draw(300, 60)
+    rows.append({"table": "made up, `lda`", **compare(made.X, made.y, made.artist, made.family, 5, SEED, LDA)})
+    for row in rows:
+        print(row, flush=True)
+    return rows
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ Scores exist for the songs of one batch only. The same seed and matrix give the 
 and products are made on one thread.
 
 References: Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2017 (a learning rate that falls as a cosine); Menon et al.
-2021 (logit adjustment); Srivastava et al. 2014 (dropout).
+2021 (logit adjustment); Srivastava et al. 2014 (dropout); Elkan & Noto 2008, "Learning classifiers from only positive
+and unlabeled data", and Teisseyre, Mielniczuk & Łazęcka 2020, "Different strategies of fitting logistic regression for
+positive and unlabelled data" (missing labels, the joint method).
 """
 
 from dataclasses import dataclass
@@ -33,6 +35,9 @@ class Settings:
     logit_adjustment : 0 learns the genres' sizes with them; 1 as if all genres were of one size, as macro-F1 counts
         them: the logarithms of their shares are added to the scores in training, and not when predicting.
     dropout : share of hidden units left out at each step.
+    label_frequency : where a song may have several genres, how often a genre that it belongs to is among its labels.
+        Below 1 a label that is not there may be missing: what is fitted is the probability of a label, this share of
+        the probability of the genre, and what is predicted is that of the genre.
     """
 
     epochs: int = 8
@@ -41,6 +46,7 @@ class Settings:
     l2: float = 1e-6
     logit_adjustment: float = 0.0
     dropout: float = 0.0
+    label_frequency: float = 1.0
 
 
 def fit(table: Table, hidden: int, seed: int, settings: Settings) -> tuple[LayeredModel, list[str]]:
@@ -60,7 +66,8 @@ def fit(table: Table, hidden: int, seed: int, settings: Settings) -> tuple[Layer
     layers = [_hidden(random, width, hidden)] if hidden else []
     start = log_share - adjustment
     if table.multi:
-        start = np.log(np.maximum(share, 1e-9) / np.maximum(1.0 - share, 1e-9)).astype(np.float32)
+        true = share / max(settings.label_frequency, float(share.max()))
+        start = np.log(np.maximum(true, 1e-9) / np.maximum(1.0 - true, 1e-9)).astype(np.float32)
     layers.append([np.zeros((hidden or width, table.n_classes), np.float32), start])
     if hidden:
         layers[-1][0][:] = random.normal(0.0, 1.0 / np.sqrt(hidden), layers[-1][0].shape) * 0.1
@@ -79,15 +86,17 @@ def fit(table: Table, hidden: int, seed: int, settings: Settings) -> tuple[Layer
         kept = None
         if hidden and settings.dropout:
             kept = (random.random((batch, hidden)) >= settings.dropout) / np.float32(1.0 - settings.dropout)
-        gradients = _gradients(
-            layers, table.columns(table.X[rows]), table.y[rows], weights[drawn], adjustment, kept, settings.l2
-        )
+        values = table.columns(table.X[rows])
+        gradients = _gradients(layers, values, table.y[rows], weights[drawn], adjustment, kept, settings)
         adam.move(gradients, rate)
     if not all(np.isfinite(array).all() for layer in layers for array in layer):
         raise ValueError(f"training diverged: learning_rate = {highest:g} is too large")
     unseen = share <= 0
     layers[-1][1][unseen] = -700.0
-    return LayeredModel(table.columns, tuple((weight, bias) for weight, bias in layers), table.multi), []
+    notes = []
+    if settings.label_frequency < 1.0 and not table.multi:
+        notes.append("label_frequency says nothing where a song has one genre (train.labels is not multi)")
+    return LayeredModel(table.columns, tuple((weight, bias) for weight, bias in layers), table.multi), notes
 
 
 def _hidden(random: np.random.Generator, width: int, hidden: int) -> list[Array]:
@@ -96,29 +105,48 @@ def _hidden(random: np.random.Generator, width: int, hidden: int) -> list[Array]
 
 
 def _gradients(
-    layers: list[list[Array]], X: Array, y: Array, weight: Array, adjustment: Array, kept: Array | None, l2: float
+    layers: list[list[Array]],
+    X: Array,
+    y: Array,
+    weight: Array,
+    adjustment: Array,
+    kept: Array | None,
+    settings: Settings,
 ) -> list[Array]:
     """Gradients of the mean loss of a batch, in the order of the arrays of the layers."""
-    inner = X
+    inner, l2 = X, np.float32(settings.l2)
     if len(layers) > 1:
         inner = np.maximum(X @ layers[0][0] + layers[0][1], 0.0)
         if kept is not None:
             inner = (inner * kept).astype(np.float32)
     logits = inner @ layers[-1][0] + layers[-1][1]
     if y.ndim == 2:
-        error = (1.0 / (1.0 + np.exp(-np.clip(logits, -80, 80))) - y).astype(np.float32)
+        error = _label_error(logits, y, settings.label_frequency)
     else:
         logits += adjustment
         error = softmax(logits)
         error[np.arange(len(y)), y] -= 1.0
     error *= (weight / np.float32(len(y)))[:, None]
-    last = [inner.T @ error + np.float32(l2) * layers[-1][0], error.sum(axis=0)]
+    last = [inner.T @ error + l2 * layers[-1][0], error.sum(axis=0)]
     if len(layers) == 1:
         return last
     back = (error @ layers[-1][0].T) * (inner > 0)
     if kept is not None:
         back = (back * kept).astype(np.float32)
-    return [X.T @ back + np.float32(l2) * layers[0][0], back.sum(axis=0), *last]
+    return [X.T @ back + l2 * layers[0][0], back.sum(axis=0), *last]
+
+
+def _label_error(logits: Array, y: Array, frequency: float) -> Array:
+    """Derivative of the log loss of labels (n, n_classes) by the logits of their genres, float32.
+
+    A label is there with the probability ``frequency`` × p, p that of the genre. Where it is not, the loss is
+    ``-log(1 - frequency p)``: the surer the model is of the genre, the more likely the label is only missing.
+    """
+    p = 1.0 / (1.0 + np.exp(-np.clip(logits, -80, 80)))
+    if frequency == 1.0:
+        return np.asarray((p - y).astype(np.float32))
+    missing = frequency * p * (1.0 - p) / (1.0 - frequency * p)
+    return np.asarray(np.where(y, p - 1.0, missing).astype(np.float32))
 
 
 class _Adam:

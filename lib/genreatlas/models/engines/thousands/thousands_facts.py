@@ -21,6 +21,7 @@ _BY_BATCHES = {
     "learning_rate": number(above=0),
     "l2": number(least=0),
     "logit_adjustment": number(least=0, most=1),
+    "label_frequency": number(above=0, most=1),
 }
 
 #: Name in the configuration = estimator. Memory grows with columns × genres; the limits are what was tried.
