@@ -5,9 +5,12 @@ an MLflow model, the music that it was made from, and ``expected.json``: what it
 """
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+from deltalake import DeltaTable
 
 from genreatlas.config import Config, load_config
 
@@ -28,6 +31,11 @@ class Frozen:
         """Copy everything that a test may change."""
         for name in ("tables", "models", "music", "new_music"):
             shutil.copytree(RESOURCE / name, home / name)
+        # A checkout gives files the time of now, by which they would be other files than those that were scored.
+        scored = DeltaTable(home / "tables" / "_staging" / "score").to_pyarrow_table(columns=["item_id", "modified_ns"])
+        for one in scored.to_pylist():
+            file = home / one["item_id"].removeprefix(f"file://{MADE_AT}/")
+            os.utime(file, ns=(one["modified_ns"], one["modified_ns"]))
         return cls(home)
 
     def config(self, *overrides: str) -> Config:

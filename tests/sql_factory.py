@@ -18,6 +18,8 @@ from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
 from genreatlas.audio.feature_sets import table_of
 from genreatlas.audio.layouts import VECTOR
 from genreatlas.tables import (
+    GENERATED_PLAYLIST_SONGS,
+    GENERATED_PLAYLISTS,
     GENRE_EVOLUTION,
     GENRE_NEIGHBOURS,
     GENRE_POSITIONS,
@@ -27,6 +29,11 @@ from genreatlas.tables import (
     GENRE_TYPICAL_SONGS,
     MAP_COMPARISONS,
     MAPS,
+    NEIGHBOUR_SONGS,
+    NEIGHBOUR_SPACES,
+    PLAYLIST_RECIPES,
+    PUBLISHED_PLAYLISTS,
+    SONG_NEIGHBOURS,
     TABLES,
     Table,
 )
@@ -288,3 +295,49 @@ def write_map(home: Path) -> Path:
     write(home, MAP_COMPARISONS, [{"map_id": one, "other_map_id": "other", "n_genres": 3, "mantel": mantel}
                                   for one, mantel in (("old", 0.1), ("new", 0.2))])  # fmt: skip
     return home
+
+
+def write_listening(home: Path) -> Path:
+    """Write neighbours of all songs and a playlist into the store below ``home`` and return it."""
+    songs = [(g, a, k) for g in GENRES for a in range(4) for k in range(2)]
+    ids = {song: f"song-{song[0]}-{song[1]}-{song[2]}" for song in songs}
+    _write_neighbours(home, songs, ids)
+    _write_playlists(home, ids)
+    return home
+
+
+def _write_neighbours(home: Path, songs: list[tuple[str, int, int]], ids: dict) -> None:
+    """A former space without lists, and the present one, in which songs of a genre are near each other."""
+    space = {"feature_set": "gtzan57", "set_version": "1", "preprocessing_id": "p2", "features": ["tempo"],
+             "centre": [100.0], "spread": [10.0], "correction": "none", "scale_weight": 0.0, "mean": [0.0],
+             "variance": 1.0, "settings": "{}", "n_fitted": 24, "n_songs": 24}  # fmt: skip
+    write(home, NEIGHBOUR_SPACES, [space | {"space_id": "former", "sequence": 1},
+                                   space | {"space_id": "present", "sequence": 2}])  # fmt: skip
+    write(home, NEIGHBOUR_SONGS, [
+        {"space_id": "present", "song_id": ids[s], "vector": [TEMPO[s[0]] / 10 - 10], "fingerprint": ids[s],
+         "fitted": True, "expected": 1.0, "recording": ids[s], "artist": None if s[1] == 3 else f"{s[0]}{s[1]}"}
+        for s in songs
+    ])  # fmt: skip
+    write(home, SONG_NEIGHBOURS, [
+        {"space_id": "present", "song_id": ids[s], "rank": rank, "neighbour_song_id": ids[other], "method": "exact",
+         "distance": rank / 4, "corrected": rank * rank / 16, "similarity": 1 / (1 + rank)}
+        for s in songs for rank, other in enumerate([o for o in songs if o[0] == s[0] and o != s][:4], 1)
+    ])  # fmt: skip
+
+
+def _write_playlists(home: Path, ids: dict) -> None:
+    """A playlist of two songs and a scored file, which was made once before and published."""
+    write(home, PLAYLIST_RECIPES, [{"recipe_id": "r1", "name": "Slow", "sequence": 1, "kind": "around", "recipe": "{}",
+                                    "feature_set": "gtzan57", "exclude": []}])  # fmt: skip
+    made = {"recipe_id": "r1", "name": "Slow", "seconds": 540.0, "largest_step": 0.5, "notes": ["short"],
+            "made_at": THEN}  # fmt: skip
+    write(home, GENERATED_PLAYLISTS, [made | {"playlist_id": "first", "sequence": 1, "n_songs": 1},
+                                      made | {"playlist_id": "second", "sequence": 2, "n_songs": 3}])  # fmt: skip
+    there = [ids["ambient", 0, 0], ids["ambient", 1, 0], "file:///scored.mp3"]
+    write(home, GENERATED_PLAYLIST_SONGS, [
+        {"playlist_id": "second", "position": n, "song_id": song, "role": "seed" if n == 1 else "song",
+         "reason": "near", "tempo": 70.0, "seconds": 180.0, "step": None if n == 1 else 0.5}
+        for n, song in enumerate(there, 1)
+    ])  # fmt: skip
+    write(home, PUBLISHED_PLAYLISTS, [{"service": "spotify", "account": "me", "name": "Slow", "external_id": "7",
+                                       "playlist_id": "second", "n_songs": 2, "n_left_out": 1}])  # fmt: skip

@@ -14,14 +14,14 @@ from genreatlas.steps import publish_views
 from genreatlas.store import Store
 from questions import questions
 from same_answers import same
-from sql_factory import write_map, write_store
+from sql_factory import write_listening, write_map, write_store
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    return write_map(write_store(tmp_path_factory.mktemp("sql") / "tables"))
+    return write_listening(write_map(write_store(tmp_path_factory.mktemp("sql") / "tables")))
 
 
 @pytest.fixture(scope="module")
