@@ -1,6 +1,7 @@
 """Playlists of a small store: made once, made again from the stored recipe, with copies, limits, files and SQL."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,23 +25,27 @@ from genreatlas.tables import (
     FEATURE_SETS,
     GENERATED_PLAYLIST_SONGS,
     GENERATED_PLAYLISTS,
+    GENRE_TREE,
+    MAPS,
     PLAYLIST_RECIPES,
     PUBLISHED_PLAYLISTS,
+    SCORES,
     SONG_ARTISTS,
     SONG_GENRES,
     SONGS,
     SPOTIFY_AUDIO,
     SPOTIFY_AUDIO_SET,
 )
-from judged_factory import WHERE, _write
+from judged_factory import WHERE, _write, add_model
 
 COLUMNS = ("energy", "valence", "acousticness", "loudness", "tempo", "key", "mode")
 RECIPES = (
     '{name="Near", kind="around", seeds=["song:song1-000"], songs=8}',
     '{name="Way", kind="path", seeds=["genre:Genre 0", "genre:Genre 2"], songs=9, songs_per_artist=1}',
-    '{name="Out", kind="explore", library="LIBRARY", songs=9, energy="rising"}',
+    '{name="Out", kind="explore", library="LIBRARY", songs=9, energy="rising", block=["genre:Genre 1"]}',
     '{name="Two only", kind="around", seeds=["genre:Genre 1"], songs=30, songs_per_artist=1, tempo=[60, 200], '
     'block=["artist:Artist 1-0", "genre:Genre 0", "genre:Genre 2"]}',
+    '{name="Called", kind="predicted", seeds=["genre:Genre 1"], model="m1", min_confidence=0.8}',
 )
 
 
@@ -89,6 +94,27 @@ def config(tmp_path) -> Config:
     return make_config(tmp_path, *settings, recipes)
 
 
+def add_tree_and_scores(store: Store, config: Config, music: Path) -> None:
+    """Genre 2 is a child of 0 in the newest tree; a model calls five songs, a copy and three files Genre 1."""
+    for day, parents in ((1, ("genre1", "genre0")), (2, ("genre0", "genre1"))):
+        _write(store, MAPS, [{"map_id": f"m{day}", "profile_id": f"p{day}", "lens": "sound", "sequence": day,
+                              "feature_set": "x", "set_version": "1", "features": [], "method": "tsne", "settings": "",
+                              "n_genres": 3, "made_at": datetime(2026, 1, day, tzinfo=UTC)}])  # fmt: skip
+        _write(store, GENRE_TREE, [{"profile_id": f"p{day}", "genre_id": "genre2", "rank": rank, "genre": "Genre 2",
+                                    "parent_id": one, "parent": one, "probability": 0.9, "name_head": False,
+                                    "known": False, "drawn": rank == 1, "distance": 1.0}
+                                   for rank, one in enumerate(parents, 1)])  # fmt: skip
+    music.mkdir()
+    (music / "new.mp3").write_bytes(b"one")
+    (music / "copy.mp3").write_bytes(b"one")
+    add_model(store, config, "m1")
+    files = {path_to_uri(os.fsencode(music / f"{name}.mp3")): None for name in ("new", "copy", "gone")}
+    called = {f"clip:{s}": f"song1-{s:03d}" for s in (0, 1, 5, 8, 10)} | {"clip:x": "song2-001"} | files
+    _write(store, SCORES, [{"model_id": "m1", "item_id": item, "song_id": song, "predicted": "genre1", "scores": {},
+                            "confidence": 0.7 if song == "song1-010" else 0.9, "score_kind": "probability",
+                            "n_windows": 1, "n_failed_windows": 0} for item, song in called.items()])  # fmt: skip
+
+
 def describe_features(store: Store) -> None:
     _write(store, FEATURE_SETS, [
         WHERE | {"feature_set": SPOTIFY_AUDIO_SET, "position": i, "feature": name, "axis": "summary", "unit": "",
@@ -111,10 +137,14 @@ def test_playlists_keep_to_their_limits_and_are_made_again_from_the_stored_recip
         make_playlist.run(store, config)
     describe_features(store)
     add_music(store, tmp_path / "music", range(18))
+    add_tree_and_scores(store, config, tmp_path / "music")
     counts = make_playlist.run(store, config)
-    assert (counts.read, counts.written, counts.failed) == (4, 4, 0)
+    assert (counts.read, counts.written, counts.failed) == (5, 5, 0)
 
     lists = made(store)
+    called = lists.pop("Called")
+    assert sorted(called)[0].endswith("/music/copy.mp3") and len(called) == 5  # which is new.mp3, too
+    assert {"song1-005", "song1-008", "song2-001"} < set(called) and len({"song1-000", "song1-001"} & set(called)) == 1
     assert {name: len(ids) for name, ids in lists.items()} == {"Near": 8, "Way": 9, "Out": 9, "Two only": 5}
     for name, ids in lists.items():
         genre_and_number = [(one[4], int(one[6:])) for one in ids]
@@ -130,6 +160,9 @@ def test_playlists_keep_to_their_limits_and_are_made_again_from_the_stored_recip
     said = "\n".join(counts.notes)
     assert "Two only: 30 songs were asked for, 5 are there: of " in said and " are blocked, " in said
     assert "Out: 1 of 2 entries of the library are songs of the store; it starts from Genre 0" in said
+    assert "Called: 1 scored files are gone or cannot be read" in said
+    reasons = {row.reason for row in store.read(GENERATED_PLAYLIST_SONGS).collect()}
+    assert {"1 step from the library: Genre 0 > Genre 2"} <= reasons
     assert "nothing was sent (playlist.publish = false)" in said
     assert store.read(PUBLISHED_PLAYLISTS).count() == 0
 
@@ -139,11 +172,11 @@ def test_playlists_keep_to_their_limits_and_are_made_again_from_the_stored_recip
 
     again = config.model_copy(update={"playlist": config.playlist.model_copy(update={"recipes": (), "stored": ("*",)})})
     counts = make_playlist.run(store, again)  # the same songs make the same playlists, from the stored recipes
-    assert (counts.read, counts.written, counts.skipped) == (4, 0, 4)
+    assert (counts.read, counts.written, counts.skipped) == (5, 0, 5)
     missing = again.playlist.model_copy(update={"stored": ("Nea",)})
-    with pytest.raises(ConfigError, match="Stored: Near, Out, Two only, Way"):
+    with pytest.raises(ConfigError, match="Stored: Called, Near, Out, Two only, Way"):
         make_playlist.run(store, again.model_copy(update={"playlist": missing}))
-    assert store.read(PLAYLIST_RECIPES).count() == 4
+    assert store.read(PLAYLIST_RECIPES).count() == 5
 
     add_music(store, tmp_path / "music", range(18, 30))
     assert make_playlist.run(store, again).written >= 1
@@ -153,7 +186,8 @@ def test_playlists_keep_to_their_limits_and_are_made_again_from_the_stored_recip
 
     register_views(store, config.splits.name)
     shown = spark.sql("SELECT * FROM made_playlists ORDER BY name").collect()
-    assert [row.name for row in shown] == ["Near", "Out", "Two only", "Way"] and shown[2].n_songs == 9
+    assert [row.name for row in shown] == ["Called", "Near", "Out", "Two only", "Way"]
+    assert shown[3].n_songs == 9
     near = spark.sql("SELECT * FROM made_playlist_songs WHERE playlist = 'Near' ORDER BY position").collect()
     assert near[0].title == "Title 1-0" and near[0].reason == "The recipe names it" and near[0].role == "seed"
     assert all(row.artist.startswith("Artist") and row.reason and row.camelot for row in near)

@@ -252,15 +252,16 @@ def _column_values(
 
 
 def _tree(store: Reader, genre_ids: Iterable[str]) -> tuple[tuple[int, int], ...]:
-    """Drawn edges of the newest map, child and parent."""
+    """Drawn edges of the newest map that has a tree, child and parent."""
     number = {genre: place for place, genre in enumerate(genre_ids)}
-    newest = store.read(MAPS).orderBy(F.desc("made_at"), F.desc("map_id")).select("profile_id").limit(1).collect()
-    if not newest:
+    drawn = store.read(GENRE_TREE).where("drawn").select("profile_id", "genre_id", "parent_id")
+    made = store.read(MAPS).groupBy("profile_id").agg(F.max("made_at").alias("made_at"))
+    newest = drawn.select("profile_id").distinct().join(made, "profile_id")
+    rows = newest.orderBy(F.desc("made_at"), "profile_id").limit(1).collect()
+    if not rows:
         return ()
-    edges = store.read(GENRE_TREE).where((F.col("profile_id") == newest[0]["profile_id"]) & F.col("drawn"))
-    rows = edges.select("genre_id", "parent_id").collect()
-    pairs = [(number[a], number[b]) for a, b in rows if a in number and b in number]
-    return tuple(sorted(pairs))
+    edges = drawn.where(F.col("profile_id") == rows[0]["profile_id"]).select("genre_id", "parent_id").collect()
+    return tuple(sorted((number[a], number[b]) for a, b in edges if a in number and b in number))
 
 
 def _scores_of_songs(scores: DataFrame, songs: Songs, genres: Sequence[int]) -> dict[int, tuple[Ints, Floats]]:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -50,13 +50,26 @@ class _Wanted:
 
 
 @dataclass(frozen=True)
-class _Made:
-    """A playlist that is stored."""
+class _Draft:
+    """A playlist that is not stored yet."""
 
     wanted: _Wanted
-    playlist_id: str
     playlist: Playlist
     found: Found
+
+    def identify(self, previous: str | None) -> str:
+        """Its id where ``previous`` is the playlist of the name before it."""
+        song_ids = self.found.songs.facts["song_id"]
+        content = json.dumps([(song_ids.iloc[e.row], e.role, e.reason) for e in self.playlist.entries])
+        return stable_id("playlist", VERSION, self.wanted.recipe_id, content, previous or "")
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A playlist that is stored, or about to be."""
+
+    draft: _Draft
+    playlist_id: str
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -72,10 +85,9 @@ def run(store: Store, config: Config) -> Counts:
     """
     wanted = _wanted(store, config)
     snapshot = Snapshot(store)
-    made: list[_Made] = []
+    drafts: list[_Draft] = []
     notes: list[str] = []
     failed: list[str] = []
-    written = 0
     for (feature_set, exclude), group in _by_set(wanted).items():
         changed = config.playlist.model_copy(update={"feature_set": feature_set, "exclude": exclude})
         found = read_songs(snapshot, config.model_copy(update={"playlist": changed}))
@@ -88,17 +100,16 @@ def run(store: Store, config: Config) -> Counts:
             except (InputError, ModelError) as error:
                 failed.append(str(error))
                 continue
-            playlist_id, is_new = _store(store, snapshot, one, mine, playlist)
-            written += is_new
-            made.append(_Made(one, playlist_id, playlist, mine))
+            drafts.append(_Draft(one, playlist, mine))
             seconds = sum(mine.songs.seconds[entry.row] for entry in playlist.entries)
             length = f", {seconds / 60:.0f} minutes" if math.isfinite(seconds) else ""
             notes.append(f"{one.recipe.name}: {len(playlist.entries)} songs{length}")
             said = playlist.notes if mine is found else (*mine.notes, *playlist.notes)
             notes += [f"{one.recipe.name}: {note}" for note in said]
-    if not made:
+    if not drafts:
         raise InputError("; ".join(failed))
-    notes += _write_files(store, config, made)
+    made, written = _stored(store, snapshot, drafts)
+    notes += _write_files(store, config, drafts)
     notes += [f"not made: {text}" for text in failed]
     counts = Counts(len(wanted), written, len(failed), len(made) - written, tuple(dict.fromkeys(notes)))
     return counts + Counts(notes=tuple(_published(store, config, made, counts)))
@@ -143,52 +154,81 @@ def _by_set(wanted: Iterable[_Wanted]) -> dict[tuple[str, tuple[str, ...]], list
     return groups
 
 
-def _store(store: Store, snapshot: Snapshot, wanted: _Wanted, found: Found, playlist: Playlist) -> tuple[str, bool]:
-    """Write recipe and playlist, unless the present playlist of the name is the same; returns its id, and whether."""
+def _stored(store: Store, snapshot: Snapshot, drafts: Sequence[_Draft]) -> tuple[list[_Made], int]:
+    """Write recipes and playlists, but those whose present playlist is the same; returns all, and how many are new.
+
+    Rows of playlists are written last: without its row nobody reads a playlist's songs.
+    """
+    known = store.read(PLAYLIST_RECIPES).select("recipe_id", "name", "sequence").collect()
+    columns = ("name", "sequence", "playlist_id", "previous_id")
+    newest = store.read(GENERATED_PLAYLISTS).select(*columns).orderBy("sequence").collect()
+    present: dict[str, Any] = {row["name"]: row for row in newest}
+    made: list[_Made] = []
+    recipes: list[dict[str, Any]] = []
+    songs: list[dict[str, Any]] = []
+    playlists: list[dict[str, Any]] = []
+    for draft in drafts:
+        name = draft.wanted.recipe.name
+        if not any(row["recipe_id"] == draft.wanted.recipe_id for row in known):
+            recipes.append(_recipe_row(store, draft.wanted, [row["sequence"] for row in known if row["name"] == name]))
+        last = present.get(name)
+        if last is not None and last["playlist_id"] == draft.identify(last["previous_id"]):
+            made.append(_Made(draft, last["playlist_id"]))
+            continue
+        one = _Made(draft, draft.identify(last["playlist_id"] if last is not None else None))
+        made.append(one)
+        songs += _song_rows(one)
+        playlists.append(_playlist_row(store, snapshot, one, last))
+    store.upsert(PLAYLIST_RECIPES, recipes)
+    store.upsert(GENERATED_PLAYLIST_SONGS, songs, update=True)
+    store.upsert(GENERATED_PLAYLISTS, playlists)
+    return made, len(playlists)
+
+
+def _recipe_row(store: Store, wanted: _Wanted, sequences: Sequence[int]) -> dict[str, Any]:
     recipe = wanted.recipe
-    _store_recipe(store, wanted)
-    rows = store.read(GENERATED_PLAYLISTS).where(F.col("name") == recipe.name)
-    last = rows.orderBy(F.desc("sequence")).limit(1).collect()
-    present = last[0] if last else None
-    song_ids = found.songs.facts["song_id"]
-    content = json.dumps([(song_ids.iloc[e.row], e.role, e.reason) for e in playlist.entries])
-
-    def identify(previous: str | None) -> str:
-        return stable_id("playlist", VERSION, wanted.recipe_id, content, previous or "")
-
-    if present is not None and present["playlist_id"] == identify(present["previous_id"]):
-        return present["playlist_id"], False
-    previous = present["playlist_id"] if present is not None else None
-    playlist_id = identify(previous)
-    energy = ranks(found.songs.energy)
-    store.upsert(
-        GENERATED_PLAYLIST_SONGS,
-        [
-            {
-                "playlist_id": playlist_id,
-                "position": place,
-                "song_id": song_ids.iloc[entry.row],
-                "role": entry.role,
-                "reason": entry.reason,
-                "distance": _number(entry.distance),
-                "step": _number(entry.step),
-                "tempo": _number(found.songs.tempo[entry.row]),
-                "camelot": camelot(found.songs.key[entry.row], found.songs.minor[entry.row]),
-                "loudness": _number(found.songs.loudness[entry.row]),
-                "energy": _number(energy[entry.row]),
-                "seconds": _number(found.songs.seconds[entry.row]),
-            }
-            for place, entry in enumerate(playlist.entries, 1)
-        ],
-        update=True,
-    )
-    seconds = [found.songs.seconds[entry.row] for entry in playlist.entries]
-    row = {
-        "playlist_id": playlist_id,
+    return {
         "recipe_id": wanted.recipe_id,
         "name": recipe.name,
-        "sequence": present["sequence"] + 1 if present is not None else 1,
-        "previous_id": previous,
+        "sequence": max(sequences, default=0) + 1,
+        "kind": recipe.kind,
+        "recipe": recipe.to_json(),
+        "feature_set": wanted.feature_set,
+        "exclude": list(wanted.exclude),
+        "created_at": datetime.now(UTC),
+        "run_id": store.run_id,
+    }
+
+
+def _song_rows(made: _Made) -> Iterator[dict[str, Any]]:
+    songs = made.draft.found.songs
+    energy = ranks(songs.energy)
+    for place, entry in enumerate(made.draft.playlist.entries, 1):
+        yield {
+            "playlist_id": made.playlist_id,
+            "position": place,
+            "song_id": songs.facts["song_id"].iloc[entry.row],
+            "role": entry.role,
+            "reason": entry.reason,
+            "distance": _number(entry.distance),
+            "step": _number(entry.step),
+            "tempo": _number(songs.tempo[entry.row]),
+            "camelot": camelot(songs.key[entry.row], songs.minor[entry.row]),
+            "loudness": _number(songs.loudness[entry.row]),
+            "energy": _number(energy[entry.row]),
+            "seconds": _number(songs.seconds[entry.row]),
+        }
+
+
+def _playlist_row(store: Store, snapshot: Snapshot, made: _Made, last: Any) -> dict[str, Any]:
+    playlist = made.draft.playlist
+    seconds = [made.draft.found.songs.seconds[entry.row] for entry in playlist.entries]
+    return {
+        "playlist_id": made.playlist_id,
+        "recipe_id": made.draft.wanted.recipe_id,
+        "name": made.draft.wanted.recipe.name,
+        "sequence": last["sequence"] + 1 if last is not None else 1,
+        "previous_id": last["playlist_id"] if last is not None else None,
         "n_songs": len(playlist.entries),
         "seconds": float(sum(one for one in seconds if math.isfinite(one))),
         "largest_step": max((e.step for e in playlist.entries if math.isfinite(e.step)), default=None),
@@ -198,43 +238,22 @@ def _store(store: Store, snapshot: Snapshot, wanted: _Wanted, found: Found, play
         "git_commit": git_commit(),
         "run_id": store.run_id,
     }
-    store.upsert(GENERATED_PLAYLISTS, [row])  # last: a playlist without its row is read by nobody
-    return playlist_id, True
 
 
-def _store_recipe(store: Store, wanted: _Wanted) -> None:
-    recipe = wanted.recipe
-    known = store.read(PLAYLIST_RECIPES).where(F.col("name") == recipe.name).select("recipe_id", "sequence").collect()
-    if any(row["recipe_id"] == wanted.recipe_id for row in known):
-        return
-    row = {
-        "recipe_id": wanted.recipe_id,
-        "name": recipe.name,
-        "sequence": max((one["sequence"] for one in known), default=0) + 1,
-        "kind": recipe.kind,
-        "recipe": recipe.to_json(),
-        "feature_set": wanted.feature_set,
-        "exclude": list(wanted.exclude),
-        "created_at": datetime.now(UTC),
-        "run_id": store.run_id,
-    }
-    store.upsert(PLAYLIST_RECIPES, [row])
-
-
-def _write_files(store: Store, config: Config, made: Sequence[_Made]) -> list[str]:
+def _write_files(store: Store, config: Config, drafts: Sequence[_Draft]) -> list[str]:
     """Write the files, and the clips where that is asked for."""
     section = config.playlist
     if not section.formats:
         return []
     names: dict[str, str] = {}
-    for name in sorted(one.wanted.recipe.name for one in made):
+    for name in sorted(one.wanted.recipe.name for one in drafts):
         names[name] = files.file_name(name, list(names.values()))
     saved: dict[int, dict[int, Any]] = {}
     notes = []
     silent = 0
-    for one in made:
+    for one in drafts:
         if id(one.found) not in saved:
-            mine = [other.playlist for other in made if other.found is one.found]
+            mine = [other.playlist for other in drafts if other.found is one.found]
             clips = one.found.clips.loc[saving.without_file(one.found, mine)] if section.save_clips else None
             saved[id(one.found)] = {} if clips is None else saving.save_clips(section.path, with_audio(store, clips))
         lines = saving.lines(one.found, one.playlist, saved[id(one.found)])
@@ -258,9 +277,9 @@ def _published(store: Store, config: Config, made: Sequence[_Made], counts: Coun
     section = config.playlist
     ids = [_spotify_ids(one) for one in made]
     if not section.publish:
+        said = "nothing was sent (playlist.publish = false)"
         return [
-            f"{one.wanted.recipe.name}: would be sent to Spotify with {len([i for i in each if i])} songs; nothing was "
-            "sent (playlist.publish = false)"
+            f"{one.draft.wanted.recipe.name}: would be sent to Spotify with {sum(map(bool, each))} songs; {said}"
             for one, each in zip(made, ids, strict=True)
             if any(each)
         ]
@@ -269,7 +288,7 @@ def _published(store: Store, config: Config, made: Sequence[_Made], counts: Coun
     try:
         account = publisher.account()
         for one, each in zip(made, ids, strict=True):
-            recipe = one.wanted.recipe
+            recipe = one.draft.wanted.recipe
             description = f"{recipe.kind.capitalize()}: {', '.join(recipe.seeds) or 'what is in a library'}."
             notes.append(
                 publish(store, publisher, account, recipe.name, one.playlist_id, each, description, section.public)
@@ -284,8 +303,8 @@ def _published(store: Store, config: Config, made: Sequence[_Made], counts: Coun
 
 
 def _spotify_ids(one: _Made) -> list[str | None]:
-    ids = one.found.songs.facts["spotify_id"]
-    found: list[Any] = [ids.iloc[entry.row] for entry in one.playlist.entries]
+    ids = one.draft.found.songs.facts["spotify_id"]
+    found: list[Any] = [ids.iloc[entry.row] for entry in one.draft.playlist.entries]
     return [each if isinstance(each, str) else None for each in found]
 
 
