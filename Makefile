@@ -157,5 +157,5 @@ check-java:
 
 .PHONY: conf
 conf: $(READY) ## Print the defaults to conf/base.toml again
-	@{ echo "# Every key with its default, printed from lib/genreatlas/config/sections.py by \`make conf\`; for reading."; \
+	@{ echo "# Every key with its default, printed from lib/genreatlas/config by \`make conf\`; for reading."; \
 	  echo; $(BIN)/python -c 'from genreatlas.config import Config, to_toml; print(to_toml(Config()), end="")'; } > conf/base.toml

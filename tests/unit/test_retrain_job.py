@@ -7,9 +7,9 @@ from genreatlas.config import Config
 from genreatlas.errors import LeaseHeldError, LimitReachedError
 
 
-def test_the_default_steps_of_retrain_exist_and_end_with_the_decision_and_drift():
+def test_the_default_steps_of_retrain_exist_decide_and_leave_a_map_and_neighbours():
     assert set(Config().retrain.steps) <= set(cli.STEPS)
-    assert Config().retrain.steps[-2:] == ("promote_model", "measure_drift")
+    assert Config().retrain.steps[-4:] == ("promote_model", "measure_drift", "map_genres", "find_neighbours")
 
 
 def test_an_unknown_step_is_a_wrong_configuration_and_is_named_before_anything_starts(capsys):

@@ -13,6 +13,7 @@ from genreatlas.config.collecting import (
     SpotifySection,
 )
 from genreatlas.config.loading import Config, load_config, parse_override, to_toml, toml_value
+from genreatlas.config.map_sections import MapSection, NeighboursSection
 from genreatlas.config.recipes import PlaylistRecipe, PlaylistSection
 from genreatlas.config.sections import (
     ENGINES,
@@ -26,10 +27,8 @@ from genreatlas.config.sections import (
     HousekeepingSection,
     ImportFeaturesSection,
     LimitsSection,
-    MapSection,
     MlflowSection,
     ModelsSection,
-    NeighboursSection,
     PipelineSection,
     RebuildSection,
     ReportSection,

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from genreatlas.config import collecting, recipes, sections
+from genreatlas.config import collecting, map_sections, recipes, sections
 from genreatlas.errors import ConfigError
 from genreatlas.redaction import redact_value
 
@@ -48,8 +48,8 @@ class Config(sections.Section):
     train: sections.TrainSection = sections.TrainSection()
     models: sections.ModelsSection = sections.ModelsSection()
     evaluate: sections.EvaluateSection = sections.EvaluateSection()
-    map: sections.MapSection = sections.MapSection()
-    neighbours: sections.NeighboursSection = sections.NeighboursSection()
+    map: map_sections.MapSection = map_sections.MapSection()
+    neighbours: map_sections.NeighboursSection = map_sections.NeighboursSection()
     playlist: recipes.PlaylistSection = recipes.PlaylistSection()
     report: sections.ReportSection = sections.ReportSection()
     export: sections.ExportSection = sections.ExportSection()
