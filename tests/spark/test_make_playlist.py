@@ -27,11 +27,13 @@ from genreatlas.tables import (
     GENERATED_PLAYLISTS,
     GENRE_TREE,
     MAPS,
+    NEIGHBOUR_SPACES,
     PLAYLIST_RECIPES,
     PUBLISHED_PLAYLISTS,
     SCORES,
     SONG_ARTISTS,
     SONG_GENRES,
+    SONG_NEIGHBOURS,
     SONGS,
     SPOTIFY_AUDIO,
     SPOTIFY_AUDIO_SET,
@@ -115,6 +117,20 @@ def add_tree_and_scores(store: Store, config: Config, music: Path) -> None:
                             "n_windows": 1, "n_failed_windows": 0} for item, song in called.items()])  # fmt: skip
 
 
+def add_neighbours(store: Store, song: str, neighbours: list[str], **other: str) -> None:
+    """A present space in which a song has these neighbours, the nearest first."""
+    number = store.read(NEIGHBOUR_SPACES).count() + 1
+    _write(store, NEIGHBOUR_SPACES, [
+        {"space_id": f"s{number}", "sequence": number, "feature_set": SPOTIFY_AUDIO_SET, "centre": [], "spread": [],
+         "features": [name for name in COLUMNS if name not in ("key", "mode")], "correction": "none", "mean": [],
+         "scale_weight": 0.0, "variance": 1.0, "settings": "{}", "n_fitted": 9, "n_songs": 9} | WHERE | other
+    ])  # fmt: skip
+    _write(store, SONG_NEIGHBOURS, [
+        {"space_id": f"s{number}", "song_id": song, "rank": rank, "neighbour_song_id": one, "distance": 1.0,
+         "corrected": 1.0, "similarity": 0.5, "method": "exact"} for rank, one in enumerate(neighbours, 1)
+    ])  # fmt: skip
+
+
 def describe_features(store: Store) -> None:
     _write(store, FEATURE_SETS, [
         WHERE | {"feature_set": SPOTIFY_AUDIO_SET, "position": i, "feature": name, "axis": "summary", "unit": "",
@@ -191,6 +207,15 @@ def test_playlists_keep_to_their_limits_and_are_made_again_from_the_stored_recip
     near = spark.sql("SELECT * FROM made_playlist_songs WHERE playlist = 'Near' ORDER BY position").collect()
     assert near[0].title == "Title 1-0" and near[0].reason == "The recipe names it" and near[0].role == "seed"
     assert all(row.artist.startswith("Artist") and row.reason and row.camelot for row in near)
+
+    far = ["song0-017", "song2-020"]
+    assert not set(far) & set(made(store)["Near"])
+    add_neighbours(store, "song1-000", far)
+    make_playlist.run(store, again)
+    assert set(far) < set(made(store)["Near"])
+    add_neighbours(store, "song1-000", ["song0-026"], set_version="of another set")
+    make_playlist.run(store, again)
+    assert not {*far, "song0-026"} & set(made(store)["Near"])
 
 
 @pytest.mark.slow

@@ -24,7 +24,17 @@ from genreatlas.playlists.ordering import ranks
 from genreatlas.playlists.references import find
 from genreatlas.playlists.scored_files import Scored, with_files
 from genreatlas.store import Reader
-from genreatlas.tables import ARTISTS, CLIPS, GENRE_TREE, MAPS, SCORES, SONG_GENRES, SONGS
+from genreatlas.tables import (
+    ARTISTS,
+    CLIPS,
+    GENRE_TREE,
+    MAPS,
+    NEIGHBOUR_SPACES,
+    SCORES,
+    SONG_GENRES,
+    SONG_NEIGHBOURS,
+    SONGS,
+)
 
 #: Where a measure comes from: sets and columns, the preferred first. Tempi of several sets may be mixed; loudness and
 #: energy are on scales of their own, so that one set gives them all.
@@ -48,12 +58,14 @@ class Found:
     ----------
     clips : by row of a song with clips: the one to play. clip_id, uri, provider, ingest_batch, sha256, start_s,
         length_s, duration_s, mime, bytes.
+    compared : feature set, its version, and the features that songs are compared by.
     """
 
     songs: Songs
     known: Known
     clips: pd.DataFrame
     notes: tuple[str, ...]
+    compared: tuple[str, ...] = ()
 
 
 def read_songs(store: Reader, config: Config) -> Found:
@@ -71,7 +83,7 @@ def read_songs(store: Reader, config: Config) -> Found:
         raise InputError("the store has no songs to make a playlist of. Run import_folder or collect_songs.")
     facts = facts.sort_values("song_id", ignore_index=True)
     row_of = pd.Series(np.arange(len(facts)), index=facts.song_id)
-    vectors, notes = _vectors(store, config, row_of)
+    vectors, compared, notes = _vectors(store, config, row_of)
     all_clips, clips = _clips(store, config, row_of)
     facts["uri"] = clips["uri"].reindex(facts.index)
     whole = clips["duration_s"].where(clips["provider"].isin(_WHOLE)).reindex(facts.index)
@@ -102,7 +114,7 @@ def read_songs(store: Reader, config: Config) -> Found:
         digests=dict(all_clips[["sha256", "row"]].itertuples(index=False, name=None)),
         isrc={key: int(row_of[song]) for song, key in isrc[["song_id", "key"]].itertuples(False) if song in row_of},
     )
-    return Found(songs, known, clips, (*notes, *said))
+    return Found(songs, known, clips, (*notes, *said), compared)
 
 
 def file_of(uri: object) -> bytes | None:
@@ -137,11 +149,28 @@ def read_beside(store: Reader, found: Found, recipe: PlaylistRecipe, model_id: s
         songs, of_files, notes = with_files(songs, found.known, _scored_files(scores, songs, genres), _FILES)
         both = {genre: _joined(one, of_files.get(genre)) for genre, one in of_songs.items()}
         return replace(found, songs=songs, notes=notes), Beside(confidence=both)
+    if recipe.kind == "around" and (seed := find(songs, recipe.seeds[0])).kind == "song":
+        return found, Beside(neighbours=_neighbours(store, found, int(seed.rows[0])))
     return found, Beside()
 
 
-def _vectors(store: Reader, config: Config, row_of: pd.Series) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
-    """(n, d) mean vector of each song's clips, standardised."""
+def _neighbours(store: Reader, found: Found, row: int) -> dict[int, Ints]:
+    """A song's list in ``song_neighbours``, which is free of hubs, where it compares songs as the playlist does."""
+    ids = found.songs.facts["song_id"]
+    spaces = store.read(NEIGHBOUR_SPACES).orderBy(F.desc("sequence")).limit(1).collect()
+    if not spaces or (spaces[0]["feature_set"], spaces[0]["set_version"], *spaces[0]["features"]) != found.compared:
+        return {}
+    mine = (F.col("space_id") == spaces[0]["space_id"]) & (F.col("song_id") == ids.iloc[row])
+    listed = store.read(SONG_NEIGHBOURS).where(mine).orderBy("rank").select("neighbour_song_id").collect()
+    row_of = pd.Series(np.arange(len(ids)), index=ids)
+    there = [row_of[one] for (one,) in listed if one in row_of.index]
+    return {row: np.array([one for one in there if found.songs.heard[one]], dtype=np.int64)}
+
+
+def _vectors(
+    store: Reader, config: Config, row_of: pd.Series
+) -> tuple[npt.NDArray[np.float32], tuple[str, ...], tuple[str, ...]]:
+    """(n, d) mean vector of each song's clips, standardised; what they are; and what is to be said."""
     name, max_mb = config.playlist.feature_set, config.store.max_commit_mb
     vectors = read_vectors(store, "playlist.feature_set", name, config.playlist.exclude, "songs")
     parts = fetch_parts(vectors.frame, "song_id", max_mb, vectors.row_bytes)
@@ -155,7 +184,8 @@ def _vectors(store: Reader, config: Config, row_of: pd.Series) -> tuple[npt.NDAr
         with_sound += int(counts.sum())
     without_sound = len(row_of) - with_sound
     note = f"{without_sound} of {len(row_of)} songs have no features of {name}"
-    return standardise(means), (*vectors.table.incomplete(store), *([note] if without_sound else []))
+    notes = (*vectors.table.incomplete(store), *([note] if without_sound else []))
+    return standardise(means), (vectors.table.feature_set, vectors.table.set_version, *vectors.features), notes
 
 
 def _clips(store: Reader, config: Config, row_of: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -252,12 +282,12 @@ def _column_values(
 
 
 def _tree(store: Reader, genre_ids: Iterable[str]) -> tuple[tuple[int, int], ...]:
-    """Drawn edges of the newest map that has a tree, child and parent."""
+    """Drawn edges of a present map's tree, child and parent; the map of sound is asked first."""
     number = {genre: place for place, genre in enumerate(genre_ids)}
     drawn = store.read(GENRE_TREE).where("drawn").select("profile_id", "genre_id", "parent_id")
-    made = store.read(MAPS).groupBy("profile_id").agg(F.max("made_at").alias("made_at"))
-    newest = drawn.select("profile_id").distinct().join(made, "profile_id")
-    rows = newest.orderBy(F.desc("made_at"), "profile_id").limit(1).collect()
+    present = store.read(MAPS).groupBy("lens").agg(F.max_by("profile_id", "sequence").alias("profile_id"))
+    with_tree = drawn.select("profile_id").distinct().join(present, "profile_id")
+    rows = with_tree.orderBy(F.desc(F.col("lens") == "sound"), "lens").limit(1).collect()
     if not rows:
         return ()
     edges = drawn.where(F.col("profile_id") == rows[0]["profile_id"]).select("genre_id", "parent_id").collect()
