@@ -1,7 +1,7 @@
 """Which genres may have come from which: possible parents with a probability and their evidence, and one tree of them.
 
-Two models answer, both fitted on known edges. One knows what the children of a parent sound like, and so can only speak
-of genres that are known as parents. The other judges a pair by its own evidence: how near the two lie, seen from each,
+Two models answer, both fitted on known edges. One knows what the children of a parent sound like and how large they are,
+and so can only speak of genres that are known as parents. The other judges a pair by its own evidence: how near the two lie, seen from each,
 how large they are, whose artists they share. A last one weighs both into a probability. Names are kept apart, since
 known edges may come from them.
 """
@@ -94,6 +94,9 @@ class Pairs:
         k = min(15, len(space) - 1)
         self.crowding = np.maximum(np.partition(self.distance, k, axis=1)[:, k].astype(np.float64), 1e-6)
         self.artists = known.artists
+        spread = float(self.size.std())
+        #: What siblings are alike in: sound, and size on the scale of one of its dimensions.
+        self.alike = np.column_stack([space, (self.size - self.size.mean()) / spread]) if spread > 0 else space
         self.own = None if known.artists is None else np.asarray(known.artists.sum(axis=1)).ravel()
         self.born = known.born
 
@@ -220,7 +223,7 @@ class ParentModel:
         self.pairs = pairs
         self._by_pair = PairModel(pairs, edges, seed)
         trees = ExtraTreesClassifier(_TREES, min_samples_leaf=_LEAF, random_state=seed, n_jobs=1)
-        self._by_children = _fitted(clone(trees), pairs.space[edges[:, 0]], edges[:, 1])
+        self._by_children = _fitted(clone(trees), pairs.alike[edges[:, 0]], edges[:, 1])
         # What is said of a child whose parents are known is said by models that did not see it.
         self._children = children = np.unique(edges[:, 0])
         self._siblings = np.zeros((len(children), len(self.parents)))
@@ -229,8 +232,8 @@ class ParentModel:
         for number in range(_FOLDS):
             mine = fold == number
             others = edges[np.isin(edges[:, 0], children[~mine])]
-            fitted = _fitted(clone(trees), pairs.space[others[:, 0]], others[:, 1])
-            told = fitted.predict_proba(pairs.space[children[mine]])
+            fitted = _fitted(clone(trees), pairs.alike[others[:, 0]], others[:, 1])
+            told = fitted.predict_proba(pairs.alike[children[mine]])
             self._siblings[np.ix_(mine, np.searchsorted(self.parents, fitted.classes_))] = told
             by_pair = PairModel(pairs, others, seed) if len(np.unique(others[:, 1])) > 1 else self._by_pair
             self._evidence[mine] = by_pair.logits(children[mine], self.parents)
@@ -255,7 +258,7 @@ class ParentModel:
         evidence[np.ix_(known, seen)] = self._evidence[np.ix_(row[known], at[seen])]
         found = self._alone.logit(evidence.reshape(-1, 1)).reshape(evidence.shape)
         if seen.any():
-            said = self._by_children.predict_proba(self.pairs.space[children])[:, at[seen]]
+            said = self._by_children.predict_proba(self.pairs.alike[children])[:, at[seen]]
             said[known] = self._siblings[np.ix_(row[known], at[seen])]
             both = _log(said) + _PAIR_WEIGHT * evidence[:, seen]
             found[:, seen] = self._with_children.logit(both.reshape(-1, 1)).reshape(both.shape)
