@@ -85,10 +85,12 @@ def build_dataset(
         choice = Choice(songs_of.classes, songs_of.class_names, songs_of.songs, songs_of.dropped)
     songs = _song_frame(snapshot, choice.songs)
     songs = songs.select("song_id", *[F.col(name).alias(_OWN + name) for name in songs.columns if name != "song_id"])
-    rows = rows.join(songs, "song_id")
     training = F.col(_OWN + "part") == "train"
     asked = fixed.features if fixed else None
-    features, kept = model_columns(rows, table.layout, table.columns, asked, training, without or {})
+    joined = rows.join(songs, "song_id")
+    features, kept = model_columns(joined, table.layout, table.columns, asked, training, without or {})
+    # Packed before the join: one that carries thousands of columns along takes Spark minutes.
+    values = rows.select("song_id", "clip_id", *kept)
     if without and not features:
         raise InputError(
             f"{feature_set}: none of its features can be trained on: {_whys(without)}. Features that are measured "
@@ -114,7 +116,7 @@ def build_dataset(
         input_versions=snapshot.read_versions,
         songs=choice.songs,
         dropped=choice.dropped,
-        frame=rows.select("song_id", "clip_id", *about, *kept),
+        frame=values.join(songs, "song_id").select("song_id", "clip_id", *about, *values.columns[2:]),
         left_out=tuple(f"{name}: {why}" for name, why in (without or {}).items()),
         imported=tuple(name for name in features if name in imported or name.startswith(categories)),
         notes=(*notes, *(f"{feature_set}: {line}" for line in choice.effects)),
