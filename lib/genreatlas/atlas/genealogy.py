@@ -1,9 +1,9 @@
 """Which genres may have come from which: possible parents with a probability and their evidence, and one tree of them.
 
-Two models answer, both fitted on known edges. One knows what the children of a parent sound like and how large they are,
-and so can only speak of genres that are known as parents. The other judges a pair by its own evidence: how near the two lie, seen from each,
-how large they are, whose artists they share. A last one weighs both into a probability. Names are kept apart, since
-known edges may come from them.
+Two models answer, both fitted on known edges. One knows what the children of a parent sound like, and their size;
+it can only speak of genres that are known as parents. The other judges a pair by its own evidence: how near the two
+lie, seen from each, how large they are, whose artists they share. A last one weighs both into a probability. Names are
+kept apart, since known edges may come from them.
 """
 
 import warnings
