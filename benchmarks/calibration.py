@@ -42,7 +42,7 @@ SOUND = (
     "valence", "tempo", "duration_ms",
 )  # fmt: skip
 #: Songs of a half that judge a model of thousands of genres, and about so many whose sets are counted.
-JUDGED, COUNTED = 60_000, 2_000
+JUDGED, COUNTED = 30_000, 2_000
 #: Resamples of a table with few artists a genre, and songs of each genre in the whole of it.
 FEW_RESAMPLES, FEW_SONGS, FEW_GENRES = 8, (20, 60, 150), 300
 _CELLS = 4_000_000
