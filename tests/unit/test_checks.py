@@ -131,6 +131,13 @@ def test_checking_loads_neither_spark_nor_scikit_learn():
 
 #: Steps, settings, and what must be said of them.
 WRONG = (
+    (["probe"], ["probe.experiments=[]"], "there is nothing to probe"),
+    (["probe"], ['probe.experiments=["apart"]'], "probe.apart is empty"),
+    (["probe"], ['probe.feature_sets=["mel128"]'], "mel128 holds quantised, which no model here learns from"),
+    (["probe"], ['probe.feature_sets=[["summary9", "mfcc12_frames"]]'], "probe.feature_sets: mfcc12_frames+summary9"),
+    (["probe"], ['probe.apart=[{name="one", genres=["Jazz", "jazz"]}]'], "two genres or more are told apart"),
+    (["probe"], ['probe.apart=[{name="q", genres=["jazz", "soul"], quiet="jaz"}]'], "Did you mean jazz?"),
+    (["probe"], ['probe.apart=[{name="q", genres=["a", "b"]}, {name="q", genres=["a", "c"]}]'], "'q' is there twice"),
     (["train_models"], ['train.candidates=[{engine="sklearn",estimator="svc",grid={gama=[1]}}]'], "mean gamma"),
     (["train_models"], ['train.candidates=[{engine="spark",estimator="gbt",grid={maxDepth=[-1]}}]'], "maxDepth = -1"),
     (["train_models"], ['train.candidates=[{engine="baseline",estimator="majorty"}]'], "Did you mean majority?"),

@@ -34,6 +34,7 @@ VOLATILE = {
     "published_playlists": {"published_at", "run_id"},
     "maps": {"input_versions", "made_at", "git_commit", "run_id"},
     "neighbour_spaces": {"input_versions", "made_at", "git_commit", "run_id"},
+    "probes": {"inputs_id", "made_at", "git_commit", "run_id"},
     "quarantine": {"run_id", "at"},
     "fetch_attempts": {"at", "next_retry_at", "run_id"},
     "runs": {"started_at", "ended_at", "versions", "config", "git_commit"},

@@ -1,7 +1,6 @@
 """Songs, their genres and vectors, brought from the store to the driver as arrays."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -13,12 +12,10 @@ from genreatlas.config import Config
 from genreatlas.datasets.fetching import fetch
 from genreatlas.datasets.library import Ties, newest_genres, read_ties
 from genreatlas.datasets.vectors import read_vectors, to_matrix
+from genreatlas.datasets.years import read_years
 from genreatlas.errors import InputError
 from genreatlas.store import Reader
-from genreatlas.tables import SONG_GENRES, SONGS
-
-#: Sound has been recorded since then; earlier years are mistakes, and so are those of the future.
-_FIRST_YEAR = 1877
+from genreatlas.tables import SONG_GENRES
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ def read_genre_songs(store: Reader, config: Config) -> GenreSongs:
         ids,
         tuple(names[genre_id] for genre_id in ids),
         songs,
-        _years(store, config, ties, song_ids),
+        read_years(store, config, ties, song_ids),
         features,
         name,
         table.set_version,
@@ -106,24 +103,6 @@ def _who(ties: Ties, song_ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     artist = song_ids.map(performers)
     codes, _ = pd.factorize(artist, sort=True)
     return song_ids.map(number).to_numpy(dtype=np.int64), codes.astype(np.int64)
-
-
-def _years(store: Reader, config: Config, ties: Ties, song_ids: pd.Series) -> Floats:
-    """Year of each row: the earliest among all copies of its recording, also those without features; NaN if unknown."""
-    dates = store.read(SONGS).select("song_id", "original_year", "release_date")
-    dated = dates.where("original_year IS NOT NULL OR release_date IS NOT NULL")
-    found = fetch(dated, "song_id", config.store.max_commit_mb, 100).to_pandas()
-    released = pd.to_numeric(found.release_date.str.extract(r"^\s*(\d{4})(?!\d)", expand=False))
-    years = pd.concat([found.original_year.astype(float), released.astype(float)], axis=1)
-    latest = datetime.now(UTC).year + 1
-    years = years.where((years >= _FIRST_YEAR) & (years <= latest)).min(axis=1)
-    known = pd.Series(years.to_numpy(), index=found.song_id).dropna()
-    if known.empty:
-        return np.full(len(song_ids), np.nan)
-    every = ties.songs.song_id.drop_duplicates()
-    recording = pd.Series(splits.recordings(ties.links, every), index=every.to_numpy())
-    earliest = known.groupby(recording.reindex(known.index).to_numpy()).min()
-    return song_ids.map(recording).map(earliest).to_numpy(dtype=np.float64)
 
 
 def read_coordinates(store: Reader, genre_ids: tuple[str, ...]) -> Floats:

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from genreatlas.audio.changes import change_clip
 from genreatlas.audio.decode import END_TOLERANCE_S, SILENCE_DBFS, Signal, resample
 from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import (
@@ -54,6 +55,9 @@ RESULT = (
     "reason string, detail string"
 )
 
+#: The same of clips that were changed.
+CHANGED_RESULT = f"{RESULT}, change string"
+
 _COPY = pa.struct(
     [
         ("clip_id", pa.string()),
@@ -81,6 +85,7 @@ _RESULT = pa.schema(
         ("detail", pa.string()),
     ]
 )
+_CHANGED_RESULT = _RESULT.append(pa.field("change", pa.string()))
 
 #: Another copy of the same bytes may still be there, unchanged and readable.
 _TRY_ANOTHER_COPY = frozenset({Reason.MISSING_FILE, Reason.BROKEN_LINK, Reason.UNREADABLE, Reason.AUDIO_CHANGED})
@@ -105,14 +110,19 @@ class ExtractRequest:
 
 
 def extract_batches(request: ExtractRequest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Extract features of every row of :data:`REQUEST_COLUMNS`; one batch of :data:`RESULT` per batch."""
+    """Extract features of every row of :data:`REQUEST_COLUMNS`; one batch of :data:`RESULT` per batch.
+
+    With a further column ``change`` (:data:`genreatlas.audio.changes.CHANGES`) clips are changed before, and batches
+    are of :data:`CHANGED_RESULT`.
+    """
     request.registered.adopt()
     request = replace(request, registered=Registered())  # the helper is forked with what was adopted
     for batch in batches:
         rows = batch.to_pylist()
         with contextlib.suppress(Exception):  # what fails here fails for every clip, and stands in its row
             warm_up(frozenset(name for row in rows for name in row["feature_sets"]), request.clip)
-        yield _to_batch([result for row in rows for result in _extract_row(request, row)])
+        schema = _CHANGED_RESULT if "change" in batch.schema.names else _RESULT
+        yield _to_batch([result for row in rows for result in _extract_row(request, row)], schema)
 
 
 @functools.cache
@@ -134,7 +144,7 @@ def warm_up(names: frozenset[str] = frozenset(FEATURE_SETS), clip: ClipSection |
 
 
 def _extract_row(request: ExtractRequest, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    shared = {"audio_id": row["audio_id"], "copies": row["copies"]}
+    shared = {name: row.get(name) for name in ("audio_id", "copies", "change")}
     try:
         feature_sets = [get_feature_set(name) for name in row["feature_sets"]]
         seconds = time_for(row["copies"][0]["bytes"], request.limits)
@@ -156,11 +166,14 @@ def _extract_audio(
     faults = []
     for copy in row["copies"]:
         try:
-            source = _source(copy, row)
+            source, start_s, length_s = _source(copy, row), row["start_s"], row["length_s"]
             max_mb = request.limits.max_clip_mb
-            signal, loudness = prepare(source, row["start_s"], row["length_s"], request.clip, max_mb)
+            if row.get("change"):
+                source, length_s = change_clip(source, start_s, length_s, row["change"], max_mb)
+                start_s = 0.0
+            signal, loudness = prepare(source, start_s, length_s, request.clip, max_mb)
             if copy["uri"].startswith(FETCHED):
-                _refuse_unusable(signal, loudness, row["length_s"], request.clip)
+                _refuse_unusable(signal, loudness, length_s, request.clip)
             return _features_of(signal, loudness, feature_sets)
         except ClipError as error:
             if error.reason not in _TRY_ANOTHER_COPY:
@@ -265,9 +278,9 @@ def reject_changed(path: bytes, size: int | None, modified_ns: int | None, sha25
         raise ClipError(Reason.AUDIO_CHANGED, "The file changed after it was imported. Run import_folder again.")
 
 
-def _to_batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
-    columns = [pa.array([_cell(row.get(field.name)) for row in rows], field.type) for field in _RESULT]
-    return pa.RecordBatch.from_arrays(columns, schema=_RESULT)
+def _to_batch(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = [pa.array([_cell(row.get(field.name)) for row in rows], field.type) for field in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _cell(value: Any) -> Any:

@@ -34,6 +34,7 @@ from genreatlas.checks.modelling import (
     train_models,
     write_report,
 )
+from genreatlas.checks.probing import probe
 
 __all__ = [
     "Fault",
@@ -53,6 +54,7 @@ __all__ = [
     "make_playlist",
     "map_genres",
     "measure_drift",
+    "probe",
     "promote_model",
     "publish_views",
     "purge",

@@ -14,6 +14,7 @@ from genreatlas.config.collecting import (
 )
 from genreatlas.config.loading import Config, load_config, parse_override, to_toml, toml_value
 from genreatlas.config.map_sections import MapSection, NeighboursSection
+from genreatlas.config.probing import ProbeSection
 from genreatlas.config.recipes import PlaylistRecipe, PlaylistSection
 from genreatlas.config.sections import (
     ENGINES,
@@ -72,6 +73,7 @@ __all__ = [
     "PlaylistRecipe",
     "PlaylistSection",
     "PlaylistsEntry",
+    "ProbeSection",
     "PurgeSection",
     "RebuildSection",
     "ReportSection",

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from genreatlas.config import collecting, map_sections, recipes, sections
+from genreatlas.config import collecting, map_sections, probing, recipes, sections
 from genreatlas.errors import ConfigError
 from genreatlas.redaction import redact_value
 
@@ -20,6 +20,7 @@ _ENTRIES: dict[str, Any] = {
     "playlists": collecting.PlaylistsEntry,
     "searches": collecting.SearchEntry,
     "recipes": recipes.PlaylistRecipe,
+    "apart": probing.ApartTest,
 }
 
 
@@ -48,6 +49,7 @@ class Config(sections.Section):
     train: sections.TrainSection = sections.TrainSection()
     models: sections.ModelsSection = sections.ModelsSection()
     evaluate: sections.EvaluateSection = sections.EvaluateSection()
+    probe: probing.ProbeSection = probing.ProbeSection()
     map: map_sections.MapSection = map_sections.MapSection()
     neighbours: map_sections.NeighboursSection = map_sections.NeighboursSection()
     playlist: recipes.PlaylistSection = recipes.PlaylistSection()

@@ -25,6 +25,7 @@ StepName = Literal[
     "assign_splits",
     "train_models",
     "evaluate_models",
+    "probe",
     "map_genres",
     "find_neighbours",
     "make_playlist",

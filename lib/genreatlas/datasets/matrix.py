@@ -37,13 +37,18 @@ def training_rows(dataset: Dataset, frames_per_song: int, buckets: int = 1) -> D
     Columns as in :data:`ROWS`, in any order; lazy.
     """
     rows = dataset.frame.where("part = 'train'").withColumn("bucket", _bucket(dataset, buckets))
-    if not dataset.layout.several:
-        return rows.withColumn("frame", F.lit(0)).select(*ROWS)
+    return spread_rows(rows, dataset.layout, frames_per_song).select(*ROWS)
+
+
+def spread_rows(clips: DataFrame, layout: Layout, per_song: int) -> DataFrame:
+    """One row for each of at most so many rows of a song, spread evenly over its clips; see :func:`some_rows`."""
+    if not layout.several:
+        return clips.withColumn("frame", F.lit(0))
     song = Window.partitionBy("song_id")
     place = F.row_number().over(song.orderBy("clip_id")) - 1
-    clips = F.count(F.lit(1)).over(song)
-    share = F.floor(F.lit(frames_per_song) / clips) + F.when(place < frames_per_song % clips, 1).otherwise(0)
-    return some_rows(rows, dataset.layout, share).select(*ROWS)
+    n_clips = F.count(F.lit(1)).over(song)
+    share = F.floor(F.lit(per_song) / n_clips) + F.when(place < per_song % n_clips, 1).otherwise(0)
+    return some_rows(clips, layout, share)
 
 
 def some_rows(clips: DataFrame, layout: Layout, most: Column) -> DataFrame:

@@ -109,6 +109,7 @@ class ReportData:
     map : the map of genres, which has a page of its own; None where none was drawn.
     similar : song_id of ``sounds`` = names of its nearest songs by others.
     playlists : the present ones; the first has its songs.
+    probes : rows of ``probes`` over all genres, one an experiment and feature set.
     """
 
     title: str = "Genre Atlas"
@@ -159,6 +160,7 @@ class ReportData:
     map: MapData | None = None
     similar: Mapping[str, Sequence[str]] = field(default_factory=dict)
     playlists: Sequence[Playlist] = ()
+    probes: pd.DataFrame = field(default_factory=lambda: empty("kind", "name", "feature_set", "value"))
 
     def name(self, genre_id: str) -> str:
         """The genre's name as shown to people."""

@@ -15,7 +15,7 @@ from genreatlas.config import Config, to_toml
 from genreatlas.counts import Counts
 from genreatlas.ids import stable_id
 from genreatlas.progress import progress
-from genreatlas.report import boards, map_queries, page, playlists, queries, similar, sounds
+from genreatlas.report import boards, map_queries, page, playlists, probes, queries, similar, sounds
 from genreatlas.report.data import Player, ReportData
 from genreatlas.report.map_page import render_map
 from genreatlas.report.queries import songs_to_hear
@@ -27,7 +27,7 @@ READS = (
     "experiments", "training_genres", "models", "predictions", "metrics", "promotions", "drift", "features_<set>",
     "runs", "maps", "genre_profiles", "genre_positions", "genre_neighbours", "genre_regions", "genre_tree",
     "genre_typical_songs", "genre_evolution", "map_comparisons", "generated_playlists", "generated_playlist_songs",
-    "neighbour_spaces", "neighbour_songs", "song_neighbours",
+    "neighbour_spaces", "neighbour_songs", "song_neighbours", "probes",
 )  # fmt: skip
 WRITES: tuple[str, ...] = ()
 SECTIONS = ("report", "evaluate", "train", "splits", "map", "spotify", "playlist")
@@ -70,7 +70,7 @@ def run(store: Store, config: Config) -> Counts:
 
 def read_report(store: Reader, config: Config) -> ReportData:
     """What the page shows, with the sounds that the driver decodes."""
-    added = (*map_queries.INPUTS, *playlists.INPUTS, *similar.INPUTS)
+    added = (*map_queries.INPUTS, *playlists.INPUTS, *similar.INPUTS, *probes.INPUTS)
     versions = {table.name: v for table in added if (v := store.version(table)) is not None}
     data = queries.read_report(store, config)
     every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
@@ -90,6 +90,7 @@ def read_report(store: Reader, config: Config) -> ReportData:
         map=map_queries.read_map(store, config, _accuracy(data, every_board)),
         similar=similar.read_similar(store, [str(song) for song in heard["song_id"]]),
         playlists=playlists.read_playlists(store, config),
+        probes=probes.read_probes(store, config.splits.name),
         versions={**data.versions, **versions},
     )
 
@@ -115,7 +116,7 @@ def settings(config: Config) -> str:
 
 def _versions(store: Reader, before: dict[str, dict[str, int]]) -> dict[str, int]:
     """Versions now of every table that may be shown or that the last page showed."""
-    inputs = (*queries.INPUTS, *map_queries.INPUTS, *playlists.INPUTS, *similar.INPUTS)
+    inputs = (*queries.INPUTS, *map_queries.INPUTS, *playlists.INPUTS, *similar.INPUTS, *probes.INPUTS)
     names = sorted({table.name for table in inputs} | set(before.get("versions", {})))
     found = {name: store.version(name) for name in names}
     return {name: version for name, version in found.items() if version is not None}

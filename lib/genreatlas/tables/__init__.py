@@ -69,6 +69,7 @@ from genreatlas.tables.playlists import (
     PLAYLIST_TABLES,
     PUBLISHED_PLAYLISTS,
 )
+from genreatlas.tables.probing import CHANGED_FEATURES, PROBES, PROBING_TABLES
 from genreatlas.tables.schema import Column, Table
 from genreatlas.tables.spotify import (
     PLAYLISTS,
@@ -90,12 +91,14 @@ TABLES = (
     *DEPLOYING_TABLES,
     *ATLAS_TABLES,
     *NEIGHBOUR_TABLES,
+    *PROBING_TABLES,
     *PLAYLIST_TABLES,
     *OPERATIONS_TABLES,
 )
 
 __all__ = [
     "ARTISTS",
+    "CHANGED_FEATURES",
     "CLIPS",
     "CLIP_AUDIO",
     "DRIFT",
@@ -130,6 +133,7 @@ __all__ = [
     "PLAYLISTS",
     "PLAYLIST_RECIPES",
     "PREDICTIONS",
+    "PROBES",
     "PROMOTIONS",
     "PROMOTION_GENRES",
     "PUBLISHED_PLAYLISTS",

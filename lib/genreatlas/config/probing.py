@@ -1,0 +1,50 @@
+"""The section ``[probe]``: what could stand in for music, and which changes of the sound a model should not mind."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from genreatlas.config.joined import FeatureSetName
+from genreatlas.config.sections import Positive, Section, Share
+
+#: What is done to a clip before its features are computed again.
+ChangeName = Literal["normalised", "mp3_64", "gain_up", "gain_down", "speed_up", "speed_down"]
+Experiment = Literal["alone", "artist", "change", "apart", "transfer"]
+
+
+class ApartTest(Section):
+    """A named list of genres that are to be told apart, with and without differences in level."""
+
+    name: str = Field(min_length=1)
+    genres: tuple[str, ...] = ()
+    quiet: str = ""
+
+
+class ProbeSection(Section):
+    """Experiments on confounds: what tells genres apart without being music."""
+
+    experiments: tuple[Experiment, ...] = Field(
+        ("alone", "artist", "change", "apart", "transfer"),
+        description="alone (loudness, format or year alone), artist (artists told), change (clips changed), apart "
+        "(probe.apart), transfer (trained on one collection, tested on another).",
+    )
+    feature_sets: tuple[FeatureSetName, ...] = Field(
+        (), description="Sets that are probed; empty: those of train.feature_sets."
+    )
+    max_songs: Positive = Field(2000, description="At most so many songs of the training part are learnt from.")
+    max_genres: Positive = Field(50, description="At most so many genres: those with the most songs.")
+    changes: tuple[ChangeName, ...] = Field(
+        ("normalised", "mp3_64", "gain_up", "gain_down", "speed_up", "speed_down"),
+        description="Changes of the sound: to -23 LUFS, MP3 at 64 kbit/s, 6 dB up or down, 5 % faster or slower.",
+    )
+    songs: Positive = Field(300, description="Songs whose clips are changed and extracted again, for each change.")
+    tolerance: Share = Field(0.02, description="Share of songs that a change may cost.")
+    apart: tuple[ApartTest, ...] = Field(
+        (),
+        description='Genres to tell apart: {name = "...", genres = [...], quiet = "..."}; quiet: the genre that may be '
+        "told by its level alone; empty: the quietest.",
+    )
+    loudness_features: tuple[str, ...] = Field(
+        ("loudness",), description="Columns of imported tables that say how loud a song is, where it has no clips."
+    )
+    seed: int = Field(7, description="Seed of samples and fits.")

@@ -1,0 +1,274 @@
+"""Rows of the table ``probes`` that compare a set with itself: on changed clips, without level, on another collection.
+
+Every difference is taken on the same songs. A genre is said to be told where its recall lies above the share of songs
+of each other genre that are called by its name: a model that always names it has a recall of 1 and tells nothing, and
+one that takes as many of its parent's songs for it does not tell it from the parent.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genreatlas.evaluation.confounds import Figure, Ints, Songs, figures, paired_difference
+from genreatlas.evaluation.probe_results import (
+    ALL,
+    Probed,
+    is_above,
+    measured,
+    overall_rows,
+    percent,
+    with_interval,
+)
+
+
+def change_rows(
+    probed: Probed,
+    change: str,
+    words: str,
+    songs: Songs,
+    before: Ints,
+    after: Ints,
+    tolerance: float,
+    notes: Sequence[str],
+) -> list[dict[str, Any]]:
+    """What a change costs.
+
+    Parameters
+    ----------
+    words : the change, as the end of "after ...".
+    before, after : answers of the same models to the songs as they are, and to the changed ones.
+    tolerance : share of songs that it may cost.
+    notes : what is to be said of songs that were left out.
+    """
+    found = figures(songs, after, probed.intervals)
+    hits, baseline = after == songs.target, before == songs.target
+    fall = paired_difference(hits, baseline, songs.group, probed.intervals)
+    same = float(np.mean(after == before))
+    verdict = "holds" if fall.low >= -tolerance else "may lose"
+    if fall.value < -tolerance:
+        verdict = "loses"
+    said = {
+        "loses": f"That is more than the {points(tolerance)} that it may lose",
+        "holds": f"With 95 % it loses no more than {points(tolerance)}",
+        "may lose": f"That it loses no more than {points(tolerance)} is not certain with so few songs",
+    }[verdict]
+    sentence = (
+        f"After {words}, {probed.feature_set} names the right genre for {with_interval(found['accuracy', ALL])} of "
+        f"{len(songs):,} songs, before for {percent(float(baseline.mean()))}: {moved(fall)}. {said}"
+        f"{', although the interval reaches to less' if verdict == 'loses' and not fall.high < -tolerance else ''}. "
+        f"{percent(same)} of the answers stay what they were."
+    )
+    sentence += "".join(f" {note[:1].upper()}{note[1:]}." for note in notes)
+    return overall_rows(
+        probed, "change", change, songs, found, ("linear", songs, after), float(baseline.mean()), "the same songs as "
+        "they are", fall, verdict, sentence,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Levelled:
+    """How differences in level were taken away from a list of genres.
+
+    Attributes
+    ----------
+    how : in words, as the end of "learnt and judged ...".
+    medians : median level of each genre; NaN where it is not known.
+    quiet : place of the genre that may be told by its level alone.
+    notes : what else is to be said.
+    """
+
+    how: str
+    medians: Sequence[float]
+    quiet: int
+    notes: tuple[str, ...] = ()
+
+
+def apart_rows(
+    probed: Probed,
+    name: str,
+    songs: Songs,
+    answers: tuple[Ints, Ints, Ints, Ints],
+    levelled: Levelled,
+    tolerance: float,
+) -> list[dict[str, Any]]:
+    """Whether a list of genres is told apart, and whether one of them only by its level.
+
+    Parameters
+    ----------
+    answers : of the set as it is, of the set without differences in level, of the level alone (-1 where it is not
+        known), and of guessing.
+    tolerance : share of songs of a genre that count as nothing.
+    """
+    plain, without, by_level, majority = answers
+    settings, n = probed.intervals, len(songs.classes)
+    whole, left = figures(songs, plain, settings), figures(songs, without, settings)
+    hits = {key: one == songs.target for key, one in (("plain", plain), ("without", without), ("guess", majority))}
+    gain = paired_difference(hits["plain"], hits["guess"], songs.group, settings)
+    gain_left = paired_difference(hits["without"], hits["guess"], songs.group, settings)
+    fall = paired_difference(hits["without"], hits["plain"], songs.group, settings)
+    told = "told apart" if is_above(gain_left) else ("told with level" if is_above(gain) else "not shown")
+    quiet = _quiet_genre(probed, songs, plain, without, by_level, levelled.quiet, tolerance)
+    genre, level = songs.names[levelled.quiet], levelled.medians[levelled.quiet]
+    others = [m for place, m in enumerate(levelled.medians) if place != levelled.quiet and not math.isnan(m)]
+    nearest = min(others, key=lambda m: abs(m - level), default=math.nan)
+    sentence = (
+        f"Of {n} genres ({', '.join(songs.names)}) {probed.feature_set} names the right one for "
+        f"{with_interval(whole['accuracy', ALL])} of {len(songs):,} songs, and learnt and judged {levelled.how} for "
+        f"{with_interval(left['accuracy', ALL])}: {moved(fall)}. Always naming the most frequent one does so for "
+        f"{percent(float(hits['guess'].mean()))}. {_TOLD[told]} {quiet.sentence(genre, level, nearest)}"
+    )
+    sentence += "".join(f" {note[:1].upper()}{note[1:]}." for note in levelled.notes)
+    verdict = f"{told}; {genre}: {quiet.verdict}"
+    rows = overall_rows(
+        probed, "apart", name, songs, left, ("linear", songs, without), float(hits["plain"].mean()),
+        "the same with differences in level", fall, verdict, sentence,
+    )  # fmt: skip
+    for row in rows:
+        if row["metric"] != "recall":
+            continue
+        place = songs.classes.index(row["genre_id"])
+        own = songs.target == place
+        lost = paired_difference(hits["without"][own], hits["plain"][own], songs.group[own], settings)
+        row |= {
+            "baseline": float(hits["plain"][own].mean()),
+            "baseline_name": "the same with differences in level",
+            **differs(lost),
+        }
+    return rows
+
+
+_TOLD = {
+    "told apart": "So they are told apart without differences in level.",
+    "told with level": "So they are told apart as they are; that they are without differences in level was not shown.",
+    "not shown": "That they are told apart was not shown.",
+}
+
+
+@dataclass(frozen=True)
+class _Quiet:
+    """What was found of the genre that may be told by its level alone."""
+
+    verdict: str
+    plain: Figure
+    without: Figure
+    fall: Figure
+    #: Largest share of another genre's songs that are called by its name, as they are and without level; which genre.
+    called: tuple[float, float]
+    taken: tuple[str, str]
+    by_level: float
+
+    def sentence(self, genre: str, level: float, nearest: float) -> str:
+        """What it comes to."""
+        how_loud = "" if math.isnan(level) else f" (median level {level:.1f}"
+        if how_loud:
+            how_loud += ")" if math.isnan(nearest) else f", the next genre's {nearest:.1f})"
+        return (
+            f"Of the songs of {genre}{how_loud} {with_interval(self.plain)} are recognised as they are and "
+            f"{with_interval(self.without)} without differences in level: {moved(self.fall)}. Most often songs of "
+            f"{self.taken[0]} ({percent(self.called[0])}) and, without, of {self.taken[1]} ({percent(self.called[1])}) "
+            f"are taken for it. From the level alone {percent(self.by_level)} of its songs are recognised. "
+            f"{_VERDICTS[self.verdict].format(genre=genre)}"
+        )
+
+
+_VERDICTS = {
+    "not by level": "So {genre} is told from each other genre, and not by its level.",
+    "more than level": "So {genre} is told from each other genre by more than its level.",
+    "partly by level": "So {genre} is told from each other genre, in part by its level.",
+    "by level": "So {genre} is told by its level; that anything else tells it from each other genre was not shown.",
+    "not shown": "That {genre} is told from each other genre was not shown.",
+}
+
+
+def _quiet_genre(
+    probed: Probed, songs: Songs, plain: Ints, without: Ints, by_level: Ints, place: int, tolerance: float
+) -> _Quiet:
+    own = songs.target == place
+    recalls = [figures(songs, one, probed.intervals)["recall", songs.classes[place]] for one in (plain, without)]
+    taken = [_taken_for(songs, one, place) for one in (plain, without)]
+    called = (taken[0][0], taken[1][0])
+    fall = paired_difference(without[own] == place, plain[own] == place, songs.group[own], probed.intervals)
+    before, after = (recall.low > share for recall, share in zip(recalls, called, strict=True))
+    if not before and not after:
+        verdict = "not shown"
+    elif not after:
+        verdict = "by level" if fall.high < 0.0 else "not shown"
+    elif fall.high < 0.0 and fall.value < -tolerance:
+        verdict = "partly by level"
+    else:
+        verdict = "not by level" if fall.low >= -tolerance else "more than level"
+    known = by_level[own] >= 0
+    alone = float(np.mean(by_level[own][known] == place)) if known.any() else math.nan
+    return _Quiet(verdict, recalls[0], recalls[1], fall, called, (taken[0][1], taken[1][1]), alone)
+
+
+def _taken_for(songs: Songs, answers: Ints, place: int) -> tuple[float, str]:
+    """Largest share of another genre's songs that are called by a genre's name, and that other genre."""
+    others = [k for k in range(len(songs.classes)) if k != place]
+    return max((float(np.mean(answers[songs.target == k] == place)), songs.names[k]) for k in others)
+
+
+def transfer_rows(
+    probed: Probed,
+    names: tuple[str, str],
+    songs: Songs,
+    answers: tuple[Ints, Ints, Ints],
+    n_learnt: tuple[int, int],
+) -> list[dict[str, Any]]:
+    """What a model of one collection says of another's songs, next to a model of their own.
+
+    Parameters
+    ----------
+    names : collection that was learnt from, and the one of ``songs``.
+    answers : of the models of the other collection, of models of the songs' own, and of guessing by the own one.
+    n_learnt : songs of both that were learnt from.
+    """
+    over, within, majority = answers
+    found = figures(songs, over, probed.intervals)
+    hits, own = over == songs.target, within == songs.target
+    fall = paired_difference(hits, own, songs.group, probed.intervals)
+    gain = paired_difference(hits, majority == songs.target, songs.group, probed.intervals)
+    verdict = "transfers, with a loss" if fall.high < 0.0 else "transfers"
+    if not is_above(gain):
+        verdict = "not shown"
+    said = {
+        "not shown": "That it tells the other collection's genres was not shown.",
+        "transfers, with a loss": "So what it learnt holds for the other collection too, but for less than there.",
+        "transfers": "So what it learnt holds for the other collection too; that it loses there was not shown.",
+    }[verdict]
+    sentence = (
+        f"Trained on {n_learnt[0]:,} songs of {names[0]}, {probed.feature_set} names the right one of "
+        f"{len(songs.classes)} genres for {with_interval(found['accuracy', ALL])} of {len(songs):,} songs of "
+        f"{names[1]}; trained on {n_learnt[1]:,} songs of {names[1]} itself, for {percent(float(own.mean()))}: "
+        f"{moved(fall)}. {said}"
+    )
+    return overall_rows(
+        probed, "transfer", f"{names[0]} to {names[1]}", songs, found, ("linear", songs, over), float(own.mean()),
+        f"trained on {names[1]}", fall, verdict, sentence,
+    )  # fmt: skip
+
+
+def differs(difference: Figure) -> dict[str, Any]:
+    """The columns of a difference; NaN becomes NULL."""
+    row = measured(difference)
+    columns = {"difference": row["value"], "difference_low": row["low"], "difference_high": row["high"]}
+    known = {name: None if math.isnan(value) else value for name, value in columns.items()}
+    return known | {"difference_method": row["interval_method"]}
+
+
+def points(share: float) -> str:
+    """``2 points``."""
+    return f"{100 * share:g} points"
+
+
+def moved(difference: Figure) -> str:
+    """``1.5 points less (-3.0 to 0.1)``; without an interval it says so."""
+    size = round(100 * abs(difference.value), 1)
+    words = f"{size:.1f} points {'less' if difference.value < 0 else 'more'}" if size else "no difference"
+    if math.isnan(difference.low):
+        return f"{words} (too few artists for an interval)"
+    low, high = (f"{round(100 * end, 1) + 0.0:.1f}" for end in (difference.low, difference.high))
+    return f"{words} ({low} to {high})"

@@ -1,0 +1,254 @@
+"""Rows of the table ``probes``: what experiments on confounds found, each with a verdict and a sentence.
+
+A verdict never says more than the interval does: ``tells`` needs an interval above what guessing reaches, and where
+there is none (too few groups) the verdict is ``not shown``.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genreatlas.evaluation.confounds import (
+    ESTIMATORS,
+    EstimatorName,
+    Figure,
+    IntervalSettings,
+    Ints,
+    Songs,
+    figures,
+    paired_difference,
+)
+from genreatlas.ids import stable_id
+
+#: Version of what the experiments do; another one makes all of them again.
+VERSION = 1
+ALL = "*"
+#: Name of the row on the set itself.
+ITSELF = "itself"
+#: Confounds in words.
+CONFOUNDS = {
+    "loudness": "how loud the clips are",
+    "format": "how the files are encoded (codec, bit rate, sample rate, channels, length, provider)",
+    "year": "the year of release",
+}
+#: Share of what a set gains over guessing from which a confound alone is said to tell most of it.
+MOST = 0.5
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What the rows of one feature set have in common; fields are those of the table."""
+
+    split: str
+    split_version: int
+    grouping: str
+    feature_set: str
+    set_version: str
+    preprocessing_id: str
+    seed: int
+    intervals: IntervalSettings
+
+    def row(self, kind: str, name: str, metric: str = "accuracy", genre_id: str = ALL, **values: Any) -> dict[str, Any]:
+        """A row; figures that are NaN become NULL."""
+        about = {
+            "split": self.split,
+            "kind": kind,
+            "name": name,
+            "feature_set": self.feature_set,
+            "metric": metric,
+            "genre_id": genre_id,
+            "set_version": self.set_version,
+            "preprocessing_id": self.preprocessing_id,
+            "split_version": self.split_version,
+            "grouping": self.grouping,
+            "seed": self.seed,
+        }
+        known = {key: None if isinstance(v, float) and math.isnan(v) else v for key, v in values.items()}
+        return about | known
+
+    def left_out(self, kind: str, name: str, why: str) -> dict[str, Any]:
+        """The row of an experiment that could not be made; ``why`` is a sentence without its full stop."""
+        return self.row(
+            kind,
+            name,
+            probe_id=stable_id(VERSION, kind, name, self.feature_set, why),
+            model="none",
+            n_songs=0,
+            n_artists=0,
+            n_genres=0,
+            verdict="left out",
+            sentence=f"Left out: {why.rstrip('.')}.",
+        )
+
+
+def music_rows(probed: Probed, songs: Songs, answers: Ints, majority: Ints) -> list[dict[str, Any]]:
+    """The feature set itself on held-out songs: what every other experiment is compared with."""
+    found = figures(songs, answers, probed.intervals)
+    gain = paired_difference(answers == songs.target, majority == songs.target, songs.group, probed.intervals)
+    accuracy, guessed = found["accuracy", ALL], float(np.mean(majority == songs.target))
+    tells = is_above(gain)
+    sentence = (
+        f"{probed.feature_set} names the right one of {len(songs.classes)} genres for {with_interval(accuracy)} of "
+        f"{len(songs):,} songs of artists that were not learnt from; always naming the most frequent genre does so for "
+        f"{percent(guessed)}."
+    )
+    return overall_rows(
+        probed, "music", ITSELF, songs, found, ("linear", songs, answers), guessed, "most frequent genre", gain,
+        "tells" if tells else "not shown", sentence,
+    )  # fmt: skip
+
+
+def alone_rows(
+    probed: Probed, name: str, songs: Songs, answers: Ints, majority: Ints, music: Ints, n_all: int
+) -> list[dict[str, Any]]:
+    """A confound alone, on the same songs as the set.
+
+    Parameters
+    ----------
+    answers, majority, music : of the confound, of guessing, and of the set.
+    n_all : songs of the set; of ``songs`` the confound is known.
+    """
+    found = figures(songs, answers, probed.intervals)
+    hits, guesses, heard = (one == songs.target for one in (answers, majority, music))
+    gain = paired_difference(hits, guesses, songs.group, probed.intervals)
+    accuracy, guessed, reached = found["accuracy", ALL], float(np.mean(guesses)), float(np.mean(heard))
+    verdict = "tells" if is_above(gain) else "not shown"
+    sentence = (
+        f"From {CONFOUNDS[name]} alone, a small forest names the right one of {len(songs.classes)} genres for "
+        f"{with_interval(accuracy)} of {len(songs):,} songs; always naming the most frequent genre does so for "
+        f"{percent(guessed)}, {probed.feature_set} for {percent(reached)}."
+    )
+    if verdict == "tells" and reached > guessed:
+        part = gain.value / (reached - guessed)
+        if part >= MOST:
+            verdict = "tells most"
+        sentence += (
+            f" It alone reaches {percent(part)} of what the set gains over guessing, so what the set reaches is not "
+            "known to be music."
+            if part >= MOST
+            else f" That is {percent(part)} of what the set gains over guessing."
+        )
+    elif verdict == "not shown":
+        sentence += " That it tells genres was not shown."
+    if n_all > len(songs):
+        sentence += f" It is not known of {n_all - len(songs):,} songs, which are left out here."
+    return overall_rows(
+        probed, "alone", name, songs, found, ("forest", songs, answers), guessed, "most frequent genre", gain, verdict,
+        sentence,
+    )  # fmt: skip
+
+
+def artist_rows(
+    probed: Probed, artists: Songs, answers: Ints, genre: NDArray[Any], n_songs: int
+) -> list[dict[str, Any]]:
+    """How well artists are told, from the other half of their songs.
+
+    Parameters
+    ----------
+    artists : songs whose class is their artist, folds being the halves.
+    genre : (n_songs,) genre of each.
+    n_songs : songs of all artists.
+    """
+    found = figures(artists, answers, probed.intervals)
+    # Whoever knows the genre alone guesses among its artists.
+    of_genre = {one: len(set(artists.target[genre == one].tolist())) for one in set(genre.tolist())}
+    chance = np.array([1.0 / of_genre[one] for one in genre.tolist()])
+    gain = paired_difference(answers == artists.target, chance, artists.group, probed.intervals)
+    accuracy, guessed = found["accuracy", ALL], float(chance.mean())
+    tells = is_above(gain)
+    sentence = (
+        f"{probed.feature_set} names the right one of {len(artists.classes)} artists for {with_interval(accuracy)} of "
+        f"{len(artists):,} songs, from other songs of each; guessing among the artists of the right genre does so for "
+        f"{percent(guessed)}."
+    )
+    sentence += (
+        " So it hears artists beside genres, and a split at random would be too good."
+        if tells
+        else " That it hears more of artists than their genre was not shown."
+    )
+    if n_songs > len(artists):
+        sentence += f" {n_songs - len(artists):,} songs are by artists with too few songs, or by others than those."
+    rows = overall_rows(
+        probed, "artist", "artist", artists, found, ("linear", artists, answers), guessed,
+        "artists of the right genre", gain, "tells" if tells else "not shown", sentence,
+    )  # fmt: skip
+    return [row for row in rows if row["metric"] == "accuracy"]  # with one recall each, artists would fill the table
+
+
+def overall_rows(
+    probed: Probed,
+    kind: str,
+    name: str,
+    songs: Songs,
+    found: Mapping[tuple[str, str], Figure],
+    made: tuple[EstimatorName, Songs, Ints],
+    baseline: float,
+    baseline_name: str,
+    difference: Figure,
+    verdict: str,
+    sentence: str,
+) -> list[dict[str, Any]]:
+    """The row of the accuracy with all that is said of it, then macro-F1 and the recall of each genre."""
+    estimator, learnt, answers = made
+    probe_id = stable_id(
+        VERSION, kind, name, probed.feature_set, probed.set_version, probed.preprocessing_id, estimator, probed.seed,
+        learnt.classes, *learnt.ids.tolist(), *learnt.fold.tolist(), *answers.tolist(),
+    )  # fmt: skip
+    shared: dict[str, Any] = {
+        "probe_id": probe_id,
+        "model": ESTIMATORS[estimator],
+        "n_genres": len(songs.classes),
+        "verdict": verdict,
+        "sentence": sentence,
+    }
+    n_groups = len(set(songs.group.tolist()))
+    whole = shared | {"n_songs": len(songs), "n_artists": n_groups}
+    compared: dict[str, Any] = {
+        "baseline": baseline,
+        "baseline_name": baseline_name,
+        "difference": difference.value,
+        "difference_low": difference.low,
+        "difference_high": difference.high,
+        "difference_method": difference.method,
+    }
+    rows = [
+        probed.row(kind, name, "accuracy", **whole, **measured(found["accuracy", ALL]), **compared),
+        probed.row(kind, name, "macro_f1", **whole, **measured(found["macro_f1", ALL])),
+    ]
+    for place, genre_id in enumerate(songs.classes):
+        mine = songs.target == place
+        if not mine.any():
+            continue
+        counted = {"n_songs": int(mine.sum()), "n_artists": len(set(songs.group[mine].tolist()))}
+        figure = measured(found["recall", genre_id])
+        rows.append(
+            probed.row(kind, name, "recall", genre_id, genre=songs.names[place], **(shared | counted), **figure)
+        )
+    return rows
+
+
+def measured(figure: Figure) -> dict[str, Any]:
+    """The columns of a figure."""
+    figure = replace(figure, method=figure.method if isinstance(figure.method, str) else None)
+    return {"value": figure.value, "low": figure.low, "high": figure.high, "interval_method": figure.method}
+
+
+def is_above(difference: Figure) -> bool:
+    """Whether the whole interval lies above 0; False without one."""
+    return difference.low > 0.0
+
+
+def percent(share: float) -> str:
+    """``36.5 %``."""
+    return f"{round(100 * share, 1) + 0.0:.1f} %"
+
+
+def with_interval(figure: Figure) -> str:
+    """``36.5 % (30.1 to 43.0 %)``; without an interval it says so."""
+    if math.isnan(figure.low):
+        return f"{percent(figure.value)} (too few artists for an interval)"
+    return f"{percent(figure.value)} ({percent(figure.low)[:-2]} to {percent(figure.high)})"

@@ -1,0 +1,148 @@
+"""Features of changed clips: which are lacking, extracted where the clips are and kept in ``changed_features``.
+
+They are extracted by the worker that extracts all others. A clip that was changed and extracted once is never again,
+whatever sample asks for it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from genreatlas import __version__
+from genreatlas.audio.changes import CHANGES
+from genreatlas.audio.decode import DECODER_RELEASE
+from genreatlas.audio.feature_sets import FEATURE_SETS, FeatureSet
+from genreatlas.audio.layouts import get_layout
+from genreatlas.audio.preprocess import preprocessing_id
+from genreatlas.audio.worker import CHANGED_RESULT, REQUEST_COLUMNS, ExtractRequest, extract_batches
+from genreatlas.config import Config
+from genreatlas.errors import Reason
+from genreatlas.extraction.fetched_audio import available, is_fetched, with_audio
+from genreatlas.extraction.plan import arrow_batches
+from genreatlas.store import Reader, Staged, Store
+from genreatlas.tables import CHANGED_FEATURES, CLIPS
+from genreatlas.watching import watched
+
+STEP = "probe"
+#: The feature set of a clip that could not be used.
+NONE = "*"
+_RELEASE = f"{__version__}.{DECODER_RELEASE}"
+_KEY = [name for name in CHANGED_FEATURES.key if name != "clip_id"]
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What became of clips: how many were extracted and how many failed, and what was missing where they were."""
+
+    done: int = 0
+    failed: int = 0
+    missing: str | None = None
+
+
+def extract_changed(
+    store: Store, config: Config, change: str, sets: Sequence[FeatureSet], songs: DataFrame
+) -> Extracted:
+    """Extract the sets from the changed clips of some songs that lack them.
+
+    Parameters
+    ----------
+    change : one of :data:`genreatlas.audio.changes.CHANGES`.
+    songs : with the column song_id.
+    """
+    for staged in store.staged(STEP):  # of a killed run
+        merge(store, staged)
+    pending = _pending(store, config, change, sets, songs)
+    found = pending.select("audio_id", "ingest_batch").collect()
+    if not found:
+        return Extracted()
+    batches = sorted({row["ingest_batch"] for row in found})
+    request = ExtractRequest(config.clip, config.limits)
+    tasks = math.ceil(len(found) / max(1, config.extract.task_clips // 4))  # each takes as long as several others
+    result = (
+        with_audio(store, pending, batches)
+        .select(*REQUEST_COLUMNS, F.lit(change).alias("change"))
+        .repartition(tasks)
+        .mapInArrow(watched(partial(extract_batches, request)), CHANGED_RESULT)
+        .withColumn("preprocessing_id", F.lit(preprocessing_id(config.clip)))
+        .withColumn("change_version", F.lit(CHANGES[change].version))
+    )
+    with arrow_batches(store, config.extract.batch_rows):
+        staged = store.stage(result, STEP, f"{store.run_id}-{change}")
+    return merge(store, staged)
+
+
+def merge(store: Store, staged: Staged) -> Extracted:
+    """Write a staged chunk, good rows and bad; what was missing where it ran is no fault of a clip and is not kept."""
+    rows = staged.frame
+    said = rows.select("feature_set", "reason", "detail", F.size("copies").alias("n")).collect()
+    bad = F.col("reason").isNotNull()
+    kept = rows.where(~bad | (F.col("reason") != Reason.ENVIRONMENT_FAULT.value)).withColumn(
+        "copy", F.explode("copies")
+    )
+    named = kept.select(
+        "copy.clip_id", "change", "change_version",
+        F.when(bad, F.lit(NONE)).otherwise(F.col("feature_set")).alias("feature_set"),
+        F.when(bad, F.lit(_RELEASE)).otherwise(F.col("set_version")).alias("set_version"),
+        "preprocessing_id", "copy.song_id", "values", "frames", "n_frames", "width", "hop_s", "reason", "detail",
+    )  # fmt: skip
+    store.upsert(CHANGED_FEATURES, named)
+    staged.drop()
+    missing = [row["detail"] for row in said if row["reason"] == Reason.ENVIRONMENT_FAULT.value]
+    failed = sum(row["n"] for row in said if row["reason"] not in (None, Reason.ENVIRONMENT_FAULT.value))
+    first = next((row["feature_set"] for row in said if row["reason"] is None), None)
+    done = sum(row["n"] for row in said if row["reason"] is None and row["feature_set"] == first)
+    return Extracted(done, failed, missing[0] if missing else None)
+
+
+def changed_rows(store: Reader, config: Config, change: str, feature_set: FeatureSet) -> DataFrame:
+    """Rows of changed clips as the set's own table has them: clip_id, song_id and its columns."""
+    columns = get_layout(feature_set.axis).columns(feature_set.features)
+    rows = _current(store, config, change).where(
+        (F.col("feature_set") == feature_set.name) & (F.col("set_version") == feature_set.version)
+    )
+    return rows.select("clip_id", "song_id", *[F.expr(sql).alias(column.name) for column, sql in columns])
+
+
+def failures(store: Reader, config: Config, change: str) -> DataFrame:
+    """Clips that could not be changed or extracted: clip_id, song_id, reason, detail."""
+    rows = _current(store, config, change).where((F.col("feature_set") == NONE) & (F.col("set_version") == _RELEASE))
+    return rows.select("clip_id", "song_id", "reason", "detail")
+
+
+def registered_sets(names: Sequence[str]) -> list[FeatureSet] | None:
+    """The sets that are extracted here under these names; None where one is an imported table's."""
+    return [FEATURE_SETS[name] for name in names] if all(name in FEATURE_SETS for name in names) else None
+
+
+def _current(store: Reader, config: Config, change: str) -> DataFrame:
+    return store.read(CHANGED_FEATURES).where(
+        (F.col("change") == change)
+        & (F.col("change_version") == CHANGES[change].version)
+        & (F.col("preprocessing_id") == preprocessing_id(config.clip))
+    )
+
+
+def _pending(store: Reader, config: Config, change: str, sets: Sequence[FeatureSet], songs: DataFrame) -> DataFrame:
+    """Rows of :data:`genreatlas.audio.worker.REQUEST_COLUMNS` but for the audio, each audio once."""
+    clips = store.live(CLIPS).join(songs.select("song_id").distinct(), "song_id", "left_semi")
+    clips = clips.join(failures(store, config, change).select("clip_id"), "clip_id", "left_anti")
+    names = F.explode(F.array(*[F.lit(one.name) for one in sets])).alias("feature_set")
+    versions = F.col("feature_set").isin([one.name for one in sets])
+    done = _current(store, config, change).where(versions).select("clip_id", "feature_set", "set_version")
+    now = store.spark.createDataFrame([(s.name, s.version) for s in sets], "feature_set string, set_version string")
+    done = done.join(now, ["feature_set", "set_version"], "left_semi").select("clip_id", "feature_set")
+    lacking = available(store, clips.select("*", names)).join(done, ["clip_id", "feature_set"], "left_anti")
+    copy = F.struct("clip_id", "song_id", "uri", "path", "bytes", "modified_ns")
+    return (
+        lacking.groupBy("audio_id", "sha256", "start_s", "length_s")
+        .agg(
+            F.sort_array(F.collect_set("feature_set")).alias("feature_sets"),
+            F.min(F.struct("ingest_batch", "provider", is_fetched().alias("fetched"))).alias("first"),
+            F.sort_array(F.collect_set(copy)).alias("copies"),
+        )
+        .select("*", "first.*")
+    )
