@@ -149,9 +149,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
             run(library)
     there = [one for one in libraries() if (WORK / one.name / "tables" / "probes").exists()]
     rows = {library.name: probes(library.name) for library in there}
-    if not rows:
-        sys.exit("nothing was run yet")
-    found = figures(rows)
+    found = figures(rows) if rows else {}
     OUT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     absent = [one.title for one in libraries() if one not in there]
     write_page(PAGE, [(one.title, one.about, rows[one.name]) for one in there], found, absent)

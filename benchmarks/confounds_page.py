@@ -31,7 +31,8 @@ Changed features stay in `changed_features`; a rerun adds nothing.
 Verdicts never say more than the 95 % interval over artists: a confound *tells* where all of it lies above guessing,
 *tells most* where it reaches half of what the set gains over guessing. A change *holds* where the whole interval lies
 within `probe.tolerance`, *may lose* where the figure does and the interval does not, and *loses* where the figure does
-not. A genre is told where its recall lies above the share of each other genre's songs that are taken for it.
+not. A genre is told where the interval of its recall lies above those of the shares of each other genre's songs that
+are taken for it.
 """
 
 #: Experiment, what is asked, and what the answer is compared with.
@@ -81,12 +82,14 @@ def write_page(
     blocks = [head.rstrip(), "## What a change costs", _bars(figures)]
     for title, about, rows in found:
         blocks += [f"## {title}", about, _table(rows), _sentences(rows)]
-    blocks += [f"## {title}\n\nNot run: its clips are absent." for title in absent]
+    blocks += [f"## {title}\n\nNot run yet." for title in absent]
     target.write_text("\n\n".join(blocks).rstrip() + "\n", encoding="utf-8")
     print(f"wrote {target}")
 
 
 def _bars(figures: Mapping[str, Mapping[str, Any]]) -> str:
+    if not figures:
+        return "Nothing was measured yet. The bar: at most 2 points under each change by the default feature sets."
     lines = [
         "The largest fall over libraries and default feature sets; below 0 is a gain. Bar: 2 points.",
         "",

@@ -154,7 +154,7 @@ def test_a_confound_that_follows_from_the_genre_tells_most_and_noise_tells_nothi
     assert whole["verdict"] == "tells most" and whole["value"] > 0.95
     assert whole["difference_low"] > 0.5 and whole["baseline"] == pytest.approx(1 / 3, abs=0.05)
     assert whole["n_songs"] == 180 and whole["n_artists"] == 90 and whole["n_genres"] == 3
-    assert "not known to be music" in whole["sentence"]
+    assert "how much of that is music is not known" in whole["sentence"]
     assert {genre for metric, genre in rows if metric == "recall"} == {"a", "b", "c"}
 
     noise = rows_of("loudness", rng.normal(0, 1, 180), songs, n_all=200)["accuracy", "*"]
@@ -162,12 +162,23 @@ def test_a_confound_that_follows_from_the_genre_tells_most_and_noise_tells_nothi
     assert noise["sentence"].endswith("It is not known of 20 songs, which are left out here.")
 
 
+def test_a_split_that_is_not_artist_safe_is_not_said_to_be():
+    songs = songs_of(60)
+    for grouping, said in (
+        ("artist-safe", "songs of artists that were not learnt from"),
+        ("song-grouped", "songs that"),
+    ):
+        probed = Probed("default", 1, grouping, "summary9", "2", "p", 7, QUICK)
+        sentence = music_rows(probed, songs, songs.target, majority_answers(songs))[0]["sentence"]
+        assert said in sentence and ("artists" in sentence) == (grouping == "artist-safe")
+
+
 def test_without_enough_artists_nothing_is_said_to_be_shown():
     songs = songs_of(12)
     few = Songs(songs.ids, songs.target, songs.fold, np.repeat(["x", "y", "z"], 4), songs.classes, songs.names)
     row = music_rows(PROBED, few, few.target, majority_answers(few))[0]
     assert row["value"] == 1.0 and row["low"] is None and row["verdict"] == "not shown"
-    assert "too few artists for an interval" in row["sentence"]
+    assert "too few groups for an interval" in row["sentence"]
 
 
 def test_artists_are_compared_with_guessing_among_those_of_the_right_genre():
@@ -234,7 +245,8 @@ def test_a_quiet_genre_that_is_lost_without_its_level_is_told_by_it():
     rng = np.random.default_rng(1)
     lost = np.where(songs.target == 0, 0, rng.integers(1, 3, 600))  # b and c are guessed
     whole, quiet = apart_of(lost)
-    assert whole["verdict"] == "told apart; c: by level"  # a is told, and so are three genres better than by guessing
+    assert whole["verdict"] == "told apart with level; c: by level"
+    assert "that was not shown of b, c." in whole["sentence"]
     assert "of b (5" in whole["sentence"] or "of b (4" in whole["sentence"]
     assert quiet["baseline"] == 1.0 and quiet["value"] == pytest.approx(0.5, abs=0.08)
     assert quiet["difference_high"] < -0.4 and quiet["n_songs"] == 200
@@ -248,7 +260,7 @@ def test_a_genre_that_is_always_named_is_not_told_although_its_recall_is_1():
     whole, quiet = apart_of(always, always)
     assert quiet["value"] == 1.0 and whole["verdict"] == "not shown; c: not shown"
     told = apart_of(always, songs.target)[0]
-    assert told["verdict"] == "told with level; c: not shown"
+    assert told["verdict"] == "told apart with level; c: not shown without level"
 
 
 def test_a_model_of_another_collection_is_compared_with_one_of_the_songs_own():

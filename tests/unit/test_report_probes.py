@@ -36,8 +36,8 @@ def test_every_experiment_has_a_line_and_its_sentence():
     section = html[html.index('<section id="confounds">') :]
     section = section[: section.index("</section>")]
     assert section.count("<tr>") == 4 and section.count('<p class="probe">') == 3
-    assert "tells most" in section and "not known to be music" in section
-    assert "told with level; Serialism" in section and "(median level -33.0, the next genre" in section
+    assert "tells most" in section and "how much of that is music is not known" in section
+    assert "told apart with level; Serialism" in section and "(median level -33.0, the next genre" in section
     assert "Left out: of no song a year is known." in section
     assert "<b>Classical</b>" not in section and "&lt;b&gt;Classical" in section
     assert "without any song of their artists" in section

@@ -1,8 +1,8 @@
 """Rows of the table ``probes`` that compare a set with itself: on changed clips, without level, on another collection.
 
-Every difference is taken on the same songs. A genre is said to be told where its recall lies above the share of songs
-of each other genre that are called by its name: a model that always names it has a recall of 1 and tells nothing, and
-one that takes as many of its parent's songs for it does not tell it from the parent.
+Every difference is taken on the same songs. A genre is said to be told where the interval of its recall lies above
+those of the shares of each other genre's songs that are called by its name: a model that always names it has a recall
+of 1 and tells nothing, and one that takes as many of its parent's songs for it does not tell it from the parent.
 """
 
 import math
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from genreatlas.evaluation.confounds import Figure, Ints, Songs, figures, paired_difference
+from genreatlas.evaluation.confounds import Figure, IntervalSettings, Ints, Songs, figures, paired_difference
 from genreatlas.evaluation.probe_results import (
     ALL,
     Probed,
@@ -22,6 +23,7 @@ from genreatlas.evaluation.probe_results import (
     percent,
     with_interval,
 )
+from genreatlas.metrics.intervals import Grouped
 
 
 def change_rows(
@@ -106,10 +108,15 @@ def apart_rows(
     settings, n = probed.intervals, len(songs.classes)
     whole, left = figures(songs, plain, settings), figures(songs, without, settings)
     hits = {key: one == songs.target for key, one in (("plain", plain), ("without", without), ("guess", majority))}
-    gain = paired_difference(hits["plain"], hits["guess"], songs.group, settings)
     gain_left = paired_difference(hits["without"], hits["guess"], songs.group, settings)
     fall = paired_difference(hits["without"], hits["plain"], songs.group, settings)
-    told = "told apart" if is_above(gain_left) else ("told with level" if is_above(gain) else "not shown")
+    lacking = [[k for k in range(n) if not _told(songs, one, k, settings).is_told] for one in (plain, without)]
+    told = "told in part" if is_above(gain_left) else "not shown"
+    if not lacking[1]:
+        told = "told apart"
+    elif not lacking[0]:
+        told = "told apart with level"
+    missed = ", ".join(songs.names[k] for k in lacking[1])
     quiet = _quiet_genre(probed, songs, plain, without, by_level, levelled.quiet, tolerance)
     genre, level = songs.names[levelled.quiet], levelled.medians[levelled.quiet]
     others = [m for place, m in enumerate(levelled.medians) if place != levelled.quiet and not math.isnan(m)]
@@ -118,7 +125,8 @@ def apart_rows(
         f"Of {n} genres ({', '.join(songs.names)}) {probed.feature_set} names the right one for "
         f"{with_interval(whole['accuracy', ALL])} of {len(songs):,} songs, and learnt and judged {levelled.how} for "
         f"{with_interval(left['accuracy', ALL])}: {moved(fall)}. Always naming the most frequent one does so for "
-        f"{percent(float(hits['guess'].mean()))}. {_TOLD[told]} {quiet.sentence(genre, level, nearest)}"
+        f"{percent(float(hits['guess'].mean()))}. {_TOLD[told].format(missed=missed)} "
+        f"{quiet.sentence(genre, level, nearest)}"
     )
     sentence += "".join(f" {note[:1].upper()}{note[1:]}." for note in levelled.notes)
     verdict = f"{told}; {genre}: {quiet.verdict}"
@@ -141,9 +149,11 @@ def apart_rows(
 
 
 _TOLD = {
-    "told apart": "So they are told apart without differences in level.",
-    "told with level": "So they are told apart as they are; that they are without differences in level was not shown.",
-    "not shown": "That they are told apart was not shown.",
+    "told apart": "So without differences in level each is told from each other one.",
+    "told apart with level": "As they are, each is told from each other one; without differences in level that was not "
+    "shown of {missed}.",
+    "told in part": "That each is told from each other one without differences in level was not shown of {missed}.",
+    "not shown": "That they are told apart without differences in level was not shown.",
 }
 
 
@@ -179,6 +189,8 @@ _VERDICTS = {
     "more than level": "So {genre} is told from each other genre by more than its level.",
     "partly by level": "So {genre} is told from each other genre, in part by its level.",
     "by level": "So {genre} is told by its level; that anything else tells it from each other genre was not shown.",
+    "not shown without level": "As they are, {genre} is told from each other genre; without differences in level that "
+    "was not shown.",
     "not shown": "That {genre} is told from each other genre was not shown.",
 }
 
@@ -187,28 +199,46 @@ def _quiet_genre(
     probed: Probed, songs: Songs, plain: Ints, without: Ints, by_level: Ints, place: int, tolerance: float
 ) -> _Quiet:
     own = songs.target == place
-    recalls = [figures(songs, one, probed.intervals)["recall", songs.classes[place]] for one in (plain, without)]
-    taken = [_taken_for(songs, one, place) for one in (plain, without)]
-    called = (taken[0][0], taken[1][0])
+    before, after = (_told(songs, one, place, probed.intervals) for one in (plain, without))
     fall = paired_difference(without[own] == place, plain[own] == place, songs.group[own], probed.intervals)
-    before, after = (recall.low > share for recall, share in zip(recalls, called, strict=True))
-    if not before and not after:
-        verdict = "not shown"
-    elif not after:
-        verdict = "by level" if fall.high < 0.0 else "not shown"
-    elif fall.high < 0.0 and fall.value < -tolerance:
-        verdict = "partly by level"
-    else:
+    if after.is_told:
         verdict = "not by level" if fall.low >= -tolerance else "more than level"
+        if fall.high < 0.0 and fall.value < -tolerance:
+            verdict = "partly by level"
+    elif before.is_told:
+        verdict = "by level" if fall.high < 0.0 else "not shown without level"
+    else:
+        verdict = "not shown"
     known = by_level[own] >= 0
     alone = float(np.mean(by_level[own][known] == place)) if known.any() else math.nan
-    return _Quiet(verdict, recalls[0], recalls[1], fall, called, (taken[0][1], taken[1][1]), alone)
+    called, taken = (before.called, after.called), (before.taken, after.taken)
+    return _Quiet(verdict, before.recall, after.recall, fall, called, taken, alone)
 
 
-def _taken_for(songs: Songs, answers: Ints, place: int) -> tuple[float, str]:
-    """Largest share of another genre's songs that are called by a genre's name, and that other genre."""
+@dataclass(frozen=True)
+class _Told:
+    """How well a genre is told: its recall, and the genre whose songs are taken for it most often."""
+
+    recall: Figure
+    called: float  #: share of that genre's songs that are called by its name
+    taken: str
+    is_told: bool
+
+
+def _told(songs: Songs, answers: Ints, place: int, settings: IntervalSettings) -> _Told:
+    recall = figures(songs, answers, settings)["recall", songs.classes[place]]
     others = [k for k in range(len(songs.classes)) if k != place]
-    return max((float(np.mean(answers[songs.target == k] == place)), songs.names[k]) for k in others)
+    called = {k: _called(songs.some(songs.target == k), answers[songs.target == k] == place) for k in others}
+    most = max(others, key=lambda k: called[k][0])
+    is_told = all(recall.low > high for _, high in called.values())  # False where there is no interval
+    return _Told(recall, called[most][0], songs.names[most], is_told)
+
+
+def _called(songs: Songs, called: NDArray[np.bool_]) -> tuple[float, float]:
+    """Share of songs that are called by another genre's name, and the upper end of its interval."""
+    _, place = np.unique(songs.group.astype(str), return_inverse=True)
+    sums, sizes = (np.bincount(place, weights=one).astype(np.float64) for one in (called, np.ones(len(songs))))
+    return float(called.mean()), float(Grouped.of(sums, sizes).interval()[1][0])
 
 
 def transfer_rows(
@@ -269,6 +299,6 @@ def moved(difference: Figure) -> str:
     size = round(100 * abs(difference.value), 1)
     words = f"{size:.1f} points {'less' if difference.value < 0 else 'more'}" if size else "no difference"
     if math.isnan(difference.low):
-        return f"{words} (too few artists for an interval)"
+        return f"{words} (too few groups for an interval)"
     low, high = (f"{round(100 * end, 1) + 0.0:.1f}" for end in (difference.low, difference.high))
     return f"{words} ({low} to {high})"

@@ -35,6 +35,9 @@ CONFOUNDS = {
     "format": "how the files are encoded (codec, bit rate, sample rate, channels, length, provider)",
     "year": "the year of release",
 }
+#: Splits in which no artist is divided; of others it is not known.
+SAFE = "artist-safe"
+_OF_NEW = {True: " of artists that were not learnt from", False: " that were not learnt from"}
 #: Share of what a set gains over guessing from which a confound alone is said to tell most of it.
 MOST = 0.5
 
@@ -93,7 +96,7 @@ def music_rows(probed: Probed, songs: Songs, answers: Ints, majority: Ints) -> l
     tells = is_above(gain)
     sentence = (
         f"{probed.feature_set} names the right one of {len(songs.classes)} genres for {with_interval(accuracy)} of "
-        f"{len(songs):,} songs of artists that were not learnt from; always naming the most frequent genre does so for "
+        f"{len(songs):,} songs{_OF_NEW[probed.grouping == SAFE]}; always naming the most frequent genre does so for "
         f"{percent(guessed)}."
     )
     return overall_rows(
@@ -127,8 +130,8 @@ def alone_rows(
         if part >= MOST:
             verdict = "tells most"
         sentence += (
-            f" It alone reaches {percent(part)} of what the set gains over guessing, so what the set reaches is not "
-            "known to be music."
+            f" It alone reaches {percent(part)} of what the set gains over guessing, so how much of that is music is "
+            "not known."
             if part >= MOST
             else f" That is {percent(part)} of what the set gains over guessing."
         )
@@ -162,11 +165,11 @@ def artist_rows(
     tells = is_above(gain)
     sentence = (
         f"{probed.feature_set} names the right one of {len(artists.classes)} artists for {with_interval(accuracy)} of "
-        f"{len(artists):,} songs, from other songs of each; guessing among the artists of the right genre does so for "
+        f"{len(artists):,} songs, from other songs of each; guessing among those of the right genre does so for "
         f"{percent(guessed)}."
     )
     sentence += (
-        " So it hears artists beside genres, and a split at random would be too good."
+        " So it hears artists beside genres, and a split that divides artists would flatter it."
         if tells
         else " That it hears more of artists than their genre was not shown."
     )
@@ -250,5 +253,5 @@ def percent(share: float) -> str:
 def with_interval(figure: Figure) -> str:
     """``36.5 % (30.1 to 43.0 %)``; without an interval it says so."""
     if math.isnan(figure.low):
-        return f"{percent(figure.value)} (too few artists for an interval)"
+        return f"{percent(figure.value)} (too few groups for an interval)"
     return f"{percent(figure.value)} ({percent(figure.low)[:-2]} to {percent(figure.high)})"
