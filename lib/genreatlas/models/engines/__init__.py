@@ -12,11 +12,12 @@ from genreatlas.models.engines.baseline import Baseline
 from genreatlas.models.engines.protocol import Engine
 from genreatlas.models.engines.scikit_learn import ScikitLearn
 from genreatlas.models.engines.spark_ml import SparkML
+from genreatlas.models.engines.stacks import Stacks
 from genreatlas.models.engines.task_engine import TaskEngine
 from genreatlas.models.engines.thousands import Thousands
 
 #: The engines of this release, in the order in which they are listed and fitted.
-BUILT_IN: tuple[Engine, ...] = (ScikitLearn(), Thousands(), SparkML(), Baseline())
+BUILT_IN: tuple[Engine, ...] = (ScikitLearn(), Thousands(), Stacks(), SparkML(), Baseline())
 
 _KNOWN: dict[str, Engine] = {engine.name: engine for engine in BUILT_IN}
 

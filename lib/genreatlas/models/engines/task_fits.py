@@ -83,6 +83,7 @@ class MatrixFiles:
     n_classes: int
     multi: bool
     folder: str | None = None
+    features: tuple[str, ...] = ()  #: names of the columns
 
     def array(self, name: str) -> Array:
         """One array of :class:`genreatlas.datasets.types.Matrix`, memory-mapped and read-only."""

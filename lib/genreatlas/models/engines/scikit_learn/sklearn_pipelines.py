@@ -180,8 +180,8 @@ class SklearnModel(RowModel):
         return skops.io.dumps(content, compression=ZIP_DEFLATED, compresslevel=6)
 
 
-def loads(content: bytes) -> SklearnModel:
-    """Read a skops file.
+def read_fields(content: bytes) -> Mapping[str, Any]:
+    """Read what a skops file holds.
 
     Raises
     ------
@@ -195,7 +195,20 @@ def loads(content: bytes) -> SklearnModel:
     if unknown:
         raise ModelError(f"the model file holds types that are not trusted: {', '.join(unknown)}. It was not loaded.")
     try:
-        fields: Mapping[str, Any] = skops.io.loads(content, trusted=list(TRUSTED))
+        return dict(skops.io.loads(content, trusted=list(TRUSTED)))
+    except Exception as error:
+        raise ModelError(f"the model file cannot be loaded: {type(error).__name__}: {error}") from None
+
+
+def loads(content: bytes) -> SklearnModel:
+    """Read a skops file of one pipeline.
+
+    Raises
+    ------
+    ModelError : as :func:`read_fields` does; or it holds something else.
+    """
+    fields = read_fields(content)
+    try:
         sigmoids = Sigmoids(fields["slope"], fields["offset"]) if "slope" in fields else None
         model = SklearnModel(fields["pipeline"], int(fields["n_classes"]), bool(fields["multi"]), sigmoids)
         check_arrays(model.pipeline, model.n_features)
