@@ -44,7 +44,7 @@ SOUND = (
 #: Songs of a half that judge a model of thousands of genres, and about so many whose sets are counted.
 JUDGED, COUNTED = 30_000, 2_000
 #: Resamples of a table with few artists a genre, and songs of each genre in the whole of it.
-FEW_RESAMPLES, FEW_SONGS, FEW_GENRES = 8, (20, 60, 150), 300
+FEW_RESAMPLES, FEW_SONGS, FEW_GENRES = 4, (20, 60, 150), 300
 _CELLS = 4_000_000
 
 
@@ -253,7 +253,7 @@ def main() -> None:
     """Measure, and write both files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=Path, required=True, help="folder with spotify_songs.csv")
-    parser.add_argument("--genres", type=int, default=3000, help="genres of the synthetic table")
+    parser.add_argument("--genres", type=int, default=1000, help="genres of the synthetic table")
     parser.add_argument("--resamples", type=int, default=RESAMPLES)
     parser.add_argument("--only", choices=("spotify", "synthetic", "few"), help="measure again; the others stay")
     parser.add_argument("--dry", action="store_true", help="print, and write nothing")
