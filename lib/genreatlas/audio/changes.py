@@ -165,10 +165,10 @@ def _wave(frames: Frames, rate: int) -> bytes:
 
 #: Change by its name; ``[probe] changes`` lists names.
 CHANGES = {
-    "normalised": Change(f"all clips were brought to {TARGET_LUFS:g} LUFS", "1", _normalised),
+    "normalised": Change(f"bringing every clip to {TARGET_LUFS:g} LUFS", "1", _normalised),
     "mp3_64": Change(f"encoding as MP3 at {MP3_KBITS} kbit/s", "1", _mp3),
     "gain_up": Change(f"a gain of {GAIN_DB:g} dB", "1", _gain(GAIN_DB)),
     "gain_down": Change(f"a gain of -{GAIN_DB:g} dB", "1", _gain(-GAIN_DB)),
-    "speed_up": Change(f"playing {SPEED:.0%} faster", "1", _speed(1.0 + SPEED)),
-    "speed_down": Change(f"playing {SPEED:.0%} slower", "1", _speed(1.0 - SPEED)),
+    "speed_up": Change(f"playing {100 * SPEED:g} % faster", "1", _speed(1.0 + SPEED)),
+    "speed_down": Change(f"playing {100 * SPEED:g} % slower", "1", _speed(1.0 - SPEED)),
 }
