@@ -36,7 +36,7 @@ def predictions(spark):
 def test_a_song_is_the_mean_of_its_clips_and_the_vote_of_their_rows(predictions):
     rows = [row.asDict() for row in predictions.orderBy("song_id").collect()]
     same = {"model_id": "m", "part": "test", "score_kind": "probability", "set_size": None,
-            "in_set": None}  # fmt: skip
+            "in_set": None, "higher": None, "equal": None}  # fmt: skip
     assert rows == [
         same | {"song_id": "p", "group_id": "g1", "genres": ["rock"], "predicted": "blues", "predicted_by_vote": "rock",
                 "confidence": 0.5, "scores": {"blues": 0.5, "jazz": 0.25, "rock": 0.5}, "n_rows": 4,

@@ -99,6 +99,42 @@ def song_predictions(
         F.when(F.col("n_rows") > 1, chosen).cast("map<string,int>").alias("votes"),
         F.size("places").alias("set_size") if confidence else nothing.cast("int").alias("set_size"),
         F.expr("array_contains(places, int(array_position(names, genres[0])))").alias("in_set"),
+        nothing.cast("int").alias("higher"),
+        nothing.cast("int").alias("equal"),
+    )
+
+
+def answered_predictions(
+    answered: DataFrame, songs: DataFrame, *, model_id: str, classes: Sequence[str], score_kind: str
+) -> DataFrame:
+    """Rows of the table ``predictions`` of a model of more genres than are kept of each song.
+
+    Parameters
+    ----------
+    answered : one row a song, from :meth:`genreatlas.models.engines.protocol.StoredModel.predict_songs`.
+    songs, classes : see :func:`song_predictions`.
+    """
+    rows = songs.join(answered, "song_id").withColumn("names", _names(classes))
+    return rows.select(
+        F.lit(model_id).alias("model_id"),
+        "song_id",
+        "group_id",
+        "part",
+        "genres",
+        F.expr("names[best]").alias("predicted"),
+        F.expr("names[best_by_vote]").alias("predicted_by_vote"),
+        F.expr("scores[0]").alias("confidence"),
+        F.expr("map_from_arrays(transform(places, place -> names[place]), scores)").alias("scores"),
+        F.lit(score_kind).alias("score_kind"),
+        "n_rows",
+        "n_rows_correct",
+        F.when(F.col("n_rows") > 1, F.expr("map_from_arrays(transform(vote_places, place -> names[place]), votes)"))
+        .cast("map<string,int>")
+        .alias("votes"),
+        "set_size",
+        "in_set",
+        "higher",
+        "equal",
     )
 
 
@@ -120,8 +156,8 @@ def outcome_rows(predictions: DataFrame) -> DataFrame:
         "n_rows",
         "n_rows_correct",
         "score",
-        F.expr("size(filter(map_values(scores), s -> s > score))").alias("n_greater"),
-        F.expr("size(filter(map_values(scores), s -> s = score))").alias("n_equal"),
+        F.expr("coalesce(higher, size(filter(map_values(scores), s -> s > score)))").alias("n_greater"),
+        F.expr("coalesce(equal, size(filter(map_values(scores), s -> s = score)))").alias("n_equal"),
         "confidence",
         "set_size",
         "in_set",
@@ -242,17 +278,48 @@ def clip_rows(
     """
     sure = with_confidence(scores_by_song(predicted, "song_id", "clip_id_"), confidence)
     scored = sure.withColumn("names", _names(classes))
+    about = (model_id, score_kind)
+    return _of_clips(scored, [*_answer("means", "best"), *_set(classes, confidence, most)], *about)
+
+
+def answered_clips(
+    answered: DataFrame,
+    model_id: str,
+    classes: Sequence[str],
+    score_kind: str,
+    confidence: Confidence | None = None,
+    most: int = 0,
+) -> DataFrame:
+    """The same of a model of more genres than are kept of each clip.
+
+    Parameters
+    ----------
+    answered : from :meth:`genreatlas.models.engines.protocol.StoredModel.predict_songs`, clips in place of songs, and
+        song_id of the clip's song in place of the clip's id, which is ``clip_id_``.
+    """
+    answer = [
+        F.expr("names[best]").alias("predicted"),
+        F.expr("scores[0]").alias("confidence"),
+        F.expr("map_from_arrays(transform(kept, place -> names[place]), scores)").alias("scores"),
+    ]
+    # Sets are made of 1-based places.
+    places = F.expr("transform(set_places, place -> place + 1)")
+    scored = answered.withColumnRenamed("places", "kept").withColumn("places", places)
+    scored = scored.drop("set_size").withColumn("names", _names(classes))
+    return _of_clips(scored, [*answer, *_set(classes, confidence, most)], model_id, score_kind)
+
+
+def _of_clips(scored: DataFrame, answer: Sequence[Column], model_id: str, score_kind: str) -> DataFrame:
     nothing = {"path": "string", "duration_s": "double", "bytes": "bigint", "modified_ns": "bigint"}
     return scored.select(
         F.lit(model_id).alias("model_id"),
         F.concat(F.lit("clip:"), "clip_id_").alias("item_id"),
         "song_id",
-        *_answer("means", "best"),
+        *answer,
         F.lit(score_kind).alias("score_kind"),
         F.lit(1).alias("n_windows"),
         F.lit(0).alias("n_failed_windows"),
         *[F.lit(None).cast(kind).alias(name) for name, kind in nothing.items()],
-        *_set(classes, confidence, most),
     )
 
 

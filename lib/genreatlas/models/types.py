@@ -17,6 +17,18 @@ ScoreKind = Literal["probability", "margin"]
 #: were right on their own.
 PREDICTED = "song_id string, clip_id string, n_rows int, score_sum array<double>, votes array<int>"
 
+#: What a model says of whole songs where it knows more genres than are kept of each song: one row a song. Places are
+#: indices into its classes, ``best`` and ``best_by_vote`` those of the highest mean score and of the most votes;
+#: ``scores`` are the mean scores of ``places``, the highest ones first, the true genre's among them; ``higher`` and
+#: ``equal`` count the classes with a higher and with the same mean score as the true genre, itself included.
+#: ``vote_places`` and ``votes`` count rows, where the song has several. ``set_places`` are the classes of
+#: the prediction set, the most probable first. Sets are NULL for models without; else scores are calibrated.
+ANSWERED = (
+    "song_id string, n_rows int, best int, best_by_vote int, n_rows_correct int, higher int, equal int, "
+    "places array<int>, scores array<double>, vote_places array<int>, votes array<int>, "
+    "set_size int, in_set boolean, set_places array<int>"
+)
+
 
 @dataclass(frozen=True)
 class Trial:

@@ -32,10 +32,12 @@ from genreatlas.evaluation.cases import (
 )
 from genreatlas.evaluation.importances import PERMUTATION, importances, own_importances
 from genreatlas.evaluation.reliability import reliability_rows
-from genreatlas.evaluation.song_scores import song_predictions
+from genreatlas.evaluation.song_scores import answered_predictions, song_predictions
 from genreatlas.metrics import metric_for, version_of
 from genreatlas.models import registry
+from genreatlas.models.engines import get_engine
 from genreatlas.models.engines.protocol import StoredModel
+from genreatlas.models.engines.song_blocks import TOP
 from genreatlas.progress import progress, tracked
 from genreatlas.store import Store
 from genreatlas.tables import MODELS, PREDICTIONS, QUARANTINE, RELIABILITY
@@ -64,7 +66,10 @@ class Batch:
     @property
     def n_bytes(self) -> int:
         """Estimated size of its predictions."""
-        return len(self.songs) * (200 + _SCORE_BYTES * len(self.case.classes))
+        stored = len(self.case.classes)
+        if stored > TOP and not self.case.multi and not get_engine(str(self.case.model["engine"])).needs_spark:
+            stored = TOP + 1
+        return len(self.songs) * (200 + _SCORE_BYTES * stored)
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -151,6 +156,14 @@ class _Evaluation:
             batch.songs, "song_id string, group_id string, part string, genres array<string>"
         )
         predictor = self.predictors[case.model_id]
+        if (answered := self._answered(predictor, batch, songs)) is not None:
+            return answered_predictions(
+                answered,
+                songs,
+                model_id=case.model_id,
+                classes=predictor.classes,
+                score_kind=predictor.score_kind,
+            )
         return song_predictions(
             predictor.predict(case.clips(songs)),
             songs,
@@ -183,6 +196,18 @@ class _Evaluation:
         self.store.upsert(RELIABILITY, rows, update=True)
         stored = stored[stored["model_id"].isin([case.model_id for case in new])]
         delete_outdated(self.store, RELIABILITY, stored, rows)
+
+    def _answered(self, predictor: StoredModel, batch: Batch, songs: DataFrame) -> DataFrame | None:
+        """What a model of many genres says of whole songs; None where it says everything of each clip."""
+        case = batch.case
+        if case.multi:
+            return None
+        place = {genre: number for number, genre in enumerate(predictor.classes)}
+        truth = pd.DataFrame(
+            {"song_id": batch.songs["song_id"], "truth": [place[genres[0]] for genres in batch.songs["genres"]]}
+        )
+        known = self.store.spark.createDataFrame(truth, "song_id string, truth int")
+        return predictor.predict_songs(case.clips(songs).join(known, "song_id"))
 
     def _explain(
         self, cases: Sequence[Case], predictions: StoredPredictions, table: StoredFigures, fresh: set[str]

@@ -26,7 +26,14 @@ from genreatlas.counts import Counts
 from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table, model_columns
 from genreatlas.datasets.fetching import fingerprint, fingerprints
 from genreatlas.errors import UNKNOWN_FAULTS, EnvironmentFaultError, ModelError, Reason
-from genreatlas.evaluation.song_scores import clip_rows, file_rows, scored_windows, window_id, window_rows
+from genreatlas.evaluation.song_scores import (
+    answered_clips,
+    clip_rows,
+    file_rows,
+    scored_windows,
+    window_id,
+    window_rows,
+)
 from genreatlas.extraction.attempts import (
     attempts_so_far,
     end_at_environment_faults,
@@ -58,6 +65,9 @@ _PREDICTED = "score_predicted"
 
 #: Scores of one commit of clips: 24 bytes each in memory, a third of that on disk.
 _SCORES_A_COMMIT = 20_000_000
+
+#: Scores of a clip that are stored: the highest where there are more genres (Spark ML takes 2,000 at most).
+_MOST_STORED = 2_000
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -141,24 +151,28 @@ class _Scoring:
                 f"(version {self.meta.set_version}, preprocessing {self.meta.preprocessing_id}); those that there are "
                 "were made otherwise. Extract them with the [clip] section of the model, or train again."
             )
-        chunks = max(1, math.ceil(count * len(self.meta.classes) / _SCORES_A_COMMIT))
+        stored = len(self.meta.classes) if self.meta.multi else min(len(self.meta.classes), _MOST_STORED)
+        chunks = max(1, math.ceil(count * stored / _SCORES_A_COMMIT))
         written = 0
         for number in range(chunks if count else 0):
             chunk = pending.where(F.pmod(F.xxhash64("clip_id"), F.lit(chunks)) == number)
-            predicted = self.predictor.predict(self._encoded(table, chunk)).withColumn("clip_id_", F.col("clip_id"))
-            answers = clip_rows(
-                predicted,
-                self.meta.model_id,
-                self.meta.classes,
-                self.meta.score_kind,
-                self.confidence,
-                self.config.score.max_set,
-            )
+            answers = self._clip_rows(self._encoded(table, chunk))
             staged = self.store.stage(answers, _PREDICTED, f"clips-{number:06}")
             written += self.store.upsert(SCORES, self._stamped(staged.frame))
             staged.drop()
         notes = (f"{otherwise} clips have no features made as the model's, and were not scored",) if otherwise else ()
         return Counts(read=count + otherwise if count else 0, written=written, skipped=otherwise, notes=notes)
+
+    def _clip_rows(self, clips: DataFrame) -> DataFrame:
+        about = (
+            self.meta.model_id, self.meta.classes, self.meta.score_kind, self.confidence, self.config.score.max_set,
+        )  # fmt: skip
+        alone = clips.withColumn("song_id", F.col("clip_id")).withColumn("truth", F.lit(None).cast("int"))
+        if (answered := self.predictor.predict_songs(alone)) is not None:
+            of_clip = answered.withColumnRenamed("song_id", "clip_id_")
+            songs = clips.select("song_id", F.col("clip_id").alias("clip_id_"))
+            return answered_clips(of_clip.join(songs, "clip_id_"), *about)
+        return clip_rows(self.predictor.predict(clips).withColumn("clip_id_", F.col("clip_id")), *about)
 
     def _encoded(self, table: FeatureTable, rows: DataFrame) -> DataFrame:
         _, columns = model_columns(rows, table.layout, table.columns, self.meta.features)

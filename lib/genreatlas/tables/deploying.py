@@ -86,7 +86,12 @@ SCORES = Table(
         Column("path", "string", "Path of the file for people to read."),
         Column("predicted", "string", "Genre with the highest score.", nullable=False),
         Column("confidence", "double", "Its score.", nullable=False),
-        Column("scores", "map<string,double>", "Score of every genre, averaged over rows and windows.", nullable=False),
+        Column(
+            "scores",
+            "map<string,double>",
+            "Score of every genre, averaged over rows and windows; of a clip the 100 highest where there are more.",
+            nullable=False,
+        ),
         Column("score_kind", "string", "probability or margin.", nullable=False),
         Column("n_windows", "int", "Windows behind the mean; 1 for a clip.", nullable=False),
         Column("n_failed_windows", "int", "Windows that could not be used, such as silence.", nullable=False),

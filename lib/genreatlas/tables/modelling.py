@@ -151,13 +151,21 @@ PREDICTIONS = Table(
         Column("predicted", "string", "Genre with the highest mean score.", nullable=False),
         Column("predicted_by_vote", "string", "Genre with most frames or clips; ties go to the mean score."),
         Column("confidence", "double", "Score of the predicted genre.", nullable=False),
-        Column("scores", "map<string,double>", "Score of every genre, averaged over the song's rows.", nullable=False),
+        Column(
+            "scores",
+            "map<string,double>",
+            "Score of every genre, averaged over the song's rows; where higher is given, of the 100 highest and the "
+            "true one.",
+            nullable=False,
+        ),
         Column("score_kind", "string", "probability or margin.", nullable=False),
         Column("n_rows", "int", "Clips or frames that the scores average.", nullable=False),
         Column("n_rows_correct", "int", "Of these, how many were right on their own; NULL where labels = multi."),
         Column("votes", "map<string,int>", "Rows that chose each genre; others are left out; NULL for one row."),
         Column("set_size", "int", "Genres of the song's prediction set; NULL for models without sets."),
         Column("in_set", "boolean", "Whether the set holds the true genre; NULL for models without sets."),
+        Column("higher", "int", "Genres with a higher score than the true one; NULL where scores has every genre."),
+        Column("equal", "int", "Genres with the true one's score, itself included; NULL where scores has every genre."),
     ),
 )
 

@@ -462,6 +462,20 @@ class StoredModel(ABC):
         One row a clip with the schema :data:`genreatlas.models.types.PREDICTED`, lazily.
         """
 
+    def predict_songs(self, frame: DataFrame) -> DataFrame | None:
+        """Score whole songs where their scores are, so that those of all genres never leave the worker.
+
+        Parameters
+        ----------
+        frame : as for :meth:`predict`, and ``truth int``: index of the song's genre, NULL where it is not known.
+
+        Returns
+        -------
+        One row a song with the schema :data:`genreatlas.models.types.ANSWERED`, lazily. None where all scores are kept
+        of a song, as there are few genres or several for a song, or where the model scores clips only.
+        """
+        return None
+
     def importances(self) -> Mapping[str, float]:
         """How much each column that it reads counts, by the model itself; empty where it does not say."""
         return {}

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from genreatlas.models.engines.protocol import FileModel, blocks
 
@@ -68,10 +69,27 @@ def song_blocks(
         scores = model.matrix_scores(X, part, song)
         means = scores
         if len(part) > until - at:
-            means = np.add.reduceat(scores, starts[at:until] - starts[at], axis=0)
+            means = sums_of_runs(scores, starts[at:until] - starts[at])
             means /= counts[at:until, None]
         yield SongBlock(of_row[starts[at:until]].astype(np.int64), rows[starts[at:until]].astype(np.int64), means)
         at = until
+
+
+def sums_of_runs(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sums of rows that stand together, added one after the other as Spark adds clips: ``reduceat`` groups them.
+
+    Parameters
+    ----------
+    values : (n_rows, n) float.
+    starts : (n_runs,) where each run begins, ascending from 0.
+
+    Returns
+    -------
+    (n_runs, n) float.
+    """
+    ends = np.append(starts, len(values))
+    runs = sparse.csr_array((np.ones(len(values)), np.arange(len(values)), ends), shape=(len(starts), len(values)))
+    return np.asarray(runs @ values)
 
 
 def top_scores(means: NDArray[np.float64], k: int = TOP) -> tuple[NDArray[np.int32], NDArray[np.float64]]:

@@ -7,7 +7,9 @@ would be 6,373 times the data. No pyspark here.
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +19,10 @@ from threadpoolctl import threadpool_limits
 
 from genreatlas.datasets.sending import locate
 from genreatlas.errors import ModelError
+from genreatlas.models.confidence import Confidence
 from genreatlas.models.engines import get_engine
 from genreatlas.models.engines.protocol import Clips, ClipScores, FileModel, JudgedRows
+from genreatlas.models.engines.song_blocks import BLOCK_BYTES, sums_of_runs, top_scores, true_ranks
 
 #: Rows that :func:`permuted_batches` returns: answers of all songs, in order, with one block of columns swapped.
 PERMUTED = "block int, repeat int, answers binary"
@@ -31,6 +35,20 @@ _PREDICTED_SCHEMA = pa.schema(
         ("n_rows", pa.int32()),
         ("score_sum", pa.list_(pa.float64())),
         ("votes", pa.list_(pa.int32())),
+    ]
+)
+#: Arrow form of :data:`genreatlas.models.types.ANSWERED`.
+_ANSWERED_SCHEMA = pa.schema(
+    [
+        ("song_id", pa.string()),
+        *((name, pa.int32()) for name in ("n_rows", "best", "best_by_vote", "n_rows_correct", "higher", "equal")),
+        ("places", pa.list_(pa.int32())),
+        ("scores", pa.list_(pa.float64())),
+        ("vote_places", pa.list_(pa.int32())),
+        ("votes", pa.list_(pa.int32())),
+        ("set_size", pa.int32()),
+        ("in_set", pa.bool_()),
+        ("set_places", pa.list_(pa.int32())),
     ]
 )
 _PERMUTED_SCHEMA = pa.schema([("block", pa.int32()), ("repeat", pa.int32()), ("answers", pa.binary())])
@@ -65,6 +83,11 @@ def predict_batch(model: FileModel, batch: pa.RecordBatch) -> pa.RecordBatch:
     ------
     ModelError : a clip's features are NULL or not as many as the model was trained on.
     """
+    clips = _clips_of(batch)
+    return _batch(clips.songs, clips.clips, model.clip_scores(clips))
+
+
+def _clips_of(batch: pa.RecordBatch) -> Clips:
     songs, clips = batch.column("song_id"), batch.column("clip_id")
     several = "width" in batch.schema.names
     column = batch.column("frames" if several else "features")
@@ -73,7 +96,7 @@ def predict_batch(model: FileModel, batch: pa.RecordBatch) -> pa.RecordBatch:
         raise ModelError(f"clip {clips[first]} has no features to score")
     lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False).astype(np.int64)
     widths = batch.column("width").to_numpy(zero_copy_only=False).astype(np.int64) if several else lengths
-    return _batch(songs, clips, model.clip_scores(Clips(songs, clips, column, lengths, widths, several)))
+    return Clips(songs, clips, column, lengths, widths, several)
 
 
 def _batch(songs: pa.Array, clips: pa.Array, said: ClipScores) -> pa.RecordBatch:
@@ -84,6 +107,116 @@ def _batch(songs: pa.Array, clips: pa.Array, said: ClipScores) -> pa.RecordBatch
     ]
     columns = [songs.cast(pa.string()), clips.cast(pa.string()), pa.array(said.n_rows, type=pa.int32()), *lists]
     return pa.RecordBatch.from_arrays(columns, schema=_PREDICTED_SCHEMA)
+
+
+def answer_batches(
+    engine: str, name: str, folder: str | None, confidence: Confidence | None, batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Score the songs of each batch, and keep of their scores what ``ANSWERED`` has.
+
+    Parameters
+    ----------
+    confidence : of the model; without it there are no sets, and scores stay as they are.
+    batches : as for :func:`predict_batches`, with truth int; the clips of a song stand together, across batches too.
+    """
+    model = load_once(engine, locate(name, folder))
+    with threadpool_limits(1):
+        for songs in _whole_songs(batches, max(1, BLOCK_BYTES // (16 * model.n_classes))):
+            yield answer_batch(model, songs, confidence)
+
+
+def _whole_songs(batches: Iterator[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
+    """Batches of whole songs, of at most so many clips but for a song that has more."""
+    rest: pa.RecordBatch | None = None
+    for batch in batches:
+        whole = batch if rest is None else _joined(rest, batch)
+        starts = _starts(whole.column("song_id"))
+        at = 0
+        for start, end in pairwise(starts.tolist()):
+            if end - at > most and start > at:
+                yield whole.slice(at, start - at)
+                at = start
+        last = int(starts[-1]) if len(starts) else 0  # the last song may go on in the next batch
+        if last > at:
+            yield whole.slice(at, last - at)
+        rest = whole.slice(last)
+    if rest is not None and rest.num_rows:
+        yield rest
+
+
+def _joined(*batches: pa.RecordBatch) -> pa.RecordBatch:
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+
+
+def _starts(songs: pa.Array) -> NDArray[np.int64]:
+    """Where each song begins among clips of songs that stand together."""
+    codes = songs.dictionary_encode().indices.to_numpy()
+    return np.flatnonzero(np.diff(codes, prepend=-1))
+
+
+def answer_batch(model: FileModel, batch: pa.RecordBatch, confidence: Confidence | None = None) -> pa.RecordBatch:
+    """Score whole songs; see :func:`answer_batches`."""
+    said = model.clip_scores(_clips_of(batch))
+    starts = _starts(batch.column("song_id"))
+    given = batch.column("truth").take(pa.array(starts))
+    known = pc.is_valid(given).to_numpy(zero_copy_only=False)
+    truth = pc.fill_null(given, 0).to_numpy()
+    n_rows = np.add.reduceat(said.n_rows, starts)
+    means = sums_of_runs(said.sums, starts) / np.maximum(n_rows, 1)[:, None]
+    votes = np.add.reduceat(said.votes, starts, axis=0)
+    voted = np.where(votes == votes.max(axis=1, keepdims=True), means, -np.inf)
+    best, best_by_vote = np.argmax(means, axis=1), np.argmax(voted, axis=1)
+    song = np.arange(len(starts))
+    sets: list[NDArray[np.int64]] | None = None
+    if confidence is not None:
+        means = confidence.probabilities(means)
+        sets = confidence.sets(means)
+    score, higher, equal = true_ranks(means, song, truth)
+    places, scores = top_scores(means)
+    kept = np.ones((len(song), places.shape[1] + 1), dtype=bool)
+    kept[:, -1] = known & ~(places == truth[:, None]).any(axis=1)
+    places, scores = np.column_stack([places, truth]).astype(np.int32), np.column_stack([scores, score])
+    chosen = (votes > 0) & (n_rows > 1)[:, None]
+    columns = {
+        "song_id": batch.column("song_id").take(pa.array(starts)).cast(pa.string()),
+        "n_rows": n_rows,
+        "best": best,
+        "best_by_vote": best_by_vote,
+        "n_rows_correct": pa.array(votes[song, truth].astype(np.int32), mask=~known),
+        "higher": pa.array(higher.astype(np.int32), mask=~known),
+        "equal": pa.array(equal.astype(np.int32), mask=~known),
+        "places": _lists(places[kept], kept.sum(axis=1), pa.int32()),
+        "scores": _lists(scores[kept], kept.sum(axis=1), pa.float64()),
+        "vote_places": _lists(np.nonzero(chosen)[1], chosen.sum(axis=1), pa.int32()),
+        "votes": _lists(votes[chosen], chosen.sum(axis=1), pa.int32()),
+        **_sets(sets, truth, known),
+    }
+    arrays = [
+        one if isinstance(one, pa.Array) else pa.array(one.astype(np.int32))
+        for one in (columns[name] for name in _ANSWERED_SCHEMA.names)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=_ANSWERED_SCHEMA)
+
+
+def _sets(
+    sets: Sequence[NDArray[np.int64]] | None, truth: NDArray[np.integer], known: NDArray[np.bool_]
+) -> dict[str, pa.Array]:
+    """Columns of prediction sets, NULL without them."""
+    if sets is None:
+        nothing = {"set_size": pa.int32(), "in_set": pa.bool_(), "set_places": pa.list_(pa.int32())}
+        return {name: pa.nulls(len(truth), kind) for name, kind in nothing.items()}
+    sizes = np.array([len(one) for one in sets], dtype=np.int64)
+    inside = np.array([one in mine for one, mine in zip(truth, sets, strict=True)], dtype=bool)
+    return {
+        "set_size": pa.array(sizes.astype(np.int32)),
+        "in_set": pa.array(inside, mask=~known),
+        "set_places": _lists(np.concatenate(sets), sizes, pa.int32()),
+    }
+
+
+def _lists(values: NDArray[Any], lengths: NDArray[np.int64], kind: pa.DataType) -> pa.ListArray:
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+    return pa.ListArray.from_arrays(offsets, pa.array(values, type=kind))
 
 
 @lru_cache(maxsize=2)

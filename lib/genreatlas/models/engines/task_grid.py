@@ -24,9 +24,10 @@ from genreatlas.datasets.sending import copy_once, send_file
 from genreatlas.datasets.types import Matrix
 from genreatlas.errors import ConfigError, EnvironmentFaultError, ModelError, Reason
 from genreatlas.metrics import metric_for, version_of
+from genreatlas.models.confidence import Confidence
 from genreatlas.models.engines import not_built_in
 from genreatlas.models.engines.protocol import JudgedRows, TrainingData
-from genreatlas.models.engines.task_answers import PERMUTED, permuted_batches, predict_batches
+from genreatlas.models.engines.task_answers import PERMUTED, answer_batches, permuted_batches, predict_batches
 from genreatlas.models.engines.task_fits import (
     FOLD_RESULT,
     REFITTED,
@@ -36,7 +37,7 @@ from genreatlas.models.engines.task_fits import (
     score_batches,
     with_engines,
 )
-from genreatlas.models.types import PREDICTED, FittedModel, FoldResult, FoldTask, Trial
+from genreatlas.models.types import ANSWERED, PREDICTED, FittedModel, FoldResult, FoldTask, Trial
 from genreatlas.scratch import scratch_folder
 from genreatlas.watching import new_mark, watched
 
@@ -150,6 +151,28 @@ def predict(
     else:
         worker = partial(predict_batches, engine, _send_model(spark, model), None)
     return frame.select("song_id", "clip_id", *given).mapInArrow(watched(_with_engines([engine], worker)), PREDICTED)
+
+
+def predict_songs(
+    spark: SparkSession,
+    frame: DataFrame,
+    engine: str,
+    model: Path,
+    given: Sequence[str],
+    confidence: Confidence | None = None,
+) -> DataFrame:
+    """Score songs with a stored model; one row of ``ANSWERED`` a song, lazily.
+
+    Parameters
+    ----------
+    frame : song_id, clip_id, truth and the columns that are given.
+    engine, model, given : see :func:`predict`.
+    confidence : of the model, which calibrates scores and makes prediction sets.
+    """
+    worker = partial(answer_batches, engine, _send_model(spark, model), None, confidence)
+    songs = frame.select("song_id", "clip_id", "truth", *given).repartition("song_id")
+    whole = songs.sortWithinPartitions("song_id", "clip_id")
+    return whole.mapInArrow(watched(_with_engines([engine], worker)), ANSWERED)
 
 
 def permuted_answers(
