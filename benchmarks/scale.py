@@ -3,7 +3,11 @@
 Makes a feature table of so many genres, runs import, split, train, evaluate, report, map, views and a question in SQL
 on it with the candidates of ``conf/fanout.toml``, then all of it again with nothing new. Of every step it writes
 seconds on the clock, seconds of CPU and peak memory (driver, JVM and workers together) to ``benchmarks/scale.json`` and
-prints ``docs/scale.md`` from what is there. Other work on the machine lengthens the clock but hardly the CPU seconds.
+prints ``docs/scale.md`` from what is there. Other work on the machine lengthens the clock but hardly the CPU seconds;
+how many CPU seconds it took meanwhile stands beside them.
+
+Figures are written after each step. With ``--keep FOLDER`` a run that was stopped goes on behind the last step that
+ended, with what that step left in the folder.
 
 The tables are hard to learn in the ways that real ones are: genres come in families that lie close together, artists
 have a manner of their own, some genres are two kinds of songs, and genres spread in different directions. A tenth of
@@ -25,7 +29,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from page import machine_line
-from watch import Watch
+from watch import Watch, busy_seconds
 
 ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "benchmarks" / "scale.json", ROOT / "docs" / "scale.md"
@@ -135,8 +139,14 @@ def settings_of(home: Path, cores: int) -> list[str]:
     return [f"{key}={value}" for key, value in values.items()]
 
 
-def run(shape: Shape, home: Path, cores: int) -> dict[str, Any]:
-    """Run every step twice on a table of one shape; what each cost."""
+def run(shape: Shape, home: Path, cores: int, write: Callable[[dict[str, Any]], None]) -> None:
+    """Run every step twice on a table of one shape.
+
+    Parameters
+    ----------
+    home : folder for table, store and models. The steps that ended there before are not run again.
+    write : gets what each step cost so far, whenever one has ended.
+    """
     from genreatlas.config import load_config
     from genreatlas.session import get_spark
     from genreatlas.steps import (
@@ -150,9 +160,16 @@ def run(shape: Shape, home: Path, cores: int) -> dict[str, Any]:
     )
     from genreatlas.store import Store
 
-    started = time.perf_counter()
-    n_songs = make_table(home / "table.parquet", shape)
-    print(f"{shape.name}: {n_songs:,} songs in {time.perf_counter() - started:.0f} s", flush=True)
+    table, costs = home / "table.parquet", home / "costs.json"
+    if not table.exists():
+        partly = home / "partly.parquet"
+        make_table(partly, shape)
+        partly.replace(table)
+    n_songs = pq.read_metadata(table).num_rows
+    found: dict[str, Any] = {**asdict(shape), "n_songs": n_songs, "steps": {}, "rerun": {}}
+    if costs.exists():
+        found |= json.loads(costs.read_text(encoding="utf-8"))
+    print(f"{shape.name}: {n_songs:,} songs", flush=True)
     config = load_config([ROOT / "conf" / "fanout.toml"], settings_of(home, cores))
     spark = get_spark(config.spark)
     store = Store(spark, config.store, run_id="scale")
@@ -164,10 +181,11 @@ def run(shape: Shape, home: Path, cores: int) -> dict[str, Any]:
         )
     }  # fmt: skip
     steps["query"] = lambda: _ask(store, config)
-    found: dict[str, Any] = {**asdict(shape), "n_songs": n_songs, "steps": {}, "rerun": {}}
     try:
         for kind in ("steps", "rerun"):
             for name, step in steps.items():
+                if name in found[kind]:
+                    continue
                 with _timed(watch) as cost:
                     counts = step()
                 found[kind][name] = cost
@@ -176,21 +194,24 @@ def run(shape: Shape, home: Path, cores: int) -> dict[str, Any]:
                     print(f"  {note[:300]}", flush=True)
                 if getattr(counts, "failed", 0):
                     raise RuntimeError(f"{name}: {counts.failed} failed: {counts.notes}")
-        found["candidates"] = _candidates(store)
+                if name in LEARNING:
+                    found["candidates"] = _candidates(store)
+                costs.write_text(json.dumps(found), encoding="utf-8")
+                write(found | {"complete": all(len(found[one]) == len(steps) for one in ("steps", "rerun"))})
     finally:
         watch.close()
         spark.stop()
-    return found
 
 
 @contextmanager
 def _timed(watch: Watch) -> Iterator[dict[str, float]]:
     cost: dict[str, float] = {}
     watch.peak = watch.look()
-    started, used = time.perf_counter(), watch.cpu()
+    started, used, busy = time.perf_counter(), watch.cpu(), busy_seconds()
     yield cost
     cost["seconds"] = round(time.perf_counter() - started, 1)
     cost["cpu_seconds"] = round(watch.cpu() - used, 1)
+    cost["others_cpu_seconds"] = round(max(0.0, busy_seconds() - busy - cost["cpu_seconds"]), 1)
     cost["gb"] = round(max(watch.peak, watch.look()) / 1e9, 2)
 
 
@@ -223,7 +244,7 @@ def _candidates(store: Any) -> list[dict[str, Any]]:
 def figures(found: dict[str, Any]) -> dict[str, float]:
     """The figures with a bar, of what was run: those that compare sizes need both."""
     large, small = found.get(LARGE), found.get(SMALL)
-    if large is None:
+    if large is None or not large["complete"]:
         return {}
     made = {
         "total_minutes": round(sum(step["seconds"] for step in large["steps"].values()) / 60, 1),
@@ -231,7 +252,7 @@ def figures(found: dict[str, Any]) -> dict[str, float]:
         "total_gb": max(step["gb"] for step in large["steps"].values()),
         "rerun_minutes": round(sum(step["seconds"] for step in large["rerun"].values()) / 60, 1),
     }
-    if small is not None:
+    if small is not None and small["complete"]:
         for key, steps in (("worst_step_ratio", LINEAR), ("worst_learning_ratio", LEARNING)):
             made[key] = round(max(_per_song(large, step) / _per_song(small, step) for step in steps), 2)
     return made
@@ -253,7 +274,8 @@ def page(found: dict[str, Any]) -> str:
         "directions, and a tenth of the songs have a second genre of the same family (`labels` decides).",
         "",
         "Memory is the peak of driver, JVM and Python workers together, CPU seconds are their sum. The clock",
-        "also counts what others do on the machine, so ratios of cost per song are of CPU seconds.",
+        "also counts what others do on the machine: how many CPU seconds they took stands beside each step, and",
+        "ratios of cost per song are of CPU seconds.",
         "",
         "| figure | value | bar |",
         "|---|---|---|",
@@ -265,26 +287,28 @@ def page(found: dict[str, Any]) -> str:
         lines.append(
             f"| `{key}`: {text} | {state} | at most {bar:g}{'' if value is None or value <= bar else ' (missed)'} |"
         )
-    for name, one in found.items():
+    for one in found.values():
         if "steps" not in one:
             continue
-        lines += ["", f"## {name.replace('x', ' genres × ')} songs: {one['n_songs']:,} songs", "", one["machine"], ""]
+        title = f"{one['genres']:,} genres × {one['songs']} songs" + (", sizes as Zipf has them" if one["zipf"] else "")
+        lines += ["", f"## {title}: {one['n_songs']:,} songs", "", one["machine"], ""]
+        if not one["complete"]:
+            lines += ["This run was stopped; these are the steps that ended.", ""]
         lines += [
-            "| step | seconds | CPU seconds | ms of CPU a song | GB | again, seconds |",
-            "|---|---|---|---|---|---|",
+            "| step | seconds | CPU seconds | CPU seconds of others | ms of CPU a song | GB | again, seconds |",
+            "|---|---|---|---|---|---|---|",
         ]
         for step, cost in one["steps"].items():
             again = one["rerun"].get(step, {}).get("seconds", "")
-            each = 1000 * cost["cpu_seconds"] / one["n_songs"]
-            lines.append(
-                f"| {step} | {cost['seconds']:g} | {cost['cpu_seconds']:g} | {each:.2f} | {cost['gb']:g} | {again} |"
-            )
+            each = f"{1000 * cost['cpu_seconds'] / one['n_songs']:.2f}"
+            cells = [f"{cost[key]:g}" for key in ("seconds", "cpu_seconds", "others_cpu_seconds")]
+            lines.append(f"| {' | '.join([step, *cells, each])} | {cost['gb']:g} | {again} |")
         lines += [
             "",
             "| candidate | status | macro-F1, folds | macro-F1, fitted songs | seconds, all folds | accuracy, test |",
         ]
         lines += ["|---|---|---|---|---|---|"]
-        for row in one["candidates"]:
+        for row in one.get("candidates", ()):
             scores = [row.get(key) for key in ("score_mean", "train_score_mean", "seconds", "accuracy")]
             cells = [
                 "" if value is None else f"{value:.3f}" if key != 2 else f"{value:.0f}"
@@ -305,18 +329,23 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder for table, store and models, which is kept")
     parser.add_argument("--print", action="store_true", help="run nothing: print docs/scale.md again")
     parsed = parser.parse_args()
-    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     if not parsed.print:
         shape = Shape(parsed.genres, parsed.songs, parsed.zipf)
         home = parsed.keep or Path(tempfile.mkdtemp(prefix="scale-"))
         home.mkdir(parents=True, exist_ok=True)
         try:
-            one = run(shape, home, parsed.cores)
+            run(shape, home, parsed.cores, lambda one: write({shape.name: one | {"machine": machine_line()}}))
         finally:
             if not parsed.keep:
                 shutil.rmtree(home, ignore_errors=True)
-        known[shape.name] = one | {"machine": machine_line()}
-    runs = {name: one for name, one in known.items() if isinstance(one, dict)}
+    else:
+        write({})
+
+
+def write(new: dict[str, Any]) -> None:
+    """Write the figures of a run beside those of the others, and the page."""
+    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    runs = {name: one for name, one in (known | new).items() if isinstance(one, dict)}
     RESULTS.write_text(json.dumps(figures(runs) | runs, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(runs), encoding="utf-8")
 

@@ -50,6 +50,13 @@ class Watch:
         self._thread.join()
 
 
+def busy_seconds() -> float:
+    """CPU seconds that all processes of the machine have used since it started."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    user, nice, system, _, _, irq, soft = map(int, fields[1:8])
+    return (user + nice + system + irq + soft) / os.sysconf("SC_CLK_TCK")
+
+
 def _tree(root: int) -> dict[tuple[int, str], float]:
     """CPU seconds of a process and of each below it, without their children's; a process by its id and start."""
     fields: dict[int, list[str]] = {}
