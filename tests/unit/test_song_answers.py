@@ -43,7 +43,7 @@ def answered(monkeypatch, clips, cuts, block_bytes, confidence=None):
     monkeypatch.setattr(task_answers, "BLOCK_BYTES", block_bytes)
     bounds = [0, *cuts, clips.num_rows]
     parts = [clips.slice(start, end - start) for start, end in pairwise(bounds)]
-    batches = list(answer_batches("fixed", "model", "/", confidence, iter(parts)))
+    batches = list(answer_batches("fixed", "model", "/", confidence, 40, iter(parts)))
     return batches, [row for batch in batches for row in batch.to_pylist()]
 
 
@@ -89,16 +89,19 @@ def test_scores_are_calibrated_and_sets_made_where_they_are(monkeypatch, clips):
     plain = answered(monkeypatch, clips, [30], 10**9)[1]
     said = predict_batch(Fixed(), clips)
     songs, sums = np.array(clips["song_id"].to_pylist()), np.array(said["score_sum"].to_pylist())
+    sizes = []
     for row, before in zip(answered(monkeypatch, clips, [30], 10**9, confidence)[1], plain, strict=True):
         mine = songs == row["song_id"]
         means = confidence.probabilities(sums[mine].sum(axis=0, keepdims=True) / mine.sum())
         (inside,) = confidence.sets(means)
         truth = clips["truth"].to_pylist()[int(np.flatnonzero(mine)[0])]
-        assert row["set_places"] == inside.tolist() and row["set_size"] == len(inside)
+        assert row["set_places"] == (inside.tolist() if len(inside) <= 40 else []) and row["set_size"] == len(inside)
+        sizes.append(len(inside))
         assert row["in_set"] == (truth in inside)
         assert row["scores"] == means[0][row["places"]].tolist()
         assert (row["best"], row["best_by_vote"]) == (before["best"], before["best_by_vote"])
         assert (before["set_size"], before["in_set"], before["set_places"]) == (None, None, None)
+    assert min(sizes) <= 40 < max(sizes)
 
 
 def test_no_clips_are_no_songs(monkeypatch, clips):

@@ -20,6 +20,9 @@ OUTCOME = (
     "in_set boolean"
 )
 
+#: Genres of a prediction set: ``places`` are 1-based.
+_NAMED = "transform(places, place -> names[place - 1])"
+
 
 def scores_by_song(predicted: DataFrame, *keys: str) -> DataFrame:
     """Add up clips: means of scores and sums of votes, per song.
@@ -232,7 +235,7 @@ def file_rows(
         "duration_s",
         "bytes",
         "modified_ns",
-        *_set(classes, confidence, most),
+        *_set(F.expr(_NAMED), F.size("places"), classes, confidence, most),
     )
 
 
@@ -278,8 +281,8 @@ def clip_rows(
     """
     sure = with_confidence(scores_by_song(predicted, "song_id", "clip_id_"), confidence)
     scored = sure.withColumn("names", _names(classes))
-    about = (model_id, score_kind)
-    return _of_clips(scored, [*_answer("means", "best"), *_set(classes, confidence, most)], *about)
+    answer = [*_answer("means", "best"), *_set(F.expr(_NAMED), F.size("places"), classes, confidence, most)]
+    return _of_clips(scored, answer, model_id, score_kind)
 
 
 def answered_clips(
@@ -300,13 +303,12 @@ def answered_clips(
     answer = [
         F.expr("names[best]").alias("predicted"),
         F.expr("scores[0]").alias("confidence"),
-        F.expr("map_from_arrays(transform(kept, place -> names[place]), scores)").alias("scores"),
+        F.expr("map_from_arrays(transform(places, place -> names[place]), scores)").alias("scores"),
     ]
-    # Sets are made of 1-based places.
-    places = F.expr("transform(set_places, place -> place + 1)")
-    scored = answered.withColumnRenamed("places", "kept").withColumn("places", places)
-    scored = scored.drop("set_size").withColumn("names", _names(classes))
-    return _of_clips(scored, [*answer, *_set(classes, confidence, most)], model_id, score_kind)
+    scored = answered.withColumn("names", _names(classes))
+    named = F.expr("transform(set_places, place -> names[place])")
+    sets = _set(named, F.col("set_size"), classes, confidence, most)
+    return _of_clips(scored, [*answer, *sets], model_id, score_kind)
 
 
 def _of_clips(scored: DataFrame, answer: Sequence[Column], model_id: str, score_kind: str) -> DataFrame:
@@ -338,15 +340,15 @@ def _names(classes: Sequence[str]) -> Column:
     return F.from_json(F.lit(json.dumps(list(classes))), "array<string>")
 
 
-def _set(classes: Sequence[str], confidence: Confidence | None, most: int) -> list[Column]:
-    """Columns of a prediction set; its genres are NULL where it is no answer."""
+def _set(named: Column, size: Column, classes: Sequence[str], confidence: Confidence | None, most: int) -> list[Column]:
+    """Columns of a prediction set of some genres; they are NULL where it is no answer."""
     kinds = {"genre_set": "array<string>", "set_size": "int", "set_coverage": "double", "abstains": "boolean"}
     if confidence is None:
         return [F.lit(None).cast(kind).alias(name) for name, kind in kinds.items()]
-    size, largest = F.size("places"), most_genres(most, len(classes))
+    largest = most_genres(most, len(classes))
     abstains = (size == 0) | (size > largest)
     return [
-        F.when(~abstains, F.expr("transform(places, place -> names[place - 1])")).alias("genre_set"),
+        F.when(~abstains, named).alias("genre_set"),
         size.alias("set_size"),
         F.lit(confidence.coverage).alias("set_coverage"),
         abstains.alias("abstains"),

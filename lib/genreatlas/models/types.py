@@ -22,7 +22,8 @@ PREDICTED = "song_id string, clip_id string, n_rows int, score_sum array<double>
 #: ``scores`` are the mean scores of ``places``, the highest ones first, the true genre's among them; ``higher`` and
 #: ``equal`` count the classes with a higher and with the same mean score as the true genre, itself included.
 #: ``vote_places`` and ``votes`` count rows, where the song has several. ``set_places`` are the classes of
-#: the prediction set, the most probable first. Sets are NULL for models without; else scores are calibrated.
+#: the prediction set, the most probable first, empty where it has more than were asked for. Sets are NULL for models
+#: without; else scores are calibrated.
 ANSWERED = (
     "song_id string, n_rows int, best int, best_by_vote int, n_rows_correct int, higher int, equal int, "
     "places array<int>, scores array<double>, vote_places array<int>, votes array<int>, "

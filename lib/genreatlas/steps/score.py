@@ -43,6 +43,7 @@ from genreatlas.extraction.attempts import (
     with_attempts,
 )
 from genreatlas.models import aliases, registry
+from genreatlas.models.confidence import most_genres
 from genreatlas.models.engines.protocol import StoredModel
 from genreatlas.models.meta import Meta
 from genreatlas.sources.scoring_list import Item, Refused, list_items
@@ -168,7 +169,8 @@ class _Scoring:
             self.meta.model_id, self.meta.classes, self.meta.score_kind, self.confidence, self.config.score.max_set,
         )  # fmt: skip
         alone = clips.withColumn("song_id", F.col("clip_id")).withColumn("truth", F.lit(None).cast("int"))
-        if (answered := self.predictor.predict_songs(alone)) is not None:
+        most = most_genres(self.config.score.max_set, len(self.meta.classes))
+        if (answered := self.predictor.predict_songs(alone, most)) is not None:
             of_clip = answered.withColumnRenamed("song_id", "clip_id_")
             songs = clips.select("song_id", F.col("clip_id").alias("clip_id_"))
             return answered_clips(of_clip.join(songs, "clip_id_"), *about)

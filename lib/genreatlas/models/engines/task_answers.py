@@ -110,19 +110,25 @@ def _batch(songs: pa.Array, clips: pa.Array, said: ClipScores) -> pa.RecordBatch
 
 
 def answer_batches(
-    engine: str, name: str, folder: str | None, confidence: Confidence | None, batches: Iterator[pa.RecordBatch]
+    engine: str,
+    name: str,
+    folder: str | None,
+    confidence: Confidence | None,
+    most: int,
+    batches: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
     """Score the songs of each batch, and keep of their scores what ``ANSWERED`` has.
 
     Parameters
     ----------
     confidence : of the model; without it there are no sets, and scores stay as they are.
+    most : genres of the largest set that is named; of larger ones the size is known alone.
     batches : as for :func:`predict_batches`, with truth int; the clips of a song stand together, across batches too.
     """
     model = load_once(engine, locate(name, folder))
     with threadpool_limits(1):
         for songs in _whole_songs(batches, max(1, BLOCK_BYTES // (16 * model.n_classes))):
-            yield answer_batch(model, songs, confidence)
+            yield answer_batch(model, songs, confidence, most)
 
 
 def _whole_songs(batches: Iterator[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
@@ -154,16 +160,20 @@ def _starts(songs: pa.Array) -> NDArray[np.int64]:
     return np.flatnonzero(np.diff(codes, prepend=-1))
 
 
-def answer_batch(model: FileModel, batch: pa.RecordBatch, confidence: Confidence | None = None) -> pa.RecordBatch:
+def answer_batch(
+    model: FileModel, batch: pa.RecordBatch, confidence: Confidence | None = None, most: int = 0
+) -> pa.RecordBatch:
     """Score whole songs; see :func:`answer_batches`."""
     said = model.clip_scores(_clips_of(batch))
     starts = _starts(batch.column("song_id"))
     given = batch.column("truth").take(pa.array(starts))
     known = pc.is_valid(given).to_numpy(zero_copy_only=False)
     truth = pc.fill_null(given, 0).to_numpy()
-    n_rows = np.add.reduceat(said.n_rows, starts)
-    means = sums_of_runs(said.sums, starts) / np.maximum(n_rows, 1)[:, None]
-    votes = np.add.reduceat(said.votes, starts, axis=0)
+    n_rows, sums, votes = said.n_rows, said.sums, said.votes
+    if len(starts) < batch.num_rows:  # a song has several clips
+        n_rows, votes = np.add.reduceat(n_rows, starts), np.add.reduceat(votes, starts, axis=0)
+        sums = sums_of_runs(sums, starts)
+    means = sums / np.maximum(n_rows, 1)[:, None]
     voted = np.where(votes == votes.max(axis=1, keepdims=True), means, -np.inf)
     best, best_by_vote = np.argmax(means, axis=1), np.argmax(voted, axis=1)
     song = np.arange(len(starts))
@@ -189,7 +199,7 @@ def answer_batch(model: FileModel, batch: pa.RecordBatch, confidence: Confidence
         "scores": _lists(scores[kept], kept.sum(axis=1), pa.float64()),
         "vote_places": _lists(np.nonzero(chosen)[1], chosen.sum(axis=1), pa.int32()),
         "votes": _lists(votes[chosen], chosen.sum(axis=1), pa.int32()),
-        **_sets(sets, truth, known),
+        **_sets(sets, most, truth, known),
     }
     arrays = [
         one if isinstance(one, pa.Array) else pa.array(one.astype(np.int32))
@@ -199,7 +209,7 @@ def answer_batch(model: FileModel, batch: pa.RecordBatch, confidence: Confidence
 
 
 def _sets(
-    sets: Sequence[NDArray[np.int64]] | None, truth: NDArray[np.integer], known: NDArray[np.bool_]
+    sets: Sequence[NDArray[np.int64]] | None, most: int, truth: NDArray[np.integer], known: NDArray[np.bool_]
 ) -> dict[str, pa.Array]:
     """Columns of prediction sets, NULL without them."""
     if sets is None:
@@ -207,10 +217,12 @@ def _sets(
         return {name: pa.nulls(len(truth), kind) for name, kind in nothing.items()}
     sizes = np.array([len(one) for one in sets], dtype=np.int64)
     inside = np.array([one in mine for one, mine in zip(truth, sets, strict=True)], dtype=bool)
+    nothing = np.zeros(0, dtype=np.int64)
+    named = [one if len(one) <= most else nothing for one in sets]
     return {
         "set_size": pa.array(sizes.astype(np.int32)),
         "in_set": pa.array(inside, mask=~known),
-        "set_places": _lists(np.concatenate(sets), sizes, pa.int32()),
+        "set_places": _lists(np.concatenate([*named, nothing]), np.array(list(map(len, named))), pa.int32()),
     }
 
 

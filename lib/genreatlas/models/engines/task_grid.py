@@ -160,6 +160,7 @@ def predict_songs(
     model: Path,
     given: Sequence[str],
     confidence: Confidence | None = None,
+    most: int = 0,
 ) -> DataFrame:
     """Score songs with a stored model; one row of ``ANSWERED`` a song, lazily.
 
@@ -168,8 +169,9 @@ def predict_songs(
     frame : song_id, clip_id, truth and the columns that are given.
     engine, model, given : see :func:`predict`.
     confidence : of the model, which calibrates scores and makes prediction sets.
+    most : genres of the largest set that is named.
     """
-    worker = partial(answer_batches, engine, _send_model(spark, model), None, confidence)
+    worker = partial(answer_batches, engine, _send_model(spark, model), None, confidence, most)
     songs = frame.select("song_id", "clip_id", "truth", *given).repartition("song_id")
     whole = songs.sortWithinPartitions("song_id", "clip_id")
     return whole.mapInArrow(watched(_with_engines([engine], worker)), ANSWERED)
