@@ -1,11 +1,14 @@
 """Clips added up to songs, and features swapped between clips."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from pyspark.sql import functions as F
 
+from genreatlas.evaluation.average_precisions import average_precision_rows
 from genreatlas.evaluation.importances import FRAMES_A_CLIP, Block, shuffled_clips, told_apart
 from genreatlas.evaluation.song_scores import clip_rows, outcome_rows, row_confusions, song_predictions
+from genreatlas.metrics import average_precision
 from genreatlas.models.confidence import Confidence
 from genreatlas.models.types import PREDICTED
 
@@ -130,3 +133,37 @@ def test_frames_are_thinned_and_swapped_in_their_order_from_the_start_again_wher
     assert rows[-1, "s"] == [float(v) for frame in range(0, n, 2) for v in (frame, -frame)]
     assert rows[0, "s"] == [v for k in range(FRAMES_A_CLIP) for v in ((1000.0, 2000.0)[k % 2], -2.0 * k)]
     assert rows[0, "t"] == [0.0, -1000.0, 2.0, -2000.0]
+
+
+@pytest.mark.parametrize("kept", [15, 4])
+def test_average_precisions_are_those_of_the_scores_that_are_kept(spark, monkeypatch, kept):
+    # Spark: the places of songs within a genre are counted by windows over its tables.
+    monkeypatch.setattr("genreatlas.evaluation.average_precisions.TOP", kept)
+    rng = np.random.default_rng(3)
+    names = [f"g{genre:02}" for genre in range(15)]
+    truth = rng.integers(0, 14, 80)
+    scores = np.round(rng.random((80, 15)) + 0.5 * np.eye(15)[truth], 1)
+    scores += 1e-6 * np.arange(15)  # equal within a genre, not within a song
+    songs, kept_scores = [], np.full(scores.shape, -1.0)
+    for song, (mine, genre) in enumerate(zip(scores, truth, strict=True)):
+        highest = np.argsort(-mine, kind="stable")[:kept]
+        kept_scores[song, highest] = mine[highest]
+        stored = {*highest.tolist(), int(genre)}
+        higher = int((mine > mine[genre]).sum()) if kept < 15 else None
+        songs.append(
+            (f"s{song:02}", [names[genre]], {names[place]: float(mine[place]) for place in sorted(stored)}, higher)
+        )
+    rows = spark.createDataFrame(songs, "song_id string, genres array<string>, scores map<string,double>, higher int")
+    outcomes = pd.DataFrame({"song_id": [song[0] for song in songs], "truth": [names[one] for one in truth]})
+    found = average_precision_rows(rows, outcomes.assign(group_id=outcomes["truth"]), names, 64)
+    hits = truth[:, None] == np.arange(15)
+    each = [average_precision(kept_scores[:, k], hits[:, k]) for k in np.unique(truth)]
+    mine = found[found["metric"] == "average_precision"]
+    assert mine["genre_id"].tolist() == [names[k] for k in np.unique(truth)]
+    np.testing.assert_allclose(mine["value"], each, atol=1e-12)
+    overall = found[found["genre_id"] == "*"].set_index("metric")
+    assert overall.loc["macro_average_precision", "value"] == pytest.approx(np.mean(each))
+    assert overall.loc["macro_average_precision", "n_absent"] == 15 - len(each) > 0
+    pooled = average_precision(kept_scores.ravel(), hits.ravel())
+    assert overall.loc["micro_average_precision", "value"] == pytest.approx(pooled, abs=1e-12)
+    assert (kept < 15) == any(len(song[2]) > kept for song in songs)

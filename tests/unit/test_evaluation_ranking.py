@@ -7,6 +7,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from genreatlas.evaluation.judging import MultiJudge
 from genreatlas.metrics import Ranking, average_precision
+from genreatlas.metrics.figures import threshold_precision
 
 
 def judged(scores, truth, group, **settings) -> pd.DataFrame:
@@ -78,3 +79,17 @@ def test_pooling_a_sample_of_songs_says_how_many_it_rests_on():
 
 def test_without_a_right_answer_average_precision_is_undefined():
     assert np.isnan(average_precision(np.array([0.1, 0.2]), np.array([False, False])))
+
+
+@pytest.mark.parametrize("kept", [0, 1, 7, 40])
+def test_a_ranking_without_its_last_places_is_one_whose_last_places_are_equal(kept):
+    rng = np.random.default_rng(kept)
+    scores, truth = np.round(rng.normal(size=60), 1), rng.random(60) < 0.3
+    bound = np.sort(scores)[::-1][kept]
+    cut = np.where(scores > bound, scores, -np.inf)
+    thresholds = np.unique(cut[truth & (cut > -np.inf)])[::-1]
+    found = np.array([(cut[truth] == one).sum() for one in thresholds], dtype=np.int64)
+    ahead = np.array([(cut >= one).sum() for one in thresholds], dtype=np.int64)
+    told = threshold_precision(found, ahead, int(truth.sum()), 60)
+    assert told == pytest.approx(average_precision(cut, truth), abs=1e-12)
+    assert told == pytest.approx(average_precision_score(truth, np.where(cut > -np.inf, cut, -9.0)), abs=1e-12)

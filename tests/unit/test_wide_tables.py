@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from genreatlas.errors import StoreError
 from genreatlas.evaluation.importances import Block, between_genres, judged_rows, most_weighty, sampled_songs
-from genreatlas.models.engines.protocol import JudgedRows
+from genreatlas.models.engines.judged_rows import JudgedRows
 from genreatlas.models.engines.scikit_learn.sklearn_pipelines import Estimator, SklearnModel, make_pipeline
 from genreatlas.models.engines.task_answers import permuted, permuted_batches, song_means
 from genreatlas.report.queries import MOST_FEATURES, drawn_features

@@ -19,6 +19,7 @@ from genreatlas.datasets.labels import roots
 from genreatlas.datasets.library import read_library
 from genreatlas.datasets.types import Dataset
 from genreatlas.errors import GenreAtlasError, InputError, ModelError
+from genreatlas.evaluation.average_precisions import average_precision_rows
 from genreatlas.evaluation.by_size import by_size
 from genreatlas.evaluation.comparison import Comparison, compare, compare_rankings, holm
 from genreatlas.evaluation.judging import MultiJudge, figure_rows, judge
@@ -152,6 +153,11 @@ class StoredPredictions:
         table = row_confusions(self._of([case.model_id])).toArrow().to_pandas()
         return table[table["song_id"].isin(case.songs["song_id"])]
 
+    def average_precisions(self, case: Case) -> pd.DataFrame:
+        """Average precisions of the songs that are judged now; see :func:`.average_precision_rows`."""
+        rows, max_mb = self._of([case.model_id]), self.max_mb
+        return average_precision_rows(rows, self.outcomes_of(case), case.classes, max_mb)
+
     def scores(self, case: Case, classes: Sequence[str], songs: pd.Series) -> NDArray[np.float64]:
         """Scores of some genres, (n_songs, n_classes), for songs in the given order."""
         wanted = F.array(*[F.col("scores")[genre] for genre in classes]).alias("scores")
@@ -239,7 +245,8 @@ def figures(case: Case, predictions: StoredPredictions, settings: EvaluateSectio
         trained = case.dataset.songs.loc[case.dataset.songs["part"] == "train", "genres"].map(lambda genres: genres[0])
         n_trained = {str(genre): int(n) for genre, n in trained.value_counts().items()}
         sizes = by_size(outcomes["song"], n_trained, settings.min_groups)
-        blocks["song"] = pd.concat([blocks["song"], sizes], ignore_index=True) if len(sizes) else blocks["song"]
+        more = [some for some in (sizes, predictions.average_precisions(case)) if len(some)]
+        blocks["song"] = pd.concat([blocks["song"], *more], ignore_index=True)
     named = [block.assign(unit=unit) for unit, block in blocks.items()]
     return pd.concat(named, ignore_index=True).assign(model_id=case.model_id, grouping=case.dataset.grouping)
 

@@ -39,7 +39,8 @@ from genreatlas.metrics.figures import average_precision, totals_figure
 from genreatlas.metrics.intervals import group_weights, interval
 from genreatlas.models import registry
 from genreatlas.models.engines import have_importances
-from genreatlas.models.engines.protocol import JudgedRows, StoredModel
+from genreatlas.models.engines.judged_rows import JudgedRows
+from genreatlas.models.engines.protocol import StoredModel
 from genreatlas.store import Reader
 
 PERMUTATION = "importance_permutation"

@@ -332,6 +332,22 @@ class Ranking:
         return average, 1.0 - lost
 
 
+def threshold_precision(found: NDArray[np.int64], ahead: NDArray[np.int64], n_right: int, n: int) -> float:
+    """Average precision of a ranking whose last places are not known: they are one threshold at its end.
+
+    Parameters
+    ----------
+    found : (k,) right answers at each threshold that has one, the highest first.
+    ahead : (k,) answers at and above each of them.
+    n_right : right answers in all; those that are not in ``found`` come last.
+    n : answers in all.
+    """
+    above = np.cumsum(found)
+    told = int(above[-1]) if len(above) else 0
+    precisions = float((found * (above / ahead)).sum()) if told else 0.0
+    return (precisions + (n_right - told) * n_right / n) / n_right
+
+
 def average_precision(scores: Array, truth: NDArray[np.bool_]) -> float:
     """Average precision of one ranking, every song once; NaN without a right answer."""
     ranking = Ranking.of(scores, truth, np.zeros(len(scores), dtype=np.int64), 1)

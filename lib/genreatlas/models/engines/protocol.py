@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # a task of Spark imports this, and needs no configuration
     from genreatlas.config import Candidate, TrainSection
     from genreatlas.datasets.types import Dataset, Matrix
     from genreatlas.models.confidence import Confidence
+    from genreatlas.models.engines.judged_rows import JudgedRows
     from genreatlas.models.meta import Meta
 
 
@@ -374,33 +375,6 @@ def blocks(n_rows: int, n_features: int, block_bytes: int = 32_000_000) -> Itera
     """Cut rows into slices of at most ``block_bytes`` of float32, so that scoring needs little memory."""
     step = max(1, block_bytes // max(1, 4 * n_features))
     return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
-
-
-@dataclass(frozen=True)
-class JudgedRows:
-    """Rows that importances are measured on.
-
-    Attributes
-    ----------
-    X : (n_rows, n_features) float32, NaN = missing; rows of a song stand together.
-    song : (n_rows,) index of the song, ascending from 0 without gaps.
-    donor : (repeats, n_rows) place of the row whose value a row gets.
-    """
-
-    X: NDArray[np.float32]
-    song: NDArray[np.int64]
-    donor: NDArray[np.int64]
-
-    def save(self, path: Path) -> None:
-        """Write an ``.npz`` file."""
-        with path.open("wb") as file:
-            np.savez(file, X=self.X, song=self.song, donor=self.donor)
-
-    @classmethod
-    def load(cls, path: str) -> JudgedRows:
-        """Read the file; ``X`` is a copy of one's own."""
-        with np.load(path, allow_pickle=False) as stored:
-            return cls(stored["X"], stored["song"], stored["donor"])
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from genreatlas.datasets.sending import locate
 from genreatlas.errors import ModelError
 from genreatlas.models.confidence import Confidence
 from genreatlas.models.engines import get_engine
-from genreatlas.models.engines.protocol import Clips, ClipScores, FileModel, JudgedRows
+from genreatlas.models.engines.judged_rows import JudgedRows
+from genreatlas.models.engines.protocol import Clips, ClipScores, FileModel
 from genreatlas.models.engines.song_blocks import BLOCK_BYTES, sums_of_runs, top_scores, true_ranks
 
 #: Rows that :func:`permuted_batches` returns: answers of all songs, in order, with one block of columns swapped.
@@ -213,8 +214,8 @@ def _sets(
 ) -> dict[str, pa.Array]:
     """Columns of prediction sets, NULL without them."""
     if sets is None:
-        nothing = {"set_size": pa.int32(), "in_set": pa.bool_(), "set_places": pa.list_(pa.int32())}
-        return {name: pa.nulls(len(truth), kind) for name, kind in nothing.items()}
+        kinds = {"set_size": pa.int32(), "in_set": pa.bool_(), "set_places": pa.list_(pa.int32())}
+        return {name: pa.nulls(len(truth), kind) for name, kind in kinds.items()}
     sizes = np.array([len(one) for one in sets], dtype=np.int64)
     inside = np.array([one in mine for one, mine in zip(truth, sets, strict=True)], dtype=bool)
     nothing = np.zeros(0, dtype=np.int64)

@@ -26,7 +26,8 @@ from genreatlas.errors import ConfigError, EnvironmentFaultError, ModelError, Re
 from genreatlas.metrics import metric_for, version_of
 from genreatlas.models.confidence import Confidence
 from genreatlas.models.engines import not_built_in
-from genreatlas.models.engines.protocol import JudgedRows, TrainingData
+from genreatlas.models.engines.judged_rows import JudgedRows
+from genreatlas.models.engines.protocol import TrainingData
 from genreatlas.models.engines.task_answers import PERMUTED, answer_batches, permuted_batches, predict_batches
 from genreatlas.models.engines.task_fits import (
     FOLD_RESULT,
