@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from genreatlas.evaluation.contest import Rules, Songs, judge, same_songs, several_labels, single_label
 from genreatlas.evaluation.song_outcomes import Outcomes
@@ -110,7 +111,7 @@ def test_with_several_labels_average_precision_decides():
     truth = rng.random((120, 3)) < 0.4
     good = truth + rng.normal(0, 0.3, truth.shape)
     bad = truth + rng.normal(0, 2.0, truth.shape)
-    songs = Songs(CLASSES, truth, group, frozenset(CLASSES))
+    songs = Songs(CLASSES, sparse.csc_array(truth), group, frozenset(CLASSES))
     metric = "macro_average_precision"
     found = judge(several_labels(bad, songs), several_labels(good, songs), songs, metric, RULES)
     assert found.better and not found.fallen

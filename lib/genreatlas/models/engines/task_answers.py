@@ -23,7 +23,7 @@ from genreatlas.models.confidence import Confidence
 from genreatlas.models.engines import get_engine
 from genreatlas.models.engines.judged_rows import JudgedRows
 from genreatlas.models.engines.protocol import Clips, ClipScores, FileModel
-from genreatlas.models.engines.song_blocks import BLOCK_BYTES, sums_of_runs, top_scores, true_ranks
+from genreatlas.models.engines.song_blocks import BLOCK_BYTES, song_blocks, sums_of_runs, top_scores, true_ranks
 
 #: Rows that :func:`permuted_batches` returns: answers of all songs, in order, with one block of columns swapped.
 PERMUTED = "block int, repeat int, answers binary"
@@ -240,10 +240,8 @@ def load_once(engine: str, path: str) -> FileModel:
 
 def song_means(model: FileModel, rows: JudgedRows) -> NDArray[np.float64]:
     """Mean score of every class over a song's rows, (n_songs, n_classes)."""
-    scores = model.matrix_scores(rows.X, slice(None), rows.song)
-    starts = np.flatnonzero(np.diff(rows.song, prepend=-1))
-    counts = np.diff(np.append(starts, len(rows.song)))
-    return np.asarray(np.add.reduceat(scores, starts, axis=0) / counts[:, None])
+    found = [block.means for block in song_blocks(model, rows.X, rows.song, np.arange(len(rows.song)))]
+    return np.concatenate(found) if found else np.zeros((0, model.n_classes))
 
 
 def permuted(
