@@ -147,6 +147,7 @@ class Reason(StrEnum):
     # candidates
     TOO_MANY_CLASSES = "too_many_classes"
     TOO_MANY_ROWS = "too_many_rows"
+    TOO_MUCH_MEMORY = "too_much_memory"
     SEVERAL_GENRES = "several_genres"
     FIT_FAILED = "fit_failed"
     CUT_EARLY = "cut_early"

@@ -42,7 +42,7 @@ class Before:
         """In words."""
         return (
             f"a Python worker was killed {self.deaths} times at the same task, most likely because memory was used up: "
-            f"it had grown to {self.peak_mb:,} MB of the machine's {_machine_mb():,} MB"
+            f"it had grown to {self.peak_mb:,} MB of the machine's {machine_mb():,} MB"
         )
 
 
@@ -133,7 +133,7 @@ def memory_mb() -> int:
         return 0
 
 
-def _machine_mb() -> int:
+def machine_mb() -> int:
     """Memory that processes here may use together: the container's, or the machine's."""
     bounds = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     with contextlib.suppress(OSError, ValueError):

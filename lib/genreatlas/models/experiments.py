@@ -12,9 +12,13 @@ from genreatlas.ids import stable_id
 from genreatlas.metrics import is_current, metric_for, version_of
 from genreatlas.metrics.figures import from_version_1
 from genreatlas.models.engines import get_engine, is_baseline
+from genreatlas.models.engines.task_engine import TaskEngine
 from genreatlas.models.types import Trial
 
-_LIMITS = (Reason.TOO_MANY_CLASSES.value, Reason.TOO_MANY_ROWS.value, Reason.SEVERAL_GENRES.value)
+_LIMITS = tuple(
+    reason.value
+    for reason in (Reason.TOO_MANY_CLASSES, Reason.TOO_MANY_ROWS, Reason.TOO_MUCH_MEMORY, Reason.SEVERAL_GENRES)
+)
 
 
 def experiment_id(trial: Trial, dataset_id: str, metric: str) -> str:
@@ -24,9 +28,24 @@ def experiment_id(trial: Trial, dataset_id: str, metric: str) -> str:
     )
 
 
-def over_limit(trial: Trial, matrix: Matrix) -> tuple[Reason, str] | None:
-    """Why the data set does not suit a candidate, such as too many rows; None where it does."""
-    return get_engine(trial.engine).over_limit(trial.estimator, matrix)
+def over_limit(trial: Trial, matrix: Matrix, room_mb: int | None = None) -> tuple[Reason, str] | None:
+    """Why the data set does not suit a candidate, such as too many rows; None where it does.
+
+    Parameters
+    ----------
+    room_mb : memory for fits, in 2**20 bytes; None where it is not known.
+    """
+    engine = get_engine(trial.engine)
+    found = engine.over_limit(trial.estimator, matrix)
+    if found is not None or room_mb is None or not isinstance(engine, TaskEngine):
+        return found
+    needed = engine.fit_mb(trial.estimator, trial.params, matrix)
+    if needed <= room_mb:
+        return None
+    return Reason.TOO_MUCH_MEMORY, (
+        f"a fit on {matrix.n_rows:,} rows and {matrix.n_classes:,} classes would take up to {needed / 1024:.1f} GB; "
+        f"there are {room_mb / 1024:.1f} GB for it. Lower train.max_songs, or leave the candidate out"
+    )
 
 
 def candidate_columns(trial: Trial, dataset: Dataset, dataset_id: str) -> dict[str, Any]:
@@ -55,6 +74,7 @@ def experiment_row(
     metric: str,
     folds: Sequence[Mapping[str, Any]],
     unfinished: tuple[Reason, str] | None = None,
+    room_mb: int | None = None,
 ) -> dict[str, Any]:
     """One row of ``experiments``, without provenance.
 
@@ -64,6 +84,7 @@ def experiment_row(
     folds : rows of ``fold_scores``. A candidate that failed on one fold is failed: its mean would be over
         fewer songs than the others'. None at all: it is above its estimator's limits.
     unfinished : why it was not scored on all folds. It has no mean then, which would be over other songs, too.
+    room_mb : see :func:`over_limit`.
     """
     used = metric_for(metric, matrix.multi)
     row = {
@@ -75,7 +96,7 @@ def experiment_row(
         "n_songs": matrix.n_songs,
         "n_rows": matrix.n_rows,
     }
-    if limit := over_limit(trial, matrix):
+    if limit := over_limit(trial, matrix, room_mb):
         reason, detail = limit
         return row | {"status": "skipped", "reason": reason.value, "detail": detail, "n_folds": 0, "seconds": 0.0}
     folds = sorted(folds, key=lambda fold: fold["fold"])

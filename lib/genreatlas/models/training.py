@@ -1,6 +1,7 @@
 """One feature set in training: its rows, its matrix, and the engines working on them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 import pandas as pd
 from pyspark.sql import DataFrame
@@ -12,6 +13,7 @@ from genreatlas.datasets.types import Dataset
 from genreatlas.models import registry
 from genreatlas.models.engines import engines, get_engine
 from genreatlas.models.engines.protocol import Fitter, TrainingData
+from genreatlas.models.engines.task_grid import room_mb
 from genreatlas.models.meta import Meta
 from genreatlas.models.types import FoldResult, FoldTask, Trial
 from genreatlas.scratch import scratch_folder
@@ -41,6 +43,11 @@ class FeatureSetTraining:
         self._buckets = count_buckets(dataset, config.train, config.store.max_commit_mb)
         rows = self._rows() if self._buckets == 1 else self._stage()
         self.matrix = write_matrix(dataset, rows, scratch_folder("matrix"), self._buckets)
+
+    @cached_property
+    def room_mb(self) -> int | None:
+        """Memory for fits, in 2**20 bytes; None on a cluster."""
+        return room_mb(self.store.spark)
 
     def giveaways(self, albums: pd.Series) -> list[Giveaway]:
         """Columns of an imported table that give the genre away; features of our own are made from sound alone.

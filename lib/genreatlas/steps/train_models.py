@@ -126,7 +126,8 @@ def _train(training: FeatureSetTraining, ledger: Ledger, trials: Sequence[Trial]
         notes += [f"{training.dataset.feature_set}: {line}" for line in left_out]
     by_id = {experiment_id(trial, matrix.dataset_id, metric): trial for trial in trials}
     notes += _convert(training, ledger, by_id)
-    new = {one: trial for one, trial in by_id.items() if _is_open(ledger.experiments.get(one), halve)}
+    limits = {one: over_limit(trial, matrix, training.room_mb) for one, trial in by_id.items()}
+    new = {one: trial for one, trial in by_id.items() if _is_open(ledger.experiments.get(one), halve, limits[one])}
     made: list[dict[str, Any]] = []
     if new:
         ledger.add(TRAINING_GENRES, training.dataset.dropped.assign(dataset_id=matrix.dataset_id))
@@ -150,10 +151,17 @@ def _train(training: FeatureSetTraining, ledger: Ledger, trials: Sequence[Trial]
     )
 
 
-def _is_open(known: Mapping[str, Any] | None, halve: bool) -> bool:
-    """Whether a candidate is to be scored: it is new, or an earlier run did not score it to its end."""
+def _is_open(known: Mapping[str, Any] | None, halve: bool, limit: tuple[Reason, str] | None) -> bool:
+    """Whether a candidate is to be scored: it is new, or an earlier run did not score it to its end.
+
+    Parameters
+    ----------
+    limit : why it cannot be fitted here; what took too much memory may run on a larger machine.
+    """
     if known is None or known["reason"] == Reason.OVER_BUDGET:
         return True
+    if known["reason"] == Reason.TOO_MUCH_MEMORY:
+        return limit is None
     return known["reason"] == Reason.CUT_EARLY and not halve
 
 
@@ -197,7 +205,9 @@ def _score(
     scores: dict[str, dict[int, float | None]] = defaultdict(dict)
     for row in scored.rows:
         scores[row["experiment_id"]][row["fold"]] = row["score"]
-    groups = rivals({one: trial for one, trial in trials.items() if not over_limit(trial, training.matrix)}, halve)
+    room = training.room_mb
+    fitting = {one: trial for one, trial in trials.items() if not over_limit(trial, training.matrix, room)}
+    groups = rivals(fitting, halve)
     folds = training.matrix.folds
 
     def is_over() -> bool:
@@ -247,7 +257,8 @@ def _summarise(training: FeatureSetTraining, trials: Mapping[str, Trial], scored
     for one, trial in trials.items():
         mine = [row for row in scored.rows if row["experiment_id"] == one]
         unfinished = scored.unfinished.get(one)
-        row = experiment_row(trial, training.dataset, training.matrix, training.config.train.metric, mine, unfinished)
+        metric, room = training.config.train.metric, training.room_mb
+        row = experiment_row(trial, training.dataset, training.matrix, metric, mine, unfinished, room)
         rows.append(dict.fromkeys(EXPERIMENTS.column_names) | row | _provenance(training))
     return rows
 

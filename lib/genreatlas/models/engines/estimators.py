@@ -122,6 +122,46 @@ def faults(where: str, known: Mapping[str, Values], grid: Mapping[str, Sequence[
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Bytes that a fit holds at its peak, beside the matrix, which lies in a file that all fits share.
+
+    Attributes
+    ----------
+    value : for each value of the rows that are fitted on; 0 where they are read block by block.
+    score : for each of these rows and each class.
+    weight : for each column and class.
+    trees : how many fully grown trees there are unless ``n_estimators`` says so: each has a number for every class in
+        every node, and about as many leaves as rows (divided by ``min_samples_leaf``).
+    """
+
+    value: int = 12
+    score: int = 0
+    weight: int = 24
+    trees: int = 0
+
+    def mb(self, params: Mapping[str, Any], n_rows: int, n_features: int, n_classes: int) -> int:
+        """Of one candidate, in 2**20 bytes; an upper estimate."""
+        size = self.value * n_rows * n_features + self.score * n_rows * n_classes
+        size += self.weight * (n_features + params.get("hidden", 0)) * n_classes
+        if self.trees:
+            size += 16 * params.get("n_estimators", self.trees) * _leaves(params, n_rows) * n_classes
+        return _INTERPRETER_MB + (size >> 20)
+
+
+def _leaves(params: Mapping[str, Any], n_rows: int) -> int:
+    """Most leaves of a tree."""
+    least, depth, most = (params.get(name) for name in ("min_samples_leaf", "max_depth", "max_leaf_nodes"))
+    bounds = [n_rows // least if isinstance(least, int) else n_rows if least is None else int(1 / least)]
+    bounds += [2 ** min(depth, 40)] if isinstance(depth, int) else []
+    bounds += [most] if isinstance(most, int) else []
+    return min(bounds)
+
+
+#: A worker with its libraries, and the blocks of scores when a fold is judged.
+_INTERPRETER_MB = 350
+
+
+@dataclass(frozen=True)
 class Facts:
     """What a list of candidates needs to know of one estimator.
 
@@ -132,6 +172,7 @@ class Facts:
     max_rows, max_classes : above these a candidate is skipped, with a reason.
     weights : whether it takes a weight per row; where it does not, all rows count the same.
     importances : whether its models have importances of their own.
+    memory : what a fit holds.
     """
 
     params: Mapping[str, Values] = field(default_factory=dict)
@@ -140,6 +181,7 @@ class Facts:
     max_classes: int = 2_000
     weights: bool = True
     importances: bool = False
+    memory: Memory = Memory()
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from genreatlas.models.types import Trial
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from genreatlas.datasets.types import Matrix
     from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles
     from genreatlas.models.engines.task_grid import TaskGrid
     from genreatlas.models.meta import Meta
@@ -58,6 +59,11 @@ class FileEngine(Engine):
 
 class TaskEngine(FileEngine):
     """What an engine that fits a candidate on one core says, too."""
+
+    def fit_mb(self, estimator: str, params: Mapping[str, Any], matrix: "Matrix") -> int:
+        """Memory that a fit takes at most, in 2**20 bytes, by an estimate."""
+        sizes = (matrix.n_rows, matrix.n_features, matrix.n_classes)
+        return self.get_estimator(estimator).memory.mb(params, *sizes)
 
     @abstractmethod
     def fit(

@@ -25,7 +25,7 @@ from genreatlas.datasets.types import Matrix
 from genreatlas.errors import ConfigError, EnvironmentFaultError, ModelError, Reason
 from genreatlas.metrics import metric_for, version_of
 from genreatlas.models.confidence import Confidence
-from genreatlas.models.engines import not_built_in
+from genreatlas.models.engines import get_task_engine, not_built_in
 from genreatlas.models.engines.judged_rows import JudgedRows
 from genreatlas.models.engines.protocol import TrainingData
 from genreatlas.models.engines.task_answers import PERMUTED, answer_batches, permuted_batches, predict_batches
@@ -40,11 +40,14 @@ from genreatlas.models.engines.task_fits import (
 )
 from genreatlas.models.types import ANSWERED, PREDICTED, FittedModel, FoldResult, FoldTask, Trial
 from genreatlas.scratch import scratch_folder
-from genreatlas.watching import new_mark, watched
+from genreatlas.watching import machine_mb, new_mark, watched
 
 #: Tasks of one job of the grid for each core: so many that cores rarely wait for the slowest, and so few that a
 #: killed run has little to repeat.
 TASKS_A_CORE = 8
+
+#: Share of the machine's memory that tasks may take together; the rest is for Spark, the driver and the system.
+TASKS_SHARE = 0.75
 
 #: Tasks that the variants of one importance are shared out to.
 _PERMUTED_TASKS = 16
@@ -74,11 +77,42 @@ class TaskGrid:
             self._cores = _cores(self.data.spark)
         size = (tasks_a_core or TASKS_A_CORE) * self._cores
         for start in range(0, len(tasks), size):
-            yield score_folds(self.data.spark, self.data.matrix, tasks[start : start + size], self.data.train)
+            some = tasks[start : start + size]
+            sizes = [fit_mb(task.trial, self.data.matrix) for task in some]
+            for job in side_by_side(some, sizes, self._cores, room_mb(self.data.spark)):
+                yield score_folds(self.data.spark, self.data.matrix, job, self.data.train)
 
     def refit(self, trial: Trial) -> FittedModel:
         """Fit a candidate on the whole training part; ModelError where it fails."""
         return refit(self.data.spark, self.data.matrix, trial, self.data.train)
+
+
+def side_by_side(
+    tasks: Sequence[FoldTask], sizes: Sequence[int], cores: int, room: int | None
+) -> Iterator[list[FoldTask]]:
+    """The tasks of each Spark job, so that those that run at once fit into memory together.
+
+    Small ones are one job, in their order. Each job of large ones has as many as there is room for.
+
+    Parameters
+    ----------
+    sizes : of each, in 2**20 bytes.
+    cores : how many tasks of a job run at once.
+    room : memory for all of them, in 2**20 bytes; None where it is not known.
+    """
+    large = [place for place, size in enumerate(sizes) if room is not None and size * cores > room]
+    if small := [task for place, task in enumerate(tasks) if place not in set(large)]:
+        yield small
+    job: list[FoldTask] = []
+    held = 0
+    for place in sorted(large, key=lambda place: sizes[place]):
+        if job and (len(job) == cores or held + sizes[place] > (room or 0)):
+            yield job
+            job, held = [], 0
+        job.append(tasks[place])
+        held += sizes[place]
+    if job:
+        yield job
 
 
 def score_folds(
@@ -256,6 +290,18 @@ def _with_engines(names: Iterable[str], work: Callable[..., Any]) -> Callable[..
     """Work with the engines of some names, which go along where workers do not have them in the package."""
     added = not_built_in(names)
     return partial(with_engines, added, work) if added else work
+
+
+def room_mb(spark: SparkSession) -> int | None:
+    """Memory for all tasks of this machine; None on a cluster, whose machines are not known here."""
+    # A session of Connect has no such key, and its workers may be anywhere.
+    is_local = (spark.conf.get("spark.master", None) or "").startswith("local")
+    return int(TASKS_SHARE * machine_mb()) if is_local else None
+
+
+def fit_mb(trial: Trial, matrix: Matrix) -> int:
+    """Memory that a candidate's fit takes at most, in 2**20 bytes, by an estimate."""
+    return get_task_engine(trial.engine).fit_mb(trial.estimator, trial.params, matrix)
 
 
 def _cores(spark: SparkSession) -> int:

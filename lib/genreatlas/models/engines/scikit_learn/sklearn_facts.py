@@ -10,6 +10,7 @@ from genreatlas.models.engines.estimators import (
     SWITCH,
     TABLE,
     Facts,
+    Memory,
     Quick,
     either,
     number,
@@ -89,6 +90,7 @@ ESTIMATORS: dict[str, SklearnFacts] = {
         {"C": (0.01, 0.1, 1.0), **_SCALED},
         max_rows=1_000_000,
         margins=True,
+        memory=Memory(value=28),
     ),
     # Time and memory of the kernel matrix grow with the square of the rows, and a pair of classes is one machine.
     "svc": SklearnFacts(
@@ -117,6 +119,7 @@ ESTIMATORS: dict[str, SklearnFacts] = {
         {"min_samples_leaf": (1, 5), "max_features": ("sqrt", 0.3), **_UNSCALED},
         max_rows=1_000_000,
         importances=True,
+        memory=Memory(trees=200),
     ),
     # One tree per class and iteration.
     "hist_gradient_boosting": SklearnFacts(
@@ -142,6 +145,7 @@ ESTIMATORS: dict[str, SklearnFacts] = {
         },
         {"learning_rate": (0.05, 0.1), "max_leaf_nodes": (15, 31), **_UNSCALED},
         max_classes=100,
+        memory=Memory(score=24),
     ),
     "logistic_regression": SklearnFacts(
         {
@@ -158,6 +162,7 @@ ESTIMATORS: dict[str, SklearnFacts] = {
         },
         {"C": (0.01, 0.1, 1.0), **_SCALED},
         max_rows=1_000_000,
+        memory=Memory(score=24),
     ),
     "ada_boost": SklearnFacts(
         {
@@ -171,6 +176,7 @@ ESTIMATORS: dict[str, SklearnFacts] = {
         max_classes=100,
         importances=True,
         multi_weights=False,
+        memory=Memory(score=16),
     ),
     # Each prediction looks at every row that it was trained on.
     "knn": SklearnFacts(
@@ -193,6 +199,7 @@ ESTIMATORS: dict[str, SklearnFacts] = {
         {"min_samples_leaf": (1, 5), "max_features": ("sqrt", 0.3), **_UNSCALED},
         max_rows=1_000_000,
         importances=True,
+        memory=Memory(trees=200),
     ),
 }
 

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from genreatlas.models.engines.estimators import SWITCH, Facts, number, share, whole
+from genreatlas.models.engines.estimators import SWITCH, Facts, Memory, number, share, whole
 
 SCALERS = ("standard", "none")
 
@@ -31,24 +31,28 @@ ESTIMATORS: dict[str, Facts] = {
         {"even": (True,)},
         max_rows=_MOST_ROWS,
         max_classes=_MOST_CLASSES,
+        memory=Memory(value=0),
     ),
     "lda": Facts(
         {"shrinkage": number(least=0, most=1), "even": SWITCH},
         {"shrinkage": (0.0, 0.01, 0.1)},
         max_rows=_MOST_ROWS,
         max_classes=_MOST_CLASSES,
+        memory=Memory(value=0),
     ),
     "logistic_regression": Facts(
         _BY_BATCHES,
         {"l2": (1e-6, 1e-5)},
         max_rows=_MOST_ROWS,
         max_classes=_MOST_CLASSES,
+        memory=Memory(value=0),
     ),
     "multilayer_perceptron": Facts(
         {**_BY_BATCHES, "hidden": whole(1, 4096), "dropout": share(most_is_one=False)},
         {"hidden": (256,), "l2": (1e-6,)},
         max_rows=_MOST_ROWS,
         max_classes=_MOST_CLASSES,
+        memory=Memory(value=0),
     ),
     # Each prediction looks at every song that it was trained on: 300,000 songs × 45 columns are 4 ms with faiss.
     "knn": Facts(
@@ -57,6 +61,7 @@ ESTIMATORS: dict[str, Facts] = {
         max_rows=500_000,
         max_classes=_MOST_CLASSES,
         weights=False,
+        memory=Memory(value=12),
     ),
 }
 
