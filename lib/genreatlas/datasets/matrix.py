@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from pyspark.sql import functions as F
 from genreatlas.audio.layouts import Layout
 from genreatlas.config import TrainSection
 from genreatlas.datasets.fetching import fetch_buckets
+from genreatlas.datasets.sparse_labels import SparseLabels, take_labels
 from genreatlas.datasets.types import Dataset, Matrix
 from genreatlas.errors import ConfigError
 from genreatlas.ids import stable_id
@@ -121,7 +123,7 @@ def write_matrix(dataset: Dataset, rows: DataFrame, folder: Path, buckets: int =
             )
             places.append(np.searchsorted(songs.song_id.to_numpy(str), table.column("song_id").to_numpy().astype(str)))
     arrays = _arrays(dataset, np.concatenate(places))
-    hashes = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in sorted(arrays.items())}
+    hashes = {name: _sha256(array) for name, array in sorted(arrays.items())}
     facts = (dataset.feature_set, dataset.set_version, dataset.preprocessing_id, dataset.labels)
     named = json.dumps([facts, dataset.classes, dataset.features, hashes])
     whole = json.dumps(hashes | {"X": contents.hexdigest()}, sort_keys=True)
@@ -138,9 +140,14 @@ def write_matrix(dataset: Dataset, rows: DataFrame, folder: Path, buckets: int =
         sha256=hashlib.sha256(whole.encode()).hexdigest(),
     )
     for name, array in arrays.items():
-        np.save(matrix.file(name), array)
+        np.save(matrix.file(name), array.packed if isinstance(array, SparseLabels) else array)
     _with_header(raw, matrix.file("X"), (matrix.n_rows, matrix.n_features))
     return matrix
+
+
+def _sha256(array: np.ndarray | SparseLabels) -> str:
+    """Hash of an array's bytes, of labels as if all truth values were there."""
+    return array.sha256() if isinstance(array, SparseLabels) else hashlib.sha256(array.tobytes()).hexdigest()
 
 
 def _values(features: pa.ChunkedArray, width: int) -> np.ndarray:
@@ -151,20 +158,19 @@ def _values(features: pa.ChunkedArray, width: int) -> np.ndarray:
     return values.reshape(len(features), width)
 
 
-def _arrays(dataset: Dataset, place: np.ndarray) -> dict[str, np.ndarray]:
+def _arrays(dataset: Dataset, place: np.ndarray) -> dict[str, Any]:
     """Everything but X, from the place of each row's song among the training songs."""
     songs = dataset.songs[dataset.songs.part == "train"]
     index = {genre: number for number, genre in enumerate(dataset.classes)}
+    y: np.ndarray | SparseLabels
     if dataset.multi:
-        y = np.zeros((len(songs), len(index)), dtype=bool)
-        for row, genres in enumerate(songs.genres):
-            y[row, [index[genre] for genre in genres]] = True
+        y = SparseLabels.of([[index[genre] for genre in genres] for genres in songs.genres], len(index))
     else:
         y = np.array([index[genres[0]] for genres in songs.genres], dtype="<i4")
     _, song = np.unique(place, return_inverse=True)
     _, group = np.unique(songs.group_id.to_numpy(str)[place], return_inverse=True)
     return {
-        "y": y[place],
+        "y": take_labels(y, place),
         "fold": songs.fold.to_numpy()[place].astype("<i2"),
         "song": song.astype("<i4"),
         "group": group.astype("<i4"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from genreatlas.audio.layouts import Layout, get_layout
+from genreatlas.datasets.sparse_labels import labels_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ class Matrix:
 
     ========= ============================ =====================================================
     X         (n_rows, n_features) float32 NaN = missing
-    y         (n_rows,) int32              index into classes; multi: (n_rows, n_classes) bool
+    y         (n_rows,) int32              index into classes; multi: :class:`.SparseLabels`, packed
     fold      (n_rows,) int16              fold of the song, from 0
     song      (n_rows,) int32              index into the sorted song ids of the training part
     group     (n_rows,) int32              index into the sorted group ids
@@ -92,8 +93,9 @@ class Matrix:
         return self.folder / f"{self.dataset_id}-{name}.npy"
 
     def array(self, name: str) -> np.ndarray:
-        """One of :attr:`ARRAYS`, memory-mapped and read-only."""
-        return np.load(self.file(name), mmap_mode="r")
+        """One of :attr:`ARRAYS`, memory-mapped and read-only; labels of several genres give rows of truth values."""
+        array = np.load(self.file(name), mmap_mode="r")
+        return labels_of(array, self.multi) if name == "y" else array
 
     @property
     def n_features(self) -> int:

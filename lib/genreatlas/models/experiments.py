@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from genreatlas.datasets.sparse_labels import SparseLabels
 from genreatlas.datasets.types import Dataset, Matrix
 from genreatlas.errors import Reason
 from genreatlas.ids import stable_id
@@ -152,7 +153,7 @@ def converted_fold(row: Mapping[str, Any], matrix: Matrix) -> dict[str, Any]:
         return dict(row)
     y, held_out = matrix.array("y"), matrix.array("fold") == row["fold"]
     absent, absent_in_training = (
-        matrix.n_classes - int(y[rows].any(axis=0).sum() if matrix.multi else len(np.unique(y[rows])))
+        matrix.n_classes - len(np.unique(y.pairs(np.flatnonzero(rows))[1] if isinstance(y, SparseLabels) else y[rows]))
         for rows in (held_out, ~held_out)
     )
 

@@ -16,8 +16,10 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from genreatlas.datasets.sending import locate
+from genreatlas.datasets.sparse_labels import labels_of
 from genreatlas.errors import Reason, environment_fault
 from genreatlas.metrics import TOTALS_METRICS, Score, score, score_predicted, version_of
+from genreatlas.metrics.block_ranking import block_ranking
 from genreatlas.models.confidence import Confidence
 from genreatlas.models.engines import adopt, get_task_engine
 from genreatlas.models.engines.calibration import Array, Sigmoids, can_calibrate, fit_sigmoids, fold_splits
@@ -41,6 +43,9 @@ REFITTED = (
 #: Scores of songs trained on that are computed to see how closely a model fits: with 3,000 genres 20,000 songs, a
 #: standard error of 0.35 points at most.
 MOST_FITTED = 60_000_000
+
+#: Scores that are ranked at once: 128 MB, several times.
+_MOST_RANKED = 16_000_000
 
 #: Pieces of a model file: far below the 128 MB that Connect takes in one message.
 PIECE_BYTES = 8_000_000
@@ -87,7 +92,8 @@ class MatrixFiles:
 
     def array(self, name: str) -> Array:
         """One array of :class:`genreatlas.datasets.types.Matrix`, memory-mapped and read-only."""
-        return np.asarray(np.load(locate(f"{self.dataset_id}-{name}.npy", self.folder), mmap_mode="r"))
+        array = np.asarray(np.load(locate(f"{self.dataset_id}-{name}.npy", self.folder), mmap_mode="r"))
+        return labels_of(array, self.multi) if name == "y" else array
 
 
 @dataclass(frozen=True)
@@ -226,7 +232,7 @@ def calibrate(trial: Trial, files: MatrixFiles, settings: GridSettings) -> tuple
     -------
     The sigmoids, and the margins (n_rows, n_classes).
     """
-    y, fold, song, X = files.array("y"), files.array("fold"), files.array("song"), files.array("X")
+    y, fold, song, X = files.array("y")[:], files.array("fold"), files.array("song"), files.array("X")
     if not can_calibrate(y, fold, files.n_classes):
         return None, np.empty((0, files.n_classes), dtype=np.float32)
     margins = np.empty((len(fold), files.n_classes), dtype=np.float32)
@@ -268,7 +274,8 @@ def find_confidence(
 def judge(model: FileModel, files: MatrixFiles, metric: str, rows: Array) -> Score:
     """Score a model on some rows, at song level by the mean score of each song's rows.
 
-    Of each block of songs only the prediction is kept; a metric that ranks needs all scores at once.
+    Of each block of songs only the prediction is kept. A metric that ranks needs all scores at once, or where they are
+    many, makes them twice.
     """
     song, y, X = files.array("song"), files.array("y"), files.array("X")
     found = song_blocks(model, X, song, rows)
@@ -278,6 +285,13 @@ def judge(model: FileModel, files: MatrixFiles, metric: str, rows: Array) -> Sco
             raise ValueError("the fold has no rows")
         first, predicted = (np.concatenate(column) for column in zip(*pairs, strict=True))
         return score_predicted(metric, y[first], predicted, files.n_classes)
+    if len(rows) * files.n_classes > _MOST_RANKED:
+
+        def twice() -> Iterator[tuple[Any, Array, Array]]:
+            for block in song_blocks(model, X, song, rows):
+                yield y, block.rows, block.means
+
+        return block_ranking(metric, twice, files.n_classes)
     every = list(found)
     if not every:
         raise ValueError("the fold has no rows")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from genreatlas.datasets.sparse_labels import SparseLabels, take_labels
 from genreatlas.errors import ConfigError, ModelError
 from genreatlas.models.engines.estimators import Facts
 from genreatlas.models.engines.protocol import Clips, ClipScores, FileModel, blocks, votes
@@ -26,6 +27,9 @@ DUMMIES = ("random", "majority", "stratified")
 #: Baselines that are a small forest of scikit-learn, each on the feature set of its name: columns that are not music,
 #: so what they score comes from how the files were made.
 FORESTS = ("technical", "loudness")
+
+#: Classes of which each has a hash of its own where songs have several: a hash takes a microsecond.
+_HASHED = 100
 
 #: No data set is too large for a count; the small forest has its own limits where it is fitted.
 _ANY = 10**12
@@ -77,7 +81,7 @@ class Baseline(TaskEngine):
 
             return sklearn_pipelines.fit(sklearn_pipelines.SMALL_FOREST, trial, files, settings, rows)
         weight = files.array("weight")[rows] if settings.weights else None
-        return fit_dummy(trial.estimator, files.array("y")[rows], weight, files.n_classes, trial.seed), []
+        return fit_dummy(trial.estimator, take_labels(files.array("y"), rows), weight, files.n_classes, trial.seed), []
 
     def loads(self, content: bytes) -> FileModel:
         """Read what :meth:`fit` made."""
@@ -124,8 +128,7 @@ class Dummy:
         if self.kind == "majority":
             return np.tile(priors, (len(texts), 1))
         if self.multi:
-            draws = np.array([[self._draw(key, k) for k in range(self.n_classes)] for key in texts])
-            draws = draws.reshape(len(texts), self.n_classes)
+            draws = np.array([self._draws(key) for key in texts]).reshape(len(texts), self.n_classes)
             return draws if self.kind == "random" else (draws < priors).astype(np.float64)
         draws = np.array([self._draw(key, 0) for key in texts])
         if self.kind == "random":
@@ -159,18 +162,25 @@ class Dummy:
         fields = {"kind": self.kind, "priors": self.priors, "seed": self.seed, "multi": self.multi}
         return json.dumps({"genreatlas": "baseline", **fields}, sort_keys=True).encode()
 
+    def _draws(self, key: str) -> Array:
+        """A number for each class, (n_classes,); of many classes from a generator, as hashes would take hours."""
+        if self.n_classes <= _HASHED:
+            return np.array([self._draw(key, k) for k in range(self.n_classes)])
+        digest = hashlib.sha256(f"{self.seed}/{self.kind}/{key}".encode()).digest()
+        return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big"))).random(self.n_classes)
+
     def _draw(self, key: str, k: int) -> float:
         digest = hashlib.sha256(f"{self.seed}/{self.kind}/{k}/{key}".encode()).digest()
         return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def fit_dummy(kind: str, y: Array, weight: Array | None, n_classes: int, seed: int) -> Dummy:
+def fit_dummy(kind: str, y: Array | SparseLabels, weight: Array | None, n_classes: int, seed: int) -> Dummy:
     """Count the classes.
 
     Parameters
     ----------
     kind : one of ``DUMMIES``.
-    y : (n_rows,) int class index, or (n_rows, n_classes) bool.
+    y : (n_rows,) int class index, or (n_rows, n_classes) bool, which may be sparse.
     weight : (n_rows,) float, or None.
     """
     weights = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)

@@ -85,7 +85,7 @@ class SparkGrid:
             with fixed_partitions(self.rows.sparkSession):
                 model = self._fit(trial, None)
                 if model.score_kind == "margin" and self.train.calibrate:
-                    y, fold = self.matrix.array("y"), self.matrix.array("fold")
+                    y, fold = self.matrix.array("y")[:], self.matrix.array("fold")
                     if can_calibrate(y, fold, self.matrix.n_classes):
                         model = self._calibrate(trial, model)
         except Exception as error:
@@ -140,7 +140,7 @@ class SparkGrid:
             return self._prepared[key]
 
     def _present(self, held_out: int | None) -> tuple[int, ...]:
-        y = self.matrix.array("y")
+        y = self.matrix.array("y")[:]
         if held_out is not None:
             y = y[self.matrix.array("fold") != held_out]
         if self.matrix.multi:  # a genre that every song has cannot be told apart either

@@ -108,7 +108,8 @@ class Table:
 
     def blocks(self) -> Iterator[tuple[slice, Array, Array]]:
         """Place among the rows, (n, n_features) float32 values and labels, of blocks that are always cut alike."""
-        for block in blocks(len(self.rows), 3 * self.X.shape[1], _BLOCK_BYTES):
+        width = 3 * self.X.shape[1] + (self.n_classes // 4 if self.multi else 0)
+        for block in blocks(len(self.rows), width, _BLOCK_BYTES):
             rows = self.rows[block]
             yield block, self.columns(self.X[rows]), self.y[rows]
 

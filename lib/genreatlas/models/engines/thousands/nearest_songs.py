@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from genreatlas.datasets.sparse_labels import SparseLabels
 from genreatlas.models.engines.thousands.array_models import Array, ArrayModel, Columns, Table, expect
 from genreatlas.models.engines.thousands.thousands_facts import has_faiss
 
@@ -114,13 +115,18 @@ def fit(table: Table, params: Mapping[str, Any]) -> tuple[NeighbourModel, list[s
     params : ``n_neighbors``; ``even``: a neighbour counts less the larger its genre is.
     """
     known = np.concatenate([values for _, values, _ in table.blocks()])
-    y = np.asarray(table.y[table.rows])
-    song, genre = np.nonzero(y) if table.multi else (np.arange(len(y)), y)
+    n = len(table.rows)
+    if isinstance(table.y, SparseLabels):
+        song, genre = table.y.pairs(table.rows)
+    elif table.multi:
+        song, genre = np.nonzero(table.y[table.rows])
+    else:
+        song, genre = np.arange(n), np.asarray(table.y[table.rows])
     counts = np.bincount(genre, minlength=table.n_classes).astype(np.float64)
     seen = counts > 0
     even = bool(params.get("even", False))
     boost = np.where(seen, counts[seen].mean() / np.where(seen, counts, 1.0), 0.0) if even else np.ones(len(counts))
-    prior = seen / seen.sum() if even and not table.multi else counts / (len(y) if table.multi else counts.sum())
+    prior = seen / seen.sum() if even and not table.multi else counts / (n if table.multi else counts.sum())
     model = NeighbourModel(
         table.columns, known, song.astype(np.int32), genre.astype(np.int32), prior, boost,
         int(params.get("n_neighbors", 15)), table.multi,
