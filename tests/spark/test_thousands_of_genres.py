@@ -8,6 +8,7 @@ import pytest
 from training_library import GENRES, fill, library, with_train
 
 from conftest import make_config
+from genreatlas.metrics import average_precision
 from genreatlas.models import aliases, registry
 from genreatlas.models.engines import song_blocks
 from genreatlas.models.one_file import load
@@ -60,7 +61,6 @@ def test_figures_are_the_same_where_only_the_highest_scores_are_kept(spark, tmp_
     found = {}
     for kept in (100, 2):
         monkeypatch.setattr(song_blocks, "TOP", kept)
-        monkeypatch.setattr("genreatlas.models.engines.song_blocks.top_scores.__defaults__", (kept,))
         store, config, _ = trained(spark, tmp_path / str(kept))
         evaluate_models.run(store, config)
         found[kept] = (rows(store, PREDICTIONS), rows(store, METRICS))
@@ -72,4 +72,35 @@ def test_figures_are_the_same_where_only_the_highest_scores_are_kept(spark, tmp_
         truth = mine.scores[mine.genres[0]]
         assert other.higher == sum(one > truth for one in mine.scores.values())
         assert other.scores.items() <= mine.scores.items() and mine.genres[0] in other.scores
+        assert len(other.scores) == (3 if other.higher == 2 else 2)
+    assert (cut.higher == 2).any()
     assert found[100][1].equals(found[2][1])
+
+
+def test_songs_of_several_genres_are_ranked_by_the_scores_that_are_kept(spark, tmp_path, monkeypatch):
+    monkeypatch.setattr(song_blocks, "TOP", 2)
+    songs = library()
+    for number in range(0, len(songs), 5):
+        songs[number]["genres"] = (*songs[number]["genres"], "rock" if songs[number]["genres"] != ("rock",) else "jazz")
+    config = make_config(
+        tmp_path, "evaluate.bootstrap=100", "evaluate.permutations=100", "evaluate.importance_repeats=2"
+    )
+    names = ("logistic_regression", "knn", "lda")
+    candidates = tuple({"engine": "numpy", "estimator": name} for name in names)
+    config = with_train(config, candidates=candidates, labels="multi")
+    store = Store(spark, config.store, run_id="test-run")
+    fill(store, songs)
+    assert train_models.run(store, config).failed == 0
+    states = {row.estimator: row.reason for row in store.read(EXPERIMENTS).where("engine = 'numpy'").collect()}
+    assert states == {"logistic_regression": None, "knn": None, "lda": "several_genres"}
+    assert evaluate_models.run(store, config).failed == 0
+    found = store.read(METRICS).where("metric = 'macro_average_precision' AND unit = 'song'").collect()
+    assert len(found) == store.read(MODELS).count() == 4
+    for row in found:
+        mine = store.read(PREDICTIONS).where(f"model_id = '{row.model_id}'").collect()
+        assert {len(song.scores) for song in mine} == {2}
+        assert {(song.predicted_by_vote, song.higher, song.set_size) for song in mine} == {(None, None, None)}
+        values = np.array([[song.scores.get(genre, -np.inf) for genre in GENRES] for song in mine])
+        truth = np.array([[genre in song.genres for genre in GENRES] for song in mine])
+        each = [average_precision(one, true) for one, true in zip(values.T, truth.T, strict=True)]
+        assert row.value == pytest.approx(np.mean(each)) and truth.sum() > len(mine)

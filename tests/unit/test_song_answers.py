@@ -43,7 +43,7 @@ def answered(monkeypatch, clips, cuts, block_bytes, confidence=None):
     monkeypatch.setattr(task_answers, "BLOCK_BYTES", block_bytes)
     bounds = [0, *cuts, clips.num_rows]
     parts = [clips.slice(start, end - start) for start, end in pairwise(bounds)]
-    batches = list(answer_batches("fixed", "model", "/", confidence, 40, iter(parts)))
+    batches = list(answer_batches("fixed", "model", "/", confidence, 100, 40, iter(parts)))
     return batches, [row for batch in batches for row in batch.to_pylist()]
 
 

@@ -75,6 +75,14 @@ class SparseLabels:
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         return np.repeat(np.arange(len(chosen)), counts), self.genre[np.repeat(first, counts) + within]
 
+    def columns(self, first: int, last: int) -> NDArray[np.bool_]:
+        """Truth values of the classes from one to before another, of all rows."""
+        places, genres = self.pairs()
+        mine = (genres >= first) & (genres < last)
+        found = np.zeros((len(self), last - first), dtype=bool)
+        found[places[mine], genres[mine] - first] = True
+        return found
+
     def take(self, rows: NDArray[np.integer]) -> SparseLabels:
         """Labels of some rows."""
         places, genres = self.pairs(rows)

@@ -17,6 +17,7 @@ from genreatlas.config import Config, EvaluateSection
 from genreatlas.datasets.fetching import fetch
 from genreatlas.datasets.labels import roots
 from genreatlas.datasets.library import read_library
+from genreatlas.datasets.sparse_labels import SparseLabels
 from genreatlas.datasets.types import Dataset
 from genreatlas.errors import GenreAtlasError, InputError, ModelError
 from genreatlas.evaluation.average_precisions import average_precision_rows
@@ -159,8 +160,8 @@ class StoredPredictions:
         return average_precision_rows(rows, self.outcomes_of(case), case.classes, max_mb)
 
     def scores(self, case: Case, classes: Sequence[str], songs: pd.Series) -> NDArray[np.float64]:
-        """Scores of some genres, (n_songs, n_classes), for songs in the given order."""
-        wanted = F.array(*[F.col("scores")[genre] for genre in classes]).alias("scores")
+        """Scores of some genres, (n_songs, n_classes), of songs in the given order; -inf where they are not kept."""
+        wanted = F.array(*[F.coalesce(F.col("scores")[genre], F.lit(-np.inf)) for genre in classes]).alias("scores")
         frame = self._of([case.model_id]).select("song_id", wanted)
         table = fetch(frame, "song_id", self.max_mb, 60 + 8 * len(classes)).to_pandas().set_index("song_id")
         picked = table["scores"].reindex(songs)
@@ -275,13 +276,10 @@ def comparisons(
     return found.assign(unit="song", model_id=best.model_id, grouping=best.dataset.grouping)
 
 
-def truth_of(case: Case) -> NDArray[np.bool_]:
+def truth_of(case: Case) -> SparseLabels:
     """True genres of a case's songs, (n_songs, n_classes)."""
     place = {genre: number for number, genre in enumerate(case.classes)}
-    truth = np.zeros((len(case.songs), len(case.classes)), dtype=bool)
-    for row, genres in enumerate(case.songs["genres"]):
-        truth[row, [place[genre] for genre in genres]] = True
-    return truth
+    return SparseLabels.of([[place[genre] for genre in genres] for genres in case.songs["genres"]], len(case.classes))
 
 
 def _judged_songs(dataset: Dataset, part: str, own: bool) -> pd.DataFrame:
@@ -331,9 +329,9 @@ def _ranked(case: Case, predictions: StoredPredictions, settings: EvaluateSectio
     width = max(1, _MAX_PAIRS // max(1, len(songs)))
     for start in range(0, len(case.classes), width):
         classes = case.classes[start : start + width]
-        scores = predictions.scores(case, classes, songs)
+        scores, true = predictions.scores(case, classes, songs), truth.columns(start, start + len(classes))
         for place, genre in enumerate(classes):
-            judged.add(genre, scores[:, place], truth[:, start + place])
+            judged.add(genre, scores[:, place], true[:, place])
     pooled = _sampled(case.songs["group_id"], len(case.classes), settings.seed)
     if len(pooled) < len(songs) or width < len(case.classes):
         scores = predictions.scores(case, case.classes, songs.iloc[pooled])

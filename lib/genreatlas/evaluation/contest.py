@@ -41,6 +41,7 @@ from genreatlas.metrics import metric_for, version_of
 from genreatlas.metrics.figures import Ranking, absent, f1, totals_figure
 from genreatlas.metrics.intervals import group_weights, interval
 from genreatlas.models import registry
+from genreatlas.models.engines.song_blocks import TOP
 from genreatlas.store import Reader
 from genreatlas.tables import SPLITS
 
@@ -167,15 +168,17 @@ class _Answers:
         fixed = Fixed(meta.set_version, meta.preprocessing_id, classes, meta.features)
         dataset = build_dataset(store, config, library, meta.feature_set, fixed=fixed)
         predictor = registry.load(row, config)
-        by_song = scores_by_song(predictor.predict(dataset.frame.where(F.col("part") == PART)))
         self.songs = dataset.songs.loc[dataset.songs.part == PART, ["song_id", "group_id", "genres"]]
         self._places = np.array([classes.index(genre) for genre in predictor.classes])
-        self._by_song = by_song
-        # With very many genres songs are scored where their scores are; only the best genre is needed of them.
-        answered = predictor.predict_songs(
-            dataset.frame.where(F.col("part") == PART).withColumn("truth", F.lit(None).cast("int"))
-        )
-        self._called = by_song if answered is None else answered.withColumn("best", F.col("best") + 1)
+        clips = dataset.frame.where(F.col("part") == PART)
+        # With very many genres songs are scored where their scores are, and have the highest of them.
+        answered = predictor.predict_songs(clips.withColumn("truth", F.lit(None).cast("int")))
+        if answered is None:
+            places = F.sequence(F.lit(0), F.size("means") - 1)
+            means = scores_by_song(predictor.predict(clips))
+            best = (F.col("best") - 1).alias("best")
+            answered = means.select("song_id", best, places.alias("places"), F.col("means").alias("scores"))
+        self._answered = answered
         self._max_mb = config.store.max_commit_mb
         self._n_classes = len(classes)
         self._best: pd.Series | None = None
@@ -183,17 +186,22 @@ class _Answers:
     def best(self, songs: pd.Series) -> NDArray[np.int64]:
         """Index of the genre that each song is called."""
         if self._best is None:
-            found = fetch(self._called.select("song_id", "best"), "song_id", self._max_mb).to_pandas()
+            found = fetch(self._answered.select("song_id", "best"), "song_id", self._max_mb).to_pandas()
             self._best = found.set_index("song_id")["best"]
-        return self._places[self._best.loc[songs].to_numpy() - 1]
+        return self._places[self._best.loc[songs].to_numpy()]
 
     def scores(self, songs: pd.Series) -> NDArray[np.float64]:
-        """Score of every genre, (n, n_classes); 0 for genres that the model does not know."""
-        width = len(self._places)
-        found = fetch(self._by_song.select("song_id", "means"), "song_id", self._max_mb, 60 + 8 * width).to_pandas()
+        """Score of every genre, (n, n_classes); 0 for genres that the model does not know.
+
+        Where not all scores of a song are kept, the others lie below them.
+        """
+        width = min(len(self._places), TOP)
+        kept = self._answered.select("song_id", "places", "scores")
+        found = fetch(kept, "song_id", self._max_mb, 60 + 12 * width).to_pandas().set_index("song_id").loc[songs]
         full = np.zeros((len(songs), self._n_classes))
-        if len(songs):
-            full[:, self._places] = np.stack(found.set_index("song_id")["means"].loc[songs].tolist())
+        full[:, self._places] = -np.inf
+        for row, (places, scores) in enumerate(zip(found["places"], found["scores"], strict=True)):
+            full[row, self._places[places]] = scores
         return full
 
 
@@ -212,7 +220,7 @@ def _duel(
     if multi:
         songs = Songs(
             classes,
-            labels_of([[place[genre] for genre in genres] for genres in rows.genres], len(classes)),
+            genre_columns([[place[genre] for genre in genres] for genres in rows.genres], len(classes)),
             group,
             guarded,
         )
@@ -387,10 +395,10 @@ def _falls(excess: float, error: float, n_groups: int) -> float:
 
 def same_songs(classes: Sequence[str], truth: NDArray[np.integer]) -> sparse.csc_array:
     """Genre indices as the truth of :class:`Songs`."""
-    return labels_of(np.asarray(truth)[:, None].tolist(), len(classes))
+    return genre_columns(np.asarray(truth)[:, None].tolist(), len(classes))
 
 
-def labels_of(genres: Sequence[Sequence[int]], n_classes: int) -> sparse.csc_array:
+def genre_columns(genres: Sequence[Sequence[int]], n_classes: int) -> sparse.csc_array:
     """Genre indices of each song as (n, n_classes) bool, sparse."""
     song = np.repeat(np.arange(len(genres)), [len(mine) for mine in genres])
     place = np.array([genre for mine in genres for genre in mine], dtype=np.int64)

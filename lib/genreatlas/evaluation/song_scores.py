@@ -108,7 +108,7 @@ def song_predictions(
 
 
 def answered_predictions(
-    answered: DataFrame, songs: DataFrame, *, model_id: str, classes: Sequence[str], score_kind: str
+    answered: DataFrame, songs: DataFrame, *, model_id: str, classes: Sequence[str], score_kind: str, multi: bool
 ) -> DataFrame:
     """Rows of the table ``predictions`` of a model of more genres than are kept of each song.
 
@@ -125,7 +125,7 @@ def answered_predictions(
         "part",
         "genres",
         F.expr("names[best]").alias("predicted"),
-        F.expr("names[best_by_vote]").alias("predicted_by_vote"),
+        (F.lit(None) if multi else F.expr("names[best_by_vote]")).cast("string").alias("predicted_by_vote"),
         F.expr("scores[0]").alias("confidence"),
         F.expr("map_from_arrays(transform(places, place -> names[place]), scores)").alias("scores"),
         F.lit(score_kind).alias("score_kind"),

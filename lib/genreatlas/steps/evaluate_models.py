@@ -11,6 +11,7 @@ from functools import reduce
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -67,7 +68,7 @@ class Batch:
     def n_bytes(self) -> int:
         """Estimated size of its predictions."""
         stored = len(self.case.classes)
-        if stored > TOP and not self.case.multi and not get_engine(str(self.case.model["engine"])).needs_spark:
+        if stored > TOP and not get_engine(str(self.case.model["engine"])).needs_spark:
             stored = TOP + 1
         return len(self.songs) * (200 + _SCORE_BYTES * stored)
 
@@ -163,6 +164,7 @@ class _Evaluation:
                 model_id=case.model_id,
                 classes=predictor.classes,
                 score_kind=predictor.score_kind,
+                multi=case.multi,
             )
         return song_predictions(
             predictor.predict(case.clips(songs)),
@@ -200,14 +202,13 @@ class _Evaluation:
     def _answered(self, predictor: StoredModel, batch: Batch, songs: DataFrame) -> DataFrame | None:
         """What a model of many genres says of whole songs; None where it says everything of each clip."""
         case = batch.case
-        if case.multi:
-            return None
         place = {genre: number for number, genre in enumerate(predictor.classes)}
-        truth = pd.DataFrame(
-            {"song_id": batch.songs["song_id"], "truth": [place[genres[0]] for genres in batch.songs["genres"]]}
-        )
-        known = self.store.spark.createDataFrame(truth, "song_id string, truth int")
-        return predictor.predict_songs(case.clips(songs).join(known, "song_id"))
+        genres = batch.songs["genres"]
+        # Of songs with several genres the highest scores are kept alone: their figures rank songs, not genres.
+        truth = [None] * len(genres) if case.multi else [place[mine[0]] for mine in genres]
+        known = pd.DataFrame({"song_id": batch.songs["song_id"], "truth": pd.array(truth, dtype="Int32")})
+        table = self.store.spark.createDataFrame(pa.Table.from_pandas(known, preserve_index=False))
+        return predictor.predict_songs(case.clips(songs).join(table, "song_id"))
 
     def _explain(
         self, cases: Sequence[Case], predictions: StoredPredictions, table: StoredFigures, fresh: set[str]

@@ -154,8 +154,8 @@ PREDICTIONS = Table(
         Column(
             "scores",
             "map<string,double>",
-            "Score of every genre, averaged over the song's rows; where higher is given, of the 100 highest and the "
-            "true one.",
+            "Score of every genre, averaged over the song's rows; of more than 100 genres, of the 100 highest and of "
+            "the true one where a song has one.",
             nullable=False,
         ),
         Column("score_kind", "string", "probability or margin.", nullable=False),

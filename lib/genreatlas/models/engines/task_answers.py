@@ -23,7 +23,7 @@ from genreatlas.models.confidence import Confidence
 from genreatlas.models.engines import get_engine
 from genreatlas.models.engines.judged_rows import JudgedRows
 from genreatlas.models.engines.protocol import Clips, ClipScores, FileModel
-from genreatlas.models.engines.song_blocks import BLOCK_BYTES, song_blocks, sums_of_runs, top_scores, true_ranks
+from genreatlas.models.engines.song_blocks import BLOCK_BYTES, TOP, song_blocks, sums_of_runs, top_scores, true_ranks
 
 #: Rows that :func:`permuted_batches` returns: answers of all songs, in order, with one block of columns swapped.
 PERMUTED = "block int, repeat int, answers binary"
@@ -115,6 +115,7 @@ def answer_batches(
     name: str,
     folder: str | None,
     confidence: Confidence | None,
+    kept: int,
     most: int,
     batches: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
@@ -123,13 +124,14 @@ def answer_batches(
     Parameters
     ----------
     confidence : of the model; without it there are no sets, and scores stay as they are.
+    kept : scores that are kept of a song: the highest, and the true genre's.
     most : genres of the largest set that is named; of larger ones the size is known alone.
     batches : as for :func:`predict_batches`, with truth int; the clips of a song stand together, across batches too.
     """
     model = load_once(engine, locate(name, folder))
     with threadpool_limits(1):
         for songs in _whole_songs(batches, max(1, BLOCK_BYTES // (16 * model.n_classes))):
-            yield answer_batch(model, songs, confidence, most)
+            yield answer_batch(model, songs, confidence, kept, most)
 
 
 def _whole_songs(batches: Iterator[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
@@ -162,7 +164,7 @@ def _starts(songs: pa.Array) -> NDArray[np.int64]:
 
 
 def answer_batch(
-    model: FileModel, batch: pa.RecordBatch, confidence: Confidence | None = None, most: int = 0
+    model: FileModel, batch: pa.RecordBatch, confidence: Confidence | None = None, kept: int = TOP, most: int = 0
 ) -> pa.RecordBatch:
     """Score whole songs; see :func:`answer_batches`."""
     said = model.clip_scores(_clips_of(batch))
@@ -183,9 +185,9 @@ def answer_batch(
         means = confidence.probabilities(means)
         sets = confidence.sets(means)
     score, higher, equal = true_ranks(means, song, truth)
-    places, scores = top_scores(means)
-    kept = np.ones((len(song), places.shape[1] + 1), dtype=bool)
-    kept[:, -1] = known & ~(places == truth[:, None]).any(axis=1)
+    places, scores = top_scores(means, kept)
+    stored = np.ones((len(song), places.shape[1] + 1), dtype=bool)
+    stored[:, -1] = known & ~(places == truth[:, None]).any(axis=1)
     places, scores = np.column_stack([places, truth]).astype(np.int32), np.column_stack([scores, score])
     chosen = (votes > 0) & (n_rows > 1)[:, None]
     columns = {
@@ -196,8 +198,8 @@ def answer_batch(
         "n_rows_correct": pa.array(votes[song, truth].astype(np.int32), mask=~known),
         "higher": pa.array(higher.astype(np.int32), mask=~known),
         "equal": pa.array(equal.astype(np.int32), mask=~known),
-        "places": _lists(places[kept], kept.sum(axis=1), pa.int32()),
-        "scores": _lists(scores[kept], kept.sum(axis=1), pa.float64()),
+        "places": _lists(places[stored], stored.sum(axis=1), pa.int32()),
+        "scores": _lists(scores[stored], stored.sum(axis=1), pa.float64()),
         "vote_places": _lists(np.nonzero(chosen)[1], chosen.sum(axis=1), pa.int32()),
         "votes": _lists(votes[chosen], chosen.sum(axis=1), pa.int32()),
         **_sets(sets, most, truth, known),

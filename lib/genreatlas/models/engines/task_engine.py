@@ -109,10 +109,10 @@ class StoredFile(StoredModel):
         from genreatlas.models.engines import task_grid
         from genreatlas.models.engines.song_blocks import TOP
 
-        if self.multi or len(self.classes) <= TOP:
+        if len(self.classes) <= TOP:
             return None
         engine, given = self.engine.name, self.layout.given
-        return task_grid.predict_songs(frame.sparkSession, frame, engine, self.path, given, self.confidence, most)
+        return task_grid.predict_songs(frame.sparkSession, frame, engine, self.path, given, self.confidence, TOP, most)
 
     def importances(self) -> Mapping[str, float]:
         """What the engine reads from the model."""

@@ -194,8 +194,9 @@ def predict_songs(
     engine: str,
     model: Path,
     given: Sequence[str],
-    confidence: Confidence | None = None,
-    most: int = 0,
+    confidence: Confidence | None,
+    kept: int,
+    most: int,
 ) -> DataFrame:
     """Score songs with a stored model; one row of ``ANSWERED`` a song, lazily.
 
@@ -204,9 +205,10 @@ def predict_songs(
     frame : song_id, clip_id, truth and the columns that are given.
     engine, model, given : see :func:`predict`.
     confidence : of the model, which calibrates scores and makes prediction sets.
+    kept : scores that are kept of a song: the highest, and the true genre's.
     most : genres of the largest set that is named.
     """
-    worker = partial(answer_batches, engine, _send_model(spark, model), None, confidence, most)
+    worker = partial(answer_batches, engine, _send_model(spark, model), None, confidence, kept, most)
     songs = frame.select("song_id", "clip_id", "truth", *given).repartition("song_id")
     whole = songs.sortWithinPartitions("song_id", "clip_id")
     return whole.mapInArrow(watched(_with_engines([engine], worker)), ANSWERED)
