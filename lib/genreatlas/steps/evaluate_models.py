@@ -40,7 +40,7 @@ from genreatlas.models.engines import get_engine
 from genreatlas.models.engines.protocol import StoredModel
 from genreatlas.models.engines.song_blocks import TOP
 from genreatlas.progress import progress, tracked
-from genreatlas.store import Store
+from genreatlas.store import Staged, Store
 from genreatlas.tables import MODELS, PREDICTIONS, QUARANTINE, RELIABILITY
 
 READS = (
@@ -52,6 +52,8 @@ SECTIONS = ("evaluate", "models", "train", "splits")
 check = checks.evaluate_models
 
 STEP = "evaluate_models"
+#: Where features wait that several chunks of songs are scored from.
+_CLIPS = "evaluate_clips"
 
 #: Bytes of one class score on its way to the table: the genre's id and a double.
 _SCORE_BYTES = 24
@@ -78,6 +80,8 @@ def run(store: Store, config: Config) -> Counts:
     for staged in store.staged(STEP):
         store.upsert(PREDICTIONS, staged.frame, update=True)
         staged.drop()
+    for leftover in store.staged(_CLIPS):
+        leftover.drop()
     models = leaderboard.current_models(
         store.read(MODELS).toPandas(), split=config.splits.name, level=config.train.level, labels=config.train.labels
     )
@@ -94,6 +98,7 @@ class _Evaluation:
         self.max_mb = config.store.max_commit_mb
         self.predictors: dict[str, StoredModel] = {}
         self.failed: dict[str, str] = {}
+        self.clips: dict[int, DataFrame] = {}
 
     def run(self, models: pd.DataFrame) -> Counts:
         rows = [{str(name): value for name, value in row.items()} for row in models.to_dict("records")]
@@ -129,10 +134,27 @@ class _Evaluation:
 
     def _score(self, batches: Sequence[Batch]) -> None:
         songs = sum(len(batch.songs) for batch in batches)
+        chunks = list(_chunks(batches, self.max_mb << 20))
+        staged = self._stage_clips(chunks)
         with progress(f"{STEP}: scoring", songs, "songs of models") as bar:
-            for number, chunk in enumerate(_chunks(batches, self.max_mb << 20)):
+            for number, chunk in enumerate(chunks):
                 self._score_chunk(chunk, f"{self.store.run_id}-{number:06d}")
                 bar.advance(sum(len(batch.songs) for batch in chunk))
+        for one in staged:
+            one.drop()
+
+    def _stage_clips(self, chunks: Sequence[Sequence[Batch]]) -> list[Staged]:
+        """Keep the judged part's features of data sets that several chunks read: each would join whole tables again."""
+        if len(chunks) < 2:
+            return []
+        staged: list[Staged] = []
+        for dataset in {id(one): one for chunk in chunks for batch in chunk for one in [batch.case.dataset]}.values():
+            if dataset.layout.several:  # frames would be a copy of gigabytes
+                continue
+            clips = dataset.frame.where(F.col("part") == self.part)
+            staged.append(self.store.stage(clips, _CLIPS, f"{self.store.run_id}-{len(staged):06d}"))
+            self.clips[id(dataset)] = staged[-1].frame
+        return staged
 
     def _score_chunk(self, chunk: Sequence[Batch], name: str) -> None:
         usable = [batch for batch in chunk if self._load(batch.case) is not None]
@@ -167,7 +189,7 @@ class _Evaluation:
                 multi=case.multi,
             )
         return song_predictions(
-            predictor.predict(case.clips(songs)),
+            predictor.predict(self._clips(case, songs)),
             songs,
             model_id=case.model_id,
             classes=predictor.classes,
@@ -208,7 +230,12 @@ class _Evaluation:
         truth = [None] * len(genres) if case.multi else [place[mine[0]] for mine in genres]
         known = pd.DataFrame({"song_id": batch.songs["song_id"], "truth": pd.array(truth, dtype="Int32")})
         table = self.store.spark.createDataFrame(pa.Table.from_pandas(known, preserve_index=False))
-        return predictor.predict_songs(case.clips(songs).join(table, "song_id"))
+        return predictor.predict_songs(self._clips(case, songs).join(table, "song_id"))
+
+    def _clips(self, case: Case, songs: DataFrame) -> DataFrame:
+        """Clips with features of the given songs."""
+        staged = self.clips.get(id(case.dataset))
+        return case.clips(songs) if staged is None else staged.join(songs.select("song_id"), "song_id", "left_semi")
 
     def _explain(
         self, cases: Sequence[Case], predictions: StoredPredictions, table: StoredFigures, fresh: set[str]
