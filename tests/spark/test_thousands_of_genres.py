@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 ESTIMATORS = ("nearest_profile", "lda", "logistic_regression", "multilayer_perceptron", "knn")
 
 
-def trained(spark, home):
+def trained(spark, home, songs_per_genre=12):
     """A store after training, its configuration and the counts."""
     config = make_config(
         home, 'retrain.engines=["numpy"]', "evaluate.bootstrap=100", "evaluate.permutations=100",
@@ -31,7 +31,7 @@ def trained(spark, home):
     candidates = tuple({"engine": "numpy", "estimator": name} for name in ESTIMATORS)
     config = with_train(config, candidates=candidates)
     store = Store(spark, config.store, run_id="test-run")
-    fill(store, library())
+    fill(store, library(songs_per_genre))
     return store, config, train_models.run(store, config)
 
 
@@ -63,12 +63,13 @@ def test_figures_are_the_same_where_only_the_highest_scores_are_kept(spark, tmp_
         monkeypatch.setattr(song_blocks, "TOP", kept)
         # The second time songs are scored in several chunks, from features that are staged.
         monkeypatch.setattr(evaluate_models, "_SCORE_BYTES", 24 if kept == 100 else 2_000_000)
-        store, config, _ = trained(spark, tmp_path / str(kept))
+        store, config, _ = trained(spark, tmp_path / str(kept), songs_per_genre=30)
         evaluate_models.run(store, config)
         found[kept] = (rows(store, PREDICTIONS), rows(store, METRICS))
     whole, cut = found[100][0], found[2][0]
     same = [name for name in whole.columns if name not in ("scores", "higher", "equal")]
     assert whole[same].equals(cut[same])
+    assert cut.set_size.notna().any() and cut.in_set.notna().any()
     assert whole.higher.isna().all() and cut.higher.notna().all()
     for mine, other in zip(whole.itertuples(), cut.itertuples(), strict=True):
         truth = mine.scores[mine.genres[0]]
