@@ -38,6 +38,12 @@ COLUMNS = 45
 LARGE, SMALL = "3000x150", "300x150"
 LINEAR = ("import_features", "assign_splits", "publish_views", "write_report")
 LEARNING = ("train_models", "evaluate_models")
+#: Figures of candidates, and of judged models, on the page.
+FITTED = ("macro-F1, folds", "macro-F1, fitted songs", "seconds, all folds")
+JUDGED = {
+    "accuracy": "accuracy", "top_10_accuracy": "hit@10", "mean_reciprocal_rank": "MRR",
+    "macro_average_precision": "macro AP", "micro_average_precision": "micro AP",
+}  # fmt: skip
 BARS = {
     "total_minutes": (60.0, "all steps of 3,000 × 150, minutes on the clock"),
     "total_gb": (16.0, "peak memory of all processes together, GB"),
@@ -196,6 +202,11 @@ def run(shape: Shape, home: Path, cores: int, write: Callable[[dict[str, Any]], 
                     raise RuntimeError(f"{name}: {counts.failed} failed: {counts.notes}")
                 if name in LEARNING:
                     found["candidates"] = _candidates(store)
+                if name == "write_report":
+                    found["pages_mb"] = {
+                        page.name: round(page.stat().st_size / 1e6, 2)
+                        for page in sorted((home / "report").glob("*.html"))
+                    }
                 costs.write_text(json.dumps(found), encoding="utf-8")
                 write(found | {"complete": all(len(found[one]) == len(steps) for one in ("steps", "rerun"))})
     finally:
@@ -228,13 +239,15 @@ def _ask(store: Any, config: Any) -> None:
 
 
 def _candidates(store: Any) -> list[dict[str, Any]]:
+    from pyspark.sql import functions as F
+
     columns = ("candidate", "status", "detail", "score_mean", "train_score_mean", "seconds")
     rows = [row.asDict() for row in store.read("experiments").select(*columns).collect()]
     metrics = store.read("metrics").where("genre_id = '*' AND other = '*' AND unit = 'song'")
     names = {
         row["model_id"]: row["candidate"] for row in store.read("models").select("model_id", "candidate").collect()
     }
-    for row in metrics.where("metric IN ('accuracy', 'top_3_accuracy', 'macro_f1')").collect():
+    for row in metrics.where(F.col("metric").isin(list(JUDGED))).collect():
         for candidate in rows:
             if candidate["candidate"] == names[row["model_id"]]:
                 candidate[row["metric"]] = row["value"]
@@ -303,13 +316,17 @@ def page(found: dict[str, Any]) -> str:
             each = f"{1000 * cost['cpu_seconds'] / one['n_songs']:.2f}"
             cells = [f"{cost[key]:g}" for key in ("seconds", "cpu_seconds", "others_cpu_seconds")]
             lines.append(f"| {' | '.join([step, *cells, each])} | {cost['gb']:g} | {again} |")
+        if pages := one.get("pages_mb"):
+            lines += ["", "Pages: " + ", ".join(f"{name} {size:g} MB" for name, size in pages.items()) + "."]
         lines += [
             "",
-            "| candidate | status | macro-F1, folds | macro-F1, fitted songs | seconds, all folds | accuracy, test |",
+            "Figures behind the seconds are of test songs, of the models that were fitted on all training songs.",
+            "",
+            f"| {' | '.join(['candidate', 'status', *FITTED, *JUDGED.values()])} |",
+            "|" + "---|" * (2 + len(FITTED) + len(JUDGED)),
         ]
-        lines += ["|---|---|---|---|---|---|"]
         for row in one.get("candidates", ()):
-            scores = [row.get(key) for key in ("score_mean", "train_score_mean", "seconds", "accuracy")]
+            scores = [row.get(key) for key in ("score_mean", "train_score_mean", "seconds", *JUDGED)]
             cells = [
                 "" if value is None else f"{value:.3f}" if key != 2 else f"{value:.0f}"
                 for key, value in enumerate(scores)
