@@ -83,6 +83,9 @@ def test_models_are_judged_once_and_again_only_when_songs_join(store, config):
     upward = {"blues": "roots", "jazz": "roots", "rock": "rock"}
     alike = truth.map(upward) == lr["predicted"].map(upward)
     assert figure(metrics, "lr", "parent_accuracy")["value"] == pytest.approx(alike.mean())
+    summed = np.where(scores[:, GENRES.index("blues")] + scores[:, GENRES.index("jazz")] > 0.5, "roots", "rock")
+    assert [max(row, key=row.get) for row in map(dict, lr["family_scores"])] == summed.tolist()
+    assert figure(metrics, "lr", "summed_parent_accuracy")["value"] == (truth.map(upward) == summed).mean()
     assert figure(metrics, "lr", "recall", genre="jazz")["n_groups"] == 4
     assert np.isnan(figure(metrics, "lr", "recall", genre="jazz")["low"])
     confusion = metrics[(metrics["model_id"] == "lr") & (metrics["metric"] == "confusion")]

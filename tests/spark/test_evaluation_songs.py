@@ -7,11 +7,12 @@ from pyspark.sql import functions as F
 
 from genreatlas.evaluation.average_precisions import average_precision_rows
 from genreatlas.evaluation.importances import FRAMES_A_CLIP, Block, shuffled_clips, told_apart
-from genreatlas.evaluation.song_scores import clip_rows, outcome_rows, row_confusions, song_predictions
+from genreatlas.evaluation.song_scores import Families, clip_rows, outcome_rows, row_confusions, song_predictions
 from genreatlas.metrics import average_precision
 from genreatlas.models.confidence import Confidence
 from genreatlas.models.types import PREDICTED
 
+SONGS = "song_id string, group_id string, part string, genres array<string>"
 CLASSES = ("blues", "jazz", "rock")
 
 
@@ -28,7 +29,7 @@ def predictions(spark):
     songs = [("p", "g1", "test", ["rock"]), ("q", "g1", "test", ["jazz"]), ("r", "g2", "test", ["jazz"])]
     return song_predictions(
         spark.createDataFrame(clips, PREDICTED),
-        spark.createDataFrame(songs, "song_id string, group_id string, part string, genres array<string>"),
+        spark.createDataFrame(songs, SONGS),
         model_id="m",
         classes=CLASSES,
         score_kind="probability",
@@ -39,7 +40,7 @@ def predictions(spark):
 def test_a_song_is_the_mean_of_its_clips_and_the_vote_of_their_rows(predictions):
     rows = [row.asDict() for row in predictions.orderBy("song_id").collect()]
     same = {"model_id": "m", "part": "test", "score_kind": "probability", "set_size": None,
-            "in_set": None, "higher": None, "equal": None}  # fmt: skip
+            "in_set": None, "higher": None, "equal": None, "family_scores": None}  # fmt: skip
     assert rows == [
         same | {"song_id": "p", "group_id": "g1", "genres": ["rock"], "predicted": "blues", "predicted_by_vote": "rock",
                 "confidence": 0.5, "scores": {"blues": 0.5, "jazz": 0.25, "rock": 0.5}, "n_rows": 4,
@@ -61,7 +62,7 @@ def test_confidence_calibrates_the_mean_and_gives_sets(spark):
     songs = [("p", "g1", "test", ["rock"]), ("q", "g2", "test", ["jazz"])]
     found = song_predictions(
         spark.createDataFrame(clips, PREDICTED),
-        spark.createDataFrame(songs, "song_id string, group_id string, part string, genres array<string>"),
+        spark.createDataFrame(songs, SONGS),
         model_id="m", classes=CLASSES, score_kind="probability", multi=False, confidence=sure,
     )  # fmt: skip
     rows = {row.song_id: row for row in found.collect()}
@@ -167,3 +168,16 @@ def test_average_precisions_are_those_of_the_scores_that_are_kept(spark, monkeyp
     pooled = average_precision(kept_scores.ravel(), hits.ravel())
     assert overall.loc["micro_average_precision", "value"] == pytest.approx(pooled, abs=1e-12)
     assert (kept < 15) == any(len(song[2]) > kept for song in songs)
+
+
+def test_scores_are_summed_over_families_and_the_highest_family_is_known(spark):
+    families = Families.of(("a1", "a2", "b"), {"a1": "a", "a2": "a"})
+    assert families == Families(("a", "b"), (0, 0, 1)) and Families.of(("a", "b"), {}) is None
+    clips = spark.createDataFrame([("s", "c", 1, [0.3, 0.25, 0.45], [0, 0, 1])], PREDICTED)
+    songs = spark.createDataFrame([("s", "g", "test", ["a1"])], SONGS)
+    rows = song_predictions(
+        clips, songs, model_id="m", classes=("a1", "a2", "b"), score_kind="probability", multi=False, families=families
+    )
+    assert rows.collect()[0].family_scores == {"a": 0.55, "b": 0.45}
+    outcome = outcome_rows(rows).collect()[0]
+    assert (outcome.predicted, outcome.predicted_family) == ("b", "a")

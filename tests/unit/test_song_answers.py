@@ -38,12 +38,12 @@ def clips():
     )
 
 
-def answered(monkeypatch, clips, cuts, block_bytes, confidence=None):
+def answered(monkeypatch, clips, cuts, block_bytes, confidence=None, families=None):
     monkeypatch.setattr(task_answers, "load_once", lambda *_: Fixed())
     monkeypatch.setattr(task_answers, "BLOCK_BYTES", block_bytes)
     bounds = [0, *cuts, clips.num_rows]
     parts = [clips.slice(start, end - start) for start, end in pairwise(bounds)]
-    batches = list(answer_batches("fixed", "model", "/", confidence, 100, 40, iter(parts)))
+    batches = list(answer_batches("fixed", "model", "/", confidence, 100, 40, families, iter(parts)))
     return batches, [row for batch in batches for row in batch.to_pylist()]
 
 
@@ -114,3 +114,22 @@ def test_songs_whose_genre_is_not_known_have_their_highest_scores_alone(monkeypa
     assert {(row["higher"], row["equal"], row["n_rows_correct"]) for row in rows} == {(None, None, None)}
     assert [row["places"] for row in rows] == [row["places"][:100] for row in known]
     assert [row["scores"] for row in rows] == [row["scores"][:100] for row in known]
+
+
+@pytest.mark.parametrize("n_families", [7, 120])
+def test_probabilities_are_summed_over_families_exactly_although_not_all_are_kept(monkeypatch, clips, n_families):
+    family = [genre % n_families for genre in range(150)]
+    said = predict_batch(Fixed(), clips)
+    songs, sums = np.array(clips["song_id"].to_pylist()), np.array(said["score_sum"].to_pylist())
+    kept = min(n_families, 100)
+    beyond = 0
+    for row in answered(monkeypatch, clips, [11], 10**9, families=family)[1]:
+        mine = songs == row["song_id"]
+        means = sums[mine].sum(axis=0) / mine.sum()
+        whole = np.array([means[number::n_families].sum() for number in range(n_families)])
+        truth = family[clips["truth"].to_pylist()[int(np.flatnonzero(mine)[0])]]
+        assert len(row["family_places"]) == kept + (truth not in row["family_places"][:kept])
+        beyond += len(row["family_places"]) > kept
+        np.testing.assert_allclose(row["family_scores"], whole[row["family_places"]], rtol=1e-9, atol=1e-12)
+        assert truth in row["family_places"] and row["family_scores"][0] == pytest.approx(whole.max(), rel=1e-12)
+    assert (beyond > 0) == (n_families > 100)

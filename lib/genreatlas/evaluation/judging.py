@@ -38,6 +38,7 @@ BIASED = ("macro_f1", "weighted_f1")
 #: Figures over all genres that are shares of songs.
 PROPORTIONS = (
     "accuracy", "top_3_accuracy", "top_5_accuracy", "top_10_accuracy", "top_50_accuracy", "parent_accuracy",
+    "summed_parent_accuracy",
 )  # fmt: skip
 
 Floats = NDArray[np.float64]

@@ -119,7 +119,8 @@ def song_outcomes(
     rows : :data:`genreatlas.evaluation.song_scores.OUTCOME` rows of one model.
     classes : genre ids of the model.
     score_kind : log loss is left undefined for margins.
-    parents : genre id = parent id; given, parent accuracy is judged too. A genre without is its own.
+    parents : genre id = parent id; given, parent accuracy is judged too. A genre without is its own. Where families'
+        sums are known, the family with the highest is judged beside that of the highest genre.
     tree : genre id = id of the genre right above it; given with ``parents``, the distance of mistakes in the tree is
         judged too, in steps: 0 where the song was recognised, 2 for a sibling.
 
@@ -140,6 +141,9 @@ def song_outcomes(
         up = {genre: parents.get(genre, genre) for genre in classes}
         alike = rows["truth"].map(up) == rows["predicted"].map(up)
         values["parent_accuracy"] = np.asarray(alike, dtype=np.float64)
+        if "predicted_family" in rows and rows["predicted_family"].notna().all():
+            summed = rows["truth"].map(up) == rows["predicted_family"]
+            values["summed_parent_accuracy"] = np.asarray(summed, dtype=np.float64)
         if tree:
             pairs = rows[["truth", "predicted"]].drop_duplicates()
             found = zip(pairs["truth"], pairs["predicted"], strict=True)

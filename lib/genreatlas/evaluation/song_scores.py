@@ -5,7 +5,8 @@ so 100,000 songs × 3,000 genres cost 10 MB here, not 2.4 GB.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -17,8 +18,39 @@ from genreatlas.models.confidence import Confidence, most_genres
 OUTCOME = (
     "model_id string, song_id string, group_id string, truth string, predicted string, predicted_by_vote string, "
     "n_rows int, n_rows_correct int, score double, n_greater int, n_equal int, confidence double, set_size int, "
-    "in_set boolean"
+    "in_set boolean, predicted_family string"
 )
+
+_SCORES = "map<string,double>"
+
+
+@dataclass(frozen=True)
+class Families:
+    """Families of a model's genres.
+
+    Attributes
+    ----------
+    names : ids of the families.
+    of_class : number of the family of each class.
+    """
+
+    names: tuple[str, ...]
+    of_class: tuple[int, ...]
+
+    @classmethod
+    def of(cls, classes: Sequence[str], tops: Mapping[str, str]) -> "Families | None":
+        """Genres below one topmost genre; a genre without is its own. None where none has one above it.
+
+        Parameters
+        ----------
+        tops : genre id = topmost genre.
+        """
+        families = [tops.get(genre, genre) for genre in classes]
+        if families == list(classes):
+            return None
+        names = tuple(sorted(set(families)))
+        return cls(names, tuple(names.index(one) for one in families))
+
 
 #: Genres of a prediction set: ``places`` are 1-based.
 _NAMED = "transform(places, place -> names[place - 1])"
@@ -70,6 +102,7 @@ def song_predictions(
     score_kind: str,
     multi: bool,
     confidence: Confidence | None = None,
+    families: Families | None = None,
 ) -> DataFrame:
     """Rows of the table ``predictions``.
 
@@ -79,6 +112,7 @@ def song_predictions(
     songs : song_id, group_id, part, genres array<string>.
     classes : genre ids in the order of the scores.
     confidence : of the model; without it there are no sets, and scores stay as they are.
+    families : over which scores are summed, too.
     """
     names = F.from_json(F.lit(json.dumps(list(classes))), "array<string>")
     sure = with_confidence(scores_by_song(predicted), confidence)
@@ -104,20 +138,30 @@ def song_predictions(
         F.expr("array_contains(places, int(array_position(names, genres[0])))").alias("in_set"),
         nothing.cast("int").alias("higher"),
         nothing.cast("int").alias("equal"),
+        _family_sums(families).alias("family_scores"),
     )
 
 
 def answered_predictions(
-    answered: DataFrame, songs: DataFrame, *, model_id: str, classes: Sequence[str], score_kind: str, multi: bool
+    answered: DataFrame,
+    songs: DataFrame,
+    *,
+    model_id: str,
+    classes: Sequence[str],
+    score_kind: str,
+    multi: bool,
+    families: Families | None = None,
 ) -> DataFrame:
     """Rows of the table ``predictions`` of a model of more genres than are kept of each song.
 
     Parameters
     ----------
     answered : one row a song, from :meth:`genreatlas.models.engines.protocol.StoredModel.predict_songs`.
-    songs, classes : see :func:`song_predictions`.
+    songs, classes, families : see :func:`song_predictions`.
     """
+    family = F.expr("map_from_arrays(transform(family_places, place -> family_names[place]), family_scores)")
     rows = songs.join(answered, "song_id").withColumn("names", _names(classes))
+    rows = rows.withColumn("family_names", _names(families.names if families else ()))
     return rows.select(
         F.lit(model_id).alias("model_id"),
         "song_id",
@@ -138,6 +182,7 @@ def answered_predictions(
         "in_set",
         "higher",
         "equal",
+        (family if families else F.lit(None).cast(_SCORES)).alias("family_scores"),
     )
 
 
@@ -164,6 +209,10 @@ def outcome_rows(predictions: DataFrame) -> DataFrame:
         "confidence",
         "set_size",
         "in_set",
+        # The first of equal ones by its name: the order of a map's entries is nobody's promise.
+        F.expr("array_sort(transform(map_entries(family_scores), one -> struct(-one.value, one.key)))[0].key").alias(
+            "predicted_family"
+        ),
     )
 
 
@@ -323,6 +372,21 @@ def _of_clips(scored: DataFrame, answer: Sequence[Column], model_id: str, score_
         F.lit(0).alias("n_failed_windows"),
         *[F.lit(None).cast(kind).alias(name) for name, kind in nothing.items()],
     )
+
+
+def _family_sums(families: Families | None) -> Column:
+    """Sums of ``means`` over each family's genres, in the genres' order."""
+    if families is None:
+        return F.lit(None).cast(_SCORES)
+    members = [
+        [place + 1 for place, one in enumerate(families.of_class) if one == number]
+        for number in range(len(families.names))
+    ]
+    places = F.from_json(F.lit(json.dumps(members)), "array<array<int>>")
+    sums = F.transform(
+        places, lambda mine: F.aggregate(mine, F.lit(0.0), lambda total, place: total + F.element_at("means", place))
+    )
+    return F.map_from_arrays(_names(families.names), sums)
 
 
 def _added(field: str) -> Column:

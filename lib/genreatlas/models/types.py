@@ -23,11 +23,12 @@ PREDICTED = "song_id string, clip_id string, n_rows int, score_sum array<double>
 #: ``equal`` count the classes with a higher and with the same mean score as the true genre, itself included.
 #: ``vote_places`` and ``votes`` count rows, where the song has several. ``set_places`` are the classes of
 #: the prediction set, the most probable first, empty where it has more than were asked for. Sets are NULL for models
-#: without; else scores are calibrated.
+#: without; else scores are calibrated. ``family_scores`` are sums over the classes of each family of ``family_places``,
+#: the highest first and the true one's among them; NULL where there are no families.
 ANSWERED = (
     "song_id string, n_rows int, best int, best_by_vote int, n_rows_correct int, higher int, equal int, "
     "places array<int>, scores array<double>, vote_places array<int>, votes array<int>, "
-    "set_size int, in_set boolean, set_places array<int>"
+    "set_size int, in_set boolean, set_places array<int>, family_places array<int>, family_scores array<double>"
 )
 
 

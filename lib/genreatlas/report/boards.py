@@ -19,6 +19,7 @@ METRICS = {
     "mean_reciprocal_rank": "Mean reciprocal rank",
     "log_loss": "Log loss",
     "parent_accuracy": "Parent accuracy",
+    "summed_parent_accuracy": "Parent accuracy of summed probabilities",
     "tree_distance": "Steps in the tree",
     "macro_average_precision": "Macro average precision",
     "micro_average_precision": "Micro average precision",

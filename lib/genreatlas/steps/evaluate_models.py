@@ -33,7 +33,7 @@ from genreatlas.evaluation.cases import (
 )
 from genreatlas.evaluation.importances import PERMUTATION, importances, own_importances
 from genreatlas.evaluation.reliability import reliability_rows
-from genreatlas.evaluation.song_scores import answered_predictions, song_predictions
+from genreatlas.evaluation.song_scores import Families, answered_predictions, song_predictions
 from genreatlas.metrics import metric_for, version_of
 from genreatlas.models import registry
 from genreatlas.models.engines import get_engine
@@ -179,7 +179,9 @@ class _Evaluation:
             batch.songs, "song_id string, group_id string, part string, genres array<string>"
         )
         predictor = self.predictors[case.model_id]
-        if (answered := self._answered(predictor, batch, songs)) is not None:
+        sums = not case.multi and predictor.score_kind == "probability"
+        families = Families.of(predictor.classes, case.parents) if sums else None
+        if (answered := self._answered(predictor, batch, songs, families)) is not None:
             return answered_predictions(
                 answered,
                 songs,
@@ -187,6 +189,7 @@ class _Evaluation:
                 classes=predictor.classes,
                 score_kind=predictor.score_kind,
                 multi=case.multi,
+                families=families,
             )
         return song_predictions(
             predictor.predict(self._clips(case, songs)),
@@ -196,6 +199,7 @@ class _Evaluation:
             score_kind=predictor.score_kind,
             multi=case.multi,
             confidence=predictor.confidence,
+            families=families,
         )
 
     def _reliability(self, cases: Sequence[Case], predictions: StoredPredictions, fresh: set[str]) -> None:
@@ -221,7 +225,9 @@ class _Evaluation:
         stored = stored[stored["model_id"].isin([case.model_id for case in new])]
         delete_outdated(self.store, RELIABILITY, stored, rows)
 
-    def _answered(self, predictor: StoredModel, batch: Batch, songs: DataFrame) -> DataFrame | None:
+    def _answered(
+        self, predictor: StoredModel, batch: Batch, songs: DataFrame, families: Families | None
+    ) -> DataFrame | None:
         """What a model of many genres says of whole songs; None where it says everything of each clip."""
         case = batch.case
         place = {genre: number for number, genre in enumerate(predictor.classes)}
@@ -230,7 +236,8 @@ class _Evaluation:
         truth = [None] * len(genres) if case.multi else [place[mine[0]] for mine in genres]
         known = pd.DataFrame({"song_id": batch.songs["song_id"], "truth": pd.array(truth, dtype="Int32")})
         table = self.store.spark.createDataFrame(pa.Table.from_pandas(known, preserve_index=False))
-        return predictor.predict_songs(self._clips(case, songs).join(table, "song_id"))
+        clips = self._clips(case, songs).join(table, "song_id")
+        return predictor.predict_songs(clips, families=families.of_class if families else None)
 
     def _clips(self, case: Case, songs: DataFrame) -> DataFrame:
         """Clips with features of the given songs."""

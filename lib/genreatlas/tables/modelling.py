@@ -166,6 +166,12 @@ PREDICTIONS = Table(
         Column("in_set", "boolean", "Whether the set holds the true genre; NULL for models without sets."),
         Column("higher", "int", "Genres with a higher score than the true one; NULL where scores has every genre."),
         Column("equal", "int", "Genres with the true one's score, itself included; NULL where scores has every genre."),
+        Column(
+            "family_scores",
+            "map<string,double>",
+            "Sums of probabilities over the genres below each topmost genre; of more than 100, of the 100 highest and "
+            "the true one. NULL where no genre has another above it.",
+        ),
     ),
 )
 

@@ -440,13 +440,14 @@ class StoredModel(ABC):
         One row a clip with the schema :data:`genreatlas.models.types.PREDICTED`, lazily.
         """
 
-    def predict_songs(self, frame: DataFrame, most: int = 0) -> DataFrame | None:
+    def predict_songs(self, frame: DataFrame, most: int = 0, families: Sequence[int] | None = None) -> DataFrame | None:
         """Score whole songs where their scores are, so that those of all genres never leave the worker.
 
         Parameters
         ----------
         frame : as for :meth:`predict`, and ``truth int``: index of the song's genre, NULL where it is not known.
         most : genres of the largest prediction set that is named; of larger ones the size is known alone.
+        families : number of the family of each class, from 0; None: they are not summed.
 
         Returns
         -------

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from genreatlas.datasets.sending import locate
@@ -50,6 +51,8 @@ _ANSWERED_SCHEMA = pa.schema(
         ("set_size", pa.int32()),
         ("in_set", pa.bool_()),
         ("set_places", pa.list_(pa.int32())),
+        ("family_places", pa.list_(pa.int32())),
+        ("family_scores", pa.list_(pa.float64())),
     ]
 )
 _PERMUTED_SCHEMA = pa.schema([("block", pa.int32()), ("repeat", pa.int32()), ("answers", pa.binary())])
@@ -117,6 +120,7 @@ def answer_batches(
     confidence: Confidence | None,
     kept: int,
     most: int,
+    families: Sequence[int] | None,
     batches: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
     """Score the songs of each batch, and keep of their scores what ``ANSWERED`` has.
@@ -126,12 +130,14 @@ def answer_batches(
     confidence : of the model; without it there are no sets, and scores stay as they are.
     kept : scores that are kept of a song: the highest, and the true genre's.
     most : genres of the largest set that is named; of larger ones the size is known alone.
+    families : number of the family of each class, from 0; None: they are not summed.
     batches : as for :func:`predict_batches`, with truth int; the clips of a song stand together, across batches too.
     """
     model = load_once(engine, locate(name, folder))
+    family = None if families is None else np.array(families, dtype=np.int64)
     with threadpool_limits(1):
         for songs in _whole_songs(batches, max(1, BLOCK_BYTES // (16 * model.n_classes))):
-            yield answer_batch(model, songs, confidence, kept, most)
+            yield answer_batch(model, songs, confidence, kept, most, family)
 
 
 def _whole_songs(batches: Iterator[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
@@ -164,7 +170,12 @@ def _starts(songs: pa.Array) -> NDArray[np.int64]:
 
 
 def answer_batch(
-    model: FileModel, batch: pa.RecordBatch, confidence: Confidence | None = None, kept: int = TOP, most: int = 0
+    model: FileModel,
+    batch: pa.RecordBatch,
+    confidence: Confidence | None = None,
+    kept: int = TOP,
+    most: int = 0,
+    family: NDArray[np.int64] | None = None,
 ) -> pa.RecordBatch:
     """Score whole songs; see :func:`answer_batches`."""
     said = model.clip_scores(_clips_of(batch))
@@ -184,11 +195,8 @@ def answer_batch(
     if confidence is not None:
         means = confidence.probabilities(means)
         sets = confidence.sets(means)
-    score, higher, equal = true_ranks(means, song, truth)
-    places, scores = top_scores(means, kept)
-    stored = np.ones((len(song), places.shape[1] + 1), dtype=bool)
-    stored[:, -1] = known & ~(places == truth[:, None]).any(axis=1)
-    places, scores = np.column_stack([places, truth]).astype(np.int32), np.column_stack([scores, score])
+    _, higher, equal = true_ranks(means, song, truth)
+    places, scores = _highest(means, kept, truth, known)
     chosen = (votes > 0) & (n_rows > 1)[:, None]
     columns = {
         "song_id": batch.column("song_id").take(pa.array(starts)).cast(pa.string()),
@@ -198,17 +206,49 @@ def answer_batch(
         "n_rows_correct": pa.array(votes[song, truth].astype(np.int32), mask=~known),
         "higher": pa.array(higher.astype(np.int32), mask=~known),
         "equal": pa.array(equal.astype(np.int32), mask=~known),
-        "places": _lists(places[stored], stored.sum(axis=1), pa.int32()),
-        "scores": _lists(scores[stored], stored.sum(axis=1), pa.float64()),
+        "places": places,
+        "scores": scores,
         "vote_places": _lists(np.nonzero(chosen)[1], chosen.sum(axis=1), pa.int32()),
         "votes": _lists(votes[chosen], chosen.sum(axis=1), pa.int32()),
         **_sets(sets, most, truth, known),
+        **_families(means, kept, truth, known, family),
     }
     arrays = [
         one if isinstance(one, pa.Array) else pa.array(one.astype(np.int32))
         for one in (columns[name] for name in _ANSWERED_SCHEMA.names)
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=_ANSWERED_SCHEMA)
+
+
+def _highest(
+    values: NDArray[np.float64], kept: int, truth: NDArray[np.integer], known: NDArray[np.bool_]
+) -> tuple[pa.ListArray, pa.ListArray]:
+    """Places and values of the highest of each row, and of the true one behind them where it is not among them."""
+    places, highest = top_scores(values, kept)
+    stored = np.ones((len(values), places.shape[1] + 1), dtype=bool)
+    stored[:, -1] = known & ~(places == truth[:, None]).any(axis=1)
+    own = values[np.arange(len(values)), truth]
+    sizes = stored.sum(axis=1)
+    every = np.column_stack([places, truth]).astype(np.int32), np.column_stack([highest, own])
+    return _lists(every[0][stored], sizes, pa.int32()), _lists(every[1][stored], sizes, pa.float64())
+
+
+def _families(
+    means: NDArray[np.float64],
+    kept: int,
+    truth: NDArray[np.integer],
+    known: NDArray[np.bool_],
+    family: NDArray[np.int64] | None,
+) -> dict[str, pa.Array]:
+    """Columns of families' scores: sums over their genres, in the genres' order; NULL where there are none."""
+    if family is None:
+        kinds = {"family_places": pa.list_(pa.int32()), "family_scores": pa.list_(pa.float64())}
+        return {name: pa.nulls(len(means), kind) for name, kind in kinds.items()}
+    shape = (int(family.max()) + 1, len(family))
+    member = sparse.csr_array((np.ones(len(family)), (family, np.arange(len(family)))), shape=shape)
+    sums = np.ascontiguousarray((member @ means.T).T)
+    places, scores = _highest(sums, kept, family[truth], known)
+    return {"family_places": places, "family_scores": scores}
 
 
 def _sets(

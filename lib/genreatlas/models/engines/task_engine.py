@@ -104,7 +104,9 @@ class StoredFile(StoredModel):
 
         return task_grid.predict(frame.sparkSession, frame, self.engine.name, self.path, self.layout.given)
 
-    def predict_songs(self, frame: "DataFrame", most: int = 0) -> "DataFrame | None":
+    def predict_songs(
+        self, frame: "DataFrame", most: int = 0, families: Sequence[int] | None = None
+    ) -> "DataFrame | None":
         """Score songs in Arrow batches of whole songs, where there are more genres than are kept of each."""
         from genreatlas.models.engines import task_grid
         from genreatlas.models.engines.song_blocks import TOP
@@ -112,7 +114,9 @@ class StoredFile(StoredModel):
         if len(self.classes) <= TOP:
             return None
         engine, given = self.engine.name, self.layout.given
-        return task_grid.predict_songs(frame.sparkSession, frame, engine, self.path, given, self.confidence, TOP, most)
+        return task_grid.predict_songs(
+            frame.sparkSession, frame, engine, self.path, given, self.confidence, TOP, most, families
+        )
 
     def importances(self) -> Mapping[str, float]:
         """What the engine reads from the model."""

@@ -197,6 +197,7 @@ def predict_songs(
     confidence: Confidence | None,
     kept: int,
     most: int,
+    families: Sequence[int] | None,
 ) -> DataFrame:
     """Score songs with a stored model; one row of ``ANSWERED`` a song, lazily.
 
@@ -207,8 +208,9 @@ def predict_songs(
     confidence : of the model, which calibrates scores and makes prediction sets.
     kept : scores that are kept of a song: the highest, and the true genre's.
     most : genres of the largest set that is named.
+    families : number of the family of each class, from 0; None: they are not summed.
     """
-    worker = partial(answer_batches, engine, _send_model(spark, model), None, confidence, kept, most)
+    worker = partial(answer_batches, engine, _send_model(spark, model), None, confidence, kept, most, families)
     songs = frame.select("song_id", "clip_id", "truth", *given).repartition("song_id")
     whole = songs.sortWithinPartitions("song_id", "clip_id")
     return whole.mapInArrow(watched(_with_engines([engine], worker)), ANSWERED)
