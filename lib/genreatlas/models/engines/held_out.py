@@ -24,8 +24,9 @@ Array = NDArray[Any]
 #: Scores of a fold that are kept rather than made twice: 64 MB of float32.
 KEPT_CELLS = 16_000_000
 
-#: With so many songs scored, further parts are not fitted: a quantile of them is known to a fifth of a point.
-ENOUGH_SONGS = 50_000
+#: With so many songs scored, further parts are not fitted: a quantile of so many independent ones is known to a fifth
+#: of a point, and with thousands of genres each part is a fit of minutes.
+ENOUGH_SONGS = 25_000
 
 #: Parts of the artists at least and at most, and artists of a genre from which fewer are enough.
 LEAST_PARTS, MOST_PARTS, MANY_ARTISTS = 6, 30, 50
