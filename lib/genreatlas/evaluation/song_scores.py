@@ -210,9 +210,9 @@ def outcome_rows(predictions: DataFrame) -> DataFrame:
         "set_size",
         "in_set",
         # The first of equal ones by its name: the order of a map's entries is nobody's promise.
-        F.expr("array_sort(transform(map_entries(family_scores), one -> struct(-one.value, one.key)))[0].key").alias(
-            "predicted_family"
-        ),
+        F.expr(
+            "array_sort(transform(map_entries(family_scores), one -> named_struct('low', -one.value, 'key', one.key)))[0].key"
+        ).alias("predicted_family"),
     )
 
 
