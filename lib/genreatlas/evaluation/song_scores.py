@@ -23,6 +23,9 @@ OUTCOME = (
 
 _SCORES = "map<string,double>"
 
+#: Entries of a map by falling values.
+_HIGHEST_FIRST = "one -> named_struct('below', -one.value, 'key', one.key)"
+
 
 @dataclass(frozen=True)
 class Families:
@@ -210,9 +213,7 @@ def outcome_rows(predictions: DataFrame) -> DataFrame:
         "set_size",
         "in_set",
         # The first of equal ones by its name: the order of a map's entries is nobody's promise.
-        F.expr(
-            "array_sort(transform(map_entries(family_scores), one -> named_struct('low', -one.value, 'key', one.key)))[0].key"
-        ).alias("predicted_family"),
+        F.expr(f"array_sort(transform(map_entries(family_scores), {_HIGHEST_FIRST}))[0].key").alias("predicted_family"),
     )
 
 
