@@ -98,7 +98,7 @@ def test_songs_of_several_genres_are_ranked_by_the_scores_that_are_kept(spark, t
     assert states == {"logistic_regression": None, "knn": None, "lda": "several_genres"}
     assert evaluate_models.run(store, config).failed == 0
     found = store.read(METRICS).where("metric = 'macro_average_precision' AND unit = 'song'").collect()
-    assert len(found) == store.read(MODELS).count() == 4
+    assert len(found) == store.read(MODELS).count() == 5
     for row in found:
         mine = store.read(PREDICTIONS).where(f"model_id = '{row.model_id}'").collect()
         assert {len(song.scores) for song in mine} == {2}
