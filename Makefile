@@ -105,7 +105,7 @@ chaos: $(READY) ## Kill the fan-out at random moments, and compare what it leave
 
 lock: $(READY) ## Resolve conf/requirements.lock again
 	@$(BIN)/python -m pip install -q uv
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra local --group dev --generate-hashes \
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra local --extra deep --group dev --generate-hashes \
 		--custom-compile-command "make lock" pyproject.toml -o conf/requirements.lock
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
 		| $(BIN)/uv pip compile -q --generate-hashes --custom-compile-command "make lock" - -o conf/build.lock

@@ -149,6 +149,7 @@ class Reason(StrEnum):
     TOO_MANY_ROWS = "too_many_rows"
     TOO_MUCH_MEMORY = "too_much_memory"
     SEVERAL_GENRES = "several_genres"
+    OTHER_LAYOUT = "other_layout"
     FIT_FAILED = "fit_failed"
     CUT_EARLY = "cut_early"
     OVER_BUDGET = "over_budget"

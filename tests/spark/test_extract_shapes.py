@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from pyspark.sql import functions as F
 from test_extract_features import RATE, clip, configured
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, table_of
@@ -12,8 +13,7 @@ from genreatlas.audio.layouts import dequantise
 from genreatlas.audio.worker import extract_clip
 from genreatlas.config import load_config
 from genreatlas.counts import Counts
-from genreatlas.datasets.feature_tables import find_feature_table
-from genreatlas.errors import ConfigError
+from genreatlas.datasets.feature_tables import find_feature_table, model_columns
 from genreatlas.steps import extract_features
 from genreatlas.store import Store
 from genreatlas.tables import CLIPS
@@ -105,8 +105,15 @@ def test_running_again_adds_nothing(extracted):
     assert extract_features.run(store, config) == Counts()
 
 
-def test_models_refuse_a_set_whose_shape_they_cannot_learn_from(extracted):
-    store, _, _ = extracted
-    with pytest.raises(ConfigError, match="mel128 holds quantised, which no model here learns from"):
-        find_feature_table(store, "mel128")
-    assert find_feature_table(store, "windows").axis == "frames"
+@pytest.mark.parametrize(("name", "axis"), [("mel128", "quantised"), ("rhythm_notes", "events"), ("windows", "frames")])
+def test_models_read_a_clip_of_every_layout_as_the_values_that_were_extracted(extracted, name, axis):
+    store, _, expected = extracted
+    table = find_feature_table(store, name)
+    assert table.axis == axis
+    _, columns = model_columns(table.rows(store), table.layout, table.columns)
+    clips = table.rows(store).where("clip_id = 'a'").select(*columns, F.lit(3).alias("frame"))
+    found = clips.select(F.expr(table.layout.row).alias("row"), F.expr(table.layout.n_rows).alias("n"), "n_frames")
+    row, wanted = found.first(), table.layout.unpack(expected[name])
+    values = [np.nan if value is None else value for value in row["row"]]
+    assert np.array_equal(np.array(values, np.float32), wanted[3].astype(np.float32), equal_nan=True)
+    assert row["n"] == row["n_frames"] == len(wanted)

@@ -40,3 +40,33 @@ def unpack(packed: npt.NDArray[np.float32], width: int) -> npt.NDArray[np.float3
 def frame_times(n_frames: int, hop_s: float) -> npt.NDArray[np.float64]:
     """Centre of each frame in seconds from the start of the clip; frames are centred, so the first is 0."""
     return np.arange(n_frames, dtype=np.float64) * np.float64(hop_s)
+
+
+def quantise(frames: Array) -> tuple[float, float, bytes]:
+    """Write frames as bytes: 255 equal steps from the lowest value to the highest.
+
+    Parameters
+    ----------
+    frames : (n_frames, width)
+
+    Returns
+    -------
+    ``lowest``, ``step`` and n_frames * width bytes, frame-major. ``lowest + step * byte`` is off by half a
+    step at most: 0.16 dB for a range of 80 dB.
+
+    Raises
+    ------
+    ValueError : a value is NaN or infinite.
+    """
+    values = np.ascontiguousarray(frames, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{np.count_nonzero(~np.isfinite(values))} of {values.size} frame values are not finite")
+    lowest = float(values.min(initial=np.inf)) if values.size else 0.0
+    step = (float(values.max()) - lowest) / 255 if values.size else 0.0
+    steps = np.rint((values - lowest) / step) if step > 0.0 else np.zeros_like(values)
+    return lowest, step, steps.astype(np.uint8).tobytes()
+
+
+def dequantise(packed: bytes, width: int, lowest: float, step: float) -> npt.NDArray[np.float32]:
+    """The (n_frames, width) values that :func:`quantise` wrote."""
+    return np.frombuffer(packed, dtype=np.uint8).reshape(-1, width) * np.float32(step) + np.float32(lowest)

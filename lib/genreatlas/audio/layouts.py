@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from genreatlas.audio.frames import Array, pack, unpack
+from genreatlas.audio.frames import Array, dequantise, pack, quantise, unpack
 from genreatlas.audio.sets.definition import Feature, FeatureSet
 from genreatlas.errors import ConfigError
 from genreatlas.tables import EVENT_COUNT, FRAME_COLUMNS, QUANTISED_COLUMNS, VECTOR_COLUMN, Column, Table, feature_table
@@ -66,6 +66,8 @@ class Layout:
     #: Column that models read (``features``, or ``frames``, ``width``, ``n_frames``) = Spark SQL over the set's table;
     #: None where models do not learn from the layout, or its features are columns that are encoded one by one.
     read: ClassVar[Mapping[str, str] | None] = None
+    #: Its rows mean something in their order only: engines that read sequences learn from it, and no others.
+    in_order = False
 
     # How values are stored.
 
@@ -103,10 +105,14 @@ class Layout:
 
     # How models read them.
 
+    def reading(self, features: Sequence[str]) -> Mapping[str, str] | None:
+        """:attr:`read`, of a set with features of these names."""
+        return self.read
+
     @property
     def learns(self) -> bool:
         """Whether models learn from it."""
-        return self.by_column or self.read is not None
+        return self.by_column or self.several or self.read is not None
 
     @property
     def joins(self) -> bool:
@@ -158,6 +164,11 @@ class Layout:
         return [(name, tuple(places)) for name, places in columns.items()]
 
     # How `export` writes them.
+
+    @property
+    def as_read(self) -> "Layout":
+        """The layout whose :meth:`shard` takes the columns that models read of this one, where these are several."""
+        return FRAMES
 
     def clip_bytes(self, n_features: int) -> str:
         """SQL over the set's table: bytes of a clip's values in a shard."""
@@ -294,7 +305,29 @@ class Quantised(Layout):
     """Frames packed as bytes with one scale a clip: spectrograms for networks."""
 
     name, prefix, word = "quantised", "frames", "quantised"
-    timed = True
+    several = timed = in_order = True
+    read: ClassVar = {name: name for name in ("frames", "width", "n_frames", "lowest", "step")}
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The bytes, how they are cut, and their scale."""
+        return ("frames", "width", "lowest", "step")
+
+    @property
+    def n_rows(self) -> str:
+        """SQL: a byte is a value."""
+        return "cast(length(frames) / width AS int)"
+
+    @property
+    def row(self) -> str:
+        """SQL: values of row number ``frame``, as :func:`dequantise` gives them."""
+        byte = "cast(conv(hex(substring(frames, frame * width + place, 1)), 16, 10) AS float)"
+        return f"transform(sequence(1, width), place -> {byte} * cast(step AS float) + cast(lowest AS float))"
+
+    @property
+    def as_read(self) -> Layout:
+        """The bytes stay bytes."""
+        return self
 
     def columns(self, features: Sequence[Feature], arrays: Sequence[Feature] = ()) -> list[tuple[Column, str]]:
         """The packed bytes, how they are cut, and their scale."""
@@ -336,6 +369,17 @@ class Events(Layout):
     """Things that happen at times of their own (notes, segments): one array a feature, all of a length."""
 
     name, prefix, word = "events", "events", "event"
+    several = in_order = True
+
+    def reading(self, features: Sequence[str]) -> Mapping[str, str] | None:
+        """Events end to end, NULL where undefined."""
+        arrays = ", ".join(f"`{name}`" for name in features)
+        values = ", ".join(f"event.`{name}`" for name in features)
+        return {
+            "frames": f"flatten(transform(arrays_zip({arrays}), event -> array({values})))",
+            "width": str(len(features)),
+            "n_frames": EVENT_COUNT.name,
+        }
 
     def columns(self, features: Sequence[Feature], arrays: Sequence[Feature] = ()) -> list[tuple[Column, str]]:
         """Their number, and an array a feature."""
@@ -406,36 +450,6 @@ def pack_set(feature_set: FeatureSet, computed: Mapping[str, Array]) -> Extracte
     ValueError : a value is infinite; a value of a frame, a vector or of a summary's array is NaN.
     """
     return get_layout(feature_set.axis).pack(feature_set, computed)
-
-
-def quantise(frames: Array) -> tuple[float, float, bytes]:
-    """Write frames as bytes: 255 equal steps from the lowest value to the highest.
-
-    Parameters
-    ----------
-    frames : (n_frames, width)
-
-    Returns
-    -------
-    ``lowest``, ``step`` and n_frames * width bytes, frame-major. ``lowest + step * byte`` is off by half a
-    step at most: 0.16 dB for a range of 80 dB.
-
-    Raises
-    ------
-    ValueError : a value is NaN or infinite.
-    """
-    values = np.ascontiguousarray(frames, dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError(f"{np.count_nonzero(~np.isfinite(values))} of {values.size} frame values are not finite")
-    lowest = float(values.min(initial=np.inf)) if values.size else 0.0
-    step = (float(values.max()) - lowest) / 255 if values.size else 0.0
-    steps = np.rint((values - lowest) / step) if step > 0.0 else np.zeros_like(values)
-    return lowest, step, steps.astype(np.uint8).tobytes()
-
-
-def dequantise(packed: bytes, width: int, lowest: float, step: float) -> npt.NDArray[np.float32]:
-    """The (n_frames, width) values that :func:`quantise` wrote."""
-    return np.frombuffer(packed, dtype=np.uint8).reshape(-1, width) * np.float32(step) + np.float32(lowest)
 
 
 def _reject_infinite(feature_set: FeatureSet, values: Array) -> None:

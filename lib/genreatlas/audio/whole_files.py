@@ -161,6 +161,8 @@ def _values(
         raise ClipError(Reason.SILENT, f"Digital silence from {start_s:g} s to {start_s + length_s:g} s.")
     mine = sets[: len(members_of(recipe.feature_set))]
     rows = np.concatenate([get_layout(one.axis).unpack(by_name[one.name]) for one in mine], axis=1)
+    if not len(rows):  # no event in the whole window: one of which nothing is known
+        rows = np.full((1, rows.shape[1]), np.nan)
     joined = _joined(mine)
     if recipe.columns == tuple(feature.name for feature in joined.features):
         return rows.astype(np.float32, copy=False)

@@ -42,7 +42,14 @@ StepName = Literal[
     "housekeeping",
 ]
 #: Names of the engines that a configuration may name, in order. :func:`genreatlas.models.engines.register` adds one.
-ENGINES: dict[str, None] = {"spark": None, "sklearn": None, "numpy": None, "stack": None, "baseline": None}
+ENGINES: dict[str, None] = {
+    "spark": None,
+    "sklearn": None,
+    "numpy": None,
+    "stack": None,
+    "networks": None,
+    "baseline": None,
+}
 
 
 def check_engine(name: str) -> str:
@@ -342,7 +349,7 @@ class RetrainSection(Section):
     )  # fmt: skip
     alias: str = Field("champion", pattern=r"^[a-z][a-z0-9_]*$", description="Name of the model in use.")
     engines: tuple[EngineName, ...] = Field(
-        ("sklearn", "numpy", "stack", "spark"), description="Engines whose models may become champion."
+        ("sklearn", "numpy", "stack", "spark", "networks"), description="Engines whose models may become champion."
     )
     min_gain: float = Field(
         0.0, ge=0.0, description="The challenger's metric must exceed the champion's by more than this."

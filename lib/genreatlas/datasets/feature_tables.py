@@ -257,17 +257,18 @@ def model_columns(
     layout : of the feature set.
     without : columns of the matrix to leave out, of a layout with one row a clip.
     """
-    if layout.read is None:
+    reading = layout.reading(tuple(columns))
+    if reading is None:
         encoded = encode(rows, columns, features, training)
         encoded = {name: values for name, values in encoded.items() if name not in without}
         # One look for NaN at the whole array: with one for each column, Spark is minutes over thousands of them.
         numbers = F.array(*encoded.values()).cast("array<float>")
         return tuple(encoded), [F.transform(numbers, lambda number: F.when(~F.isnan(number), number)).alias("features")]
-    read = [F.expr(sql).alias(name) for name, sql in layout.read.items()]
+    read = [F.expr(sql).alias(name) for name, sql in reading.items()]
     names = tuple(name for name in columns if name not in without and (not features or name in features))
     if layout.several or len(names) == len(columns):
         return tuple(columns), read
-    every = F.expr(layout.read["features"])
+    every = F.expr(reading["features"])
     place = {name: number for number, name in enumerate(columns)}
     places = F.from_json(F.lit(json.dumps([place[name] for name in names])), "array<int>")
     return names, [F.transform(places, lambda number: every[number]).alias("features")]

@@ -122,7 +122,7 @@ def write_matrix(dataset: Dataset, rows: DataFrame, folder: Path, buckets: int =
                 "".join(f"{song} {clip} {frame}\n" for song, clip, frame in zip(*columns, strict=True)).encode()
             )
             places.append(np.searchsorted(songs.song_id.to_numpy(str), table.column("song_id").to_numpy().astype(str)))
-    arrays = _arrays(dataset, np.concatenate(places))
+    arrays = label_arrays(dataset, np.concatenate(places))
     hashes = {name: _sha256(array) for name, array in sorted(arrays.items())}
     facts = (dataset.feature_set, dataset.set_version, dataset.preprocessing_id, dataset.labels)
     named = json.dumps([facts, dataset.classes, dataset.features, hashes])
@@ -158,7 +158,7 @@ def _values(features: pa.ChunkedArray, width: int) -> np.ndarray:
     return values.reshape(len(features), width)
 
 
-def _arrays(dataset: Dataset, place: np.ndarray) -> dict[str, Any]:
+def label_arrays(dataset: Dataset, place: np.ndarray) -> dict[str, Any]:
     """Everything but X, from the place of each row's song among the training songs."""
     songs = dataset.songs[dataset.songs.part == "train"]
     index = {genre: number for number, genre in enumerate(dataset.classes)}

@@ -85,6 +85,7 @@ class Matrix:
     axis: str
     multi: bool
     sha256: str = ""  #: over the values of all arrays
+    sequences: str | None = None  #: folder of shards, where a row of X is a clip: :mod:`genreatlas.datasets.sequences`
 
     ARRAYS = ("X", "y", "fold", "song", "group", "weight")
 

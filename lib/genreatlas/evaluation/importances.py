@@ -38,7 +38,7 @@ from genreatlas.metrics import metric_for
 from genreatlas.metrics.figures import average_precision, totals_figure
 from genreatlas.metrics.intervals import group_weights, interval
 from genreatlas.models import registry
-from genreatlas.models.engines import have_importances
+from genreatlas.models.engines import have_importances, reads_sequences
 from genreatlas.models.engines.judged_rows import JudgedRows
 from genreatlas.models.engines.protocol import StoredModel
 from genreatlas.store import Reader
@@ -111,8 +111,10 @@ def importances(store: Reader, case: Case, predictor: StoredModel, config: Confi
     """Permutation importances of one model on its judged songs, with model_id, unit and grouping.
 
     Of more than ``evaluate.importance_features`` features, those are measured that the model itself weighs most, or
-    that tell the judged genres apart best where it has no weights.
+    that tell the judged genres apart best where it has no weights. Models that read rows in their order have none.
     """
+    if reads_sequences(case.model["engine"]):
+        return no_figures()
     rows = _by_permutation(store, case, predictor, config)
     return rows.assign(unit="song", model_id=case.model_id, grouping=case.dataset.grouping)
 

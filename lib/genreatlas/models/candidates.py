@@ -76,7 +76,7 @@ def listed(train: TrainSection) -> tuple[Candidate, ...]:
         return train.candidates
     if train.preset == "quick":
         return tuple(entry.candidate for entry in quick())
-    contenders = [engine for engine in engines() if not engine.is_baseline]
+    contenders = [engine for engine in engines() if not engine.is_baseline and not engine.listed_only]
     return tuple(Candidate(engine=engine.name, estimator=name) for engine in contenders for name in engine.estimators)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from genreatlas.audio.layouts import get_layout
 from genreatlas.datasets.sparse_labels import SparseLabels
 from genreatlas.datasets.types import Dataset, Matrix
 from genreatlas.errors import Reason
@@ -18,7 +19,13 @@ from genreatlas.models.types import Trial
 
 _LIMITS = tuple(
     reason.value
-    for reason in (Reason.TOO_MANY_CLASSES, Reason.TOO_MANY_ROWS, Reason.TOO_MUCH_MEMORY, Reason.SEVERAL_GENRES)
+    for reason in (
+        Reason.TOO_MANY_CLASSES,
+        Reason.TOO_MANY_ROWS,
+        Reason.TOO_MUCH_MEMORY,
+        Reason.SEVERAL_GENRES,
+        Reason.OTHER_LAYOUT,
+    )
 )
 
 
@@ -36,7 +43,11 @@ def over_limit(trial: Trial, matrix: Matrix, room_mb: int | None = None) -> tupl
     ----------
     room_mb : memory for fits, in 2**20 bytes; None where it is not known.
     """
-    engine = get_engine(trial.engine)
+    engine, layout = get_engine(trial.engine), get_layout(matrix.axis)
+    if engine.sequences and not layout.several:
+        return Reason.OTHER_LAYOUT, f"{matrix.axis}: one row a clip; this estimator reads rows in their order"
+    if layout.in_order and not engine.sequences and not engine.is_baseline:
+        return Reason.OTHER_LAYOUT, f"{matrix.axis}: rows mean something in their order only; networks learn from it"
     found = engine.over_limit(trial.estimator, matrix)
     if found is not None or room_mb is None or not isinstance(engine, TaskEngine):
         return found

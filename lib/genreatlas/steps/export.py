@@ -1,6 +1,6 @@
 """Write feature sets with songs, labels and split to shards, for training elsewhere.
 
-Vectors, and sequences (frames, notes, segments) and spectrograms that no model here learns from, leave the tables as
+Vectors, and sequences (frames, notes, segments) and spectrograms leave the tables as
 npz or Parquet. Each set has a folder with its shards and index.json, which says what they hold. The same tables and
 configuration give the same bytes; shards are written anew when a table that they come from has changed.
 
@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from genreatlas import checks
@@ -23,6 +23,7 @@ from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.datasets.labels import at_level
 from genreatlas.datasets.library import Library, read_library
+from genreatlas.datasets.sequences import sharded
 from genreatlas.datasets.shards import RESULT, ShardRequest, write_shard
 from genreatlas.errors import ConfigError, InputError
 from genreatlas.ids import stable_id
@@ -92,9 +93,10 @@ def export_set(store: Reader, config: Config, library: Library, feature_set: Fea
         return Counts()
     songs, classes = labelled_songs(store, config, library)
     clips = current_clips(store, config, feature_set)
-    rows = sharded(clips.join(songs, "song_id"), feature_set, config.export.shard_mb << 20)
     features = tuple(f.name for f in feature_set.features)
     layout = get_layout(feature_set.axis)
+    n_bytes = layout.clip_bytes(len(features))
+    rows = sharded(clips.join(songs, "song_id"), n_bytes, config.export.shard_mb << 20)
     request = ShardRequest(str(folder.absolute()), config.export.format, classes, features, layout)
     # not a partial: Spark asks for its type hints, which a partial has no way to give
     written = rows.groupBy("part", "shard").applyInArrow(lambda shard: write_shard(request, shard), RESULT)
@@ -139,18 +141,6 @@ def current_clips(store: Reader, config: Config, feature_set: FeatureSet) -> Dat
     return rows.join(store.ended(CLIPS).select("clip_id"), "clip_id", "left_anti").drop(
         "set_version", "preprocessing_id"
     )
-
-
-def sharded(rows: DataFrame, feature_set: FeatureSet, shard_bytes: int) -> DataFrame:
-    """Number the shards of each part: by clip id, as many clips as fit.
-
-    Only ids and sizes go through the window; the values are joined after.
-    """
-    n_bytes = F.expr(get_layout(feature_set.axis).clip_bytes(len(feature_set.features)))
-    earlier = Window.partitionBy("part").orderBy("clip_id").rowsBetween(Window.unboundedPreceding, -1)
-    before = F.coalesce(F.sum(n_bytes.cast("long")).over(earlier), F.lit(0))
-    numbers = rows.select("clip_id", F.floor(before / F.lit(shard_bytes)).cast("int").alias("shard"))
-    return rows.join(numbers, "clip_id")
 
 
 def describe(

@@ -53,7 +53,7 @@ from genreatlas.watching import watched
 
 READS = (
     "promotions", "models", "scores", "clips", "feature_sets", "features_<set>", "vectors_<set>", "frames_<set>",
-    "quarantine",
+    "events_<set>", "quarantine",
 )  # fmt: skip
 WRITES = ("scores", "score_windows", "quarantine")
 SECTIONS = ("score", "models", "limits")
@@ -239,7 +239,12 @@ class _Scoring:
                 raise
         usable = rows.where("features IS NOT NULL").withColumn("clip_id", window_id())
         usable = usable.withColumnRenamed("item_id", "song_id")
-        usable = usable.withColumnRenamed("features", get_layout(self.meta.axis).values)
+        layout = get_layout(self.meta.axis)
+        usable = usable.withColumnRenamed("features", layout.values)
+        # Bytes of a table come with their scale; of a file there are the values themselves.
+        usable = usable.withColumns(
+            {name: F.lit(None).cast("double") for name in layout.given if name not in usable.columns}
+        )
         predicted = self.predictor.predict(usable)
         whole = self.store.stage(scored_windows(rows.where("window IS NOT NULL"), predicted), _PREDICTED, staged.chunk)
         windows = whole.frame

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from genreatlas.errors import ConfigError, ModelError, nearest
 from genreatlas.models.engines.baseline import Baseline
+from genreatlas.models.engines.networks import Networks
 from genreatlas.models.engines.protocol import Engine
 from genreatlas.models.engines.scikit_learn import ScikitLearn
 from genreatlas.models.engines.spark_ml import SparkML
@@ -17,7 +18,7 @@ from genreatlas.models.engines.task_engine import TaskEngine
 from genreatlas.models.engines.thousands import Thousands
 
 #: The engines of this release, in the order in which they are listed and fitted.
-BUILT_IN: tuple[Engine, ...] = (ScikitLearn(), Thousands(), Stacks(), SparkML(), Baseline())
+BUILT_IN: tuple[Engine, ...] = (ScikitLearn(), Thousands(), Stacks(), SparkML(), Networks(), Baseline())
 
 _KNOWN: dict[str, Engine] = {engine.name: engine for engine in BUILT_IN}
 
@@ -104,6 +105,11 @@ def have_importances(engine: str, estimator: str) -> bool:
     """Whether models of an estimator have importances of their own; True where nobody knows."""
     facts = _KNOWN[engine].estimators.get(estimator) if engine in _KNOWN else None
     return facts is None or facts.importances
+
+
+def reads_sequences(name: str) -> bool:
+    """Whether models of an engine read the rows of a clip in their order; False for one that is not known any more."""
+    return name in _KNOWN and _KNOWN[name].sequences
 
 
 def title_of(name: str) -> str:

@@ -50,6 +50,9 @@ class Engine(ABC):
     formats : format of the models that it reads = name of their file or folder in the model's folder. A format has
         one engine that reads it; another may write it too.
     is_baseline : whether it is there to be compared with: it is always tried, never cut, and judged as it is.
+    sequences : whether it reads the rows of a clip in their order; else each row by itself.
+    listed_only : whether its candidates are tried only where the configuration lists them, not by ``preset = "full"``.
+    dear : whether a fit takes so long that confidence is fitted on whole folds, not on halves of them.
     """
 
     name: ClassVar[str]
@@ -61,6 +64,9 @@ class Engine(ABC):
     scalers: ClassVar[tuple[str, ...]] = ()
     quick: ClassVar[tuple[Quick, ...]] = ()
     is_baseline: ClassVar[bool] = False
+    sequences: ClassVar[bool] = False
+    listed_only: ClassVar[bool] = False
+    dear: ClassVar[bool] = False
 
     # Candidates
 

@@ -98,9 +98,21 @@ def _clips_of(batch: pa.RecordBatch) -> Clips:
     if column.null_count:
         first = int(np.flatnonzero(pc.is_null(column).to_numpy(zero_copy_only=False))[0])
         raise ModelError(f"clip {clips[first]} has no features to score")
+    if pa.types.is_binary(column.type):
+        column = _numbers(column, batch.column("lowest"), batch.column("step"))
     lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False).astype(np.int64)
     widths = batch.column("width").to_numpy(zero_copy_only=False).astype(np.int64) if several else lengths
     return Clips(songs, clips, column, lengths, widths, several)
+
+
+def _numbers(packed: pa.Array, lowest: pa.Array, step: pa.Array) -> pa.ListArray:
+    """Lists of float32 of bytes with the scale of each clip; see :func:`genreatlas.audio.frames.dequantise`."""
+    lengths = pc.binary_length(packed).to_numpy(zero_copy_only=False).astype(np.int64)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    first, last = np.frombuffer(packed.buffers()[1], dtype=np.int32)[packed.offset :][[0, len(packed)]]
+    scales = [np.repeat(one.to_numpy(zero_copy_only=False).astype(np.float32), lengths) for one in (step, lowest)]
+    values = np.frombuffer(packed.buffers()[2], dtype=np.uint8)[first:last] * scales[0] + scales[1]
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values, pa.float32()))
 
 
 def _batch(songs: pa.Array, clips: pa.Array, said: ClipScores) -> pa.RecordBatch:

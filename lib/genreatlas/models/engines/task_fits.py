@@ -81,7 +81,8 @@ _REFIT_SCHEMA = pa.schema(
 class MatrixFiles:
     """Where a task finds the matrix, and what it needs to know of it.
 
-    ``folder`` is a path that every worker can read; None means that the files were sent as artifacts.
+    ``folder`` is a path that every worker can read; None means that the files were sent as artifacts. ``sequences`` is
+    the folder of the shards whose clips the rows of X are (:mod:`genreatlas.datasets.sequences`).
     """
 
     dataset_id: str
@@ -89,6 +90,7 @@ class MatrixFiles:
     multi: bool
     folder: str | None = None
     features: tuple[str, ...] = ()  #: names of the columns
+    sequences: str | None = None
 
     def array(self, name: str) -> Array:
         """One array of :class:`genreatlas.datasets.types.Matrix`, memory-mapped and read-only."""
@@ -264,7 +266,9 @@ def find_confidence(
         return None, []
     if scores is not None:
         held.add_scores(scores, fold_splits(fold))
-    for train, held_out in parts_to_hold_out(fold, group, y, song) if scores is None else ():
+    is_dear = get_task_engine(trial.engine).dear
+    parts = fold_splits(fold) if is_dear or scores is not None else parts_to_hold_out(fold, group, y, song)
+    for train, held_out in parts if scores is None else ():
         held.add(fit(trial, files, settings, train)[0], train, held_out)
         if held.n_songs >= ENOUGH_SONGS:
             break

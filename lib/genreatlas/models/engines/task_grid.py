@@ -248,7 +248,9 @@ def send_matrix(spark: SparkSession, matrix: Matrix, train: TrainSection) -> Mat
         folder.mkdir(parents=True, exist_ok=True)
         for name in matrix.ARRAYS:
             copy_once(matrix.file(name), folder / matrix.file(name).name)
-        return MatrixFiles(matrix.dataset_id, matrix.n_classes, matrix.multi, str(folder), matrix.features)
+        return MatrixFiles(
+            matrix.dataset_id, matrix.n_classes, matrix.multi, str(folder), matrix.features, matrix.sequences
+        )
     megabytes = matrix.n_bytes / 1e6
     if megabytes > train.max_matrix_mb:
         raise ConfigError(
@@ -258,7 +260,9 @@ def send_matrix(spark: SparkSession, matrix: Matrix, train: TrainSection) -> Mat
         )
     for name in matrix.ARRAYS:
         send_file(spark, matrix.file(name))
-    return MatrixFiles(matrix.dataset_id, matrix.n_classes, matrix.multi, features=matrix.features)
+    return MatrixFiles(
+        matrix.dataset_id, matrix.n_classes, matrix.multi, features=matrix.features, sequences=matrix.sequences
+    )
 
 
 def _score(

@@ -1,0 +1,69 @@
+"""Networks: small convolutional and recurrent networks that hear a clip's rows in their order.
+
+=================  =====================================================================================================
+cnn_1d             convolutions over time on chosen columns: timbre, pitch, or all of them
+cnn_2d             convolutions over time and columns: timbre and pitch as one picture
+short_chunk_cnn    residual convolutions over time and frequency, for spectrograms (``mel128``)
+gru                a recurrent network with attention pooling: rhythm as a sequence of notes (``rhythm_notes``)
+=================  =====================================================================================================
+
+They are built and trained with Keras on JAX (extra ``deep``), each candidate and fold in a Spark task of its own, on
+crops of some seconds; what is stored is ONNX, which onnxruntime scores without the extra. docs/networks.md describes
+each as an article's section on methods would.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genreatlas.models.engines.networks.networks_facts import ESTIMATORS
+from genreatlas.models.engines.task_engine import TaskEngine
+from genreatlas.models.types import Trial
+
+if TYPE_CHECKING:
+    from genreatlas.models.engines.networks.onnx_model import NetworkModel
+    from genreatlas.models.engines.networks.sequence_grid import SequenceGrid
+    from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles
+
+
+class Networks(TaskEngine):
+    """The engine ``networks``; its modules are imported by the methods that need them."""
+
+    name = "networks"
+    title = "Networks"
+    noun = "network"
+    imputation = "mean of the training part"
+    estimators = ESTIMATORS
+    formats: ClassVar[Mapping[str, str]] = {"onnx": "model.onnx"}
+    sequences = True
+    listed_only = True
+    dear = True
+
+    def fitter(self) -> "type[SequenceGrid]":
+        """A grid whose tasks read whole clips."""
+        from genreatlas.models.engines.networks.sequence_grid import SequenceGrid
+
+        return SequenceGrid
+
+    def fit(
+        self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: NDArray[Any]
+    ) -> "tuple[NetworkModel, list[str]]":
+        """Train a network on some clips, stopped early on songs of one fold among them."""
+        from genreatlas.errors import Reason
+        from genreatlas.models.engines.estimators import limits
+        from genreatlas.models.engines.networks import network_fits
+        from genreatlas.models.engines.task_fits import CandidateLimit
+
+        if exceeded := limits(self.get_estimator(trial.estimator), len(rows), files.n_classes):
+            raise CandidateLimit(*exceeded)
+        if len(np.unique(files.array("song")[rows])) < 2:
+            raise CandidateLimit(Reason.FIT_FAILED, "one song: none is left to stop the training on")
+        return network_fits.fit(trial, files, settings, rows)
+
+    def loads(self, content: bytes) -> "NetworkModel":
+        """Read an ONNX file that this engine wrote."""
+        from genreatlas.models.engines.networks import onnx_model
+
+        return onnx_model.loads(content)
