@@ -51,6 +51,7 @@ def query(arguments: Sequence[str] | None = None) -> None:
 
 
 def _answer(config: Config, statement: str, csv: str | None, limit: int, safe: bool = False) -> None:
+    from genreatlas.audio.feature_sets import adopt_embeddings
     from genreatlas.session import get_spark
     from genreatlas.sql import answers
     from genreatlas.sql.registering import register_views
@@ -61,6 +62,7 @@ def _answer(config: Config, statement: str, csv: str | None, limit: int, safe: b
     if limit < 1:
         raise ConfigError(f"--limit {limit}: give a number above 0")
     checked = answers.readable(statement)
+    adopt_embeddings(config.extract.embeddings)  # views show the version that counts
     store = open_store(get_spark(config.spark), config.store)
     lists = checked[:4].upper() == "SHOW"  # what it shows must be there
     planned = register_views(store, config.splits.name, None if lists else checked)

@@ -8,6 +8,7 @@ nodes without a fast form stay librosa's and read the same intermediates. What m
 from genreatlas.audio import (  # noqa: F401  (imported for what they add)
     beats,
     cepstral,
+    embeddings,
     groove,
     harmonic,
     levels,

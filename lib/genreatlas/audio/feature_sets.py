@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from genreatlas.audio.embeddings import EmbeddingSet, sets_of
 from genreatlas.audio.engine import LIBROSA
 from genreatlas.audio.frames import HOP_LENGTH, SAMPLE_RATE
 from genreatlas.audio.graph import Graph
@@ -33,6 +34,7 @@ from genreatlas.audio.sets.means import MFCC12_FRAMES, SUMMARY9
 from genreatlas.audio.sets.rhythm_pattern import SSD_RP
 from genreatlas.audio.sets.tonality import TONALITY
 from genreatlas.audio.sets.windows import WINDOWS
+from genreatlas.config import EmbeddingEntry
 from genreatlas.errors import ConfigError
 from genreatlas.tables import Table
 
@@ -44,6 +46,7 @@ __all__ = [
     "Feature",
     "FeatureSet",
     "Registered",
+    "adopt_embeddings",
     "compute_sets",
     "current_version",
     "get_feature_set",
@@ -155,6 +158,11 @@ class Registered:
         for feature_set in self.feature_sets:
             register(feature_set)
 
+    def beside(self, feature_sets: Iterable[FeatureSet]) -> "Registered":
+        """With further sets, in place of those of the same names."""
+        mine = {one.name: one for one in (*self.feature_sets, *feature_sets)}
+        return Registered(self.layouts, tuple(mine.values()))
+
 
 def register(feature_set: FeatureSet) -> FeatureSet:
     """Make a set known under its name, as those of the package are.
@@ -166,6 +174,22 @@ def register(feature_set: FeatureSet) -> FeatureSet:
     get_layout(feature_set.axis)
     FEATURE_SETS[feature_set.name] = feature_set
     return feature_set
+
+
+def adopt_embeddings(entries: Iterable[EmbeddingEntry]) -> None:
+    """Make the sets of a configuration's networks known, and forget those of an earlier one.
+
+    Raises
+    ------
+    ConfigError : two sets would have one name.
+    """
+    for name in [name for name, known in FEATURE_SETS.items() if isinstance(known, EmbeddingSet)]:
+        del FEATURE_SETS[name]
+    placed = [entry.model_copy(update={"file": entry.file.absolute()}) for entry in entries]  # workers are elsewhere
+    for one in [one for entry in placed for one in sets_of(entry)]:
+        if one.name in FEATURE_SETS:
+            raise ConfigError(f"extract.embeddings: a feature set is called {one.name} already. Choose another name.")
+        register(one)
 
 
 def registered() -> Registered:

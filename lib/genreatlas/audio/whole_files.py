@@ -58,8 +58,8 @@ class Recipe:
 
     ``feature_set`` may be several that are joined (:mod:`genreatlas.config.joined`). ``columns`` are the model's: the
     set's features in order, categories as ``name=value``. With ``cut`` the only window is the cut that extraction takes
-    of a file. ``registered`` is what the process that makes it knows beyond
-    the package.
+    of a file. ``registered`` is what the process that makes it knows beyond the package, and what the model brought
+    along, which comes first.
     """
 
     feature_set: str
@@ -70,6 +70,21 @@ class Recipe:
     max_windows: int = 0
     registered: Registered = field(default_factory=registered)
     cut: bool = False
+
+    def find(self, name: str) -> FeatureSet | None:
+        """A set by its name; None where nobody knows it."""
+        mine = {one.name: one for one in self.registered.feature_sets}
+        return mine.get(name) or FEATURE_SETS.get(name)
+
+    def sets(self) -> list[FeatureSet]:
+        """Sets to extract: the model's, and those that are always extracted.
+
+        Raises
+        ------
+        ConfigError : one of them is not known.
+        """
+        names = dict.fromkeys((*members_of(self.feature_set), *ALWAYS))
+        return [self.find(name) or get_feature_set(name) for name in names]
 
 
 @dataclass(frozen=True)
@@ -100,9 +115,12 @@ def check_recipe(model_id: str, set_version: str, made_as: str, recipe: Recipe) 
     """
     now = preprocessing_id(recipe.clip)
     for name, version, made in zip(*map(members_of, (recipe.feature_set, set_version, made_as)), strict=True):
-        mine = FEATURE_SETS.get(name)
+        mine = recipe.find(name)
         if mine is None:
-            raise ModelError(f"model {model_id}: its features {name} were imported, so they cannot be made from audio.")
+            raise ModelError(
+                f"model {model_id}: its features {name} were imported, so they cannot be made from audio. (Or a "
+                "network makes them that extract.embeddings did not name when it was trained: name it and train again.)"
+            )
         if mine.version != version or now != made:
             raise ModelError(
                 f"model {model_id}: it was trained on {name} version {version}, preprocessing {made}; "
@@ -130,7 +148,7 @@ def whole_file(source: Source | bytes, recipe: Recipe, content: bool = False) ->
         layout = lay_out(file)
     info = probe(opened(), layout)
     reject_short(recipe.clip, info.duration_s)
-    sets = [get_feature_set(name) for name in dict.fromkeys((*members_of(recipe.feature_set), *ALWAYS))]
+    sets = recipe.sets()
     windows: list[Window] = []
     faults: list[ClipError] = []
     cuts = [choose_window(recipe.clip, info.duration_s)]

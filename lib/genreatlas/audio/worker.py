@@ -22,8 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from genreatlas.audio import embeddings
 from genreatlas.audio.changes import change_clip
 from genreatlas.audio.decode import END_TOLERANCE_S, SILENCE_DBFS, Signal, resample
+from genreatlas.audio.embeddings import EmbeddingSet
 from genreatlas.audio.engine import ENGINE
 from genreatlas.audio.feature_sets import (
     FEATURE_SETS,
@@ -138,7 +140,10 @@ def warm_up(names: frozenset[str] = frozenset(FEATURE_SETS), clip: ClipSection |
     import soundfile
 
     soundfile.write(sound, noise, _USUAL_RATE, format="WAV")
-    extract_clip(sound, 0.0, 1.0, clip or ClipSection(), [s for s in FEATURE_SETS.values() if s.name in names])
+    wanted = [feature_set for feature_set in FEATURE_SETS.values() if feature_set.name in names]
+    for entry in dict.fromkeys(one.entry for one in wanted if isinstance(one, EmbeddingSet)):
+        embeddings.warm_up(entry)
+    extract_clip(sound, 0.0, 1.0, clip or ClipSection(), [one for one in wanted if not isinstance(one, EmbeddingSet)])
     stop_helper()  # one that was forked before, by an import, knows none of this
     gc.freeze()  # PySpark collects garbage after every task: 85 ms for a worker with numba and librosa loaded
 

@@ -2,6 +2,7 @@
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, get_feature_set
 from genreatlas.audio.layouts import get_layout
+from genreatlas.checks.embeddings import embedding_faults
 from genreatlas.checks.faults import Fault, encoding, missing, not_compared, not_installed, not_writable, raised
 from genreatlas.config import Config
 from genreatlas.config.joined import members_of, not_joined
@@ -16,8 +17,8 @@ _METHODS = {"umap": "umap", "pacmap": "pacmap"}
 
 
 def extract_features(config: Config) -> list[Fault]:
-    """Every configured set is one that the registry has."""
-    return _known_sets("extract.feature_sets", config.extract.feature_sets)
+    """Every configured set is one that the registry has, and networks are there as their entries say."""
+    return _known_sets("extract.feature_sets", config.extract.feature_sets) + embedding_faults(config)
 
 
 def assign_splits(config: Config) -> list[Fault]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from genreatlas import checks
-from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS
+from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, adopt_embeddings
 from genreatlas.audio.layouts import LAYOUTS
-from genreatlas.checks.faults import Fault, is_address, not_writable, sandbox_lacks
+from genreatlas.checks.faults import Fault, is_address, not_writable, raised, sandbox_lacks
 from genreatlas.config import Candidate, Config, toml_value
 from genreatlas.config.joined import feature_sets_of
 from genreatlas.errors import ConfigError, nearest
@@ -107,10 +107,11 @@ def facts_of(step: str) -> StepFacts:
 
 
 def make_plan(steps: Sequence[str], config: Config) -> Plan:
-    """Check every step of a job.
+    """Check every step of a job, and make the networks of the configuration known to this process.
 
     What a step needs is looked for among what the steps before it give, and in the store where that is a folder.
     """
+    common = raised(adopt_embeddings, config.extract.embeddings)
     made: set[Path] = set()
     given: set[str] = set()
     planned: list[PlannedStep] = []
@@ -126,7 +127,7 @@ def make_plan(steps: Sequence[str], config: Config) -> Plan:
         settings = [line for line in _settings(name, facts, config) if line not in told]
         told.update(settings)
         planned.append(PlannedStep(name, facts, tuple(settings), tuple(faults)))
-    return Plan(tuple(planned), tuple(_common(config)))
+    return Plan(tuple(planned), (*common, *_common(config)))
 
 
 def lines(job: str, plan: Plan, config: Config) -> Iterator[str]:

@@ -12,6 +12,7 @@ from genreatlas.config.collecting import (
     SearchEntry,
     SpotifySection,
 )
+from genreatlas.config.extraction import EmbeddingEntry, ExtractSection
 from genreatlas.config.loading import Config, load_config, parse_override, to_toml, toml_value
 from genreatlas.config.map_sections import MapSection, NeighboursSection
 from genreatlas.config.probing import ProbeSection
@@ -23,7 +24,6 @@ from genreatlas.config.sections import (
     DriftSection,
     EvaluateSection,
     ExportSection,
-    ExtractSection,
     FolderSection,
     HousekeepingSection,
     ImportFeaturesSection,
@@ -53,6 +53,7 @@ __all__ = [
     "Config",
     "DeezerSection",
     "DriftSection",
+    "EmbeddingEntry",
     "EvaluateSection",
     "EveryNoiseSection",
     "ExportSection",

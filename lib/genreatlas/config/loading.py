@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from genreatlas.config import collecting, map_sections, probing, recipes, sections
+from genreatlas.config import collecting, extraction, map_sections, probing, recipes, sections
 from genreatlas.errors import ConfigError
 from genreatlas.redaction import redact_value
 
@@ -21,6 +21,7 @@ _ENTRIES: dict[str, Any] = {
     "searches": collecting.SearchEntry,
     "recipes": recipes.PlaylistRecipe,
     "apart": probing.ApartTest,
+    "embeddings": extraction.EmbeddingEntry,
 }
 
 
@@ -43,7 +44,7 @@ class Config(sections.Section):
     fetch_previews: collecting.FetchPreviewsSection = collecting.FetchPreviewsSection()
     deezer: collecting.DeezerSection = collecting.DeezerSection()
     http: collecting.HttpSection = collecting.HttpSection()
-    extract: sections.ExtractSection = sections.ExtractSection()
+    extract: extraction.ExtractSection = extraction.ExtractSection()
     import_features: sections.ImportFeaturesSection = sections.ImportFeaturesSection()
     splits: sections.SplitsSection = sections.SplitsSection()
     train: sections.TrainSection = sections.TrainSection()

@@ -149,7 +149,14 @@ def find_feature_table(
             f"the store has no feature set {feature_set!r}. {nearest(feature_set, known)} "
             "Sets come from extract_features and import_features."
         )
-    version = set_version or registry.current_version(feature_set, set(mine.set_version.map(str)), set(mine.source))
+    versions = set(mine.set_version.map(str))
+    unknown = feature_set not in registry.FEATURE_SETS and "registry" in set(mine.source)
+    if set_version is None and unknown and len(versions) > 1:  # those of networks are hashes: none is the last
+        raise ConfigError(
+            f"{feature_set}: the store has its versions {', '.join(sorted(versions))}, and extract.embeddings has no "
+            "entry of this name. Add it."
+        )
+    version = set_version or registry.current_version(feature_set, versions, set(mine.source))
     mine = mine[mine.set_version == version].sort_values("position")
     if mine.empty:
         raise InputError(

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from genreatlas import __version__
 from genreatlas.audio.decode import DECODER_RELEASE
-from genreatlas.audio.feature_sets import ALWAYS, FeatureSet, get_feature_set, table_of
+from genreatlas.audio.feature_sets import ALWAYS, FeatureSet, adopt_embeddings, get_feature_set, table_of
 from genreatlas.audio.preprocess import preprocessing_id, window_rule
 from genreatlas.config import ClipSection, Config, ExtractSection, LimitsSection
 from genreatlas.extraction.attempts import is_closed
@@ -64,6 +64,7 @@ class ExtractionPlan:
         ------
         ConfigError : a configured set does not exist.
         """
+        adopt_embeddings(config.extract.embeddings)
         names = dict.fromkeys((*config.extract.feature_sets, *ALWAYS))
         feature_sets = tuple(get_feature_set(name) for name in names)
         preprocessing = preprocessing_id(config.clip)

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from genreatlas.audio.embeddings import EmbeddingSet
+from genreatlas.audio.feature_sets import Registered
 from genreatlas.audio.layouts import get_layout
 from genreatlas.audio.whole_files import Recipe, check_recipe, whole_file
 from genreatlas.config import LimitsSection
@@ -19,6 +21,7 @@ from genreatlas.models.engines import engines, reader_of
 from genreatlas.models.engines.protocol import FileModel
 from genreatlas.models.engines.task_answers import predict_batch
 from genreatlas.models.meta import Meta
+from genreatlas.models.network_files import networks_of
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ def predict(
         loaded.meta.features,
         hop_s,
         max_windows,
+        Registered((), loaded.networks),
     )
     check_recipe(loaded.meta.model_id, loaded.meta.set_version, loaded.meta.preprocessing_id, recipe)
     content = isinstance(source, bytes)
@@ -144,6 +148,7 @@ class Loaded:
     meta: Meta
     model: FileModel
     confidence: Confidence | None = None
+    networks: tuple[EmbeddingSet, ...] = ()
 
 
 def load(models: Path, model_id: str) -> Loaded:
@@ -165,7 +170,8 @@ def load(models: Path, model_id: str) -> Loaded:
             f"{model_id}: it is a model of {engine.title}, which needs a session: use the job score. With "
             f"retrain.engines = {json.dumps(names)} only models that need none become champion."
         )
-    return Loaded(meta, engine.open(folder / engine.formats[meta.format]), meta.sureness())
+    model = engine.open(folder / engine.formats[meta.format])
+    return Loaded(meta, model, meta.sureness(), networks_of(folder))
 
 
 _load = lru_cache(maxsize=4)(load)

@@ -18,6 +18,7 @@ from genreatlas.models import meta as meta_file
 from genreatlas.models.engines import file_name, reader_of
 from genreatlas.models.engines.protocol import Fitted, StoredModel
 from genreatlas.models.meta import META, Meta
+from genreatlas.models.network_files import bring_along
 from genreatlas.store import Reader
 
 __all__ = ["META", "Meta"]
@@ -33,6 +34,7 @@ def save(config: Config, meta: Meta, model: Fitted) -> Path:
         shutil.rmtree(leftover, ignore_errors=True)
     partly.mkdir(parents=True)
     model.save(partly / file_name(meta.format))
+    bring_along(folder.parent, partly, meta.feature_set)
     (partly / META).write_text(json.dumps(asdict(meta), indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
     partly.rename(folder)
     return folder

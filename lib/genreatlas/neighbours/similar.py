@@ -1,25 +1,28 @@
 """Songs like one song or file, from Python and without Spark: read from the tables that ``find_neighbours`` writes."""
 
+import contextlib
 import json
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genreatlas.audio.feature_sets import FEATURE_SETS
+from genreatlas.audio.embeddings import EmbeddingSet, sets_of
+from genreatlas.audio.feature_sets import Registered
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.audio.whole_files import Recipe, whole_file
-from genreatlas.config import LimitsSection, former
+from genreatlas.config import EmbeddingEntry, LimitsSection, former
 from genreatlas.config.joined import members_of
 from genreatlas.errors import InputError, StoreError
 from genreatlas.neighbours.search import SCALE_OF, Lists, local_scale, measure
 from genreatlas.neighbours.space import Floats, Space, Vectors, expected_distance, similarity, to_vectors
-from genreatlas.tables import NEIGHBOUR_SONGS, NEIGHBOUR_SPACES, SONGS
+from genreatlas.tables import EMBEDDINGS, NEIGHBOUR_SONGS, NEIGHBOUR_SPACES, SONGS
 
 #: Songs looked at beyond those that are wanted: some are copies, or of an artist that has its share.
 _SPARE = 40
@@ -109,6 +112,7 @@ class _Index:
     keys: dict[str, list[str | None]]
     names: dict[str, tuple[str | None, str | None, str | None]]
     ended: frozenset[str]
+    networks: tuple[EmbeddingSet, ...]
 
     def place(self, song_id: str) -> int:
         """Place of a song; -1 where it has no neighbours."""
@@ -122,15 +126,16 @@ class _Index:
         InputError : its features would be made otherwise than the songs'.
         ClipError : it cannot be used.
         """
-        self._check()
         clip = former.clip_section(json.loads(self.clip or "{}"))
-        recipe = Recipe(self.feature_set, clip, LimitsSection(), self.space.features, cut=True)
+        known = Registered((), self.networks)
+        recipe = Recipe(self.feature_set, clip, LimitsSection(), self.space.features, registered=known, cut=True)
+        self._check(recipe)
         content = isinstance(source, bytes)
         found = whole_file(source if isinstance(source, bytes) else os.fspath(source), recipe, content)
         values = next(window.values for window in found.windows if window.values is not None)
         return np.asarray(to_vectors(values, self.space)[0])
 
-    def _check(self) -> None:
+    def _check(self, recipe: Recipe) -> None:
         if self.clip is None:
             raise InputError(
                 f"songs are compared by {self.feature_set}, whose features were imported or made with another [clip], "
@@ -140,12 +145,17 @@ class _Index:
         for name, version, how in zip(
             *map(members_of, (self.feature_set, self.set_version, self.preprocessing_id)), strict=True
         ):
-            known = FEATURE_SETS.get(name)
+            known = recipe.find(name)
             now = known.version if known else "none"
             if now != version or how != made:
                 raise InputError(
                     f"songs are compared by {name} version {version}, preprocessing {how}; this release makes version "
                     f"{now}, preprocessing {made}. Run extract_features and find_neighbours again."
+                )
+            if isinstance(known, EmbeddingSet) and not known.entry.file.exists():
+                raise InputError(
+                    f"songs are compared by {name}, whose network {known.entry.file} is not there. Put it back, or run "
+                    "extract_features with its present place."
                 )
 
     def nearest(self, vector: Vectors, place: int, k: int) -> Lists:
@@ -222,6 +232,8 @@ def _least(values: Floats, k: int) -> np.ndarray:
 def _open(store: str) -> _Index:
     """The index of a store as it is now."""
     tables = tuple((table.name, _version(store, table.name)) for table in (NEIGHBOUR_SPACES, NEIGHBOUR_SONGS, SONGS))
+    with contextlib.suppress(StoreError):  # in stores without networks
+        tables += ((EMBEDDINGS.name, _version(store, EMBEDDINGS.name)),)
     return _load(store, tables)
 
 
@@ -239,7 +251,7 @@ def _version(store: str, name: str) -> int:
 def _load(store: str, tables: Sequence[tuple[str, int]]) -> _Index:
     from deltalake import DeltaTable
 
-    spaces, songs, named = (
+    spaces, songs, named, *networks = (
         DeltaTable(f"{store.rstrip('/')}/{name}", version=version).to_pyarrow_dataset() for name, version in tables
     )
     rows = spaces.to_table().sort_by([("sequence", "descending")]).to_pylist()
@@ -273,5 +285,24 @@ def _load(store: str, tables: Sequence[tuple[str, int]]) -> _Index:
         expected=held.column("expected").to_numpy(),
         keys={name: held.column(name).to_pylist() for name in ("recording", "artist", "album")},
         names={one["song_id"]: (one.get("title"), one.get("artist"), one.get("album")) for one in people},
+        networks=_networks(networks[0].to_table().to_pylist(), row) if networks else (),
         ended=frozenset(one["song_id"] for one in people if any(one.get(name) is not None for name in SONGS.ended_by)),
     )
+
+
+def _networks(rows: Sequence[Mapping[str, Any]], space: Mapping[str, Any]) -> tuple[EmbeddingSet, ...]:
+    """Feature sets of networks that songs are compared by, as their versions were extracted.
+
+    Parameters
+    ----------
+    rows : of the table ``embeddings``.
+    space : row of the space, whose ``feature_set`` and ``set_version`` may be joined ones.
+    """
+    wanted = set(zip(*map(members_of, (space["feature_set"], space["set_version"])), strict=True))
+    entries = [
+        EmbeddingEntry(**json.loads(row["entry"]), file=row["file"])
+        for row in rows
+        if (row["feature_set"], row["set_version"]) in wanted
+    ]
+    sets = {one.name: one for entry in entries for one in sets_of(entry)}
+    return tuple(one for one in sets.values() if (one.name, one.version) in wanted)

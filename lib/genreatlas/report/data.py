@@ -81,6 +81,7 @@ class ReportData:
     quarantine : stage, reason, n, path, detail (one example each).
     parts : part, n_songs, n_groups.
     grouped_by : grouped_by, n_groups.
+    networks : feature_set, set_version, taught of sets that pretrained networks made.
     featured : share of test songs that feature somebody who performs a training song; None where it is not known.
     excluded : reason, n of songs that a split leaves out.
     experiments : rows of ``experiments``, best first.
@@ -131,6 +132,7 @@ class ReportData:
     quarantine: pd.DataFrame = field(default_factory=lambda: empty("stage", "reason", "n", "path", "detail"))
     parts: pd.DataFrame = field(default_factory=lambda: empty("part", "n_songs", "n_groups"))
     grouped_by: pd.DataFrame = field(default_factory=lambda: empty("grouped_by", "n_groups"))
+    networks: pd.DataFrame = field(default_factory=lambda: empty("feature_set", "set_version", "taught"))
     featured: float | None = None
     excluded: pd.DataFrame = field(default_factory=lambda: empty("reason", "n"))
     experiments: pd.DataFrame = field(default_factory=lambda: empty("experiment_id", "status"))

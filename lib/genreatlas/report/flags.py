@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from genreatlas.config.joined import members_of
 from genreatlas.models.engines import baselines
 from genreatlas.report.boards import NOT_MUSIC, Board, model_name
 from genreatlas.report.data import ReportData
@@ -49,6 +50,7 @@ def flags(data: ReportData, board: Board | None) -> list[Flag]:
     found = [
         *_grouping(data, board),
         *_not_music(board),
+        *_pretrained(data, board),
         *_significance(data, board),
         *_few(data, board),
         *_absent(data, board),
@@ -106,6 +108,25 @@ def _not_music(board: Board) -> Iterator[Flag]:
                 "much of what the models do may be this and not music."
             )
         yield Flag(f"The {name} baseline", text, near)
+
+
+def _pretrained(data: ReportData, board: Board) -> Iterator[Flag]:
+    """Networks that may have learnt songs of the part that judges."""
+    taught = {
+        (str(row["feature_set"]), str(row["set_version"])): str(row["taught"]) for _, row in data.networks.iterrows()
+    }
+    told: dict[str, list[str]] = {}
+    for _, row in board.rows.drop_duplicates("feature_set").iterrows():
+        for member in zip(members_of(row["feature_set"]), members_of(row["set_version"]), strict=True):
+            if member in taught:
+                told.setdefault(taught[member] or "nobody said what, or on what", []).append(member[0])
+    for words, names in told.items():
+        text = (
+            f"{', '.join(dict.fromkeys(names))}: made by a network that was taught {words}. Which songs of this "
+            f"collection it was taught on is not known here; where there are some in the {data.part} part, scores of "
+            "models on these features are too high."
+        )
+        yield Flag("A network that was taught elsewhere", text, True)
 
 
 def _reaches(baseline: pd.Series, best: pd.Series) -> bool:

@@ -27,6 +27,7 @@ from genreatlas.tables import (
     ARTISTS,
     CLIPS,
     DRIFT,
+    EMBEDDINGS,
     EXPERIMENTS,
     FEATURE_SETS,
     GENRE_PARENTS,
@@ -102,6 +103,7 @@ def read_report(store: Reader, config: Config) -> ReportData:
         seed=config.report.seed,
         versions={t.name: v for t in (*INPUTS, RUNS) if (v := store.version(t)) is not None},
         runs=_runs(store),
+        networks=store.read(EMBEDDINGS).select("feature_set", "set_version", "taught").toPandas(),
     )
     labels = class_labels(store, config.train.level)
     data = _library(data, store, config)

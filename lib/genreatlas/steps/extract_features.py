@@ -14,9 +14,10 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from genreatlas import checks
+from genreatlas.audio.embeddings import EmbeddingSet
 from genreatlas.audio.feature_sets import FEATURE_SETS, FeatureSet, table_of
 from genreatlas.audio.layouts import get_layout
-from genreatlas.audio.worker import REQUEST_COLUMNS, RESULT, ExtractRequest, extract_batches
+from genreatlas.audio.worker import REQUEST_COLUMNS, RESULT, ExtractRequest
 from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.errors import UNKNOWN_FAULTS, EnvironmentFaultError, Reason
@@ -28,16 +29,17 @@ from genreatlas.extraction.attempts import (
     with_attempts,
 )
 from genreatlas.extraction.fetched_audio import drop_extracted, fill_sounds, with_audio
+from genreatlas.extraction.network_files import extract_sent, send_networks
 from genreatlas.extraction.plan import ExtractionPlan, arrow_batches
 from genreatlas.progress import progress
 from genreatlas.store import Staged, Store
-from genreatlas.tables import CLIPS, QUARANTINE
+from genreatlas.tables import CLIPS, EMBEDDINGS, QUARANTINE
 from genreatlas.tables import FEATURE_SETS as FEATURE_SETS_TABLE
 from genreatlas.watching import watched
 
 STEP = "extract_features"
 READS = ("clips", "clip_audio", "features_<set>", "vectors_<set>", "frames_<set>", "events_<set>", "quarantine")
-WRITES = ("features_<set>", "vectors_<set>", "frames_<set>", "events_<set>", "feature_sets", "quarantine")
+WRITES = ("features_<set>", "vectors_<set>", "frames_<set>", "events_<set>", "feature_sets", "embeddings", "quarantine")
 SECTIONS = ("extract", "clip", "fetch_previews")
 check = checks.extract_features
 #: Sets merged at once: each is a chain of short jobs and commits that leave cores idle between them.
@@ -85,11 +87,12 @@ def run(store: Store, config: Config) -> Counts:
 def extract_chunk(plan: ExtractionPlan, pending: DataFrame, batches: list[str], audios: int, chunk: str) -> Staged:
     """Extract the pending audios of some ingest batches and stage the result, good rows and bad."""
     request = ExtractRequest(plan.clip, plan.limits)
+    send_networks(plan.store.spark, request.registered, frozenset(one.name for one in plan.feature_sets))
     result = (
         with_audio(plan.store, pending.where(F.col("ingest_batch").isin(batches)), batches)
         .select(*REQUEST_COLUMNS)
         .repartition(math.ceil(audios / plan.sizes.task_clips))
-        .mapInArrow(watched(partial(extract_batches, request)), RESULT)
+        .mapInArrow(watched(partial(extract_sent, request)), RESULT)
         .withColumn("preprocessing_id", F.lit(plan.preprocessing_id))
         .withColumn("version", F.lit(plan.version))
     )
@@ -195,9 +198,25 @@ def copy_known(plan: ExtractionPlan, pending: DataFrame) -> bool:
 
 
 def describe(plan: ExtractionPlan, feature_sets: Iterable[FeatureSet]) -> None:
-    """Say in the table `feature_sets` which features each set has, in which order, and with which preprocessing."""
+    """Say which features each set has, in which order, with which preprocessing, and what networks they come from."""
+    feature_sets = list(feature_sets)
     described = plan.store.read(FEATURE_SETS_TABLE).select("feature_set", "set_version", "preprocessing_id").distinct()
     known = {tuple(row) for row in described.collect()}
+    networks = [
+        {
+            "feature_set": one.name,
+            "set_version": one.version,
+            "sha256": one.entry.sha256,
+            "licence": one.entry.licence,
+            "taught": one.entry.taught,
+            "file": str(one.entry.file),
+            "entry": one.entry.model_dump_json(exclude={"file"}),
+        }
+        for one in feature_sets
+        if isinstance(one, EmbeddingSet)
+    ]
+    if networks:
+        plan.store.upsert(EMBEDDINGS, networks, update=True)
     rows = [
         {
             "feature_set": s.name,

@@ -29,6 +29,7 @@ from genreatlas.audio.inspection import (
     inspect_batches,
     sound_batches,
 )
+from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_bytes, path_to_uri, readable, uri_to_path
 from genreatlas.collecting.folder_files import File, Plan, judge, make_plan
@@ -48,11 +49,12 @@ from genreatlas.sources.folder.reading import read_catalogue
 from genreatlas.sources.folder.tags import read_tags, song_of_tags
 from genreatlas.sources.genres import Genre, GenreNames
 from genreatlas.store import Reader, Staged, Store
-from genreatlas.tables import CLIPS, QUARANTINE, SONG_GENRES, SONGS
+from genreatlas.tables import CLIPS, QUARANTINE, SONG_GENRES, SONGS, Table
+from genreatlas.tables import FEATURE_SETS as FEATURE_SETS_TABLE
 from genreatlas.watching import watched
 
 STEP = "import_folder"
-READS: tuple[str, ...] = ("clips", "quarantine")
+READS: tuple[str, ...] = ("clips", "quarantine", "feature_sets")
 WRITES = (
     "songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "quarantine", "features_<set>",
 )  # fmt: skip
@@ -276,8 +278,19 @@ def _drop_features(store: Store, clips: list[str]) -> None:
     """Delete features of clips that have the same start and another length now: they are extracted again."""
     if clips:
         keys = store.spark.createDataFrame([(clip,) for clip in clips], "clip_id string")
-        for feature_set in FEATURE_SETS.values():
-            store.delete(table_of(feature_set), keys)
+        for table in _extracted_tables(store):
+            store.delete(table, keys)
+
+
+def _extracted_tables(store: Store) -> list[Table]:
+    """Tables of the registry's sets, and of networks that this configuration does not name."""
+    tables = {table.name: table for table in map(table_of, FEATURE_SETS.values())}
+    rows = store.read(FEATURE_SETS_TABLE).where("source = 'registry'").select("feature_set", "axis").distinct()
+    for name, axis in rows.collect():
+        if axis in LAYOUTS:  # a newer release may have others
+            other = LAYOUTS[axis].table(name, "")
+            tables.setdefault(other.name, other)
+    return list(tables.values())
 
 
 def _write_songs(work: _Import, songs: Iterable[Song]) -> None:

@@ -17,11 +17,13 @@ from pyspark.sql import functions as F
 
 from genreatlas import __version__, checks
 from genreatlas.audio.decode import DECODER_RELEASE
+from genreatlas.audio.feature_sets import registered
 from genreatlas.audio.layouts import get_layout
 from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_to_uri
-from genreatlas.audio.whole_files import REQUEST, RESULT, Recipe, check_recipe, window_batches
+from genreatlas.audio.whole_files import REQUEST, RESULT, Recipe, check_recipe
 from genreatlas.config import Config
+from genreatlas.config.joined import members_of
 from genreatlas.counts import Counts
 from genreatlas.datasets.feature_tables import FeatureTable, find_feature_table, model_columns
 from genreatlas.datasets.fetching import fingerprint, fingerprints
@@ -42,10 +44,12 @@ from genreatlas.extraction.attempts import (
     is_closed,
     with_attempts,
 )
+from genreatlas.extraction.network_files import send_networks, windows_sent
 from genreatlas.models import aliases, registry
 from genreatlas.models.confidence import most_genres
 from genreatlas.models.engines.protocol import StoredModel
 from genreatlas.models.meta import Meta
+from genreatlas.models.network_files import networks_of
 from genreatlas.sources.scoring_list import Item, Refused, list_items
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIPS, QUARANTINE, SCORE_WINDOWS, SCORES
@@ -99,8 +103,15 @@ class _Scoring:
         settings = self.config.score
         clip = self.meta.clip_section()
         recipe = Recipe(
-            self.meta.feature_set, clip, self.config.limits, self.meta.features, settings.hop_s, settings.max_windows
+            self.meta.feature_set,
+            clip,
+            self.config.limits,
+            self.meta.features,
+            settings.hop_s,
+            settings.max_windows,
+            registered().beside(networks_of(self.config.models.path.absolute() / self.meta.model_id)),
         )
+        send_networks(self.store.spark, recipe.registered, frozenset(members_of(self.meta.feature_set)))
         check_recipe(self.meta.model_id, self.meta.set_version, self.meta.preprocessing_id, recipe)
         counts = Counts()
         for staged in self.store.staged(STEP):
@@ -214,7 +225,7 @@ class _Scoring:
         rows = [(uri, uri, one.text, one.size, one.modified_ns) for uri, one in zip(uris, items, strict=True)]
         tasks = math.ceil(len(rows) / self.config.score.task_files)
         frame = self.store.spark.createDataFrame(rows, REQUEST).repartition(tasks)
-        return self.store.stage(frame.mapInArrow(watched(partial(window_batches, recipe)), RESULT), STEP, chunk)
+        return self.store.stage(frame.mapInArrow(watched(partial(windows_sent, recipe)), RESULT), STEP, chunk)
 
     def _merge(self, staged: Staged, is_first: bool = False) -> Counts:
         """Score the windows of a chunk and write both tables, and quarantine.

@@ -27,7 +27,7 @@ READS = (
     "experiments", "training_genres", "models", "predictions", "metrics", "promotions", "drift", "features_<set>",
     "runs", "maps", "genre_profiles", "genre_positions", "genre_neighbours", "genre_regions", "genre_tree",
     "genre_typical_songs", "genre_evolution", "map_comparisons", "generated_playlists", "generated_playlist_songs",
-    "neighbour_spaces", "neighbour_songs", "song_neighbours", "probes",
+    "neighbour_spaces", "neighbour_songs", "song_neighbours", "probes", "embeddings",
 )  # fmt: skip
 WRITES: tuple[str, ...] = ()
 SECTIONS = ("report", "evaluate", "train", "splits", "map", "spotify", "playlist")

@@ -28,6 +28,7 @@ from genreatlas.tables.every_noise import (
     GENRES,
 )
 from genreatlas.tables.features import (
+    EMBEDDINGS,
     EVENT_COUNT,
     FEATURE_KEY_COLUMNS,
     FEATURE_SETS,
@@ -87,6 +88,7 @@ TABLES = (
     *EVERY_NOISE_TABLES,
     *SPOTIFY_TABLES,
     FEATURE_SETS,
+    EMBEDDINGS,
     *MODELLING_TABLES,
     *DEPLOYING_TABLES,
     *ATLAS_TABLES,
@@ -102,6 +104,7 @@ __all__ = [
     "CLIPS",
     "CLIP_AUDIO",
     "DRIFT",
+    "EMBEDDINGS",
     "EVENT_COUNT",
     "EVERYNOISE_ARTISTS",
     "EVERYNOISE_NEIGHBOURS",

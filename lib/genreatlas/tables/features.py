@@ -50,6 +50,24 @@ FEATURE_SETS = Table(
     ),
 )
 
+EMBEDDINGS = Table(
+    name="embeddings",
+    comment="Pretrained networks whose outputs are feature sets, as [[extract.embeddings]] named them.",
+    written_by=("extract_features",),
+    key=("feature_set", "set_version"),
+    history=True,
+    family="features",
+    columns=(
+        Column("feature_set", "string", "Name of the set that the network makes: its embedding, or its tags."),
+        Column("set_version", "string", "Version of the set: a hash of the network and of all around it."),
+        Column("sha256", "string", "Hash of the network's ONNX file.", nullable=False),
+        Column("licence", "string", "Licence of the weights.", nullable=False),
+        Column("taught", "string", "What it was taught, and on what; empty where nobody said.", nullable=False),
+        Column("file", "string", "Where the file was when features were last extracted.", nullable=False),
+        Column("entry", "string", "The entry as JSON: rate, spectrogram, patches, outputs.", nullable=False),
+    ),
+)
+
 _EVENLY = (
     Column("n_frames", "int", "Number of frames.", nullable=False),
     Column("width", "int", "Features per frame.", nullable=False),

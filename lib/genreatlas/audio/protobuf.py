@@ -1,0 +1,92 @@
+"""Read protocol buffers without their schema: enough for the head of an ONNX file, and for TensorFlow's checkpoints.
+
+A message is a sequence of fields, each a number with a value: a varint, 4 or 8 bytes, or a length and so many bytes (a
+text, a nested message, or packed numbers). https://protobuf.dev/programming-guides/encoding
+"""
+
+from collections.abc import Iterator
+
+Value = int | memoryview
+
+_VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
+_LONGEST_VARINT = 10
+
+
+def varint(data: memoryview, place: int) -> tuple[int, int]:
+    """The number that begins at a place, seven bits a byte, lowest first; and the place behind it.
+
+    Raises
+    ------
+    ValueError : the data end in the middle, or the number has more than 64 bits.
+    """
+    number = 0
+    for step in range(_LONGEST_VARINT):
+        if place >= len(data):
+            raise ValueError("the data end in the middle of a number")
+        byte = data[place]
+        place += 1
+        number |= (byte & 0x7F) << (7 * step)
+        if byte < 0x80:
+            return number, place
+    raise ValueError("a number has more than 64 bits")
+
+
+def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
+    """Number and value of each field of a message: numbers as int (without a sign), everything else as bytes.
+
+    Raises
+    ------
+    ValueError : these are no fields of a message.
+    """
+    place = 0
+    while place < len(data):
+        key, place = varint(data, place)
+        number, kind = key >> 3, key & 7
+        if kind == _VARINT:
+            value, place = varint(data, place)
+            yield number, value
+            continue
+        if kind == _BYTES:
+            length, place = varint(data, place)
+        elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
+            length = 8 if kind == _EIGHT_BYTES else 4
+        else:
+            raise ValueError(f"a field has the wire type {kind}, which no present message has")
+        if number == 0 or place + length > len(data):
+            raise ValueError("a field is longer than its message")
+        yield number, data[place : place + length]
+        place += length
+
+
+def text(value: Value) -> str:
+    """A field that is a text.
+
+    Raises
+    ------
+    ValueError : it is a number, or no UTF-8.
+    """
+    return bytes(nested(value)).decode("utf-8")
+
+
+def nested(value: Value) -> memoryview:
+    """A field that is a message, or bytes.
+
+    Raises
+    ------
+    ValueError : it is a number.
+    """
+    if isinstance(value, int):
+        raise ValueError("a number stands where a message is expected")
+    return value
+
+
+def whole(value: Value) -> int:
+    """A field that is a number.
+
+    Raises
+    ------
+    ValueError : it is bytes.
+    """
+    if not isinstance(value, int):
+        raise ValueError("bytes stand where a number is expected")
+    return value
