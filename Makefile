@@ -34,7 +34,7 @@ if [ -t 1 ]; then printf '\r%50s\r' ''; fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo figures test test-all test-oldest lint format results bench intervals rhythm fuzz chaos lock wheel clean
+.PHONY: help demo figures test test-all test-oldest lint format results bench intervals embeddings rhythm fuzz chaos lock wheel clean
 .PHONY: check-java check-python notebooks docs cluster-env
 
 help: ## Say what can be made
@@ -92,6 +92,9 @@ bench: $(READY) ## Measure extraction against other programs: make bench DATA=fo
 
 intervals: $(READY) ## Simulate how often intervals hold, and write docs/intervals.md
 	@$(BIN)/python benchmarks/intervals.py
+
+embeddings: $(READY) ## Convert the pretrained network musicnn to ONNX, below data/embeddings: docs/embeddings.md
+	@$(BIN)/python -m genreatlas.audio.pretrained.musicnn
 
 rhythm: $(READY) ## Judge beats, onsets, swing and key against composed songs, and write docs/rhythm.md
 	@$(BIN)/python benchmarks/rhythm.py
