@@ -173,15 +173,6 @@ class LimitsSection(Section):
     max_failed_share: Share = Field(0.5, description="A step that fails for more than this share exits with 1.")
 
 
-class ExtractSection(Section):
-    """Feature extraction."""
-
-    feature_sets: tuple[str, ...] = Field(("mfcc12_frames", "summary9", "gtzan57"), description="Sets to extract.")
-    batch_rows: Positive = Field(32, description="Clips in one Arrow batch.")
-    task_clips: Positive = Field(32, description="Clips in one Spark task; with fewer, cores end a chunk together.")
-    chunk_clips: Positive = Field(2048, description="Clips in one commit; a crash repeats at most this many.")
-
-
 class ImportFeaturesSection(Section):
     """A table of features that somebody else computed."""
 
