@@ -1,0 +1,85 @@
+"""Write down what embeddings and stacks reach: tables in ``docs/embeddings.md`` between two marks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_BEGIN = "<!-- figures: begin (written by benchmarks/embeddings.py) -->"
+_END = "<!-- figures: end -->"
+_WORDS = {
+    "summary": "stack on `summary9` and `gtzan57`",
+    "hand": "stack on all seven hand-made sets",
+    "learnt": "stack on embedding and tags",
+    "all": "stack on all nine sets",
+}
+
+_STACKS = {
+    "stack": "**stack with the network**",
+    "stack_hand": "**stack of hand-made sets**",
+    "stack_learnt": "**stack of the network's sets**",
+}
+
+
+def write_page(found: dict[str, Any], page: Path) -> None:
+    """Replace what stands between the marks."""
+    text = page.read_text(encoding="utf-8")
+    before, rest = text.split(_BEGIN)
+    after = rest.split(_END)[1]
+    page.write_text("\n".join((before + _BEGIN, "", *_body(found), "", _END + after)), encoding="utf-8")
+
+
+def _body(found: dict[str, Any]) -> Iterator[str]:
+    yield found["machine"]
+    if "embedding_clips_per_s" in found:
+        clips = found["embedding_seconds"]["clips"]
+        yield from ("", "| figure | value | bar |", "|---|---|---|")
+        yield (
+            f"| clips of 30 s a second and core, decoded and run through the network ({clips} clips of real music, "
+            f"median) | {found['embedding_clips_per_s']:.2f} | at least 2.3 |"
+        )
+    if "tags_deviation" in found:
+        yield (
+            f"| largest difference of a tag from the reference in 64 bits ({found['patches']} patches) | "
+            f"{found['tags_deviation']:.1e} | at most 1e-4 |"
+        )
+        yield f"| of a value of the embedding | {found['embedding_deviation']:.1e} | |"
+    if "midi5" in found:
+        yield from _midi5(found)
+    if "predict_seconds" in found:
+        yield from ("", "`genreatlas.predict` of a clip of 30 s, one thread:", "")
+        yield from ("| model | first call | later calls | their processor time |", "|---|---|---|---|")
+        for name, row in found["predict_seconds"].items():
+            yield f"| {_WORDS[name]} | {row['first']:.2f} s | {row['warm']:.2f} s | {row['warm_cpu']:.2f} s |"
+
+
+def _midi5(found: dict[str, Any]) -> Iterator[str]:
+    about = found["midi5"]
+    yield ""
+    yield (
+        f"midi5, {about['songs']} songs of {len(about['genres'])} genres: macro-F1 of songs by {about['folds']} folds, "
+        f"mean of {about['repeats']} divisions of the songs. A stack learns its weights inside the folds that its "
+        "members are fitted on."
+    )
+    yield from ("", "| stack | macro-F1 | its best member | macro-F1 | gain (95 % interval over songs) | p |")
+    yield "|---|---|---|---|---|---|"
+    for end, words in (("", "with the network"), ("_hand", "hand-made sets alone")):
+        one = found[f"midi5_stack{end}_gain"]
+        yield (
+            f"| {words} | {found[f'midi5_stack{end}']:.3f} | {found[f'midi5_best_member{end}_name']} | "
+            f"{found[f'midi5_best_member{end}']:.3f} | {one['gain']:+.3f} ({one['low']:+.3f} to {one['high']:+.3f}) | "
+            f"{one['p']:.3f} |"
+        )
+    yield ""
+    yield (
+        "The network was taught to name tags, most of them genres, on the Million Song Dataset, and hand-made sets "
+        "were taught nothing: read its figures beside theirs with that in mind. Whether it heard a song of a "
+        "collection before cannot be told from its weights. These clips are rendered from MIDI, so it has not heard "
+        "them, though perhaps other recordings of the songs."
+    )
+    yield from ("", "| model | macro-F1 | sd of divisions | its weight with the network | without |")
+    yield "|---|---|---|---|---|"
+    weights = [about["weights"][name] for name in ("stack", "stack_hand")]
+    for name, row in sorted(about["scores"].items(), key=lambda pair: -pair[1]["macro_f1"]):
+        cells = [f"{each[name]['mean']:.2f} ± {each[name]['sd']:.2f}" if name in each else "" for each in weights]
+        shown = _STACKS.get(name, name)
+        yield f"| {shown} | {row['macro_f1']:.3f} | {row['sd_of_repeats']:.3f} | {' | '.join(cells)} |"
