@@ -397,3 +397,21 @@ def test_a_model_whose_network_was_exchanged_or_lost_says_so(bands, trained):
     genreatlas.models.one_file._load.cache_clear()
     with pytest.raises(ModelError, match="no networks of this version"):
         genreatlas.predict(sound("tone"), trained, "on_bands")
+
+
+def test_the_page_says_beside_the_scores_what_a_network_was_taught():
+    from genreatlas.report import boards
+    from genreatlas.report.flags import flags
+    from report_factory import frame, report_data
+
+    def said(version):
+        data = report_data(
+            networks=frame("feature_set set_version taught", ("summary9", version, "tags of a catalogue"))
+        )
+        board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)[0]
+        return [flag for flag in flags(data, board) if "taught" in flag.title]
+
+    (flag,) = said("1")
+    assert flag.serious and flag.text.startswith("summary9: made by a network that was taught tags of a catalogue.")
+    assert "Which songs of this collection it was taught on is not known" in flag.text
+    assert said("another version") == []
