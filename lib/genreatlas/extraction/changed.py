@@ -18,10 +18,11 @@ from genreatlas.audio.decode import DECODER_RELEASE
 from genreatlas.audio.feature_sets import FEATURE_SETS, FeatureSet
 from genreatlas.audio.layouts import get_layout
 from genreatlas.audio.preprocess import preprocessing_id
-from genreatlas.audio.worker import CHANGED_RESULT, REQUEST_COLUMNS, ExtractRequest, extract_batches
+from genreatlas.audio.worker import CHANGED_RESULT, REQUEST_COLUMNS, ExtractRequest
 from genreatlas.config import Config
 from genreatlas.errors import Reason
 from genreatlas.extraction.fetched_audio import available, is_fetched, with_audio
+from genreatlas.extraction.network_files import extract_sent, send_networks
 from genreatlas.extraction.plan import arrow_batches
 from genreatlas.store import Reader, Staged, Store
 from genreatlas.tables import CHANGED_FEATURES, CLIPS
@@ -61,12 +62,13 @@ def extract_changed(
         return Extracted()
     batches = sorted({row["ingest_batch"] for row in found})
     request = ExtractRequest(config.clip, config.limits)
+    send_networks(store.spark, request.registered, frozenset(one.name for one in sets))
     tasks = math.ceil(len(found) / max(1, config.extract.task_clips // 4))  # each takes as long as several others
     result = (
         with_audio(store, pending, batches)
         .select(*REQUEST_COLUMNS, F.lit(change).alias("change"))
         .repartition(tasks)
-        .mapInArrow(watched(partial(extract_batches, request)), CHANGED_RESULT)
+        .mapInArrow(watched(partial(extract_sent, request)), CHANGED_RESULT)
         .withColumn("preprocessing_id", F.lit(preprocessing_id(config.clip)))
         .withColumn("change_version", F.lit(CHANGES[change].version))
     )
