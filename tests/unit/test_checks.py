@@ -133,7 +133,7 @@ def test_checking_loads_neither_spark_nor_scikit_learn():
 WRONG = (
     (["probe"], ["probe.experiments=[]"], "there is nothing to probe"),
     (["probe"], ['probe.experiments=["apart"]'], "probe.apart is empty"),
-    (["probe"], ['probe.feature_sets=["mel128"]'], "mel128 holds quantised, which no model here learns from"),
+    (["probe"], ['probe.feature_sets=["mel128"]'], "mel128 holds quantised, which probes do not learn from"),
     (["probe"], ['probe.feature_sets=[["summary9", "mfcc12_frames"]]'], "probe.feature_sets: mfcc12_frames+summary9"),
     (["probe"], ['probe.apart=[{name="one", genres=["Jazz", "jazz"]}]'], "two genres or more are told apart"),
     (["probe"], ['probe.apart=[{name="q", genres=["jazz", "soul"], quiet="jaz"}]'], "Did you mean jazz?"),

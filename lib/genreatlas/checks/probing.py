@@ -46,8 +46,8 @@ def probe(config: Config) -> list[Fault]:
             layout = get_layout(known.axis)
             if len(members) > 1 and not layout.joins:
                 found.append(Fault(not_joined(name, member, known.axis).replace("train.feature_sets", _KEY)))
-            elif not layout.learns:
-                text = f"{_KEY}: {name} holds {known.axis}, which no model here learns from. Name a summary or frames."
+            elif not layout.learns or layout.in_order:
+                text = f"{_KEY}: {name} holds {known.axis}, which probes do not learn from. Name a summary or frames."
                 found.append(Fault(text))
     return found
 
