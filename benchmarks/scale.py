@@ -38,6 +38,9 @@ COLUMNS = 45
 LARGE, SMALL = "3000x150", "300x150"
 LINEAR = ("import_features", "assign_splits", "publish_views", "write_report")
 LEARNING = ("train_models", "evaluate_models")
+#: Costs of a step on the page.
+COSTS = ("seconds", "CPU seconds", "CPU seconds of others", "ms of CPU a song")
+
 #: Figures of candidates, and of judged models, on the page.
 FITTED = ("macro-F1, folds", "macro-F1, fitted songs", "seconds, all folds")
 JUDGED = {
@@ -300,22 +303,22 @@ def page(found: dict[str, Any]) -> str:
         lines.append(
             f"| `{key}`: {text} | {state} | at most {bar:g}{'' if value is None or value <= bar else ' (missed)'} |"
         )
-    for one in found.values():
-        if "steps" not in one:
-            continue
+    small = found.get(SMALL, {}).get("steps", {})
+    for one in sorted((one for one in found.values() if "steps" in one), key=lambda one: one["n_songs"]):
         title = f"{one['genres']:,} genres × {one['songs']} songs" + (", sizes as Zipf has them" if one["zipf"] else "")
         lines += ["", f"## {title}: {one['n_songs']:,} songs", "", one["machine"], ""]
         if not one["complete"]:
             lines += ["This run was stopped; these are the steps that ended.", ""]
         lines += [
-            "| step | seconds | CPU seconds | CPU seconds of others | ms of CPU a song | GB | again, seconds |",
-            "|---|---|---|---|---|---|---|",
+            f"| {' | '.join(['step', *COSTS, f'as of {SMALL}', 'GB', 'again, seconds'])} |",
+            "|---|---|---|---|---|---|---|---|",
         ]
         for step, cost in one["steps"].items():
             again = one["rerun"].get(step, {}).get("seconds", "")
-            each = f"{1000 * cost['cpu_seconds'] / one['n_songs']:.2f}"
             cells = [f"{cost[key]:g}" for key in ("seconds", "cpu_seconds", "others_cpu_seconds")]
-            lines.append(f"| {' | '.join([step, *cells, each])} | {cost['gb']:g} | {again} |")
+            cells += [f"{1000 * _per_song(one, step):.2f}"]
+            cells += [f"{_per_song(one, step) / _per_song(found[SMALL], step):.2f} ×" if step in small else ""]
+            lines.append(f"| {' | '.join([step, *cells])} | {cost['gb']:g} | {again} |")
         if pages := one.get("pages_mb"):
             lines += ["", "Pages: " + ", ".join(f"{name} {size:g} MB" for name, size in pages.items()) + "."]
         lines += [
