@@ -270,7 +270,7 @@ def test_clips_that_kill_their_worker_are_quarantined_and_fail_no_task(store, co
         with hostile_decoder():
             yield from extract_batches(*arguments)
 
-    monkeypatch.setattr(extract_features, "extract_batches", extract_hostile)
+    monkeypatch.setattr(extract_features, "extract_sent", extract_hostile)
     names = ("abort", "hang", "a", "b")
     add(store, *[clip(write_song(tmp_path / f"{name}.wav", seed), name) for seed, name in enumerate(names)])
     config = configured(config, feature_sets=("summary9",))
@@ -333,18 +333,18 @@ def test_what_is_missing_around_the_clips_ends_the_step_and_leaves_them_to_do(st
     add(store, *library)
     config = configured(config, feature_sets=("summary9",))
     lacking = broken(lambda clip: ModuleNotFoundError("No module named 'soxr'") if clip != "b" else None)
-    monkeypatch.setattr(extract_features, "extract_batches", lacking)
+    monkeypatch.setattr(extract_features, "extract_sent", lacking)
     with pytest.raises(EnvironmentFaultError, match=r"3 of 4 files.*No module named 'soxr'\. Install what is missing"):
         extract_features.run(store, config)
     assert rows_of(store, "summary9").keys() == {"b"}
     # exceptions that nobody foresaw, for all of a first chunk
-    monkeypatch.setattr(extract_features, "extract_batches", broken(lambda clip: RuntimeError("odd")))
+    monkeypatch.setattr(extract_features, "extract_sent", broken(lambda clip: RuntimeError("odd")))
     with pytest.raises(EnvironmentFaultError, match=r"all 3 files of the first chunk failed.*RuntimeError: odd"):
         extract_features.run(store, config)
     assert store.read(QUARANTINE).isEmpty()
     # and for one clip: it is tried three times, and once more by the next release
     monkeypatch.setattr(
-        extract_features, "extract_batches", broken(lambda clip: RuntimeError("odd") if clip == "c" else None)
+        extract_features, "extract_sent", broken(lambda clip: RuntimeError("odd") if clip == "c" else None)
     )
     version = ExtractionPlan.of(store, config).version
     earlier = {"stage": "extract_features", "key": "c", "reason": "features_failed", "detail": "odd"}
@@ -353,7 +353,7 @@ def test_what_is_missing_around_the_clips_ends_the_step_and_leaves_them_to_do(st
     assert extract_features.run(store, config) == Counts(4, 2, 2)
     bad = store.read(QUARANTINE).where("key = 'c'").collect()
     assert [(row["reason"], row["attempts"], row["version"]) for row in bad] == [("features_failed", 3, version)]
-    monkeypatch.setattr(extract_features, "extract_batches", extract_batches)
+    monkeypatch.setattr(extract_features, "extract_sent", extract_batches)
     assert extract_features.run(store, config).read == 0
     monkeypatch.setattr(plan, "quarantine_version", lambda *_: version + ".1")
     assert extract_features.run(store, config) == Counts(2, 1, 1)
