@@ -244,9 +244,11 @@ def _ask(store: Any, config: Any) -> None:
 def _candidates(store: Any) -> list[dict[str, Any]]:
     from pyspark.sql import functions as F
 
+    from genreatlas.tables import METRICS
+
     columns = ("candidate", "status", "detail", "score_mean", "train_score_mean", "seconds")
     rows = [row.asDict() for row in store.read("experiments").select(*columns).collect()]
-    metrics = store.read("metrics").where("genre_id = '*' AND other = '*' AND unit = 'song'")
+    metrics = store.read(METRICS).where("genre_id = '*' AND other = '*' AND unit = 'song'")
     names = {
         row["model_id"]: row["candidate"] for row in store.read("models").select("model_id", "candidate").collect()
     }
