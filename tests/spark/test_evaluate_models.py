@@ -156,6 +156,7 @@ def test_the_best_model_is_compared_with_all_others_and_explains_itself(store, c
     assert evaluate_models.run(store, config).read == 0
 
 
+@pytest.mark.slow
 def test_a_model_without_files_fails_alone_and_says_why(store, config):
     add_model(store, config, "dummy")
     add_model(store, config, "lr", logistic(), engine="spark")

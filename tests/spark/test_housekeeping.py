@@ -103,6 +103,7 @@ def test_it_stops_where_a_step_is_at_work(store, config):
             housekeeping.run(store, config)
 
 
+@pytest.mark.slow
 def test_secrets_that_an_older_release_wrote_to_runs_are_taken_out_of_the_table_and_off_the_disk(store, config):
     secret = "AKIA" + "J7QXW3EXAMPLEKEY"
     old = {"spark": {"settings": {"spark.hadoop.fs.s3a.secret.key": secret, "spark.sql.shuffle.partitions": "2"}}}

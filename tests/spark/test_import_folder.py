@@ -72,6 +72,7 @@ REASONS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_entry_is_a_clip_in_quarantine_or_ignored(spark, music, tmp_path):
     config = make_config(tmp_path, "limits.max_file_mb=1", "clip.seconds=1.0", "folder.batch_files=15")
     store = Store(spark, config.store)

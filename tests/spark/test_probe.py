@@ -39,6 +39,7 @@ def fetched(store) -> pd.DataFrame:
     return store.read(PROBES).toPandas().sort_values(list(PROBES.key), ignore_index=True)
 
 
+@pytest.mark.slow
 def test_confounds_are_probed_once_and_a_rerun_adds_nothing(store, config, filled):
     config = with_train(config, feature_sets=("plain", "plain_frames"))
     confounds = config.probe.model_copy(update={"experiments": ("alone", "artist", "change", "transfer")})

@@ -143,6 +143,7 @@ def test_a_recurrent_network_hears_the_order_of_rows_that_have_the_same_values(f
 
 
 @needs_keras
+@pytest.mark.slow
 def test_training_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(files, monkeypatch):
     rows, trial = np.flatnonzero(files.array("fold") != 1), make_trial(epochs=4, dropout=0.5, mixup=0.2)
     whole, _ = network_fits.fit(trial, files, SETTINGS, rows)
