@@ -41,6 +41,11 @@ fi
 for argument in "$@"; do
     case $argument in -h|--help) exec "$PYSPARK_DRIVER_PYTHON" "$here/jobs/$job.py" --help ;; esac
 done
+export SPARK_CONF_DIR=${SPARK_CONF_DIR:-$here/conf/spark}
+# A question may need no Spark either; where it does, the job starts it itself.
+if [ "$job" = query ] && [ ${#options[@]} -eq 0 ] && [ -z "${SPARK_REMOTE:-}" ]; then
+    exec "$PYSPARK_DRIVER_PYTHON" "$here/jobs/query.py" "$@"
+fi
 if ! "${JAVA_HOME:+$JAVA_HOME/bin/}java" -version >/dev/null 2>&1; then
     echo "spark-submit.sh: Spark needs Java 17 or later. Debian: apt-get install openjdk-17-jre-headless; macOS: brew install openjdk@17" >&2
     exit 2
@@ -77,7 +82,6 @@ if [ -z "$jars" ]; then
 fi
 # spark-submit reads the driver's output through a pipe; bars of progress go to the terminal itself.
 [ ! -t 2 ] || export GENREATLAS_TERMINAL=${GENREATLAS_TERMINAL-/dev/tty}
-export SPARK_CONF_DIR=${SPARK_CONF_DIR:-$here/conf/spark}
 case " $* ${GENREATLAS_VERBOSE:+--verbose} " in
     *" --verbose "*) ;; # everything is shown
     *)

@@ -1,13 +1,17 @@
 """The job ``query``: ask the store in SQL, get a table or a CSV file."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from genreatlas.arguments import USAGE, configuration, job_parser, stop
 from genreatlas.config import Config
 from genreatlas.errors import ConfigError, GenreAtlasError, StoreError, UnexpectedError
 from genreatlas.redaction import shown
+
+if TYPE_CHECKING:
+    from genreatlas.sql.answers import Frame
 
 _TEXT = """Ask the store in SQL: tables and views go by their own names (songs, leaderboard, genre_profile, ...).
 
@@ -18,12 +22,18 @@ _TEXT = """Ask the store in SQL: tables and views go by their own names (songs, 
 docs/sql.md has questions that people ask, docs/data_dictionary.md every table, column and view. Statements
 only read: SELECT, WITH, VALUES, DESCRIBE, SHOW or EXPLAIN, over the store's tables and views, with Spark's functions of
 values. docs/security.md says what is refused.
+
+Engines. A statement is Spark SQL. Where the store is a folder of this machine, DuckDB answers in a second or two any
+question that means the same in its own SQL: columns, comparisons, joins, subqueries, aggregates, windows, and the
+functions that docs/sql.md lists, over every table and view of the store. Everything else is left to Spark, which starts
+first, and a line says why: arrays and maps (x[0], explode), other functions, casts to INT or STRING, "..." and `...`,
+SHOW, DESCRIBE, EXPLAIN, and stores in a catalog or in remote storage.
 """
 
 
 def query(arguments: Sequence[str] | None = None) -> None:
     """Run one statement; exit with a code where that fails."""
-    parser = job_parser("query", _TEXT, f"{USAGE} [--csv FILE [--csv-safe]] [--limit N] SQL")
+    parser = job_parser("query", _TEXT, f"{USAGE} [--engine ENGINE] [--csv FILE [--csv-safe]] [--limit N] SQL")
     parser.add_argument("sql", metavar="SQL", help="the statement; - reads it from standard input")
     parser.add_argument("--csv", metavar="FILE", help="write all rows as CSV; - writes them to standard output")
     parser.add_argument(
@@ -31,13 +41,20 @@ def query(arguments: Sequence[str] | None = None) -> None:
         action="store_true",
         help="with --csv: for spreadsheets; text that would be a formula (= + - @) begins with an apostrophe",
     )
+    parser.add_argument(
+        "--engine",
+        choices=_ENGINES,
+        default="auto",
+        help="auto: DuckDB where it means the same, else Spark (the default); spark: always Spark; duckdb: never start "
+        "Spark, and take the statement as DuckDB's SQL",
+    )
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="rows in the table that is printed (100)")
     parsed = parser.parse_args(arguments)
     try:
         statement = sys.stdin.read() if parsed.sql == "-" else parsed.sql
         config = configuration(parsed)
         try:
-            _answer(config, statement, parsed.csv, parsed.limit, parsed.csv_safe)
+            _answer(config, statement, parsed.csv, parsed.limit, parsed.csv_safe, parsed.engine)
         except (GenreAtlasError, BrokenPipeError):
             raise
         except Exception as problem:
@@ -50,26 +67,19 @@ def query(arguments: Sequence[str] | None = None) -> None:
         sys.exit(0)
 
 
-def _answer(config: Config, statement: str, csv: str | None, limit: int, safe: bool = False) -> None:
+def _answer(
+    config: Config, statement: str, csv: str | None, limit: int, safe: bool = False, engine: str = "auto"
+) -> None:
     from genreatlas.audio.feature_sets import adopt_embeddings
-    from genreatlas.session import get_spark
     from genreatlas.sql import answers
-    from genreatlas.sql.registering import register_views
-    from genreatlas.store import open_store
 
     if safe and csv is None:
         raise ConfigError("--csv-safe: it says how CSV is written. Give --csv FILE too.")
     if limit < 1:
         raise ConfigError(f"--limit {limit}: give a number above 0")
-    checked = answers.readable(statement)
+    answers.readable(statement)
     adopt_embeddings(config.extract.embeddings)  # views show the version that counts
-    store = open_store(get_spark(config.spark), config.store)
-    lists = checked[:4].upper() == "SHOW"  # what it shows must be there
-    planned = register_views(store, config.splits.name, None if lists else checked)
-    if not planned.tables:
-        where = store.location.root or store.location.prefix
-        raise StoreError(f"{where}: no tables here. Name the store: --conf FILE, or --set store.path=FOLDER.")
-    frame = answers.ask(store, checked, planned)
+    frame = next(found for ask in _ENGINES[engine] if (found := ask(config, statement)) is not None)
     if csv is None:
         print(answers.as_table(frame, limit))
     elif csv == "-":
@@ -78,3 +88,55 @@ def _answer(config: Config, statement: str, csv: str | None, limit: int, safe: b
         with Path(csv).open("w", encoding="utf-8", newline="") as file:
             count = answers.write_csv(frame, file, safe)
         print(shown(f"{csv}: {count} rows"))
+
+
+def _common(config: Config, statement: str) -> "Frame | None":
+    """DuckDB's answer to what means the same in Spark; None where Spark has to give it, which is said."""
+    from genreatlas.sql.duck_answers import LeftToSparkError
+
+    try:
+        return _duckdb(config, statement)
+    except LeftToSparkError as reason:
+        print(shown(f"genreatlas: query: Spark answers: {reason}"), file=sys.stderr, flush=True)
+        return None
+
+
+def _own(config: Config, statement: str) -> "Frame":
+    """DuckDB's answer to its own SQL."""
+    from genreatlas.sql.duck_answers import LeftToSparkError
+
+    try:
+        return _duckdb(config, statement, own_dialect=True)
+    except LeftToSparkError as reason:
+        raise ConfigError(f"query: --engine duckdb: {reason}") from None
+
+
+def _duckdb(config: Config, statement: str, own_dialect: bool = False) -> "Frame":
+    from genreatlas.sql import duck_answers
+    from genreatlas.store.reader import Location
+
+    return duck_answers.ask(Location.of(config.store).folder, statement, config.splits.name, own_dialect)
+
+
+def _spark(config: Config, statement: str) -> "Frame":
+    from genreatlas.session import get_spark
+    from genreatlas.sql import answers
+    from genreatlas.sql.registering import register_views
+    from genreatlas.store import open_store
+
+    checked = answers.readable(statement)
+    store = open_store(get_spark(config.spark), config.store)
+    lists = checked[:4].upper() == "SHOW"  # what it shows must be there
+    planned = register_views(store, config.splits.name, None if lists else checked)
+    if not planned.tables:
+        where = store.location.root or store.location.prefix
+        raise StoreError(f"{where}: no tables here. Name the store: --conf FILE, or --set store.path=FOLDER.")
+    return answers.ask(store, checked, planned)
+
+
+#: Who is asked, in this order, until one answers.
+_ENGINES: dict[str, Sequence[Callable[[Config, str], "Frame | None"]]] = {
+    "auto": (_common, _spark),
+    "duckdb": (_own,),
+    "spark": (_spark,),
+}

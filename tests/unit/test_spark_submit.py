@@ -46,11 +46,17 @@ def submit(tmp_path):
 
 def test_on_this_machine_workers_run_the_drivers_python_and_nothing_is_sent(submit):
     submit.packed.touch()
-    said = submit("query", "SELECT 1").stdout.splitlines()
+    said = submit("score", "--verbose").stdout.splitlines()
     assert said[0] == f"python={sys.executable}"
     assert said[1:5] == ["--master", "local[*,4]", "--driver-memory", "2g"]
     assert "--archives" not in said
-    assert said[-2:] == [str(submit.packed.parents[1] / "jobs" / "query.py"), "SELECT 1"]
+    assert said[-2:] == [str(submit.packed.parents[1] / "jobs" / "score.py"), "--verbose"]
+
+
+def test_a_question_starts_no_java_but_where_options_of_spark_are_given(submit):
+    said = submit("query", "--engine", "duckdb", "--set", "store.path=nowhere", "SELECT 1 AS x")
+    assert said.returncode == 1 and "nowhere: no tables here" in said.stderr and not said.stdout
+    assert submit("--master", "local[1]", "query", "SELECT 1").stdout.splitlines()[-1] == "SELECT 1"
 
 
 def test_on_a_cluster_the_packed_environment_is_sent_along_where_it_is_there(submit):
@@ -93,10 +99,10 @@ def test_what_java_says_at_every_start_is_left_out_and_everything_else_is_shown(
     submit.packed.parents[1].joinpath("spark/bin/spark-submit").write_text(
         f"#!/bin/sh\ncat >&2 <<'END'\n{JAVA_SAYS}END\nexit 3\n"
     )
-    done = submit("query", "SELECT 1")
+    done = submit("score")
     assert done.stderr.splitlines() == JAVA_SAYS.splitlines()[3:]
     assert done.returncode == 3
-    assert submit("query", "SELECT 1", "--verbose").stderr == JAVA_SAYS
+    assert submit("score", "--verbose").stderr == JAVA_SAYS
 
 
 def test_a_job_that_starts_java_itself_leaves_out_the_same_lines_and_loses_no_other_one(tmp_path):

@@ -1,12 +1,13 @@
-"""Run a statement that only reads, and show its rows as a table or as CSV."""
+"""Run a statement that only reads with Spark, and show rows, whoever found them, as a table or as CSV."""
 
 import csv
 import difflib
 import json
 import re
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
@@ -25,6 +26,28 @@ _DESCRIPTIONS = ("DESCRIBE", "DESC", "SHOW", "EXPLAIN")
 _COMMENTS = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
 
 
+class Frame(Protocol):
+    """What is shown of a frame: Spark's, or one of :mod:`genreatlas.sql.duck_answers`."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Names of its columns."""
+
+    def limit(self, num: int, /) -> "Frame":
+        """Its first rows."""
+
+    def collect(self) -> Sequence[Sequence[Any]]:
+        """All rows."""
+
+    def toLocalIterator(self) -> Iterator[Sequence[Any]]:
+        """All rows, some at a time."""
+
+
+def bare(statement: str) -> str:
+    """The statement without comments before it and semicolons behind."""
+    return statement[_COMMENTS.match(statement).end() :].rstrip().rstrip(";").rstrip()  # type: ignore[union-attr]
+
+
 def readable(statement: str) -> str:
     """The statement as it is run: a question as a subquery, so that nothing else can pass for one.
 
@@ -32,7 +55,7 @@ def readable(statement: str) -> str:
     ------
     ConfigError : it is empty, or would not only read.
     """
-    text = statement[_COMMENTS.match(statement).end() :].rstrip().rstrip(";").rstrip()  # type: ignore[union-attr]
+    text = bare(statement)
     if not text:
         raise ConfigError("query: no statement was given")
     first = "(" if text.startswith("(") else re.split(r"\W", text, maxsplit=1)[0].upper()
@@ -64,14 +87,14 @@ def ask(store: Reader, checked: str, planned: Plan) -> DataFrame:
         frame.schema  # noqa: B018 a Connect session looks at a statement only now
         return frame
     except read_only.UnknownRelationError as error:
-        raise StoreError(f"query: {_no_relation(error.name, planned)}") from None
+        raise StoreError(f"query: {no_relation(error.name, planned)}") from None
     except Exception as error:  # the parser's own exceptions come as those of py4j
         if not isinstance(error, PySparkException) and "ParseException" not in str(error):
             raise
         raise StoreError(f"query: {_in_words(str(error), planned)}") from None
 
 
-def as_table(frame: DataFrame, limit: int) -> str:
+def as_table(frame: Frame, limit: int) -> str:
     """At most ``limit`` rows as text: numbers to the right, NULL as nothing, long values cut."""
     found = frame.limit(limit + 1).collect()
     rows = [[_short(value) for value in row] for row in found[:limit]]
@@ -88,7 +111,7 @@ def as_table(frame: DataFrame, limit: int) -> str:
     return "\n".join([*text, "", more])
 
 
-def write_csv(frame: DataFrame, file: TextIO, safe: bool = False) -> int:
+def write_csv(frame: Frame, file: TextIO, safe: bool = False) -> int:
     """Write all rows, a partition at a time; arrays and maps as JSON, NULL as an empty field. Returns their number.
 
     Parameters
@@ -151,10 +174,11 @@ def _in_words(message: str, planned: Plan) -> str:
     line = re.sub(r"^\[[A-Z_.]+\] ", "", lines[start].strip())
     line = re.sub(r" SQLSTATE: \w+.*$", "", line)
     match = re.search(r"table or view `([^`]+)` cannot be found", line)
-    return _no_relation(match[1], planned) if match else line
+    return no_relation(match[1], planned) if match else line
 
 
-def _no_relation(name: str, planned: Plan) -> str:
+def no_relation(name: str, planned: Plan) -> str:
+    """What to say of a name that is no table or view: what it lacks, or which it may have meant."""
     if name in planned.skipped:
         return f"the view {name} needs {', '.join(planned.skipped[name])}, which this store does not have."
     known = sorted({*planned.tables, *(view.name for view in planned.views)})
