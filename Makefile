@@ -57,7 +57,7 @@ figures: demo ## Draw pictures again: the README's from the demo, the map's with
 	@cp data/demo/report/leaderboard.svg docs/images/
 	@test ! -d "$(DATA)/everynoise" || $(BIN)/python benchmarks/map_picture.py --data "$(DATA)/everynoise"
 
-test: $(READY) ## Run the tests (about 14 minutes on two cores)
+test: $(READY) ## Run the tests (about 13 minutes on two cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 test-all: test ## Run the tests that take minutes, too, and those of Spark on the oldest runtime's

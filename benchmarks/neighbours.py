@@ -8,6 +8,7 @@ only printed.
 """
 
 import argparse
+import multiprocessing
 import os
 import shutil
 import tempfile
@@ -56,12 +57,15 @@ def make(kind: str, n: int) -> np.ndarray:
 def judge_step(kind: str, n: int, *settings: str) -> dict[str, float]:
     """Run the step on a store of made-up songs, from nothing and again."""
     home = Path(tempfile.mkdtemp(prefix="neighbours-", dir=os.environ.get("GENREATLAS_BENCH")))
-    config = load_config(
-        [], [f'store.path="{home}/tables"', "neighbours.feature_set=made", 'spark.master="local[2,4]"', *settings]
-    )
-    spark = get_spark(config.spark)
-    store = Store(spark, config.store, run_id="bench")
-    _fill(store, home, make(kind, n))
+    overrides = [f'store.path="{home}/tables"', "neighbours.feature_set=made", 'spark.master="local[2,4]"', *settings]
+    # In a process of its own: what making songs leaves in memory is not the step's.
+    filling = multiprocessing.get_context("spawn").Process(target=_fill, args=(home, overrides, kind, n))
+    filling.start()
+    filling.join()
+    if filling.exitcode:
+        raise SystemExit(f"{kind}: the songs could not be written")
+    config = load_config([], overrides)
+    store = Store(get_spark(config.spark), config.store, run_id="bench")
     started, memory = time.monotonic(), Watch()
     counts = find_neighbours.run(store, config)
     took = time.monotonic() - started
@@ -81,7 +85,10 @@ def judge_step(kind: str, n: int, *settings: str) -> dict[str, float]:
     }
 
 
-def _fill(store: Store, home: Path, values: np.ndarray) -> None:
+def _fill(home: Path, overrides: list[str], kind: str, n: int) -> None:
+    config = load_config([], overrides)
+    store = Store(get_spark(config.spark), config.store, run_id="bench")
+    values = make(kind, n)
     ids = [f"{number * 2654435761 % 2**32:08x}{number:08x}" for number in range(len(values))]
     features = {name: values[:, place] for place, name in enumerate(NAMES)}
     keys = {"clip_id": ids, "song_id": ids, **{name: [value] * len(ids) for name, value in WHERE.items()}}
@@ -97,6 +104,7 @@ def _fill(store: Store, home: Path, values: np.ndarray) -> None:
                  "unit": "", "source": "made up"} for place, name in enumerate(NAMES)
     ]  # fmt: skip
     store.append(FEATURE_SETS, store.frame(FEATURE_SETS, rows))
+    store.spark.stop()
 
 
 def table_axis() -> str:

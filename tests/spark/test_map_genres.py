@@ -233,6 +233,8 @@ def test_the_map_is_drawn_once_and_anew_with_new_songs(spark, tmp_path):
         assert any(why in note for note in counts.notes), counts.notes
     first = store.read(MAPS).collect()[0]
     assert (first.lens, first.sequence, first.n_genres, first.n_left_out) == ("sound", 1, 29, 1)
+    assert first.checked_versions["song_genres"] == store.version(SONG_GENRES) and first.checked_by
+    assert first.checked_versions["predictions"] == -1  # a model that arrives would draw the lens confusion
     assert first.features == ["energy", "valence", "tempo"] and first.method == "tsne"
     left = store.read(GENRE_PROFILES).where("NOT placed").collect()
     assert [(row.genre_id, row.n_songs, row.mean) for row in left] == [("genre29", 1, None)]
@@ -249,7 +251,15 @@ def test_the_map_is_drawn_once_and_anew_with_new_songs(spark, tmp_path):
     of = {row.song_id: row.genre_id for row in store.read(SONG_GENRES).collect()}
     assert all(of[row.song_id] == row.genre_id for row in typical)
 
-    assert map_genres.run(store, config).written == 0  # the same songs make the same map
+    # What it was drawn from is as it was, so songs are not even read; other settings are looked at again.
+    again = map_genres.run(store, config)
+    assert (again.read, again.written, again.skipped) == (4, 0, 4)
+    assert again.notes == ("maps: nothing that they are drawn from has changed",)
+    _write(store, SONG_GENRES, [{"song_id": "a song without features", "genre_id": "genre00", "source": "test",
+                                 "weight": 1.0, "genre": "Genre 0 rock"}])  # fmt: skip
+    other = map_genres.run(store, config)
+    assert other.written == 0 and "1 genres have fewer" in other.notes[0]  # the same songs make the same map
+    assert map_genres.run(store, config).notes == again.notes
     add_songs(store, range(30), range(9, 14))
     assert map_genres.run(store, config).written == 1
     second = store.read(MAPS).where("sequence = 2").collect()[0]

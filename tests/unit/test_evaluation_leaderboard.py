@@ -77,7 +77,8 @@ def test_a_baseline_that_hears_no_music_and_comes_near_the_best_model_is_called_
     said = leaderboard.not_music(leaderboard.ranked(models, scores, "macro_f1"), "macro_f1")
     assert said == (
         [
-            f"Beware: the technical baseline, which knows only how the files are encoded, reaches {score:.3f} in "
+            f"Beware: the technical baseline, which sees only how the files are encoded: sample rate, channels, codec, "
+            f"bit rate, duration, provider, reaches {score:.3f} in "
             "macro-F1 against 0.600 of the best model: what it scores is not music."
         ]
         if warned

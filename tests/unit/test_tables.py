@@ -32,7 +32,7 @@ VOLATILE = {
     "playlist_recipes": {"created_at", "run_id"},
     "generated_playlists": {"input_versions", "made_at", "git_commit", "run_id"},
     "published_playlists": {"published_at", "run_id"},
-    "maps": {"input_versions", "made_at", "git_commit", "run_id"},
+    "maps": {"input_versions", "made_at", "git_commit", "run_id", "checked_by", "checked_versions"},
     "neighbour_spaces": {"input_versions", "made_at", "git_commit", "run_id"},
     "probes": {"inputs_id", "made_at", "git_commit", "run_id"},
     "quarantine": {"run_id", "at"},

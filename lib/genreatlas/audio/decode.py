@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genreatlas.audio.probe import AudioInfo, Layout, Sound, Source, open_sound, probe
+from genreatlas.audio.probe import AudioInfo, FileLayout, Sound, Source, open_sound, probe
 from genreatlas.errors import ClipError, Reason
 
 __all__ = ["AudioInfo", "Signal", "downmix", "probe", "read_clip", "reject_silence", "resample"]
@@ -66,7 +66,7 @@ def read_clip(
     start_s: float = 0.0,
     length_s: float | None = None,
     max_mb: int | None = None,
-    layout: Layout | None = None,
+    layout: FileLayout | None = None,
 ) -> Signal:
     """Decode one cut of a file to mono.
 

@@ -25,7 +25,7 @@ from genreatlas.audio.identity import sound_sha256
 from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory, unknown_fault
 from genreatlas.audio.pieces import Pieces
 from genreatlas.audio.preprocess import choose_window, reject_short, window_rule
-from genreatlas.audio.probe import AudioInfo, Layout, Source, identify, lay_out, open_file, open_sound, probe
+from genreatlas.audio.probe import AudioInfo, FileLayout, Source, identify, lay_out, open_file, open_sound, probe
 from genreatlas.audio.uris import uri_to_path
 from genreatlas.config import ClipSection, LimitsSection
 from genreatlas.errors import ClipError, Reason
@@ -297,21 +297,21 @@ def _rewound(file: BinaryIO) -> Any:
     return file
 
 
-def _info(data: bytes, layout: Layout) -> AudioInfo:
+def _info(data: bytes, layout: FileLayout) -> AudioInfo:
     mpeg = layout.mpeg
     if mpeg is None:
         return probe(io.BytesIO(data), layout)
     return layout.info(mpeg.codec, mpeg.sample_rate, mpeg.channels, mpeg.samples)
 
 
-def _sound(data: bytes, layout: Layout) -> memoryview:
+def _sound(data: bytes, layout: FileLayout) -> memoryview:
     """The bytes that sound: of an MP3 the frames alone, so that tags make no other recording."""
     if layout.mpeg is None:
         return memoryview(data)
     return memoryview(data)[layout.start : layout.mpeg.ranges[-1][1]]
 
 
-def _what_is_missing(layout: Layout, info: AudioInfo, declared_s: float | None) -> str:
+def _what_is_missing(layout: FileLayout, info: AudioInfo, declared_s: float | None) -> str:
     mpeg = layout.mpeg
     promised = mpeg.promised_s if mpeg is not None else None
     if promised is None:

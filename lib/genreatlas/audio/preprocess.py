@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genreatlas.audio.decode import DECODER, Signal, read_clip
-from genreatlas.audio.probe import Layout, Source
+from genreatlas.audio.probe import FileLayout, Source
 from genreatlas.config import ClipSection
 from genreatlas.errors import ClipError, Reason
 from genreatlas.ids import stable_id
@@ -57,7 +57,7 @@ def prepare(
     length_s: float,
     clip: ClipSection,
     max_mb: int | None = None,
-    layout: Layout | None = None,
+    layout: FileLayout | None = None,
 ) -> tuple[Signal, Loudness]:
     """Decode a cut, mix it to mono and normalise it, at the source's rate.
 

@@ -54,7 +54,7 @@ class AudioInfo:
 
 
 @dataclass(frozen=True)
-class Layout:
+class FileLayout:
     """How the sound lies in a file, as its bytes tell without decoding.
 
     Parameters
@@ -92,7 +92,7 @@ class Layout:
         )
 
 
-def lay_out(data: Data) -> Layout:
+def lay_out(data: Data) -> FileLayout:
     """Look at a file: what it is, where its sound lies, and how long it is where a header need not say so.
 
     Raises
@@ -106,21 +106,23 @@ def lay_out(data: Data) -> Layout:
     whole = Stream(((start, pieces.size),))
     if kind.mime == "audio/mpeg":
         mpeg = walk_frames(data, start)
-        return Layout(kind, start, pieces.size, (whole if mpeg.plain else frames_alone(mpeg),), _at_least_half(mpeg))
+        return FileLayout(
+            kind, start, pieces.size, (whole if mpeg.plain else frames_alone(mpeg),), _at_least_half(mpeg)
+        )
     if kind.name == "FLAC":
-        return Layout(kind, start, pieces.size, (flac_stream(pieces, start),))
+        return FileLayout(kind, start, pieces.size, (flac_stream(pieces, start),))
     if kind.name == "OGG":
-        return Layout(kind, start, pieces.size, tuple(ogg_streams(pieces, start)))
+        return FileLayout(kind, start, pieces.size, tuple(ogg_streams(pieces, start)))
     wave = wave_stream(pieces, start) if kind.name == "WAV" else None
     if wave is None:
-        return Layout(kind, start, pieces.size, (whole,))
+        return FileLayout(kind, start, pieces.size, (whole,))
     if wave.undecoded:
         detail = f"A WAV that holds {wave.undecoded}, which is not decoded here. Convert it to FLAC."
         raise ClipError(Reason.UNSUPPORTED_FORMAT, detail)
     if wave.is_mpeg and (first := first_mpeg_frame(pieces.read(wave.start, HEAD_BYTES))) is not None:
         mpeg = walk_frames(data, wave.start + first, wave.end)
-        return Layout(kind, start, pieces.size, (frames_alone(mpeg),), _at_least_half(mpeg))
-    return Layout(kind, start, pieces.size, (wave.stream,))
+        return FileLayout(kind, start, pieces.size, (frames_alone(mpeg),), _at_least_half(mpeg))
+    return FileLayout(kind, start, pieces.size, (wave.stream,))
 
 
 def frames_alone(mpeg: MpegStream) -> Stream:
@@ -190,7 +192,7 @@ class Sound:
 
 
 @contextmanager
-def open_sound(source: Source, layout: Layout | None = None) -> Iterator[tuple[Sound, AudioInfo]]:
+def open_sound(source: Source, layout: FileLayout | None = None) -> Iterator[tuple[Sound, AudioInfo]]:
     """Open a file for decoding; yields its sound and what it is.
 
     Parameters
@@ -233,7 +235,7 @@ def _length_of(kind: Kind, file: Any, stream: Stream) -> int:
     return length
 
 
-def probe(source: Source, layout: Layout | None = None) -> AudioInfo:
+def probe(source: Source, layout: FileLayout | None = None) -> AudioInfo:
     """Tell format, rate, channels and duration of a file. Nothing is decoded.
 
     Raises
@@ -332,7 +334,7 @@ def _refused(error: OSError) -> ClipError:
 
 
 @contextmanager
-def _sound_file(file: BinaryIO, layout: Layout, stream: Stream) -> Iterator[Any]:
+def _sound_file(file: BinaryIO, layout: FileLayout, stream: Stream) -> Iterator[Any]:
     import soundfile
 
     kind = layout.kind
@@ -352,7 +354,7 @@ def _sound_file(file: BinaryIO, layout: Layout, stream: Stream) -> Iterator[Any]
         sound.close()
 
 
-def _seen(file: BinaryIO, parts: Parts, layout: Layout) -> Rest | View:
+def _seen(file: BinaryIO, parts: Parts, layout: FileLayout) -> Rest | View:
     part = parts[0]
     if len(parts) == len(layout.streams) == 1 and isinstance(part, tuple) and part[1] == layout.size:
         return Rest(file, part[0])

@@ -18,7 +18,7 @@ from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, Regi
 from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory, unknown_fault
 from genreatlas.audio.layouts import get_layout
 from genreatlas.audio.preprocess import choose_window, file_windows, preprocessing_id, reject_short
-from genreatlas.audio.probe import Layout, Source, lay_out, open_file, probe
+from genreatlas.audio.probe import FileLayout, Source, lay_out, open_file, probe
 from genreatlas.audio.uris import uri_to_path
 from genreatlas.audio.worker import extract_clip, warm_up
 from genreatlas.config import ClipSection, LimitsSection
@@ -166,7 +166,7 @@ def whole_file(source: Source | bytes, recipe: Recipe, content: bool = False) ->
 
 
 def _values(
-    source: Source, start_s: float, length_s: float, recipe: Recipe, sets: Sequence[FeatureSet], layout: Layout
+    source: Source, start_s: float, length_s: float, recipe: Recipe, sets: Sequence[FeatureSet], layout: FileLayout
 ) -> NDArray[np.float32]:
     try:
         found = extract_clip(source, start_s, length_s, recipe.clip, sets, recipe.limits.max_clip_mb, layout)

@@ -39,7 +39,7 @@ from genreatlas.audio.isolation import run_isolated, stop_helper, time_for, too_
 from genreatlas.audio.layouts import Extracted, pack_set
 from genreatlas.audio.librosa_loading import librosa
 from genreatlas.audio.preprocess import Loudness, prepare
-from genreatlas.audio.probe import Layout, Source
+from genreatlas.audio.probe import FileLayout, Source
 from genreatlas.audio.uris import FETCHED, uri_to_path
 from genreatlas.config import ClipSection, LimitsSection
 from genreatlas.errors import ClipError, Reason
@@ -213,7 +213,7 @@ def extract_clip(
     clip: ClipSection,
     feature_sets: Sequence[FeatureSet],
     max_mb: int | None = None,
-    layout: Layout | None = None,
+    layout: FileLayout | None = None,
 ) -> list[Extracted]:
     """Decode one cut and compute the sets, sharing decoding, resampling and every intermediate.
 

@@ -8,13 +8,8 @@ import pandas as pd
 from genreatlas.config import former
 from genreatlas.metrics.intervals import LEAST_GROUPS
 from genreatlas.models.engines import baselines
+from genreatlas.models.engines.baseline import NOT_MUSIC
 from genreatlas.splits.leaks import ARTISTS_SHARED
-
-#: Baselines that see something of the file and nothing of the music.
-NOT_MUSIC = {
-    "technical": "knows only how the files are encoded",
-    "loudness": "knows only how loud the clips are",
-}
 
 #: What the ends in brackets are.
 _METHODS = (

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from genreatlas.models.engines import baselines, is_baseline, title_of
+from genreatlas.models.engines.baseline import NOT_MUSIC
 from genreatlas.report.number_formats import words
 
 #: Overall metrics in the order of a leaderboard's columns, with the words for people.
@@ -25,11 +26,6 @@ METRICS = {
     "micro_average_precision": "Micro average precision",
     "macro_roc_auc": "Macro ROC-AUC",
     "micro_roc_auc": "Micro ROC-AUC",
-}
-#: Baselines that see something of the file, but nothing of the music.
-NOT_MUSIC = {
-    "technical": "sees only how the files are encoded: sample rate, channels, codec, bit rate, duration, provider",
-    "loudness": "sees only how loud the clips are",
 }
 GUESSES = {
     "random": "guesses blindly",

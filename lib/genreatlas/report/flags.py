@@ -7,7 +7,8 @@ import pandas as pd
 
 from genreatlas.config.joined import members_of
 from genreatlas.models.engines import baselines
-from genreatlas.report.boards import NOT_MUSIC, Board, model_name
+from genreatlas.models.engines.baseline import NOT_MUSIC
+from genreatlas.report.boards import Board, model_name
 from genreatlas.report.data import ReportData
 from genreatlas.report.number_formats import count, missing, score
 from genreatlas.report.views import metric_words, overall, p_against_best

@@ -18,8 +18,9 @@ from genreatlas.datasets.labels import roots
 from genreatlas.datasets.library import parents_of
 from genreatlas.errors import GenreAtlasError
 from genreatlas.models.engines import is_baseline
+from genreatlas.models.engines.baseline import NOT_MUSIC
 from genreatlas.report import boards, views
-from genreatlas.report.boards import NOT_MUSIC, Board
+from genreatlas.report.boards import Board
 from genreatlas.report.data import ReportData
 from genreatlas.report.sounds import AUDIO_KEYS
 from genreatlas.store import Reader

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,6 +77,7 @@ def run(store: Store, config: Config) -> Counts:
     found = read_songs(snapshot, config)
     present = _present(store, config, found)
     songs = _place(store, config, found, present)
+    found = replace(found, values=found.values[:0].copy())  # the matrix is held once, as vectors
     _remove_gone(store, songs)
     listed = _listed(store, config, songs)
     new = np.flatnonzero(~listed).astype(np.int32)

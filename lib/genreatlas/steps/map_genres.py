@@ -4,16 +4,16 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
 from pyspark.sql import functions as F
 
 from genreatlas import checks
-from genreatlas.atlas.ages import evolve
 from genreatlas.atlas.drawing import (
     FEWEST,
     VERSION,
@@ -30,7 +30,15 @@ from genreatlas.atlas.lenses import Shares, agreement, artist_shares, confusion_
 from genreatlas.atlas.positions import MIN_LABELLED
 from genreatlas.atlas.profiles import Floats, Ints
 from genreatlas.atlas.reading import GenreSongs, read_coordinates, read_genre_songs
-from genreatlas.atlas.typical import typical_songs
+from genreatlas.atlas.rows import (
+    evolution_rows,
+    neighbour_rows,
+    number_or_null,
+    profile_rows,
+    region_rows,
+    tree_rows,
+    typical_rows,
+)
 from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.datasets.library import parents_of
@@ -63,6 +71,11 @@ WRITES = (
 SECTIONS = ("map",)
 check = checks.map_genres
 
+#: Sections that maps follow from: those of splits say what copies of a recording are, those of training which model.
+_FOLLOWS = ("map", "splits", "train")
+#: Stands for the version of a table that did not exist.
+_ABSENT = -1
+
 
 @dataclass(frozen=True)
 class Lens:
@@ -93,6 +106,9 @@ def run(store: Store, config: Config) -> Counts:
     ConfigError : the store has no such feature set, genres cannot be compared by it, or ``map.model`` cannot be used.
     InputError : no song has features and a genre.
     """
+    lenses = len(config.map.lenses)
+    if _up_to_date(store, config):
+        return Counts(read=lenses, skipped=lenses, notes=("maps: nothing that they are drawn from has changed",))
     snapshot = Snapshot(store)
     found = read_genre_songs(snapshot, config)
     parents = {genre: parent for genre, (parent, _) in parents_of(snapshot).items()}
@@ -100,7 +116,6 @@ def run(store: Store, config: Config) -> Counts:
     try:
         charted = chart(found.songs, found.genre_ids, found.names, config.map, parents, found.years, influences)
     except InputError as lacks:  # a library that is too small for a map still has a report
-        lenses = len(config.map.lenses)
         return Counts(read=lenses, skipped=lenses, notes=(*found.notes, *notes, f"no map: {lacks}"))
     left_out = len(found.genre_ids) - len(charted.placed)
     notes = [*found.notes, *notes]
@@ -146,14 +161,52 @@ def run(store: Store, config: Config) -> Counts:
         }
         if name == "sound" and charted.ages is not None:
             store.upsert(
-                GENRE_EVOLUTION, list(_evolution_rows(config, found, charted, drawn, row["map_id"])), update=True
+                GENRE_EVOLUTION, list(evolution_rows(config, found, charted, drawn, row["map_id"])), update=True
             )
         _write_map(store, config, found, drawn, row)
         notes.append(_said(name, charted, drawn))
         written += 1
     notes += _compare(store, config)
-    lenses = len(config.map.lenses)
+    _keep_inputs(store, config, snapshot)
     return Counts(read=lenses, written=written, skipped=lenses - written, notes=tuple(notes))
+
+
+def _up_to_date(store: Store, config: Config) -> bool:
+    """Whether a run that ended found the same tables, settings and code, so that this one would find nothing new."""
+    present = [row for name in dict.fromkeys(config.map.lenses) if (row := _present(store, name))]
+    now = _settings_id(config)
+    return any(
+        row["checked_by"] == now
+        and all((_ABSENT if (v := store.version(name)) is None else v) == version for name, version in known.items())
+        for row in present
+        if (known := row["checked_versions"])
+    )
+
+
+def _keep_inputs(store: Store, config: Config, snapshot: Snapshot) -> None:
+    """Say on the present maps which versions of the tables they were found to be up to date with."""
+    versions = {name: _ABSENT if version is None else version for name, version in sorted(snapshot.versions.items())}
+    now = _settings_id(config)
+    present = [row for name in dict.fromkeys(config.map.lenses) if (row := _present(store, name))]
+    rows = [
+        row | {"checked_by": now, "checked_versions": versions}
+        for row in present
+        if (row["checked_by"], row["checked_versions"]) != (now, versions)
+    ]
+    if rows:
+        store.upsert(MAPS, rows, update=True, compare=("checked_by", "checked_versions"))
+
+
+def _settings_id(config: Config) -> str:
+    """Hash of what maps follow from beside the tables: configuration, imported influences, and the code."""
+    package = files("genreatlas.atlas")
+    code = [
+        part.read_text(encoding="utf-8") for part in sorted(package.iterdir(), key=lambda p: p.name) if part.is_file()
+    ]
+    sections = (getattr(config, name).model_dump_json() for name in _FOLLOWS)
+    influences = config.map.influences
+    table = "" if influences is None else hashlib.sha256(influences.read_bytes()).hexdigest()
+    return stable_id("map inputs", VERSION, *sections, table, *code)
 
 
 def _influences(config: Config, found: GenreSongs) -> tuple[list[tuple[str, str]], list[str]]:
@@ -283,145 +336,13 @@ def _last_places(store: Store, found: GenreSongs, placed: Ints, map_id: str | No
 
 
 def _write_profiles(store: Store, config: Config, found: GenreSongs, charted: Charted, tree: Tree | None) -> None:
-    store.upsert(GENRE_PROFILES, list(_profile_rows(found, charted)))
-    store.upsert(GENRE_NEIGHBOURS, list(_neighbour_rows(found, charted)))
+    store.upsert(GENRE_PROFILES, list(profile_rows(found, charted)))
+    store.upsert(GENRE_NEIGHBOURS, list(neighbour_rows(found, charted)))
     if tree is not None:
-        store.upsert(GENRE_TREE, list(_tree_rows(found, charted, tree)))
+        store.upsert(GENRE_TREE, list(tree_rows(found, charted, tree)))
     if not config.map.genre_means:  # else a row is a genre, and no song
-        store.upsert(GENRE_TYPICAL_SONGS, list(_typical_rows(found, charted)))
-    store.upsert(GENRE_REGIONS, list(_region_rows(found, charted)))
-
-
-def _profile_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]]:
-    profiles = charted.profiles
-    at = {int(genre): place for place, genre in enumerate(charted.placed)}
-    for genre, (genre_id, name) in enumerate(zip(found.genre_ids, found.names, strict=True)):
-        place = at.get(genre)
-        row = {
-            "profile_id": charted.profile_id,
-            "genre_id": genre_id,
-            "genre": name,
-            "placed": place is not None,
-            "n_songs": int(profiles.songs[genre]),
-            "n_artists": int(profiles.artists[genre]),
-            "effective_songs": _number(profiles.effective[genre]),
-        }
-        if charted.ages is not None:
-            row |= {
-                "n_dated": int(charted.ages.dated[genre]),
-                "born": _number(charted.ages.born[genre]),
-                "born_low": _number(charted.ages.low[genre]),
-                "born_high": _number(charted.ages.high[genre]),
-            }
-        if place is not None:
-            row |= {
-                "own": _number(profiles.own[genre]),
-                "mean": [_number(value) for value in profiles.mean[genre]],
-                "spread": [_number(value) for value in profiles.spread[genre]],
-                "region": int(charted.regions.coarse[place]),
-                "subregion": int(charted.regions.fine[place]),
-            }
-        yield row
-
-
-def _neighbour_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]]:
-    ids = [found.genre_ids[genre] for genre in charted.placed]
-    names = [found.names[genre] for genre in charted.placed]
-    for place, others in enumerate(charted.neighbours):
-        for rank, other in enumerate(others):
-            yield {
-                "profile_id": charted.profile_id,
-                "genre_id": ids[place],
-                "rank": rank + 1,
-                "neighbour_id": ids[other],
-                "neighbour": names[other],
-                "distance": float(charted.distances[place, rank]),
-                "similarity": float(charted.similarity[place, rank]),
-            }
-
-
-def _tree_rows(found: GenreSongs, charted: Charted, tree: Tree) -> Iterator[dict[str, Any]]:
-    ids = [found.genre_ids[genre] for genre in charted.placed]
-    names = [found.names[genre] for genre in charted.placed]
-    for row, (child, parent) in enumerate(zip(tree.child, tree.parent, strict=True)):
-        yield {
-            "profile_id": charted.profile_id,
-            "genre_id": ids[child],
-            "rank": int(tree.rank[row]),
-            "genre": names[child],
-            "parent_id": ids[parent],
-            "parent": names[parent],
-            "probability": float(tree.probability[row]),
-            "by_sound": _number(tree.by_sound[row]),
-            "name_head": bool(tree.name_head[row]),
-            "known": bool(tree.known[row]),
-            "influence": bool(tree.influence[row]),
-            "drawn": bool(tree.drawn[row]),
-            "distance": float(tree.distance[row]),
-            "size_difference": _number(tree.size_difference[row]),
-            "artist_containment": _number(tree.artist_containment[row]),
-            "years_older": _number(tree.years_older[row]),
-        }
-
-
-def _typical_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]]:
-    typical = typical_songs(found.songs, charted.profiles.mean, charted.placed)
-    for genre, rank, row, distance in zip(typical.genre, typical.rank, typical.row, typical.distance, strict=True):
-        yield {
-            "profile_id": charted.profile_id,
-            "genre_id": found.genre_ids[genre],
-            "rank": int(rank),
-            "song_id": found.song_ids[row],
-            "distance": float(distance),
-        }
-
-
-def _region_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]]:
-    names = [found.names[genre] for genre in charted.placed]
-    labels = charted.regions
-    for resolution, of, named in (
-        ("coarse", labels.coarse, charted.coarse_names),
-        ("fine", labels.fine, charted.fine_names),
-    ):
-        for region, name in enumerate(named):
-            members = np.flatnonzero(of == region)
-            yield {
-                "profile_id": charted.profile_id,
-                "resolution": resolution,
-                "region": region,
-                "inside": int(labels.coarse[members[0]]) if resolution == "fine" else None,
-                "name": name.name,
-                "words": list(name.words),
-                "largest": [names[genre] for genre in name.largest],
-                "n_genres": len(members),
-            }
-
-
-def _evolution_rows(
-    config: Config, found: GenreSongs, charted: Charted, drawn: Drawn, map_id: str
-) -> Iterator[dict[str, Any]]:
-    settings = config.map
-    moved = evolve(
-        found.songs,
-        found.years,
-        charted.profiles,
-        drawn.placed,
-        drawn.places,
-        settings.artist_share,
-        settings.min_songs,
-    )
-    for row, genre in enumerate(moved.genre.tolist()):
-        yield {
-            "map_id": map_id,
-            "genre_id": found.genre_ids[genre],
-            "decade": int(moved.decade[row]),
-            "genre": found.names[genre],
-            "n_songs": int(moved.songs[row]),
-            "x": float(moved.places[row, 0]),
-            "y": float(moved.places[row, 1]),
-            "distance": _number(moved.distance[row]),
-            "distance_by_chance": _number(moved.by_chance[row]),
-        }
+        store.upsert(GENRE_TYPICAL_SONGS, list(typical_rows(found, charted)))
+    store.upsert(GENRE_REGIONS, list(region_rows(found, charted)))
 
 
 def _write_map(store: Store, config: Config, found: GenreSongs, drawn: Drawn, row: dict[str, Any]) -> None:
@@ -433,7 +354,7 @@ def _write_map(store: Store, config: Config, found: GenreSongs, drawn: Drawn, ro
             "genre": found.names[genre],
             "x": float(drawn.places[place, 0]),
             "y": float(drawn.places[place, 1]),
-            "instability": _number(drawn.instability[place]),
+            "instability": number_or_null(drawn.instability[place]),
             "known": None if drawn.known is None else bool(drawn.known[place]),
         }
         for place, genre in enumerate(drawn.placed)
@@ -448,18 +369,13 @@ def _write_map(store: Store, config: Config, found: GenreSongs, drawn: Drawn, ro
         "settings": json.dumps(config.map.model_dump(mode="json"), sort_keys=True),
         "n_genres": len(drawn.placed),
         "n_left_out": len(found.genre_ids) - len(drawn.placed),
-        "trustworthiness": _number(drawn.trustworthiness),
-        "continuity": _number(drawn.continuity),
-        "moved": _number(drawn.moved),
-        "axes_r2_x": _number(r2[0]),
-        "axes_r2_y": _number(r2[1]),
+        "trustworthiness": number_or_null(drawn.trustworthiness),
+        "continuity": number_or_null(drawn.continuity),
+        "moved": number_or_null(drawn.moved),
+        "axes_r2_x": number_or_null(r2[0]),
+        "axes_r2_y": number_or_null(r2[1]),
         "made_at": datetime.now(UTC),
         "git_commit": git_commit(),
         "run_id": store.run_id,
     }
     store.upsert(MAPS, [row | facts])
-
-
-def _number(value: float | None) -> float | None:
-    """A number for a column; NULL where it is undefined."""
-    return None if value is None or not math.isfinite(value) else float(value)

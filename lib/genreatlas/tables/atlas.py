@@ -39,6 +39,10 @@ MAPS = Table(
         Column("git_commit", "string", "Commit of the code, with + where the tree had changes.", volatile=True),
         Column("run_id", "string", "Run that wrote the row.", volatile=True),
         Column("model_id", "string", "confusion: the model whose probabilities of held-out songs were compared."),
+        Column("checked_by", "string", "Hash of configuration and code with which it was last found to be up to date; "
+               "a later run with the same and the same tables reads nothing.", volatile=True),
+        Column("checked_versions", "map<string,bigint>", "Versions of the tables it was then found to be up to date "
+               "with; -1: there was no such table.", volatile=True),
     ),
 )  # fmt: skip
 

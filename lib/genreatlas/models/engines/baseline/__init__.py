@@ -27,6 +27,11 @@ DUMMIES = ("random", "majority", "stratified")
 #: Baselines that are a small forest of scikit-learn, each on the feature set of its name: columns that are not music,
 #: so what they score comes from how the files were made.
 FORESTS = ("technical", "loudness")
+#: What those see, for people.
+NOT_MUSIC = {
+    "technical": "sees only how the files are encoded: sample rate, channels, codec, bit rate, duration, provider",
+    "loudness": "sees only how loud the clips are",
+}
 
 #: Classes of which each has a hash of its own where songs have several: a hash takes a microsecond.
 _HASHED = 100
