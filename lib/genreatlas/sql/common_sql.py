@@ -85,7 +85,7 @@ def parsed(connection: "DuckDBPyConnection", statement: str) -> Any:
     row = connection.execute(
         "SELECT json_serialize_sql(?, skip_null := true, skip_empty := true)", [statement]
     ).fetchone()
-    found = json.loads(row[0]) if row else {"error": True}
+    found: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
     return None if found.get("error") or len(found["statements"]) != 1 else found["statements"][0]
 
 

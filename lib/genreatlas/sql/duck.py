@@ -56,7 +56,7 @@ def register_views(
         return DeltaTable(str(folders[name])).to_pyarrow_dataset()
 
     def rows(table: Table, columns: list[str] | None = None) -> list[dict[str, Any]]:
-        return dataset(table.name).to_table(columns).to_pylist() if table.name in folders else []  # type: ignore[no-any-return]
+        return dataset(table.name).to_table(columns).to_pylist() if table.name in folders else []
 
     joins = statement is None or "joined_" in statement.lower()
     learnt_from = {row["feature_set"] for row in rows(MODELS, ["feature_set"])} if joins else set()

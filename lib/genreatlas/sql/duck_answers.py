@@ -96,7 +96,7 @@ def _answer(connection: "DuckDBPyConnection", folder: Path, text: str, split: st
     return Answer([column[0] for column in cursor.description or ()], _rows(cursor, first))
 
 
-def _rows(cursor: Any, rows: list[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+def _rows(cursor: Any, rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Any]]:
     import duckdb
 
     while rows:
