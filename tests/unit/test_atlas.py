@@ -328,3 +328,15 @@ def test_unknown_artists_are_everybody_and_typical_songs_end_with_the_wanted_num
     assert len(typical_songs(songs, np.array([[0.0], [5.0]]), np.array([0])).row) == 0
     both = typical_songs(songs, np.array([[0.0], [5.0]]), np.array([0, 1]), most=3)
     assert both.row.tolist() == [0, 1, 2] and both.genre.tolist() == [0, 0, 0]
+
+
+def test_what_trees_say_of_parents_is_what_a_forest_of_scikit_learn_says():
+    """Trees are asked and dropped one by one; a forest that is kept says the same, but for the last bit of a sum."""
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    random = np.random.default_rng(5)
+    space, parent, asked = random.normal(size=(200, 6)), 3 * random.integers(0, 17, 200), random.normal(size=(40, 6))
+    kept = ExtraTreesClassifier(genealogy._TREES, min_samples_leaf=genealogy._LEAF, random_state=11).fit(space, parent)
+    told = genealogy.tell_parents(space, parent, asked, 11)
+    assert told.shape == (40, 17) and told.sum(axis=1) == pytest.approx(np.ones(40))
+    np.testing.assert_allclose(told, kept.predict_proba(asked), rtol=0, atol=1e-12)

@@ -214,16 +214,12 @@ class ParentModel:
     """
 
     def __init__(self, pairs: Pairs, edges: npt.NDArray[np.int64], seed: int) -> None:
-        from sklearn.base import clone
-        from sklearn.ensemble import ExtraTreesClassifier
-
         self.parents = np.unique(edges[:, 1])
         if len(edges) < MIN_EDGES or len(self.parents) < 2:
             raise ValueError(f"{len(edges)} known edges from {len(self.parents)} parents; {MIN_EDGES} are needed")
         self.pairs = pairs
         self._by_pair = PairModel(pairs, edges, seed)
-        trees = ExtraTreesClassifier(_TREES, min_samples_leaf=_LEAF, random_state=seed, n_jobs=1)
-        self._by_children = _fitted(clone(trees), pairs.alike[edges[:, 0]], edges[:, 1])
+        self._by_children = tell_parents(pairs.alike[edges[:, 0]], edges[:, 1], pairs.alike, seed)
         # What is said of a child whose parents are known is said by models that did not see it.
         self._children = children = np.unique(edges[:, 0])
         self._siblings = np.zeros((len(children), len(self.parents)))
@@ -232,9 +228,8 @@ class ParentModel:
         for number in range(_FOLDS):
             mine = fold == number
             others = edges[np.isin(edges[:, 0], children[~mine])]
-            fitted = _fitted(clone(trees), pairs.alike[others[:, 0]], others[:, 1])
-            told = fitted.predict_proba(pairs.alike[children[mine]])
-            self._siblings[np.ix_(mine, np.searchsorted(self.parents, fitted.classes_))] = told
+            told = tell_parents(pairs.alike[others[:, 0]], others[:, 1], pairs.alike[children[mine]], seed)
+            self._siblings[np.ix_(mine, np.searchsorted(self.parents, np.unique(others[:, 1])))] = told
             by_pair = PairModel(pairs, others, seed) if len(np.unique(others[:, 1])) > 1 else self._by_pair
             self._evidence[mine] = by_pair.logits(children[mine], self.parents)
         true = np.zeros(self._evidence.shape, dtype=np.int64)
@@ -258,21 +253,56 @@ class ParentModel:
         evidence[np.ix_(known, seen)] = self._evidence[np.ix_(row[known], at[seen])]
         found = self._alone.logit(evidence.reshape(-1, 1)).reshape(evidence.shape)
         if seen.any():
-            said = self._by_children.predict_proba(self.pairs.alike[children])[:, at[seen]]
+            said = self._by_children[np.ix_(children, at[seen])]
             said[known] = self._siblings[np.ix_(row[known], at[seen])]
             both = _log(said) + _PAIR_WEIGHT * evidence[:, seen]
             found[:, seen] = self._with_children.logit(both.reshape(-1, 1)).reshape(both.shape)
         return np.where(children[:, None] == candidates, 0.0, 1.0 / (1.0 + np.exp(-found)))
 
 
-def _fitted(trees: Any, space: Floats, parent: Ints) -> Any:
-    """Trees fitted on all cores; many parents of few children each are usual, and no reason for a warning per tree.
+def tell_parents(space: Floats, parent: Ints, asked: Floats, seed: int) -> Floats:
+    """What extremely randomised trees, fitted on children of parents, say of other genres (Geurts et al. 2006).
 
-    They predict on one: several would add up probabilities in any order, and the last bits would differ.
+    Every node of a fitted tree holds a share for each class, so hundreds of trees over thousands of parents take tens
+    of gigabytes. A tree is asked as soon as it is fitted, and what it says is kept as the few parents in a leaf.
+
+    Parameters
+    ----------
+    space : (n_edges, n_features) what the children sound like.
+    parent : (n_edges,) their parents.
+    asked : (n_asked, n_features) the genres that are asked about.
+    seed : of the trees, which are those of scikit-learn's ``ExtraTreesClassifier`` of this seed.
+
+    Returns
+    -------
+    (n_asked, n_parents) share of the trees' votes for each of the sorted distinct parents.
     """
-    with warnings.catch_warnings():
+    from joblib import Parallel, delayed
+
+    classes, of = np.unique(parent, return_inverse=True)
+    random = np.random.RandomState(seed)  # as scikit-learn draws the seeds of a forest's trees
+    seeds = [random.randint(np.iinfo(np.int32).max) for _ in range(_TREES)]
+    known, wanted = space.astype(np.float32), asked.astype(np.float32)
+    # Threads, whose answers are added in the order of the trees: in any other the last bits would differ.
+    workers = Parallel(n_jobs=-1, require="sharedmem", return_as="generator")
+    total = np.zeros((len(asked), len(classes)))
+    for votes in workers(delayed(_votes)(known, of, wanted, len(classes), one) for one in seeds):
+        total[np.repeat(np.arange(len(asked)), np.diff(votes.indptr)), votes.indices] += votes.data
+    return total / _TREES
+
+
+def _votes(known: Any, of: Ints, wanted: Any, n_classes: int, seed: int) -> sparse.csr_matrix:
+    """What one tree says: of each genre that is asked about, the shares of the classes in its leaf."""
+    from sklearn.tree import ExtraTreeClassifier
+
+    tree = ExtraTreeClassifier(min_samples_leaf=_LEAF, max_features="sqrt", random_state=seed)
+    with warnings.catch_warnings():  # many parents of few children each are usual, and no reason for a warning per tree
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-        return trees.set_params(n_jobs=-1).fit(space, parent).set_params(n_jobs=1)
+        leaf = tree.fit(known, of).apply(known)
+    shape = (tree.tree_.node_count, n_classes)
+    counted = sparse.csr_matrix((np.ones(len(of)), (leaf, of)), shape=shape)
+    size = np.maximum(np.asarray(counted.sum(axis=1)).ravel(), 1.0)
+    return sparse.csr_matrix(sparse.diags(1.0 / size) @ counted)[tree.apply(wanted)]
 
 
 def _hits(scores: Floats, true: npt.NDArray[np.int64]) -> tuple[float, float]:
