@@ -35,7 +35,7 @@ endef
 
 .DEFAULT_GOAL := help
 .PHONY: help demo figures test test-all test-oldest lint format results bench intervals embeddings rhythm fuzz chaos lock wheel clean
-.PHONY: check-java check-python notebooks docs cluster-env
+.PHONY: check-java check-python notebooks docs site cluster-env
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -112,12 +112,20 @@ lock: $(READY) ## Resolve conf/requirements.lock again
 		--custom-compile-command "make lock" pyproject.toml -o conf/requirements.lock
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
 		| $(BIN)/uv pip compile -q --generate-hashes --custom-compile-command "make lock" - -o conf/build.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --group site --generate-hashes \
+		--custom-compile-command "make lock" -o conf/site.lock
 
 notebooks: $(READY) ## Run the notebooks on the demo's library and leave their HTML in data/notebooks
 	@$(BIN)/python -m genreatlas.notebook notebooks/*.py
 
 docs: $(READY) ## Print docs/data_dictionary.md from the tables again
 	@$(BIN)/python -m genreatlas.dictionary > docs/data_dictionary.md
+
+site: | check-python ## Build the documentation site into build/site; broken links are errors
+	@test -x build/site-env/bin/mkdocs || { $(PYTHON) -m venv build/site-env && \
+		build/site-env/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r conf/site.lock; }
+	@NO_MKDOCS_2_WARNING=1 build/site-env/bin/mkdocs build -q
+	@echo "The site: build/site/index.html"
 
 cluster-env: $(READY) ## Pack Python packages for a cluster's workers into dist/cluster-env.tar.gz: EXTRAS=tags for tags
 	@rm -rf build/cluster-env && $(BIN)/python -m venv build/cluster-env
