@@ -40,7 +40,7 @@ endef
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-demo: $(READY) ## The whole way from a scraped page to a report, in a sandbox world on this machine
+demo: $(READY) ## Run the full pipeline, from a scraped page to a report, in a sandbox on this machine
 	@./spark-submit.sh pipeline --conf conf/demo.toml
 	@echo
 	@echo "The demo is done. What to look at next:"

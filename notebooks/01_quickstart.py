@@ -1,7 +1,7 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Quickstart
-# MAGIC The whole line, from a scraped page to a judged model, in a small world that is made on the spot: composed
+# MAGIC The full pipeline, from a scraped page to an evaluated model, in a small world made on the spot: composed
 # MAGIC music, served on this machine as Every Noise, Spotify and a clip CDN serve theirs. No account, no network. It
 # MAGIC takes some minutes on two cores; run again, it finds that nothing was left to do.
 # MAGIC

@@ -66,7 +66,7 @@ def sandbox_world(config: Config) -> "AbstractContextManager[World | None]":
 
 
 def run_step(step: ModuleType, spark: SparkSession, config: Config) -> int:
-    """Run a step and return the exit code that it earns.
+    """Run a step and return its exit code.
 
     Returns
     -------

@@ -77,7 +77,7 @@ def test_it_is_judged_rebuilt_compared_and_scored_with_all_its_sets(trained, tmp
     assert measure_drift.run(store, config).failed == 0
     counts = score.run(store, config)
     assert (counts.written, counts.skipped) == (34, 2)
-    assert "2 clips have no features made as the model's, and were not scored" in counts.notes
+    assert "2 clips have no features computed with the model's preprocessing, and were not scored" in counts.notes
     scored = {row.song_id for row in store.read(SCORES).collect()}
     assert scored == {song["song_id"] for song in SONGS[2:]}
 

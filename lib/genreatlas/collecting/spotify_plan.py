@@ -221,7 +221,7 @@ def find_access(store: Store, section: SpotifySection, spotify: Spotify, playlis
 
     Raises
     ------
-    LimitReachedError : Spotify wants to be left alone.
+    LimitReachedError : Spotify's rate limit pauses requests.
     """
     app = read_credentials(section).app_key(section)
     stored = store.read(SPOTIFY_ACCESS).where(F.col("app") == app).collect()

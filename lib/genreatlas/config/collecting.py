@@ -1,4 +1,4 @@
-"""Sections of what is fetched from the outside world: how politely, by whom, under which terms, and from where."""
+"""Sections of what is fetched from the outside world: rates, credentials, terms and addresses."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,9 +11,9 @@ from genreatlas.config.sections import Positive, Section
 class HostLimit(Section):
     """What one host (or all hosts under one pattern, together) may be asked, by the whole run."""
 
-    requests: int = Field(0, ge=0, description="Requests in any window; 0: no limit.")
-    window_s: float = Field(1.0, gt=0.0, description="Length of the rolling window.")
-    concurrency: Positive = Field(4, description="Requests at the same time.")
+    requests: int = Field(0, ge=0, description="Most requests to a host in any window of window_s; 0: no limit.")
+    window_s: float = Field(1.0, gt=0.0, description="Length of the rolling window of a rate limit, in seconds.")
+    concurrency: Positive = Field(4, description="Most requests to a host at the same time.")
 
 
 #: What the services publish, or less where they publish nothing. Loopback is this machine alone.
@@ -49,27 +49,37 @@ class FanOutSection(Section):
     threads: Positive = Field(16, description="Keys that the driver works on at the same time.")
     partitions: int = Field(0, ge=0, description="Tasks of the runner executors; 0: as many as there are cores.")
     tries: Positive = Field(4, description="Requests that one fetch may cost when the outcome is transient.")
-    backoff_s: float = Field(1.0, ge=0.0, description="First wait of the full-jitter back-off; it doubles.")
-    backoff_cap_s: float = Field(30.0, ge=0.0, description="Its longest wait.")
+    backoff_s: float = Field(1.0, ge=0.0, description="First wait of the full-jitter back-off, in seconds; it doubles.")
+    backoff_cap_s: float = Field(30.0, ge=0.0, description="Maximum back-off between two tries, in seconds.")
     retry_after_cap_s: float = Field(
         120.0, ge=0.0, description="Longest Retry-After that is waited for; above it the provider is left for later."
     )
     max_attempts: Positive = Field(5, description="How often a key is fetched, over all runs, before it is given up.")
-    retry_delay_s: float = Field(600.0, ge=0.0, description="A failed key is due after this; it doubles.")
-    breaker_failures: Positive = Field(10, description="Failures in a row after which a host is left alone.")
-    breaker_wait_s: float = Field(30.0, ge=0.0, description="For so long; then one request probes it.")
-    breaker_probes: Positive = Field(4, description="Failed probes after which its provider is left for later.")
-    pause_s: float = Field(900.0, ge=0.0, description="How much later, where the provider does not say itself.")
+    retry_delay_s: float = Field(
+        600.0, ge=0.0, description="Seconds after which a failed key is tried again; they double with each try."
+    )
+    breaker_failures: Positive = Field(10, description="Failures in a row after which requests to a host are paused.")
+    breaker_wait_s: float = Field(
+        30.0,
+        ge=0.0,
+        description="Seconds for which a host is not asked after repeated failures; then one request probes it.",
+    )
+    breaker_probes: Positive = Field(
+        4, description="Failed probes of a paused host after which its provider is left for a later run."
+    )
+    pause_s: float = Field(
+        900.0, ge=0.0, description="Seconds for which a provider is paused where it does not say how long itself."
+    )
     max_pause_days: float = Field(
         7.0, gt=0.0, le=366.0, description="Longest pause in days; what a server asks for beyond it is cut to this."
     )
-    connect_s: float = Field(10.0, gt=0.0, description="Longest wait for a connection.")
-    read_s: float = Field(20.0, gt=0.0, description="Longest silence within a response.")
-    total_s: float = Field(120.0, gt=0.0, description="Longest time of one request and its whole body.")
-    max_body_mb: Positive = Field(64, description="Longest body.")
-    max_redirects: int = Field(5, ge=0, description="Redirects that are followed.")
+    connect_s: float = Field(10.0, gt=0.0, description="Time limit for opening a connection, in seconds.")
+    read_s: float = Field(20.0, gt=0.0, description="Time limit for the next bytes of a response, in seconds.")
+    total_s: float = Field(120.0, gt=0.0, description="Time limit for one request with its whole body, in seconds.")
+    max_body_mb: Positive = Field(64, description="Largest body of a response, in MB.")
+    max_redirects: int = Field(5, ge=0, description="Most redirects that are followed.")
     chunk_rows: Positive = Field(500, description="Keys in one commit; a crash repeats at most this many.")
-    chunk_mb: Positive = Field(128, description="Bytes in one commit of the driver, at most about this much.")
+    chunk_mb: Positive = Field(128, description="Size of one commit by the driver, in MB.")
     private_hosts: tuple[str, ...] = Field(
         (),
         description="Hosts on this machine or in a private network that may be asked, with plain http too: host, "
@@ -81,7 +91,7 @@ class FanOutSection(Section):
         description="Through a proxy, refuse hosts that this machine cannot look up itself, unless private_hosts or "
         "another section names them; off: where such a name leads is the proxy's to decide.",
     )
-    user_agent: str = Field("", description="Who is asking; empty: genreatlas and its version.")
+    user_agent: str = Field("", description="User-Agent of every request; empty: genreatlas and its version.")
 
 
 _SLUG = "{slug}"
@@ -135,9 +145,11 @@ class SearchEntry(Section):
     """One entry of ``[[spotify.searches]]``: the first playlists that a search finds stand for a genre."""
 
     genre: str = Field(min_length=1)
-    subgenre: str = Field("", description="What is searched for and stored as the genre, with genre as its parent.")
+    subgenre: str = Field(
+        "", description="Subgenre that is searched for; it is stored as the genre, with genre as its parent."
+    )
     query: str = Field("", description="Words to search for; empty: the subgenre, or else the genre.")
-    playlists: Positive = Field(20, description="The first so many results are read.")
+    playlists: Positive = Field(20, description="Results of a search that are read.")
 
 
 class SpotifySection(Section):
@@ -157,11 +169,11 @@ class SpotifySection(Section):
         ("sound",), description="Playlists of an Every Noise page: sound, intro, pulse, edge, year, other."
     )
     genres: tuple[str, ...] = Field((), description="Genres of Every Noise to collect (name or slug); empty: all.")
-    max_genres: int = Field(0, ge=0, description="The first so many genres of Every Noise by rank; 0: all.")
-    songs_per_genre: Positive = Field(150, description="At most so many songs of a genre, shared among its playlists.")
-    max_entries: Positive = Field(1000, description="Entries of a playlist that are read; more are left.")
+    max_genres: int = Field(0, ge=0, description="Most genres of Every Noise, by rank; 0: all.")
+    songs_per_genre: Positive = Field(150, description="Most songs of a genre, shared among its playlists.")
+    max_entries: Positive = Field(1000, description="Most entries of a playlist that are read.")
     artists_per_genre: Positive = Field(15, description="Artists of a genre that are searched for.")
-    tracks_per_artist: Positive = Field(10, description="Songs of each.")
+    tracks_per_artist: Positive = Field(10, description="Songs of each artist that are searched for.")
     searches: tuple[SearchEntry, ...] = Field((), description="Searches for playlists.")
     market: str = Field("", pattern=r"^([A-Z]{2})?$", description="Country whose catalogue counts, such as DE.")
     seed: int = Field(7, description="Seed of the choice among a list's songs.")
@@ -174,9 +186,11 @@ class SpotifySection(Section):
     redirect_uri: str = Field(
         "http://127.0.0.1:8888/callback", description="Redirect URI of the app, for the user's authorisation."
     )
-    probe_days: int = Field(7, ge=0, description="What the app may do is asked again after so many days.")
-    api_url: str = Field("https://api.spotify.com/v1", description="Web API.")
-    accounts_url: str = Field("https://accounts.spotify.com", description="Where tokens come from.")
+    probe_days: int = Field(7, ge=0, description="Days after which the app's access to the Web API is probed again.")
+    api_url: str = Field("https://api.spotify.com/v1", description="Address of Spotify's Web API.")
+    accounts_url: str = Field(
+        "https://accounts.spotify.com", description="Address of Spotify's account service, which issues tokens."
+    )
 
 
 PreviewProvider = Literal["spotify", "deezer", "every_noise", "http"]
@@ -198,7 +212,7 @@ class FetchPreviewsSection(Section):
         "keep", description="features: extract_features drops the audio once every configured set has it."
     )
     refetch: bool = Field(False, description="Fetch clips again whose audio is gone and which lack a configured set.")
-    max_file_mb: Positive = Field(16, description="Longer files are not fetched.")
+    max_file_mb: Positive = Field(16, description="Files larger than this, in MB, are not fetched.")
     examples_per_genre: int = Field(
         0, ge=0, description="every_noise: examples of so many artists of a genre's page, beside the genre's own."
     )
@@ -212,8 +226,8 @@ class DeezerSection(Section):
         description="You have read https://developers.deezer.com/termsofuse, which restrict downloads and other than "
         "private use, and what you do is allowed to you. Nothing is asked before this is true.",
     )
-    api_url: str = Field("https://api.deezer.com", description="API.")
-    hosts: tuple[str, ...] = Field(("*.dzcdn.net",), description="Hosts that the previews themselves come from.")
+    api_url: str = Field("https://api.deezer.com", description="Address of Deezer's API.")
+    hosts: tuple[str, ...] = Field(("*.dzcdn.net",), description="Hosts that serve Deezer's previews.")
     licence: str = Field("Deezer preview, all rights reserved", description="Licence stored with each clip.")
 
 

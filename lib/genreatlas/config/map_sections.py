@@ -34,9 +34,13 @@ class MapSection(Section):
     min_songs: Positive = Field(5, description="Genres with fewer recordings are left out, and listed.")
     artist_share: Share = Field(0.2, description="Most of a genre's weight that one artist may have.")
     shrink: bool = Field(True, description="Pull genres with few songs toward their nearest larger ones.")
-    perplexity: float = Field(30.0, gt=1.0, description="How many neighbours a genre keeps on the map.")
+    perplexity: float = Field(
+        30.0, gt=1.0, description="Perplexity of t-SNE: about how many neighbours of a genre the map preserves."
+    )
     neighbours: Positive = Field(15, description="Neighbours stored for each genre.")
-    resolutions: tuple[float, float] = Field((1.0, 1.0), description="Of coarse regions, and of fine ones inside them.")
+    resolutions: tuple[float, float] = Field(
+        (1.0, 1.0), description="Leiden resolution of the coarse regions, and of the fine ones inside them."
+    )
     half_samples: int = Field(2, ge=0, description="Maps of half of the songs behind each genre's stability; 0: none.")
     min_dated: Positive = Field(20, description="A genre has no age where fewer of its recordings have a year.")
     influences: Path | None = Field(
@@ -61,10 +65,11 @@ class NeighboursSection(Section):
     per_song: Annotated[int, Field(ge=10)] = Field(50, description="Length of each song's list.")
     correction: Literal["local_scaling", "none"] = Field(
         "local_scaling",
-        description="What keeps few songs from being on very many lists, and others from being on none.",
+        description="Correction of hubness: songs on very many lists, and others on none.",
     )
     exact_songs: Positive = Field(
-        600_000, description="Above the square of so many pairs lists come from an index of faiss (extra neighbours)."
+        600_000,
+        description="Most songs that are compared exactly; above, an index of faiss is used (extra neighbours).",
     )
     min_recall: float = Field(
         0.99, gt=0.0, le=1.0, description="The index is tuned until it finds this share of the exact 10 nearest."
@@ -72,7 +77,7 @@ class NeighboursSection(Section):
     refit_growth: float = Field(
         2.0,
         gt=1.0,
-        description="Scales are fitted anew, and all lists made anew, when there are so many times the songs.",
+        description="Growth of the songs, as a factor, at which scales and all lists are computed again.",
     )
     max_matrix_mb: Positive = Field(2000, description="Largest matrix of songs that is sent to every worker.")
     shared_path: Path | None = Field(None, description="Folder that all workers read: the matrix goes there instead.")

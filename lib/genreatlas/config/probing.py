@@ -31,14 +31,14 @@ class ProbeSection(Section):
     feature_sets: tuple[FeatureSetName, ...] = Field(
         (), description="Sets that are probed; empty: those of train.feature_sets."
     )
-    max_songs: Positive = Field(2000, description="At most so many songs of the training part are learnt from.")
-    max_genres: Positive = Field(50, description="At most so many genres: those with the most songs.")
+    max_songs: Positive = Field(2000, description="Most songs of the training part that probes are fitted on.")
+    max_genres: Positive = Field(50, description="Most genres that are probed: those with the most songs.")
     changes: tuple[ChangeName, ...] = Field(
         ("normalised", "mp3_64", "gain_up", "gain_down", "speed_up", "speed_down"),
         description="Changes of the sound: to -23 LUFS, MP3 at 64 kbit/s, 6 dB up or down, 5 % faster or slower.",
     )
     songs: Positive = Field(300, description="Songs whose clips are changed and extracted again, for each change.")
-    tolerance: Share = Field(0.02, description="Share of songs that a change may cost.")
+    tolerance: Share = Field(0.02, description="Largest fall of accuracy under a change that still holds.")
     apart: tuple[ApartTest, ...] = Field(
         (),
         description='Genres to tell apart: {name = "...", genres = [...], quiet = "..."}; quiet: the genre that may be '

@@ -79,12 +79,12 @@ class PlaylistRecipe(Section):
         None, description="explore: what somebody has: a folder of audio, an M3U or XSPF file, or a table of songs."
     )
     encoding: str = Field("auto", description="Encoding of the library's file; auto: UTF-8, UTF-16 or Windows-1252.")
-    reach: Positive = Field(3, le=10, description="explore: how many steps from genre to genre it goes.")
+    reach: Positive = Field(3, le=10, description="explore: most steps from genre to genre.")
     min_confidence: Share = Field(0.5, description="predicted: least score that the model gives the genre.")
     model: str = Field("champion", min_length=1, description="predicted: alias or id of the model.")
     songs: int = Field(0, ge=0, le=2000, description=f"Length in songs; 0: {DEFAULT_SONGS}, or as minutes says.")
     minutes: float = Field(0.0, ge=0.0, le=6000.0, description="Length in minutes, not exceeded; 0: as songs says.")
-    songs_per_artist: Positive = Field(2, description="At most so many songs whose first performer is one artist.")
+    songs_per_artist: Positive = Field(2, description="Most songs by one first performer.")
     tempo: tuple[float, float] | None = Field(
         None, description="Slowest and fastest tempo in bpm; songs of unknown tempo are left out then."
     )
@@ -94,7 +94,7 @@ class PlaylistRecipe(Section):
     variety: Share = Field(
         0.1, description="How far chance may change which songs are taken: 0 takes the best, whatever the seed."
     )
-    seed: int = Field(7, description="Seed of that chance.")
+    seed: int = Field(7, description="Seed of the choice among songs.")
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> "PlaylistRecipe":

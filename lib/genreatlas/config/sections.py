@@ -72,18 +72,18 @@ class Section(BaseModel):
 class StoreSection(Section):
     """Where tables live: a path, or a catalog and schema."""
 
-    path: str = Field("data/tables", description="Folder (or URI) of the tables: <path>/<table>.")
+    path: str = Field("data/tables", description="Folder or URI that holds the tables, as <path>/<table>.")
     catalog: str = Field("", description="Catalog that holds the tables instead of the path.")
     schema_: str = Field("", alias="schema", description="Schema in that catalog (or alone, in the default one).")
     history: str = Field("interval 3650 days", description="How long old versions of training inputs are kept.")
-    max_commit_mb: Positive = Field(64, description="Largest chunk that the driver writes in one commit.")
+    max_commit_mb: Positive = Field(64, description="Largest chunk that the driver writes in one commit, in MB.")
 
 
 class SparkSection(Section):
     """What the session is started with; ignored where a session is already running."""
 
     master: str = Field("", description="Master for local use, such as local[2,4]; empty: all cores, 4 tries a task.")
-    driver_memory: str = Field("2g", description="Heap of the driver.")
+    driver_memory: str = Field("2g", description="Heap memory of the Spark driver, such as 2g.")
     settings: dict[str, str] = Field({}, description="Further Spark settings, as Spark spells them.")
 
 
@@ -95,7 +95,7 @@ class PipelineSection(Section):
             "import_folder", "extract_features", "assign_splits", "train_models", "evaluate_models", "map_genres",
             "find_neighbours", "write_report",
         ),
-        description="Steps, in order.",
+        description="Steps of the job pipeline, in order.",
     )  # fmt: skip
 
 
@@ -103,12 +103,12 @@ class SandboxSection(Section):
     """The library that `compose_library` composes."""
 
     path: Path = Field(Path("data/sandbox"), description="Folder for the composed clips and their truth.")
-    seed: int = Field(7, description="Seed of every note.")
-    artists_per_genre: Positive = Field(6, description="Artists in each genre.")
-    songs_per_artist: Positive = Field(3, description="Songs by each artist.")
-    seconds: float = Field(30.0, gt=1.0, description="Length of a song.")
-    genres: tuple[str, ...] = Field((), description="Genres to compose; empty: all.")
-    broken_files: bool = Field(True, description="Add a few files that cannot be used.")
+    seed: int = Field(7, description="Seed of the composer.")
+    artists_per_genre: Positive = Field(6, description="Composed artists of each genre.")
+    songs_per_artist: Positive = Field(3, description="Composed songs of each artist.")
+    seconds: float = Field(30.0, gt=1.0, description="Length of a composed song, in seconds.")
+    genres: tuple[str, ...] = Field((), description="Genres to compose; empty: all that the composer knows.")
+    broken_files: bool = Field(True, description="Add a few damaged files to the composed library.")
 
 
 class FolderSection(Section):
@@ -116,7 +116,7 @@ class FolderSection(Section):
 
     path: Path = Field(Path("data/music"), description="Folder with the audio files.")
     labels: Literal["directory", "tags", "manifest", "fma", "jamendo"] = Field(
-        "directory", description="Where genres come from."
+        "directory", description="Source of genre labels."
     )
     manifest: Path | None = Field(None, description="CSV or Parquet of labels; for fma and jamendo a folder.")
     ignore_columns: tuple[str, ...] = Field((), description="Columns of the manifest that are not read.")
@@ -155,29 +155,39 @@ class SyncSection(Section):
 class ClipSection(Section):
     """Which cut of a file is used, and how it is made comparable."""
 
-    position: Literal["start", "middle"] | float = Field("middle", description="start, middle, or an offset in s.")
-    seconds: float = Field(30.0, gt=0.0, description="Length of the cut; shorter files are used whole.")
-    min_seconds: float = Field(1.0, gt=0.0, description="Files with less sound are quarantined.")
-    normalise: Literal["off", "ebur128", "rms"] = Field("off", description="Loudness normalisation of the cut.")
-    target_lufs: float = Field(-23.0, description="Target of ebur128.")
-    target_rms_dbfs: float = Field(-20.0, description="Target of rms.")
+    position: Literal["start", "middle"] | float = Field(
+        "middle", description="Where the clip is cut from a file: start, middle, or an offset in seconds."
+    )
+    seconds: float = Field(30.0, gt=0.0, description="Length of the clip in seconds; shorter files are used whole.")
+    min_seconds: float = Field(1.0, gt=0.0, description="Files with less audio, in seconds, are quarantined.")
+    normalise: Literal["off", "ebur128", "rms"] = Field("off", description="Loudness normalisation of the clip.")
+    target_lufs: float = Field(-23.0, description="Target loudness of ebur128, in LUFS.")
+    target_rms_dbfs: float = Field(-20.0, description="Target level of rms, in dBFS.")
 
 
 class LimitsSection(Section):
     """Bounds that keep one bad input from stopping everything else."""
 
-    max_file_mb: Positive = Field(2048, description="Larger files are quarantined.")
-    max_clip_mb: Positive = Field(64, description="Largest decoded cut, over all its channels.")
-    clip_seconds: float = Field(120.0, gt=0.0, description="Longest that one clip may take to decode and extract.")
-    clip_memory_mb: Positive = Field(1024, description="Most memory that one clip may take beside its worker's own.")
-    max_failed_share: Share = Field(0.5, description="A step that fails for more than this share exits with 1.")
+    max_file_mb: Positive = Field(2048, description="Files larger than this, in MB, are quarantined.")
+    max_clip_mb: Positive = Field(64, description="Largest decoded clip over all channels, in MB.")
+    clip_seconds: float = Field(
+        120.0, gt=0.0, description="Time limit for decoding and extracting one clip, in seconds."
+    )
+    clip_memory_mb: Positive = Field(
+        1024, description="Memory limit for one clip, in MB, beside what its worker holds."
+    )
+    max_failed_share: Share = Field(
+        0.5, description="A step exits with code 1 where more than this share of its work failed."
+    )
 
 
 class ImportFeaturesSection(Section):
     """A table of features that somebody else computed."""
 
     path: Path | None = Field(None, description="CSV, ARFF, Parquet or Arrow file, or a folder of part files.")
-    name: str = Field("", pattern=r"^([a-z][a-z0-9_]*)?$", description="Name of the feature set that it becomes.")
+    name: str = Field(
+        "", pattern=r"^([a-z][a-z0-9_]*)?$", description="Name of the feature set that the table becomes."
+    )
     id: str = Field("", description="Column with the row's id.")
     labels: tuple[str, ...] = Field((), description="Columns with genres.")
     song: str = Field("", description="Column with the song's id; empty: the row's id is the song.")
@@ -211,7 +221,9 @@ class SplitsSection(Section):
     test: Share = Field(0.2, description="Share of songs in the test part.")
     promotion: Share = Field(0.1, description="Share of songs in the promotion part.")
     folds: Annotated[int, Field(ge=2, le=20)] = Field(5, description="Folds of the training part.")
-    group_by: Literal["artist", "album", "song"] = Field("artist", description="What may not be divided.")
+    group_by: Literal["artist", "album", "song"] = Field(
+        "artist", description="Songs that share this are never divided between parts."
+    )
     max_group_share: Share = Field(0.02, description="From 1,000 songs on, a larger group stops the step.")
     declared: Literal["honour", "ignore"] = Field("honour", description="What to do with parts given by the source.")
     allow_declared_leak: bool = Field(False, description="Keep a declared split that leaks, and flag every figure.")
@@ -233,7 +245,7 @@ class Candidate(Section):
 
 
 class TrainSection(Section):
-    """What is learnt, from what, and by whom."""
+    """Training data, labels and candidates."""
 
     feature_sets: tuple[FeatureSetName, ...] = Field(
         ("summary9", "mfcc12_frames"),
@@ -246,14 +258,20 @@ class TrainSection(Section):
         "grids by successive halving on folds) or full (every estimator of every engine with its whole grid).",
     )
     budget_minutes: float | None = Field(
-        None, gt=0.0, description="No candidate is started after so many minutes of train_models; unset: no limit."
+        None,
+        gt=0.0,
+        description="Minutes of train_models after which no further candidate is started; unset: no limit.",
     )
-    genres: tuple[str, ...] = Field((), description="Genres to tell apart; empty: all with enough songs.")
+    genres: tuple[str, ...] = Field((), description="Genres to train on; empty: all with enough songs.")
     level: Literal["genre", "parent"] = Field("genre", description="Train on genres or on their parents.")
-    labels: Literal["drop", "rarest", "multi"] = Field("drop", description="What a song with several genres means.")
+    labels: Literal["drop", "rarest", "multi"] = Field(
+        "drop", description="Songs with several genres: drop them, keep the rarest genre, or learn all (multi)."
+    )
     min_songs: Positive = Field(10, description="Genres with fewer songs are left out.")
-    max_songs: int = Field(0, ge=0, description="At most so many songs a genre; 0: no bound.")
-    balance: Literal["none", "downsample", "weights"] = Field("none", description="How uneven genres are treated.")
+    max_songs: int = Field(0, ge=0, description="Most songs of a genre that are trained on; 0: no bound.")
+    balance: Literal["none", "downsample", "weights"] = Field(
+        "none", description="Treatment of uneven genres: none, downsample or weights."
+    )
     keep_features: tuple[str, ...] = Field(
         (), description="Imported features to keep although their values give the genre away."
     )
@@ -286,9 +304,9 @@ class EvaluateSection(Section):
         200, description="Features whose importance is measured: of more, those that the model weighs most."
     )
     importance_repeats: Positive = Field(5, description="Shuffles of each feature behind its importance.")
-    min_groups: Positive = Field(5, description="No interval of a proportion (accuracy, recall) below so many groups.")
+    min_groups: Positive = Field(5, description="Fewest groups for an interval of a proportion (accuracy, recall).")
     min_bootstrap_groups: Positive = Field(
-        30, description="No bootstrap interval (macro-F1, precision, importances) below so many groups."
+        30, description="Fewest groups for a bootstrap interval (macro-F1, precision, importances)."
     )
     seed: int = Field(7, description="Seed of bootstrap and permutations.")
 
@@ -297,9 +315,9 @@ class ReportSection(Section):
     """The page that people read."""
 
     path: Path = Field(Path("data/report"), description="Folder of index.html and its pictures.")
-    title: str = Field("Genre Atlas", description="Heading of the page.")
-    embed_audio: bool = Field(False, description="Put the confused songs into the page, to listen to.")
-    max_audio_songs: Positive = Field(8, description="At most so many songs are embedded.")
+    title: str = Field("Genre Atlas", description="Title of the report.")
+    embed_audio: bool = Field(False, description="Embed audio of confused songs in the report.")
+    max_audio_songs: Positive = Field(8, description="Most songs whose audio is embedded in the report.")
     max_genres: Positive = Field(16, description="Genres in pictures: the largest of those told apart.")
     sample_per_genre: Positive = Field(300, description="Rows of a genre that pictures of features are drawn from.")
     seed: int = Field(7, description="Seed of that sample and of the drawn tree.")
@@ -308,7 +326,7 @@ class ReportSection(Section):
 class RebuildSection(Section):
     """A training set of the past."""
 
-    model_id: str = Field("", description="Model whose training set is wanted.")
+    model_id: str = Field("", description="Id of the model whose training set is rebuilt.")
     path: Path = Field(Path("data/rebuilt"), description="Folder: the matrix is written below it, by model.")
 
 
@@ -348,7 +366,7 @@ class RetrainSection(Section):
     max_genre_fall: float = Field(
         0.05, ge=0.0, description="No genre's F1 (several labels: average precision) may fall by more than this."
     )
-    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Confidence of both statements.")
+    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Confidence of the gain and of the falls per genre.")
     bootstrap: Positive = Field(2000, description="Bootstrap samples of groups behind the decision.")
     min_groups: Positive = Field(20, description="No promotion over a champion on fewer groups than this.")
     min_genre_groups: Positive = Field(10, description="A genre's fall is not tested on fewer groups than this.")
@@ -359,7 +377,7 @@ class RollbackSection(Section):
     """Which model an earlier decision is taken back for."""
 
     model_id: str = Field("", description="Model to use from now on; empty: the one before the present one.")
-    reason: str = Field("", description="Why, for the table promotions.")
+    reason: str = Field("", description="Reason for the rollback, kept in the table promotions.")
 
 
 class ScoreSection(Section):
@@ -370,8 +388,10 @@ class ScoreSection(Section):
     )
     encoding: str = Field("auto", description="Encoding of that table; auto: UTF-8, UTF-16 or Windows-1252.")
     model: str = Field("champion", description="Alias or id of the model.")
-    hop_s: float = Field(0.0, ge=0.0, description="Distance of the windows of a file; 0: their length.")
-    max_windows: int = Field(0, ge=0, description="At most so many windows a file, evenly spread; 0: no bound.")
+    hop_s: float = Field(
+        0.0, ge=0.0, description="Hop between the windows of a file, in seconds; 0: the length of a window."
+    )
+    max_windows: int = Field(0, ge=0, description="Most windows of a file, evenly spread; 0: no bound.")
     max_set: int = Field(
         0, ge=0, description="Genres of the largest prediction set that is an answer; 0: half of all, at most 100."
     )
@@ -418,11 +438,13 @@ App = Literal["legacy", "extended", "development"]
 class WorldSection(Section):
     """The sandbox world: a server on this machine that speaks Every Noise, Spotify, Deezer and a clip CDN."""
 
-    start: bool = Field(False, description="Serve the world for as long as a job runs; one that is there is used.")
+    start: bool = Field(
+        False, description="Serve the sandbox world while a job runs; one that is running already is used."
+    )
     port: int = Field(8440, ge=0, le=65530, description="First of four ports; 0: any that are free.")
     genres: int = Field(0, ge=0, description="Genres to make up; 0: the composed library as it is.")
     songs: Positive = Field(150, description="Songs of a made-up genre; their clips are the library's.")
-    seed: int = Field(7, description="Seed of every name and number.")
+    seed: int = Field(7, description="Seed of made-up names and numbers.")
     app: App = Field(
         "legacy",
         description="What the app may do: legacy (audio features, previews), extended (neither), or development "

@@ -34,7 +34,7 @@ class FanOutCounts:
     given_up : keys for which no provider was left, by the last reason.
     again : tries that failed and may come back, by reason.
     left : keys that wait for a paused provider.
-    paused : providers, or hosts of one, that want to be left alone, and until when (seconds since the epoch).
+    paused : providers, or hosts of one, paused by a rate limit or a fault, and until when (seconds since the epoch).
     notes : lines for people.
     """
 
@@ -51,7 +51,7 @@ class FanOutCounts:
             return ""
         who = ", ".join(f"{name} until {_utc(until)}" for name, until in sorted(self.paused.items()))
         back = _utc(min(self.paused.values()))
-        return f"{self.left} keys are left, because these want to be left alone: {who}. Run it again after {back}."
+        return f"{self.left} keys are left: providers are paused by a rate limit ({who}). Run it again after {back}."
 
 
 def fan_out(

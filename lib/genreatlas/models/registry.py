@@ -87,7 +87,7 @@ def dataset_of(store: Reader, config: Config, row: ModelRow, library: Library) -
 
     Raises
     ------
-    ModelError : the store has no features that were made as the model's were.
+    ModelError : the store has no features computed with the model's preprocessing.
     """
     meta = read_meta(row, config)
     config = config.model_copy(update={"train": meta.train_section()})

@@ -53,7 +53,7 @@ def run(store: Store, config: Config) -> Counts:
     Raises
     ------
     ConfigError : the terms are not acknowledged, credentials are missing or refused, an entry is wrong.
-    LimitReachedError : Spotify wants to be left alone, or lists lost more than ``sync.max_share`` of their songs;
+    LimitReachedError : Spotify's rate limit pauses requests, or lists lost more than ``sync.max_share`` of their songs;
         everything read so far is stored, and a later run goes on.
     """
     section = config.spotify

@@ -82,7 +82,7 @@ def run(store: Store, config: Config) -> Counts:
     ------
     ConfigError : there is no recipe, or songs cannot be compared so.
     InputError : no recipe could be made.
-    LimitReachedError : Spotify wants to be left alone; a later run goes on.
+    LimitReachedError : Spotify's rate limit pauses requests; a later run goes on.
     """
     wanted = _wanted(store, config)
     snapshot = Snapshot(store)
@@ -273,7 +273,7 @@ def _published(store: Store, config: Config, made: Sequence[_Made], counts: Coun
 
     Raises
     ------
-    LimitReachedError : Spotify wants to be left alone.
+    LimitReachedError : Spotify's rate limit pauses requests.
     """
     section = config.playlist
     ids = [_spotify_ids(one) for one in made]

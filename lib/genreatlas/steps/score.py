@@ -2,7 +2,8 @@
 
 With score.path, every window of every file below a folder (or listed in a CSV or Parquet with a column path) is
 extracted as the model's training clips were, and scored: the mean goes to scores, the timeline to score_windows.
-Without it, the store's clips are scored from features that were made as the model's. Only what is new is scored.
+Without it, the store's clips are scored from features computed with the model's preprocessing. Only new files and
+clips are scored.
 """
 
 import math
@@ -159,7 +160,7 @@ class _Scoring:
         otherwise = self._made_otherwise(rows)
         if not count and otherwise and not known.limit(1).count():
             raise ModelError(
-                f"model {self.meta.model_id}: no clip of the store has {self.meta.feature_set} made as the model's "
+                f"model {self.meta.model_id}: no clip has {self.meta.feature_set} with the model's preprocessing "
                 f"(version {self.meta.set_version}, preprocessing {self.meta.preprocessing_id}); those that there are "
                 "were made otherwise. Extract them with the [clip] section of the model, or train again."
             )
@@ -172,7 +173,11 @@ class _Scoring:
             staged = self.store.stage(answers, _PREDICTED, f"clips-{number:06}")
             written += self.store.upsert(SCORES, self._stamped(staged.frame))
             staged.drop()
-        notes = (f"{otherwise} clips have no features made as the model's, and were not scored",) if otherwise else ()
+        notes = (
+            (f"{otherwise} clips have no features computed with the model's preprocessing, and were not scored",)
+            if otherwise
+            else ()
+        )
         return Counts(read=count + otherwise if count else 0, written=written, skipped=otherwise, notes=notes)
 
     def _clip_rows(self, clips: DataFrame) -> DataFrame:

@@ -120,7 +120,7 @@ def _page(place: str, settings: FanOutSection, good: Callable[[bytes], bool]) ->
 
     Raises
     ------
-    LimitReachedError : the site wants to be left alone for longer than is waited for.
+    LimitReachedError : the site's rate limit pauses requests for longer than the step waits.
     """
     if not is_address(place):
         return read_file(place)

@@ -84,7 +84,7 @@ def check_counts(table: Table, counts: Mapping[str, int]) -> None:
     StoreError : a key appears twice, or a required value is NULL.
     """
     if empty := sorted(name for name in table.required if counts.get(f"null_{name}")):
-        raise StoreError(f"{table.name}: NULL in {', '.join(empty)}, which may not be")
+        raise StoreError(f"{table.name}: NULL in required column{'s' if len(empty) > 1 else ''} {', '.join(empty)}")
     if twice := counts["rows"] - counts.get("keys", counts["rows"]):
         raise StoreError(f"{table.name}: {twice} rows repeat a key ({', '.join(table.key)})")
 

@@ -62,7 +62,7 @@ class Store(Reader):
     def upsert(self, table: Table, rows: DataFrame | Rows, update: bool = False, compare: Sequence[str] = ()) -> int:
         """Insert rows whose key is new and, with ``update``, replace rows that differ.
 
-        A frame is evaluated more than once, so stage what is dear or not repeatable.
+        A frame is evaluated more than once, so stage expensive or non-repeatable frames first.
 
         Parameters
         ----------

@@ -69,7 +69,7 @@ FETCH_ATTEMPTS = Table(
     family="operations",
     columns=(
         Column("task", "string", "What was fetched for: the name of a step, or a part of one."),
-        Column("key", "string", "What was asked for, such as a song id; * where a provider wants to be left alone."),
+        Column("key", "string", "What was asked for, such as a song id; * where the provider as a whole was paused."),
         Column("provider", "string", "Who was asked."),
         Column("attempt", "int", "Number of the try with this provider, from 1; 0 where the key is *."),
         Column(

@@ -268,7 +268,7 @@ def probe(spotify: Spotify, playlists: Sequence[str], analysis: bool = False) ->
 
     Raises
     ------
-    ProviderPausedError : Spotify wants to be left alone.
+    ProviderPausedError : Spotify's rate limit pauses requests.
     ConfigError : Spotify refuses the credentials.
     """
     seen: list[Track] = []
