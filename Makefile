@@ -34,7 +34,7 @@ if [ -t 1 ]; then printf '\r%50s\r' ''; fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo figures test test-all test-oldest lint format results bench intervals embeddings rhythm fuzz chaos lock wheel clean
+.PHONY: help demo web figures test test-all test-oldest lint format results bench intervals embeddings rhythm fuzz chaos lock wheel clean
 .PHONY: check-java check-python notebooks docs site cluster-env
 
 help: ## Say what can be made
@@ -47,10 +47,16 @@ demo: $(READY) ## Run the full pipeline, from a scraped page to a report, in a s
 	@echo "  the report, in a browser    data/demo/report/index.html"
 	@echo "  the map of its genres       data/demo/report/map.html"
 	@echo "  a playlist of its songs     data/demo/playlists"
+	@echo "  all of it as a site         make web, then http://127.0.0.1:8450/"
 	@echo "  its tables, in SQL          ./spark-submit.sh query --conf conf/demo.toml \"SELECT * FROM leaderboard\""
 	@echo "  the notebooks as pages      make notebooks, then data/notebooks"
 	@echo "  your own music, first       ./spark-submit.sh check --conf conf/local.toml --set folder.path=/your/music"
 	@echo "  and then                    ./spark-submit.sh pipeline --conf conf/local.toml --set folder.path=/your/music"
+
+web: $(READY) ## Serve the demo's library as a site on this machine, until Control-C: after make demo
+	@test -d data/demo/tables || { echo "There is no library yet: make demo first."; exit 1; }
+	@test -e data/demo/site/current || ./spark-submit.sh publish_site --conf conf/demo.toml
+	@PYTHONPATH=lib $(BIN)/python jobs/serve_web.py --conf conf/demo.toml
 
 figures: demo ## Draw pictures again: the README's from the demo, the map's with DATA=folder of everynoise
 	@mkdir -p docs/images

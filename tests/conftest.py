@@ -82,6 +82,7 @@ def make_config(folder: Path, *overrides: str) -> Config:
         "folder.path": "music",
         "models.path": "models",
         "report.path": "report",
+        "web.path": "site",
     }
     defaults = [f'{key}="{folder / name}"' for key, name in paths.items()]
     return load_config([], [*defaults, *overrides])

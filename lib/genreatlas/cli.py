@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import get_args
 
 from genreatlas.arguments import USAGE, configuration, job_parser, stop
-from genreatlas.checks.faults import sandbox_lacks
+from genreatlas.checks.faults import not_installed, sandbox_lacks
 from genreatlas.checks.plan import facts_of, lines, make_plan
 from genreatlas.config import Config, toml_value
 from genreatlas.config.sections import StepName
@@ -22,7 +22,7 @@ from genreatlas.query import query
 
 #: Steps that have a job of their own, in the order of the data's way.
 STEPS: tuple[str, ...] = get_args(StepName)
-JOBS = (*STEPS, "check", "pipeline", "query", "retrain", "serve_sandbox")
+JOBS = (*STEPS, "check", "pipeline", "query", "retrain", "serve_sandbox", "serve_web")
 
 
 def console() -> None:
@@ -35,11 +35,19 @@ def console() -> None:
         print(f"  {'check':18} Print the plan of a job and every fault of its configuration; starts nothing.")
         print(f"  {'pipeline':18} Run every step that [pipeline] steps names, in order.")
         print(f"  {'serve_sandbox':18} Serve the sandbox world until Control-C.")
+        print(f"  {'serve_web':18} Serve the site that publish_site wrote until Control-C.")
         print(f"  {'query':18} Ask the store in SQL.")
         print(f"  {'retrain':18} Run every step that [retrain] steps names, in order, as one: the job of a schedule.")
         sys.exit(0 if arguments else 2)
     job, *rest = arguments
-    doors = {"check": check, "pipeline": pipeline, "query": query, "retrain": retrain, "serve_sandbox": serve_sandbox}
+    doors = {
+        "check": check,
+        "pipeline": pipeline,
+        "query": query,
+        "retrain": retrain,
+        "serve_sandbox": serve_sandbox,
+        "serve_web": serve_web,
+    }
     if job in doors:
         doors[job](rest)
     elif job in STEPS:
@@ -118,6 +126,21 @@ def serve_sandbox(arguments: Sequence[str] | None = None) -> None:
         from genreatlas.sandbox.world.server import serve_by_hand
 
         serve_by_hand(config.world, config.sandbox)
+    except GenreAtlasError as problem:
+        stop(problem)
+
+
+def serve_web(arguments: Sequence[str] | None = None) -> None:
+    """Serve the site of ``[web]`` until Control-C, with the processes that analyse uploads."""
+    text = "Serve the site that publish_site wrote until Control-C. Needs the extra web, and no Spark."
+    config = _configure("serve_web", text, arguments)
+    try:
+        for module in ("fastapi", "uvicorn", "sqlalchemy", "python_multipart", "duckdb"):
+            for fault in not_installed(module, "serve_web", "'genreatlas[web]'"):
+                raise ConfigError(fault.text)
+        from genreatlas.web.serving import serve
+
+        serve(config)
     except GenreAtlasError as problem:
         stop(problem)
 

@@ -38,7 +38,7 @@ def test_only_session_py_builds_a_session(path):
 
 @pytest.mark.parametrize("path", PACKAGE, ids=relative)
 def test_only_the_store_writes_tables(path):
-    if path.parent.name != "store":
+    if path.parent.name not in ("store", "web"):  # the site never sees Spark; its SQL is SQLite's
         assert not re.search(
             r"\.saveAsTable\(|\.write\.format\(|MERGE INTO|INSERT INTO", path.read_text(encoding="utf-8")
         )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from genreatlas.audio.decode import SILENCE_DBFS
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, Registered, get_feature_set, registered
 from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory, unknown_fault
-from genreatlas.audio.layouts import get_layout
+from genreatlas.audio.layouts import Extracted, get_layout
 from genreatlas.audio.preprocess import choose_window, file_windows, preprocessing_id, reject_short
 from genreatlas.audio.probe import FileLayout, Source, lay_out, open_file, probe
 from genreatlas.audio.uris import uri_to_path
@@ -172,12 +172,22 @@ def _values(
         found = extract_clip(source, start_s, length_s, recipe.clip, sets, recipe.limits.max_clip_mb, layout)
     except ValueError as error:
         raise ClipError(Reason.FEATURES_FAILED, str(error)[:_LONGEST_DETAIL]) from None
+    return cut_values(found, start_s, length_s, recipe)
+
+
+def cut_values(found: Sequence[Extracted], start_s: float, length_s: float, recipe: Recipe) -> NDArray[np.float32]:
+    """Rows of a recipe's columns, (n_rows, n_columns), from what was extracted of a cut: its sets, and others.
+
+    Raises
+    ------
+    ClipError : the cut is silent.
+    """
     by_name = {one.feature_set: one for one in found}
     level = by_name["loudness"].values
     peak = [feature.name for feature in get_feature_set("loudness").features].index("peak_dbfs")
     if level is None or not level[peak] > SILENCE_DBFS:  # NaN where no sample differs from 0
         raise ClipError(Reason.SILENT, f"Digital silence from {start_s:g} s to {start_s + length_s:g} s.")
-    mine = sets[: len(members_of(recipe.feature_set))]
+    mine = recipe.sets()[: len(members_of(recipe.feature_set))]
     rows = np.concatenate([get_layout(one.axis).unpack(by_name[one.name]) for one in mine], axis=1)
     if not len(rows):  # no event in the whole window: one of which nothing is known
         rows = np.full((1, rows.shape[1]), np.nan)

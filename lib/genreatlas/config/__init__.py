@@ -45,6 +45,7 @@ from genreatlas.config.sections import (
     TrainSection,
     WorldSection,
 )
+from genreatlas.config.web import WebSection
 
 __all__ = [
     "ENGINES",
@@ -90,6 +91,7 @@ __all__ = [
     "StoreSection",
     "SyncSection",
     "TrainSection",
+    "WebSection",
     "WorldSection",
     "load_config",
     "parse_override",

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from genreatlas.config import collecting, extraction, map_sections, probing, recipes, sections
+from genreatlas.config.web import WebSection
 from genreatlas.errors import ConfigError
 from genreatlas.redaction import redact_value
 
@@ -55,6 +56,7 @@ class Config(sections.Section):
     neighbours: map_sections.NeighboursSection = map_sections.NeighboursSection()
     playlist: recipes.PlaylistSection = recipes.PlaylistSection()
     report: sections.ReportSection = sections.ReportSection()
+    web: WebSection = WebSection()
     export: sections.ExportSection = sections.ExportSection()
     purge: collecting.PurgeSection = collecting.PurgeSection()
     rebuild: sections.RebuildSection = sections.RebuildSection()

@@ -49,8 +49,13 @@ def render_map(data: MapData) -> str:
         )
     )
     template = environment().get_template("map.html.j2")
-    content = Markup(_json(_content(data)))
+    content = Markup(map_content(data))
     return template.render(data=data, plain=_plain, policy=policy, style=style, script=script, content=content)
+
+
+def map_content(data: MapData) -> str:
+    """The map's data as JSON that cannot end the element that it stands in: what ``report/map/data.js`` reads."""
+    return _json(_content(data))
 
 
 def _content(data: MapData) -> dict[str, Any]:

@@ -1,0 +1,217 @@
+"""Turn what was heard of a file into the answer of its page: genres, reasons, features and similar songs."""
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from genreatlas.audio.feature_sets import Registered, registered
+from genreatlas.audio.isolation import run_isolated, time_for
+from genreatlas.audio.layouts import get_layout
+from genreatlas.audio.preprocess import preprocessing_id
+from genreatlas.audio.whole_files import Recipe, check_recipe
+from genreatlas.config import Config, former
+from genreatlas.config.joined import members_of
+from genreatlas.errors import ClipError, ModelError, Reason
+from genreatlas.ids import stable_id
+from genreatlas.models.confidence import most_genres
+from genreatlas.models.one_file import Loaded, calibrated, load, score
+from genreatlas.neighbours.space import Space, expected_distance, similarity, to_vectors
+from genreatlas.web import extract as files
+from genreatlas.web.hearing import Heard, hear
+from genreatlas.web.published import Extract
+
+_SIMILAR = 12
+_GENRES = 12
+_REASONS = 6
+
+
+@dataclass(frozen=True)
+class Analyst:
+    """Everything that one extract's analyses need; made anew when another is published.
+
+    Parameters
+    ----------
+    found : the extract.
+    models : folder of the models.
+    """
+
+    found: Extract
+    models: Path
+    config: Config
+
+    @cached_property
+    def model(self) -> Loaded:
+        """The model of the extract.
+
+        Raises
+        ------
+        ModelError : the extract names none, or it cannot be used here.
+        """
+        facts = self.found.facts["model"]
+        if facts is None:
+            raise ModelError(f"there is no model to analyse with: {self.found.facts['model_reason']}")
+        loaded = load(self.models.absolute(), facts["model_id"])
+        meta = loaded.meta
+        check_recipe(meta.model_id, meta.set_version, meta.preprocessing_id, self._recipe_of_model(loaded))
+        return loaded
+
+    def _recipe_of_model(self, loaded: Loaded) -> Recipe:
+        meta = loaded.meta
+        networks = Registered((), loaded.networks)
+        return Recipe(meta.feature_set, meta.clip_section(), self.config.limits, meta.features, registered=networks)
+
+    @cached_property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """How features are made for the model, for the charts, and for similar songs, with the model's cut."""
+        first = self._recipe_of_model(self.model)
+        made = [first]
+        facts = self.found.facts
+        if self.charted:
+            made.append(self._beside(first, facts["feature_set"], self.found.features))
+        if self.space is not None:
+            made.append(self._beside(first, facts["space"]["feature_set"], self.space.features))
+        return tuple(made)
+
+    def _beside(self, first: Recipe, feature_set: str, columns: Sequence[str]) -> Recipe:
+        return Recipe(feature_set, first.clip, first.limits, tuple(columns), registered=registered())
+
+    @cached_property
+    def charted(self) -> bool:
+        """Whether the extract's features can be made of audio."""
+        name = self.found.facts["feature_set"]
+        found = self._recipe_of_model(self.model)
+        return bool(name) and all(found.find(member) is not None for member in members_of(name))
+
+    @cached_property
+    def space(self) -> Space | None:
+        """The space of similar songs; None where the cut's vector would not be comparable."""
+        facts = self.found.facts["space"]
+        if facts is None or facts["clip"] is None:
+            return None
+        theirs = former.clip_section(json.loads(facts["clip"]))
+        if preprocessing_id(theirs) != preprocessing_id(self.model.meta.clip_section()):
+            return None
+        return Space(
+            tuple(facts["features"]),
+            np.array(facts["centre"]),
+            np.array(facts["spread"]),
+            np.array(facts["mean"]),
+            facts["variance"],
+        )
+
+    @cached_property
+    def _vectors(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+        folder = self.found.folder
+        return np.load(folder / files.VECTORS, mmap_mode="r"), np.load(folder / files.VECTOR_PLACES, mmap_mode="r")
+
+    def version(self) -> str:
+        """Hash of everything but the audio that an answer depends on."""
+        meta = self.model.meta
+        return stable_id(self.found.folder.name, meta.model_id, meta.set_version, meta.preprocessing_id)
+
+    def analyse(self, path: Path) -> dict[str, Any]:
+        """Everything that the page of an analysis shows.
+
+        Raises
+        ------
+        ClipError : the file cannot be used.
+        ModelError : there is no model.
+        """
+        limits = self.config.limits
+        size = path.stat().st_size
+        if size > limits.max_file_mb << 20:
+            raise ClipError(Reason.TOO_LARGE, f"The file has more than {limits.max_file_mb} MB.")
+        heard: Heard = run_isolated(
+            hear, os.fspath(path), self.recipes, seconds=time_for(size, limits), memory_mb=limits.clip_memory_mb
+        )
+        values = list(heard.values)
+        answer = self._genres(values.pop(0))
+        if self.charted:
+            row = values.pop(0)[0]
+            answer["features"] = self.found.compare(row, [one["genre_id"] for one in answer["genres"][:1]])
+        if self.space is not None:
+            answer["similar"] = self._similar(values.pop(0))
+        return answer | {
+            "sha256": heard.sha256,
+            "duration_s": heard.duration_s,
+            "start_s": heard.start_s,
+            "length_s": heard.length_s,
+            "pictures": heard.pictures,
+            "model_id": self.model.meta.model_id,
+        }
+
+    def _genres(self, values: npt.NDArray[np.float32]) -> dict[str, Any]:
+        """Genres by probability, the set that holds the genre, and what speaks for the first."""
+        meta, sureness = self.model.meta, self.model.confidence
+        mean = self._means([values])
+        order = np.argsort(-mean[0], kind="stable")
+        chosen = [int(one) for one in order[:_GENRES]]
+        answer: dict[str, Any] = {
+            "score_kind": meta.score_kind,
+            "genres": [
+                {"genre_id": meta.classes[one], "name": meta.class_names[one], "score": float(mean[0, one])}
+                for one in chosen
+            ],
+            "set": [],
+            "coverage": None,
+            "abstains": False,
+            "reasons": self._reasons(values, int(order[0])),
+        }
+        if sureness is not None:
+            inside = [int(place) for place in sureness.sets(mean)[0]]
+            answer["set"] = [meta.class_names[place] for place in inside]
+            answer["coverage"] = sureness.coverage
+            answer["abstains"] = not 0 < len(inside) <= most_genres(0, len(meta.classes))
+        return answer
+
+    def _means(self, rows: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float64]:
+        sums, counts = score(self.model, rows)
+        return np.asarray(calibrated(self.model, sums / counts[:, None]))
+
+    def _reasons(self, values: npt.NDArray[np.float32], genre: int) -> list[dict[str, Any]]:
+        """Features by what the first genre's probability would lose if they were unknown, the most telling first.
+
+        A feature that is unknown counts as the model's training left it: as the middle of the training songs, or as
+        the model treats gaps. Positive: it speaks for the genre; negative: against it. Nothing where the model reads
+        many rows of a clip.
+        """
+        meta = self.model.meta
+        if not get_layout(meta.axis).by_column or len(values) != 1 or meta.score_kind != "probability":
+            return []
+        without = np.repeat(values, len(meta.features), axis=0)
+        np.fill_diagonal(without, np.nan)
+        means = self._means([values, *(row[None, :] for row in without)])[:, genre]
+        effects = means[0] - means[1:]
+        order = np.argsort(-np.abs(np.nan_to_num(effects)), kind="stable")[:_REASONS]
+        return [
+            {
+                "feature": meta.features[place],
+                "value": float(values[0, place]) if math.isfinite(values[0, place]) else None,
+                "effect": float(effects[place]),
+            }
+            for place in (int(one) for one in order)
+            if abs(effects[place]) > 1e-4
+        ]
+
+    def _similar(self, values: npt.NDArray[np.float32]) -> list[dict[str, Any]]:
+        """The nearest songs of the lake, by root mean square difference in spreads."""
+        assert self.space is not None
+        vectors, places = self._vectors
+        if not len(places):
+            return []
+        mine = to_vectors(values[:1], self.space)
+        squares = ((np.asarray(vectors) - mine) ** 2).mean(axis=1, dtype=np.float64)
+        near = np.argsort(squares, kind="stable")[:_SIMILAR]
+        distance = np.sqrt(squares[near])
+        expected = expected_distance(np.asarray(vectors[near]), self.space)
+        alike = similarity(distance, np.repeat(expected_distance(mine, self.space), len(near)), expected)
+        songs = self.found.songs([int(places[one]) + 1 for one in near])
+        return [{"song_id": song["song_id"], "similarity": float(one)} for song, one in zip(songs, alike, strict=True)]

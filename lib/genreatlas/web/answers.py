@@ -1,0 +1,50 @@
+"""What handlers of pages share: a page of a template, a fault, what is found, and features with their charts."""
+
+from typing import Any
+
+from fastapi import HTTPException, Request
+from fastapi.responses import HTMLResponse, Response
+
+from genreatlas.web.published import Extract
+from genreatlas.web.rendering import environment
+from genreatlas.web.state import state_of
+
+
+def page(request: Request, template: str, status: int = 200, **shown: Any) -> Response:
+    """A page for the visitor who asks."""
+    state = state_of(request)
+    title = state.config.web.title
+    text = environment().get_template(template).render(site=title, token=state.visitor(request).token, **shown)
+    response = HTMLResponse(text, status, headers={"cache-control": "no-store"})
+    return state.remember(request, response)
+
+
+def fault(request: Request, status: int, words: str) -> Response:
+    """A page that says what went wrong; it needs neither extract nor database."""
+    site = state_of(request).config.web.title
+    text = environment().get_template("fault.html.j2").render(site=site, token="", status=status, words=words)
+    return HTMLResponse(text, status, headers={"cache-control": "no-store"})
+
+
+def extract_of(request: Request) -> Extract:
+    """The present extract."""
+    return state_of(request).site.extract
+
+
+def known(answer: Any, what: str) -> Any:
+    """What was found; 404 where that is nothing."""
+    if answer is None:
+        raise HTTPException(404, f"There is no such {what} here.")
+    return answer
+
+
+def compared(found: Extract, features: list[dict[str, Any]], genre: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Features with the charts that their pictures are drawn from."""
+    rows = []
+    for one in features:
+        of_all = found.chart(one["feature"], "*")
+        if of_all is not None:
+            of_genre = found.chart(one["feature"], genre["genre_id"]) if genre else None
+            below = one["below_genre"].get(genre["genre_id"]) if genre else None
+            rows.append(one | {"all": of_all, "genre": of_genre, "below_genre": below})
+    return rows

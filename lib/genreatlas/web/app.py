@@ -1,0 +1,101 @@
+"""The application: guard, REST endpoints, pages, static files."""
+
+from importlib.resources import as_file, files
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from genreatlas import __version__
+from genreatlas.config import Config
+from genreatlas.errors import StoreError
+from genreatlas.web import answers, pages, rest, uploads
+from genreatlas.web.places import prepare
+from genreatlas.web.published import Site
+from genreatlas.web.safety import Guard, Rate
+from genreatlas.web.state import State, state_of
+from genreatlas.web.work import Work
+
+#: How often a body may be larger than the file that it uploads: names and borders of its parts.
+_BORDERS = 64 * 1024
+
+
+def create_app(config: Config) -> Any:
+    """The site as an ASGI application."""
+    section = config.web
+    places = prepare(config)
+    app = FastAPI(
+        title="Genre Atlas", version=__version__, docs_url=None, redoc_url=None, openapi_url="/rest/openapi.json"
+    )  # fmt: skip
+    app.state.site = State(config, places, Site(section.path), Work(places.database))
+    app.include_router(rest.router)
+    app.include_router(pages.router)
+    app.include_router(uploads.router)
+    app.get("/health", include_in_schema=False)(health)
+    app.get("/metrics", include_in_schema=False)(metrics)
+    for package, path, name in (
+        ("genreatlas.web", "static", "static"),
+        ("genreatlas.report", "map", "map-script"),
+    ):
+        with as_file(files(package) / path) as folder:
+            app.mount(f"/{name}", StaticFiles(directory=folder), name=name)
+    app.add_exception_handler(HTTPException, _http_fault)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(SQLAlchemyError, _database_fault)
+    app.add_exception_handler(StoreError, _store_fault)
+    rates = Rate(section.requests_per_minute), Rate(section.uploads_per_minute)
+    most = (section.max_upload_mb << 20) + _BORDERS
+    return Guard(app, section.hosts, rates, most, (uploads.PAGE, uploads.REST), app.state.site.counters)
+
+
+def health(request: Request) -> Response:
+    """Whether extract and database can be read."""
+    state = state_of(request)
+    found = state.site.extract
+    return JSONResponse(
+        {"songs": found.facts["n_songs"], "extract": found.folder.name, "waiting": state.work.waiting()}
+    )
+
+
+def metrics(request: Request) -> Response:
+    """Counters in the format of Prometheus."""
+    state = state_of(request)
+    lines = [
+        f'genreatlas_answers_total{{status="{status}"}} {n}' for status, n in sorted(state.counters.answers.items())
+    ]
+    lines.append(f"genreatlas_answer_seconds_total {state.counters.seconds:.6f}")
+    lines.append(f"genreatlas_analyses_waiting {state.work.waiting()}")
+    return PlainTextResponse("\n".join(lines) + "\n")
+
+
+def _http_fault(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    answer = _fault(request, error.status_code, str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [f"{one['loc'][-1]}: {one['msg']}" for one in error.errors()]
+    return _fault(request, 422, "; ".join(faults))
+
+
+def _database_fault(request: Request, _: Exception) -> Response:
+    answer = _fault(request, 503, "The site's database cannot be reached now. Nothing is lost; try again in a minute.")
+    answer.headers["retry-after"] = "20"
+    return answer
+
+
+def _store_fault(request: Request, error: Exception) -> Response:
+    return _fault(request, 503, str(error))
+
+
+def _fault(request: Request, status: int, words: str) -> Response:
+    if request.url.path.startswith(("/rest", "/health", "/metrics", "/clips")):
+        return JSONResponse({"detail": words}, status)
+    return answers.fault(request, status, words)

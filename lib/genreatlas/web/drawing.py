@@ -1,0 +1,61 @@
+"""Small pictures of distributions as SVG, styled by classes alone: the site's policy forbids styles inside a page."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+_WIDTH, _HEIGHT = 240.0, 56.0
+
+
+def histogram(of_all: Mapping[str, Any], of_genre: Mapping[str, Any] | None, value: float | None, words: str) -> Markup:
+    """All songs as a hill, a genre as a line, both with the same area, and a value as a mark.
+
+    Parameters
+    ----------
+    words : what the picture shows, for who does not see it.
+    """
+    every = _shares(of_all["counts"])
+    mine = _shares(of_genre["counts"]) if of_genre else []
+    top = max([*every, *mine, 1e-9])
+    parts = [f'<polygon class="hill" points="0,{_HEIGHT:g} {_points(every, top)} {_WIDTH:g},{_HEIGHT:g}"/>']
+    if mine:
+        parts.append(f'<polyline class="genre" points="{_points(mine, top)}"/>')
+    if value is not None:
+        at = (value - of_all["low"]) / (of_all["high"] - of_all["low"])
+        x = _WIDTH * min(max(at, 0.0), 1.0)
+        parts.append(f'<line class="value" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{_HEIGHT:g}"/>')
+    return _picture(parts, _HEIGHT, words)
+
+
+def box(chart: Mapping[str, Any], words: str) -> Markup:
+    """The middle half of a genre's songs as a box, nine tenths as a line, the median as a mark."""
+    span = chart["high"] - chart["low"]
+    low, left, middle, right, high = (
+        _WIDTH * min(max((chart[name] - chart["low"]) / span, 0.0), 1.0) for name in ("q05", "q25", "q50", "q75", "q95")
+    )
+    parts = [
+        f'<line class="range" x1="{low:.1f}" x2="{high:.1f}" y1="9" y2="9"/>',
+        f'<rect class="box" x="{left:.1f}" y="3" width="{max(right - left, 1):.1f}" height="12"/>',
+        f'<line class="median" x1="{middle:.1f}" x2="{middle:.1f}" y1="2" y2="16"/>',
+    ]
+    return _picture(parts, 18.0, words)
+
+
+def _shares(counts: Sequence[int]) -> list[float]:
+    total = sum(counts) or 1
+    return [count / total for count in counts]
+
+
+def _points(shares: Sequence[float], top: float) -> str:
+    step = _WIDTH / len(shares)
+    return " ".join(
+        f"{(place + 0.5) * step:.1f},{_HEIGHT - (_HEIGHT - 2) * share / top:.1f}" for place, share in enumerate(shares)
+    )
+
+
+def _picture(parts: Sequence[str], height: float, words: str) -> Markup:
+    head = Markup(
+        '<svg class="small" viewBox="0 0 {} {}" role="img" aria-label="{}" preserveAspectRatio="none">'
+    ).format(f"{_WIDTH:g}", f"{height:g}", words)
+    return head + Markup("".join(parts)) + Markup("</svg>")

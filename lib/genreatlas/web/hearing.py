@@ -1,0 +1,135 @@
+"""What is computed of one audio file, where a crash harms nobody: features of its cut, and the pictures of a page."""
+
+import hashlib
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from genreatlas.audio.decode import resample
+from genreatlas.audio.librosa_loading import librosa
+from genreatlas.audio.preprocess import choose_window, prepare, reject_short
+from genreatlas.audio.probe import lay_out, open_file, probe
+from genreatlas.audio.whole_files import Recipe, cut_values
+from genreatlas.audio.worker import extract_clip
+from genreatlas.errors import ClipError, Reason
+
+_RATE = 22_050
+_PEAKS = 480
+_COLUMNS = 160
+_HOP, _FFT = 2048, 4096
+_ONSET_HOP = 512
+_TEMPI = np.geomspace(40, 240, 48)
+#: Segments that a cut is divided into, one for so many seconds; between 2 and 8.
+_SEGMENT_S = 6.0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was heard of a file.
+
+    Attributes
+    ----------
+    sha256 : of its bytes.
+    duration_s, start_s, length_s : of the file, and the cut.
+    values : of each recipe, (n_rows, n_columns).
+    pictures : what the page draws, as JSON.
+    """
+
+    sha256: str
+    duration_s: float
+    start_s: float
+    length_s: float
+    values: tuple[npt.NDArray[np.float32], ...]
+    pictures: dict[str, Any]
+
+
+def hear(path: str, recipes: tuple[Recipe, ...]) -> Heard:
+    """Decode the cut of a file once and compute everything of it.
+
+    Parameters
+    ----------
+    recipes : one at least; the first one's ``[clip]`` chooses the cut.
+
+    Raises
+    ------
+    ClipError : the file cannot be used.
+    """
+    clip, limits = recipes[0].clip, recipes[0].limits
+    with Path(path).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with open_file(path) as opened:
+        layout = lay_out(opened)
+    info = probe(path, layout)
+    reject_short(clip, info.duration_s)
+    start_s, length_s = choose_window(clip, info.duration_s)
+    sets = list({one.name: one for recipe in recipes for one in recipe.sets()}.values())
+    try:
+        found = extract_clip(path, start_s, length_s, clip, sets, limits.max_clip_mb, layout)
+    except ValueError as error:
+        raise ClipError(Reason.FEATURES_FAILED, str(error)) from None
+    values = tuple(cut_values(found, start_s, length_s, recipe) for recipe in recipes)
+    signal, _ = prepare(path, start_s, length_s, clip, limits.max_clip_mb, layout)
+    pictures = draw(resample(signal.samples, signal.sample_rate, _RATE).astype(np.float32), _RATE)
+    return Heard(digest, info.duration_s, start_s, length_s, values, pictures)
+
+
+def draw(samples: npt.NDArray[np.float32], rate: int) -> dict[str, Any]:
+    """Waveform, chroma, tempogram and segments of a signal, as small whole numbers.
+
+    Returns
+    -------
+    ``waveform``: highest absolute sample of each of a few hundred stretches, 0 to 100. ``chroma``: 12 rows from C,
+    0 to 9 in each column. ``tempogram``: rows of rising tempo (``tempi``, bpm), 0 to 9. ``segments``: starts in s.
+
+    References: Grosche, Müller & Kurth 2010, "Cyclic tempogram"; McFee et al. 2015, "librosa".
+    """
+    engine = librosa()
+    seconds = len(samples) / rate
+    edges = np.linspace(0, len(samples), _PEAKS + 1).astype(int)
+    peaks = [float(np.abs(samples[a:b]).max()) if b > a else 0.0 for a, b in pairwise(edges)]
+    top = max(peaks) or 1.0
+    power = np.abs(engine.stft(samples, n_fft=_FFT, hop_length=_HOP)) ** 2
+    chroma = engine.feature.chroma_stft(S=power, sr=rate, n_fft=_FFT, tuning=0.0)
+    strength = engine.onset.onset_strength(y=samples, sr=rate, hop_length=_ONSET_HOP)
+    tempogram = engine.feature.tempogram(onset_envelope=strength, sr=rate, hop_length=_ONSET_HOP)
+    lags = engine.tempo_frequencies(tempogram.shape[0], hop_length=_ONSET_HOP, sr=rate)
+    rows = np.argsort(lags[1:]) + 1  # the first lag is no tempo
+    of_tempi = np.stack([np.interp(_TEMPI, lags[rows], column[rows]) for column in _pooled(tempogram).T], axis=1)
+    return {
+        "seconds": round(seconds, 3),
+        "waveform": [round(100 * peak / top) for peak in peaks],
+        "chroma": _digits(_pooled(chroma)),
+        "tempogram": _digits(of_tempi),
+        "tempi": [round(float(one), 1) for one in _TEMPI],
+        "segments": _segments(engine, chroma, power, rate, seconds),
+    }
+
+
+def _pooled(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Means of neighbouring columns, so that there are a picture's number of them at most."""
+    width = values.shape[1]
+    edges = np.unique(np.linspace(0, width, min(width, _COLUMNS) + 1).astype(int))
+    return np.stack([values[:, a:b].mean(axis=1) for a, b in pairwise(edges)], axis=1)
+
+
+def _digits(values: npt.NDArray[np.floating]) -> list[str]:
+    """Rows of digits from 0, the least, to 9."""
+    known = np.nan_to_num(values.astype(np.float64))
+    low, high = known.min(), known.max()
+    scaled = np.rint(9 * (known - low) / (high - low if high > low else 1.0)).astype(int)
+    return ["".join(map(str, row)) for row in scaled]
+
+
+def _segments(engine: Any, chroma: Any, power: Any, rate: int, seconds: float) -> list[float]:
+    """Starts of stretches that sound alike, by harmony and timbre."""
+    timbre = engine.feature.mfcc(S=engine.power_to_db(engine.feature.melspectrogram(S=power, sr=rate)), n_mfcc=13)
+    both = np.concatenate([chroma, timbre / (np.abs(timbre).max(axis=1, keepdims=True) + 1e-9)])
+    wanted = int(np.clip(round(seconds / _SEGMENT_S), 2, 8))
+    if both.shape[1] <= wanted:
+        return [0.0]
+    starts = engine.segment.agglomerative(both, wanted)
+    return [round(float(one) * _HOP / rate, 2) for one in sorted({0, *(int(one) for one in starts)})]

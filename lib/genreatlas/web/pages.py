@@ -1,0 +1,151 @@
+"""The pages of the lake: search, songs, artists, albums, genres, playlists, charts, the map."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from markupsafe import Markup
+
+from genreatlas.web.answers import compared, extract_of, known, page
+from genreatlas.web.extract import KINDS
+from genreatlas.web.published import quantile_names
+from genreatlas.web.rendering import resource
+from genreatlas.web.rest import openapi_lines
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+_PAGE = 50
+_HOME = 24
+_SIMILAR = 12
+_STYLES = {
+    "plot": ("genreatlas.report", "templates/plot.css"),
+    "page": ("genreatlas.report", "templates/page.css"),
+    "map": ("genreatlas.report", "templates/map.css"),
+}
+Start = Annotated[int, Query(ge=0, le=10_000_000)]
+
+
+@router.get("/")
+def home(request: Request) -> Response:
+    """Search, families of genres, and what else there is."""
+    found = extract_of(request)
+    counts = {kind: found.count(kind) for kind in KINDS}
+    families = [one | {"genres": one["genres"][:_HOME]} for one in found.categories()]
+    has_map = found.has_map
+    return page(request, "home.html.j2", counts=counts, families=families, has_map=has_map)
+
+
+@router.get("/search")
+def search(request: Request, q: Annotated[str, Query(max_length=200)] = "") -> Response:
+    """All that a query finds; what the box above shows as one types."""
+    found = extract_of(request)
+    results = {kind: found.search(q, kind, 20) for kind in KINDS} if q.strip() else {}
+    return page(request, "search.html.j2", q=q, results=results)
+
+
+@router.get("/songs/{song_id}")
+def song(request: Request, song_id: str) -> Response:
+    """A song: who, what genre and why, its features, songs like it."""
+    found = extract_of(request)
+    shown = known(found.song(song_id), "song")
+    similar = found.similar(song_id, _SIMILAR) or []
+    genre = shown["genres"][0] if shown["genres"] else None
+    pictures = compared(found, shown["features"], genre)
+    model = found.facts["model"]
+    return page(
+        request, "song.html.j2", song=shown, similar=similar, genre=genre, compared=pictures, genres=found.largest,
+        model=model,
+    )  # fmt: skip
+
+
+@router.get("/artists/{artist_id}")
+def artist(request: Request, artist_id: str, start: Start = 0) -> Response:
+    """An artist's songs."""
+    return _listed(request, "artist", known(extract_of(request).artist(artist_id, start, _PAGE), "artist"))
+
+
+@router.get("/albums/{album_id}")
+def album(request: Request, album_id: str, start: Start = 0) -> Response:
+    """An album's songs."""
+    return _listed(request, "album", known(extract_of(request).album(album_id, start, _PAGE), "album"))
+
+
+@router.get("/playlists/{playlist_id}")
+def playlist(request: Request, playlist_id: str, start: Start = 0) -> Response:
+    """A playlist's songs."""
+    return _listed(request, "playlist", known(extract_of(request).playlist(playlist_id, start, _PAGE), "playlist"))
+
+
+def _listed(request: Request, kind: str, shown: dict[str, Any]) -> Response:
+    return page(request, "listed.html.j2", kind=kind, shown=shown, size=_PAGE)
+
+
+@router.get("/genres")
+def genres(request: Request) -> Response:
+    """All genres by family."""
+    return page(request, "genres.html.j2", families=extract_of(request).categories())
+
+
+@router.get("/genres/{genre_id}")
+def genre(request: Request, genre_id: str, start: Start = 0) -> Response:
+    """A genre: songs to hear, near genres, its features among those of all."""
+    found = extract_of(request)
+    shown = known(found.genre(genre_id, start, _PAGE), "genre")
+    of_all = {one["feature"]: one for one in found.charts(genre_id="*")}
+    rows = [(one, of_all[one["feature"]]) for one in found.charts(genre_id=genre_id)]
+    return page(request, "genre.html.j2", genre=shown, size=_PAGE, charts=rows, units=found.units)
+
+
+@router.get("/playlists")
+def playlists(request: Request, start: Start = 0) -> Response:
+    """All playlists."""
+    found = extract_of(request)
+    rows = found.listed("playlists", start, _PAGE)
+    return page(request, "playlists.html.j2", playlists=rows, start=start, size=_PAGE, n=found.count("playlists"))
+
+
+@router.get("/charts")
+def charts(
+    request: Request,
+    feature: Annotated[str, Query(max_length=200)] = "",
+    month: Annotated[str, Query(pattern=r"^(\d{4}-\d{2})?$")] = "",
+    start: Start = 0,
+) -> Response:
+    """A feature in every genre, the highest median first."""
+    found = extract_of(request)
+    feature = feature or (found.features[0] if found.features else "")
+    rows = found.charts(feature=feature, month=month) if feature else []
+    of_all = next((one for one in rows if one["genre_id"] == "*"), None)
+    middle = quantile_names()[2]
+    of_genres = sorted((one for one in rows if one["genre_id"] != "*"), key=lambda one: -one[middle])
+    return page(
+        request, "charts.html.j2", feature=feature, features=found.features, unit=found.units.get(feature, ""),
+        months=found.months, month=month or (found.months[-1] if found.months else ""), of_all=of_all,
+        rows=of_genres[start : start + _PAGE], n=len(of_genres), start=start, size=_PAGE, names=found.genre_names(),
+    )  # fmt: skip
+
+
+@router.get("/map")
+def genre_map(request: Request) -> Response:
+    """The map of genres, as in the report, with this site's clips."""
+    drawn = known(extract_of(request).map_page(), "map: none was drawn")
+    return page(request, "map.html.j2", page=drawn, content=Markup(drawn["content"]))
+
+
+@router.get("/rest")
+def endpoints(request: Request) -> Response:
+    """The REST endpoints for people."""
+    return page(request, "rest.html.j2", lines=openapi_lines(request.app.openapi()))
+
+
+@router.get("/style/{name}.css")
+def style(name: str) -> Response:
+    """Style sheets that the site shares with the report."""
+    package, path = known(_STYLES.get(name), "style")
+    return Response(resource(package, path), media_type="text/css", headers={"cache-control": "max-age=300"})
+
+
+@router.get("/clips/{clip_id}")
+def clip(request: Request, clip_id: str) -> Response:
+    """The audio of a clip; parts of it where a player asks for one."""
+    path, mime = known(extract_of(request).clip(clip_id), "clip")
+    return FileResponse(path, media_type=mime, headers={"cache-control": "private, max-age=3600"})

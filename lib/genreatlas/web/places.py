@@ -1,0 +1,37 @@
+"""Where the site keeps what it makes itself, beside the extracts: database, uploads and secret."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from genreatlas.config import Config
+
+
+@dataclass(frozen=True)
+class Places:
+    """Folders and files of a site that is being served."""
+
+    uploads: Path
+    secret: bytes
+    database: str
+
+
+def prepare(config: Config) -> Places:
+    """Make the folders of a site, which only its owner can read."""
+    work = config.web.path.absolute() / "work"
+    uploads = work / "uploads"
+    uploads.mkdir(parents=True, exist_ok=True)
+    work.chmod(0o700)
+    return Places(uploads, _secret(work / "secret"), config.web.database or f"sqlite:///{work / 'site.sqlite'}")
+
+
+def _secret(path: Path) -> bytes:
+    """A secret that outlives restarts, by which forms are told to be the site's own."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(32))
+    return path.read_bytes()

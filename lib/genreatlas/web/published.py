@@ -1,0 +1,399 @@
+"""Read what was published: search, songs, artists, albums, genres, playlists, neighbours and charts."""
+
+import atexit
+import hashlib
+import heapq
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Sequence
+from functools import cache, cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from genreatlas.audio.uris import uri_to_path
+from genreatlas.errors import StoreError
+from genreatlas.web import extract, publishing
+from genreatlas.web.distributions import EVERYBODY, QUANTILES, share_below
+from genreatlas.web.kept import Kept
+from genreatlas.web.words import fold, match_expression
+
+Row = dict[str, Any]
+#: Names that match are ranked among so many at most, which come in the order of the extract: the best known first.
+_CANDIDATES = 200
+#: Answers of searches that are kept: those of beginnings that many type.
+_SEARCHES = 4000
+#: Genres that a form suggests; others can be typed.
+_SUGGESTED = 200
+_ID = {
+    "songs": "song_id",
+    "artists": "artist_id",
+    "albums": "album_id",
+    "genres": "genre_id",
+    "playlists": "playlist_id",
+}
+_SONG = (
+    "rank, song_id, name AS title, artist, album, album_rank, isrc, spotify_id, year, duration_s, licence, clip_id, "
+    "clip_file, start_s, length_s, mime"
+)
+
+
+class Extract:
+    """One extract. Its files never change, so that what is read of it is true for as long as it is held."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._local = threading.local()
+        self.facts = {row["name"]: json.loads(row["value"]) for row in self._rows("SELECT * FROM facts")}
+        self.features: tuple[str, ...] = tuple(self.facts["features"])
+        self.units = dict(zip(self.features, self.facts["units"], strict=True))
+        self.values = np.load(folder / extract.FEATURES, mmap_mode="r")
+        self.neighbours = np.load(folder / extract.NEIGHBOURS, mmap_mode="r")
+        self.similarities = np.load(folder / extract.SIMILARITIES, mmap_mode="r")
+        self.months = sorted(path.stem for path in (folder / extract.CHARTS).glob("*.parquet"))
+        self.chart = lru_cache(4096)(self._chart)
+        self._found: Kept[list[Row]] = Kept(_SEARCHES)
+
+    def search(self, query: str, kind: str, limit: int) -> list[Row]:
+        """Names of a kind in which every word of a query is a word or the beginning of one.
+
+        Equal names come first, then names that begin as the query does, then the others.
+        """
+        folded = fold(query)
+        key = (folded, kind, limit)
+        kept = self._found.get(key)
+        return self._found.put(key, self._search(folded, kind, limit)) if kept is None else kept
+
+    def _search(self, folded: str, kind: str, limit: int) -> list[Row]:
+        ranks: dict[int, tuple[int, int]] = {}
+        for row in self._rows(f"SELECT rank FROM {kind} WHERE folded = ? ORDER BY rank LIMIT ?", folded, limit):
+            ranks[row["rank"]] = (0, row["rank"])
+        if expression := match_expression(folded):
+            found = self._rows(
+                f"SELECT rowid AS rank FROM find_{kind} WHERE find_{kind} MATCH ? ORDER BY rowid LIMIT ?",
+                expression, _CANDIDATES,
+            )  # fmt: skip
+            marks = ", ".join("?" * len(found))
+            names = self._rows(
+                f"SELECT rank, folded FROM {kind} WHERE rank IN ({marks})", *[row["rank"] for row in found]
+            )
+            for row in names:
+                begins = 1 if row["folded"].startswith(folded) else 2
+                ranks.setdefault(row["rank"], (begins, row["rank"]))
+        chosen = sorted(ranks, key=lambda rank: ranks[rank])[:limit]
+        return self.named(kind, chosen)
+
+    def named(self, kind: str, ranks: Sequence[int]) -> list[Row]:
+        """Rows of a kind by rank, in this order."""
+        if kind == "songs":
+            return self.songs(ranks)
+        marks = ", ".join("?" * len(ranks))
+        columns = {"albums": ", artist", "genres": ", parent, region", "playlists": ", kind"}.get(kind, "")
+        rows = self._rows(
+            f"SELECT rank, {_ID[kind]}, name, n_songs{columns} FROM {kind} WHERE rank IN ({marks})", *ranks
+        )
+        by_rank = {row.pop("rank"): row for row in rows}
+        return [by_rank[rank] for rank in ranks if rank in by_rank]
+
+    def songs(self, ranks: Sequence[int]) -> list[Row]:
+        """Songs by rank, in this order, with their genres and what is played of them."""
+        marks = ", ".join("?" * len(ranks))
+        genres: dict[int, list[Row]] = {}
+        for row in self._rows(
+            "SELECT song, genre_id, name FROM song_genres JOIN genres ON rank = genre "
+            f"WHERE song IN ({marks}) ORDER BY song, name",
+            *ranks,
+        ):
+            genres.setdefault(row.pop("song"), []).append(row)
+        albums = "(SELECT album_id FROM albums WHERE albums.rank = album_rank) AS album_id"
+        rows = self._rows(f"SELECT {_SONG}, {albums} FROM songs WHERE rank IN ({marks})", *ranks)
+        by_rank = {row["rank"]: _song(row) | {"genres": genres.get(row["rank"], [])} for row in rows}
+        return [by_rank[rank] for rank in ranks if rank in by_rank]
+
+    def rank(self, kind: str, name: str) -> int | None:
+        """Rank of an id; None where there is none."""
+        rows = self._rows(f"SELECT rank FROM {kind} WHERE {_ID[kind]} = ?", name)
+        return rows[0]["rank"] if rows else None
+
+    def song(self, song_id: str) -> Row | None:
+        """A song with its artists, what the model says of it, and how its features lie among those of others."""
+        rank = self.rank("songs", song_id)
+        if rank is None:
+            return None
+        (song,) = self.songs([rank])
+        artists = self._rows(
+            "SELECT artist_id, name FROM song_artists JOIN artists ON rank = artist WHERE song = ? ORDER BY position",
+            rank,
+        )
+        prediction = self._rows("SELECT prediction FROM songs WHERE rank = ?", rank)[0]["prediction"]
+        return song | {
+            "artists": list({one["artist_id"]: one for one in artists}.values()),
+            "prediction": self._prediction(json.loads(prediction)) if prediction else None,
+            "features": self.compare(self.values[rank - 1], [one["genre_id"] for one in song["genres"]]),
+        }
+
+    def compare(self, values: Sequence[float] | np.ndarray, genres: Sequence[str]) -> list[Row]:
+        """Where values of the extract's features lie among all songs and among those of genres."""
+        found = []
+        for name, value in zip(self.features, values, strict=True):
+            known = bool(np.isfinite(value))
+            of_all = self.chart(name, EVERYBODY)
+            in_genres = {genre: chart for genre in genres[:5] if (chart := self.chart(name, genre)) is not None}
+            found.append(
+                {
+                    "feature": name,
+                    "unit": self.units[name],
+                    "value": float(value) if known else None,
+                    "below_all": _below(value, of_all) if known else None,
+                    "below_genre": {genre: _below(value, chart) for genre, chart in in_genres.items()} if known else {},
+                }
+            )
+        return found
+
+    def artist(self, artist_id: str, start: int, limit: int) -> Row | None:
+        """An artist with a page of its songs."""
+        return self._page(
+            "artists", artist_id, "SELECT song FROM artist_songs WHERE artist = ? ORDER BY song", start, limit
+        )
+
+    def album(self, album_id: str, start: int, limit: int) -> Row | None:
+        """An album with a page of its songs, in the order of the tracks."""
+        statement = "SELECT rank AS song FROM songs WHERE album_rank = ? ORDER BY track, rank"
+        return self._page("albums", album_id, statement, start, limit)
+
+    def playlist(self, playlist_id: str, start: int, limit: int) -> Row | None:
+        """A playlist with a page of its songs, in order."""
+        statement = "SELECT song FROM playlist_songs WHERE playlist = ? ORDER BY position"
+        return self._page("playlists", playlist_id, statement, start, limit)
+
+    def genre(self, genre_id: str, start: int, limit: int) -> Row | None:
+        """A genre with its neighbours and a page of its songs, those first that can be heard."""
+        statement = "SELECT song FROM genre_songs WHERE genre = ? ORDER BY heard, song"
+        found = self._page("genres", genre_id, statement, start, limit)
+        if found is None:
+            return None
+        more = self._rows("SELECT parent_id, parent, region, x, y, near FROM genres WHERE genre_id = ?", genre_id)[0]
+        names = self.genre_names()
+        near = [
+            {"genre_id": other, "name": names[other], "similarity": alike}
+            for other, alike in json.loads(more.pop("near"))
+        ]
+        return found | more | {"near": near}
+
+    def _page(self, kind: str, name: str, statement: str, start: int, limit: int) -> Row | None:
+        rank = self.rank(kind, name)
+        if rank is None:
+            return None
+        (found,) = self.named(kind, [rank])
+        rows = self._rows(f"{statement} LIMIT ? OFFSET ?", rank, limit, start)
+        return found | {"start": start, "songs": self.songs([row["song"] for row in rows])}
+
+    def listed(self, kind: str, start: int, limit: int) -> list[Row]:
+        """A page of everything of a kind, the largest first."""
+        rows = self._rows(f"SELECT rank FROM {kind} ORDER BY rank LIMIT ? OFFSET ?", limit, start)
+        return self.named(kind, [row["rank"] for row in rows])
+
+    def count(self, kind: str) -> int:
+        """How many there are of a kind."""
+        return int(self._rows(f"SELECT count(*) AS n FROM {kind}")[0]["n"])
+
+    def categories(self) -> list[Row]:
+        """Families of genres: parents where the lake has them, else regions of the map; genres without are the last."""
+        rows = self._rows("SELECT genre_id, name, n_songs, parent, region FROM genres ORDER BY rank")
+        key = "parent" if any(row["parent"] for row in rows) else "region"
+        families: dict[str, list[Row]] = {}
+        parents = {row["parent"] for row in rows}
+        for row in rows:
+            family = row[key] or (row["name"] if row["name"] in parents else "Other genres")
+            families.setdefault(family, []).append({one: row[one] for one in ("genre_id", "name", "n_songs")})
+        ordered = sorted(
+            families.items(), key=lambda one: (one[0] == "Other genres", -sum(g["n_songs"] for g in one[1]))
+        )
+        return [{"name": name, "genres": members} for name, members in ordered]
+
+    def genre_names(self) -> dict[str, str]:
+        """Name of each genre."""
+        return self._genre_names
+
+    @cached_property
+    def _genre_names(self) -> dict[str, str]:
+        return {row["genre_id"]: row["name"] for row in self._rows("SELECT genre_id, name FROM genres")}
+
+    def similar(self, song_id: str, limit: int) -> list[Row] | None:
+        """Similar songs with ``similarity``; None where there is no such song."""
+        rank = self.rank("songs", song_id)
+        if rank is None:
+            return None
+        near = self.neighbours[rank - 1][:limit]
+        alike = {int(place) + 1: float(one) for place, one in zip(near, self.similarities[rank - 1], strict=False)}
+        ranks = [int(place) + 1 for place in near if place >= 0]
+        return [song | {"similarity": alike[rank]} for rank, song in zip(ranks, self.songs(ranks), strict=True)]
+
+    def around(self, song_id: str, length: int, per_artist: int = 2) -> list[Row] | None:
+        """A playlist around a song: over similar songs of similar songs, the nearest way first; None: no such song.
+
+        Parameters
+        ----------
+        length : songs at most, the first of which is the song itself.
+        per_artist : songs of one artist at most.
+        """
+        first = self.rank("songs", song_id)
+        if first is None:
+            return None
+        chosen: list[Row] = []
+        artists: dict[str, int] = {}
+        seen, waiting = {first - 1}, [(-1.0, first - 1)]
+        while waiting and len(chosen) < length:
+            alike, place = heapq.heappop(waiting)
+            (song,) = self.songs([place + 1])
+            artist = fold(song["artist"] or "")
+            if not chosen or not artist or artists.get(artist, 0) < per_artist:
+                artists[artist] = artists.get(artist, 0) + 1
+                chosen.append(song | {"similarity": -alike})
+            for other, step in zip(self.neighbours[place], self.similarities[place], strict=True):
+                if other >= 0 and int(other) not in seen:
+                    seen.add(int(other))
+                    heapq.heappush(waiting, (alike * float(step), int(other)))
+        return chosen
+
+    def _chart(self, feature: str, genre_id: str, month: str = "") -> Row | None:
+        """Histogram and quantiles of a feature in a genre; None where nobody has it."""
+        found = self.charts(feature=feature, genre_id=genre_id, month=month)
+        return found[0] if found else None
+
+    def charts(self, feature: str = "", genre_id: str = "", month: str = "") -> list[Row]:
+        """Charts of a feature in every genre, of a genre's every feature, or one; of the last month unless told."""
+        month = month or (self.months[-1] if self.months else "")
+        if month not in self.months:
+            return []
+        asked = {name: value for name, value in (("feature", feature), ("genre_id", genre_id)) if value}
+        condition = " AND ".join(f"{name} = ?" for name in asked) or "TRUE"
+        path = str(self.folder / extract.CHARTS / f"{month}.parquet")
+        cursor = _duck().cursor()
+        answer = cursor.execute(
+            f"SELECT * FROM read_parquet(?) WHERE {condition} ORDER BY feature, n DESC, genre_id",
+            [path, *asked.values()],
+        )
+        names = [column[0] for column in answer.description]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+    @property
+    def has_map(self) -> bool:
+        """Whether a map was drawn."""
+        return (self.folder / extract.MAP).exists()
+
+    def map_page(self) -> Row | None:
+        """The map's data: ``content`` is JSON that can stand inside a page; None: no map was drawn."""
+        return self._map
+
+    @cached_property
+    def _map(self) -> Row | None:
+        return json.loads((self.folder / extract.MAP).read_text(encoding="utf-8")) if self.has_map else None
+
+    @cached_property
+    def largest(self) -> list[str]:
+        """Names of the largest genres, in alphabetical order: what a form suggests."""
+        return sorted((row["name"] for row in self.listed("genres", 0, _SUGGESTED)), key=str.casefold)
+
+    def clip(self, clip_id: str) -> tuple[Path, str] | None:
+        """File and media type of a clip; None where it is unknown, gone, or no longer the file that was imported."""
+        rows = self._rows("SELECT clip_uri, clip_file, clip_sha256, mime FROM songs WHERE clip_id = ? LIMIT 1", clip_id)
+        if not rows:
+            return None
+        row = rows[0]
+        if row["clip_file"]:
+            return self.folder / extract.CLIPS / row["clip_file"], row["mime"]
+        path = Path(os.fsdecode(uri_to_path(row["clip_uri"])))
+        try:
+            status = path.stat()
+            same = path.is_file() and _digest(path, status.st_size, status.st_mtime_ns) == row["clip_sha256"]
+        except OSError:
+            return None
+        return (path, row["mime"]) if same else None
+
+    def _prediction(self, said: Row) -> Row:
+        names = self.genre_names()
+        scores = [{"genre_id": one, "name": names.get(one, one), "score": score} for one, score in said["scores"]]
+        return said | {"scores": scores, "name": names.get(said["predicted"], said["predicted"])}
+
+    def _rows(self, statement: str, *values: Any) -> list[Row]:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            # A thread has a connection of its own: SQLite runs one statement of a connection at a time.
+            address = f"{(self.folder / extract.DATABASE).absolute().as_uri()}?mode=ro&immutable=1"
+            connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+            connection.execute("PRAGMA query_only = ON")
+            self._local.connection = connection
+        cursor = connection.execute(statement, values)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+class Site:
+    """The present extract of a folder: a new one is seen at the next request, without a restart."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._held: Extract | None = None
+        self._seen: tuple[int, int] = (0, 0)
+
+    @property
+    def extract(self) -> Extract:
+        """The extract that is current now.
+
+        Raises
+        ------
+        StoreError : nothing was published.
+        """
+        try:
+            status = (self.path / publishing.CURRENT).stat()
+        except OSError:
+            raise StoreError(f"{self.path}: nothing was published here. Run publish_site, or set web.path.") from None
+        seen = (status.st_mtime_ns, status.st_ino)
+        if self._held is None or seen != self._seen:
+            with self._lock:
+                folder = publishing.current(self.path)
+                if folder is None:
+                    raise StoreError(f"{self.path}: the extract is damaged. Run publish_site.")
+                if self._held is None or self._held.folder != folder or seen != self._seen:
+                    self._held, self._seen = Extract(folder), seen
+        return self._held
+
+
+@cache
+def _duck() -> Any:
+    """DuckDB's connection of this process: one file is read with little memory and one thread."""
+    import duckdb
+
+    atexit.register(_duck.cache_clear)
+    return duckdb.connect(config={"threads": 1, "memory_limit": "128MB"})
+
+
+def _song(row: Row) -> Row:
+    clip = None
+    if row["clip_id"]:
+        part = "" if row["clip_file"] else f"#t={row['start_s']:.3f},{row['start_s'] + row['length_s']:.3f}"
+        address = f"/clips/{quote(row['clip_id'], safe='')}{part}"
+        clip = {"clip_id": row["clip_id"], "url": address, "mime": row["mime"], "length_s": row["length_s"]}
+    hidden = ("rank", "album_rank", "clip_id", "clip_file", "start_s", "length_s", "mime")
+    return {name: value for name, value in row.items() if name not in hidden} | {"clip": clip}
+
+
+def _below(value: float, chart: Row | None) -> float | None:
+    return None if chart is None else share_below(float(value), chart["low"], chart["high"], chart["counts"])
+
+
+def quantile_names() -> tuple[str, ...]:
+    """Columns of a chart with its quantiles."""
+    return tuple(f"q{round(100 * share):02d}" for share in QUANTILES)
+
+
+@lru_cache(512)
+def _digest(path: Path, size: int, modified_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

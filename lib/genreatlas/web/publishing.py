@@ -1,0 +1,55 @@
+"""Put an extract in the place of the one before, so that readers see the old or the new one, never half of it.
+
+Below the site's folder lie ``extracts/<id>`` and the file ``current``, which names one of them. The one before stays,
+for requests that are being answered from it; older ones are removed.
+"""
+
+import shutil
+from pathlib import Path
+
+from genreatlas.web.extract import CHARTS, build
+from genreatlas.web.site_data import SiteData
+
+CURRENT, EXTRACTS = "current", "extracts"
+
+
+def current(path: Path) -> Path | None:
+    """Folder of the present extract; None where nothing was published."""
+    try:
+        name = (path / CURRENT).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return None
+    folder = path / EXTRACTS / name
+    return folder if name and Path(name).name == name and folder.is_dir() else None
+
+
+def publish(data: SiteData, path: Path, extract_id: str) -> Path:
+    """Build an extract and let it be the present one; charts of earlier months are taken along.
+
+    Parameters
+    ----------
+    path : the site's folder.
+    extract_id : name of the extract; one that is there already is built anew.
+    """
+    before = current(path)
+    folder = path / EXTRACTS / extract_id
+    half = path / EXTRACTS / f".{extract_id}.part"
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(parents=True)
+    build(data, half)
+    for month in sorted((before / CHARTS).glob("*.parquet")) if before else ():
+        if not (half / CHARTS / month.name).exists():
+            shutil.copyfile(month, half / CHARTS / month.name)
+    if folder.exists():
+        old = path / EXTRACTS / f".{extract_id}.old"
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    half.rename(folder)
+    pointer = path / f".{CURRENT}.part"
+    pointer.write_text(extract_id, encoding="ascii")
+    pointer.replace(path / CURRENT)
+    kept = {folder, before}
+    for other in (path / EXTRACTS).iterdir():
+        if other not in kept:
+            shutil.rmtree(other, ignore_errors=True)
+    return folder

@@ -1,0 +1,145 @@
+"""The process that analyses what waits: one analysis after the other, each in a helper that may crash."""
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy.exc import SQLAlchemyError
+
+from genreatlas.audio.isolation import stop_helper
+from genreatlas.audio.worker import warm_up
+from genreatlas.config import Config
+from genreatlas.config.joined import members_of
+from genreatlas.errors import ClipError, GenreAtlasError
+from genreatlas.web.analysing import Analyst
+from genreatlas.web.hearing import draw
+from genreatlas.web.places import Places, prepare
+from genreatlas.web.published import Site
+from genreatlas.web.work import Job, Work
+
+log = logging.getLogger(__name__)
+_PAUSE_S = 0.2
+_BEAT_S = 3.0
+_EXPIRE_S = 60.0
+
+
+class Queue:
+    """Takes analyses and stores their answers, whatever becomes of the database meanwhile."""
+
+    def __init__(self, config: Config, places: Places) -> None:
+        self.config = config
+        self.places = places
+        self.work = Work(places.database)
+        self.site = Site(config.web.path)
+        self._analyst: Analyst | None = None
+        self.ended = threading.Event()
+
+    def analyst(self) -> Analyst:
+        """For the present extract."""
+        found = self.site.extract
+        if self._analyst is None or self._analyst.found is not found:
+            self._analyst = Analyst(found, self.config.models.path, self.config)
+            recipes = self._analyst.recipes
+            names = frozenset(name for one in recipes for name in members_of(one.feature_set))
+            warm_up(names, recipes[0].clip)
+            draw(_noise(), 22_050)
+            stop_helper()  # the next is forked warm
+        return self._analyst
+
+    def run(self, parent: int) -> None:
+        """Work until ``ended``, or until the process that started this one is gone."""
+        expired = 0.0
+        with contextlib.suppress(GenreAtlasError):  # said again when something waits
+            self.analyst()
+        while not self.ended.is_set() and os.getppid() == parent:
+            try:
+                if time.monotonic() - expired > _EXPIRE_S:
+                    self.tidy()
+                    expired = time.monotonic()
+                job = self.work.take()
+            except SQLAlchemyError as error:
+                log.warning("the database cannot be reached; it is asked again: %s", type(error).__name__)
+                self.ended.wait(1.0)
+                continue
+            if job is None:
+                self.ended.wait(_PAUSE_S)
+            else:
+                self.do(job)
+
+    def do(self, job: Job) -> None:
+        """Analyse, and store the answer or why there is none."""
+        with self._beating(job):
+            try:
+                answer = self.analyst().analyse(Path(job.source))
+            except ClipError as error:
+                write = partial(self.work.fail, job.analysis_id, error.reason.value, error.detail or "")
+            except (GenreAtlasError, OSError) as error:
+                words = str(error) if isinstance(error, GenreAtlasError) else "The file is no longer there."
+                write = partial(self.work.fail, job.analysis_id, "not_analysed", words)
+            except Exception as error:
+                log.exception("analysis %s", job.analysis_id)
+                words = f"The analysis failed: {type(error).__name__}."
+                write = partial(self.work.fail, job.analysis_id, "not_analysed", words)
+            else:
+                write = partial(self.work.finish, job.analysis_id, answer)
+            self._store(write)
+        if job.uploaded:
+            Path(job.source).unlink(missing_ok=True)  # nothing needs it any more
+
+    def _store(self, write: Callable[[], None]) -> None:
+        while True:
+            try:
+                write()
+                return
+            except SQLAlchemyError as error:
+                log.warning("the answer waits for the database: %s", type(error).__name__)
+                if self.ended.wait(1.0):
+                    return
+
+    @contextlib.contextmanager
+    def _beating(self, job: Job) -> Iterator[None]:
+        """Say every few seconds that the analysis is being worked on, so that nobody else takes it."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(_BEAT_S):
+                with contextlib.suppress(SQLAlchemyError):
+                    self.work.beat(job.analysis_id)
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def tidy(self) -> None:
+        """Delete analyses whose time is over, their uploads, and files that no analysis names."""
+        for path in self.work.expire():
+            path.unlink(missing_ok=True)
+        oldest = time.time() - 3600 * self.config.web.keep_hours
+        for path in self.places.uploads.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+
+
+def _noise() -> npt.NDArray[np.float32]:
+    return np.random.default_rng(0).uniform(-0.5, 0.5, 4 * 22_050).astype(np.float32)
+
+
+def work_through(config: Config) -> None:
+    """Run a queue in this process until SIGTERM, or until the process that started it is gone."""
+    queue = Queue(config, prepare(config))
+    signal.signal(signal.SIGTERM, lambda *_: queue.ended.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Control-C reaches the server, which ends its queues
+    queue.run(os.getppid())

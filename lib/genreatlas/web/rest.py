@@ -1,0 +1,184 @@
+"""The REST endpoints, below ``/rest``; ``/rest/openapi.json`` describes them."""
+
+import json
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from genreatlas.web.extract import KINDS
+from genreatlas.web.playlist_file import m3u8
+from genreatlas.web.published import Extract
+from genreatlas.web.state import State, state_of
+
+#: Names that the next release needs for people's accounts. Nothing is served under them.
+KEPT = ("me", "nowplaying", "toptracks", "likedtracks", "taste", "compare")
+
+
+class Json(JSONResponse):
+    """Values of plain kinds as they are."""
+
+    def render(self, content: Any) -> bytes:
+        """JSON in UTF-8."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+router = APIRouter(prefix="/rest", tags=["rest"])
+Start = Annotated[int, Query(ge=0, le=10_000_000, description="Place of the first one, from 0.")]
+Limit = Annotated[int, Query(ge=1, le=100, description="At most so many.")]
+Id = Annotated[str, Query(min_length=1, max_length=200)]
+Kind = Literal["songs", "artists", "albums", "genres", "playlists"]
+
+
+def _extract(request: Request) -> Extract:
+    return state_of(request).site.extract
+
+
+def _found(answer: Any, what: str) -> Any:
+    if answer is None:
+        raise HTTPException(404, f"There is no such {what}.")
+    return answer
+
+
+@router.get("/search")
+def search(
+    request: Request,
+    q: Annotated[str, Query(min_length=1, max_length=200, description="Beginnings of words, in any order.")],
+    kind: Kind | None = None,
+    limit: Annotated[int, Query(ge=1, le=50)] = 10,
+) -> Any:
+    """Find songs, artists, albums, genres and playlists by name; songs and albums by their artist, too."""
+    found = _extract(request)
+    return Json({one: found.search(q, one, limit) for one in ([kind] if kind else KINDS)})
+
+
+@router.get("/categories")
+def categories(request: Request) -> list[dict[str, Any]]:
+    """Families of genres, with their genres."""
+    return _extract(request).categories()
+
+
+@router.get("/genres")
+def genres(request: Request, genre_id: str = "", start: Start = 0, limit: Limit = 50) -> Any:
+    """All genres, the largest first; with ``genre_id`` one, with its songs."""
+    if genre_id:
+        return _found(_extract(request).genre(genre_id, start, limit), "genre")
+    return _extract(request).listed("genres", start, limit)
+
+
+@router.get("/playlists")
+def playlists(request: Request, start: Start = 0, limit: Limit = 50) -> list[dict[str, Any]]:
+    """Playlists that songs were read from, and those made by recipe."""
+    return _extract(request).listed("playlists", start, limit)
+
+
+@router.get("/playlist_tracks")
+def playlist_tracks(request: Request, playlist_id: Id, start: Start = 0, limit: Limit = 50) -> Any:
+    """Songs of a playlist, in order."""
+    return _found(_extract(request).playlist(playlist_id, start, limit), "playlist")
+
+
+@router.get("/album_tracks")
+def album_tracks(request: Request, album_id: Id, start: Start = 0, limit: Limit = 50) -> Any:
+    """Songs of an album, in the order of its tracks."""
+    return _found(_extract(request).album(album_id, start, limit), "album")
+
+
+@router.get("/artist_tracks")
+def artist_tracks(request: Request, artist_id: Id, start: Start = 0, limit: Limit = 50) -> Any:
+    """Songs on which an artist is credited."""
+    return _found(_extract(request).artist(artist_id, start, limit), "artist")
+
+
+@router.get("/analysis")
+def analysis(request: Request, song_id: str = "", analysis_id: str = "") -> Any:
+    """What is known of a song of the lake, or of an analysis of your own: give one of the two ids.
+
+    An analysis has a ``state`` (queued, running, done, failed), and once it is done an ``answer``.
+    """
+    if bool(song_id) == bool(analysis_id):
+        raise HTTPException(422, "Give song_id or analysis_id.")
+    state = state_of(request)
+    if song_id:
+        return _found(state.site.extract.song(song_id), "song")
+    return _found(analysis_state(state, request, analysis_id), "analysis")
+
+
+def analysis_state(state: State, request: Request, analysis_id: str) -> dict[str, Any] | None:
+    """How far an analysis is; None where there is none, or it is somebody else's."""
+    job = state.work.get(analysis_id, state.visitor(request).key)
+    if job is None:
+        return None
+    shown = {"analysis_id": job.analysis_id, "name": job.name, "state": job.state, "expires": job.expires}
+    if job.state == "queued":
+        shown["before"] = state.work.before(job)
+    if job.state == "failed":
+        shown |= {"reason": job.reason, "detail": job.detail}
+    return shown | ({"answer": job.answer} if job.state == "done" else {})
+
+
+@router.get("/map")
+def genre_map(request: Request) -> Response:
+    """The map's data: columns over genres, with lenses, regions, neighbours and the tree."""
+    page = _found(_extract(request).map_page(), "map")
+    return Response(page["content"], media_type="application/json")
+
+
+@router.get("/similar")
+def similar(request: Request, song_id: Id, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Any:
+    """Songs that sound like a song, without copies of its recording."""
+    return _found(_extract(request).similar(song_id, limit), "song")
+
+
+@router.get("/playlist")
+def playlist(
+    request: Request,
+    song_id: Id,
+    length: Annotated[int, Query(ge=2, le=100)] = 25,
+    per_artist: Annotated[int, Query(ge=1, le=100)] = 2,
+    format: Literal["json", "m3u8"] = "json",
+) -> Any:
+    """A playlist around a song, as JSON or as an M3U8 file whose entries are this site's clips."""
+    songs = _found(_extract(request).around(song_id, length, per_artist), "song")
+    if format == "json":
+        return songs
+    content = m3u8(songs, str(request.base_url))
+    name = {"content-disposition": 'attachment; filename="playlist.m3u8"'}
+    return Response(content, media_type="audio/x-mpegurl; charset=utf-8", headers=name)
+
+
+@router.get("/charts")
+def charts(
+    request: Request,
+    feature: Annotated[str, Query(max_length=200)] = "",
+    genre_id: Annotated[str, Query(max_length=200, description="A genre; * is all songs.")] = "",
+    month: Annotated[str, Query(pattern=r"^(\d{4}-\d{2})?$")] = "",
+) -> Any:
+    """Distributions of a feature in every genre, or of every feature in a genre, or one: histograms and quantiles.
+
+    Without parameters: the names of the features, and the months that are kept.
+    """
+    found = _extract(request)
+    if not feature and not genre_id:
+        return {"features": list(found.features), "units": found.units, "months": found.months}
+    return found.charts(feature, genre_id, month)
+
+
+def openapi_lines(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Endpoints of an OpenAPI schema as its page shows them."""
+    lines = []
+    for path, methods in sorted(schema["paths"].items()):
+        for method, told in methods.items():
+            parameters = [
+                {
+                    "name": one["name"],
+                    "required": one.get("required", False),
+                    "about": one.get("description", ""),
+                    "kind": json.dumps({k: v for k, v in one["schema"].items() if k not in ("title", "description")}),
+                }
+                for one in told.get("parameters", ())
+            ]
+            lines.append(
+                {"path": path, "method": method.upper(), "about": told.get("description", ""), "parameters": parameters}
+            )
+    return lines

@@ -1,0 +1,215 @@
+"""What every request passes: host, rate and size are bounded, and every answer has the headers that protect readers."""
+
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import urlsplit
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+COOKIE = "visitor"
+#: Largest body of a request that uploads nothing.
+_SMALL = 64 * 1024
+_SAFE = ("GET", "HEAD")
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = (
+    (b"content-security-policy", _POLICY.encode()),
+    (b"referrer-policy", b"same-origin"),  # with none at all, forms would come from the origin "null"
+    (b"permissions-policy", b"microphone=(), camera=(), geolocation=(), payment=(), usb=()"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+#: Clients that are remembered at most.
+_CLIENTS = 50_000
+
+
+class Rate:
+    """So many requests a minute of each client; what was not used adds up to one minute's.
+
+    Parameters
+    ----------
+    per_minute : requests of one client.
+    """
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.per_minute = per_minute
+        self._clock = clock
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, client: str) -> float:
+        """Count a request: 0 where it may go on, else the seconds after which one may."""
+        now = self._clock()
+        left, before = self._left.pop(client, (float(self.per_minute), now))
+        left = min(float(self.per_minute), left + (now - before) * self.per_minute / 60)
+        self._left[client] = (left - 1 if left >= 1 else left, now)
+        if len(self._left) > _CLIENTS:
+            self._left.popitem(last=False)
+        return 0.0 if left >= 1 else (1 - left) * 60 / self.per_minute
+
+
+@dataclass
+class Counters:
+    """What ``/metrics`` tells."""
+
+    answers: dict[int, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class Guard:
+    """Wraps the application; refuses before a handler runs.
+
+    Parameters
+    ----------
+    hosts : names that requests may ask for, without ports: another page's name that resolves to this machine is none.
+    rates : of all requests, and of those that upload.
+    max_upload : bytes of the body of an upload.
+    upload_paths : those that take large bodies.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        hosts: Iterable[str],
+        rates: tuple[Rate, Rate],
+        max_upload: int,
+        upload_paths: Iterable[str],
+        counters: Counters,
+    ) -> None:
+        self.app = app
+        self.hosts = {host.strip("[]").lower() for host in hosts}
+        self.requests, self.uploads = rates
+        self.max_upload = max_upload
+        self.upload_paths = frozenset(upload_paths)
+        self.counters = counters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check a request and pass it on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        uploads = scope["path"] in self.upload_paths and scope["method"] == "POST"
+        most = self.max_upload if uploads else _SMALL
+        started = time.perf_counter()
+        read, too_large, begun = 0, False, False
+
+        async def counted() -> Message:
+            nonlocal read, too_large
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > most:
+                too_large = True
+                return {"type": "http.disconnect"}
+            return message
+
+        async def guarded(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                status = 413 if too_large else message["status"]
+                self.counters.answers[status] = self.counters.answers.get(status, 0) + 1
+                self.counters.seconds += time.perf_counter() - started
+                own = {name for name, _ in HEADERS}
+                kept = [pair for pair in message.get("headers", []) if pair[0].lower() not in own]
+                message = {**message, "status": status, "headers": [*kept, *HEADERS]}
+            await send(message)
+
+        refusal = self._refusal(scope, headers, uploads, most)
+        if refusal is not None:
+            await _answer(guarded, *refusal, as_json=scope["path"].startswith("/rest"))
+            return
+        try:
+            await self.app(scope, counted, guarded)
+        except Exception:
+            if not too_large or begun:
+                raise
+            await _answer(guarded, 413, _too_large(most), 0, as_json=scope["path"].startswith("/rest"))
+
+    def _refusal(
+        self, scope: Scope, headers: dict[str, str], uploads: bool, most: int
+    ) -> tuple[int, str, float] | None:
+        """Status, words and seconds to wait where a request goes no further."""
+        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        if host.lower() not in self.hosts:
+            return 421, "This site is not served under that name. Its owner sets web.hosts.", 0
+        client = (scope.get("client") or ("unknown", 0))[0]
+        wait = self.requests.wait(client) or (self.uploads.wait(client) if uploads else 0.0)
+        if wait:
+            return 429, "Too many requests. Wait a little, then go on.", wait
+        if scope["method"] not in _SAFE and not _same_origin(headers):
+            return 403, "This request came from another site's page.", 0
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > most:
+            return 413, _too_large(most), 0
+        return None
+
+
+def _too_large(most: int) -> str:
+    return f"This is larger than {most / 2**20:.3g} MB, the most that is taken here."
+
+
+def _same_origin(headers: dict[str, str]) -> bool:
+    if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+
+
+async def _answer(send: Send, status: int, words: str, wait: float, as_json: bool) -> None:
+    body = json.dumps({"detail": words}) if as_json else f"{words}\n"
+    kind = b"application/json" if as_json else b"text/plain; charset=utf-8"
+    headers = [(b"content-type", kind), (b"cache-control", b"no-store"), (b"connection", b"close")]
+    if wait:
+        headers.append((b"retry-after", str(max(1, round(wait))).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body.encode()})
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who asks, by a random cookie and nothing else."""
+
+    cookie: str
+    is_new: bool
+    secret: bytes
+
+    @property
+    def key(self) -> str:
+        """What is stored in place of the cookie, so that the database lets nobody be somebody else."""
+        return hmac.new(self.secret, b"visitor:" + self.cookie.encode(), hashlib.sha256).hexdigest()
+
+    @property
+    def token(self) -> str:
+        """What a form of this visitor carries."""
+        return hmac.new(self.secret, b"form:" + self.cookie.encode(), hashlib.sha256).hexdigest()
+
+    def owns(self, token: str) -> bool:
+        """Whether a form is one that this visitor was given."""
+        return not self.is_new and hmac.compare_digest(token.encode(), self.token.encode())
+
+
+def visitor_of(cookie_header: str, secret: bytes) -> Visitor:
+    """The visitor of a request; a new one where it has no cookie, or one that nobody gave out."""
+    try:
+        jar = SimpleCookie(cookie_header)
+    except CookieError:
+        jar = SimpleCookie()
+    value = jar[COOKIE].value if COOKIE in jar else ""
+    if len(value) == 43 and value.replace("-", "").replace("_", "").isalnum() and value.isascii():
+        return Visitor(value, False, secret)
+    return Visitor(secrets.token_urlsafe(32), True, secret)

@@ -1,0 +1,103 @@
+"""What the extract is made of: plain Arrow tables, whoever read them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+_TEXT, _NUMBER, _WHOLE = pa.string(), pa.float64(), pa.int32()
+
+
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    return pa.schema(list(columns.items()))
+
+
+#: Columns of the tables that :class:`SiteData` is given; further ones are ignored.
+SCHEMAS: dict[str, pa.Schema] = {
+    "songs": _schema(
+        song_id=_TEXT, title=_TEXT, artist=_TEXT, album=_TEXT, album_artist=_TEXT, isrc=_TEXT, spotify_id=_TEXT,
+        year=_WHOLE, duration_s=_NUMBER, licence=_TEXT, popularity=_WHOLE, track_number=_WHOLE, disc_number=_WHOLE,
+    ),
+    "artists": _schema(artist_id=_TEXT, name=_TEXT),
+    "song_artists": _schema(song_id=_TEXT, position=_WHOLE, artist_id=_TEXT),
+    "song_genres": _schema(song_id=_TEXT, genre_id=_TEXT, genre=_TEXT),
+    "genre_parents": _schema(genre_id=_TEXT, parent_id=_TEXT, parent=_TEXT),
+    "clips": _schema(
+        song_id=_TEXT, clip_id=_TEXT, uri=_TEXT, sha256=_TEXT, start_s=_NUMBER, length_s=_NUMBER, duration_s=_NUMBER,
+        mime=_TEXT, provider=_TEXT,
+    ),
+    "playlists": _schema(playlist_id=_TEXT, name=_TEXT, kind=_TEXT),
+    "playlist_songs": _schema(playlist_id=_TEXT, position=_WHOLE, song_id=_TEXT, reason=_TEXT),
+    "neighbours": _schema(song_id=_TEXT, rank=_WHOLE, neighbour_song_id=_TEXT, similarity=_NUMBER),
+    "predictions": _schema(
+        song_id=_TEXT, predicted=_TEXT, confidence=_NUMBER, scores=pa.map_(_TEXT, _NUMBER), heard_in_training=pa.bool_()
+    ),
+    "places": _schema(genre_id=_TEXT, x=_NUMBER, y=_NUMBER, region=_TEXT),
+    "genre_neighbours": _schema(genre_id=_TEXT, rank=_WHOLE, neighbour_id=_TEXT, similarity=_NUMBER),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SongFeatures:
+    """Features of songs: the mean over a song's clips.
+
+    Attributes
+    ----------
+    feature_set : whose they are.
+    names, units : of the columns.
+    song_ids : (n,) in any order.
+    values : (n, n_features) float32, NaN where unknown.
+    """
+
+    feature_set: str
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    song_ids: npt.NDArray[np.str_]
+    values: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SiteData:
+    """Everything that the site shows.
+
+    Attributes
+    ----------
+    tables : by the names of :data:`SCHEMAS`; what is absent has no rows.
+    features : of songs; None: none were extracted.
+    space : JSON-able facts of the space of neighbours (feature_set, set_version, preprocessing_id, features, centre,
+        spread, mean, variance, clip); None: there is none.
+    vectors : song_ids and (n, d) float32 vectors in that space.
+    model : JSON-able facts of the model that analyses uploads; None: there is none, and ``model_reason`` says why.
+    map_content : the map's data as JSON; None: no map was drawn.
+    audio : sha256 = bytes of fetched clips that may be played.
+    title : name of the site.
+    month : YYYY-MM, under which the charts are kept.
+    versions : Delta version of every table behind it.
+    """
+
+    tables: Mapping[str, pa.Table]
+    features: SongFeatures | None = None
+    space: Mapping[str, Any] | None = None
+    vectors: tuple[npt.NDArray[np.str_], npt.NDArray[np.float32]] | None = None
+    model: Mapping[str, Any] | None = None
+    model_reason: str = "no model was trained"
+    map_content: str | None = None
+    audio: Mapping[str, bytes] = field(default_factory=dict)
+    title: str = "Genre Atlas"
+    month: str = "2026-01"
+    versions: Mapping[str, int] = field(default_factory=dict)
+
+    def table(self, name: str) -> pa.Table:
+        """A table with exactly the columns of its schema; columns that are absent are NULL."""
+        schema = SCHEMAS[name]
+        given = self.tables.get(name)
+        if given is None:
+            return schema.empty_table()
+        columns = [
+            given.column(one.name).cast(one.type) if one.name in given.column_names else pa.nulls(len(given), one.type)
+            for one in schema
+        ]
+        return pa.table(columns, schema=schema)

@@ -1,0 +1,50 @@
+// Send several files one after the other; one alone goes as the form does.
+const form = document.querySelector("form.drop");
+const field = form?.querySelector("input[type=file]");
+const said = document.getElementById("sent");
+
+async function send(files) {
+  const button = form.querySelector("button");
+  button.disabled = true;
+  const refused = [];
+  for (const [place, file] of files.entries()) {
+    said.textContent = `Sending ${place + 1} of ${files.length} …`;
+    const body = new FormData();
+    body.append("token", form.elements.token.value);
+    body.append("file", file);
+    const reason = await sent(body);
+    if (reason) refused.push(`${file.name}: ${reason}`);
+  }
+  button.disabled = false;
+  if (refused.length) said.textContent = `Not taken: ${refused.join("; ")}. The others are among your files.`;
+  else location.assign("/analyses");
+}
+
+// Why a file was not taken; nothing where it was. A client that sends too fast waits as long as it is told.
+async function sent(body) {
+  for (;;) {
+    let answer;
+    try {
+      answer = await fetch("/rest/analysis", { method: "POST", body });
+    } catch {
+      return "the site did not answer";
+    }
+    if (answer.ok) return "";
+    if (answer.status === 429) {
+      const seconds = Number(answer.headers.get("retry-after")) || 5;
+      await new Promise((done) => setTimeout(done, 1000 * seconds));
+      continue;
+    }
+    try {
+      return (await answer.json()).detail;
+    } catch {
+      return `answer ${answer.status}`;
+    }
+  }
+}
+
+form?.addEventListener("submit", (event) => {
+  if (field.files.length < 2) return;
+  event.preventDefault();
+  send([...field.files]);
+});

@@ -1,0 +1,231 @@
+"""Analyses: files that visitors give, clips of the lake, and what visitors say is wrong."""
+
+import csv
+import hashlib
+import io
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, HTTPException, Request, UploadFile
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from genreatlas.ids import stable_id
+from genreatlas.web.answers import compared, extract_of, known, page
+from genreatlas.web.published import Extract
+from genreatlas.web.rest import analysis_state
+from genreatlas.web.state import State, state_of
+from genreatlas.web.work import EVERYBODY
+
+#: The paths that take files.
+PAGE, REST = "/upload", "/rest/analysis"
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+Token = Annotated[str, Form(max_length=100)]
+_CHUNK = 1 << 20
+
+
+@router.get(PAGE)
+def upload_form(request: Request) -> Response:
+    """Where a file is given."""
+    section = state_of(request).config.web
+    facts = extract_of(request).facts
+    return page(
+        request, "upload.html.j2", most=section.max_upload_mb, hours=section.keep_hours, model=facts["model"],
+        reason=facts["model_reason"],
+    )  # fmt: skip
+
+
+@router.post(PAGE)
+def upload(request: Request, file: UploadFile, token: Token = "") -> Response:
+    """Take a file, and show how far its analysis is."""
+    return RedirectResponse(f"/analyses/{_accepted(request, file, token)}", 303)
+
+
+@router.post(REST, include_in_schema=True, status_code=202, tags=["rest"], response_class=JSONResponse)
+def upload_by_rest(request: Request, file: UploadFile, token: Token = "") -> dict[str, str]:
+    """Take a file for analysis. ``token`` is that of the page ``/upload``, which sets the cookie that it belongs to."""
+    return {"analysis_id": _accepted(request, file, token)}
+
+
+def _accepted(request: Request, file: UploadFile, token: str) -> str:
+    """Id of the analysis of a file: a new one, or that which the visitor has of the same audio."""
+    state = state_of(request)
+    _own_form(request, token)
+    _has_room(state)
+    path = state.places.uploads / secrets.token_hex(16)
+    try:
+        digest = _keep(file, path, state.config.web.max_upload_mb << 20)
+        key = _cache_key(state.site.extract, digest)
+        visitor = state.visitor(request).key
+        earlier = state.work.find(visitor, key)
+        if earlier is not None:
+            path.unlink()
+            return earlier.analysis_id
+        name = (file.filename or "").strip()[:200] or "a file without a name"
+        keep_s = 3600 * state.config.web.keep_hours
+        return state.work.add(visitor, key, name, path, uploaded=True, keep_s=keep_s)
+    except BaseException:
+        path.unlink(missing_ok=True)  # what was not accepted is not kept
+        raise
+
+
+@router.get("/analyses")
+def analyses(request: Request) -> Response:
+    """All files of a visitor, with their genres."""
+    return page(request, "analyses.html.j2", rows=_rows(request))
+
+
+@router.get("/analyses.csv")
+def analyses_as_csv(request: Request) -> Response:
+    """The same as a table: the name as it was given, the genre, its score, and all genres that are not ruled out."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["file", "state", "genre", "score", "genres"])
+    for row in _rows(request):
+        score = "" if row["score"] is None else f"{row['score']:.4f}"
+        writer.writerow([_cell(row["name"]), row["state"], row["genre"], score, "; ".join(row["several"])])
+    headers = {"content-disposition": 'attachment; filename="genres.csv"', "cache-control": "no-store"}
+    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _rows(request: Request) -> list[dict[str, Any]]:
+    state = state_of(request)
+    rows = []
+    for job in state.work.of_visitor(state.visitor(request).key):
+        answer = job.answer if job.state == "done" else None
+        first = answer["genres"][0] if answer else {"genre_id": None, "name": "", "score": None}
+        several = (answer["set"] if answer and not answer["abstains"] else []) or [first["name"]]
+        rows.append(
+            {
+                "analysis_id": job.analysis_id, "name": job.name, "state": job.state, "genre": first["name"],
+                "score": first["score"], "several": several, "detail": job.detail,
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _cell(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+@router.post("/songs/{song_id}/analyse")
+def analyse_song(request: Request, song_id: str, token: Token = "") -> Response:
+    """Analyse the clip of a song of the lake; everybody sees the result."""
+    state = state_of(request)
+    _own_form(request, token)
+    found = state.site.extract
+    shown = known(found.song(song_id), "song")
+    clip_id = shown["clip"]["clip_id"] if shown["clip"] else ""
+    path, _ = known(found.clip(clip_id), "clip of this song")
+    key = _cache_key(found, clip_id)
+    earlier = state.work.find(EVERYBODY, key)
+    if earlier is None:
+        _has_room(state)
+        name = " – ".join(one for one in (shown["artist"], shown["title"]) if one) or song_id
+        keep_s = 3600 * state.config.web.keep_hours
+        analysis_id = state.work.add(EVERYBODY, key, name, path, uploaded=False, keep_s=keep_s)
+    else:
+        analysis_id = earlier.analysis_id
+    return RedirectResponse(f"/analyses/{analysis_id}", 303)
+
+
+@router.get("/analyses/{analysis_id}")
+def analysis(request: Request, analysis_id: str) -> Response:
+    """How far an analysis is, or what it found."""
+    state = state_of(request)
+    found = state.site.extract
+    key = (analysis_id, state.visitor(request).key, found.folder)
+    if (kept := state.pages.get(key)) is not None:
+        return HTMLResponse(kept, headers={"cache-control": "no-store"})
+    shown = known(analysis_state(state, request, analysis_id), "analysis. It may be over; upload the file again")
+    if shown["state"] == "failed":
+        return page(request, "failed.html.j2", 422, shown=shown)
+    if shown["state"] != "done":
+        return page(request, "waiting.html.j2", shown=shown)
+    answer = shown["answer"]
+    first = answer["genres"][0]
+    of_songs = {one["song_id"]: one["similarity"] for one in answer.get("similar", ())}
+    ranks = [rank for one in of_songs if (rank := found.rank("songs", one)) is not None]
+    similar = [song | {"similarity": of_songs[song["song_id"]]} for song in found.songs(ranks)]
+    rows = compared(found, [one for one in answer.get("features", ()) if one["feature"] in found.features], first)
+    made = page(
+        request, "analysis.html.j2", shown=shown, answer=answer, compared=rows, similar=similar, genres=found.largest,
+        genre=first,
+    )  # fmt: skip
+    if not state.visitor(request).is_new:
+        state.pages.put(key, bytes(made.body), shown["expires"])
+    return made
+
+
+@router.post("/corrections")
+def correct(
+    request: Request,
+    genre: Annotated[str, Form(min_length=1, max_length=200)],
+    song_id: Annotated[str, Form(max_length=200)] = "",
+    analysis_id: Annotated[str, Form(max_length=100)] = "",
+    token: Token = "",
+) -> Response:
+    """Store that a visitor says: this is wrong, the genre is another."""
+    state = state_of(request)
+    _own_form(request, token)
+    found = state.site.extract
+    names = found.genre_names()
+    by_name = {name.casefold(): genre_id for genre_id, name in names.items()}
+    genre_id = genre if genre in names else by_name.get(genre.strip().casefold())
+    if genre_id is None:
+        raise HTTPException(422, "There is no such genre here. Choose one of the list.")
+    visitor = state.visitor(request).key
+    if song_id:
+        shown = known(found.song(song_id), "song")
+        said = (shown["prediction"] or {}).get("predicted")
+        model_id = found.facts["model"]["model_id"] if found.facts["model"] else None
+        state.work.correct(visitor, genre_id, song_id=song_id, said=said, model_id=model_id)
+        back = f"/songs/{song_id}"
+    else:
+        told = known(analysis_state(state, request, analysis_id), "analysis")
+        answer = told.get("answer") or {}
+        if "sha256" not in answer:
+            raise HTTPException(409, "This analysis has no answer that could be wrong.")
+        said, model_id = answer["genres"][0]["genre_id"], answer["model_id"]
+        state.work.correct(visitor, genre_id, sha256=answer["sha256"], said=said, model_id=model_id)
+        back = f"/analyses/{analysis_id}"
+    return page(request, "thanks.html.j2", genre=names[genre_id], back=back)
+
+
+def _own_form(request: Request, token: str) -> None:
+    """Refuse a form that this visitor was not given."""
+    if not state_of(request).visitor(request).owns(token):
+        raise HTTPException(403, "This form is too old, or cookies are off. Load the page again and send it once more.")
+
+
+def _has_room(state: State) -> None:
+    """Refuse what would wait too long."""
+    if state.work.waiting() >= state.config.web.max_queue:
+        raise HTTPException(503, "Too many files are waiting. Try again in some minutes.", {"retry-after": "120"})
+
+
+def _keep(file: UploadFile, path: Path, most: int) -> str:
+    """Write an upload to a file that only its owner reads, and return its SHA-256."""
+    digest, size = hashlib.sha256(), 0
+    path.touch(0o600)
+    with path.open("wb") as kept:
+        while chunk := file.file.read(_CHUNK):
+            size += len(chunk)
+            if size > most:
+                raise HTTPException(413, f"The file is larger than {most >> 20} MB, the most that is taken here.")
+            digest.update(chunk)
+            kept.write(chunk)
+    if not size:
+        raise HTTPException(422, "The file is empty. Choose another.")
+    return digest.hexdigest()
+
+
+def _cache_key(found: Extract, audio: str) -> str:
+    """Names an analysis: the audio, the model, and the versions of all features."""
+    model, space = found.facts["model"], found.facts["space"] or {}
+    if model is None:
+        raise HTTPException(503, f"Nothing can be analysed here: {found.facts['model_reason']}.")
+    versions = [space.get(name) for name in ("feature_set", "set_version", "preprocessing_id")]
+    made = (model["model_id"], model["feature_set"], model["set_version"], found.facts["feature_set"], *versions)
+    return stable_id(audio, *made, length=40)
