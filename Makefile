@@ -34,7 +34,7 @@ if [ -t 1 ]; then printf '\r%50s\r' ''; fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo web figures test test-all test-oldest lint format results bench intervals embeddings rhythm fuzz chaos lock wheel clean
+.PHONY: help demo web figures test test-all test-oldest lint format results bench intervals recordings embeddings rhythm fuzz chaos lock wheel clean
 .PHONY: check-java check-python notebooks docs site cluster-env
 
 help: ## Say what can be made
@@ -98,6 +98,9 @@ bench: $(READY) ## Measure extraction against other programs: make bench DATA=fo
 
 intervals: $(READY) ## Simulate how often intervals hold, and write docs/intervals.md
 	@$(BIN)/python benchmarks/intervals.py
+
+recordings: $(READY) ## Judge copies of recordings against planted ones, and write docs/recordings.md: make recordings DATA=folder
+	@$(BIN)/python benchmarks/recordings.py --data "$(DATA)"
 
 embeddings: $(READY) ## Convert the pretrained network musicnn to ONNX, below data/embeddings: docs/embeddings.md
 	@$(BIN)/python -m genreatlas.audio.pretrained.musicnn

@@ -35,6 +35,7 @@ MOVES_WITH_GAIN = {
     "tonality": (),
     "timbre_pitch": ("loudness", "loudness_start", "loudness_max", "timbre_1"),
     "rhythm_notes": (),
+    "fingerprint": (),
 }
 #: Models of the ear: in sone, nearly every number moves with the level.
 HEARS_LEVEL = {"ssd_rp"}
@@ -83,7 +84,7 @@ def columns_of(samples: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
             columns = dict(zip(names, row.frames.astype(float).reshape(-1, row.width).T, strict=True))
         elif row.quantised is not None:
             columns = dict(zip(("lowest", "step"), np.atleast_2d(row.values).T, strict=True))
-        elif feature_set.axis == "events":
+        elif feature_set.axis in ("events", "codes"):
             columns = dict(zip(names, row.arrays, strict=True))
         else:
             columns = dict(zip(names, np.atleast_2d(row.values).T, strict=True))

@@ -81,7 +81,7 @@ def test_a_value_that_no_table_may_hold_is_refused(axis, computed, message):
         pack_set(a_set(axis, "tempo", arrays=arrays), computed)
 
 
-@pytest.mark.parametrize("axis", ["summary", "vector", "frames", "quantised", "events"])
+@pytest.mark.parametrize("axis", ["summary", "vector", "frames", "quantised", "events", "codes"])
 def test_what_a_layout_packs_it_unpacks_to_rows(axis):
     names = [f"c{k}" for k in range(3)]
     one_row = axis in ("summary", "vector")
@@ -151,6 +151,6 @@ def test_no_set_ever_holds_nan_or_infinity(name):
             packed = row.frames if feature_set.axis == "frames" else row.quantised
             assert len(packed) == row.n_frames * row.width
             assert feature_set.axis == "quantised" or np.isfinite(row.frames).all()
-        if feature_set.axis == "events":
+        if feature_set.axis in ("events", "codes"):
             assert {len(array) for array in row.arrays} == {row.n_frames}
         assert not np.isinf(np.concatenate([row.values if row.values is not None else [], *(row.arrays or [])])).any()

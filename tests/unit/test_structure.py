@@ -60,8 +60,8 @@ def test_what_shows_or_prepares_takes_a_reader_with_which_nothing_can_be_written
 
 @pytest.mark.parametrize("path", PACKAGE, ids=relative)
 def test_nothing_but_the_layouts_asks_which_layout_a_set_has(path):
-    names = {"summary", "vector", "frames", "events", "quantised"}
-    constants = {"SUMMARY", "VECTOR", "FRAMES", "EVENTS", "QUANTISED"}
+    names = {"summary", "vector", "frames", "events", "quantised", "codes"}
+    constants = {"SUMMARY", "VECTOR", "FRAMES", "EVENTS", "QUANTISED", "CODES"}
     if path.name == "layouts.py":
         return
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

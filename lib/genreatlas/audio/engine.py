@@ -9,6 +9,7 @@ from genreatlas.audio import (  # noqa: F401  (imported for what they add)
     beats,
     cepstral,
     embeddings,
+    fingerprint,
     groove,
     harmonic,
     levels,

@@ -26,6 +26,7 @@ from genreatlas.audio.layouts import register as register_layout
 from genreatlas.audio.sets.cepstra import MEL128, MFCC_COV
 from genreatlas.audio.sets.definition import Feature, FeatureSet
 from genreatlas.audio.sets.events import RHYTHM_NOTES, TIMBRE_PITCH
+from genreatlas.audio.sets.fingerprint import FINGERPRINT
 from genreatlas.audio.sets.fma import FMA518_22K, FMA518_44K
 from genreatlas.audio.sets.groove import GROOVE
 from genreatlas.audio.sets.gtzan import GTZAN57
@@ -71,6 +72,7 @@ _SETS = (
     TONALITY,
     TIMBRE_PITCH,
     RHYTHM_NOTES,
+    FINGERPRINT,
 )
 FEATURE_SETS: dict[str, FeatureSet] = {feature_set.name: feature_set for feature_set in _SETS}
 _OWN_LAYOUTS = tuple(LAYOUTS.values())

@@ -11,42 +11,36 @@ several rows of equal width laid end to end (``frames array<float>``, ``width in
 import difflib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from genreatlas.audio.extracted import (
+    Extracted,
+    filled_field,
+    flat_values,
+    reject_infinite,
+    row_offsets,
+    source_of,
+)
 from genreatlas.audio.frames import Array, dequantise, pack, quantise, unpack
 from genreatlas.audio.sets.definition import Feature, FeatureSet
 from genreatlas.errors import ConfigError
-from genreatlas.tables import EVENT_COUNT, FRAME_COLUMNS, QUANTISED_COLUMNS, VECTOR_COLUMN, Column, Table, feature_table
-
-_T = TypeVar("_T")
+from genreatlas.tables import (
+    CODE_COUNT,
+    EVENT_COUNT,
+    FRAME_COLUMNS,
+    QUANTISED_COLUMNS,
+    VECTOR_COLUMN,
+    Column,
+    Table,
+    feature_table,
+)
 
 #: Blocks of neighbouring dimensions that importances of a vector are measured of: one dimension of hundreds tells
 #: nothing alone, and each would cost as many predictions as a feature with a name does.
 VECTOR_BLOCKS = 32
-
-
-@dataclass(frozen=True)
-class Extracted:
-    """Values of one feature set, as a row of :data:`genreatlas.audio.worker.RESULT` holds them.
-
-    A layout uses the fields as it needs them. ``values`` are a summary's features, or the lowest value and the step of
-    quantised frames; ``arrays`` a summary's arrays, or one array for each feature of events; ``frames`` frames, or a
-    vector; ``n_frames`` counts frames or events.
-    """
-
-    feature_set: str
-    set_version: str
-    values: npt.NDArray[np.float64] | None = None
-    arrays: list[npt.NDArray[np.float64]] | None = None
-    frames: npt.NDArray[np.float32] | None = None
-    quantised: bytes | None = None
-    n_frames: int | None = None
-    width: int | None = None
-    hop_s: float | None = None
 
 
 class Layout:
@@ -195,7 +189,7 @@ class Summary(Layout):
     def columns(self, features: Sequence[Feature], arrays: Sequence[Feature] = ()) -> list[tuple[Column, str]]:
         """A double a feature, and an array of doubles for each of the arrays."""
         found = [
-            (Column(f.name, "double", f.comment, f.unit, source=_source(f)), f"`values`[{place}]")
+            (Column(f.name, "double", f.comment, f.unit, source=source_of(f)), f"`values`[{place}]")
             for place, f in enumerate(features)
         ]
         return found + [
@@ -206,7 +200,7 @@ class Summary(Layout):
         """Values with NaN where undefined; arrays have no such value."""
         name, values = feature_set.name, computed[feature_set.name]
         arrays = [np.asarray(computed[f"{name}.{array.name}"], dtype=np.float64) for array in feature_set.arrays]
-        _reject_infinite(feature_set, values)
+        reject_infinite(feature_set, values)
         for array, numbers in zip(feature_set.arrays, arrays, strict=True):
             if not np.isfinite(numbers).all():
                 raise ValueError(f"{name}: not finite: {array.name}")
@@ -214,7 +208,7 @@ class Summary(Layout):
 
     def unpack(self, packed: Extracted) -> npt.NDArray[np.floating]:
         """One row."""
-        return _there(packed.values)[None, :]
+        return filled_field(packed.values)[None, :]
 
 
 class Vector(Layout):
@@ -237,7 +231,7 @@ class Vector(Layout):
 
     def unpack(self, packed: Extracted) -> npt.NDArray[np.floating]:
         """One row."""
-        return _there(packed.frames)[None, :]
+        return filled_field(packed.frames)[None, :]
 
     def filled(self, values: npt.NDArray[np.float32]) -> dict[str, list[Any]]:
         """One list a clip."""
@@ -260,7 +254,7 @@ class Vector(Layout):
 
     def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
         """One row a clip."""
-        values = _flat(rows[VECTOR_COLUMN.name]).reshape(-1, len(features))
+        values = flat_values(rows[VECTOR_COLUMN.name]).reshape(-1, len(features))
         return {"values": values, "offsets": np.arange(len(values) + 1, dtype=np.int64)}
 
 
@@ -290,7 +284,7 @@ class Frames(Layout):
 
     def unpack(self, packed: Extracted) -> npt.NDArray[np.floating]:
         """One row a frame."""
-        return unpack(_there(packed.frames), _there(packed.width))
+        return unpack(filled_field(packed.frames), filled_field(packed.width))
 
     def clip_bytes(self, n_features: int) -> str:
         """Four bytes a value."""
@@ -298,7 +292,9 @@ class Frames(Layout):
 
     def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
         """The frames of all clips end to end."""
-        return {"values": _flat(rows["frames"]).reshape(-1, rows["width"][0].as_py())} | _offsets(rows["n_frames"])
+        return {"values": flat_values(rows["frames"]).reshape(-1, rows["width"][0].as_py())} | row_offsets(
+            rows["n_frames"]
+        )
 
 
 class Quantised(Layout):
@@ -351,8 +347,8 @@ class Quantised(Layout):
 
     def unpack(self, packed: Extracted) -> npt.NDArray[np.floating]:
         """One row a frame, off by half a step at most."""
-        lowest, step = _there(packed.values)
-        return dequantise(_there(packed.quantised), _there(packed.width), lowest, step)
+        lowest, step = filled_field(packed.values)
+        return dequantise(filled_field(packed.quantised), filled_field(packed.width), lowest, step)
 
     def clip_bytes(self, n_features: int) -> str:
         """One byte a value."""
@@ -362,7 +358,7 @@ class Quantised(Layout):
         """The bytes of all clips end to end, with the scale of each."""
         packed = np.frombuffer(b"".join(rows["frames"].to_pylist()), dtype=np.uint8)
         scale = {name: rows[name].to_numpy() for name in ("lowest", "step")}
-        return {"values": packed.reshape(-1, rows["width"][0].as_py())} | scale | _offsets(rows["n_frames"])
+        return {"values": packed.reshape(-1, rows["width"][0].as_py())} | scale | row_offsets(rows["n_frames"])
 
 
 class Events(Layout):
@@ -394,13 +390,13 @@ class Events(Layout):
     def pack(self, feature_set: FeatureSet, computed: Mapping[str, Array]) -> Extracted:
         """An array a feature, NaN where undefined."""
         values = computed[feature_set.name]
-        _reject_infinite(feature_set, values)
+        reject_infinite(feature_set, values)
         columns = [np.ascontiguousarray(column, dtype=np.float64) for column in values.T]
         return Extracted(feature_set.name, feature_set.version, arrays=columns, n_frames=len(values))
 
     def unpack(self, packed: Extracted) -> npt.NDArray[np.floating]:
         """One row an event."""
-        return np.stack(_there(packed.arrays), axis=1)
+        return np.stack(filled_field(packed.arrays), axis=1)
 
     def clip_bytes(self, n_features: int) -> str:
         """Four bytes a value."""
@@ -408,14 +404,47 @@ class Events(Layout):
 
     def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
         """The events of all clips end to end, NaN where undefined."""
-        values = np.stack([_flat(rows[name]) for name in features], axis=1)
-        return {"values": values} | _offsets(rows["n_events"])
+        values = np.stack([flat_values(rows[name]) for name in features], axis=1)
+        return {"values": values} | row_offsets(rows["n_events"])
 
 
-SUMMARY, VECTOR, FRAMES, EVENTS, QUANTISED = Summary(), Vector(), Frames(), Events(), Quantised()
+class Codes(Layout):
+    """Codes of 32 bits in their order, one array a feature, all of a length; no number that a model could learn from.
+
+    Spark's whole numbers have a sign: -1 is the code of 32 ones. ``bit_count(a ^ b)`` counts bits that differ.
+    """
+
+    name, prefix, word = "codes", "codes", "code"
+    exported = False
+
+    def columns(self, features: Sequence[Feature], arrays: Sequence[Feature] = ()) -> list[tuple[Column, str]]:
+        """Their number, and an array a feature."""
+        return [
+            (CODE_COUNT, "n_frames"),
+            *(
+                (Column(f.name, "array<int>", f.comment, f.unit), f"cast(arrays[{place}] AS array<int>)")
+                for place, f in enumerate(features)
+            ),
+        ]
+
+    def pack(self, feature_set: FeatureSet, computed: Mapping[str, Array]) -> Extracted:
+        """An array a feature of numbers from -2**31 to 2**31 - 1."""
+        values = computed[feature_set.name]
+        whole = np.ascontiguousarray(values.T).astype(np.uint32).view(np.int32)
+        columns = [column.astype(np.float64) for column in whole.reshape(len(feature_set.features), -1)]
+        return Extracted(feature_set.name, feature_set.version, arrays=columns, n_frames=len(columns[0]))
+
+    def unpack(self, packed: Extracted) -> npt.NDArray[np.floating]:
+        """One row a code, as numbers from 0 on."""
+        signed = np.stack(filled_field(packed.arrays), axis=1)
+        return np.where(signed < 0, signed + 2.0**32, signed)
+
+
+SUMMARY, VECTOR, FRAMES, EVENTS = Summary(), Vector(), Frames(), Events()
+QUANTISED, CODES = Quantised(), Codes()
 
 #: Every layout by its name.
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (SUMMARY, VECTOR, FRAMES, EVENTS, QUANTISED)}
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (SUMMARY, VECTOR, FRAMES, EVENTS, QUANTISED, CODES)}
 
 
 def register(layout: Layout) -> Layout:
@@ -450,31 +479,3 @@ def pack_set(feature_set: FeatureSet, computed: Mapping[str, Array]) -> Extracte
     ValueError : a value is infinite; a value of a frame, a vector or of a summary's array is NaN.
     """
     return get_layout(feature_set.axis).pack(feature_set, computed)
-
-
-def _reject_infinite(feature_set: FeatureSet, values: Array) -> None:
-    infinite = np.isinf(values.reshape(-1, len(feature_set.features))).sum(axis=0)
-    names = [f.name for f, bad in zip(feature_set.features, infinite, strict=True) if bad]
-    if names:
-        raise ValueError(f"{feature_set.name}: infinite: {', '.join(names)}")
-
-
-def _source(feature: Feature) -> str:
-    """Where a column comes from: the function of the audio graph, and how its frames became one number."""
-    function = f"{feature.node}()"
-    return function if feature.statistic == "value" else f"{feature.statistic} of {function}"
-
-
-def _there(value: _T | None) -> _T:
-    """A field that this layout fills."""
-    assert value is not None
-    return value
-
-
-def _flat(column: Any) -> npt.NDArray[np.float32]:
-    """Values of all rows end to end, NaN for NULL."""
-    return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32))
-
-
-def _offsets(lengths: Any) -> dict[str, npt.NDArray]:
-    return {"offsets": np.concatenate([[0], np.cumsum(lengths.to_numpy(), dtype=np.int64)])}

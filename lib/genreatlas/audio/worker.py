@@ -239,6 +239,7 @@ def _features_of(signal: Signal, loudness: Loudness, feature_sets: Sequence[Feat
         raise ClipError(Reason.NOT_FINITE, f"Samples of {loudness.peak_dbfs:.0f} dBFS: their spectrum overflows.")
     if signal.length_s < _SHORTEST_S:
         raise ClipError(Reason.TOO_SHORT, f"{signal.length_s:.4f} s are less than {_SHORTEST_S:g} s.")
+    feature_sets = [feature_set for feature_set in feature_sets if not feature_set.lacking()]
     level = asdict(loudness)
     measured: dict[str, Any] = {"loudness_lufs" if name == "lufs" else name: value for name, value in level.items()}
     # what recording and encoder left is measured before normalisation

@@ -18,7 +18,18 @@ _METHODS = {"umap": "umap", "pacmap": "pacmap"}
 
 def extract_features(config: Config) -> list[Fault]:
     """Every configured set is one that the registry has, and networks are there as their entries say."""
-    return _known_sets("extract.feature_sets", config.extract.feature_sets) + embedding_faults(config)
+    found = _known_sets("extract.feature_sets", config.extract.feature_sets)
+    known = [FEATURE_SETS[name] for name in config.extract.feature_sets if name in FEATURE_SETS]
+    found += [Fault(f"extract.feature_sets: {one.lacking()}.", warning=True) for one in known if one.lacking()]
+    return found + embedding_faults(config)
+
+
+def link_recordings(config: Config) -> list[Fault]:
+    """Sets that songs are compared by, and fingerprints."""
+    found = not_compared("recordings.timbre", config.recordings.timbre, "songs")
+    if lacking := get_feature_set("fingerprint").lacking():
+        found.append(Fault(f"link_recordings: {lacking}.", warning=True))
+    return found
 
 
 def assign_splits(config: Config) -> list[Fault]:

@@ -30,6 +30,7 @@ _SHOWN = {
     "import_features": ("import_features.path", "import_features.name"),
     "fetch_previews": ("fetch_previews.providers",),
     "extract_features": ("extract.feature_sets", "clip.position", "clip.seconds"),
+    "link_recordings": ("recordings.timbre",),
     "assign_splits": ("splits.name", "splits.test", "splits.promotion", "splits.folds", "splits.group_by"),
     "train_models": ("train.feature_sets", "train.labels", "train.metric", "train.min_songs", "models.path"),
     "evaluate_models": ("evaluate.part",),
@@ -188,6 +189,7 @@ def _needs(step: str, config: Config) -> list[tuple[str, ...]]:
         return [("songs", "genres") if "every_noise" in config.fetch_previews.providers else ("songs",)]
     needs: dict[str, list[tuple[str, ...]]] = {
         "extract_features": [clips],
+        "link_recordings": [clips, ("set:fingerprint",)],
         "assign_splits": [songs],
         "train_models": [("splits",), songs],
         "evaluate_models": [models],
@@ -215,7 +217,8 @@ def _order(step: str, config: Config, given: set[str], later: Sequence[str]) -> 
             continue
         makers = [name for name in later if set(wanted) & _gives(name, config)]
         hint = f"Put {makers[0]} before it." if makers else "Run a step first that writes it."
-        text = f"{step}: no earlier step writes {' or '.join(wanted)}, and the store has no such table. {hint}"
+        names = " or ".join(one.replace("set:", "the feature set ") for one in wanted)
+        text = f"{step}: no earlier step writes {names}, and the store has no such table. {hint}"
         yield Fault(text, warning=True)
     if step == "train_models":
         yield from _sets(config, given, later)

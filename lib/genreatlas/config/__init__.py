@@ -12,7 +12,7 @@ from genreatlas.config.collecting import (
     SearchEntry,
     SpotifySection,
 )
-from genreatlas.config.extraction import EmbeddingEntry, ExtractSection
+from genreatlas.config.extraction import EmbeddingEntry, ExtractSection, RecordingsSection
 from genreatlas.config.loading import Config, load_config, parse_override, to_toml, toml_value
 from genreatlas.config.map_sections import MapSection, NeighboursSection
 from genreatlas.config.probing import ProbeSection
@@ -78,6 +78,7 @@ __all__ = [
     "ProbeSection",
     "PurgeSection",
     "RebuildSection",
+    "RecordingsSection",
     "ReportSection",
     "RetrainSection",
     "RollbackSection",

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from genreatlas.config.joined import FeatureSetName
 from genreatlas.config.sections import Positive, Section
 
 
@@ -78,6 +79,15 @@ class EmbeddingEntry(Section):
     def tags_name(self) -> str:
         """Name of the set with the tags."""
         return f"{self.name}_tags"
+
+
+class RecordingsSection(Section):
+    """Copies of one recording, told by the feature set fingerprint."""
+
+    timbre: FeatureSetName = Field(
+        "gtzan57",
+        description="What songs are compared by where their clips have less than 15 s in common, beside title or ISRC.",
+    )
 
 
 class ExtractSection(Section):

@@ -46,6 +46,7 @@ class Config(sections.Section):
     deezer: collecting.DeezerSection = collecting.DeezerSection()
     http: collecting.HttpSection = collecting.HttpSection()
     extract: extraction.ExtractSection = extraction.ExtractSection()
+    recordings: extraction.RecordingsSection = extraction.RecordingsSection()
     import_features: sections.ImportFeaturesSection = sections.ImportFeaturesSection()
     splits: sections.SplitsSection = sections.SplitsSection()
     train: sections.TrainSection = sections.TrainSection()

@@ -22,6 +22,7 @@ StepName = Literal[
     "import_features",
     "fetch_previews",
     "extract_features",
+    "link_recordings",
     "assign_splits",
     "train_models",
     "evaluate_models",

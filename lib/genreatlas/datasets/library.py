@@ -12,10 +12,10 @@ from genreatlas.config import Config
 from genreatlas.datasets.fetching import fetch
 from genreatlas.errors import InputError
 from genreatlas.store import Reader, Snapshot
-from genreatlas.tables import CLIPS, GENRE_PARENTS, GENRES, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
+from genreatlas.tables import CLIPS, GENRE_PARENTS, GENRES, RECORDING_LINKS, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
 
-#: What makes two songs copies of one recording beside their ISRC: their sound, or the bytes of their files alone, as in
-#: models that were trained before the sound was known.
+#: What makes two songs copies of one recording beside their ISRC: their sound and its fingerprint, or the bytes of
+#: their files alone, as in models that were trained before the sound was known.
 Identity = Literal["sound", "bytes"]
 
 _SONG_COLUMNS = (
@@ -59,7 +59,11 @@ def read_ties(store: Reader, config: Config, identity: Identity = "sound") -> Ti
         store.read(CLIPS).where("replaced_by IS NULL").select("song_id", *_SOUND[identity]).distinct(),
     )
     songs, artists, clips = (fetch(frame, "song_id", max_mb, 300).to_pandas() for frame in frames)
-    return Ties(songs, artists, clips, splits.song_links(songs, artists, clips, config.splits.group_by))
+    found = None
+    if identity == "sound":
+        rows = store.read(RECORDING_LINKS).select("song_id", "recording_id", "kind")
+        found = fetch(rows, "song_id", max_mb, 80).to_pandas()
+    return Ties(songs, artists, clips, splits.song_links(songs, artists, clips, config.splits.group_by, found))
 
 
 @dataclass(frozen=True)

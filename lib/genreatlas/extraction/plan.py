@@ -46,6 +46,7 @@ class ExtractionPlan:
     sizes : clips of a chunk, of a task, and of an Arrow batch.
     preprocessing_id : state of the cut and of the decoder, which rows of features have.
     version : state in which a clip fails, which rows of quarantine have.
+    left_out : lines about sets that this machine lacks something for.
     """
 
     store: Store
@@ -55,6 +56,7 @@ class ExtractionPlan:
     sizes: ExtractSection
     preprocessing_id: str
     version: str
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, store: Store, config: Config) -> "ExtractionPlan":
@@ -66,10 +68,12 @@ class ExtractionPlan:
         """
         adopt_embeddings(config.extract.embeddings)
         names = dict.fromkeys((*config.extract.feature_sets, *ALWAYS))
-        feature_sets = tuple(get_feature_set(name) for name in names)
+        asked = [get_feature_set(name) for name in names]
+        feature_sets = tuple(one for one in asked if not one.lacking())
+        left_out = tuple(one.lacking() for one in asked if one.lacking())
         preprocessing = preprocessing_id(config.clip)
         version = quarantine_version(preprocessing, feature_sets)
-        return cls(store, feature_sets, config.clip, config.limits, config.extract, preprocessing, version)
+        return cls(store, feature_sets, config.clip, config.limits, config.extract, preprocessing, version, left_out)
 
     @property
     def has_rows(self) -> bool:

@@ -87,7 +87,7 @@ def read_songs(store: Reader, config: Config) -> SongValues:
 def read_keys(store: Reader, config: Config, song_ids: npt.NDArray[np.str_]) -> pd.DataFrame:
     """Recording, artist and album of songs, in their order: equal where two songs have the same; None: not known.
 
-    A recording has the least song id of its copies, by one ISRC or one sound, among these songs.
+    A recording has the least song id of its copies, by one ISRC, sound or fingerprint, among these songs.
     """
     ties = read_ties(store, config)
     distinct = pd.Series(song_ids.astype(object))

@@ -10,6 +10,8 @@ from scipy.sparse import csgraph
 from genreatlas.ids import stable_id
 
 PARTS = ("train", "promotion", "test")
+#: Kinds of links between copies of one recording.
+COPIES = ("isrc", "audio", "recording")
 _FOLDS = 100  # more than there can be folds, so that part and fold fit in one number
 
 
@@ -55,7 +57,7 @@ def components(links: pd.DataFrame, song_ids: pd.Series) -> np.ndarray:
 
 
 def recordings(links: pd.DataFrame, song_ids: pd.Series) -> np.ndarray:
-    """Number the recordings: songs with one ISRC or one sound are copies of one.
+    """Number the recordings: songs with one ISRC, one sound or one fingerprint are copies of one.
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ def recordings(links: pd.DataFrame, song_ids: pd.Series) -> np.ndarray:
     -------
     (n,) int recording of each song.
     """
-    return components(links[links["kind"].isin(["isrc", "audio"])], song_ids)
+    return components(links[links["kind"].isin(COPIES)], song_ids)
 
 
 def copies(links: pd.DataFrame, song_ids: pd.Series, places: pd.DataFrame) -> pd.DataFrame:

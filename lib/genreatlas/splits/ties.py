@@ -1,4 +1,4 @@
-"""What ties songs together: an artist, an album, one recording's ISRC, identical audio.
+"""What ties songs together: an artist, an album, one recording's ISRC, identical audio, one acoustic fingerprint.
 
 Artists are the performers, and the album artist where it performs itself. All of it follows from the names that songs
 are credited with, so songs of older stores and new ones meet. What a name is (one act or two, an artist or a label) is
@@ -32,6 +32,7 @@ def song_links(
     song_artists: pd.DataFrame | None = None,
     clips: pd.DataFrame | None = None,
     group_by: GroupBy = "artist",
+    recordings: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """List every reason for which two songs may not part: songs that share a key are one group.
 
@@ -46,15 +47,20 @@ def song_links(
         names are one recording, and so is identical sound in files with different tags.
     group_by : ``artist``; ``album`` (name and album artist, the name alone where that is not given;
         a song without an album goes by its artist); ``song`` (copies of one recording only).
+    recordings : song_id, recording_id, kind of the table ``recording_links``: copies are one recording; versions that
+        share its sound (remixes, live takes, other masters) are not, but are grouped with it, unless songs are grouped
+        alone. Doubtful links tie nothing.
 
     Returns
     -------
-    DataFrame : song_id, kind (artist, album, isrc, audio), key; sorted, without duplicates.
+    DataFrame : song_id, kind (artist, album, isrc, audio, recording, version), key; sorted, without duplicates.
     """
     found = [_isrc_links(songs)]
     if clips is not None:
         same = [name for name in ("sha256", "audio_id", "sound_sha256") if name in clips]
         found += [_as_links(clips["song_id"], "audio", clips[name]) for name in same]
+    if recordings is not None:
+        found += _recording_links(recordings, versions=group_by != "song")
     artists = _no_links()
     if group_by != "song":
         artists = artist_links(songs, song_artists)
@@ -102,6 +108,17 @@ def _isrc_links(songs: pd.DataFrame) -> pd.DataFrame:
         return _no_links()
     isrc = songs["isrc"].astype("string").str.upper().str.replace(r"[\s-]", "", regex=True)
     return _as_links(songs["song_id"], "isrc", isrc.where(isrc.str.fullmatch(_ISRC).fillna(False)))
+
+
+def _recording_links(rows: pd.DataFrame, versions: bool) -> list[pd.DataFrame]:
+    """Links of songs to the recording that they are copies of, and of versions and that recording to each other."""
+    copies = rows[rows["kind"] == "copy"]
+    found = [_as_links(copies["song_id"], "recording", copies["recording_id"])]
+    if versions:
+        others = rows[~rows["kind"].isin(["copy", "doubt"])]
+        pairs = others["song_id"] + ":" + others["recording_id"]
+        found += [_as_links(others[name], "version", pairs) for name in ("song_id", "recording_id")]
+    return found
 
 
 def _album_links(songs: pd.DataFrame) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from genreatlas.splits import summary
 from genreatlas.store import Reader, Store
 from genreatlas.tables import RECORDINGS, SONG_GENRES, SPLITS
 
-READS = ("songs", "song_artists", "song_genres", "genre_parents", "clips", "splits")
+READS = ("songs", "song_artists", "song_genres", "genre_parents", "clips", "splits", "recording_links")
 WRITES = ("splits", "recordings")
 SECTIONS = ("splits", "train")
 check = checks.assign_splits

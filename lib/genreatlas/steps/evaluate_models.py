@@ -46,6 +46,7 @@ from genreatlas.tables import MODELS, PREDICTIONS, QUARANTINE, RELIABILITY
 READS = (
     "models", "splits", "songs", "song_artists", "song_genres", "genre_parents", "clips", "feature_sets",
     "features_<set>", "vectors_<set>", "frames_<set>", "events_<set>", "predictions", "metrics", "reliability",
+    "recording_links",
 )  # fmt: skip
 WRITES = ("predictions", "metrics", "reliability", "quarantine")
 SECTIONS = ("evaluate", "models", "train", "splits")

@@ -32,7 +32,7 @@ from genreatlas.tables import CLIPS
 
 READS = (
     "vectors_<set>", "frames_<set>", "events_<set>", "clips", "songs", "song_artists", "song_genres", "genre_parents",
-    "splits",
+    "splits", "recording_links",
 )  # fmt: skip
 WRITES: tuple[str, ...] = ()
 SECTIONS = ("export", "splits", "clip")

@@ -38,8 +38,26 @@ from genreatlas.tables import FEATURE_SETS as FEATURE_SETS_TABLE
 from genreatlas.watching import watched
 
 STEP = "extract_features"
-READS = ("clips", "clip_audio", "features_<set>", "vectors_<set>", "frames_<set>", "events_<set>", "quarantine")
-WRITES = ("features_<set>", "vectors_<set>", "frames_<set>", "events_<set>", "feature_sets", "embeddings", "quarantine")
+READS = (
+    "clips",
+    "clip_audio",
+    "features_<set>",
+    "vectors_<set>",
+    "frames_<set>",
+    "events_<set>",
+    "codes_<set>",
+    "quarantine",
+)
+WRITES = (
+    "features_<set>",
+    "vectors_<set>",
+    "frames_<set>",
+    "events_<set>",
+    "codes_<set>",
+    "feature_sets",
+    "embeddings",
+    "quarantine",
+)
 SECTIONS = ("extract", "clip", "fetch_previews")
 check = checks.extract_features
 #: Sets merged at once: each is a chain of short jobs and commits that leave cores idle between them.
@@ -55,7 +73,7 @@ def run(store: Store, config: Config) -> Counts:
     """
     plan = ExtractionPlan.of(store, config)
     with arrow_batches(store, plan.sizes.batch_rows):
-        counts = Counts(notes=fill_sounds(store))
+        counts = Counts(notes=(*plan.left_out, *fill_sounds(store)))
     for staged in store.staged(STEP):
         counts += merge(store, staged)
     lacking = plan.count_lacking()

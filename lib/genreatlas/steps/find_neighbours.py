@@ -27,7 +27,7 @@ from genreatlas.provenance import git_commit
 from genreatlas.store import Snapshot, Store
 from genreatlas.tables import NEIGHBOUR_SONGS, NEIGHBOUR_SPACES, SONG_NEIGHBOURS
 
-READS = ("songs", "song_artists", "clips", "feature_sets", "features_<set>", "vectors_<set>")
+READS = ("songs", "song_artists", "clips", "feature_sets", "features_<set>", "vectors_<set>", "recording_links")
 WRITES = ("neighbour_spaces", "neighbour_songs", "song_neighbours")
 SECTIONS = ("neighbours",)
 check = checks.find_neighbours

@@ -30,7 +30,7 @@ from genreatlas.tables import GENERATED_PLAYLIST_SONGS, GENERATED_PLAYLISTS, PLA
 READS = (
     "songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "clip_audio", "feature_sets",
     "features_<set>", "vectors_<set>", "maps", "genre_tree", "neighbour_spaces", "song_neighbours", "scores", "models",
-    "promotions", "playlist_recipes",
+    "promotions", "playlist_recipes", "recording_links",
 )  # fmt: skip
 WRITES = ("playlist_recipes", "generated_playlists", "generated_playlist_songs", "published_playlists")
 SECTIONS = ("playlist",)

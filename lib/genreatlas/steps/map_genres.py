@@ -63,6 +63,7 @@ from genreatlas.tables import (
 READS = (
     "songs", "song_artists", "song_genres", "genre_parents", "clips", "genres", "feature_sets", "features_<set>",
     "vectors_<set>", "models", "experiments", "predictions", "maps", "genre_positions", "map_comparisons",
+    "recording_links",
 )  # fmt: skip
 WRITES = (
     "genre_profiles", "maps", "genre_positions", "genre_neighbours", "genre_regions", "genre_tree", "map_comparisons",

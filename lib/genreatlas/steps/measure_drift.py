@@ -27,7 +27,7 @@ from genreatlas.tables import DRIFT, SCORES, SPLITS
 
 READS = (
     "promotions", "models", "splits", "songs", "song_artists", "song_genres", "genre_parents", "clips", "feature_sets",
-    "features_<set>", "vectors_<set>", "frames_<set>", "events_<set>", "scores",
+    "features_<set>", "vectors_<set>", "frames_<set>", "events_<set>", "scores", "recording_links",
 )  # fmt: skip
 WRITES = ("drift",)
 SECTIONS = ("drift", "retrain", "models")

@@ -28,7 +28,7 @@ from genreatlas.tables import PROBES
 
 READS = (
     "splits", "songs", "song_artists", "song_genres", "genre_parents", "clips", "feature_sets", "features_<set>",
-    "vectors_<set>", "frames_<set>", "clip_audio", "changed_features",
+    "vectors_<set>", "frames_<set>", "clip_audio", "changed_features", "recording_links",
 )  # fmt: skip
 WRITES = ("probes", "changed_features")
 SECTIONS = ("probe", "train", "splits", "evaluate", "clip")

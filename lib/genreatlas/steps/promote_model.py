@@ -25,7 +25,7 @@ from genreatlas.tables import EXPERIMENTS, MODELS, PROMOTION_GENRES, PROMOTIONS
 
 READS = (
     "models", "experiments", "promotions", "splits", "songs", "song_artists", "song_genres", "genre_parents", "clips",
-    "feature_sets", "features_<set>", "vectors_<set>", "frames_<set>", "events_<set>",
+    "feature_sets", "features_<set>", "vectors_<set>", "frames_<set>", "events_<set>", "recording_links",
 )  # fmt: skip
 WRITES = ("promotions", "promotion_genres")
 SECTIONS = ("retrain", "train", "splits", "models")

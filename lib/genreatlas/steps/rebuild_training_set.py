@@ -15,7 +15,7 @@ from genreatlas.tables import MODELS
 
 READS = (
     "models", "splits", "songs", "song_artists", "song_genres", "genre_parents", "clips", "feature_sets",
-    "features_<set>", "vectors_<set>", "frames_<set>", "events_<set>",
+    "features_<set>", "vectors_<set>", "frames_<set>", "events_<set>", "recording_links",
 )  # fmt: skip
 WRITES = ()
 SECTIONS = ("rebuild", "models")

@@ -50,7 +50,7 @@ from genreatlas.tables import (
 
 READS = (
     "splits", "songs", "song_artists", "song_genres", "genre_parents", "clips", "feature_sets", "features_<set>",
-    "vectors_<set>", "frames_<set>", "events_<set>",
+    "vectors_<set>", "frames_<set>", "events_<set>", "recording_links",
 )  # fmt: skip
 WRITES = ("fold_scores", "experiments", "training_genres", "models")
 SECTIONS = ("train", "splits", "models")

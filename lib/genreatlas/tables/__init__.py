@@ -28,6 +28,7 @@ from genreatlas.tables.every_noise import (
     GENRES,
 )
 from genreatlas.tables.features import (
+    CODE_COUNT,
     EMBEDDINGS,
     EVENT_COUNT,
     FEATURE_KEY_COLUMNS,
@@ -71,6 +72,7 @@ from genreatlas.tables.playlists import (
     PUBLISHED_PLAYLISTS,
 )
 from genreatlas.tables.probing import CHANGED_FEATURES, PROBES, PROBING_TABLES
+from genreatlas.tables.recordings import LINKED_CLIPS, RECORDING_LINKS, RECORDING_MATCHES, RECORDING_TABLES
 from genreatlas.tables.schema import Column, Table
 from genreatlas.tables.spotify import (
     PLAYLISTS,
@@ -91,6 +93,7 @@ TABLES = (
     EMBEDDINGS,
     *MODELLING_TABLES,
     *DEPLOYING_TABLES,
+    *RECORDING_TABLES,
     *ATLAS_TABLES,
     *NEIGHBOUR_TABLES,
     *PROBING_TABLES,
@@ -103,6 +106,7 @@ __all__ = [
     "CHANGED_FEATURES",
     "CLIPS",
     "CLIP_AUDIO",
+    "CODE_COUNT",
     "DRIFT",
     "EMBEDDINGS",
     "EVENT_COUNT",
@@ -126,6 +130,7 @@ __all__ = [
     "GENRE_REGIONS",
     "GENRE_TREE",
     "GENRE_TYPICAL_SONGS",
+    "LINKED_CLIPS",
     "MAPS",
     "MAP_COMPARISONS",
     "METRICS",
@@ -143,6 +148,8 @@ __all__ = [
     "QUANTISED_COLUMNS",
     "QUARANTINE",
     "RECORDINGS",
+    "RECORDING_LINKS",
+    "RECORDING_MATCHES",
     "RELIABILITY",
     "RUNS",
     "SCORES",

@@ -32,7 +32,7 @@ FEATURE_SETS = Table(
         Column(
             "feature_set",
             "string",
-            "Name of the set; its table is features_<set>, vectors_<set>, frames_<set> or events_<set>.",
+            "Name of the set; its table is features_<set>, vectors_<set>, frames_<set>, events_<set> or codes_<set>.",
         ),
         Column("set_version", "string", "Version of the set."),
         Column("position", "int", "Place of the feature in the training matrix, from 0."),
@@ -41,7 +41,7 @@ FEATURE_SETS = Table(
         Column(
             "axis",
             "string",
-            "Layout: summary, vector, frames, events or quantised; models train on the first three.",
+            "Layout: summary, vector, frames, events, quantised or codes; models train on the first three.",
             nullable=False,
         ),
         Column("unit", "string", "Unit, empty where it has none.", nullable=False),
@@ -87,6 +87,8 @@ QUANTISED_COLUMNS = (
 )
 #: Stands before one array column per feature of a set of events.
 EVENT_COUNT = Column("n_events", "int", "Number of events, which all arrays of the row have.", nullable=False)
+#: Stands before one array column per feature of a set of codes.
+CODE_COUNT = Column("n_codes", "int", "Number of codes, which all arrays of the row have.", nullable=False)
 #: Column of sets with hundreds of values a clip that no one asks for by name.
 VECTOR_COLUMN = Column(
     "vector", "array<float>", "Values of the set's dimensions, in the order of feature_sets.position.", nullable=False

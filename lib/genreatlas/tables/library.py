@@ -223,8 +223,8 @@ CLIP_AUDIO = Table(
 
 RECORDINGS = Table(
     name="recordings",
-    comment="Songs of which there are several copies, by ISRC or by their sound. Copies count once everywhere; songs "
-    "without a row have none.",
+    comment="Songs of which there are several copies, by ISRC, by their sound or by its fingerprint. Copies count once "
+    "everywhere; songs without a row have none.",
     written_by=("assign_splits",),
     key=("song_id",),
     cluster_by=("song_id",),

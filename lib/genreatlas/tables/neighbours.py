@@ -68,7 +68,7 @@ NEIGHBOUR_SONGS = Table(
             "local_scale", "double", "Mean squared distance, a feature, to the 20 nearest of those songs (of fewer "
             "than 400, to their root); NULL: no correction."
         ),
-        Column("recording", "string", "First song_id of the copies of its recording: one ISRC or one sound."),
+        Column("recording", "string", "First song_id of the copies of its recording: one ISRC, sound or fingerprint."),
         Column("artist", "string", "Its performer; NULL: not known."),
         Column("album", "string", "Its album, by name and artist; NULL: not known."),
     ),

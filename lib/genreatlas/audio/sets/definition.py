@@ -1,7 +1,7 @@
 """What a feature set is: a named, versioned list of features, each of them a column."""
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +12,10 @@ from genreatlas.audio.statistics import WORDS, Statistic
 
 #: Unit of a statistic whose unit is not the feature's own.
 _UNITS = {"var": "{}^2", "skew": "", "kurtosis": ""}
+
+
+def _nothing() -> str:
+    return ""
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,10 @@ class Feature:
 class FeatureSet:
     """A named, versioned list of features that are extracted and stored together.
 
-    ``axis`` names the layout (:mod:`genreatlas.audio.layouts`): ``summary``, ``vector``, ``frames``, ``events`` or
-    ``quantised``. ``arrays`` are further columns of a summary.
+    ``axis`` names the layout (:mod:`genreatlas.audio.layouts`): ``summary``, ``vector``, ``frames``, ``events``,
+    ``quantised`` or ``codes``. ``arrays`` are further columns of a summary.
     ``sample_rate`` is what the clip is resampled to first; None: measured on the clip as it was decoded.
+    ``lacking`` says in words what this machine lacks to compute the set; where it lacks something, the set is left out.
     """
 
     name: str
@@ -48,6 +53,7 @@ class FeatureSet:
     features: tuple[Feature, ...]
     comment: str
     arrays: tuple[Feature, ...] = ()
+    lacking: Callable[[], str] = _nothing
 
     @functools.cached_property
     def needs(self) -> tuple[str, ...]:

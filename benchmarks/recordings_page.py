@@ -1,0 +1,62 @@
+"""Figures of recordings: what each is, its bar, the file that keeps them, and the table of the page."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from page import machine_line
+
+FILE = Path(__file__).with_name("recordings.json")
+PAGE = Path(__file__).parents[1] / "docs" / "recordings.md"
+_BEGIN, _END = "<!-- figures: begin (written by make recordings) -->", "<!-- figures: end -->"
+#: Key = (bar, unit, what it is), in the order of the table; a bar below 0 is the most that may be, None: no bar.
+FIGURES: dict[str, tuple[float | None, str, str]] = {
+    "copies_found": (0.98, "", "planted copies that are linked to their original, but for those of another speed"),
+    "copies_speed_found": (0.95, "", "the same of copies that are 1 % faster or slower"),
+    "songs": (None, "", "songs that copies were planted of: game music, rendered MIDI, composed"),
+    "false_links": (-0.0, "", "links among songs that only sound alike, all in one run"),
+    "alike_songs": (None, "", "these songs"),
+    "link_minutes": (-10.0, "min", "`link_recordings`: 450,000 made-up fingerprints, from nothing"),
+    "link_gb": (-4.0, "GB", "peak memory of that, all processes together"),
+    "link_found": (None, "", "planted copies among them that are found"),
+    "link_false": (None, "", "pairs that matched and were not planted"),
+    "link_rerun_minutes": (None, "min", "the step again with nothing new"),
+    "link_100_more_minutes": (None, "min", "the step with 100 more songs"),
+}
+
+
+def kept() -> dict[str, dict[str, Any]]:
+    """Figures that were measured so far."""
+    return json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+
+
+def keep(found: Mapping[str, float]) -> None:
+    """Add measured figures, or replace them."""
+    figures = kept()
+    for key, value in found.items():
+        bar, unit, what = FIGURES.get(key, (None, "", key.replace("_", " ")))
+        most = bar is not None and str(bar).startswith("-")
+        met = None if bar is None else bool(value <= -bar if most else value >= bar)
+        figures[key] = {
+            "value": round(float(value), 4), "bar": None if bar is None else abs(bar),
+            "sense": None if bar is None else "at most" if most else "at least", "met": met, "unit": unit,
+            "note": f"{what}; {machine_line()}",
+        }  # fmt: skip
+    FILE.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def write_page() -> None:
+    """Put the table between the marks of the page."""
+    figures = kept()
+    lines = ["| key | what | bar | measured |", "|---|---|---|---|"]
+    rows = {key: what for key, (_, _, what) in FIGURES.items()}
+    rows |= {key: key.removeprefix("found_").replace("_", " ") for key in figures if key not in rows}
+    for key, what in rows.items():
+        if key in figures:
+            one = figures[key]
+            bar = "" if one["bar"] is None else f"{one['sense']} {one['bar']:g}"
+            missed = " (missed)" if one["met"] is False else ""
+            lines.append(f"| `{key}` | {what} | {bar} | {one['value']:.4g} {one['unit']}".rstrip() + f"{missed} |")
+    before, rest = PAGE.read_text(encoding="utf-8").split(_BEGIN)
+    PAGE.write_text("\n".join((before + _BEGIN, *lines, _END + rest.split(_END)[1])), encoding="utf-8")

@@ -1,0 +1,148 @@
+"""Groups of copies, and the rows of ``recording_links`` that say so.
+
+Only complete links make a group: each two of its songs match. So a medley, or a loop that two songs share, joins
+nothing; a song that matches part of a group stays apart, in doubt.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from genreatlas.recordings.kinds import Facts, Kind, kind_of, marks
+from genreatlas.recordings.verifying import Match
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two songs of one sound, the lower id first, and what they are to each other."""
+
+    song_id: str
+    other_id: str
+    match: Match
+    kind: Kind
+    reason: str
+
+    @property
+    def evidence(self) -> str:
+        """The match and the reason in words."""
+        match = self.match
+        speed = "" if match.speed == 1.0 else f", speed {match.speed:.3f}"
+        return f"{self.reason}: {match.error:.3f} of bits differ over {match.overlap_s:.1f} s{speed}"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A row of ``recording_links``."""
+
+    song_id: str
+    recording_id: str
+    kind: Kind
+    score: float
+    evidence: str
+
+
+def judge(
+    matches: Mapping[tuple[str, str], Match],
+    facts: Mapping[str, Facts],
+    timbres: Mapping[tuple[str, str], float],
+) -> list[Pair]:
+    """Tell of each two songs of one sound what they are to each other.
+
+    Parameters
+    ----------
+    matches : the best match of each two songs, by their ids, the lower first.
+    facts : what is known of each song.
+    timbres : distance of timbres of two songs over the usual one, where it is known.
+    """
+    nothing = Facts()
+    found = []
+    for (one, other), match in sorted(matches.items()):
+        told = kind_of(match, facts.get(one, nothing), facts.get(other, nothing), timbres.get((one, other)))
+        found.append(Pair(one, other, match, *told))
+    return found
+
+
+def complete_links(pairs: Iterable[Pair]) -> dict[str, str]:
+    """Recording of every song that has copies: the lowest id of its group; each two songs of a group are copies.
+
+    Pairs are taken by their error. A pair joins two groups only where all their songs are copies of each other.
+    """
+    copies = [pair for pair in pairs if pair.kind == "copy"]
+    linked = {(pair.song_id, pair.other_id) for pair in copies}
+    group: dict[str, set[str]] = {}
+    for pair in sorted(copies, key=lambda pair: (pair.match.error, pair.song_id, pair.other_id)):
+        one = group.setdefault(pair.song_id, {pair.song_id})
+        other = group.setdefault(pair.other_id, {pair.other_id})
+        if one is other or not all((min(a, b), max(a, b)) in linked for a in one for b in other):
+            continue
+        one |= other
+        for song in other:
+            group[song] = one
+    return {song: min(songs) for song, songs in group.items() if len(songs) > 1}
+
+
+def make_links(pairs: list[Pair], facts: Mapping[str, Facts]) -> list[Link]:
+    """Rows of ``recording_links``, sorted: members of every recording, then what songs are to other recordings.
+
+    A member's score is that of its weakest link in the group. A version points to the recording of the song that it is
+    a version of: the one without a mark in its title, or else with the lower id.
+    """
+    recording = complete_links(pairs)
+    weakest: dict[str, Pair] = {}
+    apart: dict[tuple[str, str], Link] = {}
+    for pair in pairs:
+        one, other = (recording.get(song, song) for song in (pair.song_id, pair.other_id))
+        if one == other:
+            for song in (pair.song_id, pair.other_id):
+                if song not in weakest or weakest[song].match.error < pair.match.error:
+                    weakest[song] = pair
+            continue
+        kind, reason = (
+            (pair.kind, pair.evidence) if pair.kind != "copy" else ("doubt", f"not all match: {pair.evidence}")
+        )
+        version, base = _version_first(pair, facts)
+        link = Link(version, recording.get(base, base), kind, score(pair.match), reason)
+        held = apart.get((link.song_id, link.recording_id))
+        if held is None or (held.score, held.kind) < (link.score, link.kind):
+            apart[link.song_id, link.recording_id] = link
+    members = [Link(song, recording[song], "copy", score(pair.match), pair.evidence) for song, pair in weakest.items()]
+    return sorted([*members, *apart.values()], key=lambda link: (link.song_id, link.recording_id))
+
+
+def score(match: Match) -> float:
+    """1 for equal fingerprints, 0 for those of which half of the bits differ."""
+    return max(0.0, 1.0 - 2.0 * match.error)
+
+
+def missing_pairs(pairs: Iterable[tuple[str, str]], most: int) -> list[tuple[str, str]]:
+    """Pairs that were not compared among songs that hang together over others, where these are at most so many.
+
+    The index compares a copy with some that follow it, not with each of a hundred.
+    """
+    known = set(pairs)
+    near: dict[str, set[str]] = {}
+    for one, other in known:
+        near.setdefault(one, set()).add(other)
+        near.setdefault(other, set()).add(one)
+    found, seen = [], set()
+    for start in sorted(near):
+        if start in seen:
+            continue
+        together, waiting = {start}, [start]
+        while waiting:
+            fresh = near[waiting.pop()] - together
+            together |= fresh
+            waiting += fresh
+        seen |= together
+        if 2 < len(together) <= most:
+            songs = sorted(together)
+            every = ((one, other) for place, one in enumerate(songs) for other in songs[place + 1 :])
+            found += [pair for pair in every if pair not in known]
+    return found
+
+
+def _version_first(pair: Pair, facts: Mapping[str, Facts]) -> tuple[str, str]:
+    """The song that is a version, and the one that it is a version of."""
+    named = [bool(marks(facts[song].title or "")) if song in facts else False for song in (pair.song_id, pair.other_id)]
+    if named == [True, False]:
+        return pair.song_id, pair.other_id
+    return pair.other_id, pair.song_id

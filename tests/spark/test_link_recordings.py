@@ -1,0 +1,157 @@
+"""Copies of recordings among real files: found once, added to, forgotten, and read by all who count songs."""
+
+import numpy as np
+import pytest
+from mutagen import id3
+
+from conftest import make_config
+from genreatlas.audio import fingerprint
+from genreatlas.datasets.library import read_ties
+from genreatlas.neighbours.reading import read_keys
+from genreatlas.recordings import jobs
+from genreatlas.sources.folder.catalogue import song_id
+from genreatlas.steps import assign_splits, extract_features, import_folder, link_recordings
+from genreatlas.store import Store
+from genreatlas.tables import CLIPS, LINKED_CLIPS, RECORDING_LINKS, RECORDING_MATCHES, RECORDINGS, SPLITS
+from melodies import RATE, encoded, melody, resampled
+
+TABLES = (LINKED_CLIPS, RECORDING_MATCHES, RECORDING_LINKS)
+FIRST, SECOND = melody(1), melody(2)
+
+
+def add(music, name, samples, title=None, kind="MP3", **options):
+    """A file with a title by an artist of its own."""
+    path = music / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encoded(samples, kind, **options))
+    if title:
+        tags = id3.ID3()
+        tags.add(id3.TIT2(encoding=3, text=title))
+        tags.save(path, v1=0)
+
+
+def links(store):
+    """Rows of the table by file name: (song, recording, kind)."""
+    found = {row.song_id: row.path for row in store.read(CLIPS).collect()}
+    rows = store.read(RECORDING_LINKS).collect()
+    return sorted((found[row.song_id], found[row.recording_id], row.kind) for row in rows)
+
+
+def rows(store):
+    return {table.name: sorted(map(tuple, store.read(table).collect())) for table in TABLES}
+
+
+def take_in(store, config):
+    import_folder.run(store, config)
+    extract_features.run(store, config)
+    return link_recordings.run(store, config)
+
+
+def recording(*names):
+    """The name of the file whose song has the lowest id."""
+    return min(names, key=song_id)
+
+
+@pytest.fixture
+def library(spark, tmp_path):
+    """Six songs in two genres; one twice, in another encoding and cut, and once more as a live take of that sound."""
+    music = tmp_path / "music"
+    add(music, "Rock/first.mp3", FIRST, "First")
+    add(music, "Jazz/copy.ogg", FIRST[4 * RATE :] * 0.5, kind="OGG")
+    add(music, "Jazz/live.mp3", FIRST, "First (Live at Home)", level=0.9)
+    add(music, "Rock/second.mp3", SECOND, "Second")
+    for number in range(3, 6):
+        add(music, f"{'Rock' if number % 2 else 'Jazz'}/{number}.mp3", melody(number), f"Title {number}")
+    config = make_config(
+        tmp_path, 'extract.feature_sets=["fingerprint", "gtzan57"]', "folder.labels=directory", "splits.test=0.34",
+        "splits.promotion=0", "splits.folds=2", "splits.group_by=song", "train.min_songs=100",
+    )  # fmt: skip
+    return Store(spark, config.store), config, music
+
+
+@pytest.mark.slow
+def test_a_copy_is_linked_once_and_counts_once_everywhere(library, monkeypatch):
+    monkeypatch.setattr(jobs, "FEW_NEW", 3)  # two new clips bring their codes to the tasks
+    store, config, music = library
+    counts = take_in(store, config)
+    assert (counts.read, counts.written, counts.skipped) == (7, 7, 0)
+    pair = ("Rock/first.mp3", "Jazz/copy.ogg")
+    base = recording(*pair)
+    versions = [("Jazz/live.mp3", base, "live")]
+    assert links(store) == sorted([*((name, base, "copy") for name in pair), *versions])
+    assert counts.notes[0] == "2 songs are copies of 1 recordings: 1 doubles"
+    assert counts.notes[1] == "one sound, but not one recording: 1 live"
+    # the copy stands in another genre, so no genre has a double
+    assert not any("recordings by genre" in note for note in counts.notes)
+    by_song = {row.song_id: row for row in store.read(RECORDING_LINKS).where("kind = 'copy'").collect()}
+    assert all(row.score > 0.85 and row.evidence.startswith("sound: 0.0") for row in by_song.values())
+
+    # a rerun adds nothing
+    before, versions_before = rows(store), [store.version(table) for table in TABLES]
+    again = link_recordings.run(store, config)
+    assert (again.written, again.skipped, again.notes) == (0, 7, ())
+    assert rows(store) == before and [store.version(table) for table in TABLES] == versions_before
+
+    # one reader of links: splits, what is counted, neighbours
+    ties = read_ties(store, config)
+    assert set(ties.links.loc[ties.links.kind == "recording", "song_id"]) == {song_id(name) for name in pair}
+    assign_splits.run(store, config)
+    placed = {row.song_id: (row.group_id, row.part, row.fold) for row in store.read(SPLITS).collect()}
+    assert len({placed[song_id(name)] for name in pair}) == 1
+    assert {row.song_id for row in store.read(RECORDINGS).collect()} == {song_id(name) for name in pair}
+    keys = read_keys(store, config, np.array(sorted(placed)))
+    assert keys["recording"].nunique() == 6
+
+    # what comes later is compared with what is there, and ends as if it had been there from the start
+    add(music, "Rock/faster.mp3", resampled(SECOND, 1.01), "Second")
+    add(music, "Rock/third copy.mp3", np.concatenate([np.zeros(3 * RATE, np.float32), FIRST[: 27 * RATE]]), "First")
+    counts = take_in(store, config)
+    assert (counts.read, counts.written, counts.skipped) == (9, 2, 7)
+    three, two = (*pair, "Rock/third copy.mp3"), ("Rock/second.mp3", "Rock/faster.mp3")
+    expected = [(name, recording(*names), "copy") for names in (three, two) for name in names]
+    assert links(store) == sorted([*expected, ("Jazz/live.mp3", recording(*three), "live")])
+    assert any(note.startswith("recordings by genre") and "Rock" in note for note in counts.notes)
+    incremental = rows(store)
+    for table in TABLES:
+        store.sql(f"DELETE FROM {store.location.sql(table.name)}")
+    link_recordings.run(store, config)
+    whole = rows(store)
+    assert whole["linked_clips"] == incremental["linked_clips"]
+    assert whole["recording_links"] == incremental["recording_links"]
+
+    # a file that sounds different now is a copy no longer
+    add(music, "Jazz/copy.ogg", melody(9), kind="OGG")
+    take_in(store, config)
+    left = ("Rock/first.mp3", "Rock/third copy.mp3")
+    assert {(song, kind) for song, _, kind in links(store)} == {
+        *((name, "copy") for name in (*left, *two)), ("Jazz/live.mp3", "live"),
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_copies_that_were_placed_apart_are_told_and_leave_the_next_version(library):
+    store, config, _ = library
+    import_folder.run(store, config)
+    extract_features.run(store, config)
+    pair = [song_id(name) for name in ("Rock/first.mp3", "Jazz/copy.ogg")]
+    assign_splits.run(store, config)
+    store.sql(
+        f"UPDATE {store.location.sql('splits')} SET part = CASE WHEN song_id = '{pair[0]}' THEN 'train' ELSE 'test' "
+        f"END, fold = CASE WHEN song_id = '{pair[0]}' THEN 0 END WHERE song_id IN ('{pair[0]}', '{pair[1]}')"
+    )
+    counts = link_recordings.run(store, config)
+    assert any(note.startswith("1 recordings bridge parts or folds of the split") for note in counts.notes)
+    assign_splits.run(store, config)
+    last = {row.song_id: row for row in store.read(SPLITS).where("split_version = 2").collect()}
+    assert {song: (row.part, row.reason) for song, row in last.items()} == {pair[1]: ("excluded", "bridges_groups")}
+
+
+@pytest.mark.slow
+def test_without_chromaprint_one_line_says_that_the_set_is_left_out(library, monkeypatch):
+    store, config, _ = library
+    monkeypatch.setattr(fingerprint, "backend", lambda: None)
+    import_folder.run(store, config)
+    counts = extract_features.run(store, config)
+    assert counts.notes[0] == fingerprint.MISSING and counts.written == 7
+    counts = link_recordings.run(store, config)
+    assert counts.written == 0 and counts.notes == (f"nothing was compared: {fingerprint.MISSING}",)
