@@ -2,7 +2,7 @@
 
 Plants copies of real, rendered and composed songs and counts those that are found; counts links among songs that only
 sound alike; and links made-up fingerprints through Spark. Figures go to ``benchmarks/recordings.json`` and the table in
-``docs/recordings.md``. With sizes other than the usual ones they are only printed.
+``docs/recordings.md``. With sizes other than the usual ones they are only printed, unless ``--keep`` is given.
 """
 
 import argparse
@@ -289,9 +289,11 @@ def main() -> int:
     parser.add_argument("--each", type=int, default=60, help="songs of each source that copies are planted of")
     parser.add_argument("--alike", type=int, default=ALIKE, help="piano pieces, and drones and noises")
     parser.add_argument("--songs", type=int, default=SONGS, help="made-up songs")
+    parser.add_argument("--keep", action="store_true", help="keep figures of other sizes, too; the page says which")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     usual = (arguments.each, arguments.alike, arguments.songs) == (60, ALIKE, SONGS)
+    how = f"--each {arguments.each} --alike {arguments.alike} --songs {arguments.songs}"
     found: dict[str, float] = {}
     prints: dict[str, Print] = {}
     midi = sorted((arguments.data / "midi5").glob("*/*.mid"))
@@ -310,8 +312,8 @@ def main() -> int:
     if "size" in arguments.parts:
         found |= judge_size(list(prints.values()), arguments.songs)
     print({key: round(value, 4) for key, value in found.items()})
-    if usual:
-        keep(found)
+    if usual or arguments.keep:
+        keep(found, how)
         write_page()
     return 0
 

@@ -31,8 +31,8 @@ def kept() -> dict[str, dict[str, Any]]:
     return json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
 
 
-def keep(found: Mapping[str, float]) -> None:
-    """Add measured figures, or replace them."""
+def keep(found: Mapping[str, float], how: str) -> None:
+    """Add measured figures, or replace them; ``how`` says with which sizes they were measured."""
     figures = kept()
     for key, value in found.items():
         bar, unit, what = FIGURES.get(key, (None, "", key.replace("_", " ")))
@@ -40,8 +40,8 @@ def keep(found: Mapping[str, float]) -> None:
         met = None if bar is None else bool(value <= -bar if most else value >= bar)
         figures[key] = {
             "value": round(float(value), 4), "bar": None if bar is None else abs(bar),
-            "sense": None if bar is None else "at most" if most else "at least", "met": met, "unit": unit,
-            "note": f"{what}; {machine_line()}",
+            "how": how, "sense": None if bar is None else "at most" if most else "at least", "met": met, "unit": unit,
+            "note": f"{what}; {how}; {machine_line()}",
         }  # fmt: skip
     FILE.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
@@ -49,7 +49,7 @@ def keep(found: Mapping[str, float]) -> None:
 def write_page() -> None:
     """Put the table between the marks of the page."""
     figures = kept()
-    lines = ["| key | what | bar | measured |", "|---|---|---|---|"]
+    lines = ["| key | what | bar | measured | run with |", "|---|---|---|---|---|"]
     rows = {key: what for key, (_, _, what) in FIGURES.items()}
     rows |= {key: key.removeprefix("found_").replace("_", " ") for key in figures if key not in rows}
     for key, what in rows.items():
@@ -57,6 +57,9 @@ def write_page() -> None:
             one = figures[key]
             bar = "" if one["bar"] is None else f"{one['sense']} {one['bar']:g}"
             missed = " (missed)" if one["met"] is False else ""
-            lines.append(f"| `{key}` | {what} | {bar} | {one['value']:.4g} {one['unit']}".rstrip() + f"{missed} |")
+            lines.append(
+                f"| `{key}` | {what} | {bar} | {one['value']:.4g} {one['unit']}".rstrip()
+                + f"{missed} | `{one['how']}` |"
+            )
     before, rest = PAGE.read_text(encoding="utf-8").split(_BEGIN)
     PAGE.write_text("\n".join((before + _BEGIN, *lines, _END + rest.split(_END)[1])), encoding="utf-8")
