@@ -117,6 +117,11 @@ def write_report(config: Config) -> list[Fault]:
     return not_writable("report.path", config.report.path)
 
 
+def publish_site(config: Config) -> list[Fault]:
+    """Features that can be shown, and a folder that can be written to."""
+    return not_compared("web.feature_set", config.web.feature_set, "songs") + not_writable("web.path", config.web.path)
+
+
 def export(config: Config) -> list[Fault]:
     """Every set is one that is exported, and the folder can be written to."""
     found = _known_sets("export.feature_sets", config.export.feature_sets)

@@ -31,6 +31,7 @@ StepName = Literal[
     "find_neighbours",
     "make_playlist",
     "write_report",
+    "publish_site",
     "export",
     "purge",
     "publish_views",
