@@ -8,7 +8,7 @@ import pytest
 
 from genreatlas.config import load_config
 from genreatlas.errors import StoreError
-from genreatlas.sql import answers, duck
+from genreatlas.sql import answers, duck, duck_answers
 from genreatlas.sql.registering import register_views
 from genreatlas.steps import publish_views
 from genreatlas.store import Store
@@ -58,6 +58,37 @@ def test_a_question_has_the_same_answer_in_spark_and_in_duckdb(spark, registered
     answer = connection.sql(statement).df()
     assert (len(answer) == 0) == question.startswith("Does any artist")
     same(spark.sql(statement).toPandas(), answer, question, ordered=True)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT title, album FROM songs ORDER BY album DESC, title LIMIT 5",
+        "SELECT song_id, rank() OVER (ORDER BY album, title) AS n, lag(title) OVER (ORDER BY title) AS before "
+        "FROM songs ORDER BY song_id",
+        "SELECT genre, n_songs / 3 AS third, round(n_songs / 3, 2) AS r, n_songs % 4 AS rest, -n_songs AS minus, "
+        "power(n_songs, 2) AS p, ln(n_songs) AS l, sqrt(n_songs) AS s FROM genre_sizes ORDER BY genre",
+        "SELECT count(*) AS n, sum(tempo) AS s, avg(tempo) AS a, median(tempo) AS m, stddev(tempo) AS d, "
+        "percentile_cont(0.25) WITHIN GROUP (ORDER BY tempo) AS q, count(DISTINCT song_id) AS g, "
+        "bool_or(tempo > 100) AS fast, count(*) FILTER (WHERE tempo > 100) AS f FROM wide_gtzan57",
+        "SELECT lower(genre) || '-' || upper(genre) AS g, length(genre) AS l, trim('  a ') AS t, "
+        "translate(genre, 'ou', 'x') AS x, greatest(1, NULL, 3) AS big, nullif(1, 1) AS none, ifnull(NULL, 2) AS two, "
+        "genre LIKE 'T%' AS t1, genre NOT ILIKE 't%' AS t2, genre IS DISTINCT FROM 'House' AS d, "
+        "CASE genre WHEN 'House' THEN 1 END AS c, coalesce(NULL, genre) AS k FROM genre_sizes ORDER BY genre",
+        "SELECT year(max(added_at)) AS y, month(max(added_at)) AS m, CAST('2024-02-29' AS DATE) AS d, "
+        "CAST('1.5' AS DOUBLE) AS f FROM songs",
+        "WITH a AS (SELECT genre FROM genre_sizes WHERE n_songs NOT IN (8)) SELECT * FROM a UNION ALL SELECT 'x' "
+        "ORDER BY genre LIMIT 2 OFFSET 1",
+        "SELECT s.genre, g.genre AS other FROM genre_sizes AS s FULL JOIN genre_sizes AS g "
+        "ON g.n_songs = s.n_songs + 1 ORDER BY s.genre, other",
+    ],
+)
+def test_what_duckdb_answers_for_spark_is_what_spark_answers(registered, reader, home, statement):
+    answer = duck_answers.ask(home, statement, "default")
+    from_spark = answers.ask(reader, answers.readable(statement), registered)
+    assert list(answer.columns) == from_spark.columns
+    for mine, theirs in zip(answer.collect(), from_spark.collect(), strict=True):
+        assert [pytest.approx(one) if isinstance(one, float) else one for one in mine] == list(theirs)
 
 
 def test_an_answer_is_printed_as_a_table_and_written_as_csv(registered, reader):

@@ -43,7 +43,7 @@ _NODES = frozenset({
     "SELECT_NODE", "SET_OPERATION_NODE", "BASE_TABLE", "JOIN", "SUBQUERY", "EXPRESSION_LIST", "EMPTY", "ORDER_MODIFIER",
     "LIMIT_MODIFIER", "DISTINCT_MODIFIER", "ORDER_DEFAULT", "ASCENDING", "DESCENDING",
 })  # fmt: skip
-_JOINS = frozenset({"INNER", "LEFT", "RIGHT", "OUTER"})
+_JOINS = frozenset({"INNER", "LEFT", "RIGHT", "FULL", "OUTER"})
 _JOIN_KINDS = frozenset({"REGULAR", "NATURAL", "CROSS"})
 #: Parts of nodes that Spark has not, or has otherwise.
 _PARTS = frozenset({
