@@ -135,6 +135,7 @@ def write_store(home: Path) -> Path:
     _write_features(home, songs, ids, rng)
     _write_models(home, songs, ids)
     _write_use(home)
+    _write_probes(home)
     return home
 
 
@@ -243,6 +244,22 @@ def _write_use(home: Path) -> None:
          "share_trained": 0.0, "share_new": 0.0, "n_trained": 11, "n_new": 12, "measured_at": THEN}
         for model, subject, name, psi in (("best", "feature", "tempo", 0.5), ("best", "feature", "rms_mean", 0.125),
                                           ("best", "genre", "*", 0.0625), ("loud", "feature", "loudness_lufs", 9.0))
+    ])  # fmt: skip
+
+
+def _write_probes(home: Path) -> None:
+    """Loudness alone tells more than guessing, and a quieter clip is told as well as before."""
+    fixed = {"split": "default", "metric": "accuracy", "genre_id": "*", "n_songs": 11, "n_artists": 6, "n_genres": 3,
+             "split_version": 2, "grouping": "artist-safe", "seed": 7, "feature_set": "gtzan57", "made_at": THEN,
+             "inputs_id": "i"}  # fmt: skip
+    write(home, TABLE["probes"], [
+        fixed | {"kind": kind, "name": name, "probe_id": name, "model": model, "value": value, "low": low,
+                 "high": high, "baseline": baseline, "baseline_name": against, "difference": value - baseline,
+                 "verdict": verdict, "sentence": f"{name}: {verdict}."}
+        for kind, name, model, value, low, high, baseline, against, verdict in (
+            ("alone", "loudness", "forest", 0.625, 0.5, 0.75, 0.375, "the most frequent genre", "tells"),
+            ("change", "gain -6 dB", "logistic regression", 0.75, 0.625, 0.875, 0.75, "as they are", "holds"),
+        )
     ])  # fmt: skip
 
 
