@@ -1,8 +1,8 @@
 """Copies of recordings among real files: found once, added to, forgotten, and read by all who count songs."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from mutagen import id3
 
 from conftest import make_config
 from genreatlas.audio import fingerprint
@@ -19,15 +19,14 @@ TABLES = (LINKED_CLIPS, RECORDING_MATCHES, RECORDING_LINKS)
 FIRST, SECOND = melody(1), melody(2)
 
 
-def add(music, name, samples, title=None, kind="MP3", **options):
-    """A file with a title by an artist of its own."""
-    path = music / name
+def add(music, name, samples, title="", kind="MP3", **options):
+    """A file, and its row in the manifest: genre of its folder, and a title."""
+    path, manifest = music / name, music / "manifest.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encoded(samples, kind, **options))
-    if title:
-        tags = id3.ID3()
-        tags.add(id3.TIT2(encoding=3, text=title))
-        tags.save(path, v1=0)
+    known = pd.read_csv(manifest, index_col="path", keep_default_na=False) if manifest.exists() else pd.DataFrame()
+    row = pd.DataFrame({"genre": [path.parent.name], "title": [title]}, index=pd.Index([name], name="path"))
+    pd.concat([known.drop(index=name, errors="ignore"), row]).to_csv(manifest, index_label="path")
 
 
 def links(store):
@@ -63,7 +62,8 @@ def library(spark, tmp_path):
     for number in range(3, 6):
         add(music, f"{'Rock' if number % 2 else 'Jazz'}/{number}.mp3", melody(number), f"Title {number}")
     config = make_config(
-        tmp_path, 'extract.feature_sets=["fingerprint", "gtzan57"]', "folder.labels=directory", "splits.test=0.34",
+        tmp_path, 'extract.feature_sets=["fingerprint", "gtzan57"]', "folder.labels=manifest",
+        f'folder.manifest="{music}/manifest.csv"', "splits.test=0.34",
         "splits.promotion=0", "splits.folds=2", "splits.group_by=song", "train.min_songs=100",
     )  # fmt: skip
     return Store(spark, config.store), config, music

@@ -102,10 +102,15 @@ def make_links(pairs: list[Pair], facts: Mapping[str, Facts]) -> list[Link]:
         version, base = _version_first(pair, facts)
         link = Link(version, recording.get(base, base), kind, score(pair.match), reason)
         held = apart.get((link.song_id, link.recording_id))
-        if held is None or (held.score, held.kind) < (link.score, link.kind):
+        if held is None or _telling(held) < _telling(link):
             apart[link.song_id, link.recording_id] = link
     members = [Link(song, recording[song], "copy", score(pair.match), pair.evidence) for song, pair in weakest.items()]
     return sorted([*members, *apart.values()], key=lambda link: (link.song_id, link.recording_id))
+
+
+def _telling(link: Link) -> tuple[bool, float, str]:
+    """Order of links between the same two: one that says what they are to each other is worth more than a doubt."""
+    return link.kind != "doubt", link.score, link.kind
 
 
 def score(match: Match) -> float:

@@ -88,11 +88,9 @@ def kind_of(match: Match, one: Facts, other: Facts, timbre: float | None = None)
 def differing_mark(one: str | None, other: str | None) -> Kind | None:
     """The kind of version that one title says to be, and the other not, or in other words; None: no difference.
 
-    Nothing differs where a title is not known.
+    A title that is not known says nothing, so a file without tags is no copy of a live take: it may be either.
     """
-    if not one or not other:
-        return None
-    first, second = marks(one), marks(other)
+    first, second = marks(one or ""), marks(other or "")
     return next((kind for kind, _ in _MARKS if first.get(kind) != second.get(kind)), None)
 
 
