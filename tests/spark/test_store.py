@@ -54,7 +54,7 @@ def test_what_the_driver_holds_is_written_and_checked_like_a_frame(store):
     assert [row[1] for row in rows(store.read(ARTISTS))] == ["New", "Somebody", "Somebody", "Somebody"]
     with pytest.raises(StoreError, match="1 rows repeat a key"):
         store.upsert(ARTISTS, [artist("e"), artist("e")])
-    with pytest.raises(StoreError, match="NULL in name"):
+    with pytest.raises(StoreError, match="NULL in required column name"):
         store.upsert(ARTISTS, [{"artist_id": "e"}])
     with pytest.raises(StoreError, match="no such columns: age"):
         store.upsert(ARTISTS, [artist("e") | {"age": 1}])
@@ -95,7 +95,7 @@ def test_a_key_that_appears_twice_is_refused(store):
 
 
 def test_null_in_a_required_column_is_refused(store):
-    with pytest.raises(StoreError, match="NULL in name"):
+    with pytest.raises(StoreError, match="NULL in required column name"):
         store.upsert(ARTISTS, store.frame(ARTISTS, [{"artist_id": "a"}]))
 
 
