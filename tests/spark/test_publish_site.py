@@ -79,6 +79,7 @@ def test_the_extract_holds_what_the_tables_say_and_a_rerun_writes_nothing(store,
     assert files(folder) == before
 
 
+@pytest.mark.slow
 def test_equal_tables_make_equal_bytes_and_a_change_makes_another_extract(store, home):
     config = settings(home)
     publish_site.run(store, config)
@@ -98,6 +99,7 @@ def test_equal_tables_make_equal_bytes_and_a_change_makes_another_extract(store,
     )
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_there_is_said_so_and_without_features_songs_are_published(store, home):
     with pytest.raises(ModelError, match="no model has this id"):
         publish_site.run(store, settings(home, "web.model=nobody"))
