@@ -4,10 +4,12 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+import pytest
 
 from genreatlas.config import EmbeddingEntry
+
+onnx = pytest.importorskip("onnx", reason="make test-oldest runs without onnx")
+helper, numpy_helper, TensorProto = onnx.helper, onnx.numpy_helper, onnx.TensorProto
 
 RATE, PATCH, BANDS = 16_000, 32, 24
 TAGS = ("low", "High & clear")
