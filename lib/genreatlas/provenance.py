@@ -4,6 +4,7 @@ import platform
 import subprocess
 from functools import cache
 from importlib import metadata
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import genreatlas
@@ -22,6 +23,12 @@ _PACKAGES = (
     "pyarrow",
     "pandas",
 )
+
+
+def package_code(*folders: Traversable) -> list[str]:
+    """Texts of the files in folders of packages, by name: what a result follows from beside its data."""
+    parts = [part for folder in folders for part in folder.iterdir() if part.is_file()]
+    return [part.read_text(encoding="utf-8") for part in sorted(parts, key=lambda part: part.name)]
 
 
 @cache

@@ -19,6 +19,8 @@ from typing import Any
 #: Stands in the place of what was left out.
 LEFT_OUT = "(left out)"
 
+#: What spreadsheets take for a formula: these signs (full-width ones too), also after blanks, a tab or a line end.
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _KEY = r"(?:api|access|account|private|shared|storage|encryption|master|subscription|signing)[-_. ]?key"
 #: Names whose values are secret; ``token_lifetime`` and its like are durations.
 _WORDS = (
@@ -102,6 +104,11 @@ _STEERING = re.compile(
 def shown(text: object) -> str:
     """A text for people: without secrets, and printable."""
     return printable(redact(str(text)))
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would take a cell of a CSV file for a formula."""
+    return _FORMULA.match(text) is not None
 
 
 def printable(text: str) -> str:

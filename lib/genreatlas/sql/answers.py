@@ -13,14 +13,12 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
 from genreatlas.errors import ConfigError, StoreError
-from genreatlas.redaction import printable
+from genreatlas.redaction import is_formula, printable
 from genreatlas.sql import read_only
 from genreatlas.sql.catalogue import Plan
 from genreatlas.store import Reader
 
 _WIDEST = 60
-#: What spreadsheets take for a formula: these signs (full-width ones too), also after blanks, a tab or a line end.
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _QUESTIONS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "(")
 _DESCRIPTIONS = ("DESCRIBE", "DESC", "SHOW", "EXPLAIN")
 _COMMENTS = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
@@ -127,7 +125,7 @@ def write_csv(frame: Frame, file: TextIO, safe: bool = False) -> int:
         if not isinstance(found, str):
             return found
         text = printable(found) if terminal or safe else found
-        return f"'{text}" if safe and _FORMULA.match(found) else text
+        return f"'{text}" if safe and is_formula(found) else text
 
     writer.writerow([cell(name) for name in frame.columns])
     count = 0

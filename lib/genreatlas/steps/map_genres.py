@@ -45,7 +45,7 @@ from genreatlas.datasets.library import parents_of
 from genreatlas.errors import InputError
 from genreatlas.evaluation.genre_confusions import read_confusions
 from genreatlas.ids import stable_id
-from genreatlas.provenance import git_commit
+from genreatlas.provenance import git_commit, package_code
 from genreatlas.sources.influences import Influence, Influences, read_influences
 from genreatlas.store import Snapshot, Store
 from genreatlas.tables import (
@@ -200,14 +200,10 @@ def _keep_inputs(store: Store, config: Config, snapshot: Snapshot) -> None:
 
 def _settings_id(config: Config) -> str:
     """Hash of what maps follow from beside the tables: configuration, imported influences, and the code."""
-    package = files("genreatlas.atlas")
-    code = [
-        part.read_text(encoding="utf-8") for part in sorted(package.iterdir(), key=lambda p: p.name) if part.is_file()
-    ]
     sections = (getattr(config, name).model_dump_json() for name in _FOLLOWS)
     influences = config.map.influences
     table = "" if influences is None else hashlib.sha256(influences.read_bytes()).hexdigest()
-    return stable_id("map inputs", VERSION, *sections, table, *code)
+    return stable_id("map inputs", VERSION, *sections, table, *package_code(files("genreatlas.atlas")))
 
 
 def _influences(config: Config, found: GenreSongs) -> tuple[list[tuple[str, str]], list[str]]:

@@ -15,6 +15,7 @@ from genreatlas.config import Config, to_toml
 from genreatlas.counts import Counts
 from genreatlas.ids import stable_id
 from genreatlas.progress import progress
+from genreatlas.provenance import package_code
 from genreatlas.report import boards, map_queries, page, playlists, probes, queries, similar, sounds
 from genreatlas.report.data import Player, ReportData
 from genreatlas.report.map_page import render_map
@@ -109,9 +110,7 @@ def settings(config: Config) -> str:
     """Hash of the configuration that the page depends on, and of the code that draws it."""
     sections = [getattr(config, name).model_dump_json() for name in SECTIONS]
     package = files("genreatlas.report")
-    parts = [part for folder in (package, package / "templates", package / "map") for part in folder.iterdir()]
-    code = [part.read_text(encoding="utf-8") for part in sorted(parts, key=lambda p: p.name) if part.is_file()]
-    return stable_id(*sections, *code)
+    return stable_id(*sections, *package_code(package, package / "templates", package / "map"))
 
 
 def _versions(store: Reader, before: dict[str, dict[str, int]]) -> dict[str, int]:

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from genreatlas.web.answers import extract_of
 from genreatlas.web.extract import KINDS
 from genreatlas.web.playlist_file import m3u8
-from genreatlas.web.published import Extract
 from genreatlas.web.state import State, state_of
 
 #: Names that the next release needs for people's accounts. Nothing is served under them.
@@ -30,10 +30,6 @@ Id = Annotated[str, Query(min_length=1, max_length=200)]
 Kind = Literal["songs", "artists", "albums", "genres", "playlists"]
 
 
-def _extract(request: Request) -> Extract:
-    return state_of(request).site.extract
-
-
 def _found(answer: Any, what: str) -> Any:
     if answer is None:
         raise HTTPException(404, f"There is no such {what}.")
@@ -48,46 +44,46 @@ def search(
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> Any:
     """Find songs, artists, albums, genres and playlists by name; songs and albums by their artist, too."""
-    found = _extract(request)
+    found = extract_of(request)
     return Json({one: found.search(q, one, limit) for one in ([kind] if kind else KINDS)})
 
 
 @router.get("/categories")
 def categories(request: Request) -> list[dict[str, Any]]:
     """Families of genres, with their genres."""
-    return _extract(request).categories()
+    return extract_of(request).categories()
 
 
 @router.get("/genres")
 def genres(request: Request, genre_id: str = "", start: Start = 0, limit: Limit = 50) -> Any:
     """All genres, the largest first; with ``genre_id`` one, with its songs."""
     if genre_id:
-        return _found(_extract(request).genre(genre_id, start, limit), "genre")
-    return _extract(request).listed("genres", start, limit)
+        return _found(extract_of(request).genre(genre_id, start, limit), "genre")
+    return extract_of(request).listed("genres", start, limit)
 
 
 @router.get("/playlists")
 def playlists(request: Request, start: Start = 0, limit: Limit = 50) -> list[dict[str, Any]]:
     """Playlists that songs were read from, and those made by recipe."""
-    return _extract(request).listed("playlists", start, limit)
+    return extract_of(request).listed("playlists", start, limit)
 
 
 @router.get("/playlist_tracks")
 def playlist_tracks(request: Request, playlist_id: Id, start: Start = 0, limit: Limit = 50) -> Any:
     """Songs of a playlist, in order."""
-    return _found(_extract(request).playlist(playlist_id, start, limit), "playlist")
+    return _found(extract_of(request).playlist(playlist_id, start, limit), "playlist")
 
 
 @router.get("/album_tracks")
 def album_tracks(request: Request, album_id: Id, start: Start = 0, limit: Limit = 50) -> Any:
     """Songs of an album, in the order of its tracks."""
-    return _found(_extract(request).album(album_id, start, limit), "album")
+    return _found(extract_of(request).album(album_id, start, limit), "album")
 
 
 @router.get("/artist_tracks")
 def artist_tracks(request: Request, artist_id: Id, start: Start = 0, limit: Limit = 50) -> Any:
     """Songs on which an artist is credited."""
-    return _found(_extract(request).artist(artist_id, start, limit), "artist")
+    return _found(extract_of(request).artist(artist_id, start, limit), "artist")
 
 
 @router.get("/analysis")
@@ -120,14 +116,14 @@ def analysis_state(state: State, request: Request, analysis_id: str) -> dict[str
 @router.get("/map")
 def genre_map(request: Request) -> Response:
     """The map's data: columns over genres, with lenses, regions, neighbours and the tree."""
-    page = _found(_extract(request).map_page(), "map")
+    page = _found(extract_of(request).map_page(), "map")
     return Response(page["content"], media_type="application/json")
 
 
 @router.get("/similar")
 def similar(request: Request, song_id: Id, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Any:
     """Songs that sound like a song, without copies of its recording."""
-    return _found(_extract(request).similar(song_id, limit), "song")
+    return _found(extract_of(request).similar(song_id, limit), "song")
 
 
 @router.get("/playlist")
@@ -139,7 +135,7 @@ def playlist(
     format: Literal["json", "m3u8"] = "json",
 ) -> Any:
     """A playlist around a song, as JSON or as an M3U8 file whose entries are this site's clips."""
-    songs = _found(_extract(request).around(song_id, length, per_artist), "song")
+    songs = _found(extract_of(request).around(song_id, length, per_artist), "song")
     if format == "json":
         return songs
     content = m3u8(songs, str(request.base_url))
@@ -158,7 +154,7 @@ def charts(
 
     Without parameters: the names of the features, and the months that are kept.
     """
-    found = _extract(request)
+    found = extract_of(request)
     if not feature and not genre_id:
         return {"features": list(found.features), "units": found.units, "months": found.months}
     return found.charts(feature, genre_id, month)

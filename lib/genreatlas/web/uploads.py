@@ -11,6 +11,7 @@ from fastapi import APIRouter, Form, HTTPException, Request, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from genreatlas.ids import stable_id
+from genreatlas.redaction import is_formula
 from genreatlas.web.answers import compared, extract_of, known, page
 from genreatlas.web.published import Extract
 from genreatlas.web.rest import analysis_state
@@ -83,7 +84,8 @@ def analyses_as_csv(request: Request) -> Response:
     writer.writerow(["file", "state", "genre", "score", "genres"])
     for row in _rows(request):
         score = "" if row["score"] is None else f"{row['score']:.4f}"
-        writer.writerow([_cell(row["name"]), row["state"], row["genre"], score, "; ".join(row["several"])])
+        name = f"'{row['name']}" if is_formula(row["name"]) else row["name"]
+        writer.writerow([name, row["state"], row["genre"], score, "; ".join(row["several"])])
     headers = {"content-disposition": 'attachment; filename="genres.csv"', "cache-control": "no-store"}
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -102,11 +104,6 @@ def _rows(request: Request) -> list[dict[str, Any]]:
             }
         )  # fmt: skip
     return rows
-
-
-def _cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 @router.post("/songs/{song_id}/analyse")
