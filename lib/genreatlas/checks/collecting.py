@@ -22,8 +22,8 @@ from genreatlas.tables import SPOTIFY_AUDIO_SET
 
 #: Names of sets that an import may not take.
 RESERVED_SETS = frozenset({*FEATURE_SETS, "technical", "loudness", SPOTIFY_AUDIO_SET})
-#: Genres of :mod:`genreatlas.sandbox.composed_genres`, which takes a second to load.
-COMPOSED = ("house", "techno", "hip hop", "swing", "waltz", "folk", "rock", "ambient")
+#: Genres of :mod:`genreatlas.sandbox.composed_genres` and ``groove_pairs``, which takes a second to load.
+COMPOSED = ("house", "techno", "hip hop", "swing", "waltz", "folk", "rock", "ambient", "in turns", "in runs")
 #: Parts as lists of songs name them; :mod:`genreatlas.sources.feature_tables.parts` says what they mean.
 PARTS = ("train", "training", "promotion", "valid", "validation", "val", "dev", "test", "testing", "eval")
 

@@ -109,7 +109,16 @@ class SandboxSection(Section):
     artists_per_genre: Positive = Field(6, description="Composed artists of each genre.")
     songs_per_artist: Positive = Field(3, description="Composed songs of each artist.")
     seconds: float = Field(30.0, gt=1.0, description="Length of a composed song, in seconds.")
-    genres: tuple[str, ...] = Field((), description="Genres to compose; empty: all that the composer knows.")
+    genres: tuple[str, ...] = Field(
+        (),
+        description="Genres to compose; empty: the composer's eight. Two more, in turns and in runs, differ in the "
+        "order of drum hits alone.",
+    )
+    sounds: Literal["own", "exchanged"] = Field(
+        "own",
+        description="exchanged: artists of every genre take chords, voices and mix from the eight genres in turn, so "
+        "that a genre is told by its rhythm alone.",
+    )
     broken_files: bool = Field(True, description="Add a few damaged files to the composed library.")
 
 

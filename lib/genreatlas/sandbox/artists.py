@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from genreatlas.sandbox.composed_genres import GENRES, blend
+from genreatlas.sandbox.groove_pairs import PAIRED
 from genreatlas.sandbox.made_up_names import artist_name, pick, rng
 from genreatlas.sandbox.style import Artist, Genre, Key, Kit, Mix, Sound, Voice
 
@@ -23,7 +24,7 @@ def make_artist(seed: int, genre: Genre, number: int) -> Artist:
     tonics = random.permutation(12)
     order = random.permutation(len(genre.grooves))
     return Artist(
-        name=artist_name(seed, list(GENRES).index(genre.name.split(";")[0]) + number * len(GENRES)),
+        name=_name(seed, genre.name.split(";")[0], number),
         genre=genre,
         number=number,
         grooves=tuple(genre.grooves[i] for i in order[: 2 if len(order) > 1 else 1]),
@@ -35,6 +36,14 @@ def make_artist(seed: int, genre: Genre, number: int) -> Artist:
         live=float(random.uniform(*genre.live)),
         mix=_mix(random, genre.sound),
     )
+
+
+def make_borrower(seed: int, genre: Genre, number: int) -> Artist:
+    """Return the artist of a genre that moves like it, and sounds and harmonises like one of the composer's genres.
+
+    Artists take these in turn, so artists of one number have one genre's sound, whatever they play.
+    """
+    return make_artist(seed, blend(genre, tuple(GENRES.values())[number % len(GENRES)]), number)
 
 
 def make_guest(seed: int, genre: Genre, other: Genre, number: int) -> Artist:
@@ -51,6 +60,13 @@ def make_guest(seed: int, genre: Genre, other: Genre, number: int) -> Artist:
         live=own.live,
         mix=replace(own.mix, levels=borrowed.mix.levels),
     )
+
+
+def _name(seed: int, genre: str, number: int) -> str:
+    """Name of a genre's artist; names of the other genres do not depend on whether there are pairs."""
+    if genre in PAIRED:
+        return f"Young {artist_name(seed, list(PAIRED).index(genre) + number * len(PAIRED))}"
+    return artist_name(seed, list(GENRES).index(genre) + number * len(GENRES))
 
 
 def _own(random: np.random.Generator, voice: Voice) -> Voice:

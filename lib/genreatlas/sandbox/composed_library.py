@@ -16,12 +16,12 @@ from typing import Any
 
 from genreatlas.config.sections import SandboxSection
 from genreatlas.errors import ConfigError
-from genreatlas.sandbox.artists import make_artist, make_guest
+from genreatlas.sandbox.artists import make_guest
 from genreatlas.sandbox.composed_genres import GENRES
 from genreatlas.sandbox.composing import Note, Score, compose
 from genreatlas.sandbox.files import broken_bytes, encode
 from genreatlas.sandbox.instruments import BANDS, RATE
-from genreatlas.sandbox.library_plan import LICENCE, PlannedFile, plan_library
+from genreatlas.sandbox.library_plan import LICENCE, PlannedFile, plan_artist, plan_library
 from genreatlas.sandbox.mixing import render
 from genreatlas.sandbox.style import PITCH_CLASSES, Artist
 
@@ -84,7 +84,7 @@ def write_library(section: SandboxSection, workers: int | None = None) -> int:
 
 def compose_file(section: SandboxSection, file: PlannedFile) -> Score:
     """Compose the song of a planned file that has no fault."""
-    artist = _artist(section.seed, file.genres, file.artist_number)
+    artist = _artist(section, file.genres, file.artist_number)
     return compose(artist, section.seed, file.number, section.seconds)
 
 
@@ -136,10 +136,10 @@ def to_json(values: dict[str, Any]) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _artist(seed: int, genres: tuple[str, ...], number: int) -> Artist:
+def _artist(section: SandboxSection, genres: tuple[str, ...], number: int) -> Artist:
     if len(genres) == 1:
-        return make_artist(seed, GENRES[genres[0]], number)
-    return make_guest(seed, GENRES[genres[0]], GENRES[genres[1]], number)
+        return plan_artist(section, genres[0], number)
+    return make_guest(section.seed, GENRES[genres[0]], GENRES[genres[1]], number)
 
 
 def _claim(section: SandboxSection) -> None:
@@ -147,7 +147,8 @@ def _claim(section: SandboxSection) -> None:
     composed_from = section.model_dump(mode="json", exclude={"path"}) | {"version": VERSION}
     world = truth_folder(section.path) / "world.json"
     if world.exists():
-        found = json.loads(world.read_text(encoding="utf-8"))
+        # Libraries of before there was a choice.
+        found = {"sounds": "own"} | json.loads(world.read_text(encoding="utf-8"))
         different = sorted(key for key in composed_from if found.get(key) != composed_from[key])
         if different:
             key = different[0]

@@ -6,8 +6,9 @@ from typing import Literal
 
 from genreatlas.config.sections import SandboxSection
 from genreatlas.errors import ConfigError
-from genreatlas.sandbox.artists import make_artist
+from genreatlas.sandbox.artists import make_artist, make_borrower
 from genreatlas.sandbox.composed_genres import GENRES
+from genreatlas.sandbox.groove_pairs import PAIRED
 from genreatlas.sandbox.made_up_names import album_title, song_title
 from genreatlas.sandbox.style import Artist
 
@@ -52,9 +53,10 @@ def chosen_genres(section: SandboxSection) -> tuple[str, ...]:
     ConfigError
         When a name is not one of the composer's genres.
     """
-    unknown = [name for name in section.genres if name not in GENRES]
+    known = {**GENRES, **PAIRED}
+    unknown = [name for name in section.genres if name not in known]
     if unknown:
-        raise ConfigError(f"sandbox.genres: {unknown[0]!r} cannot be composed. Choose from: {', '.join(GENRES)}.")
+        raise ConfigError(f"sandbox.genres: {unknown[0]!r} cannot be composed. Choose from: {', '.join(known)}.")
     return tuple(dict.fromkeys(section.genres)) or tuple(GENRES)
 
 
@@ -62,8 +64,9 @@ def plan_library(section: SandboxSection) -> list[PlannedFile]:
     """Return every file of the library, in a fixed order.
 
     Each genre has ``artists_per_genre`` artists with ``songs_per_artist`` songs each. Where there are
-    two genres or more, each genre's first artist has one more song that also belongs to the next genre.
-    Then come the files that cannot be used.
+    two genres or more, each genre's first artist has one more song that also belongs to the next genre; not
+    where genres borrow their sound, for then a song is of the genre that it moves like. Then come the files
+    that cannot be used.
 
     Raises
     ------
@@ -74,14 +77,25 @@ def plan_library(section: SandboxSection) -> list[PlannedFile]:
     files: list[PlannedFile] = []
     for place, name in enumerate(genres):
         for number in range(section.artists_per_genre):
-            artist = make_artist(section.seed, GENRES[name], number)
+            artist = plan_artist(section, name, number)
             files += [_song(section, artist, (name,), song) for song in range(section.songs_per_artist)]
-            if number == 0 and len(genres) > 1:
-                following = genres[(place + 1) % len(genres)]
+            following = genres[(place + 1) % len(genres)]
+            if number == 0 and len(genres) > 1 and not any(borrows(section, one) for one in (name, following)):
                 files.append(_song(section, artist, (name, following), section.songs_per_artist))
     if section.broken_files:
         files += _broken(section, genres)
     return files
+
+
+def borrows(section: SandboxSection, genre: str) -> bool:
+    """Whether artists of a genre have the sound of other genres."""
+    return section.sounds == "exchanged" or genre in PAIRED
+
+
+def plan_artist(section: SandboxSection, genre: str, number: int) -> Artist:
+    """Return the artist of a genre with this number."""
+    known = {**GENRES, **PAIRED}
+    return (make_borrower if borrows(section, genre) else make_artist)(section.seed, known[genre], number)
 
 
 def _song(section: SandboxSection, artist: Artist, genres: tuple[str, ...], number: int) -> PlannedFile:
