@@ -3,18 +3,21 @@
 import csv
 import io
 import re
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import soundfile
 
 pytest.importorskip("fastapi")
 pytest.importorskip("duckdb")
 from fastapi.testclient import TestClient
 
 from conftest import make_config
+from genreatlas.sources.folder.tags import read_tags
 from genreatlas.web.app import create_app
 from genreatlas.web.places import prepare
 from genreatlas.web.publishing import publish
@@ -326,6 +329,44 @@ def test_several_files_make_a_table_of_their_visitor_in_which_no_name_is_a_formu
     assert all(0.9 < float(row["score"]) <= 1 and row["genre"] in row["genres"] for row in rows)
     assert client.get("/analyses").text.count("<tr>") == 3
     assert "plain.wav" not in client_of(config).get("/analyses").text
+
+
+def test_files_that_are_kept_make_tagged_copies_of_their_visitor_with_the_genre_that_was_said(client, config):
+    queue = Queue(config, prepare(config))
+    form = {"token": token(client)}
+    contents = {name: sound(kind, seconds=3.0, seed=5) for name, kind in (("../one.wav", "tone"), ("two.wav", "noise"))}
+    for name, content in contents.items():
+        files = {"file": (name, content, "audio/wav")}
+        assert client.post("/rest/analysis", files=files, data={**form, "keep": "true"}).status_code == 202
+        queue.do(job := queue.work.take())
+    files = {"file": ("not kept.wav", sound("tone", seconds=3.0), "audio/wav")}
+    client.post("/rest/analysis", files=files, data=form)
+    queue.do(queue.work.take())
+    client.post("/corrections", data={**form, "analysis_id": job.analysis_id, "genre": "Deep House"})
+    assert "2 are kept for tagged copies" in client.get("/analyses").text
+    answer = client.get("/analyses.zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == ["one.wav", "two.wav", "genres.csv"]
+        genres = {}
+        for name in ("one.wav", "two.wav"):
+            genres[name] = read_tags(io.BytesIO(archive.read(name)), "audio/wav")["genre"]
+            original = contents[name.replace("one", "../one")]
+            copied, first = (soundfile.read(io.BytesIO(data))[0] for data in (archive.read(name), original))
+            assert (copied == first).all()
+    assert genres == {"one.wav": ["Tone"], "two.wav": ["Deep House"]}
+    table = {row["file"]: row for row in csv.DictReader(io.StringIO(client.get("/analyses.csv").text))}
+    assert (table["two.wav"]["genre"], table["two.wav"]["score"]) == ("Deep House", "")
+    left = [path.read_bytes() for path in prepare(config).uploads.glob("*.kept")]
+    assert sorted(left) == sorted(contents.values())
+    assert not list(prepare(config).uploads.glob("*.zip"))
+    assert client_of(config).get("/analyses.zip").status_code == 404
+
+
+def test_no_more_is_kept_of_a_visitor_than_is_bounded(home, tmp_path):
+    client = client_of(settings(home, f"web.database=sqlite:///{tmp_path}/w.sqlite", "web.max_kept_mb=1"))
+    answers = [send(client, sound("noise", seconds=10.0, seed=seed), keep="true").status_code for seed in range(4)]
+    assert answers[0] == 303 and answers[-1] == 413
+    assert send(client, sound("noise", seconds=10.0, seed=9)).status_code == 303
 
 
 def test_a_song_of_the_lake_is_analysed_for_everybody(client, config):

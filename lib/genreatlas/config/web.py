@@ -38,6 +38,9 @@ class WebSection(Section):
     )
     queue_workers: int = Field(1, ge=0, description="Processes that analyse uploads; 0: none is started.")
     max_upload_mb: Positive = Field(50, description="Largest upload.")
+    max_kept_mb: Positive = Field(
+        1000, description="Largest sum of the files that one visitor lets the site keep, to tag copies."
+    )
     max_queue: Positive = Field(200, description="Uploads that may wait; more are refused with 503.")
     keep_hours: float = Field(24.0, gt=0.0, description="Uploads are deleted after this, analyses of them too.")
     requests_per_minute: Positive = Field(600, description="Requests of one client; more are refused with 429.")

@@ -1,28 +1,34 @@
 """Analyses: files that visitors give, clips of the lake, and what visitors say is wrong."""
 
-import csv
 import hashlib
-import io
+import os
 import secrets
+import threading
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Request, UploadFile
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.background import BackgroundTask
 
+from genreatlas.errors import InputError
 from genreatlas.ids import stable_id
-from genreatlas.redaction import is_formula
 from genreatlas.web.answers import compared, extract_of, known, page
 from genreatlas.web.published import Extract
 from genreatlas.web.rest import analysis_state
 from genreatlas.web.state import State, state_of
+from genreatlas.web.tagging import TABLE, Tagged, as_table, available, file_name, make_zip
 from genreatlas.web.work import EVERYBODY
 
 #: The paths that take files.
 PAGE, REST = "/upload", "/rest/analysis"
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Token = Annotated[str, Form(max_length=100)]
+Keep = Annotated[bool, Form(description="Keep the file until its time is over, so that a tagged copy can be made.")]
 _CHUNK = 1 << 20
+#: Zips of tagged copies that are made at once; each is a process and as many bytes as its files.
+_ZIPS = threading.BoundedSemaphore(2)
+_ZIP_S = 120.0
 
 
 @router.get(PAGE)
@@ -32,75 +38,143 @@ def upload_form(request: Request) -> Response:
     facts = extract_of(request).facts
     return page(
         request, "upload.html.j2", most=section.max_upload_mb, hours=section.keep_hours, model=facts["model"],
-        reason=facts["model_reason"],
+        reason=facts["model_reason"], can_tag=available(),
     )  # fmt: skip
 
 
 @router.post(PAGE)
-def upload(request: Request, file: UploadFile, token: Token = "") -> Response:
+def upload(request: Request, file: UploadFile, token: Token = "", keep: Keep = False) -> Response:
     """Take a file, and show how far its analysis is."""
-    return RedirectResponse(f"/analyses/{_accepted(request, file, token)}", 303)
+    return RedirectResponse(f"/analyses/{_accepted(request, file, token, keep)}", 303)
 
 
 @router.post(REST, include_in_schema=True, status_code=202, tags=["rest"], response_class=JSONResponse)
-def upload_by_rest(request: Request, file: UploadFile, token: Token = "") -> dict[str, str]:
+def upload_by_rest(request: Request, file: UploadFile, token: Token = "", keep: Keep = False) -> dict[str, str]:
     """Take a file for analysis. ``token`` is that of the page ``/upload``, which sets the cookie that it belongs to."""
-    return {"analysis_id": _accepted(request, file, token)}
+    return {"analysis_id": _accepted(request, file, token, keep)}
 
 
-def _accepted(request: Request, file: UploadFile, token: str) -> str:
+def _accepted(request: Request, file: UploadFile, token: str, keep: bool) -> str:
     """Id of the analysis of a file: a new one, or that which the visitor has of the same audio."""
     state = state_of(request)
     _own_form(request, token)
     _has_room(state)
+    keep = keep and available()
     path = state.places.uploads / secrets.token_hex(16)
     try:
         digest = _keep(file, path, state.config.web.max_upload_mb << 20)
         key = _cache_key(state.site.extract, digest)
         visitor = state.visitor(request).key
+        if keep:
+            _has_room_to_keep(state, visitor, path.stat().st_size)
         earlier = state.work.find(visitor, key)
         if earlier is not None:
-            path.unlink()
+            kept = _kept_file(state, earlier.analysis_id)
+            if keep and not kept.exists():
+                path.rename(kept)
+            path.unlink(missing_ok=True)
             return earlier.analysis_id
         name = (file.filename or "").strip()[:200] or "a file without a name"
         keep_s = 3600 * state.config.web.keep_hours
-        return state.work.add(visitor, key, name, path, uploaded=True, keep_s=keep_s)
+        spare = path.with_suffix(".spare")
+        if keep:
+            os.link(path, spare)  # the queue deletes what it has analysed
+        try:
+            analysis_id = state.work.add(visitor, key, name, path, uploaded=True, keep_s=keep_s)
+            if keep:
+                spare.rename(_kept_file(state, analysis_id))
+        finally:
+            spare.unlink(missing_ok=True)
+        return analysis_id
     except BaseException:
         path.unlink(missing_ok=True)  # what was not accepted is not kept
         raise
 
 
+def _kept_file(state: State, analysis_id: str) -> Path:
+    """Where the file of an analysis lies that its visitor wants tagged."""
+    return state.places.uploads / f"{analysis_id}.kept"
+
+
+def _has_room_to_keep(state: State, visitor: str, size: int) -> None:
+    """Refuse to keep more of one visitor than is bounded."""
+    most = state.config.web.max_kept_mb << 20
+    for job in state.work.of_visitor(visitor):
+        kept = _kept_file(state, job.analysis_id)
+        size += kept.stat().st_size if kept.exists() else 0
+    if size > most:
+        raise HTTPException(
+            413,
+            f"More than {most >> 20} MB would be kept of you. Fetch the copies, or send files without keeping them.",
+        )
+
+
 @router.get("/analyses")
 def analyses(request: Request) -> Response:
     """All files of a visitor, with their genres."""
-    return page(request, "analyses.html.j2", rows=_rows(request))
+    rows = _rows(request)
+    return page(request, "analyses.html.j2", rows=rows, n_kept=sum(row["kept"] is not None for row in rows))
 
 
 @router.get("/analyses.csv")
 def analyses_as_csv(request: Request) -> Response:
     """The same as a table: the name as it was given, the genre, its score, and all genres that are not ruled out."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["file", "state", "genre", "score", "genres"])
-    for row in _rows(request):
-        score = "" if row["score"] is None else f"{row['score']:.4f}"
-        name = f"'{row['name']}" if is_formula(row["name"]) else row["name"]
-        writer.writerow([name, row["state"], row["genre"], score, "; ".join(row["several"])])
+    rows = [
+        (row["name"], row["state"], row["genre"], "" if row["score"] is None else f"{row['score']:.4f}",
+         "; ".join(row["several"]))
+        for row in _rows(request)
+    ]  # fmt: skip
+    text = as_table(rows, ("file", "state", "genre", "score", "genres"))
     headers = {"content-disposition": 'attachment; filename="genres.csv"', "cache-control": "no-store"}
-    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/analyses.zip")
+def analyses_as_zip(request: Request) -> Response:
+    """Copies of the files that were kept, with the genres of the table in their tags; the files stay as they are."""
+    state = state_of(request)
+    files: list[Tagged] = []
+    names = [TABLE]
+    for row in reversed(_rows(request)):  # as they were sent
+        if row["kept"] is not None and row["state"] == "done":
+            names.append(file_name(row["name"], names))
+            files.append(Tagged(str(row["kept"]), names[-1], tuple(row["several"])))
+    if not files:
+        raise HTTPException(404, "No file of yours is kept. Choose to keep files when you send them.")
+    if not _ZIPS.acquire(blocking=False):
+        raise HTTPException(503, "Other copies are being made. Try again in a minute.", {"retry-after": "30"})
+    target = state.places.uploads / f"{secrets.token_hex(16)}.zip"
+    try:
+        make_zip(files, target, _ZIP_S, state.config.limits.clip_memory_mb)
+    except InputError as error:
+        raise HTTPException(422, str(error)) from None
+    finally:
+        _ZIPS.release()
+    deleted = BackgroundTask(target.unlink, missing_ok=True)
+    headers = {"cache-control": "no-store"}
+    return FileResponse(
+        target, media_type="application/zip", filename="genres.zip", headers=headers, background=deleted
+    )
 
 
 def _rows(request: Request) -> list[dict[str, Any]]:
+    """The visitor's files; a genre that the visitor said is right counts alone."""
     state = state_of(request)
+    visitor = state.visitor(request).key
+    names = state.site.extract.genre_names()
+    said = state.work.corrected(visitor)
     rows = []
-    for job in state.work.of_visitor(state.visitor(request).key):
+    for job in state.work.of_visitor(visitor):
         answer = job.answer if job.state == "done" else None
         first = answer["genres"][0] if answer else {"genre_id": None, "name": "", "score": None}
         several = (answer["set"] if answer and not answer["abstains"] else []) or [first["name"]]
+        own = names.get(said.get(answer["sha256"], "")) if answer else None
+        kept = _kept_file(state, job.analysis_id)
         rows.append(
             {
-                "analysis_id": job.analysis_id, "name": job.name, "state": job.state, "genre": first["name"],
-                "score": first["score"], "several": several, "detail": job.detail,
+                "analysis_id": job.analysis_id, "name": job.name, "state": job.state, "genre": own or first["name"],
+                "score": None if own else first["score"], "several": [own] if own else several, "detail": job.detail,
+                "own": bool(own), "kept": kept if kept.exists() else None,
             }
         )  # fmt: skip
     return rows

@@ -217,6 +217,13 @@ class Work:
             connection.execute(sa.delete(_corrections).where(subject & (_corrections.c.visitor == visitor)))
             connection.execute(sa.insert(_corrections).values(**row))
 
+    def corrected(self, visitor: str) -> dict[str, str]:
+        """What a visitor said of uploads: SHA-256 = genre."""
+        mine = (_corrections.c.visitor == visitor) & _corrections.c.sha256.is_not(None)
+        with self._changing() as connection:
+            query = sa.select(_corrections.c.sha256, _corrections.c.genre_id).where(mine)
+            return {row.sha256: row.genre_id for row in connection.execute(query)}
+
     def corrections(self) -> list[dict[str, Any]]:
         """All corrections, oldest first."""
         with self._changing() as connection:

@@ -11,6 +11,7 @@ async function send(files) {
     said.textContent = `Sending ${place + 1} of ${files.length} …`;
     const body = new FormData();
     body.append("token", form.elements.token.value);
+    if (form.elements.keep?.checked) body.append("keep", "true");
     body.append("file", file);
     const reason = await sent(body);
     if (reason) refused.push(`${file.name}: ${reason}`);
