@@ -32,7 +32,7 @@ def _body(found: dict[str, Any]) -> Iterator[str]:
     yield found["machine"]
     if "embedding_clips_per_s" in found:
         clips = found["embedding_seconds"]["clips"]
-        yield from ("", "| figure | value | bar |", "|---|---|---|")
+        yield from ("", "| measurement | value | target |", "|---|---|---|")
         yield (
             f"| clips of 30 s a second and core, decoded and run through the network ({clips} clips of real music, "
             f"median) | {found['embedding_clips_per_s']:.2f} | at least 2.3 |"

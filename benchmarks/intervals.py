@@ -278,7 +278,7 @@ _BEGIN, _END = "<!-- figures: begin (written by make intervals) -->", "<!-- figu
 def write_page(results: dict[str, dict], page: Path) -> None:
     """Replace what stands between the marks."""
     before_marks, rest = page.read_text(encoding="utf-8").split(_BEGIN)
-    lines = ["", "| figure | value | bar | n | |", "|---|---|---|---|---|"]
+    lines = ["", "| key | value | target | n | |", "|---|---|---|---|---|"]
     for key, row in results.items():
         bar = "" if row["bar"] is None else f"{row['sense']} {row['bar']:g}{'' if row['met'] else ' (missed)'}"
         lines.append(f"| {key} | {row['value']:.4g} {row['unit']} | {bar} | {row['n']} | {row['note']} |")

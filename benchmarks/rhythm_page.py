@@ -31,7 +31,7 @@ def _body(found: dict) -> list[str]:
         "",
         f"{found['songs']} songs of seeds {', '.join(map(str, found['seeds']))}. {found['machine']}",
         "",
-        "| figure | ours | librosa | songs higher / lower / equal |",
+        "| measurement | ours | librosa | songs higher / lower / equal |",
         "|---|---|---|---|",
     ]
     for name, (words, beside, digits) in _FIGURES.items():

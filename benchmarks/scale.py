@@ -296,7 +296,7 @@ def page(found: dict[str, Any]) -> str:
         "also counts what others do on the machine: how many CPU seconds they took stands beside each step, and",
         "ratios of cost per song are of CPU seconds.",
         "",
-        "| figure | value | bar |",
+        "| measurement | value | target |",
         "|---|---|---|",
     ]
     made = figures(found)
