@@ -1,5 +1,6 @@
 """The application: guard, REST endpoints, pages, static files."""
 
+from contextlib import suppress
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -28,10 +29,13 @@ def create_app(config: Config) -> Any:
     """The site as an ASGI application."""
     section = config.web
     places = prepare(config)
+    work = Work(places.database)
+    with suppress(SQLAlchemyError):  # it is made at the first request that reaches it
+        work.waiting()
     app = FastAPI(
         title="Genre Atlas", version=__version__, docs_url=None, redoc_url=None, openapi_url="/rest/openapi.json"
     )  # fmt: skip
-    app.state.site = State(config, places, Site(section.path), Work(places.database))
+    app.state.site = State(config, places, Site(section.path), work)
     app.include_router(rest.router)
     app.include_router(pages.router)
     app.include_router(uploads.router)

@@ -37,7 +37,7 @@ class Queue:
     def __init__(self, config: Config, places: Places) -> None:
         self.config = config
         self.places = places
-        self.work = Work(places.database)
+        self.work = Work(places.database, prepares=False)
         self.site = Site(config.web.path)
         self._analyst: Analyst | None = None
         self.ended = threading.Event()
@@ -80,29 +80,29 @@ class Queue:
             try:
                 answer = self.analyst().analyse(Path(job.source))
             except ClipError as error:
-                write = partial(self.work.fail, job.analysis_id, error.reason.value, error.detail or "")
+                write = partial(self.work.fail, job, error.reason.value, error.detail or "")
             except (GenreAtlasError, OSError) as error:
                 words = str(error) if isinstance(error, GenreAtlasError) else "The file is no longer there."
-                write = partial(self.work.fail, job.analysis_id, "not_analysed", words)
+                write = partial(self.work.fail, job, "not_analysed", words)
             except Exception as error:
                 log.exception("analysis %s", job.analysis_id)
                 words = f"The analysis failed: {type(error).__name__}."
-                write = partial(self.work.fail, job.analysis_id, "not_analysed", words)
+                write = partial(self.work.fail, job, "not_analysed", words)
             else:
-                write = partial(self.work.finish, job.analysis_id, answer)
-            self._store(write)
-        if job.uploaded:
+                write = partial(self.work.finish, job, answer)
+            stored = self._store(write)
+        if job.uploaded and stored:
             Path(job.source).unlink(missing_ok=True)  # nothing needs it any more
 
-    def _store(self, write: Callable[[], None]) -> None:
+    def _store(self, write: Callable[[], bool]) -> bool:
+        """Write as soon as the database can be reached; False where it was not written."""
         while True:
             try:
-                write()
-                return
+                return write()
             except SQLAlchemyError as error:
                 log.warning("the answer waits for the database: %s", type(error).__name__)
                 if self.ended.wait(1.0):
-                    return
+                    return False
 
     @contextlib.contextmanager
     def _beating(self, job: Job) -> Iterator[None]:
@@ -112,7 +112,7 @@ class Queue:
         def beat() -> None:
             while not over.wait(_BEAT_S):
                 with contextlib.suppress(SQLAlchemyError):
-                    self.work.beat(job.analysis_id)
+                    self.work.beat(job)
 
         thread = threading.Thread(target=beat, daemon=True)
         thread.start()

@@ -15,6 +15,7 @@ from genreatlas.errors import InputError
 from genreatlas.ids import stable_id
 from genreatlas.web.answers import compared, extract_of, known, page
 from genreatlas.web.published import Extract
+from genreatlas.web.rendering import plain
 from genreatlas.web.rest import analysis_state
 from genreatlas.web.state import State, state_of
 from genreatlas.web.tagging import TABLE, Tagged, as_table, available, file_name, make_zip
@@ -74,7 +75,7 @@ def _accepted(request: Request, file: UploadFile, token: str, keep: bool) -> str
                 path.rename(kept)
             path.unlink(missing_ok=True)
             return earlier.analysis_id
-        name = (file.filename or "").strip()[:200] or "a file without a name"
+        name = plain(file.filename or "").strip()[:200] or "a file without a name"
         keep_s = 3600 * state.config.web.keep_hours
         spare = path.with_suffix(".spare")
         if keep:

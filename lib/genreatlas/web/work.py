@@ -9,12 +9,14 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
+
+from genreatlas.web.database import Database, metadata
 
 #: Who asked for an analysis of a song of the lake.
 EVERYBODY = ""
@@ -22,10 +24,9 @@ EVERYBODY = ""
 STALE_S = 15.0
 MOST_TRIES = 3
 
-_metadata = sa.MetaData()
 _analyses = sa.Table(
     "analyses",
-    _metadata,
+    metadata,
     sa.Column("analysis_id", sa.String(40), primary_key=True),
     sa.Column("visitor", sa.String(64), nullable=False),
     sa.Column("cache_key", sa.String(64), nullable=False),
@@ -45,7 +46,7 @@ _analyses = sa.Table(
 )
 _corrections = sa.Table(
     "corrections",
-    _metadata,
+    metadata,
     sa.Column("correction_id", sa.String(40), primary_key=True),
     sa.Column("song_id", sa.Text),
     sa.Column("sha256", sa.String(64)),
@@ -87,26 +88,16 @@ class Work:
 
     Parameters
     ----------
-    url : SQLAlchemy's; a folder of SQLite files is made.
+    url : SQLAlchemy's.
+    prepares : whether the tables are made or brought up to date; else they are waited for.
     """
 
-    def __init__(self, url: str) -> None:
-        options: dict[str, Any] = {"pool_pre_ping": True}
-        if url.startswith("sqlite"):
-            options["connect_args"] = {"timeout": 10, "check_same_thread": False}
-        else:
-            options["connect_args"] = {"connect_timeout": 5}
-        self.engine: Engine = sa.create_engine(url, **options)
-        if url.startswith("sqlite"):
-            sa.event.listen(self.engine, "connect", _prepare_sqlite)
-        self._made = False
+    def __init__(self, url: str, prepares: bool = True) -> None:
+        self.database = Database(url, prepares)
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
-        with self.engine.begin() as connection:
-            if not self._made:  # here, as the database may be away when the process starts
-                _metadata.create_all(connection)
-                self._made = True
+        with self.database.changing() as connection:
             yield connection
 
     def find(self, visitor: str, cache_key: str, now: float | None = None) -> Job | None:
@@ -173,26 +164,29 @@ class Work:
                 ).rowcount
             if not taken:
                 continue  # by another queue
+            mine = replace(job, state="running", tries=job.tries + 1, seen=now)
             if job.tries >= MOST_TRIES:
-                self.fail(job.analysis_id, "crashed", f"Its analysis was killed {job.tries} times.")
+                self.fail(mine, "crashed", f"Its analysis was killed {job.tries} times.")
                 continue
-            return job
+            return mine
 
-    def beat(self, analysis_id: str) -> None:
+    def beat(self, job: Job) -> None:
         """Say that an analysis is being worked on."""
-        self._set(analysis_id, seen=time.time())
+        self._set(job, (_analyses.c.tries == job.tries), seen=time.time())
 
-    def finish(self, analysis_id: str, result: Mapping[str, Any]) -> None:
-        """Store a result."""
-        self._set(analysis_id, state="done", result=json.dumps(result, allow_nan=False), seen=time.time())
+    def finish(self, job: Job, result: Mapping[str, Any]) -> bool:
+        """Store a result, whoever else has taken the analysis up meanwhile; False: there is one already."""
+        return self._set(job, sa.true(), state="done", result=json.dumps(result, allow_nan=False), seen=time.time())
 
-    def fail(self, analysis_id: str, reason: str, detail: str) -> None:
-        """Store why there is no result."""
-        self._set(analysis_id, state="failed", reason=reason, detail=detail, seen=time.time())
+    def fail(self, job: Job, reason: str, detail: str) -> bool:
+        """Store why there is no result; False: somebody else is at it, or has found one."""
+        mine = _analyses.c.tries == job.tries
+        return self._set(job, mine, state="failed", reason=reason, detail=detail, seen=time.time())
 
-    def _set(self, analysis_id: str, **values: Any) -> None:
+    def _set(self, job: Job, condition: sa.ColumnElement[bool], **values: Any) -> bool:
+        running = (_analyses.c.analysis_id == job.analysis_id) & (_analyses.c.state == "running")
         with self._changing() as connection:
-            connection.execute(sa.update(_analyses).where(_analyses.c.analysis_id == analysis_id).values(**values))
+            return bool(connection.execute(sa.update(_analyses).where(running & condition).values(**values)).rowcount)
 
     def expire(self, now: float | None = None) -> list[Path]:
         """Forget analyses whose time is over, and return the uploads that are to be deleted."""
@@ -229,8 +223,3 @@ class Work:
         with self._changing() as connection:
             rows = connection.execute(sa.select(_corrections).order_by(_corrections.c.created)).mappings()
             return [dict(row) for row in rows]
-
-
-def _prepare_sqlite(connection: Any, _: object) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")

@@ -1,0 +1,1 @@
+"""Versions of the site's database, for Alembic; ``database.py`` applies them."""

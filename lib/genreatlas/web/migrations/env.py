@@ -1,0 +1,26 @@
+"""Alembic runs this: it works in the connection that it is given, or in one to ``sqlalchemy.url`` of its file."""
+
+import sqlalchemy as sa
+from alembic import context
+from sqlalchemy.engine import Connection
+
+from genreatlas.web import work
+from genreatlas.web.database import metadata
+
+#: Tables are declared where they are used.
+DECLARED = (work,)
+
+
+def _run(connection: Connection) -> None:
+    # SQLite alters a table by copying it.
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    _run(given)
+else:
+    with sa.create_engine(context.config.get_main_option("sqlalchemy.url") or "").begin() as opened:
+        _run(opened)

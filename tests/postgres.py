@@ -1,0 +1,68 @@
+"""A real PostgreSQL server for tests, of the programs that Debian's package brings."""
+
+import os
+import shutil
+import socket
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+#: Folders of programs, the newest release first.
+_DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: -float(one.parent.name))
+PROGRAMS = next((one for one in _DEBIAN if (one / "initdb").exists()), None)
+if PROGRAMS is None and (found := shutil.which("initdb")):
+    PROGRAMS = Path(found).resolve().parent
+
+
+def missing() -> str:
+    """Why there can be no server; empty where there can."""
+    if PROGRAMS is None:
+        return "no PostgreSQL: apt-get install postgresql"
+    return "" if find_spec("psycopg") else "no driver: pip install 'psycopg[binary]'"
+
+
+class Postgres:
+    """A server on loopback with its data in a folder; it can be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        assert PROGRAMS
+        self.folder = folder
+        self.data = folder / "data"
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            self.port = one.getsockname()[1]
+        if os.geteuid() == 0:  # it refuses to run as root
+            for parent in (folder, *folder.parents):
+                if parent != Path("/tmp") and parent.is_relative_to("/tmp"):
+                    parent.chmod(parent.stat().st_mode | 0o011)
+            shutil.chown(folder, "postgres")
+        self._call("initdb", "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C", str(self.data))
+        self.start()
+
+    def _call(self, program: str, *arguments: str) -> None:
+        user = "postgres" if os.geteuid() == 0 else None
+        command = [str(PROGRAMS / program), *arguments]  # type: ignore[operator]
+        with (self.folder / "output").open("ab") as output:
+            subprocess.run(command, user=user, cwd="/", stdout=output, stderr=output, check=True, timeout=120)
+
+    def start(self) -> None:
+        """Listen."""
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        self._call("pg_ctl", "-D", str(self.data), "-w", "-o", options, "-l", str(self.data / "log"), "start")
+
+    def stop(self) -> None:
+        """End at once, as if the machine were switched off."""
+        self._call("pg_ctl", "-D", str(self.data), "-w", "-m", "immediate", "stop")
+
+    def database(self, name: str) -> str:
+        """Make an empty database, and return its address."""
+        import sqlalchemy as sa
+
+        engine = sa.create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """SQLAlchemy's address of a database."""
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
