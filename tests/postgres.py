@@ -1,6 +1,8 @@
 """A real PostgreSQL server for tests, of the programs that Debian's package brings."""
 
+import contextlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -21,6 +23,15 @@ def missing() -> str:
     return "" if find_spec("psycopg") else "no driver: pip install 'psycopg[binary]'"
 
 
+def _free_port() -> int:
+    """A port below those of outgoing connections: one of these may take a port while the server is stopped."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
+
+
 class Postgres:
     """A server on loopback with its data in a folder; it can be stopped and started again."""
 
@@ -28,9 +39,7 @@ class Postgres:
         assert PROGRAMS
         self.folder = folder
         self.data = folder / "data"
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            self.port = one.getsockname()[1]
+        self.port = _free_port()
         if os.geteuid() == 0:  # it refuses to run as root
             for parent in (folder, *folder.parents):
                 if parent != Path("/tmp") and parent.is_relative_to("/tmp"):

@@ -1,14 +1,7 @@
 """The site in a real browser: served as the job serves it, with the process that analyses uploads."""
 
-import json
 import os
 import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
 
 import pytest
 
@@ -16,54 +9,20 @@ pytest.importorskip("fastapi")
 pytest.importorskip("duckdb")
 
 from browser import CHROMIUM, Browser
-from conftest import make_config
-from genreatlas.web.publishing import publish
-from one_file_models import save_model, sound
-from site_factory import HOSTILE, site_data
+from one_file_models import sound
+from site_factory import HOSTILE
+from site_server import SiteServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="no chromium")]
-ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def ask(address: str) -> dict:
-    with urllib.request.urlopen(address, timeout=10) as answer:
-        return json.load(answer)
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """Address of the site, and the process that serves it."""
-    home = tmp_path_factory.mktemp("served")
-    port = free_port()
-    overrides = [f"web.path={home}/site", f"models.path={home}/models", "clip.seconds=2.0", f"web.port={port}",
-                 "web.requests_per_minute=100000"]  # fmt: skip
-    config = make_config(home, *overrides)
-    meta = save_model(config, "m1")
-    facts = {"model_id": "m1", "candidate": "sklearn logistic", "feature_set": "summary9", "n_genres": 2,
-             "set_version": meta.set_version, "score_kind": meta.score_kind}  # fmt: skip
-    publish(site_data(files=home, model=facts), config.web.path, "one")
-    command = [sys.executable, str(ROOT / "jobs" / "serve_web.py"), *(f"--set={one}" for one in overrides)]
-    server = subprocess.Popen(
-        command, env=os.environ | {"PYTHONPATH": str(ROOT / "lib")}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    address = f"http://127.0.0.1:{port}"
-    until = time.monotonic() + 120
-    while True:
-        try:
-            assert ask(f"{address}/health")["songs"] == 120
-            break
-        except OSError:
-            assert server.poll() is None and time.monotonic() < until, server.stdout.read().decode()
-            time.sleep(0.1)
-    yield address, server
-    server.send_signal(signal.SIGTERM)
-    assert server.wait(60) == 0
+    """The site, served as the job serves it."""
+    server = SiteServer(tmp_path_factory.mktemp("served"))
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +34,7 @@ def browser(tmp_path_factory):
 @pytest.fixture
 def page(browser, served):
     """Opens pages of the site, and lets nothing pass that a script or the policy complained of."""
-    address, _ = served
+    address = served.address
     browser.errors.clear()
     browser.requests.clear()
 
@@ -194,13 +153,10 @@ def test_the_keyboard_reaches_every_link_and_field(page):
 
 
 def test_a_killed_queue_is_started_again_and_what_was_accepted_is_analysed(served, page, tmp_path):
-    address, server = served
-    tasks = Path(f"/proc/{server.pid}/task").iterdir()
-    started = [pid for task in tasks for pid in (task / "children").read_text().split()]
-    queues = [pid for pid in started if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    queues = served.queues()
     assert len(queues) == 1
     for pid in queues:
-        os.kill(int(pid), signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
     path = tmp_path / "after.wav"
     path.write_bytes(sound("noise", seconds=3.0, seed=77))
     seen = page("/upload")
@@ -209,4 +165,4 @@ def test_a_killed_queue_is_started_again_and_what_was_accepted_is_analysed(serve
     seen.send("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
     seen.ask("document.querySelector('form.drop button').click()")
     seen.wait("location.pathname.startsWith('/analyses/') && document.getElementById('pictures')", seconds=120)
-    assert ask(f"{address}/health")["waiting"] == 0
+    assert served.health()["waiting"] == 0
