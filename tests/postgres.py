@@ -6,6 +6,7 @@ import random
 import shutil
 import socket
 import subprocess
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,20 +34,24 @@ def _free_port() -> int:
 
 
 class Postgres:
-    """A server on loopback with its data in a folder; it can be stopped and started again."""
+    """A server on loopback with its data in a folder of its own; it can be stopped and started again."""
 
-    def __init__(self, folder: Path) -> None:
-        assert PROGRAMS
-        self.folder = folder
-        self.data = folder / "data"
+    def __init__(self) -> None:
+        # Not below pytest's folders, which are root's alone: the server refuses to run as root.
+        self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+        self.data = self.folder / "data"
         self.port = _free_port()
-        if os.geteuid() == 0:  # it refuses to run as root
-            for parent in (folder, *folder.parents):
-                if parent != Path("/tmp") and parent.is_relative_to("/tmp"):
-                    parent.chmod(parent.stat().st_mode | 0o011)
-            shutil.chown(folder, "postgres")
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres")
         self._call("initdb", "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C", str(self.data))
         self.start()
+
+    def __enter__(self) -> "Postgres":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self.folder)
 
     def _call(self, program: str, *arguments: str) -> None:
         user = "postgres" if os.geteuid() == 0 else None

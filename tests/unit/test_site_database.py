@@ -19,12 +19,11 @@ from genreatlas.web.work import EVERYBODY, MOST_TRIES, STALE_S, Work
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     if reason := postgres.missing():
         pytest.skip(reason)
-    running = postgres.Postgres(tmp_path_factory.mktemp("postgres"))
-    yield running
-    running.stop()
+    with postgres.Postgres() as running:
+        yield running
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -196,14 +196,10 @@ def test_an_sqlite_database_that_is_away_for_twenty_seconds_loses_no_upload(tmp_
 def test_a_postgresql_server_that_is_switched_off_for_twenty_seconds_loses_no_upload(tmp_path):
     if reason := postgres.missing():
         pytest.skip(reason)
-    (tmp_path / "postgres").mkdir()
-    database = postgres.Postgres(tmp_path / "postgres")
-    try:
+    with postgres.Postgres() as database:
         server = SiteServer(tmp_path, f"web.database={database.database('site')}")
         server.start()
         visitor = Visitor(server.address)
         places = [visitor.accepted(content) for content in tones(4)]
         away(server, visitor, places, database.stop, database.start)
         server.stop()
-    finally:
-        database.stop()
