@@ -18,7 +18,7 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 # A JVM that lives for minutes spends a third of its time on compiling well what it then hardly runs, and a
 # fifth on making room in a code cache that is small with that compiler alone.
 QUICK_JVM := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m -Xms1g -Xmn384m
-demo figures test test-all test-oldest: export SPARK_SUBMIT_OPTS ?= $(QUICK_JVM)
+demo pictures test test-all test-oldest: export SPARK_SUBMIT_OPTS ?= $(QUICK_JVM)
 
 # While pip works: how many packages it has looked at, on one line of a terminal or every half minute in a log.
 define TELL_PACKAGES
@@ -34,10 +34,10 @@ if [ -t 1 ]; then printf '\r%50s\r' ''; fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo web figures test test-all test-oldest lint format results bench intervals recordings embeddings rhythm fuzz chaos lock wheel clean
+.PHONY: help demo web pictures test test-all test-oldest lint format results bench intervals recordings embeddings rhythm fuzz chaos lock wheel clean
 .PHONY: check-java check-python notebooks docs site cluster-env
 
-help: ## Say what can be made
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: $(READY) ## Run the full pipeline, from a scraped page to a report, in a sandbox on this machine
@@ -58,7 +58,7 @@ web: $(READY) ## Serve the demo's library as a site on this machine, until Contr
 	@test -e data/demo/site/current || ./spark-submit.sh publish_site --conf conf/demo.toml
 	@PYTHONPATH=lib $(BIN)/python jobs/serve_web.py --conf conf/demo.toml
 
-figures: demo ## Draw pictures again: the README's from the demo, the map's with DATA=folder of everynoise
+pictures: demo ## Draw the pictures in docs/images: the README's from the demo, the map's with DATA=folder of everynoise
 	@mkdir -p docs/images
 	@cp data/demo/report/leaderboard.svg docs/images/
 	@test ! -d "$(DATA)/everynoise" || $(BIN)/python benchmarks/map_picture.py --data "$(DATA)/everynoise"
@@ -66,7 +66,7 @@ figures: demo ## Draw pictures again: the README's from the demo, the map's with
 test: $(READY) ## Run the tests (about 13 minutes on two cores)
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
-test-all: test ## Run the tests that take minutes, too, and those of Spark on the oldest runtime's
+test-all: test ## Run the slow tests too, and the Spark tests on the oldest supported runtime
 	@$(BIN)/python -m pytest -m slow
 	@$(MAKE) test-oldest
 
@@ -86,7 +86,7 @@ lint: $(READY) ## ruff, import-linter and mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 
-format: $(READY) ## Let ruff put the code into shape
+format: $(READY) ## Format the code by ruff
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
