@@ -184,3 +184,50 @@ def test_a_clip_shorter_than_a_segment_has_loudness_but_no_pattern():
     assert all(
         np.isnan(value) == name.startswith("rp_") for name, value in values.items() if "_mean" in name or "rp" in name
     )
+
+
+def bars_of(orders, bpm=120.0):
+    """Bars of four beats: on each beat a kick (k) or a snare (s), and a hat on every half beat."""
+    beat, rng = 60.0 / bpm, np.random.default_rng(0)
+    samples = np.zeros(int((len(orders) * beat + 1.0) * RATE))
+
+    def hit(time, values):
+        start = round(time * RATE)
+        samples[start : start + len(values)] += values[: len(samples) - start]
+
+    after = np.arange(int(0.15 * RATE)) / RATE
+    kick = 0.8 * np.sin(2 * np.pi * 60.0 * after) * np.exp(-25 * after)
+    snare = 0.5 * np.sin(2 * np.pi * 700.0 * after) * np.exp(-30 * after)
+    hat = 0.1 * rng.standard_normal(len(after)) * np.exp(-80 * after)
+    for number, drum in enumerate(orders):
+        hit(0.25 + number * beat, kick if drum == "k" else snare)
+        hit(0.25 + number * beat, hat)
+        hit(0.25 + (number + 0.5) * beat, hat)
+    return samples
+
+
+def test_every_bar_has_a_row_and_bars_keep_their_order():
+    found = rows(bars_of("kkss" * 4 + "ksks" * 4), "groove_bars")
+    assert list(found)[:3] == ["start", "duration", "pattern_low_1"] and len(found) == 50
+    n_bars = len(found["start"])
+    assert 5 <= n_bars <= 8
+    assert found["duration"] == pytest.approx(np.full(n_bars, 2.0), abs=0.05)
+    assert np.diff(found["start"]) == pytest.approx(found["duration"][:-1])
+    steps = np.stack([found[f"pattern_low_{n}"] for n in (1, 5, 9, 13)], axis=1) > 0.5  # kicks on the beats
+    shape = steps.sum(axis=1)
+    assert (shape == 2).mean() > 0.7, "two kicks a bar in either half"
+    alternating = steps[:, 0] == steps[:, 2]
+    assert not alternating[:2].any() and alternating[-2:].all(), "the halves of the clip differ in order alone"
+
+
+def test_the_mean_of_the_bars_is_the_pattern_of_the_groove():
+    samples = bars_of("kkss" * 4 + "ksks" * 4)
+    found, groove = rows(samples, "groove_bars"), rows(samples, "groove")
+    for band in ("low", "mid", "high"):
+        names = [f"pattern_{band}_{n}" for n in range(1, 17)]
+        mean = np.array([found[name].mean() for name in names])
+        np.testing.assert_allclose(mean / mean.max(), [groove[name] for name in names], atol=1e-9)
+
+
+def test_what_has_no_bars_has_no_rows_of_them():
+    assert all(len(values) == 0 for values in rows(np.zeros(2 * RATE), "groove_bars").values())

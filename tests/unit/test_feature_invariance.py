@@ -35,6 +35,7 @@ MOVES_WITH_GAIN = {
     "tonality": (),
     "timbre_pitch": ("loudness", "loudness_start", "loudness_max", "timbre_1"),
     "rhythm_notes": (),
+    "groove_bars": (),
     "fingerprint": (),
 }
 #: Models of the ear: in sone, nearly every number moves with the level.

@@ -194,27 +194,49 @@ def bar_confidence(bars: Bars) -> float:
 def step_pattern(band_onsets: Array, bars: Bars, beat_grid: BeatGrid, sample_rate: int) -> Array:
     """Onsets in sixteen steps of a bar, mean over bars, over the highest step of the band, (48,), 0..1.
 
-    Low, mid and high band in turn. A step's onsets are the highest value within half a step. NaN where no bars
-    were found or in a band without onsets.
+    Low, mid and high band in turn; :func:`bar_steps` says what a step's onsets are. NaN where no bars were found or in
+    a band without onsets.
     """
     pattern = np.full((len(band_onsets), STEPS), np.nan)
+    for row, steps in enumerate(bar_steps(band_onsets, bars, beat_grid, sample_rate)):
+        mean = steps.mean(axis=0) if len(steps) else np.zeros(STEPS)
+        if mean.max() > 0.0:
+            pattern[row] = mean / mean.max()
+    return pattern.reshape(-1)
+
+
+@LIBROSA.feature
+def bar_patterns(band_onsets: Array, bars: Bars, beat_grid: BeatGrid, sample_rate: int) -> Array:
+    """Each bar by itself: its start and length [s], and its onsets in sixteen steps, (2 + 48, n_bars).
+
+    As :func:`step_pattern`, but over the clip's highest step of the band, so that a quiet bar stays quiet, and an order
+    of bars can be heard. Without bars there are no columns; a band without onsets is NaN.
+    """
+    steps = bar_steps(band_onsets, bars, beat_grid, sample_rate)
+    lines = beat_grid.times[downbeat_indices(bars, len(beat_grid.times))]
+    highest = steps.max(axis=(1, 2), initial=0.0)
+    shares = steps / np.where(highest > 0.0, highest, np.nan)[:, np.newaxis, np.newaxis]
+    values = np.moveaxis(shares, 1, 2).reshape(len(steps) * STEPS, steps.shape[1])
+    return np.concatenate([lines[np.newaxis, :-1], np.diff(lines)[np.newaxis], values])
+
+
+def bar_steps(band_onsets: Array, bars: Bars, beat_grid: BeatGrid, sample_rate: int) -> Array:
+    """Onsets in sixteen steps of every whole bar, (n_bands, n_bars, 16): the highest value within half a step."""
     starts = downbeat_indices(bars, len(beat_grid.times))
     if len(starts) < 2:
-        return pattern.reshape(-1)
+        return np.zeros((len(band_onsets), 0, STEPS))
     finer = 4  # samples a step
     grid = np.interp(
         np.arange(starts[0] * STEPS * finer, starts[-1] * STEPS * finer, bars.beats) / (STEPS * finer),
         np.arange(len(beat_grid.times)),
         beat_grid.times,
     )
-    for row, band in enumerate(band_onsets):
+    found = []
+    for band in band_onsets:
         sampled = np.interp(grid * (sample_rate / HOP_LENGTH), np.arange(len(band)), band)
         # the sample on a step and those up to half a step around it
-        around = np.roll(sampled, finer // 2).reshape(-1, STEPS, finer).max(axis=2)
-        steps = around.mean(axis=0)
-        if steps.max() > 0.0:
-            pattern[row] = steps / steps.max()
-    return pattern.reshape(-1)
+        found.append(np.roll(sampled, finer // 2).reshape(-1, STEPS, finer).max(axis=2))
+    return np.stack(found)
 
 
 @LIBROSA.feature

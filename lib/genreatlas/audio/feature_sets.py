@@ -28,7 +28,7 @@ from genreatlas.audio.sets.definition import Feature, FeatureSet
 from genreatlas.audio.sets.events import RHYTHM_NOTES, TIMBRE_PITCH
 from genreatlas.audio.sets.fingerprint import FINGERPRINT
 from genreatlas.audio.sets.fma import FMA518_22K, FMA518_44K
-from genreatlas.audio.sets.groove import GROOVE
+from genreatlas.audio.sets.groove import GROOVE, GROOVE_BARS
 from genreatlas.audio.sets.gtzan import GTZAN57
 from genreatlas.audio.sets.level import LOUDNESS, QUALITY
 from genreatlas.audio.sets.means import MFCC12_FRAMES, SUMMARY9
@@ -72,6 +72,7 @@ _SETS = (
     TONALITY,
     TIMBRE_PITCH,
     RHYTHM_NOTES,
+    GROOVE_BARS,
     FINGERPRINT,
 )
 FEATURE_SETS: dict[str, FeatureSet] = {feature_set.name: feature_set for feature_set in _SETS}

@@ -57,6 +57,18 @@ def _patterns() -> Iterator[Feature]:
             yield Feature(f"cycle_{band}_{cycle + 1}", "0..1", words, node="step_cycles", row=place * CYCLES + cycle)
 
 
+def _bars() -> Iterator[Feature]:
+    yield Feature(
+        "start", "s", "Tracked beat that begins the bar, from the start of the cut.", node="bar_patterns", row=0
+    )
+    yield Feature("duration", "s", "Length of the bar.", node="bar_patterns", row=1)
+    for place, (band, (low, high)) in enumerate(BANDS.items()):
+        for step in range(STEPS):
+            words = f"Onsets from {low:.0f} to {high:.0f} Hz in step {step + 1} of 16, over the clip's highest."
+            row = 2 + place * STEPS + step
+            yield Feature(f"pattern_{band}_{step + 1}", "0..1", words, node="bar_patterns", row=row)
+
+
 _ARRAYS = (
     Feature("onset_times", "s", "Onsets, as librosa detects them, from the start of the cut.", node="onset_times"),
     Feature("beat_times", "s", "Beats of librosa's tracker.", node="beat_times"),
@@ -73,4 +85,15 @@ GROOVE = FeatureSet(
     features=(*_groove(), *_patterns()),
     comment="Tempo, pulse, time between onsets, swing, metre and the pattern of a bar, with the times behind them.",
     arrays=_ARRAYS,
+)
+
+#: Bars differ in length, so they are events: rows of a frame set lie at equal distances.
+GROOVE_BARS = FeatureSet(
+    name="groove_bars",
+    version="1",
+    axis="events",
+    sample_rate=SAMPLE_RATE,
+    hop_length=HOP_LENGTH,
+    features=tuple(_bars()),
+    comment="The pattern of every bar by itself, one row a bar: what a recurrent network hears of a groove's order.",
 )
