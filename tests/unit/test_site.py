@@ -29,7 +29,8 @@ from site_factory import HOSTILE, site_data
 
 BASE = "http://127.0.0.1"
 PAGES = ("/", "/search?q=night", "/songs/song000010", "/songs/song000000", "/artists/a0", "/genres", "/genres/house",
-         "/playlists", "/playlists/p2", "/charts", "/charts?feature=tempo", "/map", "/upload", "/rest")  # fmt: skip
+         "/playlists", "/playlists/p2", "/charts", "/charts?feature=tempo", "/map", "/upload", "/fit",
+         "/rest")  # fmt: skip
 
 
 class Elements(HTMLParser):

@@ -38,6 +38,7 @@ class WebSection(Section):
     )
     queue_workers: int = Field(1, ge=0, description="Processes that analyse uploads; 0: none is started.")
     max_upload_mb: Positive = Field(50, description="Largest upload.")
+    max_list_mb: Positive = Field(30, description="Largest playlist or listening history that genres are found for.")
     max_kept_mb: Positive = Field(
         1000, description="Largest sum of the files that one visitor lets the site keep, to tag copies."
     )

@@ -99,11 +99,15 @@ def run(store: Store, config: Config) -> Counts:
     return Counts(read=songs, written=songs, notes=notes)
 
 
+#: Modules that an extract is made by.
+_MAKERS = ("extract.py", "distributions.py", "words.py", "matching.py")
+
+
 def _settings(config: Config) -> str:
     """What the extract depends on beside the tables: settings, and code that makes it."""
     parts = [config.web.model_dump_json(), config.splits.name, config.retrain.alias, config.evaluate.part]
     package = files("genreatlas.web")
-    parts += [(package / name).read_text(encoding="utf-8") for name in ("extract.py", "distributions.py", "words.py")]
+    parts += [(package / name).read_text(encoding="utf-8") for name in _MAKERS]
     return stable_id(*parts)
 
 

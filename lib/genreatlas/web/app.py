@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from genreatlas import __version__
 from genreatlas.config import Config
 from genreatlas.errors import StoreError
-from genreatlas.web import answers, pages, rest, uploads
+from genreatlas.web import answers, list_pages, pages, rest, uploads
 from genreatlas.web.places import prepare
 from genreatlas.web.published import Site
 from genreatlas.web.safety import Guard, Rate
@@ -39,6 +39,7 @@ def create_app(config: Config) -> Any:
     app.include_router(rest.router)
     app.include_router(pages.router)
     app.include_router(uploads.router)
+    app.include_router(list_pages.router)
     app.get("/health", include_in_schema=False)(health)
     app.get("/metrics", include_in_schema=False)(metrics)
     for package, path, name in (
@@ -52,8 +53,9 @@ def create_app(config: Config) -> Any:
     app.add_exception_handler(SQLAlchemyError, _database_fault)
     app.add_exception_handler(StoreError, _store_fault)
     rates = Rate(section.requests_per_minute), Rate(section.uploads_per_minute)
-    most = (section.max_upload_mb << 20) + _BORDERS
-    return Guard(app, section.hosts, rates, most, (uploads.PAGE, uploads.REST), app.state.site.counters)
+    most = (max(section.max_upload_mb, section.max_list_mb) << 20) + _BORDERS
+    taking = (uploads.PAGE, uploads.REST, list_pages.PAGE, list_pages.REST)
+    return Guard(app, section.hosts, rates, most, taking, app.state.site.counters)
 
 
 def health(request: Request) -> Response:

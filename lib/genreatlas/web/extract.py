@@ -20,11 +20,12 @@ import pyarrow.parquet as pq
 
 from genreatlas.ids import stable_id
 from genreatlas.web.distributions import charts
+from genreatlas.web.matching import keys_of_credit
 from genreatlas.web.site_data import SiteData
 from genreatlas.web.words import fold, words
 
 #: Grows when an extract of the same data would be another.
-VERSION = 1
+VERSION = 2
 DATABASE, CHARTS, MAP, CLIPS = "site.sqlite", "charts", "map.json", "clips"
 FEATURES, VECTORS, VECTOR_PLACES = "features.npy", "vectors.npy", "vector_places.npy"
 NEIGHBOURS, SIMILARITIES = "neighbours.npy", "similarities.npy"
@@ -57,6 +58,7 @@ CREATE TABLE song_genres (song INTEGER, genre INTEGER, PRIMARY KEY (song, genre)
 CREATE TABLE genre_songs (genre INTEGER, heard INTEGER, song INTEGER, PRIMARY KEY (genre, heard, song)) WITHOUT ROWID;
 CREATE TABLE playlist_songs (playlist INTEGER, position INTEGER, song INTEGER, reason TEXT,
   PRIMARY KEY (playlist, position)) WITHOUT ROWID;
+CREATE TABLE song_keys (key INTEGER, song INTEGER, PRIMARY KEY (key, song)) WITHOUT ROWID;
 """
 _INDICES = "".join(
     f"CREATE INDEX {kind}_folded ON {kind} (folded);\n"
@@ -65,6 +67,8 @@ _INDICES = "".join(
     for kind in KINDS
 ) + "CREATE INDEX songs_album ON songs (album_rank, track) WHERE album_rank IS NOT NULL;\n" + (
     "CREATE INDEX songs_clip ON songs (clip_id) WHERE clip_id IS NOT NULL;\n"
+    "CREATE INDEX songs_isrc ON songs (isrc) WHERE isrc IS NOT NULL;\n"
+    "CREATE INDEX songs_spotify ON songs (spotify_id) WHERE spotify_id IS NOT NULL;\n"
 )  # fmt: skip
 
 
@@ -94,6 +98,7 @@ def build(data: SiteData, folder: Path) -> None:
         _write_genres(database, data, songs, genres, clips)
         _write_playlists(database, data, songs)
         _write_songs(database, data, songs, albums, clips)
+        _write_keys(database, songs)
         database.executescript(_INDICES)
         _index(database, songs, artists)
         _write_facts(database, data, songs)
@@ -293,6 +298,13 @@ def _write_songs(
     database.executemany(
         f"INSERT INTO songs VALUES ({marks})", (row_of(place, row) for place, row in enumerate(songs.rows))
     )
+
+
+def _write_keys(database: sqlite3.Connection, songs: _Songs) -> None:
+    """How songs are told by artist and title."""
+    named = ((place, row) for place, row in enumerate(songs.rows, 1) if row["artist"] and row["title"])
+    keys = {(key, place) for place, row in named for key in keys_of_credit(row["artist"], row["title"])}
+    database.executemany("INSERT INTO song_keys VALUES (?, ?)", sorted(keys))
 
 
 def _index(database: sqlite3.Connection, songs: _Songs, artists: Mapping[str, int]) -> None:

@@ -7,10 +7,11 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property, lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import numpy as np
@@ -29,6 +30,8 @@ _CANDIDATES = 200
 _SEARCHES = 4000
 #: Genres that a form suggests; others can be typed.
 _SUGGESTED = 200
+#: Values that a statement asks for at once.
+_AT_ONCE = 500
 _ID = {
     "songs": "song_id",
     "artists": "artist_id",
@@ -222,6 +225,41 @@ class Extract:
     @cached_property
     def _genre_names(self) -> dict[str, str]:
         return {row["genre_id"]: row["name"] for row in self._rows("SELECT genre_id, name FROM genres")}
+
+    @cached_property
+    def genre_sizes(self) -> dict[str, int]:
+        """Songs of each genre."""
+        return {row["genre_id"]: row["n_songs"] for row in self._rows("SELECT genre_id, n_songs FROM genres")}
+
+    def ranks_by(self, column: Literal["isrc", "spotify_id"], values: Iterable[str]) -> dict[str, int]:
+        """Songs by a code: code = rank; of several with one code the best known."""
+        assert column in ("isrc", "spotify_id")
+        statement = f"SELECT {column} AS code, min(rank) AS rank FROM songs WHERE {column} IN ({{}}) GROUP BY {column}"
+        return {row["code"]: row["rank"] for row in self._many(statement, values)}
+
+    def ranks_by_keys(self, keys: Iterable[int]) -> dict[int, int]:
+        """Songs by keys of artist and title (:mod:`genreatlas.web.matching`); of several the best known."""
+        statement = "SELECT key, min(song) AS rank FROM song_keys WHERE key IN ({}) GROUP BY key"
+        return {row["key"]: row["rank"] for row in self._many(statement, keys)}
+
+    def labels(self, ranks: Iterable[int]) -> dict[int, tuple[tuple[str, ...], bool]]:
+        """Genres of songs by rank, and whether they are the model's word; songs without either are absent."""
+        ranks = list(ranks)
+        statement = "SELECT song, genre_id FROM song_genres JOIN genres ON rank = genre WHERE song IN ({})"
+        named: dict[int, list[str]] = {}
+        for row in self._many(statement, ranks):
+            named.setdefault(row["song"], []).append(row["genre_id"])
+        found = {rank: (tuple(sorted(genres)), False) for rank, genres in named.items()}
+        statement = "SELECT rank, prediction FROM songs WHERE prediction IS NOT NULL AND rank IN ({})"
+        for row in self._many(statement, [rank for rank in ranks if rank not in found]):
+            found[row["rank"]] = ((json.loads(row["prediction"])["predicted"],), True)
+        return found
+
+    def _many(self, statement: str, values: Iterable[Any]) -> Iterator[Row]:
+        """Rows of a statement whose one ``{}`` stands for any number of values."""
+        waiting = iter(dict.fromkeys(values))
+        while some := list(islice(waiting, _AT_ONCE)):
+            yield from self._rows(statement.format(", ".join("?" * len(some))), *some)
 
     def similar(self, song_id: str, limit: int) -> list[Row] | None:
         """Similar songs with ``similarity``; None where there is no such song."""

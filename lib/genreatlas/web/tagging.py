@@ -1,36 +1,27 @@
-"""Copies of files with their genres in the tags, as a zip; made in a process of its own, bounded in memory and time.
-
-Tags may be made to harm whoever reads them, such as a compressed frame of gigabytes. What a file does to the process
-here, it does to its own visitor's zip alone.
-"""
+"""Copies of files with their genres in the tags, as a zip."""
 
 import csv
 import io
-import json
-import resource
 import shutil
-import subprocess
-import sys
 import zipfile
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from genreatlas.audio.probe import lay_out, open_file
 from genreatlas.errors import ClipError, InputError
 from genreatlas.redaction import is_formula
 from genreatlas.sources.folder.tag_writing import write_genres
+from genreatlas.web.apart import carry_out, run_apart
 from genreatlas.web.rendering import plain
 
 #: The table that lies in the zip beside the files.
 TABLE = "genres.csv"
 _LONGEST_NAME = 120
 _RESERVED = '<>:"/\\|?*'
-#: What Python and mutagen hold before a file is read.
-_BASE_MB = 400
 
 
 @dataclass(frozen=True)
@@ -82,22 +73,19 @@ def as_table(rows: Iterable[Sequence[str]], head: Sequence[str]) -> str:
 
 
 def make_zip(files: Sequence[Tagged], target: Path, seconds: float, memory_mb: int) -> None:
-    """Write a zip of tagged copies.
+    """Write a zip of tagged copies, in a process of its own.
 
     Raises
     ------
-    InputError : it took too long, or the process was killed at its bound.
+    InputError : it took too long, or needs too much memory.
+    BusyError : others are being made.
     """
-    order = json.dumps({"target": str(target), "memory_mb": memory_mb, "files": [asdict(one) for one in files]})
-    command = [sys.executable, "-m", "genreatlas.web.tagging"]
+    order = {"target": str(target), "files": [asdict(one) for one in files]}
     try:
-        done = subprocess.run(command, input=order.encode(), capture_output=True, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        done = None
-    if done is None or done.returncode:
+        run_apart("genreatlas.web.tagging", order, seconds, memory_mb)
+    except InputError:
         target.unlink(missing_ok=True)
-        why = "took too long" if done is None else "needs more memory than is given"
-        raise InputError(f"The tags of these files cannot be written: it {why}. Send fewer files at once.")
+        raise
 
 
 def write_zip(files: Sequence[Tagged], target: Path) -> None:
@@ -130,15 +118,9 @@ def _tag(one: Tagged, copy: Path) -> str:
     return "written"
 
 
-def main() -> None:
-    """Read an order from the standard input, and carry it out."""
-    order = json.load(sys.stdin)
-    bound = (order["memory_mb"] + _BASE_MB) << 20
-    with suppress(ValueError, OSError):  # a lower bound is set already
-        resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
-    files = [Tagged(one["source"], one["name"], tuple(one["genres"])) for one in order["files"]]
-    write_zip(files, Path(order["target"]))
+def _carry_out(target: str, files: Sequence[Mapping[str, Any]]) -> None:
+    write_zip([Tagged(one["source"], one["name"], tuple(one["genres"])) for one in files], Path(target))
 
 
 if __name__ == "__main__":
-    main()
+    carry_out(_carry_out)

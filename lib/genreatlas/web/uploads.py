@@ -1,9 +1,7 @@
 """Analyses: files that visitors give, clips of the lake, and what visitors say is wrong."""
 
-import hashlib
 import os
 import secrets
-import threading
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +12,9 @@ from starlette.background import BackgroundTask
 from genreatlas.errors import InputError
 from genreatlas.ids import stable_id
 from genreatlas.web.answers import compared, extract_of, known, page
+from genreatlas.web.apart import BusyError
 from genreatlas.web.published import Extract
+from genreatlas.web.receiving import Token, keep_bytes, require_own_form
 from genreatlas.web.rendering import plain
 from genreatlas.web.rest import analysis_state
 from genreatlas.web.state import State, state_of
@@ -24,11 +24,8 @@ from genreatlas.web.work import EVERYBODY
 #: The paths that take files.
 PAGE, REST = "/upload", "/rest/analysis"
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-Token = Annotated[str, Form(max_length=100)]
 Keep = Annotated[bool, Form(description="Keep the file until its time is over, so that a tagged copy can be made.")]
-_CHUNK = 1 << 20
-#: Zips of tagged copies that are made at once; each is a process and as many bytes as its files.
-_ZIPS = threading.BoundedSemaphore(2)
+#: How long a zip of tagged copies may take.
 _ZIP_S = 120.0
 
 
@@ -58,12 +55,12 @@ def upload_by_rest(request: Request, file: UploadFile, token: Token = "", keep: 
 def _accepted(request: Request, file: UploadFile, token: str, keep: bool) -> str:
     """Id of the analysis of a file: a new one, or that which the visitor has of the same audio."""
     state = state_of(request)
-    _own_form(request, token)
+    require_own_form(request, token)
     _has_room(state)
     keep = keep and available()
     path = state.places.uploads / secrets.token_hex(16)
     try:
-        digest = _keep(file, path, state.config.web.max_upload_mb << 20)
+        digest = keep_bytes(file, path, state.config.web.max_upload_mb << 20)
         key = _cache_key(state.site.extract, digest)
         visitor = state.visitor(request).key
         if keep:
@@ -142,15 +139,13 @@ def analyses_as_zip(request: Request) -> Response:
             files.append(Tagged(str(row["kept"]), names[-1], tuple(row["several"])))
     if not files:
         raise HTTPException(404, "No file of yours is kept. Choose to keep files when you send them.")
-    if not _ZIPS.acquire(blocking=False):
-        raise HTTPException(503, "Other copies are being made. Try again in a minute.", {"retry-after": "30"})
     target = state.places.uploads / f"{secrets.token_hex(16)}.zip"
     try:
         make_zip(files, target, _ZIP_S, state.config.limits.clip_memory_mb)
     except InputError as error:
         raise HTTPException(422, str(error)) from None
-    finally:
-        _ZIPS.release()
+    except BusyError as error:
+        raise HTTPException(503, str(error), {"retry-after": "30"}) from None
     deleted = BackgroundTask(target.unlink, missing_ok=True)
     headers = {"cache-control": "no-store"}
     return FileResponse(
@@ -185,7 +180,7 @@ def _rows(request: Request) -> list[dict[str, Any]]:
 def analyse_song(request: Request, song_id: str, token: Token = "") -> Response:
     """Analyse the clip of a song of the lake; everybody sees the result."""
     state = state_of(request)
-    _own_form(request, token)
+    require_own_form(request, token)
     found = state.site.extract
     shown = known(found.song(song_id), "song")
     clip_id = shown["clip"]["clip_id"] if shown["clip"] else ""
@@ -240,7 +235,7 @@ def correct(
 ) -> Response:
     """Store that a visitor says: this is wrong, the genre is another."""
     state = state_of(request)
-    _own_form(request, token)
+    require_own_form(request, token)
     found = state.site.extract
     names = found.genre_names()
     by_name = {name.casefold(): genre_id for genre_id, name in names.items()}
@@ -265,32 +260,10 @@ def correct(
     return page(request, "thanks.html.j2", genre=names[genre_id], back=back)
 
 
-def _own_form(request: Request, token: str) -> None:
-    """Refuse a form that this visitor was not given."""
-    if not state_of(request).visitor(request).owns(token):
-        raise HTTPException(403, "This form is too old, or cookies are off. Load the page again and send it once more.")
-
-
 def _has_room(state: State) -> None:
     """Refuse what would wait too long."""
     if state.work.waiting() >= state.config.web.max_queue:
         raise HTTPException(503, "Too many files are waiting. Try again in some minutes.", {"retry-after": "120"})
-
-
-def _keep(file: UploadFile, path: Path, most: int) -> str:
-    """Write an upload to a file that only its owner reads, and return its SHA-256."""
-    digest, size = hashlib.sha256(), 0
-    path.touch(0o600)
-    with path.open("wb") as kept:
-        while chunk := file.file.read(_CHUNK):
-            size += len(chunk)
-            if size > most:
-                raise HTTPException(413, f"The file is larger than {most >> 20} MB, the most that is taken here.")
-            digest.update(chunk)
-            kept.write(chunk)
-    if not size:
-        raise HTTPException(422, "The file is empty. Choose another.")
-    return digest.hexdigest()
 
 
 def _cache_key(found: Extract, audio: str) -> str:
