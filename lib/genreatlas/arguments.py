@@ -25,11 +25,17 @@ def job_parser(job: str, description: str, usage: str = USAGE) -> argparse.Argum
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--conf", action="append", default=[], metavar="FILE", help="TOML file; later ones win")
+    parser.add_argument(
+        "--conf",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="TOML file; later ones take precedence",
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one value, such as train.min_songs=20"
     )
-    parser.add_argument("--verbose", action="store_true", help="show all that was said of an error, not its line alone")
+    parser.add_argument("--verbose", action="store_true", help="print the whole error, not one line")
     return parser
 
 

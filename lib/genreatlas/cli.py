@@ -6,17 +6,20 @@ import signal
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
+from pydantic.fields import FieldInfo
+
 from genreatlas.arguments import USAGE, configuration, job_parser, stop
 from genreatlas.checks.faults import not_installed, sandbox_lacks
 from genreatlas.checks.plan import facts_of, lines, make_plan
 from genreatlas.config import Config, toml_value
-from genreatlas.config.sections import StepName
+from genreatlas.config.loading import describe, keys_of
+from genreatlas.config.sections import Section, StepName
 from genreatlas.errors import ConfigError, GenreAtlasError, UnexpectedError
 from genreatlas.query import query
 
@@ -226,11 +229,21 @@ def _describe(step: ModuleType) -> str:
     """What ``--help`` says of a step: its purpose, tables, and configuration with defaults."""
     lines = [(step.__doc__ or "").strip(), ""]
     lines += [f"reads:  {', '.join(step.READS) or '-'}", f"writes: {', '.join(step.WRITES) or '-'}", ""]
-    defaults = Config()
+    apart = []
     for name in step.SECTIONS:
-        section = getattr(defaults, name)
-        lines.append(f"[{name}]")
-        for key, field in type(section).model_fields.items():
-            head = f"  {field.alias or key} = {toml_value(getattr(section, key)) or ''}"
-            lines.append(textwrap.fill(f"{head}  # {field.description}", 110, subsequent_indent="      "))
-    return "\n".join(lines)
+        if isinstance(getattr(Config(), name), Section):
+            usual, expert = keys_of(type(getattr(Config(), name)))
+            lines += _listed(name, usual)
+            apart += _listed(name, expert)
+    return "\n".join([*lines, *(["", "Expert keys, seldom changed:", *apart] if apart else [])])
+
+
+def _listed(name: str, fields: Mapping[str, FieldInfo]) -> list[str]:
+    """Keys of a section with default and description, wrapped."""
+    section = getattr(Config(), name)
+    lines = [f"[{name}]"] if fields else []
+    for key, field in fields.items():
+        default = "" if key == "seed" else toml_value(getattr(section, key)) or ""
+        text = f"  {field.alias or key} = {default}  # {describe(field)}"
+        lines.append(textwrap.fill(text, 110, subsequent_indent="      "))
+    return lines

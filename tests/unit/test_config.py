@@ -1,5 +1,6 @@
 """Layers, overrides, and errors that tell where and what."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_later_files_win_key_by_key_and_overrides_win_over_files(tmp_path):
     [
         ("[trian]\nmin_songs = 3", "a.toml: unknown key trian. Did you mean train?"),
         ("[train]\nmin_song = 3", "a.toml: unknown key train.min_song. Did you mean train.min_songs?"),
-        ("[train]\nmin_songs = 'many'", "a.toml: train.min_songs = 'many': Input should be a valid integer"),
+        ("[train]\nmin_songs = 'many'", "a.toml: train.min_songs = 'many' is not a whole number\\.$"),
         ("[splits]\ntest = 0.9\npromotion = 0.2", "test \\+ promotion must leave songs to train on"),
         ("[[train.candidates]]\nengine = 'sklearn'\nestimater = 'svc'", "Did you mean train.candidates.0.estimator?"),
         ("[train", "a.toml: not valid TOML"),
@@ -49,6 +50,46 @@ def test_later_files_win_key_by_key_and_overrides_win_over_files(tmp_path):
 def test_a_wrong_key_or_type_names_file_key_and_nearest_valid_key(tmp_path, text, message):
     with pytest.raises(ConfigError, match=message):
         load_config([write(tmp_path / "a.toml", text)])
+
+
+def test_the_top_level_seed_is_that_of_every_section_without_one_of_its_own(tmp_path):
+    file = write(tmp_path / "a.toml", "seed = 9\n[train]\nseed = 3\n[splits]\nfolds = 4\n")
+    config = load_config([file])
+    assert (config.seed, config.train.seed, config.splits.seed, config.map.seed) == (9, 3, 9, 9)
+    assert load_config([file], ["seed=11"]).splits.seed == 11
+    assert load_config([file], ["splits.seed=2"]).splits.seed == 2
+    assert load_config([write(tmp_path / "printed.toml", to_toml(config))]) == config
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.min_songs=0", "train.min_songs = 0 must be greater than 0."),
+        ("splits.folds=1", "splits.folds = 1 must be at least 2."),
+        ("train.calibrate=maybe", "train.calibrate = 'maybe' is neither true nor false."),
+        ("clip.position=end", "clip.position = 'end' is not allowed. Allowed: start, middle or a number."),
+        ('train.candidates=[{engine="sklearn"}]', "train.candidates.0.estimator is missing."),
+        ("map.resolutions=[1.0]", "map.resolutions has too few values."),
+        ("store.history=3", "store.history = 3 is not a text."),
+        ("splits.test=0.95", "splits: test + promotion must leave songs to train on"),
+        ("seed=many", "seed = 'many' is not a whole number."),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_says_what_is_wrong_with_it(override, message):
+    with pytest.raises(ConfigError) as error:
+        load_config([], [override])
+    assert str(error.value) == f"--set {override}: {message}"
+
+
+def test_help_names_the_words_of_a_closed_set_once_and_lists_expert_keys_apart(capsys):
+    from genreatlas import cli
+
+    with pytest.raises(SystemExit):
+        cli.main(import_module("genreatlas.steps.train_models"), ["--help"])
+    usual, _, expert = capsys.readouterr().out.partition("Expert keys, seldom changed:")
+    assert "# Train on genres or on their parents. One of: genre, parent." in usual
+    assert "(multi)." in usual and "One of: drop" not in usual
+    assert "max_matrix_mb" in expert and "max_matrix_mb" not in usual
 
 
 def test_a_missing_file_and_a_malformed_override_are_one_line_each():

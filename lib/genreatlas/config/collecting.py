@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from genreatlas.config.sections import Positive, Section
+from genreatlas.config.sections import EXPERT, Positive, Section, seed_of
 
 
 class HostLimit(Section):
@@ -43,43 +43,88 @@ class FanOutSection(Section):
     )
     hosts: Annotated[dict[str, HostLimit], AfterValidator(_over_defaults)] = Field(
         HOSTS,
-        description="Host, host:port, or *.domain (all its hosts together) = its limit; * is each other host. "
-        "What is given here is laid over the defaults.",
+        description="Limit of each host, host:port or *.domain (all its hosts together); * is each other host. Entries "
+        "replace those of the defaults, or are added to them.",
     )
-    threads: Positive = Field(16, description="Keys that the driver works on at the same time.")
-    partitions: int = Field(0, ge=0, description="Tasks of the runner executors; 0: as many as there are cores.")
-    tries: Positive = Field(4, description="Requests that one fetch may cost when the outcome is transient.")
-    backoff_s: float = Field(1.0, ge=0.0, description="First wait of the full-jitter back-off, in seconds; it doubles.")
-    backoff_cap_s: float = Field(30.0, ge=0.0, description="Maximum back-off between two tries, in seconds.")
+    threads: Positive = Field(
+        16, description="Items that the driver fetches at the same time.", json_schema_extra=EXPERT
+    )
+    partitions: int = Field(
+        0, ge=0, description="Tasks of the runner executors; 0: as many as there are cores.", json_schema_extra=EXPERT
+    )
+    tries: Positive = Field(
+        4, description="Most requests for one fetch, if failures are transient.", json_schema_extra=EXPERT
+    )
+    backoff_s: float = Field(
+        1.0,
+        ge=0.0,
+        description="First wait of the full-jitter back-off, in seconds; it doubles.",
+        json_schema_extra=EXPERT,
+    )
+    backoff_cap_s: float = Field(
+        30.0, ge=0.0, description="Maximum back-off between two tries, in seconds.", json_schema_extra=EXPERT
+    )
     retry_after_cap_s: float = Field(
-        120.0, ge=0.0, description="Longest Retry-After that is waited for; above it the provider is left for later."
+        120.0,
+        ge=0.0,
+        description="Longest Retry-After, in seconds, that a run waits for; above it, the provider is left for a later "
+        "run.",
+        json_schema_extra=EXPERT,
     )
-    max_attempts: Positive = Field(5, description="How often a key is fetched, over all runs, before it is given up.")
+    max_attempts: Positive = Field(
+        5, description="Most attempts to fetch an item, over all runs.", json_schema_extra=EXPERT
+    )
     retry_delay_s: float = Field(
-        600.0, ge=0.0, description="Seconds after which a failed key is tried again; they double with each try."
+        600.0,
+        ge=0.0,
+        description="Seconds after which a failed item is fetched again; doubled with each attempt.",
+        json_schema_extra=EXPERT,
     )
-    breaker_failures: Positive = Field(10, description="Failures in a row after which requests to a host are paused.")
+    breaker_failures: Positive = Field(
+        10, description="Failures in a row after which requests to a host are paused.", json_schema_extra=EXPERT
+    )
     breaker_wait_s: float = Field(
         30.0,
         ge=0.0,
-        description="Seconds for which a host is not asked after repeated failures; then one request probes it.",
+        description="Seconds without requests to a host after repeated failures; then one request probes it.",
+        json_schema_extra=EXPERT,
     )
     breaker_probes: Positive = Field(
-        4, description="Failed probes of a paused host after which its provider is left for a later run."
+        4,
+        description="Failed probes of a paused host after which its provider is left for a later run.",
+        json_schema_extra=EXPERT,
     )
     pause_s: float = Field(
-        900.0, ge=0.0, description="Seconds for which a provider is paused where it does not say how long itself."
+        900.0,
+        ge=0.0,
+        description="Seconds for which a provider is paused if it does not say how long to wait.",
+        json_schema_extra=EXPERT,
     )
     max_pause_days: float = Field(
-        7.0, gt=0.0, le=366.0, description="Longest pause in days; what a server asks for beyond it is cut to this."
+        7.0,
+        gt=0.0,
+        le=366.0,
+        description="Longest pause in days, whatever a server asks for.",
+        json_schema_extra=EXPERT,
     )
-    connect_s: float = Field(10.0, gt=0.0, description="Time limit for opening a connection, in seconds.")
-    read_s: float = Field(20.0, gt=0.0, description="Time limit for the next bytes of a response, in seconds.")
-    total_s: float = Field(120.0, gt=0.0, description="Time limit for one request with its whole body, in seconds.")
-    max_body_mb: Positive = Field(64, description="Largest body of a response, in MB.")
-    max_redirects: int = Field(5, ge=0, description="Most redirects that are followed.")
-    chunk_rows: Positive = Field(500, description="Keys in one commit; a crash repeats at most this many.")
-    chunk_mb: Positive = Field(128, description="Size of one commit by the driver, in MB.")
+    connect_s: float = Field(
+        10.0, gt=0.0, description="Time limit for opening a connection, in seconds.", json_schema_extra=EXPERT
+    )
+    read_s: float = Field(
+        20.0, gt=0.0, description="Time limit for the next bytes of a response, in seconds.", json_schema_extra=EXPERT
+    )
+    total_s: float = Field(
+        120.0,
+        gt=0.0,
+        description="Time limit for one request with its whole body, in seconds.",
+        json_schema_extra=EXPERT,
+    )
+    max_body_mb: Positive = Field(64, description="Largest body of a response, in MB.", json_schema_extra=EXPERT)
+    max_redirects: int = Field(5, ge=0, description="Most redirects that are followed.", json_schema_extra=EXPERT)
+    chunk_rows: Positive = Field(
+        500, description="Items in one commit; a crash repeats at most this many.", json_schema_extra=EXPERT
+    )
+    chunk_mb: Positive = Field(128, description="Size of one commit by the driver, in MB.", json_schema_extra=EXPERT)
     private_hosts: tuple[str, ...] = Field(
         (),
         description="Hosts on this machine or in a private network that may be asked, with plain http too: host, "
@@ -88,10 +133,13 @@ class FanOutSection(Section):
     )
     refuse_unresolved: bool = Field(
         False,
-        description="Through a proxy, refuse hosts that this machine cannot look up itself, unless private_hosts or "
-        "another section names them; off: where such a name leads is the proxy's to decide.",
+        description="Behind a proxy, refuse hosts that this machine cannot resolve, unless private_hosts or another "
+        "section names them; false: the proxy decides.",
+        json_schema_extra=EXPERT,
     )
-    user_agent: str = Field("", description="User-Agent of every request; empty: genreatlas and its version.")
+    user_agent: str = Field(
+        "", description="User-Agent of every request; empty: genreatlas and its version.", json_schema_extra=EXPERT
+    )
 
 
 _SLUG = "{slug}"
@@ -108,7 +156,11 @@ class EveryNoiseSection(Section):
         description="Genre pages: an address with {slug} in it, or a folder with saved pages.",
     )
     genres: tuple[str, ...] = Field((), description="Slugs or names of the genres whose pages are read; empty: all.")
-    floor: Positive = Field(1000, description="Fewer genres than this on the map are an error, and nothing is written.")
+    floor: Positive = Field(
+        1000,
+        description="Fewer genres than this on the map are an error, and nothing is written.",
+        json_schema_extra=EXPERT,
+    )
     snapshot: str = Field(
         "",
         pattern=r"^(\d{4}-\d{2}-\d{2})?$",
@@ -119,6 +171,7 @@ class EveryNoiseSection(Section):
         False,
         description="For one run: replace what is stored of the snapshot by what the pages say, where it was wrong. "
         "The map's genres, and artists, neighbours and playlists of the genre pages that are read.",
+        json_schema_extra=EXPERT,
     )
 
     @field_validator("pages")
@@ -157,39 +210,57 @@ class SpotifySection(Section):
 
     acknowledge_terms: bool = Field(
         False,
-        description="You have read https://developer.spotify.com/terms, which forbid to train models on Spotify's "
-        "content, and what you do is allowed to you. Nothing is asked before this is true.",
+        description="Confirms that you have read https://developer.spotify.com/terms, which forbid training models on "
+        "Spotify's content, and that your use is allowed. Nothing is requested from Spotify before this is "
+        "true.",
     )
     routes: tuple[Route, ...] = Field(
         ("everynoise", "configuration", "search", "artists"),
-        description="Where lists of a genre come from: playlists on Every Noise's pages, [[playlists]], "
-        "[[spotify.searches]]; genres that these give no songs: the artists on their Every Noise pages.",
+        description="Sources of a genre's songs: everynoise (playlists on its Every Noise page), configuration "
+        "([[playlists]]), search ([[spotify.searches]]), artists (those on its Every Noise page, if the "
+        "others give no songs).",
     )
     roles: tuple[PlaylistRole, ...] = Field(
-        ("sound",), description="Playlists of an Every Noise page: sound, intro, pulse, edge, year, other."
+        ("sound",),
+        description="Playlists of an Every Noise page that are read: sound, intro, pulse, edge, year, other.",
     )
     genres: tuple[str, ...] = Field((), description="Genres of Every Noise to collect (name or slug); empty: all.")
     max_genres: int = Field(0, ge=0, description="Most genres of Every Noise, by rank; 0: all.")
     songs_per_genre: Positive = Field(150, description="Most songs of a genre, shared among its playlists.")
-    max_entries: Positive = Field(1000, description="Most entries of a playlist that are read.")
+    max_entries: Positive = Field(
+        1000, description="Most entries of a playlist that are read.", json_schema_extra=EXPERT
+    )
     artists_per_genre: Positive = Field(15, description="Artists of a genre that are searched for.")
     tracks_per_artist: Positive = Field(10, description="Songs of each artist that are searched for.")
     searches: tuple[SearchEntry, ...] = Field((), description="Searches for playlists.")
-    market: str = Field("", pattern=r"^([A-Z]{2})?$", description="Country whose catalogue counts, such as DE.")
-    seed: int = Field(7, description="Seed of the choice among a list's songs.")
-    audio_features: bool = Field(True, description="Read audio features where the app still may.")
-    audio_analysis: bool = Field(False, description="Read audio analyses, one request a song, where the app still may.")
+    market: str = Field("", pattern=r"^([A-Z]{2})?$", description="Country code of the catalogue, such as DE.")
+    seed: int = seed_of("the choice among a list's songs")
+    audio_features: bool = Field(True, description="Read audio features, if the app has access to them.")
+    audio_analysis: bool = Field(
+        False, description="Read audio analyses, one request a song, if the app has access to them."
+    )
     analysis_path: Path | None = Field(None, description="File or folder of saved analyses for import_analyses.")
     authorisation: Literal["app", "user"] = Field(
         "app", description="app: client credentials; user: SPOTIFY_REFRESH_TOKEN, or a browser where there is one."
     )
     redirect_uri: str = Field(
-        "http://127.0.0.1:8888/callback", description="Redirect URI of the app, for the user's authorisation."
+        "http://127.0.0.1:8888/callback",
+        description="Redirect URI of the app, for the user's authorisation.",
+        json_schema_extra=EXPERT,
     )
-    probe_days: int = Field(7, ge=0, description="Days after which the app's access to the Web API is probed again.")
-    api_url: str = Field("https://api.spotify.com/v1", description="Address of Spotify's Web API.")
+    probe_days: int = Field(
+        7,
+        ge=0,
+        description="Days after which the app's access to the Web API is tested again.",
+        json_schema_extra=EXPERT,
+    )
+    api_url: str = Field(
+        "https://api.spotify.com/v1", description="Address of Spotify's Web API.", json_schema_extra=EXPERT
+    )
     accounts_url: str = Field(
-        "https://accounts.spotify.com", description="Address of Spotify's account service, which issues tokens."
+        "https://accounts.spotify.com",
+        description="Address of Spotify's account service, which issues tokens.",
+        json_schema_extra=EXPERT,
     )
 
 
@@ -214,7 +285,10 @@ class FetchPreviewsSection(Section):
     refetch: bool = Field(False, description="Fetch clips again whose audio is gone and which lack a configured set.")
     max_file_mb: Positive = Field(16, description="Files larger than this, in MB, are not fetched.")
     examples_per_genre: int = Field(
-        0, ge=0, description="every_noise: examples of so many artists of a genre's page, beside the genre's own."
+        0,
+        ge=0,
+        description="Provider every_noise: artists on a genre's page whose example is fetched, besides the "
+        "genre's own.",
     )
 
 
@@ -223,11 +297,14 @@ class DeezerSection(Section):
 
     acknowledge_terms: bool = Field(
         False,
-        description="You have read https://developers.deezer.com/termsofuse, which restrict downloads and other than "
-        "private use, and what you do is allowed to you. Nothing is asked before this is true.",
+        description="Confirms that you have read https://developers.deezer.com/termsofuse, which restrict downloads "
+        "and other than private use, and that your use is allowed. Nothing is requested from Deezer before this is "
+        "true.",
     )
-    api_url: str = Field("https://api.deezer.com", description="Address of Deezer's API.")
-    hosts: tuple[str, ...] = Field(("*.dzcdn.net",), description="Hosts that serve Deezer's previews.")
+    api_url: str = Field("https://api.deezer.com", description="Address of Deezer's API.", json_schema_extra=EXPERT)
+    hosts: tuple[str, ...] = Field(
+        ("*.dzcdn.net",), description="Hosts that serve Deezer's previews.", json_schema_extra=EXPERT
+    )
     licence: str = Field("Deezer preview, all rights reserved", description="Licence stored with each clip.")
 
 
@@ -237,13 +314,18 @@ class HttpSection(Section):
     manifest: Path | None = Field(None, description="CSV or Parquet with an address and a genre in each row.")
     columns: dict[ListColumn, str] = Field(
         {},
-        description="What it is = the list's own name of the column. Known: url, genre, song, title, artist, album, "
-        "album_artist, isrc, licence, split, sha256, md5. Columns that carry these names need no entry.",
+        description="Columns of the list: the meaning, and the list's own name of the column, such as {url = "
+        '"download_url"}. Meanings: url, genre, song, title, artist, album, album_artist, isrc, licence, '
+        "split, sha256, md5. A column with such a name needs no entry.",
     )
-    genre_aliases: dict[str, str] = Field({}, description="Spelling = genre it means.")
+    genre_aliases: dict[str, str] = Field(
+        {}, description='Spellings, and the genre that each stands for, such as {"hip-hop/rap" = "hip hop"}.'
+    )
     encoding: str = Field("auto", description="Encoding of the list; auto: UTF-8, UTF-16 or Windows-1252.")
     label_separator: str = Field(
-        "auto", min_length=1, description='What divides a cell with several genres; "auto" decides, "none" never does.'
+        "auto",
+        min_length=1,
+        description='Separator of several genres in a cell; "auto": detected; "none": cells are not divided.',
     )
     licence: str = Field("", description="Licence stored where the list states none.")
     hosts: tuple[str, ...] = Field(

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from genreatlas.config.joined import FeatureSetName
-from genreatlas.config.sections import Positive, Section
+from genreatlas.config.sections import EXPERT, Positive, Section
 
 
 class EmbeddingEntry(Section):
@@ -98,6 +98,10 @@ class ExtractSection(Section):
         (),
         description="Pretrained networks whose outputs are feature sets: [[extract.embeddings]], docs/embeddings.md.",
     )
-    batch_rows: Positive = Field(32, description="Clips in one Arrow batch.")
-    task_clips: Positive = Field(32, description="Clips in one Spark task; with fewer, cores end a chunk together.")
-    chunk_clips: Positive = Field(2048, description="Clips in one commit; a crash repeats at most this many.")
+    batch_rows: Positive = Field(32, description="Clips in one Arrow batch.", json_schema_extra=EXPERT)
+    task_clips: Positive = Field(
+        32, description="Clips in one Spark task; with fewer, cores end a chunk together.", json_schema_extra=EXPERT
+    )
+    chunk_clips: Positive = Field(
+        2048, description="Clips in one commit; a crash repeats at most this many.", json_schema_extra=EXPERT
+    )

@@ -6,9 +6,10 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeGuard, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from genreatlas.config import collecting, extraction, map_sections, probing, recipes, sections
 from genreatlas.config.web import WebSection
@@ -29,6 +30,7 @@ _ENTRIES: dict[str, Any] = {
 class Config(sections.Section):
     """The whole configuration. Made once per job by :func:`load_config`."""
 
+    seed: int = Field(7, description="Seed of every section that has no seed of its own.")
     store: sections.StoreSection = sections.StoreSection()
     spark: sections.SparkSection = sections.SparkSection()
     pipeline: sections.PipelineSection = sections.PipelineSection()
@@ -67,6 +69,20 @@ class Config(sections.Section):
     score: sections.ScoreSection = sections.ScoreSection()
     drift: sections.DriftSection = sections.DriftSection()
     mlflow: sections.MlflowSection = sections.MlflowSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hand_down_the_seed(cls, values: Any) -> Any:
+        """Give the top-level seed to sections that were given none; a seed that is no number is reported as such."""
+        seed = values.get("seed") if isinstance(values, Mapping) else None
+        if not isinstance(seed, int):
+            return values
+        handed = dict(values)
+        for name, field in cls.model_fields.items():
+            given = handed.get(name, {})
+            if _is_section(field.annotation) and "seed" in field.annotation.model_fields and isinstance(given, Mapping):
+                handed[name] = {"seed": seed, **given}
+        return handed
 
 
 def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ()) -> Config:
@@ -111,7 +127,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     """Split ``section.key=value`` and read the value as TOML; a bare word is a string."""
     key, equals, raw = text.partition("=")
     key = key.strip()
-    if not equals or "." not in key:
+    if not equals or ("." not in key and key != "seed"):
         raise ConfigError(f"--set {text}: expected section.key=value, such as --set folder.path=/music")
     try:
         return key, tomllib.loads(f"value = {raw}")["value"]
@@ -127,9 +143,13 @@ def to_toml(config: sections.Section, comments: bool = True, secrets: bool = Tru
     secrets : without them, what may be secret is left out; see :mod:`genreatlas.redaction`.
     """
     blocks = []
-    for name in type(config).model_fields:
+    for name, field in type(config).model_fields.items():
         section = getattr(config, name)
-        if isinstance(section, tuple):
+        if not isinstance(section, sections.Section | tuple):
+            blocks.append(
+                "\n".join([*([f"# {describe(field)}"] if comments else []), f"{name} = {toml_value(section)}"])
+            )
+        elif isinstance(section, tuple):
             told = f"# {(_ENTRIES[name].__doc__ or '').strip()}"
             keys = [f"# {key} =" for key in _ENTRIES[name].model_fields]
             entries = [[f"[[{name}]]", *_keys(entry, name, False, secrets)] for entry in section]
@@ -138,21 +158,57 @@ def to_toml(config: sections.Section, comments: bool = True, secrets: bool = Tru
             lines = [
                 f"# {(type(section).__doc__ or '').strip()}",
                 f"[{name}]",
-                *_keys(section, name, comments, secrets),
+                *_keys(section, name, comments, secrets, getattr(config, "seed", None)),
             ]
             blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
 
 
-def _keys(section: sections.Section, name: str, comments: bool, secrets: bool) -> list[str]:
+def _keys(
+    section: sections.Section, name: str, comments: bool, secrets: bool, common_seed: int | None = None
+) -> list[str]:
+    usual, expert = keys_of(type(section))
     lines = []
-    for key, field in type(section).model_fields.items():
+    for key, field in (*usual.items(), *expert.items()):
+        if comments and key == next(iter(expert), None):
+            lines += ["", f"# Expert keys of [{name}]:"]
         if comments:
-            lines.append(f"# {field.description}")
+            lines.append(f"# {describe(field)}")
         value = getattr(section, key)
         text = toml_value(value if secrets else redact_value(f"{name}.{key}", value))
-        lines.append(f"{field.alias or key} = {text}" if text is not None else f"# {field.alias or key} =")
+        if text is None or (key == "seed" and value == common_seed):
+            lines.append(f"# {field.alias or key} =")
+        else:
+            lines.append(f"{field.alias or key} = {text}")
     return lines
+
+
+def keys_of(section: type[sections.Section]) -> tuple[dict[str, FieldInfo], dict[str, FieldInfo]]:
+    """Keys of a section with their fields: those that everybody may set, and those for experts."""
+    fields = section.model_fields
+    expert = {key: field for key, field in fields.items() if field.json_schema_extra == sections.EXPERT}
+    return {key: field for key, field in fields.items() if key not in expert}, expert
+
+
+def describe(field: FieldInfo) -> str:
+    """The description of a key, with the allowed words of a closed set that it does not name itself."""
+    text = field.description or ""
+    words = [str(word) for word in _allowed(field.annotation) if word != ""]
+    if len(words) > 10 or all(re.search(rf"\b{re.escape(word)}\b", text) for word in words):
+        return text
+    return f"{text} One of: {', '.join(words)}."
+
+
+def _allowed(annotation: Any) -> list[Any]:
+    """The words of every closed set within a type."""
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return list(arguments)
+    return [word for argument in arguments for word in _allowed(argument)]
+
+
+def _is_section(annotation: Any) -> TypeGuard[type[sections.Section]]:
+    return isinstance(annotation, type) and issubclass(annotation, sections.Section)
 
 
 def toml_value(value: Any) -> str | None:
@@ -194,11 +250,33 @@ def _overlay(
             base[key] = value
 
 
+#: What pydantic calls a wrong value = what is said of it; {names} are pydantic's own, such as the bound.
+_WRONG = {
+    "missing": "is missing",
+    "int": "is not a whole number",
+    "float": "is not a number",
+    "bool": "is neither true nor false",
+    "string_type": "is not a text",
+    "dict_type": "is not a table",
+    "tuple_type": "is not a list. Put it into [brackets]",
+    "string_too_short": "must not be empty",
+    "too_short": "needs at least {min_length}",
+    "string_pattern_mismatch": "does not match {pattern}",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "finite_number": "must be finite",
+}
+
+
 def _explain(error: ValidationError, origin: Mapping[str, str]) -> str:
+    problems = error.errors()
+    words = {_key([str(part) for part in one["loc"]]) for one in problems if one["type"] == "literal_error"}
     lines = []
-    for problem in error.errors():
+    for problem in problems:
         location = [str(part) for part in problem["loc"]]
-        dotted = ".".join(location)
+        dotted, key = ".".join(location), _key(location)
         where = next((origin[key] for key in _prefixes(location) if key in origin), "configuration")
         given = redact_value(dotted, problem["input"])
         if problem["type"] == "extra_forbidden":
@@ -209,12 +287,33 @@ def _explain(error: ValidationError, origin: Mapping[str, str]) -> str:
             lines.append(f"{where}: unknown key {dotted}. {hint}")
         elif problem["type"] == "literal_error":
             allowed = re.findall(r"'([^']*)'", str(problem["ctx"]["expected"]))
-            lines.append(f"{where}: {_key(location)} = {given!r} is not allowed.{_hint(problem, allowed)}")
-        elif problem["type"] == "tuple_type":
-            lines.append(f"{where}: {_key(location)} = {given!r} is not a list. Put it into [brackets].")
+            number = [" or a number"] if any(_key_and_kind(one) == (key, "float") for one in problems) else []
+            lines.append(f"{where}: {key} = {given!r} is not allowed.{_hint(problem, allowed, *number)}")
+        elif key in words:
+            continue  # a word or a number: the line of the word names both
+        elif isinstance(problem["input"], Mapping) and problem["type"] == "value_error":
+            lines.append(
+                f"{where}: {key}: {_said(problem)}"
+            )  # of keys that do not fit together: the message names them
+        elif problem["type"] == "missing":
+            lines.append(f"{where}: {key} {'has too few values' if location[-1].isdigit() else 'is missing'}.")
         else:
-            lines.append(f"{where}: {_key(location)} = {given!r}: {problem['msg']}")
+            lines.append(f"{where}: {key} = {given!r} {_said(problem)}")
     return "\n".join(dict.fromkeys(lines))
+
+
+def _said(problem: Any) -> str:
+    """What is wrong with a value, in our words where there are some."""
+    kind = problem["type"]
+    words = _WRONG.get(kind) or _WRONG.get(kind.partition("_")[0])
+    if words:
+        return f"{words.format(**problem.get('ctx', {}))}."
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return message if isinstance(problem["input"], Mapping) else f"is not allowed: {message}"
+
+
+def _key_and_kind(problem: Any) -> tuple[str, str]:
+    return _key([str(part) for part in problem["loc"]]), str(problem["type"]).partition("_")[0]
 
 
 def _key(location: list[str]) -> str:
@@ -225,10 +324,10 @@ def _key(location: list[str]) -> str:
     return ".".join(named)
 
 
-def _hint(problem: Any, allowed: list[str]) -> str:
+def _hint(problem: Any, allowed: list[str], more: str = "") -> str:
     near = difflib.get_close_matches(str(problem["input"]), allowed, n=1, cutoff=0.5)
     words = [f" Did you mean {near[0]}?"] if near else []
-    return "".join([*words, f" Allowed: {', '.join(one or 'empty' for one in allowed)}."])
+    return "".join([*words, f" Allowed: {', '.join(one or 'empty' for one in allowed)}{more}."])
 
 
 def _prefixes(location: list[str]) -> list[str]:

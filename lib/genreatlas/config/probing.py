@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from genreatlas.config.joined import FeatureSetName
-from genreatlas.config.sections import Positive, Section, Share
+from genreatlas.config.sections import Positive, Section, Share, seed_of
 
 #: What is done to a clip before its features are computed again.
 ChangeName = Literal["normalised", "mp3_64", "gain_up", "gain_down", "speed_up", "speed_down"]
@@ -25,8 +25,8 @@ class ProbeSection(Section):
 
     experiments: tuple[Experiment, ...] = Field(
         ("alone", "artist", "change", "apart", "transfer"),
-        description="alone (loudness, format or year alone), artist (artists told), change (clips changed), apart "
-        "(probe.apart), transfer (trained on one collection, tested on another).",
+        description="alone (genres from loudness, format or year alone), artist (recognising artists), change "
+        "(accuracy on changed clips), apart (probe.apart), transfer (trained on one collection, tested on another).",
     )
     feature_sets: tuple[FeatureSetName, ...] = Field(
         (), description="Sets that are probed; empty: those of train.feature_sets."
@@ -38,13 +38,13 @@ class ProbeSection(Section):
         description="Changes of the sound: to -23 LUFS, MP3 at 64 kbit/s, 6 dB up or down, 5 % faster or slower.",
     )
     songs: Positive = Field(300, description="Songs whose clips are changed and extracted again, for each change.")
-    tolerance: Share = Field(0.02, description="Largest fall of accuracy under a change that still holds.")
+    tolerance: Share = Field(0.02, description="Largest fall of accuracy under a change that counts as none.")
     apart: tuple[ApartTest, ...] = Field(
         (),
-        description='Genres to tell apart: {name = "...", genres = [...], quiet = "..."}; quiet: the genre that may be '
-        "told by its level alone; empty: the quietest.",
+        description='Genres to distinguish: {name = "...", genres = [...], quiet = "..."}; quiet: the genre that may '
+        "be recognised by its level alone; empty: the quietest.",
     )
     loudness_features: tuple[str, ...] = Field(
         ("loudness",), description="Columns of imported tables that say how loud a song is, where it has no clips."
     )
-    seed: int = Field(7, description="Seed of samples and fits.")
+    seed: int = seed_of("samples and fits")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from genreatlas.config.conditions import check_condition
@@ -71,14 +71,27 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+#: Marks a key that is seldom changed: ``--help`` and conf/base.toml list these keys apart.
+EXPERT: dict[str, JsonValue] = {"expert": True}
+
+
+def seed_of(what: str) -> Any:
+    """The field of a section's seed."""
+    return Field(7, description=f"Seed of {what}; unset: the top-level seed.", json_schema_extra=EXPERT)
+
+
 class StoreSection(Section):
     """Where tables live: a path, or a catalog and schema."""
 
     path: str = Field("data/tables", description="Folder or URI that holds the tables, as <path>/<table>.")
     catalog: str = Field("", description="Catalog that holds the tables instead of the path.")
     schema_: str = Field("", alias="schema", description="Schema in that catalog (or alone, in the default one).")
-    history: str = Field("interval 3650 days", description="How long old versions of training inputs are kept.")
-    max_commit_mb: Positive = Field(64, description="Largest chunk that the driver writes in one commit, in MB.")
+    history: str = Field(
+        "interval 3650 days", description="How long old versions of training inputs are kept.", json_schema_extra=EXPERT
+    )
+    max_commit_mb: Positive = Field(
+        64, description="Largest chunk that the driver writes in one commit, in MB.", json_schema_extra=EXPERT
+    )
 
 
 class SparkSection(Section):
@@ -105,19 +118,19 @@ class SandboxSection(Section):
     """The library that `compose_library` composes."""
 
     path: Path = Field(Path("data/sandbox"), description="Folder for the composed clips and their truth.")
-    seed: int = Field(7, description="Seed of the composer.")
+    seed: int = seed_of("the composer")
     artists_per_genre: Positive = Field(6, description="Composed artists of each genre.")
     songs_per_artist: Positive = Field(3, description="Composed songs of each artist.")
     seconds: float = Field(30.0, gt=1.0, description="Length of a composed song, in seconds.")
     genres: tuple[str, ...] = Field(
         (),
-        description="Genres to compose; empty: the composer's eight. Two more, in turns and in runs, differ in the "
-        "order of drum hits alone.",
+        description="Genres to compose; empty: the eight standard ones. Two more, in turns and in runs, differ only in "
+        "the order of drum hits.",
     )
     sounds: Literal["own", "exchanged"] = Field(
         "own",
-        description="exchanged: artists of every genre take chords, voices and mix from the eight genres in turn, so "
-        "that a genre is told by its rhythm alone.",
+        description="own: each genre has its own chords, voices and mix; exchanged: artists use those of all eight "
+        "genres in turn, so that genres differ in rhythm only.",
     )
     broken_files: bool = Field(True, description="Add a few damaged files to the composed library.")
 
@@ -133,7 +146,9 @@ class FolderSection(Section):
     ignore_columns: tuple[str, ...] = Field((), description="Columns of the manifest that are not read.")
     encoding: str = Field("auto", description="Encoding of the manifest; auto: UTF-8, UTF-16 or Windows-1252.")
     label_separator: str = Field(
-        "auto", min_length=1, description='What divides a cell with several genres; "auto" decides, "none" never does.'
+        "auto",
+        min_length=1,
+        description='Separator of several genres in a cell; "auto": detected; "none": cells are not divided.',
     )
     fma_labels: Literal["genre_top", "genres_all"] = Field(
         "genre_top", description="FMA: one top genre a track, or all its genres with those above them."
@@ -141,11 +156,19 @@ class FolderSection(Section):
     subset: Literal["", "small", "medium", "large", "full"] = Field(
         "", description="FMA subset (small, medium, large, full); empty: all files found."
     )
-    jamendo_split: str = Field("split-0", description="Which of the published splits of MTG-Jamendo.")
+    jamendo_split: Literal["split-0", "split-1", "split-2", "split-3", "split-4"] = Field(
+        "split-0", description="Which of the published splits of MTG-Jamendo."
+    )
     licence: str = Field("", description="Licence stored where the source states none.")
-    genre_aliases: dict[str, str] = Field({}, description="Spelling = genre it means.")
-    genre_parents: dict[str, str] = Field({}, description="Genre = its parent genre.")
-    batch_files: Positive = Field(256, description="Files in one commit; a crash repeats at most this many.")
+    genre_aliases: dict[str, str] = Field(
+        {}, description='Spellings, and the genre that each stands for, such as {"hip-hop/rap" = "hip hop"}.'
+    )
+    genre_parents: dict[str, str] = Field(
+        {}, description='Genres, and the parent genre of each, such as {baroque = "classical"}.'
+    )
+    batch_files: Positive = Field(
+        256, description="Files in one commit; a crash repeats at most this many.", json_schema_extra=EXPERT
+    )
 
 
 class SyncSection(Section):
@@ -153,13 +176,14 @@ class SyncSection(Section):
 
     gone: Literal["retire", "keep"] = Field(
         "retire",
-        description="retire: they are kept with a date and count no longer, until they come back; keep: they go on "
-        "counting. Parts of the split never move.",
+        description="What happens to rows whose source is gone. retire: they get a date, and are not used until they "
+        "return; keep: they are still used.",
     )
     max_share: Share = Field(
         0.2,
-        description="A step stops and retires nothing where more than this share of a source's songs is gone, as of a "
-        "folder that is not mounted. Ten songs may always go, but no more than half. 1: no bound.",
+        description="Largest share of a source's songs that one run retires. If more are gone, for example because a "
+        "folder is not mounted, the step retires none and stops. Up to ten songs may always be retired, if "
+        "they are no more than half. 1: no limit.",
     )
 
 
@@ -180,12 +204,14 @@ class LimitsSection(Section):
     """Bounds that keep one bad input from stopping everything else."""
 
     max_file_mb: Positive = Field(2048, description="Files larger than this, in MB, are quarantined.")
-    max_clip_mb: Positive = Field(64, description="Largest decoded clip over all channels, in MB.")
+    max_clip_mb: Positive = Field(
+        64, description="Largest decoded clip over all channels, in MB.", json_schema_extra=EXPERT
+    )
     clip_seconds: float = Field(
         120.0, gt=0.0, description="Time limit for decoding and extracting one clip, in seconds."
     )
     clip_memory_mb: Positive = Field(
-        1024, description="Memory limit for one clip, in MB, beside what its worker holds."
+        1024, description="Memory limit for one clip, in MB, beside what its worker holds.", json_schema_extra=EXPERT
     )
     max_failed_share: Share = Field(
         0.5, description="A step exits with code 1 where more than this share of its work failed."
@@ -207,37 +233,53 @@ class ImportFeaturesSection(Section):
     title: str = Field("", description="Column with the title.")
     album: str = Field("", description="Column with the album.")
     split: str = Field("", description="Column with the part: train, promotion or test.")
-    split_lists: dict[str, Path] = Field({}, description="Part = file that lists the ids in it, one a line.")
+    split_lists: dict[str, Path] = Field(
+        {}, description="Parts (train, promotion, test), and for each a file that lists the ids in it, one a line."
+    )
     features: tuple[str, ...] = Field((), description="Feature columns; empty: all numeric ones that are not excluded.")
     exclude: tuple[str, ...] = Field((), description="Columns that are not features, beside those excluded by default.")
     include: tuple[str, ...] = Field((), description="Columns to keep although they are excluded by default.")
-    categorical: tuple[str, ...] = Field(("key",), description="Columns whose numbers are names, not amounts.")
+    categorical: tuple[str, ...] = Field(("key",), description="Numeric columns whose values are categories.")
     layout: Literal["summary", "vector"] = Field(
         "summary", description="How features are stored: summary (a column each) or vector (one array, for embeddings)."
     )
     encoding: str = Field("auto", description="Encoding of a text; auto: UTF-8, UTF-16 or Windows-1252.")
     decimal: Literal["auto", ".", ","] = Field("auto", description="Decimal mark of numbers in a text.")
     label_separator: str = Field(
-        "auto", min_length=1, description='What divides a cell with several genres; "auto" decides, "none" never does.'
+        "auto",
+        min_length=1,
+        description='Separator of several genres in a cell; "auto": detected; "none": cells are not divided.',
     )
-    genre_aliases: dict[str, str] = Field({}, description="Spelling = genre it means.")
-    genre_parents: dict[str, str] = Field({}, description="Genre = its parent genre.")
+    genre_aliases: dict[str, str] = Field(
+        {}, description='Spellings, and the genre that each stands for, such as {"hip-hop/rap" = "hip hop"}.'
+    )
+    genre_parents: dict[str, str] = Field(
+        {}, description='Genres, and the parent genre of each, such as {baroque = "classical"}.'
+    )
 
 
 class SplitsSection(Section):
     """How songs are divided into training, promotion and test parts."""
 
     name: str = Field("default", description="Name of the split.")
-    seed: int = Field(7, description="Seed of the order in which groups are placed.")
+    seed: int = seed_of("the order in which groups are placed")
     test: Share = Field(0.2, description="Share of songs in the test part.")
     promotion: Share = Field(0.1, description="Share of songs in the promotion part.")
     folds: Annotated[int, Field(ge=2, le=20)] = Field(5, description="Folds of the training part.")
     group_by: Literal["artist", "album", "song"] = Field(
-        "artist", description="Songs that share this are never divided between parts."
+        "artist", description="Songs with the same value of this are always in one part."
     )
-    max_group_share: Share = Field(0.02, description="From 1,000 songs on, a larger group stops the step.")
-    declared: Literal["honour", "ignore"] = Field("honour", description="What to do with parts given by the source.")
-    allow_declared_leak: bool = Field(False, description="Keep a declared split that leaks, and flag every figure.")
+    max_group_share: Share = Field(
+        0.02,
+        description="Largest share of all songs that a group may have; from 1,000 songs on, a larger group stops the "
+        "step.",
+    )
+    declared: Literal["honour", "ignore"] = Field(
+        "honour", description="Parts that the source gives: honour uses them, ignore does not."
+    )
+    allow_declared_leak: bool = Field(
+        False, description="Use a declared split although it leaks, and flag every score."
+    )
 
     @model_validator(mode="after")
     def _leaves_songs_to_train_on(self) -> "SplitsSection":
@@ -279,7 +321,7 @@ class TrainSection(Section):
         "drop", description="Songs with several genres: drop them, keep the rarest genre, or learn all (multi)."
     )
     min_songs: Positive = Field(10, description="Genres with fewer songs are left out.")
-    max_songs: int = Field(0, ge=0, description="Most songs of a genre that are trained on; 0: no bound.")
+    max_songs: int = Field(0, ge=0, description="Most songs of a genre that are trained on; 0: no limit.")
     balance: Literal["none", "downsample", "weights"] = Field(
         "none", description="Treatment of uneven genres: none, downsample or weights."
     )
@@ -291,12 +333,19 @@ class TrainSection(Section):
     )
     metric: Literal[
         "macro_f1", "accuracy", "balanced_accuracy", "weighted_f1", "macro_average_precision", "micro_average_precision"
-    ] = Field("macro_f1", description="Metric that selects; with labels = multi an average precision.")
+    ] = Field(
+        "macro_f1",
+        description="Metric by which candidates are ranked; with labels = multi it has to be an average precision.",
+    )
     frames_per_song: Positive = Field(100, description="Frames of a song that frame models are trained on.")
     calibrate: bool = Field(True, description="Fit probabilities and prediction sets on the folds.")
-    max_matrix_mb: Positive = Field(1024, description="Largest training matrix that is sent to every worker.")
-    shared_path: Path | None = Field(None, description="Folder that all workers read: the matrix goes there instead.")
-    seed: int = Field(7, description="Seed of every random choice.")
+    max_matrix_mb: Positive = Field(
+        1024, description="Largest training matrix that is sent to every worker.", json_schema_extra=EXPERT
+    )
+    shared_path: Path | None = Field(
+        None, description="Folder that all workers can read; the matrix is written there instead of being sent to them."
+    )
+    seed: int = seed_of("every random choice")
 
 
 class ModelsSection(Section):
@@ -309,17 +358,27 @@ class EvaluateSection(Section):
     """How models are judged."""
 
     part: Literal["test", "promotion"] = Field("test", description="Part to report on.")
-    bootstrap: Positive = Field(1000, description="Bootstrap samples of groups behind an interval.")
-    permutations: Positive = Field(2000, description="Permutations behind a p-value.")
+    bootstrap: Positive = Field(
+        1000, description="Bootstrap samples of groups behind an interval.", json_schema_extra=EXPERT
+    )
+    permutations: Positive = Field(2000, description="Permutations behind a p-value.", json_schema_extra=EXPERT)
     importance_features: Positive = Field(
-        200, description="Features whose importance is measured: of more, those that the model weighs most."
+        200,
+        description="Features whose importance is measured: of more, those that the model weighs most.",
+        json_schema_extra=EXPERT,
     )
-    importance_repeats: Positive = Field(5, description="Shuffles of each feature behind its importance.")
-    min_groups: Positive = Field(5, description="Fewest groups for an interval of a proportion (accuracy, recall).")
+    importance_repeats: Positive = Field(
+        5, description="Shuffles of each feature behind its importance.", json_schema_extra=EXPERT
+    )
+    min_groups: Positive = Field(
+        5, description="Fewest groups for an interval of a proportion (accuracy, recall).", json_schema_extra=EXPERT
+    )
     min_bootstrap_groups: Positive = Field(
-        30, description="Fewest groups for a bootstrap interval (macro-F1, precision, importances)."
+        30,
+        description="Fewest groups for a bootstrap interval (macro-F1, precision, importances).",
+        json_schema_extra=EXPERT,
     )
-    seed: int = Field(7, description="Seed of bootstrap and permutations.")
+    seed: int = seed_of("bootstrap and permutations")
 
 
 class ReportSection(Section):
@@ -329,9 +388,11 @@ class ReportSection(Section):
     title: str = Field("Genre Atlas", description="Title of the report.")
     embed_audio: bool = Field(False, description="Embed audio of confused songs in the report.")
     max_audio_songs: Positive = Field(8, description="Most songs whose audio is embedded in the report.")
-    max_genres: Positive = Field(16, description="Genres in pictures: the largest of those told apart.")
-    sample_per_genre: Positive = Field(300, description="Rows of a genre that pictures of features are drawn from.")
-    seed: int = Field(7, description="Seed of that sample and of the drawn tree.")
+    max_genres: Positive = Field(16, description="Most genres in a picture; the largest are shown.")
+    sample_per_genre: Positive = Field(
+        300, description="Rows of a genre that pictures of features are drawn from.", json_schema_extra=EXPERT
+    )
+    seed: int = seed_of("that sample and of the drawn tree")
 
 
 class RebuildSection(Section):
@@ -346,14 +407,18 @@ class HousekeepingSection(Section):
 
     optimise: bool = Field(True, description="Merge small files and cluster them.")
     never_optimise: tuple[str, ...] = Field(
-        ("clip_audio",), description="Tables that are left as they were written: extraction reads them by commit."
+        ("clip_audio",),
+        description="Tables that are left as they were written: extraction reads them by commit.",
+        json_schema_extra=EXPERT,
     )
     vacuum: bool = Field(True, description="Delete files that no version within the retention needs.")
     retain_hours: Annotated[int, Field(ge=168)] = Field(
         168, description="How long tables that training does not read keep old versions; theirs is store.history."
     )
     allow_orphans: bool = Field(
-        False, description="Delete versions that a model's training set is rebuilt from, and say of which models."
+        False,
+        description="Delete versions that a model's training set is rebuilt from, and say of which models.",
+        json_schema_extra=EXPERT,
     )
 
 
@@ -377,11 +442,19 @@ class RetrainSection(Section):
     max_genre_fall: float = Field(
         0.05, ge=0.0, description="No genre's F1 (several labels: average precision) may fall by more than this."
     )
-    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Confidence of the gain and of the falls per genre.")
-    bootstrap: Positive = Field(2000, description="Bootstrap samples of groups behind the decision.")
-    min_groups: Positive = Field(20, description="No promotion over a champion on fewer groups than this.")
-    min_genre_groups: Positive = Field(10, description="A genre's fall is not tested on fewer groups than this.")
-    seed: int = Field(7, description="Seed of the bootstrap.")
+    confidence: float = Field(
+        0.95, gt=0.5, lt=1.0, description="Confidence of the gain and of the falls per genre.", json_schema_extra=EXPERT
+    )
+    bootstrap: Positive = Field(
+        2000, description="Bootstrap samples of groups behind the decision.", json_schema_extra=EXPERT
+    )
+    min_groups: Positive = Field(
+        20, description="No promotion over a champion on fewer groups than this.", json_schema_extra=EXPERT
+    )
+    min_genre_groups: Positive = Field(
+        10, description="A genre's fall is not tested on fewer groups than this.", json_schema_extra=EXPERT
+    )
+    seed: int = seed_of("the bootstrap")
 
 
 class RollbackSection(Section):
@@ -402,20 +475,29 @@ class ScoreSection(Section):
     hop_s: float = Field(
         0.0, ge=0.0, description="Hop between the windows of a file, in seconds; 0: the length of a window."
     )
-    max_windows: int = Field(0, ge=0, description="Most windows of a file, evenly spread; 0: no bound.")
+    max_windows: int = Field(0, ge=0, description="Most windows of a file, evenly spread; 0: no limit.")
     max_set: int = Field(
-        0, ge=0, description="Genres of the largest prediction set that is an answer; 0: half of all, at most 100."
+        0,
+        ge=0,
+        description="Most genres of a prediction set; a larger set counts as an abstention. 0: half of all genres, at "
+        "most 100.",
     )
-    batch_files: Positive = Field(256, description="Files in one commit; a crash repeats at most this many.")
-    task_files: Positive = Field(4, description="Files in one Spark task.")
+    batch_files: Positive = Field(
+        256, description="Files in one commit; a crash repeats at most this many.", json_schema_extra=EXPERT
+    )
+    task_files: Positive = Field(4, description="Files in one Spark task.", json_schema_extra=EXPERT)
 
 
 class DriftSection(Section):
     """How far new songs are from what the model in use was trained on."""
 
-    max_rows: Positive = Field(50_000, description="New rows that are compared; more are sampled.")
+    max_rows: Positive = Field(
+        50_000, description="New rows that are compared; more are sampled.", json_schema_extra=EXPERT
+    )
     min_rows: Positive = Field(
-        200, description="With fewer new songs nothing is compared: chance alone would give a PSI of 0.05 and more."
+        200,
+        description="With fewer new songs nothing is compared: chance alone would give a PSI of 0.05 and more.",
+        json_schema_extra=EXPERT,
     )
     psi_warning: Share = Field(0.2, description="Population stability index from which a feature is named.")
 
@@ -438,9 +520,13 @@ class ExportSection(Section):
         description="Sets of frames, events or bytes to write, such as mel128 or rhythm_notes; imported tables are not "
         "exported.",
     )
-    format: Literal["npz", "parquet"] = Field("npz", description="npz (arrays end to end) or parquet (a row a clip).")
+    format: Literal["npz", "parquet"] = Field(
+        "npz", description="npz (concatenated arrays) or parquet (one row per clip)."
+    )
     level: Literal["genre", "parent"] = Field("genre", description="Label songs with genres or with their parents.")
-    shard_mb: Positive = Field(64, description="Values in one shard; it is larger by one clip at most.")
+    shard_mb: Positive = Field(
+        64, description="Values in one shard; it is larger by one clip at most.", json_schema_extra=EXPERT
+    )
 
 
 App = Literal["legacy", "extended", "development"]
@@ -453,14 +539,20 @@ class WorldSection(Section):
         False, description="Serve the sandbox world while a job runs; one that is running already is used."
     )
     port: int = Field(8440, ge=0, le=65530, description="First of four ports; 0: any that are free.")
-    genres: int = Field(0, ge=0, description="Genres to make up; 0: the composed library as it is.")
-    songs: Positive = Field(150, description="Songs of a made-up genre; their clips are the library's.")
-    seed: int = Field(7, description="Seed of made-up names and numbers.")
+    genres: int = Field(0, ge=0, description="Number of genres to generate; 0: those of the composed library.")
+    songs: Positive = Field(
+        150, description="Songs of a generated genre; their clips are those of the composed library."
+    )
+    seed: int = seed_of("made-up names and numbers")
     app: App = Field(
         "legacy",
         description="What the app may do: legacy (audio features, previews), extended (neither), or development "
         "(items of own playlists only, pages of 10 results, no batches).",
     )
-    preview_lifetime_s: float = Field(900.0, gt=0.0, description="Preview links are dead after this.")
-    token_lifetime_s: float = Field(3600.0, gt=0.0, description="Access tokens are dead after this.")
-    fault_share: Share = Field(0.0, description="Share of requests that go wrong in one of the ways that pass.")
+    preview_lifetime_s: float = Field(
+        900.0, gt=0.0, description="Lifetime of preview links, in seconds.", json_schema_extra=EXPERT
+    )
+    token_lifetime_s: float = Field(
+        3600.0, gt=0.0, description="Lifetime of access tokens, in seconds.", json_schema_extra=EXPERT
+    )
+    fault_share: Share = Field(0.0, description="Share of requests that fail in a transient way.")
