@@ -27,7 +27,7 @@ from pyspark.sql import functions as F
 from genreatlas.audio.inspection import RESULT
 from genreatlas.audio.preprocess import window_rule
 from genreatlas.audio.uris import path_to_uri
-from genreatlas.collecting.folder_files import judge, make_plan
+from genreatlas.collecting.folder_files import check_files, make_plan
 from genreatlas.collecting.folder_known import KnownClips
 from genreatlas.config import Config, load_config
 from genreatlas.errors import Reason
@@ -134,7 +134,9 @@ def make(store: Store, config: Config) -> str:
     for start in range(0, len(plan.pending), ROWS_AT_ONCE):
         files = list(plan.pending[start : start + ROWS_AT_ONCE])
         songs = {file.uri: catalogue.songs[file.song_key] for file in files}
-        outcome = judge([inspected(file, config, n) for n, file in enumerate(files)], plan.files, songs, known, "")
+        outcome = check_files(
+            [inspected(file, config, n) for n, file in enumerate(files)], plan.files, songs, known, ""
+        )
         rows = song_rows(outcome.songs.values(), catalogue.labels, "", song_id, path_to_uri(listing.root) + "/")
         write(store, CLIPS, [clip | {"fetched_at": now} for clip in outcome.clips])
         write(store, SONGS, [row | {"added_at": now} for row in rows.songs])

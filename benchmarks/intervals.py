@@ -17,7 +17,7 @@ from scipy.stats import beta, norm
 from scipy.stats import t as student_t
 
 from genreatlas.metrics.figures import macro_f1
-from genreatlas.metrics.intervals import LEAST_GROUPS, LEAST_TELLING, Grouped, interval
+from genreatlas.metrics.intervals import LEAST_GROUPS, LEAST_INFORMATIVE, Grouped, interval
 
 ROOT = Path(__file__).parents[1]
 REPEATS = 2000
@@ -201,7 +201,7 @@ class Songs:
         sums = [weights @ one[repeat] for one in (self.right, self.called, self.true)]
         return macro_f1(*sums)
 
-    def telling(self, repeat: int) -> int:
+    def informative(self, repeat: int) -> int:
         """Groups with a right or groups with a wrong answer, whichever are fewer."""
         right, true = self.right[repeat].sum(axis=1), self.true[repeat].sum(axis=1)
         return int(min((right > 0).sum(), (right < true).sum()))
@@ -241,7 +241,7 @@ def resampled(groups: int, genres: int, accuracy: float, correlation: float, rep
         value, value_of_other = one.macro_f1(repeat, whole)[0], two.macro_f1(repeat, whole)[0]
         low, high = interval(mine, around=value)
         held["macro_f1"].append(bool(low <= truth <= high))
-        if one.telling(repeat) >= LEAST_TELLING and high > low:
+        if one.informative(repeat) >= LEAST_INFORMATIVE and high > low:
             held["macro_f1_trusted"].append(bool(low <= truth <= high))
         gains = mine - theirs
         low, high = interval(gains - gains.mean() + value - value_of_other)

@@ -19,7 +19,7 @@ from page import machine_line
 from rhythm_page import picture, write_page
 
 from genreatlas.audio.decode import read_clip, resample
-from genreatlas.audio.engine import ENGINE
+from genreatlas.audio.engine import FAST_GRAPH
 from genreatlas.audio.frames import SAMPLE_RATE
 from genreatlas.audio.pitch import key, profile_fits
 from genreatlas.config.sections import SandboxSection
@@ -78,7 +78,7 @@ def judge(path: Path, truth: dict) -> dict[str, float]:
     """Every figure of one song, ours and librosa's."""
     signal = read_clip(str(path))
     samples = resample(signal.samples, signal.sample_rate, SAMPLE_RATE)
-    ours = ENGINE.compute(
+    ours = FAST_GRAPH.compute(
         ["beat_grid", "beat_times", "tempo", "notes", "downbeat_times", "beats_per_bar", "swing", "key"],
         samples=samples,
         sample_rate=SAMPLE_RATE,

@@ -73,8 +73,8 @@ sample = samples.sample_features(store, dbutils.widgets.get("feature_set"), n_ge
 print(
     f"{len(sample.rows)} clips of {len(sample.genres)} genres, {len(sample.features)} features of {sample.feature_set}"
 )
-telling = sample.telling(6)
-displayHTML(pictures.html(*pictures.densities(sample, telling)))
+chosen = sample.most_discriminative(6)
+displayHTML(pictures.html(*pictures.densities(sample, chosen)))
 
 # COMMAND ----------
 
@@ -85,7 +85,7 @@ displayHTML(pictures.html(*pictures.densities(sample, telling)))
 
 # COMMAND ----------
 
-displayHTML(pictures.html(pictures.correlation(sample, sample.telling(24))))
+displayHTML(pictures.html(pictures.correlation(sample, sample.most_discriminative(24))))
 
 # COMMAND ----------
 
@@ -105,7 +105,7 @@ displayHTML(pictures.html(pictures.genre_correlation(sample)))
 
 # COMMAND ----------
 
-displayHTML(pictures.html(pictures.pair_plot(sample, sample.telling(5))))
+displayHTML(pictures.html(pictures.pair_plot(sample, sample.most_discriminative(5))))
 
 # COMMAND ----------
 

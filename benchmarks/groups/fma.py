@@ -15,7 +15,7 @@ from measuring import Context, Result, agreement, compare
 from scipy import stats
 
 from genreatlas.audio.decode import read_clip, resample
-from genreatlas.audio.engine import ENGINE
+from genreatlas.audio.engine import FAST_GRAPH
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
 
 _BARS = {"fma518_44k": 7.0, "fma518_22k": 5.5}
@@ -36,7 +36,7 @@ def ours(name: str, path: str) -> np.ndarray:
     feature_set = FEATURE_SETS[name]
     signal = read_clip(path)
     samples = resample(signal.samples, signal.sample_rate, feature_set.sample_rate)
-    return compute_sets([feature_set], samples, ENGINE)[name]
+    return compute_sets([feature_set], samples, FAST_GRAPH)[name]
 
 
 def reference(context: Context, rate: int) -> tuple[Callable[[str], np.ndarray], str]:

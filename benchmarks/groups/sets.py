@@ -6,7 +6,7 @@ import librosa
 import numpy as np
 from measuring import Context, Result, compare
 
-from genreatlas.audio.engine import ENGINE
+from genreatlas.audio.engine import FAST_GRAPH
 from genreatlas.audio.feature_sets import FEATURE_SETS, SAMPLE_RATE
 from genreatlas.audio.worker import extract_clip
 from genreatlas.config import ClipSection
@@ -35,7 +35,7 @@ def measure(context: Context) -> Iterator[Result]:
 def groove(samples: np.ndarray) -> dict:
     """The engine's onset strength (both envelopes), tempogram, tempo and beats."""
     names = ("onset_strength", "tempogram", "tempo", "beat_frames")
-    return ENGINE.compute(names, samples=samples, sample_rate=SAMPLE_RATE)
+    return FAST_GRAPH.compute(names, samples=samples, sample_rate=SAMPLE_RATE)
 
 
 def librosa_groove(samples: np.ndarray) -> tuple:
@@ -48,7 +48,7 @@ def librosa_groove(samples: np.ndarray) -> tuple:
 def identical(samples: np.ndarray) -> bool:
     """Whether tuning (from power and from magnitudes), tempo, beats and onsets are what librosa returns."""
     names = ("tuning", "magnitude_tuning", "tempo", "beat_frames", "onset_frames")
-    ours = ENGINE.compute(names, samples=samples, sample_rate=SAMPLE_RATE)
+    ours = FAST_GRAPH.compute(names, samples=samples, sample_rate=SAMPLE_RATE)
     tempo, beats = librosa.beat.beat_track(y=samples, sr=SAMPLE_RATE)
     theirs = {
         "tuning": librosa.estimate_tuning(S=np.abs(librosa.stft(samples)) ** 2, sr=SAMPLE_RATE, bins_per_octave=12),

@@ -8,7 +8,7 @@ import scipy.fft
 from measuring import Context, Result, agreement, compare
 
 from genreatlas.audio.decode import read_clip, resample
-from genreatlas.audio.engine import ENGINE
+from genreatlas.audio.engine import FAST_GRAPH
 from genreatlas.audio.feature_sets import FEATURE_SETS, SAMPLE_RATE, compute_sets
 
 Array = np.ndarray
@@ -37,7 +37,7 @@ def measure(context: Context) -> Iterator[Result]:
 def ours(name: str):
     """The engine on an array."""
     feature_set = FEATURE_SETS[name]
-    return lambda samples: compute_sets([feature_set], samples, ENGINE)[name]
+    return lambda samples: compute_sets([feature_set], samples, FAST_GRAPH)[name]
 
 
 def decoded(name: str):

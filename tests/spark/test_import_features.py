@@ -166,7 +166,7 @@ def test_features_called_like_our_own_columns_train_and_are_drawn(store, tmp_pat
     assert row.genres == ["rap"] and row.part in ("train", "promotion", "test") and row.weight == 1.0
     assert row.features[0] == pytest.approx(2.0) and row.features[1] == pytest.approx(2.429, abs=1e-3)
     drawn = sample_features(store, "shop")
-    assert set(drawn.rows["_genre_id"]) == {"pop", "rap"} and len(drawn.telling(3)) == 3
+    assert set(drawn.rows["_genre_id"]) == {"pop", "rap"} and len(drawn.most_discriminative(3)) == 3
     register_views(store, "default")
     profile = store.spark.table("genre_profile").where("feature IN ('genre_id', 'value', 'feature')").collect()
     assert {(row.genre_id, row.n) for row in profile} == {("pop", 12), ("rap", 12)} and len(profile) == 6

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from genreatlas.evaluation.contest import Rules, Songs, judge, same_songs, several_labels, single_label
+from genreatlas.evaluation.contest import Rules, Songs, compare_models, same_songs, several_labels, single_label
 from genreatlas.evaluation.song_outcomes import Outcomes
 
 CLASSES = ("blues", "jazz", "rock")
@@ -30,7 +30,7 @@ def duel(champion, challenger, n_groups=90, seed=1, rules=RULES, guarded=CLASSES
     truth = group % len(CLASSES)
     first, second = (outcomes(truth, answers(rng, truth, p), group) for p in (champion, challenger))
     songs = Songs(CLASSES, same_songs(CLASSES, truth), group, frozenset(guarded))
-    return judge(single_label(first, "macro_f1"), single_label(second, "macro_f1"), songs, "macro_f1", rules)
+    return compare_models(single_label(first, "macro_f1"), single_label(second, "macro_f1"), songs, "macro_f1", rules)
 
 
 def test_a_clearly_better_challenger_wins_and_no_genre_has_fallen():
@@ -46,7 +46,9 @@ def test_a_model_does_not_beat_itself():
     group = np.arange(60)
     truth = group % 3
     one = single_label(outcomes(truth, answers(rng, truth, (0.7, 0.7, 0.7)), group), "macro_f1")
-    found = judge(one, one, Songs(CLASSES, same_songs(CLASSES, truth), group, frozenset(CLASSES)), "macro_f1", RULES)
+    found = compare_models(
+        one, one, Songs(CLASSES, same_songs(CLASSES, truth), group, frozenset(CLASSES)), "macro_f1", RULES
+    )
     assert (found.difference, found.low, found.better, found.fallen) == (0.0, 0.0, False, ())
     assert [g.p_value for g in found.genres] == [1.0, 1.0, 1.0]
 
@@ -81,7 +83,9 @@ def test_too_few_groups_or_none_never_make_a_champion():
     assert few.difference > 0.5 and math.isnan(few.low) and not few.better
     empty = np.array([], dtype=int)
     nothing = single_label(outcomes(empty, empty, empty), "macro_f1")
-    found = judge(nothing, nothing, Songs(CLASSES, same_songs(CLASSES, empty), empty, frozenset()), "macro_f1", RULES)
+    found = compare_models(
+        nothing, nothing, Songs(CLASSES, same_songs(CLASSES, empty), empty, frozenset()), "macro_f1", RULES
+    )
     assert (found.better, found.n_groups, found.genres) == (False, 0, ())
 
 
@@ -99,7 +103,7 @@ def test_songs_of_few_artists_count_as_few_however_many_they_are():
     # every song of an artist is answered alike: 1,200 songs are 12 independent answers
     old, new = (np.repeat(answers(rng, np.arange(12) % 3, (p,) * 3), 100) for p in (0.6, 0.7))
     songs = Songs(CLASSES, same_songs(CLASSES, truth), group, frozenset(CLASSES))
-    few = judge(
+    few = compare_models(
         *[single_label(outcomes(truth, one, group), "macro_f1") for one in (old, new)], songs, "macro_f1", RULES
     )
     assert few.difference - few.low > 2 * (many.difference - many.low)
@@ -113,9 +117,9 @@ def test_with_several_labels_average_precision_decides():
     bad = truth + rng.normal(0, 2.0, truth.shape)
     songs = Songs(CLASSES, sparse.csc_array(truth), group, frozenset(CLASSES))
     metric = "macro_average_precision"
-    found = judge(several_labels(bad, songs), several_labels(good, songs), songs, metric, RULES)
+    found = compare_models(several_labels(bad, songs), several_labels(good, songs), songs, metric, RULES)
     assert found.better and not found.fallen
-    back = judge(several_labels(good, songs), several_labels(bad, songs), songs, metric, RULES)
+    back = compare_models(several_labels(good, songs), several_labels(bad, songs), songs, metric, RULES)
     assert not back.better and set(back.fallen) == set(CLASSES)
     assert back.difference == pytest.approx(-found.difference)
 

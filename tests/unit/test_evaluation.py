@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
-from genreatlas.evaluation.judging import judge
+from genreatlas.evaluation.judging import compute_metrics
 from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.metrics import figures
 from genreatlas.metrics.intervals import group_weights, interval
@@ -38,7 +38,7 @@ def artists(rng: np.random.Generator, n_groups: int, n_classes: int = 4) -> dict
 
 
 def test_the_figures_of_a_small_confusion_matrix_are_those_worked_out_by_hand():
-    rows = judge(outcomes(), n_samples=50)
+    rows = compute_metrics(outcomes(), n_samples=50)
     assert value(rows, "accuracy") == pytest.approx(7 / 10)
     assert value(rows, "balanced_accuracy") == pytest.approx((3 / 4 + 2 / 4 + 2 / 2) / 3)
     assert value(rows, "macro_f1") == pytest.approx((6 / 7 + 4 / 7 + 4 / 6) / 3)
@@ -57,7 +57,7 @@ def test_the_figures_of_a_small_confusion_matrix_are_those_worked_out_by_hand():
 def test_figures_agree_with_scikit_learn_where_every_genre_has_songs():
     rng = np.random.default_rng(3)
     songs = artists(rng, 80)
-    rows = judge(Outcomes.of("abcd", **songs), n_samples=10)
+    rows = compute_metrics(Outcomes.of("abcd", **songs), n_samples=10)
     truth, predicted = songs["truth"], songs["predicted"]
     assert value(rows, "accuracy") == pytest.approx(sk.accuracy_score(truth, predicted))
     assert value(rows, "balanced_accuracy") == pytest.approx(sk.balanced_accuracy_score(truth, predicted))
@@ -66,7 +66,7 @@ def test_figures_agree_with_scikit_learn_where_every_genre_has_songs():
 
 
 def test_a_genre_without_test_songs_is_left_out_of_means_and_its_recall_is_undefined():
-    rows = judge(outcomes(classes=(*CLASSES, "zouk")), n_samples=10)
+    rows = compute_metrics(outcomes(classes=(*CLASSES, "zouk")), n_samples=10)
     assert value(rows, "macro_f1") == pytest.approx((6 / 7 + 4 / 7 + 4 / 6) / 3)
     assert value(rows, "balanced_accuracy") == pytest.approx(0.75)
     assert np.isnan(value(rows, "recall", "zouk"))
@@ -82,28 +82,30 @@ def test_a_genre_that_was_never_predicted_has_f1_zero_and_no_precision():
 
 
 def test_values_such_as_log_loss_are_means_over_songs():
-    rows = judge(outcomes(values={"log_loss": np.arange(10.0)}), n_samples=50)
+    rows = compute_metrics(outcomes(values={"log_loss": np.arange(10.0)}), n_samples=50)
     assert value(rows, "log_loss") == 4.5
 
 
 def test_rows_count_by_their_weight():
-    rows = judge(Outcomes.of("ab", [0, 0, 1], [0, 1, 1], ["x", "x", "y"], weight=[30.0, 10.0, 20.0]), n_samples=10)
+    rows = compute_metrics(
+        Outcomes.of("ab", [0, 0, 1], [0, 1, 1], ["x", "x", "y"], weight=[30.0, 10.0, 20.0]), n_samples=10
+    )
     assert value(rows, "accuracy") == pytest.approx(50 / 60)
     assert value(rows, "confusion", "a", "b") == 10
     assert rows.loc[rows["metric"] == "accuracy", "n_songs"].item() == 60
 
 
 def test_a_figure_on_fewer_than_five_groups_has_no_interval():
-    rows = judge(outcomes(), n_samples=200).set_index(["metric", "genre_id", "other"])
+    rows = compute_metrics(outcomes(), n_samples=200).set_index(["metric", "genre_id", "other"])
     assert rows.loc[("accuracy", "*", "*"), ["low", "high"]].notna().all()
     assert rows.loc[("recall", "rock", "*"), ["low", "high"]].isna().all()
-    few = judge(outcomes(group_id=["a", "b", "c", "d"] * 2 + ["a", "b"]), n_samples=200)
+    few = compute_metrics(outcomes(group_id=["a", "b", "c", "d"] * 2 + ["a", "b"]), n_samples=200)
     assert few[["low", "high"]].isna().all(axis=None)
     assert (few["n_groups"] <= 4).all()
 
 
 def test_no_songs_give_no_figures():
-    assert judge(Outcomes.of(CLASSES, np.array([], int), np.array([], int), [])).empty
+    assert compute_metrics(Outcomes.of(CLASSES, np.array([], int), np.array([], int), [])).empty
 
 
 def test_the_order_of_rows_changes_no_bit_of_any_figure():
@@ -112,14 +114,14 @@ def test_the_order_of_rows_changes_no_bit_of_any_figure():
     loss = rng.random(len(songs["truth"]))
     shuffle = rng.permutation(len(loss))
     moved = {name: values if name == "classes" else values[shuffle] for name, values in songs.items()}
-    first = judge(Outcomes.of(**songs, values={"log_loss": loss}), n_samples=100)
-    second = judge(Outcomes.of(**moved, values={"log_loss": loss[shuffle]}), n_samples=100)
+    first = compute_metrics(Outcomes.of(**songs, values={"log_loss": loss}), n_samples=100)
+    second = compute_metrics(Outcomes.of(**moved, values={"log_loss": loss[shuffle]}), n_samples=100)
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
 def test_one_seed_gives_one_answer_and_another_seed_another():
     songs = Outcomes.of("abcd", **artists(np.random.default_rng(1), 40))
-    one, same, other = (judge(songs, n_samples=100, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (compute_metrics(songs, n_samples=100, seed=seed) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(one, same, check_exact=True)
     assert not one[["low", "high"]].equals(other[["low", "high"]])
 
@@ -134,8 +136,8 @@ def test_resampling_groups_gives_wider_intervals_than_songs_when_songs_of_a_grou
     rng = np.random.default_rng(11)
     right = np.repeat(rng.random(40) < 0.6, 10)  # an artist's ten songs are all right or all wrong
     truth, predicted = np.zeros(400, int), np.where(right, 0, 1)
-    by_artist = judge(Outcomes.of("ab", truth, predicted, np.repeat(np.arange(40), 10).astype(str)))
-    by_song = judge(Outcomes.of("ab", truth, predicted, np.arange(400).astype(str)))
+    by_artist = compute_metrics(Outcomes.of("ab", truth, predicted, np.repeat(np.arange(40), 10).astype(str)))
+    by_song = compute_metrics(Outcomes.of("ab", truth, predicted, np.arange(400).astype(str)))
     widths = [(rows.loc[0, "high"] - rows.loc[0, "low"]) for rows in (by_artist, by_song)]
     assert widths[0] == pytest.approx(widths[1] * np.sqrt(10), rel=0.25)
 
@@ -146,14 +148,14 @@ def test_intervals_hold_the_true_accuracy_about_as_often_as_they_say():
     true_accuracy = (everyone["truth"] == everyone["predicted"]).mean()
     held = 0
     for trial in range(200):
-        rows = judge(Outcomes.of("abcd", **artists(rng, 60)), n_samples=300, seed=trial)
+        rows = compute_metrics(Outcomes.of("abcd", **artists(rng, 60)), n_samples=300, seed=trial)
         held += rows.loc[0, "low"] <= true_accuracy <= rows.loc[0, "high"]
     assert 0.89 <= held / 200 <= 0.99  # 0.95 within three standard errors of 200 trials, less the few groups
 
 
 def test_an_interval_of_macro_f1_lies_around_its_figure_even_with_few_songs_a_genre():
     rng = np.random.default_rng(4)
-    rows = judge(Outcomes.of([str(c) for c in range(80)], **artists(rng, 240, 80)), n_samples=300)
+    rows = compute_metrics(Outcomes.of([str(c) for c in range(80)], **artists(rng, 240, 80)), n_samples=300)
     macro = rows[rows["metric"] == "macro_f1"].iloc[0]
     assert macro["low"] < macro["value"] < macro["high"]
 
@@ -170,4 +172,4 @@ def test_samples_without_the_genre_are_left_out_of_its_interval():
 def test_a_thousand_genres_are_judged_without_a_dense_matrix_of_groups_and_genres(n_groups, n_classes):
     songs = Outcomes.of([str(c) for c in range(n_classes)], **artists(np.random.default_rng(1), n_groups, n_classes))
     assert songs.totals.nnz <= 4 * len(songs.truth)
-    assert (judge(songs, n_samples=20)["metric"] == "support").sum() == n_classes
+    assert (compute_metrics(songs, n_samples=20)["metric"] == "support").sum() == n_classes

@@ -29,7 +29,7 @@ def sample():
 
 
 def test_the_features_that_tell_genres_apart_come_first_and_constants_last(sample):
-    assert sample.telling(4) == ["apart", "near", "noise", "constant"]
+    assert sample.most_discriminative(4) == ["apart", "near", "noise", "constant"]
 
 
 def test_every_picture_is_well_formed_and_says_in_words_what_it_shows(sample):

@@ -6,7 +6,7 @@ import pytest
 
 from genreatlas.audio import worker
 from genreatlas.audio.decode import read_clip, resample
-from genreatlas.audio.engine import ENGINE, LIBROSA
+from genreatlas.audio.engine import FAST_GRAPH, REFERENCE_GRAPH
 from genreatlas.audio.feature_sets import FEATURE_SETS
 from genreatlas.config import ClipSection
 from genreatlas.config.sections import SandboxSection
@@ -34,7 +34,7 @@ def rows(clips) -> tuple[list, list]:
     worker.warm_up(frozenset(SETS))
     ours = [row for clip in clips for row in worker.extract_clip(clip, 0.0, 6.0, ClipSection(), sets)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker, "ENGINE", LIBROSA)
+        patch.setattr(worker, "FAST_GRAPH", REFERENCE_GRAPH)
         plain = [row for clip in clips for row in worker.extract_clip(clip, 0.0, 6.0, ClipSection(), sets)]
     return ours, plain
 
@@ -68,7 +68,9 @@ def test_tuning_tempo_beats_and_onsets_are_librosas_exactly(clips, place):
     signal = read_clip(clips[place])
     samples = resample(signal.samples, signal.sample_rate, 22_050)
     names = ("tuning", "magnitude_tuning", "tempo", "beat_frames", "onset_frames")
-    tuning, magnitude_tuning, tempo, beats, onsets = ENGINE.compute(names, samples=samples, sample_rate=22_050).values()
+    tuning, magnitude_tuning, tempo, beats, onsets = FAST_GRAPH.compute(
+        names, samples=samples, sample_rate=22_050
+    ).values()
     assert tuning == librosa.estimate_tuning(S=np.abs(librosa.stft(samples)) ** 2, bins_per_octave=12)
     assert magnitude_tuning == librosa.estimate_tuning(y=samples, bins_per_octave=12)
     expected_tempo, expected_beats = librosa.beat.beat_track(y=samples)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genreatlas.audio import notes
-from genreatlas.audio.engine import ENGINE
+from genreatlas.audio.engine import FAST_GRAPH
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
 from genreatlas.audio.pitch import PITCH_CLASSES
 from genreatlas.audio.rhythm_pattern import BANDS, CONTOUR_HZ, CONTOURS, MODULATION_HZ, MODULATIONS
@@ -16,7 +16,7 @@ TIME = np.arange(6 * RATE) / RATE
 def rows(samples, name):
     """Features of a set of events by name, each (n_events,)."""
     feature_set = FEATURE_SETS[name]
-    values = compute_sets([feature_set], np.asarray(samples, np.float32), ENGINE)[name]
+    values = compute_sets([feature_set], np.asarray(samples, np.float32), FAST_GRAPH)[name]
     return dict(zip([f.name for f in feature_set.features], values.T, strict=True))
 
 
@@ -125,7 +125,7 @@ PATTERN_TIME = np.arange(13 * 44100) / 44100
 
 def ssd_rp(samples):
     feature_set = FEATURE_SETS["ssd_rp"]
-    values = compute_sets([feature_set], np.asarray(samples, np.float32), ENGINE)["ssd_rp"]
+    values = compute_sets([feature_set], np.asarray(samples, np.float32), FAST_GRAPH)["ssd_rp"]
     return dict(zip([f.name for f in feature_set.features], values.tolist(), strict=True))
 
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from scipy.signal import fftconvolve, firwin
 
-from genreatlas.audio.engine import LIBROSA
+from genreatlas.audio.engine import REFERENCE_GRAPH
 from genreatlas.audio.feature_sets import FEATURE_SETS
 from genreatlas.audio.worker import extract_clip
 from genreatlas.config import ClipSection
@@ -25,7 +25,7 @@ def noise(amplitude=0.1):
 
 
 def node(name, samples, rate=RATE):
-    return LIBROSA.compute([name], source_samples=samples, source_rate=rate)[name]
+    return REFERENCE_GRAPH.compute([name], source_samples=samples, source_rate=rate)[name]
 
 
 def quality(samples, clip=None, **kind):

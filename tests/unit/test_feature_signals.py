@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genreatlas.audio.engine import LIBROSA
+from genreatlas.audio.engine import REFERENCE_GRAPH
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
 from genreatlas.audio.pitch import PITCH_CLASSES
 
@@ -13,7 +13,7 @@ TIME = np.arange(SECONDS * RATE) / RATE
 
 
 def compute(samples, *names):
-    values = LIBROSA.compute(names, samples=np.asarray(samples, np.float32), sample_rate=RATE)
+    values = REFERENCE_GRAPH.compute(names, samples=np.asarray(samples, np.float32), sample_rate=RATE)
     return values[names[0]] if len(names) == 1 else [values[name] for name in names]
 
 

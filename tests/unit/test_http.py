@@ -14,7 +14,7 @@ from genreatlas.errors import FetchError, ProviderPausedError, Reason
 from genreatlas.sources.connections import require_public
 from genreatlas.sources.hosts import find_limit, forget_hosts
 from genreatlas.sources.http import fetch_bytes, fetch_json, polite_session
-from genreatlas.sources.outcomes import judge
+from genreatlas.sources.outcomes import classify_response
 from loopback import Reply, in_turn, serve
 
 GOOD = Reply(body=b'{"data": 1}')
@@ -347,13 +347,13 @@ def test_a_proxy_is_used_for_public_names_within_the_time_and_not_for_this_machi
     ],
 )  # fmt: skip
 def test_a_retry_after_is_a_finite_number_or_a_date_or_nothing(value, wait):
-    assert judge(429, {"Retry-After": value}, b"").wait_s == wait
+    assert classify_response(429, {"Retry-After": value}, b"").wait_s == wait
 
 
 def test_a_date_to_come_back_at_is_compared_with_the_clock_of_the_server():
     headers = {"Retry-After": "Thu, 02 Jan 2031 00:01:30 GMT", "Date": "Thu, 02 Jan 2031 00:00:00 GMT"}
-    assert judge(503, headers, b"").wait_s == 90.0
-    assert judge(503, headers | {"Date": "Thu, 02 Jan 2031 00:02:00 GMT"}, b"").wait_s == 0.0
+    assert classify_response(503, headers, b"").wait_s == 90.0
+    assert classify_response(503, headers | {"Date": "Thu, 02 Jan 2031 00:02:00 GMT"}, b"").wait_s == 0.0
 
 
 @pytest.mark.parametrize("value", ["99999999999", "999999999999", "1e300", "Fri, 31 Dec 9999 23:59:59 GMT"])
@@ -369,8 +369,8 @@ def test_no_server_pauses_its_provider_for_longer_than_the_bound(value):
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"error": {"code": [4]}}', b'{"error": {"code": 1e400}}', b'"x"'])
 def test_an_odd_body_is_an_answer_and_not_an_exception(body):
-    judge(429, {}, body, "json")
-    judge(200, {}, body, "json")
+    classify_response(429, {}, body, "json")
+    classify_response(200, {}, body, "json")
 
 
 def test_redirects_are_followed_within_bounds_and_checked():
@@ -399,10 +399,15 @@ def test_a_body_above_the_limit_is_not_read_to_its_end():
 
 def test_the_outcome_table_reads_dates_and_deezers_throttle():
     date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 60))
-    assert 57 < judge(429, {"Retry-After": date}, b"").wait_s <= 60
-    throttled = judge(200, {}, b'{"error":{"type":"Exception","message":"Quota limit exceeded","code":4}}', "json")
+    assert 57 < classify_response(429, {"Retry-After": date}, b"").wait_s <= 60
+    throttled = classify_response(
+        200, {}, b'{"error":{"type":"Exception","message":"Quota limit exceeded","code":4}}', "json"
+    )
     assert (throttled.reason, throttled.transient, throttled.wait_s) == (Reason.RATE_LIMITED, True, 5.0)
-    assert judge(404, {}, json.dumps({"error": "invalid_client", "error_description": "bad"}).encode()).words == "bad"
+    assert (
+        classify_response(404, {}, json.dumps({"error": "invalid_client", "error_description": "bad"}).encode()).words
+        == "bad"
+    )
 
 
 def test_nothing_secret_is_logged_at_any_level(caplog):

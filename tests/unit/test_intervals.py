@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import beta
 
 from genreatlas.evaluation.contest import Rules, Songs, same_songs, single_label
-from genreatlas.evaluation.contest import judge as duel
-from genreatlas.evaluation.judging import judge
+from genreatlas.evaluation.contest import compare_models as duel
+from genreatlas.evaluation.judging import compute_metrics
 from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.metrics.intervals import Grouped
 
@@ -17,7 +17,7 @@ def ends(right, songs):
 
 
 def overall(truth, predicted, group, **options):
-    rows = judge(Outcomes.of("abc", truth, predicted, [str(g) for g in group]), n_samples=200, **options)
+    rows = compute_metrics(Outcomes.of("abc", truth, predicted, [str(g) for g in group]), n_samples=200, **options)
     return rows[rows["genre_id"] == "*"].set_index("metric")
 
 
@@ -44,7 +44,7 @@ def test_no_figure_has_an_interval_without_a_width_however_many_groups_agree(sha
     rng = np.random.default_rng(3)
     truth = rng.integers(0, 3, 400)
     predicted = np.where(rng.random(400) < share, truth, (truth + 1) % 3)
-    rows = judge(Outcomes.of("abc", truth, predicted, (np.arange(400) // 4).astype(str)), n_samples=100)
+    rows = compute_metrics(Outcomes.of("abc", truth, predicted, (np.arange(400) // 4).astype(str)), n_samples=100)
     given = rows[rows["low"].notna()]
     assert len(given) and (given["high"] > given["low"]).all()
     assert {"accuracy", "recall"} >= set(given["metric"])

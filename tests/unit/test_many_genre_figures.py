@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from genreatlas.evaluation.by_size import by_size
-from genreatlas.evaluation.judging import judge
+from genreatlas.evaluation.judging import compute_metrics
 from genreatlas.evaluation.song_outcomes import song_outcomes, tree_distance
 from genreatlas.metrics.figures import reciprocal_rank
 
@@ -29,14 +29,16 @@ def test_the_reciprocal_rank_is_that_of_the_rank_and_a_tie_is_broken_by_chance()
 
 def test_hits_among_the_first_genres_and_the_mean_rank_are_given_where_there_are_many_genres():
     rows = outcome_rows([0, 2, 4, 5, 9, 10, 20, 23])
-    values = judge(song_outcomes(rows, CLASSES, "probability"), n_samples=20).set_index(["metric", "genre_id", "other"])
+    values = compute_metrics(song_outcomes(rows, CLASSES, "probability"), n_samples=20).set_index(
+        ["metric", "genre_id", "other"]
+    )
     found = values["value"]
     shares = {top: found[(f"top_{top}_accuracy", "*", "*")] for top in (3, 5, 10)}
     assert shares == {3: 2 / 8, 5: 3 / 8, 10: 5 / 8}
     expected = np.mean(1 / (1 + rows["n_greater"]))
     assert found[("mean_reciprocal_rank", "*", "*")] == pytest.approx(expected)
     assert values.loc[("top_10_accuracy", "*", "*"), "interval_method"] == "effective songs"
-    few = judge(song_outcomes(rows, CLASSES[:8], "probability"), n_samples=20)["metric"]
+    few = compute_metrics(song_outcomes(rows, CLASSES[:8], "probability"), n_samples=20)["metric"]
     assert not set(few) & {"top_5_accuracy", "top_10_accuracy", "mean_reciprocal_rank"}
 
 

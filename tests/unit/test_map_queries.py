@@ -25,12 +25,12 @@ def clip(genre, **changes):
     return row | changes
 
 
-def test_the_most_telling_features_differ_between_genres_more_than_inside_them():
+def test_the_most_discriminative_features_differ_between_genres_more_than_inside_them():
     mean = np.array([[0.0, 10.0, 5.0, 1.0], [1.0, 10.1, 5.0, np.nan], [2.0, 9.9, 5.0, 3.0]])
     spread = np.array([[0.1, 5.0, 1.0, 0.5], [0.1, 5.0, 1.0, np.nan], [0.1, 5.0, 1.0, 0.5]])
-    assert map_queries.most_telling(mean, spread, 2) == [0, 3]
-    assert map_queries.most_telling(mean, spread, 9) == [0, 1, 3]  # the third is the same everywhere
-    assert map_queries.most_telling(np.zeros((3, 0)), np.zeros((3, 0)), 9) == []
+    assert map_queries.most_discriminative(mean, spread, 2) == [0, 3]
+    assert map_queries.most_discriminative(mean, spread, 9) == [0, 1, 3]  # the third is the same everywhere
+    assert map_queries.most_discriminative(np.zeros((3, 0)), np.zeros((3, 0)), 9) == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from sklearn import metrics as sk
 
 from genreatlas import metrics
 from genreatlas.errors import ConfigError
-from genreatlas.evaluation.judging import judge
+from genreatlas.evaluation.judging import compute_metrics
 from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.metrics import figures
 from genreatlas.models.experiments import converted, converted_fold, rankings
@@ -50,7 +50,9 @@ def test_single_label_scores_are_scikit_learns_over_the_genres_that_have_songs(s
 def test_training_and_evaluation_give_one_figure(songs):
     truth, ranked = songs
     groups = [str(place) for place in range(len(truth))]
-    rows = judge(Outcomes.of("abcdefgh"[: ranked.shape[1]], truth, ranked.argmax(axis=1), groups), n_samples=2)
+    rows = compute_metrics(
+        Outcomes.of("abcdefgh"[: ranked.shape[1]], truth, ranked.argmax(axis=1), groups), n_samples=2
+    )
     rows = rows[rows["genre_id"] == "*"].set_index("metric")
     for metric in metrics.TOTALS_METRICS:
         found = metrics.score(metric, truth, ranked)

@@ -8,7 +8,7 @@ import pytest
 from conftest import make_config
 from genreatlas.audio.preprocess import window_rule
 from genreatlas.audio.uris import path_bytes, uri_to_path
-from genreatlas.collecting.folder_files import judge, make_plan
+from genreatlas.collecting.folder_files import check_files, make_plan
 from genreatlas.collecting.folder_gone import Former
 from genreatlas.collecting.folder_known import KnownClips, KnownSongs
 from genreatlas.sources.folder.catalogue import SongIds
@@ -62,7 +62,7 @@ class Folder:
                 }
                 for file in pending[start : start + chunk]
             ]  # fmt: skip
-            found = judge(rows, plan().files, {u: catalogue.songs[f.song_key] for u, f in plan().files.items()},
+            found = check_files(rows, plan().files, {u: catalogue.songs[f.song_key] for u, f in plan().files.items()},
                           self.known, "", ids)  # fmt: skip
             assert not found.quarantine
             for clip, other in found.replaced.items():

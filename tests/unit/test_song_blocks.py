@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from genreatlas.models.engines import task_fits
 from genreatlas.models.engines.song_blocks import song_blocks, top_scores, true_ranks
-from genreatlas.models.engines.task_fits import MatrixFiles, judge, score_fold, some_songs
+from genreatlas.models.engines.task_fits import MatrixFiles, score_fold, score_rows, some_songs
 from matrix_factory import make_matrix, make_tasks, make_trial
 
 # Three songs, two classes: song 0 has three rows, song 1 two, song 2 one.
@@ -69,7 +69,7 @@ def test_the_scores_of_a_fold_are_judged_without_an_array_of_songs_and_genres(tm
     cut = score_fold(task, files, task_fits.GridSettings("macro_f1", True, False))
     assert (cut.score, cut.train_score, cut.n_absent) == (whole.score, whole.train_score, whole.n_absent)
     with pytest.raises(ValueError, match="no rows"):
-        judge(Rowwise(3, []), files, "macro_f1", np.array([], dtype=int))
+        score_rows(Rowwise(3, []), files, "macro_f1", np.array([], dtype=int))
 
 
 def test_a_fit_is_looked_at_on_some_songs_where_they_are_many(monkeypatch):

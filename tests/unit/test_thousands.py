@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from genreatlas.errors import ConfigError, ModelError, Reason
 from genreatlas.models.engines import get_engine, get_task_engine
-from genreatlas.models.engines.task_fits import CandidateLimit, GridSettings, MatrixFiles, judge, score_fold
+from genreatlas.models.engines.task_fits import CandidateLimit, GridSettings, MatrixFiles, score_fold, score_rows
 from genreatlas.models.engines.thousands import discriminants, nearest_songs, networks, thousands_facts
 from genreatlas.models.engines.thousands.array_files import loads
 from genreatlas.models.engines.thousands.array_models import Columns, Table
@@ -246,7 +246,7 @@ def test_memory_does_not_grow_with_songs_times_genres(tmp_path):
             patch.setattr(networks, "LEAST_STEPS", 1)
             tracemalloc.start()
             model, _ = get_task_engine("numpy").fit(make_trial(name, "numpy", **params), files, PLAIN, song)
-            judge(model, files, "accuracy", np.arange(2_000))
+            score_rows(model, files, "accuracy", np.arange(2_000))
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
         assert peak < 80e6, (name, peak)

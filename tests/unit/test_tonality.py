@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genreatlas.audio.engine import ENGINE
+from genreatlas.audio.engine import FAST_GRAPH
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
 
 RATE = 22050
@@ -11,7 +11,7 @@ RATE = 22050
 
 def tonality(samples):
     feature_set = FEATURE_SETS["tonality"]
-    values = compute_sets([feature_set], np.asarray(samples, np.float32), ENGINE)["tonality"]
+    values = compute_sets([feature_set], np.asarray(samples, np.float32), FAST_GRAPH)["tonality"]
     return dict(zip([f.name for f in feature_set.features], values.tolist(), strict=True))
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 import soundfile
 
-from genreatlas.audio.engine import ENGINE
+from genreatlas.audio.engine import FAST_GRAPH
 from genreatlas.audio.feature_sets import FEATURE_SETS, compute_sets
 from genreatlas.audio.uris import FETCHED, path_to_uri
 from genreatlas.audio.worker import ExtractRequest, extract_batches, reject_changed
@@ -81,7 +81,7 @@ def test_one_row_comes_back_per_set_with_version_values_and_the_clips_it_is_for(
 def test_values_are_those_of_the_sets_on_the_decoded_samples(wav):
     samples = music().astype(np.float32)
     rows = extract_one(request_row(copy_of(wav)))
-    expected = compute_sets([FEATURE_SETS[name] for name in ALL_SETS[:3]], samples, ENGINE)
+    expected = compute_sets([FEATURE_SETS[name] for name in ALL_SETS[:3]], samples, FAST_GRAPH)
     assert rows["gtzan57"]["values"] == expected["gtzan57"].tolist()
     assert rows["summary9"]["values"] == expected["summary9"].tolist()
     frames = rows["mfcc12_frames"]

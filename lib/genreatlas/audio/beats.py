@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genreatlas.audio.frames import HOP_LENGTH, Array
-from genreatlas.audio.graph import LIBROSA
+from genreatlas.audio.graph import REFERENCE_GRAPH
 from genreatlas.audio.librosa_loading import librosa
 
 #: Bands of onsets, in Hz, and what they weigh in the beat.
@@ -80,7 +80,7 @@ class Bars:
 NO_BARS = Bars(0, 0, np.nan)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def band_onsets(mel_db: Array, sample_rate: int) -> Array:
     """Mean rise of the mel bands of :data:`BANDS` since the frame before, (3, n_frames) dB."""
     centres = librosa().mel_frequencies(len(mel_db), fmin=0.0, fmax=sample_rate / 2)
@@ -92,7 +92,7 @@ def band_onsets(mel_db: Array, sample_rate: int) -> Array:
     return np.add.reduceat(rise, edges, axis=0) / counts[:, np.newaxis]
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def beat_activation(band_onsets: Array) -> Array:
     """How much a beat there would explain, (2 * n_frames - 1,): weighted onsets, every half frame; 0 without any."""
     from scipy.ndimage import convolve1d
@@ -107,7 +107,7 @@ def beat_activation(band_onsets: Array) -> Array:
     return convolve1d(fine, kernel / kernel.sum(), mode="constant")
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def beat_grid(beat_activation: Array, sample_rate: int) -> BeatGrid:
     """The tracked beats.
 
@@ -131,25 +131,25 @@ def beat_grid(beat_activation: Array, sample_rate: int) -> BeatGrid:
     return BeatGrid(times, float(60.0 / between), clarity)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def beat_tempo(beat_grid: BeatGrid) -> float:
     """Tempo of the tracked beats, bpm; NaN without any."""
     return beat_grid.tempo
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def beat_clarity(beat_grid: BeatGrid) -> float:
     """How well the onsets repeat after one beat, 0 … 1; NaN without beats."""
     return beat_grid.clarity
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def tracked_beat_times(beat_grid: BeatGrid) -> Array:
     """Times of the tracked beats, (n_beats,) s."""
     return beat_grid.times
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def bars(band_onsets: Array, chroma_stft: Array, beat_grid: BeatGrid, sample_rate: int) -> Bars:
     """Metre and the place of the bar line, from what repeats and where bass and harmony change.
 
@@ -172,25 +172,25 @@ def bars(band_onsets: Array, chroma_stft: Array, beat_grid: BeatGrid, sample_rat
     return Bars(metre, first, confidence)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def downbeat_times(bars: Bars, beat_grid: BeatGrid) -> Array:
     """Tracked beats that begin a bar, (n_bars,) s; empty where no bars were found."""
     return beat_grid.times[bars.first :: bars.beats] if bars.beats else np.zeros(0)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def beats_per_bar(bars: Bars) -> float:
     """Beats that a bar has; NaN where no bars were found."""
     return float(bars.beats) if bars.beats else np.nan
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def bar_confidence(bars: Bars) -> float:
     """How sure the place of the bar line is, 0 … 1; NaN where no bars were found."""
     return bars.confidence
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def step_pattern(band_onsets: Array, bars: Bars, beat_grid: BeatGrid, sample_rate: int) -> Array:
     """Onsets in sixteen steps of a bar, mean over bars, over the highest step of the band, (48,), 0..1.
 
@@ -205,7 +205,7 @@ def step_pattern(band_onsets: Array, bars: Bars, beat_grid: BeatGrid, sample_rat
     return pattern.reshape(-1)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def bar_patterns(band_onsets: Array, bars: Bars, beat_grid: BeatGrid, sample_rate: int) -> Array:
     """Each bar by itself: its start and length [s], and its onsets in sixteen steps, (2 + 48, n_bars).
 
@@ -239,7 +239,7 @@ def bar_steps(band_onsets: Array, bars: Bars, beat_grid: BeatGrid, sample_rate: 
     return np.stack(found)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def step_cycles(step_pattern: Array) -> Array:
     """Strength of 1 to 8 cycles a bar in each band's pattern, over its mean, (24,), 0..1.
 

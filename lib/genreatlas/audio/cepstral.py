@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genreatlas.audio.frames import N_FFT, Array
-from genreatlas.audio.graph import LIBROSA, fast
+from genreatlas.audio.graph import REFERENCE_GRAPH, fast
 from genreatlas.audio.librosa_loading import librosa
 from genreatlas.audio.spectral import decibels
 
@@ -27,7 +27,7 @@ COEFFICIENTS = 13
 _SLOPE_FRAMES = 9
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def mel_power(power: Array, sample_rate: int) -> Array:
     """Power in 128 mel bands (Slaney's scale, area-normalised), (128, n_frames)."""
     return librosa().feature.melspectrogram(S=power, sr=sample_rate)
@@ -41,7 +41,7 @@ def fast_mel_power(spectrum: "Spectrum", sample_rate: int) -> Array:
     return narrow_bands(spectrum.magnitude, _mel_filters(sample_rate))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def mel_db(mel_power: Array) -> Array:
     """The mel bands in decibels, at most 80 dB below the loudest, (128, n_frames) dB."""
     return librosa().power_to_db(mel_power)
@@ -53,7 +53,7 @@ def fast_mel_db(mel_power: Array) -> Array:
     return decibels(mel_power)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def mfcc(mel_db: Array) -> Array:
     """Twenty coefficients, (20, n_frames); the first n are what librosa gives for ``n_mfcc=n``.
 
@@ -74,7 +74,7 @@ def fast_mfcc(mel_db: Array) -> Array:
     return scipy.fft.dct(mel_db, axis=0, type=2, norm="ortho")[:_N_MFCC]
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def mfcc_with_deltas(mfcc: Array) -> Array:
     """13 coefficients and their slopes over nine frames, (26, n_frames); slopes are NaN below nine frames.
 
@@ -86,7 +86,7 @@ def mfcc_with_deltas(mfcc: Array) -> Array:
     return np.concatenate([used, librosa().feature.delta(used, width=_SLOPE_FRAMES)])
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def mfcc_mean_and_covariance(mfcc_with_deltas: Array) -> Array:
     """Means, then the upper triangle of the covariance row by row, (26 + 351,); covariance divides by n.
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genreatlas.audio.graph import LIBROSA
+from genreatlas.audio.graph import REFERENCE_GRAPH
 from genreatlas.audio.onnx_files import open_network
 from genreatlas.audio.patches import cut, log_mel
 from genreatlas.audio.sets.definition import Feature, FeatureSet
@@ -96,7 +96,7 @@ def sets_of(entry: EmbeddingEntry) -> tuple[EmbeddingSet, ...]:
     return tuple(sets)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def embedded(samples: Floats) -> Callable[[EmbeddingEntry], tuple[Floats, Floats]]:
     """Function that runs a network over the clip's patches, each network once: embedding and tags, a row a patch."""
     return functools.lru_cache(maxsize=None)(functools.partial(run_network, samples))

@@ -21,8 +21,8 @@ from genreatlas.audio import (  # noqa: F401  (imported for what they add)
     statistics,
     windows,
 )
-from genreatlas.audio.graph import FAST, LIBROSA
+from genreatlas.audio.graph import FAST, REFERENCE_GRAPH
 
-__all__ = ["ENGINE", "LIBROSA"]
+__all__ = ["FAST_GRAPH", "REFERENCE_GRAPH"]
 
-ENGINE = LIBROSA.extended(*FAST)
+FAST_GRAPH = REFERENCE_GRAPH.extended(*FAST)

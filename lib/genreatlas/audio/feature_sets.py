@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genreatlas.audio.embeddings import EmbeddingSet, sets_of
-from genreatlas.audio.engine import LIBROSA
+from genreatlas.audio.engine import REFERENCE_GRAPH
 from genreatlas.audio.frames import HOP_LENGTH, SAMPLE_RATE
 from genreatlas.audio.graph import Graph
 from genreatlas.audio.layouts import LAYOUTS, Layout, get_layout
@@ -83,7 +83,7 @@ ALWAYS = ("loudness",)
 
 
 def compute_sets(
-    feature_sets: Iterable[FeatureSet], samples: npt.NDArray[np.float32], graph: Graph = LIBROSA, **given: Any
+    feature_sets: Iterable[FeatureSet], samples: npt.NDArray[np.float32], graph: Graph = REFERENCE_GRAPH, **given: Any
 ) -> dict[str, npt.NDArray[np.floating]]:
     """Compute sets of one sample rate together, so that they share every intermediate.
 

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genreatlas.audio.frames import Array
-from genreatlas.audio.graph import LIBROSA
+from genreatlas.audio.graph import REFERENCE_GRAPH
 
 Codes = npt.NDArray[np.uint32]
 
@@ -45,7 +45,7 @@ MISSING = (
 )
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def fingerprint_codes(samples: Array, sample_rate: int) -> Array:
     """Codes of the clip as it is and 1 % faster, (2, n_codes) whole numbers below 2**32.
 

@@ -97,7 +97,7 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 #: The reference: plain librosa. What a faster engine computes is compared with it.
-LIBROSA = Graph()
+REFERENCE_GRAPH = Graph()
 
 #: Functions that the engine of extraction has in place of the reference's of the same names, or shares among them.
 FAST: list[Callable[..., Any]] = []

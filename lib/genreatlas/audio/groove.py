@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from genreatlas.audio.beats import BeatGrid, autocorrelation, fold
 from genreatlas.audio.frames import HOP_LENGTH, Array
-from genreatlas.audio.graph import LIBROSA
+from genreatlas.audio.graph import REFERENCE_GRAPH
 
 #: Tempi whose peaks compete for a clear pulse, and for a confident tempo. [bpm]
 _PULSE_BPM = (40.0, 240.0)
@@ -21,7 +21,7 @@ _SWUNG = (0.45, 0.72)
 _CLEAR_EIGHTH, _CLEAR_SIXTEENTH = 0.2, 0.05
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def tempo_confidence(tempogram_mean: Array, tempo: float, sample_rate: int) -> float:
     """How far the tempo's peak in the mean tempogram stands above its median from 40 to 240 bpm, 0 … 1."""
     if np.isnan(tempo):
@@ -32,7 +32,7 @@ def tempo_confidence(tempogram_mean: Array, tempo: float, sample_rate: int) -> f
     return float(np.clip((peak - usual) / max(1.0 - usual, 1e-9), 0.0, 1.0))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def pulse_clarity(onset_strength: Array, sample_rate: int) -> float:
     """Highest autocorrelation of the onset strength between 40 and 240 bpm, 0 … 1; NaN without onsets or two beats.
 
@@ -45,25 +45,25 @@ def pulse_clarity(onset_strength: Array, sample_rate: int) -> float:
     return float(np.clip(autocorrelation(centred)[lags[1] : lags[0] + 1].max(), 0.0, 1.0))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def onset_times(onset_frames: npt.NDArray[np.integer], sample_rate: int) -> Array:
     """Times of librosa's onsets, (n_onsets,) s."""
     return onset_frames * HOP_LENGTH / sample_rate  # in librosa's order, for its numbers to the bit
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def beat_times(beat_frames: npt.NDArray[np.integer], sample_rate: int) -> Array:
     """Times of librosa's beats, (n_beats,) s."""
     return beat_frames * HOP_LENGTH / sample_rate
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def onset_rate(onset_times: Array, samples: Array, sample_rate: int) -> float:
     """Onsets a second."""
     return len(onset_times) * sample_rate / max(len(samples), 1)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def inter_onset(onset_times: Array, beat_grid: BeatGrid) -> Array:
     """Mean, median and standard deviation of the time between onsets [s], and its entropy in beats [bit], (4,).
 
@@ -81,14 +81,14 @@ def inter_onset(onset_times: Array, beat_grid: BeatGrid) -> Array:
     return np.array([intervals.mean(), np.median(intervals), intervals.std(), entropy])
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def beat_steadiness(beat_grid: BeatGrid) -> float:
     """Standard deviation of the time between tracked beats over its mean; NaN below three beats."""
     between = np.diff(beat_grid.times)
     return float(between.std() / between.mean()) if len(between) >= 2 else np.nan
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def swing(band_onsets: Array, beat_grid: BeatGrid, sample_rate: int) -> Array:
     """Long over short of swung pairs, the parts that a beat has (2 eighths, 4 sixteenths), and clarity 0 … 1, (3,).
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genreatlas.audio.frames import HOP_LENGTH, N_FFT, Array
-from genreatlas.audio.graph import LIBROSA, fast
+from genreatlas.audio.graph import REFERENCE_GRAPH, fast
 from genreatlas.audio.librosa_loading import librosa
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ _AT_ONCE = 64
 _OVERLAP = N_FFT // HOP_LENGTH
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def hpss(stft: npt.NDArray[np.complexfloating]) -> tuple[npt.NDArray, npt.NDArray]:
     """The transform's harmonic and percussive parts: soft masks from 31-wide medians in time and in frequency."""
     return librosa().decompose.hpss(stft)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def harmonic(hpss: tuple[npt.NDArray, npt.NDArray], samples: Array) -> Array:
     """The harmonic part as a wave, (n,), full scale is 1: what ``librosa.effects.hpss`` returns first."""
     return _wave(hpss[0], samples)
@@ -46,7 +46,7 @@ def fast_harmonic(spectrum: "Spectrum", samples: Array) -> Array:
     return inverse(masked(spectrum.parts, over_time, over_bins), len(samples))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def percussive(hpss: tuple[npt.NDArray, npt.NDArray], samples: Array) -> Array:
     """The percussive part as a wave, (n,), full scale is 1: what ``librosa.effects.hpss`` returns second."""
     return _wave(hpss[1], samples)

@@ -7,7 +7,7 @@ cuts it off.
 import numpy as np
 
 from genreatlas.audio.frames import Array
-from genreatlas.audio.graph import LIBROSA
+from genreatlas.audio.graph import REFERENCE_GRAPH
 
 #: A run of at least so many samples at the clip's own peak is a flat top. One sample at it is only the peak.
 _FLAT_TOP = 3
@@ -25,7 +25,7 @@ _N_FFT = 2048
 _BANDWIDTH_RANGE_DB = 65.0
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def clipping_share(source_samples: Array) -> float:
     """Share of samples on flat tops at the clip's own peak, 0 … 1: what clipping before or in the encoder left.
 
@@ -44,7 +44,7 @@ def clipping_share(source_samples: Array) -> float:
     return share / len(source_samples)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def silence_share(source_samples: Array, source_rate: int) -> float:
     """Share of blocks of 50 ms whose RMS lies below -60 dBFS, 0 … 1."""
     length = max(round(_BLOCK_S * source_rate), 1)
@@ -55,7 +55,7 @@ def silence_share(source_samples: Array, source_rate: int) -> float:
     return float(np.mean(power < 10.0 ** (_SILENT_DBFS / 10)))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def effective_bandwidth(source_samples: Array, source_rate: int) -> float:
     """Frequency above which the clip holds nothing, Hz; NaN in silence.
 

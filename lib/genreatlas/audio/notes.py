@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from genreatlas.audio.beats import BeatGrid
 from genreatlas.audio.frames import HOP_LENGTH, Array
-from genreatlas.audio.graph import LIBROSA
+from genreatlas.audio.graph import REFERENCE_GRAPH
 from genreatlas.audio.pitch import PITCH_CLASSES
 
 #: A peak is higher than the frame (23 ms) to either side, and stands above the mean of five to either side by
@@ -46,7 +46,7 @@ SEGMENT_COLUMNS = (
 )  # fmt: skip
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def notes(band_onsets: Array, beat_grid: BeatGrid, chroma_stft: Array, sample_rate: int) -> Array:
     """Rows of :data:`NOTE_COLUMNS`, (5, n_notes), by time and then band.
 
@@ -67,7 +67,7 @@ def notes(band_onsets: Array, beat_grid: BeatGrid, chroma_stft: Array, sample_ra
     return rows[:, np.lexsort((rows[3], rows[0]))]
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def segments(
     mfcc: Array,
     chroma_stft: Array,

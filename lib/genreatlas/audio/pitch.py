@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from genreatlas.audio.constant_q import CENS_STEPS, constant_q
 from genreatlas.audio.frames import HOP_LENGTH, N_FFT, SAMPLE_RATE, Array
-from genreatlas.audio.graph import LIBROSA, fast
+from genreatlas.audio.graph import REFERENCE_GRAPH, fast
 from genreatlas.audio.librosa_loading import librosa
 from genreatlas.audio.spectral import undefined_if
 
@@ -43,7 +43,7 @@ _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88
 _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def tuning(power: Array, sample_rate: int) -> float:
     """Deviation of the clip's pitches from A = 440 Hz, in semitones, -0.5 to 0.5; 0 where nothing has a pitch."""
     with warnings.catch_warnings():
@@ -57,7 +57,7 @@ def fast_tuning(spectrum: "Spectrum", sample_rate: int) -> float:
     return _tuning(spectrum, sample_rate, squared=True)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def nominal_tuning(power: Array) -> float:
     """Deviation from A = 440 Hz in semitones, were the rate 22,050 Hz."""
     with warnings.catch_warnings():
@@ -71,7 +71,7 @@ def fast_nominal_tuning(spectrum: "Spectrum") -> float:
     return _tuning(spectrum, SAMPLE_RATE, squared=True)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def magnitude_tuning(magnitude: Array, sample_rate: int) -> float:
     """Deviation from A = 440 Hz in semitones as the constant-Q transform estimates it: from magnitudes, not power."""
     with warnings.catch_warnings():
@@ -99,7 +99,7 @@ def _tuning(spectrum: "Spectrum", sample_rate: int, squared: bool) -> float:
         return float(librosa().pitch_tuning(pitches, resolution=0.01, bins_per_octave=12))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def chroma_stft(power: Array, sample_rate: int, tuning: float, silent: bool) -> Array:
     """Power per pitch class over the loudest class of its frame, (12, n_frames), 0..1; NaN for digital silence.
 
@@ -114,7 +114,7 @@ def fast_chroma_stft(spectrum: "Spectrum", sample_rate: int, tuning: float, sile
     return undefined_if(silent, _chroma(spectrum, sample_rate, tuning))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def nominal_chroma(power: Array, nominal_tuning: float, silent: bool) -> Array:
     """Pitch classes by filters for 22,050 Hz, over the loudest of their frame, (12, n_frames), 0..1."""
     return undefined_if(silent, librosa().feature.chroma_stft(S=power, sr=SAMPLE_RATE, tuning=nominal_tuning))
@@ -126,7 +126,7 @@ def fast_nominal_chroma(spectrum: "Spectrum", nominal_tuning: float, silent: boo
     return undefined_if(silent, _chroma(spectrum, SAMPLE_RATE, nominal_tuning))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def chroma_cells(chroma_stft: Array) -> Array:
     """All cells of the chromagram in one row, (12 * n_frames,): the GTZAN table has one mean over all of them."""
     return chroma_stft.reshape(-1)
@@ -146,7 +146,7 @@ def _chroma_filters(sample_rate: int, tuning: float) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(filters.T, dtype=np.float32)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def cqt(samples: Array, sample_rate: int, magnitude_tuning: float) -> Array:
     """Magnitude of seven octaves in semitones from C1 (32.7 Hz), tuned as the clip is, (84, n_frames)."""
     import numpy as np
@@ -174,7 +174,7 @@ def fast_octaves_together(cqt: Array) -> Array:
     return cqt.reshape(-1, 12, cqt.shape[1]).sum(axis=0)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def chroma_cqt(cqt: Array, silent: bool) -> Array:
     """Constant-Q magnitude per pitch class over the loudest class of its frame, (12, n_frames), 0..1."""
     chroma = librosa().feature.chroma_cqt(C=cqt, bins_per_octave=BINS_PER_OCTAVE, n_octaves=N_OCTAVES)
@@ -187,7 +187,7 @@ def fast_chroma_cqt(octaves_together: Array, silent: bool) -> Array:
     return undefined_if(silent, over(octaves_together, octaves_together.max(axis=0)))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def chroma_cens(cqt: Array, silent: bool) -> Array:
     """Chroma without dynamics and articulation: quantised, smoothed over 41 frames, of length 1, (12, n_frames)."""
     chroma = librosa().feature.chroma_cens(C=cqt, bins_per_octave=BINS_PER_OCTAVE, n_octaves=N_OCTAVES)
@@ -208,7 +208,7 @@ def fast_chroma_cens(octaves_together: Array, silent: bool) -> Array:
     return undefined_if(silent, over(smooth, np.sqrt(np.square(smooth).sum(axis=0))))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def tonnetz(chroma_cens: Array, silent: bool) -> Array:
     """Tonal centroid of the CENS chroma: x and y of fifths, minor thirds and major thirds, (6, n_frames)."""
     if silent:
@@ -235,7 +235,7 @@ def over(values: Array, length: Array) -> Array:
     return values / np.where(length < _TINY, np.asarray(1.0, dtype=length.dtype), length)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def key_fits(chroma_stft: Array, silent: bool) -> Array:
     """Correlation with the profile of each key, C major to B major, then C minor to B minor, (24,); NaN in silence.
 
@@ -248,7 +248,7 @@ def key_fits(chroma_stft: Array, silent: bool) -> Array:
     return profile_fits(np.full(12, np.nan) if silent else profile)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def key(key_fits: Array) -> Array:
     """Tonic 0 (C) to 11 (B), 1 for minor and 0 for major, and how far it fits better than the next, (3,); or NaN."""
     if np.isnan(key_fits).any():

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genreatlas.audio.frames import HOP_LENGTH, N_FFT, Array
-from genreatlas.audio.graph import LIBROSA, fast
+from genreatlas.audio.graph import REFERENCE_GRAPH, fast
 from genreatlas.audio.librosa_loading import librosa
 
 #: A rise of the median mel band of less than this is no onset. [dB]
@@ -27,13 +27,13 @@ TEMPO_RATIOS = (
 _WINDOW_S, _USUAL_BPM, _HIGHEST_BPM = 8.0, 120.0, 320.0
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def onset_strength(mel_db: Array, sample_rate: int) -> Array:
     """Mean rise of the mel bands since the frame before, (n_frames,) dB: librosa's default envelope."""
     return librosa().onset.onset_strength(S=mel_db, sr=sample_rate, hop_length=HOP_LENGTH)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def onset_envelope(mel_db: Array, sample_rate: int) -> Array:
     """Median rise of the mel bands since the frame before, (n_frames,) dB: the envelope of ``beat_track``."""
     return librosa().onset.onset_strength(S=mel_db, sr=sample_rate, hop_length=HOP_LENGTH, aggregate=np.median)
@@ -51,13 +51,13 @@ def fast_onset_envelope(mel_db: Array) -> Array:
     return envelope[: mel_db.shape[1]]
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def onset_frames(onset_strength: Array, sample_rate: int) -> npt.NDArray[np.integer]:
     """Frames in which ``librosa.onset.onset_detect`` hears an onset, (n_onsets,), ascending."""
     return librosa().onset.onset_detect(onset_envelope=onset_strength, sr=sample_rate, hop_length=HOP_LENGTH)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def tempo(onset_envelope: Array, sample_rate: int) -> float:
     """Tempo as ``librosa.beat.beat_track`` estimates it, beats per minute; NaN without two onsets.
 
@@ -98,7 +98,7 @@ def fast_mean_autocorrelation(onset_envelope: Array, sample_rate: int) -> npt.ND
     return _autocorrelation_around(onset_envelope, int(_WINDOW_S * sample_rate / HOP_LENGTH))[1]
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def beat_frames(onset_envelope: Array, tempo: float, sample_rate: int) -> npt.NDArray[np.integer]:
     """Frames of ``librosa.beat.beat_track``'s beats, (n_beats,), ascending; none where the tempo is undefined.
 
@@ -112,7 +112,7 @@ def beat_frames(onset_envelope: Array, tempo: float, sample_rate: int) -> npt.ND
     return tracked[1]
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def tempogram(onset_strength: Array, sample_rate: int) -> Array:
     """Local autocorrelation of the onset strength, (384, n_frames): row = lag in frames, 1 at lag 0.
 
@@ -135,7 +135,7 @@ def fast_sliding_tempogram(onset_strength: Array) -> tuple[Array, npt.NDArray[np
     return _autocorrelation_around(onset_strength, TEMPOGRAM_FRAMES)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def tempogram_mean(tempogram: Array) -> Array:
     """The tempogram's mean over time, (384,)."""
     return tempogram.mean(axis=1)
@@ -147,7 +147,7 @@ def fast_tempogram_mean(sliding_tempogram: tuple[Array, Array]) -> Array:
     return sliding_tempogram[1]
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def tempogram_at_tempi(tempogram_mean: Array, sample_rate: int, silent: bool) -> Array:
     """The mean tempogram at :data:`TEMPI_BPM`, (24,), interpolated over lags; NaN in a silent clip."""
     lags = 60.0 * sample_rate / HOP_LENGTH / np.array(TEMPI_BPM)
@@ -155,7 +155,7 @@ def tempogram_at_tempi(tempogram_mean: Array, sample_rate: int, silent: bool) ->
     return np.full(len(lags), np.nan) if silent else values
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def tempo_ratios(tempogram_mean: Array, tempo: float, sample_rate: int) -> Array:
     """The mean tempogram at :data:`TEMPO_RATIOS` times the tempo, (13,); NaN where the tempo is undefined.
 

@@ -7,7 +7,7 @@ genre classification"; Pampalk, Rauber & Merkl 2002; Zwicker & Fastl 1999 (criti
 import numpy as np
 
 from genreatlas.audio.frames import Array
-from genreatlas.audio.graph import LIBROSA
+from genreatlas.audio.graph import REFERENCE_GRAPH
 
 #: The sets' own transform: 23 ms windows, half of them new.
 RATE = 44_100
@@ -42,7 +42,7 @@ CONTOURS = np.array([
 ])  # fmt: skip
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def sonogram(samples: Array, sample_rate: int) -> Array:
     """Specific loudness in 24 critical bands, (24, n_frames) sone.
 
@@ -68,7 +68,7 @@ def sonogram(samples: Array, sample_rate: int) -> Array:
     return _sone(_phon(level))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def rhythm_pattern(sonogram: Array) -> Array:
     """Fluctuation strength per critical band and modulation, (24 * 60,), band-major; NaN below one segment of 5.9 s.
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genreatlas.audio.frames import HOP_LENGTH, N_FFT, SAMPLE_RATE, Array
-from genreatlas.audio.graph import LIBROSA, fast
+from genreatlas.audio.graph import REFERENCE_GRAPH, fast
 from genreatlas.audio.librosa_loading import librosa
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _TINY = float(np.finfo(np.float32).tiny)
 _CHUNKS = N_FFT // HOP_LENGTH
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def stft(samples: Array) -> npt.NDArray[np.complexfloating]:
     """Short-time Fourier transform: periodic Hann window, centred frames, zeros beyond the ends.
 
@@ -55,7 +55,7 @@ def fast_spectrum(samples: Array, needed: frozenset[str]) -> "Spectrum":
     return transform(samples, with_parts="harmonic" in needed)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def magnitude(stft: npt.NDArray[np.complexfloating]) -> Array:
     """Magnitude spectrum, (n_bins, n_frames)."""
     return np.abs(stft)
@@ -69,13 +69,13 @@ def fast_magnitude(spectrum: "Spectrum") -> Array:
     return to_frames(spectrum.magnitude).T
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def power(magnitude: Array) -> Array:
     """Power spectrum, (n_bins, n_frames). Squared exactly as librosa squares it, for equality to the bit."""
     return magnitude**2.0
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def silent(magnitude: Array) -> bool:
     """Whether every sample of the clip is zero: then no spectrum has a shape that could be described."""
     return not magnitude.any()
@@ -87,7 +87,7 @@ def fast_silent(samples: Array) -> bool:
     return bool(max(samples.max(initial=0.0), -samples.min(initial=0.0)) < _NOTHING)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def spectral_centroid(magnitude: Array, sample_rate: int, silent: bool) -> Array:
     """Centre of mass of the magnitude spectrum, (n_frames,) Hz."""
     return undefined_if(silent, librosa().feature.spectral_centroid(S=magnitude, sr=sample_rate)[0])
@@ -99,7 +99,7 @@ def fast_spectral_centroid(bin_sums: Array, sample_rate: int, silent: bool) -> A
     return undefined_if(silent, bin_sums[1] / bin_sums[0] * (sample_rate / N_FFT))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def spectral_bandwidth(magnitude: Array, sample_rate: int, silent: bool) -> Array:
     """Standard deviation of frequency around the centroid, weighted by magnitude, (n_frames,) Hz."""
     return undefined_if(silent, librosa().feature.spectral_bandwidth(S=magnitude, sr=sample_rate)[0])
@@ -123,7 +123,7 @@ def fast_bin_sums(spectrum: "Spectrum") -> npt.NDArray[np.float64]:
     return result
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def spectral_rolloff(magnitude: Array, sample_rate: int, silent: bool) -> Array:
     """Frequency below which 85 % of the magnitude lies, (n_frames,) Hz."""
     return undefined_if(silent, librosa().feature.spectral_rolloff(S=magnitude, sr=sample_rate)[0])
@@ -137,7 +137,7 @@ def fast_spectral_rolloff(spectrum: "Spectrum", sample_rate: int, silent: bool) 
     return undefined_if(silent, rolloff_bins(spectrum.magnitude, 0.85) * (sample_rate / N_FFT))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def spectral_contrast(magnitude: Array, sample_rate: int, silent: bool) -> Array:
     """Level of peaks over valleys in seven bands: below 200 Hz, then octaves up, (7, n_frames) dB."""
     return undefined_if(silent, librosa().feature.spectral_contrast(S=magnitude, sr=sample_rate))
@@ -149,7 +149,7 @@ def fast_spectral_contrast(spectrum: "Spectrum", sample_rate: int, silent: bool)
     return undefined_if(silent, _contrast(spectrum, sample_rate))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def spectral_flatness(magnitude: Array, silent: bool) -> Array:
     """Geometric over arithmetic mean of the power spectrum, (n_frames,): 0 a tone, near 1 white noise."""
     return undefined_if(silent, librosa().feature.spectral_flatness(S=magnitude)[0])
@@ -163,7 +163,7 @@ def fast_spectral_flatness(spectrum: "Spectrum", silent: bool) -> Array:
     return undefined_if(silent, flatness(spectrum.magnitude, 1e-10))
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def rms(samples: Array) -> Array:
     """Root of the mean square of each frame's samples, (n_frames,), full scale is 1.
 
@@ -181,7 +181,7 @@ def fast_rms(samples: Array) -> Array:
     return np.sqrt(_over_frames(chunk_energy(samples, HOP_LENGTH), len(samples)) / N_FFT)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def zero_crossing_rate(samples: Array) -> Array:
     """Share of samples at which the sign changes, (n_frames,)."""
     return librosa().feature.zero_crossing_rate(samples, frame_length=N_FFT, hop_length=HOP_LENGTH)[0]
@@ -201,7 +201,7 @@ def fast_zero_crossing_rate(samples: Array) -> Array:
     return crossings / N_FFT
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def rms_spectral(magnitude: Array) -> Array:
     """Root of the mean square of each frame after its Hann window, by Parseval from the spectrum, (n_frames,)."""
     return librosa().feature.rms(S=magnitude, frame_length=N_FFT)[0]
@@ -217,25 +217,25 @@ def fast_rms_spectral(spectrum: "Spectrum") -> Array:
     return np.sqrt(wide_bands(spectrum.magnitude, weights)[0])
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def nominal_centroid(spectral_centroid: Array, sample_rate: int) -> Array:
     """Centroid with bins labelled for 22,050 Hz, (n_frames,)."""
     return spectral_centroid * (SAMPLE_RATE / sample_rate)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def nominal_bandwidth(spectral_bandwidth: Array, sample_rate: int) -> Array:
     """Bandwidth with bins labelled for 22,050 Hz, (n_frames,)."""
     return spectral_bandwidth * (SAMPLE_RATE / sample_rate)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def nominal_rolloff(spectral_rolloff: Array, sample_rate: int) -> Array:
     """Roll-off with bins labelled for 22,050 Hz, (n_frames,)."""
     return spectral_rolloff * (SAMPLE_RATE / sample_rate)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def nominal_contrast(magnitude: Array, silent: bool) -> Array:
     """Contrast in the bins that would be 0 to 200 Hz and octaves up at 22,050 Hz, (7, n_frames) dB."""
     return undefined_if(silent, librosa().feature.spectral_contrast(S=magnitude, sr=SAMPLE_RATE))

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from genreatlas.audio.graph import LIBROSA, fast
+from genreatlas.audio.graph import REFERENCE_GRAPH, fast
 from genreatlas.audio.librosa_loading import librosa
 
 Statistic = Literal["mean", "var", "std", "skew", "kurtosis", "median", "min", "max", "value"]
@@ -30,7 +30,7 @@ _ORDER = {"var": 2, "std": 2, "skew": 3, "kurtosis": 4}
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def summarise() -> Summarise:
     """The function that computes statistics: a node like any other, so that an engine can have its own."""
     return summarise_plain

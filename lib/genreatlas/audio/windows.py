@@ -8,7 +8,7 @@ one is one window.
 import numpy as np
 
 from genreatlas.audio.frames import HOP_LENGTH, Array
-from genreatlas.audio.graph import LIBROSA
+from genreatlas.audio.graph import REFERENCE_GRAPH
 
 #: Length of a window, and time from one to the next. [s]
 WINDOW_S = 1.0
@@ -24,19 +24,19 @@ BARK_EDGES = (
 _AT_ONCE = 8
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def window_energy(samples: Array, sample_rate: int) -> Array:
     """Sum of the squares of each window's samples, (n_windows,)."""
     return np.array([np.dot(w, w) for w in _windows(samples, sample_rate)])
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def window_rms(samples: Array, sample_rate: int) -> Array:
     """Root of the mean square of each window's samples, (n_windows,), full scale is 1."""
     return np.sqrt([np.dot(w, w) / max(len(w), 1) for w in _windows(samples, sample_rate)])
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def window_mfcc(mfcc: Array, samples: Array, sample_rate: int) -> Array:
     """Means of the MFCC of the frames whose centres lie in each window, (20, n_windows)."""
     n_frames = mfcc.shape[1]
@@ -48,7 +48,7 @@ def window_mfcc(mfcc: Array, samples: Array, sample_rate: int) -> Array:
     return (totals[:, last] - totals[:, first]) / (last - first)
 
 
-@LIBROSA.feature
+@REFERENCE_GRAPH.feature
 def window_spectrum(samples: Array, sample_rate: int) -> Array:
     """Mean magnitude of each window's own spectrum in critical bands, (23, n_windows).
 

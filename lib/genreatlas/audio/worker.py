@@ -26,7 +26,7 @@ from genreatlas.audio import embeddings
 from genreatlas.audio.changes import change_clip
 from genreatlas.audio.decode import END_TOLERANCE_S, SILENCE_DBFS, Signal, resample
 from genreatlas.audio.embeddings import EmbeddingSet
-from genreatlas.audio.engine import ENGINE
+from genreatlas.audio.engine import FAST_GRAPH
 from genreatlas.audio.feature_sets import (
     FEATURE_SETS,
     FeatureSet,
@@ -252,7 +252,7 @@ def _features_of(signal: Signal, loudness: Loudness, feature_sets: Sequence[Feat
         warnings.simplefilter("ignore")  # librosa on very short clips; what matters is checked below
         for rate, same_rate in groupby(sorted(feature_sets, key=_rate), key=_rate):
             samples = resample(signal.samples, signal.sample_rate, rate) if rate else signal.samples
-            values |= compute_sets(same_rate, samples, ENGINE, **measured)
+            values |= compute_sets(same_rate, samples, FAST_GRAPH, **measured)
     return [pack_set(feature_set, values) for feature_set in feature_sets]
 
 

@@ -251,7 +251,7 @@ class Outcome:
     songs: dict[str, Song]
 
 
-def judge(
+def check_files(
     rows: Iterable[Mapping[str, Any]],
     files: Mapping[str, File],
     songs: Mapping[str, Song],

@@ -40,7 +40,8 @@ def average_precision_rows(
 
     Returns
     -------
-    Columns as :func:`genreatlas.evaluation.judging.judge` has them. No rows of fewer genres than :data:`LEAST_GENRES`.
+    Columns as :func:`genreatlas.evaluation.judging.compute_metrics` has them. No rows of fewer genres than
+    :data:`LEAST_GENRES`.
     """
     if len(classes) < LEAST_GENRES or outcomes.empty:
         return no_figures()

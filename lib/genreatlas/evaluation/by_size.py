@@ -26,8 +26,8 @@ def by_size(outcomes: Outcomes, trained: Mapping[str, int], min_groups: int = 5)
 
     Returns
     -------
-    Rows as :func:`genreatlas.evaluation.judging.judge` gives them, with the class of sizes under ``other``, such as
-    ``50-99 songs``. None where all genres are of one class.
+    Rows as :func:`genreatlas.evaluation.judging.compute_metrics` gives them, with the class of sizes under ``other``,
+    such as ``50-99 songs``. None where all genres are of one class.
     """
     size = np.array([trained.get(genre, 0) for genre in outcomes.classes])
     kind = np.searchsorted(SIZES, size, side="right") - 1

@@ -23,7 +23,7 @@ from genreatlas.errors import GenreAtlasError, InputError, ModelError
 from genreatlas.evaluation.average_precisions import average_precision_rows
 from genreatlas.evaluation.by_size import by_size
 from genreatlas.evaluation.comparison import Comparison, compare, compare_rankings, holm
-from genreatlas.evaluation.judging import MultiJudge, figure_rows, judge
+from genreatlas.evaluation.judging import MultiJudge, compute_metrics, figure_rows
 from genreatlas.evaluation.song_outcomes import Outcomes, row_outcomes, song_outcomes, vote_outcomes
 from genreatlas.evaluation.song_scores import outcome_rows, row_confusions
 from genreatlas.ids import stable_id
@@ -242,7 +242,7 @@ def figures(case: Case, predictions: StoredPredictions, settings: EvaluateSectio
         if (rows["n_rows"] > 1).any():
             outcomes["song_vote"] = vote_outcomes(rows, case.classes)
             outcomes["row"] = row_outcomes(_with_single_rows(predictions.rows_of(case), rows), case.classes)
-        blocks = {unit: judge(one, **options) for unit, one in outcomes.items()}
+        blocks = {unit: compute_metrics(one, **options) for unit, one in outcomes.items()}
         trained = case.dataset.songs.loc[case.dataset.songs["part"] == "train", "genres"].map(lambda genres: genres[0])
         n_trained = {str(genre): int(n) for genre, n in trained.value_counts().items()}
         sizes = by_size(outcomes["song"], n_trained, settings.min_groups)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from genreatlas.errors import InputError
-from genreatlas.evaluation.judging import BOOTSTRAP, EFFECTIVE_SONGS, judge
+from genreatlas.evaluation.judging import BOOTSTRAP, EFFECTIVE_SONGS, compute_metrics
 from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.ids import stable_id
 from genreatlas.metrics.intervals import LEAST_GROUPS, Grouped, group_weights, trusted_interval
@@ -175,7 +175,7 @@ class IntervalSettings:
 def figures(songs: Songs, answers: Ints, settings: IntervalSettings) -> dict[tuple[str, str], Figure]:
     """Accuracy and macro-F1 (class ``*``) and the recall of each class: (metric, class id) = figure."""
     outcomes = Outcomes.of(songs.classes, songs.target, answers, songs.group)
-    rows = judge(
+    rows = compute_metrics(
         outcomes,
         n_samples=settings.n_samples,
         min_groups=settings.min_groups,
@@ -210,7 +210,7 @@ def paired_difference(
     if n_groups >= settings.min_bootstrap_groups:
         drawn = [(sums @ w) / (sizes @ w) for w in group_weights(n_groups, settings.n_samples, settings.seed)]
         # As many groups must have changed as need a wrong answer for the interval of a single figure.
-        ends = trusted_interval(np.concatenate(drawn), telling=int(np.count_nonzero(sums)))
+        ends = trusted_interval(np.concatenate(drawn), informative=int(np.count_nonzero(sums)))
         low, high = (float(end) for end in ends)
         if not np.isnan(low):
             return Figure(value, low, high, BOOTSTRAP)

@@ -230,7 +230,7 @@ def _duel(
         songs = Songs(classes, same_songs(classes, right), group, guarded)
         ids = rows.group_id.to_numpy(str)
         sides = [single_label(Outcomes.of(classes, right, one.best(rows.song_id), ids), metric) for one in answers]
-    return judge(sides[0], sides[1], songs, metric, rules)
+    return compare_models(sides[0], sides[1], songs, metric, rules)
 
 
 def _bounded(songs: pd.DataFrame, n_classes: int) -> pd.DataFrame:
@@ -319,7 +319,7 @@ def several_labels(scores: Floats, songs: Songs) -> Figures:
     return figures
 
 
-def judge(champion: Figures, challenger: Figures, songs: Songs, metric: str, rules: Rules) -> Duel:
+def compare_models(champion: Figures, challenger: Figures, songs: Songs, metric: str, rules: Rules) -> Duel:
     """Compare two models on the same songs."""
     n_groups, n_classes = songs.n_groups, len(songs.classes)
     if not n_groups:

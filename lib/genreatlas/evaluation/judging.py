@@ -1,7 +1,7 @@
 """All figures of a model, each with interval, songs and groups beside it.
 
-:func:`judge` is for songs with one genre. Proportions (accuracy, top 3, parent accuracy, recall) have the interval of
-an effective number of songs; all others that of a bootstrap over groups, where it may be trusted
+:func:`compute_metrics` is for songs with one genre. Proportions (accuracy, top 3, parent accuracy, recall) have the
+interval of an effective number of songs; all others that of a bootstrap over groups, where it may be trusted
 (:mod:`genreatlas.metrics.intervals`).
 
 :class:`MultiJudge` is for songs with several genres at once: how a model ranks them, genre by genre, as the mean over
@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.metrics import OVER_GENRES, figures, version_of
 from genreatlas.metrics.figures import Ranking
-from genreatlas.metrics.intervals import LEAST_GROUPS, LEAST_TELLING, Grouped, group_weights, trusted_interval
+from genreatlas.metrics.intervals import LEAST_GROUPS, LEAST_INFORMATIVE, Grouped, group_weights, trusted_interval
 
 #: Methods of intervals: see :mod:`genreatlas.metrics.intervals`.
 EFFECTIVE_SONGS = "effective songs"
@@ -44,7 +44,7 @@ PROPORTIONS = (
 Floats = NDArray[np.float64]
 
 
-def judge(
+def compute_metrics(
     outcomes: Outcomes,
     *,
     n_samples: int = 1000,
@@ -80,14 +80,14 @@ def judge(
     overall, per_genre = _resampled(outcomes, n_samples, seed)
     behind = _behind(outcomes)
     songs, groups, _ = behind["recall"]
-    telling = _telling(outcomes)
+    informative = _informative(outcomes)
     blocks = []
     for metric, value in seen.overall().items():
         if metric in PROPORTIONS:
             ends, least, method = _proportion(outcomes, metric).interval(), min_groups, EFFECTIVE_SONGS
         else:
             around = float(value[0]) if metric in BIASED else None
-            ends = trusted_interval(overall[metric], telling=telling, around=around)
+            ends = trusted_interval(overall[metric], informative=informative, around=around)
             least, method = min_bootstrap_groups, BOOTSTRAP
         n_out = n_absent if metric in OVER_GENRES else None
         blocks.append(
@@ -103,11 +103,11 @@ def judge(
             )
         )
     for metric, values in seen.per_genre().items():
-        n_songs, n_groups, n_telling = behind[metric]
+        n_songs, n_groups, n_informative = behind[metric]
         if metric == "recall":
             ends, least, method = _recalls(outcomes).interval(), min_groups, EFFECTIVE_SONGS
         else:
-            ends = trusted_interval(per_genre[metric], telling=n_telling)
+            ends = trusted_interval(per_genre[metric], informative=n_informative)
             least, method = min_bootstrap_groups, BOOTSTRAP
         blocks.append(
             figure_rows(
@@ -171,7 +171,7 @@ class MultiJudge:
         self._row("micro_roc_auc", "*", area, len(scores), len(names))
 
     def rows(self) -> pd.DataFrame:
-        """One row per figure, as :func:`judge` gives them."""
+        """One row per figure, as :func:`compute_metrics` gives them."""
         if self._macro:
             blocks = np.stack(self._macro)
             defined = ~np.isnan(blocks)
@@ -198,7 +198,7 @@ class MultiJudge:
                 songs,
                 groups,
                 genres=[genre],
-                ends=trusted_interval(samples[1:], telling=LEAST_TELLING),
+                ends=trusted_interval(samples[1:], informative=LEAST_INFORMATIVE),
                 min_groups=self.min_groups,
                 n_absent=n_absent,
             )
@@ -328,14 +328,14 @@ def _sums(
     return right, songs
 
 
-def _telling(outcomes: Outcomes) -> int:
+def _informative(outcomes: Outcomes) -> int:
     """Groups with a right or groups with a wrong answer, whichever are fewer."""
     hit = outcomes.truth == outcomes.predicted
     return min(len(np.unique(outcomes.group[hit])), len(np.unique(outcomes.group[~hit])))
 
 
 def _behind(outcomes: Outcomes) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]]:
-    """Songs, groups and telling groups that each per-genre figure rests on, by metric."""
+    """Songs, groups and informative groups that each per-genre figure rests on, by metric."""
     hit = outcomes.truth == outcomes.predicted
     true = (outcomes.truth, outcomes.group, outcomes.weight, hit)
     called = (outcomes.predicted, outcomes.group, outcomes.weight, hit)

@@ -19,7 +19,7 @@ each draw; resampling songs would give intervals that are too narrow.
 The interval is the percentile interval. It shows what groups differ in, so it collapses where they do not: with
 nearly all answers right it held the true macro-F1 in as little as 60 % of simulated test parts with 10 groups and 77 %
 with 30 (benchmarks/intervals.py, docs/intervals.md). So it is given from :data:`LEAST_GROUPS` groups on, of which
-:data:`LEAST_TELLING` have a wrong answer and as many a right one, and never without a width.
+:data:`LEAST_INFORMATIVE` have a wrong answer and as many a right one, and never without a width.
 
 Means of F1 over genres are lower in a resample than in the sample, since small genres become
 smaller still; with three songs a genre the plain interval did not even hold the figure itself.
@@ -62,7 +62,7 @@ BLOCK_DRAWS = 4_000_000
 LEAST_GROUPS = 30
 
 #: Groups with a wrong answer, and groups with a right one, below which resamples repeat each other.
-LEAST_TELLING = 5
+LEAST_INFORMATIVE = 5
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Grouped:
     groups : number of groups that have songs.
     group_size : mean size of a song's group, sum(size**2) / sum(size).
     correlation : estimate of the correlation within groups, 0..1; 0 where nothing can be said.
-    telling : groups with a right answer or groups with a wrong answer, whichever are fewer.
+    informative : groups with a right answer or groups with a wrong answer, whichever are fewer.
     """
 
     right: Floats
@@ -83,7 +83,7 @@ class Grouped:
     groups: Floats
     group_size: Floats
     correlation: Floats
-    telling: Floats
+    informative: Floats
 
     @classmethod
     def of(
@@ -113,12 +113,12 @@ class Grouped:
         typical = np.divide(n - size, groups - 1.0, out=np.ones(n_figures), where=groups > 1)
         spread = between + (typical - 1.0) * within
         known = np.divide(between - within, spread, out=np.zeros(n_figures), where=spread > 0)
-        telling = np.minimum(total(right > 0), total((right < songs) & (songs > 0)))
-        return cls(hits, n, groups, size, np.clip(known, 0.0, 1.0), telling)
+        informative = np.minimum(total(right > 0), total((right < songs) & (songs > 0)))
+        return cls(hits, n, groups, size, np.clip(known, 0.0, 1.0), informative)
 
     def effective(self) -> Floats:
         """How many independent songs know as much, at most as many as there are."""
-        seen = np.maximum(self.telling - 1.0, 0.0)
+        seen = np.maximum(self.informative - 1.0, 0.0)
         # Groups of one size that would vary as much.
         groups = np.maximum(self.songs / self.group_size, 1.0)
         assumed = np.maximum(PRIOR_CORRELATION - PRIOR_SLOPE / groups, 0.0)
@@ -205,15 +205,15 @@ def interval(
 
 
 def trusted_interval(
-    samples: NDArray[np.floating], *, telling: ArrayLike, around: float | None = None, level: float = 0.95
+    samples: NDArray[np.floating], *, informative: ArrayLike, around: float | None = None, level: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Percentile interval as in :func:`interval`, NaN where it would claim more than resamples of groups know.
 
     Parameters
     ----------
-    telling : groups with a right or groups with a wrong answer, whichever are fewer, for every figure; an interval
-        needs :data:`LEAST_TELLING`, and a width.
+    informative : groups with a right or groups with a wrong answer, whichever are fewer, for every figure; an interval
+        needs :data:`LEAST_INFORMATIVE`, and a width.
     """
     low, high = interval(samples, around=around, level=level)
-    none = (np.asarray(telling) < LEAST_TELLING) | ~(high > low)
+    none = (np.asarray(informative) < LEAST_INFORMATIVE) | ~(high > low)
     return np.where(none, np.nan, low), np.where(none, np.nan, high)

@@ -49,7 +49,7 @@ _MOMENTS = ("mean", "spread")
 _AGE = ("born", "born_low", "born_high")
 #: Less probable parents are not worth a line.
 _LEAST_PROBABLE = 0.01
-#: Features of a set among which the most telling are looked for.
+#: Features of a set among which the most discriminative are chosen.
 _FEATURES = 300
 #: Seconds of an example inside the page: 5 MB hold some forty.
 _EXCERPT_S = 10.0
@@ -141,8 +141,8 @@ def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> Ma
 
 
 def _profiles(store: Reader, present: pd.Series) -> tuple[list[MapMeasure], pd.DataFrame]:
-    """The most telling features, and of every placed genre its numbers: genre_id, genre, n_songs, region, subregion,
-    values."""
+    """The most discriminative features, and of every placed genre its numbers: genre_id, genre, n_songs, region,
+    subregion, values."""
     features = list(present["features"])
     described = _described(store, present)
     places = [place for place, name in enumerate(features) if name in described]
@@ -157,10 +157,10 @@ def _profiles(store: Reader, present: pd.Series) -> tuple[list[MapMeasure], pd.D
         np.array([[np.nan if value is None else value for value in row] for row in found[name]], dtype=np.float64)
         for name in _MOMENTS
     )
-    telling = most_telling(mean.reshape(len(found), -1), spread.reshape(len(found), -1), _MEASURES)
-    named = [features[places[column]] for column in telling]
+    shown = most_discriminative(mean.reshape(len(found), -1), spread.reshape(len(found), -1), _MEASURES)
+    named = [features[places[column]] for column in shown]
     values = [
-        {name: float(row[column]) for name, column in zip(named, telling, strict=True) if math.isfinite(row[column])}
+        {name: float(row[column]) for name, column in zip(named, shown, strict=True) if math.isfinite(row[column])}
         for row in mean
     ]
     found = found.assign(values=pd.Series(values, index=found.index, dtype=object))
@@ -183,7 +183,7 @@ def _described(store: Reader, present: pd.Series) -> dict[str, str]:
     return found
 
 
-def most_telling(mean: np.ndarray, spread: np.ndarray, most: int) -> list[int]:
+def most_discriminative(mean: np.ndarray, spread: np.ndarray, most: int) -> list[int]:
     """Features in whose spread inside genres their means differ most, in the order of the features.
 
     Parameters

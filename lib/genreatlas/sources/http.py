@@ -38,7 +38,7 @@ from genreatlas.sources.connections import (
     require_public_beyond_proxy,
 )
 from genreatlas.sources.hosts import Host, host_of, is_named
-from genreatlas.sources.outcomes import Expected, Outcome, judge
+from genreatlas.sources.outcomes import Expected, Outcome, classify_response
 
 log = shown_log(__name__)
 
@@ -107,7 +107,7 @@ def checked(response: requests.Response) -> requests.Response:
     ------
     FetchError : it is a final error.
     """
-    outcome: Outcome = getattr(response, "outcome", None) or judge(
+    outcome: Outcome = getattr(response, "outcome", None) or classify_response(
         response.status_code, response.headers, response.content
     )
     if outcome.reason is None:
@@ -270,7 +270,7 @@ class _PoliteAdapter(CheckedAdapter):
             else:
                 response._content = body
                 response._content_consumed = True
-                return response, judge(response.status_code, response.headers, body, self.expects)
+                return response, classify_response(response.status_code, response.headers, body, self.expects)
             if response is not None:
                 response.close()
         return None, outcome

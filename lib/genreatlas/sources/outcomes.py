@@ -85,7 +85,7 @@ class Outcome:
     words: str = ""
 
 
-def judge(status: int, headers: Mapping[str, str], body: bytes, expected: Expected = "anything") -> Outcome:
+def classify_response(status: int, headers: Mapping[str, str], body: bytes, expected: Expected = "anything") -> Outcome:
     """Say what a response means.
 
     Parameters

@@ -32,7 +32,7 @@ from genreatlas.audio.inspection import (
 from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_bytes, path_to_uri, readable, uri_to_path
-from genreatlas.collecting.folder_files import File, Plan, judge, make_plan
+from genreatlas.collecting.folder_files import File, Plan, check_files, make_plan
 from genreatlas.collecting.folder_gone import Former
 from genreatlas.collecting.folder_known import CLIP_FACTS, REFUSAL_FACTS, SONG_FACTS, KnownClips, KnownSongs, Refusals
 from genreatlas.collecting.folder_songs import LABELS, write_parents, write_songs
@@ -224,7 +224,7 @@ def _merge(work: _Import, plan: Plan, staged: Staged, is_first: bool = False) ->
             raise
     rows = [row for row in everything if row["reason"] != Reason.ENVIRONMENT_FAULT]
     songs = _songs_of(work, plan, rows)
-    outcome = judge(rows, plan.files, songs, work.known, config.folder.licence, work.ids)
+    outcome = check_files(rows, plan.files, songs, work.known, config.folder.licence, work.ids)
     if work.catalogue.labels == "tags":
         _write_songs(work, outcome.songs.values())
     _write_clips(work, outcome.clips, outcome.replaced)

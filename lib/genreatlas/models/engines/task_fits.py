@@ -163,9 +163,9 @@ def score_fold(task: FoldTask, files: MatrixFiles, settings: GridSettings) -> Fo
         try:
             fold = files.array("fold")
             model, notes = fit(task.trial, files, settings, np.flatnonzero(fold != task.fold))
-            held_out, n_absent = judge(model, files, settings.metric, np.flatnonzero(fold == task.fold))
+            held_out, n_absent = score_rows(model, files, settings.metric, np.flatnonzero(fold == task.fold))
             fitted = some_songs(files.array("song"), np.flatnonzero(fold != task.fold), files.n_classes)
-            train_score = judge(model, files, settings.metric, fitted).value
+            train_score = score_rows(model, files, settings.metric, fitted).value
             detail = "; ".join(notes) or None
         except CandidateLimit as limit:
             reason, detail = limit.reason.value, limit.detail
@@ -275,7 +275,7 @@ def find_confidence(
     return held.confidence()
 
 
-def judge(model: FileModel, files: MatrixFiles, metric: str, rows: Array) -> Score:
+def score_rows(model: FileModel, files: MatrixFiles, metric: str, rows: Array) -> Score:
     """Score a model on some rows, at song level by the mean score of each song's rows.
 
     Of each block of songs only the prediction is kept. A metric that ranks needs all scores at once, or where they are
