@@ -2,11 +2,14 @@
 
 Makes an extract of 450,000 made-up songs, serves it as the job does, and measures on this machine, which asks and
 answers at once: search and pages of cached analyses at 50 requests at a time, the first analysis of a clip of 30 s, the
-page of the map in Chromium, memory, and ten minutes of mixed load. Figures go to ``benchmarks/web.json``.
+page of the map in Chromium, memory, and ten minutes of mixed load in which files are uploaded, too. Figures go to
+``benchmarks/web.json`` as ``{key: {value, bar, unit, n, note}}``, and from there into ``docs/web.md``.
+``--page`` only prints the page again.
 """
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -18,25 +21,46 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import numpy as np
+import pyarrow as pa
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
+from page import machine_line  # noqa: E402
+
 from browser import CHROMIUM, Browser  # noqa: E402
+from genreatlas.audio.feature_sets import get_feature_set  # noqa: E402
 from genreatlas.config import load_config  # noqa: E402
 from genreatlas.report.map_page import map_content  # noqa: E402
 from genreatlas.web.publishing import publish  # noqa: E402
+from genreatlas.web.site_data import SiteData, SongFeatures  # noqa: E402
 from map_factory import map_data  # noqa: E402
 from one_file_models import save_model, sound  # noqa: E402
-from site_factory import FEATURES, site_data  # noqa: E402
+from site_factory import site_data  # noqa: E402
 
 AT_ONCE = 50
-GENRES_ON_MAP = 3000
+GENRES = 3000
+FEATURES = tuple(feature.name for feature in get_feature_set("summary9").features)
+UPLOAD_EVERY_S = 5.0
+FILE = ROOT / "benchmarks" / "web.json"
+PAGE = ROOT / "docs" / "web.md"
+_BEGIN, _END = "<!-- figures: begin (written by benchmarks/web.py) -->", "<!-- figures: end -->"
+#: Key = (the most that may be, unit, what it is), in the order of the table; None: no bar.
+FIGURES: dict[str, tuple[float | None, str, str]] = {
+    "cached_p95_ms": (50, "ms", "page of an analysis that is done, 50 requests at once, 95th percentile"),
+    "search_p95_ms": (100, "ms", "search as one types over all songs, artists, albums, genres and playlists, the same"),
+    "first_analysis_s": (3, "s", "from an upload of a 30 s clip to its answer, median"),
+    "map_usable_s": (1, "s", f"the map of {GENRES:,} genres in Chromium, median of five openings"),
+    "worker_mb": (400, "MB", "the larger process of the one that answers and the one that analyses"),
+    "errors_10_min": (0, "", "answers other than 200 under mixed load with uploads"),
+    "growth": (0.05, "", "memory of the process that answers that is its own, after the mixed load over before"),
+}
 
 
 def main() -> None:
@@ -45,20 +69,71 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=450_000)
     parser.add_argument("--minutes", type=float, default=10.0, help="of mixed load")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each single load")
+    parser.add_argument("--page", action="store_true", help="only print docs/web.md again")
     parsed = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="web-", dir=os.environ.get("GENREATLAS_BENCH")))
-    try:
-        figures = measure(home, parsed.songs, parsed.minutes, parsed.seconds)
-    finally:
-        shutil.rmtree(home)
-    figures |= {"songs": parsed.songs, "minutes": parsed.minutes, "cores": os.cpu_count()}
-    print(json.dumps(figures, indent=1))
-    if parsed.songs == 450_000:
-        (ROOT / "benchmarks" / "web.json").write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+    if not parsed.page:
+        home = Path(tempfile.mkdtemp(prefix="web-", dir=os.environ.get("GENREATLAS_BENCH")))
+        try:
+            found = measure(home, parsed.songs, parsed.minutes, parsed.seconds)
+        finally:
+            shutil.rmtree(home)
+        figures = as_figures(found, f"{parsed.songs:,} songs, {GENRES:,} genres, {parsed.minutes:g} minutes")
+        print(json.dumps(figures, indent=1))
+        if parsed.songs < 450_000 or parsed.minutes < 10:
+            print("Not kept: figures are of 450,000 songs and 10 minutes.")
+            return
+        FILE.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_page()
 
 
-def measure(home: Path, songs: int, minutes: float, seconds: float) -> dict[str, Any]:
-    """All figures."""
+def as_figures(found: dict[str, tuple[float, int, str]], how: str) -> dict[str, dict[str, Any]]:
+    """Measured values with their bars and how they were measured."""
+    figures = {}
+    for key, (bar, unit, what) in FIGURES.items():
+        if key in found:
+            value, n, more = found[key]
+            note = "; ".join(part for part in (what, more, how, machine_line()) if part)
+            figures[key] = {"value": value, "bar": bar, "unit": unit, "n": n, "note": note}
+    return figures
+
+
+def write_page() -> None:
+    """Put the table between the marks of the page."""
+    figures = json.loads(FILE.read_text(encoding="utf-8"))
+    lines = ["| figure | value | bar | n | |", "|---|---|---|---|---|"]
+    for key in (key for key in FIGURES if key in figures):
+        one = figures[key]
+        missed = " **(missed)**" if one["value"] > one["bar"] else ""
+        lines.append(
+            f"| {key} | {one['value']:g} {one['unit']} | at most {one['bar']:g} {one['unit']}{missed} | {one['n']:,} "
+            f"| {one['note']} |"
+        )
+    text = PAGE.read_text(encoding="utf-8")
+    before, rest = text.split(_BEGIN)
+    PAGE.write_text(before + _BEGIN + "\n" + "\n".join(lines) + "\n" + _END + rest.split(_END)[1], encoding="utf-8")
+
+
+def lake(songs: int, home: Path, model: dict[str, Any]) -> SiteData:
+    """A lake of 3,000 genres, each song under one of them, with the features of a set, and a map."""
+    random = np.random.default_rng(20)
+    drawn = map_data(GENRES)
+    about = {"title": drawn.title, "drawn_from": drawn.drawn_from, "source": drawn.source, "missing": []}
+    page = json.dumps(about | {"n_genres": GENRES, "content": map_content(drawn)})
+    data = site_data(songs, files=home, model=model, map_content=page)
+    ids = data.tables["songs"]["song_id"]
+    genre = random.integers(0, GENRES, songs)
+    names = pa.array([f"genre{one}" for one in genre])
+    tables = dict(data.tables)
+    tables["song_genres"] = pa.table({"song_id": ids, "genre_id": names, "genre": names})
+    for name in ("genre_parents", "places", "genre_neighbours"):
+        del tables[name]
+    values = random.standard_normal((songs, len(FEATURES))).astype(np.float32)
+    features = SongFeatures("summary9", FEATURES, ("",) * len(FEATURES), ids.to_numpy(zero_copy_only=False), values)
+    return replace(data, tables=tables, features=features)
+
+
+def measure(home: Path, songs: int, minutes: float, seconds: float) -> dict[str, tuple[float, int, str]]:
+    """Each figure with how many were measured, and what else there is to say."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
@@ -68,28 +143,29 @@ def measure(home: Path, songs: int, minutes: float, seconds: float) -> dict[str,
     meta = save_model(config, "m1")
     facts = {"model_id": "m1", "candidate": "sklearn logistic_regression", "feature_set": "summary9", "n_genres": 2,
              "set_version": meta.set_version, "score_kind": meta.score_kind}  # fmt: skip
-    drawn = map_data(GENRES_ON_MAP)
-    about = {"title": drawn.title, "drawn_from": drawn.drawn_from, "source": drawn.source, "missing": []}
-    page = json.dumps(about | {"n_genres": GENRES_ON_MAP, "content": map_content(drawn)})
-    data = site_data(songs, files=home, model=facts, map_content=page)
+    data = lake(songs, home, facts)
     started = time.monotonic()
     folder = publish(data, config.web.path, "one")
     built = time.monotonic() - started
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"extract: {built:.0f} s, {size >> 20} MB", flush=True)
     words = sorted({word for title in data.tables["songs"]["title"].to_pylist()[:5000] for word in title.split()})
     del data
     command = [sys.executable, str(ROOT / "jobs" / "serve_web.py"), *(f"--set={one}" for one in overrides)]
     server = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT / "lib")})
     try:
         found = asyncio.run(load(f"http://127.0.0.1:{port}", server.pid, songs, words, minutes, seconds))
-        found["map_usable_s"] = usable(f"http://127.0.0.1:{port}/map", home) if CHROMIUM else None
+        if CHROMIUM:
+            found["map_usable_s"] = usable(f"http://127.0.0.1:{port}/map", home), 5, ""
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(30)
-    return {"build_s": round(built, 1), "extract_mb": round(size / 2**20, 1)} | found
+    return found
 
 
-async def load(address: str, pid: int, songs: int, words: list[str], minutes: float, seconds: float) -> dict[str, Any]:
+async def load(
+    address: str, pid: int, songs: int, words: list[str], minutes: float, seconds: float
+) -> dict[str, tuple[float, int, str]]:
     """Ask the server under several loads."""
     random = np.random.default_rng(7)
     connector = aiohttp.TCPConnector(limit=AT_ONCE)
@@ -112,29 +188,62 @@ async def load(address: str, pid: int, songs: int, words: list[str], minutes: fl
         def mixed() -> str:
             song = f"song{int(random.integers(songs)):06d}"
             return str(random.choice([
-                query(), query(), f"/songs/{song}", f"/rest/similar?song_id={song}", "/genres/house", place,
-                f"/charts?feature={random.choice(FEATURES)}", f"/clips/clip{int(random.integers(24))}", "/",
+                query(), query(), f"/songs/{song}", f"/rest/similar?song_id={song}", place,
+                f"/genres/genre{int(random.integers(GENRES))}", f"/charts?feature={random.choice(FEATURES)}",
+                f"/clips/clip{int(random.integers(24))}", "/",
             ]))  # fmt: skip
 
         search, errors = await ask(session, query, seconds)
         cached, more = await ask(session, lambda: place, seconds)
-        errors += more
-        figures = {
-            "search_p95_ms": p95(search), "search_per_s": round(len(search) / seconds, 1), "cached_p95_ms": p95(cached),
-            "cached_per_s": round(len(cached) / seconds, 1),
-            "first_analysis_s": round(statistics.median(took for took, _ in first[1:]), 2),
-            "after_start_s": round(first[0][0], 2),
-        }  # fmt: skip
-        _, more = await ask(session, mixed, min(60.0, 10 * minutes))
+        assert not errors and not more, f"{errors} searches and {more} pages were not answered"
+        seeds = itertools.count(100)
+        await mix(session, mixed, seeds, min(60.0, 6 * minutes))
         before = memory(pid)
-        times, errors_mixed = await ask(session, mixed, 60 * minutes)
+        times, uploads, errors = await mix(session, mixed, seeds, 60 * minutes)
         after = memory(pid)
-        figures |= {
-            "mixed_p95_ms": p95(times), "mixed_per_s": round(len(times) / (60 * minutes), 1),
-            "errors_10_min": errors_mixed, "errors": errors + more, "worker_mb": round(after / 2**20, 1),
-            "growth": round(after / before - 1, 4),
-        }  # fmt: skip
-    return figures
+        sizes = {"answers": memory(pid, "VmRSS")} | {"analyses": memory(one, "VmRSS") for one in queues(pid)}
+        parts = ", ".join(f"{size >> 20} MB {name}" for name, size in sizes.items())
+        took = [took for took, _ in first[1:]]
+        return {
+            "cached_p95_ms": (p95(cached), len(cached), f"median {median_ms(cached)} ms, {rate(cached, seconds)}"),
+            "search_p95_ms": (p95(search), len(search), f"median {median_ms(search)} ms, {rate(search, seconds)}"),
+            "first_analysis_s": (
+                round(statistics.median(took), 2),
+                len(took),
+                f"right after the start {first[0][0]:.2f} s",
+            ),
+            "worker_mb": (max(sizes.values()) >> 20, len(sizes), parts),
+            "errors_10_min": (
+                errors,
+                len(times),
+                f"p95 {p95(times)} ms, {rate(times, 60 * minutes)}, {uploads} uploads",
+            ),
+            "growth": (round(after / before - 1, 4), 2, f"{before >> 20} MB, then {after >> 20} MB"),
+        }
+
+
+async def mix(
+    session: aiohttp.ClientSession, path: Any, seeds: "itertools.count[int]", seconds: float
+) -> tuple[list[float], int, int]:
+    """Mixed load: times of answers, uploads that were analysed meanwhile, and errors of both."""
+    until = time.monotonic() + seconds
+    uploads = 0
+
+    async def upload() -> int:
+        nonlocal uploads
+        failed = 0
+        while time.monotonic() < until:
+            try:
+                await analysed(session, next(seeds))
+                uploads += 1
+            except (AssertionError, KeyError, TypeError, aiohttp.ClientError) as fault:
+                print(f"upload: {fault!r}", flush=True)
+                failed += 1
+            await asyncio.sleep(max(0.0, min(UPLOAD_EVERY_S, until - time.monotonic())))
+        return failed
+
+    (times, errors), failed = await asyncio.gather(ask(session, path, seconds), upload())
+    return times, uploads, errors + failed
 
 
 async def ask(session: aiohttp.ClientSession, path: Any, seconds: float) -> tuple[list[float], int]:
@@ -189,10 +298,26 @@ def usable(address: str, home: Path) -> float:
     return round(statistics.median(found), 2)
 
 
-def memory(pid: int) -> int:
-    """Resident bytes of the process that answers."""
+def memory(pid: int, kind: str = "RssAnon") -> int:
+    """Resident bytes of a process: those of its own (RssAnon), or with mapped files, too (VmRSS)."""
     text = Path(f"/proc/{pid}/status").read_text()
-    return int(text.partition("VmRSS:")[2].split()[0]) * 1024
+    return int(text.partition(f"{kind}:")[2].split()[0]) * 1024
+
+
+def queues(pid: int) -> list[int]:
+    """Processes that a server analyses in."""
+    started = [one for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()]
+    return [int(one) for one in started if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+
+def median_ms(times: list[float]) -> float:
+    """Median, in ms."""
+    return round(1000 * statistics.median(times), 1)
+
+
+def rate(times: list[float], seconds: float) -> str:
+    """Answers a second, in words."""
+    return f"{len(times) / seconds:.0f} answers a second"
 
 
 def p95(times: list[float]) -> float:
