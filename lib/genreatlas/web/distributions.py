@@ -1,10 +1,15 @@
 """Distributions of features over all songs and over each genre, for charts and for where a value lies."""
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from genreatlas.redaction import is_formula
 
 #: The rows of all songs together.
 EVERYBODY = "*"
@@ -13,7 +18,9 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 CHARTS = pa.schema(
     [
         ("feature", pa.string()),
+        ("unit", pa.string()),
         ("genre_id", pa.string()),
+        ("genre", pa.string()),
         ("n", pa.int32()),
         ("low", pa.float64()),
         ("high", pa.float64()),
@@ -24,7 +31,11 @@ CHARTS = pa.schema(
 
 
 def charts(
-    names: Sequence[str], values: npt.NDArray[np.float32], genres: Mapping[str, npt.NDArray[np.int64]]
+    names: Sequence[str],
+    values: npt.NDArray[np.float32],
+    genres: Mapping[str, npt.NDArray[np.int64]],
+    units: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> pa.Table:
     """Histogram and quantiles of each feature, over all rows and over those of each genre; sorted by feature, genre.
 
@@ -35,7 +46,9 @@ def charts(
     names : of the columns.
     values : (n, n_features), NaN where unknown.
     genres : genre_id = rows.
+    units, labels : of features and genres, kept with them: a later month may know neither.
     """
+    units, labels = units or {}, labels or {}
     rows = []
     for place in sorted(range(len(names)), key=lambda one: names[one]):
         column = values[:, place].astype(np.float64)
@@ -50,10 +63,24 @@ def charts(
             if len(mine):
                 bins = np.clip(((mine - low) / (high - low) * BINS).astype(np.int64), 0, BINS - 1)
                 counts = np.bincount(bins, minlength=BINS).astype(np.int32)
-                rows.append((names[place], genre, len(mine), low, high, counts, *np.quantile(mine, QUANTILES)))
+                rows.append(
+                    (names[place], units.get(names[place], ""), genre, labels.get(genre, genre), len(mine), low, high,
+                     counts, *np.quantile(mine, QUANTILES))
+                )  # fmt: skip
     columns = zip(*rows, strict=True) if rows else ([] for _ in CHARTS)
     arrays = [pa.array(list(column), one.type) for column, one in zip(columns, CHARTS, strict=True)]
     return pa.table(arrays, schema=CHARTS)
+
+
+def as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Charts as CSV, in which no name is a formula; the counts of a histogram are one cell."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(CHARTS.names)
+    for row in rows:
+        cells = [" ".join(map(str, row[name])) if name == "counts" else row[name] for name in CHARTS.names]
+        writer.writerow([f"'{one}" if isinstance(one, str) and is_formula(one) else one for one in cells])
+    return text.getvalue()
 
 
 def share_below(value: float, low: float, high: float, counts: Sequence[int]) -> float:

@@ -29,6 +29,8 @@ VERSION = 2
 DATABASE, CHARTS, MAP, CLIPS = "site.sqlite", "charts", "map.json", "clips"
 FEATURES, VECTORS, VECTOR_PLACES = "features.npy", "vectors.npy", "vector_places.npy"
 NEIGHBOURS, SIMILARITIES = "neighbours.npy", "similarities.npy"
+#: The charts once more, sorted by genre, so that a genre's are read without those of all others.
+OF_GENRES = "charts_of_genres"
 #: What can be searched, each with a table and an index of its own.
 KINDS = ("songs", "artists", "albums", "genres", "playlists")
 _MIME_ENDS = {"audio/mpeg": "mp3", "audio/wav": "wav", "audio/flac": "flac", "audio/ogg": "ogg"}
@@ -109,6 +111,7 @@ def build(data: SiteData, folder: Path) -> None:
         database.close()
     _write_arrays(data, songs, folder)
     (folder / CHARTS).mkdir()
+    (folder / OF_GENRES).mkdir()
     if data.features is not None:
         placed = songs.places(data.features.song_ids)
         kept = placed >= 0
@@ -116,8 +119,12 @@ def build(data: SiteData, folder: Path) -> None:
         row[placed[kept]] = np.flatnonzero(kept)
         members = {one["genre_id"]: row[one["songs"]] for one in genres}
         members = {genre: rows[rows >= 0] for genre, rows in members.items()}
-        found = charts(data.features.names, data.features.values, members)
-        pq.write_table(found, folder / CHARTS / f"{data.month}.parquet", row_group_size=8192, compression="zstd")
+        units = dict(zip(data.features.names, data.features.units, strict=True))
+        names = {one["genre_id"]: one["name"] for one in genres}
+        found = charts(data.features.names, data.features.values, members, units, names)
+        pq.write_table(found, folder / CHARTS / f"{data.month}.parquet", row_group_size=4096, compression="zstd")
+        found = found.sort_by([("genre_id", "ascending"), ("feature", "ascending")])
+        pq.write_table(found, folder / OF_GENRES / f"{data.month}.parquet", row_group_size=4096, compression="zstd")
     if data.map_content is not None:
         (folder / MAP).write_text(data.map_content, encoding="utf-8")
 
@@ -326,6 +333,7 @@ def _fill(database: sqlite3.Connection, kind: str, rows: Iterable[tuple[int, str
 def _write_facts(database: sqlite3.Connection, data: SiteData, songs: _Songs) -> None:
     features = data.features
     facts: dict[str, Any] = {
+        "version": VERSION,
         "title": data.title,
         "month": data.month,
         "versions": dict(sorted(data.versions.items())),

@@ -7,6 +7,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from markupsafe import Markup
 
 from genreatlas.web.answers import compared, extract_of, known, page
+from genreatlas.web.distributions import as_csv
 from genreatlas.web.extract import KINDS
 from genreatlas.web.published import quantile_names
 from genreatlas.web.rendering import resource
@@ -21,6 +22,7 @@ _STYLES = {
     "page": ("genreatlas.report", "templates/page.css"),
     "map": ("genreatlas.report", "templates/map.css"),
 }
+Month = Annotated[str, Query(pattern=r"^(\d{4}-\d{2})?$")]
 Start = Annotated[int, Query(ge=0, le=10_000_000)]
 
 
@@ -86,13 +88,16 @@ def genres(request: Request) -> Response:
 
 
 @router.get("/genres/{genre_id}")
-def genre(request: Request, genre_id: str, start: Start = 0) -> Response:
-    """A genre: songs to hear, near genres, its features among those of all."""
+def genre(request: Request, genre_id: str, start: Start = 0, month: Month = "") -> Response:
+    """A genre: songs to hear, near genres, its features among those of all in a month."""
     found = extract_of(request)
     shown = known(found.genre(genre_id, start, _PAGE), "genre")
-    of_all = {one["feature"]: one for one in found.charts(genre_id="*")}
-    rows = [(one, of_all[one["feature"]]) for one in found.charts(genre_id=genre_id)]
-    return page(request, "genre.html.j2", genre=shown, size=_PAGE, charts=rows, units=found.units)
+    of_all = found.charts_of("*", month)
+    rows = [(one, of_all[feature]) for feature, one in found.charts_of(genre_id, month).items()]
+    return page(
+        request, "genre.html.j2", genre=shown, size=_PAGE, charts=rows, months=found.months,
+        month=month or found.month,
+    )  # fmt: skip
 
 
 @router.get("/playlists")
@@ -107,21 +112,34 @@ def playlists(request: Request, start: Start = 0) -> Response:
 def charts(
     request: Request,
     feature: Annotated[str, Query(max_length=200)] = "",
-    month: Annotated[str, Query(pattern=r"^(\d{4}-\d{2})?$")] = "",
+    month: Month = "",
     start: Start = 0,
 ) -> Response:
-    """A feature in every genre, the highest median first."""
+    """A feature in every genre in a month, the highest median first; and over the months."""
     found = extract_of(request)
-    feature = feature or (found.features[0] if found.features else "")
+    month = month or found.month
+    units = found.charted(month)
+    feature = feature or next((one for one in found.features if one in units), "")
     rows = found.charts(feature=feature, month=month) if feature else []
     of_all = next((one for one in rows if one["genre_id"] == "*"), None)
     middle = quantile_names()[2]
     of_genres = sorted((one for one in rows if one["genre_id"] != "*"), key=lambda one: -one[middle])
     return page(
-        request, "charts.html.j2", feature=feature, features=found.features, unit=found.units.get(feature, ""),
-        months=found.months, month=month or (found.months[-1] if found.months else ""), of_all=of_all,
-        rows=of_genres[start : start + _PAGE], n=len(of_genres), start=start, size=_PAGE, names=found.genre_names(),
+        request, "charts.html.j2", feature=feature, features=list(units), unit=units.get(feature, ""),
+        months=found.months, month=month, of_all=of_all, rows=of_genres[start : start + _PAGE], n=len(of_genres),
+        start=start, size=_PAGE, known=found.genre_names(), over=found.over_months(feature, "*"),
     )  # fmt: skip
+
+
+@router.get("/charts.csv")
+def charts_as_csv(request: Request, feature: Annotated[str, Query(max_length=200)] = "", month: Month = "") -> Response:
+    """The same as a table: a month's distributions of one feature, or of all."""
+    found = extract_of(request)
+    names = [feature] if feature else list(found.charted(month))
+    rows = [row for name in names for row in found.charts(feature=name, month=month)]
+    text = as_csv(rows)
+    headers = {"content-disposition": f'attachment; filename="charts-{month or found.month}.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/map")

@@ -28,6 +28,8 @@ Row = dict[str, Any]
 _CANDIDATES = 200
 #: Answers of searches that are kept: those of beginnings that many type.
 _SEARCHES = 4000
+#: Genres whose charts are kept: 60 KB each.
+_CHARTED = 200
 #: Genres that a form suggests; others can be typed.
 _SUGGESTED = 200
 #: Values that a statement asks for at once.
@@ -52,13 +54,15 @@ class Extract:
         self.folder = folder
         self._local = threading.local()
         self.facts = {row["name"]: json.loads(row["value"]) for row in self._rows("SELECT * FROM facts")}
+        if self.facts.get("version") != extract.VERSION:
+            raise StoreError(f"{folder}: this extract is of another release. Run publish_site.")
         self.features: tuple[str, ...] = tuple(self.facts["features"])
         self.units = dict(zip(self.features, self.facts["units"], strict=True))
         self.values = np.load(folder / extract.FEATURES, mmap_mode="r")
         self.neighbours = np.load(folder / extract.NEIGHBOURS, mmap_mode="r")
         self.similarities = np.load(folder / extract.SIMILARITIES, mmap_mode="r")
         self.months = sorted(path.stem for path in (folder / extract.CHARTS).glob("*.parquet"))
-        self.chart = lru_cache(4096)(self._chart)
+        self._charts_of = lru_cache(_CHARTED)(self._read_charts_of)
         self._found: Kept[list[Row]] = Kept(_SEARCHES)
 
     def search(self, query: str, kind: str, limit: int) -> list[Row]:
@@ -298,26 +302,41 @@ class Extract:
                     heapq.heappush(waiting, (alike * float(step), int(other)))
         return chosen
 
-    def _chart(self, feature: str, genre_id: str, month: str = "") -> Row | None:
-        """Histogram and quantiles of a feature in a genre; None where nobody has it."""
-        found = self.charts(feature=feature, genre_id=genre_id, month=month)
-        return found[0] if found else None
+    def chart(self, feature: str, genre_id: str) -> Row | None:
+        """Histogram and quantiles of a feature in a genre, in the last month; None where nobody has it."""
+        return self.charts_of(genre_id).get(feature)
+
+    def charts_of(self, genre_id: str, month: str = "") -> dict[str, Row]:
+        """Charts of a genre by feature; of the last month unless told."""
+        return self._charts_of(genre_id, month or self.month)
+
+    @property
+    def month(self) -> str:
+        """The last month that charts were published in; empty where none were."""
+        return self.months[-1] if self.months else ""
+
+    def _read_charts_of(self, genre_id: str, month: str) -> dict[str, Row]:
+        path = self.folder / extract.OF_GENRES / f"{month}.parquet"
+        rows = _ask_charts(path, "genre_id = ?", "feature", genre_id) if month in self.months else []
+        return {row["feature"]: row for row in rows}
 
     def charts(self, feature: str = "", genre_id: str = "", month: str = "") -> list[Row]:
         """Charts of a feature in every genre, of a genre's every feature, or one; of the last month unless told."""
-        month = month or (self.months[-1] if self.months else "")
-        if month not in self.months:
-            return []
-        asked = {name: value for name, value in (("feature", feature), ("genre_id", genre_id)) if value}
-        condition = " AND ".join(f"{name} = ?" for name in asked) or "TRUE"
-        path = str(self.folder / extract.CHARTS / f"{month}.parquet")
-        cursor = _duck().cursor()
-        answer = cursor.execute(
-            f"SELECT * FROM read_parquet(?) WHERE {condition} ORDER BY feature, n DESC, genre_id",
-            [path, *asked.values()],
-        )
-        names = [column[0] for column in answer.description]
-        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+        month = month or self.month
+        if genre_id:
+            of_genre = self.charts_of(genre_id, month)
+            return list(of_genre.values()) if not feature else [of_genre[feature]] if feature in of_genre else []
+        path = self.folder / extract.CHARTS / f"{month}.parquet"
+        return _ask_charts(path, "feature = ?", "n DESC, genre_id", feature) if month in self.months else []
+
+    def charted(self, month: str = "") -> dict[str, str]:
+        """Features that have charts in a month, with their units."""
+        return {name: row["unit"] for name, row in self.charts_of(EVERYBODY, month).items()}
+
+    def over_months(self, feature: str, genre_id: str) -> list[Row]:
+        """Charts of a feature in a genre in each month that has one, with ``month``, the oldest first."""
+        found = ((month, self.charts_of(genre_id, month).get(feature)) for month in self.months)
+        return [chart | {"month": month} for month, chart in found if chart is not None]
 
     @property
     def has_map(self) -> bool:
@@ -401,6 +420,13 @@ class Site:
                 if self._held is None or self._held.folder != folder or seen != self._seen:
                     self._held, self._seen = Extract(folder), seen
         return self._held
+
+
+def _ask_charts(path: Path, condition: str, order: str, value: str) -> list[Row]:
+    cursor = _duck().cursor()
+    answer = cursor.execute(f"SELECT * FROM read_parquet(?) WHERE {condition} ORDER BY {order}", [str(path), value])
+    names = [column[0] for column in answer.description]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
 @cache

@@ -7,7 +7,7 @@ for requests that are being answered from it; older ones are removed.
 import shutil
 from pathlib import Path
 
-from genreatlas.web.extract import CHARTS, build
+from genreatlas.web.extract import CHARTS, OF_GENRES, build
 from genreatlas.web.site_data import SiteData
 
 CURRENT, EXTRACTS = "current", "extracts"
@@ -37,9 +37,10 @@ def publish(data: SiteData, path: Path, extract_id: str) -> Path:
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
     build(data, half)
-    for month in sorted((before / CHARTS).glob("*.parquet")) if before else ():
-        if not (half / CHARTS / month.name).exists():
-            shutil.copyfile(month, half / CHARTS / month.name)
+    for kind in (CHARTS, OF_GENRES) if before else ():
+        for month in sorted((before / kind).glob("*.parquet")):
+            if not (half / kind / month.name).exists():
+                shutil.copyfile(month, half / kind / month.name)
     if folder.exists():
         old = path / EXTRACTS / f".{extract_id}.old"
         shutil.rmtree(old, ignore_errors=True)

@@ -152,11 +152,12 @@ def charts(
 ) -> Any:
     """Distributions of a feature in every genre, or of every feature in a genre, or one: histograms and quantiles.
 
-    Without parameters: the names of the features, and the months that are kept.
+    Without a feature and a genre: the features that have charts in the month, and the months that are kept.
     """
     found = extract_of(request)
     if not feature and not genre_id:
-        return {"features": list(found.features), "units": found.units, "months": found.months}
+        units = found.charted(month)
+        return {"features": list(units), "units": units, "months": found.months}
     return found.charts(feature, genre_id, month)
 
 
