@@ -201,8 +201,8 @@ async def load(
         before = memory(pid)
         times, uploads, errors = await mix(session, mixed, seeds, 60 * minutes)
         after = memory(pid)
-        sizes = {"answers": memory(pid, "VmRSS")} | {"analyses": memory(one, "VmRSS") for one in queues(pid)}
-        parts = ", ".join(f"{size >> 20} MB {name}" for name, size in sizes.items())
+        sizes = [memory(one, "VmRSS") for one in (pid, *queues(pid))]
+        parts = ", ".join(f"{size >> 20} MB {name}" for name, size in zip(("answers", "analyses"), sizes, strict=False))
         took = [took for took, _ in first[1:]]
         return {
             "cached_p95_ms": (p95(cached), len(cached), f"median {median_ms(cached)} ms, {rate(cached, seconds)}"),
@@ -212,7 +212,7 @@ async def load(
                 len(took),
                 f"right after the start {first[0][0]:.2f} s",
             ),
-            "worker_mb": (max(sizes.values()) >> 20, len(sizes), parts),
+            "worker_mb": (max(sizes) >> 20, len(sizes), parts),
             "errors_10_min": (
                 errors,
                 len(times),
@@ -255,13 +255,16 @@ async def ask(session: aiohttp.ClientSession, path: Any, seconds: float) -> tupl
     async def client() -> None:
         nonlocal errors
         while time.monotonic() < until:
-            started = time.monotonic()
+            started, asked = time.monotonic(), path()
             try:
-                async with session.get(path()) as answer:
+                async with session.get(asked) as answer:
                     await answer.read()
-                    errors += answer.status != 200
-            except aiohttp.ClientError:
+                    if answer.status != 200:
+                        errors += 1
+                        print(f"{asked}: {answer.status}", flush=True)
+            except (aiohttp.ClientError, TimeoutError) as fault:
                 errors += 1
+                print(f"{asked}: {fault!r}", flush=True)
             times.append(time.monotonic() - started)
 
     await asyncio.gather(*(client() for _ in range(AT_ONCE)))

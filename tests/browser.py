@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,12 @@ _FLAGS = (
 class Browser:
     """One window with one page. ``requests`` lists the addresses asked for, ``errors`` what scripts complained of."""
 
-    def __init__(self, profile: Path, width: int = 1280, height: int = 800) -> None:
+    def __init__(self, profile: Path, width: int = 1280, height: int = 800, flags: Sequence[str] = ()) -> None:
         assert CHROMIUM
         reading, self._write = os.pipe()
         self._read, writing = os.pipe()
         self._process = subprocess.Popen(
-            ["/bin/bash", "-c", f'exec "$@" 3<&{reading} 4>&{writing}', "bash", CHROMIUM, *_FLAGS,
+            ["/bin/bash", "-c", f'exec "$@" 3<&{reading} 4>&{writing}', "bash", CHROMIUM, *_FLAGS, *flags,
              f"--user-data-dir={profile}", f"--window-size={width},{height}", "about:blank"],
             pass_fds=(reading, writing), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip

@@ -88,6 +88,7 @@ def site_data(n: int = 120, seed: int = 7, files: Path | None = None, **changes:
             "genre_id": genre_ids, "x": [0.1, 0.5, 0.6, 0.9], "y": [0.2, 0.4, 0.5, 0.8],
             "region": ["Calm"] + ["Club"] * 3,
         }),
+        "rhythms": pa.Table.from_pylist([rhythm(one["clip_id"]) for one in clips[:20]]),
         "genre_neighbours": pa.table({
             "genre_id": ["house", "house"], "rank": pa.array([1, 2], pa.int32()),
             "neighbour_id": ["deephouse", "techno"],
@@ -101,6 +102,14 @@ def site_data(n: int = 120, seed: int = 7, files: Path | None = None, **changes:
         "map_content": map_content(), "title": "Made-up lake", "month": "2026-11", "versions": {"songs": 3},
     }  # fmt: skip
     return SiteData(**(made | changes))
+
+
+def rhythm(clip_id: str) -> dict:
+    """Beats of a clip at 240 bpm from 0.05 s of its cut, in bars of four from the second beat."""
+    beats = [round(0.05 + 0.25 * number, 3) for number in range(6)]
+    pattern = [1.0 if step % 4 == 0 else 0.1 for step in range(16)] + [0.5] * 16 + [float("nan")] * 16
+    return {"clip_id": clip_id, "tracked_beat_times": beats, "downbeat_times": beats[1::4], "tempo_tracked": 240.0,
+            "beats_per_bar": 4.0, "bar_confidence": 0.8, "swing_ratio": None, "pattern": pattern}  # fmt: skip
 
 
 def map_content() -> str:

@@ -20,7 +20,7 @@ from genreatlas.audio.uris import FETCHED
 from genreatlas.config import Config
 from genreatlas.config.joined import column_of, members_of
 from genreatlas.counts import Counts
-from genreatlas.datasets.feature_tables import known_feature_sets
+from genreatlas.datasets.feature_tables import find_feature_table, known_feature_sets
 from genreatlas.datasets.fetching import fetch, fetch_parts
 from genreatlas.datasets.vectors import read_vectors, song_means
 from genreatlas.errors import ModelError
@@ -58,7 +58,7 @@ from genreatlas.tables import (
     SONGS,
     SPLITS,
 )
-from genreatlas.web import extract, publishing
+from genreatlas.web import extract, publishing, rhythm
 from genreatlas.web.site_data import SiteData, SongFeatures
 
 READS = (
@@ -85,7 +85,7 @@ def run(store: Store, config: Config) -> Counts:
     month = f"{datetime.now(UTC):%Y-%m}"
     members = members_of(config.web.feature_set)
     sets = [layout.table_name(one) for one in members for layout in LAYOUTS.values() if layout.joins]
-    names = [*(name for name in READS if not name.endswith(">")), *sets]
+    names = [*(name for name in READS if not name.endswith(">")), *sets, f"features_{rhythm.FEATURE_SET}"]
     versions = {name: found for name in names if (found := store.version(name)) is not None}
     extract_id = stable_id(extract.VERSION, month, sorted(versions.items()), _settings(config))
     present = publishing.current(config.web.path)
@@ -100,7 +100,7 @@ def run(store: Store, config: Config) -> Counts:
 
 
 #: Modules that an extract is made by.
-_MAKERS = ("extract.py", "distributions.py", "words.py", "matching.py")
+_MAKERS = ("extract.py", "distributions.py", "rhythm.py", "words.py", "matching.py")
 
 
 def _settings(config: Config) -> str:
@@ -162,7 +162,16 @@ def _tables(
         "predictions": (_predictions(store, config, model), "song_id", 2000),
     }
     found = {name: fetch(frame, key, max_mb, size) for name, (frame, key, size) in frames.items()}
-    return found | _genre_tables(store)
+    return found | _rhythms(store, max_mb) | _genre_tables(store)
+
+
+def _rhythms(store: Reader, max_mb: int) -> dict[str, pa.Table]:
+    """Beats, bars and groove of clips, where the set was extracted."""
+    if rhythm.FEATURE_SET not in known_feature_sets(store):
+        return {}
+    rows = find_feature_table(store, rhythm.FEATURE_SET).rows(store)
+    pattern = F.array(*rhythm.PATTERN).alias("pattern")
+    return {"rhythms": fetch(rows.select("clip_id", *rhythm.TIMES, *rhythm.NUMBERS, pattern), "clip_id", max_mb, 2000)}
 
 
 def _playlists(store: Reader) -> DataFrame:

@@ -145,6 +145,7 @@ class Analyst:
             "start_s": heard.start_s,
             "length_s": heard.length_s,
             "pictures": heard.pictures,
+            "rhythm": heard.rhythm,
             "model_id": self.model.meta.model_id,
         }
 

@@ -21,11 +21,12 @@ import pyarrow.parquet as pq
 from genreatlas.ids import stable_id
 from genreatlas.web.distributions import charts
 from genreatlas.web.matching import keys_of_credit
+from genreatlas.web.rhythm import rhythm_of_row
 from genreatlas.web.site_data import SiteData
 from genreatlas.web.words import fold, words
 
 #: Grows when an extract of the same data would be another.
-VERSION = 2
+VERSION = 3
 DATABASE, CHARTS, MAP, CLIPS = "site.sqlite", "charts", "map.json", "clips"
 FEATURES, VECTORS, VECTOR_PLACES = "features.npy", "vectors.npy", "vector_places.npy"
 NEIGHBOURS, SIMILARITIES = "neighbours.npy", "similarities.npy"
@@ -54,6 +55,7 @@ CREATE TABLE genres (rank INTEGER PRIMARY KEY, genre_id TEXT NOT NULL UNIQUE, na
   n_songs INTEGER NOT NULL, parent_id TEXT, parent TEXT, region TEXT, x REAL, y REAL, near TEXT NOT NULL);
 CREATE TABLE playlists (rank INTEGER PRIMARY KEY, playlist_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
   folded TEXT NOT NULL, kind TEXT, n_songs INTEGER NOT NULL);
+CREATE TABLE rhythms (clip_id TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE song_artists (song INTEGER, position INTEGER, artist INTEGER, PRIMARY KEY (song, position)) WITHOUT ROWID;
 CREATE TABLE artist_songs (artist INTEGER, song INTEGER, PRIMARY KEY (artist, song)) WITHOUT ROWID;
 CREATE TABLE song_genres (song INTEGER, genre INTEGER, PRIMARY KEY (song, genre)) WITHOUT ROWID;
@@ -71,6 +73,7 @@ _INDICES = "".join(
     "CREATE INDEX songs_clip ON songs (clip_id) WHERE clip_id IS NOT NULL;\n"
     "CREATE INDEX songs_isrc ON songs (isrc) WHERE isrc IS NOT NULL;\n"
     "CREATE INDEX songs_spotify ON songs (spotify_id) WHERE spotify_id IS NOT NULL;\n"
+    "CREATE INDEX songs_audio ON songs (clip_sha256) WHERE clip_sha256 IS NOT NULL;\n"
 )  # fmt: skip
 
 
@@ -101,6 +104,7 @@ def build(data: SiteData, folder: Path) -> None:
         _write_playlists(database, data, songs)
         _write_songs(database, data, songs, albums, clips)
         _write_keys(database, songs)
+        _write_rhythms(database, data, clips)
         database.executescript(_INDICES)
         _index(database, songs, artists)
         _write_facts(database, data, songs)
@@ -312,6 +316,14 @@ def _write_keys(database: sqlite3.Connection, songs: _Songs) -> None:
     named = ((place, row) for place, row in enumerate(songs.rows, 1) if row["artist"] and row["title"])
     keys = {(key, place) for place, row in named for key in keys_of_credit(row["artist"], row["title"])}
     database.executemany("INSERT INTO song_keys VALUES (?, ?)", sorted(keys))
+
+
+def _write_rhythms(database: sqlite3.Connection, data: SiteData, clips: Mapping[int, Mapping[str, Any]]) -> None:
+    """Rhythms of the clips that are played."""
+    starts = {one["clip_id"]: one["start_s"] or 0.0 for one in clips.values()}
+    rows = (row for row in data.table("rhythms").to_pylist() if row["clip_id"] in starts)
+    told = ((row["clip_id"], json.dumps(rhythm_of_row(row, starts[row["clip_id"]]))) for row in rows)
+    database.executemany("INSERT INTO rhythms VALUES (?, ?)", sorted(told))
 
 
 def _index(database: sqlite3.Connection, songs: _Songs, artists: Mapping[str, int]) -> None:

@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from genreatlas.audio.decode import resample
+from genreatlas.audio.feature_sets import get_feature_set
 from genreatlas.audio.librosa_loading import librosa
 from genreatlas.audio.preprocess import choose_window, prepare, reject_short
 from genreatlas.audio.probe import lay_out, open_file, probe
 from genreatlas.audio.whole_files import Recipe, cut_values
 from genreatlas.audio.worker import extract_clip
 from genreatlas.errors import ClipError, Reason
+from genreatlas.web.rhythm import FEATURE_SET, rhythm_of
 
 _RATE = 22_050
 _PEAKS = 480
@@ -37,6 +39,7 @@ class Heard:
     duration_s, start_s, length_s : of the file, and the cut.
     values : of each recipe, (n_rows, n_columns).
     pictures : what the page draws, as JSON.
+    rhythm : beats, bars and groove, as JSON, in s of the file.
     """
 
     sha256: str
@@ -45,6 +48,7 @@ class Heard:
     length_s: float
     values: tuple[npt.NDArray[np.float32], ...]
     pictures: dict[str, Any]
+    rhythm: dict[str, Any] | None
 
 
 def hear(path: str, recipes: tuple[Recipe, ...]) -> Heard:
@@ -66,7 +70,9 @@ def hear(path: str, recipes: tuple[Recipe, ...]) -> Heard:
     info = probe(path, layout)
     reject_short(clip, info.duration_s)
     start_s, length_s = choose_window(clip, info.duration_s)
+    groove = get_feature_set(FEATURE_SET)
     sets = list({one.name: one for recipe in recipes for one in recipe.sets()}.values())
+    sets += [] if any(one.name == groove.name for one in sets) else [groove]
     try:
         found = extract_clip(path, start_s, length_s, clip, sets, limits.max_clip_mb, layout)
     except ValueError as error:
@@ -74,7 +80,7 @@ def hear(path: str, recipes: tuple[Recipe, ...]) -> Heard:
     values = tuple(cut_values(found, start_s, length_s, recipe) for recipe in recipes)
     signal, _ = prepare(path, start_s, length_s, clip, limits.max_clip_mb, layout)
     pictures = draw(resample(signal.samples, signal.sample_rate, _RATE).astype(np.float32), _RATE)
-    return Heard(digest, info.duration_s, start_s, length_s, values, pictures)
+    return Heard(digest, info.duration_s, start_s, length_s, values, pictures, rhythm_of(found, start_s))
 
 
 def draw(samples: npt.NDArray[np.float32], rate: int) -> dict[str, Any]:

@@ -53,9 +53,10 @@ def song(request: Request, song_id: str) -> Response:
     genre = shown["genres"][0] if shown["genres"] else None
     pictures = compared(found, shown["features"], genre)
     model = found.facts["model"]
+    heard = found.rhythm(shown["clip"]["clip_id"]) if shown["clip"] else None
     return page(
-        request, "song.html.j2", song=shown, similar=similar, genre=genre, compared=pictures, genres=found.largest,
-        model=model,
+        request, "song.html.j2", rhythm=heard, song=shown, similar=similar, genre=genre, compared=pictures,
+        genres=found.largest, model=model,
     )  # fmt: skip
 
 
@@ -147,6 +148,12 @@ def genre_map(request: Request) -> Response:
     """The map of genres, as in the report, with this site's clips."""
     drawn = known(extract_of(request).map_page(), "map: none was drawn")
     return page(request, "map.html.j2", page=drawn, content=Markup(drawn["content"]))
+
+
+@router.get("/tempo")
+def tempo(request: Request) -> Response:
+    """The tempo of a microphone or of a file, worked out in the browser."""
+    return page(request, "tempo.html.j2")
 
 
 @router.get("/rest")

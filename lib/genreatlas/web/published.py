@@ -372,6 +372,16 @@ class Extract:
             return None
         return (path, row["mime"]) if same else None
 
+    def clip_of(self, sha256: str) -> Row | None:
+        """A song with a clip of these bytes, to be played; None where the lake has none."""
+        rows = self._rows("SELECT rank FROM songs WHERE clip_sha256 = ? ORDER BY rank LIMIT 1", sha256)
+        return self.songs([rows[0]["rank"]])[0]["clip"] if rows else None
+
+    def rhythm(self, clip_id: str) -> Row | None:
+        """Beats, bars and groove of a clip; None where they were not extracted."""
+        rows = self._rows("SELECT told FROM rhythms WHERE clip_id = ?", clip_id)
+        return json.loads(rows[0]["told"]) if rows else None
+
     def _prediction(self, said: Row) -> Row:
         names = self.genre_names()
         scores = [{"genre_id": one, "name": names.get(one, one), "score": score} for one, score in said["scores"]]

@@ -23,6 +23,7 @@ from genreatlas.web.analysing import Analyst
 from genreatlas.web.hearing import draw
 from genreatlas.web.places import Places, prepare
 from genreatlas.web.published import Site
+from genreatlas.web.rhythm import FEATURE_SET
 from genreatlas.web.work import Job, Work
 
 log = logging.getLogger(__name__)
@@ -48,8 +49,8 @@ class Queue:
         if self._analyst is None or self._analyst.found is not found:
             self._analyst = Analyst(found, self.config.models.path, self.config)
             recipes = self._analyst.recipes
-            names = frozenset(name for one in recipes for name in members_of(one.feature_set))
-            warm_up(names, recipes[0].clip)
+            names = {name for one in recipes for name in members_of(one.feature_set)}
+            warm_up(frozenset({*names, FEATURE_SET}), recipes[0].clip)
             draw(_noise(), 22_050)
             stop_helper()  # the next is forked warm
         return self._analyst

@@ -23,7 +23,7 @@ COOKIE = "visitor"
 _SMALL = 64 * 1024
 _SAFE = ("GET", "HEAD")
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = (
@@ -34,6 +34,9 @@ HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+#: The one page that may ask for the microphone.
+LISTENING = "/tempo"
+_LISTENS = (b"permissions-policy", b"microphone=(self), camera=(), geolocation=(), payment=(), usb=()")
 #: Clients that are remembered at most.
 _CLIENTS = 50_000
 
@@ -124,9 +127,9 @@ class Guard:
                 status = 413 if too_large else message["status"]
                 self.counters.answers[status] = self.counters.answers.get(status, 0) + 1
                 self.counters.seconds += time.perf_counter() - started
-                own = {name for name, _ in HEADERS}
+                own = dict(HEADERS) | dict([_LISTENS] if scope["path"] == LISTENING else [])
                 kept = [pair for pair in message.get("headers", []) if pair[0].lower() not in own]
-                message = {**message, "status": status, "headers": [*kept, *HEADERS]}
+                message = {**message, "status": status, "headers": [*kept, *own.items()]}
             await send(message)
 
         refusal = self._refusal(scope, headers, uploads, most)

@@ -36,6 +36,10 @@ SCHEMAS: dict[str, pa.Schema] = {
         song_id=_TEXT, predicted=_TEXT, confidence=_NUMBER, scores=pa.map_(_TEXT, _NUMBER), heard_in_training=pa.bool_()
     ),
     "places": _schema(genre_id=_TEXT, x=_NUMBER, y=_NUMBER, region=_TEXT),
+    "rhythms": _schema(
+        clip_id=_TEXT, tracked_beat_times=pa.list_(_NUMBER), downbeat_times=pa.list_(_NUMBER), tempo_tracked=_NUMBER,
+        beats_per_bar=_NUMBER, bar_confidence=_NUMBER, swing_ratio=_NUMBER, pattern=pa.list_(_NUMBER),
+    ),
     "genre_neighbours": _schema(genre_id=_TEXT, rank=_WHOLE, neighbour_id=_TEXT, similarity=_NUMBER),
 }  # fmt: skip
 

@@ -218,7 +218,7 @@ def analysis(request: Request, analysis_id: str) -> Response:
     rows = compared(found, [one for one in answer.get("features", ()) if one["feature"] in found.features], first)
     made = page(
         request, "analysis.html.j2", shown=shown, answer=answer, compared=rows, similar=similar, genres=found.largest,
-        genre=first,
+        genre=first, clip=found.clip_of(answer["sha256"]),
     )  # fmt: skip
     if not state.visitor(request).is_new:
         state.pages.put(key, bytes(made.body), shown["expires"])
