@@ -37,8 +37,8 @@ def publish(data: SiteData, path: Path, extract_id: str) -> Path:
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
     build(data, half)
-    for kind in (CHARTS, OF_GENRES) if before else ():
-        for month in sorted((before / kind).glob("*.parquet")):
+    for kind in (CHARTS, OF_GENRES):
+        for month in sorted((before / kind).glob("*.parquet")) if before else ():
             if not (half / kind / month.name).exists():
                 shutil.copyfile(month, half / kind / month.name)
     if folder.exists():

@@ -56,7 +56,7 @@ def rhythm_of(found: Sequence[Extracted], start_s: float) -> dict[str, Any] | No
         return None
     chosen = get_feature_set(FEATURE_SET)
     numbers = dict(zip((one.name for one in chosen.features), map(float, mine.values), strict=True))
-    times = dict(zip((one.name for one in chosen.arrays), mine.arrays, strict=True))
+    times = {one.name: array.tolist() for one, array in zip(chosen.arrays, mine.arrays, strict=True)}
     return rhythm({name: numbers[name] for name in (*NUMBERS, *PATTERN)}, times, start_s)
 
 
