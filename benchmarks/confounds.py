@@ -2,17 +2,25 @@
 
 The composer's library is composed, midi5 (263 songs as MIDI in five genres, below DATA) is rendered by its own script,
 and each goes through import, extraction, split and the step ``probe`` with the default feature sets. No part is held
-back: every song is changed, and answered by the models of five folds that never heard it or its artist. Runs are kept
-below data/confounds: one that has a store is not run again; ``--again composed`` does, ``--page-only`` writes what is
+back: at most ``--songs`` songs are changed, and answered by the models of five folds that never heard them or their
+artist.
+
+Runs are kept below data/confounds and can be cut at any time: files that are composed or rendered, features, the clips
+of each change and the answers of each feature set stay, and the next call goes on behind them. ``--minutes`` cuts a
+call after so long. A run that has ended is not run again; ``--again composed`` does, ``--page-only`` writes what is
 there. Writes ``benchmarks/confounds.json`` and ``docs/confounds.md``; nothing on that page is typed.
 """
 
 import argparse
 import json
+import math
+import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +40,10 @@ BAR = 2.0
 #: The sets that are extracted by default.
 SETS = Config().extract.feature_sets
 STEPS = ("import_folder", "extract_features", "assign_splits", "probe")
+#: Most songs whose clips are changed, for each change: all of both libraries.
+SONGS = 300
+#: Exit code of a call that was cut.
+CUT = 3
 
 
 @dataclass(frozen=True)
@@ -77,20 +89,65 @@ def libraries() -> list[Library]:
     ]  # fmt: skip
 
 
-def run(library: Library) -> None:
-    """Take a library in and probe it."""
+class Cut(Exception):
+    """The call was cut by ``--minutes``; what is done stays."""
+
+
+def run(library: Library, songs: int, deadline: float) -> None:
+    """Take a library in and probe it; a run that was cut goes on.
+
+    Parameters
+    ----------
+    songs : most songs whose clips are changed.
+    deadline : on the monotonic clock.
+
+    Raises
+    ------
+    Cut : it was not through by the deadline.
+    """
     home = WORK / library.name
     names = "[" + ", ".join(f'"{name}"' for name in SETS) + "]"
     settings = [
         f'store.path="{home}/tables"', f'models.path="{home}/models"', f"extract.feature_sets={names}",
-        f"probe.feature_sets={names}", "splits.promotion=0.0", "splits.test=0.0", "probe.songs=100000",
+        f"probe.feature_sets={names}", "splits.promotion=0.0", "splits.test=0.0", f"probe.songs={songs}",
         f"probe.apart=[{library.apart}]", "pipeline.steps=[" + ", ".join(f'"{s}"' for s in library.steps) + "]",
         *library.overrides,
     ]  # fmt: skip
     command = ["./spark-submit.sh", "pipeline", *(part for one in settings for part in ("--set", one))]
-    done = subprocess.run(command, cwd=ROOT, check=False)
-    if done.returncode:
-        sys.exit(f"{library.name}: exit code {done.returncode}")
+    if code := bounded(command, home, deadline):
+        sys.exit(f"{library.name}: exit code {code}")
+    ended(library.name).write_text(json.dumps({"songs": songs}), encoding="utf-8")
+
+
+def bounded(command: Sequence[str], home: Path, deadline: float) -> int:
+    """Run a command until the deadline; its exit code. How long each call took is kept in the folder.
+
+    Raises
+    ------
+    Cut : the deadline came first. The command and all that it started are stopped.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    try:
+        return process.wait(None if deadline == math.inf else max(1.0, deadline - started))
+    except subprocess.TimeoutExpired:
+        raise Cut(f"{home.name}: cut after {(time.monotonic() - started) / 60:.1f} minutes") from None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+        turns = home / "turns.json"
+        kept = json.loads(turns.read_text(encoding="utf-8")) if turns.exists() else []
+        turns.write_text(json.dumps([*kept, round(time.monotonic() - started)]), encoding="utf-8")
+
+
+def ended(name: str) -> Path:
+    """Written when a library's run is through."""
+    return WORK / name / "ended.json"
 
 
 def figures(rows: dict[str, pd.DataFrame]) -> dict[str, Any]:
@@ -125,34 +182,62 @@ def probes(name: str) -> pd.DataFrame:
     return rows[(rows["genre_id"] == "*") & (rows["metric"] == "accuracy")]
 
 
-def render(data: Path) -> bool:
-    """Render midi5, once; False where it is not below DATA."""
+def render(data: Path, deadline: float) -> bool:
+    """Render what is missing of midi5; False where it is not below DATA."""
     clips, script = WORK / "midi5" / "clips", data / "midi5" / "render.sh"
     if not (clips / "manifest.csv").exists() and script.exists():
-        subprocess.run(["bash", str(script), str(clips)], check=True)
+        # A call that was cut may have left half of each file that was being written: the script writes two at once.
+        for half in sorted(clips.rglob("*.mp3"), key=lambda file: file.stat().st_mtime_ns)[-2:]:
+            half.unlink()
+        if code := bounded(["bash", str(script), str(clips)], WORK / "midi5", deadline):
+            sys.exit(f"midi5: rendering it ended with exit code {code}")
     return (clips / "manifest.csv").exists()
+
+
+def sample(name: str) -> str:
+    """How many songs were changed at most, and how long the calls took."""
+    turns = json.loads((WORK / name / "turns.json").read_text(encoding="utf-8"))
+    songs = json.loads(ended(name).read_text(encoding="utf-8"))["songs"]
+    calls = "one call" if len(turns) == 1 else f"{len(turns)} calls"
+    return f"Of each change at most {songs:,} songs; {sum(turns) / 60:.1f} minutes in {calls}."
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
     """Run what has no store yet, then write both files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with midi5/")
+    parser.add_argument("--songs", type=int, default=SONGS, help="most songs whose clips are changed")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="cut the call after so long; call again")
+    parser.add_argument("--only", choices=[one.name for one in libraries()], help="run this library only")
     parser.add_argument("--again", action="append", default=[], help="name of a library to run from the start")
     parser.add_argument("--page-only", action="store_true", help="write the files from the tables that are there")
     parsed = parser.parse_args(None if arguments is None else list(arguments))
-    for library in libraries() if not parsed.page_only else ():
-        if library.name in parsed.again:
-            shutil.rmtree(WORK / library.name / "tables", ignore_errors=True)
-        if library.name == "midi5" and not render(parsed.data.resolve()):
-            print(f"midi5: absent below {parsed.data}")
-        elif not (WORK / library.name / "tables" / "probes").exists():
-            run(library)
-    there = [one for one in libraries() if (WORK / one.name / "tables" / "probes").exists()]
-    rows = {library.name: probes(library.name) for library in there}
-    found = figures(rows) if rows else {}
-    OUT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    absent = [one.title for one in libraries() if one not in there]
-    write_page(PAGE, [(one.title, one.about, rows[one.name]) for one in there], found, absent)
+    deadline = time.monotonic() + 60 * parsed.minutes
+    cut = ""
+    try:
+        for library in libraries() if not parsed.page_only else ():
+            if parsed.only not in (None, library.name):
+                continue
+            if library.name in parsed.again:
+                for stale in (WORK / library.name / "tables", ended(library.name), WORK / library.name / "turns.json"):
+                    shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
+            if library.name == "midi5" and not render(parsed.data.resolve(), deadline):
+                print(f"midi5: absent below {parsed.data}")
+            elif not ended(library.name).exists():
+                run(library, parsed.songs, deadline)
+    except Cut as stopped:
+        cut = f"{stopped}. Call again: it goes on from there."
+    there = [one for one in libraries() if ended(one.name).exists()]
+    if there:
+        rows = {library.name: probes(library.name) for library in there}
+        found = figures(rows)
+        OUT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        absent = [one.title for one in libraries() if one not in there]
+        about = {one.name: f"{one.about} {sample(one.name)}" for one in there}
+        write_page(PAGE, [(one.title, about[one.name], rows[one.name]) for one in there], found, absent)
+    if cut:
+        print(cut)
+        sys.exit(CUT)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import pytest
 from training_library import GENRES, fill, song, with_train
 
 from genreatlas.audio.changes import CHANGES
+from genreatlas.evaluation import probe_experiments
 from genreatlas.sql.registering import register_views
 from genreatlas.steps import probe
 from genreatlas.tables import PROBES, SONGS
@@ -88,3 +89,29 @@ def test_confounds_are_probed_once_and_a_rerun_adds_nothing(store, config, fille
     register_views(store, config.splits.name)
     found = store.spark.sql("SELECT * FROM confounds WHERE feature_set = 'plain' ORDER BY accuracy DESC").toPandas()
     assert found["name"].tolist()[:2] == ["year", "itself"] or found["name"].tolist()[:2] == ["itself", "year"]
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_keeps_the_sets_that_it_had_probed(store, config, filled, monkeypatch):
+    config = with_train(config, feature_sets=("plain", "plain_frames"))
+    config = config.model_copy(update={"probe": config.probe.model_copy(update={"experiments": ("alone",)})})
+    asked = []
+
+    def alone(probing):
+        asked.append(probing.probed.feature_set)
+        if probing.probed.feature_set == "plain_frames" and len(asked) == 2:
+            raise KeyboardInterrupt
+        return probe_experiments.alone(probing)
+
+    monkeypatch.setitem(probe._EXPERIMENTS, "alone", alone)
+    with pytest.raises(KeyboardInterrupt):
+        probe.run(store, config)
+    first = fetched(store)
+    assert set(first["feature_set"]) == {"plain"}
+
+    probe.run(store, config)
+
+    assert asked == ["plain", "plain_frames", "plain_frames"]
+    now = fetched(store)
+    assert set(now["feature_set"]) == {"plain", "plain_frames"}
+    pd.testing.assert_frame_equal(now[now["feature_set"] == "plain"].reset_index(drop=True), first)

@@ -57,8 +57,7 @@ def run(store: Store, config: Config) -> Counts:
     feature_sets = config.probe.feature_sets or config.train.feature_sets
     known = [row.asDict() for row in store.read(PROBES).where(mine).select(*PROBES.key, "inputs_id").collect()]
     library: Library | None = None
-    rows: list[Mapping[str, Any]] = []
-    kept: set[str] = set()
+    counts = Counts()
     with progress(STEP, len(feature_sets) * len(config.probe.experiments), "experiments") as bar:
         for feature_set in feature_sets:
             library = library or read_library(store, config)
@@ -66,13 +65,14 @@ def run(store: Store, config: Config) -> Counts:
             inputs = _inputs_id(config, probing.versions)
             before = [row for row in known if row["feature_set"] == feature_set]
             if before and all(row["inputs_id"] == inputs for row in before):
-                kept.add(feature_set)
                 bar.advance(len(config.probe.experiments), known=True)
                 continue
+            rows: list[Mapping[str, Any]] = []
             for experiment in config.probe.experiments:
                 rows += [row | {"inputs_id": inputs} for row in _EXPERIMENTS[experiment](probing)]
                 bar.advance()
-    return _write(store, rows, [row for row in known if row["feature_set"] not in kept])
+            counts += _write(store, rows, before)  # a run that is killed later has this set behind it
+    return counts + _write(store, [], [row for row in known if row["feature_set"] not in feature_sets])
 
 
 def _inputs_id(config: Config, versions: Mapping[str, int]) -> str:
