@@ -4,14 +4,18 @@ Artists are divided into halves at random, 20 times. On one half a model is trai
 fitted on folds as ``train_models`` does it, by the same functions; the other half judges. No Spark.
 
     python benchmarks/calibration.py --tables ../shared/data/tables
+
+Each resample of the synthetic table is kept below data/calibration, so a call that is cut, or that ``--minutes`` ends,
+goes on with the next one. The page is written from the resamples that are there, and says how many they are.
 """
 
 import argparse
 import json
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -181,10 +185,31 @@ def by_plan(songs: Songs, rng: np.random.Generator) -> np.ndarray:
     return (number % 2 == 0)[place]
 
 
-def resample(songs: Songs, fit: Fit, n: int, name: str, divide: Divide = at_random) -> Judged:
-    """Judge ``n`` halves of artists; genres that a half does not train are none of its model's."""
+def resample(
+    songs: Songs,
+    fit: Fit,
+    n: int,
+    name: str,
+    divide: Divide = at_random,
+    kept: Path | None = None,
+    deadline: float = math.inf,
+) -> Judged:
+    """Judge ``n`` halves of artists; genres that a half does not train are none of its model's.
+
+    Parameters
+    ----------
+    kept : folder of resamples that were judged before, and of those to come.
+    deadline : on the monotonic clock; no resample is started after it.
+    """
     found = Judged()
     for number in range(n):
+        stored = None if kept is None else kept / f"{number}.npz"
+        if stored is not None and stored.exists():
+            found.add(read_judged(stored))
+            continue
+        if time.monotonic() > deadline:
+            print(f"{name}: {len(found.coverage)} of {n} resamples, and the time is over. Call again to go on.")
+            break
         started = time.process_time()
         rng = np.random.default_rng(1000 + number)
         trains = divide(songs, rng)
@@ -200,7 +225,11 @@ def resample(songs: Songs, fit: Fit, n: int, name: str, divide: Divide = at_rand
         score, sure = fit(parts[0], number)
         one = Judged()
         judge(one, parts[1], score, sure)
-        found.add(one, np.flatnonzero(known), songs.n_genres)
+        whole = Judged()
+        whole.add(one, np.flatnonzero(known), songs.n_genres)
+        found.add(whole)
+        if stored is not None:
+            write_judged(stored, whole)
         print(
             f"{name} {number + 1}/{n}: accuracy {found.accuracy[-1]:.3f}, error {found.raw_error[-1]:.3f} -> "
             f"{found.error[-1]:.3f} (perfect {found.perfect[-1]:.3f}), coverage {found.coverage[-1]:.3f}, "
@@ -208,6 +237,21 @@ def resample(songs: Songs, fit: Fit, n: int, name: str, divide: Divide = at_rand
             flush=True,
         )
     return found
+
+
+def write_judged(path: Path, judged: Judged) -> None:
+    """Keep what a resample showed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partly = path.with_name(f".{path.name}")
+    np.savez(partly, **{one.name: np.asarray(getattr(judged, one.name)) for one in fields(judged)})
+    partly.replace(path)
+
+
+def read_judged(path: Path) -> Judged:
+    """What :func:`write_judged` kept."""
+    with np.load(path) as arrays:
+        lists = {name: arrays[name].tolist() for name in arrays.files if name not in ("covered", "songs")}
+        return Judged(**lists, covered=arrays["covered"], songs=arrays["songs"])
 
 
 def few_artists() -> list[dict[str, Any]]:
@@ -255,6 +299,7 @@ def main() -> None:
     parser.add_argument("--tables", type=Path, required=True, help="folder with spotify_songs.csv")
     parser.add_argument("--genres", type=int, default=1000, help="genres of the synthetic table")
     parser.add_argument("--resamples", type=int, default=RESAMPLES)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="start no further resample after so long")
     parser.add_argument("--only", choices=("spotify", "synthetic", "few"), help="measure again; the others stay")
     parser.add_argument("--dry", action="store_true", help="print, and write nothing")
     args = parser.parse_args()
@@ -268,7 +313,9 @@ def main() -> None:
     if args.only in (None, "synthetic"):
         drawn = draw(args.genres)
         songs = Songs(drawn.X, drawn.y, drawn.artist, args.genres)
-        judged = resample(songs, fit_project("numpy", "lda", {"shrinkage": 0.0}), args.resamples, "synthetic")
+        fit, kept = fit_project("numpy", "lda", {"shrinkage": 0.0}), ROOT / "data" / "calibration" / f"{args.genres}"
+        deadline = time.monotonic() + 60 * args.minutes
+        judged = resample(songs, fit, args.resamples, "synthetic", kept=kept, deadline=deadline)
         title = f"synthetic, {args.genres:,} genres × 150 songs, `lda`"
         tables["synthetic"] = {"title": title, **summary(judged)}
     if args.only in (None, "few"):

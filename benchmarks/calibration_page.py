@@ -18,10 +18,11 @@ FIGURES: dict[str, tuple[str, str]] = {
     "class_gap_above_floor": ("gap above chance", "≤ .02"),
     "genres_judged": ("genres with 100 and more judged songs", ""),
     "accuracy": ("accuracy", ""),
+    "resamples": ("resamples", "20"),
 }
 _LIMITS = {
     "ece": (0.0, 0.03), "coverage": (0.89, 0.91), "coverage_least": (0.87, 1.0), "coverage_most": (0.0, 0.93),
-    "class_gap_above_floor": (-1.0, 0.02),
+    "class_gap_above_floor": (-1.0, 0.02), "resamples": (20, 1000),
 }  # fmt: skip
 
 _FEW_WORDS = (
