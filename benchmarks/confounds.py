@@ -30,6 +30,7 @@ from confounds_page import write_page
 from deltalake import DeltaTable
 
 from genreatlas.config import Config
+from genreatlas.ids import stable_id
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / "data" / "confounds"
@@ -40,7 +41,7 @@ BAR = 2.0
 #: The sets that are extracted by default.
 SETS = Config().extract.feature_sets
 STEPS = ("import_folder", "extract_features", "assign_splits", "probe")
-#: Most songs whose clips are changed, for each change: all of both libraries.
+#: Most songs that are rendered of midi5, and whose clips are changed, for each change: all of both libraries.
 SONGS = 300
 #: Exit code of a call that was cut.
 CUT = 3
@@ -182,16 +183,34 @@ def probes(name: str) -> pd.DataFrame:
     return rows[(rows["genre_id"] == "*") & (rows["metric"] == "accuracy")]
 
 
-def render(data: Path, deadline: float) -> bool:
-    """Render what is missing of midi5; False where it is not below DATA."""
-    clips, script = WORK / "midi5" / "clips", data / "midi5" / "render.sh"
-    if not (clips / "manifest.csv").exists() and script.exists():
+def render(data: Path, songs: int, deadline: float) -> bool:
+    """Render what is missing of at most so many songs of midi5; False where it is not below DATA."""
+    midi5, home = data / "midi5", WORK / "midi5"
+    clips, chosen = home / "clips", home / "midi"
+    if not (clips / "manifest.csv").exists() and (midi5 / "render.sh").exists():
+        chosen.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(midi5 / "render.sh", chosen / "render.sh")  # it renders what lies beside it
+        for file in evenly(sorted(midi5.rglob("*.mid")), songs):
+            place = chosen / file.relative_to(midi5)
+            place.parent.mkdir(exist_ok=True)
+            if not place.exists():
+                shutil.copyfile(file, place)
         # A call that was cut may have left half of each file that was being written: the script writes two at once.
         for half in sorted(clips.rglob("*.mp3"), key=lambda file: file.stat().st_mtime_ns)[-2:]:
             half.unlink()
-        if code := bounded(["bash", str(script), str(clips)], WORK / "midi5", deadline):
+        if code := bounded(["bash", str(chosen / "render.sh"), str(clips)], home, deadline):
             sys.exit(f"midi5: rendering it ended with exit code {code}")
     return (clips / "manifest.csv").exists()
+
+
+def evenly(files: Sequence[Path], most: int) -> list[Path]:
+    """At most so many files, as many of each folder as there are, in an order of hashes of their names."""
+    seen: dict[Path, int] = {}
+    ranked = []
+    for file in sorted(files, key=lambda file: stable_id(file.parent.name, file.name)):
+        seen[file.parent] = rank = seen.get(file.parent, -1) + 1
+        ranked.append((rank, file))
+    return [file for _, file in sorted(ranked, key=lambda one: (one[0], one[1]))[:most]]
 
 
 def sample(name: str) -> str:
@@ -206,7 +225,9 @@ def main(arguments: Iterable[str] | None = None) -> None:
     """Run what has no store yet, then write both files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with midi5/")
-    parser.add_argument("--songs", type=int, default=SONGS, help="most songs whose clips are changed")
+    parser.add_argument(
+        "--songs", type=int, default=SONGS, help="most songs that are rendered, and changed"
+    )
     parser.add_argument("--minutes", type=float, default=math.inf, help="cut the call after so long; call again")
     parser.add_argument("--only", choices=[one.name for one in libraries()], help="run this library only")
     parser.add_argument("--again", action="append", default=[], help="name of a library to run from the start")
@@ -221,7 +242,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
             if library.name in parsed.again:
                 for stale in (WORK / library.name / "tables", ended(library.name), WORK / library.name / "turns.json"):
                     shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
-            if library.name == "midi5" and not render(parsed.data.resolve(), deadline):
+            if library.name == "midi5" and not render(parsed.data.resolve(), parsed.songs, deadline):
                 print(f"midi5: absent below {parsed.data}")
             elif not ended(library.name).exists():
                 run(library, parsed.songs, deadline)

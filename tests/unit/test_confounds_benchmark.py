@@ -67,3 +67,13 @@ def test_the_largest_fall_is_named_with_every_set_above_the_bar():
     assert (worst["value"], worst["bar"], worst["n"], worst["note"]) == (3.4, 2.0, 90, "two on midi5")
     assert worst["loses_more"] == ["one on composed", "two on midi5"]
     assert worst["falls"]["two on composed"] == -1.0
+
+
+def test_a_sample_has_as_many_songs_of_each_genre():
+    files = [Path(genre) / f"{n}.mid" for genre, size in (("jazz", 9), ("rock", 3)) for n in range(size)]
+
+    some = confounds.evenly(files, 8)
+
+    assert sorted(file.parent.name for file in some) == ["jazz"] * 5 + ["rock"] * 3
+    assert set(confounds.evenly(files, 6)) <= set(some) and confounds.evenly(files, 99) != files
+    assert sorted(confounds.evenly(files, 99)) == files
