@@ -225,9 +225,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     """Run what has no store yet, then write both files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with midi5/")
-    parser.add_argument(
-        "--songs", type=int, default=SONGS, help="most songs that are rendered, and changed"
-    )
+    parser.add_argument("--songs", type=int, default=SONGS, help="most songs that are rendered, and changed")
     parser.add_argument("--minutes", type=float, default=math.inf, help="cut the call after so long; call again")
     parser.add_argument("--only", choices=[one.name for one in libraries()], help="run this library only")
     parser.add_argument("--again", action="append", default=[], help="name of a library to run from the start")
