@@ -61,6 +61,7 @@ web: $(READY) ## Serve the demo's library as a site on this machine, until Contr
 pictures: demo ## Draw the pictures in docs/images: the README's from the demo, the map's with DATA=folder of everynoise
 	@mkdir -p docs/images
 	@cp data/demo/report/leaderboard.svg docs/images/
+	@$(BIN)/python benchmarks/web_pictures.py
 	@test ! -d "$(DATA)/everynoise" || $(BIN)/python benchmarks/map_picture.py --data "$(DATA)/everynoise"
 
 test: $(READY) ## Run the tests (about 13 minutes on two cores)

@@ -180,6 +180,9 @@ def test_a_thousand_hostile_names_are_text_on_every_page(tmp_path):
     ]
     pages += [f"/songs/song{number:06d}" for number in range(0, 1000, 25)] + ["/", "/genres", "/charts"]
     pages += [f"/playlists?start={start}" for start in range(0, 200, 50)] + ["/playlists/p3", "/artists/a0", "/upload"]
+    albums = [client.get("/rest/analysis", params={"song_id": f"song{one:06d}"}).json()["album_id"]
+              for one in range(0, 1000, 100)]  # fmt: skip
+    pages += [f"/albums/{one}" for one in albums if one] + ["/charts?feature=loudness", "/tempo", "/fit", "/analyses"]
     for page in pages:
         answer = client.get(page)
         assert answer.status_code == 200, page

@@ -9,7 +9,6 @@ from markupsafe import Markup
 from genreatlas.web.answers import compared, extract_of, known, page
 from genreatlas.web.distributions import as_csv
 from genreatlas.web.extract import KINDS
-from genreatlas.web.published import quantile_names
 from genreatlas.web.rendering import resource
 from genreatlas.web.rest import openapi_lines
 
@@ -121,13 +120,10 @@ def charts(
     month = month or found.month
     units = found.charted(month)
     feature = feature or next((one for one in found.features if one in units), "")
-    rows = found.charts(feature=feature, month=month) if feature else []
-    of_all = next((one for one in rows if one["genre_id"] == "*"), None)
-    middle = quantile_names()[2]
-    of_genres = sorted((one for one in rows if one["genre_id"] != "*"), key=lambda one: -one[middle])
+    rows, n = found.ranked(feature, month, start, _PAGE)
     return page(
         request, "charts.html.j2", feature=feature, features=list(units), unit=units.get(feature, ""),
-        months=found.months, month=month, of_all=of_all, rows=of_genres[start : start + _PAGE], n=len(of_genres),
+        months=found.months, month=month, of_all=found.charts_of("*", month).get(feature), rows=rows, n=n,
         start=start, size=_PAGE, known=found.genre_names(), over=found.over_months(feature, "*"),
     )  # fmt: skip
 

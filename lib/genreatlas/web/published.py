@@ -19,7 +19,7 @@ import numpy as np
 from genreatlas.audio.uris import uri_to_path
 from genreatlas.errors import StoreError
 from genreatlas.web import extract, publishing
-from genreatlas.web.distributions import EVERYBODY, QUANTILES, share_below
+from genreatlas.web.distributions import EVERYBODY, share_below
 from genreatlas.web.kept import Kept
 from genreatlas.web.words import fold, match_expression
 
@@ -28,6 +28,8 @@ Row = dict[str, Any]
 _CANDIDATES = 200
 #: Answers of searches that are kept: those of beginnings that many type.
 _SEARCHES = 4000
+#: Pages of the database that each thread's connection keeps; the operating system keeps them all once.
+_CACHE_KB = 512
 #: Genres whose charts are kept: 60 KB each.
 _CHARTED = 200
 #: Genres that a form suggests; others can be typed.
@@ -206,10 +208,18 @@ class Extract:
 
     def count(self, kind: str) -> int:
         """How many there are of a kind."""
-        return int(self._rows(f"SELECT count(*) AS n FROM {kind}")[0]["n"])
+        return self._counts[kind]
+
+    @cached_property
+    def _counts(self) -> dict[str, int]:
+        return {kind: int(self._rows(f"SELECT count(*) AS n FROM {kind}")[0]["n"]) for kind in extract.KINDS}
 
     def categories(self) -> list[Row]:
         """Families of genres: parents where the lake has them, else regions of the map; genres without are the last."""
+        return self._categories
+
+    @cached_property
+    def _categories(self) -> list[Row]:
         rows = self._rows("SELECT genre_id, name, n_songs, parent, region FROM genres ORDER BY rank")
         key = "parent" if any(row["parent"] for row in rows) else "region"
         families: dict[str, list[Row]] = {}
@@ -329,6 +339,16 @@ class Extract:
         path = self.folder / extract.CHARTS / f"{month}.parquet"
         return _ask_charts(path, "feature = ?", "n DESC, genre_id", feature) if month in self.months else []
 
+    def ranked(self, feature: str, month: str, start: int, limit: int) -> tuple[list[Row], int]:
+        """A page of a feature's charts in the genres of a month, the highest median first; and how many there are."""
+        path = self.folder / extract.CHARTS / f"{month}.parquet"
+        if month not in self.months:
+            return [], 0
+        of_genres = f"feature = ? AND genre_id <> '{EVERYBODY}'"
+        order = f"q50 DESC, genre_id LIMIT {limit} OFFSET {start}"
+        rows = _ask_charts(path, of_genres, order, feature, "* EXCLUDE counts, count(*) OVER () AS n_all")
+        return rows, rows[0]["n_all"] if rows else 0
+
     def charted(self, month: str = "") -> dict[str, str]:
         """Features that have charts in a month, with their units."""
         return {name: row["unit"] for name, row in self.charts_of(EVERYBODY, month).items()}
@@ -394,6 +414,7 @@ class Extract:
             address = f"{(self.folder / extract.DATABASE).absolute().as_uri()}?mode=ro&immutable=1"
             connection = sqlite3.connect(address, uri=True, check_same_thread=False)
             connection.execute("PRAGMA query_only = ON")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
             self._local.connection = connection
         cursor = connection.execute(statement, values)
         names = [column[0] for column in cursor.description]
@@ -432,9 +453,11 @@ class Site:
         return self._held
 
 
-def _ask_charts(path: Path, condition: str, order: str, value: str) -> list[Row]:
+def _ask_charts(path: Path, condition: str, order: str, value: str, columns: str = "*") -> list[Row]:
     cursor = _duck().cursor()
-    answer = cursor.execute(f"SELECT * FROM read_parquet(?) WHERE {condition} ORDER BY {order}", [str(path), value])
+    answer = cursor.execute(
+        f"SELECT {columns} FROM read_parquet(?) WHERE {condition} ORDER BY {order}", [str(path), value]
+    )
     names = [column[0] for column in answer.description]
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
@@ -460,11 +483,6 @@ def _song(row: Row) -> Row:
 
 def _below(value: float, chart: Row | None) -> float | None:
     return None if chart is None else share_below(float(value), chart["low"], chart["high"], chart["counts"])
-
-
-def quantile_names() -> tuple[str, ...]:
-    """Columns of a chart with its quantiles."""
-    return tuple(f"q{round(100 * share):02d}" for share in QUANTILES)
 
 
 @lru_cache(512)
