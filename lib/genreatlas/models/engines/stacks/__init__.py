@@ -12,6 +12,7 @@ from genreatlas.models.types import Trial
 
 if TYPE_CHECKING:
     from genreatlas.config import Candidate, TrainSection
+    from genreatlas.models.engines.stacks.quantile_models import QuantileModel
     from genreatlas.models.engines.stacks.stack_models import StackModel
     from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles
 
@@ -27,25 +28,33 @@ class Stacks(TaskEngine):
     formats: ClassVar[Mapping[str, str]] = {"stack": "stack.skops"}
 
     def feature_sets(self, candidate: "Candidate", train: "TrainSection") -> Sequence[str]:
-        """Joined sets, unless a candidate names others: each of its sets gets members of its own."""
+        """Joined sets, unless a candidate names others: each gets members of its own. Of frames what is named."""
+        if candidate.estimator == "quantiles":
+            return candidate.feature_sets
         return candidate.feature_sets or tuple(name for name in train.feature_sets if PLUS in name)
 
     def fit(
         self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: NDArray[Any]
-    ) -> "tuple[StackModel, list[str]]":
-        """Fit members and weights."""
-        from genreatlas.models.engines.stacks import stack_models
+    ) -> "tuple[StackModel | QuantileModel, list[str]]":
+        """Fit members, and weights or what judges quantiles."""
+        from genreatlas.models.engines.stacks import quantile_models, stack_models
 
+        if trial.estimator == "quantiles":
+            return quantile_models.fit(trial, files, settings, rows)
         return stack_models.fit(trial, files, settings, rows)
 
-    def loads(self, content: bytes) -> "StackModel":
-        """Read a skops file of members and weights."""
+    def loads(self, content: bytes) -> "StackModel | QuantileModel":
+        """Read a skops file of either kind."""
+        from genreatlas.models.engines.scikit_learn.sklearn_pipelines import read_fields
+        from genreatlas.models.engines.stacks import quantile_models, stack_models
+
+        fields = read_fields(content)
+        if "top" in fields:
+            return stack_models.checked(fields, quantile_models.from_fields)
+        return stack_models.checked(fields, stack_models.from_fields)
+
+    def weights(self, model: Any, X: NDArray[np.float32]) -> NDArray[np.float64] | None:
+        """How much each column counts with the members, weighted as the stack weighs them; None for one of frames."""
         from genreatlas.models.engines.stacks import stack_models
 
-        return stack_models.loads(content)
-
-    def weights(self, model: "StackModel", X: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """How much each column counts with the members, weighted as the stack weighs them."""
-        from genreatlas.models.engines.stacks import stack_models
-
-        return stack_models.column_weights(model, X)
+        return stack_models.column_weights(model, X) if isinstance(model, stack_models.StackModel) else None

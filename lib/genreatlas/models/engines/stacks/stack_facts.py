@@ -34,5 +34,11 @@ ESTIMATORS: dict[str, Facts] = {
         {"C": (0.1, 1.0), "members": (USUAL,)},
         max_rows=30_000,
         max_classes=200,
-    )
+    ),
+    "quantiles": Facts(
+        {"C": number(above=0), "member": one_of(*MEMBERS), "member_scaler": one_of(*SCALERS)},
+        {"C": (0.1,)},
+        max_rows=5_000_000,
+        max_classes=200,
+    ),
 }

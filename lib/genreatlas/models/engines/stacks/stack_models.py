@@ -11,9 +11,9 @@ common value: with some hundred songs there is no more to be learnt. (Wolpert 19
 negative; Ting & Witten 1999 on probabilities as inputs.)
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import ZIP_DEFLATED
 
 import numpy as np
@@ -36,6 +36,8 @@ from genreatlas.models.engines.scikit_learn.skops_checks import check_arrays
 from genreatlas.models.engines.stacks.stack_facts import MEMBERS, PLUS, USUAL
 from genreatlas.models.engines.task_fits import CandidateLimit, GridSettings, MatrixFiles
 from genreatlas.models.types import ScoreKind, Trial
+
+Model = TypeVar("Model")
 
 #: Probabilities below it count as it: a member that rules a genre out must not overrule all others.
 _LEAST = 1e-4
@@ -68,7 +70,7 @@ class Part:
 
     def logits(self, X: Array) -> Array:
         """Logits of rows, (n_rows, n_classes), with mean 0 over the classes."""
-        return _logits(self.model, X[:, self.columns]) / self.scale
+        return logits_of(self.model, X[:, self.columns]) / self.scale
 
 
 @dataclass(frozen=True)
@@ -113,22 +115,27 @@ class StackModel(RowModel):
 
 
 def loads(content: bytes) -> StackModel:
-    """Read a skops file.
+    """Read a skops file of members and weights.
 
     Raises
     ------
     ModelError : a file of another kind, with types that are not trusted, or whose parts do not fit together.
     """
-    fields = read_fields(content)
+    return checked(read_fields(content), from_fields)
+
+
+def checked(fields: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Model]) -> Model:
+    """What is made of a file's content; ModelError where its parts do not fit together."""
     try:
-        return _from_fields(fields)
+        return read(fields)
     except ModelError:
         raise
     except Exception as error:
         raise ModelError(f"the model file cannot be loaded: {type(error).__name__}: {error}") from None
 
 
-def _from_fields(fields: Mapping[str, Any]) -> StackModel:
+def from_fields(fields: Mapping[str, Any]) -> StackModel:
+    """The model of a file's content; ModelError where its parts do not fit together."""
     weights, intercepts = (np.asarray(fields[name], dtype=np.float64) for name in ("weights", "intercepts"))
     n_features, parts = int(fields["n_features"]), []
     for one in fields["parts"]:
@@ -218,7 +225,7 @@ def fit_stack(
     for train, out in fold_splits(fold) if len(np.unique(fold)) > 1 else ():
         for place, member in enumerate(members):
             model, _ = _fit_member(member, X, y, train, n_classes, seed, weight)
-            held[place, out] = _logits(model, X[out][:, member.columns])
+            held[place, out] = logits_of(model, X[out][:, member.columns])
     known = np.isfinite(held).all(axis=(0, 2))
     spread = np.sqrt(np.nanmean(np.square(held[:, known]), axis=(1, 2))) if known.any() else np.ones(len(members))
     scales = np.where(spread > 1e-6, spread, 1.0)
@@ -244,8 +251,8 @@ def _fit_member(
     return SklearnModel(pipeline, n_classes, multi=False), notes
 
 
-def _logits(model: SklearnModel, X: Array) -> Array:
-    """Logarithms of probabilities, or margins as they are, less their mean over the classes."""
+def logits_of(model: SklearnModel, X: Array) -> Array:
+    """Logarithms of rows' probabilities, or margins as they are, less their mean over the classes."""
     raw = model.scores(X)
     values = np.log(np.maximum(raw, _LEAST)) if model.score_kind == "probability" else raw
     return np.asarray(values - values.mean(axis=1, keepdims=True))
