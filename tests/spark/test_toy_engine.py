@@ -163,5 +163,5 @@ def test_names_and_formats_that_are_taken_are_refused_and_those_that_are_unknown
             engines.register(one)
     with pytest.raises(ConfigError, match=r"no engine is called 'tou'\. Did you mean toy\?"):
         engines.get_engine("tou")
-    with pytest.raises(ModelError, match=r"'onnx'\. Known: skops, arrays, spark-ml, json, means"):
-        engines.reader_of("onnx")
+    with pytest.raises(ModelError, match=r"'pickle'\. Known: .*skops.*, means"):
+        engines.reader_of("pickle")
