@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 from deltalake import DeltaTable
+from results_bars import section
 from results_experiments import Experiment
 
 HEAD = """# Results on real data
@@ -21,7 +22,7 @@ was fitted again and is judged here. Where the word
 
 def write_page(target: Path, work: Path, found: Sequence[tuple[Experiment, list[str], str]]) -> None:
     """Write the page; ``found`` holds each experiment with what is absent, or what its run printed."""
-    blocks = [HEAD.format(machine=f"{platform.machine()}, Python {platform.python_version()}")]
+    blocks = [HEAD.format(machine=f"{platform.machine()}, Python {platform.python_version()}"), section()]
     for experiment, absent, log in found:
         blocks.append(f"## {experiment.title}\n\n{experiment.explanation}")
         tables = work / experiment.name / "tables"
