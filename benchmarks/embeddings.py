@@ -4,8 +4,8 @@
     python benchmarks/embeddings.py --data FOLDER
 
 Speed and agreement are measured on clips of DATA/music, scores on midi5, whose clips are rendered from DATA/midi5 once
-(7 minutes on two cores) as `make results` does. Features are kept below data/embeddings. ``--only`` names parts to
-measure again; the others stay as they are in embeddings.json.
+(7 minutes on two cores) as `make results` does. Features, and answers of each division of midi5, are kept below
+data/embeddings. ``--only`` names parts to measure again; the others stay as they are in embeddings.json.
 """
 
 import argparse
@@ -128,30 +128,50 @@ def agreement(music: Sequence[str], wheel: Path | None) -> dict[str, Any]:
     return {"tags_deviation": float(max(tags)), "embedding_deviation": float(max(embedding)), "patches": patches}
 
 
-def midi5(data: Path, processes: int) -> dict[str, Any]:
-    """Macro-F1 of every member and of stacks on midi5, by repeated nested folds over all songs."""
+def midi5(data: Path, processes: int, until: float = float("inf")) -> dict[str, Any]:
+    """Macro-F1 of every member and of stacks on midi5, by repeated nested folds over all songs.
+
+    Answers of each division of the songs are kept. None begins after ``until`` of the monotonic clock: figures are of
+    those that are there, and empty where there is none.
+    """
     songs = midi5_features(data, processes)
-    y, X, features = songs["y"], songs["X"], tuple(songs["features"].tolist())
+    y = songs["y"]
     stacks = {"stack": (*HAND, *LEARNT), "stack_hand": HAND, "stack_learnt": LEARNT}
     answers: dict[str, list[np.ndarray]] = {}
     weights: dict[str, list[dict[str, float]]] = {name: [] for name in stacks}
     for repeat in range(REPEATS):
-        fold = folds(y, repeat)
-        said: dict[str, np.ndarray] = {}
-        for out in range(FOLDS):
-            train, test = np.flatnonzero(fold != out), np.flatnonzero(fold == out)
-            for name, sets in stacks.items():
-                model = fit(sets, features, X[train], y[train], fold[train], len(songs["genres"]))
-                columns = np.flatnonzero([owner in sets for owner in owners(features)])
-                weights[name].append({part.name: float(w) for part, w in zip(model.parts, model.weights, strict=True)})
-                judged = {name: model.scores(X[test][:, columns])}
-                judged |= {part.name: part.model.scores(X[test][:, columns][:, part.columns]) for part in model.parts}
-                for one, scores in judged.items():
-                    said.setdefault(one, np.zeros((len(y), len(songs["genres"]))))[test] = scores
-        for one, scores in said.items():
-            answers.setdefault(one, []).append(np.argmax(scores, axis=1))
-        print(f"midi5: repeat {repeat + 1} of {REPEATS}", flush=True)
+        kept = WORK / f"midi5-repeat-{repeat}.json"
+        if not kept.exists():
+            if time.monotonic() > until:
+                continue
+            kept.write_text(json.dumps(one_division(songs, stacks, folds(y, repeat))), encoding="utf-8")
+            print(f"midi5: repeat {repeat + 1} of {REPEATS}", flush=True)
+        told = json.loads(kept.read_text(encoding="utf-8"))
+        for one, said in told["said"].items():
+            answers.setdefault(one, []).append(np.array(said))
+        for name, rows in told["weights"].items():
+            weights[name] += rows
+    if not answers:
+        return {}
     return {"midi5": summarise(answers, y, weights, songs["genres"].tolist())} | headline(answers, y)
+
+
+def one_division(songs: Any, stacks: dict[str, Sequence[str]], fold: np.ndarray) -> dict[str, Any]:
+    """Answers of stacks and their members, each fold by those that did not learn from it, and the stacks' weights."""
+    y, X, features = songs["y"], songs["X"], tuple(songs["features"].tolist())
+    weights: dict[str, list[dict[str, float]]] = {name: [] for name in stacks}
+    said: dict[str, np.ndarray] = {}
+    for out in range(FOLDS):
+        train, test = np.flatnonzero(fold != out), np.flatnonzero(fold == out)
+        for name, sets in stacks.items():
+            model = fit(sets, features, X[train], y[train], fold[train], len(songs["genres"]))
+            columns = np.flatnonzero([owner in sets for owner in owners(features)])
+            weights[name].append({part.name: float(w) for part, w in zip(model.parts, model.weights, strict=True)})
+            judged = {name: model.scores(X[test][:, columns])}
+            judged |= {part.name: part.model.scores(X[test][:, columns][:, part.columns]) for part in model.parts}
+            for one, scores in judged.items():
+                said.setdefault(one, np.zeros((len(y), len(songs["genres"]))))[test] = scores
+    return {"said": {one: np.argmax(scores, axis=1).tolist() for one, scores in said.items()}, "weights": weights}
 
 
 def fit(sets: Sequence[str], features: Sequence[str], X: np.ndarray, y: np.ndarray, fold: np.ndarray, k: int) -> Any:
@@ -238,7 +258,8 @@ def summarise(
     for name, each in weights.items():
         values = {member: np.array([one[member] for one in each]) for member in each[0]}
         shown[name] = {member: {"mean": float(one.mean()), "sd": float(one.std())} for member, one in values.items()}
-    return {"songs": len(y), "genres": genres, "folds": FOLDS, "repeats": REPEATS, "scores": rows, "weights": shown}
+    repeats = len(next(iter(answers.values())))
+    return {"songs": len(y), "genres": genres, "folds": FOLDS, "repeats": repeats, "scores": rows, "weights": shown}
 
 
 def one_file(file: str) -> dict[str, Any]:
