@@ -15,7 +15,6 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import pyspark
 from pyspark.sql import SparkSession
@@ -110,7 +109,7 @@ def get_spark(settings: SparkSection, app_name: str = "genreatlas") -> SparkSess
 
 def _start(settings: SparkSection, app_name: str) -> SparkSession:
     sweep()  # what killed runs left in the temporary folder, up to a gigabyte each
-    builder: Any = SparkSession.builder.appName(app_name)
+    builder: SparkSession.Builder = SparkSession.builder.appName(app_name)
     if os.environ.get("SPARK_REMOTE") or os.environ.get("SPARK_CONNECT_MODE_ENABLED"):
         return builder.getOrCreate()
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ

@@ -126,9 +126,15 @@ def principal(space: Floats) -> Floats:
 
 
 def align(points: Floats, target: Floats) -> Floats:
-    """The turn (with reflection), scale and shift that bring shared places nearest to where they were: (3, 2).
+    """Find the rotation (with reflection), scale and shift that fit points to a target best (Procrustes).
 
-    Apply it with :func:`moved`. Both arrays hold the same genres in the same order; NaN rows are left out.
+    Parameters
+    ----------
+    points, target : (n, 2) the same genres in the same order; rows with NaN are left out.
+
+    Returns
+    -------
+    (3, 2) the scaled rotation, and below it the shift; :func:`moved` applies it.
     """
     both = np.isfinite(points).all(axis=1) & np.isfinite(target).all(axis=1)
     a, b = points[both], target[both]
@@ -142,12 +148,31 @@ def align(points: Floats, target: Floats) -> Floats:
 
 
 def moved(points: Floats, by: Floats) -> Floats:
-    """Points after the motion that :func:`align` found."""
+    """Apply the motion that :func:`align` found.
+
+    Parameters
+    ----------
+    points : (n, 2).
+    by : (3, 2).
+
+    Returns
+    -------
+    (n, 2).
+    """
     return np.asarray(points @ by[:2] + by[2], dtype=np.float64)
 
 
 def procrustes_r2(points: Floats, target: Floats) -> float:
-    """Share of the variance of the target that the aligned points explain, 1 where they agree; NaN is left out."""
+    """Share of the variance of the target that the points explain after :func:`align`.
+
+    Parameters
+    ----------
+    points, target : (n, 2) the same genres in the same order; rows with NaN are left out.
+
+    Returns
+    -------
+    1 where they agree, 0 for no agreement.
+    """
     both = np.isfinite(points).all(axis=1) & np.isfinite(target).all(axis=1)
     points, target = points[both], target[both]
     left = target - moved(points, align(points, target))

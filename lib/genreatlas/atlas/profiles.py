@@ -1,6 +1,7 @@
 """What a genre sounds like: a robust mean and spread of its songs' vectors, with nobody counted more than fairly."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -98,7 +99,7 @@ def build_profiles(songs: Songs, n_genres: int, artist_share: float, shrink: boo
     return Profiles(mean, spread, own, counts, artists, effective)
 
 
-def count_recordings_once(songs: Songs) -> tuple[Floats, Ints, dict[str, npt.NDArray]]:
+def count_recordings_once(songs: Songs) -> tuple[Floats, Ints, dict[str, npt.NDArray[Any]]]:
     """Values and artist of each recording, and its labels: recording, genre, weight (summing up to 1 at most)."""
     _, recording = np.unique(songs.recording, return_inverse=True)
     n = int(recording.max()) + 1 if len(recording) else 0
@@ -122,9 +123,19 @@ def count_recordings_once(songs: Songs) -> tuple[Floats, Ints, dict[str, npt.NDA
 
 
 def cap_artists(weight: Floats, artist: Ints, share: float) -> Floats:
-    """Weights with which no artist has more than a share of the sum; songs of unknown artists are nobody's.
+    """Reduce weights so that no artist has more than a share of their sum.
 
-    Where there are so few artists that even equal parts are larger than the share, they get equal parts.
+    With so few artists that even equal parts are larger than the share, they get equal parts.
+
+    Parameters
+    ----------
+    weight : (n,) of each recording.
+    artist : (n,) code of its artist; negative: unknown, which counts as an artist of its own.
+    share : 0 to 1.
+
+    Returns
+    -------
+    (n,) weights, at most those given.
     """
     names, place = np.unique(artist, return_inverse=True)
     alone = artist < 0
@@ -145,7 +156,18 @@ def cap_artists(weight: Floats, artist: Ints, share: float) -> Floats:
 
 
 def robust_moments(values: npt.NDArray[np.floating], weight: Floats) -> tuple[Floats, Floats]:
-    """Clipped mean and robust spread of each column, (n_features,) each; NaN values are left out."""
+    """Clipped mean and robust spread of each column; NaN values are left out.
+
+    Parameters
+    ----------
+    values : (n, n_features).
+    weight : (n,).
+
+    Returns
+    -------
+    mean, spread : (n_features,) each, in units of the features. The spread is the scaled median absolute deviation,
+    or the standard deviation where that is 0; NaN for fewer than two values.
+    """
     middle = weighted_median(values, weight)
     off = np.abs(values - middle)
     spread = _MAD * weighted_median(off, weight)
@@ -159,7 +181,17 @@ def robust_moments(values: npt.NDArray[np.floating], weight: Floats) -> tuple[Fl
 
 
 def weighted_median(values: npt.NDArray[np.floating], weight: Floats) -> Floats:
-    """Median of each column under weights; NaN where no value is known."""
+    """Weighted median of each column.
+
+    Parameters
+    ----------
+    values : (n, n_features); NaN values are left out.
+    weight : (n,).
+
+    Returns
+    -------
+    (n_features,); NaN where no value is known.
+    """
     order = np.argsort(values, axis=0)  # NaN comes last
     ordered = np.take_along_axis(values, order, 0)
     share = np.where(np.isfinite(ordered), weight[order], 0.0)
@@ -178,6 +210,11 @@ def shrink_profiles(mean: Floats, spread: Floats, effective: Floats) -> tuple[Fl
     A mean of n songs is off by spread**2 / n; a genre differs from its neighbours by a variance that the larger half
     of the genres shows. Both weigh against each other as in a normal model (empirical Bayes), in the median over
     features: ``own = n / (n + k)``.
+
+    Parameters
+    ----------
+    mean, spread : (n_genres, n_features), in units of the features.
+    effective : (n_genres,) effective number of recordings; 0: the genre is left out.
 
     Returns
     -------

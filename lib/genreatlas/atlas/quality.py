@@ -15,7 +15,17 @@ def neighbourhoods(space: Floats, places: Floats, k: int = 15) -> tuple[float, f
     """Trustworthiness and continuity (Venna & Kaski 2001).
 
     Trustworthiness falls with genres that are neighbours on the map and not in all dimensions, continuity with genres
-    that are neighbours in all dimensions and not on the map; 1 is the best. NaN where there are too few genres.
+    that are neighbours in all dimensions and not on the map.
+
+    Parameters
+    ----------
+    space : (n, n_dimensions) of the genres.
+    places : (n, 2) on the map.
+    k : number of neighbours.
+
+    Returns
+    -------
+    trustworthiness, continuity : at most 1, which is the best; NaN for fewer than 2 k + 1 genres.
     """
     return _kept(space, places, k), _kept(places, space, k)
 
@@ -39,7 +49,17 @@ def _kept(truth: Floats, shown: Floats, k: int) -> float:
 
 
 def families(names: Sequence[str], least: int = 40) -> npt.NDArray[np.object_]:
-    """Family of each genre, the last word of its name; an empty word where fewer than so many share it."""
+    """Family of each genre: the last word of its name.
+
+    Parameters
+    ----------
+    names : (n,) of genres.
+    least : fewest genres of a family.
+
+    Returns
+    -------
+    (n,) word; empty for a genre whose word fewer than ``least`` genres share.
+    """
     last = np.array([name.split()[-1] if name.split() else "" for name in names], dtype=object)
     words, count = np.unique(last.astype(str), return_counts=True)
     large = set(words[count >= least])
@@ -47,9 +67,15 @@ def families(names: Sequence[str], least: int = 40) -> npt.NDArray[np.object_]:
 
 
 def family_accuracy(places: Floats, family: npt.NDArray[np.object_], k: int = 15) -> float:
-    """How often the family of a genre is that of most of its k nearest, among genres of families; leave one out.
+    """Leave-one-out accuracy of predicting a genre's family by its k nearest genres.
 
     Of families with equally many, that of the nearest genre counts.
+
+    Parameters
+    ----------
+    places : (n, n_dimensions) of the genres.
+    family : (n,) from :func:`families`; genres with an empty word are left out.
+    k : number of neighbours.
     """
     mine = np.flatnonzero(family != "")
     near, _ = nearest_genres(places[mine], k)

@@ -21,6 +21,11 @@ _LARGEST = 4
 def nearest_genres(space: Floats, k: int) -> tuple[Ints, Floats]:
     """Nearest other genres of each genre, exactly.
 
+    Parameters
+    ----------
+    space : (n, n_dimensions) of the genres.
+    k : number of neighbours; fewer where there are fewer genres.
+
     Returns
     -------
     indices (n, k) the nearest first, ties by place; distances (n, k), root mean square over dimensions.
@@ -74,7 +79,18 @@ def find_regions(indices: Ints, distances: Floats, resolutions: tuple[float, flo
 
 
 def neighbour_graph(indices: Ints, distances: Floats) -> sparse.csr_matrix:
-    """Symmetric graph: an edge weighs the mean of the two similarities, each scaled to its genre's surroundings."""
+    """Symmetric graph of neighbours. The weight of an edge is the mean of the similarities in both directions.
+
+    The similarity is exp(-(d / s)^2), with the distance s to a genre's last neighbour as its scale.
+
+    Parameters
+    ----------
+    indices, distances : (n, k) from :func:`nearest_genres`.
+
+    Returns
+    -------
+    (n, n) weights, 0 to 1.
+    """
     n, k = indices.shape
     local = np.maximum(distances[:, -1:], 1e-12)
     weight = np.exp(-((distances / local) ** 2))

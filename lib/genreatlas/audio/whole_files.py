@@ -14,9 +14,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from genreatlas.audio.decode import SILENCE_DBFS
+from genreatlas.audio.extracted import Extracted
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, FeatureSet, Registered, get_feature_set, registered
 from genreatlas.audio.isolation import run_isolated, time_for, too_much_memory, unknown_fault
-from genreatlas.audio.layouts import Extracted, get_layout
+from genreatlas.audio.layouts import get_layout
 from genreatlas.audio.preprocess import choose_window, file_windows, preprocessing_id, reject_short
 from genreatlas.audio.probe import FileLayout, Source, lay_out, open_file, probe
 from genreatlas.audio.uris import uri_to_path

@@ -27,6 +27,7 @@ from genreatlas.audio.changes import change_clip
 from genreatlas.audio.decode import END_TOLERANCE_S, SILENCE_DBFS, Signal, resample
 from genreatlas.audio.embeddings import EmbeddingSet
 from genreatlas.audio.engine import FAST_GRAPH
+from genreatlas.audio.extracted import Extracted
 from genreatlas.audio.feature_sets import (
     FEATURE_SETS,
     FeatureSet,
@@ -36,7 +37,7 @@ from genreatlas.audio.feature_sets import (
     registered,
 )
 from genreatlas.audio.isolation import run_isolated, stop_helper, time_for, too_much_memory, unknown_fault
-from genreatlas.audio.layouts import Extracted, pack_set
+from genreatlas.audio.layouts import pack_set
 from genreatlas.audio.librosa_loading import librosa
 from genreatlas.audio.preprocess import Loudness, prepare
 from genreatlas.audio.probe import FileLayout, Source

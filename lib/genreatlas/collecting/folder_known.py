@@ -190,11 +190,13 @@ class Refusals(_Rows):
 
     def reason(self, key: str, version: str) -> str | None:
         """Why the state of a file is in quarantine; None where it is not."""
-        return self._one("reason", key, version)
+        reason: str | None = self._one("reason", key, version)
+        return reason
 
     def attempts(self, key: str, version: str) -> int | None:
         """Runs that met an unknown fault of this state of a file; None where it met none, or an older release did."""
-        return self._one("attempts", key, version)
+        attempts: int | None = self._one("attempts", key, version)
+        return attempts
 
     def tried(self) -> set[str]:
         """Keys of files that met an unknown fault."""

@@ -59,7 +59,7 @@ class PreviewFetch:
         if provider != "http" or not song["file_url"]:
             return ""
         try:
-            return urlsplit(song["file_url"]).netloc.rpartition("@")[2].lower()
+            return urlsplit(str(song["file_url"])).netloc.rpartition("@")[2].lower()
         except ValueError:
             return ""
 

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ INDEX = "index.json"
 _HEADER, _NAME_LENGTH, _EXTRA_LENGTH = 30, slice(26, 28), slice(28, 30)
 
 
-def mapped(path: Path, name: str) -> NDArray:
+def mapped(path: Path, name: str) -> NDArray[Any]:
     """An array of an ``.npz`` file that is not compressed, memory-mapped and read-only.
 
     Raises
@@ -75,7 +76,7 @@ class ClipFiles:
 
 
 @lru_cache(maxsize=4096)
-def _arrays(path: Path) -> Mapping[str, NDArray]:
+def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     """What is needed of a shard; it is mapped, so it costs addresses and no memory."""
     with zipfile.ZipFile(path) as archive:
         there = {name.removesuffix(".npy") for name in archive.namelist()}

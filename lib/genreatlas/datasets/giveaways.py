@@ -157,7 +157,8 @@ class _Judge:
         low = np.where(left >= 0, ordered - np.take_along_axis(ordered, before, axis=0), np.inf)
         high = np.where(right < n, np.take_along_axis(ordered, after, axis=0) - ordered, np.inf)
         hit = np.take_along_axis(y, np.where(low <= high, before, after), axis=0) == y
-        return np.where(hit, 1.0 / (self.counts * len(self.counts))[y], 0.0).sum(axis=0)
+        shares: np.ndarray = np.where(hit, 1.0 / (self.counts * len(self.counts))[y], 0.0).sum(axis=0)
+        return shares
 
     def _told(
         self, values: np.ndarray, ordered: np.ndarray, distinct: int, recall: float
@@ -224,7 +225,8 @@ def _follows(block: np.ndarray, y: np.ndarray) -> np.ndarray:
     gaps, width = np.diff(np.sort(centre, axis=0), axis=0), width.max(axis=0)
     band = np.where((gaps <= width).any(axis=0) | (len(parts) >= MANY_GENRES), _BAND_OF_SEVERAL, _BAND)
     wide = gaps * band >= width
-    return coded | (wide.any(axis=0) & (wide | (gaps <= width)).all(axis=0))
+    told: np.ndarray = coded | (wide.any(axis=0) & (wide | (gaps <= width)).all(axis=0))
+    return told
 
 
 def _evenly_spaced(values: np.ndarray, y: np.ndarray) -> bool:

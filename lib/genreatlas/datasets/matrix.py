@@ -153,7 +153,7 @@ def _sha256(array: np.ndarray | SparseLabels) -> str:
 def _values(features: pa.ChunkedArray, width: int) -> np.ndarray:
     """Lists of floats → (n_rows, width) float32; NULL becomes the one NaN that numpy writes."""
     flat = pa.concat_arrays([chunk.flatten() for chunk in features.chunks]) if features.chunks else pa.array([], "f4")
-    values = flat.to_numpy(zero_copy_only=False).astype("<f4", copy=True)
+    values: np.ndarray = flat.to_numpy(zero_copy_only=False).astype("<f4", copy=True)
     values[np.isnan(values)] = np.nan
     return values.reshape(len(features), width)
 

@@ -95,7 +95,7 @@ class Matrix:
 
     def array(self, name: str) -> np.ndarray:
         """One of :attr:`ARRAYS`, memory-mapped and read-only; labels of several genres give rows of truth values."""
-        array = np.load(self.file(name), mmap_mode="r")
+        array: np.ndarray = np.load(self.file(name), mmap_mode="r")
         return labels_of(array, self.multi) if name == "y" else array
 
     @property

@@ -156,51 +156,127 @@ def one_hot(truth: NDArray[Any], n_classes: int) -> NDArray[np.bool_]:
 
 def absent(support: Array) -> NDArray[np.int64]:
     """Number of genres without songs."""
-    return (np.asarray(support) <= 0).sum(axis=-1)
+    without: NDArray[np.int64] = (np.asarray(support) <= 0).sum(axis=-1)
+    return without
 
 
 def recall(right: Array, support: Array) -> Array:
-    """Share of a genre's songs that were recognised; NaN without songs."""
+    """Share of a genre's songs that were predicted right (TP / (TP + FN)).
+
+    Parameters
+    ----------
+    right : (..., n_genres) songs of each genre that were predicted right.
+    support : (..., n_genres) songs of each genre.
+
+    Returns
+    -------
+    (..., n_genres) 0 to 1; NaN for a genre without songs.
+    """
     return _ratio(right, support)
 
 
 def precision(right: Array, predicted: Array) -> Array:
-    """Share of the songs called a genre that are of it; NaN where it was never predicted."""
+    """Share of the songs predicted as a genre that are of it (TP / (TP + FP)).
+
+    Parameters
+    ----------
+    right : (..., n_genres) songs of each genre that were predicted right.
+    predicted : (..., n_genres) songs that were predicted to be of each genre.
+
+    Returns
+    -------
+    (..., n_genres) 0 to 1; NaN for a genre that was never predicted.
+    """
     return _ratio(right, predicted)
 
 
 def f1(right: Array, predicted: Array, support: Array) -> Array:
     """Harmonic mean of precision and recall as 2 TP / (2 TP + FP + FN).
 
-    0 where the genre has songs and none was recognised, or was predicted and has no songs; NaN
-    where it has neither songs nor predictions.
+    Parameters
+    ----------
+    right : (..., n_genres) songs of each genre that were predicted right.
+    predicted : (..., n_genres) songs that were predicted to be of each genre.
+    support : (..., n_genres) songs of each genre.
+
+    Returns
+    -------
+    (..., n_genres) 0 to 1. 0 where a genre has songs and none was predicted right, or was predicted and has no songs;
+    NaN where it has neither songs nor predictions.
     """
     return _ratio(2.0 * right, predicted + support)
 
 
 def accuracy(right: Array, support: Array) -> Array:
-    """Share of songs that were recognised."""
+    """Share of all songs that were predicted right.
+
+    Parameters
+    ----------
+    right : (..., n_genres) songs of each genre that were predicted right.
+    support : (..., n_genres) songs of each genre.
+
+    Returns
+    -------
+    (...) 0 to 1; NaN without songs.
+    """
     return _ratio(right.sum(axis=-1), support.sum(axis=-1))
 
 
 def balanced_accuracy(right: Array, support: Array) -> Array:
-    """Mean recall over the genres that have songs."""
+    """Mean recall over the genres that have songs (Brodersen et al. 2010).
+
+    Parameters
+    ----------
+    right : (..., n_genres) songs of each genre that were predicted right.
+    support : (..., n_genres) songs of each genre.
+
+    Returns
+    -------
+    (...) 0 to 1; NaN without songs.
+    """
     return _mean_where(recall(right, support), support > 0)
 
 
 def macro_f1(right: Array, predicted: Array, support: Array) -> Array:
-    """Mean F1 over the genres that have songs (version 2; version 1 counted absent genres as 0)."""
+    """Mean F1 over the genres that have songs (version 2; version 1 counted absent genres as 0).
+
+    Parameters
+    ----------
+    right : (..., n_genres) songs of each genre that were predicted right.
+    predicted : (..., n_genres) songs that were predicted to be of each genre.
+    support : (..., n_genres) songs of each genre.
+
+    Returns
+    -------
+    (...) 0 to 1; NaN without songs.
+    """
     return _mean_where(f1(right, predicted, support), support > 0)
 
 
 def weighted_f1(right: Array, predicted: Array, support: Array) -> Array:
-    """Mean F1 over genres, each weighted by its number of songs."""
+    """Mean F1 over genres, each weighted by its number of songs.
+
+    Parameters
+    ----------
+    right : (..., n_genres) songs of each genre that were predicted right.
+    predicted : (..., n_genres) songs that were predicted to be of each genre.
+    support : (..., n_genres) songs of each genre.
+
+    Returns
+    -------
+    (...) 0 to 1; NaN without songs.
+    """
     weighted = np.where(support > 0, np.nan_to_num(f1(right, predicted, support)) * support, 0.0)
     return _ratio(weighted.sum(axis=-1), support.sum(axis=-1))
 
 
 def totals_figure(metric: str, right: Array, predicted: Array, support: Array) -> Array:
     """One of :data:`TOTALS_METRICS` by its name.
+
+    Parameters
+    ----------
+    metric : its name.
+    right, predicted, support : (..., n_genres) see :func:`f1`.
 
     Raises
     ------
@@ -240,14 +316,25 @@ def reciprocal_rank(n_greater: Array, n_equal: Array) -> Array:
 
 
 def log_loss(probability: Array) -> Array:
-    """Negative logarithm of the true genre's probability, per song."""
+    """Negative logarithm of the true genre's probability, per song.
+
+    Parameters
+    ----------
+    probability : (n_songs,) that of the true genre, 0 to 1; at least :data:`SMALLEST` is taken.
+    """
     return -np.log(np.maximum(probability, SMALLEST))
 
 
 def from_version_1(metric: str, value: float, n_classes: int, n_absent: int) -> float:
-    """What a score of the first definition is by today's.
+    """Convert a score of a metric's first version to the present one.
 
-    Exact: an absent genre had the F1 0 in version 1, so only the number that the sum is divided by differs.
+    The result is exact: an absent genre had the F1 0 in version 1, so only the number of genres in the mean differs.
+
+    Parameters
+    ----------
+    value : the score of version 1.
+    n_classes : genres of the model.
+    n_absent : those of them without songs among the judged ones.
     """
     changed = {"macro_f1": n_classes / max(n_classes - n_absent, 1)}
     return value * changed.get(metric, 1.0)
@@ -260,7 +347,8 @@ def _check(metric: str) -> None:
 
 def _ratio(numerator: Array, denominator: Array) -> Array:
     undefined = np.full(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)), np.nan)
-    return np.divide(numerator, denominator, out=undefined, where=np.asarray(denominator) > 0)
+    ratio: Array = np.divide(numerator, denominator, out=undefined, where=np.asarray(denominator) > 0)
+    return ratio
 
 
 def _mean_where(values: Array, counted: NDArray[np.bool_]) -> Array:
@@ -349,6 +437,16 @@ def threshold_precision(found: NDArray[np.int64], ahead: NDArray[np.int64], n_ri
 
 
 def average_precision(scores: Array, truth: NDArray[np.bool_]) -> float:
-    """Average precision of one ranking, every song once; NaN without a right answer."""
+    """Average precision of one ranking, every song once.
+
+    Parameters
+    ----------
+    scores : (n_songs,) of one genre; equal scores form one threshold.
+    truth : (n_songs,) whether the song has the genre.
+
+    Returns
+    -------
+    0 to 1; NaN if no song has the genre.
+    """
     ranking = Ranking.of(scores, truth, np.zeros(len(scores), dtype=np.int64), 1)
     return float(ranking.figures(np.ones((1, 1)))[0][0])

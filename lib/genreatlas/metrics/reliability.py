@@ -50,7 +50,18 @@ def bins_of_equal_mass(confidence: NDArray[Any], right: NDArray[Any], n_bins: in
 
 
 def calibration_error(confidence: NDArray[Any], right: NDArray[Any], n_bins: int = N_BINS) -> float:
-    """Mean distance of confidence and accuracy over bins of equal mass, weighted by their songs; NaN without songs."""
+    """Mean distance of confidence and accuracy over bins of equal mass, weighted by their songs.
+
+    Parameters
+    ----------
+    confidence : (n_songs,) probability of the predicted genre, 0 to 1.
+    right : (n_songs,) whether it was the true one.
+    n_bins : at most; each holds equally many songs.
+
+    Returns
+    -------
+    0 to 1; NaN without songs.
+    """
     bins = bins_of_equal_mass(confidence, right, n_bins)
     return float(np.average(np.abs(bins.confidence - bins.accuracy), weights=bins.n)) if len(bins.n) else float("nan")
 
@@ -58,9 +69,15 @@ def calibration_error(confidence: NDArray[Any], right: NDArray[Any], n_bins: int
 def perfect_calibration_error(
     confidence: NDArray[Any], n_bins: int = N_BINS, n_samples: int = 200, seed: int = 7
 ) -> float:
-    """The calibration error that a model with these confidences shows on average if each of them is true.
+    """Mean calibration error of a perfectly calibrated model with these confidences: what chance alone gives.
 
-    Songs are drawn independently of each other; songs of one artist are alike, so the true figure is a little higher.
+    Songs are drawn independently of each other; songs of one artist are alike, so the true value is a little higher.
+
+    Parameters
+    ----------
+    confidence : (n_songs,) 0 to 1.
+    n_bins : see :func:`calibration_error`.
+    n_samples : simulated test sets.
     """
     confidence = np.asarray(confidence, dtype=np.float64)
     rng = np.random.default_rng(seed)
@@ -74,6 +91,8 @@ def coverage_gap(covered: NDArray[Any], n_songs: NDArray[Any], level: float, lea
     Parameters
     ----------
     covered, n_songs : (n_genres,) songs whose set held the genre, and songs of it.
+    level : stated coverage, 0 to 1.
+    least_songs : genres with fewer are left out.
     """
     counted = np.asarray(n_songs) >= max(1, least_songs)
     if not counted.any():
@@ -82,9 +101,15 @@ def coverage_gap(covered: NDArray[Any], n_songs: NDArray[Any], level: float, lea
 
 
 def binomial_gap(n_songs: NDArray[Any], level: float, least_songs: int = 100) -> float:
-    """The gap of coverage that genres of these sizes show on average if each is covered as stated.
+    """Expected value of :func:`coverage_gap` if each genre is covered as stated: what chance alone gives.
 
     The mean absolute deviation of a binomial share, by De Moivre's closed form (Diaconis & Zabell 1991).
+
+    Parameters
+    ----------
+    n_songs : (n_genres,) songs of each genre.
+    level : stated coverage, 0 to 1.
+    least_songs : genres with fewer are left out.
     """
     sizes = np.asarray(n_songs, dtype=np.int64)
     sizes = sizes[sizes >= max(1, least_songs)]

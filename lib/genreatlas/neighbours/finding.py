@@ -18,8 +18,8 @@ from genreatlas.datasets.sending import copy_once, send_file
 from genreatlas.errors import ConfigError
 from genreatlas.neighbours import approximate
 from genreatlas.neighbours.hubness import JUDGED
-from genreatlas.neighbours.search import Places, Vectors
-from genreatlas.neighbours.space import Floats
+from genreatlas.neighbours.search import Places
+from genreatlas.neighbours.space import Floats, Vectors
 from genreatlas.neighbours.tasks import (
     BLOCK,
     LISTS,
@@ -152,7 +152,7 @@ class SongFiles:
         path.unlink()
         return replace(search, index=name, probes=tuned.probes), tuned.recall10, f"approximate search reads {said}"
 
-    def _frame(self, numbers: range, work: partial, schema: str) -> DataFrame:
+    def _frame(self, numbers: range, work: partial[Iterator[pa.RecordBatch]], schema: str) -> DataFrame:
         # No shuffle, so adaptive execution has nothing to coalesce: one task for each block, but for very many.
         tasks = max(1, min(len(numbers), BLOCKS_A_JOB))
         return self.spark.range(numbers.start, numbers.stop, 1, tasks).mapInArrow(work, schema)

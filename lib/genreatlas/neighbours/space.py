@@ -72,7 +72,17 @@ def fit_space(values: npt.NDArray[np.floating], features: tuple[str, ...]) -> tu
 
 
 def to_vectors(values: npt.NDArray[np.floating], space: Space) -> Vectors:
-    """Values of the space's features, (n, n_features), in spreads from the centre; unknown ones lie at the centre."""
+    """Scale values to a space.
+
+    Parameters
+    ----------
+    values : (n, n_features) of the space's features, in their units; unknown ones are NaN.
+    space : centre and spread of each feature.
+
+    Returns
+    -------
+    (n, n_features) float32, in spreads from the centre, clipped; 0 where unknown.
+    """
     vectors = np.empty(values.shape, dtype=np.float32)
     for start in range(0, len(values), _BLOCK):
         block = (values[start : start + _BLOCK].astype(np.float64) - space.centre) / space.spread
@@ -82,7 +92,16 @@ def to_vectors(values: npt.NDArray[np.floating], space: Space) -> Vectors:
 
 
 def expected_distance(vectors: Vectors, space: Space) -> Floats:
-    """Root mean square distance from each vector to all songs that the space was fitted on, (n,), per feature."""
+    """Root mean square distance from each vector to all songs that the space was fitted on.
+
+    Parameters
+    ----------
+    vectors : (n, n_features) from :func:`to_vectors`.
+
+    Returns
+    -------
+    (n,) in spreads, per feature.
+    """
     found = np.empty(len(vectors))
     for start in range(0, len(vectors), _BLOCK):
         off = vectors[start : start + _BLOCK].astype(np.float64) - space.mean
@@ -91,7 +110,12 @@ def expected_distance(vectors: Vectors, space: Space) -> Floats:
 
 
 def similarity(distance: Floats, one: Floats, other: Floats) -> Floats:
-    """exp(-d^2 / (s t)), s and t being what is expected of the two songs: 1 when equal, 1/e at a usual distance.
+    """Similarity exp(-d^2 / (s t)): 1 for equal songs, 1/e at the expected distance.
+
+    Parameters
+    ----------
+    distance : d, (n,) of pairs of songs.
+    one, other : s and t, (n,) :func:`expected_distance` of the two songs of each pair.
 
     References: Zelnik-Manor & Perona 2004, "Self-tuning spectral clustering", with the distance to all songs as scale.
     """

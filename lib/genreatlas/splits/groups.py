@@ -53,7 +53,8 @@ def components(links: pd.DataFrame, song_ids: pd.Series) -> np.ndarray:
     size = len(song_ids) + (int(keys.max()) + 1 if len(keys) else 0)
     ones = np.ones(int(known.sum()), dtype=np.int8)
     graph = sparse.coo_matrix((ones, (songs[known], len(song_ids) + keys[known])), shape=(size, size))
-    return csgraph.connected_components(graph, directed=False)[1][: len(song_ids)]
+    components: np.ndarray = csgraph.connected_components(graph, directed=False)[1]
+    return components[: len(song_ids)]
 
 
 def recordings(links: pd.DataFrame, song_ids: pd.Series) -> np.ndarray:

@@ -38,7 +38,8 @@ def run(store: Store, config: Config) -> Counts:
     """
 
     def read(frame: DataFrame) -> pd.DataFrame:
-        return fetch(frame, "song_id", config.store.max_commit_mb).to_pandas()
+        rows: pd.DataFrame = fetch(frame, "song_id", config.store.max_commit_mb).to_pandas()
+        return rows
 
     genres = read(store.live(SONG_GENRES).select("song_id", "genre_id", "genre"))
     if genres.empty:

@@ -10,6 +10,7 @@ away, never reach a shard: training looks for them and leaves them out, and whoe
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -149,7 +150,7 @@ def describe(
     config: Config,
     library: Library,
     classes: tuple[str, ...],
-    shards: list[dict],
+    shards: list[dict[str, Any]],
     made_from: str,
 ) -> None:
     """Write index.json, and take away shards of earlier runs that it does not name."""

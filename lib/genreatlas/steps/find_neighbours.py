@@ -21,8 +21,8 @@ from genreatlas.ids import stable_id
 from genreatlas.neighbours.finding import SongFiles, merged
 from genreatlas.neighbours.hubness import JUDGED, Hubness, choose_weight, judge_lists
 from genreatlas.neighbours.reading import SongValues, read_keys, read_songs, to_places
-from genreatlas.neighbours.search import Places, Vectors
-from genreatlas.neighbours.space import Floats, Space, expected_distance, fit_space, to_vectors
+from genreatlas.neighbours.search import Places
+from genreatlas.neighbours.space import Floats, Space, Vectors, expected_distance, fit_space, to_vectors
 from genreatlas.provenance import git_commit
 from genreatlas.store import Snapshot, Store
 from genreatlas.tables import NEIGHBOUR_SONGS, NEIGHBOUR_SPACES, SONG_NEIGHBOURS

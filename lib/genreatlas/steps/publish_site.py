@@ -336,7 +336,7 @@ def _clips(store: Reader, config: Config) -> pd.DataFrame:
         "ingest_batch",
     )
     rows = store.live(CLIPS).where(F.col("mime").isin(*PLAYED)).select(*columns)
-    clips = fetch(rows, "song_id", config.store.max_commit_mb, 500).to_pandas()
+    clips: pd.DataFrame = fetch(rows, "song_id", config.store.max_commit_mb, 500).to_pandas()
     labels = fetch(
         store.live(SONG_GENRES).select("song_id", "genre_id").distinct(), "song_id", config.store.max_commit_mb
     )

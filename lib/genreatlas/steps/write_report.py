@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from genreatlas import checks
 from genreatlas.config import Config, to_toml
@@ -121,7 +122,7 @@ def _versions(store: Reader, before: dict[str, dict[str, int]]) -> dict[str, int
     return {name: version for name, version in found.items() if version is not None}
 
 
-def _state(folder: Path) -> dict[str, dict[str, int]]:
+def _state(folder: Path) -> dict[str, Any]:
     """What the last page was made from; empty where there is none, or its page is gone."""
     if not (folder / "index.html").exists():
         return {}

@@ -7,9 +7,9 @@ only process that commits, and again where another writer got in between.
 import random
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from pyspark.errors import PySparkException
@@ -21,6 +21,8 @@ from genreatlas.store import lease, row_checks, staging, statements
 from genreatlas.store.reader import Reader, missing
 from genreatlas.store.row_checks import Rows
 from genreatlas.tables import Column, Table
+
+T = TypeVar("T")
 
 log = shown_log(__name__)
 
@@ -239,8 +241,9 @@ class Store(Reader):
         finally:
             self.spark.catalog.dropTempView(name)
 
-    def _retry(self, action: Any) -> Any:
-        for attempt in range(1, _TRIES + 1):
+    def _retry(self, action: Callable[[], T]) -> T:
+        attempt = 1
+        while True:
             try:
                 return action()
             except Exception as error:  # classic PySpark leaves Delta's own exceptions as those of py4j
@@ -248,6 +251,7 @@ class Store(Reader):
                     raise
                 log.info("another writer committed first; trying again (%d of %d)", attempt, _TRIES)
                 time.sleep(random.uniform(0.1, 0.5 * 2**attempt))
+                attempt += 1
 
 
 def open_store(spark: SparkSession, settings: StoreSection, run_id: str | None = None) -> Store:

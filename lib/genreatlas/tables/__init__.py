@@ -103,6 +103,7 @@ TABLES = (
 
 __all__ = [
     "ARTISTS",
+    "ATLAS_TABLES",
     "CHANGED_FEATURES",
     "CLIPS",
     "CLIP_AUDIO",
