@@ -1,4 +1,4 @@
-"""Print the plan of a job and every fault of its configuration; starts nothing."""
+"""Print the plan of a job and every error in its configuration; starts nothing."""
 
 from genreatlas.cli import check
 

@@ -1,4 +1,4 @@
-"""Draw the map of genres from what their songs sound like."""
+"""Compute the map of genres from the features of their songs."""
 
 from genreatlas.cli import main
 from genreatlas.steps import map_genres

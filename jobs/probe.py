@@ -1,4 +1,4 @@
-"""Probe what tells genres apart without being music, and what changes of the sound cost."""
+"""Measure how well loudness, format, year or artist alone predict genres, and the effect of changing the sound."""
 
 from genreatlas.cli import main
 from genreatlas.steps import probe

@@ -1,4 +1,4 @@
-"""Take in what is new, train, and promote the challenger if it is better: the job of a schedule."""
+"""Import new data, train, and replace the model in use if the best new model is better: the job for a schedule."""
 
 from genreatlas.cli import retrain
 

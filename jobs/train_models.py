@@ -1,4 +1,4 @@
-"""Train every candidate on the same folds and fit the best ones again."""
+"""Cross-validate all candidates on the same folds, and refit the best of each engine and feature set."""
 
 from genreatlas.cli import main
 from genreatlas.steps import train_models

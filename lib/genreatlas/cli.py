@@ -35,12 +35,12 @@ def console() -> None:
         print(f"usage: genreatlas JOB {USAGE}\n\njobs:")
         for name in STEPS:
             print(f"  {name:18} {facts_of(name).summary}")
-        print(f"  {'check':18} Print the plan of a job and every fault of its configuration; starts nothing.")
+        print(f"  {'check':18} Print the plan of a job and every error in its configuration; starts nothing.")
         print(f"  {'pipeline':18} Run every step that [pipeline] steps names, in order.")
         print(f"  {'serve_sandbox':18} Serve the sandbox world until Control-C.")
         print(f"  {'serve_web':18} Serve the site that publish_site wrote until Control-C.")
         print(f"  {'query':18} Ask the store in SQL.")
-        print(f"  {'retrain':18} Run every step that [retrain] steps names, in order, as one: the job of a schedule.")
+        print(f"  {'retrain':18} Run every step that [retrain] steps names, in order: the job for a schedule.")
         sys.exit(0 if arguments else 2)
     job, *rest = arguments
     doors = {
@@ -83,7 +83,7 @@ def pipeline(arguments: Sequence[str] | None = None) -> None:
 def retrain(arguments: Sequence[str] | None = None) -> None:
     """Run every step that ``[retrain] steps`` names, in order, under one lease: two schedules never meet."""
     text = (
-        "Take in what is new, train, and let the best new model take over if it is better than the one in use.\n\n"
+        "Import new data, train, and replace the model in use if the best new model is better.\n\n"
         "Runs every step that [retrain] steps names, in order. Exit codes: 0 done, 1 failed, 2 wrong configuration,\n"
         "3 stopped at a limit, 4 another run is at work. The table promotions has the decision."
     )
@@ -94,9 +94,9 @@ def retrain(arguments: Sequence[str] | None = None) -> None:
 def check(arguments: Sequence[str] | None = None) -> None:
     """Print the plan of a job and every fault of its configuration, without Spark; exit with 2 where there is one."""
     text = (
-        "Print the plan of a job (its steps in order, what each reads and writes, the settings that matter) and every\n"
-        "fault of its configuration. Nothing is started or written. Every job makes the same checks before its first\n"
-        "step. Exit codes: 0 no fault, 2 faults."
+        "Print the plan of a job (steps in order, what each reads and writes, main settings) and every error in\n"
+        "its configuration. Nothing is started or written. Every job makes the same checks before its first\n"
+        "step. Exit codes: 0 no error, 2 errors."
     )
     parser = job_parser("check", text, f"[--job JOB] {USAGE}")
     several = ("pipeline", "retrain")

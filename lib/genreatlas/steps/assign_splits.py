@@ -1,4 +1,4 @@
-"""Divide the songs that have no part yet into train, promotion and test, and train into folds.
+"""Assign songs without a part to train, promotion or test, and the training part to folds.
 
 Songs of one artist and copies of one recording stay together. What was assigned never moves; running
 it again does nothing until there are new songs, or new links between songs placed apart.

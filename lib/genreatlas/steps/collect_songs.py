@@ -1,8 +1,8 @@
-"""Collect songs of genres from the Spotify Web API: playlists first, and searches where there is no playlist.
+"""Collect songs of genres from the Spotify Web API: from playlists, or by searching for artists.
 
-Playlists come from Every Noise's pages, from [[playlists]], and from [[spotify.searches]]; genres without one are
-served by searches for their artists. What the app may do is probed first, and the plan adapts. An unchanged
-playlist costs one request. Audio features become the feature set spotify_audio where the app may still read them.
+Playlists come from the pages of Every Noise, from [[playlists]] and from [[spotify.searches]]. For genres without a
+playlist, songs are found by searching for artists of their Every Noise pages. What the app may read is tested first.
+An unchanged playlist costs one request. Audio features become the feature set spotify_audio, if the app may read them.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,7 @@
-"""Judge every trained model on songs that it never saw, with intervals over artists.
+"""Evaluate every trained model on songs that it was not trained on, with intervals over artists.
 
-Predictions are kept: songs that joined the judged part since the last run are scored, and all
-figures of the models concerned are computed again from the table ``predictions``.
+Predictions are stored: a run scores only songs that were added to the evaluated part since the last one, and
+computes all scores of the models concerned again from the table ``predictions``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Find the nearest songs of every song, corrected for hubs."""
+"""Find the most similar songs of every song."""
 
 import hashlib
 import json

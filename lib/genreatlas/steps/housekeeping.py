@@ -1,4 +1,4 @@
-"""Bring tables of older releases up to date, merge small files, and delete what nobody can read any more.
+"""Update tables of older releases, merge small files, and delete files of expired table versions.
 
 Secrets that older releases wrote to the table runs are taken out, and the files that held them deleted at once.
 It waits for nobody: it takes the lease of every step and stops where one is at work. Versions that a model's

@@ -1,4 +1,4 @@
-"""Import saved audio analyses: files of the bodies that Spotify's Web API gave for a track, until 2024.
+"""Import saved audio analyses: JSON files in the format of Spotify's Web API until 2024.
 
 [spotify] analysis_path is one file or a folder of them, each named by its track's id (<id>.json). A file that was
 imported and did not change is not read again; one that is no analysis is a row of quarantine.

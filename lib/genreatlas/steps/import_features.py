@@ -1,4 +1,4 @@
-"""Make a feature set of a table (CSV or Parquet) that somebody else computed.
+"""Import a table of precomputed features (CSV, Parquet and others) as a feature set.
 
 Its rows become songs with artists and genres, and features of the set [import_features] name, which
 trains and is judged like any other. Column names become lower case with underscores, so that SQL

@@ -2,7 +2,7 @@
 
 Genres come from directories, tags, a manifest, or the metadata of FMA or MTG-Jamendo ([folder]
 labels). A file that was imported and did not change is not opened again. Songs whose files are gone are
-retired ([sync]); a file that was moved stays the song that it was. Names without an audio
+retired ([sync]); a file that was moved stays the same song. Names without an audio
 extension (covers, texts, lists) are ignored, unless their content is audio; everything else that
 cannot be used is a row of quarantine.
 """

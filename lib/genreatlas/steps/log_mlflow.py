@@ -1,4 +1,4 @@
-"""Log models, their parameters and figures to MLflow, and register the one in use; only where [mlflow] is set.
+"""Log models, their parameters and scores to MLflow, and register the model in use; only if [mlflow] is set.
 
 A model is a run; it is logged again into the same run when its figures change. A scikit-learn model in use becomes a
 version of the registered model, with the alias of [retrain], and takes audio bytes or features.

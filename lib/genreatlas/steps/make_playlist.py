@@ -1,4 +1,4 @@
-"""Make playlists from recipes, as tables, files, and at Spotify where that is asked for."""
+"""Make playlists from recipes: as tables, as files and, on request, at Spotify."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Draw the map of genres from what their songs sound like: profiles, places, neighbours, regions, parents."""
+"""Compute the map of genres from the features of their songs: profiles, places, neighbours, regions, parents."""
 
 import hashlib
 import itertools

@@ -1,4 +1,4 @@
-"""Say how far new songs, and what was scored, lie from what the model in use was trained on.
+"""Measure how far new songs and scored songs differ from the training data of the model in use.
 
 New songs are those that came into the split after the model was trained. Features are compared by PSI and
 Kolmogorov-Smirnov distance, genres by their shares.

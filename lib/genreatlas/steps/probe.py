@@ -1,4 +1,4 @@
-"""Probe what tells genres apart without being music, and what changes of the sound cost.
+"""Measure how well loudness, format, year or artist alone predict genres, and the effect of changing the sound.
 
 Songs of the training part are answered by models that were fitted without their fold, so nothing of the test part is
 used. A run with the same configuration and tables does nothing.

@@ -1,4 +1,4 @@
-"""Compare the best new model with the one in use, and let it take over only if it is better.
+"""Compare the best new model with the model in use, and replace that only if the new one is better.
 
 Both judge the songs of the promotion part, which neither was trained on and which the test part is not. The
 challenger must be better beyond [retrain] min_gain, and no genre may fall by more than max_genre_fall.

@@ -1,4 +1,4 @@
-"""Remove the audio of one provider for good: from the table, its older versions and the disk.
+"""Delete all audio of one provider: from the table, its older versions and the disk.
 
 What is known of its clips stays in `clips`, and so do their features; later feature sets skip them.
 """

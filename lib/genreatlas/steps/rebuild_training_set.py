@@ -1,4 +1,4 @@
-"""Write the training matrix of a model again, to the bit: ``--set rebuild.model_id=...``.
+"""Rebuild the training matrix of a model, bit-identical: ``--set rebuild.model_id=...``.
 
 Tables are read at the versions that the model's row names; the result's hash is compared with the model's.
 """

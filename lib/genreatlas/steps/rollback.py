@@ -1,4 +1,4 @@
-"""Use the model from before the last promotion again, or any other: ``--set rollback.model_id=...``."""
+"""Put the model from before the last promotion back into use, or another one: ``--set rollback.model_id=...``."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Read the genres of Every Noise At Once: the map, the list, and each genre's page.
+"""Read the genres of Every Noise At Once: the map, the list and, if configured, the page of each genre.
 
 Pages come from their addresses or from saved files. The list of all genres gives each genre's playlist,
 so it can stand in for thousands of genre pages; these add artists, neighbours, and further playlists.

@@ -1,4 +1,4 @@
-"""Train every candidate on the same folds, and fit the best of each engine and feature set again."""
+"""Cross-validate all candidates on the same folds, and refit the best of each engine and feature set."""
 
 import math
 import time

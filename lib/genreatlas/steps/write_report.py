@@ -1,4 +1,4 @@
-"""Write the page that people read: data, leaderboard, mistakes, features, and songs to listen to.
+"""Write the HTML report: data, leaderboard, mistakes, features, and songs to listen to.
 
 It is written anew when a table that it shows has changed, or its configuration. Beside index.html lie
 its pictures, the map of genres where one was drawn (map.html), and report.json, which says what the pages were made
