@@ -81,11 +81,12 @@ def take(browser: Browser, address: str, found: Extract, config: Config, folder:
     browser.type(song["genres"][0]["name"][:4])
     shot("search", "", 620, "document.querySelectorAll('#found [role=option]').length")
     shot("song", f"/songs/{song['song_id']}", 900)
-    if found.rhythm(song["clip"]["clip_id"]):
+    if rhythm := found.rhythm(song["clip"]["clip_id"]):
+        seconds = rhythm["start_s"] + rhythm["beats"][len(rhythm["beats"]) // 2] + 0.05
         browser.ask(
             "(() => { const one = document.getElementById('player'); one.preload = 'auto'; one.load(); "
             "return new Promise((done) => { one.onseeked = () => done(1); "
-            "one.onloadeddata = () => { one.currentTime = 4.4; }; }); })()"
+            f"one.onloadeddata = () => {{ one.currentTime = {seconds}; }}; }}); }})()"
         )
         shot("rhythm", "", 620, "document.getElementById('beat-words').textContent", "#beats")
     shot("genre", f"/genres/{genre}", 800)
