@@ -57,7 +57,7 @@ FIGURES: dict[str, tuple[float | None, str, str]] = {
     "search_p95_ms": (100, "ms", "search as one types over all songs, artists, albums, genres and playlists, the same"),
     "first_analysis_s": (3, "s", "from an upload of a 30 s clip to its answer, median"),
     "map_usable_s": (1, "s", f"the map of {GENRES:,} genres in Chromium, median of five openings"),
-    "worker_mb": (400, "MB", "the larger process of the one that answers and the one that analyses"),
+    "worker_mb": (400, "MB", "memory of the process that answers after the mixed load, mapped files included"),
     "errors_10_min": (0, "", "answers other than 200 under mixed load with uploads"),
     "growth": (0.05, "", "memory of the process that answers that is its own, after the mixed load over before"),
 }
@@ -129,7 +129,13 @@ def lake(songs: int, home: Path, model: dict[str, Any]) -> SiteData:
         del tables[name]
     values = random.standard_normal((songs, len(FEATURES))).astype(np.float32)
     features = SongFeatures("summary9", FEATURES, ("",) * len(FEATURES), ids.to_numpy(zero_copy_only=False), values)
-    return replace(data, tables=tables, features=features)
+    space = {
+        "feature_set": "summary9", "set_version": model["set_version"], "preprocessing_id": "", "features": FEATURES,
+        "centre": [0.0] * len(FEATURES), "spread": [1.0] * len(FEATURES), "mean": [0.0] * len(FEATURES),
+        "variance": float(len(FEATURES)), "clip": model["clip"],
+    }  # fmt: skip
+    vectors = features.song_ids, values
+    return replace(data, tables=tables, features=features, space=space, vectors=vectors)
 
 
 def measure(home: Path, songs: int, minutes: float, seconds: float) -> dict[str, tuple[float, int, str]]:
@@ -142,7 +148,8 @@ def measure(home: Path, songs: int, minutes: float, seconds: float) -> dict[str,
     config = load_config([], overrides)
     meta = save_model(config, "m1")
     facts = {"model_id": "m1", "candidate": "sklearn logistic_regression", "feature_set": "summary9", "n_genres": 2,
-             "set_version": meta.set_version, "score_kind": meta.score_kind}  # fmt: skip
+             "set_version": meta.set_version, "score_kind": meta.score_kind,
+             "clip": config.clip.model_dump_json()}  # fmt: skip
     data = lake(songs, home, facts)
     started = time.monotonic()
     folder = publish(data, config.web.path, "one")
@@ -201,8 +208,8 @@ async def load(
         before = memory(pid)
         times, uploads, errors = await mix(session, mixed, seeds, 60 * minutes)
         after = memory(pid)
-        sizes = [memory(one, "VmRSS") for one in (pid, *queues(pid))]
-        parts = ", ".join(f"{size >> 20} MB {name}" for name, size in zip(("answers", "analyses"), sizes, strict=False))
+        size = memory(pid, "VmRSS") >> 20
+        queue = ", ".join(f"the queue, which analyses, {memory(one, 'VmRSS') >> 20} MB" for one in queues(pid))
         took = [took for took, _ in first[1:]]
         return {
             "cached_p95_ms": (p95(cached), len(cached), f"median {median_ms(cached)} ms, {rate(cached, seconds)}"),
@@ -212,7 +219,7 @@ async def load(
                 len(took),
                 f"right after the start {first[0][0]:.2f} s",
             ),
-            "worker_mb": (max(sizes) >> 20, len(sizes), parts),
+            "worker_mb": (size, 1, queue),
             "errors_10_min": (
                 errors,
                 len(times),
@@ -285,6 +292,7 @@ async def analysed(session: aiohttp.ClientSession, seed: int) -> tuple[float, st
         async with session.get(f"/rest/analysis?analysis_id={place.rpartition('/')[2]}") as answer:
             told = await answer.json()
         if told["state"] == "done":
+            assert len(told["answer"]["similar"]) == 12 and told["answer"]["rhythm"], told
             return time.monotonic() - started, place
         assert told["state"] != "failed", told
         await asyncio.sleep(0.05)

@@ -40,6 +40,17 @@ class SiteServer:
         publish(data or site_data(files=home, model=facts), self.config.web.path, "one")
         self.process: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self) -> "SiteServer":
+        self.start()
+        return self
+
+    def __exit__(self, fault: object, *_: object) -> None:
+        if fault is None:
+            self.stop()
+        elif self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(60)
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         command = [sys.executable, str(ROOT / "jobs" / "serve_web.py"), *(f"--set={one}" for one in self.overrides)]

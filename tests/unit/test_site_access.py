@@ -42,10 +42,8 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    made = SiteServer(tmp_path_factory.mktemp("access"))
-    made.start()
-    yield made
-    made.stop()
+    with SiteServer(tmp_path_factory.mktemp("access")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="no chro
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """The site, served as the job serves it."""
-    server = SiteServer(tmp_path_factory.mktemp("served"))
-    server.start()
-    yield server
-    server.stop()
+    with SiteServer(tmp_path_factory.mktemp("served")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

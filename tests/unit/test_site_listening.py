@@ -56,10 +56,8 @@ def clicks(bpm: float, seconds: float, loud: float = 0.6) -> bytes:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    server = SiteServer(tmp_path_factory.mktemp("listening"), "web.queue_workers=0")
-    server.start()
-    yield server
-    server.stop()
+    with SiteServer(tmp_path_factory.mktemp("listening"), "web.queue_workers=0") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -59,10 +59,8 @@ class Visitor:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    made = SiteServer(tmp_path_factory.mktemp("served"))
-    made.start()
-    yield made
-    made.stop()
+    with SiteServer(tmp_path_factory.mktemp("served")) as made:
+        yield made
 
 
 def tones(n: int) -> list[bytes]:
@@ -176,10 +174,6 @@ def away(server: SiteServer, visitor: Visitor, before: list[str], go, come_back)
 
 def test_an_sqlite_database_that_is_away_for_twenty_seconds_loses_no_upload(tmp_path):
     (tmp_path / "disk").mkdir()
-    server = SiteServer(tmp_path, f"web.database=sqlite:///{tmp_path}/disk/site.sqlite")
-    server.start()
-    visitor = Visitor(server.address)
-    places = [visitor.accepted(content) for content in tones(4)]
 
     def go() -> None:
         (tmp_path / "disk").rename(tmp_path / "away")
@@ -189,17 +183,18 @@ def test_an_sqlite_database_that_is_away_for_twenty_seconds_loses_no_upload(tmp_
         (tmp_path / "disk").rmdir()
         (tmp_path / "away").rename(tmp_path / "disk")
 
-    away(server, visitor, places, go, come_back)
-    server.stop()
+    with SiteServer(tmp_path, f"web.database=sqlite:///{tmp_path}/disk/site.sqlite") as server:
+        visitor = Visitor(server.address)
+        away(server, visitor, [visitor.accepted(content) for content in tones(4)], go, come_back)
 
 
 def test_a_postgresql_server_that_is_switched_off_for_twenty_seconds_loses_no_upload(tmp_path):
     if reason := postgres.missing():
         pytest.skip(reason)
-    with postgres.Postgres() as database:
-        server = SiteServer(tmp_path, f"web.database={database.database('site')}")
-        server.start()
+    with (
+        postgres.Postgres() as database,
+        SiteServer(tmp_path, f"web.database={database.database('site')}") as server,
+    ):
         visitor = Visitor(server.address)
         places = [visitor.accepted(content) for content in tones(4)]
         away(server, visitor, places, database.stop, database.start)
-        server.stop()

@@ -29,6 +29,8 @@ from genreatlas.web.hearing import Heard, hear
 from genreatlas.web.published import Extract
 
 _SIMILAR = 12
+#: Songs that are compared at once: all of a large lake would take hundreds of MB.
+_BLOCK = 8192
 _GENRES = 12
 _REASONS = 6
 
@@ -209,7 +211,10 @@ class Analyst:
         if not len(places):
             return []
         mine = to_vectors(values[:1], self.space)
-        squares = ((np.asarray(vectors) - mine) ** 2).mean(axis=1, dtype=np.float64)
+        squares = np.concatenate(
+            [((vectors[first : first + _BLOCK] - mine) ** 2).mean(axis=1, dtype=np.float64)
+             for first in range(0, len(vectors), _BLOCK)]
+        )  # fmt: skip
         near = np.argsort(squares, kind="stable")[:_SIMILAR]
         distance = np.sqrt(squares[near])
         expected = expected_distance(np.asarray(vectors[near]), self.space)

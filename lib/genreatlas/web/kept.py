@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
+_MAKERS = 64
 
 
 class Kept(Generic[Value]):
@@ -21,6 +22,11 @@ class Kept(Generic[Value]):
         self.most = most
         self._values: OrderedDict[Hashable, tuple[float, Value]] = OrderedDict()
         self._lock = threading.Lock()
+        self._making = tuple(threading.Lock() for _ in range(_MAKERS))
+
+    def making(self, key: Hashable) -> threading.Lock:
+        """Held while a value is made, so that many who ask for it at once make it once."""
+        return self._making[hash(key) % _MAKERS]
 
     def get(self, key: Hashable) -> Value | None:
         """A value; None where it is not kept, or its time is over."""

@@ -210,19 +210,26 @@ def analysis(request: Request, analysis_id: str) -> Response:
         return page(request, "failed.html.j2", 422, shown=shown)
     if shown["state"] != "done":
         return page(request, "waiting.html.j2", shown=shown)
+    with state.pages.making(key):
+        if (kept := state.pages.get(key)) is not None:
+            return HTMLResponse(kept, headers={"cache-control": "no-store"})
+        made = _analysis_page(request, found, shown)
+        if not state.visitor(request).is_new:
+            state.pages.put(key, bytes(made.body), shown["expires"])
+    return made
+
+
+def _analysis_page(request: Request, found: Extract, shown: dict[str, Any]) -> Response:
     answer = shown["answer"]
     first = answer["genres"][0]
     of_songs = {one["song_id"]: one["similarity"] for one in answer.get("similar", ())}
     ranks = [rank for one in of_songs if (rank := found.rank("songs", one)) is not None]
     similar = [song | {"similarity": of_songs[song["song_id"]]} for song in found.songs(ranks)]
     rows = compared(found, [one for one in answer.get("features", ()) if one["feature"] in found.features], first)
-    made = page(
+    return page(
         request, "analysis.html.j2", shown=shown, answer=answer, compared=rows, similar=similar, genres=found.largest,
         genre=first, clip=found.clip_of(answer["sha256"]),
     )  # fmt: skip
-    if not state.visitor(request).is_new:
-        state.pages.put(key, bytes(made.body), shown["expires"])
-    return made
 
 
 @router.post("/corrections")
