@@ -6,12 +6,14 @@ sound alike; and links made-up fingerprints through Spark. Figures go to ``bench
 """
 
 import argparse
+import hashlib
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,10 +32,12 @@ from recordings_sounds import (
     game_music,
     midi_song,
     quiet_piano,
+    recorded,
     same_drums,
 )
 from watch import Watch
 
+from genreatlas.audio.feature_sets import get_feature_set
 from genreatlas.audio.fingerprint import fingerprint_codes
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.config import load_config
@@ -81,19 +85,79 @@ def link(prints: dict[str, Print]) -> dict[str, str]:
     return complete_links(judge(matches, {}, {}))
 
 
-def copies_of(song: tuple[str, np.ndarray]) -> dict[str, Print]:
-    """Fingerprints of a song and of its planted copies, by what was done."""
-    _, sound = song
-    found = {"": fingerprint(sound)}
-    for name, make in (COPIES | SPEEDS).items():
-        found[name] = fingerprint(*decoded(make(sound)))
+@dataclass(frozen=True)
+class Song:
+    """A sound that a process makes when it is asked for it; ``source`` is a number or the path of a file."""
+
+    kind: str
+    source: int | Path
+
+    @property
+    def name(self) -> str:
+        """A name of its own."""
+        source = self.source
+        return f"{self.kind} {source if isinstance(source, int) else f'{source.parent.name}/{source.stem}'}"
+
+    def sound(self) -> np.ndarray | None:
+        """Samples at RATE; None where the source is too short."""
+        made = MAKERS[self.kind](self.source)
+        return made if len(made) > 20 * RATE else None
+
+
+MAKERS: dict[str, Callable[[Any], np.ndarray]] = {
+    "game music": recorded,
+    "midi": partial(midi_song, font=FONTS["FluidR3"]),
+    "other font": partial(midi_song, font=FONTS["TimGM6mb"]),
+    "composed": composed,
+    "piano": quiet_piano,
+    "drone or noise": drone_or_noise,
+    "drum machine": same_drums,
+}
+
+
+def prints_of(song: Song, copies: bool, folder: Path | None) -> dict[str, Print]:
+    """Fingerprints of a song ("") and of its planted copies, by what was done; empty where the song is too short.
+
+    Parameters
+    ----------
+    folder : where they are kept, so that a run that was stopped goes on where it was.
+    """
+    version = get_feature_set("fingerprint").version
+    key = hashlib.sha256(f"{version} {song.kind} {song.source}".encode()).hexdigest()[:32]
+    file = None if folder is None else folder / f"{key}.npz"
+    if file is not None and file.exists():
+        with np.load(file) as arrays:
+            names = {name.rpartition("|")[0] for name in arrays.files}
+            if len(names) != 1 or not copies:
+                return {name: (arrays[f"{name}|codes"], arrays[f"{name}|faster"]) for name in sorted(names)}
+    sound, found = song.sound(), {}
+    if sound is not None:
+        found[""] = fingerprint(sound)
+        for name, make in ((COPIES | SPEEDS) if copies else {}).items():
+            found[name] = fingerprint(*decoded(make(sound)))
+    if file is not None:
+        arrays = {f"{name}|{one}": codes[place] for name, codes in found.items()
+                  for place, one in enumerate(("codes", "faster"))}  # fmt: skip
+        half = file.with_suffix(".part.npz")
+        np.savez(half, **arrays)
+        half.replace(file)
     return found
 
 
-def judge_copies(songs: Iterable[tuple[str, np.ndarray]], pool: ProcessPoolExecutor) -> tuple[dict[str, float], dict]:
+def make_prints(
+    songs: Sequence[Song], pool: ProcessPoolExecutor, copies: bool = False, folder: Path | None = None
+) -> dict[str, dict[str, Print]]:
+    """Fingerprints of songs and their copies, by song."""
+    started = time.monotonic()
+    made = pool.map(partial(prints_of, copies=copies, folder=folder), songs, chunksize=2)
+    found = {song.name: prints for song, prints in zip(songs, made, strict=True) if prints}
+    kinds = ", ".join(dict.fromkeys(song.kind for song in songs))
+    print(f"{len(found)} of {len(songs)} songs ({kinds}) in {time.monotonic() - started:.0f} s", flush=True)
+    return found
+
+
+def judge_copies(prints: dict[str, dict[str, Print]]) -> dict[str, float]:
     """Share of planted copies that are linked to their original, by what was done; each kind in a run of its own."""
-    songs = list(songs)
-    prints = dict(zip([name for name, _ in songs], pool.map(copies_of, songs, chunksize=4), strict=True))
     originals = {name: one[""] for name, one in prints.items()}
     found = {}
     for what in COPIES | SPEEDS:
@@ -105,46 +169,17 @@ def judge_copies(songs: Iterable[tuple[str, np.ndarray]], pool: ProcessPoolExecu
     shares = {
         "copies_found": float(np.mean([found[what] for what in COPIES])),
         "copies_speed_found": float(np.mean([found[what] for what in SPEEDS])),
+        "songs": len(prints),
     }
-    return shares | {f"found_{what}": share for what, share in found.items()}, originals
+    return shares | {f"found_{what}": share for what, share in found.items()}
 
 
-def judge_alike(
-    n: int, midi: Iterable[Path], originals: dict[str, Print], pool: ProcessPoolExecutor
-) -> tuple[dict[str, float], dict[str, Print]]:
-    """Links among songs that only sound alike, all of them and the originals in one run; none is right."""
-    prints = dict(originals)
-    makers: dict[str, tuple[Callable[[int], np.ndarray], int]] = {
-        "piano": (quiet_piano, n), "drone or noise": (drone_or_noise, n), "drum machine": (same_drums, max(n // 4, 10)),
-    }  # fmt: skip
-    for kind, (make, count) in makers.items():
-        started = time.monotonic()
-        made = pool.map(partial(_made, make), range(count), chunksize=8)
-        prints |= {f"{kind} {number}": one for number, one in enumerate(made)}
-        print(f"{kind}: {count} made in {time.monotonic() - started:.0f} s", flush=True)
-    paths = sorted(midi)
-    rendered = pool.map(partial(_rendered, FONTS["TimGM6mb"]), paths, chunksize=2)
-    prints |= {f"other font {path.stem}": one for path, one in zip(paths, rendered, strict=True) if one is not None}
+def judge_alike(prints: dict[str, Print]) -> dict[str, float]:
+    """Links among songs that only sound alike and the originals, all in one run; none is right."""
     links = link(prints)
     false = len(links) - len(set(links.values()))
     print(f"{false} links among {len(prints)} songs: {dict(list(links.items())[:10])}", flush=True)
-    return {"false_links": false, "alike_songs": len(prints)}, prints
-
-
-def _made(make: Callable[[int], np.ndarray], number: int) -> Print:
-    return fingerprint(make(number))
-
-
-def _rendered(font: Path, path: Path) -> Print | None:
-    sound = midi_song(path, font)
-    return fingerprint(sound) if len(sound) > 20 * RATE else None
-
-
-def rendered_songs(paths: Iterable[Path], pool: ProcessPoolExecutor) -> list[tuple[str, np.ndarray]]:
-    """MIDI songs by the usual sound font."""
-    paths = sorted(paths)
-    sounds = pool.map(partial(midi_song, font=FONTS["FluidR3"]), paths, chunksize=2)
-    return [(f"midi {path.stem}", sound) for path, sound in zip(paths, sounds, strict=True) if len(sound) > 20 * RATE]
+    return {"false_links": false, "alike_songs": len(prints)}
 
 
 def made_up(prints: list[Print], n: int, folder: Path) -> set[tuple[int, int]]:
@@ -217,7 +252,7 @@ def judge_size(prints: list[Print], n: int) -> dict[str, float]:
     """Link made-up songs through Spark, from nothing, and again, and with a hundred more."""
     from pyspark.sql import functions as F
 
-    from genreatlas.audio.feature_sets import get_feature_set, table_of
+    from genreatlas.audio.feature_sets import table_of
     from genreatlas.session import get_spark
     from genreatlas.steps import link_recordings
     from genreatlas.store import Store
@@ -291,26 +326,33 @@ def main() -> int:
     parser.add_argument("--songs", type=int, default=SONGS, help="made-up songs")
     parser.add_argument("--keep", action="store_true", help="keep figures of other sizes, too; the page says which")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--prints", type=Path, help="folder in which fingerprints are kept for the next run")
     arguments = parser.parse_args()
     usual = (arguments.each, arguments.alike, arguments.songs) == (60, ALIKE, SONGS)
     how = f"--each {arguments.each} --alike {arguments.alike} --songs {arguments.songs}"
+    if arguments.prints:
+        arguments.prints.mkdir(parents=True, exist_ok=True)
     found: dict[str, float] = {}
-    prints: dict[str, Print] = {}
     midi = sorted((arguments.data / "midi5").glob("*/*.mid"))
     midi = midi[:: max(1, len(midi) // arguments.each)][: arguments.each]
+    songs = [Song("game music", path) for path in game_music(arguments.data / "music", arguments.each)]
+    songs += [Song("midi", path) for path in midi]
+    songs += [Song("composed", number) for number in range(arguments.each)]
     with ProcessPoolExecutor(arguments.processes) as pool:
-        songs = list(game_music(arguments.data / "music", arguments.each)) + rendered_songs(midi, pool)
-        songs += [(f"composed {n}", sound) for n, sound in enumerate(pool.map(composed, range(arguments.each)))]
-        if "copies" in arguments.parts:
-            shares, prints = judge_copies(songs, pool)
-            found |= shares | {"songs": len(songs)}
-        else:
-            prints = {name: fingerprint(sound) for name, sound in songs}
+        with_copies = "copies" in arguments.parts
+        made = make_prints(songs, pool, with_copies, arguments.prints)
+        originals = {name: one[""] for name, one in made.items()}
+        if with_copies:
+            found |= judge_copies(made)
         if "alike" in arguments.parts:
-            counted, prints = judge_alike(arguments.alike, midi, prints, pool)
-            found |= counted
+            counts = {"piano": arguments.alike, "drone or noise": arguments.alike,
+                      "drum machine": max(arguments.alike // 4, 10)}  # fmt: skip
+            others = [Song(kind, number) for kind, count in counts.items() for number in range(count)]
+            others += [Song("other font", path) for path in midi]
+            alike = make_prints(others, pool, folder=arguments.prints)
+            found |= judge_alike(originals | {name: one[""] for name, one in alike.items()})
     if "size" in arguments.parts:
-        found |= judge_size(list(prints.values()), arguments.songs)
+        found |= judge_size(list(originals.values()), arguments.songs)
     print({key: round(value, 4) for key, value in found.items()})
     if usual or arguments.keep:
         keep(found, how)

@@ -2,7 +2,7 @@
 
 import io
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,15 +84,17 @@ def at_rate(sound: Sound, rate: int) -> Sound:
     return sound if rate == RATE else soxr.resample(sound, rate, RATE)
 
 
-def game_music(folder: Path, most: int) -> Iterator[tuple[str, Sound]]:
+def game_music(folder: Path, most: int) -> list[Path]:
     """One clip of each song of real game music."""
-    seen: set[str] = set()
+    songs: dict[str, Path] = {}
     for path in sorted(folder.glob("*/*.mp3")):
-        song = path.stem.rpartition("__")[0]
-        if song not in seen and len(seen) < most:
-            seen.add(song)
-            sound, rate = decoded(path.read_bytes())
-            yield f"game music {song}", at_rate(sound, rate)
+        songs.setdefault(path.stem.rpartition("__")[0], path)
+    return list(songs.values())[:most]
+
+
+def recorded(path: Path) -> Sound:
+    """Samples of a file at RATE."""
+    return at_rate(*decoded(path.read_bytes()))
 
 
 def midi_song(path: Path, font: Path) -> Sound:

@@ -93,7 +93,9 @@ class RecordingsSection(Section):
 class ExtractSection(Section):
     """Feature extraction."""
 
-    feature_sets: tuple[str, ...] = Field(("mfcc12_frames", "summary9", "gtzan57"), description="Sets to extract.")
+    feature_sets: tuple[str, ...] = Field(
+        ("mfcc12_frames", "summary9", "gtzan57", "fingerprint"), description="Sets to extract."
+    )
     embeddings: tuple[EmbeddingEntry, ...] = Field(
         (),
         description="Pretrained networks whose outputs are feature sets: [[extract.embeddings]], docs/embeddings.md.",

@@ -107,8 +107,8 @@ class PipelineSection(Section):
 
     steps: tuple[StepName, ...] = Field(
         (
-            "import_folder", "extract_features", "assign_splits", "train_models", "evaluate_models", "map_genres",
-            "find_neighbours", "write_report",
+            "import_folder", "extract_features", "link_recordings", "assign_splits", "train_models", "evaluate_models",
+            "map_genres", "find_neighbours", "write_report",
         ),
         description="Steps of the job pipeline, in order.",
     )  # fmt: skip
@@ -427,8 +427,8 @@ class RetrainSection(Section):
 
     steps: tuple[StepName, ...] = Field(
         (
-            "import_folder", "extract_features", "assign_splits", "train_models", "promote_model", "measure_drift",
-            "map_genres", "find_neighbours",
+            "import_folder", "extract_features", "link_recordings", "assign_splits", "train_models", "promote_model",
+            "measure_drift", "map_genres", "find_neighbours",
         ),
         description="Steps of the job retrain, in order: take in what is new, train, decide, draw the map anew.",
     )  # fmt: skip

@@ -61,6 +61,37 @@ class Playlist:
 
 
 @dataclass(frozen=True)
+class Copies:
+    """Copies of recordings, as their fingerprints told.
+
+    Attributes
+    ----------
+    n_clips : clips that were compared.
+    n_copies, n_recordings : songs that are copies, and recordings that these are of.
+    kinds : kind, n, song, other, evidence: songs of each kind of link, with the names of one example.
+    genres : genre, n_songs, n_recordings, n_doubles of genres that have doubles, those with the most first; by
+        fingerprint, ISRC and equal sound.
+    n_genres : genres that have doubles.
+    bridging : recording, n_copies, places of some recordings that lie in several parts or folds of the split.
+    n_bridging : all of them.
+    """
+
+    n_clips: int
+    n_copies: int
+    n_recordings: int
+    kinds: pd.DataFrame = field(default_factory=lambda: empty("kind", "n", "song", "other", "evidence"))
+    genres: pd.DataFrame = field(default_factory=lambda: empty("genre", "n_songs", "n_recordings", "n_doubles"))
+    n_genres: int = 0
+    bridging: pd.DataFrame = field(default_factory=lambda: empty("recording", "n_copies", "places"))
+    n_bridging: int = 0
+
+    @property
+    def n_doubles(self) -> int:
+        """Songs that are one too many."""
+        return self.n_copies - self.n_recordings
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Frames behind the page, each small however large the store is.
 
@@ -111,6 +142,7 @@ class ReportData:
     similar : song_id of ``sounds`` = names of its nearest songs by others.
     playlists : the present ones; the first has its songs.
     probes : rows of ``probes`` over all genres, one an experiment and feature set.
+    copies : copies of recordings; None where no fingerprints were compared.
     """
 
     title: str = "Genre Atlas"
@@ -163,6 +195,7 @@ class ReportData:
     similar: Mapping[str, Sequence[str]] = field(default_factory=dict)
     playlists: Sequence[Playlist] = ()
     probes: pd.DataFrame = field(default_factory=lambda: empty("kind", "name", "feature_set", "value"))
+    copies: Copies | None = None
 
     def name(self, genre_id: str) -> str:
         """The genre's name as shown to people."""

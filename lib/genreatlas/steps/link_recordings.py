@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from genreatlas import checks, splits
+from genreatlas import checks
 from genreatlas.audio.feature_sets import get_feature_set, table_of
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.config import Config
@@ -28,8 +28,9 @@ from genreatlas.recordings.jobs import (
     verify_candidates,
     verify_pairs,
 )
+from genreatlas.recordings.reading import bridging_recordings, doubles_by_genre, linked_copies
 from genreatlas.store import Store
-from genreatlas.tables import LINKED_CLIPS, RECORDING_LINKS, RECORDING_MATCHES, SONG_GENRES, SPLITS
+from genreatlas.tables import LINKED_CLIPS, RECORDING_LINKS, RECORDING_MATCHES
 
 STEP = "link_recordings"
 READS = ("codes_<set>", "clips", "songs", "song_genres", "feature_sets", "features_<set>", "vectors_<set>", "splits")
@@ -46,12 +47,12 @@ _GENRES_SHOWN = 10
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Compare the fingerprints of new clips, and write what songs are to each other. Counts are clips."""
+    """Compare the fingerprints of new clips, and write what songs are to each other. Counts are new clips."""
     for left in [*store.staged(_CANDIDATES), *store.staged(_MATCHES)]:
         left.drop()  # of a killed run: it is done again
     wanted = get_feature_set("fingerprint")
     if not store.exists(table_of(wanted)):
-        told = wanted.lacking() or "no clip has a fingerprint: add it to extract.feature_sets and run extract_features"
+        told = wanted.lacking() or "no clip has a fingerprint. extract_features makes them, with it in feature_sets"
         return Counts(notes=(f"nothing was compared: {told}",))
     fingerprints = read_fingerprints(store, config)
     gone = _gone(store, config, fingerprints)
@@ -67,7 +68,7 @@ def run(store: Store, config: Config) -> Counts:
         state = {"set_version": wanted.version, "preprocessing_id": preprocessing_id(config.clip)}
         done = fingerprints.frame.where("new").select("clip_id", *(F.lit(v).alias(name) for name, v in state.items()))
         store.upsert(LINKED_CLIPS, done, update=True)
-    return Counts(fingerprints.clips, fingerprints.new, 0, fingerprints.clips - fingerprints.new, tuple(notes))
+    return Counts(fingerprints.new, fingerprints.new, notes=tuple(notes))
 
 
 def _gone(store: Store, config: Config, fingerprints: Fingerprints) -> DataFrame | None:
@@ -127,7 +128,9 @@ def _write_links(store: Store, config: Config) -> list[str]:
             notes.append(f"{len(short)} pairs overlap too briefly to be sure, and timbres are not known: {error}")
     links = make_links(judge(matches, facts, timbres), facts)
     _replace(store, links)
-    return [*_said(links), *_by_genre(store, config, links), *_bridging(store, config, links), *notes]
+    if not any(link.kind == "copy" for link in links):
+        return [*_said(links), *notes]
+    return [*_said(links), *_by_genre(store), *_bridging(store, config), *notes]
 
 
 def _replace(store: Store, links: Iterable[Link]) -> None:
@@ -152,38 +155,19 @@ def _said(links: list[Link]) -> list[str]:
     return lines
 
 
-def _by_genre(store: Store, config: Config, links: list[Link]) -> list[str]:
+def _by_genre(store: Store) -> list[str]:
     """Genres with the most doubles, with their songs and recordings."""
-    copy_of = {link.song_id: link.recording_id for link in links if link.kind == "copy"}
-    if not copy_of:
+    counts = doubles_by_genre(store, linked_copies(store)).collect()
+    if not counts:
         return []
-    genres = store.live(SONG_GENRES).select("song_id", "genre").distinct()
-    rows = fetch(genres, "song_id", config.store.max_commit_mb, 80).to_pandas()
-    rows["recording"] = rows["song_id"].map(copy_of).fillna(rows["song_id"])
-    counts = rows.groupby("genre").agg(songs=("song_id", "nunique"), recordings=("recording", "nunique"))
-    counts["doubles"] = counts["songs"] - counts["recordings"]
-    counts = counts[counts["doubles"] > 0].sort_values(["doubles", "songs"], ascending=False)
-    shown = counts.head(_GENRES_SHOWN)
-    if shown.empty:
-        return []
-    said = ", ".join(f"{genre} {row.recordings} of {row.songs} songs" for genre, row in shown.iterrows())
-    more = f", and {len(counts) - len(shown)} more genres" if len(counts) > len(shown) else ""
+    said = ", ".join(f"{row.genre} {row.n_recordings} of {row.n_songs} songs" for row in counts[:_GENRES_SHOWN])
+    more = f", and {len(counts) - _GENRES_SHOWN} more genres" if len(counts) > _GENRES_SHOWN else ""
     return [f"recordings by genre, where there are doubles: {said}{more}"]
 
 
-def _bridging(store: Store, config: Config, links: list[Link]) -> list[str]:
+def _bridging(store: Store, config: Config) -> list[str]:
     """Recordings whose songs were placed in several parts before their link was known."""
-    copies = pd.DataFrame([(link.song_id, link.recording_id) for link in links if link.kind == "copy"])
-    if copies.empty or not store.exists(SPLITS):
-        return []
-    copies.columns = pd.Index(["song_id", "recording_id"])
-    rows = store.read(SPLITS).where(F.col("split") == config.splits.name)
-    rows = rows.select("song_id", "split_version", "part", "fold")
-    placed = splits.current(fetch(rows, "song_id", config.store.max_commit_mb).to_pandas())
-    placed = placed[placed["part"] != "excluded"].merge(copies, on="song_id")
-    places = placed["part"] + ":" + placed["fold"].fillna(-1).astype(int).astype(str)
-    several = places.groupby(placed["recording_id"]).nunique()
-    names = several.index[several > 1].tolist()
+    names = [row.recording_id for row in bridging_recordings(store, config.splits.name).collect()]
     if not names:
         return []
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

@@ -17,7 +17,7 @@ from genreatlas.counts import Counts
 from genreatlas.ids import stable_id
 from genreatlas.progress import progress
 from genreatlas.provenance import package_code
-from genreatlas.report import boards, map_queries, page, playlists, probes, queries, similar, sounds
+from genreatlas.report import boards, copies, map_queries, page, playlists, probes, queries, similar, sounds
 from genreatlas.report.data import Player, ReportData
 from genreatlas.report.map_page import render_map
 from genreatlas.report.queries import songs_to_hear
@@ -30,6 +30,7 @@ READS = (
     "runs", "maps", "genre_profiles", "genre_positions", "genre_neighbours", "genre_regions", "genre_tree",
     "genre_typical_songs", "genre_evolution", "map_comparisons", "generated_playlists", "generated_playlist_songs",
     "neighbour_spaces", "neighbour_songs", "song_neighbours", "probes", "embeddings",
+    "recordings", "linked_clips", "recording_links",
 )  # fmt: skip
 WRITES: tuple[str, ...] = ()
 SECTIONS = ("report", "evaluate", "train", "splits", "map", "spotify", "playlist")
@@ -72,7 +73,7 @@ def run(store: Store, config: Config) -> Counts:
 
 def read_report(store: Reader, config: Config) -> ReportData:
     """What the page shows, with the sounds that the driver decodes."""
-    added = (*map_queries.INPUTS, *playlists.INPUTS, *similar.INPUTS, *probes.INPUTS)
+    added = (*map_queries.INPUTS, *playlists.INPUTS, *similar.INPUTS, *probes.INPUTS, *copies.INPUTS)
     versions = {table.name: v for table in added if (v := store.version(table)) is not None}
     data = queries.read_report(store, config)
     every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
@@ -93,6 +94,7 @@ def read_report(store: Reader, config: Config) -> ReportData:
         similar=similar.read_similar(store, [str(song) for song in heard["song_id"]]),
         playlists=playlists.read_playlists(store, config),
         probes=probes.read_probes(store, config.splits.name),
+        copies=copies.read_copies(store, config.splits.name),
         versions={**data.versions, **versions},
     )
 
@@ -116,7 +118,7 @@ def settings(config: Config) -> str:
 
 def _versions(store: Reader, before: dict[str, dict[str, int]]) -> dict[str, int]:
     """Versions now of every table that may be shown or that the last page showed."""
-    inputs = (*queries.INPUTS, *map_queries.INPUTS, *playlists.INPUTS, *similar.INPUTS, *probes.INPUTS)
+    inputs = (*queries.INPUTS, *map_queries.INPUTS, *playlists.INPUTS, *similar.INPUTS, *probes.INPUTS, *copies.INPUTS)
     names = sorted({table.name for table in inputs} | set(before.get("versions", {})))
     found = {name: store.version(name) for name in names}
     return {name: version for name, version in found.items() if version is not None}
