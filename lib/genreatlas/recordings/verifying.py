@@ -21,8 +21,9 @@ LEAST_OVERLAP_S = 15.0
 SHORT_OVERLAP_S = 4.0
 #: Share of bits that may differ.
 MOST_ERROR = 0.15
-#: Of the error at other offsets, the share that the error at the best one may have.
-MOST_OF_OTHERS = 0.5
+#: Of the error at other offsets, the share that the error at the best one may have. Copies of 180 songs, but for those
+#: that were driven into clipping, had at most 0.26; drones that are no copies, but matched over 15 s, 0.39 and more.
+MOST_OF_OTHERS = 0.3
 #: The error at other offsets is at least this: less is a sound that hardly changes, such as a drone. Electronic
 #: loops of real music lie above 0.1, most songs above 0.3.
 LEAST_OTHERS, SHORT_OTHERS = 0.08, 0.2
