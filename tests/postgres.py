@@ -50,7 +50,8 @@ class Postgres:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        if (self.data / "postmaster.pid").exists():  # else a test failed while it was stopped
+            self.stop()
         shutil.rmtree(self.folder)
 
     def _call(self, program: str, *arguments: str) -> None:
