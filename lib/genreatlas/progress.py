@@ -29,6 +29,8 @@ class Progress:
         self.what = what
         self.total = total
         self.unit = unit
+        #: Says more of the work, such as the loss of a fit; an empty text where there is nothing to say.
+        self.note: Callable[[], str] = str
         self.done = 0
         self._known = 0
         self._show = show
@@ -47,11 +49,11 @@ class Progress:
         total = max(self.total, self.done)
         text = f"{self.what}: {self.done:,} of {total:,} {self.unit} after {_time(seconds)}"
         fresh = self.done - self._known
-        if fresh <= 0 or self.done >= total:
-            return text
-        rate = fresh / max(seconds, 1e-9)
-        shown = f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute"
-        return f"{text}, {shown}, about {_time((total - self.done) / rate)} left"
+        if fresh > 0 and self.done < total:
+            rate = fresh / max(seconds, 1e-9)
+            shown = f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute"
+            text += f", {shown}, about {_time((total - self.done) / rate)} left"
+        return f"{text}; {note}" if (note := self.note()) else text
 
 
 @contextmanager
@@ -106,6 +108,16 @@ def _shown(what: str, total: int, unit: str, stream: TextIO) -> Iterator[Progres
                 return Text("")
             return Text(f"{speed:.1f}/s" if speed >= 1 else f"{60 * speed:.1f}/min")
 
+    bar = Progress(what, total, unit, lambda done, of: shown.update(task, completed=done, total=of))
+
+    class Note(ProgressColumn):
+        """What else is known of the work, asked once a second."""
+
+        max_refresh = 1.0
+
+        def render(self, task: BarTask) -> Text:
+            return Text(bar.note())
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -113,6 +125,7 @@ def _shown(what: str, total: int, unit: str, stream: TextIO) -> Iterator[Progres
         TextColumn(unit),
         Rate(),
         TimeRemainingColumn(elapsed_when_finished=True),
+        Note(),
     )
     width = None
     with suppress(OSError):
@@ -128,7 +141,7 @@ def _shown(what: str, total: int, unit: str, stream: TextIO) -> Iterator[Progres
         redirect_stderr=False,
     ) as shown:
         task = shown.add_task(what, total=total or None)
-        yield Progress(what, total, unit, lambda done, of: shown.update(task, completed=done, total=of))
+        yield bar
 
 
 @contextmanager

@@ -39,6 +39,7 @@ needs_keras = pytest.mark.skipif(
     reason="networks are trained with Keras on JAX: pip install genreatlas[deep]",
 )
 TINY = Path(__file__).parents[1] / "resources" / "tiny.toml"
+SETS = ("timbre_pitch", "rhythm_notes", "groove_bars", "mel128")
 SMALL = "crop_rows=[8], epochs=[3], batch=[8]"
 
 
@@ -69,13 +70,15 @@ def test_candidates_are_fitted_in_tasks_on_whole_clips_and_the_best_is_stored(sp
 
 @pytest.fixture(scope="module")
 def judged(spark, music, tmp_path_factory):
-    """A library of sound that networks were trained on: segments, notes and spectrograms."""
+    """A library of sound that networks were trained on: segments, notes, bars and spectrograms."""
     home = tmp_path_factory.mktemp("networks")
-    names = json.dumps(["timbre_pitch", "rhythm_notes", "mel128"])
+    names = json.dumps(SETS)
     candidates = (
         f'[{{engine="networks", estimator="cnn_1d", feature_sets=["timbre_pitch"],'
         f' grid={{columns=["timbre"], filters=[8], {SMALL}}}}},'
         f' {{engine="networks", estimator="gru", feature_sets=["rhythm_notes"], grid={{units=[8], {SMALL}}}}},'
+        f' {{engine="networks", estimator="gru", feature_sets=["groove_bars"],'
+        f' grid={{columns=["duration+pattern"], units=[8], {SMALL}}}}},'
         f' {{engine="networks", estimator="short_chunk_cnn", feature_sets=["mel128"], grid={{filters=[4], {SMALL}}}}},'
         ' {engine="sklearn", estimator="linear_svc", feature_sets=["mel128"]}]'
     )
@@ -93,9 +96,6 @@ def judged(spark, music, tmp_path_factory):
     return store, config
 
 
-SETS = ("timbre_pitch", "rhythm_notes", "mel128")
-
-
 @needs_keras
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SETS)
@@ -108,7 +108,8 @@ def test_every_kind_of_sequence_is_learnt_from_judged_and_shown(judged, name):
     (model,) = store.read(MODELS).where(f"feature_set = '{name}' AND engine = 'networks'").collect()
     figures = store.read(METRICS).where(f"model_id = '{model.model_id}'").toPandas()
     assert {"song", "clip"} & set(figures.unit) and "macro_f1" in set(figures.metric)
-    assert f"Networks · {name}" in (config.report.path / "index.html").read_text(encoding="utf-8")
+    page = (config.report.path / "index.html").read_text(encoding="utf-8")
+    assert f"Networks · {name}" in page and page.count("kept: epoch") == len(SETS)
 
 
 @needs_keras

@@ -268,6 +268,41 @@ def test_a_forked_child_opens_a_session_of_its_own(fitted):
     assert model._session is session
 
 
+@needs_keras
+def test_the_losses_of_a_stored_network_are_told_without_what_runs_it(fitted, tmp_path, monkeypatch):
+    from genreatlas.models.engines import get_engine
+
+    model, (note,) = fitted
+    (tmp_path / "model.onnx").write_bytes(model.dumps())
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    found = get_engine("networks").losses(tmp_path / "model.onnx")
+    assert note.startswith(f"{len(found.trained)} epochs, best {found.best}: loss {found.trained[found.best - 1]:.3f}")
+    assert len(found.held_out) == len(found.trained) and min(found.held_out) == found.held_out[found.best - 1]
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    assert get_engine("networks").losses(tmp_path / "model.onnx") is None
+    assert get_engine("networks").losses(tmp_path / "gone.onnx") is None
+    assert get_engine("sklearn").losses(tmp_path / "model.onnx") is None
+
+
+@needs_keras
+def test_a_fit_says_how_far_it_is_after_every_epoch_and_leaves_nothing(files, monkeypatch):
+    from genreatlas.models.engines.networks.sequence_grid import SequenceGrid
+
+    grid = SequenceGrid.__new__(SequenceGrid)
+    grid._folder = Path(files.sequences)
+    tell, told = network_fits._tell, []
+
+    def seen(*given):
+        tell(*given)
+        told.extend(grid.running())
+
+    monkeypatch.setattr(network_fits, "_tell", seen)
+    network_fits.fit(make_trial(epochs=2), files, SETTINGS, np.arange(12))
+    assert [line.partition(":")[0] for line in told] == ["cnn_1d epoch 1 of 2", "cnn_1d epoch 2 of 2"]
+    assert all("held out 0." in line or "held out 1." in line for line in told)
+    assert grid.running() == [] and not list(Path(files.sequences).glob("running-*"))
+
+
 def test_what_is_no_network_of_ours_is_refused():
     from genreatlas.models.engines.networks.onnx_model import loads
 
@@ -294,3 +329,24 @@ def test_every_network_is_known_to_the_engine_and_has_a_grid_that_is_allowed():
             f"train.candidates: {name}: imbalance = 'wieghts' is not possible. Allowed: none, weights, "
             "logit_adjustment, resampling."
         ]
+
+
+@needs_keras
+def test_the_report_finds_the_losses_of_the_networks_on_its_board(fitted, tmp_path):
+    import pandas as pd
+
+    from genreatlas.config import load_config
+    from genreatlas.report.boards import Board
+    from genreatlas.report.queries import _losses_of
+
+    model, _ = fitted
+    for name in ("one", "broken"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.onnx").write_bytes(model.dumps() if name == "one" else b"")
+    rows = [("one", "networks", "onnx"), ("broken", "networks", "onnx"), ("gone", "networks", "onnx"),
+            ("svm", "sklearn", "skops"), ("odd", "an engine of before", "odd")]  # fmt: skip
+    board = Board(
+        "genre", "drop", "default", 1, "macro_f1", pd.DataFrame(rows, columns=["model_id", "engine", "format"])
+    )
+    found = _losses_of(board, load_config([], [f'models.path="{tmp_path}"']))
+    assert list(found) == ["one"] and found["one"].best == model.history["best"]

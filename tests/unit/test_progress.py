@@ -42,6 +42,23 @@ def test_a_line_says_count_rate_and_time_left(clock):
     ]
 
 
+def test_a_line_ends_with_what_else_is_known_of_the_work(clock):
+    with progress("train_models: notes", 4, "fits", io.StringIO()) as bar:
+        bar.note = lambda: "gru epoch 3 of 60: loss 0.700, held out 0.650"
+        assert bar.line() == (
+            "train_models: notes: 0 of 4 fits after 0 s; gru epoch 3 of 60: loss 0.700, held out 0.650"
+        )
+
+
+def test_a_terminal_shows_what_else_is_known_of_the_work():
+    terminal = Terminal()
+    with progress("train_models: notes", 4, "fits", terminal) as bar:
+        bar.note = lambda: "loss 0.700"
+        bar.advance()
+        time.sleep(1.3)
+    assert "loss 0.700" in terminal.getvalue()
+
+
 def test_a_log_gets_a_line_a_minute_though_nothing_came_back_yet(monkeypatch):
     monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.01)
     log = io.StringIO()

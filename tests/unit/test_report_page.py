@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from genreatlas.models.engines.protocol import Losses
 from genreatlas.report.data import Playlist, ReportData, Sound
 from genreatlas.report.number_formats import percent
 from genreatlas.report.page import render
@@ -297,6 +298,21 @@ def test_probabilities_and_sets_stand_beside_what_was_shown_and_the_worst_genre_
     assert "reliability.svg" in page.files
     without = render(replace(data, reliability=data.reliability.iloc[:0]))
     assert 'id="reliability"' not in without.html and "#reliability" not in without.html
+
+
+def test_the_loss_of_a_network_is_drawn_with_the_epoch_that_was_kept():
+    data = report_data()
+    network = data.models.iloc[0]["model_id"]
+    losses = Losses((1.5, 0.9, 0.4, 0.2), (1.6, 1.1, 0.8, 0.95), 3)
+    shown = render(replace(data, losses_of={network: losses, "a model of another board": losses}))
+    text = text_of(shown.html)
+    assert "Loss of networks" in text and "kept: epoch 3" in text
+    (name,) = [name for name in shown.files if name.startswith("training_")]
+    picture = ElementTree.fromstring(shown.files[name])
+    lines = [one for one in picture.iter() if one.tag.endswith("path")]
+    assert [one.get("d").count("L") for one in lines] == [3, 3]
+    assert "1.60 to 0.80 at epoch 3" in shown.files[name].decode()
+    assert "Loss of networks" not in text_of(render(data).html)
 
 
 def test_candidates_without_a_score_stand_with_their_reason():

@@ -19,7 +19,7 @@ from genreatlas.audio.protobuf import fields, nested, text, whole
 from genreatlas.errors import ConfigError
 
 #: Fields of ONNX's messages (onnx.proto), by number.
-_MODEL_GRAPH = 7
+_MODEL_GRAPH, _MODEL_METADATA, _ENTRY_KEY, _ENTRY_VALUE = 7, 14, 1, 2
 _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 5, 11, 12
 _TENSOR_NAME, _TENSOR_LOCATION = 8, 14
 _VALUE_NAME, _VALUE_TYPE = 1, 2
@@ -88,6 +88,21 @@ def read_signature(content: bytes) -> Signature:
         raise ConfigError(f"no ONNX file: {error}") from None
     # before version 4 of the format weights are listed among the inputs, too
     return Signature(tuple(one for one in inputs if one.name not in weights), tuple(outputs))
+
+
+def read_metadata(content: bytes) -> dict[str, str]:
+    """What a file says of itself, by key.
+
+    Raises
+    ------
+    ConfigError : it is no ONNX file.
+    """
+    try:
+        entries = [list(fields(nested(v))) for n, v in fields(memoryview(content)) if n == _MODEL_METADATA]
+        pairs = [{number: text(value) for number, value in entry} for entry in entries]
+    except ValueError as error:
+        raise ConfigError(f"no ONNX file: {error}") from None
+    return {pair.get(_ENTRY_KEY, ""): pair.get(_ENTRY_VALUE, "") for pair in pairs}
 
 
 def _weight_name(data: memoryview) -> str:

@@ -12,7 +12,7 @@ from genreatlas.datasets.matrix import count_buckets, training_rows, write_matri
 from genreatlas.datasets.types import Dataset
 from genreatlas.models import registry
 from genreatlas.models.engines import engines, get_engine
-from genreatlas.models.engines.protocol import Fitter, TrainingData
+from genreatlas.models.engines.protocol import Fitter, Telling, TrainingData
 from genreatlas.models.engines.task_grid import room_mb
 from genreatlas.models.meta import Meta
 from genreatlas.models.types import FoldResult, FoldTask, Trial
@@ -84,6 +84,11 @@ class FeatureSetTraining:
         for engine_fitter in dict.fromkeys(engine.fitter() for engine in engines()):
             if mine := [task for task in tasks if get_engine(task.trial.engine).fitter() == engine_fitter]:
                 yield from self._fitter(engine_fitter).score_folds(mine, tasks_a_core)
+
+    def running(self) -> str:
+        """How far fits are that take long, in one line; empty where nothing is known."""
+        told = [one.running() for one in list(self._fitters.values()) if isinstance(one, Telling)]
+        return "; ".join(line for lines in told for line in lines)
 
     def refit(self, trial: Trial, model_id: str) -> tuple[Meta, float, str | None]:
         """Fit a candidate on the whole training part and save it; what it is, the seconds of the fit, and a note.

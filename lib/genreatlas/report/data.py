@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from genreatlas.models.engines.protocol import Losses
 from genreatlas.report.map_data import MapData
 
 
@@ -125,6 +126,7 @@ class ReportData:
         family the shares whose genre, and whose family, the best model names; largest first.
     taken_for : genre_id, other, value: what songs of each genre are taken for most often by the best model.
     reliability : rows of ``reliability`` of the best model that is shown closely.
+    losses_of : model_id = losses of the epochs in which it was trained, of models that have them.
     comparisons : p-values and differences of ``metrics`` between the shown models.
     confused : wrong predictions, most confident first, with title, artist, path, start_s, length_s.
     durations : genre_id, n, low, q1, median, q3, high of source durations in seconds.
@@ -176,6 +178,7 @@ class ReportData:
     families: pd.DataFrame = field(default_factory=lambda: empty("family", "by", "n_genres", "n_songs"))
     taken_for: pd.DataFrame = field(default_factory=lambda: empty("genre_id", "other", "value"))
     reliability: pd.DataFrame = field(default_factory=lambda: empty("model_id", "genre_id", "bin"))
+    losses_of: Mapping[str, Losses] = field(default_factory=dict)
     importances: pd.DataFrame = field(default_factory=lambda: empty("model_id", "metric", "other", "value"))
     comparisons: pd.DataFrame = field(default_factory=lambda: empty("model_id", "other", "metric", "value"))
     confused: pd.DataFrame = field(default_factory=lambda: empty("model_id", "song_id"))

@@ -12,6 +12,7 @@ from genreatlas.report import plots, plots_map, plots_matrices, views
 from genreatlas.report.boards import METRICS, Board, model_name, model_note
 from genreatlas.report.data import ReportData
 from genreatlas.report.number_formats import score
+from genreatlas.report.plots_losses import training_curve
 from genreatlas.report.plots_reliability import reliability_diagram
 from genreatlas.report.svg import Figure
 
@@ -42,6 +43,7 @@ class Pictures:
     confusion: list[tuple[pd.Series, Figure, pd.DataFrame]] = field(default_factory=list)
     reliability: Figure | None = None
     importances: list[tuple[pd.Series, str, Figure]] = field(default_factory=list)
+    losses: list[tuple[pd.Series, Figure]] = field(default_factory=list)
     tree: Figure | None = None
     ridges: list[Figure] = field(default_factory=list)
     correlation: Figure | None = None
@@ -58,6 +60,7 @@ class Pictures:
         single = [self.leaderboard, self.reliability, self.tree]
         single += [self.correlation, self.genre_correlation, self.durations, self.map]
         many = [figure for _, figure, _ in self.confusion] + [figure for _, _, figure in self.importances]
+        many += [figure for _, figure in self.losses]
         waves = [card.waveform for card in self.sounds]
         return [figure for figure in [*single, *many, *self.ridges, *waves] if figure is not None]
 
@@ -72,6 +75,7 @@ def draw(data: ReportData, board: Board | None) -> Pictures:
         _scores(pictures, data, board)
         _confusion(pictures, data, close)
         _importances(pictures, data, board)
+        _losses(pictures, data, board)
         bins = data.reliability[(data.reliability["genre_id"] == "*") & (data.reliability["bin"] > 0)]
         if len(bins):
             pictures.reliability = reliability_diagram("reliability", bins.sort_values("bin"))
@@ -120,6 +124,13 @@ def _importances(pictures: Pictures, data: ReportData, board: Board) -> None:
                 stem = f"importance_{kind}_{model['engine']}_{model['feature_set']}"
                 measure = f"{kind.capitalize()} importance of the features of {model_name(model)}"
                 pictures.importances.append((model, kind, plots.importance_bars(stem, rows, measure)))
+
+
+def _losses(pictures: Pictures, data: ReportData, board: Board) -> None:
+    for number, (_, model) in enumerate(board.rows[board.rows["model_id"].isin(data.losses_of)].iterrows()):
+        stem = f"training_{number:02d}_{model['estimator']}"
+        figure = training_curve(stem, data.losses_of[model["model_id"]], model_name(model))
+        pictures.losses.append((model, figure))
 
 
 def _features(pictures: Pictures, data: ReportData, genres: list[str], board: Board | None) -> None:

@@ -17,8 +17,9 @@ from genreatlas.datasets.fetching import fetch
 from genreatlas.datasets.labels import roots
 from genreatlas.datasets.library import parents_of
 from genreatlas.errors import GenreAtlasError
-from genreatlas.models.engines import is_baseline
+from genreatlas.models.engines import engines, get_engine, is_baseline
 from genreatlas.models.engines.baseline import NOT_MUSIC
+from genreatlas.models.engines.protocol import Losses
 from genreatlas.report import boards, views
 from genreatlas.report.boards import Board
 from genreatlas.report.data import ReportData
@@ -279,8 +280,23 @@ def _closely(data: ReportData, store: Reader, config: Config, board: boards.Boar
         .where((F.col("part") == data.part) & (F.col("model_id") == close[0]))
         .toPandas(),
         losses=losses.orderBy(F.desc(F.col("songs") - F.col("kept")), "genre_id").limit(views.LONGEST_TABLE).toPandas(),
+        losses_of=_losses_of(board, config),
         confused=_confused(data, store, close[0], max(_CONFUSED, config.report.max_audio_songs)),
     )
+
+
+def _losses_of(board: boards.Board, config: Config) -> dict[str, Losses]:
+    """Losses of the models on a board whose files are here and keep them."""
+    found = {}
+    for _, model in board.rows.head(views.LONGEST_TABLE).iterrows():
+        if model["engine"] not in (one.name for one in engines()):
+            continue
+        engine = get_engine(model["engine"])
+        if name := engine.formats.get(model["format"]):
+            losses = engine.losses(config.models.path.absolute() / model["model_id"] / name)
+            if losses is not None and losses.trained:
+                found[str(model["model_id"])] = losses
+    return found
 
 
 def _families(store: Reader, counts: DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

@@ -219,6 +219,7 @@ def _score(
     total = sum(n_fits(len(group), len(folds), halve) for group in groups)
     with progress(f"{STEP}: {training.dataset.feature_set}", total, "fits") as bar:
         bar.advance(len(scored.rows), known=True)
+        bar.note = training.running
         stopped = False
         while not stopped:
             standings = [standing(group, scores, folds, halve) for group in groups]

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,10 +158,30 @@ class Engine(ABC):
         """
         raise ModelError(f"it is a model of {self.title}, which needs a session: use the job score.")
 
+    def losses(self, path: Path) -> Losses | None:
+        """How the loss of a stored model fell while it was trained; None where nothing is known of it."""
+        return None
+
     @property
     def needs_spark(self) -> bool:
         """Whether its models can be used in a session only."""
         return type(self).open is Engine.open
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Losses of the epochs of a fit.
+
+    Attributes
+    ----------
+    trained : on the songs that were learnt from, with dropout and augmentation.
+    held_out : on the songs that the training was stopped by.
+    best : the epoch whose weights were kept, counted from 1.
+    """
+
+    trained: tuple[float, ...]
+    held_out: tuple[float, ...]
+    best: int
 
 
 @dataclass(frozen=True)
@@ -197,6 +217,15 @@ class Fitter(Protocol):
 
     def refit(self, trial: Trial) -> Fitted:
         """Fit a candidate on the whole training part; ModelError where it fails."""
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A fitter that knows how far fits are that have not ended."""
+
+    def running(self) -> list[str]:
+        """A line for each of them."""
         ...
 
 

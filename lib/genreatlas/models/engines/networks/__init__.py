@@ -13,12 +13,14 @@ each as an article's section on methods would.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genreatlas.models.engines.networks.networks_facts import ESTIMATORS
+from genreatlas.models.engines.protocol import Losses
 from genreatlas.models.engines.task_engine import TaskEngine
 from genreatlas.models.types import Trial
 
@@ -61,6 +63,19 @@ class Networks(TaskEngine):
         if len(np.unique(files.array("song")[rows])) < 2:
             raise CandidateLimit(Reason.FIT_FAILED, "one song: none is left to stop the training on")
         return network_fits.fit(trial, files, settings, rows)
+
+    def losses(self, path: Path) -> Losses | None:
+        """Losses that the model's file keeps; onnxruntime is not needed."""
+        import json
+
+        from genreatlas.audio.onnx_files import read_metadata
+        from genreatlas.errors import ConfigError
+
+        try:
+            history = json.loads(read_metadata(path.read_bytes())["genreatlas"])["history"]
+            return Losses(tuple(history["loss"]), tuple(history["held_out"]), int(history["best"]))
+        except (OSError, ConfigError, ValueError, KeyError, TypeError):
+            return None
 
     def loads(self, content: bytes) -> "NetworkModel":
         """Read an ONNX file that this engine wrote."""

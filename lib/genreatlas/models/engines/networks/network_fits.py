@@ -11,9 +11,8 @@ Menon et al. 2021 (logit adjustment); Zhang et al. 2018 (mixup); Park et al. 201
 
 import hashlib
 import json
-import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,12 +27,13 @@ from genreatlas.models.engines.networks.snippets import Reading, read_clips, sta
 from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles
 from genreatlas.models.types import Trial
 
-log = logging.getLogger(__name__)
-
 Array = NDArray[Any]
 
 #: Seconds between two checkpoints.
 CHECKPOINT_S = 30.0
+
+#: How the name of a file begins that says how far a fit is, beside the shards.
+RUNNING = "running-"
 
 #: An epoch has at least so many steps: of few songs several crops each.
 _LEAST_STEPS = 8
@@ -117,7 +117,13 @@ def fit(trial: Trial, files: MatrixFiles, settings: GridSettings, rows: Array) -
     network = architectures.build(trial.estimator, reading.rows, reading.width, files.n_classes, params, trial.seed)
     key = hashlib.sha256(f"{trial.name} {trial.seed} {settings} {reading}".encode() + np.asarray(rows).tobytes())
     checkpoint = Path(files.sequences) / f"checkpoint-{key.hexdigest()[:24]}.npz"
-    history = Training(network, clips, songs, reading, asked, trial.seed).run(checkpoint)
+    told = checkpoint.with_name(f"{RUNNING}{checkpoint.stem}.json")
+    try:
+        history = Training(network, clips, songs, reading, asked, trial.seed).run(
+            checkpoint, lambda history: _tell(told, trial, asked, history)
+        )
+    finally:
+        told.unlink(missing_ok=True)
     facts = {
         "reading": reading.to_json(), "n_classes": files.n_classes, "multi": files.multi, "history": history.to_json(),
         "estimator": trial.estimator, "parameters": int(network.count_params()),
@@ -208,8 +214,13 @@ class Training:
         )
         self._step, self._logits = self._compiled()
 
-    def run(self, checkpoint: Path) -> History:
-        """Train until the end, from the checkpoint on where there is one, and leave the best weights in the network."""
+    def run(self, checkpoint: Path, tell: Callable[[History], None] = lambda history: None) -> History:
+        """Train until the end, from the checkpoint on where there is one, and leave the best weights in the network.
+
+        Parameters
+        ----------
+        tell : called after every epoch.
+        """
         state = [np.asarray(variable.value) for variable in self._variables()]
         best, history = [np.asarray(variable.value) for variable in self._in_order()], History()
         if checkpoint.exists():
@@ -226,7 +237,7 @@ class Training:
             if held_out <= min(history.held_out):
                 history.best = history.n_epochs
                 best = [np.asarray(one) for one in state[: len(best)]]
-            log.info("epoch %d: loss %.4f, held out %.4f", history.n_epochs, loss, held_out)
+            tell(history)
             if time.monotonic() - saved >= CHECKPOINT_S:
                 _write(checkpoint, state, best, history)
                 saved = time.monotonic()
@@ -372,6 +383,17 @@ def _probabilities(logits: Array, multi: bool) -> Array:
         return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -80, 80))))
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+
+def _tell(path: Path, trial: Trial, settings: Settings, history: History) -> None:
+    """Say how far a fit is where the driver may look."""
+    line = (
+        f"{trial.estimator} epoch {history.n_epochs} of {settings.epochs}: loss {history.loss[-1]:.3f}, held out "
+        f"{history.held_out[-1]:.3f}"
+    )
+    partly = path.with_suffix(".part")
+    partly.write_text(json.dumps({"line": line}), encoding="utf-8")
+    partly.replace(path)
 
 
 def _write(path: Path, state: Sequence[Any], best: Sequence[Any], history: History) -> None:
