@@ -23,9 +23,9 @@ def training_curve(name: str, losses: Losses, model: str) -> Figure:
 
     body = []
     for tick in ticks(low, high):
-        y = number(at(1, tick)[1])
-        body.append(element("line", x1=_LEFT, x2=_LEFT + _WIDTH, y1=y, y2=y, class_="grid"))
-        body.append(text(_LEFT - 6, float(y) + 4, f"{tick:g}", text_anchor="end", class_="soft small"))
+        level = number(at(1, tick)[1])
+        body.append(element("line", x1=_LEFT, x2=_LEFT + _WIDTH, y1=level, y2=level, class_="grid"))
+        body.append(text(_LEFT - 6, float(level) + 4, f"{tick:g}", text_anchor="end", class_="soft small"))
     body += [
         text(at(epoch, low)[0], _TOP + _HEIGHT + 16, str(epoch), text_anchor="middle", class_="soft small")
         for epoch in dict.fromkeys((1, (n + 1) // 2, n))
