@@ -14,7 +14,7 @@ from genreatlas.config import load_config
 from genreatlas.errors import ConfigError, ModelError
 from genreatlas.models import aliases, engines, registry
 from genreatlas.models.engines.estimators import Facts, number
-from genreatlas.models.engines.protocol import RowModel
+from genreatlas.models.engines.file_models import RowModel
 from genreatlas.models.engines.task_engine import TaskEngine
 from genreatlas.steps import evaluate_models, promote_model, score, train_models, write_report
 from genreatlas.store import Store

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from genreatlas.errors import ConfigError, ModelError, Reason
 from genreatlas.models.engines import get_engine
 from genreatlas.models.engines.estimators import limits
-from genreatlas.models.engines.protocol import blocks
+from genreatlas.models.engines.file_models import blocks
 from genreatlas.models.engines.scikit_learn.sklearn_pipelines import (
     ESTIMATORS,
     SCALERS,

@@ -8,7 +8,7 @@ import pytest
 
 from genreatlas.models.confidence import Confidence
 from genreatlas.models.engines import task_answers
-from genreatlas.models.engines.protocol import RowModel
+from genreatlas.models.engines.file_models import RowModel
 from genreatlas.models.engines.task_answers import answer_batches, predict_batch
 
 

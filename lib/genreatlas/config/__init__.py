@@ -15,28 +15,30 @@ from genreatlas.config.collecting import (
 from genreatlas.config.extraction import EmbeddingEntry, ExtractSection, RecordingsSection
 from genreatlas.config.loading import Config, load_config, parse_override, to_toml, toml_value
 from genreatlas.config.map_sections import MapSection, NeighboursSection
+from genreatlas.config.operation import (
+    DriftSection,
+    ExportSection,
+    HousekeepingSection,
+    MlflowSection,
+    RetrainSection,
+    RollbackSection,
+    ScoreSection,
+)
 from genreatlas.config.probing import ProbeSection
 from genreatlas.config.recipes import PlaylistRecipe, PlaylistSection
 from genreatlas.config.sections import (
     ENGINES,
     Candidate,
     ClipSection,
-    DriftSection,
     EvaluateSection,
-    ExportSection,
     FolderSection,
-    HousekeepingSection,
     ImportFeaturesSection,
     LimitsSection,
-    MlflowSection,
     ModelsSection,
     PipelineSection,
     RebuildSection,
     ReportSection,
-    RetrainSection,
-    RollbackSection,
     SandboxSection,
-    ScoreSection,
     Section,
     SparkSection,
     SplitsSection,

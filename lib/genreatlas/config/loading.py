@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeGuard, get_args, get_origin
 from pydantic import Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from genreatlas.config import collecting, extraction, map_sections, probing, recipes, sections
+from genreatlas.config import collecting, extraction, map_sections, operation, probing, recipes, sections
 from genreatlas.config.web import WebSection
 from genreatlas.errors import ConfigError
 from genreatlas.redaction import redact_value
@@ -60,15 +60,15 @@ class Config(sections.Section):
     playlist: recipes.PlaylistSection = recipes.PlaylistSection()
     report: sections.ReportSection = sections.ReportSection()
     web: WebSection = WebSection()
-    export: sections.ExportSection = sections.ExportSection()
+    export: operation.ExportSection = operation.ExportSection()
     purge: collecting.PurgeSection = collecting.PurgeSection()
     rebuild: sections.RebuildSection = sections.RebuildSection()
-    housekeeping: sections.HousekeepingSection = sections.HousekeepingSection()
-    retrain: sections.RetrainSection = sections.RetrainSection()
-    rollback: sections.RollbackSection = sections.RollbackSection()
-    score: sections.ScoreSection = sections.ScoreSection()
-    drift: sections.DriftSection = sections.DriftSection()
-    mlflow: sections.MlflowSection = sections.MlflowSection()
+    housekeeping: operation.HousekeepingSection = operation.HousekeepingSection()
+    retrain: operation.RetrainSection = operation.RetrainSection()
+    rollback: operation.RollbackSection = operation.RollbackSection()
+    score: operation.ScoreSection = operation.ScoreSection()
+    drift: operation.DriftSection = operation.DriftSection()
+    mlflow: operation.MlflowSection = operation.MlflowSection()
 
     @model_validator(mode="before")
     @classmethod

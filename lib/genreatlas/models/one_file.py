@@ -18,7 +18,7 @@ from genreatlas.errors import ModelError
 from genreatlas.models import meta as meta_file
 from genreatlas.models.confidence import Confidence, most_genres
 from genreatlas.models.engines import engines, reader_of
-from genreatlas.models.engines.protocol import FileModel
+from genreatlas.models.engines.file_models import FileModel
 from genreatlas.models.engines.task_answers import predict_batch
 from genreatlas.models.meta import Meta
 from genreatlas.models.network_files import networks_of

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from genreatlas.models.confidence import Confidence
 from genreatlas.models.confidence_fits import Block, fit_confidence
 from genreatlas.models.confidence_weights import weigh
-from genreatlas.models.engines.protocol import FileModel
+from genreatlas.models.engines.file_models import FileModel
 from genreatlas.models.engines.song_blocks import SongBlock, song_blocks
 
 Array = NDArray[Any]

@@ -9,7 +9,6 @@ is imported by the methods that need it. :data:`genreatlas.models.engines.BUILT_
 from __future__ import annotations
 
 import itertools
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +20,10 @@ from numpy.typing import NDArray
 
 from genreatlas.errors import ConfigError, ModelError, Reason, nearest
 from genreatlas.models.engines.estimators import Facts, Quick, faults, limits, one_of
+from genreatlas.models.engines.file_models import FileModel
 from genreatlas.models.types import FoldResult, FoldTask, ScoreKind, Trial
 
 if TYPE_CHECKING:  # a task of Spark imports this, and needs no configuration
-    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
     from genreatlas.audio.layouts import Layout
@@ -265,151 +264,6 @@ class Fitted(Protocol):
     def save(self, path: Path) -> None:
         """Write its file or folder."""
         ...
-
-
-class FileModel(Protocol):
-    """A model in memory that needs no Spark."""
-
-    @property
-    def n_classes(self) -> int:
-        """Genres."""
-        ...
-
-    @property
-    def multi(self) -> bool:
-        """Whether a song may have several genres."""
-        ...
-
-    @property
-    def score_kind(self) -> ScoreKind:
-        """What its scores are."""
-        ...
-
-    @property
-    def format(self) -> str:
-        """Format of its file."""
-        ...
-
-    def dumps(self) -> bytes:
-        """Its file."""
-        ...
-
-    def matrix_scores(self, X: NDArray[Any], rows: Any, song: NDArray[Any]) -> NDArray[np.float64]:
-        """Scores of some rows of a training matrix, (n_rows, n_classes).
-
-        Parameters
-        ----------
-        X : the matrix, which may lie in a file.
-        rows : index of the rows, or a slice.
-        song : key of the song of each row of X.
-        """
-        ...
-
-    def clip_scores(self, clips: Clips) -> ClipScores:
-        """Scores of clips added up over their rows."""
-        ...
-
-
-@dataclass(frozen=True)
-class Clips:
-    """Clips to be scored.
-
-    Attributes
-    ----------
-    songs, clips : ids.
-    column : list of the values of each clip, row after row; NULL or NaN = missing. Frames are in their order.
-    lengths : (n_clips,) values of each clip.
-    widths : (n_clips,) values of a row of each clip.
-    several : whether a clip has several rows, such as frames; else it is one.
-    """
-
-    songs: pa.Array
-    clips: pa.Array
-    column: pa.ListArray
-    lengths: NDArray[np.int64]
-    widths: NDArray[np.int64]
-    several: bool
-
-    @property
-    def values(self) -> NDArray[np.float32]:
-        """Values of all clips, flat; NaN = missing."""
-        return np.asarray(self.column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False))
-
-
-@dataclass(frozen=True)
-class ClipScores:
-    """What a model says of clips.
-
-    Attributes
-    ----------
-    n_rows : (n_clips,) rows of each clip that were scored.
-    sums : (n_clips, n_classes) their scores, added up.
-    votes : (n_clips, n_classes) how many of them are for each class.
-    """
-
-    n_rows: NDArray[np.int64]
-    sums: NDArray[np.float64]
-    votes: NDArray[np.int64]
-
-
-class RowModel:
-    """A model in memory that scores rows, each by itself: :class:`FileModel` made of ``scores`` and a few facts.
-
-    A subclass has ``format``, ``n_classes``, ``n_features``, ``multi``, ``score_kind``, ``dumps`` and ``scores``. One
-    whose ``score_kind`` is margin may have ``calibrated``, which gives it with a sigmoid for each class.
-    """
-
-    def matrix_scores(self: Any, X: NDArray[Any], rows: Any, song: NDArray[Any]) -> NDArray[np.float64]:
-        """Scores of some rows of a training matrix; see :meth:`FileModel.matrix_scores`."""
-        return np.asarray(self.scores(X[rows]))
-
-    def clip_scores(self: Any, clips: Clips) -> ClipScores:
-        """Scores of clips added up over their rows.
-
-        Raises
-        ------
-        ModelError : a clip's rows are not as wide as the model was trained on.
-        """
-        wrong = (clips.widths != self.n_features) | (clips.lengths % max(self.n_features, 1) != 0)
-        if wrong.any():
-            at = int(np.flatnonzero(wrong)[0])
-            raise ModelError(
-                f"clip {clips.clips[at]} has {clips.widths[at]} features; the model was trained on {self.n_features}"
-            )
-        n_rows = clips.lengths // self.n_features
-        X = clips.values.reshape(-1, self.n_features)
-        clip_of_row = np.repeat(np.arange(len(n_rows)), n_rows)
-        sums = np.zeros((len(n_rows), self.n_classes))
-        counted = np.zeros((len(n_rows), self.n_classes), dtype=np.int64)
-        single = len(X) == len(n_rows) and bool((n_rows == 1).all())
-        for block in blocks(len(X), self.n_features + 4 * self.n_classes):  # a score and a vote are 16 bytes
-            scores = self.scores(X[block])
-            if single:  # a tenth of the time with thousands of classes
-                sums[block], counted[block] = scores, votes(scores, self)
-                continue
-            np.add.at(sums, clip_of_row[block], scores)
-            np.add.at(counted, clip_of_row[block], votes(scores, self))
-        return ClipScores(n_rows, sums, counted)
-
-
-def votes(scores: NDArray[np.float64], model: FileModel) -> NDArray[np.int64]:
-    """1 where a row speaks for a class: its highest score; with several labels, every class that it predicts."""
-    if model.multi:
-        return (scores > 0 if model.score_kind == "margin" else scores >= 0.5).astype(np.int64)
-    found = np.zeros(scores.shape, dtype=np.int64)
-    found[np.arange(len(scores)), np.argmax(scores, axis=1)] = 1
-    return found
-
-
-def release(version: str) -> list[int]:
-    """Major and minor number of a library's version: what it wrote, an earlier release need not read."""
-    return [int(part) for part in re.findall(r"\d+", version)[:2]]
-
-
-def blocks(n_rows: int, n_features: int, block_bytes: int = 32_000_000) -> Iterable[slice]:
-    """Cut rows into slices of at most ``block_bytes`` of float32, so that scoring needs little memory."""
-    step = max(1, block_bytes // max(1, 4 * n_features))
-    return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from genreatlas.models.engines.protocol import FileModel, blocks
+from genreatlas.models.engines.file_models import FileModel, blocks
 
 #: Scores that are kept of a song: those of its highest genres. Of fewer genres all are kept.
 TOP = 100

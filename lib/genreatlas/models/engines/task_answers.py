@@ -22,8 +22,8 @@ from genreatlas.datasets.sending import locate
 from genreatlas.errors import ModelError
 from genreatlas.models.confidence import Confidence
 from genreatlas.models.engines import get_engine
+from genreatlas.models.engines.file_models import Clips, ClipScores, FileModel
 from genreatlas.models.engines.judged_rows import JudgedRows
-from genreatlas.models.engines.protocol import Clips, ClipScores, FileModel
 from genreatlas.models.engines.song_blocks import BLOCK_BYTES, TOP, song_blocks, sums_of_runs, top_scores, true_ranks
 
 #: Rows that :func:`permuted_batches` returns: answers of all songs, in order, with one block of columns swapped.

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genreatlas.errors import ModelError
+from genreatlas.models.engines.file_models import FileModel
 from genreatlas.models.engines.judged_rows import JudgedRows
-from genreatlas.models.engines.protocol import Engine, FileModel, StoredModel
+from genreatlas.models.engines.protocol import Engine, StoredModel
 from genreatlas.models.types import Trial
 
 if TYPE_CHECKING:

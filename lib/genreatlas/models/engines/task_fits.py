@@ -23,8 +23,9 @@ from genreatlas.metrics.block_ranking import block_ranking
 from genreatlas.models.confidence import Confidence
 from genreatlas.models.engines import adopt, get_task_engine
 from genreatlas.models.engines.calibration import Array, Sigmoids, can_calibrate, fit_sigmoids, fold_splits
+from genreatlas.models.engines.file_models import FileModel, blocks
 from genreatlas.models.engines.held_out import ENOUGH_SONGS, HeldOut, parts_to_hold_out
-from genreatlas.models.engines.protocol import Engine, FileModel, blocks
+from genreatlas.models.engines.protocol import Engine
 from genreatlas.models.engines.song_blocks import song_blocks
 from genreatlas.models.types import FoldResult, FoldTask, Trial
 from genreatlas.watching import MOST_DEATHS, watching

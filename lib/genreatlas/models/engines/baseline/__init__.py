@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from genreatlas.datasets.sparse_labels import SparseLabels, take_labels
 from genreatlas.errors import ConfigError, ModelError
 from genreatlas.models.engines.estimators import Facts
-from genreatlas.models.engines.protocol import Clips, ClipScores, FileModel, blocks, votes
+from genreatlas.models.engines.file_models import Clips, ClipScores, FileModel, blocks, votes
 from genreatlas.models.engines.task_engine import TaskEngine
 from genreatlas.models.types import ScoreKind, Trial
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from genreatlas.datasets.clip_files import ClipFiles
 from genreatlas.errors import ModelError
+from genreatlas.models.engines.file_models import Clips, ClipScores, votes
 from genreatlas.models.engines.networks.snippets import Reading, scores_of_clips
-from genreatlas.models.engines.protocol import Clips, ClipScores, votes
 from genreatlas.models.types import ScoreKind
 
 #: Key of the file's metadata under which is what we know of it, as JSON.

@@ -34,7 +34,7 @@ from sklearn.tree import DecisionTreeClassifier
 from genreatlas.errors import ModelError
 from genreatlas.models.engines.calibration import Array, Sigmoids
 from genreatlas.models.engines.estimators import limits
-from genreatlas.models.engines.protocol import RowModel
+from genreatlas.models.engines.file_models import RowModel
 from genreatlas.models.engines.scikit_learn.log_scaler import LogScaler
 from genreatlas.models.engines.scikit_learn.sklearn_facts import ESTIMATORS as FACTS
 from genreatlas.models.engines.scikit_learn.sklearn_facts import SklearnFacts

@@ -21,7 +21,7 @@ from sklearn.svm import SVC
 from sklearn.tree._tree import Tree
 
 from genreatlas.errors import ModelError
-from genreatlas.models.engines.protocol import release
+from genreatlas.models.engines.file_models import release
 
 Array = NDArray[Any]
 

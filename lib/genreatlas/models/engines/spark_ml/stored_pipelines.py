@@ -19,7 +19,8 @@ from pyspark.sql import functions as F
 
 from genreatlas.errors import ModelError
 from genreatlas.models.engines.calibration import Sigmoids
-from genreatlas.models.engines.protocol import StoredModel, release
+from genreatlas.models.engines.file_models import release
+from genreatlas.models.engines.protocol import StoredModel
 from genreatlas.models.engines.spark_ml.spark_pipelines import SparkModel, sum_scores
 from genreatlas.models.meta import Meta
 from genreatlas.models.types import ScoreKind

@@ -20,7 +20,7 @@ import skops.io
 from genreatlas.errors import ModelError, Reason
 from genreatlas.models.engines.calibration import Array, fold_splits
 from genreatlas.models.engines.estimators import limits
-from genreatlas.models.engines.protocol import Clips, ClipScores, votes
+from genreatlas.models.engines.file_models import Clips, ClipScores, votes
 from genreatlas.models.engines.scikit_learn.sklearn_pipelines import (
     ESTIMATORS,
     SklearnModel,

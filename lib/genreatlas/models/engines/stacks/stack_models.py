@@ -23,7 +23,7 @@ from scipy.optimize import minimize
 from genreatlas.errors import ModelError, Reason
 from genreatlas.models.engines.calibration import Array, fold_splits
 from genreatlas.models.engines.estimators import limits
-from genreatlas.models.engines.protocol import RowModel
+from genreatlas.models.engines.file_models import RowModel
 from genreatlas.models.engines.scikit_learn.sklearn_pipelines import (
     ESTIMATORS,
     SklearnModel,

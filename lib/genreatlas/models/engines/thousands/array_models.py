@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from genreatlas.models.engines.protocol import RowModel, blocks
+from genreatlas.models.engines.file_models import RowModel, blocks
 from genreatlas.models.types import ScoreKind
 
 Array = NDArray[Any]
