@@ -20,7 +20,7 @@ FACTS = "genreatlas"
 
 
 class NetworkModel:
-    """A :class:`genreatlas.models.engines.protocol.FileModel` of an ONNX file.
+    """A :class:`genreatlas.models.engines.file_models.FileModel` of an ONNX file.
 
     The session belongs to the process that opened it: onnxruntime does not survive a fork, so a child opens its own.
 
