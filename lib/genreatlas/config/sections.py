@@ -340,7 +340,9 @@ class TrainSection(Section):
     frames_per_song: Positive = Field(100, description="Frames of a song that frame models are trained on.")
     calibrate: bool = Field(True, description="Fit probabilities and prediction sets on the folds.")
     max_matrix_mb: Positive = Field(
-        1024, description="Largest training matrix that is sent to every worker.", json_schema_extra=EXPERT
+        1024,
+        description="Largest training matrix that is sent to every worker; of a larger one Spark fits lda only.",
+        json_schema_extra=EXPERT,
     )
     shared_path: Path | None = Field(
         None, description="Folder that all workers can read; the matrix is written there instead of being sent to them."

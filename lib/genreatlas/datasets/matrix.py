@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from genreatlas.audio.layouts import Layout
 from genreatlas.config import TrainSection
 from genreatlas.datasets.fetching import fetch_buckets
 from genreatlas.datasets.sparse_labels import SparseLabels, take_labels
-from genreatlas.datasets.types import Dataset, Matrix
+from genreatlas.datasets.types import Dataset, Matrix, row_values
 from genreatlas.errors import ConfigError
 from genreatlas.ids import stable_id
 
@@ -71,6 +72,22 @@ def _bucket(dataset: Dataset, buckets: int) -> Column:
     return sum(((F.col("song_id") >= bound).cast("int") for bound in bounds), F.lit(0))
 
 
+def matrix_size(dataset: Dataset, frames_per_song: int) -> tuple[int, float]:
+    """Rows of the matrix, and its size in 2**20 bytes."""
+    rows = dataset.frame.where("part = 'train'")
+    if dataset.layout.several:
+        per_song = rows.groupBy("song_id").agg(F.least(F.sum("n_frames"), F.lit(frames_per_song)).alias("n"))
+        n_rows = per_song.agg(F.sum("n")).collect()[0][0] or 0
+    else:
+        n_rows = rows.count()
+    return n_rows, n_rows * 4 * max(len(dataset.features), 1) / (1 << 20)
+
+
+def is_larger(train: TrainSection, mb: float) -> bool:
+    """Whether a matrix is too large to be sent to every worker, and no folder is shared."""
+    return mb > train.max_matrix_mb and train.shared_path is None
+
+
 def count_buckets(dataset: Dataset, train: TrainSection, max_commit_mb: int) -> int:
     """In how many buckets the matrix is to be fetched, each of at most ``max_commit_mb``.
 
@@ -78,19 +95,13 @@ def count_buckets(dataset: Dataset, train: TrainSection, max_commit_mb: int) -> 
     ------
     ConfigError : the matrix is larger than ``train.max_matrix_mb``.
     """
-    rows = dataset.frame.where("part = 'train'")
-    if dataset.layout.several:
-        per_song = rows.groupBy("song_id").agg(F.least(F.sum("n_frames"), F.lit(train.frames_per_song)).alias("n"))
-        n_rows = per_song.agg(F.sum("n")).collect()[0][0] or 0
-    else:
-        n_rows = rows.count()
-    mb = n_rows * 4 * max(len(dataset.features), 1) / (1 << 20)
-    if mb > train.max_matrix_mb and train.shared_path is None:
+    n_rows, mb = matrix_size(dataset, train.frames_per_song)
+    if is_larger(train, mb):
         raise ConfigError(
             f"{dataset.feature_set}: the training matrix would take {mb:.0f} MB ({n_rows:,} rows of "
             f"{len(dataset.features)} features), more than train.max_matrix_mb = {train.max_matrix_mb}. Raise it where "
-            "the workers have the disk, lower train.max_songs or train.frames_per_song, or name a folder that all "
-            "workers can read in train.shared_path."
+            "the workers have the disk, lower train.max_songs or train.frames_per_song, name a folder that all workers "
+            "can read in train.shared_path, or list lda of the engine numpy, which Spark fits where the rows are."
         )
     return max(1, math.ceil(mb / max_commit_mb))
 
@@ -113,22 +124,73 @@ def write_matrix(dataset: Dataset, rows: DataFrame, folder: Path, buckets: int =
     raw = folder / f"{dataset.feature_set}.rows"
     with raw.open("wb") as file:
         for table in fetch_buckets(rows.select("bucket", "song_id", "clip_id", "frame", "features"), "bucket", buckets):
-            table = table.sort_by([("song_id", "ascending"), ("clip_id", "ascending"), ("frame", "ascending")])
-            values = _values(table.column("features"), len(dataset.features))
+            table = _sorted(table)
+            values = row_values(table.column("features"), len(dataset.features))
             file.write(values.data)
             contents.update(values.data)
-            columns = [table.column(name).to_pylist() for name in ("song_id", "clip_id", "frame")]
-            keys.update(
-                "".join(f"{song} {clip} {frame}\n" for song, clip, frame in zip(*columns, strict=True)).encode()
-            )
+            keys.update(_key_lines([table.column(name) for name in ("song_id", "clip_id", "frame")]))
             places.append(np.searchsorted(songs.song_id.to_numpy(str), table.column("song_id").to_numpy().astype(str)))
-    arrays = label_arrays(dataset, np.concatenate(places))
+    matrix = _described(dataset, np.concatenate(places), folder, keys.hexdigest(), contents.hexdigest())
+    _with_header(raw, matrix.file("X"), (matrix.n_rows, matrix.n_features))
+    return matrix
+
+
+def describe_matrix(dataset: Dataset, rows: DataFrame, folder: Path, buckets: int) -> Matrix:
+    """Write everything but X, which stays where the rows are: its file has no columns.
+
+    Parameters
+    ----------
+    rows : from :func:`training_rows` with as many ``buckets``; read twice for each bucket.
+
+    Returns
+    -------
+    The matrix, with ``in_buckets``. Its ``dataset_id`` is another one than a matrix of the same rows has that was
+    fetched, as buckets are hashed one by one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    ids = dataset.songs.song_id[dataset.songs.part == "train"].to_numpy(str)
+    places: list[np.ndarray] = []
+    keys, contents = hashlib.sha256(), hashlib.sha256()
+    width = len(dataset.features)
+    hashed = rows.groupBy("bucket").applyInArrow(lambda table: hash_bucket(table, width), "bucket int, sha256 string")
+    for row in sorted(hashed.collect(), key=lambda row: row["bucket"]):
+        contents.update(f"{row['bucket']} {row['sha256']}\n".encode())
+    for table in fetch_buckets(rows.select("bucket", "song_id", "clip_id", "frame"), "bucket", buckets):
+        columns = _sorted(table).columns
+        keys.update(_key_lines(columns))
+        places.append(np.searchsorted(ids, columns[0].to_numpy().astype(str)))
+    matrix = _described(dataset, np.concatenate(places), folder, keys.hexdigest(), contents.hexdigest(), buckets)
+    np.save(matrix.file("X"), np.zeros((matrix.n_rows, 0), "<f4"))
+    return matrix
+
+
+def hash_bucket(table: pa.Table, width: int) -> pa.Table:
+    """Hash of the values of a bucket, sorted."""
+    values = row_values(_sorted(table).column("features"), width)
+    found = {"bucket": [table.column("bucket")[0].as_py()], "sha256": [hashlib.sha256(values.tobytes()).hexdigest()]}
+    return pa.table(found, schema=pa.schema([("bucket", pa.int32()), ("sha256", pa.string())]))
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    return table.sort_by([("song_id", "ascending"), ("clip_id", "ascending"), ("frame", "ascending")])
+
+
+def _key_lines(columns: Sequence[pa.ChunkedArray]) -> bytes:
+    values = [column.to_pylist() for column in columns]
+    return "".join(f"{song} {clip} {frame}\n" for song, clip, frame in zip(*values, strict=True)).encode()
+
+
+def _described(
+    dataset: Dataset, places: np.ndarray, folder: Path, keys: str, contents: str, in_buckets: int = 0
+) -> Matrix:
+    """The matrix of rows whose songs have these places among those of the training part; all its files but X."""
+    arrays = label_arrays(dataset, places)
     hashes = {name: _sha256(array) for name, array in sorted(arrays.items())}
     facts = (dataset.feature_set, dataset.set_version, dataset.preprocessing_id, dataset.labels)
     named = json.dumps([facts, dataset.classes, dataset.features, hashes])
-    whole = json.dumps(hashes | {"X": contents.hexdigest()}, sort_keys=True)
+    whole = json.dumps(hashes | {"X": contents}, sort_keys=True)
     matrix = Matrix(
-        dataset_id=stable_id(named, keys.hexdigest(), contents.hexdigest()),
+        dataset_id=stable_id(named, keys, contents),
         folder=folder,
         n_rows=len(arrays["fold"]),
         n_songs=len(np.unique(arrays["song"])),
@@ -138,24 +200,16 @@ def write_matrix(dataset: Dataset, rows: DataFrame, folder: Path, buckets: int =
         axis=dataset.axis,
         multi=dataset.multi,
         sha256=hashlib.sha256(whole.encode()).hexdigest(),
+        in_buckets=in_buckets,
     )
     for name, array in arrays.items():
         np.save(matrix.file(name), array.packed if isinstance(array, SparseLabels) else array)
-    _with_header(raw, matrix.file("X"), (matrix.n_rows, matrix.n_features))
     return matrix
 
 
 def _sha256(array: np.ndarray | SparseLabels) -> str:
     """Hash of an array's bytes, of labels as if all truth values were there."""
     return array.sha256() if isinstance(array, SparseLabels) else hashlib.sha256(array.tobytes()).hexdigest()
-
-
-def _values(features: pa.ChunkedArray, width: int) -> np.ndarray:
-    """Lists of floats → (n_rows, width) float32; NULL becomes the one NaN that numpy writes."""
-    flat = pa.concat_arrays([chunk.flatten() for chunk in features.chunks]) if features.chunks else pa.array([], "f4")
-    values: np.ndarray = flat.to_numpy(zero_copy_only=False).astype("<f4", copy=True)
-    values[np.isnan(values)] = np.nan
-    return values.reshape(len(features), width)
 
 
 def label_arrays(dataset: Dataset, place: np.ndarray) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import pyarrow as pa
 
 from genreatlas.audio.layouts import Layout, get_layout
 from genreatlas.datasets.sparse_labels import labels_of
@@ -85,6 +86,7 @@ class Matrix:
     axis: str
     multi: bool
     sha256: str = ""  #: over the values of all arrays
+    in_buckets: int = 0  #: X has no columns here: its rows stayed in Spark, in so many buckets
     sequences: str | None = None  #: folder of shards, where a row of X is a clip: :mod:`genreatlas.datasets.sequences`
 
     ARRAYS = ("X", "y", "fold", "song", "group", "weight")
@@ -112,3 +114,11 @@ class Matrix:
     def n_bytes(self) -> int:
         """Size of all files."""
         return sum(self.file(name).stat().st_size for name in self.ARRAYS)
+
+
+def row_values(features: pa.ChunkedArray, width: int) -> np.ndarray:
+    """Lists of floats → (n_rows, width) float32, as X has them; NULL becomes the one NaN that numpy writes."""
+    flat = pa.concat_arrays([chunk.flatten() for chunk in features.chunks]) if features.chunks else pa.array([], "f4")
+    values: np.ndarray = flat.to_numpy(zero_copy_only=False).astype("<f4", copy=True)
+    values[np.isnan(values)] = np.nan
+    return values.reshape(len(features), width)

@@ -48,8 +48,14 @@ def over_limit(trial: Trial, matrix: Matrix, room_mb: int | None = None) -> tupl
         return Reason.OTHER_LAYOUT, f"{matrix.axis}: one row a clip; this estimator reads rows in their order"
     if layout.in_order and not engine.sequences and not engine.is_baseline:
         return Reason.OTHER_LAYOUT, f"{matrix.axis}: rows mean something in their order only; networks learn from it"
+    if matrix.in_buckets and trial.estimator not in engine.without_matrix:
+        return Reason.TOO_MUCH_MEMORY, (
+            f"{matrix.n_rows:,} rows of {matrix.n_features:,} features are more than train.max_matrix_mb, and only "
+            "numpy's lda and nearest_profile are fitted by Spark where the rows are. Raise it, lower train.max_songs "
+            "or train.frames_per_song, or name a folder that all workers can read in train.shared_path"
+        )
     found = engine.over_limit(trial.estimator, matrix)
-    if found is not None or room_mb is None or not isinstance(engine, TaskEngine):
+    if found is not None or room_mb is None or matrix.in_buckets or not isinstance(engine, TaskEngine):
         return found
     needed = engine.fit_mb(trial.estimator, trial.params, matrix)
     if needed <= room_mb:

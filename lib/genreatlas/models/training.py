@@ -1,18 +1,27 @@
 """One feature set in training: its rows, its matrix, and the engines working on them."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import pandas as pd
 from pyspark.sql import DataFrame
 
-from genreatlas.config import Config
+from genreatlas.config import Config, TrainSection
 from genreatlas.datasets.giveaways import Giveaway, find_giveaways
-from genreatlas.datasets.matrix import count_buckets, training_rows, write_matrix
+from genreatlas.datasets.matrix import (
+    count_buckets,
+    describe_matrix,
+    is_larger,
+    matrix_size,
+    training_rows,
+    write_matrix,
+)
 from genreatlas.datasets.types import Dataset
+from genreatlas.metrics import TOTALS_METRICS
 from genreatlas.models import registry
 from genreatlas.models.engines import engines, get_engine
-from genreatlas.models.engines.protocol import Fitter, Telling, TrainingData
+from genreatlas.models.engines.protocol import Engine, Fitter, Telling, TrainingData
 from genreatlas.models.engines.task_grid import room_mb
 from genreatlas.models.meta import Meta
 from genreatlas.models.types import FoldResult, FoldTask, Trial
@@ -21,28 +30,46 @@ from genreatlas.store import Staged, Store
 
 STEP = "train_models"
 
+#: Values of a bucket of a matrix that stays in Spark, in 2**20 bytes. It is fixed, as the sums of buckets are added one
+#: by one and other buckets would change last digits; a worker holds about ten times as much.
+BUCKET_MB = 32
+
 
 class FeatureSetTraining:
     """Rows and matrix of one data set; made when training begins with it, closed after.
 
     The joined frame is evaluated once: it is staged where it is fetched in several buckets, or where an engine
-    reads it in Spark, and else goes straight to the driver.
+    reads it in Spark, and else goes straight to the driver. A matrix that is too large to be sent to workers stays in
+    Spark, where candidates can be fitted without it.
 
     Parameters
     ----------
     songs_of : the data set that the songs come from; ``dataset`` itself, but for baselines.
+    trials : candidates on it.
+
+    Raises
+    ------
+    ConfigError : the matrix is larger than ``train.max_matrix_mb``, and no candidate can be fitted without it.
     """
 
-    def __init__(self, store: Store, config: Config, dataset: Dataset, songs_of: Dataset) -> None:
+    def __init__(
+        self, store: Store, config: Config, dataset: Dataset, songs_of: Dataset, trials: Sequence[Trial] = ()
+    ) -> None:
         self.store = store
         self.config = config
         self.dataset = dataset
         self.songs_of = songs_of
         self._staged: Staged | None = None
         self._fitters: dict[Callable[[TrainingData], Fitter], Fitter] = {}
-        self._buckets = count_buckets(dataset, config.train, config.store.max_commit_mb)
-        rows = self._rows() if self._buckets == 1 else self._stage()
-        self.matrix = write_matrix(dataset, rows, scratch_folder("matrix"), self._buckets)
+        train, folder = config.train, scratch_folder("matrix")
+        _, mb = matrix_size(dataset, train.frames_per_song) if _can_stay(trials, dataset, train) else (0, 0.0)
+        if is_larger(train, mb):
+            self._buckets = math.ceil(mb / BUCKET_MB)
+            self.matrix = describe_matrix(dataset, self._stage(), folder, self._buckets)
+        else:
+            self._buckets = count_buckets(dataset, train, config.store.max_commit_mb)
+            rows = self._rows() if self._buckets == 1 else self._stage()
+            self.matrix = write_matrix(dataset, rows, folder, self._buckets)
 
     @cached_property
     def room_mb(self) -> int | None:
@@ -52,12 +79,14 @@ class FeatureSetTraining:
     def giveaways(self, albums: pd.Series) -> list[Giveaway]:
         """Columns of an imported table that give the genre away; features of our own are made from sound alone.
 
+        Of a matrix that stayed in Spark none is looked for.
+
         Parameters
         ----------
         albums : name of each song's album, by song id.
         """
         matrix, songs, imported = self.matrix, self.dataset.songs, set(self.dataset.imported)
-        if not imported or not matrix.n_rows:
+        if not imported or not matrix.n_rows or matrix.in_buckets:
             return []
         ids = songs.song_id[songs.part == "train"]
         album = pd.factorize(ids.map(albums))[0]
@@ -81,8 +110,8 @@ class FeatureSetTraining:
         ----------
         tasks_a_core : of one Spark job; few where it may have to stop soon.
         """
-        for engine_fitter in dict.fromkeys(engine.fitter() for engine in engines()):
-            if mine := [task for task in tasks if get_engine(task.trial.engine).fitter() == engine_fitter]:
+        for engine_fitter in dict.fromkeys(self._kind(engine) for engine in engines()):
+            if mine := [task for task in tasks if self._kind(get_engine(task.trial.engine)) == engine_fitter]:
                 yield from self._fitter(engine_fitter).score_folds(mine, tasks_a_core)
 
     def running(self) -> str:
@@ -98,7 +127,7 @@ class FeatureSetTraining:
         ModelError : the fit failed.
         """
         engine = get_engine(trial.engine)
-        model = self._fitter(engine.fitter()).refit(trial)
+        model = self._fitter(self._kind(engine)).refit(trial)
         songs_of = self.songs_of
         meta = Meta(
             identity="sound",
@@ -133,8 +162,21 @@ class FeatureSetTraining:
             self._staged = self.store.stage(rows, STEP, self.dataset.feature_set)
         return self._staged.frame
 
+    def _kind(self, engine: Engine) -> Callable[[TrainingData], Fitter]:
+        return engine.large_fitter() if self.matrix.in_buckets else engine.fitter()
+
     def _fitter(self, kind: Callable[[TrainingData], Fitter]) -> Fitter:
         if kind not in self._fitters:
             data = TrainingData(self.store.spark, self.dataset, self.matrix, self.config.train, self._stage)
             self._fitters[kind] = kind(data)
         return self._fitters[kind]
+
+
+def _can_stay(trials: Sequence[Trial], dataset: Dataset, train: TrainSection) -> bool:
+    """Whether a candidate that listens can be fitted where the rows are; its answers are judged without ranks."""
+    told = any(
+        trial.estimator in engine.without_matrix and not engine.is_baseline
+        for trial in trials
+        for engine in [get_engine(trial.engine)]
+    )
+    return told and not dataset.multi and train.metric in TOTALS_METRICS

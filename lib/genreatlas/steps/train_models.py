@@ -72,10 +72,10 @@ def run(store: Store, config: Config) -> Counts:
         for place, feature_set in enumerate(feature_sets):
             deadline = _deadline(config, started, len(feature_sets) - place)
             own = feature_set in config.train.feature_sets
-            training, notes = _prepare(store, config, library, feature_set, songs_of=None if own else main)
+            mine = [trial for trial in trials if trial.feature_set == feature_set]
+            training, notes = _prepare(store, config, library, feature_set, None if own else main, mine)
             main = main or training.dataset
             try:
-                mine = [trial for trial in trials if trial.feature_set == feature_set]
                 done = _train(training, ledger, mine, deadline)
                 counts += Counts(notes=notes if done.read else ()) + done
             finally:
@@ -84,17 +84,27 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def _prepare(
-    store: Store, config: Config, library: Library, feature_set: str, songs_of: Dataset | None
+    store: Store,
+    config: Config,
+    library: Library,
+    feature_set: str,
+    songs_of: Dataset | None,
+    trials: Sequence[Trial],
 ) -> tuple[FeatureSetTraining, tuple[str, ...]]:
     """Rows and matrix of a set without columns that give the genre away, and what to say of such columns."""
     dataset = build_dataset(store, config, library, feature_set, songs_of)
-    training = FeatureSetTraining(store, config, dataset, songs_of or dataset)
+    training = FeatureSetTraining(store, config, dataset, songs_of or dataset, trials)
     found = training.giveaways(library.albums)
     if without := {one.feature: one.why for one in found if one.verdict == "left out"}:
         training.close()
         dataset = build_dataset(store, config, library, feature_set, songs_of, without=without)
-        training = FeatureSetTraining(store, config, dataset, songs_of or dataset)
-    return training, (*dataset.notes, *giveaway_lines(feature_set, found))
+        training = FeatureSetTraining(store, config, dataset, songs_of or dataset, trials)
+    notes = (*dataset.notes, *giveaway_lines(feature_set, found))
+    if training.matrix.in_buckets:
+        large = f"{feature_set}: the training matrix is larger than train.max_matrix_mb = {config.train.max_matrix_mb}"
+        unseen = "; columns that give the genre away were not looked for" if dataset.imported else ""
+        notes = (*notes, f"{large}: its rows stay in Spark, where lda and nearest_profile are fitted{unseen}")
+    return training, notes
 
 
 def _feature_sets(trials: Iterable[Trial], configured: Sequence[str]) -> list[str]:

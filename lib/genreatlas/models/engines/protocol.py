@@ -52,6 +52,7 @@ class Engine(ABC):
     sequences : whether it reads the rows of a clip in their order; else each row by itself.
     listed_only : whether its candidates are tried only where the configuration lists them, not by ``preset = "full"``.
     dear : whether a fit takes so long that confidence is fitted on whole folds, not on halves of them.
+    without_matrix : estimators that are fitted without the columns of a matrix that is too large to be sent to workers.
     """
 
     name: ClassVar[str]
@@ -66,6 +67,7 @@ class Engine(ABC):
     sequences: ClassVar[bool] = False
     listed_only: ClassVar[bool] = False
     dear: ClassVar[bool] = False
+    without_matrix: ClassVar[tuple[str, ...]] = ()
 
     # Candidates
 
@@ -132,6 +134,10 @@ class Engine(ABC):
     @abstractmethod
     def fitter(self) -> Callable[[TrainingData], Fitter]:
         """What fits its candidates, made once for each feature set; engines that share it share their Spark jobs."""
+
+    def large_fitter(self) -> Callable[[TrainingData], Fitter]:
+        """What fits those of :attr:`without_matrix` where the rows stayed in Spark."""
+        return self.fitter()
 
     # Models
 

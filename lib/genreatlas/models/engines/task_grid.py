@@ -252,7 +252,7 @@ def send_matrix(spark: SparkSession, matrix: Matrix, train: TrainSection) -> Mat
             matrix.dataset_id, matrix.n_classes, matrix.multi, str(folder), matrix.features, matrix.sequences
         )
     megabytes = matrix.n_bytes / 1e6
-    if megabytes > train.max_matrix_mb:
+    if megabytes > train.max_matrix_mb and not matrix.in_buckets:  # of one that stayed in Spark labels are sent alone
         raise ConfigError(
             f"the training matrix has {megabytes:,.0f} MB ({matrix.n_rows:,} rows of {matrix.n_features:,} features); "
             f"train.max_matrix_mb = {train.max_matrix_mb:,} is the most that is sent to every worker. Raise it, lower "

@@ -53,6 +53,7 @@ class Baseline(TaskEngine):
     }
     formats: ClassVar[Mapping[str, str]] = {"json": "model.json"}  # forests are scikit-learn's files
     is_baseline = True
+    without_matrix = DUMMIES
 
     def candidate_faults(
         self, candidate: "Candidate", train: "TrainSection", known_sets: Iterable[str] | None

@@ -23,6 +23,7 @@ from genreatlas.models.engines.estimators import limits
 from genreatlas.models.engines.task_engine import TaskEngine
 from genreatlas.models.engines.thousands.thousands_facts import (
     ESTIMATORS,
+    MOST_COLUMNS_OF_SUMS,
     MOST_ROWS_WITHOUT_FAISS,
     ONE_GENRE,
     SCALERS,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from genreatlas.datasets.types import Matrix
     from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles
     from genreatlas.models.engines.thousands.array_models import ArrayModel
+    from genreatlas.models.engines.thousands.sums_grid import SumsGrid
 
 
 class Thousands(TaskEngine):
@@ -46,9 +48,15 @@ class Thousands(TaskEngine):
     estimators = ESTIMATORS
     scalers = SCALERS
     formats: ClassVar[Mapping[str, str]] = {"arrays": "model.npz"}
+    without_matrix = ONE_GENRE
 
     def over_limit(self, estimator: str, matrix: "Matrix") -> tuple[Reason, str] | None:
         """Also several genres for who tells one, and many songs for k-NN without faiss."""
+        if matrix.in_buckets and matrix.n_features > MOST_COLUMNS_OF_SUMS:
+            return Reason.TOO_MUCH_MEMORY, (
+                f"{matrix.n_features:,} columns; sums that Spark makes where the rows are take at most "
+                f"{MOST_COLUMNS_OF_SUMS:,}. Raise train.max_matrix_mb"
+            )
         return limits(self.get_estimator(estimator), matrix.n_rows, matrix.n_classes) or self._unfit(
             estimator, matrix.n_rows, matrix.multi
         )
@@ -84,6 +92,12 @@ class Thousands(TaskEngine):
             return nearest_songs.fit(table, params)
         hidden = int(params.pop("hidden", 256)) if trial.estimator == "multilayer_perceptron" else 0
         return networks.fit(table, hidden, trial.seed, networks.Settings(**params))
+
+    def large_fitter(self) -> "type[SumsGrid]":
+        """Sums are made by Spark."""
+        from genreatlas.models.engines.thousands.sums_grid import SumsGrid
+
+        return SumsGrid
 
     def loads(self, content: bytes) -> "ArrayModel":
         """Read an ``.npz`` file of arrays of numbers."""

@@ -69,8 +69,12 @@ class Columns:
 
     def __call__(self, X: Array) -> Array:
         """(n, n_features) float32 → the same, imputed and scaled, float32."""
+        return self.exact(X).astype(np.float32)
+
+    def exact(self, X: Array) -> Array:
+        """The same in float64, for sums that are to be equal however the rows were divided."""
         values = np.where(np.isnan(X), self.fill, X)
-        return ((values - self.centre) / self.scale).astype(np.float32)
+        return (values - self.centre) / self.scale
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -106,12 +110,18 @@ class Table:
         """(n,) float64, 1 where rows count alike."""
         return np.ones(len(self.rows)) if self.weight is None else self.weight.astype(np.float64)
 
-    def blocks(self) -> Iterator[tuple[slice, Array, Array]]:
-        """Place among the rows, (n, n_features) float32 values and labels, of blocks that are always cut alike."""
+    def blocks(self, exact: bool = False) -> Iterator[tuple[slice, Array, Array]]:
+        """Place among the rows, (n, n_features) values and labels, of blocks that are always cut alike.
+
+        Parameters
+        ----------
+        exact : values in float64, else in float32.
+        """
         width = 3 * self.X.shape[1] + (self.n_classes // 4 if self.multi else 0)
+        scaled = self.columns.exact if exact else self.columns
         for block in blocks(len(self.rows), width, _BLOCK_BYTES):
             rows = self.rows[block]
-            yield block, self.columns(self.X[rows]), self.y[rows]
+            yield block, scaled(self.X[rows]), self.y[rows]
 
     def class_weights(self) -> Array:
         """(n_classes,) sum of the weights of the rows of each class."""

@@ -1,7 +1,8 @@
 """Linear discriminant analysis and nearest profiles from sums over the songs: one pass, and nothing per song is kept.
 
 The sums are made of blocks of rows that are cut alike whatever the partitions of the tables were, and are added in
-their order, so equal tables give equal models to the last digit.
+their order, so equal tables give equal models to the last digit. Of a matrix that is too large to be sent to workers
+Spark makes the sums, where the rows are: :mod:`.partial_sums`.
 
 References: Friedman 1989 (shrinkage of the covariance); Tibshirani et al. 2002, sec. 2 (nearest centroids).
 """
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg, sparse
 
-from genreatlas.models.engines.thousands.array_models import Array, Table
+from genreatlas.models.engines.thousands.array_models import Array, Columns, Table
 from genreatlas.models.engines.thousands.layered import LayeredModel
 
 
@@ -38,8 +39,8 @@ class Sums:
         width = table.X.shape[1]
         weights = table.weights
         total = cls(np.zeros(table.n_classes), np.zeros((table.n_classes, width)), np.zeros((width, width)))
-        for block, values, y in table.blocks():
-            X, weight = values.astype(np.float64), weights[block]
+        for block, X, y in table.blocks(exact=True):
+            weight = weights[block]
             # (n_classes, n) with one entry a row: sums by class without an array of rows × classes.
             by_class = sparse.csr_array((weight, (y, np.arange(len(y)))), shape=(table.n_classes, len(y)))
             total.weight[:] += np.bincount(y, weights=weight, minlength=table.n_classes)
@@ -68,10 +69,14 @@ def fit(table: Table, estimator: str, params: Mapping[str, Any]) -> tuple[Layere
         variance; ``even``: whether every genre is as likely as every other beforehand. Shrinkage 1 is the nearest
         profile.
     """
-    sums = Sums.of(table)
+    return fit_sums(Sums.of(table), table.columns, estimator, params)
+
+
+def fit_sums(sums: Sums, columns: Columns, estimator: str, params: Mapping[str, Any]) -> tuple[LayeredModel, list[str]]:
+    """Fit from sums of the scaled columns; see :func:`fit`."""
     shrinkage = 1.0 if estimator == "nearest_profile" else float(params.get("shrinkage", 0.0))
     weight, bias, notes = discriminant(sums, shrinkage, bool(params.get("even", estimator == "nearest_profile")))
-    return LayeredModel(table.columns, ((weight, bias),)), notes
+    return LayeredModel(columns, ((weight, bias),)), notes
 
 
 def discriminant(sums: Sums, shrinkage: float, even: bool) -> tuple[Array, Array, list[str]]:

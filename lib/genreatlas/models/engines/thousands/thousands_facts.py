@@ -12,6 +12,9 @@ ONE_GENRE = ("lda", "nearest_profile")
 #: k-NN compares every song with every other. In numpy 20,000 songs of 45 columns take a minute and a half a fold.
 MOST_ROWS_WITHOUT_FAISS = 20_000
 
+#: Columns of a matrix whose sums Spark makes: products of all columns are 8 MB then, three times for each fold.
+MOST_COLUMNS_OF_SUMS = 1000
+
 _MOST_ROWS = 5_000_000
 _MOST_CLASSES = 20_000
 
