@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from genreatlas.datasets.types import row_values
-from genreatlas.models.engines.protocol import FileModel
+from genreatlas.models.engines.file_models import FileModel
 from genreatlas.models.engines.song_blocks import song_blocks
 from genreatlas.models.engines.thousands.array_models import Array, Columns
 from genreatlas.models.engines.thousands.discriminants import Sums
