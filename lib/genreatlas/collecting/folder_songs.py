@@ -13,13 +13,13 @@ from pyspark.sql import functions as F
 
 from genreatlas.collecting.retiring import retire
 from genreatlas.config import Config
-from genreatlas.sources.folder.catalogue import Catalogue, Song, SongIds, song_rows
+from genreatlas.sources.folder.catalogue import CORRECTION, Catalogue, Song, SongIds, song_rows
 from genreatlas.sources.genres import GenreNames
 from genreatlas.store import Store
 from genreatlas.tables import ARTISTS, GENRE_PARENTS, SONG_ARTISTS, SONG_GENRES, SONGS, Table
 
 #: A folder has one kind of labels at a time: those of the last import count, whatever kind it was.
-LABELS = ("directory", "tags", "manifest", "fma", "jamendo")
+LABELS = ("directory", "tags", "manifest", "fma", "jamendo", CORRECTION)
 #: Rows that the driver sends at once; a song's row has a few hundred bytes.
 _ROWS_AT_ONCE = 50_000
 #: Songs that are compared with the tables at once; with what the tables have of them they take 100 MB.

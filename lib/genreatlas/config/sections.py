@@ -166,6 +166,12 @@ class FolderSection(Section):
     genre_parents: dict[str, str] = Field(
         {}, description='Genres, and the parent genre of each, such as {baroque = "classical"}.'
     )
+    corrections: str = Field(
+        "",
+        description="Labels that visitors of the site corrected, which take the place of the folder's: the site's "
+        "database (SQLite file or SQLAlchemy URL), or a table of song_id or sha256, genre_id and visitor.",
+    )
+    corrections_agree: Positive = Field(1, description="Visitors who have to name the same genre for a correction.")
     batch_files: Positive = Field(
         256, description="Files in one commit; a crash repeats at most this many.", json_schema_extra=EXPERT
     )

@@ -2,7 +2,8 @@
 
 Genres come from directories, tags, a manifest, or the metadata of FMA or MTG-Jamendo ([folder]
 labels). A file that was imported and did not change is not opened again. Songs whose files are gone are
-retired ([sync]); a file that was moved stays the same song. Names without an audio
+retired ([sync]); a file that was moved stays the same song. What visitors of the site corrected
+(folder.corrections) takes the place of a song's labels. Names without an audio
 extension (covers, texts, lists) are ignored, unless their content is audio; everything else that
 cannot be used is a row of quarantine.
 """
@@ -32,6 +33,7 @@ from genreatlas.audio.inspection import (
 from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.audio.probe import is_audio
 from genreatlas.audio.uris import path_bytes, path_to_uri, readable, uri_to_path
+from genreatlas.collecting.corrections import Corrected, read_corrected, write_corrected
 from genreatlas.collecting.folder_files import File, Plan, check_files, make_plan
 from genreatlas.collecting.folder_gone import Former
 from genreatlas.collecting.folder_known import CLIP_FACTS, REFUSAL_FACTS, SONG_FACTS, KnownClips, KnownSongs, Refusals
@@ -87,6 +89,7 @@ class _Import:
     refused: Refusals
     ids: SongIds
     former: Former
+    corrected: Corrected
 
     def plan(self) -> Plan:
         """What is left to do."""
@@ -131,10 +134,12 @@ def run(store: Store, config: Config) -> Counts:
     if work.former.moved:
         counts += Counts(notes=(f"{work.former.moved} songs were moved and stay the songs that they were",))
     counts += _retire(work, work.plan(), counts)
+    corrected = read_corrected(store, config.folder)  # once more: songs may be new
+    write_corrected(store, corrected)
     write_parents(store, config, work.names, work.catalogue)
     if counts.read or work.catalogue.labels == "tags":
         _require_genres(work, _stored_genres(store))
-    return counts + Counts(notes=_notes(work, work.plan()))
+    return counts + Counts(notes=(*_notes(work, work.plan()), *corrected.notes()))
 
 
 def _open(store: Store, config: Config) -> _Import:
@@ -167,6 +172,7 @@ def _open(store: Store, config: Config) -> _Import:
         refused=Refusals(fetch_parts(refused, "key", max_mb, row_bytes=400)),
         ids=ids,
         former=Former.of(songs, listing, catalogue, known, ids),
+        corrected=read_corrected(store, config.folder),
     )
     if catalogue.labels != "tags":
         genres = {genre.genre_id for song in catalogue.songs.values() for genre in song.genres}
@@ -294,6 +300,7 @@ def _extracted_tables(store: Store) -> list[Table]:
 
 
 def _write_songs(work: _Import, songs: Iterable[Song]) -> None:
+    songs = work.corrected(songs, work.ids)
     write_songs(work.store, songs, work.catalogue.labels, work.config.folder.licence, work.ids, work.former.origin)
 
 

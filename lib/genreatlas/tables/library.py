@@ -93,7 +93,8 @@ SONG_GENRES = Table(
         Column(
             "source",
             "string",
-            "directory, tags, manifest, fma, jamendo, the name of an import, or the URI of a playlist or search.",
+            "directory, tags, manifest, fma, jamendo, correction (of a visitor of the site), the name of an import, or "
+            "the URI of a playlist or search.",
         ),
         Column("genre", "string", "The genre's name as shown to people.", nullable=False),
         Column("weight", "double", "How much the source stands behind the label.", unit="0..1", nullable=False),

@@ -25,7 +25,10 @@ _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """What a source says of one song; ``key`` is the source's own, ``no_genre`` says why it names no genre."""
+    """What a source says of one song; ``key`` is the source's own, ``no_genre`` says why it names no genre.
+
+    ``labelled_by`` is whose word the genres are, where it is not the source's.
+    """
 
     key: str
     genres: tuple[Genre, ...] = ()
@@ -38,6 +41,7 @@ class Song:
     licence: str | None = None
     compilation: bool | None = None
     no_genre: str = field(default="", compare=False)
+    labelled_by: str | None = None
 
     def or_else(self, other: "Song") -> "Song":
         """This song, with what it lacks taken from another row on it, and the genres of both."""
@@ -223,6 +227,8 @@ def clean_isrc(text: str) -> str | None:
 
 #: ``songs.source`` of every song of the folder, and ``clips.provider``.
 SOURCE = "folder"
+#: ``song_genres.source`` of labels that visitors of the site corrected.
+CORRECTION = "correction"
 #: An id as it is kept in an array.
 _ID = "S20"
 _IDS_AT_ONCE = 10_000
@@ -380,7 +386,7 @@ def song_rows(
             {
                 "song_id": identity,
                 "genre_id": genre.genre_id,
-                "source": labels,
+                "source": song.labelled_by or labels,
                 "genre": genre.name,
                 "weight": 1.0,
                 "label_source": SOURCE,

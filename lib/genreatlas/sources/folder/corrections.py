@@ -1,0 +1,113 @@
+"""What visitors of the site said is wrong: read from its database, or from a table of the same columns, as labels."""
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genreatlas.errors import InputError
+from genreatlas.sources.tabular import read_table
+
+KEY = "folder.corrections"
+COLUMNS = ("song_id", "sha256", "genre_id", "visitor")
+_SQLITE = b"SQLite format 3\x00"
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What one visitor said of a song, or of a file by its SHA-256; one of the two is empty."""
+
+    song_id: str
+    sha256: str
+    genre_id: str
+    visitor: str
+
+
+def read_corrections(place: str) -> list[Correction]:
+    """Read all corrections.
+
+    Parameters
+    ----------
+    place : the site's SQLite file; the SQLAlchemy URL of its database; or a table (CSV, Parquet) with the columns
+        song_id, sha256, genre_id and visitor.
+
+    Raises
+    ------
+    InputError : it cannot be read, or has no such columns.
+    """
+    if "://" in place:
+        return _made(_of_url(place))
+    path = Path(place)
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_SQLITE))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}. Set {KEY}.") from None
+    return _made(_of_sqlite(path) if head == _SQLITE else _of_table(path))
+
+
+def agreed(corrections: Iterable[Correction], visitors: int) -> tuple[dict[str, tuple[str, ...]], ...]:
+    """What is said of songs and of files, where enough visitors agree.
+
+    Parameters
+    ----------
+    visitors : so many have to say the same.
+
+    Returns
+    -------
+    Genres by song_id, and by SHA-256: the one that most visitors name; several where equally many name each.
+    """
+    said: tuple[dict[str, Counter[str]], ...] = (defaultdict(Counter), defaultdict(Counter))
+    for one in dict.fromkeys(corrections):
+        of, subject = (said[0], one.song_id) if one.song_id else (said[1], one.sha256)
+        of[subject][one.genre_id] += 1
+    return tuple(
+        {
+            subject: tuple(sorted(genre for genre, n in genres.items() if n == max(genres.values())))
+            for subject, genres in sorted(of.items())
+            if max(genres.values()) >= visitors
+        }
+        for of in said
+    )
+
+
+def _of_sqlite(path: Path) -> list[Mapping[str, Any]]:
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
+            rows = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM corrections ORDER BY created").fetchall()
+    except sqlite3.Error as error:
+        raise InputError(f"{path}: no corrections can be read: {error}. Set {KEY} to the site's database.") from None
+    return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+
+
+def _of_url(url: str) -> list[Mapping[str, Any]]:
+    try:
+        import sqlalchemy as sa
+    except ImportError:
+        raise InputError(f"{KEY}: a database by its URL needs the extra web (pip install 'genreatlas[web]').") from None
+    try:
+        engine = sa.create_engine(url)
+        with engine.connect() as connection:
+            rows = connection.execute(sa.text(f"SELECT {', '.join(COLUMNS)} FROM corrections ORDER BY created"))
+            found: list[Mapping[str, Any]] = [dict(row._mapping) for row in rows]
+        engine.dispose()
+    except (sa.exc.SQLAlchemyError, ImportError) as error:
+        kind = type(error).__name__  # the message may have the password
+        raise InputError(f"{KEY}: the database cannot be read ({kind}). Check the URL, and that it runs.") from None
+    return found
+
+
+def _of_table(path: Path) -> list[Mapping[str, Any]]:
+    table = read_table(path, KEY)
+    there = table.table.column_names
+    if "genre_id" not in there or not {"song_id", "sha256"} & set(there):
+        raise InputError(f"{path}: columns genre_id, and song_id or sha256, are needed; there are {', '.join(there)}.")
+    return [row | {"visitor": row.get("visitor") or place} for place, row in table.rows(COLUMNS)]
+
+
+def _made(rows: Iterable[Mapping[str, Any]]) -> list[Correction]:
+    texts = ({name: str(row.get(name) or "").strip() for name in COLUMNS} for row in rows)
+    return [Correction(**row) for row in texts if row["genre_id"] and (row["song_id"] or row["sha256"])]
