@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from genreatlas.audio.uris import path_to_uri
-from genreatlas.web.site_data import SiteData, SongFeatures
+from genreatlas.neighbours.search import SCALE_OF, local_scale, nearest
+from genreatlas.web.site_data import SiteData, SongFeatures, SongVectors
 from map_factory import map_data
 from one_file_models import sound
 
@@ -89,6 +90,12 @@ def site_data(n: int = 120, seed: int = 7, files: Path | None = None, **changes:
             "region": ["Calm"] + ["Club"] * 3,
         }),
         "rhythms": pa.Table.from_pylist([rhythm(one["clip_id"]) for one in clips[:20]]),
+        "measures": pa.table({
+            "song_id": ids, "tempo": values[:, 0].astype(np.float64), "key": np.arange(n) % 12.0,
+            "minor": np.arange(n) % 2.0, "loudness": values[:, 1].astype(np.float64),
+            "energy": values[:, 2].astype(np.float64),
+        }),
+        "genre_edges": pa.table({"genre_id": ["deephouse", "techno"], "parent_id": ["house", "house"]}),
         "genre_neighbours": pa.table({
             "genre_id": ["house", "house"], "rank": pa.array([1, 2], pa.int32()),
             "neighbour_id": ["deephouse", "techno"],
@@ -98,7 +105,7 @@ def site_data(n: int = 120, seed: int = 7, files: Path | None = None, **changes:
     order = rng.permutation(n)
     features = SongFeatures("made_up", FEATURES, UNITS, np.asarray(ids)[order], values[order])
     made = {
-        "tables": tables, "features": features, "vectors": (np.asarray(ids), vectors), "audio": audio,
+        "tables": tables, "features": features, "vectors": song_vectors(ids, vectors), "audio": audio,
         "map_content": map_content(), "title": "Made-up lake", "month": "2026-11", "versions": {"songs": 3},
     }  # fmt: skip
     return SiteData(**(made | changes))
@@ -110,6 +117,16 @@ def rhythm(clip_id: str) -> dict:
     pattern = [1.0 if step % 4 == 0 else 0.1 for step in range(16)] + [0.5] * 16 + [float("nan")] * 16
     return {"clip_id": clip_id, "tracked_beat_times": beats, "downbeat_times": beats[1::4], "tempo_tracked": 240.0,
             "beats_per_bar": 4.0, "bar_confidence": 0.8, "swing_ratio": None, "pattern": pattern}  # fmt: skip
+
+
+def song_vectors(ids: list[str], vectors: np.ndarray, recordings: list[str | None] | None = None) -> SongVectors:
+    """Songs in a space, each its own recording, with the local scales that ``find_neighbours`` gives them."""
+    n = len(ids)
+    scales = np.zeros(n)
+    if n <= 5000:
+        places = np.arange(n, dtype=np.int32)
+        scales = local_scale(nearest(vectors, places, places, SCALE_OF), n)
+    return SongVectors(np.asarray(ids), vectors, recordings or [None] * n, scales, np.ones(n, dtype=bool))
 
 
 def map_content() -> str:

@@ -30,7 +30,7 @@ from site_factory import HOSTILE, site_data
 BASE = "http://127.0.0.1"
 PAGES = ("/", "/search?q=night", "/songs/song000010", "/songs/song000000", "/artists/a0", "/genres", "/genres/house",
          "/playlists", "/playlists/p2", "/charts", "/charts?feature=tempo", "/map", "/upload", "/fit",
-         "/rest")  # fmt: skip
+         "/explore", "/explore?kind=explore&seed=genre:house", "/rest")  # fmt: skip
 
 
 class Elements(HTMLParser):
@@ -209,8 +209,9 @@ def test_the_rest_endpoints_answer_and_are_described(client):
     assert {one["genre_id"] for one in client.get("/rest/charts", params={"feature": "tempo"}).json()} > {"*", "house"}
     assert len(client.get("/rest/map").json()["ids"]) == 60
     paths = client.get("/rest/openapi.json").json()["paths"]
-    wanted = "search categories playlists playlist_tracks album_tracks analysis genres map similar playlist charts"
+    wanted = "search categories playlists playlist_tracks album_tracks analysis genres map similar playlist charts fit"
     assert {f"/rest/{name}" for name in wanted.split()} <= set(paths)
+    assert "post" in paths["/rest/analysis"]
     for name in KEPT:
         assert client.get(f"/rest/{name}").status_code == 404
 
@@ -223,7 +224,8 @@ def test_what_does_not_exist_or_makes_no_sense_is_said_so(client):
 
 
 def test_a_playlist_around_a_song_starts_with_it_and_is_a_file_whose_names_stay_in_their_lines(client):
-    songs = client.get("/rest/playlist", params={"song_id": "song000000", "length": 10, "per_artist": 1}).json()
+    query = {"song_id": "song000000", "length": 10, "per_artist": 1}
+    songs = client.get("/rest/playlist", params=query).json()["songs"]
     assert songs[0]["song_id"] == "song000000"
     assert len({one["song_id"] for one in songs}) == 10 == len({one["artist"] for one in songs})
     lines = client.get("/rest/playlist", params={"song_id": "song000000", "format": "m3u8"}).text.splitlines()

@@ -1,6 +1,7 @@
 """The section ``[web]``: what the site shows, where it is served, and its bounds."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -35,6 +36,9 @@ class WebSection(Section):
     )
     database: str = Field(
         "", description="SQLAlchemy URL of analyses, queue and corrections; empty: an SQLite file below web.path."
+    )
+    logos: dict[Literal["deezer", "spotify"], Path] = Field(
+        {}, description="Service = its logo (SVG or PNG) as its rules ask, shown with analyses of its tracks."
     )
     queue_workers: int = Field(1, ge=0, description="Processes that analyse uploads; 0: none is started.")
     max_upload_mb: Positive = Field(50, description="Largest upload.")

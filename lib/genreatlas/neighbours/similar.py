@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,13 @@ from genreatlas.audio.whole_files import Recipe, whole_file
 from genreatlas.config import EmbeddingEntry, LimitsSection, former
 from genreatlas.config.joined import members_of
 from genreatlas.errors import InputError, StoreError
-from genreatlas.neighbours.search import SCALE_OF, Lists, local_scale, measure
+from genreatlas.neighbours.ranking import Ranking
+from genreatlas.neighbours.search import Lists
 from genreatlas.neighbours.space import Floats, Space, Vectors, expected_distance, similarity, to_vectors
 from genreatlas.tables import EMBEDDINGS, NEIGHBOUR_SONGS, NEIGHBOUR_SPACES, SONGS
 
 #: Songs looked at beyond those that are wanted: some are copies, or of an artist that has its share.
 _SPARE = 40
-_NO_SCALE = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def similar(
     left_out = set(index.ended) | set(heard)
     wanted = n + _SPARE + len(left_out)
     while True:
-        found = index.nearest(vector, place, wanted)
+        found = index.ranking.nearest(vector, place, wanted)
         chosen = index.chosen(found, place, vector, n, left_out, copies, same_album, per_artist)
         if len(chosen) >= n or wanted >= len(index.ids):
             return chosen
@@ -103,16 +103,17 @@ class _Index:
     preprocessing_id: str
     clip: str | None
     ids: pa.StringArray
-    vectors: Vectors
-    squares: Floats
-    weight: float
-    pull: Floats | None
-    fitted: np.ndarray
+    ranking: Ranking
     expected: Floats
     keys: dict[str, list[str | None]]
     names: dict[str, tuple[str | None, str | None, str | None]]
     ended: frozenset[str]
     networks: tuple[EmbeddingSet, ...]
+
+    @property
+    def vectors(self) -> Vectors:
+        """(n, n_features) of the songs."""
+        return self.ranking.vectors
 
     def place(self, song_id: str) -> int:
         """Place of a song; -1 where it has no neighbours."""
@@ -158,32 +159,6 @@ class _Index:
                     "extract_features with its present place."
                 )
 
-    def nearest(self, vector: Vectors, place: int, k: int) -> Lists:
-        """The k nearest of a vector, which is that of the song at ``place`` where this is not -1."""
-        k = min(k, len(self.ids) - (place >= 0))
-        plain = self.squares - 2.0 * (self.vectors @ vector).astype(np.float64)
-        if place >= 0:
-            plain[place] = np.inf
-        if self.pull is None:
-            return self._measured(vector, _least(plain, k), k, None, _NO_SCALE)
-        own = self.pull[place] if place >= 0 else self.weight * self._scale(vector, plain)
-        keys = plain - self.vectors.shape[1] * self.pull
-        return self._measured(vector, _least(keys, k + 8), k, self.pull, own)
-
-    def _scale(self, vector: Vectors, plain: Floats) -> float:
-        candidates = _least(np.where(self.fitted, plain, np.inf), SCALE_OF)
-        candidates = candidates[self.fitted[candidates]]
-        found = self._measured(vector, candidates, SCALE_OF, None, _NO_SCALE)
-        return float(local_scale(found, int(self.fitted.sum()))[0])
-
-    def _measured(self, vector: Vectors, candidates: np.ndarray, k: int, pull: Floats | None, own: float) -> Lists:
-        some = np.concatenate([self.vectors[candidates], vector[None]])
-        pulls = None if pull is None else np.append(pull[candidates], own)
-        asking = np.array([len(candidates)], dtype=np.int32)
-        found = measure(some, asking, np.arange(len(candidates), dtype=np.int32)[None], k, pulls)
-        places = np.where(found.places >= 0, candidates[found.places], -1).astype(np.int32)
-        return replace(found, places=places)
-
     def chosen(
         self,
         found: Lists,
@@ -221,14 +196,6 @@ class _Index:
         return songs
 
 
-def _least(values: Floats, k: int) -> np.ndarray:
-    """Places of the k least values, ascending; fewer where others are infinite."""
-    k = min(k, len(values))
-    places = np.argpartition(values, k - 1)[:k] if k < len(values) else np.arange(len(values))
-    places = places[np.isfinite(values[places])]
-    return np.sort(places)
-
-
 def _open(store: str) -> _Index:
     """The index of a store as it is now."""
     tables = tuple((table.name, _version(store, table.name)) for table in (NEIGHBOUR_SPACES, NEIGHBOUR_SONGS, SONGS))
@@ -263,7 +230,8 @@ def _load(store: str, tables: Sequence[tuple[str, int]]) -> _Index:
     vectors = lists.flatten().to_numpy().reshape(held.num_rows, len(row["features"])).astype(np.float32)
     wanted = [name for name in ("song_id", "title", "artist", "album", *SONGS.ended_by) if name in named.schema.names]
     people = named.to_table(wanted).to_pylist()
-    scale = held.column("local_scale").to_numpy()
+    scale = held.column("local_scale").to_numpy().astype(np.float64)
+    fitted = np.array(held.column("fitted").to_pylist(), dtype=bool)
     return _Index(
         space=Space(
             tuple(row["features"]),
@@ -277,11 +245,7 @@ def _load(store: str, tables: Sequence[tuple[str, int]]) -> _Index:
         preprocessing_id=row["preprocessing_id"],
         clip=row["clip"],
         ids=held.column("song_id").combine_chunks(),
-        vectors=vectors,
-        squares=np.square(vectors, dtype=np.float64).sum(axis=1),
-        weight=row["scale_weight"],
-        pull=row["scale_weight"] * scale.astype(np.float64) if row["scale_weight"] else None,
-        fitted=np.array(held.column("fitted").to_pylist(), dtype=bool),
+        ranking=Ranking(vectors, row["scale_weight"], scale, fitted),
         expected=held.column("expected").to_numpy(),
         keys={name: held.column(name).to_pylist() for name in ("recording", "artist", "album")},
         names={one["song_id"]: (one.get("title"), one.get("artist"), one.get("album")) for one in people},

@@ -50,6 +50,8 @@ class Beside:
     edges : pairs of genres, child and parent in the drawn tree.
     library : explore: rows of the songs that somebody has.
     library_size : entries of the library.
+    library_name : what the library is called in reasons and notes.
+    home : explore: the genres to start from; None: those that enough songs of the library have.
     confidence : predicted: genre = (rows, scores) of what the model calls so.
     neighbours : song = its neighbours, the nearest first, where ``song_neighbours`` has them.
     """
@@ -57,6 +59,8 @@ class Beside:
     edges: tuple[tuple[int, int], ...] = ()
     library: Ints | None = None
     library_size: int = 0
+    library_name: str = "the library"
+    home: tuple[int, ...] | None = None
     confidence: Mapping[int, tuple[Ints, Floats]] | None = None
     neighbours: Mapping[int, Ints] | None = None
 
@@ -173,7 +177,7 @@ def _predicted(songs: Songs, recipe: PlaylistRecipe, seeds: list[Named], beside:
 def _explore(songs: Songs, recipe: PlaylistRecipe, beside: Beside) -> Aim:
     """Songs that are not in the library, from its genres outward; each number of steps gives as many songs."""
     library = beside.library if beside.library is not None else np.zeros(0, dtype=np.int64)
-    home = _home(songs, library)
+    home = _home(songs, library) if beside.home is None else list(beside.home)
     if not home:
         raise InputError(
             f"{recipe.name}: {len(library)} of {beside.library_size} entries of {recipe.library} are songs of the "
@@ -206,10 +210,10 @@ def _explore(songs: Songs, recipe: PlaylistRecipe, beside: Beside) -> Aim:
     def reason(place: int) -> str:
         way = [songs.genre_names[genre] for genre in _way(came_from, nearest[int(rows[place])])]
         if len(way) == 1:
-            return f"{way[0]}, which is in the library; the song is not"
-        return f"{len(way) - 1} step{'s' * (len(way) > 2)} from the library: {' > '.join(way)}"
+            return f"{way[0]}, which is in {beside.library_name}; the song is not"
+        return f"{len(way) - 1} step{'s' * (len(way) > 2)} from {beside.library_name}: {' > '.join(way)}"
 
-    found = f"{len(library)} of {beside.library_size} entries of the library are songs of the store"
+    found = f"{len(library)} of {beside.library_size} entries of {beside.library_name} are songs of the store"
     homes = ", ".join(songs.genre_names[genre] for genre in home[:5])
     return Aim(rows, costs, away, reason, groups=groups, notes=(f"{found}; it starts from {homes}{how}",))
 

@@ -44,6 +44,8 @@ _LOUDNESS = (("loudness", "loudness_lufs"), ("spotify_audio", "loudness"))
 _ENERGY = ("spotify_audio", "energy")
 #: What stands for energy where Spotify's is not known: the mean rank of level, onsets and brightness.
 _LIVELY = (("loudness", "rms_dbfs"), ("groove", "onset_rate"), ("summary9", "spectral_centroid_mean"))
+#: Sets that say something of tempo, key, loudness or energy.
+MEASURED = tuple(dict.fromkeys(name for name, *_ in (*_TEMPI, *_KEYS, *_LOUDNESS, _ENERGY, *_LIVELY)))
 #: Clips of these are the whole song, not a preview of it.
 _WHOLE = ("folder", "http")
 #: Most scored files outside the store that are opened for one recipe, to tell copies and artists.
@@ -93,7 +95,7 @@ def read_songs(store: Reader, config: Config) -> Found:
     name_of = dict(names.itertuples(index=False, name=None))
     performer, credits, artist_keys = credited(facts, ties.song_artists, name_of)
     genre_ids, genre_names, labels = _labels(store, config, row_of)
-    measured, said = _measures(store, config, row_of)
+    measured, said = read_measures(store, config, row_of)
     isrc = ties.links[ties.links.kind == "isrc"]
     # A copy that was retired still ties those that are left.
     recording = pd.Series(splits.recordings(ties.links, ties.songs.song_id), index=ties.songs.song_id)
@@ -216,7 +218,7 @@ def _labels(store: Reader, config: Config, row_of: pd.Series) -> tuple[tuple[str
     return ids, tuple(names[genre] for genre in ids), np.unique(pairs.reshape(-1, 2), axis=0)
 
 
-def _measures(store: Reader, config: Config, row_of: pd.Series) -> tuple[dict[str, Floats], tuple[str, ...]]:
+def read_measures(store: Reader, config: Config, row_of: pd.Series) -> tuple[dict[str, Floats], tuple[str, ...]]:
     """Tempo, key, loudness and energy of each song, from the sets that have them."""
     there = known_feature_sets(store)
     max_mb = config.store.max_commit_mb
@@ -281,17 +283,22 @@ def _column_values(
     return {name: first[name].to_numpy(dtype=np.float64) for name in names}
 
 
-def _tree(store: Reader, genre_ids: Iterable[str]) -> tuple[tuple[int, int], ...]:
+def read_edges(store: Reader) -> list[tuple[str, str]]:
     """Drawn edges of a present map's tree, child and parent; the map of sound is asked first."""
-    number = {genre: place for place, genre in enumerate(genre_ids)}
     drawn = store.read(GENRE_TREE).where("drawn").select("profile_id", "genre_id", "parent_id")
     present = store.read(MAPS).groupBy("lens").agg(F.max_by("profile_id", "sequence").alias("profile_id"))
     with_tree = drawn.select("profile_id").distinct().join(present, "profile_id")
     rows = with_tree.orderBy(F.desc(F.col("lens") == "sound"), "lens").limit(1).collect()
     if not rows:
-        return ()
+        return []
     edges = drawn.where(F.col("profile_id") == rows[0]["profile_id"]).select("genre_id", "parent_id").collect()
-    return tuple(sorted((number[a], number[b]) for a, b in edges if a in number and b in number))
+    return sorted((child, parent) for child, parent in edges)
+
+
+def _tree(store: Reader, genre_ids: Iterable[str]) -> tuple[tuple[int, int], ...]:
+    number = {genre: place for place, genre in enumerate(genre_ids)}
+    pairs = ((number.get(child), number.get(parent)) for child, parent in read_edges(store))
+    return tuple(sorted((child, parent) for child, parent in pairs if child is not None and parent is not None))
 
 
 def _scores_of_songs(scores: DataFrame, songs: Songs, genres: Sequence[int]) -> dict[int, tuple[Ints, Floats]]:

@@ -27,6 +27,7 @@ from genreatlas.errors import ModelError
 from genreatlas.ids import stable_id
 from genreatlas.models import aliases
 from genreatlas.models.engines import reader_of
+from genreatlas.playlists.reading import MEASURED, read_edges, read_measures
 from genreatlas.report import map_lenses, map_queries
 from genreatlas.report.map_data import MapData, MapExample
 from genreatlas.report.map_page import map_content
@@ -59,7 +60,7 @@ from genreatlas.tables import (
     SPLITS,
 )
 from genreatlas.web import extract, publishing, rhythm
-from genreatlas.web.site_data import SiteData, SongFeatures
+from genreatlas.web.site_data import SCHEMAS, SiteData, SongFeatures, SongVectors
 
 READS = (
     "songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "clip_audio", "playlists",
@@ -73,7 +74,8 @@ SECTIONS = ("web", "models", "splits", "retrain", "evaluate")
 check = checks.publish_site
 
 _SPACE = (
-    "feature_set", "set_version", "preprocessing_id", "features", "centre", "spread", "mean", "variance", "clip",
+    "feature_set", "set_version", "preprocessing_id", "features", "centre", "spread", "mean", "variance",
+    "scale_weight", "clip",
 )  # fmt: skip
 
 
@@ -83,7 +85,7 @@ def run(store: Store, config: Config) -> Counts:
     Counts are songs.
     """
     month = f"{datetime.now(UTC):%Y-%m}"
-    members = members_of(config.web.feature_set)
+    members = dict.fromkeys((*members_of(config.web.feature_set), *MEASURED))
     sets = [layout.table_name(one) for one in members for layout in LAYOUTS.values() if layout.joins]
     names = [*(name for name in READS if not name.endswith(">")), *sets, f"features_{rhythm.FEATURE_SET}"]
     versions = {name: found for name in names if (found := store.version(name)) is not None}
@@ -162,6 +164,7 @@ def _tables(
         "predictions": (_predictions(store, config, model), "song_id", 2000),
     }
     found = {name: fetch(frame, key, max_mb, size) for name, (frame, key, size) in frames.items()}
+    found |= {"measures": _measures(store, config), "genre_edges": _edges(store)}
     return found | _rhythms(store, max_mb) | _genre_tables(store)
 
 
@@ -211,14 +214,36 @@ def _neighbours(store: Reader, config: Config, space: Mapping[str, Any] | None) 
     return first.select("song_id", "one.*")
 
 
-def _vectors(store: Reader, config: Config, space: Mapping[str, Any] | None) -> tuple[np.ndarray, np.ndarray] | None:
+def _vectors(store: Reader, config: Config, space: Mapping[str, Any] | None) -> SongVectors | None:
     if space is None:
         return None
-    rows = store.read(NEIGHBOUR_SONGS).where(F.col("space_id") == space["space_id"]).select("song_id", "vector")
+    rows = store.read(NEIGHBOUR_SONGS).where(F.col("space_id") == space["space_id"])
+    rows = rows.select("song_id", "vector", "recording", "local_scale", "fitted")
     width = len(space["features"])
-    table = fetch(rows, "song_id", config.store.max_commit_mb, 100 + 8 * width)
+    table = fetch(rows, "song_id", config.store.max_commit_mb, 150 + 8 * width)
     flat = table.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return np.asarray(table.column("song_id").to_pylist(), dtype=np.str_), flat.reshape(-1, width).astype(np.float32)
+    return SongVectors(
+        np.asarray(table.column("song_id").to_pylist(), dtype=np.str_),
+        flat.reshape(-1, width).astype(np.float32),
+        table.column("recording").to_pylist(),
+        table.column("local_scale").to_numpy(zero_copy_only=False).astype(np.float64),
+        table.column("fitted").to_numpy(zero_copy_only=False).astype(np.bool_),
+    )
+
+
+def _measures(store: Reader, config: Config) -> pa.Table:
+    """Tempo, key, loudness and energy of songs, as playlists read them."""
+    ids = (
+        fetch(store.live(SONGS).select("song_id"), "song_id", config.store.max_commit_mb).column("song_id").to_pylist()
+    )
+    ids = sorted(ids)
+    found, _ = read_measures(store, config, pd.Series(np.arange(len(ids)), index=pd.Index(ids, dtype=object)))
+    return pa.table({"song_id": pa.array(ids, pa.string()), **{name: pa.array(found[name]) for name in found}})
+
+
+def _edges(store: Reader) -> pa.Table:
+    rows = [{"genre_id": child, "parent_id": parent} for child, parent in read_edges(store)]
+    return pa.Table.from_pylist(rows, schema=SCHEMAS["genre_edges"])
 
 
 def _features(store: Reader, config: Config) -> SongFeatures | None:

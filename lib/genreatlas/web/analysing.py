@@ -23,14 +23,15 @@ from genreatlas.errors import ClipError, ModelError, Reason
 from genreatlas.ids import stable_id
 from genreatlas.models.confidence import most_genres
 from genreatlas.models.one_file import Loaded, calibrated, load, score
+from genreatlas.neighbours.ranking import Ranking
 from genreatlas.neighbours.space import Space, expected_distance, similarity, to_vectors
 from genreatlas.web import extract as files
 from genreatlas.web.hearing import Heard, hear
 from genreatlas.web.published import Extract
 
 _SIMILAR = 12
-#: Songs that are compared at once: all of a large lake would take hundreds of MB.
-_BLOCK = 8192
+#: Songs looked at beyond those: some are copies of others.
+_COPIES = 24
 _GENRES = 12
 _REASONS = 6
 
@@ -110,9 +111,16 @@ class Analyst:
         )
 
     @cached_property
-    def _vectors(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-        folder = self.found.folder
-        return np.load(folder / files.VECTORS, mmap_mode="r"), np.load(folder / files.VECTOR_PLACES, mmap_mode="r")
+    def _ranking(self) -> Ranking:
+        facts = self.found.facts["space"]
+        arrays = (np.load(self.found.folder / name, mmap_mode="r") for name in (files.VECTORS, files.SCALES))
+        vectors, scales = arrays
+        fitted = np.load(self.found.folder / files.FITTED)
+        return Ranking(vectors, float(facts.get("scale_weight") or 0.0), np.asarray(scales), fitted)
+
+    @cached_property
+    def _places(self) -> npt.NDArray[np.int32]:
+        return np.asarray(np.load(self.found.folder / files.VECTOR_PLACES))
 
     def version(self) -> str:
         """Hash of everything but the audio that an answer depends on."""
@@ -204,20 +212,26 @@ class Analyst:
             if abs(effects[place]) > 1e-4
         ]
 
+    def warm(self) -> None:
+        """Compile what compares songs, before anybody waits for it."""
+        if self.space is not None and len(self._ranking):
+            self._ranking.nearest(np.asarray(self._ranking.vectors[0]), -1, 1)
+
     def _similar(self, values: npt.NDArray[np.float32]) -> list[dict[str, Any]]:
-        """The nearest songs of the lake, by root mean square difference in spreads."""
+        """The nearest songs of the lake, corrected for hubs as those of its songs are; each recording once."""
         assert self.space is not None
-        vectors, places = self._vectors
-        if not len(places):
+        if not len(self._places):
             return []
         mine = to_vectors(values[:1], self.space)
-        squares = np.concatenate(
-            [((vectors[first : first + _BLOCK] - mine) ** 2).mean(axis=1, dtype=np.float64)
-             for first in range(0, len(vectors), _BLOCK)]
-        )  # fmt: skip
-        near = np.argsort(squares, kind="stable")[:_SIMILAR]
-        distance = np.sqrt(squares[near])
-        expected = expected_distance(np.asarray(vectors[near]), self.space)
-        alike = similarity(distance, np.repeat(expected_distance(mine, self.space), len(near)), expected)
-        songs = self.found.songs([int(places[one]) + 1 for one in near])
+        found = self._ranking.nearest(np.asarray(mine[0], dtype=np.float32), -1, _SIMILAR + _COPIES)
+        near, seen = [], set()
+        for place, distance in zip(found.places[0].tolist(), found.distance[0].tolist(), strict=True):
+            recording = int(self.found.recordings[self._places[place]]) if place >= 0 else -1
+            if recording >= 0 and recording not in seen:
+                seen.add(recording)
+                near.append((place, distance))
+        places, distances = (np.array(column) for column in zip(*near[:_SIMILAR], strict=True))
+        expected = expected_distance(np.asarray(self._ranking.vectors[places]), self.space)
+        alike = similarity(distances, np.repeat(expected_distance(mine, self.space), len(places)), expected)
+        songs = self.found.songs([int(self._places[one]) + 1 for one in places])
         return [{"song_id": song["song_id"], "similarity": float(one)} for song, one in zip(songs, alike, strict=True)]

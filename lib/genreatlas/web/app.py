@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from genreatlas import __version__
 from genreatlas.config import Config
 from genreatlas.errors import StoreError
-from genreatlas.web import answers, list_pages, pages, rest, uploads
+from genreatlas.web import answers, exploring, list_pages, pages, rest, tracks, uploads
 from genreatlas.web.places import prepare
 from genreatlas.web.published import Site
 from genreatlas.web.safety import Guard, Rate
@@ -38,8 +38,9 @@ def create_app(config: Config) -> Any:
     app.state.site = State(config, places, Site(section.path), work)
     app.include_router(rest.router)
     app.include_router(pages.router)
-    app.include_router(uploads.router)
-    app.include_router(list_pages.router)
+    for module in (uploads, list_pages, exploring, tracks):
+        app.include_router(module.router)
+        app.include_router(module.rest_router)
     app.get("/health", include_in_schema=False)(health)
     app.get("/metrics", include_in_schema=False)(metrics)
     for package, path, name in (
@@ -54,7 +55,7 @@ def create_app(config: Config) -> Any:
     app.add_exception_handler(StoreError, _store_fault)
     rates = Rate(section.requests_per_minute), Rate(section.uploads_per_minute)
     most = (max(section.max_upload_mb, section.max_list_mb) << 20) + _BORDERS
-    taking = (uploads.PAGE, uploads.REST, list_pages.PAGE, list_pages.REST)
+    taking = [path for one in (uploads, list_pages, tracks) for path in (one.PAGE, one.REST)]
     return Guard(app, section.hosts, rates, most, taking, app.state.site.counters)
 
 

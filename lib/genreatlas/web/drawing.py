@@ -1,11 +1,15 @@
 """Small pictures of distributions as SVG, styled by classes alone: the site's policy forbids styles inside a page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from markupsafe import Markup
 
 _WIDTH, _HEIGHT = 240.0, 56.0
+_MAP, _EDGE = 480.0, 12.0
+#: Genres that are drawn: 3,000 dots are 30 KB of the page.
+_DOTS = 3000
 
 
 def histogram(of_all: Mapping[str, Any], of_genre: Mapping[str, Any] | None, value: float | None, words: str) -> Markup:
@@ -40,6 +44,34 @@ def box(chart: Mapping[str, Any], words: str) -> Markup:
         f'<line class="median" x1="{middle:.1f}" x2="{middle:.1f}" y1="2" y2="16"/>',
     ]
     return _picture(parts, 18.0, words)
+
+
+def place_on_map(
+    places: Iterable[tuple[float, float]], near: Iterable[tuple[float, float]], x: float, y: float, words: str
+) -> Markup:
+    """Genres as dots, those of a song as larger ones, and the song as a mark among them.
+
+    Parameters
+    ----------
+    places : of genres, y downward; the first thousands are drawn.
+    near : places of the song's genres.
+    """
+    every = list(islice(places, _DOTS))
+    xs, ys = zip(*every, (x, y), strict=True)
+    scale = (_MAP - 2 * _EDGE) / max(max(xs) - min(xs), max(ys) - min(ys), 1e-9)
+
+    def at(point: tuple[float, float]) -> tuple[float, float]:
+        return _EDGE + scale * (point[0] - min(xs)), _EDGE + scale * (point[1] - min(ys))
+
+    height = 2 * _EDGE + scale * (max(ys) - min(ys))
+    dots = "".join(f"M{a:.0f} {b:.0f}h0" for a, b in map(at, every))
+    mark = at((x, y))
+    parts = [f'<path class="dots" d="{dots}"/>']
+    parts += [f'<line class="way" x1="{a:.1f}" y1="{b:.1f}" x2="{mark[0]:.1f}" y2="{mark[1]:.1f}"/>'
+              f'<circle class="near" cx="{a:.1f}" cy="{b:.1f}" r="5"/>' for a, b in map(at, near)]  # fmt: skip
+    parts.append(f'<circle class="here" cx="{mark[0]:.1f}" cy="{mark[1]:.1f}" r="7"/>')
+    head = Markup('<svg class="place" viewBox="0 0 {} {}" role="img" aria-label="{}">')
+    return head.format(f"{_MAP:g}", f"{height:.0f}", words) + Markup("".join(parts)) + Markup("</svg>")
 
 
 def _shares(counts: Sequence[int]) -> list[float]:

@@ -26,9 +26,12 @@ from genreatlas.web.site_data import SiteData
 from genreatlas.web.words import fold, words
 
 #: Grows when an extract of the same data would be another.
-VERSION = 3
+VERSION = 4
 DATABASE, CHARTS, MAP, CLIPS = "site.sqlite", "charts", "map.json", "clips"
 FEATURES, VECTORS, VECTOR_PLACES = "features.npy", "vectors.npy", "vector_places.npy"
+SCALES, FITTED, RECORDINGS, MEASURES = "scales.npy", "fitted.npy", "recordings.npy", "measures.npy"
+#: Columns of the measures: bpm, 0 (C) to 11, 1 for minor, dB, any unit.
+MEASURED = ("tempo", "key", "minor", "loudness", "energy")
 NEIGHBOURS, SIMILARITIES = "neighbours.npy", "similarities.npy"
 #: The charts once more, sorted by genre, so that a genre's are read without those of all others.
 OF_GENRES = "charts_of_genres"
@@ -39,6 +42,8 @@ _MIME_ENDS = {"audio/mpeg": "mp3", "audio/wav": "wav", "audio/flac": "flac", "au
 _NEAR_GENRES = 12
 #: Genres of a prediction are kept at most: of thousands the rest have next to nothing.
 _SCORES = 12
+#: Songs that the model calls a genre, the surest first, are kept of each genre at most.
+_CALLED = 2000
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 _TABLES = """
@@ -62,6 +67,9 @@ CREATE TABLE song_genres (song INTEGER, genre INTEGER, PRIMARY KEY (song, genre)
 CREATE TABLE genre_songs (genre INTEGER, heard INTEGER, song INTEGER, PRIMARY KEY (genre, heard, song)) WITHOUT ROWID;
 CREATE TABLE playlist_songs (playlist INTEGER, position INTEGER, song INTEGER, reason TEXT,
   PRIMARY KEY (playlist, position)) WITHOUT ROWID;
+CREATE TABLE genre_edges (child INTEGER, parent INTEGER, PRIMARY KEY (child, parent)) WITHOUT ROWID;
+CREATE TABLE genre_predicted (genre INTEGER, place INTEGER, song INTEGER, score REAL,
+  PRIMARY KEY (genre, place)) WITHOUT ROWID;
 CREATE TABLE song_keys (key INTEGER, song INTEGER, PRIMARY KEY (key, song)) WITHOUT ROWID;
 """
 _INDICES = "".join(
@@ -251,6 +259,20 @@ def _write_genres(
         places = one["songs"].tolist()
         of_song += [(place + 1, rank) for place in places]
         of_genre += [(rank, int(place not in clips), place + 1) for place in places]
+    rank_of = {one["genre_id"]: rank for rank, one in enumerate(genres, 1)}
+    edges = data.table("genre_edges").to_pylist()
+    pairs = {(rank_of.get(row["genre_id"]), rank_of.get(row["parent_id"])) for row in edges}
+    kept = sorted((child, parent) for child, parent in pairs if child is not None and parent is not None)
+    database.executemany("INSERT INTO genre_edges VALUES (?, ?)", kept)
+    called: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    for row in data.table("predictions").to_pylist():
+        if row["song_id"] in songs.place and row["predicted"] in rank_of and row["confidence"] is not None:
+            called[rank_of[row["predicted"]]].append((-row["confidence"], songs.place[row["song_id"]] + 1))
+    database.executemany(
+        "INSERT INTO genre_predicted VALUES (?, ?, ?, ?)",
+        [(genre, place, song, -score) for genre in sorted(called)
+         for place, (score, song) in enumerate(sorted(called[genre])[:_CALLED])],
+    )  # fmt: skip
     database.executemany("INSERT INTO song_genres VALUES (?, ?)", sorted(of_song))
     database.executemany("INSERT INTO genre_songs VALUES (?, ?, ?)", sorted(of_genre))
 
@@ -368,15 +390,42 @@ def _write_arrays(data: SiteData, songs: _Songs, folder: Path) -> None:
         placed = songs.places(features.song_ids)
         values[placed[placed >= 0]] = features.values[placed >= 0]
     np.save(folder / FEATURES, values)
-    if data.vectors is not None:
-        placed = songs.places(data.vectors[0])
+    if (vectors := data.vectors) is not None:
+        placed = songs.places(vectors.song_ids)
         order = np.argsort(placed, kind="stable")
         order = order[placed[order] >= 0]
         np.save(folder / VECTOR_PLACES, placed[order].astype(np.int32))
-        np.save(folder / VECTORS, data.vectors[1][order].astype(np.float32))
+        np.save(folder / VECTORS, vectors.values[order].astype(np.float32))
+        np.save(folder / SCALES, vectors.scales[order].astype(np.float64))
+        np.save(folder / FITTED, vectors.fitted[order].astype(np.bool_))
+    np.save(folder / RECORDINGS, _recordings(data, songs))
+    np.save(folder / MEASURES, _measures(data, songs))
     near, alike = _neighbours(data.table("neighbours"), songs)
     np.save(folder / NEIGHBOURS, near)
     np.save(folder / SIMILARITIES, alike)
+
+
+def _recordings(data: SiteData, songs: _Songs) -> npt.NDArray[np.int32]:
+    """(n,) a number that the copies of one recording share."""
+    number = np.arange(len(songs.rows), dtype=np.int32)
+    if data.vectors is not None:
+        first: dict[str, int] = {}
+        for song_id, recording in zip(data.vectors.song_ids.tolist(), data.vectors.recordings, strict=True):
+            place = songs.place.get(song_id)
+            if place is not None and recording is not None:
+                number[place] = first.setdefault(recording, place)
+    return number
+
+
+def _measures(data: SiteData, songs: _Songs) -> npt.NDArray[np.float32]:
+    """(n, 5) tempo, key and others; NaN where unknown."""
+    table = data.table("measures")
+    made = np.full((len(songs.rows), len(MEASURED)), np.nan, dtype=np.float32)
+    placed = songs.places(table.column("song_id").to_pylist())
+    for column, name in enumerate(MEASURED):
+        values = table.column(name).to_numpy(zero_copy_only=False).astype(np.float32)
+        made[placed[placed >= 0], column] = values[placed >= 0]
+    return made
 
 
 def _neighbours(table: pa.Table, songs: _Songs) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:

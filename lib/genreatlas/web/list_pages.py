@@ -17,6 +17,7 @@ from genreatlas.web.state import state_of
 PAGE, REST = "/fit", "/rest/fit"
 _SECONDS, _MEMORY_MB = 60.0, 1000
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+rest_router = APIRouter(tags=["rest"])
 
 
 @router.get(PAGE)
@@ -31,7 +32,7 @@ def fit(request: Request, file: UploadFile, token: Token = "") -> Response:
     return _page(request, _fitted(request, file, token), (file.filename or "").strip()[:200])
 
 
-@router.post(REST, include_in_schema=True, tags=["rest"])
+@rest_router.post(REST)
 def fit_by_rest(request: Request, file: UploadFile, token: Token = "") -> Response:
     """Genres that fit a list: M3U, XSPF, a table (CSV), Spotify's privacy export or ListenBrainz's listens.
 

@@ -55,7 +55,7 @@ def song(request: Request, song_id: str) -> Response:
     heard = found.rhythm(shown["clip"]["clip_id"]) if shown["clip"] else None
     return page(
         request, "song.html.j2", rhythm=heard, song=shown, similar=similar, genre=genre, compared=pictures,
-        genres=found.largest, model=model,
+        genres=found.largest, model=model, places=found.genre_places,
     )  # fmt: skip
 
 

@@ -2,12 +2,11 @@
 
 import atexit
 import hashlib
-import heapq
 import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
@@ -34,6 +33,8 @@ _CACHE_KB = 512
 _CHARTED = 200
 #: Genres that a form suggests; others can be typed.
 _SUGGESTED = 200
+#: A song's place on the map is that of the genres which hold so much of its probability.
+_PLACED = 0.9
 #: Values that a statement asks for at once.
 _AT_ONCE = 500
 _ID = {
@@ -63,6 +64,7 @@ class Extract:
         self.values = np.load(folder / extract.FEATURES, mmap_mode="r")
         self.neighbours = np.load(folder / extract.NEIGHBOURS, mmap_mode="r")
         self.similarities = np.load(folder / extract.SIMILARITIES, mmap_mode="r")
+        self.recordings = np.load(folder / extract.RECORDINGS, mmap_mode="r")
         self.months = sorted(path.stem for path in (folder / extract.CHARTS).glob("*.parquet"))
         self._charts_of = lru_cache(_CHARTED)(self._read_charts_of)
         self._found: Kept[list[Row]] = Kept(_SEARCHES)
@@ -139,10 +141,56 @@ class Extract:
             rank,
         )
         prediction = self._rows("SELECT prediction FROM songs WHERE rank = ?", rank)[0]["prediction"]
+        said = self._prediction(json.loads(prediction)) if prediction else None
+        scores = said["scores"] if said else [one | {"score": 1.0} for one in song["genres"]]
         return song | {
             "artists": list({one["artist_id"]: one for one in artists}.values()),
-            "prediction": self._prediction(json.loads(prediction)) if prediction else None,
+            "prediction": said,
+            "place": self.place({one["genre_id"]: one["score"] for one in scores}),
             "features": self.compare(self.values[rank - 1], [one["genre_id"] for one in song["genres"]]),
+        }
+
+    @cached_property
+    def genre_places(self) -> dict[str, tuple[float, float]]:
+        """Where genres lie on the map; y grows downward."""
+        rows = self._rows("SELECT genre_id, x, y FROM genres WHERE x IS NOT NULL AND y IS NOT NULL ORDER BY rank")
+        return {row["genre_id"]: (row["x"], row["y"]) for row in rows}
+
+    def place(self, scores: Mapping[str, float]) -> Row | None:
+        """Where a song belongs on the map: the middle of its likeliest genres, weighted; None: none has a place.
+
+        Parameters
+        ----------
+        scores : genre = probability, or any weight.
+
+        Returns
+        -------
+        ``x`` and ``y``; the genres ``between`` which it lies, with their share; and how far they lie ``apart`` from it,
+        in shares of the map's radius: the further, the less its place says.
+        """
+        known = {genre: score for genre, score in scores.items() if score > 0 and genre in self.genre_places}
+        chosen: list[tuple[str, float]] = []
+        total = sum(known.values())
+        for genre, score in sorted(known.items(), key=lambda one: (-one[1], one[0])):
+            if sum(one for _, one in chosen) < _PLACED * total - 1e-9:
+                chosen.append((genre, score))
+        if not chosen:
+            return None
+        weights = np.array([score for _, score in chosen]) / sum(score for _, score in chosen)
+        points = np.array([self.genre_places[genre] for genre, _ in chosen])
+        middle = weights @ points
+        every = np.array(list(self.genre_places.values()))
+        radius = float(np.sqrt(np.square(every - every.mean(axis=0)).sum(axis=1).max())) or 1.0
+        apart = float(np.sqrt(weights @ np.square(points - middle).sum(axis=1)))
+        names = self.genre_names()
+        return {
+            "x": float(middle[0]),
+            "y": float(middle[1]),
+            "apart": apart / radius,
+            "between": [
+                {"genre_id": genre, "name": names[genre], "share": float(weight)}
+                for (genre, _), weight in zip(chosen, weights, strict=True)
+            ],
         }
 
     def compare(self, values: Sequence[float] | np.ndarray, genres: Sequence[str]) -> list[Row]:
@@ -285,32 +333,80 @@ class Extract:
         ranks = [int(place) + 1 for place in near if place >= 0]
         return [song | {"similarity": alike[rank]} for rank, song in zip(ranks, self.songs(ranks), strict=True)]
 
-    def around(self, song_id: str, length: int, per_artist: int = 2) -> list[Row] | None:
-        """A playlist around a song: over similar songs of similar songs, the nearest way first; None: no such song.
+    def of_genre(self, genre_id: str, most: int) -> list[int]:
+        """Ranks of a genre's songs, those first that can be heard, then the best known."""
+        statement = (
+            "SELECT song FROM genre_songs WHERE genre = (SELECT rank FROM genres WHERE genre_id = ?) "
+            "ORDER BY heard, song LIMIT ?"
+        )
+        return [row["song"] for row in self._rows(statement, genre_id, most)]
 
-        Parameters
-        ----------
-        length : songs at most, the first of which is the song itself.
-        per_artist : songs of one artist at most.
-        """
-        first = self.rank("songs", song_id)
-        if first is None:
-            return None
-        chosen: list[Row] = []
-        artists: dict[str, int] = {}
-        seen, waiting = {first - 1}, [(-1.0, first - 1)]
-        while waiting and len(chosen) < length:
-            alike, place = heapq.heappop(waiting)
-            (song,) = self.songs([place + 1])
-            artist = fold(song["artist"] or "")
-            if not chosen or not artist or artists.get(artist, 0) < per_artist:
-                artists[artist] = artists.get(artist, 0) + 1
-                chosen.append(song | {"similarity": -alike})
-            for other, step in zip(self.neighbours[place], self.similarities[place], strict=True):
-                if other >= 0 and int(other) not in seen:
-                    seen.add(int(other))
-                    heapq.heappush(waiting, (alike * float(step), int(other)))
-        return chosen
+    def of_artist(self, artist_id: str, most: int) -> list[int]:
+        """Ranks of the songs on which an artist is credited, the best known first."""
+        statement = (
+            "SELECT song FROM artist_songs WHERE artist = (SELECT rank FROM artists WHERE artist_id = ?) "
+            "ORDER BY song LIMIT ?"
+        )
+        return [row["song"] for row in self._rows(statement, artist_id, most)]
+
+    def called(self, genre_id: str) -> list[tuple[int, float]]:
+        """Ranks and scores of the songs that the model calls a genre, the surest first."""
+        statement = (
+            "SELECT song, score FROM genre_predicted WHERE genre = (SELECT rank FROM genres WHERE genre_id = ?) "
+            "ORDER BY place"
+        )
+        return [(row["song"], row["score"]) for row in self._rows(statement, genre_id)]
+
+    @cached_property
+    def genre_edges(self) -> list[tuple[str, str]]:
+        """The drawn tree of genres: child and parent."""
+        statement = (
+            "SELECT one.genre_id AS below, other.genre_id AS above FROM genre_edges AS edge "
+            "JOIN genres AS one ON one.rank = edge.child JOIN genres AS other ON other.rank = edge.parent ORDER BY 1, 2"
+        )
+        return [(row["below"], row["above"]) for row in self._rows(statement)]
+
+    @cached_property
+    def genre_near(self) -> list[tuple[str, str]]:
+        """Each genre with the two nearest by sound."""
+        rows = self._rows("SELECT genre_id, near FROM genres ORDER BY rank")
+        return [(row["genre_id"], other) for row in rows for other, _ in json.loads(row["near"])[:2]]
+
+    @cached_property
+    def vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Songs in the space of neighbours, as rows of numbers, and the place of each row's song."""
+        if not (self.folder / extract.VECTORS).exists():
+            return np.zeros((0, 0), dtype=np.float32), np.zeros(0, dtype=np.int32)
+        vectors = np.load(self.folder / extract.VECTORS, mmap_mode="r")
+        return vectors, np.load(self.folder / extract.VECTOR_PLACES, mmap_mode="r")
+
+    @cached_property
+    def measures(self) -> np.ndarray:
+        """(n_songs, 5) tempo, key, minor, loudness and energy; NaN where unknown."""
+        found: np.ndarray = np.load(self.folder / extract.MEASURES, mmap_mode="r")
+        return found
+
+    def songs_plainly(self, ranks: Sequence[int]) -> list[Row]:
+        """What recipes need of songs, in this order."""
+        columns = "song_id, name AS title, artist, album, isrc, spotify_id, clip_uri AS uri, duration_s AS seconds"
+        rows = self._many(f"SELECT rank, {columns} FROM songs WHERE rank IN ({{}})", ranks)
+        by_rank = {row.pop("rank"): row for row in rows}
+        return [by_rank[rank] for rank in ranks]
+
+    def credits(self, ranks: Sequence[int]) -> tuple[dict[str, str], list[tuple[str, int, str]]]:
+        """Names of artists by id; and for songs: song_id, position, artist_id."""
+        statement = (
+            "SELECT song_id, position, artist_id, artists.name AS name FROM song_artists "
+            "JOIN artists ON artists.rank = song_artists.artist JOIN songs ON songs.rank = song WHERE song IN ({})"
+        )
+        rows = list(self._many(statement, ranks))
+        names = {row["artist_id"]: row["name"] for row in rows}
+        return names, [(row["song_id"], row["position"], row["artist_id"]) for row in rows]
+
+    def all_labels(self, ranks: Sequence[int]) -> list[tuple[int, str]]:
+        """Every pair of a song's rank and a genre that it is labelled with."""
+        statement = "SELECT song, genre_id FROM song_genres JOIN genres ON rank = genre WHERE song IN ({})"
+        return [(row["song"], row["genre_id"]) for row in self._many(statement, ranks)]
 
     def chart(self, feature: str, genre_id: str) -> Row | None:
         """Histogram and quantiles of a feature in a genre, in the last month; None where nobody has it."""

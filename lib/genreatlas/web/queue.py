@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from genreatlas.audio.worker import warm_up
 from genreatlas.config import Config
 from genreatlas.config.joined import members_of
 from genreatlas.errors import ClipError, GenreAtlasError
+from genreatlas.sources.previews.by_id import fetch_track, parse_reference
 from genreatlas.web.analysing import Analyst
 from genreatlas.web.hearing import draw
 from genreatlas.web.places import Places, prepare
@@ -52,6 +54,7 @@ class Queue:
             names = {name for one in recipes for name in members_of(one.feature_set)}
             warm_up(frozenset({*names, FEATURE_SET}), recipes[0].clip)
             draw(_noise(), 22_050)
+            self._analyst.warm()
             stop_helper()  # the next is forked warm
         return self._analyst
 
@@ -79,7 +82,7 @@ class Queue:
         """Analyse, and store the answer or why there is none."""
         with self._beating(job):
             try:
-                answer = self.analyst().analyse(Path(job.source))
+                answer = self._answer(job)
             except ClipError as error:
                 write = partial(self.work.fail, job, error.reason.value, error.detail or "")
             except (GenreAtlasError, OSError) as error:
@@ -94,6 +97,25 @@ class Queue:
             stored = self._store(write)
         if job.uploaded and stored:
             Path(job.source).unlink(missing_ok=True)  # nothing needs it any more
+
+    def _answer(self, job: Job) -> dict[str, Any]:
+        """What is heard of a file, or of the preview of a track, which is fetched here and kept no longer than this."""
+        if job.uploaded or not job.source.startswith(("deezer:", "spotify:")):
+            return self.analyst().analyse(Path(job.source))
+        track = fetch_track(parse_reference(job.source), self.config)
+        path = self.places.uploads / f"{job.analysis_id}.preview"
+        try:
+            path.touch(0o600)
+            path.write_bytes(track.audio)
+            answer = self.analyst().analyse(path)
+        finally:
+            path.unlink(missing_ok=True)
+        return answer | {
+            "track": {
+                "service": track.reference.service, "track_id": track.reference.track_id, "link": track.reference.link,
+                "title": track.title, "artist": track.artist, "preview_by": track.given_by,
+            }
+        }  # fmt: skip
 
     def _store(self, write: Callable[[], bool]) -> bool:
         """Write as soon as the database can be reached; False where it was not written."""

@@ -72,9 +72,10 @@ def environment() -> jinja2.Environment:
     )
     made.filters.update(
         amount=amount, percent=percent, clock=clock, words=words, count=lambda number: f"{number:,}",
-        part=lambda text: quote(str(text), safe=""), capital=lambda text: text[:1].upper() + text[1:],
+        placed=lambda genre, places: places[genre], part=lambda text: quote(str(text), safe=""),
+        capital=lambda text: text[:1].upper() + text[1:],
     )  # fmt: skip
-    made.globals.update(histogram=drawing.histogram, box=drawing.box)
+    made.globals.update(histogram=drawing.histogram, box=drawing.box, place_on_map=drawing.place_on_map)
     return made
 
 

@@ -8,7 +8,6 @@ from fastapi.responses import JSONResponse
 
 from genreatlas.web.answers import extract_of
 from genreatlas.web.extract import KINDS
-from genreatlas.web.playlist_file import m3u8
 from genreatlas.web.state import State, state_of
 
 #: Names that the next release needs for people's accounts. Nothing is served under them.
@@ -110,7 +109,12 @@ def analysis_state(state: State, request: Request, analysis_id: str) -> dict[str
         shown["before"] = state.work.before(job)
     if job.state == "failed":
         shown |= {"reason": job.reason, "detail": job.detail}
-    return shown | ({"answer": job.answer} if job.state == "done" else {})
+    if job.state == "done":
+        answer = job.answer
+        likely = answer["genres"] if answer["score_kind"] == "probability" else answer["genres"][:1]
+        scores = {one["genre_id"]: one["score"] if len(likely) > 1 else 1.0 for one in likely}
+        shown["answer"] = answer | {"place": state.site.extract.place(scores)}
+    return shown
 
 
 @router.get("/map")
@@ -124,23 +128,6 @@ def genre_map(request: Request) -> Response:
 def similar(request: Request, song_id: Id, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Any:
     """Songs that sound like a song, without copies of its recording."""
     return _found(extract_of(request).similar(song_id, limit), "song")
-
-
-@router.get("/playlist")
-def playlist(
-    request: Request,
-    song_id: Id,
-    length: Annotated[int, Query(ge=2, le=100)] = 25,
-    per_artist: Annotated[int, Query(ge=1, le=100)] = 2,
-    format: Literal["json", "m3u8"] = "json",
-) -> Any:
-    """A playlist around a song, as JSON or as an M3U8 file whose entries are this site's clips."""
-    songs = _found(extract_of(request).around(song_id, length, per_artist), "song")
-    if format == "json":
-        return songs
-    content = m3u8(songs, str(request.base_url))
-    name = {"content-disposition": 'attachment; filename="playlist.m3u8"'}
-    return Response(content, media_type="audio/x-mpegurl; charset=utf-8", headers=name)
 
 
 @router.get("/charts")

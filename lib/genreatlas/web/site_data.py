@@ -1,6 +1,6 @@
 """What the extract is made of: plain Arrow tables, whoever read them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,10 @@ SCHEMAS: dict[str, pa.Schema] = {
         clip_id=_TEXT, tracked_beat_times=pa.list_(_NUMBER), downbeat_times=pa.list_(_NUMBER), tempo_tracked=_NUMBER,
         beats_per_bar=_NUMBER, bar_confidence=_NUMBER, swing_ratio=_NUMBER, pattern=pa.list_(_NUMBER),
     ),
+    "measures": _schema(
+        song_id=_TEXT, tempo=_NUMBER, key=_NUMBER, minor=_NUMBER, loudness=_NUMBER, energy=_NUMBER,
+    ),
+    "genre_edges": _schema(genre_id=_TEXT, parent_id=_TEXT),
     "genre_neighbours": _schema(genre_id=_TEXT, rank=_WHOLE, neighbour_id=_TEXT, similarity=_NUMBER),
 }  # fmt: skip
 
@@ -64,6 +68,26 @@ class SongFeatures:
 
 
 @dataclass(frozen=True)
+class SongVectors:
+    """Songs in the space of neighbours, in any order.
+
+    Attributes
+    ----------
+    song_ids : (n,) of the songs.
+    values : (n, d) float32.
+    recordings : (n,) id of the first copy of the song's recording; None: it is the only one.
+    scales : (n,) local scales, by which distances are corrected.
+    fitted : (n,) whether a song is one that local scales are measured by.
+    """
+
+    song_ids: npt.NDArray[np.str_]
+    values: npt.NDArray[np.float32]
+    recordings: Sequence[str | None]
+    scales: npt.NDArray[np.float64]
+    fitted: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class SiteData:
     """Everything that the site shows.
 
@@ -72,8 +96,8 @@ class SiteData:
     tables : by the names of :data:`SCHEMAS`; what is absent has no rows.
     features : of songs; None: none were extracted.
     space : JSON-able facts of the space of neighbours (feature_set, set_version, preprocessing_id, features, centre,
-        spread, mean, variance, clip); None: there is none.
-    vectors : song_ids and (n, d) float32 vectors in that space.
+        spread, mean, variance, scale_weight, clip); None: there is none.
+    vectors : songs in that space; None: there are none.
     model : JSON-able facts of the model that analyses uploads; None: there is none, and ``model_reason`` says why.
     map_content : the map's data as JSON; None: no map was drawn.
     audio : sha256 = bytes of fetched clips that may be played.
@@ -85,7 +109,7 @@ class SiteData:
     tables: Mapping[str, pa.Table]
     features: SongFeatures | None = None
     space: Mapping[str, Any] | None = None
-    vectors: tuple[npt.NDArray[np.str_], npt.NDArray[np.float32]] | None = None
+    vectors: SongVectors | None = None
     model: Mapping[str, Any] | None = None
     model_reason: str = "no model was trained"
     map_content: str | None = None

@@ -6,24 +6,25 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Request, UploadFile
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.background import BackgroundTask
 
 from genreatlas.errors import InputError
-from genreatlas.ids import stable_id
+from genreatlas.sources.previews.by_id import services_on
 from genreatlas.web.answers import compared, extract_of, known, page
 from genreatlas.web.apart import BusyError
-from genreatlas.web.published import Extract
-from genreatlas.web.receiving import Token, keep_bytes, require_own_form
+from genreatlas.web.receiving import Token, cache_key, keep_bytes, require_own_form, require_room
 from genreatlas.web.rendering import plain
 from genreatlas.web.rest import analysis_state
 from genreatlas.web.state import State, state_of
 from genreatlas.web.tagging import TABLE, Tagged, as_table, available, file_name, make_zip
+from genreatlas.web.tracks import NAMES
 from genreatlas.web.work import EVERYBODY
 
 #: The paths that take files.
 PAGE, REST = "/upload", "/rest/analysis"
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+rest_router = APIRouter(tags=["rest"])
 Keep = Annotated[bool, Form(description="Keep the file until its time is over, so that a tagged copy can be made.")]
 #: How long a zip of tagged copies may take.
 _ZIP_S = 120.0
@@ -37,6 +38,7 @@ def upload_form(request: Request) -> Response:
     return page(
         request, "upload.html.j2", most=section.max_upload_mb, hours=section.keep_hours, model=facts["model"],
         reason=facts["model_reason"], can_tag=available(),
+        services=[NAMES[one] for one in services_on(state_of(request).config)],
     )  # fmt: skip
 
 
@@ -46,7 +48,7 @@ def upload(request: Request, file: UploadFile, token: Token = "", keep: Keep = F
     return RedirectResponse(f"/analyses/{_accepted(request, file, token, keep)}", 303)
 
 
-@router.post(REST, include_in_schema=True, status_code=202, tags=["rest"], response_class=JSONResponse)
+@rest_router.post(REST, status_code=202)
 def upload_by_rest(request: Request, file: UploadFile, token: Token = "", keep: Keep = False) -> dict[str, str]:
     """Take a file for analysis. ``token`` is that of the page ``/upload``, which sets the cookie that it belongs to."""
     return {"analysis_id": _accepted(request, file, token, keep)}
@@ -56,12 +58,12 @@ def _accepted(request: Request, file: UploadFile, token: str, keep: bool) -> str
     """Id of the analysis of a file: a new one, or that which the visitor has of the same audio."""
     state = state_of(request)
     require_own_form(request, token)
-    _has_room(state)
+    require_room(state)
     keep = keep and available()
     path = state.places.uploads / secrets.token_hex(16)
     try:
         digest = keep_bytes(file, path, state.config.web.max_upload_mb << 20)
-        key = _cache_key(state.site.extract, digest)
+        key = cache_key(state.site.extract, digest)
         visitor = state.visitor(request).key
         if keep:
             _has_room_to_keep(state, visitor, path.stat().st_size)
@@ -185,10 +187,10 @@ def analyse_song(request: Request, song_id: str, token: Token = "") -> Response:
     shown = known(found.song(song_id), "song")
     clip_id = shown["clip"]["clip_id"] if shown["clip"] else ""
     path, _ = known(found.clip(clip_id), "clip of this song")
-    key = _cache_key(found, clip_id)
+    key = cache_key(found, clip_id)
     earlier = state.work.find(EVERYBODY, key)
     if earlier is None:
-        _has_room(state)
+        require_room(state)
         name = " – ".join(one for one in (shown["artist"], shown["title"]) if one) or song_id
         keep_s = 3600 * state.config.web.keep_hours
         analysis_id = state.work.add(EVERYBODY, key, name, path, uploaded=False, keep_s=keep_s)
@@ -228,7 +230,8 @@ def _analysis_page(request: Request, found: Extract, shown: dict[str, Any]) -> R
     rows = compared(found, [one for one in answer.get("features", ()) if one["feature"] in found.features], first)
     return page(
         request, "analysis.html.j2", shown=shown, answer=answer, compared=rows, similar=similar, genres=found.largest,
-        genre=first, clip=found.clip_of(answer["sha256"]),
+        genre=first, clip=found.clip_of(answer["sha256"]), places=found.genre_places, services=NAMES,
+        logos=state.config.web.logos,
     )  # fmt: skip
 
 
@@ -265,19 +268,3 @@ def correct(
         state.work.correct(visitor, genre_id, sha256=answer["sha256"], said=said, model_id=model_id)
         back = f"/analyses/{analysis_id}"
     return page(request, "thanks.html.j2", genre=names[genre_id], back=back)
-
-
-def _has_room(state: State) -> None:
-    """Refuse what would wait too long."""
-    if state.work.waiting() >= state.config.web.max_queue:
-        raise HTTPException(503, "Too many files are waiting. Try again in some minutes.", {"retry-after": "120"})
-
-
-def _cache_key(found: Extract, audio: str) -> str:
-    """Names an analysis: the audio, the model, and the versions of all features."""
-    model, space = found.facts["model"], found.facts["space"] or {}
-    if model is None:
-        raise HTTPException(503, f"Nothing can be analysed here: {found.facts['model_reason']}.")
-    versions = [space.get(name) for name in ("feature_set", "set_version", "preprocessing_id")]
-    made = (model["model_id"], model["feature_set"], model["set_version"], found.facts["feature_set"], *versions)
-    return stable_id(audio, *made, length=40)

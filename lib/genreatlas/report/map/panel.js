@@ -23,6 +23,7 @@ export function describeGenre(data, genre, { choose, close, player, playing }) {
       element("h2", { id: "chosen-name", tabindex: "-1" }, element("bdi", {}, data.names[genre])),
       element("button", { type: "button", class: "close", "aria-label": "Close this genre", onclick: close }, "×")),
     element("p", { class: "facts" }, factsOf(data, genre)),
+    ...ofSite(data, genre),
     ...example(data, genre, player, playing),
     ...stability(data, genre),
     ...neighbours(data, genre, choose),
@@ -52,6 +53,16 @@ export function regionOf(data, genre) {
 function span(data, genre) {
   const years = data.yearSpans[genre];
   return years ? ` (${formatYear(years[0])}–${formatYear(years[1])})` : "";
+}
+
+// Where the map is a page of a site, that says under which addresses it has a genre and what lies around it.
+function ofSite(data, genre) {
+  const addresses = document.getElementById("site")?.dataset;
+  if (!addresses) return [];
+  const id = encodeURIComponent(data.ids[genre]);
+  return [element("p", { class: "soft" },
+    element("a", { href: addresses.explore + id }, "Explore from here"), " · ",
+    element("a", { href: addresses.genre + id }, "songs of this genre"))];
 }
 
 function example(data, genre, player, playing) {

@@ -19,6 +19,8 @@ PICTURE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\
 
 #: Error objects by what went wrong: (type, message, code).
 NO_DATA = ("DataException", "no data", 800)
+#: Deezer's id of the first song.
+_FIRST_ID = 1_000_000
 THROTTLED = ("Exception", "Quota limit exceeded", 4)
 
 
@@ -85,6 +87,13 @@ def song_of(catalogue: Catalogue, isrc: str) -> WorldSong | None:
     return song if song.on_deezer and song.isrc == isrc.upper() else None
 
 
+def song_numbered(catalogue: Catalogue, track_id: int) -> WorldSong | None:
+    """The song with one of Deezer's ids, where Deezer has it."""
+    number = track_id - _FIRST_ID
+    song = catalogue.song(number) if 0 <= number < catalogue.song_count else None
+    return song if song is not None and song.on_deezer else None
+
+
 def deezer_track(catalogue: Catalogue, song: WorldSong, preview: str) -> dict[str, Any]:
     """Body of a track; some songs are there as another version, longer and under another title."""
     title, seconds = song.title, round(song.duration_ms / 1000)
@@ -93,13 +102,13 @@ def deezer_track(catalogue: Catalogue, song: WorldSong, preview: str) -> dict[st
     artist_id = 10_000 + song.artists[0]
     artist = {"id": artist_id, "name": catalogue.artist_name(song.artists[0]), "type": "artist"}
     return {
-        "id": 1_000_000 + song.number,
+        "id": _FIRST_ID + song.number,
         "readable": True,
         "title": title,
         "title_short": song.title,
         "title_version": "(Live)" if song.other_version else "",
         "isrc": song.isrc,
-        "link": f"https://www.deezer.com/track/{1_000_000 + song.number}",
+        "link": f"https://www.deezer.com/track/{_FIRST_ID + song.number}",
         "duration": seconds,
         "track_position": song.track_number,
         "disk_number": 1,

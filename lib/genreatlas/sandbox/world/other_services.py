@@ -6,7 +6,16 @@ from typing import Literal
 
 from aiohttp import web
 
-from genreatlas.sandbox.world.clips import MIME, NO_DATA, PICTURE, Clips, deezer_error, deezer_track, song_of
+from genreatlas.sandbox.world.clips import (
+    MIME,
+    NO_DATA,
+    PICTURE,
+    Clips,
+    deezer_error,
+    deezer_track,
+    song_numbered,
+    song_of,
+)
 from genreatlas.sandbox.world.contents import Catalogue, Ids, Kind, Role, WorldSong
 from genreatlas.sandbox.world.misbehaviour import SWAPPED
 from genreatlas.sandbox.world.spotify_bodies import Bodies
@@ -196,18 +205,21 @@ class EveryNoiseService:
 
 
 class DeezerService:
-    """Tracks by ISRC, with a preview link that expires."""
+    """Tracks by ISRC and by id, with a preview link that expires."""
 
     def __init__(self, clips: Clips, bodies: Bodies, cdn: str) -> None:
         self.clips, self.bodies, self.cdn = clips, bodies, cdn
 
     def routes(self) -> list[web.RouteDef]:
         """All addresses."""
-        return [web.get("/track/isrc:{isrc}", self._track)]
+        return [web.get("/track/isrc:{isrc}", self._track), web.get(r"/track/{number:\d+}", self._track)]
 
     async def _track(self, request: web.Request) -> web.Response:
         catalogue = self.clips.catalogue
-        song = song_of(catalogue, request.match_info["isrc"])
+        if "number" in request.match_info:
+            song = song_numbered(catalogue, int(request.match_info["number"]))
+        else:
+            song = song_of(catalogue, request.match_info["isrc"])
         if song is None:
             return web.json_response(deezer_error(NO_DATA))
         if request.get(SWAPPED, False):

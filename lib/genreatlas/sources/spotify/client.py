@@ -143,6 +143,10 @@ class Spotify:
 
         return self._ask("tracks", parse, ids=",".join(track_ids))
 
+    def track(self, track_id: str) -> dict[str, Any]:
+        """One track object; apps of every kind may still ask for it."""
+        return self._ask(f"tracks/{track_id}", lambda body: dict(mapping(body)), **self._market)
+
     @property
     def _market(self) -> dict[str, str]:
         return {"market": self.settings.market} if self.settings.market else {}
