@@ -52,7 +52,7 @@ def test_a_song_without_beats_or_without_a_clip_has_no_ring(client):
 
 def test_a_clip_is_found_by_its_bytes(home):
     found = Extract(make_config(home).web.path / "extracts" / "one")
-    (row,) = found._rows("SELECT clip_sha256 FROM songs WHERE clip_id = 'clip3'")
+    (row,) = found.rows("SELECT clip_sha256 FROM songs WHERE clip_id = 'clip3'")
     assert found.clip_of(row["clip_sha256"])["clip_id"] == "clip3"
     assert found.clip_of("0" * 64) is None
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
+from genreatlas.web import lookups
 from genreatlas.web.apart import carry_out
 from genreatlas.web.lists import Entry, Heard, read_list
 from genreatlas.web.matching import keys_of_credit, keys_of_name
@@ -34,7 +35,7 @@ def fit(found: Extract, heard: Heard) -> dict[str, Any]:
     plays: Counter[int] = Counter()
     for entry, (_, rank) in song_of.items():
         plays[rank] += heard.plays[entry]
-    labels = found.labels(plays)
+    labels = lookups.labels(found, plays)
     shares: defaultdict[str, float] = defaultdict(float)
     songs: Counter[str] = Counter()
     labelled = predicted = 0
@@ -81,10 +82,10 @@ def match(found: Extract, entries: Iterable[Entry]) -> dict[Entry, tuple[str, in
     matched: dict[Entry, tuple[str, int]] = {}
     for key in _CODES:
         values = {entry: value for entry in entries if entry not in matched and (value := getattr(entry, key))}
-        ranks = found.ranks_by(key, values.values())
+        ranks = lookups.ranks_by(found, key, values.values())
         matched |= {entry: (key, ranks[value]) for entry, value in values.items() if value in ranks}
     keys = {entry: _keys(entry) for entry in entries if entry not in matched}
-    ranks_of = found.ranks_by_keys({key for own in keys.values() for key in own})
+    ranks_of = lookups.ranks_by_keys(found, {key for own in keys.values() for key in own})
     for entry, own in keys.items():
         rank = next((ranks_of[key] for key in own if key in ranks_of), None)
         if rank is not None:

@@ -6,11 +6,10 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property, lru_cache
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -35,8 +34,6 @@ _CHARTED = 200
 _SUGGESTED = 200
 #: A song's place on the map is that of the genres which hold so much of its probability.
 _PLACED = 0.9
-#: Values that a statement asks for at once.
-_AT_ONCE = 500
 _ID = {
     "songs": "song_id",
     "artists": "artist_id",
@@ -56,7 +53,7 @@ class Extract:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._local = threading.local()
-        self.facts = {row["name"]: json.loads(row["value"]) for row in self._rows("SELECT * FROM facts")}
+        self.facts = {row["name"]: json.loads(row["value"]) for row in self.rows("SELECT * FROM facts")}
         if self.facts.get("version") != extract.VERSION:
             raise StoreError(f"{folder}: this extract is of another release. Run publish_site.")
         self.features: tuple[str, ...] = tuple(self.facts["features"])
@@ -81,15 +78,15 @@ class Extract:
 
     def _search(self, folded: str, kind: str, limit: int) -> list[Row]:
         ranks: dict[int, tuple[int, int]] = {}
-        for row in self._rows(f"SELECT rank FROM {kind} WHERE folded = ? ORDER BY rank LIMIT ?", folded, limit):
+        for row in self.rows(f"SELECT rank FROM {kind} WHERE folded = ? ORDER BY rank LIMIT ?", folded, limit):
             ranks[row["rank"]] = (0, row["rank"])
         if expression := match_expression(folded):
-            found = self._rows(
+            found = self.rows(
                 f"SELECT rowid AS rank FROM find_{kind} WHERE find_{kind} MATCH ? ORDER BY rowid LIMIT ?",
                 expression, _CANDIDATES,
             )  # fmt: skip
             marks = ", ".join("?" * len(found))
-            names = self._rows(
+            names = self.rows(
                 f"SELECT rank, folded FROM {kind} WHERE rank IN ({marks})", *[row["rank"] for row in found]
             )
             for row in names:
@@ -104,7 +101,7 @@ class Extract:
             return self.songs(ranks)
         marks = ", ".join("?" * len(ranks))
         columns = {"albums": ", artist", "genres": ", parent, region", "playlists": ", kind"}.get(kind, "")
-        rows = self._rows(
+        rows = self.rows(
             f"SELECT rank, {_ID[kind]}, name, n_songs{columns} FROM {kind} WHERE rank IN ({marks})", *ranks
         )
         by_rank = {row.pop("rank"): row for row in rows}
@@ -114,20 +111,20 @@ class Extract:
         """Songs by rank, in this order, with their genres and what is played of them."""
         marks = ", ".join("?" * len(ranks))
         genres: dict[int, list[Row]] = {}
-        for row in self._rows(
+        for row in self.rows(
             "SELECT song, genre_id, name FROM song_genres JOIN genres ON rank = genre "
             f"WHERE song IN ({marks}) ORDER BY song, name",
             *ranks,
         ):
             genres.setdefault(row.pop("song"), []).append(row)
         albums = "(SELECT album_id FROM albums WHERE albums.rank = album_rank) AS album_id"
-        rows = self._rows(f"SELECT {_SONG}, {albums} FROM songs WHERE rank IN ({marks})", *ranks)
+        rows = self.rows(f"SELECT {_SONG}, {albums} FROM songs WHERE rank IN ({marks})", *ranks)
         by_rank = {row["rank"]: _song(row) | {"genres": genres.get(row["rank"], [])} for row in rows}
         return [by_rank[rank] for rank in ranks if rank in by_rank]
 
     def rank(self, kind: str, name: str) -> int | None:
         """Rank of an id; None where there is none."""
-        rows = self._rows(f"SELECT rank FROM {kind} WHERE {_ID[kind]} = ?", name)
+        rows = self.rows(f"SELECT rank FROM {kind} WHERE {_ID[kind]} = ?", name)
         return rows[0]["rank"] if rows else None
 
     def song(self, song_id: str) -> Row | None:
@@ -136,11 +133,11 @@ class Extract:
         if rank is None:
             return None
         (song,) = self.songs([rank])
-        artists = self._rows(
+        artists = self.rows(
             "SELECT artist_id, name FROM song_artists JOIN artists ON rank = artist WHERE song = ? ORDER BY position",
             rank,
         )
-        prediction = self._rows("SELECT prediction FROM songs WHERE rank = ?", rank)[0]["prediction"]
+        prediction = self.rows("SELECT prediction FROM songs WHERE rank = ?", rank)[0]["prediction"]
         said = self._prediction(json.loads(prediction)) if prediction else None
         scores = said["scores"] if said else [one | {"score": 1.0} for one in song["genres"]]
         return song | {
@@ -153,7 +150,7 @@ class Extract:
     @cached_property
     def genre_places(self) -> dict[str, tuple[float, float]]:
         """Where genres lie on the map; y grows downward."""
-        rows = self._rows("SELECT genre_id, x, y FROM genres WHERE x IS NOT NULL AND y IS NOT NULL ORDER BY rank")
+        rows = self.rows("SELECT genre_id, x, y FROM genres WHERE x IS NOT NULL AND y IS NOT NULL ORDER BY rank")
         return {row["genre_id"]: (row["x"], row["y"]) for row in rows}
 
     def place(self, scores: Mapping[str, float]) -> Row | None:
@@ -233,7 +230,7 @@ class Extract:
         found = self._page("genres", genre_id, statement, start, limit)
         if found is None:
             return None
-        more = self._rows("SELECT parent_id, parent, region, x, y, near FROM genres WHERE genre_id = ?", genre_id)[0]
+        more = self.rows("SELECT parent_id, parent, region, x, y, near FROM genres WHERE genre_id = ?", genre_id)[0]
         names = self.genre_names()
         near = [
             {"genre_id": other, "name": names[other], "similarity": alike}
@@ -246,12 +243,12 @@ class Extract:
         if rank is None:
             return None
         (found,) = self.named(kind, [rank])
-        rows = self._rows(f"{statement} LIMIT ? OFFSET ?", rank, limit, start)
+        rows = self.rows(f"{statement} LIMIT ? OFFSET ?", rank, limit, start)
         return found | {"start": start, "songs": self.songs([row["song"] for row in rows])}
 
     def listed(self, kind: str, start: int, limit: int) -> list[Row]:
         """A page of everything of a kind, the largest first."""
-        rows = self._rows(f"SELECT rank FROM {kind} ORDER BY rank LIMIT ? OFFSET ?", limit, start)
+        rows = self.rows(f"SELECT rank FROM {kind} ORDER BY rank LIMIT ? OFFSET ?", limit, start)
         return self.named(kind, [row["rank"] for row in rows])
 
     def count(self, kind: str) -> int:
@@ -260,7 +257,7 @@ class Extract:
 
     @cached_property
     def _counts(self) -> dict[str, int]:
-        return {kind: int(self._rows(f"SELECT count(*) AS n FROM {kind}")[0]["n"]) for kind in extract.KINDS}
+        return {kind: int(self.rows(f"SELECT count(*) AS n FROM {kind}")[0]["n"]) for kind in extract.KINDS}
 
     def categories(self) -> list[Row]:
         """Families of genres: parents where the lake has them, else regions of the map; genres without are the last."""
@@ -268,7 +265,7 @@ class Extract:
 
     @cached_property
     def _categories(self) -> list[Row]:
-        rows = self._rows("SELECT genre_id, name, n_songs, parent, region FROM genres ORDER BY rank")
+        rows = self.rows("SELECT genre_id, name, n_songs, parent, region FROM genres ORDER BY rank")
         key = "parent" if any(row["parent"] for row in rows) else "region"
         families: dict[str, list[Row]] = {}
         parents = {row["parent"] for row in rows}
@@ -286,42 +283,12 @@ class Extract:
 
     @cached_property
     def _genre_names(self) -> dict[str, str]:
-        return {row["genre_id"]: row["name"] for row in self._rows("SELECT genre_id, name FROM genres")}
+        return {row["genre_id"]: row["name"] for row in self.rows("SELECT genre_id, name FROM genres")}
 
     @cached_property
     def genre_sizes(self) -> dict[str, int]:
         """Songs of each genre."""
-        return {row["genre_id"]: row["n_songs"] for row in self._rows("SELECT genre_id, n_songs FROM genres")}
-
-    def ranks_by(self, column: Literal["isrc", "spotify_id"], values: Iterable[str]) -> dict[str, int]:
-        """Songs by a code: code = rank; of several with one code the best known."""
-        assert column in ("isrc", "spotify_id")
-        statement = f"SELECT {column} AS code, min(rank) AS rank FROM songs WHERE {column} IN ({{}}) GROUP BY {column}"
-        return {row["code"]: row["rank"] for row in self._many(statement, values)}
-
-    def ranks_by_keys(self, keys: Iterable[int]) -> dict[int, int]:
-        """Songs by keys of artist and title (:mod:`genreatlas.web.matching`); of several the best known."""
-        statement = "SELECT key, min(song) AS rank FROM song_keys WHERE key IN ({}) GROUP BY key"
-        return {row["key"]: row["rank"] for row in self._many(statement, keys)}
-
-    def labels(self, ranks: Iterable[int]) -> dict[int, tuple[tuple[str, ...], bool]]:
-        """Genres of songs by rank, and whether they are the model's word; songs without either are absent."""
-        ranks = list(ranks)
-        statement = "SELECT song, genre_id FROM song_genres JOIN genres ON rank = genre WHERE song IN ({})"
-        named: dict[int, list[str]] = {}
-        for row in self._many(statement, ranks):
-            named.setdefault(row["song"], []).append(row["genre_id"])
-        found = {rank: (tuple(sorted(genres)), False) for rank, genres in named.items()}
-        statement = "SELECT rank, prediction FROM songs WHERE prediction IS NOT NULL AND rank IN ({})"
-        for row in self._many(statement, [rank for rank in ranks if rank not in found]):
-            found[row["rank"]] = ((json.loads(row["prediction"])["predicted"],), True)
-        return found
-
-    def _many(self, statement: str, values: Iterable[Any]) -> Iterator[Row]:
-        """Rows of a statement whose one ``{}`` stands for any number of values."""
-        waiting = iter(dict.fromkeys(values))
-        while some := list(islice(waiting, _AT_ONCE)):
-            yield from self._rows(statement.format(", ".join("?" * len(some))), *some)
+        return {row["genre_id"]: row["n_songs"] for row in self.rows("SELECT genre_id, n_songs FROM genres")}
 
     def similar(self, song_id: str, limit: int) -> list[Row] | None:
         """Similar songs with ``similarity``; None where there is no such song."""
@@ -332,45 +299,6 @@ class Extract:
         alike = {int(place) + 1: float(one) for place, one in zip(near, self.similarities[rank - 1], strict=False)}
         ranks = [int(place) + 1 for place in near if place >= 0]
         return [song | {"similarity": alike[rank]} for rank, song in zip(ranks, self.songs(ranks), strict=True)]
-
-    def of_genre(self, genre_id: str, most: int) -> list[int]:
-        """Ranks of a genre's songs, those first that can be heard, then the best known."""
-        statement = (
-            "SELECT song FROM genre_songs WHERE genre = (SELECT rank FROM genres WHERE genre_id = ?) "
-            "ORDER BY heard, song LIMIT ?"
-        )
-        return [row["song"] for row in self._rows(statement, genre_id, most)]
-
-    def of_artist(self, artist_id: str, most: int) -> list[int]:
-        """Ranks of the songs on which an artist is credited, the best known first."""
-        statement = (
-            "SELECT song FROM artist_songs WHERE artist = (SELECT rank FROM artists WHERE artist_id = ?) "
-            "ORDER BY song LIMIT ?"
-        )
-        return [row["song"] for row in self._rows(statement, artist_id, most)]
-
-    def called(self, genre_id: str) -> list[tuple[int, float]]:
-        """Ranks and scores of the songs that the model calls a genre, the surest first."""
-        statement = (
-            "SELECT song, score FROM genre_predicted WHERE genre = (SELECT rank FROM genres WHERE genre_id = ?) "
-            "ORDER BY place"
-        )
-        return [(row["song"], row["score"]) for row in self._rows(statement, genre_id)]
-
-    @cached_property
-    def genre_edges(self) -> list[tuple[str, str]]:
-        """The drawn tree of genres: child and parent."""
-        statement = (
-            "SELECT one.genre_id AS below, other.genre_id AS above FROM genre_edges AS edge "
-            "JOIN genres AS one ON one.rank = edge.child JOIN genres AS other ON other.rank = edge.parent ORDER BY 1, 2"
-        )
-        return [(row["below"], row["above"]) for row in self._rows(statement)]
-
-    @cached_property
-    def genre_near(self) -> list[tuple[str, str]]:
-        """Each genre with the two nearest by sound."""
-        rows = self._rows("SELECT genre_id, near FROM genres ORDER BY rank")
-        return [(row["genre_id"], other) for row in rows for other, _ in json.loads(row["near"])[:2]]
 
     @cached_property
     def vectors(self) -> tuple[np.ndarray, np.ndarray]:
@@ -385,28 +313,6 @@ class Extract:
         """(n_songs, 5) tempo, key, minor, loudness and energy; NaN where unknown."""
         found: np.ndarray = np.load(self.folder / extract.MEASURES, mmap_mode="r")
         return found
-
-    def songs_plainly(self, ranks: Sequence[int]) -> list[Row]:
-        """What recipes need of songs, in this order."""
-        columns = "song_id, name AS title, artist, album, isrc, spotify_id, clip_uri AS uri, duration_s AS seconds"
-        rows = self._many(f"SELECT rank, {columns} FROM songs WHERE rank IN ({{}})", ranks)
-        by_rank = {row.pop("rank"): row for row in rows}
-        return [by_rank[rank] for rank in ranks]
-
-    def credits(self, ranks: Sequence[int]) -> tuple[dict[str, str], list[tuple[str, int, str]]]:
-        """Names of artists by id; and for songs: song_id, position, artist_id."""
-        statement = (
-            "SELECT song_id, position, artist_id, artists.name AS name FROM song_artists "
-            "JOIN artists ON artists.rank = song_artists.artist JOIN songs ON songs.rank = song WHERE song IN ({})"
-        )
-        rows = list(self._many(statement, ranks))
-        names = {row["artist_id"]: row["name"] for row in rows}
-        return names, [(row["song_id"], row["position"], row["artist_id"]) for row in rows]
-
-    def all_labels(self, ranks: Sequence[int]) -> list[tuple[int, str]]:
-        """Every pair of a song's rank and a genre that it is labelled with."""
-        statement = "SELECT song, genre_id FROM song_genres JOIN genres ON rank = genre WHERE song IN ({})"
-        return [(row["song"], row["genre_id"]) for row in self._many(statement, ranks)]
 
     def chart(self, feature: str, genre_id: str) -> Row | None:
         """Histogram and quantiles of a feature in a genre, in the last month; None where nobody has it."""
@@ -474,7 +380,7 @@ class Extract:
 
     def clip(self, clip_id: str) -> tuple[Path, str] | None:
         """File and media type of a clip; None where it is unknown, gone, or no longer the file that was imported."""
-        rows = self._rows("SELECT clip_uri, clip_file, clip_sha256, mime FROM songs WHERE clip_id = ? LIMIT 1", clip_id)
+        rows = self.rows("SELECT clip_uri, clip_file, clip_sha256, mime FROM songs WHERE clip_id = ? LIMIT 1", clip_id)
         if not rows:
             return None
         row = rows[0]
@@ -490,12 +396,12 @@ class Extract:
 
     def clip_of(self, sha256: str) -> Row | None:
         """A song with a clip of these bytes, to be played; None where the lake has none."""
-        rows = self._rows("SELECT rank FROM songs WHERE clip_sha256 = ? ORDER BY rank LIMIT 1", sha256)
+        rows = self.rows("SELECT rank FROM songs WHERE clip_sha256 = ? ORDER BY rank LIMIT 1", sha256)
         return self.songs([rows[0]["rank"]])[0]["clip"] if rows else None
 
     def rhythm(self, clip_id: str) -> Row | None:
         """Beats, bars and groove of a clip; None where they were not extracted."""
-        rows = self._rows("SELECT told FROM rhythms WHERE clip_id = ?", clip_id)
+        rows = self.rows("SELECT told FROM rhythms WHERE clip_id = ?", clip_id)
         return json.loads(rows[0]["told"]) if rows else None
 
     def _prediction(self, said: Row) -> Row:
@@ -503,7 +409,8 @@ class Extract:
         scores = [{"genre_id": one, "name": names.get(one, one), "score": score} for one, score in said["scores"]]
         return said | {"scores": scores, "name": names.get(said["predicted"], said["predicted"])}
 
-    def _rows(self, statement: str, *values: Any) -> list[Row]:
+    def rows(self, statement: str, *values: Any) -> list[Row]:
+        """Rows of a statement on the extract's database."""
         connection = getattr(self._local, "connection", None)
         if connection is None:
             # A thread has a connection of its own: SQLite runs one statement of a connection at a time.

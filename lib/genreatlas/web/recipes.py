@@ -20,6 +20,7 @@ from genreatlas.errors import InputError, nearest
 from genreatlas.playlists.aims import Beside
 from genreatlas.playlists.making import Playlist, make
 from genreatlas.playlists.music import Songs, credited
+from genreatlas.web import lookups
 from genreatlas.web.extract import MEASURED
 from genreatlas.web.matching import keys_of_name
 from genreatlas.web.published import Extract
@@ -64,7 +65,7 @@ def find_seed(found: Extract, text: str) -> Seed:
         raise InputError(f"{text[:80]!r} names nothing. Write genre:NAME, song:ARTIST - TITLE or artist:NAME.")
     if kind == "song":
         rank = found.rank("songs", name)
-        ranks = found.ranks_by_keys(keys_of_name(name)) if rank is None else {}
+        ranks = lookups.ranks_by_keys(found, keys_of_name(name)) if rank is None else {}
         rank = min(ranks.values(), default=None) if rank is None else rank
         if rank is None:
             raise InputError(f"There is no song {name[:80]!r} here. Write song:ARTIST - TITLE.")
@@ -81,9 +82,9 @@ def find_seed(found: Extract, text: str) -> Seed:
         raise InputError(f"There is no {kind} {name[:80]!r} here. {near}".strip())
     (row,) = found.named(table, [rank])
     if kind == "genre":
-        ranks_of = found.of_genre(row["genre_id"], _OWN)
+        ranks_of = lookups.of_genre(found, row["genre_id"], _OWN)
         return Seed(f"genre:{row['genre_id']}", row["name"], tuple(ranks_of), row["genre_id"])
-    return Seed(f"artist:{row['name']}", row["name"], tuple(found.of_artist(row["artist_id"], _OWN)))
+    return Seed(f"artist:{row['name']}", row["name"], tuple(lookups.of_artist(found, row["artist_id"], _OWN)))
 
 
 def make_recipe(
@@ -163,11 +164,11 @@ class _Pool:
         if recipe.kind == "explore":
             edges = self._edges()
             for genre in _within(edges, seeds[0].genre, recipe.reach):
-                ranks.update(dict.fromkeys(self.found.of_genre(genre, _EACH)))
+                ranks.update(dict.fromkeys(lookups.of_genre(self.found, genre, _EACH)))
                 if len(ranks) >= _MOST:
                     break
         elif recipe.kind == "predicted":
-            scores = {one.genre: self.found.called(one.genre) for one in seeds if one.genre}
+            scores = {one.genre: lookups.called(self.found, one.genre) for one in seeds if one.genre}
             ranks.update(dict.fromkeys(rank for rows in scores.values() for rank, _ in rows))
         else:
             near = self._near([one.ranks for one in seeds], together=recipe.kind != "around")
@@ -198,9 +199,9 @@ class _Pool:
 
     def _edges(self) -> list[tuple[str, str]]:
         """The drawn tree; genres that it leaves alone stand beside the nearest by sound."""
-        edges = self.found.genre_edges
+        edges = lookups.genre_edges(self.found)
         inside = {genre for pair in edges for genre in pair}
-        return [*edges, *((one, other) for one, other in self.found.genre_near if one not in inside)]
+        return [*edges, *((one, other) for one, other in lookups.genre_near(self.found) if one not in inside)]
 
     def _near(self, seeds: list[tuple[int, ...]], together: bool) -> npt.NDArray[np.int64]:
         """Ranks of the songs nearest to seeds: to each, or, ``together``, to all of them in the mean, too."""
@@ -227,14 +228,14 @@ class _Pool:
         return np.asarray(places)[sorted(found)].astype(np.int64) + 1
 
     def _songs(self) -> Songs:
-        rows = self.found.songs_plainly(self.ranks.tolist())
+        rows = lookups.songs_plainly(self.found, self.ranks.tolist())
         facts = pd.DataFrame(rows)
         places = self.ranks - 1
-        names, credits = self.found.credits(self.ranks.tolist())
+        names, credits = lookups.credits(self.found, self.ranks.tolist())
         performer, pairs, keys = credited(
             facts, pd.DataFrame(credits, columns=["song_id", "position", "artist_id"]), names
         )
-        labels = self.found.all_labels(self.ranks.tolist())
+        labels = lookups.all_labels(self.found, self.ranks.tolist())
         genre_ids = tuple(sorted({genre for _, genre in labels} | set(self.found.genre_names())))
         number = {genre: place for place, genre in enumerate(genre_ids)}
         row_of = {int(rank): row for row, rank in enumerate(self.ranks)}
