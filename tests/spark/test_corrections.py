@@ -26,7 +26,7 @@ def labels(store):
 @pytest.mark.parametrize("kind", ["directory", pytest.param("tags", marks=pytest.mark.slow)])
 def test_what_visitors_corrected_takes_the_place_of_a_songs_labels_until_they_take_it_back(spark, tmp_path, kind):
     music = tmp_path / "music"
-    for name, genre in (("rock/a.wav", "Rock"), ("rock/b.wav", "Rock"), ("jazz/c.wav", "Jazz"), ("jazz/d.wav", "Jazz")):
+    for name, genre in (("Rock/a.wav", "Rock"), ("Rock/b.wav", "Rock"), ("Jazz/c.wav", "Jazz"), ("Jazz/d.wav", "Jazz")):
         sound(music / name, TCON=genre)
     database = tmp_path / "site.sqlite"
     config = make_config(tmp_path, "clip.seconds=1.0", f"folder.labels={kind}")
@@ -34,27 +34,27 @@ def test_what_visitors_corrected_takes_the_place_of_a_songs_labels_until_they_ta
     store = Store(spark, config.store)
     import_folder.run(store, config)
     before = labels(store)
-    assert before["rock/a.wav"] == {("Rock", kind)}
+    assert before["Rock/a.wav"] == {("Rock", kind)}
 
     song = {row["source_key"]: row["song_id"] for row in store.read(SONGS).collect()}
     work = Work(f"sqlite:///{database}")
-    work.correct("one", "jazz", song_id=song["rock/a.wav"])
-    work.correct("one", "rock", sha256=hashlib.sha256((music / "jazz" / "c.wav").read_bytes()).hexdigest())
+    work.correct("one", "jazz", song_id=song["Rock/a.wav"])
+    work.correct("one", "rock", sha256=hashlib.sha256((music / "Jazz" / "c.wav").read_bytes()).hexdigest())
     work.correct("one", "rock", sha256="0" * 64)
     counts = import_folder.run(store, corrected)
     assert counts.notes[-1] == (
         "2 songs have labels that visitors of the site corrected; 1 corrections are of songs or files that are not here"
     )
-    wanted = {"rock/a.wav": {("Jazz", "correction")}, "jazz/c.wav": {("Rock", "correction")}}
+    wanted = {"Rock/a.wav": {("Jazz", "correction")}, "Jazz/c.wav": {("Rock", "correction")}}
     assert labels(store) == before | wanted
 
     versions = [store.version(table.name) for table in (SONG_GENRES, SONGS, CLIPS)]
     import_folder.run(store, corrected)
     assert [store.version(table.name) for table in (SONG_GENRES, SONGS, CLIPS)] == versions  # nothing is written twice
 
-    work.correct("one", "rock", song_id=song["rock/a.wav"])  # the visitor says otherwise now
+    work.correct("one", "rock", song_id=song["Rock/a.wav"])  # the visitor says otherwise now
     import_folder.run(store, corrected)
-    assert labels(store)["rock/a.wav"] == {("Rock", "correction")}
+    assert labels(store)["Rock/a.wav"] == {("Rock", "correction")}
     if kind == "directory":
         import_folder.run(store, config)
         assert labels(store) == before
