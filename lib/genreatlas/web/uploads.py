@@ -13,6 +13,7 @@ from genreatlas.errors import InputError
 from genreatlas.sources.previews.by_id import services_on
 from genreatlas.web.answers import compared, extract_of, known, page
 from genreatlas.web.apart import BusyError
+from genreatlas.web.published import Extract
 from genreatlas.web.receiving import Token, cache_key, keep_bytes, require_own_form, require_room
 from genreatlas.web.rendering import plain
 from genreatlas.web.rest import analysis_state
@@ -231,7 +232,7 @@ def _analysis_page(request: Request, found: Extract, shown: dict[str, Any]) -> R
     return page(
         request, "analysis.html.j2", shown=shown, answer=answer, compared=rows, similar=similar, genres=found.largest,
         genre=first, clip=found.clip_of(answer["sha256"]), places=found.genre_places, services=NAMES,
-        logos=state.config.web.logos,
+        logos=state_of(request).config.web.logos,
     )  # fmt: skip
 
 
