@@ -2,7 +2,9 @@
 
 ``python benchmarks/downloads.py --clips 5000`` needs ``nginx`` and ``aria2c`` on the path and img2dataset in an
 environment of its own (``--img2dataset PATH``; its dependencies do not fit ours). All get the same addresses
-and as many connections. Ours also follows every frame header, hashes, limits, retries, and writes Delta tables.
+and as many connections, one after the other. Ours also follows every frame header, hashes, limits, retries, and
+writes Delta tables; Spark's start is not counted, as img2dataset's own is. Figures go into ``downloads.json`` and the
+table of docs/fan_out.md.
 """
 
 import argparse
@@ -10,18 +12,32 @@ import io
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from page import machine_line
 
 PORT = 8449
+FILE = Path(__file__).with_name("downloads.json")
+PAGE = Path(__file__).parents[1] / "docs" / "fan_out.md"
+_BEGIN, _END = "<!-- figures: begin (written by benchmarks/downloads.py) -->", "<!-- figures: end -->"
+#: What the project asks of ours beside a peer in the same run.
+BARS = {"executors_vs_img2dataset": 0.7, "driver_vs_img2dataset": 0.4}
+NAMES = {
+    "executors": "the step `fetch_previews` with the runner `executors`",
+    "driver": "the step `fetch_previews` with the runner `driver`",
+    "img2dataset": "img2dataset 1.47 without re-encoding, with sha256, into Parquet",
+    "aria2c": "aria2c, one file each",
+}
 _NGINX = """
 {user} daemon off; pid {home}/nginx.pid; error_log {home}/error.log; worker_processes 1;
 events {{ worker_connections 256; }}
@@ -37,6 +53,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=5000)
     parser.add_argument("--threads", type=int, default=16)
+    parser.add_argument("--turns", type=int, default=1, help="how often each program runs; the median counts")
+    parser.add_argument("--runners", nargs="*", default=["executors", "driver"])
     parser.add_argument("--img2dataset", default="", help="its executable")
     parser.add_argument("--work", default="", help="folder; a temporary one when empty")
     arguments = parser.parse_args()
@@ -44,18 +62,59 @@ def main() -> int:
     root = home / "www"
     make_files(root, arguments.clips)
     addresses = [f"http://127.0.0.1:{PORT}/{n}.mp3" for n in range(arguments.clips)]
+    programs: dict[str, Callable[[], float]] = {}
+    if arguments.img2dataset:
+        programs["img2dataset"] = partial(img2dataset, arguments.img2dataset, home, addresses, arguments.threads)
+    if shutil.which("aria2c"):
+        programs["aria2c"] = partial(aria2c, home, addresses, arguments.threads)
+    for runner in arguments.runners:
+        programs[runner] = partial(ours, home, addresses, arguments.threads, runner)
+    found: dict[str, list[float]] = {name: [] for name in programs}
     with served(home, root):
-        found = {
-            f"ours, {runner}": ours(home, addresses, arguments.threads, runner) for runner in ("executors", "driver")
-        }
-        if shutil.which("aria2c"):
-            found["aria2c"] = aria2c(home, addresses, arguments.threads)
-        if arguments.img2dataset:
-            found["img2dataset"] = img2dataset(arguments.img2dataset, home, addresses, arguments.threads)
-    for name, seconds in found.items():
-        print(f"{name:16} {seconds:7.1f} s  {arguments.clips / seconds:7.1f} clips/s")
+        for turn in range(arguments.turns):
+            for name in programs if turn % 2 == 0 else reversed(programs):
+                found[name].append(arguments.clips / programs[name]())
+                print(f"{name:12} {found[name][-1]:7.1f} clips/s", flush=True)
     shutil.rmtree(home)
+    keep(found, arguments)
+    write_page()
     return 0
+
+
+def keep(found: Mapping[str, Sequence[float]], arguments: argparse.Namespace) -> None:
+    """Write the figures of one run: rates, and ours as shares of the peers'."""
+    rates = {name: statistics.median(several) for name, several in found.items()}
+    how = f"--clips {arguments.clips} --threads {arguments.threads} --turns {arguments.turns}"
+    figures = {f"{name}_rate": (rate, None, "clips/s", NAMES[name]) for name, rate in rates.items()}
+    for peer in ("img2dataset", "aria2c"):
+        for runner in ("executors", "driver"):
+            if peer in rates and runner in rates:
+                bar = BARS.get(f"{runner}_vs_{peer}")
+                what = f"{NAMES[runner]}, as a share of {NAMES[peer]}"
+                figures[f"{runner}_vs_{peer}"] = (rates[runner] / rates[peer], bar, "", what)
+    rows = {
+        key: {
+            "value": round(value, 3), "bar": bar, "sense": None if bar is None else "at least",
+            "met": None if bar is None else value >= bar, "unit": unit, "n": arguments.clips, "how": how,
+            "note": f"{what}; {machine_line()}",
+        }
+        for key, (value, bar, unit, what) in figures.items()
+    }  # fmt: skip
+    FILE.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def write_page() -> None:
+    """Put the table between the marks of the page."""
+    lines = ["| key | what | bar | measured | run with |", "|---|---|---|---|---|"]
+    for key, row in json.loads(FILE.read_text(encoding="utf-8")).items():
+        bar = "" if row["bar"] is None else f"at least {row['bar']:g}"
+        missed = " (missed)" if row["met"] is False else ""
+        what = row["note"].partition(";")[0]
+        lines.append(
+            f"| `{key}` | {what} | {bar} | {row['value']:.4g} {row['unit']}".rstrip() + f"{missed} | `{row['how']}` |"
+        )
+    before, rest = PAGE.read_text(encoding="utf-8").split(_BEGIN)
+    PAGE.write_text("\n".join((before + _BEGIN, *lines, _END + rest.split(_END)[1])), encoding="utf-8")
 
 
 def make_files(root: Path, count: int) -> None:

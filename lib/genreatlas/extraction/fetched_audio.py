@@ -14,6 +14,7 @@ from genreatlas.audio.uris import FETCHED
 from genreatlas.collecting.retiring import fill_column
 from genreatlas.errors import LeaseHeldError
 from genreatlas.store import Reader, Store, quote, upkeep
+from genreatlas.store.arrivals import staged_batches
 from genreatlas.tables import CLIP_AUDIO, CLIPS
 
 #: What names one audio in ``clip_audio``.
@@ -102,7 +103,8 @@ def drop_extracted(store: Store, lacking: DataFrame) -> tuple[str, ...]:
         return ()
     held = store.read(CLIP_AUDIO).select("ingest_batch").distinct()
     done = [row[0] for row in held.join(lacking.select("ingest_batch"), "ingest_batch", "left_anti").collect()]
-    if not done:
+    waiting = set(staged_batches(store, "fetch_previews"))  # for their clips, which a stopped run has not merged
+    if not (done := [batch for batch in done if batch not in waiting]):
         return ()
     try:
         with store.lease("fetch_previews"):

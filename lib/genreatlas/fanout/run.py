@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -18,10 +19,17 @@ from pyspark.sql.types import StructType
 from genreatlas.config import FanOutSection
 from genreatlas.errors import EnvironmentFaultError
 from genreatlas.fanout import runners
-from genreatlas.fanout.tries import Outcome, Plan, make_plan, stored_pauses, write_attempts
+from genreatlas.fanout.tries import Outcome, Plan, count_outcome, make_plan, stored_pauses, write_attempts
 from genreatlas.fanout.work import ATTEMPT, ATTEMPT_ARROW, Fetch, Result, to_batch
 from genreatlas.sources.hosts import forget_history
-from genreatlas.store import Staged, Store
+from genreatlas.store import Arriving, Staged, Store
+from genreatlas.store.arrivals import COLUMNS
+from genreatlas.store.staging import together
+from genreatlas.tables import Table
+
+#: Chunks whose bytes are in files are safe once they are staged, so their rows are merged for many at once: each merge
+#: costs some five seconds, however few rows it has.
+_MERGED_ROWS, _MERGED_S = 10_000, 60.0
 
 
 @dataclass
@@ -61,6 +69,7 @@ def fan_out(
     pending: Callable[[], DataFrame],
     fetch: Fetch,
     merge: Callable[[Staged], None],
+    keep: Table | None = None,
 ) -> FanOutCounts:
     """Fetch every pending key that is due; see the package for how to use it.
 
@@ -69,8 +78,10 @@ def fan_out(
     name : name of the work in ``fetch_attempts`` and staging: that of the step, or a part of it.
     pending : makes the frame of pending rows; asked again before each pass.
     merge : writes a staged chunk's rows to their tables.
+    keep : table of the bytes that are fetched. Where it takes files as they are, whoever fetches writes them, and
+        staged rows have :data:`genreatlas.store.arrivals.COLUMNS` in place of the bytes.
     """
-    return _FanOut(store, settings, name, fetch, merge).run(pending)
+    return _FanOut(store, settings, name, fetch, merge, keep).run(pending)
 
 
 @dataclass
@@ -80,62 +91,117 @@ class _FanOut:
     name: str
     fetch: Fetch
     merge: Callable[[Staged], None]
+    keep: Table | None = None
     counts: FanOutCounts = field(default_factory=FanOutCounts)
     chunks: int = 0
     mark: str = field(default_factory=lambda: uuid.uuid4().hex[:8])  #: a run may fan out twice under one name
+    arrived: list[Staged] = field(default_factory=list)  #: chunks whose bytes are in files, staged and not merged
 
     def run(self, pending: Callable[[], DataFrame]) -> FanOutCounts:
-        for staged in self.store.staged(self.name):
-            self._commit(staged)
+        for staged in self._left():
+            self._count(staged)
+            self._merge(staged)
         self.counts.paused = stored_pauses(self.store, self.fetch.providers, self.settings.max_pause_days * 86_400.0)
         while True:
             plan = make_plan(self.store, self.name, pending(), self.fetch.providers)
             if not plan.ready or self.counts.left:
                 break
-            self._pass(plan)
+            with self._place() as place:
+                self._pass(plan, place)
         if plan.waiting:
             again = f"{self.name}: {plan.waiting} keys failed and come back when they are due"
             self.counts.notes += (f"{again}, the first at {_utc(plan.due_at or time.time())}",)
         return self.counts
 
-    def _pass(self, plan: Plan) -> None:
+    def _left(self) -> list[Staged]:
+        """What killed runs staged."""
+        if self.keep is None:
+            return self.store.staged(self.name)
+        return self.store.adopt(self.keep, self.name)
+
+    @contextmanager
+    def _place(self) -> Iterator[Arriving | None]:
+        """Where files of this pass arrive; None where the bytes are in the rows."""
+        if self.keep is None:
+            yield None
+            return
+        self.chunks, self.mark = 0, uuid.uuid4().hex[:8]
+        with self.store.arriving(self.keep, self.name, f"{self.store.run_id}-{self.mark}") as place:
+            yield place
+            self._merge_arrived()
+
+    def _pass(self, plan: Plan, place: Arriving | None) -> None:
         progress = Progress(self.name, len(plan.ready))
         left = len(plan.ready)
+        merged = time.monotonic()
         if self.settings.runner == "executors":
-            for staged in self._by_executors(plan):
-                outcome = self._commit(staged)
+            chunks = self._by_executors(plan, place)
+        else:
+            chunks = self._by_driver_into(place, plan, progress) if place else self._by_driver(plan, progress)
+        for staged in chunks:
+            outcome = self._count(staged)
+            left -= outcome.done
+            if self.settings.runner == "executors":
                 progress.add(outcome.fetched)
                 for reason, number in (outcome.given_up + outcome.again).items():
                     progress.add(number, reason)
-                left -= outcome.done
-        else:
-            for staged in self._by_driver(plan, progress):
-                left -= self._commit(staged).done
+            if place is None:
+                self._merge(staged)
+                continue
+            self.arrived.append(staged)
+            rows = sum(one.held.num_rows for one in self.arrived if one.held is not None)
+            if rows >= _MERGED_ROWS or time.monotonic() - merged >= _MERGED_S:
+                self._merge_arrived()
+                merged = time.monotonic()
         progress.end()
         self.counts.left = left
 
     def _by_driver(self, plan: Plan, progress: "Progress") -> Iterator[Staged]:
         held: list[Result] = []
-        most = max(self.settings.chunk_rows // 2, 1)
         for result in runners.results(plan.tasks(), self.fetch, self.settings, self.counts.paused):
             progress.add(1, _reason(result))
             if result.attempts:
                 held.append(result)
-            if len(held) >= most or sum(r.size for r in held) >= self.settings.chunk_mb << 20:
+            if self._is_full(len(held), sum(r.size for r in held)):
                 yield self._stage_rows(held)
                 held = []
         if held:
             yield self._stage_rows(held)
 
-    def _by_executors(self, plan: Plan) -> Iterator[Staged]:
+    def _by_driver_into(self, place: Arriving, plan: Plan, progress: "Progress") -> Iterator[Staged]:
+        with runners.Arrivals(place, self._chunk(), self._small_schema[1]) as arrivals:
+            for result in runners.results(plan.tasks(), self.fetch, self.settings, self.counts.paused):
+                progress.add(1, _reason(result))
+                arrivals.add(result)
+                if self._is_full(arrivals.rows, arrivals.size):
+                    number = self.chunks
+                    yield self.store.stage_files(place, arrivals.end(self._chunk()), self.name, number)
+            if arrivals.rows:
+                yield self.store.stage_files(place, arrivals.end(), self.name, self.chunks)
+
+    def _is_full(self, rows: int, size: int) -> bool:
+        return rows >= max(self.settings.chunk_rows // 2, 1) or size >= self.settings.chunk_mb << 20
+
+    def _by_executors(self, plan: Plan, place: Arriving | None) -> Iterator[Staged]:
         slots = runners.count_slots(self.store.spark, self.fetch, self.settings)
         tasks = plan.tasks()
+
+        def frame(schema: tuple[StructType, pa.Schema]) -> DataFrame:
+            return runners.fetched(
+                self.store.spark, chunk, self.fetch, self.settings, slots, self.counts.paused, schema, place, name
+            )
+
         try:
             while chunk := list(islice(tasks, self.settings.chunk_rows)):
-                rows = runners.fetched(
-                    self.store.spark, chunk, self.fetch, self.settings, slots, self.counts.paused, self._schema
-                )
-                yield self.store.stage(rows, self.name, self._chunk())
+                name = self._chunk()
+                if place is None:
+                    yield self.store.stage(
+                        frame(self._schema), self.name, name, again=False, compress=self.keep is None
+                    )
+                else:
+                    small = frame(self._small_schema).toArrow()
+                    if small.num_rows:
+                        yield self.store.stage_files(place, small, self.name, self.chunks)
         except Exception as error:  # a worker's own exception is a line of what Spark says
             if found := re.search(r"EnvironmentFaultError: (.+)", str(error)):
                 raise EnvironmentFaultError(found[1].strip()) from error
@@ -146,12 +212,21 @@ class _FanOut:
     def _stage_rows(self, results: list[Result]) -> Staged:
         schema, arrow = self._schema
         table = pa.Table.from_batches([to_batch(results, arrow)])
-        return self.store.stage(self.store.spark.createDataFrame(table, schema), self.name, self._chunk(), table)
+        frame = self.store.spark.createDataFrame(table, schema)
+        return self.store.stage(frame, self.name, self._chunk(), table, compress=self.keep is None)
 
-    def _commit(self, staged: Staged) -> Outcome:
+    def _merge_arrived(self) -> None:
+        arrived, self.arrived = self.arrived, []
+        if self.keep is not None and (whole := self.store.publish(self.keep, arrived)):
+            self._merge(together(whole))
+
+    def _merge(self, staged: Staged) -> None:
         self.merge(staged)
-        outcome = write_attempts(self.store, self.name, staged)
+        write_attempts(self.store, self.name, staged)
         staged.drop()
+
+    def _count(self, staged: Staged) -> Outcome:
+        outcome = count_outcome(staged)
         self.counts.fetched += outcome.fetched
         self.counts.given_up += outcome.given_up
         self.counts.again += outcome.again
@@ -164,7 +239,16 @@ class _FanOut:
 
     @cached_property
     def _schema(self) -> tuple[StructType, pa.Schema]:
-        ddl = f"key string, provider string, attempts array<struct<{_fields(ATTEMPT)}>>, {self.fetch.columns}"
+        return self._schema_of(self.fetch.columns)
+
+    @cached_property
+    def _small_schema(self) -> tuple[StructType, pa.Schema]:
+        """The schema where bytes are in files."""
+        columns = [part.strip() for part in self.fetch.columns.split(",") if not part.strip().endswith(" binary")]
+        return self._schema_of(", ".join((*columns, COLUMNS)))
+
+    def _schema_of(self, columns: str) -> tuple[StructType, pa.Schema]:
+        ddl = f"key string, provider string, attempts array<struct<{_fields(ATTEMPT)}>>, {columns}"
         schema = cast(StructType, StructType.fromDDL(ddl))
         arrow = self.store.spark.createDataFrame([], schema).toArrow().schema
         return schema, arrow.set(2, pa.field("attempts", pa.list_(ATTEMPT_ARROW)))

@@ -1,11 +1,12 @@
 """The two runners: threads of this process, and tasks of Spark.
 
 `driver` is a bounded pool of threads, which share one limiter per host. `executors` are Spark tasks, each a pool with
-its share of every rate, that fetch straight into staging.
+its share of every rate, that fetch straight into staging, or into files of their own.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from functools import partial
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from genreatlas.config import FanOutSection, HostLimit
 from genreatlas.errors import ConfigError
 from genreatlas.fanout.work import Fetch, Result, Task, to_batch, work_on
 from genreatlas.sources.hosts import find_limit
+from genreatlas.store import Arriving, BatchFile
 
 #: Rows and bytes of one Arrow batch on its way out of a task.
 _BATCH_ROWS, _BATCH_BYTES = 32, 8 << 20
@@ -103,13 +105,19 @@ def fetched(
     slots: int,
     paused: dict[str, float],
     schema: tuple[StructType, pa.Schema],
+    place: Arriving | None = None,
+    chunk: str = "",
 ) -> DataFrame:
     """A frame that fetches the tasks whenever it is evaluated, so evaluate it once.
 
     The keys travel inside the function, not as a frame, so that no address stands in a plan, and so that
     every task has exactly its slot (``repartition`` leaves some empty and doubles others).
+
+    Parameters
+    ----------
+    place : where tasks write what has bytes, as batches named after ``chunk``; None: it is in the rows.
     """
-    work = partial(_work, tuple(tasks), fetch, settings, slots, dict(paused), schema[1])
+    work = partial(_work, tuple(tasks), fetch, settings, slots, dict(paused), schema[1], place, chunk)
     return spark.range(0, slots, 1, slots).mapInArrow(work, schema[0])
 
 
@@ -120,11 +128,21 @@ def _work(
     slots: int,
     paused: dict[str, float],
     schema: pa.Schema,
+    place: Arriving | None,
+    chunk: str,
     batches: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
     for slot in [number for batch in batches for number in batch.column(0).to_pylist()]:
+        found = results(tasks[slot::slots], fetch, share(settings, slot, slots), paused)
+        if place is not None:
+            # Each task has an ingest batch of its own, in which equal bytes are written once.
+            with Arrivals(place, f"{chunk}-{slot:04}", schema) as arrivals:
+                for result in found:
+                    arrivals.add(result)
+                yield from arrivals.end().to_batches()
+            continue
         held: list[Result] = []
-        for result in results(tasks[slot::slots], fetch, share(settings, slot, slots), paused):
+        for result in found:
             if result.attempts:
                 held.append(result)
             if len(held) >= _BATCH_ROWS or sum(r.size for r in held) >= _BATCH_BYTES:
@@ -132,3 +150,76 @@ def _work(
                 held = []
         if held:
             yield to_batch(held, schema)
+
+
+class Arrivals:
+    """Results whose bytes go into a file of one ingest batch as they come; the rest of their rows is kept here.
+
+    Attributes
+    ----------
+    rows, size : what was added since the last batch ended: tries, and bytes.
+    """
+
+    def __init__(self, place: Arriving, batch: str, schema: pa.Schema) -> None:
+        self._place, self._schema = place, schema
+        self._begin(batch)
+
+    def _begin(self, batch: str) -> None:
+        self._file = self._place.open(batch)
+        self._held: list[Result] = []
+        self._held_size = 0
+        self._done: list[pa.RecordBatch] = []
+        self.rows = self.size = 0
+
+    def __enter__(self) -> "Arrivals":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, result: Result) -> None:
+        """Take a result; one that was not tried says nothing."""
+        if not result.attempts:
+            return
+        self._held.append(result)
+        self.rows, self.size, self._held_size = self.rows + 1, self.size + result.size, self._held_size + result.size
+        if self._held_size >= _BATCH_BYTES:
+            self._write()
+
+    def end(self, following: str = "") -> pa.Table:
+        """End the batch; returns its rows, with the name of its file where they have bytes.
+
+        Parameters
+        ----------
+        following : name of the batch that begins now; empty: none does.
+        """
+        self._write()
+        self._file.close()
+        table = pa.Table.from_batches(self._done, self._schema)
+        if following:
+            self._begin(following)
+        return table
+
+    def _write(self) -> None:
+        blob = self._place.blob
+        audio = [result.values.get(blob) for result in self._held]
+        small = [_without_bytes(result, blob, self._file) for result in self._held]
+        batch = to_batch(small, self._schema)
+        kept = batch.column("provider").is_valid().to_pylist()  # what cannot be stored has come to nothing
+        self._file.add(
+            [
+                {**result.values, "provider": result.provider, blob: data}
+                for result, data, good in zip(small, audio, kept, strict=True)
+                if good
+            ]
+        )
+        self._done.append(batch)
+        self._held, self._held_size = [], 0
+
+
+def _without_bytes(result: Result, blob: str, file: BatchFile) -> Result:
+    if result.provider is None:
+        return result
+    values = {name: value for name, value in result.values.items() if name != blob}
+    about = {"ingest_batch": file.batch, "file": file.name, "bytes": len(result.values[blob])}
+    return replace(result, values={**values, **about})

@@ -126,13 +126,27 @@ class Outcome:
         return self.fetched + self.given_up.total() + self.again.total()
 
 
-def write_attempts(store: Store, name: str, staged: Staged) -> Outcome:
-    """Write a staged chunk's tries and pauses, and count its keys."""
-    rows = staged.rows("key", "provider", "attempts")
+def count_outcome(staged: Staged) -> Outcome:
+    """Count the keys of a staged chunk, and find the pauses that it asks for."""
+    paused: dict[str, float] = {}
+    fetched, given_up, again = 0, Counter[str](), Counter[str]()
+    for row in staged.rows("key", "provider", "attempts"):
+        for attempt in row["attempts"]:
+            if attempt["status"] == "paused":
+                paused[pause_name(attempt["provider"], attempt.get("host"))] = attempt["next_retry_at"].timestamp()
+        last = row["attempts"][-1]
+        fetched += row["provider"] is not None
+        if row["provider"] is None and last["status"] == "final":
+            given_up[_why([attempt["reason"] for attempt in row["attempts"]])] += 1
+        again[last["reason"]] += last["status"] == "retry"
+    return Outcome(fetched, given_up, +again, paused)
+
+
+def write_attempts(store: Store, name: str, staged: Staged) -> None:
+    """Write a staged chunk's tries and pauses."""
     now: list[dict[str, Any]] = []
     pauses: dict[str, dict[str, Any]] = {}
-    fetched, given_up, again = 0, Counter[str](), Counter[str]()
-    for row in rows:
+    for row in staged.rows("key", "attempts"):
         about = {"task": name, "run_id": store.run_id, "decoder_release": DECODER_RELEASE}
         for attempt in row["attempts"]:
             host = attempt.get("host")
@@ -142,18 +156,11 @@ def write_attempts(store: Store, name: str, staged: Staged) -> Outcome:
                 pauses[pause_name(attempt["provider"], host)] = values | {"key": key}
             else:
                 now.append(values | {"key": row["key"]})
-        last = row["attempts"][-1]
-        fetched += row["provider"] is not None
-        if row["provider"] is None and last["status"] == "final":
-            given_up[_why([attempt["reason"] for attempt in row["attempts"]])] += 1
-        again[last["reason"]] += last["status"] == "retry"
     if staged.held is None:  # left by another run, which may have written them
         store.upsert(FETCH_ATTEMPTS, now)
     elif now:
         store.append(FETCH_ATTEMPTS, store.frame(FETCH_ATTEMPTS, now))
     store.upsert(FETCH_ATTEMPTS, pauses.values(), update=True, compare=("next_retry_at",))
-    until = {name: pause["next_retry_at"].timestamp() for name, pause in pauses.items()}
-    return Outcome(fetched, given_up, +again, until)
 
 
 def _why(reasons: Sequence[str]) -> str:

@@ -67,6 +67,7 @@ def run(store: Store, config: Config) -> Counts:
         partial(pending, store, config, links),
         fetch,
         partial(merge, store, config),
+        keep=CLIP_AUDIO,
     )
     if done.stopped():
         raise LimitReachedError(f"{STEP}: {done.stopped()}", count(done))
@@ -108,11 +109,16 @@ def pending(store: Store, config: Config, links: DataFrame) -> DataFrame:
 
 
 def merge(store: Store, config: Config, staged: Staged) -> None:
-    """Write a staged chunk: bytes first, then the clips that say that they are there, then what was given up."""
-    rows = staged.rows(*(name for name in staged.frame.columns if name != "audio"))
+    """Write a staged chunk: bytes first, then the clips that say that they are there, then what was given up.
+
+    Bytes that came in files are published already.
+    """
+    names = staged.frame.columns if staged.held is None else staged.held.column_names
+    rows = staged.rows(*(name for name in names if name != "audio"))
     good = [row for row in rows if row["provider"] is not None]
     if good:
-        _write_audio(store, staged, good)
+        if with_bytes := [row for row in good if row.get("ingest_batch") is None]:
+            _write_audio(store, staged, with_bytes)
         _write_clips(store, config, staged, good)
         for provider in sorted({row["provider"] for row in good}):
             forget(store, STEP, {row["key"] for row in good if row["provider"] == provider}, {provider})
@@ -121,8 +127,8 @@ def merge(store: Store, config: Config, staged: Staged) -> None:
 
 def _write_audio(store: Store, staged: Staged, good: list[dict[str, Any]]) -> None:
     """Append the bytes, once for each audio of the chunk; a chunk that was merged before has its batch already."""
-    batch = store.read(CLIP_AUDIO).where(F.col("ingest_batch") == staged.chunk)
-    if staged.held is None and not batch.limit(1).isEmpty():
+    there = store.read(CLIP_AUDIO).where(F.col("ingest_batch") == staged.chunk)
+    if staged.held is None and not there.limit(1).isEmpty():
         return
     first = {
         (row["sha256"], row["provider"]): row["key"] for row in sorted(good, key=lambda row: row["key"], reverse=True)
@@ -131,14 +137,13 @@ def _write_audio(store: Store, staged: Staged, good: list[dict[str, Any]]) -> No
     if len(first) < len(good):
         frame = frame.where(F.col("key").isin(list(first.values())))
     length = F.octet_length("audio").cast("bigint").alias("bytes")
-    store.append(
-        CLIP_AUDIO, frame.select(F.lit(staged.chunk).alias("ingest_batch"), "sha256", "provider", length, "audio")
-    )
+    batch = F.lit(staged.chunk).alias("ingest_batch")
+    store.append(CLIP_AUDIO, frame.select(batch, "sha256", "provider", length, "audio"), staged.chunk)
 
 
 def _write_clips(store: Store, config: Config, staged: Staged, good: list[dict[str, Any]]) -> None:
-    now, batch = datetime.now(UTC), staged.chunk
-    sizes = _sizes(store, staged)
+    now = datetime.now(UTC)
+    sizes = _sizes(store, staged) if any(row.get("bytes") is None for row in good) else {}
     clips = []
     for row in good:
         identity = stable_id(row["key"], row["provider"], row["sha256"], row["start_s"])
@@ -146,13 +151,13 @@ def _write_clips(store: Store, config: Config, staged: Staged, good: list[dict[s
             {name: row.get(name) for name in FACTS}  # a chunk that an older release staged lacks some
             | {
                 "clip_id": identity,
-                "ingest_batch": batch,
+                "ingest_batch": row.get("ingest_batch") or staged.chunk,
                 "song_id": row["key"],
                 "provider": row["provider"],
                 "uri": f"{FETCHED}{identity}",
                 "path": row["reference"],
                 "window_rule": window_rule(config.clip),
-                "bytes": sizes[row["sha256"], row["provider"]],
+                "bytes": row.get("bytes") or sizes[row["sha256"], row["provider"]],
                 "licence": row["licence"],
                 "fetched_at": now,
             }

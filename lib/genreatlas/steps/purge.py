@@ -35,7 +35,7 @@ def run(store: Store, config: Config) -> Counts:
         raise ConfigError(f"purge.provider = {provider!r}: name the provider to purge: {', '.join(known)}.")
     condition = f"provider = {quote(provider)}"
     with store.lease(_USERS[0]), store.lease(_USERS[1]):
-        staged = upkeep.purge(store, "_staging/fetch_previews", condition)
-        gone = upkeep.purge(store, CLIP_AUDIO.name, condition)
+        staged = upkeep.purge_staged(store, _USERS[0], condition)
+        gone = upkeep.purge(store, CLIP_AUDIO.name, condition)  # with what was staged as files, which it publishes
     notes = (f"{staged} of them were staged by a run that was stopped",) if staged else ()
     return Counts(read=gone + staged, written=gone + staged, notes=notes)

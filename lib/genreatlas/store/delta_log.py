@@ -64,6 +64,8 @@ _ACTIONS = {
     "remove": ("numTargetFilesRemoved", "numRemovedFiles", "num_removed_files"),
     "add": ("num_added_files",),
 }
+#: What :mod:`genreatlas.store.arrivals` says in its commits: how many files they add, before the transaction's number.
+FILES_ADDED = "filesAdded"
 #: Operations that describe the table anew and do nothing else.
 _DESCRIBING = frozenset({"ADD COLUMNS", "CHANGE COLUMN", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES"})
 
@@ -109,6 +111,8 @@ def missing_actions(actions: Sequence[Mapping[str, Any]]) -> str:
             return f"{operation} of {stated} files ({kind}) names {kinds[kind]}"
     if operation == "OPTIMIZE" and kinds["add"] < int(metrics.get("numAddedFiles", 0)):
         return f"OPTIMIZE of {metrics['numAddedFiles']} new files names {kinds['add']}"
+    if FILES_ADDED in info and (kinds["add"] < int(info[FILES_ADDED]) or not kinds["txn"]):
+        return f"{operation} of {info[FILES_ADDED]} files and their transaction names {kinds['add']}"
     stated = sum(int(metrics.get(name, 0)) for name in _ROWS.get(operation, ()))
     if stated and (held := _rows_of(actions)) is not None and held < stated:
         return f"{operation} of {stated} rows names files with {held}"

@@ -5,7 +5,8 @@ A step has a staging table of its own, to which only the run that holds its leas
 
 import shutil
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,23 +42,29 @@ class Tables(Protocol):
 
 @dataclass(frozen=True)
 class Staged:
-    """One staged chunk of a step's result.
+    """One staged chunk of a step's result, or several that are merged at once.
 
     Parameters
     ----------
     held : its rows, where this process made them; a chunk that another run left has none.
+    others : further chunks; see :func:`together`.
     """
 
     store: Tables
     step: str
     chunk: str
     held: pa.Table | None = field(default=None, repr=False, compare=False)
+    others: tuple[str, ...] = ()
 
     @property
     def frame(self) -> DataFrame:
         """The staged rows, read back from storage."""
         rows = self.store.read(staging_name(self.step))
-        return rows.where(F.col(CHUNK) == self.chunk).drop(CHUNK)
+        return rows.where(F.col(CHUNK).isin(*self._chunks)).drop(CHUNK)
+
+    @property
+    def _chunks(self) -> tuple[str, ...]:
+        return (self.chunk, *self.others)
 
     def rows(self, *columns: str) -> list[dict[str, Any]]:
         """Columns of all rows as local values, from memory where they are there."""
@@ -75,12 +82,21 @@ class Staged:
             _remove(folder)
             _forget(self.store, name)
         else:
-            self.store.sql(f"DELETE FROM {self.store.location.sql(name)} WHERE {CHUNK} = {quote(self.chunk)}")
+            chunks = ", ".join(map(quote, self._chunks))
+            self.store.sql(f"DELETE FROM {self.store.location.sql(name)} WHERE {CHUNK} IN ({chunks})")
 
     def _is_alone(self, folder: Path) -> bool:
-        if {part.name for part in folder.glob(f"{CHUNK}=*")} <= {f"{CHUNK}={self.chunk}"}:
+        if {part.name for part in folder.glob(f"{CHUNK}=*")} <= {f"{CHUNK}={chunk}" for chunk in self._chunks}:
             return True  # seen without asking Spark
-        return {staged.chunk for staged in staged_chunks(self.store, self.step)} <= {self.chunk}
+        return {staged.chunk for staged in staged_chunks(self.store, self.step)} <= set(self._chunks)
+
+
+def together(chunks: Sequence[Staged]) -> Staged:
+    """Several chunks of a step as one, so that the tables that take their rows are merged into once."""
+    first, *others = chunks
+    held = [chunk.held for chunk in chunks if chunk.held is not None]
+    whole = pa.concat_tables(held) if len(held) == len(chunks) else None
+    return replace(first, held=whole, others=tuple(chunk.chunk for chunk in others))
 
 
 def sweep(location: Location) -> None:
@@ -107,11 +123,15 @@ def staging_name(step: str) -> str:
     return f"{_FOLDER}/{step}"
 
 
-def stage(store: Tables, frame: DataFrame, step: str, chunk: str, held: pa.Table | None = None) -> Staged:
+def stage(
+    store: Tables, frame: DataFrame, step: str, chunk: str, held: pa.Table | None = None, compress: bool = True
+) -> Staged:
     """Evaluate ``frame`` once and append it to the step's staging table; ``held`` is the same rows in memory."""
     rows = frame.withColumn(CHUNK, F.lit(chunk))
     name = staging_name(step)
     writer = rows.write.format("delta").mode("append").partitionBy(CHUNK).option("mergeSchema", "true")
+    if not compress:
+        writer = writer.option("compression", "uncompressed")
     if store.location.root:
         writer.save(f"{store.location.root}/{name}")
     else:

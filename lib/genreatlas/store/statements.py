@@ -18,15 +18,21 @@ def quote(text: str) -> str:
     return f"'{escaped}'"
 
 
-def create_table(table: Table, name: str, history: str) -> str:
-    """``CREATE TABLE IF NOT EXISTS`` with comments, clustering and properties."""
+def create_table(table: Table, name: str, history: str, in_files: bool = False) -> str:
+    """``CREATE TABLE IF NOT EXISTS`` with comments, clustering and properties.
+
+    Parameters
+    ----------
+    in_files : files are added to it as they are (:attr:`Table.in_files`), so it is not clustered.
+    """
     columns = ",\n  ".join(
         f"`{column.name}` {column.type}{' NOT NULL' if column.name in table.required else ''}"
         f" COMMENT {quote(column.full_comment)}"
         for column in table.columns
     )
     pairs = ", ".join(f"{quote(key)} = {quote(value)}" for key, value in properties(table, history).items())
-    cluster = f"\nCLUSTER BY ({', '.join(f'`{c}`' for c in table.cluster_by)})" if table.cluster_by else ""
+    clustering = () if in_files else table.cluster_by
+    cluster = f"\nCLUSTER BY ({', '.join(f'`{c}`' for c in clustering)})" if clustering else ""
     return (
         f"CREATE TABLE IF NOT EXISTS {name} (\n  {columns}\n) USING DELTA{cluster}"
         f"\nCOMMENT {quote(table.full_comment)}\nTBLPROPERTIES ({pairs})"

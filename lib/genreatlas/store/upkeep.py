@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from genreatlas.errors import StoreError
+from genreatlas.store.staging import staging_name
 from genreatlas.store.statements import properties, quote
 from genreatlas.store.writer import Store
-from genreatlas.tables import Table
+from genreatlas.tables import TABLES, Table
 
 _CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
 #: Nothing else may lose its history: only bytes of audio, and what is staged on its way to them.
@@ -52,7 +53,12 @@ def describe_again(store: Store, table: Table, keep: Iterable[str] = ()) -> list
         pairs = ", ".join(f"{quote(key)} = {quote(value)}" for key, value in different.items())
         store.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pairs})")
         changes += [f"set {key} to {value}" for key, value in different.items()]
-    if table.cluster_by and list(detail.get("clusteringColumns") or []) != list(table.cluster_by):
+    # A table of an older release that is clustered stays so: Spark writes it then, as before.
+    if (
+        table.cluster_by
+        and not store.in_files(table)
+        and list(detail.get("clusteringColumns") or []) != list(table.cluster_by)
+    ):
         store.sql(f"ALTER TABLE {name} CLUSTER BY ({', '.join(f'`{column}`' for column in table.cluster_by)})")
         changes.append(f"clustered by {', '.join(table.cluster_by)}")
     return changes
@@ -66,8 +72,15 @@ def optimise(store: Store, table: Table) -> tuple[int, int]:
 
 def vacuum(store: Store, table: Table, retain_hours: int) -> None:
     """Delete files that no version within the retention needs; inputs of training follow ``store.history``."""
+    _adopt(store, table)
     retain = "" if table.history else f" RETAIN {int(retain_hours)} HOURS"
     store.sql(f"VACUUM {store.location.sql(table.name)}{retain}").collect()
+
+
+def _adopt(store: Store, table: Table) -> None:
+    """Make files that a stopped run has staged part of their table: no version names them, so they would go."""
+    for step in table.written_by if table.in_files else ():
+        store.adopt(table, step)
 
 
 def endangered(store: Store, table: Table, needed: Iterable[Needed]) -> list[Needed]:
@@ -111,6 +124,9 @@ def purge(store: Store, name: str, condition: str) -> int:
     """
     if not name.startswith(_PURGEABLE):
         raise StoreError(f"{name}: only {' and '.join(_PURGEABLE)} are purged; other tables keep their history")
+    for described in TABLES:
+        if described.name == name:
+            _adopt(store, described)
     if not store.exists(name):
         return 0
     table = store.location.sql(name)
@@ -119,6 +135,14 @@ def purge(store: Store, name: str, condition: str) -> int:
     with _no_retention_check(store):
         store.sql(f"VACUUM {table} RETAIN 0 HOURS")
     return gone
+
+
+def purge_staged(store: Store, step: str, condition: str) -> int:
+    """Delete the staged rows of a step that hold bytes, for good; returns how many went."""
+    name = staging_name(step)
+    if not store.exists(name) or "audio" not in store.read(name).columns:
+        return 0
+    return purge(store, name, f"audio IS NOT NULL AND {condition}")
 
 
 def forget_versions(store: Store, name: str) -> None:

@@ -8,7 +8,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from genreatlas.config import StoreSection
 from genreatlas.redaction import shown_log
-from genreatlas.store import lease, row_checks, staging, statements
+from genreatlas.store import arrivals, lease, row_checks, staging, statements
 from genreatlas.store.reader import Reader, missing
 from genreatlas.store.row_checks import Rows
 from genreatlas.tables import Column, Table
@@ -117,21 +117,46 @@ class Store(Reader):
                 self.sql(statements.insert_new(table, name, view, frame.columns, lease.fence(self)))
         return int(counts["new"] + counts["changed"])
 
-    def append(self, table: Table, frame: DataFrame) -> None:
-        """Add rows whose keys are known to be new, such as the row of a run."""
+    def append(self, table: Table, frame: DataFrame, batch: str = "") -> None:
+        """Add rows whose keys are known to be new, such as the row of a run.
+
+        Parameters
+        ----------
+        batch : name of rows that hold bytes, which are compressed as they come. This run adds them once: where a commit
+            went well and its answer was lost, Delta knows the name.
+        """
         row_checks.check_columns(table, self.schema(table), frame.schema)
         self.create(table)
         with self._view(frame) as view:
             fence = statements.where(lease.fence(self))
-            self.sql(f"INSERT INTO {self.location.sql(table.name)} BY NAME SELECT * FROM {view}{fence}")
+            if not batch:
+                self.sql(f"INSERT INTO {self.location.sql(table.name)} BY NAME SELECT * FROM {view}{fence}")
+                return
+            writer = self.spark.sql(f"SELECT * FROM {view}{fence}").write.format("delta").mode("append")
+            writer = writer.option("compression", "uncompressed")
+            writer = writer.option("txnAppId", f"{self.run_id} {batch}").option("txnVersion", 1)
+            name = self.location.sql(table.name)
+            with self.writing():
+                self._retry(
+                    lambda: (
+                        writer.save(f"{self.location.root}/{table.name}")
+                        if self.location.root
+                        else writer.saveAsTable(name)
+                    )
+                )
 
     def create(self, table: Table) -> None:
         """Create the table with comments, clustering and properties, or add the columns that it lacks."""
         if self.exists(table):
             self.upgrade(table)
         else:
-            self.sql(statements.create_table(table, self.location.sql(table.name), self.settings.history))
+            name, in_files = self.location.sql(table.name), self.in_files(table)
+            self.sql(statements.create_table(table, name, self.settings.history, in_files))
             self._whole.add(table.name)
+
+    def in_files(self, table: Table) -> bool:
+        """Whether a new table of this description consists of files that were written elsewhere, without clustering."""
+        return table.in_files and self.location.folder is not None
 
     def upgrade(self, table: Table) -> tuple[str, ...]:
         """Add the described columns that a table of an older release lacks; return their names.
@@ -144,7 +169,7 @@ class Store(Reader):
         """
         if table.name in self._whole:
             return ()
-        with self._writing():
+        with self.writing():
             added = self._retry(lambda: self._add_columns(table))
         self._whole.add(table.name)
         return tuple(added)
@@ -178,21 +203,56 @@ class Store(Reader):
             )
             return int(self.sql(statement).collect()[0]["num_deleted_rows"])
 
-    def stage(self, frame: DataFrame, step: str, chunk: str, held: pa.Table | None = None) -> staging.Staged:
+    def stage(
+        self,
+        frame: DataFrame,
+        step: str,
+        chunk: str,
+        held: pa.Table | None = None,
+        again: bool = True,
+        compress: bool = True,
+    ) -> staging.Staged:
         """Evaluate ``frame`` once and keep it until it is merged; see :class:`Staged`.
 
         Parameters
         ----------
         held : the same rows in memory, so that who needs them there does not read them back.
+        again : evaluate it again where another writer got in between; not for a frame that asks the outside world.
+        compress : off for what is compressed as it comes.
         """
         lease.check(self)  # no other run writes to the step's staging table, so nothing has to be locked
-        staged = self._retry(lambda: staging.stage(self, frame, step, chunk, held))
+
+        def write() -> staging.Staged:
+            return staging.stage(self, frame, step, chunk, held, compress)
+
+        staged = self._retry(write) if again else write()
         lease.check(self)
         return staged
 
     def staged(self, step: str) -> list[staging.Staged]:
         """Chunks that a killed run staged and did not merge."""
         return staging.staged_chunks(self, step)
+
+    def arriving(self, table: Table, step: str, session: str) -> AbstractContextManager[arrivals.Arriving | None]:
+        """Hold a place for files of a table that others write; None where Spark writes its rows.
+
+        See :mod:`genreatlas.store.arrivals`.
+        """
+        if not arrivals.takes_files(self, table):
+            return nullcontext()
+        return arrivals.arriving(self, table, step, session)
+
+    def stage_files(self, place: arrivals.Arriving, rows: pa.Table, step: str, number: int) -> staging.Staged:
+        """Keep what is known of files that have arrived until they are published and the rows merged."""
+        return arrivals.stage(self, place, rows, step, number)
+
+    def publish(self, table: Table, batches: Sequence[staging.Staged]) -> list[staging.Staged]:
+        """Make staged files part of their table; returns the batches that were complete."""
+        return arrivals.publish(self, table, batches)
+
+    def adopt(self, table: Table, step: str) -> list[staging.Staged]:
+        """Publish the files that killed runs staged, remove the others, and return what is to be merged."""
+        return arrivals.adopt(self, table, step)
 
     @contextmanager
     def lease(self, step: str) -> Iterator[None]:
@@ -216,7 +276,7 @@ class Store(Reader):
         """
         if statement.startswith(_READING):
             return self.retried(statement)
-        with self._writing():
+        with self.writing():
             return self.retried(statement)
 
     def retried(self, statement: str) -> DataFrame:
@@ -224,7 +284,7 @@ class Store(Reader):
         return self._retry(lambda: self.spark.sql(statement))
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
         """Write under the leases of this process, on a local folder as the only process that does."""
         lease.check(self)
         folder = self.location.folder

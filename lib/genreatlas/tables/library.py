@@ -211,10 +211,11 @@ CLIP_AUDIO = Table(
     written_by=("fetch_previews",),
     key=("ingest_batch", "sha256", "provider"),
     cluster_by=("ingest_batch",),
+    in_files=True,  # of one batch each: genreatlas.store.arrivals
     # Compaction would bring batches together in files that are then read for each of them.
     properties=(("delta.autoOptimize.autoCompact", "false"),),
     columns=(
-        Column("ingest_batch", "string", "Commit that wrote the row, as in clips.", volatile=True),
+        Column("ingest_batch", "string", "Rows that were written at once, as in clips.", volatile=True),
         Column("sha256", "string", "SHA-256 of the bytes, as in clips."),
         Column("provider", "string", "Who gave the audio; a purge removes by it."),
         Column("bytes", "bigint", "Length of the audio.", unit="byte", nullable=False),

@@ -45,6 +45,7 @@ class Table:
     family: Family = "library"
     properties: tuple[tuple[str, str], ...] = ()  #: further properties of the Delta table
     history: bool = False  #: an input of training, so its old versions are kept for `store.history`
+    in_files: bool = False  #: in a local folder it consists of files that were written elsewhere, without clustering
     ended_by: tuple[str, ...] = ()  #: a row in which one of these is not NULL is kept, and counts no longer
 
     def __post_init__(self) -> None:
