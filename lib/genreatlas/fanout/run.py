@@ -95,6 +95,7 @@ class _FanOut:
     counts: FanOutCounts = field(default_factory=FanOutCounts)
     chunks: int = 0
     mark: str = field(default_factory=lambda: uuid.uuid4().hex[:8])  #: a run may fan out twice under one name
+    settled: bool = False  #: whether every key of this pass was fetched or given up
     arrived: list[Staged] = field(default_factory=list)  #: chunks whose bytes are in files, staged and not merged
 
     def run(self, pending: Callable[[], DataFrame]) -> FanOutCounts:
@@ -106,8 +107,11 @@ class _FanOut:
             plan = make_plan(self.store, self.name, pending(), self.fetch.providers)
             if not plan.ready or self.counts.left:
                 break
+            self.settled = self.keep is not None and not plan.waiting
             with self._place() as place:
                 self._pass(plan, place)
+            if self.settled:  # of bytes nothing more is pending, so the plan need not be made again to see that
+                break
         if plan.waiting:
             again = f"{self.name}: {plan.waiting} keys failed and come back when they are due"
             self.counts.notes += (f"{again}, the first at {_utc(plan.due_at or time.time())}",)
@@ -141,6 +145,7 @@ class _FanOut:
         for staged in chunks:
             outcome = self._count(staged)
             left -= outcome.done
+            self.settled &= not outcome.again
             if self.settings.runner == "executors":
                 progress.add(outcome.fetched)
                 for reason, number in (outcome.given_up + outcome.again).items():
@@ -155,6 +160,7 @@ class _FanOut:
                 merged = time.monotonic()
         progress.end()
         self.counts.left = left
+        self.settled &= not left
 
     def _by_driver(self, plan: Plan, progress: "Progress") -> Iterator[Staged]:
         held: list[Result] = []
@@ -217,8 +223,11 @@ class _FanOut:
 
     def _merge_arrived(self) -> None:
         arrived, self.arrived = self.arrived, []
-        if self.keep is not None and (whole := self.store.publish(self.keep, arrived)):
+        if self.keep is None:
+            return
+        if whole := self.store.publish(self.keep, arrived):
             self._merge(together(whole))
+        self.settled &= len(whole) == len(arrived)
 
     def _merge(self, staged: Staged) -> None:
         self.merge(staged)

@@ -5,9 +5,10 @@ its share of every rate, that fetch straight into staging, or into files of thei
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from queue import SimpleQueue
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -38,22 +39,25 @@ def results(tasks: Iterable[Task], fetch: Fetch, settings: FanOutSection, paused
     most = max(settings.chunk_rows - settings.chunk_rows // 2, 1)
     seen, size = 0, 0
     left = iter(tasks)
-    under_way: set[Future[Result]] = set()
+    under_way = 0
+    # Waiting for the first of hundreds of futures asks each of them, for every result; a queue hands it over.
+    done: SimpleQueue[Future[Result]] = SimpleQueue()
     pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="fan-out")
     try:
         while True:
             ahead = most
             if seen:
                 ahead = max(min(most, (settings.chunk_mb << 19) * seen // size), min(settings.threads, most))
-            while len(under_way) < ahead and (task := next(left, None)) is not None:
-                under_way.add(pool.submit(work_on, task, providers, fetch_one, settings, paused, host_of))
+            while under_way < ahead and (task := next(left, None)) is not None:
+                future = pool.submit(work_on, task, providers, fetch_one, settings, paused, host_of)
+                future.add_done_callback(done.put)
+                under_way += 1
             if not under_way:
                 return
-            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in done:
-                result = future.result()
-                seen, size = seen + 1, size + result.size
-                yield result
+            result = done.get().result()
+            under_way -= 1
+            seen, size = seen + 1, size + result.size
+            yield result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -216,11 +216,11 @@ def publish(store: Tables, table: Table, batches: Sequence[Staged]) -> list[Stag
     -------
     The batches whose bytes are in the table, or were and have been purged since.
     """
+    if not batches:
+        return []
     from deltalake import CommitProperties, DeltaTable, Transaction
     from deltalake.transaction import AddAction
 
-    if not batches:
-        return []
     store.create(table)
     folder = store.location.local_path(table.name)
     assert folder is not None
