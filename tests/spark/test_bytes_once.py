@@ -67,7 +67,8 @@ def test_a_run_that_dies_at_any_point_is_finished_by_the_next_which_asks_for_not
     server, config = world
     config = with_sections(config, fan_out={"runner": runner})
     for number, (point, (place, again)) in enumerate(POINTS.items()):
-        mine = with_sections(config, store={"path": tmp_path / f"tables{number}"})
+        place_of_store = config.store.model_copy(update={"path": str(tmp_path / f"tables{number}")})
+        mine = config.model_copy(update={"store": place_of_store})
         server.asked.clear()
         with monkeypatch.context() as kill, pytest.raises(Killed):
             kill.setattr(place, killed)
@@ -96,7 +97,7 @@ def assert_as_fetched(store, server):
     assert all(row["bytes"] == len(SOUNDS["a"]) for row in clips.values() if row["path"].rpartition("/")[2][0] == "a")
     assert len(files_with(store.location.folder, SOUNDS["b"][1000:1040])) == 1
     tried = Counter((row["status"], row["reason"]) for row in store.read(FETCH_ATTEMPTS).collect())
-    assert tried == {("ok", None): 7, ("final", "not_found"): 1}
+    assert tried == {("ok", None): 7, ("final", "link_expired"): 1}
 
 
 def test_features_of_songs_with_equal_audio_come_from_bytes_that_were_written_once(store, world):
