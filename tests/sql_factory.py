@@ -136,6 +136,7 @@ def write_store(home: Path) -> Path:
     _write_models(home, songs, ids)
     _write_use(home)
     _write_probes(home)
+    _write_links(home, ids)
     return home
 
 
@@ -259,6 +260,17 @@ def _write_probes(home: Path) -> None:
         for kind, name, model, value, low, high, baseline, against, verdict in (
             ("alone", "loudness", "forest", 0.625, 0.5, 0.75, 0.375, "the most frequent genre", "tells"),
             ("change", "gain -6 dB", "logistic regression", 0.75, 0.625, 0.875, 0.75, "as they are", "holds"),
+        )
+    ])  # fmt: skip
+
+
+def _write_links(home: Path, ids: dict) -> None:
+    """Two songs of House that are one recording, in two parts, and one of Techno that is a remix of it."""
+    first, second, remix = ids["house", 0, 0], ids["house", 3, 1], ids["techno", 1, 0]
+    write(home, TABLE["recording_links"], [
+        {"song_id": song, "recording_id": first, "kind": kind, "score": score, "evidence": evidence}
+        for song, kind, score, evidence in (
+            (first, "copy", 0.9375, "sound"), (second, "copy", 0.9375, "sound"), (remix, "remix", 0.75, "names differ"),
         )
     ])  # fmt: skip
 

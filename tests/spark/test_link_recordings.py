@@ -7,6 +7,7 @@ from scipy.signal import butter, lfilter
 
 from conftest import make_config
 from genreatlas.audio import fingerprint
+from genreatlas.audio.feature_sets import get_feature_set, table_of
 from genreatlas.counts import Counts
 from genreatlas.datasets.library import read_ties
 from genreatlas.neighbours.reading import read_keys
@@ -210,3 +211,33 @@ def test_without_chromaprint_one_line_says_that_the_set_is_left_out(library, mon
     assert counts.notes[0] == fingerprint.MISSING and counts.written == 7
     counts = link_recordings.run(store, config)
     assert counts.written == 0 and counts.notes == (f"nothing was compared: {fingerprint.MISSING}",)
+
+
+@pytest.mark.slow
+def test_where_only_workers_lack_chromaprint_one_line_says_so_and_the_next_run_makes_the_set(library, monkeypatch):
+    store, config, _ = library
+
+    def extract_without(request, batches):
+        from genreatlas.audio import fingerprint
+        from genreatlas.extraction.network_files import extract_sent
+
+        known, fingerprint.backend = fingerprint.backend, lambda: None
+        try:
+            yield from extract_sent(request, batches)
+        finally:
+            fingerprint.backend = known
+
+    import_folder.run(store, config)
+    with monkeypatch.context() as workers:
+        workers.setattr(extract_features, "extract_sent", extract_without)
+        counts = extract_features.run(store, config)
+        line = f"{fingerprint.MISSING} on workers; the driver has it"
+        assert (counts.written, counts.failed, counts.notes) == (7, 0, (line,))
+        assert not store.exists(table_of(get_feature_set("fingerprint")))
+        (note,) = link_recordings.run(store, config).notes
+        assert note.startswith("nothing was compared: no clip has a fingerprint")
+        counts = extract_features.run(store, config)
+        assert (counts.read, counts.written, counts.notes) == (0, 0, (line,))
+    counts = extract_features.run(store, config)
+    assert (counts.written, counts.notes) == (7, ())
+    assert link_recordings.run(store, config).written == 7

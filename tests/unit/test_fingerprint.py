@@ -3,13 +3,15 @@
 import io
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from genreatlas.audio import fingerprint
 from genreatlas.audio.feature_sets import get_feature_set, table_of
 from genreatlas.audio.fingerprint import FASTER, HOP_S, fingerprint_codes, to_16_bits
 from genreatlas.audio.layouts import get_layout, pack_set
-from genreatlas.audio.worker import extract_clip
+from genreatlas.audio.uris import path_to_uri
+from genreatlas.audio.worker import ExtractRequest, extract_batches, extract_clip
 from genreatlas.checks import extract_features, link_recordings
 from genreatlas.config import ClipSection, Config
 from genreatlas.recordings.index import SILENCE
@@ -87,3 +89,26 @@ def test_without_chromaprint_the_set_is_left_out_and_said_so_in_one_line(without
     for check in (extract_features, link_recordings):
         (fault,) = check(config)
         assert fault.warning and "fingerprint is left out" in str(fault) and "\n" not in str(fault)
+
+
+def test_a_worker_without_chromaprint_says_so_and_makes_the_other_sets(without_chromaprint, tmp_path):
+    path = tmp_path / "song.mp3"
+    path.write_bytes(encoded(melody(1, 3.0)))
+    copy = {"clip_id": "c", "song_id": "s", "uri": path_to_uri(path), "path": "song.mp3", "bytes": path.stat().st_size,
+            "modified_ns": path.stat().st_mtime_ns}  # fmt: skip
+    row = {"audio_id": "a", "sha256": "x", "start_s": 0.0, "length_s": 3.0, "audio": None}
+    gone = row | {"audio_id": "b", "copies": [copy | {"uri": path_to_uri(tmp_path / "gone.mp3")}]}
+    rows = [
+        row | {"copies": [copy], "feature_sets": ["fingerprint", "loudness"]},
+        gone | {"feature_sets": ["fingerprint"]},  # is not opened for nothing
+        gone | {"feature_sets": ["fingerprint", "loudness"]},
+    ]
+    (batch,) = extract_batches(ExtractRequest(ClipSection()), iter([pa.RecordBatch.from_pylist(rows)]))
+    said = [(r["audio_id"], r["feature_set"], r["set_version"], r["reason"]) for r in batch.to_pylist()]
+    assert said == [
+        ("a", "loudness", get_feature_set("loudness").version, None),
+        ("a", "fingerprint", None, None),
+        ("b", "fingerprint", None, None),
+        ("b", None, None, "missing_file"),
+    ]
+    assert [r["detail"] for r in batch.to_pylist() if r["feature_set"] == "fingerprint"] == [fingerprint.MISSING] * 2

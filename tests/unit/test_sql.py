@@ -12,7 +12,7 @@ from genreatlas.sql import answers, duck
 from genreatlas.sql.catalogue import plan, templates
 from genreatlas.sql.dialects import DuckDB, Spark
 from genreatlas.tables import TABLES
-from sql_factory import write, write_store
+from sql_factory import THEN, write, write_store
 
 NAMES = {table.name: table for table in TABLES}
 
@@ -149,6 +149,40 @@ def test_drift_is_that_of_the_model_in_use_with_the_largest_shift_first(connecti
     assert rows.fetchall() == [
         ("feature", 1, "tempo", "large"), ("feature", 2, "rms_mean", "some"), ("genre", 1, "*", "none")
     ]  # fmt: skip
+
+
+def test_linked_songs_are_named_and_recordings_in_several_parts_are_told(connection):
+    rows = connection.sql(
+        "SELECT title, kind, recording_title, n_copies, score, part, bridges FROM linked_songs ORDER BY title"
+    )
+    assert rows.fetchall() == [
+        ("House no. 00", "copy", "House no. 00", 2, 0.9375, "train", True),
+        ("House no. 31", "copy", "House no. 00", 2, 0.9375, "test", True),
+        ("Techno no. 10", "remix", "House no. 00", 2, 0.75, "train", True),
+    ]
+
+
+def test_copies_that_were_left_out_bridge_no_parts(tmp_path):
+    home = write_store(tmp_path / "tables")
+    write(home, NAMES["splits"], [
+        {"split": "default", "song_id": "song-house-3-1", "split_version": 3, "group_id": "house3", "part": "excluded",
+         "grouped_by": "artist", "reason": "bridges_groups", "assigned_at": THEN},
+    ])  # fmt: skip
+    connection = duckdb.connect()
+    duck.register_views(connection, home)
+    assert connection.sql("SELECT DISTINCT n_copies, bridges FROM linked_songs").fetchall() == [(2, False)]
+
+
+def test_copies_that_have_no_part_yet_bridge_none(tmp_path):
+    home = write_store(tmp_path / "tables")
+    rows = [{"song_id": song, "recording_id": "new", "kind": "copy", "score": 1.0, "evidence": "sound"}
+            for song in ("song-house-1-0", "new")]  # fmt: skip
+    write(home, NAMES["songs"], [{"song_id": "new", "source": "folder", "title": "New"}])
+    write(home, NAMES["recording_links"], rows)
+    connection = duckdb.connect()
+    duck.register_views(connection, home)
+    found = connection.sql("SELECT DISTINCT n_copies, bridges FROM linked_songs WHERE recording_id = 'new'").fetchall()
+    assert found == [(2, False)]
 
 
 def test_views_over_missing_tables_are_named_with_what_they_lack(tmp_path):

@@ -51,7 +51,8 @@ _COPIES = "array<struct<clip_id string, song_id string, uri string, path string,
 #: ``audio`` holds the bytes of fetched clips, else NULL.
 REQUEST_COLUMNS = ("audio_id", "sha256", "start_s", "length_s", "feature_sets", "copies", "audio")
 
-#: What it gives back: one row per audio and feature set, or one with a reason and no feature set.
+#: What it gives back: one row per audio and feature set, or one with a reason and no feature set. Sets that the worker
+#: lacks something for have a row without a version, and say in ``detail`` what it is.
 RESULT = (
     f"audio_id string, copies {_COPIES}, feature_set string, set_version string, values array<double>, "
     "arrays array<array<double>>, frames array<float>, quantised binary, n_frames int, width int, hop_s double, "
@@ -152,11 +153,15 @@ def warm_up(names: frozenset[str] = frozenset(FEATURE_SETS), clip: ClipSection |
 def _extract_row(request: ExtractRequest, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     shared = {name: row.get(name) for name in ("audio_id", "copies", "change")}
     try:
-        feature_sets = [get_feature_set(name) for name in row["feature_sets"]]
+        asked = [get_feature_set(name) for name in row["feature_sets"]]
+        feature_sets = [one for one in asked if not one.lacking()]
+        left_out = [shared | {"feature_set": s.name, "detail": s.lacking()} for s in asked if s not in feature_sets]
+        if not feature_sets:
+            return left_out
         seconds = time_for(row["copies"][0]["bytes"], request.limits)
         memory_mb = request.limits.clip_memory_mb
         found = run_isolated(_extract_audio, request, row, feature_sets, seconds=seconds, memory_mb=memory_mb)
-        return [shared | vars(extracted) for extracted in found]
+        return [*(shared | vars(extracted) for extracted in found), *left_out]
     except ClipError as error:
         return [shared | {"reason": error.reason.value, "detail": error.detail}]
     except MemoryError:

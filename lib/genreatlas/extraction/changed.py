@@ -82,16 +82,15 @@ def merge(store: Store, staged: Staged) -> Extracted:
     rows = staged.frame
     said = rows.select("feature_set", "reason", "detail", F.size("copies").alias("n")).collect()
     bad = F.col("reason").isNotNull()
-    kept = rows.where(~bad | (F.col("reason") != Reason.ENVIRONMENT_FAULT.value)).withColumn(
-        "copy", F.explode("copies")
-    )
-    named = kept.select(
+    stored = F.when(bad, F.col("reason") != Reason.ENVIRONMENT_FAULT.value).otherwise(F.col("set_version").isNotNull())
+    kept = rows.where(stored).withColumn("copy", F.explode("copies"))
+    changed = kept.select(
         "copy.clip_id", "change", "change_version",
         F.when(bad, F.lit(NONE)).otherwise(F.col("feature_set")).alias("feature_set"),
         F.when(bad, F.lit(_RELEASE)).otherwise(F.col("set_version")).alias("set_version"),
         "preprocessing_id", "copy.song_id", "values", "frames", "n_frames", "width", "hop_s", "reason", "detail",
     )  # fmt: skip
-    store.upsert(CHANGED_FEATURES, named)
+    store.upsert(CHANGED_FEATURES, changed)
     staged.drop()
     missing = [row["detail"] for row in said if row["reason"] == Reason.ENVIRONMENT_FAULT.value]
     failed = sum(row["n"] for row in said if row["reason"] not in (None, Reason.ENVIRONMENT_FAULT.value))

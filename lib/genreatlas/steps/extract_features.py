@@ -7,6 +7,7 @@ does nothing until there are new clips, another set, a new version of a set, or 
 import math
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -91,6 +92,7 @@ def run(store: Store, config: Config) -> Counts:
                 counts += merge(store, staged, is_first=number == 0)
                 bar.advance(audios)
         pending.drop()
+        counts = replace(counts, notes=tuple(dict.fromkeys(counts.notes)))  # a line for each chunk says the same
     else:
         describe(plan, [s for s in plan.feature_sets if store.exists(table_of(s))])
     if lacking.gone:
@@ -140,9 +142,10 @@ def merge(store: Store, staged: Staged, is_first: bool = False) -> Counts:
         except EnvironmentFaultError:
             staged.drop()
             raise
-    good = {clip for row in found if row["reason"] is None for clip in row["clip_id"]}
+    good = {clip for row in found if row["set_version"] is not None for clip in row["clip_id"]}
     bad = {clip for row in found if row["reason"] not in (None, Reason.ENVIRONMENT_FAULT) for clip in row["clip_id"]}
     named = {(row["feature_set"], row["set_version"]) for row in found}
+    left_out = dict.fromkeys(row["detail"] for row in found if row["reason"] is None and row["set_version"] is None)
     sets = [s for s in FEATURE_SETS.values() if (s.name, s.version) in named]  # not what another release staged
     with ThreadPoolExecutor(PARALLEL) as pool:
         list(pool.map(lambda s: store.upsert(table_of(s), feature_rows(rows, s)), sets))  # raises what one raised
@@ -151,14 +154,15 @@ def merge(store: Store, staged: Staged, is_first: bool = False) -> Counts:
         store.upsert(QUARANTINE, quarantine_rows(store, rows, earlier), update=True)
     staged.drop()
     end_at_environment_faults(STEP, found, len({row["audio_id"] for row in found}))
-    return Counts(read=len(good) + len(bad), written=len(good), failed=len(bad))
+    notes = tuple(f"{detail} on workers; the driver has it" for detail in left_out)
+    return Counts(read=len(good) + len(bad), written=len(good), failed=len(bad), notes=notes)
 
 
 def feature_rows(rows: DataFrame, feature_set: FeatureSet) -> DataFrame:
     """Rows of one set's table: one per clip that holds the audio, features as columns by name."""
     values = value_columns(feature_set)
     return (
-        rows.where(F.col("feature_set") == feature_set.name)
+        rows.where((F.col("feature_set") == feature_set.name) & F.col("set_version").isNotNull())
         .withColumn("copy", F.explode("copies"))
         .select("copy.clip_id", "set_version", "preprocessing_id", "copy.song_id", *values)
     )
