@@ -7,6 +7,8 @@ import pytest
 pytest.importorskip("deltalake")
 from deltalake import DeltaTable
 
+from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
+from genreatlas.audio.feature_sets import table_of
 from genreatlas.config import load_config
 from genreatlas.errors import ModelError
 from genreatlas.steps import publish_site
@@ -33,6 +35,17 @@ def home(tmp_path_factory):
     write(home, TABLE["clips"], [clip | {"clip_id": "a fetched clip", "uri": "clip_audio:a fetched clip"}])
     write(home, TABLE["clip_audio"], [{"ingest_batch": "f", "sha256": digest, "provider": "deezer", "bytes": len(audio),
                                        "audio": audio}])  # fmt: skip
+    groove = REGISTRY["groove"]
+    write(home, TABLE["feature_sets"], [
+        {"feature_set": "groove", "set_version": groove.version, "position": place, "feature": one.name,
+         "kind": one.kind, "axis": groove.axis, "unit": one.unit, "preprocessing_id": "p2", "source": "registry"}
+        for place, one in enumerate(groove.features)
+    ])  # fmt: skip
+    beats = {"clip_id": "a fetched clip", "song_id": "heard", "set_version": groove.version, "preprocessing_id": "p2",
+             "tempo_tracked": 120.0, "beats_per_bar": 4.0, "bar_confidence": 0.5, "swing_ratio": None,
+             "tracked_beat_times": [0.5, 1.0, 1.5, 2.0, 2.5], "downbeat_times": [1.0],
+             "pattern_low_1": 1.0}  # fmt: skip
+    write(home, table_of(groove), [beats, beats | {"preprocessing_id": "p1", "tempo_tracked": 60.0}])
     return home
 
 
@@ -74,6 +87,9 @@ def test_the_extract_holds_what_the_tables_say_and_a_rerun_writes_nothing(store,
     assert found.song("heard")["clip"]["url"] == "/clips/a%20fetched%20clip"
     path, mime = found.clip("a fetched clip")
     assert (path.read_bytes(), mime) == (b"the bytes of a clip", "audio/mpeg")
+    beats = found.rhythm("a fetched clip")
+    assert (beats["beats"], beats["first"], beats["beats_per_bar"]) == ([0.5, 1.0, 1.5, 2.0, 2.5], 1, 4)
+    assert (beats["tempo"], beats["pattern"]["low"][:2]) == (120.0, [100, 0])
     before = files(folder)
     assert publish_site.run(store, config).read == 0
     assert files(folder) == before
