@@ -84,7 +84,8 @@ def reliability_rows(rows: pd.DataFrame, classes: Sequence[str], stated_coverage
     for k, genre in enumerate(classes):
         if len(called_of[k]) or len(true_of[k]):
             found.append(row(genre, called_of[k], true_of[k], _SAMPLES_A_GENRE))
-    return pd.DataFrame(found)
+    # A column in which nothing is known is of numbers, too: frames of several models are put together.
+    return pd.DataFrame(found).astype({"stated_coverage": np.float64, "coverage": np.float64, "set_size": np.float64})
 
 
 def _places(values: NDArray[np.integer], n: int) -> list[NDArray[np.int64]]:

@@ -219,9 +219,9 @@ class _Evaluation:
             stated = None if confidence is None else confidence.coverage
             found = reliability_rows(predictions.outcomes_of(case), case.classes, stated)
             blocks.append(found.assign(model_id=case.model_id, part=self.part))
-        rows = pd.concat(blocks, ignore_index=True)
-        if rows.empty:
+        if not (blocks := [one for one in blocks if len(one)]):
             return
+        rows = pd.concat(blocks, ignore_index=True)
         self.store.upsert(RELIABILITY, rows, update=True)
         stored = stored[stored["model_id"].isin([case.model_id for case in new])]
         delete_outdated(self.store, RELIABILITY, stored, rows)
