@@ -97,7 +97,7 @@ class Stub:
         train = TrainSection.model_validate({"feature_sets": ("plain",)} | settings)
         self.trials = {trial.name: trial for trial in expand(train, {"plain"})}
         self.config = SimpleNamespace(train=train)
-        self.matrix = SimpleNamespace(axis="summary", folds=(0, 1, 2), multi=False, n_rows=27, n_classes=3)
+        self.matrix = SimpleNamespace(axis="summary", folds=(0, 1, 2), multi=False, n_rows=27, n_classes=3, in_buckets=False)
         self.dataset = SimpleNamespace(feature_set="plain")
         self.store = SimpleNamespace(run_id="run")
         self.room_mb = None
