@@ -97,10 +97,15 @@ class Stub:
         train = TrainSection.model_validate({"feature_sets": ("plain",)} | settings)
         self.trials = {trial.name: trial for trial in expand(train, {"plain"})}
         self.config = SimpleNamespace(train=train)
-        self.matrix = SimpleNamespace(axis="summary", folds=(0, 1, 2), multi=False, n_rows=27, n_classes=3, in_buckets=False)
+        self.matrix = SimpleNamespace(
+            axis="summary", folds=(0, 1, 2), multi=False, n_rows=27, n_classes=3, in_buckets=False
+        )
         self.dataset = SimpleNamespace(feature_set="plain")
         self.store = SimpleNamespace(run_id="run")
         self.room_mb = None
+
+    def running(self):
+        return ""
 
     def score_folds(self, tasks, tasks_a_core=None):
         for start in range(0, len(tasks), 3):

@@ -156,8 +156,8 @@ class FolderSection(Section):
     subset: Literal["", "small", "medium", "large", "full"] = Field(
         "", description="FMA subset (small, medium, large, full); empty: all files found."
     )
-    jamendo_split: Literal["split-0", "split-1", "split-2", "split-3", "split-4"] = Field(
-        "split-0", description="Which of the published splits of MTG-Jamendo."
+    jamendo_split: str = Field(
+        "split-0", description="Which published split of MTG-Jamendo: split-0 to split-4, its folders; empty: none."
     )
     licence: str = Field("", description="Licence stored where the source states none.")
     genre_aliases: dict[str, str] = Field(
