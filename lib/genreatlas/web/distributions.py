@@ -1,7 +1,5 @@
 """Distributions of features over all songs and over each genre, for charts and for where a value lies."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from genreatlas.redaction import is_formula
+from genreatlas.web.csv_tables import as_table
 
 #: The rows of all songs together.
 EVERYBODY = "*"
@@ -74,13 +72,8 @@ def charts(
 
 def as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
     """Charts as CSV, in which no name is a formula; the counts of a histogram are one cell."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(CHARTS.names)
-    for row in rows:
-        cells = [" ".join(map(str, row[name])) if name == "counts" else row[name] for name in CHARTS.names]
-        writer.writerow([f"'{one}" if isinstance(one, str) and is_formula(one) else one for one in cells])
-    return text.getvalue()
+    cells = ([" ".join(map(str, row[one])) if one == "counts" else row[one] for one in CHARTS.names] for row in rows)
+    return as_table(cells, CHARTS.names)
 
 
 def share_below(value: float, low: float, high: float, counts: Sequence[int]) -> float:

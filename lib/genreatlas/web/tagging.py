@@ -1,10 +1,8 @@
 """Copies of files with their genres in the tags, as a zip."""
 
-import csv
-import io
 import shutil
 import zipfile
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -13,9 +11,9 @@ from typing import Any
 
 from genreatlas.audio.probe import lay_out, open_file
 from genreatlas.errors import ClipError, InputError
-from genreatlas.redaction import is_formula
 from genreatlas.sources.folder.tag_writing import write_genres
 from genreatlas.web.apart import carry_out, run_apart
+from genreatlas.web.csv_tables import as_table
 from genreatlas.web.rendering import plain
 
 #: The table that lies in the zip beside the files.
@@ -60,16 +58,6 @@ def file_name(given: str, taken: Collection[str]) -> str:
     while found.casefold() in used:
         found, number = f"{stem} ({number}){end}", number + 1
     return found
-
-
-def as_table(rows: Iterable[Sequence[str]], head: Sequence[str]) -> str:
-    """Rows as CSV in which no cell is a formula."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(head)
-    for row in rows:
-        writer.writerow([f"'{cell}" if is_formula(cell) else cell for cell in row])
-    return text.getvalue()
 
 
 def make_zip(files: Sequence[Tagged], target: Path, seconds: float, memory_mb: int) -> None:

@@ -13,12 +13,13 @@ from genreatlas.errors import InputError
 from genreatlas.sources.previews.by_id import services_on
 from genreatlas.web.answers import compared, extract_of, known, page
 from genreatlas.web.apart import BusyError
+from genreatlas.web.csv_tables import as_table
 from genreatlas.web.published import Extract
 from genreatlas.web.receiving import Token, cache_key, keep_bytes, require_own_form, require_room
 from genreatlas.web.rendering import plain
 from genreatlas.web.rest import analysis_state
 from genreatlas.web.state import State, state_of
-from genreatlas.web.tagging import TABLE, Tagged, as_table, available, file_name, make_zip
+from genreatlas.web.tagging import TABLE, Tagged, available, file_name, make_zip
 from genreatlas.web.tracks import NAMES
 from genreatlas.web.work import EVERYBODY
 
