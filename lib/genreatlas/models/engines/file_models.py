@@ -85,6 +85,21 @@ class Clips:
         """Values of all clips, flat; NaN = missing."""
         return np.asarray(self.column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False))
 
+    def rows(self, n_features: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """How many rows of so many features each clip has, and the rows of all, (n_rows, n_features).
+
+        Raises
+        ------
+        ModelError : a clip's rows are of another width.
+        """
+        wrong = (self.widths != n_features) | (self.lengths % max(n_features, 1) != 0)
+        if wrong.any():
+            at = int(np.flatnonzero(wrong)[0])
+            raise ModelError(
+                f"clip {self.clips[at]} has {self.widths[at]} features; the model was trained on {n_features}"
+            )
+        return self.lengths // n_features, self.values.reshape(-1, n_features)
+
 
 @dataclass(frozen=True)
 class ClipScores:
@@ -120,14 +135,7 @@ class RowModel:
         ------
         ModelError : a clip's rows are not as wide as the model was trained on.
         """
-        wrong = (clips.widths != self.n_features) | (clips.lengths % max(self.n_features, 1) != 0)
-        if wrong.any():
-            at = int(np.flatnonzero(wrong)[0])
-            raise ModelError(
-                f"clip {clips.clips[at]} has {clips.widths[at]} features; the model was trained on {self.n_features}"
-            )
-        n_rows = clips.lengths // self.n_features
-        X = clips.values.reshape(-1, self.n_features)
+        n_rows, X = clips.rows(self.n_features)
         clip_of_row = np.repeat(np.arange(len(n_rows)), n_rows)
         sums = np.zeros((len(n_rows), self.n_classes))
         counted = np.zeros((len(n_rows), self.n_classes), dtype=np.int64)

@@ -75,15 +75,9 @@ class QuantileModel:
         ------
         ModelError : a clip's rows are not as wide as the model was trained on.
         """
-        wrong = (clips.widths != self.n_features) | (clips.lengths % max(self.n_features, 1) != 0)
-        if wrong.any():
-            at = int(np.flatnonzero(wrong)[0])
-            raise ModelError(
-                f"clip {clips.clips[at]} has {clips.widths[at]} features; the model was trained on {self.n_features}"
-            )
-        n_rows = clips.lengths // self.n_features
+        n_rows, X = clips.rows(self.n_features)
         there = np.flatnonzero(n_rows)
-        logits = logits_of(self.member, clips.values.reshape(-1, self.n_features))
+        logits = logits_of(self.member, X)
         sums = np.zeros((len(n_rows), self.n_classes))
         counted = np.zeros((len(n_rows), self.n_classes), dtype=np.int64)
         if len(there):
