@@ -4,8 +4,9 @@
 
 Parts: whether the recurrent network hears order (``rhythm_order``; ``rhythm_order_composed`` on notes as they were
 written, which takes minutes), learning curves on the composer's library (``composer_5`` to ``composer_40``: so many
-artists a genre with five songs each, judged on other artists), ``midi5`` and ``game_music`` by five folds, and stacks
-on midi5 with and without a pretrained network (``midi5_stack``, which needs `make embeddings`). Features and the
+artists a genre with five songs each, judged on other artists), treatments of genres of uneven size (``imbalance``),
+``midi5`` and ``game_music`` by five folds, and stacks on midi5 with and without a pretrained network (``midi5_stack``,
+which needs `make embeddings`). Features and the
 answers of every fit are kept below data/networks. A run that has used its budget starts no further fit, and the next
 one goes on; figures are of the fits that are there, with their number.
 ``--again`` drops the fits of the parts that are run.
@@ -53,6 +54,15 @@ PAIR_TRAIN, PAIR_TEST, PAIR_SONGS = 20, 15, 3
 PAIR_FIT = {"crop_s": 6.0, "learning_rate": 3e-3, "epochs": 150, "patience": 60}
 FOLDS = 5
 
+#: Treatments of genres of uneven size, and the networks that they are compared on.
+TREATMENTS = ("none", "weights", "logit_adjustment", "resampling")
+UNEVEN = (
+    Network("1-D CNN on timbre", "cnn_1d", "timbre_pitch", {"columns": "timbre"}, seeds=3),
+    Network("GRU on notes", "gru", "rhythm_notes", seeds=3),
+)
+#: Artists of the commonest genre; the genre of rank r has an r-th of them, so the last of eight has 3.
+COMMONEST = 24
+
 #: No network may be worse than the best hand-made model on composed songs by more.
 MARGIN = 0.02
 #: A stack is to be better than its best member on midi5 by this.
@@ -81,6 +91,7 @@ def main() -> None:
         "composer_10": partial(composer, size=10),
         "midi5": partial(real, name="midi5", listed=songs.midi5),
         "game_music": partial(real, name="game_music", listed=songs.game_music),
+        "imbalance": imbalance,
         "composer_20": partial(composer, size=20),
         "composer_40": partial(composer, size=40),
     }
@@ -344,6 +355,82 @@ def judged(
         "songs": 0 if first is None else len(first.y), "groups": 0 if first is None else len(np.unique(first.group)),
         "models": models,
     }  # fmt: skip
+
+
+# Genres of uneven size
+
+
+def uneven_sizes(n_genres: int) -> list[int]:
+    """Artists of each genre by rank, after Zipf's law; at least three."""
+    return [max(round(COMMONEST / rank), 3) for rank in range(1, n_genres + 1)]
+
+
+def imbalance(parsed: argparse.Namespace, clock: Clock) -> dict[str, Any]:
+    """Every treatment on a library whose genres have 24 to 3 artists, judged on equal numbers of other artists.
+
+    There are two libraries: the genres of the second have the first one's numbers of artists in reversed order, so that
+    every genre is once among the rare half.
+    """
+    section = SandboxSection(
+        seed=29, artists_per_genre=JUDGED.stop, songs_per_artist=SONGS, broken_files=False
+    )  # fmt: skip
+    every = songs.composed(section, (*range(COMMONEST), *JUDGED))
+    genres = songs.numbered("composer", every).genres
+    sizes = uneven_sizes(len(genres))
+    orders = [dict(zip(genres, one, strict=True)) for one in (sizes, sizes[::-1])]
+
+    def numbered(clip: songs.Clip) -> int:
+        assert clip.planned is not None
+        return clip.planned.artist_number
+
+    listed = [
+        clip for clip in every
+        if numbered(clip) in JUDGED or numbered(clip) < max(order[clip.genre] for order in orders)
+    ]  # fmt: skip
+    sets = tuple(dict.fromkeys(one.feature_set for one in UNEVEN))
+    clips = songs.collect("composer", listed, sets, parsed.processes, clock.until)
+    if clips is None:
+        return {}
+    number = np.array([numbered(clip) for clip in listed])
+    judged = np.flatnonzero(np.isin(number, JUDGED))
+    most = [np.array([order[clip.genre] for clip in listed]) for order in orders]
+    parted = [(np.flatnonzero(~np.isin(number, JUDGED) & (number < one)), judged) for one in most]
+    folder = songs.WORK / "fits" / "imbalance"
+    networks = {
+        (one.name, treatment): replace(
+            one, name=f"{one.name} {treatment}", params={**one.params, "imbalance": treatment}
+        )
+        for one in UNEVEN if one.name in parsed.networks for treatment in TREATMENTS
+    }  # fmt: skip
+    run(network_jobs(list(networks.values()), clips, parted, number % FOLDS, folder), parsed.processes, clock)
+    said, rows = {}, []
+    # one row of genres for each fit, in the order of the answers: first seed on both libraries, second seed …
+    rare = np.stack([np.arange(len(genres)) >= len(genres) / 2, np.arange(len(genres))[::-1] >= len(genres) / 2])
+    for (name, treatment), network in networks.items():
+        if not (files := complete(folder, network, len(parted))):
+            continue
+        fits = [answers(clips, [part], [[file]]) for seed in files for part, file in zip(parted, seed, strict=True)]
+        one = replace(fits[0], said=np.concatenate([fit.said for fit in fits]))
+        said[name, treatment] = one
+        masks = np.tile(rare, (len(files), 1))
+        rows.append({
+            "network": name, "treatment": treatment, "seeds": len(files),
+            "macro_f1": one.with_interval("macro_f1"), "accuracy": one.with_interval("accuracy"),
+            "rare": one.recall_of(masks), "common": one.recall_of(~masks),
+            "seconds": float(np.median([float(np.load(file)["cpu"]) for seed in files for file in seed])),
+        })  # fmt: skip
+    for row in rows:
+        plain = said.get((row["network"], "none"))
+        if plain is not None and row["treatment"] != "none":
+            one = said[row["network"], row["treatment"]]
+            n = min(len(one.said), len(plain.said))
+            pair = (replace(one, said=one.said[:n]), replace(plain, said=plain.said[:n]))
+            row["over_none"] = {metric: difference(metric, *pair) for metric in ("macro_f1", "accuracy")}
+    if not rows:
+        return {}
+    about = {"sizes": sizes, "songs_per_artist": SONGS, "learnt": [len(train) for train, _ in parted],
+             "judged": len(judged), "groups": len(np.unique(clips.group[judged])), "rows": rows}  # fmt: skip
+    return {"parts": {"imbalance": about}}
 
 
 def headline(parts: dict[str, Any]) -> dict[str, Any]:

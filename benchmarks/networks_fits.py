@@ -4,8 +4,9 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,18 @@ class Answers:
         """(n_classes,) F1 of each genre, mean over seeds."""
         return np.asarray(f1(*np.moveaxis(self.totals().sum(axis=1), 1, 0)).mean(axis=0))
 
+    def recall_of(self, genres: np.ndarray) -> dict[str, float]:
+        """Mean recall of some genres, mean over seeds, and its 95 % interval when groups are drawn anew.
+
+        Parameters
+        ----------
+        genres : (n_seeds, n_classes) bool: they may be other ones for each seed.
+        """
+        totals = self.totals()
+        value = float(_recall(totals.sum(axis=1), genres).mean())
+        low, high = interval(_resampled(partial(_recall, genres=genres), totals))
+        return {"value": value, "low": float(low), "high": float(high)}
+
     def confusion(self) -> np.ndarray:
         """(n_classes, n_classes) true by called genre, mean over seeds."""
         found = np.zeros((self.n_classes, self.n_classes))
@@ -188,12 +201,21 @@ def _figure(metric: str, totals: np.ndarray) -> np.ndarray:
     return np.asarray(accuracy(right, support) if metric == "accuracy" else macro_f1(right, called, support))
 
 
-def _resampled(metric: str, totals: np.ndarray) -> np.ndarray:
-    """(n_samples,) of a metric, mean over seeds."""
+def _recall(totals: np.ndarray, genres: np.ndarray) -> np.ndarray:
+    """Mean over genres that have songs; leading axes of the totals go through, the last of them is the seed."""
+    right, _, support = np.moveaxis(totals, -2, 0)
+    counted = genres & (support > 0)
+    recalls = np.divide(right, support, out=np.zeros_like(right), where=counted)
+    return np.asarray(recalls.sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1))
+
+
+def _resampled(metric: str | Callable[[np.ndarray], np.ndarray], totals: np.ndarray) -> np.ndarray:
+    """(n_samples,) of a metric, by name or as a function of totals, mean over seeds."""
+    figure = partial(_figure, metric) if isinstance(metric, str) else metric
     found = []
     for weights in group_weights(totals.shape[1], SAMPLES, 7):
         drawn = np.einsum("gs,kgtc->sktc", weights, totals)
-        found.append(_figure(metric, drawn).mean(axis=1))
+        found.append(figure(drawn).mean(axis=1))
     return np.concatenate(found)
 
 

@@ -53,6 +53,8 @@ def _body(found: dict[str, Any], parts: Sequence[str]) -> Iterator[str]:
         yield _row(words, found.get(key))
     if about := next((done[name]["about"] for name in ("rhythm_order", "rhythm_order_composed") if name in done), ""):
         yield from ("", f"Pairs of grooves: {about}. {_PAIRS}")
+    if "imbalance" in done:
+        yield from _imbalance(done["imbalance"])
     judged = {name: done[name] for name in _TITLES if done.get(name, {}).get("models")}
     if judged:
         yield from _curves(judged)
@@ -75,6 +77,29 @@ def _row(words: str, one: dict[str, Any] | None) -> str:
     if one["bar"] is not None:
         bar = f"{one['bar']:.3f}" + (" (met)" if one.get("met") else " (missed)")
     return f"| {words} | {one['value']:.3f} | {interval} | {bar} | {one['n']} | {one['note']} |"
+
+
+def _imbalance(part: dict[str, Any]) -> Iterator[str]:
+    yield from ("", "### Genres of uneven size", "")
+    yield (
+        f"Composed songs of genres with {', '.join(str(size) for size in part['sizes'])} artists, "
+        f"{part['songs_per_artist']} songs each ({part['learnt'][0]} in all); the {part['judged']} songs that are "
+        f"judged are of {part['groups']} other artists, the same number of every genre. Each fit was done twice, the "
+        "second time with the numbers in reversed order of genres, so that every genre is once among the rare half. "
+        "Values are means over both and over seeds; 95 % intervals draw artists anew."
+    )
+    yield ""
+    yield "| network | `imbalance` | macro-F1 | accuracy | recall of the rare half | recall of the common half | macro-F1 less `none` | accuracy less `none` | seeds |"  # noqa: E501
+    yield "|---" * 9 + "|"
+    for row in part["rows"]:
+        cells = [_with_interval(row[key]) for key in ("macro_f1", "accuracy", "rare", "common")]
+        over = row.get("over_none", {})
+        cells += [_with_interval(over[key], "+.3f") if key in over else "" for key in ("macro_f1", "accuracy")]
+        yield f"| {row['network']} | `{row['treatment']}` | {' | '.join(cells)} | {row['seeds']} |"
+
+
+def _with_interval(one: dict[str, float], form: str = ".3f") -> str:
+    return f"{one['value']:{form}} ({one['low']:{form}} to {one['high']:{form}})"
 
 
 def _names(judged: dict[str, Any]) -> list[str]:

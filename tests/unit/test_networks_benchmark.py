@@ -11,7 +11,9 @@ from genreatlas.metrics import score_predicted
 from genreatlas.models.engines.networks.snippets import encode_notes
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+import networks
 import networks_fits
+import networks_page
 
 NAN = np.nan
 
@@ -74,3 +76,28 @@ def test_a_difference_is_of_the_same_songs_and_excludes_zero_where_one_is_better
 def test_songs_add_up_their_clips():
     total, first = networks_fits.by_song(np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 3.0]]), np.array([4, 9, 4]))
     assert total.tolist() == [[1.0, 3.0], [0.0, 2.0]] and first.tolist() == [0, 1]
+
+
+def test_recall_of_some_genres_is_the_mean_of_theirs_in_each_fit():
+    y = np.repeat([0, 1, 2], 40)
+    first, second = y.copy(), y.copy()
+    first[:20] = 1  # half of genre 0 is wrong in the first fit, a quarter of genre 2 in the second
+    second[80:90] = 0
+    both = answers(y, first, second)
+    masks = np.array([[True, True, False], [False, False, True]])
+    found = both.recall_of(masks)
+    assert found["value"] == pytest.approx(((0.5 + 1.0) / 2 + 0.75) / 2)
+    assert found["low"] < found["value"] < found["high"]
+    assert both.recall_of(~masks)["value"] == pytest.approx((1.0 + (1.0 + 1.0) / 2) / 2)
+
+
+def test_genres_of_uneven_size_follow_zipf_and_their_treatments_are_printed():
+    assert networks.uneven_sizes(8) == [24, 12, 8, 6, 5, 4, 3, 3]
+    known = {"value": 0.5, "low": 0.4, "high": 0.6}
+    row = {"network": "GRU", "treatment": "weights", "seeds": 2, "macro_f1": known, "accuracy": known, "rare": known,
+           "common": known, "over_none": {"macro_f1": known, "accuracy": known}}  # fmt: skip
+    part = {"sizes": [24, 3], "songs_per_artist": 5, "learnt": [135, 135], "judged": 50, "groups": 10, "rows": [row]}
+    printed = list(networks_page._imbalance(part))
+    assert "24, 3 artists, 5 songs each (135 in all)" in printed[3]
+    plain, signed = "0.500 (0.400 to 0.600)", "+0.500 (+0.400 to +0.600)"
+    assert printed[-1] == f"| GRU | `weights` | {' | '.join([plain] * 4 + [signed] * 2)} | 2 |"
