@@ -85,6 +85,7 @@ def test_the_tables_read_the_same_through_spark_deltalake_and_duckdb(undisturbed
             pd.testing.assert_frame_equal(left, right, check_dtype=False, obj=table.name)
 
 
+@pytest.mark.slow
 def test_the_views_say_the_same_through_spark_and_duckdb(undisturbed, spark):
     path = undisturbed.home / "tables"
     planned = register_views(Store(spark, load_config([], [f'store.path="{path}"']).store))

@@ -23,7 +23,8 @@ def labels(store):
     return found
 
 
-@pytest.mark.parametrize("kind", ["directory", pytest.param("tags", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["directory", "tags"])
 def test_what_visitors_corrected_takes_the_place_of_a_songs_labels_until_they_take_it_back(spark, tmp_path, kind):
     music = tmp_path / "music"
     for name, genre in (("Rock/a.wav", "Rock"), ("Rock/b.wav", "Rock"), ("Jazz/c.wav", "Jazz"), ("Jazz/d.wav", "Jazz")):

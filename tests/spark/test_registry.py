@@ -69,6 +69,7 @@ def test_a_loaded_model_scores_every_clip_of_the_test_part(saved, model_id):
         assert (sums.argmax(axis=1) == truth).mean() > 0.6
 
 
+@pytest.mark.slow
 def test_margins_are_calibrated_on_folds_and_stay_margins_where_that_was_not_asked_for(saved):
     store, config, songs = saved
     assert registry.load({"model_id": "margins"}, config).score_kind == "probability"
@@ -139,6 +140,7 @@ def test_a_model_of_enough_artists_is_stored_with_its_confidence_and_answers_wit
         assert [row.scores[genre] for genre in model.classes] == pytest.approx(expected.tolist(), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_a_model_keeps_its_one_hot_columns_when_new_values_turn_up(saved, store, config):
     songs = library(4)
     for one in songs:

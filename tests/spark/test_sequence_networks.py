@@ -43,6 +43,7 @@ SETS = ("timbre_pitch", "rhythm_notes", "groove_bars", "mel128")
 SMALL = "crop_rows=[8], epochs=[3], batch=[8]"
 
 
+@pytest.mark.slow
 @needs_keras
 def test_candidates_are_fitted_in_tasks_on_whole_clips_and_the_best_is_stored(spark, tmp_path):
     """Spark: tasks read shards that other tasks wrote, and bring ONNX back."""

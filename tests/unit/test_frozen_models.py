@@ -63,7 +63,8 @@ def test_a_stored_model_says_of_every_clip_what_it_said_when_it_was_stored(model
     assert {row["clip_id"]: row["n_rows"] for row in said} == {k: v[0] for k, v in expected["scores"].items()}
     for row in said:
         _, sums, votes = expected["scores"][row["clip_id"]]
-        np.testing.assert_allclose(row["score_sum"], sums, rtol=1e-9, atol=1e-12)
+        # Scores of single precision: their last digit depends on the instructions that the processor has.
+        np.testing.assert_allclose(row["score_sum"], sums, rtol=1e-6, atol=1e-9)
         assert row["votes"] == votes
 
 
