@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from genreatlas.audio.decode import read_clip
+from genreatlas.audio.identity import sound_sha256
 from genreatlas.audio.inspection import check_arrival
 from genreatlas.audio.mpeg import walk_frames
 from genreatlas.audio.probe import probe
@@ -81,6 +82,24 @@ def test_tags_and_padding_around_the_frames_are_no_fault(tag):
     assert facts["sha256"] != plain["sha256"] and facts["audio_id"] == plain["audio_id"]
     behind_junk = b"\x00" * 300 + MP3
     assert check_arrival(behind_junk, CLIP)["duration_s"] == SECONDS
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        MP3,
+        MP3 + b"TAG" + bytes(125),
+        MP3 + b"TAG" + MP3[200:325],  # a tag that holds what looks like frames
+        b"ID3\x03\x00\x00\x00\x00\x00\x0a" + bytes(10) + MP3,
+        MP3 + MP3,
+        MP3 + bytes(999),
+        sound(form="FLAC", subtype="PCM_16"),
+    ],
+    ids=["plain", "tag behind", "frames in the tag", "tag in front", "joined", "padded", "flac"],
+)
+def test_the_sound_of_what_arrives_has_the_hash_that_a_file_of_it_has(data):
+    facts = check_arrival(data, CLIP)
+    assert facts["sound_sha256"] == sound_sha256(io.BytesIO(data), facts["mime"])
 
 
 def test_a_body_that_breaks_off_is_truncated_wherever_it_does():

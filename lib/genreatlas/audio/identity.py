@@ -11,14 +11,14 @@ RFC 5334 and 7845 (headers in Ogg), Microsoft's RIFF and EBU Tech 3306 (RF64), A
 import hashlib
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from genreatlas.audio.magic import HEAD_BYTES, after_id3, first_mpeg_frame
-from genreatlas.audio.mpeg import walk_frames
+from genreatlas.audio.mpeg import MpegStream, walk_frames
 from genreatlas.audio.pieces import Pieces
 from genreatlas.audio.probe import identify
 from genreatlas.errors import ClipError
@@ -40,13 +40,14 @@ class _Pcm:
     codec: str = ""
 
 
-def sound_sha256(file: BinaryIO, mime: str) -> str:
+def sound_sha256(file: BinaryIO, mime: str, mpeg: MpegStream | None = None) -> str:
     """Hash the sound of an open file.
 
     Parameters
     ----------
     file : seekable; its position changes.
     mime : media type by content, as :class:`genreatlas.audio.probe.AudioInfo` has it.
+    mpeg : frames of an MP3, where the whole file was walked through already.
 
     Returns
     -------
@@ -56,6 +57,8 @@ def sound_sha256(file: BinaryIO, mime: str) -> str:
     size = file.seek(0, os.SEEK_END)
     start, found = 0, None
     try:
+        if mpeg is not None and mime == "audio/mpeg" and _is_whole(file, mpeg, size):
+            return _of_frames(file, mpeg.ranges)
         start = identify(Pieces(file))[1]
         if reader := _READERS.get(mime):
             found = reader(file, start, size)
@@ -113,11 +116,21 @@ def _mpeg(file: BinaryIO, start: int, end: int) -> str | None:
     """Hash all whole frames of sound; tags, facts and other bytes between them are left out."""
     first = first_mpeg_frame(Pieces(file, end).read(start, HEAD_BYTES)) or 0  # a file that is cut short has few
     end = _before_tags(file, start, end)  # else a last frame that is cut short would take bytes of a tag in
+    return _of_frames(file, walk_frames(file, start + first, end).ranges)
+
+
+def _of_frames(file: BinaryIO, ranges: Iterable[tuple[int, int]]) -> str:
     digest = hashlib.sha256(b"mpeg\n")
-    for begin, stop in walk_frames(file, start + first, end).ranges:
+    for begin, stop in ranges:
         for block in _blocks(file, begin, stop):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _is_whole(file: BinaryIO, mpeg: MpegStream, size: int) -> bool:
+    """Whether a walk that ends before the tags would find the same frames as one through the whole file."""
+    whole = mpeg.foreign == 0 and not mpeg.cut_short and len(mpeg.ranges) == mpeg.parts == 1
+    return whole and mpeg.ranges[0][1] <= _before_tags(file, mpeg.ranges[0][0], size)
 
 
 def _flac(file: BinaryIO, start: int, end: int) -> str | None:

@@ -210,7 +210,7 @@ def check_arrival(data: bytes, clip: ClipSection, declared_s: float | None = Non
     flags = layout.flags | ({"shorter_than_declared"} if shorter else set())
     return {
         "sha256": hashlib.sha256(data).hexdigest(),
-        "sound_sha256": sound_sha256(io.BytesIO(data), info.mime),
+        "sound_sha256": sound_sha256(io.BytesIO(data), info.mime, mpeg),
         "audio_id": stable_id(hashlib.sha256(_sound(data, layout)).hexdigest(), start, length),
         "start_s": start,
         "length_s": length,

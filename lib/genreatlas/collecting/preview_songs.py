@@ -67,9 +67,11 @@ def _listed(store: Store, config: Config) -> tuple[list[tuple[str | None, ...]],
         if not isinstance(one, ListedFile)
     ]
     store.upsert(QUARANTINE, rows, update=True)
+    is_first = not store.exists(SONG_GENRES)
     labels = _write(store, (_listed_rows(config, file) for file in files))
     whole = all(row["reason"] in _TAKEN_BACK for row in rows)
-    notes = _follow(store, config, SOURCE, str(config.http.manifest), labels, whole)
+    # Of a store without labels nothing can be retired, and to look takes seconds.
+    notes = () if is_first else _follow(store, config, SOURCE, str(config.http.manifest), labels, whole)
     return [(file.song_id, None, file.url, file.checksum, file.song.licence) for file in files], notes
 
 

@@ -54,7 +54,7 @@ def retire(store: Store, table: Table, keys: Sequence[Any] | DataFrame, columns:
     keys : tuples of values, or a frame of them.
     columns : names of the values; the table's key unless given. A frame brings its own.
     """
-    if not store.exists(table):
+    if (not isinstance(keys, DataFrame) and not keys) or not store.exists(table):
         return 0
     store.upgrade(table)
     return _date(store, table, _frame(store, table, keys, columns), datetime.now(UTC))

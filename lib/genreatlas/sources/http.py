@@ -127,6 +127,7 @@ class PoliteSession(requests.Session):
         super().__init__()
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.auth = _leave_auth
+        self._surroundings: dict[tuple[str, str], dict[str, Any]] = {}
 
     def request(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         """Send a request; see the module for what comes back.
@@ -149,6 +150,19 @@ class PoliteSession(requests.Session):
                 raise FetchError(Reason.BAD_ADDRESS, _words(method, url, kind)) from None
         detail = _words(method, url, f"more than {self.max_redirects} redirects")
         raise FetchError(Reason.TOO_MANY_REDIRECTS, detail, transient=True)
+
+    def merge_environment_settings(
+        self, url: str, proxies: dict[str, str] | None, stream: bool | None, verify: Any, cert: Any
+    ) -> dict[str, Any]:
+        """What the environment says of proxies and certificates, asked once for each host: it takes half a ms."""
+        if proxies or self.proxies or stream is not None or verify is not None or cert is not None:
+            return super().merge_environment_settings(url, proxies, stream, verify, cert)
+        parts = urlsplit(url)
+        place = (parts.scheme, parts.netloc.rpartition("@")[2])
+        if place not in self._surroundings:
+            self._surroundings[place] = super().merge_environment_settings(url, {}, None, None, None)
+        said = self._surroundings[place]
+        return said | {"proxies": dict(said["proxies"])}
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Where a redirect leads; from the outside never back to this machine."""
