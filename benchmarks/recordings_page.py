@@ -12,13 +12,13 @@ PAGE = Path(__file__).parents[1] / "docs" / "recordings.md"
 _BEGIN, _END = "<!-- figures: begin (written by make recordings) -->", "<!-- figures: end -->"
 #: Key = (bar, unit, what it is), in the order of the table; a bar below 0 is the most that may be, None: no bar.
 FIGURES: dict[str, tuple[float | None, str, str]] = {
-    "copies_found": (0.98, "", "planted copies that are linked to their original, but for those of another speed"),
-    "copies_speed_found": (0.95, "", "the same of copies that are 1 % faster or slower"),
-    "songs": (None, "", "songs that copies were planted of: game music, rendered MIDI, composed"),
-    "false_links": (-0.0, "", "links among songs that only sound alike, all in one run"),
-    "alike_songs": (None, "", "these songs"),
-    "link_minutes": (-10.0, "min", "`link_recordings`: 450,000 made-up fingerprints, from nothing"),
-    "link_gb": (-4.0, "GB", "peak memory of that, all processes together"),
+    "copies_found": (0.98, "", "planted copies that are linked to their original, without those of another speed"),
+    "copies_speed_found": (0.95, "", "the same for copies that are 1 % faster or slower"),
+    "songs": (None, "", "songs that copies were made of: game music, rendered MIDI, composed"),
+    "false_links": (-0.0, "", "links between songs that only sound alike, all in one run"),
+    "alike_songs": (None, "", "songs that sound alike"),
+    "link_minutes": (-10.0, "min", "`link_recordings`: 450,000 synthetic fingerprints, first run"),
+    "link_gb": (-4.0, "GB", "peak memory of that run, all processes together"),
     "link_found": (None, "", "planted copies among them that are found"),
     "link_false": (None, "", "pairs that matched and were not planted"),
     "link_rerun_minutes": (None, "min", "the step again with nothing new"),

@@ -17,16 +17,16 @@ _BEGIN, _END = "<!-- bars: begin (written by benchmarks/results_bars.py) -->", "
 BARS: dict[str, tuple[str, str, float, Literal["at least", "at most"]]] = {
     "total_minutes": ("scale", "3,000 genres × 150 songs, all steps, minutes on two cores", 60.0, "at most"),
     "total_gb": ("scale", "the same, memory of all processes, GB", 16.0, "at most"),
-    "worst_step_ratio": ("scale", "cost per song at 3,000 genres over that at 300: linear steps", 1.3, "at most"),
+    "worst_step_ratio": ("scale", "cost per song at 3,000 genres divided by that at 300: linear steps", 1.3, "at most"),
     "worst_learning_ratio": ("scale", "the same for training and evaluation", 12.0, "at most"),
-    "rerun_minutes": ("scale", "all steps again with nothing new, minutes", 3.0, "at most"),
-    "spotify_6": ("tables", "Spotify's 6 genres, accuracy on artists never seen", 0.55, "at least"),
+    "rerun_minutes": ("scale", "all steps again without new data, minutes", 3.0, "at most"),
+    "spotify_6": ("tables", "Spotify's 6 genres, accuracy on new artists", 0.55, "at least"),
     "spotify_6_year": ("tables", "the same with the year of release", 0.58, "at least"),
     "spotify_24": ("tables", "its 24 subgenres", 0.27, "at least"),
     "gtzan57_valid": ("tables", "GTZAN, 57 columns, validation list", 0.47, "at least"),
     "ece_spotify": ("calibration", "calibration error, Spotify", 0.03, "at most"),
     "ece_synthetic": ("calibration", "calibration error, synthetic table", 0.03, "at most"),
-    "class_gap": ("calibration", "gap of coverage by genre above chance", 0.02, "at most"),
+    "class_gap": ("calibration", "difference of coverage between genres beyond chance", 0.02, "at most"),
 }
 
 
@@ -58,7 +58,7 @@ def _rows() -> Iterator[tuple[str, float, str, str]]:
         )
         yield words, one["coverage"], ".89 to .91, each .87 to .93" + ("" if met else " (missed)"), "calibration"
     for key, one in _read("confounds").items():
-        more = f"; above it: {', '.join(one['loses_more'])}" if one["loses_more"] else ""
+        more = f"; above the bar: {', '.join(one['loses_more'])}" if one["loses_more"] else ""
         words = f"`{key}`: points lost, {one['note']}, {one['n']} songs{more}"
         yield (
             words,

@@ -60,9 +60,9 @@ def experiments(data: Path) -> list[Experiment]:
         Experiment(
             "music_by_song",
             "Four genres of free game music, by song",
-            "188 clips of 70 songs. Every genre is one album and nearly one sample rate, so what the `technical` "
-            "baseline scores here is no music at all. Metal has four songs, too few to learn and to judge, so three "
-            "genres are left; fourteen songs judge them, and the folds say more.",
+            "188 clips of 70 songs. Every genre is one album, nearly always with one sample rate, so the score of the "
+            "`technical` baseline is not due to music. Metal has four songs, too few for training and evaluation, so "
+            "three genres are left. The test part has only fourteen songs; the fold scores are more reliable.",
             needs=("music/manifest.csv",),
             overrides=(*music_overrides(music), 'folder.ignore_columns=["offset_s"]'),
             steps=FOLDER_STEPS,
@@ -70,9 +70,9 @@ def experiments(data: Path) -> list[Experiment]:
         Experiment(
             "music_by_clip",
             "The same clips, divided at random",
-            "The song column is left out, so clips of one song lie on both sides. What the fold scores gain on the run "
-            "above, most of all those of frames, is what a random split adds without any music learnt; and that with "
-            "one genre more, since metal's clips now count as songs.",
+            "The song column is left out, so clips of one song are in both training and test data. The increase of "
+            "the fold scores over the run above, largest for frames, is the effect of a random split and not of "
+            "better models. There is also one genre more, because clips of metal are now counted as songs.",
             needs=("music/manifest.csv",),
             overrides=(*music_overrides(music), 'folder.ignore_columns=["offset_s", "song"]'),
             steps=FOLDER_STEPS,
@@ -80,7 +80,7 @@ def experiments(data: Path) -> list[Experiment]:
         Experiment(
             "music_by_album",
             "The same songs, grouped by album",
-            "Every genre is one album, so no genre can be both learnt and tested: the split is refused.",
+            "Every genre is one album, so no genre can be in both training and test data: the split is refused.",
             needs=("music/manifest.csv",),
             overrides=(*music_overrides(music), 'folder.ignore_columns=["offset_s"]', "splits.group_by=album"),
             steps=("import_folder", "assign_splits"),
@@ -90,7 +90,7 @@ def experiments(data: Path) -> list[Experiment]:
             "gtzan",
             "GTZAN, 57 published feature columns",
             "640 clips of the fault-filtered train and validation lists (Kereliuk, Sturm and Larsen 2015); trained on "
-            "the first, judged on the second. A genre has few artists, so intervals are wide.",
+            "the first, evaluated on the second. Each genre has few artists, so intervals are wide.",
             needs=("tables/gtzan_features_30_sec.csv", "tables/gtzan/train_filtered.txt"),
             conf=("conf/gtzan_features.toml",),
             overrides=(
@@ -104,8 +104,7 @@ def experiments(data: Path) -> list[Experiment]:
         Experiment(
             "spotify_by_artist",
             "Spotify audio features, six genres, by artist",
-            "19,652 rows; a track may sit under several genres, and such tracks are dropped. Artists never lie on "
-            "both sides.",
+            "19,652 rows; tracks with several genres are dropped. No artist is in both training and test data.",
             needs=("tables/spotify_songs.csv",),
             conf=("conf/spotify_features.toml",),
             overrides=(*spotify, *SPLIT),
@@ -113,7 +112,7 @@ def experiments(data: Path) -> list[Experiment]:
         Experiment(
             "spotify_at_random",
             "The same tracks, divided at random",
-            "The artist column is left out: what a random split adds.",
+            "The artist column is left out, to show the effect of a random split.",
             needs=("tables/spotify_songs.csv",),
             conf=("conf/spotify_features.toml",),
             overrides=(*spotify, *SPLIT, 'import_features.artist=""'),

@@ -11,12 +11,12 @@ from results_experiments import Experiment
 
 HEAD = """# Results on real data
 
-Written by `make results DATA=folder` (benchmarks/results.py) from the tables of the runs; nothing here was typed.
-Scores are per song on the test part, with a 95 % interval over groups ([what it is](intervals.md)). A fold score is the
-mean of the selection metric over the three folds of the training part. Every estimator was trained at one setting
-(benchmarks/results_candidates.py), so nothing was searched for; of each engine and feature set the best by fold score
-was fitted again and is judged here. Where the word
-*song-grouped* stands, artists are not known, and figures may be too good. Machine: {machine}.
+Written by `make results DATA=folder` (benchmarks/results.py) from the tables of the runs.
+Scores are per song on the test part, with a 95 % confidence interval over groups ([methods](intervals.md)). A fold score
+is the mean of the selection metric over the three folds of the training part. Every estimator was trained with one setting
+of its parameters (benchmarks/results_candidates.py), without a search. For each engine and feature set, the candidate with
+the best fold score was fitted again on the training part and is evaluated here. *Song-grouped* means that artists are not
+known and scores may be too high. Machine: {machine}.
 """
 
 
@@ -30,7 +30,7 @@ def write_page(target: Path, work: Path, found: Sequence[tuple[Experiment, list[
             blocks.append(f"Not run: {', '.join(absent)} is absent below DATA.")
         elif experiment.refused:
             said = [line for line in log.splitlines() if line.startswith("genreatlas:")]
-            blocks.append("What the run said:\n\n```\n" + "\n".join(said) + "\n```")
+            blocks.append("Message of the run:\n\n```\n" + "\n".join(said) + "\n```")
         elif (tables / "metrics").exists():
             blocks += [_data(tables), _leaderboard(tables), _fold_scores(tables)]
         else:

@@ -40,7 +40,7 @@ LARGE, SMALL = "3000x150", "300x150"
 LINEAR = ("import_features", "assign_splits", "publish_views", "write_report")
 LEARNING = ("train_models", "evaluate_models")
 #: Costs of a step on the page.
-COSTS = ("seconds", "CPU seconds", "CPU seconds of others", "ms of CPU a song")
+COSTS = ("seconds", "CPU seconds", "CPU seconds of other processes", "CPU ms per song")
 
 #: Figures of candidates, and of judged models, on the page.
 FITTED = ("macro-F1, folds", "macro-F1, fitted songs", "seconds, all folds")
@@ -49,11 +49,11 @@ JUDGED = {
     "macro_average_precision": "macro AP", "micro_average_precision": "micro AP",
 }  # fmt: skip
 BARS = {
-    "total_minutes": (60.0, "all steps of 3,000 × 150, minutes on the clock"),
+    "total_minutes": (60.0, "all steps of 3,000 × 150, wall time in minutes"),
     "total_gb": (16.0, "peak memory of all processes together, GB"),
-    "worst_step_ratio": (1.3, "cost per song at 3,000 genres over that at 300: import, split, views, report"),
+    "worst_step_ratio": (1.3, "cost per song at 3,000 genres divided by that at 300: import, split, views, report"),
     "worst_learning_ratio": (12.0, "the same for training and evaluation"),
-    "rerun_minutes": (3.0, "all steps again with nothing new, minutes on the clock"),
+    "rerun_minutes": (3.0, "all steps again without new data, wall time in minutes"),
 }
 
 
@@ -285,16 +285,16 @@ def _per_song(run: dict[str, Any], step: str) -> float:
 def page(found: dict[str, Any]) -> str:
     """``docs/scale.md``."""
     lines = [
-        "# How it grows with genres",
+        "# Thousands of genres: time and memory",
         "",
-        "Written by `python benchmarks/scale.py`. Made-up feature tables of 45 columns go through every step with",
-        "the candidates of `conf/fanout.toml` and three folds. Genres come in families that lie close together,",
-        "artists have a manner of their own, every fourth genre is two kinds of songs, genres spread in different",
-        "directions, and a tenth of the songs have a second genre of the same family (`labels` decides).",
+        "Written by `python benchmarks/scale.py`. Synthetic feature tables of 45 columns are processed by every step,",
+        "with the candidates of `conf/fanout.toml` and three folds. The genres of a family are close together, songs of",
+        "an artist are similar, every fourth genre has two clusters, genres have different covariances, and a tenth of",
+        "the songs have a second genre of the same family (`train.labels` decides how these are used).",
         "",
-        "Memory is the peak of driver, JVM and Python workers together, CPU seconds are their sum. The clock",
-        "also counts what others do on the machine: how many CPU seconds they took stands beside each step, and",
-        "ratios of cost per song are of CPU seconds.",
+        "Memory is the peak of driver, JVM and Python workers together; CPU seconds are their sum. Other processes",
+        "on the machine lengthen the wall time: the CPU seconds that they used are given for each step, and costs per",
+        "song are compared in CPU seconds.",
         "",
         "| measurement | value | target |",
         "|---|---|---|",
@@ -308,12 +308,12 @@ def page(found: dict[str, Any]) -> str:
         )
     small = found.get(SMALL, {}).get("steps", {})
     for one in sorted((one for one in found.values() if "steps" in one), key=lambda one: one["n_songs"]):
-        title = f"{one['genres']:,} genres × {one['songs']} songs" + (", sizes as Zipf has them" if one["zipf"] else "")
+        title = f"{one['genres']:,} genres × {one['songs']} songs" + (", sizes by Zipf's law" if one["zipf"] else "")
         lines += ["", f"## {title}: {one['n_songs']:,} songs", "", one["machine"], ""]
         if not one["complete"]:
-            lines += ["This run was stopped; these are the steps that ended.", ""]
+            lines += ["This run was stopped; these steps were completed.", ""]
         lines += [
-            f"| {' | '.join(['step', *COSTS, f'as of {SMALL}', 'GB', 'again, seconds'])} |",
+            f"| {' | '.join(['step', *COSTS, f'relative to {SMALL}', 'GB', 'seconds of a rerun'])} |",
             "|---|---|---|---|---|---|---|---|",
         ]
         for step, cost in one["steps"].items():
@@ -326,7 +326,7 @@ def page(found: dict[str, Any]) -> str:
             lines += ["", "Pages: " + ", ".join(f"{name} {size:g} MB" for name, size in pages.items()) + "."]
         lines += [
             "",
-            "Figures behind the seconds are of test songs, of the models that were fitted on all training songs.",
+            "The columns after the seconds are scores on the test songs, of models fitted on all training songs.",
             "",
             f"| {' | '.join(['candidate', 'status', *FITTED, *JUDGED.values()])} |",
             "|" + "---|" * (2 + len(FITTED) + len(JUDGED)),

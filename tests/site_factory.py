@@ -55,6 +55,7 @@ def site_data(n: int = 120, seed: int = 7, files: Path | None = None, **changes:
             "track_number": pa.array([1 + number % 2 for number in range(n)], pa.int32()),
             "duration_s": np.full(n, 200.0), "isrc": [f"XX{number:010d}" for number in range(n)],
             "spotify_id": [f"{number:022d}" if number % 2 else None for number in range(n)],
+            "source": ["spotify" if number % 4 == 1 else "folder" for number in range(n)],
         }),
         "artists": pa.table({"artist_id": [f"a{number}" for number in range(len(names))], "name": names}),
         "song_artists": pa.table({

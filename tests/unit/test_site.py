@@ -429,6 +429,15 @@ def test_a_correction_is_stored_once_a_visitor_with_what_the_model_said(client, 
     assert (row["song_id"], row["genre_id"], row["said"], row["model_id"]) == ("song000003", "ambient", "house", "m1")
 
 
+def test_a_song_that_was_not_imported_from_a_folder_takes_no_correction_and_its_page_says_so(client, config):
+    page = client.get("/songs/song000001").text
+    assert 'action="/corrections"' not in page and "playlists and searches of Spotify" in page
+    assert 'action="/corrections"' in client.get("/songs/song000003").text
+    form = {"token": token(client), "song_id": "song000001", "genre": "Techno"}
+    assert client.post("/corrections", data=form).status_code == 409
+    assert Queue(config, prepare(config)).work.corrections() == []
+
+
 def test_without_a_database_accepted_nothing_is_promised_and_pages_of_the_lake_live(home, tmp_path):
     config = settings(home, f"web.database=sqlite:///{tmp_path}/missing/work.sqlite")
     client = client_of(config)

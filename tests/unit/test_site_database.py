@@ -1,5 +1,6 @@
 """The site's database on SQLite and on a real PostgreSQL: queue, results, corrections, versions, and going away."""
 
+import json
 import shutil
 import threading
 import uuid
@@ -252,3 +253,26 @@ def test_the_image_installs_extras_that_there_are_and_sets_keys_that_there_are()
     assert (config.web.host, config.web.path.as_posix()) == ("0.0.0.0", "/data/site")
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE)
     assert all((root / one).exists() for line in copied for one in line.split())
+
+
+def test_the_image_starts_a_command_that_there_is_as_a_user_without_root_rights():
+    import importlib
+    import re
+    import tomllib
+
+    from genreatlas.cli import JOBS
+
+    root = Path(__file__).parents[2]
+    text = (root / "conf" / "web" / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    *_, last = re.split(r"^FROM ", text, flags=re.MULTILINE)
+    lines = [line.split(maxsplit=1) for line in last.splitlines() if re.match(r"[A-Z]+ ", line)]
+    (command,) = [json.loads(rest) for word, rest in lines if word == "ENTRYPOINT"]
+    scripts = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    module, function = scripts[Path(command[0]).name].split(":")
+    assert callable(getattr(importlib.import_module(module), function)) and command[1] in JOBS
+
+    (user,) = [rest for word, rest in lines if word == "USER"]
+    (made,) = [re.search(r"useradd .*--uid (\d+)", rest).group(1) for word, rest in lines if "useradd" in rest]
+    assert user == made and int(user) > 0
+    words = [word for word, _ in lines]
+    assert "RUN" not in words[words.index("USER") :]  # nothing is installed as that user, and nothing resets it

@@ -55,7 +55,9 @@ class RetrainSection(Section):
         2000, description="Bootstrap samples of groups behind the decision.", json_schema_extra=EXPERT
     )
     min_groups: Positive = Field(
-        20, description="No promotion over a champion on fewer groups than this.", json_schema_extra=EXPERT
+        30,
+        description="Fewest groups for a promotion over a champion (30: docs/intervals.md).",
+        json_schema_extra=EXPERT,
     )
     min_genre_groups: Positive = Field(
         10, description="A genre's fall is not tested on fewer groups than this.", json_schema_extra=EXPERT

@@ -147,7 +147,7 @@ def _tables(
     max_mb = config.store.max_commit_mb
     songs = store.live(SONGS).select(
         "song_id", "title", "artist", "album", "album_artist", "isrc", "spotify_id", "licence", "popularity",
-        "track_number", "disc_number", (F.col("duration_ms") / 1000).alias("duration_s"),
+        "track_number", "disc_number", "source", (F.col("duration_ms") / 1000).alias("duration_s"),
         F.coalesce("original_year", F.year("release_date")).cast("int").alias("year"),
     )  # fmt: skip
     labels = store.live(SONG_GENRES)

@@ -26,7 +26,7 @@ from genreatlas.web.site_data import SiteData
 from genreatlas.web.words import fold, words
 
 #: Grows when an extract of the same data would be another.
-VERSION = 4
+VERSION = 5
 DATABASE, CHARTS, MAP, CLIPS = "site.sqlite", "charts", "map.json", "clips"
 FEATURES, VECTORS, VECTOR_PLACES = "features.npy", "vectors.npy", "vector_places.npy"
 SCALES, FITTED, RECORDINGS, MEASURES = "scales.npy", "fitted.npy", "recordings.npy", "measures.npy"
@@ -51,7 +51,7 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE songs (rank INTEGER PRIMARY KEY, song_id TEXT NOT NULL UNIQUE, name TEXT, folded TEXT NOT NULL,
   artist TEXT, album TEXT, album_rank INTEGER, isrc TEXT, spotify_id TEXT, year INTEGER, duration_s REAL, licence TEXT,
   prediction TEXT, clip_id TEXT, clip_uri TEXT, clip_file TEXT, start_s REAL, length_s REAL, mime TEXT,
-  clip_sha256 TEXT, track INTEGER);
+  clip_sha256 TEXT, track INTEGER, source TEXT);
 CREATE TABLE artists (rank INTEGER PRIMARY KEY, artist_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
   folded TEXT NOT NULL, n_songs INTEGER NOT NULL);
 CREATE TABLE albums (rank INTEGER PRIMARY KEY, album_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, folded TEXT NOT NULL,
@@ -325,9 +325,10 @@ def _write_songs(
             albums.get(place), row["isrc"], row["spotify_id"], row["year"], row["duration_s"], row["licence"],
             predictions.get(row["song_id"]), clip.get("clip_id"), clip.get("uri"), clip.get("file"),
             clip.get("start_s"), clip.get("length_s"), clip.get("mime"), clip.get("sha256"), track,
+            row["source"],
         )  # fmt: skip
 
-    marks = ", ".join("?" * 21)
+    marks = ", ".join("?" * 22)
     database.executemany(
         f"INSERT INTO songs VALUES ({marks})", (row_of(place, row) for place, row in enumerate(songs.rows))
     )

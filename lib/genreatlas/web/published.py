@@ -43,7 +43,7 @@ _ID = {
 }
 _SONG = (
     "rank, song_id, name AS title, artist, album, album_rank, isrc, spotify_id, year, duration_s, licence, clip_id, "
-    "clip_file, start_s, length_s, mime"
+    "clip_file, start_s, length_s, mime, source"
 )
 
 

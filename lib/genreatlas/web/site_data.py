@@ -20,6 +20,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "songs": _schema(
         song_id=_TEXT, title=_TEXT, artist=_TEXT, album=_TEXT, album_artist=_TEXT, isrc=_TEXT, spotify_id=_TEXT,
         year=_WHOLE, duration_s=_NUMBER, licence=_TEXT, popularity=_WHOLE, track_number=_WHOLE, disc_number=_WHOLE,
+        source=_TEXT,
     ),
     "artists": _schema(artist_id=_TEXT, name=_TEXT),
     "song_artists": _schema(song_id=_TEXT, position=_WHOLE, artist_id=_TEXT),

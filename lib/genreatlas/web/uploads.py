@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from starlette.background import BackgroundTask
 
 from genreatlas.errors import InputError
+from genreatlas.sources.folder.catalogue import SOURCE as CORRECTABLE
 from genreatlas.sources.previews.by_id import services_on
 from genreatlas.web.answers import compared, extract_of, known, page
 from genreatlas.web.apart import BusyError
@@ -257,6 +258,8 @@ def correct(
     visitor = state.visitor(request).key
     if song_id:
         shown = known(found.song(song_id), "song")
+        if shown["source"] != CORRECTABLE:
+            raise HTTPException(409, "The genres of this song come from a list or table and cannot be corrected here.")
         said = (shown["prediction"] or {}).get("predicted")
         model_id = found.facts["model"]["model_id"] if found.facts["model"] else None
         state.work.correct(visitor, genre_id, song_id=song_id, said=said, model_id=model_id)
