@@ -41,7 +41,7 @@ from genreatlas.audio.feature_sets import get_feature_set
 from genreatlas.audio.fingerprint import fingerprint_codes
 from genreatlas.audio.preprocess import preprocessing_id
 from genreatlas.config import load_config
-from genreatlas.recordings.grouping import complete_links, judge, missing_pairs
+from genreatlas.recordings.grouping import classify_pairs, complete_links, missing_pairs
 from genreatlas.recordings.index import candidates, cut_by_code, cut_by_pair, make_postings, shared_codes
 from genreatlas.recordings.verifying import Match, compare
 
@@ -82,7 +82,7 @@ def link(prints: dict[str, Print]) -> dict[str, str]:
         match = compare(prints[pair[0]], prints[pair[1]])
         if match is not None and match.is_sound:
             matches[pair] = match
-    return complete_links(judge(matches, {}, {}))
+    return complete_links(classify_pairs(matches, {}, {}))
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from typing import get_args
 from pydantic.fields import FieldInfo
 
 from genreatlas.arguments import USAGE, configuration, job_parser, stop
-from genreatlas.checks.faults import not_installed, sandbox_lacks
 from genreatlas.checks.plan import facts_of, lines, make_plan
+from genreatlas.checks.problems import not_installed, sandbox_lacks
 from genreatlas.config import Config, toml_value
 from genreatlas.config.loading import describe, keys_of
 from genreatlas.config.sections import Section, StepName
@@ -92,7 +92,7 @@ def retrain(arguments: Sequence[str] | None = None) -> None:
 
 
 def check(arguments: Sequence[str] | None = None) -> None:
-    """Print the plan of a job and every fault of its configuration, without Spark; exit with 2 where there is one."""
+    """Print the plan of a job and all errors in its configuration, without Spark; exit with 2 if there are errors."""
     text = (
         "Print the plan of a job (steps in order, what each reads and writes, main settings) and every error in\n"
         "its configuration. Nothing is started or written. Every job makes the same checks before its first\n"
@@ -110,8 +110,8 @@ def check(arguments: Sequence[str] | None = None) -> None:
     parsed = parser.parse_args(arguments)
     try:
         config = configuration(parsed)
-    except ConfigError as problem:
-        stop(problem)
+    except ConfigError as error:
+        stop(error)
     steps = getattr(config, parsed.job).steps if parsed.job in several else (parsed.job,)
     plan = make_plan(steps, config)
     print(*lines(parsed.job, plan, config), sep="\n")
@@ -124,13 +124,13 @@ def serve_sandbox(arguments: Sequence[str] | None = None) -> None:
     text = "Serve the sandbox world until Control-C: Every Noise, Spotify, Deezer and a clip server on this machine."
     config = _configure("serve_sandbox", text, arguments)
     try:
-        for fault in sandbox_lacks("serve_sandbox", "aiohttp", "lameenc", "mutagen"):
-            raise ConfigError(fault.text)
+        for problem in sandbox_lacks("serve_sandbox", "aiohttp", "lameenc", "mutagen"):
+            raise ConfigError(problem.text)
         from genreatlas.sandbox.world.server import serve_by_hand
 
         serve_by_hand(config.world, config.sandbox)
-    except GenreAtlasError as problem:
-        stop(problem)
+    except GenreAtlasError as error:
+        stop(error)
 
 
 def serve_web(arguments: Sequence[str] | None = None) -> None:
@@ -139,29 +139,29 @@ def serve_web(arguments: Sequence[str] | None = None) -> None:
     config = _configure("serve_web", text, arguments)
     try:
         for module in ("fastapi", "uvicorn", "sqlalchemy", "python_multipart", "duckdb"):
-            for fault in not_installed(module, "serve_web", "'genreatlas[web]'"):
-                raise ConfigError(fault.text)
+            for problem in not_installed(module, "serve_web", "'genreatlas[web]'"):
+                raise ConfigError(problem.text)
         from genreatlas.web.serving import serve
 
         serve(config)
-    except GenreAtlasError as problem:
-        stop(problem)
+    except GenreAtlasError as error:
+        stop(error)
 
 
 def _configure(job: str, description: str, arguments: Sequence[str] | None) -> Config:
     parsed = job_parser(job, description).parse_args(arguments)
     try:
         return configuration(parsed)
-    except ConfigError as problem:
-        stop(problem)
+    except ConfigError as error:
+        stop(error)
         raise
 
 
 def _run(steps: Sequence[str], config: Config, lease: str = "") -> None:
     try:
         make_plan(steps, config).require()
-    except ConfigError as problem:
-        stop(problem)
+    except ConfigError as error:
+        stop(error)
     from genreatlas.runner import hold, run_step, sandbox_world
     from genreatlas.session import get_spark
 
@@ -184,17 +184,17 @@ def _run(steps: Sequence[str], config: Config, lease: str = "") -> None:
                         file=sys.stderr,
                     )
                     break
-    except GenreAtlasError as problem:
-        stop(problem)
-    except (KeyboardInterrupt, _Terminated) as problem:
-        name, code = ("SIGTERM", 143) if isinstance(problem, _Terminated) else ("Ctrl-C", 130)
+    except GenreAtlasError as error:
+        stop(error)
+    except (KeyboardInterrupt, _Terminated) as error:
+        name, code = ("SIGTERM", 143) if isinstance(error, _Terminated) else ("Ctrl-C", 130)
         print(f"genreatlas: stopped by {name}. What was committed is kept: run the job again.", file=sys.stderr)
         sys.exit(code)
-    except Exception as problem:
+    except Exception as error:
         from genreatlas.store import explain
 
-        unexpected = UnexpectedError(explain(problem, str(Path(config.store.path).absolute())))
-        unexpected.__cause__ = problem
+        unexpected = UnexpectedError(explain(error, str(Path(config.store.path).absolute())))
+        unexpected.__cause__ = error
         stop(unexpected)
     if code:
         sys.exit(code)

@@ -84,7 +84,7 @@ def test_the_job_prints_the_plan_and_all_faults_and_exits_with_2(capsys):
 def test_a_job_without_a_fault_says_so_and_starts_nothing(capsys, tmp_path):
     (tmp_path / "music").mkdir()
     cli.check(["--set", "folder.path=music"])
-    assert capsys.readouterr().out.endswith("no fault was found. Run it with the job pipeline.\n")
+    assert capsys.readouterr().out.endswith("No errors found. Run it with the job pipeline.\n")
     assert [path.name for path in tmp_path.iterdir()] == ["music"]
 
 
@@ -210,10 +210,10 @@ def test_a_folder_that_cannot_be_written_to_is_found(step, key, tmp_path):
 
 
 def test_packages_that_settings_need_are_looked_for(monkeypatch):
-    find = checks.faults.importlib.util.find_spec
+    find = checks.problems.importlib.util.find_spec
     without = ("aiohttp", "mlflow", "umap")
     monkeypatch.setattr(
-        checks.faults.importlib.util, "find_spec", lambda name, *more: None if name in without else find(name, *more)
+        checks.problems.importlib.util, "find_spec", lambda name, *more: None if name in without else find(name, *more)
     )
     assert faults("world.start=true", "mlflow.tracking_uri=file:/x", steps=["log_mlflow"]) == [
         "world.start: the sandbox world needs aiohttp, which is not installed: pip install 'genreatlas[sandbox]'",

@@ -24,7 +24,7 @@ from genreatlas.audio.onnx_files import read_signature
 from genreatlas.audio.patches import cut, log_mel
 from genreatlas.audio.worker import ExtractRequest, extract_batches, extract_clip
 from genreatlas.checks import extract_features
-from genreatlas.checks.embeddings import embedding_faults
+from genreatlas.checks.embeddings import embedding_problems
 from genreatlas.checks.plan import make_plan
 from genreatlas.config import ClipSection, load_config
 from genreatlas.errors import ClipError, ConfigError, ModelError, Reason
@@ -137,7 +137,7 @@ def test_a_short_clip_is_repeated_until_it_fills_a_patch(bands):
 )
 def test_a_patch_gets_the_axes_that_the_network_wants(bands, tmp_path, axes):
     other = band_means(tmp_path / "other.onnx", axes)
-    assert embedding_faults(config_with(other)) == []
+    assert embedding_problems(config_with(other)) == []
     samples = np.random.default_rng(2).normal(0, 0.2, RATE).astype(np.float32)
     (first, _), (second, _) = (embeddings.run_network(samples, one) for one in (bands, other))
     np.testing.assert_allclose(first, second, atol=1e-6)
@@ -304,7 +304,7 @@ def test_checking_runs_no_network_and_loads_no_onnxruntime(bands, tmp_path):
         [sys.executable, "-c", code, "--job", "extract_features", "--conf", str(tmp_path / "conf.toml")],
         capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT / "lib"), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
-    assert done.stdout.splitlines()[-1] == "[]" and "no fault was found" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]" and "No errors found" in done.stdout
 
 
 def test_onnxruntime_that_is_not_installed_is_named_with_its_extra(bands, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 from genreatlas.audio.embeddings import run_network, sets_of
 from genreatlas.audio.pretrained import musicnn
 from genreatlas.audio.pretrained.checkpoint import read_variables
-from genreatlas.checks.embeddings import embedding_faults
+from genreatlas.checks.embeddings import embedding_problems
 from genreatlas.config import load_config
 from genreatlas.errors import InputError
 
@@ -140,7 +140,7 @@ def test_a_damaged_checkpoint_is_refused(variables, tmp_path, damage):
 def test_the_converted_network_equals_the_reference(converted, variables):
     config = load_config([converted[1]], ['extract.feature_sets=["msd_musicnn"]'])
     (entry,) = config.extract.embeddings
-    assert embedding_faults(config) == []
+    assert embedding_problems(config) == []
     samples = np.random.default_rng(3).normal(0, 0.2, 16_000 * 7).astype(np.float32)
     samples *= np.linspace(0.01, 1.0, len(samples), dtype=np.float32)
     embedding, tags = run_network(samples, entry)

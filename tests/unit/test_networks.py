@@ -325,7 +325,7 @@ def test_every_network_is_known_to_the_engine_and_has_a_grid_that_is_allowed():
     engine = get_engine("networks")
     for name in ESTIMATORS:
         assert engine.grid_points(name, {}) == [{"columns": "all"}]
-        assert engine.grid_faults(name, {"imbalance": ("wieghts",), "crop_s": (5.0,)}) == [
+        assert engine.grid_errors(name, {"imbalance": ("wieghts",), "crop_s": (5.0,)}) == [
             f"train.candidates: {name}: imbalance = 'wieghts' is not possible. Allowed: none, weights, "
             "logit_adjustment, resampling."
         ]

@@ -191,6 +191,6 @@ def test_candidates_that_are_listed_are_tried_as_they_are():
 
 @pytest.mark.parametrize("entry", quick(), ids=lambda entry: f"{entry.engine} {entry.estimator}")
 def test_every_entry_of_the_list_is_valid_and_names_its_scaler(entry):
-    assert get_engine(entry.engine).grid_faults(entry.estimator, entry.candidate.grid) == []
+    assert get_engine(entry.engine).grid_errors(entry.estimator, entry.candidate.grid) == []
     assert entry.engine == "spark" or "scaler" in entry.grid
     assert len(grid_points(entry.candidate)) >= 1 and entry.why

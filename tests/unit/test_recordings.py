@@ -11,7 +11,7 @@ import soundfile
 
 from genreatlas.audio.fingerprint import FASTER, fingerprint_codes
 from genreatlas.recordings import index, tasks
-from genreatlas.recordings.grouping import Link, Pair, complete_links, judge, make_links, missing_pairs
+from genreatlas.recordings.grouping import Link, Pair, classify_pairs, complete_links, make_links, missing_pairs
 from genreatlas.recordings.index import candidates, cut_by_code, cut_by_pair, make_postings, shared_codes
 from genreatlas.recordings.kinds import Facts, differing_mark, kind_of, marks, plain_title
 from genreatlas.recordings.verifying import Match, align, compare
@@ -98,7 +98,7 @@ def test_copies_make_one_recording_and_nothing_else_does(prints):
         match = compare(*(prints[name] for name in pair))
         if match is not None and match.is_sound:
             matches[pair] = match
-    groups = complete_links(judge(matches, {}, {}))
+    groups = complete_links(classify_pairs(matches, {}, {}))
     assert len(set(groups.values())) <= 2  # a copy that is faster and one that is slower differ by 2 %
     assert {groups[name] for name in COPIES if name not in ("faster", "slower")} == {groups["song"]}
 
@@ -174,13 +174,13 @@ def a_match(error=0.02, overlap_s=25.0, others=0.45):
 
 def test_a_song_that_matches_part_of_a_group_stays_apart_in_doubt():
     matches = {("a", "b"): a_match(0.01), ("b", "c"): a_match(0.02), ("x", "y"): a_match(0.03)}
-    links = make_links(judge(matches, {}, {}), {})
+    links = make_links(classify_pairs(matches, {}, {}), {})
     assert [(link.song_id, link.recording_id, link.kind) for link in links] == [
         ("a", "a", "copy"), ("b", "a", "copy"), ("c", "a", "doubt"), ("x", "x", "copy"), ("y", "x", "copy"),
     ]  # fmt: skip
     assert links[2].evidence == "not all match: sound: 0.020 of bits differ over 25.0 s"
     matches["a", "c"] = a_match(0.05)
-    links = make_links(judge(matches, {}, {}), {})
+    links = make_links(classify_pairs(matches, {}, {}), {})
     assert [(link.song_id, link.kind, link.score) for link in links[:3]] == [
         ("a", "copy", 0.9), ("b", "copy", 0.96), ("c", "copy", 0.9),
     ]  # fmt: skip
@@ -254,7 +254,7 @@ def test_names_lengths_and_timbre_tell_what_a_link_is(match, one, other, timbre,
 def test_a_version_points_to_the_recording_that_it_was_made_of():
     facts = {"a": Facts("Song (Live)"), "b": Facts("Song"), "c": Facts("Song")}
     matches = {("a", "b"): a_match(0.05), ("a", "c"): a_match(0.06), ("b", "c"): a_match(0.01)}
-    links = make_links(judge(matches, facts, {}), facts)
+    links = make_links(classify_pairs(matches, facts, {}), facts)
     assert links == [
         Link("a", "b", "live", 0.9, "names differ: 0.050 of bits differ over 25.0 s"),
         Link("b", "b", "copy", 0.98, "sound: 0.010 of bits differ over 25.0 s"),

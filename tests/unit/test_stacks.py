@@ -12,7 +12,7 @@ from genreatlas.config import load_config
 from genreatlas.config.joined import PLUS
 from genreatlas.errors import ModelError
 from genreatlas.models import meta, registry
-from genreatlas.models.candidates import candidate_faults, expand
+from genreatlas.models.candidates import candidate_errors, expand
 from genreatlas.models.engines import get_engine
 from genreatlas.models.engines.stacks import stack_facts, stack_models
 from genreatlas.models.engines.stacks.stack_models import columns_of, find_weights, loads, members_of_trial
@@ -164,11 +164,11 @@ def test_several_genres_a_song_are_refused_with_a_reason(files):
 def test_stacks_are_tried_on_joined_sets_and_their_grid_is_checked():
     sets = 'train.feature_sets=["gtzan57", ["groove", "summary9"]]'
     config = load_config([], [sets, 'train.candidates=[{engine="stack", estimator="weighted"}]'])
-    assert candidate_faults(config.train) == []
+    assert candidate_errors(config.train) == []
     trials = [one for one in expand(config.train, {"gtzan57", "groove", "summary9"}) if one.engine == "stack"]
     assert {one.feature_set for one in trials} == {"groove+summary9"} and len(trials) == 2
     wrong = 'train.candidates=[{engine="stack", estimator="weighted", grid={members=[["svm"]], D=[1]}}]'
-    first, second = candidate_faults(load_config([], [sets, wrong]).train)
+    first, second = candidate_errors(load_config([], [sets, wrong]).train)
     assert "members = ['svm'] is not possible. Allowed: a list of logistic_regression, svc" in first
     assert "unknown parameter 'D'" in second
     assert stack_facts.PLUS == PLUS

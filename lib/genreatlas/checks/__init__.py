@@ -1,6 +1,6 @@
 """What is checked of the configuration before the first step of a job starts; needs neither Spark nor scikit-learn.
 
-Every step has a function here of its own name, which its module shows as ``check``: ``check(config)`` gives the faults
+Every step has a function here of its own name, which its module shows as ``check``: ``check(config)`` gives the problems
 that would end the step. :mod:`genreatlas.checks.plan` runs those of all steps of a job, and looks at their order.
 """
 
@@ -13,7 +13,6 @@ from genreatlas.checks.collecting import (
     import_folder,
     scrape_genres,
 )
-from genreatlas.checks.faults import Fault
 from genreatlas.checks.listening import make_playlist
 from genreatlas.checks.modelling import (
     assign_splits,
@@ -37,9 +36,10 @@ from genreatlas.checks.modelling import (
     write_report,
 )
 from genreatlas.checks.probing import probe
+from genreatlas.checks.problems import Problem
 
 __all__ = [
-    "Fault",
+    "Problem",
     "assign_splits",
     "collect_songs",
     "compose_library",

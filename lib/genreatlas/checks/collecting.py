@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from genreatlas.audio.feature_sets import FEATURE_SETS
-from genreatlas.checks.faults import (
-    Fault,
+from genreatlas.checks.problems import (
+    Problem,
     encoding,
     is_address,
     missing,
@@ -28,22 +28,22 @@ COMPOSED = ("house", "techno", "hip hop", "swing", "waltz", "folk", "rock", "amb
 PARTS = ("train", "training", "promotion", "valid", "validation", "val", "dev", "test", "testing", "eval")
 
 
-def compose_library(config: Config) -> list[Fault]:
+def compose_library(config: Config) -> list[Problem]:
     """Every genre can be composed, the folder can be written to, and what encodes MP3 is installed."""
     found = [
-        Fault(f"sandbox.genres: {name!r} cannot be composed. {nearest(name, COMPOSED)}")
+        Problem(f"sandbox.genres: {name!r} cannot be composed. {nearest(name, COMPOSED)}")
         for name in dict.fromkeys(config.sandbox.genres)
         if name not in COMPOSED
     ]
     return found + composer_lacks() + not_writable("sandbox.path", config.sandbox.path)
 
 
-def composer_lacks() -> list[Fault]:
+def composer_lacks() -> list[Problem]:
     """What encodes and tags MP3 is not installed."""
     return sandbox_lacks("compose_library", "lameenc", "mutagen")
 
 
-def scrape_genres(config: Config) -> list[Fault]:
+def scrape_genres(config: Config) -> list[Problem]:
     """Saved pages are there."""
     section = config.every_noise
     found = []
@@ -54,26 +54,26 @@ def scrape_genres(config: Config) -> list[Fault]:
         found += missing("every_noise.pages", Path(section.pages), "folder")
     if section.genres and not section.genre_pages:
         text = "every_noise.genres names whose pages are read, and every_noise.genre_pages is false. Set it to true."
-        found.append(Fault(text, warning=True))
+        found.append(Problem(text, warning=True))
     return found
 
 
-def collect_songs(config: Config) -> list[Fault]:
+def collect_songs(config: Config) -> list[Problem]:
     """Terms, credentials, and lists that can be read."""
     from genreatlas.sources.spotify import routes, tokens  # spotipy takes half a second
 
     section = config.spotify
-    found = [Fault(reason)] if (reason := spotify_terms(section)) is not None else []
+    found = [Problem(reason)] if (reason := spotify_terms(section)) is not None else []
     if not config.world.start:  # which takes any
         found += raised(tokens.read_credentials, section)
     found += raised(routes.configured_lists, config.playlists)
     found += raised(routes.configured_searches, section.searches)
     if not section.routes:
-        found.append(Fault("spotify.routes is empty: there is nowhere to read songs from. Name a route."))
+        found.append(Problem("spotify.routes is empty: there is nowhere to read songs from. Name a route."))
     empty = {"configuration": not config.playlists, "search": not section.searches, "everynoise": not section.roles}
     if section.routes and all(empty.get(route, False) for route in section.routes):
         found.append(
-            Fault(
+            Problem(
                 f"spotify.routes = {', '.join(section.routes)}: none of them has anything to read. Add "
                 "[[playlists]] or [[spotify.searches]], or the routes everynoise and artists."
             )
@@ -92,15 +92,15 @@ def spotify_terms(section: SpotifySection) -> str | None:
     )
 
 
-def import_analyses(config: Config) -> list[Fault]:
+def import_analyses(config: Config) -> list[Problem]:
     """The saved analyses are there."""
     path = config.spotify.analysis_path
     if path is None:
-        return [Fault("spotify.analysis_path is not set. Give a file or a folder of saved analyses.")]
+        return [Problem("spotify.analysis_path is not set. Give a file or a folder of saved analyses.")]
     return missing("spotify.analysis_path", path)
 
 
-def import_folder(config: Config) -> list[Fault]:
+def import_folder(config: Config) -> list[Problem]:
     """The folder and its list are there, and names of genres lead somewhere."""
     section = config.folder
     found = missing("folder.path", section.path, "folder")
@@ -110,46 +110,46 @@ def import_folder(config: Config) -> list[Fault]:
         what = "file" if section.labels == "manifest" else "folder"
         if section.manifest is None:
             told = "the CSV or Parquet file of labels" if what == "file" else "the metadata folder"
-            found.append(Fault(f"folder.labels = {section.labels!r} needs folder.manifest. Set it to {told}."))
+            found.append(Problem(f"folder.labels = {section.labels!r} needs folder.manifest. Set it to {told}."))
         else:
             found += missing("folder.manifest", section.manifest, "file or folder")
     found += encoding("folder.encoding", section.encoding)
     return found + _genre_names("folder", config.folder.genre_aliases, config.folder.genre_parents)
 
 
-def import_features(config: Config) -> list[Fault]:
+def import_features(config: Config) -> list[Problem]:
     """Table and lists are there, and what a table needs is named."""
     section = config.import_features
     unset = [key for key in ("path", "name", "id", "labels") if not getattr(section, key)]
-    found = [Fault(f"import_features.{key} is not set. The step needs path, name, id and labels.") for key in unset]
+    found = [Problem(f"import_features.{key} is not set. The step needs path, name, id and labels.") for key in unset]
     if section.path is not None:
         found += missing("import_features.path", section.path)
     if section.name in RESERVED_SETS:
-        found.append(Fault(f"import_features.name = {section.name!r} is a set of our own. Choose another name."))
+        found.append(Problem(f"import_features.name = {section.name!r} is a set of our own. Choose another name."))
     if section.split and section.split_lists:
-        found.append(Fault("import_features: give the parts by split or by split_lists, not by both."))
+        found.append(Problem("import_features: give the parts by split or by split_lists, not by both."))
     for part, path in section.split_lists.items():
         if part.lower() not in PARTS:
-            found.append(Fault(f"import_features.split_lists: {part!r} is no part. Known: {', '.join(PARTS)}."))
+            found.append(Problem(f"import_features.split_lists: {part!r} is no part. Known: {', '.join(PARTS)}."))
         found += missing(f"import_features.split_lists.{part}", path, "file")
     if section.song_pattern:
         try:
             groups = re.compile(section.song_pattern).groups
         except re.error as error:
-            found.append(Fault(f"import_features.song_pattern is no regular expression: {error}."))
+            found.append(Problem(f"import_features.song_pattern is no regular expression: {error}."))
         else:
             if not groups:
-                found.append(Fault("import_features.song_pattern has no group. Put brackets around the song."))
+                found.append(Problem("import_features.song_pattern has no group. Put brackets around the song."))
     found += encoding("import_features.encoding", section.encoding)
     return found + _genre_names("import_features", section.genre_aliases, section.genre_parents)
 
 
-def fetch_previews(config: Config) -> list[Fault]:
+def fetch_previews(config: Config) -> list[Problem]:
     """Terms of every provider, and the list of addresses."""
     providers = tuple(dict.fromkeys(config.fetch_previews.providers))
-    found = [Fault(reason) for name in providers if (reason := terms(name, config)) is not None]
+    found = [Problem(reason) for name in providers if (reason := terms(name, config)) is not None]
     if not providers:
-        found.append(Fault("fetch_previews.providers is empty: nobody is asked for clips. Name a provider."))
+        found.append(Problem("fetch_previews.providers is empty: nobody is asked for clips. Name a provider."))
     if "http" in providers and config.http.manifest is not None:
         found += missing("http.manifest", config.http.manifest)
         found += encoding("http.encoding", config.http.encoding)
@@ -157,11 +157,11 @@ def fetch_previews(config: Config) -> list[Fault]:
     return found
 
 
-def _genre_names(section: str, aliases: dict[str, str], parents: dict[str, str]) -> list[Fault]:
+def _genre_names(section: str, aliases: dict[str, str], parents: dict[str, str]) -> list[Problem]:
     def read() -> None:
         names = GenreNames(aliases, parents)
         for spelling in aliases:
             names.read(spelling)
 
     found = raised(read)
-    return [Fault(f"{section}: {fault.text}") for fault in found]
+    return [Problem(f"{section}: {problem.text}") for problem in found]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from genreatlas.audio.onnx_files import Signature, Tensor, file_hash, read_signature
-from genreatlas.checks.faults import Fault, missing, not_installed
+from genreatlas.checks.problems import Problem, missing, not_installed
 from genreatlas.config import Config, EmbeddingEntry
 from genreatlas.errors import ConfigError
 
@@ -11,26 +11,26 @@ from genreatlas.errors import ConfigError
 _ONNX = "'genreatlas[onnx]'"
 
 
-def embedding_faults(config: Config) -> list[Fault]:
+def embedding_problems(config: Config) -> list[Problem]:
     """What is wrong with the networks whose sets are to be extracted; a file is read without running it."""
     asked = set(config.extract.feature_sets)
     used = [entry for entry in config.extract.embeddings if asked & {entry.name, entry.tags_name}]
-    found = [fault for entry in used for fault in _file_faults(entry)]
+    found = [problem for entry in used for problem in _file_problems(entry)]
     return found + (not_installed("onnxruntime", "extract.embeddings", _ONNX) if used else [])
 
 
-def _file_faults(entry: EmbeddingEntry) -> list[Fault]:
+def _file_problems(entry: EmbeddingEntry) -> list[Problem]:
     where = f"extract.embeddings: {entry.name}"
     if lacking := missing(f"{where}: file", Path(entry.file), "file"):
         return lacking
     try:
         if (found := file_hash(entry.file)) != entry.sha256:
             text = f"{where}: {entry.file} has the hash {found}, not {entry.sha256}"
-            return [Fault(f"{text}: it is another network. Set sha256, which makes a new version of its sets.")]
+            return [Problem(f"{text}: it is another network. Set sha256, which makes a new version of its sets.")]
         signature = read_signature(entry.file.read_bytes())
     except (ConfigError, OSError) as error:
-        return [Fault(f"{where}: {entry.file}: {error}.")]
-    return [Fault(f"{where}: {entry.file}: {text}.") for text in misfits(signature, entry)]
+        return [Problem(f"{where}: {entry.file}: {error}.")]
+    return [Problem(f"{where}: {entry.file}: {text}.") for text in misfits(signature, entry)]
 
 
 def misfits(signature: Signature, entry: EmbeddingEntry) -> list[str]:

@@ -2,11 +2,11 @@
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, get_feature_set
 from genreatlas.audio.layouts import get_layout
-from genreatlas.checks.embeddings import embedding_faults
-from genreatlas.checks.faults import Fault, encoding, missing, not_compared, not_installed, not_writable, raised
+from genreatlas.checks.embeddings import embedding_problems
+from genreatlas.checks.problems import Problem, encoding, missing, not_compared, not_installed, not_writable, raised
 from genreatlas.config import Config
 from genreatlas.config.joined import members_of, not_joined
-from genreatlas.models.candidates import candidate_faults
+from genreatlas.models.candidates import candidate_errors
 from genreatlas.models.engines import engines
 
 #: Extra with the packages that draw the map.
@@ -16,23 +16,23 @@ _ATLAS_METHODS = "'genreatlas[atlas-methods]'"
 _METHODS = {"umap": "umap", "pacmap": "pacmap"}
 
 
-def extract_features(config: Config) -> list[Fault]:
+def extract_features(config: Config) -> list[Problem]:
     """Every configured set is one that the registry has, and networks are there as their entries say."""
     found = _known_sets("extract.feature_sets", config.extract.feature_sets)
     known = [FEATURE_SETS[name] for name in config.extract.feature_sets if name in FEATURE_SETS]
-    found += [Fault(f"extract.feature_sets: {one.lacking()}.", warning=True) for one in known if one.lacking()]
-    return found + embedding_faults(config)
+    found += [Problem(f"extract.feature_sets: {one.lacking()}.", warning=True) for one in known if one.lacking()]
+    return found + embedding_problems(config)
 
 
-def link_recordings(config: Config) -> list[Fault]:
+def link_recordings(config: Config) -> list[Problem]:
     """Sets that songs are compared by, and fingerprints."""
     found = not_compared("recordings.timbre", config.recordings.timbre, "songs")
     if lacking := get_feature_set("fingerprint").lacking():
-        found.append(Fault(f"link_recordings: {lacking}.", warning=True))
+        found.append(Problem(f"link_recordings: {lacking}.", warning=True))
     return found
 
 
-def assign_splits(config: Config) -> list[Fault]:
+def assign_splits(config: Config) -> list[Problem]:
     """Enough songs are left in every part to train and judge on."""
     section = config.splits
     found = []
@@ -43,42 +43,42 @@ def assign_splits(config: Config) -> list[Fault]:
             f"{train * config.train.min_songs:.1f} are left to train on, so some folds will lack it. Raise "
             "train.min_songs, or lower splits.folds."
         )
-        found.append(Fault(text, warning=True))
+        found.append(Problem(text, warning=True))
     return found
 
 
-def train_models(config: Config) -> list[Fault]:
+def train_models(config: Config) -> list[Problem]:
     """Candidates with their grids, sets that are joined, labels with their metric, and folders."""
     section = config.train
-    found = [Fault(text) for text in candidate_faults(section)]
+    found = [Problem(text) for text in candidate_errors(section)]
     for name in section.feature_sets:
         for member in members_of(name):
             known = FEATURE_SETS.get(member)  # none of an imported table, which can be joined
             if member != name and known is not None and not get_layout(known.axis).joins:
-                found.append(Fault(not_joined(name, member, known.axis)))
+                found.append(Problem(not_joined(name, member, known.axis)))
     if section.labels == "multi" and not section.metric.endswith("average_precision"):
         text = (
             f"train.metric = {section.metric} needs one genre a song, and train.labels = multi: candidates are chosen "
             "by macro_average_precision. Set train.metric to an average precision."
         )
-        found.append(Fault(text, warning=True))
+        found.append(Problem(text, warning=True))
     if len(dict.fromkeys(section.genres)) == 1:
         found.append(
-            Fault(f"train.genres = {section.genres[0]}: one genre can be told from nothing. Name two or more.")
+            Problem(f"train.genres = {section.genres[0]}: one genre can be told from nothing. Name two or more.")
         )
     if 0 < section.max_songs < section.min_songs:
         found.append(
-            Fault(f"train.max_songs = {section.max_songs} is below train.min_songs = {section.min_songs}. Raise it.")
+            Problem(f"train.max_songs = {section.max_songs} is below train.min_songs = {section.min_songs}. Raise it.")
         )
     if section.candidates and section.preset == "full":
         text = "train.preset = full has no effect: train.candidates are listed. Drop one of the two."
-        found.append(Fault(text, warning=True))
+        found.append(Problem(text, warning=True))
     if section.shared_path is not None:
         found += not_writable("train.shared_path", section.shared_path)
     return found + not_writable("models.path", config.models.path)
 
 
-def evaluate_models(config: Config) -> list[Fault]:
+def evaluate_models(config: Config) -> list[Problem]:
     """The part to judge on has songs."""
     part = config.evaluate.part
     if getattr(config.splits, part):
@@ -87,14 +87,14 @@ def evaluate_models(config: Config) -> list[Fault]:
         f"evaluate.part = {part}, and splits.{part} = 0: only songs whose source declares the part will be in it. "
         f"Raise splits.{part}, or judge another part."
     )
-    return [Fault(text, warning=True)]
+    return [Problem(text, warning=True)]
 
 
-def map_genres(config: Config) -> list[Fault]:
+def map_genres(config: Config) -> list[Problem]:
     """Sets that can be joined, and the packages of the extra."""
     found = not_compared("map.feature_set", config.map.feature_set, "genres")
     if not config.map.lenses:
-        found.append(Fault("map.lenses is empty: there is no map to draw. Name sound, or labelled."))
+        found.append(Problem("map.lenses is empty: there is no map to draw. Name sound, or labelled."))
     lacks = [one for module in ("openTSNE", "sknetwork") for one in not_installed(module, "map_genres", _ATLAS)]
     if config.map.influences is not None:
         found += missing("map.influences", config.map.influences, "file")
@@ -103,7 +103,7 @@ def map_genres(config: Config) -> list[Fault]:
     return found + lacks[:1] + other
 
 
-def find_neighbours(config: Config) -> list[Fault]:
+def find_neighbours(config: Config) -> list[Problem]:
     """Sets that can be joined, and a folder that can be written to."""
     section = config.neighbours
     found = not_compared("neighbours.feature_set", section.feature_set, "songs")
@@ -112,25 +112,25 @@ def find_neighbours(config: Config) -> list[Fault]:
     return found
 
 
-def write_report(config: Config) -> list[Fault]:
+def write_report(config: Config) -> list[Problem]:
     """The report's folder can be written to."""
     return not_writable("report.path", config.report.path)
 
 
-def publish_site(config: Config) -> list[Fault]:
+def publish_site(config: Config) -> list[Problem]:
     """Features that can be shown, and a folder that can be written to."""
     return not_compared("web.feature_set", config.web.feature_set, "songs") + not_writable("web.path", config.web.path)
 
 
-def export(config: Config) -> list[Fault]:
+def export(config: Config) -> list[Problem]:
     """Every set is one that is exported, and the folder can be written to."""
     found = _known_sets("export.feature_sets", config.export.feature_sets)
     if not config.export.feature_sets:
-        found = [Fault("export.feature_sets is empty: there is nothing to write. Name a feature set.")]
+        found = [Problem("export.feature_sets is empty: there is nothing to write. Name a feature set.")]
     if not found:
         layouts = {name: get_layout(get_feature_set(name).axis) for name in config.export.feature_sets}
         found = [
-            Fault(
+            Problem(
                 f"export.feature_sets: {name} is one row of columns a clip. Read its table {layout.table_name(name)} "
                 "with any tool; export writes vectors and sets of frames, events and bytes."
             )
@@ -140,69 +140,69 @@ def export(config: Config) -> list[Fault]:
     return found + not_writable("export.path", config.export.path)
 
 
-def purge(config: Config) -> list[Fault]:
+def purge(config: Config) -> list[Problem]:
     """A provider is named."""
     if config.purge.provider:
         return []
-    return [Fault("purge.provider is not set: name the provider to purge: spotify, deezer, every_noise or http.")]
+    return [Problem("purge.provider is not set: name the provider to purge: spotify, deezer, every_noise or http.")]
 
 
-def publish_views(config: Config) -> list[Fault]:
+def publish_views(config: Config) -> list[Problem]:
     """Nothing that the configuration could get wrong."""
     return []
 
 
-def promote_model(config: Config) -> list[Fault]:
+def promote_model(config: Config) -> list[Problem]:
     """There are engines to choose from, and songs to decide on."""
     found = []
     if not config.retrain.engines:
         names = [engine.name for engine in engines() if not engine.is_baseline]
-        found.append(Fault(f"retrain.engines is empty: no model could become champion. Name {' or '.join(names)}."))
+        found.append(Problem(f"retrain.engines is empty: no model could become champion. Name {' or '.join(names)}."))
     if not config.splits.promotion:
         text = (
             "splits.promotion = 0: there are no songs on which a champion and its challenger are compared. Set it "
             "above 0 before the split is assigned."
         )
-        found.append(Fault(text, warning=True))
+        found.append(Problem(text, warning=True))
     return found + not_writable("models.path", config.models.path)
 
 
-def rollback(config: Config) -> list[Fault]:
+def rollback(config: Config) -> list[Problem]:
     """The folder of models, where the alias is kept, can be written to."""
     return not_writable("models.path", config.models.path)
 
 
-def score(config: Config) -> list[Fault]:
+def score(config: Config) -> list[Problem]:
     """What is to be scored is there."""
     found = missing("score.path", config.score.path) if config.score.path is not None else []
     return found + encoding("score.encoding", config.score.encoding)
 
 
-def measure_drift(config: Config) -> list[Fault]:
+def measure_drift(config: Config) -> list[Problem]:
     """Nothing that the configuration could get wrong."""
     return []
 
 
-def log_mlflow(config: Config) -> list[Fault]:
+def log_mlflow(config: Config) -> list[Problem]:
     """MLflow is installed where it is asked for."""
     if not config.mlflow.tracking_uri:
-        return [Fault("mlflow.tracking_uri is not set, so nothing is logged. Set it to log models.", warning=True)]
+        return [Problem("mlflow.tracking_uri is not set, so nothing is logged. Set it to log models.", warning=True)]
     return not_installed("mlflow", "mlflow.tracking_uri is set, which", "mlflow-skinny")
 
 
-def rebuild_training_set(config: Config) -> list[Fault]:
+def rebuild_training_set(config: Config) -> list[Problem]:
     """A model is named, and the folder can be written to."""
     found = not_writable("rebuild.path", config.rebuild.path)
     if not config.rebuild.model_id:
         text = "rebuild.model_id is not set. SELECT model_id, candidate FROM models lists them."
-        found.append(Fault(text))
+        found.append(Problem(text))
     return found
 
 
-def housekeeping(config: Config) -> list[Fault]:
+def housekeeping(config: Config) -> list[Problem]:
     """Nothing that the configuration could get wrong."""
     return []
 
 
-def _known_sets(key: str, names: tuple[str, ...]) -> list[Fault]:
-    return [Fault(f"{key}: {fault}") for name in dict.fromkeys(names) for fault in raised(get_feature_set, name)]
+def _known_sets(key: str, names: tuple[str, ...]) -> list[Problem]:
+    return [Problem(f"{key}: {problem}") for name in dict.fromkeys(names) for problem in raised(get_feature_set, name)]

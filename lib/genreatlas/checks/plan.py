@@ -11,7 +11,7 @@ from typing import Any
 from genreatlas import checks
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, adopt_embeddings
 from genreatlas.audio.layouts import LAYOUTS
-from genreatlas.checks.faults import Fault, is_address, not_writable, raised, sandbox_lacks
+from genreatlas.checks.problems import Problem, is_address, not_writable, raised, sandbox_lacks
 from genreatlas.config import Candidate, Config, toml_value
 from genreatlas.config.joined import feature_sets_of
 from genreatlas.errors import ConfigError, nearest
@@ -63,7 +63,7 @@ class PlannedStep:
     name: str
     facts: StepFacts
     settings: tuple[str, ...]
-    faults: tuple[Fault, ...]
+    problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True)
@@ -71,26 +71,26 @@ class Plan:
     """All steps of a job."""
 
     steps: tuple[PlannedStep, ...]
-    common: tuple[Fault, ...]
+    common: tuple[Problem, ...]
 
-    def found(self, warnings: bool = False) -> list[Fault]:
-        """Faults (or warnings) of the whole job, each once."""
-        every = [*self.common, *(fault for step in self.steps for fault in step.faults)]
-        return list({str(fault): fault for fault in every if fault.warning == warnings}.values())
+    def found(self, warnings: bool = False) -> list[Problem]:
+        """Errors (or warnings) of the whole job, each once."""
+        every = [*self.common, *(problem for step in self.steps for problem in step.problems)]
+        return list({str(problem): problem for problem in every if problem.warning == warnings}.values())
 
     def require(self) -> None:
-        """Do nothing where there is no fault.
+        """Do nothing if there is no error.
 
         Raises
         ------
-        ConfigError : with every fault, one a line.
+        ConfigError : with all errors, one per line.
         """
-        faults = [_indented(str(fault)) for fault in self.found()]
-        if len(faults) == 1:
-            raise ConfigError(faults[0])
-        if faults:
-            head = f"{len(faults)} faults were found before the first step; nothing was started:"
-            raise ConfigError("\n  - ".join([head, *faults]))
+        problems = [_indented(str(problem)) for problem in self.found()]
+        if len(problems) == 1:
+            raise ConfigError(problems[0])
+        if problems:
+            head = f"{len(problems)} errors in the configuration; no step was started:"
+            raise ConfigError("\n  - ".join([head, *problems]))
 
 
 def facts_of(step: str) -> StepFacts:
@@ -119,16 +119,16 @@ def make_plan(steps: Sequence[str], config: Config) -> Plan:
     planned: list[PlannedStep] = []
     told: set[str] = set()
     for place, name in enumerate(steps):
-        check: Callable[[Config], list[Fault]] = getattr(checks, name)
-        faults = [fault for fault in check(config) if not _is_made(fault, made)]
-        faults += _order(name, config, given, steps[place + 1 :])
+        check: Callable[[Config], list[Problem]] = getattr(checks, name)
+        problems = [problem for problem in check(config) if not _is_made(problem, made)]
+        problems += _order(name, config, given, steps[place + 1 :])
         given |= _gives(name, config)
         if name == "compose_library":
             made.add(config.sandbox.path.absolute())
         facts = facts_of(name)
         settings = [line for line in _settings(name, facts, config) if line not in told]
         told.update(settings)
-        planned.append(PlannedStep(name, facts, tuple(settings), tuple(faults)))
+        planned.append(PlannedStep(name, facts, tuple(settings), tuple(problems)))
     return Plan(tuple(planned), (*common, *_common(config)))
 
 
@@ -141,15 +141,15 @@ def lines(job: str, plan: Plan, config: Config) -> Iterator[str]:
         yield f"      reads   {', '.join(step.facts.reads) or '-'}"
         yield f"      writes  {', '.join(step.facts.writes) or '-'}"
         yield from (f"      with    {setting}" for setting in step.settings)
-    for title, found in (("fault", plan.found()), ("warning", plan.found(warnings=True))):
+    for title, found in (("error", plan.found()), ("warning", plan.found(warnings=True))):
         if found:
             yield f"\n{len(found)} {title}{'s' * (len(found) > 1)}:"
-            yield from (f"  - {_indented(str(fault))}" for fault in found)
+            yield from (f"  - {_indented(str(problem))}" for problem in found)
     if not plan.found():
-        yield f"\nno fault was found. Run it with the job {job}."
+        yield f"\nNo errors found. Run it with the job {job}."
 
 
-def _common(config: Config) -> list[Fault]:
+def _common(config: Config) -> list[Problem]:
     found = []
     if _is_folder(config):
         found += not_writable("store.path", Path(config.store.path))
@@ -159,13 +159,13 @@ def _common(config: Config) -> list[Fault]:
         text = (
             'fan_out.runner = "executors" needs spark.speculation = false: a task that runs twice asks twice as fast.'
         )
-        found.append(Fault(text))
+        found.append(Problem(text))
     return found
 
 
-def _is_made(fault: Fault, made: Iterable[Path]) -> bool:
+def _is_made(problem: Problem, made: Iterable[Path]) -> bool:
     """Whether a missing path is one that an earlier step makes."""
-    path = fault.path.absolute() if fault.path is not None else None
+    path = problem.path.absolute() if problem.path is not None else None
     return path is not None and any(folder == path or folder in path.parents for folder in made)
 
 
@@ -212,7 +212,7 @@ def _needs(step: str, config: Config) -> list[tuple[str, ...]]:
     return needs.get(step, [])
 
 
-def _order(step: str, config: Config, given: set[str], later: Sequence[str]) -> Iterator[Fault]:
+def _order(step: str, config: Config, given: set[str], later: Sequence[str]) -> Iterator[Problem]:
     """What a step needs, and neither an earlier step nor the store has."""
     for wanted in _needs(step, config):
         if any(_has(config, one) or one in given for one in wanted):
@@ -221,12 +221,12 @@ def _order(step: str, config: Config, given: set[str], later: Sequence[str]) -> 
         hint = f"Put {makers[0]} before it." if makers else "Run a step first that writes it."
         names = " or ".join(one.replace("set:", "the feature set ") for one in wanted)
         text = f"{step}: no earlier step writes {names}, and the store has no such table. {hint}"
-        yield Fault(text, warning=True)
+        yield Problem(text, warning=True)
     if step == "train_models":
         yield from _sets(config, given, later)
 
 
-def _sets(config: Config, given: set[str], later: Sequence[str]) -> Iterator[Fault]:
+def _sets(config: Config, given: set[str], later: Sequence[str]) -> Iterator[Problem]:
     """Feature sets of ``[train]`` that nobody extracts or imports."""
     if not _is_folder(config):
         return
@@ -236,16 +236,16 @@ def _sets(config: Config, given: set[str], later: Sequence[str]) -> Iterator[Fau
             continue
         makers = [step for step in later if f"set:{name}" in _gives(step, config)]
         if makers:
-            yield Fault(f"train.feature_sets: {name} comes from {makers[0]}, a later step. Put {makers[0]} first.")
+            yield Problem(f"train.feature_sets: {name} comes from {makers[0]}, a later step. Put {makers[0]} first.")
         elif name in FEATURE_SETS:
             extracted = ", ".join(config.extract.feature_sets)
-            yield Fault(
+            yield Problem(
                 f"train.feature_sets: {name} was not extracted, and no step before train_models extracts it "
                 f"(extract.feature_sets = {extracted}). Add it to extract.feature_sets and run extract_features first."
             )
         else:
             known = dict.fromkeys([*there, *FEATURE_SETS, SPOTIFY_AUDIO_SET])
-            yield Fault(
+            yield Problem(
                 f"train.feature_sets: no feature set is called {name!r}, in the store, the registry or an import of "
                 f"this job. {nearest(name, known)}"
             )

@@ -2,7 +2,7 @@
 
 from genreatlas.audio.feature_sets import FEATURE_SETS
 from genreatlas.audio.layouts import get_layout
-from genreatlas.checks.faults import Fault
+from genreatlas.checks.problems import Problem
 from genreatlas.config import Config
 from genreatlas.config.joined import members_of, not_joined
 from genreatlas.config.probing import ApartTest
@@ -10,33 +10,33 @@ from genreatlas.errors import nearest
 from genreatlas.ids import slug
 
 
-def probe(config: Config) -> list[Fault]:
+def probe(config: Config) -> list[Problem]:
     """There is something to probe, by sets that models learn from."""
     section = config.probe
     found = []
     if not section.experiments:
         found.append(
-            Fault(
+            Problem(
                 "probe.experiments is empty: there is nothing to probe. Name alone, artist, change, apart or transfer."
             )
         )
     if section.max_genres < 2:
-        found.append(Fault("probe.max_genres = 1: one genre can be told from nothing. Set 2 or more."))
+        found.append(Problem("probe.max_genres = 1: one genre can be told from nothing. Set 2 or more."))
     names = [test.name for test in section.apart]
-    found += [Fault(f"probe.apart: {name!r} is there twice. Call one otherwise.") for name in _twice(names)]
+    found += [Problem(f"probe.apart: {name!r} is there twice. Call one otherwise.") for name in _twice(names)]
     for test in section.apart:
         genres = [slug(genre) for genre in test.genres]
         if len(set(genres)) < 2:
-            found.append(Fault(f"probe.apart, {test.name}: two genres or more are told apart. Name them in genres."))
+            found.append(Problem(f"probe.apart, {test.name}: two genres or more are told apart. Name them in genres."))
         if twice := _twice(genres):
-            found.append(Fault(f"probe.apart, {test.name}: {', '.join(twice)} is named twice. Drop one."))
+            found.append(Problem(f"probe.apart, {test.name}: {', '.join(twice)} is named twice. Drop one."))
         if test.quiet and slug(test.quiet) not in genres:
             text = f"probe.apart, {test.name}: quiet = {test.quiet!r} is none of its genres. {_near(test)}"
-            found.append(Fault(text))
+            found.append(Problem(text))
     if "apart" in section.experiments and not section.apart and section.experiments == ("apart",):
-        found.append(Fault("probe.apart is empty: there is nothing to probe. List genres that are to be told apart."))
+        found.append(Problem("probe.apart is empty: there is nothing to probe. List genres that are to be told apart."))
     if "change" in section.experiments and not section.changes:
-        found.append(Fault("probe.changes is empty: no clip is changed. Name a change, or drop it.", warning=True))
+        found.append(Problem("probe.changes is empty: no clip is changed. Name a change, or drop it.", warning=True))
     for name in section.feature_sets:
         members = members_of(name)
         for member in members:
@@ -45,10 +45,10 @@ def probe(config: Config) -> list[Fault]:
                 continue
             layout = get_layout(known.axis)
             if len(members) > 1 and not layout.joins:
-                found.append(Fault(not_joined(name, member, known.axis).replace("train.feature_sets", _KEY)))
+                found.append(Problem(not_joined(name, member, known.axis).replace("train.feature_sets", _KEY)))
             elif not layout.learns or layout.in_order:
                 text = f"{_KEY}: {name} holds {known.axis}, which probes do not learn from. Name a summary or frames."
-                found.append(Fault(text))
+                found.append(Problem(text))
     return found
 
 

@@ -43,14 +43,14 @@ def expand(train: TrainSection, known_sets: Iterable[str]) -> list[Trial]:
         candidate for a feature set that ``train.feature_sets`` lacks; a grid without values.
     """
     sets = set(known_sets)
-    if faults := candidate_faults(train, sets):
+    if faults := candidate_errors(train, sets):
         raise ConfigError("\n".join(faults))
     always = [Candidate(engine=engine.name, estimator=name) for engine in engines() for name in engine.always(sets)]
     trials = {trial.name: trial for candidate in (*listed(train), *always) for trial in _expand_one(candidate, train)}
     return sorted(trials.values(), key=lambda trial: (trial.feature_set, trial.engine, trial.name))
 
 
-def candidate_faults(train: TrainSection, known_sets: Iterable[str] | None = None) -> list[str]:
+def candidate_errors(train: TrainSection, known_sets: Iterable[str] | None = None) -> list[str]:
     """Everything that is wrong in ``[train] feature_sets`` and ``candidates``; needs neither Spark nor scikit-learn.
 
     Parameters
@@ -61,7 +61,7 @@ def candidate_faults(train: TrainSection, known_sets: Iterable[str] | None = Non
         return ["train.feature_sets is empty: there is nothing to train on."]
     found = []
     for candidate in train.candidates:
-        found += get_engine(candidate.engine).candidate_faults(candidate, train, known_sets)
+        found += get_engine(candidate.engine).candidate_errors(candidate, train, known_sets)
     return list(dict.fromkeys(found))
 
 

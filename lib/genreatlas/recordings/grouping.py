@@ -1,7 +1,7 @@
-"""Groups of copies, and the rows of ``recording_links`` that say so.
+"""Groups of copies, and their rows of ``recording_links``.
 
-Only complete links make a group: each two of its songs match. So a medley, or a loop that two songs share, joins
-nothing; a song that matches part of a group stays apart, in doubt.
+Groups are completely linked: every pair of their songs matches. A medley, or a loop that two songs share, therefore does
+not join groups; a song that matches only part of a group is not added and gets the kind ``doubt``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from genreatlas.recordings.verifying import Match
 
 @dataclass(frozen=True)
 class Pair:
-    """Two songs of one sound, the lower id first, and what they are to each other."""
+    """Two songs that match, the lower id first, and the kind of their relation."""
 
     song_id: str
     other_id: str
@@ -40,18 +40,18 @@ class Link:
     evidence: str
 
 
-def judge(
+def classify_pairs(
     matches: Mapping[tuple[str, str], Match],
     facts: Mapping[str, Facts],
     timbres: Mapping[tuple[str, str], float],
 ) -> list[Pair]:
-    """Tell of each two songs of one sound what they are to each other.
+    """Find the kind of each pair of songs that match.
 
     Parameters
     ----------
-    matches : the best match of each two songs, by their ids, the lower first.
-    facts : what is known of each song.
-    timbres : distance of timbres of two songs over the usual one, where it is known.
+    matches : the best match of each pair of songs, by their ids, the lower first.
+    facts : title, artist and other facts of each song.
+    timbres : distance of two songs' timbres relative to the usual distance, if known.
     """
     nothing = Facts()
     found = []
@@ -62,7 +62,7 @@ def judge(
 
 
 def complete_links(pairs: Iterable[Pair]) -> dict[str, str]:
-    """Recording of every song that has copies: the lowest id of its group; each two songs of a group are copies.
+    """Recording of every song with copies: the lowest id of its group. Every pair of a group's songs are copies.
 
     Pairs are taken by their error. A pair joins two groups only where all their songs are copies of each other.
     """
@@ -81,7 +81,7 @@ def complete_links(pairs: Iterable[Pair]) -> dict[str, str]:
 
 
 def make_links(pairs: list[Pair], facts: Mapping[str, Facts]) -> list[Link]:
-    """Rows of ``recording_links``, sorted: members of every recording, then what songs are to other recordings.
+    """Rows of ``recording_links``, sorted: members of every recording, then relations of songs to other recordings.
 
     A member's score is that of its weakest link in the group. A version points to the recording of the song that it is
     a version of: the one without a mark in its title, or else with the lower id.
@@ -102,14 +102,14 @@ def make_links(pairs: list[Pair], facts: Mapping[str, Facts]) -> list[Link]:
         version, base = _version_first(pair, facts)
         link = Link(version, recording.get(base, base), kind, score(pair.match), reason)
         held = apart.get((link.song_id, link.recording_id))
-        if held is None or _telling(held) < _telling(link):
+        if held is None or _rank(held) < _rank(link):
             apart[link.song_id, link.recording_id] = link
     members = [Link(song, recording[song], "copy", score(pair.match), pair.evidence) for song, pair in weakest.items()]
     return sorted([*members, *apart.values()], key=lambda link: (link.song_id, link.recording_id))
 
 
-def _telling(link: Link) -> tuple[bool, float, str]:
-    """Order of links between the same two: one that says what they are to each other is worth more than a doubt."""
+def _rank(link: Link) -> tuple[bool, float, str]:
+    """Order of links between the same two songs: any other kind ranks above a doubt."""
     return link.kind != "doubt", link.score, link.kind
 
 
@@ -119,9 +119,9 @@ def score(match: Match) -> float:
 
 
 def missing_pairs(pairs: Iterable[tuple[str, str]], most: int) -> list[tuple[str, str]]:
-    """Pairs that were not compared among songs that hang together over others, where these are at most so many.
+    """Pairs that were not compared, within connected components of at most ``most`` songs.
 
-    The index compares a copy with some that follow it, not with each of a hundred.
+    The index compares a copy only with some of the next ones, not with each of a hundred.
     """
     known = set(pairs)
     near: dict[str, set[str]] = {}

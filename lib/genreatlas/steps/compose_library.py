@@ -25,7 +25,7 @@ def run(store: Store, config: Config) -> Counts:
     ------
     ConfigError : the extra ``sandbox`` is not installed.
     """
-    for fault in composer_lacks():
-        raise ConfigError(fault.text)
+    for problem in composer_lacks():
+        raise ConfigError(problem.text)
     written = write_library(config.sandbox)
     return Counts(read=written, written=written, notes=(f"library: {config.sandbox.path}",) if written else ())

@@ -17,7 +17,7 @@ from genreatlas.config import Config
 from genreatlas.counts import Counts
 from genreatlas.datasets.fetching import fetch
 from genreatlas.errors import ConfigError
-from genreatlas.recordings.grouping import Link, judge, make_links, missing_pairs
+from genreatlas.recordings.grouping import Link, classify_pairs, make_links, missing_pairs
 from genreatlas.recordings.jobs import (
     Fingerprints,
     best_matches,
@@ -126,7 +126,7 @@ def _write_links(store: Store, config: Config) -> list[str]:
             timbres = measure_timbres(store, config, short)
         except ConfigError as error:
             notes.append(f"{len(short)} pairs overlap too briefly to be sure, and timbres are not known: {error}")
-    links = make_links(judge(matches, facts, timbres), facts)
+    links = make_links(classify_pairs(matches, facts, timbres), facts)
     _replace(store, links)
     if not any(link.kind == "copy" for link in links):
         return [*_said(links), *notes]

@@ -87,17 +87,17 @@ class Engine(ABC):
             values.setdefault("scaler", list(default.get("scaler", self.scalers))[:1])
         return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
 
-    def grid_faults(self, estimator: str, grid: Mapping[str, Sequence[Any]]) -> list[str]:
+    def grid_errors(self, estimator: str, grid: Mapping[str, Sequence[Any]]) -> list[str]:
         """Everything that is wrong in an estimator's grid; ConfigError where there is no such estimator."""
         known = {"scaler": one_of(*self.scalers)} if self.scalers else {}
         return faults(f"train.candidates: {estimator}", {**known, **self.get_estimator(estimator).params}, grid)
 
     def check_params(self, estimator: str, params: Mapping[str, Any]) -> None:
         """Check one point of a grid; ConfigError with everything that is wrong."""
-        if found := self.grid_faults(estimator, {key: (value,) for key, value in params.items()}):
+        if found := self.grid_errors(estimator, {key: (value,) for key, value in params.items()}):
             raise ConfigError("\n".join(found))
 
-    def candidate_faults(
+    def candidate_errors(
         self, candidate: Candidate, train: TrainSection, known_sets: Iterable[str] | None
     ) -> list[str]:
         """Everything that is wrong in a listed candidate.
@@ -113,7 +113,7 @@ class Engine(ABC):
                 f"({', '.join(train.feature_sets)}). Add it there."
             )
         try:
-            return found + self.grid_faults(candidate.estimator, candidate.grid)
+            return found + self.grid_errors(candidate.estimator, candidate.grid)
         except ConfigError as error:
             return [*found, str(error)]
 

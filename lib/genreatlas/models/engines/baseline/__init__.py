@@ -55,7 +55,7 @@ class Baseline(TaskEngine):
     is_baseline = True
     without_matrix = DUMMIES
 
-    def candidate_faults(
+    def candidate_errors(
         self, candidate: "Candidate", train: "TrainSection", known_sets: Iterable[str] | None
     ) -> list[str]:
         """A baseline has no parameters, and some need clips."""

@@ -26,7 +26,7 @@ class ScikitLearn(TaskEngine):
     quick = QUICK
     formats: ClassVar[Mapping[str, str]] = {"skops": "model.skops"}
 
-    def grid_faults(self, estimator: str, grid: Mapping[str, Sequence[Any]]) -> list[str]:
+    def grid_errors(self, estimator: str, grid: Mapping[str, Sequence[Any]]) -> list[str]:
         """Everything that is wrong in a grid of parameters of scikit-learn's class.
 
         ``estimator__`` reaches AdaBoost's tree.
@@ -36,7 +36,7 @@ class ScikitLearn(TaskEngine):
             f"train.candidates: {estimator}: {key} is always set from [train] and one thread a task. Drop it."
             for key in reserved
         ]
-        return found + super().grid_faults(estimator, {key: grid[key] for key in grid if key not in reserved})
+        return found + super().grid_errors(estimator, {key: grid[key] for key in grid if key not in reserved})
 
     def fit(
         self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: NDArray[Any]

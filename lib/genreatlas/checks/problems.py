@@ -1,4 +1,4 @@
-"""A fault of the configuration, and the looks at paths and packages that several steps share."""
+"""A problem of the configuration, and checks of paths and packages that several steps share."""
 
 import importlib.util
 import re
@@ -15,14 +15,14 @@ from genreatlas.errors import GenreAtlasError
 
 
 @dataclass(frozen=True)
-class Fault:
-    """One thing that is wrong.
+class Problem:
+    """An error, or a warning.
 
     Attributes
     ----------
     text : where (the key), what, and what to do.
-    path : the file or folder that is missing, where that is the fault: an earlier step of the job may make it.
-    warning : whether the job may still do what is wanted.
+    path : the file or folder that is missing, if that is the error: an earlier step of the job may make it.
+    warning : whether the job can run nevertheless.
     """
 
     text: str
@@ -33,75 +33,77 @@ class Fault:
         return self.text
 
 
-def raised(check: Callable[..., Any], *arguments: Any) -> list[Fault]:
-    """The fault that a function raises, which the step itself would meet."""
+def raised(check: Callable[..., Any], *arguments: Any) -> list[Problem]:
+    """The error that a function raises, as the step itself would."""
     try:
         result = check(*arguments)
         if isinstance(result, Iterator):
             list(result)
     except GenreAtlasError as error:
-        return [Fault(str(error))]
+        return [Problem(str(error))]
     return []
 
 
-def missing(key: str, path: Path, what: str = "file or folder") -> list[Fault]:
+def missing(key: str, path: Path, what: str = "file or folder") -> list[Problem]:
     """A path that has to exist; ``what`` is file, folder, or either."""
     try:
         if {"file": path.is_file, "folder": path.is_dir}.get(what, path.exists)():
             return []
         other = path.exists()
     except OSError as error:
-        return [Fault(f"{key} = {path}: cannot be looked at: {error.strerror}.", path)]
+        return [Problem(f"{key} = {path}: cannot be read: {error.strerror}.", path)]
     text = f"is no {what}" if other else f"no such {what}"
-    return [Fault(f"{key} = {path}: {text}. Set {key}.", None if other else path)]
+    return [Problem(f"{key} = {path}: {text}. Set {key}.", None if other else path)]
 
 
-def not_compared(key: str, feature_set: str, compared: str) -> list[Fault]:
+def not_compared(key: str, feature_set: str, compared: str) -> list[Problem]:
     """Sets, joined or one, that songs or genres cannot be compared by; what is compared is named in the plural."""
     found = []
     for member in members_of(feature_set):
         known = FEATURE_SETS.get(member)  # none of an imported table
         if known is not None and not get_layout(known.axis).joins:
             text = f"{key}: {member} holds {known.axis}; {compared} are compared by one row of numbers a clip."
-            found.append(Fault(f"{text} Name a summary or a vector."))
+            found.append(Problem(f"{text} Name a summary or a vector."))
     return found
 
 
-def encoding(key: str, name: str) -> list[Fault]:
+def encoding(key: str, name: str) -> list[Problem]:
     """A name of an encoding of texts, or "auto"."""
     try:
         if name != "auto":
             "".encode(name)
         return []
     except LookupError:  # also of codecs that are none of texts, such as base64
-        return [Fault(f"{key} = {name!r}: no such encoding. Valid: auto, or a name that Python knows, such as cp1251.")]
+        return [
+            Problem(f"{key} = {name!r}: no such encoding. Valid: auto, or a name that Python knows, such as cp1251.")
+        ]
 
 
-def not_writable(key: str, path: Path) -> list[Fault]:
+def not_writable(key: str, path: Path) -> list[Problem]:
     """A folder that is to be made or written into: its nearest folder that exists is tried with a nameless file."""
     place = path.absolute()
     try:
         while not place.exists():
             place = place.parent
         if not place.is_dir():
-            return [Fault(f"{key} = {path}: {place} is a file, so no folder can be there. Set {key}.")]
+            return [Problem(f"{key} = {path}: {place} is a file, so no folder can be there. Set {key}.")]
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
-        return [Fault(f"{key} = {path}: {place} cannot be written to ({error.strerror}). Set {key}.")]
+        return [Problem(f"{key} = {path}: {place} cannot be written to ({error.strerror}). Set {key}.")]
     return []
 
 
-def not_installed(module: str, why: str, package: str = "") -> list[Fault]:
+def not_installed(module: str, why: str, package: str = "") -> list[Problem]:
     """A package that is needed by a setting alone."""
     if importlib.util.find_spec(module) is not None:
         return []
-    return [Fault(f"{why} needs {module}, which is not installed: pip install {package or module}")]
+    return [Problem(f"{why} needs {module}, which is not installed: pip install {package or module}")]
 
 
-def sandbox_lacks(why: str, *modules: str) -> list[Fault]:
+def sandbox_lacks(why: str, *modules: str) -> list[Problem]:
     """The first of some packages of the extra ``sandbox`` that is not installed."""
-    return [fault for module in modules for fault in not_installed(module, why, "'genreatlas[sandbox]'")][:1]
+    return [problem for module in modules for problem in not_installed(module, why, "'genreatlas[sandbox]'")][:1]
 
 
 def is_address(text: str) -> bool:
