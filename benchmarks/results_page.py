@@ -12,11 +12,11 @@ from results_experiments import Experiment
 HEAD = """# Results on real data
 
 Written by `make results DATA=folder` (benchmarks/results.py) from the tables of the runs.
-Scores are per song on the test part, with a 95 % confidence interval over groups ([methods](intervals.md)). A fold score
-is the mean of the selection metric over the three folds of the training part. Every estimator was trained with one setting
-of its parameters (benchmarks/results_candidates.py), without a search. For each engine and feature set, the candidate with
-the best fold score was fitted again on the training part and is evaluated here. *Song-grouped* means that artists are not
-known and scores may be too high. Machine: {machine}.
+Scores are per song on the test part, with a 95 % confidence interval over groups ([methods](intervals.md)). A fold
+score is the mean of the selection metric over the three folds of the training part. Every estimator was trained with
+one setting of its parameters (benchmarks/results_candidates.py), without a search. For each engine and feature set, the
+candidate with the best fold score was fitted again on the training part and is evaluated here. *Song-grouped* means
+that artists are not known and scores may be too high. Machine: {machine}.
 """
 
 

@@ -25,7 +25,7 @@ def probes(grouping: str = "artist-safe") -> pd.DataFrame:
     rows = [
         *alone_rows(probed, "loudness", songs, songs.target, guess, songs.target, n),
         *apart_rows(probed, "classical", songs, (songs.target, guess, songs.target, guess), levels, 0.02),
-        probed.left_out("alone", "year", "of no song a year is known"),
+        probed.left_out("alone", "year", "the year of no song is known"),
     ]
     frame = pd.DataFrame([dict.fromkeys(PROBES.column_names) | row for row in rows])
     return frame[(frame["genre_id"] == "*") & (frame["metric"] == "accuracy")].reset_index(drop=True)
@@ -38,7 +38,7 @@ def test_every_experiment_has_a_line_and_its_sentence():
     assert section.count("<tr>") == 4 and section.count('<p class="probe">') == 3
     assert "tells most" in section and "how much of that is music is not known" in section
     assert "told apart with level; Serialism" in section and "(median level -33.0, the next genre" in section
-    assert "Left out: of no song a year is known." in section
+    assert "Left out: the year of no song is known." in section
     assert "<b>Classical</b>" not in section and "&lt;b&gt;Classical" in section
     assert "without any song of their artists" in section
     assert '<a href="#confounds">' in html

@@ -85,7 +85,9 @@ class Graph:
             if name not in self._functions or name in needed_by:
                 path = " -> ".join((*needed_by, name))
                 raise KeyError(
-                    f"{path}: no such feature, nor is it given" if name not in needed_by else f"{path}: a circle"
+                    f"{path}: no such feature, nor is it given"
+                    if name not in needed_by
+                    else f"{path}: circular dependency"
                 )
             arguments = {key: self._value(key, values, (*needed_by, name)) for key in self._inputs[name]}
             values[name] = self._functions[name](**arguments)

@@ -202,7 +202,7 @@ def check_arrival(data: bytes, clip: ClipSection, declared_s: float | None = Non
         share = mpeg.foreign_at / len(data)
         raise ClipError(
             Reason.DECODE_FAILED,
-            f"No MPEG frame at byte {mpeg.foreign_at} of {len(data)} ({share:.0%}): other bytes got in. "
+            f"No MPEG frame at byte {mpeg.foreign_at} of {len(data)} ({share:.0%}): foreign bytes. "
             "Fetch the file again.",
         )
     reject_short(clip, info.duration_s)

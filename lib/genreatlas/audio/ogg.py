@@ -76,7 +76,9 @@ def ogg_streams(pieces: Pieces, start: int) -> list[Stream]:
     undecoded = [link.codec for link in links if link.codec in ("Speex", "Theora", "")]
     if undecoded:
         name = undecoded[0] or "what it holds"
-        raise ClipError(Reason.UNSUPPORTED_FORMAT, f"OGG, but {name} is not decoded here. Convert it to FLAC.")
+        raise ClipError(
+            Reason.UNSUPPORTED_FORMAT, f"OGG with the codec {name}, which is not supported. Convert it to FLAC."
+        )
     return [_stream_of(pieces, link, link is links[-1], breaks_off) for link in links]
 
 

@@ -288,7 +288,7 @@ def identify(pieces: Pieces) -> tuple[Kind, int]:
         if tags and position >= pieces.size:
             raise ClipError(Reason.TRUNCATED, "A tag without any sound after it. Fetch the file again.")
         behind = " behind its tag" if tags else ""
-        raise ClipError(Reason.NOT_AUDIO, f"The content{behind} is not audio, whatever the name says.")
+        raise ClipError(Reason.NOT_AUDIO, f"The content{behind} is not audio.")
     if kind.reason is not None:
         raise ClipError(kind.reason, kind.detail)
     return kind, position

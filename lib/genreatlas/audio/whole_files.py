@@ -119,8 +119,8 @@ def check_recipe(model_id: str, set_version: str, made_as: str, recipe: Recipe) 
         mine = recipe.find(name)
         if mine is None:
             raise ModelError(
-                f"model {model_id}: its features {name} were imported, so they cannot be made from audio. (Or a "
-                "network makes them that extract.embeddings did not name when it was trained: name it and train again.)"
+                f"model {model_id}: its features {name} were imported, so they cannot be computed from audio. (Or a "
+                "network computes them that was not in extract.embeddings at training: add it and train again.)"
             )
         if mine.version != version or now != made:
             raise ModelError(

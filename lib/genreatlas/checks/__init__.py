@@ -1,7 +1,8 @@
-"""What is checked of the configuration before the first step of a job starts; needs neither Spark nor scikit-learn.
+"""Checks of the configuration before the first step of a job; they need neither Spark nor scikit-learn.
 
-Every step has a function here of its own name, which its module shows as ``check``: ``check(config)`` gives the problems
-that would end the step. :mod:`genreatlas.checks.plan` runs those of all steps of a job, and looks at their order.
+Every step has a function of its own name here, which its module exports as ``check``: ``check(config)`` returns the
+problems that would end the step. :mod:`genreatlas.checks.plan` calls those of all steps of a job, and checks their
+order.
 """
 
 from genreatlas.checks.collecting import (

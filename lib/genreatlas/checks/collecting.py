@@ -69,7 +69,7 @@ def collect_songs(config: Config) -> list[Problem]:
     found += raised(routes.configured_lists, config.playlists)
     found += raised(routes.configured_searches, section.searches)
     if not section.routes:
-        found.append(Problem("spotify.routes is empty: there is nowhere to read songs from. Name a route."))
+        found.append(Problem("spotify.routes is empty: no source of songs is configured. Name a route."))
     empty = {"configuration": not config.playlists, "search": not section.searches, "everynoise": not section.roles}
     if section.routes and all(empty.get(route, False) for route in section.routes):
         found.append(
@@ -125,9 +125,11 @@ def import_features(config: Config) -> list[Problem]:
     if section.path is not None:
         found += missing("import_features.path", section.path)
     if section.name in RESERVED_SETS:
-        found.append(Problem(f"import_features.name = {section.name!r} is a set of our own. Choose another name."))
+        found.append(
+            Problem(f"import_features.name = {section.name!r} is a built-in feature set. Choose another name.")
+        )
     if section.split and section.split_lists:
-        found.append(Problem("import_features: give the parts by split or by split_lists, not by both."))
+        found.append(Problem("import_features: both split and split_lists are set. Remove one."))
     for part, path in section.split_lists.items():
         if part.lower() not in PARTS:
             found.append(Problem(f"import_features.split_lists: {part!r} is no part. Known: {', '.join(PARTS)}."))
@@ -149,7 +151,7 @@ def fetch_previews(config: Config) -> list[Problem]:
     providers = tuple(dict.fromkeys(config.fetch_previews.providers))
     found = [Problem(reason) for name in providers if (reason := terms(name, config)) is not None]
     if not providers:
-        found.append(Problem("fetch_previews.providers is empty: nobody is asked for clips. Name a provider."))
+        found.append(Problem("fetch_previews.providers is empty: there is no source of clips. Name a provider."))
     if "http" in providers and config.http.manifest is not None:
         found += missing("http.manifest", config.http.manifest)
         found += encoding("http.encoding", config.http.encoding)

@@ -63,9 +63,7 @@ def train_models(config: Config) -> list[Problem]:
         )
         found.append(Problem(text, warning=True))
     if len(dict.fromkeys(section.genres)) == 1:
-        found.append(
-            Problem(f"train.genres = {section.genres[0]}: one genre can be told from nothing. Name two or more.")
-        )
+        found.append(Problem(f"train.genres = {section.genres[0]}: a classifier needs two genres or more. Name more."))
     if 0 < section.max_songs < section.min_songs:
         found.append(
             Problem(f"train.max_songs = {section.max_songs} is below train.min_songs = {section.min_songs}. Raise it.")

@@ -21,20 +21,20 @@ def probe(config: Config) -> list[Problem]:
             )
         )
     if section.max_genres < 2:
-        found.append(Problem("probe.max_genres = 1: one genre can be told from nothing. Set 2 or more."))
+        found.append(Problem("probe.max_genres = 1: a classifier needs two genres. Set 2 or more."))
     names = [test.name for test in section.apart]
-    found += [Problem(f"probe.apart: {name!r} is there twice. Call one otherwise.") for name in _twice(names)]
+    found += [Problem(f"probe.apart: {name!r} occurs twice. Rename one.") for name in _twice(names)]
     for test in section.apart:
         genres = [slug(genre) for genre in test.genres]
         if len(set(genres)) < 2:
-            found.append(Problem(f"probe.apart, {test.name}: two genres or more are told apart. Name them in genres."))
+            found.append(Problem(f"probe.apart, {test.name}: two genres or more are needed. List them in genres."))
         if twice := _twice(genres):
             found.append(Problem(f"probe.apart, {test.name}: {', '.join(twice)} is named twice. Drop one."))
         if test.quiet and slug(test.quiet) not in genres:
             text = f"probe.apart, {test.name}: quiet = {test.quiet!r} is none of its genres. {_near(test)}"
             found.append(Problem(text))
     if "apart" in section.experiments and not section.apart and section.experiments == ("apart",):
-        found.append(Problem("probe.apart is empty: there is nothing to probe. List genres that are to be told apart."))
+        found.append(Problem("probe.apart is empty: there is nothing to probe. List genres to distinguish."))
     if "change" in section.experiments and not section.changes:
         found.append(Problem("probe.changes is empty: no clip is changed. Name a change, or drop it.", warning=True))
     for name in section.feature_sets:

@@ -36,7 +36,7 @@ def _over_defaults(given: dict[str, HostLimit]) -> dict[str, HostLimit]:
 
 
 class FanOutSection(Section):
-    """How the outside world is asked: rates are the total of the run, whoever does the work."""
+    """Requests to external services; rates apply to the whole run, not to each task."""
 
     runner: Literal["driver", "executors"] = Field(
         "driver", description="driver: a pool of threads here (Connect, serverless); executors: Spark tasks."
@@ -158,7 +158,7 @@ class EveryNoiseSection(Section):
     genres: tuple[str, ...] = Field((), description="Slugs or names of the genres whose pages are read; empty: all.")
     floor: Positive = Field(
         1000,
-        description="Fewer genres than this on the map are an error, and nothing is written.",
+        description="Fewest genres of a valid map; with fewer, the step fails and writes nothing.",
         json_schema_extra=EXPERT,
     )
     snapshot: str = Field(
@@ -272,11 +272,11 @@ ListColumn = Literal[
 
 
 class FetchPreviewsSection(Section):
-    """Which clips are fetched, and how long they are kept."""
+    """Providers of clips, and how long audio is kept."""
 
     providers: tuple[PreviewProvider, ...] = Field(
         ("spotify", "deezer"),
-        description="In the order in which they are asked: spotify (the preview that came with a song), deezer (by "
+        description="Providers in the order of use: spotify (the preview that came with a song), deezer (by "
         "ISRC), every_noise (the example on its map), http (files that a list names, see [http]).",
     )
     retention: Literal["keep", "features"] = Field(
@@ -336,7 +336,7 @@ class HttpSection(Section):
 
 
 class PurgeSection(Section):
-    """What the job `purge` removes for good."""
+    """Permanent removal of audio by the job `purge`."""
 
     provider: Literal["", PreviewProvider] = Field(
         "", description="Provider whose audio is removed: spotify, deezer, every_noise or http."

@@ -60,7 +60,9 @@ class EmbeddingEntry(Section):
         if sorted(one for one in self.axes if one != "one") != ["batch", "mels", "time"] or self.axes[0] != "batch":
             raise ValueError("axes needs batch first, and time and mels once each")
         if self.logarithm != "none" and self.log_shift == 0.0:
-            raise ValueError("log_shift = 0: the logarithm of silence is infinite. Give what it was taught with")
+            raise ValueError(
+                "log_shift = 0: the logarithm of silence is infinite. Set the value that the network was trained with"
+            )
         if len(set(self.statistics)) != len(self.statistics):
             raise ValueError("statistics names one twice")
         if bool(self.tags_output) != bool(self.tags):
@@ -82,7 +84,7 @@ class EmbeddingEntry(Section):
 
 
 class RecordingsSection(Section):
-    """Copies of one recording, told by the feature set fingerprint."""
+    """Copies of a recording, found by the feature set `fingerprint`."""
 
     timbre: FeatureSetName = Field(
         "gtzan57",

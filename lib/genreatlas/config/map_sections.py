@@ -13,7 +13,7 @@ class MapSection(Section):
     """The map of genres."""
 
     feature_set: FeatureSetName = Field(
-        "summary9", description="What genres are compared by; a list of sets joins them column by column."
+        "summary9", description="Feature set that genres are compared by; a list of sets is joined column by column."
     )
     exclude: tuple[str, ...] = Field(
         ("mode", "time_signature"),
@@ -75,7 +75,7 @@ class NeighboursSection(Section):
     """Similar songs."""
 
     feature_set: FeatureSetName = Field(
-        "summary9", description="What songs are compared by; a list of sets joins them column by column."
+        "summary9", description="Feature set that songs are compared by; a list of sets is joined column by column."
     )
     exclude: tuple[str, ...] = Field(
         ("mode", "time_signature"),
@@ -105,7 +105,7 @@ class NeighboursSection(Section):
         json_schema_extra=EXPERT,
     )
     max_matrix_mb: Positive = Field(
-        2000, description="Largest matrix of songs that is sent to every worker.", json_schema_extra=EXPERT
+        2000, description="Largest matrix of songs that is sent to every worker, in MB.", json_schema_extra=EXPERT
     )
     shared_path: Path | None = Field(
         None, description="Folder that all workers can read; the matrix is written there instead of being sent to them."

@@ -14,29 +14,30 @@ class HousekeepingSection(Section):
     optimise: bool = Field(True, description="Merge small files and cluster them.")
     never_optimise: tuple[str, ...] = Field(
         ("clip_audio",),
-        description="Tables that are left as they were written: extraction reads them by commit.",
+        description="Tables whose files are not merged: extraction reads them by commit.",
         json_schema_extra=EXPERT,
     )
     vacuum: bool = Field(True, description="Delete files that no version within the retention needs.")
     retain_hours: Annotated[int, Field(ge=168)] = Field(
-        168, description="How long tables that training does not read keep old versions; theirs is store.history."
+        168,
+        description="Hours to keep old versions of tables that training does not read; others: store.history.",
     )
     allow_orphans: bool = Field(
         False,
-        description="Delete versions that a model's training set is rebuilt from, and say of which models.",
+        description="Also delete versions that training sets of models are rebuilt from; prints the models.",
         json_schema_extra=EXPERT,
     )
 
 
 class RetrainSection(Section):
-    """Retraining on a schedule, and who becomes champion."""
+    """Retraining on a schedule, and the rules of promotion."""
 
     steps: tuple[StepName, ...] = Field(
         (
             "import_folder", "extract_features", "link_recordings", "assign_splits", "train_models", "promote_model",
             "measure_drift", "map_genres", "find_neighbours",
         ),
-        description="Steps of the job retrain, in order: take in what is new, train, decide, draw the map anew.",
+        description="Steps of the job retrain, in order.",
     )  # fmt: skip
     alias: str = Field("champion", pattern=r"^[a-z][a-z0-9_]*$", description="Name of the model in use.")
     engines: tuple[EngineName, ...] = Field(
@@ -66,14 +67,14 @@ class RetrainSection(Section):
 
 
 class RollbackSection(Section):
-    """Which model an earlier decision is taken back for."""
+    """Return to an earlier model."""
 
-    model_id: str = Field("", description="Model to use from now on; empty: the one before the present one.")
+    model_id: str = Field("", description="Model to use from now on; empty: the previous champion.")
     reason: str = Field("", description="Reason for the rollback, kept in the table promotions.")
 
 
 class ScoreSection(Section):
-    """Scoring clips and files with the model in use."""
+    """Scoring of clips and files with the model in use."""
 
     path: Path | None = Field(
         None, description="Folder of audio files, or a table with a column path; empty: the store's clips."
@@ -97,14 +98,14 @@ class ScoreSection(Section):
 
 
 class DriftSection(Section):
-    """How far new songs are from what the model in use was trained on."""
+    """Comparison of new songs with the training data of the model in use."""
 
     max_rows: Positive = Field(
-        50_000, description="New rows that are compared; more are sampled.", json_schema_extra=EXPERT
+        50_000, description="Most new rows that are compared; of more, a sample.", json_schema_extra=EXPERT
     )
     min_rows: Positive = Field(
         200,
-        description="With fewer new songs nothing is compared: chance alone would give a PSI of 0.05 and more.",
+        description="Fewest new songs for a comparison; with fewer, chance alone gives a PSI of 0.05 and more.",
         json_schema_extra=EXPERT,
     )
     psi_warning: Share = Field(0.2, description="Population stability index from which a feature is named.")
@@ -133,5 +134,5 @@ class ExportSection(Section):
     )
     level: Literal["genre", "parent"] = Field("genre", description="Label songs with genres or with their parents.")
     shard_mb: Positive = Field(
-        64, description="Values in one shard; it is larger by one clip at most.", json_schema_extra=EXPERT
+        64, description="Values in one shard; a shard may exceed this by one clip.", json_schema_extra=EXPERT
     )

@@ -21,7 +21,7 @@ class ApartTest(Section):
 
 
 class ProbeSection(Section):
-    """Experiments on confounds: what tells genres apart without being music."""
+    """Experiments on confounds: properties that predict genres but are not music."""
 
     experiments: tuple[Experiment, ...] = Field(
         ("alone", "artist", "change", "apart", "transfer"),
@@ -38,13 +38,13 @@ class ProbeSection(Section):
         description="Changes of the sound: to -23 LUFS, MP3 at 64 kbit/s, 6 dB up or down, 5 % faster or slower.",
     )
     songs: Positive = Field(300, description="Songs whose clips are changed and extracted again, for each change.")
-    tolerance: Share = Field(0.02, description="Largest fall of accuracy under a change that counts as none.")
+    tolerance: Share = Field(0.02, description="Largest decrease of accuracy under a change that is tolerated.")
     apart: tuple[ApartTest, ...] = Field(
         (),
         description='Genres to distinguish: {name = "...", genres = [...], quiet = "..."}; quiet: the genre that may '
         "be recognised by its level alone; empty: the quietest.",
     )
     loudness_features: tuple[str, ...] = Field(
-        ("loudness",), description="Columns of imported tables that say how loud a song is, where it has no clips."
+        ("loudness",), description="Columns of imported tables with the loudness of songs that have no clips."
     )
     seed: int = seed_of("samples and fits")

@@ -45,7 +45,7 @@ def _name(value: str) -> str:
 def _references(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         if not _REFERENCE.match(value):
-            raise ValueError(f"{value!r} names nothing: write genre:NAME, song:ID, song:ARTIST - TITLE or artist:NAME")
+            raise ValueError(f"{value!r} is not a seed: write genre:NAME, song:ID, song:ARTIST - TITLE or artist:NAME")
     return tuple(dict.fromkeys(value.strip() for value in values))
 
 
@@ -56,7 +56,7 @@ def _curve(value: Any) -> Any:
             raise ValueError(f"no curve is called {value!r}. Name {', '.join(CURVES)}, or list levels from 0 to 1")
         return CURVES[value] if value else ()
     if isinstance(value, list | tuple) and len(value) == 1:
-        raise ValueError("one level is no curve. List two or more, from 0 to 1")
+        raise ValueError("a curve needs two levels or more, from 0 to 1")
     return value
 
 
@@ -105,14 +105,14 @@ class PlaylistRecipe(Section):
         if self.kind == "predicted" and not all(seed.startswith("genre:") for seed in self.seeds):
             raise ValueError(f"{self.name}: kind = predicted takes genres as seeds, such as genre:house")
         if self.energy and self.kind == "path":
-            raise ValueError(f"{self.name}: kind = path has an order of its own. Drop energy")
+            raise ValueError(f"{self.name}: kind = path has its own order. Remove energy")
         if self.away_from and self.kind != "blend":
             raise ValueError(f"{self.name}: away_from is for kind = blend; use block to leave songs out")
         if (self.library is not None) != (self.kind == "explore"):
             needed = "needs a library" if self.library is None else "takes no library"
             raise ValueError(f"{self.name}: kind = {self.kind} {needed}")
         if self.songs and self.minutes:
-            raise ValueError(f"{self.name}: the length is given twice. Set songs or minutes")
+            raise ValueError(f"{self.name}: both songs and minutes are set. Remove one")
         if self.tempo is not None and not 0 < self.tempo[0] <= self.tempo[1]:
             raise ValueError(f"{self.name}: tempo is the slowest and the fastest, such as [118, 128]")
         return self
@@ -132,10 +132,10 @@ class PlaylistSection(Section):
 
     recipes: tuple[PlaylistRecipe, ...] = Field((), description="Recipes; each is stored, and makes one playlist.")
     stored: tuple[str, ...] = Field(
-        (), description="Names or ids of stored recipes that are made again, beside those above; * is all of them."
+        (), description="Names or ids of stored recipes to make again, in addition to recipes; *: all."
     )
     feature_set: FeatureSetName = Field(
-        "summary9", description="What songs are compared by; a list of sets joins them column by column."
+        "summary9", description="Feature set that songs are compared by; a list of sets is joined column by column."
     )
     exclude: tuple[str, ...] = Field(
         ("mode", "time_signature"), description="Features that songs are not compared by. Categories never are."
@@ -145,7 +145,7 @@ class PlaylistSection(Section):
     save_clips: bool = Field(
         False,
         description="Write the clips of songs that have no file of their own beside the playlist, so that it plays. "
-        "Previews of commercial providers may not be kept so.",
+        "The terms of commercial providers forbid this for their previews.",
     )
     publish: bool = Field(
         False,

@@ -95,15 +95,17 @@ class StoreSection(Section):
 
 
 class SparkSection(Section):
-    """What the session is started with; ignored where a session is already running."""
+    """Settings of a new session; ignored if a session is already running."""
 
-    master: str = Field("", description="Master for local use, such as local[2,4]; empty: all cores, 4 tries a task.")
+    master: str = Field(
+        "", description="Master for local use, such as local[2,4]; empty: all cores, 4 attempts per task."
+    )
     driver_memory: str = Field("2g", description="Heap memory of the Spark driver, such as 2g.")
     settings: dict[str, str] = Field({}, description="Further Spark settings, as Spark spells them.")
 
 
 class PipelineSection(Section):
-    """What the job `pipeline` runs."""
+    """Steps of the job `pipeline`."""
 
     steps: tuple[StepName, ...] = Field(
         (
@@ -168,7 +170,7 @@ class FolderSection(Section):
     )
     corrections: str = Field(
         "",
-        description="Labels that visitors of the site corrected, which take the place of the folder's: the site's "
+        description="Corrections by visitors of the site, which replace the folder's labels: the site's "
         "database (SQLite file or SQLAlchemy URL), or a table of song_id or sha256, genre_id and visitor.",
     )
     corrections_agree: Positive = Field(1, description="Visitors who have to name the same genre for a correction.")
@@ -178,7 +180,7 @@ class FolderSection(Section):
 
 
 class SyncSection(Section):
-    """What becomes of songs, labels and clips that their source no longer has."""
+    """Songs, labels and clips that their source no longer has."""
 
     gone: Literal["retire", "keep"] = Field(
         "retire",
@@ -194,7 +196,7 @@ class SyncSection(Section):
 
 
 class ClipSection(Section):
-    """Which cut of a file is used, and how it is made comparable."""
+    """The part of a file that features are computed from, and its normalisation."""
 
     position: Literal["start", "middle"] | float = Field(
         "middle", description="Where the clip is cut from a file: start, middle, or an offset in seconds."
@@ -207,7 +209,7 @@ class ClipSection(Section):
 
 
 class LimitsSection(Section):
-    """Bounds that keep one bad input from stopping everything else."""
+    """Limits that keep one bad input from stopping a step."""
 
     max_file_mb: Positive = Field(2048, description="Files larger than this, in MB, are quarantined.")
     max_clip_mb: Positive = Field(
@@ -225,7 +227,7 @@ class LimitsSection(Section):
 
 
 class ImportFeaturesSection(Section):
-    """A table of features that somebody else computed."""
+    """A table of precomputed features."""
 
     path: Path | None = Field(None, description="CSV, ARFF, Parquet or Arrow file, or a folder of part files.")
     name: str = Field(
@@ -234,7 +236,9 @@ class ImportFeaturesSection(Section):
     id: str = Field("", description="Column with the row's id.")
     labels: tuple[str, ...] = Field((), description="Columns with genres.")
     song: str = Field("", description="Column with the song's id; empty: the row's id is the song.")
-    song_pattern: str = Field("", description="Regular expression whose first group cuts the song from the row's id.")
+    song_pattern: str = Field(
+        "", description="Regular expression whose first group extracts the song's id from the row's id."
+    )
     artist: str = Field("", description="Column with the artist.")
     title: str = Field("", description="Column with the title.")
     album: str = Field("", description="Column with the album.")
@@ -243,7 +247,9 @@ class ImportFeaturesSection(Section):
         {}, description="Parts (train, promotion, test), and for each a file that lists the ids in it, one a line."
     )
     features: tuple[str, ...] = Field((), description="Feature columns; empty: all numeric ones that are not excluded.")
-    exclude: tuple[str, ...] = Field((), description="Columns that are not features, beside those excluded by default.")
+    exclude: tuple[str, ...] = Field(
+        (), description="Columns that are not features, in addition to those excluded by default."
+    )
     include: tuple[str, ...] = Field((), description="Columns to keep although they are excluded by default.")
     categorical: tuple[str, ...] = Field(("key",), description="Numeric columns whose values are categories.")
     layout: Literal["summary", "vector"] = Field(
@@ -313,7 +319,7 @@ class TrainSection(Section):
     candidates: tuple[Candidate, ...] = Field((), description="Candidates; empty: those of the preset.")
     preset: Literal["quick", "full"] = Field(
         "quick",
-        description="Where no candidates are listed: quick (a few estimators that suit the size of the data, their "
+        description="Candidates if none are listed: quick (a few estimators that suit the size of the data, their "
         "grids by successive halving on folds) or full (every estimator of every engine with its whole grid).",
     )
     budget_minutes: float | None = Field(
@@ -329,10 +335,10 @@ class TrainSection(Section):
     min_songs: Positive = Field(10, description="Genres with fewer songs are left out.")
     max_songs: int = Field(0, ge=0, description="Most songs of a genre that are trained on; 0: no limit.")
     balance: Literal["none", "downsample", "weights"] = Field(
-        "none", description="Treatment of uneven genres: none, downsample or weights."
+        "none", description="Treatment of imbalanced genres: none, downsample or weights."
     )
     keep_features: tuple[str, ...] = Field(
-        (), description="Imported features to keep although their values give the genre away."
+        (), description="Imported features to keep although they look like a label leak."
     )
     where: Annotated[str, AfterValidator(check_condition)] = Field(
         "", description="SQL condition on songs, clips and features that a row must meet."
@@ -347,7 +353,7 @@ class TrainSection(Section):
     calibrate: bool = Field(True, description="Fit probabilities and prediction sets on the folds.")
     max_matrix_mb: Positive = Field(
         1024,
-        description="Largest training matrix that is sent to every worker; of a larger one Spark fits lda only.",
+        description="Largest training matrix sent to every worker, in MB; with a larger one, Spark fits lda only.",
         json_schema_extra=EXPERT,
     )
     shared_path: Path | None = Field(
@@ -363,7 +369,7 @@ class ModelsSection(Section):
 
 
 class EvaluateSection(Section):
-    """How models are judged."""
+    """Evaluation of models."""
 
     part: Literal["test", "promotion"] = Field("test", description="Part to report on.")
     bootstrap: Positive = Field(
@@ -390,7 +396,7 @@ class EvaluateSection(Section):
 
 
 class ReportSection(Section):
-    """The page that people read."""
+    """The report: an HTML page with pictures."""
 
     path: Path = Field(Path("data/report"), description="Folder of index.html and its pictures.")
     title: str = Field("Genre Atlas", description="Title of the report.")
@@ -404,7 +410,7 @@ class ReportSection(Section):
 
 
 class RebuildSection(Section):
-    """A training set of the past."""
+    """The training set of a stored model."""
 
     model_id: str = Field("", description="Id of the model whose training set is rebuilt.")
     path: Path = Field(Path("data/rebuilt"), description="Folder: the matrix is written below it, by model.")

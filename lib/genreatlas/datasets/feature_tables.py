@@ -110,7 +110,7 @@ class FeatureTable:
         if found["_all"] == found["_some"]:
             raise InputError(
                 f"{self.feature_set}: none of {found['_all']} clips has all sets that are to be joined ({lacks}). "
-                "Extract them from the same clips; the rows of an imported table are no clips of another set."
+                "Extract them from the same clips; rows of an imported table are not clips of another set."
             )
         left_out = f"{self.feature_set}: {found['_some']} of {found['_all']} clips lack one of its sets ({lacks})"
         return (f"{left_out} and are left out",) if lacks else ()
@@ -166,7 +166,7 @@ def find_feature_table(
     if not layout.learns:
         learnt = [other.name for other in LAYOUTS.values() if other.learns]
         raise ConfigError(
-            f"train.feature_sets: {feature_set} holds {layout.name}, which no model here learns from. Train on a set "
+            f"train.feature_sets: {feature_set} holds {layout.name}, which no engine can train on. Train on a set "
             f"of the axis {', '.join(learnt[:-1])} or {learnt[-1]}; `export` writes this one for training elsewhere."
         )
     return FeatureTable(

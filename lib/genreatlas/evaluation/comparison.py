@@ -51,13 +51,13 @@ def compare(
     ValueError : the two were judged on different songs.
     """
     if model.classes != reference.classes or model.n_groups != reference.n_groups:
-        raise ValueError("models are compared on the same songs and genres only")
+        raise ValueError("models can only be compared on the same songs and genres")
     n_classes = len(model.classes)
     mean = (model.totals + reference.totals) / 2.0
     half = (model.totals - reference.totals) / 2.0
     whole = mean.sum(axis=0)
     if half[:, 2 * n_classes : 3 * n_classes].count_nonzero():
-        raise ValueError("models are compared on the same songs and genres only")
+        raise ValueError("models can only be compared on the same songs and genres")
 
     def difference(signs: Floats) -> Floats:
         swing = (half.T @ signs).T

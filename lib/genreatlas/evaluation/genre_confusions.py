@@ -119,11 +119,11 @@ def _find_model(store: Reader, config: Config) -> pd.Series | None:
             raise ConfigError(f"map.model: the store has no model {wanted!r}. The table models lists them.")
         row = named.iloc[0]
         if row.score_kind != "probability":
-            raise ConfigError(f"map.model: {wanted} gives margins, no probabilities. Name another model, or none.")
+            raise ConfigError(f"map.model: {wanted} gives margins, not probabilities. Name another model, or none.")
         if row.level != "genre":
-            raise ConfigError(f"map.model: {wanted} tells {row.level}s apart, not genres. Name another model, or none.")
+            raise ConfigError(f"map.model: {wanted} classifies {row.level}s, not genres. Name another model, or none.")
         if wanted not in set(judged.model_id):
-            raise ConfigError(f"map.model: {wanted} was not judged on held-out songs. Run evaluate_models first.")
+            raise ConfigError(f"map.model: {wanted} was not evaluated on held-out songs. Run evaluate_models first.")
         return row
     current = current_models(models, split=config.splits.name, level="genre", labels=config.train.labels)
     usable = current[

@@ -163,7 +163,7 @@ def _loudness(probing: Probing) -> Columns:
 
 def _format(probing: Probing) -> Columns:
     if TECHNICAL not in known_feature_sets(probing.snapshot):
-        raise InputError("there are no clips, so nothing is known of files")
+        raise InputError("there are no clips, so no file formats are known")
     songs, _ = probing.learnt
     return read_beside(probing.snapshot, probing.config, probing.library, TECHNICAL, probing.dataset, songs)
 
@@ -174,7 +174,7 @@ def _year(probing: Probing) -> Columns:
     years = read_years(store, config, read_ties(store, config), pd.Series(songs.ids))
     known = np.flatnonzero(~np.isnan(years))
     if not len(known):
-        raise InputError("of no song a year is known")
+        raise InputError("the year of no song is known")
     return Columns(years[known, None].astype(np.float32), known.astype(np.int64))
 
 

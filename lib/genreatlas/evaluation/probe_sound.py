@@ -105,7 +105,7 @@ def _sets_here(dataset: Dataset, probing: Probing) -> list[FeatureSet]:
     names = members_of(dataset.feature_set)
     mine = registered_sets(names)
     if mine is None:
-        raise InputError("the set is an imported table, and the sound that it was computed from is not here")
+        raise InputError("the set is an imported table; the audio that it was computed from is not available")
     made = PLUS.join([preprocessing_id(probing.config.clip)] * len(names))
     if dataset.preprocessing_id != made or dataset.set_version != PLUS.join(one.version for one in mine):
         raise InputError(
@@ -181,7 +181,7 @@ def _quiet(test: ApartTest, songs: Songs, medians: list[float]) -> int:
             raise InputError(f"{test.quiet} has too few songs in the training part")
         return songs.classes.index(slug(test.quiet))
     if np.isnan(medians).all():
-        raise InputError("of no song the level is known")
+        raise InputError("the level of no song is known")
     return int(np.nanargmin(medians))
 
 

@@ -80,8 +80,8 @@ def end_at_environment_faults(step: str, rows: Iterable[Mapping[str, Any]], tota
     if faults:
         first = max(sorted(set(faults)), key=faults.count)
         raise EnvironmentFaultError(
-            f"{step}: {len(faults)} of {total} files could not be worked on, through no fault of their own: {first}. "
-            "Mend it and run the step again: all of them are still to do"
+            f"{step}: {len(faults)} of {total} files could not be processed because of the environment: {first}. "
+            "Fix this and run the step again; all of them are still pending"
         )
 
 
@@ -105,5 +105,5 @@ def end_where_all_fail(step: str, rows: Collection[Mapping[str, Any]], before: C
         most = max(sorted(set(details)), key=details.count)
         raise EnvironmentFaultError(
             f"{step}: all {len(rows)} files of the first chunk failed, most of them with {most!r}. Nothing was stored "
-            "of them, because their surroundings are more likely to blame. --verbose and one file alone tell more"
+            "of them, because the environment is the more likely cause. Try one file with --verbose"
         )

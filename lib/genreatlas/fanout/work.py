@@ -165,7 +165,9 @@ def work_on(
             failure = error
         except Exception as error:  # whatever an odd body does to a parser must not end the run
             if missing := environment_fault(error):
-                raise EnvironmentFaultError(f"nothing can be fetched: {missing}. Mend it and run again") from error
+                raise EnvironmentFaultError(
+                    f"nothing can be fetched: {missing}. Fix this and run the step again"
+                ) from error
             failure = FetchError(Reason.FETCH_FAILED, f"{type(error).__name__}: {error}", transient=True)
         in_a_row = number - task.succeeded.get(provider, 0)
         attempts.append(_failed(failure, provider, number, in_a_row, settings))

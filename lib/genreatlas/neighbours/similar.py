@@ -140,7 +140,7 @@ class _Index:
         if self.clip is None:
             raise InputError(
                 f"songs are compared by {self.feature_set}, whose features were imported or made with another [clip], "
-                "so they cannot be made from a file. Give the id of a song."
+                "so they cannot be computed from a file. Give the id of a song."
             )
         made = preprocessing_id(former.clip_section(json.loads(self.clip)))
         for name, version, how in zip(
@@ -155,8 +155,8 @@ class _Index:
                 )
             if isinstance(known, EmbeddingSet) and not known.entry.file.exists():
                 raise InputError(
-                    f"songs are compared by {name}, whose network {known.entry.file} is not there. Put it back, or run "
-                    "extract_features with its present place."
+                    f"songs are compared by {name}, whose network {known.entry.file} is missing. Restore it, or run "
+                    "extract_features with its new path."
                 )
 
     def chosen(

@@ -1,7 +1,7 @@
 """Groups of copies, and their rows of ``recording_links``.
 
-Groups are completely linked: every pair of their songs matches. A medley, or a loop that two songs share, therefore does
-not join groups; a song that matches only part of a group is not added and gets the kind ``doubt``.
+Groups are completely linked: every pair of their songs matches. A medley, or a loop that two songs share, does
+therefore not join groups; a song that matches only part of a group is not added and gets the kind ``doubt``.
 """
 
 from collections.abc import Iterable, Mapping

@@ -95,7 +95,7 @@ def templates() -> tuple[Template, ...]:
         placed = {template.name for template in order}
         ready = [template for template in waiting if not _views_before(template, found) - placed]
         if not ready:
-            raise ValueError(f"views read each other in a circle: {', '.join(t.name for t in waiting)}")
+            raise ValueError(f"views depend on each other in a circle: {', '.join(t.name for t in waiting)}")
         order += ready
         waiting = [template for template in waiting if template not in ready]
     return tuple(order)

@@ -68,7 +68,7 @@ def run(store: Store, config: Config) -> Counts:
     """
     section = config.import_features
     if section.name in _RESERVED:
-        raise ConfigError(f"[import_features] name: {section.name!r} is a set of our own. Choose another name.")
+        raise ConfigError(f"[import_features] name: {section.name!r} is a built-in feature set. Choose another name.")
     ignore_parts = config.splits.declared == "ignore"
     sets = store.read(FEATURE_SETS).where(F.col("feature_set") == section.name)
     known = [tuple(row) for row in sets.select("set_version", "source").distinct().collect()]

@@ -42,18 +42,18 @@ def run_apart(module: str, order: Mapping[str, Any], seconds: float, memory_mb: 
     BusyError : as many processes run as may.
     """
     if not _places.acquire(blocking=False):
-        raise BusyError("Other files are being worked on. Try again in a minute.")
+        raise BusyError("The server is busy with other files. Try again in a minute.")
     try:
         given = json.dumps({"memory_mb": memory_mb, "order": order}).encode()
         done = subprocess.run([sys.executable, "-m", module], input=given, capture_output=True, timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise InputError("This takes too long here. Send less at once.") from None
+        raise InputError("This exceeds the time limit. Send fewer entries.") from None
     finally:
         _places.release()
     if done.returncode == _REFUSED:
         raise InputError(json.loads(done.stdout))
     if done.returncode:
-        raise InputError("This needs more memory than is given here. Send less at once.")
+        raise InputError("This exceeds the memory limit. Send fewer entries.")
     return json.loads(done.stdout)
 
 

@@ -107,7 +107,7 @@ def read_list(path: Path, name: str) -> Heard:
         heard = _of_text(path, head, name)
     if not heard.plays:
         short = f" {heard.skips} plays are shorter than {LEAST_MS // 1000} seconds." if heard.skips else ""
-        raise InputError(f"Nothing in this list tells a song ({heard.kind}).{short}")
+        raise InputError(f"No entry of this list names a song ({heard.kind}).{short}")
     return heard
 
 
@@ -184,7 +184,7 @@ def _of_zip(path: Path) -> Heard:
                 names.append(one.filename)
                 heard = found if heard is None else _joined(heard, found)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError):
-        raise InputError("The archive is damaged, or locked.") from None
+        raise InputError("The archive is damaged or encrypted.") from None
     if heard is None:
         raise InputError("No file of this archive is a history of Spotify or ListenBrainz.")
     heard.kind = f"{heard.kind}, {len(names)} files"
@@ -209,7 +209,7 @@ def _of_json(content: bytes) -> Heard:
     first = next((row for row in rows if isinstance(row, dict)), None)
     read = None if first is None else next((each for keys, each in _READERS if keys & first.keys()), None)
     if read is None:
-        raise InputError("This JSON is no history of Spotify or ListenBrainz.")
+        raise InputError("This JSON is not a history of Spotify or ListenBrainz.")
     heard = Heard(_NAMES[read])
     for row in rows:
         if isinstance(row, dict):

@@ -62,7 +62,7 @@ def find_seed(found: Extract, text: str) -> Seed:
     kind, colon, name = text.partition(":")
     kind, name = kind.strip().lower(), name.strip()
     if not colon or kind not in ("genre", "song", "artist") or not name:
-        raise InputError(f"{text[:80]!r} names nothing. Write genre:NAME, song:ARTIST - TITLE or artist:NAME.")
+        raise InputError(f"{text[:80]!r} is not a seed. Write genre:NAME, song:ARTIST - TITLE or artist:NAME.")
     if kind == "song":
         rank = found.rank("songs", name)
         ranks = lookups.ranks_by_keys(found, keys_of_name(name)) if rank is None else {}

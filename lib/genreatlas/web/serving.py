@@ -50,7 +50,7 @@ def serve(config: Config) -> None:
     try:
         server.run()
     except SystemExit:
-        raise ConfigError(f"web.port = {section.port}: it cannot be listened on. Set another.") from None
+        raise ConfigError(f"web.port = {section.port}: the port cannot be opened. Set another port.") from None
     except KeyboardInterrupt:
         pass
     finally:

@@ -321,7 +321,7 @@ def _cores(spark: SparkSession) -> int:
 def _end_at_environment_fault(reason: str | None, detail: str | None) -> None:
     """Raise where a worker lacks something that every candidate needs: it is stored as none's fault."""
     if reason == Reason.ENVIRONMENT_FAULT:
-        raise EnvironmentFaultError(f"train_models: no candidate can be fitted: {detail}. Mend it and run it again")
+        raise EnvironmentFaultError(f"train_models: no candidate can be fitted: {detail}. Fix this and run it again")
 
 
 def _settings(matrix: Matrix, train: TrainSection) -> GridSettings:

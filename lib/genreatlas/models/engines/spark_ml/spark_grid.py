@@ -108,7 +108,7 @@ class SparkGrid:
             self._raise_if_spark_is_gone()
             if missing := environment_fault(error):
                 raise EnvironmentFaultError(
-                    f"train_models: no candidate can be fitted: {missing}. Mend it and run it again"
+                    f"train_models: no candidate can be fitted: {missing}. Fix this and run it again"
                 ) from error
             reason, detail = Reason.FIT_FAILED.value, _in_words(error)
         seconds = time.perf_counter() - started
