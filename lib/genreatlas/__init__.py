@@ -1,6 +1,6 @@
 """Genre Atlas: genre-labelled audio features, genre classifiers and a genre map, as Spark jobs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from genreatlas.models.one_file import Prediction, predict
@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 __all__ = ["Prediction", "SimilarSong", "__version__", "predict", "similar"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import what few need and all would wait for: numba, librosa and scikit-learn."""
     if name in ("Prediction", "predict"):
         from genreatlas.models import one_file

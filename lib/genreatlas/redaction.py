@@ -203,7 +203,7 @@ def _assignment(found: re.Match[str]) -> str:
     return f"{found['name']}{found['sign']}{quote}{LEFT_OUT}{quote}"
 
 
-def _spark_setting(name: str, value: Any) -> Any:
+def _spark_setting(name: str, value: object) -> object:
     harmless = any(name == one or (one.endswith(".") and name.startswith(one)) for one in _SPARK_SHOWN)
     return redact(str(value)) if harmless and not is_secret_name(name) else LEFT_OUT
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
 
@@ -22,6 +22,7 @@ from genreatlas.provenance import git_commit, versions
 from genreatlas.redaction import redact_value, shown
 from genreatlas.store import Store, explain, open_store
 from genreatlas.tables import RUNS
+from genreatlas.values import Row
 
 if TYPE_CHECKING:
     from genreatlas.sandbox.world import World
@@ -120,7 +121,7 @@ def run_step(step: ModuleType, spark: SparkSession, config: Config) -> int:
     return 1 if too_much_failed(counts, config.limits.max_failed_share) else 0
 
 
-def _record(store: Store, row: dict[str, Any], failed: bool) -> None:
+def _record(store: Store, row: Row, failed: bool) -> None:
     """Append the row of ``runs``; where the step has failed, that error is told and not what follows from it."""
     try:
         store.append(RUNS, store.frame(RUNS, [row]))

@@ -9,7 +9,6 @@ kept apart, since known edges may come from them.
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -291,7 +290,7 @@ def tell_parents(space: Floats, parent: Ints, asked: Floats, seed: int) -> Float
     return total / _TREES
 
 
-def _votes(known: Any, of: Ints, wanted: Any, n_classes: int, seed: int) -> sparse.csr_matrix:
+def _votes(known: object, of: Ints, wanted: object, n_classes: int, seed: int) -> sparse.csr_matrix:
     """What one tree says: of each genre that is asked about, the shares of the classes in its leaf."""
     from sklearn.tree import ExtraTreeClassifier
 

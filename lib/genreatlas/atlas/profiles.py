@@ -1,10 +1,11 @@
 """What a genre sounds like: a robust mean and spread of its songs' vectors, with nobody counted more than fairly."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from genreatlas.arrays import AnyArray
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -99,7 +100,7 @@ def build_profiles(songs: Songs, n_genres: int, artist_share: float, shrink: boo
     return Profiles(mean, spread, own, counts, artists, effective)
 
 
-def count_recordings_once(songs: Songs) -> tuple[Floats, Ints, dict[str, npt.NDArray[Any]]]:
+def count_recordings_once(songs: Songs) -> tuple[Floats, Ints, dict[str, AnyArray]]:
     """Values and artist of each recording, and its labels: recording, genre, weight (summing up to 1 at most)."""
     _, recording = np.unique(songs.recording, return_inverse=True)
     n = int(recording.max()) + 1 if len(recording) else 0

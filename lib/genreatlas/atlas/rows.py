@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -12,9 +11,10 @@ from genreatlas.atlas.genealogy import Tree
 from genreatlas.atlas.reading import GenreSongs
 from genreatlas.atlas.typical import typical_songs
 from genreatlas.config import Config
+from genreatlas.values import Row
 
 
-def profile_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]]:
+def profile_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, object]]:
     """Rows of ``genre_profiles``: every genre, placed or not."""
     profiles = charted.profiles
     at = {int(genre): place for place, genre in enumerate(charted.placed)}
@@ -47,7 +47,7 @@ def profile_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]
         yield row
 
 
-def neighbour_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]]:
+def neighbour_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, object]]:
     """Rows of ``genre_neighbours``."""
     ids = [found.genre_ids[genre] for genre in charted.placed]
     names = [found.names[genre] for genre in charted.placed]
@@ -64,7 +64,7 @@ def neighbour_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, An
             }
 
 
-def tree_rows(found: GenreSongs, charted: Charted, tree: Tree) -> Iterator[dict[str, Any]]:
+def tree_rows(found: GenreSongs, charted: Charted, tree: Tree) -> Iterator[dict[str, object]]:
     """Rows of ``genre_tree``: possible parents with their evidence."""
     ids = [found.genre_ids[genre] for genre in charted.placed]
     names = [found.names[genre] for genre in charted.placed]
@@ -89,7 +89,7 @@ def tree_rows(found: GenreSongs, charted: Charted, tree: Tree) -> Iterator[dict[
         }
 
 
-def typical_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]]:
+def typical_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, object]]:
     """Rows of ``genre_typical_songs``."""
     typical = typical_songs(found.songs, charted.profiles.mean, charted.placed)
     for genre, rank, row, distance in zip(typical.genre, typical.rank, typical.row, typical.distance, strict=True):
@@ -102,7 +102,7 @@ def typical_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]
         }
 
 
-def region_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]]:
+def region_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, object]]:
     """Rows of ``genre_regions``, coarse and fine."""
     names = [found.names[genre] for genre in charted.placed]
     labels = charted.regions
@@ -124,9 +124,7 @@ def region_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, Any]]
             }
 
 
-def evolution_rows(
-    config: Config, found: GenreSongs, charted: Charted, drawn: Drawn, map_id: str
-) -> Iterator[dict[str, Any]]:
+def evolution_rows(config: Config, found: GenreSongs, charted: Charted, drawn: Drawn, map_id: str) -> Iterator[Row]:
     """Rows of ``genre_evolution``: where a genre's songs of each decade lie on the map ``map_id``."""
     settings = config.map
     moved = evolve(

@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float32]
 RELEASE = "1"
 #: What says nothing of the values.
 _OUTSIDE = {"name", "file", "licence", "taught"}
-_STATISTICS: dict[str, Callable[..., Any]] = {"mean": np.mean, "std": np.std}
+_STATISTICS: dict[str, Callable[..., object]] = {"mean": np.mean, "std": np.std}
 _WORDS = {"mean": "mean", "std": "standard deviation"}
 
 

@@ -12,7 +12,6 @@ the old ones.
 import difflib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +82,10 @@ ALWAYS = ("loudness",)
 
 
 def compute_sets(
-    feature_sets: Iterable[FeatureSet], samples: npt.NDArray[np.float32], graph: Graph = REFERENCE_GRAPH, **given: Any
+    feature_sets: Iterable[FeatureSet],
+    samples: npt.NDArray[np.float32],
+    graph: Graph = REFERENCE_GRAPH,
+    **given: object,
 ) -> dict[str, npt.NDArray[np.floating]]:
     """Compute sets of one sample rate together, so that they share every intermediate.
 

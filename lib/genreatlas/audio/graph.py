@@ -10,16 +10,16 @@ anybody will ask for phases.
 
 import inspect
 from collections.abc import Callable, Container, Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 class Graph:
     """Functions by name; the names of a function's parameters are the names of its inputs."""
 
     def __init__(self) -> None:
-        self._functions: dict[str, Callable[..., Any]] = {}
+        self._functions: dict[str, Callable[..., object]] = {}
         self._inputs: dict[str, tuple[str, ...]] = {}
 
     def feature(self, function: Function) -> Function:
@@ -36,7 +36,7 @@ class Graph:
         self._inputs[name] = tuple(inspect.signature(function).parameters)
         return function
 
-    def extended(self, *replacements: Callable[..., Any]) -> "Graph":
+    def extended(self, *replacements: Callable[..., object]) -> "Graph":
         """A copy in which functions of the same names are replaced and new ones added."""
         copy = Graph()
         copy._functions = dict(self._functions)
@@ -49,7 +49,7 @@ class Graph:
     def __contains__(self, name: str) -> bool:
         return name in self._functions
 
-    def compute(self, wanted: Iterable[str], **given: Any) -> dict[str, Any]:
+    def compute(self, wanted: Iterable[str], **given: object) -> dict[str, object]:
         """Compute the wanted names and whatever they need, each once.
 
         Parameters
@@ -66,7 +66,7 @@ class Graph:
         KeyError : a name is neither a feature nor given; it says who needs it.
         """
         wanted = list(wanted)
-        values: dict[str, Any] = {"needed": self._closure(wanted, given), **given}
+        values: dict[str, object] = {"needed": self._closure(wanted, given), **given}
         return {name: self._value(name, values, ()) for name in wanted}
 
     def _closure(self, wanted: Iterable[str], given: Container[str]) -> frozenset[str]:
@@ -80,7 +80,7 @@ class Graph:
                 waiting += self._inputs.get(name, ())
         return frozenset(found)
 
-    def _value(self, name: str, values: dict[str, Any], needed_by: tuple[str, ...]) -> Any:
+    def _value(self, name: str, values: dict[str, object], needed_by: tuple[str, ...]) -> object:
         if name not in values:
             if name not in self._functions or name in needed_by:
                 path = " -> ".join((*needed_by, name))
@@ -94,7 +94,7 @@ class Graph:
         return values[name]
 
 
-def _name(function: Callable[..., Any]) -> str:
+def _name(function: Callable[..., object]) -> str:
     return function.__name__.removeprefix("fast_")
 
 
@@ -102,7 +102,7 @@ def _name(function: Callable[..., Any]) -> str:
 REFERENCE_GRAPH = Graph()
 
 #: Functions that the engine of extraction has in place of the reference's of the same names, or shares among them.
-FAST: list[Callable[..., Any]] = []
+FAST: list[Callable[..., object]] = []
 
 
 def fast(function: Function) -> Function:

@@ -30,6 +30,7 @@ from genreatlas.audio.uris import uri_to_path
 from genreatlas.config import ClipSection, LimitsSection
 from genreatlas.errors import ClipError, Reason
 from genreatlas.ids import stable_id
+from genreatlas.values import Row, RowView
 
 #: Columns that `inspect_batches` is given: one row per file.
 REQUEST = "uri string, version string, bytes bigint, modified_ns bigint"
@@ -125,7 +126,7 @@ def inspect_batches(request: InspectRequest, batches: Iterator[pa.RecordBatch]) 
         yield pa.RecordBatch.from_arrays(columns, schema=_RESULT)
 
 
-def _inspected(request: InspectRequest, row: Mapping[str, Any]) -> dict[str, Any]:
+def _inspected(request: InspectRequest, row: RowView) -> Row:
     rule = {"window_rule": window_rule(request.clip)}
     try:
         seconds = time_for(row["bytes"], request.limits)
@@ -140,7 +141,7 @@ def _inspected(request: InspectRequest, row: Mapping[str, Any]) -> dict[str, Any
         return rule | unknown_fault(error, Reason.INSPECTION_FAILED)
 
 
-def inspect_file(path: Source, request: InspectRequest) -> dict[str, Any]:
+def inspect_file(path: Source, request: InspectRequest) -> Row:
     """Facts of one file and its cut, named as the columns of :data:`RESULT`.
 
     A file that breaks off inside the cut, but not before its middle, is used up to there.
@@ -173,7 +174,7 @@ def inspect_file(path: Source, request: InspectRequest) -> dict[str, Any]:
     }
 
 
-def check_arrival(data: bytes, clip: ClipSection, declared_s: float | None = None) -> dict[str, Any]:
+def check_arrival(data: bytes, clip: ClipSection, declared_s: float | None = None) -> dict[str, object]:
     """Facts of a file and its cut, named as the columns of ``clips``.
 
     A file that breaks off is noticed where its header promises more, or where its last frame is not whole. One that
@@ -267,7 +268,7 @@ def fetched_sound_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Reco
         yield pa.RecordBatch.from_pylist(rows, schema=_SOUND_RESULT)
 
 
-def _sound_of(row: Mapping[str, Any]) -> dict[str, str]:
+def _sound_of(row: RowView) -> dict[str, str]:
     try:
         with open_file(uri_to_path(row["uri"])) as file:
             status = os.fstat(file.fileno())
@@ -280,7 +281,7 @@ def _sound_of(row: Mapping[str, Any]) -> dict[str, str]:
         return {}
 
 
-def _length_of(row: Mapping[str, Any], limits: LimitsSection | None) -> dict[str, float]:
+def _length_of(row: RowView, limits: LimitsSection | None) -> dict[str, float]:
     """The length of a file as it is told now; nothing where it cannot be told."""
     if limits is None:
         return {}

@@ -52,7 +52,7 @@ def unknown_fault(error: Exception, reason: Reason) -> dict[str, str]:
     return {"reason": reason.value, "detail": f"{type(error).__name__}: {error}"[:_LONGEST_DETAIL]}
 
 
-def run_isolated(function: Callable[..., _T], *arguments: Any, seconds: float = 120.0, memory_mb: int = 0) -> _T:
+def run_isolated(function: Callable[..., _T], *arguments: object, seconds: float = 120.0, memory_mb: int = 0) -> _T:
     """Call ``function`` in this process's helper and return its result, or raise what it raised.
 
     The helper is forked by the first call and knows what was imported until then; load what calls need
@@ -109,7 +109,7 @@ class Helper:
             _serve(there)
         there.close()
 
-    def call(self, request: tuple[Any, ...], seconds: float) -> tuple[bool, Any]:
+    def call(self, request: tuple[object, ...], seconds: float) -> tuple[bool, Any]:
         """Send one request and wait for its answer: whether it succeeded, and its result or exception.
 
         Raises
@@ -162,7 +162,7 @@ def _serve(calls: Connection) -> NoReturn:
         os._exit(0)
 
 
-def _result(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
+def _result(function: Callable[..., object], arguments: tuple[object, ...]) -> bytes:
     try:
         result = (True, function(*arguments))
     except Exception as error:

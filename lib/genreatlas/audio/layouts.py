@@ -37,6 +37,7 @@ from genreatlas.tables import (
     Table,
     feature_table,
 )
+from genreatlas.values import RowView
 
 #: Blocks of neighbouring dimensions that importances of a vector are measured of: one dimension of hundreds tells
 #: nothing alone, and each would cost as many predictions as a feature with a name does.
@@ -168,7 +169,7 @@ class Layout:
         """SQL over the set's table: bytes of a clip's values in a shard."""
         raise NotImplementedError
 
-    def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
+    def shard(self, features: Sequence[str], rows: RowView) -> dict[str, npt.NDArray]:
         """Arrays of a shard: ``values`` (n_rows, width), ``offsets`` (n_clips + 1) of each clip's rows, and its own.
 
         Parameters
@@ -252,7 +253,7 @@ class Vector(Layout):
         """Four bytes a value."""
         return str(4 * n_features)
 
-    def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
+    def shard(self, features: Sequence[str], rows: RowView) -> dict[str, npt.NDArray]:
         """One row a clip."""
         values = flat_values(rows[VECTOR_COLUMN.name]).reshape(-1, len(features))
         return {"values": values, "offsets": np.arange(len(values) + 1, dtype=np.int64)}
@@ -290,7 +291,7 @@ class Frames(Layout):
         """Four bytes a value."""
         return f"cast(n_frames AS bigint) * {4 * n_features}"
 
-    def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
+    def shard(self, features: Sequence[str], rows: RowView) -> dict[str, npt.NDArray]:
         """The frames of all clips end to end."""
         return {"values": flat_values(rows["frames"]).reshape(-1, rows["width"][0].as_py())} | row_offsets(
             rows["n_frames"]
@@ -354,7 +355,7 @@ class Quantised(Layout):
         """One byte a value."""
         return f"cast(n_frames AS bigint) * {n_features}"
 
-    def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
+    def shard(self, features: Sequence[str], rows: RowView) -> dict[str, npt.NDArray]:
         """The bytes of all clips end to end, with the scale of each."""
         packed = np.frombuffer(b"".join(rows["frames"].to_pylist()), dtype=np.uint8)
         scale = {name: rows[name].to_numpy() for name in ("lowest", "step")}
@@ -402,7 +403,7 @@ class Events(Layout):
         """Four bytes a value."""
         return f"cast(n_events AS bigint) * {4 * n_features}"
 
-    def shard(self, features: Sequence[str], rows: Mapping[str, Any]) -> dict[str, npt.NDArray]:
+    def shard(self, features: Sequence[str], rows: RowView) -> dict[str, npt.NDArray]:
         """The events of all clips end to end, NaN where undefined."""
         values = np.stack([flat_values(rows[name]) for name in features], axis=1)
         return {"values": values} | row_offsets(rows["n_events"])

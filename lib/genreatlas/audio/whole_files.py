@@ -7,7 +7,6 @@ import contextlib
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +24,7 @@ from genreatlas.audio.worker import extract_clip, warm_up
 from genreatlas.config import ClipSection, LimitsSection
 from genreatlas.config.joined import column_of, joined_name, members_of
 from genreatlas.errors import ClipError, ModelError, Reason
+from genreatlas.values import Row
 
 _LONGEST_DETAIL = 500
 
@@ -234,7 +234,7 @@ def window_batches(recipe: Recipe, batches: Iterator[pa.RecordBatch]) -> Iterato
             yield pa.RecordBatch.from_pylist(_rows(recipe, row), schema=_RESULT)
 
 
-def _rows(recipe: Recipe, row: dict[str, Any]) -> list[dict[str, Any]]:
+def _rows(recipe: Recipe, row: Row) -> list[Row]:
     shared = {name: row[name] for name in ("item_id", "path", "bytes", "modified_ns")}
     limits = recipe.limits
     # A whole file may take as long as a clip does and once more for every 10 MB.

@@ -11,7 +11,7 @@ import hashlib
 import io
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from io import BytesIO
 from itertools import groupby
@@ -44,6 +44,7 @@ from genreatlas.audio.probe import FileLayout, Source
 from genreatlas.audio.uris import FETCHED, uri_to_path
 from genreatlas.config import ClipSection, LimitsSection
 from genreatlas.errors import ClipError, Reason
+from genreatlas.values import Row, RowView
 
 _COPIES = "array<struct<clip_id string, song_id string, uri string, path string, bytes bigint, modified_ns bigint>>"
 
@@ -150,7 +151,7 @@ def warm_up(names: frozenset[str] = frozenset(FEATURE_SETS), clip: ClipSection |
     gc.freeze()  # PySpark collects garbage after every task: 85 ms for a worker with numba and librosa loaded
 
 
-def _extract_row(request: ExtractRequest, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _extract_row(request: ExtractRequest, row: RowView) -> list[Row]:
     shared = {name: row.get(name) for name in ("audio_id", "copies", "change")}
     try:
         asked = [get_feature_set(name) for name in row["feature_sets"]]
@@ -170,9 +171,7 @@ def _extract_row(request: ExtractRequest, row: Mapping[str, Any]) -> list[dict[s
         return [shared | unknown_fault(error, Reason.FEATURES_FAILED)]
 
 
-def _extract_audio(
-    request: ExtractRequest, row: Mapping[str, Any], feature_sets: Sequence[FeatureSet]
-) -> list[Extracted]:
+def _extract_audio(request: ExtractRequest, row: RowView, feature_sets: Sequence[FeatureSet]) -> list[Extracted]:
     """Extract from the first copy that can be used; the first copy's fault is reported if none can."""
     faults = []
     for copy in row["copies"]:
@@ -193,7 +192,7 @@ def _extract_audio(
     raise faults[0]
 
 
-def _source(copy: Mapping[str, Any], row: Mapping[str, Any]) -> Source:
+def _source(copy: RowView, row: RowView) -> Source:
     """The file of a copy, or the bytes that were fetched for it."""
     if copy["uri"].startswith(FETCHED):
         if row["audio"] is None:
@@ -247,7 +246,7 @@ def _features_of(signal: Signal, loudness: Loudness, feature_sets: Sequence[Feat
         raise ClipError(Reason.TOO_SHORT, f"{signal.length_s:.4f} s are less than {_SHORTEST_S:g} s.")
     feature_sets = [feature_set for feature_set in feature_sets if not feature_set.lacking()]
     level = asdict(loudness)
-    measured: dict[str, Any] = {"loudness_lufs" if name == "lufs" else name: value for name, value in level.items()}
+    measured: Row = {"loudness_lufs" if name == "lufs" else name: value for name, value in level.items()}
     # what recording and encoder left is measured before normalisation
     unscaled = signal.samples if not loudness.gain_db else signal.samples * np.float32(10 ** (-loudness.gain_db / 20))
     measured |= {"source_samples": unscaled, "source_rate": signal.sample_rate}
@@ -290,7 +289,7 @@ def reject_changed(path: bytes, size: int | None, modified_ns: int | None, sha25
         raise ClipError(Reason.AUDIO_CHANGED, "The file changed after it was imported. Run import_folder again.")
 
 
-def _to_batch(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
+def _to_batch(rows: list[dict[str, object]], schema: pa.Schema) -> pa.RecordBatch:
     columns = [pa.array([_cell(row.get(field.name)) for row in rows], field.type) for field in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 

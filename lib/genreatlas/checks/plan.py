@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from genreatlas import checks
 from genreatlas.audio.feature_sets import ALWAYS, FEATURE_SETS, adopt_embeddings
@@ -282,7 +281,7 @@ def _settings(step: str, facts: StepFacts, config: Config) -> Iterator[str]:
     for dotted in shown:
         section, key = dotted.split(".")
         if dotted != "train.candidates":
-            value: Any = redact_value(dotted, getattr(getattr(config, section), key))
+            value: object = redact_value(dotted, getattr(getattr(config, section), key))
             yield _indented(f"{dotted} = {toml_value(value) or 'not set'}", 100)
     if step == "train_models":
         yield from _candidates(config)

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from genreatlas.audio.feature_sets import FEATURE_SETS
 from genreatlas.audio.layouts import get_layout
@@ -33,7 +32,7 @@ class Problem:
         return self.text
 
 
-def raised(check: Callable[..., Any], *arguments: Any) -> list[Problem]:
+def raised(check: Callable[..., object], *arguments: object) -> list[Problem]:
     """The error that a function raises, as the step itself would."""
     try:
         result = check(*arguments)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
+from pyspark.sql import DataFrame
+from pyspark.sql import Row as SparkRow
 from pyspark.sql import functions as F
 
 from genreatlas.collecting.folder_songs import LABELS
@@ -14,6 +15,7 @@ from genreatlas.sources.folder.corrections import agreed, read_corrections
 from genreatlas.sources.genres import Genre
 from genreatlas.store import Reader, Store
 from genreatlas.tables import CLIPS, GENRE_PARENTS, SONG_GENRES, SONGS
+from genreatlas.values import Row
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def write_corrected(store: Store, corrected: Corrected) -> int:
     live: dict[str, set[tuple[str, str]]] = {}
     for row in _named(store, corrected.genres, "song_id", labelled, "genre_id", "source"):
         live.setdefault(row["song_id"], set()).add((row["genre_id"], row["source"]))
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     gone: list[tuple[str, str, str]] = []
     songs = set()
     for song, genres in corrected.genres.items():
@@ -85,19 +87,19 @@ def write_corrected(store: Store, corrected: Corrected) -> int:
     return len(songs)
 
 
-def _row(song: str, genre: Genre) -> dict[str, Any]:
+def _row(song: str, genre: Genre) -> Row:
     return {
         "song_id": song, "genre_id": genre.genre_id, "source": CORRECTION, "genre": genre.name, "weight": 1.0,
         "label_source": SOURCE, "retired_at": None,
     }  # fmt: skip
 
 
-def _named(store: Reader, values: Iterable[str], column: str, frame: Any, *more: str) -> Sequence[Any]:
+def _named(store: Reader, values: Iterable[str], column: str, frame: DataFrame, *more: str) -> Sequence[SparkRow]:
     wanted = [(value,) for value in values]
     if not wanted:
         return []
     named = store.spark.createDataFrame(wanted, f"{column} string")
-    found: Sequence[Any] = frame.join(named, column, "left_semi").select(column, *more).collect()
+    found: Sequence[SparkRow] = frame.join(named, column, "left_semi").select(column, *more).collect()
     return found
 
 

@@ -1,8 +1,6 @@
 """What is fetched for one song: a preview from a provider, opened and looked at where it arrives."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from genreatlas.audio.inspection import check_arrival
@@ -10,6 +8,7 @@ from genreatlas.config import ClipSection, Config, FanOutSection
 from genreatlas.errors import ClipError, FetchError, Reason
 from genreatlas.fanout import FetchOne
 from genreatlas.sources.previews import Preview, Provider, open_provider
+from genreatlas.values import Row, RowView
 
 #: Faults of audio that a broken transfer may have caused; others are the file's own.
 _MAY_PASS = frozenset({Reason.NOT_AUDIO, Reason.EMPTY_FILE, Reason.DECODE_FAILED, Reason.TRUNCATED, Reason.TOO_SHORT})
@@ -54,7 +53,7 @@ class PreviewFetch:
         """All their hosts."""
         return tuple(dict.fromkeys(host for provider in self.asked for host in provider.hosts))
 
-    def host_of(self, song: Mapping[str, Any], provider: str) -> str:
+    def host_of(self, song: RowView, provider: str) -> str:
         """The host of a listed file, which says nothing of the list's others; any other provider is one service."""
         if provider != "http" or not song["file_url"]:
             return ""
@@ -67,7 +66,7 @@ class PreviewFetch:
         """Make every provider's sessions."""
         preview_of = {provider.name: provider.open(settings) for provider in self.asked}
 
-        def fetch(song: Mapping[str, Any], provider: str) -> Mapping[str, Any]:
+        def fetch(song: RowView, provider: str) -> RowView:
             preview = preview_of[provider](song)
             return self._facts(preview) | {
                 "audio": preview.data,
@@ -77,7 +76,7 @@ class PreviewFetch:
 
         return fetch
 
-    def _facts(self, preview: Preview) -> dict[str, Any]:
+    def _facts(self, preview: Preview) -> Row:
         try:
             return check_arrival(preview.data, self.clip, preview.declared_s)
         except ClipError as error:

@@ -26,6 +26,7 @@ from genreatlas.tables import (
     SONGS,
     Table,
 )
+from genreatlas.values import Row
 
 STAGE = "fetch_previews"
 #: Where a song's audio is, beside what ``songs`` knows.
@@ -87,7 +88,7 @@ def _follow(
     return follow_labels(store, config.sync, name, stored, now, whole=whole)
 
 
-def _listed_rows(config: Config, file: ListedFile) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _listed_rows(config: Config, file: ListedFile) -> tuple[Row, list[Row]]:
     song = file.song
     row = {
         "song_id": file.song_id,
@@ -141,7 +142,7 @@ def _examples(store: Store, config: Config) -> tuple[list[tuple[str | None, ...]
     return list(links.values()), _follow(store, config, "every_noise", "Every Noise's examples", labels, True)
 
 
-def _example_rows(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _example_rows(row: Row) -> tuple[Row, Row]:
     track = row["example_track_id"]
     key = track or f"{row['artist']} - {row['example_track']}"
     identity = spotify_song_id(track) if track else stable_id("song", "every_noise", key)
@@ -162,7 +163,7 @@ def _example_rows(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return song, label
 
 
-def _write(store: Store, songs: Iterable[tuple[dict[str, Any], list[dict[str, Any]]]]) -> Iterable[tuple[Any, ...]]:
+def _write(store: Store, songs: Iterable[tuple[Row, list[Row]]]) -> Iterable[tuple[Any, ...]]:
     """Add songs with their credits and labels; rows that are there already stay as they are, and count again.
 
     Returns
@@ -170,9 +171,9 @@ def _write(store: Store, songs: Iterable[tuple[dict[str, Any], list[dict[str, An
     Keys of the labels.
     """
     now = datetime.now(UTC)
-    rows: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
+    rows: dict[str, dict[tuple[Any, ...], Row]] = {}
 
-    def add(table: Table, row: dict[str, Any]) -> None:
+    def add(table: Table, row: Row) -> None:
         rows.setdefault(table.name, {}).setdefault(tuple(row[name] for name in table.key), row)
 
     for song, genres in songs:

@@ -60,7 +60,7 @@ def retire(store: Store, table: Table, keys: Sequence[Any] | DataFrame, columns:
     return _date(store, table, _frame(store, table, keys, columns), datetime.now(UTC))
 
 
-def revive(store: Store, table: Table, keys: Sequence[Any] | DataFrame, columns: Sequence[str] = ()) -> int:
+def revive(store: Store, table: Table, keys: Sequence[object] | DataFrame, columns: Sequence[str] = ()) -> int:
     """Let retired rows of a table count again; see :func:`retire`."""
     if not store.exists(table):
         return 0

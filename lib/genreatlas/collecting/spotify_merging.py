@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -35,15 +35,16 @@ from genreatlas.tables import (
     SPOTIFY_SEARCHES,
     Table,
 )
+from genreatlas.values import Row, RowView
 
 
-def _answers(staged: Staged) -> dict[str, Any]:
+def _answers(staged: Staged) -> Row:
     """Answers of a staged chunk by key; a chunk has some 30 MB of them."""
     rows = staged.rows("key", "provider", "answer")
     return {row["key"]: json.loads(row["answer"]) for row in rows if row["provider"] is not None}
 
 
-def _local_frame(store: Reader, table: Table, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
+def _local_frame(store: Reader, table: Table, rows: Sequence[RowView]) -> DataFrame:
     """Local rows as a frame with the columns that the first one has, by way of Arrow.
 
     Tens of thousands of rows of twenty columns take a second so, and half a minute as Python tuples.
@@ -58,7 +59,7 @@ def _local_frame(store: Reader, table: Table, rows: Sequence[Mapping[str, Any]])
     return store.spark.createDataFrame(pa.Table.from_arrays(columns, schema=arrow), schema)
 
 
-def _entries(value: Any) -> Any:
+def _entries(value: object) -> object:
     """A map as Arrow takes it; any other value itself."""
     return list(value.items()) if isinstance(value, dict) else value
 
@@ -111,7 +112,7 @@ class ListMerge:
         absent = dict.fromkeys(PLAYLISTS.column_names) | {"fetched_at": now}
         store.upsert(PLAYLISTS, _local_frame(store, PLAYLISTS, [absent | row for row in rows.playlists]), update=True)
 
-    def _stored_lists(self, rows: ListRows) -> list[dict[str, Any]]:
+    def _stored_lists(self, rows: ListRows) -> list[Row]:
         """What is known of the chunk's lists."""
         if not self.store.exists(PLAYLISTS):
             return []
@@ -119,9 +120,7 @@ class ListMerge:
         named = self.store.spark.createDataFrame([(one,) for one in ids], "playlist_id string")
         return [row.asDict() for row in self.store.read(PLAYLISTS).join(named, "playlist_id", "left_semi").collect()]
 
-    def _stale(
-        self, rows: ListRows, stored: Sequence[Mapping[str, Any]], moved: Sequence[Mapping[str, Any]]
-    ) -> list[tuple[Any, ...]]:
+    def _stale(self, rows: ListRows, stored: Sequence[RowView], moved: Sequence[RowView]) -> list[tuple[Any, ...]]:
         """Keys of labels that the chunk's lists do not give any more; lists that changed while they were read wait."""
         store = self.store
         if self.sync.gone == "keep" or not store.exists(SONG_GENRES):
@@ -153,11 +152,11 @@ class ListMerge:
         self.retired += settle(self.store, sorted(songs))
 
 
-def _list_key(row: Mapping[str, Any]) -> tuple[str, str]:
+def _list_key(row: RowView) -> tuple[str, str]:
     return list_source(row), row["genre_id"]
 
 
-def _moved(rows: ListRows, stored: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _moved(rows: ListRows, stored: Sequence[RowView]) -> list[Row]:
     """Stored rows of lists that the configuration names for another genre now."""
     named = {(row["playlist_id"], row["genre_id"]) for row in rows.playlists}
     configured = {row["playlist_id"] for row in rows.playlists if row["route"] == "configuration"}
@@ -182,7 +181,7 @@ def merge_searches(store: Store, staged: Staged) -> None:
     store.upsert(SPOTIFY_SEARCHES, found)
 
 
-def _write_artists(store: Store, artists: Sequence[Mapping[str, Any]]) -> None:
+def _write_artists(store: Store, artists: Sequence[RowView]) -> None:
     """Write artists under the first of their spellings in sorted order, whichever came first."""
     if not artists:
         return
@@ -194,7 +193,7 @@ def _write_artists(store: Store, artists: Sequence[Mapping[str, Any]]) -> None:
     store.upsert(ARTISTS, frame, update=True)
 
 
-def _write_songs(store: Store, songs: Sequence[Mapping[str, Any]], now: datetime) -> int:
+def _write_songs(store: Store, songs: Sequence[RowView], now: datetime) -> int:
     """Write songs; the time at which a song was first written stays, and what other sources say of it."""
     frame = _local_frame(store, SONGS, songs)
     added = F.lit(now)
@@ -204,7 +203,7 @@ def _write_songs(store: Store, songs: Sequence[Mapping[str, Any]], now: datetime
     return store.upsert(SONGS, frame.withColumn("added_at", added).drop("_added"), update=True)
 
 
-def _replace(store: Store, table: Table, rows: Sequence[Mapping[str, Any]], of: Iterable[Mapping[str, Any]]) -> None:
+def _replace(store: Store, table: Table, rows: Sequence[RowView], of: Iterable[RowView]) -> None:
     """Make ``rows`` the only rows of the table that have the values of ``of``."""
     frame = _local_frame(store, table, rows)
     if store.exists(table):

@@ -8,7 +8,6 @@ import json
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -41,6 +40,7 @@ from genreatlas.tables import (
     SPOTIFY_SEARCHES,
     Table,
 )
+from genreatlas.values import JsonObject, Params, Row, RowView
 
 #: Pending keys of a fan-out: what kind of request, and the request as JSON.
 PENDING = "key string, kind string, request string"
@@ -77,7 +77,7 @@ def find_routes(store: Reader, config: Config) -> Routes:
     )
 
 
-def pending(store: Reader, kind: str, requests: Mapping[str, Any], done: Container[str] = ()) -> DataFrame:
+def pending(store: Reader, kind: str, requests: RowView, done: Container[str] = ()) -> DataFrame:
     """Requests that are not done, as the fan-out takes them."""
     rows = [
         (key, kind, json.dumps(request, ensure_ascii=False)) for key, request in requests.items() if key not in done
@@ -85,7 +85,7 @@ def pending(store: Reader, kind: str, requests: Mapping[str, Any], done: Contain
     return store.spark.createDataFrame(rows, PENDING)
 
 
-def searches(store: Reader, routes: Routes, page_size: int) -> dict[str, Any]:
+def searches(store: Reader, routes: Routes, page_size: int) -> JsonObject:
     """Requests for searches whose results are not stored."""
     known = {row[0] for row in store.read(SPOTIFY_SEARCHES).select("search_id").distinct().collect()}
     return {
@@ -109,7 +109,7 @@ def found_lists(store: Reader, routes: Routes) -> list[NamedList]:
     return found
 
 
-def playlists(store: Reader, section: SpotifySection, lists: Iterable[NamedList]) -> dict[str, Any]:
+def playlists(store: Reader, section: SpotifySection, lists: Iterable[NamedList]) -> Row:
     """Requests for all playlists, each with the snapshot that is known of it."""
     stored = _stored(store, "playlist")
     settings = selected_by(section)
@@ -123,7 +123,7 @@ def playlists(store: Reader, section: SpotifySection, lists: Iterable[NamedList]
     }
 
 
-def artists(store: Reader, section: SpotifySection, genres: Mapping[str, Genre], page_size: int) -> dict[str, Any]:
+def artists(store: Reader, section: SpotifySection, genres: Mapping[str, Genre], page_size: int) -> JsonObject:
     """Requests for searches by artist, for genres that no playlist gave songs; those that are stored are left out."""
     if not genres:
         return {}
@@ -150,15 +150,15 @@ def artists(store: Reader, section: SpotifySection, genres: Mapping[str, Genre],
     }
 
 
-def _all_stored(genres: Iterable[Wanted], stored: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+def _all_stored(genres: Iterable[Wanted], stored: RowView, settings: Params) -> bool:
     known = {genre_id: row["selection"] for genre_id, row in stored.items()}
     return all(known.get(genre.genre_id) == genre.selection(settings) for genre in genres)
 
 
-def _stored(store: Reader, kind: str) -> dict[str, dict[str, Any]]:
+def _stored(store: Reader, kind: str) -> dict[str, Row]:
     """What is known of lists: by list and genre, snapshot and selection."""
     names = ("playlist_id", "genre_id", "snapshot", "selection")
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Row] = {}
     for row in store.read(PLAYLISTS).where(F.col("kind") == kind).select(*names).collect():
         found.setdefault(row["playlist_id"], {})[row["genre_id"]] = row
     return found

@@ -5,10 +5,11 @@ import zipfile
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from genreatlas.arrays import AnyArray
 
 #: Names the shards of a folder, the features, and the distance of rows in s where it is known.
 INDEX = "index.json"
@@ -17,7 +18,7 @@ INDEX = "index.json"
 _HEADER, _NAME_LENGTH, _EXTRA_LENGTH = 30, slice(26, 28), slice(28, 30)
 
 
-def mapped(path: Path, name: str) -> NDArray[Any]:
+def mapped(path: Path, name: str) -> AnyArray:
     """An array of an ``.npz`` file that is not compressed, memory-mapped and read-only.
 
     Raises
@@ -76,7 +77,7 @@ class ClipFiles:
 
 
 @lru_cache(maxsize=4096)
-def _arrays(path: Path) -> Mapping[str, NDArray[Any]]:
+def _arrays(path: Path) -> Mapping[str, AnyArray]:
     """What is needed of a shard; it is mapped, so it costs addresses and no memory."""
     with zipfile.ZipFile(path) as archive:
         there = {name.removesuffix(".npy") for name in archive.namelist()}

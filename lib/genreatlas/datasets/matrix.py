@@ -5,7 +5,6 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,7 @@ from genreatlas.datasets.sparse_labels import SparseLabels, take_labels
 from genreatlas.datasets.types import Dataset, Matrix, row_values
 from genreatlas.errors import ConfigError
 from genreatlas.ids import stable_id
+from genreatlas.values import Row
 
 #: Columns of :func:`training_rows`.
 ROWS = ("bucket", "song_id", "clip_id", "frame", "fold", "genres", "weight", "features")
@@ -212,7 +212,7 @@ def _sha256(array: np.ndarray | SparseLabels) -> str:
     return array.sha256() if isinstance(array, SparseLabels) else hashlib.sha256(array.tobytes()).hexdigest()
 
 
-def label_arrays(dataset: Dataset, place: np.ndarray) -> dict[str, Any]:
+def label_arrays(dataset: Dataset, place: np.ndarray) -> Row:
     """Everything but X, from the place of each row's song among the training songs."""
     songs = dataset.songs[dataset.songs.part == "train"]
     index = {genre: number for number, genre in enumerate(dataset.classes)}

@@ -15,13 +15,13 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genreatlas.arrays import AnyArray
 from genreatlas.audio.layouts import Layout
 
 #: What a worker says of the shard that it wrote.
@@ -84,8 +84,8 @@ def write_shard(request: ShardRequest, rows: pa.Table) -> pa.Table:
     )
 
 
-def _arrays(request: ShardRequest, rows: pa.Table) -> dict[str, npt.NDArray[Any]]:
-    arrays: dict[str, npt.NDArray[Any]] = {name: np.array(rows[name].to_pylist(), dtype=str) for name in _IDS}
+def _arrays(request: ShardRequest, rows: pa.Table) -> dict[str, AnyArray]:
+    arrays: dict[str, AnyArray] = {name: np.array(rows[name].to_pylist(), dtype=str) for name in _IDS}
     arrays["fold"] = pc.fill_null(rows["fold"], -1).to_numpy().astype(np.int32)
     place = {genre: number for number, genre in enumerate(request.classes)}
     arrays["genres"] = np.zeros((rows.num_rows, len(request.classes)), dtype=np.uint8)

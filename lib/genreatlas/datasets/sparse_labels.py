@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray
+
 #: Truth values that are made at once.
 _CELLS = 32_000_000
 
@@ -98,11 +100,11 @@ class SparseLabels:
         return digest.hexdigest()
 
 
-def labels_of(array: NDArray[Any], multi: bool) -> Any:
+def labels_of(array: AnyArray, multi: bool) -> Any:
     """Labels as the file of a training matrix has them: numbers, or several of a row."""
     return SparseLabels.from_array(array) if multi and array.ndim == 1 else array
 
 
-def take_labels(labels: NDArray[Any] | SparseLabels, rows: NDArray[np.integer]) -> NDArray[Any] | SparseLabels:
+def take_labels(labels: AnyArray | SparseLabels, rows: NDArray[np.integer]) -> AnyArray | SparseLabels:
     """Labels of some rows, sparse where they were."""
     return labels.take(rows) if isinstance(labels, SparseLabels) else labels[rows]

@@ -5,7 +5,6 @@ Figures are by song, by vote and by row (frame or clip), or by ranking where son
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +30,7 @@ from genreatlas.metrics import metric_for
 from genreatlas.models import registry
 from genreatlas.store import Reader, Store
 from genreatlas.tables import METRICS, PREDICTIONS, Table
+from genreatlas.values import RowView
 
 #: Figures of a comparison, each with the name of a further metric behind.
 COMPARED = ("difference", "p_value", "p_value_holm")
@@ -53,7 +53,7 @@ class Case:
     empty unless a genre of the model has a parent above it; ``tree`` then has the genre right above each.
     """
 
-    model: Mapping[str, Any]
+    model: RowView
     dataset: Dataset
     songs: pd.DataFrame
     parents: Mapping[str, str]
@@ -80,7 +80,7 @@ class Case:
 
 
 def find_cases(
-    store: Reader, config: Config, models: Sequence[Mapping[str, Any]]
+    store: Reader, config: Config, models: Sequence[Mapping[str, object]]
 ) -> tuple[list[Case], dict[str, GenreAtlasError]]:
     """Join every model with the songs that its features, genres and the split give it now.
 

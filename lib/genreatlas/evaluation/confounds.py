@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from genreatlas.arrays import AnyArray
 from genreatlas.errors import InputError
 from genreatlas.evaluation.judging import BOOTSTRAP, EFFECTIVE_SONGS, compute_metrics
 from genreatlas.evaluation.song_outcomes import Outcomes
@@ -49,17 +50,17 @@ class Songs:
     classes, names : ids and names of the classes.
     """
 
-    ids: NDArray[Any]
+    ids: AnyArray
     target: Ints
     fold: Ints
-    group: NDArray[Any]
+    group: AnyArray
     classes: tuple[str, ...]
     names: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def some(self, chosen: NDArray[Any]) -> "Songs":
+    def some(self, chosen: AnyArray) -> "Songs":
         """Some songs, by a mask or by places in ascending order; classes stay."""
         return Songs(
             self.ids[chosen], self.target[chosen], self.fold[chosen], self.group[chosen], self.classes, self.names
@@ -73,7 +74,7 @@ class Columns:
     values: NDArray[np.float32]
     song: Ints
 
-    def of(self, places: NDArray[Any]) -> "Columns":
+    def of(self, places: AnyArray) -> "Columns":
         """Rows of some songs, given by their places in ascending order; they are numbered anew."""
         place = np.searchsorted(places, self.song)
         kept = (place < len(places)) & (places[np.minimum(place, len(places) - 1)] == self.song)
@@ -189,9 +190,7 @@ def figures(songs: Songs, answers: Ints, settings: IntervalSettings) -> dict[tup
     }
 
 
-def paired_difference(
-    hits: NDArray[Any], baseline: NDArray[Any], group: NDArray[Any], settings: IntervalSettings
-) -> Figure:
+def paired_difference(hits: AnyArray, baseline: AnyArray, group: AnyArray, settings: IntervalSettings) -> Figure:
     """Mean of ``hits`` less that of ``baseline`` on the same songs, with its interval over groups.
 
     Parameters

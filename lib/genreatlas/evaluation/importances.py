@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from genreatlas.arrays import AnyArray
 from genreatlas.audio.layouts import SUMMARY, Layout, get_layout
 from genreatlas.config import Config
 from genreatlas.evaluation.cases import Case, truth_of
@@ -177,7 +178,7 @@ def judged_classes(classes: Sequence[str], true: NDArray[np.int64]) -> tuple[tup
 
 def _answers_of_frames(
     store: Reader, case: Case, predictor: StoredModel, clips: DataFrame, blocks: Sequence[Block], drawn: pd.DataFrame
-) -> dict[tuple[int, int], NDArray[Any]]:
+) -> dict[tuple[int, int], AnyArray]:
     """Answers of a model that scores frames only: one row a clip, block and repeat."""
     pairs = store.spark.createDataFrame(drawn, "clip_id string, repeat int, donor_id string")
     every = shuffled_clips(clips, pairs, blocks, case.dataset.axis)

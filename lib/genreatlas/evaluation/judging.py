@@ -11,12 +11,12 @@ definitions are in :mod:`genreatlas.metrics.figures`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from genreatlas.arrays import AnyArray
 from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.metrics import OVER_GENRES, figures, version_of
 from genreatlas.metrics.figures import Ranking
@@ -321,7 +321,7 @@ def _recalls(outcomes: Outcomes) -> Grouped:
 
 
 def _sums(
-    outcomes: Outcomes, hits: NDArray[Any], place: NDArray[np.integer], n: int
+    outcomes: Outcomes, hits: AnyArray, place: NDArray[np.integer], n: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     weights = (outcomes.weight * hits, outcomes.weight)
     right, songs = (np.bincount(place, weights=one, minlength=n).astype(np.float64) for one in weights)

@@ -8,7 +8,6 @@ of 1 and tells nothing, and one that takes as many of its parent's songs for it 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from genreatlas.evaluation.probe_results import (
     with_interval,
 )
 from genreatlas.metrics.intervals import Grouped
+from genreatlas.values import Row
 
 
 def change_rows(
@@ -35,7 +35,7 @@ def change_rows(
     after: Ints,
     tolerance: float,
     notes: Sequence[str],
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """What a change costs.
 
     Parameters
@@ -95,7 +95,7 @@ def apart_rows(
     answers: tuple[Ints, Ints, Ints, Ints],
     levelled: Levelled,
     tolerance: float,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Whether a list of genres is told apart, and whether one of them only by its level.
 
     Parameters
@@ -247,7 +247,7 @@ def transfer_rows(
     songs: Songs,
     answers: tuple[Ints, Ints, Ints],
     n_learnt: tuple[int, int],
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """What a model of one collection says of another's songs, next to a model of their own.
 
     Parameters
@@ -281,7 +281,7 @@ def transfer_rows(
     )  # fmt: skip
 
 
-def differs(difference: Figure) -> dict[str, Any]:
+def differs(difference: Figure) -> Row:
     """The columns of a difference; NaN becomes NULL."""
     row = measured(difference)
     columns = {"difference": row["value"], "difference_low": row["low"], "difference_high": row["high"]}

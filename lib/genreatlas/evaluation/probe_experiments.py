@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +30,7 @@ from genreatlas.evaluation.probe_reading import SetRows, read_artists, read_besi
 from genreatlas.evaluation.probe_results import ITSELF, Probed, alone_rows, artist_rows, music_rows
 from genreatlas.store import Snapshot, Store
 from genreatlas.tables import CLIPS, SONG_ARTISTS, SONGS
+from genreatlas.values import Row
 
 #: An artist is told from half of their songs.
 ARTIST_SONGS = 4
@@ -40,7 +40,7 @@ LEAST_SONGS = 5
 #: The set that says how loud a clip is.
 LOUDNESS = ALWAYS[0]
 
-Rows = list[dict[str, Any]]
+Rows = list[Row]
 
 
 class Probing:
@@ -129,7 +129,7 @@ class Probing:
         return Columns(rows.columns.values[:, places], rows.columns.song)
 
 
-def alone(probing: Probing) -> Iterator[dict[str, Any]]:
+def alone(probing: Probing) -> Iterator[Row]:
     """The set itself, then each confound alone on the same songs."""
     try:
         songs, _ = probing.learnt
@@ -178,7 +178,7 @@ def _year(probing: Probing) -> Columns:
     return Columns(years[known, None].astype(np.float32), known.astype(np.int64))
 
 
-def artist(probing: Probing) -> Iterator[dict[str, Any]]:
+def artist(probing: Probing) -> Iterator[Row]:
     """How well the artists of songs are told from their other songs."""
     section, every = probing.config.probe, probing.every_song
     try:

@@ -7,11 +7,10 @@ there is none (too few groups) the verdict is ``not shown``.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray
 from genreatlas.evaluation.confounds import (
     ESTIMATORS,
     EstimatorName,
@@ -23,6 +22,7 @@ from genreatlas.evaluation.confounds import (
     paired_difference,
 )
 from genreatlas.ids import stable_id
+from genreatlas.values import Row
 
 #: Version of what the experiments do; another one makes all of them again.
 VERSION = 1
@@ -55,7 +55,7 @@ class Probed:
     seed: int
     intervals: IntervalSettings
 
-    def row(self, kind: str, name: str, metric: str = "accuracy", genre_id: str = ALL, **values: Any) -> dict[str, Any]:
+    def row(self, kind: str, name: str, metric: str = "accuracy", genre_id: str = ALL, **values: object) -> Row:
         """A row; figures that are NaN become NULL."""
         about = {
             "split": self.split,
@@ -73,7 +73,7 @@ class Probed:
         known = {key: None if isinstance(v, float) and math.isnan(v) else v for key, v in values.items()}
         return about | known
 
-    def left_out(self, kind: str, name: str, why: str) -> dict[str, Any]:
+    def left_out(self, kind: str, name: str, why: str) -> Row:
         """The row of an experiment that could not be made; ``why`` is a sentence without its full stop."""
         return self.row(
             kind,
@@ -88,7 +88,7 @@ class Probed:
         )
 
 
-def music_rows(probed: Probed, songs: Songs, answers: Ints, majority: Ints) -> list[dict[str, Any]]:
+def music_rows(probed: Probed, songs: Songs, answers: Ints, majority: Ints) -> list[dict[str, object]]:
     """The feature set itself on held-out songs: what every other experiment is compared with."""
     found = figures(songs, answers, probed.intervals)
     gain = paired_difference(answers == songs.target, majority == songs.target, songs.group, probed.intervals)
@@ -107,7 +107,7 @@ def music_rows(probed: Probed, songs: Songs, answers: Ints, majority: Ints) -> l
 
 def alone_rows(
     probed: Probed, name: str, songs: Songs, answers: Ints, majority: Ints, music: Ints, n_all: int
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """A confound alone, on the same songs as the set.
 
     Parameters
@@ -145,9 +145,7 @@ def alone_rows(
     )  # fmt: skip
 
 
-def artist_rows(
-    probed: Probed, artists: Songs, answers: Ints, genre: NDArray[Any], n_songs: int
-) -> list[dict[str, Any]]:
+def artist_rows(probed: Probed, artists: Songs, answers: Ints, genre: AnyArray, n_songs: int) -> list[Row]:
     """How well artists are told, from the other half of their songs.
 
     Parameters
@@ -194,14 +192,14 @@ def overall_rows(
     difference: Figure,
     verdict: str,
     sentence: str,
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """The row of the accuracy with all that is said of it, then macro-F1 and the recall of each genre."""
     estimator, learnt, answers = made
     probe_id = stable_id(
         VERSION, kind, name, probed.feature_set, probed.set_version, probed.preprocessing_id, estimator, probed.seed,
         learnt.classes, *learnt.ids.tolist(), *learnt.fold.tolist(), *answers.tolist(),
     )  # fmt: skip
-    shared: dict[str, Any] = {
+    shared: Row = {
         "probe_id": probe_id,
         "model": ESTIMATORS[estimator],
         "n_genres": len(songs.classes),
@@ -210,7 +208,7 @@ def overall_rows(
     }
     n_groups = len(set(songs.group.tolist()))
     whole = shared | {"n_songs": len(songs), "n_artists": n_groups}
-    compared: dict[str, Any] = {
+    compared: Row = {
         "baseline": baseline,
         "baseline_name": baseline_name,
         "difference": difference.value,
@@ -234,7 +232,7 @@ def overall_rows(
     return rows
 
 
-def measured(figure: Figure) -> dict[str, Any]:
+def measured(figure: Figure) -> Row:
     """The columns of a figure."""
     figure = replace(figure, method=figure.method if isinstance(figure.method, str) else None)
     return {"value": figure.value, "low": figure.low, "high": figure.high, "interval_method": figure.method}

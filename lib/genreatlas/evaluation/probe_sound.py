@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +20,13 @@ from genreatlas.evaluation.probe_experiments import Probing, usable
 from genreatlas.evaluation.probe_reading import SetRows, read_changed, read_set, training_songs
 from genreatlas.extraction.changed import extract_changed, failures, registered_sets
 from genreatlas.ids import slug
+from genreatlas.values import Row
 
 #: Change by which differences in level are taken away.
 NORMALISED = "normalised"
 
 
-def changes(probing: Probing) -> Iterator[dict[str, Any]]:
+def changes(probing: Probing) -> Iterator[dict[str, object]]:
     """What each change costs: models that never heard a song or its artist answer its changed clips."""
     for change in probing.config.probe.changes:
         try:
@@ -35,7 +35,7 @@ def changes(probing: Probing) -> Iterator[dict[str, Any]]:
             yield probing.probed.left_out("change", change, str(error))
 
 
-def apart(probing: Probing) -> Iterator[dict[str, Any]]:
+def apart(probing: Probing) -> Iterator[Row]:
     """Lists of genres that are to be told apart, with and without differences in level."""
     for test in probing.config.probe.apart:
         try:
@@ -44,7 +44,7 @@ def apart(probing: Probing) -> Iterator[dict[str, Any]]:
             yield probing.probed.left_out("apart", test.name, str(error))
 
 
-def _one_change(probing: Probing, change: str) -> list[dict[str, Any]]:
+def _one_change(probing: Probing, change: str) -> list[dict[str, object]]:
     songs, rows = probing.learnt
     section = probing.config.probe
     picked = pick_songs(songs, section.songs, section.seed)
@@ -116,7 +116,7 @@ def _sets_here(dataset: Dataset, probing: Probing) -> list[FeatureSet]:
     return list({one.name: one for one in (*mine, *others)}.values())
 
 
-def _one_apart(probing: Probing, test: ApartTest) -> list[dict[str, Any]]:
+def _one_apart(probing: Probing, test: ApartTest) -> list[dict[str, object]]:
     """Tell the genres of a list apart, twice: by clips as they are, and by clips of one level, learnt anew."""
     config, library, section = probing.config, probing.library, probing.config.probe
     known = dict(zip(library.labels.genre_id, library.labels.genre, strict=True))

@@ -6,7 +6,6 @@ both is in one fold.
 
 from collections.abc import Iterator
 from itertools import permutations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,7 @@ from genreatlas.tables import SONGS
 MOST_COLLECTIONS = 3
 
 
-def transfer(probing: Probing) -> Iterator[dict[str, Any]]:
+def transfer(probing: Probing) -> Iterator[dict[str, object]]:
     """Train on each collection and test on each other one; one row that says why where there is one collection."""
     every = probing.every_song
     of, names = _collections(probing, every)
@@ -41,7 +40,7 @@ def transfer(probing: Probing) -> Iterator[dict[str, Any]]:
 
 def _one_transfer(
     probing: Probing, every: Songs, of: NDArray[np.int64], pair: tuple[int, int], names: tuple[str, str]
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     section = probing.config.probe
     counts = [np.bincount(every.target[of == one], minlength=len(every.classes)) for one in pair]
     shared = np.flatnonzero((counts[0] >= LEAST_SONGS) & (counts[1] >= LEAST_SONGS)).tolist()

@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -15,6 +14,7 @@ from genreatlas.errors import REFUSED_AUDIO, Reason
 from genreatlas.fanout.work import Task, pause_name
 from genreatlas.store import Reader, Staged, Store
 from genreatlas.tables import FETCH_ATTEMPTS
+from genreatlas.values import Row
 
 #: The key under which a provider's own pause is stored; with a blank and a host that of one of its hosts.
 EVERY_KEY = "*"
@@ -84,7 +84,7 @@ def make_plan(store: Reader, name: str, pending: DataFrame, providers: Sequence[
     return plan
 
 
-def _task(row: dict[str, Any]) -> Task:
+def _task(row: Row) -> Task:
     tried = row.pop("_tried") or ()
     over = frozenset(one["provider"] for one in tried if one["status"] == "final")
     succeeded = {one["provider"]: one["ok"] for one in tried if one["ok"]}
@@ -144,8 +144,8 @@ def count_outcome(staged: Staged) -> Outcome:
 
 def write_attempts(store: Store, name: str, staged: Staged) -> None:
     """Write a staged chunk's tries and pauses."""
-    now: list[dict[str, Any]] = []
-    pauses: dict[str, dict[str, Any]] = {}
+    now: list[Row] = []
+    pauses: dict[str, Row] = {}
     for row in staged.rows("key", "attempts"):
         about = {"task": name, "run_id": store.run_id, "decoder_release": DECODER_RELEASE}
         for attempt in row["attempts"]:

@@ -5,19 +5,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import pyarrow as pa
 
 from genreatlas.config import FanOutSection
 from genreatlas.errors import EnvironmentFaultError, FetchError, ProviderPausedError, Reason, environment_fault
 from genreatlas.redaction import shown
+from genreatlas.values import RowView
 
 #: Called with a pending row and a provider; returns the columns, or raises FetchError.
-FetchOne: TypeAlias = Callable[[Mapping[str, Any], str], Mapping[str, Any]]
+FetchOne: TypeAlias = Callable[[Mapping[str, object], str], Mapping[str, object]]
 
 #: Which host a pending row leads to with a provider; empty for a provider that is paused as a whole.
-HostOf: TypeAlias = Callable[[Mapping[str, Any], str], str]
+HostOf: TypeAlias = Callable[[Mapping[str, object], str], str]
 
 #: ok: fetched; retry: comes back when it is due; final: this provider is not asked again for the key;
 #: paused: the provider itself is to be left alone, which is no try of the key.
@@ -95,7 +96,7 @@ class Task:
     """
 
     key: str
-    row: Mapping[str, Any]
+    row: RowView
     tried: Mapping[str, int] = field(default_factory=dict)
     over: frozenset[str] = frozenset()
     succeeded: Mapping[str, int] = field(default_factory=dict)
@@ -115,7 +116,7 @@ class Result:
     key: str
     attempts: tuple[Attempt, ...]
     provider: str | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: RowView = field(default_factory=dict)
     waits: bool = False
 
     @property
@@ -249,7 +250,7 @@ def _storable(result: Result, schema: pa.Schema) -> Result:
     return Result(result.key, (*result.attempts[:-1], failed))
 
 
-def _encodable(value: Any) -> Any:
+def _encodable(value: object) -> object:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list | tuple):

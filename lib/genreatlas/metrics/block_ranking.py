@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from genreatlas.metrics.figures import Score, threshold_precision
 
 #: Labels of all rows, rows of some songs in them, and scores (n_songs, n_classes) of these songs.
-Blocks = Callable[[], Iterable[tuple[Any, NDArray[np.integer], NDArray[np.float64]]]]
+Blocks = Callable[[], Iterable[tuple[object, NDArray[np.integer], NDArray[np.float64]]]]
 
 
 def block_ranking(metric: str, blocks: Blocks, n_classes: int) -> Score:

@@ -23,12 +23,13 @@ for several labels.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, special
 
+from genreatlas.arrays import AnyArray
 from genreatlas.errors import ConfigError
 
 Array = NDArray[np.float64]
@@ -88,7 +89,7 @@ def metric_for(metric: str, multi: bool) -> str:
     return "macro_average_precision" if multi and metric not in RANKING_METRICS else metric
 
 
-def score(metric: str, truth: NDArray[Any], scores: NDArray[Any]) -> Score:
+def score(metric: str, truth: AnyArray, scores: AnyArray) -> Score:
     """Judge one row of class scores per song; the highest score is the prediction, the first of equal ones.
 
     Parameters
@@ -149,7 +150,7 @@ def totals_of(truth: Indices, predicted: Indices, n_classes: int) -> tuple[Array
     return right, called, support
 
 
-def one_hot(truth: NDArray[Any], n_classes: int) -> NDArray[np.bool_]:
+def one_hot(truth: AnyArray, n_classes: int) -> NDArray[np.bool_]:
     """Truth as (n_songs, n_classes) bool; already two-dimensional truth is returned as it is."""
     return truth.astype(bool) if truth.ndim == 2 else truth[:, None] == np.arange(n_classes)
 

@@ -8,11 +8,13 @@ Roelofs et al. 2022, "Mitigating bias in calibration error estimation"; Ding et 
 prediction with many classes" (gap of coverage by class).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+
+from genreatlas.arrays import AnyArray
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +30,7 @@ class Bins(NamedTuple):
     accuracy: Floats  #: share that was right
 
 
-def bins_of_equal_mass(confidence: NDArray[Any], right: NDArray[Any], n_bins: int = N_BINS) -> Bins:
+def bins_of_equal_mass(confidence: AnyArray, right: AnyArray, n_bins: int = N_BINS) -> Bins:
     """Cut songs into bins by their confidence.
 
     Sizes differ by one song at most, and there are fewer bins where there are fewer songs. Songs of equal confidence
@@ -49,7 +51,7 @@ def bins_of_equal_mass(confidence: NDArray[Any], right: NDArray[Any], n_bins: in
     return Bins(n, np.add.reduceat(confidence, edges[:-1]) / n, np.add.reduceat(right, edges[:-1]) / n)
 
 
-def calibration_error(confidence: NDArray[Any], right: NDArray[Any], n_bins: int = N_BINS) -> float:
+def calibration_error(confidence: AnyArray, right: AnyArray, n_bins: int = N_BINS) -> float:
     """Mean distance of confidence and accuracy over bins of equal mass, weighted by their songs.
 
     Parameters
@@ -66,9 +68,7 @@ def calibration_error(confidence: NDArray[Any], right: NDArray[Any], n_bins: int
     return float(np.average(np.abs(bins.confidence - bins.accuracy), weights=bins.n)) if len(bins.n) else float("nan")
 
 
-def perfect_calibration_error(
-    confidence: NDArray[Any], n_bins: int = N_BINS, n_samples: int = 200, seed: int = 7
-) -> float:
+def perfect_calibration_error(confidence: AnyArray, n_bins: int = N_BINS, n_samples: int = 200, seed: int = 7) -> float:
     """Mean calibration error of a perfectly calibrated model with these confidences: what chance alone gives.
 
     Songs are drawn independently of each other; songs of one artist are alike, so the true value is a little higher.
@@ -85,7 +85,7 @@ def perfect_calibration_error(
     return float(np.mean(drawn))
 
 
-def coverage_gap(covered: NDArray[Any], n_songs: NDArray[Any], level: float, least_songs: int = 100) -> float:
+def coverage_gap(covered: AnyArray, n_songs: AnyArray, level: float, least_songs: int = 100) -> float:
     """Mean distance of the genres' coverage from the stated one; NaN where no genre has ``least_songs``.
 
     Parameters
@@ -100,7 +100,7 @@ def coverage_gap(covered: NDArray[Any], n_songs: NDArray[Any], level: float, lea
     return float(np.mean(np.abs(np.asarray(covered)[counted] / np.asarray(n_songs)[counted] - level)))
 
 
-def binomial_gap(n_songs: NDArray[Any], level: float, least_songs: int = 100) -> float:
+def binomial_gap(n_songs: AnyArray, level: float, least_songs: int = 100) -> float:
     """Expected value of :func:`coverage_gap` if each genre is covered as stated: what chance alone gives.
 
     The mean absolute deviation of a binomial share, by De Moivre's closed form (Diaconis & Zabell 1991).

@@ -15,7 +15,6 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from genreatlas.config import Candidate, TrainSection
 from genreatlas.errors import ConfigError
@@ -85,7 +84,7 @@ def quick() -> tuple[Quick, ...]:
     return tuple(entry for engine in engines() for entry in engine.quick)
 
 
-def grid_points(candidate: Candidate) -> list[dict[str, Any]]:
+def grid_points(candidate: Candidate) -> list[dict[str, object]]:
     """Points of a candidate's grid, or of the estimator's own."""
     return get_engine(candidate.engine).grid_points(candidate.estimator, candidate.grid)
 
@@ -98,14 +97,14 @@ def _expand_one(candidate: Candidate, train: TrainSection) -> list[Trial]:
     ]
 
 
-def make_trial(engine: str, estimator: str, feature_set: str, params: Mapping[str, Any], seed: int) -> Trial:
+def make_trial(engine: str, estimator: str, feature_set: str, params: Mapping[str, object], seed: int) -> Trial:
     """A trial with the name that tables and reports show, such as ``sklearn linear_svc on gtzan57 (C=1.0)``."""
     written = ", ".join(f"{name}={_written(params[name])}" for name in sorted(params))
     name = f"{engine} {estimator} on {feature_set}" + (f" ({written})" if written else "")
     return Trial(name, engine, estimator, feature_set, dict(params), seed)
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 

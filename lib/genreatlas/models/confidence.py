@@ -13,14 +13,14 @@ References: Guo et al. 2017, "On calibration of modern neural networks" (tempera
 using conformal prediction".
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray
 from genreatlas.errors import ModelError
+from genreatlas.values import JsonObject, JsonView
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +54,7 @@ class Confidence:
     n_groups: int
     floor: float
 
-    def probabilities(self, means: NDArray[Any]) -> Floats:
+    def probabilities(self, means: AnyArray) -> Floats:
         """Calibrated probabilities of mean scores; both (n_songs, n_classes)."""
         logs = log_probabilities(means, self.floor)
         first = np.argmax(logs, axis=1)
@@ -79,7 +79,7 @@ class Confidence:
         inside = ahead <= self.thresholds[order] + _ROUNDING
         return [row[kept] for row, kept in zip(order, inside, strict=True)]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As ``meta.json`` keeps it."""
         return {
             "method": "temperature, curve, adaptive prediction sets",
@@ -93,7 +93,7 @@ class Confidence:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any] | None, n_classes: int) -> "Confidence | None":
+    def from_json(cls, stored: JsonView | None, n_classes: int) -> "Confidence | None":
         """What :meth:`to_json` gave; None for None, as of models of earlier releases.
 
         Raises
@@ -136,7 +136,7 @@ def most_genres(asked: int, n_classes: int) -> int:
     return asked or max(1, min(MOST_GENRES, n_classes // 2))
 
 
-def log_probabilities(means: NDArray[Any], floor: float) -> Floats:
+def log_probabilities(means: AnyArray, floor: float) -> Floats:
     """Logarithms of mean scores that add up to 1, with ``floor`` spread over all classes; (n_songs, n_classes)."""
     values = np.maximum(np.asarray(means, dtype=np.float64), 0.0)
     total = values.sum(axis=1, keepdims=True)

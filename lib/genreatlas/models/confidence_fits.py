@@ -19,11 +19,12 @@ prediction with many classes" (clusters of classes).
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray
 from genreatlas.models.confidence import Confidence, log_probabilities, mass_ahead, mixtures, sharpened
 from genreatlas.models.confidence_weights import LEAST_GROUPS, LEAST_SONGS
 
@@ -67,7 +68,7 @@ class Block(NamedTuple):
     (n,) above 0 the number of new songs that it stands for; 1 on average over all blocks.
     """
 
-    scores: NDArray[Any]
+    scores: AnyArray
     truth: NDArray[np.integer]
     group: NDArray[np.integer]
     weight: Floats

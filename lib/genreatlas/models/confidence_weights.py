@@ -7,10 +7,12 @@ set would hold every genre. They stand for no song. But the kept model knows tho
 of theirs will come: songs of genres that were known by one artist when they were scored stand for these, too.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from genreatlas.arrays import AnyArray
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +32,7 @@ class Weighing(NamedTuple):
     unheard: float
 
 
-def weigh(known: NDArray[np.integer], group: NDArray[Any]) -> Weighing:
+def weigh(known: NDArray[np.integer], group: AnyArray) -> Weighing:
     """Weight held-out songs.
 
     Parameters

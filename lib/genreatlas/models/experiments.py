@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from genreatlas.metrics.figures import from_version_1
 from genreatlas.models.engines import get_engine, is_baseline
 from genreatlas.models.engines.task_engine import TaskEngine
 from genreatlas.models.types import Trial
+from genreatlas.values import Row, RowView
 
 _LIMITS = tuple(
     reason.value
@@ -66,7 +66,7 @@ def over_limit(trial: Trial, matrix: Matrix, room_mb: int | None = None) -> tupl
     )
 
 
-def candidate_columns(trial: Trial, dataset: Dataset, dataset_id: str) -> dict[str, Any]:
+def candidate_columns(trial: Trial, dataset: Dataset, dataset_id: str) -> Row:
     """Columns that ``experiments`` and ``models`` share: the candidate and its data set."""
     return {
         "candidate": trial.name,
@@ -90,10 +90,10 @@ def experiment_row(
     dataset: Dataset,
     matrix: Matrix,
     metric: str,
-    folds: Sequence[Mapping[str, Any]],
+    folds: Sequence[RowView],
     unfinished: tuple[Reason, str] | None = None,
     room_mb: int | None = None,
-) -> dict[str, Any]:
+) -> Row:
     """One row of ``experiments``, without provenance.
 
     Parameters
@@ -136,7 +136,7 @@ def experiment_row(
     return row | statistics(done)
 
 
-def statistics(folds: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+def statistics(folds: Sequence[RowView]) -> dict[str, float | None]:
     """Mean, spread and gap over the folds that have a score; nothing where there are none."""
     if not folds:
         return {}
@@ -154,12 +154,12 @@ def statistics(folds: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     }
 
 
-def outdated(row: Mapping[str, Any]) -> bool:
+def outdated(row: RowView) -> bool:
     """Whether the scores of a row of ``experiments`` or ``fold_scores`` follow an older definition of its metric."""
     return not is_current(row["metric"], row.get("metric_version"))
 
 
-def converted_fold(row: Mapping[str, Any], matrix: Matrix) -> dict[str, Any]:
+def converted_fold(row: RowView, matrix: Matrix) -> Row:
     """A row of ``fold_scores`` by today's definition of its metric; one that follows it already stays as it is.
 
     Parameters
@@ -185,7 +185,7 @@ def converted_fold(row: Mapping[str, Any], matrix: Matrix) -> dict[str, Any]:
     }
 
 
-def converted(row: Mapping[str, Any], folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def converted(row: RowView, folds: Sequence[RowView]) -> Row:
     """A row of ``experiments`` of version 1 with the statistics of its converted folds."""
     # In one order, as tables have none: sums of the same scores differ in the last digit in another.
     done = sorted((fold for fold in folds if fold["score"] is not None), key=lambda fold: fold["fold"])
@@ -194,7 +194,7 @@ def converted(row: Mapping[str, Any], folds: Sequence[Mapping[str, Any]]) -> dic
     return dict(row) | figures | {"metric_version": version_of(row["metric"]), "n_absent": absent}
 
 
-def rankings(rows: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+def rankings(rows: Iterable[RowView]) -> list[list[RowView]]:
     """Scored candidates of each contest, best first; equal ones by name.
 
     A contest is an engine on a feature set. A baseline has no rivals: all of them are to be judged.
@@ -203,7 +203,7 @@ def rankings(rows: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]
     ----------
     rows : of ``experiments``; those that are not done, or whose scores follow an older definition, take no part.
     """
-    contests: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    contests: dict[tuple[str, ...], list[RowView]] = {}
     for row in rows:
         if row["status"] == "done" and not outdated(row):
             alone = (row["estimator"],) if is_baseline(row["engine"]) else ()
@@ -235,7 +235,7 @@ def genre_lines(dataset: Dataset, most: int = 40) -> list[str]:
     return lines
 
 
-def unfinished_lines(feature_set: str, rows: Iterable[Mapping[str, Any]], most: int = 40) -> list[str]:
+def unfinished_lines(feature_set: str, rows: Iterable[Mapping[str, object]], most: int = 40) -> list[str]:
     """What was cut by halving, in a number, and what was not tried because the time was over, by name."""
     rows = list(rows)
     lines = []
@@ -251,7 +251,7 @@ def unfinished_lines(feature_set: str, rows: Iterable[Mapping[str, Any]], most: 
     return lines
 
 
-def leader_line(row: Mapping[str, Any]) -> str:
+def leader_line(row: RowView) -> str:
     """One line of the leaderboard: who won its contest, with mean and standard deviation over folds."""
     spread = "" if row["score_std"] is None else f" ± {row['score_std']:.3f}"
     title = row["engine"] if is_baseline(row["engine"]) else f"best {row['engine']}"

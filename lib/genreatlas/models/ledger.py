@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
 
 from pyspark.sql import functions as F
 
@@ -12,6 +11,7 @@ from genreatlas.errors import Reason
 from genreatlas.store import Store
 from genreatlas.store.row_checks import Rows, records
 from genreatlas.tables import EXPERIMENTS, FOLD_SCORES, MODELS, TRAINING_GENRES, Table
+from genreatlas.values import RowView
 
 #: A commit takes a second or two, as much as many a fit, so rows wait for each other; a killed run repeats no more.
 SECONDS_BETWEEN_COMMITS = 20.0
@@ -51,7 +51,7 @@ class Ledger:
         whole = store.read(EXPERIMENTS).where(ended).select("experiment_id")
         left = store.read(FOLD_SCORES).join(whole, "experiment_id", "left_anti").collect()
         self.folds = {(row["experiment_id"], row["fold"]): row.asDict() for row in left}
-        self._waiting: dict[str, list[Mapping[str, Any]]] = {table.name: [] for table in _ORDER}
+        self._waiting: dict[str, list[Mapping[str, object]]] = {table.name: [] for table in _ORDER}
         self._since = time.monotonic()
 
     def __enter__(self) -> "Ledger":
@@ -63,12 +63,12 @@ class Ledger:
         if kind is None or issubclass(kind, Exception):
             self.flush()
 
-    def folds_of(self, experiments: Iterable[str]) -> list[dict[str, Any]]:
+    def folds_of(self, experiments: Iterable[str]) -> list[dict[str, object]]:
         """Stored rows of ``fold_scores`` of some experiments."""
         mine = F.col("experiment_id").isin(list(experiments))
         return [row.asDict() for row in self.store.read(FOLD_SCORES).where(mine).collect()]
 
-    def replace(self, folds: Sequence[Mapping[str, Any]], experiments: Sequence[Mapping[str, Any]]) -> None:
+    def replace(self, folds: Sequence[RowView], experiments: Sequence[RowView]) -> None:
         """Write rows in place of those with the same keys, at once: folds first."""
         self.store.upsert(FOLD_SCORES, folds, update=True)
         self.store.upsert(EXPERIMENTS, experiments, update=True)

@@ -1,16 +1,16 @@
 """What a model's folder says beside its classifier, and which model bears which alias; read without Spark."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from genreatlas.audio.layouts import LAYOUTS
 from genreatlas.config import ClipSection, TrainSection, former
 from genreatlas.errors import ModelError
 from genreatlas.models.confidence import Confidence
 from genreatlas.models.types import ScoreKind
+from genreatlas.values import JsonView
 
 META = "meta.json"
 
@@ -44,11 +44,11 @@ class Meta:
     score_kind: ScoreKind
     format: str
     imputation: str
-    train: Mapping[str, Any]
-    clip: Mapping[str, Any]
-    spark: Mapping[str, Any] | None = None
+    train: JsonView
+    clip: JsonView
+    spark: JsonView | None = None
     identity: Literal["sound", "bytes"] = "bytes"  #: as in models of releases that did not say
-    confidence: Mapping[str, Any] | None = None
+    confidence: JsonView | None = None
 
     def sureness(self) -> Confidence | None:
         """How mean scores become calibrated probabilities and prediction sets; None where they stay as they are.

@@ -9,6 +9,7 @@ from mlflow.pyfunc.model import PythonModel
 
 from genreatlas.errors import ClipError
 from genreatlas.models.one_file import Loaded, calibrated, load, predict, score
+from genreatlas.values import JsonObject
 
 #: Column with a file's bytes.
 AUDIO = "audio"
@@ -23,7 +24,7 @@ class GenreModel(PythonModel):
         self.folder = folder
         self.loaded: Loaded = load(folder.parent, folder.name)
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+    def predict(self, context: Any, model_input: pd.DataFrame, params: JsonObject | None = None) -> pd.DataFrame:
         """Score rows.
 
         Parameters

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from pyspark.errors import PySparkException
 from pyspark.sql import Row
@@ -15,6 +14,7 @@ from genreatlas.datasets.types import Dataset, Matrix
 from genreatlas.errors import ModelError
 from genreatlas.models import registry
 from genreatlas.store import Reader, Snapshot
+from genreatlas.values import JsonObject
 
 
 def rebuild(store: Reader, config: Config, row: Row, folder: Path) -> Matrix:
@@ -52,7 +52,7 @@ def rebuild(store: Reader, config: Config, row: Row, folder: Path) -> Matrix:
             f"{row['matrix_sha256'][:12]}. It was made by another release, or the tables' history was changed."
         )
     songs = training_rows(dataset, train.frames_per_song).select("song_id").distinct().collect()
-    facts: dict[str, Any] = {
+    facts: JsonObject = {
         "model_id": row["model_id"],
         "dataset_id": matrix.dataset_id,
         "sha256": matrix.sha256,

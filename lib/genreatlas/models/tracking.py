@@ -9,6 +9,7 @@ from typing import Any
 from genreatlas.config import MlflowSection
 from genreatlas.errors import ConfigError
 from genreatlas.redaction import redact
+from genreatlas.values import Params, Row, RowView
 
 _MODEL_ID = "genreatlas.model_id"
 _STATE = "genreatlas.state"
@@ -57,7 +58,7 @@ class Tracker:
         model_id: str,
         state: str,
         name: str,
-        params: Mapping[str, Any],
+        params: Params,
         metrics: Mapping[str, float],
         folder: Path,
         pictures: Iterable[Path],
@@ -83,7 +84,7 @@ class Tracker:
         self._client.set_terminated(run_id)
         return run_id
 
-    def register(self, model_id: str, folder: Path, alias: str, row: Mapping[str, Any]) -> bool:
+    def register(self, model_id: str, folder: Path, alias: str, row: RowView) -> bool:
         """Register a model that needs no Spark as a pyfunc and give its version the alias; whether anything changed."""
         import mlflow
 
@@ -123,7 +124,7 @@ class Tracker:
         return found[0] if found else None
 
 
-def params_of(row: Mapping[str, Any]) -> dict[str, Any]:
+def params_of(row: RowView) -> Row:
     """Parameters of a run: the candidate, its parameters, and its data set."""
     names = ("engine", "estimator", "feature_set", "set_version", "preprocessing_id", "dataset_id", "split",
              "split_version", "level", "labels", "seed", "score_kind", "grouping")  # fmt: skip

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from genreatlas.values import Params, RowView
 
 ScoreKind = Literal["probability", "margin"]
 
@@ -43,7 +44,7 @@ class Trial:
     engine: str
     estimator: str
     feature_set: str
-    params: Mapping[str, Any]
+    params: Params
     seed: int
 
     @property
@@ -84,7 +85,7 @@ class FittedModel:
     format: str
     score_kind: ScoreKind
     seconds: float
-    confidence: Mapping[str, Any] | None = None  #: see :meth:`genreatlas.models.confidence.Confidence.to_json`
+    confidence: RowView | None = None  #: see :meth:`genreatlas.models.confidence.Confidence.to_json`
     note: str | None = None  #: what a user should know of the fit, such as why the model has no confidence
 
     facts = None  #: the file says everything

@@ -3,11 +3,10 @@
 import contextlib
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +23,7 @@ from genreatlas.neighbours.ranking import Ranking
 from genreatlas.neighbours.search import Lists
 from genreatlas.neighbours.space import Floats, Space, Vectors, expected_distance, similarity, to_vectors
 from genreatlas.tables import EMBEDDINGS, NEIGHBOUR_SONGS, NEIGHBOUR_SPACES, SONGS
+from genreatlas.values import RowView
 
 #: Songs looked at beyond those that are wanted: some are copies, or of an artist that has its share.
 _SPARE = 40
@@ -254,7 +254,7 @@ def _load(store: str, tables: Sequence[tuple[str, int]]) -> _Index:
     )
 
 
-def _networks(rows: Sequence[Mapping[str, Any]], space: Mapping[str, Any]) -> tuple[EmbeddingSet, ...]:
+def _networks(rows: Sequence[RowView], space: RowView) -> tuple[EmbeddingSet, ...]:
     """Feature sets of networks that songs are compared by, as their versions were extracted.
 
     Parameters

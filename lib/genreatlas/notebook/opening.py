@@ -39,7 +39,7 @@ def config_from_widgets(dbutils: Any, *overrides: str) -> Config:
     return load_config([_found(name) for name in dbutils.widgets.get("conf").split()], [*settings, *overrides])
 
 
-def open_from_widgets(spark: SparkSession, dbutils: Any, *overrides: str) -> tuple[Store, Config]:
+def open_from_widgets(spark: SparkSession, dbutils: object, *overrides: str) -> tuple[Store, Config]:
     """The store and the configuration that the widgets name; see :func:`config_from_widgets`.
 
     The session gets the settings that our tables need, as far as the platform allows them.

@@ -104,7 +104,7 @@ def run_notebook(path: Path, spark: SparkSession, widgets: Mapping[str, str]) ->
         sys.stdout.flush()  # what was printed before stands before
         current.append(html)
 
-    namespace: dict[str, Any] = {
+    namespace: dict[str, object] = {
         "__name__": "__main__",
         "spark": spark,
         "dbutils": dbutils,
@@ -157,7 +157,7 @@ def _run(cell: Cell, path: Path, namespace: dict[str, Any], outputs: list[str], 
     return ""
 
 
-def _execute(cell: Cell, path: Path, namespace: dict[str, Any]) -> None:
+def _execute(cell: Cell, path: Path, namespace: dict[str, object]) -> None:
     """Run a cell; the value of a last line that is an expression is shown, as notebooks do."""
     tree = ast.parse("\n" * (cell.line - 1) + cell.source, filename=str(path))
     last = tree.body[-1] if tree.body else None

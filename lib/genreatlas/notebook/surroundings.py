@@ -62,7 +62,7 @@ class DBUtils:
 def display(show: Callable[[str], None]) -> Callable[..., None]:
     """The function ``display``, which hands HTML to ``show``."""
 
-    def display(shown: Any, *_: Any, **__: Any) -> None:
+    def display(shown: object, *_: object, **__: object) -> None:
         show(as_html(shown))
 
     return display

@@ -5,7 +5,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -142,7 +141,7 @@ def _digest(path: bytes) -> str:
         return ""
 
 
-def _spotify(songs: Songs) -> dict[Any, int]:
+def _spotify(songs: Songs) -> dict[object, int]:
     return {one: row for row, one in enumerate(songs.facts["spotify_id"]) if isinstance(one, str)}
 
 

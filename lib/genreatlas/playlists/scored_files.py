@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from genreatlas.playlists.music import Floats, Ints, Songs
 from genreatlas.sources.credits import artist_key, credits
 from genreatlas.sources.folder.catalogue import clean_isrc
 from genreatlas.sources.folder.tags import read_tags
+from genreatlas.values import Row
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def with_files(
     The songs with the new ones behind them; genre = rows and scores of its files; what is to be said.
     """
     found: dict[tuple[int, int], float] = {}
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     recordings: list[int] = []
     artists: list[str | None] = []
     row_of: dict[str, int] = {}
@@ -98,7 +99,7 @@ def with_files(
     return _extended(songs, rows, recordings, artists), by_genre, tuple(notes)
 
 
-def _extended(songs: Songs, rows: list[dict[str, Any]], recordings: list[int], artists: list[str | None]) -> Songs:
+def _extended(songs: Songs, rows: list[dict[str, object]], recordings: list[int], artists: list[str | None]) -> Songs:
     if not rows:
         return songs
     keys = dict(songs.artist_keys)

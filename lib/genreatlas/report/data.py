@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from genreatlas.models.engines.protocol import Losses
 from genreatlas.report.map_data import MapData
+from genreatlas.values import RowView
 
 
 def empty(*columns: str) -> pd.DataFrame:
@@ -57,7 +57,7 @@ class Playlist:
     n_songs: int
     seconds: float | None
     links: Sequence[tuple[str, str]] = ()
-    songs: Sequence[Mapping[str, Any]] = ()
+    songs: Sequence[RowView] = ()
     notes: Sequence[str] = ()
 
 

@@ -1,7 +1,6 @@
 """The present maps of a store, and the words on how each lens is read."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 from pyspark.sql import functions as F
@@ -10,6 +9,7 @@ from genreatlas.report.map_data import MapLens
 from genreatlas.report.number_formats import missing, words
 from genreatlas.store import Reader
 from genreatlas.tables import MAP_COMPARISONS, MAPS
+from genreatlas.values import RowView
 
 #: Lenses in the order in which the page offers them.
 _TITLES = {
@@ -57,7 +57,7 @@ def agreement(store: Reader, map_id: str) -> dict[str, tuple[float, float]]:
     }
 
 
-def describe(row: Mapping[str, Any], compared: Mapping[str, tuple[float, float]]) -> MapLens:
+def describe(row: RowView, compared: Mapping[str, tuple[float, float]]) -> MapLens:
     """A lens with how it is read, from its row of ``maps`` and how it compares with the first lens."""
     lens = str(row["lens"])
     note = [_NOTES[lens]] if lens in _NOTES else []

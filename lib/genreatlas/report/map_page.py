@@ -14,13 +14,13 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from markupsafe import Markup
 
 from genreatlas.report.map_data import MOST_AUDIO, MapData, MapGenre, MapLens
 from genreatlas.report.page import environment, resource
+from genreatlas.values import JsonObject
 
 #: Modules of ``report/map``, each after those that it imports.
 _MODULES = ("data", "layouts", "colour", "labels", "camera", "draw", "gestures", "panel", "list", "main")
@@ -58,7 +58,7 @@ def map_content(data: MapData) -> str:
     return _json(_content(data))
 
 
-def _content(data: MapData) -> dict[str, Any]:
+def _content(data: MapData) -> JsonObject:
     """Columns rather than rows: names of keys would be half of the page."""
     genres = data.genres
     number = {genre.genre_id: place for place, genre in enumerate(genres)}
@@ -124,7 +124,7 @@ def _placed(genre: MapGenre, lens: MapLens) -> bool:
     return place is not None and all(math.isfinite(value) for value in place)
 
 
-def _lens(lens: MapLens, genres: Sequence[MapGenre]) -> dict[str, Any]:
+def _lens(lens: MapLens, genres: Sequence[MapGenre]) -> dict[str, object]:
     left, top, width, height = _frame(lens, genres)
     longer = max(width, height)
     step = _STEPS / longer

@@ -35,6 +35,7 @@ from genreatlas.tables import (
     GENRE_TYPICAL_SONGS,
     SONGS,
 )
+from genreatlas.values import Row, RowView
 
 #: Tables of the map, whose versions decide whether its page is still true.
 INPUTS = ATLAS_TABLES
@@ -205,9 +206,9 @@ def most_discriminative(mean: np.ndarray, spread: np.ndarray, most: int) -> list
     return sorted([int(column) for column in order if between[column] > 0][:most])
 
 
-def _places(store: Reader, map_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _places(store: Reader, map_ids: Sequence[str]) -> dict[str, Row]:
     rows = store.read(GENRE_POSITIONS).where(F.col("map_id").isin(*map_ids))
-    found: dict[str, dict[str, Any]] = {map_id: {} for map_id in map_ids}
+    found: dict[str, Row] = {map_id: {} for map_id in map_ids}
     for row in _records(rows.select("map_id", "genre_id", "x", "y", "instability", "known").toPandas()):
         found[row["map_id"]][row["genre_id"]] = row
     return found
@@ -226,12 +227,12 @@ def _parents(tree: pd.DataFrame) -> tuple[dict[str, list[MapParent]], dict[str, 
     return found, drawn
 
 
-def _known(row: Mapping[str, Any], name: str) -> float | None:
+def _known(row: RowView, name: str) -> float | None:
     value: Any = row.get(name)
     return None if missing(value) else float(value)
 
 
-def _span(row: Mapping[str, Any]) -> tuple[float, float] | None:
+def _span(row: RowView) -> tuple[float, float] | None:
     low, high = _known(row, "born_low"), _known(row, "born_high")
     return None if low is None or high is None else (low, high)
 
@@ -245,7 +246,7 @@ def _evolution(store: Reader, map_id: str) -> dict[str, list[tuple[int, float, f
     return found
 
 
-def _evidence(row: Mapping[str, Any]) -> str:
+def _evidence(row: RowView) -> str:
     said = []
     if row["known"]:
         said.append("given by the library")
@@ -262,7 +263,7 @@ def _evidence(row: Mapping[str, Any]) -> str:
     return ", ".join(said)
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def _records(frame: pd.DataFrame) -> list[Row]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
@@ -279,7 +280,7 @@ def _songs(store: Reader, typical: DataFrame) -> pd.DataFrame:
     return rows.sort_values(["genre_id", "rank"], ignore_index=True)
 
 
-def _title(row: Mapping[str, Any]) -> str:
+def _title(row: RowView) -> str:
     named = " – ".join(str(row[name]) for name in ("artist", "title") if not missing(row[name]))
     return named or next(str(row[name]) for name in ("path", "source_key", "song_id") if not missing(row[name]))
 
@@ -293,7 +294,7 @@ def _examples(store: Reader, config: Config, songs: pd.DataFrame, by_size: pd.Da
     by_size : genres, those first whose examples are embedded first.
     """
     found: dict[str, MapExample] = {}
-    fetched: dict[str, dict[str, Any]] = {}
+    fetched: dict[str, Row] = {}
     links: dict[str, MapExample] = {}
     for row in _records(songs):
         genre = row["genre_id"]
@@ -312,7 +313,7 @@ def _examples(store: Reader, config: Config, songs: pd.DataFrame, by_size: pd.Da
     return named | links | found
 
 
-def _beside(row: Mapping[str, Any], folder: Path) -> MapExample | None:
+def _beside(row: RowView, folder: Path) -> MapExample | None:
     """A file of this machine, by its path from the page; None where it is gone, or no browser plays it."""
     if missing(row["uri"]) or not str(row["uri"]).startswith("file:") or row["mime"] not in sounds.PLAYED:
         return None
@@ -328,7 +329,7 @@ def _beside(row: Mapping[str, Any], folder: Path) -> MapExample | None:
     return MapExample(_title(row), source if source.startswith("..") else f"./{source}", part=part)
 
 
-def _link(row: Mapping[str, Any], config: Config) -> MapExample | None:
+def _link(row: RowView, config: Config) -> MapExample | None:
     """The song on Spotify; the ids of a sandbox world lead nowhere."""
     host = urlsplit(config.spotify.api_url).hostname or ""
     if missing(row["spotify_id"]) or not (host == "spotify.com" or host.endswith(".spotify.com")):
@@ -336,7 +337,7 @@ def _link(row: Mapping[str, Any], config: Config) -> MapExample | None:
     return MapExample(_title(row), link=f"https://open.spotify.com/track/{row['spotify_id']}")
 
 
-def _embedded(store: Reader, rows: Sequence[Mapping[str, Any]]) -> dict[str, MapExample]:
+def _embedded(store: Reader, rows: Sequence[RowView]) -> dict[str, MapExample]:
     """Excerpts of fetched clips as data URIs, as many as the page may hold."""
     if not rows:
         return {}

@@ -2,20 +2,22 @@
 
 import json
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 from markupsafe import Markup
 
+#: A number of a table's cell: also None, NaN or NaT.
+Cell: TypeAlias = Any
 MISSING = "–"
 
 
-def missing(value: Any) -> bool:
+def missing(value: Cell) -> bool:
     """Whether a cell holds nothing: None, NaN or NaT."""
     return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 
-def score(value: Any) -> str:
+def score(value: Cell) -> str:
     """A share or score with two digits, ``–`` where it is undefined."""
     return MISSING if missing(value) else signed(value, 2)
 
@@ -25,31 +27,31 @@ def signed(value: float, digits: int) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
-def interval(low: Any, high: Any) -> str:
+def interval(low: Cell, high: Cell) -> str:
     """``0.61–0.80``, or ``–`` where there is no interval."""
     return MISSING if missing(low) or missing(high) else f"{score(low)}–{score(high)}"
 
 
-def count(value: Any) -> str:
+def count(value: Cell) -> str:
     """A whole number with thousands set apart."""
     return MISSING if missing(value) else f"{round(value):,}"
 
 
-def percent(value: Any) -> str:
+def percent(value: Cell) -> str:
     """A share as whole percent; what is small but not nothing is ``<1 %``."""
     if missing(value):
         return MISSING
     return "<1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %"
 
 
-def p_value(value: Any) -> str:
+def p_value(value: Cell) -> str:
     """A p-value with two significant digits down to .001."""
     if missing(value):
         return MISSING
     return "<0.001" if value < 0.001 else f"{value:.2g}"
 
 
-def amount(value: Any, unit: str = "") -> str:
+def amount(value: Cell, unit: str = "") -> str:
     """A measurement with three significant digits and its unit."""
     if missing(value):
         return MISSING
@@ -64,7 +66,7 @@ def amount(value: Any, unit: str = "") -> str:
     return f"{text} {unit}".strip().replace("-", "−")
 
 
-def duration(seconds: Any) -> str:
+def duration(seconds: Cell) -> str:
     """``45 s``, ``3:20 min`` or ``2.4 h``."""
     if missing(seconds):
         return MISSING
@@ -75,7 +77,7 @@ def duration(seconds: Any) -> str:
     return f"{seconds / 3600:,.1f} h"
 
 
-def length_of_clips(hours: Any) -> str:
+def length_of_clips(hours: Cell) -> str:
     """``25 min`` below two hours, then ``3.4 h``, from a hundred on ``1,250 h``."""
     if missing(hours):
         return MISSING
@@ -84,19 +86,19 @@ def length_of_clips(hours: Any) -> str:
     return f"{hours:,.1f} h" if hours < 100 else f"{hours:,.0f} h"
 
 
-def clock(seconds: Any) -> str:
+def clock(seconds: Cell) -> str:
     """A place in a file: ``1:05``."""
     return MISSING if missing(seconds) else f"{int(seconds // 60)}:{int(seconds % 60):02d}"
 
 
-def exact(value: Any, shown: str) -> Markup:
+def exact(value: Cell, shown: str) -> Markup:
     """The shown text in a ``<data>`` element that carries the value of the table unrounded."""
     if missing(value):
         return Markup("{}").format(shown)
     return Markup('<data value="{}">{}</data>').format(repr(float(value)), shown)
 
 
-def settings(params: Any) -> str:
+def settings(params: Cell) -> str:
     """Parameters as people write them: ``{"C": 1.0, "scaler": "none"}`` → ``C 1.0, scaler none``."""
     try:
         found = json.loads(params)
@@ -112,7 +114,7 @@ def words(identifier: str) -> str:
     return identifier.replace("_", " ")
 
 
-def shortened(text: Any, width: int) -> str:
+def shortened(text: object, width: int) -> str:
     """At most ``width`` characters, on one line, with an ellipsis where something was cut."""
     line = " ".join(str(text).split())
     return line if len(line) <= width else line[: width - 1].rstrip() + "…"

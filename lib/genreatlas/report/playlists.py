@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from pyspark.sql import functions as F
@@ -13,6 +12,7 @@ from genreatlas.report.data import Playlist
 from genreatlas.report.number_formats import missing
 from genreatlas.store import Reader
 from genreatlas.tables import GENERATED_PLAYLIST_SONGS, GENERATED_PLAYLISTS, SONGS
+from genreatlas.values import Row
 
 #: Tables whose versions decide whether the section is still true.
 INPUTS = (GENERATED_PLAYLISTS, GENERATED_PLAYLIST_SONGS)
@@ -20,7 +20,7 @@ _MOST_SONGS = 40
 _MOST_PLAYLISTS = 30
 
 
-def called(artist: Any, title: Any, song_id: Any) -> str:
+def called(artist: object, title: object, song_id: object) -> str:
     """Artist and title in one line."""
     return " – ".join(str(part) for part in (artist, title) if not missing(part)) or str(song_id)
 
@@ -47,7 +47,7 @@ def read_playlists(store: Reader, config: Config) -> list[Playlist]:
     return found
 
 
-def _songs(store: Reader, playlist_id: str) -> list[dict[str, Any]]:
+def _songs(store: Reader, playlist_id: str) -> list[Row]:
     rows = store.read(GENERATED_PLAYLIST_SONGS).where(F.col("playlist_id") == playlist_id)
     named = store.read(SONGS).select("song_id", "title", "artist")
     rows = rows.where(F.col("position") <= _MOST_SONGS).join(named, "song_id", "left").orderBy("position")

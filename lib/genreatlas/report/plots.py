@@ -56,7 +56,7 @@ def dot_and_whisker(name: str, rows: Sequence[Scored], measure: str, reference: 
     ]
     if reference is not None and not number_formats.missing(reference.value):
         place = _at(float(reference.value or 0.0))
-        side: dict[str, Any] = {"text_anchor": "start" if float(reference.value or 0.0) < 0.5 else "end"}
+        side: dict[str, object] = {"text_anchor": "start" if float(reference.value or 0.0) < 0.5 else "end"}
         body.append(element("line", x1=place, x2=place, y1=_TOP - 6, y2=height - 22, class_="mark"))
         body.append(text(place, _TOP - 12, reference.note, class_="soft small", **side))
     for index, row in enumerate(rows):

@@ -1,7 +1,6 @@
 """Similar songs of those that the report shows."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 from pyspark.sql import functions as F
@@ -39,7 +38,7 @@ def nearest_of_others(rows: pd.DataFrame) -> dict[str, list[str]]:
     rows : song_id, rank, other, recording, artist, own_recording, own_artist, title, credit.
     """
     found: dict[str, list[str]] = {}
-    taken: set[tuple[str, str, Any]] = set()
+    taken: set[tuple[str, str, object]] = set()
     for row in rows.sort_values(["song_id", "rank"]).to_dict("records"):
         near = found.setdefault(row["song_id"], [])
         same = any(not missing(row[k]) and row[k] == row[f"own_{k}"] for k in ("recording", "artist"))

@@ -20,12 +20,12 @@ _NO_XML = re.compile(
 )
 
 
-def escaped(string: Any) -> str:
+def escaped(string: object) -> str:
     """Text of a picture: escaped, and with U+FFFD for characters that no SVG may hold."""
     return escape(_NO_XML.sub("\ufffd", str(string)))
 
 
-def element(tag: str, content: str = "", /, **attributes: Any) -> str:
+def element(tag: str, content: str = "", /, **attributes: object) -> str:
     """One element; ``content`` is markup, attribute values are escaped, None leaves an attribute out.
 
     A trailing underscore is dropped from attribute names and others become hyphens: ``class_``, ``text_anchor``.
@@ -38,12 +38,12 @@ def element(tag: str, content: str = "", /, **attributes: Any) -> str:
     return f"<{tag}{written}>{content}</{tag}>" if content else f"<{tag}{written}/>"
 
 
-def text(x: Any, y: Any, string: str, **attributes: Any) -> str:
+def text(x: object, y: object, string: str, **attributes: object) -> str:
     """A line of text, escaped."""
     return element("text", escaped(string), x=x, y=y, **attributes)
 
 
-def number(value: Any) -> str:
+def number(value: object) -> str:
     """A coordinate with at most two decimals; anything else as it is."""
     if isinstance(value, float | np.floating):
         return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,7 +1,6 @@
 """Frames turned into the rows that the page's tables show; bounded however many genres there are."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -10,8 +9,7 @@ from genreatlas.report.boards import METRICS, Board, model_name, model_note, sel
 from genreatlas.report.data import ReportData
 from genreatlas.report.number_formats import missing
 from genreatlas.report.plots import Scored
-
-Row = dict[str, Any]
+from genreatlas.values import Row
 
 #: A table of genres or candidates longer than this is cut, and says so.
 LONGEST_TABLE = 60

@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 from genreatlas.config.sections import SandboxSection
 from genreatlas.errors import ConfigError
@@ -24,6 +23,7 @@ from genreatlas.sandbox.instruments import BANDS, RATE
 from genreatlas.sandbox.library_plan import LICENCE, PlannedFile, plan_artist, plan_library
 from genreatlas.sandbox.mixing import render
 from genreatlas.sandbox.style import PITCH_CLASSES, Artist
+from genreatlas.values import JsonObject
 
 # Raised whenever the same configuration would sound different.
 VERSION = 3
@@ -88,7 +88,7 @@ def compose_file(section: SandboxSection, file: PlannedFile) -> Score:
     return compose(artist, section.seed, file.number, section.seconds)
 
 
-def truth(score: Score, seconds: float) -> dict[str, Any]:
+def truth(score: Score, seconds: float) -> JsonObject:
     """Return the truth of a song as plain JSON values.
 
     Times are seconds from the first decoded sample. Keys: ``tempo`` (beats a minute, mean over the clip;
@@ -130,7 +130,7 @@ def truth(score: Score, seconds: float) -> dict[str, Any]:
     }
 
 
-def to_json(values: dict[str, Any]) -> bytes:
+def to_json(values: JsonObject) -> bytes:
     """Return the bytes of a truth file: keys sorted, so that one song has one file."""
     return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 

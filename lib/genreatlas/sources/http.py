@@ -39,6 +39,7 @@ from genreatlas.sources.connections import (
 )
 from genreatlas.sources.hosts import Host, host_of, is_named
 from genreatlas.sources.outcomes import Expected, Outcome, classify_response
+from genreatlas.values import Params
 
 log = shown_log(__name__)
 
@@ -78,7 +79,7 @@ def polite_session(
     return session
 
 
-def fetch_json(session: requests.Session, url: str, params: Mapping[str, Any] | None = None) -> Any:
+def fetch_json(session: requests.Session, url: str, params: Params | None = None) -> Any:
     """Get and parse JSON from a session that expects it.
 
     Raises

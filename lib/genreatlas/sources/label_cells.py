@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 #: Setting that leaves the decision to the column, and the one that takes every cell as one label.
 AUTO, NONE = "auto", "none"
@@ -130,7 +129,7 @@ def parse_list(text: str) -> tuple[str, ...] | None:
     return _parts(part.strip().strip("'\"") for part in inner.split(","))
 
 
-def _literal(text: str) -> list[Any] | None:
+def _literal(text: str) -> list[object] | None:
     for read in (json.loads, ast.literal_eval):
         try:
             found = read(text)
@@ -147,7 +146,7 @@ def _literal(text: str) -> list[Any] | None:
     return None
 
 
-def _label(item: Any) -> str:
+def _label(item: object) -> str:
     if isinstance(item, dict):
         item = next((item[key] for key in _KEYS if item.get(key)), "")
     if item is None or isinstance(item, bool) or (isinstance(item, float) and item != item):

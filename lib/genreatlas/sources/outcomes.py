@@ -126,7 +126,7 @@ def _success(headers: Mapping[str, str], body: bytes, expected: Expected) -> Out
     return Outcome(parsed=parsed)
 
 
-def _deezer(code: Any) -> tuple[Reason, bool, float | None] | None:
+def _deezer(code: object) -> tuple[Reason, bool, float | None] | None:
     """Meaning of a code of Deezer's, which may be any JSON value."""
     try:
         return _DEEZER.get(int(code)) if isinstance(code, int | float | str) else None

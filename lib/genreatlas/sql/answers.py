@@ -37,7 +37,7 @@ class Frame(Protocol):
     def collect(self) -> Sequence[Sequence[Any]]:
         """All rows."""
 
-    def toLocalIterator(self) -> Iterator[Sequence[Any]]:
+    def toLocalIterator(self) -> Iterator[Sequence[object]]:
         """All rows, some at a time."""
 
 
@@ -139,7 +139,7 @@ def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count} rows"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
@@ -157,7 +157,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 
-def _whole(value: Any) -> Any:
+def _whole(value: object) -> object:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, list | dict):

@@ -13,6 +13,8 @@ import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
+from genreatlas.values import JsonObject, Row
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -85,7 +87,7 @@ def parsed(connection: "DuckDBPyConnection", statement: str) -> Any:
     row = connection.execute(
         "SELECT json_serialize_sql(?, skip_null := true, skip_empty := true)", [statement]
     ).fetchone()
-    found: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
+    found: Row = json.loads(row[0]) if row else {"error": True}
     return None if found.get("error") or len(found["statements"]) != 1 else found["statements"][0]
 
 
@@ -102,7 +104,7 @@ def unknown_relation(tree: Any, known: Collection[str]) -> str:
     return ""
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+def _nodes(tree: Any) -> Iterator[JsonObject]:
     waiting = [tree]
     while waiting:
         value = waiting.pop()
@@ -113,7 +115,7 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             waiting += value
 
 
-def _odd(node: dict[str, Any]) -> str:
+def _odd(node: dict[str, object]) -> str:
     """What one node has that is on no list."""
     kind, expression = node.get("type"), node.get("class")
     if parts := sorted(part for part in _PARTS & node.keys() if node[part]):
@@ -137,5 +139,5 @@ def _odd(node: dict[str, Any]) -> str:
     return ""
 
 
-def _path(node: dict[str, Any]) -> int:
+def _path(node: JsonObject) -> int:
     return len((node.get("qualified_name") or {}).get("path", ()))

@@ -10,6 +10,7 @@ from genreatlas.sql.dialects import DuckDB
 from genreatlas.sql.feature_sets import stored_sets
 from genreatlas.store.delta_log import newest_version
 from genreatlas.tables import FEATURE_SETS, MODELS, TABLES, Table
+from genreatlas.values import Row
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -55,7 +56,7 @@ def register_views(
         newest_version(name, folders[name])  # a commit that was cut is said, not read
         return DeltaTable(str(folders[name])).to_pyarrow_dataset()
 
-    def rows(table: Table, columns: list[str] | None = None) -> list[dict[str, Any]]:
+    def rows(table: Table, columns: list[str] | None = None) -> list[Row]:
         return dataset(table.name).to_table(columns).to_pylist() if table.name in folders else []
 
     joins = statement is None or "joined_" in statement.lower()

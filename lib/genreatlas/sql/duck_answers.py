@@ -39,7 +39,7 @@ class Answer:
         """All rows."""
         return list(self.rows)
 
-    def toLocalIterator(self) -> Iterator[Sequence[Any]]:
+    def toLocalIterator(self) -> Iterator[Sequence[object]]:
         """All rows, a few at a time."""
         return self.rows
 

@@ -1,12 +1,12 @@
 """What the views know of the store's feature sets, read from the table ``feature_sets``."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from genreatlas.audio.feature_sets import current_version
 from genreatlas.audio.layouts import LAYOUTS, SUMMARY, Layout
 from genreatlas.config.joined import PLUS, column_of, members_of
+from genreatlas.values import RowView
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,7 @@ class StoredSet:
         ]
 
 
-def stored_sets(
-    rows: Iterable[Mapping[str, Any]], tables: Collection[str], learnt_from: Iterable[str] = ()
-) -> list[StoredSet]:
+def stored_sets(rows: Iterable[RowView], tables: Collection[str], learnt_from: Iterable[str] = ()) -> list[StoredSet]:
     """Current version of every set whose table is there, by name; behind them those that are joined.
 
     Parameters
@@ -62,7 +60,7 @@ def stored_sets(
     tables : names of the store's tables.
     learnt_from : what models were trained on, single sets and joined ones.
     """
-    by_set: dict[str, list[Mapping[str, Any]]] = {}
+    by_set: dict[str, list[RowView]] = {}
     for row in rows:
         by_set.setdefault(row["feature_set"], []).append(row)
     found = []

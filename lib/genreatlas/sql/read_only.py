@@ -10,12 +10,15 @@ statements and no harmful one is let through for it. A session that shows neithe
 
 import re
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from pyspark.sql import SparkSession
 
 from genreatlas.config.conditions import FUNCTIONS
 from genreatlas.errors import ConfigError
+
+#: An object of Spark's JVM, by py4j.
+JavaObject: TypeAlias = Any
 
 _CATALYST = "org.apache.spark.sql.catalyst."
 #: Nodes of a plan that filter, join, sort and compute; anything else is refused.
@@ -103,7 +106,7 @@ def _description(statement: str) -> "re.Match[str] | None":
     raise _refused("this form of SHOW or DESCRIBE", "SHOW VIEWS, SHOW COLUMNS IN name and DESCRIBE name are possible")
 
 
-def _parser(spark: SparkSession) -> Any:
+def _parser(spark: SparkSession) -> JavaObject:
     """The session's own parser; None on Spark Connect, which has no JVM in this process."""
     session = getattr(spark, "_jsparkSession", None)
     return None if session is None else session.sessionState().sqlParser()
@@ -134,7 +137,7 @@ class UnknownRelationError(ConfigError):
         self.name = name
 
 
-def _check_tree(plan: Any, known: set[str]) -> None:
+def _check_tree(plan: JavaObject, known: set[str]) -> None:
     """Walk a parsed plan in the JVM, down into expressions, subqueries and common table expressions."""
     found = list(_objects(plan))
     for name, node in found:
@@ -155,7 +158,7 @@ def _check_tree(plan: Any, known: set[str]) -> None:
             _check_relation(_parts(node.multipartIdentifier()), known)
 
 
-def _objects(plan: Any) -> Iterator[tuple[str, Any]]:
+def _objects(plan: JavaObject) -> Iterator[tuple[str, JavaObject]]:
     """Every node and expression below a plan with its class; other classes of Catalyst are refused."""
     java = plan.getClass()
     forName = java.forName
@@ -193,7 +196,7 @@ def _spoken(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition(".")[2]).lower()
 
 
-def _parts(sequence: Any) -> list[str]:
+def _parts(sequence: JavaObject) -> list[str]:
     return [str(sequence.apply(i)) for i in range(sequence.size())]
 
 

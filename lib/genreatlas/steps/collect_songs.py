@@ -8,7 +8,6 @@ An unchanged playlist costs one request. Audio features become the feature set s
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -35,6 +34,7 @@ from genreatlas.sources.spotify.lists import SpotifyFetch, open_spotify
 from genreatlas.sources.spotify.routes import NamedList, Search
 from genreatlas.store import Staged, Store
 from genreatlas.tables import FETCH_ATTEMPTS, GENRE_PARENTS
+from genreatlas.values import RowView
 
 STEP = "collect_songs"
 READS = ("genres", "everynoise_playlists", "everynoise_artists", "playlists", "songs", "fetch_attempts")
@@ -110,7 +110,7 @@ class _Work:
         self.waits = self.waits or done.stopped()
         return done.fetched
 
-    def ask_once(self, task: str, kind: str, requests: Mapping[str, Any], merge: Callable[[Staged], None]) -> set[str]:
+    def ask_once(self, task: str, kind: str, requests: RowView, merge: Callable[[Staged], None]) -> set[str]:
         """Fetch requests that are made up beforehand; returns those that are left for later."""
         name = f"{STEP}.{task}"
         answered: set[str] = set()

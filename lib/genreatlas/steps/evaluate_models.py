@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -308,7 +307,7 @@ class _Evaluation:
                 return None
         return self.predictors[case.model_id]
 
-    def _fail(self, model: Mapping[str, Any], error: Exception) -> None:
+    def _fail(self, model: Mapping[str, object], error: Exception) -> None:
         why = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         model_id = str(model["model_id"])
         self.failed[model_id] = f"{model['candidate']}: {why}"

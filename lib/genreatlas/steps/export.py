@@ -10,7 +10,6 @@ away, never reach a shard: training looks for them and leaves them out, and whoe
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -30,6 +29,7 @@ from genreatlas.errors import ConfigError, InputError
 from genreatlas.ids import stable_id
 from genreatlas.store import Reader, Store
 from genreatlas.tables import CLIPS
+from genreatlas.values import Row
 
 READS = (
     "vectors_<set>", "frames_<set>", "events_<set>", "clips", "songs", "song_artists", "song_genres", "genre_parents",
@@ -150,7 +150,7 @@ def describe(
     config: Config,
     library: Library,
     classes: tuple[str, ...],
-    shards: list[dict[str, Any]],
+    shards: list[Row],
     made_from: str,
 ) -> None:
     """Write index.json, and take away shards of earlier runs that it does not name."""

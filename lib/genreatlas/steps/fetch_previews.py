@@ -28,6 +28,7 @@ from genreatlas.fanout import FanOutCounts, fan_out
 from genreatlas.ids import stable_id
 from genreatlas.store import Reader, Staged, Store
 from genreatlas.tables import CLIP_AUDIO, CLIPS, QUARANTINE, SONGS
+from genreatlas.values import Row
 
 STEP = "fetch_previews"
 READS = ("songs", "clips", "clip_audio", "genres", "everynoise_artists", "fetch_attempts", "features_<set>")
@@ -125,7 +126,7 @@ def merge(store: Store, config: Config, staged: Staged) -> None:
     store.upsert(QUARANTINE, list(_quarantine_rows(store, rows)), update=True)
 
 
-def _write_audio(store: Store, staged: Staged, good: list[dict[str, Any]]) -> None:
+def _write_audio(store: Store, staged: Staged, good: list[Row]) -> None:
     """Append the bytes, once for each audio of the chunk; a chunk that was merged before has its batch already."""
     there = store.read(CLIP_AUDIO).where(F.col("ingest_batch") == staged.chunk)
     if staged.held is None and not there.limit(1).isEmpty():
@@ -141,7 +142,7 @@ def _write_audio(store: Store, staged: Staged, good: list[dict[str, Any]]) -> No
     store.append(CLIP_AUDIO, frame.select(batch, "sha256", "provider", length, "audio"), staged.chunk)
 
 
-def _write_clips(store: Store, config: Config, staged: Staged, good: list[dict[str, Any]]) -> None:
+def _write_clips(store: Store, config: Config, staged: Staged, good: list[Row]) -> None:
     now = datetime.now(UTC)
     sizes = _sizes(store, staged) if any(row.get("bytes") is None for row in good) else {}
     clips = []
@@ -175,7 +176,7 @@ def _sizes(store: Reader, staged: Staged) -> dict[tuple[str, str], int]:
     return {(row["sha256"], row["provider"]): row["bytes"] for row in rows}
 
 
-def _replaced(store: Reader, clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _replaced(store: Reader, clips: list[Row]) -> list[Row]:
     """Earlier clips of the same songs, which the new ones take the place of: their audio is gone, or their cut."""
     fresh = {clip["song_id"]: clip["clip_id"] for clip in clips}
     songs = store.spark.createDataFrame([(song,) for song in fresh], "song_id string")
@@ -185,7 +186,7 @@ def _replaced(store: Reader, clips: list[dict[str, Any]]) -> list[dict[str, Any]
     return [row | {"replaced_by": fresh[row["song_id"]]} for row in rows if row["clip_id"] not in same]
 
 
-def _quarantine_rows(store: Store, rows: Iterable[Any]) -> Iterable[dict[str, Any]]:
+def _quarantine_rows(store: Store, rows: Iterable[Any]) -> Iterable[Row]:
     for row in rows:
         for attempt in row["attempts"]:
             if attempt["status"] == "final" and attempt["reason"] in _BAD_AUDIO:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +25,7 @@ from genreatlas.neighbours.space import Floats, Space, Vectors, expected_distanc
 from genreatlas.provenance import git_commit
 from genreatlas.store import Snapshot, Store
 from genreatlas.tables import NEIGHBOUR_SONGS, NEIGHBOUR_SPACES, SONG_NEIGHBOURS
+from genreatlas.values import Row
 
 READS = ("songs", "song_artists", "clips", "feature_sets", "features_<set>", "vectors_<set>", "recording_links")
 WRITES = ("neighbour_spaces", "neighbour_songs", "song_neighbours")
@@ -121,7 +121,7 @@ def run(store: Store, config: Config) -> Counts:
     return Counts(len(songs.ids), len(new), 0, len(songs.ids) - len(new), tuple(notes))
 
 
-def _said(row: dict[str, Any], entered: int) -> list[str]:
+def _said(row: Row, entered: int) -> list[str]:
     def words(suffix: str) -> str:
         skew, antihubs, reachable = (row[f"{name}{suffix}"] for name in _FIGURES)
         return f"skew@10 {skew:.2f}, antihubs {antihubs:.1%}, reachable {reachable:.1%}"
@@ -135,7 +135,7 @@ def _said(row: dict[str, Any], entered: int) -> list[str]:
     return lines
 
 
-def _present(store: Store, config: Config, found: SongValues) -> dict[str, Any] | None:
+def _present(store: Store, config: Config, found: SongValues) -> Row | None:
     """Row of the space that these songs are still compared in; None: one has to be fitted."""
     same = {
         "set_version": found.set_version,
@@ -155,7 +155,7 @@ def _present(store: Store, config: Config, found: SongValues) -> dict[str, Any] 
     return None
 
 
-def _place(store: Store, config: Config, found: SongValues, present: dict[str, Any] | None) -> _Songs:
+def _place(store: Store, config: Config, found: SongValues, present: Row | None) -> _Songs:
     """The songs in their space, which is fitted where there is none."""
     if present is None:
         space, vectors = fit_space(found.values, found.features)
@@ -272,9 +272,7 @@ def _write_songs(store: Store, config: Config, songs: _Songs, scale: Floats | No
         store.upsert(NEIGHBOUR_SONGS, frame, update=True)
 
 
-def _space_row(
-    store: Store, config: Config, found: SongValues, songs: _Songs, present: dict[str, Any] | None
-) -> dict[str, Any]:
+def _space_row(store: Store, config: Config, found: SongValues, songs: _Songs, present: Row | None) -> Row:
     newest = store.read(NEIGHBOUR_SPACES).agg(F.max("sequence")).collect()[0][0] or 0
     row = dict(present) if present else {"n_fitted": len(songs.ids), "sequence": 0}
     if row["sequence"] != newest or not newest:

@@ -8,7 +8,6 @@ training set is rebuilt from stay, or the models that lose theirs are named ([ho
 import json
 from collections import defaultdict
 from contextlib import ExitStack
-from typing import Any
 
 from genreatlas import checks
 from genreatlas.audio.feature_sets import FEATURE_SETS as REGISTRY
@@ -22,6 +21,7 @@ from genreatlas.store import Reader, Store, upkeep
 from genreatlas.store.statements import HISTORY_OF_FILES, HISTORY_OF_LOG
 from genreatlas.store.upkeep import Needed
 from genreatlas.tables import FEATURE_SETS, MODELS, RUNS, TABLES, Table
+from genreatlas.values import Row
 
 READS = ("every table",)
 WRITES = ("every table",)
@@ -109,9 +109,9 @@ def _redact_runs(store: Store, config: Config) -> tuple[str, ...]:
     return (f"runs: took secrets out of {cleaned} rows, and deleted the files of its older versions",)
 
 
-def _without_secrets(row: dict[str, Any]) -> dict[str, Any]:
+def _without_secrets(row: Row) -> Row:
     """Those columns of a row of ``runs`` that must change."""
-    clean: dict[str, Any] = {}
+    clean: Row = {}
     if (text := row["config"]) is not None:
         try:
             stored = json.loads(text)

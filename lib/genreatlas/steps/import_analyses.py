@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from genreatlas import checks
 from genreatlas.config import Config
@@ -19,6 +18,7 @@ from genreatlas.sources.spotify.analysis import is_track_id, read_analysis_file
 from genreatlas.sources.spotify.song_rows import song_id
 from genreatlas.store import Store
 from genreatlas.tables import QUARANTINE, SPOTIFY_AUDIO_ANALYSIS
+from genreatlas.values import Row
 
 STEP = "import_analyses"
 READS = ("spotify_audio_analysis", "quarantine")
@@ -67,7 +67,7 @@ def _digests(path: Path, files: list[Path]) -> Iterator[tuple[Path, str, str]]:
 
 
 def _import(store: Store, files: list[tuple[Path, str, str]]) -> Counts:
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, Row] = {}
     bad = []
     for file, name, digest in files:
         try:

@@ -6,7 +6,6 @@ takes them without quotes. Lengths, ids, popularity and dates are left out unles
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,6 +37,7 @@ from genreatlas.tables import (
     Column,
     Table,
 )
+from genreatlas.values import Row
 
 STEP = "import_features"
 READS = ("feature_sets",)
@@ -223,7 +223,7 @@ def _forget_former(store: Store, name: str, imported: ImportedTable) -> None:
         store.delete(QUARANTINE, store.spark.createDataFrame(rows, "stage string, key string, version string"))
 
 
-def _quarantine(store: Store, imported: ImportedTable, now: datetime) -> list[dict[str, Any]]:
+def _quarantine(store: Store, imported: ImportedTable, now: datetime) -> list[Row]:
     return [
         {
             "stage": STEP,

@@ -4,8 +4,6 @@ A model is a run; it is logged again into the same run when its figures change. 
 version of the registered model, with the alias of [retrain], and takes audio bytes or features.
 """
 
-from typing import Any
-
 from pyspark.sql import functions as F
 
 from genreatlas import checks
@@ -18,6 +16,7 @@ from genreatlas.models.engines import reader_of
 from genreatlas.models.tracking import Tracker, params_of
 from genreatlas.store import Reader, Store
 from genreatlas.tables import EXPERIMENTS, METRICS, MODELS
+from genreatlas.values import Row
 
 READS = ("models", "experiments", "metrics", "promotions")
 WRITES: tuple[str, ...] = ()
@@ -70,7 +69,7 @@ def _register(store: Reader, config: Config, tracker: Tracker) -> Counts:
     return Counts(read=1, written=1, notes=(f"{config.mlflow.model_name}: {row['model_id']} has the alias {alias}",))
 
 
-def _metrics(store: Reader, row: dict[str, Any]) -> dict[str, float]:
+def _metrics(store: Reader, row: Row) -> dict[str, float]:
     """Scores over the folds, and the figures of songs on the judged parts."""
     experiment = store.read(EXPERIMENTS).where(F.col("experiment_id") == row["experiment_id"]).first()
     names = ("score_min", "score_mean", "score_max", "score_std", "train_score_mean", "gap")

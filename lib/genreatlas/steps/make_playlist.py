@@ -26,6 +26,7 @@ from genreatlas.report.sounds import with_audio
 from genreatlas.sources.spotify.publishing import Publisher, open_publisher
 from genreatlas.store import Snapshot, Store
 from genreatlas.tables import GENERATED_PLAYLIST_SONGS, GENERATED_PLAYLISTS, PLAYLIST_RECIPES
+from genreatlas.values import Row
 
 READS = (
     "songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "clip_audio", "feature_sets",
@@ -127,10 +128,10 @@ def _wanted(store: Store, config: Config) -> list[_Wanted]:
     found = {one.name: _Wanted(one, section.feature_set, section.exclude) for one in section.recipes}
     if section.stored:
         rows = store.read(PLAYLIST_RECIPES).orderBy("name", F.desc("sequence")).collect()
-        newest: dict[str, Any] = {}
+        newest: Row = {}
         for row in rows:
             newest.setdefault(row["name"], row)
-        by_id: dict[str, Any] = {row["recipe_id"]: row for row in rows}
+        by_id: Row = {row["recipe_id"]: row for row in rows}
         for name in section.stored:
             if name == "*":
                 named = list(newest.values())
@@ -163,11 +164,11 @@ def _stored(store: Store, snapshot: Snapshot, drafts: Sequence[_Draft]) -> tuple
     known = store.read(PLAYLIST_RECIPES).select("recipe_id", "name", "sequence").collect()
     columns = ("name", "sequence", "playlist_id", "previous_id")
     newest = store.read(GENERATED_PLAYLISTS).select(*columns).orderBy("sequence").collect()
-    present: dict[str, Any] = {row["name"]: row for row in newest}
+    present: Row = {row["name"]: row for row in newest}
     made: list[_Made] = []
-    recipes: list[dict[str, Any]] = []
-    songs: list[dict[str, Any]] = []
-    playlists: list[dict[str, Any]] = []
+    recipes: list[Row] = []
+    songs: list[Row] = []
+    playlists: list[Row] = []
     for draft in drafts:
         name = draft.wanted.recipe.name
         if not any(row["recipe_id"] == draft.wanted.recipe_id for row in known):
@@ -186,7 +187,7 @@ def _stored(store: Store, snapshot: Snapshot, drafts: Sequence[_Draft]) -> tuple
     return made, len(playlists)
 
 
-def _recipe_row(store: Store, wanted: _Wanted, sequences: Sequence[int]) -> dict[str, Any]:
+def _recipe_row(store: Store, wanted: _Wanted, sequences: Sequence[int]) -> Row:
     recipe = wanted.recipe
     return {
         "recipe_id": wanted.recipe_id,
@@ -201,7 +202,7 @@ def _recipe_row(store: Store, wanted: _Wanted, sequences: Sequence[int]) -> dict
     }
 
 
-def _song_rows(made: _Made) -> Iterator[dict[str, Any]]:
+def _song_rows(made: _Made) -> Iterator[Row]:
     songs = made.draft.found.songs
     energy = ranks(songs.energy)
     for place, entry in enumerate(made.draft.playlist.entries, 1):
@@ -221,7 +222,7 @@ def _song_rows(made: _Made) -> Iterator[dict[str, Any]]:
         }
 
 
-def _playlist_row(store: Store, snapshot: Snapshot, made: _Made, last: Any) -> dict[str, Any]:
+def _playlist_row(store: Store, snapshot: Snapshot, made: _Made, last: Any) -> Row:
     playlist = made.draft.playlist
     seconds = [made.draft.found.songs.seconds[entry.row] for entry in playlist.entries]
     return {

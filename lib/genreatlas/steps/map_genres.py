@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
-from typing import Any
 
 import numpy as np
 from pyspark.sql import functions as F
@@ -59,6 +58,7 @@ from genreatlas.tables import (
     MAP_COMPARISONS,
     MAPS,
 )
+from genreatlas.values import Row
 
 READS = (
     "songs", "song_artists", "song_genres", "genre_parents", "clips", "genres", "feature_sets", "features_<set>",
@@ -150,7 +150,7 @@ def run(store: Store, config: Config) -> Counts:
             continue
         last = None if name == "labelled" or not present else present["map_id"]
         drawn = lens.draw(_last_places(store, found, lens.placed, last))
-        row: dict[str, Any] = {
+        row: Row = {
             "map_id": _map_id(content, last),
             "profile_id": charted.profile_id,
             "lens": name,
@@ -317,7 +317,7 @@ def _has(store: Store, profile_id: str) -> bool:
     return bool(store.read(GENRE_REGIONS).where(F.col("profile_id") == profile_id).limit(1).count())
 
 
-def _present(store: Store, lens: str) -> dict[str, Any] | None:
+def _present(store: Store, lens: str) -> Row | None:
     """Row of ``maps`` of a lens's present map."""
     rows = store.read(MAPS).where(F.col("lens") == lens).orderBy(F.desc("sequence")).limit(1).collect()
     return rows[0].asDict() if rows else None
@@ -342,7 +342,7 @@ def _write_profiles(store: Store, config: Config, found: GenreSongs, charted: Ch
     store.upsert(GENRE_REGIONS, list(region_rows(found, charted)))
 
 
-def _write_map(store: Store, config: Config, found: GenreSongs, drawn: Drawn, row: dict[str, Any]) -> None:
+def _write_map(store: Store, config: Config, found: GenreSongs, drawn: Drawn, row: Row) -> None:
     """Write the places, and then the row of ``maps``, without which nobody reads them."""
     places = [
         {

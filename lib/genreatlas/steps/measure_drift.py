@@ -7,7 +7,6 @@ Kolmogorov-Smirnov distance, genres by their shares.
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +23,7 @@ from genreatlas.evaluation.drift import Drift, feature_drift, genre_drift
 from genreatlas.models import aliases, registry
 from genreatlas.store import Reader, Store
 from genreatlas.tables import DRIFT, SCORES, SPLITS
+from genreatlas.values import Row as TableRow
 
 READS = (
     "promotions", "models", "splits", "songs", "song_artists", "song_genres", "genre_parents", "clips", "feature_sets",
@@ -95,7 +95,7 @@ def _shares(dataset: Dataset, songs: pd.DataFrame) -> np.ndarray:
 def _write(store: Store, config: Config, model: Row, population: str, found: Iterable[Drift]) -> Counts:
     provenance = {"measured_at": datetime.now(UTC), "run_id": store.run_id}
     key = {"model_id": model["model_id"], "population": population}
-    rows: list[dict[str, Any]] = [
+    rows: list[TableRow] = [
         key
         | {name: None if isinstance(v, float) and math.isnan(v) else v for name, v in vars(one).items()}
         | provenance

@@ -6,7 +6,6 @@ used. A run with the same configuration and tables does nothing.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from pyspark.sql import functions as F
 
@@ -25,6 +24,7 @@ from genreatlas.progress import progress
 from genreatlas.provenance import git_commit
 from genreatlas.store import Store
 from genreatlas.tables import PROBES
+from genreatlas.values import Row, RowView
 
 READS = (
     "splits", "songs", "song_artists", "song_genres", "genre_parents", "clips", "feature_sets", "features_<set>",
@@ -36,7 +36,7 @@ check = checks.probe
 
 STEP = "probe"
 #: Rows of each kind of experiment on one feature set; where there is no figure, one that says why.
-_EXPERIMENTS: dict[str, Callable[[Probing], Iterable[dict[str, Any]]]] = {
+_EXPERIMENTS: dict[str, Callable[[Probing], Iterable[dict[str, object]]]] = {
     "alone": alone,
     "artist": artist,
     "change": changes,
@@ -67,7 +67,7 @@ def run(store: Store, config: Config) -> Counts:
             if before and all(row["inputs_id"] == inputs for row in before):
                 bar.advance(len(config.probe.experiments), known=True)
                 continue
-            rows: list[Mapping[str, Any]] = []
+            rows: list[RowView] = []
             for experiment in config.probe.experiments:
                 rows += [row | {"inputs_id": inputs} for row in _EXPERIMENTS[experiment](probing)]
                 bar.advance()
@@ -84,7 +84,7 @@ def _inputs_id(config: Config, versions: Mapping[str, int]) -> str:
     )
 
 
-def _write(store: Store, rows: list[Mapping[str, Any]], known: list[dict[str, Any]]) -> Counts:
+def _write(store: Store, rows: list[RowView], known: list[Row]) -> Counts:
     """Put the rows in the place of those that were there; an experiment that is no longer asked for goes."""
     provenance = {"made_at": datetime.now(UTC), "git_commit": git_commit(), "run_id": store.run_id}
     written = [{**row, **provenance} for row in rows]

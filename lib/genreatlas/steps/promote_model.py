@@ -184,7 +184,7 @@ def _write(
     return Counts(read=1, written=1, notes=(line, *notes))
 
 
-def _figures(prefix: str, duel: Duel) -> dict[str, Any]:
+def _figures(prefix: str, duel: Duel) -> dict[str, object]:
     return {
         f"{prefix}champion_score": known(duel.champion),
         f"{prefix}challenger_score": known(duel.challenger),

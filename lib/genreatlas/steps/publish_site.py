@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.resources import files
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,6 +58,7 @@ from genreatlas.tables import (
     SONGS,
     SPLITS,
 )
+from genreatlas.values import JsonObject, RowView
 from genreatlas.web import extract, publishing, rhythm
 from genreatlas.web.site_data import SCHEMAS, SiteData, SongFeatures, SongVectors
 
@@ -142,7 +142,7 @@ def read_site(reader: Reader, config: Config, month: str) -> SiteData:
 
 
 def _tables(
-    store: Reader, config: Config, model: Mapping[str, Any] | None, space: Mapping[str, Any] | None
+    store: Reader, config: Config, model: Mapping[str, object] | None, space: Mapping[str, object] | None
 ) -> dict[str, pa.Table]:
     max_mb = config.store.max_commit_mb
     songs = store.live(SONGS).select(
@@ -192,12 +192,12 @@ def _playlist_songs(store: Reader, listed: DataFrame) -> DataFrame:
     return read.unionByName(made)
 
 
-def _present_space(store: Reader) -> dict[str, Any] | None:
+def _present_space(store: Reader) -> dict[str, object] | None:
     rows = store.read(NEIGHBOUR_SPACES).orderBy(F.desc("sequence")).limit(1).collect()
     return rows[0].asDict() if rows else None
 
 
-def _neighbours(store: Reader, config: Config, space: Mapping[str, Any] | None) -> DataFrame:
+def _neighbours(store: Reader, config: Config, space: RowView | None) -> DataFrame:
     """The nearest of each song, without copies of its recording."""
     mine = F.col("space_id") == (space["space_id"] if space else "")
     near = store.read(SONG_NEIGHBOURS).where(mine & (F.col("rank") <= 2 * config.web.neighbours))
@@ -214,7 +214,7 @@ def _neighbours(store: Reader, config: Config, space: Mapping[str, Any] | None) 
     return first.select("song_id", "one.*")
 
 
-def _vectors(store: Reader, config: Config, space: Mapping[str, Any] | None) -> SongVectors | None:
+def _vectors(store: Reader, config: Config, space: RowView | None) -> SongVectors | None:
     if space is None:
         return None
     rows = store.read(NEIGHBOUR_SONGS).where(F.col("space_id") == space["space_id"])
@@ -272,7 +272,7 @@ def _units(store: Reader, name: str) -> dict[str, str]:
     }
 
 
-def _model(store: Reader, config: Config) -> tuple[dict[str, Any] | None, str]:
+def _model(store: Reader, config: Config) -> tuple[dict[str, object] | None, str]:
     """Facts of the model that analyses uploads; or why there is none."""
     name = config.web.model
     if aliases.decisions(store, name) or store.read(MODELS).where(F.col("model_id") == name).count():
@@ -297,12 +297,12 @@ def _is_usable(row: Row) -> bool:
     return not engine.needs_spark and not engine.is_baseline and set(members_of(row["feature_set"])) <= set(REGISTRY)
 
 
-def _facts(row: Row) -> dict[str, Any]:
+def _facts(row: Row) -> JsonObject:
     facts = {name: row[name] for name in ("model_id", "candidate", "feature_set", "set_version", "score_kind")}
     return facts | {"n_genres": len(row["classes"])}
 
 
-def _f1(store: Reader, config: Config, model: Mapping[str, Any] | None) -> dict[str, float]:
+def _f1(store: Reader, config: Config, model: Mapping[str, object] | None) -> dict[str, float]:
     if model is None:
         return {}
     rows = store.read(METRICS).where(
@@ -312,7 +312,7 @@ def _f1(store: Reader, config: Config, model: Mapping[str, Any] | None) -> dict[
     return {row["genre_id"]: float(row["value"]) for row in rows.collect()}
 
 
-def _predictions(store: Reader, config: Config, model: Mapping[str, Any] | None) -> DataFrame:
+def _predictions(store: Reader, config: Config, model: Mapping[str, object] | None) -> DataFrame:
     """What the model says of songs: of their first scored clip, else of songs that it was judged on."""
     mine = F.col("model_id") == (model["model_id"] if model else "")
     columns = ("song_id", "predicted", "confidence", "scores")

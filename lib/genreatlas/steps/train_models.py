@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from genreatlas import checks
 from genreatlas.config import Config
@@ -47,6 +46,7 @@ from genreatlas.tables import (
     MODELS,
     TRAINING_GENRES,
 )
+from genreatlas.values import Row, RowView
 
 READS = (
     "splits", "songs", "song_artists", "song_genres", "genre_parents", "clips", "feature_sets", "features_<set>",
@@ -138,7 +138,7 @@ def _train(training: FeatureSetTraining, ledger: Ledger, trials: Sequence[Trial]
     notes += _convert(training, ledger, by_id)
     limits = {one: over_limit(trial, matrix, training.room_mb) for one, trial in by_id.items()}
     new = {one: trial for one, trial in by_id.items() if _is_open(ledger.experiments.get(one), halve, limits[one])}
-    made: list[dict[str, Any]] = []
+    made: list[Row] = []
     if new:
         ledger.add(TRAINING_GENRES, training.dataset.dropped.assign(dataset_id=matrix.dataset_id))
         if training.songs_of is training.dataset:  # baselines are judged on the songs of another set
@@ -161,7 +161,7 @@ def _train(training: FeatureSetTraining, ledger: Ledger, trials: Sequence[Trial]
     )
 
 
-def _is_open(known: Mapping[str, Any] | None, halve: bool, limit: tuple[Reason, str] | None) -> bool:
+def _is_open(known: Mapping[str, object] | None, halve: bool, limit: tuple[Reason, str] | None) -> bool:
     """Whether a candidate is to be scored: it is new, or an earlier run did not score it to its end.
 
     Parameters
@@ -179,7 +179,7 @@ def _is_open(known: Mapping[str, Any] | None, halve: bool, limit: tuple[Reason, 
 class _Scored:
     """Rows of ``fold_scores``, and the candidates that were not scored on all folds, with the reason."""
 
-    rows: list[Mapping[str, Any]] = field(default_factory=list)
+    rows: list[RowView] = field(default_factory=list)
     unfinished: dict[str, tuple[Reason, str]] = field(default_factory=dict)
 
 
@@ -192,7 +192,7 @@ def _convert(training: FeatureSetTraining, ledger: Ledger, mine: Iterable[str]) 
         return []
     by_key = {(row["experiment_id"], row["fold"]): row for row in [*ledger.folds_of(old), *left]}
     folds = [converted_fold(row, training.matrix) for row in by_key.values()]
-    of_experiment: dict[str, list[dict[str, Any]]] = {}
+    of_experiment: dict[str, list[Row]] = {}
     for fold in folds:
         of_experiment.setdefault(fold["experiment_id"], []).append(fold)
     ledger.replace(folds, [converted(row, of_experiment[one]) for one, row in old.items() if one in of_experiment])
@@ -262,7 +262,7 @@ def _score(
     return scored
 
 
-def _summarise(training: FeatureSetTraining, trials: Mapping[str, Trial], scored: _Scored) -> list[dict[str, Any]]:
+def _summarise(training: FeatureSetTraining, trials: Mapping[str, Trial], scored: _Scored) -> list[dict[str, object]]:
     """Rows of ``experiments``."""
     rows = []
     for one, trial in trials.items():
@@ -277,7 +277,7 @@ def _summarise(training: FeatureSetTraining, trials: Mapping[str, Trial], scored
 def _refit(
     training: FeatureSetTraining,
     ledger: Ledger,
-    contests: Iterable[Sequence[Mapping[str, Any]]],
+    contests: Iterable[Sequence[RowView]],
     trials: Mapping[str, Trial],
 ) -> Counts:
     """Fit each contest's best candidate that can be fitted, unless its model is there."""
@@ -301,8 +301,8 @@ def _refit(
 
 
 def _fit_model(
-    training: FeatureSetTraining, trial: Trial, experiment: Mapping[str, Any], model_id: str
-) -> tuple[dict[str, Any], str | None]:
+    training: FeatureSetTraining, trial: Trial, experiment: Mapping[str, object], model_id: str
+) -> tuple[dict[str, object], str | None]:
     """Fit and save one model; its row of ``models``, and what a user should know of the fit."""
     dataset = training.dataset
     meta, seconds, note = training.refit(trial, model_id)
@@ -326,11 +326,11 @@ def _fit_model(
     return row, note
 
 
-def _model_id(experiment: Mapping[str, Any], config: Config) -> str:
+def _model_id(experiment: Mapping[str, object], config: Config) -> str:
     return stable_id("model", experiment["experiment_id"], config.train.calibrate)
 
 
-def _provenance(training: FeatureSetTraining) -> dict[str, Any]:
+def _provenance(training: FeatureSetTraining) -> dict[str, object]:
     return {
         "input_versions": dict(training.dataset.input_versions),
         "git_commit": git_commit(),

@@ -9,7 +9,6 @@ import json
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from genreatlas import checks
 from genreatlas.config import Config, to_toml
@@ -23,6 +22,7 @@ from genreatlas.report.map_page import render_map
 from genreatlas.report.queries import songs_to_hear
 from genreatlas.report.sounds import with_audio
 from genreatlas.store import Reader, Store
+from genreatlas.values import Row
 
 READS = (
     "songs", "artists", "song_artists", "song_genres", "genre_parents", "clips", "quarantine", "splits", "feature_sets",
@@ -124,7 +124,7 @@ def _versions(store: Reader, before: dict[str, dict[str, int]]) -> dict[str, int
     return {name: version for name, version in found.items() if version is not None}
 
 
-def _state(folder: Path) -> dict[str, Any]:
+def _state(folder: Path) -> Row:
     """What the last page was made from; empty where there is none, or its page is gone."""
     if not (folder / "index.html").exists():
         return {}

@@ -20,7 +20,7 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,7 @@ from genreatlas.store import staging
 from genreatlas.store.delta_log import FILES_ADDED, LOG
 from genreatlas.store.staging import CHUNK, Staged, staging_name, together
 from genreatlas.tables import Table
+from genreatlas.values import RowView
 
 log = shown_log(__name__)
 
@@ -106,10 +107,10 @@ class BatchFile:
     def __init__(self, arriving: Arriving, batch: str) -> None:
         self.arriving, self.batch = arriving, batch
         self.name = f"{_UNSAFE.sub('_', batch)}-{uuid.uuid4().hex}.parquet"
-        self._seen: set[tuple[Any, ...]] = set()
+        self._seen: set[tuple[object, ...]] = set()
         self._writer: pq.ParquetWriter | None = None
 
-    def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def add(self, rows: Sequence[RowView]) -> None:
         """Write rows with the columns of the table but ``ingest_batch``, as one row group."""
         new = []
         for row in rows:

@@ -3,12 +3,12 @@
 import json
 import urllib.parse
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from genreatlas.errors import StoreError
 from genreatlas.store.failures import damaged_table
+from genreatlas.values import JsonView, RowView
 
 LOG = "_delta_log"
 
@@ -90,7 +90,7 @@ def _lost_end(file: Path) -> str:
     return lost and f"ends early: {lost}"
 
 
-def missing_actions(actions: Sequence[Mapping[str, Any]]) -> str:
+def missing_actions(actions: Sequence[JsonView]) -> str:
     """What the first action of a commit, ``commitInfo``, says of it that the others do not bear out; else empty.
 
     Only what is too little counts: an operation that does more than it says is no commit that was cut.
@@ -119,7 +119,7 @@ def missing_actions(actions: Sequence[Mapping[str, Any]]) -> str:
     return ""
 
 
-def _rows_of(actions: Sequence[Mapping[str, Any]]) -> int | None:
+def _rows_of(actions: Sequence[RowView]) -> int | None:
     """Rows in the files that a commit adds; None where their statistics do not say."""
     rows = 0
     for action in actions:

@@ -1,7 +1,7 @@
 """What is looked at before rows are written: their columns, their keys, their NULLs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -10,15 +10,16 @@ from pyspark.sql.types import StructType
 
 from genreatlas.errors import StoreError
 from genreatlas.tables import Table
+from genreatlas.values import RowView
 
 #: Columns above which local rows are handed over in columns.
 WIDE = 200
 
 #: Rows that the driver holds.
-Rows: TypeAlias = Iterable[Mapping[str, Any]] | pd.DataFrame | pa.Table
+Rows: TypeAlias = Iterable[RowView] | pd.DataFrame | pa.Table
 
 
-def records(table: Table, rows: Rows) -> list[Mapping[str, Any]]:
+def records(table: Table, rows: Rows) -> list[RowView]:
     """Local rows as dictionaries; what pandas holds as missing is None.
 
     Raises
@@ -69,7 +70,7 @@ def checked_columns(table: Table) -> list[str]:
     return [name for name in table.column_names if name in {*table.key, *table.required}]
 
 
-def count(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def count(table: Table, rows: Sequence[RowView]) -> dict[str, int]:
     """Rows, distinct keys, and NULLs of required columns, as :func:`statements.differences` counts them."""
     keys = {tuple(row.get(name) for name in table.key) for row in rows}
     nulls = {f"null_{name}": sum(row.get(name) is None for row in rows) for name in table.required}

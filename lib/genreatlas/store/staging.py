@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -18,6 +18,7 @@ from genreatlas.redaction import shown_log
 from genreatlas.store.delta_log import is_whole
 from genreatlas.store.reader import Location
 from genreatlas.store.statements import quote
+from genreatlas.values import Row
 
 log = shown_log(__name__)
 CHUNK = "_chunk"
@@ -66,7 +67,7 @@ class Staged:
     def _chunks(self) -> tuple[str, ...]:
         return (self.chunk, *self.others)
 
-    def rows(self, *columns: str) -> list[dict[str, Any]]:
+    def rows(self, *columns: str) -> list[Row]:
         """Columns of all rows as local values, from memory where they are there."""
         if self.held is not None:
             return list(self.held.select(columns).to_pylist())

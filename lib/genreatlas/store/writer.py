@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 from pyspark.errors import PySparkException
@@ -57,7 +57,7 @@ class Store(Reader):
         """
         return self._frame(table, row_checks.records(table, rows))
 
-    def _frame(self, table: Table, records: Sequence[Mapping[str, Any]]) -> DataFrame:
+    def _frame(self, table: Table, records: Sequence[Mapping[str, object]]) -> DataFrame:
         schema = self.schema(table)
         return self.spark.createDataFrame([tuple(map(record.get, schema.names)) for record in records], schema)
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ from genreatlas.models.confidence import most_genres
 from genreatlas.models.one_file import Loaded, calibrated, load, score
 from genreatlas.neighbours.ranking import Ranking
 from genreatlas.neighbours.space import Space, expected_distance, similarity, to_vectors
+from genreatlas.values import JsonObject
 from genreatlas.web import extract as files
 from genreatlas.web.hearing import Heard, hear
 from genreatlas.web.published import Extract
@@ -127,7 +127,7 @@ class Analyst:
         meta = self.model.meta
         return stable_id(self.found.folder.name, meta.model_id, meta.set_version, meta.preprocessing_id)
 
-    def analyse(self, path: Path) -> dict[str, Any]:
+    def analyse(self, path: Path) -> JsonObject:
         """Everything that the page of an analysis shows.
 
         Raises
@@ -159,13 +159,13 @@ class Analyst:
             "model_id": self.model.meta.model_id,
         }
 
-    def _genres(self, values: npt.NDArray[np.float32]) -> dict[str, Any]:
+    def _genres(self, values: npt.NDArray[np.float32]) -> JsonObject:
         """Genres by probability, the set that holds the genre, and what speaks for the first."""
         meta, sureness = self.model.meta, self.model.confidence
         mean = self._means([values])
         order = np.argsort(-mean[0], kind="stable")
         chosen = [int(one) for one in order[:_GENRES]]
-        answer: dict[str, Any] = {
+        answer: JsonObject = {
             "score_kind": meta.score_kind,
             "genres": [
                 {"genre_id": meta.classes[one], "name": meta.class_names[one], "score": float(mean[0, one])}
@@ -187,7 +187,7 @@ class Analyst:
         sums, counts = score(self.model, rows)
         return np.asarray(calibrated(self.model, sums / counts[:, None]))
 
-    def _reasons(self, values: npt.NDArray[np.float32], genre: int) -> list[dict[str, Any]]:
+    def _reasons(self, values: npt.NDArray[np.float32], genre: int) -> list[JsonObject]:
         """Features by what the first genre's probability would lose if they were unknown, the most telling first.
 
         A feature that is unknown counts as the model's training left it: as the middle of the training songs, or as
@@ -217,7 +217,7 @@ class Analyst:
         if self.space is not None and len(self._ranking):
             self._ranking.nearest(np.asarray(self._ranking.vectors[0]), -1, 1)
 
-    def _similar(self, values: npt.NDArray[np.float32]) -> list[dict[str, Any]]:
+    def _similar(self, values: npt.NDArray[np.float32]) -> list[JsonObject]:
         """The nearest songs of the lake, corrected for hubs as those of its songs are; each recording once."""
         assert self.space is not None
         if not len(self._places):

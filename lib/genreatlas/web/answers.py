@@ -1,16 +1,19 @@
 """What handlers of pages share: a page of a template, a fault, what is found, and features with their charts."""
 
-from typing import Any
+from typing import TypeVar
 
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 
+from genreatlas.values import JsonObject
 from genreatlas.web.published import Extract
 from genreatlas.web.rendering import environment
 from genreatlas.web.state import state_of
 
+T = TypeVar("T")
 
-def page(request: Request, template: str, status: int = 200, **shown: Any) -> Response:
+
+def page(request: Request, template: str, status: int = 200, **shown: object) -> Response:
     """A page for the visitor who asks."""
     state = state_of(request)
     title = state.config.web.title
@@ -31,14 +34,14 @@ def extract_of(request: Request) -> Extract:
     return state_of(request).site.extract
 
 
-def known(answer: Any, what: str) -> Any:
+def known(answer: T | None, what: str) -> T:
     """What was found; 404 where that is nothing."""
     if answer is None:
         raise HTTPException(404, f"There is no such {what} here.")
     return answer
 
 
-def compared(found: Extract, features: list[dict[str, Any]], genre: dict[str, Any] | None) -> list[dict[str, Any]]:
+def compared(found: Extract, features: list[JsonObject], genre: JsonObject | None) -> list[JsonObject]:
     """Features with the charts that their pictures are drawn from."""
     rows = []
     for one in features:

@@ -9,11 +9,12 @@ import resource
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from genreatlas.errors import GenreAtlasError, InputError
+from genreatlas.values import JsonView
 
 #: Such processes at once.
 _MOST = 2
@@ -28,7 +29,7 @@ class BusyError(GenreAtlasError):
     """As many files as may be are being worked on."""
 
 
-def run_apart(module: str, order: Mapping[str, Any], seconds: float, memory_mb: int) -> Any:
+def run_apart(module: str, order: JsonView, seconds: float, memory_mb: int) -> Any:
     """Run ``python -m module``, which calls :func:`carry_out`, and return what its function returns.
 
     Parameters
@@ -57,7 +58,7 @@ def run_apart(module: str, order: Mapping[str, Any], seconds: float, memory_mb: 
     return json.loads(done.stdout)
 
 
-def carry_out(function: Callable[..., Any]) -> None:
+def carry_out(function: Callable[..., object]) -> None:
     """What a module does that :func:`run_apart` runs: read an order, bound the memory, print the result as JSON."""
     given = json.load(sys.stdin)
     bound = (given["memory_mb"] + _BASE_MB) << 20

@@ -1,12 +1,12 @@
 """Distributions of features over all songs and over each genre, for charts and for where a value lies."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from genreatlas.values import RowView
 from genreatlas.web.csv_tables import as_table
 
 #: The rows of all songs together.
@@ -70,7 +70,7 @@ def charts(
     return pa.table(arrays, schema=CHARTS)
 
 
-def as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+def as_csv(rows: Iterable[RowView]) -> str:
     """Charts as CSV, in which no name is a formula; the counts of a histogram are one cell."""
     cells = ([" ".join(map(str, row[one])) if one == "counts" else row[one] for one in CHARTS.names] for row in rows)
     return as_table(cells, CHARTS.names)

@@ -1,10 +1,11 @@
 """Small pictures of distributions as SVG, styled by classes alone: the site's policy forbids styles inside a page."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any
 
 from markupsafe import Markup
+
+from genreatlas.values import RowView
 
 _WIDTH, _HEIGHT = 240.0, 56.0
 _MAP, _EDGE = 480.0, 12.0
@@ -12,7 +13,7 @@ _MAP, _EDGE = 480.0, 12.0
 _DOTS = 3000
 
 
-def histogram(of_all: Mapping[str, Any], of_genre: Mapping[str, Any] | None, value: float | None, words: str) -> Markup:
+def histogram(of_all: RowView, of_genre: RowView | None, value: float | None, words: str) -> Markup:
     """All songs as a hill, a genre as a line, both with the same area, and a value as a mark.
 
     Parameters
@@ -32,7 +33,7 @@ def histogram(of_all: Mapping[str, Any], of_genre: Mapping[str, Any] | None, val
     return _picture(parts, _HEIGHT, words)
 
 
-def box(chart: Mapping[str, Any], words: str) -> Markup:
+def box(chart: RowView, words: str) -> Markup:
     """The middle half of a genre's songs as a box, nine tenths as a line, the median as a mark."""
     span = chart["high"] - chart["low"]
     low, left, middle, right, high = (

@@ -1,7 +1,7 @@
 """Playlists by recipe: around a song, from one to another, between several, outward from a genre, by a model's word."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 import pydantic
@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from genreatlas.config.recipes import CURVES, Kind
 from genreatlas.errors import InputError
+from genreatlas.values import JsonObject, JsonView
 from genreatlas.web.answers import extract_of, page
 from genreatlas.web.playlist_file import m3u8
 from genreatlas.web.recipes import make_recipe
@@ -45,10 +46,10 @@ def _recipe(
     energy: Annotated[Curve, Query(description="Curve of energy from the first song to the last.")] = "",
     variety: Annotated[float, Query(ge=0, le=1, description="How far chance decides.")] = 0.1,
     chance: Annotated[int, Query(ge=0, le=2**31, description="Another number, another choice.")] = 7,
-) -> dict[str, Any]:
+) -> JsonObject:
     """A recipe as it is asked for in an address."""
     seeds = [one for one in (f"song:{song_id}" if song_id else "", *seed) if one.strip()]
-    settings: dict[str, Any] = {
+    settings: JsonObject = {
         "songs_per_artist": per_artist, "energy": energy, "variety": variety, "seed": chance,
         **({"minutes": minutes} if minutes else {"songs": length}),
     }  # fmt: skip
@@ -57,7 +58,7 @@ def _recipe(
     return {"kind": kind, "seeds": seeds, "away_from": [one for one in away_from if one.strip()], **settings}
 
 
-Recipe = Annotated[dict[str, Any], Depends(_recipe)]
+Recipe = Annotated[JsonObject, Depends(_recipe)]
 
 
 @rest_router.get("/rest/playlist")
@@ -95,7 +96,7 @@ def explore(request: Request, recipe: Recipe) -> Response:
     )  # fmt: skip
 
 
-def _made(request: Request, recipe: Mapping[str, Any]) -> dict[str, Any]:
+def _made(request: Request, recipe: JsonView) -> JsonObject:
     if not recipe["seeds"]:
         raise InputError("Name a seed: genre:NAME, song:ARTIST - TITLE or artist:NAME.")
     try:

@@ -11,7 +11,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genreatlas.ids import stable_id
+from genreatlas.values import Row, RowView
 from genreatlas.web.distributions import charts
 from genreatlas.web.matching import keys_of_credit
 from genreatlas.web.rhythm import rhythm_of_row
@@ -89,7 +89,7 @@ _INDICES = "".join(
 class _Songs:
     """Songs in the order of the extract."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     place: dict[str, int]
 
     def places(self, ids: Iterable[str]) -> npt.NDArray[np.int64]:
@@ -147,9 +147,9 @@ def _songs(data: SiteData) -> _Songs:
     return _Songs(rows, {row["song_id"]: place for place, row in enumerate(rows)})
 
 
-def _clips(data: SiteData, songs: _Songs, folder: Path) -> dict[int, dict[str, Any]]:
+def _clips(data: SiteData, songs: _Songs, folder: Path) -> dict[int, Row]:
     """The clip of each song that can be played: place = row with ``file``, its name below ``clips``, or None."""
-    found: dict[int, dict[str, Any]] = {}
+    found: dict[int, Row] = {}
     (folder / CLIPS).mkdir()
     for row in sorted(data.table("clips").to_pylist(), key=lambda one: one["clip_id"]):
         place = songs.place.get(row["song_id"], -1)
@@ -165,7 +165,7 @@ def _clips(data: SiteData, songs: _Songs, folder: Path) -> dict[int, dict[str, A
     return found
 
 
-def _genres(data: SiteData, songs: _Songs) -> list[dict[str, Any]]:
+def _genres(data: SiteData, songs: _Songs) -> list[Row]:
     """Genres, the largest first, with the places of their songs."""
     names: dict[str, str] = {}
     members: dict[str, set[int]] = defaultdict(set)
@@ -244,7 +244,7 @@ def _write_genres(
     database: sqlite3.Connection,
     data: SiteData,
     songs: _Songs,
-    genres: Sequence[Mapping[str, Any]],
+    genres: Sequence[RowView],
     clips: Mapping[int, object],
 ) -> None:
     of_song, of_genre = [], []
@@ -302,7 +302,7 @@ def _write_songs(
     data: SiteData,
     songs: _Songs,
     albums: Mapping[int, int],
-    clips: Mapping[int, Mapping[str, Any]],
+    clips: Mapping[int, RowView],
 ) -> None:
     predictions = {
         row["song_id"]: json.dumps(
@@ -315,9 +315,9 @@ def _write_songs(
         )
         for row in data.table("predictions").to_pylist()
     }
-    nothing: Mapping[str, Any] = {}
+    nothing: RowView = {}
 
-    def row_of(place: int, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    def row_of(place: int, row: RowView) -> tuple[object, ...]:
         clip = clips.get(place, nothing)
         track = (row["disc_number"] or 1) * 1000 + (row["track_number"] or 0)
         return (
@@ -341,7 +341,7 @@ def _write_keys(database: sqlite3.Connection, songs: _Songs) -> None:
     database.executemany("INSERT INTO song_keys VALUES (?, ?)", sorted(keys))
 
 
-def _write_rhythms(database: sqlite3.Connection, data: SiteData, clips: Mapping[int, Mapping[str, Any]]) -> None:
+def _write_rhythms(database: sqlite3.Connection, data: SiteData, clips: Mapping[int, RowView]) -> None:
     """Rhythms of the clips that are played."""
     starts = {one["clip_id"]: one["start_s"] or 0.0 for one in clips.values()}
     rows = (row for row in data.table("rhythms").to_pylist() if row["clip_id"] in starts)
@@ -367,7 +367,7 @@ def _fill(database: sqlite3.Connection, kind: str, rows: Iterable[tuple[int, str
 
 def _write_facts(database: sqlite3.Connection, data: SiteData, songs: _Songs) -> None:
     features = data.features
-    facts: dict[str, Any] = {
+    facts: Row = {
         "version": VERSION,
         "title": data.title,
         "month": data.month,

@@ -3,8 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from genreatlas.values import JsonObject
 from genreatlas.web import lookups
 from genreatlas.web.apart import carry_out
 from genreatlas.web.lists import Entry, Heard, read_list
@@ -18,7 +19,7 @@ _GENRES = 50
 _SAMPLE = 20
 
 
-def fit(found: Extract, heard: Heard) -> dict[str, Any]:
+def fit(found: Extract, heard: Heard) -> JsonObject:
     """Genres of a list.
 
     Each play of a song counts once, divided among the song's genres; a song without labels counts for what the model
@@ -104,7 +105,7 @@ def _shown(entry: Entry) -> str:
     return (named or entry.called or entry.isrc or entry.spotify_id)[:200]
 
 
-def _carry_out(path: str, name: str, extract: str) -> dict[str, Any]:
+def _carry_out(path: str, name: str, extract: str) -> JsonObject:
     return fit(Extract(Path(extract)), read_list(Path(path), name))
 
 

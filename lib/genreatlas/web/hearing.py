@@ -17,6 +17,7 @@ from genreatlas.audio.probe import lay_out, open_file, probe
 from genreatlas.audio.whole_files import Recipe, cut_values
 from genreatlas.audio.worker import extract_clip
 from genreatlas.errors import ClipError, Reason
+from genreatlas.values import JsonObject
 from genreatlas.web.rhythm import FEATURE_SET, rhythm_of
 
 _RATE = 22_050
@@ -47,8 +48,8 @@ class Heard:
     start_s: float
     length_s: float
     values: tuple[npt.NDArray[np.float32], ...]
-    pictures: dict[str, Any]
-    rhythm: dict[str, Any] | None
+    pictures: JsonObject
+    rhythm: JsonObject | None
 
 
 def hear(path: str, recipes: tuple[Recipe, ...]) -> Heard:
@@ -83,7 +84,7 @@ def hear(path: str, recipes: tuple[Recipe, ...]) -> Heard:
     return Heard(digest, info.duration_s, start_s, length_s, values, pictures, rhythm_of(found, start_s))
 
 
-def draw(samples: npt.NDArray[np.float32], rate: int) -> dict[str, Any]:
+def draw(samples: npt.NDArray[np.float32], rate: int) -> JsonObject:
     """Waveform, chroma, tempogram and segments of a signal, as small whole numbers.
 
     Returns

@@ -1,12 +1,12 @@
 """Genres that fit a list that a visitor sends; the list is deleted as soon as it is read, and nothing of it is kept."""
 
 import secrets
-from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, UploadFile
 from fastapi.responses import HTMLResponse, Response
 
 from genreatlas.errors import InputError
+from genreatlas.values import JsonObject
 from genreatlas.web.answers import extract_of, page
 from genreatlas.web.apart import BusyError, run_apart
 from genreatlas.web.receiving import Token, keep_bytes, require_own_form
@@ -42,19 +42,19 @@ def fit_by_rest(request: Request, file: UploadFile, token: Token = "") -> Respon
     return Json(_fitted(request, file, token), headers={"cache-control": "no-store"})
 
 
-def _page(request: Request, answer: dict[str, Any] | None, name: str) -> Response:
+def _page(request: Request, answer: JsonObject | None, name: str) -> Response:
     most = state_of(request).config.web.max_list_mb
     return page(request, "fit.html.j2", answer=answer, name=name, most=most, n_songs=extract_of(request).count("songs"))
 
 
-def _fitted(request: Request, file: UploadFile, token: str) -> dict[str, Any]:
+def _fitted(request: Request, file: UploadFile, token: str) -> JsonObject:
     state = state_of(request)
     require_own_form(request, token)
     path = state.places.uploads / f"{secrets.token_hex(16)}.list"
     order = {"path": str(path), "name": file.filename or "", "extract": str(state.site.extract.folder.absolute())}
     try:
         keep_bytes(file, path, state.config.web.max_list_mb << 20)
-        answer: dict[str, Any] = run_apart("genreatlas.web.fitting", order, _SECONDS, _MEMORY_MB)
+        answer: JsonObject = run_apart("genreatlas.web.fitting", order, _SECONDS, _MEMORY_MB)
         return answer
     except InputError as error:
         raise HTTPException(422, str(error)) from None

@@ -9,16 +9,19 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from genreatlas.errors import InputError
 from genreatlas.playlists.files import Listed, read_m3u, read_xspf
 from genreatlas.sources.folder.catalogue import clean_isrc
 from genreatlas.sources.spotify.links import parse_link
 from genreatlas.sources.tabular import read_table
+from genreatlas.values import RowView
+
+T = TypeVar("T")
 
 #: A play of less than this is a skip, as Spotify counts.
 LEAST_MS = 30_000
@@ -122,7 +125,7 @@ def _of_text(path: Path, head: bytes, name: str) -> Heard:
     return _of_table(path)
 
 
-def _said(read: Any) -> Any:
+def _said(read: Callable[[], T]) -> T:
     """What a reader returns; its message without the place of the file and the settings of a job."""
     try:
         return read()
@@ -243,7 +246,7 @@ def _parsed(text: str) -> Any:
         return None
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value.strip()[:500] if isinstance(value, str) else ""
 
 
@@ -255,14 +258,14 @@ def _track(text: str) -> str:
     return link.id if link is not None and link.kind == "track" else ""
 
 
-def _spotify_extended(heard: Heard, row: Mapping[str, Any]) -> None:
+def _spotify_extended(heard: Heard, row: RowView) -> None:
     if _is_skip(heard, row.get("ms_played")):
         return
     title, artist = (_text(row.get(f"master_metadata_{name}")) for name in ("track_name", "album_artist_name"))
     heard.add(Entry(spotify_id=_track(_text(row.get("spotify_track_uri"))), artist=artist, title=title))
 
 
-def _spotify_account(heard: Heard, row: Mapping[str, Any]) -> None:
+def _spotify_account(heard: Heard, row: RowView) -> None:
     if not _is_skip(heard, row.get("msPlayed")):
         heard.add(Entry(artist=_text(row.get("artistName")), title=_text(row.get("trackName"))))
 
@@ -273,7 +276,7 @@ def _is_skip(heard: Heard, played: Any) -> bool:
     return short
 
 
-def _listenbrainz(heard: Heard, row: Mapping[str, Any]) -> None:
+def _listenbrainz(heard: Heard, row: RowView) -> None:
     told = row.get("track_metadata")
     told = told if isinstance(told, dict) else {}
     more = told.get("additional_info")

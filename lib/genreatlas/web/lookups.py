@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 from genreatlas.web.published import Extract, Row
 
@@ -105,7 +105,7 @@ def credits(found: Extract, ranks: Sequence[int]) -> tuple[dict[str, str], list[
     return names, [(row["song_id"], row["position"], row["artist_id"]) for row in rows]
 
 
-def _many(found: Extract, statement: str, values: Iterable[Any]) -> Iterator[Row]:
+def _many(found: Extract, statement: str, values: Iterable[object]) -> Iterator[Row]:
     """Rows of a statement whose one ``{}`` stands for any number of values."""
     waiting = iter(dict.fromkeys(values))
     while some := list(islice(waiting, _AT_ONCE)):

@@ -1,11 +1,12 @@
 """The pages of the lake: search, songs, artists, albums, genres, playlists, charts, the map."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from markupsafe import Markup
 
+from genreatlas.values import JsonObject
 from genreatlas.web.answers import compared, extract_of, known, page
 from genreatlas.web.distributions import as_csv
 from genreatlas.web.extract import KINDS
@@ -77,7 +78,7 @@ def playlist(request: Request, playlist_id: str, start: Start = 0) -> Response:
     return _listed(request, "playlist", known(extract_of(request).playlist(playlist_id, start, _PAGE), "playlist"))
 
 
-def _listed(request: Request, kind: str, shown: dict[str, Any]) -> Response:
+def _listed(request: Request, kind: str, shown: JsonObject) -> Response:
     return page(request, "listed.html.j2", kind=kind, shown=shown, size=_PAGE)
 
 

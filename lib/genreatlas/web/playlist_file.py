@@ -1,10 +1,11 @@
 """Songs as an M3U8 playlist; whatever stands in a name stays inside its line."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+
+from genreatlas.values import RowView
 
 
-def m3u8(songs: Iterable[Mapping[str, Any]], base: str) -> str:
+def m3u8(songs: Iterable[RowView], base: str) -> str:
     """Write songs that can be played; others are comments.
 
     Parameters

@@ -16,12 +16,12 @@ import numpy as np
 
 from genreatlas.audio.uris import uri_to_path
 from genreatlas.errors import StoreError
+from genreatlas.values import Row
 from genreatlas.web import extract, publishing
 from genreatlas.web.distributions import EVERYBODY, share_below
 from genreatlas.web.kept import Kept
 from genreatlas.web.words import fold, match_expression
 
-Row = dict[str, Any]
 #: Names that match are ranked among so many at most, which come in the order of the extract: the best known first.
 _CANDIDATES = 200
 #: Answers of searches that are kept: those of beginnings that many type.
@@ -409,7 +409,7 @@ class Extract:
         scores = [{"genre_id": one, "name": names.get(one, one), "score": score} for one, score in said["scores"]]
         return said | {"scores": scores, "name": names.get(said["predicted"], said["predicted"])}
 
-    def rows(self, statement: str, *values: Any) -> list[Row]:
+    def rows(self, statement: str, *values: object) -> list[Row]:
         """Rows of a statement on the extract's database."""
         connection = getattr(self._local, "connection", None)
         if connection is None:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ from genreatlas.config import Config
 from genreatlas.config.joined import members_of
 from genreatlas.errors import ClipError, GenreAtlasError
 from genreatlas.sources.previews.by_id import fetch_track, parse_reference
+from genreatlas.values import JsonObject
 from genreatlas.web.analysing import Analyst
 from genreatlas.web.hearing import draw
 from genreatlas.web.places import Places, prepare
@@ -98,7 +98,7 @@ class Queue:
         if job.uploaded and stored:
             Path(job.source).unlink(missing_ok=True)  # nothing needs it any more
 
-    def _answer(self, job: Job) -> dict[str, Any]:
+    def _answer(self, job: Job) -> JsonObject:
         """What is heard of a file, or of the preview of a track, which is fetched here and kept no longer than this."""
         if job.uploaded or not job.source.startswith(("deezer:", "spotify:")):
             return self.analyst().analyse(Path(job.source))

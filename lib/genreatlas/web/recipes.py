@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ from genreatlas.errors import InputError, nearest
 from genreatlas.playlists.aims import Beside
 from genreatlas.playlists.making import Playlist, make
 from genreatlas.playlists.music import Songs, credited
+from genreatlas.values import JsonObject
 from genreatlas.web import lookups
 from genreatlas.web.extract import MEASURED
 from genreatlas.web.matching import keys_of_name
@@ -88,8 +88,8 @@ def find_seed(found: Extract, text: str) -> Seed:
 
 
 def make_recipe(
-    found: Extract, kind: Kind, seeds: Iterable[str], away_from: Iterable[str] = (), **settings: Any
-) -> dict[str, Any]:
+    found: Extract, kind: Kind, seeds: Iterable[str], away_from: Iterable[str] = (), **settings: object
+) -> dict[str, object]:
     """A playlist.
 
     Parameters
@@ -127,7 +127,7 @@ def make_recipe(
     return _answer(found, recipe, [one.label for one in named], pool, made)
 
 
-def _answer(found: Extract, recipe: PlaylistRecipe, labels: list[str], pool: "_Pool", made: Playlist) -> dict[str, Any]:
+def _answer(found: Extract, recipe: PlaylistRecipe, labels: list[str], pool: "_Pool", made: Playlist) -> JsonObject:
     entries = list(made.entries)
     songs = found.songs([int(pool.ranks[entry.row]) for entry in entries])
     return {

@@ -3,7 +3,6 @@
 import unicodedata
 from functools import cache
 from importlib.resources import files
-from typing import Any
 from urllib.parse import quote
 
 import jinja2
@@ -26,7 +25,7 @@ def plain(text: str) -> str:
     )
 
 
-def _finalize(value: Any) -> Any:
+def _finalize(value: object) -> object:
     if value is None:
         return ""
     return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -1,14 +1,17 @@
 """The REST endpoints, below ``/rest``; ``/rest/openapi.json`` describes them."""
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from genreatlas.values import JsonObject
 from genreatlas.web.answers import extract_of
 from genreatlas.web.extract import KINDS
 from genreatlas.web.state import State, state_of
+
+T = TypeVar("T")
 
 #: Names that the next release needs for people's accounts. Nothing is served under them.
 KEPT = ("me", "nowplaying", "toptracks", "likedtracks", "taste", "compare")
@@ -29,7 +32,7 @@ Id = Annotated[str, Query(min_length=1, max_length=200)]
 Kind = Literal["songs", "artists", "albums", "genres", "playlists"]
 
 
-def _found(answer: Any, what: str) -> Any:
+def _found(answer: T | None, what: str) -> T:
     if answer is None:
         raise HTTPException(404, f"There is no such {what}.")
     return answer
@@ -48,7 +51,7 @@ def search(
 
 
 @router.get("/categories")
-def categories(request: Request) -> list[dict[str, Any]]:
+def categories(request: Request) -> list[JsonObject]:
     """Families of genres, with their genres."""
     return extract_of(request).categories()
 
@@ -62,7 +65,7 @@ def genres(request: Request, genre_id: str = "", start: Start = 0, limit: Limit 
 
 
 @router.get("/playlists")
-def playlists(request: Request, start: Start = 0, limit: Limit = 50) -> list[dict[str, Any]]:
+def playlists(request: Request, start: Start = 0, limit: Limit = 50) -> list[JsonObject]:
     """Playlists that songs were read from, and those made by recipe."""
     return extract_of(request).listed("playlists", start, limit)
 
@@ -99,7 +102,7 @@ def analysis(request: Request, song_id: str = "", analysis_id: str = "") -> Any:
     return _found(analysis_state(state, request, analysis_id), "analysis")
 
 
-def analysis_state(state: State, request: Request, analysis_id: str) -> dict[str, Any] | None:
+def analysis_state(state: State, request: Request, analysis_id: str) -> JsonObject | None:
     """How far an analysis is; None where there is none, or it is somebody else's."""
     job = state.work.get(analysis_id, state.visitor(request).key)
     if job is None:
@@ -148,7 +151,7 @@ def charts(
     return found.charts(feature, genre_id, month)
 
 
-def openapi_lines(schema: dict[str, Any]) -> list[dict[str, Any]]:
+def openapi_lines(schema: JsonObject) -> list[JsonObject]:
     """Endpoints of an OpenAPI schema as its page shows them."""
     lines = []
     for path, methods in sorted(schema["paths"].items()):

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from genreatlas.audio.beats import BANDS, STEPS
 from genreatlas.audio.extracted import Extracted
 from genreatlas.audio.feature_sets import get_feature_set
+from genreatlas.values import JsonObject, Row, RowView
 
 #: The feature set that it is taken from.
 FEATURE_SET = "groove"
@@ -15,7 +15,7 @@ TIMES = ("tracked_beat_times", "downbeat_times")
 PATTERN = tuple(f"pattern_{band}_{step + 1}" for band in BANDS for step in range(STEPS))
 
 
-def rhythm(numbers: Mapping[str, float | None], times: Mapping[str, Sequence[float]], start_s: float) -> dict[str, Any]:
+def rhythm(numbers: Mapping[str, float | None], times: Mapping[str, Sequence[float]], start_s: float) -> JsonObject:
     """JSON-able facts of a clip's rhythm.
 
     Parameters
@@ -49,7 +49,7 @@ def rhythm(numbers: Mapping[str, float | None], times: Mapping[str, Sequence[flo
     }
 
 
-def rhythm_of(found: Sequence[Extracted], start_s: float) -> dict[str, Any] | None:
+def rhythm_of(found: Sequence[Extracted], start_s: float) -> dict[str, object] | None:
     """The same of what was extracted of a file; None where the set is not among it."""
     mine = next((one for one in found if one.feature_set == FEATURE_SET), None)
     if mine is None or mine.values is None or mine.arrays is None:
@@ -60,7 +60,7 @@ def rhythm_of(found: Sequence[Extracted], start_s: float) -> dict[str, Any] | No
     return rhythm({name: numbers[name] for name in (*NUMBERS, *PATTERN)}, times, start_s)
 
 
-def rhythm_of_row(row: Mapping[str, Any], start_s: float) -> dict[str, Any]:
+def rhythm_of_row(row: RowView, start_s: float) -> Row:
     """The same of a row of the lake, in which :data:`PATTERN` is a list."""
     pattern = dict(zip(PATTERN, row["pattern"] or (), strict=False))
     return rhythm({name: row[name] for name in NUMBERS} | pattern, {name: row[name] or () for name in TIMES}, start_s)

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from genreatlas.values import RowView
 
 _TEXT, _NUMBER, _WHOLE = pa.string(), pa.float64(), pa.int32()
 
@@ -109,9 +110,9 @@ class SiteData:
 
     tables: Mapping[str, pa.Table]
     features: SongFeatures | None = None
-    space: Mapping[str, Any] | None = None
+    space: RowView | None = None
     vectors: SongVectors | None = None
-    model: Mapping[str, Any] | None = None
+    model: RowView | None = None
     model_reason: str = "no model was trained"
     map_content: str | None = None
     audio: Mapping[str, bytes] = field(default_factory=dict)

@@ -2,16 +2,16 @@
 
 import shutil
 import zipfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from genreatlas.audio.probe import lay_out, open_file
 from genreatlas.errors import ClipError, InputError
 from genreatlas.sources.folder.tag_writing import write_genres
+from genreatlas.values import JsonView
 from genreatlas.web.apart import carry_out, run_apart
 from genreatlas.web.csv_tables import as_table
 from genreatlas.web.rendering import plain
@@ -106,7 +106,7 @@ def _tag(one: Tagged, copy: Path) -> str:
     return "written"
 
 
-def _carry_out(target: str, files: Sequence[Mapping[str, Any]]) -> None:
+def _carry_out(target: str, files: Sequence[JsonView]) -> None:
     write_zip([Tagged(one["source"], one["name"], tuple(one["genres"])) for one in files], Path(target))
 
 

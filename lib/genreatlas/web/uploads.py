@@ -3,7 +3,7 @@
 import os
 import secrets
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Request, UploadFile
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
@@ -12,6 +12,7 @@ from starlette.background import BackgroundTask
 from genreatlas.errors import InputError
 from genreatlas.sources.folder.catalogue import SOURCE as CORRECTABLE
 from genreatlas.sources.previews.by_id import services_on
+from genreatlas.values import JsonObject, Row
 from genreatlas.web.answers import compared, extract_of, known, page
 from genreatlas.web.apart import BusyError
 from genreatlas.web.csv_tables import as_table
@@ -158,7 +159,7 @@ def analyses_as_zip(request: Request) -> Response:
     )
 
 
-def _rows(request: Request) -> list[dict[str, Any]]:
+def _rows(request: Request) -> list[Row]:
     """The visitor's files; a genre that the visitor said is right counts alone."""
     state = state_of(request)
     visitor = state.visitor(request).key
@@ -224,7 +225,7 @@ def analysis(request: Request, analysis_id: str) -> Response:
     return made
 
 
-def _analysis_page(request: Request, found: Extract, shown: dict[str, Any]) -> Response:
+def _analysis_page(request: Request, found: Extract, shown: JsonObject) -> Response:
     answer = shown["answer"]
     first = answer["genres"][0]
     of_songs = {one["song_id"]: one["similarity"] for one in answer.get("similar", ())}

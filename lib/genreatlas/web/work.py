@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from genreatlas.values import JsonObject
 from genreatlas.web.database import Database, metadata
 
 #: Who asked for an analysis of a song of the lake.
@@ -78,7 +79,7 @@ class Job:
     detail: str | None = None
 
     @property
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> JsonObject:
         """The result of an analysis that is done."""
         return dict(json.loads(self.result or "{}"))
 
@@ -174,7 +175,7 @@ class Work:
         """Say that an analysis is being worked on."""
         self._set(job, (_analyses.c.tries == job.tries), seen=time.time())
 
-    def finish(self, job: Job, result: Mapping[str, Any]) -> bool:
+    def finish(self, job: Job, result: Mapping[str, object]) -> bool:
         """Store a result, whoever else has taken the analysis up meanwhile; False: there is one already."""
         return self._set(job, sa.true(), state="done", result=json.dumps(result, allow_nan=False), seen=time.time())
 
@@ -183,7 +184,7 @@ class Work:
         mine = _analyses.c.tries == job.tries
         return self._set(job, mine, state="failed", reason=reason, detail=detail, seen=time.time())
 
-    def _set(self, job: Job, condition: sa.ColumnElement[bool], **values: Any) -> bool:
+    def _set(self, job: Job, condition: sa.ColumnElement[bool], **values: object) -> bool:
         running = (_analyses.c.analysis_id == job.analysis_id) & (_analyses.c.state == "running")
         with self._changing() as connection:
             return bool(connection.execute(sa.update(_analyses).where(running & condition).values(**values)).rowcount)
@@ -218,7 +219,7 @@ class Work:
             query = sa.select(_corrections.c.sha256, _corrections.c.genre_id).where(mine)
             return {row.sha256: row.genre_id for row in connection.execute(query)}
 
-    def corrections(self) -> list[dict[str, Any]]:
+    def corrections(self) -> list[JsonObject]:
         """All corrections, oldest first."""
         with self._changing() as connection:
             rows = connection.execute(sa.select(_corrections).order_by(_corrections.c.created)).mappings()

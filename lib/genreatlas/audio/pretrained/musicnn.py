@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from genreatlas.arrays import AnyArray
 from genreatlas.audio.pretrained.checkpoint import read_variables
 from genreatlas.config import EmbeddingEntry, toml_value
 from genreatlas.errors import GenreAtlasError, InputError
@@ -228,7 +229,7 @@ class _Graph:
         factor = gamma / np.sqrt(variance + _EPSILON)
         return factor, beta - mean * factor
 
-    def node(self, kind: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+    def node(self, kind: str, *inputs: str, name: str = "", **attributes: object) -> str:
         """Add a node; its output's name."""
         from onnx import helper
 
@@ -236,7 +237,7 @@ class _Graph:
         self._nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
-    def weight(self, values: npt.NDArray[Any]) -> str:
+    def weight(self, values: AnyArray) -> str:
         """Add a constant; its name."""
         from onnx import numpy_helper
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from genreatlas.arrays import AnyArray
+
+Array = AnyArray
 
 #: Newton stops when no step improves the loss by more than this share of it.
 _TOLERANCE = 1e-10

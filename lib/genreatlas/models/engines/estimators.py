@@ -6,9 +6,10 @@ fraction of a second.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeGuard
 
 from genreatlas.errors import Reason, nearest
+from genreatlas.values import Params
 
 if TYPE_CHECKING:
     from genreatlas.config import Candidate
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
 class Values:
     """The values that one parameter takes: a test, and the same in words."""
 
-    allows: Callable[[Any], bool]
+    allows: Callable[[object], bool]
     text: str
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def one_of(*choices: Any) -> Values:
+def one_of(*choices: object) -> Values:
     """One of a few texts, numbers or truth values."""
     text = ", ".join(str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in choices)
     return Values(lambda value: any(value == one and type(value) is type(one) for one in choices), text)
@@ -48,7 +49,7 @@ def number(
 ) -> Values:
     """A number within bounds."""
 
-    def allows(value: Any) -> bool:
+    def allows(value: object) -> bool:
         return (
             _is_number(value)
             and value == value
@@ -77,7 +78,7 @@ def share(most_is_one: bool = True) -> Values:
 def list_of(values: Values, least: int = 0) -> Values:
     """A list, such as the sizes of a network's layers."""
 
-    def allows(value: Any) -> bool:
+    def allows(value: object) -> bool:
         return isinstance(value, list | tuple) and len(value) >= least and all(map(values.allows, value))
 
     return Values(allows, f"a list of {values.text}")
@@ -95,7 +96,7 @@ TABLE = Values(lambda value: isinstance(value, Mapping | list | tuple), "a table
 ANYTHING = Values(lambda value: True, "any value")
 
 
-def faults(where: str, known: Mapping[str, Values], grid: Mapping[str, Sequence[Any]]) -> list[str]:
+def faults(where: str, known: Mapping[str, Values], grid: Mapping[str, Sequence[object]]) -> list[str]:
     """Everything that is wrong in a grid, each with what is valid instead.
 
     Parameters
@@ -139,7 +140,7 @@ class Memory:
     weight: int = 24
     trees: int = 0
 
-    def mb(self, params: Mapping[str, Any], n_rows: int, n_features: int, n_classes: int) -> int:
+    def mb(self, params: Params, n_rows: int, n_features: int, n_classes: int) -> int:
         """Of one candidate, in 2**20 bytes; an upper estimate."""
         size = self.value * n_rows * n_features + self.score * n_rows * n_classes
         size += self.weight * (n_features + params.get("hidden", 0)) * n_classes
@@ -148,7 +149,7 @@ class Memory:
         return _INTERPRETER_MB + (size >> 20)
 
 
-def _leaves(params: Mapping[str, Any], n_rows: int) -> int:
+def _leaves(params: Params, n_rows: int) -> int:
     """Most leaves of a tree."""
     least, depth, most = (params.get(name) for name in ("min_samples_leaf", "max_depth", "max_leaf_nodes"))
     bounds = [n_rows // least if isinstance(least, int) else n_rows if least is None else int(1 / least)]
@@ -176,7 +177,7 @@ class Facts:
     """
 
     params: Mapping[str, Values] = field(default_factory=dict)
-    grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    grid: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     max_rows: int = 5_000_000
     max_classes: int = 2_000
     weights: bool = True
@@ -197,7 +198,7 @@ class Quick:
 
     engine: str
     estimator: str
-    grid: Mapping[str, tuple[Any, ...]]
+    grid: Mapping[str, tuple[object, ...]]
     why: str
     least_rows: int = 0
     most_rows: int = 10**12

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray, RowIndex
 from genreatlas.errors import ModelError
 from genreatlas.models.types import ScoreKind
 
@@ -44,7 +45,7 @@ class FileModel(Protocol):
         """Its file."""
         ...
 
-    def matrix_scores(self, X: NDArray[Any], rows: Any, song: NDArray[Any]) -> NDArray[np.float64]:
+    def matrix_scores(self, X: AnyArray, rows: RowIndex, song: AnyArray) -> NDArray[np.float64]:
         """Scores of some rows of a training matrix, (n_rows, n_classes).
 
         Parameters
@@ -124,7 +125,7 @@ class RowModel:
     whose ``score_kind`` is margin may have ``calibrated``, which gives it with a sigmoid for each class.
     """
 
-    def matrix_scores(self: Any, X: NDArray[Any], rows: Any, song: NDArray[Any]) -> NDArray[np.float64]:
+    def matrix_scores(self: Any, X: AnyArray, rows: RowIndex, song: AnyArray) -> NDArray[np.float64]:
         """Scores of some rows of a training matrix; see :meth:`FileModel.matrix_scores`."""
         return np.asarray(self.scores(X[rows]))
 

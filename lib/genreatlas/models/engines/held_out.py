@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray, RowIndex
 from genreatlas.models.confidence import Confidence
 from genreatlas.models.confidence_fits import Block, fit_confidence
 from genreatlas.models.confidence_weights import weigh
 from genreatlas.models.engines.file_models import FileModel
 from genreatlas.models.engines.song_blocks import SongBlock, song_blocks
 
-Array = NDArray[Any]
+Array = AnyArray
 
 #: Scores of a fold that are kept rather than made twice: 64 MB of float32.
 KEPT_CELLS = 16_000_000
@@ -66,7 +67,7 @@ class _Known:
     rows: Array
     n_classes: int
 
-    def matrix_scores(self, X: Array, rows: Any, song: Array) -> Array:
+    def matrix_scores(self, X: Array, rows: RowIndex, song: Array) -> Array:
         return np.asarray(self.rows[rows])
 
 

@@ -13,15 +13,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray
 from genreatlas.errors import ConfigError, ModelError, Reason, nearest
 from genreatlas.models.engines.estimators import Facts, Quick, faults, limits, one_of
 from genreatlas.models.engines.file_models import FileModel
 from genreatlas.models.types import FoldResult, FoldTask, ScoreKind, Trial
+from genreatlas.values import JsonView
 
 if TYPE_CHECKING:  # a task of Spark imports this, and needs no configuration
     from pyspark.sql import DataFrame, SparkSession
@@ -79,7 +81,7 @@ class Engine(ABC):
             raise ConfigError(f"train.candidates: unknown {noun} {name!r}. {known}")
         return self.estimators[name]
 
-    def grid_points(self, estimator: str, grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    def grid_points(self, estimator: str, grid: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:
         """Points of a grid, or of the estimator's own where it is empty; without a scaler they have the first."""
         default = self.get_estimator(estimator).grid
         values = {name: list(some) for name, some in (grid or default).items()}
@@ -87,12 +89,12 @@ class Engine(ABC):
             values.setdefault("scaler", list(default.get("scaler", self.scalers))[:1])
         return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
 
-    def grid_errors(self, estimator: str, grid: Mapping[str, Sequence[Any]]) -> list[str]:
+    def grid_errors(self, estimator: str, grid: Mapping[str, Sequence[object]]) -> list[str]:
         """Everything that is wrong in an estimator's grid; ConfigError where there is no such estimator."""
         known = {"scaler": one_of(*self.scalers)} if self.scalers else {}
         return faults(f"train.candidates: {estimator}", {**known, **self.get_estimator(estimator).params}, grid)
 
-    def check_params(self, estimator: str, params: Mapping[str, Any]) -> None:
+    def check_params(self, estimator: str, params: Mapping[str, object]) -> None:
         """Check one point of a grid; ConfigError with everything that is wrong."""
         if found := self.grid_errors(estimator, {key: (value,) for key, value in params.items()}):
             raise ConfigError("\n".join(found))
@@ -253,12 +255,12 @@ class Fitted(Protocol):
         ...
 
     @property
-    def facts(self) -> Mapping[str, Any] | None:
+    def facts(self) -> JsonView | None:
         """What ``meta.json`` keeps of it that its file does not say."""
         ...
 
     @property
-    def confidence(self) -> Mapping[str, Any] | None:
+    def confidence(self) -> JsonView | None:
         """Temperatures and prediction sets, as ``meta.json`` keeps them; None where it has none."""
         ...
 
@@ -366,7 +368,7 @@ class StoredModel(ABC):
 
     def permuted_answers(
         self, spark: SparkSession, rows: JudgedRows, blocks: Sequence[tuple[int, ...]]
-    ) -> dict[tuple[int, int], NDArray[Any]] | None:
+    ) -> dict[tuple[int, int], AnyArray] | None:
         """What it answers with each block of columns taken from other rows; block -1 is the rows as they are.
 
         Returns

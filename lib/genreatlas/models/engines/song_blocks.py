@@ -7,12 +7,12 @@ only that. :func:`top_scores` and :func:`true_ranks` are the two things that are
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from genreatlas.arrays import AnyArray
 from genreatlas.models.engines.file_models import FileModel, blocks
 
 #: Scores that are kept of a song: those of its highest genres. Of fewer genres all are kept.
@@ -39,7 +39,7 @@ class SongBlock:
 
 
 def song_blocks(
-    model: FileModel, X: NDArray[Any], song: NDArray[Any], rows: NDArray[Any], block_bytes: int = BLOCK_BYTES
+    model: FileModel, X: AnyArray, song: AnyArray, rows: AnyArray, block_bytes: int = BLOCK_BYTES
 ) -> Iterator[SongBlock]:
     """Score whole songs of a training matrix, some at a time.
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from genreatlas.arrays import AnyArray
 from genreatlas.datasets.sending import locate
 from genreatlas.errors import ModelError
 from genreatlas.models.confidence import Confidence
@@ -281,7 +281,7 @@ def _sets(
     }
 
 
-def _lists(values: NDArray[Any], lengths: NDArray[np.int64], kind: pa.DataType) -> pa.ListArray:
+def _lists(values: AnyArray, lengths: NDArray[np.int64], kind: pa.DataType) -> pa.ListArray:
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
     return pa.ListArray.from_arrays(offsets, pa.array(values, type=kind))
 

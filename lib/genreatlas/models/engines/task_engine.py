@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray
 from genreatlas.errors import ModelError
 from genreatlas.models.engines.file_models import FileModel
 from genreatlas.models.engines.judged_rows import JudgedRows
@@ -61,14 +62,14 @@ class FileEngine(Engine):
 class TaskEngine(FileEngine):
     """What an engine that fits a candidate on one core says, too."""
 
-    def fit_mb(self, estimator: str, params: Mapping[str, Any], matrix: "Matrix") -> int:
+    def fit_mb(self, estimator: str, params: Mapping[str, object], matrix: "Matrix") -> int:
         """Memory that a fit takes at most, in 2**20 bytes, by an estimate."""
         sizes = (matrix.n_rows, matrix.n_features, matrix.n_classes)
         return self.get_estimator(estimator).memory.mb(params, *sizes)
 
     @abstractmethod
     def fit(
-        self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: NDArray[Any]
+        self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: AnyArray
     ) -> tuple[FileModel, list[str]]:
         """Fit a candidate on some rows of the matrix; it runs in a Spark task, on one thread.
 
@@ -129,7 +130,7 @@ class StoredFile(StoredModel):
 
     def permuted_answers(
         self, spark: "SparkSession", rows: JudgedRows, blocks: Sequence[tuple[int, ...]]
-    ) -> dict[tuple[int, int], NDArray[Any]]:
+    ) -> dict[tuple[int, int], AnyArray]:
         """Answers of tasks that swap columns in place."""
         from genreatlas.models.engines import task_grid
 

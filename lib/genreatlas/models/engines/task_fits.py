@@ -177,7 +177,7 @@ def score_fold(task: FoldTask, files: MatrixFiles, settings: GridSettings) -> Fo
     return FoldResult(task.experiment_id, task.fold, held_out, train_score, reason, detail, seconds, version, n_absent)
 
 
-def refit_rows(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Iterator[dict[str, Any]]:
+def refit_rows(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Iterator[dict[str, object]]:
     """Fit a candidate on all rows, calibrate it on folds that it was not fitted on, and cut its file into pieces."""
     started = time.perf_counter()
     empty = {

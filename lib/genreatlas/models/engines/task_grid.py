@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from genreatlas.arrays import AnyArray
 from genreatlas.config import TrainSection
 from genreatlas.datasets.sending import copy_once, send_file
 from genreatlas.datasets.types import Matrix
@@ -218,7 +218,7 @@ def predict_songs(
 
 def permuted_answers(
     spark: SparkSession, engine: str, model: Path, rows: JudgedRows, blocks: Sequence[tuple[int, ...]], multi: bool
-) -> dict[tuple[int, int], NDArray[Any]]:
+) -> dict[tuple[int, int], AnyArray]:
     """What a stored model answers with each block of columns taken from other rows; block -1 is the rows as they are.
 
     Returns

@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import time
 from pathlib import Path
-from typing import Any
 
 from genreatlas.sandbox.world.contents import Catalogue, WorldSong, isrc_number
 
@@ -72,7 +71,7 @@ def _tag(number: int) -> bytes:
     return b"ID3\x03\x00\x00" + synchsafe + frame
 
 
-def deezer_error(kind: tuple[str, str, int]) -> dict[str, Any]:
+def deezer_error(kind: tuple[str, str, int]) -> dict[str, object]:
     """Body of an error."""
     name, message, code = kind
     return {"error": {"type": name, "message": message, "code": code}}
@@ -94,7 +93,7 @@ def song_numbered(catalogue: Catalogue, track_id: int) -> WorldSong | None:
     return song if song is not None and song.on_deezer else None
 
 
-def deezer_track(catalogue: Catalogue, song: WorldSong, preview: str) -> dict[str, Any]:
+def deezer_track(catalogue: Catalogue, song: WorldSong, preview: str) -> dict[str, object]:
     """Body of a track; some songs are there as another version, longer and under another title."""
     title, seconds = song.title, round(song.duration_ms / 1000)
     if song.other_version:

@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from genreatlas.sandbox.world.contents import Entry, Ids, Kind
 from genreatlas.sandbox.world.spotify_bodies import Bodies, Body
+from genreatlas.values import JsonObject
 
 #: Most entries that one request adds or replaces.
 _BATCH = 100
@@ -47,7 +47,7 @@ class OwnPlaylists:
         """A created playlist by its id."""
         return self._playlists.get(playlist_id)
 
-    def create(self, wanted: dict[str, Any]) -> tuple[int, Body | str]:
+    def create(self, wanted: JsonObject) -> tuple[int, Body | str]:
         """Status and body of a request to create one; the words of the error where it is refused."""
         name = wanted.get("name")
         if not isinstance(name, str) or not name.strip():
@@ -60,7 +60,7 @@ class OwnPlaylists:
         self._playlists[playlist_id] = made
         return 201, self.body(made)
 
-    def change(self, playlist: OwnPlaylist, wanted: dict[str, Any], replace: bool) -> tuple[int, Body | str]:
+    def change(self, playlist: OwnPlaylist, wanted: JsonObject, replace: bool) -> tuple[int, Body | str]:
         """Status and body of a request to replace the songs or to add some."""
         uris = wanted.get("uris")
         if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
@@ -102,7 +102,7 @@ class OwnPlaylists:
         return [self.body(one, with_entries=False) for one in reversed(self._playlists.values())]
 
 
-def wanted_of(text: str) -> dict[str, Any] | None:
+def wanted_of(text: str) -> dict[str, object] | None:
     """The body of a request; None where it is no JSON object."""
     try:
         found = json.loads(text)

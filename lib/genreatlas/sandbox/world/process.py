@@ -13,6 +13,7 @@ from typing import Any
 from genreatlas.config import SandboxSection, WorldSection
 from genreatlas.errors import ConfigError
 from genreatlas.sandbox.world.scripted_faults import Faults
+from genreatlas.values import JsonObject
 
 #: Requests to this machine never go through a proxy.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -24,7 +25,7 @@ class World:
     ``addresses`` are those of the services: everynoise, spotify, deezer and cdn.
     """
 
-    def __init__(self, about: dict[str, Any], process: subprocess.Popen[str] | None = None) -> None:
+    def __init__(self, about: JsonObject, process: subprocess.Popen[str] | None = None) -> None:
         self.addresses: dict[str, str] = about["addresses"]
         self.songs: int = about["songs"]
         self._process = process
@@ -41,11 +42,11 @@ class World:
             f'deezer.api_url="{self.addresses["deezer"]}"',
         ]
 
-    def log(self, service: str = "", path: str = "") -> list[dict[str, Any]]:
+    def log(self, service: str = "", path: str = "") -> list[JsonObject]:
         """Requests so far: time, service, method, path, status and fault of each."""
         return self._get("_log", service=service, path=path)
 
-    def counts(self) -> list[dict[str, Any]]:
+    def counts(self) -> list[JsonObject]:
         """Numbers of requests by service, kind of path, status and fault."""
         return self._get("_counts")
 

@@ -3,11 +3,11 @@
 import random
 import re
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from genreatlas.errors import ConfigError
+from genreatlas.values import JsonObject, JsonView
 
 Service = Literal["everynoise", "spotify", "deezer", "cdn"]
 FaultKind = Literal[
@@ -92,7 +92,7 @@ class Faults:
     stall_s: float = 30.0
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> "Faults":
+    def of(cls, values: JsonView) -> "Faults":
         """Faults as :meth:`values` wrote them.
 
         Raises
@@ -110,7 +110,7 @@ class Faults:
             raise ConfigError(f"faults: no kind is called {min(unknown)!r}. Kinds: {', '.join(KINDS)}.")
         return faults
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> JsonObject:
         """The same as plain values, fit for JSON."""
         return asdict(self)
 

@@ -11,7 +11,7 @@ import threading
 import time
 from array import array
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import count
 from typing import Any
@@ -27,6 +27,7 @@ from genreatlas.sandbox.world.other_services import ClipService, DeezerService, 
 from genreatlas.sandbox.world.scripted_faults import SERVICES, Faults, Service, Weather
 from genreatlas.sandbox.world.spotify_bodies import RIGHTS, Bodies
 from genreatlas.sandbox.world.spotify_service import Accounts, SpotifyService
+from genreatlas.values import JsonObject, JsonView
 
 HOST = "127.0.0.1"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -76,7 +77,7 @@ class Server:
             "cdn": ClipService(clips, bodies).routes(),
         }
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> JsonObject:
         """What is served, and where."""
         return {
             "world": self.world.model_dump(mode="json"),
@@ -86,7 +87,7 @@ class Server:
             "faults": self.weather.faults.values(),
         }
 
-    async def serve(self, until: Callable[[], Awaitable[Any]], announce: Callable[[dict[str, Any]], None]) -> None:
+    async def serve(self, until: Callable[[], Awaitable[Any]], announce: Callable[[JsonObject], None]) -> None:
         """Serve as long as ``until`` waits; ``announce`` is told once when all ports listen."""
         runners = []
         for service, routes in self.routes.items():
@@ -197,7 +198,7 @@ class Server:
 def serve_by_hand(world: WorldSection, library: SandboxSection) -> None:
     """Serve a world until Control-C, and say where."""
 
-    def announce(about: dict[str, Any]) -> None:
+    def announce(about: JsonObject) -> None:
         print(f"The sandbox world is at {about['addresses']['everynoise']}/ (Control-C ends it)", flush=True)
 
     server = Server(world, library, Faults(share=world.fault_share))
@@ -309,7 +310,7 @@ def shape_of(path: str) -> str:
     return re.sub(r"[0-9A-Za-z]{22}", lambda _: "ID" if next(numbers) == 0 else "ID2", plain)
 
 
-def index_page(about: Mapping[str, Any], examples: list[tuple[str, str]], counts: list[dict[str, Any]]) -> str:
+def index_page(about: JsonView, examples: list[tuple[str, str]], counts: list[JsonObject]) -> str:
     """Write the page.
 
     Parameters

@@ -12,8 +12,9 @@ from typing import Any
 
 from genreatlas.config.sections import App
 from genreatlas.sandbox.world.contents import ROLES, Catalogue, Entry, Ids, Kind, Role, WorldSong, sound_of
+from genreatlas.values import JsonObject
 
-Body = dict[str, Any]
+Body = JsonObject
 
 #: Owner of each role's playlists; ``own`` belongs to the user whose authorisation the sandbox gives out.
 OWNERS = {"sound": "thesoundsofspotify", "own": "listener"}
@@ -276,7 +277,7 @@ class Bodies:
         }
 
 
-def analysis(features: dict[str, Any]) -> dict[str, Any]:
+def analysis(features: JsonObject) -> JsonObject:
     """Analysis that agrees with the audio features of the same track."""
     draw = random.Random(str(features["id"]))
     beat = 60.0 / features["tempo"]
@@ -318,7 +319,7 @@ def analysis(features: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _steps(length: float) -> list[dict[str, Any]]:
+def _steps(length: float) -> list[JsonObject]:
     places = range(int(_SECONDS / length))
     return [{"start": round(n * length, 5), "duration": round(length, 5), "confidence": 0.7} for n in places]
 
@@ -359,7 +360,7 @@ def _parse(tokens: Iterator[str]) -> tuple[Tree, Tree]:
     return keep, drop
 
 
-def _apply(body: Any, keep: Tree, drop: Tree) -> Any:
+def _apply(body: object, keep: Tree, drop: Tree) -> object:
     if isinstance(body, list):
         return [_apply(item, keep, drop) for item in body]
     if not isinstance(body, dict):

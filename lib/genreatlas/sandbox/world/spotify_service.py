@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -17,6 +16,7 @@ from genreatlas.sandbox.world.contents import Entry, Kind, Role, isrc_number
 from genreatlas.sandbox.world.misbehaviour import SWAPPED, error
 from genreatlas.sandbox.world.own_playlists import OwnPlaylists, wanted_of
 from genreatlas.sandbox.world.spotify_bodies import LISTENER, OWNERS, Bodies, Body, analysis, select
+from genreatlas.values import JsonObject
 
 #: A client secret that is refused, for tests of what then happens.
 WRONG_SECRET = "wrong"
@@ -56,7 +56,7 @@ class Accounts:
         self._codes: dict[str, tuple[str, str]] = {}
         self._scopes: dict[str, str] = {READ_ONLY: _READ}
 
-    def token(self, form: Mapping[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
+    def token(self, form: Mapping[str, str], authorization: str) -> tuple[int, JsonObject]:
         """Status and body of a request for a token."""
         client, secret = _client(form, authorization)
         if not client or secret == WRONG_SECRET:
@@ -104,7 +104,7 @@ class Accounts:
         """Let all tokens expire now."""
         self._grants = {token: replace(grant, expires=0.0) for token, grant in self._grants.items()}
 
-    def _grant(self, user: str | None, scope: str = "") -> dict[str, Any]:
+    def _grant(self, user: str | None, scope: str = "") -> dict[str, object]:
         token = secrets.token_urlsafe(48)
         self._grants[token] = Grant(time.time() + self.lifetime_s, user, scope)
         body = {"access_token": token, "token_type": "Bearer", "expires_in": int(self.lifetime_s)}
@@ -297,7 +297,7 @@ class SpotifyService:
             "artist": self._find_artists,
             "playlist": self._find_playlists,
         }
-        body: dict[str, Any] = {}
+        body: JsonObject = {}
         for kind in kinds:
             if kind not in finders:
                 return error(400, f"Bad search type field {kind}")

@@ -8,10 +8,9 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from genreatlas.config import FanOutSection
@@ -20,8 +19,7 @@ from genreatlas.sources.every_noise.genre_page import GenrePage, parse_genre_pag
 from genreatlas.sources.every_noise.markup import read_markup
 from genreatlas.sources.hosts import hosts_of
 from genreatlas.sources.http import fetch_bytes, polite_session
-
-Row = dict[str, Any]
+from genreatlas.values import Row, RowView
 
 
 @dataclass
@@ -186,11 +184,11 @@ class GenrePageFetch:
         """The host of the pages."""
         return (urlsplit(self.pages).netloc,)
 
-    def open(self, settings: FanOutSection) -> Callable[[Mapping[str, Any], str], Mapping[str, Any]]:
+    def open(self, settings: FanOutSection) -> Callable[[RowView, str], RowView]:
         """Make the function that fetches the page of a row with ``genre_id`` and ``name``."""
         session = polite_session(settings, PROVIDER, expects="html", named=hosts_of(self.pages))
 
-        def fetch(row: Mapping[str, Any], provider: str) -> Mapping[str, Any]:
+        def fetch(row: RowView, provider: str) -> RowView:
             address = self.pages.replace("{slug}", quote(row["genre_id"]))
             page = parse_genre_page(fetch_bytes(session, address))
             if (problem := page.problem(row["genre_id"], row["name"])) is not None:

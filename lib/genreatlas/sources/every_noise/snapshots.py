@@ -1,7 +1,7 @@
 """Map and list joined to the rows of one snapshot, and the day that the snapshot is of."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,7 @@ from typing import Any
 from genreatlas.errors import InputError
 from genreatlas.redaction import redact
 from genreatlas.sources.every_noise.map_page import ListedGenre, MappedGenre
-
-Row = dict[str, Any]
+from genreatlas.values import Row, RowView
 
 _DATE = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
 #: Columns that tell states of the map apart. Rank and playlist come from another page, which may be added later.
@@ -55,12 +54,12 @@ def genre_rows(genres: Sequence[MappedGenre], listed: Iterable[ListedGenre], sou
     return rows
 
 
-def same_state(rows: Iterable[Mapping[str, Any]], stored: Iterable[Mapping[str, Any]]) -> bool:
+def same_state(rows: Iterable[RowView], stored: Iterable[RowView]) -> bool:
     """Whether two sets of rows show the map in one state."""
     return {row["genre_id"]: _state(row) for row in rows} == {row["genre_id"]: _state(row) for row in stored}
 
 
-def completed(rows: Iterable[Row], stored: Iterable[Mapping[str, Any]]) -> list[Row]:
+def completed(rows: Iterable[Row], stored: Iterable[RowView]) -> list[Row]:
     """Stored rows for which a list that was read later knows what was not known; nothing known is changed."""
     new = {row["genre_id"]: row for row in rows}
     changed = []
@@ -108,5 +107,5 @@ def is_address(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))
 
 
-def _state(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _state(row: RowView) -> tuple[Any, ...]:
     return tuple(row[key] for key in _STATE)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from genreatlas.errors import InputError
 from genreatlas.sources.tabular import read_table
+from genreatlas.values import RowView
 
 KEY = "folder.corrections"
 COLUMNS = ("song_id", "sha256", "genre_id", "visitor")
@@ -74,7 +74,7 @@ def agreed(corrections: Iterable[Correction], visitors: int) -> tuple[dict[str, 
     )
 
 
-def _of_sqlite(path: Path) -> list[Mapping[str, Any]]:
+def _of_sqlite(path: Path) -> list[Mapping[str, object]]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
             rows = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM corrections ORDER BY created").fetchall()
@@ -83,7 +83,7 @@ def _of_sqlite(path: Path) -> list[Mapping[str, Any]]:
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
-def _of_url(url: str) -> list[Mapping[str, Any]]:
+def _of_url(url: str) -> list[Mapping[str, object]]:
     try:
         import sqlalchemy as sa
     except ImportError:
@@ -92,7 +92,7 @@ def _of_url(url: str) -> list[Mapping[str, Any]]:
         engine = sa.create_engine(url)
         with engine.connect() as connection:
             rows = connection.execute(sa.text(f"SELECT {', '.join(COLUMNS)} FROM corrections ORDER BY created"))
-            found: list[Mapping[str, Any]] = [dict(row._mapping) for row in rows]
+            found: list[RowView] = [dict(row._mapping) for row in rows]
         engine.dispose()
     except (sa.exc.SQLAlchemyError, ImportError) as error:
         kind = type(error).__name__  # the message may have the password
@@ -100,7 +100,7 @@ def _of_url(url: str) -> list[Mapping[str, Any]]:
     return found
 
 
-def _of_table(path: Path) -> list[Mapping[str, Any]]:
+def _of_table(path: Path) -> list[Mapping[str, object]]:
     table = read_table(path, KEY)
     there = table.table.column_names
     if "genre_id" not in there or not {"song_id", "sha256"} & set(there):
@@ -108,6 +108,6 @@ def _of_table(path: Path) -> list[Mapping[str, Any]]:
     return [row | {"visitor": row.get("visitor") or place} for place, row in table.rows(COLUMNS)]
 
 
-def _made(rows: Iterable[Mapping[str, Any]]) -> list[Correction]:
+def _made(rows: Iterable[Mapping[str, object]]) -> list[Correction]:
     texts = ({name: str(row.get(name) or "").strip() for name in COLUMNS} for row in rows)
     return [Correction(**row) for row in texts if row["genre_id"] and (row["song_id"] or row["sha256"])]

@@ -1,8 +1,7 @@
 """Genres by a list of files, CSV or Parquet, that the owner of the folder wrote."""
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from genreatlas.errors import InputError
 from genreatlas.sources.folder.catalogue import Row
@@ -10,6 +9,7 @@ from genreatlas.sources.genres import GenreNames
 from genreatlas.sources.label_cells import Labels
 from genreatlas.sources.tabular import RawTable, read_table
 from genreatlas.sources.tabular.formats import repaired
+from genreatlas.values import RowView
 
 REQUIRED = ("path", "genre")
 OPTIONAL = ("song", "artist", "title", "album", "album_artist", "isrc", "licence", "split")
@@ -55,7 +55,7 @@ def labels_of(raw: RawTable, column: str, names: GenreNames, key: str) -> Labels
     return names.divide(texts, f"labels ({column})", key)
 
 
-def genres_of(cell: Any, labels: Labels) -> tuple[str, ...]:
+def genres_of(cell: object, labels: Labels) -> tuple[str, ...]:
     """Genres of a cell: of an array, or of a text as the column divides it."""
     if isinstance(cell, list | tuple):
         return tuple(clean_text(one) for one in cell)
@@ -82,7 +82,7 @@ def _with_hint(column: str, valid: Sequence[str]) -> str:
     return f"{column!r} (did you mean {near[0]}?)" if near else repr(column)
 
 
-def _row(place: str, number: int, record: Mapping[str, Any], raw: RawTable, labels: Labels) -> Row:
+def _row(place: str, number: int, record: RowView, raw: RawTable, labels: Labels) -> Row:
     path = record.get("path")
     if path is not None and not isinstance(path, bytes):
         path = raw.raw.get((number, "path")) or str(path).encode("utf-8", "surrogatepass")
@@ -95,7 +95,7 @@ def _order(row: Row) -> tuple[str, int]:
     return file, int(number)
 
 
-def clean_text(value: Any) -> str:
+def clean_text(value: object) -> str:
     """Text that every table can hold; None becomes empty."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")

@@ -2,12 +2,15 @@
 
 import io
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 from genreatlas.errors import ClipError, Reason
 from genreatlas.sources.folder.catalogue import Song, clean_isrc
 from genreatlas.sources.folder.manifest import clean_text
 from genreatlas.sources.genres import GenreNames
+
+#: Tags of a file as mutagen has them, one class per format.
+Tags: TypeAlias = Any
 
 #: What is read, and what it is called in ID3 frames, Vorbis comments and MP4 atoms.
 _ID3 = {
@@ -213,18 +216,18 @@ def _named(genres: list[str]) -> list[str]:
     return list(id3.TCON(encoding=3, text=genres).genres)
 
 
-def _of_id3(tags: Any) -> dict[str, list[str]]:
+def _of_id3(tags: object) -> dict[str, list[str]]:
     if not tags:
         return {}
     values = {name: [text for key in keys for text in _id3_texts(tags, key)] for name, keys in _ID3.items()}
     return {name: texts for name, texts in values.items() if texts}
 
 
-def _of_names(tags: Any, names: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+def _of_names(tags: Tags, names: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
     return {name: _first_of(tags, keys) for name, keys in names.items()} if tags else {}
 
 
-def _id3_texts(tags: Any, key: str) -> list[str]:
+def _id3_texts(tags: Tags, key: str) -> list[str]:
     texts: list[str] = []
     for frame in tags.getall(key):
         if key == "TCON":
@@ -236,7 +239,7 @@ def _id3_texts(tags: Any, key: str) -> list[str]:
     return texts
 
 
-def _first_of(tags: Any, keys: tuple[str, ...]) -> list[str]:
+def _first_of(tags: Tags, keys: tuple[str, ...]) -> list[str]:
     for key in keys:
         if key in tags and isinstance(tags[key], bool):  # MP4's cpil
             return [str(tags[key])]

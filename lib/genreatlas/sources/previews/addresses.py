@@ -1,9 +1,8 @@
 """Providers whose addresses are known beforehand: Spotify's previews, Every Noise's examples, files of a list."""
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import requests
 
@@ -12,6 +11,7 @@ from genreatlas.errors import FetchError, Reason
 from genreatlas.redaction import redact_url
 from genreatlas.sources.http import fetch_bytes, polite_session
 from genreatlas.sources.previews.provider import Preview, PreviewOf, usual_length
+from genreatlas.values import JsonView
 
 #: What a server says of an address that was good once. Without the file, it is gone; with a refusal, the signature
 #: is too old, and a fresh one may do.
@@ -51,7 +51,7 @@ class SpotifyPreviews:
         """Make the session."""
         session = polite_session(settings, self.name, "audio", self.largest_mb, self.named)
 
-        def preview_of(song: Mapping[str, Any]) -> Preview:
+        def preview_of(song: JsonView) -> Preview:
             url = song[self.column]
             if not url:
                 raise FetchError(Reason.NO_PREVIEW, f"{self.name} has no preview of it.")
@@ -86,7 +86,7 @@ class HttpFiles:
         """Make the session."""
         session = polite_session(settings, self.name, "audio", self.largest_mb, self.settings.hosts)
 
-        def preview_of(song: Mapping[str, Any]) -> Preview:
+        def preview_of(song: JsonView) -> Preview:
             url = song["file_url"]
             if not url:
                 raise FetchError(Reason.NO_PREVIEW, "The list names no file of it.")

@@ -1,9 +1,8 @@
 """A track by the id that Deezer or Spotify has for it, with its preview: for one look at it, not for a lake."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from genreatlas.config import Config
@@ -17,6 +16,7 @@ from genreatlas.sources.previews.provider import SONG_COLUMNS
 from genreatlas.sources.spotify.links import parse_link
 from genreatlas.sources.spotify.lists import open_spotify
 from genreatlas.sources.spotify.pages import parse_track as parse_spotify_track
+from genreatlas.values import JsonView
 
 Service = Literal["deezer", "spotify"]
 #: Tries and seconds of one look: a visitor waits.
@@ -130,7 +130,7 @@ def _of_deezer(reference: Reference, config: Config) -> FoundTrack:
     section, largest = config.deezer, config.fetch_previews.max_file_mb
     named = (*hosts_of(section.api_url), *section.hosts)
     api = polite_session(config.fan_out, "deezer", "json", named=named)
-    body: Mapping[str, Any] = fetch_json(api, f"{section.api_url}/track/{reference.track_id}")
+    body: JsonView = fetch_json(api, f"{section.api_url}/track/{reference.track_id}")
     track = parse_deezer_track(body)
     if not track.preview_url:
         raise FetchError(Reason.NO_PREVIEW, f"Deezer track {track.track_id} has no preview.")

@@ -5,9 +5,8 @@ everything; what its error codes mean stands in :mod:`genreatlas.sources.outcome
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
 from genreatlas.config import DeezerSection, FanOutSection
@@ -19,6 +18,7 @@ from genreatlas.sources.http import fetch_json, polite_session
 from genreatlas.sources.json_values import integer, mapping, mappings, number, text
 from genreatlas.sources.previews.addresses import download
 from genreatlas.sources.previews.provider import Preview, PreviewOf, usual_length
+from genreatlas.values import JsonView
 
 #: Masterings of one recording sound alike to every feature here; remixes, live takes and edits do not.
 _REMASTER = re.compile(
@@ -44,7 +44,7 @@ class Track:
     preview_url: str
 
 
-def parse_track(body: Any) -> Track:
+def parse_track(body: object) -> Track:
     """Read the body of ``/track/isrc:…``.
 
     Raises
@@ -90,7 +90,7 @@ class DeezerPreviews:
         api = polite_session(settings, self.name, "json", named=named)
         files = polite_session(settings, self.name, "audio", self.largest_mb, named)
 
-        def find(song: Mapping[str, Any]) -> Track:
+        def find(song: JsonView) -> Track:
             try:
                 body = fetch_json(api, f"{self.settings.api_url}/track/isrc:{quote(song['isrc'], safe='')}")
             except FetchError as error:
@@ -103,7 +103,7 @@ class DeezerPreviews:
                 raise FetchError(Reason.WRONG_CONTENT, f"Deezer answered with {track.isrc}.", transient=True)
             return track
 
-        def preview_of(song: Mapping[str, Any]) -> Preview:
+        def preview_of(song: JsonView) -> Preview:
             if not song["isrc"]:
                 raise FetchError(Reason.NO_PREVIEW, "The song has no ISRC, by which Deezer is asked.")
             track = require_same(song, find(song))
@@ -120,7 +120,7 @@ class DeezerPreviews:
         return preview_of
 
 
-def require_same(song: Mapping[str, Any], track: Track) -> Track:
+def require_same(song: JsonView, track: Track) -> Track:
     """The track itself, if it is the song and has a preview.
 
     Raises

@@ -2,9 +2,8 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from genreatlas.config import HttpSection
 from genreatlas.errors import InputError, Reason
@@ -14,6 +13,7 @@ from genreatlas.sources.folder.manifest import clean_text, genres_of, labels_of
 from genreatlas.sources.genres import GenreNames
 from genreatlas.sources.label_cells import Labels
 from genreatlas.sources.tabular import read_table
+from genreatlas.values import RowView
 
 _FACTS = ("song", "title", "artist", "album", "album_artist", "isrc", "licence", "split")
 KNOWN = ("url", "genre", *_FACTS, "sha256", "md5")
@@ -97,5 +97,5 @@ def _key(url: str) -> str:
     return re.sub(r"[?#].*", "", url)
 
 
-def _row(place: str, value: Mapping[str, Any], labels: Labels) -> Row:
+def _row(place: str, value: RowView, labels: Labels) -> Row:
     return Row(place, b"", genres_of(value["genre"], labels), **{name: clean_text(value[name]) for name in _FACTS})

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from genreatlas.config import Config, FanOutSection
 
@@ -35,7 +35,7 @@ def usual_length(song_s: float | None) -> float:
 
 
 #: Given a song (see :data:`SONG_COLUMNS`), find and fetch its preview in one go, because addresses expire.
-PreviewOf: TypeAlias = Callable[[Mapping[str, Any]], Preview]
+PreviewOf: TypeAlias = Callable[[Mapping[str, object]], Preview]
 
 #: What a provider is told of a song. ``example_url`` is an example on Every Noise, ``file_url`` stands in a list.
 SONG_COLUMNS = (

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from genreatlas.sources.json_values import (
     UnexpectedBody,
@@ -22,6 +21,7 @@ from genreatlas.sources.json_values import (
     number,
     text,
 )
+from genreatlas.values import Row, RowView
 
 _ADDRESS = re.compile(r"/audio-analysis/([0-9A-Za-z]{22})(?:$|[?#/])")
 _ID = re.compile(r"[0-9A-Za-z]{22}")
@@ -35,7 +35,7 @@ _SECONDS = {
 _PITCHES = 12
 
 
-def parse_analysis(body: Any) -> dict[str, Any]:
+def parse_analysis(body: object) -> dict[str, object]:
     """Read an analysis; the result has the columns of ``spotify_audio_analysis`` but its key.
 
     Intervals without a start or duration are left out, as are segments without twelve pitches and timbres.
@@ -52,7 +52,7 @@ def parse_analysis(body: Any) -> dict[str, Any]:
         raise UnexpectedBody(
             f"the analysis failed: {text(meta.get('detailed_status')) or integer(meta.get('status_code'))}"
         )
-    row: dict[str, Any] = {"analyzer_version": text(meta.get("analyzer_version"))}
+    row: Row = {"analyzer_version": text(meta.get("analyzer_version"))}
     row |= {_SECONDS.get(name, name): number(track.get(name)) for name in _WHOLE}
     row |= _tonality(track)
     row |= {name: [i for i in map(_interval, mappings(given.get(name))) if i] for name in ("bars", "beats", "tatums")}
@@ -61,7 +61,7 @@ def parse_analysis(body: Any) -> dict[str, Any]:
     return row
 
 
-def read_analysis_file(path: Path) -> tuple[str, dict[str, Any]]:
+def read_analysis_file(path: Path) -> tuple[str, dict[str, object]]:
     """Read a saved analysis: its key (the track's id, or else the file's name without suffix) and its columns.
 
     Raises
@@ -85,14 +85,14 @@ def is_track_id(key: str) -> bool:
     return _ID.fullmatch(key) is not None
 
 
-def _interval(given: Mapping[str, Any]) -> dict[str, Any] | None:
+def _interval(given: Mapping[str, object]) -> dict[str, object] | None:
     start, duration = number(given.get("start")), number(given.get("duration"))
     if start is None or duration is None:
         return None
     return {"start_s": start, "duration_s": duration, "confidence": number(given.get("confidence"))}
 
 
-def _section(given: Mapping[str, Any]) -> dict[str, Any] | None:
+def _section(given: Mapping[str, object]) -> dict[str, object] | None:
     interval = _interval(given)
     if interval is None:
         return None
@@ -100,14 +100,14 @@ def _section(given: Mapping[str, Any]) -> dict[str, Any] | None:
     return interval | _tonality(given)
 
 
-def _tonality(given: Mapping[str, Any]) -> dict[str, int | None]:
+def _tonality(given: Mapping[str, object]) -> dict[str, int | None]:
     """Key (0 is C), mode and time signature; None where the analyser could not tell (-1, or 0 beats a bar)."""
     found = {name: integer(given.get(name)) for name in ("key", "mode", "time_signature")}
     lowest = {"key": 0, "mode": 0, "time_signature": 1}
     return {name: value if value is not None and value >= lowest[name] else None for name, value in found.items()}
 
 
-def _segment(given: Mapping[str, Any]) -> dict[str, Any] | None:
+def _segment(given: Mapping[str, object]) -> dict[str, object] | None:
     interval, pitches, timbre = _interval(given), _twelve(given.get("pitches")), _twelve(given.get("timbre"))
     if interval is None or pitches is None or timbre is None:
         return None
@@ -119,7 +119,7 @@ def _segment(given: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _twelve(value: Any) -> list[float] | None:
+def _twelve(value: object) -> list[float] | None:
     numbers = [number(item) for item in value] if isinstance(value, list) else []
     found = [item for item in numbers if item is not None]
     return found if len(found) == _PITCHES == len(numbers) else None
@@ -144,7 +144,7 @@ class AudioFeatures:
     values: Mapping[str, float | int | None]
 
 
-def parse_audio_features(body: Any) -> tuple[AudioFeatures, ...]:
+def parse_audio_features(body: object) -> tuple[AudioFeatures, ...]:
     """Read the audio features of several tracks, or of one; tracks without any (null) are left out.
 
     Raises
@@ -167,7 +167,7 @@ def parse_audio_features(body: Any) -> tuple[AudioFeatures, ...]:
     )
 
 
-def _features(row: Mapping[str, Any]) -> dict[str, float | int | None]:
+def _features(row: RowView) -> dict[str, float | int | None]:
     values: dict[str, float | int | None] = {name: number(row.get(name), 0.0, 1.0) for name in _SHARES}
     values["loudness"] = number(row.get("loudness"), -200.0, 200.0)
     values["key"] = integer(row.get("key"), 0, 11)

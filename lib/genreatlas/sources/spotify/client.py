@@ -37,6 +37,7 @@ from genreatlas.sources.spotify.pages import (
     parse_track_page,
 )
 from genreatlas.sources.spotify.tokens import Tokens
+from genreatlas.values import JsonObject
 
 T = TypeVar("T")
 
@@ -94,7 +95,7 @@ class Spotify:
             if page.next is None and (page.total is None or offset >= page.total):
                 return
 
-            def parse(body: Any, offset: int = offset) -> Page:
+            def parse(body: object, offset: int = offset) -> Page:
                 return _same_list(playlist_id, offset, parse_page(body, offset))
 
             given = {"offset": offset, "limit": _length(page, playlist.form), "fields": _PAGE}
@@ -114,7 +115,7 @@ class Spotify:
         """Audio features of up to 100 tracks, in one request; tracks without any are missing."""
         asked = frozenset(track_ids)
 
-        def parse(body: Any) -> tuple[AudioFeatures, ...]:
+        def parse(body: object) -> tuple[AudioFeatures, ...]:
             found = parse_audio_features(body)
             if not asked.issuperset(features.spotify_id for features in found):
                 raise UnexpectedBody("the audio features are those of other tracks")
@@ -128,14 +129,14 @@ class Spotify:
 
         return self._ask("audio-features", parse, ids=",".join(track_ids))
 
-    def audio_analysis(self, track_id: str) -> dict[str, Any]:
+    def audio_analysis(self, track_id: str) -> JsonObject:
         """Audio analysis of one track; there is no batched call."""
         return self._ask(f"audio-analysis/{track_id}", parse_analysis)
 
     def tracks(self, track_ids: Sequence[str]) -> list[Any]:
         """Track objects of up to 50 tracks, in one request."""
 
-        def parse(body: Any) -> list[Any]:
+        def parse(body: object) -> list[Any]:
             found = mapping(body).get("tracks")
             if not isinstance(found, list):
                 raise UnexpectedBody("tracks were asked for, and the body has no tracks")
@@ -143,7 +144,7 @@ class Spotify:
 
         return self._ask("tracks", parse, ids=",".join(track_ids))
 
-    def track(self, track_id: str) -> dict[str, Any]:
+    def track(self, track_id: str) -> JsonObject:
         """One track object; apps of every kind may still ask for it."""
         return self._ask(f"tracks/{track_id}", lambda body: dict(mapping(body)), **self._market)
 
@@ -152,7 +153,7 @@ class Spotify:
         return {"market": self.settings.market} if self.settings.market else {}
 
     def _playlist(self, playlist_id: str, fields: str) -> Playlist:
-        def parse(body: Any) -> Playlist:
+        def parse(body: object) -> Playlist:
             playlist = parse_playlist(body)
             if playlist.playlist_id not in (playlist_id, None):
                 raise UnexpectedBody("the body is another playlist's")
@@ -162,7 +163,7 @@ class Spotify:
 
         return self._ask(f"playlists/{playlist_id}", parse, fields=fields, **_TYPES, **self._market)
 
-    def _ask(self, path: str, parse: Callable[[Any], T], **parameters: Any) -> T:
+    def _ask(self, path: str, parse: Callable[[object], T], **parameters: object) -> T:
         """Get and parse one body, with a fresh token where the old one is refused.
 
         Raises
@@ -211,14 +212,14 @@ def _same_list(playlist_id: str, offset: int, page: Page) -> Page:
 class _Api(spotipy.Spotify):
     """spotipy, with errors as the polite session tells them."""
 
-    def get(self, path: str, parameters: dict[str, Any]) -> Any:
+    def get(self, path: str, parameters: JsonObject) -> Any:
         """Parsed body of a GET."""
         try:
             return self._get(path, **parameters)
         except SpotifyException as error:  # what spotipy refuses by itself, without a request
             raise FetchError(Reason.BAD_REQUEST, f"GET {path}: {error.msg}", error.http_status) from None
 
-    def _internal_call(self, method: str, url: str, payload: Any, params: dict[str, Any]) -> Any:
+    def _internal_call(self, method: str, url: str, payload: object, params: dict[str, object]) -> object:
         address = url if url.startswith("http") else self.prefix + url
         token = self.auth_manager.get_access_token()
         headers = {"Authorization": f"Bearer {token}"}

@@ -23,6 +23,7 @@ from genreatlas.sources.spotify.client import Spotify
 from genreatlas.sources.spotify.pages import Listed, Page, Playlist
 from genreatlas.sources.spotify.song_rows import choose, clip_id, credits_of, song_id, song_row
 from genreatlas.sources.spotify.tokens import make_tokens, read_credentials
+from genreatlas.values import JsonObject, JsonView, RowView
 
 #: How often a playlist that changes while it is read is begun again.
 _RESTARTS = 2
@@ -41,7 +42,7 @@ class Wanted:
     number: int
     weight: float = 1.0
 
-    def selection(self, settings: Mapping[str, Any]) -> str:
+    def selection(self, settings: Mapping[str, object]) -> str:
         """Hash of what the songs are chosen by; another one means that the list is read again."""
         return stable_id(self.genre_id, self.number, sorted(settings.items()), length=12)
 
@@ -57,7 +58,7 @@ class _Reading:
     steady: bool = True
 
 
-def read_playlist(spotify: Spotify, playlist_id: str, genres: Sequence[Wanted], snapshot: str | None) -> dict[str, Any]:
+def read_playlist(spotify: Spotify, playlist_id: str, genres: Sequence[Wanted], snapshot: str | None) -> JsonObject:
     """Read a playlist, or only see that it is as it was.
 
     Parameters
@@ -93,7 +94,7 @@ def read_playlist(spotify: Spotify, playlist_id: str, genres: Sequence[Wanted], 
 
 def read_artist(
     spotify: Spotify, playlist_id: str, name: str, artist_id: str | None, genres: Sequence[Wanted], page_size: int
-) -> dict[str, Any]:
+) -> JsonObject:
     """Read songs of an artist by search, whose results are pages of tracks of whoever fits.
 
     Only tracks that credit the artist count: by Spotify's id where it is known, else by name. Several
@@ -129,9 +130,9 @@ def read_artist(
     return _answer(spotify, {"playlist_id": playlist_id, "kind": "artist", "name": name}, reading, genres)
 
 
-def find_playlists(spotify: Spotify, query: str, number: int, page_size: int) -> list[dict[str, Any]]:
+def find_playlists(spotify: Spotify, query: str, number: int, page_size: int) -> list[JsonObject]:
     """The first so many playlists that a search finds, in its order, each once; fewer where it finds fewer."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, JsonObject] = {}
     offset, more = 0, True
     while more and len(found) < number and offset < _SEARCH_END:
         playlists, following = spotify.search_playlists(query, min(page_size, number), offset)
@@ -158,7 +159,7 @@ def _read(first: Page, further: Iterable[Page], most: int) -> _Reading:
     return _Reading(tuple(tracks.values()), +left_out, entries, first.total, steady=len(totals) == 1)
 
 
-def _answer(spotify: Spotify, head: dict[str, Any], reading: _Reading, genres: Sequence[Wanted]) -> dict[str, Any]:
+def _answer(spotify: Spotify, head: JsonObject, reading: _Reading, genres: Sequence[Wanted]) -> JsonObject:
     """What a list gives: its row, its genres with the number of songs kept for each, and the songs that were kept.
 
     A song has ``position`` and ``listed_at`` of the list, ``genres`` (ids that it was chosen for) and ``credits``.
@@ -197,12 +198,12 @@ def _answer(spotify: Spotify, head: dict[str, Any], reading: _Reading, genres: S
     return {"unchanged": False, "playlist": head | counted, "genres": read_for, "songs": songs}
 
 
-def selected_by(settings: Any) -> dict[str, Any]:
+def selected_by(settings: object) -> JsonObject:
     """Settings that a list's songs are chosen by."""
     return {name: getattr(settings, name) for name in ("seed", "max_entries", "market")}
 
 
-def _head(playlist: Playlist) -> dict[str, Any]:
+def _head(playlist: Playlist) -> dict[str, object]:
     names = ("name", "owner_id", "owner", "public", "form")
     return {name: getattr(playlist, name) for name in names}
 
@@ -233,7 +234,7 @@ class SpotifyFetch:
     providers: tuple[str, ...] = (PROVIDER,)
     columns: str = "answer string"
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return vars(self) | {"client": None}
 
     @property
@@ -241,11 +242,11 @@ class SpotifyFetch:
         """The API's hosts."""
         return tuple(urlsplit(url).netloc for url in (self.settings.api_url, self.settings.accounts_url))
 
-    def open(self, fan_out: FanOutSection) -> Callable[[Mapping[str, Any], str], Mapping[str, Any]]:
+    def open(self, fan_out: FanOutSection) -> Callable[[JsonView, str], JsonView]:
         """Make one process's client."""
         spotify = self.client or open_spotify(self.settings, fan_out)
 
-        def fetch(row: Mapping[str, Any], provider: str) -> Mapping[str, Any]:
+        def fetch(row: RowView, provider: str) -> RowView:
             answer = _ANSWERS[row["kind"]](spotify, json.loads(row["request"]))
             return {"answer": json.dumps(answer, ensure_ascii=False)}
 
@@ -264,24 +265,24 @@ def open_spotify(settings: SpotifySection, fan_out: FanOutSection) -> Spotify:
     return Spotify(settings, session, make_tokens(settings, read_credentials(settings), session))
 
 
-def _playlist(spotify: Spotify, request: dict[str, Any]) -> Any:
+def _playlist(spotify: Spotify, request: JsonObject) -> JsonObject:
     genres = [Wanted(**genre) for genre in request["genres"]]
     return read_playlist(spotify, request["playlist_id"], genres, request["snapshot"])
 
 
-def _artist(spotify: Spotify, request: dict[str, Any]) -> Any:
+def _artist(spotify: Spotify, request: JsonObject) -> JsonObject:
     genres = [Wanted(**genre) for genre in request["genres"]]
     return read_artist(
         spotify, request["playlist_id"], request["name"], request["artist_id"], genres, request["page_size"]
     )
 
 
-def _search(spotify: Spotify, request: dict[str, Any]) -> Any:
+def _search(spotify: Spotify, request: JsonObject) -> JsonObject:
     found = find_playlists(spotify, request["query"], request["number"], request["page_size"])
     return {"query": request["query"], "playlists": found}
 
 
-def _features(spotify: Spotify, request: list[str]) -> Any:
+def _features(spotify: Spotify, request: list[str]) -> list[JsonObject]:
     found = {features.spotify_id: features.values for features in spotify.audio_features(request)}
     return [
         {"clip_id": clip_id(i), "song_id": song_id(i), "spotify_id": i, "heard": i in found} | dict(found.get(i, {}))
@@ -289,11 +290,11 @@ def _features(spotify: Spotify, request: list[str]) -> Any:
     ]
 
 
-def _analysis(spotify: Spotify, request: str) -> Any:
+def _analysis(spotify: Spotify, request: str) -> JsonObject:
     return {"track_key": request, "song_id": song_id(request), "source": "api"} | spotify.audio_analysis(request)
 
 
-_ANSWERS: dict[str, Callable[[Spotify, Any], Any]] = {
+_ANSWERS: dict[str, Callable[[Spotify, Any], object]] = {
     "playlist": _playlist,
     "artist": _artist,
     "search": _search,

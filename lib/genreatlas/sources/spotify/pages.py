@@ -25,6 +25,7 @@ from genreatlas.sources.json_values import (
     text,
 )
 from genreatlas.sources.spotify.links import parse_link
+from genreatlas.values import JsonView
 
 PRECISIONS = ("year", "month", "day")
 _KIND = re.compile(r"[a-z_]{1,20}")
@@ -63,7 +64,7 @@ class Track:
     preview_url: str | None = None
 
 
-def parse_track(body: Any) -> Track | str:
+def parse_track(body: object) -> Track | str:
     """Read a track object, full or simplified, of any year.
 
     Returns
@@ -115,11 +116,11 @@ def _kind_of(uri: str) -> str:
     return parts[1] if len(parts) > 2 and parts[0] == "spotify" else "track"
 
 
-def _named(artists: Any, key: str) -> tuple[str, ...]:
+def _named(artists: object, key: str) -> tuple[str, ...]:
     return tuple(value for artist in mappings(artists) if (value := text(artist.get(key))) is not None)
 
 
-def _date(value: Any) -> str | None:
+def _date(value: object) -> str | None:
     """A date as given, of a year, month or day that there is; a year of zeros is Spotify's way of not knowing."""
     if not isinstance(value, str) or not _DATE.fullmatch(value) or value.startswith("0000"):
         return None
@@ -130,7 +131,7 @@ def _date(value: Any) -> str | None:
     return value
 
 
-def _largest(album: Mapping[str, Any]) -> str | None:
+def _largest(album: Mapping[str, object]) -> str | None:
     """The widest cover; the first where widths are not given, as Spotify lists the widest first."""
     images = [
         (integer(image.get("width"), low=0) or 0, address(image.get("url"))) for image in mappings(album.get("images"))
@@ -199,7 +200,7 @@ class FoundPlaylist:
     owner_id: str | None
 
 
-def parse_playlist(body: Any) -> Playlist:
+def parse_playlist(body: object) -> Playlist:
     """Read a playlist of either generation.
 
     Raises
@@ -228,7 +229,7 @@ def parse_playlist(body: Any) -> Playlist:
     )
 
 
-def parse_page(body: Any, offset: int = 0) -> Page:
+def parse_page(body: object, offset: int = 0) -> Page:
     """Read a page of a playlist's entries: objects with a ``track`` or an ``item``.
 
     Parameters
@@ -242,7 +243,7 @@ def parse_page(body: Any, offset: int = 0) -> Page:
     return _page(body, _entry, offset, _is_entry, "entries of a playlist")
 
 
-def parse_track_page(body: Any, offset: int = 0) -> Page:
+def parse_track_page(body: object, offset: int = 0) -> Page:
     """Read the tracks of a search, ``{"tracks": {"items": [track, ...]}}``.
 
     Raises
@@ -253,7 +254,7 @@ def parse_track_page(body: Any, offset: int = 0) -> Page:
     return _page(found, lambda entry: (entry, None, False), offset, lambda entry: not _is_entry(entry), "tracks")
 
 
-def parse_playlist_page(body: Any) -> tuple[tuple[FoundPlaylist, ...], str | None]:
+def parse_playlist_page(body: object) -> tuple[tuple[FoundPlaylist, ...], str | None]:
     """Read the playlists of a search, in order, and the address of the next page.
 
     Playlists that the app may not see are null, and left out.
@@ -277,20 +278,20 @@ def parse_playlist_page(body: Any) -> tuple[tuple[FoundPlaylist, ...], str | Non
     return tuple(playlists), text(page.get("next"))
 
 
-def _entry(entry: Mapping[str, Any]) -> tuple[Any, Any, bool]:
+def _entry(entry: Mapping[str, object]) -> tuple[object, object, bool]:
     """Track object, time of adding, and whether the entry is a local file."""
     held = entry.get("item") if isinstance(entry.get("item"), dict) else entry.get("track")
     return held, entry.get("added_at"), entry.get("is_local") is True
 
 
-def _is_entry(entry: Mapping[str, Any]) -> bool:
+def _is_entry(entry: Mapping[str, object]) -> bool:
     """Whether an object is an entry of a playlist, and not a track itself, which may have a flag ``track``."""
     return any(name in entry and not isinstance(entry[name], bool) for name in ("item", "track")) or (
         "added_at" in entry and "uri" not in entry
     )
 
 
-def _page(body: Any, read: Any, asked: int, fits: Callable[[Mapping[str, Any]], bool], what: str) -> Page:
+def _page(body: object, read: Any, asked: int, fits: Callable[[JsonView], bool], what: str) -> Page:
     page = mapping(body)
     entries = page.get("items")
     if not isinstance(entries, list):

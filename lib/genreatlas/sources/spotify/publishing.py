@@ -8,7 +8,6 @@ for by its mark, and filled anew from its first entry.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import requests
 
@@ -19,6 +18,7 @@ from genreatlas.sources.hosts import hosts_of
 from genreatlas.sources.http import checked, polite_session
 from genreatlas.sources.json_values import identifier, mapping
 from genreatlas.sources.spotify.tokens import Credentials, Tokens, make_tokens, read_credentials
+from genreatlas.values import JsonView, Params
 
 #: Most entries in one request.
 BATCH = 100
@@ -114,7 +114,7 @@ class Publisher:
         for start in range(BATCH, len(uris), BATCH):
             self._ask("POST", path, {"uris": uris[start : start + BATCH], "position": start}, once=True)
 
-    def _own(self) -> Iterator[Mapping[str, Any]]:
+    def _own(self) -> Iterator[Mapping[str, object]]:
         for offset in range(0, _PLAYLISTS, _PAGE):
             page = self._ask("GET", "me/playlists", params={"limit": _PAGE, "offset": offset})
             items = page.get("items")
@@ -128,10 +128,10 @@ class Publisher:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
-        params: Mapping[str, Any] | None = None,
+        body: JsonView | None = None,
+        params: Params | None = None,
         once: bool = False,
-    ) -> Mapping[str, Any]:
+    ) -> JsonView:
         """Send one request, again with a fresh token where the old one is refused: a refused request did nothing.
 
         Raises
@@ -161,7 +161,7 @@ class Publisher:
         raise AssertionError("unreachable")
 
 
-def _playlist_id(body: Mapping[str, Any]) -> str:
+def _playlist_id(body: Mapping[str, object]) -> str:
     """Id of a playlist, which goes into addresses.
 
     Raises

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from genreatlas.config import PlaylistsEntry, SearchEntry
 from genreatlas.errors import ConfigError, InputError
@@ -12,6 +11,7 @@ from genreatlas.sources.credits import normalise_artist
 from genreatlas.sources.genres import Genre, GenreNames, GenreParent, genre_slug
 from genreatlas.sources.spotify.links import require_link
 from genreatlas.sources.spotify.lists import Wanted
+from genreatlas.values import JsonView, Params
 
 
 @dataclass(frozen=True)
@@ -143,9 +143,7 @@ def artist_lists(
     return {list_id: (artist, tuple(wanted)) for list_id, (artist, wanted) in sorted(found.items())}
 
 
-def known_snapshot(
-    genres: Sequence[Wanted], stored: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]
-) -> str | None:
+def known_snapshot(genres: Sequence[Wanted], stored: Mapping[str, JsonView], settings: Params) -> str | None:
     """The snapshot at which a list was read for all these genres by the same choice; None where it has to be read.
 
     Parameters

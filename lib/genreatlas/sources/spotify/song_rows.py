@@ -1,13 +1,13 @@
 """Rows of the song tables: from a track, and from all that many lists say together of songs, artists and genres."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from genreatlas.ids import stable_id
 from genreatlas.sources.credits import Credit, artist_id, is_no_artist, title_guests
 from genreatlas.sources.spotify.pages import Track
+from genreatlas.values import JsonView, Row, RowView
 
 #: ``songs.source`` of every song of this source.
 SOURCE = "spotify"
@@ -23,7 +23,7 @@ def clip_id(spotify_id: str) -> str:
     return stable_id("clip", SOURCE, spotify_id)
 
 
-def song_row(track: Track, market: str = "") -> dict[str, Any]:
+def song_row(track: Track, market: str = "") -> dict[str, object]:
     """Columns of ``songs``, but the time."""
     return {
         "song_id": song_id(track.spotify_id),
@@ -73,8 +73,6 @@ def choose(spotify_ids: Iterable[str], number: int, seed: int, genre_id: str) ->
     return set(shuffled[:number])
 
 
-Row = dict[str, Any]
-
 #: ``song_genres.label_source`` by route; every other route names playlists.
 _LABEL_SOURCES = {"artists": "artist", "search": "search"}
 
@@ -109,7 +107,7 @@ class ListRows:
         return [{"artist_id": identity, "name": name} for identity, name in self.artists.items()]
 
 
-def list_rows(answers: Iterable[Mapping[str, Any]]) -> ListRows:
+def list_rows(answers: Iterable[RowView]) -> ListRows:
     """Rows of lists that were read; see :mod:`genreatlas.sources.spotify.lists` for what an answer is."""
     rows = ListRows()
     for answer in answers:
@@ -125,7 +123,7 @@ def list_rows(answers: Iterable[Mapping[str, Any]]) -> ListRows:
     return rows
 
 
-def list_source(playlist: Mapping[str, Any]) -> str:
+def list_source(playlist: JsonView) -> str:
     """``song_genres.source`` of a list: its URI."""
     kind = "spotify:playlist:" if playlist["kind"] == "playlist" else "spotify:"
     return f"{kind}{playlist['playlist_id']}"

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import requests
 from spotipy.cache_handler import MemoryCacheHandler
@@ -17,6 +16,7 @@ from genreatlas.config import SpotifySection
 from genreatlas.errors import ConfigError, FetchError, Reason
 from genreatlas.ids import stable_id
 from genreatlas.sources.json_values import number
+from genreatlas.values import JsonObject, JsonView
 
 #: What a user's token may do: read the user's own playlists, private ones too.
 SCOPES = "playlist-read-private playlist-read-collaborative"
@@ -75,7 +75,7 @@ class Tokens:
     ask : asks for a new token; returns the answer of the accounts service (access_token, expires_in).
     """
 
-    def __init__(self, ask: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, ask: Callable[[], JsonView]) -> None:
         self._ask = ask
         self._lock = threading.Lock()
         self._token: str | None = None
@@ -175,7 +175,7 @@ def _user_manager(
     Spotify replaces a refresh token from PKCE at every use, and one that was got with the secret lasts;
     so headless runs that come again had better have the secret.
     """
-    told: dict[str, Any] = {
+    told: JsonObject = {
         "redirect_uri": settings.redirect_uri, "scope": scopes, "state": os.urandom(12).hex(),
         "requests_session": session, "cache_handler": memory,
     }  # fmt: skip
@@ -194,11 +194,11 @@ def _token_url(settings: SpotifySection) -> str:
 
 
 def _asking(
-    ask: Callable[[], Any], memory: MemoryCacheHandler, credentials: Credentials
-) -> Callable[[], Mapping[str, Any]]:
+    ask: Callable[[], object], memory: MemoryCacheHandler, credentials: Credentials
+) -> Callable[[], Mapping[str, object]]:
     """Ask, and tell refused credentials, with which no request will work, from an accounts service in trouble."""
 
-    def asked() -> Mapping[str, Any]:
+    def asked() -> JsonView:
         try:
             ask()
         except SpotifyOauthError as error:
@@ -216,7 +216,7 @@ def _asking(
             raise FetchError(Reason.CONNECTION_LOST, f"no access token: {said}", transient=True) from None
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError):  # spotipy takes the answer as it is
             raise FetchError(Reason.WRONG_CONTENT, "the accounts service's answer is odd", transient=True) from None
-        answer: Mapping[str, Any] = memory.get_cached_token() or {}
+        answer: JsonView = memory.get_cached_token() or {}
         if not answer.get("access_token"):
             raise FetchError(Reason.WRONG_CONTENT, "the accounts service answered without a token", transient=True)
         return answer

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from genreatlas.errors import InputError
 from genreatlas.sources.tabular import delimited
 from genreatlas.sources.tabular.delimited import Dialect, Faults, find_dialect, read_header, records, some_lines
 from genreatlas.sources.tabular.formats import Encoding, find_encoding, kind_of, open_file, repaired, shown, text_lines
+from genreatlas.values import Row
 
 _BLOCK_ROWS = 20_000  # rows held as Python strings at a time; Arrow then holds them in a fifth of the space
 #: Folders beside the files of a table that is more than its files, and what it is.
@@ -51,7 +52,7 @@ class RawTable:
     delimiter: str = ""
     raw: Mapping[tuple[int, str], bytes] = field(default_factory=dict)
 
-    def rows(self, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def rows(self, columns: Sequence[str]) -> Iterator[tuple[str, Row]]:
         """Place and values of each row, of the columns that are there."""
         there = [column for column in dict.fromkeys(columns) if column in self.table.column_names]
         start = 0

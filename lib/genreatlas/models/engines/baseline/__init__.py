@@ -4,11 +4,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray, RowIndex
 from genreatlas.datasets.sparse_labels import SparseLabels, take_labels
 from genreatlas.errors import ConfigError, ModelError
 from genreatlas.models.engines.estimators import Facts
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from genreatlas.config import Candidate, TrainSection
     from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles
 
-Array = NDArray[Any]
+Array = AnyArray
 
 #: Baselines that read no feature at all.
 DUMMIES = ("random", "majority", "stratified")
@@ -79,7 +79,7 @@ class Baseline(TaskEngine):
         return (*DUMMIES, *({*known_sets} & {*FORESTS}))
 
     def fit(
-        self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: NDArray[Any]
+        self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: AnyArray
     ) -> tuple[FileModel, list[str]]:
         """Count the classes, or fit the small forest."""
         if trial.estimator in FORESTS:
@@ -148,7 +148,7 @@ class Dummy:
         found[np.arange(len(texts)), np.searchsorted(edges, draws, side="right")] = 1.0
         return found
 
-    def matrix_scores(self, X: Array, rows: Any, song: Array) -> Array:
+    def matrix_scores(self, X: Array, rows: RowIndex, song: Array) -> Array:
         """Scores of some rows of a training matrix.
 
         The matrix knows songs by number only: other draws than the songs' ids give, from the same shares.

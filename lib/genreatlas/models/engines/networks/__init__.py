@@ -14,11 +14,11 @@ each as an article's section on methods would.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray
 from genreatlas.models.engines.networks.networks_facts import ESTIMATORS
 from genreatlas.models.engines.protocol import Losses
 from genreatlas.models.engines.task_engine import TaskEngine
@@ -50,7 +50,7 @@ class Networks(TaskEngine):
         return SequenceGrid
 
     def fit(
-        self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: NDArray[Any]
+        self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: AnyArray
     ) -> "tuple[NetworkModel, list[str]]":
         """Train a network on some clips, stopped early on songs of one fold among them."""
         from genreatlas.errors import Reason

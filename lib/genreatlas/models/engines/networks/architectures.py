@@ -6,10 +6,14 @@ chunks with residuals); He et al. 2016 (residual blocks); Ioffe & Szegedy 2015 (
 """
 
 import os
-from collections.abc import Mapping
 from functools import lru_cache
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
+
+from genreatlas.values import Params
+
+#: A symbolic tensor of Keras, or a network; Keras has no types.
+Tensor: TypeAlias = Any
 
 #: A task has one core, and the same sums in the same order give the same network: XLA keeps to one thread.
 _XLA = "--xla_cpu_multi_thread_eigen=false"
@@ -42,7 +46,7 @@ def get_keras() -> ModuleType:
     return keras
 
 
-def build(estimator: str, rows: int, width: int, n_classes: int, params: Mapping[str, Any], seed: int) -> Any:
+def build(estimator: str, rows: int, width: int, n_classes: int, params: Params, seed: int) -> Tensor:
     """A network with fresh weights, the same for the same seed.
 
     Parameters
@@ -67,7 +71,7 @@ def build(estimator: str, rows: int, width: int, n_classes: int, params: Mapping
     return network
 
 
-def _cnn_1d(keras: ModuleType, windows: Any, params: Mapping[str, Any]) -> Any:
+def _cnn_1d(keras: ModuleType, windows: Tensor, params: Params) -> Tensor:
     """Three convolutions over five rows each, halved between; mean and maximum over time; 64 hidden units."""
     filters = int(params.get("filters", 32))
     found = windows
@@ -80,7 +84,7 @@ def _cnn_1d(keras: ModuleType, windows: Any, params: Mapping[str, Any]) -> Any:
     return keras.layers.Dense(64, activation="relu")(keras.layers.Concatenate()(pooled))
 
 
-def _cnn_2d(keras: ModuleType, windows: Any, params: Mapping[str, Any]) -> Any:
+def _cnn_2d(keras: ModuleType, windows: Tensor, params: Params) -> Tensor:
     """Three convolutions over three rows and three columns each, halved in both between; mean over all; 64 units."""
     filters = int(params.get("filters", 16))
     found = keras.layers.Reshape((*windows.shape[1:], 1))(windows)
@@ -91,7 +95,7 @@ def _cnn_2d(keras: ModuleType, windows: Any, params: Mapping[str, Any]) -> Any:
     return keras.layers.Dense(64, activation="relu")(keras.layers.GlobalAveragePooling2D()(found))
 
 
-def _short_chunk_cnn(keras: ModuleType, windows: Any, params: Mapping[str, Any]) -> Any:
+def _short_chunk_cnn(keras: ModuleType, windows: Tensor, params: Params) -> Tensor:
     """A convolution and five residual blocks, each with stride 2 in both directions; mean over all; 64 units."""
     filters = int(params.get("filters", 16))
     found = keras.layers.Reshape((*windows.shape[1:], 1))(windows)
@@ -108,7 +112,7 @@ def _short_chunk_cnn(keras: ModuleType, windows: Any, params: Mapping[str, Any])
     return keras.layers.Dense(64, activation="relu")(keras.layers.GlobalAveragePooling2D()(found))
 
 
-def _gru(keras: ModuleType, windows: Any, params: Mapping[str, Any]) -> Any:
+def _gru(keras: ModuleType, windows: Tensor, params: Params) -> Tensor:
     """A GRU over the rows; its states weighted by what a layer of one unit says of each, and added up."""
     units = int(params.get("units", 64))
     states = keras.layers.GRU(units, return_sequences=True)(windows)
@@ -117,7 +121,7 @@ def _gru(keras: ModuleType, windows: Any, params: Mapping[str, Any]) -> Any:
     return keras.layers.Flatten()(keras.layers.Dot(axes=1)([weights, states]))
 
 
-def _halved(keras: ModuleType, found: Any) -> Any:
+def _halved(keras: ModuleType, found: Tensor) -> Tensor:
     """Averages of two neighbours, along the axes that are long enough."""
     pool = tuple(2 if size >= _LEAST_ROWS else 1 for size in found.shape[1:3])
     return keras.layers.AveragePooling2D(pool)(found) if max(pool) > 1 else found

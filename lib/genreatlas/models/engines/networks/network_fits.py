@@ -20,14 +20,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray
 from genreatlas.datasets.clip_files import ClipFiles
 from genreatlas.models.engines.networks import architectures, onnx_export
 from genreatlas.models.engines.networks.onnx_model import FACTS, NetworkModel
 from genreatlas.models.engines.networks.snippets import Reading, read_clips, starts
 from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles
 from genreatlas.models.types import Trial
+from genreatlas.values import JsonObject
 
-Array = NDArray[Any]
+Array = AnyArray
 
 #: Seconds between two checkpoints.
 CHECKPOINT_S = 30.0
@@ -91,7 +93,7 @@ class History:
         """Epochs so far."""
         return len(self.loss)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As the model's file keeps it."""
         return {"loss": self.loss, "held_out": self.held_out, "best": self.best}
 

@@ -9,16 +9,21 @@ channels first and stand between two transpositions, of which onnxruntime drops 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from genreatlas.arrays import AnyArray
+
+#: A layer of Keras, or a network of them; Keras has no types.
+Layer: TypeAlias = Any
 
 #: What ONNX files and their operators are of: onnxruntime 1.16 reads them, and every later one.
 _OPSET, _IR = 17, 8
 
 
-def to_onnx(network: Any, metadata: Mapping[str, str], multi: bool) -> bytes:
+def to_onnx(network: Layer, metadata: Mapping[str, str], multi: bool) -> bytes:
     """An ONNX file that gives probabilities for windows.
 
     Parameters
@@ -67,7 +72,7 @@ class _Graph:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
-    def add(self, op: str, inputs: list[str], output: str = "", outputs: int = 1, **attributes: Any) -> str:
+    def add(self, op: str, inputs: list[str], output: str = "", outputs: int = 1, **attributes: object) -> str:
         """Add a node and give the name of its first output."""
         from onnx import helper
 
@@ -76,7 +81,7 @@ class _Graph:
         self.nodes.append(helper.make_node(op, inputs, named, **attributes))
         return output
 
-    def constant(self, values: NDArray[Any]) -> str:
+    def constant(self, values: AnyArray) -> str:
         """Add a constant and give its name."""
         from onnx import numpy_helper
 
@@ -89,7 +94,7 @@ class _Graph:
         return self.add("Transpose", [tensor], perm=order)
 
 
-def _weights(layer: Any) -> list[NDArray[np.float32]]:
+def _weights(layer: Layer) -> list[NDArray[np.float32]]:
     return [np.asarray(one, dtype=np.float32) for one in layer.get_weights()]
 
 
@@ -101,7 +106,7 @@ def _last(n_axes: int) -> list[int]:
     return [0, *range(2, n_axes), 1]
 
 
-def _activated(graph: _Graph, layer: Any, tensor: str) -> str:
+def _activated(graph: _Graph, layer: Layer, tensor: str) -> str:
     name = layer.activation.__name__
     ops = {"linear": "", "relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid"}
     if name not in ops:
@@ -109,7 +114,7 @@ def _activated(graph: _Graph, layer: Any, tensor: str) -> str:
     return graph.add(ops[name], [tensor]) if ops[name] else tensor
 
 
-def _convolution(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+def _convolution(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
     kernel, *bias = _weights(layer)
     n_axes = kernel.ndim
     turned = np.transpose(kernel, (n_axes - 1, n_axes - 2, *range(n_axes - 2)))
@@ -121,7 +126,7 @@ def _convolution(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     return _activated(graph, layer, graph.turned(found, _last(n_axes)))
 
 
-def _normalisation(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+def _normalisation(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
     """As it is in use: one product and one sum."""
     gamma, beta, mean, variance = _weights(layer)
     factor = gamma / np.sqrt(variance + np.float32(layer.epsilon))
@@ -129,7 +134,7 @@ def _normalisation(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     return graph.add("Add", [product, graph.constant(beta - mean * factor)])
 
 
-def _dense(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+def _dense(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
     kernel, *bias = _weights(layer)
     found = graph.add("MatMul", [inputs[0], graph.constant(kernel)])
     for one in bias:
@@ -137,7 +142,7 @@ def _dense(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     return _activated(graph, layer, found)
 
 
-def _gru(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+def _gru(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
     """Keras and ONNX have the gates in one order: update, reset, candidate."""
     if not (layer.return_sequences and layer.reset_after) or layer.go_backwards:
         raise NotImplementedError(f"{layer.name}: only a forward GRU that gives all states is written as ONNX")
@@ -152,7 +157,7 @@ def _gru(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     return graph.turned(graph.add("Squeeze", [found, graph.constant(np.array([1], np.int64))]), [1, 0, 2])
 
 
-def _pooling(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+def _pooling(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
     if layer.padding != "valid" or layer.data_format != "channels_last":
         raise NotImplementedError(f"{layer.name}: only poolings without padding are written as ONNX")
     n_axes = len(layer.input.shape)
@@ -165,24 +170,24 @@ def _pooling(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     return graph.turned(found, _last(n_axes))
 
 
-def _over_all(op: str) -> Callable[[_Graph, Any, list[str]], str]:
-    def write(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+def _over_all(op: str) -> Callable[[_Graph, Layer, list[str]], str]:
+    def write(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
         axes = list(range(1, len(layer.input.shape) - 1))
         return graph.add(op, inputs, axes=axes, keepdims=0)
 
     return write
 
 
-def _same(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+def _same(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
     return inputs[0]
 
 
-def _shaped(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+def _shaped(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
     shape = [-1, *(int(size) for size in layer.output.shape[1:])]
     return graph.add("Reshape", [inputs[0], graph.constant(np.array(shape, np.int64))])
 
 
-def _dot(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+def _dot(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
     """(n, rows, a) and (n, rows, b) become (n, a, b)."""
     axes = layer.axes if isinstance(layer.axes, int) else tuple(layer.axes)
     if axes not in (1, (1, 1)) or layer.normalize:
@@ -190,7 +195,7 @@ def _dot(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     return graph.add("MatMul", [graph.turned(inputs[0], [0, 2, 1]), inputs[1]])
 
 
-_LAYERS: dict[str, Callable[[_Graph, Any, list[str]], str]] = {
+_LAYERS: dict[str, Callable[[_Graph, Layer, list[str]], str]] = {
     "Conv1D": _convolution,
     "Conv2D": _convolution,
     "BatchNormalization": _normalisation,

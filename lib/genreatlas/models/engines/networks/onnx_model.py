@@ -2,18 +2,19 @@
 
 import json
 import os
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray, RowIndex
 from genreatlas.datasets.clip_files import ClipFiles
 from genreatlas.errors import ModelError
 from genreatlas.models.engines.file_models import Clips, ClipScores, votes
 from genreatlas.models.engines.networks.snippets import Reading, scores_of_clips
 from genreatlas.models.types import ScoreKind
+from genreatlas.values import JsonObject, JsonView
 
 #: Key of the file's metadata under which is what we know of it, as JSON.
 FACTS = "genreatlas"
@@ -43,7 +44,7 @@ class NetworkModel:
             self.reading = Reading.from_json(facts["reading"])
             self.n_classes = int(facts["n_classes"])
             self.multi = bool(facts["multi"])
-            self.history: Mapping[str, Any] = dict(facts["history"])
+            self.history: JsonView = dict(facts["history"])
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"not a network of this release: {error!r}") from None
 
@@ -56,7 +57,7 @@ class NetworkModel:
         (found,) = self._open().run(None, {"windows": np.ascontiguousarray(windows, dtype=np.float32)})
         return np.asarray(found, dtype=np.float64)
 
-    def matrix_scores(self, X: NDArray[Any], rows: Any, song: NDArray[Any]) -> NDArray[np.float64]:
+    def matrix_scores(self, X: AnyArray, rows: RowIndex, song: AnyArray) -> NDArray[np.float64]:
         """Mean scores of the windows of some clips of the shards that it was trained on.
 
         Parameters
@@ -97,7 +98,7 @@ class NetworkModel:
             self._session, self._process = _session(self._content), os.getpid()
         return self._session
 
-    def _facts(self) -> dict[str, Any]:
+    def _facts(self) -> JsonObject:
         known = self._open().get_modelmeta().custom_metadata_map
         if FACTS not in known:
             raise ModelError("an ONNX file that this package did not write")

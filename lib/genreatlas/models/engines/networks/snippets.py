@@ -5,10 +5,12 @@ Training and scoring share it, so that a clip is read alike by both. Here is no 
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from genreatlas.arrays import AnyArray
+from genreatlas.values import JsonObject
 
 #: Columns of notes (:mod:`genreatlas.audio.notes`): a set that has them all is encoded as notes.
 NOTE_COLUMNS = ("time", "beat_phase", "strength", "band", "pitch_class")
@@ -34,7 +36,7 @@ _VALUES = 1_000_000
 #: Columns that hardly vary are not blown up.
 _LEAST_SPREAD = 1e-6
 
-Array = NDArray[Any]
+Array = AnyArray
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,12 @@ class Reading:
         """Windows that cover a clip, evenly spread and end to end where that comes out even."""
         return np.stack([self.window(values[start:]) for start in starts(len(values), self.rows)])
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As the model's file keeps it."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> "Reading":
+    def from_json(cls, fields: JsonObject) -> "Reading":
         """What :meth:`to_json` gave; TypeError or KeyError where it is something else."""
         lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
         return cls(**(fields | lists))

@@ -1,11 +1,12 @@
 """scikit-learn: every candidate on one core, so many at once."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray
 from genreatlas.models.engines.scikit_learn.sklearn_facts import ESTIMATORS, QUICK, RESERVED, SCALERS
 from genreatlas.models.engines.task_engine import TaskEngine
 from genreatlas.models.types import Trial
@@ -26,7 +27,7 @@ class ScikitLearn(TaskEngine):
     quick = QUICK
     formats: ClassVar[Mapping[str, str]] = {"skops": "model.skops"}
 
-    def grid_errors(self, estimator: str, grid: Mapping[str, Sequence[Any]]) -> list[str]:
+    def grid_errors(self, estimator: str, grid: Mapping[str, Sequence[object]]) -> list[str]:
         """Everything that is wrong in a grid of parameters of scikit-learn's class.
 
         ``estimator__`` reaches AdaBoost's tree.
@@ -39,7 +40,7 @@ class ScikitLearn(TaskEngine):
         return found + super().grid_errors(estimator, {key: grid[key] for key in grid if key not in reserved})
 
     def fit(
-        self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: NDArray[Any]
+        self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: AnyArray
     ) -> "tuple[SklearnModel, list[str]]":
         """Fit a pipeline of imputer, scaler and estimator."""
         from genreatlas.models.engines.scikit_learn import sklearn_pipelines

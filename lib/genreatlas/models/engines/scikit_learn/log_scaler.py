@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
+
+from genreatlas.arrays import AnyArray
 
 #: Skewness from which a column of positive numbers is taken for one that spreads so: that of an exponential is 2.
 _SKEWED = 1.0
@@ -34,13 +35,13 @@ class LogScaler(StandardScaler):
         values = np.array(X) if (self.copy if copy is None else copy) else np.asarray(X)
         return super().transform(self._logs(values), copy=False)
 
-    def _logs(self, values: NDArray[Any]) -> NDArray[Any]:
+    def _logs(self, values: AnyArray) -> AnyArray:
         for place in np.flatnonzero(self.least_ > 0):
             values[:, place] = np.log(np.maximum(values[:, place], self.least_[place]))
         return values
 
 
-def _skewness(column: NDArray[Any]) -> float:
+def _skewness(column: AnyArray) -> float:
     """Third standardised moment; 0 of a constant column."""
     deviation = column.astype(np.float64) - column.mean(dtype=np.float64)
     spread = np.sqrt(np.mean(deviation**2))

@@ -6,7 +6,7 @@ Names, grids and limits are in :mod:`.sklearn_facts`, which needs no scikit-lear
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 from zipfile import ZIP_DEFLATED
@@ -41,6 +41,7 @@ from genreatlas.models.engines.scikit_learn.sklearn_facts import SklearnFacts
 from genreatlas.models.engines.scikit_learn.skops_checks import TRUSTED, check_arrays, check_schema
 from genreatlas.models.engines.task_fits import CandidateLimit, GridSettings, MatrixFiles
 from genreatlas.models.types import ScoreKind, Trial
+from genreatlas.values import JsonObject, JsonView, Params
 
 #: Scaler = factory; ``none`` leaves the values as they are.
 SCALERS: dict[str, Callable[[], BaseEstimator] | None] = {
@@ -78,7 +79,7 @@ ESTIMATORS: dict[str, Estimator] = {name: Estimator(FACTORIES[name], facts) for 
 SMALL_FOREST = Estimator(lambda: RandomForestClassifier(n_estimators=100, max_depth=8, min_samples_leaf=2))
 
 
-def make_pipeline(estimator: Estimator, params: Mapping[str, Any], seed: int, multi: bool = False) -> Pipeline:
+def make_pipeline(estimator: Estimator, params: Params, seed: int, multi: bool = False) -> Pipeline:
     """Build the unfitted pipeline of one candidate.
 
     Parameters
@@ -174,13 +175,13 @@ class SklearnModel(RowModel):
 
     def dumps(self) -> bytes:
         """Return the model as a skops file; it names its types and is read without running code from it."""
-        content: dict[str, Any] = {"pipeline": self.pipeline, "n_classes": self.n_classes, "multi": self.multi}
+        content: JsonObject = {"pipeline": self.pipeline, "n_classes": self.n_classes, "multi": self.multi}
         if self.sigmoids is not None:
             content |= {"slope": self.sigmoids.slope, "offset": self.sigmoids.offset}
         return skops.io.dumps(content, compression=ZIP_DEFLATED, compresslevel=6)
 
 
-def read_fields(content: bytes) -> Mapping[str, Any]:
+def read_fields(content: bytes) -> JsonView:
     """Read what a skops file holds.
 
     Raises
@@ -319,7 +320,7 @@ def column_weights(model: SklearnModel, X: Array) -> Array | None:
     return np.asarray(np.nan_to_num(np.mean(slopes, axis=0) * spread), dtype=np.float64)
 
 
-def _classifiers(model: SklearnModel) -> list[Any]:
+def _classifiers(model: SklearnModel) -> list[object]:
     """The classifier itself, or those of one genre against the rest."""
     last = model.pipeline[-1]
     return list(last.estimators_) if isinstance(last, OneVsRestClassifier) else [last]

@@ -14,16 +14,17 @@ from typing import Any
 
 import numpy as np
 import sklearn
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
 from sklearn.svm import SVC
 from sklearn.tree._tree import Tree
 
+from genreatlas.arrays import AnyArray
 from genreatlas.errors import ModelError
 from genreatlas.models.engines.file_models import release
+from genreatlas.values import JsonObject
 
-Array = NDArray[Any]
+Array = AnyArray
 
 #: Types in our model files that skops does not trust by itself: parts of scikit-learn's estimators, and our scaler.
 TRUSTED = (
@@ -95,7 +96,7 @@ def check_schema(content: bytes) -> None:
         _check_version(node.get("content"))
 
 
-def _check_version(state: Any) -> None:
+def _check_version(state: object) -> None:
     """Look for the version that an estimator's state names."""
     stored = state.get("_sklearn_version") if isinstance(state, dict) else None
     written = stored.get("content") if isinstance(stored, dict) else None
@@ -107,7 +108,7 @@ def _check_version(state: Any) -> None:
         )
 
 
-def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
+def _nodes(schema: Any) -> Iterator[JsonObject]:
     waiting = [schema]
     while waiting:
         value = waiting.pop()
@@ -126,7 +127,7 @@ def _shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
         return read(file)[0]
 
 
-def _check_outputs(node: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
+def _check_outputs(node: JsonObject, shapes: dict[str, tuple[int, ...]]) -> None:
     """The constructor of a tree reads as many class counts as there are outputs, without looking how many there are."""
     try:
         _, counts, outputs = node["__reduce__"]["args"]["content"]

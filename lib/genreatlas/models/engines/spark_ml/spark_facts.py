@@ -4,11 +4,11 @@ Every candidate is ``Imputer(median) → VectorAssembler → StandardScaler (or 
 without any value among the training rows is left out.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from genreatlas.models.engines.estimators import SWITCH, Facts, Quick, Values, list_of, number, one_of, whole
+from genreatlas.values import Params
 
 SCALERS = ("standard", "none")
 
@@ -27,7 +27,7 @@ class Estimator(Facts):
     """
 
     spark_class: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Params = field(default_factory=dict)
     one_vs_rest: bool = False
     scores: Literal["probability", "margin"] = "probability"
     seeded: bool = False

@@ -24,6 +24,7 @@ from genreatlas.models.engines.protocol import StoredModel
 from genreatlas.models.engines.spark_ml.spark_pipelines import SparkModel, sum_scores
 from genreatlas.models.meta import Meta
 from genreatlas.models.types import ScoreKind
+from genreatlas.values import JsonView
 
 #: Stages of a Spark pipeline that training writes, and the models that stand in one-vs-rest.
 _SPARK_CLASSES = {"org.apache.spark.ml.PipelineModel", "pyspark.ml.pipeline.PipelineModel"} | {
@@ -61,7 +62,7 @@ class FittedPipeline:
         return self.model.score_kind
 
     @property
-    def facts(self) -> Mapping[str, Any]:
+    def facts(self) -> JsonView:
         """What a pipeline does not know of itself: input columns, classes that it saw, calibration."""
         sigmoids = self.model.sigmoids
         return {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray
 from genreatlas.models.engines.stacks.stack_facts import ESTIMATORS, PLUS
 from genreatlas.models.engines.task_engine import TaskEngine
 from genreatlas.models.types import Trial
@@ -34,7 +35,7 @@ class Stacks(TaskEngine):
         return candidate.feature_sets or tuple(name for name in train.feature_sets if PLUS in name)
 
     def fit(
-        self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: NDArray[Any]
+        self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: AnyArray
     ) -> "tuple[StackModel | QuantileModel, list[str]]":
         """Fit members, and weights or what judges quantiles."""
         from genreatlas.models.engines.stacks import quantile_models, stack_models

@@ -9,14 +9,13 @@ Quantiles are taken over a song's rows in training, and over each clip's in scor
 averaged: the same where a song has one clip.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from zipfile import ZIP_DEFLATED
 
 import numpy as np
 import skops.io
 
+from genreatlas.arrays import RowIndex
 from genreatlas.errors import ModelError, Reason
 from genreatlas.models.engines.calibration import Array, fold_splits
 from genreatlas.models.engines.estimators import limits
@@ -32,6 +31,7 @@ from genreatlas.models.engines.stacks.stack_facts import MEMBERS
 from genreatlas.models.engines.stacks.stack_models import logits_of
 from genreatlas.models.engines.task_fits import CandidateLimit, GridSettings, MatrixFiles
 from genreatlas.models.types import ScoreKind, Trial
+from genreatlas.values import JsonView
 
 #: Of each genre's logits over the rows of a song.
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -61,7 +61,7 @@ class QuantileModel:
         """Columns of a row."""
         return self.member.n_features
 
-    def matrix_scores(self, X: Array, rows: Any, song: Array) -> Array:
+    def matrix_scores(self, X: Array, rows: RowIndex, song: Array) -> Array:
         """Scores of songs, each the same in all its rows; the rows of a song stand together."""
         of_row = np.asarray(song[rows])
         starts = np.flatnonzero(np.diff(of_row, prepend=of_row[:1] - 1))
@@ -107,7 +107,7 @@ def spread_of(logits: Array, lengths: Array) -> Array:
     return np.array(found, dtype=np.float32).reshape(len(runs), logits.shape[1] * len(QUANTILES))
 
 
-def from_fields(fields: Mapping[str, Any]) -> QuantileModel:
+def from_fields(fields: JsonView) -> QuantileModel:
     """The model of a file's content.
 
     Raises

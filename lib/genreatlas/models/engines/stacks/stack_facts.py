@@ -1,16 +1,14 @@
 """What is known of stacks without importing scikit-learn: what may be a member, with which parameters."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from genreatlas.models.engines.estimators import SWITCH, Facts, list_of, number, one_of
 from genreatlas.models.engines.scikit_learn.sklearn_facts import SCALERS
+from genreatlas.values import JsonView
 
 #: Stands between the names of joined sets, as in :mod:`genreatlas.config.joined`, which no task needs.
 PLUS = "+"
 
 #: What may be a member = its parameters. They are fixed: each is strong on most tables, and a stack's grid is small.
-MEMBERS: dict[str, Mapping[str, Any]] = {
+MEMBERS: dict[str, JsonView] = {
     "logistic_regression": {"C": 0.1},
     "svc": {"C": 10.0, "gamma": "scale"},
     "linear_svc": {"C": 0.01},

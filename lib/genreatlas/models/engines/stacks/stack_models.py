@@ -11,9 +11,9 @@ common value: with some hundred songs there is no more to be learnt. (Wolpert 19
 negative; Ting & Witten 1999 on probabilities as inputs.)
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 from zipfile import ZIP_DEFLATED
 
 import numpy as np
@@ -36,6 +36,7 @@ from genreatlas.models.engines.scikit_learn.skops_checks import check_arrays
 from genreatlas.models.engines.stacks.stack_facts import MEMBERS, PLUS, USUAL
 from genreatlas.models.engines.task_fits import CandidateLimit, GridSettings, MatrixFiles
 from genreatlas.models.types import ScoreKind, Trial
+from genreatlas.values import JsonView, Params
 
 Model = TypeVar("Model")
 
@@ -52,7 +53,7 @@ class Member:
 
     name: str
     estimator: str
-    params: Mapping[str, Any]
+    params: Params
     columns: Array
 
 
@@ -124,7 +125,7 @@ def loads(content: bytes) -> StackModel:
     return checked(read_fields(content), from_fields)
 
 
-def checked(fields: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Model]) -> Model:
+def checked(fields: JsonView, read: Callable[[JsonView], Model]) -> Model:
     """What is made of a file's content; ModelError where its parts do not fit together."""
     try:
         return read(fields)
@@ -134,7 +135,7 @@ def checked(fields: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Model
         raise ModelError(f"the model file cannot be loaded: {type(error).__name__}: {error}") from None
 
 
-def from_fields(fields: Mapping[str, Any]) -> StackModel:
+def from_fields(fields: JsonView) -> StackModel:
     """The model of a file's content; ModelError where its parts do not fit together."""
     weights, intercepts = (np.asarray(fields[name], dtype=np.float64) for name in ("weights", "intercepts"))
     n_features, parts = int(fields["n_features"]), []

@@ -13,11 +13,12 @@ knn                       shares of genres among the nearest songs, by faiss whe
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray
 from genreatlas.errors import Reason
 from genreatlas.models.engines.estimators import limits
 from genreatlas.models.engines.task_engine import TaskEngine
@@ -72,7 +73,7 @@ class Thousands(TaskEngine):
         return None
 
     def fit(
-        self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: NDArray[Any]
+        self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: AnyArray
     ) -> "tuple[ArrayModel, list[str]]":
         """Fit an estimator on columns that are imputed and scaled block by block."""
         from genreatlas.models.engines.task_fits import CandidateLimit

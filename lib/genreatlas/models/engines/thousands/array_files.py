@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from genreatlas.models.engines.thousands.array_models import Array, ArrayModel, 
 
 
 class _Reader(Protocol):
-    def __call__(self, facts: Mapping[str, Any], columns: Columns, arrays: Mapping[str, Array]) -> ArrayModel: ...
+    def __call__(self, facts: Mapping[str, object], columns: Columns, arrays: Mapping[str, Array]) -> ArrayModel: ...
 
 
 #: Kind of model = what makes it of a file's content.

@@ -9,15 +9,17 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genreatlas.arrays import AnyArray
 from genreatlas.models.engines.file_models import RowModel, blocks
 from genreatlas.models.types import ScoreKind
+from genreatlas.values import JsonObject
 
-Array = NDArray[Any]
+Array = AnyArray
 
 #: Rows that are scored at once, so that a product is always of one shape and a row's scores do not depend on the rows
 #: beside it: BLAS adds up a product in another order for another number of rows.
@@ -154,7 +156,7 @@ class ArrayModel(RowModel):
         raise NotImplementedError
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> JsonObject:
         """What is JSON in the file."""
         return {}
 

@@ -7,15 +7,14 @@ Spark makes the sums, where the rows are: :mod:`.partial_sums`.
 References: Friedman 1989 (shrinkage of the covariance); Tibshirani et al. 2002, sec. 2 (nearest centroids).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import linalg, sparse
 
 from genreatlas.models.engines.thousands.array_models import Array, Columns, Table
 from genreatlas.models.engines.thousands.layered import LayeredModel
+from genreatlas.values import Params
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Sums:
         return (self.second - means.T @ (means * self.weight[:, None])) / self.weight.sum()
 
 
-def fit(table: Table, estimator: str, params: Mapping[str, Any]) -> tuple[LayeredModel, list[str]]:
+def fit(table: Table, estimator: str, params: Params) -> tuple[LayeredModel, list[str]]:
     """Fit ``lda`` or ``nearest_profile``.
 
     Parameters
@@ -72,7 +71,7 @@ def fit(table: Table, estimator: str, params: Mapping[str, Any]) -> tuple[Layere
     return fit_sums(Sums.of(table), table.columns, estimator, params)
 
 
-def fit_sums(sums: Sums, columns: Columns, estimator: str, params: Mapping[str, Any]) -> tuple[LayeredModel, list[str]]:
+def fit_sums(sums: Sums, columns: Columns, estimator: str, params: Params) -> tuple[LayeredModel, list[str]]:
     """Fit from sums of the scaled columns; see :func:`fit`."""
     shrinkage = 1.0 if estimator == "nearest_profile" else float(params.get("shrinkage", 0.0))
     weight, bias, notes = discriminant(sums, shrinkage, bool(params.get("even", estimator == "nearest_profile")))

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genreatlas.models.engines.thousands.array_models import Array, ArrayModel, Columns, expect, softmax
+from genreatlas.values import JsonObject, JsonView
 
 KIND = "layers"
 
@@ -42,7 +42,7 @@ class LayeredModel(ArrayModel):
         return found
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> JsonObject:
         """The widths of the layers."""
         return {"widths": [len(bias) for _, bias in self.layers]}
 
@@ -58,7 +58,7 @@ class LayeredModel(ArrayModel):
         return np.abs(self.layers[0][0].astype(np.float64)).mean(axis=1)
 
 
-def read(facts: Mapping[str, Any], columns: Columns, arrays: Mapping[str, Array]) -> LayeredModel:
+def read(facts: JsonView, columns: Columns, arrays: Mapping[str, Array]) -> LayeredModel:
     """A model of a file's content; ValueError where it does not fit together."""
     widths = [len(columns.fill), *(int(width) for width in facts["widths"])]
     layers = tuple(

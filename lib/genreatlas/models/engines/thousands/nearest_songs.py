@@ -13,6 +13,7 @@ import numpy as np
 from genreatlas.datasets.sparse_labels import SparseLabels
 from genreatlas.models.engines.thousands.array_models import Array, ArrayModel, Columns, Table, expect
 from genreatlas.models.engines.thousands.thousands_facts import has_faiss
+from genreatlas.values import JsonObject, JsonView, Params
 
 KIND = "neighbours"
 
@@ -59,7 +60,7 @@ class NeighbourModel(ArrayModel):
         return {name: getattr(self, name) for name in names}
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> JsonObject:
         """How many neighbours count."""
         return {"n_neighbors": self.n_neighbors}
 
@@ -107,7 +108,7 @@ class NeighbourModel(ArrayModel):
         return index
 
 
-def fit(table: Table, params: Mapping[str, Any]) -> tuple[NeighbourModel, list[str]]:
+def fit(table: Table, params: Params) -> tuple[NeighbourModel, list[str]]:
     """Keep a table's rows.
 
     Parameters
@@ -135,7 +136,7 @@ def fit(table: Table, params: Mapping[str, Any]) -> tuple[NeighbourModel, list[s
     return model, notes
 
 
-def read(facts: Mapping[str, Any], columns: Columns, arrays: Mapping[str, Array]) -> NeighbourModel:
+def read(facts: JsonView, columns: Columns, arrays: Mapping[str, Array]) -> NeighbourModel:
     """A model of a file's content; ValueError where it does not fit together."""
     n_classes, n = int(facts["n_classes"]), len(arrays["known"])
     known = expect(arrays, "known", (n, len(columns.fill)))

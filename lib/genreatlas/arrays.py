@@ -1,0 +1,11 @@
+"""Names for arrays whose element type is not fixed, and for places in arrays."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+#: An array of any element type: features in the precision of their file, ids, labels or groups.
+AnyArray: TypeAlias = npt.NDArray[Any]
+#: Which rows of an array: their places, or a slice.
+RowIndex: TypeAlias = npt.NDArray[np.integer] | slice
