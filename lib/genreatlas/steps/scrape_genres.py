@@ -32,7 +32,6 @@ from genreatlas.sources.every_noise.page_rows import (
     saved_pages,
 )
 from genreatlas.sources.every_noise.snapshots import (
-    Row,
     completed,
     date_in_name,
     file_date,
@@ -50,6 +49,7 @@ from genreatlas.tables import (
     QUARANTINE,
     Table,
 )
+from genreatlas.values import Row
 
 T = TypeVar("T")
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Literal
 
-from genreatlas.web.published import Extract, Row
+from genreatlas.values import Row
+from genreatlas.web.published import Extract
 
 #: Values that a statement asks for at once.
 _AT_ONCE = 500

@@ -229,7 +229,7 @@ class _Graph:
         factor = gamma / np.sqrt(variance + _EPSILON)
         return factor, beta - mean * factor
 
-    def node(self, kind: str, *inputs: str, name: str = "", **attributes: object) -> str:
+    def node(self, kind: str, *inputs: str, name: str = "", **attributes: Any) -> str:
         """Add a node; its output's name."""
         from onnx import helper
 

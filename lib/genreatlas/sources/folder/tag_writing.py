@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from genreatlas.errors import ClipError, Reason
 
 #: A file of mutagen, or its tags, one class per format.
-Tags: TypeAlias = Any
+MutagenTags: TypeAlias = Any
 
 
 def write_genres(path: Path, mime: str, genres: Sequence[str]) -> None:
@@ -98,14 +98,14 @@ def _write_mp4(path: Path, genres: list[str]) -> None:
     _write_values(mp4.MP4(path), "\xa9gen", genres)
 
 
-def _write_values(file: Tags, key: str, genres: list[str]) -> None:
+def _write_values(file: MutagenTags, key: str, genres: list[str]) -> None:
     if file.tags is None:
         file.add_tags()
     file[key] = genres
     file.save()
 
 
-def _set(tags: Tags, genres: list[str]) -> None:
+def _set(tags: MutagenTags, genres: list[str]) -> None:
     from mutagen import id3
 
     tags.setall("TCON", [id3.TCON(encoding=id3.Encoding.UTF8, text=genres)])

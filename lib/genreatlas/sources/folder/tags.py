@@ -10,7 +10,7 @@ from genreatlas.sources.folder.manifest import clean_text
 from genreatlas.sources.genres import GenreNames
 
 #: Tags of a file as mutagen has them, one class per format.
-Tags: TypeAlias = Any
+MutagenTags: TypeAlias = Any
 
 #: What is read, and what it is called in ID3 frames, Vorbis comments and MP4 atoms.
 _ID3 = {
@@ -223,11 +223,11 @@ def _of_id3(tags: object) -> dict[str, list[str]]:
     return {name: texts for name, texts in values.items() if texts}
 
 
-def _of_names(tags: Tags, names: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+def _of_names(tags: MutagenTags, names: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
     return {name: _first_of(tags, keys) for name, keys in names.items()} if tags else {}
 
 
-def _id3_texts(tags: Tags, key: str) -> list[str]:
+def _id3_texts(tags: MutagenTags, key: str) -> list[str]:
     texts: list[str] = []
     for frame in tags.getall(key):
         if key == "TCON":
@@ -239,7 +239,7 @@ def _id3_texts(tags: Tags, key: str) -> list[str]:
     return texts
 
 
-def _first_of(tags: Tags, keys: tuple[str, ...]) -> list[str]:
+def _first_of(tags: MutagenTags, keys: tuple[str, ...]) -> list[str]:
     for key in keys:
         if key in tags and isinstance(tags[key], bool):  # MP4's cpil
             return [str(tags[key])]

@@ -72,7 +72,7 @@ class _Graph:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
-    def add(self, op: str, inputs: list[str], output: str = "", outputs: int = 1, **attributes: object) -> str:
+    def add(self, op: str, inputs: list[str], output: str = "", outputs: int = 1, **attributes: Any) -> str:
         """Add a node and give the name of its first output."""
         from onnx import helper
 
