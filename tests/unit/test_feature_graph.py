@@ -68,7 +68,7 @@ def test_features_that_need_each_other_are_reported_as_a_circle():
 
     graph.feature(a)
     graph.feature(b)
-    with pytest.raises(KeyError, match="a -> b -> a: a circle"):
+    with pytest.raises(KeyError, match="a -> b -> a: circular dependency"):
         graph.compute(["a"])
 
 
