@@ -39,7 +39,7 @@ from genreatlas.audio.feature_sets import get_feature_set  # noqa: E402
 from genreatlas.config import load_config  # noqa: E402
 from genreatlas.report.map_page import map_content  # noqa: E402
 from genreatlas.web.publishing import publish  # noqa: E402
-from genreatlas.web.site_data import SiteData, SongFeatures  # noqa: E402
+from genreatlas.web.site_data import SiteData, SongFeatures, SongVectors  # noqa: E402
 from map_factory import map_data  # noqa: E402
 from one_file_models import save_model, sound  # noqa: E402
 from site_factory import site_data  # noqa: E402
@@ -134,7 +134,8 @@ def lake(songs: int, home: Path, model: dict[str, Any]) -> SiteData:
         "centre": [0.0] * len(FEATURES), "spread": [1.0] * len(FEATURES), "mean": [0.0] * len(FEATURES),
         "variance": float(len(FEATURES)), "clip": model["clip"],
     }  # fmt: skip
-    vectors = features.song_ids, values
+    # A scale of one and no copies: distances are corrected as they are of a real library, by the same code.
+    vectors = SongVectors(features.song_ids, values, [None] * songs, np.ones(songs), np.ones(songs, dtype=bool))
     return replace(data, tables=tables, features=features, space=space, vectors=vectors)
 
 

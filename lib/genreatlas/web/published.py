@@ -72,28 +72,27 @@ class Extract:
         Equal names come first, then names that begin as the query does, then the others.
         """
         folded = fold(query)
-        key = (folded, kind, limit)
-        kept = self._found.get(key)
-        return self._found.put(key, self._search(folded, kind, limit)) if kept is None else kept
+        kept = self._found.get((folded, kind, limit))
+        return self._found.put((folded, kind, limit), self._search(folded, kind, limit)) if kept is None else kept
+
+    def searched(self, query: str, kind: str, limit: int) -> list[Row] | None:
+        """What :meth:`search` found before, if that is kept: no file is read."""
+        return self._found.get((fold(query), kind, limit))
 
     def _search(self, folded: str, kind: str, limit: int) -> list[Row]:
-        ranks: dict[int, tuple[int, int]] = {}
-        for row in self.rows(f"SELECT rank FROM {kind} WHERE folded = ? ORDER BY rank LIMIT ?", folded, limit):
-            ranks[row["rank"]] = (0, row["rank"])
+        # One statement: between two rows that Python is given, other threads take their turns.
+        asked = f"SELECT * FROM (SELECT rank, 0 AS place FROM {kind} WHERE folded = ? ORDER BY rank LIMIT ?)"
+        values: list[Any] = [folded, limit]
         if expression := match_expression(folded):
-            found = self.rows(
-                f"SELECT rowid AS rank FROM find_{kind} WHERE find_{kind} MATCH ? ORDER BY rowid LIMIT ?",
-                expression, _CANDIDATES,
-            )  # fmt: skip
-            marks = ", ".join("?" * len(found))
-            names = self.rows(
-                f"SELECT rank, folded FROM {kind} WHERE rank IN ({marks})", *[row["rank"] for row in found]
+            asked += (
+                f" UNION SELECT {kind}.rank,"
+                " CASE WHEN folded = ? THEN 0 WHEN substr(folded, 1, ?) = ? THEN 1 ELSE 2 END"
+                f" FROM (SELECT rowid AS found FROM find_{kind} WHERE find_{kind} MATCH ? ORDER BY rowid LIMIT ?)"
+                f" CROSS JOIN {kind} ON {kind}.rank = found"
             )
-            for row in names:
-                begins = 1 if row["folded"].startswith(folded) else 2
-                ranks.setdefault(row["rank"], (begins, row["rank"]))
-        chosen = sorted(ranks, key=lambda rank: ranks[rank])[:limit]
-        return self.named(kind, chosen)
+            values += [folded, len(folded), folded, expression, _CANDIDATES]
+        chosen = self.rows(f"SELECT rank FROM ({asked}) ORDER BY place, rank LIMIT ?", *values, limit)
+        return self.named(kind, [row["rank"] for row in chosen])
 
     def named(self, kind: str, ranks: Sequence[int]) -> list[Row]:
         """Rows of a kind by rank, in this order."""

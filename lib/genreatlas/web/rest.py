@@ -1,8 +1,10 @@
 """The REST endpoints, below ``/rest``; ``/rest/openapi.json`` describes them."""
 
 import json
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 
@@ -38,8 +40,14 @@ def _found(answer: T | None, what: str) -> T:
     return answer
 
 
+@cache
+def _searching() -> CapacityLimiter:
+    """Searches at the same time: more threads than that only wait for one another, and some of them for long."""
+    return CapacityLimiter(2)
+
+
 @router.get("/search")
-def search(
+async def search(
     request: Request,
     q: Annotated[str, Query(min_length=1, max_length=200, description="Beginnings of words, in any order.")],
     kind: Kind | None = None,
@@ -47,7 +55,13 @@ def search(
 ) -> Any:
     """Find songs, artists, albums, genres and playlists by name; songs and albums by their artist, too."""
     found = extract_of(request)
-    return Json({one: found.search(q, one, limit) for one in ([kind] if kind else KINDS)})
+    kinds = [kind] if kind else KINDS
+    answer = {one: found.searched(q, one, limit) for one in kinds}
+    if any(names is None for names in answer.values()):
+        answer = await to_thread.run_sync(
+            lambda: {one: found.search(q, one, limit) for one in kinds}, limiter=_searching()
+        )
+    return Json(answer)
 
 
 @router.get("/categories")

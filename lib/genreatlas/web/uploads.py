@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Request, UploadFile
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.background import BackgroundTask
 
@@ -204,13 +205,19 @@ def analyse_song(request: Request, song_id: str, token: Token = "") -> Response:
 
 
 @router.get("/analyses/{analysis_id}")
-def analysis(request: Request, analysis_id: str) -> Response:
+async def analysis(request: Request, analysis_id: str) -> Response:
     """How far an analysis is, or what it found."""
+    # A page that is kept is answered here, in turn: fifty threads that wait for one another answer some very late.
     state = state_of(request)
     found = state.site.extract
     key = (analysis_id, state.visitor(request).key, found.folder)
     if (kept := state.pages.get(key)) is not None:
         return HTMLResponse(kept, headers={"cache-control": "no-store"})
+    return await run_in_threadpool(_analysis, request, found, key)
+
+
+def _analysis(request: Request, found: Extract, key: tuple[str, str, Path]) -> Response:
+    state, analysis_id = state_of(request), key[0]
     shown = known(analysis_state(state, request, analysis_id), "analysis. It may be over; upload the file again")
     if shown["state"] == "failed":
         return page(request, "failed.html.j2", 422, shown=shown)
