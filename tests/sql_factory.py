@@ -35,6 +35,8 @@ from genreatlas.tables import (
     PUBLISHED_PLAYLISTS,
     SONG_NEIGHBOURS,
     TABLES,
+    TOPIC_MODELS,
+    TOPICS,
     Table,
 )
 
@@ -327,11 +329,12 @@ def write_map(home: Path) -> Path:
 
 
 def write_listening(home: Path) -> Path:
-    """Write neighbours of all songs and a playlist into the store below ``home`` and return it."""
+    """Write neighbours of all songs, a playlist and topics into the store below ``home`` and return it."""
     songs = [(g, a, k) for g in GENRES for a in range(4) for k in range(2)]
     ids = {song: f"song-{song[0]}-{song[1]}-{song[2]}" for song in songs}
     _write_neighbours(home, songs, ids)
     _write_playlists(home, ids)
+    write_topics(home)
     return home
 
 
@@ -352,6 +355,17 @@ def _write_neighbours(home: Path, songs: list[tuple[str, int, int]], ids: dict) 
          "distance": rank / 4, "corrected": rank * rank / 16, "similarity": 1 / (1 + rank)}
         for s in songs for rank, other in enumerate([o for o in songs if o[0] == s[0] and o != s][:4], 1)
     ])  # fmt: skip
+
+
+def write_topics(home: Path) -> None:
+    """Two fits of two topics, the second of which no genre with enough songs is in."""
+    for sequence, version in ((1, "1-a"), (2, "2-b")):
+        keys = {"feature_set": "topics2", "set_version": version}
+        write(home, TOPIC_MODELS, [keys | {"sequence": sequence}])
+        genres = {"genres": ["house", "ambient"], "genre_names": ["House", "Ambient"], "genre_shares": [0.6, 0.1],
+                  "genre_lifts": [1.5 * sequence, 0.25]}  # fmt: skip
+        write(home, TOPICS, [keys | genres | {"topic": 1, "share": 0.4},
+                             keys | {key: [] for key in genres} | {"topic": 2, "share": 0.6}])  # fmt: skip
 
 
 def _write_playlists(home: Path, ids: dict) -> None:

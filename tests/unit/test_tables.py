@@ -28,6 +28,7 @@ VOLATILE = {
     "models": {"path", "fitted_at", "seconds", "input_versions", "git_commit", "run_id"},
     "promotions": {"decided_at", "git_commit", "run_id"},
     "scores": {"modified_ns", "scored_at", "run_id"},
+    "topic_models": {"input_versions", "made_at", "git_commit", "run_id"},
     "drift": {"measured_at", "run_id"},
     "playlist_recipes": {"created_at", "run_id"},
     "generated_playlists": {"input_versions", "made_at", "git_commit", "run_id"},

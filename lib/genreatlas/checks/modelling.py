@@ -1,7 +1,7 @@
 """Checks of the steps from features to models, and of those that work with models."""
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, get_feature_set
-from genreatlas.audio.layouts import get_layout
+from genreatlas.audio.layouts import FRAMES, get_layout
 from genreatlas.checks.embeddings import embedding_problems
 from genreatlas.checks.problems import Problem, encoding, missing, not_compared, not_installed, not_writable, raised
 from genreatlas.config import Config
@@ -44,6 +44,20 @@ def assign_splits(config: Config) -> list[Problem]:
             "train.min_songs, or lower splits.folds."
         )
         found.append(Problem(text, warning=True))
+    return found
+
+
+def fit_topics(config: Config) -> list[Problem]:
+    """The set has frames, and its name is not taken."""
+    section = config.topics
+    known = FEATURE_SETS.get(section.feature_set)  # none of an imported table
+    found = []
+    if known is not None and known.axis != FRAMES.name:
+        text = f"topics.feature_set: {known.name} holds {known.axis}, and words are made of frames. Name such a set."
+        found.append(Problem(text))
+    if section.topics > section.words:
+        text = f"topics.topics = {section.topics}: there are more topics than words (topics.words = {section.words})."
+        found.append(Problem(f"{text} Raise topics.words."))
     return found
 
 

@@ -31,6 +31,7 @@ _SHOWN = {
     "extract_features": ("extract.feature_sets", "clip.position", "clip.seconds"),
     "link_recordings": ("recordings.timbre",),
     "assign_splits": ("splits.name", "splits.test", "splits.promotion", "splits.folds", "splits.group_by"),
+    "fit_topics": ("topics.feature_set", "topics.words", "topics.topics", "splits.name"),
     "train_models": ("train.feature_sets", "train.labels", "train.metric", "train.min_songs", "models.path"),
     "evaluate_models": ("evaluate.part",),
     "probe": ("probe.experiments",),
@@ -177,6 +178,8 @@ def _gives(step: str, config: Config) -> set[str]:
         sets = (config.import_features.name,)
     if step == "collect_songs":
         sets = (SPOTIFY_AUDIO_SET,)
+    if step == "fit_topics":
+        sets = (config.topics.name,)
     return {*facts_of(step).writes, *(f"set:{name}" for name in sets)}
 
 
@@ -191,6 +194,7 @@ def _needs(step: str, config: Config) -> list[tuple[str, ...]]:
         "extract_features": [clips],
         "link_recordings": [clips, ("set:fingerprint",)],
         "assign_splits": [songs],
+        "fit_topics": [("splits",), (f"set:{config.topics.feature_set}",)],
         "train_models": [("splits",), songs],
         "evaluate_models": [models],
         "probe": [("splits",), songs],
@@ -236,6 +240,11 @@ def _sets(config: Config, given: set[str], later: Sequence[str]) -> Iterator[Pro
         makers = [step for step in later if f"set:{name}" in _gives(step, config)]
         if makers:
             yield Problem(f"train.feature_sets: {name} comes from {makers[0]}, a later step. Put {makers[0]} first.")
+        elif name == config.topics.name:
+            yield Problem(
+                f"train.feature_sets: {name} comes from fit_topics, and no step before train_models is that. Put it "
+                "behind assign_splits, or run it first."
+            )
         elif name in FEATURE_SETS:
             extracted = ", ".join(config.extract.feature_sets)
             yield Problem(

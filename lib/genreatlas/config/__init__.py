@@ -47,6 +47,7 @@ from genreatlas.config.sections import (
     TrainSection,
     WorldSection,
 )
+from genreatlas.config.topics import TopicsSection
 from genreatlas.config.web import WebSection
 
 __all__ = [
@@ -93,6 +94,7 @@ __all__ = [
     "SpotifySection",
     "StoreSection",
     "SyncSection",
+    "TopicsSection",
     "TrainSection",
     "WebSection",
     "WorldSection",

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from genreatlas.config import collecting, extraction, map_sections, operation, probing, recipes, sections
+from genreatlas.config.topics import TopicsSection
 from genreatlas.config.web import WebSection
 from genreatlas.errors import ConfigError
 from genreatlas.redaction import redact_value
@@ -51,6 +52,7 @@ class Config(sections.Section):
     recordings: extraction.RecordingsSection = extraction.RecordingsSection()
     import_features: sections.ImportFeaturesSection = sections.ImportFeaturesSection()
     splits: sections.SplitsSection = sections.SplitsSection()
+    topics: TopicsSection = TopicsSection()
     train: sections.TrainSection = sections.TrainSection()
     models: sections.ModelsSection = sections.ModelsSection()
     evaluate: sections.EvaluateSection = sections.EvaluateSection()

@@ -24,6 +24,7 @@ StepName = Literal[
     "extract_features",
     "link_recordings",
     "assign_splits",
+    "fit_topics",
     "train_models",
     "evaluate_models",
     "probe",
@@ -400,8 +401,8 @@ class ReportSection(Section):
 
     path: Path = Field(Path("data/report"), description="Folder of index.html and its pictures.")
     title: str = Field("Genre Atlas", description="Title of the report.")
-    embed_audio: bool = Field(False, description="Embed audio of confused songs in the report.")
-    max_audio_songs: Positive = Field(8, description="Most songs whose audio is embedded in the report.")
+    embed_audio: bool = Field(False, description="Embed audio of confused songs, and of topics, in the report.")
+    max_audio_songs: Positive = Field(8, description="Most songs of each of the two whose audio is embedded.")
     max_genres: Positive = Field(16, description="Most genres in a picture; the largest are shown.")
     sample_per_genre: Positive = Field(
         300, description="Rows of a genre that pictures of features are drawn from.", json_schema_extra=EXPERT

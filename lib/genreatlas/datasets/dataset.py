@@ -14,6 +14,7 @@ from genreatlas.datasets.feature_tables import MEETS, bad_condition, find_featur
 from genreatlas.datasets.fetching import fetch
 from genreatlas.datasets.labels import Choice, at_level, choose
 from genreatlas.datasets.library import Library
+from genreatlas.datasets.topic_sets import require_fitted_apart
 from genreatlas.datasets.types import Dataset
 from genreatlas.errors import InputError
 from genreatlas.store import Reader, Snapshot
@@ -70,11 +71,13 @@ def build_dataset(
     ------
     ConfigError : an unknown set or genre; ``train.where`` is no condition on these rows.
     InputError : fewer than two usable genres, no column is left, or no clip has all sets that are to be joined.
+    SplitLeakError : topics that were fitted on songs outside the training part.
     """
     snapshot = Snapshot(store, library.versions | (songs_of.input_versions if songs_of else {}))
     table = find_feature_table(
         snapshot, feature_set, *((fixed.set_version, fixed.preprocessing_id) if fixed else (None, None))
     )
+    require_fitted_apart(snapshot, table, library)
     notes = () if fixed else table.incomplete(snapshot)
     rows = table.rows(snapshot)
     if songs_of is None:

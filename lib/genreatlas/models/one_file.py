@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from genreatlas.audio.embeddings import EmbeddingSet
 from genreatlas.audio.feature_sets import Registered
 from genreatlas.audio.layouts import get_layout
+from genreatlas.audio.sets.definition import FeatureSet
 from genreatlas.audio.whole_files import Recipe, check_recipe, whole_file
 from genreatlas.config import LimitsSection
 from genreatlas.errors import ModelError
@@ -22,6 +22,7 @@ from genreatlas.models.engines.file_models import FileModel
 from genreatlas.models.engines.task_answers import predict_batch
 from genreatlas.models.meta import Meta
 from genreatlas.models.network_files import networks_of
+from genreatlas.models.topic_files import topics_of
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def predict(
         loaded.meta.features,
         hop_s,
         max_windows,
-        Registered((), loaded.networks),
+        Registered((), loaded.brought),
     )
     check_recipe(loaded.meta.model_id, loaded.meta.set_version, loaded.meta.preprocessing_id, recipe)
     content = isinstance(source, bytes)
@@ -143,12 +144,15 @@ def predict(
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that needs no Spark, and what is known of it."""
+    """A model that needs no Spark, and what is known of it.
+
+    ``brought`` are feature sets that the model brought along: those of networks, and topics.
+    """
 
     meta: Meta
     model: FileModel
     confidence: Confidence | None = None
-    networks: tuple[EmbeddingSet, ...] = ()
+    brought: tuple[FeatureSet, ...] = ()
 
 
 def load(models: Path, model_id: str) -> Loaded:
@@ -171,7 +175,7 @@ def load(models: Path, model_id: str) -> Loaded:
             f"retrain.engines = {json.dumps(names)} only models that need none become champion."
         )
     model = engine.open(folder / engine.formats[meta.format])
-    return Loaded(meta, model, meta.sureness(), networks_of(folder))
+    return Loaded(meta, model, meta.sureness(), (*networks_of(folder), *topics_of(folder)))
 
 
 _load = lru_cache(maxsize=4)(load)

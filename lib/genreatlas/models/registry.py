@@ -2,13 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Row
 
+from genreatlas.audio.audio_words import TopicSet
 from genreatlas.config import Config
 from genreatlas.datasets.dataset import Fixed, build_dataset
 from genreatlas.datasets.library import Library
@@ -19,6 +20,7 @@ from genreatlas.models.engines import file_name, reader_of
 from genreatlas.models.engines.protocol import Fitted, StoredModel
 from genreatlas.models.meta import META, Meta
 from genreatlas.models.network_files import bring_along
+from genreatlas.models.topic_files import write_topics
 from genreatlas.store import Reader
 
 __all__ = ["META", "Meta"]
@@ -26,8 +28,13 @@ __all__ = ["META", "Meta"]
 ModelRow = Mapping[str, Any] | Row
 
 
-def save(config: Config, meta: Meta, model: Fitted) -> Path:
-    """Write a model's folder, whole or not at all: it gets its name when everything is in it."""
+def save(config: Config, meta: Meta, model: Fitted, topics: Sequence[TopicSet] = ()) -> Path:
+    """Write a model's folder, whole or not at all: it gets its name when everything is in it.
+
+    Parameters
+    ----------
+    topics : sets of topics among those that it was trained on.
+    """
     folder = config.models.path.absolute() / meta.model_id
     partly = folder.with_name(f".{meta.model_id}.part")
     for leftover in (partly, folder):
@@ -35,6 +42,7 @@ def save(config: Config, meta: Meta, model: Fitted) -> Path:
     partly.mkdir(parents=True)
     model.save(partly / file_name(meta.format))
     bring_along(folder.parent, partly, meta.feature_set)
+    write_topics(partly, topics)
     (partly / META).write_text(json.dumps(asdict(meta), indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
     partly.rename(folder)
     return folder

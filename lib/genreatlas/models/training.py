@@ -17,6 +17,7 @@ from genreatlas.datasets.matrix import (
     training_rows,
     write_matrix,
 )
+from genreatlas.datasets.topic_sets import read_topic_sets
 from genreatlas.datasets.types import Dataset
 from genreatlas.metrics import TOTALS_METRICS
 from genreatlas.models import registry
@@ -149,7 +150,8 @@ class FeatureSetTraining:
             spark=model.facts,
             confidence=model.confidence,
         )
-        registry.save(self.config, meta, model)
+        topics = read_topic_sets(self.store, self.dataset.feature_set, self.dataset.set_version)
+        registry.save(self.config, meta, model, topics)
         return meta, model.seconds, model.note
 
     def _rows(self) -> DataFrame:

@@ -62,6 +62,44 @@ class Playlist:
 
 
 @dataclass(frozen=True)
+class TopicSong:
+    """A song to hear a topic in.
+
+    Attributes
+    ----------
+    called : artist and title.
+    share : of the topic.
+    path, start_s, length_s : of its first clip; None where there is none.
+    """
+
+    song_id: str
+    called: str
+    share: float
+    path: str | None = None
+    start_s: float | None = None
+    length_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic of audio words.
+
+    Attributes
+    ----------
+    feature_set : that holds its shares.
+    number, share : as in ``topics``.
+    genres : name, share and lift of the genres in which it is largest.
+    songs : in which it is largest.
+    """
+
+    feature_set: str
+    number: int
+    share: float
+    genres: Sequence[tuple[str, float, float]] = ()
+    songs: Sequence[TopicSong] = ()
+
+
+@dataclass(frozen=True)
 class Copies:
     """Copies of recordings, as their fingerprints told.
 
@@ -145,6 +183,7 @@ class ReportData:
     playlists : the present ones; the first has its songs.
     probes : rows of ``probes`` over all genres, one an experiment and feature set.
     copies : copies of recordings; None where no fingerprints were compared.
+    topics : topics of the last fit, the largest first.
     """
 
     title: str = "Genre Atlas"
@@ -199,6 +238,7 @@ class ReportData:
     playlists: Sequence[Playlist] = ()
     probes: pd.DataFrame = field(default_factory=lambda: empty("kind", "name", "feature_set", "value"))
     copies: Copies | None = None
+    topics: Sequence[Topic] = ()
 
     def name(self, genre_id: str) -> str:
         """The genre's name as shown to people."""

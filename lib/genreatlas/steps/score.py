@@ -51,6 +51,7 @@ from genreatlas.models.confidence import most_genres
 from genreatlas.models.engines.protocol import StoredModel
 from genreatlas.models.meta import Meta
 from genreatlas.models.network_files import networks_of
+from genreatlas.models.topic_files import topics_of
 from genreatlas.sources.scoring_list import Item, Refused, list_items
 from genreatlas.store import Staged, Store
 from genreatlas.tables import CLIPS, QUARANTINE, SCORE_WINDOWS, SCORES
@@ -103,6 +104,7 @@ class _Scoring:
     def files(self, path: Path) -> Counts:
         settings = self.config.score
         clip = self.meta.clip_section()
+        folder = self.config.models.path.absolute() / self.meta.model_id
         recipe = Recipe(
             self.meta.feature_set,
             clip,
@@ -110,7 +112,7 @@ class _Scoring:
             self.meta.features,
             settings.hop_s,
             settings.max_windows,
-            registered().beside(networks_of(self.config.models.path.absolute() / self.meta.model_id)),
+            registered().beside((*networks_of(folder), *topics_of(folder))),
         )
         send_networks(self.store.spark, recipe.registered, frozenset(members_of(self.meta.feature_set)))
         check_recipe(self.meta.model_id, self.meta.set_version, self.meta.preprocessing_id, recipe)

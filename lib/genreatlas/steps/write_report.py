@@ -16,7 +16,7 @@ from genreatlas.counts import Counts
 from genreatlas.ids import stable_id
 from genreatlas.progress import progress
 from genreatlas.provenance import package_code
-from genreatlas.report import boards, copies, map_queries, page, playlists, probes, queries, similar, sounds
+from genreatlas.report import boards, copies, map_queries, page, playlists, probes, queries, similar, sounds, topics
 from genreatlas.report.data import Player, ReportData
 from genreatlas.report.map_page import render_map
 from genreatlas.report.queries import songs_to_hear
@@ -30,7 +30,7 @@ READS = (
     "runs", "maps", "genre_profiles", "genre_positions", "genre_neighbours", "genre_regions", "genre_tree",
     "genre_typical_songs", "genre_evolution", "map_comparisons", "generated_playlists", "generated_playlist_songs",
     "neighbour_spaces", "neighbour_songs", "song_neighbours", "probes", "embeddings",
-    "recordings", "linked_clips", "recording_links",
+    "recordings", "linked_clips", "recording_links", "topic_models", "topics",
 )  # fmt: skip
 WRITES: tuple[str, ...] = ()
 SECTIONS = ("report", "evaluate", "train", "splits", "map", "spotify", "playlist")
@@ -38,6 +38,10 @@ check = checks.write_report
 
 _STATE = "report.json"
 _MAP = "map.html"
+#: Tables that sections show beside those of the queries.
+_ADDED = (
+    *map_queries.INPUTS, *playlists.INPUTS, *similar.INPUTS, *probes.INPUTS, *copies.INPUTS, *topics.INPUTS,
+)  # fmt: skip
 
 
 def run(store: Store, config: Config) -> Counts:
@@ -73,18 +77,19 @@ def run(store: Store, config: Config) -> Counts:
 
 def read_report(store: Reader, config: Config) -> ReportData:
     """What the page shows, with the sounds that the driver decodes."""
-    added = (*map_queries.INPUTS, *playlists.INPUTS, *similar.INPUTS, *probes.INPUTS, *copies.INPUTS)
-    versions = {table.name: v for table in added if (v := store.version(table)) is not None}
+    versions = {table.name: v for table in _ADDED if (v := store.version(table)) is not None}
     data = queries.read_report(store, config)
     every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
     labels = queries.class_labels(store, config.train.level)
     chosen = songs_to_hear(data, store, labels, every_board[0] if every_board else None, config.report.seed)
     heard = with_audio(store, queries.with_clip(store, chosen).toPandas())
     heard["_name"] = [data.name(genre).casefold() for genre in heard["genre_id"]]
+    shown, to_hear = topics.read_topics(store)
     players: dict[str, Player] = {}
     if config.report.embed_audio:
-        played = with_audio(store, data.confused.head(config.report.max_audio_songs))
-        players = {str(row["song_id"]): sounds.player(row) for _, row in played.iterrows()}
+        for rows in (data.confused, to_hear):
+            played = with_audio(store, rows.head(config.report.max_audio_songs))
+            players |= {str(row["song_id"]): sounds.player(row) for _, row in played.iterrows()}
     return replace(
         data,
         sounds=tuple(sounds.sound(row) for _, row in heard.sort_values(["_name", "genre_id"]).iterrows()),
@@ -95,6 +100,7 @@ def read_report(store: Reader, config: Config) -> ReportData:
         playlists=playlists.read_playlists(store, config),
         probes=probes.read_probes(store, config.splits.name),
         copies=copies.read_copies(store, config.splits.name),
+        topics=shown,
         versions={**data.versions, **versions},
     )
 
@@ -118,8 +124,7 @@ def settings(config: Config) -> str:
 
 def _versions(store: Reader, before: dict[str, dict[str, int]]) -> dict[str, int]:
     """Versions now of every table that may be shown or that the last page showed."""
-    inputs = (*queries.INPUTS, *map_queries.INPUTS, *playlists.INPUTS, *similar.INPUTS, *probes.INPUTS, *copies.INPUTS)
-    names = sorted({table.name for table in inputs} | set(before.get("versions", {})))
+    names = sorted({table.name for table in (*queries.INPUTS, *_ADDED)} | set(before.get("versions", {})))
     found = {name: store.version(name) for name in names}
     return {name: version for name, version in found.items() if version is not None}
 

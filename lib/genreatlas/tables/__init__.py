@@ -83,6 +83,7 @@ from genreatlas.tables.spotify import (
     SPOTIFY_SEARCHES,
     SPOTIFY_TABLES,
 )
+from genreatlas.tables.topics import TOPIC_MODELS, TOPIC_TABLES, TOPICS
 
 #: Tables with a fixed schema. Feature tables follow from the registry of feature sets.
 TABLES = (
@@ -92,6 +93,7 @@ TABLES = (
     FEATURE_SETS,
     EMBEDDINGS,
     *MODELLING_TABLES,
+    *TOPIC_TABLES,
     *DEPLOYING_TABLES,
     *RECORDING_TABLES,
     *ATLAS_TABLES,
@@ -166,6 +168,8 @@ __all__ = [
     "SPOTIFY_AUDIO_SET",
     "SPOTIFY_SEARCHES",
     "TABLES",
+    "TOPICS",
+    "TOPIC_MODELS",
     "TRAINING_GENRES",
     "VECTOR_COLUMN",
     "Column",

@@ -24,7 +24,7 @@ FEATURE_KEY_COLUMNS = (*_KEY_NAMES, "song_id")
 FEATURE_SETS = Table(
     name="feature_sets",
     comment="Which features a set has: the registry's sets that were extracted, and every imported one.",
-    written_by=("extract_features", "import_features", "collect_songs"),
+    written_by=("extract_features", "import_features", "collect_songs", "fit_topics"),
     key=("feature_set", "set_version", "position"),
     history=True,
     family="features",
@@ -46,7 +46,12 @@ FEATURE_SETS = Table(
         ),
         Column("unit", "string", "Unit, empty where it has none.", nullable=False),
         Column("preprocessing_id", "string", "Preprocessing of the newest rows.", nullable=False),
-        Column("source", "string", "registry, or the file that it was imported from.", nullable=False),
+        Column(
+            "source",
+            "string",
+            "registry, the file that it was imported from, or topics of a set.",
+            nullable=False,
+        ),
     ),
 )
 

@@ -68,7 +68,7 @@ class Analyst:
 
     def _recipe_of_model(self, loaded: Loaded) -> Recipe:
         meta = loaded.meta
-        networks = Registered((), loaded.networks)
+        networks = Registered((), loaded.brought)
         return Recipe(meta.feature_set, meta.clip_section(), self.config.limits, meta.features, registered=networks)
 
     @cached_property

@@ -1,0 +1,68 @@
+"""Feature sets of topics: as they were fitted, and whether on songs that a model is to be judged on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from genreatlas.audio.audio_words import TopicModel, TopicSet, Words, topic_set
+from genreatlas.audio.feature_sets import FEATURE_SETS
+from genreatlas.config.joined import members_of
+from genreatlas.datasets.feature_tables import FeatureTable
+from genreatlas.datasets.library import Library
+from genreatlas.errors import SplitLeakError
+from genreatlas.store import Reader
+from genreatlas.tables import TOPIC_MODELS
+
+
+def require_fitted_apart(store: Reader, table: FeatureTable, library: Library) -> None:
+    """Do nothing where topics saw no song outside the split's training part.
+
+    Raises
+    ------
+    SplitLeakError : topics were fitted by another split, or on songs that are in another part of this one now.
+    """
+    if not store.exists(TOPIC_MODELS):
+        return
+    fits = store.read(TOPIC_MODELS).select("feature_set", "set_version", "split", "songs")
+    for one in table.members or (table,):
+        mine = fits.where((fits.feature_set == one.feature_set) & (fits.set_version == one.set_version)).collect()
+        for fit in mine:
+            about = f"{one.feature_set}: version {one.set_version} was fitted on the training part of the split"
+            remedy = f"Run fit_topics with splits.name = {library.split!r}"
+            if fit["split"] != library.split:
+                raise SplitLeakError(
+                    f"{about} {fit['split']!r}, which may hold songs that {library.split!r} judges by. {remedy}."
+                )
+            part = library.songs.set_index("song_id")["part"]
+            known = part[part.index.isin(fit["songs"])]
+            if len(seen := known[known != "train"]):
+                raise SplitLeakError(
+                    f"{about} {fit['split']!r} as it was: {len(seen)} of the songs, such as {seen.index[0]}, are in "
+                    f"its part {seen.iloc[0]} now. {remedy}, and train again."
+                )
+
+
+def topic_model(row: Mapping[str, Any]) -> TopicModel:
+    """The model that a row of ``topic_models`` holds."""
+    arrays = {name: np.array(row[name], dtype=np.float64) for name in ("mean", "factor", "centres", "alpha")}
+    words = Words(arrays["mean"], arrays["factor"], arrays["centres"].reshape(-1, len(row["features"])))
+    topic_words = np.array(row["topic_words"], dtype=np.float64)
+    return TopicModel(words, arrays["alpha"], topic_words.reshape(row["n_topics"], row["n_words"]))
+
+
+def read_topic_sets(store: Reader, feature_set: str, set_version: str) -> tuple[TopicSet, ...]:
+    """Sets of topics behind a feature set, or several that are joined, which can be computed from sound.
+
+    Those of frames that somebody else made cannot.
+    """
+    if not store.exists(TOPIC_MODELS):
+        return ()
+    found = []
+    for name, version in zip(members_of(feature_set), members_of(set_version), strict=True):
+        fits = store.read(TOPIC_MODELS)
+        for row in fits.where((fits.feature_set == name) & (fits.set_version == version)).collect():
+            source = FEATURE_SETS.get(row["source_set"])
+            if source is not None and source.version == row["source_version"]:
+                found.append(topic_set(name, version, source, topic_model(row.asDict())))
+    return tuple(found)

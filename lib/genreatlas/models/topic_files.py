@@ -1,0 +1,65 @@
+"""Topics in the folder of a model that was trained on their shares, so that it scores files where there is no store."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from genreatlas.audio.audio_words import TopicModel, TopicSet, Words, topic_set
+from genreatlas.audio.feature_sets import FEATURE_SETS
+from genreatlas.errors import ModelError
+
+TOPICS, ARRAYS = "topics.json", "topics.npz"
+
+
+def write_topics(folder: Path, sets: Sequence[TopicSet]) -> None:
+    """Write the topics behind a model's features into its folder; nothing where there are none."""
+    if not sets:
+        return
+    told = [
+        {"feature_set": one.name, "set_version": one.version, "source_set": one.source.name,
+         "source_version": one.source.version}
+        for one in sets
+    ]  # fmt: skip
+    arrays = {f"{one.name}.{name}": array for one in sets for name, array in _arrays(one.model).items()}
+    with (folder / ARRAYS).open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    (folder / TOPICS).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def topics_of(folder: Path) -> tuple[TopicSet, ...]:
+    """Sets of topics in a model's folder; none where it was trained on others.
+
+    Raises
+    ------
+    ModelError : they cannot be read, or this release makes other frames.
+    """
+    file = folder / TOPICS
+    if not file.exists():
+        return ()
+    found = []
+    try:
+        with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+            for one in json.loads(file.read_text(encoding="utf-8")):
+                name, source = one["feature_set"], FEATURE_SETS.get(one["source_set"])
+                if source is None or source.version != one["source_version"]:
+                    raise ModelError(
+                        f"{folder.name}: its {name} were fitted on {one['source_set']} version "
+                        f"{one['source_version']}, which this release makes otherwise. Run fit_topics and train again, "
+                        "or use the release that trained it."
+                    )
+                mean, factor, centres, alpha, topic_words = (arrays[f"{name}.{array}"] for array in _NAMES)
+                model = TopicModel(Words(mean, factor, centres), alpha, topic_words)
+                found.append(topic_set(name, one["set_version"], source, model))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{file}: no topics of this version of Genre Atlas: {error}") from None
+    return tuple(found)
+
+
+_NAMES = ("mean", "factor", "centres", "alpha", "topic_words")
+
+
+def _arrays(model: TopicModel) -> dict[str, np.ndarray]:
+    words = model.words
+    return dict(zip(_NAMES, (words.mean, words.factor, words.centres, model.alpha, model.topic_words), strict=True))
