@@ -10,6 +10,8 @@ from page import machine_line
 from genreatlas.audio.changes import CHANGES
 from genreatlas.evaluation.confounds import ESTIMATORS
 
+ROOT = Path(__file__).parents[1]
+
 HEAD = """# Confounds: is it music that tells genres apart?
 
 Written by `python benchmarks/confounds.py --data DATA` from the tables of its runs; nothing here was typed. Machine:
@@ -121,7 +123,8 @@ def _table(rows: pd.DataFrame) -> str:
 
 
 def _sentences(rows: pd.DataFrame) -> str:
-    return "\n".join(f"- **{row.feature_set}, {row.name}.** {row.sentence}" for row in _ordered(rows).itertuples())
+    said = "\n".join(f"- **{row.feature_set}, {row.name}.** {row.sentence}" for row in _ordered(rows).itertuples())
+    return said.replace(f"{ROOT.as_uri()}/", "")  # folders as seen from the clone
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
