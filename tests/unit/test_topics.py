@@ -124,7 +124,7 @@ def test_a_model_of_topics_brings_them_along_and_scores_files(tmp_path, monkeypa
     save_model(config, "topics", "topics2")
     monkeypatch.delitem(FEATURE_SETS, "topics2")
     folder = config.models.path.absolute() / "topics"
-    with pytest.raises(ModelError, match="topics2 were imported, so they cannot be made from audio"):
+    with pytest.raises(ModelError, match="topics2 were imported, so they cannot be computed from audio"):
         genreatlas.predict(sound("tone", seed=50), config.models.path, "topics")
     write_topics(folder, (known,))
     one_file._load.cache_clear()

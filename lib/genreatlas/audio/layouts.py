@@ -57,6 +57,7 @@ class Layout:
     by_column = False  #: each feature is a column of the table; numbers are read as they are, names one-hot
     several = False  #: models see several rows a clip, of which training takes some
     timed = False  #: rows lie at equal distances in time
+    makes_words = False  #: rows are frames of numbers, of which k-means can make audio words
     exported = True  #: `export` writes it; else SQL reads its table as it is
     #: Column that models read (``features``, or ``frames``, ``width``, ``n_frames``) = Spark SQL over the set's table;
     #: None where models do not learn from the layout, or its features are columns that are encoded one by one.
@@ -263,7 +264,7 @@ class Frames(Layout):
     """Rows at equal distances in time, packed into one column."""
 
     name, prefix, word = "frames", "frames", "frame"
-    several = timed = True
+    several = timed = makes_words = True
     read: ClassVar = {"frames": "frames", "width": "width", "n_frames": "n_frames"}
 
     def columns(self, features: Sequence[Feature], arrays: Sequence[Feature] = ()) -> list[tuple[Column, str]]:

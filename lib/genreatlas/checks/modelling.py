@@ -1,7 +1,7 @@
 """Checks of the steps from features to models, and of those that work with models."""
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, get_feature_set
-from genreatlas.audio.layouts import FRAMES, get_layout
+from genreatlas.audio.layouts import get_layout
 from genreatlas.checks.embeddings import embedding_problems
 from genreatlas.checks.problems import Problem, encoding, missing, not_compared, not_installed, not_writable, raised
 from genreatlas.config import Config
@@ -52,7 +52,7 @@ def fit_topics(config: Config) -> list[Problem]:
     section = config.topics
     known = FEATURE_SETS.get(section.feature_set)  # none of an imported table
     found = []
-    if known is not None and known.axis != FRAMES.name:
+    if known is not None and not get_layout(known.axis).makes_words:
         text = f"topics.feature_set: {known.name} holds {known.axis}, and words are made of frames. Name such a set."
         found.append(Problem(text))
     if section.topics > section.words:

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from genreatlas import checks
 from genreatlas.audio.audio_words import SHARES, share_batches, topic_columns
-from genreatlas.audio.layouts import FRAMES, SUMMARY
+from genreatlas.audio.layouts import SUMMARY
 from genreatlas.config import Config
 from genreatlas.config.joined import members_of
 from genreatlas.counts import Counts
@@ -68,7 +68,7 @@ def run(store: Store, config: Config) -> Counts:
     snapshot = Snapshot(store)
     library = read_library(snapshot, config)
     source = find_feature_table(snapshot, section.feature_set)
-    if source.layout is not FRAMES:
+    if not source.layout.makes_words:
         raise ConfigError(
             f"topics.feature_set: {section.feature_set} holds {source.axis}, and words are made of frames. Name a set "
             "of frames, such as mfcc12_frames."

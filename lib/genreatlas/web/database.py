@@ -6,6 +6,7 @@ what cannot be done now raises ``SQLAlchemyError`` within seconds.
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,7 +92,15 @@ class Database:
 
 
 def _prepare_sqlite(connection: Any, record: Any, path: Path) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
+    until = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError:  # several that change the mode at once are not made to wait for each other
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
     connection.execute("PRAGMA synchronous = NORMAL")
     record.info["file"] = _file(path)
 
