@@ -73,6 +73,24 @@ class TopicModel:
     alpha: Array
     topic_words: Array
 
+    @classmethod
+    def of(cls, arrays: Mapping[str, Array]) -> "TopicModel":
+        """The model that :attr:`arrays` were of."""
+        words = Words(arrays["mean"], arrays["factor"], arrays["centres"])
+        return cls(words, arrays["alpha"], arrays["topic_words"])
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """All that there is to store of it, by name."""
+        words = self.words
+        return {
+            "mean": words.mean,
+            "factor": words.factor,
+            "centres": words.centres,
+            "alpha": self.alpha,
+            "topic_words": self.topic_words,
+        }
+
     @property
     def probabilities(self) -> Array:
         """(n_topics, n_words): mean probability of each word in each topic."""

@@ -68,20 +68,23 @@ def _listed(store: Store, config: Config) -> tuple[list[tuple[str | None, ...]],
         if not isinstance(one, ListedFile)
     ]
     store.upsert(QUARANTINE, rows, update=True)
-    is_first = not store.exists(SONG_GENRES)
-    labels = _write(store, (_listed_rows(config, file) for file in files))
     whole = all(row["reason"] in _TAKEN_BACK for row in rows)
-    # Of a store without labels nothing can be retired, and to look takes seconds.
-    notes = () if is_first else _follow(store, config, SOURCE, str(config.http.manifest), labels, whole)
+    songs = (_listed_rows(config, file) for file in files)
+    notes = _sync(store, config, songs, SOURCE, str(config.http.manifest), whole)
     return [(file.song_id, None, file.url, file.checksum, file.song.licence) for file in files], notes
 
 
-def _follow(
-    store: Store, config: Config, source: str, name: str, labels: Iterable[tuple[Any, ...]], whole: bool
+def _sync(
+    store: Store, config: Config, songs: Iterable[tuple[Row, list[Row]]], source: str, name: str, whole: bool
 ) -> tuple[str, ...]:
-    """Retire labels of a source that it does not give any more; one that gives nothing at all was not read."""
-    labels = list(labels)
-    if not labels or not store.exists(SONG_GENRES):
+    """Write what a source says, and retire labels that it does not give any more.
+
+    One that gives nothing at all was not read. Of a store without labels nothing can be retired, and to look takes
+    seconds.
+    """
+    is_first = not store.exists(SONG_GENRES)
+    labels = list(_write(store, songs))
+    if is_first or not labels:
         return ()
     stored = store.read(SONG_GENRES).where(F.col("source") == source)
     now = store.spark.createDataFrame(labels, "song_id string, genre_id string, source string")
@@ -138,8 +141,7 @@ def _examples(store: Store, config: Config) -> tuple[list[tuple[str | None, ...]
         song, label = _example_rows(row.asDict())
         links.setdefault(song["song_id"], (song["song_id"], row["preview_url"], None, None, None))
         songs.append((song, [label]))
-    labels = _write(store, songs)
-    return list(links.values()), _follow(store, config, "every_noise", "Every Noise's examples", labels, True)
+    return list(links.values()), _sync(store, config, songs, "every_noise", "Every Noise's examples", True)
 
 
 def _example_rows(row: Row) -> tuple[Row, Row]:

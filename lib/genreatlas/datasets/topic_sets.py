@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from genreatlas.audio.audio_words import TopicModel, TopicSet, Words, topic_set
+from genreatlas.audio.audio_words import TopicModel, TopicSet, topic_set
 from genreatlas.audio.feature_sets import FEATURE_SETS
 from genreatlas.config.joined import members_of
 from genreatlas.datasets.feature_tables import FeatureTable
@@ -45,10 +45,14 @@ def require_fitted_apart(store: Reader, table: FeatureTable, library: Library) -
 
 def topic_model(row: Mapping[str, Any]) -> TopicModel:
     """The model that a row of ``topic_models`` holds."""
-    arrays = {name: np.array(row[name], dtype=np.float64) for name in ("mean", "factor", "centres", "alpha")}
-    words = Words(arrays["mean"], arrays["factor"], arrays["centres"].reshape(-1, len(row["features"])))
-    topic_words = np.array(row["topic_words"], dtype=np.float64)
-    return TopicModel(words, arrays["alpha"], topic_words.reshape(row["n_topics"], row["n_words"]))
+    shapes = {
+        "mean": (-1,),
+        "factor": (-1,),
+        "centres": (-1, len(row["features"])),
+        "alpha": (-1,),
+        "topic_words": (row["n_topics"], row["n_words"]),
+    }
+    return TopicModel.of({name: np.array(row[name], np.float64).reshape(shape) for name, shape in shapes.items()})
 
 
 def read_topic_sets(store: Reader, feature_set: str, set_version: str) -> tuple[TopicSet, ...]:

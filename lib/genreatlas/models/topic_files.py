@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genreatlas.audio.audio_words import TopicModel, TopicSet, Words, topic_set
+from genreatlas.audio.audio_words import TopicModel, TopicSet, topic_set
 from genreatlas.audio.feature_sets import FEATURE_SETS
 from genreatlas.errors import ModelError
 
@@ -22,7 +22,7 @@ def write_topics(folder: Path, sets: Sequence[TopicSet]) -> None:
          "source_version": one.source.version}
         for one in sets
     ]  # fmt: skip
-    arrays = {f"{one.name}.{name}": array for one in sets for name, array in _arrays(one.model).items()}
+    arrays = {f"{one.name}.{name}": array for one in sets for name, array in one.model.arrays.items()}
     with (folder / ARRAYS).open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
     (folder / TOPICS).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
@@ -49,17 +49,9 @@ def topics_of(folder: Path) -> tuple[TopicSet, ...]:
                         f"{one['source_version']}, which this release makes otherwise. Run fit_topics and train again, "
                         "or use the release that trained it."
                     )
-                mean, factor, centres, alpha, topic_words = (arrays[f"{name}.{array}"] for array in _NAMES)
-                model = TopicModel(Words(mean, factor, centres), alpha, topic_words)
+                mine = {key.removeprefix(f"{name}."): arrays[key] for key in arrays.files if key.startswith(f"{name}.")}
+                model = TopicModel.of(mine)
                 found.append(topic_set(name, one["set_version"], source, model))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{file}: no topics of this version of Genre Atlas: {error}") from None
     return tuple(found)
-
-
-_NAMES = ("mean", "factor", "centres", "alpha", "topic_words")
-
-
-def _arrays(model: TopicModel) -> dict[str, np.ndarray]:
-    words = model.words
-    return dict(zip(_NAMES, (words.mean, words.factor, words.centres, model.alpha, model.topic_words), strict=True))

@@ -124,13 +124,7 @@ def _fitted(
     chosen = rows.join(_ids(store, clips["clip_id"], "clip_id"), "clip_id", "left_semi")
     model, n_frames = fit_model(store, chosen.drop("song_id"), int(clips["n_frames"].sum()), section)
     sequence = newest[0]["sequence"] + 1 if newest else 1
-    arrays = {
-        "mean": model.words.mean,
-        "factor": model.words.factor,
-        "centres": model.words.centres,
-        "alpha": model.alpha,
-        "topic_words": model.topic_words,
-    }
+    arrays = model.arrays
     content = stable_id(made_from, *(array.tobytes().hex() for array in arrays.values()), length=8)
     songs = sorted(set(clips["song_id"]))
     row: dict[str, Any] = {
