@@ -12,7 +12,7 @@ __all__ = ["Prediction", "SimilarSong", "__version__", "predict", "similar"]
 
 
 def __getattr__(name: str) -> object:
-    """Import what few need and all would wait for: numba, librosa and scikit-learn."""
+    """Import the public names on first use: they load numba, librosa and scikit-learn, which takes seconds."""
     if name in ("Prediction", "predict"):
         from genreatlas.models import one_file
 

@@ -1,4 +1,4 @@
-"""The options that every job has, and how every job ends that cannot go on."""
+"""Command-line options common to all jobs, and the exit of a job that fails."""
 
 import argparse
 import os
@@ -12,7 +12,7 @@ from genreatlas.redaction import redact, shown
 
 USAGE = "[--conf FILE]... [--set section.key=value]... [--verbose]"
 
-#: Set in the environment by ``--verbose``, so that the session that is started later says more, too.
+#: Environment variable set by ``--verbose``: Spark, which starts later, then logs errors, too.
 VERBOSE = "GENREATLAS_VERBOSE"
 
 
@@ -40,7 +40,7 @@ def job_parser(job: str, description: str, usage: str = USAGE) -> argparse.Argum
 
 
 def configuration(parsed: argparse.Namespace) -> Config:
-    """The configuration that the options ask for.
+    """Load the configuration given by ``--conf`` and ``--set``.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def configuration(parsed: argparse.Namespace) -> Config:
 
 
 def stop(problem: GenreAtlasError) -> NoReturn:
-    """Say in one line what ended a job, with ``--verbose`` what it came from, and exit with the code of the error."""
+    """Print the error in one line, preceded by its traceback with ``--verbose``, and exit with its exit code."""
     if os.environ.get(VERBOSE):
         print(redact("".join(traceback.format_exception(problem))), file=sys.stderr)
     print(f"genreatlas: {shown(problem)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Names for arrays whose element type is not fixed, and for places in arrays."""
+"""Type aliases for arrays whose element type is not fixed, and for row indices."""
 
 from typing import Any, TypeAlias
 
@@ -7,5 +7,5 @@ import numpy.typing as npt
 
 #: An array of any element type: features in the precision of their file, ids, labels or groups.
 AnyArray: TypeAlias = npt.NDArray[Any]
-#: Which rows of an array: their places, or a slice.
+#: Selects rows of an array: integer positions, or a slice.
 RowIndex: TypeAlias = npt.NDArray[np.integer] | slice

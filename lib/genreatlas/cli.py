@@ -23,7 +23,7 @@ from genreatlas.config.sections import Section, StepName
 from genreatlas.errors import ConfigError, GenreAtlasError, UnexpectedError
 from genreatlas.query import query
 
-#: Steps that have a job of their own, in the order of the data's way.
+#: Steps that have a job of their own, in the order of the pipeline.
 STEPS: tuple[str, ...] = get_args(StepName)
 JOBS = (*STEPS, "check", "pipeline", "query", "retrain", "serve_sandbox", "serve_web")
 
@@ -60,14 +60,15 @@ def console() -> None:
 
 
 def main(step: ModuleType, arguments: Sequence[str] | None = None) -> None:
-    """Run one step as a job; return when it is done, exit with its code otherwise.
+    """Run one step as a job. Return on success; exit with the error's exit code on failure.
 
-    A done job returns because managed platforms take the exception of any exit, with code 0 too, for a failure.
+    A successful job returns instead of exiting because managed platforms treat ``SystemExit``, even with code 0, as
+    a failure.
 
     Parameters
     ----------
     step : a module of :mod:`genreatlas.steps`.
-    arguments : the command line; that of the process when None.
+    arguments : the command-line arguments; None for ``sys.argv[1:]``.
     """
     name = step.__name__.rpartition(".")[2]
     _run([name], _configure(name, _describe(step), arguments))
@@ -81,7 +82,7 @@ def pipeline(arguments: Sequence[str] | None = None) -> None:
 
 
 def retrain(arguments: Sequence[str] | None = None) -> None:
-    """Run every step that ``[retrain] steps`` names, in order, under one lease: two schedules never meet."""
+    """Run every step that ``[retrain] steps`` names, in order, under one lease, so that two runs never overlap."""
     text = (
         "Import new data, train, and replace the model in use if the best new model is better.\n\n"
         "Runs every step that [retrain] steps names, in order. Exit codes: 0 done, 1 failed, 2 wrong configuration,\n"
@@ -120,7 +121,7 @@ def check(arguments: Sequence[str] | None = None) -> None:
 
 
 def serve_sandbox(arguments: Sequence[str] | None = None) -> None:
-    """Serve the world of ``[world]`` and ``[sandbox]`` until Control-C; its front page lists what it has."""
+    """Serve the sandbox world of ``[world]`` and ``[sandbox]`` until Control-C; its front page lists its services."""
     text = "Serve the sandbox world until Control-C: Every Noise, Spotify, Deezer and a clip server on this machine."
     config = _configure("serve_sandbox", text, arguments)
     try:
@@ -165,7 +166,7 @@ def _run(steps: Sequence[str], config: Config, lease: str = "") -> None:
     from genreatlas.runner import hold, run_step, sandbox_world
     from genreatlas.session import get_spark
 
-    # One thread for each worker: Spark runs as many workers as there are cores.
+    # One OpenMP thread per worker: Spark runs as many workers as there are cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     code = 0
     try:
@@ -201,12 +202,12 @@ def _run(steps: Sequence[str], config: Config, lease: str = "") -> None:
 
 
 class _Terminated(BaseException):
-    """SIGTERM came: what is open is closed, and temporary files go, as after Ctrl-C."""
+    """Raised on SIGTERM, so that resources are closed and temporary files removed, as after Ctrl-C."""
 
 
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """Let SIGTERM end the block by an exception; by default Python ends at once and leaves its files."""
+    """Raise :class:`_Terminated` on SIGTERM within the block; by default Python ends at once and leaves its files."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -226,7 +227,7 @@ def _step(name: str) -> ModuleType:
 
 
 def _describe(step: ModuleType) -> str:
-    """What ``--help`` says of a step: its purpose, tables, and configuration with defaults."""
+    """Text of ``--help`` for a step: its purpose, tables, and configuration with defaults."""
     lines = [(step.__doc__ or "").strip(), ""]
     lines += [f"reads:  {', '.join(step.READS) or '-'}", f"writes: {', '.join(step.WRITES) or '-'}", ""]
     apart = []

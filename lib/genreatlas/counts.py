@@ -1,14 +1,14 @@
-"""What a step did, in numbers."""
+"""Counts of the work that a step did."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Outcome of a step.
+    """Outcome of a step: numbers of items.
 
-    ``read`` is what there was to do (0 when nothing was left), ``written`` what was done, ``failed``
-    what got a reason instead, ``skipped`` what was not attempted. ``notes`` are printed below the line.
+    ``read`` items were pending (0: nothing was left to do), ``written`` were done, ``failed`` got a reason code,
+    ``skipped`` were not attempted. ``notes`` are printed below the summary line.
     """
 
     read: int = 0

@@ -1,6 +1,6 @@
-"""The data dictionary: every table, column and view, and how they hang together; ``python -m genreatlas.dictionary``.
+"""The data dictionary: every table, column and view, and their relations; ``python -m genreatlas.dictionary``.
 
-docs/data_dictionary.md is this module's output (``make docs``); a test fails when it is not.
+docs/data_dictionary.md is this module's output (``make docs``); a test fails when the file is outdated.
 """
 
 import importlib
@@ -19,7 +19,7 @@ _FAMILIES = {
     "modelling": "Splits, models and judgement",
     "operations": "Operations",
 }
-#: Tables that every step writes or that only say what failed; arrows to them would hide the rest.
+#: Tables left out of the pipeline diagram: every step writes them, and their arrows would hide the rest.
 _ASIDE = {"runs", "quarantine"}
 
 
@@ -61,7 +61,7 @@ def _mermaid(lines: Iterator[str]) -> str:
 
 
 def _pipeline() -> Iterator[str]:
-    """Steps as boxes; tables that the same steps write stand together in one cylinder."""
+    """Flowchart of steps (boxes) and tables (cylinders; tables with the same writers share one cylinder)."""
     steps = {name: importlib.import_module(f"genreatlas.steps.{name}") for name in STEPS}
     writers: dict[str, tuple[str, ...]] = {}
     for name, step in steps.items():
@@ -80,18 +80,18 @@ def _pipeline() -> Iterator[str]:
         )
         if reads or writes:
             yield f"  {name}[{name}]"
-        # A step's own tables are read to know what is done: that says nothing about where data come from.
+        # A step reads its own tables only to find pending work, which is no data flow.
         yield from (f"  {table} --> {name}" for table in reads if table not in writes)
         yield from (f"  {name} --> {table}" for table in writes)
 
 
 def _shown(tables: Iterable[str]) -> set[str]:
-    """Tables that a step names, one name for all feature sets."""
+    """Names of a step's tables, with one name for all feature sets and without :data:`_ASIDE`."""
     return {re.sub(r"<\w+>", "SET", table) for table in tables} - _ASIDE
 
 
 def _relations() -> Iterator[str]:
-    """An entity-relationship diagram: keys of one column that other tables carry."""
+    """Entity-relationship diagram: a line where a table has another table's single-column key as a column."""
     yield "erDiagram"
     tables = [table for table in _tables() if table.family != "operations"]
     owners = {table.key[0]: table.name for table in tables if len(table.key) == 1 and table.name not in _SECOND_OWNERS}
@@ -102,7 +102,7 @@ def _relations() -> Iterator[str]:
                 yield f"  {owners[name]} {many} {table.name} : {name}"
 
 
-#: Tables with a key of one column that is another table's to give.
+#: Tables whose single-column key identifies rows of another table.
 _SECOND_OWNERS = {"genre_parents"}
 
 

@@ -1,7 +1,7 @@
-"""Everything that can go wrong, in two closed sets.
+"""Exceptions and reason codes.
 
-Exceptions end a job: each says what is wrong, where, and what to do. Reason codes are stored in
-tables for the one file, song or candidate that could not be used while the job goes on.
+Exceptions end a job; their messages state what is wrong, where, and what to do. Reason codes are stored in
+tables for a single file, song or candidate that could not be used; the job continues.
 """
 
 import difflib
@@ -13,7 +13,7 @@ from genreatlas.redaction import redact
 
 
 class GenreAtlasError(Exception):
-    """Base of every error that the package raises on purpose; its text holds no secret."""
+    """Base class of the package's errors. Secrets are removed from the message."""
 
     exit_code = 1
 
@@ -28,13 +28,13 @@ class ConfigError(GenreAtlasError):
 
 
 class InputError(GenreAtlasError):
-    """What a source was pointed at cannot be used as a whole (empty folder, wrong columns)."""
+    """The input of a source cannot be used at all (empty folder, wrong columns)."""
 
     exit_code = 2
 
 
 class SplitLeakError(GenreAtlasError):
-    """A group of songs (one artist, or copies of one recording) lies in more than one part."""
+    """A group of songs (one artist, or copies of one recording) is in more than one part of the split."""
 
 
 class SplitError(GenreAtlasError):
@@ -48,38 +48,39 @@ class StoreError(GenreAtlasError):
 
 
 class LeaseHeldError(StoreError):
-    """Another run is writing with the same step."""
+    """Another run holds the lease of the same step."""
 
     exit_code = 4
 
 
 class LeaseLostError(StoreError):
-    """The lease of this run could not be extended, or another run has taken it: nothing may be written any more."""
+    """The lease of this run expired or was taken by another run; this run must not write any more."""
 
 
 class EnvironmentFaultError(GenreAtlasError):
-    """Something that every file, clip or candidate needs is missing or full where it is worked on.
+    """A worker's environment is at fault: a full disk, a missing library, no permission, no memory.
 
-    It is nobody's fault among them, so it is not stored as theirs: the step ends, and goes on when it was mended.
+    The error is independent of the file, clip or candidate, so it is not stored as its failure. The step ends; after
+    a repair, the next run continues.
     """
 
 
 class WorkerKilledError(GenreAtlasError):
-    """A Python worker of Spark was killed at the same task again and again, as a rule by the system for its memory."""
+    """A Python worker of Spark was killed repeatedly at the same task, usually by the kernel for lack of memory."""
 
 
 class UnexpectedError(GenreAtlasError):
-    """A step was ended by an exception that is not the package's own, which is its cause; the message is one line."""
+    """A step ended with an exception from other code, kept in ``__cause__``; the message is one line."""
 
 
 class ModelError(GenreAtlasError):
-    """A stored model cannot be loaded, or does not fit what it is asked to score."""
+    """A stored model cannot be loaded, or does not fit the data to score."""
 
 
 class LimitReachedError(GenreAtlasError):
     """A configured limit stopped the work before its end; a later run continues.
 
-    ``counts`` are those of the step up to there, for its line and its row in ``runs``.
+    ``counts`` are the step's counts so far, for its summary line and its row in ``runs``.
     """
 
     exit_code = 3
@@ -90,7 +91,7 @@ class LimitReachedError(GenreAtlasError):
 
 
 class Reason(StrEnum):
-    """Why one file, clip, song, candidate or request was left out. Stored in ``quarantine.reason`` and its kin."""
+    """Why a file, clip, song, candidate or request was left out; stored in ``quarantine.reason`` and the like."""
 
     # files
     NOT_AUDIO = "not_audio"
@@ -154,19 +155,18 @@ class Reason(StrEnum):
     CUT_EARLY = "cut_early"
     OVER_BUDGET = "over_budget"
     MODEL_UNUSABLE = "model_unusable"
-    # never stored: what a worker tells its driver, which ends the step
+    # never stored: returned by a worker to the driver, which ends the step
     ENVIRONMENT_FAULT = "environment_fault"
 
 
-#: What is said of audio by those who open it, and may be said no more by a later release.
+#: Reasons from decoding audio. A later release may be able to decode the same file.
 REFUSED_AUDIO = frozenset(
     {
         Reason.NOT_AUDIO, Reason.UNSUPPORTED_FORMAT, Reason.NEEDS_AAC_DECODER, Reason.DECODE_FAILED, Reason.TRUNCATED,
         Reason.TOO_SHORT,
     }
 )  # fmt: skip
-#: Exceptions of which nobody knows whether the file, the code or its surroundings is to blame: tried again by later
-#: runs, so often at most.
+#: Reasons whose cause (file, code or environment) is unknown: retried by later runs, up to MAX_TRIES tries in all.
 UNKNOWN_FAULTS = frozenset({Reason.FEATURES_FAILED, Reason.INSPECTION_FAILED})
 MAX_TRIES = 3
 
@@ -193,7 +193,7 @@ _SAID = {
 
 
 def environment_fault(error: BaseException) -> str | None:
-    """What is wrong with a worker's surroundings, in one line; None where an exception may have other causes."""
+    """Describe the fault of a worker's environment in one line; None where the exception may have other causes."""
     seen: set[int] = set()
     one: BaseException | None = error
     while one is not None and id(one) not in seen:
@@ -211,7 +211,7 @@ def environment_fault(error: BaseException) -> str | None:
 
 
 class ClipError(Exception):
-    """One file or clip cannot be used; carries the reason that its quarantine row will have."""
+    """A file or clip cannot be used; ``reason`` and ``detail`` go to its quarantine row."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
@@ -223,15 +223,15 @@ class ClipError(Exception):
 
 
 class FetchError(GenreAtlasError):
-    """One request came to nothing, after all its tries; what it says holds no query string and no secret.
+    """A request failed after all its retries. The message contains no query string and no secret.
 
     Parameters
     ----------
     reason : what went wrong.
-    detail : method, address without its query, and what came back.
-    http_status : status of the last response; None where there was none.
+    detail : method, address without its query, and the response or error.
+    http_status : status of the last response; None if there was no response.
     transient : whether the same request may succeed later.
-    retry_at : not before this time (seconds since the epoch), where the server said so.
+    retry_at : earliest time of the next request (seconds since the epoch), if the server gave one.
     """
 
     def __init__(
@@ -254,9 +254,9 @@ class FetchError(GenreAtlasError):
 
 
 class ProviderPausedError(FetchError):
-    """A provider wants no more requests before ``retry_at``: its work waits for a later run, all other work goes on.
+    """A provider accepts no more requests before ``retry_at``. Its work waits for a later run; other work continues.
 
-    ``host`` is the one that said so; of a provider that stands for unrelated hosts only that one is left alone.
+    ``host`` is the host that refused. For a provider that comprises unrelated hosts, only that host is paused.
     """
 
     def __init__(
@@ -278,7 +278,10 @@ class ProviderPausedError(FetchError):
 
 
 def nearest(name: str, known: Iterable[str], every: bool = False) -> str:
-    """Sentence for an error message: the nearest known name, or all of them when none is near (or ``every`` is set)."""
+    """Sentence for an error message: the known name most similar to ``name``.
+
+    All known names are listed if none is similar or ``every`` is set.
+    """
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if near:

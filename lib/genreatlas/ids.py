@@ -8,11 +8,11 @@ import unicodedata
 def stable_id(*parts: object, length: int = 20) -> str:
     """Hash parts to a hexadecimal id.
 
-    Every part goes in with its length before it, so ``("ab", "c")`` and ``("a", "bc")`` differ.
+    Each part is hashed with its length as prefix, so ``("ab", "c")`` and ``("a", "bc")`` differ.
 
     Parameters
     ----------
-    parts : values that name the thing; they enter as ``str``, floats by ``repr``.
+    parts : values that identify the object, converted by ``str``.
     length : number of hexadecimal digits; 20 digits are 80 bits.
     """
     digest = hashlib.sha256()
@@ -23,23 +23,23 @@ def stable_id(*parts: object, length: int = 20) -> str:
     return digest.hexdigest()[:length]
 
 
-#: A name that is a number, and signs that carry meaning at the end of a name ("C#", "C++").
+#: A name that is a number, and signs with a meaning at the end of a name ("C#", "C++").
 _NUMBER = re.compile(r"[+\-\u2212]?\d+(?:[.,]\d+)?")
 _SIGNS = {"+": "plus", "#": "sharp", "\u266f": "sharp", "\u266d": "flat"}
 _SIGNED = re.compile(r"(?<=[^\W_])[+#\u266f\u266d]+(?=\W*$)")
-#: Marks that only accompany a letter: accents that no composed letter has, and variants of an emoji.
+#: Marks to drop: combining accents without a precomposed letter, and variation selectors of emoji.
 _SILENT = re.compile("[\u0300-\u036f\ufe00-\ufe0f]")
 
 
 def slug(name: str) -> str:
-    """Genre id of a genre's name: lower case, letters, their vowel signs and digits of any script only.
+    """Convert a genre's name to its id: lower case; only letters, vowel signs and digits of any script are kept.
 
     ``Hip-Hop``, ``hiphop`` and ``hip hop`` are one genre, ``r&b en espanol`` is ``rbenespanol``;
     a name in Hangul keeps its letters. Accents stay: ``música`` and ``musica`` are two names.
 
-    Signs are kept where without them another name would be left: ``-1`` is ``minus1``, ``1.5`` is ``1point5``
+    Signs that distinguish two names are spelled out: ``-1`` is ``minus1``, ``1.5`` is ``1point5``
     and ``1.0`` is ``1``, ``C#`` is ``csharp``, ``C++`` is ``cplusplus``. A name of symbols alone (``+``, ``\u2665``)
-    becomes a hash; one of punctuation alone ("-", "???") is no name, and its slug is empty.
+    becomes a hash; a name of punctuation alone ("-", "???") has an empty slug.
     """
     folded = unicodedata.normalize("NFKC", name).casefold().strip()
     if _NUMBER.fullmatch(folded):

@@ -1,7 +1,7 @@
-"""How far a long step is: a bar with rate and time left on a terminal, a line a minute in a log.
+"""Progress of a long step: a bar with rate and remaining time on a terminal, one line per minute in a log.
 
-Written to the standard error, so that what a job prints stays what it was. Nothing is asked of Spark: the driver counts
-what comes back to it, so it works on Connect.
+Progress is written to standard error; standard output has only the job's results. The driver counts the items returned
+to it and makes no calls to Spark, so progress also works on Spark Connect.
 """
 
 import os
@@ -13,23 +13,23 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-#: Between two lines of a log; what takes less than that is not mentioned there at all.
+#: Interval between two log lines, in seconds. Shorter work is not logged.
 SECONDS_BETWEEN_LINES = 60.0
 
-#: Environment variable with the terminal of a job whose output goes through a pipe.
+#: Environment variable with the terminal device of a job whose output goes through a pipe.
 TERMINAL = "GENREATLAS_TERMINAL"
 
 Item = TypeVar("Item")
 
 
 class Progress:
-    """Counts what is done of one stretch of work; made by :func:`progress`."""
+    """Counter of completed items; created by :func:`progress`."""
 
     def __init__(self, what: str, total: int, unit: str, show: Callable[[int, int], None] | None) -> None:
         self.what = what
         self.total = total
         self.unit = unit
-        #: Says more of the work, such as the loss of a fit; an empty text where there is nothing to say.
+        #: Returns additional text to show, such as the loss of a fit; empty by default.
         self.note: Callable[[], str] = str
         self.done = 0
         self._known = 0
@@ -37,14 +37,14 @@ class Progress:
         self._started = time.monotonic()
 
     def advance(self, number: int = 1, known: bool = False) -> None:
-        """Say that so much more is done; ``known``: by an earlier run, so that it does not count for the rate."""
+        """Add ``number`` completed items. ``known`` items were done by an earlier run and do not count for the rate."""
         self.done += number
         self._known += number if known else 0
         if self._show is not None:
             self._show(self.done, max(self.total, self.done))
 
     def line(self) -> str:
-        """One line of a log."""
+        """Return the log line."""
         seconds = time.monotonic() - self._started
         total = max(self.total, self.done)
         text = f"{self.what}: {self.done:,} of {total:,} {self.unit} after {_time(seconds)}"
@@ -58,14 +58,14 @@ class Progress:
 
 @contextmanager
 def progress(what: str, total: int, unit: str, stream: TextIO | None = None) -> Iterator[Progress]:
-    """Show progress for the length of a ``with`` block.
+    """Show progress during a ``with`` block.
 
     Parameters
     ----------
-    what : step and what it works on, such as ``train_models: summary9``.
-    total : how much there is to do; less than what gets done is no error.
-    unit : what is counted, in the plural.
-    stream : where to write; the terminal, or else the standard error, when None.
+    what : step and subject, such as ``train_models: summary9``.
+    total : expected number of items; it may be exceeded.
+    unit : name of the items, in the plural.
+    stream : output stream; None for the terminal, or standard error if there is no terminal.
     """
     with ExitStack() as opened:
         stream = stream or _terminal(opened) or sys.stderr
@@ -78,9 +78,9 @@ def progress(what: str, total: int, unit: str, stream: TextIO | None = None) -> 
 
 
 def _terminal(opened: ExitStack) -> TextIO | None:
-    """The terminal that a job was started from.
+    """The terminal that a job was started from; None if there is none.
 
-    spark-submit reads what the driver writes through a pipe, so spark-submit.sh says where its terminal is.
+    spark-submit reads the driver's output through a pipe, so spark-submit.sh passes its terminal in :data:`TERMINAL`.
     """
     if sys.stderr.isatty():
         return sys.stderr
@@ -92,7 +92,7 @@ def _terminal(opened: ExitStack) -> TextIO | None:
 
 @contextmanager
 def _shown(what: str, total: int, unit: str, stream: TextIO) -> Iterator[Progress]:
-    """A bar on a terminal, which goes when it is done."""
+    """Show a bar on a terminal; it is removed at the end."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -100,7 +100,7 @@ def _shown(what: str, total: int, unit: str, stream: TextIO) -> Iterator[Progres
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """How many a second or a minute."""
+        """Items per second, or per minute if slower than one per second."""
 
         def render(self, task: BarTask) -> Text:
             speed = task.speed or task.finished_speed
@@ -111,7 +111,7 @@ def _shown(what: str, total: int, unit: str, stream: TextIO) -> Iterator[Progres
     bar = Progress(what, total, unit, lambda done, of: shown.update(task, completed=done, total=of))
 
     class Note(ProgressColumn):
-        """What else is known of the work, asked once a second."""
+        """Text of :attr:`Progress.note`, refreshed once per second."""
 
         max_refresh = 1.0
 
@@ -131,7 +131,7 @@ def _shown(what: str, total: int, unit: str, stream: TextIO) -> Iterator[Progres
     with suppress(OSError):
         width = os.get_terminal_size(stream.fileno()).columns or None
     console = Console(file=stream, width=width)
-    # What is printed meanwhile goes where it would have gone.
+    # Output printed meanwhile is not redirected.
     with Bar(
         *columns,
         console=console,
@@ -146,7 +146,7 @@ def _shown(what: str, total: int, unit: str, stream: TextIO) -> Iterator[Progres
 
 @contextmanager
 def _told_regularly(bar: Progress, stream: TextIO) -> Iterator[None]:
-    """Write a line a minute, by a thread of its own: a single chunk may take longer."""
+    """Write one line per minute from a thread: a single chunk may take longer than a minute."""
     ended = threading.Event()
 
     def tell() -> None:
@@ -164,7 +164,7 @@ def _told_regularly(bar: Progress, stream: TextIO) -> Iterator[None]:
 
 
 def tracked(items: Iterable[Item], what: str, total: int, unit: str) -> Iterator[Item]:
-    """The items one by one; each counts as done when the next one is asked for."""
+    """Yield the items; each is counted as done when the next one is requested."""
     with progress(what, total, unit) as bar:
         for item in items:
             yield item
@@ -172,7 +172,7 @@ def tracked(items: Iterable[Item], what: str, total: int, unit: str) -> Iterator
 
 
 def _time(seconds: float) -> str:
-    """Seconds, minutes or hours, as they are read."""
+    """Format a duration in seconds, minutes or hours."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""Which code and which packages made a row."""
+"""Versions of code and packages that produced a row."""
 
 import platform
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import genreatlas
 
-#: Packages whose version can change a figure.
+#: Packages whose version can change a result.
 _PACKAGES = (
     "pyspark",
     "delta-spark",
@@ -26,14 +26,14 @@ _PACKAGES = (
 
 
 def package_code(*folders: Traversable) -> list[str]:
-    """Texts of the files in folders of packages, by name: what a result follows from beside its data."""
+    """Contents of the files in package folders, sorted by name; hashed to detect code that changes a result."""
     parts = [part for folder in folders for part in folder.iterdir() if part.is_file()]
     return [part.read_text(encoding="utf-8") for part in sorted(parts, key=lambda part: part.name)]
 
 
 @cache
 def git_commit() -> str | None:
-    """Commit of the code, with ``+`` where its tree has changes; None outside a checkout."""
+    """Git commit of the code, with ``+`` appended if the working tree has changes; None outside a checkout."""
     folder = Path(genreatlas.__file__).parent
 
     def git(*arguments: str) -> str:
@@ -51,7 +51,7 @@ def git_commit() -> str | None:
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of Python, of this package and of those that compute."""
+    """Versions of Python, this package and the packages of :data:`_PACKAGES` that are installed."""
     found = {"python": platform.python_version(), "genreatlas": genreatlas.__version__}
     for package in _PACKAGES:
         try:

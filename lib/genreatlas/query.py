@@ -1,4 +1,4 @@
-"""The job ``query``: ask the store in SQL, get a table or a CSV file."""
+"""The job ``query``: run one SQL statement on the store and print a table or write CSV."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ SHOW, DESCRIBE, EXPLAIN, and stores in a catalog or in remote storage.
 
 
 def query(arguments: Sequence[str] | None = None) -> None:
-    """Run one statement; exit with a code where that fails."""
+    """Run one statement; exit with the error's exit code if it fails."""
     parser = job_parser("query", _TEXT, f"{USAGE} [--engine ENGINE] [--csv FILE [--csv-safe]] [--limit N] SQL")
     parser.add_argument("sql", metavar="SQL", help="the statement; - reads it from standard input")
     parser.add_argument("--csv", metavar="FILE", help="write all rows as CSV; - writes them to standard output")
@@ -63,7 +63,7 @@ def query(arguments: Sequence[str] | None = None) -> None:
             raise UnexpectedError(explain(problem, str(Path(config.store.path).absolute()), "query")) from problem
     except GenreAtlasError as problem:
         stop(problem)
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader closed the pipe early, such as head
         sys.exit(0)
 
 
@@ -78,7 +78,7 @@ def _answer(
     if limit < 1:
         raise ConfigError(f"--limit {limit}: give a number above 0")
     answers.readable(statement)
-    adopt_embeddings(config.extract.embeddings)  # views show the version that counts
+    adopt_embeddings(config.extract.embeddings)  # views show the configured version
     frame = next(found for ask in _ENGINES[engine] if (found := ask(config, statement)) is not None)
     if csv is None:
         print(answers.as_table(frame, limit))
@@ -91,7 +91,7 @@ def _answer(
 
 
 def _common(config: Config, statement: str) -> "Frame | None":
-    """DuckDB's answer to what means the same in Spark; None where Spark has to give it, which is said."""
+    """Run a statement whose meaning is the same in both dialects on DuckDB; None, with a message, if it needs Spark."""
     from genreatlas.sql.duck_answers import LeftToSparkError
 
     try:
@@ -102,7 +102,7 @@ def _common(config: Config, statement: str) -> "Frame | None":
 
 
 def _own(config: Config, statement: str) -> "Frame":
-    """DuckDB's answer to its own SQL."""
+    """Run a statement of DuckDB's dialect on DuckDB."""
     from genreatlas.sql.duck_answers import LeftToSparkError
 
     try:
@@ -126,7 +126,7 @@ def _spark(config: Config, statement: str) -> "Frame":
 
     checked = answers.readable(statement)
     store = open_store(get_spark(config.spark), config.store)
-    lists = checked[:4].upper() == "SHOW"  # what it shows must be there
+    lists = checked[:4].upper() == "SHOW"  # needs all views registered
     planned = register_views(store, config.splits.name, None if lists else checked)
     if not planned.tables:
         where = store.location.root or store.location.prefix
@@ -134,7 +134,7 @@ def _spark(config: Config, statement: str) -> "Frame":
     return answers.ask(store, checked, planned)
 
 
-#: Who is asked, in this order, until one answers.
+#: Engines by value of ``--engine``, tried in this order until one returns rows.
 _ENGINES: dict[str, Sequence[Callable[[Config, str], "Frame | None"]]] = {
     "auto": (_common, _spark),
     "duckdb": (_own,),

@@ -1,11 +1,11 @@
-"""What may be shown of a text: no secret, and no character that steers a terminal.
+"""Remove secrets and terminal control characters from text before it is shown.
 
-The one redactor for everything that people read: error messages, log lines, the table ``runs``, ``fetch_attempts``,
-the report and MLflow. :func:`redact` works on free text, :func:`redact_value` on a value of the configuration whose
-name is known, :func:`printable` on the characters. :func:`shown` is what is printed.
+Used for everything that people read: error messages, log lines, the tables ``runs`` and ``fetch_attempts``, the report
+and MLflow. :func:`redact` removes secrets from free text, :func:`redact_value` from a configuration value whose
+name is known; :func:`printable` escapes control characters; :func:`shown` does both for output.
 
-Left out are: user information, query and fragment of every address; values under names that say secret; tokens of
-known shape; values of secret environment variables; Spark settings that are not on a list of harmless ones.
+Removed are: user information, query and fragment of every URL; values whose names indicate a secret; tokens of
+known formats; values of secret environment variables; Spark settings that are not on the list of harmless ones.
 """
 
 import logging
@@ -16,36 +16,38 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-#: Stands in the place of what was left out.
+#: Replaces each removed text.
 LEFT_OUT = "(left out)"
 
-#: What spreadsheets take for a formula: these signs (full-width ones too), also after blanks, a tab or a line end.
+#: Text that spreadsheets interpret as a formula: it begins with one of these signs (also full-width, also after
+#: whitespace), a tab or a line end.
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _KEY = r"(?:api|access|account|private|shared|storage|encryption|master|subscription|signing)[-_. ]?key"
-#: Names whose values are secret; ``token_lifetime`` and its like are durations.
+#: Names whose values are secret; ``token_lifetime``, ``token_limit`` and similar names are not.
 _WORDS = (
     r"secret|passw(?:or)?d|passphrase|credential|token(?![-_. ]?(?:lifetime|type|url|endpoint|limit|count))|"
     r"(?<!time_)(?<!key_)signature"
     rf"|(?<![a-z])sas(?![a-z])|{_KEY}|sharedaccess|authorization|set-cookie|hmac|hdnea|(?<![a-z])sig(?![a-z])"
 )
 _SECRET_NAME = re.compile(rf"{_WORDS}|(?<![a-z])pwd(?![a-z])", re.IGNORECASE)
-#: Of the environment: PWD is the working folder.
+#: Secret environment variables. ``pwd`` is not among them: PWD is the working directory.
 _SECRET_VARIABLE = re.compile(_WORDS, re.IGNORECASE)
 
-#: With few parts (jdbc:postgresql): a dump of bytes like aa:bb:cc would be tried from each of its parts on.
+#: URL scheme of at most four parts (jdbc:postgresql): without a limit, matching a byte dump such as aa:bb:cc would
+#: take quadratic time.
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*(?::[A-Za-z0-9+.-]+){0,3}"
 _ADDRESS = re.compile(rf"(?<![\w+.-])({_SCHEME})://([^\s\"'<>]*)")
-#: Of these schemes the part before @ is a container's name.
+#: Schemes where the part before @ is the name of a container.
 _CONTAINERS = ("abfs", "abfss", "wasb", "wasbs")
 _PORT = re.compile(r"[^:]*(?::\d*)?|\[[^\]]*\](?::\d*)?")
-#: ``user:password@host`` without a scheme, as proxies are written, and Oracle's ``thin:user/password@``.
+#: ``user:password@host`` without a scheme, as in proxy settings, and Oracle's ``thin:user/password@``.
 _BARE_USER = re.compile(r"(?<![\w.%+/@-])[\w.%+-]+:[^\s/@:\"'<>]+@(?=[\w\[])")
 _ORACLE = re.compile(r"(jdbc:oracle:\w+:)[^@\s\"']*/[^@\s\"']*@", re.IGNORECASE)
 
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
 _PLAIN = r"[^\s,;&\"'<>)\]}]+"
-#: ``name=value``, ``"name": "value"`` (names of bounded length, which bounds the time, too), and
-#: with a bare colon the few names that prose does not use so.
+#: ``name=value`` and ``"name": "value"``. The length of names is bounded to bound the matching time. ``_COLON``
+#: matches ``name: value`` for the few names that do not occur so in prose.
 _ASSIGNED = re.compile(
     rf"(?<![\w.-])(?P<name>[\w.-]{{0,100}}(?:{_WORDS}|(?<![a-z])pwd(?![a-z]))[\w.-]{{0,100}})"
     rf"(?P<sign>[\"']?\s*=\s*|[\"']\s*:\s*)(?P<value>{_QUOTED}|{_PLAIN})",
@@ -60,7 +62,7 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"\b(bearer\s+)[\w.~+/=-]{12,}", re.IGNORECASE)
-#: Tokens whose shape says what they are.
+#: Tokens of known formats.
 _SHAPES = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
@@ -94,7 +96,7 @@ _SPARK_SHOWN = (
     "spark.task.",
 )  # fmt: skip
 
-#: Control characters but tab and line feed, marks that turn the direction of text, invisible and unpaired ones.
+#: Control characters except tab and line feed, bidirectional controls, invisible characters and lone surrogates.
 _STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e007f]"
@@ -102,22 +104,22 @@ _STEERING = re.compile(
 
 
 def shown(text: object) -> str:
-    """A text for people: without secrets, and printable."""
+    """Convert to text for output: secrets removed, control characters escaped."""
     return printable(redact(str(text)))
 
 
 def is_formula(text: str) -> bool:
-    """Whether a spreadsheet would take a cell of a CSV file for a formula."""
+    """Whether a spreadsheet would interpret a CSV cell as a formula."""
     return _FORMULA.match(text) is not None
 
 
 def printable(text: str) -> str:
-    """A text in which no character steers a terminal or turns the direction: ``\\x1b``, ``\\u202e`` stand for them."""
+    """Escape control characters of terminals and of text direction, as in ``\\x1b`` and ``\\u202e``."""
     return _STEERING.sub(lambda found: _escaped(found.group()), text)
 
 
 def redact(text: str) -> str:
-    """A text without the secrets that may be found in it; see the module."""
+    """Remove secrets from free text; the module docstring lists what is removed."""
     for secret in _environment_secrets():
         text = text.replace(secret, LEFT_OUT)
     text = _ORACLE.sub(r"\1", text)
@@ -131,18 +133,18 @@ def redact(text: str) -> str:
 
 
 def redact_url(url: str) -> str:
-    """An address without user, query and fragment: those may hold secrets and signatures."""
+    """Remove user information, query and fragment from a URL: they may contain secrets and signatures."""
     scheme, sign, rest = url.partition("://")
     return _without_user(scheme, rest) if sign else redact(url)
 
 
 def redact_value(name: str, value: Any) -> Any:
-    """A value of the configuration as it may be shown; numbers, true and false are no secrets.
+    """Remove secrets from a configuration value; numbers and booleans are kept.
 
     Parameters
     ----------
-    name : dotted, such as ``mlflow.tracking_uri``; that of a section or of the whole configuration (empty), too.
-    value : what a section holds, or its ``model_dump``.
+    name : dotted key, such as ``mlflow.tracking_uri``; name of a section; or empty for the whole configuration.
+    value : value of the key, or the section or its ``model_dump``.
     """
     if name == "spark.settings" and isinstance(value, Mapping):
         return {redact(str(key)): _spark_setting(str(key), item) for key, item in value.items()}
@@ -161,12 +163,12 @@ def redact_value(name: str, value: Any) -> Any:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a name says that its value is secret."""
+    """Whether a name indicates that its value is secret."""
     return _SECRET_NAME.search(name) is not None
 
 
 class _ShownFilter(logging.Filter):
-    """Makes log records fit to be shown."""
+    """Applies :func:`shown` to log records."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = shown(record.getMessage()), None
@@ -174,7 +176,7 @@ class _ShownFilter(logging.Filter):
 
 
 def shown_log(name: str) -> logging.Logger:
-    """The logger of a module, whose lines are fit to be shown."""
+    """The logger of a module, with :func:`shown` applied to its records."""
     log = logging.getLogger(name)
     if not any(isinstance(known, _ShownFilter) for known in log.filters):
         log.addFilter(_ShownFilter())
@@ -187,7 +189,7 @@ def _escaped(character: str) -> str:
 
 
 def _without_user(scheme: str, rest: str) -> str:
-    """An address without user, query and fragment; the password may hold any of the signs that end an authority."""
+    """Remove user, query and fragment from a URL; the password may contain characters that end an authority."""
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     user, at, _ = authority.rpartition("@")
     if at and (scheme.lower() not in _CONTAINERS or ":" in user):
@@ -214,7 +216,7 @@ def _is_secret_variable(name: str) -> bool:
 
 
 def _environment_secrets() -> list[str]:
-    """Values of variables whose names say secret, the longest first; short ones are words, and files are no secrets."""
+    """Values of secret environment variables, longest first, except short values (words) and existing paths."""
     found = {
         value
         for name, value in os.environ.items()

@@ -1,4 +1,4 @@
-"""Run one step under its lease, print its line, and keep the row of the table ``runs``."""
+"""Run one step under its lease, print its summary line, and write its row of the table ``runs``."""
 
 import importlib
 import json
@@ -31,22 +31,22 @@ log = logging.getLogger(__name__)
 
 
 def step_name(step: ModuleType) -> str:
-    """A step is called as its module is."""
+    """Name of a step: the last part of its module's name."""
     return step.__name__.rpartition(".")[2]
 
 
 def hold(spark: SparkSession, config: Config, lease: str) -> AbstractContextManager[None]:
-    """Keep other runs of a job of several steps away for the length of a ``with`` block; no lease, no bar.
+    """Hold the lease of a job of several steps during a ``with`` block; an empty ``lease`` holds nothing.
 
     Raises
     ------
-    LeaseHeldError : on entry, when another live run holds it.
+    LeaseHeldError : on entry, if another live run holds the lease.
     """
     return open_store(spark, config.store).lease(lease) if lease else nullcontext()
 
 
 def sandbox_world(config: Config) -> "AbstractContextManager[World | None]":
-    """The sandbox world for the length of a ``with`` block, where the configuration asks for it; None elsewhere.
+    """Run the sandbox world during a ``with`` block if ``world.start`` is set; otherwise yield None.
 
     Raises
     ------
@@ -56,10 +56,10 @@ def sandbox_world(config: Config) -> "AbstractContextManager[World | None]":
         return nullcontext()
     from genreatlas.sandbox.world import running_world
 
-    # The world takes any credentials; without some, nothing would be asked.
+    # The sandbox accepts any credentials; without credentials no requests would be made.
     for name in ("SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET", "SPOTIFY_REFRESH_TOKEN"):
         os.environ.setdefault(name, "sandbox")
-    # A proxy to the outside does not know this machine's own addresses.
+    # Requests to this machine must bypass a proxy.
     for name in ("no_proxy", "NO_PROXY"):
         known = [host for host in os.environ.get(name, "").split(",") if host and host != "127.0.0.1"]
         os.environ[name] = ",".join([*known, "127.0.0.1"])
@@ -71,11 +71,11 @@ def run_step(step: ModuleType, spark: SparkSession, config: Config) -> int:
 
     Returns
     -------
-    0 done, 1 too much failed.
+    0 on success, 1 if more than ``limits.max_failed_share`` of the work failed or none of it could be done.
 
     Raises
     ------
-    GenreAtlasError : the step failed; its row of ``runs`` has the message, too.
+    GenreAtlasError : the step failed; the message is also stored in its row of ``runs``.
     """
     name = step_name(step)
     store = open_store(spark, config.store, run_id=uuid.uuid4().hex)
@@ -122,7 +122,7 @@ def run_step(step: ModuleType, spark: SparkSession, config: Config) -> int:
 
 
 def _record(store: Store, row: Row, failed: bool) -> None:
-    """Append the row of ``runs``; where the step has failed, that error is told and not what follows from it."""
+    """Append the row of ``runs``. If the step failed, a failure here is only logged: the step's error is raised."""
     try:
         store.append(RUNS, store.frame(RUNS, [row]))
     except Exception as problem:
@@ -138,7 +138,7 @@ def _say(name: str, counts: Counts, clock: float) -> None:
 
 
 def summary_line(name: str, counts: Counts, seconds: float) -> str:
-    """The one line that a step prints."""
+    """Summary line of a step."""
     line = (
         f"{name}: read {counts.read}, wrote {counts.written}, failed {counts.failed}, "
         f"skipped {counts.skipped}, {seconds:.1f} s"
@@ -147,19 +147,19 @@ def summary_line(name: str, counts: Counts, seconds: float) -> str:
 
 
 def too_much_failed(counts: Counts, limit: float) -> bool:
-    """Whether more than the allowed share failed, or nothing at all could be done."""
+    """Whether more than the share ``limit`` failed, or some failed and nothing was written."""
     if not counts.failed:
         return False
     return counts.failed > limit * counts.read or counts.written == 0
 
 
 def run_steps(names: Sequence[str], spark: SparkSession, config: Config) -> None:
-    """Run steps by name, one after the other, as the job ``pipeline`` does; for notebooks.
+    """Run steps by name in the given order, as the job ``pipeline`` does; for notebooks.
 
     Raises
     ------
-    ConfigError : a step would not find what it needs; none was run.
-    StoreError : more than the allowed share of a step's work failed; steps after it were not run.
+    ConfigError : the requirements of a step are not met; no step was run.
+    StoreError : more than ``limits.max_failed_share`` of a step's work failed; the steps after it were not run.
     """
     make_plan(names, config).require()
     for name in names:

@@ -1,7 +1,7 @@
-"""Temporary folders of this process; those that a killed process left are removed by the next.
+"""Temporary folders of this process. Folders left by a killed process are removed by the next process.
 
-A folder holds a file that its process keeps locked for as long as it lives. The operating system gives the lock back
-however the process ends, so whoever gets it knows that nobody uses the folder any more.
+Each folder contains a file that its process keeps locked. The operating system releases the lock when the process ends,
+however it ends, so a folder whose lock can be taken is no longer in use.
 """
 
 import atexit
@@ -16,17 +16,17 @@ from pathlib import Path
 
 _PREFIX = "genreatlas-"
 _OWNER = ".owner"
-#: What is kept in such folders.
+#: Kinds of temporary folders.
 KINDS = ("matrix", "sent", "tasks")
-#: A folder this young may not have its lock yet.
+#: A folder younger than this (seconds) may not be locked yet.
 _YOUNG_S = 60.0
-#: Releases before this one locked nothing: their folders go when nothing in them was touched for so long.
+#: Earlier releases did not lock their folders: these are removed when nothing in them changed for this time (seconds).
 _FORSAKEN_S = 2 * 24 * 3600.0
 
 
 @cache
 def scratch_folder(kind: str) -> Path:
-    """A folder of this process for one kind of files; it is removed when the process ends, or by the next that starts.
+    """Temporary folder of this process for one kind of files, removed when the process ends or the next one starts.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def scratch_folder(kind: str) -> Path:
 
 
 def sweep() -> list[Path]:
-    """Remove the folders of processes that are gone; returns those that were removed."""
+    """Remove the folders of processes that have ended; return the removed folders."""
     removed = []
     for kind in KINDS:
         for folder in sorted(Path(tempfile.gettempdir()).glob(f"{_PREFIX}{kind}-*")):
@@ -69,7 +69,7 @@ def _is_forsaken(folder: Path) -> bool:
 
 
 def _was_filled(owner: Path) -> bool:
-    """Whether the lock was taken at some time: its holder writes its number after that."""
+    """Whether the lock was ever taken: the holder then writes its process id to the file."""
     return owner.stat().st_size > 0
 
 

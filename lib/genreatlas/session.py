@@ -1,7 +1,7 @@
 """The only place that builds a SparkSession.
 
-A session that is already there (Databricks, a notebook, spark-submit, Spark Connect) is used as it
-is; static options are set only on a session that is started here. Workers elsewhere get the package as a zip.
+An active session (Databricks, a notebook, spark-submit, Spark Connect) is used as it is; static options are set only
+on a session that is started here. Workers on other machines get the package as a zip.
 """
 
 import io
@@ -29,27 +29,27 @@ from genreatlas.scratch import scratch_folder, sweep
 log = shown_log(__name__)
 _DELTA = {"4.0": "io.delta:delta-spark_2.13:4.0.0", "4.2": "io.delta:delta-spark_4.2_2.13:4.4.0"}
 
-#: Delta for the Spark that is installed: the one that this is developed on, or the oldest that is meant to do.
+#: Delta package for the installed Spark: Spark 4.0 (the oldest supported) or 4.2 (used for development).
 DELTA_PACKAGE = _DELTA.get(".".join(pyspark.__version__.split(".")[:2]), _DELTA["4.2"])
 
-#: The earliest time that a zip can hold, so that equal files make equal zips.
+#: Time stamp of all files in a zip (the earliest possible), so that equal files produce equal zips.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
-#: What Delta needs; every session that is started here has it.
+#: Settings required by Delta, for every session that is started here.
 DELTA_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
 }
 
 #: For masters on this machine. Two state partitions and few shuffle partitions halve the time of
-#: small jobs (43 s to 20 s); the loopback address spares a look-up of the host's own name.
+#: small jobs (43 s to 20 s); the loopback address avoids a look-up of the host's name.
 LOCAL_SETTINGS = {
     "spark.databricks.delta.snapshotPartitions": "2",
-    # Delta's other way of writing a local log starts a process (readlink) eight times a commit.
+    # Delta's default log store for local files starts a process (readlink) eight times per commit.
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
-    # Its checksum files, an aid for large logs, start as many again.
+    # Writing Delta's checksum files, which help with large logs, starts another eight.
     "spark.databricks.delta.writeChecksumFile.enabled": "false",
-    # VACUUM lists a folder in as many tasks as this: 10,000 unless it is said.
+    # Number of tasks in which VACUUM lists a folder; the default is 10,000.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
@@ -58,29 +58,29 @@ LOCAL_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
 }
 
-#: Signs that no JVM came up, in PySpark's words; what goes wrong in one that did speaks of Java, too.
+#: Parts of PySpark's messages when no JVM could be started. "Java" alone also occurs in errors of a running JVM.
 _NO_JAVA = ("JAVA_GATEWAY", "Java gateway", "JAVA_HOME", "UnsupportedClassVersion")
 
-#: What Java says at every start and of libraries that it does without; nothing of it is a fault. ``spark-submit.sh``
-#: leaves out the same. Spark asks for the incubator module itself, and Java has no switch for what it says of it.
+#: Harmless warnings that Java prints at every start and about optional libraries. ``spark-submit.sh`` leaves out the
+#: same. Spark itself requests the incubator module, and Java has no option to silence that warning.
 HARMLESS = (
     r"^WARNING: (Using incubator modules|A (terminally deprecated|restricted) method in |sun\.misc\.Unsafe::|"
     r"java\.lang\.System::load|Use --enable-native-access|Restricted methods will be |"
     r"Please consider reporting this to )|^netlib-(blas|lapack|arpack): "
 )
 
-#: May be changed on a running session; a platform that refuses one goes on without it.
+#: Settings that can be changed on a running session; one that the platform refuses is logged and skipped.
 SESSION_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    # Rows that hold audio or frames are large: with the default of 4096 rows a batch, two tasks
+    # Rows with audio or frames are large: with the default of 4096 rows per batch, two tasks
     # exhausted a 1 GB heap before Python saw a row.
     "spark.sql.parquet.columnarReaderBatchSize": "64",
 }
 
 
 def jars_folder() -> Path:
-    """Folder where set-up leaves the Delta jars, so that later starts need no network."""
+    """Folder where set-up stores the Delta jars, so that later starts need no network."""
     return Path(os.environ.get("GENREATLAS_JARS", Path(sys.prefix) / "share" / "genreatlas" / "jars"))
 
 
@@ -90,12 +90,13 @@ def get_spark(settings: SparkSection, app_name: str = "genreatlas") -> SparkSess
     Parameters
     ----------
     settings : the ``[spark]`` section.
+    app_name : name of a session that is started.
 
     Raises
     ------
     ConfigError : Java is missing or too old, or the master cannot be reached.
     """
-    # PySpark logs every failed statement as a page of JSON; what failed is said by our own errors.
+    # PySpark logs every failed statement as a page of JSON; our own errors name the failure.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
     active = SparkSession.getActiveSession()
@@ -108,12 +109,12 @@ def get_spark(settings: SparkSection, app_name: str = "genreatlas") -> SparkSess
 
 
 def _start(settings: SparkSection, app_name: str) -> SparkSession:
-    sweep()  # what killed runs left in the temporary folder, up to a gigabyte each
+    sweep()  # killed runs leave up to a gigabyte each in the temporary folder
     builder: SparkSession.Builder = SparkSession.builder.appName(app_name)
     if os.environ.get("SPARK_REMOTE") or os.environ.get("SPARK_CONNECT_MODE_ENABLED"):
         return builder.getOrCreate()
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-    # spark-submit has started the JVM: its master, memory and class path stand already.
+    # spark-submit has started the JVM: master, memory and class path are already set.
     master = os.environ.get("GENREATLAS_MASTER", "") if submitted else settings.master or "local[*,4]"
     options = dict(DELTA_SETTINGS)
     if master.startswith("local"):
@@ -128,7 +129,7 @@ def _start(settings: SparkSection, app_name: str) -> SparkSession:
     if not submitted:
         builder = builder.master(master)
         options |= {"spark.driver.memory": settings.driver_memory, **_jars()}
-    # Each try of a failed task is logged with a page of Java; what failed is said by our own errors, in one line.
+    # Each attempt of a failed task is logged with a Java stack trace; our own errors name the failure in one line.
     options |= {"spark.log.level": "ERROR" if os.environ.get("GENREATLAS_VERBOSE") else "OFF", **settings.settings}
     for key, value in options.items():
         builder = builder.config(key, value)
@@ -146,10 +147,10 @@ def _start(settings: SparkSection, app_name: str) -> SparkSession:
 
 @contextmanager
 def quiet_java() -> Iterator[None]:
-    """Let what is started in this block say everything but :data:`HARMLESS` lines.
+    """Remove :data:`HARMLESS` lines from the standard error of processes started in this block.
 
-    It writes its errors to a filter, a process of its own, for as long as it lives: also when this process is gone, so
-    that no line is lost. Where there is no such program, everything is shown.
+    Their standard error goes to a separate ``grep`` process that lives as long as they do, even after this process
+    ends, so that no line is lost. Without ``grep``, everything is shown.
     """
     grep = shutil.which("grep")
     if grep is None:
@@ -158,10 +159,10 @@ def quiet_java() -> Iterator[None]:
     sys.stderr.flush()
     before = os.dup(2)
     try:
-        # In a session of its own: Control-C ends Java, and the filter goes when nobody writes to it any more.
+        # In its own process session: Control-C ends Java, and the filter ends when its last writer has closed.
         command = [grep, "-a", "--line-buffered", "-vE", HARMLESS]
         quiet = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=before, start_new_session=True)
-        _filters.append(quiet)  # kept, so that nobody asks for its end
+        _filters.append(quiet)  # keep a reference: Popen warns if it is collected while the process runs
         assert quiet.stdin is not None
         os.dup2(quiet.stdin.fileno(), 2)
         quiet.stdin.close()
@@ -207,14 +208,15 @@ def is_local(spark: SparkSession) -> bool:
 
 
 def is_remote(spark: SparkSession) -> bool:
-    """Whether it is a session of Spark Connect: only those have an id of their own."""
+    """Whether this is a session of Spark Connect: only those have the attribute ``session_id``."""
     return hasattr(spark, "session_id")
 
 
 def package_zip() -> Path:
-    """Write the package's own files to a zip in a folder that nobody else can enter; return its path.
+    """Write the package's files to a zip in a folder that only this user can access; return its path.
 
-    Workers execute it, so none that lies about is taken for it; the folder goes with this process.
+    Workers execute the zip, so an existing file is reused only if its contents are equal. The folder is removed when
+    this process ends.
     """
     root = Path(genreatlas.__file__).parent
     files = sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)

@@ -1,6 +1,6 @@
 """Fetch the Delta jars once, during set-up: ``python -m genreatlas.setup_jars``.
 
-A jar is kept for later sessions only if its SHA-256 is the one below.
+A jar is kept only if its SHA-256 is the one in :data:`CHECKSUMS`.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import pyspark
 
 from genreatlas.session import DELTA_PACKAGE, jars_folder
 
-#: Jars that Delta needs beside Spark's own = SHA-256. A new version of Delta needs a new line.
+#: SHA-256 by jar that Delta needs in addition to Spark's own jars. A new version of Delta needs new entries.
 CHECKSUMS = {
     "commons-logging-1.3.0.jar": "66d3c980470b99b0c511dad3dfc0ae7b265ec1fb144e96bc0253a8a175fd34d9",
     "delta-kernel-api-4.4.0.jar": "ee9b5a14ac3b7efdff4d61a58478fe8eb0e5a3fbca43889dca7290795fe79a11",
@@ -33,7 +33,12 @@ CHECKSUMS = {
 
 
 def main() -> int:
-    """Resolve Delta and what it needs, and keep the jars that Spark does not already have."""
+    """Resolve Delta and its dependencies, and keep the jars that Spark does not already have.
+
+    Returns
+    -------
+    Exit code: 0 on success, 1 if a checksum is unknown or wrong.
+    """
     folder = jars_folder()
     done = folder / ".complete"
     if done.exists() and done.read_text() == DELTA_PACKAGE:
@@ -57,7 +62,7 @@ def main() -> int:
 
 
 def check(jar: Path, name: str) -> str | None:
-    """What is wrong with a fetched jar, in one line; None where it is the one that was checked."""
+    """Describe what is wrong with the checksum of a fetched jar, in one line; None if it is as listed."""
     found = hashlib.sha256(jar.read_bytes()).hexdigest()
     if name not in CHECKSUMS:
         return f"{name}: no checksum is known for it. Compare it with the project's release, then add it to {__file__}."

@@ -1,18 +1,15 @@
-"""Names for dictionaries whose values have types that only data tell: rows of tables, JSON, parameters.
-
-The names say what the keys are. A value's type is that of its column, or that of its key.
-"""
+"""Type aliases for dictionaries whose value types are known only at run time: rows of tables, JSON, parameters."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-#: A row of a table that is being made: column name = value.
+#: A row of a table, to be modified: value by column name.
 Row: TypeAlias = dict[str, Any]
-#: A row of a table that is only read.
+#: A row of a table, read-only.
 RowView: TypeAlias = Mapping[str, Any]
-#: A JSON object that is being made.
+#: A JSON object, to be modified.
 JsonObject: TypeAlias = dict[str, Any]
-#: A JSON object that is only read.
+#: A JSON object, read-only.
 JsonView: TypeAlias = Mapping[str, Any]
 #: Parameters of an estimator, or keys of a section of the configuration, by name.
 Params: TypeAlias = Mapping[str, Any]

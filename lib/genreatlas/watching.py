@@ -1,9 +1,9 @@
-"""Tasks whose Python worker was killed before: how often, and how far its memory had grown.
+"""Detect tasks whose Python worker was killed before, with the number of kills and the peak memory.
 
-Spark tries a task again when its worker is gone, four times in all, and says nothing of the cause. Here each try leaves
-a note in a temporary folder of the driver for as long as it runs. A try that finds the note of the one before knows
-that it was killed, and after the second time the task ends with one line that can be acted on. Workers of other
-machines, where there is no such folder, leave no notes.
+Spark retries a task whose worker died, up to four attempts in all, and does not report the cause. Here each attempt
+keeps a note (a file) in a temporary folder of the driver while it runs. An attempt that finds the note of an earlier
+attempt knows that the earlier one was killed; after two kills the task ends with a one-line error. Workers on other
+machines, where the folder does not exist, leave no notes.
 """
 
 import contextlib
@@ -22,9 +22,9 @@ import pyarrow as pa
 from genreatlas.errors import WorkerKilledError
 from genreatlas.scratch import scratch_folder
 
-#: After so many deaths a task is not tried again.
+#: Number of kills after which a task is given up.
 MOST_DEATHS = 2
-#: Seconds between two looks at the memory.
+#: Interval between two measurements of the memory, in seconds.
 _LOOK_S = 0.25
 
 Batches = Iterator[pa.RecordBatch]
@@ -32,14 +32,14 @@ Batches = Iterator[pa.RecordBatch]
 
 @dataclass(frozen=True)
 class Before:
-    """How often the worker of a task was killed before, and how large it was then, in 2**20 bytes."""
+    """How often the worker of a task was killed before, and its peak memory, in 2**20 bytes."""
 
     deaths: int = 0
     peak_mb: int = 0
 
     @property
     def message(self) -> str:
-        """In words."""
+        """Text for the error message."""
         return (
             f"a Python worker was killed {self.deaths} times at the same task, most likely because memory was used up: "
             f"it had grown to {self.peak_mb:,} MB of the machine's {machine_mb():,} MB"
@@ -47,12 +47,12 @@ class Before:
 
 
 def watched(work: Callable[[Batches], Batches]) -> Callable[[Batches], Batches]:
-    """A function for ``mapInArrow`` that raises WorkerKilledError where its worker was killed twice before."""
+    """Wrap a function for ``mapInArrow`` so that it raises WorkerKilledError if its worker was killed twice before."""
     return partial(_watched, work, new_mark())
 
 
 def new_mark() -> str:
-    """Where the tasks of a piece of work leave their notes: a path without its end."""
+    """New path prefix for the notes of a job's tasks."""
     return str(scratch_folder("tasks") / uuid.uuid4().hex)
 
 
@@ -65,11 +65,11 @@ def _watched(work: Callable[[Batches], Batches], mark: str, batches: Batches) ->
 
 @contextmanager
 def watching(mark: str) -> Iterator[Before]:
-    """Keep the note of this try for the length of a ``with`` block; gives what the notes of earlier ones say.
+    """Keep the note of this attempt during a ``with`` block; yields what earlier attempts recorded.
 
     Parameters
     ----------
-    mark : from :func:`new_mark`; empty: nothing is noted.
+    mark : path prefix from :func:`new_mark`; empty to keep no note.
     """
     task = _task()
     if task is None or not mark or not Path(mark).parent.is_dir():
@@ -79,7 +79,7 @@ def watching(mark: str) -> Iterator[Before]:
     note = Path(f"{mark}-{number}")
     before = _read(note) if tries else Before()
     if before.deaths >= MOST_DEATHS:
-        yield before  # the note stays as it is, so that the tries after this one are given up, too
+        yield before  # the note is kept, so that later attempts are given up, too
         return
     ended = threading.Event()
     keeper = threading.Thread(target=_keep, args=(note, before, ended), daemon=True)
@@ -94,7 +94,7 @@ def watching(mark: str) -> Iterator[Before]:
 
 
 def _task() -> tuple[str, int] | None:
-    """Name of the task and how often it was tried before; None outside a task of Spark."""
+    """Name of the task and its attempt number, from 0; None outside a task of Spark."""
     from pyspark import TaskContext  # only here: everything else runs without Spark
 
     context = TaskContext.get()
@@ -102,7 +102,7 @@ def _task() -> tuple[str, int] | None:
 
 
 def _keep(note: Path, before: Before, ended: threading.Event) -> None:
-    """Write down the memory when it has grown by a tenth."""
+    """Update the note whenever the memory has grown by a tenth."""
     written = 0
     while not ended.wait(_LOOK_S):
         if (held := memory_mb()) > written * 1.1:
@@ -114,19 +114,19 @@ def _read(note: Path) -> Before:
     try:
         found = json.loads(note.read_text())
         return Before(int(found["deaths"]) + 1, int(found["peak_mb"]))
-    except (OSError, ValueError, KeyError, TypeError):  # another machine's, or none
+    except (OSError, ValueError, KeyError, TypeError):  # on another machine, or missing
         return Before()
 
 
 def _write(note: Path, before: Before) -> None:
-    with contextlib.suppress(OSError):  # a full disk is somebody else's error
+    with contextlib.suppress(OSError):  # a full disk is reported elsewhere
         partly = note.with_suffix(f".{os.getpid()}")
         partly.write_text(json.dumps({"deaths": before.deaths, "peak_mb": before.peak_mb}))
         partly.replace(note)
 
 
 def memory_mb() -> int:
-    """Memory of this process, in 2**20 bytes; 0 where the system does not say."""
+    """Resident memory of this process, in 2**20 bytes; 0 if unknown."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
     except (OSError, ValueError, IndexError):
@@ -134,7 +134,7 @@ def memory_mb() -> int:
 
 
 def machine_mb() -> int:
-    """Memory that processes here may use together: the container's, or the machine's."""
+    """Memory limit of the container, or memory of the machine if smaller, in 2**20 bytes."""
     bounds = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     with contextlib.suppress(OSError, ValueError):
         bounds.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
