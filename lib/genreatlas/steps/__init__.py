@@ -1,1 +1,1 @@
-"""One module per job: ``run(store, config) -> Counts`` reads, decides, transforms, writes, counts."""
+"""Steps of the pipeline, one module per job. Each has a function ``run(store, config) -> Counts``."""

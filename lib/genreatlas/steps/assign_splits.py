@@ -1,7 +1,7 @@
 """Assign songs without a part to train, promotion or test, and the training part to folds.
 
-Songs of one artist and copies of one recording stay together. What was assigned never moves; running
-it again does nothing until there are new songs, or new links between songs placed apart.
+Songs of the same artist and copies of the same recording get the same part. Assigned songs never move to another
+part. A repeated run does nothing until there are new songs, or new links between songs of different parts.
 """
 
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ check = checks.assign_splits
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Add a version to the split for songs that have a genre and no row in it.
+    """Add a version of the split with songs that have a genre and no row in the split yet.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def _write_copies(store: Store, copies: pd.DataFrame) -> None:
-    """Make the table ``recordings`` say which songs are copies now."""
+    """Update the table ``recordings`` to the current copies."""
     stored = store.read(RECORDINGS).toPandas()
     both = copies.merge(stored, how="outer", on=["song_id", "recording_id"], indicator=True)
     new = both.loc[both["_merge"] == "left_only", ["song_id", "recording_id"]]
@@ -94,7 +94,7 @@ def _write_copies(store: Store, copies: pd.DataFrame) -> None:
 
 
 def _judged(store: Reader, config: Config, genres: pd.DataFrame) -> pd.DataFrame:
-    """Labels that training would use: at the level, and among the genres, of [train]."""
+    """Labels that training uses: at ``train.level``, limited to ``train.genres`` if given."""
     labels = at_level(genres, config.train.level, parents_of(store) if config.train.level == "parent" else {})
     wanted = {slug(genre) for genre in config.train.genres}
     return labels[labels["genre_id"].isin(wanted)] if wanted else labels

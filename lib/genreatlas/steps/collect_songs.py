@@ -1,8 +1,9 @@
 """Collect songs of genres from the Spotify Web API: from playlists, or by searching for artists.
 
 Playlists come from the pages of Every Noise, from [[playlists]] and from [[spotify.searches]]. For genres without a
-playlist, songs are found by searching for artists of their Every Noise pages. What the app may read is tested first.
-An unchanged playlist costs one request. Audio features become the feature set spotify_audio, if the app may read them.
+playlist, songs are found by searching for the artists on their Every Noise pages. The step first tests which endpoints
+the app has access to. An unchanged playlist costs one request. Audio features are stored as the feature set
+spotify_audio if the app has access to them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -52,9 +53,9 @@ def run(store: Store, config: Config) -> Counts:
 
     Raises
     ------
-    ConfigError : the terms are not acknowledged, credentials are missing or refused, an entry is wrong.
-    LimitReachedError : Spotify's rate limit pauses requests, or lists lost more than ``sync.max_share`` of their songs;
-        everything read so far is stored, and a later run goes on.
+    ConfigError : the terms are not acknowledged, credentials are missing or refused, or an entry is invalid.
+    LimitReachedError : Spotify's rate limit pauses requests, or lists lost more than ``sync.max_share`` of their songs.
+        Everything read so far is stored, and a later run continues from there.
     """
     section = config.spotify
     if (reason := spotify_terms(section)) is not None:
@@ -77,7 +78,7 @@ def run(store: Store, config: Config) -> Counts:
     requests = spotify_plan.playlists(store, section, lists)
     left = work.ask_once(task, "playlist", requests, merge)
     if "artists" in section.routes and not work.waits:
-        # A genre whose playlist comes back later is not searched for by artist in the meantime.
+        # A genre whose playlist will be fetched by a later run is not searched for by artist now.
         waiting = {genre["genre_id"] for key in left for genre in requests[key]["genres"]}
         genres = {key: genre for key, genre in routes.genres.items() if key not in waiting}
         work.ask_once("artists", "artist", spotify_plan.artists(store, section, genres, page_size), merge)
@@ -94,7 +95,7 @@ def run(store: Store, config: Config) -> Counts:
 
 @dataclass
 class _Work:
-    """One run's fan-outs and what came of them."""
+    """Fan-outs of one run and their counts; ``waits`` is the reason why one was stopped, or empty."""
 
     store: Store
     config: Config
@@ -103,7 +104,7 @@ class _Work:
     waits: str = ""
 
     def ask(self, task: str, pending: Callable[[], DataFrame], merge: Callable[[Staged], None]) -> int:
-        """Fetch what is pending of one task, and merge it; returns how many keys were fetched."""
+        """Fetch and merge the pending keys of one task; return the number of fetched keys."""
         done = fan_out(self.store, self.config.fan_out, f"{STEP}.{task}", pending, self.fetch, merge)
         failed = sum(done.given_up.values()) + sum(done.again.values())
         self.counts += Counts(done.fetched + failed, done.fetched, failed, done.left, done.notes)
@@ -111,7 +112,7 @@ class _Work:
         return done.fetched
 
     def ask_once(self, task: str, kind: str, requests: RowView, merge: Callable[[Staged], None]) -> set[str]:
-        """Fetch requests that are made up beforehand; returns those that are left for later."""
+        """Fetch a fixed set of requests; return the keys of those that a later run will fetch."""
         name = f"{STEP}.{task}"
         answered: set[str] = set()
 
@@ -128,11 +129,11 @@ class _Work:
         return left
 
     def ended(self, unchanged: int, notes: Sequence[str]) -> Counts:
-        """The counts of the run; lists that are as they were are no work that was done.
+        """Counts of the run. Unchanged lists count as skipped.
 
         Raises
         ------
-        LimitReachedError : it was stopped.
+        LimitReachedError : a fan-out was stopped.
         """
         if self.waits:
             raise LimitReachedError(self.waits)
@@ -140,7 +141,10 @@ class _Work:
 
 
 def _readable(routes: Routes, found: Sequence[NamedList], access: Mapping[str, Ability]) -> tuple[list[NamedList], str]:
-    """Lists that the app can read; one that reads only its user's playlists leaves those of others out."""
+    """Lists that the app can read, and a note on those left out.
+
+    Playlists of other users are left out if the app can read only the playlists of its own user.
+    """
     others = [*routes.others, *found]
     if not others or _may(access, "playlist_items"):
         return [*others, *routes.configured], ""
@@ -149,7 +153,7 @@ def _readable(routes: Routes, found: Sequence[NamedList], access: Mapping[str, A
 
 
 def _may(access: Mapping[str, Ability], name: str) -> bool:
-    """Whether to go ahead: yes, too, where the probe could not tell."""
+    """Whether the app has access to an endpoint; True, too, if the probe was inconclusive."""
     return name not in access or access[name].allowed is not False
 
 

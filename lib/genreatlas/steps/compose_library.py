@@ -1,6 +1,6 @@
 """Compose a small music library with known genres, offline.
 
-Genres, artists and songs follow from ``sandbox.seed``. What is already there is not composed again.
+``sandbox.seed`` determines genres, artists and songs. Existing files are not composed again.
 """
 
 from genreatlas import checks
@@ -19,7 +19,7 @@ GENRE_NAMES: tuple[str, ...] = tuple(GENRES)
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Write the files of ``config.sandbox`` that are missing; the store is not used.
+    """Write the missing files of ``config.sandbox``. The store is not used.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Evaluate every trained model on songs that it was not trained on, with intervals over artists.
 
-Predictions are stored: a run scores only songs that were added to the evaluated part since the last one, and
-computes all scores of the models concerned again from the table ``predictions``.
+Predictions are stored. A run scores only songs that were added to the evaluated part since the last run. For the
+models concerned, it then computes all metrics again from the table ``predictions``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,23 +52,23 @@ SECTIONS = ("evaluate", "models", "train", "splits")
 check = checks.evaluate_models
 
 STEP = "evaluate_models"
-#: Where features wait that several chunks of songs are scored from.
+#: Staging table of features from which several chunks of songs are scored.
 _CLIPS = "evaluate_clips"
 
-#: Bytes of one class score on its way to the table: the genre's id and a double.
+#: Estimated bytes of one class score in a staged row: the genre's id and a double.
 _SCORE_BYTES = 24
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some songs that one model has to score."""
+    """Songs to be scored by one model."""
 
     case: Case
     songs: pd.DataFrame
 
     @property
     def n_bytes(self) -> int:
-        """Estimated size of its predictions."""
+        """Estimated size of the batch's predictions in bytes."""
         stored = len(self.case.classes)
         if stored > TOP and not get_engine(str(self.case.model["engine"])).needs_spark:
             stored = TOP + 1
@@ -76,7 +76,7 @@ class Batch:
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Score what was not scored, judge what was not judged; counts are models."""
+    """Score songs without predictions, and compute missing or outdated metrics. Counts are models."""
     for staged in store.staged(STEP):
         store.upsert(PREDICTIONS, staged.frame, update=True)
         staged.drop()
@@ -144,12 +144,15 @@ class _Evaluation:
             one.drop()
 
     def _stage_clips(self, chunks: Sequence[Sequence[Batch]]) -> list[Staged]:
-        """Keep the judged part's features of data sets that several chunks read: each would join whole tables again."""
+        """Stage the evaluated part's features if several chunks read them: each would repeat the joins of all tables.
+
+        Data sets of frames are not staged.
+        """
         if len(chunks) < 2:
             return []
         staged: list[Staged] = []
         for dataset in {id(one): one for chunk in chunks for batch in chunk for one in [batch.case.dataset]}.values():
-            if dataset.layout.several:  # frames would be a copy of gigabytes
+            if dataset.layout.several:  # a copy of frames would take gigabytes
                 continue
             clips = dataset.frame.where(F.col("part") == self.part)
             staged.append(self.store.stage(clips, _CLIPS, f"{self.store.run_id}-{len(staged):06d}"))
@@ -166,7 +169,7 @@ class _Evaluation:
         except (PySparkException, ModelError) as error:
             if len(usable) == 1:
                 self._fail(usable[0].case.model, error)
-            else:  # one model spoils the chunk: find it
+            else:  # find the model that made the chunk fail
                 for number, batch in enumerate(usable):
                     self._score_chunk([batch], f"{name}-{number:04d}")
             return
@@ -203,7 +206,7 @@ class _Evaluation:
         )
 
     def _reliability(self, cases: Sequence[Case], predictions: StoredPredictions, fresh: set[str]) -> None:
-        """Judge the confidence of models with new songs, and of those that it was never judged of."""
+        """Write the reliability of models with new songs or without stored reliability rows."""
         sure = [case for case in cases if not case.multi and case.model["score_kind"] == "probability"]
         ids = [case.model_id for case in sure]
         mine = (F.col("part") == self.part) & F.col("model_id").isin(ids)
@@ -228,11 +231,11 @@ class _Evaluation:
     def _answered(
         self, predictor: StoredModel, batch: Batch, songs: DataFrame, families: Families | None
     ) -> DataFrame | None:
-        """What a model of many genres says of whole songs; None where it says everything of each clip."""
+        """Predictions of whole songs by a model of many genres; None if the model predicts clips with all scores."""
         case = batch.case
         place = {genre: number for number, genre in enumerate(predictor.classes)}
         genres = batch.songs["genres"]
-        # Of songs with several genres the highest scores are kept alone: their figures rank songs, not genres.
+        # For songs with several genres only the highest scores are kept: their metrics rank songs, not genres.
         truth = [None] * len(genres) if case.multi else [place[mine[0]] for mine in genres]
         known = pd.DataFrame({"song_id": batch.songs["song_id"], "truth": pd.array(truth, dtype="Int32")})
         table = self.store.spark.createDataFrame(pa.Table.from_pandas(known, preserve_index=False))
@@ -247,11 +250,11 @@ class _Evaluation:
     def _explain(
         self, cases: Sequence[Case], predictions: StoredPredictions, table: StoredFigures, fresh: set[str]
     ) -> int:
-        """Importances of the best models, and the best against all others, where they are not known.
+        """Write missing importances of the best model of each engine, and compare the best model with all others.
 
         Returns
         -------
-        Number of models that got new ones.
+        Number of models with new importances, plus one if the comparison was written.
         """
         board = self._board(cases, table)
         by_id, first = {case.model_id: case for case in cases}, leaderboard.best_per_engine(board)
@@ -279,7 +282,7 @@ class _Evaluation:
     def _own_importances(self, case: Case) -> pd.DataFrame:
         try:
             return own_importances(case, self.config)
-        except ModelError as error:  # scored in an earlier run, and its files are gone since
+        except ModelError as error:  # scored in an earlier run, but its files were deleted since
             self._fail(case.model, error)
             return pd.DataFrame()
 
@@ -324,13 +327,13 @@ class _Evaluation:
 
 
 def _not_scored(case: Case, known: pd.Series) -> pd.DataFrame:
-    """Songs without a prediction, or with one that was stored with other genres or another group."""
+    """Songs without a prediction, and songs whose genres or group changed since they were predicted."""
     state = case.songs["group_id"] + "\n" + case.songs["genres"].map("\n".join)
     return case.songs[(case.songs["song_id"].map(known) != state).to_numpy()]
 
 
 def _judged(case: Case, overall: pd.DataFrame) -> bool:
-    """Whether the stored figures rest on exactly as many songs as are judged now, by today's definition."""
+    """Whether the stored metrics cover the current number of songs and have the metric's current version."""
     metric = "macro_average_precision" if case.multi else "macro_f1"
     mine = overall[(overall["model_id"] == case.model_id) & (overall["metric"] == metric) & (overall["unit"] == "song")]
     found = list(zip(mine["n_songs"], mine["metric_version"].fillna(0), strict=True))
@@ -342,7 +345,7 @@ def _scored_only(case: Case, known: pd.Series) -> Case:
 
 
 def _chunks(batches: Sequence[Batch], n_bytes: int) -> Iterator[list[Batch]]:
-    """Batches that are scored and merged together, and large ones cut, so that a commit stays bounded."""
+    """Group batches into chunks of at most ``n_bytes`` of predictions, and cut larger batches, to bound commits."""
     chunk: list[Batch] = []
     size = 0
     for batch in batches:

@@ -1,11 +1,11 @@
 """Write feature sets with songs, labels and split to shards, for training elsewhere.
 
-Vectors, and sequences (frames, notes, segments) and spectrograms leave the tables as
-npz or Parquet. Each set has a folder with its shards and index.json, which says what they hold. The same tables and
-configuration give the same bytes; shards are written anew when a table that they come from has changed.
+Vectors, sequences (frames, notes, segments) and spectrograms are exported as npz or Parquet. Each set has a folder
+with its shards and an index.json that describes them. The same tables and configuration give the same bytes. Shards
+are rewritten when one of their source tables has changed.
 
-Only sets that are measured from the sound are written. Columns of imported tables, among which one may give the label
-away, never reach a shard: training looks for them and leaves them out, and whoever reads features_<name> has to.
+Only sets that are computed from audio are exported. Imported feature tables are not, because one of their columns may
+reveal the label. Training detects and excludes such columns; readers of features_<name> have to do the same.
 """
 
 import json
@@ -56,8 +56,8 @@ def run(store: Store, config: Config) -> Counts:
 
     Raises
     ------
-    ConfigError : a set that does not exist, or one with a row of columns a clip, which SQL reads as it is.
-    InputError : a set that was not extracted; no split; a folder that workers and driver do not share.
+    ConfigError : a set does not exist, or has one row of scalar columns per clip, which can be read with SQL.
+    InputError : a set was not extracted, there is no split, or workers and driver do not share the folder.
     """
     feature_sets = [exportable(name) for name in dict.fromkeys(config.export.feature_sets)]
     library = read_library(store, config)
@@ -68,7 +68,12 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def exportable(name: str) -> FeatureSet:
-    """The set of that name, if it is one that is exported."""
+    """Look up a feature set by name.
+
+    Raises
+    ------
+    ConfigError : the set does not exist, or its layout is not exported.
+    """
     feature_set = get_feature_set(name)
     layout = get_layout(feature_set.axis)
     if not layout.exported:
@@ -99,7 +104,7 @@ def export_set(store: Reader, config: Config, library: Library, feature_set: Fea
     n_bytes = layout.clip_bytes(len(features))
     rows = sharded(clips.join(songs, "song_id"), n_bytes, config.export.shard_mb << 20)
     request = ShardRequest(str(folder.absolute()), config.export.format, classes, features, layout)
-    # not a partial: Spark asks for its type hints, which a partial has no way to give
+    # not a partial: Spark reads the function's type hints, which a partial does not have
     written = rows.groupBy("part", "shard").applyInArrow(lambda shard: write_shard(request, shard), RESULT)
     shards = [row.asDict() for row in written.orderBy("part", "shard").collect()]
     if missing := [s["file"] for s in shards if not (folder / s["file"]).exists()]:
@@ -110,7 +115,7 @@ def export_set(store: Reader, config: Config, library: Library, feature_set: Fea
 
 
 def up_to_date(folder: Path, made_from: str) -> bool:
-    """Whether the folder holds whole shards of the same tables and configuration."""
+    """Whether the folder contains complete shards made from the same tables and configuration."""
     if not (folder / _INDEX).exists():
         return False
     index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
@@ -121,7 +126,10 @@ def up_to_date(folder: Path, made_from: str) -> bool:
 
 
 def labelled_songs(store: Reader, config: Config, library: Library) -> tuple[DataFrame, tuple[str, ...]]:
-    """Songs of the split with their genre ids, and all of these in order; copies of a recording count once."""
+    """Songs of the split with their genre ids, and the sorted ids of all genres.
+
+    Copies of a recording in the same part are one song, with the genres of all copies.
+    """
     labels = at_level(library.labels, config.export.level, library.parents)
     songs = library.songs.sort_values("song_id", ignore_index=True)
     songs["first"] = songs.groupby(["recording", "part"]).song_id.transform("first")
@@ -135,7 +143,7 @@ def labelled_songs(store: Reader, config: Config, library: Library) -> tuple[Dat
 
 
 def current_clips(store: Reader, config: Config, feature_set: FeatureSet) -> DataFrame:
-    """Rows of the set's current version and preprocessing, of clips that still count."""
+    """Rows of the set's current version and preprocessing, without clips that were replaced or retired."""
     rows = store.read(table_of(feature_set)).where(
         (F.col("set_version") == feature_set.version) & (F.col("preprocessing_id") == preprocessing_id(config.clip))
     )
@@ -153,7 +161,7 @@ def describe(
     shards: list[Row],
     made_from: str,
 ) -> None:
-    """Write index.json, and take away shards of earlier runs that it does not name."""
+    """Write index.json, and delete shards of earlier runs that it does not list."""
     index = {
         "feature_set": feature_set.name,
         "set_version": feature_set.version,

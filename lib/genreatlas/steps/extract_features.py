@@ -1,7 +1,7 @@
 """Extract every configured feature set from the clips that lack it.
 
-The set `loudness` is always extracted too. Clips with equal audio are decoded once. Running it again
-does nothing until there are new clips, another set, a new version of a set, or another preprocessing.
+The set `loudness` is always extracted as well. Clips with identical audio are decoded once. A repeated run does
+nothing until there are new clips, another set, a new version of a set, or another preprocessing.
 """
 
 import math
@@ -61,12 +61,12 @@ WRITES = (
 )
 SECTIONS = ("extract", "clip", "fetch_previews")
 check = checks.extract_features
-#: Sets merged at once: each is a chain of short jobs and commits that leave cores idle between them.
+#: Number of sets merged concurrently. A merge is a series of short jobs and commits with idle cores in between.
 PARALLEL = 3
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Add to every configured set the clips that have no row of its current version.
+    """Add rows to every configured set for clips that have no row of its current version.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def run(store: Store, config: Config) -> Counts:
                 counts += merge(store, staged, is_first=number == 0)
                 bar.advance(audios)
         pending.drop()
-        counts = replace(counts, notes=tuple(dict.fromkeys(counts.notes)))  # a line for each chunk says the same
+        counts = replace(counts, notes=tuple(dict.fromkeys(counts.notes)))  # chunks repeat the same notes
     else:
         describe(plan, [s for s in plan.feature_sets if store.exists(table_of(s))])
     if lacking.gone:
@@ -105,7 +105,15 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def extract_chunk(plan: ExtractionPlan, pending: DataFrame, batches: list[str], audios: int, chunk: str) -> Staged:
-    """Extract the pending audios of some ingest batches and stage the result, good rows and bad."""
+    """Extract the pending audio of some ingest batches, and stage rows with features and rows with failures.
+
+    Parameters
+    ----------
+    pending : staged rows of the plan, one per audio.
+    batches : values of ``ingest_batch``.
+    audios : number of pending audios in these batches.
+    chunk : name of the staged chunk.
+    """
     request = ExtractRequest(plan.clip, plan.limits)
     send_networks(plan.store.spark, request.registered, frozenset(one.name for one in plan.feature_sets))
     result = (
@@ -125,8 +133,8 @@ def merge(store: Store, staged: Staged, is_first: bool = False) -> Counts:
 
     Raises
     ------
-    EnvironmentFaultError : something that every clip needs is missing; or all clips of the first chunk failed, and
-        none is known why. What went well is merged, and none of the others is stored as having failed.
+    EnvironmentFaultError : something that every clip needs is missing, or all clips of the first chunk failed for
+        unknown reasons. Successful clips are merged; the others are not stored as failures.
     """
     rows = staged.frame
     found = rows.select(
@@ -146,9 +154,9 @@ def merge(store: Store, staged: Staged, is_first: bool = False) -> Counts:
     bad = {clip for row in found if row["reason"] not in (None, Reason.ENVIRONMENT_FAULT) for clip in row["clip_id"]}
     named = {(row["feature_set"], row["set_version"]) for row in found}
     left_out = dict.fromkeys(row["detail"] for row in found if row["reason"] is None and row["set_version"] is None)
-    sets = [s for s in FEATURE_SETS.values() if (s.name, s.version) in named]  # not what another release staged
+    sets = [s for s in FEATURE_SETS.values() if (s.name, s.version) in named]  # without sets of another release
     with ThreadPoolExecutor(PARALLEL) as pool:
-        list(pool.map(lambda s: store.upsert(table_of(s), feature_rows(rows, s)), sets))  # raises what one raised
+        list(pool.map(lambda s: store.upsert(table_of(s), feature_rows(rows, s)), sets))  # re-raises errors
     forget(store, STEP, good | bad, {row["version"].rpartition(":")[0] for row in found})
     if bad:
         store.upsert(QUARANTINE, quarantine_rows(store, rows, earlier), update=True)
@@ -159,7 +167,7 @@ def merge(store: Store, staged: Staged, is_first: bool = False) -> Counts:
 
 
 def feature_rows(rows: DataFrame, feature_set: FeatureSet) -> DataFrame:
-    """Rows of one set's table: one per clip that holds the audio, features as columns by name."""
+    """Rows of one set's table: one per clip with the audio, one column per feature."""
     values = value_columns(feature_set)
     return (
         rows.where((F.col("feature_set") == feature_set.name) & F.col("set_version").isNotNull())
@@ -169,7 +177,7 @@ def feature_rows(rows: DataFrame, feature_set: FeatureSet) -> DataFrame:
 
 
 def value_columns(feature_set: FeatureSet) -> list[Column]:
-    """Columns of a set's table behind its key, from the columns of :data:`genreatlas.audio.worker.RESULT`."""
+    """Value columns of a set's table, computed from the columns of :data:`genreatlas.audio.worker.RESULT`."""
     columns = get_layout(feature_set.axis).columns(feature_set.features, feature_set.arrays)
     return [F.expr(sql).alias(column.name) for column, sql in columns]
 
@@ -179,7 +187,7 @@ def quarantine_rows(store: Store, rows: DataFrame, earlier: Mapping[tuple[str, s
 
     Parameters
     ----------
-    earlier : attempts of earlier runs, by clip and version.
+    earlier : number of attempts in earlier runs, by clip and version.
     """
     bad = rows.where(F.col("reason").isNotNull() & (F.col("reason") != Reason.ENVIRONMENT_FAULT.value))
     bad = bad.withColumn("copy", F.explode("copies")).withColumn("key", F.col("copy.clip_id"))
@@ -197,11 +205,15 @@ def quarantine_rows(store: Store, rows: DataFrame, earlier: Mapping[tuple[str, s
 
 
 def copy_known(plan: ExtractionPlan, pending: DataFrame) -> bool:
-    """Give clips the features of an equal audio that an earlier run extracted for another clip; tell if there are any.
+    """Copy features that an earlier run extracted from identical audio of another clip.
 
     Parameters
     ----------
-    pending : the staged rows of the plan.
+    pending : staged rows of the plan, one per audio.
+
+    Returns
+    -------
+    Whether there is another clip with identical audio.
     """
     store = plan.store
     wanted = pending.select("audio_id", "feature_sets", F.explode("copies").alias("copy"))
@@ -220,7 +232,7 @@ def copy_known(plan: ExtractionPlan, pending: DataFrame) -> bool:
 
 
 def describe(plan: ExtractionPlan, feature_sets: Iterable[FeatureSet]) -> None:
-    """Say which features each set has, in which order, with which preprocessing, and what networks they come from."""
+    """Write the features of each set with order and preprocessing, and the networks of embedding sets."""
     feature_sets = list(feature_sets)
     described = plan.store.read(FEATURE_SETS_TABLE).select("feature_set", "set_version", "preprocessing_id").distinct()
     known = {tuple(row) for row in described.collect()}

@@ -1,7 +1,7 @@
 """Fetch a clip for every song that lacks one, from the configured providers in order.
 
-Commercial providers are off until their sections say `acknowledge_terms = true`. Songs that failed come
-back when they are due; a provider that wants to be left alone is left for a later run (exit code 3).
+Commercial providers are disabled unless their section has `acknowledge_terms = true`. Failed songs are retried when
+their retry is due. If a provider's rate limit pauses requests, its songs are left for a later run (exit code 3).
 """
 
 from collections.abc import Iterable
@@ -38,11 +38,11 @@ WRITES = (
 SECTIONS = ("fetch_previews", "sync", "deezer", "http", "fan_out", "clip")
 check = checks.fetch_previews
 
-#: Nobody is to blame for these: the provider has no clip of the song.
+#: Reasons that mean that the provider has no clip of the song. They count as skipped, not as failed.
 _NOTHING_THERE = frozenset(
     {Reason.NO_PREVIEW, Reason.NOT_FOUND, Reason.VERSION_MISMATCH, Reason.LINK_EXPIRED, Reason.FORBIDDEN}
 )
-#: Faults of audio, which quarantine lists.
+#: Reasons that concern the audio itself. They are written to quarantine.
 _BAD_AUDIO = frozenset(
     {
         Reason.NOT_AUDIO, Reason.EMPTY_FILE, Reason.TOO_LARGE, Reason.NEEDS_AAC_DECODER, Reason.UNSUPPORTED_FORMAT,
@@ -52,12 +52,12 @@ _BAD_AUDIO = frozenset(
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Fetch what is pending and due.
+    """Fetch clips of songs that are pending and due.
 
     Raises
     ------
     ConfigError : the terms of a provider were not acknowledged.
-    LimitReachedError : a provider wants to be left alone; everything else was done.
+    LimitReachedError : the rate limit of a provider pauses requests. The work of other providers is done.
     """
     fetch = PreviewFetch.of(config)
     links, gone = write_songs(store, config, fetch.providers)
@@ -76,7 +76,7 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def count(done: FanOutCounts) -> Counts:
-    """Songs for which nobody has a clip were skipped; all else that was given up has failed."""
+    """Counts of a fan-out. Songs without a clip at any provider count as skipped, others given up as failed."""
     skipped = sum(number for reason, number in done.given_up.items() if reason in _NOTHING_THERE)
     failed = sum(done.given_up.values()) - skipped
     words = ", ".join(f"{reason} {number}" for reason, number in sorted(done.given_up.items()))
@@ -85,7 +85,16 @@ def count(done: FanOutCounts) -> Counts:
 
 
 def pending(store: Store, config: Config, links: DataFrame) -> DataFrame:
-    """Songs without a clip for which a provider may have one, as its ``PreviewOf`` wants them."""
+    """Songs without a clip for which a configured provider may have one.
+
+    Parameters
+    ----------
+    links : rows with the song's id as ``key``, and addresses from Every Noise and from manifests.
+
+    Returns
+    -------
+    One row per song, with the attributes by which providers find a clip.
+    """
     songs = store.live(SONGS).where(F.col("source") != "folder").withColumnRenamed("song_id", "key")
     songs = songs.join(links, "key", "left")
     had = store.read(CLIPS).where(F.col("replaced_by").isNull() & (F.col("window_rule") == window_rule(config.clip)))
@@ -110,9 +119,9 @@ def pending(store: Store, config: Config, links: DataFrame) -> DataFrame:
 
 
 def merge(store: Store, config: Config, staged: Staged) -> None:
-    """Write a staged chunk: bytes first, then the clips that say that they are there, then what was given up.
+    """Write a staged chunk: first audio bytes, then the clips that refer to them, then quarantine.
 
-    Bytes that came in files are published already.
+    Audio of rows with an ``ingest_batch`` is published already.
     """
     names = staged.frame.columns if staged.held is None else staged.held.column_names
     rows = staged.rows(*(name for name in names if name != "audio"))
@@ -127,7 +136,7 @@ def merge(store: Store, config: Config, staged: Staged) -> None:
 
 
 def _write_audio(store: Store, staged: Staged, good: list[Row]) -> None:
-    """Append the bytes, once for each audio of the chunk; a chunk that was merged before has its batch already."""
+    """Append the audio bytes, once per distinct audio of the chunk, unless an earlier merge wrote the chunk's batch."""
     there = store.read(CLIP_AUDIO).where(F.col("ingest_batch") == staged.chunk)
     if staged.held is None and not there.limit(1).isEmpty():
         return
@@ -149,7 +158,7 @@ def _write_clips(store: Store, config: Config, staged: Staged, good: list[Row]) 
     for row in good:
         identity = stable_id(row["key"], row["provider"], row["sha256"], row["start_s"])
         clips.append(
-            {name: row.get(name) for name in FACTS}  # a chunk that an older release staged lacks some
+            {name: row.get(name) for name in FACTS}  # chunks staged by an older release lack some columns
             | {
                 "clip_id": identity,
                 "ingest_batch": row.get("ingest_batch") or staged.chunk,
@@ -167,7 +176,7 @@ def _write_clips(store: Store, config: Config, staged: Staged, good: list[Row]) 
 
 
 def _sizes(store: Reader, staged: Staged) -> dict[tuple[str, str], int]:
-    """Bytes of each audio of a chunk."""
+    """Number of bytes of each audio of a chunk, by sha256 and provider."""
     if staged.held is not None:
         audio = [staged.held[name] for name in ("sha256", "provider")]
         lengths = pc.binary_length(staged.held["audio"])
@@ -177,7 +186,7 @@ def _sizes(store: Reader, staged: Staged) -> dict[tuple[str, str], int]:
 
 
 def _replaced(store: Reader, clips: list[Row]) -> list[Row]:
-    """Earlier clips of the same songs, which the new ones take the place of: their audio is gone, or their cut."""
+    """Earlier clips of the same songs, with ``replaced_by`` set to the new clips."""
     fresh = {clip["song_id"]: clip["clip_id"] for clip in clips}
     songs = store.spark.createDataFrame([(song,) for song in fresh], "song_id string")
     stored = store.read(CLIPS).where(F.col("replaced_by").isNull() & F.col("uri").startswith(FETCHED))

@@ -32,19 +32,24 @@ WRITES = ("neighbour_spaces", "neighbour_songs", "song_neighbours")
 SECTIONS = ("neighbours",)
 check = checks.find_neighbours
 
-#: Grows when other lists come out of the same songs and settings, so that they are made anew.
+#: Version of the search. Increase it when results change for the same input, so that all lists are computed again.
 VERSION = 1
 #: Statistics of a space: column and attribute.
 _FIGURES = {"skew10": "skew", "antihubs": "antihubs", "reachable": "reachable"}
-#: Staging tables: what enters other lists, and these lists.
+#: Staging tables: new entries of existing lists, and the merged lists.
 _ENTERING, _MERGED = "find_neighbours", "find_neighbours_lists"
 
 
 @dataclass(frozen=True)
 class _Songs:
-    """Songs in a space, sorted by id; ``scale`` is NaN where it has to be measured, or None without correction.
+    """Songs in a space, sorted by id.
 
-    ``weight`` is the share of the scales that is taken off squared distances.
+    Attributes
+    ----------
+    weight : factor of the local scales that are subtracted from squared distances; 0 without correction.
+    vectors, expected, fingerprint, fitted : one row or element per song.
+    scale : local scale per song, NaN where it has to be computed; None without correction.
+    stored : rows of ``neighbour_songs`` of this space without their vectors, indexed by ``song_id``.
     """
 
     space_id: str
@@ -60,18 +65,18 @@ class _Songs:
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Write the lists of songs that have none, and add new songs to the lists of others.
+    """Write neighbour lists of new songs, and add new songs to the lists of others.
 
-    A space is fitted once: scales of the features, and the songs that local scales are measured by. While songs are
-    added, it stays as it is, so that lists of songs that nobody comes near do not change. Counts are songs.
+    A space is fitted once: it fixes the scales of the features and the songs that local scales are computed from. It is
+    kept while songs are added, so that a list changes only where a new song is near. Counts are songs.
 
     Raises
     ------
     ConfigError : the store has no such feature set, or songs cannot be compared by it.
-    InputError : fewer than two songs have features, or none of them varies.
+    InputError : fewer than two songs have features, or no feature varies.
     """
     for left in [*store.staged(_ENTERING), *store.staged(_MERGED)]:
-        left.drop()  # of a killed run: it is done again
+        left.drop()  # left by a killed run; this run repeats its work
     snapshot = Snapshot(store)
     section = config.neighbours
     found = read_songs(snapshot, config)
@@ -136,14 +141,14 @@ def _said(row: Row, entered: int) -> list[str]:
 
 
 def _present(store: Store, config: Config, found: SongValues) -> Row | None:
-    """Row of the space that these songs are still compared in; None: one has to be fitted."""
+    """Row of the stored space if it is still valid for these songs and settings; None if a space has to be fitted."""
     same = {
         "set_version": found.set_version,
         "preprocessing_id": found.preprocessing_id,
         "correction": config.neighbours.correction,
     }
     rows = store.read(NEIGHBOUR_SPACES).where(F.col("feature_set") == found.feature_set)
-    for one in rows.orderBy(F.desc("sequence")).limit(1).collect():  # songs and lists of earlier ones are removed
+    for one in rows.orderBy(F.desc("sequence")).limit(1).collect():  # contents of earlier spaces are removed
         row = one.asDict()
         if any(row[name] != value for name, value in same.items()):
             return None
@@ -156,7 +161,7 @@ def _present(store: Store, config: Config, found: SongValues) -> Row | None:
 
 
 def _place(store: Store, config: Config, found: SongValues, present: Row | None) -> _Songs:
-    """The songs in their space, which is fitted where there is none."""
+    """Songs as vectors in the present space, or in a newly fitted space if there is none."""
     if present is None:
         space, vectors = fit_space(found.values, found.features)
         if not space.features:
@@ -193,7 +198,10 @@ def _place(store: Store, config: Config, found: SongValues, present: Row | None)
 
 
 def _remove_gone(store: Store, songs: _Songs) -> None:
-    """Forget songs that are gone or sound different now, and all lists that they are on: these are made anew."""
+    """Delete the lists of songs that are gone or whose features changed, and all lists that contain such songs.
+
+    Deleted lists of remaining songs are computed again.
+    """
     now = pd.Series(songs.fingerprint, index=songs.ids).reindex(songs.stored.index)
     gone = songs.stored.index[(now != songs.stored.fingerprint).to_numpy()]
     if not len(gone):
@@ -211,7 +219,7 @@ def _remove_gone(store: Store, songs: _Songs) -> None:
 
 
 def _listed(store: Store, config: Config, songs: _Songs) -> np.ndarray:
-    """Which songs have lists."""
+    """Boolean mask of the songs that have lists, of shape (n_songs,)."""
     rows = store.read(SONG_NEIGHBOURS).where((F.col("space_id") == songs.space_id) & (F.col("rank") == 1))
     ids = fetch(rows.select("song_id"), "song_id", config.store.max_commit_mb).column("song_id")
     listed = np.zeros(len(songs.ids), dtype=bool)
@@ -221,7 +229,10 @@ def _listed(store: Store, config: Config, songs: _Songs) -> np.ndarray:
 
 
 def _enter(store: Store, files: SongFiles, songs: _Songs, pull: Floats | None, old: Places, new: Places, k: int) -> int:
-    """Add new songs to the lists of others, before they get their own: a killed run does it again."""
+    """Add new songs to the lists of others; return the number of changed lists.
+
+    It runs before the new songs get lists of their own, so that a run after a killed one repeats it.
+    """
     rows = store.read(SONG_NEIGHBOURS).where(F.col("space_id") == songs.space_id)
     last = rows.groupBy("song_id").agg(F.max("corrected").alias("corrected"), F.count(F.lit(1)).alias("n"))
     bound = np.full(len(songs.ids), np.inf)
@@ -244,7 +255,7 @@ def _enter(store: Store, files: SongFiles, songs: _Songs, pull: Floats | None, o
 
 
 def _write_songs(store: Store, config: Config, songs: _Songs, scale: Floats | None, keys: pd.DataFrame) -> None:
-    """Write songs that are new or have other keys."""
+    """Write songs that are new or whose keys (recording, artist, album) changed."""
     stored = songs.stored.reindex(songs.ids)
     same = stored.fingerprint.to_numpy() == songs.fingerprint
     for name in ("recording", "artist", "album"):
@@ -276,7 +287,7 @@ def _space_row(store: Store, config: Config, found: SongValues, songs: _Songs, p
     newest = store.read(NEIGHBOUR_SPACES).agg(F.max("sequence")).collect()[0][0] or 0
     row = dict(present) if present else {"n_fitted": len(songs.ids), "sequence": 0}
     if row["sequence"] != newest or not newest:
-        row["sequence"] = newest + 1  # the space of this run is the present one
+        row["sequence"] = newest + 1  # the newest sequence is the present space
     settings = config.neighbours.model_dump(mode="json", exclude={"shared_path", "max_matrix_mb"})
     return row | {
         "space_id": songs.space_id,
@@ -309,7 +320,7 @@ def _judge(store: Store, config: Config, songs: _Songs) -> Hubness:
 
 
 def _remove_old(store: Store, space_id: str, found: SongValues) -> None:
-    """Remove songs and lists of this feature set's earlier spaces, and of spaces that a killed run did not finish."""
+    """Remove songs and lists of earlier spaces of this feature set and of spaces left unfinished by killed runs."""
     spaces = store.read(NEIGHBOUR_SPACES)
     others = spaces.where((F.col("feature_set") != found.feature_set) | (F.col("space_id") == space_id))
     kept = [row[0] for row in others.select("space_id").collect()]

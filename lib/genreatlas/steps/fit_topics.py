@@ -1,9 +1,9 @@
 """Fit audio words and topics on training songs, and compute the shares of topics in all songs.
 
-Frames of [topics] feature_set become words (k-means), and words that occur together become topics (LDA), both in Spark
-ML on clips of the split's training part alone. The shares of topics in every clip, of all parts, are a feature set
-(topics20 with 20 topics). New training clips or other settings make a new version; other new clips get their shares by
-the fit that there is.
+Frames of the feature set ``topics.feature_set`` are quantised to words (k-means), and topics are fitted to the words
+(LDA). Both run in Spark ML on clips of the split's training part only. The shares of topics in every clip, of all
+parts, form a feature set (topics20 with 20 topics). New training clips or other settings lead to a new version. For
+other new clips, shares are computed with the existing fit.
 """
 
 import json
@@ -46,24 +46,24 @@ SECTIONS = ("topics", "splits")
 check = checks.fit_topics
 
 STEP = "fit_topics"
-#: Grows when other words or topics come out of the same clips and settings, so that they are fitted anew.
+#: Version of the fit. Increase it when results change for the same input, so that words and topics are fitted again.
 VERSION = 1
-#: Settings that change nothing of the fit.
+#: Settings that do not affect the fit.
 _NOT_FITTED = {"feature_set", "min_songs"}
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Fit words and topics unless that was done, and write the shares of clips that have none. Counts are clips.
+    """Fit words and topics if there is no current fit, and write the shares of clips that have none. Counts are clips.
 
     Raises
     ------
     ConfigError : the store has no such feature set, or it has no frames.
     InputError : there is no split, or too few training clips have frames.
-    SplitLeakError : a group of songs lies in more than one part.
-    EnvironmentFaultError : a Spark Connect server that cannot fit these models.
+    SplitLeakError : a group of songs is in more than one part.
+    EnvironmentFaultError : the Spark Connect server cannot fit these models.
     """
     for left in [chunk for name in (*STAGED, STEP) for chunk in store.staged(name)]:
-        left.drop()  # of a killed run: it is done again
+        left.drop()  # left by a killed run; this run repeats its work
     section = config.topics
     snapshot = Snapshot(store)
     library = read_library(snapshot, config)
@@ -83,7 +83,7 @@ def run(store: Store, config: Config) -> Counts:
             source.set_version,
             source.preprocessing_id,
         ):
-            continue  # fitted on other features, which new clips do not have
+            continue  # fitted on another version of the frames, which new clips do not have
         found = _write_shares(store, section.name, fit, rows)
         read, written = read + found, written + found
     _describe_topics(store, config, library, row)
@@ -92,7 +92,7 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def topic_table(name: str, n_topics: int) -> Table:
-    """Table of the feature set with the shares of topics."""
+    """Definition of the feature table with the shares of topics."""
     columns = [column for column, _ in SUMMARY.columns(topic_columns(n_topics))]
     return SUMMARY.table(name, "Shares of topics of audio words.", columns, (STEP,))
 
@@ -100,7 +100,7 @@ def topic_table(name: str, n_topics: int) -> Table:
 def _fitted(
     store: Store, config: Config, library: Library, source: FeatureTable, rows: DataFrame, snapshot: Snapshot
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The present fit, which is made where clips or settings have changed, and what is to be said of it."""
+    """Row of the current fit, and notes for the summary. Fits again if clips or settings have changed."""
     section = config.topics
     train = library.songs[library.songs.part == "train"]
     training = _ids(store, train["song_id"])
@@ -159,7 +159,7 @@ def _fitted(
 
 
 def _sampled(clip_ids: Sequence[str], most: int, seed: int) -> list[int]:
-    """Places of at most so many clips: those with the smallest hashes, in the order of the ids."""
+    """Positions of at most ``most`` clips, in ascending order: those with the smallest hashes of seed and id."""
     if len(clip_ids) <= most:
         return list(range(len(clip_ids)))
     order = sorted(range(len(clip_ids)), key=lambda place: stable_id(seed, clip_ids[place]))
@@ -171,7 +171,7 @@ def _ids(store: Store, ids: pd.Series, name: str = "song_id") -> DataFrame:
 
 
 def _used_versions(snapshot: Snapshot, name: str) -> list[str]:
-    """Versions of the set that stored models were trained on: new clips get their shares, too."""
+    """Versions of the set that stored models were trained on. Shares of new clips are written for these, too."""
     models = snapshot.read(MODELS).select("feature_set", "set_version").distinct().collect()
     pairs = (zip(members_of(m["feature_set"]), members_of(m["set_version"]), strict=True) for m in models)
     return sorted({version for each in pairs for member, version in each if member == name})
@@ -184,7 +184,7 @@ def _row_of(store: Store, name: str, version: str) -> dict[str, Any] | None:
 
 
 def _write_shares(store: Store, name: str, row: dict[str, Any], rows: DataFrame) -> int:
-    """Write the shares of clips that have none of this version; how many they were."""
+    """Write the shares of clips that have none of this version; return the number of clips."""
     table = topic_table(name, row["n_topics"])
     mine = (F.col("set_version") == row["set_version"]) & (F.col("preprocessing_id") == row["preprocessing_id"])
     pending = rows.join(store.read(table).where(mine).select("clip_id"), "clip_id", "left_anti")
@@ -192,7 +192,7 @@ def _write_shares(store: Store, name: str, row: dict[str, Any], rows: DataFrame)
         return 0
     work = watched(partial(share_batches, topic_model(row)))
     staged = store.stage(pending.select("clip_id", "song_id", "width", "frames").mapInArrow(work, SHARES), STEP, name)
-    # NaN, where a clip has no words, is NULL in tables
+    # a clip without words has NaN shares, stored as NULL
     columns = [F.expr(f"nullif(shares[{n}], double('NaN'))").alias(f"topic_{n + 1}") for n in range(row["n_topics"])]
     version, made = F.lit(row["set_version"]), F.lit(row["preprocessing_id"])
     frame = staged.frame.select(
@@ -204,7 +204,7 @@ def _write_shares(store: Store, name: str, row: dict[str, Any], rows: DataFrame)
 
 
 def _describe_topics(store: Store, config: Config, library: Library, row: dict[str, Any]) -> None:
-    """Write what each topic is, by the songs of the training part."""
+    """Describe each topic by songs of the training part, and write the table ``topics``."""
     name, n_topics = row["feature_set"], row["n_topics"]
     table = FeatureTable(name, SUMMARY.table_name(name), row["set_version"], row["preprocessing_id"], SUMMARY.name, {})
     train = library.songs[library.songs.part == "train"][["song_id", "group_id"]]
@@ -227,7 +227,7 @@ def _describe_topics(store: Store, config: Config, library: Library, row: dict[s
 
 
 def _describe_set(store: Store, name: str, row: dict[str, Any]) -> None:
-    """Say what the feature set has: comes last, and says that the rest is there."""
+    """Describe the feature set. Written last, so that a described set is complete."""
     described = [
         {
             "feature_set": name,

@@ -1,8 +1,9 @@
 """Update tables of older releases, merge small files, and delete files of expired table versions.
 
-Secrets that older releases wrote to the table runs are taken out, and the files that held them deleted at once.
-It waits for nobody: it takes the lease of every step and stops where one is at work. Versions that a model's
-training set is rebuilt from stay, or the models that lose theirs are named ([housekeeping] allow_orphans).
+Secrets that older releases wrote to the table runs are removed, and the files that contained them are deleted at once.
+The step takes the lease of every step, and stops without waiting if a step is running. Table versions that are needed
+to rebuild a model's training set are kept. With [housekeeping] allow_orphans they may be deleted, and the models
+concerned are listed.
 """
 
 import json
@@ -30,11 +31,11 @@ check = checks.housekeeping
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Look after every table; counts are tables, skipped those whose old versions had to stay.
+    """Maintain every table. Counts are tables; those whose old versions had to be kept count as skipped.
 
     Raises
     ------
-    LeaseHeldError : a step is at work.
+    LeaseHeldError : a step is running.
     """
     with ExitStack() as leases:
         tables = existing_tables(store)
@@ -48,22 +49,22 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def existing_tables(store: Reader) -> list[Table]:
-    """Described tables, and those of extracted and imported feature sets, as far as they exist."""
+    """Existing tables: those defined in :data:`genreatlas.tables.TABLES`, and tables of feature sets."""
     found = {table.name: table for table in (*TABLES, *map(table_of, REGISTRY.values()))}
     for name, axis in store.read(FEATURE_SETS).select("feature_set", "axis").distinct().collect():
-        if axis in LAYOUTS:  # a newer release may have others
+        if axis in LAYOUTS:  # a newer release may have written others
             imported = LAYOUTS[axis].table(name, "")
             found.setdefault(imported.name, imported)
     return [table for _, table in sorted(found.items()) if store.exists(table)]
 
 
 def writers(tables: list[Table]) -> list[str]:
-    """Steps that write tables, and the jobs that are made of several."""
+    """Steps that write the tables, and ``retrain``, a job of several steps."""
     return sorted({step for table in tables for step in table.written_by if " " not in step} | {"retrain"})
 
 
 def needed_versions(store: Reader) -> dict[str, list[Needed]]:
-    """Per table, the versions that the training sets of stored models are rebuilt from."""
+    """Per table, the versions that are needed to rebuild the training sets of stored models."""
     models: dict[tuple[str, int], list[str]] = defaultdict(list)
     for row in store.read(MODELS).select("model_id", "input_versions").collect():
         for name, version in (row["input_versions"] or {}).items():
@@ -94,13 +95,13 @@ def _keep(store: Store, config: Config, table: Table, needed: list[Needed]) -> C
 
 
 def _redact_runs(store: Store, config: Config) -> tuple[str, ...]:
-    """Take secrets out of rows that a release with fewer rules wrote, and out of the older versions of the table."""
+    """Remove secrets from rows of ``runs`` written by releases with fewer rules, and from older table versions."""
     if not store.exists(RUNS):
         return ()
     cleaned = 0
     for part in fetch_parts(store.read(RUNS), "run_id", config.store.max_commit_mb, row_bytes=20_000):
         changed = [row | clean for row in part.to_pylist() if (clean := _without_secrets(row))]
-        rows = [row | {"versions": dict(row["versions"] or ())} for row in changed]  # Arrow has maps as pairs
+        rows = [row | {"versions": dict(row["versions"] or ())} for row in changed]  # Arrow has lists of pairs
         if rows:
             cleaned += store.upsert(RUNS, rows, update=True, compare=("config",))
     if not cleaned:
@@ -110,14 +111,14 @@ def _redact_runs(store: Store, config: Config) -> tuple[str, ...]:
 
 
 def _without_secrets(row: Row) -> Row:
-    """Those columns of a row of ``runs`` that must change."""
+    """Columns of a row of ``runs`` that contain secrets, with the secrets redacted."""
     clean: Row = {}
     if (text := row["config"]) is not None:
         try:
             stored = json.loads(text)
             if (shown := redact_value("", stored)) != stored:
                 clean["config"] = json.dumps(shown, sort_keys=True)
-        except ValueError:  # cut, or no JSON
+        except ValueError:  # truncated, or not JSON
             if (shown := redact(text)) != text:
                 clean["config"] = shown
     if (error := row["error"]) is not None and redact(error) != error:

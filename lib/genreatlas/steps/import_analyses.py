@@ -1,7 +1,7 @@
 """Import saved audio analyses: JSON files in the format of Spotify's Web API until 2024.
 
-[spotify] analysis_path is one file or a folder of them, each named by its track's id (<id>.json). A file that was
-imported and did not change is not read again; one that is no analysis is a row of quarantine.
+[spotify] analysis_path is a file or a folder of files, each named after its track's id (<id>.json). Unchanged files are
+not imported again. A file that is not an analysis is written to quarantine.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ WRITES = ("spotify_audio_analysis", "quarantine")
 SECTIONS = ("spotify",)
 check = checks.import_analyses
 
-#: Some 100 KB of intervals and timbres an analysis.
+#: Files per commit: an analysis has about 100 KB of intervals and timbres.
 _CHUNK = 200
 
 

@@ -1,8 +1,8 @@
 """Import a table of precomputed features (CSV, Parquet and others) as a feature set.
 
-Its rows become songs with artists and genres, and features of the set [import_features] name, which
-trains and is judged like any other. Column names become lower case with underscores, so that SQL
-takes them without quotes. Lengths, ids, popularity and dates are left out unless `include` names them.
+Each row becomes a song with artists and genres, and a feature row of the set [import_features] name, which is used like
+any other set in training and evaluation. Column names are converted to lower case with underscores, so that SQL needs
+no quotes. Lengths, ids, popularity and dates are excluded unless `include` lists them.
 """
 
 from datetime import UTC, datetime
@@ -49,22 +49,22 @@ SECTIONS = ("import_features", "sync", "splits")
 check = checks.import_features
 
 PREPROCESSING_ID = IMPORTED
-#: Bytes of a number on its way from Python to the table, in rows and, where a table is wide, in columns.
+#: Bytes of a number in transit from Python to the table: as rows, and as columns for wide tables.
 _CELL_BYTES, _WIDE_CELL_BYTES = 40, 9
 _RESERVED = frozenset({*REGISTRY, "technical", "loudness", SPOTIFY_AUDIO_SET})
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Import the configured table; nothing is left to do while file, lists and configuration stay the same.
+    """Import the configured table. Does nothing if file, lists and configuration are unchanged.
 
-    Rows that changed replace those of an earlier import; genres that a song lost, and songs that the table lacks now,
+    Changed rows replace those of an earlier import. Genres that a song lost, and songs that are no longer in the file,
     are retired.
 
     Raises
     ------
-    ConfigError : what is configured does not fit the file, or the set has other columns already.
+    ConfigError : the configuration does not match the file, or the set exists with other columns.
     InputError, SplitLeakError : see :func:`genreatlas.sources.feature_tables.import_table`.
-    LimitReachedError : the table lacks more songs than ``sync.max_share``.
+    LimitReachedError : the share of songs that are no longer in the file exceeds ``sync.max_share``.
     """
     section = config.import_features
     if section.name in _RESERVED:
@@ -99,17 +99,17 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def feature_table(name: str, imported: ImportedTable, layout: Layout) -> Table:
-    """Table of an imported set."""
+    """Definition of the table of an imported set."""
     columns = [Column(c.name, c.type, c.comment) for c in imported.columns] if layout.by_column else None
     return layout.table(name, f"Features imported from {imported.name}.", columns, (STEP,))
 
 
 def feature_rows(imported: ImportedTable, layout: Layout) -> pd.DataFrame:
-    """Rows of the table of an imported set.
+    """Rows of the table of an imported set, in the given layout.
 
     Raises
     ------
-    ConfigError : a layout without columns of its own holds numbers only.
+    ConfigError : a column is categorical, but the layout stores only numbers.
     """
     if layout.by_column:
         return imported.rows
@@ -125,7 +125,12 @@ def feature_rows(imported: ImportedTable, layout: Layout) -> pd.DataFrame:
 def _write(
     store: Store, name: str, imported: ImportedTable, rows: pd.DataFrame, layout: Layout, config: Config
 ) -> tuple[int, tuple[str, ...]]:
-    """Write all tables; the features' description comes last and says that the rest is there."""
+    """Write all tables, ``feature_sets`` last, so that a described set is complete.
+
+    Returns
+    -------
+    Number of written feature rows, and notes on retired songs and genres.
+    """
     now, max_mb = datetime.now(UTC), config.store.max_commit_mb
     store.upsert(SONGS, _whole(SONGS, imported.songs.assign(added_at=now)), update=True)
     store.upsert(ARTISTS, imported.artists)
@@ -169,7 +174,7 @@ def _write(
 def _follow(
     store: Store, table: Table, name: str, imported: ImportedTable, config: Config, written: int
 ) -> tuple[str, ...]:
-    """Retire what the table has no longer; a row that cannot be read says nothing of its song."""
+    """Retire songs and labels that are no longer in the file. Songs of unreadable rows are kept as they are."""
     unread = [bad.id for bad in imported.rejected if bad.reason != Reason.NO_GENRE]
     hidden = {stable_id("clip", name, one) for one in unread if one is not None}
     known = store.read(table).select("clip_id", "song_id").toPandas()
@@ -187,7 +192,7 @@ def _follow(
         whole=None not in unread,
         counts=Counts(read=written, written=written),
     )
-    # Of songs that stay, the rows that went have no label of their own to retire.
+    # Feature rows that are gone, of songs that stay, have no label that could be retired: delete them.
     left = known[known["song_id"].isin(imported.songs["song_id"]) & ~known["clip_id"].isin(imported.rows["clip_id"])]
     left = left[~left["clip_id"].isin(hidden)]
     if len(left) and config.sync.gone == "retire" and None not in unread:
@@ -197,7 +202,7 @@ def _follow(
 
 
 def _replace(store: Store, table: Table, rows: pd.DataFrame, songs: pd.Series) -> None:
-    """Make these the only rows of the songs in the table."""
+    """Replace the rows of the songs in the table by these."""
     rows = _whole(table, rows)
     if store.exists(table):
         mine = store.frame(SONGS, [{"song_id": song} for song in songs]).select("song_id")
@@ -213,7 +218,7 @@ def _replace(store: Store, table: Table, rows: pd.DataFrame, songs: pd.Series) -
 
 
 def _forget_former(store: Store, name: str, imported: ImportedTable) -> None:
-    """Remove rows of quarantine on lines of former states of the table; other sets may come from a file of its name."""
+    """Remove quarantine rows of earlier versions of the file, except those of other sets from a file of that name."""
     others = store.read(FEATURE_SETS).where(F.col("feature_set") != name).select("source").distinct().collect()
     kept = [imported.digest, *(row["source"].rpartition("(")[2].rstrip(")") for row in others if row["source"])]
     mine = (F.col("stage") == STEP) & F.col("key").startswith(f"{imported.name} ") & ~F.col("version").isin(kept)
@@ -240,7 +245,7 @@ def _quarantine(store: Store, imported: ImportedTable, now: datetime) -> list[Ro
 
 
 def _whole(table: Table, rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows in which whole numbers that pandas holds as floats are whole again."""
+    """Rows with integer columns that pandas converted to floats cast back to integers."""
     return rows.astype({c.name: "Int64" for c in table.columns if c.type == "int" and c.name in rows})
 
 

@@ -1,6 +1,6 @@
 """Find songs that are one recording, by their acoustic fingerprints.
 
-Only clips that are new are compared, with all others, over an index of codes. Running it again adds nothing.
+Only new clips are compared with all others, using an index of fingerprint codes. A repeated run adds nothing.
 """
 
 from collections.abc import Iterable
@@ -40,16 +40,16 @@ check = checks.link_recordings
 
 #: Staging tables: candidates, and matches.
 _CANDIDATES, _MATCHES = "link_recordings", "link_recordings_matches"
-#: Clips that hang together over others, and are then compared each with each.
+#: Maximum size of a connected component of matched clips within which all pairs are compared.
 _MOST_TOGETHER = 300
-#: Genres that are named.
+#: Number of genres listed in the summary.
 _GENRES_SHOWN = 10
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Compare the fingerprints of new clips, and write what songs are to each other. Counts are new clips."""
+    """Compare the fingerprints of new clips, and write links between songs. Counts are new clips."""
     for left in [*store.staged(_CANDIDATES), *store.staged(_MATCHES)]:
-        left.drop()  # of a killed run: it is done again
+        left.drop()  # left by a killed run; this run repeats its work
     wanted = get_feature_set("fingerprint")
     if not store.exists(table_of(wanted)):
         told = wanted.lacking() or "no clip has a fingerprint. extract_features makes them, with it in feature_sets"
@@ -61,7 +61,7 @@ def run(store: Store, config: Config) -> Counts:
     if fingerprints.new:
         _compare(store, fingerprints)
     notes = _write_links(store, config) if fingerprints.new or gone is not None else []
-    # what was done is noted last: a run that is killed does it again
+    # compared clips are recorded last, so that a run after a killed one repeats the work
     if gone is not None:
         store.delete(LINKED_CLIPS, gone)
     if fingerprints.new:
@@ -72,7 +72,7 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def _gone(store: Store, config: Config, fingerprints: Fingerprints) -> DataFrame | None:
-    """Clips that were compared and no longer have that fingerprint; None: there are none."""
+    """Clips that were compared earlier and no longer have that fingerprint; None if there are none."""
     present = fingerprints.frame.where("NOT new").select("clip_id")
     gone = store.read(LINKED_CLIPS).select("clip_id").join(present, "clip_id", "left_anti")
     ids = fetch(gone, "clip_id", config.store.max_commit_mb, 60)
@@ -80,7 +80,7 @@ def _gone(store: Store, config: Config, fingerprints: Fingerprints) -> DataFrame
 
 
 def _forget_matches(store: Store, gone: DataFrame) -> None:
-    """Forget all that clips matched which are gone."""
+    """Delete all matches of clips that are gone."""
     matches = store.read(RECORDING_MATCHES).select("clip_id", "other_clip_id")
     other = matches.join(gone.withColumnRenamed("clip_id", "other_clip_id"), "other_clip_id", "left_semi")
     one = matches.join(gone, "clip_id", "left_semi")
@@ -88,7 +88,7 @@ def _forget_matches(store: Store, gone: DataFrame) -> None:
 
 
 def _compare(store: Store, fingerprints: Fingerprints) -> None:
-    """Write the matches of new clips: candidates of the index, and what hangs together over others."""
+    """Write the matches of new clips: candidates of the index, and missing pairs of connected clips."""
     staged = store.stage(find_candidates(fingerprints), _CANDIDATES, "candidates")
     _add_matches(store, verify_candidates(fingerprints, staged.frame), "verified")
     staged.drop()
@@ -115,7 +115,7 @@ def _add_matches(store: Store, rows: DataFrame, chunk: str) -> None:
 
 
 def _write_links(store: Store, config: Config) -> list[str]:
-    """Make ``recording_links`` say what follows from all matches; returns lines for people."""
+    """Update ``recording_links`` to all current matches; return lines for the summary."""
     rows = fetch(store.read(RECORDING_MATCHES), "clip_id", config.store.max_commit_mb, 200).to_pandas()
     matches = best_matches(rows)
     facts = read_facts(store, config, {song for pair in matches for song in pair}) if matches else {}
@@ -156,7 +156,7 @@ def _said(links: list[Link]) -> list[str]:
 
 
 def _by_genre(store: Store) -> list[str]:
-    """Genres with the most doubles, with their songs and recordings."""
+    """Line on the genres with the most duplicates, with their numbers of songs and recordings."""
     counts = doubles_by_genre(store, linked_copies(store)).collect()
     if not counts:
         return []
@@ -166,7 +166,7 @@ def _by_genre(store: Store) -> list[str]:
 
 
 def _bridging(store: Store, config: Config) -> list[str]:
-    """Recordings whose songs were placed in several parts before their link was known."""
+    """Line on recordings whose songs were assigned to several parts or folds before their link was known."""
     names = [row.recording_id for row in bridging_recordings(store, config.splits.name).collect()]
     if not names:
         return []

@@ -1,7 +1,7 @@
 """Log models, their parameters and scores to MLflow, and register the model in use; only if [mlflow] is set.
 
-A model is a run; it is logged again into the same run when its figures change. A scikit-learn model in use becomes a
-version of the registered model, with the alias of [retrain], and takes audio bytes or features.
+Each model is one run, which is updated when the model's metrics change. If the model in use is a scikit-learn model, it
+becomes a version of the registered model, with the alias of [retrain]. It accepts audio bytes or features.
 """
 
 from pyspark.sql import functions as F
@@ -25,7 +25,7 @@ check = checks.log_mlflow
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Log what MLflow does not have yet; counts are models.
+    """Log new models and changed metrics. Counts are models.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def _register(store: Reader, config: Config, tracker: Tracker) -> Counts:
 
 
 def _metrics(store: Reader, row: Row) -> dict[str, float]:
-    """Scores over the folds, and the figures of songs on the judged parts."""
+    """Scores over the folds, and song-level metrics of the evaluated parts with their intervals."""
     experiment = store.read(EXPERIMENTS).where(F.col("experiment_id") == row["experiment_id"]).first()
     names = ("score_min", "score_mean", "score_max", "score_std", "train_score_mean", "gap")
     found = {f"folds.{name}": experiment[name] for name in names} if experiment else {}

@@ -40,7 +40,7 @@ check = checks.make_playlist
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A recipe, and what its songs are compared by."""
+    """A recipe, and the feature set and excluded columns by which its songs are compared."""
 
     recipe: PlaylistRecipe
     feature_set: str
@@ -60,7 +60,7 @@ class _Draft:
     found: Found
 
     def identify(self, previous: str | None) -> str:
-        """Its id where ``previous`` is the playlist of the name before it."""
+        """Id of the playlist, given the id of the previous playlist with the same name."""
         song_ids = self.found.songs.facts["song_id"]
         content = json.dumps([(song_ids.iloc[e.row], e.role, e.reason) for e in self.playlist.entries])
         return stable_id("playlist", VERSION, self.wanted.recipe_id, content, previous or "")
@@ -68,22 +68,22 @@ class _Draft:
 
 @dataclass(frozen=True)
 class _Made:
-    """A playlist that is stored, or about to be."""
+    """A playlist with its id, stored or about to be stored."""
 
     draft: _Draft
     playlist_id: str
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Make every recipe of ``[playlist]``, and those stored ones that are named; the same songs make the same playlist.
+    """Make playlists from the recipes of ``[playlist]`` and from the stored recipes that it lists.
 
-    Counts are playlists; one that is as it was is skipped.
+    The same songs give the same playlist. Counts are playlists; unchanged ones count as skipped.
 
     Raises
     ------
-    ConfigError : there is no recipe, or songs cannot be compared so.
+    ConfigError : there is no recipe, or songs cannot be compared by the feature set.
     InputError : no recipe could be made.
-    LimitReachedError : Spotify's rate limit pauses requests; a later run goes on.
+    LimitReachedError : Spotify's rate limit pauses requests. A later run continues.
     """
     wanted = _wanted(store, config)
     snapshot = Snapshot(store)
@@ -118,11 +118,11 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def _wanted(store: Store, config: Config) -> list[_Wanted]:
-    """Recipes of the configuration, and stored ones that it names; a name that is in both is the configuration's.
+    """Recipes of the configuration, and the stored recipes that it lists; the configuration takes precedence.
 
     Raises
     ------
-    ConfigError : there are none, or a stored one is named that is not there.
+    ConfigError : there are no recipes, or a listed stored recipe does not exist.
     """
     section = config.playlist
     found = {one.name: _Wanted(one, section.feature_set, section.exclude) for one in section.recipes}
@@ -149,7 +149,7 @@ def _wanted(store: Store, config: Config) -> list[_Wanted]:
 
 
 def _by_set(wanted: Iterable[_Wanted]) -> dict[tuple[str, tuple[str, ...]], list[_Wanted]]:
-    """Recipes by what their songs are compared by, so that songs are read once for each."""
+    """Group recipes by feature set and excluded columns, so that songs are read once per group."""
     groups: dict[tuple[str, tuple[str, ...]], list[_Wanted]] = {}
     for one in wanted:
         groups.setdefault((one.feature_set, one.exclude), []).append(one)
@@ -157,9 +157,9 @@ def _by_set(wanted: Iterable[_Wanted]) -> dict[tuple[str, tuple[str, ...]], list
 
 
 def _stored(store: Store, snapshot: Snapshot, drafts: Sequence[_Draft]) -> tuple[list[_Made], int]:
-    """Write recipes and playlists, but those whose present playlist is the same; returns all, and how many are new.
+    """Write new recipes and new or changed playlists; return all playlists, and the number of written ones.
 
-    Rows of playlists are written last: without its row nobody reads a playlist's songs.
+    Rows of ``generated_playlists`` are written last, because readers start from them.
     """
     known = store.read(PLAYLIST_RECIPES).select("recipe_id", "name", "sequence").collect()
     columns = ("name", "sequence", "playlist_id", "previous_id")
@@ -243,7 +243,7 @@ def _playlist_row(store: Store, snapshot: Snapshot, made: _Made, last: Any) -> R
 
 
 def _write_files(store: Store, config: Config, drafts: Sequence[_Draft]) -> list[str]:
-    """Write the files, and the clips where that is asked for."""
+    """Write playlist files, and clips if ``playlist.save_clips`` is set; return lines for the summary."""
     section = config.playlist
     if not section.formats:
         return []
@@ -270,7 +270,7 @@ def _write_files(store: Store, config: Config, drafts: Sequence[_Draft]) -> list
 
 
 def _published(store: Store, config: Config, made: Sequence[_Made], counts: Counts) -> list[str]:
-    """Send playlists to Spotify, or say what would be sent.
+    """Send playlists to Spotify, or report what would be sent if ``playlist.publish`` is false.
 
     Raises
     ------
@@ -311,5 +311,5 @@ def _spotify_ids(one: _Made) -> list[str | None]:
 
 
 def _number(value: float | None) -> float | None:
-    """A number for a column; NULL where it is not known."""
+    """Number for a column; None (NULL) if missing or not finite."""
     return None if value is None or not math.isfinite(value) else float(value)

@@ -72,21 +72,21 @@ WRITES = (
 SECTIONS = ("map",)
 check = checks.map_genres
 
-#: Sections that maps follow from: those of splits say what copies of a recording are, those of training which model.
+#: Sections that affect maps: [splits] defines copies of a recording, [train] the model of the confusion lens.
 _FOLLOWS = ("map", "splits", "train")
-#: Stands for the version of a table that did not exist.
+#: Version recorded for a table that does not exist.
 _ABSENT = -1
 
 
 @dataclass(frozen=True)
 class Lens:
-    """What one map is drawn from.
+    """Input of one map.
 
     Attributes
     ----------
-    content : what it follows from, beside the profiles.
-    placed : genres on it, places in the list of genres.
-    draw : draws it, from the places on the last map.
+    content : bytes of the input besides the profiles; part of the map's id.
+    placed : indices of the genres on the map in the list of all genres.
+    draw : function that draws the map, starting from the positions (n_placed, 2) on the last map, or None.
     model_id, n_songs : as in ``maps``.
     """
 
@@ -98,9 +98,9 @@ class Lens:
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Draw the lenses of ``[map]``; a lens whose present map shows the same is left as it is.
+    """Draw a map for each lens of ``[map]`` whose input has changed.
 
-    Counts are maps. Where too few genres have enough songs nothing is drawn, and a note says so.
+    Counts are maps. If too few genres have enough songs, no map is drawn, and a note reports it.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def run(store: Store, config: Config) -> Counts:
     influences, notes = _influences(config, found)
     try:
         charted = chart(found.songs, found.genre_ids, found.names, config.map, parents, found.years, influences)
-    except InputError as lacks:  # a library that is too small for a map still has a report
+    except InputError as lacks:  # no error, so that a small library still gets a report
         return Counts(read=lenses, skipped=lenses, notes=(*found.notes, *notes, f"no map: {lacks}"))
     left_out = len(found.genre_ids) - len(charted.placed)
     notes = [*found.notes, *notes]
@@ -173,7 +173,7 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def _up_to_date(store: Store, config: Config) -> bool:
-    """Whether a run that ended found the same tables, settings and code, so that this one would find nothing new."""
+    """Whether a completed run had the same tables, settings and code, so that this run would change nothing."""
     present = [row for name in dict.fromkeys(config.map.lenses) if (row := _present(store, name))]
     now = _settings_id(config)
     return any(
@@ -185,7 +185,7 @@ def _up_to_date(store: Store, config: Config) -> bool:
 
 
 def _keep_inputs(store: Store, config: Config, snapshot: Snapshot) -> None:
-    """Say on the present maps which versions of the tables they were found to be up to date with."""
+    """Record on the present maps the table versions and settings with which they are up to date."""
     versions = {name: _ABSENT if version is None else version for name, version in sorted(snapshot.versions.items())}
     now = _settings_id(config)
     present = [row for name in dict.fromkeys(config.map.lenses) if (row := _present(store, name))]
@@ -199,7 +199,7 @@ def _keep_inputs(store: Store, config: Config, snapshot: Snapshot) -> None:
 
 
 def _settings_id(config: Config) -> str:
-    """Hash of what maps follow from beside the tables: configuration, imported influences, and the code."""
+    """Hash of the inputs of maps besides tables: configuration, imported influences and code."""
     sections = (getattr(config, name).model_dump_json() for name in _FOLLOWS)
     influences = config.map.influences
     table = "" if influences is None else hashlib.sha256(influences.read_bytes()).hexdigest()
@@ -207,7 +207,7 @@ def _settings_id(config: Config) -> str:
 
 
 def _influences(config: Config, found: GenreSongs) -> tuple[list[tuple[str, str]], list[str]]:
-    """Pairs of genres that the imported table and the configuration know, and lines on them."""
+    """Pairs (genre, origin) from the imported table and the configuration, and lines for the summary."""
     rows = tuple(Influence(genre, origin) for genre, origin in config.map.origins.items())
     table = Influences(rows, ())
     if config.map.influences is not None:
@@ -265,7 +265,7 @@ def _recordings(found: GenreSongs) -> int:
     return len(np.unique(found.songs.recording))
 
 
-#: Name of a lens = what it is drawn from, or why it is not.
+#: Per lens, a function that returns its input, or the reason why it cannot be drawn.
 _LENSES: dict[str, Callable[[Snapshot, Config, GenreSongs, Charted], Lens | str]] = {
     "sound": _sound,
     "labelled": _labelled,
@@ -284,7 +284,7 @@ def _said(lens: str, charted: Charted, drawn: Drawn) -> str:
 
 
 def _compare(store: Store, config: Config) -> list[str]:
-    """Compare the present maps of all lenses; what was compared before is left as it is. Returns a line for each."""
+    """Compare pairs of present maps that were not compared before; return one line per comparison."""
     maps = {name: row["map_id"] for name in _LENSES if (row := _present(store, name))}
     known = store.read(MAP_COMPARISONS).where(F.col("map_id").isin(list(maps.values())))
     done = {(row["map_id"], row["other_map_id"]) for row in known.select("map_id", "other_map_id").collect()}
@@ -313,18 +313,18 @@ def _map_id(content: tuple[str, ...], started_from: str | None) -> str:
 
 
 def _has(store: Store, profile_id: str) -> bool:
-    """Whether the profiles were written, with all that belongs to them: regions come last."""
+    """Whether the profiles are written completely. Regions are written last."""
     return bool(store.read(GENRE_REGIONS).where(F.col("profile_id") == profile_id).limit(1).count())
 
 
 def _present(store: Store, lens: str) -> Row | None:
-    """Row of ``maps`` of a lens's present map."""
+    """Row of ``maps`` with the newest map of a lens; None if there is none."""
     rows = store.read(MAPS).where(F.col("lens") == lens).orderBy(F.desc("sequence")).limit(1).collect()
     return rows[0].asDict() if rows else None
 
 
 def _last_places(store: Store, found: GenreSongs, placed: Ints, map_id: str | None) -> Floats | None:
-    """Places of genres on a map; NaN for those that it has not."""
+    """Positions of genres on a stored map, of shape (n_placed, 2); NaN for genres that it does not contain."""
     if map_id is None:
         return None
     rows = store.read(GENRE_POSITIONS).where(F.col("map_id") == map_id).select("genre_id", "x", "y")
@@ -337,13 +337,13 @@ def _write_profiles(store: Store, config: Config, found: GenreSongs, charted: Ch
     store.upsert(GENRE_NEIGHBOURS, list(neighbour_rows(found, charted)))
     if tree is not None:
         store.upsert(GENRE_TREE, list(tree_rows(found, charted, tree)))
-    if not config.map.genre_means:  # else a row is a genre, and no song
+    if not config.map.genre_means:  # with genre means, rows are genres, not songs
         store.upsert(GENRE_TYPICAL_SONGS, list(typical_rows(found, charted)))
     store.upsert(GENRE_REGIONS, list(region_rows(found, charted)))
 
 
 def _write_map(store: Store, config: Config, found: GenreSongs, drawn: Drawn, row: Row) -> None:
-    """Write the places, and then the row of ``maps``, without which nobody reads them."""
+    """Write the positions, and then the row of ``maps``, from which readers start."""
     places = [
         {
             "map_id": row["map_id"],

@@ -1,6 +1,6 @@
 """Measure how far new songs and scored songs differ from the training data of the model in use.
 
-New songs are those that came into the split after the model was trained. Features are compared by PSI and
+New songs are those that were added to the split after the model was trained. Features are compared by PSI and
 Kolmogorov-Smirnov distance, genres by their shares.
 """
 
@@ -33,12 +33,12 @@ WRITES = ("drift",)
 SECTIONS = ("drift", "retrain", "models")
 check = checks.measure_drift
 
-#: Frames of a clip that are compared, spread evenly over it.
+#: Number of frames per clip that are compared, at equal intervals.
 _FRAMES = 4
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Measure; counts are populations: new songs, and scored items.
+    """Write the drift of new songs and of scored items. Counts are these two populations.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def _songs(store: Reader, model: Row, relation: str) -> set[str]:
-    """Songs that came into the model's split before or after it was trained."""
+    """Songs first assigned in a split version before and at ("<="), or after (">"), the model's version."""
     rows = store.read(SPLITS).where(F.col("split") == model["split"]).groupBy("song_id")
     first = rows.agg(F.min("split_version").alias("first"))
     found = first.where(f"first {relation} {int(model['split_version'])}").select("song_id").toPandas()
@@ -75,7 +75,7 @@ def _songs(store: Reader, model: Row, relation: str) -> set[str]:
 
 
 def _values(config: Config, dataset: Dataset, songs: pd.DataFrame) -> np.ndarray:
-    """Features of the songs' clips, (n, n_features) with NaN for missing; a fixed sample where there are many."""
+    """Features of the songs' clips, (n, n_features) with NaN for missing; a fixed sample above ``drift.max_rows``."""
     rows = dataset.frame.join(dataset.frame.sparkSession.createDataFrame(songs[["song_id"]]), "song_id", "left_semi")
     rows = some_rows(rows, dataset.layout, F.lit(_FRAMES))
     share = min(1.0, config.drift.max_rows / max(rows.count(), 1))
@@ -87,7 +87,7 @@ def _values(config: Config, dataset: Dataset, songs: pd.DataFrame) -> np.ndarray
 
 
 def _shares(dataset: Dataset, songs: pd.DataFrame) -> np.ndarray:
-    """Songs of each genre; a song with several counts in each."""
+    """Number of songs of each genre, of shape (n_classes,). A song with several genres counts in each."""
     counts = songs.genres.explode().value_counts()
     return np.array([float(counts.get(genre, 0)) for genre in dataset.classes])
 

@@ -1,7 +1,7 @@
 """Measure how well loudness, format, year or artist alone predict genres, and the effect of changing the sound.
 
-Songs of the training part are answered by models that were fitted without their fold, so nothing of the test part is
-used. A run with the same configuration and tables does nothing.
+Songs of the training part are predicted by models that were fitted without their fold. The test part is not used. A run
+with the same configuration and tables does nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -35,7 +35,7 @@ SECTIONS = ("probe", "train", "splits", "evaluate", "clip")
 check = checks.probe
 
 STEP = "probe"
-#: Rows of each kind of experiment on one feature set; where there is no figure, one that says why.
+#: Per kind of experiment, a function that returns its rows for one feature set. A row without a result has the reason.
 _EXPERIMENTS: dict[str, Callable[[Probing], Iterable[dict[str, object]]]] = {
     "alone": alone,
     "artist": artist,
@@ -46,12 +46,12 @@ _EXPERIMENTS: dict[str, Callable[[Probing], Iterable[dict[str, object]]]] = {
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Make the experiments of ``[probe]`` whose songs, features or settings have changed.
+    """Run the experiments of ``[probe]`` whose songs, features or settings have changed.
 
     Raises
     ------
     ConfigError : the store has no such feature set.
-    InputError : the split has no songs, or fewer than two genres have enough.
+    InputError : the split has no songs, or fewer than two genres have enough songs.
     """
     mine = F.col("split") == config.splits.name
     feature_sets = config.probe.feature_sets or config.train.feature_sets
@@ -71,12 +71,12 @@ def run(store: Store, config: Config) -> Counts:
             for experiment in config.probe.experiments:
                 rows += [row | {"inputs_id": inputs} for row in _EXPERIMENTS[experiment](probing)]
                 bar.advance()
-            counts += _write(store, rows, before)  # a run that is killed later has this set behind it
+            counts += _write(store, rows, before)  # written per set, so that a killed run keeps finished sets
     return counts + _write(store, [], [row for row in known if row["feature_set"] not in feature_sets])
 
 
 def _inputs_id(config: Config, versions: Mapping[str, int]) -> str:
-    """Hash of everything that figures depend on."""
+    """Hash of all inputs of the results: settings, code versions and table versions."""
     sections = (getattr(config, name).model_dump_json() for name in SECTIONS)
     releases = (can_encode_mp3(), *(f"{name}={change.version}" for name, change in sorted(CHANGES.items())))
     return stable_id(
@@ -85,7 +85,7 @@ def _inputs_id(config: Config, versions: Mapping[str, int]) -> str:
 
 
 def _write(store: Store, rows: list[RowView], known: list[Row]) -> Counts:
-    """Put the rows in the place of those that were there; an experiment that is no longer asked for goes."""
+    """Write new rows, and delete known rows that are not among them."""
     provenance = {"made_at": datetime.now(UTC), "git_commit": git_commit(), "run_id": store.run_id}
     written = [{**row, **provenance} for row in rows]
     if written:

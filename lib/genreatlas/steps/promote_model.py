@@ -1,7 +1,7 @@
 """Compare the best new model with the model in use, and replace that only if the new one is better.
 
-Both judge the songs of the promotion part, which neither was trained on and which the test part is not. The
-challenger must be better beyond [retrain] min_gain, and no genre may fall by more than max_genre_fall.
+Both models predict the songs of the promotion part, which is used neither for training nor as test part. The challenger
+must be better by more than [retrain] min_gain, and no genre may fall by more than max_genre_fall.
 """
 
 import math
@@ -33,7 +33,7 @@ check = checks.promote_model
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Decide once on every pair of champion and challenger and the songs that they were judged on.
+    """Compare champion and challenger, once for every pair of models and set of songs.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def run(store: Store, config: Config) -> Counts:
     """
     with store.lease(aliases.LEASE):
         decided = aliases.decisions(store, config.retrain.alias)
-        if decided:  # a run that was killed may have decided and not told
+        if decided:  # a killed run may have stored its decision without writing the file
             aliases.write_file(config, config.retrain.alias, decided[-1]["model_id"])
         challenger, left_out = best_candidate(store, config)
         if challenger is None:
@@ -84,14 +84,14 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def best_candidate(store: Reader, config: Config) -> tuple[Row | None, tuple[str, ...]]:
-    """The current model with the best mean score over the folds, among the engines that may become champion.
+    """Current model with the best mean score over the folds, among ``retrain.engines`` and ``train.feature_sets``.
 
-    Scores of another metric, or of an older definition of it, are not ranked with the others: what was scored by
-    today's definition of ``train.metric`` takes part, or else what shares the definition of the model fitted last.
+    Only scores of the same metric and metric version are ranked: the current version of ``train.metric``, or, if no
+    model has such a score, the metric and version of the model that was fitted last.
 
     Returns
     -------
-    The model's row, None where there is none; and a note on each model that was left out.
+    The model's row, None if there is none, and a note on each model that was left out.
     """
     rows = store.read(MODELS).toPandas()
     found = leaderboard.current_models(
@@ -121,7 +121,7 @@ def best_candidate(store: Reader, config: Config) -> tuple[Row | None, tuple[str
 
 
 def verdict(contest: Contest, rules: Rules) -> tuple[bool, str]:
-    """Whether the challenger takes over, and the decision in words."""
+    """Whether the challenger replaces the champion, and the reason as a sentence."""
     duel = contest.everything
     if duel.n_groups < rules.min_groups:
         return False, (
@@ -224,5 +224,5 @@ def _name(row: Row) -> str:
 
 
 def known(value: float) -> float | None:
-    """A figure as tables hold it."""
+    """Value for a table column; None (NULL) for NaN."""
     return None if math.isnan(value) else value

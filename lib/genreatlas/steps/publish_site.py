@@ -1,4 +1,4 @@
-"""Write what the site shows: a read-only extract of the tables, which takes the place of the one before at once."""
+"""Write the read-only extract of the tables that the site shows. It replaces the previous extract atomically."""
 
 import json
 from collections.abc import Mapping
@@ -80,10 +80,7 @@ _SPACE = (
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Write the extract below ``config.web.path``, unless the tables, the month and the settings are those of before.
-
-    Counts are songs.
-    """
+    """Write the extract below ``config.web.path`` if tables, month or settings have changed. Counts are songs."""
     month = f"{datetime.now(UTC):%Y-%m}"
     members = dict.fromkeys((*members_of(config.web.feature_set), *MEASURED))
     sets = [layout.table_name(one) for one in members for layout in LAYOUTS.values() if layout.joins]
@@ -101,12 +98,12 @@ def run(store: Store, config: Config) -> Counts:
     return Counts(read=songs, written=songs, notes=notes)
 
 
-#: Modules that an extract is made by.
+#: Modules whose code determines the extract.
 _MAKERS = ("extract.py", "distributions.py", "rhythm.py", "words.py", "matching.py")
 
 
 def _settings(config: Config) -> str:
-    """What the extract depends on beside the tables: settings, and code that makes it."""
+    """Hash of the inputs of the extract besides the tables: settings and code."""
     parts = [config.web.model_dump_json(), config.splits.name, config.retrain.alias, config.evaluate.part]
     package = files("genreatlas.web")
     parts += [(package / name).read_text(encoding="utf-8") for name in _MAKERS]
@@ -114,7 +111,12 @@ def _settings(config: Config) -> str:
 
 
 def read_site(reader: Reader, config: Config, month: str) -> SiteData:
-    """Read everything that the site shows, each table at one version."""
+    """Read all data of the site, each table at one version.
+
+    Parameters
+    ----------
+    month : date of the extract, as YYYY-MM.
+    """
     store = Snapshot(reader)
     model, reason = _model(store, config)
     space = _present_space(store)
@@ -169,7 +171,7 @@ def _tables(
 
 
 def _rhythms(store: Reader, max_mb: int) -> dict[str, pa.Table]:
-    """Beats, bars and groove of clips, where the set was extracted."""
+    """Beats, bars and groove of clips; empty if the feature set was not extracted."""
     if rhythm.FEATURE_SET not in known_feature_sets(store):
         return {}
     rows = find_feature_table(store, rhythm.FEATURE_SET).rows(store)
@@ -178,7 +180,7 @@ def _rhythms(store: Reader, max_mb: int) -> dict[str, pa.Table]:
 
 
 def _playlists(store: Reader) -> DataFrame:
-    """Lists that were read, and the newest of each name that was made here."""
+    """Collected playlists, and the newest generated playlist of each name."""
     read = store.read(PLAYLISTS).where("kind = 'playlist'").groupBy("playlist_id").agg(F.min("name").alias("name"))
     read = read.withColumn("kind", F.lit("playlist"))
     made = store.read(GENERATED_PLAYLISTS).groupBy("name").agg(F.max_by("playlist_id", "sequence").alias("playlist_id"))
@@ -198,7 +200,7 @@ def _present_space(store: Reader) -> dict[str, object] | None:
 
 
 def _neighbours(store: Reader, config: Config, space: RowView | None) -> DataFrame:
-    """The nearest of each song, without copies of its recording."""
+    """Nearest songs of each song, without copies of its recording."""
     mine = F.col("space_id") == (space["space_id"] if space else "")
     near = store.read(SONG_NEIGHBOURS).where(mine & (F.col("rank") <= 2 * config.web.neighbours))
     recording = store.read(NEIGHBOUR_SONGS).where(mine).select("song_id", "recording")
@@ -232,7 +234,7 @@ def _vectors(store: Reader, config: Config, space: RowView | None) -> SongVector
 
 
 def _measures(store: Reader, config: Config) -> pa.Table:
-    """Tempo, key, loudness and energy of songs, as playlists read them."""
+    """Tempo, key, loudness and energy of songs, as used for playlists."""
     ids = (
         fetch(store.live(SONGS).select("song_id"), "song_id", config.store.max_commit_mb).column("song_id").to_pylist()
     )
@@ -273,7 +275,7 @@ def _units(store: Reader, name: str) -> dict[str, str]:
 
 
 def _model(store: Reader, config: Config) -> tuple[dict[str, object] | None, str]:
-    """Facts of the model that analyses uploads; or why there is none."""
+    """Facts of the model that analyses uploads, or None and the reason why there is none."""
     name = config.web.model
     if aliases.decisions(store, name) or store.read(MODELS).where(F.col("model_id") == name).count():
         row = aliases.resolve(store, name)
@@ -289,7 +291,7 @@ def _model(store: Reader, config: Config) -> tuple[dict[str, object] | None, str
 
 
 def _is_usable(row: Row) -> bool:
-    """Whether a model can be used on a file without Spark."""
+    """Whether a model can predict a file without Spark, from features of this release; baselines cannot."""
     try:
         engine = reader_of(row["format"])
     except ModelError:
@@ -313,7 +315,7 @@ def _f1(store: Reader, config: Config, model: Mapping[str, object] | None) -> di
 
 
 def _predictions(store: Reader, config: Config, model: Mapping[str, object] | None) -> DataFrame:
-    """What the model says of songs: of their first scored clip, else of songs that it was judged on."""
+    """Predictions of the model: of a song's first scored clip, otherwise of its evaluation."""
     mine = F.col("model_id") == (model["model_id"] if model else "")
     columns = ("song_id", "predicted", "confidence", "scores")
     said = F.struct(*columns[1:])
@@ -347,7 +349,7 @@ def _genre_tables(store: Reader) -> dict[str, pa.Table]:
 
 
 def _clips(store: Reader, config: Config) -> pd.DataFrame:
-    """Clips that browsers play, with the genre and rank of those that are typical of one."""
+    """Clips that browsers can play, each with a genre of its song; typical songs of a genre have a finite rank."""
     columns = (
         "song_id",
         "clip_id",
@@ -374,7 +376,7 @@ def _clips(store: Reader, config: Config) -> pd.DataFrame:
 
 
 def _audio(store: Reader, config: Config, clips: pd.DataFrame) -> dict[str, bytes]:
-    """Bytes of the fetched clips that are copied: some of each genre, typical ones first."""
+    """Audio of fetched clips by sha256: at most ``web.clips_per_genre`` per genre, typical songs first."""
     fetched = clips[clips["uri"].astype("string").str.startswith(FETCHED).astype(bool)]
     chosen = fetched.groupby("genre_id", sort=True).head(config.web.clips_per_genre)
     if chosen.empty:
@@ -384,7 +386,7 @@ def _audio(store: Reader, config: Config, clips: pd.DataFrame) -> dict[str, byte
 
 
 def _map(drawn: MapData, playable: pd.DataFrame) -> str:
-    """The map's page as the site needs it: examples are clips of the site."""
+    """Content of the map page as JSON, with clips of the site as examples."""
     clip_of: dict[str, tuple[str, float]] = {}
     for row in playable.to_dict("records"):  # the most typical first
         if isinstance(row["genre_id"], str):

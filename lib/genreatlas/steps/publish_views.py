@@ -1,7 +1,7 @@
 """Publish the SQL views: songs with genres and split, features by name, profiles, leaderboard, confusions, lineage.
 
-In a catalog they become views beside the tables, replaced where their definition changed. Below a path nothing can
-hold a view: there they are checked, and every session registers its own (`query` and the notebooks do).
+In a catalog, views are created beside the tables, and replaced if their definition changed. A path-based store cannot
+contain views: the definitions are only checked, and each session registers its own (`query` and the notebooks do).
 """
 
 from genreatlas import checks
@@ -17,7 +17,7 @@ check = checks.publish_views
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Publish what the tables that are there allow; counts are views."""
+    """Publish the views whose tables exist. Counts are views."""
     if store.location.prefix:
         planned = catalog_views(store, config.splits.name)
         written = sum(publish(store, view) for view in planned.views)

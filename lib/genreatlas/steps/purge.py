@@ -1,6 +1,6 @@
 """Delete all audio of one provider: from the table, its older versions and the disk.
 
-What is known of its clips stays in `clips`, and so do their features; later feature sets skip them.
+Rows of `clips` and features of these clips are kept. Feature sets that are extracted later skip them.
 """
 
 from typing import get_args
@@ -18,17 +18,17 @@ WRITES = ("clip_audio",)
 SECTIONS = ("purge",)
 check = checks.purge
 
-#: Steps that write or read these bytes; the purge holds their leases, because it removes files at once.
+#: Steps that write or read the audio. The purge holds their leases, because it deletes files immediately.
 _USERS = ("fetch_previews", "extract_features")
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Purge ``[purge] provider``.
+    """Delete the audio of ``purge.provider``. Counts are audios.
 
     Raises
     ------
-    ConfigError : it names no provider.
-    LeaseHeldError : a run that uses the bytes is under way.
+    ConfigError : ``purge.provider`` is not a known provider.
+    LeaseHeldError : a step that uses the audio is running.
     """
     provider, known = config.purge.provider, get_args(PreviewProvider)
     if provider not in known:
@@ -36,6 +36,6 @@ def run(store: Store, config: Config) -> Counts:
     condition = f"provider = {quote(provider)}"
     with store.lease(_USERS[0]), store.lease(_USERS[1]):
         staged = upkeep.purge_staged(store, _USERS[0], condition)
-        gone = upkeep.purge(store, CLIP_AUDIO.name, condition)  # with what was staged as files, which it publishes
+        gone = upkeep.purge(store, CLIP_AUDIO.name, condition)  # includes audio staged as files, which it publishes
     notes = (f"{staged} of them were staged by a run that was stopped",) if staged else ()
     return Counts(read=gone + staged, written=gone + staged, notes=notes)

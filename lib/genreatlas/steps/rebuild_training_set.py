@@ -1,6 +1,6 @@
 """Rebuild the training matrix of a model, bit-identical: ``--set rebuild.model_id=...``.
 
-Tables are read at the versions that the model's row names; the result's hash is compared with the model's.
+Tables are read at the versions recorded in the model's row. The hash of the result is compared with the model's hash.
 """
 
 from pyspark.sql import functions as F
@@ -23,7 +23,7 @@ check = checks.rebuild_training_set
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Write one model's matrix below ``rebuild.path``; counts are its rows.
+    """Write the training matrix of one model below ``rebuild.path``. Counts are rows of the matrix.
 
     Raises
     ------

@@ -18,11 +18,11 @@ check = checks.rollback
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Point the alias of ``[retrain]`` at an earlier model; one more row says so.
+    """Point the alias of ``[retrain]`` at an earlier model, and add a row to ``promotions``.
 
     Raises
     ------
-    ModelError : there is no earlier model, or its files are gone.
+    ModelError : there is no earlier model, or its files do not exist.
     """
     alias = config.retrain.alias
     with store.lease(aliases.LEASE):

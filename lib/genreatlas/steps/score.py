@@ -1,9 +1,9 @@
 """Write genre probabilities of clips or files with the model in use: ``--set score.path=/music``.
 
-With score.path, every window of every file below a folder (or listed in a CSV or Parquet with a column path) is
-extracted as the model's training clips were, and scored: the mean goes to scores, the timeline to score_windows.
-Without it, the store's clips are scored from features computed with the model's preprocessing. Only new files and
-clips are scored.
+With score.path, features of every window of every file below a folder (or listed in a CSV or Parquet with a column
+path) are extracted with the preprocessing of the model's training clips, and scored. The mean over windows is written
+to scores, the timeline to score_windows. Without score.path, the store's clips are scored from features computed with
+the model's preprocessing. Only new files and clips are scored.
 """
 
 import math
@@ -67,22 +67,22 @@ check = checks.score
 
 STEP = "score"
 _RELEASE = f"{__version__}.{DECODER_RELEASE}"
-#: Where a chunk's scores wait while they are written to two tables.
+#: Staging table of a chunk's scores, which are written to two tables.
 _PREDICTED = "score_predicted"
 
-#: Scores of one commit of clips: 24 bytes each in memory, a third of that on disk.
+#: Maximum number of scores in one commit of clips: 24 bytes each in memory, a third of that on disk.
 _SCORES_A_COMMIT = 20_000_000
 
-#: Scores of a clip that are stored: the highest where there are more genres (Spark ML takes 2,000 at most).
+#: Maximum number of stored scores per clip; the highest ones are stored. Models of Spark ML have at most 2,000 genres.
 _MOST_STORED = 2_000
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Score what the model has not scored yet.
+    """Score files or clips that the model has not scored yet.
 
     Raises
     ------
-    ModelError : there is no such model, or its features would be made otherwise here.
+    ModelError : there is no such model, or its preprocessing cannot be reproduced here.
     InputError : score.path cannot be used.
     """
     row = aliases.resolve(store, config.score.model)
@@ -129,7 +129,7 @@ class _Scoring:
         return counts
 
     def _quarantine(self, path: Path, refused: Sequence[Refused]) -> Counts:
-        """Write rows for lines of a list that name no file, in place of those that an earlier list left."""
+        """Write quarantine rows for list entries without a usable file, and delete those of an earlier list."""
         prefix = f"{path_to_uri(os.fsencode(path.absolute()))}#"
         rows = [
             {
@@ -206,9 +206,9 @@ class _Scoring:
         return self.store.read(SCORES).where(F.col("model_id") == self.meta.model_id)
 
     def _pending(self, items: Iterable[Item]) -> list[Item]:
-        """Files that were not scored, or have changed since, and did not fail as they are now.
+        """Files that are new or changed since they were scored, without files that failed in their current state.
 
-        Of what is known there is a hash of 16 bytes for each file here: a million files are 90 MB.
+        The driver keeps a hash of 16 bytes for each known file: a million files take 90 MB.
         """
         max_mb = self.config.store.max_commit_mb
         scored_files = self._known().where(~F.col("item_id").startswith("clip:"))
@@ -235,12 +235,12 @@ class _Scoring:
         return self.store.stage(frame.mapInArrow(watched(partial(windows_sent, recipe)), RESULT), STEP, chunk)
 
     def _merge(self, staged: Staged, is_first: bool = False) -> Counts:
-        """Score the windows of a chunk and write both tables, and quarantine.
+        """Score the windows of a chunk, and write scores, score_windows and quarantine.
 
         Raises
         ------
-        EnvironmentFaultError : something that every file needs is missing, or the first chunk failed as a whole and
-            nobody knows why. What went well is written, and none of the others is stored as having failed.
+        EnvironmentFaultError : something that every file needs is missing, or all files of the first chunk failed for
+            unknown reasons. Successful files are written; the others are not stored as failures.
         """
         if not staged.chunk.startswith(f"{self.meta.model_id}-"):  # a killed run of another model
             staged.drop()
@@ -259,7 +259,7 @@ class _Scoring:
         usable = usable.withColumnRenamed("item_id", "song_id")
         layout = get_layout(self.meta.axis)
         usable = usable.withColumnRenamed("features", layout.values)
-        # Bytes of a table come with their scale; of a file there are the values themselves.
+        # Quantised values in tables come with their scale; windows of files have the values themselves.
         usable = usable.withColumns(
             {name: F.lit(None).cast("double") for name in layout.given if name not in usable.columns}
         )
@@ -310,7 +310,7 @@ class _Scoring:
 
 
 def _items(listed: Iterable[Item | Refused], refused: list[Refused]) -> Iterator[Item]:
-    """The files of a list; rows that name none are put aside."""
+    """Yield the files of a list, and collect refused entries in ``refused``."""
     for one in listed:
         if isinstance(one, Refused):
             refused.append(one)

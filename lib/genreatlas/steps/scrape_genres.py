@@ -1,9 +1,9 @@
 """Read the genres of Every Noise At Once: the map, the list and, if configured, the page of each genre.
 
-Pages come from their addresses or from saved files. The list of all genres gives each genre's playlist,
-so it can stand in for thousands of genre pages; these add artists, neighbours, and further playlists.
-A state of the map that is stored already is not stored again, and none is overwritten, unless every_noise.replace
-says for one run that what is stored is wrong. Pages that are cut off, another genre's, or stripped are refused.
+Pages are fetched from their addresses or read from saved files. The list of all genres has each genre's playlist, and
+can replace thousands of genre pages if only playlists are needed. Genre pages add artists, neighbours and further
+playlists. An unchanged map is not stored again, and a stored snapshot is never overwritten, unless every_noise.replace
+is set for one run. Pages that are truncated, stripped or of another genre are refused.
 """
 
 from collections import Counter
@@ -62,16 +62,17 @@ SECTIONS = ("every_noise", "fan_out")
 check = checks.scrape_genres
 
 _CHUNK_PAGES = 200
-#: A genre with rows in one of these has had its page read; the list alone gives playlists.
+#: A genre with rows in one of these tables had its page read; playlists may come from the list.
 _PAGE_TABLES = (EVERYNOISE_ARTISTS, EVERYNOISE_NEIGHBOURS)
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Add the map's state, if it is new, and the genre pages that the snapshot lacks.
+    """Add a snapshot of the map, if it has changed, and genre pages that the snapshot lacks.
 
     Raises
     ------
-    InputError : a page cannot be read, or holds fewer genres than the floor; nothing was written.
+    InputError : a page cannot be read, or the map has fewer genres than ``every_noise.floor``; nothing was written.
+    LimitReachedError : the site's rate limit pauses requests. A later run continues.
     """
     section = config.every_noise
     rows = _read_genres(section, config.fan_out)
@@ -89,7 +90,7 @@ def _read_genres(section: EveryNoiseSection, settings: FanOutSection) -> list[Ro
 
     Raises
     ------
-    InputError : a page is cut off, stripped or another one.
+    InputError : a page is truncated, stripped or not the expected page.
     """
     page = _good_page(section.map, "map", settings, parse_map_page, lambda page: page.problem(section.floor))
     listed: tuple[ListedGenre, ...] = ()
@@ -101,7 +102,12 @@ def _read_genres(section: EveryNoiseSection, settings: FanOutSection) -> list[Ro
 def _good_page(
     place: str, name: str, settings: FanOutSection, parse: Callable[[bytes], T], problem: Callable[[T], str]
 ) -> T:
-    """A parsed page against which nothing speaks; the rules are those of saved and of fetched pages alike."""
+    """Parse a saved or fetched page, and check it with ``problem``; the checks are the same for both.
+
+    Raises
+    ------
+    InputError : ``problem`` returned a text.
+    """
     parsed: list[T] = []
 
     def good(page: bytes) -> bool:
@@ -134,7 +140,7 @@ def _page(place: str, settings: FanOutSection, good: Callable[[bytes], bool]) ->
 def _saved(
     section: EveryNoiseSection, rows: Sequence[Row], wanted: set[str]
 ) -> tuple[dict[str, list[SavedPage]], Counts]:
-    """Saved pages of genres that are on the map and wanted, with all copies of each."""
+    """Saved pages of wanted genres on the map, with all copies of each page, and counts of the other pages."""
     if not section.genre_pages or is_address(section.pages):
         return {}, Counts()
     saved = saved_pages(section.pages)
@@ -144,7 +150,7 @@ def _saved(
 
 
 def _write_genres(store: Store, section: EveryNoiseSection, rows: list[Row]) -> tuple[date, Counts]:
-    """Write the snapshot, unless this state of the map is stored already."""
+    """Write the snapshot, unless the same state of the map is stored already; return its date and counts."""
     named = date.fromisoformat(section.snapshot) if section.snapshot else date_in_name(section.map)
     known = [row[0] for row in store.read(GENRES).select("snapshot").distinct().collect()]
     snapshot = named or (max(known) if known else None)
@@ -173,7 +179,7 @@ def _write_genres(store: Store, section: EveryNoiseSection, rows: list[Row]) -> 
 
 
 def _drop_genres(store: Store, snapshot: date, kept: set[str]) -> int:
-    """Drop the genres of a snapshot that are not on its map, with all that their pages said."""
+    """Delete the genres of a snapshot that are not in ``kept``, with all rows from their pages; return their number."""
     gone = [(row["genre_id"], snapshot) for row in _stored(store, snapshot) if row["genre_id"] not in kept]
     if gone:
         keys = store.spark.createDataFrame(gone, "genre_id string, snapshot date")
@@ -201,9 +207,9 @@ def _write_saved_pages(
     rows: Sequence[Row],
     snapshot: date,
 ) -> Counts:
-    """Read the saved pages of genres that have none yet; of several copies the last good one counts.
+    """Write rows of saved pages for genres that have none yet, from the last good copy of each page.
 
-    A genre without a good copy is a row of quarantine; the same files are not looked at again.
+    A genre without a good copy is written to quarantine. The same file is not reported again.
     """
     if not pages:
         return Counts()
@@ -236,7 +242,7 @@ def _write_saved_pages(
 
 
 def _last_good(slug: str, name: str, copies: Sequence[SavedPage]) -> tuple[GenrePage | None, Row]:
-    """The last copy that is the whole page of the genre; else None, and the row of quarantine for the last one."""
+    """Last copy that is the complete page of the genre, or None and the quarantine row of the last copy."""
     problem: Row = {}
     for copy in reversed(copies):
         page, version = copy.read()
@@ -252,7 +258,7 @@ def _last_good(slug: str, name: str, copies: Sequence[SavedPage]) -> tuple[Genre
 def _fetch_pages(store: Store, config: Config, wanted: set[str], snapshot: date) -> Counts:
     """Fetch the pages of genres that have none yet."""
     day, replace = F.lit(snapshot), config.every_noise.replace
-    fetched: set[str] = set()  #: of this run, whose pages replace what is stored
+    fetched: set[str] = set()  #: genres fetched in this run, with ``every_noise.replace``
 
     def pending() -> DataFrame:
         genres = store.read(GENRES).where((F.col("snapshot") == day) & F.col("genre_id").isin(sorted(wanted - fetched)))
@@ -301,11 +307,11 @@ def _done(store: Reader, snapshot: date) -> set[str]:
 
 
 def _write_pages(store: Store, found: PageRows, snapshot: date, replaced: Collection[str] = ()) -> None:
-    """Write rows of pages; neighbours come last, because they say that a page is done.
+    """Write rows of pages. Neighbours are written last, because they mark a page as done.
 
     Parameters
     ----------
-    replaced : genres whose stored rows go where their page does not have them.
+    replaced : genres whose stored rows are deleted if they are not on their page.
     """
     day = {"snapshot": snapshot}
     tables = (
@@ -320,7 +326,7 @@ def _write_pages(store: Store, found: PageRows, snapshot: date, replaced: Collec
 
 
 def _drop_stale(store: Store, table: Table, rows: list[Row], snapshot: date, genres: Collection[str]) -> None:
-    """Delete stored rows of genres that their pages do not have; a playlist that goes is no genre's sound any more."""
+    """Delete stored rows of genres that are not on their pages, and deleted playlists from the table ``genres``."""
     kept = {tuple(row[name] for name in table.key) for row in rows}
     mine = (F.col("snapshot") == F.lit(snapshot)) & F.col("genre_id").isin(sorted(genres))
     stored = store.read(table).where(mine).select(*table.key).collect()
@@ -336,7 +342,7 @@ def _drop_stale(store: Store, table: Table, rows: list[Row], snapshot: date, gen
 
 
 def _fill_playlists(store: Store, snapshot: date) -> None:
-    """Give genres without a playlist the one that their page calls their sound."""
+    """Set the playlist of genres without one to the playlist with the role ``sound`` on their page."""
     sound = store.read(EVERYNOISE_PLAYLISTS).where((F.col("snapshot") == F.lit(snapshot)) & (F.col("role") == "sound"))
     found = {row["genre_id"]: row["playlist_id"] for row in sound.collect()}
     lacking = [row for row in _stored(store, snapshot) if row["playlist_id"] is None and row["genre_id"] in found]

@@ -58,7 +58,10 @@ check = checks.train_models
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Score the candidates that have no experiment yet, and fit the winners that have no model."""
+    """Score candidates that have no experiment yet, and fit the best ones if they have no model yet.
+
+    Counts are experiments and models.
+    """
     for leftover in store.staged(STEP):
         leftover.drop()
     started = time.monotonic()
@@ -91,7 +94,7 @@ def _prepare(
     songs_of: Dataset | None,
     trials: Sequence[Trial],
 ) -> tuple[FeatureSetTraining, tuple[str, ...]]:
-    """Rows and matrix of a set without columns that give the genre away, and what to say of such columns."""
+    """Rows and matrix of a set without columns that reveal the genre, and notes on such columns."""
     dataset = build_dataset(store, config, library, feature_set, songs_of)
     training = FeatureSetTraining(store, config, dataset, songs_of or dataset, trials)
     found = training.giveaways(library.albums)
@@ -108,13 +111,13 @@ def _prepare(
 
 
 def _feature_sets(trials: Iterable[Trial], configured: Sequence[str]) -> list[str]:
-    """Feature sets with candidates. The first that is configured leads, as the baselines are judged on its songs."""
+    """Feature sets with candidates. The first configured set comes first: the baselines are scored on its songs."""
     named = {trial.feature_set for trial in trials}
     return list(dict.fromkeys([*configured[:1], *(name for name in configured if name in named), *sorted(named)]))
 
 
 def _deadline(config: Config, started: float, sets_left: int) -> float:
-    """When a feature set stops starting candidates: what is left of the budget is shared among those to come."""
+    """Monotonic time in seconds at which a feature set starts no more fits: an equal share of the remaining budget."""
     minutes = config.train.budget_minutes
     if minutes is None:
         return math.inf
@@ -162,11 +165,14 @@ def _train(training: FeatureSetTraining, ledger: Ledger, trials: Sequence[Trial]
 
 
 def _is_open(known: Mapping[str, object] | None, halve: bool, limit: tuple[Reason, str] | None) -> bool:
-    """Whether a candidate is to be scored: it is new, or an earlier run did not score it to its end.
+    """Whether a candidate is to be scored: it is new, or an earlier run did not finish it.
 
     Parameters
     ----------
-    limit : why it cannot be fitted here; what took too much memory may run on a larger machine.
+    known : row of ``experiments`` of the candidate, or None.
+    halve : whether this run uses successive halving.
+    limit : reason why the candidate cannot be fitted on this machine, or None. A candidate that took too much memory
+        earlier is scored again if there is no such reason.
     """
     if known is None or known["reason"] == Reason.OVER_BUDGET:
         return True
@@ -177,14 +183,14 @@ def _is_open(known: Mapping[str, object] | None, halve: bool, limit: tuple[Reaso
 
 @dataclass
 class _Scored:
-    """Rows of ``fold_scores``, and the candidates that were not scored on all folds, with the reason."""
+    """Rows of ``fold_scores``, and the reasons by candidate that was not scored on all folds."""
 
     rows: list[RowView] = field(default_factory=list)
     unfinished: dict[str, tuple[Reason, str]] = field(default_factory=dict)
 
 
 def _convert(training: FeatureSetTraining, ledger: Ledger, mine: Iterable[str]) -> list[str]:
-    """Bring scores of an older definition of the metric to today's, so that no two definitions are ranked together."""
+    """Convert scores of older metric versions to the current version, so that only comparable scores are ranked."""
     ids = set(mine)
     old = {one: row for one in ids if (row := ledger.experiments.get(one)) and outdated(row)}
     left = [row for (one, _), row in ledger.folds.items() if one in ids and outdated(row)]
@@ -210,7 +216,10 @@ def _score(
     halve: bool,
     deadline: float,
 ) -> _Scored:
-    """Score the candidates on folds until each is through or cut, or the time is over; what is scored stays."""
+    """Score candidates on folds until each is finished or eliminated, or the deadline has passed.
+
+    Scores are stored after each chunk of fits, and a later run continues from them.
+    """
     scored = _Scored([row for (one, _), row in ledger.folds.items() if one in trials])
     scores: dict[str, dict[int, float | None]] = defaultdict(dict)
     for row in scored.rows:
@@ -236,7 +245,7 @@ def _score(
             left = [one.left for one in standings if one.left]
             if not left:
                 break
-            # With a budget one grid after the other, so that what is through when it ends can be compared.
+            # With a budget, grids run one after the other, so that finished candidates can be compared at its end.
             batch = left[0] if deadline < math.inf else [task for some in left for task in some]
             tasks = [FoldTask(one, trials[one], fold) for one, fold in batch]
             for chunk in training.score_folds(tasks, None if deadline == math.inf else 1):
@@ -280,7 +289,7 @@ def _refit(
     contests: Iterable[Sequence[RowView]],
     trials: Mapping[str, Trial],
 ) -> Counts:
-    """Fit each contest's best candidate that can be fitted, unless its model is there."""
+    """Fit the best candidate of each ranking that can be fitted, unless its model exists."""
     config = training.config
     counts = Counts()
     for contest in contests:
@@ -303,7 +312,7 @@ def _refit(
 def _fit_model(
     training: FeatureSetTraining, trial: Trial, experiment: Mapping[str, object], model_id: str
 ) -> tuple[dict[str, object], str | None]:
-    """Fit and save one model; its row of ``models``, and what a user should know of the fit."""
+    """Fit and save one model; return its row of ``models`` and a note on the fit, or None."""
     dataset = training.dataset
     meta, seconds, note = training.refit(trial, model_id)
     row = {

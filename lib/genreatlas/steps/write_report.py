@@ -1,8 +1,7 @@
 """Write the HTML report: data, leaderboard, mistakes, features, and songs to listen to.
 
-It is written anew when a table that it shows has changed, or its configuration. Beside index.html lie
-its pictures, the map of genres where one was drawn (map.html), and report.json, which says what the pages were made
-from.
+The report is rewritten when its configuration or one of its tables has changed. The folder contains index.html with its
+images, map.html if a map of genres was drawn, and report.json, which records the inputs of the pages.
 """
 
 import json
@@ -38,14 +37,14 @@ check = checks.write_report
 
 _STATE = "report.json"
 _MAP = "map.html"
-#: Tables that sections show beside those of the queries.
+#: Tables that sections read in addition to those of :mod:`genreatlas.report.queries`.
 _ADDED = (
     *map_queries.INPUTS, *playlists.INPUTS, *similar.INPUTS, *probes.INPUTS, *copies.INPUTS, *topics.INPUTS,
 )  # fmt: skip
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Write ``index.html`` and its pictures below ``config.report.path``, unless they are up to date."""
+    """Write ``index.html`` and its images below ``config.report.path``, unless they are up to date."""
     folder = config.report.path
     wanted = settings(config)
     before = _state(folder)
@@ -76,7 +75,7 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def read_report(store: Reader, config: Config) -> ReportData:
-    """What the page shows, with the sounds that the driver decodes."""
+    """Read the data of the page, including audio that the driver decodes."""
     versions = {table.name: v for table in _ADDED if (v := store.version(table)) is not None}
     data = queries.read_report(store, config)
     every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
@@ -106,7 +105,7 @@ def read_report(store: Reader, config: Config) -> ReportData:
 
 
 def _accuracy(data: ReportData, every_board: list[boards.Board]) -> dict[str, float]:
-    """F1 of each genre by the best model that is shown closely."""
+    """F1 of each genre by the best model that is shown in detail."""
     close = every_board[0].shown_closely if every_board else []
     if not close:
         return {}
@@ -116,21 +115,21 @@ def _accuracy(data: ReportData, every_board: list[boards.Board]) -> dict[str, fl
 
 
 def settings(config: Config) -> str:
-    """Hash of the configuration that the page depends on, and of the code that draws it."""
+    """Hash of the configuration and the code that the page depends on."""
     sections = [getattr(config, name).model_dump_json() for name in SECTIONS]
     package = files("genreatlas.report")
     return stable_id(*sections, *package_code(package, package / "templates", package / "map"))
 
 
 def _versions(store: Reader, before: dict[str, dict[str, int]]) -> dict[str, int]:
-    """Versions now of every table that may be shown or that the last page showed."""
+    """Current versions of all tables that the report reads or that the last report read."""
     names = sorted({table.name for table in (*queries.INPUTS, *_ADDED)} | set(before.get("versions", {})))
     found = {name: store.version(name) for name in names}
     return {name: version for name, version in found.items() if version is not None}
 
 
 def _state(folder: Path) -> Row:
-    """What the last page was made from; empty where there is none, or its page is gone."""
+    """Recorded inputs of the last report; empty if there is none or its page is missing."""
     if not (folder / "index.html").exists():
         return {}
     try:
@@ -143,7 +142,7 @@ def _state(folder: Path) -> Row:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that readers see the old or the new one, never half of it."""
+    """Write a file atomically."""
     half = path.with_name(f".{path.name}.part")
     half.write_bytes(content)
     half.replace(path)
