@@ -1,4 +1,4 @@
-"""The tables of a store: a reader, of which a snapshot is one, and the only code that writes Delta tables."""
+"""Tables of a store: readers, snapshots, and the only code that writes Delta tables."""
 
 from genreatlas.store.arrivals import Arriving, BatchFile
 from genreatlas.store.failures import explain

@@ -1,17 +1,17 @@
-"""Bytes that are written once: Parquet files that whoever fetches them writes, and that a commit adds to a table.
+"""Write fetched bytes once: fetching tasks write Parquet files, and a commit adds these files to a table.
 
-In a local folder the bytes of what is fetched pass through no second program. A task, or the driver, writes them into
-files of one ingest batch each below ``_arriving/<step>/<session>``. One commit to the step's staging table names the
-files, with all that is known of their rows: from then on the batch is complete. Its files are moved into the folder of
-the table, and one commit adds them. What a killed run leaves is told apart by that:
+In a local store, a task or the driver writes fetched bytes into files below ``_arriving/<step>/<session>``, each of one
+ingest batch. One commit to the step's staging table lists the files and the metadata of their rows; after it the batch
+is complete. The files are moved into the folder of the table, and a second commit adds them to the table. What a killed
+run leaves is handled accordingly:
 
-- files that no staged row names are of a batch that was not complete: it is removed whole, and fetched again;
+- files that no staged row lists belong to an incomplete batch, which is removed and fetched again;
 - a staged batch is adopted: its files are moved and added, unless that was done before, and its rows are merged;
-- a staged batch that lacks a file, or has one of another length, is none: it is removed whole, too.
+- a staged batch with a missing file, or a file of another length, is removed too.
 
-A commit that adds files notes the session and the number of the batch (``txn``), so it is made once. Both commits are
-made by deltalake: Spark would read the bytes and write them again. It refuses tables that Spark clustered, and remote
-storage has no cheap move; there, and where deltalake is not installed, Spark appends.
+A commit that adds files records the session and the number of the batch (``txn``), so that it is made only once. Both
+commits are made by deltalake, because Spark would read the bytes and write them again. deltalake refuses tables that
+Spark clustered, and remote storage has no cheap move. In these cases, and if deltalake is not installed, Spark appends.
 """
 
 import fcntl
@@ -45,22 +45,22 @@ FOLDER = "_arriving"
 _LOCK = "lock"
 #: Features of a table that deltalake can append to; clustering is not among them.
 _APPENDABLE = frozenset({"appendOnly", "invariants"})
-#: What staged rows say of the bytes that came with them.
+#: Columns of staged rows that describe the files with their bytes.
 COLUMNS = "ingest_batch string, bytes bigint, file string, file_bytes bigint"
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 class Tables(staging.Tables, Protocol):
-    """What arrivals need of the store."""
+    """Interface of the store that arrivals use."""
 
     def create(self, table: Table) -> None:
         """Create a table, or add the columns that it lacks."""
 
     def schema(self, table: Table) -> StructType:
-        """Spark schema of a described table."""
+        """Spark schema of a table definition."""
 
     def writing(self) -> AbstractContextManager[None]:
-        """Write under the leases of this process, as the only one that does."""
+        """Write under the leases of this process, as the only writing process."""
 
     def staged(self, step: str) -> list[Staged]:
         """Chunks that a killed run staged and did not merge."""
@@ -68,12 +68,14 @@ class Tables(staging.Tables, Protocol):
 
 @dataclass(frozen=True)
 class Arriving:
-    """Where the files of one run arrive. It travels to tasks.
+    """Folder for the files of one run. Serialised to tasks.
 
     Parameters
     ----------
-    folder : on this machine, and under the same path where tasks run.
-    key : columns that tell the rows of a batch apart.
+    folder : path on this machine and on the machines of tasks.
+    session : name of the run's folder, and prefix of its staged chunks.
+    schema : Arrow schema of the table.
+    key : columns that identify a row within a batch.
     blob : column with the bytes.
     """
 
@@ -84,11 +86,11 @@ class Arriving:
     blob: str
 
     def open(self, batch: str) -> "BatchFile":
-        """Begin a file of an ingest batch.
+        """Open a file of an ingest batch.
 
         Raises
         ------
-        EnvironmentFaultError : the folder is not here, because another machine has it.
+        EnvironmentFaultError : the folder does not exist on this machine.
         """
         if not Path(self.folder).is_dir():
             raise EnvironmentFaultError(
@@ -99,9 +101,9 @@ class Arriving:
 
 
 class BatchFile:
-    """A Parquet file of one ingest batch, as it is written; what the batch holds already is left out.
+    """Writer of a Parquet file of one ingest batch. Rows with a key that was added before are left out.
 
-    Its name is made up, so that a task that Spark starts again writes another one.
+    The file's name is random, so that a task that Spark restarts writes another file.
     """
 
     def __init__(self, arriving: Arriving, batch: str) -> None:
@@ -111,7 +113,7 @@ class BatchFile:
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, rows: Sequence[RowView]) -> None:
-        """Write rows with the columns of the table but ``ingest_batch``, as one row group."""
+        """Write rows with the columns of the table, except ``ingest_batch``, as one row group."""
         new = []
         for row in rows:
             identity = tuple(row[name] for name in self.arriving.key)
@@ -124,7 +126,7 @@ class BatchFile:
         table = pa.table([pa.array([row.get(f.name) for row in new], f.type) for f in schema], schema)
         if self._writer is None:
             plain = [name for name in schema.names if name != self.arriving.blob]
-            # Audio is compressed as it comes; its lowest and highest bytes would say nothing.
+            # Audio is compressed already, and its minimum and maximum bytes are useless as statistics.
             self._writer = pq.ParquetWriter(
                 Path(self.arriving.folder) / self.name,
                 schema,
@@ -135,18 +137,18 @@ class BatchFile:
         self._writer.write_table(table, row_group_size=len(new))
 
     def close(self) -> None:
-        """End the file; there is none where nothing was added."""
+        """Close the file. Without rows, no file is written."""
         if self._writer is not None:
             self._writer.close()
 
 
 def takes_files(store: Tables, table: Table) -> bool:
-    """Whether files can be added to a table as they are: see the module for where they cannot."""
+    """Whether files can be added to a table without Spark; the module's docstring lists the exceptions."""
     folder = store.location.local_path(table.name)
     if not table.in_files or folder is None or importlib.util.find_spec("deltalake") is None:
         return False
     if not (folder / LOG).is_dir():
-        return True  # it will be made without clustering
+        return True  # it will be created without clustering
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
@@ -160,9 +162,9 @@ def takes_files(store: Tables, table: Table) -> bool:
 
 @contextmanager
 def arriving(store: Tables, table: Table, step: str, session: str) -> Iterator[Arriving]:
-    """Hold a place for the files of a run: as long as it is held, nobody else takes them for left over.
+    """Create and lock a folder for the files of a run. While it is locked, other runs do not treat it as left over.
 
-    It is removed at the end, with what no commit named; after an exception it stays for the next run.
+    The folder and its uncommitted files are removed at the end. After an exception it is kept for the next run.
     """
     folder = _place(store, step) / _UNSAFE.sub("_", session)
     folder.mkdir(parents=True)
@@ -177,15 +179,15 @@ def arriving(store: Tables, table: Table, step: str, session: str) -> Iterator[A
 
 
 def stage(store: Tables, place: Arriving, rows: pa.Table, step: str, number: int) -> Staged:
-    """Say in one commit what a batch consists of, which makes it complete.
+    """List the files and rows of a batch in one commit to the staging table, which makes the batch complete.
 
     Parameters
     ----------
-    rows : of all that was tried, with :data:`COLUMNS` but ``file_bytes``; NULL where nothing came.
+    rows : rows of all tried keys, with :data:`COLUMNS`; ``file_bytes`` is filled in here. NULL for keys without bytes.
 
     Raises
     ------
-    StoreError : a file that a task has written is not here.
+    StoreError : a file that a task has written does not exist on this machine.
     """
     from deltalake import write_deltalake
 
@@ -211,11 +213,11 @@ def stage(store: Tables, place: Arriving, rows: pa.Table, step: str, number: int
 
 
 def publish(store: Tables, table: Table, batches: Sequence[Staged]) -> list[Staged]:
-    """Make complete batches part of the table, in one commit; those that turn out not to be complete are removed.
+    """Add the files of complete batches to the table, in one commit. Batches with missing files are removed.
 
     Returns
     -------
-    The batches whose bytes are in the table, or were and have been purged since.
+    Batches whose bytes were added to the table now or before, including those purged since.
     """
     if not batches:
         return []
@@ -254,11 +256,11 @@ def publish(store: Tables, table: Table, batches: Sequence[Staged]) -> list[Stag
 
 
 def adopt(store: Tables, table: Table, step: str) -> list[Staged]:
-    """Publish what killed runs left complete, and remove what they left otherwise; under the lease of the step.
+    """Publish complete batches of killed runs, and remove their other files. Requires the lease of the step.
 
     Returns
     -------
-    What is staged and to be merged: all batches of files as one, and each chunk with bytes in its rows.
+    Staged chunks to be merged: all batches of files as one, and each chunk with bytes in its rows.
     """
     staged = store.staged(step)
     if store.location.folder is None:
@@ -274,7 +276,7 @@ def adopt(store: Tables, table: Table, step: str) -> list[Staged]:
 
 
 def staged_batches(store: Tables, step: str) -> list[str]:
-    """Ingest batches whose rows are staged and not merged."""
+    """Ingest batches whose rows are staged but not merged."""
     if not store.exists(staging_name(step)) or "ingest_batch" not in (rows := store.read(staging_name(step))).columns:
         return []
     return [row[0] for row in rows.where("ingest_batch IS NOT NULL").select("ingest_batch").distinct().collect()]
@@ -296,7 +298,7 @@ def _has_files(store: Tables, batch: Staged) -> bool:
 
 
 def _files_of(store: Tables, folder: Path, batch: Staged) -> dict[str, Path] | None:
-    """The files of a batch, where they lie now; None where one is missing or cut, and the batch is removed."""
+    """Current paths of the files of a batch by name. If one is missing or truncated, remove the batch, return None."""
     place = _place(store, batch.step) / _UNSAFE.sub("_", batch.chunk.rpartition("-")[0])
     files: dict[str, Path] = {}
     sizes = {(row["file"], row["file_bytes"]) for row in batch.rows("file", "file_bytes") if row["file"]}
@@ -319,7 +321,7 @@ def _move(file: Path, target: Path) -> None:
 
 
 def _description(file: Path) -> tuple[str, int, dict[str, str | None], int, bool, str]:
-    """What an add action says of a file: by its lowest and highest values readers leave out files of other batches."""
+    """Arguments of a file's add action, with column statistics by which readers skip files of other batches."""
     footer = pq.read_metadata(file)
     lowest: dict[str, Any] = {}
     highest: dict[str, Any] = {}
@@ -340,7 +342,7 @@ def _description(file: Path) -> tuple[str, int, dict[str, str | None], int, bool
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Take the lock of a run's place, which its process holds as long as it lives; False where it does."""
+    """Try to lock the folder of a run. Yields False if a running process holds the lock."""
     with (folder / _LOCK).open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

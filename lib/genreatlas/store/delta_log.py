@@ -1,4 +1,4 @@
-"""The log of a table on a local folder, read without Spark: its newest version, and whether its files are there."""
+"""Read the Delta log of a table in a local folder without Spark: its newest version, and whether it is complete."""
 
 import json
 import urllib.parse
@@ -14,17 +14,17 @@ LOG = "_delta_log"
 
 
 def commits(table: Path) -> dict[int, Path]:
-    """Commits of a table by version; none where it has no log."""
+    """Files of the commits of a table by version; empty if the table has no log."""
     return {int(file.stem): file for file in (table / LOG).glob("*.json") if file.stem.isdigit()}
 
 
 def newest_version(name: str, table: Path) -> int | None:
-    """Newest version of a table; None where there is no such table.
+    """Newest version of a table; None if there is no such table.
 
     Raises
     ------
-    StoreError : a commit has no bytes, or the newest one ends early, which Delta reads as a commit with fewer rows; the
-        log is gone, and rows are left.
+    StoreError : a commit is empty, or the newest one is truncated, which Delta reads as a commit with fewer rows; or
+        the log is missing while data files exist.
     """
     found = commits(table)
     newest = max(found, default=None)
@@ -49,9 +49,9 @@ def _has_bytes(file: Path) -> bool:
         return True
 
 
-#: Size and time of the newest commit of a table that was found to be whole.
+#: Path, size and time of the newest complete commit, by the table's log folder.
 _whole: dict[Path, tuple[Path, int, int]] = {}
-#: What an operation says of itself: metrics whose sum is the number of rows in the files that it adds.
+#: Per operation, the metrics whose sum is the number of rows in the files that it adds.
 _ROWS = {
     "WRITE": ("numOutputRows",),
     "CREATE TABLE AS SELECT": ("numOutputRows",),
@@ -59,22 +59,22 @@ _ROWS = {
     "UPDATE": ("numUpdatedRows", "numCopiedRows"),
     "DELETE": ("numCopiedRows",),
 }
-#: ... and metrics that are the number of its actions of a kind. (numFiles of WRITE counts files without rows, too.)
+#: Per kind of action, the metrics that state the number of such actions. (numFiles of WRITE also counts empty files.)
 _ACTIONS = {
     "remove": ("numTargetFilesRemoved", "numRemovedFiles", "num_removed_files"),
     "add": ("num_added_files",),
 }
-#: What :mod:`genreatlas.store.arrivals` says in its commits: how many files they add, before the transaction's number.
+#: Key in commits of :mod:`genreatlas.store.arrivals`: number of files that the commit adds.
 FILES_ADDED = "filesAdded"
-#: Operations that describe the table anew and do nothing else.
+#: Operations that only change the metadata of the table.
 _DESCRIBING = frozenset({"ADD COLUMNS", "CHANGE COLUMN", "SET TBLPROPERTIES", "UNSET TBLPROPERTIES"})
 
 
 def _lost_end(file: Path) -> str:
-    """What a commit says of itself and does not hold; empty where nothing is missing, or it does not say.
+    """Text on actions that a commit states but does not contain; empty if none are missing, or if it states nothing.
 
-    A commit that was cut inside a line is none for Delta, either. One that was cut between two lines is: its first line
-    says what the operation did, so what the others lack can be told.
+    Delta itself rejects a commit that was truncated inside a line, but accepts one that was truncated between two
+    lines. The first line of a commit states the operation and its metrics, so missing actions can be detected.
     """
     try:
         status = file.stat()
@@ -83,7 +83,7 @@ def _lost_end(file: Path) -> str:
             return ""
         actions = [json.loads(line) for line in file.read_bytes().splitlines() if line.strip()]
         lost = missing_actions(actions)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # for Delta to judge
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # left to Delta
         return ""
     if not lost:
         _whole[file.parent] = state
@@ -91,9 +91,9 @@ def _lost_end(file: Path) -> str:
 
 
 def missing_actions(actions: Sequence[JsonView]) -> str:
-    """What the first action of a commit, ``commitInfo``, says of it that the others do not bear out; else empty.
+    """Compare the first action of a commit, ``commitInfo``, with the others; return a text if actions are missing.
 
-    Only what is too little counts: an operation that does more than it says is no commit that was cut.
+    Additional actions are accepted, as they cannot result from truncation.
     """
     info = actions[0].get("commitInfo") or {} if actions else {}
     operation, metrics = info.get("operation", ""), info.get("operationMetrics") or {}
@@ -120,7 +120,7 @@ def missing_actions(actions: Sequence[JsonView]) -> str:
 
 
 def _rows_of(actions: Sequence[RowView]) -> int | None:
-    """Rows in the files that a commit adds; None where their statistics do not say."""
+    """Number of rows in the files that a commit adds; None if a file has no row count in its statistics."""
     rows = 0
     for action in actions:
         if "add" in action:
@@ -132,14 +132,14 @@ def _rows_of(actions: Sequence[RowView]) -> int | None:
 
 
 def has_checkpoint(table: Path) -> bool:
-    """Whether the log was summed up, so that commits before may be gone."""
+    """Whether the log has a checkpoint, so that earlier commits may be missing."""
     return any((table / LOG).glob("*.checkpoint*"))
 
 
 def is_whole(table: Path) -> bool:
-    """Whether a small table has every commit since its first, and every file that these name.
+    """Whether a small table has all commits since its first, and all files that these reference.
 
-    A table whose log was summed up is taken for whole.
+    A table with a checkpoint counts as complete.
     """
     found = commits(table)
     if has_checkpoint(table):

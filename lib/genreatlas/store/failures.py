@@ -1,7 +1,7 @@
-"""What Spark, Delta and the operating system say of a store that cannot be used, in one line: what, where, what to do.
+"""Summarise errors of Spark, Delta and the operating system in one line: what failed, where, and what to do.
 
-A damaged file, a full disk or a lost worker arrives as an exception of Java with hundreds of lines. The job shows
-:func:`explain`'s line; ``--verbose`` shows the original behind it.
+A damaged file, a full disk or a lost worker raises a Java exception with hundreds of lines. A job prints the line of
+:func:`explain`; ``--verbose`` prints the original exception as well.
 """
 
 import errno
@@ -14,14 +14,14 @@ from pathlib import Path
 
 from genreatlas.tables import TABLES
 
-#: A file name in a message of Spark or Delta.
+#: A file path in a message of Spark or Delta.
 _FILE = re.compile(r"(?:file:(?://)?)?(/[^\s'\"`\]\[<>|{}]*[^\s'\"`\]\[<>|{}.,;:()])")
 _FULL = ("No space left on device", "Disk quota exceeded", "not enough space")
 _CLOSED = (
     "Read-only file system", "Permission denied", "Operation not permitted", "AccessControlException",
     "AccessDeniedException", "Mkdirs failed", "mkdirs failed", "DELTA_CANNOT_CREATE_LOG_PATH", "Unable to create",
 )  # fmt: skip
-#: Signs of files that are missing, cut or overwritten; those of a plan or a statement are not among them.
+#: Texts of errors caused by missing, truncated or overwritten files; errors of plans or statements are not included.
 _DAMAGED = (
     "DELTA_LOG_FILE_NOT_FOUND", "DELTA_TRUNCATED_TRANSACTION_LOG", "DELTA_STATE_RECOVER", "DELTA_MISSING_PART_FILES",
     "DELTA_VERSIONS_NOT_CONTIGUOUS", "DELTA_FILE_NOT_FOUND", "DELTA_CHECKPOINT", "DELTA_NO_COMMITS",
@@ -37,14 +37,14 @@ _WORKER_DIED = (
     "ExecutorLostFailure", "exit code 137",
     "exited with 137", "code 137", "SIGKILL",
 )  # fmt: skip
-#: What :class:`genreatlas.watching.Before` says.
+#: Message of :class:`genreatlas.watching.Before`.
 _KILLED = re.compile(r"a Python worker was killed \d+ times[^\n]*? MB\b[^\n]*? MB\b")
 _SPARK_GONE = (
     "Answer from Java side is empty", "An error occurred while trying to connect to the Java server",
     "Connection refused", "Error while sending or receiving", "SparkContext was shut down", "StatusCode.UNAVAILABLE",
 )  # fmt: skip
 
-#: What grows in a step, and what makes it smaller.
+#: Per step, what uses the most memory, and the settings that reduce it.
 _GROWS = {
     "train_models": "a fit or the training matrix; lower train.max_songs or train.frames_per_song",
     "extract_features": "the clips of a task; lower extract.batch_rows or limits.max_clip_mb",
@@ -56,12 +56,12 @@ _GROWS = {
 
 
 def explain(error: BaseException, store: str, step: str = "") -> str:
-    """One line about an exception that is not the package's own.
+    """One line on an exception that is not defined by this package.
 
     Parameters
     ----------
     store : folder, address or schema of the store.
-    step : step that was running, or the job.
+    step : name of the running step or job.
 
     Returns
     -------
@@ -103,18 +103,19 @@ def explain(error: BaseException, store: str, step: str = "") -> str:
 
 
 def is_damage(error: BaseException) -> bool:
-    """Whether an exception tells of files of a table that are missing, cut or overwritten."""
+    """Whether an exception is caused by missing, truncated or overwritten files of a table."""
     text = _text(error)
     return _says(text, _DAMAGED) and not _says(text, (*_FULL, *_CLOSED, *_MEMORY_OF_JAVA, *_WORKER_DIED, *_SPARK_GONE))
 
 
 def damaged(text: str, store: str, table: str = "") -> str:
-    """Which table of the store is damaged, and how it is mended.
+    """Message on a damaged table and how to repair it.
 
     Parameters
     ----------
-    text : a message; it may name a file.
-    table : its name, where it is known.
+    text : error message, which may contain the path of a file.
+    store : folder or address of the store.
+    table : name of the table, if known.
     """
     files = [urllib.parse.unquote(found) for found in _FILE.findall(text)]
     below = [file for file in files if store and file.startswith(store.rstrip("/") + "/")]
@@ -129,7 +130,7 @@ def damaged(text: str, store: str, table: str = "") -> str:
 
 
 def damaged_table(name: str, what: str, folder: str) -> str:
-    """What to say of a damaged table and do about it."""
+    """Message on a damaged table and how to repair it; ``what`` is the damage, ``folder`` the table's folder."""
     if name.startswith("_staging/"):
         return f"{name}: damaged: {what}. It only holds what was on its way: remove {folder} and run the job again"
     steps = next((table.written_by for table in TABLES if table.name == name), ())
@@ -172,12 +173,12 @@ def _free(folder: str) -> int:
 def _user() -> str:
     try:
         return f"the user {getpass.getuser()}"
-    except (KeyError, OSError):  # a container's number without a name
+    except (KeyError, OSError):  # a container's user id without a name
         return "this user"
 
 
 def _text(error: BaseException) -> str:
-    """What an exception says, and those that it came from."""
+    """Messages of an exception and of its causes."""
     said, seen = [], set()
     one: BaseException | None = error
     while one is not None and id(one) not in seen:
@@ -192,7 +193,7 @@ def _says(text: str, signs: tuple[str, ...]) -> bool:
 
 
 def first_line(text: str) -> str:
-    """The first line that says something, without the name of a Java call."""
+    """First meaningful line of a message, without the name of a Java call."""
     lines = [line.strip().removeprefix(": ") for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith(("An error occurred while calling", "at "))]
     line = re.sub(r" SQLSTATE: \w+.*$", "", lines[0]) if lines else "no message"

@@ -1,12 +1,14 @@
-"""One writer per store and step: the lease that a dead run loses, and that a run loses which cannot extend it.
+"""Leases: one writer per store and step. A lease ends when its run dies or cannot extend it in time.
 
-On a local folder the lease is a lock on a file, which the operating system takes back when the process ends, however
-it ends; and as Delta's log is safe for one JVM only there, a second lock lets one process commit at a time. Elsewhere
-the lease is a row with an end time that its holder extends. End times are in the time of the table's own commits, as
-the clocks of two machines may differ. A holder measures its own time by a clock that goes on while it is stopped: when
-an extension fails until the lease is about to end, or the holder wakes too late, it writes nothing more, and the run
-ends. A write in flight at that moment is fenced by the row itself: its statement asks for it (:func:`fence`). An append
-reads no table that Delta could find changed at its commit; docs/retraining.md says what that leaves open.
+In a local folder the lease is a file lock, which the operating system releases when the process ends for any reason.
+There, Delta's log is safe only for the writers of one JVM, so a second lock lets one process commit at a time.
+
+Elsewhere the lease is a table row with an end time, which its holder extends. End times are in the time of the table's
+own commits, as the clocks of two machines may differ. The holder measures elapsed time with a clock that also runs
+while the process is stopped. If the lease cannot be extended before it is about to end, or the process is resumed too
+late, it writes nothing more, and the run ends. A write in progress at that moment is fenced: its statement requires the
+row (:func:`fence`). An append reads no table in which Delta could detect a change at commit time; docs/retraining.md
+describes the remaining risk.
 """
 
 import contextlib
@@ -35,25 +37,25 @@ from genreatlas.store.statements import quote
 
 log = logging.getLogger(__name__)
 
-#: A lease that was not extended for so long belongs to a dead run.
+#: Seconds without an extension after which a lease expires.
 LEASE_SECONDS = 120.0
-#: Ends the main thread's work when its lease is lost. SIGINT is ignored by what a shell starts in the background.
+#: Signal that ends the main thread's work when its lease is lost. Not SIGINT, which background jobs of a shell ignore.
 _END = signal.SIGUSR1
-#: The row whose commits tell the time.
+#: Name of the row whose commits are used to read the table's time.
 _CLOCK = "(clock)"
-#: Seconds since the machine was started, those of its sleep included; a stopped process sees them pass.
+#: Seconds since boot, including suspension of the machine; they also advance while the process is stopped.
 _seconds = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class Holder(Protocol):
-    """What a lease needs of the store whose run holds it."""
+    """Interface of the store that leases use."""
 
     spark: SparkSession
     location: Location
     run_id: str
 
     def retried(self, statement: str) -> DataFrame:
-        """Run one statement, again when another writer got in between, whoever holds the lease."""
+        """Run one statement, retried on concurrent commits, without checking leases."""
 
 
 #: Leases that this process holds in tables, by store.
@@ -62,11 +64,11 @@ _held: defaultdict[str, list["_TableLease"]] = defaultdict(list)
 
 @contextmanager
 def hold(store: Holder, step: str) -> Iterator[None]:
-    """Hold the lease of ``step`` for the length of a ``with`` block.
+    """Hold the lease of ``step`` for the duration of a ``with`` block.
 
     Raises
     ------
-    LeaseHeldError : on entry: another live run holds it; the message says which.
+    LeaseHeldError : on entry, if another live run holds the lease; the message names the run.
     LeaseLostError : the lease could not be extended in time, or another run took it.
     """
     holder = f"run {store.run_id}, process {os.getpid()} on {socket.gethostname()}"
@@ -80,20 +82,20 @@ def hold(store: Holder, step: str) -> Iterator[None]:
 
 
 def check(store: Holder) -> None:
-    """Refuse to write where a lease of this process has run out.
+    """Check that all leases of this process are held.
 
     Raises
     ------
-    LeaseLostError : it has.
+    LeaseLostError : a lease has expired or was lost.
     """
     for lease in _held[store.location.shown]:
         lease.check()
 
 
 def fence(store: Holder) -> str:
-    """Condition of SQL that holds as long as this process has its lease, and that of the job around it.
+    """SQL condition that is true while this process holds its lease, and that of the enclosing job.
 
-    Empty where a lease cannot be lost.
+    Empty for stores in a local folder, where a lease cannot be lost.
     """
     return " AND ".join(lease.condition for lease in _held[store.location.shown][-2:])
 
@@ -115,10 +117,10 @@ def _file_lock(folder: Path, step: str, holder: str) -> Iterator[None]:
 
 
 class CommitLock:
-    """Lets one process at a time commit to the tables of a local store; threads of a process share it.
+    """Lock that lets one process at a time commit to the tables of a local store. Threads of a process share it.
 
-    A Delta log on a plain folder is safe for the writers of one JVM. Two processes that committed in lockstep both
-    took the same version, and the rows of one were lost.
+    A Delta log in a local folder is safe only for the writers of one JVM. When two processes committed at the same
+    time, both took the same version, and the rows of one were lost.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -129,7 +131,7 @@ class CommitLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock for the length of a ``with`` block."""
+        """Hold the lock for the duration of a ``with`` block."""
         with self._guard:
             if not self._users:
                 self._file = self._take()
@@ -158,7 +160,7 @@ _commit_locks_guard = threading.Lock()
 
 
 def commit_lock(folder: Path) -> CommitLock:
-    """The lock of a local store; one for each store in a process."""
+    """Commit lock of a local store; one per store and process."""
     with _commit_locks_guard:
         return _commit_locks.setdefault(folder, CommitLock(folder))
 
@@ -178,7 +180,7 @@ def _table_lease(lease: "_TableLease") -> Iterator[None]:
     except LeaseLostError:
         raise
     except (Exception, KeyboardInterrupt) as error:
-        if lease.lost:  # what the run was stopped by
+        if lease.lost:  # the exception is a consequence of the lost lease
             raise LeaseLostError(lease.lost) from error
         raise
     finally:
@@ -193,7 +195,7 @@ def _table_lease(lease: "_TableLease") -> Iterator[None]:
 
 
 class _Ended(KeyboardInterrupt):
-    """The lease of the run is lost."""
+    """Raised in the main thread when the lease of the run is lost."""
 
 
 def _end(*_: object) -> None:
@@ -201,11 +203,11 @@ def _end(*_: object) -> None:
 
 
 class _TableLease:
-    """A row of ``_leases`` that this run holds.
+    """Lease as a row of the table ``_leases``.
 
     Attributes
     ----------
-    lost : why it is lost; empty as long as it is held.
+    lost : reason why the lease is lost; empty while it is held.
     """
 
     def __init__(self, store: Holder, step: str, holder: str) -> None:
@@ -214,11 +216,11 @@ class _TableLease:
         self.lost = ""
         self.in_main_thread = threading.current_thread() is threading.main_thread()
         self._ends = 0.0  # in _seconds()
-        self._clock = (0.0, 0.0)  # a time of the table, and _seconds() not after it
+        self._clock = (0.0, 0.0)  # a time of the table, and _seconds() at or before it
 
     @property
     def condition(self) -> str:
-        """SQL that holds as long as the row is ours."""
+        """SQL condition that is true while this run holds the row."""
         return f"EXISTS (SELECT 1 FROM {self.name} WHERE {self._mine} AND until > 0)"
 
     @property
@@ -226,21 +228,21 @@ class _TableLease:
         return f"step = {quote(self.step)} AND holder = {quote(self.holder)}"
 
     def take(self) -> None:
-        """Write our name where nobody's stands, or a dead run's, and look whose stands there then.
+        """Write the row if there is none, or if it has expired, and read it back to see which run holds it.
 
         Raises
         ------
-        LeaseHeldError : a live run's name stands there.
+        LeaseHeldError : a live run holds the lease.
         """
         columns = "step STRING, holder STRING, until DOUBLE"
         self.store.retried(f"CREATE TABLE IF NOT EXISTS {self.name} ({columns}) USING DELTA")
-        # Delta's UPDATE and DELETE take no named parameters, so values go in as literals.
+        # Delta's UPDATE and DELETE accept no named parameters, so values are literals.
         now = self._read_clock()
         before = self._rows()
         if held := [row for row in before if row["until"] > now]:
             raise _is_held(self.step, held[0]["holder"])
         started = _seconds()
-        # Of a dead run's row just that state is replaced: whoever came first has changed it.
+        # Only the exact row of the dead run is replaced: if another run was first, the row has changed.
         dead = f"t.holder = {quote(before[0]['holder'])} AND t.until = {before[0]['until']}D" if before else "FALSE"
         self.store.retried(
             f"MERGE INTO {self.name} t USING (SELECT {quote(self.step)} AS step, {quote(self.holder)} AS holder, "
@@ -258,14 +260,19 @@ class _TableLease:
         self._ends = started + LEASE_SECONDS
 
     def check(self) -> None:
-        """Raise LeaseLostError unless the lease is held and will be for a while."""
+        """Check that the lease is held and does not end within the margin.
+
+        Raises
+        ------
+        LeaseLostError : the lease is lost or about to end.
+        """
         if not self.lost and _seconds() > self._ends - _margin():
             self.lost = self._too_late("it was not extended in time: this process was stopped, or the store was away")
         if self.lost:
             raise LeaseLostError(self.lost)
 
     def extend_until(self, stop: threading.Event) -> None:
-        """Extend the lease again and again; when that fails for too long, end the run before somebody takes it."""
+        """Extend the lease periodically. If that fails for too long, end the run before another run can take it."""
         wait = LEASE_SECONDS / 4
         while not stop.wait(wait):
             wait = LEASE_SECONDS / 4
@@ -283,7 +290,7 @@ class _TableLease:
                     return
 
     def release(self) -> None:
-        """Give it back; a lease that cannot be given back ends by itself."""
+        """Release the lease. If that fails, the lease expires by itself."""
         if not self.lost:
             try:
                 self._set_end(0.0)
@@ -291,12 +298,12 @@ class _TableLease:
                 log.info("the lease of %s was not given back: %s", self.step, first_line(str(error)))
 
     def _lose(self, why: str) -> None:
-        """Note that it is lost, and stop the run."""
+        """Record that the lease is lost, and stop the run."""
         self.lost = self._too_late(why)
-        with contextlib.suppress(Exception):  # an old server, or one that is away
+        with contextlib.suppress(Exception):  # an old or unreachable server
             self.store.spark.interruptAll()
         if self.in_main_thread and (main := threading.main_thread().ident) is not None:
-            signal.pthread_kill(main, _END)  # also out of a call that waits; see _table_lease
+            signal.pthread_kill(main, _END)  # also interrupts blocking calls; see _table_lease
 
     def _too_late(self, why: str) -> str:
         return (
@@ -309,12 +316,12 @@ class _TableLease:
         return int(found[0][0]) > 0
 
     def _end(self, started: float) -> float:
-        """End of a lease that is extended now, in the table's time."""
+        """End time of a lease extended at ``started``, in the table's time."""
         table, here = self._clock
         return table + (started - here) + LEASE_SECONDS
 
     def _read_clock(self) -> float:
-        """The table's time: that of a commit which is made for it."""
+        """Current time of the table: the timestamp of a commit made for this purpose."""
         before = _seconds()
         self.store.retried(
             f"MERGE INTO {self.name} t USING (SELECT {quote(_CLOCK)} AS step, {quote(self.holder)} AS holder, "
@@ -332,7 +339,7 @@ class _TableLease:
 
 
 def _margin() -> float:
-    """So long before its end a lease is given up: for the clocks' rates, and for the commit under way."""
+    """Seconds before its end at which a lease counts as lost: for clock drift, and for a commit in progress."""
     return LEASE_SECONDS / 12
 
 

@@ -1,4 +1,4 @@
-"""Reading the tables of a store: where they are, and their rows, as they are or at fixed versions. No writing."""
+"""Read the tables of a store, at their newest or at fixed versions. Nothing is written here."""
 
 import os
 from collections.abc import Mapping
@@ -20,14 +20,20 @@ from genreatlas.tables import Column, Table
 
 @dataclass(frozen=True)
 class Location:
-    """Names tables for SQL. Exactly one of ``root`` and ``prefix`` is set."""
+    """Location of a store. Exactly one of ``root`` and ``prefix`` is set.
+
+    Parameters
+    ----------
+    root : folder or address of path-based tables.
+    prefix : quoted catalog and schema of catalog tables.
+    """
 
     root: str = ""
     prefix: str = ""
 
     @classmethod
     def of(cls, settings: StoreSection) -> "Location":
-        """Location that the ``[store]`` section asks for; a relative path is made absolute."""
+        """Location configured in the ``[store]`` section; a relative path is made absolute."""
         if settings.catalog or settings.schema_:
             parts = [part for part in (settings.catalog, settings.schema_) if part]
             return cls(prefix=".".join(f"`{part}`" for part in parts))
@@ -35,30 +41,30 @@ class Location:
         return cls(root=root if "://" in root else str(Path(root).absolute()))
 
     def sql(self, table: str) -> str:
-        """The table's name in a SQL statement."""
+        """Name of a table in a SQL statement."""
         if self.prefix:
             return f"{self.prefix}.`{table.replace('/', '__')}`"
         return f"delta.`{self.root.replace('`', '``')}/{table}`"
 
     @property
     def shown(self) -> str:
-        """What people call the store: its folder, address or schema."""
+        """Name of the store in messages: its folder, address or schema."""
         return self.root or self.prefix
 
     @property
     def folder(self) -> Path | None:
-        """Folder on this machine that holds the tables; None for a catalog or remote storage."""
+        """Local folder of the tables; None for a catalog or remote storage."""
         return Path(self.root) if self.root and "://" not in self.root else None
 
     def local_path(self, *parts: str) -> Path | None:
-        """A path below that folder."""
+        """Path below :attr:`folder`; None for a catalog or remote storage."""
         return Path(os.path.join(self.folder, *parts)) if self.folder else None  # noqa: PTH118
 
 
 class Reader:
-    """Reads the tables described in :mod:`genreatlas.tables`.
+    """Reads the tables defined in :mod:`genreatlas.tables`.
 
-    A function that takes a reader may be given the :class:`Store` or a :class:`Snapshot`, and cannot write to either.
+    Functions that only read accept a reader, so that a :class:`Store` or a :class:`Snapshot` can be passed.
 
     Parameters
     ----------
@@ -90,8 +96,8 @@ class Reader:
     def read(self, table: Table | str, version: int | None = None) -> DataFrame:
         """Rows of a table, at its newest or at a given version.
 
-        A described table that was never written reads as no rows; a bare name must exist. Described columns that
-        an older release did not write read as NULL.
+        For a :class:`Table` that does not exist, an empty frame is returned, and columns that the stored table lacks
+        are NULL. A table given by name must exist.
 
         Raises
         ------
@@ -105,22 +111,22 @@ class Reader:
         at = f" VERSION AS OF {int(version)}" if version is not None else ""
         try:
             frame = self.spark.sql(f"SELECT * FROM {self.location.sql(name)}{at}")
-        except Exception as error:  # classic PySpark leaves Delta's own exceptions as those of py4j
+        except Exception as error:  # classic PySpark raises Delta's own exceptions as py4j exceptions
             if not failures.is_damage(error):
                 raise
             raise StoreError(failures.damaged(str(error), self.location.shown, name)) from error
         return _with_missing(table, frame) if isinstance(table, Table) else frame
 
     def live(self, table: Table) -> DataFrame:
-        """Rows of a table that count: none that was retired or replaced (:attr:`Table.ended_by`)."""
+        """Rows of a table that were not retired or replaced (:attr:`Table.ended_by`)."""
         return self.read(table).where(table.live)
 
     def ended(self, table: Table) -> DataFrame:
-        """Rows of a table that are kept and count no longer."""
+        """Rows of a table that were retired or replaced (:attr:`Table.ended_by`)."""
         return self.read(table).where(f"NOT ({table.live})")
 
     def version(self, table: Table | str) -> int | None:
-        """Newest Delta version of a table; None where it does not exist."""
+        """Newest Delta version of a table; None if it does not exist."""
         name = _name(table)
         commit = self._newest_commit(name)
         if commit is not None:
@@ -131,34 +137,34 @@ class Reader:
         return int(row[0]["version"])
 
     def schema(self, table: Table) -> StructType:
-        """Spark schema of a described table."""
+        """Spark schema of a table definition."""
         return cast(StructType, StructType.fromDDL(table.ddl))
 
     def _newest_commit(self, name: str) -> int | None:
-        """Newest version by the names in a local log, where asking Spark costs a job; None where it must be asked.
+        """Newest version from the files of a local log, which saves a Spark job; None if Spark has to be asked.
 
         Raises
         ------
-        StoreError : the log is damaged in a way that Delta takes for a table without rows.
+        StoreError : the log is damaged in a way that Delta reads as a table without rows.
         """
         folder = self.location.local_path(name)
         return None if folder is None else newest_version(name, folder)
 
 
 class Snapshot(Reader):
-    """Reads every table at one version, whatever is written meanwhile.
+    """Reads every table at a fixed version, independent of concurrent writes.
 
-    A table's version is fixed when it is first asked for. With ``only`` there are no other tables than those given:
-    what did not exist at that time reads as no rows.
+    The version of a table is fixed when the table is first used.
 
     Parameters
     ----------
-    reader : of the store, or another snapshot, whose versions then hold here too.
+    reader : reader of the store, or another snapshot, whose versions are inherited.
     versions : Delta version per table.
+    only : treat tables that are not in ``versions`` (given or inherited) as nonexistent.
 
     Attributes
     ----------
-    versions : Delta version of every table that was asked for; None where it did not exist.
+    versions : Delta version of every table used so far; None if it did not exist.
     """
 
     def __init__(self, reader: Reader, versions: Mapping[str, int] | None = None, only: bool = False) -> None:
@@ -170,31 +176,31 @@ class Snapshot(Reader):
 
     @property
     def read_versions(self) -> dict[str, int]:
-        """Version of every table that exists and was asked for, by name."""
+        """Version of every existing table used so far, by name."""
         return {name: version for name, version in sorted(self.versions.items()) if version is not None}
 
     def exists(self, table: Table | str) -> bool:
-        """Whether the table existed then."""
+        """Whether the table exists in this snapshot."""
         return self.version(table) is not None
 
     def version(self, table: Table | str) -> int | None:
-        """The version that is read here."""
+        """Version of the table in this snapshot; None if it does not exist."""
         name = _name(table)
         if name not in self.versions:
             self.versions[name] = None if self.only else self._now.version(name)
         return self.versions[name]
 
     def read(self, table: Table | str, version: int | None = None) -> DataFrame:
-        """Rows of a table at its version here; see :meth:`Reader.read`."""
+        """Rows of a table at its version in this snapshot; see :meth:`Reader.read`."""
         return super().read(table, self.version(table) if version is None else version)
 
 
 def missing(table: Table, stored: StructType) -> list[Column]:
-    """Columns that are described and not stored, as an older release made the table.
+    """Columns of a table's definition that the stored table of an older release lacks.
 
     Raises
     ------
-    StoreError : one of them may not be NULL, so that rows that are there cannot get it.
+    StoreError : such a column is required, so existing rows cannot be NULL in it.
     """
     lacking = [column for column in table.columns if column.name not in stored.names]
     if needed := [column.name for column in lacking if column.name in table.required]:
@@ -206,7 +212,7 @@ def missing(table: Table, stored: StructType) -> list[Column]:
 
 
 def _with_missing(table: Table, frame: DataFrame) -> DataFrame:
-    """The frame with the described columns that it lacks, as NULL."""
+    """Add missing columns of the table's definition to the frame, as NULL."""
     lacking = [column for column in table.columns if column.name not in frame.columns]
     return frame.withColumns({c.name: F.lit(None).cast(c.type) for c in lacking}) if lacking else frame
 

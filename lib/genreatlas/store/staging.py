@@ -1,6 +1,6 @@
-"""Results that are evaluated once and merged after, so that a crash costs at most one chunk.
+"""Staging: results are evaluated once, appended to a staging table, and merged from there.
 
-A step has a staging table of its own, to which only the run that holds its lease writes.
+A crash costs at most one chunk. Each step has its own staging table, written only by the run with the step's lease.
 """
 
 import shutil
@@ -26,7 +26,7 @@ _FOLDER, _DROPPED = "_staging", ".dropped"
 
 
 class Tables(Protocol):
-    """What staging needs of the store."""
+    """Interface of the store that staging uses."""
 
     spark: SparkSession
     location: Location
@@ -47,8 +47,8 @@ class Staged:
 
     Parameters
     ----------
-    held : its rows, where this process made them; a chunk that another run left has none.
-    others : further chunks; see :func:`together`.
+    held : the rows in memory, if this process made them; None for chunks of other runs.
+    others : names of further chunks; see :func:`together`.
     """
 
     store: Tables
@@ -68,18 +68,18 @@ class Staged:
         return (self.chunk, *self.others)
 
     def rows(self, *columns: str) -> list[Row]:
-        """Columns of all rows as local values, from memory where they are there."""
+        """Columns of all rows as local values, from memory if held there."""
         if self.held is not None:
             return list(self.held.select(columns).to_pylist())
         return [row.asDict(recursive=True) for row in self.frame.select(*columns).collect()]
 
     def drop(self) -> None:
-        """Forget the chunk, once every table has its rows."""
+        """Delete the chunk from the staging table, after its rows were merged."""
         name = staging_name(self.step)
         folder = self.store.location.local_path(name)
         if folder is not None and self._is_alone(folder):
-            # Nothing else is staged, and this run holds the step's lease: on local storage the
-            # folder can go at once, where DELETE would leave the bytes for a later VACUUM.
+            # Nothing else is staged, and this run holds the step's lease: on local storage the folder can be removed
+            # at once, while DELETE would leave the bytes for a later VACUUM.
             _remove(folder)
             _forget(self.store, name)
         else:
@@ -88,12 +88,12 @@ class Staged:
 
     def _is_alone(self, folder: Path) -> bool:
         if {part.name for part in folder.glob(f"{CHUNK}=*")} <= {f"{CHUNK}={chunk}" for chunk in self._chunks}:
-            return True  # seen without asking Spark
+            return True  # answered without a Spark job
         return {staged.chunk for staged in staged_chunks(self.store, self.step)} <= set(self._chunks)
 
 
 def together(chunks: Sequence[Staged]) -> Staged:
-    """Several chunks of a step as one, so that the tables that take their rows are merged into once."""
+    """Combine several chunks of a step, so that each target table is merged only once."""
     first, *others = chunks
     held = [chunk.held for chunk in chunks if chunk.held is not None]
     whole = pa.concat_tables(held) if len(held) == len(chunks) else None
@@ -101,21 +101,21 @@ def together(chunks: Sequence[Staged]) -> Staged:
 
 
 def sweep(location: Location) -> None:
-    """Remove what killed runs were removing."""
+    """Finish removals of staging folders that killed runs had started."""
     if (folder := location.local_path(_FOLDER)) is not None:
         for left in folder.glob(f".*{_DROPPED}"):
             shutil.rmtree(left, ignore_errors=True)
 
 
 def _remove(folder: Path) -> None:
-    """Remove a table's folder: it has another name before the first file goes, so it is there whole or not at all."""
+    """Remove a table's folder. It is renamed first, so that a table is never partly removed."""
     gone = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}{_DROPPED}")
     folder.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)  # what is left goes at the next start
+    shutil.rmtree(gone, ignore_errors=True)  # sweep() removes what is left
 
 
 def _forget(store: Tables, name: str) -> None:
-    """Let the session forget what it remembers of a table whose files were removed."""
+    """Refresh the session's cached metadata of a table whose files were removed."""
     store.spark.catalog.refreshByPath(f"{store.location.root}/{name}")
 
 
@@ -127,7 +127,14 @@ def staging_name(step: str) -> str:
 def stage(
     store: Tables, frame: DataFrame, step: str, chunk: str, held: pa.Table | None = None, compress: bool = True
 ) -> Staged:
-    """Evaluate ``frame`` once and append it to the step's staging table; ``held`` is the same rows in memory."""
+    """Evaluate ``frame`` once and append it to the step's staging table.
+
+    Parameters
+    ----------
+    chunk : name of the chunk.
+    held : the same rows in memory, if available.
+    compress : False for data that is compressed already.
+    """
     rows = frame.withColumn(CHUNK, F.lit(chunk))
     name = staging_name(step)
     writer = rows.write.format("delta").mode("append").partitionBy(CHUNK).option("mergeSchema", "true")
@@ -141,10 +148,10 @@ def stage(
 
 
 def staged_chunks(store: Tables, step: str) -> list[Staged]:
-    """What a killed run left behind, in the order of chunk names.
+    """Chunks that a killed run staged and did not merge, in the order of their names.
 
-    A table that lacks some of its files was being removed when an older release was killed, so its rows were merged
-    before. It is removed: at worst, what was staged is done again.
+    A staging table with missing files was being removed when an older release was killed, so its rows were merged
+    before. It is removed; at worst, staged work is repeated.
     """
     name = staging_name(step)
     folder = store.location.local_path(name)

@@ -1,11 +1,11 @@
-"""The SQL that creates and merges tables, made from their descriptions."""
+"""SQL statements that create, compare and merge tables, generated from table definitions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genreatlas.tables import Column, Table
 
-#: Columns above which values are compared as one struct: a condition of thousands of terms takes long to plan.
+#: Number of columns above which values are compared as one struct: a condition of thousands of terms is slow to plan.
 _WIDE = 200
 
 HISTORY_OF_LOG = "delta.logRetentionDuration"
@@ -23,7 +23,7 @@ def create_table(table: Table, name: str, history: str, in_files: bool = False) 
 
     Parameters
     ----------
-    in_files : files are added to it as they are (:attr:`Table.in_files`), so it is not clustered.
+    in_files : whether files written elsewhere are added to the table (:attr:`Table.in_files`); it is not clustered.
     """
     columns = ",\n  ".join(
         f"`{column.name}` {column.type}{' NOT NULL' if column.name in table.required else ''}"
@@ -40,7 +40,7 @@ def create_table(table: Table, name: str, history: str, in_files: bool = False) 
 
 
 def properties(table: Table, history: str) -> dict[str, str]:
-    """Delta's properties of a table; old versions of what training reads are kept for ``history``."""
+    """Delta properties of a table. Old versions of tables with :attr:`Table.history` are kept for ``history``."""
     found = {"delta.enableDeletionVectors": "false", **dict(table.properties)}  # so that other readers can read
     if table.history:
         found |= {HISTORY_OF_LOG: history, HISTORY_OF_FILES: history}
@@ -48,13 +48,13 @@ def properties(table: Table, history: str) -> dict[str, str]:
 
 
 def add_columns(name: str, columns: Sequence[Column]) -> str:
-    """``ALTER TABLE`` that adds nullable columns with their comments; rows that are there hold NULL."""
+    """``ALTER TABLE`` that adds nullable columns with their comments; they are NULL in existing rows."""
     added = ", ".join(f"`{c.name}` {c.type} COMMENT {quote(c.full_comment)}" for c in columns)
     return f"ALTER TABLE {name} ADD COLUMNS ({added})"
 
 
 def merge(table: Table, name: str, source: str, columns: Sequence[str]) -> str:
-    """``MERGE`` by key: insert new rows and replace those that are there."""
+    """``MERGE`` by key: insert new rows and update existing ones."""
     values = [column for column in columns if column not in table.key]
     changes = ", ".join(f"t.`{column}` = s.`{column}`" for column in values)
     names = ", ".join(f"`{column}`" for column in columns)
@@ -67,13 +67,13 @@ def merge(table: Table, name: str, source: str, columns: Sequence[str]) -> str:
 
 
 def insert_new(table: Table, name: str, source: str, columns: Sequence[str], fence: str = "") -> str:
-    """``INSERT`` the rows of the source whose key the table lacks; half the time of a ``MERGE``.
+    """``INSERT`` the rows of the source whose key the table lacks; takes half the time of a ``MERGE``.
 
-    Reading the table makes the commit no blind append, so that Delta refuses it when another writer came first.
+    The statement reads the table, so it is no blind append, and Delta rejects the commit if another writer was first.
 
     Parameters
     ----------
-    fence : condition without which nothing is written.
+    fence : condition that must be true for rows to be written.
     """
     names = ", ".join(f"s.`{column}`" for column in columns)
     return (
@@ -89,7 +89,7 @@ def where(condition: str) -> str:
 
 @dataclass(frozen=True)
 class Known:
-    """The table that rows are compared with, and how; see :meth:`Store.upsert`."""
+    """Existing table that rows are compared with, and the options of :meth:`Store.upsert`."""
 
     name: str
     update: bool
@@ -97,7 +97,12 @@ class Known:
 
 
 def differences(table: Table, source: str, columns: Sequence[str], unchecked: bool, there: Known | None) -> str:
-    """One row of counts: ``rows``, ``new``, ``changed`` and, of ``unchecked`` rows, ``keys`` and ``null_<column>``."""
+    """Query of one row of counts: ``rows``, ``new``, ``changed``, and ``keys`` and ``null_<column>`` if ``unchecked``.
+
+    Parameters
+    ----------
+    there : the existing table; None if it does not exist.
+    """
     counts = ["count(*) AS rows"]
     if unchecked:
         counts.append(f"count(DISTINCT {', '.join(f's.`{key}`' for key in table.key)}) AS keys")
@@ -113,10 +118,10 @@ def differences(table: Table, source: str, columns: Sequence[str], unchecked: bo
 
 
 def changed_rows(table: Table, name: str, source: str, columns: Sequence[str], compare: Sequence[str] = ()) -> str:
-    """Rows of the source that the table lacks or holds with other values in a lasting column, or one of ``compare``.
+    """Query of source rows that are new or differ in a non-volatile column or in one of ``compare``.
 
-    Merging only these leaves files alone whose rows are the same: ``MERGE`` would rewrite and commit
-    every file with a matching key, even where its condition updates nothing (measured).
+    Merging only these rows leaves files without changes untouched: ``MERGE`` would rewrite and commit every file with a
+    matching key, even if its condition updates nothing (measured).
     """
     same = " AND ".join([_same_key(table), *_same_values(table, columns, compare)])
     return f"SELECT s.* FROM {source} AS s LEFT ANTI JOIN {name} AS t ON {same}"

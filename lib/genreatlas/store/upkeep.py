@@ -1,4 +1,4 @@
-"""Keeping tables in shape: descriptions brought up to date, small files merged, old files deleted, rows purged."""
+"""Table maintenance: update definitions, merge small files, delete old files, purge rows."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,30 +13,30 @@ from genreatlas.store.writer import Store
 from genreatlas.tables import TABLES, Table
 
 _CHECK = "spark.databricks.delta.retentionDurationCheck.enabled"
-#: Nothing else may lose its history: only bytes of audio, and what is staged on its way to them.
+#: Prefixes of tables that may lose their history: audio bytes and staging tables.
 _PURGEABLE = ("clip_audio", "_staging/")
-#: No training set is made from it, so what is written over in it may go at once.
+#: Tables whose old versions may be deleted at once, because no training set is built from them.
 _FORGETFUL = ("runs",)
 
 
 @dataclass(frozen=True)
 class Needed:
-    """A version of a table that somebody reads again."""
+    """Version of a table that is needed to rebuild training sets, and the ids of the models in ``by``."""
 
     version: int
     by: tuple[str, ...]
 
 
 def describe_again(store: Store, table: Table, keep: Iterable[str] = ()) -> list[str]:
-    """Give a table of an older release the columns, comments, properties and clustering that are described now.
+    """Update columns, comments, properties and clustering of a table to its current definition.
 
     Parameters
     ----------
-    keep : properties that stay as they are.
+    keep : properties that are not changed.
 
     Returns
     -------
-    What was changed, in words.
+    Descriptions of the changes.
     """
     name = store.location.sql(table.name)
     changes = [f"added {column}" for column in store.upgrade(table)]
@@ -53,7 +53,7 @@ def describe_again(store: Store, table: Table, keep: Iterable[str] = ()) -> list
         pairs = ", ".join(f"{quote(key)} = {quote(value)}" for key, value in different.items())
         store.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pairs})")
         changes += [f"set {key} to {value}" for key, value in different.items()]
-    # A table of an older release that is clustered stays so: Spark writes it then, as before.
+    # A table of files that an older release clustered stays clustered; Spark continues to write it.
     if (
         table.cluster_by
         and not store.in_files(table)
@@ -65,29 +65,34 @@ def describe_again(store: Store, table: Table, keep: Iterable[str] = ()) -> list
 
 
 def optimise(store: Store, table: Table) -> tuple[int, int]:
-    """Merge small files and cluster them; how many files became how many."""
+    """Merge small files and cluster them; return the numbers of files removed and added."""
     metrics: Any = store.sql(f"OPTIMIZE {store.location.sql(table.name)}").collect()[0]["metrics"]
     return int(metrics["numFilesRemoved"]), int(metrics["numFilesAdded"])
 
 
 def vacuum(store: Store, table: Table, retain_hours: int) -> None:
-    """Delete files that no version within the retention needs; inputs of training follow ``store.history``."""
+    """Delete files that no version within the retention needs.
+
+    Parameters
+    ----------
+    retain_hours : retention in hours; tables with :attr:`Table.history` use ``store.history`` instead.
+    """
     _adopt(store, table)
     retain = "" if table.history else f" RETAIN {int(retain_hours)} HOURS"
     store.sql(f"VACUUM {store.location.sql(table.name)}{retain}").collect()
 
 
 def _adopt(store: Store, table: Table) -> None:
-    """Make files that a stopped run has staged part of their table: no version names them, so they would go."""
+    """Add files that a stopped run has staged to the table, because vacuum deletes files that no version lists."""
     for step in table.written_by if table.in_files else ():
         store.adopt(table, step)
 
 
 def endangered(store: Store, table: Table, needed: Iterable[Needed]) -> list[Needed]:
-    """Versions that are readable now, and that vacuum or the cleaning of the log may take with ``store.history``.
+    """Readable versions that vacuum or log cleanup may delete under ``store.history``.
 
-    A version needs files that later commits removed; these may go once the commit that followed it is older than
-    the retention.
+    A version needs files that later commits removed. These may be deleted once the commit that followed the version is
+    older than the retention.
     """
     if not table.history:
         return []
@@ -98,11 +103,11 @@ def endangered(store: Store, table: Table, needed: Iterable[Needed]) -> list[Nee
 
 
 def expiring(needed: Iterable[Needed], committed: Mapping[int, datetime], oldest: datetime) -> list[Needed]:
-    """Those of ``needed`` that were followed by another commit before ``oldest``.
+    """Versions of ``needed`` that were followed by another commit before ``oldest``.
 
     Parameters
     ----------
-    committed : time of every commit that the log still has; a version that it lacks is gone already.
+    committed : time of every commit in the log by version; versions that are missing in it are deleted already.
     """
     return [
         one
@@ -112,15 +117,15 @@ def expiring(needed: Iterable[Needed], committed: Mapping[int, datetime], oldest
 
 
 def purge(store: Store, name: str, condition: str) -> int:
-    """Delete rows for good: from the table, from its older versions, and from the disk; returns how many went.
+    """Delete rows from the table, from its older versions and from the disk; return the number of deleted rows.
 
-    DELETE alone leaves the bytes in older versions, and VACUUM by default for a week. So deletion vectors
-    are resolved first and the files go at once. Whoever writes the table would lose what he has not
-    committed, so it is called under the lease of its writers.
+    DELETE alone leaves the bytes in older versions, and VACUUM keeps them for a week by default. So deletion vectors
+    are resolved first, and the files are deleted at once. Uncommitted files of other writers would be lost, so it must
+    be called under the lease of the table's writers.
 
     Raises
     ------
-    StoreError : the table is none that is purged.
+    StoreError : the table may not be purged.
     """
     if not name.startswith(_PURGEABLE):
         raise StoreError(f"{name}: only {' and '.join(_PURGEABLE)} are purged; other tables keep their history")
@@ -138,7 +143,7 @@ def purge(store: Store, name: str, condition: str) -> int:
 
 
 def purge_staged(store: Store, step: str, condition: str) -> int:
-    """Delete the staged rows of a step that hold bytes, for good; returns how many went."""
+    """Purge the staged rows of a step that contain audio; return the number of deleted rows."""
     name = staging_name(step)
     if not store.exists(name) or "audio" not in store.read(name).columns:
         return 0
@@ -146,11 +151,11 @@ def purge_staged(store: Store, step: str, condition: str) -> int:
 
 
 def forget_versions(store: Store, name: str) -> None:
-    """Remove the files of a table's older versions at once: what was written over is gone.
+    """Delete the files of a table's older versions at once.
 
     Raises
     ------
-    StoreError : the table is none of which older versions may go.
+    StoreError : older versions of the table must be kept.
     """
     if name not in _FORGETFUL:
         raise StoreError(f"{name}: its older versions stay; only those of {' and '.join(_FORGETFUL)} may go")

@@ -1,7 +1,7 @@
-"""Writing the tables of a store: appends, merges, deletions, staged chunks, and columns that an old table lacks.
+"""Write the tables of a store: appends, merges, deletions, staged chunks, and columns that an old table lacks.
 
-Every statement that commits goes through :meth:`Store.sql`: under the leases of this process, on a local folder as the
-only process that commits, and again where another writer got in between.
+Every statement that commits goes through :meth:`Store.sql`. It runs under the leases of this process, in a local folder
+as the only committing process, and is retried if another writer committed first.
 """
 
 import random
@@ -26,27 +26,27 @@ T = TypeVar("T")
 
 log = shown_log(__name__)
 
-#: Two MERGEs with disjoint keys failed in half the trials; Delta names such conflicts so.
+#: Texts of Delta's conflict errors. Two concurrent MERGEs with disjoint keys failed in half the trials.
 _CONFLICTS = ("DELTA_CONCURRENT", "ConcurrentAppend", "ConcurrentModification", "MetadataChanged", "ProtocolChanged")
 _TRIES = 8
-#: Statements that commit nothing begin so.
+#: Prefixes of statements that commit nothing.
 _READING = ("SELECT", "DESCRIBE", "SHOW", "EXPLAIN", "CREATE OR REPLACE TEMPORARY")
 
 
 class Store(Reader):
-    """Reads and writes the tables described in :mod:`genreatlas.tables`.
+    """Reads and writes the tables defined in :mod:`genreatlas.tables`.
 
     Parameters
     ----------
     spark : a classic or a Connect session.
     settings : the ``[store]`` section.
-    run_id : id of the run that writes; made up when not given.
+    run_id : id of the run that writes; random if not given.
     """
 
     def __init__(self, spark: SparkSession, settings: StoreSection, run_id: str | None = None) -> None:
         super().__init__(spark, settings)
         self.run_id = run_id or uuid.uuid4().hex
-        self._whole: set[str] = set()  # tables that are known to have every described column
+        self._whole: set[str] = set()  # tables that are known to have all columns of their definition
 
     def frame(self, table: Table, rows: Rows) -> DataFrame:
         """Turn local rows into a frame with the table's schema; absent columns are NULL.
@@ -68,8 +68,8 @@ class Store(Reader):
 
         Parameters
         ----------
-        update : rows differ where a lasting column does; volatile columns are written with them.
-        compare : volatile columns that make a difference all the same.
+        update : replace existing rows that differ in a non-volatile column; volatile columns are written with them.
+        compare : volatile columns that are compared as well.
 
         Returns
         -------
@@ -77,7 +77,7 @@ class Store(Reader):
 
         Raises
         ------
-        StoreError : columns or types do not fit, a key appears twice, a required value is NULL.
+        StoreError : columns or types do not match, a key appears twice, or a required value is NULL.
         """
         if isinstance(rows, DataFrame):
             frame, unchecked = rows, True
@@ -122,8 +122,8 @@ class Store(Reader):
 
         Parameters
         ----------
-        batch : name of rows that hold bytes, which are compressed as they come. This run adds them once: where a commit
-            went well and its answer was lost, Delta knows the name.
+        batch : name of a batch of rows with bytes, which are compressed already. The batch is added once per run: Delta
+            recognises the name if a commit succeeded but its response was lost.
         """
         row_checks.check_columns(table, self.schema(table), frame.schema)
         self.create(table)
@@ -155,17 +155,17 @@ class Store(Reader):
             self._whole.add(table.name)
 
     def in_files(self, table: Table) -> bool:
-        """Whether a new table of this description consists of files that were written elsewhere, without clustering."""
+        """Whether a new table is created without clustering, for files that are written elsewhere."""
         return table.in_files and self.location.folder is not None
 
     def upgrade(self, table: Table) -> tuple[str, ...]:
-        """Add the described columns that a table of an older release lacks; return their names.
+        """Add columns of the definition that a table of an older release lacks; return their names.
 
-        Every write does so, once for each store object.
+        Every write calls it; the table is checked once per store object.
 
         Raises
         ------
-        StoreError : a missing column may not be NULL.
+        StoreError : a missing column is required.
         """
         if table.name in self._whole:
             return ()
@@ -192,7 +192,7 @@ class Store(Reader):
         return [column.name for column in columns]
 
     def delete(self, table: Table, keys: DataFrame) -> int:
-        """Delete the rows whose leading key columns appear in ``keys``; return how many went."""
+        """Delete the rows whose leading key columns appear in ``keys``; return the number of deleted rows."""
         if not self.exists(table):
             return 0
         on = " AND ".join(f"t.`{key}` = s.`{key}`" for key in keys.columns)
@@ -216,11 +216,11 @@ class Store(Reader):
 
         Parameters
         ----------
-        held : the same rows in memory, so that who needs them there does not read them back.
-        again : evaluate it again where another writer got in between; not for a frame that asks the outside world.
-        compress : off for what is compressed as it comes.
+        held : the same rows in memory, so that they need not be read back.
+        again : evaluate again if another writer committed first; False for frames that send requests.
+        compress : False for data that is compressed already.
         """
-        lease.check(self)  # no other run writes to the step's staging table, so nothing has to be locked
+        lease.check(self)  # no other run writes to the step's staging table, so no lock is needed
 
         def write() -> staging.Staged:
             return staging.stage(self, frame, step, chunk, held, compress)
@@ -234,7 +234,7 @@ class Store(Reader):
         return staging.staged_chunks(self, step)
 
     def arriving(self, table: Table, step: str, session: str) -> AbstractContextManager[arrivals.Arriving | None]:
-        """Hold a place for files of a table that others write; None where Spark writes its rows.
+        """Context with a folder for files of a table written by tasks; None if Spark has to write the rows.
 
         See :mod:`genreatlas.store.arrivals`.
         """
@@ -243,24 +243,24 @@ class Store(Reader):
         return arrivals.arriving(self, table, step, session)
 
     def stage_files(self, place: arrivals.Arriving, rows: pa.Table, step: str, number: int) -> staging.Staged:
-        """Keep what is known of files that have arrived until they are published and the rows merged."""
+        """Stage rows and the names of their files, until the files are published and the rows merged."""
         return arrivals.stage(self, place, rows, step, number)
 
     def publish(self, table: Table, batches: Sequence[staging.Staged]) -> list[staging.Staged]:
-        """Make staged files part of their table; returns the batches that were complete."""
+        """Add staged files to their table; return the complete batches."""
         return arrivals.publish(self, table, batches)
 
     def adopt(self, table: Table, step: str) -> list[staging.Staged]:
-        """Publish the files that killed runs staged, remove the others, and return what is to be merged."""
+        """Publish files staged by killed runs, remove their other files, and return the chunks to be merged."""
         return arrivals.adopt(self, table, step)
 
     @contextmanager
     def lease(self, step: str) -> Iterator[None]:
-        """Keep other runs of the same step away from this store.
+        """Hold the lease of a step, which excludes other runs of the step on this store.
 
         Raises
         ------
-        LeaseHeldError : on entry, when another live run holds the lease.
+        LeaseHeldError : on entry, if another live run holds the lease.
         LeaseLostError : the lease could not be extended in time, or another run took it.
         """
         with lease.hold(self, step):
@@ -268,11 +268,11 @@ class Store(Reader):
             yield
 
     def sql(self, statement: str) -> DataFrame:
-        """Run one statement, again when another writer got in between.
+        """Run one statement, retried if another writer committed first.
 
         Raises
         ------
-        LeaseLostError : it writes, and a lease of this process has run out.
+        LeaseLostError : the statement writes, and a lease of this process has expired.
         """
         if statement.startswith(_READING):
             return self.retried(statement)
@@ -280,12 +280,12 @@ class Store(Reader):
             return self.retried(statement)
 
     def retried(self, statement: str) -> DataFrame:
-        """Run one statement, again when another writer got in between, whoever holds the lease."""
+        """Run one statement, retried if another writer committed first, without checking leases."""
         return self._retry(lambda: self.spark.sql(statement))
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Write under the leases of this process, on a local folder as the only process that does."""
+        """Context for writing under the leases of this process, in a local folder as the only writing process."""
         lease.check(self)
         folder = self.location.folder
         with lease.commit_lock(folder).held() if folder is not None else nullcontext():
@@ -306,7 +306,7 @@ class Store(Reader):
         while True:
             try:
                 return action()
-            except Exception as error:  # classic PySpark leaves Delta's own exceptions as those of py4j
+            except Exception as error:  # classic PySpark raises Delta's own exceptions as py4j exceptions
                 if attempt == _TRIES or not any(word in str(error) for word in _CONFLICTS):
                     raise
                 log.info("another writer committed first; trying again (%d of %d)", attempt, _TRIES)
@@ -315,5 +315,5 @@ class Store(Reader):
 
 
 def open_store(spark: SparkSession, settings: StoreSection, run_id: str | None = None) -> Store:
-    """Open the store that the ``[store]`` section names."""
+    """Open the store configured in the ``[store]`` section."""
     return Store(spark, settings, run_id)
