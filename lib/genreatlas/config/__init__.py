@@ -1,4 +1,4 @@
-"""Configuration: TOML files layered over defaults, checked once, then frozen."""
+"""Configuration: TOML files layered over defaults, validated once, then immutable."""
 
 from genreatlas.config.collecting import (
     DeezerSection,

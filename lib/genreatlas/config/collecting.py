@@ -1,4 +1,4 @@
-"""Sections of what is fetched from the outside world: rates, credentials, terms and addresses."""
+"""Configuration sections for external services: rates, credentials, terms and addresses."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,14 +9,14 @@ from genreatlas.config.sections import EXPERT, Positive, Section, seed_of
 
 
 class HostLimit(Section):
-    """What one host (or all hosts under one pattern, together) may be asked, by the whole run."""
+    """Rate limit of one host (or of all hosts under one pattern together) for the whole run."""
 
-    requests: int = Field(0, ge=0, description="Most requests to a host in any window of window_s; 0: no limit.")
+    requests: int = Field(0, ge=0, description="Maximum requests to a host in any window of window_s; 0: no limit.")
     window_s: float = Field(1.0, gt=0.0, description="Length of the rolling window of a rate limit, in seconds.")
-    concurrency: Positive = Field(4, description="Most requests to a host at the same time.")
+    concurrency: Positive = Field(4, description="Maximum requests to a host at the same time.")
 
 
-#: What the services publish, or less where they publish nothing. Loopback is this machine alone.
+#: Default rate limits: those that the services publish, or conservative values. Loopback has no request rate.
 HOSTS = {
     "*": HostLimit(requests=5, window_s=1.0, concurrency=4),
     "127.0.0.1": HostLimit(concurrency=32),
@@ -39,26 +39,28 @@ class FanOutSection(Section):
     """Requests to external services; rates apply to the whole run, not to each task."""
 
     runner: Literal["driver", "executors"] = Field(
-        "driver", description="driver: a pool of threads here (Connect, serverless); executors: Spark tasks."
+        "driver",
+        description="Where requests are made. driver: a thread pool of the driver (also on Spark Connect and "
+        "serverless); executors: Spark tasks.",
     )
     hosts: Annotated[dict[str, HostLimit], AfterValidator(_over_defaults)] = Field(
         HOSTS,
-        description="Limit of each host, host:port or *.domain (all its hosts together); * is each other host. Entries "
-        "replace those of the defaults, or are added to them.",
+        description="Rate limit by host, host:port or *.domain (all its hosts together); * is every other host. "
+        "Entries replace or extend the defaults.",
     )
     threads: Positive = Field(
         16, description="Items that the driver fetches at the same time.", json_schema_extra=EXPERT
     )
     partitions: int = Field(
-        0, ge=0, description="Tasks of the runner executors; 0: as many as there are cores.", json_schema_extra=EXPERT
+        0, ge=0, description="Spark tasks if runner = executors; 0: the number of cores.", json_schema_extra=EXPERT
     )
     tries: Positive = Field(
-        4, description="Most requests for one fetch, if failures are transient.", json_schema_extra=EXPERT
+        4, description="Maximum requests for one fetch, if failures are transient.", json_schema_extra=EXPERT
     )
     backoff_s: float = Field(
         1.0,
         ge=0.0,
-        description="First wait of the full-jitter back-off, in seconds; it doubles.",
+        description="Initial wait of the exponential back-off with full jitter, in seconds; it doubles with each try.",
         json_schema_extra=EXPERT,
     )
     backoff_cap_s: float = Field(
@@ -67,12 +69,12 @@ class FanOutSection(Section):
     retry_after_cap_s: float = Field(
         120.0,
         ge=0.0,
-        description="Longest Retry-After, in seconds, that a run waits for; above it, the provider is left for a later "
-        "run.",
+        description="Longest Retry-After, in seconds, that a run waits for; for longer ones, the provider's work is "
+        "left for a later run.",
         json_schema_extra=EXPERT,
     )
     max_attempts: Positive = Field(
-        5, description="Most attempts to fetch an item, over all runs.", json_schema_extra=EXPERT
+        5, description="Maximum attempts to fetch an item, over all runs.", json_schema_extra=EXPERT
     )
     retry_delay_s: float = Field(
         600.0,
@@ -81,37 +83,37 @@ class FanOutSection(Section):
         json_schema_extra=EXPERT,
     )
     breaker_failures: Positive = Field(
-        10, description="Failures in a row after which requests to a host are paused.", json_schema_extra=EXPERT
+        10, description="Consecutive failures after which requests to a host are paused.", json_schema_extra=EXPERT
     )
     breaker_wait_s: float = Field(
         30.0,
         ge=0.0,
-        description="Seconds without requests to a host after repeated failures; then one request probes it.",
+        description="Seconds without requests to a host after repeated failures; then one request tests it.",
         json_schema_extra=EXPERT,
     )
     breaker_probes: Positive = Field(
         4,
-        description="Failed probes of a paused host after which its provider is left for a later run.",
+        description="Failed tests of a paused host after which its provider's work is left for a later run.",
         json_schema_extra=EXPERT,
     )
     pause_s: float = Field(
         900.0,
         ge=0.0,
-        description="Seconds for which a provider is paused if it does not say how long to wait.",
+        description="Seconds for which a provider is paused if its response gives no time to wait.",
         json_schema_extra=EXPERT,
     )
     max_pause_days: float = Field(
         7.0,
         gt=0.0,
         le=366.0,
-        description="Longest pause in days, whatever a server asks for.",
+        description="Maximum pause of a provider in days, even if a server requests a longer one.",
         json_schema_extra=EXPERT,
     )
     connect_s: float = Field(
         10.0, gt=0.0, description="Time limit for opening a connection, in seconds.", json_schema_extra=EXPERT
     )
     read_s: float = Field(
-        20.0, gt=0.0, description="Time limit for the next bytes of a response, in seconds.", json_schema_extra=EXPERT
+        20.0, gt=0.0, description="Time limit between two reads of a response, in seconds.", json_schema_extra=EXPERT
     )
     total_s: float = Field(
         120.0,
@@ -120,14 +122,18 @@ class FanOutSection(Section):
         json_schema_extra=EXPERT,
     )
     max_body_mb: Positive = Field(64, description="Largest body of a response, in MB.", json_schema_extra=EXPERT)
-    max_redirects: int = Field(5, ge=0, description="Most redirects that are followed.", json_schema_extra=EXPERT)
-    chunk_rows: Positive = Field(
-        500, description="Items in one commit; a crash repeats at most this many.", json_schema_extra=EXPERT
+    max_redirects: int = Field(
+        5, ge=0, description="Maximum redirects followed for one request.", json_schema_extra=EXPERT
     )
-    chunk_mb: Positive = Field(128, description="Size of one commit by the driver, in MB.", json_schema_extra=EXPERT)
+    chunk_rows: Positive = Field(
+        500, description="Items per commit; at most this many are repeated after a crash.", json_schema_extra=EXPERT
+    )
+    chunk_mb: Positive = Field(
+        128, description="Maximum size of one commit by the driver, in MB.", json_schema_extra=EXPERT
+    )
     private_hosts: tuple[str, ...] = Field(
         (),
-        description="Hosts on this machine or in a private network that may be asked, with plain http too: host, "
+        description="Hosts on this machine or in a private network that requests may go to, also by plain http: host, "
         "host:port or *.domain. Hosts of configured addresses (spotify.api_url, every_noise.map, ...), of http.hosts "
         "and of deezer.hosts need no entry; everything else is fetched by https from public addresses only.",
     )
@@ -146,31 +152,34 @@ _SLUG = "{slug}"
 
 
 class EveryNoiseSection(Section):
-    """Every Noise At Once: addresses, or pages that were saved as files."""
+    """Every Noise At Once: addresses of its pages, or saved pages."""
 
     map: str = Field("https://everynoise.com/engenremap.html", description="The map page: address or saved file.")
     list: str = Field("", description="The list of all genres (everynoise1d.html): address or saved file; empty: none.")
-    genre_pages: bool = Field(False, description="Read each genre's own page, too: artists, neighbours, playlists.")
+    genre_pages: bool = Field(
+        False, description="Also read the page of each genre: artists, neighbouring genres, playlists."
+    )
     pages: str = Field(
         "https://everynoise.com/engenremap-{slug}.html",
-        description="Genre pages: an address with {slug} in it, or a folder with saved pages.",
+        description="Genre pages: an address that contains {slug}, or a folder with saved pages.",
     )
     genres: tuple[str, ...] = Field((), description="Slugs or names of the genres whose pages are read; empty: all.")
     floor: Positive = Field(
         1000,
-        description="Fewest genres of a valid map; with fewer, the step fails and writes nothing.",
+        description="Minimum number of genres of a valid map; with fewer, the step fails and writes nothing.",
         json_schema_extra=EXPERT,
     )
     snapshot: str = Field(
         "",
         pattern=r"^(\d{4}-\d{2}-\d{2})?$",
-        description="Day of the map's state; empty: the date in the file's name, or the day on which it was new.",
+        description="Date of the map (YYYY-MM-DD); empty: the date in the file's name, or else the file's date or, for "
+        "an address, the day on which its content was first read.",
     )
 
     replace: bool = Field(
         False,
-        description="For one run: replace what is stored of the snapshot by what the pages say, where it was wrong. "
-        "The map's genres, and artists, neighbours and playlists of the genre pages that are read.",
+        description="For one run, to correct wrong rows: replace the stored rows of the snapshot by the content of the "
+        "pages that are read: genres of the map; artists, neighbours and playlists of genre pages.",
         json_schema_extra=EXPERT,
     )
 
@@ -183,26 +192,26 @@ class EveryNoiseSection(Section):
 
 
 Route = Literal["everynoise", "configuration", "search", "artists"]
-#: What a playlist on a genre's page of Every Noise is.
+#: Kind of a playlist on a genre's page of Every Noise.
 PlaylistRole = Literal["sound", "intro", "pulse", "edge", "year", "other"]
 
 
 class PlaylistsEntry(Section):
-    """One entry of ``[[playlists]]``: a genre, and playlists of it in any form of link or URI."""
+    """One entry of ``[[playlists]]``: a genre and its Spotify playlists (links or URIs)."""
 
     genre: str = Field(min_length=1)
     uris: tuple[str, ...] = Field(min_length=1)
 
 
 class SearchEntry(Section):
-    """One entry of ``[[spotify.searches]]``: the first playlists that a search finds stand for a genre."""
+    """One entry of ``[[spotify.searches]]``: the first playlists found by a search provide songs of a genre."""
 
     genre: str = Field(min_length=1)
     subgenre: str = Field(
-        "", description="Subgenre that is searched for; it is stored as the genre, with genre as its parent."
+        "", description="Subgenre to search for; it is stored as the genre, with genre as its parent."
     )
-    query: str = Field("", description="Words to search for; empty: the subgenre, or else the genre.")
-    playlists: Positive = Field(20, description="Results of a search that are read.")
+    query: str = Field("", description="Text to search for; empty: the subgenre, or else the genre.")
+    playlists: Positive = Field(20, description="Number of playlists read from the results of a search.")
 
 
 class SpotifySection(Section):
@@ -217,31 +226,31 @@ class SpotifySection(Section):
     routes: tuple[Route, ...] = Field(
         ("everynoise", "configuration", "search", "artists"),
         description="Sources of a genre's songs: everynoise (playlists on its Every Noise page), configuration "
-        "([[playlists]]), search ([[spotify.searches]]), artists (those on its Every Noise page, if the "
-        "others give no songs).",
+        "([[playlists]]), search ([[spotify.searches]]), artists (searches for songs by the artists on its Every Noise "
+        "page, if the other sources give no songs).",
     )
     roles: tuple[PlaylistRole, ...] = Field(
         ("sound",),
-        description="Playlists of an Every Noise page that are read: sound, intro, pulse, edge, year, other.",
+        description="Kinds of playlists to read from an Every Noise page: sound, intro, pulse, edge, year, other.",
     )
     genres: tuple[str, ...] = Field((), description="Genres of Every Noise to collect (name or slug); empty: all.")
-    max_genres: int = Field(0, ge=0, description="Most genres of Every Noise, by rank; 0: all.")
-    songs_per_genre: Positive = Field(150, description="Most songs of a genre, shared among its playlists.")
-    max_entries: Positive = Field(
-        1000, description="Most entries of a playlist that are read.", json_schema_extra=EXPERT
-    )
-    artists_per_genre: Positive = Field(15, description="Artists of a genre that are searched for.")
-    tracks_per_artist: Positive = Field(10, description="Songs of each artist that are searched for.")
+    max_genres: int = Field(0, ge=0, description="Maximum number of genres of Every Noise, by rank; 0: all.")
+    songs_per_genre: Positive = Field(150, description="Maximum songs per genre, divided among its playlists.")
+    max_entries: Positive = Field(1000, description="Maximum entries read from a playlist.", json_schema_extra=EXPERT)
+    artists_per_genre: Positive = Field(15, description="Artists per genre to search songs of (route artists).")
+    tracks_per_artist: Positive = Field(10, description="Songs per artist to search for (route artists).")
     searches: tuple[SearchEntry, ...] = Field((), description="Searches for playlists.")
     market: str = Field("", pattern=r"^([A-Z]{2})?$", description="Country code of the catalogue, such as DE.")
-    seed: int = seed_of("the choice among a list's songs")
+    seed: int = seed_of("the choice of songs from playlists")
     audio_features: bool = Field(True, description="Read audio features, if the app has access to them.")
     audio_analysis: bool = Field(
-        False, description="Read audio analyses, one request a song, if the app has access to them."
+        False, description="Read audio analyses, one request per song, if the app has access to them."
     )
     analysis_path: Path | None = Field(None, description="File or folder of saved analyses for import_analyses.")
     authorisation: Literal["app", "user"] = Field(
-        "app", description="app: client credentials; user: SPOTIFY_REFRESH_TOKEN, or a browser where there is one."
+        "app",
+        description="Authorisation at Spotify. app: client credentials; user: SPOTIFY_REFRESH_TOKEN, or else login in "
+        "a browser.",
     )
     redirect_uri: str = Field(
         "http://127.0.0.1:8888/callback",
@@ -265,7 +274,7 @@ class SpotifySection(Section):
 
 
 PreviewProvider = Literal["spotify", "deezer", "every_noise", "http"]
-#: What is known of a file in a list of addresses.
+#: Meanings of the columns of a list of addresses.
 ListColumn = Literal[
     "url", "genre", "song", "title", "artist", "album", "album_artist", "isrc", "licence", "split", "sha256", "md5"
 ]
@@ -276,19 +285,23 @@ class FetchPreviewsSection(Section):
 
     providers: tuple[PreviewProvider, ...] = Field(
         ("spotify", "deezer"),
-        description="Providers in the order of use: spotify (the preview that came with a song), deezer (by "
-        "ISRC), every_noise (the example on its map), http (files that a list names, see [http]).",
+        description="Providers in order of use: spotify (the preview link stored with a song), deezer (by "
+        "ISRC), every_noise (the example on its map), http (files of a list of addresses, see [http]).",
     )
     retention: Literal["keep", "features"] = Field(
-        "keep", description="features: extract_features drops the audio once every configured set has it."
+        "keep",
+        description="How long audio is stored. keep: without limit; features: extract_features deletes it once all "
+        "configured feature sets are extracted.",
     )
-    refetch: bool = Field(False, description="Fetch clips again whose audio is gone and which lack a configured set.")
-    max_file_mb: Positive = Field(16, description="Files larger than this, in MB, are not fetched.")
+    refetch: bool = Field(
+        False, description="Fetch deleted audio of clips again if a configured feature set lacks them."
+    )
+    max_file_mb: Positive = Field(16, description="Maximum size of a file to fetch, in MB.")
     examples_per_genre: int = Field(
         0,
         ge=0,
-        description="Provider every_noise: artists on a genre's page whose example is fetched, besides the "
-        "genre's own.",
+        description="Provider every_noise: artists per genre page whose examples are fetched, in addition to the "
+        "example of the genre itself.",
     )
 
 
@@ -309,18 +322,18 @@ class DeezerSection(Section):
 
 
 class HttpSection(Section):
-    """Audio files that a list names by their addresses, such as FMA, Jamendo or the Internet Archive."""
+    """Audio files from a list of addresses, such as those of FMA, Jamendo or the Internet Archive."""
 
-    manifest: Path | None = Field(None, description="CSV or Parquet with an address and a genre in each row.")
+    manifest: Path | None = Field(
+        None, description="List of addresses: a CSV or Parquet file with an address and a genre in each row."
+    )
     columns: dict[ListColumn, str] = Field(
         {},
-        description="Columns of the list: the meaning, and the list's own name of the column, such as {url = "
-        '"download_url"}. Meanings: url, genre, song, title, artist, album, album_artist, isrc, licence, '
-        "split, sha256, md5. A column with such a name needs no entry.",
+        description='Column name in the list by meaning, such as {url = "download_url"}. Meanings: url, genre, song, '
+        "title, artist, album, album_artist, isrc, licence, split, sha256, md5. A column whose name is its meaning "
+        "needs no entry.",
     )
-    genre_aliases: dict[str, str] = Field(
-        {}, description='Spellings, and the genre that each stands for, such as {"hip-hop/rap" = "hip hop"}.'
-    )
+    genre_aliases: dict[str, str] = Field({}, description='Genre by spelling, such as {"hip-hop/rap" = "hip hop"}.')
     encoding: str = Field("auto", description="Encoding of the list; auto: UTF-8, UTF-16 or Windows-1252.")
     label_separator: str = Field(
         "auto",
@@ -330,8 +343,8 @@ class HttpSection(Section):
     licence: str = Field("", description="Licence stored where the list states none.")
     hosts: tuple[str, ...] = Field(
         (),
-        description="Hosts of the addresses, whose rates executors divide; addresses on this machine or in a private "
-        "network are fetched only from hosts that are named here or in fan_out.private_hosts.",
+        description="Hosts of the addresses in the list. Executors divide the rates of these hosts; addresses on this "
+        "machine or in a private network are fetched only from hosts listed here or in fan_out.private_hosts.",
     )
 
 

@@ -1,15 +1,15 @@
-"""What an SQL condition or question may call, and the check of a condition before anything runs it.
+"""SQL functions allowed in conditions and queries, and the check of a condition before it is run.
 
-A condition (``train.where``) is written into a configuration or read from a model's folder, which may come from
-somebody else. Spark's expressions reach further than the rows: ``reflect`` calls any Java method, a subquery can read
-any file. So a condition is cut into tokens, and each of them must be known. What the tokenizer does not know is
-refused, such as comments and backslashes, so that Spark cannot read the text in another way than this module does.
+A condition (``train.where``) comes from a configuration or from a model's folder, which may be untrusted. Spark
+expressions can reach beyond the rows: ``reflect`` calls any Java method, a subquery can read any file. So a condition
+is tokenized, and every token must be known. Text that the tokenizer does not know, such as comments and backslashes,
+is refused, so that Spark cannot parse the text differently from this module.
 """
 
 import re
 
 #: Functions of Spark that only compute from their arguments. Left out on purpose: those that call Java or Python
-#: (reflect, java_method), read files (from_protobuf, from_avro, input_file_name), or tell of users and sessions.
+#: (reflect, java_method), read files (from_protobuf, from_avro, input_file_name), or return users and sessions.
 FUNCTIONS = frozenset(
     """
     abs acos acosh add_months aggregate any any_value approx_count_distinct approx_percentile array array_agg
@@ -45,14 +45,14 @@ FUNCTIONS = frozenset(
     """.split()  # noqa: SIM905
 )
 
-#: Words that may stand before a bracket and are no functions: operators, and types with a size.
+#: Words that may precede a bracket but are no functions: operators, and types with a size.
 _BEFORE_BRACKETS = frozenset(
     """
     and or not in case when then else between like ilike rlike regexp distinct all any some is null end cast try_cast
     decimal dec numeric varchar char array map struct interval escape
     """.split()  # noqa: SIM905
 )
-#: Words that begin or continue a query, which reads what is no column of the row.
+#: Words of a query: a query can read more than the columns of the row.
 _QUERY_WORDS = frozenset(
     "select from table values with using identifier over lateral join union".split()  # noqa: SIM905
 )
@@ -73,12 +73,12 @@ def check_condition(text: str) -> str:
 
     Parameters
     ----------
-    text : such as ``duration_s > 20 AND codec <> 'MPEG_LAYER_III'``; empty: no condition.
+    text : the condition, such as ``duration_s > 20 AND codec <> 'MPEG_LAYER_III'``; empty for no condition.
 
     Raises
     ------
-    ValueError : it calls a function that is not in :data:`FUNCTIONS`, contains a query or a comment, or a character
-        that a condition does not need. The message names it.
+    ValueError : the condition calls a function that is not in :data:`FUNCTIONS`, or contains a query, a comment or an
+        unknown character. The message names it.
     """
     tokens: list[tuple[str, str]] = []
     place = 0

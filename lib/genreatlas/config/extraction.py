@@ -1,4 +1,4 @@
-"""``[extract]``: which feature sets are extracted, and pretrained networks whose outputs are feature sets."""
+"""``[extract]``: feature sets to extract, and pretrained networks whose outputs are feature sets."""
 
 import re
 from pathlib import Path
@@ -11,44 +11,51 @@ from genreatlas.config.sections import EXPERT, Positive, Section
 
 
 class EmbeddingEntry(Section):
-    """A pretrained network, stored as an ONNX file, that is run over patches of a log-mel spectrogram.
+    """A pretrained network (ONNX file) that is applied to patches of a log-mel spectrogram.
 
-    It makes the feature set ``name``, a vector of statistics of its embedding over a clip's patches, and where it names
-    tags the set ``<name>_tags`` with a column a tag.
+    It produces the feature set ``name``, a vector with statistics of its embedding over a clip's patches, and, if
+    ``tags`` are given, the feature set ``<name>_tags`` with one column per tag.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Name of the feature set.")
-    file: Path = Field(description="ONNX file, whole: without external data.")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Hash of the file; part of the set's version.")
+    file: Path = Field(description="ONNX file of the network, without external data files.")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the file; part of the set's version.")
     licence: str = Field(min_length=1, description="Licence of the weights.")
     taught: str = Field(
-        "", description="What the network was taught, and on what data; shown beside scores, after 'taught'."
+        "",
+        description="Task and data that the network was trained on; shown beside scores, after the word 'taught'.",
     )
-    sample_rate: Positive = Field(description="Rate that clips are resampled to, in Hz.")
-    n_fft: Positive = Field(description="Points of the Fourier transform.")
-    window: int = Field(0, ge=0, description="Samples of the Hann window; 0: n_fft.")
-    hop: Positive = Field(description="Samples between neighbouring frames.")
-    centred: bool = Field(True, description="Whether frame i is centred at i * hop (with zeros before the first).")
-    n_mels: Positive = Field(description="Mel bands.")
+    sample_rate: Positive = Field(description="Sample rate that clips are resampled to, in Hz.")
+    n_fft: Positive = Field(description="Length of the Fourier transform, in samples.")
+    window: int = Field(0, ge=0, description="Length of the Hann window, in samples; 0: n_fft.")
+    hop: Positive = Field(description="Hop between frames, in samples.")
+    centred: bool = Field(True, description="Whether frame i is centred at sample i * hop (the clip is zero-padded).")
+    n_mels: Positive = Field(description="Number of mel bands.")
     low_hz: float = Field(0.0, ge=0.0, description="Lower end of the mel bands, in Hz.")
     high_hz: float = Field(0.0, ge=0.0, description="Upper end of the mel bands, in Hz; 0: half of the sample rate.")
     mel_scale: Literal["slaney", "htk"] = Field("slaney", description="Formula of the mel scale.")
-    mel_norm: Literal["slaney", "none"] = Field("slaney", description="slaney: bands of equal area; none: of height 1.")
-    power: Literal[1, 2] = Field(2, description="Bands are sums of magnitudes (1) or of powers (2).")
-    logarithm: Literal["log10", "ln", "none"] = Field("log10", description="Logarithm of log_scale * band + log_shift.")
-    log_scale: float = Field(1.0, gt=0.0, description="Factor inside the logarithm.")
-    log_shift: float = Field(0.0, ge=0.0, description="Added inside the logarithm, so that silence has one.")
-    patch: Positive = Field(description="Frames of one patch. Shorter clips are repeated until they fill it.")
-    patch_hop: Positive = Field(description="Frames between neighbouring patches; patch: without overlap.")
-    axes: tuple[Literal["batch", "time", "mels", "one"], ...] = Field(
-        ("batch", "time", "mels"), description="Axes of the network's input; one: an axis of length 1."
+    mel_norm: Literal["slaney", "none"] = Field(
+        "slaney", description="Normalisation of mel filters: slaney (equal area) or none (height 1)."
     )
-    output: str = Field(min_length=1, description="Output that is the embedding, (batch, dimensions).")
-    dimensions: Positive = Field(description="Dimensions of the embedding.")
+    power: Literal[1, 2] = Field(2, description="Mel bands are sums of magnitudes (1) or of powers (2).")
+    logarithm: Literal["log10", "ln", "none"] = Field(
+        "log10", description="Logarithm that is taken of log_scale * band + log_shift: log10, ln or none."
+    )
+    log_scale: float = Field(1.0, gt=0.0, description="Factor of the mel bands inside the logarithm.")
+    log_shift: float = Field(
+        0.0, ge=0.0, description="Term added inside the logarithm, so that it is finite for silence."
+    )
+    patch: Positive = Field(description="Frames of one patch; shorter clips are repeated to fill it.")
+    patch_hop: Positive = Field(description="Frames between the starts of patches; equal to patch: no overlap.")
+    axes: tuple[Literal["batch", "time", "mels", "one"], ...] = Field(
+        ("batch", "time", "mels"), description="Axes of the network's input, in order; one: an axis of length 1."
+    )
+    output: str = Field(min_length=1, description="Name of the output with the embedding, (batch, dimensions).")
+    dimensions: Positive = Field(description="Number of dimensions of the embedding.")
     statistics: tuple[Literal["mean", "std"], ...] = Field(
         ("mean", "std"), min_length=1, description="Statistics of each dimension over a clip's patches."
     )
-    tags_output: str = Field("", description="Output with a probability a tag, (batch, tags); empty: none.")
+    tags_output: str = Field("", description="Name of the output with tag probabilities, (batch, tags); empty: none.")
     tags: tuple[str, ...] = Field((), description="Names of the tags, in the network's order.")
 
     @model_validator(mode="after")
@@ -74,7 +81,7 @@ class EmbeddingEntry(Section):
 
     @property
     def tag_columns(self) -> tuple[str, ...]:
-        """Column of each tag: ``tag_`` and its name in small letters, with _ for what is neither letter nor digit."""
+        """Column of each tag: ``tag_`` and its lower-case name, with _ for characters other than letters and digits."""
         return tuple(f"tag_{re.sub(r'[^0-9a-z]+', '_', tag.lower()).strip('_')}" for tag in self.tags)
 
     @property
@@ -88,7 +95,7 @@ class RecordingsSection(Section):
 
     timbre: FeatureSetName = Field(
         "gtzan57",
-        description="What songs are compared by where their clips have less than 15 s in common, beside title or ISRC.",
+        description="Feature set to compare songs with equal title or ISRC if their clips overlap by less than 15 s.",
     )
 
 
@@ -96,16 +103,18 @@ class ExtractSection(Section):
     """Feature extraction."""
 
     feature_sets: tuple[str, ...] = Field(
-        ("mfcc12_frames", "summary9", "gtzan57", "fingerprint"), description="Sets to extract."
+        ("mfcc12_frames", "summary9", "gtzan57", "fingerprint"), description="Feature sets to extract."
     )
     embeddings: tuple[EmbeddingEntry, ...] = Field(
         (),
         description="Pretrained networks whose outputs are feature sets: [[extract.embeddings]], docs/embeddings.md.",
     )
-    batch_rows: Positive = Field(32, description="Clips in one Arrow batch.", json_schema_extra=EXPERT)
+    batch_rows: Positive = Field(32, description="Clips per Arrow batch.", json_schema_extra=EXPERT)
     task_clips: Positive = Field(
-        32, description="Clips in one Spark task; with fewer, cores end a chunk together.", json_schema_extra=EXPERT
+        32,
+        description="Clips per Spark task; smaller tasks leave fewer cores idle at the end of a chunk.",
+        json_schema_extra=EXPERT,
     )
     chunk_clips: Positive = Field(
-        2048, description="Clips in one commit; a crash repeats at most this many.", json_schema_extra=EXPERT
+        2048, description="Clips per commit; at most this many are repeated after a crash.", json_schema_extra=EXPERT
     )

@@ -1,8 +1,8 @@
-"""Names that older releases gave to what a model's folder holds, and what they are called now.
+"""Former names of configuration keys and values in stored models, with their present names.
 
-A model's ``meta.json`` is never rewritten, so whoever renames or removes a key of ``[train]`` or ``[clip]``, or a name
-among the values (an engine, an axis, a format), adds a line here; ``tests/resources`` holds stores that fail without
-it. A line is never taken away.
+A model's ``meta.json`` is never rewritten. Whoever renames or removes a key of ``[train]`` or ``[clip]``, or a name
+among the values (an engine, an axis, a format), must add an entry here; the stores in ``tests/resources`` cannot be
+read otherwise. Entries are never removed.
 """
 
 from collections.abc import Mapping
@@ -14,43 +14,43 @@ from genreatlas.config.sections import ClipSection, Section, TrainSection
 
 S = TypeVar("S", bound=Section)
 
-#: Section = former key = what it is called now; None: it is gone, and changes nothing in a stored model.
+#: Present key by section and former key; None: the key was removed and has no effect on a stored model.
 KEYS: dict[str, dict[str, str | None]] = {"train": {}, "clip": {}}
 
-#: Section = key that a later release added = what models were trained as that do not have it. It is needed where the
-#: default is not what older releases did, so that their training sets stay what they were.
+#: Value by section and key for models that were stored before the key was added. Needed if the default differs from
+#: the behaviour of older releases, so that their training sets can be rebuilt.
 BEFORE: dict[str, dict[str, Any]] = {"train": {}, "clip": {}}
 
-#: Kind of name = former name = present one. Kinds are ``engine``, ``axis``, ``format``, ``score_kind`` and the keys of
+#: Present name by kind and former name. Kinds are ``engine``, ``axis``, ``format``, ``score_kind`` and the keys of
 #: ``[train]`` and ``[clip]`` whose values are names.
 NAMES: dict[str, dict[str, str]] = {}
 
-#: Keys of ``[train]`` that say what else was tried and how it was ranked. What a model was trained on does not depend
-#: on them, so they are not read from its folder, and need no lines above.
+#: Keys of ``[train]`` about the other candidates and their ranking. A model's training data do not depend on them, so
+#: they are not read from its folder and need no entries above.
 OF_THE_CONTEST = frozenset({"candidates", "metric"})
 
 
 def present_name(kind: str, name: Any) -> Any:
-    """What a stored name is called now."""
+    """Present name for a stored name; other values are returned unchanged."""
     return NAMES.get(kind, {}).get(name, name) if isinstance(name, str) else name
 
 
 def train_section(stored: Mapping[str, Any]) -> TrainSection:
-    """``[train]`` as a model was trained with it, without its candidates.
+    """The ``[train]`` section that a model was trained with, without candidates and metric.
 
     Raises
     ------
-    ValueError : it has a key or a value that no release up to this one wrote; the message names it.
+    ValueError : the stored section has a key or value that no release up to this one wrote; the message names it.
     """
     return _section("train", TrainSection, {key: stored[key] for key in stored.keys() - OF_THE_CONTEST})
 
 
 def clip_section(stored: Mapping[str, Any]) -> ClipSection:
-    """``[clip]`` as a model's training clips were cut.
+    """The ``[clip]`` section that a model's training clips were cut with.
 
     Raises
     ------
-    ValueError : it has a key or a value that no release up to this one wrote; the message names it.
+    ValueError : the stored section has a key or value that no release up to this one wrote; the message names it.
     """
     return _section("clip", ClipSection, stored)
 

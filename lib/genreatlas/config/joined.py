@@ -1,8 +1,8 @@
-"""Names of feature sets that are joined column by column: ``groove+summary9``, with columns such as ``groove_tempo``.
+"""Names of joined feature sets, such as ``groove+summary9`` with columns such as ``groove_tempo``.
 
-A combination goes by one name wherever a feature set's name may stand: the names of its members in alphabetical order
-with + between, so that the order in which somebody lists them makes no difference. Versions and preprocessing of the
-members are written the same way, in the same order.
+A combination is named like a feature set: the names of its members in alphabetical order, separated by +, so that
+the configured order makes no difference. Versions and preprocessing of the members are written in the same way and
+order.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,32 +10,32 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-#: Stands between the members' names. No name, version or preprocessing contains it.
+#: Separator of the members' names. No name, version or preprocessing contains it.
 PLUS = "+"
 
 
 def joined_name(members: Iterable[str]) -> str:
-    """One name of several feature sets."""
+    """Name of a combination of feature sets."""
     return PLUS.join(sorted(members))
 
 
 def members_of(name: str) -> tuple[str, ...]:
-    """Feature sets that a name stands for: itself, or those that are joined; the same for versions."""
+    """Names of the feature sets in a combination, or of the single set; also splits versions."""
     return tuple(name.split(PLUS))
 
 
 def column_of(member: str, column: str) -> str:
-    """What a member's column is called beside those of the other members, which may have one of the same name."""
+    """Name of a member's column in the combination: prefixed, because members may have equal column names."""
     return f"{member}_{column}"
 
 
 def feature_sets_of(names: Iterable[str]) -> tuple[str, ...]:
-    """Every single feature set behind some names, each once."""
+    """All single feature sets in some names of sets and combinations, without duplicates."""
     return tuple(dict.fromkeys(member for name in names for member in members_of(name)))
 
 
 def not_joined(name: str, member: str, axis: str) -> str:
-    """Why a set cannot be among those that are joined under a name."""
+    """Error message: a set that cannot be a member of a combination."""
     return (
         f"train.feature_sets: {name}: {member} holds {axis}, and only sets of one row of numbers a clip (summary, "
         "vector) are joined. Take it out of the brackets, or join another set."
@@ -43,7 +43,7 @@ def not_joined(name: str, member: str, axis: str) -> str:
 
 
 def _named(value: Any) -> Any:
-    """A list of sets, or a combination in any order, under its one name."""
+    """Normalise a list of sets, or a combination in any order, to the combination's name."""
     if isinstance(value, str):
         members: Sequence[Any] = members_of(value)
     elif isinstance(value, list | tuple):
@@ -57,5 +57,5 @@ def _named(value: Any) -> Any:
     return joined_name(member.strip() for member in members)
 
 
-#: A feature set, or in brackets several that are joined: ``"gtzan57"`` or ``["summary9", "groove"]``.
+#: A feature set, or a list of sets to join: ``"gtzan57"`` or ``["summary9", "groove"]``.
 FeatureSetName = Annotated[str, BeforeValidator(_named)]

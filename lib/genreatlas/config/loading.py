@@ -17,7 +17,7 @@ from genreatlas.config.web import WebSection
 from genreatlas.errors import ConfigError
 from genreatlas.redaction import redact_value
 
-#: What the entries of a list of tables are.
+#: Section class of the entries of each list of tables.
 _ENTRIES: dict[str, Any] = {
     "candidates": sections.Candidate,
     "playlists": collecting.PlaylistsEntry,
@@ -29,7 +29,7 @@ _ENTRIES: dict[str, Any] = {
 
 
 class Config(sections.Section):
-    """The whole configuration. Made once per job by :func:`load_config`."""
+    """The whole configuration, created once per job by :func:`load_config`."""
 
     seed: int = Field(7, description="Seed of every section that has no seed of its own.")
     store: sections.StoreSection = sections.StoreSection()
@@ -75,7 +75,7 @@ class Config(sections.Section):
     @model_validator(mode="before")
     @classmethod
     def _hand_down_the_seed(cls, values: Any) -> Any:
-        """Give the top-level seed to sections that were given none; a seed that is no number is reported as such."""
+        """Set the top-level seed in sections without a seed of their own; a seed that is no integer fails later."""
         seed = values.get("seed") if isinstance(values, Mapping) else None
         if not isinstance(seed, int):
             return values
@@ -92,9 +92,9 @@ def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ())
 
     Parameters
     ----------
-    files : paths of TOML files; later ones win, key by key.
-    overrides : such as ``train.min_songs=20``; the value is TOML, and a bare word is a string. A table is laid over
-        that of the files, and an empty one, ``{}``, takes its place.
+    files : paths of TOML files; later files take precedence, key by key.
+    overrides : such as ``train.min_songs=20``; the value is TOML, and a bare word is a string. A table is merged with
+        the table of the files; an empty table ``{}`` replaces it.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ())
         place[last] = value
         if value == {} and isinstance(below, dict):
             below.pop(last, None)
-        # A Spark setting may be a key under any name.
+        # The value of any Spark setting may be a secret.
         said = key if key.startswith("spark.settings") else override
         _overlay(merged, layer, f"--set {said}", origin)
     try:
@@ -126,7 +126,12 @@ def load_config(files: Iterable[str | Path] = (), overrides: Iterable[str] = ())
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """Split ``section.key=value`` and read the value as TOML; a bare word is a string."""
+    """Split ``section.key=value`` and parse the value as TOML; a bare word is a string.
+
+    Raises
+    ------
+    ConfigError : the text has no ``=`` or no section.
+    """
     key, equals, raw = text.partition("=")
     key = key.strip()
     if not equals or ("." not in key and key != "seed"):
@@ -138,11 +143,12 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 
 def to_toml(config: sections.Section, comments: bool = True, secrets: bool = True) -> str:
-    """Print a configuration as TOML, each key with its description above it.
+    """Format a configuration as TOML.
 
     Parameters
     ----------
-    secrets : without them, what may be secret is left out; see :mod:`genreatlas.redaction`.
+    comments : write the description of each key above it.
+    secrets : include values that may be secret; otherwise see :mod:`genreatlas.redaction`.
     """
     blocks = []
     for name, field in type(config).model_fields.items():
@@ -186,14 +192,14 @@ def _keys(
 
 
 def keys_of(section: type[sections.Section]) -> tuple[dict[str, FieldInfo], dict[str, FieldInfo]]:
-    """Keys of a section with their fields: those that everybody may set, and those for experts."""
+    """Fields of a section by key: usual keys, and expert keys."""
     fields = section.model_fields
     expert = {key: field for key, field in fields.items() if field.json_schema_extra == sections.EXPERT}
     return {key: field for key, field in fields.items() if key not in expert}, expert
 
 
 def describe(field: FieldInfo) -> str:
-    """The description of a key, with the allowed words of a closed set that it does not name itself."""
+    """Description of a key, with the allowed values appended if the description does not list them."""
     text = field.description or ""
     words = [str(word) for word in _allowed(field.annotation) if word != ""]
     if len(words) > 10 or all(re.search(rf"\b{re.escape(word)}\b", text) for word in words):
@@ -202,7 +208,7 @@ def describe(field: FieldInfo) -> str:
 
 
 def _allowed(annotation: Any) -> list[Any]:
-    """The words of every closed set within a type."""
+    """Values of all Literal types within a type."""
     arguments = get_args(annotation)
     if get_origin(annotation) is Literal:
         return list(arguments)
@@ -214,7 +220,7 @@ def _is_section(annotation: Any) -> TypeGuard[type[sections.Section]]:
 
 
 def toml_value(value: Any) -> str | None:
-    """A value as TOML spells it; None where TOML has no word for it."""
+    """Format a value as TOML; None if the value is None, which TOML cannot express."""
     if value is None:
         return None
     if isinstance(value, bool | int | float | str | Path):
@@ -252,7 +258,7 @@ def _overlay(
             base[key] = value
 
 
-#: What pydantic calls a wrong value = what is said of it; {names} are pydantic's own, such as the bound.
+#: Message by pydantic error type; {names} are filled from pydantic's context, such as the bound.
 _WRONG = {
     "missing": "is missing",
     "int": "is not a whole number",
@@ -292,7 +298,7 @@ def _explain(error: ValidationError, origin: Mapping[str, str]) -> str:
             number = [" or a number"] if any(_key_and_kind(one) == (key, "float") for one in problems) else []
             lines.append(f"{where}: {key} = {given!r} is not allowed.{_hint(problem, allowed, *number)}")
         elif key in words:
-            continue  # a word or a number: the line of the word names both
+            continue  # a word or a number is allowed: the line for the word names both
         elif isinstance(problem["input"], Mapping) and problem["type"] == "value_error":
             lines.append(
                 f"{where}: {key}: {_said(problem)}"
@@ -305,7 +311,7 @@ def _explain(error: ValidationError, origin: Mapping[str, str]) -> str:
 
 
 def _said(problem: Any) -> str:
-    """What is wrong with a value, in our words where there are some."""
+    """Message for a wrong value: from :data:`_WRONG`, or else pydantic's."""
     kind = problem["type"]
     words = _WRONG.get(kind) or _WRONG.get(kind.partition("_")[0])
     if words:
@@ -319,7 +325,7 @@ def _key_and_kind(problem: Any) -> tuple[str, str]:
 
 
 def _key(location: list[str]) -> str:
-    """The key as it stands in a file: without the place in a list of values, and pydantic's own words for types."""
+    """The key as written in a file: without list indices (except in candidates) and pydantic's names of types."""
     named = [part for part in location if not re.fullmatch(r"\[key\]|(literal|float|int|str)\b.*", part)]
     while named and named[-1].isdigit() and named[-2:-1] != ["candidates"]:
         named.pop()

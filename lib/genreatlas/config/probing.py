@@ -1,4 +1,4 @@
-"""The section ``[probe]``: what could stand in for music, and which changes of the sound a model should not mind."""
+"""The section ``[probe]``: confounds of genre, and changes of the sound that should not change predictions."""
 
 from typing import Literal
 
@@ -7,13 +7,13 @@ from pydantic import Field
 from genreatlas.config.joined import FeatureSetName
 from genreatlas.config.sections import Positive, Section, Share, seed_of
 
-#: What is done to a clip before its features are computed again.
+#: Change of a clip's sound before its features are computed again.
 ChangeName = Literal["normalised", "mp3_64", "gain_up", "gain_down", "speed_up", "speed_down"]
 Experiment = Literal["alone", "artist", "change", "apart", "transfer"]
 
 
 class ApartTest(Section):
-    """A named list of genres that are to be told apart, with and without differences in level."""
+    """A named list of genres to distinguish, with and without differences in level."""
 
     name: str = Field(min_length=1)
     genres: tuple[str, ...] = ()
@@ -29,16 +29,16 @@ class ProbeSection(Section):
         "(accuracy on changed clips), apart (probe.apart), transfer (trained on one collection, tested on another).",
     )
     feature_sets: tuple[FeatureSetName, ...] = Field(
-        (), description="Sets that are probed; empty: those of train.feature_sets."
+        (), description="Feature sets to probe; empty: those of train.feature_sets."
     )
-    max_songs: Positive = Field(2000, description="Most songs of the training part that probes are fitted on.")
-    max_genres: Positive = Field(50, description="Most genres that are probed: those with the most songs.")
+    max_songs: Positive = Field(2000, description="Maximum songs of the training part used to fit probes.")
+    max_genres: Positive = Field(50, description="Maximum genres to probe; those with the most songs are used.")
     changes: tuple[ChangeName, ...] = Field(
         ("normalised", "mp3_64", "gain_up", "gain_down", "speed_up", "speed_down"),
         description="Changes of the sound: to -23 LUFS, MP3 at 64 kbit/s, 6 dB up or down, 5 % faster or slower.",
     )
-    songs: Positive = Field(300, description="Songs whose clips are changed and extracted again, for each change.")
-    tolerance: Share = Field(0.02, description="Largest decrease of accuracy under a change that is tolerated.")
+    songs: Positive = Field(300, description="Number of songs whose clips are changed and extracted, per change.")
+    tolerance: Share = Field(0.02, description="Largest tolerated decrease of accuracy under a change of the sound.")
     apart: tuple[ApartTest, ...] = Field(
         (),
         description='Genres to distinguish: {name = "...", genres = [...], quiet = "..."}; quiet: the genre that may '

@@ -1,4 +1,4 @@
-"""The section ``[playlist]``: recipes of playlists, and where playlists are written to."""
+"""The section ``[playlist]``: recipes and outputs of playlists."""
 
 import json
 import re
@@ -15,9 +15,9 @@ from genreatlas.config.sections import Positive, Section, Share
 Kind = Literal["around", "path", "blend", "explore", "predicted"]
 Format = Literal["m3u8", "xspf", "csv"]
 
-#: Songs of a playlist whose recipe states no length.
+#: Number of songs of a playlist whose recipe gives no length.
 DEFAULT_SONGS = 30
-#: Curves of energy that have a name, as levels at even distances from the first song to the last.
+#: Named energy curves: levels at evenly spaced positions from the first song to the last.
 CURVES: Mapping[str, tuple[float, ...]] = {
     "rising": (0.0, 1.0),
     "falling": (1.0, 0.0),
@@ -25,7 +25,7 @@ CURVES: Mapping[str, tuple[float, ...]] = {
     "valley": (1.0, 0.0, 1.0),
 }
 _REFERENCE = re.compile(r"(genre|song|artist):\s*\S")
-#: Seeds that a kind needs: least and most.
+#: Minimum and maximum number of seeds by kind.
 _SEEDS: Mapping[str, tuple[int, int]] = {
     "around": (1, 1),
     "path": (2, 2),
@@ -36,7 +36,7 @@ _SEEDS: Mapping[str, tuple[int, int]] = {
 
 
 def _name(value: str) -> str:
-    """A name that fits into a line."""
+    """Check that a name is one non-empty line of text."""
     if not value.strip() or any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in value):
         raise ValueError("a name is one line of text that is not empty")
     return value.strip()
@@ -50,7 +50,7 @@ def _references(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _curve(value: Any) -> Any:
-    """A curve by its name, or its levels."""
+    """Replace the name of a curve by its levels."""
     if isinstance(value, str):
         if value and value not in CURVES:
             raise ValueError(f"no curve is called {value!r}. Name {', '.join(CURVES)}, or list levels from 0 to 1")
@@ -65,36 +65,47 @@ References = Annotated[tuple[str, ...], AfterValidator(_references)]
 
 
 class PlaylistRecipe(Section):
-    """One entry of ``[[playlist.recipes]]``: what a playlist is made of, and what it has to keep to."""
+    """One entry of ``[[playlist.recipes]]``: how songs of a playlist are chosen, and its constraints."""
 
     name: Name = Field(description="Name of the playlist, and of its files.")
     kind: Kind = Field(
-        description="around (one seed), path (from one seed to another), blend (between seeds), explore (outward from "
-        "a library along the tree of genres), predicted (files that a model calls the seed genres)."
+        description="Kind of playlist: around (one seed), path (from one seed to another), blend (between seeds), "
+        "explore (outward from a library along the tree of genres), predicted (files that a model assigns to the seed "
+        "genres)."
     )
-    seeds: References = Field((), description="genre:NAME, song:ID, song:ARTIST - TITLE, or artist:NAME.")
-    away_from: References = Field((), description="blend: no song is taken that is nearer to these than to the seeds.")
-    block: References = Field((), description="Songs, artists and genres that are never taken.")
+    seeds: References = Field(
+        (), description="Seeds of the playlist: genre:NAME, song:ID, song:ARTIST - TITLE, or artist:NAME."
+    )
+    away_from: References = Field(
+        (), description="Kind blend: songs nearer to one of these than to the seeds are excluded."
+    )
+    block: References = Field((), description="Songs, artists and genres to exclude.")
     library: Path | None = Field(
-        None, description="explore: what somebody has: a folder of audio, an M3U or XSPF file, or a table of songs."
+        None,
+        description="Kind explore: library to start from: a folder of audio, an M3U or XSPF file, or a table of songs.",
     )
     encoding: str = Field("auto", description="Encoding of the library's file; auto: UTF-8, UTF-16 or Windows-1252.")
-    reach: Positive = Field(3, le=10, description="explore: most steps from genre to genre.")
-    min_confidence: Share = Field(0.5, description="predicted: least score that the model gives the genre.")
-    model: str = Field("champion", min_length=1, description="predicted: alias or id of the model.")
-    songs: int = Field(0, ge=0, le=2000, description=f"Length in songs; 0: {DEFAULT_SONGS}, or as minutes says.")
-    minutes: float = Field(0.0, ge=0.0, le=6000.0, description="Length in minutes, not exceeded; 0: as songs says.")
-    songs_per_artist: Positive = Field(2, description="Most songs by one first performer.")
+    reach: Positive = Field(3, le=10, description="Kind explore: maximum number of steps from genre to genre.")
+    min_confidence: Share = Field(0.5, description="Kind predicted: minimum score of the genre.")
+    model: str = Field("champion", min_length=1, description="Kind predicted: alias or id of the model.")
+    songs: int = Field(
+        0, ge=0, le=2000, description=f"Number of songs; 0: as many as fit into minutes, or else {DEFAULT_SONGS}."
+    )
+    minutes: float = Field(
+        0.0, ge=0.0, le=6000.0, description="Maximum length in minutes; 0: the length is given by songs."
+    )
+    songs_per_artist: Positive = Field(2, description="Maximum songs by one first performer.")
     tempo: tuple[float, float] | None = Field(
-        None, description="Slowest and fastest tempo in bpm; songs of unknown tempo are left out then."
+        None, description="Slowest and fastest tempo in bpm; songs of unknown tempo are then left out."
     )
     energy: Annotated[tuple[Share, ...], BeforeValidator(_curve)] = Field(
-        (), description="rising, falling, arch, valley, or levels from 0 (calmest songs) to 1, evenly spread."
+        (),
+        description="Energy curve: rising, falling, arch, valley, or evenly spaced levels from 0 (calmest songs) to 1.",
     )
     variety: Share = Field(
-        0.1, description="How far chance may change which songs are taken: 0 takes the best, whatever the seed."
+        0.1, description="Amount of randomness in the choice of songs; 0: always the best songs, whatever the seed."
     )
-    seed: int = Field(7, description="Seed of the choice among songs.")
+    seed: int = Field(7, description="Seed of the choice of songs.")
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> "PlaylistRecipe":
@@ -119,40 +130,41 @@ class PlaylistRecipe(Section):
 
     @property
     def length(self) -> int:
-        """Songs that are asked for; 0 where minutes are."""
+        """Requested number of songs; 0 if the length is given in minutes."""
         return 0 if self.minutes else self.songs or DEFAULT_SONGS
 
     def to_json(self) -> str:
-        """The recipe as it is stored: all its keys, sorted."""
+        """The recipe as stored JSON: all keys, sorted."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
 
 
 class PlaylistSection(Section):
-    """Playlists: recipes, and where playlists are written to."""
+    """Playlists: recipes and outputs."""
 
-    recipes: tuple[PlaylistRecipe, ...] = Field((), description="Recipes; each is stored, and makes one playlist.")
+    recipes: tuple[PlaylistRecipe, ...] = Field((), description="Recipes; each is stored and produces one playlist.")
     stored: tuple[str, ...] = Field(
-        (), description="Names or ids of stored recipes to make again, in addition to recipes; *: all."
+        (), description="Names or ids of stored recipes to run again, in addition to recipes; *: all."
     )
     feature_set: FeatureSetName = Field(
-        "summary9", description="Feature set that songs are compared by; a list of sets is joined column by column."
+        "summary9", description="Feature set used to compare songs; a list of sets is joined column by column."
     )
     exclude: tuple[str, ...] = Field(
-        ("mode", "time_signature"), description="Features that songs are not compared by. Categories never are."
+        ("mode", "time_signature"),
+        description="Features not used to compare songs. Categorical features, such as the key, are never used.",
     )
-    path: Path = Field(Path("data/playlists"), description="Folder that the files are written to.")
-    formats: tuple[Format, ...] = Field(("m3u8", "xspf", "csv"), description="Kinds of files to write.")
+    path: Path = Field(Path("data/playlists"), description="Folder for the playlist files.")
+    formats: tuple[Format, ...] = Field(("m3u8", "xspf", "csv"), description="Formats of the playlist files.")
     save_clips: bool = Field(
         False,
-        description="Write the clips of songs that have no file of their own beside the playlist, so that it plays. "
+        description="For songs without an audio file, write their clips beside the playlist, so that it can be played. "
         "The terms of commercial providers forbid this for their previews.",
     )
     publish: bool = Field(
         False,
         description="Create or update the playlists at Spotify, for the user of SPOTIFY_REFRESH_TOKEN. false: the step "
-        "says what it would send, and sends nothing.",
+        "prints what it would send, and sends nothing.",
     )
-    public: bool = Field(False, description="Whether playlists that are created at Spotify are public.")
+    public: bool = Field(False, description="Whether playlists created at Spotify are public.")
 
     @model_validator(mode="after")
     def _names_each_playlist_once(self) -> "PlaylistSection":

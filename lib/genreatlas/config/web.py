@@ -1,4 +1,4 @@
-"""The section ``[web]``: what the site shows, where it is served, and its bounds."""
+"""The section ``[web]``: content, address and limits of the site."""
 
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,7 @@ class WebSection(Section):
     path: Path = Field(Path("data/site"), description="Folder of the extract, and of the site's own database.")
     title: str = Field("Genre Atlas", description="Name of the site.")
     feature_set: FeatureSetName = Field(
-        "summary9", description="Feature set that pages of songs and charts show; one row per clip."
+        "summary9", description="Feature set shown on song pages and in charts; one with one row per clip."
     )
     model: str = Field(
         "champion",
@@ -48,16 +48,16 @@ class WebSection(Section):
     )
     max_kept_mb: Positive = Field(
         1000,
-        description="Most that is kept of one visitor's files, for tagged copies, in MB.",
+        description="Maximum size of one visitor's files that are kept for tagged copies, in MB.",
         json_schema_extra=EXPERT,
     )
     max_queue: Positive = Field(
-        200, description="Uploads that may wait in the queue; more are refused with 503.", json_schema_extra=EXPERT
+        200, description="Maximum uploads in the queue; more are refused with 503.", json_schema_extra=EXPERT
     )
     keep_hours: float = Field(24.0, gt=0.0, description="Uploads and their analyses are deleted after this many hours.")
     requests_per_minute: Positive = Field(
-        600, description="Requests per minute and client; more are refused with 429.", json_schema_extra=EXPERT
+        600, description="Maximum requests per minute and client; more are refused with 429.", json_schema_extra=EXPERT
     )
     uploads_per_minute: Positive = Field(
-        20, description="Uploads per minute and client; more are refused with 429.", json_schema_extra=EXPERT
+        20, description="Maximum uploads per minute and client; more are refused with 429.", json_schema_extra=EXPERT
     )
