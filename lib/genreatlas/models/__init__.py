@@ -1,1 +1,1 @@
-"""From feature tables to judged classifiers: data set, candidates, engines, model files."""
+"""Training and evaluation of classifiers on feature tables: candidates, engines, model files."""

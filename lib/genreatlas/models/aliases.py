@@ -1,4 +1,4 @@
-"""Models by alias: the newest row of ``promotions`` says which model is in use, a file beside the models repeats it."""
+"""Models by alias. The newest row of ``promotions`` decides; ``aliases.json`` in the folder of models is a copy."""
 
 from collections.abc import Iterable
 
@@ -11,17 +11,17 @@ from genreatlas.models import meta
 from genreatlas.store import Reader
 from genreatlas.tables import MODELS, PROMOTIONS
 
-#: Held while an alias is decided on, by promote_model and by rollback.
+#: Lease that promote_model and rollback hold while they change an alias.
 LEASE = "promotions"
 
 
 def decisions(store: Reader, alias: str) -> list[Row]:
-    """Rows of ``promotions`` on an alias, oldest first."""
+    """Rows of ``promotions`` of an alias, oldest first."""
     return store.read(PROMOTIONS).where(F.col("alias") == alias).orderBy("sequence").collect()
 
 
 def model_row(store: Reader, model_id: str) -> Row:
-    """A model's row.
+    """Row of ``models`` of a model.
 
     Raises
     ------
@@ -34,11 +34,11 @@ def model_row(store: Reader, model_id: str) -> Row:
 
 
 def resolve(store: Reader, name: str) -> Row:
-    """The row of the model that an alias means, or of the model with that id.
+    """Row of ``models`` of an alias or a model id.
 
     Raises
     ------
-    ModelError : nothing was promoted to the alias yet, and no model has that id.
+    ModelError : nothing was promoted to an alias of that name, and no model has that id.
     """
     if found := decisions(store, name):
         return model_row(store, found[-1]["model_id"])
@@ -52,15 +52,19 @@ def resolve(store: Reader, name: str) -> Row:
 
 
 def write_file(config: Config, alias: str, model_id: str) -> None:
-    """Repeat a decision beside the models, for those who read without Spark."""
+    """Write an alias to ``aliases.json`` in the folder of models, which is read without Spark."""
     meta.write_alias(config.models.path.absolute(), alias, model_id)
 
 
 def previous(decided: Iterable[Row]) -> str | None:
-    """The model that was in use before the present one, later mistakes undone; None where there was none.
+    """Id of the model to which a rollback returns; None if there is none.
 
-    Promotions are a stack: taking one back uncovers what lay below, and taking back again uncovers the next. A
-    model that was chosen by hand lies on top, unless it is in the stack already.
+    Promotions form a stack: a rollback removes the top, a second rollback the next. A rollback to a model chosen by
+    hand puts it on top unless the stack contains it already.
+
+    Parameters
+    ----------
+    decided : rows of ``promotions`` of one alias, oldest first.
     """
     stack: list[str] = []
     for row in decided:

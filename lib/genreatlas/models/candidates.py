@@ -1,14 +1,14 @@
-"""What is tried: the candidates of the configuration or of a preset, one trial for each point of their grids.
+"""Candidates of the configuration or of a preset: one trial for each point of their grids.
 
-Where the configuration lists none, ``full`` is every estimator of every engine with its own grid, and ``quick`` is
-what each engine says is worth its time on tables of a size. The points of an estimator's grid in ``quick`` go through
-successive halving, so a wide grid costs little more than a narrow one. The baselines are always there.
+If the configuration lists none, the preset ``full`` tries every estimator of every engine with its default grid, and
+``quick`` tries those that each engine recommends for the size of the table. In ``quick`` the points of an estimator's
+grid go through successive halving, so a wide grid costs little more than a narrow one. Baselines are always included.
 
-Halving is on folds: every point of a grid is fitted without the first fold and scored on it, the better half goes on
-to the second fold, the better half of those to the third, by the mean over the folds so far. So a score on a fold
-means the same for every candidate, and none is fitted twice. What is cut has no mean: it is never compared with
-candidates that saw all folds. Only points of one estimator on one feature set are rivals, so every estimator keeps
-its best one. (Jamieson and Talwalkar 2016, with folds as the resource.)
+Halving uses folds as the resource (Jamieson and Talwalkar 2016): every point of a grid is fitted without the first fold
+and scored on it; the better half continues with the second fold, the better half of those with the third, by the mean
+over the folds so far. So scores on a fold are comparable between candidates, and none is fitted twice. Candidates that
+were cut have no mean and are never compared with candidates scored on all folds. Halving compares only points of one
+estimator on one feature set, so every estimator keeps its best point.
 """
 
 import json
@@ -24,17 +24,17 @@ from genreatlas.models.types import Trial
 
 
 def expand(train: TrainSection, known_sets: Iterable[str]) -> list[Trial]:
-    """List every trial of the configuration, sorted by feature set, engine and name, each once.
+    """List the trials of the configuration without duplicates, sorted by feature set, engine and name.
 
-    An empty list of candidates means those of ``train.preset``; ``quick`` is cut down later to what suits the size of
-    the data. A candidate without ``feature_sets`` runs on all of ``train.feature_sets``; a parameter that its grid does
-    not name keeps the estimator's default, and an estimator without a grid has its own. The baselines are always
-    there: those that look at no feature run on the songs of the first set, ``technical`` and ``loudness`` on sets of
-    their own where the store has them.
+    An empty list of candidates means those of ``train.preset``; ``quick`` is reduced to the size of the data later
+    (:func:`sized`). A candidate without ``feature_sets`` runs on all of ``train.feature_sets``. A parameter missing in
+    its grid has the estimator's default; without a grid the estimator's default grid is used. Baselines are always
+    included: those without features run on the songs of the first set, ``technical`` and ``loudness`` on feature sets
+    of their own if the store has them.
 
     Parameters
     ----------
-    known_sets : feature sets that can be had, ``technical`` and ``loudness`` among them where there are clips.
+    known_sets : available feature sets, including ``technical`` and ``loudness`` if the store has clips.
 
     Raises
     ------
@@ -50,11 +50,11 @@ def expand(train: TrainSection, known_sets: Iterable[str]) -> list[Trial]:
 
 
 def candidate_errors(train: TrainSection, known_sets: Iterable[str] | None = None) -> list[str]:
-    """Everything that is wrong in ``[train] feature_sets`` and ``candidates``; needs neither Spark nor scikit-learn.
+    """List all errors in ``[train] feature_sets`` and ``candidates``; needs neither Spark nor scikit-learn.
 
     Parameters
     ----------
-    known_sets : feature sets that can be had; None where nobody knows yet.
+    known_sets : available feature sets; None if not known yet.
     """
     if not train.feature_sets:
         return ["train.feature_sets is empty: there is nothing to train on."]
@@ -65,12 +65,12 @@ def candidate_errors(train: TrainSection, known_sets: Iterable[str] | None = Non
 
 
 def is_quick(train: TrainSection) -> bool:
-    """Whether the preset ``quick`` decides what is tried; candidates that are listed are tried as they are."""
+    """Whether candidates come from the preset ``quick``: the preset is set and the configuration lists none."""
     return not train.candidates and train.preset == "quick"
 
 
 def listed(train: TrainSection) -> tuple[Candidate, ...]:
-    """The candidates of a configuration without the baselines; of ``quick``, those of every size."""
+    """Candidates of a configuration without baselines; for ``quick``, those for all table sizes."""
     if train.candidates:
         return train.candidates
     if train.preset == "quick":
@@ -80,12 +80,12 @@ def listed(train: TrainSection) -> tuple[Candidate, ...]:
 
 
 def quick() -> tuple[Quick, ...]:
-    """The entries of the preset ``quick``, in the order in which a budget is spent on them."""
+    """Entries of the preset ``quick``, in the order in which they are tried within a time budget."""
     return tuple(entry for engine in engines() for entry in engine.quick)
 
 
 def grid_points(candidate: Candidate) -> list[dict[str, object]]:
-    """Points of a candidate's grid, or of the estimator's own."""
+    """Points of a candidate's grid, or of the estimator's default grid if it has none."""
     return get_engine(candidate.engine).grid_points(candidate.estimator, candidate.grid)
 
 
@@ -98,7 +98,7 @@ def _expand_one(candidate: Candidate, train: TrainSection) -> list[Trial]:
 
 
 def make_trial(engine: str, estimator: str, feature_set: str, params: Mapping[str, object], seed: int) -> Trial:
-    """A trial with the name that tables and reports show, such as ``sklearn linear_svc on gtzan57 (C=1.0)``."""
+    """Make a trial, named as in tables and reports, such as ``sklearn linear_svc on gtzan57 (C=1.0)``."""
     written = ", ".join(f"{name}={_written(params[name])}" for name in sorted(params))
     name = f"{engine} {estimator} on {feature_set}" + (f" ({written})" if written else "")
     return Trial(name, engine, estimator, feature_set, dict(params), seed)
@@ -109,7 +109,12 @@ def _written(value: object) -> str:
 
 
 def sized(trials: Iterable[Trial], n_rows: int, n_columns: int, n_classes: int) -> tuple[list[Trial], list[str]]:
-    """Those of the preset's trials that suit a table of this size, and a line on what was left out."""
+    """Select the trials that the preset ``quick`` has for this table size.
+
+    Returns
+    -------
+    Kept trials; at most one line that names the estimators left out.
+    """
     suitable: dict[tuple[str, str, str], bool] = {}
     for entry in quick():
         for params in grid_points(entry.candidate):
@@ -127,10 +132,10 @@ def sized(trials: Iterable[Trial], n_rows: int, n_columns: int, n_classes: int) 
 
 
 def rivals(trials: Mapping[str, Trial], halve: bool) -> list[dict[str, str]]:
-    """Groups of candidates among which halving cuts, as id = name, in the order in which a budget is spent.
+    """Group candidates for halving, as id = name, in the order in which they are tried within a time budget.
 
-    The points of one estimator's grid are a group, and so is each baseline. Without halving all candidates are one,
-    after the baselines.
+    With halving, the points of one estimator's grid are a group, and so is each baseline. Without halving there are two
+    groups: baselines, then all others.
     """
     order: dict[tuple[str, str], int] = {(one.engine, one.estimator): place for place, one in enumerate(quick())}
     groups: dict[tuple[bool, int, str, str], dict[str, str]] = {}
@@ -147,12 +152,12 @@ Scores = Mapping[str, Mapping[int, float | None]]
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a group of rivals has come.
+    """State of a group of rivals.
 
     Attributes
     ----------
     left : (candidate, fold) pairs to fit next; empty when the group is done.
-    cut : candidate = why it was cut, in words.
+    cut : candidate = message that says why it was cut.
     """
 
     left: tuple[tuple[str, int], ...]
@@ -160,12 +165,12 @@ class Standing:
 
 
 def standing(rivals: Mapping[str, str], scores: Scores, folds: Sequence[int], halve: bool) -> Standing:
-    """What is left to do for a group of rivals; the same scores always give the same answer.
+    """Determine which fits of a group of rivals are left; depends on the scores only.
 
     Parameters
     ----------
-    rivals : candidate's id = its name, which decides between equal scores.
-    scores : what is known already, by this run or by one that was killed.
+    rivals : candidate id = name; ties of scores are broken by name.
+    scores : scores so far, of this run and of an earlier run that was killed.
     folds : all folds, ascending.
     halve : whether half of the rivals is cut after each fold; else all are fitted on all folds.
     """
@@ -189,12 +194,12 @@ def standing(rivals: Mapping[str, str], scores: Scores, folds: Sequence[int], ha
 
 
 def places(rivals: int, rung: int) -> int:
-    """How many of a number of rivals go on after a rung, which count from 1: half of them, rounded up, each time."""
+    """Number of rivals kept after a rung (counted from 1): half at each rung, rounded up."""
     return max(1, math.ceil(rivals / 2**rung))
 
 
 def n_fits(rivals: int, folds: int, halve: bool) -> int:
-    """Fits that a group of rivals costs where none fails."""
+    """Number of fits for a group of rivals if none fails."""
     if not halve:
         return rivals * folds
     return rivals + sum(places(rivals, rung) for rung in range(1, folds))

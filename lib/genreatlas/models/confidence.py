@@ -1,10 +1,10 @@
-"""How sure a model is: its mean scores of a song as calibrated probabilities, and the genres that it cannot rule out.
+"""Calibrated probabilities and prediction sets from the mean scores of a song.
 
-A temperature makes probabilities sharper or flatter, and a rising curve then maps that of the first genre to how often
-it was right: where some labels are wrong, no model may be surer than the labels are. Neither changes the order of
-genres. The prediction set holds every genre with less than its threshold of probability ahead of it (adaptive
-prediction sets), where thresholds are chosen so that the sets of new artists' songs hold the true genre as often as
-:attr:`Confidence.coverage` says.
+A temperature makes probabilities sharper or flatter. A monotone curve then maps the probability of the most probable
+genre to the share of songs for which it was right; with wrong labels this share stays below 1. Neither changes the
+order of genres. The prediction set contains each genre for which the summed probability of the genres ranked before it
+is at most the genre's threshold (adaptive prediction sets). Thresholds are chosen so that sets for songs of new artists
+contain the true genre with probability :attr:`Confidence.coverage`.
 :mod:`genreatlas.models.confidence_fits` fits both on songs that a model was not trained on. Numpy only: workers, the
 driver and ``genreatlas.predict`` use the same code.
 
@@ -24,26 +24,26 @@ from genreatlas.values import JsonObject, JsonView
 
 Floats = NDArray[np.float64]
 
-#: Sums of the same probabilities in another order differ by less.
+#: Tolerance for sums of the same probabilities in another order.
 _ROUNDING = 1e-9
 
-#: Most genres of a set that still says something, where nobody asks for another number; see :func:`most_genres`.
+#: Default size of the largest prediction set that counts as an answer; see :func:`most_genres`.
 MOST_GENRES = 100
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """What is kept of a model beside its file.
+    """Fitted calibration and prediction sets of a model.
 
     Attributes
     ----------
-    sharpness : (n_classes,) exponent of all probabilities (1 / temperature) where the class is the first.
-    curve : (2, n_knots) probability of the first class with that temperature, ascending, and what it is mapped to; in
-        between it is linear.
-    thresholds : (n_classes,) most probability ahead of a class with which it is in the set.
-    coverage : share of songs of new artists whose set holds their genre.
-    n_songs, n_groups : that it was fitted on.
-    floor : probability that is spread evenly over all classes: what a forest has never seen is not impossible.
+    sharpness : (n_classes,) exponent (1 / temperature) of a song's probabilities, by its most probable class.
+    curve : (2, n_knots) probability of the most probable class after the temperature, ascending, and its calibrated
+        value; linear between knots.
+    thresholds : (n_classes,) a class is in the set if the probability ranked before it is at most its threshold.
+    coverage : share of songs of new artists whose set contains their genre.
+    n_songs, n_groups : number of songs and of groups (artists) of the fit.
+    floor : probability that is spread evenly over all classes, so that none has probability 0, as from a forest.
     """
 
     sharpness: Floats
@@ -55,7 +55,7 @@ class Confidence:
     floor: float
 
     def probabilities(self, means: AnyArray) -> Floats:
-        """Calibrated probabilities of mean scores; both (n_songs, n_classes)."""
+        """Calibrate mean scores; input and output are (n_songs, n_classes)."""
         logs = log_probabilities(means, self.floor)
         first = np.argmax(logs, axis=1)
         values = sharpened(logs, self.sharpness[first])
@@ -67,11 +67,11 @@ class Confidence:
         return values
 
     def sets(self, probabilities: Floats) -> list[NDArray[np.int64]]:
-        """Classes of each song's set, the most probable first.
+        """Prediction set of each song: class indices, the most probable first.
 
         Parameters
         ----------
-        probabilities : from :meth:`probabilities`.
+        probabilities : (n_songs, n_classes) from :meth:`probabilities`.
         """
         order = np.argsort(-probabilities, axis=1, kind="stable")
         ordered = np.take_along_axis(probabilities, order, axis=1)
@@ -80,7 +80,7 @@ class Confidence:
         return [row[kept] for row, kept in zip(order, inside, strict=True)]
 
     def to_json(self) -> JsonObject:
-        """As ``meta.json`` keeps it."""
+        """Return the fields as stored in ``meta.json``."""
         return {
             "method": "temperature, curve, adaptive prediction sets",
             "coverage": self.coverage,
@@ -94,11 +94,11 @@ class Confidence:
 
     @classmethod
     def from_json(cls, stored: JsonView | None, n_classes: int) -> "Confidence | None":
-        """What :meth:`to_json` gave; None for None, as of models of earlier releases.
+        """Read the result of :meth:`to_json`; None for None, as in models of earlier releases.
 
         Raises
         ------
-        ModelError : it is something else, or of another number of classes.
+        ModelError : the fields are missing or invalid, or the number of classes differs.
         """
         if stored is None:
             return None
@@ -127,17 +127,17 @@ class Confidence:
 
 
 def most_genres(asked: int, n_classes: int) -> int:
-    """Genres of the largest set that is an answer; a larger one says that the model does not know.
+    """Size of the largest prediction set that counts as an answer; a larger set is an abstention.
 
     Parameters
     ----------
-    asked : by the configuration or the caller; 0: half of the genres, at most :data:`MOST_GENRES`, and at least 1.
+    asked : configured size; 0: half of the genres, at most :data:`MOST_GENRES` and at least 1.
     """
     return asked or max(1, min(MOST_GENRES, n_classes // 2))
 
 
 def log_probabilities(means: AnyArray, floor: float) -> Floats:
-    """Logarithms of mean scores that add up to 1, with ``floor`` spread over all classes; (n_songs, n_classes)."""
+    """Logarithms of the scores (n_songs, n_classes), normalised to sum 1 with ``floor`` spread over all classes."""
     values = np.maximum(np.asarray(means, dtype=np.float64), 0.0)
     total = values.sum(axis=1, keepdims=True)
     nothing = total[:, 0] <= 0
@@ -150,7 +150,7 @@ def log_probabilities(means: AnyArray, floor: float) -> Floats:
 
 
 def sharpened(logs: Floats, sharpness: Floats) -> Floats:
-    """Probabilities from logarithms (n_songs, n_classes), raised to a power of each song's own and normalised."""
+    """Normalised probabilities from logarithms (n_songs, n_classes) and an exponent for each song (n_songs,)."""
     scaled = logs * sharpness[:, None]
     scaled -= scaled.max(axis=1, keepdims=True)
     values = np.exp(scaled)
@@ -158,16 +158,17 @@ def sharpened(logs: Floats, sharpness: Floats) -> Floats:
 
 
 def mixtures(first: Floats, curve: Floats, n_classes: int) -> tuple[Floats, Floats]:
-    """How probabilities are mixed so that the first class gets what the curve says, and the order stays.
+    """Mixing weights that move the most probable class to its value on the curve and keep the order of classes.
 
     Parameters
     ----------
-    first : (n_songs,) probability of the first class.
+    first : (n_songs,) probability of the most probable class.
     curve : see :attr:`Confidence.curve`.
 
     Returns
     -------
-    Shares (n_songs,) of an even distribution, where the first class gets less, and of certainty, where it gets more.
+    Weight (n_songs,) of the uniform distribution, above 0 where the probability is lowered, and weight (n_songs,) of
+    probability 1 for the most probable class, above 0 where it is raised.
     """
     wanted = np.clip(np.interp(first, curve[0], curve[1]), 1.0 / n_classes, 1.0)
     above, below = first - 1.0 / n_classes, 1.0 - first
@@ -178,12 +179,16 @@ def mixtures(first: Floats, curve: Floats, n_classes: int) -> tuple[Floats, Floa
 
 
 def mass_ahead(probabilities: Floats, classes: NDArray[np.integer]) -> tuple[Floats, NDArray[np.int64]]:
-    """Probability and number of all classes that come before a given one; of equal ones the first comes first.
+    """Summed probability and number of the classes ranked before a given class; ties are ranked by class index.
 
     Parameters
     ----------
     probabilities : (n_songs, n_classes).
-    classes : (n_songs,) class index, such as the true one.
+    classes : (n_songs,) class index, such as the true class.
+
+    Returns
+    -------
+    Probability (n_songs,) and number of classes (n_songs,).
     """
     own = probabilities[np.arange(len(classes)), classes][:, None]
     earlier = np.arange(probabilities.shape[1])[None, :] < np.asarray(classes)[:, None]

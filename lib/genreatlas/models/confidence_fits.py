@@ -1,20 +1,19 @@
 """Fit temperatures and prediction sets on scores of songs that a model was not trained on.
 
-Scores come from models that were fitted without the song's fold, so each artist's songs are scored by a model that
-never heard the artist (cross-conformal prediction, Vovk 2015). Blocks of songs are read twice and never joined: what is
-kept of a song is a few numbers, whatever the number of genres.
+Scores come from models that were fitted without the song's fold, so each song is scored by a model that was not
+trained on its artist (cross-conformal prediction, Vovk 2015). Blocks of songs are read twice and never concatenated: a
+few numbers are kept of each song, whatever the number of genres.
 
-Artists, not songs, are exchangeable: an artist's songs are alike, so a quantile rests on as many independent values as
-there are artists. The distributions of all artists' songs are pooled (Dunn, Wasserman & Ramdas 2022, "Distribution-free
-prediction sets for two-layer hierarchical models"), each song counted once as coverage is counted, and the quantile
-leaves room for one more artist with as many songs as the others have on average, all of them above it (hierarchical
-conformal prediction, Lee, Barber & Willett 2023). What a song stands for beside is in
-:mod:`genreatlas.models.confidence_weights`.
+Artists, not songs, are exchangeable: songs of an artist are alike, so the number of independent values behind a
+quantile is the number of artists. The songs of all artists are pooled (Dunn, Wasserman & Ramdas 2022,
+"Distribution-free prediction sets for two-layer hierarchical models"); each song counts once, as it does in coverage.
+The quantile assumes one more artist with the average number of songs, all above the quantile (hierarchical conformal
+prediction, Lee, Barber & Willett 2023). :mod:`genreatlas.models.confidence_weights` has the weights of songs.
 
-Where artists are not known, groups of the split take their place, and what is stated holds for new groups only: on
-GTZAN, trained on random songs, 90 % sets covered 66 % of the songs of other artists.
+If artists are unknown, groups of the split take their place, and the coverage holds for new groups only: on GTZAN,
+trained on random songs, 90 % sets covered 66 % of the songs of other artists.
 
-References: beside those of :mod:`genreatlas.models.confidence`, Ding et al. 2023, "Class-conditional conformal
+References: in addition to those of :mod:`genreatlas.models.confidence`, Ding et al. 2023, "Class-conditional conformal
 prediction with many classes" (clusters of classes).
 """
 
@@ -31,41 +30,43 @@ from genreatlas.models.confidence_weights import LEAST_GROUPS, LEAST_SONGS
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: Stated coverage of prediction sets.
+#: Nominal coverage of prediction sets.
 COVERAGE = 0.9
 
-#: A genre of so many artists has a threshold of its own.
+#: Minimum number of artists for a threshold that is fitted on the genre's songs alone.
 OWN_GROUPS = 100
-#: Songs that a genre needs in a half of the artists to be put into a cluster, and that a cluster needs in the other.
+#: Minimum number of songs of a genre in the first half of the artists to be clustered, and of a cluster in the other.
 CLUSTERED_SONGS = 10
-#: Artists of a genre whose songs weigh as much as those that it borrows from. With a dozen artists its coverage by
-#: its own quantile is off by 5 points by chance, by that of its cluster by 3 points, as no genre is quite like another.
+#: Number of artists of a genre for which its own songs and those of its cluster have equal weight. With a dozen artists
+#: the coverage by the genre's own quantile is off by 5 points by chance; by the cluster's quantile it is off by 3
+#: points, because genres of a cluster differ.
 SHARED_GROUPS = 30
 CLUSTER_SONGS = 1000
 MOST_CLUSTERS = 20
 
-#: Exponents that are tried, each the double of the last but one, as a square is faster than a power; between them the
-#: loss is a parabola in their logarithm.
+#: Grid of exponents. Each is twice the last but one, because a square is faster than a power. Between grid points the
+#: loss is interpolated by a parabola in the logarithm of the exponent.
 _SHARPNESS = 0.1 * np.sqrt(2.0) ** np.arange(14)
-#: How far the exponents of genres may lie apart (standard deviation of their logarithm); 0 is one for all.
+#: Candidates for the spread of the exponents over genres (standard deviation of the logarithm); 0: one for all.
 _SPREADS = (0.0, 0.05, 0.1, 0.2, 0.35)
 
-#: Probabilities to be spread over all classes that are tried; with many classes the first only, as that takes long.
+#: Candidates for :attr:`.Confidence.floor`; with more than ``_MANY_CLASSES`` classes only the first, to save time.
 FLOORS = (1e-6, 1e-4, 1e-2)
 _MANY_CLASSES = 200
 
-#: Knots of the curve, artists that each needs, and artists that speak for a curve without a bend.
+#: Maximum number of knots of the curve, artists required per knot, and weight (in artists) of the prior that
+#: probabilities are calibrated already.
 _MOST_KNOTS, _BIN_GROUPS, _PRIOR_SONGS = 20, 40, 10
 
-#: Shares of a genre's songs whose scores tell genres of one cluster from others, as Ding et al. have them.
+#: Quantiles of a genre's scores by which genres are clustered (Ding et al.).
 _QUANTILES = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 class Block(NamedTuple):
     """Songs with the scores of a model that was not trained on them.
 
-    ``scores`` is (n, n_classes), ``truth`` (n,) the true class, ``group`` (n,) the number of the artist, ``weight``
-    (n,) above 0 the number of new songs that it stands for; 1 on average over all blocks.
+    ``scores`` is (n, n_classes), ``truth`` (n,) the true class, ``group`` (n,) the index of the artist. ``weight``
+    (n,), above 0, is the number of new songs that the song represents; its mean over all blocks is 1.
     """
 
     scores: AnyArray
@@ -81,14 +82,15 @@ def fit_confidence(
 
     Parameters
     ----------
-    blocks : gives the same blocks of songs each time that it is called; it is called twice.
-    unheard : share of new songs that none of these songs stands for
+    blocks : returns an iterator over the blocks of songs; it is called twice and must yield the same blocks.
+    coverage : nominal coverage of the sets.
+    unheard : share of new songs that no song of the blocks represents
         (:class:`genreatlas.models.confidence_weights.Weighing`).
 
     Returns
     -------
-    None where there are too few songs or artists to say anything (:data:`.confidence_weights.LEAST_SONGS`,
-    :data:`.confidence_weights.LEAST_GROUPS`), or where more songs are unheard than sets may miss.
+    None if there are too few songs or artists (:data:`.confidence_weights.LEAST_SONGS`,
+    :data:`.confidence_weights.LEAST_GROUPS`), or if ``unheard`` is at least 1 - ``coverage``.
     """
     if unheard >= 1.0 - coverage:
         return None
@@ -105,7 +107,7 @@ def fit_confidence(
     if n_songs < LEAST_SONGS or n_groups < LEAST_GROUPS:
         return None
     weight = np.concatenate(weights)
-    independent = n_groups * float(weight.sum() ** 2 / (n_songs * (weight**2).sum()))  # Kish: as many equal weights
+    independent = n_groups * float(weight.sum() ** 2 / (n_songs * (weight**2).sum()))  # effective number, Kish
     best = int(np.argmin(losses.sum(axis=(1, 2)).min(axis=1)))
     floor, sharpness = floors[best], fit_sharpness(losses[best] * (independent / weight.sum()))
     seen = []
@@ -123,16 +125,16 @@ def fit_confidence(
 
 
 def fit_sharpness(losses: Floats) -> Floats:
-    """One exponent for each predicted class, drawn to that of all the more the fewer songs it has.
+    """Fit one exponent per predicted class, shrunk to the common exponent; the more, the fewer songs the class has.
 
-    How far classes may lie apart is what suits one half of the artists best when fitted on the other. Where classes
-    have few songs, exponents of their own would be fitted to chance; sets of the same songs would then look better than
-    those of new artists.
+    The spread over classes is chosen by cross-validation between two halves of the artists. Without shrinkage,
+    exponents of classes with few songs would overfit, and sets would look better on the songs of the fit than on new
+    artists.
 
     Parameters
     ----------
-    losses : (2, n_classes, n_exponents) summed log loss of the songs with that prediction, of each half of the artists,
-        each artist counted about once.
+    losses : (2, n_classes, n_exponents) summed log loss of the songs with that prediction, for each half of the
+        artists, scaled so that each artist counts about once.
 
     Returns
     -------
@@ -143,7 +145,7 @@ def fit_sharpness(losses: Floats) -> Floats:
 
 
 def _spread_out(losses: Floats, spread: float) -> Floats:
-    """Logarithms of the exponents of classes (n_classes,) that lie about ``spread`` apart before songs are seen."""
+    """Logarithms of the exponents (n_classes,) under a normal prior with standard deviation ``spread``."""
     steps = np.log(_SHARPNESS)
     common = _lowest(losses.sum(axis=0)[None, :])
     if not spread:
@@ -152,17 +154,17 @@ def _spread_out(losses: Floats, spread: float) -> Floats:
 
 
 def fit_curve(top: Floats, right: NDArray[np.bool_], n_groups: float, weight: Floats | None = None) -> Floats:
-    """How often the first class is right, by its probability: rising, and drawn to the probability itself.
+    """Fit the share of right predictions as a monotone function of the probability of the most probable class.
 
-    Isotonic regression (Zadrozny & Elkan 2002) over bins of equally many songs, each of which counts
-    :data:`_PRIOR_SONGS` artists more that are right as often as they are said to be.
+    Isotonic regression (Zadrozny & Elkan 2002) over bins with equal numbers of songs. Each bin is shrunk to its mean
+    probability with the weight of :data:`_PRIOR_SONGS` artists.
 
     Parameters
     ----------
-    top : (n_songs,) probability of the first class.
-    right : (n_songs,) whether it was the true one.
-    n_groups : artists of the songs, or as many as weigh the same.
-    weight : (n_songs,) what each song stands for; None: alike.
+    top : (n_songs,) probability of the most probable class.
+    right : (n_songs,) whether this class is the true one.
+    n_groups : effective number of artists.
+    weight : (n_songs,) weight of each song; None: equal weights.
 
     Returns
     -------
@@ -177,7 +179,7 @@ def fit_curve(top: Floats, right: NDArray[np.bool_], n_groups: float, weight: Fl
     said, share = (np.bincount(place, weights=weight * one) / songs for one in (top, right))
     n = songs * (n_groups / weight.sum())
     rising = _isotonic((n * share + _PRIOR_SONGS * said) / (n + _PRIOR_SONGS), n)
-    if len(said) == 1:  # one point is a shift of all
+    if len(said) == 1:  # with one bin all probabilities are shifted
         return np.array([[0.0, said[0], 1.0], [0.0, rising[0], 1.0]])
     return np.stack([said, rising])
 
@@ -191,20 +193,26 @@ def fit_thresholds(
     weight: Floats | None = None,
     unheard: float = 0.0,
 ) -> Floats:
-    """Most probability ahead of a class with which it stays in the set, for each class.
+    """Fit the thresholds of prediction sets.
 
-    A genre of :data:`OWN_GROUPS` artists has a threshold of its own. Others borrow from the genres whose scores are
-    distributed alike: which these are is found on one half of the artists, and their quantile on the other half. Genres
-    with too few songs for that borrow from all. Their own songs count beside, the more the more artists they have
-    (:data:`SHARED_GROUPS`).
+    The threshold of a genre with :data:`OWN_GROUPS` artists is a quantile of its own songs. Other genres share songs
+    with genres of similar score distributions: clusters are found on one half of the artists, their quantiles on the
+    other half. Genres with too few songs to be clustered share the songs of all genres. A genre's own songs are mixed
+    in, with a weight that grows with its number of artists (:data:`SHARED_GROUPS`).
 
     Parameters
     ----------
-    ahead : (n_songs,) probability ahead of the true class (:func:`genreatlas.models.confidence.mass_ahead`).
+    ahead : (n_songs,) probability ranked before the true class (:func:`genreatlas.models.confidence.mass_ahead`).
     truth : (n_songs,) true class.
-    group : (n_songs,) number of the artist, from 0 without gaps.
-    weight : (n_songs,) what each song stands for; None: alike.
-    unheard : share of new songs that none stands for.
+    group : (n_songs,) index of the artist, from 0 without gaps.
+    n_classes : number of classes.
+    coverage : nominal coverage.
+    weight : (n_songs,) weight of each song; None: equal weights.
+    unheard : share of new songs that no song represents.
+
+    Returns
+    -------
+    (n_classes,) see :attr:`genreatlas.models.confidence.Confidence.thresholds`.
     """
     weight = np.ones(len(ahead)) if weight is None else weight
     pairs = np.unique(np.stack([truth, group]), axis=1)
@@ -233,7 +241,7 @@ def fit_thresholds(
 
 
 class _Shares(NamedTuple):
-    """Songs in the order of their values, with the share of all that lies at or below each; and their artists."""
+    """Weighted empirical distribution of songs: sorted values, cumulative shares, and the number of artists."""
 
     values: Floats
     below: Floats
@@ -246,13 +254,13 @@ class _Shares(NamedTuple):
         return cls(values[order], below / below[-1], len(np.unique(group)))
 
     def at(self, value: float) -> float:
-        """Share at or below a value."""
+        """Share of the songs with at most this value."""
         place = int(np.searchsorted(self.values, value, side="right"))
         return float(self.below[place - 1]) if place else 0.0
 
 
 def _mixed_quantile(own: _Shares, pool: _Shares, part: float, level: float) -> float:
-    """Quantile of the songs of one more artist, where ``part`` of the songs are a genre's own and the rest shared."""
+    """Conformal quantile of a mixture: weight ``part`` for a genre's own songs, the rest for the pool."""
     asked = level * (1.0 + 1.0 / pool.n_groups) - 1e-9
     if asked > 1.0:
         return 1.0
@@ -275,14 +283,19 @@ def artist_quantile(
     weight: Floats | None = None,
     unheard: float = 0.0,
 ) -> float:
-    """Value that the songs of one more artist stay below with the probability ``level``; 1 where that is unknown.
+    """Conformal quantile: a song of a new artist has at most this value with probability ``level``.
 
     Parameters
     ----------
     values : (n_songs,) from 0 to 1.
-    group : (n_songs,) number of the artist.
-    weight : (n_songs,) what each song stands for; None: alike.
-    unheard : share of new songs that none stands for; they are taken to lie above all values.
+    group : (n_songs,) index of the artist.
+    level : probability.
+    weight : (n_songs,) weight of each song; None: equal weights.
+    unheard : share of new songs that no song represents; they are assumed to have higher values than all songs.
+
+    Returns
+    -------
+    The quantile; 1 if there are too few songs.
     """
     if not len(values):
         return 1.0
@@ -296,8 +309,8 @@ def artist_quantile(
 
 
 def _isotonic(values: Floats, weight: Floats) -> Floats:
-    """The rising values that are nearest by weighted squares (pool adjacent violators)."""
-    pooled: list[list[float]] = []  # mean, weight, how many
+    """Weighted least-squares isotonic regression (pool adjacent violators)."""
+    pooled: list[list[float]] = []  # mean, weight, number of values
     for value, one in zip(values.tolist(), weight.tolist(), strict=True):
         pooled.append([value, one, 1])
         while len(pooled) > 1 and pooled[-2][0] > pooled[-1][0]:
@@ -308,13 +321,13 @@ def _isotonic(values: Floats, weight: Floats) -> Floats:
 
 
 def _losses(block: Block, floor: float, n_classes: int) -> Floats:
-    """Log loss of a block's songs by half of the artists, predicted class and exponent, summed."""
+    """Summed log loss of a block's songs, (2, n_classes, n_exponents): half of artists, predicted class, exponent."""
     logs = log_probabilities(block.scores, floor)
     first = np.argmax(logs, axis=1)
     own = logs[np.arange(len(logs)), block.truth]
     weight = np.asarray(block.weight, dtype=np.float64)
     highest = logs[np.arange(len(logs)), first]
-    below = (logs - highest[:, None]).astype(np.float32)  # twice as fast, and a loss needs no more digits
+    below = (logs - highest[:, None]).astype(np.float32)  # twice as fast; the precision suffices
     totals = np.empty((len(_SHARPNESS), len(logs)))
     for start in (0, 1):
         powers = np.exp(below * np.float32(_SHARPNESS[start]))
@@ -328,7 +341,7 @@ def _losses(block: Block, floor: float, n_classes: int) -> Floats:
 
 
 def _clusters(ahead: Floats, truth: Ints, group: Ints, n_classes: int, asked: NDArray[np.bool_]) -> Ints:
-    """Number of each class's cluster, (n_classes,); -1 where it has none."""
+    """Cluster index of each class, (n_classes,); -1 for classes without a cluster."""
     cluster = np.full(n_classes, -1, dtype=np.int64)
     half = (group % 2 == 0) & asked[truth]
     order = np.flatnonzero(half)
@@ -342,7 +355,7 @@ def _clusters(ahead: Floats, truth: Ints, group: Ints, n_classes: int, asked: ND
         return cluster
     places = edges[chosen][:, None] + (np.array(_QUANTILES) * n[chosen][:, None]).astype(np.int64)
     cluster[chosen] = _k_means(ahead[order][places], n[chosen].astype(np.float64), n_clusters)
-    for number in np.unique(cluster[chosen]):  # one with few songs in the other half would have no threshold
+    for number in np.unique(cluster[chosen]):  # drop clusters with too few songs in the other half
         if (others & (cluster[truth] == number)).sum() < CLUSTERED_SONGS:
             cluster[cluster == number] = -1
     kept, renumbered = np.unique(cluster[cluster >= 0], return_inverse=True)
@@ -351,7 +364,7 @@ def _clusters(ahead: Floats, truth: Ints, group: Ints, n_classes: int, asked: ND
 
 
 def _k_means(points: Floats, weight: Floats, n_clusters: int) -> Ints:
-    """Lloyd's algorithm, weighted, begun with equal parts in the order of the points' means: no random choice."""
+    """Weighted k-means (Lloyd). Initial clusters are equal parts in the order of the points' means: deterministic."""
     place = np.argsort(points.mean(axis=1), kind="stable")
     label = np.empty(len(points), dtype=np.int64)
     label[place] = np.arange(len(points)) * n_clusters // len(points)
@@ -370,7 +383,7 @@ def _k_means(points: Floats, weight: Floats, n_clusters: int) -> Ints:
 
 
 def _lowest(losses: Floats) -> Floats:
-    """Logarithm of the exponent with the lowest loss of each row, by a parabola through its neighbours."""
+    """Logarithm of the exponent with the lowest loss for each row, interpolated by a parabola."""
     steps = np.log(_SHARPNESS)
     best = np.clip(np.argmin(losses, axis=1), 1, len(steps) - 2)
     rows = np.arange(len(losses))
@@ -381,7 +394,7 @@ def _lowest(losses: Floats) -> Floats:
 
 
 def _at(losses: Floats, logarithm: Floats) -> float:
-    """Sum of the losses (n_classes, n_exponents) at one exponent a class, by a parabola through the nearest three."""
+    """Sum of the losses (n_classes, n_exponents) at one exponent per class, interpolated by a parabola."""
     steps = np.log(_SHARPNESS)
     step = steps[1] - steps[0]
     near = np.clip(np.rint((logarithm - steps[0]) / step).astype(np.int64), 1, len(steps) - 2)

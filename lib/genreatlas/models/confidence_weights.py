@@ -1,10 +1,10 @@
-"""For how many songs of new artists each held-out song stands, when confidence is fitted.
+"""Weights of held-out songs in the fit of confidence.
 
-A new artist is to the artists of the training part what one of these is to the others. So a held-out artist's songs
-show what a model makes of new ones as long as the genre has another artist to be learned from. Where it has none, they
-show nothing: the fit did not know the genre, no probability ahead of it is enough, and with a tenth of such songs every
-set would hold every genre. They stand for no song. But the kept model knows those genres by one artist each, and songs
-of theirs will come: songs of genres that were known by one artist when they were scored stand for these, too.
+A held-out song is scored by a model that was not fitted on its artist, so it represents songs of new artists, as long
+as the model was fitted on another artist of its genre. Otherwise the model did not know the genre, no threshold
+includes it, and with a tenth of such songs every set would contain every genre; such songs get weight 0. But the final
+model knows their genres from one artist each and will be used on songs of these genres. Those are represented by
+held-out songs whose genre was known from one artist when they were scored, which therefore get a higher weight.
 """
 
 from typing import NamedTuple
@@ -16,16 +16,17 @@ from genreatlas.arrays import AnyArray
 
 Floats = NDArray[np.float64]
 
-#: Fewer songs or artists than these say nothing about a model's confidence.
+#: Minimum number of songs and of artists for a fit of confidence.
 LEAST_SONGS = 50
 LEAST_GROUPS = 10
 
 
 class Weighing(NamedTuple):
-    """What held-out songs stand for.
+    """Weights of held-out songs.
 
-    ``weight`` (n_songs,) has the mean 1 over all songs above 0; ``unheard`` is the share of new songs that none stands
-    for: those of genres of one artist, where too few songs were scored with one artist of their genre known.
+    ``weight`` (n_songs,) is the number of new songs that each song represents, with mean 1 over all weights above 0.
+    ``unheard`` is the share of new songs that no held-out song represents: those of genres with a single artist, if too
+    few songs were scored by a model that knew one artist of their genre.
     """
 
     weight: Floats
@@ -33,12 +34,12 @@ class Weighing(NamedTuple):
 
 
 def weigh(known: NDArray[np.integer], group: AnyArray) -> Weighing:
-    """Weight held-out songs.
+    """Compute the weights of held-out songs.
 
     Parameters
     ----------
-    known : (n,) artists of the song's genre that were fitted on when it was scored.
-    group : (n,) the song's artist.
+    known : (n_songs,) number of artists of the song's genre in the fit that scored the song.
+    group : (n_songs,) the song's artist.
     """
     known = np.asarray(known)
     weight = (known > 0).astype(np.float64)

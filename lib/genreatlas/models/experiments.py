@@ -1,4 +1,4 @@
-"""From scores on folds to the rows of ``experiments`` and the winners among them."""
+"""Rows of ``experiments`` from scores on folds, and their ranking."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,11 +37,11 @@ def experiment_id(trial: Trial, dataset_id: str, metric: str) -> str:
 
 
 def over_limit(trial: Trial, matrix: Matrix, room_mb: int | None = None) -> tuple[Reason, str] | None:
-    """Why the data set does not suit a candidate, such as too many rows; None where it does.
+    """Why a candidate cannot be fitted on the data set, such as too many rows; None if it can.
 
     Parameters
     ----------
-    room_mb : memory for fits, in 2**20 bytes; None where it is not known.
+    room_mb : memory available for fits, in 2**20 bytes; None if unknown.
     """
     engine, layout = get_engine(trial.engine), get_layout(matrix.axis)
     if engine.sequences and not layout.several:
@@ -98,10 +98,10 @@ def experiment_row(
 
     Parameters
     ----------
-    metric : the ``[train]`` section's metric.
-    folds : rows of ``fold_scores``. A candidate that failed on one fold is failed: its mean would be over
-        fewer songs than the others'. None at all: it is above its estimator's limits.
-    unfinished : why it was not scored on all folds. It has no mean then, which would be over other songs, too.
+    metric : ``train.metric``.
+    folds : rows of ``fold_scores``; empty for a candidate above its estimator's limits. A candidate that failed on one
+        fold has the status ``failed``, as its mean would be over fewer songs than the mean of others.
+    unfinished : why the candidate was not scored on all folds. It gets no mean, for the same reason.
     room_mb : see :func:`over_limit`.
     """
     used = metric_for(metric, matrix.multi)
@@ -137,7 +137,7 @@ def experiment_row(
 
 
 def statistics(folds: Sequence[RowView]) -> dict[str, float | None]:
-    """Mean, spread and gap over the folds that have a score; nothing where there are none."""
+    """Minimum, mean, maximum, standard deviation and gap to training over the folds; empty if there are none."""
     if not folds:
         return {}
     scores = np.array([fold["score"] for fold in folds])
@@ -155,16 +155,16 @@ def statistics(folds: Sequence[RowView]) -> dict[str, float | None]:
 
 
 def outdated(row: RowView) -> bool:
-    """Whether the scores of a row of ``experiments`` or ``fold_scores`` follow an older definition of its metric."""
+    """Whether a row of ``experiments`` or ``fold_scores`` has scores by an older definition of its metric."""
     return not is_current(row["metric"], row.get("metric_version"))
 
 
 def converted_fold(row: RowView, matrix: Matrix) -> Row:
-    """A row of ``fold_scores`` by today's definition of its metric; one that follows it already stays as it is.
+    """Convert a row of ``fold_scores`` to the current definition of its metric; current rows are unchanged.
 
     Parameters
     ----------
-    matrix : of the experiment's data set, whose labels say which classes each fold lacks.
+    matrix : matrix of the experiment's data set; its labels determine which classes each fold lacks.
     """
     if not outdated(row):
         return dict(row)
@@ -186,8 +186,8 @@ def converted_fold(row: RowView, matrix: Matrix) -> Row:
 
 
 def converted(row: RowView, folds: Sequence[RowView]) -> Row:
-    """A row of ``experiments`` of version 1 with the statistics of its converted folds."""
-    # In one order, as tables have none: sums of the same scores differ in the last digit in another.
+    """Convert a row of ``experiments`` of version 1, given its converted folds."""
+    # Sorted, because tables are unordered and the last digit of a sum depends on the order.
     done = sorted((fold for fold in folds if fold["score"] is not None), key=lambda fold: fold["fold"])
     absent = max((fold["n_absent"] for fold in done), default=None)
     figures = statistics(done) if row["status"] == "done" else {}
@@ -195,13 +195,13 @@ def converted(row: RowView, folds: Sequence[RowView]) -> Row:
 
 
 def rankings(rows: Iterable[RowView]) -> list[list[RowView]]:
-    """Scored candidates of each contest, best first; equal ones by name.
+    """Rank the scored candidates of each contest, best first, ties by name; contests are ordered by their best.
 
-    A contest is an engine on a feature set. A baseline has no rivals: all of them are to be judged.
+    A contest is one engine on one feature set. Each baseline is a contest of its own, so that all are evaluated.
 
     Parameters
     ----------
-    rows : of ``experiments``; those that are not done, or whose scores follow an older definition, take no part.
+    rows : rows of ``experiments``; those that are not done, or have scores by an older definition, are left out.
     """
     contests: dict[tuple[str, ...], list[RowView]] = {}
     for row in rows:
@@ -213,7 +213,7 @@ def rankings(rows: Iterable[RowView]) -> list[list[RowView]]:
 
 
 def genre_lines(dataset: Dataset, most: int = 40) -> list[str]:
-    """What was kept of each genre, and why the rest was not; genres that lost songs come first."""
+    """Lines with the songs kept of each genre and the reasons why others were dropped; most dropped songs first."""
     words = {
         "no_features": "without features",
         "filtered": "filtered out",
@@ -236,7 +236,7 @@ def genre_lines(dataset: Dataset, most: int = 40) -> list[str]:
 
 
 def unfinished_lines(feature_set: str, rows: Iterable[Mapping[str, object]], most: int = 40) -> list[str]:
-    """What was cut by halving, in a number, and what was not tried because the time was over, by name."""
+    """Lines with the number of candidates cut by halving, and the names of those left out when the time was over."""
     rows = list(rows)
     lines = []
     if cut := [row for row in rows if row["reason"] == Reason.CUT_EARLY]:
@@ -252,7 +252,7 @@ def unfinished_lines(feature_set: str, rows: Iterable[Mapping[str, object]], mos
 
 
 def leader_line(row: RowView) -> str:
-    """One line of the leaderboard: who won its contest, with mean and standard deviation over folds."""
+    """One line of the leaderboard: the winner of a contest, with mean and standard deviation over folds."""
     spread = "" if row["score_std"] is None else f" ± {row['score_std']:.3f}"
     title = row["engine"] if is_baseline(row["engine"]) else f"best {row['engine']}"
     return f"{title}: {row['score_mean']:.3f}{spread} {row['metric']} over {row['n_folds']} folds, {row['candidate']}"

@@ -1,4 +1,4 @@
-"""What a store knows of training, read once; and what a run adds to it, written a few times."""
+"""Experiments, fold scores and models of a store: read once per run, new rows written in batches."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,28 +13,30 @@ from genreatlas.store.row_checks import Rows, records
 from genreatlas.tables import EXPERIMENTS, FOLD_SCORES, MODELS, TRAINING_GENRES, Table
 from genreatlas.values import RowView
 
-#: A commit takes a second or two, as much as many a fit, so rows wait for each other; a killed run repeats no more.
+#: Rows are collected for this time before a commit, as a commit takes 1 to 2 s, as long as many a fit. A killed run
+#: repeats at most the fits of this time.
 SECONDS_BETWEEN_COMMITS = 20.0
 
-#: Scores before what rests on them.
+#: Order of writing: scores before the rows that are derived from them.
 _ORDER = (FOLD_SCORES, TRAINING_GENRES, EXPERIMENTS, MODELS)
 
 
-#: Reasons of experiments that another run may score to their end.
+#: Reasons of experiments that another run may complete.
 UNFINISHED = (Reason.CUT_EARLY.value, Reason.OVER_BUDGET.value)
 
 
 class Ledger:
-    """Experiments, fold scores and models of one split, level and way of labels.
+    """Experiments, fold scores and models of one split, level and label rule (``train.labels``).
 
-    Leaving the ``with`` block writes what waits, even where a step failed; a killed process loses it.
+    Leaving the ``with`` block writes the rows that are not written yet, even after an exception; a killed process
+    loses them.
 
     Attributes
     ----------
-    experiments : rows of ``experiments``, by their id.
+    experiments : rows of ``experiments`` by id.
     models : ids of ``models``.
-    folds : by experiment and fold, rows of ``fold_scores`` whose experiment has no row yet, or was not scored to its
-        end: what a killed run, successive halving or a spent budget left.
+    folds : rows of ``fold_scores`` by experiment and fold, of experiments that have no row yet or were not scored on
+        all folds because of a killed run, successive halving or a spent budget.
     """
 
     def __init__(self, store: Store, config: Config) -> None:
@@ -64,12 +66,12 @@ class Ledger:
             self.flush()
 
     def folds_of(self, experiments: Iterable[str]) -> list[dict[str, object]]:
-        """Stored rows of ``fold_scores`` of some experiments."""
+        """Read the rows of ``fold_scores`` of given experiments from the store."""
         mine = F.col("experiment_id").isin(list(experiments))
         return [row.asDict() for row in self.store.read(FOLD_SCORES).where(mine).collect()]
 
     def replace(self, folds: Sequence[RowView], experiments: Sequence[RowView]) -> None:
-        """Write rows in place of those with the same keys, at once: folds first."""
+        """Replace the rows with the same keys, without waiting for the next commit; folds first."""
         self.store.upsert(FOLD_SCORES, folds, update=True)
         self.store.upsert(EXPERIMENTS, experiments, update=True)
         self.experiments |= {row["experiment_id"]: dict(row) for row in experiments}
@@ -77,13 +79,13 @@ class Ledger:
         self.folds |= {key: row for key, row in written.items() if key in self.folds}
 
     def add(self, table: Table, rows: Rows) -> None:
-        """Keep rows, and write all that wait when it is time."""
+        """Collect rows; write all collected rows if the last commit is :data:`SECONDS_BETWEEN_COMMITS` ago."""
         self._waiting[table.name] += records(table, rows)
         if time.monotonic() - self._since >= SECONDS_BETWEEN_COMMITS:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the collected rows."""
         for table in _ORDER:
             if rows := self._waiting[table.name]:
                 self.store.upsert(table, rows, update=table in (EXPERIMENTS, MODELS))

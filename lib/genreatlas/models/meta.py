@@ -1,4 +1,4 @@
-"""What a model's folder says beside its classifier, and which model bears which alias; read without Spark."""
+"""Metadata in a model's folder (``meta.json``) and the file of aliases; both are read without Spark."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from genreatlas.values import JsonView
 
 META = "meta.json"
 
-#: In the folder of the models: alias = model id. A copy of what the table ``promotions`` decided.
+#: File in the folder of the models: alias = model id. A copy of the decisions in the table ``promotions``.
 ALIASES = "aliases.json"
 
 
@@ -22,13 +22,13 @@ ALIASES = "aliases.json"
 class Meta:
     """``meta.json`` of a model.
 
-    ``songs_of`` names the feature set whose songs it was trained on, with version and preprocessing: its own, but
-    for baselines. ``train`` and ``clip`` are the configuration's sections as the release that trained it wrote them;
-    :meth:`train_section` and :meth:`clip_section` read them. ``format`` says which engine reads the model, and
-    ``spark`` holds what the engine keeps of it beside its file, such as what a Spark pipeline does not know of itself:
-    input columns, classes that it saw, calibration. ``identity`` is what made two songs copies of one
-    recording (:data:`genreatlas.datasets.library.Identity`). ``confidence`` holds temperatures and prediction sets
-    (:meth:`sureness`); None in models that have none, such as those of earlier releases.
+    ``songs_of`` is (feature set, version, preprocessing id) of the set whose songs the model was trained on; it is the
+    model's own set except for baselines. ``train`` and ``clip`` are sections of the configuration as written by the
+    release that trained the model; :meth:`train_section` and :meth:`clip_section` convert them. ``format`` determines
+    the engine that reads the model. ``spark`` holds what the engine stores outside the model file, such as the input
+    columns, observed classes and calibration of a Spark pipeline. ``identity`` is the rule by which two songs counted
+    as copies of one recording (:data:`genreatlas.datasets.library.Identity`). ``confidence`` holds temperatures and
+    prediction sets (:meth:`sureness`); None for models without them, such as those of earlier releases.
     """
 
     model_id: str
@@ -47,15 +47,15 @@ class Meta:
     train: JsonView
     clip: JsonView
     spark: JsonView | None = None
-    identity: Literal["sound", "bytes"] = "bytes"  #: as in models of releases that did not say
+    identity: Literal["sound", "bytes"] = "bytes"  #: default: the rule of releases that did not store it
     confidence: JsonView | None = None
 
     def sureness(self) -> Confidence | None:
-        """How mean scores become calibrated probabilities and prediction sets; None where they stay as they are.
+        """Calibration and prediction sets of the model; None if it has none.
 
         Raises
         ------
-        ModelError : what is stored cannot be read.
+        ModelError : the stored values cannot be read.
         """
         try:
             return Confidence.from_json(self.confidence, len(self.classes))
@@ -63,21 +63,21 @@ class Meta:
             raise ModelError(f"{self.model_id}: {error}") from None
 
     def train_section(self) -> TrainSection:
-        """``[train]`` as this release spells it, without candidates; ModelError where it cannot be read."""
+        """``[train]`` with the names of this release, without candidates; ModelError if it cannot be read."""
         try:
             return former.train_section(self.train)
         except ValueError as error:
             raise ModelError(f"{self.model_id}: {META}: {error}") from None
 
     def clip_section(self) -> ClipSection:
-        """``[clip]`` as this release spells it; ModelError where it cannot be read."""
+        """``[clip]`` with the names of this release; ModelError if it cannot be read."""
         try:
             return former.clip_section(self.clip)
         except ValueError as error:
             raise ModelError(f"{self.model_id}: {META}: {error}") from None
 
 
-#: Fields whose values are names that a release may have changed.
+#: Fields whose values may have had other names in earlier releases.
 _NAMES = ("axis", "format", "score_kind")
 
 
@@ -86,7 +86,7 @@ def read(folder: Path) -> Meta:
 
     Raises
     ------
-    ModelError : its folder is missing, or holds something else.
+    ModelError : the file is missing or is not a model of this version.
     """
     try:
         fields = json.loads((folder / META).read_text(encoding="utf-8"))
@@ -95,7 +95,7 @@ def read(folder: Path) -> Meta:
         meta = Meta(**(fields | lists | names))
         if meta.axis not in LAYOUTS:
             raise ValueError(f"axis = {meta.axis!r} is no layout of feature sets")
-        if not meta.model_id or Path(meta.model_id).name != meta.model_id:  # it names folders
+        if not meta.model_id or Path(meta.model_id).name != meta.model_id:  # used as the name of a folder
             raise ValueError(f"model_id = {meta.model_id!r} is no name of a folder")
         return meta
     except OSError as error:
@@ -107,7 +107,7 @@ def read(folder: Path) -> Meta:
 
 
 def read_aliases(models: Path) -> dict[str, str]:
-    """Alias = model id; none where nothing was promoted yet."""
+    """Read the aliases as alias = model id; empty if nothing was promoted yet."""
     try:
         return dict(json.loads((models / ALIASES).read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -117,7 +117,7 @@ def read_aliases(models: Path) -> dict[str, str]:
 
 
 def write_alias(models: Path, alias: str, model_id: str) -> None:
-    """Let an alias mean a model; the file is replaced whole."""
+    """Point an alias to a model. The file is replaced atomically."""
     aliases = read_aliases(models)
     if aliases.get(alias) == model_id:
         return

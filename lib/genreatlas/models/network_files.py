@@ -1,6 +1,6 @@
-"""Pretrained networks in the folder of a model that was trained on what they make: a copy of each, and its entry.
+"""Pretrained networks in the folder of a model that was trained on their embeddings: a copy of each and its entry.
 
-So a model scores files wherever its folder is brought, without the configuration that it was trained with.
+With them a model's folder can be moved and scores files without the configuration of its training.
 """
 
 import json
@@ -19,17 +19,17 @@ NETWORKS = "networks.json"
 
 
 def bring_along(models: Path, folder: Path, feature_set: str) -> None:
-    """Write the networks behind a model's features into its folder; models of one network share its file by a link.
+    """Copy the networks that compute a model's features into its folder; models of one network share a hard link.
 
     Parameters
     ----------
     models : folder of the models.
-    folder : of the model, which is being made.
-    feature_set : its set, or several that are joined.
+    folder : folder of the model that is being written.
+    feature_set : feature set of the model, or several joined sets.
 
     Raises
     ------
-    ModelError : a network's file is gone.
+    ModelError : the file of a network is missing.
     """
     known = (FEATURE_SETS.get(name) for name in members_of(feature_set))
     entries = tuple(dict.fromkeys(one.entry for one in known if isinstance(one, EmbeddingSet)))
@@ -48,17 +48,17 @@ def bring_along(models: Path, folder: Path, feature_set: str) -> None:
 def _linked(source: Path, target: Path) -> bool:
     try:
         target.hardlink_to(source)
-    except OSError:  # a file system without links
+    except OSError:  # a file system without hard links
         return False
     return True
 
 
 def networks_of(folder: Path) -> tuple[EmbeddingSet, ...]:
-    """Feature sets of the networks in a model's folder; none where it was trained on others.
+    """Read the feature sets of the networks in a model's folder; empty if it was trained on other features.
 
     Raises
     ------
-    ModelError : their entries cannot be read.
+    ModelError : the entries of the networks cannot be read.
     """
     file = folder / NETWORKS
     if not file.exists():

@@ -1,4 +1,4 @@
-"""The genre of one file, from Python and without Spark."""
+"""Predict the genre of one audio file from Python, without Spark."""
 
 import json
 import os
@@ -27,9 +27,10 @@ from genreatlas.models.topic_files import topics_of
 
 @dataclass(frozen=True)
 class WindowScores:
-    """What a model says of one window; ``probabilities`` is empty where it could not be used, and ``reason`` says why.
+    """Prediction for one window of a file.
 
-    ``start_s`` and ``length_s`` are in seconds.
+    ``start_s`` and ``length_s`` are in seconds. ``probabilities`` are by genre id, highest first; they are empty if the
+    window could not be used, and ``reason`` is the cause.
     """
 
     start_s: float
@@ -45,14 +46,20 @@ class WindowScores:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of a file.
+    """Prediction for a file.
 
-    ``probabilities`` (margins where ``score_kind`` says so) are means over the windows by genre id, highest first;
-    ``names`` has the genres' names, ``windows`` the timeline. ``genre_set`` holds the genres that are not ruled out,
-    the most probable first: of songs like those in training, by artists that are not in it, a share of ``coverage`` has
-    its genre in it. Where training did not know who plays, that holds for other songs of the same artists only. It is
-    empty, and ``coverage`` None, for models without sets. ``abstains`` says that the set is too large (or empty) to be
-    an answer.
+    Attributes
+    ----------
+    model_id : id of the model.
+    probabilities : mean over the windows by genre id, highest first; margins if ``score_kind`` is margin.
+    names : name of each genre by id.
+    score_kind : kind of the scores, see :data:`genreatlas.models.types.ScoreKind`.
+    windows : predictions for each window, in order of time.
+    genre_set : prediction set, the most probable genre first. For songs like those in the training data, by artists
+        that are not in it, the set contains the true genre with probability ``coverage``. If artists were unknown in
+        training, this holds for other songs of the same artists only. Empty for models without sets.
+    coverage : coverage of the prediction set; None for models without sets.
+    abstains : whether the set is empty or too large to be an answer (``max_set`` of :func:`predict`).
     """
 
     model_id: str
@@ -71,7 +78,7 @@ class Prediction:
 
     @property
     def confidence(self) -> float:
-        """Its score."""
+        """Score of :attr:`genre`."""
         return self.probabilities[self.genre]
 
 
@@ -83,23 +90,28 @@ def predict(
     max_windows: int = 0,
     max_set: int = 0,
 ) -> Prediction:
-    """Tell the genre of one audio file with a model that needs no Spark session, such as scikit-learn's.
+    """Predict the genre of one audio file with a model that needs no Spark session, such as one of scikit-learn.
 
-    The file is cut into windows of the length that the model was trained on; the answer is their mean. The first
-    call loads the model and compiles the features (seconds); later calls take as long as the features do.
+    The file is cut into windows of the length that the model was trained on, and the scores of the windows are
+    averaged. The first call loads the model and compiles the features (seconds); the time of later calls is that of
+    the features.
 
     Parameters
     ----------
-    source : path of a file, or the bytes of one.
+    source : path of an audio file, or its bytes.
     models : folder of the models, ``[models] path``.
-    model : alias or id.
-    hop_s : distance of windows in s; 0: their length.
-    max_windows : at most so many, evenly spread; 0: all.
-    max_set : genres of the largest prediction set that is an answer; 0: half of the genres, at most 100.
+    model : alias or model id.
+    hop_s : distance between the starts of windows in s; 0: the length of a window.
+    max_windows : maximum number of windows, evenly spread over the file; 0: all.
+    max_set : size of the largest prediction set that counts as an answer; 0: half of the genres, at most 100.
+
+    Returns
+    -------
+    Scores of the whole file and of each window.
 
     Raises
     ------
-    ModelError : there is no such model, it needs Spark, or its features would be made otherwise here.
+    ModelError : there is no such model, it needs Spark, or this release computes its features differently.
     ClipError : the file cannot be decoded, is too short, or silent.
     """
     folder = Path(models).absolute()
@@ -144,9 +156,9 @@ def predict(
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that needs no Spark, and what is known of it.
+    """A loaded model that needs no Spark, with its metadata.
 
-    ``brought`` are feature sets that the model brought along: those of networks, and topics.
+    ``brought`` are feature sets stored in the model's folder: those of pretrained networks, and topics.
     """
 
     meta: Meta
@@ -182,7 +194,7 @@ _load = lru_cache(maxsize=4)(load)
 
 
 def score(loaded: Loaded, values: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of class scores, (n, n_classes), and rows behind them, (n,), of feature arrays (n_rows, n_features)."""
+    """Score feature arrays, each (n_rows, n_features): sums of class scores (n, n_classes) and row counts (n,)."""
     meta = loaded.meta
     names = pa.array([str(number) for number in range(len(values))])
     lists = pa.array([one.ravel() for one in values], pa.list_(pa.float32()))
@@ -196,7 +208,7 @@ def score(loaded: Loaded, values: list[np.ndarray]) -> tuple[np.ndarray, np.ndar
 
 
 def calibrated(loaded: Loaded, means: np.ndarray) -> np.ndarray:
-    """Mean scores (n, n_classes) as the model's calibrated probabilities; as they are where it has no temperatures."""
+    """Calibrate mean scores (n, n_classes); returned unchanged if the model has no calibration."""
     return means if loaded.confidence is None else loaded.confidence.probabilities(means)
 
 

@@ -1,4 +1,4 @@
-"""A stored model that needs no Spark as MLflow serves it: audio or features in, a probability per genre out."""
+"""MLflow pyfunc wrapper of a stored model that needs no Spark: audio or features in, one probability per genre out."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from genreatlas.errors import ClipError
 from genreatlas.models.one_file import Loaded, calibrated, load, predict, score
 from genreatlas.values import JsonObject
 
-#: Column with a file's bytes.
+#: Input column with the bytes of an audio file.
 AUDIO = "audio"
 
 
@@ -29,11 +29,12 @@ class GenreModel(PythonModel):
 
         Parameters
         ----------
-        model_input : a column ``audio`` with the bytes of files, or the model's feature columns.
+        model_input : a column ``audio`` with the bytes of audio files, or the model's feature columns.
 
         Returns
         -------
-        One column per genre id, and ``genre``; with audio also ``reason``, where a file could not be used.
+        One column of probabilities per genre id, and ``genre``, the most probable. For audio also ``reason``: why a
+        file could not be used, else None.
         """
         classes = self.loaded.meta.classes
         if AUDIO in model_input.columns:

@@ -1,4 +1,4 @@
-"""The training matrix of a stored model again, from the versions of the tables that it was trained on."""
+"""Rebuild the training matrix of a stored model from the table versions that it was trained on."""
 
 import json
 from pathlib import Path
@@ -18,20 +18,20 @@ from genreatlas.values import JsonObject
 
 
 def rebuild(store: Reader, config: Config, row: Row, folder: Path) -> Matrix:
-    """Make a model's training matrix again, value for value.
+    """Rebuild a model's training matrix with identical values.
 
-    Every table is read at the version that the model's row names, joined and sorted as in training, with the
-    ``[train]`` section that the model was trained with.
+    Tables are read at the versions stored in the model's row, and joined and sorted as in training, with the
+    ``[train]`` section of the model.
 
     Parameters
     ----------
-    row : of the table ``models``.
-    folder : for the arrays (see :class:`genreatlas.datasets.types.Matrix`), and ``matrix.json`` which says what the
-        columns and the classes are and which song each row belongs to.
+    row : row of the table ``models``.
+    folder : folder for the arrays (see :class:`genreatlas.datasets.types.Matrix`) and for ``matrix.json``, which names
+        the columns, the classes and the sorted song ids.
 
     Raises
     ------
-    ModelError : the model's files are missing, a version of a table is gone, or the matrix is another one.
+    ModelError : the model's files are missing, a table version is gone, or the hash of the matrix differs.
     """
     if not row["matrix_sha256"] or not row["input_versions"]:
         raise ModelError(f"model {row['model_id']}: an older release trained it and kept no hash of its training set.")

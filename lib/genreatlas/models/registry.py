@@ -1,4 +1,4 @@
-"""Model files: one folder a model, with everything that scoring needs beside the classifier itself."""
+"""Model files: one folder per model, with the classifier and everything else that scoring needs."""
 
 import json
 import shutil
@@ -29,11 +29,15 @@ ModelRow = Mapping[str, Any] | Row
 
 
 def save(config: Config, meta: Meta, model: Fitted, topics: Sequence[TopicSet] = ()) -> Path:
-    """Write a model's folder, whole or not at all: it gets its name when everything is in it.
+    """Write a model's folder atomically: it is renamed to its final name when complete.
 
     Parameters
     ----------
-    topics : sets of topics among those that it was trained on.
+    topics : topic sets among the features that the model was trained on.
+
+    Returns
+    -------
+    Path of the folder.
     """
     folder = config.models.path.absolute() / meta.model_id
     partly = folder.with_name(f".{meta.model_id}.part")
@@ -49,27 +53,27 @@ def save(config: Config, meta: Meta, model: Fitted, topics: Sequence[TopicSet] =
 
 
 def exists(config: Config, model_id: str) -> bool:
-    """Whether the model's folder is there."""
+    """Whether the model's folder exists."""
     return (config.models.path.absolute() / model_id / META).exists()
 
 
 def read_meta(row: ModelRow, config: Config) -> Meta:
-    """What is known of a model beside its classifier.
+    """Read the metadata of a model.
 
     Raises
     ------
-    ModelError : its folder is missing, or holds something else.
+    ModelError : its ``meta.json`` is missing or is not of this version.
     """
     return meta_file.read(config.models.path.absolute() / row["model_id"])
 
 
 def load(row: ModelRow, config: Config) -> StoredModel:
-    """Load a model that ``models`` lists.
+    """Load a model of the table ``models``.
 
     Parameters
     ----------
-    row : a row of the table ``models``; model_id is enough.
-    config : its ``models.path`` says where the folders are.
+    row : a row of the table ``models``; only ``model_id`` is used.
+    config : ``models.path`` is the folder of the models.
 
     Raises
     ------
@@ -84,10 +88,10 @@ def load(row: ModelRow, config: Config) -> StoredModel:
 
 
 def dataset_of(store: Reader, config: Config, row: ModelRow, library: Library) -> Dataset:
-    """Songs with the features that a model reads and the genres that it knows, in every part of the split.
+    """Data set for a model: songs with its features and its genres, in all parts of the split.
 
-    Classes, one-hot columns, feature version, preprocessing and the ``[train]`` rules are the model's own; songs
-    are not left out for being too few or too many.
+    Classes, one-hot columns, feature version, preprocessing and the ``[train]`` rules are the model's own. The limits
+    on the number of songs per genre do not apply.
 
     Parameters
     ----------

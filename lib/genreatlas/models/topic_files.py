@@ -1,4 +1,4 @@
-"""Topics in the folder of a model that was trained on their shares, so that it scores files where there is no store."""
+"""Topics in the folder of a model whose features are topic shares, so that it scores files without a store."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ TOPICS, ARRAYS = "topics.json", "topics.npz"
 
 
 def write_topics(folder: Path, sets: Sequence[TopicSet]) -> None:
-    """Write the topics behind a model's features into its folder; nothing where there are none."""
+    """Write the topic sets that a model's features are computed with into its folder; no file if there are none."""
     if not sets:
         return
     told = [
@@ -29,11 +29,11 @@ def write_topics(folder: Path, sets: Sequence[TopicSet]) -> None:
 
 
 def topics_of(folder: Path) -> tuple[TopicSet, ...]:
-    """Sets of topics in a model's folder; none where it was trained on others.
+    """Read the topic sets in a model's folder; empty if it was trained on other features.
 
     Raises
     ------
-    ModelError : they cannot be read, or this release makes other frames.
+    ModelError : they cannot be read, or this release has another version of the frames they were fitted on.
     """
     file = folder / TOPICS
     if not file.exists():

@@ -1,4 +1,4 @@
-"""Runs and models in MLflow, as the tables have them."""
+"""Log stored models to MLflow as runs and registered models."""
 
 import json
 import os
@@ -20,7 +20,7 @@ class Tracker:
 
     Parameters
     ----------
-    settings : with a tracking URI.
+    settings : section ``[mlflow]`` with a tracking URI.
 
     Raises
     ------
@@ -49,7 +49,7 @@ class Tracker:
             raise ConfigError(f"mlflow.tracking_uri = {settings.tracking_uri}: {_first_line(error)}") from None
 
     def state(self, model_id: str) -> str | None:
-        """State in which a model was logged last; None where it was not."""
+        """State of a model when it was logged last; None if it was not logged."""
         run = self._run(model_id)
         return run.data.tags.get(_STATE) if run else None
 
@@ -63,7 +63,7 @@ class Tracker:
         folder: Path,
         pictures: Iterable[Path],
     ) -> str:
-        """Log one model as a run of its own, and again into the same run when its state has changed.
+        """Log one model as a run; a later call for the same model updates that run.
 
         Returns
         -------
@@ -85,7 +85,7 @@ class Tracker:
         return run_id
 
     def register(self, model_id: str, folder: Path, alias: str, row: RowView) -> bool:
-        """Register a model that needs no Spark as a pyfunc and give its version the alias; whether anything changed."""
+        """Register a model that needs no Spark as a pyfunc and set the alias; return whether anything changed."""
         import mlflow
 
         from genreatlas.models.pyfunc import GenreModel
@@ -104,7 +104,7 @@ class Tracker:
             )
         try:
             self._client.get_registered_model(self._name)
-        except Exception:  # each kind of registry says "not there" in its own way; the next line says if it is worse
+        except Exception:  # "not found" differs between registries; the next line raises on other errors
             self._client.create_registered_model(self._name, description="Genre of a piece of music, by its sound.")
         version = self._client.create_model_version(
             self._name, logged.model_uri, run.info.run_id, tags={_MODEL_ID: model_id, "classes": len(row["classes"])}
@@ -125,7 +125,7 @@ class Tracker:
 
 
 def params_of(row: RowView) -> Row:
-    """Parameters of a run: the candidate, its parameters, and its data set."""
+    """Parameters of an MLflow run: the candidate, its parameters, and its data set."""
     names = ("engine", "estimator", "feature_set", "set_version", "preprocessing_id", "dataset_id", "split",
              "split_version", "level", "labels", "seed", "score_kind", "grouping")  # fmt: skip
     own = {f"param.{key}": value for key, value in json.loads(row["params"]).items()}

@@ -1,4 +1,4 @@
-"""One feature set in training: its rows, its matrix, and the engines working on them."""
+"""Training on one feature set: its rows, its matrix, and the engines that fit candidates on them."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -31,22 +31,22 @@ from genreatlas.store import Staged, Store
 
 STEP = "train_models"
 
-#: Values of a bucket of a matrix that stays in Spark, in 2**20 bytes. It is fixed, as the sums of buckets are added one
-#: by one and other buckets would change last digits; a worker holds about ten times as much.
+#: Size of a bucket of a matrix that stays in Spark, in 2**20 bytes of values. It is a constant because the sums of
+#: buckets are added one by one, and other buckets would change last digits. A worker uses about ten times this memory.
 BUCKET_MB = 32
 
 
 class FeatureSetTraining:
-    """Rows and matrix of one data set; made when training begins with it, closed after.
+    """Rows and matrix of one data set while candidates are fitted on it.
 
-    The joined frame is evaluated once: it is staged where it is fetched in several buckets, or where an engine
-    reads it in Spark, and else goes straight to the driver. A matrix that is too large to be sent to workers stays in
-    Spark, where candidates can be fitted without it.
+    The joined frame is evaluated once: it is staged if it is fetched in several buckets or read by an engine in Spark;
+    otherwise it is collected to the driver. A matrix that is too large to be sent to workers stays in Spark if some
+    candidate can be fitted there without it.
 
     Parameters
     ----------
-    songs_of : the data set that the songs come from; ``dataset`` itself, but for baselines.
-    trials : candidates on it.
+    songs_of : the data set that the songs come from; ``dataset`` itself except for baselines.
+    trials : candidates on the data set.
 
     Raises
     ------
@@ -74,17 +74,17 @@ class FeatureSetTraining:
 
     @cached_property
     def room_mb(self) -> int | None:
-        """Memory for fits, in 2**20 bytes; None on a cluster."""
+        """Memory available for fits, in 2**20 bytes; None on a cluster."""
         return room_mb(self.store.spark)
 
     def giveaways(self, albums: pd.Series) -> list[Giveaway]:
-        """Columns of an imported table that give the genre away; features of our own are made from sound alone.
+        """Find columns of an imported table that leak the label. Own features are computed from sound and not checked.
 
-        Of a matrix that stayed in Spark none is looked for.
+        Nothing is checked for a matrix that stayed in Spark.
 
         Parameters
         ----------
-        albums : name of each song's album, by song id.
+        albums : name of each song's album, indexed by song id.
         """
         matrix, songs, imported = self.matrix, self.dataset.songs, set(self.dataset.imported)
         if not imported or not matrix.n_rows or matrix.in_buckets:
@@ -100,28 +100,33 @@ class FeatureSetTraining:
         return [one for one in found if one.feature in asked]
 
     def close(self) -> None:
-        """Give the staged rows back."""
+        """Drop the staged rows."""
         if self._staged is not None:
             self._staged.drop()
 
     def score_folds(self, tasks: Sequence[FoldTask], tasks_a_core: int | None = None) -> Iterator[list[FoldResult]]:
-        """Yield results as they come, those of one Spark job together; the engines one after the other.
+        """Fit and score candidates on folds, one engine after the other; yields the results of each Spark job.
 
         Parameters
         ----------
-        tasks_a_core : of one Spark job; few where it may have to stop soon.
+        tasks : candidates and folds.
+        tasks_a_core : number of tasks per core in a Spark job; few if the run may have to stop soon.
         """
         for engine_fitter in dict.fromkeys(self._kind(engine) for engine in engines()):
             if mine := [task for task in tasks if self._kind(get_engine(task.trial.engine)) == engine_fitter]:
                 yield from self._fitter(engine_fitter).score_folds(mine, tasks_a_core)
 
     def running(self) -> str:
-        """How far fits are that take long, in one line; empty where nothing is known."""
+        """Progress of long fits in one line; empty if none is reported."""
         told = [one.running() for one in list(self._fitters.values()) if isinstance(one, Telling)]
         return "; ".join(line for lines in told for line in lines)
 
     def refit(self, trial: Trial, model_id: str) -> tuple[Meta, float, str | None]:
-        """Fit a candidate on the whole training part and save it; what it is, the seconds of the fit, and a note.
+        """Fit a candidate on the whole training part and save it.
+
+        Returns
+        -------
+        Metadata of the model, time of the fit in s, and a note for the user or None.
 
         Raises
         ------
@@ -159,7 +164,7 @@ class FeatureSetTraining:
 
     def _stage(self) -> DataFrame:
         if self._staged is None:
-            # Sorted, so that a bucket is read from the files that hold it.
+            # Sorted, so that reading a bucket touches only the files that contain it.
             rows = self._rows().repartitionByRange("bucket", "song_id").sortWithinPartitions("bucket", "song_id")
             self._staged = self.store.stage(rows, STEP, self.dataset.feature_set)
         return self._staged.frame
@@ -175,7 +180,7 @@ class FeatureSetTraining:
 
 
 def _can_stay(trials: Sequence[Trial], dataset: Dataset, train: TrainSection) -> bool:
-    """Whether a candidate that listens can be fitted where the rows are; its answers are judged without ranks."""
+    """Whether a candidate other than a baseline can be fitted and scored in Spark; that gives no ranks of genres."""
     told = any(
         trial.estimator in engine.without_matrix and not engine.is_baseline
         for trial in trials

@@ -1,4 +1,4 @@
-"""What the parts of training hand to each other: candidates, their scores and fitted models."""
+"""Types shared by the modules of training: candidates, their scores, fitted models, and schemas of predictions."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from genreatlas.values import Params, RowView
 
 ScoreKind = Literal["probability", "margin"]
 
-#: What a model says of clips: one row a clip. ``score_sum`` and ``votes`` follow its classes;
-#: ``score_sum`` adds the class scores of the clip's rows (1 row, or its frames) and ``votes`` counts the rows in
-#: which a class scored highest (several labels: in which it was predicted), so that
-#: ``sum(score_sum) / sum(n_rows)`` over clips is the song's mean score, and ``votes[true class]`` of ``n_rows`` rows
-#: were right on their own.
+#: Schema of predictions for clips, one row per clip. ``score_sum`` and ``votes`` have one entry per class:
+#: ``score_sum`` is the sum of the class scores over the clip's rows (1 row, or its frames), and ``votes`` the number of
+#: rows in which the class scored highest (multi-label: was predicted). ``sum(score_sum) / sum(n_rows)`` over clips is
+#: the song's mean score; ``votes[true class]`` is the number of rows that were right.
 PREDICTED = "song_id string, clip_id string, n_rows int, score_sum array<double>, votes array<int>"
 
-#: What a model says of whole songs where it knows more genres than are kept of each song: one row a song. Places are
-#: indices into its classes, ``best`` and ``best_by_vote`` those of the highest mean score and of the most votes;
-#: ``scores`` are the mean scores of ``places``, the highest ones first, the true genre's among them; ``higher`` and
-#: ``equal`` count the classes with a higher and with the same mean score as the true genre, itself included.
-#: ``vote_places`` and ``votes`` count rows, where the song has several. ``set_places`` are the classes of
-#: the prediction set, the most probable first, empty where it has more than were asked for. Sets are NULL for models
-#: without; else scores are calibrated. ``family_scores`` are sums over the classes of each family of ``family_places``,
-#: the highest first and the true one's among them; NULL where there are no families.
+#: Schema of predictions for songs of models with many classes, one row per song. Only the highest scores are kept.
+#: Places are class indices. ``best`` has the highest mean score, ``best_by_vote`` the most votes. ``scores`` are the
+#: mean scores of ``places``, highest first, including the true genre. ``higher`` and ``equal`` are the numbers of
+#: classes with a higher and with the same mean score as the true genre (itself included). ``vote_places`` and ``votes``
+#: are the row counts per class of songs with several rows. ``set_places`` are the classes of the prediction set, the
+#: most probable first; empty if the set is larger than requested. Columns of sets are NULL for models without sets;
+#: otherwise scores are calibrated. ``family_scores`` are sums over the classes of each family in ``family_places``,
+#: highest first, including the true family; NULL if no families were given.
 ANSWERED = (
     "song_id string, n_rows int, best int, best_by_vote int, n_rows_correct int, higher int, equal int, "
     "places array<int>, scores array<double>, vote_places array<int>, votes array<int>, "
@@ -37,7 +36,7 @@ ANSWERED = (
 class Trial:
     """One candidate: an estimator with one set of parameters on one feature set.
 
-    ``params`` is JSON-able and holds the estimator's parameters and ``scaler``.
+    ``params`` can be written as JSON and holds the estimator's parameters and ``scaler``.
     """
 
     name: str
@@ -64,7 +63,7 @@ class FoldTask:
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What became of a :class:`FoldTask`: scores, or the reason why there are none."""
+    """Result of a :class:`FoldTask`: scores, or the reason why there are none."""
 
     experiment_id: str
     fold: int
@@ -73,7 +72,7 @@ class FoldResult:
     reason: str | None  #: a value of :class:`genreatlas.errors.Reason`
     detail: str | None
     seconds: float
-    metric_version: int | None = None  #: of the scores' definition, from :func:`genreatlas.metrics.version_of`
+    metric_version: int | None = None  #: version of the metric's definition (:func:`genreatlas.metrics.version_of`)
     n_absent: int | None = None  #: classes without a song in the fold
 
 
@@ -86,9 +85,9 @@ class FittedModel:
     score_kind: ScoreKind
     seconds: float
     confidence: RowView | None = None  #: see :meth:`genreatlas.models.confidence.Confidence.to_json`
-    note: str | None = None  #: what a user should know of the fit, such as why the model has no confidence
+    note: str | None = None  #: message about the fit for the user, such as why there is no confidence
 
-    facts = None  #: the file says everything
+    facts = None  #: the file is complete; see :attr:`genreatlas.models.engines.protocol.Fitted.facts`
 
     def save(self, path: Path) -> None:
         """Write the file."""

@@ -1,8 +1,8 @@
-"""The engines that candidates are fitted with, one package each, and where they are found by their stored names.
+"""Registry of the engines that fit candidates; each engine is a package.
 
-What is asked of an engine is in :mod:`.protocol`. One whose model is one file is a
-:class:`.task_engine.FileEngine`. One that fits a candidate on one core, too, is a :class:`.task_engine.TaskEngine`, and
-says little more than how to fit and how to read the file.
+:mod:`.protocol` defines the interface of an engine. An engine whose model is one file derives from
+:class:`.task_engine.FileEngine`. If it also fits a candidate on one core, it derives from
+:class:`.task_engine.TaskEngine` and implements little more than fitting and reading the file.
 """
 
 from collections.abc import Iterable
@@ -24,28 +24,28 @@ _KNOWN: dict[str, Engine] = {engine.name: engine for engine in BUILT_IN}
 
 
 def register(engine: Engine) -> None:
-    """Make an engine known, so that configurations may name it and its models are read.
+    """Register an engine, so that configurations can name it and its models can be read.
 
     Raises
     ------
-    ValueError : another engine has its name, or reads one of its formats.
+    ValueError : another engine has the same name or reads one of its formats.
     """
     for other in _KNOWN.values():
         if taken := ({other.name} & {engine.name}) or (other.formats.keys() & engine.formats.keys()):
             raise ValueError(f"{engine.name}: {other.name} has {', '.join(sorted(taken))} already")
-    from genreatlas.config import ENGINES  # a task of Spark imports this package, and needs no configuration
+    from genreatlas.config import ENGINES  # imported here, as Spark tasks import this package without configuration
 
     ENGINES[engine.name] = None
     adopt(engine)
 
 
 def adopt(engine: Engine) -> None:
-    """Make an engine known in place of one of its name, as a worker does that is sent one."""
+    """Register an engine, replacing one of the same name; for workers to which an engine is sent."""
     _KNOWN[engine.name] = engine
 
 
 def forget(engine: Engine) -> None:
-    """Take back what :func:`register` did."""
+    """Remove an engine that was registered with :func:`register`."""
     from genreatlas.config import ENGINES
 
     _KNOWN.pop(engine.name, None)
@@ -53,24 +53,24 @@ def forget(engine: Engine) -> None:
 
 
 def engines() -> tuple[Engine, ...]:
-    """Every engine that is known."""
+    """All registered engines."""
     return tuple(_KNOWN.values())
 
 
 def not_built_in(names: Iterable[str]) -> tuple[Engine, ...]:
-    """The engines of some names that are not of this package."""
+    """Registered engines of the given names that are not built in."""
     return tuple(engine for name in dict.fromkeys(names) if (engine := get_engine(name)) not in BUILT_IN)
 
 
 def get_engine(name: str) -> Engine:
-    """The engine of that name; ConfigError with the nearest one where there is none."""
+    """Engine by name; ConfigError with the nearest name if there is none."""
     if name not in _KNOWN:
         raise ConfigError(f"no engine is called {name!r}. {nearest(name, _KNOWN, every=True)}")
     return _KNOWN[name]
 
 
 def get_task_engine(name: str) -> TaskEngine:
-    """The engine of that name, which fits each candidate in a task of its own."""
+    """Engine by name; TypeError if it does not fit each candidate in a task of its own."""
     engine = get_engine(name)
     if not isinstance(engine, TaskEngine):
         raise TypeError(f"{name} does not fit candidates in tasks")
@@ -78,7 +78,7 @@ def get_task_engine(name: str) -> TaskEngine:
 
 
 def reader_of(model_format: str) -> Engine:
-    """The engine that reads models of a format; ModelError where there is none."""
+    """Engine that reads models of a format; ModelError if there is none."""
     for engine in _KNOWN.values():
         if model_format in engine.formats:
             return engine
@@ -87,31 +87,31 @@ def reader_of(model_format: str) -> Engine:
 
 
 def file_name(model_format: str) -> str:
-    """Name of the file or folder of a model of a format, in the model's folder."""
+    """Name of the file or folder in a model's folder for a format."""
     return reader_of(model_format).formats[model_format]
 
 
 def baselines() -> tuple[str, ...]:
-    """Names of the engines whose models are there to be compared with."""
+    """Names of the engines whose models are baselines."""
     return tuple(name for name, engine in _KNOWN.items() if engine.is_baseline)
 
 
 def is_baseline(name: str) -> bool:
-    """Whether models of an engine are there to be compared with; False for one that is not known any more."""
+    """Whether models of an engine are baselines; False for an unknown engine."""
     return name in baselines()
 
 
 def have_importances(engine: str, estimator: str) -> bool:
-    """Whether models of an estimator have importances of their own; True where nobody knows."""
+    """Whether models of an estimator have importances of their own; True for an unknown engine or estimator."""
     facts = _KNOWN[engine].estimators.get(estimator) if engine in _KNOWN else None
     return facts is None or facts.importances
 
 
 def reads_sequences(name: str) -> bool:
-    """Whether models of an engine read the rows of a clip in their order; False for one that is not known any more."""
+    """Whether models of an engine read the rows of a clip as a sequence; False for an unknown engine."""
     return name in _KNOWN and _KNOWN[name].sequences
 
 
 def title_of(name: str) -> str:
-    """An engine's name for people; its stored name where it is not known any more."""
+    """Display name of an engine; the given name for an unknown engine."""
     return _KNOWN[name].title if name in _KNOWN else name

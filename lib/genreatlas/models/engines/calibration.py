@@ -1,4 +1,4 @@
-"""Turn margins into probabilities by one sigmoid per class, fitted on margins of songs not trained on."""
+"""Turn margins into probabilities by one sigmoid per class, fitted on margins of held-out songs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from genreatlas.arrays import AnyArray
 
 Array = AnyArray
 
-#: Newton stops when no step improves the loss by more than this share of it.
+#: Newton's method stops when a step lowers the loss by no more than this share.
 _TOLERANCE = 1e-10
 
 
@@ -25,7 +25,7 @@ class Sigmoids:
         values = _sigmoid(self.slope * np.asarray(margins, dtype=np.float64) + self.offset)
         if multi:
             return values
-        if values.shape[1] == 2:  # the two margins are one, with two signs
+        if values.shape[1] == 2:  # the second margin is the negative of the first
             return np.stack([1.0 - values[:, 1], values[:, 1]], axis=1)
         total = values.sum(axis=1, keepdims=True)
         even = np.full_like(values, 1.0 / values.shape[1])
@@ -33,7 +33,7 @@ class Sigmoids:
 
 
 def can_calibrate(y: Array, fold: Array, n_classes: int) -> bool:
-    """Whether every class is in at least two folds, so that each fold's margins come from a fit that saw it.
+    """Whether every class is in at least two folds, so that each fold's margins come from a fit with all classes.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ def fit_sigmoids(margins: Array, y: Array, weight: Array | None = None) -> Sigmo
 
     References
     ----------
-    Platt 1999 (targets drawn in from 0 and 1); Lin, Lin & Weng 2007 (Newton with backtracking). It is what
-    ``CalibratedClassifierCV(method="sigmoid", ensemble=False)`` fits, which cannot pass weights through a
-    pipeline and keeps several copies of the matrix.
+    Platt 1999 (smoothed targets); Lin, Lin & Weng 2007 (Newton with backtracking). Equivalent to
+    ``CalibratedClassifierCV(method="sigmoid", ensemble=False)``, which is not used because it cannot pass weights
+    through a pipeline and keeps several copies of the matrix.
     """
     weight = np.ones(len(margins)) if weight is None else np.asarray(weight, dtype=np.float64)
     pairs = [_fit_one(margins[:, k].astype(np.float64), _is(y, k), weight) for k in range(margins.shape[1])]
@@ -85,7 +85,7 @@ def _loss(values: Array, target: Array, weight: Array) -> float:
 
 def _fit_one(margin: Array, positive: Array, weight: Array) -> tuple[float, float]:
     scale = max(float(np.abs(margin).max(initial=0.0)), 1e-12)
-    margin = margin / scale  # Newton works on numbers near one
+    margin = margin / scale  # scaled to about 1 for Newton's method
     n_positive, n_negative = float(weight[positive].sum()), float(weight[~positive].sum())
     target = np.where(positive, (n_positive + 1.0) / (n_positive + 2.0), 1.0 / (n_negative + 2.0))
     slope, offset = 0.0, float(np.log((n_negative + 1.0) / (n_positive + 1.0)))

@@ -1,7 +1,7 @@
-"""What is known of an estimator without importing its library: values of a grid, limits, its part of ``quick``.
+"""Descriptions of estimators that need no import of their library: allowed parameters, limits, preset ``quick``.
 
-Every engine says this of each of its estimators (:class:`Facts`), so that ``check`` judges a list of candidates in a
-fraction of a second.
+Every engine describes its estimators with :class:`Facts`, so that ``check`` validates candidates in a fraction of a
+second.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Values:
-    """The values that one parameter takes: a test, and the same in words."""
+    """Allowed values of a parameter: a test, and a text for messages."""
 
     allows: Callable[[object], bool]
     text: str
@@ -28,13 +28,13 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 
 def one_of(*choices: object) -> Values:
-    """One of a few texts, numbers or truth values."""
+    """Allow the given strings, numbers or booleans."""
     text = ", ".join(str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in choices)
     return Values(lambda value: any(value == one and type(value) is type(one) for one in choices), text)
 
 
 def whole(least: int, most: int | None = None) -> Values:
-    """A whole number."""
+    """Allow integers from ``least`` to ``most``."""
     text = f"a whole number from {least}" + (f" to {most}" if most is not None else " on")
     return Values(
         lambda value: (
@@ -47,7 +47,7 @@ def whole(least: int, most: int | None = None) -> Values:
 def number(
     above: float | None = None, least: float | None = None, most: float | None = None, below: float | None = None
 ) -> Values:
-    """A number within bounds."""
+    """Allow numbers within bounds; ``above`` and ``below`` are exclusive."""
 
     def allows(value: object) -> bool:
         return (
@@ -68,7 +68,7 @@ def number(
 
 
 def share(most_is_one: bool = True) -> Values:
-    """A part of something, written with a point: 1 would be a count where 1.0 is all."""
+    """Allow floats above 0 and at most (or below) 1. Integers are refused, as libraries read 1 as a count."""
     return Values(
         lambda value: isinstance(value, float) and (0 < value < 1 or (most_is_one and value == 1)),
         "a share above 0.0 and " + ("at most 1.0" if most_is_one else "below 1.0"),
@@ -76,7 +76,7 @@ def share(most_is_one: bool = True) -> Values:
 
 
 def list_of(values: Values, least: int = 0) -> Values:
-    """A list, such as the sizes of a network's layers."""
+    """Allow lists of values, such as the sizes of a network's layers."""
 
     def allows(value: object) -> bool:
         return isinstance(value, list | tuple) and len(value) >= least and all(map(values.allows, value))
@@ -85,24 +85,24 @@ def list_of(values: Values, least: int = 0) -> Values:
 
 
 def either(*rules: Values) -> Values:
-    """What any of several rules allows."""
+    """Allow the values of any of several rules."""
     return Values(lambda value: any(rule.allows(value) for rule in rules), " or ".join(rule.text for rule in rules))
 
 
 SWITCH = one_of(True, False)
-#: One value for each class or feature.
+#: A table or list with one value for each class or feature.
 TABLE = Values(lambda value: isinstance(value, Mapping | list | tuple), "a table")
-#: A table, a list or a text that only the library itself can judge.
+#: A value that only the library itself can check.
 ANYTHING = Values(lambda value: True, "any value")
 
 
 def faults(where: str, known: Mapping[str, Values], grid: Mapping[str, Sequence[object]]) -> list[str]:
-    """Everything that is wrong in a grid, each with what is valid instead.
+    """List all errors in a grid, each with the valid values.
 
     Parameters
     ----------
-    where : what the grid belongs to, for the message.
-    known : parameter = values that it takes, ``scaler`` among them.
+    where : prefix of the messages: the location of the grid.
+    known : parameter = allowed values, including ``scaler``.
     grid : parameter = values to try.
     """
     found = []
@@ -124,15 +124,15 @@ def faults(where: str, known: Mapping[str, Values], grid: Mapping[str, Sequence[
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes that a fit holds at its peak, beside the matrix, which lies in a file that all fits share.
+    """Peak memory of a fit, without the matrix, which is memory-mapped and shared by all fits.
 
     Attributes
     ----------
-    value : for each value of the rows that are fitted on; 0 where they are read block by block.
-    score : for each of these rows and each class.
-    weight : for each column and class.
-    trees : how many fully grown trees there are unless ``n_estimators`` says so: each has a number for every class in
-        every node, and about as many leaves as rows (divided by ``min_samples_leaf``).
+    value : bytes per value (row and column) of the training rows; 0 if they are read block by block.
+    score : bytes per training row and class.
+    weight : bytes per column and class.
+    trees : default number of trees (parameter ``n_estimators``). Each node stores a number per class; a fully grown
+        tree has about as many leaves as rows (divided by ``min_samples_leaf``).
     """
 
     value: int = 12
@@ -141,7 +141,7 @@ class Memory:
     trees: int = 0
 
     def mb(self, params: Params, n_rows: int, n_features: int, n_classes: int) -> int:
-        """Of one candidate, in 2**20 bytes; an upper estimate."""
+        """Upper estimate for one candidate, in 2**20 bytes."""
         size = self.value * n_rows * n_features + self.score * n_rows * n_classes
         size += self.weight * (n_features + params.get("hidden", 0)) * n_classes
         if self.trees:
@@ -150,7 +150,7 @@ class Memory:
 
 
 def _leaves(params: Params, n_rows: int) -> int:
-    """Most leaves of a tree."""
+    """Maximum number of leaves of a tree."""
     least, depth, most = (params.get(name) for name in ("min_samples_leaf", "max_depth", "max_leaf_nodes"))
     bounds = [n_rows // least if isinstance(least, int) else n_rows if least is None else int(1 / least)]
     bounds += [2 ** min(depth, 40)] if isinstance(depth, int) else []
@@ -158,22 +158,22 @@ def _leaves(params: Params, n_rows: int) -> int:
     return min(bounds)
 
 
-#: A worker with its libraries, and the blocks of scores when a fold is judged.
+#: Memory of a worker with its libraries, including the blocks of scores when a fold is scored, in 2**20 bytes.
 _INTERPRETER_MB = 350
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a list of candidates needs to know of one estimator.
+    """Description of an estimator.
 
     Attributes
     ----------
-    params : parameters that a grid may name, with the values that they take.
-    grid : parameter = values tried where the configuration gives no grid.
-    max_rows, max_classes : above these a candidate is skipped, with a reason.
-    weights : whether it takes a weight per row; where it does not, all rows count the same.
+    params : parameters allowed in a grid = allowed values.
+    grid : default grid: parameter = values to try.
+    max_rows, max_classes : limits above which a candidate is skipped with a reason.
+    weights : whether it takes a weight per row; else all rows have equal weight.
     importances : whether its models have importances of their own.
-    memory : what a fit holds.
+    memory : estimate of the memory of a fit.
     """
 
     params: Mapping[str, Values] = field(default_factory=dict)
@@ -187,13 +187,13 @@ class Facts:
 
 @dataclass(frozen=True)
 class Quick:
-    """An estimator that the preset ``quick`` tries, with a small grid, on tables of a size at which it is worth it.
+    """Entry of the preset ``quick``: an estimator with a small grid, and the table sizes on which it is tried.
 
     Attributes
     ----------
     why : what the estimator is good at.
-    least_rows, most_rows : rows of the training matrix between which it is tried.
-    most_columns, most_classes : above these it is not tried.
+    least_rows, most_rows : minimum and maximum number of rows of the training matrix.
+    most_columns, most_classes : maximum number of columns and of classes.
     """
 
     engine: str
@@ -206,7 +206,7 @@ class Quick:
     most_classes: int = 10**12
 
     def suits(self, n_rows: int, n_columns: int, n_classes: int) -> bool:
-        """Whether it is worth its time on a table of this size."""
+        """Whether the estimator is tried on a table of this size."""
         return (
             self.least_rows <= n_rows <= self.most_rows
             and n_columns <= self.most_columns
@@ -216,14 +216,14 @@ class Quick:
     @property
     def candidate(self) -> "Candidate":
         """The entry as a configuration lists it."""
-        from genreatlas.config import Candidate  # tasks of Spark import this module, and need no configuration
+        from genreatlas.config import Candidate  # here, as Spark tasks import this module without configuration
 
         grid = {name: list(values) for name, values in self.grid.items()}
         return Candidate(engine=self.engine, estimator=self.estimator, grid=grid)
 
 
 def limits(estimator: Facts, n_rows: int, n_classes: int) -> tuple[Reason, str] | None:
-    """Return why a data set is too large for the estimator, in a code and in words; None where it is not."""
+    """Why a data set is too large for the estimator, as reason code and message; None if it is not."""
     if n_rows > estimator.max_rows:
         return Reason.TOO_MANY_ROWS, f"{n_rows:,} rows; this estimator takes at most {estimator.max_rows:,}"
     if n_classes > estimator.max_classes:

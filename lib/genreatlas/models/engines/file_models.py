@@ -1,4 +1,4 @@
-"""What scores matrices and single clips without Spark: the protocol of such a model, and what such models share."""
+"""Models in memory that score matrices and clips without Spark: protocol and shared code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genreatlas.arrays import AnyArray, RowIndex
 from genreatlas.errors import ModelError
 from genreatlas.models.types import ScoreKind
 
-if TYPE_CHECKING:  # a task of Spark imports this, and needs no configuration
+if TYPE_CHECKING:  # Spark tasks import this module without configuration
     import pyarrow as pa
 
 
@@ -23,7 +23,7 @@ class FileModel(Protocol):
 
     @property
     def n_classes(self) -> int:
-        """Genres."""
+        """Number of genres."""
         ...
 
     @property
@@ -33,31 +33,35 @@ class FileModel(Protocol):
 
     @property
     def score_kind(self) -> ScoreKind:
-        """What its scores are."""
+        """Kind of the scores: probability or margin."""
         ...
 
     @property
     def format(self) -> str:
-        """Format of its file."""
+        """Format of the model's file."""
         ...
 
     def dumps(self) -> bytes:
-        """Its file."""
+        """Content of the model's file."""
         ...
 
     def matrix_scores(self, X: AnyArray, rows: RowIndex, song: AnyArray) -> NDArray[np.float64]:
-        """Scores of some rows of a training matrix, (n_rows, n_classes).
+        """Score some rows of a training matrix.
 
         Parameters
         ----------
-        X : the matrix, which may lie in a file.
+        X : the matrix, which may be memory-mapped.
         rows : index of the rows, or a slice.
         song : key of the song of each row of X.
+
+        Returns
+        -------
+        (n_rows, n_classes)
         """
         ...
 
     def clip_scores(self, clips: Clips) -> ClipScores:
-        """Scores of clips added up over their rows."""
+        """Sums of scores over the rows of each clip."""
         ...
 
 
@@ -67,11 +71,11 @@ class Clips:
 
     Attributes
     ----------
-    songs, clips : ids.
-    column : list of the values of each clip, row after row; NULL or NaN = missing. Frames are in their order.
-    lengths : (n_clips,) values of each clip.
-    widths : (n_clips,) values of a row of each clip.
-    several : whether a clip has several rows, such as frames; else it is one.
+    songs, clips : ids of songs and clips.
+    column : list of values of each clip, row by row; NULL or NaN = missing. Frames are in order of time.
+    lengths : (n_clips,) number of values of each clip.
+    widths : (n_clips,) number of values per row of each clip.
+    several : whether a clip has several rows, such as frames; else one row.
     """
 
     songs: pa.Array
@@ -87,11 +91,11 @@ class Clips:
         return np.asarray(self.column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False))
 
     def rows(self, n_features: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """How many rows of so many features each clip has, and the rows of all, (n_rows, n_features).
+        """Number of rows of each clip, (n_clips,), and all rows, (n_rows, n_features).
 
         Raises
         ------
-        ModelError : a clip's rows are of another width.
+        ModelError : the rows of a clip do not have ``n_features`` values.
         """
         wrong = (self.widths != n_features) | (self.lengths % max(n_features, 1) != 0)
         if wrong.any():
@@ -104,13 +108,13 @@ class Clips:
 
 @dataclass(frozen=True)
 class ClipScores:
-    """What a model says of clips.
+    """Predictions for clips.
 
     Attributes
     ----------
-    n_rows : (n_clips,) rows of each clip that were scored.
-    sums : (n_clips, n_classes) their scores, added up.
-    votes : (n_clips, n_classes) how many of them are for each class.
+    n_rows : (n_clips,) number of scored rows of each clip.
+    sums : (n_clips, n_classes) sums of the scores of these rows.
+    votes : (n_clips, n_classes) number of rows that predict the class.
     """
 
     n_rows: NDArray[np.int64]
@@ -119,22 +123,22 @@ class ClipScores:
 
 
 class RowModel:
-    """A model in memory that scores rows, each by itself: :class:`FileModel` made of ``scores`` and a few facts.
+    """Base of models that score each row on its own; implements :class:`FileModel` with the method ``scores``.
 
-    A subclass has ``format``, ``n_classes``, ``n_features``, ``multi``, ``score_kind``, ``dumps`` and ``scores``. One
-    whose ``score_kind`` is margin may have ``calibrated``, which gives it with a sigmoid for each class.
+    A subclass has ``format``, ``n_classes``, ``n_features``, ``multi``, ``score_kind``, ``dumps`` and ``scores``. If
+    its ``score_kind`` is margin it may have ``calibrated``, which returns the model with a sigmoid for each class.
     """
 
     def matrix_scores(self: Any, X: AnyArray, rows: RowIndex, song: AnyArray) -> NDArray[np.float64]:
-        """Scores of some rows of a training matrix; see :meth:`FileModel.matrix_scores`."""
+        """Score some rows of a training matrix; see :meth:`FileModel.matrix_scores`."""
         return np.asarray(self.scores(X[rows]))
 
     def clip_scores(self: Any, clips: Clips) -> ClipScores:
-        """Scores of clips added up over their rows.
+        """Sums of scores over the rows of each clip.
 
         Raises
         ------
-        ModelError : a clip's rows are not as wide as the model was trained on.
+        ModelError : the rows of a clip have another number of features than in training.
         """
         n_rows, X = clips.rows(self.n_features)
         clip_of_row = np.repeat(np.arange(len(n_rows)), n_rows)
@@ -143,7 +147,7 @@ class RowModel:
         single = len(X) == len(n_rows) and bool((n_rows == 1).all())
         for block in blocks(len(X), self.n_features + 4 * self.n_classes):  # a score and a vote are 16 bytes
             scores = self.scores(X[block])
-            if single:  # a tenth of the time with thousands of classes
+            if single:  # takes a tenth of the time with thousands of classes
                 sums[block], counted[block] = scores, votes(scores, self)
                 continue
             np.add.at(sums, clip_of_row[block], scores)
@@ -152,7 +156,7 @@ class RowModel:
 
 
 def votes(scores: NDArray[np.float64], model: FileModel) -> NDArray[np.int64]:
-    """1 where a row speaks for a class: its highest score; with several labels, every class that it predicts."""
+    """Votes (n_rows, n_classes): 1 for the class with the highest score; multi-label: for each predicted class."""
     if model.multi:
         return (scores > 0 if model.score_kind == "margin" else scores >= 0.5).astype(np.int64)
     found = np.zeros(scores.shape, dtype=np.int64)
@@ -161,7 +165,7 @@ def votes(scores: NDArray[np.float64], model: FileModel) -> NDArray[np.int64]:
 
 
 def release(version: str) -> list[int]:
-    """Major and minor number of a library's version: what it wrote, an earlier release need not read."""
+    """Major and minor version of a library; earlier releases may not be able to read files of this version."""
     return [int(part) for part in re.findall(r"\d+", version)[:2]]
 
 

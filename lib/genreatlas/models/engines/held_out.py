@@ -1,7 +1,7 @@
-"""Scores of songs by models that were fitted without them, as calibration and prediction sets need them.
+"""Scores of songs by models that were fitted without them, for fitting calibration and prediction sets.
 
-Scores of few genres are kept; of thousands the models are kept instead, and score block by block each time that they
-are asked, so that no array of songs × genres is held.
+For few genres the scores are kept. For thousands of genres the models are kept instead and score block by block each
+time, so that no array of songs × genres is in memory.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,38 +22,42 @@ from genreatlas.models.engines.song_blocks import SongBlock, song_blocks
 
 Array = AnyArray
 
-#: Scores of a fold that are kept rather than made twice: 64 MB of float32.
+#: Up to this number of scores (64 MB of float32) the scores of a fold are kept; above, they are computed twice.
 KEPT_CELLS = 16_000_000
 
-#: With so many songs scored, further parts are not fitted: a quantile of so many independent ones is known to a fifth
-#: of a point, and with thousands of genres each part is a fit of minutes.
+#: No further parts are fitted once this number of songs has scores. The standard error of a quantile is then a fifth of
+#: a point for independent songs, and with thousands of genres each fit takes minutes.
 ENOUGH_SONGS = 25_000
 
-#: Parts of the artists at least and at most, and artists of a genre from which fewer are enough.
+#: Minimum and maximum number of parts, and number of artists per genre from which the minimum suffices.
 LEAST_PARTS, MOST_PARTS, MANY_ARTISTS = 6, 30, 50
-#: Songs that are fitted on for confidence, over all parts: so many fits, but at least :data:`LEAST_PARTS`.
+#: Bound on the number of songs in all fits for confidence; at least :data:`LEAST_PARTS` models are fitted.
 _FITTED_SONGS = 120_000
 
 
 def parts_to_hold_out(fold: Array, group: Array, y: Array, song: Array) -> list[tuple[Array, Array]]:
-    """(rows to fit, rows held out) for pieces of each fold's groups.
+    """Split each fold's groups into parts that are held out one after the other.
 
-    A model that is fitted without some artists of a genre is worse than the one that knows all, and its sets would be
-    too large for that one: with 3 to 8 artists a genre, 90 % sets cover 91 to 95 % with six parts, and 90 % with
-    thirty. So the fewer artists genres have, the smaller are the parts; of large tables some are enough.
+    A model fitted without some artists of a genre is worse than the final model, so that sets fitted on its scores are
+    too large for the final model: with 3 to 8 artists per genre, 90 % sets cover 91 to 95 % with 6 parts, and 90 % with
+    30. So parts are smaller if genres have few artists. For large tables only some of the parts are returned.
 
     Parameters
     ----------
     fold, group, y, song : arrays of the training matrix.
+
+    Returns
+    -------
+    (rows to fit, rows held out) for each part.
     """
     y, group = np.asarray(y), np.asarray(group)
     first = np.unique(np.asarray(song), return_index=True)[1]
     artists = np.unique(np.stack([y[first], group[first].astype(np.int64)]), axis=1)[0]
-    usual = float(np.median(np.bincount(artists)[y[first]]))  # of the genre that a song is of
+    usual = float(np.median(np.bincount(artists)[y[first]]))  # over songs: artists of the song's genre
     n_folds = len(np.unique(fold))
     asked = np.clip(LEAST_PARTS * MANY_ARTISTS / usual, LEAST_PARTS, MOST_PARTS)
     pieces = max(1, int(np.ceil(asked / n_folds - 1e-9)))
-    # The first piece of each fold, then the second, so that some parts are of all folds.
+    # Order: the first piece of each fold, then the second, so that the first parts cover all folds.
     numbers = np.unique(group, return_inverse=True)[1]
     part = (numbers % pieces) * (int(np.max(fold)) + 1) + np.asarray(fold, dtype=np.int64)
     most = max(LEAST_PARTS, _FITTED_SONGS // len(first))
@@ -62,7 +66,7 @@ def parts_to_hold_out(fold: Array, group: Array, y: Array, song: Array) -> list[
 
 @dataclass(frozen=True)
 class _Known:
-    """Scores that were made before, in place of a model."""
+    """Stored scores with the interface of a model."""
 
     rows: Array
     n_classes: int
@@ -72,11 +76,12 @@ class _Known:
 
 
 class HeldOut:
-    """Songs of some folds with the scores of a model that was fitted without their fold.
+    """Held-out songs with scores of models that were fitted without them.
 
     Parameters
     ----------
-    X, y, song, group : arrays of the training matrix (:class:`genreatlas.datasets.types.Matrix`), one genre a song.
+    X, y, song, group : arrays of the training matrix (:class:`genreatlas.datasets.types.Matrix`), one genre per song.
+    n_classes : number of genres.
     """
 
     def __init__(self, X: Array, y: Array, song: Array, group: Array, n_classes: int) -> None:
@@ -84,18 +89,18 @@ class HeldOut:
         self._n_classes = n_classes
         self._kept: list[SongBlock] = []
         self._models: list[tuple[FileModel, Array]] = []
-        #: Of each row of a song that was added, the artists of its genre that its model was fitted on; -1 of others.
+        #: (n_rows,) number of artists of the row's genre in the fit of the model that scored it; -1 if not scored.
         self._known = np.full(len(self._y), -1, dtype=np.int64)
         self.n_songs = 0
 
     def add(self, model: FileModel, fitted: Array, rows: Array) -> None:
-        """Add the songs of a fold.
+        """Add held-out songs with a model that scores them.
 
         Parameters
         ----------
-        model : gives probabilities.
-        fitted : places of the rows in the matrix that it was fitted on.
-        rows : places of the fold's rows, ascending.
+        model : model that returns probabilities.
+        fitted : indices of the rows that it was fitted on.
+        rows : indices of the held-out rows, ascending.
         """
         if self._count(fitted, rows) * self._n_classes <= KEPT_CELLS:
             self._kept += self._kept_scores(model, rows)
@@ -103,18 +108,24 @@ class HeldOut:
             self._models.append((model, rows))
 
     def add_scores(self, scores: Array, parts: Iterable[tuple[Array, Array]]) -> None:
-        """Add songs with scores (n_rows, n_classes) that were made before, such as calibrated margins.
+        """Add held-out songs with existing scores, such as calibrated margins.
 
         Parameters
         ----------
-        parts : of each model that scored, the rows that it was fitted on and those that it scored.
+        scores : (n_rows, n_classes) probabilities of all rows of the matrix.
+        parts : (rows that the model was fitted on, rows that it scored) for each model.
         """
         for fitted, rows in parts:
             self._count(fitted, rows)
             self._kept += self._kept_scores(_Known(scores, self._n_classes), rows)
 
     def confidence(self) -> tuple[Confidence | None, list[str]]:
-        """Temperatures and prediction sets, None where the songs say too little; and what is to be noted."""
+        """Fit temperatures and prediction sets.
+
+        Returns
+        -------
+        The fit, None if there are too few songs; and notes for the user.
+        """
         first = np.unique(np.asarray(self._song), return_index=True)[1]
         scored = first[self._known[first] >= 0]
         weighing = weigh(self._known[scored], self._group[scored])
@@ -128,19 +139,19 @@ class HeldOut:
         return found, [f"{lacking}: {what}"]
 
     def _count(self, fitted: Array, rows: Array) -> int:
-        """Note what a model knew of the genres of rows that it scores; the number of their songs."""
+        """Store the number of artists per genre in a model's fit for the rows it scores; return their song count."""
         self._known[rows] = self._artists(fitted)[self._y[rows]]
         n_songs = len(np.unique(self._song[rows]))
         self.n_songs += n_songs
         return n_songs
 
     def _artists(self, rows: Array) -> NDArray[np.int64]:
-        """Artists of each genre among some rows, (n_classes,)."""
+        """Number of artists of each genre among some rows, (n_classes,)."""
         pairs = np.unique(self._group[rows].astype(np.int64) * self._n_classes + self._y[rows])
         return np.bincount(pairs % self._n_classes, minlength=self._n_classes)
 
     def _blocks(self, weight: NDArray[np.float64]) -> Iterator[Block]:
-        """Mean scores of the songs that stand for any, block by block, the same each time."""
+        """Mean scores of the songs with weight above 0, block by block; the same at each call."""
         scored = (found for model, rows in self._models for found in song_blocks(model, self._X, self._song, rows))
         for found in chain(self._kept, scored):
             inside = weight[found.rows] > 0

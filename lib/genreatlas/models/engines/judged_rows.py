@@ -1,4 +1,4 @@
-"""The rows that importances are measured on, as a file that lies on every worker."""
+"""Rows on which permutation importances are measured, as a file that is sent to every worker."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class JudgedRows:
-    """Rows that importances are measured on.
+    """Rows on which permutation importances are measured.
 
     Attributes
     ----------
-    X : (n_rows, n_features) float32, NaN = missing; rows of a song stand together.
+    X : (n_rows, n_features) float32, NaN = missing; rows of a song are contiguous.
     song : (n_rows,) index of the song, ascending from 0 without gaps.
-    donor : (repeats, n_rows) place of the row whose value a row gets.
+    donor : (repeats, n_rows) permutation: index of the row whose values a row gets.
     """
 
     X: NDArray[np.float32]
@@ -31,6 +31,6 @@ class JudgedRows:
 
     @classmethod
     def load(cls, path: str) -> JudgedRows:
-        """Read the file; ``X`` is a copy of one's own."""
+        """Read the file; ``X`` is in memory and may be changed."""
         with np.load(path, allow_pickle=False) as stored:
             return cls(stored["X"], stored["song"], stored["donor"])

@@ -1,8 +1,8 @@
-"""What an engine is: its estimators, how candidates of it are fitted, and how what was fitted is stored and used.
+"""Interface of an engine: its estimators, fitting of candidates, and storage and use of fitted models.
 
-An engine is a package beside this module. The package itself describes the engine in a subclass of :class:`Engine`
-and imports no library of learning: ``check`` and reports ask for names, grids and limits only. What fits and scores
-is imported by the methods that need it. :data:`genreatlas.models.engines.BUILT_IN` lists the engines of this release;
+An engine is a package beside this module. The package describes the engine in a subclass of :class:`Engine` and imports
+no machine-learning library, as ``check`` and reports need names, grids and limits only. Methods that fit or score
+import the library themselves. :data:`genreatlas.models.engines.BUILT_IN` lists the engines of this release;
 :func:`genreatlas.models.engines.register` adds one.
 """
 
@@ -25,7 +25,7 @@ from genreatlas.models.engines.file_models import FileModel
 from genreatlas.models.types import FoldResult, FoldTask, ScoreKind, Trial
 from genreatlas.values import JsonView
 
-if TYPE_CHECKING:  # a task of Spark imports this, and needs no configuration
+if TYPE_CHECKING:  # Spark tasks import this module without configuration
     from pyspark.sql import DataFrame, SparkSession
 
     from genreatlas.audio.layouts import Layout
@@ -37,24 +37,24 @@ if TYPE_CHECKING:  # a task of Spark imports this, and needs no configuration
 
 
 class Engine(ABC):
-    """One way of fitting candidates, and of using the models.
+    """Fits candidates with one library or code base, and loads and uses the models.
 
     Attributes
     ----------
-    name : as the configuration and the tables have it.
-    title : for people.
-    imputation : what takes the place of a missing value, for people.
-    estimators : name in the configuration = what is known of the estimator.
-    noun : what one of them is called in a message; by default after ``title``.
-    scalers : what a grid may name as ``scaler``; none where the engine does not scale.
-    quick : its part of the preset ``quick``, in the order in which a budget is spent on it.
-    formats : format of the models that it reads = name of their file or folder in the model's folder. A format has
-        one engine that reads it; another may write it too.
-    is_baseline : whether it is there to be compared with: it is always tried, never cut, and judged as it is.
-    sequences : whether it reads the rows of a clip in their order; else each row by itself.
-    listed_only : whether its candidates are tried only where the configuration lists them, not by ``preset = "full"``.
-    dear : whether a fit takes so long that confidence is fitted on whole folds, not on halves of them.
-    without_matrix : estimators that are fitted without the columns of a matrix that is too large to be sent to workers.
+    name : name in the configuration and in tables.
+    title : display name.
+    imputation : display text: how missing values are imputed.
+    estimators : name in the configuration = facts about the estimator.
+    noun : name of an estimator in messages; by default derived from ``title``.
+    scalers : allowed values of ``scaler`` in a grid; empty if the engine does not scale.
+    quick : entries in the preset ``quick``, in the order in which they are tried within a time budget.
+    formats : format of the models that the engine reads = name of the file or folder in the model's folder. Exactly
+        one engine reads a format; others may write it.
+    is_baseline : whether its models are baselines: always tried, never cut, and evaluated one by one.
+    sequences : whether it reads the rows of a clip as a sequence; else each row on its own.
+    listed_only : whether candidates are tried only if the configuration lists them, not by ``preset = "full"``.
+    dear : whether a fit is so expensive that confidence is fitted on whole folds, not on smaller parts.
+    without_matrix : estimators that can be fitted in Spark when the matrix is too large to be sent to workers.
     """
 
     name: ClassVar[str]
@@ -74,7 +74,7 @@ class Engine(ABC):
     # Candidates
 
     def get_estimator(self, name: str) -> Facts:
-        """The facts of an estimator; ConfigError with the nearest name where there is none."""
+        """Facts about an estimator; ConfigError with the nearest name if there is none."""
         if name not in self.estimators:
             known = nearest(name, self.estimators, every=True)
             noun = self.noun or f"{self.title} estimator"
@@ -82,7 +82,7 @@ class Engine(ABC):
         return self.estimators[name]
 
     def grid_points(self, estimator: str, grid: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:
-        """Points of a grid, or of the estimator's own where it is empty; without a scaler they have the first."""
+        """Points of a grid, or of the estimator's default grid if it is empty; the default scaler is filled in."""
         default = self.get_estimator(estimator).grid
         values = {name: list(some) for name, some in (grid or default).items()}
         if self.scalers:
@@ -90,23 +90,23 @@ class Engine(ABC):
         return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
 
     def grid_errors(self, estimator: str, grid: Mapping[str, Sequence[object]]) -> list[str]:
-        """Everything that is wrong in an estimator's grid; ConfigError where there is no such estimator."""
+        """List all errors in an estimator's grid; ConfigError if there is no such estimator."""
         known = {"scaler": one_of(*self.scalers)} if self.scalers else {}
         return faults(f"train.candidates: {estimator}", {**known, **self.get_estimator(estimator).params}, grid)
 
     def check_params(self, estimator: str, params: Mapping[str, object]) -> None:
-        """Check one point of a grid; ConfigError with everything that is wrong."""
+        """Check one point of a grid; ConfigError with all errors."""
         if found := self.grid_errors(estimator, {key: (value,) for key, value in params.items()}):
             raise ConfigError("\n".join(found))
 
     def candidate_errors(
         self, candidate: Candidate, train: TrainSection, known_sets: Iterable[str] | None
     ) -> list[str]:
-        """Everything that is wrong in a listed candidate.
+        """List all errors in a candidate of the configuration.
 
         Parameters
         ----------
-        known_sets : feature sets that can be had; None where nobody knows yet.
+        known_sets : available feature sets; None if not known yet.
         """
         found = []
         if foreign := sorted(set(candidate.feature_sets) - set(train.feature_sets)):
@@ -120,58 +120,59 @@ class Engine(ABC):
             return [*found, str(error)]
 
     def feature_sets(self, candidate: Candidate, train: TrainSection) -> Sequence[str]:
-        """Feature sets that a candidate is tried on."""
+        """Feature sets on which a candidate is tried."""
         return candidate.feature_sets or train.feature_sets
 
     def always(self, known_sets: Iterable[str]) -> Sequence[str]:
-        """Estimators that are tried whatever the configuration lists."""
+        """Estimators that are always tried, whether listed or not."""
         return ()
 
     def over_limit(self, estimator: str, matrix: Matrix) -> tuple[Reason, str] | None:
-        """Why an estimator does not suit a data set, such as too many rows; None where it does."""
+        """Why an estimator cannot be fitted on a data set, such as too many rows; None if it can."""
         return limits(self.get_estimator(estimator), matrix.n_rows, matrix.n_classes)
 
     # Fitting
 
     @abstractmethod
     def fitter(self) -> Callable[[TrainingData], Fitter]:
-        """What fits its candidates, made once for each feature set; engines that share it share their Spark jobs."""
+        """Factory of the fitter, called once per feature set. Engines with the same factory share Spark jobs."""
 
     def large_fitter(self) -> Callable[[TrainingData], Fitter]:
-        """What fits those of :attr:`without_matrix` where the rows stayed in Spark."""
+        """Factory of the fitter for estimators in :attr:`without_matrix` when the rows stay in Spark."""
         return self.fitter()
 
     # Models
 
     @abstractmethod
     def load(self, meta: Meta, path: Path) -> StoredModel:
-        """A stored model.
+        """Load a stored model.
 
         Parameters
         ----------
-        path : file or folder that ``formats`` names, which is there.
+        meta : metadata of the model.
+        path : existing file or folder, named as in ``formats``.
 
         Raises
         ------
-        ModelError : it cannot be read.
+        ModelError : the model cannot be read.
         """
 
     def open(self, path: Path) -> FileModel:
-        """A stored model for use without Spark.
+        """Load a stored model for use without Spark.
 
         Raises
         ------
-        ModelError : it cannot be read, or needs Spark.
+        ModelError : the model cannot be read, or needs Spark.
         """
         raise ModelError(f"it is a model of {self.title}, which needs a session: use the job score.")
 
     def losses(self, path: Path) -> Losses | None:
-        """How the loss of a stored model fell while it was trained; None where nothing is known of it."""
+        """Losses per epoch of a stored model's training; None if they are not stored."""
         return None
 
     @property
     def needs_spark(self) -> bool:
-        """Whether its models can be used in a session only."""
+        """Whether its models need a Spark session."""
         return type(self).open is Engine.open
 
 
@@ -181,9 +182,9 @@ class Losses:
 
     Attributes
     ----------
-    trained : on the songs that were learnt from, with dropout and augmentation.
-    held_out : on the songs that the training was stopped by.
-    best : the epoch whose weights were kept, counted from 1.
+    trained : training loss per epoch, with dropout and augmentation.
+    held_out : loss per epoch on the held-out songs of early stopping.
+    best : epoch whose weights were kept, counted from 1.
     """
 
     trained: tuple[float, ...]
@@ -193,12 +194,12 @@ class Losses:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """One feature set in training.
+    """Input of fitters: the training data of one feature set.
 
     Attributes
     ----------
-    rows : gives the rows of the matrix as a staged frame (:func:`genreatlas.datasets.matrix.training_rows`); an engine
-        that does not ask for them saves the staging.
+    rows : returns the rows of the matrix as a staged frame (:func:`genreatlas.datasets.matrix.training_rows`). They are
+        staged at the first call, so engines that do not call it save the staging.
     """
 
     spark: SparkSession
@@ -212,27 +213,28 @@ class Fitter(Protocol):
     """Fits candidates on one feature set."""
 
     def score_folds(self, tasks: Sequence[FoldTask], tasks_a_core: int | None = None) -> Iterator[list[FoldResult]]:
-        """Fit every candidate without its fold and score it there; results come as they are ready.
+        """Fit each candidate without its fold and score it on that fold; yields results in batches.
 
-        A fit that fails is a result with a reason.
+        A failed fit is a result with a reason.
 
         Parameters
         ----------
-        tasks_a_core : of one Spark job; few where the run may have to stop soon.
+        tasks : candidates and folds.
+        tasks_a_core : number of tasks per core in a Spark job; few if the run may have to stop soon.
         """
         ...
 
     def refit(self, trial: Trial) -> Fitted:
-        """Fit a candidate on the whole training part; ModelError where it fails."""
+        """Fit a candidate on the whole training part; ModelError if it fails."""
         ...
 
 
 @runtime_checkable
 class Telling(Protocol):
-    """A fitter that knows how far fits are that have not ended."""
+    """A fitter that reports the progress of running fits."""
 
     def running(self) -> list[str]:
-        """A line for each of them."""
+        """One line per running fit."""
         ...
 
 
@@ -241,46 +243,47 @@ class Fitted(Protocol):
 
     @property
     def format(self) -> str:
-        """Format of its file or folder."""
+        """Format of the model's file or folder."""
         ...
 
     @property
     def score_kind(self) -> ScoreKind:
-        """What its scores are."""
+        """Kind of the scores: probability or margin."""
         ...
 
     @property
     def seconds(self) -> float:
-        """How long the fit took."""
+        """Time of the fit in s."""
         ...
 
     @property
     def facts(self) -> JsonView | None:
-        """What ``meta.json`` keeps of it that its file does not say."""
+        """Facts to be stored in ``meta.json`` that the model's file does not contain."""
         ...
 
     @property
     def confidence(self) -> JsonView | None:
-        """Temperatures and prediction sets, as ``meta.json`` keeps them; None where it has none."""
+        """Temperatures and prediction sets as stored in ``meta.json``; None if there are none."""
         ...
 
     @property
     def note(self) -> str | None:
-        """What a user should know of the fit."""
+        """Message about the fit for the user."""
         ...
 
     def save(self, path: Path) -> None:
-        """Write its file or folder."""
+        """Write the model's file or folder."""
         ...
 
 
 @dataclass(frozen=True)
 class StoredModel(ABC):
-    """A model of the table ``models``, which scores clips.
+    """A model of the table ``models`` that scores clips.
 
     Attributes
     ----------
-    path : its file or folder.
+    meta : metadata of the model.
+    path : file or folder of the model.
     """
 
     meta: Meta
@@ -288,7 +291,7 @@ class StoredModel(ABC):
 
     @property
     def model_id(self) -> str:
-        """As the table ``models`` has it."""
+        """Id of the model in the table ``models``."""
         return self.meta.model_id
 
     @property
@@ -298,12 +301,12 @@ class StoredModel(ABC):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Columns that it reads, in their order."""
+        """Feature columns that the model reads, in order."""
         return self.meta.features
 
     @property
     def layout(self) -> Layout:
-        """Layout of the feature set that it reads."""
+        """Layout of the feature set that the model reads."""
         from genreatlas.audio.layouts import get_layout
 
         return get_layout(self.meta.axis)
@@ -315,12 +318,12 @@ class StoredModel(ABC):
 
     @property
     def score_kind(self) -> ScoreKind:
-        """What its scores are."""
+        """Kind of the scores: probability or margin."""
         return self.meta.score_kind
 
     @property
     def confidence(self) -> Confidence | None:
-        """How its mean scores become calibrated probabilities and prediction sets; None where it has none."""
+        """Calibration and prediction sets; None if the model has none."""
         return self.meta.sureness()
 
     @abstractmethod
@@ -329,51 +332,60 @@ class StoredModel(ABC):
 
         Parameters
         ----------
-        frame : song_id, clip_id, and :attr:`genreatlas.audio.layouts.Layout.given` (features, or frames and width), as
-            :attr:`genreatlas.datasets.types.Dataset.frame` has them; other columns are ignored. clip_id is unique.
+        frame : columns song_id, clip_id and :attr:`genreatlas.audio.layouts.Layout.given` (features, or frames and
+            width) as in :attr:`genreatlas.datasets.types.Dataset.frame`; others are ignored. clip_id is unique.
 
         Returns
         -------
-        One row a clip with the schema :data:`genreatlas.models.types.PREDICTED`, lazily.
+        Lazy frame with one row per clip and the schema :data:`genreatlas.models.types.PREDICTED`.
         """
 
     def predict_songs(self, frame: DataFrame, most: int = 0, families: Sequence[int] | None = None) -> DataFrame | None:
-        """Score whole songs where their scores are, so that those of all genres never leave the worker.
+        """Score whole songs in the workers and return the highest scores only.
 
         Parameters
         ----------
-        frame : as for :meth:`predict`, and ``truth int``: index of the song's genre, NULL where it is not known.
-        most : genres of the largest prediction set that is named; of larger ones the size is known alone.
-        families : number of the family of each class, from 0; None: they are not summed.
+        frame : as for :meth:`predict`, with ``truth int``: index of the song's genre, NULL if unknown.
+        most : size of the largest prediction set whose genres are returned; of larger sets only the size is returned.
+        families : index of the family of each class, from 0; None: no sums over families.
 
         Returns
         -------
-        One row a song with the schema :data:`genreatlas.models.types.ANSWERED`, lazily. None where all scores are kept
-        of a song, as there are few genres or several for a song, or where the model scores clips only.
+        Lazy frame with one row per song and the schema :data:`genreatlas.models.types.ANSWERED`. None if all scores of
+        a song are kept (few genres, or several genres per song) or the model scores clips only: use :meth:`predict`.
         """
         return None
 
     def importances(self) -> Mapping[str, float]:
-        """How much each column that it reads counts, by the model itself; empty where it does not say."""
+        """Importance of each feature column from the model itself; empty if the model has none."""
         return {}
 
     def weights(self, X: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """How much each column counts, to choose which are looked at closely; None where the model does not say.
+        """Approximate weight of each column, used to preselect columns; None if the model has none.
 
         Parameters
         ----------
-        X : (n_rows, n_features) rows as it reads them, NaN = missing.
+        X : (n_rows, n_features) input rows of the model, NaN = missing.
+
+        Returns
+        -------
+        (n_features,) or None.
         """
         return None
 
     def permuted_answers(
         self, spark: SparkSession, rows: JudgedRows, blocks: Sequence[tuple[int, ...]]
     ) -> dict[tuple[int, int], AnyArray] | None:
-        """What it answers with each block of columns taken from other rows; block -1 is the rows as they are.
+        """Predictions with the values of a block of columns permuted between rows; block -1 is without permutation.
+
+        Parameters
+        ----------
+        rows : evaluated rows and their permutations.
+        blocks : column indices of each block.
 
         Returns
         -------
-        By block and repeat: (n_songs,) class with the highest mean score, or with several labels all mean scores,
-        flat. None where it can score frames only (:meth:`predict`), which takes more memory.
+        By block and repeat: (n_songs,) class with the highest mean score; multi-label: all mean scores, flat. None if
+        the model can score data frames only (:meth:`predict`), which takes more memory.
         """
         return None

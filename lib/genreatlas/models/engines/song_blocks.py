@@ -1,8 +1,8 @@
-"""Scores of songs block by block: no array of all songs × all genres is ever in memory.
+"""Scores of songs block by block, so that no array of all songs × all genres is in memory.
 
-100,000 songs × 3,000 genres are 2.4 GB of float64. Whoever needs something of every song (a prediction, the rank of its
-genre, what calibration or a prediction set is fitted on) takes it from the blocks of :func:`song_blocks`, and keeps
-only that. :func:`top_scores` and :func:`true_ranks` are the two things that are kept of every song.
+100,000 songs × 3,000 genres are 2.4 GB of float64. Callers reduce each block of :func:`song_blocks` to what they need
+of a song: a prediction, the rank of its genre, or the input of calibration. :func:`top_scores` and :func:`true_ranks`
+are two such reductions.
 """
 
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ from scipy import sparse
 from genreatlas.arrays import AnyArray
 from genreatlas.models.engines.file_models import FileModel, blocks
 
-#: Scores that are kept of a song: those of its highest genres. Of fewer genres all are kept.
+#: Number of highest scores that are kept of a song; with at most this number of genres all scores are kept.
 TOP = 100
 
-#: Scores of one block, as many float32: 4 million float64 scores, 32 MB.
+#: Size of a block in bytes of float32 values: 4 million float64 scores, 32 MB.
 BLOCK_BYTES = 32_000_000
 
 
@@ -28,8 +28,8 @@ class SongBlock:
 
     Attributes
     ----------
-    songs : (n,) int, the songs' indices, ascending.
-    rows : (n,) int, a row of each song in the matrix, its first; ``y[rows]`` are the songs' genres.
+    songs : (n,) int, indices of the songs, ascending.
+    rows : (n,) int, first row of each song in the matrix; ``y[rows]`` are the songs' genres.
     means : (n, n_classes) float64, mean score of each class over the song's rows.
     """
 
@@ -45,14 +45,14 @@ def song_blocks(
 
     Parameters
     ----------
-    model : what scores.
-    X, song : arrays of :class:`genreatlas.datasets.types.Matrix`; X may lie in a file.
+    model : model that scores.
+    X, song : arrays of :class:`genreatlas.datasets.types.Matrix`; X may be memory-mapped.
     rows : (n_rows,) int, the rows to score; all rows of a song are scored together, in their order.
-    block_bytes : size of the values and scores of a block in float32; a song is never cut, however many rows it has.
+    block_bytes : size of the values and scores of a block in float32; the rows of a song are never divided.
 
     Yields
     ------
-    :class:`SongBlock`, every song once, by its index. What is yielded does not depend on ``block_bytes``.
+    :class:`SongBlock`, with each song once, in the order of song indices. Scores do not depend on ``block_bytes``.
     """
     rows = np.asarray(rows)
     of_row = np.asarray(song[rows])
@@ -76,12 +76,12 @@ def song_blocks(
 
 
 def sums_of_runs(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Sums of rows that stand together, added one after the other as Spark adds clips: ``reduceat`` groups them.
+    """Sums over contiguous runs of rows, added in order as Spark adds clips; ``reduceat`` adds in another order.
 
     Parameters
     ----------
     values : (n_rows, n) float.
-    starts : (n_runs,) where each run begins, ascending from 0.
+    starts : (n_runs,) first row of each run, ascending from 0.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def sums_of_runs(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDAr
 
 
 def top_scores(means: NDArray[np.float64], k: int = TOP) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """The k highest scores of each song, highest first; of equal ones the first class.
+    """The k highest scores of each song, highest first; ties by class index.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def top_scores(means: NDArray[np.float64], k: int = TOP) -> tuple[NDArray[np.int
     """
     n_classes = means.shape[1]
     if k < n_classes:
-        # Everything above the k-th score, and of those that equal it the first classes.
+        # All scores above the k-th highest, and of the scores equal to it those of the first classes.
         bound = -np.partition(-means, k - 1, axis=1)[:, k - 1 : k]
         above = means > bound
         room = k - above.sum(axis=1, keepdims=True)
@@ -127,11 +127,11 @@ def true_ranks(
     Parameters
     ----------
     means : (n_songs, n_classes) float.
-    song, genre : (n,) place of the song in ``means`` and index of its class, one pair for each true genre.
+    song, genre : (n,) row of the song in ``means`` and index of its class, one pair for each true genre.
 
     Returns
     -------
-    For each pair its score, the number of classes with a higher score, and with the same (itself included).
+    For each pair (n,): its score, the number of classes with a higher score, and with the same (itself included).
     """
     score = means[song, genre]
     greater, equal = np.empty(len(song), dtype=np.int64), np.empty(len(song), dtype=np.int64)

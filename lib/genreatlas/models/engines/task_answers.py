@@ -1,8 +1,8 @@
-"""What a Spark task does with a stored model that is one file: score clips, or songs with a column swapped.
+"""Scoring in a Spark task with a stored model that is one file: clips, songs, and songs with permuted columns.
 
-To measure importances the judged rows lie once on every worker. A feature's columns get the values of other rows in
-place, so a variant costs one prediction and no copy of the rows: with 6,373 columns, rows with one feature changed
-would be 6,373 times the data. No pyspark here.
+For permutation importances the evaluated rows are sent once to every worker, and columns are permuted in place. So a
+permutation costs one prediction and no copy of the rows; with 6,373 columns, a copy per column would be 6,373 times the
+data. No pyspark here.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ from genreatlas.models.engines.file_models import Clips, ClipScores, FileModel
 from genreatlas.models.engines.judged_rows import JudgedRows
 from genreatlas.models.engines.song_blocks import BLOCK_BYTES, TOP, song_blocks, sums_of_runs, top_scores, true_ranks
 
-#: Rows that :func:`permuted_batches` returns: answers of all songs, in order, with one block of columns swapped.
+#: Schema of :func:`permuted_batches`: predictions of all songs, in order, with one block of columns permuted.
 PERMUTED = "block int, repeat int, answers binary"
 
 #: Arrow form of :data:`genreatlas.models.types.PREDICTED`.
@@ -65,14 +65,15 @@ def predict_batches(
 
     Parameters
     ----------
-    engine : that reads the model.
-    name : file name of the model, an artifact unless ``folder`` (which every worker can read) is given.
-    batches : with song_id, clip_id and features array<float>, or of clips with several rows frames array<float> and
-        width int; missing features are NULL or NaN.
+    engine : name of the engine that reads the model.
+    name : file name of the model, an artifact unless ``folder`` is given.
+    folder : folder of the file, which every worker can read.
+    batches : columns song_id, clip_id and features array<float>; for clips with several rows, frames array<float> and
+        width int. Missing features are NULL or NaN.
 
     Returns
     -------
-    Batches of ``PREDICTED``. Frames never leave the worker.
+    Batches of ``PREDICTED``.
     """
     model = load_once(engine, locate(name, folder))
     with threadpool_limits(1):
@@ -85,7 +86,7 @@ def predict_batch(model: FileModel, batch: pa.RecordBatch) -> pa.RecordBatch:
 
     Raises
     ------
-    ModelError : a clip's features are NULL or not as many as the model was trained on.
+    ModelError : a clip's features are NULL, or their number differs from training.
     """
     clips = _clips_of(batch)
     return _batch(clips.songs, clips.clips, model.clip_scores(clips))
@@ -106,7 +107,7 @@ def _clips_of(batch: pa.RecordBatch) -> Clips:
 
 
 def _numbers(packed: pa.Array, lowest: pa.Array, step: pa.Array) -> pa.ListArray:
-    """Lists of float32 of bytes with the scale of each clip; see :func:`genreatlas.audio.frames.dequantise`."""
+    """Lists of float32 from quantised bytes with a scale per clip; see :func:`genreatlas.audio.frames.dequantise`."""
     lengths = pc.binary_length(packed).to_numpy(zero_copy_only=False).astype(np.int64)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     first, last = np.frombuffer(packed.buffers()[1], dtype=np.int32)[packed.offset :][[0, len(packed)]]
@@ -135,15 +136,16 @@ def answer_batches(
     families: Sequence[int] | None,
     batches: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
-    """Score the songs of each batch, and keep of their scores what ``ANSWERED`` has.
+    """Score the songs of each batch and reduce their scores to the columns of ``ANSWERED``.
 
     Parameters
     ----------
-    confidence : of the model; without it there are no sets, and scores stay as they are.
-    kept : scores that are kept of a song: the highest, and the true genre's.
-    most : genres of the largest set that is named; of larger ones the size is known alone.
-    families : number of the family of each class, from 0; None: they are not summed.
-    batches : as for :func:`predict_batches`, with truth int; the clips of a song stand together, across batches too.
+    engine, name, folder : see :func:`predict_batches`.
+    confidence : the model's calibration and prediction sets; None: no sets, uncalibrated scores.
+    kept : number of highest scores returned per song; the true genre's score is added.
+    most : size of the largest prediction set whose genres are returned; of larger sets only the size is returned.
+    families : index of the family of each class, from 0; None: no sums over families.
+    batches : as for :func:`predict_batches`, with truth int; clips of a song are contiguous, also across batches.
     """
     model = load_once(engine, locate(name, folder))
     family = None if families is None else np.array(families, dtype=np.int64)
@@ -153,7 +155,7 @@ def answer_batches(
 
 
 def _whole_songs(batches: Iterator[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
-    """Batches of whole songs, of at most so many clips but for a song that has more."""
+    """Regroup batches into batches of whole songs with at most ``most`` clips, unless one song has more."""
     rest: pa.RecordBatch | None = None
     for batch in batches:
         whole = batch if rest is None else _joined(rest, batch)
@@ -163,7 +165,7 @@ def _whole_songs(batches: Iterator[pa.RecordBatch], most: int) -> Iterator[pa.Re
             if end - at > most and start > at:
                 yield whole.slice(at, start - at)
                 at = start
-        last = int(starts[-1]) if len(starts) else 0  # the last song may go on in the next batch
+        last = int(starts[-1]) if len(starts) else 0  # the last song may continue in the next batch
         if last > at:
             yield whole.slice(at, last - at)
         rest = whole.slice(last)
@@ -176,7 +178,7 @@ def _joined(*batches: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _starts(songs: pa.Array) -> NDArray[np.int64]:
-    """Where each song begins among clips of songs that stand together."""
+    """Index of the first clip of each song; clips of a song are contiguous."""
     codes = songs.dictionary_encode().indices.to_numpy()
     return np.flatnonzero(np.diff(codes, prepend=-1))
 
@@ -235,7 +237,7 @@ def answer_batch(
 def _highest(
     values: NDArray[np.float64], kept: int, truth: NDArray[np.integer], known: NDArray[np.bool_]
 ) -> tuple[pa.ListArray, pa.ListArray]:
-    """Places and values of the highest of each row, and of the true one behind them where it is not among them."""
+    """Places and values of the ``kept`` highest of each row; the true class is appended if it is not among them."""
     places, highest = top_scores(values, kept)
     stored = np.ones((len(values), places.shape[1] + 1), dtype=bool)
     stored[:, -1] = known & ~(places == truth[:, None]).any(axis=1)
@@ -252,7 +254,7 @@ def _families(
     known: NDArray[np.bool_],
     family: NDArray[np.int64] | None,
 ) -> dict[str, pa.Array]:
-    """Columns of families' scores: sums over their genres, in the genres' order; NULL where there are none."""
+    """Columns with the scores of families, summed over their genres in class order; NULL without families."""
     if family is None:
         kinds = {"family_places": pa.list_(pa.int32()), "family_scores": pa.list_(pa.float64())}
         return {name: pa.nulls(len(means), kind) for name, kind in kinds.items()}
@@ -266,7 +268,7 @@ def _families(
 def _sets(
     sets: Sequence[NDArray[np.int64]] | None, most: int, truth: NDArray[np.integer], known: NDArray[np.bool_]
 ) -> dict[str, pa.Array]:
-    """Columns of prediction sets, NULL without them."""
+    """Columns of prediction sets; NULL for models without sets."""
     if sets is None:
         kinds = {"set_size": pa.int32(), "in_set": pa.bool_(), "set_places": pa.list_(pa.int32())}
         return {name: pa.nulls(len(truth), kind) for name, kind in kinds.items()}
@@ -288,7 +290,7 @@ def _lists(values: AnyArray, lengths: NDArray[np.int64], kind: pa.DataType) -> p
 
 @lru_cache(maxsize=2)
 def load_once(engine: str, path: str) -> FileModel:
-    """Read a model once per worker process; its name holds its hash."""
+    """Read a model once per worker process; the file name contains its hash."""
     return get_engine(engine).open(Path(path))
 
 
@@ -301,11 +303,11 @@ def song_means(model: FileModel, rows: JudgedRows) -> NDArray[np.float64]:
 def permuted(
     model: FileModel, rows: JudgedRows, blocks: Sequence[tuple[int, tuple[int, ...]]]
 ) -> Iterator[tuple[int, int, NDArray[np.float64]]]:
-    """Mean scores of songs with each block of columns taken from other rows.
+    """Mean scores of songs with the values of each block of columns permuted between rows.
 
     Parameters
     ----------
-    blocks : number and columns of each; no columns leave the rows as they are, and are scored once.
+    blocks : (number, column indices) of each; a block without columns is scored once without permutation.
 
     Yields
     ------
@@ -331,13 +333,15 @@ def permuted_batches(
     multi: bool,
     batches: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
-    """Answers for the blocks of the tasks whose indices come in as column ``id``.
+    """Compute the predictions for the tasks whose indices are in column ``id``.
 
     Parameters
     ----------
-    engine : that reads the model.
-    model, rows : artifacts: the model's file, and :meth:`JudgedRows.save`'s.
-    multi : answers are float64 mean scores of every class; else the int32 class with the highest, the first of equal.
+    engine : name of the engine that reads the model.
+    model, rows : names of artifacts: the model's file and the file of :meth:`JudgedRows.save`.
+    tasks : (number, column indices) of the blocks of each task.
+    multi : whether answers are float64 mean scores of all classes; else the int32 class with the highest mean score,
+        ties by class index.
     """
     for batch in batches:
         for task in batch.column("id").to_pylist():

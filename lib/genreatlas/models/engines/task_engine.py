@@ -1,8 +1,8 @@
-"""Engines whose model is one file, and those of them whose candidates are each fitted in one Spark task on one core.
+"""Base classes of engines whose model is one file, and of engines that fit each candidate in one Spark task.
 
-The first say how the file is read: scoring in Spark and without, and importances, come from :mod:`.task_grid` and
-:mod:`.task_answers`. The second say how a candidate is fitted on rows of the matrix, too: the grid over all cores comes
-from :mod:`.task_grid` and :mod:`.task_fits`.
+A :class:`FileEngine` implements reading the file; scoring with and without Spark and importances are in
+:mod:`.task_grid` and :mod:`.task_answers`. A :class:`TaskEngine` also implements fitting a candidate on rows of the
+matrix; the distributed grid is in :mod:`.task_grid` and :mod:`.task_fits`.
 """
 
 from abc import abstractmethod
@@ -31,26 +31,26 @@ if TYPE_CHECKING:
 
 
 class FileEngine(Engine):
-    """What an engine whose model is one file says beside its facts and how it fits."""
+    """Base of engines whose model is one file."""
 
     @abstractmethod
     def loads(self, content: bytes) -> FileModel:
-        """Read what :meth:`FileModel.dumps` gave; ModelError where it is something else."""
+        """Read the result of :meth:`FileModel.dumps`; ModelError if it is something else."""
 
     def importances(self, model: Any, features: Sequence[str]) -> Mapping[str, float]:
-        """How much each column counts, by a model itself; empty where it does not say."""
+        """Importance of each feature column from the model itself; empty if it has none."""
         return {}
 
     def weights(self, model: Any, X: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """How much each column counts, to choose which are looked at closely; None where a model does not say."""
+        """Approximate weight of each column, used to preselect columns; None if the model has none."""
         return None
 
     def load(self, meta: "Meta", path: Path) -> "StoredFile":
-        """The file is read where it is used: by the workers."""
+        """Return a handle; the file is read by the workers when it is used."""
         return StoredFile(meta, path, self)
 
     def open(self, path: Path) -> FileModel:
-        """Read a model file; ModelError names the file."""
+        """Read a model file; a ModelError names the file."""
         try:
             return self.loads(path.read_bytes())
         except OSError as error:
@@ -60,10 +60,10 @@ class FileEngine(Engine):
 
 
 class TaskEngine(FileEngine):
-    """What an engine that fits a candidate on one core says, too."""
+    """Base of engines that fit a candidate on one core."""
 
     def fit_mb(self, estimator: str, params: Mapping[str, object], matrix: "Matrix") -> int:
-        """Memory that a fit takes at most, in 2**20 bytes, by an estimate."""
+        """Upper estimate of the memory of a fit, in 2**20 bytes."""
         sizes = (matrix.n_rows, matrix.n_features, matrix.n_classes)
         return self.get_estimator(estimator).memory.mb(params, *sizes)
 
@@ -71,16 +71,17 @@ class TaskEngine(FileEngine):
     def fit(
         self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: AnyArray
     ) -> tuple[FileModel, list[str]]:
-        """Fit a candidate on some rows of the matrix; it runs in a Spark task, on one thread.
+        """Fit a candidate on some rows of the matrix; runs in a Spark task, on one thread.
 
         Parameters
         ----------
-        files : where the matrix is.
+        files : location of the matrix.
+        settings : settings of the ``[train]`` section.
         rows : indices of the rows.
 
         Returns
         -------
-        The model, not calibrated, and what is to be noted of the fit (no convergence, weights not used).
+        The uncalibrated model, and notes on the fit (no convergence, weights not used).
 
         Raises
         ------
@@ -88,7 +89,7 @@ class TaskEngine(FileEngine):
         """
 
     def fitter(self) -> "type[TaskGrid]":
-        """All engines of this kind share one grid."""
+        """Return the grid that all engines of this kind share."""
         from genreatlas.models.engines.task_grid import TaskGrid
 
         return TaskGrid
@@ -109,7 +110,7 @@ class StoredFile(StoredModel):
     def predict_songs(
         self, frame: "DataFrame", most: int = 0, families: Sequence[int] | None = None
     ) -> "DataFrame | None":
-        """Score songs in Arrow batches of whole songs, where there are more genres than are kept of each."""
+        """Score songs in Arrow batches of whole songs; None if all scores of a song are kept."""
         from genreatlas.models.engines import task_grid
         from genreatlas.models.engines.song_blocks import TOP
 
@@ -121,17 +122,17 @@ class StoredFile(StoredModel):
         )
 
     def importances(self) -> Mapping[str, float]:
-        """What the engine reads from the model."""
+        """Importance of each feature column from the model itself."""
         return self.engine.importances(self.engine.open(self.path), self.features)
 
     def weights(self, X: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """What the engine reads from the model."""
+        """Approximate weight of each column from the model itself."""
         return self.engine.weights(self.engine.open(self.path), X)
 
     def permuted_answers(
         self, spark: "SparkSession", rows: JudgedRows, blocks: Sequence[tuple[int, ...]]
     ) -> dict[tuple[int, int], AnyArray]:
-        """Answers of tasks that swap columns in place."""
+        """Compute the predictions in tasks that permute columns in place."""
         from genreatlas.models.engines import task_grid
 
         return task_grid.permuted_answers(spark, self.engine.name, self.path, rows, blocks, self.multi)

@@ -1,8 +1,7 @@
-"""What one Spark task of the grid does: fit without a fold and score it, or fit all and return the model.
+"""Work of one Spark task of the grid: fit without a fold and score on it, or fit on all rows and return the model.
 
-A song may have many rows (clips, frames). Its score of a genre is the mean over its rows, so that a long song counts
-as much as a short one. No pyspark here: the functions take and give Arrow batches, and work on the matrix files where
-they lie.
+A song may have many rows (clips, frames). Its score for a genre is the mean over its rows, so that every song has the
+same weight. No pyspark here: the functions take and return Arrow batches and read the memory-mapped matrix files.
 """
 
 import json
@@ -30,25 +29,25 @@ from genreatlas.models.engines.song_blocks import song_blocks
 from genreatlas.models.types import FoldResult, FoldTask, Trial
 from genreatlas.watching import MOST_DEATHS, watching
 
-#: Rows that :func:`score_batches` returns, one a task.
+#: Schema of the rows that :func:`score_batches` returns, one per task.
 FOLD_RESULT = (
     "experiment_id string, fold int, score double, train_score double, reason string, detail string, seconds double, "
     "metric_version int, n_absent int"
 )
-#: Rows that :func:`refit_batches` returns: the model file in pieces, or the reason why there is none.
+#: Schema of the rows that :func:`refit_batches` returns: the model file in pieces, or the reason why there is none.
 REFITTED = (
     "piece int, content binary, format string, score_kind string, reason string, detail string, seconds double, "
     "confidence string"
 )
 
-#: Scores of songs trained on that are computed to see how closely a model fits: with 3,000 genres 20,000 songs, a
-#: standard error of 0.35 points at most.
+#: Maximum number of scores (rows × classes) for the training score. With 3,000 genres this is 20,000 songs, with a
+#: standard error of at most 0.35 points.
 MOST_FITTED = 60_000_000
 
-#: Scores that are ranked at once: 128 MB, several times.
+#: Maximum number of scores that are ranked in memory: 128 MB, with several copies.
 _MOST_RANKED = 16_000_000
 
-#: Pieces of a model file: far below the 128 MB that Connect takes in one message.
+#: Size of the pieces of a model file; far below 128 MB, the limit of a message on Connect.
 PIECE_BYTES = 8_000_000
 
 _FOLD_SCHEMA = pa.schema(
@@ -80,10 +79,10 @@ _REFIT_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class MatrixFiles:
-    """Where a task finds the matrix, and what it needs to know of it.
+    """Location and shape of the matrix for a task.
 
     ``folder`` is a path that every worker can read; None means that the files were sent as artifacts. ``sequences`` is
-    the folder of the shards whose clips the rows of X are (:mod:`genreatlas.datasets.sequences`).
+    the folder of the shards with the clips if rows of X are clips (:mod:`genreatlas.datasets.sequences`).
     """
 
     dataset_id: str
@@ -94,14 +93,14 @@ class MatrixFiles:
     sequences: str | None = None
 
     def array(self, name: str) -> Array:
-        """One array of :class:`genreatlas.datasets.types.Matrix`, memory-mapped and read-only."""
+        """Open an array of :class:`genreatlas.datasets.types.Matrix`, memory-mapped and read-only."""
         array = np.asarray(np.load(locate(f"{self.dataset_id}-{name}.npy", self.folder), mmap_mode="r"))
         return labels_of(array, self.multi) if name == "y" else array
 
 
 @dataclass(frozen=True)
 class GridSettings:
-    """``[train]`` as far as a task needs it; ``mark`` is where tasks note that they run (see ``watching``)."""
+    """Settings of ``[train]`` for a task; tasks record under ``mark`` that they run (:mod:`genreatlas.watching`)."""
 
     metric: str
     calibrate: bool
@@ -114,7 +113,7 @@ def with_engines(
     work: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]],
     batches: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
-    """Do a task's work with engines that the driver knows beside those of the package."""
+    """Register engines that are not built in, then run a task's work."""
     for engine in engines:
         adopt(engine)
     return work(batches)
@@ -123,9 +122,9 @@ def with_engines(
 def score_batches(
     tasks: Sequence[FoldTask], files: MatrixFiles, settings: GridSettings, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """Run the tasks whose indices come in as column ``id``; one row of ``FOLD_RESULT`` each.
+    """Run the tasks whose indices are in column ``id``; one row of ``FOLD_RESULT`` per task.
 
-    A task at which the worker was killed twice before has failed: the next try would be killed, too.
+    A task whose worker was killed twice before is returned as failed, as another attempt would be killed again.
     """
     with watching(settings.mark) as before:
         for batch in batches:
@@ -155,8 +154,8 @@ def refit_batches(
 def score_fold(task: FoldTask, files: MatrixFiles, settings: GridSettings) -> FoldResult:
     """Fit a candidate without one fold and score it on that fold, on one thread.
 
-    The score depends on the task and the matrix only, never on the worker. Whatever goes wrong is a result with a
-    reason; a fit that did not converge has its score, and says so in ``detail``.
+    The score depends on the task and the matrix only, never on the worker. A failure is a result with a reason. A fit
+    that did not converge has a score and a note in ``detail``.
     """
     started = time.perf_counter()
     held_out = train_score = reason = n_absent = None
@@ -178,7 +177,7 @@ def score_fold(task: FoldTask, files: MatrixFiles, settings: GridSettings) -> Fo
 
 
 def refit_rows(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Iterator[dict[str, object]]:
-    """Fit a candidate on all rows, calibrate it on folds that it was not fitted on, and cut its file into pieces."""
+    """Fit a candidate on all rows, calibrate it on held-out folds, and yield its file in pieces."""
     started = time.perf_counter()
     empty = {
         "piece": 0, "content": b"", "format": "", "score_kind": "", "reason": None, "detail": None, "confidence": None,
@@ -199,7 +198,7 @@ def refit_rows(trial: Trial, files: MatrixFiles, settings: GridSettings) -> Iter
         content = model.dumps()
         get_task_engine(trial.engine).loads(
             content
-        )  # a parameter may have brought in a type that we do not trust: say so now, not when it scores
+        )  # fails now, not when scoring, if a parameter brought in a type that is not trusted
     except CandidateLimit as limit:
         yield empty | {"reason": limit.reason.value, "detail": limit.detail, "seconds": time.perf_counter() - started}
         return
@@ -224,16 +223,16 @@ class CandidateLimit(Exception):
 
 
 def fit(trial: Trial, files: MatrixFiles, settings: GridSettings, rows: Array) -> tuple[FileModel, list[str]]:
-    """Let a candidate's engine fit it on some rows of the matrix; see :meth:`.task_engine.TaskEngine.fit`."""
+    """Fit a candidate on some rows of the matrix with its engine; see :meth:`.task_engine.TaskEngine.fit`."""
     return get_task_engine(trial.engine).fit(trial, files, settings, rows)
 
 
 def calibrate(trial: Trial, files: MatrixFiles, settings: GridSettings) -> tuple[Sigmoids | None, Array]:
-    """Fit sigmoids on margins of held-out folds, which no group crosses; None where a class is in too few folds.
+    """Fit sigmoids on margins of held-out folds; folds never divide a group.
 
     Returns
     -------
-    The sigmoids, and the margins (n_rows, n_classes).
+    The sigmoids and the margins (n_rows, n_classes); None and no rows if a class is in fewer than two folds.
     """
     y, fold, song, X = files.array("y")[:], files.array("fold"), files.array("song"), files.array("X")
     if not can_calibrate(y, fold, files.n_classes):
@@ -247,7 +246,7 @@ def calibrate(trial: Trial, files: MatrixFiles, settings: GridSettings) -> tuple
 
 
 def can_be_sure(trial: Trial, model: FileModel, settings: GridSettings) -> bool:
-    """Whether a model gets temperatures and prediction sets: one genre a song, probabilities, and no baseline."""
+    """Whether a model gets temperatures and prediction sets: one genre per song, probabilities, not a baseline."""
     is_baseline = get_task_engine(trial.engine).is_baseline
     return settings.calibrate and model.score_kind == "probability" and not model.multi and not is_baseline
 
@@ -255,11 +254,16 @@ def can_be_sure(trial: Trial, model: FileModel, settings: GridSettings) -> bool:
 def find_confidence(
     trial: Trial, files: MatrixFiles, settings: GridSettings, scores: Array | None = None
 ) -> tuple[Confidence | None, list[str]]:
-    """Fit temperatures and prediction sets on held-out songs; None where they say too little, and what is to be noted.
+    """Fit temperatures and prediction sets on held-out songs.
 
     Parameters
     ----------
-    scores : probabilities of all rows by models that were fitted without their fold, where they are known.
+    scores : (n_rows, n_classes) probabilities by models that were fitted without the row's fold; None: they are
+        computed.
+
+    Returns
+    -------
+    The fit, None if there are too few songs; and notes for the user.
     """
     fold, group, y, song = (files.array(name) for name in ("fold", "group", "y", "song"))
     held = HeldOut(files.array("X"), y, song, group, files.n_classes)
@@ -279,8 +283,8 @@ def find_confidence(
 def score_rows(model: FileModel, files: MatrixFiles, metric: str, rows: Array) -> Score:
     """Score a model on some rows, at song level by the mean score of each song's rows.
 
-    Of each block of songs only the prediction is kept. A metric that ranks needs all scores at once, or where they are
-    many, makes them twice.
+    Only the predictions of each block of songs are kept. Ranking metrics need all scores; if there are too many, they
+    are computed twice instead.
     """
     song, y, X = files.array("song"), files.array("y"), files.array("X")
     found = song_blocks(model, X, song, rows)
@@ -305,10 +309,7 @@ def score_rows(model: FileModel, files: MatrixFiles, metric: str, rows: Array) -
 
 
 def some_songs(song: Array, rows: Array, n_classes: int) -> Array:
-    """Rows of as many songs as say how well a model fits what it was trained on: all where they are few.
-
-    Of more than :data:`MOST_FITTED` scores (rows × classes), songs evenly spread over their indices.
-    """
+    """Rows for the training score: all, or if scores (rows × classes) exceed :data:`MOST_FITTED`, every n-th song."""
     most = max(1, MOST_FITTED // n_classes)
     if len(rows) <= most:
         return rows
@@ -319,7 +320,7 @@ def some_songs(song: Array, rows: Array, n_classes: int) -> Array:
 
 
 def _fault(error: Exception) -> tuple[str, str]:
-    """Reason and words; what is missing where the worker runs is no fault of the candidate."""
+    """Reason code and message; a library missing on the worker gets a reason of its own."""
     if (missing := environment_fault(error)) is not None:
         return Reason.ENVIRONMENT_FAULT.value, missing
     return Reason.FIT_FAILED.value, _in_words(error)

@@ -1,9 +1,8 @@
 """The distributed grid of engines that fit on one core: every (candidate, fold) is one Spark task on one thread.
 
-The matrix lies once on the driver as ``.npy``, goes to each worker as an artifact, and is memory-mapped there, so
-that neither the driver's heap nor a broadcast has to hold it. Works on classic Spark and on Spark Connect.
-
-What stays behind of it is told in :mod:`genreatlas.datasets.sending`.
+The matrix is stored once on the driver as ``.npy``, sent to each worker as an artifact, and memory-mapped there, so
+that it uses neither the driver's heap nor a broadcast. Works on classic Spark and on Spark Connect.
+:mod:`genreatlas.datasets.sending` describes which files remain.
 """
 
 import hashlib
@@ -42,17 +41,17 @@ from genreatlas.models.types import ANSWERED, PREDICTED, FittedModel, FoldResult
 from genreatlas.scratch import scratch_folder
 from genreatlas.watching import machine_mb, new_mark, watched
 
-#: Tasks of one job of the grid for each core: so many that cores rarely wait for the slowest, and so few that a
-#: killed run has little to repeat.
+#: Tasks per core in one Spark job of the grid. More tasks leave cores idle less often; fewer tasks mean that a killed
+#: run has less to repeat.
 TASKS_A_CORE = 8
 
-#: Share of the machine's memory that tasks may take together; the rest is for Spark, the driver and the system.
+#: Share of the machine's memory for all tasks together; the rest is for Spark, the driver and the system.
 TASKS_SHARE = 0.75
 
-#: Tasks that the variants of one importance are shared out to.
+#: Maximum number of Spark tasks for permutation importances.
 _PERMUTED_TASKS = 16
 
-#: How Spark says that a Python worker or an executor died, rather than raised.
+#: Messages of Spark when a Python worker or an executor died instead of raising an exception.
 _WORKER_DIED = (
     "Python worker exited unexpectedly",
     "Python worker process terminated",
@@ -72,7 +71,7 @@ class TaskGrid:
         self._cores: int | None = None
 
     def score_folds(self, tasks: Sequence[FoldTask], tasks_a_core: int | None = None) -> Iterator[list[FoldResult]]:
-        """Yield the results of each Spark job."""
+        """Fit and score candidates on folds; yields the results of each Spark job."""
         if self._cores is None:
             self._cores = _cores(self.data.spark)
         size = (tasks_a_core or TASKS_A_CORE) * self._cores
@@ -83,22 +82,22 @@ class TaskGrid:
                 yield score_folds(self.data.spark, self.data.matrix, job, self.data.train)
 
     def refit(self, trial: Trial) -> FittedModel:
-        """Fit a candidate on the whole training part; ModelError where it fails."""
+        """Fit a candidate on the whole training part; ModelError if it fails."""
         return refit(self.data.spark, self.data.matrix, trial, self.data.train)
 
 
 def side_by_side(
     tasks: Sequence[FoldTask], sizes: Sequence[int], cores: int, room: int | None
 ) -> Iterator[list[FoldTask]]:
-    """The tasks of each Spark job, so that those that run at once fit into memory together.
+    """Split tasks into Spark jobs so that the tasks that run at the same time fit into memory.
 
-    Small ones are one job, in their order. Each job of large ones has as many as there is room for.
+    Small tasks form one job, in their order. Jobs of large tasks contain as many as fit into memory.
 
     Parameters
     ----------
-    sizes : of each, in 2**20 bytes.
-    cores : how many tasks of a job run at once.
-    room : memory for all of them, in 2**20 bytes; None where it is not known.
+    sizes : memory of each task, in 2**20 bytes.
+    cores : number of tasks that run at the same time.
+    room : memory for all tasks together, in 2**20 bytes; None if unknown.
     """
     large = [place for place, size in enumerate(sizes) if room is not None and size * cores > room]
     if small := [task for place, task in enumerate(tasks) if place not in set(large)]:
@@ -118,10 +117,10 @@ def side_by_side(
 def score_folds(
     spark: SparkSession, matrix: Matrix, tasks: Sequence[FoldTask], train: TrainSection
 ) -> list[FoldResult]:
-    """Run every task as one Spark task and return one result each, in the order of ``tasks``.
+    """Run each task as one Spark task and return one result per task, in the order of ``tasks``.
 
-    A candidate that fails is a result with a reason. One that kills its worker is found by halving the tasks, and
-    becomes such a result too, while the others keep their scores.
+    A failed candidate is a result with a reason. A candidate that kills its worker is found by bisection of the tasks
+    and also becomes such a result; the others keep their scores.
 
     Raises
     ------
@@ -136,7 +135,7 @@ def score_folds(
 def refit(spark: SparkSession, matrix: Matrix, trial: Trial, train: TrainSection) -> FittedModel:
     """Fit a candidate on the whole training part, in one Spark task, and return its file.
 
-    Margins are calibrated on held-out folds where every class is in two or more; else ``score_kind`` is margin.
+    Margins are calibrated on held-out folds if every class is in at least two folds; else ``score_kind`` is margin.
 
     Raises
     ------
@@ -151,7 +150,7 @@ def refit(spark: SparkSession, matrix: Matrix, trial: Trial, train: TrainSection
     except Exception as error:
         if not any(sign in str(error) for sign in _WORKER_DIED):
             raise
-        spark.range(1).count()  # raises if it is not the worker but Spark that is gone
+        spark.range(1).count()  # raises if Spark itself, not only the worker, has died
         raise ModelError(f"{trial.name}: fitting it on the whole training part: {_DEATH}. {_LESS}") from None
     pieces.sort(key=lambda row: row["piece"])
     first = pieces[0]
@@ -171,15 +170,19 @@ def predict(
     given: Sequence[str],
     folder_is_shared: bool = False,
 ) -> DataFrame:
-    """Score clips with a stored model; one row of ``PREDICTED`` a clip, lazily.
+    """Score clips with a stored model.
 
     Parameters
     ----------
-    frame : song_id, clip_id and the columns that are given.
-    engine : that reads the model.
+    frame : columns song_id, clip_id and ``given``.
+    engine : name of the engine that reads the model.
     model : file with :attr:`FittedModel.content`.
-    given : :attr:`genreatlas.audio.layouts.Layout.given` of what the model reads.
-    folder_is_shared : whether every worker can read ``model`` where it lies; else it is sent to them.
+    given : :attr:`genreatlas.audio.layouts.Layout.given` of the model's layout.
+    folder_is_shared : whether every worker can read ``model`` at its path; else the file is sent to the workers.
+
+    Returns
+    -------
+    Lazy frame with one row of ``PREDICTED`` per clip.
     """
     if folder_is_shared:
         worker = partial(predict_batches, engine, model.name, str(model.parent.absolute()))
@@ -199,16 +202,20 @@ def predict_songs(
     most: int,
     families: Sequence[int] | None,
 ) -> DataFrame:
-    """Score songs with a stored model; one row of ``ANSWERED`` a song, lazily.
+    """Score songs with a stored model.
 
     Parameters
     ----------
-    frame : song_id, clip_id, truth and the columns that are given.
+    frame : columns song_id, clip_id, truth and ``given``.
     engine, model, given : see :func:`predict`.
-    confidence : of the model, which calibrates scores and makes prediction sets.
-    kept : scores that are kept of a song: the highest, and the true genre's.
-    most : genres of the largest set that is named.
-    families : number of the family of each class, from 0; None: they are not summed.
+    confidence : the model's calibration and prediction sets.
+    kept : number of highest scores returned per song; the true genre's score is added.
+    most : size of the largest prediction set whose genres are returned.
+    families : index of the family of each class, from 0; None: no sums over families.
+
+    Returns
+    -------
+    Lazy frame with one row of ``ANSWERED`` per song.
     """
     worker = partial(answer_batches, engine, _send_model(spark, model), None, confidence, kept, most, families)
     songs = frame.select("song_id", "clip_id", "truth", *given).repartition("song_id")
@@ -219,11 +226,11 @@ def predict_songs(
 def permuted_answers(
     spark: SparkSession, engine: str, model: Path, rows: JudgedRows, blocks: Sequence[tuple[int, ...]], multi: bool
 ) -> dict[tuple[int, int], AnyArray]:
-    """What a stored model answers with each block of columns taken from other rows; block -1 is the rows as they are.
+    """Predictions with the values of a block of columns permuted between rows; block -1 is without permutation.
 
     Returns
     -------
-    By block and repeat: (n_songs,) class with the highest mean score, or with several labels all mean scores, flat.
+    By block and repeat: (n_songs,) class with the highest mean score; multi-label: all mean scores, flat.
     """
     folder = scratch_folder("sent")
     unnamed = folder / f".judged-{os.getpid()}.npz"
@@ -242,7 +249,7 @@ def permuted_answers(
 
 
 def send_matrix(spark: SparkSession, matrix: Matrix, train: TrainSection) -> MatrixFiles:
-    """Bring the files of a matrix to the workers, once a session, or into ``train.shared_path``."""
+    """Send the files of a matrix to the workers once per session, or copy them to ``train.shared_path``."""
     if train.shared_path is not None:
         folder = train.shared_path.absolute()
         folder.mkdir(parents=True, exist_ok=True)
@@ -252,7 +259,7 @@ def send_matrix(spark: SparkSession, matrix: Matrix, train: TrainSection) -> Mat
             matrix.dataset_id, matrix.n_classes, matrix.multi, str(folder), matrix.features, matrix.sequences
         )
     megabytes = matrix.n_bytes / 1e6
-    if megabytes > train.max_matrix_mb and not matrix.in_buckets:  # of one that stayed in Spark labels are sent alone
+    if megabytes > train.max_matrix_mb and not matrix.in_buckets:  # else only labels are sent
         raise ConfigError(
             f"the training matrix has {megabytes:,.0f} MB ({matrix.n_rows:,} rows of {matrix.n_features:,} features); "
             f"train.max_matrix_mb = {train.max_matrix_mb:,} is the most that is sent to every worker. Raise it, lower "
@@ -271,7 +278,7 @@ def _score(
     work = partial(score_batches, tuple(tasks), files, settings)
     worker = _with_engines([task.trial.engine for task in tasks], work)
     try:
-        # No shuffle, so adaptive execution has nothing to coalesce: one partition, and one task, for each.
+        # One partition and one Spark task per task; without a shuffle, adaptive execution does not coalesce them.
         rows = spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(worker, FOLD_RESULT).collect()
     except Exception as error:  # classic Spark raises a py4j error here, Connect a PySparkException
         if not any(sign in str(error) for sign in _WORKER_DIED):
@@ -280,7 +287,7 @@ def _score(
             middle = len(tasks) // 2
             halves = (tasks[:middle], tasks[middle:])
             return [result for half in halves for result in _score(spark, half, files, settings)]
-        spark.range(1).count()  # raises if it is not the worker but Spark that is gone
+        spark.range(1).count()  # raises if Spark itself, not only the worker, has died
         detail = f"{_DEATH}. {_LESS}"
         return [
             FoldResult(
@@ -295,31 +302,31 @@ def _score(
 
 
 def _with_engines(names: Iterable[str], work: Callable[..., Any]) -> Callable[..., Any]:
-    """Work with the engines of some names, which go along where workers do not have them in the package."""
+    """Wrap a worker function so that the engines it needs are sent along, unless they are built in."""
     added = not_built_in(names)
     return partial(with_engines, added, work) if added else work
 
 
 def room_mb(spark: SparkSession) -> int | None:
-    """Memory for all tasks of this machine; None on a cluster, whose machines are not known here."""
-    # A session of Connect has no such key, and its workers may be anywhere.
+    """Memory for all tasks on this machine, in 2**20 bytes; None on a cluster, whose machines are unknown."""
+    # A Connect session does not have this key; its workers may be on other machines.
     is_local = (spark.conf.get("spark.master", None) or "").startswith("local")
     return int(TASKS_SHARE * machine_mb()) if is_local else None
 
 
 def fit_mb(trial: Trial, matrix: Matrix) -> int:
-    """Memory that a candidate's fit takes at most, in 2**20 bytes, by an estimate."""
+    """Upper estimate of the memory of a candidate's fit, in 2**20 bytes."""
     return get_task_engine(trial.engine).fit_mb(trial.estimator, trial.params, matrix)
 
 
 def _cores(spark: SparkSession) -> int:
-    """Cores that a job gets: as many partitions as Spark cuts a range into by itself."""
+    """Number of cores of a job: the default number of partitions of a range."""
     numbers = spark.range(100_000).select(F.spark_partition_id().alias("partition"))
     return max(1, numbers.distinct().count())
 
 
 def _end_at_environment_fault(reason: str | None, detail: str | None) -> None:
-    """Raise where a worker lacks something that every candidate needs: it is stored as none's fault."""
+    """Raise if a worker lacks something that every candidate needs, so that no candidate is stored as failed."""
     if reason == Reason.ENVIRONMENT_FAULT:
         raise EnvironmentFaultError(f"train_models: no candidate can be fitted: {detail}. Fix this and run it again")
 
@@ -329,7 +336,7 @@ def _settings(matrix: Matrix, train: TrainSection) -> GridSettings:
 
 
 def _send_model(spark: SparkSession, model: Path) -> str:
-    """Send a model file under a name that holds its hash."""
+    """Send a model file under a name that contains its hash; return the name."""
     name = f"{hashlib.sha256(model.read_bytes()).hexdigest()[:20]}-{model.name}"
     send_file(spark, model, name)
     return name

@@ -1,4 +1,4 @@
-"""Baselines: what is reached without listening, for every other model to be compared with."""
+"""Baselines for comparison: models that use no music features."""
 
 import hashlib
 import json
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
 
 Array = AnyArray
 
-#: Baselines that read no feature at all.
+#: Baselines without features.
 DUMMIES = ("random", "majority", "stratified")
-#: Baselines that are a small forest of scikit-learn, each on the feature set of its name: columns that are not music,
-#: so what they score comes from how the files were made.
+#: Baselines that are a small scikit-learn forest on the feature set of the same name. Its columns do not describe the
+#: music, so their scores are due to how the files were made.
 FORESTS = ("technical", "loudness")
-#: What those see, for people.
+#: Display texts for these forests.
 NOT_MUSIC = {
     "technical": "sees only how the files are encoded: sample rate, channels, codec, bit rate, duration, provider",
     "loudness": "sees only how loud the clips are",
 }
 
-#: Classes of which each has a hash of its own where songs have several: a hash takes a microsecond.
+#: Multi-label: up to this number of classes, each class has its own hash; a hash takes a microsecond.
 _HASHED = 100
 
-#: No data set is too large for a count; the small forest has its own limits where it is fitted.
+#: No limit: counting works for any size. The small forest checks limits of its own when it is fitted.
 _ANY = 10**12
 
 
 class Baseline(TaskEngine):
-    """The engine ``baseline``; `random`, `majority` and `stratified` know only how frequent the classes are."""
+    """The engine ``baseline``; ``random``, ``majority`` and ``stratified`` use the class frequencies only."""
 
     name = "baseline"
     title = "baseline"
@@ -58,7 +58,7 @@ class Baseline(TaskEngine):
     def candidate_errors(
         self, candidate: "Candidate", train: "TrainSection", known_sets: Iterable[str] | None
     ) -> list[str]:
-        """A baseline has no parameters, and some need clips."""
+        """List all errors; baselines have no parameters, and forests need clips."""
         name = candidate.estimator
         try:
             self.get_estimator(name)
@@ -71,11 +71,11 @@ class Baseline(TaskEngine):
         return []
 
     def feature_sets(self, candidate: "Candidate", train: "TrainSection") -> Sequence[str]:
-        """What looks at no feature runs on the songs of the first set, a forest on the set of its name."""
+        """Baselines without features run on the songs of the first set, a forest on the set of its name."""
         return (candidate.estimator if candidate.estimator in FORESTS else train.feature_sets[0],)
 
     def always(self, known_sets: Iterable[str]) -> Sequence[str]:
-        """All that can be had."""
+        """All baselines whose feature set is available."""
         return (*DUMMIES, *({*known_sets} & {*FORESTS}))
 
     def fit(
@@ -90,7 +90,7 @@ class Baseline(TaskEngine):
         return fit_dummy(trial.estimator, take_labels(files.array("y"), rows), weight, files.n_classes, trial.seed), []
 
     def loads(self, content: bytes) -> FileModel:
-        """Read what :meth:`fit` made."""
+        """Read the file of a model of :meth:`fit`."""
         if content[:1] == b"{":
             return load_dummy(content)
         from genreatlas.models.engines.scikit_learn import sklearn_pipelines
@@ -100,16 +100,16 @@ class Baseline(TaskEngine):
 
 @dataclass(frozen=True)
 class Dummy:
-    """A classifier that looks at the song's id only, so that a song always gets the same answer.
+    """A classifier that uses only the song's id, so that a song always gets the same prediction.
 
     Attributes
     ----------
-    kind : ``majority`` scores every song with the priors (``DummyClassifier(strategy="prior")``); ``stratified``
-        draws one class from the priors and is sure of it; ``random`` draws from all classes alike, and gives
-        each the same probability but for a hair, as nothing is known (both as DummyClassifier has them).
-        With several labels: the priors, independent draws with them, and uniform numbers.
-    priors : weighted share of songs' rows with each class.
-    seed : of the draws.
+    kind : as in scikit-learn's DummyClassifier. ``majority`` (strategy "prior") scores every song with the priors;
+        ``stratified`` draws one class from the priors and gives it probability 1; ``random`` (strategy "uniform") draws
+        one class uniformly, and gives all classes equal probability except for 1e-6 in favour of the drawn class.
+        Multi-label: the priors, independent draws from them, and uniform random numbers.
+    priors : (n_classes,) weighted share of the songs' rows with each class.
+    seed : seed of the draws.
     multi : whether a song may have several genres.
     """
 
@@ -128,7 +128,7 @@ class Dummy:
         return len(self.priors)
 
     def scores(self, keys: Iterable[str]) -> Array:
-        """Scores of songs by their ids, (n_songs, n_classes)."""
+        """Scores (n_songs, n_classes) from the ids of songs."""
         priors = np.array(self.priors)
         texts = list(keys)
         if self.kind == "majority":
@@ -149,15 +149,15 @@ class Dummy:
         return found
 
     def matrix_scores(self, X: Array, rows: RowIndex, song: Array) -> Array:
-        """Scores of some rows of a training matrix.
+        """Score some rows of a training matrix.
 
-        The matrix knows songs by number only: other draws than the songs' ids give, from the same shares.
+        The matrix has indices of songs, not ids, so the draws differ from those by id; their distribution is the same.
         """
         keys, position = np.unique(song[rows], return_inverse=True)
         return self.scores(map(str, keys))[position]
 
     def clip_scores(self, clips: Clips) -> ClipScores:
-        """Scores of clips by their songs, as often as they have rows."""
+        """Sums of scores of clips: the song's score times the clip's number of rows."""
         frames = clips.lengths // np.maximum(clips.widths, 1)
         n_rows = frames if clips.several else np.ones(len(clips.lengths), dtype=np.int64)
         scores = self.scores(clips.songs.to_pylist())
@@ -169,7 +169,7 @@ class Dummy:
         return json.dumps({"genreatlas": "baseline", **fields}, sort_keys=True).encode()
 
     def _draws(self, key: str) -> Array:
-        """A number for each class, (n_classes,); of many classes from a generator, as hashes would take hours."""
+        """Random numbers (n_classes,); for many classes from a generator, as hashes would take hours."""
         if self.n_classes <= _HASHED:
             return np.array([self._draw(key, k) for k in range(self.n_classes)])
         digest = hashlib.sha256(f"{self.seed}/{self.kind}/{key}".encode()).digest()
@@ -201,7 +201,7 @@ def fit_dummy(kind: str, y: Array | SparseLabels, weight: Array | None, n_classe
 
 
 def load_dummy(content: bytes) -> Dummy:
-    """Read what :meth:`Dummy.dumps` wrote; ModelError where it is something else."""
+    """Read the result of :meth:`Dummy.dumps`; ModelError if it is something else."""
     try:
         fields = json.loads(content)
         if fields.pop("genreatlas") != "baseline" or fields["kind"] not in DUMMIES:
