@@ -1,5 +1,6 @@
-"""What can be learnt from: songs with their labels, features and parts of the split.
+"""Data sets for training: songs with their labels, features and parts of the split.
 
-It is read as a frame (:mod:`genreatlas.datasets.dataset`), as arrays on the driver (:mod:`genreatlas.datasets.matrix`)
-or as files for training elsewhere (:mod:`genreatlas.datasets.shards`). Nothing here knows a model.
+A data set is read as a Spark frame (:mod:`genreatlas.datasets.dataset`), as arrays on the driver
+(:mod:`genreatlas.datasets.matrix`) or as files for training elsewhere (:mod:`genreatlas.datasets.shards`). This package
+does not depend on models.
 """

@@ -1,4 +1,4 @@
-"""Read clips from shards where they lie: only the rows that are asked for come into memory. No pyspark here."""
+"""Read clips from memory-mapped shards: only requested rows are loaded. Does not import pyspark."""
 
 import json
 import zipfile
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from genreatlas.arrays import AnyArray
 
-#: Names the shards of a folder, the features, and the distance of rows in s where it is known.
+#: File with the names of the shards and features of a folder, and the hop between rows in s if known.
 INDEX = "index.json"
 
-#: Length of a local header of a zip file before its name, and where the lengths of name and extra field stand.
+#: Local header of a zip file: its length without the name, and the offsets of the lengths of name and extra field.
 _HEADER, _NAME_LENGTH, _EXTRA_LENGTH = 30, slice(26, 28), slice(28, 30)
 
 
 def mapped(path: Path, name: str) -> AnyArray:
-    """An array of an ``.npz`` file that is not compressed, memory-mapped and read-only.
+    """Memory-map an array of an uncompressed ``.npz`` file, read-only.
 
     Raises
     ------
-    ValueError : it is compressed, or in Fortran's order.
+    ValueError : the array is compressed or in Fortran order.
     """
     with zipfile.ZipFile(path) as archive:
         member = archive.getinfo(f"{name}.npy")
@@ -50,7 +50,7 @@ class ClipFiles:
     Attributes
     ----------
     features : names of the columns.
-    hop_s : distance of rows in s; None where rows have times of their own, or nobody knows.
+    hop_s : hop between rows in s; None if rows have times of their own, or if unknown.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,8 +64,9 @@ class ClipFiles:
 
         Parameters
         ----------
-        place : (3,) a row of X: shard, place in it, number of rows.
-        first, most : the first row, and at most so many; all that follow.
+        place : (3,) a row of X: shard, index of the clip in it, number of rows.
+        first : index of the first row to read.
+        most : maximum number of rows; None for all rows from ``first`` on.
         """
         shard, clip, _ = (int(number) for number in place)
         arrays = _arrays(self._paths[shard])
@@ -78,7 +79,7 @@ class ClipFiles:
 
 @lru_cache(maxsize=4096)
 def _arrays(path: Path) -> Mapping[str, AnyArray]:
-    """What is needed of a shard; it is mapped, so it costs addresses and no memory."""
+    """The arrays of a shard that are needed here, memory-mapped: they use address space, not memory."""
     with zipfile.ZipFile(path) as archive:
         there = {name.removesuffix(".npy") for name in archive.namelist()}
     return {name: mapped(path, name) for name in ("values", "offsets", "lowest", "step") if name in there}

@@ -1,4 +1,4 @@
-"""Join one feature set with genres and split, as ``[train]`` asks."""
+"""Join one feature set with genres and split, as configured in ``[train]``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,16 +29,16 @@ _SONGS = pa.schema(
         ("weight", pa.float64()),
     ]
 )
-#: Columns of songs carry this while features are beside them: no feature's name begins with it, so that a feature
-#: called fold, part or weight never meets the fold, part or weight of a song.
+#: Temporary prefix of the columns of songs while they are joined with features. No feature name begins with it, so a
+#: feature named fold, part or weight does not collide with the song's column.
 _OWN = "_"
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """What a model that is to be judged has settled already.
+    """Versions, classes and columns that are given by the model to evaluate.
 
-    Without classes and columns, these follow from the data as in training.
+    If classes or features are None, they are derived from the data as in training.
     """
 
     set_version: str
@@ -60,18 +60,20 @@ def build_dataset(
 
     Parameters
     ----------
+    store : the store.
+    config : the configuration.
     library : songs, genres and split, from :func:`genreatlas.datasets.library.read_library`.
-    feature_set : a set of ``feature_sets``, several of them that are joined (:mod:`genreatlas.config.joined`), or
-        ``technical`` for what is known of the files.
-    songs_of : take songs and genres from this data set, so that baselines are judged on the same songs.
-    fixed : classes, columns and versions of a model that is to be judged.
-    without : columns of the matrix to leave out = why (:mod:`genreatlas.datasets.giveaways`).
+    feature_set : name of a set in ``feature_sets``, of joined sets (:mod:`genreatlas.config.joined`), or
+        ``technical`` for properties of the files.
+    songs_of : take songs and genres from this data set, so that baselines are evaluated on the same songs.
+    fixed : versions, classes and columns of a model to evaluate.
+    without : reason by column of the matrix to leave out (:mod:`genreatlas.datasets.giveaways`).
 
     Raises
     ------
-    ConfigError : an unknown set or genre; ``train.where`` is no condition on these rows.
-    InputError : fewer than two usable genres, no column is left, or no clip has all sets that are to be joined.
-    SplitLeakError : topics that were fitted on songs outside the training part.
+    ConfigError : an unknown set or genre; ``train.where`` is not a condition on these rows.
+    InputError : fewer than two usable genres, no column is left, or no clip has all joined sets.
+    SplitLeakError : topics were fitted on songs outside the training part.
     """
     snapshot = Snapshot(store, library.versions | (songs_of.input_versions if songs_of else {}))
     table = find_feature_table(
@@ -92,7 +94,7 @@ def build_dataset(
     asked = fixed.features if fixed else None
     joined = rows.join(songs, "song_id")
     features, kept = model_columns(joined, table.layout, table.columns, asked, training, without or {})
-    # Packed before the join: one that carries thousands of columns along takes Spark minutes.
+    # Features are packed into an array before the join: with thousands of columns, Spark takes minutes.
     values = rows.select("song_id", "clip_id", *kept)
     if without and not features:
         raise InputError(
@@ -138,7 +140,7 @@ def _choice(config: Config, library: Library, rows: DataFrame, fixed: Fixed | No
     except PySparkException as error:
         if not config.train.where:
             raise
-        raise bad_condition(config.train, error) from None  # such as a cast that fails on some row
+        raise bad_condition(config.train, error) from None  # for example, a cast fails on some row
     songs = library.songs.copy()
     songs["state"] = songs.song_id.map(meets.map({True: "usable", False: "filtered"})).fillna("no_features")
     labels = at_level(library.labels, config.train.level, library.parents)
@@ -146,7 +148,7 @@ def _choice(config: Config, library: Library, rows: DataFrame, fixed: Fixed | No
 
 
 def _song_frame(store: Reader, songs: pd.DataFrame) -> DataFrame:
-    """Songs as a frame to join with: some 100 bytes a song, far below what a session takes from its client."""
+    """Songs as a frame to join with: about 100 bytes per song, far below the limit for local data of a session."""
     fold = songs.fold.astype("Int32")
     rows = pa.Table.from_pandas(songs.assign(fold=fold, genres=songs.genres.map(list)), _SONGS, preserve_index=False)
     return store.spark.createDataFrame(rows)

@@ -1,13 +1,13 @@
-"""Families of genres by their names, for stores that know no parents: deep house, acid house and house argentino."""
+"""Families of genres derived from names, for stores without parent genres: deep house, acid house, house argentino."""
 
 import re
 from collections import Counter
 from collections.abc import Mapping
 
-#: So many genres end with a word that names a family.
+#: Minimum number of genres whose names end with a word for the word to name a family.
 LEAST_GENRES = 3
 
-#: Words that join others and name nothing.
+#: Articles, prepositions and conjunctions, which never name a family.
 _JOINING = frozenset(
     re.findall(
         r"\w+", "a al and da das de del der des di do du e el en et i in la las le les n no of on s the to und y"
@@ -16,18 +16,19 @@ _JOINING = frozenset(
 
 
 def families_by_name(names: Mapping[str, str]) -> dict[str, str]:
-    """The family of every genre whose name tells one.
+    """Derive the families of genres from their names.
 
-    A word names a family where at least :data:`LEAST_GENRES` genres end with it; of several in a name the last word
-    counts if it is one, else that with most genres, and of equal ones the first in the alphabet.
+    A word names a family if the names of at least :data:`LEAST_GENRES` genres end with it. If a name contains several
+    such words, its last word is used if it is one of them; otherwise the word with the most genres, and among equals
+    the first in alphabetical order.
 
     Parameters
     ----------
-    names : genre id = name.
+    names : name by genre id.
 
     Returns
     -------
-    genre id = word. Genres without one are left out.
+    Family (a word) by genre id. Genres without a family are left out.
     """
     words = {genre: _words(name) for genre, name in names.items()}
     ends = Counter(of[-1] for of in words.values() if of)
@@ -42,7 +43,7 @@ def families_by_name(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def _words(name: str) -> list[str]:
-    """Words of a name, lower case; ``hip hop`` and ``hip-hop`` are one word, as are ``r&b`` and ``drum 'n' bass``."""
+    """Words of a name in lower case. ``hip hop``, ``hip-hop``, ``r&b`` and ``drum 'n' bass`` are single words."""
     plain = re.sub(r"\b(hip)[\s-]+(hop)\b", r"\1\2", name.lower())
     plain = re.sub(r"\br\s*(?:&|n|'n')\s*b\b", "rnb", plain)
     plain = re.sub(r"\bdrum\s*(?:&|and|n|'n')\s*bass\b", "drumandbass", plain)

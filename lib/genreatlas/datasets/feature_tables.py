@@ -1,4 +1,4 @@
-"""Tables of feature sets: which one holds a set now, conditions on its rows, and its columns as those of a matrix."""
+"""Tables of feature sets: find the current table of a set, filter its rows, and convert its columns to a matrix."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -18,9 +18,9 @@ from genreatlas.errors import ConfigError, InputError, nearest
 from genreatlas.store import Reader
 from genreatlas.tables import CLIPS, FEATURE_SETS, SONGS
 
-#: What is known of a file without hearing it. What a model makes of these is not music.
+#: Feature set of technical properties of files (codec, bit rate, ...). Models trained on it do not use the music.
 TECHNICAL = "technical"
-#: Preprocessing of features that somebody else made: how is for whoever made them to know.
+#: preprocessing_id of imported features, whose preprocessing is unknown.
 IMPORTED = "imported"
 _NUMBERS = (ByteType, ShortType, IntegerType, LongType, FloatType, DoubleType)
 _TECHNICAL_COLUMNS = {
@@ -35,10 +35,10 @@ _TECHNICAL_COLUMNS = {
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Where the rows of a feature set are, and what its columns are.
+    """Table, version and columns of a feature set.
 
-    ``columns`` maps column name to kind (numeric or categorical), in the order of the matrix. Sets that are joined are
-    ``members``; their columns have the member's name before their own.
+    ``columns`` maps column name to kind (numeric or categorical), in the order of the matrix. For joined sets,
+    ``members`` are the single sets, and column names are prefixed with the member's name.
     """
 
     feature_set: str
@@ -51,7 +51,7 @@ class FeatureTable:
 
     @property
     def imported(self) -> set[str]:
-        """Columns that somebody else made."""
+        """Names of columns that were imported."""
         if self.members:
             return {column_of(one.feature_set, name) for one in self.members for name in one.imported}
         return set(self.columns) if self.preprocessing_id == IMPORTED else set()
@@ -62,7 +62,7 @@ class FeatureTable:
         return get_layout(self.axis)
 
     def rows(self, store: Reader) -> DataFrame:
-        """Rows of the version, with clip_id, song_id and the features, of clips and songs that still count."""
+        """Rows of the version: clip_id, song_id and features; without retired or replaced clips and songs."""
         if self.members:
             frames = [one.rows(store) for one in self.members]
             named = [
@@ -88,11 +88,11 @@ class FeatureTable:
         return frame.drop("set_version", "preprocessing_id")
 
     def incomplete(self, store: Reader) -> tuple[str, ...]:
-        """How many clips have some of the sets that are joined and not all, in a sentence; nothing where none has.
+        """Describe in one line how many clips lack some of the joined sets; empty if none does.
 
         Raises
         ------
-        InputError : no clip has them all.
+        InputError : no clip has all joined sets.
         """
         if not self.members:
             return ()
@@ -117,7 +117,7 @@ class FeatureTable:
 
 
 def known_feature_sets(store: Reader) -> set[str]:
-    """Feature sets that the store has rows of; ``technical`` too, where there are clips."""
+    """Names of the feature sets in the store, including ``technical`` if there are clips."""
     sets = {row[0] for row in store.read(FEATURE_SETS).select("feature_set").distinct().collect()}
     return sets | ({TECHNICAL} if store.read(CLIPS).limit(1).count() else set())
 
@@ -125,17 +125,18 @@ def known_feature_sets(store: Reader) -> set[str]:
 def find_feature_table(
     store: Reader, feature_set: str, set_version: str | None = None, preprocessing_id: str | None = None
 ) -> FeatureTable:
-    """Look a feature set up in ``feature_sets``, at its current version unless another is asked for.
+    """Look up a feature set in the table ``feature_sets``.
 
     Parameters
     ----------
-    feature_set : its name, or that of several that are joined (:mod:`genreatlas.config.joined`).
-    set_version, preprocessing_id : of a joined one, those of its members.
+    store : the store.
+    feature_set : name of a set, or of joined sets (:mod:`genreatlas.config.joined`).
+    set_version, preprocessing_id : version to use, for joined sets in the same notation; None for the current one.
 
     Raises
     ------
-    ConfigError : there is no such set (the message has the nearest name), or models cannot learn from its shape.
-    InputError : the code's version of the set was not extracted yet.
+    ConfigError : there is no such set (the message has the nearest name), or its layout cannot be used for training.
+    InputError : the current version of the set is not extracted yet.
     """
     if len(names := members_of(feature_set)) > 1:
         return _joined_table(store, names, set_version, preprocessing_id)
@@ -151,7 +152,7 @@ def find_feature_table(
         )
     versions = set(mine.set_version.map(str))
     unknown = feature_set not in registry.FEATURE_SETS and "registry" in set(mine.source)
-    if set_version is None and unknown and len(versions) > 1:  # those of networks are hashes: none is the last
+    if set_version is None and unknown and len(versions) > 1:  # versions of networks are hashes and have no order
         raise ConfigError(
             f"{feature_set}: the store has its versions {', '.join(sorted(versions))}, and extract.embeddings has no "
             "entry of this name. Add it."
@@ -205,20 +206,20 @@ def _joined_table(
     )
 
 
-#: Column that says whether a row meets the condition; NULL means it does not.
+#: Boolean column: whether a row meets the condition; NULL means it does not.
 MEETS = "_meets"
 
 
 def with_condition(store: Reader, train: TrainSection, rows: DataFrame) -> DataFrame:
-    """Add the column :data:`MEETS`.
+    """Add the column :data:`MEETS`, the value of ``train.where``.
 
-    The condition may name columns of ``rows`` (also as ``features.x``), of ``songs`` and ``clips``, and
-    features of the other summary sets in ``train.feature_sets`` that ``rows`` lacks, so that one
-    condition serves all sets, joined ones too.
+    The condition may use columns of ``rows`` (also as ``features.x``), of ``songs`` and ``clips``, and features of the
+    other summary sets in ``train.feature_sets`` that ``rows`` lacks, so that one condition can be used for all sets,
+    also joined ones.
 
     Raises
     ------
-    ConfigError : it is no condition on these columns; with Spark's words.
+    ConfigError : the text is not a condition on these columns; the message contains Spark's error.
     """
     if not train.where:
         return rows.withColumn(MEETS, F.lit(True))
@@ -243,7 +244,7 @@ def with_condition(store: Reader, train: TrainSection, rows: DataFrame) -> DataF
 
 
 def bad_condition(train: TrainSection, error: PySparkException) -> ConfigError:
-    """What Spark says of the condition, in one line."""
+    """Error with Spark's message about the condition, in one line."""
     lines = str(error).partition("JVM stacktrace")[0].strip().splitlines()
     return ConfigError(f"train.where = {train.where!r}: {lines[0].strip() if lines else type(error).__name__}")
 
@@ -256,19 +257,24 @@ def model_columns(
     training: Column | None = None,
     without: Collection[str] = (),
 ) -> tuple[tuple[str, ...], list[Column]]:
-    """What models read of a feature table: the names of the matrix's columns, and the expressions with the values.
+    """Columns of the matrix for a feature table: their names, and the expressions that compute the values.
 
     Parameters
     ----------
     rows, columns, features, training : see :func:`encode`.
-    layout : of the feature set.
-    without : columns of the matrix to leave out, of a layout with one row a clip.
+    layout : layout of the feature set.
+    without : columns of the matrix to leave out, for layouts with one row per clip.
+
+    Returns
+    -------
+    names : names of the matrix columns.
+    expressions : Spark columns: ``features``, or those of a layout with several rows per clip.
     """
     reading = layout.reading(tuple(columns))
     if reading is None:
         encoded = encode(rows, columns, features, training)
         encoded = {name: values for name, values in encoded.items() if name not in without}
-        # One look for NaN at the whole array: with one for each column, Spark is minutes over thousands of them.
+        # NaN is replaced in the whole array at once: one expression per column takes Spark minutes for thousands.
         numbers = F.array(*encoded.values()).cast("array<float>")
         return tuple(encoded), [F.transform(numbers, lambda number: F.when(~F.isnan(number), number)).alias("features")]
     read = [F.expr(sql).alias(name) for name, sql in reading.items()]
@@ -284,22 +290,22 @@ def model_columns(
 def encode(
     rows: DataFrame, columns: Mapping[str, str], features: tuple[str, ...] | None, training: Column | None = None
 ) -> dict[str, Column]:
-    """Numbers as they are, names one-hot.
+    """Encode columns as numbers: numeric columns are unchanged, categorical columns are one-hot encoded.
 
-    A category is a column ``name=value``, 1 or 0. NULL, and a value that training did not see, is no
-    category: 0 in all of them. In numeric columns NULL and NaN stay.
+    A category becomes a column ``name=value`` with 1 or 0. NULL and values that do not occur in the training part are
+    0 in all these columns. In numeric columns NULL and NaN are kept.
 
     Parameters
     ----------
-    rows : the table's columns.
-    columns : column = kind (numeric or categorical), in order.
-    features : the columns of a model that is to be judged, which may have left some out; None: all, with the
-        categories of the training part.
-    training : tells the rows of the training part, whose categories count; None: all.
+    rows : rows of the feature table.
+    columns : kind (numeric or categorical) by column, in order.
+    features : matrix columns of a model to evaluate, a subset; None for all columns, with the categories of the
+        training part.
+    training : boolean expression that selects the rows of the training part; None for all rows.
 
     Returns
     -------
-    Matrix column = expression (a number), in order.
+    Expression (a number) by matrix column, in order.
     """
     numbers = {field.name: isinstance(field.dataType, _NUMBERS) for field in rows.schema}
     categorical = [name for name, kind in columns.items() if kind == "categorical"]
@@ -322,7 +328,7 @@ def encode(
 
 
 def _text(name: str) -> Column:
-    """A category as text; 3, 3.0 and '3' are one."""
+    """Category as text; 3, 3.0 and '3' are the same category."""
     return F.regexp_replace(F.col(f"`{name}`").cast("string"), r"\.0$", "")
 
 

@@ -1,4 +1,4 @@
-"""Bring rows of any number to the driver without filling its heap."""
+"""Fetch any number of rows to the driver without filling its heap."""
 
 import hashlib
 import math
@@ -10,21 +10,22 @@ from pyspark.sql import functions as F
 
 
 def fetch(frame: DataFrame, key: str, max_mb: int, row_bytes: int = 100) -> pa.Table:
-    """Fetch a table's rows in buckets of a key's hash, each of at most ``max_mb``.
+    """Fetch the rows of a frame in buckets by the hash of a key, each of at most ``max_mb``.
 
     Parameters
     ----------
-    frame : rows that are cheap to read again, once for each bucket.
-    key : column whose hash divides the rows.
-    row_bytes : estimated size of a row. The default suits a handful of ids and short names.
+    frame : rows that are cheap to compute; they are computed once per bucket.
+    key : column whose hash assigns rows to buckets.
+    max_mb : maximum size of a bucket in 2**20 bytes.
+    row_bytes : estimated size of a row in bytes. The default suits a few ids and short names.
     """
     return pa.concat_tables(fetch_parts(frame, key, max_mb, row_bytes))
 
 
 def fetch_parts(frame: DataFrame, key: str, max_mb: int, row_bytes: int = 100) -> Iterator[pa.Table]:
-    """The buckets of :func:`fetch`, one after the other, for who does not need all rows at once."""
+    """Yield the buckets of :func:`fetch` one by one, for callers that do not need all rows at once."""
     most = max(1, (max_mb << 20) // row_bytes)
-    first = frame.limit(most + 1).toArrow()  # mostly that is all, in one job
+    first = frame.limit(most + 1).toArrow()  # usually all rows, in one job
     if first.num_rows <= most:
         yield first
         return
@@ -42,7 +43,7 @@ def fetch_buckets(frame: DataFrame, bucket: str, buckets: int) -> Iterator[pa.Ta
 
 
 def fingerprints(frame: DataFrame, columns: Sequence[str], max_mb: int) -> set[bytes]:
-    """:func:`fingerprint` of every row's values of some columns, computed where the rows are."""
+    """:func:`fingerprint` of the given columns for every row, computed by Spark."""
     text = F.concat_ws("\n", *(F.col(name).cast("string") for name in columns))
     found = fetch(frame.select(F.md5(text).alias("fingerprint")), "fingerprint", max_mb, row_bytes=40)
     known: set[bytes] = set()
@@ -52,5 +53,5 @@ def fingerprints(frame: DataFrame, columns: Sequence[str], max_mb: int) -> set[b
 
 
 def fingerprint(*values: object) -> bytes:
-    """16 bytes in place of values that take hundreds; that two of a million agree has a probability of 10**-27."""
+    """16-byte hash (MD5) of values; the probability that any two of a million hashes collide is about 10**-27."""
     return hashlib.md5("\n".join(map(str, values)).encode(), usedforsecurity=False).digest()

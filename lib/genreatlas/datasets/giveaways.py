@@ -1,14 +1,15 @@
-"""Columns of somebody else's table that give the answer away: found by their values, whatever they are called.
+"""Detect columns of imported feature tables that leak the label, by their values, independent of their names.
 
-Every column is asked alone. From the values of the other folds it has to tell the genres of a fold; and its
-values are looked at for what no measured feature has: one value (or one narrow band) for all songs of a genre,
-one value for all songs of an artist, a number that counts the rows. A column that both tells genres and has such values
-is a copy of the label and is left out. A column that only tells them well may be a very good feature: it
-stays, and is named.
+Every column is tested alone. First, the genres of each fold are predicted from the column's values in the other folds.
+Second, its values are checked for patterns that no measured feature has: one value (or one narrow band) for all songs
+of a genre, one value for all songs of an artist, or a number that counts the rows. A column that predicts genres and
+has such a pattern is a copy of the label and is left out. A column that only predicts genres well may be a very good
+feature: it is kept and reported.
 
-The bounds are measured. Of GTZAN's 57 features the best tells all ten genres with a mean recall of .21, three of them
-with .85 and two with .98 (metal and pop by ``mfcc4_mean``); of twelve Spotify features the best tells six genres with
-.29 and two of 24 with .88. None has the values of a copy. Copies of a label with 1 % of errors reach .98 and more.
+The thresholds are based on measurements. Of GTZAN's 57 features, the best single one reaches a mean recall of .21 on
+all ten genres, .85 on three genres and .98 on two (metal and pop by ``mfcc4_mean``); of twelve Spotify features the
+best reaches .29 on six genres and .88 on two of 24. None has the pattern of a copy. Copies of a label with 1 % of
+errors reach .98 and more.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,31 +18,31 @@ from typing import Literal
 
 import numpy as np
 
-#: Mean recall over genres from which a column is said to tell them apart alone.
+#: Mean recall over genres from which a column is considered to predict genres alone.
 TELLS = 0.95
-#: From so many genres on, no feature tells all apart alone: a column that does is left out, whatever its values.
+#: Number of genres from which no measured feature predicts all genres alone: a column that does is left out.
 MANY_GENRES = 4
-#: Share of songs that have their genre's value (or lie in its narrow band) where a column is a function of the genre.
+#: Minimum share of songs with their genre's value (or narrow band) for a column to be a function of the genre.
 ONE_VALUE = 0.95
-_ERRORS_OF_ONE = 0.1  # of a single genre, which may be small
-#: Width of a genre's band of values, as a share of the gap to the next band, up to which it is noise on a code. Less
-#: is asked where several genres lie in one band, as measured features of several genres do not.
+_ERRORS_OF_ONE = 0.1  # maximum share of other values in a single genre, which may be small
+#: Maximum width of a genre's band of values, as a share of the gap to the next band, for a label code with noise. The
+#: second, less strict value applies if there are many genres or several genres share a band.
 _BAND, _BAND_OF_SEVERAL = 0.05, 0.15
-#: How close to whole numbers the medians of two genres must lie for a code with noise.
+#: Maximum distance of the medians of two genres from whole numbers for a label code with noise.
 _CLOSE = 0.02
-#: Mean recall from which a column that counts up is held for row numbers; at genres' borders these err.
+#: Mean recall from which a counting column is considered a row number; row numbers err at the borders of genres.
 _TELLS_BY_ROW = 0.8
-#: Genres and artists with fewer songs prove nothing.
+#: Minimum number of songs of a genre, of groups of songs (such as artists), and of rows for the tests.
 _LEAST = 5
 _LEAST_GROUPS = 10
 _LEAST_ROWS = 50
 _MOST_ROWS = 20_000
-_BLOCK = 4_000_000  # values at once: 32 MB for each of a few arrays
+_BLOCK = 4_000_000  # values per block: 32 MB for each of a few arrays
 
 
 @dataclass(frozen=True)
 class Giveaway:
-    """A column, what is wrong with it in words, and whether it must go or is only named."""
+    """A suspicious column: whether it is left out or only reported (named), and why."""
 
     feature: str
     verdict: Literal["left out", "named"]
@@ -56,20 +57,25 @@ def find_giveaways(
     tied: Mapping[str, np.ndarray],
     features: Sequence[str],
 ) -> list[Giveaway]:
-    """Look at every column alone.
+    """Test every column alone.
 
     Parameters
     ----------
-    x : (n_rows, n_features) values, NaN = missing; may be memory-mapped. Above 20,000 rows, evenly spread ones count.
-    y : (n_rows,) genre of each row from 0, or (n_rows, n_genres) bool.
-    fold, song : (n_rows,) whole numbers.
-    tied : what songs may have in common, such as an artist = its number in each row, negative where it is not known.
-    features : names of the columns.
+    x : (n_rows, n_features) values, NaN = missing; may be memory-mapped. Of more than 20,000 rows, 20,000 evenly
+        spaced rows are used.
+    y : (n_rows,) genre index of each row from 0, or (n_rows, n_genres) bool.
+    fold, song : (n_rows,) int, fold and song of each row.
+    tied : (n_rows,) int by kind of group (such as artist): group of each row, negative if unknown.
+    features : (n_features,) names of the columns.
+
+    Returns
+    -------
+    The suspicious columns.
     """
     rows = np.unique(np.linspace(0, len(x) - 1, min(len(x), _MOST_ROWS)).astype(int)) if len(x) else np.zeros(0, int)
     if len(rows) < 2 * _LEAST:
         return []
-    rows = np.random.default_rng(0).permutation(rows)  # rows in the order of genres would tell ties apart
+    rows = np.random.default_rng(0).permutation(rows)  # rows sorted by genre would bias the order of equal values
     judge = _Judge(
         y[rows],
         np.asarray(fold)[rows],
@@ -87,7 +93,7 @@ def find_giveaways(
 
 
 def giveaway_lines(feature_set: str, found: Sequence[Giveaway], most: int = 20) -> tuple[str, ...]:
-    """Say which columns are left out and which are only named, and what can be done about it."""
+    """Lines for the user: which columns are left out or only reported, and what to do about them."""
     lines = []
     for one in found[:most]:
         if one.verdict == "left out":
@@ -105,7 +111,7 @@ _Verdict = Literal["left out", "named"]
 
 
 class _Judge:
-    """What is the same for all columns: the rows' genres, folds and songs, and what ties songs."""
+    """Data shared by the tests of all columns: genres, folds and songs of the rows, and groups of songs."""
 
     def __init__(
         self, y: np.ndarray, fold: np.ndarray, song: np.ndarray, tied: Mapping[str, np.ndarray], n_all: int
@@ -121,7 +127,7 @@ class _Judge:
         self.singles = len(first) == len(song)
 
     def columns(self, block: np.ndarray) -> Iterator[tuple[int, _Verdict, str]]:
-        """Place, verdict and reason of the columns of a block that are not above suspicion."""
+        """Index, verdict and reason of the suspicious columns of a block."""
         missing = ~np.isfinite(block)
         block = _with_missing_as_a_value(block, missing)
         order = np.argsort(block, axis=0)
@@ -145,7 +151,7 @@ class _Judge:
                 yield place, *found
 
     def mean_recall(self, order: np.ndarray, ordered: np.ndarray) -> np.ndarray:
-        """Mean recall over genres when each row gets the genre of the row next to it in value, of another fold."""
+        """Mean recall over genres if each row is given the genre of the row nearest in value from another fold."""
         n = len(order)
         fold, y = self.fold[order], self.y[order]
         changed = np.vstack([np.ones((1, fold.shape[1]), bool), fold[1:] != fold[:-1]])
@@ -176,7 +182,7 @@ class _Judge:
         return "named", said
 
     def _numbered(self, block: np.ndarray, ordered: np.ndarray, distinct: np.ndarray) -> dict[int, str]:
-        """Columns that number artists, songs or rows, and which of them."""
+        """Reason by index of the columns that number artists, songs or rows."""
         found: dict[int, str] = {}
         whole = (ordered == np.round(ordered)).all(axis=0)
         if self.singles and len(block) >= _LEAST_ROWS:
@@ -198,7 +204,7 @@ class _Judge:
 
 
 def _with_missing_as_a_value(block: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Missing values become one value below all others: that a value is missing may tell the genre too."""
+    """Replace missing values by one value below all others, because missingness can depend on the genre, too."""
     low = np.where(missing, np.inf, block).min(axis=0)
     high = np.where(missing, -np.inf, block).max(axis=0)
     below = np.where(np.isfinite(low), low - (high - low) - 1.0, 0.0)
@@ -206,9 +212,10 @@ def _with_missing_as_a_value(block: np.ndarray, missing: np.ndarray) -> np.ndarr
 
 
 def _follows(block: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Which columns are a function of the genre.
+    """Whether each column is a function of the genre.
 
-    They have one value, or a narrow band of values, for nearly all songs of each genre, and not the same for all.
+    Such a column has one value, or a narrow band of values, for nearly all songs of each genre, and not the same value
+    for all genres.
     """
     parts = [np.sort(block[y == genre], axis=0) for genre in np.unique(y)]
     parts = [part for part in parts if len(part) >= _LEAST]
@@ -230,7 +237,7 @@ def _follows(block: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _evenly_spaced(values: np.ndarray, y: np.ndarray) -> bool:
-    """Whether genres lie at even steps with noise between, as codes do; two genres: at 0 and 1, or 1 and 2."""
+    """Whether genres are at even steps with noise, as label codes are; two genres: at consecutive whole numbers."""
     parts = [part for genre in np.unique(y) if len(part := values[y == genre]) >= _LEAST]
     if len(parts) < 2:
         return False
@@ -239,14 +246,14 @@ def _evenly_spaced(values: np.ndarray, y: np.ndarray) -> bool:
     width = max(np.quantile(part, 0.95) - np.quantile(part, 0.05) for part in parts)
     if len(parts) > 2:
         return bool(gaps.max() <= 1.15 * gaps.min() and width <= gaps.min())
-    # The standard error of a median is 1.25 standard deviations over the root of n; 3.3 of them are the width.
+    # The standard error of a median is 1.25 standard deviations / sqrt(n); the width is 3.3 standard deviations.
     close = min(_CLOSE, 3 * 1.25 * width / 3.3 / np.sqrt(min(map(len, parts))))
     whole = np.round(centres)
     return bool(whole[1] - whole[0] == 1 and np.abs(centres - whole).max() <= close and 3 * width <= 1)
 
 
 def _counts_up(ordered: np.ndarray, distinct: int) -> bool:
-    """Whether values are as even as row numbers: each differs, and they lie on a line."""
+    """Whether values are like row numbers: nearly all different, and whole numbers or on a straight line."""
     if distinct < 0.9 * len(ordered):
         return False
     rank = np.arange(len(ordered))
@@ -254,7 +261,7 @@ def _counts_up(ordered: np.ndarray, distinct: int) -> bool:
 
 
 def _runs_of_several(key: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows sorted by key, of keys with several rows, and where each key starts."""
+    """Rows of keys that have several rows, sorted by key, and the start of each key."""
     order = np.argsort(key, kind="stable")
     _, sizes = np.unique(key, return_counts=True)
     kept, several = np.repeat(sizes > 1, sizes), sizes[sizes > 1]

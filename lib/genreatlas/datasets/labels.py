@@ -1,6 +1,6 @@
-"""Decide which songs are trained on, and as what: levels, copies, several genres, bounds, balance.
+"""Select training songs and their labels: levels, copies, several genres, limits, balance.
 
-Plain pandas, one row a song, so that every rule is seen and tested without Spark.
+Uses pandas with one row per song, so that every rule can be tested without Spark.
 """
 
 from collections.abc import Mapping
@@ -18,20 +18,20 @@ DROPPED = ("genre_id", "genre", "songs", "no_features", "filtered", "duplicates"
 
 @dataclass(frozen=True)
 class Choice:
-    """What training will see.
+    """Songs and labels chosen for training.
 
     Attributes
     ----------
     classes, class_names : genre ids in sorted order, and their names.
     songs : song_id (sorted), group_id, part, fold, genres (tuple of ids), weight.
-    dropped : per genre, how many songs went at which rule (columns :data:`DROPPED`); ``why`` is empty for a class.
+    dropped : number of songs dropped by each rule, per genre (columns :data:`DROPPED`); ``why`` is empty for classes.
     """
 
     classes: tuple[str, ...]
     class_names: tuple[str, ...]
     songs: pd.DataFrame
     dropped: pd.DataFrame
-    effects: tuple[str, ...] = ()  #: what the other rules for songs with several genres, and no threshold, would keep
+    effects: tuple[str, ...] = ()  #: lines on the songs that other values of train.labels and min_songs would keep
 
 
 def roots(parents: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
@@ -39,11 +39,11 @@ def roots(parents: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
 
     Parameters
     ----------
-    parents : genre id = (parent id, parent name).
+    parents : (parent id, parent name) by genre id.
 
     Returns
     -------
-    genre id = (root id, root name). Genres on a circle end at the circle's smallest id.
+    (root id, root name) by genre id. The root of a cycle is its smallest id.
     """
     found = {}
     names = dict(parents.values())
@@ -60,7 +60,7 @@ def roots(parents: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
 
 
 def at_level(labels: pd.DataFrame, level: str, parents: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
-    """Labels (song_id, genre_id, genre) at a level; a genre without parent is its own parent."""
+    """Labels (song_id, genre_id, genre) at the level genre or parent; a genre without a parent is its own parent."""
     if level == "parent":
         top = roots(parents)
         mapped = [top.get(genre, (genre, name)) for genre, name in zip(labels.genre_id, labels.genre, strict=True)]
@@ -73,21 +73,21 @@ def choose(
 ) -> Choice:
     """Apply ``[train]`` genres, labels, min_songs, max_songs and balance.
 
-    Copies of a recording inside one part count once, with the genres of all of them. Then come
-    the genres with ``min_songs`` songs; what a song with several of these means is for ``labels``;
-    and as that takes songs away, both are repeated until every genre left has enough.
-    ``max_songs`` and ``balance`` concern the training part only: figures are taken on all test songs.
+    Copies of a recording within one part count once, with the genres of all copies. Then genres with fewer than
+    ``min_songs`` songs are removed, and ``labels`` is applied to songs with several of the remaining genres. As that
+    removes songs, both rules are repeated until every remaining genre has enough songs.
+    ``max_songs`` and ``balance`` apply to the training part only: metrics are computed on all test songs.
 
     Parameters
     ----------
     songs : song_id, group_id, part, fold, recording, state ("usable", "no_features" or "filtered").
-    labels : song_id, genre_id, genre, at the wanted level.
+    labels : song_id, genre_id, genre, at the configured level.
     train : the ``[train]`` section.
-    classes : genres of a model that is to be judged; given, nothing is left out for being rare or many.
+    classes : genres of a model to evaluate; if given, min_songs, max_songs and balance=downsample are not applied.
 
     Raises
     ------
-    ConfigError : a wanted genre that no song has; balance where a song has several genres.
+    ConfigError : no song has a configured genre; or balance is set while songs may have several genres.
     InputError : fewer than two genres are left.
     """
     if train.labels == "multi" and train.balance != "none":
@@ -136,7 +136,7 @@ def _wanted(genres: tuple[str, ...], labels: pd.DataFrame) -> set[str]:
 def _settle(
     labels: pd.DataFrame, songs: pd.DataFrame, train: TrainSection, fixed: set[str] | None
 ) -> tuple[pd.DataFrame, set[str]]:
-    """Labels after the rule for several genres, and the songs that it took away."""
+    """Labels after the rule for songs with several genres, and the ids of songs that the rule removed."""
     current = labels
     while True:
         size = current.song_id.map(current.song_id.value_counts())
@@ -153,7 +153,7 @@ def _settle(
             return chosen, several
         members, total = current.genre_id.value_counts(), chosen.genre_id.value_counts()
         trained = set(chosen.genre_id[chosen.song_id.isin(songs.song_id[songs.part == "train"])])
-        # First those that had too few songs to begin with: their songs may count for another genre.
+        # Remove genres with too few songs before the rule first: their songs may then count for another genre.
         small = {genre for genre, n in members.items() if n < train.min_songs}
         small = small or {genre for genre in members.index if total.get(genre, 0) < train.min_songs}
         small = small or set(members.index) - trained
@@ -163,9 +163,9 @@ def _settle(
 
 
 def _effects(labels: pd.DataFrame, songs: pd.DataFrame, train: TrainSection, settled: pd.DataFrame) -> tuple[str, ...]:
-    """Lines on what each rule for songs with several genres keeps, and what the threshold costs.
+    """Lines on the songs that each value of ``train.labels`` keeps, and the labels that ``min_songs`` removes.
 
-    Songs are recordings here: copies are gone, and ``max_songs`` does not count yet. ``settled`` are the labels that
+    Songs are recordings here: copies are removed, and ``max_songs`` is not applied yet. ``settled`` are the labels that
     the configured rule keeps.
     """
     several = int((labels.song_id.value_counts() > 1).sum())
@@ -190,7 +190,7 @@ def _effects(labels: pd.DataFrame, songs: pd.DataFrame, train: TrainSection, set
 
 
 def _surplus(training: pd.DataFrame, train: TrainSection) -> set[str]:
-    """Training songs above ``max_songs`` or the smallest genre, evenly over folds, in an order of hashes."""
+    """Training songs in excess of ``max_songs`` or of the smallest genre; songs are kept evenly over folds, by hash."""
     bounds = [train.max_songs] if train.max_songs else []
     if train.balance == "downsample":
         bounds.append(int(training.genre_id.value_counts().min()))
@@ -218,14 +218,14 @@ def _song_rows(songs: pd.DataFrame, chosen: pd.DataFrame, train: TrainSection) -
 
 
 class _Report:
-    """Counts songs per genre: each song that has a genre's label went at one rule, or was kept."""
+    """Numbers of songs per genre that were dropped by each rule or kept."""
 
     def __init__(self, songs: pd.DataFrame, labels: pd.DataFrame) -> None:
         self.labels = labels
         self.gone = {state: set(songs.song_id[songs.state == state]) for state in ("no_features", "filtered")}
 
     def note(self, rule: str, songs: set[str]) -> None:
-        """Note the songs that a rule took away."""
+        """Record the songs that a rule removed."""
         self.gone[rule] = songs
 
     def rows(self, chosen: pd.DataFrame, train: TrainSection, classes: set[str]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What training needs to know of every song, fetched once for all feature sets."""
+"""Data of songs for training (groups, parts, genres, links), fetched once for all feature sets."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,8 +14,8 @@ from genreatlas.errors import InputError
 from genreatlas.store import Reader, Snapshot
 from genreatlas.tables import CLIPS, GENRE_PARENTS, GENRES, RECORDING_LINKS, SONG_ARTISTS, SONG_GENRES, SONGS, SPLITS
 
-#: What makes two songs copies of one recording beside their ISRC: their sound and its fingerprint, or the bytes of
-#: their files alone, as in models that were trained before the sound was known.
+#: Criterion for copies of a recording, in addition to the ISRC: audio hashes and fingerprint (sound), or the hash of
+#: the file alone (bytes), as for models that were trained before audio hashes were stored.
 Identity = Literal["sound", "bytes"]
 
 _SONG_COLUMNS = (
@@ -26,15 +26,15 @@ _SOUND = {"sound": ("sha256", "audio_id", "sound_sha256"), "bytes": ("sha256",)}
 
 @dataclass(frozen=True)
 class Ties:
-    """All songs and what ties them together.
+    """All songs and the data that links them (artists, clips, copies).
 
-    Retired songs are among them: they keep their place in the split, and come back to it.
+    Retired songs are included: they keep their part of the split in case they return.
 
     Attributes
     ----------
     songs : song_id, source, title, artist, album, album_artist, compilation, isrc, declared_split, retired (bool).
     song_artists : song_id, position, artist_id, role.
-    clips : song_id, and the hashes by which clips are told to be copies.
+    clips : song_id, and the hashes that identify copies.
     links : song_id, kind, key, as :func:`genreatlas.splits.song_links` lists them.
     """
 
@@ -50,12 +50,12 @@ class Ties:
 
 
 def read_ties(store: Reader, config: Config, identity: Identity = "sound") -> Ties:
-    """Read what ties songs together: the one place where it is told which songs are copies of one recording."""
+    """Read songs and their links. All steps find copies of a recording through this function."""
     max_mb = config.store.max_commit_mb
     frames = (
         store.read(SONGS).select(*_SONG_COLUMNS, (~F.expr(SONGS.live)).alias("retired")),
         store.read(SONG_ARTISTS).select("song_id", "position", "artist_id", "role"),
-        # A clip of a retired song still tells what it is a copy of; one that was replaced holds the song no longer.
+        # Clips of retired songs still identify copies; replaced clips no longer contain the song.
         store.read(CLIPS).where("replaced_by IS NULL").select("song_id", *_SOUND[identity]).distinct(),
     )
     songs, artists, clips = (fetch(frame, "song_id", max_mb, 300).to_pandas() for frame in frames)
@@ -74,11 +74,12 @@ class Library:
     ----------
     songs : song_id, group_id, part (train, promotion, test), fold, recording (a number); sorted by song_id.
     labels : song_id, genre_id, genre.
-    parents : genre id = (parent id, parent name).
-    split, split_version, grouping : which split it is, and what its groups are safe against.
-    versions : Delta version of every table that was read; features are read beside the same versions.
-    albums : name of each song's album, by song id; songs without one are absent.
-    retired : songs of the split that are left out, because their sources no longer have them.
+    parents : (parent id, parent name) by genre id.
+    split, split_version : name and version of the split.
+    grouping : leaks that the groups of the split exclude.
+    versions : Delta version by table that was read; features are read at the same versions.
+    albums : name of the album by song id; songs without an album are absent.
+    retired : number of songs of the split that are left out because their source no longer contains them.
     """
 
     songs: pd.DataFrame
@@ -99,18 +100,20 @@ def read_library(
     check: bool = True,
     identity: Identity = "sound",
 ) -> Library:
-    """Read songs, genres and split, and make sure that no group lies in two parts.
+    """Read songs, genres and split, and check that no group is in two parts.
 
     Parameters
     ----------
-    split_version : version of the split; None: the newest.
-    check : refuse a split that leaks; off where a model's training set is made again as it was.
-    identity : what makes two songs copies of one recording.
+    store : the store.
+    config : the configuration.
+    split_version : version of the split; None for the newest.
+    check : raise if the split leaks; False to rebuild the training set of a stored model unchanged.
+    identity : criterion for copies of a recording.
 
     Raises
     ------
     InputError : the split has no rows.
-    SplitLeakError : a group of songs lies in more than one part; the message names it.
+    SplitLeakError : a group of songs is in more than one part; the message names it.
     """
     snapshot = Snapshot(store)
     name, max_mb = config.splits.name, config.store.max_commit_mb
@@ -148,13 +151,13 @@ def read_library(
 
 
 def newest_genres(store: Reader) -> DataFrame:
-    """Rows of ``genres`` in the newest snapshot of the map of Every Noise."""
+    """Rows of ``genres`` of the newest snapshot of the Every Noise map."""
     rows = store.read(GENRES)
     newest = rows.agg(F.max("snapshot").alias("snapshot"))
     return rows.join(newest, "snapshot", "left_semi")
 
 
 def parents_of(store: Reader) -> dict[str, tuple[str, str]]:
-    """Parent of each genre that has one: genre id = (parent id, parent name)."""
+    """Parents of genres: (parent id, parent name) by genre id; genres without a parent are absent."""
     rows = store.read(GENRE_PARENTS).select("genre_id", "parent_id", "parent").collect()
     return {row["genre_id"]: (row["parent_id"], row["parent"]) for row in rows}

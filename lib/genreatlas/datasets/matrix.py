@@ -1,4 +1,4 @@
-"""The training part as rows of equal width, and as ``.npy`` files on the driver."""
+"""The training part as rows of equal width in Spark, and as ``.npy`` files on the driver."""
 
 import hashlib
 import json
@@ -25,26 +25,27 @@ ROWS = ("bucket", "song_id", "clip_id", "frame", "fold", "genres", "weight", "fe
 
 
 def training_rows(dataset: Dataset, frames_per_song: int, buckets: int = 1) -> DataFrame:
-    """One row for each row of the matrix: clips of the training part, or some of their frames.
+    """Rows of the training matrix as a Spark frame: clips of the training part, or some of their frames.
 
     A song's frames are spread evenly over its clips, and within a clip over its length: frame
-    ``floor((j + 1/2) * n / k)`` for j < k. So every run and every partitioning picks the same ones.
+    ``floor((j + 1/2) * n / k)`` for j < k. So the choice does not depend on the run or the partitioning.
 
     Parameters
     ----------
-    frames_per_song : frames of each song; all of them where it has fewer.
-    buckets : the rows get a column ``bucket``, which grows with song_id.
+    dataset : the data set.
+    frames_per_song : number of frames per song; songs with fewer frames contribute all of them.
+    buckets : number of buckets; the column ``bucket`` increases with song_id.
 
     Returns
     -------
-    Columns as in :data:`ROWS`, in any order; lazy.
+    Columns :data:`ROWS`; rows in any order; lazy.
     """
     rows = dataset.frame.where("part = 'train'").withColumn("bucket", _bucket(dataset, buckets))
     return spread_rows(rows, dataset.layout, frames_per_song).select(*ROWS)
 
 
 def spread_rows(clips: DataFrame, layout: Layout, per_song: int) -> DataFrame:
-    """One row for each of at most so many rows of a song, spread evenly over its clips; see :func:`some_rows`."""
+    """Select at most ``per_song`` rows per song, spread evenly over its clips, as in :func:`some_rows`."""
     if not layout.several:
         return clips.withColumn("frame", F.lit(0))
     song = Window.partitionBy("song_id")
@@ -55,7 +56,7 @@ def spread_rows(clips: DataFrame, layout: Layout, per_song: int) -> DataFrame:
 
 
 def some_rows(clips: DataFrame, layout: Layout, most: Column) -> DataFrame:
-    """One row for each of at most so many rows of a clip, evenly spread: its number ``frame`` and its ``features``."""
+    """Select at most ``most`` evenly spaced rows per clip; adds the columns ``frame`` (row number) and ``features``."""
     if not layout.several:
         return clips.withColumn("frame", F.lit(0))
     rows = clips.withColumn("_k", F.least(most, F.col("n_frames")).cast("int")).where("_k > 0")
@@ -65,7 +66,7 @@ def some_rows(clips: DataFrame, layout: Layout, most: Column) -> DataFrame:
 
 
 def _bucket(dataset: Dataset, buckets: int) -> Column:
-    """Number of a song's bucket; buckets are ranges of song_id with equally many songs."""
+    """Bucket number of a song; buckets are ranges of song_id with equal numbers of songs."""
     songs = dataset.songs.song_id[dataset.songs.part == "train"].tolist()
     size = math.ceil(len(songs) / buckets)
     bounds = songs[size::size] if buckets > 1 else []
@@ -73,7 +74,7 @@ def _bucket(dataset: Dataset, buckets: int) -> Column:
 
 
 def matrix_size(dataset: Dataset, frames_per_song: int) -> tuple[int, float]:
-    """Rows of the matrix, and its size in 2**20 bytes."""
+    """Number of rows of the matrix, and its size in 2**20 bytes."""
     rows = dataset.frame.where("part = 'train'")
     if dataset.layout.several:
         per_song = rows.groupBy("song_id").agg(F.least(F.sum("n_frames"), F.lit(frames_per_song)).alias("n"))
@@ -84,12 +85,12 @@ def matrix_size(dataset: Dataset, frames_per_song: int) -> tuple[int, float]:
 
 
 def is_larger(train: TrainSection, mb: float) -> bool:
-    """Whether a matrix is too large to be sent to every worker, and no folder is shared."""
+    """Whether a matrix of ``mb`` 2**20 bytes is too large to be sent to every worker and there is no shared folder."""
     return mb > train.max_matrix_mb and train.shared_path is None
 
 
 def count_buckets(dataset: Dataset, train: TrainSection, max_commit_mb: int) -> int:
-    """In how many buckets the matrix is to be fetched, each of at most ``max_commit_mb``.
+    """Number of buckets in which to fetch the matrix, each of at most ``max_commit_mb``.
 
     Raises
     ------
@@ -107,15 +108,17 @@ def count_buckets(dataset: Dataset, train: TrainSection, max_commit_mb: int) -> 
 
 
 def write_matrix(dataset: Dataset, rows: DataFrame, folder: Path, buckets: int = 1) -> Matrix:
-    """Fetch the rows bucket by bucket and write them sorted.
+    """Fetch the rows bucket by bucket and write them, sorted, as ``.npy`` files.
 
-    The matrix on disk grows bucket by bucket, so neither the driver's JVM nor this process ever holds more than one
-    bucket. What comes out, and so ``dataset_id``, does not depend on how Spark divided the rows.
+    Neither the driver's JVM nor this process holds more than one bucket in memory. The result, and so ``dataset_id``,
+    does not depend on Spark's partitioning.
 
     Parameters
     ----------
-    rows : from :func:`training_rows` with as many ``buckets``; read once for each bucket.
-    folder : for the files; made when absent.
+    dataset : the data set.
+    rows : from :func:`training_rows` with the same number of ``buckets``; computed once per bucket.
+    folder : folder for the files, created if absent.
+    buckets : number of buckets.
     """
     folder.mkdir(parents=True, exist_ok=True)
     songs = dataset.songs[dataset.songs.part == "train"]
@@ -136,16 +139,20 @@ def write_matrix(dataset: Dataset, rows: DataFrame, folder: Path, buckets: int =
 
 
 def describe_matrix(dataset: Dataset, rows: DataFrame, folder: Path, buckets: int) -> Matrix:
-    """Write everything but X, which stays where the rows are: its file has no columns.
+    """Write all arrays except X, whose rows stay in Spark: its file has no columns.
 
     Parameters
     ----------
-    rows : from :func:`training_rows` with as many ``buckets``; read twice for each bucket.
+    dataset : the data set.
+    rows : from :func:`training_rows` with the same number of ``buckets``; computed once, and its keys once more per
+        bucket.
+    folder : folder for the files, created if absent.
+    buckets : number of buckets.
 
     Returns
     -------
-    The matrix, with ``in_buckets``. Its ``dataset_id`` is another one than a matrix of the same rows has that was
-    fetched, as buckets are hashed one by one.
+    The matrix, with ``in_buckets`` set. Its ``dataset_id`` differs from that of :func:`write_matrix` for the same rows,
+    because buckets are hashed separately.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ids = dataset.songs.song_id[dataset.songs.part == "train"].to_numpy(str)
@@ -165,7 +172,7 @@ def describe_matrix(dataset: Dataset, rows: DataFrame, folder: Path, buckets: in
 
 
 def hash_bucket(table: pa.Table, width: int) -> pa.Table:
-    """Hash of the values of a bucket, sorted."""
+    """SHA-256 of the sorted values of one bucket, as one row (bucket, sha256)."""
     values = row_values(_sorted(table).column("features"), width)
     found = {"bucket": [table.column("bucket")[0].as_py()], "sha256": [hashlib.sha256(values.tobytes()).hexdigest()]}
     return pa.table(found, schema=pa.schema([("bucket", pa.int32()), ("sha256", pa.string())]))
@@ -183,7 +190,7 @@ def _key_lines(columns: Sequence[pa.ChunkedArray]) -> bytes:
 def _described(
     dataset: Dataset, places: np.ndarray, folder: Path, keys: str, contents: str, in_buckets: int = 0
 ) -> Matrix:
-    """The matrix of rows whose songs have these places among those of the training part; all its files but X."""
+    """Describe a matrix and write all its files except X; ``places`` are indices into the training songs."""
     arrays = label_arrays(dataset, places)
     hashes = {name: _sha256(array) for name, array in sorted(arrays.items())}
     facts = (dataset.feature_set, dataset.set_version, dataset.preprocessing_id, dataset.labels)
@@ -208,12 +215,12 @@ def _described(
 
 
 def _sha256(array: np.ndarray | SparseLabels) -> str:
-    """Hash of an array's bytes, of labels as if all truth values were there."""
+    """Hash of an array's bytes; sparse labels are hashed as their dense array."""
     return array.sha256() if isinstance(array, SparseLabels) else hashlib.sha256(array.tobytes()).hexdigest()
 
 
 def label_arrays(dataset: Dataset, place: np.ndarray) -> Row:
-    """Everything but X, from the place of each row's song among the training songs."""
+    """All arrays of the matrix except X; ``place`` (n_rows,) is each row's index into the training songs."""
     songs = dataset.songs[dataset.songs.part == "train"]
     index = {genre: number for number, genre in enumerate(dataset.classes)}
     y: np.ndarray | SparseLabels
@@ -233,7 +240,7 @@ def label_arrays(dataset: Dataset, place: np.ndarray) -> Row:
 
 
 def _with_header(raw: Path, target: Path, shape: tuple[int, int]) -> None:
-    """Turn raw float32 values into an ``.npy`` file without holding them."""
+    """Convert a file of raw float32 values to ``.npy`` block by block."""
     if not shape[0] * shape[1]:  # nothing to map
         np.save(target, np.zeros(shape, "<f4"))
         raw.unlink()

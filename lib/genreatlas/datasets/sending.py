@@ -1,8 +1,8 @@
-"""Bring files to the workers once a session, as artifacts, which works on classic Spark and on Spark Connect.
+"""Send files to the workers once per session, as artifacts, on classic Spark and on Spark Connect.
 
-What stays behind: Spark cannot take an artifact back. Its copies lie in Spark's own temporary folders until the
-session ends; and as a classic cluster lets a late executor fetch from the driver's file, that file is held by a hard
-link until this process ends, whatever becomes of the file that was sent.
+Spark cannot remove an artifact: its copies stay in Spark's temporary folders until the session ends. On a classic
+cluster, executors that start later fetch the driver's file, so a hard link keeps it until this process ends, even if
+the original file is deleted.
 """
 
 import os
@@ -13,12 +13,19 @@ from typing import TYPE_CHECKING
 
 from genreatlas.scratch import scratch_folder
 
-if TYPE_CHECKING:  # tasks locate files, and need no Spark for it
+if TYPE_CHECKING:  # tasks only locate files and must not import Spark here
     from pyspark.sql import SparkSession
 
 
 def send_file(spark: "SparkSession", path: Path, name: str = "") -> None:
-    """Add a file to the session, under a name (its own); the name must tell its content, and is sent once."""
+    """Add a file to the session as an artifact. A name is sent once, so it must identify the content of the file.
+
+    Parameters
+    ----------
+    spark : the session.
+    path : file to send.
+    name : name of the artifact; empty for the name of the file.
+    """
     name = name or path.name
     sent = sent_names(_session_key(spark))
     if name not in sent:
@@ -32,7 +39,7 @@ def send_file(spark: "SparkSession", path: Path, name: str = "") -> None:
 
 
 def locate(name: str, folder: str | None) -> str:
-    """Path of a file in a shared folder, or of an artifact that Spark brought to this worker."""
+    """Path of a file in the shared folder, or of an artifact on this worker if ``folder`` is None."""
     if folder is not None:
         return str(Path(folder) / name)
     from pyspark import SparkFiles  # only here: everything else runs without Spark
@@ -41,7 +48,7 @@ def locate(name: str, folder: str | None) -> str:
 
 
 def copy_once(source: Path, target: Path) -> None:
-    """Copy a file into a shared folder, unless it is there; it has its name when it is whole."""
+    """Copy a file to a shared folder unless it exists; the copy is renamed when complete."""
     if not target.exists() or target.stat().st_size != source.stat().st_size:
         partly = target.with_name(f".{target.name}.{os.getpid()}")
         shutil.copyfile(source, partly)
@@ -50,7 +57,7 @@ def copy_once(source: Path, target: Path) -> None:
 
 @lru_cache(maxsize=16)
 def sent_names(session: str) -> set[str]:
-    """Names sent in a session; kept here because Connect has no way to ask."""
+    """Names sent in a session; recorded here because Spark Connect cannot list artifacts."""
     return set()
 
 
@@ -62,10 +69,10 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 
 def _session_key(spark: "SparkSession") -> str:
-    """Connect's own id of the session, or the application's, whose sessions share their files."""
+    """Id of the Spark Connect session, or of the classic application, whose sessions share their files."""
     return _connect_id(spark) or str(spark.conf.get("spark.app.id"))
 
 
 def _connect_id(spark: "SparkSession") -> str:
-    """Id of a session of Spark Connect; a classic one has none."""
+    """Id of a Spark Connect session; empty for a classic session."""
     return str(getattr(spark, "session_id", ""))

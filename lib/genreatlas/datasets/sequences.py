@@ -1,9 +1,9 @@
-"""Clips of the training part as shards of whole sequences, for engines that read rows in their order.
+"""Clips of the training part as shards of whole sequences, for engines that need the order of rows.
 
-The workers write the shards (:mod:`genreatlas.datasets.shards`), so neither the driver nor a task ever holds all of
-them: 450,000 spectrograms of 30 s are 75 GB. What the driver makes is a matrix with one row a clip that says where the
-clip lies, beside labels, folds and groups as in :class:`genreatlas.datasets.types.Matrix`; so folds, leak checks and
-scores are those of every other engine.
+The workers write the shards (:mod:`genreatlas.datasets.shards`), so neither the driver nor a task holds all of
+them: 450,000 spectrograms of 30 s are 75 GB. The driver writes a matrix with one row per clip that gives the clip's
+position in the shards, with labels, folds and groups as in :class:`genreatlas.datasets.types.Matrix`. So folds, leak
+checks and scores are the same as for every other engine.
 """
 
 import json
@@ -22,19 +22,20 @@ from genreatlas.datasets.sparse_labels import SparseLabels
 from genreatlas.datasets.types import Dataset, Matrix
 from genreatlas.errors import ConfigError
 
-#: Bytes of a shard: a worker holds one while it writes it.
+#: Size of a shard in bytes: a worker holds one in memory while it writes it.
 SHARD_BYTES = 64 << 20
 
 
 def sharded(rows: DataFrame, n_bytes: str, shard_bytes: int) -> DataFrame:
-    """Number the shards of each part: by clip id, as many clips as fit.
+    """Add a column ``shard``: within each part, clips are assigned in order of clip_id until a shard is full.
 
-    Only ids and sizes go through the window; the values are joined after.
+    Only ids and sizes go through the window function; the values are joined afterwards.
 
     Parameters
     ----------
-    rows : part, clip_id, and what ``n_bytes`` reads.
-    n_bytes : SQL: bytes of a clip's values in a shard.
+    rows : part, clip_id, and the columns that ``n_bytes`` uses.
+    n_bytes : SQL expression of the bytes of a clip's values in a shard.
+    shard_bytes : size of a shard in bytes.
     """
     earlier = Window.partitionBy("part").orderBy("clip_id").rowsBetween(Window.unboundedPreceding, -1)
     before = F.coalesce(F.sum(F.expr(n_bytes).cast("long")).over(earlier), F.lit(0))
@@ -43,20 +44,21 @@ def sharded(rows: DataFrame, n_bytes: str, shard_bytes: int) -> DataFrame:
 
 
 def write_sequences(dataset: Dataset, matrix: Matrix, folder: Path) -> Matrix:
-    """Write the training clips of a data set to shards, unless the folder holds them, and a matrix of their places.
+    """Write the training clips of a data set to shards, unless the folder contains them, and a matrix of positions.
 
     Parameters
     ----------
-    matrix : of the same data set, as engines that read rows by themselves have it; it lends its name and folder.
-    folder : that workers write to and read from.
+    dataset : the data set.
+    matrix : matrix of the same data set with independent rows; its name and folder are used.
+    folder : folder that workers write to and read from.
 
     Returns
     -------
-    A matrix with one row a clip: X (n_clips, 3) int64 is the shard, the place in it, and the number of rows.
+    A matrix with one row per clip: X (n_clips, 3) int64 has the shard, the index in the shard, and the number of rows.
 
     Raises
     ------
-    ConfigError : what the workers wrote is not here, because they have another disk.
+    ConfigError : files written by the workers are not found on this machine, because they have another disk.
     """
     index = folder / INDEX
     files = json.loads(index.read_text())["files"] if index.exists() else _write_shards(dataset, folder)
@@ -108,7 +110,7 @@ def _write_shards(dataset: Dataset, folder: Path) -> Sequence[str]:
 
 
 def _clips_of(path: Path, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Song, clip, and (shard, place, rows) of the clips of a shard."""
+    """song_id, clip_id, and (shard, index, number of rows) of the clips of a shard."""
     offsets = mapped(path, "offsets")
     lengths = np.diff(offsets).astype(np.int64)
     places = np.stack([np.full(len(lengths), number, np.int64), np.arange(len(lengths)), lengths], axis=1)

@@ -1,14 +1,14 @@
-"""Write one shard of an exported feature set: clips end to end, with song, labels and split.
+"""Write one shard of an exported feature set: concatenated clips with song, labels and split.
 
-Runs on workers and imports no pyspark. The same rows give the same bytes.
+Runs on workers and does not import pyspark. Equal rows produce equal bytes.
 
 npz: arrays ``clip_id``, ``song_id``, ``group_id``, ``fold`` (-1 outside the training part), ``genres`` (n_clips,
-n_classes; 1 where the clip's song has the genre), ``offsets`` (n_clips + 1) and ``values`` (n_rows, width): the
-rows of clip ``i`` are ``values[offsets[i]:offsets[i + 1]]``. Bytes come with ``lowest`` and ``step``, each (n_clips,):
-``lowest[i] + step[i] * values`` is dB. What is undefined in events is NaN.
+n_classes; 1 if the clip's song has the genre), ``offsets`` (n_clips + 1) and ``values`` (n_rows, width): the
+rows of clip ``i`` are ``values[offsets[i]:offsets[i + 1]]``. Sets stored as bytes have ``lowest`` and ``step``, each
+(n_clips,): ``lowest[i] + step[i] * values`` is in dB. Undefined values of events are NaN.
 
-parquet: one row a clip with the same names; a vector is a list, frames are lists with their ``width``, events one list
-a feature.
+parquet: one row per clip with the same names; a vector is a list, frames are lists with their ``width``, events one
+list per feature.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from genreatlas.arrays import AnyArray
 from genreatlas.audio.layouts import Layout
 
-#: What a worker says of the shard that it wrote.
+#: Schema of the row that a worker returns for a written shard.
 RESULT = "part string, shard int, file string, n_clips int, n_bytes bigint, sha256 string"
 
 _IDS = ("clip_id", "song_id", "group_id")
@@ -32,9 +32,9 @@ _IDS = ("clip_id", "song_id", "group_id")
 
 @dataclass(frozen=True)
 class ShardRequest:
-    """What is the same for every shard of a set; it travels to the workers.
+    """Parameters common to all shards of a set, sent to the workers.
 
-    ``features`` are the names of the set's features.
+    ``classes`` are genre ids; ``features`` are the names of the set's features.
     """
 
     folder: str
@@ -45,7 +45,7 @@ class ShardRequest:
 
 
 def write_shard(request: ShardRequest, rows: pa.Table) -> pa.Table:
-    """Write the clips of one part and shard to ``<part>-<shard>.<format>``, and say what was written.
+    """Write the clips of one part and shard to ``<part>-<shard>.<format>``.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def write_shard(request: ShardRequest, rows: pa.Table) -> pa.Table:
     part, shard = rows["part"][0].as_py(), rows["shard"][0].as_py()
     path = Path(request.folder) / f"{part}-{shard:05}.{request.format}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    # another try of the same task may be writing the same file
+    # another attempt of the same task may be writing the same file
     written = path.with_name(f".{path.name}.{os.getpid()}")
     if request.format == "npz":
         with written.open("wb") as file:

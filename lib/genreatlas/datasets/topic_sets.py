@@ -1,4 +1,4 @@
-"""Feature sets of topics: as they were fitted, and whether on songs that a model is to be judged on."""
+"""Feature sets of topics: stored topic models, and the check that they were fitted on training songs only."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,11 +16,11 @@ from genreatlas.tables import TOPIC_MODELS
 
 
 def require_fitted_apart(store: Reader, table: FeatureTable, library: Library) -> None:
-    """Do nothing where topics saw no song outside the split's training part.
+    """Check that topics were fitted only on songs of the split's training part.
 
     Raises
     ------
-    SplitLeakError : topics were fitted by another split, or on songs that are in another part of this one now.
+    SplitLeakError : topics were fitted on another split, or on songs that are now in another part of this split.
     """
     if not store.exists(TOPIC_MODELS):
         return
@@ -44,7 +44,7 @@ def require_fitted_apart(store: Reader, table: FeatureTable, library: Library) -
 
 
 def topic_model(row: Mapping[str, Any]) -> TopicModel:
-    """The model that a row of ``topic_models`` holds."""
+    """The topic model stored in a row of ``topic_models``."""
     shapes = {
         "mean": (-1,),
         "factor": (-1,),
@@ -56,9 +56,9 @@ def topic_model(row: Mapping[str, Any]) -> TopicModel:
 
 
 def read_topic_sets(store: Reader, feature_set: str, set_version: str) -> tuple[TopicSet, ...]:
-    """Sets of topics behind a feature set, or several that are joined, which can be computed from sound.
+    """Topic sets in a feature set or in joined sets that can be computed from audio.
 
-    Those of frames that somebody else made cannot.
+    Topics of imported frames cannot be computed from audio and are left out.
     """
     if not store.exists(TOPIC_MODELS):
         return ()

@@ -1,4 +1,4 @@
-"""What is learnt from: a data set as a frame, and its training part as arrays."""
+"""Types of training data: a data set as a Spark frame, and its training part as arrays."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 class Dataset:
     """Rows of one feature set joined with labels and split, filtered by ``[train]``.
 
-    ``frame`` has one row a clip, for every part but ``excluded``: song_id, clip_id, group_id, part
-    (train, promotion, test), fold int (NULL outside train), genres array<string> (one genre, more only
-    where labels = multi), weight double, and what models read of the set's layout: features array<float> (NULL inside =
-    undefined), or frames array<float>, width int and n_frames int where a clip has several rows. It is lazy: read it
-    once, or stage it.
+    ``frame`` has one row per clip, for every part except ``excluded``: song_id, clip_id, group_id, part
+    (train, promotion, test), fold int (NULL outside train), genres array<string> (one genre, or several if
+    labels = multi), weight double, and the values by layout: features array<float> (NULL elements are undefined), or
+    frames array<float>, width int and n_frames int if a clip has several rows. It is lazy: read it once, or stage it.
     """
 
     feature_set: str
@@ -45,9 +44,9 @@ class Dataset:
     songs: pd.DataFrame  #: song_id (sorted), group_id, part, fold, genres (tuple), weight
     dropped: pd.DataFrame  #: per genre, columns of :data:`genreatlas.datasets.labels.DROPPED`
     frame: DataFrame
-    left_out: tuple[str, ...] = ()  #: columns that give the genre away, and why
-    imported: tuple[str, ...] = ()  #: columns of the matrix that somebody else made
-    notes: tuple[str, ...] = ()  #: what else is to be said of its rows
+    left_out: tuple[str, ...] = ()  #: columns left out because they leak the label, each with the reason
+    imported: tuple[str, ...] = ()  #: columns of the matrix that were imported
+    notes: tuple[str, ...] = ()  #: further remarks on the rows, for the report
 
     @property
     def multi(self) -> bool:
@@ -64,7 +63,7 @@ class Dataset:
 class Matrix:
     """The training part as ``.npy`` files on the driver, rows sorted by song_id, clip_id, frame.
 
-    File names start with ``dataset_id``, so that matrices shipped to workers by base name never collide.
+    File names start with ``dataset_id``, so that the base names of files sent to workers are unique.
 
     ========= ============================ =====================================================
     X         (n_rows, n_features) float32 NaN = missing
@@ -86,8 +85,8 @@ class Matrix:
     axis: str
     multi: bool
     sha256: str = ""  #: over the values of all arrays
-    in_buckets: int = 0  #: X has no columns here: its rows stayed in Spark, in so many buckets
-    sequences: str | None = None  #: folder of shards, where a row of X is a clip: :mod:`genreatlas.datasets.sequences`
+    in_buckets: int = 0  #: if not 0, the rows of X stayed in Spark, in this number of buckets; the file has no columns
+    sequences: str | None = None  #: folder of shards, if rows of X are clips: :mod:`genreatlas.datasets.sequences`
 
     ARRAYS = ("X", "y", "fold", "song", "group", "weight")
 
@@ -96,28 +95,28 @@ class Matrix:
         return self.folder / f"{self.dataset_id}-{name}.npy"
 
     def array(self, name: str) -> np.ndarray:
-        """One of :attr:`ARRAYS`, memory-mapped and read-only; labels of several genres give rows of truth values."""
+        """One of :attr:`ARRAYS`, memory-mapped and read-only; multi-label y is a :class:`.SparseLabels`."""
         array: np.ndarray = np.load(self.file(name), mmap_mode="r")
         return labels_of(array, self.multi) if name == "y" else array
 
     @property
     def n_features(self) -> int:
-        """Columns of X."""
+        """Number of columns of X."""
         return len(self.features)
 
     @property
     def n_classes(self) -> int:
-        """Genres."""
+        """Number of genres."""
         return len(self.classes)
 
     @property
     def n_bytes(self) -> int:
-        """Size of all files."""
+        """Size of all files in bytes."""
         return sum(self.file(name).stat().st_size for name in self.ARRAYS)
 
 
 def row_values(features: pa.ChunkedArray, width: int) -> np.ndarray:
-    """Lists of floats → (n_rows, width) float32, as X has them; NULL becomes the one NaN that numpy writes."""
+    """Convert lists of floats to (n_rows, width) float32; NULL becomes NaN, always with the same bytes."""
     flat = pa.concat_arrays([chunk.flatten() for chunk in features.chunks]) if features.chunks else pa.array([], "f4")
     values: np.ndarray = flat.to_numpy(zero_copy_only=False).astype("<f4", copy=True)
     values[np.isnan(values)] = np.nan

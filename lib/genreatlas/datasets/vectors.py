@@ -1,4 +1,4 @@
-"""Vectors of songs, by which songs and genres are compared: which columns of a set they are, and means over clips."""
+"""Feature vectors to compare songs and genres: selection of columns, and means over clips."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class ClipVectors:
 
     Attributes
     ----------
-    table : where they come from.
-    features : their dimensions.
-    frame : song_id, clip_id, features array<float> (NULL inside = undefined).
+    table : the feature table.
+    features : names of the dimensions.
+    frame : song_id, clip_id, features array<float> (NULL elements are undefined).
     """
 
     table: FeatureTable
@@ -33,22 +33,24 @@ class ClipVectors:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a fetched row."""
+        """Estimated size of a fetched row in bytes."""
         return 100 + 8 * len(self.features)
 
 
 def read_vectors(store: Reader, key: str, feature_set: str, exclude: Collection[str], compared: str) -> ClipVectors:
-    """Find the numbers of a feature set that songs or genres are compared by.
+    """Read the numeric columns of a feature set to compare songs or genres by.
 
     Parameters
     ----------
-    key : of the configuration, which errors name.
-    exclude : columns to leave out; of sets that are joined, in each of them.
-    compared : what is compared, in the plural.
+    store : the store.
+    key : configuration key, for error messages.
+    feature_set : name of a feature set or of joined sets.
+    exclude : columns to leave out, in each of joined sets.
+    compared : what is compared, in the plural, for error messages.
 
     Raises
     ------
-    ConfigError : the store has no such set, or one with several rows a clip, or without any number.
+    ConfigError : the store has no such set, or the set has several rows per clip or no numeric column.
     """
     table = find_feature_table(store, feature_set)
     if not table.layout.joins:
@@ -67,16 +69,26 @@ def read_vectors(store: Reader, key: str, feature_set: str, exclude: Collection[
 
 
 def to_matrix(part: pa.Table, width: int) -> Vectors:
-    """Vectors of fetched clips, (n_rows, width); NaN where a number is undefined."""
+    """Vectors of fetched clips, (n_rows, width) float32; NaN where undefined."""
     lists = part.column("features")
     flat = pa.concat_arrays([chunk.flatten() for chunk in lists.chunks]) if lists.num_chunks else pa.array([], "f4")
     return np.asarray(flat.to_numpy(zero_copy_only=False), dtype=np.float32).reshape(part.num_rows, width)
 
 
 def song_means(part: pa.Table, width: int) -> tuple[npt.NDArray[np.str_], Vectors]:
-    """Ids and means of the songs of some clips, by id; clips are summed in the order of theirs.
+    """Means of songs over their clips.
 
-    Numbers that are not finite do not count; where a song has no other, its mean is NaN.
+    Values that are not finite are ignored; if a song has no finite value, its mean is NaN.
+
+    Parameters
+    ----------
+    part : song_id, clip_id and features of clips.
+    width : number of features.
+
+    Returns
+    -------
+    ids : (n_songs,) song ids, sorted.
+    means : (n_songs, width) float32. Clips are summed in the order of clip_id, so results are reproducible.
     """
     part = part.sort_by([("song_id", "ascending"), ("clip_id", "ascending")])
     values = to_matrix(part, width)

@@ -1,4 +1,4 @@
-"""Years of songs: the earliest that any copy of the recording states."""
+"""Years of songs: the earliest year given by any copy of the recording."""
 
 from datetime import UTC, datetime
 
@@ -13,12 +13,24 @@ from genreatlas.datasets.library import Ties
 from genreatlas.store import Reader
 from genreatlas.tables import SONGS
 
-#: Sound has been recorded since then; earlier years are mistakes, and so are those of the future.
+#: First year of sound recording; earlier years and years in the future are errors.
 _FIRST_YEAR = 1877
 
 
 def read_years(store: Reader, config: Config, ties: Ties, song_ids: pd.Series) -> NDArray[np.float64]:
-    """Year of each row: the earliest among all copies of its recording, also those without features; NaN if unknown."""
+    """Year of each song: the earliest among all copies of its recording, also without features.
+
+    Parameters
+    ----------
+    store : the store.
+    config : the configuration.
+    ties : all songs and their links.
+    song_ids : (n,) song ids.
+
+    Returns
+    -------
+    (n,) years; NaN if unknown.
+    """
     dates = store.read(SONGS).select("song_id", "original_year", "release_date")
     dated = dates.where("original_year IS NOT NULL OR release_date IS NOT NULL")
     found = fetch(dated, "song_id", config.store.max_commit_mb, 100).to_pandas()
