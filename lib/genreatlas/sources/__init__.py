@@ -1,1 +1,1 @@
-"""What the outside world gives us: files, tags, manifests, tables of features. No Spark here."""
+"""Input from outside: files, tags, manifests, tables of features, web services. Does not use Spark."""

@@ -1,8 +1,8 @@
-"""Connections that reach public addresses only, or hosts that are named, and that end when their time is up.
+"""Connections limited to public addresses or configured hosts, with a limit on their total time.
 
-Addresses are checked when a connection is made, for every redirect too, and again on the peer that
-was reached, so that a name that changes its address in between is of no use. A socket time-out only
-bounds one silence; a server that sends a byte now and then is cut off by a watchdog.
+Addresses are checked when a connection is made, also for every redirect, and again on the connected peer, so that a
+name whose address changes in between (DNS rebinding) gains nothing. A socket time-out only limits the time between two
+reads; a watchdog ends connections to servers that send a byte now and then.
 """
 
 import contextlib
@@ -21,13 +21,13 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from genreatlas.errors import FetchError, Reason
 
 _LOOPBACK_NAMES = ("localhost", "ip6-localhost")
-#: Endings of names that mean something inside a network only.
+#: Suffixes of host names that exist only in local networks.
 _LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home.arpa", ".corp", ".private")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Reach = Literal["public", "inside", "loopback", "never"]
 
-#: IPv4 by what it reaches (RFC 6890 and IANA's registry of special-purpose addresses); all other is public.
+#: Reach of special IPv4 networks (RFC 6890 and IANA's registry of special-purpose addresses); all others are public.
 _V4: tuple[tuple[str, Reach], ...] = (
     ("10.0.0.0/8", "inside"),
     ("100.64.0.0/10", "inside"),  # carrier-grade NAT
@@ -44,7 +44,8 @@ _V4: tuple[tuple[str, Reach], ...] = (
     ("203.0.113.0/24", "never"),
     ("224.0.0.0/3", "never"),  # multicast and reserved
 )
-#: IPv6 by what it reaches. Only 2000::/3 is given out for public use; what embeds an IPv4 address comes before.
+#: Reach of special IPv6 networks. Only 2000::/3 is allocated for public use; addresses that embed an IPv4 address are
+#: handled separately.
 _V6: tuple[tuple[str, Reach], ...] = (
     ("::1/128", "loopback"),
     ("64:ff9b:1::/48", "inside"),  # NAT64 of one's own network
@@ -56,7 +57,7 @@ _V6: tuple[tuple[str, Reach], ...] = (
 )
 _V4_NETWORKS = tuple((ipaddress.ip_network(network), reach) for network, reach in _V4)
 _V6_NETWORKS = tuple((ipaddress.ip_network(network), reach) for network, reach in _V6)
-#: Prefixes of IPv6 before the last 32 bits, which are an IPv4 address: mapped, translated, compatible.
+#: IPv6 networks whose last 32 bits are an IPv4 address: mapped, translated, compatible.
 _V4_LAST = tuple(map(ipaddress.ip_network, ("::ffff:0:0/96", "::ffff:0:0:0/96", "::/96")))
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _6TO4 = ipaddress.ip_network("2002::/16")
@@ -65,7 +66,7 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 def is_loopback_name(host: str) -> bool:
-    """Whether a URL's host names this machine itself, by name or as an address."""
+    """Whether a URL's host is this machine, by name or by address."""
     host = host.strip("[]").lower()
     if host in _LOOPBACK_NAMES:
         return True
@@ -76,7 +77,7 @@ def is_loopback_name(host: str) -> bool:
 
 
 def reach(address: Address) -> Reach:
-    """What an address reaches; one that embeds an IPv4 address reaches no more than that does."""
+    """Classify an address by reach. An address that embeds an IPv4 address reaches no more than that address."""
     if isinstance(address, ipaddress.IPv4Address):
         return next((kind for network, kind in _V4_NETWORKS if address in network), "public")
     known = next((kind for network, kind in _V6_NETWORKS if address in network), None)
@@ -84,7 +85,7 @@ def reach(address: Address) -> Reach:
         return known
     last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     if any(address in network for network in _V4_LAST):
-        # Mapped addresses are IPv4 as sockets write it; the other forms are no longer in use.
+        # Sockets report IPv4 peers as mapped addresses; the other forms are no longer in use.
         found = reach(last)
         return found if found != "public" or address in _V4_LAST[0] else "never"
     if address in _NAT64:
@@ -97,14 +98,14 @@ def reach(address: Address) -> Reach:
 
 
 def require_public(host: str, address: str, named: bool | None = None, encrypted: bool = True) -> None:
-    """Refuse an address that is not on the public internet; others only for hosts that the configuration names.
+    """Refuse an address outside the public internet, unless the configuration lists its host.
 
     Parameters
     ----------
-    host : of the URL.
-    address : where it is.
-    named : whether the configuration names the host; None: only a host that says by itself that it is this machine.
-    encrypted : whether the connection is; without, a public address is refused.
+    host : host of the URL.
+    address : IP address of the host.
+    named : whether the configuration lists the host; None treats only loopback names and addresses as listed.
+    encrypted : whether the connection is encrypted; if not, public addresses are refused.
 
     Raises
     ------
@@ -124,19 +125,20 @@ def require_public(host: str, address: str, named: bool | None = None, encrypted
         raise FetchError(Reason.BAD_ADDRESS, f"{host} is at {address}, {what}. {HINT}")
 
 
-#: What to do about a host that is refused.
+#: Hint in error messages on refused hosts.
 HINT = "If it is meant, name it in fan_out.private_hosts."
 
 
 def require_public_beyond_proxy(host: str, port: int, named: bool, encrypted: bool, strict: bool = False) -> None:
-    """Refuse a host that is asked through a proxy, by what its name or its addresses here say.
+    """Refuse the target host of a request through a proxy, by its name and by its addresses as resolved here.
 
-    A name that only the proxy can look up is taken, unless it is one of a local network. Where a name leads for the
-    proxy, which looks it up again, cannot be told here.
+    A name that only the proxy can resolve is accepted, unless it is a name of a local network. The proxy resolves the
+    name again; its result cannot be checked.
 
     Parameters
     ----------
-    strict : refuse any name that cannot be looked up here, unless the configuration names the host.
+    named, encrypted : as in :func:`require_public`.
+    strict : refuse any name that cannot be resolved here, unless the configuration lists the host.
 
     Raises
     ------
@@ -155,7 +157,7 @@ def require_public_beyond_proxy(host: str, port: int, named: bool, encrypted: bo
 
 
 def _known_addresses(host: str, port: int) -> tuple[str, ...]:
-    """Addresses of a host as this machine knows them, kept for minutes: where there is no DNS, asking takes seconds."""
+    """Addresses of a host as resolved here, cached for 300 s, because without DNS a look-up takes seconds."""
     kept = _looked_up.get((host, port))
     if kept is None or kept[0] < time.monotonic():
         found = tuple(str(address[0]) for *_, address in _resolved(host, port))
@@ -175,11 +177,11 @@ def _is(host: str, ip: Address) -> bool:
 
 
 class Exchange:
-    """One request and its response in this thread: which socket serves it, until when, and where it may lead.
+    """Context of one request and its response in this thread, with a deadline and permitted targets.
 
     Parameters
     ----------
-    seconds : the longest that it may take.
+    seconds : maximum total time in seconds.
     named, encrypted : as in :func:`require_public`.
     """
 
@@ -190,14 +192,14 @@ class Exchange:
         self._socket: socket.socket | None = None
 
     def serve(self, sock: socket.socket) -> None:
-        """Take note of the socket, so that the watchdog can end it."""
+        """Record the socket, so that the watchdog can shut it down."""
         self._socket = sock
 
     def expire(self) -> None:
-        """End the exchange: whoever reads gets an end of file or an error at once."""
+        """Shut the socket down: a blocked read returns an end of file or an error at once."""
         self.expired = True
         if self._socket is not None:
-            with contextlib.suppress(OSError):  # it may have ended by itself
+            with contextlib.suppress(OSError):  # the connection may be closed already
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def __enter__(self) -> "Exchange":
@@ -212,7 +214,7 @@ class Exchange:
 
 
 class _Watchdog:
-    """One thread that ends exchanges whose time is up."""
+    """Thread that ends exchanges after their deadlines."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -255,7 +257,7 @@ _current = threading.local()
 
 
 class _Served:
-    """What every kind of connection does beside urllib3's work: the watchdog knows its socket."""
+    """Mixin for all kinds of connections: registers the socket with the current exchange."""
 
     host: str
     port: int
@@ -272,7 +274,7 @@ class _Served:
 
 
 class _Checked(_Served):
-    """A connection that looks where it leads."""
+    """Mixin for direct connections: checks the resolved addresses and the connected peer."""
 
     def _new_conn(self) -> socket.socket:
         exchange = getattr(_current, "exchange", None)
@@ -298,7 +300,7 @@ def _resolved(host: str, port: int) -> list[Any]:
     try:
         return socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     except OSError:
-        return []  # urllib3 says it in its own way
+        return []  # urllib3 raises its own error
 
 
 class _CheckedHTTPConnection(_Checked, HTTPConnection):
@@ -334,19 +336,19 @@ class _ProxiedHTTPSPool(HTTPSConnectionPool):
 
 
 class CheckedAdapter(HTTPAdapter):
-    """An adapter whose connections check where they lead.
+    """HTTP adapter whose connections check their addresses.
 
-    Through a proxy, which the environment names and which may be anywhere, the proxy decides where it connects:
-    :func:`require_public_beyond_proxy` looks at the target before.
+    A proxy is configured by the environment, may have any address, and makes the connection itself. Its targets are
+    checked before by :func:`require_public_beyond_proxy`.
     """
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pool manager, with our own kinds of connections."""
+        """Create the pool manager with the connection classes of this module."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: object) -> object:
-        """The manager of connections through a proxy; those of SOCKS are its own."""
+        """Manager of connections through a proxy. SOCKS proxies keep their own connection classes."""
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)
         if not proxy.lower().startswith("socks"):
             manager.pool_classes_by_scheme = {"http": _ProxiedHTTPPool, "https": _ProxiedHTTPSPool}

@@ -1,10 +1,9 @@
-"""Who made a song: artist names made comparable, and guests told from the performer.
+"""Artist credits: normalise artist names, and separate guests from performers.
 
-A split groups songs by their performers, so two rules matter more than any other here. Names that
-differ in spelling only ("The Beatles", "beatles", "Beatles, The"; "Jay-Z", "JAY Z") must meet in one
-artist, and a name that stands for nobody ("Various Artists") must not join songs that have nothing in
-common. Joint credits ("Simon & Garfunkel", "Tyler, The Creator") are stored whole: whether two names
-are one act or two is decided where all songs are known (:mod:`genreatlas.splits.ties`).
+Splits group songs by their performers, so two rules are the most important here. Names that differ only in spelling
+("The Beatles", "beatles", "Beatles, The"; "Jay-Z", "JAY Z") must map to one artist. A placeholder name ("Various
+Artists") must not join unrelated songs. Joint credits ("Simon & Garfunkel", "Tyler, The Creator") are stored whole:
+whether two names are one act or two is decided in :mod:`genreatlas.splits.ties`, where all songs are known.
 """
 
 import re
@@ -18,12 +17,12 @@ from genreatlas.ids import stable_id
 
 Role = Literal["primary", "album_artist", "guest"]
 
-#: Letters that Unicode does not take apart into a base and an accent.
+#: Letters that Unicode does not decompose into a base letter and an accent.
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 
 
 def _fold(name: str) -> str:
-    """Case-fold, and drop the accents of alphabets that write them as U+0300..U+036F."""
+    """Case-fold, and remove accents in the range U+0300..U+036F."""
     decomposed = unicodedata.normalize("NFKD", name.replace("’", "'")).casefold()
     return unicodedata.normalize("NFC", "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f"))
 
@@ -32,7 +31,7 @@ def _plain(name: str) -> str:
     return " ".join(_fold(name).split()).strip(" <>[](){}*_.\"'")
 
 
-#: Names that stand for nobody in particular, as taggers and shops write them.
+#: Placeholder names used by taggers and shops.
 _NOBODY = frozenset(
     map(
         _plain,
@@ -76,37 +75,37 @@ _NOBODY = frozenset(
         ),
     )
 )  # fmt: skip
-#: "Various Artists - Trance 2001" is nobody either.
+#: Starts of placeholder names such as "Various Artists - Trance 2001".
 _NOBODY_AT_START = re.compile(
     r"(?:various artists|unknown artist|aa\.? ?vv\.?|varios artistas|verschiedene interpreten)\s|"
     r"(?:various|v\.?a\.?|v/a)\s+[-:–—]\s"
 )
 
 _FEATURING = re.compile(r"(?:\s+|\s*[(\[]\s*)(?:(?:feat|ft)(?:\.\s*|\s+)|featuring\s+|w/\s*)", re.IGNORECASE)
-#: In a title only brackets announce a guest reliably: "(with X)", "[feat. X]"; or "feat. X" up to its end.
+#: Guests in titles, recognised only in brackets ("(with X)", "[feat. X]") or as "feat. X" at the end of the title.
 _TITLE_GUESTS = (
     re.compile(r"[(\[]\s*(?:(?:feat|ft)(?:\.\s*|\s+)|(?:featuring|with)\s+)([^)\]]+)[)\]]", re.IGNORECASE),
     re.compile(r"\s(?:(?:feat|ft)(?:\.\s*|\s+)|featuring\s+)([^()\[\]]+?)(?:\s+-\s.*)?$", re.IGNORECASE),
 )
-#: What tags put between the values of a field; no name contains it.
+#: Separators between the values of a tag field; no name contains them.
 _VALUES = re.compile(r"\s*[;\x00]\s*")
-#: What may part two artists as well as stand in the name of one; a comma before an article stands in a name.
+#: Separators of two artists that may also be part of one name. A comma before an article is always part of a name.
 _JOINT = re.compile(
     r"\s*,\s*(?!(?:the|jr\.?|sr\.?)\b)|\s*[&/／]\s*|\s+(?:\+|and|et|y|und|och|og|e|x|×)\s+", re.IGNORECASE
 )
 _COMMA = re.compile(r"\s*,(?!\s*(?:the|jr\.?|sr\.?)\b)\s*", re.IGNORECASE)
-#: What parts two artists wherever it stands.
+#: Separators that always separate two artists.
 _APART = re.compile(
     r"\s+(?:vs\.?|versus|with|con|avec|mit|pres\.?|presents)\s+|\s*[、|｜]\s*",
     re.IGNORECASE,
 )
-#: "Bob Marley & The Wailers": what follows is no act of its own.
+#: Start of a backing band's name, which is not an artist of its own: "Bob Marley & The Wailers".
 _BACKING = re.compile(r"(?:the|his|her|their|los|las|les|die|friends)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Credit:
-    """One artist of a song; the first of a song's credits is who performs it."""
+    """One artist of a song. The first credit of a song is its performer."""
 
     artist_id: str
     name: str
@@ -115,13 +114,16 @@ class Credit:
 
 @dataclass(frozen=True)
 class Performers:
-    """Keys (:func:`artist_key`) of who performs a song, as far as its credit tells.
+    """Keys (:func:`artist_key`) of the performers of a song, as derived from its credit.
 
-    ``whole`` is the credit without guests, "" where it names nobody. ``sure`` are the keys that songs are
-    grouped by: the whole credit, its sorting form turned round ("Bowie, David"), and the first of
-    several artists where the credit cannot be the name of one act. ``maybe`` has the first name and the others of
-    credits that can be either ("Simon & Garfunkel", "Drake & Rihanna"). ``named`` is everybody,
-    guests included.
+    Attributes
+    ----------
+    whole : credit without guests; "" if it contains no artist.
+    sure : keys by which songs are grouped: the whole credit, its inverted form if it may be a sort name ("Bowie,
+        David"), and the first of several artists if the credit cannot be the name of one act.
+    maybe : first name and the other names of credits that may be one act or several ("Simon & Garfunkel", "Drake &
+        Rihanna").
+    named : all artists, including guests.
     """
 
     whole: str = ""
@@ -131,11 +133,11 @@ class Performers:
 
 
 def normalise_artist(name: str) -> str:
-    """Reduce a name to what is compared: no case, accents, punctuation, or leading article.
+    """Normalise an artist name: without case, accents, punctuation and leading article.
 
     Returns
     -------
-    str : "" only for blank names. A name of punctuation alone ("!!!") stays as it is.
+    str : "" only for blank names. Names that consist of punctuation ("!!!") are not changed.
     """
     plain = " ".join(_fold(name).split())
     if plain.endswith(", the"):
@@ -148,15 +150,16 @@ def normalise_artist(name: str) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def artist_key(name: str) -> str:
-    """Reduce a name further, to what all spellings of one artist share.
+    """Key that all spellings of one artist share.
 
-    Beside what :func:`normalise_artist` drops, spaces go ("Jay-Z", "JAY Z"), "+" between words is "and", letters
-    such as ø become their Latin base, "$" and "!" inside a word are the letters that they stand for ("Ke$ha", "P!nk"),
-    and invisible characters do not count. Accents that make another letter in a script other than Latin (й, が) stay.
+    In addition to :func:`normalise_artist`, spaces are removed ("Jay-Z", "JAY Z"), "+" between words becomes "and",
+    letters such as ø become their Latin base, "$" and "!" inside a word become the letters that they replace ("Ke$ha",
+    "P!nk"), and invisible characters are removed. Accents that form another letter in a non-Latin script (й, が) are
+    kept.
 
     Returns
     -------
-    str : "" only for blank names. A name of punctuation alone ("!!!", "+/-") stays as it is.
+    str : "" only for blank names. Names that consist of punctuation ("!!!", "+/-") are kept, without spaces.
     """
     decomposed = unicodedata.normalize("NFKD", name.replace("’", "'")).casefold()
     kept: list[str] = []
@@ -181,25 +184,25 @@ def artist_key(name: str) -> str:
 
 
 def is_no_artist(name: str | None) -> bool:
-    """Tell names that stand for nobody (empty, Unknown, Various Artists and their like) from artists."""
+    """Whether a name is a placeholder: empty, Unknown, Various Artists and similar names."""
     plain = _plain(name or "")
     return plain in _NOBODY or _NOBODY_AT_START.match(plain) is not None or artist_key(name or "") in _nobody_keys()
 
 
 @lru_cache(maxsize=1)
 def _nobody_keys() -> frozenset[str]:
-    """Keys of those names that cannot be mistaken for another one without their spaces ("AA. VV.")."""
+    """Keys of placeholder names that are not ambiguous without their spaces ("AA. VV.")."""
     return frozenset(key for key in map(artist_key, _NOBODY) if len(key) > 3)
 
 
 @lru_cache(maxsize=1 << 16)
 def artist_id(name: str) -> str:
-    """Hash of the normalised name. Stores keep it, so it never changes; spellings meet in :func:`artist_key`."""
+    """Hash of the normalised name. It is stored, so its definition never changes. Compare by :func:`artist_key`."""
     return stable_id("artist", normalise_artist(name))
 
 
 def split_guests(artist: str) -> tuple[str, tuple[str, ...]]:
-    """Split "A feat. B & C" into A and its guests; of several values of one tag ("A; B") the first is primary."""
+    """Split "A feat. B & C" into A and its guests. In a tag with several values ("A; B"), the first is primary."""
     credited, *featured = _FEATURING.split(artist.strip())
     names = [name for name in _VALUES.split(credited) if name] or [""]
     known = [name for name in names if not is_no_artist(name)] or names
@@ -208,7 +211,7 @@ def split_guests(artist: str) -> tuple[str, tuple[str, ...]]:
 
 
 def title_guests(title: str) -> tuple[str, ...]:
-    """Guests that a title names: "I Don't Care (with Justin Bieber) - Remix" names one."""
+    """Guests in a title, such as "I Don't Care (with Justin Bieber) - Remix"."""
     found = [match for pattern in _TITLE_GUESTS for match in pattern.findall(title)]
     return tuple(dict.fromkeys(guest for part in found for guest in _guests(part)))
 
@@ -220,10 +223,17 @@ def credits(
     title: str | None = None,
     guests: Iterable[str] = (),
 ) -> tuple[Credit, ...]:
-    """All credits of a song in order: who performs it, the album artist (if another), guests; nobody is named twice.
+    """All distinct credits of a song in order: performer, album artist (if different), guests.
 
-    Names that stand for nobody are left out, so a song without an artist has no credits. Where only
-    the album artist is known, it comes first. A guest alone never becomes the first credit.
+    Placeholder names are left out, so a song without an artist has no credits. If only the album artist is known, it
+    comes first. Guests are credited only beside a performer or an album artist.
+
+    Parameters
+    ----------
+    artist : credit of the song, which may contain guests.
+    album_artist : credit of the album.
+    title : title of the song, which may contain guests.
+    guests : further guests.
     """
     primary, featured = split_guests(artist or "")
     named: list[tuple[str, Role]] = [(primary, "primary")]
@@ -242,7 +252,7 @@ def credits(
 
 @lru_cache(maxsize=1 << 16)
 def performers(credit: str) -> Performers:
-    """Read who performs a song from its credit, such as ``Daft Punk feat. Pharrell; Nile Rodgers``."""
+    """Parse the performers of a song from its credit, such as ``Daft Punk feat. Pharrell; Nile Rodgers``."""
     whole, guests = split_guests(credit)
     if is_no_artist(whole):
         return Performers()
@@ -265,18 +275,18 @@ def performers(credit: str) -> Performers:
 
 
 def everybody(guests: Iterable[str]) -> frozenset[str]:
-    """Keys of guests, and of each name in one that may be two ("Shovels & Rope")."""
+    """Keys of guests, and of each part of guests that may be two artists ("Shovels & Rope")."""
     names = {name for guest in guests for name in (guest, *_JOINT.split(guest)) if not is_no_artist(name)}
     return frozenset(map(artist_key, names))
 
 
 def _stands_alone(name: str) -> bool:
-    """Whether a part of a joint credit shows that the parts are not one name: a full name, or somebody's band."""
+    """Whether a part of a joint credit is a full name or a backing band, so that the credit is not one name."""
     return len(name.split()) > 1 or _BACKING.match(name) is not None
 
 
 def _guests(text: str) -> list[str]:
-    """Names of a list of guests; what may be the name of one act ("Shovels & Rope") is left whole."""
+    """Split a list of guests into names. A part that may be the name of one act ("Shovels & Rope") is not split."""
     found = []
     for value in (part for half in _VALUES.split(text) for part in _APART.split(half)):
         names = [name for name in _JOINT.split(value) if name]
@@ -291,5 +301,5 @@ def _guests(text: str) -> list[str]:
 
 
 def _in_word(character: str) -> bool:
-    """Letters and digits of any script, and the marks that are letters in some ("ि", "ั")."""
+    """Whether a character is a letter or digit of any script, or a combining mark, a letter in some ("ि", "ั")."""
     return character.isalnum() or unicodedata.category(character)[0] == "M"

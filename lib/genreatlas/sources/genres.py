@@ -1,4 +1,4 @@
-"""Genre names of a source: spellings brought together, aliases applied, parents known."""
+"""Genre names of a source: unify spellings, apply aliases, and read configured parents."""
 
 import re
 import unicodedata
@@ -10,19 +10,19 @@ from genreatlas.errors import ConfigError
 from genreatlas.ids import slug, stable_id
 from genreatlas.sources.label_cells import AUTO, Labels, read_column
 
-#: Slugs of words that are no genre. An alias brings one back: `genre_aliases.other = "Other"` keeps
-#: it as it is. "Other" is the default of many taggers; a class of leftovers has no sound of its own.
+#: Slugs of labels that are not genres. An alias makes one a genre: `genre_aliases.other = "Other"`. "Other" is the
+#: default of many taggers, and such a class of leftovers has no common sound.
 _NO_GENRE = frozenset(
     {"", "genre", "na", "nan", "nogenre", "none", "null", "other", "undefined", "unknown", "unknowngenre"}
 )
 _SHOWN = 5
-#: Marks that divide labels in some tags and belong to names in others.
+#: Characters that separate labels in some tags and are part of names in others.
 _AMBIGUOUS = (",", "/")
 
 
 @dataclass(frozen=True)
 class Genre:
-    """A genre as it is stored: its slug, and the name shown to people."""
+    """A genre: its slug, and its displayed name."""
 
     genre_id: str
     name: str
@@ -30,7 +30,7 @@ class Genre:
 
 @dataclass(frozen=True)
 class GenreParent:
-    """One edge of the tree of genres; fields are columns of ``genre_parents``."""
+    """One edge of the genre tree; fields are columns of ``genre_parents``."""
 
     genre_id: str
     genre: str
@@ -39,10 +39,10 @@ class GenreParent:
 
 
 def genre_slug(name: str) -> str:
-    """Slug by Every Noise's own rule: lower case, and nothing but a to z and 0 to 9.
+    """Slug by the rule of Every Noise: lower case, without characters other than a to z and 0 to 9.
 
-    ``r&b en espanol`` is ``rbenespanol``, ``música pitiusa`` is ``msicapitiusa``. A name of which the
-    rule leaves nothing (``트로트``) keeps its letters, and one without letters ("!!!") becomes a hash.
+    ``r&b en espanol`` becomes ``rbenespanol``, ``música pitiusa`` becomes ``msicapitiusa``. If the rule leaves nothing
+    (``트로트``), letters of other scripts are kept; a name without letters ("!!!") becomes a hash.
     """
     return re.sub(r"[^a-z0-9]", "", name.lower()) or slug(name) or stable_id("genre", name, length=12)
 
@@ -52,14 +52,14 @@ class GenreNames:
 
     Parameters
     ----------
-    aliases : spelling = the genre it means. Spellings that differ only in case, spaces and
-        punctuation are one anyway ("Hip-Hop", "hip hop" and "hiphop" share a slug).
-    parents : genre = its parent, in any spelling; aliases apply to both.
-    separator : what divides a text with several genres; see :mod:`genreatlas.sources.label_cells`.
+    aliases : genre by spelling. Spellings that differ only in case, spaces and punctuation need no alias ("Hip-Hop",
+        "hip hop" and "hiphop" share a slug).
+    parents : parent by genre, in any spelling; aliases apply to both.
+    separator : separator of a text with several genres; see :mod:`genreatlas.sources.label_cells`.
 
     Raises
     ------
-    ConfigError : an alias or a parent that leads back to itself, a genre with two parents.
+    ConfigError : aliases or parents form a cycle, or a genre has two parents.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class GenreNames:
             self._add_parent(child, parent)
         for genre_id in self._parents:
             self._check_tree(genre_id)
-        self._spelt = {}  # those of the configuration are wanted
+        self._spelt = {}  # spellings in the configuration are not reported in notes
 
     def read(self, text: str | None) -> Genre | None:
-        """Return the genre that a spelling means; None where it means none."""
+        """Genre of a spelling; None if it is not a genre."""
         name, seen = clean_name(text or ""), set[str]()
         self._spelt.setdefault(slug(name), Counter())[name] += 1
         while (key := slug(name)) in self._aliases:
@@ -96,7 +96,7 @@ class GenreNames:
         return None if key in _NO_GENRE else Genre(key, name)
 
     def read_all(self, texts: Iterable[str | None]) -> tuple[Genre, ...]:
-        """Read several labels, each of which may hold several (``Rock; Pop``); each genre once, in order."""
+        """Distinct genres of labels, in order; a label may contain several genres (``Rock; Pop``)."""
         parts = [part for text in texts for part in self._labels.split(text)]
         for part in parts if self._separator == AUTO else ():
             for mark in _AMBIGUOUS:
@@ -105,7 +105,7 @@ class GenreNames:
         return self.read_each(parts)
 
     def read_each(self, labels: Iterable[str | None]) -> tuple[Genre, ...]:
-        """Read several labels that are one genre each; each genre once, in order."""
+        """Distinct genres of labels that contain one genre each, in order."""
         genres = (self.read(label) for label in labels)
         found: dict[str, Genre] = {}
         for genre in genres:
@@ -114,11 +114,11 @@ class GenreNames:
         return tuple(found.values())
 
     def divide(self, cells: Iterable[str | None], what: str, key: str) -> Labels:
-        """How cells of a column hold several genres; see :func:`genreatlas.sources.label_cells.read_column`."""
+        """How cells of a column are split into genres; see :func:`genreatlas.sources.label_cells.read_column`."""
         return read_column(cells, self._separator, what, key, self._named)
 
     def notes(self) -> tuple[str, ...]:
-        """Lines on genres that were read in several spellings, and on marks that may divide labels."""
+        """Lines on genres with several spellings, and on characters that may separate labels."""
         spelt = {key: sorted(names) for key, names in self._spelt.items() if len(names) > 1 and key not in _NO_GENRE}
         told = [
             f'"{mark}" is part of names, such as {part!r}; label_separator = "{mark}" divides there'
@@ -131,7 +131,7 @@ class GenreNames:
         return (f"spellings that are one genre: {'; '.join(shown)}{more}", *told)
 
     def parents(self) -> tuple[GenreParent, ...]:
-        """The configured tree, sorted by genre."""
+        """Configured edges of the genre tree, sorted by genre."""
         return tuple(self._parents[key] for key in sorted(self._parents))
 
     def _add_parent(self, child: str, parent: str) -> None:
@@ -154,17 +154,17 @@ class GenreNames:
 
 
 def clean_name(text: str) -> str:
-    """Make a label fit to be shown: composed letters, and one space for underscores and runs of blanks."""
+    """Clean a label for display: Unicode NFC, and single spaces instead of underscores and runs of blanks."""
     return " ".join(unicodedata.normalize("NFC", text).replace("_", " ").split())
 
 
 def split_labels(text: str | None) -> tuple[str, ...]:
-    """Split a label on ``;``, ``|``, line breaks and NUL; commas and slashes belong to names ("R&B/Soul")."""
+    """Split a label on ``;``, ``|``, line breaks and NUL; commas and slashes are part of names ("R&B/Soul")."""
     return Labels().split(text)
 
 
 def shown_names(genres: Iterable[Genre]) -> dict[str, str]:
-    """One name per genre id: the commonest spelling, of equally common ones the first in sorted order."""
+    """Displayed name by genre id: the most frequent spelling; ties are broken by sorted order."""
     counts: dict[str, Counter[str]] = {}
     for genre in genres:
         counts.setdefault(genre.genre_id, Counter())[genre.name] += 1

@@ -1,6 +1,6 @@
-"""What this process knows of each host: its limits, whether it fails, and until when it is left alone.
+"""State of each host in this process: rate limits, failures (circuit breaker) and pauses.
 
-A limit holds in any rolling window, as the server's clock sees it.
+Limits hold in any rolling window, measured by the server's clock.
 """
 
 import heapq
@@ -15,25 +15,25 @@ from genreatlas.config.collecting import HOSTS
 from genreatlas.errors import FetchError, ProviderPausedError, Reason
 from genreatlas.sources.outcomes import Outcome
 
-#: Clocks and networks jitter: what is counted by our own clock gets this much more room.
+#: Factor on windows measured by the local clock, for clock and network jitter.
 MARGIN = 1.05
 
 
 class RollingWindow:
-    """At most so many requests in any window of so many seconds, by the server's clock.
+    """Limit of requests in any rolling window, measured by the server's clock.
 
-    There are as many slots as requests in a window. A slot is taken before a request is sent and rests
-    from then for the window and 5 %, and from the response for a whole window. The server saw the
-    request before it answered, so the next request of the same slot reaches it a whole window later,
-    however unlike their ways there are.
+    There is one slot per request in a window. A slot is taken before a request is sent. It becomes free when the window
+    plus 5 % has passed since the request was sent, and a whole window since the response. The server received the
+    request before it responded, so the next request of the slot arrives at least a window later, regardless of network
+    delays.
 
-    A limiter that starts has no history: what another process sent just before is not known to it. So
-    every slot rests for one window first.
+    A new limiter does not know the requests that other processes sent just before. So every slot waits for one window
+    first.
 
     Parameters
     ----------
-    requests : slots.
-    window_s : length of the window, in seconds.
+    requests : number of requests per window.
+    window_s : length of the window in seconds.
     """
 
     def __init__(self, requests: int, window_s: float) -> None:
@@ -44,7 +44,7 @@ class RollingWindow:
         self.forget()
 
     def forget(self) -> None:
-        """Start without history, because others may have asked the host in the meantime."""
+        """Restart without history, because other processes may have sent requests in the meantime."""
         with self._changed:
             rested = time.monotonic() + self.window_s * MARGIN
             self._rested = [rested] * (self.requests - self._taken)
@@ -52,7 +52,7 @@ class RollingWindow:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Wait for a slot, and hold it while the request is under way."""
+        """Wait for a slot, and hold it during the request."""
         self._take()
         sent = time.monotonic()
         try:
@@ -76,7 +76,7 @@ class RollingWindow:
 
 
 class _Limit:
-    """Rate and concurrency, for one host or for all hosts of one pattern."""
+    """Rate and concurrency limits of one host, or of all hosts of one pattern."""
 
     def __init__(self, limit: HostLimit) -> None:
         self.window = RollingWindow(limit.requests, limit.window_s) if limit.requests else None
@@ -92,7 +92,7 @@ class _Limit:
 
 
 class Host:
-    """One host as this process sees it; all threads and sessions share it."""
+    """State of one host, shared by all threads and sessions of this process."""
 
     def __init__(self, name: str, limit: _Limit) -> None:
         self.name = name
@@ -100,22 +100,22 @@ class Host:
         self._changed = threading.Condition()
         self._failures = 0
         self._blocked_until = 0.0
-        self._open = False  #: the circuit: nothing goes through but a probe
+        self._open = False  #: whether the circuit is open, so that only probes are sent
         self._probing = False
         self._probes = 0
         self._paused: tuple[Reason, int | None, float] | None = None
 
     @contextmanager
     def slot(self, provider: str) -> Iterator[bool]:
-        """Wait until one request may be sent; yields whether it probes a host that failed.
+        """Wait until one request may be sent; yields whether the request is a probe of a failed host.
 
         Raises
         ------
-        ProviderPausedError : the host is to be left alone for longer than is waited for.
+        ProviderPausedError : requests to the host are paused.
         """
         self._check(provider)
         with self.limit.slot():
-            # A slot may have been waited for while the host said that it wants to be left alone.
+            # The host may have been paused while this thread waited for a slot.
             probe = self._pass(provider)
             try:
                 yield probe
@@ -126,25 +126,25 @@ class Host:
                         self._changed.notify_all()
 
     def pause(self, provider: str, reason: Reason, retry_at: float, status: int | None = None) -> ProviderPausedError:
-        """Leave the host alone until ``retry_at`` (seconds since the epoch); returns the error to raise."""
+        """Pause requests to the host until ``retry_at`` (seconds since the epoch); returns the error to raise."""
         with self._changed:
             self._paused = (reason, status, retry_at)
             self._changed.notify_all()
         return _paused(provider, self.name, reason, status, retry_at)
 
     def block(self, seconds: float) -> None:
-        """Send nothing for so long: the server said so."""
+        """Delay all requests by ``seconds``, as the server requested."""
         with self._changed:
             self._blocked_until = max(self._blocked_until, time.monotonic() + seconds)
 
     def learn(self, outcome: Outcome, probe: bool, settings: FanOutSection, provider: str) -> None:
-        """Take note of an outcome: failures in a row open the circuit, a success closes it.
+        """Record an outcome: consecutive failures open the circuit, a success closes it.
 
-        Being asked to slow down is no failure, and neither is an answer that is final.
+        Rate-limited and final responses do not count as failures.
 
         Raises
         ------
-        ProviderPausedError : the host did not come back after several probes.
+        ProviderPausedError : the host failed ``fan_out.breaker_probes`` probes.
         """
         failed = outcome.transient and outcome.reason is not Reason.RATE_LIMITED
         with self._changed:
@@ -172,7 +172,7 @@ class Host:
                 raise _paused(provider, self.name, *self._paused)
 
     def _pass(self, provider: str) -> bool:
-        """Wait while the host is blocked or its circuit is open; the first to pass then is the probe (True)."""
+        """Wait while requests are delayed or the circuit is open; returns True for the request that is the probe."""
         while True:
             self._check(provider)
             with self._changed:
@@ -197,9 +197,9 @@ _lock = threading.Lock()
 
 
 def find_limit(settings: FanOutSection, netloc: str) -> tuple[str, HostLimit]:
-    """The entry of ``[fan_out] hosts`` that holds for a host, and the name under which its limit is shared.
+    """Entry of ``[fan_out] hosts`` that applies to a host, and the name under which its limit is shared.
 
-    ``host:port`` goes before ``host``, that before the longest ``*.domain``, that before ``*``.
+    Precedence: ``host:port``, ``host``, the longest ``*.domain``, ``*``.
     """
     name = netloc.lower().rpartition("@")[2]
     bare = name if name.endswith("]") else name.rpartition(":")[0] or name
@@ -214,7 +214,7 @@ def find_limit(settings: FanOutSection, netloc: str) -> tuple[str, HostLimit]:
 
 
 def is_named(names: Iterable[str], netloc: str) -> bool:
-    """Whether a host is among names: ``host`` (any port), ``host:port``, or ``*.domain``."""
+    """Whether a host matches one of the names: ``host`` (any port), ``host:port``, or ``*.domain``."""
     name = netloc.lower().rpartition("@")[2]
     bare = name if name.endswith("]") else name.rpartition(":")[0] or name
     known = {one.lower() for one in names}
@@ -222,9 +222,9 @@ def is_named(names: Iterable[str], netloc: str) -> bool:
 
 
 def hosts_of(*addresses: str) -> tuple[str, ...]:
-    """Hosts of configured addresses without their ports; what is no address has none.
+    """Hosts of configured addresses without their ports; texts that are not addresses are ignored.
 
-    Those of the public services themselves are left out: nobody has to name them for them to be public.
+    Hosts of the built-in public services are left out, because they need no exception.
     """
     found = (urlsplit(address).netloc.rpartition("@")[2].lower() for address in addresses if "://" in address)
     bare = (one if one.endswith("]") else one.rpartition(":")[0] or one for one in found if one)
@@ -232,11 +232,11 @@ def hosts_of(*addresses: str) -> tuple[str, ...]:
 
 
 def host_of(settings: FanOutSection, netloc: str) -> Host:
-    """The host of a URL; the same object in every session and thread of this process.
+    """State of a URL's host; the same object in all sessions and threads of this process.
 
     Raises
     ------
-    FetchError : this process has no share of the host's rate.
+    FetchError : this process has no share of the host's rate limit.
     """
     shared, limit = find_limit(settings, netloc)
     if not limit.concurrency:
@@ -252,7 +252,7 @@ def host_of(settings: FanOutSection, netloc: str) -> Host:
 
 
 def forget_history() -> None:
-    """Let every limiter start anew, because other processes have used the same hosts."""
+    """Restart every limiter, because other processes have used the same hosts."""
     with _lock:
         for limit in _limits.values():
             if limit.window:
@@ -260,7 +260,7 @@ def forget_history() -> None:
 
 
 def forget_hosts() -> None:
-    """Forget every host, with its failures and pauses."""
+    """Delete the state of all hosts, including failures and pauses."""
     with _lock:
         _hosts.clear()
         _limits.clear()

@@ -1,17 +1,17 @@
-"""The polite HTTP client: one session for everybody who asks the outside world.
+"""HTTP client with rate limits, retries and address checks, used for all requests.
 
-``polite_session(config.fan_out, "deezer", expects="json")`` is a ``requests.Session`` whose adapter
-does all that politeness asks for, so spotipy can be given it and everybody else calls ``get``:
+``polite_session(config.fan_out, "deezer", expects="json")`` is a ``requests.Session``. It can be passed to spotipy, or
+used with ``get``. Its adapter implements:
 
-- rate and concurrency of each host, shared by all sessions and threads of the process (:mod:`.hosts`);
-- another try, after a full-jitter wait, for what may pass; none for what is final (:mod:`.outcomes`);
-- ``Retry-After`` up to a cap, above it :class:`.ProviderPausedError` with the time to come back;
-- https and public addresses only, but for hosts on this machine or in a private network that the configuration
-  names; bounded redirects, bytes, seconds and content types.
+- rate and concurrency limits per host, shared by all sessions and threads of the process (:mod:`.hosts`);
+- retries with full-jitter back-off for transient errors; none for final errors (:mod:`.outcomes`);
+- ``Retry-After`` up to a limit; above it :class:`.ProviderPausedError` with the time of the next attempt;
+- only https and public addresses, except hosts on this machine or in a private network that the configuration lists;
+- limits on redirects, bytes, seconds and content types.
 
-A final error status comes back as a response, as requests does; what still fails after all tries is a
-:class:`FetchError`. :func:`fetch_json` and :func:`fetch_bytes` raise for final ones too. Bodies are
-held in memory. No error text holds a query string, because there tokens and signatures are.
+A final error status is returned as a response, as in requests. A request that fails after all tries raises
+:class:`FetchError`. :func:`fetch_json` and :func:`fetch_bytes` also raise for final errors. Bodies are held in memory.
+Error messages contain no query strings, because these may contain tokens and signatures.
 """
 
 import logging
@@ -54,19 +54,19 @@ def polite_session(
     max_body_mb: int | None = None,
     named: Sequence[str] | None = None,
 ) -> requests.Session:
-    """Make a session; any number of threads may share it.
+    """Create a session, which can be shared by any number of threads.
 
     Parameters
     ----------
     settings : the ``[fan_out]`` section.
-    provider : under which name a pause is reported, such as ``deezer``.
-    expects : what successful responses must hold; anything else counts as a failed try.
-    max_body_mb : longest body; that of the settings when None.
-    named : hosts of the configuration that may be on this machine or in a private network, beside
-        ``fan_out.private_hosts`` and the hosts that ``fan_out.hosts`` has an entry of its own for. None: the session is
-        for the caller's own addresses, of which those of this machine are taken as they are.
+    provider : name of the provider in errors and pauses, such as ``deezer``.
+    expects : required content of successful responses; other content counts as a failed try.
+    max_body_mb : maximum size of a body in MB; None uses ``settings.max_body_mb``.
+    named : hosts of the configuration that may be on this machine or in a private network, in addition to
+        ``fan_out.private_hosts`` and hosts with their own entry in ``fan_out.hosts``. None, for addresses given by the
+        caller, also permits addresses of this machine.
     """
-    # At DEBUG these log every address with its query, or the headers with the token.
+    # At level DEBUG these libraries log addresses with their queries, or headers with tokens.
     for name in ("urllib3", "spotipy"):
         library = logging.getLogger(name)
         library.setLevel(max(library.level, logging.INFO))
@@ -80,11 +80,11 @@ def polite_session(
 
 
 def fetch_json(session: requests.Session, url: str, params: Params | None = None) -> Any:
-    """Get and parse JSON from a session that expects it.
+    """Get and parse JSON, using a session with ``expects="json"``.
 
     Raises
     ------
-    FetchError : for final errors too.
+    FetchError : the request failed, or the response is a final error.
     """
     response = checked(session.get(url, params=params))
     parsed = getattr(response, "parsed", None)
@@ -92,21 +92,21 @@ def fetch_json(session: requests.Session, url: str, params: Params | None = None
 
 
 def fetch_bytes(session: requests.Session, url: str) -> bytes:
-    """Get a body.
+    """Get the body of a response.
 
     Raises
     ------
-    FetchError : for final errors too.
+    FetchError : the request failed, or the response is a final error.
     """
     return checked(session.get(url)).content
 
 
 def checked(response: requests.Response) -> requests.Response:
-    """The response itself, if it is a success.
+    """Return the response if it is successful.
 
     Raises
     ------
-    FetchError : it is a final error.
+    FetchError : the response is a final error.
     """
     outcome: Outcome = getattr(response, "outcome", None) or classify_response(
         response.status_code, response.headers, response.content
@@ -122,7 +122,7 @@ def checked(response: requests.Response) -> requests.Response:
 
 
 class PoliteSession(requests.Session):
-    """A session without cookies and ``.netrc``, whose errors are typed and whose redirects stay outside."""
+    """Session without cookies and ``.netrc``. It raises typed errors, and refuses redirects to this machine."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class PoliteSession(requests.Session):
         self._surroundings: dict[tuple[str, str], dict[str, Any]] = {}
 
     def request(self, method: str, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request; see the module for what comes back.
+        """Send a request; the module's docstring describes responses and errors.
 
         Raises
         ------
@@ -146,7 +146,7 @@ class PoliteSession(requests.Session):
             except requests.TooManyRedirects:
                 if isinstance(adapter, _PoliteAdapter) and attempt + 1 < tries:
                     _back_off(adapter.settings, attempt)
-            except requests.RequestException as error:  # no URL at all, a header that cannot be sent, ...
+            except requests.RequestException as error:  # an invalid URL, an invalid header, ...
                 kind = type(error).__name__
                 raise FetchError(Reason.BAD_ADDRESS, _words(method, url, kind)) from None
         detail = _words(method, url, f"more than {self.max_redirects} redirects")
@@ -155,7 +155,7 @@ class PoliteSession(requests.Session):
     def merge_environment_settings(
         self, url: str, proxies: dict[str, str] | None, stream: bool | None, verify: Any, cert: Any
     ) -> dict[str, Any]:
-        """What the environment says of proxies and certificates, asked once for each host: it takes half a ms."""
+        """Settings of proxies and certificates from the environment, cached per host: reading them takes half a ms."""
         if proxies or self.proxies or stream is not None or verify is not None or cert is not None:
             return super().merge_environment_settings(url, proxies, stream, verify, cert)
         parts = urlsplit(url)
@@ -166,7 +166,12 @@ class PoliteSession(requests.Session):
         return said | {"proxies": dict(said["proxies"])}
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Where a redirect leads; from the outside never back to this machine."""
+        """Target of a redirect.
+
+        Raises
+        ------
+        FetchError : another host redirects to this machine.
+        """
         target = super().get_redirect_target(resp)
         if target is not None:
             host = urlsplit(target).hostname or ""
@@ -175,7 +180,7 @@ class PoliteSession(requests.Session):
         return target
 
     def rebuild_auth(self, prepared_request: Any, response: requests.Response) -> None:
-        """Drop the authorisation where a redirect leads to another host; never look for one in ``.netrc``."""
+        """Remove the authorisation header on redirects to another host, without reading ``.netrc``."""
         if response.request.url and self.should_strip_auth(response.request.url, prepared_request.url):
             prepared_request.headers.pop("Authorization", None)
 
@@ -185,7 +190,7 @@ def _leave_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 class _PoliteAdapter(CheckedAdapter):
-    """Sends one request politely, again where that may help, and reads its whole body within bounds."""
+    """Sends a request within the host's limits, retries transient errors, and reads the body up to a maximum size."""
 
     def __init__(
         self,
@@ -203,18 +208,18 @@ class _PoliteAdapter(CheckedAdapter):
     def send(  # type: ignore[override]
         self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, **kwargs: Any
     ) -> requests.Response:
-        """Send a request, as often as ``[fan_out] tries`` allows.
+        """Send a request, at most ``fan_out.tries`` times.
 
         Raises
         ------
-        FetchError : the last try failed too, or the request may not be sent at all.
+        FetchError : all tries failed, or the address is refused.
         """
         url, method = request.url or "", request.method or "GET"
         parts = urlsplit(url)
         loopback = is_loopback_name(parts.hostname or "")
         named = (loopback and self.trusts_loopback) or is_named(self.named, parts.netloc)
         if loopback:
-            kwargs["proxies"] = {}  # no proxy knows this machine's own addresses
+            kwargs["proxies"] = {}  # a proxy cannot reach loopback addresses of this machine
         self._check_target(parts, method, named, kwargs.get("proxies") or {})
         host = host_of(self.settings, parts.netloc.rpartition("@")[2].lower())
         timeout = timeout or (self.settings.connect_s, self.settings.read_s)
@@ -237,7 +242,7 @@ class _PoliteAdapter(CheckedAdapter):
         raise FetchError(outcome.reason, _words(method, url, said), status, outcome.transient)
 
     def _check_target(self, parts: SplitResult, method: str, named: bool, proxies: Mapping[str, str]) -> None:
-        """Refuse a request by its address alone: before its host is asked for a slot, and before a proxy sees it.
+        """Check the address of a request, before a slot of its host is taken and before it is sent to a proxy.
 
         Raises
         ------
@@ -255,7 +260,7 @@ class _PoliteAdapter(CheckedAdapter):
                 raise FetchError(error.reason, _words(method, url, error.detail)) from None
 
     def _learn(self, host: Host, outcome: Outcome, probe: bool, response: requests.Response | None) -> None:
-        """Let the host know how it went; waits and pauses that the server asks for hold for all threads."""
+        """Record the outcome for the host. Delays and pauses requested by the server apply to all threads."""
         status = response.status_code if response is not None else None
         wait = outcome.wait_s
         if outcome.quota or (outcome.transient and wait is not None and wait > self.settings.retry_after_cap_s):
@@ -270,13 +275,13 @@ class _PoliteAdapter(CheckedAdapter):
     def _try(
         self, request: requests.PreparedRequest, timeout: Any, named: bool, **kwargs: Any
     ) -> tuple[requests.Response | None, Outcome]:
-        """Send once and read the body; what the network does to it becomes an outcome."""
+        """Send the request once and read the body. Network errors are returned as outcomes."""
         response = None
         with Exchange(self.settings.total_s, named, urlsplit(request.url or "").scheme == "https") as exchange:
             try:
                 response = super().send(request, stream=True, timeout=timeout, **kwargs)
                 body = self._read(response)
-                if exchange.expired:  # a header that was cut off reads like a whole one
+                if exchange.expired:  # a truncated header may be parsed without an error
                     raise TimeoutError
             except FetchError as error:
                 outcome = Outcome(error.reason, error.transient, words=error.detail)
@@ -291,11 +296,11 @@ class _PoliteAdapter(CheckedAdapter):
         return None, outcome
 
     def _read(self, response: requests.Response) -> bytes:
-        """The whole body, decoded.
+        """Complete body, decompressed.
 
         Raises
         ------
-        FetchError : it is too long.
+        FetchError : the body is larger than the maximum.
         """
         pieces, size = [], 0
         for piece in response.raw.stream(_PIECE, decode_content=True):
@@ -322,7 +327,7 @@ def _network_outcome(error: Exception, exchange: Exchange, settings: FanOutSecti
 
 
 def _back_off(settings: FanOutSection, attempt: int) -> None:
-    """Full jitter: any wait from 0 up to a bound that doubles."""
+    """Wait with full jitter: uniform between 0 and a limit that doubles with each attempt."""
     time.sleep(random.uniform(0.0, min(settings.backoff_cap_s, settings.backoff_s * 2**attempt)))
 
 

@@ -1,4 +1,4 @@
-"""A table of which genre came from which, such as the stylistic origins that an encyclopedia lists."""
+"""Imported table of the origins of genres, such as the stylistic origins in an encyclopedia."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Influence:
-    """A row: a genre, and one that it came from, as the table spells them."""
+    """A genre and one of its origins, as spelt in the table."""
 
     genre: str
     origin: str
@@ -22,18 +22,18 @@ class Influence:
 
 @dataclass(frozen=True)
 class Influences:
-    """Rows of a table, and lines on rows that are none."""
+    """Rows of a table, and notes on rows that were left out."""
 
     rows: tuple[Influence, ...]
     notes: tuple[str, ...]
 
     def among(self, genres: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Pairs of ids (genre, origin) of rows that name two of these genres, sorted, each once.
+        """Sorted distinct pairs of ids (genre, origin) of rows with two of these genres.
 
         Parameters
         ----------
-        genres : id and name of each. A name is found by its slug and by that of Every Noise, so case, spaces and
-            punctuation do not matter.
+        genres : pairs of id and name. Rows are matched by id and by the Every Noise slug of the name, so case, spaces
+            and punctuation do not matter.
         """
         known: dict[str, str] = {}
         for genre_id, name in genres:
@@ -44,11 +44,11 @@ class Influences:
 
 
 def read_influences(path: Path) -> Influences:
-    """Read a table with the columns ``genre`` and ``origin``, one pair a row; other columns are ignored.
+    """Read a table with the columns ``genre`` and ``origin``, one pair per row; other columns are ignored.
 
     Raises
     ------
-    InputError : there is no such file, it is no table, lacks a column, or has no usable row.
+    InputError : the file does not exist, is not a table, lacks a column, or has no usable row.
     """
     raw = read_table(path, "map.influences")
     if lacks := [column for column in _COLUMNS if column not in raw.table.column_names]:

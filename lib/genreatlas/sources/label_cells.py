@@ -1,8 +1,8 @@
-"""Cells that hold several labels: lists as programs write them, and texts that a separator divides.
+"""Split cells that contain several labels: list literals, and texts with a separator.
 
-A list literal is a list in any column. A semicolon, a pipe and a line break divide anywhere, as tags use them. A
-comma may be part of a name ("Folk, World, & Country") or divide ("rock,classic rock"): the column as a whole
-decides, a note says how, and a setting overrules it. A slash never divides by itself ("R&B/Soul").
+List literals are parsed in any column. Semicolons, pipes and line breaks are always separators. A comma may be part of
+a name ("Folk, World, & Country") or a separator ("rock,classic rock"): this is decided from the whole column and
+reported in a note, and a setting takes precedence. A slash is a separator only if configured ("R&B/Soul").
 """
 
 import ast
@@ -12,26 +12,34 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-#: Setting that leaves the decision to the column, and the one that takes every cell as one label.
+#: Values of the setting: decide from the column, or treat every cell as one label.
 AUTO, NONE = "auto", "none"
 
 _ALWAYS = re.compile(r"[;|\x00\n\r]")
-#: A comma that no blank follows is written by programs; none between digits ("10,000 Maniacs").
+#: A comma without a blank after it, as written by programs, but not between digits ("10,000 Maniacs").
 _TIGHT = re.compile(r"(?<!\d),(?!\s)|,(?![\s\d])")
 _LOOSE = re.compile(r",\s+")
-#: A part that begins so is the end of a name, not a label of its own.
+#: Start of a part that continues a name and is not a separate label.
 _CONTINUES = re.compile(r"(?:&|\+|and\b|und\b|et\b|y\b|n'|'n')", re.IGNORECASE)
-#: The genres that large catalogues write with commas. References: Discogs' list of genres, November 2026.
+#: Genres that large catalogues write with commas. References: Discogs' list of genres, November 2026.
 _NAMES = re.compile(r"folk,\s*world,?\s*(?:&|and)\s*country", re.IGNORECASE)
-_HELD = "\ue000"  # stands for a comma that belongs to a name
-#: Keys of the name in lists of objects, such as FMA's track_genres.
+_HELD = "\ue000"  # placeholder for a comma that is part of a name
+#: Keys of the label in lists of objects, such as FMA's track_genres.
 _KEYS = ("genre_title", "genre", "name", "title", "label", "tag")
 _EMPTY = frozenset({"", "na", "n/a", "nan", "null", "none", "<na>"})
 
 
 @dataclass(frozen=True)
 class Labels:
-    """How the cells of a column are divided, and notes on what was decided."""
+    """How the cells of a column are split.
+
+    Attributes
+    ----------
+    separator : "auto", "none", or the separating text.
+    tight, loose : whether commas without and with a following blank are separators, with "auto".
+    held : case-folded names that contain a comma.
+    notes : lines on the decisions.
+    """
 
     separator: str = AUTO
     tight: bool = False
@@ -65,19 +73,19 @@ class Labels:
 
 def read_column(cells: Iterable[str | None], separator: str = AUTO, what: str = "labels", key: str = "label_separator",
                 names: Collection[str] = ()) -> Labels:  # fmt: skip
-    """Decide how the cells of a column are divided.
+    """Decide how the cells of a column are split.
 
-    With "auto", commas without a blank after them divide where they are in the column, as programs join lists so.
-    Commas with a blank divide where the column shows that its parts are labels: at least half of the parts are
-    found in another cell too, or at least half of the different cells have a comma.
+    With "auto", commas without a following blank are separators, because programs write lists in this form. Commas with
+    a following blank are separators if the parts appear to be labels: at least half of the parts occur in another cell,
+    or at least half of the distinct cells contain a comma.
 
     Parameters
     ----------
     cells : texts of the column.
-    separator : "auto", "none", or the text that divides.
-    what : what the notes call the values.
-    key : what the notes call the setting.
-    names : names that hold a comma.
+    separator : "auto", "none", or the separating text.
+    what : name of the values in notes.
+    key : name of the setting in notes.
+    names : known names; those with a comma are not split.
     """
     counts = Counter(cell for cell in cells if cell)
     held = tuple(name.casefold() for name in names if "," in name)
@@ -100,15 +108,15 @@ def read_column(cells: Iterable[str | None], separator: str = AUTO, what: str = 
 
 
 def split_tight(text: str) -> tuple[str, ...]:
-    """Parts of a text between commas that no blank follows, as programs join names that may hold commas."""
+    """Split a text at commas without a following blank, as programs write lists of names that may contain commas."""
     return _by_comma((text,), _TIGHT, ())
 
 
 def parse_list(text: str) -> tuple[str, ...] | None:
-    """Labels of a list literal of Python, JSON, NumPy or SQL; None where the text is none.
+    """Labels of a list literal of Python, JSON, NumPy or SQL; None if the text is not a list.
 
-    ``['rock', 'pop']``, ``["rock", "pop"]``, ``('rock',)``, ``['rock' 'pop']``, ``[rock, pop]``,
-    ``{rock,"classic rock"}``, and lists of objects that have a name.
+    Accepted are ``['rock', 'pop']``, ``["rock", "pop"]``, ``('rock',)``, ``['rock' 'pop']``, ``[rock, pop]``,
+    ``{rock,"classic rock"}``, and lists of objects with a key such as ``name``.
     """
     text = text.strip()
     if len(text) < 2 or (text[0], text[-1]) not in (("[", "]"), ("(", ")"), ("{", "}")):
@@ -139,7 +147,7 @@ def _literal(text: str) -> list[object] | None:
             return [found] if any(key in found for key in _KEYS) else None
         if isinstance(found, list | tuple | set):
             several = isinstance(found, set)
-            # ['rock' 'pop'] of NumPy is one text to Python
+            # Python concatenates NumPy's ['rock' 'pop'] to one string
             if len(found) == 1 and isinstance(next(iter(found)), str) and re.search(r"['\"]\s+['\"]", text):
                 return None
             return sorted(found, key=str) if several else list(found)
@@ -156,13 +164,13 @@ def _label(item: object) -> str:
 
 
 def _is_list(several: list[str], divided: Mapping[str, tuple[str, ...]], n_cells: int) -> bool:
-    """Whether commas with a blank divide: parts recur in other cells, or most cells have commas."""
+    """Whether commas with a blank are separators: parts recur in other cells, or at least half of cells have commas."""
     cells_of: Counter[str] = Counter()
     for parts in divided.values():
         cells_of.update({part.casefold() for part in parts})
     listed = [part.casefold() for text in several for part in divided[text]]
     elsewhere = sum(cells_of[part] > 1 for part in listed)
-    if len(several) < 2:  # one cell shows little
+    if len(several) < 2:  # one cell is weak evidence
         return bool(several) and elsewhere == len(listed)
     return 2 * elsewhere >= len(listed) or 2 * len(several) >= n_cells
 
@@ -188,7 +196,7 @@ def _parts(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _told(labels: Labels, counts: Mapping[str, int], what: str, key: str, notes: Iterable[str]) -> Labels:
-    """With a note on how cells with several labels were divided."""
+    """Add a note on how cells with several labels are split."""
     several = {text: labels.split(text) for text in counts if len(labels.split(text)) > 1}
     told = []
     if several:

@@ -1,4 +1,4 @@
-"""What a response means, decided once: reason, whether it may pass, and how long to wait."""
+"""Classification of HTTP responses for all providers: reason, transient or final, and time to wait."""
 
 import email.utils
 import json
@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from genreatlas.errors import Reason
 
-#: What a caller expects to get: it decides which bodies and content types are taken.
+#: Expected content; it determines which bodies and content types are accepted.
 Expected = Literal["anything", "json", "html", "audio"]
 
-#: Statuses in which nothing but another request can help; every other error is final.
+#: Statuses of transient errors; all other errors are final.
 _TRANSIENT = {
     408: Reason.TIMED_OUT,
     425: Reason.SERVER_ERROR,
@@ -40,8 +40,8 @@ _FINAL = {
     413: Reason.TOO_LARGE,
     451: Reason.FORBIDDEN,
 }
-#: Deezer answers 200 to everything and says in the body what it means: code = (reason, transient, wait in s).
-#: Code 4 is its throttle (50 requests in 5 s), 700 an overload, 800 "no data".
+#: Errors of Deezer, which always responds with status 200 and has an error code in the body: (reason, transient, wait
+#: in seconds) by code. Code 4 is its rate limit (50 requests in 5 s), 700 an overload, 800 "no data".
 _DEEZER: dict[int, tuple[Reason, bool, float | None]] = {
     4: (Reason.RATE_LIMITED, True, 5.0),
     200: (Reason.FORBIDDEN, False, None),
@@ -53,8 +53,8 @@ _DEEZER: dict[int, tuple[Reason, bool, float | None]] = {
     800: (Reason.NOT_FOUND, False, None),
     901: (Reason.FORBIDDEN, False, None),
 }
-#: First words of content types that cannot be what was asked for. Servers call audio many things
-#: (audio/mpeg, binary/octet-stream, video/mp4), so what it is not is looked at, and its bytes later.
+#: Prefixes of content types that are refused. Servers use many types for audio (audio/mpeg, binary/octet-stream,
+#: video/mp4), so impossible types are listed here, and the bytes are checked later.
 _NOT = {
     "anything": (),
     "json": ("text/html", "audio/", "image/", "video/"),
@@ -65,16 +65,16 @@ _NOT = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """Meaning of one response.
+    """Classification of one response.
 
     Parameters
     ----------
-    reason : None where the response is what was asked for.
-    transient : the same request may succeed later.
-    wait_s : how long the server asks to wait; None where it does not say.
-    quota : a quota is used up: no short wait helps.
-    parsed : the parsed body, where JSON was expected and came.
-    words : what the server said, for people.
+    reason : reason of a failure; None for a success.
+    transient : whether the same request may succeed later.
+    wait_s : seconds that the server requests to wait; None if not stated.
+    quota : whether a quota is exhausted, so that a short wait does not help.
+    parsed : parsed body, if JSON was expected and received.
+    words : the server's error message.
     """
 
     reason: Reason | None = None
@@ -86,13 +86,14 @@ class Outcome:
 
 
 def classify_response(status: int, headers: Mapping[str, str], body: bytes, expected: Expected = "anything") -> Outcome:
-    """Say what a response means.
+    """Classify a response.
 
     Parameters
     ----------
-    headers : with names that are looked up without regard to case.
-    body : the whole body, decoded from its transfer and content encoding.
-    expected : what the caller asked for.
+    status : HTTP status.
+    headers : mapping with case-insensitive names.
+    body : complete body, decoded from its transfer and content encoding.
+    expected : expected content.
     """
     if 200 <= status < 300:
         return Outcome() if status == 204 else _success(headers, body, expected)
@@ -111,7 +112,7 @@ def classify_response(status: int, headers: Mapping[str, str], body: bytes, expe
 def _success(headers: Mapping[str, str], body: bytes, expected: Expected) -> Outcome:
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind.startswith(_NOT[expected]) or (expected != "anything" and not body):
-        # An error page of a proxy, a login page, or a server that is confused: worth another try.
+        # Possibly an error page of a proxy or a login page, so another try may succeed.
         return Outcome(Reason.WRONG_CONTENT, True, words=f"{expected} expected, got {kind or 'nothing'}")
     if expected != "json":
         return Outcome()
@@ -127,7 +128,7 @@ def _success(headers: Mapping[str, str], body: bytes, expected: Expected) -> Out
 
 
 def _deezer(code: object) -> tuple[Reason, bool, float | None] | None:
-    """Meaning of a code of Deezer's, which may be any JSON value."""
+    """Classification of Deezer's error code, which may be any JSON value; None if unknown."""
     try:
         return _DEEZER.get(int(code)) if isinstance(code, int | float | str) else None
     except (ValueError, OverflowError):
@@ -135,12 +136,12 @@ def _deezer(code: object) -> tuple[Reason, bool, float | None] | None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the header ``Retry-After`` asks for, as a number or as a date; None where it says neither.
+    """Seconds to wait by the header ``Retry-After``, given as a number or as a date; None if it has neither.
 
-    A date is compared with the server's own ``Date``, so that a clock that is wrong, here or there, changes nothing.
+    A date is compared with the server's ``Date`` header, so that wrong clocks have no effect.
     """
     value = headers.get("Retry-After", "").strip()
-    # A header that came twice is joined by a comma.
+    # Repeated headers are joined with a comma.
     numbers = [_seconds(part) for part in value.split(",")]
     known = [number for number in numbers if number is not None]
     if known and len(known) == len(numbers):
@@ -161,7 +162,7 @@ def _seconds(text: str) -> float | None:
 
 
 def _moment(text: str) -> float | None:
-    """A date of HTTP as seconds since the epoch; one without a zone is in UTC."""
+    """HTTP date as seconds since the epoch, in UTC if it has no time zone; None if invalid."""
     try:
         found = email.utils.parsedate_to_datetime(text.strip())
         return (found.replace(tzinfo=UTC) if found.tzinfo is None else found).timestamp()
@@ -170,7 +171,7 @@ def _moment(text: str) -> float | None:
 
 
 def _error_words(body: bytes) -> tuple[str, str]:
-    """Message and reason of an error body in any form that is about: nested, flat, without message, or no JSON."""
+    """Message and reason of an error body: nested or flat JSON. Empty texts if missing or not JSON."""
     try:
         parsed = json.loads(body[: 1 << 16])
     except (ValueError, RecursionError):

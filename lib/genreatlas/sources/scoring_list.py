@@ -1,4 +1,4 @@
-"""Which files are to be scored: those below a folder, or those that a table lists."""
+"""Files to be scored: files below a folder, or files listed in a table."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from genreatlas.sources.tabular import read_table
 
 @dataclass(frozen=True)
 class Item:
-    """One file: its absolute path as bytes, a path to read, size (byte) and modification time (ns)."""
+    """One file: absolute path as bytes, path as text, size in bytes and modification time in ns."""
 
     path: bytes
     text: str
@@ -22,7 +22,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Refused:
-    """A row of a table that names no file to score."""
+    """A row of a table without a usable path."""
 
     place: str
     reason: Reason
@@ -30,20 +30,19 @@ class Refused:
 
 
 def list_items(path: Path, is_audio: Callable[[bytes], bool], encoding: str = "auto") -> Iterator[Item | Refused]:
-    """Files of a folder that hold audio, or of a table with a column ``path``.
+    """Audio files of a folder, or files of a table with a column ``path``.
 
-    Paths in a table are relative to the table. A file that a table lists and that is missing has the size 0: it is
-    for the scoring to say so.
+    Paths in a table are relative to the table's folder. A missing file has size 0; its failure is reported by scoring.
 
     Parameters
     ----------
-    path : a folder of audio, or a table; see :func:`genreatlas.sources.tabular.read_table`.
-    is_audio : tells whether a file with an unusual name holds audio all the same.
-    encoding : of a table that is text.
+    path : a folder with audio files, or a table; see :func:`genreatlas.sources.tabular.read_table`.
+    is_audio : function that checks whether a file with an unusual name is an audio file.
+    encoding : encoding of a text table.
 
     Raises
     ------
-    InputError : there is no such folder or table, or the table has no column path.
+    InputError : there is no such folder or table, or the table has no column ``path``.
     """
     if path.is_dir() and not (path / "_SUCCESS").exists():
         yield from _folder(path, is_audio)

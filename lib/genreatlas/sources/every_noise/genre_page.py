@@ -1,4 +1,4 @@
-"""A genre's page: its artists, the genres near it and opposite to it, and its playlists."""
+"""Parse a genre's page: its artists, nearby and opposite genres, and playlists."""
 
 import re
 import unicodedata
@@ -45,7 +45,7 @@ class MappedArtist:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A genre in one of the two boxes below the map; the genre itself is in neither."""
+    """A genre in one of the two boxes below the map, nearby or opposite; the page's own genre is excluded."""
 
     box: Box
     position: int
@@ -59,7 +59,7 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class PlaylistLink:
-    """A playlist that the page links to."""
+    """A playlist linked on the page."""
 
     role: Role
     year: int | None
@@ -69,26 +69,26 @@ class PlaylistLink:
 
 @dataclass(frozen=True)
 class GenrePage:
-    """All that a genre's page says."""
+    """Content of a genre's page."""
 
     slug: str
     name: str
     as_of: date | None  #: date of the data as the page states it
-    complete: bool  #: the page has its end; a body that was cut off has not
+    complete: bool  #: whether the end of the page was found, so that it is not truncated
     artists: tuple[MappedArtist, ...]
     neighbours: tuple[Neighbour, ...]
     playlists: tuple[PlaylistLink, ...]
 
     def playlist_id(self, role: Role = "sound") -> str | None:
-        """The first playlist in a role."""
+        """Id of the first playlist with a role; None if there is none."""
         return next((link.playlist_id for link in self.playlists if link.role == role), None)
 
     def problem(self, genre_id: str, name: str | None) -> tuple[Reason, str] | None:
-        """Why this is not the whole page of a genre; None where nothing speaks against it.
+        """Reason and text why this is not the complete page of a genre; None if no problem was found.
 
         Parameters
         ----------
-        genre_id, name : of the genre whose page it should be, as the map has them.
+        genre_id, name : id and name of the expected genre on the map.
         """
         if not self.complete:
             return Reason.INCOMPLETE_BODY, "the page has no end"
@@ -105,12 +105,12 @@ class GenrePage:
         return None
 
 
-#: From so many artists on, most have to have a place.
+#: Number of artists from which at least half must have a position.
 _SEVERAL = 5
 
 
 def parse_genre_page(page: str | bytes) -> GenrePage:
-    """Read a genre's page of any year, as served or as saved by a browser."""
+    """Parse a genre's page of any year, as served or as saved by a browser."""
     markup = read_markup(page)
     name = _SITE.sub("", markup.heading) or _SITE.sub("", markup.title)
     boxes = [item for item in markup.items if item.box and item.name]
@@ -170,7 +170,7 @@ def _neighbours(items: Sequence[Item], own: str) -> tuple[Neighbour, ...]:
 
 
 def _playlists(markup: Markup) -> tuple[PlaylistLink, ...]:
-    """Playlists by role: a link's text says it, and the title of "The Sound of …" as well."""
+    """Playlists with roles, derived from the link's text, or from the title "The Sound of …"."""
     found: dict[tuple[Role, int | None, str], PlaylistLink] = {}
     for anchor in markup.links:
         link = parse_link(unarchived(anchor.href))
@@ -188,13 +188,13 @@ def _playlists(markup: Markup) -> tuple[PlaylistLink, ...]:
         found.setdefault((role, playlist.year, link.id), playlist)
     playlists = list(found.values())
     if len(playlists) == 1 and playlists[0].role == "other":
-        # Until 2014 a page had one playlist, under changing words.
+        # Until 2014 pages had one playlist, with varying link texts.
         playlists[0] = replace(playlists[0], role="sound")
     return tuple(playlists)
 
 
 def _plain(name: str) -> str:
-    """A name as two pages may differ in writing it."""
+    """Name without the differences in spelling that occur between two pages."""
     return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 

@@ -1,7 +1,6 @@
-"""The map, with every genre at its place, and the list of all genres (``everynoise1d``): rank, playlist and name.
+"""Parse the map with the position of every genre, and the list of all genres (``everynoise1d``) with rank and playlist.
 
-With the list the map replaces thousands of genre pages: the link beside each name is the genre's "The Sound
-of …" playlist.
+Map and list together can replace thousands of genre pages: the list links each genre's "The Sound of …" playlist.
 """
 
 import re
@@ -17,7 +16,7 @@ from genreatlas.sources.spotify.links import parse_link
 
 @dataclass(frozen=True)
 class MappedGenre:
-    """A genre on the map; ``x`` runs from dense to spiky, ``y`` from electric to organic, both in pixels."""
+    """A genre on the map; ``x`` ranges from dense to spiky, ``y`` from electric to organic, both in pixels."""
 
     slug: str
     name: str
@@ -36,19 +35,19 @@ class MappedGenre:
 
 @dataclass(frozen=True)
 class MapPage:
-    """The map page: its genres, and whether it can be trusted to be all of it."""
+    """Content of the map page, and data to check whether it is complete."""
 
     genres: tuple[MappedGenre, ...]
     items: int  #: boxes on the map; a genre may have two
-    stated: int | None  #: number of genres that the page's text says it has
-    complete: bool  #: the page has its end; a body that was cut off has not
+    stated: int | None  #: number of genres stated in the page's text
+    complete: bool  #: whether the end of the page was found, so that it is not truncated
 
     def problem(self, floor: int) -> str:
-        """Why this is no whole map, for people; empty where nothing speaks against it.
+        """Text why this is not a complete map; empty if no problem was found.
 
         Parameters
         ----------
-        floor : fewer genres cannot be the map.
+        floor : minimum number of genres.
         """
         found = len(self.genres)
         if found < floor:
@@ -66,16 +65,16 @@ class MapPage:
         return ""
 
 
-#: Share of genres that have to be there and have a place: single ones may be odd.
+#: Minimum share of genres that must be present and have a position; single exceptions are accepted.
 _WHOLE = 0.95
 _STATED = re.compile(r"\b(\d[\d,.\s]*) genre-shaped distinctions")
 
 
 def parse_map_page(page: str | bytes) -> MapPage:
-    """Read the map page, of any year, as served or as saved by a browser.
+    """Parse the map page of any year, as served or as saved by a browser.
 
-    Names are text, slugs come from the links. A genre that is listed twice counts once. Two names
-    with one slug stay two genres: one of them gets a slug that ends in a hash of its name.
+    Slugs are taken from the links. A genre that is listed twice counts once. Two names with the same slug remain two
+    genres: one of them gets a slug that ends in a hash of its name.
     """
     markup = read_markup(page)
     items = [item for item in markup.items if item.box == "" and item.name]
@@ -86,7 +85,7 @@ def parse_map_page(page: str | bytes) -> MapPage:
 
 
 def parse_map(page: str | bytes) -> tuple[MappedGenre, ...]:
-    """The genres of the map page; see :func:`parse_map_page`."""
+    """Genres of the map page; see :func:`parse_map_page`."""
     return parse_map_page(page).genres
 
 
@@ -111,11 +110,11 @@ def _genre(item: Item, place: int) -> MappedGenre:
 
 
 def _with_own_slugs(genres: Sequence[MappedGenre]) -> list[MappedGenre]:
-    """Give each name a slug of its own, which does not depend on the order of the page."""
+    """Make slugs unique by name, independent of the order on the page."""
     names: dict[str, set[str]] = {}
     for genre in genres:
         names.setdefault(genre.slug, set()).add(genre.name)
-    # Whoever is spelt like the slug keeps it, or else the first in sorted order.
+    # The name that equals the slug keeps it, otherwise the first name in sorted order.
     owners = {slug: slug if slug in spelt else min(spelt) for slug, spelt in names.items()}
     found: dict[str, MappedGenre] = {}
     for genre in genres:
@@ -144,7 +143,7 @@ class _Range:
 
 @dataclass(frozen=True)
 class ListedGenre:
-    """A row of the list."""
+    """A genre in the list."""
 
     rank: int
     slug: str
@@ -155,14 +154,14 @@ class ListedGenre:
 
 @dataclass(frozen=True)
 class ListPage:
-    """The list page: its rows, and whether it, or at least its table, has its end."""
+    """Genres of the list page, and whether the end of the page or of its table was found."""
 
     genres: tuple[ListedGenre, ...]
     complete: bool
 
     @property
     def problem(self) -> str:
-        """Why this is no whole list, for people; empty where nothing speaks against it."""
+        """Text why this is not a complete list; empty if no problem was found."""
         if not self.genres:
             return "lists no genre"
         if not self.complete:
@@ -171,9 +170,10 @@ class ListPage:
 
 
 def parse_list_page(page: str | bytes) -> ListPage:
-    """Read the list, as served until 2023 (``.cgi?scope=all``) and since (``.html``).
+    """Parse the list page, as served until 2023 (``.cgi?scope=all``) and since (``.html``).
 
-    The rank is what the row says, or else its place. A genre that is listed twice keeps its first row.
+    The rank is the number in the row, or the row's position if it has none. Of a genre that is listed twice, the first
+    row is used.
     """
     markup = read_markup(page)
     found: dict[tuple[str, str], ListedGenre] = {}
@@ -185,7 +185,7 @@ def parse_list_page(page: str | bytes) -> ListPage:
 
 
 def parse_list(page: str | bytes) -> tuple[ListedGenre, ...]:
-    """The rows of the list; see :func:`parse_list_page`."""
+    """Genres of the list page; see :func:`parse_list_page`."""
     return parse_list_page(page).genres
 
 

@@ -1,7 +1,7 @@
-"""Reads the markup that Every Noise's pages share: boxes at a place in a colour and size, links, and rows.
+"""Parse the markup of Every Noise's pages: boxes with position, colour and size, links, and table rows.
 
 Every genre and artist is a ``div`` with ``id=item7`` (``nearbyitem7`` and ``mirroritem7`` in the two boxes
-of a genre's page) and the classes ``genre`` or ``genre scanme``. Attributes are bare or quoted.
+of a genre's page) and the classes ``genre`` or ``genre scanme``. Attributes may be quoted or not.
 
 The parser is the standard library's, and no tree is built. Measured on saved pages of 2022, in milliseconds of one
 core:
@@ -16,11 +16,11 @@ BeautifulSoup 4.15 with lxml 6.1        15.2                 606                
 lxml.html 6.1                           2.2                  92                    0.2 min
 ======================================  ===================  ====================  ============
 
-Any of them would be fast enough beside the requests. But pages come cut off and damaged, and a tree hides that. It
-closes whatever is open, so a page that was cut at half looks whole. An item that nobody closed holds all that follow
-it (its name becomes that of all genres); lxml stops at 256 levels and has 254 of 6,291 genres left of a map without
-``</div>``. Neither tree keeps a start tag as it stood, from which ``title="e.g. A "B""`` is mended. What would have to
-be written on top of a tree is as long as the reader below.
+All of them are fast compared with the requests. But pages may be truncated or damaged, and a tree hides this. A tree
+closes all open elements, so a page that was cut in half appears complete. An unclosed item contains all following items
+(its name becomes the text of all genres); lxml stops at 256 levels and finds 254 of 6,291 genres in a map without
+``</div>``. Neither tree keeps the source of a start tag, which is needed to repair ``title="e.g. A "B""``. The code
+needed on top of a tree would be as long as the parser below.
 """
 
 import codecs
@@ -40,18 +40,18 @@ _LENGTH = re.compile(r"(?<![\w-])(top|left|font-size)\s*:\s*(-?\d+(?:\.\d+)?)", 
 _COLOUR = re.compile(r"(?<![\w-])color\s*:\s*(#[0-9a-f]{3,6}|rgb\([^)]*\))", re.IGNORECASE)
 _CHARSET = re.compile(rb"<meta[^>]*charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 _MARKS = " \t\r\n\xa0»"
-#: A page of 6,291 genres has 3 MB.
+#: Maximum unpacked size in bytes. A page of 6,291 genres has 3 MB.
 _LARGEST = 256 << 20
-#: Pixels and per cent beyond this are damage.
+#: Lengths in pixels or per cent above this are treated as damaged.
 _LONGEST = 1e6
-#: Headers with which browsers begin a page saved as one file (MHTML).
+#: Headers at the start of a page that a browser saved as one file (MHTML).
 _MHTML = re.compile(rb"(?:From|MIME-Version|Snapshot-Content-Location|Subject|Content-Type)\s*:", re.IGNORECASE)
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
 @dataclass(frozen=True)
 class Link:
-    """An anchor outside all items and rows."""
+    """A link outside items and rows."""
 
     href: str
     text: str
@@ -60,7 +60,7 @@ class Link:
 
 @dataclass
 class Item:
-    """A box of a page as its markup has it; names and links are read elsewhere."""
+    """A box of a page with its raw attributes and texts."""
 
     box: str  #: "" for the page's own canvas, "nearby", "mirror"
     number: int
@@ -71,7 +71,7 @@ class Item:
 
     @property
     def name(self) -> str:
-        """The text beside the link, or that of the link where there is no other."""
+        """Text outside the link, or the link's text if there is no other."""
         return _plain(self.text) or _plain(self.link_text)
 
     @property
@@ -82,17 +82,17 @@ class Item:
 
     @property
     def preview_url(self) -> str | None:
-        """The example's preview where the page has one."""
+        """URL of the example's preview; None if there is none."""
         url = self.attributes.get("preview_url", "").strip()
         return url if url.lower() not in ("", "none", "null", "undefined") else None
 
     @property
     def colour(self) -> str | None:
-        """Colour as #rrggbb."""
+        """Colour as #rrggbb; None if there is none."""
         return colour_of(self.attributes.get("style"))
 
     def style(self, name: str) -> float | None:
-        """Value of ``top`` and ``left`` in pixels, of ``font-size`` in per cent; None for one that no page has."""
+        """Value of ``top`` or ``left`` in pixels, or of ``font-size`` in per cent; None if missing or implausible."""
         lengths = {key.lower(): float(value) for key, value in _LENGTH.findall(self.attributes.get("style", ""))}
         found = lengths.get(name)
         return found if found is not None and abs(found) < _LONGEST else None
@@ -100,7 +100,7 @@ class Item:
 
 @dataclass
 class Row:
-    """A row of the list: the text of its cells, and its links."""
+    """A row of the list: texts of its cells, and its links."""
 
     cells: list[str] = field(default_factory=list)
     links: list[tuple[Attributes, str]] = field(default_factory=list)
@@ -108,7 +108,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Markup:
-    """All that was found on a page, in the order of the page."""
+    """Elements of a page, in their order."""
 
     items: tuple[Item, ...]
     rows: tuple[Row, ...]
@@ -116,18 +116,18 @@ class Markup:
     heading: str  #: text of the element with class ``title``
     title: str
     text: str  #: all text outside items, rows and scripts
-    complete: bool  #: the page has its end
-    listed: bool  #: the table of rows has its end
+    complete: bool  #: whether the end of the page was found
+    listed: bool  #: whether the end of the table was found
 
 
 def colour_of(style: str | None) -> str | None:
-    """Colour of a style as #rrggbb."""
+    """Colour of a style attribute as #rrggbb; None if there is none."""
     found = _COLOUR.search(style or "")
     return _hexadecimal(found.group(1)) if found else None
 
 
 def read_markup(page: str | bytes) -> Markup:
-    """Read a page; for bytes see :func:`decode_page`."""
+    """Parse a page; bytes are decoded with :func:`decode_page`."""
     reader = _Reader()
     reader.feed(page if isinstance(page, str) else decode_page(page))
     reader.close()
@@ -135,7 +135,7 @@ def read_markup(page: str | bytes) -> Markup:
 
 
 def unpacked(page: bytes) -> bytes:
-    """The page itself, of one that was saved gzip'ed or as MHTML; of a file that was cut off, what there is."""
+    """Unpack a page that was saved with gzip or as MHTML. Of a truncated file, the available part is returned."""
     pieces, size = [], 0
     while page.startswith(b"\x1f\x8b"):
         packed = zlib.decompressobj(31)
@@ -156,11 +156,11 @@ def unpacked(page: bytes) -> bytes:
 
 
 def decode_page(page: bytes) -> str:
-    """Text of a page, with the line ends that it has.
+    """Decode a page, without changing line ends.
 
-    UTF-16 says so by its mark. A page is UTF-8 if it says so or if more of it is than is not; bytes in it that are
-    none, of a transfer or an editor, are read one by one as Windows-1252. Any other page is what it declares, or
-    else Windows-1252.
+    UTF-16 is recognised by its byte order mark. A page is UTF-8 if it is valid UTF-8, if it declares UTF-8, or if most
+    of its non-ASCII bytes are UTF-8; invalid bytes are decoded as Windows-1252. Other pages are decoded with their
+    declared encoding, or with Windows-1252.
     """
     page = unpacked(page)
     if page.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -191,7 +191,7 @@ codecs.register_error("genreatlas.windows-1252", _as_windows)
 
 
 class _Reader(HTMLParser):
-    """Collects items, rows and links; unclosed cells, rows and items end where the next begins."""
+    """Collects items, rows and links. Unclosed cells, rows and items end where the next one begins."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -208,7 +208,7 @@ class _Reader(HTMLParser):
         self._heading_depth = 0
         self._in: str | None = None
         self._listed = False
-        self._complete = False  #: the page's end was seen, and nothing that a page lists after it
+        self._complete = False  #: whether the end of the page was found, without items or rows after it
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = _mended({name: value or "" for name, value in attrs}, self.get_starttag_text() or "")
@@ -227,7 +227,7 @@ class _Reader(HTMLParser):
                 self._row.cells.append("")
             case "script" | "style" | "title":
                 self._in = tag
-        # Tools that shorten a page drop its closing tags; these two stand below everything else.
+        # Tools that minify a page remove closing tags; these two elements are at the end of every page.
         if attributes.get("id") == "spotifyplayer" or "sigil" in attributes.get("class", "").split():
             self._complete = True
 
@@ -329,7 +329,7 @@ class _Reader(HTMLParser):
 
 
 def _mended(attributes: dict[str, str], tag: str) -> dict[str, str]:
-    """Read ``title="e.g. A "B""`` and its like again, whose value holds the quotation marks that enclose it."""
+    """Parse attributes such as ``title="e.g. A "B""`` again, whose values contain unescaped quotation marks."""
     if not any('"' in name or "'" in name for name in attributes):
         return attributes
     for name in ("id", "class", "style", "href", "preview_url", "title", "onclick"):
@@ -340,7 +340,7 @@ def _mended(attributes: dict[str, str], tag: str) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    """Text with single blanks, and without the arrow that links end in."""
+    """Text with single blanks, and without the arrow at the end of links."""
     return " ".join(text.split()).strip(_MARKS)
 
 

@@ -1,4 +1,4 @@
-"""Names on Every Noise's pages: slugs of links, and the artist and track of an example."""
+"""Parse slugs, ids and examples (artist and track) on Every Noise's pages."""
 
 import re
 from urllib.parse import unquote, urlsplit
@@ -13,8 +13,8 @@ _ID = re.compile(r"[0-9A-Za-z]{22}")
 def slug_of_href(href: str | None) -> str | None:
     """Slug in a link to a genre's page or to its list (``engenremap-SLUG.html``); None for any other link.
 
-    A saved page may hold full addresses, and one from the Internet Archive addresses within others. Names in
-    queries (``everynoise1d.cgi?root=r&b en espanol``) are no help: they were never encoded.
+    Saved pages may contain absolute addresses, and addresses wrapped by the Internet Archive. Names in queries
+    (``everynoise1d.cgi?root=r&b en espanol``) are not used, because they are not encoded.
     """
     try:
         path = urlsplit(unarchived(href or "")).path
@@ -25,7 +25,7 @@ def slug_of_href(href: str | None) -> str | None:
 
 
 def artist_id_of_href(href: str | None) -> str | None:
-    """Spotify's id of the artist in any link that holds one (``spotify:artist:ID``, ``artistprofile.html?id=ID``)."""
+    """Spotify id of the artist in a link (``spotify:artist:ID``, ``artistprofile.html?id=ID``), or None."""
     address = unarchived(href or "")
     if "artist" not in address.lower():
         return None
@@ -37,22 +37,22 @@ def artist_id_of_href(href: str | None) -> str | None:
 
 
 def unarchived(address: str) -> str:
-    """The address that a page had before the Internet Archive wrapped it in its own."""
+    """Original address of an address wrapped by the Internet Archive."""
     return _ARCHIVE.sub("", address.strip())
 
 
 def track_id(key: str | None) -> str | None:
-    """A key as Spotify's id of a track; None for keys of other services (before 2014) and for empty ones."""
+    """Spotify id of a track from its key; None for empty keys and keys of other services (before 2014)."""
     key = (key or "").removeprefix("spotify:track:")
     return key if _ID.fullmatch(key) else None
 
 
 def example(title: str | None) -> tuple[str | None, str | None]:
-    """Artist and track of ``e.g. Artist "Track"``; either is None where it is not said.
+    """Artist and track of ``e.g. Artist "Track"``; each is None if missing.
 
-    Both may hold quotation marks (``Meade "Lux" Lewis "Honky Tonk Train Blues"``, ``Mark Ayres "Tubular
-    Bells (From "The Exorcist")"``), so of the places where the track may begin the first counts that
-    leaves both with pairs only; failing that, the very first.
+    Both may contain quotation marks (``Meade "Lux" Lewis "Honky Tonk Train Blues"``, ``Mark Ayres "Tubular Bells (From
+    "The Exorcist")"``). The track starts at the first possible position that leaves paired quotation marks in both
+    parts; if there is none, at the first possible position.
     """
     text = " ".join((title or "").split())
     if not text.startswith("e.g."):
@@ -70,7 +70,7 @@ def example(title: str | None) -> tuple[str | None, str | None]:
 
 
 def _paired(text: str) -> bool:
-    """Tell whether every quotation mark that opens is closed; one after a digit may mean inches."""
+    """Whether all quotation marks are paired; an unpaired closing mark is accepted after a digit (inches)."""
     depth = 0
     for match in re.finditer('"', text):
         before, after = text[: match.start()][-1:], text[match.end() :][:1]

@@ -1,6 +1,6 @@
-"""Rows of the tables that a genre's page fills, all but their snapshot: from saved pages, and from addresses.
+"""Table rows (without snapshot) of genre pages, read from saved files or fetched.
 
-A page that came cut off, empty, or as something else is asked for again.
+A page that is truncated, empty or another page is requested again.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ class PageRows:
 
 
 def rows_of_page(genre_id: str, page: GenrePage) -> PageRows:
-    """Turn a page into rows of the genre that it was asked for."""
+    """Table rows of a page, with the id of the requested genre."""
     genre = {"genre_id": genre_id}
     positions = _distinct([artist.position for artist in page.artists])
     return PageRows(
@@ -82,12 +82,12 @@ def rows_of_page(genre_id: str, page: GenrePage) -> PageRows:
 
 @dataclass(frozen=True)
 class SavedPage:
-    """A file that should be a genre's page."""
+    """A saved file with the page of a genre."""
 
     path: Path
 
     def read(self) -> tuple[GenrePage | None, str]:
-        """The page, and the state of its file; None where the file cannot be read, whose state then is why."""
+        """Page and hash of its file; None and the error if the file cannot be read."""
         try:
             content = self.path.read_bytes()
         except OSError as error:
@@ -96,14 +96,14 @@ class SavedPage:
 
 
 def saved_pages(folder: str) -> dict[str, list[SavedPage]]:
-    """Saved genre pages of a folder and those below it, by slug, copies of one page in order of their names.
+    """Saved genre pages of a folder and its subfolders by slug; copies of a page are in the order of their names.
 
-    The slug stands in a file's name, as it is served; a page that a browser named by its title
-    (``Every Noise at Once - techno.html``) is the page that it says it is.
+    The slug is read from the file name, as served. If a browser named the file by the page's title (``Every Noise at
+    Once - techno.html``), it is read from the page.
 
     Raises
     ------
-    InputError : there is no such folder, or no page in it.
+    InputError : the folder does not exist, or contains no page.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -121,10 +121,10 @@ def saved_pages(folder: str) -> dict[str, list[SavedPage]]:
     return found
 
 
-#: What a saved page is called: as it is served, or by its title; gzip'ed, or as one file with its pictures.
+#: File names of saved pages: as served, or the page's title; also with gzip, or as one file with images (MHTML).
 _SAVED = re.compile(r"(?:engenremap-|every noise at once).*\.(?:html?|mht|mhtml)(?:\.gz)?", re.IGNORECASE)
 _SUFFIX = re.compile(r"\.(?:html?|mht|mhtml)(?:\.gz)?$", re.IGNORECASE)
-#: Dated copies lie beside each other (``engenremap-pop_2022-06-13.html``), and browsers number theirs (``… (1).html``).
+#: Suffixes of copies: a date (``engenremap-pop_2022-06-13.html``), or a browser's number (``… (1).html``).
 _COPY = re.compile(r"[_ .(-]+(?:\d{4}-?\d\d-?\d\d.*|\(?\d{1,2}\)|copy.*)$", re.IGNORECASE)
 
 
@@ -136,7 +136,7 @@ def _slug_in(name: str) -> str:
 
 
 def _distinct(positions: list[int]) -> list[int]:
-    """Positions as the page numbers them, or in order where it gives a number twice."""
+    """Positions as numbered on the page, or the order of items if a number occurs twice."""
     return positions if len(set(positions)) == len(positions) else list(range(1, len(positions) + 1))
 
 
@@ -144,15 +144,15 @@ PROVIDER = "every_noise"
 
 
 def fetch_page(settings: FanOutSection, address: str, good: Callable[[bytes], bool]) -> bytes:
-    """Get a page that is whole and good; a body that merely looks whole is asked for again.
+    """Fetch a page, and request it again while it is truncated or ``good`` returns False.
 
     Returns
     -------
-    The page; the last one that came, where none was good, so that the caller can say what is wrong with it.
+    The page. If ``good`` never returned True, the last page, so that the caller can report the problem.
 
     Raises
     ------
-    FetchError : no page came, or none with its end.
+    FetchError : the request failed, or the last page was truncated.
     """
     session = polite_session(settings, PROVIDER, expects="html", named=hosts_of(address))
     page = b""
@@ -168,11 +168,11 @@ def fetch_page(settings: FanOutSection, address: str, good: Callable[[bytes], bo
 
 @dataclass(frozen=True)
 class GenrePageFetch:
-    """Fetches genre pages by slug; what is fetched is the page's rows, as JSON.
+    """Fetches genre pages by slug; the result is the page's rows as JSON.
 
     Parameters
     ----------
-    pages : address of a page, with {slug} in it.
+    pages : address of a page, with the placeholder {slug}.
     """
 
     pages: str
@@ -181,11 +181,11 @@ class GenrePageFetch:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The host of the pages."""
+        """Host of the pages."""
         return (urlsplit(self.pages).netloc,)
 
     def open(self, settings: FanOutSection) -> Callable[[RowView, str], RowView]:
-        """Make the function that fetches the page of a row with ``genre_id`` and ``name``."""
+        """Create the function that fetches the page of a row with ``genre_id`` and ``name``."""
         session = polite_session(settings, PROVIDER, expects="html", named=hosts_of(self.pages))
 
         def fetch(row: RowView, provider: str) -> RowView:
@@ -200,7 +200,7 @@ class GenrePageFetch:
 
 
 def read_rows(texts: list[str]) -> PageRows:
-    """The rows of several fetched pages."""
+    """Rows of several fetched pages."""
     found = PageRows()
     for text in texts:
         found.add(PageRows(**json.loads(text)))

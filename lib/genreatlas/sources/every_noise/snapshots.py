@@ -1,4 +1,4 @@
-"""Map and list joined to the rows of one snapshot, and the day that the snapshot is of."""
+"""Join map and list to the rows of one snapshot, and determine the date of the snapshot."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from genreatlas.sources.every_noise.map_page import ListedGenre, MappedGenre
 from genreatlas.values import Row, RowView
 
 _DATE = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
-#: Columns that tell states of the map apart. Rank and playlist come from another page, which may be added later.
+#: Columns that define a state of the map. Rank and playlist come from the list, which may be added later.
 _STATE = (
     "name", "map_position", "map_x", "map_y", "colour", "weight", "example_artist", "example_track",
     "example_track_id", "preview_url",
@@ -21,9 +21,9 @@ _LATER = ("rank", "playlist_id")
 
 
 def genre_rows(genres: Sequence[MappedGenre], listed: Iterable[ListedGenre], source: str) -> list[Row]:
-    """Rows of ``genres``, all but their snapshot; the list adds rank and playlist.
+    """Rows of ``genres`` without the snapshot; the list adds rank and playlist.
 
-    A row of the list belongs to the genre of its name, or else to that of its slug.
+    Genres are matched with the list by name, otherwise by slug.
     """
     listed = list(listed)
     by_name = {entry.name: entry for entry in reversed(listed)}
@@ -55,12 +55,12 @@ def genre_rows(genres: Sequence[MappedGenre], listed: Iterable[ListedGenre], sou
 
 
 def same_state(rows: Iterable[RowView], stored: Iterable[RowView]) -> bool:
-    """Whether two sets of rows show the map in one state."""
+    """Whether two sets of rows have the same state of the map."""
     return {row["genre_id"]: _state(row) for row in rows} == {row["genre_id"]: _state(row) for row in stored}
 
 
 def completed(rows: Iterable[Row], stored: Iterable[RowView]) -> list[Row]:
-    """Stored rows for which a list that was read later knows what was not known; nothing known is changed."""
+    """Stored rows with a missing rank or playlist filled in from new rows; stored values are not changed."""
     new = {row["genre_id"]: row for row in rows}
     changed = []
     for old in stored:
@@ -71,7 +71,7 @@ def completed(rows: Iterable[Row], stored: Iterable[RowView]) -> list[Row]:
 
 
 def date_in_name(address: str) -> date | None:
-    """The date in the name of a saved page (``index_2022-03-22.html``, or an archive's ``/web/20220322101530/``)."""
+    """Date in a page's name (``index_2022-03-22.html``, or an archive's ``/web/20220322101530/``), or None."""
     archived = re.search(r"/web/(\d{4})(\d{2})(\d{2})\d*", address)
     names = [archived] if archived else list(_DATE.finditer(address.rsplit("/", 1)[-1]))
     for found in reversed(names):
@@ -83,12 +83,12 @@ def date_in_name(address: str) -> date | None:
 
 
 def file_date(path: Path) -> date:
-    """Day on which a file was last changed."""
+    """Date of the last modification of a file, in UTC."""
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
 
 
 def read_file(path: str) -> bytes:
-    """Bytes of a saved page.
+    """Content of a saved page.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def read_file(path: str) -> bytes:
 
 
 def is_address(text: str) -> bool:
-    """Whether a configured place is fetched; anything else is a path."""
+    """Whether a configured place is an http or https address; otherwise it is a path."""
     return text.lower().startswith(("http://", "https://"))
 
 

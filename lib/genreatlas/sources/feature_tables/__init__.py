@@ -1,4 +1,4 @@
-"""A table of features that somebody else computed, CSV or Parquet, read as songs, genres and a feature set."""
+"""Import of precomputed feature tables (CSV or Parquet) as songs, genres and a feature set."""
 
 from genreatlas.sources.feature_tables.columns import FeatureColumn, Features
 from genreatlas.sources.feature_tables.importing import ImportedTable, Rejected, import_table, inputs_digest

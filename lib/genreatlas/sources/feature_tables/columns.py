@@ -1,4 +1,4 @@
-"""Columns of a table: their cells as numbers, texts and arrays; which are features, and which give the answer away."""
+"""Columns of a feature table: convert cells to numbers, texts and arrays, and select features without label leaks."""
 
 import difflib
 import re
@@ -17,25 +17,31 @@ from genreatlas.errors import ConfigError
 from genreatlas.ids import stable_id
 from genreatlas.sources.tabular import RawTable
 
-#: How tables write that a value is missing, in lower case.
+#: Texts for missing values, in lower case.
 _MISSING = pa.array(["", "na", "n/a", "nan", "null", "none", "<na>", "nil", "?"])
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A column of numbers: NaN where missing; ``wrong`` marks cells that are no number (infinity is none)."""
+    """A column of numbers, of shape (n_rows,).
+
+    Attributes
+    ----------
+    values : numbers; NaN if missing or invalid.
+    wrong : mask of cells that are not finite numbers.
+    """
 
     values: np.ndarray
     wrong: np.ndarray
 
     @property
     def present(self) -> int:
-        """How many cells hold a number."""
+        """Number of cells with a number."""
         return int((~np.isnan(self.values)).sum())
 
 
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Trimmed text of a column, NULL where it is missing; whole numbers have no decimal point."""
+    """Trimmed texts of a column, NULL for missing values; whole numbers are written without a decimal point."""
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
     if pa.types.is_floating(column.type):
@@ -46,7 +52,7 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     elif not pa.types.is_string(column.type):
         try:
             column = pc.cast(column, pa.string())
-        except pa.ArrowException:  # arrays, objects, bytes that are no text
+        except pa.ArrowException:  # arrays, objects, bytes that are not UTF-8
             column = pa.chunked_array([pa.array([_shown(cell) for cell in column.to_pylist()], pa.string())])
     text = pc.utf8_trim_whitespace(column)
     missing = pc.is_in(pc.utf8_lower(text), value_set=_MISSING)
@@ -57,11 +63,11 @@ def _shown(cell: object) -> str | None:
     return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else None if cell is None else str(cell)
 
 
-#: A number with a decimal comma, thousands maybe apart by points or blanks: 0,5 and 1.234,5 and 1 234,5.
+#: A number with a decimal comma, and optional points or blanks between thousands: 0,5 and 1.234,5 and 1 234,5.
 _COMMA = r"^[+-]?(\d{1,3}([. \x{a0}\x{202f}]\d{3})+|\d*),\d+([eE][+-]?\d+)?$"
-#: A number with a decimal point whose thousands are apart by commas: 1,234 and 1,234.5.
+#: A number with a decimal point and commas between thousands: 1,234 and 1,234.5.
 _THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$"
-#: What could be either.
+#: A number in which the comma may have both meanings: 1,234.
 _EITHER = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 _POINT = r"^[+-]?\d*\.\d+([eE][+-]?\d+)?$"
 _POINTED_THOUSANDS = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$"
@@ -70,7 +76,7 @@ _JUDGED_ROWS = 20_000
 
 @dataclass
 class Decimals:
-    """Which mark is the decimal one: a column decides, and where it leaves that open the table.
+    """Decimal mark of each column: decided from the column, or from the whole table if the column is ambiguous.
 
     Parameters
     ----------
@@ -84,7 +90,7 @@ class Decimals:
     thousands: list[str] = field(default_factory=list)
 
     def convert(self, text: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-        """Cells with commas as Python writes numbers, as far as they are numbers."""
+        """Convert numbers with commas to Python's notation; other texts are not changed."""
         counts = _marks(text)
         if not counts["comma"] + counts["thousands"]:
             return text
@@ -103,7 +109,7 @@ class Decimals:
             names.append(name)
 
     def notes(self) -> list[str]:
-        """Lines on what commas in numbers were taken for."""
+        """Lines on how commas in numbers were interpreted."""
         told = []
         for names, what in ((self.commas, "decimal marks"), (self.thousands, "separators of thousands")):
             if names:
@@ -133,7 +139,7 @@ class Decimals:
 
 
 def _marks(text: pa.ChunkedArray) -> Counter[str]:
-    """How many cells are numbers with a comma of each kind."""
+    """Number of cells that match each of the number formats; empty if no cell has a comma."""
     found: Counter[str] = Counter()
     if not pc.any(pc.match_substring(text, ",")).as_py():
         return found
@@ -143,7 +149,7 @@ def _marks(text: pa.ChunkedArray) -> Counter[str]:
 
 
 def as_numbers(column: pa.ChunkedArray, decimals: Decimals, name: str = "") -> Numbers | None:
-    """Numbers of a column; None where it has none, or more texts than numbers."""
+    """Convert a column to numbers; None if its type is not numeric, or if it has more texts than numbers."""
     kind = column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
@@ -170,10 +176,10 @@ def as_numbers(column: pa.ChunkedArray, decimals: Decimals, name: str = "") -> N
 
 
 def as_arrays(column: pa.ChunkedArray) -> list[Numbers] | None:
-    """Columns of a column of arrays, element by element; None where it holds none.
+    """Convert a column of arrays to one column per element; None if it contains no arrays.
 
-    Arrays of Parquet, or texts such as ``[0.1, 0.2]`` and ``[0.1 0.2]``. The commonest length counts;
-    cells of another length are wrong.
+    Accepted are arrays of Parquet, and texts such as ``[0.1, 0.2]`` and ``[0.1 0.2]``. The most frequent length is
+    used; cells of another length are marked as wrong.
     """
     kind = column.type
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
@@ -202,7 +208,7 @@ def as_arrays(column: pa.ChunkedArray) -> list[Numbers] | None:
 
 
 def _parse_array(text: str | None) -> list[float | None] | None:
-    """Numbers of a text in brackets; an empty list, which has no column's length, where it holds others."""
+    """Numbers of a text in brackets; an empty list, which later counts as wrong, if it contains other texts."""
     if text is None:
         return None
     inner = text.strip("[]() ").replace(",", " ").split()
@@ -218,7 +224,7 @@ def _finite(values: np.ndarray, wrong: np.ndarray) -> Numbers:
     return Numbers(values, wrong | infinite)
 
 
-#: Words of a column's name that tell what it gives away, and why it is left out.
+#: Words in names of columns that may reveal the label, and the reason why such columns are left out.
 _LEAKS: tuple[tuple[frozenset[str], str], ...] = (
     (
         frozenset({"length", "duration", "durations", "nsamples"}),
@@ -242,7 +248,7 @@ _LEAKS: tuple[tuple[frozenset[str], str], ...] = (
         "dates tell when it came out, not how it sounds",
     ),
 )  # fmt: skip
-#: Columns of every feature table, which no feature may be called.
+#: Names of the columns of every feature table, which features cannot have.
 _TAKEN = frozenset({"clip_id", "song_id", "set_version", "preprocessing_id"})
 _DATE = re.compile(r"\s*(\d{4})([-/.]\d{1,2}){0,2}(?:[T ].*)?\s*$")  # a date that begins with its year
 _MOST_CATEGORIES = 100  # a text with more values is a name or an id
@@ -251,7 +257,15 @@ _LONGEST_NAME = 255  # of a column, for catalogs
 
 @dataclass(frozen=True)
 class FeatureColumn:
-    """One feature: ``name`` in the store, ``source`` column, place in its array, kind, and SQL type."""
+    """One feature.
+
+    Attributes
+    ----------
+    name : column in the store.
+    source : column of the imported table.
+    element : index in the array; None for a scalar column.
+    type : SQL type.
+    """
 
     name: str
     source: str
@@ -261,14 +275,14 @@ class FeatureColumn:
 
     @property
     def comment(self) -> str:
-        """What ``DESCRIBE TABLE`` says of it."""
+        """Comment of the column in the store."""
         place = "" if self.element is None else f", element {self.element}"
         return f"Column {self.source}{place} of the imported table."
 
 
 @dataclass(frozen=True)
 class Features:
-    """The features of a table: columns and, in the same order, their cells (Numbers, or text of categories)."""
+    """Features of a table: columns and, in the same order, their cells (numbers, or texts of categories)."""
 
     columns: tuple[FeatureColumn, ...]
     cells: tuple[Numbers | pa.ChunkedArray, ...]
@@ -282,26 +296,31 @@ class Features:
 
 
 def check_names(raw: RawTable, section: ImportFeaturesSection) -> None:
-    """Raise ConfigError for a configured column that the table lacks, with the nearest one."""
+    """Check that the table has all configured columns.
+
+    Raises
+    ------
+    ConfigError : a column is missing; the message has the most similar name.
+    """
     for key in ("id", "song", "artist", "title", "album", "split"):
         if name := getattr(section, key):
             _check(raw, key, name)
     for key in ("labels", "features", "exclude", "include", "categorical"):
         names: Sequence[str] = getattr(section, key)
         for name in names:
-            if key != "categorical" or name != "key":  # the default need not be there
+            if key != "categorical" or name != "key":  # the default column is optional
                 _check(raw, key, name)
 
 
 def choose_features(raw: RawTable, section: ImportFeaturesSection) -> Features:
-    """Take the columns that are named, or else all numbers that give nothing away.
+    """Select the configured columns or, by default, all numeric columns that do not reveal the label.
 
-    Left out by default are lengths and durations, ids, popularity and dates: they tell genres apart
-    without a sound. Each is named in a note, and ``include`` brings it back; of a date as text, its year.
+    Lengths and durations, ids, popularity and dates are left out by default, because they can separate genres without
+    any information on the sound. Each is listed in a note, and ``include`` keeps it; of a date, the year is used.
 
     Raises
     ------
-    ConfigError : a named column holds no numbers, or no column is left.
+    ConfigError : a configured column contains no numbers, or no column is left.
     """
     roles = {section.id, section.song, section.artist, section.title, section.album, section.split, *section.labels}
     wanted = section.features or [name for name in raw.table.column_names if name not in roles]
@@ -357,9 +376,9 @@ def _numeric(column: pa.ChunkedArray, decimals: Decimals, name: str) -> _Found:
 
 
 def _years(column: pa.ChunkedArray) -> _Found:
-    """The year of a column of dates, such as 2019-06-14, 1995-03 or 2012; nothing where fewer than half are dates.
+    """Years of a column of dates, such as 2019-06-14, 1995-03 or 2012; empty if fewer than half of the cells are dates.
 
-    A column of years alone is one of numbers.
+    A column with years only is numeric, and not handled here.
     """
     kind = column.type
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
@@ -402,7 +421,7 @@ def _check(raw: RawTable, key: str, name: str) -> None:
 
 
 def _renamed(columns: Sequence[FeatureColumn]) -> list[str]:
-    """A note on names that had to be told apart by a number, or lost most of their letters."""
+    """Note on features whose names differ in letters or digits from their source columns."""
     odd = [c for c in columns if c.element is None and re.sub(r"[^0-9a-z]+", "", c.source.lower()) != _letters(c.name)]
     shown = ", ".join(f"{_short(c.source)!r} is {_short(c.name)}" for c in odd[:5]) + (", ..." if len(odd) > 5 else "")
     return [f"features under other names: {shown}"] if odd else []
@@ -417,7 +436,7 @@ def _letters(name: str) -> str:
 
 
 def _namer() -> Callable[[str], str]:
-    """Gives names that SQL takes without quotes: lower case, letters, digits and _, none twice."""
+    """Create a function that returns unique names that need no quotes in SQL: lower-case letters, digits and _."""
     used: set[str] = set()
 
     def name_of(source: str) -> str:

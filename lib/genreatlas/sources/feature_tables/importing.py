@@ -1,4 +1,4 @@
-"""Rows of somebody's table → rows of ours, what of them cannot be used, and which ids name segments of songs."""
+"""Convert rows of a feature table to rows of the store, reject unusable rows, and detect ids of song segments."""
 
 import re
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _LITERAL = re.compile(r"[\[(]\s*[\"']")
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that cannot be used: where it stands, its id, why."""
+    """A row that cannot be used: its place in the file, its id, and the reason."""
 
     place: str
     id: str | None
@@ -40,10 +40,13 @@ class Rejected:
 
 @dataclass(frozen=True)
 class ImportedTable:
-    """Rows for the store; columns are those of the tables of the same names, as far as they are known.
+    """Rows for the store. Frames have the columns of the tables of the same names, as far as known.
 
-    ``rows`` has clip_id, song_id and the features; ``rejected`` what was left out; ``digest`` tells the
-    file's bytes and all that it was read under from any other.
+    Attributes
+    ----------
+    digest : hash of the file and of all settings of the import.
+    rows : clip_id, song_id and the features.
+    rejected : rows that were left out.
     """
 
     name: str
@@ -61,10 +64,10 @@ class ImportedTable:
 
 
 def inputs_digest(section: ImportFeaturesSection, file_digest: str, ignore_parts: bool) -> str:
-    """Hash of all that an import depends on: the file's bytes, the lists' entries, the configuration."""
+    """Hash of all inputs of an import: the file's bytes, the entries of split lists, and the configuration."""
     lists = read_lists(section.split_lists)
     settings = section.model_dump(mode="json", exclude={"path", "split_lists"})
-    if settings["layout"] == ImportFeaturesSection().layout:  # releases that had no other did not name it
+    if settings["layout"] == ImportFeaturesSection().layout:  # older releases hashed no layout
         del settings["layout"]
     return stable_id(file_digest, sorted(settings.items()), sorted(lists.items()), ignore_parts)
 
@@ -72,18 +75,18 @@ def inputs_digest(section: ImportFeaturesSection, file_digest: str, ignore_parts
 def import_table(section: ImportFeaturesSection, ignore_parts: bool = False) -> ImportedTable:
     """Read and interpret the configured table.
 
-    One id may stand in several rows, which give its song several genres; its features must agree.
-    NULL and NaN stay missing, an infinite value or a text among numbers costs its row.
+    An id may occur in several rows, which give its song several genres; the features must be equal. NULL and NaN are
+    missing values. A row with an infinite value, or with text in a numeric column, is rejected.
 
     Parameters
     ----------
-    section : [import_features].
-    ignore_parts : [splits] declared is "ignore": parts that contradict each other do not stop the import.
+    section : the ``[import_features]`` section.
+    ignore_parts : whether rows of one song in different declared parts are accepted (``splits.declared = "ignore"``).
 
     Raises
     ------
-    ConfigError, InputError : what is configured does not fit the file, or no row can be used.
-    SplitLeakError : the declared split divides rows of one song.
+    ConfigError, InputError : the configuration does not match the file, or no row can be used.
+    SplitLeakError : the declared split has rows of one song in different parts.
     """
     for key in ("name", "id", "labels"):
         if not getattr(section, key):
@@ -140,7 +143,7 @@ def import_table(section: ImportFeaturesSection, ignore_parts: bool = False) -> 
 
 
 def _read_rows(raw: RawTable, section: ImportFeaturesSection, names: GenreNames, notes: list[str]) -> pd.DataFrame:
-    """One row per row of the file: row (its number), place, id, song, genres, part, and texts."""
+    """One row per row of the file, with row number, place, id, song, genres, declared part, and texts."""
 
     def text(column: str) -> pd.Series:
         cells = as_text(raw.table[column]).to_pylist() if column else None
@@ -168,7 +171,7 @@ def _read_rows(raw: RawTable, section: ImportFeaturesSection, names: GenreNames,
 
 
 def _labels(raw: RawTable, label: str, names: GenreNames, notes: list[str]) -> list[tuple[str, ...]]:
-    """Labels of each row: those of an array, or of a text as the column divides it."""
+    """Labels of each row, from an array, or from a text split as decided for the column."""
     column = raw.table[label]
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         return [tuple(str(one) for one in cell or () if one is not None) for cell in column.to_pylist()]
@@ -179,10 +182,11 @@ def _labels(raw: RawTable, label: str, names: GenreNames, notes: list[str]) -> l
 
 
 def _artists_of(cells: pd.Series, column: str, notes: list[str]) -> pd.Series:
-    """Artists of each row as one text that credits divide (``A; B``), where cells list several.
+    """Artists of each row as one text, with several artists joined as ``A; B`` for :func:`credits`.
 
-    List literals do. Commas without a blank after them do, as programs join names ("Nas,Tyler, The Creator"), where
-    more than a few cells have one: a single name may have one by mistake ("Tallak feat,Viv Gee").
+    List literals are split. Commas without a following blank, as written by programs ("Nas,Tyler, The Creator"), are
+    separators if more than 2 % of the distinct cells have one: a single name may have one by mistake ("Tallak feat,Viv
+    Gee").
     """
     known = [cell for cell in dict.fromkeys(cells) if isinstance(cell, str)]
     texts = {cell: "; ".join(parse_list(cell) or ()) for cell in known if _LITERAL.match(cell)}
@@ -194,7 +198,7 @@ def _artists_of(cells: pd.Series, column: str, notes: list[str]) -> pd.Series:
 
 
 def _accounts(rejected: list[Rejected], used: int, ids: int, total: int) -> list[str]:
-    """Lines that account for every row of the file."""
+    """Lines on repeated and rejected rows."""
     notes = []
     if used > ids:
         notes.append(f"{used - ids} rows repeat an id with the same features; their genres are joined")
@@ -205,7 +209,7 @@ def _accounts(rejected: list[Rejected], used: int, ids: int, total: int) -> list
 
 
 def _problems(rows: pd.DataFrame, features: Features, section: ImportFeaturesSection) -> dict[int, tuple[Reason, str]]:
-    """The first thing wrong with each row of the file, by row number."""
+    """First problem of each unusable row of the file, by row number."""
     found: dict[int, tuple[Reason, str]] = {}
     for row in rows.loc[rows["id"].isna(), "row"]:
         found[row] = (Reason.BAD_VALUE, f"{section.id} is empty. Give an id or drop the row.")
@@ -232,7 +236,7 @@ def _problems(rows: pd.DataFrame, features: Features, section: ImportFeaturesSec
 
 
 def _conflicts(rows: pd.DataFrame, features: Features) -> dict[int, tuple[Reason, str]]:
-    """Rows whose features or song differ from those of the first row of the same id."""
+    """Rows whose features or song differ from the first row with the same id, by row number."""
     first = rows.groupby("id")["row"].transform("first").to_numpy()
     here = rows["row"].to_numpy()
     again = here != first
@@ -254,7 +258,7 @@ def _conflicts(rows: pd.DataFrame, features: Features) -> dict[int, tuple[Reason
 
 
 def _reject(rows: pd.DataFrame, problems: dict[int, tuple[Reason, str]]) -> list[Rejected]:
-    """Take rows out (in place) and say why."""
+    """Drop rows with problems in place, and return them with their reasons."""
     bad = rows[rows["row"].isin(problems)]
     rejected = [
         Rejected(place, row_id, *problems[row])
@@ -272,7 +276,7 @@ def _find_parts(rows: pd.DataFrame, section: ImportFeaturesSection, notes: list[
 
 
 def _songs(rows: pd.DataFrame, section: ImportFeaturesSection, ignore_parts: bool) -> pd.DataFrame:
-    """One row a song, with the first title, artist and album that its rows give."""
+    """One row per song, with the first title, artist and album of its rows."""
     songs = rows.groupby("song")[["title", "artist", "album"]].first().reset_index()
     songs = songs.astype(object).where(songs.notna(), None)
     songs["declared_split"] = songs["song"].map(song_parts(rows["song"], rows["part"], ignore_parts)).astype(object)
@@ -317,7 +321,7 @@ def _values(rows: pd.DataFrame, features: Features, section: ImportFeaturesSecti
 
 
 def song_id(source: str, key: str) -> str:
-    """Id of a song of an import: hash of the import's name and the song's key in its table."""
+    """Id of an imported song: hash of the import's name and the song's key in the table."""
     return stable_id("song", source, key)
 
 
@@ -330,15 +334,15 @@ _ENDING = re.compile(r"\.(wav|mp3|flac|ogg|au|aiff?|m4a|npy|png)$", re.IGNORECAS
 
 
 def cut_songs(ids: pd.Series, pattern: str) -> tuple[pd.Series, int]:
-    """Cut the song out of every id by the pattern's first group; ids that do not match stay whole.
+    """Extract the song from every id by the first group of a pattern. Ids that do not match are used whole.
 
     Returns
     -------
-    The songs, and how many ids did not match.
+    Songs, and the number of ids that did not match.
 
     Raises
     ------
-    ConfigError : no regular expression, one without a group, or one that matches no id.
+    ConfigError : the pattern is not a regular expression, has no group, or matches no id.
     """
     try:
         expression = re.compile(pattern)
@@ -355,11 +359,11 @@ def cut_songs(ids: pd.Series, pattern: str) -> tuple[pd.Series, int]:
 
 
 def segment_warning(ids: pd.Series, labels: pd.Series) -> str | None:
-    """Warn where ids look like ``blues.00000.3.wav``: several numbered pieces of one song.
+    """Warning if ids look like ``blues.00000.3.wav``, that is, like several numbered segments of a song; else None.
 
-    Nine ids in ten must end in a number of at most three digits after a stem with digits, the
-    stems must have two rows and more on average and outnumber the labels twice (``rock_12`` is a
-    song of the stem ``rock``).
+    Conditions: at least 90 % of the ids end in a number of at most three digits after a stem with digits, stems have at
+    least two ids on average, and there are at least twice as many stems as labels (``rock_12`` is a song with the stem
+    ``rock``).
     """
     found = [_SEGMENT.match(_ENDING.sub("", text)) for text in ids.drop_duplicates()]
     stems = [match[1] for match in found if match]

@@ -1,4 +1,4 @@
-"""Parts of a published split: a column of the table, or lists of ids beside it."""
+"""Parts of a published split, given by a column of the table or by lists of ids."""
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -9,7 +9,7 @@ from genreatlas.errors import ConfigError, InputError, SplitLeakError
 from genreatlas.sources.tabular import open_text
 from genreatlas.sources.tabular.formats import repaired
 
-#: What sources call the parts.
+#: Part by its name in sources.
 PARTS = {
     "train": "train", "training": "train",
     "promotion": "promotion", "valid": "promotion", "validation": "promotion", "val": "promotion", "dev": "promotion",
@@ -18,16 +18,16 @@ PARTS = {
 
 
 def read_lists(lists: Mapping[str, Path]) -> dict[str, tuple[str, list[str]]]:
-    """Read lists of ids, one a line; blank lines and lines after ``#`` are skipped.
+    """Read lists of ids, one per line; blank lines and lines that start with ``#`` are skipped.
 
     Returns
     -------
-    dict : name of the list = (part, its entries).
+    dict : part and entries by name of the list.
 
     Raises
     ------
-    ConfigError : a name that is no part.
-    InputError : a file that is missing or empty.
+    ConfigError : a list's name is not a part.
+    InputError : a file is missing or empty.
     """
     found = {}
     for name, path in lists.items():
@@ -45,21 +45,21 @@ def read_lists(lists: Mapping[str, Path]) -> dict[str, tuple[str, list[str]]]:
 def listed_parts(rows: pd.DataFrame, lists: Mapping[str, tuple[str, list[str]]]) -> tuple[pd.Series, list[str]]:
     """Find the part of every row in lists of ids.
 
-    An entry names a row by its id or its song, in full, or else by the name without folders
-    (``blues/blues.00029.wav`` is ``blues.00029.wav``), or else by that without its ending as well.
+    An entry matches a row by its id or its song: first in full, then without folders (``blues/blues.00029.wav`` matches
+    ``blues.00029.wav``), then also without the suffix.
 
     Parameters
     ----------
-    rows : id, song.
-    lists : from :func:`read_lists`.
+    rows : columns id and song.
+    lists : result of :func:`read_lists`.
 
     Returns
     -------
-    Part of each row (None where no list names it), and lines about entries and rows without each other.
+    Part of each row (None if it is in no list), and lines on unmatched entries and rows.
 
     Raises
     ------
-    InputError : a list that names no row, or a row that lists of different parts name.
+    InputError : no entry of a list matches a row, or a row is in lists of different parts.
     """
     parts = pd.Series(None, index=rows.index, dtype=object)
     met: set[str] = set()
@@ -92,11 +92,16 @@ def listed_parts(rows: pd.DataFrame, lists: Mapping[str, tuple[str, list[str]]])
 
 
 def song_parts(songs: pd.Series, parts: pd.Series, ignore: bool) -> pd.Series:
-    """Part of every song: what its rows say with one voice.
+    """Part of every song whose rows are all in the same part.
+
+    Parameters
+    ----------
+    songs, parts : song and part of each row.
+    ignore : leave songs with rows in several parts out instead of raising.
 
     Raises
     ------
-    SplitLeakError : rows of one song lie in several parts (and `ignore` is false).
+    SplitLeakError : rows of one song are in several parts, and ``ignore`` is False.
     """
     given = pd.DataFrame({"song": songs, "part": parts}).dropna().drop_duplicates()
     torn = sorted(set(given.loc[given["song"].duplicated(), "song"]))

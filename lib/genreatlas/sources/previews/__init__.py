@@ -1,4 +1,4 @@
-"""Where clips of songs come from: one module per provider, behind one small interface."""
+"""Providers of clips: one module per provider, with a common interface."""
 
 from genreatlas.config import Config
 from genreatlas.errors import ConfigError
@@ -8,13 +8,13 @@ __all__ = ["Preview", "PreviewOf", "Provider", "open_provider", "terms"]
 
 
 def open_provider(name: str, config: Config) -> Provider:
-    """Make a provider by its name, if its terms were acknowledged.
+    """Create a provider by name, if its terms were acknowledged.
 
     Raises
     ------
-    ConfigError : the provider is commercial, and its terms were not acknowledged; the message names them.
+    ConfigError : the provider's terms were not acknowledged, or its configuration is incomplete.
     """
-    # Here, so that who only looks at the terms loads no HTTP client.
+    # Imported here, so that checking the terms does not load an HTTP client.
     from genreatlas.sources.hosts import hosts_of
     from genreatlas.sources.previews.addresses import EveryNoisePreviews, HttpFiles, SpotifyPreviews
     from genreatlas.sources.previews.deezer import DeezerPreviews

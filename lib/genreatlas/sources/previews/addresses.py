@@ -1,4 +1,4 @@
-"""Providers whose addresses are known beforehand: Spotify's previews, Every Noise's examples, files of a list."""
+"""Providers with addresses that are known in advance: Spotify previews, Every Noise examples, files of a manifest."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from genreatlas.sources.http import fetch_bytes, polite_session
 from genreatlas.sources.previews.provider import Preview, PreviewOf, usual_length
 from genreatlas.values import JsonView
 
-#: What a server says of an address that was good once. Without the file, it is gone; with a refusal, the signature
-#: is too old, and a fresh one may do.
+#: Reasons that mean that an address has expired, and whether they are transient: a missing file is final; a refusal
+#: means an expired signature, and a new address may work.
 _GONE = {Reason.NOT_FOUND: False, Reason.FORBIDDEN: True, Reason.UNAUTHORIZED: True}
 
 
 def download(session: requests.Session, url: str) -> bytes:
-    """Fetch the audio at an address that a provider gave.
+    """Fetch the audio at an address given by a provider.
 
     Raises
     ------
-    FetchError : ``link_expired`` where the address is not, or no longer, good.
+    FetchError : the request failed; reason ``link_expired`` if the address is invalid or expired.
     """
     try:
         return fetch_bytes(session, url)
@@ -35,9 +35,12 @@ def download(session: requests.Session, url: str) -> bytes:
 
 @dataclass(frozen=True)
 class SpotifyPreviews:
-    """The preview address that the Web API gave with a song, where the app still gets one.
+    """Previews at the address that the Web API returned with a song, for apps that still get one.
 
-    ``named`` are hosts of the configuration: a list may send requests to this machine only where it names it.
+    Parameters
+    ----------
+    largest_mb : maximum size of a file in MB.
+    named : configured hosts that may be on this machine or in a private network.
     """
 
     largest_mb: int
@@ -48,7 +51,7 @@ class SpotifyPreviews:
     licence: ClassVar[str] = "Spotify preview, all rights reserved"
 
     def open(self, settings: FanOutSection) -> PreviewOf:
-        """Make the session."""
+        """Create the session, and return the function that fetches a preview."""
         session = polite_session(settings, self.name, "audio", self.largest_mb, self.named)
 
         def preview_of(song: JsonView) -> Preview:
@@ -63,7 +66,7 @@ class SpotifyPreviews:
 
 @dataclass(frozen=True)
 class EveryNoisePreviews(SpotifyPreviews):
-    """The example that Every Noise At Once plays for a genre or an artist."""
+    """Examples that Every Noise At Once plays for genres and artists."""
 
     name: ClassVar[str] = "every_noise"
     column: ClassVar[str] = "example_url"
@@ -71,7 +74,7 @@ class EveryNoisePreviews(SpotifyPreviews):
 
 @dataclass(frozen=True)
 class HttpFiles:
-    """Whole files at the addresses of a list, with their checksums where it states them."""
+    """Whole files at the addresses of a manifest, verified with its checksums if given."""
 
     settings: HttpSection
     largest_mb: int
@@ -79,11 +82,11 @@ class HttpFiles:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Those that the section names."""
+        """Hosts configured in ``http.hosts``."""
         return self.settings.hosts
 
     def open(self, settings: FanOutSection) -> PreviewOf:
-        """Make the session."""
+        """Create the session, and return the function that fetches a file."""
         session = polite_session(settings, self.name, "audio", self.largest_mb, self.settings.hosts)
 
         def preview_of(song: JsonView) -> Preview:
@@ -98,11 +101,11 @@ class HttpFiles:
 
 
 def require_checksum(data: bytes, checksum: str | None) -> None:
-    """Compare bytes with an MD5 or SHA-256 in hexadecimal; without one there is nothing to compare.
+    """Verify bytes with an MD5 or SHA-256 checksum in hexadecimal, if given.
 
     Raises
     ------
-    FetchError : they differ. A broken transfer is the likeliest cause, so it is tried again.
+    FetchError : the checksum differs. The error is transient, because a damaged transfer is the most likely cause.
     """
     if not checksum:
         return

@@ -1,4 +1,4 @@
-"""A track by the id that Deezer or Spotify has for it, with its preview: for one look at it, not for a lake."""
+"""Fetch one track with its preview by its Deezer or Spotify id, for use by the site and not for the store."""
 
 import re
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from genreatlas.sources.spotify.pages import parse_track as parse_spotify_track
 from genreatlas.values import JsonView
 
 Service = Literal["deezer", "spotify"]
-#: Tries and seconds of one look: a visitor waits.
+#: Number of tries and maximum seconds of a request; low, because a visitor is waiting.
 _TRIES, _TOTAL_S = 2, 20.0
 _DEEZER_PAGE = re.compile(r"/(?:[a-z]{2}(?:-[a-z]{2})?/)?track/(\d{1,18})/?", re.IGNORECASE)
 _SPOTIFY_ID = re.compile(r"[0-9A-Za-z]{22}")
@@ -27,7 +27,7 @@ _SPOTIFY_ID = re.compile(r"[0-9A-Za-z]{22}")
 
 @dataclass(frozen=True)
 class Reference:
-    """A track of a service."""
+    """Id of a track at a service."""
 
     service: Service
     track_id: str
@@ -37,7 +37,7 @@ class Reference:
 
     @property
     def link(self) -> str:
-        """The track's page at its service."""
+        """Address of the track's page at the service."""
         if self.service == "deezer":
             return f"https://www.deezer.com/track/{self.track_id}"
         return f"https://open.spotify.com/track/{self.track_id}"
@@ -50,7 +50,7 @@ class FoundTrack:
     Attributes
     ----------
     audio : bytes of the preview.
-    given_by : the service whose preview it is: Deezer's, too, for a track of Spotify without one.
+    given_by : service of the preview; Deezer for a Spotify track without a preview of its own.
     """
 
     reference: Reference
@@ -61,11 +61,11 @@ class FoundTrack:
 
 
 def parse_reference(text: str) -> Reference:
-    """Read an id with its service, or a link to a track's page. Nothing is asked for, and no address is kept of it.
+    """Parse an id with its service, or a link to a track's page. No request is sent, and the address is not kept.
 
     Raises
     ------
-    InputError : it is neither.
+    InputError : the text is neither.
     """
     plain = text.strip()
     service, _, name = plain.partition(":")
@@ -90,22 +90,22 @@ def parse_reference(text: str) -> Reference:
 
 
 def services_on(config: Config) -> tuple[Service, ...]:
-    """Services that may be asked: those whose terms the configuration acknowledges."""
+    """Services whose terms are acknowledged in the configuration."""
     on = {"deezer": config.deezer.acknowledge_terms, "spotify": config.spotify.acknowledge_terms}
     return tuple(service for service in ("deezer", "spotify") if on[service])
 
 
 def fetch_track(reference: Reference, config: Config) -> FoundTrack:
-    """Ask a service for a track, and fetch its preview from where the service says.
+    """Fetch a track and its preview from a service.
 
     Raises
     ------
     ConfigError : the service's terms are not acknowledged, or credentials are missing.
-    FetchError : there is no such track, or none with a preview.
+    FetchError : there is no such track, it has no preview, or a request failed.
     """
     settings = config.fan_out.model_copy(update={"tries": _TRIES, "total_s": _TOTAL_S, "backoff_s": 0.5})
     config = config.model_copy(update={"fan_out": settings})
-    provider = open_provider(reference.service, config)  # refuses what is not acknowledged
+    provider = open_provider(reference.service, config)  # raises if the terms are not acknowledged
     if reference.service == "deezer":
         return _of_deezer(reference, config)
     body = open_spotify(config.spotify, settings).track(reference.track_id)

@@ -1,7 +1,7 @@
-"""Deezer: a song by its ISRC, and the preview at the address that comes with it, where it is the same recording.
+"""Deezer: find a track by ISRC, check that it is the same recording, and fetch its preview.
 
-Addresses die after some 15 minutes, so finding and fetching are one task. The API answers 200 to
-everything; what its error codes mean stands in :mod:`genreatlas.sources.outcomes`.
+Addresses of previews expire after about 15 minutes, so a track is found and fetched in one task. The API always
+responds with status 200; its error codes are classified in :mod:`genreatlas.sources.outcomes`.
 """
 
 import re
@@ -20,7 +20,8 @@ from genreatlas.sources.previews.addresses import download
 from genreatlas.sources.previews.provider import Preview, PreviewOf, usual_length
 from genreatlas.values import JsonView
 
-#: Masterings of one recording sound alike to every feature here; remixes, live takes and edits do not.
+#: Remaster notes in titles. They are ignored: different masterings of a recording count as the same recording here,
+#: unlike remixes, live takes and edits.
 _REMASTER = re.compile(
     r"\s*(?:[-–—]\s*|[(\[]\s*)(?:[^()\[\]-]*\b)?remaster(?:ed)?\b[^()\[\]-]*[)\]]?\s*$", re.IGNORECASE
 )
@@ -28,13 +29,13 @@ _GUESTS = re.compile(r"\s*[(\[]\s*(?:feat\.?|ft\.?|featuring|with)\s+[^)\]]*[)\]
 _TAIL_GUESTS = re.compile(r"\s(?:feat\.?|ft\.?|featuring)\s+[^()\[\]]+?(?=\s+-\s|$)", re.IGNORECASE)
 _JOINT = re.compile(r"\s*(?:,|;|&|/|\s(?:and|x|vs\.?|with)\s)\s*", re.IGNORECASE)
 
-#: Seconds by which durations of one recording may differ.
+#: Maximum difference between durations of one recording, in seconds.
 TOLERANCE_S = 3.0
 
 
 @dataclass(frozen=True)
 class Track:
-    """What is used of a track's body."""
+    """A track of Deezer."""
 
     track_id: str
     title: str
@@ -45,11 +46,11 @@ class Track:
 
 
 def parse_track(body: object) -> Track:
-    """Read the body of ``/track/isrc:…``.
+    """Parse the body of ``/track/isrc:…``.
 
     Raises
     ------
-    FetchError : it is no track.
+    FetchError : the body is not a track.
     """
     given = mapping(body)
     identity = integer(given.get("id"), 0, 2**63) if not isinstance(given.get("id"), str) else given["id"]
@@ -81,11 +82,11 @@ class DeezerPreviews:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The API and the hosts of its previews."""
+        """Hosts of the API and of previews."""
         return (urlsplit(self.settings.api_url).netloc, *self.settings.hosts)
 
     def open(self, settings: FanOutSection) -> PreviewOf:
-        """Make both sessions."""
+        """Create the sessions, and return the function that finds and fetches a preview."""
         named = (*hosts_of(self.settings.api_url), *self.settings.hosts)
         api = polite_session(settings, self.name, "json", named=named)
         files = polite_session(settings, self.name, "audio", self.largest_mb, named)
@@ -95,7 +96,7 @@ class DeezerPreviews:
                 body = fetch_json(api, f"{self.settings.api_url}/track/isrc:{quote(song['isrc'], safe='')}")
             except FetchError as error:
                 if error.reason is Reason.FORBIDDEN and error.http_status != 200:
-                    # The API refuses in a body under 200; a status is the word of something on the way.
+                    # The API reports refusals in a body with status 200; another status comes from a proxy.
                     raise FetchError(error.reason, error.detail, error.http_status, transient=True) from None
                 raise
             track = parse_track(body)
@@ -112,7 +113,7 @@ class DeezerPreviews:
             except FetchError as error:
                 if error.reason is not Reason.LINK_EXPIRED:
                     raise
-                # It may have expired while the host made us wait: one fresh address, at once.
+                # The address may have expired while waiting for the host's rate limit: retry once with a new one.
                 data = download(files, require_same(song, find(song)).preview_url)
             declared = usual_length(track.duration_s)
             return Preview(data, f"deezer track {track.track_id}", self.settings.licence, declared)
@@ -121,11 +122,11 @@ class DeezerPreviews:
 
 
 def require_same(song: JsonView, track: Track) -> Track:
-    """The track itself, if it is the song and has a preview.
+    """Return the track if it is the same recording as the song and has a preview.
 
     Raises
     ------
-    FetchError : ``version_mismatch`` or ``no_preview``.
+    FetchError : reason ``version_mismatch`` or ``no_preview``.
     """
     seconds = song["duration_ms"] / 1000 if song["duration_ms"] else None
     words = mismatch(song["title"], song["artist"], seconds, track.title, list(track.artists), track.duration_s)
@@ -137,13 +138,13 @@ def require_same(song: JsonView, track: Track) -> Track:
 
 
 def normalise_title(title: str) -> str:
-    """Reduce a title to what is compared: no guests, no remaster note, no case, accents or punctuation."""
+    """Normalise a title: without guests, remaster notes, case, accents and punctuation."""
     plain = _TAIL_GUESTS.sub("", _GUESTS.sub("", title))
     return normalise_artist(_REMASTER.sub("", plain) or title)
 
 
 def _normalised_artists(names: str) -> set[str]:
-    """Every way to read a credit: as a whole, its primary artist, and each of its parts."""
+    """Normalised names in a credit: the whole credit, its primary artist, its guests and its parts."""
     primary, guests = split_guests(names)
     found = {names, primary, *guests, *_JOINT.split(primary)}
     return {normalise_artist(name) for name in found if name.strip()}
@@ -153,9 +154,14 @@ def mismatch(
     title: str | None, artist: str | None, duration_s: float | None,
     found_title: str, found_artists: list[str], found_duration_s: float | None,
 ) -> str:  # fmt: skip
-    """Say why what was found is not the recording that was looked for; empty where they agree.
+    """Text why a found track is not the requested recording; empty if title, artist and duration agree.
 
-    What is not known is not compared. Another version, such as a live take, is another recording.
+    Unknown values are not compared. Another version, such as a live take, is another recording.
+
+    Parameters
+    ----------
+    title, artist, duration_s : requested song, duration in seconds.
+    found_title, found_artists, found_duration_s : found track, duration in seconds.
     """
     if title and normalise_title(title) != normalise_title(found_title):
         return f"The title is {found_title!r}, not {title!r}."

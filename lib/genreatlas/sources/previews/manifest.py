@@ -1,4 +1,4 @@
-"""A list of audio files by their addresses: CSV or Parquet, with columns under names of its own."""
+"""Manifest of audio files with their addresses: CSV or Parquet, with configurable column names."""
 
 import logging
 import re
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ListedFile:
-    """One row of a list: a song, and where its audio is."""
+    """One row of a manifest: a song, and the address of its audio."""
 
     song_id: str
     song: Song
@@ -44,7 +44,7 @@ class Refused:
 
 
 def read_list(settings: HttpSection) -> Iterator[ListedFile | Refused]:
-    """Read the rows of ``[http] manifest``; of several rows on one song the first one counts.
+    """Read the rows of ``http.manifest``. Of several rows with the same song, the first is used, the others refused.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def read_list(settings: HttpSection) -> Iterator[ListedFile | Refused]:
 
 
 def song_id(key: str) -> str:
-    """Id of a listed song by its key: the list's own, or its address without the query."""
+    """Id of a listed song by its key: the value of the column ``song``, or the address without the query."""
     return stable_id("song", SOURCE, key)
 
 

@@ -1,4 +1,4 @@
-"""The interface of a provider of previews, and the terms under which each may be asked."""
+"""Interface of providers of previews, and the terms under which they can be used."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from genreatlas.config import Config, FanOutSection
 
 @dataclass(frozen=True)
 class Preview:
-    """Audio as a provider gave it.
+    """Audio of a provider.
 
     Parameters
     ----------
-    data : the file's bytes.
-    reference : the provider's own name of it, for people: never an address with a signature.
-    licence : what the provider says about its use.
-    declared_s : how long the provider says that it is, in seconds; None where it says nothing.
+    data : bytes of the file.
+    reference : displayed name of the source, never an address with a signature.
+    licence : licence stated by the provider.
+    declared_s : length in seconds stated by the provider; None if not stated.
     """
 
     data: bytes
@@ -25,41 +25,41 @@ class Preview:
     declared_s: float | None = None
 
 
-#: Least length of the previews of Spotify and Deezer, in seconds; of a shorter song they are the whole.
+#: Minimum length of previews of Spotify and Deezer in seconds; the preview of a shorter song is the whole song.
 USUAL_PREVIEW_S = 29.0
 
 
 def usual_length(song_s: float | None) -> float:
-    """How long a preview of a song of so many seconds usually is."""
+    """Usual length in seconds of a preview of a song of ``song_s`` seconds."""
     return min(USUAL_PREVIEW_S, song_s) if song_s else USUAL_PREVIEW_S
 
 
-#: Given a song (see :data:`SONG_COLUMNS`), find and fetch its preview in one go, because addresses expire.
+#: Function that finds and fetches the preview of a song (with :data:`SONG_COLUMNS`) at once, because addresses expire.
 PreviewOf: TypeAlias = Callable[[Mapping[str, object]], Preview]
 
-#: What a provider is told of a song. ``example_url`` is an example on Every Noise, ``file_url`` stands in a list.
+#: Attributes of a song for providers. ``example_url`` is an example on Every Noise, ``file_url`` is from a manifest.
 SONG_COLUMNS = (
     "title", "artist", "isrc", "duration_ms", "preview_url", "example_url", "file_url", "checksum", "licence",
 )  # fmt: skip
 
 
 class Provider(Protocol):
-    """One provider: a module of this package has a class like this."""
+    """Interface of a provider."""
 
     @property
     def name(self) -> str:
-        """Its name in ``fetch_previews.providers`` and in tables."""
+        """Name in ``fetch_previews.providers`` and in tables."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Hosts that are asked, as ``[fan_out] hosts`` names them."""
+        """Hosts of requests, as in ``[fan_out] hosts``."""
 
     def open(self, settings: FanOutSection) -> PreviewOf:
-        """Make what a process needs; what comes back raises FetchError where a song has no preview here."""
+        """Create the sessions of a process; the returned function raises FetchError if a song has no preview."""
 
 
 def terms(name: str, config: Config) -> str | None:
-    """Why a provider is off, naming its terms; None where it is on."""
+    """Message why a provider is disabled, with its terms; None if it is enabled."""
     without = "Take it out of fetch_previews.providers to do without."
     if name in ("spotify", "every_noise") and not config.spotify.acknowledge_terms:
         whose = (

@@ -1,1 +1,1 @@
-"""Spotify: its links, its API's bodies, and a thin client."""
+"""Spotify: parsers of links and API bodies, and a client of the Web API."""

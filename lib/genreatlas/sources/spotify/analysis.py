@@ -1,8 +1,9 @@
-"""What Spotify says of a track's sound: audio features, one row a track, and the audio analysis.
+"""Parse Spotify's audio features (one row per track) and audio analyses.
 
-Both are closed to apps that were made since 2024-11-27. An analysis has the bars, beats, sections and segments of one
-track. Saved analyses are the same bodies in files. A body does not say whose analysis it is, so the file's name
-does: ``<track id>.json``; a recorded answer (``{"request": {"uri": …}, "body": …}``) says it by its address.
+Both are closed to apps that were created since 2024-11-27. An analysis has the bars, beats, sections and segments of
+one track. Saved analyses are files with the same bodies. A body does not contain the id of its track, so the id is
+taken from the file's name, ``<track id>.json``, or from the address of a recorded response (``{"request": {"uri": …},
+"body": …}``).
 """
 
 import json
@@ -28,7 +29,7 @@ _ID = re.compile(r"[0-9A-Za-z]{22}")
 _WHOLE = ("duration", "loudness", "tempo", "tempo_confidence", "time_signature_confidence", "key_confidence",
           "mode_confidence", "end_of_fade_in", "start_of_fade_out")  # fmt: skip
 _SECTION = ("loudness", "tempo", "tempo_confidence", "key_confidence", "mode_confidence", "time_signature_confidence")
-#: Names of the table's columns whose unit the API leaves out of the name.
+#: Columns with a unit in their name, by the API's name without it.
 _SECONDS = {
     "duration": "duration_s", "end_of_fade_in": "end_of_fade_in_s", "start_of_fade_out": "start_of_fade_out_s",
 }  # fmt: skip
@@ -36,13 +37,13 @@ _PITCHES = 12
 
 
 def parse_analysis(body: object) -> dict[str, object]:
-    """Read an analysis; the result has the columns of ``spotify_audio_analysis`` but its key.
+    """Parse an analysis; the result has the columns of ``spotify_audio_analysis`` except its key.
 
-    Intervals without a start or duration are left out, as are segments without twelve pitches and timbres.
+    Intervals without start or duration, and segments without twelve pitches and timbres, are left out.
 
     Raises
     ------
-    UnexpectedBody : the body is no analysis, or the analyser reported that it failed.
+    UnexpectedBody : the body is not an analysis, or the analyser reported a failure.
     """
     given = mapping(body)
     track, meta = mapping(given.get("track")), mapping(given.get("meta"))
@@ -62,12 +63,12 @@ def parse_analysis(body: object) -> dict[str, object]:
 
 
 def read_analysis_file(path: Path) -> tuple[str, dict[str, object]]:
-    """Read a saved analysis: its key (the track's id, or else the file's name without suffix) and its columns.
+    """Read a saved analysis: its key (the track's id, otherwise the file's name without suffix) and its columns.
 
     Raises
     ------
-    UnexpectedBody : the file is not JSON, or no analysis.
-    OSError : it cannot be read.
+    UnexpectedBody : the file is not JSON, or not an analysis.
+    OSError : the file cannot be read.
     """
     try:
         body = json.loads(path.read_bytes())
@@ -81,7 +82,7 @@ def read_analysis_file(path: Path) -> tuple[str, dict[str, object]]:
 
 
 def is_track_id(key: str) -> bool:
-    """Whether a key is a track's id and not only a file's name."""
+    """Whether a key has the form of a track's id."""
     return _ID.fullmatch(key) is not None
 
 
@@ -101,7 +102,7 @@ def _section(given: Mapping[str, object]) -> dict[str, object] | None:
 
 
 def _tonality(given: Mapping[str, object]) -> dict[str, int | None]:
-    """Key (0 is C), mode and time signature; None where the analyser could not tell (-1, or 0 beats a bar)."""
+    """Key (0 is C), mode and time signature; None if not detected (-1, or a time signature of 0)."""
     found = {name: integer(given.get(name)) for name in ("key", "mode", "time_signature")}
     lowest = {"key": 0, "mode": 0, "time_signature": 1}
     return {name: value if value is not None and value >= lowest[name] else None for name, value in found.items()}
@@ -125,11 +126,11 @@ def _twelve(value: object) -> list[float] | None:
     return found if len(found) == _PITCHES == len(numbers) else None
 
 
-#: Numbers between 0 and 1.
+#: Features with values between 0 and 1.
 _SHARES = (
     "danceability", "energy", "speechiness", "acousticness", "instrumentalness", "liveness", "valence",
 )  # fmt: skip
-#: Features in the order of the API's reference.
+#: Audio features in the order of the API's reference.
 FEATURES = (
     "danceability", "energy", "key", "loudness", "mode", "speechiness", "acousticness", "instrumentalness",
     "liveness", "valence", "tempo", "time_signature",
@@ -138,14 +139,14 @@ FEATURES = (
 
 @dataclass(frozen=True)
 class AudioFeatures:
-    """Audio features of a track; what could not be told (key -1, tempo 0, time signature 0) is None."""
+    """Audio features of a track; values that were not detected (key -1, tempo 0, time signature 0) are None."""
 
     spotify_id: str
     values: Mapping[str, float | int | None]
 
 
 def parse_audio_features(body: object) -> tuple[AudioFeatures, ...]:
-    """Read the audio features of several tracks, or of one; tracks without any (null) are left out.
+    """Parse the audio features of one or several tracks; tracks without features (null) are left out.
 
     Raises
     ------

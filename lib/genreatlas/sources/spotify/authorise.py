@@ -1,9 +1,9 @@
 """Get a refresh token for headless runs: ``python -m genreatlas.sources.spotify.authorise [--publish] [FILE]...``.
 
-With ``--publish`` the app may change the user's playlists, too, which ``playlist.publish`` needs.
+With ``--publish`` the app may also change the user's playlists, which ``playlist.publish`` requires.
 
-It opens a browser. The app's page at developer.spotify.com/dashboard has to list the redirect URI of
-``[spotify] redirect_uri``. The token is printed, for you to keep where you keep secrets, and stored nowhere.
+It opens a browser. ``spotify.redirect_uri`` has to be among the redirect URIs of the app at
+developer.spotify.com/dashboard. The token is printed, and not stored.
 """
 
 import sys
@@ -18,7 +18,7 @@ from genreatlas.sources.spotify.tokens import PUBLISHING_SCOPES, SCOPES, authori
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Authorise with the configuration in these files, and print the refresh token."""
+    """Authorise with the configuration files in ``arguments``, and print the refresh token; return the exit code."""
     files = [argument for argument in arguments if argument != "--publish"]
     scopes = PUBLISHING_SCOPES if "--publish" in arguments else SCOPES
     try:

@@ -1,12 +1,11 @@
-"""A thin client of the Web API, which asks, renews tokens and hands bodies to parsers, and a probe of what it may ask.
+"""Client of the Web API, which sends requests, renews tokens and parses bodies, and a probe of the app's access.
 
-spotipy knows the addresses and puts the token in. Its own way with errors is not used: it sleeps as long
-as Spotify says, calls every failure after retries 429, and drops the headers. What goes wrong here is a
-:class:`~genreatlas.errors.FetchError` with status, reason and time to come back, from the polite session.
+spotipy provides addresses and headers. Its error handling is not used: it sleeps as long as Spotify requests, reports
+every failure after retries as 429, and drops the headers. Errors are raised by the session as
+:class:`~genreatlas.errors.FetchError`, with status, reason and time of the next attempt.
 
-Spotify took abilities away from new apps on 2024-11-27, and from all apps in development mode in February
-2026; apps with an extended quota were spared both times. No call says which kind an app is, so the probe tries each
-ability by one request.
+Spotify removed access from new apps on 2024-11-27, and from all apps in development mode in February 2026; apps with an
+extended quota were exempt. No endpoint reports the kind of an app, so the probe tests each ability with a request.
 """
 
 import re
@@ -41,33 +40,33 @@ from genreatlas.values import JsonObject
 
 T = TypeVar("T")
 
-#: Most tracks in one request for audio features.
+#: Maximum number of tracks in one request for audio features.
 FEATURES_BATCH = 100
-#: How often one request is repeated with a fresh token.
+#: Maximum number of repetitions of a request with a new token.
 _TOKENS = 3
 _TRACK = (
     "id,uri,type,name,is_local,episode,explicit,duration_ms,disc_number,track_number,popularity,preview_url,"
     "external_ids(isrc),artists(id,name),album(id,name,release_date,release_date_precision,images,artists(id,name))"
 )
-#: Without these a page of 100 tracks is four times as long: each track lists 180 markets twice.
+#: Requested fields. Without them, a page of 100 tracks is four times as long: each track lists 180 markets twice.
 _ENTRY = f"added_at,is_local,track({_TRACK}),item({_TRACK})"
 _PAGE = f"items({_ENTRY}),total,limit,offset,href,next"
-#: Else an episode looks like a withdrawn track.
+#: Without this parameter, episodes look like withdrawn tracks.
 _TYPES = {"additional_types": "track,episode"}
-#: Most entries of a page in either form, where a page does not say.
+#: Maximum number of entries of a page in each form, if the page does not state it.
 _LONGEST = {"tracks": 100, "items": 50}
 _OF_LIST = re.compile(r"/playlists/([0-9A-Za-z]+)/")
 _HEAD = "id,name,type,public,snapshot_id,owner(id,display_name)"
 
 
 class Spotify:
-    """The Web API, for one app and one kind of authorisation; threads may share it.
+    """Client of the Web API, for one app and one kind of authorisation. It can be shared by threads.
 
     Parameters
     ----------
     settings : the ``[spotify]`` section.
-    session : a polite session that expects JSON.
-    tokens : where access tokens come from.
+    session : session of :func:`genreatlas.sources.http.polite_session` with ``expects="json"``.
+    tokens : source of access tokens.
     """
 
     def __init__(self, settings: SpotifySection, session: requests.Session, tokens: Tokens) -> None:
@@ -76,18 +75,18 @@ class Spotify:
         self._api.prefix = settings.api_url.rstrip("/") + "/"
 
     def head(self, playlist_id: str) -> Playlist:
-        """A playlist without its entries: all that is needed to see whether it changed."""
+        """Playlist without its entries, to check whether it changed."""
         return self._playlist(playlist_id, _HEAD)
 
     def playlist(self, playlist_id: str) -> Playlist:
-        """A playlist with its first page, where the app may see it."""
+        """Playlist with its first page, if the app has access to it."""
         return self._playlist(playlist_id, f"{_HEAD},tracks({_PAGE}),items({_PAGE})")
 
     def further_pages(self, playlist: Playlist, playlist_id: str) -> Iterator[Page]:
-        """The pages after the first, as long as the caller wants them.
+        """Iterate over the pages after the first; each is requested when it is needed.
 
-        Their places are computed, and of the address that the server gives for the next page only its length
-        is used: a token goes nowhere but to the API.
+        Offsets are computed. Of the next page's address in a response only the page length is used, so that the token
+        is never sent to another host.
         """
         page = playlist.page
         while page is not None and page.entries:
@@ -103,12 +102,12 @@ class Spotify:
             yield page
 
     def search_tracks(self, query: str, limit: int, offset: int = 0) -> Page:
-        """A page of the tracks that a search finds."""
+        """One page of tracks found by a search."""
         parse = partial(parse_track_page, offset=offset)
         return self._ask("search", parse, q=query, type="track", limit=limit, offset=offset, **self._market)
 
     def search_playlists(self, query: str, limit: int, offset: int = 0) -> tuple[tuple[FoundPlaylist, ...], str | None]:
-        """A page of the playlists that a search finds, and the address of the next."""
+        """One page of playlists found by a search, and the address of the next page."""
         return self._ask("search", parse_playlist_page, q=query, type="playlist", limit=limit, offset=offset)
 
     def audio_features(self, track_ids: Sequence[str]) -> tuple[AudioFeatures, ...]:
@@ -121,7 +120,7 @@ class Spotify:
                 raise UnexpectedBody("the audio features are those of other tracks")
             several = mapping(body).get("audio_features")
             if isinstance(several, list) and len(several) != len(track_ids):
-                # A track without features is null in its place; one that is left out may have some.
+                # A track without features is null at its position; a track that is missing may have features.
                 raise UnexpectedBody(
                     f"audio features of {len(track_ids)} tracks were asked for, of {len(several)} came"
                 )
@@ -130,7 +129,7 @@ class Spotify:
         return self._ask("audio-features", parse, ids=",".join(track_ids))
 
     def audio_analysis(self, track_id: str) -> JsonObject:
-        """Audio analysis of one track; there is no batched call."""
+        """Audio analysis of one track; there is no batch endpoint."""
         return self._ask(f"audio-analysis/{track_id}", parse_analysis)
 
     def tracks(self, track_ids: Sequence[str]) -> list[Any]:
@@ -145,7 +144,7 @@ class Spotify:
         return self._ask("tracks", parse, ids=",".join(track_ids))
 
     def track(self, track_id: str) -> JsonObject:
-        """One track object; apps of every kind may still ask for it."""
+        """One track object; available to all kinds of apps."""
         return self._ask(f"tracks/{track_id}", lambda body: dict(mapping(body)), **self._market)
 
     @property
@@ -164,11 +163,11 @@ class Spotify:
         return self._ask(f"playlists/{playlist_id}", parse, fields=fields, **_TYPES, **self._market)
 
     def _ask(self, path: str, parse: Callable[[object], T], **parameters: object) -> T:
-        """Get and parse one body, with a fresh token where the old one is refused.
+        """Get and parse one body; repeat the request with a new token if the token is refused.
 
         Raises
         ------
-        FetchError : no answer, or none of the kind that was asked for.
+        FetchError : the request failed, or the response has unexpected content.
         ConfigError : Spotify refuses the credentials.
         """
         for attempt in range(_TOKENS + 1):
@@ -180,13 +179,13 @@ class Spotify:
                 if error.http_status != 401:
                     raise
                 if attempt == _TOKENS:
-                    # A run may come with its fresh token later; the song or playlist is not to blame.
+                    # Transient, because a later run may get a valid token; the song or playlist is not at fault.
                     raise FetchError(error.reason, error.detail, 401, transient=True) from None
         raise AssertionError("unreachable")
 
 
 def _length(page: Page, form: str | None) -> int:
-    """Length of the next page: as the server has it in its address, else that of this one."""
+    """Length of the next page: from its address in the response, otherwise the length of this page."""
     try:
         stated = int(dict(parse_qsl(urlsplit(page.next or "").query)).get("limit", ""))
     except ValueError:  # no address, or no number in it
@@ -197,11 +196,11 @@ def _length(page: Page, form: str | None) -> int:
 
 
 def _same_list(playlist_id: str, offset: int, page: Page) -> Page:
-    """The page itself, if it is the one that was asked for: caches and proxies have given others.
+    """Return the page if it is the requested one; caches and proxies have returned other pages.
 
     Raises
     ------
-    UnexpectedBody : it is another.
+    UnexpectedBody : it is another page.
     """
     named = _OF_LIST.search(page.address or "")
     if page.offset != offset or (named and named.group(1) != playlist_id):
@@ -210,13 +209,13 @@ def _same_list(playlist_id: str, offset: int, page: Page) -> Page:
 
 
 class _Api(spotipy.Spotify):
-    """spotipy, with errors as the polite session tells them."""
+    """spotipy's client, with the errors of the session."""
 
     def get(self, path: str, parameters: JsonObject) -> Any:
         """Parsed body of a GET."""
         try:
             return self._get(path, **parameters)
-        except SpotifyException as error:  # what spotipy refuses by itself, without a request
+        except SpotifyException as error:  # refused by spotipy without a request
             raise FetchError(Reason.BAD_REQUEST, f"GET {path}: {error.msg}", error.http_status) from None
 
     def _internal_call(self, method: str, url: str, payload: object, params: dict[str, object]) -> object:
@@ -230,17 +229,17 @@ class _Api(spotipy.Spotify):
         return response.json() if parsed is None and response.content else parsed
 
 
-#: A playlist of Spotify's own ("Today's Top Hits"), and a track that the API's reference has as its example.
+#: Id of a playlist owned by Spotify ("Today's Top Hits"), and of the example track in the API's reference.
 OWNED_BY_SPOTIFY = "37i9dQZF1DXcBWIGoYBM5M"
 EXAMPLE_TRACK = "11dFghVXANMlKmJXsNCbNl"
-#: So many playlists have to be refused before playlists count as closed; one may just be gone.
+#: Number of playlists that must be refused before access to playlists counts as closed; a single one may be deleted.
 _PLAYLISTS_TRIED = 3
-#: Results a page of a search until February 2026, and in development mode since.
+#: Maximum results per search page, and since February 2026 in development mode.
 SEARCH_PAGES = (50, 10)
 
 _NEW_APPS = "since 2024-11-27, for apps made since"
 _DEVELOPMENT = "since February 2026, for apps in development mode"
-#: What each ability is, and which restriction a refusal is likely to come from.
+#: Description of each ability, and the restriction that likely causes a refusal.
 ABILITIES = {
     "playlist_items": ("items of other people's playlists", f"only of one's own {_DEVELOPMENT}"),
     "spotify_playlists": ("playlists that Spotify owns", f"closed {_NEW_APPS}"),
@@ -254,7 +253,13 @@ ABILITIES = {
 
 @dataclass(frozen=True)
 class Ability:
-    """One ability: whether the app has it (None: the probe could not tell), and what it gives."""
+    """Result of the probe for one ability.
+
+    Attributes
+    ----------
+    allowed : whether the app has access; None if the probe was inconclusive.
+    value : form of playlists, page size, or number of previews.
+    """
 
     ability: str
     allowed: bool | None
@@ -264,12 +269,12 @@ class Ability:
 
 
 def probe(spotify: Spotify, playlists: Sequence[str], analysis: bool = False) -> tuple[Ability, ...]:
-    """Try every ability, at one request each (up to three for playlists, two for the size of a search's page).
+    """Test every ability with one request each (up to three for playlists, two for the size of search pages).
 
     Parameters
     ----------
-    playlists : playlists of others that are to be read; none: not probed.
-    analysis : probe audio analyses too.
+    playlists : ids of playlists of other users; if empty, playlists of others are not tested.
+    analysis : also test audio analyses.
 
     Raises
     ------
@@ -290,7 +295,7 @@ def probe(spotify: Spotify, playlists: Sequence[str], analysis: bool = False) ->
 
 
 def describe(abilities: Iterable[Ability]) -> list[str]:
-    """A table for people: what, whether, and why not."""
+    """Lines of a table with each ability, its result and the reason of a refusal."""
     rows = [("what the app may ask of Spotify", "", "")]
     for ability in abilities:
         what = ABILITIES[ability.ability][0]

@@ -1,15 +1,15 @@
-"""Spotify's links: every way in which a playlist, track, artist or album has been written down since 2014.
+"""Parse Spotify links to playlists, tracks, artists and albums, in all forms used since 2014.
 
-The forms, with the years in which they were handed out:
+The forms, with the years of their use:
 
 - URIs: ``spotify:playlist:ID``, ``spotify:user:NAME:playlist:ID`` (until 2018), ``spotify://track/ID`` (mobile);
 - pages: ``open.spotify.com/playlist/ID``, ``…/user/NAME/playlist/ID`` (until 2018), ``…/intl-de/track/ID`` (since
   2022), ``play.spotify.com/…`` (until 2017), all with or without ``?si=…``, ``#1:30`` and scheme;
 - embeds: ``embed.spotify.com/?uri=…`` (until 2018, the URI plain or encoded), ``open.spotify.com/embed?uri=…``,
   ``open.spotify.com/embed/playlist/ID``, and ``…/oembed?url=…``;
-- the API's own: ``api.spotify.com/v1/playlists/ID/tracks``, ``…/v1/users/NAME/playlists/ID``.
+- addresses of the API: ``api.spotify.com/v1/playlists/ID/tracks``, ``…/v1/users/NAME/playlists/ID``.
 
-Short links (``spotify.link/…``) hold no id: only a request could tell where they lead.
+Short links (``spotify.link/…``) contain no id and would need a request to resolve, so they are not supported.
 """
 
 import html
@@ -27,13 +27,13 @@ _KINDS = frozenset(get_args(Kind))
 _ID = re.compile(r"[0-9A-Za-z]{22}")
 _HOSTS = re.compile(r"(?:[\w-]+\.)*spotify\.com|spotify\.app\.link|com\.spotify\.music")
 _SHORT_HOSTS = re.compile(r"(?:[\w-]+\.)*(?:spotify\.link|spoti\.fi|tospotify\.com|spotify\.app\.link)")
-#: Parameters of a page without an id of its own that hold the link that is meant.
+#: Query parameters that contain the target link of pages without an id.
 _NESTED = ("uri", "url", "$deeplink_path", "$canonical_url", "$full_url", "link")
 
 
 @dataclass(frozen=True)
 class SpotifyLink:
-    """What a link names; ``user`` is the owner where the link says so (until 2018)."""
+    """Target of a link; ``user`` is the owner, contained in links until 2018."""
 
     kind: Kind
     id: str
@@ -41,30 +41,30 @@ class SpotifyLink:
 
     @property
     def uri(self) -> str:
-        """The link as Spotify writes it today."""
+        """Current form of the URI."""
         return f"spotify:{self.kind}:{self.id}"
 
     @property
     def url(self) -> str:
-        """Its page."""
+        """Address of the page."""
         return f"https://open.spotify.com/{self.kind}/{self.id}"
 
 
 def parse_link(text: str | None) -> SpotifyLink | None:
-    """Read a link in any form; None where it names no playlist, track, artist, album, episode or show.
+    """Parse a link in any form; None if it is not a link to a playlist, track, artist, album, episode or show.
 
-    A page's own address counts before its parameters: ``track/ID?context=spotify:playlist:ID`` is the
-    track. An album page that highlights a track (``album/ID?highlight=spotify:track:ID``) is that track.
+    The path takes precedence over parameters: ``track/ID?context=spotify:playlist:ID`` is the track. An album page that
+    highlights a track (``album/ID?highlight=spotify:track:ID``) is a link to that track.
     """
     return _parse(html.unescape(text or "").strip().strip("<>\"'"), depth=0)
 
 
 def require_link(text: str, kind: Kind) -> str:
-    """Id of a link that has to be of one kind; a bare id of 22 letters and digits is one, too.
+    """Id of a link of the given kind; a bare id of 22 letters and digits is accepted, too.
 
     Raises
     ------
-    InputError : anything else. The message says what the text is, and which forms are read.
+    InputError : the text is neither; the message has the reason and the accepted forms.
     """
     plain = text.strip()
     if _ID.fullmatch(plain):
@@ -102,7 +102,7 @@ def _parse(text: str, depth: int) -> SpotifyLink | None:
 
 
 def _split(text: str) -> tuple[str, str, str]:
-    """Host in lower case, path and query of an address, whether or not it has a scheme."""
+    """Host in lower case, path and query of an address with or without a scheme."""
     address = text if re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE) else "//" + text.lstrip("/")
     try:
         parts = urlsplit(address)
@@ -112,7 +112,7 @@ def _split(text: str) -> tuple[str, str, str]:
 
 
 def _named(parts: list[str]) -> SpotifyLink | None:
-    """Read path segments: the first word for a kind that an id follows, and the user before it."""
+    """Parse path segments: the first kind that is followed by an id, and the user before it."""
     kinds = [part.lower().removesuffix("s") for part in parts]
     for place, (kind, following) in enumerate(zip(kinds, parts[1:], strict=False)):
         if kind in _KINDS and _ID.fullmatch(following):

@@ -1,7 +1,7 @@
-"""Read one list for its genres: a playlist, the songs of an artist, or the playlists that a search finds.
+"""Read one list for its genres: a playlist, the songs of an artist, or the playlists found by a search.
 
-:class:`SpotifyFetch` is what a fan-out asks for: a request of one of the kinds of :data:`_ANSWERS` in, an answer out.
-Both are JSON, so that a playlist of 150 songs is one string of 90 KB on its way, and Spark reads it.
+:class:`SpotifyFetch` implements the interface of fan-outs: it maps a request of one of the kinds in :data:`_ANSWERS` to
+a response. Both are JSON, which Spark can parse; a playlist of 150 songs is a string of 90 KB.
 """
 
 import json
@@ -25,15 +25,15 @@ from genreatlas.sources.spotify.song_rows import choose, clip_id, credits_of, so
 from genreatlas.sources.spotify.tokens import make_tokens, read_credentials
 from genreatlas.values import JsonObject, JsonView, RowView
 
-#: How often a playlist that changes while it is read is begun again.
+#: Maximum number of restarts of reading a playlist that changes meanwhile.
 _RESTARTS = 2
-#: Results of a search that the API gives at all.
+#: Maximum number of results of a search in the API.
 _SEARCH_END = 1000
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A genre that a list is read for, and at most how many of its songs."""
+    """A genre that a list is read for, and the maximum number of songs (``number``) chosen for the genre."""
 
     genre_id: str
     genre: str
@@ -43,13 +43,20 @@ class Wanted:
     weight: float = 1.0
 
     def selection(self, settings: Mapping[str, object]) -> str:
-        """Hash of what the songs are chosen by; another one means that the list is read again."""
+        """Hash of the criteria by which songs are chosen; if it changes, the list is read again."""
         return stable_id(self.genre_id, self.number, sorted(settings.items()), length=12)
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """What a list holds: its tracks without repetitions, and what is no track."""
+    """Content of a list: distinct tracks, and the numbers of other entries by kind.
+
+    Attributes
+    ----------
+    entries : number of entries that were read.
+    total : length of the list as stated by the API.
+    steady : whether the list had the same length on all pages.
+    """
 
     tracks: tuple[Listed, ...]
     left_out: Counter[str]
@@ -59,19 +66,19 @@ class _Reading:
 
 
 def read_playlist(spotify: Spotify, playlist_id: str, genres: Sequence[Wanted], snapshot: str | None) -> JsonObject:
-    """Read a playlist, or only see that it is as it was.
+    """Read a playlist, unless its snapshot is unchanged.
 
     Parameters
     ----------
-    snapshot : snapshot that was read before; None: read in any case.
+    snapshot : snapshot that was read before; None reads the playlist in any case.
 
     Returns
     -------
-    ``unchanged``, and else the row of ``playlists`` without genre, ``genres`` and ``songs``; see :func:`_answer`.
+    ``{"unchanged": True}``, otherwise the playlist with its genres and songs; see :func:`_answer`.
 
     Raises
     ------
-    FetchError : the playlist cannot be read, or the app sees its head only (reason ``forbidden``).
+    FetchError : the playlist cannot be read, or the app has access only to its head (reason ``forbidden``).
     """
     if snapshot is not None and spotify.head(playlist_id).snapshot == snapshot:
         return {"unchanged": True}
@@ -87,7 +94,7 @@ def read_playlist(spotify: Spotify, playlist_id: str, genres: Sequence[Wanted], 
         reading = _read(playlist.page, spotify.further_pages(playlist, playlist_id), spotify.settings.max_entries)
         if reading.steady:
             break
-    # A snapshot is kept only for what was read as one state: the next run reads the other again.
+    # The snapshot is stored only if one state was read; otherwise the next run reads the playlist again.
     head = _head(playlist) | {"snapshot": playlist.snapshot if reading.steady else None}
     return _answer(spotify, {"playlist_id": playlist_id, "kind": "playlist"} | head, reading, genres)
 
@@ -95,10 +102,10 @@ def read_playlist(spotify: Spotify, playlist_id: str, genres: Sequence[Wanted], 
 def read_artist(
     spotify: Spotify, playlist_id: str, name: str, artist_id: str | None, genres: Sequence[Wanted], page_size: int
 ) -> JsonObject:
-    """Read songs of an artist by search, whose results are pages of tracks of whoever fits.
+    """Read songs of an artist with a search for tracks.
 
-    Only tracks that credit the artist count: by Spotify's id where it is known, else by name. Several
-    releases of one recording (one ISRC) count once.
+    Only tracks that credit the artist are used, by Spotify id if known, otherwise by name. Of several releases of one
+    recording (one ISRC), one is used.
     """
     wanted = max(genre.number for genre in genres)
     query = f'artist:"{_plain(name)}"'
@@ -131,7 +138,7 @@ def read_artist(
 
 
 def find_playlists(spotify: Spotify, query: str, number: int, page_size: int) -> list[JsonObject]:
-    """The first so many playlists that a search finds, in its order, each once; fewer where it finds fewer."""
+    """First ``number`` distinct playlists found by a search, in order; fewer if the search finds fewer."""
     found: dict[str, JsonObject] = {}
     offset, more = 0, True
     while more and len(found) < number and offset < _SEARCH_END:
@@ -144,7 +151,7 @@ def find_playlists(spotify: Spotify, query: str, number: int, page_size: int) ->
 
 
 def _read(first: Page, further: Iterable[Page], most: int) -> _Reading:
-    """All pages of a playlist, up to a number of entries; it is steady if its length was the same on all of them."""
+    """Read all pages of a playlist, up to ``most`` entries."""
     tracks: dict[str, Listed] = {}
     left_out, totals, entries = Counter[str](), set[int | None](), 0
     for page in chain([first], further):
@@ -160,9 +167,9 @@ def _read(first: Page, further: Iterable[Page], most: int) -> _Reading:
 
 
 def _answer(spotify: Spotify, head: JsonObject, reading: _Reading, genres: Sequence[Wanted]) -> JsonObject:
-    """What a list gives: its row, its genres with the number of songs kept for each, and the songs that were kept.
+    """Response for a list: its row of ``playlists`` without genres, its genres with numbers of songs, and chosen songs.
 
-    A song has ``position`` and ``listed_at`` of the list, ``genres`` (ids that it was chosen for) and ``credits``.
+    A song has ``position`` and ``listed_at`` in the list, ``genres`` (ids for which it was chosen) and ``credits``.
     """
     settings = spotify.settings
     by_genre = {
@@ -199,7 +206,7 @@ def _answer(spotify: Spotify, head: JsonObject, reading: _Reading, genres: Seque
 
 
 def selected_by(settings: object) -> JsonObject:
-    """Settings that a list's songs are chosen by."""
+    """Settings that determine which songs of a list are chosen."""
     return {name: getattr(settings, name) for name in ("seed", "max_entries", "market")}
 
 
@@ -209,7 +216,7 @@ def _head(playlist: Playlist) -> dict[str, object]:
 
 
 def _plain(name: str) -> str:
-    """A name as a search takes it between quotation marks."""
+    """A name that can be quoted in a search query: without quotation marks and backslashes."""
     return " ".join(re.sub(r"[\"\\]", " ", name).split())
 
 
@@ -217,16 +224,16 @@ def _credits(artists: Iterable[str], name: str) -> bool:
     return normalise_artist(name) in map(normalise_artist, artists)
 
 
-#: Under this name Spotify's attempts and pauses are kept.
+#: Name of the provider in attempts and pauses.
 PROVIDER = "spotify"
 
 
 @dataclass(frozen=True)
 class SpotifyFetch:
-    """Fetches keys from the Web API; what the fan-out asks for.
+    """Fetches requests from the Web API; implements the interface of fan-outs.
 
-    A client that is there is used in this process. It does not travel: other processes make their own, with
-    credentials from their own environment, so that none stand in a plan.
+    A given client is used only in this process and not serialised. Other processes create their own client, with
+    credentials from their environment, so that Spark plans contain no credentials.
     """
 
     settings: SpotifySection
@@ -239,11 +246,11 @@ class SpotifyFetch:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The API's hosts."""
+        """Hosts of the API and of the accounts service."""
         return tuple(urlsplit(url).netloc for url in (self.settings.api_url, self.settings.accounts_url))
 
     def open(self, fan_out: FanOutSection) -> Callable[[JsonView, str], JsonView]:
-        """Make one process's client."""
+        """Create the client of a process, and return the function that fetches one row."""
         spotify = self.client or open_spotify(self.settings, fan_out)
 
         def fetch(row: RowView, provider: str) -> RowView:
@@ -254,11 +261,11 @@ class SpotifyFetch:
 
 
 def open_spotify(settings: SpotifySection, fan_out: FanOutSection) -> Spotify:
-    """A client with a polite session, for the app and user that the environment names.
+    """Create a client for the app and user given in environment variables.
 
     Raises
     ------
-    ConfigError : the environment lacks something.
+    ConfigError : an environment variable is missing.
     """
     named = hosts_of(settings.api_url, settings.accounts_url)
     session = polite_session(fan_out, PROVIDER, "json", named=named)

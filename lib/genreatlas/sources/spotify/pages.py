@@ -1,8 +1,8 @@
-"""Tracks, playlists and searches as the Web API describes them: their heads, their pages, and what stands on them.
+"""Parse tracks, playlists and search results of the Web API.
 
-Two generations of the playlist API are read. Until 2026 a playlist has ``tracks``, a page of entries that
-have a ``track``; since February 2026 apps in development mode get ``items``, with an ``item``, and only for
-playlists that their user owns. Some bodies have both.
+Two generations of the playlist API are supported. Until 2026 a playlist has ``tracks``, a page of entries with a
+``track``. Since February 2026 apps in development mode get ``items``, with entries that have an ``item``, and only for
+playlists of their user. Some bodies have both.
 """
 
 import re
@@ -34,15 +34,16 @@ _DATE = re.compile(r"\d{4}(?:-\d\d(?:-\d\d)?)?", re.ASCII)
 
 @dataclass(frozen=True)
 class Track:
-    """A track that Spotify has; what a body does not say is None.
+    """A track of Spotify; missing values are None.
 
     Attributes
     ----------
-    spotify_id : id of the recording that is played; of a relinked track, not that of the list's own entry.
-    artists, album_artists : names, in the order of the credit; ``artist_ids`` those of artists that Spotify knows.
-    release_date : of the album, as precise as ``release_date_precision`` (year, month or day); not the first
-        release of the recording. Its precision is None where Spotify does not say, or says something else.
-    preview_url : as seen; None in development mode and for apps made since 2024-11-27.
+    spotify_id : id of the recording that is played; for a relinked track, not the id of the list's entry.
+    artists, album_artists : names, in the order of the credit.
+    artist_ids : ids of those artists that have one.
+    release_date : release date of the album, with the precision ``release_date_precision`` (year, month or day, or None
+        if unknown); not the first release of the recording.
+    preview_url : address of the preview; None in development mode and for apps created since 2024-11-27.
     """
 
     spotify_id: str
@@ -65,12 +66,12 @@ class Track:
 
 
 def parse_track(body: object) -> Track | str:
-    """Read a track object, full or simplified, of any year.
+    """Parse a track object, full or simplified, of any year.
 
     Returns
     -------
-    Track, or why it is none: ``null`` (not sold here), ``withdrawn`` (neither name nor length are left of it),
-    ``local`` (a file on somebody's computer), the type of another thing (``episode``), or ``no_id``.
+    Track, or the reason why it is not a track: ``null`` (not available in the market), ``withdrawn`` (without name and
+    length), ``local`` (a local file of a user), the type of another object (``episode``), or ``no_id``.
     """
     if not isinstance(body, dict):
         return "null"
@@ -121,7 +122,7 @@ def _named(artists: object, key: str) -> tuple[str, ...]:
 
 
 def _date(value: object) -> str | None:
-    """A date as given, of a year, month or day that there is; a year of zeros is Spotify's way of not knowing."""
+    """A valid date of a year, month or day, as given; otherwise None. Spotify writes unknown years as zeros."""
     if not isinstance(value, str) or not _DATE.fullmatch(value) or value.startswith("0000"):
         return None
     try:
@@ -132,7 +133,7 @@ def _date(value: object) -> str | None:
 
 
 def _largest(album: Mapping[str, object]) -> str | None:
-    """The widest cover; the first where widths are not given, as Spotify lists the widest first."""
+    """Address of the widest cover; of the first if widths are missing, because Spotify lists the widest first."""
     images = [
         (integer(image.get("width"), low=0) or 0, address(image.get("url"))) for image in mappings(album.get("images"))
     ]
@@ -144,7 +145,7 @@ Form = Literal["tracks", "items"]
 
 @dataclass(frozen=True)
 class Listed:
-    """A track in its place on a list, from 0; ``added_at`` where the list says when it came there."""
+    """A track with its position in a list, from 0; ``added_at`` is the time when it was added, if known."""
 
     position: int
     track: Track
@@ -157,10 +158,9 @@ class Page:
 
     Attributes
     ----------
-    left_out : number of entries that are no track of Spotify's, by what they are: null, withdrawn, local, episode,
-        no_id.
-    total : length of the whole list as the page states it; lists may change between pages.
-    address, next : addresses of this page and of the next one, as the server gives them.
+    left_out : number of entries that are not tracks, by kind: null, withdrawn, local, episode, no_id.
+    total : length of the whole list as stated on the page; lists may change between pages.
+    address, next : addresses of this page and of the next one, as given by the server.
     """
 
     tracks: tuple[Listed, ...] = ()
@@ -175,10 +175,10 @@ class Page:
 
 @dataclass(frozen=True)
 class Playlist:
-    """Head of a playlist, with its first page where the body has one.
+    """Head of a playlist, with its first page if the body has one.
 
-    ``form`` tells the generation of the API; None where the body has no page, as an app in development mode
-    gets for playlists of others.
+    ``form`` is the generation of the API; None if the body has no page, as for apps in development mode and playlists
+    of other users.
     """
 
     playlist_id: str | None
@@ -201,11 +201,11 @@ class FoundPlaylist:
 
 
 def parse_playlist(body: object) -> Playlist:
-    """Read a playlist of either generation.
+    """Parse a playlist of either generation.
 
     Raises
     ------
-    UnexpectedBody : the body is no playlist, or its entries are no page.
+    UnexpectedBody : the body is not a playlist, or its entries are not a page.
     """
     head = mapping(body)
     if text(head.get("type")) not in ("playlist", None) or not head.keys() & {"snapshot_id", "owner", "id"}:
@@ -230,34 +230,34 @@ def parse_playlist(body: object) -> Playlist:
 
 
 def parse_page(body: object, offset: int = 0) -> Page:
-    """Read a page of a playlist's entries: objects with a ``track`` or an ``item``.
+    """Parse a page of a playlist's entries: objects with a ``track`` or an ``item``.
 
     Parameters
     ----------
-    offset : where the page begins, if it does not say so itself.
+    offset : position of the first entry, if the page does not state it.
 
     Raises
     ------
-    UnexpectedBody : the body has no list of entries, or one of something else.
+    UnexpectedBody : the body has no list of entries, or a list of other objects.
     """
     return _page(body, _entry, offset, _is_entry, "entries of a playlist")
 
 
 def parse_track_page(body: object, offset: int = 0) -> Page:
-    """Read the tracks of a search, ``{"tracks": {"items": [track, ...]}}``.
+    """Parse the tracks of a search, ``{"tracks": {"items": [track, ...]}}``.
 
     Raises
     ------
-    UnexpectedBody : the body has no list of tracks, or one of something else.
+    UnexpectedBody : the body has no list of tracks, or a list of other objects.
     """
     found = mapping(body).get("tracks")
     return _page(found, lambda entry: (entry, None, False), offset, lambda entry: not _is_entry(entry), "tracks")
 
 
 def parse_playlist_page(body: object) -> tuple[tuple[FoundPlaylist, ...], str | None]:
-    """Read the playlists of a search, in order, and the address of the next page.
+    """Parse the playlists of a search, in order, and the address of the next page.
 
-    Playlists that the app may not see are null, and left out.
+    Playlists without access are null in the body, and left out.
 
     Raises
     ------
@@ -285,7 +285,7 @@ def _entry(entry: Mapping[str, object]) -> tuple[object, object, bool]:
 
 
 def _is_entry(entry: Mapping[str, object]) -> bool:
-    """Whether an object is an entry of a playlist, and not a track itself, which may have a flag ``track``."""
+    """Whether an object is an entry of a playlist, and not a track, which may have a boolean ``track``."""
     return any(name in entry and not isinstance(entry[name], bool) for name in ("item", "track")) or (
         "added_at" in entry and "uri" not in entry
     )

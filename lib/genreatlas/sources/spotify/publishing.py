@@ -1,9 +1,9 @@
-"""Playlists of a user at Spotify: created once, found again by a mark in their description, and filled.
+"""Create and fill playlists of a Spotify user; existing ones are found by a mark in their description.
 
-Since February 2026 a playlist is created by ``POST /me/playlists`` and its entries are those of
-``/playlists/{id}/items``; ``/users/{id}/playlists`` and ``/playlists/{id}/tracks`` are deprecated. What is not safe to
-repeat (creating, appending) is sent once: after a failure that leaves open whether it was done, the playlist is looked
-for by its mark, and filled anew from its first entry.
+Since February 2026 a playlist is created with ``POST /me/playlists``, and its entries are at ``/playlists/{id}/items``;
+``/users/{id}/playlists`` and ``/playlists/{id}/tracks`` are deprecated. Requests that are not safe to repeat (create,
+append) are sent once. After a failure with an unknown result, the playlist is searched for by its mark, and filled
+again from its first entry.
 """
 
 import os
@@ -20,22 +20,22 @@ from genreatlas.sources.json_values import identifier, mapping
 from genreatlas.sources.spotify.tokens import Credentials, Tokens, make_tokens, read_credentials
 from genreatlas.values import JsonView, Params
 
-#: Most entries in one request.
+#: Maximum number of entries in one request.
 BATCH = 100
 _PAGE = 50
 _TOKENS = 3
-#: Most characters of a description that Spotify keeps.
+#: Maximum number of characters of a description at Spotify.
 _DESCRIPTION = 300
-#: Longest list of a user's playlists that is looked through.
+#: Maximum number of a user's playlists that are searched.
 _PLAYLISTS = 11_000
 
 
 def read_publishing_credentials(settings: SpotifySection, environment: Mapping[str, str] = os.environ) -> Credentials:
-    """The app and its user, who has to have authorised it: ``SPOTIFY_REFRESH_TOKEN``.
+    """Read the credentials of the app and of a user who has authorised it (``SPOTIFY_REFRESH_TOKEN``).
 
     Raises
     ------
-    ConfigError : the environment lacks one of them.
+    ConfigError : an environment variable is missing.
     """
     credentials = read_credentials(settings.model_copy(update={"authorisation": "user"}), environment)
     if credentials.refresh_token is None:
@@ -47,11 +47,11 @@ def read_publishing_credentials(settings: SpotifySection, environment: Mapping[s
 
 
 def open_publisher(settings: SpotifySection, fan_out: FanOutSection) -> "Publisher":
-    """A publisher for the user that the environment names.
+    """Create a publisher for the user given in environment variables.
 
     Raises
     ------
-    ConfigError : the environment lacks something.
+    ConfigError : an environment variable is missing.
     """
     settings = settings.model_copy(update={"authorisation": "user"})
     credentials = read_publishing_credentials(settings)
@@ -62,14 +62,14 @@ def open_publisher(settings: SpotifySection, fan_out: FanOutSection) -> "Publish
 
 
 class Publisher:
-    """The playlists of one user.
+    """Creates and fills the playlists of one user.
 
     Parameters
     ----------
-    api_url : the Web API.
-    tokens : where the user's access tokens come from.
-    session : for requests that may be repeated.
-    once : for those that may not.
+    api_url : address of the Web API.
+    tokens : source of the user's access tokens.
+    session : session for requests that may be repeated.
+    once : session without retries, for requests that may not be repeated.
     """
 
     def __init__(self, api_url: str, tokens: Tokens, session: requests.Session, once: requests.Session) -> None:
@@ -78,14 +78,14 @@ class Publisher:
         self._session, self._once = session, once
 
     def account(self) -> str:
-        """Hash that tells the user, on this API, from others."""
+        """Hash that identifies the user on this API."""
         user = self._ask("GET", "me").get("id")
         if not isinstance(user, str) or not user:
             raise FetchError(Reason.WRONG_CONTENT, "GET me: the answer names no user", 200, transient=True)
         return stable_id("spotify user", self._api, user)
 
     def find(self, mark: str) -> str | None:
-        """Id of the user's playlist with a mark in its description; None where there is none."""
+        """Id of the user's playlist with a mark in its description; None if there is none."""
         return next((_playlist_id(one) for one in self._own() if mark in str(one.get("description") or "")), None)
 
     def create(self, name: str, description: str, mark: str, public: bool) -> str:
@@ -93,7 +93,7 @@ class Publisher:
 
         Parameters
         ----------
-        mark : what it is found by, at the end of its description.
+        mark : text at the end of the description by which the playlist is found again.
         """
         kept = f"{' '.join(description.split())[: _DESCRIPTION - len(mark) - 1]} {mark}"
         body = {"name": name, "description": kept, "public": public, "collaborative": False}
@@ -102,12 +102,12 @@ class Publisher:
         except FetchError as error:
             if not error.transient:
                 raise
-            if (found := self.find(mark)) is not None:  # it was created, and the answer got lost
+            if (found := self.find(mark)) is not None:  # it was created, but the response was lost
                 return found
             raise
 
     def fill(self, playlist_id: str, track_ids: Sequence[str]) -> None:
-        """Let the playlist have exactly these tracks, in this order."""
+        """Replace the entries of the playlist by these tracks, in this order."""
         uris = [f"spotify:track:{track}" for track in track_ids]
         path = f"playlists/{playlist_id}/items"
         self._ask("PUT", path, {"uris": uris[:BATCH]})
@@ -132,12 +132,12 @@ class Publisher:
         params: Params | None = None,
         once: bool = False,
     ) -> JsonView:
-        """Send one request, again with a fresh token where the old one is refused: a refused request did nothing.
+        """Send one request; repeat it with a new token if the token is refused, as a refused request has no effect.
 
         Raises
         ------
-        ConfigError : the user did not allow what is asked.
-        FetchError : no answer, or none of the kind that was asked for.
+        ConfigError : the user has not authorised the request.
+        FetchError : the request failed, or the response has unexpected content.
         """
         session = self._once if once else self._session
         for attempt in range(_TOKENS + 1):
@@ -162,11 +162,11 @@ class Publisher:
 
 
 def _playlist_id(body: Mapping[str, object]) -> str:
-    """Id of a playlist, which goes into addresses.
+    """Id of a playlist, validated because it becomes part of addresses.
 
     Raises
     ------
-    FetchError : it is none.
+    FetchError : the body has no valid id.
     """
     found = identifier(body.get("id"))
     if found is None:

@@ -1,4 +1,4 @@
-"""Which lists are read for which genre: routes in order, and each list's share of a genre's songs."""
+"""Lists to be read for each genre, and each list's share of a genre's songs."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from genreatlas.values import JsonView, Params
 
 @dataclass(frozen=True)
 class NamedList:
-    """A playlist that a route names for a genre."""
+    """A playlist of a genre, found on a route such as ``configuration``."""
 
     playlist_id: str
     genre: Genre
@@ -26,7 +26,7 @@ class NamedList:
 
 @dataclass(frozen=True)
 class Search:
-    """A search for playlists of a genre; ``parent`` where it stands for a subgenre."""
+    """A search for playlists of a genre; ``parent`` is its parent if it is a subgenre."""
 
     query: str
     number: int
@@ -35,13 +35,13 @@ class Search:
 
     @property
     def key(self) -> str:
-        """Key of the search: other words, or another number of results, are another search."""
+        """Key of the search: hash of the query and the number of results."""
         return stable_id("search", self.query, self.number)
 
 
 @dataclass(frozen=True)
 class NamedArtist:
-    """An artist that stands for a genre on its Every Noise page, with its weight there (0 to 1)."""
+    """An artist on the Every Noise page of a genre, with its weight there (0 to 1)."""
 
     genre: Genre
     name: str
@@ -59,7 +59,7 @@ def configured_lists(entries: Iterable[PlaylistsEntry]) -> list[NamedList]:
 
     Raises
     ------
-    ConfigError : a genre that is none, or a link that leads to no playlist.
+    ConfigError : a name is not a genre, or a link is not a playlist.
     """
     found = []
     for number, entry in enumerate(entries, 1):
@@ -77,7 +77,7 @@ def configured_searches(entries: Iterable[SearchEntry]) -> list[Search]:
 
     Raises
     ------
-    ConfigError : a genre that is none.
+    ConfigError : a name is not a genre.
     """
     found = []
     for number, entry in enumerate(entries, 1):
@@ -92,7 +92,7 @@ def configured_searches(entries: Iterable[SearchEntry]) -> list[Search]:
 
 
 def is_chosen(genre: Genre, chosen: Sequence[str]) -> bool:
-    """Whether a genre is among those that ``[spotify] genres`` names, by name or slug; all are where it is empty."""
+    """Whether a genre is in ``chosen`` (``spotify.genres``), by name or slug; True for all genres if it is empty."""
     return not chosen or any(
         text == genre.genre_id or text.casefold() == genre.name.casefold() or genre_slug(text) == genre.genre_id
         for text in chosen
@@ -100,10 +100,10 @@ def is_chosen(genre: Genre, chosen: Sequence[str]) -> bool:
 
 
 def shares(lists: Iterable[NamedList], songs_per_genre: int) -> dict[str, tuple[Wanted, ...]]:
-    """Genres of each playlist, with the number of songs that it may give each.
+    """Genres of each playlist, with the maximum number of songs for each genre.
 
-    A genre's songs are shared evenly among its playlists, and the remainder goes to the first of them. So
-    what a playlist gives depends on no other playlist, and a genre never has more than its number.
+    The songs of a genre are divided evenly among its playlists; the remainder is taken from the first ones. So the
+    songs of a playlist do not depend on the content of other playlists, and a genre has at most ``songs_per_genre``.
     """
     by_genre: dict[str, dict[str, NamedList]] = defaultdict(dict)
     for named in lists:
@@ -121,7 +121,13 @@ def shares(lists: Iterable[NamedList], songs_per_genre: int) -> dict[str, tuple[
 def artist_lists(
     artists: Iterable[NamedArtist], per_genre: int, per_artist: int, songs_per_genre: int
 ) -> dict[str, tuple[NamedArtist, tuple[Wanted, ...]]]:
-    """Searches by artist: the heaviest artists of each genre, up to the genre's number of songs."""
+    """Searches by artist: the artists with the highest weights of each genre, up to ``songs_per_genre`` songs.
+
+    Parameters
+    ----------
+    per_genre : maximum number of artists of a genre.
+    per_artist : maximum number of songs of an artist for a genre.
+    """
     by_genre: dict[str, list[NamedArtist]] = defaultdict(list)
     for artist in artists:
         by_genre[artist.genre.genre_id].append(artist)
@@ -144,12 +150,12 @@ def artist_lists(
 
 
 def known_snapshot(genres: Sequence[Wanted], stored: Mapping[str, JsonView], settings: Params) -> str | None:
-    """The snapshot at which a list was read for all these genres by the same choice; None where it has to be read.
+    """Snapshot at which a list was read for all these genres with the same selection; None if it has to be read.
 
     Parameters
     ----------
     stored : the list's rows of ``playlists`` by genre.
-    settings : what songs are chosen by, see :func:`genreatlas.sources.spotify.lists.selected_by`.
+    settings : result of :func:`genreatlas.sources.spotify.lists.selected_by`.
     """
     rows = [stored.get(genre.genre_id) for genre in genres]
     snapshots = {row["snapshot"] if row else None for row in rows}

@@ -1,4 +1,4 @@
-"""Rows of the song tables: from a track, and from all that many lists say together of songs, artists and genres."""
+"""Rows of the song tables, from single tracks and from many lists of songs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,22 +9,22 @@ from genreatlas.sources.credits import Credit, artist_id, is_no_artist, title_gu
 from genreatlas.sources.spotify.pages import Track
 from genreatlas.values import JsonView, Row, RowView
 
-#: ``songs.source`` of every song of this source.
+#: ``songs.source`` of songs from Spotify.
 SOURCE = "spotify"
 
 
 def song_id(spotify_id: str) -> str:
-    """Id of a song by Spotify's id of the track."""
+    """Id of a song, derived from the Spotify id of the track."""
     return stable_id("song", SOURCE, spotify_id)
 
 
 def clip_id(spotify_id: str) -> str:
-    """Key of a track's rows in tables of features: they are of the whole recording, not of a clip that we have."""
+    """Key of a track's rows in feature tables. Its features cover the whole recording; no clip is stored for it."""
     return stable_id("clip", SOURCE, spotify_id)
 
 
 def song_row(track: Track, market: str = "") -> dict[str, object]:
-    """Columns of ``songs``, but the time."""
+    """Columns of ``songs``, except the time."""
     return {
         "song_id": song_id(track.spotify_id),
         "source": SOURCE,
@@ -50,9 +50,9 @@ def song_row(track: Track, market: str = "") -> dict[str, object]:
 
 
 def credits_of(track: Track) -> tuple[Credit, ...]:
-    """Who made a track, in Spotify's order, whose first artist is the primary one; then guests that the title names.
+    """Credits of a track: artists in Spotify's order, the first of which is primary, then guests in the title.
 
-    Spotify's names are names already, so they are not taken apart.
+    Spotify lists each artist separately, so names are not split.
     """
     named = [name for name in track.artists if not is_no_artist(name)]
     guests = title_guests(track.title or "") if named else ()
@@ -64,25 +64,25 @@ def credits_of(track: Track) -> tuple[Credit, ...]:
 
 
 def choose(spotify_ids: Iterable[str], number: int, seed: int, genre_id: str) -> set[str]:
-    """Choose at most so many tracks of a list for a genre.
+    """Choose at most ``number`` tracks of a list for a genre.
 
-    The tracks are shuffled by a hash of seed, genre and track, so the choice does not depend on their order,
-    and a list that changes a little changes the choice a little.
+    Tracks are ordered by a hash of seed, genre and track. So the choice does not depend on their order in the list, and
+    a small change of the list changes the choice only slightly.
     """
     shuffled = sorted(set(spotify_ids), key=lambda identity: stable_id(seed, genre_id, identity))
     return set(shuffled[:number])
 
 
-#: ``song_genres.label_source`` by route; every other route names playlists.
+#: ``song_genres.label_source`` by route; ``playlist`` for all other routes.
 _LABEL_SOURCES = {"artists": "artist", "search": "search"}
 
 
 @dataclass
 class ListRows:
-    """Rows of each table, each key once.
+    """Rows of each table with distinct keys.
 
-    Where lists say different things of one song, that of the smaller row counts, so that the order of lists
-    does not matter; an artist has the first of its spellings in sorted order.
+    If lists have different data for one song, the smaller row in sorted order is used, so that the result does not
+    depend on the order of lists. Likewise, an artist has the first of its spellings in sorted order.
     """
 
     songs: dict[str, Row] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class ListRows:
 
 
 def list_rows(answers: Iterable[RowView]) -> ListRows:
-    """Rows of lists that were read; see :mod:`genreatlas.sources.spotify.lists` for what an answer is."""
+    """Rows of fetched lists; :mod:`genreatlas.sources.spotify.lists` describes the content of ``answers``."""
     rows = ListRows()
     for answer in answers:
         playlist, genres = answer["playlist"], {genre["genre_id"]: genre for genre in answer["genres"]}

@@ -1,4 +1,4 @@
-"""Access tokens: asked for when needed, renewed when refused, kept in memory and nowhere else."""
+"""Access tokens: requested when needed, renewed when refused, and kept only in memory."""
 
 import os
 import sys
@@ -18,36 +18,36 @@ from genreatlas.ids import stable_id
 from genreatlas.sources.json_values import number
 from genreatlas.values import JsonObject, JsonView
 
-#: What a user's token may do: read the user's own playlists, private ones too.
+#: Scopes of a user's token: read the user's own playlists, including private ones.
 SCOPES = "playlist-read-private playlist-read-collaborative"
-#: What it may do beside that where playlists are to be published: create and change the user's own.
+#: Scopes for publishing playlists: in addition, create and change the user's own playlists.
 PUBLISHING_SCOPES = f"{SCOPES} playlist-modify-private playlist-modify-public"
 _MARGIN_S = 60
-#: No token is taken for good for longer, whatever the answer says.
+#: Maximum lifetime of a token in seconds, independent of the response.
 _LONGEST_S = 86_400.0
-#: Reasons with which Spotify's accounts service refuses credentials for good.
+#: Reasons with which Spotify's accounts service refuses credentials permanently.
 _REFUSED = ("invalid_client", "invalid_grant", "unauthorized_client", "access_denied", "invalid_request")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What the environment says about the app and its user; never shown."""
+    """Credentials of the app and its user from environment variables. Secrets are not shown in its representation."""
 
     client_id: str
     client_secret: str | None = field(default=None, repr=False)
     refresh_token: str | None = field(default=None, repr=False)
 
     def app_key(self, settings: SpotifySection) -> str:
-        """Hash that tells this app, on this API, from others."""
+        """Hash that identifies this app and its kind of authorisation on this API."""
         return stable_id("spotify app", settings.api_url, self.client_id, settings.authorisation)
 
 
 def read_credentials(settings: SpotifySection, environment: Mapping[str, str] = os.environ) -> Credentials:
-    """Read ``SPOTIFY_CLIENT_ID``, ``SPOTIFY_CLIENT_SECRET`` and ``SPOTIFY_REFRESH_TOKEN``; spotipy's names do, too.
+    """Read ``SPOTIFY_CLIENT_ID``, ``SPOTIFY_CLIENT_SECRET`` and ``SPOTIFY_REFRESH_TOKEN``, or spotipy's ``SPOTIPY_*``.
 
     Raises
     ------
-    ConfigError : one that is needed is missing. The message says which, and where to get it.
+    ConfigError : a required variable is missing; the message has its name and how to get it.
     """
 
     def named(name: str) -> str | None:
@@ -68,11 +68,11 @@ def read_credentials(settings: SpotifySection, environment: Mapping[str, str] = 
 
 
 class Tokens:
-    """What spotipy takes as ``auth_manager``: one token at a time, shared by all threads.
+    """``auth_manager`` for spotipy with one token, shared by all threads.
 
     Parameters
     ----------
-    ask : asks for a new token; returns the answer of the accounts service (access_token, expires_in).
+    ask : function that requests a new token; returns the response of the accounts service (access_token, expires_in).
     """
 
     def __init__(self, ask: Callable[[], JsonView]) -> None:
@@ -82,12 +82,12 @@ class Tokens:
         self._ends = 0.0
 
     def get_access_token(self, as_dict: bool = False) -> str:
-        """A token that is good for another minute at least.
+        """Current token; renewed a minute before it expires.
 
         Raises
         ------
         ConfigError : Spotify refuses the credentials.
-        FetchError : the accounts service gives no answer.
+        FetchError : the request to the accounts service failed.
         """
         with self._lock:
             if self._token is None or time.monotonic() > self._ends:
@@ -96,7 +96,7 @@ class Tokens:
             return self._token
 
     def refused(self, token: str) -> None:
-        """Ask for a new token next time, unless another thread has got one in the meantime."""
+        """Discard a refused token, unless another thread has renewed it already."""
         with self._lock:
             if self._token == token:
                 self._token = None
@@ -110,15 +110,15 @@ class Tokens:
 
 
 def make_tokens(settings: SpotifySection, credentials: Credentials, session: requests.Session) -> Tokens:
-    """Tokens of the configured kind of authorisation.
+    """Create the source of tokens for the configured kind of authorisation.
 
     Raises
     ------
-    ConfigError : a user is to authorise, but there is neither a refresh token nor a terminal.
+    ConfigError : authorisation by a user is configured, but there is neither a refresh token nor a terminal.
     """
     if settings.authorisation == "app":
         memory = MemoryCacheHandler()
-        # Managers live as long as their tokens: a manager that goes closes the session.
+        # Tokens keep a reference to the manager, because a manager closes the session when it is deleted.
         app = SpotifyClientCredentials(
             credentials.client_id, credentials.client_secret, requests_session=session, cache_handler=memory
         )
@@ -133,7 +133,7 @@ def make_tokens(settings: SpotifySection, credentials: Credentials, session: req
     user = _user_manager(settings, credentials, session, memory)
 
     def ask() -> None:
-        # Where Spotify replaces the refresh token, the new one counts from then on.
+        # If Spotify replaced the refresh token, the new one has to be used.
         refresh = (memory.get_cached_token() or {}).get("refresh_token")
         if refresh is None:
             user.get_access_token(check_cache=False)
@@ -150,12 +150,12 @@ def authorise(
 
     Parameters
     ----------
-    scopes : what the app may do then.
+    scopes : requested scopes, separated by blanks.
 
     Raises
     ------
     ConfigError : Spotify refuses the app.
-    FetchError : the accounts service gives no answer.
+    FetchError : the request to the accounts service failed.
     """
     memory = MemoryCacheHandler()
     user = _user_manager(settings, credentials, session, memory, scopes)
@@ -170,10 +170,10 @@ def _user_manager(
     memory: MemoryCacheHandler,
     scopes: str = SCOPES,
 ) -> SpotifyPKCE | SpotifyOAuth:
-    """spotipy's manager of the authorisation code flow: with PKCE, or with the app's secret where there is one.
+    """spotipy's manager of the authorisation code flow: with the app's secret if given, otherwise with PKCE.
 
-    Spotify replaces a refresh token from PKCE at every use, and one that was got with the secret lasts;
-    so headless runs that come again had better have the secret.
+    Spotify replaces a refresh token obtained with PKCE at every use; a token obtained with the secret remains valid. So
+    repeated headless runs should use the secret.
     """
     told: JsonObject = {
         "redirect_uri": settings.redirect_uri, "scope": scopes, "state": os.urandom(12).hex(),
@@ -196,7 +196,7 @@ def _token_url(settings: SpotifySection) -> str:
 def _asking(
     ask: Callable[[], object], memory: MemoryCacheHandler, credentials: Credentials
 ) -> Callable[[], Mapping[str, object]]:
-    """Ask, and tell refused credentials, with which no request will work, from an accounts service in trouble."""
+    """Wrap ``ask``: refused credentials raise ConfigError, failures of the accounts service a transient FetchError."""
 
     def asked() -> JsonView:
         try:
@@ -214,7 +214,13 @@ def _asking(
         except requests.RequestException as error:
             said = type(error).__name__
             raise FetchError(Reason.CONNECTION_LOST, f"no access token: {said}", transient=True) from None
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError):  # spotipy takes the answer as it is
+        except (
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            OverflowError,
+        ):  # spotipy does not validate the response
             raise FetchError(Reason.WRONG_CONTENT, "the accounts service's answer is odd", transient=True) from None
         answer: JsonView = memory.get_cached_token() or {}
         if not answer.get("access_token"):

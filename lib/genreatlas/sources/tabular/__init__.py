@@ -1,4 +1,4 @@
-"""Tables of rows, whoever wrote them: formats, encodings and separators found by content, every row accounted for."""
+"""Reader of tables: detects format, encoding and separator from the content, and reports every unreadable row."""
 
 from genreatlas.sources.tabular.reading import RawTable, digest_of, open_text, read_table
 

@@ -1,10 +1,10 @@
-"""Rows of a delimited text, each accounted for: separator and quoting are found, and a broken row costs no other.
+"""Parse delimited text: detect separator and quoting, and report broken rows without losing others.
 
-The parser is Python's ``csv`` in its strict mode. Beside it stands what ``csv`` does not do: a quote that nothing
-closes swallows the rows after it, or up to the next quote of the same column, without an error. Such a row is
-given up alone, and reading goes on with the line after it.
+The parser is Python's ``csv`` in strict mode. In addition, unclosed quotes are handled: ``csv`` would read the
+following rows, up to the next quote or the end, as part of the value, without an error. Only the row with the unclosed
+quote is rejected, and parsing continues at the next line.
 
-ARFF, the format of Weka and openSMILE, is names of attributes before rows of such a text.
+ARFF, the format of Weka and openSMILE, has attribute names before rows of delimited text.
 Reference: Weka's description, https://waikato.github.io/weka-wiki/formats_and_processing/arff_stable/.
 """
 
@@ -18,23 +18,27 @@ from typing import Any
 
 from genreatlas.errors import InputError
 
-csv.field_size_limit(2**31 - 1)  # arrays and biographies are long
+csv.field_size_limit(2**31 - 1)  # cells may contain long arrays or biographies
 
 _DELIMITERS = ("\t", ",", ";", "|")
-_NONE = "\x1f"  # of a text of one column
+_NONE = "\x1f"  # separator of a text with one column
 _SAMPLE_LINES = 200
 _SHOWN = 5
 
-#: Line where a row begins, its values (None where it is broken), and what is wrong with it.
+#: Number of a row's first line, its values (None if broken), and the problem.
 Record = tuple[int, list[str] | None, str]
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text is divided.
+    """Separator and quoting of a text.
 
-    ``skipped`` lines before the header say nothing but the separator (``sep=;``); ``row_names`` says that rows
-    have one value more than the header, as R writes them.
+    Attributes
+    ----------
+    backslash : whether a backslash escapes quotes.
+    blanks : whether blanks after a separator are ignored.
+    row_names : whether rows have one value more than the header, as R writes them.
+    skipped : number of lines before the header, such as ``sep=;``, blank lines and comments.
     """
 
     delimiter: str
@@ -46,7 +50,7 @@ class Dialect:
     quote: str = '"'
 
     def reader(self, lines: Iterable[str], strict: bool = True) -> Any:
-        """A reader of ``csv``."""
+        """Create a reader of ``csv``."""
         return csv.reader(
             lines,
             delimiter=self.delimiter,
@@ -61,7 +65,14 @@ class Dialect:
 
 @dataclass
 class Faults:
-    """What was odd while reading: lines whose quotes are broken, good lines with quotes, lines read as they stand."""
+    """Statistics of quotes while reading.
+
+    Attributes
+    ----------
+    unclosed : numbers of lines with an unclosed quote.
+    quoted : number of valid rows with quoted values.
+    stray : numbers of lines with quotes inside quoted values, which are kept as characters.
+    """
 
     unclosed: list[int] = field(default_factory=list)
     quoted: int = 0
@@ -69,22 +80,23 @@ class Faults:
 
 
 def find_dialect(name: str, text: Callable[[], Iterator[str]]) -> tuple[Dialect, tuple[str, ...]]:
-    """Find separator and quoting of a text with a header.
+    """Detect separator and quoting of a text with a header.
 
-    Quotes are characters like any other where more rows are broken by them than hold a quoted value: titles
-    such as ``"Heroes" (live)`` in a table whose values are never quoted.
+    Quotes are treated as plain characters if more rows are broken by them than have quoted values: for example titles
+    such as ``"Heroes" (live)`` in a table without quoting.
 
     Parameters
     ----------
-    text : opens the text from its start.
+    name : name of the file for messages.
+    text : function that returns the lines from the start.
 
     Returns
     -------
-    The dialect, and notes on what is unusual.
+    The dialect, and notes on unusual properties.
 
     Raises
     ------
-    InputError : there is no line.
+    InputError : the text has no lines.
     """
     lines = list(islice(text(), _SAMPLE_LINES))
     first = lines[0].strip().lower() if lines else ""
@@ -114,11 +126,11 @@ def find_dialect(name: str, text: Callable[[], Iterator[str]]) -> tuple[Dialect,
 
 
 def read_header(name: str, lines: Iterator[str], dialect: Dialect) -> tuple[list[str], int]:
-    """Names of the columns, and the line after them.
+    """Names of the columns, and the number of the line after the header.
 
     Raises
     ------
-    InputError : the header's quotes do not close.
+    InputError : a quote in the header is not closed.
     """
     count = 0
 
@@ -140,14 +152,15 @@ def read_header(name: str, lines: Iterator[str], dialect: Dialect) -> tuple[list
 def records(
     lines: Iterator[str], dialect: Dialect, width: int, start: int = 1, faults: Faults | None = None, pad: bool = False
 ) -> Iterator[Record]:
-    """Read rows, each with the line where it begins; blank rows are left out.
+    """Parse rows, each with the number of its first line; blank rows are left out.
 
     Parameters
     ----------
-    lines : of the text after its header.
-    width : values of a row. Empty values beyond it are dropped.
+    lines : lines of the text after its header.
+    width : number of values in a row. Further empty values are dropped.
     start : number of the first line.
-    pad : whether rows may lack values at their end, which are then empty.
+    faults : statistics to be updated.
+    pad : whether missing values at the end of a row are filled with empty values.
     """
     faults = faults if faults is not None else Faults()
     source = _Lines(lines, start)
@@ -178,7 +191,7 @@ def records(
             if pad and len(values) < width and source.lines[-1].endswith(("\n", "\r")):
                 values += [""] * (width - len(values))
         if len(values) != width:
-            if source.taken > 1:  # each of its lines is accounted for
+            if source.taken > 1:  # reject only the first line, and parse the others again
                 source.give_back_all_but_first()
                 reader = dialect.reader(source)
                 faults.unclosed.append(here)
@@ -200,7 +213,7 @@ def some_lines(numbers: Sequence[int]) -> str:
 
 
 class _Lines:
-    """Lines for a reader, of which those of the row at hand can be given back."""
+    """Iterator of lines for a reader; the lines of the current row can be given back."""
 
     def __init__(self, lines: Iterator[str], start: int) -> None:
         self._lines = lines
@@ -233,7 +246,7 @@ class _Lines:
 
 
 def _salvaged(line: str, here: int, dialect: Dialect, width: int, faults: Faults) -> Iterator[Record]:
-    """The row of a line that is no valid row: with quotes inside a quoted value it is read as it stands."""
+    """Row of an invalid line. If quotes are paired and the number of values is right, quotes in values are kept."""
     values: list[str] = next(dialect.reader([line], strict=False), [])
     paired = line.count(dialect.quote) % 2 == 0
     if paired and len(values) == width and not values[-1].endswith(("\n", "\r")):
@@ -245,7 +258,7 @@ def _salvaged(line: str, here: int, dialect: Dialect, width: int, faults: Faults
 
 
 def _swallowed(lines: Sequence[str], dialect: Dialect, width: int) -> bool:
-    """Whether each line of a row is a row by itself: then its quote was left open, and is no value of many lines."""
+    """Whether each line of a row is a complete row, so that its quote is unclosed and not a value of several lines."""
     if width < 2:
         return False
     opening = lines[0].rfind(dialect.quote)
@@ -262,7 +275,7 @@ def _fields(line: str, dialect: Dialect) -> int:
 
 
 def _delimited(lines: Sequence[str]) -> Dialect:
-    """The separator under which most lines have as many values as the first, and the most of them."""
+    """Separator for which most lines have as many values as the first line, preferring more values."""
     best, most = Dialect(_NONE), 0.0
     for delimiter in _DELIMITERS:
         for blanks in (False, True):
@@ -278,12 +291,12 @@ def _delimited(lines: Sequence[str]) -> Dialect:
         spaced = Dialect(" ")
         widths = [len(row) for row in spaced.reader(lines, strict=False) if row]
         if len(widths) > 1 and widths[0] > 1 and all(0 <= n - widths[0] <= 1 for n in widths):
-            return spaced  # R's own default
+            return spaced  # default of R
     return best
 
 
 def _comments(lines: Sequence[str]) -> int:
-    """How many lines before the header begin with # and say something else, such as who wrote the file."""
+    """Number of comment lines (starting with #) before the header."""
     marked = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
     if not marked or marked == len(lines):
         return 0
@@ -294,7 +307,7 @@ def _comments(lines: Sequence[str]) -> int:
 
 
 def _apostrophes(name: str, text: Callable[[], Iterator[str]], lines: Sequence[str], dialect: Dialect) -> Dialect:
-    """Quotes of a text without ": apostrophes where they enclose a whole column, as openSMILE writes names."""
+    """Quoting of a text without ": apostrophes if they enclose all values of a column, as openSMILE writes names."""
     plain = replace(dialect, quoting=False)  # fast
     rows = list(plain.reader(lines[dialect.skipped + 1 :]))
     columns = [cells for cells in zip(*rows, strict=False) if all(len(c) > 1 and c[0] == c[-1] == "'" for c in cells)]
@@ -306,7 +319,7 @@ def _apostrophes(name: str, text: Callable[[], Iterator[str]], lines: Sequence[s
 
 
 def _quoted(name: str, text: Callable[[], Iterator[str]], dialect: Dialect) -> tuple[Dialect, list[int]]:
-    """How quotes are used, by reading the whole text: once where they are sound. And the lines where they are not."""
+    """Detect quoting by reading the whole text (once if quotes are valid), and list the lines with invalid quotes."""
     faults, found = _tried(name, text, dialect)
     odd = sorted({*faults.unclosed, *faults.stray})
     if not odd:
@@ -326,7 +339,7 @@ def _quoted(name: str, text: Callable[[], Iterator[str]], dialect: Dialect) -> t
 
 
 def _tried(name: str, text: Callable[[], Iterator[str]], dialect: Dialect) -> tuple[Faults, int]:
-    """Faults of a reading, and how many rows it finds."""
+    """Statistics of quotes and number of valid rows when reading with a dialect."""
     faults = Faults()
     lines = text()
     columns, start = read_header(name, lines, dialect)
@@ -335,7 +348,7 @@ def _tried(name: str, text: Callable[[], Iterator[str]], dialect: Dialect) -> tu
 
 
 def _has_row_names(lines: Sequence[str], dialect: Dialect) -> bool:
-    """Whether each row has one value more than the header, and the first ones number or quote the rows."""
+    """Whether each row has one value more than the header, and the first values are row numbers or quoted."""
     header, *rows = [row for row in dialect.reader(lines, strict=False) if row]
     if len(rows) < 2 or len(header) < 2 or any(len(row) != len(header) + 1 for row in rows):
         return False
@@ -343,7 +356,7 @@ def _has_row_names(lines: Sequence[str], dialect: Dialect) -> bool:
     return numbered or all(line.startswith(dialect.quote) for line in lines if line.strip())
 
 
-#: Rows of ARFF: values are quoted by ' and a backslash escapes.
+#: Dialect of ARFF: values are quoted with ', and a backslash escapes.
 ARFF = Dialect(",", quoting=True, backslash=True, blanks=True, quote="'")
 _ATTRIBUTE = re.compile(r"""\s*@attribute\s+(?:'((?:[^'\\]|\\.)*)'|"([^"]*)"|(\S+))\s""", re.IGNORECASE)
 
@@ -371,5 +384,5 @@ def read_arff_header(name: str, lines: Iterator[str]) -> tuple[list[str], int]:
 
 
 def without_arff_comments(lines: Iterator[str]) -> Iterator[str]:
-    """Lines of which those that are comments are blank, so that all keep their numbers."""
+    """Lines with comments replaced by blank lines, so that line numbers do not change."""
     return ("\n" if line.startswith("%") else line for line in lines)

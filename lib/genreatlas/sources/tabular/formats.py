@@ -1,6 +1,6 @@
-"""What a file of rows is made of: its format and compression by content, and the encoding of its text.
+"""Detect format, compression and encoding of a file from its content.
 
-What cannot be read is refused by name, so that nobody trains on a web page or on half of a table.
+Unsupported formats are refused with their name, so that no web page or partial table is used for training.
 """
 
 import bz2
@@ -20,7 +20,7 @@ from genreatlas.errors import ConfigError, InputError
 
 Kind = Literal["text", "arff", "parquet", "arrow"]
 
-#: First bytes = what holds them, of files that hold no rows which are read here.
+#: First bytes of unsupported formats, and their names.
 _REFUSED = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls)"),
     (b"SQLite format 3\0", "an SQLite database"),
@@ -43,11 +43,11 @@ _ARFF = re.compile(rb"(?:\s*%[^\n]*\n|\s*\n)*\s*@relation\b", re.IGNORECASE)
 _ADVICE = "Give a CSV, a Parquet file, or a folder of either"
 _BLOCK = 1 << 20
 _DECOMPRESSION_ERRORS = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile)
-#: Two to four bytes that are one character of UTF-8.
+#: A UTF-8 character of two to four bytes.
 _CHARACTER = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}",
 )
-#: Encodings that a text may be said to be in; others are guessed from short texts by accident.
+#: Encodings that may be suggested in messages; with others, short texts are often misclassified.
 _OTHERS = [
     "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874", "cp932", "euc_jp", "gb18030", "big5", "cp949",
 ]  # fmt: skip
@@ -56,7 +56,7 @@ _UNDEFINED_IN_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 @dataclass(frozen=True)
 class Encoding:
-    """Codec of a text; ``mixed`` says that single bytes are not UTF-8 and come as lone surrogates."""
+    """Codec of a text; ``mixed`` means that some bytes are not UTF-8 and are decoded as lone surrogates."""
 
     codec: str
     mixed: bool = False
@@ -64,14 +64,14 @@ class Encoding:
 
 
 def open_file(path: bytes | Path) -> IO[bytes]:
-    """Open a file for its content; gzip, bzip2, xz, zstd and a zip of one file are unpacked.
+    """Open a file and decompress gzip, bzip2, xz, zstd, or a zip of one file.
 
     Raises
     ------
-    InputError : a zip of several files, or one that is locked or broken.
-    OSError : there is no such file, or it may not be read.
+    InputError : a zip has several files, is encrypted or damaged.
+    OSError : the file does not exist or cannot be read.
     """
-    file = open(path, "rb")  # noqa: PTH123, SIM115 - a name of bytes; whoever reads it closes it
+    file = open(path, "rb")  # noqa: PTH123, SIM115 - a path of bytes; closed by the caller
     head = file.read(8)
     file.seek(0)
     if head.startswith(b"\x1f\x8b"):
@@ -90,11 +90,11 @@ def open_file(path: bytes | Path) -> IO[bytes]:
 
 
 def kind_of(name: str, file: IO[bytes]) -> Kind:
-    """What the content is.
+    """Format of the content.
 
     Raises
     ------
-    InputError : it is something else, which the message names.
+    InputError : the format is not supported; the message names it if known.
     """
     head = _start(name, file)
     if head.startswith(b"PAR1"):
@@ -121,21 +121,21 @@ def kind_of(name: str, file: IO[bytes]) -> Kind:
 
 
 def find_encoding(name: str, file: IO[bytes], wanted: str = "auto", key: str = "encoding") -> Encoding:
-    """Find the encoding of a text: UTF-8, UTF-16 or UTF-32, else Windows-1252, of which Latin-1 is a part.
+    """Detect the encoding of a text: UTF-8, UTF-16 or UTF-32, otherwise Windows-1252, which includes Latin-1.
 
-    A text whose single bytes are no UTF-8 while others are stays UTF-8. Other 8-bit and East Asian encodings
-    are not guessed but refused, with the likely one.
+    A text is also UTF-8 if most of its non-ASCII characters are UTF-8 but some bytes are not. Other 8-bit and East
+    Asian encodings are refused, with the likely encoding in the message.
 
     Parameters
     ----------
-    file : read to its end.
-    wanted : codec to use whatever is there, or "auto".
-    key : what a message calls the setting.
+    file : file, read to its end.
+    wanted : codec to be used, or "auto".
+    key : name of the setting for messages.
 
     Raises
     ------
     ConfigError : there is no such codec.
-    InputError : the text is in none of them, or not in the wanted one.
+    InputError : the text has no supported encoding, or not the wanted one.
     """
     if wanted != "auto":
         return Encoding(_check(name, file, wanted, key))
@@ -176,11 +176,11 @@ def find_encoding(name: str, file: IO[bytes], wanted: str = "auto", key: str = "
 
 
 def text_lines(name: str, file: IO[bytes], encoding: Encoding) -> Iterator[str]:
-    """Lines with their ends, whichever they are.
+    """Lines of a text, with unchanged line ends.
 
     Raises
     ------
-    InputError : compressed data break off, or the text is not in its encoding.
+    InputError : compressed data are truncated, or the text is not in the encoding.
     """
     errors = "surrogateescape" if encoding.mixed else "strict"
     codec = "utf-8-sig" if encoding.codec == "utf-8" else encoding.codec
@@ -198,17 +198,17 @@ def text_lines(name: str, file: IO[bytes], encoding: Encoding) -> Iterator[str]:
 
 
 def read_all(name: str, file: IO[bytes]) -> bytes:
-    """The whole content.
+    """Complete content of a file.
 
     Raises
     ------
-    InputError : compressed data break off.
+    InputError : compressed data are truncated.
     """
     return b"".join(_blocks(name, file))
 
 
 def repaired(text: str) -> str:
-    """Text that every table can hold: single bytes that were no UTF-8 are read as Windows-1252."""
+    """Replace lone surrogates, so that tables can store the text: bytes that were not UTF-8 become Windows-1252."""
     if text.isascii():
         return text
     text = re.sub("[\udc80-\udcff]", lambda found: _from_1252(ord(found[0]) - 0xDC00), text)
@@ -216,7 +216,7 @@ def repaired(text: str) -> str:
 
 
 def shown(path: bytes | Path) -> str:
-    """A path for messages."""
+    """Path as text for messages."""
     return path.decode("utf-8", "replace") if isinstance(path, bytes) else str(path)
 
 
@@ -235,7 +235,7 @@ def _start(name: str, file: IO[bytes]) -> bytes:
 
 
 def _plain(head: bytes) -> bytes:
-    """The start of a text as ASCII, as far as it is, whatever it is encoded in."""
+    """Start of a text for tests of ASCII content: UTF-16 and UTF-32 are converted to ASCII, other bytes unchanged."""
     mark = _mark(head)
     if mark is None:
         return head
@@ -243,7 +243,7 @@ def _plain(head: bytes) -> bytes:
 
 
 def _mark(head: bytes) -> str | None:
-    """UTF-8, -16 or -32 by its mark, or UTF-16 without one by where its zeros are."""
+    """Codec by byte order mark, or UTF-16 without a mark by the positions of zero bytes; otherwise None."""
     for codec, mark in (
         ("utf-8-sig", codecs.BOM_UTF8),
         ("utf-32", codecs.BOM_UTF32_LE),
@@ -261,7 +261,7 @@ def _mark(head: bytes) -> str | None:
 
 def _check(name: str, file: IO[bytes], wanted: str, key: str) -> str:
     try:
-        "".encode(wanted)  # raises for what is no encoding of texts
+        "".encode(wanted)  # raises for codecs that are not text encodings
         codec = codecs.lookup(wanted).name
         decoder = codecs.getincrementaldecoder(codec)()
     except (LookupError, TypeError):
@@ -277,7 +277,7 @@ def _check(name: str, file: IO[bytes], wanted: str, key: str) -> str:
 
 
 def _likely(sample: bytes) -> str | None:
-    """The likeliest encoding, by the package that requests brings; None without it, and for texts too short to tell."""
+    """Most likely encoding by charset_normalizer; None if it is not installed, or for texts of less than 200 bytes."""
     if len(sample) < 200:
         return None
     try:

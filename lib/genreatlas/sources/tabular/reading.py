@@ -1,6 +1,6 @@
-"""Read a table whole, whoever wrote it, with the place of every row and a reason for each that is none.
+"""Read a complete table, with the place of every row, and a reason for every row that cannot be read.
 
-One reader serves feature tables, manifests, lists of addresses and lists of files to score.
+It is used for feature tables, manifests, lists of addresses and lists of files to score.
 """
 
 import hashlib
@@ -21,26 +21,26 @@ from genreatlas.sources.tabular.delimited import Dialect, Faults, find_dialect, 
 from genreatlas.sources.tabular.formats import Encoding, find_encoding, kind_of, open_file, repaired, shown, text_lines
 from genreatlas.values import Row
 
-_BLOCK_ROWS = 20_000  # rows held as Python strings at a time; Arrow then holds them in a fifth of the space
-#: Folders beside the files of a table that is more than its files, and what it is.
+_BLOCK_ROWS = 20_000  # rows kept as Python strings at a time; Arrow needs a fifth of the memory
+#: Folders of table formats whose files cannot be read alone, and the names of these formats.
 _LAYERED = {"_delta_log": "a Delta table", ".hoodie": "a Hudi table", "metadata": "an Iceberg table"}
 _NULL_PART = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table as its file has it.
+    """Content of a table's file.
 
     Parameters
     ----------
-    name : of the file, for messages.
+    name : name of the file for messages.
     digest : hash of its bytes.
-    table : text where the file is text, else the file's own types.
-    places : where each row stands ("line 17", "row 17").
-    broken : places and words of rows that are none.
-    notes : what a reader should know of how it was read.
-    delimiter : what separates values; empty where nothing does.
-    raw : (row, column) = bytes of a value that is not UTF-8 in a text that is.
+    table : columns as text for text files, otherwise with the file's types.
+    places : place of each row in the file ("line 17", "row 17").
+    broken : places and problems of rows that cannot be read.
+    notes : notes on how the file was read.
+    delimiter : separator of values; empty for binary formats.
+    raw : original bytes of values that are not UTF-8 in a UTF-8 text, by (row, column).
     """
 
     name: str
@@ -53,7 +53,7 @@ class RawTable:
     raw: Mapping[tuple[int, str], bytes] = field(default_factory=dict)
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[str, Row]]:
-        """Place and values of each row, of the columns that are there."""
+        """Place and values of each row, for those columns that exist."""
         there = [column for column in dict.fromkeys(columns) if column in self.table.column_names]
         start = 0
         for batch in self.table.select(there).to_batches(max_chunksize=4096):
@@ -65,20 +65,19 @@ class RawTable:
 def read_table(path: bytes | Path, key: str, encoding: str = "auto", pad: bool = False) -> RawTable:
     """Read a table: delimited text, ARFF, Parquet or Arrow, compressed or not, or a folder of such files.
 
-    What it is, is told by content. Text is UTF-8, UTF-16 or Windows-1252, separated by commas, semicolons, tabs or
-    pipes. A row with more or fewer values than there are columns is broken and does not stop the others. A
-    folder holds the files that Spark or a similar program wrote, which are one table; folders in it may
-    be named ``column=value``.
+    The format is detected from the content. Text is UTF-8, UTF-16 or Windows-1252, separated by commas, semicolons,
+    tabs or pipes. A row with a wrong number of values is reported as broken, and the others are read. A folder contains
+    the files of one table as written by Spark or similar programs; subfolders may be named ``column=value``.
 
     Parameters
     ----------
-    key : the setting that names the table, for messages.
-    encoding : of text; "auto" finds it.
+    key : setting with the path, for messages.
+    encoding : encoding of text; "auto" detects it.
     pad : whether rows of a text may lack values at their end.
 
     Raises
     ------
-    InputError : it is missing, unreadable, empty or of another format, or a column name appears twice.
+    InputError : the table is missing, unreadable, empty or of an unsupported format, or a column name occurs twice.
     ConfigError : there is no such encoding.
     """
     name = shown(path)
@@ -99,11 +98,11 @@ def read_table(path: bytes | Path, key: str, encoding: str = "auto", pad: bool =
 
 
 def digest_of(path: bytes | Path, key: str) -> str:
-    """Hash of a table's bytes: of its file, or of all files of its folder.
+    """Hash of the bytes of a table's file, or of all files of its folder.
 
     Raises
     ------
-    InputError : it is missing or cannot be read.
+    InputError : the table is missing or cannot be read.
     """
     try:
         if not os.path.isdir(path):  # noqa: PTH112 - bytes
@@ -117,25 +116,31 @@ def digest_of(path: bytes | Path, key: str) -> str:
 
 
 def check_columns(name: str, columns: Sequence[str]) -> None:
-    """Raise InputError for columns that appear twice."""
+    """Check that column names are unique.
+
+    Raises
+    ------
+    InputError : a name occurs twice.
+    """
     if twice := sorted(column for column, count in Counter(columns).items() if count > 1):
         raise InputError(f"{name}: columns that appear twice: {', '.join(twice)}. Rename one of each.")
 
 
 def open_text(path: bytes | Path, key: str, encoding: str = "auto") -> tuple[Callable[[], Iterator[str]], Encoding]:
-    """Open a text for reading any number of times.
+    """Open a text file that can be read several times.
 
     Parameters
     ----------
-    key : the setting that names the file, for messages.
+    key : setting with the path, for messages.
+    encoding : encoding of the text; "auto" detects it.
 
     Returns
     -------
-    What gives its lines from the first, and its encoding.
+    Function that returns the lines from the start, and the encoding.
 
     Raises
     ------
-    InputError : it is missing, cannot be read, or is no text in a known encoding.
+    InputError : the file is missing, cannot be read, or is not text in a known encoding.
     """
     name = shown(path)
     try:
@@ -259,7 +264,7 @@ def _base(name: str) -> str:
 
 
 def _parts(folder: bytes | Path) -> Iterator[tuple[bytes | Path, dict[str, str | None]]]:
-    """Files of a table's folder, with the values that folders in it are named by."""
+    """Files of a table's folder, with the column values in the names of their subfolders."""
     root = os.fsdecode(folder)
     found = False
     for place, folders, files in os.walk(root):
@@ -276,7 +281,7 @@ def _parts(folder: bytes | Path) -> Iterator[tuple[bytes | Path, dict[str, str |
         values = {unquote(name): None if value == _NULL_PART else unquote(value) for name, value in pairs}
         for file in sorted(one for one in files if not one.startswith(("_", "."))):
             path = os.path.join(place, file)  # noqa: PTH118
-            if os.path.getsize(path):  # noqa: PTH202 - empty part files of Spark have no header
+            if os.path.getsize(path):  # noqa: PTH202 - empty part files of Spark have no header, skip them
                 found = True
                 yield os.fsencode(path), values
     if not found:
