@@ -1,1 +1,1 @@
-"""From bytes to numbers: decoding, loudness, and feature sets. No Spark here."""
+"""Audio decoding, loudness and feature extraction. This package does not import Spark."""

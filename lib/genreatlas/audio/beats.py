@@ -1,13 +1,14 @@
-"""A second beat tracker, and the bars that its beats make.
+"""A beat tracker on onsets in three bands, and the bars formed by its beats.
 
-librosa's tracker follows the median rise of all mel bands, on which the hi-hats between the beats of dance music are as
-loud as its kick: the tempo is right and the beats lie between the beats. Here onsets are heard in three bands of which
-the low one weighs most, the tempo is what repeats at one, two, three or four and eight beats, and it is not bound to
-whole frames. ``docs/rhythm.md`` has both trackers' figures against known beats.
+librosa's tracker uses the median rise of all mel bands. In dance music this makes the off-beat hi-hats as strong as the
+kick: the tempo is correct, but the beats are placed on the off-beats. This tracker detects onsets in three bands, of
+which the low band has the largest weight. The tempo is the one whose period repeats best at one, two, three or four,
+and eight beats; its period need not be a whole number of frames. ``docs/rhythm.md`` compares both trackers with
+annotated beats.
 
-Metre is not assumed to be 4/4: a bar has the number of beats after which the music repeats best, and its sixteen steps
-divide it evenly, whatever that number is. Where a bar begins is often uncertain, so its confidence is given, and so are
-the pattern's cycles, which do not depend on it.
+The metre is not assumed to be 4/4: a bar has the number of beats after which the music repeats best, and is divided
+into sixteen equal steps whatever that number is. The position of the bar line is often uncertain, so its confidence is
+stored too, and so is the strength of cycles per bar, which does not depend on that position.
 """
 
 from dataclasses import dataclass
@@ -19,45 +20,49 @@ from genreatlas.audio.frames import HOP_LENGTH, Array
 from genreatlas.audio.graph import REFERENCE_GRAPH
 from genreatlas.audio.librosa_loading import librosa
 
-#: Bands of onsets, in Hz, and what they weigh in the beat.
+#: Frequency bands of onsets in Hz, and their weights in the beat activation.
 BANDS = {"low": (0.0, 150.0), "mid": (150.0, 2000.0), "high": (2000.0, 11025.0)}
 _WEIGHTS = np.array([2.0, 1.0, 0.3])
 
-#: Positions a frame: beats are placed to 12 ms.
+#: Positions per frame: the resolution of beats is 12 ms.
 _FINER = 2
 
-#: Tempi that are looked for, and the log-normal prior over them. [bpm], [octaves]
+#: Range and number of candidate tempi in bpm; mean (bpm) and width (octaves) of the log-normal prior over them.
 _SLOWEST, _FASTEST, _TEMPI = 50.0, 215.0, 240
 _USUAL, _SPREAD = 115.0, 0.6
 _PRIOR_WEIGHT = 0.125
 _TIGHTNESS = 100.0
 
-#: Onsets are heard this far below the clip's loudest band and frame: from deeper silence the frame that only
-#: touches a hit with the edge of its window rises most, and onsets come 30 ms early. [dB]
+#: Range in dB below the clip's loudest band and frame in which rises count. With a larger range a hit after silence
+#: rises most in the frame that it touches only with the edge of its window, and onsets are 30 ms early.
 _RANGE_DB = 50.0
 
-#: Bands that rise by less than this at their steepest hold no onsets. [dB]
+#: Minimum of a band's largest rise for the band to count as having onsets, in dB.
 _FAINTEST = 0.1
 
-#: Steps that a bar is divided into.
+#: Number of steps in a bar.
 STEPS = 16
 
-#: Cycles of a bar that its pattern is made of: 1 a bar to 8 a bar.
+#: Highest number of cycles per bar in the Fourier coefficients of its pattern.
 CYCLES = STEPS // 2
 
-#: Beats that a bar may have. Two are heard as four.
+#: Candidate numbers of beats per bar. Bars of two beats are treated as bars of four.
 _METRES = (3, 4, 5, 7)
 
-#: What a metre must repeat better than 4/4 to be believed: most music is in four. [cosine]
+#: Margin (cosine similarity) by which a metre must repeat better than 4/4 to be chosen, because most music is in 4/4.
 _USUAL_METRE = {4: 0.0, 3: 0.02, 5: 0.08, 7: 0.08}
 _POSITIONS = 4
 
 
 @dataclass(frozen=True)
 class BeatGrid:
-    """Beats of a clip: ``times`` (n,) s, ascending; ``tempo`` bpm, NaN without beats.
+    """Beats of a clip.
 
-    ``clarity`` is how well the onsets repeat after one beat, 0 … 1.
+    Parameters
+    ----------
+    times : (n,) s, ascending.
+    tempo : bpm; NaN without beats.
+    clarity : autocorrelation of the onsets at a lag of one beat, 0 … 1; NaN without beats.
     """
 
     times: Array
@@ -70,7 +75,14 @@ NO_BEATS = BeatGrid(np.zeros(0), np.nan, np.nan)
 
 @dataclass(frozen=True)
 class Bars:
-    """``beats`` a bar; ``first``, the beat that begins the first whole bar; ``confidence`` of that, 0 … 1."""
+    """Metre of a clip and position of its bar lines.
+
+    Parameters
+    ----------
+    beats : beats per bar; 0 where no bars were found.
+    first : index of the beat that begins the first whole bar.
+    confidence : confidence in the position of the bar line, 0 … 1; NaN where no bars were found.
+    """
 
     beats: int
     first: int
@@ -82,7 +94,7 @@ NO_BARS = Bars(0, 0, np.nan)
 
 @REFERENCE_GRAPH.feature
 def band_onsets(mel_db: Array, sample_rate: int) -> Array:
-    """Mean rise of the mel bands of :data:`BANDS` since the frame before, (3, n_frames) dB."""
+    """Mean rise of the mel bands within each of :data:`BANDS` since the previous frame, (3, n_frames) dB."""
     centres = librosa().mel_frequencies(len(mel_db), fmin=0.0, fmax=sample_rate / 2)
     edges = np.searchsorted(centres, [low for low, _ in BANDS.values()])
     heard = np.maximum(mel_db, mel_db.max(initial=-np.inf) - _RANGE_DB)
@@ -94,7 +106,7 @@ def band_onsets(mel_db: Array, sample_rate: int) -> Array:
 
 @REFERENCE_GRAPH.feature
 def beat_activation(band_onsets: Array) -> Array:
-    """How much a beat there would explain, (2 * n_frames - 1,): weighted onsets, every half frame; 0 without any."""
+    """Weighted sum of onsets at every half frame, (2 * n_frames - 1,): evidence for a beat; 0 without onsets."""
     from scipy.ndimage import convolve1d
 
     spread = band_onsets.std(axis=1, dtype=np.float64)
@@ -111,14 +123,14 @@ def beat_activation(band_onsets: Array) -> Array:
 def beat_grid(beat_activation: Array, sample_rate: int) -> BeatGrid:
     """The tracked beats.
 
-    References: Ellis 2007 (path); Klapuri, Eronen & Astola 2006 (accents in bands, comb over periods).
+    References: Ellis 2007 (dynamic programming); Klapuri, Eronen & Astola 2006 (accents in bands, comb over periods).
     """
     from genreatlas.audio.kernels.periods import beat_path
 
     rate = _FINER * sample_rate / HOP_LENGTH
     centred = beat_activation - beat_activation.mean()
     spread = centred.std()
-    if not spread > 0.0 or len(centred) < 2 * rate:  # under two seconds two beats are not yet a tempo
+    if not spread > 0.0 or len(centred) < 2 * rate:  # too short to estimate a tempo
         return NO_BEATS
     repeats = autocorrelation(centred)
     period = _best_period(repeats, rate)
@@ -133,13 +145,13 @@ def beat_grid(beat_activation: Array, sample_rate: int) -> BeatGrid:
 
 @REFERENCE_GRAPH.feature
 def beat_tempo(beat_grid: BeatGrid) -> float:
-    """Tempo of the tracked beats, bpm; NaN without any."""
+    """Tempo of the tracked beats, bpm; NaN without beats."""
     return beat_grid.tempo
 
 
 @REFERENCE_GRAPH.feature
 def beat_clarity(beat_grid: BeatGrid) -> float:
-    """How well the onsets repeat after one beat, 0 … 1; NaN without beats."""
+    """Autocorrelation of the onsets at a lag of one beat, 0 … 1; NaN without beats."""
     return beat_grid.clarity
 
 
@@ -151,7 +163,7 @@ def tracked_beat_times(beat_grid: BeatGrid) -> Array:
 
 @REFERENCE_GRAPH.feature
 def bars(band_onsets: Array, chroma_stft: Array, beat_grid: BeatGrid, sample_rate: int) -> Bars:
-    """Metre and the place of the bar line, from what repeats and where bass and harmony change.
+    """Metre, from repetition of rhythm and harmony, and bar line, from bass onsets and changes of harmony.
 
     References: Goto 2001 (chord changes and drum patterns mark bar lines); Davies & Plumbley 2006.
     """
@@ -164,7 +176,7 @@ def bars(band_onsets: Array, chroma_stft: Array, beat_grid: BeatGrid, sample_rat
     played = np.concatenate([fold(band, times, _POSITIONS, rate) for band in onsets], axis=1)
     harmony = _chroma_of_beats(np.nan_to_num(chroma_stft), times * rate)
     metre = _metre(played, harmony)
-    # a bar line is where the harmony changes and the bass plays
+    # bar lines are expected where the harmony changes and the bass plays
     changes = np.zeros(len(times) - 1)
     changes[1:] = 1.0 - np.einsum("ij,ij->i", harmony[1:], harmony[:-1])
     marks = _standard(changes) + _standard(played[:, 0])
@@ -174,28 +186,28 @@ def bars(band_onsets: Array, chroma_stft: Array, beat_grid: BeatGrid, sample_rat
 
 @REFERENCE_GRAPH.feature
 def downbeat_times(bars: Bars, beat_grid: BeatGrid) -> Array:
-    """Tracked beats that begin a bar, (n_bars,) s; empty where no bars were found."""
+    """Times of the tracked beats that begin a bar, (n_bars,) s; empty where no bars were found."""
     return beat_grid.times[bars.first :: bars.beats] if bars.beats else np.zeros(0)
 
 
 @REFERENCE_GRAPH.feature
 def beats_per_bar(bars: Bars) -> float:
-    """Beats that a bar has; NaN where no bars were found."""
+    """Beats per bar; NaN where no bars were found."""
     return float(bars.beats) if bars.beats else np.nan
 
 
 @REFERENCE_GRAPH.feature
 def bar_confidence(bars: Bars) -> float:
-    """How sure the place of the bar line is, 0 … 1; NaN where no bars were found."""
+    """Confidence in the position of the bar line, 0 … 1; NaN where no bars were found."""
     return bars.confidence
 
 
 @REFERENCE_GRAPH.feature
 def step_pattern(band_onsets: Array, bars: Bars, beat_grid: BeatGrid, sample_rate: int) -> Array:
-    """Onsets in sixteen steps of a bar, mean over bars, over the highest step of the band, (48,), 0..1.
+    """Onsets in sixteen steps of a bar: mean over bars, divided by the band's highest step, (48,), 0..1.
 
-    Low, mid and high band in turn; :func:`bar_steps` says what a step's onsets are. NaN where no bars were found or in
-    a band without onsets.
+    16 values of the low, the mid and the high band. :func:`bar_steps` defines the onsets of a step. NaN where no bars
+    were found and in a band without onsets.
     """
     pattern = np.full((len(band_onsets), STEPS), np.nan)
     for row, steps in enumerate(bar_steps(band_onsets, bars, beat_grid, sample_rate)):
@@ -207,10 +219,10 @@ def step_pattern(band_onsets: Array, bars: Bars, beat_grid: BeatGrid, sample_rat
 
 @REFERENCE_GRAPH.feature
 def bar_patterns(band_onsets: Array, bars: Bars, beat_grid: BeatGrid, sample_rate: int) -> Array:
-    """Each bar by itself: its start and length [s], and its onsets in sixteen steps, (2 + 48, n_bars).
+    """Start and length in s of each bar, and its onsets in sixteen steps, (2 + 48, n_bars).
 
-    As :func:`step_pattern`, but over the clip's highest step of the band, so that a quiet bar stays quiet, and an order
-    of bars can be heard. Without bars there are no columns; a band without onsets is NaN.
+    Like :func:`step_pattern` for single bars, but divided by the band's highest step in the clip, so that bars can be
+    compared with each other. Without bars there are no columns; a band without onsets is NaN.
     """
     steps = bar_steps(band_onsets, bars, beat_grid, sample_rate)
     lines = beat_grid.times[downbeat_indices(bars, len(beat_grid.times))]
@@ -221,11 +233,11 @@ def bar_patterns(band_onsets: Array, bars: Bars, beat_grid: BeatGrid, sample_rat
 
 
 def bar_steps(band_onsets: Array, bars: Bars, beat_grid: BeatGrid, sample_rate: int) -> Array:
-    """Onsets in sixteen steps of every whole bar, (n_bands, n_bars, 16): the highest value within half a step."""
+    """Onsets in sixteen steps of every whole bar, (n_bands, n_bars, 16): maximum within half a step of each step."""
     starts = downbeat_indices(bars, len(beat_grid.times))
     if len(starts) < 2:
         return np.zeros((len(band_onsets), 0, STEPS))
-    finer = 4  # samples a step
+    finer = 4  # samples per step
     grid = np.interp(
         np.arange(starts[0] * STEPS * finer, starts[-1] * STEPS * finer, bars.beats) / (STEPS * finer),
         np.arange(len(beat_grid.times)),
@@ -241,16 +253,16 @@ def bar_steps(band_onsets: Array, bars: Bars, beat_grid: BeatGrid, sample_rate: 
 
 @REFERENCE_GRAPH.feature
 def step_cycles(step_pattern: Array) -> Array:
-    """Strength of 1 to 8 cycles a bar in each band's pattern, over its mean, (24,), 0..1.
+    """Strength of 1 to 8 cycles per bar in each band's pattern, divided by its mean, (24,), 0..1.
 
-    Magnitudes of the pattern's Fourier coefficients: the same whichever step the bar begins with.
+    Magnitudes of the pattern's Fourier coefficients, which do not depend on the step at which the bar begins.
     """
     spectrum = np.abs(np.fft.rfft(step_pattern.reshape(-1, STEPS), axis=1))
     return (spectrum[:, 1:] / spectrum[:, :1]).reshape(-1)
 
 
 def autocorrelation(centred: Array) -> Array:
-    """Autocorrelation of a signal around its mean, unbiased up to three quarters of its length, 1 at lag 0."""
+    """Autocorrelation of a centred signal, 1 at lag 0. Unbiased for lags up to three quarters of the length."""
     from scipy import fft
 
     size = len(centred)
@@ -267,7 +279,8 @@ def fold(envelope: Array, beats: Array, positions: int, frame_rate: float) -> Ar
     ----------
     envelope : (n_frames,)
     beats : (n_beats,) s
-    frame_rate : frames a second.
+    positions : samples per beat.
+    frame_rate : frames per second.
     """
     steps = np.arange(positions) / positions
     times = beats[:-1, np.newaxis] + np.diff(beats)[:, np.newaxis] * steps
@@ -275,12 +288,12 @@ def fold(envelope: Array, beats: Array, positions: int, frame_rate: float) -> Ar
 
 
 def downbeat_indices(bars: Bars, n_beats: int) -> npt.NDArray[np.int64]:
-    """Beats that begin a bar."""
+    """Indices of the beats that begin a bar."""
     return np.arange(bars.first, n_beats, bars.beats) if bars.beats else np.zeros(0, dtype=np.int64)
 
 
 def _best_period(repeats: Array, rate: float) -> float:
-    """The period whose multiples repeat best, weighted by how usual its tempo is; in positions."""
+    """Period, in half frames, whose multiples repeat best, weighted by the prior over tempi."""
     tempi = np.geomspace(_SLOWEST, _FASTEST, _TEMPI)
     periods = 60.0 * rate / tempi
     one, two, three, four, eight = (
@@ -291,7 +304,7 @@ def _best_period(repeats: Array, rate: float) -> float:
 
 
 def _chroma_of_beats(chroma: Array, edges: Array) -> Array:
-    """Mean chroma from each beat to the next, of length 1, (n_beats - 1, 12)."""
+    """Mean chroma from each beat to the next, normalised to unit length, (n_beats - 1, 12)."""
     totals = np.pad(np.cumsum(chroma, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
     at = np.clip(np.rint(edges).astype(int), 0, chroma.shape[1])
     means = np.diff(totals[:, at], axis=1).T
@@ -300,7 +313,7 @@ def _chroma_of_beats(chroma: Array, edges: Array) -> Array:
 
 
 def _metre(played: Array, harmony: Array) -> int:
-    """The number of beats after which rhythm and harmony are most alike."""
+    """Number of beats after which rhythm and harmony are most similar."""
     scores = {}
     rhythm = played - played.mean(axis=0)
     lengths = np.linalg.norm(rhythm, axis=1, keepdims=True)
@@ -317,10 +330,10 @@ def _metre(played: Array, harmony: Array) -> int:
 
 
 def _place(marks: Array, metre: int) -> tuple[int, float]:
-    """The beat that most marks fall on, and its share of the marks over what chance would give, 0 … 1."""
+    """Offset of the beat with the highest mean mark, and its probability rescaled to 0 (chance) … 1 (certain)."""
     means = np.array([marks[first::metre].mean() for first in range(metre)])
     counts = len(marks) / metre
-    # of means of `counts` numbers of variance 2 the probability of each to be the highest, as a softmax
+    # softmax: about the probability that a mean (`counts` values, variance 2) is the highest
     weights = np.exp((means - means.max()) * np.sqrt(counts) / 2.0)
     shares = weights / weights.sum()
     best = int(np.argmax(shares))

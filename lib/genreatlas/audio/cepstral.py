@@ -1,7 +1,7 @@
-"""Mel bands and mel-frequency cepstral coefficients (Davis & Mermelstein 1980): the coarse shape of the spectrum.
+"""Mel bands and mel-frequency cepstral coefficients (Davis & Mermelstein 1980): the spectral envelope.
 
-Of the coefficients also their slopes, and how a clip's frames lie together: mean and full covariance, as one Gaussian
-of timbre. A function called ``fast_`` is what extraction uses in place of librosa's.
+Also the deltas of the coefficients, and the mean and full covariance over a clip's frames, a Gaussian model of timbre.
+Extraction uses the functions with the prefix ``fast_`` instead of librosa's.
 """
 
 import functools
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 _N_MFCC = 20
 
-#: Coefficients that are used, each with its slope.
+#: Number of coefficients used, each with its delta.
 COEFFICIENTS = 13
 
-#: Frames that a slope is fitted to, librosa's default; a shorter clip has none.
+#: Frames over which a delta is fitted, librosa's default. Undefined for shorter clips.
 _SLOPE_FRAMES = 9
 
 
@@ -35,7 +35,7 @@ def mel_power(power: Array, sample_rate: int) -> Array:
 
 @fast
 def fast_mel_power(spectrum: "Spectrum", sample_rate: int) -> Array:
-    """Power in 128 mel bands, (128, n_frames). A bin lies in two of the triangles."""
+    """Power in 128 mel bands, (128, n_frames). Each bin is within at most two of the triangular filters."""
     from genreatlas.audio.kernels.bins import narrow_bands
 
     return narrow_bands(spectrum.magnitude, _mel_filters(sample_rate))
@@ -55,9 +55,9 @@ def fast_mel_db(mel_power: Array) -> Array:
 
 @REFERENCE_GRAPH.feature
 def mfcc(mel_db: Array) -> Array:
-    """Twenty coefficients, (20, n_frames); the first n are what librosa gives for ``n_mfcc=n``.
+    """Twenty coefficients, (20, n_frames); the first n equal librosa's for ``n_mfcc=n``.
 
-    Orthonormal DCT-II of the mel bands in dB. Defined in silence too: the bands stop at a floor of -100 dB.
+    Orthonormal DCT-II of the mel bands in dB. Also defined for silence, because the bands have a floor of -100 dB.
     """
     return librosa().feature.mfcc(S=mel_db, n_mfcc=20)
 
@@ -66,8 +66,8 @@ def mfcc(mel_db: Array) -> Array:
 def fast_mfcc(mel_db: Array) -> Array:
     """Twenty coefficients, (20, n_frames): orthonormal DCT-II of the mel bands.
 
-    A product with the first rows alone would be five times as fast, but BLAS rounds frames differently by where they
-    stand, and in silence frames must be equal for their moments to be undefined.
+    A matrix product with only these rows would be five times as fast, but BLAS rounds a frame differently depending on
+    its position, and the frames of silence must be equal, so that their moments are undefined.
     """
     import scipy.fft
 
@@ -76,9 +76,9 @@ def fast_mfcc(mel_db: Array) -> Array:
 
 @REFERENCE_GRAPH.feature
 def mfcc_with_deltas(mfcc: Array) -> Array:
-    """13 coefficients and their slopes over nine frames, (26, n_frames); slopes are NaN below nine frames.
+    """13 coefficients and their deltas, (26, n_frames); deltas are NaN in a clip of fewer than nine frames.
 
-    The slope is of a parabola fitted around each frame (Savitzky & Golay 1964), as ``librosa.feature.delta`` has it.
+    ``librosa.feature.delta`` over nine frames: the derivative of a polynomial fit (Savitzky & Golay 1964).
     """
     used = np.asarray(mfcc[:COEFFICIENTS], dtype=np.float64)
     if used.shape[1] < _SLOPE_FRAMES:
@@ -88,7 +88,7 @@ def mfcc_with_deltas(mfcc: Array) -> Array:
 
 @REFERENCE_GRAPH.feature
 def mfcc_mean_and_covariance(mfcc_with_deltas: Array) -> Array:
-    """Means, then the upper triangle of the covariance row by row, (26 + 351,); covariance divides by n.
+    """Means, then the upper triangle of the covariance by rows, (26 + 351,). The covariance is divided by n.
 
     References: Mandel & Ellis 2005, "Song-level features and support vector machines for music classification".
     """

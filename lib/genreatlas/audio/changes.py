@@ -1,7 +1,7 @@
-"""Changes of a clip's sound that a listener hardly takes for another genre: level, an MP3 of few bits, a little speed.
+"""Modifications of a clip that should not change its genre: gain, MP3 at a low bit rate, small changes of speed.
 
-A changed clip is a file again, so that it goes through the same decoder, mix and extraction as any other. All channels
-are kept: 64 kbit/s of stereo are harsher than 64 kbit/s of its mono mix.
+A modified clip is encoded as a file again, so that it passes through the same decoder, downmix and extraction as other
+clips. All channels are kept: stereo at 64 kbit/s is degraded more than its mono mix at 64 kbit/s.
 """
 
 import inspect
@@ -19,28 +19,28 @@ from genreatlas.errors import ClipError, Reason
 
 Frames = NDArray[np.float32]
 
-#: Level that `normalised` brings a clip to: EBU R 128.
+#: Target loudness of the change ``normalised``: EBU R 128.
 TARGET_LUFS = -23.0
 GAIN_DB = 6.0
 SPEED = 0.05
 MP3_KBITS = 64
-#: libsndfile's compression level 0 is the first of these bit rates, 1 the second, by the lowest sample rate.
+#: (lowest sample rate, bit rate in kbit/s at libsndfile's compression level 0, bit rate at level 1).
 _KBITS = ((32_000, 320, 32), (16_000, 160, 8), (0, 64, 8))
-#: MPEG audio knows no other; what has another rate is brought to 44.1 kHz first, as encoders do.
+#: Sample rates of MPEG audio; signals of other rates are resampled to 44.1 kHz, as encoders do.
 _MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-#: Frames before the cut that are decoded and dropped: those of an MP3 lean on the ones before them.
+#: Frames before the cut that are decoded and dropped, because MP3 frames depend on earlier ones.
 _PREROLL = 16_384
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change.
+    """One modification of a clip.
 
     Attributes
     ----------
-    words : what is done, as the end of "after ...".
-    version : raise it with every change of what is done.
-    apply : frames (n, channels) and their rate = the changed file.
+    words : description that completes "after ...".
+    version : increase it whenever the modification changes.
+    apply : function (frames (n, channels), sample rate) -> content of the modified file.
     """
 
     words: str
@@ -51,20 +51,22 @@ class Change:
 def change_clip(
     source: Source, start_s: float, length_s: float, name: str, max_mb: int | None = None
 ) -> tuple[io.BytesIO, float]:
-    """Decode a cut with all its channels and change it.
+    """Decode a cut with all its channels and modify it.
 
     Parameters
     ----------
-    name : one of :data:`CHANGES`.
+    source : path or open binary file.
+    start_s, length_s : the cut, in seconds.
+    name : a key of :data:`CHANGES`.
     max_mb : largest cut, in 2**20 bytes of float32 samples over all channels.
 
     Returns
     -------
-    The changed file, and its length in seconds.
+    The modified file, and its length in seconds.
 
     Raises
     ------
-    ClipError : the cut cannot be decoded, or what encodes MP3 is missing.
+    ClipError : the cut cannot be decoded, or no MP3 encoder is installed.
     """
     frames, rate = read_channels(source, start_s, length_s, max_mb)
     content = io.BytesIO(CHANGES[name].apply(frames, rate))
@@ -75,7 +77,7 @@ def change_clip(
 
 
 def read_channels(source: Source, start_s: float, length_s: float, max_mb: int | None = None) -> tuple[Frames, int]:
-    """Decode a cut: (n, channels) float32, and its sample rate; see :func:`genreatlas.audio.decode.read_clip`."""
+    """Decode a cut to (n, channels) float32 and its sample rate; see :func:`genreatlas.audio.decode.read_clip`."""
     with open_sound(source) as (sound, info):
         start = round(start_s * info.sample_rate)
         wanted = min(round(length_s * info.sample_rate), sound.frames - start)
@@ -108,7 +110,7 @@ def _gain(decibel: float) -> Callable[[Frames, int], bytes]:
 
 
 def _speed(factor: float) -> Callable[[Frames, int], bytes]:
-    """Play it faster, as a record does: pitch and tempo move together."""
+    """Change the playback speed; pitch and tempo change together."""
 
     def apply(frames: Frames, rate: int) -> bytes:
         import soxr
@@ -119,14 +121,14 @@ def _speed(factor: float) -> Callable[[Frames, int], bytes]:
 
 
 def _normalised(frames: Frames, rate: int) -> bytes:
-    """Bring the mono mix to :data:`TARGET_LUFS`; what has no loudness (silence, a very short cut) stays."""
+    """Normalise the mono mix to :data:`TARGET_LUFS`; clips of undefined loudness are unchanged."""
     lufs = measure(downmix(frames), rate).lufs
     gain = 0.0 if lufs is None else float(np.clip(TARGET_LUFS - lufs, -MAX_GAIN_DB, MAX_GAIN_DB))
     return _wave(_scaled(frames, gain), rate)
 
 
 def _mp3(frames: Frames, rate: int) -> bytes:
-    """Constant bit rate; more than two channels are mixed to one, and what lies beyond full scale is clipped."""
+    """Encode as MP3 at a constant bit rate. More than two channels are mixed to one; samples are clipped."""
     import soundfile
 
     if not can_encode_mp3():
@@ -155,7 +157,7 @@ def _scaled(frames: Frames, decibel: float) -> Frames:
 
 
 def _wave(frames: Frames, rate: int) -> bytes:
-    """A WAV of floats: a gain clips nothing."""
+    """Encode as WAV of float samples, which a gain cannot clip."""
     import soundfile
 
     content = io.BytesIO()
@@ -163,7 +165,7 @@ def _wave(frames: Frames, rate: int) -> bytes:
     return content.getvalue()
 
 
-#: Change by its name; ``[probe] changes`` lists names.
+#: Modifications by name. ``[probe] changes`` lists the names to test.
 CHANGES = {
     "normalised": Change(f"bringing every clip to {TARGET_LUFS:g} LUFS", "1", _normalised),
     "mp3_64": Change(f"encoding as MP3 at {MP3_KBITS} kbit/s", "1", _mp3),

@@ -1,14 +1,14 @@
-"""The constant-Q transform by octaves, each of them one matrix product.
+"""The constant-Q transform, computed as one matrix product per octave.
 
-An octave lower is the same transform on the signal at half its rate with half the hop, so one matrix of filters
-serves all octaves (up to a factor), and 100 tunings make 100 matrices for a worker's life. The filters are librosa's
-own, cut off where librosa cuts them, taken back from frequency to time: a product of (n_frames, 256) samples with
-(256, 24) values instead of a transform and a sparse product. The signal is halved by the same soxr calls.
+The next lower octave is the same transform of the signal at half the rate with half the hop, so one filter matrix
+serves all octaves (up to a factor). Matrices are cached by sample rate and tuning. The filters are librosa's, with the
+same sparsification, transformed back to time: a product of (n_frames, 256) samples with (256, 24) values replaces a
+Fourier transform and a sparse product. The signal is downsampled by the same soxr calls as in librosa.
 
-Those products round differently from librosa's own steps, by 1e-7 of a frame's sum in music and up to 5e-6 where
-nothing sounds but rounding. That is nothing, except for a share that lies on a step of CENS: such frames are computed
-by librosa's steps, equal to the bit (:func:`octave_of_frames`): transform in float64, kept in complex64, and one sparse
-product an octave, each with its own filters.
+The products round differently from librosa's, by 1e-7 of a frame's sum in music and up to 5e-6 in frames that contain
+only rounding noise. This matters only for a share close to a quantisation step of CENS. Such frames are computed by
+librosa's operations, bit-identical (:func:`octave_of_frames`): a transform in float64, stored as complex64, and one
+sparse product per octave with the octave's own filters.
 """
 
 import functools
@@ -22,27 +22,28 @@ from genreatlas.audio.librosa_loading import librosa
 
 _BINS, _OCTAVES = 12, 7
 
-#: Below this hop, frames are copied.
+#: Hop in samples below which frames are copied before the product.
 _SHORT_HOP = 64
 
-#: Shares of a frame at which CENS steps, and more than rounding moves a share by where the limits below hold.
+#: Quantisation steps of CENS, and an upper bound of the rounding error of a share within the limits below.
 CENS_STEPS, _ROUNDING = (0.4, 0.2, 0.1, 0.05), 1e-5
 
-#: A frame whose bins add to less than this times its loudest sample, or in which nothing sounds but what resampling
-#: leaves, is not left to products in float32: they move a share by up to 6e-7 over that quotient.
+#: Limits of products in float32: a frame whose bins sum to less than ``_HEARD`` times its peak sample, or whose peak is
+#: below ``_FAINT`` (the residue of resampling), is computed by librosa's operations. The error of a share is up to 6e-7
+#: divided by the quotient of sum and peak.
 _HEARD, _FAINT = 0.3, 1e-9
 
-#: Share of a filter that librosa drops.
+#: Share of a filter's total magnitude that is set to zero, as in librosa.
 _SPARSITY = 0.01
 
 
 class Plan(NamedTuple):
-    """What a rate and a tuning need.
+    """Filters for one sample rate and tuning.
 
     Parameters
     ----------
     filters : (n_fft, 24) float32: real and imaginary parts of the octave's twelve filters in time.
-    halvings : times that the signal is halved before the top octave.
+    halvings : number of times that the signal is downsampled by 2 before the top octave.
     """
 
     filters: npt.NDArray[np.float32]
@@ -55,11 +56,12 @@ def constant_q(samples: Array, sample_rate: int, tuning: float) -> Array:
     Parameters
     ----------
     samples : (n,) mono float32
+    sample_rate : in Hz
     tuning : deviation from A = 440 Hz, in semitones.
 
     Raises
     ------
-    ValueError : the signal is too short to be halved.
+    ValueError : the signal is too short to be downsampled to the lowest octave.
     """
     plan = constant_q_plan(sample_rate, tuning)
     signal, hop = np.asarray(samples, dtype=np.float32), HOP_LENGTH
@@ -86,7 +88,7 @@ def constant_q(samples: Array, sample_rate: int, tuning: float) -> Array:
 
 
 def _near_a_step(chroma: Array) -> npt.NDArray[np.bool_]:
-    """Whether rounding could move a share of (12, n_frames) over a step of CENS, (n_frames,)."""
+    """Whether rounding could move a share of chroma (12, n_frames) across a step of CENS, (n_frames,)."""
     total = chroma.sum(axis=0)
     shares = chroma / np.where(total > 0, total, 1)
     near = [(np.abs(shares - step) < _ROUNDING).any(axis=0) for step in CENS_STEPS]
@@ -94,15 +96,16 @@ def _near_a_step(chroma: Array) -> npt.NDArray[np.bool_]:
 
 
 def _drowned(total: Array, level: tuple[Array, int], length: int) -> npt.NDArray[np.bool_]:
-    """Whether what the filters hear is lost in what they do not (an offset, hiss above the top octave), (n_frames,).
+    """Whether the bins are weak compared with content outside the filters, such as an offset or hiss, (n_frames,).
+
+    The rounding error of a float32 product grows with the peak sample of its frame. Peaks are taken over the frames of
+    the lowest octave, which are the longest.
 
     Parameters
     ----------
     total : (n_frames,) sum over all bins.
     level : the signal of the top octave and its hop.
-    length : samples of a frame in every octave.
-
-    A product in float32 rounds by the loudest sample of its frame, and the lowest octave's frames are the longest.
+    length : samples per frame, the same in every octave.
     """
     from scipy.ndimage import maximum_filter1d
 
@@ -117,9 +120,9 @@ def _drowned(total: Array, level: tuple[Array, int], length: int) -> npt.NDArray
 
 @functools.lru_cache(maxsize=256)
 def constant_q_plan(sample_rate: int, tuning: float) -> Plan:
-    """Filters of the top octave at the rate at which it is computed.
+    """Filters of the top octave, for the sample rate at which that octave is computed.
 
-    References: Schörkhuber & Klapuri 2010; the choices of rate, length and cut-off are librosa's.
+    Rate, length and sparsification follow librosa. References: Schörkhuber & Klapuri 2010.
     """
     frequencies = constant_q_frequencies(tuning, _OCTAVES)
     bandwidths = relative_bandwidths(frequencies)
@@ -138,7 +141,7 @@ def constant_q_plan(sample_rate: int, tuning: float) -> Plan:
 
 
 def _lowered(signal: Array, factor: int) -> Array:
-    """A fraction of the rate, by soxr at quality HQ as librosa does it; too few samples raise as there."""
+    """Downsample by a factor with soxr at quality HQ, as librosa does. Raises ValueError if too few samples remain."""
     import soxr
 
     size = -(-len(signal) // factor)
@@ -146,7 +149,7 @@ def _lowered(signal: Array, factor: int) -> Array:
         raise ValueError(f"{len(signal)} samples are too few for another octave")
     lower = soxr.resample(signal, factor, 1, quality="HQ")
     lower = lower[:size] if len(lower) >= size else np.pad(lower, (0, size - len(lower)))
-    # as loud as before, over fewer samples; divided in float64, as librosa does, else nothing below is equal to the bit
+    # keeps the energy over fewer samples; divided in float64 as in librosa, otherwise results are not bit-identical
     lower /= np.sqrt(1.0 / factor)
     return lower
 
@@ -154,8 +157,8 @@ def _lowered(signal: Array, factor: int) -> Array:
 def _filtered(signal: Array, filters: Array, hop: int) -> Array:
     """Products of centred frames with the filters, (n_frames, 24).
 
-    With long hops the frames are read where the signal lies, as rows of one hop each; with short ones too many
-    products would be needed, and the frames are copied.
+    With long hops, frames are read from the signal without a copy, as rows of one hop each. With short hops this would
+    need too many products, so the frames are copied.
     """
     length = len(filters)
     if hop < _SHORT_HOP:
@@ -167,20 +170,20 @@ def _filtered(signal: Array, filters: Array, hop: int) -> Array:
 
 
 def _frames(signal: Array, length: int, hop: int) -> Array:
-    """Centred frames as librosa cuts them, zeros beyond the ends: a view, (n_frames, length)."""
+    """Centred frames as in librosa, padded with zeros; a view, (n_frames, length)."""
     padded = _hops(signal, length, hop).reshape(-1)
     return np.lib.stride_tricks.sliding_window_view(padded, length)[::hop][: 1 + len(signal) // hop]
 
 
 def _some_frames(signal: Array, length: int, hop: int, which: npt.NDArray[np.intp]) -> Array:
-    """Some of these frames, (n, length), without a copy of the signal."""
+    """The frames with indices ``which``, (n, length), without a copy of the signal."""
     places = (which * hop - length // 2)[:, np.newaxis] + np.arange(length)
     inside = (places >= 0) & (places < len(signal))
     return np.where(inside, signal.take(places, mode="clip"), np.float32(0))
 
 
 def _hops(signal: Array, length: int, hop: int) -> Array:
-    """The signal after half a frame of zeros, as rows of one hop: frame i begins with row i."""
+    """The signal padded with half a frame of zeros, as rows of one hop each. Frame i begins at row i."""
     rows = 1 + len(signal) // hop + -(-length // hop)
     padded = np.zeros(rows * hop, dtype=np.float32)
     padded[length // 2 : length // 2 + len(signal)] = signal[: len(padded) - length // 2]
@@ -188,11 +191,11 @@ def _hops(signal: Array, length: int, hop: int) -> Array:
 
 
 class Octave(NamedTuple):
-    """Twelve filters, and what their products are divided by.
+    """The twelve filters of an octave and the divisors of their products.
 
     Parameters
     ----------
-    filters : (12, n_bins) sparse complex64, for the rate of the octave.
+    filters : (12, n_bins) sparse complex64, for the octave's sample rate.
     roots : (12, 1) square roots of the filters' lengths at the rate of the top octave.
     """
 
@@ -205,7 +208,7 @@ def octave_of_frames(frames: Array, octave: Octave) -> npt.NDArray[np.float32]:
 
     Parameters
     ----------
-    frames : (n_fft, n) float32, a frame a column.
+    frames : (n_fft, n) float32, one frame per column.
     """
     import scipy.fft
 
@@ -217,12 +220,13 @@ def octave_of_frames(frames: Array, octave: Octave) -> npt.NDArray[np.float32]:
 
 @functools.lru_cache(maxsize=256)
 def octaves(sample_rate: float, tuning: float, count: int) -> tuple[Octave, ...]:
-    """Filters from the highest octave down, as ``librosa.vqt`` makes them.
+    """Filters from the highest octave to the lowest, as in ``librosa.vqt``.
 
     Parameters
     ----------
-    sample_rate : of the signal from which the top octave is computed; each lower octave has half the rate. [Hz]
+    sample_rate : of the signal for the top octave, in Hz; each lower octave has half the rate.
     tuning : deviation from A = 440 Hz in semitones.
+    count : number of octaves.
     """
     frequencies = constant_q_frequencies(tuning, count)
     bandwidths = relative_bandwidths(frequencies)
@@ -238,7 +242,7 @@ def octaves(sample_rate: float, tuning: float, count: int) -> tuple[Octave, ...]
 
 
 def constant_q_frequencies(tuning: float, count: int) -> npt.NDArray[np.float64]:
-    """Centres of the bins from C1 up, (12 * count,) Hz."""
+    """Centre frequencies of the bins from C1 upwards, (12 * count,) Hz."""
     lowest = librosa().note_to_hz("C1") * 2.0 ** (tuning / _BINS)
     return librosa().interval_frequencies(
         _BINS * count, fmin=lowest, intervals="equal", bins_per_octave=_BINS, sort=True
@@ -246,7 +250,7 @@ def constant_q_frequencies(tuning: float, count: int) -> npt.NDArray[np.float64]
 
 
 def relative_bandwidths(frequencies: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Bandwidths over frequencies, from the distances to both neighbours (a constant but for rounding)."""
+    """Bandwidth divided by frequency, from the distances to both neighbours. Constant except for rounding."""
     octaves_up = np.log2(frequencies)
     apart = np.empty_like(frequencies)
     apart[0], apart[-1] = 1 / (octaves_up[1] - octaves_up[0]), 1 / (octaves_up[-1] - octaves_up[-2])
@@ -255,7 +259,7 @@ def relative_bandwidths(frequencies: npt.NDArray[np.float64]) -> npt.NDArray[np.
 
 
 def filters_of_octave(frequencies: Array, bandwidths: Array, sample_rate: float) -> Any:
-    """Wavelets in the frequency domain without their smallest values, (12, 1 + n_fft / 2) sparse complex64."""
+    """Sparsified wavelets in the frequency domain, (12, 1 + n_fft / 2) sparse complex64."""
     import scipy.fft
 
     basis, lengths = librosa().filters.wavelet(

@@ -1,8 +1,8 @@
-"""How sound lies in a FLAC or WAV, where the decoder would take the header's word.
+"""Actual length of FLAC and WAV files with missing or wrong lengths in their headers.
 
-A decoder believes the number of samples in a header. Files that were written to a pipe do not know it, and cut
-files state what they once had. What is there is found here without decoding, in the last frame of a FLAC and in the
-chunks of a WAV, and the decoder is given a header that says so.
+Decoders trust the number of samples in the header. Files written to a pipe lack it, and truncated files state their
+original length. The actual length is determined without decoding, from the last frame of a FLAC and the chunks of a
+WAV, and the decoder is given a corrected header.
 
 References: FLAC format (RFC 9639); RIFF WAVE; RF64 (EBU Tech 3306).
 """
@@ -16,17 +16,17 @@ from genreatlas.audio.pieces import Parts, Pieces, Stream
 from genreatlas.errors import ClipError, Reason
 
 _STREAMINFO = 42
-#: Bytes from the end in which the last frame of a FLAC is looked for: at once, and where it is not there.
+#: Number of bytes at the end in which the last frame of a FLAC is searched: first, and if none was found.
 _NEAR_END, _FARTHER = 1 << 16, 1 << 21
 _FLAC_RATES = (0, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000)
 _FLAC_BITS = (0, 8, 12, 0, 16, 20, 24, 32)
-#: Frames from the end of which one has to be whole.
+#: Number of last frames that are checked for completeness.
 _TRIED = 5
 _FLAC_SYNC = re.compile(rb"\xff[\xf8\xf9]")
 
 
 class _Flac(NamedTuple):
-    """What STREAMINFO says."""
+    """Fields of the STREAMINFO block."""
 
     block: int
     rate: int
@@ -36,7 +36,7 @@ class _Flac(NamedTuple):
 
 
 class _FlacFrame(NamedTuple):
-    """Where a frame begins in the bytes that were looked at, and the samples before it and up to its end."""
+    """Offset of a frame in the searched bytes, and the numbers of its first and end sample."""
 
     place: int
     first: int
@@ -44,11 +44,11 @@ class _FlacFrame(NamedTuple):
 
 
 def flac_stream(pieces: Pieces, start: int) -> Stream:
-    """The FLAC that begins at ``start``, with the number of samples that are there.
+    """The FLAC stream at offset ``start``, with the actual number of samples.
 
     Raises
     ------
-    ClipError : the header states no length, and no frame is found.
+    ClipError : the header states no length and no frame is found.
     """
     whole: Parts = ((start, pieces.size),)
     head = pieces.read(start, _STREAMINFO)
@@ -95,7 +95,7 @@ def _flac_frame(data: bytes, place: int, info: _Flac) -> _FlacFrame | None:
         return None
     if 0 < rate_code < 12 and _FLAC_RATES[rate_code] != info.rate:
         return None
-    # the number is coded as UTF-8 codes characters, up to seven bytes
+    # the number is encoded like a UTF-8 character, in up to seven bytes
     lead = head[4]
     more = 0 if lead < 0x80 else next((n for n in range(1, 7) if lead >> (6 - n) == (1 << (n + 2)) - 2), -1)
     if more < 0:
@@ -123,16 +123,16 @@ def _flac_frame(data: bytes, place: int, info: _Flac) -> _FlacFrame | None:
 
 
 def _flac_end(tail: bytes, frames: list[_FlacFrame], info: _Flac) -> tuple[int, bool] | None:
-    """Samples up to the end of the last whole frame, and whether another one breaks off behind it."""
+    """End sample of the last complete frame, and whether an incomplete frame follows."""
     last = {len(tail), len(tail.rstrip(b"\0")), len(tail) - (128 if tail[-128:-125] == b"TAG" else 0)}
     ends = sorted(last, reverse=True)
     for frame in frames[: -_TRIED - 1 : -1]:
         for end in ends:
-            # no frame is longer than its samples as they are
+            # a frame is never longer than its uncompressed samples
             longest = (frame.end - frame.first) * info.channels * (info.bits + 1) // 8 + 1024
             if 0 < end - frame.place <= longest and _crc16(tail[frame.place : end]) == 0:
                 return frame.end, end not in last
-        ends.append(frame.place)  # where the one before it ends, if this is a frame and not a chance
+        ends.append(frame.place)  # the previous frame ends here, unless this match is accidental
     return None
 
 
@@ -163,10 +163,10 @@ def _crc16(data: bytes) -> int:
     return value
 
 
-#: Sizes at and above this are what writers to a pipe state who cannot go back and say the true one.
+#: Sizes from this value are placeholders, written by programs that write to a pipe and cannot correct the size later.
 _UNKNOWN_SIZE = 0x7FFF0000
 _MPEG_IN_WAV = (0x50, 0x55)
-#: Codecs of WAV that libsndfile does not have; it says of some that the header is malformed.
+#: WAV codecs that libsndfile does not support; for some it reports a malformed header.
 _UNDECODED_IN_WAV = {
     0x0092: "AC-3", 0x00FF: "AAC", 0x0160: "WMA", 0x0161: "WMA", 0x0162: "WMA", 0x0163: "WMA", 0x1600: "AAC",
     0x1602: "AAC", 0x2000: "AC-3", 0x2001: "DTS",
@@ -175,7 +175,13 @@ _UNDECODED_IN_WAV = {
 
 @dataclass(frozen=True)
 class Wave:
-    """Chunks of a WAV: the format's number, and where the sound lies."""
+    """A parsed WAV.
+
+    Parameters
+    ----------
+    tag : format number.
+    stream : the parts of the file to decode.
+    start, end : offsets of the sound data."""
 
     tag: int
     stream: Stream
@@ -184,17 +190,17 @@ class Wave:
 
     @property
     def is_mpeg(self) -> bool:
-        """Whether it holds MPEG frames."""
+        """Whether the WAV contains MPEG frames."""
         return self.tag in _MPEG_IN_WAV
 
     @property
     def undecoded(self) -> str | None:
-        """Name of its codec, if that is none of libsndfile's."""
+        """Name of the codec if libsndfile does not support it, else None."""
         return _UNDECODED_IN_WAV.get(self.tag)
 
 
 def wave_stream(pieces: Pieces, start: int) -> Wave | None:
-    """The WAV that begins at ``start``, with the size of sound that is there; None where it has no data chunk."""
+    """The WAV at offset ``start``, with the actual size of its sound data; None without a data chunk."""
     head = pieces.read(start, 12)
     order = ">" if head[:4] == b"RIFX" else "<"
     position, tag, wide, sizes = start + 12, 0, None, 0

@@ -1,4 +1,4 @@
-"""One cut of a file as mono float samples: seeks, decodes the cut alone, and mixes down."""
+"""Decode one cut of a file to mono float samples. Only the cut is read and decoded."""
 
 import math
 from dataclasses import dataclass
@@ -10,26 +10,27 @@ from genreatlas.errors import ClipError, Reason
 
 __all__ = ["AudioInfo", "Signal", "downmix", "probe", "read_clip", "reject_silence", "resample"]
 
-#: Name of the decoder, part of every ``preprocessing_id``; its patch version is not.
+#: Name of the decoder, part of every ``preprocessing_id``. Its version is not part of it.
 DECODER = "libsndfile"
-#: Release of what opens audio: another one tries again what was refused as no audio, broken or truncated. Raise it with
-#: every change of what is read or how its length is told. 2: lengths are told from what is there.
+#: Release of the code that opens audio files. Increase it with every change of accepted files or of how lengths are
+#: determined: files rejected by another release as no audio, broken or truncated are then tried again. 2: lengths are
+#: determined from the file's content.
 DECODER_RELEASE = "2"
-#: Frames that are decoded at a time: a cut of many channels is mixed down while it is in the cache.
+#: Frames decoded at once, so that cuts of many channels are mixed down while they are in the cache.
 _BLOCK = 65_536
-#: soundfile seeks after every read, and a seek is only exact where frames do not lean on those before them: an MP3
-#: read in blocks differed by 0.14 of full scale at their borders. So lossy cuts are read in one piece, with frames
-#: before them that are dropped; at 44.1 kHz the cut then equals the same part of the whole file to 1e-7.
+#: Lossy formats. soundfile seeks after every read, and seeks are only exact if frames do not depend on earlier ones: an
+#: MP3 read in blocks differed by 0.14 of full scale at their borders. Lossy cuts are therefore read in one block, with
+#: preceding frames that are dropped; at 44.1 kHz the cut then equals the same part of the whole file to 1e-7.
 _LOSSY = ("audio/mpeg", "audio/ogg")
 _PREROLL = 16_384
-#: Headers and encoders disagree about a few hundred samples at the end of a lossy file.
+#: Tolerance for the length of lossy files: headers and encoders differ by a few hundred samples.
 END_TOLERANCE_S = 0.06
-#: A cut that breaks off before this share of it is not used; above, what is there is used and flagged.
+#: Minimum share of the cut that must be in the file. An incomplete cut with at least this share is used and flagged.
 _LEAST_SHARE = 0.5
-#: Below one step of 16 bits, where dither lives: -90.3 dBFS.
+#: Peak up to which a cut is silent: one step of 16 bits, the level of dither, -90.3 dBFS.
 SILENCE_PEAK = 2.0**-15
 SILENCE_DBFS = 20.0 * math.log10(SILENCE_PEAK)
-#: Highest level that 16 bits hold, less half a step.
+#: Highest 16-bit level, minus half a step.
 _FULL_SCALE = 1.0 - 1.5 * 2.0**-15
 _CLIPPED_RUN = 3
 
@@ -42,10 +43,10 @@ class Signal:
     ----------
     samples : (n,) float32, mono, full scale at 1; values beyond it are kept.
     sample_rate : Hz, of the source.
-    channels : channels that were mixed into one.
-    peak : highest absolute sample of any channel before they were mixed.
-    clipped : runs of three or more samples in a row at or above full scale, over all channels.
-    truncated : the file breaks off in the cut or at its end.
+    channels : number of channels before downmixing.
+    peak : highest absolute sample of any channel before downmixing.
+    clipped : number of runs of three or more consecutive samples at or above full scale, over all channels.
+    truncated : the file ends early, within the cut or at its end.
     """
 
     samples: np.ndarray
@@ -74,13 +75,13 @@ def read_clip(
     ----------
     source : path as text or bytes, or an open binary file.
     start_s, length_s : the cut, in seconds; without a length, up to the end of the file.
-    max_mb : largest cut, in 2**20 bytes of float32 samples over all channels; None: no bound.
-    layout : what :func:`genreatlas.audio.probe.lay_out` told of the file, where several cuts of it are read.
+    max_mb : largest cut, in 2**20 bytes of float32 samples over all channels; None: no limit.
+    layout : result of :func:`genreatlas.audio.probe.lay_out`, to avoid repeating it for several cuts of a file.
 
     Raises
     ------
     ClipError : the file cannot be opened (see :func:`genreatlas.audio.probe.open_sound`), the cut is too large,
-        the data are broken, less than half of the cut is there, or samples are NaN or infinite.
+        the data are corrupt, less than half of the cut is in the file, or samples are NaN or infinite.
     """
     with open_sound(source, layout) as (sound, info):
         return read_open(sound, info, start_s, length_s, max_mb)
@@ -89,13 +90,13 @@ def read_clip(
 def read_open(
     sound: Sound, info: AudioInfo, start_s: float, length_s: float | None = None, max_mb: int | None = None
 ) -> Signal:
-    """Decode one cut of a file that is open already; see :func:`read_clip`."""
+    """Decode one cut of an open file; see :func:`read_clip`."""
     start = round(start_s * info.sample_rate)
     wanted = sound.frames - start if length_s is None else min(round(length_s * info.sample_rate), sound.frames - start)
     if wanted <= 0:
         raise ClipError(Reason.TOO_SHORT, f"The file ends at {info.duration_s:.2f} s, before the cut at {start_s:g} s.")
     if max_mb is not None and wanted * info.channels * 4 > max_mb * 2**20:
-        # told from the header alone: a file of 20 kB can promise hours, or a lossy one 255 channels at 192 kHz
+        # checked by the header alone: a file of 20 kB can state hours, or a lossy one 255 channels at 192 kHz
         raise ClipError(
             Reason.TOO_LARGE,
             f"{wanted / info.sample_rate:g} s of {info.channels} channels at {info.sample_rate} Hz are more than "
@@ -112,7 +113,7 @@ def read_open(
         block = sound.read(size)[before:]
         if not len(block):
             break
-        highest = float(np.maximum(block.max(), -block.min()))  # NaN if any sample is; abs() would copy the block
+        highest = float(np.maximum(block.max(), -block.min()))  # NaN if any sample is NaN; abs() would copy the block
         if not np.isfinite(highest):
             raise ClipError(
                 Reason.NOT_FINITE, f"NaN or infinite samples near {(start + done) / info.sample_rate:.2f} s."
@@ -140,8 +141,8 @@ def read_open(
 def downmix(frames: np.ndarray) -> np.ndarray:
     """Mix (n, channels) to (n,): the mean of all channels with equal weight.
 
-    The same for five or six channels as for two: files seldom state which channel is which, and a
-    rule that guesses would differ between files of one library. Opposite channels cancel out.
+    Surround files are treated like stereo, because files seldom declare their channel layout and a guess could differ
+    between files of one library. Channels of opposite polarity cancel out.
     """
     channels = frames.shape[1]
     if channels == 1:
@@ -154,7 +155,7 @@ def downmix(frames: np.ndarray) -> np.ndarray:
 
 
 def resample(samples: np.ndarray, source_rate: int, sample_rate: int) -> np.ndarray:
-    """Change the rate of a (n,) float32 signal by soxr at quality HQ; untouched where the rate is right already."""
+    """Resample a (n,) float32 signal by soxr at quality HQ; returned unchanged if the rates are equal."""
     if source_rate == sample_rate:
         return samples
     import soxr
@@ -163,11 +164,11 @@ def resample(samples: np.ndarray, source_rate: int, sample_rate: int) -> np.ndar
 
 
 def reject_silence(signal: Signal) -> None:
-    """Refuse a cut without sound.
+    """Reject a silent cut.
 
     Raises
     ------
-    ClipError : the mono signal never leaves the lowest step of 16 bits (-90 dBFS).
+    ClipError : the peak of the mono signal is at most one step of 16 bits (-90 dBFS).
     """
     if len(signal.samples) and float(np.abs(signal.samples).max()) > SILENCE_PEAK:
         return
@@ -177,9 +178,9 @@ def reject_silence(signal: Signal) -> None:
 
 
 def _clipped_runs(frames: np.ndarray) -> int:
-    """Runs of samples at full scale; one that crosses a block may count twice, which flags do not mind."""
+    """Number of runs of samples at full scale. Runs across two blocks may count twice, which a flag tolerates."""
     channels = frames.shape[1]
-    places = np.flatnonzero(np.abs(frames) >= _FULL_SCALE)  # few, so what follows costs nothing
+    places = np.flatnonzero(np.abs(frames) >= _FULL_SCALE)  # few samples, so the loop below is cheap
     runs = 0
     for channel in range(channels):
         at_limit = places[places % channels == channel] // channels

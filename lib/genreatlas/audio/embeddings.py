@@ -1,8 +1,8 @@
-"""Feature sets that a pretrained network makes: its embedding as a vector, its tags as a summary.
+"""Feature sets computed by a pretrained network: its embedding as a vector, its tags as a summary.
 
-Both come from one run over the clip's patches, which the node ``embedded`` of the graph holds. Nothing is known of a
-network but what its entry in ``[[extract.embeddings]]`` says, so the sets are registered when a configuration is read
-(:func:`genreatlas.audio.feature_sets.adopt_embeddings`) and travel to the workers with each request.
+Both are computed in one run over the clip's patches, in the node ``embedded`` of the graph. A network is described by
+its entry in ``[[extract.embeddings]]``, so its sets are registered when a configuration is read
+(:func:`genreatlas.audio.feature_sets.adopt_embeddings`) and sent to the workers with each request.
 """
 
 import functools
@@ -24,9 +24,9 @@ from genreatlas.ids import stable_id
 
 Floats = npt.NDArray[np.float32]
 
-#: Part of every version. Raise it whenever a value may change: of the spectrogram, of the patches, or of a statistic.
+#: Part of every version. Increase it when values of the spectrogram, the patches or a statistic may change.
 RELEASE = "1"
-#: What says nothing of the values.
+#: Fields of an entry that do not affect the values.
 _OUTSIDE = {"name", "file", "licence", "taught"}
 _STATISTICS: dict[str, Callable[..., object]] = {"mean": np.mean, "std": np.std}
 _WORDS = {"mean": "mean", "std": "standard deviation"}
@@ -34,14 +34,19 @@ _WORDS = {"mean": "mean", "std": "standard deviation"}
 
 @dataclass(frozen=True)
 class EmbeddingSet(FeatureSet):
-    """A set whose values come out of a network; see :class:`FeatureSet`."""
+    """A feature set computed by a network; see :class:`FeatureSet`.
+
+    Parameters
+    ----------
+    entry : configuration of the network.
+    of_tags : the set has the network's tags instead of its embedding."""
 
     entry: EmbeddingEntry = field(kw_only=True)
     of_tags: bool = field(default=False, kw_only=True)
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The one node that runs networks."""
+        """The node that runs networks."""
         return ("embedded",)
 
     def compute(self, nodes: Mapping[str, Any]) -> npt.NDArray[np.floating]:
@@ -54,13 +59,13 @@ class EmbeddingSet(FeatureSet):
 
 
 def version_of(entry: EmbeddingEntry) -> str:
-    """Version of the sets of a network: a hash of its file and of all that is done before and after it."""
+    """Version of a network's sets: a hash of its file and of all preprocessing and postprocessing settings."""
     facts = entry.model_dump(mode="json", exclude=_OUTSIDE)
     return stable_id("embedding", RELEASE, json.dumps(facts, sort_keys=True), length=12)
 
 
 def sets_of(entry: EmbeddingEntry) -> tuple[EmbeddingSet, ...]:
-    """The sets that a network makes: its embedding, and its tags where it has some."""
+    """Feature sets of a network: its embedding, and its tags if the entry lists any."""
     version = version_of(entry)
     told = f" It was taught {entry.taught}." if entry.taught else ""
     dimensions = tuple(
@@ -98,7 +103,7 @@ def sets_of(entry: EmbeddingEntry) -> tuple[EmbeddingSet, ...]:
 
 @REFERENCE_GRAPH.feature
 def embedded(samples: Floats) -> Callable[[EmbeddingEntry], tuple[Floats, Floats]]:
-    """Function that runs a network over the clip's patches, each network once: embedding and tags, a row a patch."""
+    """Function that runs a network over the clip's patches, cached by network; see :func:`run_network`."""
     return functools.lru_cache(maxsize=None)(functools.partial(run_network, samples))
 
 
@@ -108,6 +113,7 @@ def run_network(samples: Floats, entry: EmbeddingEntry) -> tuple[Floats, Floats]
     Parameters
     ----------
     samples : (n,) mono float32, at the entry's rate.
+    entry : configuration of the network.
 
     Returns
     -------
@@ -115,7 +121,7 @@ def run_network(samples: Floats, entry: EmbeddingEntry) -> tuple[Floats, Floats]
 
     Raises
     ------
-    ClipError : ``environment_fault``: the network is not there, is another one, or does not fit its entry.
+    ClipError : ``environment_fault``: the file is missing, has another hash, or does not match its entry.
     ImportError : onnxruntime is not installed.
     """
     outputs = [entry.output, *([entry.tags_output] if entry.tags else [])]
@@ -124,7 +130,7 @@ def run_network(samples: Floats, entry: EmbeddingEntry) -> tuple[Floats, Floats]
     try:
         network = open_network(entry.file, entry.sha256)
         for patch in cut(log_mel(samples, entry), entry):
-            # one by one: a batch of ten took as long, and ten times the memory
+            # one by one: a batch of ten takes as long and ten times the memory
             values = network.run(outputs, _as_input(patch, entry))
             for rows, value, name, width in zip(found, values, outputs, widths, strict=True):
                 if value.shape != (1, width):
@@ -137,14 +143,14 @@ def run_network(samples: Floats, entry: EmbeddingEntry) -> tuple[Floats, Floats]
 
 
 def _as_input(patch: Floats, entry: EmbeddingEntry) -> Floats:
-    """A patch (time, mels) with the axes of the network's input."""
+    """Reshape a patch (time, mels) to the axes of the network's input."""
     values = patch if entry.axes.index("time") < entry.axes.index("mels") else patch.T
     lengths = {"batch": 1, "one": 1, "time": patch.shape[0], "mels": patch.shape[1]}
     return np.ascontiguousarray(values.reshape([lengths[axis] for axis in entry.axes]))
 
 
 def warm_up(entry: EmbeddingEntry) -> None:
-    """Import what a network needs, and open none: this is done before a worker forks its helper."""
+    """Import the dependencies of a network without opening it, before a worker forks its helper."""
     import onnxruntime  # noqa: F401
 
     log_mel(np.zeros(entry.sample_rate, dtype=np.float32), entry)

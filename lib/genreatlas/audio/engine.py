@@ -1,11 +1,11 @@
-"""The engine that extraction uses: the reference graph with what can be done faster in its place.
+"""The graph used by extraction: the reference graph with nodes replaced by faster implementations.
 
-Importing a family of features adds its functions to the graphs. A node is replaced by a function of the same meaning;
-nodes without a fast form stay librosa's and read the same intermediates. What may differ, and by how much, is in
-``docs/performance.md``.
+Importing a module of features registers its functions in the graphs. A replacement computes the same quantity as the
+node that it replaces; nodes without a fast implementation keep librosa's and read the same intermediates. Permitted
+differences are listed in ``docs/performance.md``.
 """
 
-from genreatlas.audio import (  # noqa: F401  (imported for what they add)
+from genreatlas.audio import (  # noqa: F401  (imported to register their functions)
     beats,
     cepstral,
     embeddings,

@@ -1,4 +1,4 @@
-"""What a worker's row holds of a feature set, and the numbers in it."""
+"""Values of one feature set in a worker's result row, and helpers for reading them."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,9 +16,18 @@ _T = TypeVar("_T")
 class Extracted:
     """Values of one feature set, as a row of :data:`genreatlas.audio.worker.RESULT` holds them.
 
-    A layout uses the fields as it needs them. ``values`` are a summary's features, or the lowest value and the step of
-    quantised frames; ``arrays`` a summary's arrays, or one for each feature of events or codes; ``frames`` frames, or a
-    vector; ``n_frames`` counts frames, events or codes.
+    Which fields are filled depends on the layout; the others are None.
+
+    Parameters
+    ----------
+    feature_set, set_version : name and version of the set.
+    values : (n_features,) of a summary, or the lowest value and the step of quantised frames.
+    arrays : arrays of a summary, or one array per feature of events or codes.
+    frames : packed frames, or a vector.
+    quantised : frames quantised to one byte per value.
+    n_frames : number of frames, events or codes.
+    width : number of values per frame.
+    hop_s : seconds between frames.
     """
 
     feature_set: str
@@ -33,7 +42,7 @@ class Extracted:
 
 
 def reject_infinite(feature_set: FeatureSet, values: Array) -> None:
-    """Raise ValueError where a value of a set is infinite."""
+    """Raise ValueError if any value of the set is infinite. The message names the features."""
     infinite = np.isinf(values.reshape(-1, len(feature_set.features))).sum(axis=0)
     names = [f.name for f, bad in zip(feature_set.features, infinite, strict=True) if bad]
     if names:
@@ -41,22 +50,22 @@ def reject_infinite(feature_set: FeatureSet, values: Array) -> None:
 
 
 def source_of(feature: Feature) -> str:
-    """Where a column comes from: the function of the audio graph, and how its frames became one number."""
+    """Origin of a column: the function of the audio graph, and the statistic that summarises its frames."""
     function = f"{feature.node}()"
     return function if feature.statistic == "value" else f"{feature.statistic} of {function}"
 
 
 def filled_field(value: _T | None) -> _T:
-    """A field that this layout fills."""
+    """Return a field that the layout always fills. Narrows the type for mypy."""
     assert value is not None
     return value
 
 
 def flat_values(column: Any) -> npt.NDArray[np.float32]:
-    """Values of all rows end to end, NaN for NULL."""
+    """Values of all rows concatenated, NaN for NULL."""
     return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32))
 
 
 def row_offsets(lengths: Any) -> dict[str, npt.NDArray]:
-    """Where each clip's rows begin, from their numbers, and where the last one's end."""
+    """Start of each clip's rows and end of the last, from the number of rows per clip, (n_clips + 1,)."""
     return {"offsets": np.concatenate([[0], np.cumsum(lengths.to_numpy(), dtype=np.int64)])}

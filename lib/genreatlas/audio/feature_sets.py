@@ -1,12 +1,11 @@
-"""The registry of feature sets: names, order, units and versions of everything that is extracted.
+"""The registry of feature sets: names, order, units and versions of all extracted features.
 
-The sets are defined in :mod:`genreatlas.audio.sets`, one module per family, and registered here. A set is
-a list of features; a feature says which node of the graph it summarises and how. The same value has the
-same name in every set (``mfcc1_mean`` is in ``summary9`` and in ``gtzan57``). NaN in what is computed
-means undefined, and is stored as NULL.
+The sets are defined in :mod:`genreatlas.audio.sets`, one module per family, and registered here. A set is a list of
+features; a feature names a node of the graph and the statistic that summarises it. The same value has the same name in
+every set (``mfcc1_mean`` is in ``summary9`` and in ``gtzan57``). A computed NaN means undefined and is stored as NULL.
 
-Raise a set's ``version`` whenever a value of it may change: its rows are then computed anew, beside
-the old ones.
+Increase a set's ``version`` whenever one of its values may change: its rows are then recomputed, and the old rows are
+kept.
 """
 
 import difflib
@@ -77,7 +76,7 @@ _SETS = (
 FEATURE_SETS: dict[str, FeatureSet] = {feature_set.name: feature_set for feature_set in _SETS}
 _OWN_LAYOUTS = tuple(LAYOUTS.values())
 
-#: Extracted beside whatever is asked for, because a model must be held against it.
+#: Always extracted, so that models can be compared with a model of loudness alone.
 ALWAYS = ("loudness",)
 
 
@@ -87,22 +86,22 @@ def compute_sets(
     graph: Graph = REFERENCE_GRAPH,
     **given: object,
 ) -> dict[str, npt.NDArray[np.floating]]:
-    """Compute sets of one sample rate together, so that they share every intermediate.
+    """Compute sets of one sample rate together, sharing all intermediates.
 
     Parameters
     ----------
-    feature_sets : sets whose ``sample_rate`` is that of the samples.
+    feature_sets : sets whose ``sample_rate`` equals the sample rate of the samples.
     samples : (n,) mono float32, full scale is 1
-    graph : who computes; the default is plain librosa.
-    given : further roots, such as a loudness that was measured before.
+    graph : the graph that computes the nodes; the default is plain librosa.
+    given : further inputs of the graph, such as the loudness measured before normalisation.
 
     Returns
     -------
-    By name of the set what :meth:`FeatureSet.compute` returns, and by ``<set>.<array>`` its arrays, each (n,).
+    Result of :meth:`FeatureSet.compute` by name of the set, and arrays, each (n,), by ``<set>.<array>``.
 
     Raises
     ------
-    ValueError : the sets are meant for different sample rates.
+    ValueError : the sets have different sample rates.
     """
     feature_sets = list(feature_sets)
     rates = {s.sample_rate for s in feature_sets}
@@ -115,11 +114,11 @@ def compute_sets(
 
 
 def get_feature_set(name: str) -> FeatureSet:
-    """The set of that name.
+    """Return the feature set with this name.
 
     Raises
     ------
-    ConfigError : there is none; the message has the nearest name.
+    ConfigError : no set has this name; the message suggests the most similar name.
     """
     if name not in FEATURE_SETS:
         near = difflib.get_close_matches(name, FEATURE_SETS, n=1, cutoff=0.5)
@@ -129,13 +128,13 @@ def get_feature_set(name: str) -> FeatureSet:
 
 
 def current_version(name: str, stored: Collection[str], sources: Collection[str]) -> str:
-    """The version of a stored set that counts: the registry's of an extracted one, the last of an imported one.
+    """Current version of a stored set: the registry's if extracted, the latest stored if imported.
 
     Parameters
     ----------
     name : the set's name.
     stored : its versions in the store.
-    sources : where its rows come from; ``registry`` among them says that it was extracted.
+    sources : sources of its rows; ``registry`` marks an extracted set.
     """
     if "registry" in sources and name in FEATURE_SETS:
         return FEATURE_SETS[name].version
@@ -143,7 +142,7 @@ def current_version(name: str, stored: Collection[str], sources: Collection[str]
 
 
 def table_of(feature_set: FeatureSet) -> Table:
-    """The table that holds the set, as its layout has it."""
+    """Return the definition of the table that stores the set."""
     layout = get_layout(feature_set.axis)
     columns = [column for column, _ in layout.columns(feature_set.features, feature_set.arrays)]
     return layout.table(feature_set.name, feature_set.comment, columns)
@@ -151,30 +150,30 @@ def table_of(feature_set: FeatureSet) -> Table:
 
 @dataclass(frozen=True)
 class Registered:
-    """Layouts and sets that were registered beside the package's own, on their way to a worker."""
+    """Layouts and sets registered in addition to the package's own, sent to the workers."""
 
     layouts: tuple[Layout, ...] = ()
     feature_sets: tuple[FeatureSet, ...] = ()
 
     def adopt(self) -> None:
-        """Register them in this process too."""
+        """Register these layouts and sets in this process."""
         for layout in self.layouts:
             register_layout(layout)
         for feature_set in self.feature_sets:
             register(feature_set)
 
     def beside(self, feature_sets: Iterable[FeatureSet]) -> "Registered":
-        """With further sets, in place of those of the same names."""
+        """Return a copy with these sets added; sets of the same names are replaced."""
         mine = {one.name: one for one in (*self.feature_sets, *feature_sets)}
         return Registered(self.layouts, tuple(mine.values()))
 
 
 def register(feature_set: FeatureSet) -> FeatureSet:
-    """Make a set known under its name, as those of the package are.
+    """Add a set to the registry; a set of the same name is replaced.
 
     Raises
     ------
-    ConfigError : its layout is not known.
+    ConfigError : its layout is not registered.
     """
     get_layout(feature_set.axis)
     FEATURE_SETS[feature_set.name] = feature_set
@@ -182,7 +181,7 @@ def register(feature_set: FeatureSet) -> FeatureSet:
 
 
 def adopt_embeddings(entries: Iterable[EmbeddingEntry]) -> None:
-    """Make the sets of a configuration's networks known, and forget those of an earlier one.
+    """Register the sets of a configuration's networks and remove those of an earlier configuration.
 
     Raises
     ------
@@ -190,7 +189,9 @@ def adopt_embeddings(entries: Iterable[EmbeddingEntry]) -> None:
     """
     for name in [name for name, known in FEATURE_SETS.items() if isinstance(known, EmbeddingSet)]:
         del FEATURE_SETS[name]
-    placed = [entry.model_copy(update={"file": entry.file.absolute()}) for entry in entries]  # workers are elsewhere
+    placed = [
+        entry.model_copy(update={"file": entry.file.absolute()}) for entry in entries
+    ]  # workers run in other directories
     for one in [one for entry in placed for one in sets_of(entry)]:
         if one.name in FEATURE_SETS:
             raise ConfigError(f"extract.embeddings: a feature set is called {one.name} already. Choose another name.")
@@ -198,7 +199,7 @@ def adopt_embeddings(entries: Iterable[EmbeddingEntry]) -> None:
 
 
 def registered() -> Registered:
-    """What this process knows beyond the package: a worker knows the package alone."""
+    """Return the layouts and sets registered in this process that are not the package's own. Workers lack them."""
     return Registered(
         tuple(layout for layout in LAYOUTS.values() if layout not in _OWN_LAYOUTS),
         tuple(feature_set for feature_set in FEATURE_SETS.values() if feature_set not in _SETS),

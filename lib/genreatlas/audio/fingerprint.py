@@ -1,12 +1,12 @@
-"""Acoustic fingerprints: Chromaprint's codes, by which copies of a recording are found.
+"""Acoustic fingerprints: Chromaprint's codes, with which copies of a recording are found.
 
-A code is 32 bits that say how the twelve pitch classes changed over about two seconds; there is one every 0.124 s.
-Equal sound has equal codes, whatever its level, its encoder and its format. A speed that differs by 1 % also moves the
-pitch, and leaves no code equal. So each clip has its codes twice, as it is and played 1 % faster: the slower of two
-copies is found by its faster codes.
+A code of 32 bits, one every 0.124 s, describes the change of the twelve pitch classes over about two seconds. Copies of
+a recording have equal codes whatever their level, encoder and format. A difference in speed of 1 % also shifts the
+pitch, so that no code is equal. Each clip therefore has codes at its own speed and at 1 % higher speed: the slower of
+two copies is found by its faster codes.
 
-Who computes: the library ``libchromaprint``, loaded by ctypes, or the muxer of ffmpeg in the package imageio-ffmpeg.
-Both give the same codes. Where neither is there, the set is left out.
+The codes are computed by the library ``libchromaprint``, loaded by ctypes, or by the muxer of ffmpeg in the package
+imageio-ffmpeg. Both give the same codes. If neither is installed, the set is skipped.
 
 References: Lukas Lalinsky, "How does Chromaprint work?", 2011; Ke, Hoiem & Sukthankar 2005, "Computer vision for music
 identification"; Jang et al. 2009, "Pairwise boosted audio fingerprint".
@@ -27,18 +27,18 @@ from genreatlas.audio.graph import REFERENCE_GRAPH
 
 Codes = npt.NDArray[np.uint32]
 
-#: How much faster the second codes are played. [ratio]
+#: Speed of the second codes relative to the first.
 FASTER = 1.01
-#: Time between codes: a third of Chromaprint's window of 4,096 samples at its own rate.
+#: Time between codes in s: a third of Chromaprint's window of 4,096 samples at its own rate of 11,025 Hz.
 HOP_S = 1365 / 11_025
-#: Its default algorithm, TEST2: chosen by AcoustID, whose fingerprints are equal to these.
+#: Chromaprint's default algorithm, TEST2, which AcoustID uses; fingerprints are equal to AcoustID's.
 _ALGORITHM = 1
-#: Peak that samples are scaled to, in 16 bits: a clip's level changes no bit.
+#: Peak to which samples are scaled before conversion to 16 bits, so that codes do not depend on the level.
 _PEAK = 30_000
-#: Names of the shared library where the linker's cache does not tell it.
+#: Names of the shared library, tried if the linker's cache does not list it.
 _LIBRARIES = ("libchromaprint.so.1", "libchromaprint.so.0", "libchromaprint.1.dylib", "chromaprint.dll")
 
-#: What is said where neither is there.
+#: Message if neither is installed.
 MISSING = (
     "fingerprint is left out: neither the library libchromaprint (Debian: apt-get install libchromaprint1) nor ffmpeg "
     "of the package imageio-ffmpeg (pip install 'genreatlas[fingerprint]') is installed"
@@ -47,9 +47,9 @@ MISSING = (
 
 @REFERENCE_GRAPH.feature
 def fingerprint_codes(samples: Array, sample_rate: int) -> Array:
-    """Codes of the clip as it is and 1 % faster, (2, n_codes) whole numbers below 2**32.
+    """Codes of the clip at its own speed and 1 % faster, (2, n_codes) whole numbers below 2**32.
 
-    The faster ones are those of the same samples at a rate that is 1 % higher. Both are cut to the shorter's length.
+    The faster codes are computed by declaring a sample rate 1 % higher. Both rows are cut to the shorter length.
     """
     whole = to_16_bits(samples)
     compute = backend()
@@ -62,7 +62,7 @@ def fingerprint_codes(samples: Array, sample_rate: int) -> Array:
 
 
 def to_16_bits(samples: Array) -> npt.NDArray[np.int16]:
-    """Samples scaled to one peak and turned so that it is positive: neither level nor polarity changes a bit."""
+    """Scale samples to a fixed positive peak and convert to int16, independent of level and polarity."""
     if not len(samples):
         return np.zeros(0, dtype=np.int16)
     highest, lowest = float(samples.max()), float(samples.min())
@@ -74,7 +74,7 @@ def to_16_bits(samples: Array) -> npt.NDArray[np.int16]:
 
 @functools.cache
 def backend() -> Callable[[npt.NDArray[np.int16], int], Codes] | None:
-    """Function (samples, rate) -> codes: the library's, ffmpeg's, or None."""
+    """Function (samples, rate) -> codes, by the library or else by ffmpeg; None if neither is installed."""
     library = _load()
     if library is not None:
         return functools.partial(_by_library, library)
@@ -83,7 +83,7 @@ def backend() -> Callable[[npt.NDArray[np.int16], int], Codes] | None:
 
 
 def lacking() -> str:
-    """What is missing to compute fingerprints, in words; empty where nothing is."""
+    """Description of the software missing to compute fingerprints; empty if nothing is missing."""
     return MISSING if backend() is None else ""
 
 
@@ -135,7 +135,7 @@ def _by_library(library: ctypes.CDLL, samples: npt.NDArray[np.int16], rate: int)
 
 
 def _ffmpeg() -> str:
-    """Path of the program in the package imageio-ffmpeg; empty where it is not there or not made with Chromaprint."""
+    """Path of the program in the package imageio-ffmpeg; empty if missing or built without Chromaprint."""
     if importlib.util.find_spec("imageio_ffmpeg") is None:
         return ""
     import imageio_ffmpeg
@@ -149,7 +149,7 @@ def _ffmpeg() -> str:
 
 
 def by_ffmpeg(program: str, samples: npt.NDArray[np.int16], rate: int) -> Codes:
-    """Codes by ffmpeg's muxer, from a pipe to a pipe."""
+    """Compute codes by ffmpeg's muxer, through pipes."""
     if not len(samples):
         return np.zeros(0, dtype=np.uint32)
     command = [

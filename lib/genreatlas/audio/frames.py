@@ -1,18 +1,18 @@
-"""How a signal is cut into frames, and how a clip's frames are packed into one row."""
+"""Frame parameters, and packing of a clip's frames into one row."""
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
 
-#: Rate, window and hop of every set, librosa's defaults: 93 ms windows every 23 ms.
+#: Default sample rate (Hz), window and hop (samples) of feature sets, as in librosa: 93 ms windows every 23 ms.
 SAMPLE_RATE = 22050
 N_FFT = 2048
 HOP_LENGTH = 512
 
 
 def pack(frames: Array) -> npt.NDArray[np.float32]:
-    """Lay frames out frame-major in one row: frame ``i`` holds ``[i * width, (i + 1) * width)``.
+    """Flatten frames into one frame-major row: frame ``i`` is ``[i * width, (i + 1) * width)``.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def pack(frames: Array) -> npt.NDArray[np.float32]:
 
     Raises
     ------
-    ValueError : a value is NaN or infinite; no such value may enter a table.
+    ValueError : a value is NaN or infinite, which tables do not allow.
     """
     packed = np.ascontiguousarray(frames, dtype=np.float32).reshape(-1)
     if not np.isfinite(packed).all():
@@ -33,7 +33,7 @@ def pack(frames: Array) -> npt.NDArray[np.float32]:
 
 
 def unpack(packed: npt.NDArray[np.float32], width: int) -> npt.NDArray[np.float32]:
-    """The (n_frames, width) array that :func:`pack` laid out."""
+    """Restore the (n_frames, width) array from a row written by :func:`pack`."""
     return packed.reshape(-1, width)
 
 
@@ -43,7 +43,7 @@ def frame_times(n_frames: int, hop_s: float) -> npt.NDArray[np.float64]:
 
 
 def quantise(frames: Array) -> tuple[float, float, bytes]:
-    """Write frames as bytes: 255 equal steps from the lowest value to the highest.
+    """Quantise frames to bytes: 255 equal steps from the lowest value to the highest.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def quantise(frames: Array) -> tuple[float, float, bytes]:
 
     Returns
     -------
-    ``lowest``, ``step`` and n_frames * width bytes, frame-major. ``lowest + step * byte`` is off by half a
-    step at most: 0.16 dB for a range of 80 dB.
+    ``lowest``, ``step`` and n_frames * width bytes, frame-major. The error of ``lowest + step * byte`` is at most half
+    a step: 0.16 dB for a range of 80 dB.
 
     Raises
     ------
@@ -68,5 +68,5 @@ def quantise(frames: Array) -> tuple[float, float, bytes]:
 
 
 def dequantise(packed: bytes, width: int, lowest: float, step: float) -> npt.NDArray[np.float32]:
-    """The (n_frames, width) values that :func:`quantise` wrote."""
+    """Restore (n_frames, width) values from bytes written by :func:`quantise`."""
     return np.frombuffer(packed, dtype=np.uint8).reshape(-1, width) * np.float32(step) + np.float32(lowest)

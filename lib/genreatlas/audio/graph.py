@@ -1,11 +1,10 @@
-"""A tiny dependency graph: a feature is a function whose parameters name what it needs.
+"""A small dependency graph: a feature is a function whose parameter names are its inputs.
 
-``compute(["spectral_centroid"], samples=..., sample_rate=...)`` calls ``spectral_centroid(magnitude,
-frequencies)``, and before it ``magnitude(stft)`` and so on; each function runs at most once, so the
-sets that are asked for together share every intermediate. A second engine is another graph over the
-same names: :meth:`Graph.extended` starts from this one and replaces the functions that it does better.
-A parameter called ``needed`` gets the names of all that is being computed: so a transform knows whether
-anybody will ask for phases.
+``compute(["spectral_centroid"], samples=..., sample_rate=...)`` calls ``spectral_centroid(magnitude, sample_rate,
+silent)``, and before it ``magnitude(stft)`` and so on. Each function runs at most once, so sets computed together share
+every intermediate. A second engine is another graph over the same names: :meth:`Graph.extended` copies a graph and
+replaces some of its functions. A parameter called ``needed`` receives the names of all nodes being computed; with it a
+transform decides whether phases are required.
 """
 
 import inspect
@@ -23,11 +22,11 @@ class Graph:
         self._inputs: dict[str, tuple[str, ...]] = {}
 
     def feature(self, function: Function) -> Function:
-        """Add a function under its own name (a decorator); ``fast_mfcc`` is called ``mfcc``, too.
+        """Add a function under its own name without the prefix ``fast_`` (a decorator).
 
         Raises
         ------
-        ValueError : the name is taken. Replacing is meant only for :meth:`extended` graphs.
+        ValueError : the name is taken. Only :meth:`extended` replaces functions.
         """
         name = _name(function)
         if name in self._functions:
@@ -37,7 +36,7 @@ class Graph:
         return function
 
     def extended(self, *replacements: Callable[..., object]) -> "Graph":
-        """A copy in which functions of the same names are replaced and new ones added."""
+        """Return a copy in which functions of the same names are replaced and other functions added."""
         copy = Graph()
         copy._functions = dict(self._functions)
         copy._inputs = dict(self._inputs)
@@ -50,12 +49,12 @@ class Graph:
         return name in self._functions
 
     def compute(self, wanted: Iterable[str], **given: object) -> dict[str, object]:
-        """Compute the wanted names and whatever they need, each once.
+        """Compute the wanted nodes and their inputs, each once.
 
         Parameters
         ----------
-        wanted : names of features, or of what is given.
-        given : the roots, such as ``samples`` and ``sample_rate``.
+        wanted : names of nodes, or of given values.
+        given : values of the graph's inputs, such as ``samples`` and ``sample_rate``.
 
         Returns
         -------
@@ -63,14 +62,14 @@ class Graph:
 
         Raises
         ------
-        KeyError : a name is neither a feature nor given; it says who needs it.
+        KeyError : a name is neither a node nor given, or depends on itself; the message has the dependency path.
         """
         wanted = list(wanted)
         values: dict[str, object] = {"needed": self._closure(wanted, given), **given}
         return {name: self._value(name, values, ()) for name in wanted}
 
     def _closure(self, wanted: Iterable[str], given: Container[str]) -> frozenset[str]:
-        """Names of all that has to be computed for the wanted ones."""
+        """Names of all nodes required to compute the wanted ones."""
         found: set[str] = set()
         waiting = [*wanted]
         while waiting:
@@ -98,14 +97,14 @@ def _name(function: Callable[..., object]) -> str:
     return function.__name__.removeprefix("fast_")
 
 
-#: The reference: plain librosa. What a faster engine computes is compared with it.
+#: The reference implementation, plain librosa. Results of faster engines are compared with it.
 REFERENCE_GRAPH = Graph()
 
-#: Functions that the engine of extraction has in place of the reference's of the same names, or shares among them.
+#: Functions that replace reference functions of the same names in extraction, and the intermediates they share.
 FAST: list[Callable[..., object]] = []
 
 
 def fast(function: Function) -> Function:
-    """Add a function to :data:`FAST` (a decorator); it is called after what it replaces, ``fast_mfcc``."""
+    """Add a function to :data:`FAST` (a decorator). Its name is ``fast_`` and the name of the node it replaces."""
     FAST.append(function)
     return function

@@ -1,4 +1,4 @@
-"""Numbers of rhythm: how sure the tempo is, how clear the pulse, how onsets follow each other, how much they swing."""
+"""Rhythm features: confidence of the tempo, pulse clarity, inter-onset intervals and swing."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,23 +7,23 @@ from genreatlas.audio.beats import BeatGrid, autocorrelation, fold
 from genreatlas.audio.frames import HOP_LENGTH, Array
 from genreatlas.audio.graph import REFERENCE_GRAPH
 
-#: Tempi whose peaks compete for a clear pulse, and for a confident tempo. [bpm]
+#: Range of tempi for pulse clarity and for the confidence of the tempo, in bpm.
 _PULSE_BPM = (40.0, 240.0)
-#: Inter-onset intervals are counted in sixteenths of a beat-long histogram up to two beats.
+#: Bins of the histogram of inter-onset intervals: sixteenths of a beat, up to two beats.
 _INTERVAL_STEPS = 32
-#: Positions in which a beat is sampled: 10 ms at 120 bpm.
+#: Samples per beat: 10 ms each at 120 bpm.
 _POSITIONS = 48
-#: What each band's onsets weigh in swing: it is heard on cymbals and comping, not on the kick.
+#: Weights of the bands' onsets in swing, which is played by cymbals and comping rather than by the kick.
 _SWING_WEIGHTS = np.array([0.3, 1.0, 1.0])
-#: Where the second of a swung pair may fall: from a little early to 2.6 : 1.
+#: Range of positions of the second onset of a swung pair, as a share of the pair: slightly early to 2.6 : 1.
 _SWUNG = (0.45, 0.72)
-#: How far a peak must stand above the median position, as a share of the highest, to say anything.
+#: Minimum height of a peak above the median, as a share of the highest, for eighths and for sixteenths.
 _CLEAR_EIGHTH, _CLEAR_SIXTEENTH = 0.2, 0.05
 
 
 @REFERENCE_GRAPH.feature
 def tempo_confidence(tempogram_mean: Array, tempo: float, sample_rate: int) -> float:
-    """How far the tempo's peak in the mean tempogram stands above its median from 40 to 240 bpm, 0 … 1."""
+    """Height of the tempo's peak in the mean tempogram above the median from 40 to 240 bpm, 0 … 1."""
     if np.isnan(tempo):
         return np.nan
     lags = 60.0 * sample_rate / HOP_LENGTH / np.array([tempo, *_PULSE_BPM])
@@ -34,7 +34,9 @@ def tempo_confidence(tempogram_mean: Array, tempo: float, sample_rate: int) -> f
 
 @REFERENCE_GRAPH.feature
 def pulse_clarity(onset_strength: Array, sample_rate: int) -> float:
-    """Highest autocorrelation of the onset strength between 40 and 240 bpm, 0 … 1; NaN without onsets or two beats.
+    """Highest autocorrelation of the onset strength between 40 and 240 bpm, 0 … 1.
+
+    NaN without onsets, and where the clip is shorter than two beats at 40 bpm.
 
     References: Lartillot, Eerola, Toiviainen & Fornari 2008, "Multi-feature modeling of pulse clarity".
     """
@@ -48,7 +50,7 @@ def pulse_clarity(onset_strength: Array, sample_rate: int) -> float:
 @REFERENCE_GRAPH.feature
 def onset_times(onset_frames: npt.NDArray[np.integer], sample_rate: int) -> Array:
     """Times of librosa's onsets, (n_onsets,) s."""
-    return onset_frames * HOP_LENGTH / sample_rate  # in librosa's order, for its numbers to the bit
+    return onset_frames * HOP_LENGTH / sample_rate  # operations in librosa's order, so that results are bit-identical
 
 
 @REFERENCE_GRAPH.feature
@@ -59,16 +61,16 @@ def beat_times(beat_frames: npt.NDArray[np.integer], sample_rate: int) -> Array:
 
 @REFERENCE_GRAPH.feature
 def onset_rate(onset_times: Array, samples: Array, sample_rate: int) -> float:
-    """Onsets a second."""
+    """Onsets per second."""
     return len(onset_times) * sample_rate / max(len(samples), 1)
 
 
 @REFERENCE_GRAPH.feature
 def inter_onset(onset_times: Array, beat_grid: BeatGrid) -> Array:
-    """Mean, median and standard deviation of the time between onsets [s], and its entropy in beats [bit], (4,).
+    """Mean, median and standard deviation of inter-onset intervals in s, and their entropy in bit, (4,).
 
-    The entropy is that of the intervals' histogram in sixteenths of a beat: 0 where all are equal. NaN below
-    two intervals; the entropy also without a beat.
+    The entropy is computed from the histogram of intervals in sixteenths of a beat: 0 where all are equal. All are NaN
+    below two intervals; the entropy is also NaN without beats.
     """
     intervals = np.diff(onset_times)
     if len(intervals) < 2:
@@ -83,18 +85,18 @@ def inter_onset(onset_times: Array, beat_grid: BeatGrid) -> Array:
 
 @REFERENCE_GRAPH.feature
 def beat_steadiness(beat_grid: BeatGrid) -> float:
-    """Standard deviation of the time between tracked beats over its mean; NaN below three beats."""
+    """Coefficient of variation of the time between tracked beats; NaN below three beats."""
     between = np.diff(beat_grid.times)
     return float(between.std() / between.mean()) if len(between) >= 2 else np.nan
 
 
 @REFERENCE_GRAPH.feature
 def swing(band_onsets: Array, beat_grid: BeatGrid, sample_rate: int) -> Array:
-    """Long over short of swung pairs, the parts that a beat has (2 eighths, 4 sixteenths), and clarity 0 … 1, (3,).
+    """Swing ratio (long over short; 1 is straight), parts per beat (2 eighths, 4 sixteenths) and clarity 0 … 1, (3,).
 
-    All beats are laid over each other. Where the second eighth comes late, between the beat's middle and
-    0.72 of it, eighths swing; else the sixteenths between the eighths are looked at. 1 is straight. NaN
-    without beats, where nothing sounds between them, and where beats divide in three (6/8, triplets).
+    Computed from the mean onset profile over all beats. If the second eighth is late (up to 0.72 of the beat), the
+    ratio is that of eighths; otherwise the sixteenths are examined. NaN without beats, without onsets between beats,
+    and where beats are divided in three (6/8, triplets).
 
     References: Friberg & Sundström 2002, "Swing ratios and ensemble timing in jazz performance".
     """
@@ -125,7 +127,7 @@ def swing(band_onsets: Array, beat_grid: BeatGrid, sample_rate: int) -> Array:
 
 
 def _second_of_pair(profile: Array) -> tuple[float, float]:
-    """Place (0 … 1) and height of the highest peak where the second of a pair may fall; NaN where there is none."""
+    """Position (0 … 1) and height of the highest peak in the range of the second onset; NaN and 0 without a peak."""
     size = len(profile)
     first, last = int(np.ceil(_SWUNG[0] * size)), int(_SWUNG[1] * size)
     inside = np.arange(first, last + 1)

@@ -1,7 +1,7 @@
 """Harmonic/percussive separation by median filtering (Fitzgerald 2010; Driedger et al. 2014).
 
-librosa's, and what extraction uses in its place (``fast_``): medians that slide, 31 frames and 31 bins
-wide as librosa's, and one inverse transform.
+The reference is librosa's. Extraction uses the functions with the prefix ``fast_``: sliding medians over 31 frames and
+31 bins, as in librosa, and a single inverse transform.
 """
 
 from typing import TYPE_CHECKING
@@ -22,19 +22,19 @@ _OVERLAP = N_FFT // HOP_LENGTH
 
 @REFERENCE_GRAPH.feature
 def hpss(stft: npt.NDArray[np.complexfloating]) -> tuple[npt.NDArray, npt.NDArray]:
-    """The transform's harmonic and percussive parts: soft masks from 31-wide medians in time and in frequency."""
+    """Harmonic and percussive parts of the transform, by soft masks from medians over 31 frames and over 31 bins."""
     return librosa().decompose.hpss(stft)
 
 
 @REFERENCE_GRAPH.feature
 def harmonic(hpss: tuple[npt.NDArray, npt.NDArray], samples: Array) -> Array:
-    """The harmonic part as a wave, (n,), full scale is 1: what ``librosa.effects.hpss`` returns first."""
+    """The harmonic signal, (n,), full scale is 1; the first output of ``librosa.effects.hpss``."""
     return _wave(hpss[0], samples)
 
 
 @fast
 def fast_harmonic(spectrum: "Spectrum", samples: Array) -> Array:
-    """The harmonic part as a wave, (n,): soft mask, inverse transform, overlap and add."""
+    """The harmonic signal, (n,): soft mask, inverse transform, overlap-add."""
     from genreatlas.audio.kernels.separation import masked, sliding_median
     from genreatlas.audio.kernels.transform import to_frames
 
@@ -48,13 +48,13 @@ def fast_harmonic(spectrum: "Spectrum", samples: Array) -> Array:
 
 @REFERENCE_GRAPH.feature
 def percussive(hpss: tuple[npt.NDArray, npt.NDArray], samples: Array) -> Array:
-    """The percussive part as a wave, (n,), full scale is 1: what ``librosa.effects.hpss`` returns second."""
+    """The percussive signal, (n,), full scale is 1; the second output of ``librosa.effects.hpss``."""
     return _wave(hpss[1], samples)
 
 
 @fast
 def fast_percussive(samples: Array, harmonic: Array) -> Array:
-    """The percussive part as a wave, (n,): what the harmonic part leaves, because the two masks add up to one."""
+    """The percussive signal, (n,): the samples minus the harmonic signal, because the two masks sum to one."""
     return samples - harmonic
 
 
@@ -65,7 +65,7 @@ def _wave(spectrum: npt.NDArray, samples: Array) -> Array:
 def inverse(frames: npt.NDArray[np.complex64], n_samples: int) -> npt.NDArray[np.float32]:
     """``librosa.istft`` of (n_frames, n_bins), (n_samples,) float32.
 
-    The sum of squared windows that it divides by is constant but for the outermost three hops.
+    The divisor, the sum of squared windows, is constant except in the outermost three hops.
     """
     import scipy.fft
 

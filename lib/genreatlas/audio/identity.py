@@ -1,8 +1,8 @@
-"""Which recording a file holds: a hash of its sound that tags, covers and containers leave alone.
+"""Hash of a file's sound, independent of tags, cover images and containers.
 
-Nothing is decoded. An MP3 is its frames without the frame of facts (Xing, Info, VBRI), an Ogg file its packets
-of sound, and PCM is its samples whatever they lie in: FLAC keeps the MD5 of its samples, and the same is
-computed of WAV, AIFF and AU, so that one recording in FLAC and in WAV has one hash. Files are read in blocks.
+Nothing is decoded. The hash covers the frames of an MP3 without its information frame (Xing, Info, VBRI), the audio
+packets of an Ogg file, and the samples of PCM in any container: FLAC stores the MD5 of its samples, and the same MD5 is
+computed for WAV, AIFF and AU, so that a recording has the same hash in FLAC and WAV. Files are read in blocks.
 
 Layouts: ISO/IEC 11172-3 2.4.1 (MPEG audio), ID3v2.4 and APEv2 and Lyrics3 (tags), RFC 9639 (FLAC), RFC 3533 (Ogg),
 RFC 5334 and 7845 (headers in Ogg), Microsoft's RIFF and EBU Tech 3306 (RF64), Apple's AIFF-C, Sun's AU.
@@ -24,13 +24,20 @@ from genreatlas.audio.probe import identify
 from genreatlas.errors import ClipError
 
 _BLOCK = 1 << 20
-#: Samples of FLAC and their kin, least significant byte first.
+#: Sample sizes in bits for which FLAC's MD5 can be computed from a PCM file.
 _WHOLE_BYTES = (8, 16, 24, 32)
 
 
 @dataclass(frozen=True)
 class _Pcm:
-    """How samples lie in a file: ``bits`` of each, the byte order, whether 8 bits count from 0; or a codec's name."""
+    """Format of samples.
+
+    Parameters
+    ----------
+    rate, channels, bits : sample rate in Hz, number of channels, bits per sample.
+    big : big-endian.
+    unsigned : samples of 8 bits are unsigned.
+    codec : name of the codec; empty for integer PCM."""
 
     rate: int
     channels: int
@@ -46,13 +53,13 @@ def sound_sha256(file: BinaryIO, mime: str, mpeg: MpegStream | None = None) -> s
     Parameters
     ----------
     file : seekable; its position changes.
-    mime : media type by content, as :class:`genreatlas.audio.probe.AudioInfo` has it.
-    mpeg : frames of an MP3, where the whole file was walked through already.
+    mime : media type by content, as in :class:`genreatlas.audio.probe.AudioInfo`.
+    mpeg : frames of an MP3, if the whole file was parsed already.
 
     Returns
     -------
-    64 hexadecimal digits: equal for copies of a recording with other tags. Where the layout is not understood it is
-    the hash of all bytes but leading and trailing tags, so that equal files always have equal hashes.
+    64 hexadecimal digits, equal for copies of a recording with other tags. If the format cannot be parsed, the hash of
+    all bytes without leading and trailing tags, so that equal files always have equal hashes.
     """
     size = file.seek(0, os.SEEK_END)
     start, found = 0, None
@@ -70,7 +77,7 @@ def sound_sha256(file: BinaryIO, mime: str, mpeg: MpegStream | None = None) -> s
 
 
 def _before_tags(file: BinaryIO, start: int, end: int) -> int:
-    """Where the sound ends: before ID3v1, APEv2, Lyrics3 and ID3v2.4 tags at the end, in any order."""
+    """End offset of the sound: before trailing ID3v1, APEv2, Lyrics3 and ID3v2.4 tags in any order."""
     while end > start:
         file.seek(max(start, end - 5120))
         tail = file.read(end - max(start, end - 5120))
@@ -82,7 +89,7 @@ def _before_tags(file: BinaryIO, start: int, end: int) -> int:
 
 
 def _tag_at_end(tail: bytes) -> int:
-    """Length of the tag that the bytes end with; 0 without one."""
+    """Length of the tag at the end of the bytes; 0 without a tag."""
     if tail[-128:-125] == b"TAG":
         return 128 + (227 if tail[-355:-351] == b"TAG+" else 0)
     if tail[-32:-24] == b"APETAGEX":
@@ -113,9 +120,9 @@ def _blocks(file: BinaryIO, start: int, end: int, size: int = _BLOCK) -> Iterato
 
 
 def _mpeg(file: BinaryIO, start: int, end: int) -> str | None:
-    """Hash all whole frames of sound; tags, facts and other bytes between them are left out."""
-    first = first_mpeg_frame(Pieces(file, end).read(start, HEAD_BYTES)) or 0  # a file that is cut short has few
-    end = _before_tags(file, start, end)  # else a last frame that is cut short would take bytes of a tag in
+    """Hash all complete audio frames, without tags, information frames and other bytes between frames."""
+    first = first_mpeg_frame(Pieces(file, end).read(start, HEAD_BYTES)) or 0  # a truncated file has few frames
+    end = _before_tags(file, start, end)  # otherwise an incomplete last frame would include bytes of a tag
     return _of_frames(file, walk_frames(file, start + first, end).ranges)
 
 
@@ -128,13 +135,13 @@ def _of_frames(file: BinaryIO, ranges: Iterable[tuple[int, int]]) -> str:
 
 
 def _is_whole(file: BinaryIO, mpeg: MpegStream, size: int) -> bool:
-    """Whether a walk that ends before the tags would find the same frames as one through the whole file."""
+    """Whether parsing up to the trailing tags would find the same frames as parsing the whole file."""
     whole = mpeg.foreign == 0 and not mpeg.cut_short and len(mpeg.ranges) == mpeg.parts == 1
     return whole and mpeg.ranges[0][1] <= _before_tags(file, mpeg.ranges[0][0], size)
 
 
 def _flac(file: BinaryIO, start: int, end: int) -> str | None:
-    """The MD5 of the samples where the encoder kept it, else the frames behind the metadata."""
+    """Hash the MD5 of the samples if the encoder stored it, else the frames after the metadata."""
     file.seek(start)
     if file.read(4) != b"fLaC":
         return None
@@ -156,7 +163,7 @@ def _flac(file: BinaryIO, start: int, end: int) -> str | None:
 
 
 def _stream_info(facts: bytes) -> str | None:
-    """Identity by FLAC's STREAMINFO; None where it has no MD5, as of an encoder that wrote to a pipe."""
+    """Hash from FLAC's STREAMINFO; None if it has no MD5, as from encoders that write to a pipe."""
     if len(facts) < 34 or not any(facts[18:34]):
         return None
     packed = int.from_bytes(facts[10:18], "big")
@@ -168,7 +175,7 @@ def _of_samples(rate: int, channels: int, bits: int, md5: bytes) -> str:
 
 
 def _pcm(file: BinaryIO, start: int, end: int, form: _Pcm) -> str | None:
-    """Hash samples as FLAC does: signed, least significant byte first; those of other codecs as they are."""
+    """Hash samples like FLAC's MD5: signed, little-endian. Other codecs: little-endian without conversion."""
     width = form.bits // 8
     if form.codec:
         digest = hashlib.sha256(f"{form.codec} {form.rate} {form.channels} {form.bits}\n".encode())
@@ -180,7 +187,7 @@ def _pcm(file: BinaryIO, start: int, end: int, form: _Pcm) -> str | None:
     md5 = hashlib.md5(usedforsecurity=False)
     signed = bytes((value + 128) % 256 for value in range(256))
     whole = (end - start) // (width * form.channels) * (width * form.channels)
-    for block in _blocks(file, start, start + whole, 3 * _BLOCK):  # 3: whole samples of 24 bits
+    for block in _blocks(file, start, start + whole, 3 * _BLOCK):  # a multiple of 3, for whole samples of 24 bits
         if form.unsigned and width == 1:
             block = block.translate(signed)
         elif form.big and width > 1:
@@ -195,7 +202,7 @@ def _swapped(block: bytes, width: int) -> bytes:
 
 
 def _chunks(file: BinaryIO, place: int, end: int, order: str) -> Iterator[tuple[bytes, int, int]]:
-    """Chunks of RIFF and AIFF: name, where the content starts, its length as stated."""
+    """Chunks of RIFF and AIFF: name, offset of the content, stated length."""
     while place + 8 <= end:
         file.seek(place)
         name, length = struct.unpack(f"{order}4sI", file.read(8))
@@ -257,7 +264,7 @@ def _aiff(file: BinaryIO, start: int, end: int) -> str | None:
 
 
 def _extended(data: bytes) -> int:
-    """A whole number in 80-bit floating point, as AIFF writes its rate."""
+    """Integer from an 80-bit floating point number, AIFF's format of the sample rate."""
     exponent, mantissa = struct.unpack(">HQ", data)
     shift = 63 + 16383 - (exponent & 0x7FFF)
     return int(mantissa >> shift) if 0 <= shift < 64 else 0
@@ -274,16 +281,16 @@ def _au(file: BinaryIO, start: int, end: int) -> str | None:
 
 
 class _OggStream:
-    """One logical stream: its headers are passed over, its sound is hashed without the borders of pages."""
+    """One logical stream: skips its headers and hashes its audio packets, independent of page boundaries."""
 
     def __init__(self) -> None:
         self.digest: Any = None
         self.samples: str | None = None
-        self._headers_left = -1  # -1: the first packet was not seen
+        self._headers_left = -1  # -1 before the first packet
         self._packet = b""
 
     def page(self, lacing: bytes, body: bytes) -> None:
-        """Take in one page."""
+        """Process one page."""
         place = 0
         for size in lacing if self._headers_left else b"":
             self._packet += body[place : place + size]
@@ -304,20 +311,20 @@ class _OggStream:
             if packet.startswith(b"\x7fFLAC"):
                 self.samples = _stream_info(packet[17:51])
                 self.digest, self._headers_left = hashlib.sha256(b"flac\n"), 1 << 16
-            if self.digest is None:  # a picture track or a skeleton
+            if self.digest is None:  # a video or skeleton stream
                 self._headers_left = 0
-        elif self._headers_left > 1 << 15:  # FLAC's metadata blocks say themselves which is the last
+        elif self._headers_left > 1 << 15:  # a flag in FLAC's metadata blocks marks the last one
             self._headers_left = 0 if not packet or packet[0] & 0x80 else self._headers_left
         else:
             self._headers_left -= 1
 
 
-#: First bytes of a stream's first packet, the codec, and how many headers follow it.
+#: First bytes of a stream's first packet, codec, and number of header packets after it.
 _OGG_CODECS = ((b"\x01vorbis", b"vorbis", 2), (b"OpusHead", b"opus", 1), (b"Speex   ", b"speex", 1))
 
 
 def _ogg(file: BinaryIO, start: int, end: int) -> str | None:
-    """Hash the packets of every stream of sound, in the order in which streams begin."""
+    """Hash the packets of every audio stream, in the order in which streams begin."""
     streams: list[_OggStream] = []
     current: dict[int, _OggStream] = {}
     place = start

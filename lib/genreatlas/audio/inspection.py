@@ -1,12 +1,12 @@
-"""What a file is and holds: looked at in a Spark worker during an import, or as it arrives over a network.
+"""Inspection of audio files, in a Spark worker during an import or when they are downloaded.
 
-During an import each file is opened once: hashed, told by its content, its cut decoded and looked at, its tags read.
-What is wrong with one file becomes a row with a reason and never fails its neighbours.
+During an import each file is hashed and identified by its content, its cut is decoded and checked, and its tags are
+read. A faulty file becomes a row with a reason and does not affect other files.
 
-What arrives over a network is not decoded (:func:`check_arrival`). A broken transfer is noticed here, while it can be
-mended by asking again. What only decoding tells (damaged frames, silence, NaN) is told by extraction, in a process of
-its own. An MP3 is followed frame by frame, which takes 0.4 ms for a clip of 480 KB; decoding it takes 40. Other formats
-tell of themselves in their header.
+Downloaded files are not decoded (:func:`check_arrival`). Incomplete transfers are detected at once, while the download
+can be repeated. Faults that only decoding reveals (damaged frames, silence, NaN) are detected by extraction, in a
+separate process. MP3 is parsed frame by frame, which takes 0.4 ms for a clip of 480 KB; decoding takes 40 ms. For other
+formats the header is read.
 """
 
 import contextlib
@@ -32,10 +32,11 @@ from genreatlas.errors import ClipError, Reason
 from genreatlas.ids import stable_id
 from genreatlas.values import Row, RowView
 
-#: Columns that `inspect_batches` is given: one row per file.
+#: Input columns of :func:`inspect_batches`: one row per file.
 REQUEST = "uri string, version string, bytes bigint, modified_ns bigint"
 
-#: What it gives back: one row per file. Without a reason every fact is set; ``tags`` is JSON, tag = values.
+#: Output columns of :func:`inspect_batches`: one row per file. ``reason`` and ``detail`` are NULL for
+#: usable files, all other columns are set. ``tags`` is a JSON object of tag to values.
 RESULT = (
     f"{REQUEST}, window_rule string, sha256 string, sound_sha256 string, start_s double, length_s double, "
     "mime string, codec string, sample_rate int, channels int, bit_rate int, duration_s double, "
@@ -65,15 +66,15 @@ _RESULT = pa.schema(
     ]
 )
 
-#: Columns that :func:`sound_batches` is given, and what it gives back: without a hash where a file changed since.
+#: Input and output columns of :func:`sound_batches`. The hashes are NULL for a file that changed since its import.
 SOUND_REQUEST = "key string, uri string, mime string, bytes bigint, modified_ns bigint"
 SOUND_RESULT = "key string, sha256 string, sound_sha256 string, duration_s double"
 _SOUND_RESULT = pa.schema(
     [("key", pa.string()), ("sha256", pa.string()), ("sound_sha256", pa.string()), ("duration_s", pa.float64())]
 )
 
-#: Odd but usable, so that a reader of ``clips`` may leave it out or look at it: flag = what it says. The data
-#: dictionary and the report print it.
+#: Flags of unusual but usable files, by which users of ``clips`` can filter, and their descriptions, which the data
+#: dictionary and the report print.
 QUALITY_FLAGS = {
     "above_full_scale": "a sample of the cut lies beyond full scale (usual for loud MP3s)",
     "clipped": "at least three runs of three samples in a row at or above full scale",
@@ -92,19 +93,19 @@ QUALITY_FLAGS = {
 }
 _CLIPPED_RUNS = 3
 
-#: Seconds that a file may lack of its declared length: sources round it, and encoders put silence around the sound.
+#: Tolerance for the declared length in s: sources round it, and encoders pad the sound with silence.
 _DECLARED_TOLERANCE_S = 1.0
 
 
 @dataclass(frozen=True)
 class InspectRequest:
-    """What is the same for every file of a run; it travels to the workers.
+    """Settings for all files of a run, sent to the workers.
 
     Parameters
     ----------
-    clip : which cut is looked at.
-    limits : bounds that no file may pass.
-    read_tags : given the open file and its media type, returns tag = values; None where tags are not asked for.
+    clip : rule for the cut.
+    limits : limits on size, time and memory.
+    read_tags : function (open file, media type) -> values by tag; None to read no tags.
     """
 
     clip: ClipSection
@@ -113,8 +114,8 @@ class InspectRequest:
 
 
 def inspect_batches(request: InspectRequest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Inspect every file of :data:`REQUEST`; one batch of :data:`RESULT` per batch."""
-    with contextlib.suppress(Exception):  # here, so that no helper imports them again; what fails stands in the rows
+    """Inspect files. Yields one batch of :data:`RESULT` per batch of :data:`REQUEST`."""
+    with contextlib.suppress(Exception):  # imported before helpers are forked; errors are reported in the rows
         import soundfile  # noqa: F401
 
         if request.read_tags:
@@ -137,18 +138,18 @@ def _inspected(request: InspectRequest, row: RowView) -> Row:
         return rule | {"reason": error.reason.value, "detail": error.detail}
     except MemoryError:
         return rule | {"reason": Reason.TOO_LARGE.value, "detail": too_much_memory(request.limits)}
-    except Exception as error:  # anything that a file can do to a decoder or a tag reader
+    except Exception as error:  # any error that a file can cause in a decoder or a tag reader
         return rule | unknown_fault(error, Reason.INSPECTION_FAILED)
 
 
 def inspect_file(path: Source, request: InspectRequest) -> Row:
-    """Facts of one file and its cut, named as the columns of :data:`RESULT`.
+    """Inspect one file and its cut. Returns values by the column names of :data:`RESULT`.
 
-    A file that breaks off inside the cut, but not before its middle, is used up to there.
+    A file that ends within the cut, but not in its first half, is used up to its end.
 
     Raises
     ------
-    ClipError : the file cannot be used.
+    ClipError : the file is not usable.
     """
     clip = request.clip
     with open_sound(path) as (sound, info):
@@ -175,27 +176,29 @@ def inspect_file(path: Source, request: InspectRequest) -> Row:
 
 
 def check_arrival(data: bytes, clip: ClipSection, declared_s: float | None = None) -> dict[str, object]:
-    """Facts of a file and its cut, named as the columns of ``clips``.
+    """Check a downloaded file. Returns values by the column names of ``clips``.
 
-    A file that breaks off is noticed where its header promises more, or where its last frame is not whole. One that
-    was cut between two frames, and promises nothing, differs from a short file only by what its source declares: it
-    is used and flagged ``shorter_than_declared``.
+    A truncated file is detected if its header states a greater length or its last frame is incomplete. A file cut
+    between two frames that states no length can only be recognised by the length declared by its source: such a file is
+    used and flagged ``shorter_than_declared``.
 
     Parameters
     ----------
-    declared_s : how long the source says that the file is, in seconds; None where it says nothing.
+    data : content of the file.
+    clip : rule for the cut.
+    declared_s : length declared by the source, in seconds; None if not declared.
 
     Raises
     ------
-    ClipError : it is no audio, breaks off, holds other bytes, is shorter than ``clip.min_seconds``, or in a
-        format that is not decoded.
+    ClipError : the file is not audio, is truncated, has foreign bytes between frames, is shorter than
+        ``clip.min_seconds``, or has an unsupported format.
     """
     if not data:
         raise ClipError(Reason.EMPTY_FILE, "The file has no bytes.")
     layout = lay_out(data)
     info = _info(data, layout)
     shorter = declared_s is not None and info.duration_s < declared_s - _DECLARED_TOLERANCE_S
-    # what has the declared length was cut behind its sound, as some sources cut their previews
+    # a file of the declared length was cut after its sound, as some sources cut their previews
     if "truncated" in layout.flags and (shorter or declared_s is None):
         raise ClipError(Reason.TRUNCATED, _what_is_missing(layout, info, declared_s))
     mpeg = layout.mpeg
@@ -227,9 +230,10 @@ def quality_flags(
 
     Parameters
     ----------
-    signal : the decoded cut; without it, flags that it decides are not raised.
+    info : facts of the file.
+    signal : the decoded cut; None omits flags that require it.
     window_s : configured length of the cut, in seconds.
-    known : flags that the file's bytes raised already.
+    known : flags already set from the file's bytes.
     """
     holds = {
         "above_full_scale": signal is not None and signal.peak > 1.0,
@@ -247,11 +251,12 @@ def quality_flags(
 
 
 def sound_batches(batches: Iterator[pa.RecordBatch], limits: LimitsSection | None = None) -> Iterator[pa.RecordBatch]:
-    """Hash files and their sound; nothing is decoded, and ``mime`` need not be known.
+    """Hash files and their sound without decoding. ``mime`` may be NULL.
 
     Parameters
     ----------
-    limits : bounds within which files are measured, too; without them they are not.
+    batches : columns of :data:`SOUND_REQUEST`.
+    limits : if given, also determine the length of each file, within these limits.
     """
     for batch in batches:
         rows = [{"key": row["key"]} | _sound_of(row) | _length_of(row, limits) for row in batch.to_pylist()]
@@ -259,7 +264,7 @@ def sound_batches(batches: Iterator[pa.RecordBatch], limits: LimitsSection | Non
 
 
 def fetched_sound_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Hash the sound of fetched audio: key, mime and audio in, :data:`SOUND_RESULT` out."""
+    """Hash the sound of fetched audio. Input: columns key, mime and audio. Output: :data:`SOUND_RESULT`."""
     for batch in batches:
         rows = [
             {"key": row["key"], "sound_sha256": sound_sha256(io.BytesIO(row["audio"]), row["mime"])}
@@ -282,14 +287,14 @@ def _sound_of(row: RowView) -> dict[str, str]:
 
 
 def _length_of(row: RowView, limits: LimitsSection | None) -> dict[str, float]:
-    """The length of a file as it is told now; nothing where it cannot be told."""
+    """Length of a file as determined by the current release; empty if it fails."""
     if limits is None:
         return {}
     try:
         seconds = time_for(row["bytes"], limits)
         info = run_isolated(probe, uri_to_path(row["uri"]), seconds=seconds, memory_mb=limits.clip_memory_mb)
         return {"duration_s": info.duration_s}
-    except Exception:  # whatever is wrong with the file, its inspection says it
+    except Exception:  # the file's inspection reports the fault
         return {}
 
 
@@ -306,7 +311,7 @@ def _info(data: bytes, layout: FileLayout) -> AudioInfo:
 
 
 def _sound(data: bytes, layout: FileLayout) -> memoryview:
-    """The bytes that sound: of an MP3 the frames alone, so that tags make no other recording."""
+    """The bytes that identify the recording: for an MP3 its frames without tags, else the whole file."""
     if layout.mpeg is None:
         return memoryview(data)
     return memoryview(data)[layout.start : layout.mpeg.ranges[-1][1]]

@@ -1,9 +1,9 @@
-"""Run calls where they may crash or never end, and live on.
+"""Run calls in a separate process, so that crashes and endless loops do not affect the caller.
 
-A decoder is C code: one file can abort the process or keep it in a loop, and Spark would run the task
-again until the job fails, with all its neighbours. So each worker keeps one helper, a forked process
-that takes call after call and is replaced when a call kills it or is late. A call costs 0.2 ms there
-and back; forking for every call would cost 5 to 10 ms (measured with 100 MB resident).
+A decoder is C code: one file can abort the process or loop endlessly, and Spark would retry the whole task until the
+job fails. Each worker therefore keeps one helper, a forked process that executes calls one after another and is
+replaced when a call kills it or exceeds its time. A call takes 0.2 ms of overhead; a fork per call would take 5 to
+10 ms (measured with 100 MB resident).
 """
 
 import contextlib
@@ -23,29 +23,29 @@ from genreatlas.config import LimitsSection
 from genreatlas.errors import ClipError, Reason, environment_fault
 
 _TRIES = 2
-#: The helper ends itself this long after its deadline, should nobody be left to end it.
+#: Seconds after its deadline at which the helper terminates itself, in case its owner no longer exists.
 _GRACE_S = 5.0
 _LONGEST_DETAIL = 500
 _T = TypeVar("_T")
 
-#: A file may take as long again as a slow network share needs for its bytes.
+#: Throughput of a slow network share, for the additional time allowed for reading a file.
 _SLOWEST_BYTES_PER_S = 2e6
 
 
 def time_for(size: int | None, limits: LimitsSection) -> float:
-    """How many seconds a file of so many bytes may take."""
+    """Time limit in seconds for a file of ``size`` bytes."""
     return limits.clip_seconds + (size or 0) / _SLOWEST_BYTES_PER_S
 
 
 def too_much_memory(limits: LimitsSection) -> str:
-    """What to say of a clip that ran into its bound."""
+    """Error detail for a clip that exceeded the memory limit."""
     return f"Needs more memory than limits.clip_memory_mb = {limits.clip_memory_mb}. Take a shorter cut or raise it."
 
 
 def unknown_fault(error: Exception, reason: Reason) -> dict[str, str]:
-    """Columns ``reason`` and ``detail`` for an exception that nobody foresaw; a fault of the environment is named so.
+    """Columns ``reason`` and ``detail`` for an unexpected exception.
 
-    The driver ends the step at a fault of the environment, and stores none.
+    A fault of the environment has the reason ``environment_fault``: the driver then stops the step and stores no row.
     """
     if (detail := environment_fault(error)) is not None:
         return {"reason": Reason.ENVIRONMENT_FAULT.value, "detail": detail}
@@ -53,22 +53,23 @@ def unknown_fault(error: Exception, reason: Reason) -> dict[str, str]:
 
 
 def run_isolated(function: Callable[..., _T], *arguments: object, seconds: float = 120.0, memory_mb: int = 0) -> _T:
-    """Call ``function`` in this process's helper and return its result, or raise what it raised.
+    """Call ``function`` in this process's helper and return its result, or raise its exception.
 
-    The helper is forked by the first call and knows what was imported until then; load what calls need
-    before. What libraries print there is dropped. A call that kills the helper, or takes longer than
-    ``seconds``, is tried once more in a new one.
+    The first call forks the helper, which has the modules imported until then: import dependencies of the calls before.
+    Output of the helper is discarded. A call that kills the helper or takes longer than ``seconds`` is retried once in
+    a new helper.
 
     Parameters
     ----------
-    function : a function of a module, or a ``partial`` of one; it travels by name, arguments by pickle.
-    seconds : how long one try may take.
-    memory_mb : how many 2**20 bytes a call may take beside what the helper holds already; 0: no bound. Only
-        Linux enforces it: Python raises MemoryError, and C code fails in its own way.
+    function : a module-level function, or a ``partial`` of one, pickled by name.
+    arguments : picklable arguments.
+    seconds : time limit of one try.
+    memory_mb : memory that a call may allocate, in 2**20 bytes, in addition to the helper's own; 0: no limit. Enforced
+        on Linux only: Python raises MemoryError, C code fails in its own way.
 
     Raises
     ------
-    ClipError : the helper died (``crashed``) or was ended (``too_slow``) twice.
+    ClipError : the helper crashed (``crashed``) or exceeded its time (``too_slow``) in both tries.
     """
     global _helper
     for _ in range(_TRIES):
@@ -79,7 +80,7 @@ def run_isolated(function: Callable[..., _T], *arguments: object, seconds: float
         except ClipError as error:
             fault = error
             stop_helper()
-        except BaseException:  # an interrupt: the answer that is still to come must not meet the next call
+        except BaseException:  # an interrupt: the pending answer must not be read by the next call
             stop_helper()
             raise
         else:
@@ -90,7 +91,7 @@ def run_isolated(function: Callable[..., _T], *arguments: object, seconds: float
 
 
 def stop_helper() -> None:
-    """End this process's helper; the next call forks a new one, which knows what was changed since."""
+    """Terminate this process's helper. The next call forks a new one from the current state of the process."""
     global _helper
     if _helper is not None and _helper.owner == os.getpid():
         _helper.end()
@@ -98,7 +99,7 @@ def stop_helper() -> None:
 
 
 class Helper:
-    """A forked process that takes one call at a time, until it is ended or its owner is gone."""
+    """A forked process that executes one call at a time, until it is terminated or its owner exits."""
 
     def __init__(self) -> None:
         self.owner = os.getpid()
@@ -110,11 +111,11 @@ class Helper:
         there.close()
 
     def call(self, request: tuple[object, ...], seconds: float) -> tuple[bool, Any]:
-        """Send one request and wait for its answer: whether it succeeded, and its result or exception.
+        """Send one request and wait for the answer: whether it succeeded, and the result or exception.
 
         Raises
         ------
-        ClipError : the process died, or did not answer in time. It can take no other call.
+        ClipError : the process died or did not answer in time. It accepts no further calls.
         """
         try:
             self._here.send(request)
@@ -127,7 +128,7 @@ class Helper:
             raise ClipError(Reason.CRASHED, f"The decoder crashed ({death}).") from None
 
     def end(self) -> int:
-        """Kill the process, and return how it ended: an exit code, or the signal's number below zero."""
+        """Kill the process. Returns its exit code, or the negative number of the signal that ended it."""
         self._here.close()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGKILL)
@@ -140,14 +141,14 @@ _helper: Helper | None = None
 
 
 def _serve(calls: Connection) -> NoReturn:
-    """The helper: takes calls until its owner is gone."""
+    """Main loop of the helper: execute calls until the owner exits."""
     try:
-        faulthandler.disable()  # it would print the crash that the owner reports
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no copy of the memory, with its secrets
-        gc.freeze()  # what was there before the fork stays shared with the owner
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner is interrupted, and ends the helper
+        faulthandler.disable()  # the owner reports crashes
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no core dumps, which could contain secrets
+        gc.freeze()  # keeps memory from before the fork shared with the owner
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the owner handles interrupts and terminates the helper
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, even in the middle of C code
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # terminates the process, even within C code
         _let_go_of_files(calls.fileno())
         while True:
             function, arguments, seconds, memory_mb = calls.recv()
@@ -157,7 +158,7 @@ def _serve(calls: Connection) -> NoReturn:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             calls.send_bytes(result)
     except (EOFError, OSError):
-        pass  # the owner is gone
+        pass  # the owner exited
     finally:
         os._exit(0)
 
@@ -170,19 +171,19 @@ def _result(function: Callable[..., object], arguments: tuple[object, ...]) -> b
         result = (False, error)
     try:
         return pickle.dumps(result)
-    except Exception:  # an error that cannot travel
+    except Exception:  # an exception that cannot be pickled
         return pickle.dumps((False, RuntimeError(str(result[1]))))
 
 
 def _let_go_of_files(kept: int) -> None:
-    """Point every descriptor but one at nothing.
+    """Redirect every file descriptor except one to the null device.
 
-    A Spark worker's connection would stay open as long as its helper lives, and Spark would not see
-    that the worker is gone. They are not closed, because Python objects close their numbers again later.
+    Otherwise a Spark worker's connection would stay open while its helper runs, and Spark would not notice that the
+    worker exited. Descriptors are not closed, because Python objects that own them close them again later.
     """
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in {0, 1, 2, *(int(entry.name) for entry in Path("/dev/fd").iterdir())} - {kept, nowhere}:
-        with contextlib.suppress(OSError):  # the listing's own
+        with contextlib.suppress(OSError):  # the descriptor of the listing itself
             os.fstat(descriptor)
             os.dup2(nowhere, descriptor)
 

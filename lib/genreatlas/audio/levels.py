@@ -1,7 +1,7 @@
-"""What a recording's level and its encoder leave in it, measured on the decoded samples as they are.
+"""Clipping, silence and bandwidth, measured on the decoded samples before any processing.
 
-A genre classifier can cheat on all of these: metal is louder, old jazz has no treble, a low bit rate
-cuts it off.
+All of these are confounders of a genre classifier: metal is louder, old jazz recordings have no treble, and encoders
+at low bit rates remove treble.
 """
 
 import numpy as np
@@ -9,28 +9,28 @@ import numpy as np
 from genreatlas.audio.frames import Array
 from genreatlas.audio.graph import REFERENCE_GRAPH
 
-#: A run of at least so many samples at the clip's own peak is a flat top. One sample at it is only the peak.
+#: Minimum number of consecutive samples at the clip's peak that counts as clipping.
 _FLAT_TOP = 3
-#: Samples within this of the peak are at it: half a step of 16 bits.
+#: Tolerance for samples at the peak: half a step of 16 bits.
 _AT_PEAK = 1.5e-5
-#: Below this peak a flat top is no clipping, as full scale is far away. [full scale]
+#: Minimum peak for clipping, relative to full scale.
 _COULD_CLIP = 0.5
-#: A block of 50 ms below this level is silence. [dBFS]
+#: Level below which a block of 50 ms is silent, in dBFS.
 _SILENT_DBFS = -60.0
 _BLOCK_S = 0.05
-#: Length of the transforms that bandwidth is measured on.
+#: Length of the transforms for the bandwidth, in samples.
 _N_FFT = 2048
-#: What lies further below the clip's strongest bin is nothing. Of 128 kbit/s MP3 nearly all clips come out within
-#: 300 Hz of the encoder's 17.3 kHz; with 50 dB quiet treble is missed, with 90 dB a soft filter's skirt is heard. [dB]
+#: Range below the clip's strongest bin that counts for the bandwidth, in dB. With it nearly all clips of MP3 at
+#: 128 kbit/s are within 300 Hz of the encoder's 17.3 kHz; 50 dB miss quiet treble, 90 dB include a soft filter's skirt.
 _BANDWIDTH_RANGE_DB = 65.0
 
 
 @REFERENCE_GRAPH.feature
 def clipping_share(source_samples: Array) -> float:
-    """Share of samples on flat tops at the clip's own peak, 0 … 1: what clipping before or in the encoder left.
+    """Share of samples in runs at the clip's peak, 0 … 1, a sign of clipping before or in the encoder.
 
-    A run of three samples or more within half a 16-bit step of the largest one counts, where that is at
-    least half of full scale. A full-scale square wave clips throughout; a sine at full scale nearly never.
+    Counts runs of three or more samples within half a 16-bit step of the peak, if the peak is at least half of full
+    scale. The share is 1 for a full-scale square wave and almost 0 for a full-scale sine.
     """
     peak = float(np.abs(source_samples).max(initial=0.0))
     if peak < _COULD_CLIP:
@@ -46,7 +46,7 @@ def clipping_share(source_samples: Array) -> float:
 
 @REFERENCE_GRAPH.feature
 def silence_share(source_samples: Array, source_rate: int) -> float:
-    """Share of blocks of 50 ms whose RMS lies below -60 dBFS, 0 … 1."""
+    """Share of blocks of 50 ms with an RMS below -60 dBFS, 0 … 1."""
     length = max(round(_BLOCK_S * source_rate), 1)
     blocks = np.asarray(source_samples[: len(source_samples) // length * length], np.float64).reshape(-1, length)
     if not len(blocks):
@@ -57,16 +57,16 @@ def silence_share(source_samples: Array, source_rate: int) -> float:
 
 @REFERENCE_GRAPH.feature
 def effective_bandwidth(source_samples: Array, source_rate: int) -> float:
-    """Frequency above which the clip holds nothing, Hz; NaN in silence.
+    """Highest frequency with content, Hz; NaN in silence.
 
-    The highest bin whose level in any of the clip's spectra comes within 65 dB of the strongest bin's: an
-    encoder's low-pass takes away more than that, an instrument's own fall seldom does.
+    The highest bin whose maximum over the clip's spectra is within 65 dB of the strongest bin. An encoder's low-pass
+    attenuates by more than that; the natural roll-off of instruments seldom does.
     """
     from scipy import fft
     from scipy.signal import get_window
 
     n_fft = min(_N_FFT, max(len(source_samples), 1))
-    taper = get_window("blackmanharris", n_fft).astype(np.float32)  # its side lobes lie below the range
+    taper = get_window("blackmanharris", n_fft).astype(np.float32)  # its side lobes are below the range
     frames = source_samples[: len(source_samples) // n_fft * n_fft].reshape(-1, n_fft)
     highest = np.zeros(n_fft // 2 + 1)
     for first in range(0, len(frames), 64):

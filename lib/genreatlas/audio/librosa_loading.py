@@ -1,7 +1,7 @@
-"""Import librosa once per process, late, with one thread and a compiled-code cache that can be written.
+"""Import librosa lazily, once per process, with one thread and a writable cache for compiled code.
 
-Importing librosa and compiling its numba functions takes about 2 s with a warm cache and 20 s without,
-so nothing here happens before the first clip does.
+Importing librosa and compiling its numba functions takes about 2 s with a warm cache and 20 s without, so it is done
+only when the first clip is processed.
 """
 
 import contextlib
@@ -15,17 +15,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-#: Parameters of mallopt(3), and the most that a process keeps: a clip of 30 s at 44.1 kHz needs 60 MB at once.
+#: Parameters of mallopt(3), and the most freed memory that a process keeps: a clip of 30 s at 44.1 kHz needs 60 MB.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES = 128 * 1024 * 1024
 
 
 @functools.cache
 def librosa() -> ModuleType:
-    """The librosa module, with BLAS, OpenMP and numba held to one thread.
+    """Return the librosa module, with BLAS, OpenMP and numba limited to one thread.
 
-    One thread, because Spark starts one worker process per core: with the libraries' own thread pools
-    on top, a loop over clips loses 17-38 %.
+    Spark starts one worker process per core; with the libraries' thread pools in addition, a loop over clips is
+    17-38 % slower.
     """
     folder = numba_cache_folder()
     if folder is not None:
@@ -38,17 +38,17 @@ def librosa() -> ModuleType:
     import librosa as module
     import threadpoolctl
 
-    threadpoolctl.threadpool_limits(1)  # for pools that were made before the variables were set
+    threadpoolctl.threadpool_limits(1)  # for thread pools created before the variables were set
     return module
 
 
 @functools.cache
 def save_compiled_code_one_at_a_time() -> None:
-    """Let processes that share numba's cache write to it in turn.
+    """Serialise writes of processes that share numba's cache.
 
-    numba 0.68 names a compiled function's file by counting those that its index has. Two processes that
-    compile two signatures of one function at the same time count the same, one overwrites the other's
-    file, and whoever loads it later runs the wrong machine code: wrong values, or a segmentation fault.
+    numba 0.68 names a compiled function's file by the number of files in its index. If two processes compile two
+    signatures of one function at the same time, both use the same number, one overwrites the other's file, and
+    processes that load it later run the wrong machine code: wrong values, or a segmentation fault.
     """
     from numba.core.caching import IndexDataCacheFile
 
@@ -63,22 +63,22 @@ def save_compiled_code_one_at_a_time() -> None:
 
 
 def _keep_freed_memory() -> None:
-    """Tell glibc not to hand freed arrays back to the system, only to be given zeroed pages for the next clip.
+    """Configure glibc to keep freed memory instead of returning it to the system.
 
-    A clip's arrays are the size of those of the clip before; giving them back took 4 of 15 ms of the transform.
+    The arrays of consecutive clips have the same size; returning and zeroing pages took 4 of 15 ms of the transform.
     """
-    with contextlib.suppress(OSError, AttributeError):  # other C libraries have no such function
+    with contextlib.suppress(OSError, AttributeError):  # not available in other C libraries
         glibc = ctypes.CDLL("libc.so.6")
         glibc.mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
         glibc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def numba_cache_folder() -> Path | None:
-    """Where numba is told to keep compiled code; None where its own choice works.
+    """Folder for numba's cache; None if numba's default works.
 
-    numba caches beside the source file. Where site-packages cannot be written and there is no home
-    directory (containers, managed clusters), librosa would fail to import, so a folder for temporary
-    files is used, one per user because compiled code is executed.
+    numba caches beside the source file. If site-packages is not writable and there is no home directory (containers,
+    managed clusters), importing librosa would fail. A folder for temporary files is used instead, one per user, because
+    compiled code is executed.
     """
     if os.environ.get("NUMBA_CACHE_DIR"):
         return None

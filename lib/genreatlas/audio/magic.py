@@ -1,4 +1,4 @@
-"""Formats by their first bytes."""
+"""Detect audio formats by their first bytes."""
 
 import functools
 import re
@@ -6,29 +6,29 @@ from dataclasses import dataclass
 
 from genreatlas.errors import Reason
 
-#: Bytes that are looked at. Enough for padding and a cut frame before the first whole MPEG frame.
+#: Number of bytes examined. Sufficient for padding and an incomplete frame before the first complete MPEG frame.
 HEAD_BYTES = 64 * 1024
-#: A frame header is 11 set bits, which text or pictures can hold by chance; four in a row, at the
-#: distances that they name themselves, they do not.
+#: Number of consecutive frame headers, at the distances given by the headers, required to detect MPEG audio. One header
+#: starts with only 11 set bits, which text or images can contain by chance.
 _FRAMES_IN_A_ROW = 4
 
 _MP4_DETAIL = "MP4 audio (AAC or ALAC) is not decoded here. Convert it, such as: ffmpeg -i FILE.m4a FILE.flac"
 _ADTS_DETAIL = "AAC is not decoded here. Convert it, such as: ffmpeg -i FILE.aac FILE.flac"
 
 
-#: Brands of MP4 files that carry sound; HEIC and AVIF pictures start alike, with brands of their own.
+#: Brands of MP4 files with sound. HEIC and AVIF images have the same structure with other brands.
 _SOUND_BRANDS = (b"m4a", b"m4b", b"m4p", b"m4v", b"mp4", b"iso", b"dash", b"qt", b"3g", b"f4", b"ndx", b"aax", b"mmp4")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A format; with a reason where it is not decoded."""
+    """A file format; ``reason`` is set if it cannot be decoded."""
 
     name: str
     mime: str
     reason: Reason | None = None
     detail: str = ""
-    least_bytes: int = 2048  #: a file below this that does not open was cut too short
+    least_bytes: int = 2048  #: a smaller file that cannot be opened counts as truncated
 
 
 def _undecoded(name: str, mime: str) -> Kind:
@@ -71,19 +71,19 @@ BIT_RATES = {
 RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 
 
-#: What frames of one stream share: sync word, generation, layer, sampling frequency.
+#: Header bits shared by all frames of a stream: sync word, MPEG version, layer, sampling frequency.
 _SHARED = 0xFFFE0C00
-#: Those, and the fields that say how long a frame is and whether it has one channel.
+#: The shared bits, and the fields for the length of a frame and the channel mode.
 FRAME_KEY = 0xFFFEFEC0
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
-#: Bytes of a frame in free format: up to 640 kbit/s, which is more than mpg123 takes.
+#: Range of lengths of free-format frames in bytes: up to 640 kbit/s, more than mpg123 supports.
 _SHORTEST_FREE, _LONGEST_FREE = 24, 6000
-#: What frames in free format share: all but padding, how stereo is coded, and the checksum.
+#: Header bits shared by free-format frames: all except padding, stereo coding and checksum.
 _FREE_KEY = 0xFFFEFC00
 
 
 def sniff(head: bytes) -> Kind | None:
-    """Tell the format from the first bytes of a file (after an ID3 tag, where it has one); None if it is not audio."""
+    """Detect the format from the first bytes of a file (after its ID3 tag, if any); None if it is not audio."""
     for magic, kind in _START.items():
         if head.startswith(magic):
             return kind
@@ -103,7 +103,7 @@ def sniff(head: bytes) -> Kind | None:
 
 
 def after_id3(head: bytes) -> int:
-    """Length of the ID3v2 tag that a file starts with; 0 without one."""
+    """Length in bytes of the ID3v2 tag at the start of a file; 0 without a tag."""
     if len(head) < 10 or head[:3] != b"ID3" or any(byte & 0x80 for byte in head[6:10]):
         return 0
     size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
@@ -111,7 +111,7 @@ def after_id3(head: bytes) -> int:
 
 
 def first_mpeg_frame(head: bytes) -> int | None:
-    """Where whole MPEG audio frames start behind something else; None where there are none."""
+    """Offset of the first complete MPEG audio frames; None if there are none."""
     for match in _SYNC.finditer(head):
         if frames_from(head, match.start()):
             return match.start()
@@ -119,7 +119,7 @@ def first_mpeg_frame(head: bytes) -> int | None:
 
 
 def frames_from(head: bytes, position: int, whole_file: bool = False) -> bool:
-    """Whether frames of one kind follow each other from here; a whole file may end before the fourth."""
+    """Whether consecutive frames of one kind start at ``position``; a whole file may have fewer than four."""
     lengths = frame_lengths(head, position)
     for count in range(_FRAMES_IN_A_ROW):
         if whole_file and count and position + 4 > len(head):
@@ -132,10 +132,10 @@ def frames_from(head: bytes, position: int, whole_file: bool = False) -> bool:
 
 
 def frame_lengths(head: bytes, position: int) -> dict[int, int]:
-    """Length of every frame that may stand beside the one at ``position``, by its header under :data:`FRAME_KEY`.
+    """Lengths in bytes of all possible frames of the stream, by header bits masked with :data:`FRAME_KEY`.
 
-    Frames of one stream share generation, layer, sampling frequency and the number of channels; empty where no frame
-    stands there.
+    Frames of one stream share MPEG version, layer, sampling frequency and the number of channels with the frame at
+    ``position``. Empty if there is no frame.
     """
     if position + 4 > len(head) or head[position] != 0xFF or head[position + 1] & 0xE0 != 0xE0:
         return {}
@@ -172,9 +172,10 @@ def _length(version: int, layer: int, bits: int, rate: int, padding: int, free: 
 
 
 def _free_length(head: bytes, position: int) -> int:
-    """Bytes, without padding, of a frame in free format, whose header does not say them; 0 if it is none.
+    """Length without padding of a free-format frame, in bytes; 0 if it is not one.
 
-    It is as far as to the next header of the same kind, and the frames after that are as long.
+    The header does not state the length. It is the distance to the next header of the same kind, if the following
+    frames have the same length.
     """
     slot = 4 if head[position + 1] >> 1 & 3 == 3 else 1
     same = int.from_bytes(head[position : position + 4], "big") & _FREE_KEY

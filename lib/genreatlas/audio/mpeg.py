@@ -1,9 +1,9 @@
-"""MPEG audio without decoding it: every frame header from the first to the last, and what the encoder promised.
+"""Parse MPEG audio without decoding: all frame headers, and the encoder's information frame.
 
-Headers as in ISO/IEC 11172-3, 2.4.1.3, and 13818-3 (lower rates); MPEG-2.5 as LAME writes it. The frame of
-facts that encoders put in front, Xing's or VBRI's, says how many frames there should be, and LAME's part of
-it how many samples its filters put around the sound. What is there is what counts: an encoder that did not
-know its own length, joined files, or a tag in the middle make the facts wrong, not the sound.
+Headers as in ISO/IEC 11172-3, 2.4.1.3, and 13818-3 (lower rates); MPEG-2.5 as LAME writes it. The information frame at
+the start (Xing or VBRI; called "facts" in this module) states the number of frames, and its LAME extension the number
+of samples that filters added at both ends. The frames in the file take precedence: the facts are wrong if the encoder
+did not know its length, files were joined or a tag was inserted.
 """
 
 import re
@@ -15,37 +15,38 @@ from genreatlas.audio.pieces import Data, Pieces
 from genreatlas.errors import ClipError, Reason
 
 _MONO = 3
-#: Frames that a stream may lack of those that were promised: encoders disagree by one about their own frame.
+#: Tolerance for the stated number of frames: encoders differ in counting the information frame itself.
 _MISSING = 2
-#: Bytes that it may lack: some encoders count the frame of facts or the tag behind the sound, some do not.
+#: Tolerance for the stated number of bytes: some encoders count the information frame or trailing tag, some do not.
 _MISSING_BYTES = 1600
-#: Samples that a decoder itself delays the sound by (ISO/IEC 11172-3 layer III, as LAME and mpg123 count them).
+#: Delay of the decoder in samples (ISO/IEC 11172-3 layer III, as counted by LAME and mpg123).
 _DECODER_DELAY = 529
-#: Frames and tags are looked at so far ahead.
+#: Number of bytes searched at once for frames and tags.
 _AHEAD = 1 << 16
-#: Where a larger share of a file is other bytes, it is not an MP3 with something in it, but something else.
+#: Maximum share of foreign bytes in an MP3; a file with more is rejected.
 _MOST_FOREIGN = 0.2
 _WORD = struct.Struct(">I")
-#: Where frames may go on behind other bytes, or a tag begin.
+#: Start of a frame or tag.
 _MARKS = re.compile(rb"\xff[\xe2-\xff]|ID3|APETAGEX|LYRICSBEGIN")
 
 
 @dataclass(frozen=True)
 class MpegStream:
-    """A whole stream.
+    """A parsed MPEG audio stream.
 
     Parameters
     ----------
-    frames : frames of sound, without those of facts.
-    samples : samples of sound per channel, without what LAME says that its filters added.
-    sound_bytes : bytes of all frames, those of facts too.
-    ranges : first byte and end of every run of frames, without those of facts: what a decoder needs.
-    front : samples before the sound that the filters of encoder and decoder added.
-    promised : frames that the facts promise, over all parts; None where none do.
-    parts : streams that were joined, as tags or facts between them tell.
-    foreign : bytes between or behind the frames that are neither tags nor padding; the first is at ``foreign_at``.
-    cut_short : frames and bytes are fewer than were promised; where nothing is promised, the last frame breaks off.
-    plain : one run of frames with facts that are right, so that any decoder knows its length.
+    codec, sample_rate, channels : name of the codec, sample rate in Hz, number of channels.
+    frames : number of audio frames, without information frames.
+    samples : number of samples per channel, without those added by filters according to LAME.
+    sound_bytes : size of all frames in bytes, including information frames.
+    ranges : first and end byte of every run of audio frames, without information frames: the input of a decoder.
+    front : number of samples before the sound, added by the filters of encoder and decoder.
+    promised : number of frames stated by information frames, over all parts; None if not stated.
+    parts : number of joined streams, separated by tags or information frames.
+    foreign : number of bytes between or after frames that are neither tags nor padding; the first is at ``foreign_at``.
+    cut_short : there are fewer frames and bytes than stated or, if nothing is stated, the last frame is incomplete.
+    plain : a single run of frames with correct facts, so that any decoder determines its length.
     """
 
     codec: str
@@ -70,18 +71,18 @@ class MpegStream:
 
     @property
     def promised_s(self) -> float | None:
-        """Length that the facts promise, in seconds; None where they promise none."""
+        """Length stated by information frames, in seconds; None if not stated."""
         return None if self.promised is None else self.promised / self.frames * self.duration_s
 
     @property
     def miscounted(self) -> bool:
-        """Whether the facts promise another number of frames, though nothing is missing."""
+        """Whether the stated number of frames is wrong although no frames are missing."""
         return self.promised is not None and not self.cut_short and abs(self.frames - self.promised) > _MISSING
 
 
 @dataclass(frozen=True)
 class _Facts:
-    """The frame of facts: how many frames and bytes follow, and how many samples at the ends are no sound."""
+    """The information frame: stated numbers of frames and bytes, and number of padding samples at both ends."""
 
     frames: int | None
     size: int | None
@@ -92,7 +93,7 @@ class _Facts:
 
 @dataclass
 class _Part:
-    """One of the streams that were joined: its facts, frames of sound, and bytes with those of its facts."""
+    """One of several joined streams: its facts, number of audio frames, and size with the information frame."""
 
     facts: _Facts | None
     frames: int = 0
@@ -100,13 +101,13 @@ class _Part:
 
     @property
     def promised(self) -> int | None:
-        """Frames that the facts promise."""
+        """Number of frames stated by the information frame."""
         return self.facts.frames if self.facts else None
 
     def is_short(self, breaks_off: bool) -> bool:
-        """Whether frames are missing that were promised, and not just counted wrong.
+        """Whether frames are missing, rather than the stated number being wrong.
 
-        They are if bytes are missing too; where no bytes were promised, if the last frame breaks off.
+        Frames are missing if bytes are missing too or, if no size is stated, if the last frame is incomplete.
         """
         if self.promised is None or self.frames >= self.promised - _MISSING:
             return False
@@ -115,7 +116,7 @@ class _Part:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the end is there that the facts speak of."""
+        """Whether the stream reaches the end stated by its information frame."""
         if self.promised is None or self.frames >= self.promised:
             return True
         return self.facts is not None and self.facts.size is not None and self.size >= self.facts.size
@@ -123,7 +124,7 @@ class _Part:
 
 @dataclass
 class _Walk:
-    """What a walk has seen."""
+    """State of parsing a file."""
 
     parts: list[_Part] = field(default_factory=list)
     ranges: list[tuple[int, int]] = field(default_factory=list)
@@ -132,7 +133,7 @@ class _Walk:
     breaks_off: bool = False
 
     def add(self, start: int, end: int, frames: int) -> None:
-        """Take in a run of frames."""
+        """Add a run of frames."""
         self.parts[-1].frames += frames
         self.parts[-1].size += end - start
         if self.ranges and self.ranges[-1][1] == start:
@@ -141,22 +142,26 @@ class _Walk:
             self.ranges.append((start, end))
 
     def skip(self, start: int, end: int) -> None:
-        """Pass over bytes that belong to no MP3."""
+        """Count foreign bytes."""
         if end > start:
             self.foreign_at = self.foreign_at if self.foreign else start
             self.foreign += end - start
 
 
 def walk_frames(data: Data, start: int, end: int | None = None) -> MpegStream:
-    """Follow the frames of a file from the first one, at ``start``, to the end of the file, or to ``end``.
+    """Parse the frames of a file from the first one, at ``start``, to ``end`` or the end of the file.
 
-    Tags and padding between them are left out, and so is whatever else stands there, as far as frames of the same
-    kind follow again.
+    Tags, padding and foreign bytes between frames of the same kind are skipped.
+
+    Parameters
+    ----------
+    data : content of the file, or the open file.
+    start, end : range in bytes.
 
     Raises
     ------
-    ClipError : ``truncated`` where not one whole frame of sound is there, ``decode_failed`` where no frame stands at
-        ``start`` or a good part of the file is something else.
+    ClipError : ``truncated`` if there is no complete audio frame; ``decode_failed`` if there is no frame at ``start``
+        or more than 20 % of the file are foreign bytes.
     """
     pieces = Pieces(data, end)
     head = pieces.read(start, _AHEAD)
@@ -211,13 +216,13 @@ def _stream(walk: _Walk, first: int, size: int) -> MpegStream:
 
 
 def _kind(word: int) -> tuple[int, int, int]:
-    """Generation (1, or 2 for MPEG-2 and 2.5), layer, and sampling frequency."""
+    """MPEG version (1, or 2 for MPEG-2 and 2.5), layer, and sampling frequency in Hz."""
     version = word >> 19 & 3
     return 1 if version == 3 else 2, 4 - (word >> 17 & 3), RATES[version][word >> 10 & 3]
 
 
 def _follow(pieces: Pieces, start: int, lengths: dict[int, int], first: int, closely: bool = False) -> _Walk:
-    """Walk from frame to frame; ``closely`` looks for facts in each, as files that were joined have them inside."""
+    """Parse frame by frame. ``closely`` checks each frame for facts, which joined files have between their frames."""
     walk = _Walk()
     position, is_new = start, True
     while True:
@@ -233,7 +238,7 @@ def _follow(pieces: Pieces, start: int, lengths: dict[int, int], first: int, clo
                 is_new = False
                 continue
         end, frames, last = _run(pieces, position, lengths, 1 if closely else 1 << 62)
-        if end > pieces.size:  # the last frame breaks off
+        if end > pieces.size:  # the last frame is incomplete
             walk.breaks_off = True
             walk.add(position, end - last, frames - 1)
             return walk
@@ -254,7 +259,7 @@ def _follow(pieces: Pieces, start: int, lengths: dict[int, int], first: int, clo
 
 
 def _run(pieces: Pieces, position: int, lengths: dict[int, int], most: int) -> tuple[int, int, int]:
-    """Frames that follow each other: where they end, how many there are, and how long the last is."""
+    """A run of consecutive frames: its end offset, number of frames, and length of the last frame."""
     frames, length = 0, 0
     while True:
         piece, base = pieces.piece(position)
@@ -273,7 +278,7 @@ def _run(pieces: Pieces, position: int, lengths: dict[int, int], most: int) -> t
 
 
 def _inside(pieces: Pieces, start: int, length: int, lengths: dict[int, int]) -> int:
-    """Bytes into the last frame of a run at which other frames or a tag begin, because it was cut; 0 if it is whole."""
+    """Offset in the last frame of a run at which other frames or a tag begin; 0 if the frame is complete."""
     after = pieces.read(start + length, _AHEAD)
     left = pieces.size - start - length
     if left < 4 or tag_size(after, left) or _goes_on(after, lengths, left):
@@ -284,7 +289,7 @@ def _inside(pieces: Pieces, start: int, length: int, lengths: dict[int, int]) ->
 
 
 def _resume(pieces: Pieces, position: int, lengths: dict[int, int], walk: _Walk) -> tuple[int | None, bool]:
-    """Where frames go on behind something else, and whether a tag stands in between; None at the end of the file."""
+    """Offset at which frames continue, None at the end of the file, and whether a tag precedes them."""
     tagged, padded = False, 0
     while (head := pieces.read(position, _AHEAD)) and len(head) >= 4:
         zeros = len(head) - len(head.lstrip(b"\0"))
@@ -307,12 +312,12 @@ def _resume(pieces: Pieces, position: int, lengths: dict[int, int], walk: _Walk)
 
 
 def _ends_ape(head: bytes, before: int) -> bool:
-    """Whether an APE tag without a header ends here, whose items are the bytes before."""
+    """Whether an APE tag without header, whose items are the preceding bytes, ends here."""
     return head[:8] == b"APETAGEX" and len(head) >= 16 and int.from_bytes(head[12:16], "little") == before + 32
 
 
 def _goes_on(head: bytes, lengths: dict[int, int], left: int) -> bool:
-    """Whether four frames follow here, or as many as the file still has."""
+    """Whether four frames follow here, or fewer up to the end of the file or a tag."""
     place = 0
     for count in range(4):
         length = lengths.get(int.from_bytes(head[place : place + 4], "big") & FRAME_KEY)
@@ -323,7 +328,7 @@ def _goes_on(head: bytes, lengths: dict[int, int], left: int) -> bool:
 
 
 def _search(head: bytes, lengths: dict[int, int], left: int) -> int:
-    """Bytes to where frames or a tag stand; all but the last few where there are none."""
+    """Offset of the next frames or tag; if there are none, the length of ``head`` or slightly less."""
     for match in _MARKS.finditer(head, 1):
         rest = head[match.start() :]
         if rest[0] == 0xFF:
@@ -337,7 +342,7 @@ def _search(head: bytes, lengths: dict[int, int], left: int) -> int:
 
 
 def tag_size(head: bytes, left: int) -> int:
-    """Bytes of the tag that stands here, at most ``left``; 0 if none does."""
+    """Length in bytes of the tag at the start of ``head``, at most ``left``; 0 without a tag."""
     if head[:3] == b"ID3" and len(head) > 3 and head[3] < 5:
         return min(after_id3(head), left)
     if head[:3] == b"TAG":
@@ -354,7 +359,7 @@ def tag_size(head: bytes, left: int) -> int:
 
 
 def _read_facts(head: bytes, first: int) -> _Facts | None:
-    """Read Xing's (Info) or Fraunhofer's (VBRI) facts, where ``head`` begins with a frame of them."""
+    """Read a Xing (Info) or Fraunhofer (VBRI) information frame at the start of ``head``; None if it is not one."""
     if head[36:40] == b"VBRI" and len(head) >= 54:
         size, frames = struct.unpack_from(">II", head, 46)
         return _Facts(frames, size, 0, 0, False)
@@ -362,7 +367,7 @@ def _read_facts(head: bytes, first: int) -> _Facts | None:
     mono = first >> 6 & 3 == _MONO
     place = 4 + {(1, False): 32, (1, True): 17, (2, False): 17, (2, True): 9}[generation, mono]
     if len(head) > 1 and not head[1] & 1 and head[place : place + 4] not in (b"Xing", b"Info"):
-        place += 2  # behind a checksum
+        place += 2  # after a checksum
     if layer != 3 or head[place : place + 4] not in (b"Xing", b"Info") or len(head) < place + 16:
         return None
     flags, place = _WORD.unpack_from(head, place + 4)[0], place + 8
@@ -371,7 +376,7 @@ def _read_facts(head: bytes, first: int) -> _Facts | None:
     size = _WORD.unpack_from(head, place)[0] if flags & 2 else None
     place += 4 * (flags >> 1 & 1) + 100 * (flags >> 2 & 1) + 4 * (flags >> 3 & 1)
     lame = head[place : place + 24].ljust(24, b"\0")
-    # mpg123 takes the delays of every encoder that gives its name, and its own delay off in any case
+    # as in mpg123: delays are used if the encoder's name is given; the decoder's delay is always removed
     named = lame[0] != 0
     delay = (lame[21] << 4 | lame[22] >> 4) if named else 0
     padding = ((lame[22] & 15) << 8 | lame[23]) if named else 0

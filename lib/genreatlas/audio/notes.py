@@ -1,13 +1,11 @@
-"""What starts when: notes, and the segments between onsets, as sequences.
+"""Event sequences: note onsets, and the segments between onsets.
 
-A note is a peak of the rise of one band: when it starts, in which band, and at which pitch class. Two bands that rise
-together are two notes of (nearly) one time, as a kick and a hi-hat are. This is what a recurrent network on groove
-eats; it is no transcription.
+A note is a peak in the rise of one band, with its time, band and pitch class. Simultaneous peaks in two bands, such as
+a kick and a hi-hat, are two notes. The sequence is an input for recurrent networks on groove, not a transcription.
 
-A segment reaches from onset to onset and has a loudness, timbre and pitch, in the shape of the closed audio analysis:
-Spotify's gave for every segment its start, duration, confidence, three loudness values, twelve timbre coefficients and
-twelve pitch values. These rows have the same shape, by open definitions. Their timbre has another basis: never mix the
-two in one model.
+A segment extends from one onset to the next and has loudness, timbre and pitch, with the same columns as Spotify's
+discontinued audio analysis: start, duration, confidence, three loudness values, twelve timbre coefficients and twelve
+pitch values. The definitions here are open, and the timbre has another basis: do not mix both in one model.
 """
 
 import numpy as np
@@ -18,28 +16,28 @@ from genreatlas.audio.frames import HOP_LENGTH, Array
 from genreatlas.audio.graph import REFERENCE_GRAPH
 from genreatlas.audio.pitch import PITCH_CLASSES
 
-#: A peak is higher than the frame (23 ms) to either side, and stands above the mean of five to either side by
-#: this many standard deviations of its band. On composed songs 0.8 to 1.1 finds onsets best.
+#: A peak is the maximum within ``_PEAK`` frames (23 ms each) to either side and exceeds the mean within ``_AROUND``
+#: frames to either side by ``_ABOVE`` standard deviations of its band. 0.8 to 1.1 find onsets best on composed songs.
 _PEAK, _AROUND = 1, 5
 _ABOVE = 0.9
 
-#: Bands that never rise by more hold no notes. [dB]
+#: Minimum of a band's largest rise for the band to have notes, in dB.
 _FAINTEST_DB = 0.5
 
-#: Frames after an onset in which its pitch is heard, and how far its pitch class must stand out: the loudest
-#: over the mean of all twelve. Noise has 1.5.
+#: Frames after an onset from which its pitch class is taken, and the minimum ratio of the loudest class to the mean of
+#: all twelve. Noise has 1.5.
 _HEARD = 4
 _PITCHED = 2.2
 
-#: What each row of the notes holds.
+#: Names of the rows of :func:`notes`.
 NOTE_COLUMNS = ("time", "beat_phase", "strength", "band", "pitch_class")
 
-#: Coefficients whose mean over the segment is its timbre, and those whose course is: (coefficient, half periods).
+#: Timbre: coefficients averaged over the segment, and cosine transforms over its time as (coefficient, half periods).
 _MEANS = tuple(range(9))
 _COURSES = ((0, 1), (1, 1), (0, 2))
 TIMBRES = len(_MEANS) + len(_COURSES)
 
-#: What each row of the segments holds.
+#: Names of the rows of :func:`segments`.
 SEGMENT_COLUMNS = (
     "start", "duration", "confidence", "loudness", "loudness_start", "loudness_max", "loudness_max_time",
     *(f"timbre_{n + 1}" for n in range(TIMBRES)), *(f"pitch_{name}" for name in PITCH_CLASSES),
@@ -48,11 +46,11 @@ SEGMENT_COLUMNS = (
 
 @REFERENCE_GRAPH.feature
 def notes(band_onsets: Array, beat_grid: BeatGrid, chroma_stft: Array, sample_rate: int) -> Array:
-    """Rows of :data:`NOTE_COLUMNS`, (5, n_notes), by time and then band.
+    """Note onsets, rows :data:`NOTE_COLUMNS`, (5, n_notes), sorted by time, then band.
 
     ``time`` s; ``beat_phase`` 0 … 1 from one tracked beat to the next, NaN before the first, after the last
-    and without beats; ``strength`` over the band's strongest; ``band`` 0 low, 1 mid, 2 high;
-    ``pitch_class`` 0 (C) … 11 of what sounds after the onset, NaN in the high band and where none stands out.
+    and without beats; ``strength`` divided by the band's strongest; ``band`` 0 low, 1 mid, 2 high;
+    ``pitch_class`` 0 (C) … 11, the loudest class after the onset, NaN in the high band and where no class is prominent.
     """
     found = []
     for band, envelope in enumerate(band_onsets):
@@ -77,17 +75,17 @@ def segments(
     samples: Array,
     sample_rate: int,
 ) -> Array:
-    """Rows of :data:`SEGMENT_COLUMNS`, (31, n_segments): from onset to onset; the first and last reach the ends.
+    """Segments from onset to onset, rows :data:`SEGMENT_COLUMNS`, (31, n_segments); they cover the whole clip.
 
-    - ``start``, ``duration``: s. ``confidence``: onset strength over the clip's highest; 1 at the clip's start.
+    - ``start``, ``duration``: s. ``confidence``: onset strength divided by the clip's highest; 1 at the clip's start.
     - ``loudness`` (mean power), ``loudness_start``, ``loudness_max``: dBFS of 93 ms frames, NaN in digital silence;
       ``loudness_max_time``: s from the segment's start.
     - ``timbre_1`` … ``timbre_9``: means of the first nine MFCC (the first is the level, the second the slope of the
       spectrum). ``timbre_10`` … ``timbre_12``: cosine transform over the segment's time of MFCC 1 (attack or
       decay), MFCC 2 (brightening or darkening), and MFCC 1 again, two half periods (swell). dB.
-    - ``pitch_c`` … ``pitch_b``: chroma over its loudest class, 0..1; NaN in digital silence.
+    - ``pitch_c`` … ``pitch_b``: chroma divided by its loudest class, 0..1; NaN in digital silence.
 
-    References: Jehan 2005, "Creating music by listening" (segments and their use).
+    References: Jehan 2005, "Creating music by listening".
     """
     n_frames = mfcc.shape[1]
     starts = np.unique(np.concatenate([[0], np.asarray(onset_frames, dtype=np.int64)]))
@@ -115,7 +113,7 @@ def segments(
 
 
 def _peaks(envelope: Array) -> npt.NDArray[np.int64]:
-    """Frames at which an envelope has a peak that stands out, ascending."""
+    """Frames of an envelope's prominent peaks, ascending."""
     from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
     spread = float(envelope.std(dtype=np.float64))
@@ -124,11 +122,11 @@ def _peaks(envelope: Array) -> npt.NDArray[np.int64]:
     highest = maximum_filter1d(envelope, 2 * _PEAK + 1, mode="nearest")
     usual = uniform_filter1d(envelope.astype(np.float64), 2 * _AROUND + 1, mode="nearest")
     peaks = np.flatnonzero((envelope == highest) & (envelope > usual + _ABOVE * spread))
-    return peaks[np.diff(peaks, prepend=-_PEAK - 1) > _PEAK]  # of equal neighbours the first
+    return peaks[np.diff(peaks, prepend=-_PEAK - 1) > _PEAK]  # keeps the first of equal neighbours
 
 
 def _shift(envelope: Array, frames: npt.NDArray[np.int64]) -> Array:
-    """Where between its neighbours a peak lies, -0.5 … 0.5 frames: the vertex of a parabola through the three."""
+    """Sub-frame offset of each peak, -0.5 … 0.5 frames, by parabolic interpolation."""
     padded = np.pad(envelope.astype(np.float64), 1, mode="edge")
     left, here, right = padded[frames], padded[frames + 1], padded[frames + 2]
     bent = left - 2 * here + right
@@ -143,7 +141,7 @@ def _beat_phases(times: Array, beats: Array) -> Array:
 
 
 def _pitch_classes(chroma: Array, frames: npt.NDArray[np.int64]) -> Array:
-    """The loudest pitch class of the frames after each onset, NaN where none stands out."""
+    """The loudest pitch class of the frames after each onset, NaN where none is prominent."""
     totals = np.pad(np.cumsum(np.nan_to_num(chroma), axis=1, dtype=np.float64), ((0, 0), (1, 0)))
     last = chroma.shape[1]
     heard = totals[:, np.minimum(frames + 1 + _HEARD, last)] - totals[:, np.minimum(frames + 1, last)]
@@ -154,7 +152,7 @@ def _pitch_classes(chroma: Array, frames: npt.NDArray[np.int64]) -> Array:
 
 
 def _timbre(mfcc: Array, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> Array:
-    """Means and courses of each segment, (12, n_segments)."""
+    """Timbre coefficients of each segment, (12, n_segments)."""
     lengths = ends - starts
     means = np.add.reduceat(mfcc[list(_MEANS)], starts, axis=1, dtype=np.float64) / lengths
     within = np.arange(mfcc.shape[1]) - np.repeat(starts, lengths)

@@ -1,8 +1,8 @@
-"""Pages of an Ogg file: which streams follow each other, and how long each is by its own packets.
+"""Parse the pages of an Ogg file: its consecutive streams, and the length of each from its packets.
 
-The position that the last page states is taken as the length by decoders, and those of other pages lead a seek.
-A chain has several streams, each with positions of its own; what was cut from a broadcast counts from elsewhere;
-some writers leave the last position out. Where positions cannot be right they are counted anew from the packets.
+Decoders use the position of the last page as the length, and those of other pages for seeking. The streams of a chain
+have their own positions, recordings of a broadcast do not start at 0, and some writers omit the last position. Invalid
+positions are recomputed from the packets.
 
 References: Ogg (RFC 3533); Vorbis I, sections 4.2 and 4.3 and annex A; Ogg Opus (RFC 7845, RFC 6716 section 3.1).
 """
@@ -18,7 +18,7 @@ from genreatlas.audio.containers import flac_stream
 from genreatlas.audio.pieces import Parts, Pieces, Stream, View, without_front
 from genreatlas.errors import ClipError, Reason
 
-#: What the first packet of a stream begins with.
+#: Codec by the first bytes of a stream's first packet.
 _OGG_CODECS = {
     b"\x01vorbis": "Vorbis",
     b"OpusHead": "Opus",
@@ -27,17 +27,17 @@ _OGG_CODECS = {
     b"\x80theora": "Theora",
     b"fishead\0": "Skeleton",
 }
-#: Bytes before a FLAC stream in its first packet: its name, version, and the number of packets in front.
+#: Bytes before a FLAC stream in its first packet: its name, version, and number of header packets.
 _OGG_FLAC_PREFIX = 9
-#: Samples of the longest packet of Opus, at 48 kHz.
+#: Samples in the longest packet of Opus, at 48 kHz.
 _OPUS_MOST = 5760
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class _Page(NamedTuple):
-    """A page: where it begins, its header's length and its own, and what the header says.
+    """A page: its offset, length of its header, total length, and fields of the header.
 
-    ``done`` is the number of packets that end in it.
+    ``done`` is the number of packets that end in the page.
     """
 
     place: int
@@ -51,7 +51,7 @@ class _Page(NamedTuple):
 
 @dataclass
 class _Link:
-    """Pages of one stream of a chain."""
+    """One stream of a chain, with its pages."""
 
     codec: str
     pages: list[_Page] = field(default_factory=list)
@@ -59,16 +59,16 @@ class _Link:
 
     @property
     def end(self) -> int:
-        """Where its last page ends."""
+        """End offset of the last page."""
         return self.pages[-1].place + self.pages[-1].size
 
 
 def ogg_streams(pieces: Pieces, start: int) -> list[Stream]:
-    """The streams that follow each other in an Ogg file, each with positions that tell its length.
+    """Consecutive streams of an Ogg file, each with valid positions.
 
     Raises
     ------
-    ClipError : no page is whole, or none of the streams is decoded here.
+    ClipError : no page is complete, or the codec of a stream is not supported.
     """
     links, breaks_off = _links(pieces, start)
     if not links:
@@ -94,7 +94,7 @@ def _stream_of(pieces: Pieces, link: _Link, is_last: bool, breaks_off: bool) -> 
 
 
 def _links(pieces: Pieces, start: int) -> tuple[list[_Link], bool]:
-    """The streams of a chain, and whether the last page breaks off."""
+    """The streams of a chain, and whether the last page is incomplete."""
     links: list[_Link] = []
     for page in _pages(pieces, start):
         if page is None:
@@ -110,7 +110,7 @@ def _links(pieces: Pieces, start: int) -> tuple[list[_Link], bool]:
 
 
 def _pages(pieces: Pieces, position: int) -> Iterator[_Page | None]:
-    """Every page; None where the file ends within one."""
+    """Yield every page, and None if the file ends within a page."""
     while position + 27 <= pieces.size:
         head = pieces.read(position, 282)
         if head[:4] != b"OggS":
@@ -132,7 +132,7 @@ def _pages(pieces: Pieces, position: int) -> Iterator[_Page | None]:
 
 
 def _unwrapped(pieces: Pieces, link: _Link, breaks_off: bool) -> Stream:
-    """A FLAC stream without Ogg around it, which libsndfile does not always read, and with its length."""
+    """A FLAC stream without its Ogg container, which libsndfile does not always read, and with its actual length."""
     ranges = [(page.place + page.head, page.place + page.size) for page in link.pages]
     ranges = without_front(ranges, _OGG_FLAC_PREFIX)
     found = flac_stream(Pieces(View(pieces, tuple(ranges))), 0)
@@ -145,7 +145,7 @@ def _unwrapped(pieces: Pieces, link: _Link, breaks_off: bool) -> Stream:
 
 
 def _is_steady(link: _Link, most: int = _OPUS_MOST) -> bool:
-    """Whether positions rise from page to page by no more than the packets of a page can hold."""
+    """Whether positions increase from page to page by at most the maximum length of a page's packets."""
     sound = _sound_pages(link)
     return all(0 <= page.position - before.position <= (page.done + 1) * most for before, page in pairwise(sound)) and (
         not sound or sound[0].position > 0
@@ -153,7 +153,7 @@ def _is_steady(link: _Link, most: int = _OPUS_MOST) -> bool:
 
 
 def _sound_pages(link: _Link) -> list[_Page]:
-    """Pages in which a packet of sound ends."""
+    """Pages in which an audio packet ends."""
     pages = [page for page in link.pages if page.done and not page.flags & 2]
     while pages and pages[0].position == 0:
         del pages[0]  # headers
@@ -161,9 +161,9 @@ def _sound_pages(link: _Link) -> list[_Page]:
 
 
 def _renumbered(pieces: Pieces, link: _Link) -> bytes | None:
-    """The stream with positions counted from its packets; None where its own are right.
+    """The stream with positions recomputed from its packets; None if its positions are valid.
 
-    They are wrong where a writer left them so, and count from elsewhere in what was cut from a longer stream.
+    Positions are invalid if a writer did not set them, or if the stream was cut from a longer one.
     """
     sound = _sound_pages(link)
     if link.codec == "Vorbis":
@@ -184,7 +184,7 @@ def _with_positions(data: bytes, link: _Link, counts: list[int]) -> Iterator[byt
     for number, (page, count) in enumerate(zip(link.pages, counts, strict=True)):
         position += count
         trimmed = position
-        if number == len(counts) - 1 and page.flags & 4:  # the last page may end before its last packet does
+        if number == len(counts) - 1 and page.flags & 4:  # the last page may end within its last packet
             shorter = page.position - link.pages[number - 1].position
             trimmed = position - count + shorter if 0 < shorter < count else position
         body = bytearray(data[place : place + page.size])
@@ -196,21 +196,21 @@ def _with_positions(data: bytes, link: _Link, counts: list[int]) -> Iterator[byt
 
 
 def _ogg_checksum(data: bytes) -> int:
-    """CRC-32 of polynomial 04c11db7, unreflected and from 0: zlib's with every bit turned round."""
+    """CRC-32 with polynomial 04c11db7, not reflected, initial value 0; computed by zlib with reversed bits."""
     value = zlib.crc32(data.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{value:032b}"[::-1], 2)
 
 
 def _samples_of_pages(data: bytes, link: _Link) -> list[int] | None:
-    """Samples of the packets that end in each page, 0 for headers; None where they cannot be told."""
-    packets: list[tuple[int, bytearray]] = []  # the page in which each ends, and how it begins
+    """Number of samples in the packets that end in each page, 0 for headers; None if it cannot be determined."""
+    packets: list[tuple[int, bytearray]] = []  # index of the page in which a packet ends, and its first bytes
     open_packet: bytearray | None = None
     place = 0
     for number, page in enumerate(link.pages):
         at = place + page.head
         if not page.flags & 1:
             open_packet = None
-        lost = page.flags & 1 and open_packet is None  # the end of a packet that began in a page that is not there
+        lost = page.flags & 1 and open_packet is None  # the end of a packet that began in a missing page
         for length in data[place + 27 : place + page.head]:
             if lost:
                 at, lost = at + length, length == 255
@@ -249,7 +249,7 @@ def _samples_of_pages(data: bytes, link: _Link) -> list[int] | None:
 
 
 def _opus_samples(packet: bytes | bytearray) -> int:
-    """Samples at 48 kHz of one packet, by its first byte (RFC 6716, 3.1)."""
+    """Number of samples of one packet at 48 kHz, from its first bytes (RFC 6716, 3.1)."""
     if not packet:
         return 0
     config = packet[0] >> 3
@@ -264,10 +264,10 @@ def _opus_samples(packet: bytes | bytearray) -> int:
 
 
 def _vorbis_modes(setup: bytes) -> list[int] | None:
-    """Whether each mode has long blocks, read backwards from the end of the setup header; None where it is odd.
+    """Whether each mode has long blocks, parsed backwards from the end of the setup header; None if parsing fails.
 
-    The end is a set bit; before it stand up to 64 modes of 41 bits (block flag, window and transform of 16 bits, which
-    are 0, and mapping of 8), and before those six bits with their number.
+    The header ends with a set bit, preceded by up to 64 modes of 41 bits (block flag, window and transform of 16 bits,
+    which are 0, and mapping of 8 bits), preceded by six bits with the number of modes.
     """
     bits = int.from_bytes(setup, "little")
     end = bits.bit_length() - 1  # the last set bit

@@ -1,7 +1,7 @@
-"""ONNX files: what goes in and out of one, told without onnxruntime; and running it, with one thread a process.
+"""ONNX files: reading inputs and outputs without onnxruntime, and running networks with one thread per process.
 
-A session is opened where it is used, in a worker's helper behind the fork, and kept: threads and locks of a session
-that was opened before a fork are not in the child.
+A session is opened and cached in the process that uses it, a worker's helper. A session opened before a fork does not
+work in the child, which lacks its threads and locks.
 """
 
 import functools
@@ -31,7 +31,7 @@ _FLOAT32 = 1
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output: ``shape`` has None where a length is free, and is None itself where it is not said."""
+    """An input or output. ``shape`` has None for variable lengths, and is None if not stated."""
 
     name: str
     is_float32: bool
@@ -39,7 +39,7 @@ class Tensor:
 
     @property
     def shown(self) -> str:
-        """The shape as people write it."""
+        """The shape as text."""
         if self.shape is None:
             return "of no known shape"
         return f"({', '.join('?' if length is None else str(length) for length in self.shape)})"
@@ -47,7 +47,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Signature:
-    """What goes into a network and comes out of it."""
+    """Inputs and outputs of a network."""
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
@@ -60,7 +60,7 @@ def file_hash(path: Path) -> str:
 
 
 def read_signature(content: bytes) -> Signature:
-    """Inputs and outputs of a network.
+    """Read inputs and outputs of a network.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def read_signature(content: bytes) -> Signature:
 
     Raises
     ------
-    ConfigError : it is no ONNX file, or keeps its weights in other files.
+    ConfigError : not an ONNX file, or its weights are stored in other files.
     """
     try:
         graphs = [nested(value) for number, value in fields(memoryview(content)) if number == _MODEL_GRAPH]
@@ -86,16 +86,16 @@ def read_signature(content: bytes) -> Signature:
             raise ValueError("its graph has no output")
     except ValueError as error:
         raise ConfigError(f"no ONNX file: {error}") from None
-    # before version 4 of the format weights are listed among the inputs, too
+    # before version 4 of the format, weights are also listed as inputs
     return Signature(tuple(one for one in inputs if one.name not in weights), tuple(outputs))
 
 
 def read_metadata(content: bytes) -> dict[str, str]:
-    """What a file says of itself, by key.
+    """Read the metadata of an ONNX file, by key.
 
     Raises
     ------
-    ConfigError : it is no ONNX file.
+    ConfigError : not an ONNX file.
     """
     try:
         entries = [list(fields(nested(v))) for n, v in fields(memoryview(content)) if n == _MODEL_METADATA]
@@ -139,27 +139,28 @@ def _length(data: memoryview) -> int | None:
 
 @dataclass(frozen=True)
 class Network:
-    """A network in use: a session of onnxruntime."""
+    """An opened network: a session of onnxruntime."""
 
     session: Any
     input_name: str
 
     def run(self, outputs: Sequence[str], batch: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
-        """Values of some outputs for a batch."""
+        """Run the network on a batch and return the named outputs."""
         found: list[npt.NDArray[np.float32]] = self.session.run(list(outputs), {self.input_name: batch})
         return found
 
 
 def open_network(path: Path, sha256: str) -> Network:
-    """Open a network, once a process.
+    """Open a network, cached per process.
 
     Parameters
     ----------
-    sha256 : hash that the file must have: rows of one version of a feature set come from one network.
+    path : the ONNX file.
+    sha256 : expected hash of the file, so that all rows of a version of a feature set are from the same network.
 
     Raises
     ------
-    ConfigError : the file is not there, cannot be run, or has another hash.
+    ConfigError : the file is missing, cannot be run, or has another hash.
     ImportError : onnxruntime is not installed.
     """
     return _opened(path, sha256, os.getpid())
@@ -167,7 +168,7 @@ def open_network(path: Path, sha256: str) -> Network:
 
 @functools.lru_cache(maxsize=4)
 def _opened(path: Path, sha256: str, process: int) -> Network:
-    """``process`` is part of the key: a fork does not use what its parent opened."""
+    """Open a network. ``process`` is part of the cache key, so that a fork does not use its parent's session."""
     import onnxruntime
 
     try:
@@ -177,10 +178,10 @@ def _opened(path: Path, sha256: str, process: int) -> Network:
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
         raise ConfigError(f"{path}: its hash is {found}, not {sha256}: it is another network.")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # one worker a core
-    options.log_severity_level = 3  # errors alone
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # one worker per core
+    options.log_severity_level = 3  # errors only
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has exceptions of its own for each kind of fault
+    except Exception as error:  # onnxruntime raises its own exception types
         raise ConfigError(f"{path}: onnxruntime cannot run it: {' '.join(str(error).split())[:300]}") from None
     return Network(session, session.get_inputs()[0].name)

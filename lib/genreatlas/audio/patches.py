@@ -1,6 +1,6 @@
-"""Log-mel patches, as networks that listen to spectrograms were taught with.
+"""Patches of log-mel spectrograms, the input of pretrained networks.
 
-Bands and frames are librosa's; what differs between networks stands in the entry of ``[[extract.embeddings]]``.
+Bands and frames are computed as in librosa. The network's entry in ``[[extract.embeddings]]`` sets the parameters.
 """
 
 import functools
@@ -20,15 +20,16 @@ def log_mel(samples: Floats, entry: EmbeddingEntry) -> Floats:
     Parameters
     ----------
     samples : (n,) mono float32, at the entry's rate.
+    entry : parameters of the spectrogram.
 
     Returns
     -------
-    (n_frames, n_mels) float32, one frame at least.
+    (n_frames, n_mels) float32, at least one frame.
     """
     bands = mel_bands(samples, entry)
     if entry.logarithm == "none":
         return bands
-    # in place, in 32 bits: 16 bits, which some networks' own programs use, overflow in loud music
+    # in place, in float32: float16, used by the original code of some networks, overflows in loud music
     bands *= np.float32(entry.log_scale)
     bands += np.float32(entry.log_shift)
     return (np.log10 if entry.logarithm == "log10" else np.log)(bands, out=bands)
@@ -49,9 +50,9 @@ def mel_bands(samples: Floats, entry: EmbeddingEntry) -> Floats:
 
 
 def cut(frames: Floats, entry: EmbeddingEntry) -> list[Floats]:
-    """Patches of a spectrogram, each (patch, n_mels); frames behind the last whole patch are left out.
+    """Patches of a spectrogram, each (patch, n_mels). Frames after the last whole patch are dropped.
 
-    A spectrogram that is shorter than a patch is repeated until it fills one.
+    A spectrogram shorter than a patch is repeated to the length of one.
     """
     length = entry.patch
     if len(frames) < length:
@@ -61,7 +62,7 @@ def cut(frames: Floats, entry: EmbeddingEntry) -> list[Floats]:
 
 @functools.lru_cache(maxsize=8)
 def _window(size: int, length: int) -> Floats:
-    """Hann window of a length in the middle of a frame of a size, as librosa centres it."""
+    """Hann window of ``length``, centred in a frame of ``size``, as in librosa."""
     window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(length) / length)
     before = (size - length) // 2
     return np.pad(window, (before, size - length - before)).astype(np.float32)

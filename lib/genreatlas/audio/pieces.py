@@ -1,4 +1,4 @@
-"""Files seen in pieces: read here and there, or put together for a decoder from what is good of them."""
+"""Random access to the bytes of a file, and virtual files assembled from its valid parts for a decoder."""
 
 import contextlib
 from bisect import bisect_right
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from io import SEEK_CUR, SEEK_END, SEEK_SET
 from typing import Any, BinaryIO, Protocol
 
-#: Bytes that are read of a file at once.
+#: Number of bytes read from a file at once.
 _PIECE = 1 << 20
-#: No file is as long; headers that are wrong send decoders there.
+#: Larger than any file. Decoders seek beyond it if a header is wrong.
 _FARTHEST = 1 << 48
 
-#: What a decoder is given in place of a file: ranges of it (first byte, end), bytes, and so many zeros.
+#: Content of a virtual file for a decoder: ranges of the file (first byte, end), bytes, and numbers of zeros.
 Parts = tuple[tuple[int, int] | bytes | int, ...]
 
 
@@ -21,11 +21,11 @@ class Stream:
 
     Parameters
     ----------
-    parts : what the decoder is given.
-    frames : samples per channel, where they are known and the decoder would find others.
-    promised : those that the header promised, where the file has fewer.
-    breaks_off : something is missing at the end.
-    miscounted : the header states another length than the stream has, though nothing is missing.
+    parts : input of the decoder.
+    frames : samples per channel, if known and the decoder would determine another number.
+    promised : samples per channel stated by the header, if the file has fewer.
+    breaks_off : the stream is truncated.
+    miscounted : the header states a wrong length although nothing is missing.
     """
 
     parts: Parts
@@ -36,7 +36,7 @@ class Stream:
 
 
 class Readable(Protocol):
-    """What is used of an open binary file."""
+    """The required methods of an open binary file."""
 
     def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
         """Go to a byte."""
@@ -50,7 +50,7 @@ Data = bytes | Readable
 
 
 class Pieces:
-    """The bytes of a file up to ``end``, wherever they are wanted."""
+    """Random access to the bytes of a file up to ``end``."""
 
     def __init__(self, data: Data, end: int | None = None) -> None:
         self._file = None if isinstance(data, bytes) else data
@@ -59,14 +59,14 @@ class Pieces:
         self.size = size if end is None else min(end, size)
 
     def piece(self, position: int) -> tuple[bytes, int]:
-        """Many bytes from ``position`` on, and where in the file they begin; four at least, if the file has them."""
+        """A block of bytes with at least four bytes from ``position``, if the file has them, and its offset."""
         if self._file is not None and not self._base <= position <= self._base + len(self._piece) - 4:
             self._file.seek(position)
             self._piece, self._base = self._file.read(_PIECE), position
         return self._piece, self._base
 
     def read(self, position: int, size: int) -> bytes:
-        """The bytes from ``position`` on: ``size``, or as many as there are."""
+        """Read up to ``size`` bytes from ``position``."""
         size = max(min(size, self.size - position), 0)
         piece, base = self.piece(position)
         if position - base + size > len(piece) and self._file is not None:
@@ -75,7 +75,7 @@ class Pieces:
         return piece[position - base : position - base + size]
 
     def find(self, wanted: bytes, position: int) -> int:
-        """Where some bytes stand next, from ``position`` on; -1 if nowhere."""
+        """Offset of the next occurrence of ``wanted`` from ``position``; -1 if not found."""
         while position + len(wanted) <= self.size:
             piece, base = self.piece(position)
             found = piece.find(wanted, position - base)
@@ -86,7 +86,7 @@ class Pieces:
 
 
 def without_front(ranges: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
-    """Ranges without their first bytes."""
+    """Ranges without their first ``size`` bytes."""
     kept = []
     for start, end in ranges:
         left_out = min(size, end - start)
@@ -97,7 +97,7 @@ def without_front(ranges: list[tuple[int, int]], size: int) -> list[tuple[int, i
 
 
 class Rest:
-    """A file from a byte on. Decoders read a frame at a time, so that every step here is felt."""
+    """A file from an offset. Optimised for many small reads, because decoders read one frame at a time."""
 
     def __init__(self, file: BinaryIO, start: int) -> None:
         self._file, self._start = file, start
@@ -106,19 +106,19 @@ class Rest:
         file.seek(start)
 
     def seek(self, offset: int, whence: int = SEEK_SET) -> int:
-        """Go to a byte, as in any binary file."""
+        """Seek, as in any binary file."""
         if abs(offset) < _FARTHEST:
-            with contextlib.suppress(OSError, ValueError):  # before the start, by a header that is wrong
+            with contextlib.suppress(OSError, ValueError):  # before the start, because of a wrong header
                 return self._file.seek(offset + self._start if whence == SEEK_SET else offset, whence) - self._start
         return self.tell()
 
     def tell(self) -> int:
-        """Say which byte comes next."""
+        """Return the current position."""
         return self._file.tell() - self._start
 
 
 class View:
-    """A file made of parts of another, of bytes and of zeros, as far as decoders look at it."""
+    """A read-only virtual file of parts of another file, bytes and zeros. Has the methods that decoders use."""
 
     def __init__(self, file: BinaryIO | Pieces, parts: Parts) -> None:
         self._file, self._parts = file, parts
@@ -130,7 +130,7 @@ class View:
         self._plain = None if isinstance(file, Pieces) else file
 
     def seek(self, offset: int, whence: int = SEEK_SET) -> int:
-        """Go to a byte, as in any binary file."""
+        """Seek, as in any binary file."""
         if whence == SEEK_CUR:
             offset += self._position
         elif whence == SEEK_END:
@@ -139,22 +139,22 @@ class View:
         return self._position
 
     def tell(self) -> int:
-        """Say which byte comes next."""
+        """Return the current position."""
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Read bytes from here on, by default all."""
+        """Read bytes from the current position, by default all."""
         left = self._bounds[-1] - self._position
         data = bytearray(left if size < 0 else min(size, max(left, 0)))
         return bytes(data[: self.readinto(data)])
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer from here on, and say how many bytes there were."""
+        """Read into a buffer from the current position. Returns the number of bytes read."""
         number = bisect_right(self._bounds, self._position) - 1
         wanted = len(buffer)
         if self._plain is not None and self._position + wanted <= self._bounds[-1]:
             part = self._parts[number]
-            if isinstance(part, tuple) and self._position + wanted <= self._bounds[number + 1]:  # nearly always
+            if isinstance(part, tuple) and self._position + wanted <= self._bounds[number + 1]:  # the usual case
                 self._plain.seek(part[0] + self._position - self._bounds[number])
                 read = int(self._plain.readinto(buffer))  # type: ignore[attr-defined]
                 self._position += read

@@ -1,8 +1,9 @@
-"""Tuning, how strongly each of the twelve pitch classes sounds, and the key that they fit best.
+"""Tuning, chroma, tonal centroids and key.
 
-Chroma is taken from the spectrum or from the constant-Q transform (:mod:`genreatlas.audio.constant_q`). ``nominal_``
-features take the sample rate for 22,050 Hz, as FMA's table does: chroma is then an octave off (which changes no pitch
-class) with filters half as wide. A function called ``fast_`` is what extraction uses in place of librosa's.
+Chroma is computed from the spectrum or from the constant-Q transform (:mod:`genreatlas.audio.constant_q`). ``nominal_``
+features assume a sample rate of 22,050 Hz, as FMA's table does: chroma is then an octave off (which leaves pitch
+classes unchanged), with filters half as wide. Extraction uses the functions with the prefix ``fast_`` instead of
+librosa's.
 
 References: Ellis 2007 (chroma); Brown 1991; Schörkhuber & Klapuri 2010 (one octave at a time); Müller & Ewert 2011
 (CENS); Harte, Sandler & Gasser 2006 (tonal centroids); Krumhansl 1990 (keys).
@@ -32,20 +33,20 @@ N_OCTAVES = 7
 
 _TINY = float(np.finfo(np.float32).tiny)
 
-#: Where tuning is looked for, and how far below a frame's loudest bin: librosa's defaults. [Hz]
+#: Range of frequencies (Hz) for tuning, and threshold relative to a frame's loudest bin: librosa's defaults.
 _LOWEST, _HIGHEST, _SHARE = 150.0, 4000.0, 0.1
 
-#: Frames that CENS is smoothed over.
+#: Length of the smoothing window of CENS, in frames.
 _SMOOTHED = 41
 
-#: How well each degree fits a major and a minor key, from the tonic up, as listeners judged it.
+#: Key profiles: listeners' ratings of each scale degree, from the tonic upwards (Krumhansl & Kessler 1982).
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 
 
 @REFERENCE_GRAPH.feature
 def tuning(power: Array, sample_rate: int) -> float:
-    """Deviation of the clip's pitches from A = 440 Hz, in semitones, -0.5 to 0.5; 0 where nothing has a pitch."""
+    """Deviation of the clip's tuning from A = 440 Hz in semitones, -0.5 to 0.5; 0 without pitched sound."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Trying to estimate tuning from empty frequency set")
         return float(librosa().estimate_tuning(S=power, sr=sample_rate, bins_per_octave=12))
@@ -53,13 +54,13 @@ def tuning(power: Array, sample_rate: int) -> float:
 
 @fast
 def fast_tuning(spectrum: "Spectrum", sample_rate: int) -> float:
-    """Deviation from A = 440 Hz in semitones, from the power spectrum."""
+    """Deviation of the clip's tuning from A = 440 Hz in semitones, from the power spectrum."""
     return _tuning(spectrum, sample_rate, squared=True)
 
 
 @REFERENCE_GRAPH.feature
 def nominal_tuning(power: Array) -> float:
-    """Deviation from A = 440 Hz in semitones, were the rate 22,050 Hz."""
+    """Deviation from A = 440 Hz in semitones, assuming a sample rate of 22,050 Hz."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Trying to estimate tuning from empty frequency set")
         return float(librosa().estimate_tuning(S=power, sr=SAMPLE_RATE, bins_per_octave=12))
@@ -67,13 +68,13 @@ def nominal_tuning(power: Array) -> float:
 
 @fast
 def fast_nominal_tuning(spectrum: "Spectrum") -> float:
-    """The same, were the rate 22,050 Hz."""
+    """Deviation from A = 440 Hz in semitones, assuming a sample rate of 22,050 Hz."""
     return _tuning(spectrum, SAMPLE_RATE, squared=True)
 
 
 @REFERENCE_GRAPH.feature
 def magnitude_tuning(magnitude: Array, sample_rate: int) -> float:
-    """Deviation from A = 440 Hz in semitones as the constant-Q transform estimates it: from magnitudes, not power."""
+    """Deviation from A = 440 Hz in semitones, from magnitudes instead of power, as used by the constant-Q transform."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Trying to estimate tuning from empty frequency set")
         return float(librosa().estimate_tuning(S=magnitude, sr=sample_rate, bins_per_octave=BINS_PER_OCTAVE))
@@ -86,7 +87,7 @@ def fast_magnitude_tuning(spectrum: "Spectrum", sample_rate: int) -> float:
 
 
 def _tuning(spectrum: "Spectrum", sample_rate: int, squared: bool) -> float:
-    """Most frequent deviation of the peaks above the median height, in hundredths of a semitone."""
+    """Most frequent deviation of the peaks above the median height, with a resolution of 0.01 semitones."""
     from genreatlas.audio.kernels.bins import peaks
 
     frequencies = np.fft.rfftfreq(N_FFT, 1.0 / sample_rate)
@@ -101,7 +102,7 @@ def _tuning(spectrum: "Spectrum", sample_rate: int, squared: bool) -> float:
 
 @REFERENCE_GRAPH.feature
 def chroma_stft(power: Array, sample_rate: int, tuning: float, silent: bool) -> Array:
-    """Power per pitch class over the loudest class of its frame, (12, n_frames), 0..1; NaN for digital silence.
+    """Power per pitch class, divided by the loudest class of the frame, (12, n_frames), 0..1; NaN for digital silence.
 
     References: Ellis 2007, "Chroma feature analysis and synthesis".
     """
@@ -110,25 +111,25 @@ def chroma_stft(power: Array, sample_rate: int, tuning: float, silent: bool) -> 
 
 @fast
 def fast_chroma_stft(spectrum: "Spectrum", sample_rate: int, tuning: float, silent: bool) -> Array:
-    """Power per pitch class over the loudest class of its frame, (12, n_frames)."""
+    """Power per pitch class, divided by the loudest class of the frame, (12, n_frames)."""
     return undefined_if(silent, _chroma(spectrum, sample_rate, tuning))
 
 
 @REFERENCE_GRAPH.feature
 def nominal_chroma(power: Array, nominal_tuning: float, silent: bool) -> Array:
-    """Pitch classes by filters for 22,050 Hz, over the loudest of their frame, (12, n_frames), 0..1."""
+    """Power per pitch class with filters for 22,050 Hz, divided by the frame's loudest class, (12, n_frames), 0..1."""
     return undefined_if(silent, librosa().feature.chroma_stft(S=power, sr=SAMPLE_RATE, tuning=nominal_tuning))
 
 
 @fast
 def fast_nominal_chroma(spectrum: "Spectrum", nominal_tuning: float, silent: bool) -> Array:
-    """The same with filters for 22,050 Hz, (12, n_frames)."""
+    """Power per pitch class with filters for 22,050 Hz, divided by the frame's loudest class, (12, n_frames)."""
     return undefined_if(silent, _chroma(spectrum, SAMPLE_RATE, nominal_tuning))
 
 
 @REFERENCE_GRAPH.feature
 def chroma_cells(chroma_stft: Array) -> Array:
-    """All cells of the chromagram in one row, (12 * n_frames,): the GTZAN table has one mean over all of them."""
+    """The flattened chromagram, (12 * n_frames,), for the GTZAN table, which has one mean over all pitch classes."""
     return chroma_stft.reshape(-1)
 
 
@@ -141,14 +142,14 @@ def _chroma(spectrum: "Spectrum", sample_rate: int, tuning: float) -> Array:
 
 @functools.lru_cache(maxsize=256)
 def _chroma_filters(sample_rate: int, tuning: float) -> npt.NDArray[np.float32]:
-    """(n_bins, 12); there are 100 tunings, so the filters are soon all there."""
+    """Chroma filters, (n_bins, 12). Cached: there are only 100 tunings."""
     filters = librosa().filters.chroma(sr=sample_rate, n_fft=N_FFT, tuning=tuning, n_chroma=12)
     return np.ascontiguousarray(filters.T, dtype=np.float32)
 
 
 @REFERENCE_GRAPH.feature
 def cqt(samples: Array, sample_rate: int, magnitude_tuning: float) -> Array:
-    """Magnitude of seven octaves in semitones from C1 (32.7 Hz), tuned as the clip is, (84, n_frames)."""
+    """Constant-Q magnitude over seven octaves from C1 (32.7 Hz), in the clip's tuning, (84, n_frames)."""
     import numpy as np
 
     transform = librosa().cqt(
@@ -164,40 +165,40 @@ def cqt(samples: Array, sample_rate: int, magnitude_tuning: float) -> Array:
 
 @fast
 def fast_cqt(samples: Array, sample_rate: int, magnitude_tuning: float) -> Array:
-    """Magnitude of seven octaves in semitones from C1, (84, n_frames)."""
+    """Constant-Q magnitude over seven octaves from C1, (84, n_frames)."""
     return constant_q(samples, sample_rate, round(magnitude_tuning, 2))
 
 
 @fast
 def fast_octaves_together(cqt: Array) -> Array:
-    """Constant-Q magnitude per pitch class, all octaves added, (12, n_frames)."""
+    """Constant-Q magnitude per pitch class, summed over octaves, (12, n_frames)."""
     return cqt.reshape(-1, 12, cqt.shape[1]).sum(axis=0)
 
 
 @REFERENCE_GRAPH.feature
 def chroma_cqt(cqt: Array, silent: bool) -> Array:
-    """Constant-Q magnitude per pitch class over the loudest class of its frame, (12, n_frames), 0..1."""
+    """Constant-Q magnitude per pitch class, divided by the frame's loudest class, (12, n_frames), 0..1."""
     chroma = librosa().feature.chroma_cqt(C=cqt, bins_per_octave=BINS_PER_OCTAVE, n_octaves=N_OCTAVES)
     return undefined_if(silent, chroma)
 
 
 @fast
 def fast_chroma_cqt(octaves_together: Array, silent: bool) -> Array:
-    """Pitch classes over the loudest of their frame, (12, n_frames)."""
+    """Constant-Q magnitude per pitch class, divided by the frame's loudest class, (12, n_frames)."""
     return undefined_if(silent, over(octaves_together, octaves_together.max(axis=0)))
 
 
 @REFERENCE_GRAPH.feature
 def chroma_cens(cqt: Array, silent: bool) -> Array:
-    """Chroma without dynamics and articulation: quantised, smoothed over 41 frames, of length 1, (12, n_frames)."""
+    """CENS chroma, insensitive to dynamics: quantised, smoothed over 41 frames, of unit length, (12, n_frames)."""
     chroma = librosa().feature.chroma_cens(C=cqt, bins_per_octave=BINS_PER_OCTAVE, n_octaves=N_OCTAVES)
     return undefined_if(silent, chroma)
 
 
 @fast
 def fast_chroma_cens(octaves_together: Array, silent: bool) -> Array:
-    """Quantised, smoothed pitch classes of unit length, (12, n_frames)."""
-    # divided in float64 and rounded, as in librosa: a share may lie on a step
+    """CENS chroma, (12, n_frames)."""
+    # divided in float64 and rounded, as in librosa, because a share may equal a quantisation step
     shares = over(octaves_together, octaves_together.sum(axis=0, dtype=np.float64)).astype(np.float32)
     steps = np.sum([shares > step for step in CENS_STEPS], axis=0) / len(CENS_STEPS)
     window = np.hanning(_SMOOTHED + 2)
@@ -224,14 +225,14 @@ def fast_tonnetz(chroma_cens: Array) -> Array:
 
 @functools.cache
 def _tonal_axes() -> npt.NDArray[np.float64]:
-    """Sine and cosine of fifths, minor and major thirds for each pitch class, (6, 12)."""
+    """Sine and cosine of fifths, minor thirds and major thirds for each pitch class, (6, 12)."""
     steps = np.array([7 / 6, 7 / 6, 3 / 2, 3 / 2, 2 / 3, 2 / 3])[:, np.newaxis] * np.arange(12.0)
     steps[::2] -= 0.5
     return np.array([1, 1, 1, 1, 0.5, 0.5])[:, np.newaxis] * np.cos(np.pi * steps)
 
 
 def over(values: Array, length: Array) -> Array:
-    """Columns over their length; those of no length as they are."""
+    """Divide columns by their lengths; columns of length zero are unchanged."""
     return values / np.where(length < _TINY, np.asarray(1.0, dtype=length.dtype), length)
 
 
@@ -239,8 +240,8 @@ def over(values: Array, length: Array) -> Array:
 def key_fits(chroma_stft: Array, silent: bool) -> Array:
     """Correlation with the profile of each key, C major to B major, then C minor to B minor, (24,); NaN in silence.
 
-    Drums sound in all pitch classes alike, so each frame's weakest class is taken off it before the mean over
-    frames; the square root keeps one loud note from deciding.
+    Drums add equally to all pitch classes, so each frame's minimum is subtracted before the mean over frames. The
+    square root reduces the influence of single loud notes.
 
     References: Krumhansl & Kessler 1982 (profiles); Krumhansl 1990, ch. 4 (correlation).
     """
@@ -250,7 +251,7 @@ def key_fits(chroma_stft: Array, silent: bool) -> Array:
 
 @REFERENCE_GRAPH.feature
 def key(key_fits: Array) -> Array:
-    """Tonic 0 (C) to 11 (B), 1 for minor and 0 for major, and how far it fits better than the next, (3,); or NaN."""
+    """Tonic 0 (C) to 11 (B), mode (0 major, 1 minor) and margin over the second best key, (3,); NaN where undefined."""
     if np.isnan(key_fits).any():
         return np.full(3, np.nan)
     best = int(np.argmax(key_fits))
@@ -259,7 +260,7 @@ def key(key_fits: Array) -> Array:
 
 
 def profile_fits(profile: Array) -> Array:
-    """Correlation of twelve pitch classes with each of the 24 keys' profiles, (24,); NaN where all are alike."""
+    """Correlation of twelve pitch classes with the 24 key profiles, (24,); NaN if the twelve values are equal."""
     if not profile.std() > 1e-6:
         return np.full(24, np.nan)
     keys = np.array([np.roll(mode, tonic) for mode in (_MAJOR, _MINOR) for tonic in range(12)])

@@ -1,6 +1,7 @@
-"""What happens between a file and its features, named by one id: which cut is used, decoding, mono, loudness.
+"""Preprocessing of a file before feature extraction: choice of the cut, decoding, downmix and loudness normalisation.
 
-Loudness is normalised in float, without a limiter, with a bounded gain.
+One id identifies all settings (:func:`preprocessing_id`). Loudness is normalised in floating point, without a limiter,
+with a bounded gain.
 """
 
 import functools
@@ -18,10 +19,10 @@ from genreatlas.ids import stable_id
 _MONO_RULE = "mean of channels"
 _RATE_RULE = "soxr HQ where the rate differs"
 
-#: Gain beyond this would lift noise more than music.
+#: Maximum gain in dB; a larger gain would mostly amplify noise.
 MAX_GAIN_DB = 20.0
 
-#: Blocks of BS.1770, how far apart they begin, and its gates.
+#: Parameters of BS.1770: block length and hop in s, absolute gate in LUFS, relative gate in LU.
 _BLOCK_S, _HOP_S, _GATE_LUFS, _GATE_LU = 0.4, 0.1, -70.0, 10.0
 
 
@@ -29,7 +30,7 @@ _BLOCK_S, _HOP_S, _GATE_LUFS, _GATE_LU = 0.4, 0.1, -70.0, 10.0
 class Loudness:
     """Loudness of a mono cut before normalisation, and the gain that was applied to it.
 
-    ``lufs`` is None below 0.4 s (one block of BS.1770) and where every block lies under its gate of
+    ``lufs`` is None for cuts shorter than 0.4 s (one block of BS.1770) and if every block is below the gate of
     -70 LUFS; ``peak_dbfs`` and ``rms_dbfs`` are None for digital silence.
     """
 
@@ -40,10 +41,10 @@ class Loudness:
 
 
 def preprocessing_id(clip: ClipSection) -> str:
-    """Hash of everything that happens to a clip before its features are computed.
+    """Hash of all preprocessing settings that affect features.
 
-    Window rule and length, mono rule, normalisation with its target and bound, rate rule, and the
-    decoder's name. Features with different ids must not meet in one training matrix.
+    Window rule and length, mono rule, normalisation with target and bound, rate rule, and name of the decoder. Features
+    with different ids must not be mixed in one training matrix.
     """
     target = {"off": None, "ebur128": clip.target_lufs, "rms": clip.target_rms_dbfs}[clip.normalise]
     bound = None if target is None else MAX_GAIN_DB
@@ -59,7 +60,12 @@ def prepare(
     max_mb: int | None = None,
     layout: FileLayout | None = None,
 ) -> tuple[Signal, Loudness]:
-    """Decode a cut, mix it to mono and normalise it, at the source's rate.
+    """Decode a cut, mix it to mono and normalise it, at the source's sample rate.
+
+    Parameters
+    ----------
+    source, start_s, length_s, max_mb, layout : see :func:`genreatlas.audio.decode.read_clip`.
+    clip : settings of the normalisation.
 
     Raises
     ------
@@ -79,8 +85,8 @@ def window_rule(clip: ClipSection) -> str:
 def choose_window(clip: ClipSection, duration_s: float) -> tuple[float, float]:
     """Start and length of the cut in a file of the given duration, in seconds, to the millisecond.
 
-    A file that is shorter than the cut is used whole. A cut that would reach over the end is moved
-    back to end there, so that an offset never yields less than the file can give.
+    A file shorter than the cut is used completely. A cut that would extend beyond the end is shifted to end with the
+    file, so that it has its full length whenever the file is long enough.
     """
     length = min(clip.seconds, duration_s)
     last = duration_s - length
@@ -94,7 +100,7 @@ def choose_window(clip: ClipSection, duration_s: float) -> tuple[float, float]:
 
 
 def reject_short(clip: ClipSection, duration_s: float) -> None:
-    """Raise ClipError where a file of this duration, in seconds, is shorter than ``clip.min_seconds``."""
+    """Raise ClipError if the duration of a file, in seconds, is less than ``clip.min_seconds``."""
     if duration_s < clip.min_seconds:
         detail = f"{duration_s:.2f} s are less than clip.min_seconds = {clip.min_seconds:g}."
         raise ClipError(Reason.TOO_SHORT, detail)
@@ -103,13 +109,15 @@ def reject_short(clip: ClipSection, duration_s: float) -> None:
 def file_windows(clip: ClipSection, duration_s: float, hop_s: float = 0.0, most: int = 0) -> list[tuple[float, float]]:
     """Starts and lengths of the windows that cover a whole file, in seconds, to the millisecond.
 
-    Windows have the length of the cut and follow each other every ``hop_s``. Where more than half a hop would be
-    left over at the end, one more window ends with the file. A file that is shorter than the cut is one window.
+    Windows have the length of the cut and start every ``hop_s``. If more than half a hop remains at the end, another
+    window ends with the file. A file shorter than the cut is one window.
 
     Parameters
     ----------
-    hop_s : distance of windows; 0: their length.
-    most : at most so many, spread evenly from the first to the last; 0: all.
+    clip : settings of the cut.
+    duration_s : duration of the file, in seconds.
+    hop_s : distance between the starts of windows, in seconds; 0: their length.
+    most : maximum number of windows, chosen evenly from the first to the last; 0: no limit.
     """
     length = min(clip.seconds, duration_s)
     hop, last = hop_s or length, duration_s - length
@@ -126,7 +134,7 @@ def file_windows(clip: ClipSection, duration_s: float, hop_s: float = 0.0, most:
 
 
 def measure(samples: np.ndarray, sample_rate: int) -> Loudness:
-    """Measure a mono signal.
+    """Measure loudness, peak and RMS of a mono signal.
 
     Parameters
     ----------
@@ -146,10 +154,10 @@ def measure(samples: np.ndarray, sample_rate: int) -> Loudness:
 
 
 def normalise(samples: np.ndarray, sample_rate: int, clip: ClipSection) -> tuple[np.ndarray, Loudness]:
-    """Bring a mono cut to the configured loudness; returns it with what was measured before.
+    """Normalise a mono cut to the configured loudness. Returns the cut and its loudness before normalisation.
 
-    ``[clip] normalise`` is off (the gain is 0 dB), ebur128 or rms. The gain is capped at ±20 dB,
-    samples may leave full scale, and a cut whose loudness is undefined is left alone.
+    ``[clip] normalise`` is off (the gain is 0 dB), ebur128 or rms. The gain is limited to ±20 dB, samples may exceed
+    full scale, and a cut of undefined loudness is unchanged.
     """
     loudness = measure(samples, sample_rate)
     if clip.normalise == "ebur128":
@@ -166,10 +174,10 @@ def normalise(samples: np.ndarray, sample_rate: int, clip: ClipSection) -> tuple
 
 
 def integrated(signal: np.ndarray, sample_rate: int) -> float | None:
-    """Integrated loudness of a mono signal, LUFS; None below one block, and where every block lies under the gate.
+    """Integrated loudness of a mono signal in LUFS; None if shorter than a block or if all blocks are below the gate.
 
     References: ITU-R BS.1770-4: K-weighting, blocks of 0.4 s every 0.1 s, gates at -70 LUFS and 10 LU below the
-    mean of what passes the first. Filters and borders of blocks are pyloudnorm's, so that its numbers come out.
+    mean of the blocks that pass the first. Filters and block boundaries are pyloudnorm's, so that results are equal.
     """
     from genreatlas.audio.kernels.waves import filtered_energy
 

@@ -1,4 +1,4 @@
-"""What a file is, told by its bytes and never by its name, and how long, told by what is there."""
+"""Format and length of audio files, determined by their content, not by file names or stated lengths."""
 
 import errno
 import os
@@ -21,19 +21,19 @@ from genreatlas.errors import ClipError, Reason
 #: A path (text or bytes), or an open binary file.
 Source = str | bytes | os.PathLike[str] | BinaryIO
 
-#: libsndfile reports a length that it does not know as the largest number it has.
+#: Lengths from this number of samples are unknown: libsndfile then reports the largest integer.
 _UNKNOWN_LENGTH = 2**62
-#: More than four MPEG frames of any bit rate; this much is read of every cover and text in a library.
+#: Bytes read to check a file without an audio extension: more than four MPEG frames of any bit rate.
 _GLANCE_BYTES = 8192
-#: Behind tags and padding, the first MPEG frame is looked for in so many bytes.
+#: Number of bytes after tags and padding in which the first MPEG frame is searched.
 _SEARCHED = 1 << 20
-#: Tags in front of the sound that are passed over: taggers that do not find their own write another.
+#: Maximum number of tags skipped before the sound. Tagging programs that do not recognise a tag add another one.
 _MOST_TAGS = 64
-#: Errors that say nothing of a file: no descriptors, no memory, a library that cannot be loaded (no number).
+#: Errors not caused by the file: no descriptors, no memory, a library that cannot be loaded (no errno).
 _NOT_OF_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, None)
-#: A file of which less than this is there is not used.
+#: Minimum share of the stated length that a file must have.
 _LEAST_SHARE = 0.5
-#: More bytes than the longest MPEG frame has.
+#: Upper bound of the length of an MPEG frame, in bytes.
 _LONGEST_FRAME = 8192
 
 
@@ -41,8 +41,8 @@ _LONGEST_FRAME = 8192
 class AudioInfo:
     """Facts of a source file.
 
-    ``codec`` is named as libsndfile does (``MPEG_LAYER_III``, ``PCM_16``), ``bit_rate`` (bit/s) is
-    the mean over the frames of an MP3, and over the whole of any other file, without tags in front.
+    ``codec`` is libsndfile's name (``MPEG_LAYER_III``, ``PCM_16``). ``bit_rate`` in bit/s is the mean over the frames
+    of an MP3, and over the whole of any other file without leading tags. ``sample_rate`` is in Hz.
     """
 
     mime: str
@@ -55,14 +55,15 @@ class AudioInfo:
 
 @dataclass(frozen=True)
 class FileLayout:
-    """How the sound lies in a file, as its bytes tell without decoding.
+    """Location of the sound in a file, determined without decoding.
 
     Parameters
     ----------
-    start : first byte behind tags and padding.
-    size : bytes of the file.
-    streams : what the decoder is given, one after the other.
-    mpeg : the frames, where it holds MPEG audio.
+    kind : format of the file.
+    start : first byte after tags and padding.
+    size : size of the file in bytes.
+    streams : inputs of the decoder, in their order.
+    mpeg : the parsed frames, if the file contains MPEG audio.
     """
 
     kind: Kind
@@ -73,7 +74,7 @@ class FileLayout:
 
     @property
     def flags(self) -> frozenset[str]:
-        """Those of :data:`genreatlas.audio.inspection.QUALITY_FLAGS` that the bytes tell."""
+        """Flags of :data:`genreatlas.audio.inspection.QUALITY_FLAGS` that are determined without decoding."""
         mpeg, streams = self.mpeg, self.streams
         holds = {
             "foreign_bytes": mpeg is not None and mpeg.foreign > 0,
@@ -84,7 +85,7 @@ class FileLayout:
         return frozenset(name for name, is_so in holds.items() if is_so)
 
     def info(self, codec: str, sample_rate: int, channels: int, frames: int) -> AudioInfo:
-        """Facts of the file, given those of its sound."""
+        """Facts of the file, from the codec, rate, channels and length (samples per channel) of its sound."""
         duration = frames / sample_rate
         size = self.size - self.start if self.mpeg is None else self.mpeg.sound_bytes
         return AudioInfo(
@@ -93,11 +94,11 @@ class FileLayout:
 
 
 def lay_out(data: Data) -> FileLayout:
-    """Look at a file: what it is, where its sound lies, and how long it is where a header need not say so.
+    """Determine the format of a file, the location of its sound, and its length where headers are unreliable.
 
     Raises
     ------
-    ClipError : it is empty, not audio, in a format that is not decoded, or less than half of an MP3 is there.
+    ClipError : the file is empty, not audio, in an unsupported format, or has less than half of its stated length.
     """
     pieces = Pieces(data)
     if pieces.size == 0:
@@ -126,10 +127,10 @@ def lay_out(data: Data) -> FileLayout:
 
 
 def frames_alone(mpeg: MpegStream) -> Stream:
-    """The frames of sound alone, and so many zeros behind them that the decoder expects more.
+    """The audio frames only, followed by enough zeros for the decoder to read all of them.
 
-    mpg123 takes a file without facts to be as long as its bytes hold frames like the first one, and libsndfile
-    reads no further than that.
+    Without an information frame mpg123 estimates the length from the file's size and its first frame, and libsndfile
+    reads only up to that length.
     """
     return Stream((*mpeg.ranges, mpeg.frames * _LONGEST_FRAME), mpeg.samples)
 
@@ -149,25 +150,26 @@ def _require_half(there: float, promised: float) -> None:
 
 
 class Sound:
-    """A file that is open for decoding: its streams one after the other, each as long as it is.
+    """A file opened for decoding: the concatenation of its streams, each with its actual length.
 
     Parameters
     ----------
     files : the ``soundfile.SoundFile`` of each stream.
-    lengths, fronts : frames (samples per channel) of each, and frames before them that are no sound.
+    lengths, fronts : length of each stream in frames (samples per channel), and number of padding frames before it.
+    flags : quality flags determined from the file's content.
     """
 
     def __init__(self, files: list[Any], lengths: list[int], fronts: list[int], flags: frozenset[str]) -> None:
         self.frames = sum(lengths)
         self.flags = flags
         self._files, self._lengths, self._fronts = files, lengths, fronts
-        self._place = 0  # in the stream that is read
+        self._place = 0  # in the current stream
         self._current = 0
         if any(fronts):
             self.seek(0)
 
     def seek(self, frame: int) -> None:
-        """Go to a frame of the whole."""
+        """Seek to a frame, counted over all streams."""
         for number, length in enumerate(self._lengths):
             if frame < length or number == len(self._lengths) - 1:
                 break
@@ -176,7 +178,7 @@ class Sound:
         self._files[number].seek(self._fronts[number] + frame)
 
     def read(self, frames: int) -> np.ndarray:
-        """The next frames, (n, channels) float32; fewer where the sound ends."""
+        """Read the next frames, (n, channels) float32; fewer at the end."""
         blocks = []
         while frames > 0:
             left = self._lengths[self._current] - self._place
@@ -193,15 +195,16 @@ class Sound:
 
 @contextmanager
 def open_sound(source: Source, layout: FileLayout | None = None) -> Iterator[tuple[Sound, AudioInfo]]:
-    """Open a file for decoding; yields its sound and what it is.
+    """Open a file for decoding. Yields its sound and its facts.
 
     Parameters
     ----------
-    layout : what :func:`lay_out` told of the file, where it was asked before.
+    source : path, or open binary file.
+    layout : result of :func:`lay_out`, if available.
 
     Raises
     ------
-    ClipError : the file is missing, unreadable, empty, not audio, in a format that is not decoded, or broken.
+    ClipError : the file is missing, unreadable, empty, not audio, in an unsupported format, or corrupt.
     """
     with open_file(source) as file, ExitStack() as opened:
         found = layout or lay_out(file)
@@ -210,7 +213,7 @@ def open_sound(source: Source, layout: FileLayout | None = None) -> Iterator[tup
         try:
             files = [opened.enter_context(_sound_file(file, found, stream)) for stream in streams]
             if mpeg is not None and streams[0].frames is None and files[0].frames != mpeg.samples:
-                streams = (frames_alone(mpeg),)  # the decoder reads the facts otherwise
+                streams = (frames_alone(mpeg),)  # the decoder interprets the information frame differently
                 files = [opened.enter_context(_sound_file(file, found, streams[0]))]
             first = files[0]
             if any((one.samplerate, one.channels) != (first.samplerate, first.channels) for one in files):
@@ -236,7 +239,7 @@ def _length_of(kind: Kind, file: Any, stream: Stream) -> int:
 
 
 def probe(source: Source, layout: FileLayout | None = None) -> AudioInfo:
-    """Tell format, rate, channels and duration of a file. Nothing is decoded.
+    """Determine format, rate, channels and duration of a file without decoding.
 
     Raises
     ------
@@ -247,7 +250,7 @@ def probe(source: Source, layout: FileLayout | None = None) -> AudioInfo:
 
 
 def is_audio(path: bytes) -> bool:
-    """Whether a file starts like audio that is decoded here, or like AAC: for names that promise something else."""
+    """Whether the content of a file is supported audio or AAC. Used for files without an audio extension."""
     try:
         with open_file(path) as file:
             head, position = file.read(_GLANCE_BYTES), 0
@@ -264,11 +267,11 @@ def is_audio(path: bytes) -> bool:
 
 
 def identify(pieces: Pieces) -> tuple[Kind, int]:
-    """Kind of a file by its first bytes, and where its sound starts, behind tags and padding.
+    """Format of a file by its first bytes, and offset of its sound after tags and padding.
 
     Raises
     ------
-    ClipError : it is not audio, or in a format that is not decoded.
+    ClipError : the file is not audio, or in an unsupported format.
     """
     position, tags, kind = 0, 0, None
     while position < pieces.size and tags < _MOST_TAGS:
@@ -281,7 +284,7 @@ def identify(pieces: Pieces) -> tuple[Kind, int]:
             tags += 1
         position += skipped
     if kind is None:
-        # Players skip what stands before the first frame (the rest of a cut frame, a tag with a wrong size).
+        # As players do, skip bytes before the first frame (the rest of an incomplete frame, a tag with a wrong size).
         for begin in dict.fromkeys((position, 10 if tags else position)):
             if (offset := first_mpeg_frame(pieces.read(begin, _SEARCHED))) is not None:
                 return Kind("MP3", "audio/mpeg"), begin + offset
@@ -296,18 +299,18 @@ def identify(pieces: Pieces) -> tuple[Kind, int]:
 
 @contextmanager
 def open_file(source: Source) -> Iterator[BinaryIO]:
-    """Open a regular file for reading; a file that is open already is rewound.
+    """Open a regular file for reading. A file that is already open is rewound.
 
     Raises
     ------
-    ClipError : it is missing, unreadable, or not a regular file.
+    ClipError : the file is missing, unreadable, or not a regular file.
     """
     if not isinstance(source, str | bytes | os.PathLike):
         source.seek(0)
         yield source
         return
     try:
-        # O_NONBLOCK: opening a named pipe would wait for a writer for ever.
+        # O_NONBLOCK: otherwise opening a named pipe would wait for a writer forever.
         descriptor = os.open(path_bytes(source), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in _NOT_OF_THE_FILE:

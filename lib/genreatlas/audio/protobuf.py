@@ -1,7 +1,7 @@
-"""Read protocol buffers without their schema: enough for the head of an ONNX file, and for TensorFlow's checkpoints.
+"""Parse protocol buffers without their schema, for ONNX files and TensorFlow's checkpoints.
 
-A message is a sequence of fields, each a number with a value: a varint, 4 or 8 bytes, or a length and so many bytes (a
-text, a nested message, or packed numbers). https://protobuf.dev/programming-guides/encoding
+A message is a sequence of fields, each a field number with a value: a varint, 4 or 8 bytes, or length-delimited bytes
+(a string, a nested message, or packed numbers). Reference: https://protobuf.dev/programming-guides/encoding
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ _LONGEST_VARINT = 10
 
 
 def varint(data: memoryview, place: int) -> tuple[int, int]:
-    """The number that begins at a place, seven bits a byte, lowest first; and the place behind it.
+    """Parse the varint at a position: seven bits per byte, lowest first. Returns the number and the position after it.
 
     Raises
     ------
-    ValueError : the data end in the middle, or the number has more than 64 bits.
+    ValueError : the data end within the number, or it has more than 64 bits.
     """
     number = 0
     for step in range(_LONGEST_VARINT):
@@ -32,11 +32,11 @@ def varint(data: memoryview, place: int) -> tuple[int, int]:
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
-    """Number and value of each field of a message: numbers as int (without a sign), everything else as bytes.
+    """Yield field number and value of each field of a message: varints as unsigned int, everything else as bytes.
 
     Raises
     ------
-    ValueError : these are no fields of a message.
+    ValueError : not a valid message.
     """
     place = 0
     while place < len(data):
@@ -59,21 +59,21 @@ def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
 
 
 def text(value: Value) -> str:
-    """A field that is a text.
+    """Value of a string field.
 
     Raises
     ------
-    ValueError : it is a number, or no UTF-8.
+    ValueError : the value is a number, or not UTF-8.
     """
     return bytes(nested(value)).decode("utf-8")
 
 
 def nested(value: Value) -> memoryview:
-    """A field that is a message, or bytes.
+    """Value of a field with a message or bytes.
 
     Raises
     ------
-    ValueError : it is a number.
+    ValueError : the value is a number.
     """
     if isinstance(value, int):
         raise ValueError("a number stands where a message is expected")
@@ -81,11 +81,11 @@ def nested(value: Value) -> memoryview:
 
 
 def whole(value: Value) -> int:
-    """A field that is a number.
+    """Value of a numeric field.
 
     Raises
     ------
-    ValueError : it is bytes.
+    ValueError : the value is bytes.
     """
     if not isinstance(value, int):
         raise ValueError("bytes stand where a number is expected")

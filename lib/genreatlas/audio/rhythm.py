@@ -1,6 +1,6 @@
-"""Onset strength, onsets, tempo, beats and the tempogram: librosa's, with what can be shared shared.
+"""Onset strength, onsets, tempo, beats and the tempogram, computed with librosa from shared intermediates.
 
-A function called ``fast_`` is what extraction uses in place of librosa's.
+Extraction uses the functions with the prefix ``fast_`` instead of librosa's.
 """
 
 import numpy as np
@@ -10,16 +10,17 @@ from genreatlas.audio.frames import HOP_LENGTH, N_FFT, Array
 from genreatlas.audio.graph import REFERENCE_GRAPH, fast
 from genreatlas.audio.librosa_loading import librosa
 
-#: A rise of the median mel band of less than this is no onset. [dB]
+#: Minimum rise of the median mel band for a tempo, in dB.
 FAINTEST_ONSET_DB = 0.1
 
-#: Frames that a tempogram looks at around each frame, librosa's default: 8.9 s.
+#: Window length of the tempogram in frames, librosa's default: 8.9 s.
 TEMPOGRAM_FRAMES = 384
 
-#: Tempi at which the mean tempogram becomes columns: six an octave from 30 to 427.
+#: Tempi at which the mean tempogram is stored as columns: six per octave from 30 to 427 bpm.
 TEMPI_BPM = tuple(30.0 * 2.0 ** (step / 6) for step in range(24))
 
-#: Multiples of the tempo at which it becomes columns (Prockup et al. 2015), as (over, under).
+#: Multiples of the tempo at which the mean tempogram is stored as columns, as (numerator, denominator).
+#: Prockup et al. 2015.
 TEMPO_RATIOS = (
     (4, 1), (8, 3), (3, 1), (2, 1), (4, 3), (3, 2), (1, 1), (2, 3), (3, 4), (1, 2), (1, 3), (3, 8), (1, 4)
 )  # fmt: skip
@@ -29,23 +30,23 @@ _WINDOW_S, _USUAL_BPM, _HIGHEST_BPM = 8.0, 120.0, 320.0
 
 @REFERENCE_GRAPH.feature
 def onset_strength(mel_db: Array, sample_rate: int) -> Array:
-    """Mean rise of the mel bands since the frame before, (n_frames,) dB: librosa's default envelope."""
+    """Mean rise of the mel bands since the previous frame, (n_frames,) dB: librosa's default envelope."""
     return librosa().onset.onset_strength(S=mel_db, sr=sample_rate, hop_length=HOP_LENGTH)
 
 
 @REFERENCE_GRAPH.feature
 def onset_envelope(mel_db: Array, sample_rate: int) -> Array:
-    """Median rise of the mel bands since the frame before, (n_frames,) dB: the envelope of ``beat_track``."""
+    """Median rise of the mel bands since the previous frame, (n_frames,) dB: the envelope of ``beat_track``."""
     return librosa().onset.onset_strength(S=mel_db, sr=sample_rate, hop_length=HOP_LENGTH, aggregate=np.median)
 
 
 @fast
 def fast_onset_envelope(mel_db: Array) -> Array:
-    """Median rise of the mel bands since the frame before, (n_frames,) dB, shifted to the middle of the frame."""
+    """Median rise of the mel bands since the previous frame, (n_frames,) dB, shifted to the middle of the frame."""
     shift = 1 + N_FFT // (2 * HOP_LENGTH)
     rise = np.ascontiguousarray(np.maximum(np.diff(mel_db), 0.0).T)
     half = rise.shape[1] // 2
-    ordered = np.sort(rise, axis=1)  # in vectors: 0.2 ms, where a partition around two places takes 1.7
+    ordered = np.sort(rise, axis=1)  # vectorised: 0.2 ms; a partition around the two middle values takes 1.7 ms
     envelope = np.zeros(shift + len(rise), dtype=mel_db.dtype)
     envelope[shift:] = 0.5 * (ordered[:, half - 1] + ordered[:, half])
     return envelope[: mel_db.shape[1]]
@@ -53,7 +54,7 @@ def fast_onset_envelope(mel_db: Array) -> Array:
 
 @REFERENCE_GRAPH.feature
 def onset_frames(onset_strength: Array, sample_rate: int) -> npt.NDArray[np.integer]:
-    """Frames in which ``librosa.onset.onset_detect`` hears an onset, (n_onsets,), ascending."""
+    """Frames of the onsets detected by ``librosa.onset.onset_detect``, (n_onsets,), ascending."""
     return librosa().onset.onset_detect(onset_envelope=onset_strength, sr=sample_rate, hop_length=HOP_LENGTH)
 
 
@@ -62,7 +63,7 @@ def tempo(onset_envelope: Array, sample_rate: int) -> float:
     """Tempo as ``librosa.beat.beat_track`` estimates it, beats per minute; NaN without two onsets.
 
     The peak of the envelope's autocorrelation, weighted towards 120 (Ellis 2007, "Beat tracking by
-    dynamic programming"). librosa answers with its prior where nothing happens at all.
+    dynamic programming"). Without onsets librosa would return the mode of its prior.
     """
     module = librosa()
     if onset_envelope.max(initial=0.0) < FAINTEST_ONSET_DB:
@@ -91,16 +92,17 @@ def fast_tempo(onset_envelope: Array, mean_autocorrelation: Array, sample_rate: 
 
 @fast
 def fast_mean_autocorrelation(onset_envelope: Array, sample_rate: int) -> npt.NDArray[np.float64]:
-    """Mean over frames of the envelope's autocorrelation in eight seconds around, each over its value at lag 0.
+    """Mean over frames of the envelope's local autocorrelation, (n_lags,).
 
-    The mean of ``librosa.feature.tempogram``, (n_lags,).
+    The window is eight seconds around the frame; each autocorrelation is divided by its value at lag 0. Equals the mean
+    of ``librosa.feature.tempogram``.
     """
     return _autocorrelation_around(onset_envelope, int(_WINDOW_S * sample_rate / HOP_LENGTH))[1]
 
 
 @REFERENCE_GRAPH.feature
 def beat_frames(onset_envelope: Array, tempo: float, sample_rate: int) -> npt.NDArray[np.integer]:
-    """Frames of ``librosa.beat.beat_track``'s beats, (n_beats,), ascending; none where the tempo is undefined.
+    """Frames of the beats of ``librosa.beat.beat_track``, (n_beats,), ascending; empty where the tempo is undefined.
 
     References: Ellis 2007, "Beat tracking by dynamic programming".
     """
@@ -114,7 +116,7 @@ def beat_frames(onset_envelope: Array, tempo: float, sample_rate: int) -> npt.ND
 
 @REFERENCE_GRAPH.feature
 def tempogram(onset_strength: Array, sample_rate: int) -> Array:
-    """Local autocorrelation of the onset strength, (384, n_frames): row = lag in frames, 1 at lag 0.
+    """Local autocorrelation of the onset strength, (384, n_frames); row = lag in frames, 1 at lag 0.
 
     References: Grosche, Müller & Kurth 2010, "Cyclic tempogram".
     """
@@ -137,13 +139,13 @@ def fast_sliding_tempogram(onset_strength: Array) -> tuple[Array, npt.NDArray[np
 
 @REFERENCE_GRAPH.feature
 def tempogram_mean(tempogram: Array) -> Array:
-    """The tempogram's mean over time, (384,)."""
+    """Mean of the tempogram over time, (384,)."""
     return tempogram.mean(axis=1)
 
 
 @fast
 def fast_tempogram_mean(sliding_tempogram: tuple[Array, Array]) -> Array:
-    """The tempogram's mean over time, (384,)."""
+    """Mean of the tempogram over time, (384,)."""
     return sliding_tempogram[1]
 
 
@@ -159,14 +161,14 @@ def tempogram_at_tempi(tempogram_mean: Array, sample_rate: int, silent: bool) ->
 def tempo_ratios(tempogram_mean: Array, tempo: float, sample_rate: int) -> Array:
     """The mean tempogram at :data:`TEMPO_RATIOS` times the tempo, (13,); NaN where the tempo is undefined.
 
-    ``librosa.feature.tempogram_ratio`` of the mean tempogram: interpolated over tempo, 0 beyond its ends.
+    As ``librosa.feature.tempogram_ratio`` of the mean tempogram: interpolated over tempo, 0 outside its range.
 
     References: Peeters 2005; Prockup et al. 2015.
     """
     wanted = tempo * np.array([over / under for over, under in TEMPO_RATIOS])
     if np.isnan(tempo):
         return wanted
-    lags = np.arange(len(tempogram_mean) - 1, 0, -1)  # tempo rises as the lag falls; lag 0 has none
+    lags = np.arange(len(tempogram_mean) - 1, 0, -1)  # descending, so that tempo ascends; lag 0 has no tempo
     bpm = 60.0 * sample_rate / HOP_LENGTH / lags
     return np.interp(wanted, bpm, tempogram_mean[lags], left=0.0, right=0.0)
 

@@ -1,4 +1,4 @@
-"""Rhythm patterns and statistical spectrum descriptors: how loud each critical band is, and how it pulsates.
+"""Loudness in critical bands, for statistical spectrum descriptors, and its modulation (rhythm patterns).
 
 References: Lidy & Rauber 2005, "Evaluation of feature extractors and psycho-acoustic transformations for music
 genre classification"; Pampalk, Rauber & Merkl 2002; Zwicker & Fastl 1999 (critical bands, loudness).
@@ -9,24 +9,25 @@ import numpy as np
 from genreatlas.audio.frames import Array
 from genreatlas.audio.graph import REFERENCE_GRAPH
 
-#: The sets' own transform: 23 ms windows, half of them new.
+#: Sample rate, and window and hop of the transform: 23 ms windows that overlap by half.
 RATE = 44_100
 _N_FFT, _HOP = 1024, 512
-#: Upper edges of the 24 critical bands. [Hz]
+#: Upper edges of the 24 critical bands, in Hz.
 BARK_EDGES = (
     100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720, 2000, 2320, 2700, 3150, 3700, 4400, 5300, 6400,
     7700, 9500, 12000, 15500,
 )  # fmt: skip
 BANDS = len(BARK_EDGES)
-#: Frames of one segment (5.9 s), and the modulations that are kept of it: 60 of 0.168 Hz, up to 10 Hz.
+#: Frames per segment (5.9 s), and number of modulation frequencies: 60 in steps of 0.168 Hz, up to 10 Hz.
 _SEGMENT = 512
 MODULATIONS = 60
 MODULATION_HZ = RATE / _HOP / _SEGMENT
-#: A sine of full scale is played back at this level. [dB SPL]
+#: Assumed playback level of a full-scale sine, in dB SPL.
 _PLAYBACK_DB = 96.0
 
-#: Contours of equal loudness as the Rhythm Patterns tools tabulate them (Robinson & Dadson 1956, ISO 226:1987, coarsely
-#: rounded): level in dB SPL of a tone of each frequency at which it is as loud as 1 kHz at the phon of the row. [Hz]
+#: Equal-loudness contours as tabulated in the Rhythm Patterns tools (Robinson & Dadson 1956, ISO 226:1987, coarsely
+#: rounded): frequencies in Hz, loudness levels in phon, and the level in dB SPL of a tone per loudness level (row) and
+#: frequency (column).
 CONTOUR_HZ = np.array([
     31.62, 50, 70.7, 100, 141.4, 200, 316.2, 500, 707.1, 1000, 1414, 1682, 2000, 2515, 3162, 3976, 5000, 7071, 10000,
     11890, 14140, 15500,
@@ -46,8 +47,8 @@ CONTOURS = np.array([
 def sonogram(samples: Array, sample_rate: int) -> Array:
     """Specific loudness in 24 critical bands, (24, n_frames) sone.
 
-    Power in critical bands, spread over neighbouring bands (Schroeder, Atal & Hall 1979), in dB SPL for a
-    playback at 96 dB, in phon by the contours of equal loudness, in sone.
+    Power in critical bands is spread over neighbouring bands (Schroeder, Atal & Hall 1979) and converted to dB SPL for
+    a playback level of 96 dB, then to phon by equal-loudness contours, then to sone.
     """
     from scipy import fft
 
@@ -63,17 +64,18 @@ def sonogram(samples: Array, sample_rate: int) -> Array:
         spectrum = fft.rfft(frames[first : first + 64] * taper, axis=1)
         power = spectrum.real**2 + spectrum.imag**2
         bands[:, first : first + 64] = np.add.reduceat(power, edges[:-1], axis=1)[:, :BANDS].T
-    bands *= (2.0 / float(taper.sum())) ** 2  # a sine of full scale is 1, in one bin
+    bands *= (2.0 / float(taper.sum())) ** 2  # a full-scale sine in one bin is 1
     level = 10.0 * np.log10(np.maximum(_spreading() @ bands, 1e-12)) + _PLAYBACK_DB
     return _sone(_phon(level))
 
 
 @REFERENCE_GRAPH.feature
 def rhythm_pattern(sonogram: Array) -> Array:
-    """Fluctuation strength per critical band and modulation, (24 * 60,), band-major; NaN below one segment of 5.9 s.
+    """Fluctuation strength per critical band and modulation frequency, (24 * 60,), band-major.
 
-    Of every whole segment the magnitude of each band's modulation from 0.17 to 10.1 Hz, weighted by how
-    strongly it is felt (most at 4 Hz), sharpened and smoothed; then the median over segments.
+    The magnitude of each band's modulation from 0.17 to 10.1 Hz in every whole segment of 5.9 s, weighted by its
+    perceived strength (highest at 4 Hz), sharpened and smoothed; then the median over segments. NaN in a clip shorter
+    than one segment.
     """
     from scipy import fft
     from scipy.ndimage import gaussian_filter1d
@@ -85,23 +87,23 @@ def rhythm_pattern(sonogram: Array) -> Array:
     spectrum = np.abs(fft.rfft(segments, axis=2)[..., 1 : MODULATIONS + 1]) / _SEGMENT
     modulation = np.arange(1, MODULATIONS + 1) * MODULATION_HZ
     felt = spectrum / (modulation / 4.0 + 4.0 / modulation)
-    # differences show where a beat stands out of its neighbours, smoothing makes close tempi alike
+    # differences emphasise peaks, smoothing makes neighbouring tempi similar
     sharpened = np.abs(np.diff(felt, axis=2, prepend=0.0))
     smoothed = gaussian_filter1d(gaussian_filter1d(sharpened, 1.0, axis=0), 1.0, axis=2)
     return np.median(smoothed, axis=1).reshape(-1)
 
 
 def _spreading() -> Array:
-    """How much of each band's power is heard in every other, (24, 24)."""
+    """Spreading of each band's power over the other bands, (24, 24)."""
     apart = np.arange(BANDS)[:, np.newaxis] - np.arange(BANDS)
     decibel = 15.81 + 7.5 * (apart + 0.474) - 17.5 * np.sqrt(1.0 + (apart + 0.474) ** 2)
     return 10.0 ** (decibel / 10.0)
 
 
 def _phon(level: Array) -> Array:
-    """Level in dB SPL as loudness level, (24, n); below the lowest contour inaudible, 0; above the highest 100.
+    """Loudness level in phon of levels in dB SPL, (24, n): 0 below the lowest contour, 100 above the highest.
 
-    A band follows the contours at its upper edge, as in the tools, between their frequencies linearly.
+    The contours are interpolated linearly at each band's upper edge, as in the Rhythm Patterns tools.
     """
     found = np.empty_like(level)
     for band, hertz in enumerate(BARK_EDGES):
@@ -111,5 +113,5 @@ def _phon(level: Array) -> Array:
 
 
 def _sone(phon: Array) -> Array:
-    """Loudness level as loudness: doubled every 10 phon from 40 on, a power below (Bladon & Lindblom 1981)."""
+    """Loudness in sone: doubles every 10 phon from 40 phon, a power law below (Bladon & Lindblom 1981)."""
     return np.where(phon >= 40.0, 2.0 ** ((phon - 40.0) / 10.0), (phon / 40.0) ** 2.642)

@@ -1,13 +1,12 @@
-"""The spectrum, its shape in each frame, and two measures of the wave itself.
+"""Spectral features per frame, root mean square and zero crossings.
 
-All of them are (n_frames,) or (n_bands, n_frames), from librosa with its defaults; behind each stands its fast form,
-which reads the one transform that all share. In a clip of digital silence a spectrum has no shape, and they are NaN; a
-silent frame inside a clip keeps the value that librosa gives it (0, or 1 for flatness), as in the tables that others
-published.
+Features are (n_frames,) or (n_bands, n_frames), computed by librosa with its defaults. Each is followed by its fast
+implementation, which reads one shared transform. The shape of the spectrum is NaN for a clip of digital silence; a
+silent frame within a clip keeps librosa's value (0, or 1 for flatness), as in published tables.
 
-The ``nominal_`` features label frequencies as if the sample rate were 22,050 Hz. FMA's table was made so from signals
-at 44.1 kHz: its extractor passes spectra without their rate, and librosa takes them for 22,050 Hz. "Hz" are then half
-of what they say, and contrast bands lie twice as high.
+The ``nominal_`` features label frequencies as if the sample rate were 22,050 Hz. FMA's table was made like this from
+signals at 44.1 kHz: its extractor passes spectra without their rate, and librosa assumes 22,050 Hz. Values in Hz are
+then half of the true ones, and contrast bands are twice as high.
 
 References: Klapuri & Davy 2006, ch. 5; Jiang et al. 2002 (contrast).
 """
@@ -25,7 +24,7 @@ from genreatlas.audio.librosa_loading import librosa
 if TYPE_CHECKING:
     from genreatlas.audio.kernels.transform import Spectrum
 
-#: Below this, samples vanish in float32 spectra.
+#: Amplitude below which samples underflow in float32 spectra.
 _NOTHING = 1e-25
 _TINY = float(np.finfo(np.float32).tiny)
 _CHUNKS = N_FFT // HOP_LENGTH
@@ -48,8 +47,8 @@ def stft(samples: Array) -> npt.NDArray[np.complexfloating]:
 
 @fast
 def fast_spectrum(samples: Array, needed: frozenset[str]) -> "Spectrum":
-    """The one short-time Fourier transform that all spectral nodes share; complex values only where phases matter."""
-    librosa()  # before numba, which then finds its cache
+    """The short-time Fourier transform shared by all spectral nodes, complex only if phases are needed."""
+    librosa()  # loaded before numba, so that numba finds its cache
     from genreatlas.audio.kernels.transform import spectrum as transform
 
     return transform(samples, with_parts="harmonic" in needed)
@@ -63,7 +62,7 @@ def magnitude(stft: npt.NDArray[np.complexfloating]) -> Array:
 
 @fast
 def fast_magnitude(spectrum: "Spectrum") -> Array:
-    """Magnitude spectrum as the reference lays it out, (n_bins, n_frames); for nodes without a fast form."""
+    """Magnitude spectrum in the reference's layout, (n_bins, n_frames), for nodes without a fast implementation."""
     from genreatlas.audio.kernels.transform import to_frames
 
     return to_frames(spectrum.magnitude).T
@@ -71,13 +70,13 @@ def fast_magnitude(spectrum: "Spectrum") -> Array:
 
 @REFERENCE_GRAPH.feature
 def power(magnitude: Array) -> Array:
-    """Power spectrum, (n_bins, n_frames). Squared exactly as librosa squares it, for equality to the bit."""
+    """Power spectrum, (n_bins, n_frames). Squared as librosa does, so that results are bit-identical."""
     return magnitude**2.0
 
 
 @REFERENCE_GRAPH.feature
 def silent(magnitude: Array) -> bool:
-    """Whether every sample of the clip is zero: then no spectrum has a shape that could be described."""
+    """Whether the clip is digital silence; its spectral shape is then undefined."""
     return not magnitude.any()
 
 
@@ -107,7 +106,7 @@ def spectral_bandwidth(magnitude: Array, sample_rate: int, silent: bool) -> Arra
 
 @fast
 def fast_spectral_bandwidth(bin_sums: Array, sample_rate: int, silent: bool) -> Array:
-    """Spread around the centroid, (n_frames,) Hz: the root of mean square less squared mean, over bins."""
+    """Standard deviation of frequency, (n_frames,) Hz, computed as the root of E[f^2] - E[f]^2 over bins."""
     centre = bin_sums[1] / bin_sums[0]
     spread = np.sqrt(np.maximum(bin_sums[2] / bin_sums[0] - centre * centre, 0.0))
     return undefined_if(silent, spread * (sample_rate / N_FFT))
@@ -115,7 +114,7 @@ def fast_spectral_bandwidth(bin_sums: Array, sample_rate: int, silent: bool) -> 
 
 @fast
 def fast_bin_sums(spectrum: "Spectrum") -> npt.NDArray[np.float64]:
-    """Sums of magnitude, of bin times it, of bin squared times it, (3, n_frames); an empty frame sums to 1."""
+    """Sums of m, k m and k^2 m over bins k of magnitude m, (3, n_frames). A silent frame's first sum is 1."""
     from genreatlas.audio.kernels.bins import bin_sums as sums
 
     result = sums(spectrum.magnitude)
@@ -139,19 +138,19 @@ def fast_spectral_rolloff(spectrum: "Spectrum", sample_rate: int, silent: bool) 
 
 @REFERENCE_GRAPH.feature
 def spectral_contrast(magnitude: Array, sample_rate: int, silent: bool) -> Array:
-    """Level of peaks over valleys in seven bands: below 200 Hz, then octaves up, (7, n_frames) dB."""
+    """Peaks minus valleys in dB in seven bands: below 200 Hz, then octaves upwards, (7, n_frames) dB."""
     return undefined_if(silent, librosa().feature.spectral_contrast(S=magnitude, sr=sample_rate))
 
 
 @fast
 def fast_spectral_contrast(spectrum: "Spectrum", sample_rate: int, silent: bool) -> Array:
-    """Level of peaks over valleys in seven bands, (7, n_frames) dB."""
+    """Peaks minus valleys in dB in seven bands, (7, n_frames) dB."""
     return undefined_if(silent, _contrast(spectrum, sample_rate))
 
 
 @REFERENCE_GRAPH.feature
 def spectral_flatness(magnitude: Array, silent: bool) -> Array:
-    """Geometric over arithmetic mean of the power spectrum, (n_frames,): 0 a tone, near 1 white noise."""
+    """Geometric over arithmetic mean of the power spectrum, (n_frames,): 0 for a tone, near 1 for white noise."""
     return undefined_if(silent, librosa().feature.spectral_flatness(S=magnitude)[0])
 
 
@@ -165,16 +164,16 @@ def fast_spectral_flatness(spectrum: "Spectrum", silent: bool) -> Array:
 
 @REFERENCE_GRAPH.feature
 def rms(samples: Array) -> Array:
-    """Root of the mean square of each frame's samples, (n_frames,), full scale is 1.
+    """Root mean square of each frame's samples, (n_frames,), full scale is 1.
 
-    From the samples, not from the spectrum: that one is windowed and would give other values.
+    Computed from the samples, because the spectrum is windowed and gives other values.
     """
     return librosa().feature.rms(y=samples, frame_length=N_FFT, hop_length=HOP_LENGTH)[0]
 
 
 @fast
 def fast_rms(samples: Array) -> Array:
-    """Root of the mean square of each frame's samples, (n_frames,)."""
+    """Root mean square of each frame's samples, (n_frames,)."""
     librosa()
     from genreatlas.audio.kernels.waves import chunk_energy
 
@@ -189,7 +188,7 @@ def zero_crossing_rate(samples: Array) -> Array:
 
 @fast
 def fast_zero_crossing_rate(samples: Array) -> Array:
-    """Share of samples at which the sign changes, (n_frames,); none at a frame's first sample."""
+    """Share of samples at which the sign changes, (n_frames,). A change at a frame's first sample is not counted."""
     librosa()
     from genreatlas.audio.kernels.waves import chunk_crossings
 
@@ -203,13 +202,13 @@ def fast_zero_crossing_rate(samples: Array) -> Array:
 
 @REFERENCE_GRAPH.feature
 def rms_spectral(magnitude: Array) -> Array:
-    """Root of the mean square of each frame after its Hann window, by Parseval from the spectrum, (n_frames,)."""
+    """Root mean square of each Hann-windowed frame, computed from the spectrum by Parseval's theorem, (n_frames,)."""
     return librosa().feature.rms(S=magnitude, frame_length=N_FFT)[0]
 
 
 @fast
 def fast_rms_spectral(spectrum: "Spectrum") -> Array:
-    """Root mean square of the windowed frame by Parseval, (n_frames,)."""
+    """Root mean square of each Hann-windowed frame, computed from the spectrum by Parseval's theorem, (n_frames,)."""
     from genreatlas.audio.kernels.bins import wide_bands
 
     weights = np.full((N_FFT // 2 + 1, 1), 2.0 / N_FFT**2, dtype=np.float32)
@@ -237,23 +236,23 @@ def nominal_rolloff(spectral_rolloff: Array, sample_rate: int) -> Array:
 
 @REFERENCE_GRAPH.feature
 def nominal_contrast(magnitude: Array, silent: bool) -> Array:
-    """Contrast in the bins that would be 0 to 200 Hz and octaves up at 22,050 Hz, (7, n_frames) dB."""
+    """Contrast with bands for a sample rate of 22,050 Hz, (7, n_frames) dB."""
     return undefined_if(silent, librosa().feature.spectral_contrast(S=magnitude, sr=SAMPLE_RATE))
 
 
 @fast
 def fast_nominal_contrast(spectrum: "Spectrum", silent: bool) -> Array:
-    """Contrast with bands for 22,050 Hz, (7, n_frames) dB."""
+    """Contrast with bands for a sample rate of 22,050 Hz, (7, n_frames) dB."""
     return undefined_if(silent, _contrast(spectrum, SAMPLE_RATE))
 
 
 def undefined_if(condition: bool, values: Any) -> Any:
-    """The values, or NaN throughout where the condition makes them meaningless. NaN is stored as NULL."""
+    """Return the values, or NaN in their shape if the condition holds. NaN is stored as NULL."""
     return np.full_like(values, np.nan) if condition else values
 
 
 def decibels(power: Array) -> Array:
-    """``librosa.power_to_db`` with its defaults: reference 1, floor 1e-10, at most 80 dB below the loudest."""
+    """``librosa.power_to_db`` with its defaults: reference 1, floor 1e-10, clipped at 80 dB below the maximum."""
     level = np.log10(np.maximum(power, power.dtype.type(1e-10)))
     level *= power.dtype.type(10.0)
     return np.maximum(level, level.max() - power.dtype.type(80.0), out=level)
@@ -261,10 +260,10 @@ def decibels(power: Array) -> Array:
 
 @functools.lru_cache(maxsize=8)
 def contrast_bands(sample_rate: int) -> tuple[npt.NDArray[np.int64], ...]:
-    """First bin, end and size of the 2 % of each contrast band, by librosa's rules.
+    """First bin, end bin and number of bins in the 2 % quantile of each contrast band, by librosa's rules.
 
-    A band begins one bin before its lowest frequency and ends one bin early, except for the first and the last;
-    the 2 % are counted before that bin is dropped.
+    Each band but the first begins one bin below its lowest frequency, and each but the last ends one bin early. The
+    2 % are taken of the size before that last bin is dropped.
     """
     frequencies = np.fft.rfftfreq(N_FFT, 1.0 / sample_rate)
     edges = np.concatenate([[0.0], 200.0 * 2.0 ** np.arange(7)])
@@ -280,7 +279,7 @@ def contrast_bands(sample_rate: int) -> tuple[npt.NDArray[np.int64], ...]:
 
 
 def _over_frames(chunks: npt.NDArray, n_samples: int) -> Array:
-    """Sums of the four chunks that lie in each centred frame."""
+    """Sums of the four chunks in each centred frame."""
     n_frames = 1 + n_samples // HOP_LENGTH
     padded = np.zeros(n_frames + _CHUNKS - 1, dtype=np.float64)
     start = _CHUNKS // 2

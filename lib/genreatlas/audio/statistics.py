@@ -1,4 +1,4 @@
-"""How the frames of a clip become one number: by numpy and scipy, or in two passes over them."""
+"""Statistics over the frames of a clip, by numpy and scipy, or by a compiled function in two passes."""
 
 from collections.abc import Callable, Iterable
 from typing import Literal
@@ -11,10 +11,10 @@ from genreatlas.audio.librosa_loading import librosa
 
 Statistic = Literal["mean", "var", "std", "skew", "kurtosis", "median", "min", "max", "value"]
 
-#: Of (..., n_frames) the wanted statistics along the last axis, by name.
+#: Function (values (..., n_frames), names of statistics) -> statistics along the last axis, by name.
 Summarise = Callable[[npt.NDArray[np.floating], Iterable[Statistic]], dict[str, npt.NDArray[np.float64]]]
 
-#: Statistic = what a column's comment says of it.
+#: Description of each statistic in the comments of columns.
 WORDS: dict[Statistic, str] = {
     "mean": "mean over frames",
     "var": "variance over frames",
@@ -32,13 +32,13 @@ _EPSILON = float(np.finfo(np.float64).eps)
 
 @REFERENCE_GRAPH.feature
 def summarise() -> Summarise:
-    """The function that computes statistics: a node like any other, so that an engine can have its own."""
+    """The function that computes statistics. It is a node of the graph, so that an engine can replace it."""
     return summarise_plain
 
 
 @fast
 def fast_summarise() -> Summarise:
-    """The function that computes statistics."""
+    """The compiled function that computes statistics."""
     return moments
 
 
@@ -50,13 +50,13 @@ def summarise_plain(
     Parameters
     ----------
     values : (..., n_frames)
-    statistics : which; variance and its kin divide by n, kurtosis is 0 for a normal distribution.
+    statistics : names. Central moments are divided by n; kurtosis is excess kurtosis, 0 for a normal distribution.
 
     Returns
     -------
-    By name (...,) float64. Skewness and kurtosis of values that are all equal are NaN, as scipy has it.
+    Arrays (...,) float64 by name. Skewness and kurtosis of equal values are NaN, as in scipy.
     """
-    # float64 throughout: a float32 sum over 660,000 samples depends on how it is blocked
+    # float64 throughout: a float32 sum over 660,000 samples depends on the blocking of the sum
     return {name: _STATISTICS[name](values) for name in statistics}
 
 
@@ -69,7 +69,7 @@ def moments(values: npt.NDArray[np.floating], statistics: Iterable[Statistic]) -
     rows = np.ascontiguousarray(values.reshape(-1, values.shape[-1]))
     order = max((_ORDER.get(name, 1) for name in statistics), default=1)
     mean, low, high, m2, m3, m4 = central_moments(rows, order).T
-    # scipy's test for values that do not differ but for rounding: skewness and kurtosis are not defined
+    # scipy's test for values that are equal up to rounding: skewness and kurtosis are undefined
     equal = (low == high) | (m2 <= (_EPSILON * mean) ** 2)
     m2_or_nan = np.where(equal, np.nan, m2)
     found = {

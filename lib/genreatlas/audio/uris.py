@@ -1,19 +1,18 @@
-"""File names as URIs: any name, in any encoding, becomes plain ASCII and comes back byte for byte."""
+"""Conversion of file names in any encoding to ASCII URIs and back, without loss."""
 
 import os
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 _SCHEME = "file://"
-#: URIs of clips whose bytes lie in the table ``clip_audio``; what follows is the clip's id.
+#: Prefix of URIs of clips whose bytes are in the table ``clip_audio``, followed by the clip's id.
 FETCHED = "clip_audio:"
 
 
 def path_bytes(path: str | bytes | os.PathLike[str]) -> bytes:
     """Bytes of a path, the same under every locale.
 
-    ``os.fsencode`` fails on ``é`` where the locale is ``C``. Names read from the disk carry
-    undecodable bytes as lone surrogates, names read from a configuration are proper text: both
-    become the bytes that are on the disk.
+    ``os.fsencode`` fails on ``é`` in the locale ``C``. Names listed by the file system have undecodable bytes as lone
+    surrogates, names from a configuration are valid text; both are converted to the bytes on the disk.
     """
     raw = os.fspath(path)
     return raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogateescape")
@@ -33,7 +32,7 @@ def path_to_uri(path: str | bytes | os.PathLike[str]) -> str:
 
 
 def uri_to_path(uri: str) -> bytes:
-    """Undo :func:`path_to_uri`; other ``file:`` URIs of this host are read too.
+    """Inverse of :func:`path_to_uri`. Accepts other forms of ``file:`` URIs of this host too.
 
     Raises
     ------
@@ -51,5 +50,5 @@ def uri_to_path(uri: str) -> bytes:
 
 
 def readable(path: bytes) -> str:
-    """Path for people to read: bytes that are not UTF-8 show as U+FFFD."""
+    """Path as text for display. Bytes that are not UTF-8 are replaced by U+FFFD."""
     return path.decode("utf-8", "replace")

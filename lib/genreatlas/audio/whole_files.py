@@ -1,6 +1,6 @@
-"""Features of a whole file, window by window, as a model wants them; on a worker, or for one file at hand.
+"""Features of all windows of a file, in the form that a model requires, in a Spark worker or for a single file.
 
-The last part imports no Spark either: Arrow batches of files in, Arrow batches of windows out.
+The function for workers does not import Spark: it takes Arrow batches of files and yields Arrow batches of windows.
 """
 
 import contextlib
@@ -28,8 +28,8 @@ from genreatlas.values import Row
 
 _LONGEST_DETAIL = 500
 
-#: Columns that :func:`window_batches` is given, and what it gives back: one row per window, or one with a reason and
-#: no window where the file as a whole cannot be used.
+#: Input and output columns of :func:`window_batches`. The output has one row per window, or one row with a reason and
+#: no window for a file that is not usable.
 REQUEST = "item_id string, uri string, path string, bytes bigint, modified_ns bigint"
 RESULT = (
     "item_id string, path string, bytes bigint, modified_ns bigint, duration_s double, window int, start_s double, "
@@ -55,12 +55,17 @@ _RESULT = pa.schema(
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model's features are made of audio.
+    """How to compute a model's features from audio.
 
-    ``feature_set`` may be several that are joined (:mod:`genreatlas.config.joined`). ``columns`` are the model's: the
-    set's features in order, categories as ``name=value``. With ``cut`` the only window is the cut that extraction takes
-    of a file. ``registered`` is what the process that makes it knows beyond the package, and what the model brought
-    along, which comes first.
+    Parameters
+    ----------
+    feature_set : name of the set, or of several joined sets (:mod:`genreatlas.config.joined`).
+    clip, limits : settings of the cut and limits of extraction.
+    columns : the model's columns: the set's features in order, categories as ``name=value``.
+    hop_s : distance between windows, in seconds; 0: their length.
+    max_windows : maximum number of windows per file; 0: no limit.
+    registered : layouts and sets that are not the package's own. They take precedence.
+    cut : use a single window, the cut that extraction uses.
     """
 
     feature_set: str
@@ -73,16 +78,16 @@ class Recipe:
     cut: bool = False
 
     def find(self, name: str) -> FeatureSet | None:
-        """A set by its name; None where nobody knows it."""
+        """Return a set by its name; None if unknown."""
         mine = {one.name: one for one in self.registered.feature_sets}
         return mine.get(name) or FEATURE_SETS.get(name)
 
     def sets(self) -> list[FeatureSet]:
-        """Sets to extract: the model's, and those that are always extracted.
+        """Sets to extract: the model's, and those in :data:`genreatlas.audio.feature_sets.ALWAYS`.
 
         Raises
         ------
-        ConfigError : one of them is not known.
+        ConfigError : a set is unknown.
         """
         names = dict.fromkeys((*members_of(self.feature_set), *ALWAYS))
         return [self.find(name) or get_feature_set(name) for name in names]
@@ -90,7 +95,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Window:
-    """One window: values (n_rows, n_columns) float32 (one row, or the frames), or why there are none."""
+    """One window: values (n_rows, n_columns) float32 (one row, or the frames), or the reason why there are none."""
 
     start_s: float
     length_s: float
@@ -101,18 +106,18 @@ class Window:
 
 @dataclass(frozen=True)
 class Windows:
-    """A file's windows, at least one of them usable."""
+    """The windows of a file, at least one of them usable."""
 
     duration_s: float
     windows: tuple[Window, ...]
 
 
 def check_recipe(model_id: str, set_version: str, made_as: str, recipe: Recipe) -> None:
-    """Refuse a model whose features this code would make otherwise.
+    """Reject a model whose features this release computes differently.
 
     Raises
     ------
-    ModelError : the feature set was imported, or set or preprocessing have another version now.
+    ModelError : the feature set was imported, or the version of the set or of the preprocessing has changed.
     """
     now = preprocessing_id(recipe.clip)
     for name, version, made in zip(*map(members_of, (recipe.feature_set, set_version, made_as)), strict=True):
@@ -136,10 +141,11 @@ def whole_file(source: Source | bytes, recipe: Recipe, content: bool = False) ->
     Parameters
     ----------
     source : path or open file; with ``content``, the bytes of the file.
+    recipe : features to compute.
 
     Raises
     ------
-    ClipError : the file cannot be used, or none of its windows can; then it is the first window's error.
+    ClipError : the file is not usable, or none of its windows is (the error of the first window is raised).
     """
 
     def opened() -> Source:
@@ -177,7 +183,13 @@ def _values(
 
 
 def cut_values(found: Sequence[Extracted], start_s: float, length_s: float, recipe: Recipe) -> NDArray[np.float32]:
-    """Rows of a recipe's columns, (n_rows, n_columns), from what was extracted of a cut: its sets, and others.
+    """Rows of a recipe's columns, (n_rows, n_columns) float32, from the sets extracted from a cut.
+
+    Parameters
+    ----------
+    found : at least the sets of :meth:`Recipe.sets`.
+    start_s, length_s : the cut in seconds, for messages.
+    recipe : the columns.
 
     Raises
     ------
@@ -186,11 +198,11 @@ def cut_values(found: Sequence[Extracted], start_s: float, length_s: float, reci
     by_name = {one.feature_set: one for one in found}
     level = by_name["loudness"].values
     peak = [feature.name for feature in get_feature_set("loudness").features].index("peak_dbfs")
-    if level is None or not level[peak] > SILENCE_DBFS:  # NaN where no sample differs from 0
+    if level is None or not level[peak] > SILENCE_DBFS:  # NaN if all samples are 0
         raise ClipError(Reason.SILENT, f"Digital silence from {start_s:g} s to {start_s + length_s:g} s.")
     mine = recipe.sets()[: len(members_of(recipe.feature_set))]
     rows = np.concatenate([get_layout(one.axis).unpack(by_name[one.name]) for one in mine], axis=1)
-    if not len(rows):  # no event in the whole window: one of which nothing is known
+    if not len(rows):  # no events in the window: a single row of NaN
         rows = np.full((1, rows.shape[1]), np.nan)
     joined = _joined(mine)
     if recipe.columns == tuple(feature.name for feature in joined.features):
@@ -199,7 +211,7 @@ def cut_values(found: Sequence[Extracted], start_s: float, length_s: float, reci
 
 
 def _joined(sets: Sequence[FeatureSet]) -> FeatureSet:
-    """Several sets as one, with the member's name before each feature's; a single one as it is."""
+    """Combine several sets into one, with the set's name as prefix of each feature; a single set is unchanged."""
     if len(sets) == 1:
         return sets[0]
     features = (replace(feature, name=column_of(one.name, feature.name)) for one in sets for feature in one.features)
@@ -207,7 +219,7 @@ def _joined(sets: Sequence[FeatureSet]) -> FeatureSet:
 
 
 def encode(values: NDArray[np.floating], feature_set: FeatureSet, columns: Sequence[str]) -> NDArray[np.float32]:
-    """Values of a set, (n_features,), as a model's columns: numbers as they are, categories one-hot."""
+    """Encode values of a set, (n_features,), as a model's columns: numbers unchanged, categories one-hot."""
     by_name = {feature.name: (feature, value) for feature, value in zip(feature_set.features, values, strict=True)}
     row = np.empty(len(columns), dtype=np.float32)
     for place, column in enumerate(columns):
@@ -221,14 +233,14 @@ def encode(values: NDArray[np.floating], feature_set: FeatureSet, columns: Seque
 
 
 def window_batches(recipe: Recipe, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Extract the windows of every file of :data:`REQUEST`; one batch of :data:`RESULT` a file."""
+    """Extract the windows of files in :data:`REQUEST`. Yields one batch of :data:`RESULT` per file."""
     recipe.registered.adopt()
-    recipe = replace(recipe, registered=Registered())  # the helper is forked with what was adopted
+    recipe = replace(recipe, registered=Registered())  # the helper is forked with the adopted sets
     warm = False
     for batch in batches:
         for row in batch.to_pylist():
             if not warm:
-                with contextlib.suppress(Exception):  # what fails here fails for every file, and stands in its row
+                with contextlib.suppress(Exception):  # an error here recurs for every file and is reported in its row
                     warm_up(frozenset(members_of(recipe.feature_set)), recipe.clip)
                 warm = True
             yield pa.RecordBatch.from_pylist(_rows(recipe, row), schema=_RESULT)
@@ -237,7 +249,7 @@ def window_batches(recipe: Recipe, batches: Iterator[pa.RecordBatch]) -> Iterato
 def _rows(recipe: Recipe, row: Row) -> list[Row]:
     shared = {name: row[name] for name in ("item_id", "path", "bytes", "modified_ns")}
     limits = recipe.limits
-    # A whole file may take as long as a clip does and once more for every 10 MB.
+    # time limit of a whole file: that of a clip, plus once more per 10 MB
     seconds = time_for(row["bytes"], limits) + limits.clip_seconds * (row["bytes"] or 0) / 10e6
     try:
         found = run_isolated(
@@ -247,7 +259,7 @@ def _rows(recipe: Recipe, row: Row) -> list[Row]:
         return [shared | {"reason": error.reason.value, "detail": error.detail}]
     except MemoryError:
         return [shared | {"reason": Reason.TOO_LARGE.value, "detail": too_much_memory(limits)}]
-    except Exception as error:  # anything that a file can do to numpy, librosa or the decoder
+    except Exception as error:  # any error that a file can cause in numpy, librosa or the decoder
         return [shared | unknown_fault(error, Reason.FEATURES_FAILED)]
     return [
         shared

@@ -1,8 +1,7 @@
-"""Windows of a second: level, timbre and spectrum of each, for models that follow a song.
+"""Level, timbre and spectrum of windows of one second, for sequence models.
 
-A window is longer than what a feature of one frame sees and shorter than the clip: a bar or a phrase.
-Window ``i`` begins at ``i * WINDOW_HOP_S``. Only windows that fit whole are used; a clip shorter than
-one is one window.
+A window is longer than a frame and shorter than a clip, about a bar or a phrase. Window ``i`` begins at
+``i * WINDOW_HOP_S``. Incomplete windows are dropped; a clip shorter than one window is a single window.
 """
 
 import numpy as np
@@ -10,17 +9,17 @@ import numpy as np
 from genreatlas.audio.frames import HOP_LENGTH, Array
 from genreatlas.audio.graph import REFERENCE_GRAPH
 
-#: Length of a window, and time from one to the next. [s]
+#: Length of a window and distance between the starts of windows, in s.
 WINDOW_S = 1.0
 WINDOW_HOP_S = 0.5
 
-#: Edges of the critical bands (Zwicker 1961) below 11,025 Hz, where the last one is cut. [Hz]
+#: Edges in Hz of the critical bands (Zwicker 1961); the last band is cut at 11,025 Hz.
 BARK_EDGES = (
     0, 100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720, 2000, 2320, 2700, 3150, 3700, 4400, 5300, 6400,
     7700, 9500, 11025,
 )  # fmt: skip
 
-#: Windows transformed at a time.
+#: Number of windows transformed at once.
 _AT_ONCE = 8
 
 
@@ -32,13 +31,13 @@ def window_energy(samples: Array, sample_rate: int) -> Array:
 
 @REFERENCE_GRAPH.feature
 def window_rms(samples: Array, sample_rate: int) -> Array:
-    """Root of the mean square of each window's samples, (n_windows,), full scale is 1."""
+    """Root mean square of each window's samples, (n_windows,), full scale is 1."""
     return np.sqrt([np.dot(w, w) / max(len(w), 1) for w in _windows(samples, sample_rate)])
 
 
 @REFERENCE_GRAPH.feature
 def window_mfcc(mfcc: Array, samples: Array, sample_rate: int) -> Array:
-    """Means of the MFCC of the frames whose centres lie in each window, (20, n_windows)."""
+    """Mean MFCC over the frames centred in each window, (20, n_windows)."""
     n_frames = mfcc.shape[1]
     bounds = window_bounds(len(samples), sample_rate)
     first = np.array([min(-(-start // HOP_LENGTH), n_frames - 1) for start, _ in bounds])
@@ -50,15 +49,15 @@ def window_mfcc(mfcc: Array, samples: Array, sample_rate: int) -> Array:
 
 @REFERENCE_GRAPH.feature
 def window_spectrum(samples: Array, sample_rate: int) -> Array:
-    """Mean magnitude of each window's own spectrum in critical bands, (23, n_windows).
+    """Mean magnitude of each window's spectrum in critical bands, (23, n_windows).
 
-    One transform as long as the window, under a Hann taper, scaled so that a sine of full scale in the
-    middle of a bin gives that bin 1. A band that holds no bin, in a clip of milliseconds, is 0.
+    One transform over the whole window with a Hann taper, scaled so that a full-scale sine at the centre of a bin has
+    magnitude 1. A band without bins, in a clip of a few milliseconds, is 0.
     """
     from scipy import fft
 
     bounds = window_bounds(len(samples), sample_rate)
-    length = bounds[0][1]  # of the first, and so of all
+    length = bounds[0][1]  # all windows have the same length
     taper = np.hanning(length + 1)[:-1]
     taper = (taper * (2.0 / max(float(taper.sum()), 1.0))).astype(np.float32)
     edges = np.searchsorted(fft.rfftfreq(length, 1 / sample_rate), BARK_EDGES)
@@ -72,7 +71,7 @@ def window_spectrum(samples: Array, sample_rate: int) -> Array:
 
 
 def window_bounds(n_samples: int, sample_rate: int) -> list[tuple[int, int]]:
-    """First sample and end of every window."""
+    """First and end sample of every window."""
     length, hop = round(WINDOW_S * sample_rate), round(WINDOW_HOP_S * sample_rate)
     if n_samples <= length:
         return [(0, n_samples)]

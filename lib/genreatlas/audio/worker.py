@@ -1,7 +1,7 @@
-"""What runs inside a Spark worker: Arrow batches of clips in, Arrow batches of features out.
+"""Feature extraction in a Spark worker: takes Arrow batches of clips and yields Arrow batches of features.
 
-Each audio is decoded once for all the sets that it lacks. What goes wrong with one clip becomes a
-row with a reason, so that it never fails the Spark task that holds its neighbours.
+Each audio is decoded once for all sets to be computed. A faulty clip becomes a row with a reason, so that it does not
+fail its Spark task.
 """
 
 import contextlib
@@ -48,19 +48,19 @@ from genreatlas.values import Row, RowView
 
 _COPIES = "array<struct<clip_id string, song_id string, uri string, path string, bytes bigint, modified_ns bigint>>"
 
-#: Columns that `extract_batches` is given. One row per audio; `copies` are the clips that hold the same cut.
-#: ``audio`` holds the bytes of fetched clips, else NULL.
+#: Input columns of :func:`extract_batches`, one row per audio. ``copies`` are the clips with the same cut of the same
+#: bytes; ``audio`` contains the bytes of fetched clips, else NULL.
 REQUEST_COLUMNS = ("audio_id", "sha256", "start_s", "length_s", "feature_sets", "copies", "audio")
 
-#: What it gives back: one row per audio and feature set, or one with a reason and no feature set. Sets that the worker
-#: lacks something for have a row without a version, and say in ``detail`` what it is.
+#: Output columns of :func:`extract_batches`: one row per audio and feature set, or one row with a reason and no feature
+#: set. A set whose software is missing on the worker has a row without version, with a description in ``detail``.
 RESULT = (
     f"audio_id string, copies {_COPIES}, feature_set string, set_version string, values array<double>, "
     "arrays array<array<double>>, frames array<float>, quantised binary, n_frames int, width int, hop_s double, "
     "reason string, detail string"
 )
 
-#: The same of clips that were changed.
+#: Output columns for modified clips.
 CHANGED_RESULT = f"{RESULT}, change string"
 
 _COPY = pa.struct(
@@ -92,21 +92,21 @@ _RESULT = pa.schema(
 )
 _CHANGED_RESULT = _RESULT.append(pa.field("change", pa.string()))
 
-#: Another copy of the same bytes may still be there, unchanged and readable.
+#: Reasons after which another copy of the same bytes is tried.
 _TRY_ANOTHER_COPY = frozenset({Reason.MISSING_FILE, Reason.BROKEN_LINK, Reason.UNREADABLE, Reason.AUDIO_CHANGED})
-#: Rate of what worker and caches are warmed with: most files have it, so that resampling is loaded too.
+#: Sample rate of the warm-up signal: that of most files, so that resampling is loaded too.
 _USUAL_RATE = 44_100
-#: Less than half a frame at any rate: nothing below has a spectrum, or is sound rather than a broken header.
+#: Minimum length of a cut in s. Shorter cuts have no meaningful spectrum and usually a corrupt header.
 _SHORTEST_S = 0.01
-#: 1e10 times full scale: a frame's float32 power spectrum ends at 3e38.
+#: Maximum peak, 1e10 times full scale: the float32 power spectrum of a frame overflows at 3e38.
 _HIGHEST_PEAK_DBFS = 200.0
 
 
 @dataclass(frozen=True)
 class ExtractRequest:
-    """What is the same for every clip of a run; it travels to the workers.
+    """Settings for all clips of a run, sent to the workers.
 
-    ``registered`` is what the process that makes it knows beyond the package.
+    ``registered`` are the layouts and sets of the creating process that are not the package's own.
     """
 
     clip: ClipSection
@@ -115,16 +115,16 @@ class ExtractRequest:
 
 
 def extract_batches(request: ExtractRequest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Extract features of every row of :data:`REQUEST_COLUMNS`; one batch of :data:`RESULT` per batch.
+    """Extract features. Yields one batch of :data:`RESULT` per batch of :data:`REQUEST_COLUMNS`.
 
-    With a further column ``change`` (:data:`genreatlas.audio.changes.CHANGES`) clips are changed before, and batches
-    are of :data:`CHANGED_RESULT`.
+    If the input has a column ``change`` (a key of :data:`genreatlas.audio.changes.CHANGES`), clips are modified first,
+    and the output is :data:`CHANGED_RESULT`.
     """
     request.registered.adopt()
-    request = replace(request, registered=Registered())  # the helper is forked with what was adopted
+    request = replace(request, registered=Registered())  # the helper is forked with the adopted sets
     for batch in batches:
         rows = batch.to_pylist()
-        with contextlib.suppress(Exception):  # what fails here fails for every clip, and stands in its row
+        with contextlib.suppress(Exception):  # an error here recurs for every clip and is reported in its row
             warm_up(frozenset(name for row in rows for name in row["feature_sets"]), request.clip)
         schema = _CHANGED_RESULT if "change" in batch.schema.names else _RESULT
         yield _to_batch([result for row in rows for result in _extract_row(request, row)], schema)
@@ -132,14 +132,14 @@ def extract_batches(request: ExtractRequest, batches: Iterator[pa.RecordBatch]) 
 
 @functools.cache
 def warm_up(names: frozenset[str] = frozenset(FEATURE_SETS), clip: ClipSection | None = None) -> None:
-    """Load what the sets need and compile it, unless it was compiled before: 2 s, or 20.
+    """Load and compile the code that the sets require: 2 s if it is in numba's cache, else 20 s.
 
-    Called where a worker starts, before its helper is forked, so that a helper that takes the place of
-    a dead one is warm; and once by set-up, which leaves the compiled code in numba's cache.
+    Called when a worker starts, before its helper is forked, so that replacements of the helper are warm too; and once
+    during set-up, to fill numba's cache.
     """
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (_USUAL_RATE, 2))
     sound = io.BytesIO()
-    librosa()  # first: it says where numba caches
+    librosa()  # first, because it sets the folder of numba's cache
     import soundfile
 
     soundfile.write(sound, noise, _USUAL_RATE, format="WAV")
@@ -147,7 +147,7 @@ def warm_up(names: frozenset[str] = frozenset(FEATURE_SETS), clip: ClipSection |
     for entry in dict.fromkeys(one.entry for one in wanted if isinstance(one, EmbeddingSet)):
         embeddings.warm_up(entry)
     extract_clip(sound, 0.0, 1.0, clip or ClipSection(), [one for one in wanted if not isinstance(one, EmbeddingSet)])
-    stop_helper()  # one that was forked before, by an import, knows none of this
+    stop_helper()  # a helper forked earlier, by an import, lacks the loaded code
     gc.freeze()  # PySpark collects garbage after every task: 85 ms for a worker with numba and librosa loaded
 
 
@@ -167,12 +167,12 @@ def _extract_row(request: ExtractRequest, row: RowView) -> list[Row]:
         return [shared | {"reason": error.reason.value, "detail": error.detail}]
     except MemoryError:
         return [shared | {"reason": Reason.TOO_LARGE.value, "detail": too_much_memory(request.limits)}]
-    except Exception as error:  # anything that a clip can do to numpy, librosa or the decoder
+    except Exception as error:  # any error that a clip can cause in numpy, librosa or the decoder
         return [shared | unknown_fault(error, Reason.FEATURES_FAILED)]
 
 
 def _extract_audio(request: ExtractRequest, row: RowView, feature_sets: Sequence[FeatureSet]) -> list[Extracted]:
-    """Extract from the first copy that can be used; the first copy's fault is reported if none can."""
+    """Extract from the first usable copy. If none is usable, the error of the first copy is raised."""
     faults = []
     for copy in row["copies"]:
         try:
@@ -193,7 +193,7 @@ def _extract_audio(request: ExtractRequest, row: RowView, feature_sets: Sequence
 
 
 def _source(copy: RowView, row: RowView) -> Source:
-    """The file of a copy, or the bytes that were fetched for it."""
+    """Path of a copy, or its fetched bytes."""
     if copy["uri"].startswith(FETCHED):
         if row["audio"] is None:
             raise ClipError(Reason.MISSING_FILE, "The fetched audio is in another ingest batch.")
@@ -204,7 +204,7 @@ def _source(copy: RowView, row: RowView) -> Source:
 
 
 def _refuse_unusable(signal: Signal, loudness: Loudness, length_s: float, clip: ClipSection) -> None:
-    """Refuse what an import refuses once it has decoded a file: audio that was fetched is decoded here first."""
+    """Apply the checks of an import that require decoding: fetched audio is decoded here for the first time."""
     if signal.length_s < min(clip.min_seconds, length_s) - END_TOLERANCE_S:
         raise ClipError(Reason.TRUNCATED, f"Only {signal.length_s:.2f} s of sound can be decoded.")
     if loudness.peak_dbfs is None or loudness.peak_dbfs <= SILENCE_DBFS:
@@ -226,15 +226,15 @@ def extract_clip(
     ----------
     source : path of the file, or the file.
     start_s, length_s : the cut, in seconds.
-    clip : how the cut is normalised.
+    clip : settings of the normalisation.
     feature_sets : sets to compute, in any order.
-    max_mb : largest decoded cut, see :func:`genreatlas.audio.decode.read_clip`.
-    layout : what :func:`genreatlas.audio.probe.lay_out` told of the file, where several cuts of it are decoded.
+    max_mb : largest decoded cut; see :func:`genreatlas.audio.decode.read_clip`.
+    layout : result of :func:`genreatlas.audio.probe.lay_out`, to avoid repeating it for several cuts of a file.
 
     Raises
     ------
     ClipError : the cut cannot be decoded.
-    ValueError : a value came out infinite, or one of a frame as NaN.
+    ValueError : a value is infinite, or a value of frames is NaN.
     """
     return _features_of(*prepare(source, start_s, length_s, clip, max_mb, layout), feature_sets)
 
@@ -247,14 +247,14 @@ def _features_of(signal: Signal, loudness: Loudness, feature_sets: Sequence[Feat
     feature_sets = [feature_set for feature_set in feature_sets if not feature_set.lacking()]
     level = asdict(loudness)
     measured: Row = {"loudness_lufs" if name == "lufs" else name: value for name, value in level.items()}
-    # what recording and encoder left is measured before normalisation
+    # traces of recording and encoder are measured before normalisation
     unscaled = signal.samples if not loudness.gain_db else signal.samples * np.float32(10 ** (-loudness.gain_db / 20))
     measured |= {"source_samples": unscaled, "source_rate": signal.sample_rate}
     values: dict[str, npt.NDArray[np.floating]] = {}
     if any(feature_set.sample_rate for feature_set in feature_sets):
         librosa()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # librosa on very short clips; what matters is checked below
+        warnings.simplefilter("ignore")  # librosa warns about very short clips; results are checked below
         for rate, same_rate in groupby(sorted(feature_sets, key=_rate), key=_rate):
             samples = resample(signal.samples, signal.sample_rate, rate) if rate else signal.samples
             values |= compute_sets(same_rate, samples, FAST_GRAPH, **measured)
@@ -266,15 +266,15 @@ def _rate(feature_set: FeatureSet) -> int:
 
 
 def reject_changed(path: bytes, size: int | None, modified_ns: int | None, sha256: str) -> None:
-    """Refuse a file whose bytes are no longer those that were imported.
+    """Reject a file whose content changed after its import.
 
-    A file with the size and modification time that were stored is taken as unchanged, by the same
-    rule as the import; only other files are hashed. Hashing costs about 1 ms a megabyte, which is
-    nothing beside a 30 s MP3's features but more than them for a two-hour WAV.
+    A file with the stored size and modification time counts as unchanged, as in the import; only other files are
+    hashed. Hashing takes about 1 ms per megabyte: negligible for an MP3 of 30 s, but more than feature extraction for a
+    two-hour WAV.
 
     Raises
     ------
-    ClipError : the content differs. A file that cannot be opened is left to the decoder to report.
+    ClipError : the content differs. Errors of opening the file are left to the decoder.
     """
     file_path = Path(os.fsdecode(path))
     try:

@@ -1,6 +1,6 @@
-"""Compiled inner loops of the engine, few and plain, each with a numpy twin that tests hold it against.
+"""Compiled inner loops of the engine. Each has a numpy version with the suffix ``_plain``, used by tests as reference.
 
-They work on *lanes*: 64 frames of a spectrogram side by side in memory, so that the compiler does one
-instruction for eight or sixteen frames at once, in a loop over bins that reads like the formula. Importing any of
-these modules imports numba, which takes a second: import them late.
+The loops work on *lanes*: 64 frames of a spectrogram side by side in memory, so that one instruction processes eight or
+sixteen frames, while the loop over bins follows the formula. Importing these modules imports numba, which takes a
+second: import them inside functions.
 """

@@ -1,4 +1,4 @@
-"""Over the bins of each frame, in lanes: the shape of its spectrum, filter banks, and the peaks that tell tuning."""
+"""Computations over the bins of each frame, in lanes: spectral shape, filter banks, and the peaks used for tuning."""
 
 from typing import Any
 
@@ -18,36 +18,36 @@ _BIAS = 1023
 
 
 def bin_sums(lanes: Lanes) -> npt.NDArray[np.float64]:
-    """Sums of m, k m and k^2 m over bins k of magnitude m: (3, n_frames) float64."""
+    """Sums of m, k m and k^2 m over bins k of magnitude m, (3, n_frames) float64."""
     out = np.empty((3, len(lanes.values) * LANES))
     _bin_sums(lanes.values, out)
     return out[:, : lanes.n_frames]
 
 
 def bin_sums_plain(lanes: Lanes) -> npt.NDArray[np.float64]:
-    """The same in numpy."""
+    """Numpy version of :func:`bin_sums`."""
     frames = to_frames_plain(lanes).astype(np.float64)
     k = np.arange(frames.shape[1])
     return np.stack([frames.sum(axis=1), frames @ k, frames @ k**2])
 
 
 def rolloff_bins(lanes: Lanes, share: float) -> npt.NDArray[np.int32]:
-    """First bin up to which a share of the magnitude lies, (n_frames,); sums run in float32 as librosa's do."""
+    """First bin at which the cumulative magnitude, in float32 as in librosa, reaches a share, (n_frames,)."""
     out = np.empty(len(lanes.values) * LANES, dtype=np.int32)
     _rolloff_bins(lanes.values, np.float32(share), out)
     return out[: lanes.n_frames]
 
 
 def rolloff_bins_plain(lanes: Lanes, share: float) -> npt.NDArray[np.int32]:
-    """The same in numpy."""
+    """Numpy version of :func:`rolloff_bins`."""
     total = np.cumsum(to_frames_plain(lanes), axis=1, dtype=np.float32)
     return np.count_nonzero(total < np.float32(share) * total[:, -1:], axis=1).astype(np.int32)
 
 
 def flatness(lanes: Lanes, floor: float) -> npt.NDArray[np.float64]:
-    """Geometric over arithmetic mean of the power, at least ``floor`` in each bin, (n_frames,).
+    """Geometric over arithmetic mean of the power, with a minimum of ``floor`` in each bin, (n_frames,).
 
-    The product of a thousand powers is kept as mantissas and exponents, so a frame takes one logarithm.
+    The product of the bins is accumulated as mantissa and exponent, so that each frame needs only one logarithm.
     """
     out = np.empty(len(lanes.values) * LANES)
     _flatness(lanes.values, floor, out)
@@ -55,7 +55,7 @@ def flatness(lanes: Lanes, floor: float) -> npt.NDArray[np.float64]:
 
 
 def flatness_plain(lanes: Lanes, floor: float) -> npt.NDArray[np.float64]:
-    """The same in numpy."""
+    """Numpy version of :func:`flatness`."""
     power = np.maximum(to_frames_plain(lanes).astype(np.float64) ** 2, floor)
     return np.exp(np.log(power).mean(axis=1)) / power.mean(axis=1)
 
@@ -67,8 +67,8 @@ def extremes(
 
     Parameters
     ----------
-    lows, highs : bins of the bands, the last not included.
-    counts : how many of the largest and smallest values are averaged.
+    lows, highs : first and end bin of each band; the end is excluded.
+    counts : number of largest and of smallest values to average, per band.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def extremes(
 def extremes_plain(
     lanes: Lanes, lows: npt.NDArray[np.int64], highs: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The same in numpy: every band is sorted."""
+    """Numpy version of :func:`extremes`; sorts every band."""
     frames = to_frames_plain(lanes).astype(np.float64)
     bands = [np.sort(frames[:, low:high], axis=1) for low, high in zip(lows, highs, strict=True)]
     peaks = [band[:, -count:].mean(axis=1) for band, count in zip(bands, counts, strict=True)]
@@ -96,7 +96,7 @@ def narrow_bands(lanes: Lanes, weights: npt.NDArray[np.float32]) -> npt.NDArray[
 
     Parameters
     ----------
-    weights : (n_bands, n_bins) float32; only from the first to the last weight of a band is anything added.
+    weights : (n_bands, n_bins) float32; only bins from the first to the last nonzero weight of a band are summed.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def narrow_bands(lanes: Lanes, weights: npt.NDArray[np.float32]) -> npt.NDArray[
 
 
 def wide_bands(lanes: Lanes, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Power in few bands that cover all bins, such as pitch classes: (n_bands, n_frames) float32.
+    """Power in a few bands that cover all bins, such as pitch classes, (n_bands, n_frames) float32.
 
     Parameters
     ----------
@@ -123,21 +123,21 @@ def wide_bands(lanes: Lanes, weights: npt.NDArray[np.float32]) -> npt.NDArray[np
 
 
 def bands_plain(lanes: Lanes, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """What both compute, in numpy: (n_bands, n_bins) weights, (n_bands, n_frames) float64."""
+    """Numpy version of both, with weights (n_bands, n_bins): (n_bands, n_frames) float64."""
     return weights.astype(np.float64) @ (to_frames_plain(lanes).astype(np.float64) ** 2).T
 
 
 def peaks(
     lanes: Lanes, first: int, end: int, threshold: float, squared: bool, bin_hz: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Local peaks of each frame with interpolated place and height, as ``librosa.piptrack`` finds them.
+    """Local peaks of each frame with interpolated frequency and height, as in ``librosa.piptrack``.
 
     Parameters
     ----------
-    first, end : bins to look at, neither the first nor the last of the spectrum.
-    threshold : share of the frame's largest value that a peak must exceed.
-    squared : look at the power instead of the magnitude.
-    bin_hz : distance of bins. [Hz]
+    first, end : range of bins, without the first and the last of the spectrum; the end is excluded.
+    threshold : minimum height of a peak, as a share of the frame's largest value.
+    squared : use power instead of magnitude.
+    bin_hz : distance between bins, in Hz.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def peaks(
 def peaks_plain(
     lanes: Lanes, first: int, end: int, threshold: float, squared: bool, bin_hz: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The same in numpy; peaks come frame by frame, the kernel's block by block."""
+    """Numpy version of :func:`peaks`. Its peaks are ordered by frame, the kernel's by block."""
     frames = to_frames_plain(lanes)
     x = frames**2 if squared else frames
     before, here, after = x[:, first - 1 : end - 1], x[:, first:end], x[:, first + 1 : end + 1]
@@ -226,7 +226,7 @@ def _flatness(values: np.ndarray, floor: float, out: np.ndarray) -> None:
                 bits[lane] = (bits[lane] & _MANTISSA) | _ONE
             for lane in range(LANES):
                 product[lane] *= power[lane]
-            if k % 512 == 511:  # 512 mantissas below 2 stay below 2^512
+            if k % 512 == 511:  # the product of 512 mantissas below 2 is below 2^512
                 power[:] = product
                 for lane in range(LANES):
                     exponent[lane] += (bits[lane] >> _SHIFT) - _BIAS
@@ -239,7 +239,7 @@ def _flatness(values: np.ndarray, floor: float, out: np.ndarray) -> None:
 
 @numba.njit(**_EXACT)
 def _extremes(values, lows, highs, counts, peaks, valleys):  # type: ignore[no-untyped-def]
-    """Keep the largest and smallest values sorted, and let each value sink to its place: nothing branches."""
+    """Insert each value into sorted lists of the largest and smallest values, without branches."""
     blocks = values.shape[0]
     top = np.empty((counts.max(), LANES), dtype=np.float32)
     bottom = np.empty((counts.max(), LANES), dtype=np.float32)
@@ -309,7 +309,7 @@ def _peaks(values, n_frames, first, end, threshold, squared, bin_hz, places, hei
     limit = np.empty(LANES, dtype=np.float32)
     found = np.empty(LANES, dtype=np.uint8)
     eights = found.view(np.uint64)
-    near = np.empty((3, LANES), dtype=np.float32)  # the bin before, the bin, the bin after, in turn
+    near = np.empty((3, LANES), dtype=np.float32)  # three consecutive bins, as a ring buffer
     count = np.uint64(0)
     for block in range(blocks):
         frames = np.uint64(min(LANES, n_frames - block * LANES))
@@ -331,7 +331,7 @@ def _peaks(values, n_frames, first, end, threshold, squared, bin_hz, places, hei
                 higher = (here[lane] > limit[lane]) & (here[lane] > before[lane])
                 found[lane] = higher & (here[lane] >= after[lane])
             for eight in range(np.uint64(LANES // 8)):
-                if eights[eight]:  # peaks are rare, so what is found of them is found one by one
+                if eights[eight]:  # peaks are rare, so they are processed one by one
                     for lane in range(np.uint64(8) * eight, min(np.uint64(8) * eight + np.uint64(8), frames)):
                         if found[lane]:
                             left, middle, right = before[lane], here[lane], after[lane]

@@ -1,40 +1,42 @@
-"""What repeats in an envelope: its autocorrelation around every frame, and the best path of beats through it.
+"""Local autocorrelation of an envelope, and the best path of beats through an activation.
 
-The autocorrelation slides from frame to frame in a Hann window. The window times itself ``l`` frames later is a sum of
-three cosines in time,
+The local autocorrelation uses a sliding Hann window. The product of the window and itself shifted by ``l`` frames is a
+sum of cosines in time,
 
     w(n) w(n + l) = 1/4 + cos(a l)/8 - cos(a l/2)/2 cos(a (n + l/2)) + cos(2 a (n + l/2))/8,   a = 2 pi / length,
 
-so each lag needs five running sums of x(n) x(n + l), which lose one product and gain one from a frame to the next
-(a sliding transform at three frequencies: Jacobsen & Lyons 2003, "The sliding DFT"). All lags stand side by side.
+so each lag needs five running sums of x(n) x(n + l). From one frame to the next each sum loses one product and gains
+one (a sliding transform at three frequencies: Jacobsen & Lyons 2003, "The sliding DFT"). Lags are adjacent in memory.
 
-The path goes in steps of nearly one period, by dynamic programming.
+The path of beats is found by dynamic programming, in steps of about one period.
 """
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-#: What is quieter than the clip's loudest window by this factor in power would be rounding of what went before.
+#: Windows with less than this share of the highest energy are computed by transforms: in the running sums the rounding
+#: errors of earlier windows would dominate.
 _QUIET = 1e-7
 
-#: Arrays that are whole pages apart fight for the same place in the cache, and take two to four times as long.
+#: Padding of arrays. Arrays whose distance is a multiple of the page size share cache sets, which takes two to four
+#: times as long.
 _APART = 40
 
 
 def local_autocorrelation(
     envelope: npt.NDArray[np.floating], length: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
-    """Autocorrelation of each window over its value at lag 0, and its mean over the windows.
+    """Autocorrelation of each window divided by its value at lag 0, and the mean over windows.
 
     Parameters
     ----------
-    envelope : (n_frames + length - 1,) values of any unit, so that frame i's window begins at i.
-    length : of the window, in frames: periodic Hann, as ``librosa.feature.tempogram`` takes it.
+    envelope : (n_frames + length - 1,) in any unit; the window of frame i begins at i.
+    length : length of the periodic Hann window in frames, as in ``librosa.feature.tempogram``.
 
     Returns
     -------
-    (n_frames, length) by lag, 1 at lag 0, and (length,). Windows of nothing but zeros are zeros.
+    (n_frames, length) by frame and lag, 1 at lag 0, and the mean, (length,). 0 for windows of zeros.
     """
     envelope = np.ascontiguousarray(envelope, dtype=np.float64)
     n_frames = len(envelope) - length + 1
@@ -53,24 +55,25 @@ def local_autocorrelation(
 def local_autocorrelation_plain(
     envelope: npt.NDArray[np.floating], length: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
-    """The same by transforms of each window."""
+    """Numpy version of :func:`local_autocorrelation`, by a Fourier transform of each window."""
     rows = _transformed(np.lib.stride_tricks.sliding_window_view(np.asarray(envelope, dtype=np.float64), length))
     return rows.astype(np.float32), rows.mean(axis=0)
 
 
 def beat_path(activation: npt.NDArray[np.float64], period: float, tightness: float) -> npt.NDArray[np.int64]:
-    """Positions, one about every period, that together collect the most activation.
+    """Positions at intervals of about one period that maximise the sum of activation minus costs.
 
-    A step of ``k`` costs ``tightness * log(k / period)**2``; steps lie within a tenth of the period.
+    An interval of ``k`` costs ``tightness * log(k / period)**2``. Intervals are within 10 % of the period.
 
     Parameters
     ----------
-    activation : (n,) how likely a beat falls on each position.
-    period : positions from beat to beat, at least 2; need not be whole.
+    activation : (n,) evidence for a beat at each position.
+    period : positions per beat, at least 2; need not be a whole number.
+    tightness : weight of the cost.
 
     Returns
     -------
-    (n_beats,) ascending positions. The last lies within the last period.
+    (n_beats,) ascending positions. The last is within the last period.
 
     References: Ellis 2007, "Beat tracking by dynamic programming".
     """
@@ -79,7 +82,7 @@ def beat_path(activation: npt.NDArray[np.float64], period: float, tightness: flo
 
 
 def beat_path_plain(activation: npt.NDArray[np.float64], period: float, tightness: float) -> npt.NDArray[np.int64]:
-    """The same in numpy, for tests, which hold the kernel against it."""
+    """Numpy version of :func:`beat_path`."""
     steps = np.arange(int(period * 0.9), int(np.ceil(period * 1.1)) + 1)
     costs = tightness * np.log(steps / period) ** 2
     scores, links = np.zeros(len(activation)), np.full(len(activation), -1)
@@ -103,7 +106,7 @@ def _transformed(windows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _turns(length: int, frequency: int) -> npt.NDArray[np.float64]:
-    """Cosine and sine at every half frame of four windows and a little: (2, 4 * length + 40)."""
+    """Table of cosine and sine at every half frame, (2, 4 * length + 40)."""
     angle = np.pi / length * frequency * np.arange(4 * length + _APART)
     return np.stack([np.cos(angle), np.sin(angle)])
 
@@ -114,14 +117,14 @@ def _hann(length: int) -> npt.NDArray[np.float64]:
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _slide(x, once, twice, over, rows, mean):  # type: ignore[no-untyped-def]
-    """``once`` and ``twice`` are the tables of both frequencies; ``over`` is 1 over each window's energy, or 0."""
+    """Fill ``rows`` and ``mean``. ``once``, ``twice``: tables of both frequencies; ``over``: inverse energies, or 0."""
     length = rows.shape[1]
     turn = 2 * length
     level, c1, s1, c2, s2 = np.zeros((5, length + _APART))
-    # Back to front, so that values and tables are read upwards with the lag.
+    # Reversed, so that values and tables are read in ascending order of the lag.
     x_back, once_back, twice_back = x[::-1].copy(), once[:, ::-1].copy(), twice[:, ::-1].copy()
     for last in range(len(x)):
-        # What comes: products of the values at last - lag and last, which lie around last - lag / 2.
+        # Added products: values at last - lag and last, centred at last - lag / 2.
         newest, earlier = x[last], x_back[len(x) - 1 - last :]
         at = once.shape[1] - 1 - (2 * last) % turn - turn
         in_c1, in_s1, in_c2, in_s2 = once_back[0, at:], once_back[1, at:], twice_back[0, at:], twice_back[1, at:]
@@ -135,7 +138,7 @@ def _slide(x, once, twice, over, rows, mean):  # type: ignore[no-untyped-def]
                 c2[lag] += product * in_c2[lag]
                 s2[lag] += product * in_s2[lag]
         else:
-            # What goes: products of the values at gone and gone + lag, around gone + lag / 2.
+            # Removed products: values at first - 1 and first - 1 + lag, centred between them.
             oldest, later = x[first - 1], x[first - 1 :]
             at = (2 * first - 2) % turn
             out_c1, out_s1, out_c2, out_s2 = once[0, at:], once[1, at:], twice[0, at:], twice[1, at:]

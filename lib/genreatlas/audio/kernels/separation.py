@@ -1,12 +1,12 @@
-"""The harmonic part of a spectrum: medians over sliding windows of 31 values, and the soft mask that two of them make.
+"""The harmonic part of a spectrum: sliding medians over 31 values, and the soft mask computed from two of them.
 
-Two such medians are 84 % of the time of plain librosa's harmonic/percussive separation. Windows that begin at eight
-neighbouring places share 24 values: those are sorted once, and of them only the middle eight can be a median, whatever
-the other seven values are. Then the eight windows are halved: four share four values more, which leaves four
-candidates, two share two more, and at last a window adds the one value that is its own. Every step is a network of
-minima and maxima without a branch, the same for all signals, so that the compiler works on sixteen signals in one
-instruction: 25 operations a median, where keeping a window sorted takes 150. Results are scipy's to the bit: a median
-of an odd number of values is one of them.
+The two medians take 84 % of the time of librosa's harmonic/percussive separation. Eight windows at consecutive
+positions share 24 values. These are sorted once; only their middle eight can be a median, whatever the other seven
+values are. The eight windows are then divided: each four share four more values, which leaves four candidates, each two
+share two more, and finally each window adds its own last value. Every step is a branch-free network of minima and
+maxima, the same for all signals, so that one instruction processes sixteen signals: 25 operations per median, where
+keeping a window sorted takes 150. Results equal scipy's exactly, because the median of an odd number of values is one
+of them.
 
 References: Batcher 1968 (bitonic networks); Adams 2021, "Fast median filters using separable sorting networks".
 """
@@ -19,13 +19,13 @@ import numpy.typing as npt
 
 from genreatlas.audio.kernels.transform import LANES
 
-#: Values in a window, and windows that are computed together.
+#: Length of a window, and number of windows computed together.
 WINDOW = 31
 _TOGETHER = 8
 _ROWS = WINDOW + _TOGETHER - 1
 _TILE = 128
 
-#: Places of rows in the working array; unsigned, or the compiler makes no vectors.
+#: Offsets of rows in the working array. Unsigned, otherwise the compiler does not vectorise.
 _R = tuple(np.uint64(row * LANES) for row in range(_ROWS + _TOGETHER))
 _R1, _R2, _R3, _R4, _R5, _R6, _R7, _R8 = _R[1:9]
 _R15, _R23, _R31, _R33, _R35, _R37 = _R[15], _R[23], _R[31], _R[33], _R[35], _R[37]
@@ -42,7 +42,7 @@ def sliding_median(
     Parameters
     ----------
     values : (n, n_signals) float32 without NaN
-    out : where to put the medians, C-contiguous, of the same shape; None: into a new array.
+    out : output array, C-contiguous, of the same shape; None: a new array.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def sliding_median(
 
 
 def sliding_median_plain(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The same in numpy: every window is partitioned anew. For tests, which hold the kernel against it."""
+    """Numpy version of :func:`sliding_median`; partitions every window."""
     half = WINDOW // 2
     padded = np.pad(values, ((half, half), (0, 0)), mode="symmetric")
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW, axis=0)
@@ -65,7 +65,7 @@ def sliding_median_plain(values: npt.NDArray[np.float32]) -> npt.NDArray[np.floa
 def masked(
     parts: npt.NDArray[np.float32], harmonic: npt.NDArray[np.float32], percussive: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.complex64]:
-    """Spectrum times ``h^2 / (h^2 + p^2)``, a half where both are zero (``librosa.util.softmask(power=2)``).
+    """Spectrum times ``h^2 / (h^2 + p^2)``, times 0.5 where both are zero (``librosa.util.softmask(power=2)``).
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def masked(
 def masked_plain(
     parts: npt.NDArray[np.float32], harmonic: npt.NDArray[np.float32], percussive: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.complex64]:
-    """The same in numpy."""
+    """Numpy version of :func:`masked`."""
     n_frames, n_bins = harmonic.shape
     re, im, p = (
         lanes.transpose(0, 2, 1).reshape(-1, n_bins)[:n_frames] for lanes in (parts[:, 0], parts[:, 1], percussive)
@@ -98,7 +98,7 @@ def masked_plain(
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _masked(parts, harmonic, percussive, out):  # type: ignore[no-untyped-def]
-    """In tiles: the harmonic magnitude is turned into lanes, and the result back into frames, in the cache."""
+    """Works in tiles that fit the cache: the harmonic magnitude is transposed to lanes, the result back to frames."""
     n_frames, n_bins = harmonic.shape
     h = np.empty((_TILE, LANES), dtype=np.float32)
     re = np.empty((_TILE, LANES), dtype=np.float32)
@@ -132,7 +132,7 @@ def _masked(parts, harmonic, percussive, out):  # type: ignore[no-untyped-def]
 
 @numba.njit(**_KERNEL)
 def _slide(values: np.ndarray, medians: np.ndarray) -> None:
-    """Bring the values of eight windows side by side, 64 signals at a time, and fetch their medians."""
+    """Gather the values of eight windows, 64 signals at a time, and compute their medians."""
     n, signals = values.shape
     x = np.zeros((_ROWS + _TOGETHER) * LANES, dtype=np.float32)
     shared = (_ROWS - _TOGETHER) * LANES
@@ -158,7 +158,7 @@ def _reflected(row, n):  # type: ignore[no-untyped-def]
 
 @numba.njit(**_STEP)
 def _copy(source, at, to, place, left):  # type: ignore[no-untyped-def]
-    """Copy a row of 64 lanes, or what is left of one."""
+    """Copy a row of 64 lanes, or the remaining ``left`` lanes."""
     i, j = np.uint64(at), np.uint64(place)
     if left >= LANES:
         for lane in range(np.uint64(0), np.uint64(LANES)):
@@ -170,7 +170,7 @@ def _copy(source, at, to, place, left):  # type: ignore[no-untyped-def]
 
 @numba.njit(**_KERNEL)
 def _eight_medians(x):  # type: ignore[no-untyped-def]
-    """From 38 rows of values the medians of the windows that begin at rows 0 to 7, in the eight rows after them."""
+    """Medians of the windows that begin at rows 0 to 7 of 38 rows, written to the eight rows after them."""
     for i in range(np.uint64(0), np.uint64(LANES)):
         core = _middle_of_24(_merge8(_eight(x, i + _R7), _eight(x, i + _R15)), _eight(x, i + _R23))
         half = _middle_of_12(core, _four(x, i + _R3))
@@ -207,7 +207,7 @@ def _eight(x, i):  # type: ignore[no-untyped-def]
 
 @numba.njit(**_STEP)
 def _merge8(a, b):  # type: ignore[no-untyped-def]
-    """Two times eight sorted values as sixteen."""
+    """Merge two sorted lists of eight values."""
     c, d = (a[0], a[1], a[2], a[3]), (a[4], a[5], a[6], a[7])
     e, f = (b[7], b[6], b[5], b[4]), (b[3], b[2], b[1], b[0])
     low, high = _lower4(c, e) + _lower4(d, f), _upper4(c, e) + _upper4(d, f)
@@ -216,7 +216,7 @@ def _merge8(a, b):  # type: ignore[no-untyped-def]
 
 @numba.njit(**_STEP)
 def _middle_of_24(a, b):  # type: ignore[no-untyped-def]
-    """Of sixteen and eight sorted values the middle eight: the lower sixteen's upper half."""
+    """Middle eight of sixteen and eight sorted values: the upper half of the lower sixteen."""
     low = _lower4((a[8], a[9], a[10], a[11]), (b[7], b[6], b[5], b[4]))
     high = _lower4((a[12], a[13], a[14], a[15]), (b[3], b[2], b[1], b[0]))
     return _sort8(_upper4((a[0], a[1], a[2], a[3]), low) + _upper4((a[4], a[5], a[6], a[7]), high))
@@ -224,19 +224,19 @@ def _middle_of_24(a, b):  # type: ignore[no-untyped-def]
 
 @numba.njit(**_STEP)
 def _middle_of_12(a, b):  # type: ignore[no-untyped-def]
-    """Of eight and four sorted values the middle four."""
+    """Middle four of eight and four sorted values."""
     return _sort4(_upper4((a[0], a[1], a[2], a[3]), _lower4((a[4], a[5], a[6], a[7]), (b[3], b[2], b[1], b[0]))))
 
 
 @numba.njit(**_STEP)
 def _middle_of_6(a, b):  # type: ignore[no-untyped-def]
-    """Of four and two sorted values the middle two."""
+    """Middle two of four and two sorted values."""
     return _sort2((max(a[0], min(a[2], b[1])), max(a[1], min(a[3], b[0]))))
 
 
 @numba.njit(**_STEP)
 def _middle_of_3(a, b):  # type: ignore[no-untyped-def]
-    """Of two sorted values and one the middle one."""
+    """Middle one of two sorted values and one other."""
     return max(a[0], min(a[1], b))
 
 
@@ -247,14 +247,14 @@ def _sort2(a):  # type: ignore[no-untyped-def]
 
 @numba.njit(**_STEP)
 def _sort4(a):  # type: ignore[no-untyped-def]
-    """Four values that rise and then fall (or are turned so), sorted."""
+    """Sort a bitonic sequence of four values."""
     low, high = (min(a[0], a[2]), min(a[1], a[3])), (max(a[0], a[2]), max(a[1], a[3]))
     return _sort2(low) + _sort2(high)
 
 
 @numba.njit(**_STEP)
 def _sort8(a):  # type: ignore[no-untyped-def]
-    """Eight values that rise and then fall (or are turned so), sorted."""
+    """Sort a bitonic sequence of eight values."""
     low, high = (a[0], a[1], a[2], a[3]), (a[4], a[5], a[6], a[7])
     return _sort4(_lower4(low, high)) + _sort4(_upper4(low, high))
 

@@ -1,16 +1,16 @@
-"""How a spectrogram lies in memory while the engine works on it: the short-time Fourier transform of 64 frames at once.
+"""Short-time Fourier transform of 64 frames at once, and the memory layout of spectrograms in the engine.
 
-A real transform of 2,048 samples is a complex one of 1,024 = 32 x 32 values (Cooley & Tukey 1965): 32
-transforms of length 32 over columns, a rotation, 32 over rows, and the usual separation of the two halves. All
-steps run over lanes, that is over frames, so nothing is ever shuffled within a register. In float64 as librosa's, with
-the magnitude rounded to float32 at the end: 3.2 ms for 30 s at 22,050 Hz against 13 for scipy's ``rfft`` with
-framing, windowing and magnitude.
+A real transform of 2,048 samples is computed as a complex one of 1,024 = 32 x 32 values (Cooley & Tukey 1965): 32
+transforms of length 32 over columns, a rotation, 32 transforms over rows, and the separation of the two halves. All
+steps run over lanes, that is over frames, so nothing is shuffled within a register. Computed in float64 as in librosa,
+with the magnitude rounded to float32 at the end: 3.2 ms for 30 s at 22,050 Hz, compared with 13 ms for scipy's ``rfft``
+with framing, windowing and magnitude.
 
-Samples are laid out first as columns, ``columns[r, t] = padded[512 * t + r]``: then sample ``n`` of frame ``t``
-is ``columns[n % 512, t + n // 512]``, and neighbouring frames are neighbours in memory.
+Samples are first arranged as columns, ``columns[r, t] = padded[512 * t + r]``. Sample ``n`` of frame ``t`` is then
+``columns[n % 512, t + n // 512]``, and neighbouring frames are adjacent in memory.
 
-Indices inside the innermost loops are unsigned: with signed ones numba allows for negative indices, LLVM then cannot
-tell addresses apart, and does not vectorise (15 ms instead of 3).
+Indices in the innermost loops are unsigned. With signed indices numba handles negative ones, LLVM cannot prove that
+addresses differ, and the loops are not vectorised (15 ms instead of 3).
 """
 
 import math
@@ -22,25 +22,25 @@ import numpy.typing as npt
 
 from genreatlas.audio.frames import HOP_LENGTH, N_FFT
 
-#: Frames side by side. Loops over 16 or 32 are unrolled by LLVM before it looks for vectors, and run three to seven
+#: Number of frames side by side. Loops over 16 or 32 are unrolled by LLVM before vectorisation and are three to seven
 #: times slower; 64 lanes of a bin fill four cache lines, and a block of 1,025 bins fits into the second-level cache.
 LANES = 64
 
-#: Bins that are transposed at a time.
+#: Number of bins transposed at once.
 _TILE = 128
 
 _HALF = N_FFT // 2
 _N_BINS = _HALF + 1
 _RADIX = 32
 
-#: Rows of LANES values: a column or row holds 32 real parts, then 32 imaginary ones.
+#: Offsets of rows of LANES values. A column or row of the transform has 32 real parts, then 32 imaginary parts.
 _R1, _R2, _R3, _R4, _R5, _R6, _R7, _R8 = (np.uint64(row * LANES) for row in range(1, 9))
 _R16, _R24, _R32 = (np.uint64(row * LANES) for row in (16, 24, 32))
 _ROW = 2 * _RADIX * LANES
 _TINY = np.finfo(np.float32).tiny
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 
-#: Where :func:`_fft32` leaves frequency ``16 r + 4 q2 + q``: at ``8 q + 2 q2 + r``.
+#: Position of each frequency in the output of :func:`_fft32`: ``16 r + 4 q2 + q`` is at ``8 q + 2 q2 + r``.
 _POSITION = np.array([8 * (k % 4) + 2 * (k // 4 % 4) + k // 16 for k in range(_RADIX)])
 _FREQUENCY = np.argsort(_POSITION)
 
@@ -51,7 +51,7 @@ class Lanes(NamedTuple):
     Parameters
     ----------
     values : (n_blocks, n_bins, LANES) float32; frame ``i`` is lane ``i % LANES`` of block ``i // LANES``. Lanes after
-        the last frame hold anything finite.
+        the last frame have arbitrary finite values.
     n_frames : number of frames.
     """
 
@@ -60,12 +60,12 @@ class Lanes(NamedTuple):
 
 
 class Spectrum(NamedTuple):
-    """Magnitudes in lanes and, where they were asked for, the complex values.
+    """Magnitudes in lanes and, if requested, the complex values.
 
     Parameters
     ----------
     magnitude : see :class:`Lanes`.
-    parts : (n_blocks, 2, n_bins, LANES) float32, real and imaginary parts; None where nobody needs phases.
+    parts : (n_blocks, 2, n_bins, LANES) float32, real and imaginary parts; None if not requested.
     """
 
     magnitude: Lanes
@@ -73,7 +73,7 @@ class Spectrum(NamedTuple):
 
 
 def spectrum(samples: npt.NDArray[np.float32], with_parts: bool) -> Spectrum:
-    """Transform a signal as ``librosa.stft`` does: centred frames, zeros beyond the ends, periodic Hann window.
+    """Transform a signal as ``librosa.stft``: centred frames, zero padding, periodic Hann window.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def spectrum(samples: npt.NDArray[np.float32], with_parts: bool) -> Spectrum:
 
 
 def spectrum_plain(samples: npt.NDArray[np.float32]) -> Spectrum:
-    """The same by scipy, for tests."""
+    """Scipy version of :func:`spectrum`, for tests."""
     import scipy.fft
 
     padded = np.pad(np.asarray(samples, dtype=np.float64), _HALF)
@@ -105,7 +105,7 @@ def spectrum_plain(samples: npt.NDArray[np.float32]) -> Spectrum:
 
 
 def to_lanes(frames: npt.NDArray[np.float32]) -> Lanes:
-    """Bring (n_frames, n_bins) into lanes; the lanes left over are zero."""
+    """Convert (n_frames, n_bins) to lanes; unused lanes are zero."""
     n_frames, n_bins = frames.shape
     blocks = -(-n_frames // LANES)
     padded = np.zeros((blocks * LANES, n_bins), dtype=np.float32)
@@ -114,7 +114,7 @@ def to_lanes(frames: npt.NDArray[np.float32]) -> Lanes:
 
 
 def to_frames(lanes: Lanes) -> npt.NDArray[np.float32]:
-    """Bring lanes into (n_frames, n_bins)."""
+    """Convert lanes to (n_frames, n_bins)."""
     blocks, n_bins, _ = lanes.values.shape
     frames = np.empty((blocks * LANES, n_bins), dtype=np.float32)
     _transpose(lanes.values, frames)
@@ -122,7 +122,7 @@ def to_frames(lanes: Lanes) -> npt.NDArray[np.float32]:
 
 
 def to_frames_plain(lanes: Lanes) -> npt.NDArray[np.float32]:
-    """The same in numpy, for tests."""
+    """Numpy version of :func:`to_frames`, for tests."""
     n_bins = lanes.values.shape[1]
     return lanes.values.transpose(0, 2, 1).reshape(-1, n_bins)[: lanes.n_frames]
 
@@ -138,7 +138,7 @@ _ROTATIONS = (_rotation(_RADIX, _RADIX), _rotation(_HALF, _HALF), _rotation(N_FF
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _transpose(values: np.ndarray, frames: np.ndarray) -> None:
-    """Tile by tile, so that both sides stay in the cache; with unsigned indices, see the transform."""
+    """Transpose in tiles, so that input and output stay in the cache. Unsigned indices as explained above."""
     blocks, n_bins, _ = values.shape
     for block in range(blocks):
         for first in range(0, n_bins, _TILE):
@@ -152,7 +152,7 @@ def _transpose(values: np.ndarray, frames: np.ndarray) -> None:
 
 @numba.njit(**_OPTIONS)
 def _to_columns(padded: np.ndarray, columns: np.ndarray) -> None:
-    """``columns[r, t] = padded[512 * t + r]``, in tiles that stay in the cache."""
+    """Fill ``columns[r, t] = padded[512 * t + r]`` in tiles that stay in the cache."""
     width = columns.shape[1]
     for t0 in range(0, width, 16):
         tile = padded[HOP_LENGTH * t0 :]
@@ -167,7 +167,7 @@ def _to_columns(padded: np.ndarray, columns: np.ndarray) -> None:
 def _transform(  # type: ignore[no-untyped-def]
     columns, window, rotation32, rotation1024, rotation2048, position, frequency, magnitude, parts, lanes
 ):
-    """Fill ``magnitude`` and, unless it is empty, ``parts``. ``lanes`` is LANES, hidden from the compiler."""
+    """Fill ``magnitude`` and, unless empty, ``parts``. ``lanes`` is LANES, hidden from the compiler."""
     blocks = magnitude.shape[0]
     flat = columns.reshape(-1)
     work = np.empty(_RADIX * _ROW, dtype=np.float64)
@@ -201,7 +201,7 @@ def _window_column(flat, width, window, column, n2, frame, lanes):  # type: igno
 
 @numba.njit(**_OPTIONS)
 def _rotate(column, work, n2, frequency, rotation, lanes):  # type: ignore[no-untyped-def]
-    """Rotate frequency k of column n2 by k * n2 / 1024 turns and put it into row k."""
+    """Rotate frequency k of column n2 by k * n2 / 1024 turns and write it to row k."""
     for place in range(_RADIX):
         k = frequency[place]
         c, s = rotation[0, n2 * k], rotation[1, n2 * k]
@@ -216,10 +216,10 @@ def _rotate(column, work, n2, frequency, rotation, lanes):  # type: ignore[no-un
 def _separate(work, pair, magnitude, rotation, position, lanes):  # type: ignore[no-untyped-def]
     """Magnitudes of bins k and 1024 - k of the real signal from values k and 1024 - k of the complex one.
 
-    To the bit as ``numpy.abs`` takes them of complex64, by the larger part and the quotient of both: peaks that tuning
-    is counted from lie on the same side of a bin's edge, and rolled-off magnitudes on the same side of 85 %.
+    Bit-identical to ``numpy.abs`` of complex64, which uses the larger part and the quotient of both. Otherwise peaks
+    for the tuning could move to another histogram bin, and the roll-off to another frequency bin.
     """
-    half = 0.5  # the separation leaves twice the value
+    half = 0.5  # the separation yields twice the value
     for k in range(_HALF // 2 + 1):
         a, b = _mirrored(k, position)
         c, s = rotation[0, k], rotation[1, k]
@@ -248,7 +248,7 @@ def _length(larger, smaller):  # type: ignore[no-untyped-def]
 
 @numba.njit(**_OPTIONS)
 def _keep(work, parts, rotation, position, lanes):  # type: ignore[no-untyped-def]
-    """The complex values themselves: the same separation, real parts in the first half of ``parts``."""
+    """Write the complex values, separated as in :func:`_separate`; real parts in the first half of ``parts``."""
     imaginary = np.uint64(_N_BINS * LANES)
     for k in range(_HALF // 2 + 1):
         a, b = _mirrored(k, position)
@@ -266,7 +266,7 @@ def _keep(work, parts, rotation, position, lanes):  # type: ignore[no-untyped-de
 
 @numba.njit(inline="always")
 def _mirrored(k, position):  # type: ignore[no-untyped-def]
-    """Where values k and -k lie: value ``r + 32 q`` in row r, at the place of frequency q."""
+    """Offsets of values k and -k: value ``r + 32 q`` is in row r, at the position of frequency q."""
     other = (_HALF - k) % _HALF
     a = (k % _RADIX) * _ROW + position[k // _RADIX % _RADIX] * LANES
     b = (other % _RADIX) * _ROW + position[other // _RADIX] * LANES
@@ -275,7 +275,7 @@ def _mirrored(k, position):  # type: ignore[no-untyped-def]
 
 @numba.njit(**_OPTIONS)
 def _fft32(x, rotation, lanes):  # type: ignore[no-untyped-def]
-    """Complex transform of length 32 in place: radix 4, then 8; frequencies end up at :data:`_POSITION`."""
+    """Complex transform of length 32 in place: radix 4, then 8. Frequencies are ordered by :data:`_POSITION`."""
     for j in range(8):
         c1, c2, c3 = rotation[0, j], rotation[0, 2 * j], rotation[0, 3 * j]
         s1, s2, s3 = rotation[1, j], rotation[1, 2 * j], rotation[1, 3 * j]
@@ -301,7 +301,7 @@ def _fft32(x, rotation, lanes):  # type: ignore[no-untyped-def]
 
 @numba.njit(inline="always")
 def _fft8(x, i):  # type: ignore[no-untyped-def]
-    """Eight values, rows apart: the even and the odd four, then sums and differences."""
+    """Complex transform of eight rows in place: even and odd four, then sums and differences."""
     root = math.sqrt(0.5)
     sum_r, sum_i = x[i] + x[i + _R4], x[i + _R32] + x[i + _R4 + _R32]
     gap_r, gap_i = x[i] - x[i + _R4], x[i + _R32] - x[i + _R4 + _R32]

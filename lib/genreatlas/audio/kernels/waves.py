@@ -1,4 +1,4 @@
-"""What is measured on samples, how frames become one number, and the energy of a filtered signal."""
+"""Energy and zero crossings of samples, central moments, and the energy of a filtered signal."""
 
 import itertools
 from typing import Any
@@ -14,24 +14,24 @@ _SUMS: dict[str, Any] = {
     "fastmath": {"reassoc", "contract", "nsz"},
 }
 
-#: Below it a filter's memory is cleared: what decays in silence would become numbers that processors are slow with.
+#: Magnitude below which a filter's state is set to zero: in silence it would decay to slow subnormal numbers.
 _FAINT = 1e-60
 
 
 def chunk_energy(samples: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float64]:
-    """Sum of squares of each ``size`` samples; the last chunk may be shorter. (ceil(n / size),)"""
+    """Sum of squares of each chunk of ``size`` samples, (ceil(n / size),); the last chunk may be shorter."""
     out = np.empty(-(-len(samples) // size))
     _chunk_energy(samples, size, out)
     return out
 
 
 def chunk_energy_plain(samples: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float64]:
-    """The same in numpy."""
+    """Numpy version of :func:`chunk_energy`."""
     return np.add.reduceat(samples.astype(np.float64) ** 2, np.arange(0, len(samples), size))
 
 
 def chunk_crossings(samples: npt.NDArray[np.float32], size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Sign changes towards the samples of each chunk, and those towards each chunk's first sample.
+    """Number of sign changes at the samples of each chunk, and at each chunk's first sample.
 
     A sample within 1e-10 of 0 counts as positive, as in ``librosa.zero_crossings``.
     """
@@ -44,7 +44,7 @@ def chunk_crossings(samples: npt.NDArray[np.float32], size: int) -> tuple[npt.ND
 def chunk_crossings_plain(
     samples: npt.NDArray[np.float32], size: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The same in numpy."""
+    """Numpy version of :func:`chunk_crossings`."""
     negative = samples < np.float32(-1e-10)
     change = np.concatenate([[0], negative[1:] != negative[:-1]]).astype(np.int64)
     starts = np.arange(0, len(samples), size)
@@ -59,7 +59,7 @@ def central_moments(rows: npt.NDArray[np.floating], order: int) -> npt.NDArray[n
 
 
 def central_moments_plain(rows: npt.NDArray[np.floating], order: int) -> npt.NDArray[np.float64]:
-    """The same in numpy."""
+    """Numpy version of :func:`central_moments`."""
     values = rows.astype(np.float64)
     mean = values.mean(axis=1, keepdims=True)
     moments = [((values - mean) ** k).mean(axis=1) if k <= order else np.zeros(len(rows)) for k in (2, 3, 4)]
@@ -69,13 +69,13 @@ def central_moments_plain(rows: npt.NDArray[np.floating], order: int) -> npt.NDA
 def filtered_energy(
     signal: npt.NDArray[np.floating], sections: npt.NDArray[np.float64], places: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
-    """Sum of squares between places of a signal after two second-order sections, (n_places - 1,).
+    """Energy of a signal filtered by two second-order sections, between consecutive places, (n_places - 1,).
 
     Parameters
     ----------
     signal : (n,) float32 or float64.
-    sections : (2, 6) as scipy lays them out; ``a0`` is 1.
-    places : samples, ascending.
+    sections : (2, 6) in scipy's layout; ``a0`` is 1.
+    places : indices of samples, ascending.
     """
     energy = np.zeros(len(places) - 1)
     _filtered_energy(np.ascontiguousarray(signal), sections, places, energy)
@@ -85,7 +85,7 @@ def filtered_energy(
 def filtered_energy_plain(
     signal: npt.NDArray[np.floating], sections: npt.NDArray[np.float64], places: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
-    """The same by scipy."""
+    """Scipy version of :func:`filtered_energy`."""
     from scipy.signal import sosfilt
 
     power = np.square(sosfilt(sections, signal.astype(np.float64)))
@@ -108,7 +108,7 @@ def _chunk_crossings(samples, size, total, at_first):  # type: ignore[no-untyped
         start, end = chunk * size, min((chunk + 1) * size, len(samples))
         part = samples[start:end]
         changes = np.int32(0)
-        for i in range(np.uint64(1), np.uint64(end - start)):  # unsigned, or the compiler makes no vectors
+        for i in range(np.uint64(1), np.uint64(end - start)):  # unsigned, otherwise the compiler does not vectorise
             changes += np.int32((part[i] < low) != (part[i - np.uint64(1)] < low))
         if chunk:
             at_first[chunk] = np.int64((samples[start] < low) != (samples[start - 1] < low))
@@ -117,7 +117,7 @@ def _chunk_crossings(samples, size, total, at_first):  # type: ignore[no-untyped
 
 @numba.njit(**_SUMS)
 def _central_moments(rows: np.ndarray, order: int, out: np.ndarray) -> None:
-    """Two passes: the mean first, so that nothing cancels."""
+    """Two passes, the mean first, to avoid cancellation."""
     n = rows.shape[1]
     for row in range(len(rows)):
         total = 0.0

@@ -1,1 +1,1 @@
-"""Pretrained networks that can be brought into the form that extraction runs: conversion alone, once."""
+"""Conversion of pretrained networks to ONNX files for extraction."""

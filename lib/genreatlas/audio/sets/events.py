@@ -1,4 +1,4 @@
-"""Sets of things that happen at times of their own: segments, and notes."""
+"""Sets of events at irregular times: segments and notes."""
 
 from collections.abc import Iterator
 

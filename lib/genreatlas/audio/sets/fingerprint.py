@@ -1,4 +1,4 @@
-"""What copies of a recording are found by."""
+"""The acoustic fingerprint, with which copies of a recording are found."""
 
 from genreatlas.audio.fingerprint import lacking
 from genreatlas.audio.frames import SAMPLE_RATE

@@ -1,14 +1,14 @@
 """The 518 columns of FMA (Defferrard et al. 2017), at the rate of its files and at 22,050 Hz.
 
-Eleven features, seven moments over frames each, in the order and under the names of FMA's
-``features.csv``: ``chroma_cens_kurtosis_01`` is its column (``chroma_cens``, ``kurtosis``, ``01``).
+Eleven features with seven moments over frames each, in the order and with the names of FMA's ``features.csv``: FMA's
+column (``chroma_cens``, ``kurtosis``, ``01``) is ``chroma_cens_kurtosis_01``.
 
-FMA's extractor never passes the sample rate on to the spectral features, which librosa then takes to be
-22,050 Hz. At 44.1 kHz ``spectral_centroid``, ``spectral_bandwidth`` and ``spectral_rolloff`` are
-therefore half of what they would be in Hz, ``spectral_contrast``'s bands begin at 400 Hz instead of 200, and
-``chroma_stft`` has filters of half the width, tuned as if all were an octave lower. ``fma518_44k`` keeps them
-as they are, to be comparable with the published table; in ``fma518_22k`` they are what their names say.
-MFCC, zero crossings, level and everything taken from the constant-Q transform know the true rate in both.
+FMA's extractor does not pass the sample rate to librosa's spectral features, which then assume 22,050 Hz. At 44.1 kHz
+``spectral_centroid``, ``spectral_bandwidth`` and ``spectral_rolloff`` are therefore half of the value in Hz,
+``spectral_contrast``'s bands begin at 400 Hz instead of 200, and ``chroma_stft`` has filters of half the width, tuned
+as if the signal were an octave lower. ``fma518_44k`` reproduces this, so that it is comparable with the published
+table; ``fma518_22k`` has the correct values. MFCC, zero crossings, level and all features of the constant-Q transform
+use the true rate in both.
 """
 
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ from genreatlas.audio.frames import HOP_LENGTH, SAMPLE_RATE
 from genreatlas.audio.sets.definition import Feature, FeatureSet, summary_columns
 from genreatlas.audio.statistics import Statistic
 
-#: In the order of FMA's columns, which are sorted.
+#: In the order of FMA's columns, which is alphabetical.
 _MOMENTS: tuple[Statistic, ...] = ("kurtosis", "max", "mean", "median", "min", "skew", "std")
 
-#: FMA's name: rows, unit, node, node at 44.1 kHz, words.
+#: FMA's name: number of rows, unit, node, node of ``fma518_44k``, description.
 _FEATURES = {
     "chroma_cens": (12, "", "chroma_cens", "chroma_cens", "Smoothed, quantised constant-Q chroma (CENS), pitch class"),
     "chroma_cqt": (12, "0..1", "chroma_cqt", "chroma_cqt", "Constant-Q chroma, pitch class"),

@@ -1,4 +1,4 @@
-"""Rhythm as one row of numbers, with the times that they were taken from."""
+"""Rhythm features of a clip, with the onset and beat times from which they are computed."""
 
 from collections.abc import Iterator
 
@@ -87,7 +87,7 @@ GROOVE = FeatureSet(
     arrays=_ARRAYS,
 )
 
-#: Bars differ in length, so they are events: rows of a frame set lie at equal distances.
+#: Stored as events, because bars differ in length and the rows of a frame set are equidistant.
 GROOVE_BARS = FeatureSet(
     name="groove_bars",
     version="1",

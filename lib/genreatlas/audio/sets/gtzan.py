@@ -1,14 +1,13 @@
-"""The columns of the GTZAN table that is passed around (``features_30_sec.csv``).
+"""The columns of the widely used GTZAN table (``features_30_sec.csv``).
 
-By the definitions that its values bear out: means and variances (``np.var``, divided by n) of librosa's
-features at 22,050 Hz with its defaults; one chroma for all pitch classes together; ``harmony`` and
-``perceptr`` are the samples of the two waves of ``librosa.effects.hpss``; ``tempo`` is
-``librosa.beat.beat_track``'s (every published value is 60 * 22050 / 512 over a whole number of frames).
+The definitions were inferred from the published values: means and variances (``np.var``, divided by n) of librosa's
+features at 22,050 Hz with its defaults; one chroma for all pitch classes together; ``harmony`` and ``perceptr`` are the
+samples of the two waves of ``librosa.effects.hpss``; ``tempo`` is ``librosa.beat.beat_track``'s (every published value
+is 60 * 22050 / 512 divided by a whole number of frames).
 
-The table was made by a librosa before 0.9, which mirrored the signal at its ends where zeros are
-taken since: the two frames at each end differ, and with them, slightly, every column but
-``zero_crossing_rate``. It used whole files (660,000 to 675,808 samples, not 30 s exactly), and
-``tempo`` may come out as another multiple.
+The table was made with librosa before 0.9, which padded the signal by reflection where later versions pad with zeros:
+the two frames at each end differ, so every column except ``zero_crossing_rate`` differs slightly. It used whole files
+(660,000 to 675,808 samples, not 30 s exactly), and ``tempo`` may be another multiple of the same tempo.
 """
 
 from collections.abc import Iterator

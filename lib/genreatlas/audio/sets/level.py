@@ -1,4 +1,4 @@
-"""The level of the clip before it is normalised, and what recording and encoder left in it."""
+"""Level of the clip before normalisation, and traces of recording and encoding."""
 
 from genreatlas.audio.sets.definition import Feature, FeatureSet
 
@@ -20,7 +20,7 @@ LOUDNESS = FeatureSet(
     comment="Level of the clip before any normalisation: what a classifier should not need.",
 )
 
-#: Beside the loudness that is always measured; a set of its own, so that models can be held against it.
+#: Separate from ``loudness``, which is always extracted, so that models can be compared with a model of these alone.
 QUALITY = FeatureSet(
     name="quality",
     version="1",

@@ -12,14 +12,14 @@ _MEAN: tuple[Statistic, ...] = ("mean",)
 
 
 def mfcc_columns(count: int, statistics: Iterable[Statistic]) -> Iterator[Feature]:
-    """Columns ``mfcc1_mean`` and so on: the statistics of each coefficient in turn."""
+    """Yield columns ``mfcc1_mean`` and so on: all statistics of the first coefficient, then of the second, ..."""
     for row in range(count):
         words = f"Mel-frequency cepstral coefficient {row + 1} of {count}"
         yield from summary_columns(f"mfcc{row + 1}", "dB", "mfcc", words, statistics, row)
 
 
 def shape_columns(statistics: Iterable[Statistic]) -> Iterator[Feature]:
-    """Columns of level, of the spectrum's centre, spread and roll-off, and of zero crossings."""
+    """Yield columns of level, spectral centroid, bandwidth and roll-off, and zero crossings."""
     for name, unit, node, words in (
         ("rms", "full scale", "rms", "Root mean square of the samples"),
         ("spectral_centroid", "Hz", "spectral_centroid", "Centre of mass of the spectrum"),

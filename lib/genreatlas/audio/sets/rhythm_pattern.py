@@ -1,4 +1,4 @@
-"""Loudness in critical bands: its statistics, and its modulation."""
+"""Statistics and modulation of the loudness in critical bands."""
 
 from collections.abc import Iterator
 

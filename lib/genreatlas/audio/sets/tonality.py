@@ -1,4 +1,4 @@
-"""The key, and how well every key fits."""
+"""The key of a clip, and the correlation with each of the 24 keys."""
 
 from collections.abc import Iterator
 

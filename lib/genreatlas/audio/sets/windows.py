@@ -1,4 +1,4 @@
-"""One row of values for every second of a clip."""
+"""Features of windows of one second, every half second."""
 
 from collections.abc import Iterator
 from itertools import pairwise
