@@ -1,1 +1,1 @@
-"""What an extraction has to do, where its audio is, and what is made of files that fail."""
+"""Planning of feature extraction, access to fetched audio, and handling of failures."""

@@ -1,9 +1,9 @@
-"""What a step does about faults that no single file is known to have: it ends, or counts the tries.
+"""Handling of faults that may not be caused by a file: the step is stopped, or attempts are counted.
 
-A fault of the environment (a missing library, a full disk) ends the step and is stored nowhere, so that a run after
-the mend finds everything still to do. An exception that nobody foresaw is stored with the number of runs that met it,
-and tried again by the next ones; where the whole first chunk meets one, it is hardly the files' fault, and the step
-ends too.
+A fault of the environment (a missing library, a full disk) stops the step and is not stored, so that everything is
+still pending once the fault is fixed. An unexpected exception is stored with the number of runs in which it occurred,
+and later runs retry the file. If all files of the first chunk fail with one, the environment is the likely cause, and
+the step is stopped too.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -16,21 +16,21 @@ from genreatlas.errors import MAX_TRIES, UNKNOWN_FAULTS, EnvironmentFaultError, 
 from genreatlas.store import Reader, Store
 from genreatlas.tables import QUARANTINE
 
-#: With fewer files, all of them may well be odd.
+#: Minimum number of failed files for which the environment is assumed to be the cause.
 _LEAST_FILES = 3
 
 
 def is_closed() -> Column:
-    """Whether a row of quarantine is final: all but unknown faults, which come back until they were tried often enough.
+    """Whether a row of quarantine is final. Unknown faults are retried until the maximum number of attempts.
 
-    Rows of earlier releases have no number of attempts; their version is another one, so that they come back as well.
+    Rows of earlier releases have no number of attempts; they are retried because their version differs.
     """
     unknown = F.col("reason").isin([reason.value for reason in UNKNOWN_FAULTS])
     return ~unknown | (F.coalesce("attempts", F.lit(MAX_TRIES)) >= MAX_TRIES)
 
 
 def attempts_so_far(store: Reader, stage: str) -> dict[tuple[str, str], int]:
-    """Runs that met an unknown fault, by key and version."""
+    """Number of runs with an unknown fault, by key and version."""
     rows = store.read(QUARANTINE).where((F.col("stage") == stage) & F.col("attempts").isNotNull())
     return {
         (row["key"], row["version"]): row["attempts"] for row in rows.select("key", "version", "attempts").collect()
@@ -38,16 +38,22 @@ def attempts_so_far(store: Reader, stage: str) -> dict[tuple[str, str], int]:
 
 
 def attempts_after(reason: str, key: str, version: str, before: Mapping[tuple[str, str], int]) -> int | None:
-    """The number of attempts that a new row of quarantine has; None where its reason is known."""
+    """Number of attempts to store in a new row of quarantine; None if its reason is known.
+
+    Parameters
+    ----------
+    before : result of :func:`attempts_so_far`."""
     return before.get((key, version), 0) + 1 if reason in UNKNOWN_FAULTS else None
 
 
 def forget(store: Store, stage: str, keys: Collection[str], states: Collection[str]) -> None:
-    """Remove the rows of quarantine of what was tried again, by whichever release.
+    """Remove the rows of quarantine of items that were tried again, whatever release wrote them.
 
     Parameters
     ----------
-    states : versions without the release at their end; rows of other states (another cut, another model) stay.
+    stage : the step.
+    keys : the items.
+    states : versions without the release at their end; rows of other states (another cut, another model) are kept.
     """
     stored = store.read(QUARANTINE).where(F.col("stage") == stage).select("stage", "key", "version").collect()
     begins = tuple(f"{state}:" for state in states)
@@ -57,7 +63,7 @@ def forget(store: Store, stage: str, keys: Collection[str], states: Collection[s
 
 
 def with_attempts(store: Reader, rows: DataFrame, before: Mapping[tuple[str, str], int]) -> DataFrame:
-    """New rows of quarantine, with ``key``, ``version`` and ``reason``, and their number of attempts."""
+    """Add the number of attempts to new rows of quarantine with ``key``, ``version`` and ``reason``."""
     tries = [(key, version, count) for (key, version), count in before.items()]
     known = store.spark.createDataFrame(tries, "key string, version string, _before int")
     unknown = F.col("reason").isin([reason.value for reason in UNKNOWN_FAULTS])
@@ -66,15 +72,17 @@ def with_attempts(store: Reader, rows: DataFrame, before: Mapping[tuple[str, str
 
 
 def end_at_environment_faults(step: str, rows: Iterable[Mapping[str, Any]], total: int) -> None:
-    """End the step where a worker met a fault of its environment.
+    """Stop the step if a worker reported a fault of its environment.
 
     Parameters
     ----------
-    rows : what workers said, with ``reason`` and ``detail``; of all of a chunk.
+    step : name of the step, for the message.
+    rows : workers' results for a whole chunk, with ``reason`` and ``detail``.
+    total : number of files of the chunk, for the message.
 
     Raises
     ------
-    EnvironmentFaultError : one line about what is missing and how many files wait for it.
+    EnvironmentFaultError : the message has the fault and the number of files affected.
     """
     faults = [row["detail"] for row in rows if row["reason"] == Reason.ENVIRONMENT_FAULT]
     if faults:
@@ -86,16 +94,17 @@ def end_at_environment_faults(step: str, rows: Iterable[Mapping[str, Any]], tota
 
 
 def end_where_all_fail(step: str, rows: Collection[Mapping[str, Any]], before: Collection[str] = ()) -> None:
-    """End the step where every file of its first chunk met an exception that nobody foresaw.
+    """Stop the step if every file of its first chunk failed with an unexpected exception.
 
     Parameters
     ----------
-    rows : what workers said of the chunk: ``key``, ``reason`` and ``detail``.
-    before : keys that failed so in earlier runs.
+    step : name of the step, for the message.
+    rows : workers' results for the chunk: ``key``, ``reason`` and ``detail``.
+    before : keys that failed like this in earlier runs.
 
     Raises
     ------
-    EnvironmentFaultError : all of them failed, and enough for the first time.
+    EnvironmentFaultError : all files failed, at least three of them for the first time.
     """
     if not rows or any(row["reason"] not in UNKNOWN_FAULTS for row in rows):
         return

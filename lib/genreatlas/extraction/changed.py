@@ -1,7 +1,7 @@
-"""Features of changed clips: which are lacking, extracted where the clips are and kept in ``changed_features``.
+"""Features of modified clips, extracted on the workers and stored in ``changed_features``.
 
-They are extracted by the worker that extracts all others. A clip that was changed and extracted once is never again,
-whatever sample asks for it.
+They are computed by the same worker function as all other features. A clip is modified and extracted only once, even
+if several samples contain it.
 """
 
 import math
@@ -29,7 +29,7 @@ from genreatlas.tables import CHANGED_FEATURES, CLIPS
 from genreatlas.watching import watched
 
 STEP = "probe"
-#: The feature set of a clip that could not be used.
+#: Value of ``feature_set`` in rows of unusable clips.
 NONE = "*"
 _RELEASE = f"{__version__}.{DECODER_RELEASE}"
 _KEY = [name for name in CHANGED_FEATURES.key if name != "clip_id"]
@@ -37,7 +37,7 @@ _KEY = [name for name in CHANGED_FEATURES.key if name != "clip_id"]
 
 @dataclass(frozen=True)
 class Extracted:
-    """What became of clips: how many were extracted and how many failed, and what was missing where they were."""
+    """Numbers of extracted and of failed clips, and a description of software missing on the workers."""
 
     done: int = 0
     failed: int = 0
@@ -47,14 +47,15 @@ class Extracted:
 def extract_changed(
     store: Store, config: Config, change: str, sets: Sequence[FeatureSet], songs: DataFrame
 ) -> Extracted:
-    """Extract the sets from the changed clips of some songs that lack them.
+    """Extract missing feature sets from the modified clips of some songs.
 
     Parameters
     ----------
-    change : one of :data:`genreatlas.audio.changes.CHANGES`.
-    songs : with the column song_id.
+    change : a key of :data:`genreatlas.audio.changes.CHANGES`.
+    sets : the feature sets.
+    songs : frame with the column song_id.
     """
-    for staged in store.staged(STEP):  # of a killed run
+    for staged in store.staged(STEP):  # left by a killed run
         merge(store, staged)
     pending = _pending(store, config, change, sets, songs)
     found = pending.select("audio_id", "ingest_batch").collect()
@@ -63,7 +64,9 @@ def extract_changed(
     batches = sorted({row["ingest_batch"] for row in found})
     request = ExtractRequest(config.clip, config.limits)
     send_networks(store.spark, request.registered, frozenset(one.name for one in sets))
-    tasks = math.ceil(len(found) / max(1, config.extract.task_clips // 4))  # each takes as long as several others
+    tasks = math.ceil(
+        len(found) / max(1, config.extract.task_clips // 4)
+    )  # modified clips take longer, so tasks have fewer of them
     result = (
         with_audio(store, pending, batches)
         .select(*REQUEST_COLUMNS, F.lit(change).alias("change"))
@@ -78,7 +81,7 @@ def extract_changed(
 
 
 def merge(store: Store, staged: Staged) -> Extracted:
-    """Write a staged chunk, good rows and bad; what was missing where it ran is no fault of a clip and is not kept."""
+    """Write a staged chunk, successes and failures. Missing software is not a fault of a clip and is not stored."""
     rows = staged.frame
     said = rows.select("feature_set", "reason", "detail", F.size("copies").alias("n")).collect()
     bad = F.col("reason").isNotNull()
@@ -100,7 +103,7 @@ def merge(store: Store, staged: Staged) -> Extracted:
 
 
 def changed_rows(store: Reader, config: Config, change: str, feature_set: FeatureSet) -> DataFrame:
-    """Rows of changed clips as the set's own table has them: clip_id, song_id and its columns."""
+    """Rows of modified clips with the columns of the set's own table: clip_id, song_id and values."""
     columns = get_layout(feature_set.axis).columns(feature_set.features)
     rows = _current(store, config, change).where(
         (F.col("feature_set") == feature_set.name) & (F.col("set_version") == feature_set.version)
@@ -109,13 +112,13 @@ def changed_rows(store: Reader, config: Config, change: str, feature_set: Featur
 
 
 def failures(store: Reader, config: Config, change: str) -> DataFrame:
-    """Clips that could not be changed or extracted: clip_id, song_id, reason, detail."""
+    """Clips that could not be modified or extracted: clip_id, song_id, reason, detail."""
     rows = _current(store, config, change).where((F.col("feature_set") == NONE) & (F.col("set_version") == _RELEASE))
     return rows.select("clip_id", "song_id", "reason", "detail")
 
 
 def registered_sets(names: Sequence[str]) -> list[FeatureSet] | None:
-    """The sets that are extracted here under these names; None where one is an imported table's."""
+    """Registered sets with these names; None if one of them is an imported table."""
     return [FEATURE_SETS[name] for name in names] if all(name in FEATURE_SETS for name in names) else None
 
 
@@ -128,7 +131,7 @@ def _current(store: Reader, config: Config, change: str) -> DataFrame:
 
 
 def _pending(store: Reader, config: Config, change: str, sets: Sequence[FeatureSet], songs: DataFrame) -> DataFrame:
-    """Rows of :data:`genreatlas.audio.worker.REQUEST_COLUMNS` but for the audio, each audio once."""
+    """Rows of :data:`genreatlas.audio.worker.REQUEST_COLUMNS` without the audio column, one per audio."""
     clips = store.live(CLIPS).join(songs.select("song_id").distinct(), "song_id", "left_semi")
     clips = clips.join(failures(store, config, change).select("clip_id"), "clip_id", "left_anti")
     names = F.explode(F.array(*[F.lit(one.name) for one in sets])).alias("feature_set")

@@ -1,7 +1,7 @@
-"""Bytes of fetched clips: handed to extraction, dropped when they have served, and missed when they are gone.
+"""Bytes of fetched clips: reading them for extraction, dropping them afterwards, and finding clips without bytes.
 
-They are read by ``ingest_batch``, never by joining keys against them: a semi-join for 96 MB read 5.8 GB,
-the filter 243 MB.
+The bytes are read by a filter on ``ingest_batch``, not by a join on keys: a semi-join for 96 MB read 5.8 GB, the filter
+243 MB.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from genreatlas.store import Reader, Store, quote, upkeep
 from genreatlas.store.arrivals import staged_batches
 from genreatlas.tables import CLIP_AUDIO, CLIPS
 
-#: What names one audio in ``clip_audio``.
+#: Columns that identify an audio in ``clip_audio``.
 KEYS = ("ingest_batch", "sha256", "provider")
 
 
@@ -27,14 +27,14 @@ def is_fetched() -> Column:
 
 
 def available(store: Reader, clips: DataFrame) -> DataFrame:
-    """The clips whose audio is there."""
+    """Clips whose audio is available."""
     if not store.exists(CLIP_AUDIO):
         return clips.where(~is_fetched())
     return _with_held(store, clips).where(~is_fetched() | F.col("_held")).drop("_held")
 
 
 def gone(store: Reader, clips: DataFrame) -> DataFrame:
-    """The clips whose audio was dropped or purged."""
+    """Clips whose audio was dropped or purged."""
     fetched = clips.where(is_fetched())
     if not store.exists(CLIP_AUDIO):
         return fetched
@@ -42,7 +42,7 @@ def gone(store: Reader, clips: DataFrame) -> DataFrame:
 
 
 def count_held(store: Reader, clips: DataFrame) -> tuple[int, int]:
-    """How many clips have their audio, and of how many it was dropped or purged; a clip may have several rows."""
+    """Number of clips with audio, and of clips whose audio was dropped or purged. A clip may have several rows."""
     if not store.exists(CLIP_AUDIO):
         return clips.where(~is_fetched()).select("clip_id").distinct().count(), 0
     held = F.coalesce(~is_fetched() | F.col("_held"), F.lit(False)).alias("held")
@@ -57,23 +57,27 @@ def _with_held(store: Reader, clips: DataFrame) -> DataFrame:
 
 
 def with_audio(store: Reader, pending: DataFrame, batches: Sequence[str]) -> DataFrame:
-    """Rows of some ingest batches with their bytes in a column ``audio``; NULL for files.
+    """Add a column ``audio`` with the bytes to rows of some ingest batches; NULL for files.
 
-    ``pending`` has the columns :data:`KEYS` of the first clip of each audio, and ``fetched``.
+    Parameters
+    ----------
+    pending : has the columns :data:`KEYS` of the first clip of each audio, and ``fetched``.
+    batches : the ingest batches.
     """
     empty = F.lit(None).cast("binary").alias("audio")
     if not store.exists(CLIP_AUDIO):
         return pending.select("*", empty)
     audio = store.read(CLIP_AUDIO).where(F.col("ingest_batch").isin(list(batches))).select(*KEYS, "audio")
     files = pending.where(~F.col("fetched")).select("*", empty)
-    # The few pending rows go to where the bytes are, not the other way round.
+    # The few pending rows are broadcast, so that the bytes are not shuffled.
     return files.unionByName(audio.join(pending.where("fetched").hint("broadcast"), list(KEYS)))
 
 
 def fill_sounds(store: Store) -> tuple[str, ...]:
-    """Hash the sound of clips that an older release fetched and whose audio is there; returns a line for people.
+    """Hash the sound of clips fetched by an older release whose audio is available. Returns a message, if any.
 
-    It is done batch by batch, once in the life of a store: then every clip has its hash from the start.
+    Needed once per store, because newer releases hash clips when they are fetched. Processes one ingest batch at a
+    time.
     """
     if not store.exists(CLIP_AUDIO):
         return ()
@@ -95,15 +99,15 @@ def fill_sounds(store: Store) -> tuple[str, ...]:
 
 
 def drop_extracted(store: Store, lacking: DataFrame) -> tuple[str, ...]:
-    """Drop the ingest batches none of whose clips is needed any more; returns a line for people.
+    """Drop ingest batches of which no clip is needed any more. Returns a message, if any.
 
-    Whole batches, because their files go without being written again.
+    Only whole batches are dropped, because their files can be removed without rewriting others.
     """
     if not store.exists(CLIP_AUDIO):
         return ()
     held = store.read(CLIP_AUDIO).select("ingest_batch").distinct()
     done = [row[0] for row in held.join(lacking.select("ingest_batch"), "ingest_batch", "left_anti").collect()]
-    waiting = set(staged_batches(store, "fetch_previews"))  # for their clips, which a stopped run has not merged
+    waiting = set(staged_batches(store, "fetch_previews"))  # batches whose clips a stopped run has not merged yet
     if not (done := [batch for batch in done if batch not in waiting]):
         return ()
     try:

@@ -1,4 +1,4 @@
-"""Bring the files of pretrained networks to the workers: as artifacts of the session, named by their hash."""
+"""Send the files of pretrained networks to the workers, as artifacts of the session named by their hash."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,14 +15,15 @@ from genreatlas.audio.worker import ExtractRequest, extract_batches
 from genreatlas.config import EmbeddingEntry
 from genreatlas.datasets.sending import locate, send_file
 
-if TYPE_CHECKING:  # workers need no session
+if TYPE_CHECKING:  # workers do not import pyspark's session
     from pyspark.sql import SparkSession
 
 
 def send_networks(spark: "SparkSession", registered: Registered, names: frozenset[str]) -> None:
-    """Send the files of the sets of these names, each once a session.
+    """Send the network files of the named sets, each once per session.
 
-    One that is gone, or is another by now, is not: workers look for it where the entry says, and tell what is wrong.
+    A file that is missing or has another hash is not sent: workers then open the path in its entry and report the
+    error.
     """
     for entry in dict.fromkeys(one.entry for one in registered.feature_sets if _is_one_of(one, names)):
         if entry.file.is_file() and file_hash(entry.file) == entry.sha256:
@@ -34,17 +35,17 @@ def _is_one_of(one: FeatureSet, names: frozenset[str]) -> TypeGuard[EmbeddingSet
 
 
 def extract_sent(request: ExtractRequest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """:func:`genreatlas.audio.worker.extract_batches` with the files that were sent."""
+    """Call :func:`genreatlas.audio.worker.extract_batches` with the paths of the sent files."""
     return extract_batches(replace(request, registered=_located(request.registered)), batches)
 
 
 def windows_sent(recipe: Recipe, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """:func:`genreatlas.audio.whole_files.window_batches` with the files that were sent."""
+    """Call :func:`genreatlas.audio.whole_files.window_batches` with the paths of the sent files."""
     return window_batches(replace(recipe, registered=_located(recipe.registered)), batches)
 
 
 def _located(registered: Registered) -> Registered:
-    """Networks with the place of their file on this worker; where none was sent, what the entry says."""
+    """Replace the path of each network by its path on this worker; files that were not sent keep the entry's path."""
     found = []
     for one in registered.feature_sets:
         if isinstance(one, EmbeddingSet) and (sent := Path(locate(_artifact(one.entry), None))).exists():

@@ -1,4 +1,4 @@
-"""The plan of an extraction: which feature sets are made of which clips, how, and in which portions."""
+"""Plan of an extraction: feature sets, pending clips, settings and chunks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,15 +21,15 @@ from genreatlas.tables import CLIPS, QUARANTINE
 
 log = shown_log(__name__)
 
-#: The step whose rows of quarantine tell which clips failed.
+#: Name of the step in quarantine.
 STAGE = "extract_features"
-#: Where what is pending is written down.
+#: Name of the staging table of pending audios.
 PENDING = "extract_features_plan"
 
 
 @dataclass(frozen=True)
 class Lacking:
-    """How many clips lack a set: those whose audio is there, and those whose audio was dropped or purged."""
+    """Number of clips that lack a set: with available audio, and with audio that was dropped or purged."""
 
     clips: int
     gone: int
@@ -37,16 +37,17 @@ class Lacking:
 
 @dataclass(frozen=True)
 class ExtractionPlan:
-    """What one run extracts, fixed when it begins; what it is to be extracted from is asked of the store.
+    """Feature sets and settings of a run, fixed when it starts. Pending clips are queried from the store.
 
     Parameters
     ----------
-    feature_sets : those of ``[extract] feature_sets`` and those that are always extracted.
-    clip, limits : how audio is cut, and what a worker refuses.
-    sizes : clips of a chunk, of a task, and of an Arrow batch.
-    preprocessing_id : state of the cut and of the decoder, which rows of features have.
-    version : state in which a clip fails, which rows of quarantine have.
-    left_out : lines about sets that this machine lacks something for.
+    store : the store.
+    feature_sets : the sets of ``[extract] feature_sets`` and those that are always extracted.
+    clip, limits : settings of the cut, and limits of extraction.
+    sizes : numbers of clips per chunk, per task, and per Arrow batch.
+    preprocessing_id : stored in rows of features; see :func:`genreatlas.audio.preprocess.preprocessing_id`.
+    version : stored in rows of quarantine; see :func:`quarantine_version`.
+    left_out : messages about sets that are skipped because software is missing on this machine.
     """
 
     store: Store
@@ -60,7 +61,7 @@ class ExtractionPlan:
 
     @classmethod
     def of(cls, store: Store, config: Config) -> "ExtractionPlan":
-        """The plan that a configuration asks for.
+        """Create the plan of a configuration.
 
         Raises
         ------
@@ -77,11 +78,11 @@ class ExtractionPlan:
 
     @property
     def has_rows(self) -> bool:
-        """Whether something was extracted before, by this configuration or another."""
+        """Whether the table of any of the sets exists."""
         return any(self.store.exists(table_of(s)) for s in self.feature_sets)
 
     def lacking(self) -> DataFrame:
-        """Clips of the current window rule that lack a set and did not fail at it: one row a clip and lacking set."""
+        """Clips of the current window rule that lack a set and did not fail: one row per clip and missing set."""
         clips = self.store.live(CLIPS).where(F.col("window_rule") == window_rule(self.clip))
         failed = self.store.read(QUARANTINE).where(
             (F.col("stage") == STAGE) & (F.col("version") == self.version) & is_closed()
@@ -96,7 +97,7 @@ class ExtractionPlan:
         return wanted if done is None else wanted.join(done, ["clip_id", "feature_set"], "left_anti")
 
     def lacking_here(self) -> DataFrame:
-        """Rows of :meth:`lacking` whose audio is there."""
+        """Rows of :meth:`lacking` whose audio is available."""
         return available(self.store, self.lacking())
 
     def count_lacking(self) -> Lacking:
@@ -110,9 +111,9 @@ class ExtractionPlan:
         )
 
     def pending(self) -> DataFrame:
-        """Rows of :data:`genreatlas.audio.worker.REQUEST_COLUMNS`: each audio once, with every clip that holds it.
+        """Rows of :data:`genreatlas.audio.worker.REQUEST_COLUMNS`: one per audio, with all clips that have this audio.
 
-        An audio belongs to the chunk of the first of its clips.
+        An audio belongs to the ingest batch of the first of its clips.
         """
         copy = F.struct("clip_id", "song_id", "uri", "path", "bytes", "modified_ns")
         return (
@@ -127,13 +128,15 @@ class ExtractionPlan:
         )
 
     def stage(self) -> Staged:
-        """Write down what is pending, once: every chunk would otherwise join all clips with all features again."""
-        for left in self.store.staged(PENDING):  # by a killed run, or before features of equal audios were copied
+        """Stage the pending audios once, so that not every chunk joins all clips with all features."""
+        for left in self.store.staged(
+            PENDING
+        ):  # left by a killed run, or from before features of equal audios were copied
             left.drop()
         return self.store.stage(self.pending().sortWithinPartitions("ingest_batch"), PENDING, self.store.run_id)
 
     def chunks(self, pending: DataFrame) -> list[tuple[list[str], int]]:
-        """Divide what is pending into chunks: the ingest batches of each, and how many audios it has."""
+        """Divide pending audios into chunks: the ingest batches and the number of audios of each."""
         found: list[tuple[list[str], int]] = []
         batches = pending.groupBy("ingest_batch").count().collect()
         for batch, audios in sorted((row["ingest_batch"], row["count"]) for row in batches):
@@ -146,16 +149,16 @@ class ExtractionPlan:
 
 @contextmanager
 def arrow_batches(store: Reader, rows: int) -> Iterator[None]:
-    """Bound the rows of one Arrow batch, and put the session's own setting back after.
+    """Limit the rows of an Arrow batch, and restore the session's setting afterwards.
 
-    Rows are small on their way in, but each makes four with 62 kB of frames on its way out.
+    Input rows are small, but each yields four output rows with 62 kB of frames.
     """
     key = "spark.sql.execution.arrow.maxRecordsPerBatch"
     conf = store.spark.conf
     before = conf.get(key, None)
     try:
         conf.set(key, str(rows))
-    except Exception as error:  # a managed platform may refuse any setting
+    except Exception as error:  # managed platforms may refuse settings
         log.info("%s stays as the platform has it: %s", key, str(error).splitlines()[0])
         yield
         return
@@ -169,6 +172,6 @@ def arrow_batches(store: Reader, rows: int) -> Iterator[None]:
 
 
 def quarantine_version(preprocessing: str, feature_sets: tuple[FeatureSet, ...]) -> str:
-    """State in which a clip failed; with another set, version, preprocessing or release it is tried again."""
+    """Version stored with failures. A clip is retried when sets, their versions, preprocessing or release change."""
     versions = (f"{s.name}={s.version}" for s in sorted(feature_sets, key=lambda s: s.name))
     return f"{preprocessing}:{stable_id(*versions, length=8)}:{__version__}.{DECODER_RELEASE}"

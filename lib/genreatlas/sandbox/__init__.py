@@ -1,4 +1,4 @@
-"""The composer: a library of songs in made-up genres, with the truth about every note."""
+"""Synthesise a library of songs in invented genres, with ground truth for every note."""
 
 from genreatlas.sandbox.composed_genres import GENRES
 from genreatlas.sandbox.composed_library import truth_folder, truth_path, write_library

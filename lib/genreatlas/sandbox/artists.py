@@ -1,4 +1,4 @@
-"""Artists: habits drawn once, heard in each of their songs."""
+"""Artists: settings drawn once per artist and shared by all songs of the artist."""
 
 from dataclasses import replace
 
@@ -39,9 +39,9 @@ def make_artist(seed: int, genre: Genre, number: int) -> Artist:
 
 
 def make_borrower(seed: int, genre: Genre, number: int) -> Artist:
-    """Return the artist of a genre that moves like it, and sounds and harmonises like one of the composer's genres.
+    """Return an artist with the rhythm of `genre`, and sound and harmony of one of the composer's genres.
 
-    Artists take these in turn, so artists of one number have one genre's sound, whatever they play.
+    The other genre is chosen by ``number`` in turn, so artists with equal numbers have the sound of the same genre.
     """
     return make_artist(seed, blend(genre, tuple(GENRES.values())[number % len(GENRES)]), number)
 
@@ -49,7 +49,7 @@ def make_borrower(seed: int, genre: Genre, number: int) -> Artist:
 def make_guest(seed: int, genre: Genre, other: Genre, number: int) -> Artist:
     """Return an artist of `genre` with a song that is also of the genre `other`.
 
-    Rhythm, timing, drum kit and engineer are the artist's own; chords and instruments are the other genre's.
+    Rhythm, timing, drum kit and mix are the artist's own; chords and instruments are the other genre's.
     """
     own, borrowed = make_artist(seed, genre, number), make_artist(seed, blend(genre, other), number)
     return replace(
@@ -63,14 +63,14 @@ def make_guest(seed: int, genre: Genre, other: Genre, number: int) -> Artist:
 
 
 def _name(seed: int, genre: str, number: int) -> str:
-    """Name of a genre's artist; names of the other genres do not depend on whether there are pairs."""
+    """Name of a genre's artist. Names in the composer's other genres do not depend on the paired genres."""
     if genre in PAIRED:
         return f"Young {artist_name(seed, list(PAIRED).index(genre) + number * len(PAIRED))}"
     return artist_name(seed, list(GENRES).index(genre) + number * len(GENRES))
 
 
 def _own(random: np.random.Generator, voice: Voice) -> Voice:
-    """Return the voice as this artist has set it up."""
+    """Return the voice with this artist's variation of its parameters."""
     return replace(
         voice,
         brightness=float(np.clip(voice.brightness + random.uniform(-0.2, 0.2), 0.05, 0.95)),
@@ -92,7 +92,7 @@ def _kit(random: np.random.Generator, sound: Sound) -> Kit:
 
 
 def _mix(random: np.random.Generator, sound: Sound) -> Mix:
-    """Draw an engineer: the equaliser is what makes artists of one genre sound least alike."""
+    """Draw the artist's mix. Its equaliser is the largest difference between artists of one genre."""
     low, mid, high = sound.tone
     return Mix(
         low_db=low + float(random.uniform(-2, 2)),

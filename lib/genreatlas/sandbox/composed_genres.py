@@ -1,7 +1,7 @@
-"""The genres and the voices that they share. Each genre differs in rhythm, tempo, timbre, harmony and dynamics.
+"""The composer's genres and their shared voices. Genres differ in rhythm, tempo, timbre, harmony and dynamics.
 
-Neighbours share voices, so that none is told by its sound alone. The order matters: neighbours are what a song under
-two genres is made of. The first ones are made with machines, the others by hand.
+Adjacent genres share voices, so that no genre can be identified by its sound alone. The order matters: a song under two
+genres belongs to adjacent ones.
 """
 
 from dataclasses import replace
@@ -371,5 +371,5 @@ GENRES: dict[str, Genre] = {genre.name: genre for genre in (HOUSE, TECHNO, HIP_H
 
 
 def blend(first: Genre, second: Genre) -> Genre:
-    """Return the genre of a song that is both: it moves like `first` and sounds and harmonises like `second`."""
+    """Return the genre of a song in two genres: rhythm and timing of `first`, sound and harmony of `second`."""
     return replace(second, name=f"{first.name};{second.name}", grooves=first.grooves, live=first.live)

@@ -1,6 +1,6 @@
-"""Writing a composed library: what is missing, in parallel, never half a file, and the truth about every song.
+"""Write a composed library: missing files only, in parallel, atomically, with a ground truth file per song.
 
-The truth is for judging what features and trackers hear in a song.
+The ground truth is used to evaluate features and beat trackers.
 """
 
 import csv
@@ -25,7 +25,7 @@ from genreatlas.sandbox.mixing import render
 from genreatlas.sandbox.style import PITCH_CLASSES, Artist
 from genreatlas.values import JsonObject
 
-# Raised whenever the same configuration would sound different.
+# Version of the composer. Increase it when the same configuration yields different audio.
 VERSION = 3
 _MANIFEST_COLUMNS = ("path", "genre", "song", "artist", "title", "album", "licence")
 
@@ -33,27 +33,27 @@ _ROLE_BANDS = {"bass": "low", "comp": "mid", "pad": "mid", "lead": "high"}
 
 
 def truth_folder(path: Path) -> Path:
-    """Return where the truth of a library lies: beside its folder, so that listing it finds audio alone."""
+    """Return the folder of a library's ground truth: next to its folder, which then contains audio only."""
     return path.with_name(f"{path.name}-truth")
 
 
 def truth_path(path: Path, file: PlannedFile | str) -> Path:
-    """Return the truth file of a song of the library in `path`."""
+    """Return the path of the ground truth file of a song of the library in `path`."""
     relative = file if isinstance(file, str) else file.path
     return (truth_folder(path) / relative).with_suffix(".json")
 
 
 def write_library(section: SandboxSection, workers: int | None = None) -> int:
-    """Write every file of the library that is not there yet, its truth, and ``manifest.csv``.
+    """Write all missing files of the library with their ground truth, and ``manifest.csv``.
 
     Layout: ``<path>/<genre>/<artist> - <title>.mp3``, ``<path>/manifest.csv`` (path, genre, song, artist,
     title, album, licence; several genres are separated by ``;``), and under ``<path>-truth`` one JSON
-    file a song (see ``truth.py``) and ``world.json``, which says what the library was composed from.
+    file per song (see :func:`truth`) and ``world.json`` with the configuration of the library.
 
     Parameters
     ----------
-    section : what to compose, and where.
-    workers : processes; None for one a core. The files do not depend on it.
+    section : configuration and folder of the library.
+    workers : number of processes; None: one per core. The files do not depend on it.
 
     Returns
     -------
@@ -62,18 +62,18 @@ def write_library(section: SandboxSection, workers: int | None = None) -> int:
     Raises
     ------
     ConfigError
-        When the folder holds another library, or other files.
+        When the folder contains another library, or other files.
     """
     files = plan_library(section)
     _claim(section)
     missing = [file for file in files if not _is_there(section, file)]
-    # A worker takes a second to start, in which it could have composed a song.
+    # A worker takes a second to start, about the time to compose one song.
     workers = min(workers or _cores(), len(missing) // 4)
     if workers > 1:
-        # Spawned, because a fork would copy the threads' locks of whatever runs in this process (a JVM's gateway).
+        # Spawned, because a fork would copy locks held by other threads of this process (such as a JVM gateway).
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-            # An artist's songs share drum hits and a room, so they go to one worker.
+            # An artist's songs share cached drum hits and reverb, so one worker composes them.
             list(pool.map(_write_file, repeat(section), missing, chunksize=section.songs_per_artist))
     else:
         for file in missing:
@@ -83,21 +83,21 @@ def write_library(section: SandboxSection, workers: int | None = None) -> int:
 
 
 def compose_file(section: SandboxSection, file: PlannedFile) -> Score:
-    """Compose the song of a planned file that has no fault."""
+    """Compose the song of a planned file without fault."""
     artist = _artist(section, file.genres, file.artist_number)
     return compose(artist, section.seed, file.number, section.seconds)
 
 
 def truth(score: Score, seconds: float) -> JsonObject:
-    """Return the truth of a song as plain JSON values.
+    """Return the ground truth of a song as JSON values.
 
-    Times are seconds from the first decoded sample. Keys: ``tempo`` (beats a minute, mean over the clip;
+    Times are in seconds from the first decoded sample. Keys: ``tempo`` (beats per minute, mean over the clip;
     in 6/8 a beat is a dotted quarter), ``metre``, ``beats_per_bar``, ``beats``, ``downbeats``, ``swing``
-    (``ratio`` of the long to the short step, 1 is straight, and the ``unit`` that is swung), ``key``
+    (``ratio`` of the long to the short step, 1 is straight, and the swung ``unit``), ``key``
     (``name`` such as ``Eb:minor``, ``tonic``, ``mode``), ``chords`` (start, end, name after Harte et al. 2005)
     and ``onsets`` as columns of equal length: ``time``, ``voice`` (drum piece, or bass, comp, lead, pad),
-    ``band`` (low, mid, high), ``pitch_class`` (0 is C; null for drums), ``attack`` (seconds until the
-    note has risen) and ``velocity`` (0 … 1).
+    ``band`` (low, mid, high), ``pitch_class`` (0 is C; null for drums), ``attack`` (seconds from the
+    onset to full level) and ``velocity`` (0 … 1).
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def truth(score: Score, seconds: float) -> JsonObject:
 
 
 def to_json(values: JsonObject) -> bytes:
-    """Return the bytes of a truth file: keys sorted, so that one song has one file."""
+    """Serialise a ground truth file with sorted keys, so that equal songs have equal bytes."""
     return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
@@ -143,11 +143,11 @@ def _artist(section: SandboxSection, genres: tuple[str, ...], number: int) -> Ar
 
 
 def _claim(section: SandboxSection) -> None:
-    """Note what the library is composed from, or find that the folder is another's."""
+    """Write the library's configuration to ``world.json``, or raise ConfigError if the folder has other content."""
     composed_from = section.model_dump(mode="json", exclude={"path"}) | {"version": VERSION}
     world = truth_folder(section.path) / "world.json"
     if world.exists():
-        # Libraries of before there was a choice.
+        # Older libraries have no entry for the choice of sounds.
         found = {"sounds": "own"} | json.loads(world.read_text(encoding="utf-8"))
         different = sorted(key for key in composed_from if found.get(key) != composed_from[key])
         if different:
@@ -199,7 +199,7 @@ def _write_if_new(path: Path, content: bytes) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file under another name first, so that a killed run leaves nothing half written."""
+    """Write a file atomically by renaming, so that a killed run leaves no incomplete file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     part.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Composing: from an artist's habits to the beats, chords and notes of one song."""
+"""Compose the beats, chords and notes of a song from an artist's settings."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,13 @@ _DEGREES = {"1": 0, "3": 1, "5": 2, "7": -1}
 
 @dataclass(frozen=True)
 class Clock:
-    """The beats of one song: its tempo, how it drifts, and its swing."""
+    """Timing of a song.
+
+    Parameters
+    ----------
+    groove : the groove, with the metre.
+    beats : (n,) times of the beats in seconds.
+    swing : ratio of long to short step; 1 is straight."""
 
     groove: Groove
     beats: npt.NDArray[np.float64]
@@ -23,11 +29,11 @@ class Clock:
 
     @property
     def bars(self) -> int:
-        """Whole bars, the last of which may lie behind the end of the clip."""
+        """Number of whole bars; the last may end after the clip."""
         return (len(self.beats) - 1) // self.groove.metre.beats
 
     def time(self, bar: int, step: int) -> float:
-        """Return the time in seconds of a grid step; steps may run on into later bars."""
+        """Return the time of a grid step in seconds. Steps beyond the bar count into later bars."""
         metre = self.groove.metre
         beat, within = divmod(bar * metre.bar + step, metre.steps)
         beat = min(beat, len(self.beats) - 2)
@@ -35,7 +41,7 @@ class Clock:
         return float(start + (end - start) * self._place(within))
 
     def _place(self, within: int) -> float:
-        """Where in its beat (0 … 1) a step lies; a swung pair divides its time as swing : 1."""
+        """Position of a step in its beat, 0 … 1. A swung pair divides its time as swing : 1."""
         steps = self.groove.metre.steps
         if self.swing == 1.0 or steps != 4:
             return within / steps
@@ -47,7 +53,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Line:
-    """How a tune goes: its metre, the share of eighth notes that sound, and the MIDI pitch it circles."""
+    """Settings of a melody: its metre, the share of eighth notes that sound, and its central MIDI pitch."""
 
     metre: Metre
     density: float
@@ -56,7 +62,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Note:
-    """One note or hit: `pitch` is a MIDI pitch, or None for a drum, whose piece is `piece`."""
+    """One note or drum hit.
+
+    Parameters
+    ----------
+    time, hold : onset and length in seconds.
+    role : part that plays the note.
+    velocity : loudness, relative to 1.
+    pitch : MIDI pitch; None for drums.
+    piece : piece of the drum kit; empty for notes."""
 
     time: float
     hold: float
@@ -68,7 +82,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Score:
-    """A song on paper."""
+    """A composed song: chords as (start s, end s, chord), and notes sorted by time."""
 
     artist: Artist
     key: Key
@@ -83,16 +97,16 @@ def compose(artist: Artist, seed: int, number: int, seconds: float) -> Score:
 
     Parameters
     ----------
-    artist : who plays; for a song under two genres, the artist with the blended genre's habits.
+    artist : the artist; for a song under two genres, an artist of the blended genre.
     seed : seed of the world.
-    number : of the song, unique within the artist and genre.
+    number : number of the song, unique within artist and genre.
     seconds : length of the clip; notes begin before its end.
     """
     random = rng(seed, "song", artist.genre.name, artist.number, number)
     groove = pick(random, artist.grooves)
     key = pick(random, artist.keys)
     low, high = groove.tempo
-    # An artist keeps to about a quarter of the genre's range.
+    # An artist uses about a quarter of the genre's range.
     tempo = low + (high - low) * float(np.clip(artist.pace + random.uniform(-0.12, 0.12), 0.0, 1.0))
     swing = float(random.uniform(*groove.swing))
     clock = make_clock(random, groove, tempo, swing, artist.live, seconds)
@@ -126,7 +140,7 @@ def _chord(key: Key, step: tuple[int, str]) -> Chord:
 
 
 def _segments(clock: Clock, bars: list[Chord], seconds: float) -> tuple[tuple[float, float, Chord], ...]:
-    """Join bars of one chord; the first chord begins with the first beat."""
+    """Merge consecutive bars of the same chord. The first chord starts at the first beat."""
     segments: list[tuple[float, float, Chord]] = []
     for bar in range(clock.bars):
         start, end = clock.time(bar, 0), clock.time(bar + 1, 0)
@@ -140,7 +154,7 @@ def _segments(clock: Clock, bars: list[Chord], seconds: float) -> tuple[tuple[fl
 
 
 def _layers(random: np.random.Generator, artist: Artist, bars: int) -> list[frozenset[str]]:
-    """Say for every bar who plays: sections of four bars (two in short songs), never less than two roles."""
+    """Return the roles that play in each bar: sections of four bars (two in short songs), at least two roles."""
     everyone = frozenset(("drums", "bass", "comp"))
     has_pad = artist.mix.levels["pad"] > -30
     shapes = [
@@ -157,7 +171,7 @@ def _layers(random: np.random.Generator, artist: Artist, bars: int) -> list[froz
 
 
 def _played(lines: list[Note], live: float, random: np.random.Generator) -> list[Note]:
-    """Play as people do: not quite together, not quite evenly; machines only vary in force."""
+    """Add random deviations of time and velocity; without ``live`` only the velocity varies."""
     count = len(lines)
     late = np.clip(random.normal(0.0, 1.0, count), -2.5, 2.5) * live
     force = 1.0 + np.clip(random.normal(0.0, 1.0, count), -2, 2) * (0.03 + min(live * 12, 0.1))
@@ -168,7 +182,7 @@ def _played(lines: list[Note], live: float, random: np.random.Generator) -> list
 
 
 class _Parts:
-    """The parts of one song over its clock, chords and layers."""
+    """Generates the parts of a song from its clock, chords and layers."""
 
     def __init__(
         self,
@@ -203,7 +217,7 @@ class _Parts:
         return notes + self._fills()
 
     def _fills(self) -> list[Note]:
-        """A roll in the last beat before a new section, by drummers who play with snare or clap."""
+        """Fills in the last beat before a new section, if the groove uses snare, tom or clap."""
         pieces = [piece for piece in ("snare", "tom", "clap") if piece in self.groove.drums]
         if not pieces or self.groove.metre.steps != 4:
             return []
@@ -229,7 +243,7 @@ class _Parts:
             else:
                 intervals = QUALITIES[chord.quality]
                 pitch = root + intervals[_DEGREES[sign] if len(intervals) > 2 else 0]
-            # A long note ends with its chord.
+            # Notes do not extend beyond their chord.
             steps = min(steps, self._until_new_chord(bar) * self.bar - step)
             notes.append(Note(self.clock.time(bar, step), self._length(bar, step, steps) * 0.92, "bass", 0.85, pitch))
         return notes
@@ -291,17 +305,17 @@ def make_clock(
 
     Parameters
     ----------
-    random : source of the first beat's time and of the drift.
-    groove : gives the metre.
-    tempo : beats a minute.
-    swing : long to short within a pair of steps; 1 is straight.
-    live : standard deviation of a player's timing in seconds; 0 keeps strict time.
-    seconds : how long the song is; beats cover it, and one bar more.
+    random : random numbers for the first beat's time and the drift.
+    groove : the groove, with the metre.
+    tempo : beats per minute.
+    swing : ratio of long to short step of a pair; 1 is straight.
+    live : standard deviation of the timing in seconds; 0: strict time.
+    seconds : length of the song; the beats cover one bar more.
     """
     period = 60.0 / tempo
     count = int(np.ceil(seconds / period / 0.94)) + 2 * groove.metre.beats + 1
     count += -(count - 1) % groove.metre.beats
-    # Players slow down and speed up by a percent or two over some bars, and always come back.
+    # Players drift by one or two percent over some bars and return to the tempo.
     drift = np.cumsum(random.normal(0.0, 1.0, count)) if live else np.zeros(count)
     drift -= np.linspace(drift[0], drift[-1], count)
     periods = period * (1.0 + np.clip(drift * live * 0.25, -0.025, 0.025))
@@ -314,8 +328,8 @@ def melody(
 ) -> Iterator[tuple[int, int, int, int, float]]:
     """Yield (bar, step, steps until the next note, MIDI pitch, accent) of a tune.
 
-    Two motifs of a bar each, in the order A A B A: the rhythm and the contour return, and the pitches
-    fit the chord of the moment on the beat and the scale off it.
+    Two motifs of one bar each, in the order A A B A, with repeated rhythm and contour. Pitches are from the current
+    chord on the beat and from the scale off the beat.
     """
     motifs = [_motif(random, line) for _ in range(2)]
     places: list[tuple[int, int, int]] = []
@@ -324,7 +338,7 @@ def melody(
         places += [(bar, step, leap) for step, leap in motif]
     height = 0
     for i, (bar, step, leap) in enumerate(places):
-        # The tune is drawn back to its centre, so that it never leaves the instrument.
+        # The distance from the centre is bounded, to stay in the instrument's range.
         height = int(np.clip(height + leap, -6, 6))
         target = line.centre + 1.7 * height
         on_beat = step % line.metre.steps == 0
@@ -337,7 +351,7 @@ def melody(
 
 
 def _motif(random: np.random.Generator, line: Line) -> list[tuple[int, int]]:
-    """Return (step, leap in scale steps) over one bar; sounding eighths are likelier on the beat."""
+    """Return (step, interval) pairs of one bar. Eighths on the beat are more likely to sound."""
     steps = line.metre.steps
     stride = 2 if steps == 4 else 1
     motif = []
@@ -349,7 +363,7 @@ def _motif(random: np.random.Generator, line: Line) -> list[tuple[int, int]]:
 
 
 def walking_bass(random: np.random.Generator, chord: Chord, following: Chord, beat: int, beats: int) -> int:
-    """Return the MIDI pitch of a walking bass: the root first, then chord tones, last a step from the next root."""
+    """Return a walking bass's MIDI pitch: the root, then chord tones, last a semitone from the following root."""
     root = near(chord.root, 40)
     if beat == 0:
         return root

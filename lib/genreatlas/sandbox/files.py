@@ -1,4 +1,4 @@
-"""Writing tagged MP3, and files that nobody can use, as they turn up in real libraries."""
+"""Write tagged MP3 files, and unusable files as found in real libraries."""
 
 import io
 import struct
@@ -11,12 +11,12 @@ from genreatlas.audio.mpeg import walk_frames
 from genreatlas.sandbox.instruments import RATE
 from genreatlas.sandbox.library_plan import Fault
 
-# Constant bit rate: with a variable one the bit rate alone would tell genres apart. At 128 kbit/s the encoder
-# keeps 44.1 kHz and 16 kHz of bandwidth.
+# Constant bit rate, because with a variable one the bit rate alone would identify genres. At 128 kbit/s the encoder
+# keeps 44.1 kHz and a bandwidth of 16 kHz.
 _KBITS = 128
-#: LAME's usual effort; libsndfile, which has no setting for it, takes four times as long with the best.
+#: LAME's default quality. libsndfile always uses the best quality, which takes four times as long.
 _QUALITY = 5
-#: Samples that LAME puts before the sound, and samples in a frame.
+#: Encoder delay of LAME, and length of a frame, in samples.
 _DELAY, _FRAME = 576, 1152
 _HEADER = b"\xff\xfb\x90\x64"  # MPEG-1 layer III without checksum, 128 kbit/s, 44.1 kHz, joint stereo
 _FRAME_BYTES = 144 * _KBITS * 1000 // RATE
@@ -26,19 +26,19 @@ _SIDE_INFORMATION = 32
 def encode(sound: npt.NDArray[np.float32], tags: dict[str, str | list[str]]) -> bytes:
     """Return a tagged MP3 of 128 kbit/s.
 
-    The file carries its encoder delay, so a decoder that honours it (libsndfile's, ffmpeg's) gives
-    back samples at their own times.
+    The file states its encoder delay, so that decoders that support it (libsndfile's, ffmpeg's) return samples at
+    their original times.
 
     Parameters
     ----------
-    sound : (n, 2) float32 at 44.1 kHz; what lies beyond full scale is clipped.
-    tags : by ID3 frame (TIT2, TPE1, TALB, TCON …); a list gives several values.
+    sound : (n, 2) float32 at 44.1 kHz; clipped at full scale.
+    tags : values by ID3 frame (TIT2, TPE1, TALB, TCON …); a list for several values.
 
     Raises
     ------
     ModuleNotFoundError : the extra ``sandbox`` is not installed.
     """
-    import lameenc  # of the extra `sandbox`, as mutagen is
+    import lameenc  # lameenc and mutagen are in the extra `sandbox`
     import mutagen.id3
 
     encoder = lameenc.Encoder()
@@ -58,9 +58,9 @@ def encode(sound: npt.NDArray[np.float32], tags: dict[str, str | list[str]]) -> 
 
 
 def _facts(frames: bytes, samples: int) -> bytes:
-    """The frame in front that says how many frames follow, and how many samples around the sound are none.
+    """Information frame with the number of frames and the padding in samples at both ends.
 
-    References: Xing's frame of facts with LAME's extension, as the "MP3 Info Tag" specification (rev. 1) lays it out.
+    References: Xing's information frame with LAME's extension, "MP3 Info Tag" specification (rev. 1).
     """
     count = walk_frames(frames, 0).frames
     padding = count * _FRAME - _DELAY - samples
@@ -75,10 +75,10 @@ def broken_bytes(fault: Fault, tags: dict[str, str | list[str]], seconds: float)
 
     Parameters
     ----------
-    fault : ``text`` (named .mp3), ``cut`` (an MP3 of which half a second is left), ``empty`` (no bytes),
-        ``short`` (0.2 s), ``silence`` (all samples 0) or ``nan`` (a WAV of undefined samples).
-    tags : ID3 tags of those that are MP3.
-    seconds : length of those that have one.
+    fault : ``text`` (named .mp3), ``cut`` (an MP3 truncated to half a second), ``empty`` (no bytes),
+        ``short`` (0.2 s), ``silence`` (all samples 0) or ``nan`` (a WAV of NaN samples).
+    tags : ID3 tags of MP3 files.
+    seconds : length of files with sound.
     """
     time = np.arange(round(seconds * RATE)) / RATE
     tone = (0.3 * np.sin(2 * np.pi * 220.0 * time)).astype(np.float32)
@@ -92,11 +92,11 @@ def broken_bytes(fault: Fault, tags: dict[str, str | list[str]], seconds: float)
         return encode(_stereo(np.zeros_like(tone)), tags)
     if fault == "nan":
         buffer = io.BytesIO()
-        # libsndfile would write the time of day into the file.
+        # libsndfile would write the current time into the file.
         scipy.io.wavfile.write(buffer, RATE, _stereo(np.full_like(tone, np.nan)))
         return buffer.getvalue()
     whole = encode(_stereo(tone), tags)
-    # 128 kbit/s are 16,000 bytes a second; the tags lie before them.
+    # 128 kbit/s are 16,000 bytes per second; the tags precede them.
     return whole[: len(whole) - int((seconds - 0.5) * 16000)]
 
 

@@ -1,12 +1,12 @@
-"""Pairs of grooves that are told apart by the order of drum hits and by nothing else.
+"""Pairs of grooves that differ only in the order of drum hits.
 
-Kick and snare share the beats (in the third pair, the eighths): one plays where the other does not. In one groove of a
-pair they take turns, in the other each plays several times in a row. Everything that does not know order is equal in
-both: tempo, metre, bass, comping and cymbals; how often each drum is hit, at each step of the bar; the times at which
-anything is hit, and so the time between hits and which drum ends it. Two bars make a pattern, and the second has the
-drums exchanged, so that bars laid over each other, as the feature set ``groove`` does, are equal, too.
+Every beat (in the third pair, every eighth) has either a kick or a snare. In one groove of a pair they alternate, in
+the other each is repeated several times. All statistics that ignore order are equal: tempo, metre, bass, comping and
+cymbals; the number of hits of each drum at each step of the bar; the times of hits, and so the intervals between hits.
+A pattern has two bars, and the second exchanges the drums, so that averages over bars, as in the feature set
+``groove``, are equal too.
 
-The two genres borrow chords, voices and mixes from the composer's other genres in turn, by
+The two genres use chords, voices and mixes of the composer's other genres in turn, by
 :func:`genreatlas.sandbox.composed_genres.blend`.
 """
 
@@ -15,14 +15,14 @@ from dataclasses import replace
 from genreatlas.sandbox.composed_genres import ROCK
 from genreatlas.sandbox.style import COMMON, TRIPLE, Genre, Groove, Metre, Span
 
-#: The one whose drums take turns, and the one whose drums play in runs.
+#: Genre with alternating drums, and genre with repeated drums.
 TURNS, RUNS = "in turns", "in runs"
 
 
 def _pair(
     metre: Metre, tempo: Span, turns: str, runs: str, hits: int, hat: str, bass: str, comp: str
 ) -> tuple[Groove, Groove]:
-    """Two grooves with one hit of ``k`` (kick) or ``s`` (snare) every ``hits`` steps of the grid."""
+    """Return two grooves with a hit of ``k`` (kick) or ``s`` (snare) every ``hits`` grid steps."""
 
     def groove(order: str) -> Groove:
         drums = {
@@ -34,7 +34,7 @@ def _pair(
     return groove(turns), groove(runs)
 
 
-#: Each pair: in turns, in runs.
+#: Pairs of grooves: (in turns, in runs).
 PAIRS = (
     _pair(COMMON, (96, 124), "kskssksk", "kksssskk", 4, "x.x.x.x.x.x.x.x.", "1...............", "..x...x...x...x."),
     _pair(TRIPLE, (116, 152), "ksksks", "kksssk", 4, "x.x.x.x.x.x.", "1...........", "....x...x..."),
@@ -44,7 +44,7 @@ PAIRS = (
     ),
 )  # fmt: skip
 
-#: Genres that are composed where they are named.
+#: Genres that are composed only if the configuration names them.
 PAIRED: dict[str, Genre] = {
     name: replace(ROCK, name=name, grooves=tuple(pair[place] for pair in PAIRS), live=(0.0, 0.006))
     for place, name in enumerate((TURNS, RUNS))

@@ -1,4 +1,4 @@
-"""Pitched instruments and drums: one note or hit at a time, mono, its onset on the first sample."""
+"""Synthesis of single notes and drum hits, mono, with the onset at the first sample."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -12,7 +12,7 @@ from genreatlas.sandbox.style import Kit, Voice
 RATE = 44100
 Mono = npt.NDArray[np.float32]
 
-# Where the energy of a piece lies, for the truth.
+# Frequency band of each piece's energy, for the ground truth.
 BANDS = {
     "kick": "low",
     "tom": "low",
@@ -35,7 +35,7 @@ def frequency(pitch: float) -> float:
 
 
 def render_note(voice: Voice, pitch: int, hold: int) -> Mono:
-    """Render one note that is held for `hold` samples and then released.
+    """Render one note held for `hold` samples and then released.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def render_note(voice: Voice, pitch: int, hold: int) -> Mono:
 def _envelope(voice: Voice, hold: int, length: int) -> Mono:
     """Attack, exponential decay to the sustain level, and a release to exactly 0."""
     time = np.arange(length, dtype=np.float32) / np.float32(RATE)
-    # A plucked string decays by itself.
+    # The synthesis of a plucked string already decays.
     floor = np.float32(1.0 if voice.kind == "pluck" else voice.sustain)
     envelope: Mono = floor + (np.float32(1.0) - floor) * np.exp(time / np.float32(-voice.decay))
     rise = max(int(voice.attack * RATE), 16)
@@ -77,7 +77,7 @@ def _envelope(voice: Voice, hold: int, length: int) -> Mono:
 
 
 def _phase(voice: Voice, hz: float, length: int, cents: float = 0.0) -> npt.NDArray[np.float64]:
-    """Phase in cycles; vibrato (in semitones, 5.5 Hz) begins a quarter of a second after the onset."""
+    """Phase in cycles. Vibrato (in semitones, 5.5 Hz) starts a quarter of a second after the onset."""
     time = np.arange(length) / RATE
     cycles = time * (hz * 2.0 ** (cents / 1200.0))
     if voice.vibrato:
@@ -88,7 +88,7 @@ def _phase(voice: Voice, hz: float, length: int, cents: float = 0.0) -> npt.NDAr
 
 @lru_cache(maxsize=512)
 def _table(spectrum: str, harmonics: int, brightness: float) -> Mono:
-    """One band-limited period of a timbre, peak 1, with one more sample for interpolation."""
+    """One band-limited period of a timbre, peak 1, with an additional sample for interpolation."""
     number = np.arange(1, harmonics + 1, dtype=np.float64)
     if spectrum == "sine":
         level = np.where(number == 1, 1.0, np.where(number == 2, 0.12, 0.0))
@@ -104,11 +104,11 @@ def _table(spectrum: str, harmonics: int, brightness: float) -> Mono:
         level = np.abs(np.sin(np.pi * number / 7.3)) / number**0.9
     else:
         level = 1.0 / number
-    # Brightness 0 … 1 moves the harmonic above which the spectrum falls by another 12 dB an octave.
+    # Brightness 0 … 1 sets the harmonic above which the spectrum falls by another 12 dB per octave.
     corner = 1.5 * 30.0**brightness
     level = level / (1.0 + (number / corner) ** 2)
     spectrum_bins = np.zeros(_TABLE // 2 + 1, dtype=np.complex128)
-    # Phases that avoid one tall spike a period.
+    # Phases chosen to avoid a high peak in each period.
     spectrum_bins[1 : harmonics + 1] = level * np.exp(1j * np.pi * number**2 / max(harmonics, 2))
     period = np.fft.irfft(spectrum_bins, _TABLE)
     period /= np.abs(period).max()
@@ -124,7 +124,7 @@ def _look_up(table: Mono, cycles: npt.NDArray[np.float64]) -> Mono:
 
 
 def _wave(voice: Voice, hz: float, length: int) -> Mono:
-    """Wavetable synthesis: a dark and a bright table, the bright one fading as a filter would close."""
+    """Wavetable synthesis: a dark and a bright table; the bright one fades out like a closing filter."""
     harmonics = int(np.clip(16000.0 / hz, 1, _TABLE // 2 - 1))
     bright = _table(voice.spectrum, harmonics, round(voice.brightness, 2))
     shift = (0.0,) if not voice.detune else (-voice.detune / 2, voice.detune / 2)
@@ -141,9 +141,9 @@ def _wave(voice: Voice, hz: float, length: int) -> Mono:
 
 
 def _fm(voice: Voice, hz: float, length: int) -> Mono:
-    """Two-operator frequency modulation (Chowning 1973); the index decays, so notes begin bright."""
+    """Two-operator frequency modulation (Chowning 1973). The index decays, so that notes start bright."""
     cycles = _phase(voice, hz, length)
-    # Phases are wrapped before they become float32, or long notes would detune.
+    # Phases are wrapped before conversion to float32, otherwise long notes would detune.
     carrier = (2 * np.pi * (cycles - np.floor(cycles))).astype(np.float32)
     modulator_cycles = cycles * voice.ratio
     modulator = (2 * np.pi * (modulator_cycles - np.floor(modulator_cycles))).astype(np.float32)
@@ -155,7 +155,7 @@ def _fm(voice: Voice, hz: float, length: int) -> Mono:
 def _pluck(voice: Voice, hz: float, length: int) -> Mono:
     """A plucked string (Karplus & Strong 1983), computed one period at a time.
 
-    The loop's two-point filter delays by `share` of a sample, so a loop of `period` samples sounds at
+    The loop's two-point filter delays by `share` of a sample, so a loop of `period` samples has a frequency of
     ``RATE / (period + share)``; the result is resampled to the exact pitch.
     """
     share = 0.5 - 0.35 * voice.brightness  # 0.5 damps treble most
@@ -163,7 +163,7 @@ def _pluck(voice: Voice, hz: float, length: int) -> Mono:
     stretch = (period + share) * hz / RATE
     needed = int(length * stretch) + 2
     noise = np.random.default_rng(period).uniform(-1.0, 1.0, period + 1)
-    # A darker pluck: the burst is smoothed; and no pluck excites a string at its very end.
+    # The burst is smoothed for a darker sound, and filtered for a plucking position away from the end of the string.
     smooth = max(int(period * (1.0 - voice.brightness) * 0.22), 1)
     burst = np.convolve(np.tile(noise, 3), np.ones(smooth) / smooth, "same")[period + 1 : 2 * (period + 1)]
     burst -= np.roll(burst, period // 5) * 0.7
@@ -180,7 +180,7 @@ def _pluck(voice: Voice, hz: float, length: int) -> Mono:
 
 @lru_cache(maxsize=256)
 def render_hit(kit: Kit, piece: str) -> Mono:
-    """Render one hit of a kit's piece.
+    """Render one hit of a piece of a drum kit.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def render_hit(kit: Kit, piece: str) -> Mono:
 
     Returns
     -------
-    float32 samples, the onset on the first one, peak 1.
+    (n,) float32, onset at the first sample, peak 1.
     """
     sound = _PIECES[piece](kit, np.random.default_rng(sorted(BANDS).index(piece)))
     fade = min(len(sound), 441)
@@ -215,7 +215,7 @@ def _metal(time: np.ndarray, pitch: float) -> np.ndarray:
 
 
 def _sweep(time: np.ndarray, low: float, extra: float, fall: float) -> np.ndarray:
-    """A sine that falls from ``low + extra`` Hz to `low`."""
+    """A sine whose frequency falls from ``low + extra`` Hz to `low`."""
     return np.sin(2 * np.pi * (low * time + extra * fall * (1.0 - np.exp(-time / fall))) + 0.6)
 
 

@@ -1,4 +1,4 @@
-"""What is in a composed library: every file's name, genres and credits, before a note is written."""
+"""Plan of a composed library: name, genres and credits of every file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ _FAULTS: tuple[tuple[Fault, str, str], ...] = (
 class PlannedFile:
     """One file of the library.
 
-    ``path`` is relative to the library's folder. ``number`` counts an artist's songs; a song under two
-    genres lies in the folder of the first, and ``fault`` is set for a file that cannot be used.
+    ``path`` is relative to the library's folder. ``number`` is the number of the song within the artist. A song under
+    two genres is in the folder of the first. ``fault`` is set for unusable files.
     """
 
     path: str
@@ -63,10 +63,9 @@ def chosen_genres(section: SandboxSection) -> tuple[str, ...]:
 def plan_library(section: SandboxSection) -> list[PlannedFile]:
     """Return every file of the library, in a fixed order.
 
-    Each genre has ``artists_per_genre`` artists with ``songs_per_artist`` songs each. Where there are
-    two genres or more, each genre's first artist has one more song that also belongs to the next genre; not
-    where genres borrow their sound, for then a song is of the genre that it moves like. Then come the files
-    that cannot be used.
+    Each genre has ``artists_per_genre`` artists with ``songs_per_artist`` songs each. If there are two or more genres,
+    each genre's first artist has an additional song that also belongs to the next genre, except for genres that borrow
+    their sound, whose songs belong only to the genre of their rhythm. Unusable files are last.
 
     Raises
     ------
@@ -88,7 +87,7 @@ def plan_library(section: SandboxSection) -> list[PlannedFile]:
 
 
 def borrows(section: SandboxSection, genre: str) -> bool:
-    """Whether artists of a genre have the sound of other genres."""
+    """Whether artists of the genre use the sound of other genres."""
     return section.sounds == "exchanged" or genre in PAIRED
 
 

@@ -1,6 +1,6 @@
-"""Names of artists, albums and songs, and the random numbers of whatever has a name.
+"""Names of artists, albums and songs, and random generators seeded by names.
 
-Random numbers depend on names, never on the order in which things are drawn.
+Random numbers depend on names only, not on the order in which they are drawn.
 """
 
 import hashlib
@@ -31,17 +31,17 @@ _ALBUMS = ("Maps", "Letters", "Demos", "Seasons", "Rooms", "Postcards", "Tides",
 
 
 def artist_name(seed: int, serial: int) -> str:
-    """Return the name of the artist with this serial number in the world; no other artist has it."""
+    """Return the unique name of the artist with this serial number in the world."""
     names = len(_FIRST) * len(_SECOND)
     turn, slot = divmod(serial, names)
-    # 77 and 24 * 24 have no common factor, so the walk meets every name once.
+    # 77 and 24 * 24 have no common factor, so every name is used once per turn.
     first, second = divmod((slot * 77 + _start(seed, names)) % names, len(_SECOND))
     name = f"{_FIRST[first]} {_SECOND[second]}"
     return name if turn == 0 else f"{name} {turn + 1}"
 
 
 def song_title(seed: int, artist: str, number: int) -> str:
-    """Return the title of an artist's song; an artist's titles differ from each other."""
+    """Return the title of an artist's song, unique within the artist."""
     turn, slot = divmod(number, len(_TITLES))
     title = _TITLES[_order(seed, artist)[slot]]
     return title if turn == 0 else f"{title}, Part {turn + 1}"
@@ -58,24 +58,24 @@ def _start(seed: int, names: int) -> int:
     return int(rng(seed, "names").integers(names))
 
 
-# Large worlds ask for the same artists again and again.
+# Large worlds request the same artists repeatedly.
 @lru_cache(8192)
 def _order(seed: int, artist: str) -> tuple[int, ...]:
     return tuple(rng(seed, "titles", artist).permutation(len(_TITLES)).tolist())
 
 
 def rng(seed: int, *parts: str | int) -> np.random.Generator:
-    """Return a generator for the thing named by `parts`.
+    """Return a random generator seeded by a name.
 
     Parameters
     ----------
     seed : seed of the world.
-    parts : what the numbers are for, such as ``"artist", "house", 3``.
+    parts : the name, such as ``"artist", "house", 3``.
     """
     name = "\x1f".join([str(seed), *map(str, parts)])
     return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))
 
 
 def pick(random: np.random.Generator, items: Sequence[T]) -> T:
-    """Return one of `items`; unlike ``Generator.choice`` it leaves the type of an item alone."""
+    """Return a random item. Unlike ``Generator.choice``, preserves the type of the item."""
     return items[int(random.integers(len(items)))]

@@ -1,4 +1,4 @@
-"""From a score to stereo sound: buses, equaliser, reverb, loudness."""
+"""Render a score as stereo sound: buses, equaliser, reverb, loudness."""
 
 from functools import lru_cache
 
@@ -12,19 +12,19 @@ from genreatlas.sandbox.style import Mix
 
 Stereo = npt.NDArray[np.float32]
 
-# Where a bus stands between left (-1) and right (1), before the artist's width.
+# Position of each bus between left (-1) and right (1), scaled by the artist's width.
 _PLACES = {"drums": 0.0, "cymbals": 0.5, "bass": 0.0, "comp": -0.55, "lead": 0.45, "pad": 0.15}
 _SENDS = {"drums": 0.35, "cymbals": 0.4, "bass": 0.1, "comp": 1.0, "lead": 1.0, "pad": 1.0}
-# Loudest level after the master, so that the encoder does not clip.
+# Maximum peak after mastering, so that the encoder does not clip.
 _CEILING = 0.84
 
 
 def render(score: Score, seconds: float) -> Stereo:
-    """Play a score.
+    """Render a score.
 
     Parameters
     ----------
-    score : what to play, and whose mix to use.
+    score : the song, with the artist's mix.
     seconds : length of the result.
 
     Returns
@@ -51,7 +51,7 @@ def render(score: Score, seconds: float) -> Stereo:
 
 
 def _buses(score: Score, length: int) -> dict[str, Mono]:
-    """Render every note once per pitch and length, and lay it onto the bus of its role."""
+    """Render every note, cached by pitch and length, and add it to the bus of its role."""
     buses: dict[str, Mono] = {}
     rendered: dict[tuple[str, int, int], Mono] = {}
     for note in score.notes:
@@ -70,7 +70,7 @@ def _buses(score: Score, length: int) -> dict[str, Mono]:
 def _sound(score: Score, note: Note, rendered: dict[tuple[str, int, int], Mono]) -> Mono:
     if note.pitch is None:
         return render_hit(score.artist.kit, note.piece)
-    # Lengths are rounded to 20 ms, so that most notes of a song are rendered once.
+    # Lengths are rounded to 20 ms, so that cached notes are reused.
     hold = max(round(note.hold * 50), 2) * (RATE // 50)
     key = (note.role, note.pitch, hold)
     if key not in rendered:
@@ -79,7 +79,7 @@ def _sound(score: Score, note: Note, rendered: dict[tuple[str, int, int], Mono])
 
 
 def _duck(kicks: list[float], length: int, depth: float) -> Mono:
-    """Gain that every kick pushes down and that comes back within a fifth of a second."""
+    """Gain that every kick reduces and that recovers within a fifth of a second."""
     gain = np.ones(length, dtype=np.float32)
     shape = (1.0 - depth * np.exp(-np.arange(int(0.4 * RATE)) / (0.09 * RATE))).astype(np.float32)
     shape[:220] = np.linspace(1.0, shape[220], 220)
@@ -92,14 +92,14 @@ def _duck(kicks: list[float], length: int, depth: float) -> Mono:
 
 @lru_cache(maxsize=8)
 def _impulse(seconds: float, damping_hz: float) -> Stereo:
-    """A room: two channels of noise that decays by 60 dB in `seconds`, its treble sooner."""
+    """Impulse response of a room: two channels of noise that decay by 60 dB in `seconds`, treble faster."""
     random = np.random.default_rng(60)
     length = int(seconds * RATE)
     time = np.arange(length) / RATE
     noise = random.standard_normal((2, length))
     dark = sosfilt(butter(1, damping_hz, fs=RATE, output="sos"), noise, axis=1)
     room = 0.6 * noise * np.exp(-13.8 * time / seconds) + dark * np.exp(-6.9 * time / seconds)
-    room[:, : int(0.012 * RATE)] = 0.0  # the first wall
+    room[:, : int(0.012 * RATE)] = 0.0  # delay of the first reflection
     return (room / np.sqrt((room**2).sum(axis=1, keepdims=True)) * 1.6).astype(np.float32)
 
 
@@ -128,7 +128,7 @@ def _shelf(hz: float, db: float, high: bool) -> npt.NDArray[np.float64]:
 
 
 def _peak(hz: float, db: float) -> npt.NDArray[np.float64]:
-    """A bell one octave and a half wide (Bristow-Johnson's cookbook)."""
+    """A peaking filter 1.5 octaves wide (Bristow-Johnson's cookbook)."""
     gain, omega = 10.0 ** (db / 40), 2 * np.pi * hz / RATE
     alpha, cosine = np.sin(omega) / 1.9, np.cos(omega)
     row = (1 + alpha * gain, -2 * cosine, 1 - alpha * gain, 1 + alpha / gain, -2 * cosine, 1 - alpha / gain)
@@ -136,7 +136,7 @@ def _peak(hz: float, db: float) -> npt.NDArray[np.float64]:
 
 
 def _texture(random: np.random.Generator, length: int) -> Stereo:
-    """Wind: two bands of noise that swell and fade, slower than any rhythm; it reaches one ear later."""
+    """Wind noise: two bands with slow amplitude modulation, delayed in one channel."""
     time = np.arange(length) / RATE
     wind = np.zeros(length)
     for low, high in ((250.0, 900.0), (1800.0, 5200.0)):
@@ -148,7 +148,7 @@ def _texture(random: np.random.Generator, length: int) -> Stereo:
 
 
 def _master(sound: Stereo, mix: Mix, score: Score) -> Stereo:
-    """Compress to the artist's taste, bring to the artist's loudness, add what the tape adds."""
+    """Apply the artist's compression and loudness, and add tape hiss and background noise."""
     level = max(float(np.sqrt(np.mean(sound.astype(np.float64) ** 2))), 1e-9)
     sound = np.tanh(sound * np.float32(0.22 * mix.crush / level))
     target = 10.0 ** (mix.loudness_dbfs / 20)

@@ -1,4 +1,4 @@
-"""What a genre and an artist are made of: keys, chords and their names, grooves, voices, kits and mixes."""
+"""Data classes of genres and artists: keys, chords, grooves, voices, drum kits and mixes."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ MODES = {
     "mixolydian": (0, 2, 4, 5, 7, 9, 10),
 }
 
-# Intervals above the root, under the shorthand of Harte et al. 2005.
+# Intervals above the root in semitones, by the chord shorthand of Harte et al. 2005.
 QUALITIES = {
     "maj": (0, 4, 7),
     "min": (0, 3, 7),
@@ -37,12 +37,12 @@ class Key:
 
     @property
     def name(self) -> str:
-        """Such as ``Eb:minor``."""
+        """Name such as ``Eb:minor``."""
         return f"{PITCH_CLASSES[self.tonic]}:{self.mode}"
 
     @property
     def scale(self) -> tuple[int, ...]:
-        """Pitch classes of the scale, from the tonic up."""
+        """Pitch classes of the scale, from the tonic upwards."""
         return tuple((self.tonic + step) % 12 for step in MODES[self.mode])
 
 
@@ -55,17 +55,17 @@ class Chord:
 
     @property
     def name(self) -> str:
-        """In the syntax of Harte et al. 2005, such as ``A:min7``."""
+        """Name in the syntax of Harte et al. 2005, such as ``A:min7``."""
         return f"{PITCH_CLASSES[self.root]}:{self.quality}"
 
     @property
     def pitch_classes(self) -> tuple[int, ...]:
-        """Pitch classes of the chord, from the root up."""
+        """Pitch classes of the chord, from the root upwards."""
         return tuple((self.root + interval) % 12 for interval in QUALITIES[self.quality])
 
 
 def near(pitch_class: int, centre: float) -> int:
-    """Return the MIDI pitch with this pitch class that lies nearest to `centre` (the lower one of two)."""
+    """Return the MIDI pitch with this pitch class nearest to `centre`, the lower one of two."""
     base = round(centre) - 6
     return base + (pitch_class - base) % 12
 
@@ -73,7 +73,7 @@ def near(pitch_class: int, centre: float) -> int:
 def voicing(chord: Chord, centre: float) -> tuple[int, ...]:
     """Return the chord in close position around the MIDI pitch `centre`, lowest note first.
 
-    Keeping every note near one centre makes successive chords move by small steps.
+    All notes are near one centre, so that consecutive chords move by small steps.
     """
     if chord.quality == "5":
         root = near(chord.root, centre - 6)
@@ -86,7 +86,7 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class Metre:
-    """A time signature as it is felt: beats a bar and grid steps a beat."""
+    """A time signature: beats per bar and grid steps per beat."""
 
     name: str
     beats: int
@@ -109,7 +109,7 @@ class Groove:
 
     A pattern may be several bars long. Drums: ``X`` accented, ``x`` played, ``o`` soft, ``.`` rest. Bass:
     ``1 3 5 7 8`` chord degrees, ``w`` walking. Comping: ``X x o`` chords, ``a`` the next note of an arpeggio,
-    ``_`` a chord that is held until the next sign. Tempo counts beats of the metre a minute.
+    ``_`` a chord held until the next sign. ``tempo`` is in beats of the metre per minute.
     """
 
     metre: Metre
@@ -124,7 +124,7 @@ class Groove:
 
 @dataclass(frozen=True)
 class Voice:
-    """A pitched instrument; `kind` names the synthesis in ``instruments.py``."""
+    """A pitched instrument. `kind` selects the synthesis in ``instruments.py``."""
 
     name: str
     kind: str
@@ -156,14 +156,14 @@ class Kit:
 
 @dataclass(frozen=True)
 class Sound:
-    """The instruments a genre may use, and how it is mixed."""
+    """Instruments of a genre, and ranges of the parameters of its mixes."""
 
     voices: dict[str, tuple[Voice, ...]] = field(hash=False)
     kits: tuple[str, ...] = ("acoustic",)
     levels: dict[str, float] = field(default_factory=dict, hash=False)
     reverb: Span = (0.5, 1.2)
     wet: Span = (0.08, 0.2)
-    tone: tuple[float, float, float] = (0.0, 0.0, 0.0)  # dB that its engineers give to lows, mids and highs
+    tone: tuple[float, float, float] = (0.0, 0.0, 0.0)  # mean gain of lows, mids and highs in dB
     bandwidth: Span = (9000.0, 19000.0)  # Hz
     loudness: Span = (-18.0, -14.0)
     crush: Span = (1.0, 1.5)
@@ -174,14 +174,14 @@ class Sound:
 
 @dataclass(frozen=True)
 class Harmony:
-    """Modes, and progressions as (semitones above the tonic, chord quality)."""
+    """Progressions by mode, as (semitones above the tonic, chord quality)."""
 
     progressions: dict[str, tuple[tuple[tuple[int, str], ...], ...]] = field(hash=False)
 
 
 @dataclass(frozen=True)
 class Genre:
-    """How a genre moves (grooves), what it plays (harmony, melody) and how it sounds."""
+    """A genre: its grooves, harmony and sound."""
 
     name: str
     grooves: tuple[Groove, ...]
@@ -193,7 +193,7 @@ class Genre:
 
 @dataclass(frozen=True)
 class Mix:
-    """An artist's engineer."""
+    """Parameters of an artist's mix."""
 
     low_db: float
     mid_db: float
@@ -214,7 +214,7 @@ class Mix:
 
 @dataclass(frozen=True)
 class Artist:
-    """One artist's habits: everything that the artist's songs have in common."""
+    """An artist: settings shared by all songs of the artist."""
 
     name: str
     genre: Genre

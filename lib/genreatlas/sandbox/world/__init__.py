@@ -1,7 +1,7 @@
-"""The sandbox world: a server that speaks Every Noise, Spotify, Deezer and a clip CDN, and misbehaves on request.
+"""The sandbox world: a local server that emulates Every Noise, Spotify, Deezer and a clip CDN, with optional faults.
 
-Everything follows from a seed and a number: nothing is stored, so a world of 3,000 genres costs no more
-memory than one of eight. Song, artist and playlist ids look like Spotify's and hold what they name.
+All contents are computed from a seed and a number and not stored, so a world of 3,000 genres needs no more memory than
+one of eight. Ids of songs, artists and playlists look like Spotify's and encode the number of the object.
 """
 
 from genreatlas.sandbox.world.contents import Catalogue

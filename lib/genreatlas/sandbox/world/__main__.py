@@ -1,4 +1,4 @@
-"""``python -m genreatlas.sandbox.world``: the server's process; its settings come as JSON in the first argument."""
+"""``python -m genreatlas.sandbox.world``: process of the server, with settings as JSON in the first argument."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from genreatlas.sandbox.world.scripted_faults import Faults
 
 
 def main() -> None:
-    """Serve the world that the first argument describes."""
+    """Serve the world described by the first argument."""
     given = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
     try:
         try:

@@ -1,7 +1,7 @@
-"""Previews: Deezer's track by ISRC, and the clips that it links to.
+"""Previews: Deezer's track by ISRC, and the clips it links to.
 
-Deezer answers 200 to everything and says in the body what it means. Clips are the composer's files under links that
-expire, each song's with bytes of its own.
+Deezer responds with status 200 to every request and reports errors in the body. Clips are the composer's files under
+links that expire. The bytes of each song's clip are unique.
 """
 
 import hashlib
@@ -13,10 +13,10 @@ from genreatlas.sandbox.world.contents import Catalogue, WorldSong, isrc_number
 
 MIME = {".mp3": "audio/mpeg", ".wav": "audio/wav"}
 
-#: Bytes that are no audio, whatever they claim to be: the head of a picture.
+#: Bytes that are not audio: the header of an image.
 PICTURE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00" + bytes(2048)
 
-#: Error objects by what went wrong: (type, message, code).
+#: Error objects: (type, message, code).
 NO_DATA = ("DataException", "no data", 800)
 #: Deezer's id of the first song.
 _FIRST_ID = 1_000_000
@@ -24,20 +24,20 @@ THROTTLED = ("Exception", "Quota limit exceeded", 4)
 
 
 class Clips:
-    """Reads clips and signs links to them."""
+    """Reads clips and signs links to clips."""
 
     def __init__(self, catalogue: Catalogue, lifetime_s: float) -> None:
         self.catalogue, self.lifetime_s = catalogue, lifetime_s
         self._key = f"sandbox {catalogue.seed}".encode()
 
     def path(self, song: WorldSong) -> Path:
-        """File of a song's clip."""
+        """Path of a song's clip."""
         return Path(self.catalogue.library.path) / song.clip
 
     def read(self, song: WorldSong) -> bytes | None:
-        """Bytes of a song's clip; None where the library has not been composed.
+        """Content of a song's clip; None if the library has not been composed.
 
-        A made-up song has a tag with its number in front, so that no two songs' files are the same.
+        A tag with the song's number is prepended in generated worlds, so that no two songs have equal files.
         """
         try:
             body = self.path(song).read_bytes()
@@ -46,12 +46,12 @@ class Clips:
         return _tag(song.number) + body if self.catalogue.world.genres and song.clip.endswith(".mp3") else body
 
     def signature(self, song: WorldSong, lifetime_s: float | None = None) -> str:
-        """Parameter that makes a link good for a while, as Deezer's are."""
+        """Query parameter that makes a link valid until it expires, as in Deezer's links."""
         expires = int(time.time() + (self.lifetime_s if lifetime_s is None else lifetime_s))
         return f"hdnea=exp={expires}~acl=/stream/*~hmac={self._mark(song, expires)}"
 
     def good(self, song: WorldSong, parameter: str) -> bool:
-        """Whether the value of such a parameter is ours and not too old."""
+        """Whether the value of such a parameter has a valid signature and has not expired."""
         parts = dict(part.partition("=")[::2] for part in parameter.split("~"))
         expires = parts.get("exp", "")
         if not expires.isdecimal() or int(expires) < time.time():
@@ -72,13 +72,13 @@ def _tag(number: int) -> bytes:
 
 
 def deezer_error(kind: tuple[str, str, int]) -> dict[str, object]:
-    """Body of an error."""
+    """Response body of an error."""
     name, message, code = kind
     return {"error": {"type": name, "message": message, "code": code}}
 
 
 def song_of(catalogue: Catalogue, isrc: str) -> WorldSong | None:
-    """The recording with an ISRC, where Deezer has it."""
+    """The recording with an ISRC; None if Deezer does not have it."""
     number = isrc_number(isrc)
     if number is None or number >= catalogue.song_count:
         return None
@@ -87,14 +87,14 @@ def song_of(catalogue: Catalogue, isrc: str) -> WorldSong | None:
 
 
 def song_numbered(catalogue: Catalogue, track_id: int) -> WorldSong | None:
-    """The song with one of Deezer's ids, where Deezer has it."""
+    """The song with a Deezer id; None if Deezer does not have it."""
     number = track_id - _FIRST_ID
     song = catalogue.song(number) if 0 <= number < catalogue.song_count else None
     return song if song is not None and song.on_deezer else None
 
 
 def deezer_track(catalogue: Catalogue, song: WorldSong, preview: str) -> dict[str, object]:
-    """Body of a track; some songs are there as another version, longer and under another title."""
+    """Response body of a track. For some songs it is another version, with another title and a greater length."""
     title, seconds = song.title, round(song.duration_ms / 1000)
     if song.other_version:
         title, seconds = f"{title} (Live)", seconds + 47

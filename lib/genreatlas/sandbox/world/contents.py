@@ -1,8 +1,8 @@
-"""What there is in the world: genres, songs, artists and playlists, each made when it is asked for.
+"""Contents of the world: genres, songs, artists and playlists, computed on request.
 
-Either the composed library as it is, or any number of made-up genres: each grows from one of the composer's, has a
-place on the map of its own, and its songs use that genre's clips. Ids look like Spotify's and hold the number of what
-they name, so that nothing has to be looked up.
+Either the composed library itself, or any number of generated genres. Each generated genre is derived from one of the
+composer's genres, whose clips its songs use, and has its own position on the map. Ids look like Spotify's and encode
+the object's number, so that no lookup is needed.
 """
 
 import colorsys
@@ -24,10 +24,10 @@ Role = Literal["sound", "intro", "pulse", "edge", "year", "own"]
 EntryKind = Literal["song", "null", "local", "episode"]
 SONGS_PER_ARTIST = 5
 
-#: Every so many-th song of a genre is also in the next genre's playlists.
+#: One of this many songs of a genre is also in the next genre's playlists.
 _SHARED = 50
 
-#: Every so many-th song has no ISRC, is not known to Deezer, or is another version there.
+#: One of this many songs has no ISRC, is not on Deezer, is another version there, or has no preview.
 _NO_ISRC, _NOT_ON_DEEZER, _OTHER_VERSION, _NO_PREVIEW = 41, 37, 53, 4
 
 _MANNERS = (
@@ -41,7 +41,7 @@ _PLACES = (
     "kyoto", "tuvan", "chilean", "welsh", "greek", "lebanese", "kenyan",
 )  # fmt: skip
 
-#: Names that a slug rule, a regular expression or an encoding trips over: (name, slug of its page).
+#: Names that are difficult for slug rules, regular expressions and encodings: (name, slug of its page).
 _ODD = (
     ("r&b en espanol", "rbenespanol"),
     ("트로트", "teuroteu"),
@@ -59,7 +59,7 @@ _LENGTH = 22
 
 @dataclass(frozen=True)
 class Place:
-    """A genre on the map: pixels from the left (dense to spiky) and the top (electric to organic)."""
+    """Position of a genre on the map: pixels from the left (dense to spiky) and the top (electric to organic)."""
 
     x: int
     y: int
@@ -69,7 +69,7 @@ class Place:
 
 @dataclass(frozen=True)
 class WorldGenre:
-    """A genre of the world; ``base`` is the composer's genre that its clips are in."""
+    """A genre of the world. ``base`` is the composer's genre of its clips."""
 
     number: int
     slug: str
@@ -80,7 +80,7 @@ class WorldGenre:
 
 @dataclass(frozen=True)
 class WorldSong:
-    """A song, with all that any of the services says of it."""
+    """A song with the facts returned by all services."""
 
     number: int
     genre: int
@@ -96,7 +96,7 @@ class WorldSong:
     release_date: str | None
     precision: str | None
     added_at: str
-    clip: str  #: path of its clip below the library
+    clip: str  #: path of its clip, relative to the library
     on_deezer: bool
     other_version: bool
     has_preview: bool
@@ -104,7 +104,7 @@ class WorldSong:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a playlist; ``number`` is that of the song where it is one."""
+    """One entry of a playlist. ``number`` is the song's number if ``kind`` is ``song``."""
 
     kind: EntryKind
     number: int
@@ -115,8 +115,8 @@ class Catalogue:
 
     Parameters
     ----------
-    world : how large, and from which seed.
-    library : the composed library that clips come from.
+    world : size and seed of the world.
+    library : the composed library with the clips.
     """
 
     def __init__(self, world: WorldSection, library: SandboxSection) -> None:
@@ -143,7 +143,7 @@ class Catalogue:
         self.song = lru_cache(4096)(self._song)
 
     def entries(self, genre: int, role: Role) -> list[Entry]:
-        """What the playlist of a genre in a role holds, in order; the roles but ``sound`` hold parts of it."""
+        """Entries of a genre's playlist in a role, in order. Roles other than ``sound`` and ``own`` have subsets."""
         numbers = self._songs_of(genre)
         if role == "own" or role == "sound":
             entries = [Entry("song", number) for number in numbers]
@@ -159,17 +159,17 @@ class Catalogue:
         return artist_name(self.seed, number) if self.world.genres else self._artist_names[number]
 
     def artist_number(self, name: str) -> int | None:
-        """The artist of a name, without regard to case."""
+        """Number of the artist with a name, ignoring case; None if there is none."""
         return self._names.get(name.casefold())
 
     def artist_genre(self, number: int) -> int:
-        """The genre that an artist is at home in."""
+        """Number of an artist's genre."""
         if self.world.genres:
             return number // self._artists_per_genre
         return self.song(self.artist_songs(number)[0]).genre
 
     def artist_songs(self, number: int) -> list[int]:
-        """Songs of an artist, the most popular first."""
+        """Numbers of an artist's songs, the most popular first."""
         if self.world.genres:
             genre, place = divmod(number, self._artists_per_genre)
             own = range(place, self.world.songs, self._artists_per_genre)
@@ -181,7 +181,7 @@ class Catalogue:
         return sorted(found, key=lambda song: (-self.song(song).popularity, song))
 
     def genre_artists(self, genre: int) -> list[int]:
-        """Artists that a genre's page shows."""
+        """Numbers of the artists on a genre's page."""
         if self.world.genres:
             return list(range(genre * self._artists_per_genre, (genre + 1) * self._artists_per_genre))
         return list(dict.fromkeys(self.song(number).artists[0] for number in self._songs_of(genre)))
@@ -209,7 +209,7 @@ class Catalogue:
             title = song_title(self.seed, self.artist_name(artist), place // self._artists_per_genre)
             clips = self._by_base[self.genres[genre].base]
             clip = clips[place % len(clips)]
-            # The second song is the first again, on another album: one recording with two ids.
+            # The second song is the first on another album: one recording with two ids.
             if place == 1:
                 return _again(self.song(number - 1), number, release, precision, added, popularity)
             guest = (
@@ -252,7 +252,7 @@ class Catalogue:
 
 
 class _MadeUp(Sequence[WorldGenre]):
-    """Genres that are made when they are asked for."""
+    """Generated genres, computed on request."""
 
     def __init__(self, world: WorldSection, bases: tuple[str, ...]) -> None:
         self._world, self._bases = world, bases
@@ -292,7 +292,7 @@ def _slug(name: str) -> str:
 
 
 def made_up_genre(number: int, bases: Sequence[str]) -> tuple[str, str]:
-    """Name and slug of a made-up genre; no two numbers share either."""
+    """Name and slug of a generated genre, both unique."""
     if 8 <= number < 8 + len(_ODD):
         return _ODD[number - 8]
     turn, base = divmod(number, len(bases))
@@ -304,7 +304,7 @@ def made_up_genre(number: int, bases: Sequence[str]) -> tuple[str, str]:
 
 
 def place_of(seed: int, number: int, count: int, base: str) -> Place:
-    """Place of a genre: around that of the genre that it grew from."""
+    """Position of a genre on the map, near the position of its base genre."""
     home, own = random.Random(f"{seed}:place:{base}"), random.Random(f"{seed}:place:{number}")
     height = max(1500, count * 4)
     x = 60 + 1200 * home.random() + own.gauss(0, 90)
@@ -317,9 +317,9 @@ def place_of(seed: int, number: int, count: int, base: str) -> Place:
 
 
 def sound_of(seed: int, base: str, song: int) -> dict[str, float | int]:
-    """Audio features of a song, scattered around those of the composer's genre that it is in.
+    """Random audio features of a song, distributed around those of its base genre.
 
-    Nobody listened: they are drawn, and so wide that genres overlap as they do in Spotify's own numbers.
+    Not computed from audio. The spread is so large that genres overlap, as in Spotify's audio features.
     """
     home, own = random.Random(f"{seed}:sound:{base}"), random.Random(f"{seed}:sound:{song}")
     values: dict[str, float | int] = {
@@ -333,7 +333,7 @@ def sound_of(seed: int, base: str, song: int) -> dict[str, float | int]:
 
 
 class Kind(IntEnum):
-    """What an id names."""
+    """Kind of object that an id refers to."""
 
     TRACK = 1
     ARTIST = 2
@@ -344,14 +344,14 @@ class Kind(IntEnum):
 
 
 class Ids:
-    """Ids of one world; those of another seed mean nothing here."""
+    """Ids of one world. Ids of a world with another seed are invalid."""
 
     def __init__(self, seed: int) -> None:
         self._key = str(seed).encode()
         self.encode = lru_cache(1 << 16)(self._encode)
 
     def _encode(self, kind: Kind, number: int) -> str:
-        """Id of the thing with this number: 22 digits to the base of 62."""
+        """Id of the object with this number: 22 digits in base 62."""
         payload = kind << 56 | number
         mark = self._mark(payload)
         value = mark << 64 | (payload ^ mark)
@@ -362,7 +362,7 @@ class Ids:
         return "".join(reversed(digits))
 
     def decode(self, kind: Kind, text: str) -> int | None:
-        """Number in an id; None for any other text, and for ids of other kinds and worlds."""
+        """Number encoded in an id; None for other text, and for ids of other kinds and worlds."""
         if len(text) != _LENGTH or not set(text) <= set(_DIGITS):
             return None
         value = 0
@@ -380,7 +380,7 @@ class Ids:
 
 
 def isrc(number: int) -> str:
-    """An ISRC for a recording (ISO 3901): country, registrant, year, and number."""
+    """ISRC of a recording (ISO 3901): country, registrant, year, and number."""
     registrant, serial = divmod(number, 100_000)
     letters = ""
     for _ in range(3):
@@ -390,7 +390,7 @@ def isrc(number: int) -> str:
 
 
 def isrc_number(text: str) -> int | None:
-    """The number of the recording, or None where no recording has this code."""
+    """Number of the recording with an ISRC; None for other codes."""
     text = text.upper()
     if len(text) != 12 or not text.startswith("QZ") or not text[5:].isdecimal() or not text[2:5].isalnum():
         return None

@@ -1,4 +1,4 @@
-"""How a request goes wrong on the wire."""
+"""Faulty responses."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from genreatlas.sandbox.world.scripted_faults import FaultKind, Faults, Service
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-#: Key of a request whose answer is about something else than was asked for.
+#: Key of requests that are answered with another object than the requested one.
 SWAPPED = web.RequestKey("swapped", bool)
 
 _DAY = 86_400
@@ -30,7 +30,7 @@ _ERRORS: dict[FaultKind, tuple[int, str]] = {
 async def misbehave(
     kind: FaultKind, service: Service, request: web.Request, handler: Handler, faults: Faults
 ) -> web.StreamResponse:
-    """Answer a request as a fault has it."""
+    """Respond to a request with a fault."""
     match kind:
         case "throttled" if service == "deezer":
             return web.json_response(deezer_error(THROTTLED))
@@ -70,7 +70,7 @@ async def misbehave(
         case "cut":
             response = await handler(request)
             body = _body(response)
-            # Of a clip only so little that it is too short for any use; half a clip is a clip.
+            # Clips are cut to at most 2,000 bytes, because half a clip would still be usable.
             return _with_body(
                 response, body[: min(len(body) // 2, 2000)] if service == "cdn" else body[: len(body) // 2]
             )
@@ -79,7 +79,7 @@ async def misbehave(
 
 
 def error(status: int, message: str, retry_after: float | None = None) -> web.Response:
-    """An error as Spotify's Web API words it."""
+    """An error response in the format of Spotify's Web API."""
     headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
     return web.json_response({"error": {"status": status, "message": message}}, status=status, headers=headers)
 

@@ -1,4 +1,4 @@
-"""Every Noise's pages, in the markup of 2022 and of 2023; addresses of Every Noise, Deezer and the clip server."""
+"""Every Noise's pages in the markup of 2022 and of 2023, and routes of Every Noise, Deezer and the clip server."""
 
 import html
 from collections.abc import Callable
@@ -42,14 +42,19 @@ _KEYS = ' role=button tabindex=0 onKeyDown="kb(event);"'
 
 
 class Pages:
-    """Writes pages; ``playlist_id`` names a genre's playlist in a role, ``cdn`` serves previews."""
+    """Renders pages.
+
+    Parameters
+    ----------
+    playlist_id : function (genre, role) -> id of the playlist.
+    cdn : address of the server of previews."""
 
     def __init__(self, catalogue: Catalogue, ids: Ids, playlist_id: Callable[[int, Role], str], cdn: str) -> None:
         self.catalogue, self.ids, self.playlist_id, self.cdn = catalogue, ids, playlist_id, cdn
         self._slugs: dict[str, int] = {}
 
     def genre_of(self, slug: str) -> int | None:
-        """Number of the genre with this slug."""
+        """Number of the genre with this slug; None if there is none."""
         if not self._slugs:
             self._slugs = {genre.slug: genre.number for genre in self.catalogue.genres}
         return self._slugs.get(slug)
@@ -75,7 +80,7 @@ class Pages:
         return "\n".join([*lines, "</div>", _FOOT])
 
     def ranking(self) -> str:
-        """The list of all genres; the links beside them are of every form that the list ever had."""
+        """The list of all genres. Playlist links have all forms used over the years."""
         rows = []
         for rank, genre in enumerate(self.catalogue.genres, start=1):
             playlist = self._link(self.playlist_id(genre.number, "sound"), genre.number)
@@ -118,7 +123,7 @@ class Pages:
         return self._item(f"item{place}", "genre scanme", name, link, x, y, "#8a7a3c", size, song, title, edition)
 
     def _near(self, number: int, nearest: bool) -> list[int]:
-        """Up to ten other genres, of at most a few hundred that are looked at, near or far on the map."""
+        """Up to ten other genres, nearest or farthest on the map among a sample of a few hundred."""
         genres, here = self.catalogue.genres, self.catalogue.genres[number].place
         step = max(1, len(genres) // 200)
         others = [genres[n] for n in range(number % step, len(genres), step) if n != number]
@@ -159,7 +164,7 @@ class Pages:
 
     @staticmethod
     def _link(playlist_id: str, form: int) -> str:
-        """A link to a playlist, in one of the forms of the last ten years."""
+        """A link to a playlist, in one of the forms used over the years."""
         return (
             f"https://open.spotify.com/playlist/{playlist_id}",
             f"https://embed.spotify.com/?uri=spotify:playlist:{playlist_id}",
@@ -176,7 +181,7 @@ class EveryNoiseService:
         self._kept: dict[str, str] = {}
 
     def routes(self) -> list[web.RouteDef]:
-        """All addresses, with those of former years."""
+        """All routes, including those of earlier years."""
         return [
             web.get("/engenremap.html", self._map),
             web.get("/everynoise1d.html", self._list),
@@ -205,13 +210,13 @@ class EveryNoiseService:
 
 
 class DeezerService:
-    """Tracks by ISRC and by id, with a preview link that expires."""
+    """Tracks by ISRC and by id, with preview links that expire."""
 
     def __init__(self, clips: Clips, bodies: Bodies, cdn: str) -> None:
         self.clips, self.bodies, self.cdn = clips, bodies, cdn
 
     def routes(self) -> list[web.RouteDef]:
-        """All addresses."""
+        """All routes."""
         return [web.get("/track/isrc:{isrc}", self._track), web.get(r"/track/{number:\d+}", self._track)]
 
     async def _track(self, request: web.Request) -> web.Response:
@@ -231,13 +236,13 @@ class DeezerService:
 
 
 class ClipService:
-    """The clips themselves: Spotify's previews without a signature, Deezer's with one."""
+    """The clips: Spotify's previews without signature, Deezer's with signature."""
 
     def __init__(self, clips: Clips, bodies: Bodies) -> None:
         self.clips, self.bodies = clips, bodies
 
     def routes(self) -> list[web.RouteDef]:
-        """All addresses."""
+        """All routes."""
         return [
             web.get("/mp3-preview/{id}", self._preview),
             web.get("/stream/{id}.mp3", self._stream),

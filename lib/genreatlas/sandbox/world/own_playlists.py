@@ -1,4 +1,4 @@
-"""Playlists that apps create in the world: kept in memory, and changed as the Web API changes them."""
+"""Playlists created by apps: kept in memory, and modified through the Web API."""
 
 import hashlib
 import json
@@ -9,16 +9,16 @@ from genreatlas.sandbox.world.contents import Entry, Ids, Kind
 from genreatlas.sandbox.world.spotify_bodies import Bodies, Body
 from genreatlas.values import JsonObject
 
-#: Most entries that one request adds or replaces.
+#: Maximum number of entries per request to add or replace.
 _BATCH = 100
-#: Numbers of created playlists begin here: above those of the catalogue, however many genres it has.
+#: First number of created playlists, above those of the catalogue whatever its number of genres.
 _FIRST = 1 << 40
 _TRACK = "spotify:track:"
 
 
 @dataclass
 class OwnPlaylist:
-    """A playlist of the user."""
+    """A playlist created for the user."""
 
     playlist_id: str
     name: str
@@ -29,12 +29,12 @@ class OwnPlaylist:
 
     @property
     def snapshot(self) -> str:
-        """Snapshot id; another with every change."""
+        """Snapshot id, which differs after every change."""
         return hashlib.sha1(f"{self.playlist_id}:{self.version}".encode(), usedforsecurity=False).hexdigest()
 
 
 class OwnPlaylists:
-    """The playlists that were created since the world began."""
+    """Playlists created since the world was started."""
 
     def __init__(self, bodies: Bodies, ids: Ids) -> None:
         self._bodies, self._ids = bodies, ids
@@ -44,11 +44,11 @@ class OwnPlaylists:
         return len(self._playlists)
 
     def find(self, playlist_id: str) -> OwnPlaylist | None:
-        """A created playlist by its id."""
+        """The created playlist with an id; None if there is none."""
         return self._playlists.get(playlist_id)
 
     def create(self, wanted: JsonObject) -> tuple[int, Body | str]:
-        """Status and body of a request to create one; the words of the error where it is refused."""
+        """Create a playlist. Returns status and response body, or the error message."""
         name = wanted.get("name")
         if not isinstance(name, str) or not name.strip():
             return 400, "Missing required field: name"
@@ -61,7 +61,7 @@ class OwnPlaylists:
         return 201, self.body(made)
 
     def change(self, playlist: OwnPlaylist, wanted: JsonObject, replace: bool) -> tuple[int, Body | str]:
-        """Status and body of a request to replace the songs or to add some."""
+        """Replace the songs or add songs. Returns status and response body, or the error message."""
         uris = wanted.get("uris")
         if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
             return 400, "No uris provided"
@@ -84,7 +84,7 @@ class OwnPlaylists:
         return (200 if replace else 201), {"snapshot_id": playlist.snapshot}
 
     def body(self, playlist: OwnPlaylist, with_entries: bool = True) -> Body:
-        """A playlist with its first page."""
+        """Response body of a playlist with its first page of entries."""
         made = self._bodies.own_playlist(
             playlist.playlist_id, playlist.name, playlist.description, playlist.public, playlist.snapshot
         )
@@ -93,17 +93,17 @@ class OwnPlaylists:
         return made
 
     def page(self, playlist: OwnPlaylist, offset: int, limit: int) -> Body:
-        """A page of its entries."""
+        """Response body of a page of entries."""
         entries = [Entry("song", number) for number in playlist.songs]
         return self._bodies.entries_page(playlist.playlist_id, entries, offset, limit)
 
     def listed(self) -> Sequence[Body]:
-        """All of them, the newest first, as the list of the user's playlists has them."""
+        """Response bodies of all playlists, the newest first, as in the list of the user's playlists."""
         return [self.body(one, with_entries=False) for one in reversed(self._playlists.values())]
 
 
 def wanted_of(text: str) -> dict[str, object] | None:
-    """The body of a request; None where it is no JSON object."""
+    """Body of a request; None if it is not a JSON object."""
     try:
         found = json.loads(text)
     except ValueError:

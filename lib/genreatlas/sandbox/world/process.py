@@ -1,4 +1,4 @@
-"""Starts the world in a process of its own, and talks to it."""
+"""Start the world in a separate process, and control it."""
 
 import json
 import subprocess
@@ -15,14 +15,14 @@ from genreatlas.errors import ConfigError
 from genreatlas.sandbox.world.scripted_faults import Faults
 from genreatlas.values import JsonObject
 
-#: Requests to this machine never go through a proxy.
+#: Requests to this machine do not use a proxy.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class World:
-    """A world that is being served.
+    """A running world.
 
-    ``addresses`` are those of the services: everynoise, spotify, deezer and cdn.
+    ``addresses`` has the addresses of the services everynoise, spotify, deezer and cdn.
     """
 
     def __init__(self, about: JsonObject, process: subprocess.Popen[str] | None = None) -> None:
@@ -31,7 +31,7 @@ class World:
         self._process = process
 
     def settings(self) -> list[str]:
-        """``section.key=value`` for each address that a configuration has to name to use this world."""
+        """Settings ``section.key=value`` with the addresses of this world."""
         noise, spotify = self.addresses["everynoise"], self.addresses["spotify"]
         return [
             f'every_noise.map="{noise}/engenremap.html"',
@@ -43,7 +43,12 @@ class World:
         ]
 
     def log(self, service: str = "", path: str = "") -> list[JsonObject]:
-        """Requests so far: time, service, method, path, status and fault of each."""
+        """Log of requests: time, service, method, path, status and fault of each.
+
+        Parameters
+        ----------
+        service : only this service; empty: all.
+        path : regular expression that the path must contain."""
         return self._get("_log", service=service, path=path)
 
     def counts(self) -> list[JsonObject]:
@@ -51,11 +56,11 @@ class World:
         return self._get("_counts")
 
     def busiest(self, service: str, window_s: float) -> int:
-        """Most requests that a service got in any window of this length."""
+        """Maximum number of requests to a service in any window of this length."""
         return self._get("_busiest", service=service, window_s=window_s)["requests"]
 
     def faults(self, faults: Faults) -> None:
-        """Let these faults happen, and no others, from now on."""
+        """Replace the faults of the world."""
         self.control(faults=faults.values())
 
     def control(self, **wanted: Any) -> None:
@@ -66,7 +71,7 @@ class World:
             pass
 
     def stop(self) -> None:
-        """End the process, if this object started it."""
+        """Terminate the process, if this object started it."""
         if self._process is None:
             return
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -88,9 +93,9 @@ class World:
 def running_world(
     world: WorldSection, library: SandboxSection | None = None, faults: Faults | None = None
 ) -> Iterator[World]:
-    """Serve a world for as long as the block runs, or use the one that is served at its port already.
+    """Serve a world during the block, or use the world already running at its port.
 
-    The server ends with this process, however that ends.
+    The server ends with this process, even if this process is killed.
 
     Raises
     ------
@@ -127,11 +132,11 @@ def _start(world: WorldSection, library: SandboxSection, faults: Faults) -> Worl
 
 
 def _served_at(world: WorldSection) -> World | None:
-    """The world at the configured port; None where nothing listens there.
+    """The world running at the configured port; None if there is none.
 
     Raises
     ------
-    ConfigError : it is another world.
+    ConfigError : another world is running there.
     """
     if not world.port:
         return None

@@ -1,4 +1,4 @@
-"""What goes wrong, and when: at a rate, or by a script that names requests."""
+"""Selection of faults: at a random rate, or by rules that match requests."""
 
 import random
 import re
@@ -17,29 +17,29 @@ FaultKind = Literal[
     "error_500",
     "error_502",
     "error_503",
-    "reset",  # the connection is reset before an answer
-    "stall",  # no answer, then the connection ends
-    "truncated",  # the body breaks off before its stated length
-    "cut",  # half a body that claims to be whole
+    "reset",  # the connection is reset before a response
+    "stall",  # no response, then the connection is closed
+    "truncated",  # the body ends before its stated length
+    "cut",  # half of the body, with a matching length
     "empty",  # 200 without a body
     "swapped",  # the body of another genre, playlist, track or clip
-    "wrong_type",  # the right body under a wrong content type
-    "html",  # a page where something else belongs
+    "wrong_type",  # the correct body with a wrong content type
+    "html",  # an HTML page instead of the content
     "redirect_loop",
-    "unauthorized",  # 401: the token is dead from now on
+    "unauthorized",  # 401: the token is invalid from now on
     "forbidden",  # 403 without a message
     "not_found",
-    "expired",  # a preview link that is dead
+    "expired",  # an expired preview link
     "changed",  # the playlist changes between two of its pages
 ]
 SERVICES: tuple[Service, ...] = get_args(Service)
 KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 
-#: What a storm is made of: all that another request can mend.
+#: Transient faults, which a retry resolves.
 PASSING: tuple[FaultKind, ...] = tuple(
     kind for kind in KINDS if kind not in ("paused", "quota", "forbidden", "not_found")
 )
-#: Services in which a kind means anything; elsewhere it does not happen.
+#: Services in which a kind occurs; kinds not listed occur in all services.
 _WHERE: dict[FaultKind, tuple[Service, ...]] = {
     "quota": ("spotify",),
     "unauthorized": ("spotify",),
@@ -54,11 +54,11 @@ class Rule:
 
     Parameters
     ----------
-    kind : what happens.
-    path : regular expression that is searched in the path and query of a request.
-    service : of which service; empty: any.
-    times : to so many requests; -1: to all, for ever.
-    skip : after so many that go well.
+    kind : the fault.
+    path : regular expression searched in path and query of a request.
+    service : the service; empty: any.
+    times : number of affected requests; -1: all.
+    skip : number of matching requests that succeed first.
     """
 
     kind: FaultKind
@@ -74,13 +74,14 @@ class Faults:
 
     Parameters
     ----------
-    share : share of requests that go wrong; which and how follows from the seed, the address, and how often
-        the address was asked for, not from the order of requests.
-    kinds : how they go wrong.
-    services : where.
-    rules : scripted faults; the first that fits a request counts, before the share.
-    retry_after_s : what a throttled request is told.
-    stall_s : how long a stalled request gets no answer.
+    share : share of requests with a random fault. It depends on the seed, the address and the number of requests to the
+        address, not on the order of requests.
+    kinds : kinds of random faults.
+    services : services with random faults.
+    rules : scripted faults. The first matching rule takes precedence over random faults.
+    seed : seed of random faults.
+    retry_after_s : ``Retry-After`` of throttled requests, in seconds.
+    stall_s : time until the connection of a stalled request is closed, in seconds.
     """
 
     share: float = 0.0
@@ -93,11 +94,11 @@ class Faults:
 
     @classmethod
     def of(cls, values: JsonView) -> "Faults":
-        """Faults as :meth:`values` wrote them.
+        """Create faults from the result of :meth:`values`.
 
         Raises
         ------
-        ConfigError : a kind or key that does not exist.
+        ConfigError : a kind or key is unknown.
         """
         try:
             rules = tuple(Rule(**rule) for rule in values.get("rules", ()))
@@ -111,26 +112,26 @@ class Faults:
         return faults
 
     def values(self) -> JsonObject:
-        """The same as plain values, fit for JSON."""
+        """The faults as JSON values."""
         return asdict(self)
 
 
 @dataclass
 class Weather:
-    """Decides for each request whether it goes well."""
+    """Decides for each request whether a fault occurs."""
 
     faults: Faults = field(default_factory=Faults)
     _asked: Counter[str] = field(default_factory=Counter)
     _fitted: Counter[int] = field(default_factory=Counter)
 
     def change(self, faults: Faults) -> None:
-        """Let other faults happen from now on."""
+        """Replace the faults."""
         self.faults = faults
         self._asked.clear()
         self._fitted.clear()
 
     def fault(self, service: Service, path: str) -> FaultKind | None:
-        """What happens to the next request for this path; None when it goes well."""
+        """Fault of the next request to a path; None for success."""
         for place, rule in enumerate(self.faults.rules):
             if rule.service in ("", service) and re.search(rule.path, path):
                 self._fitted[place] += 1
@@ -146,5 +147,5 @@ class Weather:
 
 
 def storm(share: float, **settings: Any) -> Faults:
-    """Faults of every kind that passes, at a rate."""
+    """All transient faults at a rate."""
     return replace(Faults(share=share), **settings)

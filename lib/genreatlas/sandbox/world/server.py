@@ -1,4 +1,4 @@
-"""The server: four services on four ports of this machine, one log, and one weather for all."""
+"""The server: four services on four local ports, with a common log and common faults."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ from genreatlas.values import JsonObject, JsonView
 HOST = "127.0.0.1"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-#: Requests that are kept in full; times and counts are kept of all.
+#: Number of requests kept in the log; times and counts are kept for all.
 _KEPT = 500_000
 
 _STYLE = """
@@ -46,13 +46,13 @@ code { background: #f3f3f0; padding: 0 .25rem; } a { color: #0b6; } .bad { color
 
 
 class Server:
-    """The world, ready to be served.
+    """Server of a world.
 
     Parameters
     ----------
     world : size, seed, port and rights.
-    library : the composed library that clips come from.
-    faults : what goes wrong from the start.
+    library : the composed library with the clips.
+    faults : the initial faults.
 
     Raises
     ------
@@ -78,7 +78,7 @@ class Server:
         }
 
     def about(self) -> JsonObject:
-        """What is served, and where."""
+        """Facts of the world, and addresses of the services."""
         return {
             "world": self.world.model_dump(mode="json"),
             "addresses": self.addresses,
@@ -88,7 +88,7 @@ class Server:
         }
 
     async def serve(self, until: Callable[[], Awaitable[Any]], announce: Callable[[JsonObject], None]) -> None:
-        """Serve as long as ``until`` waits; ``announce`` is told once when all ports listen."""
+        """Serve until ``until()`` returns. ``announce(about)`` is called once, when all ports listen."""
         runners = []
         for service, routes in self.routes.items():
             application = web.Application(middlewares=[self._middleware(service)])
@@ -133,7 +133,7 @@ class Server:
         return answer
 
     def _change_now(self, path: str) -> bool:
-        """Let the playlist whose further page is asked for be another, until its head is read again."""
+        """Modify a playlist when a later page is requested, until its first page is requested again."""
         parts = path.partition("?")[0].split("/")
         found = self.bodies.playlist_of(parts[3]) if len(parts) > 4 and parts[2] == "playlists" else None
         if found is not None:
@@ -196,7 +196,7 @@ class Server:
 
 
 def serve_by_hand(world: WorldSection, library: SandboxSection) -> None:
-    """Serve a world until Control-C, and say where."""
+    """Serve a world until Control-C, and print its address."""
 
     def announce(about: JsonObject) -> None:
         print(f"The sandbox world is at {about['addresses']['everynoise']}/ (Control-C ends it)", flush=True)
@@ -207,7 +207,7 @@ def serve_by_hand(world: WorldSection, library: SandboxSection) -> None:
 
 
 def serve_for_parent(world: WorldSection, library: SandboxSection, faults: Faults) -> None:
-    """Serve a world until the process that started this one is gone; a line of JSON on stdout says where."""
+    """Serve a world until the parent process exits. Prints a line of JSON with the addresses to stdout."""
     server = Server(world, library, faults)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(server.serve(_stdin_closed, lambda about: print(json.dumps(about), flush=True)))
@@ -227,7 +227,7 @@ def _bind(port: int) -> socket.socket:
 
 
 async def _stdin_closed() -> None:
-    """Wait for the end of stdin, which comes when the process that holds its other end is gone."""
+    """Wait for the end of stdin, which is reached when the parent process exits."""
     loop, closed = asyncio.get_running_loop(), asyncio.Event()
 
     def wait() -> None:
@@ -240,7 +240,7 @@ async def _stdin_closed() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request; ``time`` is when it came, in seconds since the epoch."""
+    """One request. ``time`` is the time of its arrival in seconds since the epoch."""
 
     time: float
     service: str
@@ -251,18 +251,18 @@ class Entry:
 
 
 class Log:
-    """All requests since the start, or since the log was emptied."""
+    """Requests since the start, or since the log was cleared."""
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=_KEPT)
         self._times: dict[str, array[float]] = {}
         self._counts: Counter[tuple[str, str, int, str]] = Counter()
-        self.open = 0  #: requests that are being answered
+        self.open = 0  #: number of requests in progress
         self.most_open: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
 
     def begin(self, service: str) -> float:
-        """Note that a request came; returns the time."""
+        """Record the arrival of a request. Returns the time."""
         now = time.time()
         self._times.setdefault(service, array("d")).append(now)
         self._open[service] += 1
@@ -270,29 +270,29 @@ class Log:
         return now
 
     def end(self, entry: Entry) -> None:
-        """Note how it was answered."""
+        """Record the response to a request."""
         self._open[entry.service] -= 1
         self._entries.append(entry)
         self._counts[entry.service, shape_of(entry.path), entry.status, entry.fault or ""] += 1
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Clear the log."""
         self._entries.clear()
         self._times.clear()
         self._counts.clear()
         self.most_open.clear()
 
     def entries(self, service: str = "", path: str = "") -> Iterator[Entry]:
-        """Requests of a service whose path holds the regular expression, oldest first."""
+        """Requests of a service whose path matches the regular expression, oldest first."""
         return (e for e in self._entries if service in ("", e.service) and re.search(path, e.path))
 
     def counts(self) -> list[dict[str, object]]:
-        """Requests by service, kind of path, status and fault."""
+        """Number of requests by service, kind of path, status and fault."""
         names = ("service", "path", "status", "fault", "requests")
         return [dict(zip(names, (*key, number), strict=True)) for key, number in sorted(self._counts.items())]
 
     def busiest(self, service: str, window_s: float) -> int:
-        """Most requests that came to a service within any window of this length."""
+        """Maximum number of requests to a service within any window of this length."""
         times, most, first = self._times.get(service, array("d")), 0, 0
         for last in range(len(times)):
             while times[last] - times[first] >= window_s:
@@ -302,7 +302,7 @@ class Log:
 
 
 def shape_of(path: str) -> str:
-    """A path with ids, slugs and parameters left out."""
+    """A path with ids and slugs replaced by placeholders, and without parameters."""
     numbers = count()
     plain = path.partition("?")[0]
     plain = re.sub(r"engenremap-.+\.html", "engenremap-SLUG.html", plain)
@@ -311,13 +311,13 @@ def shape_of(path: str) -> str:
 
 
 def index_page(about: JsonView, examples: list[tuple[str, str]], counts: list[JsonObject]) -> str:
-    """Write the page.
+    """Render the start page.
 
     Parameters
     ----------
-    about : what :meth:`~genreatlas.sandbox.world.server.Server.about` says.
-    examples : addresses to look at, with what they are.
-    counts : requests so far, by service, path, status and fault.
+    about : result of :meth:`~genreatlas.sandbox.world.server.Server.about`.
+    examples : pairs of address and description.
+    counts : number of requests by service, path, status and fault.
     """
     world = about["world"]
     kind = f"{world['genres']:,} made-up genres" if world["genres"] else "the composed library"

@@ -1,4 +1,4 @@
-"""Bodies of the Web API, in both generations of its forms, and what ``fields`` selects of them.
+"""Response bodies of the Web API in both generations, and selection by ``fields``.
 
 ``fields`` is a parameter of the playlist calls: ``id,tracks(items(track(name,artists.name)),next)``.
 """
@@ -16,24 +16,24 @@ from genreatlas.values import JsonObject
 
 Body = JsonObject
 
-#: Owner of each role's playlists; ``own`` belongs to the user whose authorisation the sandbox gives out.
+#: Owner of each role's playlists; ``own`` belongs to the user whom the sandbox authorises.
 OWNERS = {"sound": "thesoundsofspotify", "own": "listener"}
 LISTENER = "listener"
 
 
 @dataclass(frozen=True)
 class Rights:
-    """What an app may do.
+    """Access rights of an app.
 
     Parameters
     ----------
-    form : name of a playlist's list: ``tracks`` (of ``track``) or ``items`` (of ``item``).
+    form : name of the list in a playlist: ``tracks`` (of ``track``) or ``items`` (of ``item``).
     sound : audio features and analyses; new apps get 403 since 2024-11-27.
-    previews : preview URLs; null for new apps since then.
+    previews : preview URLs; null for new apps since 2024-11-27.
     batches : ``tracks?ids=``; gone in development mode since February 2026.
     others : entries of playlists that the user does not own.
-    page : most results of a page of a search.
-    lean : fields that are left out.
+    page : maximum page size of a search.
+    lean : omitted fields.
     """
 
     form: str = "tracks"
@@ -66,14 +66,14 @@ _TOKEN = re.compile(r"[^,().!\s]+|[,().!]")
 
 
 class Bodies:
-    """Makes bodies; ``api`` and ``cdn`` are the addresses that links in them begin with."""
+    """Creates response bodies. ``api`` and ``cdn`` are the base addresses of links."""
 
     def __init__(self, catalogue: Catalogue, ids: Ids, rights: Rights, api: str, cdn: str) -> None:
         self.catalogue, self.ids, self.rights, self.api, self.cdn = catalogue, ids, rights, api, cdn
 
     @property
     def list_page(self) -> int:
-        """Most entries of a page of a playlist: 100, and 50 in the newer form."""
+        """Maximum page size of a playlist: 100, and 50 in the newer form."""
         return 50 if self.rights.form == "items" else 100
 
     def playlist_id(self, genre: int, role: Role) -> str:
@@ -81,14 +81,14 @@ class Bodies:
         return self.ids.encode(Kind.PLAYLIST, genre * 8 + ROLES.index(role))
 
     def playlist_of(self, playlist_id: str) -> tuple[int, Role] | None:
-        """Genre and role of a playlist."""
+        """Genre and role of a playlist; None for other ids."""
         number = self.ids.decode(Kind.PLAYLIST, playlist_id)
         if number is None or number % 8 >= len(ROLES) or number // 8 >= len(self.catalogue.genres):
             return None
         return number // 8, ROLES[number % 8]  # type: ignore[return-value]
 
     def playlist(self, genre: int, role: Role, version: int, entries: list[Entry] | None) -> Body:
-        """A playlist with its first page, or without where ``entries`` is None."""
+        """A playlist with its first page of entries, or without entries if ``entries`` is None."""
         playlist_id, name = self.playlist_id(genre, role), self.catalogue.genres[genre].name
         title = f"The Sound of {name.title()}" if role == "sound" else f"{role.title()} of {name.title()}"
         body = self._linked("playlist", playlist_id) | {
@@ -107,7 +107,7 @@ class Bodies:
         return body
 
     def own_playlist(self, playlist_id: str, name: str, description: str, public: bool, snapshot: str) -> Body:
-        """A playlist that an app created for its user, without entries."""
+        """A playlist created by an app for its user, without entries."""
         return self._linked("playlist", playlist_id) | {
             "collaborative": False,
             "description": description,
@@ -175,7 +175,7 @@ class Bodies:
         return self._linked("artist", artist_id) | {"name": self.catalogue.artist_name(number)}
 
     def features(self, track_id: str) -> Body | None:
-        """Audio features of a track; null where there is none, as the API has it."""
+        """Audio features of a track; None (null in the API) if there are none."""
         song = self.song_of(track_id)
         if song is None or song.number % 97 == 96:
             return None
@@ -190,12 +190,12 @@ class Bodies:
         }
 
     def song_of(self, track_id: str) -> WorldSong | None:
-        """The song with a track id."""
+        """The song with a track id; None for other ids."""
         number = self.ids.decode(Kind.TRACK, track_id)
         return self.catalogue.song(number) if number is not None and number < self.catalogue.song_count else None
 
     def search_page(self, kind: str, query: str, found: list[Body], offset: int, limit: int) -> Body:
-        """A page of results of one kind."""
+        """A page of search results of one kind."""
         address = f"{self.api}/search"
         page = self._paged(
             address, found[offset : offset + limit], len(found), offset, limit, f"&q={query}&type={kind}"
@@ -278,7 +278,7 @@ class Bodies:
 
 
 def analysis(features: JsonObject) -> JsonObject:
-    """Analysis that agrees with the audio features of the same track."""
+    """Audio analysis consistent with the audio features of the same track."""
     draw = random.Random(str(features["id"]))
     beat = 60.0 / features["tempo"]
     track = {
@@ -325,7 +325,7 @@ def _steps(length: float) -> list[JsonObject]:
 
 
 def select(body: Any, fields: str | None) -> Any:
-    """Keep of a body what the parameter names; all of it where there is none."""
+    """Select parts of a body by the parameter ``fields``; without it, return the whole body."""
     if not fields:
         return body
     keep, drop = _parse(iter(_TOKEN.findall(fields)))
@@ -333,7 +333,7 @@ def select(body: Any, fields: str | None) -> Any:
 
 
 def _parse(tokens: Iterator[str]) -> tuple[Tree, Tree]:
-    """Fields to keep and, behind an exclamation mark, to leave out, up to the closing bracket."""
+    """Parse fields to keep and, after an exclamation mark, to drop, up to the closing bracket."""
     keep: Tree = {}
     drop: Tree = {}
     place, target = keep, keep
@@ -343,7 +343,7 @@ def _parse(tokens: Iterator[str]) -> tuple[Tree, Tree]:
             case ")":
                 break
             case ",":
-                # An exclamation mark holds for all names of its list.
+                # An exclamation mark applies to all names of its list.
                 place = drop if target is drop else keep
             case "!":
                 target = place = drop

@@ -1,4 +1,4 @@
-"""Addresses of the Web API and of the accounts service: access tokens for apps and for a user, and their end."""
+"""Routes of the Web API and of the accounts service, with access tokens for apps and for a user."""
 
 import base64
 import hashlib
@@ -18,29 +18,29 @@ from genreatlas.sandbox.world.own_playlists import OwnPlaylists, wanted_of
 from genreatlas.sandbox.world.spotify_bodies import LISTENER, OWNERS, Bodies, Body, analysis, select
 from genreatlas.values import JsonObject
 
-#: A client secret that is refused, for tests of what then happens.
+#: A client secret that is rejected, for tests.
 WRONG_SECRET = "wrong"
-#: A refresh token of a user who let the app read playlists, and not change them.
+#: A refresh token of a user who allowed the app to read playlists, but not to change them.
 READ_ONLY = "read-only"
 _READ, _CHANGE = "playlist-read-private", ("playlist-modify-private", "playlist-modify-public")
 
-#: Most results that a search has, however many there are.
+#: Maximum number of results of a search.
 _FOUND = 1000
-#: Most playlists on a page of the user's.
+#: Maximum page size of the list of the user's playlists.
 _LISTED = 50
 _QUERY = re.compile(r'(artist|genre|isrc|track):(?:"([^"]*)"|(\S+))')
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What a token stands for; ``user`` is None for an app alone, and ``scope`` what that user allowed."""
+    """Authorisation of a token. ``user`` is None for an app without user; ``scope`` has the user's permissions."""
 
     expires: float
     user: str | None
     scope: str = ""
 
     def may_change(self, public: bool) -> bool:
-        """Whether the app may create and change playlists of that kind."""
+        """Whether the app may create and change public (or private) playlists."""
         return self.user is not None and _CHANGE[public] in self.scope.split()
 
 
@@ -48,7 +48,7 @@ Call = Callable[[web.Request, Grant], web.Response]
 
 
 class Accounts:
-    """Gives out tokens and knows which are good."""
+    """Issues and validates tokens."""
 
     def __init__(self, lifetime_s: float) -> None:
         self.lifetime_s = lifetime_s
@@ -57,7 +57,7 @@ class Accounts:
         self._scopes: dict[str, str] = {READ_ONLY: _READ}
 
     def token(self, form: Mapping[str, str], authorization: str) -> tuple[int, JsonObject]:
-        """Status and body of a request for a token."""
+        """Status and response body of a request for a token."""
         client, secret = _client(form, authorization)
         if not client or secret == WRONG_SECRET:
             return 400, {"error": "invalid_client", "error_description": "Invalid client secret"}
@@ -72,20 +72,20 @@ class Accounts:
             case "refresh_token":
                 if form.get("refresh_token", "") in ("", "revoked"):
                     return 400, {"error": "invalid_grant", "error_description": "Refresh token revoked"}
-                # One that this world did not give out stands for a user who allowed everything.
+                # Refresh tokens not issued by this world have all permissions.
                 scope = self._scopes.get(form["refresh_token"], " ".join((_READ, *_CHANGE)))
                 return 200, self._grant(LISTENER, scope)
         return 400, {"error": "unsupported_grant_type", "error_description": "grant_type is missing or unknown"}
 
     def authorize(self, query: Mapping[str, str]) -> str:
-        """Address that a user who agreed is sent to, with the code."""
+        """Redirect address, with the code, for a user who gave permission."""
         code = secrets.token_urlsafe(24)
         self._codes[code] = query.get("code_challenge", ""), query.get("scope", "")
         answer = {"code": code} | ({"state": query["state"]} if "state" in query else {})
         return f"{query['redirect_uri']}?{urlencode(answer)}"
 
     def check(self, authorization: str) -> Grant | str:
-        """The grant behind a request's header, or the words in which it is refused."""
+        """Grant of a request's authorization header, or the error message."""
         kind, _, token = authorization.partition(" ")
         if kind != "Bearer" or not token:
             return "No token provided"
@@ -95,13 +95,13 @@ class Accounts:
         return grant if grant.expires > time.time() else "The access token expired"
 
     def end(self, authorization: str) -> None:
-        """Let a token expire now."""
+        """Expire a token."""
         token = authorization.partition(" ")[2]
         if token in self._grants:
             self._grants[token] = replace(self._grants[token], expires=0.0)
 
     def end_all(self) -> None:
-        """Let all tokens expire now."""
+        """Expire all tokens."""
         self._grants = {token: replace(grant, expires=0.0) for token, grant in self._grants.items()}
 
     def _grant(self, user: str | None, scope: str = "") -> dict[str, object]:
@@ -131,7 +131,7 @@ def _challenge(verifier: str) -> str:
 
 
 class SpotifyService:
-    """Answers the Web API and the accounts service."""
+    """Handles requests to the Web API and the accounts service."""
 
     def __init__(self, bodies: Bodies, accounts: Accounts) -> None:
         self.bodies, self.accounts = bodies, accounts
@@ -141,7 +141,7 @@ class SpotifyService:
         self.own = OwnPlaylists(bodies, self.ids)
 
     def routes(self) -> list[web.RouteDef]:
-        """All addresses."""
+        """All routes."""
         calls: dict[str, Call] = {
             "/v1/playlists/{id}": self._playlist,
             "/v1/users/{user}/playlists/{id}": self._playlist,
@@ -167,7 +167,7 @@ class SpotifyService:
         ]
 
     def change(self, genre: int, role: Role, for_good: bool = True) -> None:
-        """Put one more song on top of a playlist; unless for good, until its head is read the next time."""
+        """Add a song at the top of a playlist, permanently, or until its first page is next requested."""
         if for_good:
             self.versions[genre, role] += 1
         else:
@@ -217,7 +217,7 @@ class SpotifyService:
         return _said(*self.own.change(playlist, wanted, replace=request.method == "PUT"))
 
     def _may(self, request: web.Request) -> Grant | web.Response:
-        """The user's grant, or why the request is refused."""
+        """Grant of the user, or the error response."""
         grant = self.accounts.check(request.headers.get("Authorization", ""))
         if isinstance(grant, str):
             return error(401, grant)
@@ -353,7 +353,7 @@ class SpotifyService:
         return self.rights.others or (grant.user == LISTENER and OWNERS.get(role) == LISTENER)
 
     def _list(self, genre: int, role: Role) -> list[Entry]:
-        """Entries with the songs that were put on top since the start."""
+        """Entries, including songs added at the top since the start."""
         entries, added = self.catalogue.entries(genre, role), self.versions[genre, role]
         following = self.catalogue.entries((genre + 1) % len(self.catalogue.genres), "pulse")
         added += (genre, role) in self._passing
