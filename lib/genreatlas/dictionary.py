@@ -16,7 +16,7 @@ from genreatlas.tables import TABLES, Table
 _FAMILIES = {
     "library": "Library",
     "features": "Features",
-    "modelling": "Splits, models and judgement",
+    "modelling": "Splits, models and evaluation",
     "operations": "Operations",
 }
 #: Tables left out of the pipeline diagram: every step writes them, and their arrows would hide the rest.
@@ -34,20 +34,24 @@ def page() -> str:
         "# Data dictionary",
         "<!-- Printed by python -m genreatlas.dictionary (make docs); change lib/genreatlas/tables or sql instead. -->",
         "Every table is a Delta table: below a path it is the folder `<store.path>/<name>`, in a catalog "
-        "`<catalog>.<schema>.<name>`. **Bold** columns are the key, *italic* ones may be NULL, and † marks what two "
-        "equal runs may store differently. Units are in brackets; `DESCRIBE TABLE EXTENDED` shows the same words.",
+        "`<catalog>.<schema>.<name>`. **Bold** columns form the key, *italic* columns may be NULL, and † marks columns "
+        "whose values may differ between two runs over the same input. Units are in brackets. "
+        "`DESCRIBE TABLE EXTENDED` shows the same descriptions.",
         "## The pipeline",
-        "What each step reads and writes. Every step also writes its row to `runs`, and what cannot be used goes to "
-        "`quarantine`.",
+        "Tables that each step reads and writes. Every step also writes a row to `runs`, and inputs that cannot be "
+        "used to `quarantine`.",
         _mermaid(_pipeline()),
         "## The tables",
-        "Which table refers to which: a line where one has the other's key among its columns.",
+        "References between tables: a line connects two tables if one has the other's key among its columns.",
         _mermaid(_relations()),
     ]
     for family, heading in _FAMILIES.items():
         blocks.append(f"## {heading}")
         blocks += [_described(table) for table in _tables() if table.family == family]
-    blocks += ["## Views", "In a catalog beside the tables, below a path in the session: see [sql.md](sql.md)."]
+    blocks += [
+        "## Views",
+        "Views are stored in a catalog beside the tables; below a path they exist in a session: [sql.md](sql.md).",
+    ]
     blocks.append(_views())
     return "\n\n".join(blocks) + "\n"
 
@@ -107,7 +111,7 @@ _SECOND_OWNERS = {"genre_parents"}
 
 
 def _described(table: Table) -> str:
-    history = " Its old versions are kept for training to be repeated." if table.history else ""
+    history = " Old versions are kept so that training can be repeated." if table.history else ""
     lines = [
         f"### {table.name}",
         "",
@@ -129,7 +133,7 @@ def _views() -> str:
         name = template.name.replace("SET", "<set>")
         named = "a combination such as groove+summary9" if template.for_each == "joined set" else "the set"
         text = re.sub(r"\{\{ set\.name \}\}", named, template.comment)
-        text = re.sub(r"\{\{ split \}\}", "that [splits] name", text)
+        text = re.sub(r"\{\{ split \}\}", "`[splits] name`", text)
         lines.append(f"| `{name}` | {_cell(text)} | {', '.join(f'`{read}`' for read in _reads(template))} |")
     return "\n".join(lines)
 

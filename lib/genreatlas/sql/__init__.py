@@ -1,1 +1,1 @@
-"""Views for people who ask in SQL: one file each, for Spark's session, a catalog, and DuckDB."""
+"""SQL views over the store, one file each, for a Spark session, a catalog and DuckDB."""

@@ -1,4 +1,4 @@
-"""Run a statement that only reads with Spark, and show rows, whoever found them, as a table or as CSV."""
+"""Run read-only statements with Spark, and print results of Spark or DuckDB as a table or as CSV."""
 
 import csv
 import difflib
@@ -25,33 +25,33 @@ _COMMENTS = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
 
 
 class Frame(Protocol):
-    """What is shown of a frame: Spark's, or one of :mod:`genreatlas.sql.duck_answers`."""
+    """Interface of results: Spark's DataFrame or :class:`genreatlas.sql.duck_answers.Answer`."""
 
     @property
     def columns(self) -> Sequence[str]:
-        """Names of its columns."""
+        """Names of the columns."""
 
     def limit(self, num: int, /) -> "Frame":
-        """Its first rows."""
+        """The first ``num`` rows."""
 
     def collect(self) -> Sequence[Sequence[Any]]:
         """All rows."""
 
     def toLocalIterator(self) -> Iterator[Sequence[object]]:
-        """All rows, some at a time."""
+        """Iterate over all rows, fetched in batches."""
 
 
 def bare(statement: str) -> str:
-    """The statement without comments before it and semicolons behind."""
+    """The statement without leading comments and trailing semicolons."""
     return statement[_COMMENTS.match(statement).end() :].rstrip().rstrip(";").rstrip()  # type: ignore[union-attr]
 
 
 def readable(statement: str) -> str:
-    """The statement as it is run: a question as a subquery, so that nothing else can pass for one.
+    """The statement as it will be run. A query becomes a subquery, so that no other statement can pass as a query.
 
     Raises
     ------
-    ConfigError : it is empty, or would not only read.
+    ConfigError : the statement is empty or not read-only.
     """
     text = bare(statement)
     if not text:
@@ -72,28 +72,28 @@ def ask(store: Reader, checked: str, planned: Plan) -> DataFrame:
 
     Parameters
     ----------
-    planned : the views that are there; what an unknown name may have meant is looked for among them.
+    planned : tables and views that exist; error messages suggest names from them.
 
     Raises
     ------
-    ConfigError : it does more than read the store, see :mod:`genreatlas.sql.read_only`.
-    StoreError : Spark does not understand it, in one line.
+    ConfigError : the statement does more than read the store, see :mod:`genreatlas.sql.read_only`.
+    StoreError : Spark cannot run the statement; the message has one line.
     """
     try:
         read_only.check(store.spark, checked, {*planned.tables, *(view.name for view in planned.views)})
         frame = store.spark.sql(checked)
-        frame.schema  # noqa: B018 a Connect session looks at a statement only now
+        frame.schema  # noqa: B018 a Connect session analyses the statement only now
         return frame
     except read_only.UnknownRelationError as error:
         raise StoreError(f"query: {no_relation(error.name, planned)}") from None
-    except Exception as error:  # the parser's own exceptions come as those of py4j
+    except Exception as error:  # exceptions of the parser are raised as exceptions of py4j
         if not isinstance(error, PySparkException) and "ParseException" not in str(error):
             raise
         raise StoreError(f"query: {_in_words(str(error), planned)}") from None
 
 
 def as_table(frame: Frame, limit: int) -> str:
-    """At most ``limit`` rows as text: numbers to the right, NULL as nothing, long values cut."""
+    """At most ``limit`` rows as text: numbers right-aligned, NULL as empty, long values truncated."""
     found = frame.limit(limit + 1).collect()
     rows = [[_short(value) for value in row] for row in found[:limit]]
     names = [_cut(printable(name)) for name in frame.columns]
@@ -110,12 +110,12 @@ def as_table(frame: Frame, limit: int) -> str:
 
 
 def write_csv(frame: Frame, file: TextIO, safe: bool = False) -> int:
-    """Write all rows, a partition at a time; arrays and maps as JSON, NULL as an empty field. Returns their number.
+    """Write all rows in batches; arrays and maps as JSON, NULL as an empty field. Return the number of rows.
 
     Parameters
     ----------
-    safe : write text that a spreadsheet would take for a formula with an apostrophe before it, and without control
-        characters. Where the file is a terminal, no character steers it in any case.
+    safe : prefix text that a spreadsheet would interpret as a formula by an apostrophe, and remove control characters.
+        If the file is a terminal, control characters are always removed.
     """
     writer = csv.writer(file, lineterminator="\n")
     terminal = file.isatty()
@@ -166,7 +166,7 @@ def _whole(value: object) -> object:
 
 
 def _in_words(message: str, planned: Plan) -> str:
-    """Spark's message without class, plan and state, and with the nearest name that exists."""
+    """Spark's message without class, plan and state, with a suggestion for unknown names."""
     lines = message.strip().splitlines()
     start = next((number for number, line in enumerate(lines) if line.lstrip().startswith("[")), 0)
     line = re.sub(r"^\[[A-Z_.]+\] ", "", lines[start].strip())
@@ -176,7 +176,7 @@ def _in_words(message: str, planned: Plan) -> str:
 
 
 def no_relation(name: str, planned: Plan) -> str:
-    """What to say of a name that is no table or view: what it lacks, or which it may have meant."""
+    """Error message for an unknown table or view: the tables that a view lacks, or similar names."""
     if name in planned.skipped:
         return f"the view {name} needs {', '.join(planned.skipped[name])}, which this store does not have."
     known = sorted({*planned.tables, *(view.name for view in planned.views)})

@@ -1,5 +1,5 @@
--- Does 0.8 mean 80 %? Songs by the probability of the predicted genre, in ten bins, with the share that was right.
--- gap is confidence minus that share: above 0 the model is too sure.
+-- Calibration of models: songs in ten bins by the probability of the predicted genre, with the share of correct
+-- predictions. gap is mean confidence minus that share: above 0 the model is overconfident.
 SELECT model_id,
        part,
        bin / CAST(10 AS double) AS bin_low,

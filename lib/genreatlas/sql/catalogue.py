@@ -1,12 +1,12 @@
-"""The views: one file of SQL each, with a comment on top and names of tables and views in braces.
+"""Templates of the views: one SQL file each, with names of tables and views in double braces.
 
-Of the tables songs, song_genres and clips a view reads the rows that count: none that was retired or replaced
+Views read only active rows of the tables songs, song_genres and clips: none that was retired or replaced
 (:attr:`genreatlas.tables.Table.ended_by`). ``clips_all`` in braces is the whole table.
 
-A file begins with comment lines. ``-- optional:`` names tables that it can do without (they read as no rows); every
-other name in braces must exist. ``-- for each: frame set`` makes one view per stored feature set of the layout with
-that word, with SET in the file's name replaced, and ``joined set`` one for several sets that models read as one;
-``-- needs: summary sets`` asks for at least one such set, and ``feature sets`` are those of every layout.
+A file begins with comment lines, which are the view's comment. ``-- optional:`` lists tables that may be missing and
+are then empty; all other names in braces must exist. ``-- for each: frame set`` creates one view per stored feature set
+of that layout and replaces SET in the file's name; ``joined set`` creates one view per joined set.
+``-- needs: summary sets`` requires at least one such set; ``feature sets`` are the sets of all layouts.
 """
 
 import re
@@ -24,16 +24,16 @@ from genreatlas.tables import TABLES
 _HEADER = re.compile(r"^-- (?:(optional|for each|needs): )?(.*)\n", re.MULTILINE)
 #: Names in a template that are neither tables nor views.
 _WORDS = {"set", "sets", "summary_sets", "split", "explode", "numbers_below", "at", "lookup"}
-#: Says that a view is made for each combination of sets that models read as one.
+#: Value of ``for each`` for one view per joined set.
 _JOINED = "joined set"
-#: What the name of a table has behind it where rows that count no longer are wanted too.
+#: Suffix of a table's name for all its rows, including retired and replaced ones.
 _ALL = "_all"
 _TABLES = {table.name: table for table in TABLES}
 
 
 @dataclass(frozen=True)
 class Template:
-    """A file of SQL: what it reads and what it is for."""
+    """An SQL file with its comment and the tables and views that it reads."""
 
     name: str
     comment: str
@@ -46,7 +46,7 @@ class Template:
 
 @dataclass(frozen=True)
 class View:
-    """A view of one store: its SQL, and what it was made from."""
+    """A view of one store: comment, query, and the tables and views that it reads."""
 
     name: str
     comment: str
@@ -56,9 +56,9 @@ class View:
 
 @dataclass(frozen=True)
 class Plan:
-    """The views that a store can have, in an order in which each finds what it reads.
+    """The views that a store can have, each after the views that it reads.
 
-    ``tables`` are those of the store; ``skipped`` has the views that lack one, with what they lack.
+    ``tables`` are the store's tables. ``skipped`` maps views that are left out to the missing tables.
     """
 
     tables: tuple[str, ...]
@@ -67,14 +67,14 @@ class Plan:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """One line per view that is left out."""
+        """One line per view that was left out."""
         return tuple(f"left out: {name}, for lack of {', '.join(lacks)}" for name, lacks in self.skipped.items())
 
     def named_in(self, text: str) -> set[str]:
-        """Tables and views that a statement may name, and all that these read; rather one too many than one too few."""
+        """Tables and views that a statement may name, and all that these read: a superset, as names match as text."""
         text = text.lower()
         found = set()
-        for view in reversed(self.views):  # what a view reads stands before it
+        for view in reversed(self.views):  # a view comes after the views that it reads
             if view.name.lower() in text:
                 found.add(view.name)
                 text += view.query.lower()
@@ -83,7 +83,7 @@ class Plan:
 
 @cache
 def templates() -> tuple[Template, ...]:
-    """Every view's file, in an order in which each comes after the views that it reads."""
+    """Templates of all views, each after the views that it reads."""
     found = {}
     for file in sorted(files("genreatlas.sql").iterdir(), key=lambda file: file.name):
         if file.name.endswith(".sql"):
@@ -104,15 +104,15 @@ def templates() -> tuple[Template, ...]:
 def plan(
     tables: Collection[str], sets: Sequence[StoredSet], split: str, dialect: Dialect, where: Callable[[str], str]
 ) -> Plan:
-    """Write the SQL of every view that a store with these tables can have.
+    """Generate the SQL of every view that a store with these tables can have.
 
     Parameters
     ----------
     tables : names of the tables that exist.
     sets : stored feature sets.
-    split : the split that counts.
-    dialect : whose SQL to write.
-    where : how SQL names a table or view.
+    split : name of the split that views use.
+    dialect : SQL dialect of the views.
+    where : function that returns the SQL name of a table or view.
     """
     there = set(tables)
     sets = [_named(one, where) for one in sets]
@@ -139,20 +139,20 @@ def plan(
 
 
 def _named(stored: StoredSet, where: Callable[[str], str]) -> StoredSet:
-    """A set with the names of its table and view, or those of its members."""
+    """The set with SQL names of its table and view, or of its members' tables and views."""
     if stored.members:
         return replace(stored, members=tuple(_named(one, where) for one in stored.members))
     return replace(stored, table=where(stored.table_name), wide=where(f"wide_{stored.name}"))
 
 
 def _live(name: str, relation: str) -> str:
-    """The rows of a stored table that count."""
+    """Active rows of a stored table."""
     table = _TABLES.get(name)
     return f"(SELECT * FROM {relation} WHERE {table.live})" if table and table.ended_by else relation
 
 
 def _views_before(template: Template, known: Mapping[str, Template]) -> set[str]:
-    """The views that it reads; one over several sets reads each set's own."""
+    """Names of the views that a template reads. Views over several sets read the view of each set."""
     of_sets = {each.name for each in known.values() if each.for_each and each.for_each != _JOINED}
     of_sets = of_sets if template.needs or template.for_each == _JOINED else set()
     return (set(template.reads) & known.keys()) | of_sets
@@ -163,7 +163,7 @@ def _sets_for(template: Template, sets: Sequence[StoredSet]) -> list[StoredSet]:
         return [stored for stored in sets if stored.members]
     word = (template.for_each or template.needs).split(" ")[0]
     mine = [stored for stored in sets if not stored.members and word in ("feature", stored.layout.word)]
-    if template.needs and word != "feature":  # it computes something of their numbers
+    if template.needs and word != "feature":  # the view aggregates numeric features
         return [stored for stored in mine if stored.numeric]
     return mine
 

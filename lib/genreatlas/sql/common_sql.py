@@ -1,11 +1,10 @@
-"""Which statements mean the same in DuckDB and in Spark, told from DuckDB's own parse of them.
+"""Check whether a statement has the same meaning in DuckDB and in Spark, using DuckDB's parser.
 
-The two read much SQL alike and some of it differently without a word: ``array[0]``, ``log(x)``, ``concat`` of a NULL,
+Some SQL is valid in both engines with different results: ``array[0]``, ``log(x)``, ``concat`` of a NULL,
 ``regexp_replace``, ``CAST(1.5 AS INT)``, ``"text"``. So a statement is common only if every node of its syntax tree and
-every function in it is on a list of those that mean the same, NULLs and their order included; what is on no list is
-Spark's. Three differences are let through: a column that the statement does not name is called otherwise
-(``count_star()``, ``count(1)``), quotients of decimals are floats in DuckDB, and a division by zero is NULL there where
-Spark ends with an error.
+every function in it is on a list of those with the same meaning, including NULLs and their order; all other statements
+are left to Spark. Three differences are accepted: default names of columns (``count_star()``, ``count(1)``), quotients
+of decimals, which are floats in DuckDB, and division by zero, which is NULL in DuckDB and an error in Spark.
 """
 
 import json
@@ -18,7 +17,7 @@ from genreatlas.values import JsonObject, Row
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-#: Functions and operators, as DuckDB's parser calls them.
+#: Common functions and operators, by the names in DuckDB's syntax tree.
 _FUNCTIONS = frozenset(
     """
     count count_star count_if sum avg mean min max bool_and bool_or median quantile_cont percentile_cont
@@ -29,9 +28,9 @@ _FUNCTIONS = frozenset(
     + - * / % || ~~ !~~ ~~* !~~*
     """.split()  # noqa: SIM905
 )
-#: Types that a value becomes in the same way; whole numbers are not among them: Spark cuts, DuckDB rounds.
+#: Types with the same casts. Casts to integers differ: Spark truncates, DuckDB rounds.
 _CASTS = frozenset({"DOUBLE", "FLOAT", "DATE", "TIMESTAMP", "BOOLEAN"})
-#: Classes of expressions, and of OPERATOR the types.
+#: Common classes of expressions; below, common types of the class OPERATOR.
 _CLASSES = frozenset({
     "COLUMN_REF", "CONSTANT", "COMPARISON", "CONJUNCTION", "BETWEEN", "CASE", "SUBQUERY", "STAR", "FUNCTION", "WINDOW",
     "OPERATOR", "CAST", "TYPE",
@@ -40,32 +39,32 @@ _OPERATORS = frozenset({
     "COMPARE_IN", "COMPARE_NOT_IN", "OPERATOR_NOT", "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL", "OPERATOR_COALESCE",
     "OPERATOR_NULLIF",
 })  # fmt: skip
-#: Nodes of queries, what they read, and what is done with their rows.
+#: Common nodes of queries, relations and modifiers.
 _NODES = frozenset({
     "SELECT_NODE", "SET_OPERATION_NODE", "BASE_TABLE", "JOIN", "SUBQUERY", "EXPRESSION_LIST", "EMPTY", "ORDER_MODIFIER",
     "LIMIT_MODIFIER", "DISTINCT_MODIFIER", "ORDER_DEFAULT", "ASCENDING", "DESCENDING",
 })  # fmt: skip
 _JOINS = frozenset({"INNER", "LEFT", "RIGHT", "FULL", "OUTER"})
 _JOIN_KINDS = frozenset({"REGULAR", "NATURAL", "CROSS"})
-#: Parts of nodes that Spark has not, or has otherwise.
+#: Parts of nodes that do not exist in Spark or have another meaning.
 _PARTS = frozenset({
     "qualify", "sample", "distinct_on_targets", "exclude_list", "replace_list", "rename_list", "columns", "expr",
     "at_clause", "recursive",
 })  # fmt: skip
 _NO_EXCLUSION = "NO_OTHER"
-#: Strings and comments, in which nothing is looked for.
+#: Strings and comments, which are ignored by the checks of the text.
 _TEXT = re.compile(r"'(?:[^']|'')*'")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-#: A number with a letter behind it is typed in Spark (``2L``), and a number with an alias in DuckDB.
+#: A number followed by a letter is a typed literal in Spark (``2L``), and a number with an alias in DuckDB.
 _TYPED = re.compile(r"(?<![\w.])\d[\d.]*(?![eE][+-]?\d+(?![\w.]))[A-Za-z_]\w*")
 
 
 def difference(connection: "DuckDBPyConnection", statement: str) -> str:
-    """What in a statement might mean something else in Spark than in DuckDB; empty where nothing does.
+    """First part of a statement that may have another meaning in Spark than in DuckDB, in words; empty if none has.
 
     Parameters
     ----------
-    connection : whose parser is asked; nothing is run.
+    connection : used for its parser; the statement is not run.
     """
     bare = _COMMENT.sub(" ", _TEXT.sub("''", statement))
     for sign in '"`\\$@#{[':
@@ -83,7 +82,7 @@ def difference(connection: "DuckDBPyConnection", statement: str) -> str:
 
 
 def parsed(connection: "DuckDBPyConnection", statement: str) -> Any:
-    """The syntax tree of one question; None for anything else."""
+    """The syntax tree of a single query; None for other statements."""
     row = connection.execute(
         "SELECT json_serialize_sql(?, skip_null := true, skip_empty := true)", [statement]
     ).fetchone()
@@ -92,7 +91,7 @@ def parsed(connection: "DuckDBPyConnection", statement: str) -> Any:
 
 
 def unknown_relation(tree: Any, known: Collection[str]) -> str:
-    """The first relation in a syntax tree that is neither known nor named by the statement itself; else empty."""
+    """The first relation in a syntax tree that is neither known nor a common table expression; empty if none."""
     nodes = list(_nodes(tree))
     names = {name.lower() for name in known}
     for node in nodes:
@@ -116,7 +115,7 @@ def _nodes(tree: Any) -> Iterator[JsonObject]:
 
 
 def _odd(node: dict[str, object]) -> str:
-    """What one node has that is on no list."""
+    """Part of a node that is not on the lists, in words; empty if all are."""
     kind, expression = node.get("type"), node.get("class")
     if parts := sorted(part for part in _PARTS & node.keys() if node[part]):
         return f"{parts[0]} is not in both dialects"

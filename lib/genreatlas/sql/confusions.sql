@@ -1,5 +1,5 @@
--- Songs that a model got wrong, with their names: one row per model, song and true genre. margin is how far the
--- predicted genre's score is above the true one's.
+-- Misclassified songs with their names: one row per model, song and true genre. margin is the predicted genre's score
+-- minus the true genre's.
 -- optional: songs
 SELECT w.model_id,
        w.part,

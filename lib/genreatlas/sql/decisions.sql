@@ -1,5 +1,5 @@
--- Which model was put into use when, and why: the table promotions with models by their names. in_use marks the newest
--- decision on an alias, whose model is the one in use; known_* are figures on genres and groups that the champion knew.
+-- Decisions on models in use: the table promotions with names of models. in_use marks the newest decision on an alias,
+-- whose model is in use. known_* are scores on genres and groups that the champion was trained on.
 WITH named AS (
     SELECT model_id, concat(engine, ' ', estimator, ' on ', feature_set) AS model FROM {{ models }}
 )

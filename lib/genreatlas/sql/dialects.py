@@ -1,4 +1,4 @@
-"""The few words that Spark and DuckDB spell differently; all else in the views is common SQL."""
+"""Syntax that differs between Spark SQL and DuckDB. Everything else in the views is common SQL."""
 
 import re
 from typing import Protocol
@@ -7,28 +7,28 @@ from genreatlas.tables import Table
 
 
 class Dialect(Protocol):
-    """How a view's template says what has no common spelling."""
+    """Functions that views' templates call for syntax that differs between engines."""
 
     def name(self, identifier: str) -> str:
-        """An identifier, quoted."""
+        """Quote an identifier."""
 
     def literal(self, text: str) -> str:
-        """A string, quoted."""
+        """Quote a string."""
 
     def explode(self, array: str) -> str:
-        """One row per element, in the SELECT list."""
+        """Expression for the SELECT list that returns one row per element."""
 
     def numbers_below(self, count: str) -> str:
-        """Array of the numbers from 0 to below a count that is above 0."""
+        """Array of the numbers from 0 to count - 1; count must be positive."""
 
     def at(self, array: str, index: str) -> str:
-        """Element of an array; the index counts from 0."""
+        """Element of an array, with indices from 0."""
 
     def lookup(self, pairs: str, key: str) -> str:
         """Value of a map, NULL where the key is missing."""
 
     def type(self, spark_type: str) -> str:
-        """A column type, given as Spark spells it."""
+        """Translate a column type of Spark SQL."""
 
 
 class Spark:
@@ -52,15 +52,15 @@ class Spark:
         return f"sequence(0, {count} - 1)"
 
     def at(self, array: str, index: str) -> str:
-        """Brackets count from 0."""
+        """Indices in brackets start at 0."""
         return f"{array}[{index}]"
 
     def lookup(self, pairs: str, key: str) -> str:
-        """``try_element_at`` is NULL for a missing key, also where ANSI mode makes brackets raise."""
+        """``try_element_at`` is NULL for a missing key, also in ANSI mode, in which brackets raise."""
         return f"try_element_at({pairs}, {key})"
 
     def type(self, spark_type: str) -> str:
-        """Nothing to translate."""
+        """Return the type unchanged."""
         return spark_type
 
 
@@ -84,7 +84,7 @@ class DuckDB:
         return f"range({count})"
 
     def at(self, array: str, index: str) -> str:
-        """Brackets count from 1."""
+        """Indices in brackets start at 1."""
         return f"{array}[1 + {index}]"
 
     def lookup(self, pairs: str, key: str) -> str:
@@ -92,7 +92,7 @@ class DuckDB:
         return f"{pairs}[{key}]"
 
     def type(self, spark_type: str) -> str:
-        """``array<x>`` and ``map<x,y>`` have other names."""
+        """Translate ``array<x>``, ``map<x,y>`` and ``string``."""
         if match := re.fullmatch(r"array<(.*)>", spark_type):
             return f"{self.type(match[1])}[]"
         if match := re.fullmatch(r"map<(\w+),(.*)>", spark_type):
@@ -101,6 +101,6 @@ class DuckDB:
 
 
 def empty(table: Table, dialect: Dialect) -> str:
-    """A relation without rows that has the columns of a table which was never written."""
+    """Subquery without rows that has the columns of a table, used in place of a table that does not exist."""
     columns = ", ".join(f"CAST(NULL AS {dialect.type(c.type)}) AS {dialect.name(c.name)}" for c in table.columns)
     return f"(SELECT {columns} WHERE 1 = 0)"

@@ -1,4 +1,4 @@
--- One row per clip that counts and dimension of {{ set.name }}: its place from 0, its name and its value.
+-- One row per active clip and dimension of {{ set.name }}: index of the dimension from 0, name and value.
 -- for each: vector set
 -- optional: clips
 SELECT f.clip_id,

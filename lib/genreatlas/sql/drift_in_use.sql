@@ -1,5 +1,5 @@
--- How far new music lies from what the models in use were trained on, the largest shift first within each population.
--- shift says what the PSI means: none below 0.1, some below 0.25, large above.
+-- Drift of new songs from the training data of the models in use, the largest first within each population. shift
+-- classifies the PSI: none below 0.1, some below 0.25, large above.
 SELECT d.alias,
        f.population,
        f.subject,

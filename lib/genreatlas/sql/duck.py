@@ -1,4 +1,4 @@
-"""The same tables and views in DuckDB: SQL over a store without Spark. Needs the extra ``duckdb``."""
+"""Tables and views of a store in DuckDB, for SQL without Spark. Requires the extra ``duckdb``."""
 
 from functools import cache
 from pathlib import Path
@@ -26,20 +26,19 @@ def register_views(
     *,
     locked: bool = True,
 ) -> Plan:
-    """Let a DuckDB connection say ``songs`` and ``leaderboard``.
+    """Register all tables and views of a store in a DuckDB connection.
 
-    Tables are read through Delta's own log, at the versions of this moment. After that the connection reads nothing
-    else: files, other databases, extensions and the network are closed, and its configuration is locked, so that a
-    statement from somebody else can be run on it. What DuckDB writes is closed with them (``COPY … TO``): take rows
-    as ``.df()`` or ``.arrow()``.
+    Tables are read at their current Delta versions. Afterwards the connection cannot access anything else: files,
+    other databases, extensions and the network are disabled, and its configuration is locked, so that untrusted
+    statements can be run on it. Writing files is disabled, too (``COPY … TO``): get rows by ``.df()`` or ``.arrow()``.
 
     Parameters
     ----------
     connection : from ``duckdb.connect()``.
     path : folder of the store.
-    split : the split whose parts the views show.
-    statement : register only what it needs, which takes a fraction of the time.
-    locked : False leaves the connection as open as it was, for statements of your own only.
+    split : name of the split that views use.
+    statement : register only the tables and views that this statement needs, which is faster; None: all.
+    locked : False disables these restrictions; use it for trusted statements only.
 
     Raises
     ------
@@ -53,7 +52,7 @@ def register_views(
 
     @cache
     def dataset(name: str) -> Any:
-        newest_version(name, folders[name])  # a commit that was cut is said, not read
+        newest_version(name, folders[name])  # raises if the last commit is truncated
         return DeltaTable(str(folders[name])).to_pyarrow_dataset()
 
     def rows(table: Table, columns: list[str] | None = None) -> list[Row]:
@@ -64,7 +63,7 @@ def register_views(
     planned = plan(folders, stored_sets(rows(FEATURE_SETS), folders, learnt_from), split, _DUCKDB, _DUCKDB.name)
     wanted = planned.named_in(statement) if statement is not None else {*folders, *(v.name for v in planned.views)}
     if not _is_locked(connection):
-        connection.execute("SET TimeZone = 'UTC'")  # as in the session that Spark has
+        connection.execute("SET TimeZone = 'UTC'")  # as in Spark's session
     for name in filter(wanted.__contains__, folders):
         _register(connection, name, dataset(name))
     for view in planned.views:
@@ -81,7 +80,7 @@ def register_views(
 
 
 def _register(connection: "DuckDBPyConnection", name: str, dataset: Any) -> None:
-    """Name a table's rows, with the columns that views read as NULL where an older release made it."""
+    """Register a table, adding as NULL the columns that views read and that tables of older releases lack."""
     lacking = [
         c for t in TABLES if t.name == name and t.ended_by for c in t.columns if c.name not in dataset.schema.names
     ]

@@ -1,4 +1,4 @@
-"""Answers from DuckDB, which reads a local store in a second: what it is asked, and what is left to Spark."""
+"""Run queries in DuckDB if possible, which takes about a second for a local store; other queries are left to Spark."""
 
 import importlib.util
 from collections.abc import Iterator, Sequence
@@ -14,25 +14,25 @@ from genreatlas.sql import answers, common_sql
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-#: Rows that are taken from DuckDB at a time.
+#: Rows fetched from DuckDB at a time.
 _ROWS = 1000
-#: Spark's order of NULLs; and ``ln(0)`` is an error, after which Spark is asked, where it would be -inf.
+#: Order of NULLs as in Spark. ``ln(0)`` raises an error instead of -inf, after which Spark runs the statement.
 _SETTINGS = {"default_null_order": "'nulls_first_on_asc_last_on_desc'", "ieee_floating_point_ops": "false"}
 
 
 class LeftToSparkError(Exception):
-    """Why DuckDB does not answer a statement."""
+    """DuckDB cannot run a statement; the message has the reason."""
 
 
 @dataclass
 class Answer:
-    """Rows as they come from DuckDB, with what :mod:`genreatlas.sql.answers` shows of a frame. They are read once."""
+    """Result of DuckDB with the interface of :class:`genreatlas.sql.answers.Frame`. Rows can be read only once."""
 
     columns: Sequence[str]
     rows: Iterator[Sequence[Any]]
 
     def limit(self, count: int) -> "Answer":
-        """Its first rows."""
+        """The first ``count`` rows."""
         return Answer(self.columns, islice(self.rows, count))
 
     def collect(self) -> list[Sequence[Any]]:
@@ -40,25 +40,25 @@ class Answer:
         return list(self.rows)
 
     def toLocalIterator(self) -> Iterator[Sequence[object]]:
-        """All rows, a few at a time."""
+        """Iterate over all rows, fetched in batches."""
         return self.rows
 
 
 def ask(folder: Path | None, statement: str, split: str, own_dialect: bool = False) -> Answer:
-    """Run a question over the store's tables and views.
+    """Run a query over the store's tables and views.
 
     Parameters
     ----------
-    folder : of a local store; None for any other.
-    statement : one that :func:`genreatlas.sql.answers.readable` let through, as it was given.
-    split : the split whose parts the views show.
-    own_dialect : take the statement as DuckDB's SQL, whatever Spark would make of it; else only what means the same
-        in both is run.
+    folder : folder of a local store; None for any other store.
+    statement : original statement, which :func:`genreatlas.sql.answers.readable` has accepted.
+    split : name of the split that views use.
+    own_dialect : interpret the statement as DuckDB's SQL. False: run it only if it has the same meaning in Spark SQL.
 
     Raises
     ------
-    LeftToSparkError : the store is not local, DuckDB is not installed, or the statement is for Spark.
-    StoreError : a name in it is that of no table or view; with ``own_dialect``, DuckDB does not understand it.
+    LeftToSparkError : the store is not local, DuckDB is not installed, or the statement requires Spark.
+    StoreError : the statement names an unknown table or view; with ``own_dialect``, DuckDB cannot run it.
+    ConfigError : with ``own_dialect``, the statement is not a single SELECT.
     """
     if folder is None:
         raise LeftToSparkError("the store is not a folder of this machine")
@@ -92,7 +92,7 @@ def _answer(connection: "DuckDBPyConnection", folder: Path, text: str, split: st
     if unknown := common_sql.unknown_relation(tree, {*planned.tables, *(view.name for view in planned.views)}):
         raise StoreError(f"query: {answers.no_relation(unknown, planned)}")
     cursor = connection.execute(text)
-    first = cursor.fetchmany(_ROWS)  # most of what can go wrong has gone wrong here, before a row is shown
+    first = cursor.fetchmany(_ROWS)  # raises most errors before a row is shown
     return Answer([column[0] for column in cursor.description or ()], _rows(cursor, first))
 
 
@@ -110,5 +110,5 @@ def _rows(cursor: Any, rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Any]]
 
 
 def _in_utc(value: Any) -> Any:
-    """Times as Spark's session in UTC gives them."""
+    """Timestamps without time zone, as Spark's session in UTC returns them."""
     return value.replace(tzinfo=None) if isinstance(value, datetime) else value

@@ -1,4 +1,4 @@
-"""What the views know of the store's feature sets, read from the table ``feature_sets``."""
+"""Feature sets of a store as views use them, read from the table ``feature_sets``."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from genreatlas.values import RowView
 class StoredSet:
     """A feature set at its current version.
 
-    ``table`` is how SQL names its table, ``wide`` the view of a summary set with songs and genres. Several sets that
-    models read as one have ``members`` and no table.
+    ``table`` is the SQL name of its table, ``wide`` the name of its view with songs and genres (summary sets only). A
+    joined set, which models use like a single set, has ``members`` and no table.
     """
 
     name: str
@@ -33,17 +33,17 @@ class StoredSet:
 
     @property
     def table_names(self) -> tuple[str, ...]:
-        """Names of its tables in the store."""
+        """Names of the tables of the set, or of its members, in the store."""
         return tuple(one.table_name for one in self.members or (self,))
 
     @property
     def part_of_view(self) -> str:
-        """What the names of its views have in place of SET."""
+        """Text that replaces SET in the names of its views."""
         return self.name.replace(PLUS, "_")
 
     @property
     def joined_columns(self) -> list[tuple["StoredSet", int, str, str]]:
-        """Member, the feature's place and name in it, and what it is called beside those of the other members."""
+        """Member, index and name of each feature in the member, and its column name in the joined view."""
         return [
             (one, place, feature, column_of(one.name, feature))
             for one in self.members
@@ -52,13 +52,13 @@ class StoredSet:
 
 
 def stored_sets(rows: Iterable[RowView], tables: Collection[str], learnt_from: Iterable[str] = ()) -> list[StoredSet]:
-    """Current version of every set whose table is there, by name; behind them those that are joined.
+    """Current version of every set whose table exists, sorted by name, followed by joined sets.
 
     Parameters
     ----------
     rows : rows of ``feature_sets``.
     tables : names of the store's tables.
-    learnt_from : what models were trained on, single sets and joined ones.
+    learnt_from : feature sets that models were trained on, single and joined.
     """
     by_set: dict[str, list[RowView]] = {}
     for row in rows:
@@ -67,9 +67,9 @@ def stored_sets(rows: Iterable[RowView], tables: Collection[str], learnt_from: I
     for name, mine in sorted(by_set.items()):
         version = current_version(name, {str(row["set_version"]) for row in mine}, {row["source"] for row in mine})
         current = sorted((r for r in mine if r["set_version"] == version), key=lambda row: row["position"])
-        if not current:  # the code's version was not extracted yet
+        if not current:  # the current version was not extracted yet
             continue
-        if current[0]["axis"] not in LAYOUTS:  # a newer release's
+        if current[0]["axis"] not in LAYOUTS:  # written by a newer release
             continue
         stored = StoredSet(
             name=name,

@@ -1,5 +1,5 @@
--- How fetching goes: tries by task, provider, day (UTC) and reason. n_waiting: keys whose last try this was and that come
--- back when due. A row of reason paused means that the provider was paused by a rate limit.
+-- Attempts to fetch by task, provider, day (UTC) and reason. n_waiting: keys whose last attempt is among them and that
+-- will be retried. Rows with the reason paused: the provider was paused by a rate limit.
 SELECT task,
        provider,
        CAST({{ "at" | name }} AS date) AS day,

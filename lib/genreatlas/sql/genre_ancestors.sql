@@ -1,5 +1,5 @@
--- The tree of genres as it is drawn: the parent of each genre, its ancestors from the parent up, and how many there are.
--- A genre without a parent has none of it. probability is that of the parent.
+-- The drawn tree of genres: parent of each genre with its probability, ancestors from the parent upwards, and their
+-- number (depth). Genres without a parent have no row.
 {% set levels = 6 -%}
 WITH edges AS (
     SELECT DISTINCT t.profile_id, t.genre_id, t.genre, t.parent_id, t.parent, t.probability

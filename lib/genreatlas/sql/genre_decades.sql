@@ -1,6 +1,6 @@
--- How each genre moved from decade to decade on the present map of the lens sound. A distance that is not clearly above
--- distance_by_chance says nothing. x_now and y_now are the genre's place on the map, born the year before which a tenth
--- of its recordings lie.
+-- Change of each genre from decade to decade on the current map of the lens sound. A distance that is not clearly above
+-- distance_by_chance is not significant. x_now and y_now are the genre's position on the map; born is the 10 % quantile
+-- of the years of its recordings.
 SELECT e.genre_id,
        e.genre,
        e.decade,

@@ -1,4 +1,4 @@
--- Where each genre lies on the present map of each lens, with its region and how many songs it was drawn from.
+-- Position of each genre on the current map of each lens, with its region and number of songs.
 SELECT m.lens,
        p.genre_id,
        p.genre,

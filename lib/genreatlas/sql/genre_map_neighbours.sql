@@ -1,4 +1,4 @@
--- Nearest genres of each genre in all dimensions of the profiles behind the present map of each lens.
+-- Nearest genres of each genre in all dimensions of the profiles behind the current map of each lens.
 SELECT m.lens,
        n.genre_id,
        f.genre,

@@ -1,4 +1,4 @@
--- Regions of the present map of each lens, and the median place of their genres.
+-- Regions of the current map of each lens, with the median position of their genres.
 SELECT m.lens,
        r.resolution,
        r.region,

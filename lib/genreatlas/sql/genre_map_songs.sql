@@ -1,4 +1,4 @@
--- Songs that stand for each genre of the present maps, the most typical first.
+-- Typical songs of each genre of the current maps, the most typical first.
 SELECT t.genre_id,
        f.genre,
        t.rank,

@@ -1,4 +1,4 @@
--- The name of every genre id, of genres that songs carry and of those above them.
+-- Name of every genre id: genres of songs and their parent genres.
 -- optional: genre_parents
 SELECT genre_id, min(genre) AS genre
 FROM (SELECT genre_id, genre FROM {{ song_genres_all }}

@@ -1,5 +1,5 @@
--- How far genres lie apart: root mean square, over features, of the difference of means in units of the spread inside
--- genres (pooled). rank = 1 is the nearest. Every genre meets every other: with thousands of them ask for one genre_id.
+-- Distances between genres: root mean square over features of the difference of means, in units of the pooled standard
+-- deviation within genres. rank = 1 is the nearest. Has all pairs of genres: with thousands, filter by one genre_id.
 WITH spread AS (
     SELECT feature_set, feature, sqrt(sum((n - 1) * std * std) / sum(n - 1)) AS inside
     FROM {{ genre_profile }}

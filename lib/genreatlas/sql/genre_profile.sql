@@ -1,4 +1,4 @@
--- Count, mean, median, spread and range of every numeric feature in each genre. A song counts in each of its genres.
+-- Count, mean, median, spread and range of every numeric feature per genre. Songs count in each of their genres.
 -- needs: summary sets
 {% for set in summary_sets -%}
 SELECT {{ set.name | literal }} AS feature_set,

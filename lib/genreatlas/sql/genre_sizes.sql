@@ -1,5 +1,5 @@
--- How large a genre is: all its songs, those that no other genre claims (n_alone), and those that others claim too.
--- Copies of one recording count once, but for clips and hours.
+-- Size of each genre: all songs, songs of no other genre (n_alone) and songs that are also in other genres (n_shared).
+-- Copies of one recording count once, except in clips and hours.
 -- optional: song_artists, clips, recordings
 SELECT l.genre_id,
        min(l.genre) AS genre,

@@ -1,4 +1,4 @@
--- The newest snapshot of the Every Noise map.
+-- Latest snapshot of the Every Noise map.
 SELECT *
 FROM {{ genres }}
 WHERE snapshot = (SELECT max(snapshot) FROM {{ genres }})

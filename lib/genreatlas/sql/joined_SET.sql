@@ -1,5 +1,5 @@
--- One row per clip that counts and has all sets of {{ set.name }}, which models read as one: the song, its genres and
--- part, and every feature after the name of its set (joined_groove_summary9 has groove_tempo).
+-- One row per active clip that has all sets of {{ set.name }}, which models use as one: song, genres, part of the split,
+-- and every feature prefixed by the name of its set (joined_groove_summary9 has groove_tempo).
 -- for each: joined set
 -- optional: clips
 {% macro rows(member) -%}

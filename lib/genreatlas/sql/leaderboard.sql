@@ -1,6 +1,6 @@
 -- Models and baselines by score on whole songs, with 95 % intervals over artists (docs/intervals.md; NULL with too few).
--- n_absent genres of the model have no song and are left out of means over genres. p_value is Holm's, of the paired test
--- against the best model; hears says what a baseline knows of the music. rank is within part, split, level and labels.
+-- n_absent genres of the model have no song and are left out of means over genres. p_value is of the paired test against
+-- the best model, with Holm's correction. hears: what the inputs describe. rank is within part, split, level and labels.
 WITH scores AS (
     SELECT model_id,
            part,

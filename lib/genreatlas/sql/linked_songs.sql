@@ -1,6 +1,6 @@
--- Songs that share their sound with others, with names: copies of one recording, and versions of one (kind). A
--- recording is named by the song of its id. n_copies: songs that are copies of it. bridges: its copies lie in several
--- parts or folds of the split {{ split }}, because they were placed before the link was known.
+-- Songs whose fingerprints match those of other songs, with names: copies or versions (kind) of a recording. A recording
+-- is named after the song of its id. n_copies: number of copies. bridges: its copies are in several parts or folds of
+-- the split {{ split }}, because they were assigned before the link was found.
 SELECT l.song_id,
        s.title,
        s.artist,

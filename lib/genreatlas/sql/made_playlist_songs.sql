@@ -1,5 +1,5 @@
--- Songs of the present playlists in order, with names and the reason why each is there. A file that was scored and is
--- no song of the store has its URI as title.
+-- Songs of the current playlists in order, with names and the reason for each. Scored files that are not songs of the
+-- store have their URI as title.
 SELECT p.name AS playlist,
        s.position,
        o.artist,

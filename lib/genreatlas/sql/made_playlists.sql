@@ -1,4 +1,4 @@
--- The present playlist of each recipe's name, with its recipe and where it was published.
+-- The current playlist of each name, with its recipe and where it was published.
 -- optional: published_playlists
 SELECT p.name,
        r.kind,

@@ -1,4 +1,4 @@
--- How far the present maps of two lenses place the same genres alike; a figure at or below its chance means nothing.
+-- Agreement of the positions of genres on the current maps of two lenses. Values at or below chance are not significant.
 SELECT m.lens,
        o.lens AS other_lens,
        c.n_genres,

@@ -1,5 +1,5 @@
--- Where a model comes from: one row per model and table that it was trained on, with the table's Delta version, the
--- code's commit and the run. SELECT * FROM <table> VERSION AS OF <version> shows what it saw.
+-- Training inputs of each model: one row per model and table, with the table's Delta version, the commit of the code
+-- and the run. SELECT * FROM <table> VERSION AS OF <version> shows the rows used.
 -- optional: experiments, runs
 SELECT m.model_id,
        m.candidate,

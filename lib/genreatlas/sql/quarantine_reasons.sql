@@ -1,4 +1,4 @@
--- What could not be used: how many by step and reason, with one example each.
+-- Number of quarantined inputs by step and reason, with one example each.
 SELECT stage,
        reason,
        count(*) AS n,

@@ -1,11 +1,11 @@
-"""Refuse every statement that does more than read the store's tables and views.
+"""Refuse statements that do more than read the store's tables and views.
 
-Spark's SQL reaches far beyond tables: ``TRANSFORM … USING`` runs a shell, ``reflect`` calls any Java method, and
-``SELECT * FROM text.`/etc/passwd` `` reads any file. So a question is parsed by Spark itself and its plan, before any
-name in it is resolved, may hold known kinds of nodes only, the store's own relations, and the functions of
-:data:`genreatlas.config.conditions.FUNCTIONS`. A classic session shows the plan as objects. Spark Connect shows it as
-text: there every word before a bracket has to be known, also inside string literals, which refuses a few harmless
-statements and no harmful one is let through for it. A session that shows neither gets no answer.
+Spark SQL can access much more than tables: ``TRANSFORM … USING`` runs a shell, ``reflect`` calls any Java method, and
+``SELECT * FROM text.`/etc/passwd` `` reads any file. So Spark parses each query, and its unresolved plan may contain
+only known kinds of nodes, relations of the store, and functions of :data:`genreatlas.config.conditions.FUNCTIONS`. In a
+classic session the plan is checked as objects. On Spark Connect it is checked as text: every word before a bracket must
+be known, also inside string literals. This refuses a few harmless statements and accepts no harmful ones. In sessions
+that provide neither, every query is refused.
 """
 
 import re
@@ -32,9 +32,9 @@ _NODES = frozenset(
     UnresolvedGroupByAll
     """.split()  # noqa: SIM905
 )
-#: What a parsed plan may hold of Catalyst beside nodes of relations: expressions, and names that are not resolved yet.
+#: Allowed packages of Catalyst besides nodes of relations: expressions and unresolved names.
 _EXPRESSIONS = (f"{_CATALYST}expressions.", f"{_CATALYST}analysis.", f"{_CATALYST}trees.", f"{_CATALYST}plans.")
-#: Values inside a plan; names and options among them are looked at where they stand.
+#: Classes of values in a plan, which are skipped here; names and options are checked in the nodes that have them.
 _VALUES = (
     "org.apache.spark.sql.types.",
     "org.apache.spark.unsafe.types.",
@@ -46,7 +46,7 @@ _REFUSED_EXPRESSIONS = re.compile(
     r"\.(CallMethodViaReflection|TryReflect|\w*UDF\w*|\w*UDTF\w*|InputFile\w+|ExpressionWithUnresolvedIdentifier|"
     r"NamedParameter|PosParameter|Invoke|StaticInvoke|NewInstance)$|\.expressions\.objects\."
 )
-#: Words before a bracket in a plan's text that are no functions.
+#: Words before a bracket in the text of a plan that are not functions.
 _TEXT_WORDS = frozenset(
     """
     unresolvedalias cast try_cast lambdafunction windowspecdefinition specifiedwindowframe unspecifiedframe$
@@ -56,7 +56,7 @@ _TEXT_WORDS = frozenset(
     """.split()  # noqa: SIM905
 )
 _NAME = r"(?:\w+|`(?:[^`]|``)+`)"
-#: Statements that describe. Each names at most one relation, which has to be the store's.
+#: Allowed forms of SHOW and DESCRIBE. Each has at most one relation, which must be in the store.
 _DESCRIPTIONS = (
     re.compile(rf"SHOW\s+COLUMNS\s+(?:IN|FROM)\s+(?P<relation>{_NAME})", re.IGNORECASE),
     re.compile(r"SHOW\s+(?:VIEWS|TABLES)(?:\s+LIKE\s+'[^'\\]*')?", re.IGNORECASE),
@@ -70,17 +70,17 @@ _EXPLAIN = re.compile(r"EXPLAIN\s+(?:(?:EXTENDED|FORMATTED|COST|CODEGEN)\s+)?", 
 
 
 def check(spark: SparkSession, statement: str, relations: Collection[str]) -> None:
-    """Raise unless a statement only reads.
+    """Raise an error unless a statement is read-only.
 
     Parameters
     ----------
-    statement : one question, or one of SHOW, DESCRIBE and EXPLAIN.
-    relations : tables and views that it may name.
+    statement : one query, or one of SHOW, DESCRIBE and EXPLAIN.
+    relations : tables and views that the statement may use.
 
     Raises
     ------
-    ConfigError : it names another relation, calls a function that is not allowed, or is of another kind; or the
-        session does not show its plan.
+    ConfigError : the statement uses another relation or a function that is not allowed, or is of another kind; or the
+        session does not provide its plan.
     PySparkException : Spark cannot parse it.
     """
     if (explained := _EXPLAIN.match(statement)) is not None:
@@ -107,7 +107,7 @@ def _description(statement: str) -> "re.Match[str] | None":
 
 
 def _parser(spark: SparkSession) -> JavaObject:
-    """The session's own parser; None on Spark Connect, which has no JVM in this process."""
+    """The session's parser; None on Spark Connect, which has no JVM in this process."""
     session = getattr(spark, "_jsparkSession", None)
     return None if session is None else session.sessionState().sqlParser()
 
@@ -138,7 +138,7 @@ class UnknownRelationError(ConfigError):
 
 
 def _check_tree(plan: JavaObject, known: set[str]) -> None:
-    """Walk a parsed plan in the JVM, down into expressions, subqueries and common table expressions."""
+    """Check a parsed plan in the JVM, including expressions, subqueries and common table expressions."""
     found = list(_objects(plan))
     for name, node in found:
         if name.endswith(".UnresolvedWith"):
@@ -159,7 +159,7 @@ def _check_tree(plan: JavaObject, known: set[str]) -> None:
 
 
 def _objects(plan: JavaObject) -> Iterator[tuple[str, JavaObject]]:
-    """Every node and expression below a plan with its class; other classes of Catalyst are refused."""
+    """Class name and object of every node and expression in a plan. Other classes of Catalyst are refused."""
     java = plan.getClass()
     forName = java.forName
     product, iterable, logical = (
@@ -170,7 +170,7 @@ def _objects(plan: JavaObject) -> Iterator[tuple[str, JavaObject]]:
     while waiting:
         value = waiting.pop()
         if not hasattr(value, "getClass"):
-            continue  # a string or a number, which py4j hands over as Python's
+            continue  # a string or a number, which py4j converts to Python
         if iterable.isInstance(value):
             items = value.iterator()
             while items.hasNext():
@@ -192,7 +192,7 @@ def _objects(plan: JavaObject) -> Iterator[tuple[str, JavaObject]]:
 
 
 def _spoken(name: str) -> str:
-    """What a refused class is, for people: ScriptTransformation → "script transformation"."""
+    """Readable name of a class: ScriptTransformation → "script transformation"."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition(".")[2]).lower()
 
 
@@ -206,7 +206,7 @@ def _check_function(parts: list[str]) -> None:
 
 
 def _plan_text(spark: SparkSession, statement: str) -> str:
-    """The parsed plan as Spark Connect prints it, to the last place where it may end."""
+    """The parsed plan as Spark Connect prints it, up to the last possible end."""
     width = "spark.sql.debug.maxToStringFields"
     before = spark.conf.get(width, None)
     try:
@@ -226,7 +226,7 @@ def _plan_text(spark: SparkSession, statement: str) -> str:
 
 
 def _check_text(plan: str, known: set[str]) -> None:
-    """The same check of a plan's text: rather refuse too much than too little."""
+    """Check the text of a plan like :func:`_check_tree`. In case of doubt the statement is refused."""
     if re.search(r"\.\.\. \d+ more|\bTruncated\b|\.\.\.$", plan):
         raise _refused("a statement as long as this one on Spark Connect")
     for line in filter(str.strip, plan.split("\n")):

@@ -1,4 +1,4 @@
-"""Put the views where Spark finds them: into the session, or into the store's catalog."""
+"""Register views in a Spark session or publish them in the store's catalog."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,27 +15,27 @@ from genreatlas.store import Reader, Store, missing
 from genreatlas.tables import FEATURE_SETS, MODELS, TABLES
 
 _SPARK = Spark()
-#: Property of a published view: the hash of what it was made from.
+#: Property of a published view: hash of its comment and query.
 _DEFINITION = "genreatlas.definition"
-#: Tables of which views read the rows that count.
+#: Tables of which views read active rows only.
 _ENDING = tuple(table for table in TABLES if table.ended_by)
 
 
 def register_views(store: Reader, split: str = "default", statement: str | None = None) -> Plan:
-    """Let the session's SQL say ``songs`` and ``leaderboard``: every table and view by its own name.
+    """Register every table and view of a store under its own name in the Spark session.
 
-    They are temporary views: they shadow tables of the same name in the session's current schema,
-    read what the tables hold when they are read, and go with the session.
+    Registered names are temporary views: they shadow tables of the same name in the session's current schema, read the
+    current rows of the tables, and end with the session.
 
     Parameters
     ----------
-    store : where the tables are; its session gets the views.
-    split : the split whose parts the views show.
-    statement : register only what it needs, which takes a fraction of the time.
+    store : store of the tables; views are registered in its session.
+    split : name of the split that views use.
+    statement : register only the tables and views that this statement needs, which is faster; None: all.
 
     Returns
     -------
-    The views that there are, and those left out for lack of a table.
+    Plan : registered views, and views left out because a table does not exist.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def register_views(store: Reader, split: str = "default", statement: str | None 
 
 
 def catalog_views(store: Store, split: str = "default") -> Plan:
-    """The views as the store's catalog has to hold them; tables of older releases get the columns that views read."""
+    """Plan of the views for the store's catalog. Adds columns that views read to tables of older releases."""
     tables, sets = _stored(store)
     for table in _ENDING:
         if table.name in tables:
@@ -63,11 +63,11 @@ def catalog_views(store: Store, split: str = "default") -> Plan:
 
 
 def publish(store: Store, view: View) -> bool:
-    """Create or replace a view in the store's catalog, unless it is there as it should be.
+    """Create or replace a view in the store's catalog, unless it is up to date.
 
     Returns
     -------
-    Whether anything was done.
+    Whether the view was created or replaced.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def publish(store: Store, view: View) -> bool:
 
 
 def _whole(store: Reader, name: str) -> str:
-    """Query of a table with the columns that views read, as NULL where an older release made it."""
+    """Query of a table, adding as NULL the columns that views read and that tables of older releases lack."""
     query = f"SELECT * FROM {store.location.sql(name)}"
     for table in _ENDING:
         if table.name == name and (lacking := missing(table, store.spark.sql(f"{query} LIMIT 0").schema)):
@@ -114,7 +114,7 @@ def _property(store: Reader, name: str) -> str | None:
 
 @contextmanager
 def _named(view: View) -> Iterator[None]:
-    """Say which view it is that Spark refuses."""
+    """Add the name of the view to Spark's errors."""
     try:
         yield
     except PySparkException as error:

@@ -1,6 +1,6 @@
--- Nearest songs of each song in the present space, with names. same_recording, same_artist and same_album say what two
--- songs share; nth_of_recording and nth_of_artist number the neighbours that are one recording, or of one artist, the
--- nearest first, so that `nth_of_artist <= 2` keeps two an artist. Where nobody is known nothing is the same.
+-- Nearest songs of each song in the current space, with names. same_recording, same_artist and same_album compare the
+-- two songs (false if unknown). nth_of_recording and nth_of_artist number the neighbours of one recording or artist, the
+-- nearest first: `nth_of_artist <= 2` keeps two per artist.
 SELECT n.song_id,
        a.title,
        a.artist,

@@ -1,4 +1,4 @@
--- One row per song and genre, each pair once however many sources say so. n_genres = 1: no other genre claims the song.
+-- One row per song and genre, regardless of the number of sources. n_genres: number of genres of the song.
 SELECT song_id,
        genre_id,
        min(min(genre)) OVER (PARTITION BY genre_id) AS genre,

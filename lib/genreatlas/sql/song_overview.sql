@@ -1,4 +1,4 @@
--- Songs with their genres, part of the split and clips. genre: the only genre of a song that has one, else NULL.
+-- Songs with their genres, part of the split and clips. genre: the genre of songs with exactly one, else NULL.
 -- optional: clips
 SELECT s.song_id,
        s.title,

@@ -1,5 +1,5 @@
--- Feature rows that no current model or view reads: of an older version, of another preprocessing, or of a clip that
--- was replaced or retired. One row per table, version, preprocessing and reason.
+-- Feature rows that no current model or view uses, because of an older version, other preprocessing, or a replaced or
+-- retired clip. One row per table, version, preprocessing and reason.
 -- needs: feature sets
 -- optional: clips
 {% for set in sets -%}

@@ -1,4 +1,4 @@
--- One row per frame of {{ set.name }}: time_s is where the frame's centre lies, from the start of the clip's cut.
+-- One row per frame of {{ set.name }}. time_s: centre of the frame in seconds from the start of the clip's cut.
 -- for each: frame set
 -- optional: clips
 SELECT song_id,

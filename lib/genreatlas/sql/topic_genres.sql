@@ -1,5 +1,5 @@
--- Genres in which each topic of the present fit has its largest shares, by the songs of the training part: mean share
--- over the genre's songs, and lift, which is that divided by the mean over all songs (topic_share).
+-- Genres with the largest shares of each topic of the current fit, over songs of the training part: mean share over the
+-- genre's songs, and lift: this share divided by the mean over all songs (topic_share).
 SELECT g.feature_set,
        g.topic,
        g.topic_share,

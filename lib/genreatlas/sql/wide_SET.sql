@@ -1,4 +1,4 @@
--- One row per clip that counts, in the current version of {{ set.name }}: the song, its genres and part, every feature.
+-- One row per active clip in the current version of {{ set.name }}: song, genres, part of the split, every feature.
 -- for each: summary set
 -- optional: clips
 SELECT f.clip_id,

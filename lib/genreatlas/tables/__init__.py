@@ -1,4 +1,4 @@
-"""EVERY table of the store. Schemas, ``DESCRIBE`` comments and the data dictionary come from here."""
+"""Definitions of all tables of the store. Schemas, ``DESCRIBE`` comments and the data dictionary come from here."""
 
 from genreatlas.tables.atlas import (
     ATLAS_TABLES,
@@ -85,7 +85,7 @@ from genreatlas.tables.spotify import (
 )
 from genreatlas.tables.topics import TOPIC_MODELS, TOPIC_TABLES, TOPICS
 
-#: Tables with a fixed schema. Feature tables follow from the registry of feature sets.
+#: Tables with a fixed schema. Feature tables are defined by the registry of feature sets.
 TABLES = (
     *LIBRARY_TABLES,
     *EVERY_NOISE_TABLES,

@@ -1,8 +1,8 @@
-"""Tables of features: one table a set, whose columns follow from the set's layout.
+"""Tables of features: one table per feature set, with columns that depend on the set's layout.
 
-Columns of a summary's table come from the registry of feature sets (or from an import's configuration), so that SQL
-says ``avg(tempo)`` and nobody needs to know a position. Sets of other layouts are packed into a few columns;
-:mod:`genreatlas.audio.layouts` says which set has which.
+Columns of a summary table come from the registry of feature sets (or from an import's configuration), so that queries
+use names such as ``avg(tempo)``, not positions. Sets of other layouts are packed into a few columns;
+:mod:`genreatlas.audio.layouts` defines the layout of each set.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ FEATURE_KEY_COLUMNS = (*_KEY_NAMES, "song_id")
 
 FEATURE_SETS = Table(
     name="feature_sets",
-    comment="Which features a set has: the registry's sets that were extracted, and every imported one.",
+    comment="Features of each set: extracted sets of the registry, and all imported sets.",
     written_by=("extract_features", "import_features", "collect_songs", "fit_topics"),
     key=("feature_set", "set_version", "position"),
     history=True,
@@ -35,8 +35,8 @@ FEATURE_SETS = Table(
             "Name of the set; its table is features_<set>, vectors_<set>, frames_<set>, events_<set> or codes_<set>.",
         ),
         Column("set_version", "string", "Version of the set."),
-        Column("position", "int", "Place of the feature in the training matrix, from 0."),
-        Column("feature", "string", "Column name; of a vector, the name of the dimension.", nullable=False),
+        Column("position", "int", "Column index of the feature in the training matrix, from 0."),
+        Column("feature", "string", "Column name; for vectors, the name of the dimension.", nullable=False),
         Column("kind", "string", "numeric, or categorical (one-hot encoded in training).", nullable=False),
         Column(
             "axis",
@@ -44,12 +44,12 @@ FEATURE_SETS = Table(
             "Layout: summary, vector, frames, events, quantised or codes; models train on the first three.",
             nullable=False,
         ),
-        Column("unit", "string", "Unit, empty where it has none.", nullable=False),
+        Column("unit", "string", "Unit; empty if there is none.", nullable=False),
         Column("preprocessing_id", "string", "Preprocessing of the newest rows.", nullable=False),
         Column(
             "source",
             "string",
-            "registry, the file that it was imported from, or topics of a set.",
+            "registry, the imported file, or topics of a set.",
             nullable=False,
         ),
     ),
@@ -57,19 +57,19 @@ FEATURE_SETS = Table(
 
 EMBEDDINGS = Table(
     name="embeddings",
-    comment="Pretrained networks whose outputs are feature sets, as [[extract.embeddings]] named them.",
+    comment="Pretrained networks whose outputs are feature sets, as configured in [[extract.embeddings]].",
     written_by=("extract_features",),
     key=("feature_set", "set_version"),
     history=True,
     family="features",
     columns=(
-        Column("feature_set", "string", "Name of the set that the network makes: its embedding, or its tags."),
-        Column("set_version", "string", "Version of the set: a hash of the network and of all around it."),
+        Column("feature_set", "string", "Feature set that the network computes: its embedding, or its tags."),
+        Column("set_version", "string", "Version of the set: hash of the network, its preprocessing and its outputs."),
         Column("sha256", "string", "Hash of the network's ONNX file.", nullable=False),
         Column("licence", "string", "Licence of the weights.", nullable=False),
-        Column("taught", "string", "What it was taught, and on what; empty where nobody said.", nullable=False),
-        Column("file", "string", "Where the file was when features were last extracted.", nullable=False),
-        Column("entry", "string", "The entry as JSON: rate, spectrogram, patches, outputs.", nullable=False),
+        Column("taught", "string", "Training task and data of the network; empty if not stated.", nullable=False),
+        Column("file", "string", "Path of the file when features were last extracted.", nullable=False),
+        Column("entry", "string", "The configuration as JSON: rate, spectrogram, patches, outputs.", nullable=False),
     ),
 )
 
@@ -81,20 +81,22 @@ _EVENLY = (
 #: Columns of sets with many frames per clip, packed into one row.
 FRAME_COLUMNS = (
     *_EVENLY,
-    Column("frames", "array<float>", "Frame-major values: frame i holds [i * width, (i + 1) * width).", nullable=False),
+    Column("frames", "array<float>", "Frame-major values: frame i is [i * width, (i + 1) * width).", nullable=False),
 )
-#: Columns of sets of frames whose values are bytes: ``lowest + step * byte`` is the value.
+#: Columns of sets of frames quantised to bytes: value = ``lowest + step * byte``.
 QUANTISED_COLUMNS = (
     *_EVENLY,
     Column("lowest", "double", "Value of the byte 0, in the unit of the set's features.", nullable=False),
-    Column("step", "double", "Difference between neighbouring bytes; 0 where all are equal.", nullable=False),
-    Column("frames", "binary", "Frame-major bytes: frame i holds [i * width, (i + 1) * width).", nullable=False),
+    Column(
+        "step", "double", "Difference in value between neighbouring bytes; 0 if all values are equal.", nullable=False
+    ),
+    Column("frames", "binary", "Frame-major bytes: frame i is [i * width, (i + 1) * width).", nullable=False),
 )
-#: Stands before one array column per feature of a set of events.
-EVENT_COUNT = Column("n_events", "int", "Number of events, which all arrays of the row have.", nullable=False)
-#: Stands before one array column per feature of a set of codes.
-CODE_COUNT = Column("n_codes", "int", "Number of codes, which all arrays of the row have.", nullable=False)
-#: Column of sets with hundreds of values a clip that no one asks for by name.
+#: First column of a set of events, before one array column per feature.
+EVENT_COUNT = Column("n_events", "int", "Number of events: length of all arrays of the row.", nullable=False)
+#: First column of a set of codes, before one array column per feature.
+CODE_COUNT = Column("n_codes", "int", "Number of codes: length of all arrays of the row.", nullable=False)
+#: Column of sets with hundreds of values per clip that are not queried by name.
 VECTOR_COLUMN = Column(
     "vector", "array<float>", "Values of the set's dimensions, in the order of feature_sets.position.", nullable=False
 )
@@ -103,7 +105,7 @@ VECTOR_COLUMN = Column(
 def feature_table(
     name: str, comment: str, columns: Iterable[Column], written_by: tuple[str, ...] = ("extract_features",)
 ) -> Table:
-    """Table of a feature set: one row per clip, version and preprocessing, and behind the key the set's own columns."""
+    """Table of a feature set: one row per clip, version and preprocessing. The set's own columns follow the key."""
     return Table(
         name=name,
         comment=comment,

@@ -1,10 +1,10 @@
-"""Tables of the work itself: what ran, and what had to be left out."""
+"""Tables of operations: runs of steps, quarantined inputs and attempts to fetch."""
 
 from genreatlas.tables.schema import Column, Table
 
 QUARANTINE = Table(
     name="quarantine",
-    comment="What could not be used, and why. Nothing here was lost in silence.",
+    comment="Inputs that could not be used, each with the reason.",
     written_by=(
         "scrape_genres",
         "import_folder",
@@ -20,40 +20,40 @@ QUARANTINE = Table(
     cluster_by=("stage", "key"),
     family="operations",
     columns=(
-        Column("stage", "string", "Step that put the row here."),
+        Column("stage", "string", "Step that wrote the row."),
         Column("key", "string", "URI, clip id, or file and line of a manifest row."),
-        Column("version", "string", "State of the input or version of the features; a new one is tried again."),
+        Column("version", "string", "State of the input, or version of the features; new versions are retried."),
         Column("reason", "string", "Reason code, from the closed set in errors.py.", nullable=False),
-        Column("detail", "string", "The same in words: what, where, what to do."),
-        Column("path", "string", "Path for people to read."),
+        Column("detail", "string", "Reason in words: what, where, what to do."),
+        Column("path", "string", "Path for display."),
         Column("run_id", "string", "Run that wrote the row.", volatile=True),
-        Column("at", "timestamp", "When.", volatile=True),
+        Column("at", "timestamp", "When it happened.", volatile=True),
         Column(
             "attempts",
             "int",
-            "Runs that failed here for an unknown reason, which later runs try again, up to three; else NULL.",
+            "Number of runs that failed for an unknown reason; retried until three runs have failed. Else NULL.",
         ),
     ),
 )
 
 RUNS = Table(
     name="runs",
-    comment="One row per step that ran.",
+    comment="One row per run of a step.",
     written_by=("every step",),
     key=("run_id",),
     cluster_by=("run_id",),
     family="operations",
     columns=(
-        Column("run_id", "string", "Run."),
-        Column("step", "string", "Step.", nullable=False),
+        Column("run_id", "string", "Id of the run."),
+        Column("step", "string", "Name of the step.", nullable=False),
         Column("status", "string", "done, failed or stopped.", nullable=False),
-        Column("started_at", "timestamp", "Start.", volatile=True),
-        Column("ended_at", "timestamp", "End.", volatile=True),
-        Column("n_read", "bigint", "Things to do that the step found."),
-        Column("n_written", "bigint", "Done."),
-        Column("n_failed", "bigint", "Left out with a reason."),
-        Column("n_skipped", "bigint", "Not attempted, with a reason."),
-        Column("error", "string", "What ended it; else NULL."),
+        Column("started_at", "timestamp", "Start of the run.", volatile=True),
+        Column("ended_at", "timestamp", "End of the run.", volatile=True),
+        Column("n_read", "bigint", "Number of pending items that the step found."),
+        Column("n_written", "bigint", "Number of items processed."),
+        Column("n_failed", "bigint", "Number of items that failed, with a reason."),
+        Column("n_skipped", "bigint", "Number of items not attempted, with a reason."),
+        Column("error", "string", "Error that ended the run; else NULL."),
         Column("versions", "map<string,string>", "Versions of Python and packages.", volatile=True),
         Column("config", "string", "Configuration as JSON, secrets left out.", volatile=True),
         Column("git_commit", "string", "Commit of the code.", volatile=True),
@@ -62,31 +62,31 @@ RUNS = Table(
 
 FETCH_ATTEMPTS = Table(
     name="fetch_attempts",
-    comment="One row per try to fetch something from the outside world, good or bad.",
+    comment="One row per attempt to fetch something from a provider, successful or not.",
     written_by=("every step",),
     key=("task", "key", "provider", "attempt"),
     cluster_by=("task", "key"),
     family="operations",
     columns=(
-        Column("task", "string", "What was fetched for: the name of a step, or a part of one."),
-        Column("key", "string", "What was asked for, such as a song id; * where the provider as a whole was paused."),
-        Column("provider", "string", "Who was asked."),
-        Column("attempt", "int", "Number of the try with this provider, from 1; 0 where the key is *."),
+        Column("task", "string", "Step, or part of a step, that fetched."),
+        Column("key", "string", "What was requested, such as a song id; * where the whole provider was paused."),
+        Column("provider", "string", "Provider of the request."),
+        Column("attempt", "int", "Number of the attempt with this provider, from 1; 0 where the key is *."),
         Column(
             "status",
             "string",
-            "ok; retry: comes back when it is due; final: not asked again for this key; paused: the provider is to "
-            "be left alone.",
+            "ok; retry: repeated when next_retry_at is reached; final: not requested again for this key; paused: no "
+            "requests to the provider.",
             nullable=False,
         ),
         Column("http_status", "int", "Status of the last response; NULL without one."),
-        Column("reason", "string", "Reason code, from the closed set in errors.py; NULL where it went well."),
-        Column("detail", "string", "The same in words, without queries of addresses."),
-        Column("at", "timestamp", "When.", volatile=True),
-        Column("next_retry_at", "timestamp", "Not before this time.", volatile=True),
-        Column("run_id", "string", "Run that tried.", volatile=True),
+        Column("reason", "string", "Reason code, from the closed set in errors.py; NULL for ok."),
+        Column("detail", "string", "Reason in words, without query strings of URLs."),
+        Column("at", "timestamp", "When it happened.", volatile=True),
+        Column("next_retry_at", "timestamp", "Earliest time of the next attempt.", volatile=True),
+        Column("run_id", "string", "Run that made the attempt.", volatile=True),
         Column(
-            "decoder_release", "string", "Release of what looks at audio; what an older one refused is asked again."
+            "decoder_release", "string", "Release of the decoder; audio that an older release refused is fetched again."
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Tables of copies that are found by their fingerprints: what was compared, what matched, and what follows from it."""
+"""Tables of copies found by acoustic fingerprints: compared clips, matching clips, and links between songs."""
 
 from genreatlas.tables.schema import Column, Table
 
@@ -17,29 +17,31 @@ LINKED_CLIPS = Table(
 
 RECORDING_MATCHES = Table(
     name="recording_matches",
-    comment="Clips of two songs with one sound: their fingerprints agree where they overlap. What the songs are to "
-    "each other stands in recording_links.",
+    comment="Pairs of clips of two songs whose fingerprints match where they overlap. The relation of the songs is in "
+    "recording_links.",
     written_by=("link_recordings",),
     key=("clip_id", "other_clip_id"),
     cluster_by=("clip_id",),
     columns=(
         Column("clip_id", "string", "Clip with the lower id."),
         Column("other_clip_id", "string", "The other clip."),
-        Column("song_id", "string", "Song of the first.", nullable=False),
-        Column("other_song_id", "string", "Song of the other.", nullable=False),
-        Column("error", "double", "Share of bits that differ where they overlap.", unit="0..1", nullable=False),
-        Column("others", "double", "Median of that share at other offsets.", unit="0..1"),
-        Column("overlap_s", "double", "Length of what they have in common.", unit="s", nullable=False),
-        Column("offset_s", "double", "Where the other clip begins in the first.", unit="s", nullable=False),
-        Column("speed", "double", "How much faster the other is played.", unit="ratio", nullable=False),
-        Column("shared", "int", "Codes that both share at one offset; NULL where only bits were compared."),
+        Column("song_id", "string", "Song of the first clip.", nullable=False),
+        Column("other_song_id", "string", "Song of the other clip.", nullable=False),
+        Column("error", "double", "Share of differing fingerprint bits in the overlap.", unit="0..1", nullable=False),
+        Column("others", "double", "Median share of differing bits at other offsets.", unit="0..1"),
+        Column("overlap_s", "double", "Length of the overlap.", unit="s", nullable=False),
+        Column("offset_s", "double", "Start of the other clip in the first.", unit="s", nullable=False),
+        Column(
+            "speed", "double", "Playback speed of the other clip relative to the first.", unit="ratio", nullable=False
+        ),
+        Column("shared", "int", "Fingerprint codes that both share at one offset; NULL: codes were not counted."),
     ),
 )
 
 RECORDING_LINKS = Table(
     name="recording_links",
-    comment="Songs that are copies of one recording by their sound (kind copy), and songs that are versions of "
-    "another: they share its sound, and are not one recording. Songs without a row have neither.",
+    comment="Links between songs with matching fingerprints: copies of one recording (kind copy), and versions of "
+    "another recording. Songs without copies and versions have no row.",
     written_by=("link_recordings",),
     key=("song_id", "recording_id"),
     cluster_by=("song_id",),
@@ -50,18 +52,19 @@ RECORDING_LINKS = Table(
         Column(
             "kind",
             "string",
-            "copy: one recording, each two of whose songs match; master, remix, live, cover, edit: a version, as names "
-            "and lengths tell; doubt: neither is sure, and the songs stay apart.",
+            "copy: same recording, every pair of its songs matches. master, remix, live, cover, edit: a version, "
+            "according to names and lengths. doubt: uncertain, treated as different recordings.",
             nullable=False,
         ),
         Column(
             "score",
             "double",
-            "1 for equal fingerprints, 0 where half of the bits differ; of a copy, its weakest link in the recording.",
+            "1 for equal fingerprints, 0 where half of the bits differ. For a copy: lowest score of its matches within "
+            "the recording.",
             unit="0..1",
             nullable=False,
         ),
-        Column("evidence", "string", "Why, in words, with the share of bits that differ.", nullable=False),
+        Column("evidence", "string", "Reason in words, with the share of differing bits.", nullable=False),
     ),
 )
 

@@ -1,9 +1,9 @@
-"""How a table is described: columns with type, unit and comment, key, clustering, writer."""
+"""Classes that describe tables: columns with type, unit and comment, key, clustering, writer."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-#: Column types are written as Spark SQL spells them; the same word is read by Spark's DDL parser.
+#: Column type in Spark's DDL, such as ``array<float>``.
 SqlType = str
 
 Family = Literal["library", "features", "modelling", "operations"]
@@ -13,8 +13,8 @@ Family = Literal["library", "features", "modelling", "operations"]
 class Column:
     """One column of a table.
 
-    ``volatile`` marks what two runs over the same input may store differently (times, durations,
-    run ids, table versions); every other column must come out identical.
+    ``volatile`` marks columns whose values may differ between two runs over the same input (times, durations,
+    run ids, table versions). All other columns must be identical.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A Delta table: its key comes first, its clustering columns are among its first 32 columns."""
+    """A Delta table. Key columns come first; clustering columns are among the first 32 columns."""
 
     name: str
     comment: str
@@ -45,8 +45,8 @@ class Table:
     family: Family = "library"
     properties: tuple[tuple[str, str], ...] = ()  #: further properties of the Delta table
     history: bool = False  #: an input of training, so its old versions are kept for `store.history`
-    in_files: bool = False  #: in a local folder it consists of files that were written elsewhere, without clustering
-    ended_by: tuple[str, ...] = ()  #: a row in which one of these is not NULL is kept, and counts no longer
+    in_files: bool = False  #: in a local folder its data files are written outside Delta and added, without clustering
+    ended_by: tuple[str, ...] = ()  #: rows in which one of these is not NULL are kept but no longer active
 
     def __post_init__(self) -> None:
         names = self.column_names
@@ -69,17 +69,17 @@ class Table:
 
     @property
     def required(self) -> frozenset[str]:
-        """Columns that may not be NULL: the key and those declared so."""
+        """Columns that may not be NULL: key columns and those declared not nullable."""
         return frozenset(self.key) | {c.name for c in self.columns if not c.nullable}
 
     @property
     def live(self) -> str:
-        """SQL condition of the rows that count, for Spark and DuckDB."""
+        """SQL condition that selects active rows, for Spark and DuckDB."""
         return " AND ".join(f"{name} IS NULL" for name in self.ended_by) or "TRUE"
 
     @property
     def volatile(self) -> frozenset[str]:
-        """Columns in which equal runs may differ."""
+        """Columns whose values may differ between runs over the same input."""
         return frozenset(column.name for column in self.columns if column.volatile)
 
     def column(self, name: str) -> Column:
@@ -88,5 +88,5 @@ class Table:
 
     @property
     def ddl(self) -> str:
-        """The schema in Spark's DDL, without comments: what ``createDataFrame`` takes."""
+        """The schema in Spark's DDL without comments, as ``createDataFrame`` accepts it."""
         return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)

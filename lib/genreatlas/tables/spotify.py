@@ -1,43 +1,49 @@
-"""Tables of the Spotify source: the lists that songs were read from, and what Spotify says of their sound."""
+"""Tables of the Spotify source: lists that songs were read from, audio features and audio analyses."""
 
 from genreatlas.tables.features import summary_table
 from genreatlas.tables.schema import Column, Table
 
 PLAYLISTS = Table(
     name="playlists",
-    comment="Lists that songs of a genre were read from: playlists, and searches. Unchanged lists are not read again.",
+    comment="Lists that songs of a genre were read from: playlists and searches. Unchanged lists are not read again.",
     written_by=("collect_songs",),
     key=("playlist_id", "genre_id"),
     cluster_by=("playlist_id",),
     columns=(
         Column("playlist_id", "string", "Spotify's id of the playlist, or search:artist:<name>."),
-        Column("genre_id", "string", "Slug of the genre that its songs are labelled with."),
+        Column("genre_id", "string", "Slug of the genre that the list's songs are labelled with."),
         Column("genre", "string", "The genre's name.", nullable=False),
         Column("kind", "string", "playlist, or artist for a search by artist.", nullable=False),
-        Column("route", "string", "everynoise, configuration, search or artists: who named the list.", nullable=False),
-        Column("role", "string", "What the list is to the genre on Every Noise: sound, intro, pulse, edge, ..."),
+        Column(
+            "route", "string", "How the list was found: everynoise, configuration, search or artists.", nullable=False
+        ),
+        Column("role", "string", "Role of the list for the genre on Every Noise: sound, intro, pulse, edge, ..."),
         Column("name", "string", "Name of the playlist or artist."),
         Column("owner_id", "string", "User that owns the playlist."),
         Column("owner", "string", "The owner's name."),
         Column("public", "boolean", "Whether the playlist is public."),
-        Column("snapshot", "string", "Spotify's snapshot id of the version that was read; NULL: read again."),
-        Column("selection", "string", "Hash of what the songs were chosen by: limits, seed, market.", nullable=False),
+        Column("snapshot", "string", "Spotify's snapshot id of the version that was read; NULL: will be read again."),
+        Column("selection", "string", "Hash of the selection settings: limits, seed, market.", nullable=False),
         Column("form", "string", "Generation of the API: tracks (until 2026) or items."),
-        Column("total", "int", "Length of the list as it states it."),
-        Column("entries", "int", "Entries that were read.", nullable=False),
-        Column("tracks", "int", "Different tracks among them.", nullable=False),
-        Column("kept", "int", "Tracks that became songs of the genre.", nullable=False),
-        Column("left_out", "map<string,int>", "Entries that are no track: null, local, episode, no_id, ...; repeated."),
-        Column("fetched_at", "timestamp", "When it was read.", volatile=True),
+        Column("total", "int", "Length of the list as Spotify reports it."),
+        Column("entries", "int", "Number of entries read.", nullable=False),
+        Column("tracks", "int", "Number of distinct tracks among the entries.", nullable=False),
+        Column("kept", "int", "Number of tracks selected as songs of the genre.", nullable=False),
+        Column(
+            "left_out",
+            "map<string,int>",
+            "Number of unused entries by reason: null, local, episode, no_id, repeated, ...",
+        ),
+        Column("fetched_at", "timestamp", "When the list was read.", volatile=True),
     ),
 )
 
 SPOTIFY_AUDIO_SET = "spotify_audio"
 SPOTIFY_AUDIO = summary_table(
     SPOTIFY_AUDIO_SET,
-    "Audio features as the Spotify Web API gives them to apps made before 2024-11-27.",
+    "Audio features of the Spotify Web API, which returns them to apps created before 2024-11-27.",
     (
-        Column("danceability", "double", "How fit for dancing: tempo, steadiness, strength of beat.", unit="0..1"),
+        Column("danceability", "double", "Suitability for dancing: tempo, steadiness, strength of beat.", unit="0..1"),
         Column("energy", "double", "Perceived intensity and activity.", unit="0..1"),
         Column("key", "int", "Key, 0 is C; NULL where none was found."),
         Column("loudness", "double", "Mean loudness of the whole track.", unit="dB"),
@@ -55,17 +61,17 @@ SPOTIFY_AUDIO = summary_table(
 
 SPOTIFY_SEARCHES = Table(
     name="spotify_searches",
-    comment="Playlists that searches found, in the order of the results; a search is not repeated.",
+    comment="Playlists returned by searches, in the order of the results. A search is not repeated.",
     written_by=("collect_songs",),
     key=("search_id", "position"),
     columns=(
         Column("search_id", "string", "Hash of words and number of results."),
-        Column("position", "int", "Place among the results, from 0."),
-        Column("query", "string", "Words that were searched for.", nullable=False),
-        Column("playlist_id", "string", "Spotify's id of the playlist; NULL where nothing was found."),
-        Column("name", "string", "Its name."),
-        Column("owner_id", "string", "User that owns it."),
-        Column("found_at", "timestamp", "When.", volatile=True),
+        Column("position", "int", "Position among the results, from 0."),
+        Column("query", "string", "Search words.", nullable=False),
+        Column("playlist_id", "string", "Spotify's id of the playlist; NULL if there was no result."),
+        Column("name", "string", "Name of the playlist."),
+        Column("owner_id", "string", "User that owns the playlist."),
+        Column("found_at", "timestamp", "When the search was made.", volatile=True),
     ),
 )
 
@@ -87,9 +93,9 @@ SPOTIFY_AUDIO_ANALYSIS = Table(
     cluster_by=("track_key",),
     family="features",
     columns=(
-        Column("track_key", "string", "Spotify's id of the track, or the name of the file without one."),
-        Column("song_id", "string", "Song; NULL where the file does not say which track it is of."),
-        Column("source", "string", "api, or the file that it was imported from.", nullable=False),
+        Column("track_key", "string", "Spotify's id of the track, or the file name if the file has no id."),
+        Column("song_id", "string", "Song; NULL if the file has no track id."),
+        Column("source", "string", "api, or the imported file.", nullable=False),
         Column("analyzer_version", "string", "Version of Spotify's analyser."),
         Column("duration_s", "double", "Length of the analysed audio.", unit="s"),
         Column("loudness", "double", "Mean loudness.", unit="dB"),
@@ -105,8 +111,8 @@ SPOTIFY_AUDIO_ANALYSIS = Table(
         Column("start_of_fade_out_s", "double", "Start of the fade-out.", unit="s"),
         Column("bars", f"array<struct<{_INTERVAL}>>", "Bars."),
         Column("beats", f"array<struct<{_INTERVAL}>>", "Beats."),
-        Column("tatums", f"array<struct<{_INTERVAL}>>", "Tatums: the smallest regular pulse that is heard."),
-        Column("sections", f"array<struct<{_INTERVAL}, {_TONALITY}>>", "Parts such as verse and chorus."),
+        Column("tatums", f"array<struct<{_INTERVAL}>>", "Tatums: the smallest regular pulse that is perceived."),
+        Column("sections", f"array<struct<{_INTERVAL}, {_TONALITY}>>", "Sections such as verse and chorus."),
         Column(
             "segments",
             f"array<struct<{_INTERVAL}, {_SEGMENT}>>",
@@ -117,18 +123,18 @@ SPOTIFY_AUDIO_ANALYSIS = Table(
 
 SPOTIFY_ACCESS = Table(
     name="spotify_access",
-    comment="What the app may ask of the Spotify Web API, as a probe found.",
+    comment="Endpoints and abilities of the Spotify Web API that the app may use, as probed.",
     written_by=("collect_songs",),
     key=("app", "ability"),
     family="operations",
     columns=(
         Column("app", "string", "Hash of API, client id and kind of authorisation."),
-        Column("ability", "string", "What was probed: playlist_items, audio_features, batch_tracks, ..."),
-        Column("allowed", "boolean", "Whether it works; NULL where the probe could not tell."),
-        Column("value", "string", "What it gives: form of playlists, page size."),
-        Column("http_status", "int", "Status of the answer that decided."),
-        Column("detail", "string", "In words, with the date of the restriction that is likely behind it."),
-        Column("probed_at", "timestamp", "When.", volatile=True),
+        Column("ability", "string", "Probed ability: playlist_items, audio_features, batch_tracks, ..."),
+        Column("allowed", "boolean", "Whether it works; NULL where the probe was inconclusive."),
+        Column("value", "string", "Result of the probe: form of playlists, page size."),
+        Column("http_status", "int", "HTTP status of the decisive response."),
+        Column("detail", "string", "Result in words, with the date of the restriction that is the likely cause."),
+        Column("probed_at", "timestamp", "When the ability was probed.", volatile=True),
     ),
 )
 
