@@ -1,1 +1,1 @@
-"""How songs and clips come into the store: from folders, from Spotify, and with previews; and how they retire."""
+"""Collecting songs and clips from folders, Spotify and previews, and retiring those that are gone."""

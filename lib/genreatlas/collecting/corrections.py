@@ -1,4 +1,4 @@
-"""Labels of a folder's songs as visitors of the site corrected them: they take the place of what the folder says."""
+"""Labels of a folder's songs that visitors of the site corrected. They replace the labels of the folder."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,20 +20,26 @@ from genreatlas.values import Row
 
 @dataclass(frozen=True)
 class Corrected:
-    """Genres of songs, by song_id, that count in place of the folder's; and how many corrections name no song of it."""
+    """Corrected labels.
+
+    Attributes
+    ----------
+    genres : genres by song_id, which replace those of the folder.
+    elsewhere : number of corrections of songs or files that are not in the store.
+    """
 
     genres: Mapping[str, tuple[Genre, ...]] = field(default_factory=dict)
     elsewhere: int = 0
 
     def __call__(self, songs: Iterable[Song], ids: SongIds) -> list[Song]:
-        """Songs with their corrected labels."""
+        """Replace the genres of corrected songs; other songs are returned unchanged."""
         if not self.genres:
             return list(songs)
         found = ((song, self.genres.get(ids(song.key))) for song in songs)
         return [replace(song, genres=own, labelled_by=CORRECTION, no_genre="") if own else song for song, own in found]
 
     def notes(self) -> tuple[str, ...]:
-        """What is to be said of them."""
+        """Lines for the summary."""
         if not self.genres and not self.elsewhere:
             return ()
         other = f"; {self.elsewhere} corrections are of songs or files that are not here" if self.elsewhere else ""
@@ -41,11 +47,11 @@ class Corrected:
 
 
 def read_corrected(store: Reader, section: FolderSection) -> Corrected:
-    """Corrections of songs that the store has from the folder; of a file, by the bytes of their clips.
+    """Read corrections of songs from the folder. Corrections of files are matched by the sha256 of stored clips.
 
     Raises
     ------
-    InputError : they cannot be read.
+    InputError : the corrections cannot be read.
     """
     if not section.corrections:
         return Corrected()
@@ -64,7 +70,7 @@ def read_corrected(store: Reader, section: FolderSection) -> Corrected:
 
 
 def write_corrected(store: Store, corrected: Corrected) -> int:
-    """Make stored labels of corrected songs be the corrected ones; returns how many songs that changed."""
+    """Replace stored labels of corrected songs by the corrected ones; returns the number of changed songs."""
     if not corrected.genres:
         return 0
     labelled = store.live(SONG_GENRES).where(F.col("source").isin(*LABELS))

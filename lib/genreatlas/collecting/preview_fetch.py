@@ -1,4 +1,4 @@
-"""What is fetched for one song: a preview from a provider, opened and looked at where it arrives."""
+"""Fetch the preview of one song from a provider, and check its audio in the fetching process."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -10,9 +10,9 @@ from genreatlas.fanout import FetchOne
 from genreatlas.sources.previews import Preview, Provider, open_provider
 from genreatlas.values import Row, RowView
 
-#: Faults of audio that a broken transfer may have caused; others are the file's own.
+#: Faults of audio that a broken transfer may have caused, so that they are transient.
 _MAY_PASS = frozenset({Reason.NOT_AUDIO, Reason.EMPTY_FILE, Reason.DECODE_FAILED, Reason.TRUNCATED, Reason.TOO_SHORT})
-#: Facts that go into ``clips`` as they are.
+#: Columns that are written to ``clips`` unchanged.
 FACTS = (
     "sha256", "sound_sha256", "audio_id", "start_s", "length_s", "mime", "codec", "sample_rate", "channels", "bit_rate",
     "duration_s", "quality_flags",
@@ -34,7 +34,7 @@ class PreviewFetch:
 
     @classmethod
     def of(cls, config: Config) -> "PreviewFetch":
-        """The fetch that a configuration asks for.
+        """Create the fetch with the configured providers.
 
         Raises
         ------
@@ -45,16 +45,16 @@ class PreviewFetch:
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """Their names, in order."""
+        """Names of the providers, in order."""
         return tuple(provider.name for provider in self.asked)
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """All their hosts."""
+        """Distinct hosts of all providers."""
         return tuple(dict.fromkeys(host for provider in self.asked for host in provider.hosts))
 
     def host_of(self, song: RowView, provider: str) -> str:
-        """The host of a listed file, which says nothing of the list's others; any other provider is one service."""
+        """Host of a listed file, because files of a manifest are on unrelated hosts; empty for other providers."""
         if provider != "http" or not song["file_url"]:
             return ""
         try:
@@ -63,7 +63,7 @@ class PreviewFetch:
             return ""
 
     def open(self, settings: FanOutSection) -> FetchOne:
-        """Make every provider's sessions."""
+        """Create the sessions of every provider, and return the function that fetches a preview."""
         preview_of = {provider.name: provider.open(settings) for provider in self.asked}
 
         def fetch(song: RowView, provider: str) -> RowView:

@@ -1,4 +1,4 @@
-"""Songs that come with their audio: those of a list of files, and the examples on Every Noise."""
+"""Songs of providers that supply both songs and audio: a manifest of files, and the examples on Every Noise."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -29,24 +29,24 @@ from genreatlas.tables import (
 from genreatlas.values import Row
 
 STAGE = "fetch_previews"
-#: Where a song's audio is, beside what ``songs`` knows.
+#: Columns (Spark DDL) with the addresses of a song's audio, in addition to ``songs``.
 LINKS = "key string, example_url string, file_url string, checksum string, listed_licence string"
 _ROWS_AT_ONCE = 20_000
-#: A row that is refused for these says all the same what it says of its song.
+#: Reasons of refused rows that do not hide songs: the manifest still counts as completely read.
 _TAKEN_BACK = frozenset({Reason.NO_GENRE, Reason.DUPLICATE_ROW})
 
 
 def write_songs(store: Store, config: Config, providers: Sequence[str]) -> tuple[DataFrame, tuple[str, ...]]:
-    """Write the songs that providers bring themselves, and retire those that they bring no longer.
+    """Write the songs that providers supply, and retire those that they no longer supply.
 
     Returns
     -------
-    Where their audio is, with the columns :data:`LINKS`, and lines for people. The rows are made anew in each run, so
-    that addresses, which may be secret, are stored nowhere.
+    Frame with the addresses of audio (:data:`LINKS`), and lines for the summary. The frame is created in each run, so
+    that addresses, which may be secret, are not stored.
 
     Raises
     ------
-    LimitReachedError : more songs are gone than ``sync.max_share``.
+    LimitReachedError : the share of songs that are gone exceeds ``sync.max_share``.
     """
     links: list[tuple[str | None, ...]] = []
     notes: tuple[str, ...] = ()
@@ -77,10 +77,10 @@ def _listed(store: Store, config: Config) -> tuple[list[tuple[str | None, ...]],
 def _sync(
     store: Store, config: Config, songs: Iterable[tuple[Row, list[Row]]], source: str, name: str, whole: bool
 ) -> tuple[str, ...]:
-    """Write what a source says, and retire labels that it does not give any more.
+    """Write the songs and labels of a source, and retire labels that it no longer has.
 
-    One that gives nothing at all was not read. Of a store without labels nothing can be retired, and to look takes
-    seconds.
+    Nothing is retired if the source has no labels at all, because it was probably not read. For a store without labels
+    the check is skipped, because it takes seconds.
     """
     is_first = not store.exists(SONG_GENRES)
     labels = list(_write(store, songs))
@@ -113,7 +113,7 @@ def _listed_rows(config: Config, file: ListedFile) -> tuple[Row, list[Row]]:
 
 
 def _examples(store: Store, config: Config) -> tuple[list[tuple[str | None, ...]], tuple[str, ...]]:
-    """Examples of the newest map, and of the first artists on each genre's page."""
+    """Write the examples of the newest map and of the first artists on each genre's page."""
     columns = ("genre_id", "genre", "artist", "example_track", "example_track_id", "preview_url", "weight")
     genres = newest_genres(store)
     named = genres.select("genre_id", F.col("name").alias("genre"))
@@ -166,7 +166,7 @@ def _example_rows(row: Row) -> tuple[Row, Row]:
 
 
 def _write(store: Store, songs: Iterable[tuple[Row, list[Row]]]) -> Iterable[tuple[Any, ...]]:
-    """Add songs with their credits and labels; rows that are there already stay as they are, and count again.
+    """Add songs with their credits and labels. Existing rows are not changed, but retired labels become live again.
 
     Returns
     -------

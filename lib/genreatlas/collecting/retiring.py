@@ -1,6 +1,7 @@
-"""What a source no longer has: kept, dated, and left out of all that is counted, until it comes back ([sync]).
+"""Retire rows that a source no longer has: they are kept with a date and ignored until the source has them again.
 
-A song counts while it has a label that counts. So sources retire labels, and :func:`settle` what follows from that.
+The section [sync] configures it. A song is live while it has a live label. So sources retire labels, and :func:`settle`
+retires songs and clips accordingly.
 """
 
 from collections.abc import Sequence
@@ -17,25 +18,25 @@ from genreatlas.errors import LimitReachedError
 from genreatlas.store import Reader, Store
 from genreatlas.tables import CLIPS, SONG_GENRES, SONGS, Table
 
-#: So many songs may go whatever share they are, but no more than half of what there is.
+#: Number of songs that may be gone regardless of ``max_share``, but at most half of all songs.
 _ALWAYS = 10
 
 
 def check_share(
     source: str, gone: int, known: int, section: SyncSection, counts: Counts | None = None, what: str = "songs"
 ) -> None:
-    """Stop where too much of a source is gone at once.
+    """Stop if too large a share of a source is gone at once.
 
     Parameters
     ----------
-    source : what people call it.
-    gone, known : how many are to be retired, of how many that count.
-    counts : what the step did until here.
-    what : what is counted.
+    source : name of the source for messages.
+    gone, known : numbers of items to be retired, and of live items.
+    counts : counts of the step so far.
+    what : name of the items for messages.
 
     Raises
     ------
-    LimitReachedError : more than ``max_share`` is gone.
+    LimitReachedError : the share of items that are gone exceeds ``max_share``.
     """
     if gone > max(section.max_share * known, min(_ALWAYS, known // 2)):
         raise LimitReachedError(
@@ -47,12 +48,12 @@ def check_share(
 
 
 def retire(store: Store, table: Table, keys: Sequence[Any] | DataFrame, columns: Sequence[str] = ()) -> int:
-    """Date the rows of a table that count and have these keys; returns how many there were.
+    """Set ``retired_at`` of live rows with these keys; returns the number of rows.
 
     Parameters
     ----------
     keys : tuples of values, or a frame of them.
-    columns : names of the values; the table's key unless given. A frame brings its own.
+    columns : names of the values, by default the table's key; ignored for a frame.
     """
     if (not isinstance(keys, DataFrame) and not keys) or not store.exists(table):
         return 0
@@ -61,7 +62,7 @@ def retire(store: Store, table: Table, keys: Sequence[Any] | DataFrame, columns:
 
 
 def revive(store: Store, table: Table, keys: Sequence[object] | DataFrame, columns: Sequence[str] = ()) -> int:
-    """Let retired rows of a table count again; see :func:`retire`."""
+    """Clear ``retired_at`` of retired rows; parameters and result as in :func:`retire`."""
     if not store.exists(table):
         return 0
     store.upgrade(table)
@@ -69,13 +70,14 @@ def revive(store: Store, table: Table, keys: Sequence[object] | DataFrame, colum
 
 
 def settle(store: Store, songs: Sequence[str]) -> int:
-    """Retire those of some songs that no label names any more, and let those that one names count again.
+    """Retire those of the songs that have no live label, and revive those that have one.
 
-    Their clips go with them; those of files come back when their files are seen again.
+    Clips of retired songs are retired too. Fetched clips of revived songs are revived; clips of files are revived when
+    their files are found again.
 
     Returns
     -------
-    How many songs were retired.
+    Number of retired songs.
     """
     if not songs:
         return 0
@@ -101,7 +103,7 @@ def settle(store: Store, songs: Sequence[str]) -> int:
 
 
 def fill_column(store: Store, table: Table, column: str, values: Sequence[tuple[Any, Any]]) -> int:
-    """Give stored rows a value of a column, by key; returns how many changed."""
+    """Set one column of stored rows by key; returns the number of changed rows."""
     if not values:
         return 0
     store.upgrade(table)
@@ -122,24 +124,25 @@ def follow_labels(
     whole: bool = True,
     counts: Counts | None = None,
 ) -> tuple[str, ...]:
-    """Retire the labels that a source took back, and songs that it names no longer; ``labels`` are stored already.
+    """Retire labels and songs that a source no longer has. The current labels must be stored already.
 
     Parameters
     ----------
-    source : what people call it.
-    stored : rows of ``song_genres`` that this source is answerable for.
-    labels : song_id, genre_id, source of all that it says now.
-    unseen : songs that it may still have: what it says of them could not be read.
-    whole : whether all of the source could be read, or all but ``unseen``; else no song is gone from it.
-    counts : what the step did until here.
+    source : name of the source for messages.
+    stored : rows of ``song_genres`` that come from this source.
+    labels : current labels of the source: song_id, genre_id, source.
+    unseen : songs whose entries in the source could not be read. They are not retired.
+    whole : whether the whole source except ``unseen`` could be read; if not, no song is retired.
+    counts : counts of the step so far.
 
     Returns
     -------
-    A line for people, where something is gone.
+    A line for the summary if songs are gone.
 
     Raises
     ------
-    LimitReachedError : more is gone than ``max_share``; only labels of songs that are still named were retired.
+    LimitReachedError : the share of songs that are gone exceeds ``max_share``; only labels of songs that the source
+        still has were retired.
     """
     store.upgrade(SONG_GENRES)
     stored = stored.where(SONG_GENRES.live)

@@ -1,4 +1,4 @@
-"""Answers of the Web API, merged into tables: lists into songs, artists, genres and playlists, and songs' sound."""
+"""Merge fetched responses of the Web API into tables: lists of songs, searches, audio features and audio analyses."""
 
 import json
 from collections import Counter
@@ -39,20 +39,20 @@ from genreatlas.values import Row, RowView
 
 
 def _answers(staged: Staged) -> Row:
-    """Answers of a staged chunk by key; a chunk has some 30 MB of them."""
+    """Parsed responses of a staged chunk by key; a chunk has about 30 MB of them."""
     rows = staged.rows("key", "provider", "answer")
     return {row["key"]: json.loads(row["answer"]) for row in rows if row["provider"] is not None}
 
 
 def _local_frame(store: Reader, table: Table, rows: Sequence[RowView]) -> DataFrame:
-    """Local rows as a frame with the columns that the first one has, by way of Arrow.
+    """Convert local rows to a frame with the columns of the first row, using Arrow.
 
-    Tens of thousands of rows of twenty columns take a second so, and half a minute as Python tuples.
+    Tens of thousands of rows of twenty columns take a second with Arrow, and half a minute as Python tuples.
     """
     names = list(rows[0]) if rows else list(table.column_names)
     schema = StructType([store.schema(table)[name] for name in names])
     arrow = to_arrow_schema(schema, timezone="UTC")
-    # Column by column, because rows of maps and NULLs confuse Arrow's own way with dictionaries.
+    # Column by column, because Arrow's conversion of dictionaries fails for rows with maps and NULLs.
     columns = [
         pa.array([_entries(row[name]) for row in rows], kind.type) for name, kind in zip(names, arrow, strict=True)
     ]
@@ -60,7 +60,7 @@ def _local_frame(store: Reader, table: Table, rows: Sequence[RowView]) -> DataFr
 
 
 def _entries(value: object) -> object:
-    """A map as Arrow takes it; any other value itself."""
+    """Convert a map to the list of pairs that Arrow expects; other values are returned unchanged."""
     return list(value.items()) if isinstance(value, dict) else value
 
 
@@ -70,7 +70,7 @@ class ListMerge:
 
     Attributes
     ----------
-    unchanged, songs, retired : lists that were as they were, songs that were written, songs that no list has any more.
+    unchanged, songs, retired : numbers of unchanged lists, of written songs, and of songs that are in no list any more.
     """
 
     store: Store
@@ -82,11 +82,11 @@ class ListMerge:
     _known: int | None = None
 
     def __call__(self, staged: Staged) -> None:
-        """Merge one chunk; ``playlists`` comes last, because its rows say that a list is done.
+        """Merge one chunk. ``playlists`` is written last, because its rows mark a list as done.
 
         Raises
         ------
-        LimitReachedError : lists lost too many of their songs to be believed; the chunk waits.
+        LimitReachedError : the share of songs that lists lost exceeds ``sync.max_share``; the chunk remains staged.
         """
         told = _answers(staged)
         read = [answer for _, answer in sorted(told.items()) if not answer["unchanged"]]
@@ -113,7 +113,7 @@ class ListMerge:
         store.upsert(PLAYLISTS, _local_frame(store, PLAYLISTS, [absent | row for row in rows.playlists]), update=True)
 
     def _stored_lists(self, rows: ListRows) -> list[Row]:
-        """What is known of the chunk's lists."""
+        """Stored rows of ``playlists`` of the chunk's lists."""
         if not self.store.exists(PLAYLISTS):
             return []
         ids = sorted({row["playlist_id"] for row in rows.playlists})
@@ -121,7 +121,7 @@ class ListMerge:
         return [row.asDict() for row in self.store.read(PLAYLISTS).join(named, "playlist_id", "left_semi").collect()]
 
     def _stale(self, rows: ListRows, stored: Sequence[RowView], moved: Sequence[RowView]) -> list[tuple[Any, ...]]:
-        """Keys of labels that the chunk's lists do not give any more; lists that changed while they were read wait."""
+        """Keys of stored labels that the chunk's lists no longer have; without lists that changed while being read."""
         store = self.store
         if self.sync.gone == "keep" or not store.exists(SONG_GENRES):
             return []
@@ -135,7 +135,7 @@ class ListMerge:
         held = [tuple(row) for row in before.collect()]
         given = {tuple(label[name] for name in SONG_GENRES.key) for label in rows.labels}
         had, has = (Counter((source, genre) for _, genre, source in keys) for keys in (held, given))
-        # A list that is chosen from by another rule gives other songs, and none of them is gone.
+        # If the selection of a list has changed, other songs are chosen from it, and none counts as lost.
         rules = {(*_list_key(row), row["selection"]) for row in stored}
         same = [_list_key(row) for row in steady if (*_list_key(row), row["selection"]) in rules]
         self._lost += sum(max(0, had[one] - has[one]) for one in same)
@@ -145,7 +145,7 @@ class ListMerge:
         return sorted(set(held) - given)
 
     def _settle(self, rows: ListRows, stale: Sequence[tuple[Any, ...]]) -> None:
-        """Retire songs that no list has any more, and let those that one has again count."""
+        """Retire songs that are in no list any more, and revive those that are in a list again."""
         songs = {key[0] for key in stale}
         if not self.store.ended(SONGS).isEmpty():
             songs |= rows.songs.keys()
@@ -157,7 +157,7 @@ def _list_key(row: RowView) -> tuple[str, str]:
 
 
 def _moved(rows: ListRows, stored: Sequence[RowView]) -> list[Row]:
-    """Stored rows of lists that the configuration names for another genre now."""
+    """Stored rows of configured lists that are now configured for another genre."""
     named = {(row["playlist_id"], row["genre_id"]) for row in rows.playlists}
     configured = {row["playlist_id"] for row in rows.playlists if row["route"] == "configuration"}
     return [
@@ -171,7 +171,7 @@ def _moved(rows: ListRows, stored: Sequence[RowView]) -> list[Row]:
 
 
 def merge_searches(store: Store, staged: Staged) -> None:
-    """Write the playlists that searches found; one that found nothing is a row without a playlist."""
+    """Write the playlists found by searches. A search without results is a row without a playlist."""
     now, nothing = datetime.now(UTC), {"position": 0, "playlist_id": None, "name": None, "owner_id": None}
     found = [
         {"search_id": key, "query": answer["query"], "found_at": now} | playlist
@@ -182,7 +182,7 @@ def merge_searches(store: Store, staged: Staged) -> None:
 
 
 def _write_artists(store: Store, artists: Sequence[RowView]) -> None:
-    """Write artists under the first of their spellings in sorted order, whichever came first."""
+    """Write artists with the first of their spellings in sorted order, including the stored one."""
     if not artists:
         return
     frame = _local_frame(store, ARTISTS, artists)
@@ -194,7 +194,7 @@ def _write_artists(store: Store, artists: Sequence[RowView]) -> None:
 
 
 def _write_songs(store: Store, songs: Sequence[RowView], now: datetime) -> int:
-    """Write songs; the time at which a song was first written stays, and what other sources say of it."""
+    """Write songs, keeping ``added_at`` of existing ones and columns of other sources; return the number of changes."""
     frame = _local_frame(store, SONGS, songs)
     added = F.lit(now)
     if store.exists(SONGS):
@@ -204,7 +204,7 @@ def _write_songs(store: Store, songs: Sequence[RowView], now: datetime) -> int:
 
 
 def _replace(store: Store, table: Table, rows: Sequence[RowView], of: Iterable[RowView]) -> None:
-    """Make ``rows`` the only rows of the table that have the values of ``of``."""
+    """Replace the rows of the table that match ``of`` by ``rows``."""
     frame = _local_frame(store, table, rows)
     if store.exists(table):
         of = list({tuple(row.items()): row for row in of}.values())
@@ -216,14 +216,14 @@ def _replace(store: Store, table: Table, rows: Sequence[RowView], of: Iterable[R
         store.upsert(table, frame, update=True)
 
 
-#: Spotify does not say which version its features have.
+#: Version of the feature set; Spotify does not state a version of its features.
 SET_VERSION = "1"
 PREPROCESSING_ID = "spotify"
 STAGE = "collect_songs"
 
 
 def pending_features(store: Reader) -> DataFrame:
-    """Songs without audio features, in full batches: one request for every hundred of them."""
+    """Requests for songs without audio features, one per batch of 100 songs."""
     heard = store.read(SPOTIFY_AUDIO).where(F.col("set_version") == SET_VERSION).select("song_id")
     unheard = store.read(QUARANTINE).where((F.col("stage") == STAGE) & (F.col("version") == SET_VERSION))
     unheard = unheard.select(F.col("key").alias("spotify_id"))
@@ -235,7 +235,7 @@ def pending_features(store: Reader) -> DataFrame:
 
 
 def merge_features(store: Store, staged: Staged) -> None:
-    """Write audio features; songs that Spotify has none of are rows of quarantine, so that they are not asked again."""
+    """Write audio features. Songs without any are written to quarantine, so that they are not requested again."""
     rows = [row for batch in _answers(staged).values() for row in batch]
     version = {"set_version": SET_VERSION, "preprocessing_id": PREPROCESSING_ID}
     good = [version | {name: row[name] for name in ("clip_id", "song_id", *FEATURES)} for row in rows if row["heard"]]
@@ -252,7 +252,7 @@ def merge_features(store: Store, staged: Staged) -> None:
 
 
 def describe_set(store: Store) -> None:
-    """Say in ``feature_sets`` what the set has, so that training knows it."""
+    """Describe the set in ``feature_sets``, so that it can be used for training."""
     described = [
         {
             "feature_set": SPOTIFY_AUDIO_SET,
@@ -271,7 +271,7 @@ def describe_set(store: Store) -> None:
 
 
 def pending_analyses(store: Reader) -> DataFrame:
-    """Songs without an audio analysis; there is no batched call."""
+    """Requests for songs without an audio analysis, one per song; there is no batch endpoint."""
     known = store.read(SPOTIFY_AUDIO_ANALYSIS).select(F.col("track_key").alias("spotify_id"))
     songs = _songs(store).join(known, "spotify_id", "left_anti")
     quoted = F.concat(F.lit('"'), "spotify_id", F.lit('"'))

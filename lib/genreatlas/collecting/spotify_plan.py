@@ -1,7 +1,7 @@
-"""What there is to collect from Spotify, and what of it the app may ask.
+"""Plan the requests to Spotify, and find out which endpoints the app has access to.
 
-Lists of genres come from the store and the configuration; abilities are probed once in a while and kept in
-``spotify_access``.
+Lists of genres come from the store and the configuration. Access is tested every ``spotify.probe_days`` days and stored
+in ``spotify_access``.
 """
 
 import json
@@ -42,15 +42,18 @@ from genreatlas.tables import (
 )
 from genreatlas.values import JsonObject, Params, Row, RowView
 
-#: Pending keys of a fan-out: what kind of request, and the request as JSON.
+#: Columns of pending keys of a fan-out (Spark DDL): key, kind of request, and request as JSON.
 PENDING = "key string, kind string, request string"
 
 
 @dataclass(frozen=True)
 class Routes:
-    """Genres of Every Noise by id, and the playlists that each route names.
+    """Genres of Every Noise by id, and playlists and searches of each route.
 
-    Every Noise's playlists and those of searches are other people's, which not every app may read.
+    Attributes
+    ----------
+    others : playlists of Every Noise. They belong to other users, so not every app has access to them.
+    configured : playlists of the configuration.
     """
 
     genres: Mapping[str, Genre]
@@ -60,11 +63,11 @@ class Routes:
 
 
 def find_routes(store: Reader, config: Config) -> Routes:
-    """Read genres and playlists of the routes that ``[spotify] routes`` names.
+    """Read genres and playlists of the routes in ``spotify.routes``.
 
     Raises
     ------
-    ConfigError : an entry of the configuration names no genre or no playlist.
+    ConfigError : an entry of the configuration has an invalid genre or playlist.
     """
     section = config.spotify
     everynoise = {"everynoise", "artists"} & set(section.routes)
@@ -78,7 +81,7 @@ def find_routes(store: Reader, config: Config) -> Routes:
 
 
 def pending(store: Reader, kind: str, requests: RowView, done: Container[str] = ()) -> DataFrame:
-    """Requests that are not done, as the fan-out takes them."""
+    """Frame of requests that are not done, with the columns :data:`PENDING`."""
     rows = [
         (key, kind, json.dumps(request, ensure_ascii=False)) for key, request in requests.items() if key not in done
     ]
@@ -96,7 +99,7 @@ def searches(store: Reader, routes: Routes, page_size: int) -> JsonObject:
 
 
 def found_lists(store: Reader, routes: Routes) -> list[NamedList]:
-    """Playlists that the searches found."""
+    """Stored playlists found by the configured searches."""
     if not routes.searches:
         return []
     rows = store.read(SPOTIFY_SEARCHES).where("playlist_id IS NOT NULL").orderBy("search_id", "position").collect()
@@ -110,7 +113,7 @@ def found_lists(store: Reader, routes: Routes) -> list[NamedList]:
 
 
 def playlists(store: Reader, section: SpotifySection, lists: Iterable[NamedList]) -> Row:
-    """Requests for all playlists, each with the snapshot that is known of it."""
+    """Requests for all playlists, each with its stored snapshot."""
     stored = _stored(store, "playlist")
     settings = selected_by(section)
     return {
@@ -124,7 +127,7 @@ def playlists(store: Reader, section: SpotifySection, lists: Iterable[NamedList]
 
 
 def artists(store: Reader, section: SpotifySection, genres: Mapping[str, Genre], page_size: int) -> JsonObject:
-    """Requests for searches by artist, for genres that no playlist gave songs; those that are stored are left out."""
+    """Requests for searches by artist, for genres without songs from playlists; stored ones are left out."""
     if not genres:
         return {}
     by_playlist = store.read(PLAYLISTS).where("kind = 'playlist' AND kept > 0").select("genre_id").distinct()
@@ -156,7 +159,7 @@ def _all_stored(genres: Iterable[Wanted], stored: RowView, settings: Params) -> 
 
 
 def _stored(store: Reader, kind: str) -> dict[str, Row]:
-    """What is known of lists: by list and genre, snapshot and selection."""
+    """Stored snapshot and selection of lists, by list and genre."""
     names = ("playlist_id", "genre_id", "snapshot", "selection")
     found: dict[str, Row] = {}
     for row in store.read(PLAYLISTS).where(F.col("kind") == kind).select(*names).collect():
@@ -165,14 +168,14 @@ def _stored(store: Reader, kind: str) -> dict[str, Row]:
 
 
 def _newest(store: Reader, table: Table) -> DataFrame:
-    """Rows of each genre's newest snapshot."""
+    """Rows of the newest snapshot of each genre."""
     rows = store.read(table)
     newest = rows.groupBy("genre_id").agg(F.max("snapshot").alias("snapshot"))
     return rows.join(newest, ["genre_id", "snapshot"], "left_semi")
 
 
 def _genres(store: Reader, section: SpotifySection) -> dict[str, Genre]:
-    """Genres of the newest map that are chosen: the most popular first."""
+    """Chosen genres of the newest map, most popular first, at most ``spotify.max_genres``."""
     rows = newest_genres(store).select("genre_id", "name", "rank", "weight")
     popular = rows.orderBy(F.asc_nulls_last("rank"), F.desc_nulls_last("weight"), "genre_id").collect()
     genres = [Genre(row["genre_id"], row["name"]) for row in popular]
@@ -213,11 +216,11 @@ _FIELDS = ("ability", "allowed", "value", "http_status", "detail")
 
 
 def find_access(store: Store, section: SpotifySection, spotify: Spotify, playlists: list[str]) -> dict[str, Ability]:
-    """Abilities by name, and a table of them on the screen; probed again when they are old or one is missing.
+    """Abilities by name. They are tested again if they are old or incomplete, and printed as a table.
 
     Parameters
     ----------
-    playlists : other people's playlists that are to be read.
+    playlists : ids of playlists of other users that are to be read.
 
     Raises
     ------
@@ -245,6 +248,6 @@ def find_access(store: Store, section: SpotifySection, spotify: Spotify, playlis
 
 
 def _spread(playlists: list[str]) -> list[str]:
-    """Three playlists far apart: neighbours may share what is wrong with them."""
+    """Three playlists far apart in sorted order, because neighbours may have the same problem."""
     found = sorted(playlists)
     return list(dict.fromkeys(found[place] for place in (0, len(found) // 2, -1))) if found else []

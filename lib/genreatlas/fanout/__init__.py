@@ -1,11 +1,11 @@
-"""The fan-out: one implementation of fetching something for many keys, for every step that asks the outside world.
+"""Fan-out: fetch data for many keys with rate limits, retries and resumption. Used by all steps that send requests.
 
-A step says what is pending, how one key is fetched, and how what was fetched is merged::
+A step defines which keys are pending, how one key is fetched, and how results are merged::
 
-    class PageFetch:                        # picklable: it travels to executors
-        providers = ("every_noise",)        # asked in this order, until one has it
-        hosts = ("everynoise.com",)         # whose rates the executors divide among themselves
-        columns = "name string, body string"  # what is fetched for a key (Spark DDL)
+    class PageFetch:                        # must be picklable: it is sent to executors
+        providers = ("every_noise",)        # tried in this order, until one has the data
+        hosts = ("everynoise.com",)         # hosts whose rate limits are divided among executors
+        columns = "name string, body string"  # columns that are fetched for a key (Spark DDL)
 
         def open(self, settings):           # once per process or task; settings is [fan_out], or a share of it
             session = polite_session(settings, "every_noise", expects="html")
@@ -15,24 +15,25 @@ A step says what is pending, how one key is fetched, and how what was fetched is
 
             return fetch
 
-    def pending() -> DataFrame: ...         # of keys not done: `key` (string, unique) and whatever `fetch` needs
-    def merge(staged: Staged) -> None: ...  # of staged.frame: `key`, `provider` (NULL: none), `attempts`, the columns
+    def pending() -> DataFrame: ...         # keys that are not done: `key` (string, unique) and columns for `fetch`
+    def merge(staged: Staged) -> None: ...  # staged.frame: `key`, `provider` (NULL: none), `attempts`, the columns
 
     counts = fan_out(store, config.fan_out, "scrape_genres", pending, PageFetch(), merge)
 
-``fetch`` raises :class:`.FetchError`: a transient one brings the key back when it is due, up to
-``max_attempts``; a final one lets the next provider have it; :class:`.ProviderPausedError` leaves the
-provider's keys for a later run while everything else goes on. Any other exception counts as transient.
+``fetch`` raises :class:`.FetchError`. After a transient error the key is tried again when its retry is due, up to
+``max_attempts`` times; after a final error the next provider is tried. :class:`.ProviderPausedError` leaves the
+provider's keys for a later run, and other keys continue. Any other exception counts as transient, except faults of the
+environment, which end the run.
 
-Every try is a row of ``fetch_attempts``. Results are staged and merged in chunks; a chunk that a
-killed run staged is merged first. Where a provider is paused, ``counts.stopped()`` says until when and
-what is left: a step does what else it can, then raises :class:`.LimitReachedError` (exit code 3) with it::
+Every try is a row of ``fetch_attempts``. Results are staged and merged in chunks; a chunk that a killed run staged is
+merged first. If a provider is paused, ``counts.stopped()`` is a message with the number of remaining keys and the end
+of the pause. A step finishes its other work, then raises :class:`.LimitReachedError` (exit code 3)::
 
     if counts.stopped():
         raise LimitReachedError(counts.stopped(), the_steps_counts)
 
-Call it under the step's lease, which the
-runner of steps holds. ``merge`` may be called twice for one chunk after a crash, so it upserts.
+Call it under the step's lease, which the runner of steps holds. After a crash, ``merge`` may be called twice for one
+chunk, so it has to upsert.
 """
 
 from genreatlas.fanout.run import FanOutCounts, fan_out

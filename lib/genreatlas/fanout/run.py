@@ -1,4 +1,4 @@
-"""Run a fetch over everything that is pending: plan, fetch in chunks, merge, and say how far it is and what is left."""
+"""Run a fetch for all pending keys: plan, fetch in chunks, merge, and report progress and remaining keys."""
 
 import re
 import sys
@@ -27,23 +27,23 @@ from genreatlas.store.arrivals import COLUMNS
 from genreatlas.store.staging import together
 from genreatlas.tables import Table
 
-#: Chunks whose bytes are in files are safe once they are staged, so their rows are merged for many at once: each merge
-#: costs some five seconds, however few rows it has.
+#: Numbers of rows and seconds after which staged chunks with bytes in files are merged together. Such chunks are safe
+#: once they are staged, and each merge costs about five seconds, even for few rows.
 _MERGED_ROWS, _MERGED_S = 10_000, 60.0
 
 
 @dataclass
 class FanOutCounts:
-    """What a fan-out did.
+    """Counts of a fan-out.
 
     Parameters
     ----------
-    fetched : keys that were fetched.
-    given_up : keys for which no provider was left, by the last reason.
-    again : tries that failed and may come back, by reason.
-    left : keys that wait for a paused provider.
-    paused : providers, or hosts of one, paused by a rate limit or a fault, and until when (seconds since the epoch).
-    notes : lines for people.
+    fetched : number of fetched keys.
+    given_up : number of keys that failed at all providers, by the last reason.
+    again : number of failed tries that will be retried, by reason.
+    left : number of keys that wait for a paused provider.
+    paused : end of the pause (seconds since the epoch) by provider or host paused by a rate limit or a fault.
+    notes : lines for the summary.
     """
 
     fetched: int = 0
@@ -54,7 +54,7 @@ class FanOutCounts:
     notes: tuple[str, ...] = ()
 
     def stopped(self) -> str:
-        """Why the run ends early and when to come back, for :class:`.LimitReachedError`; empty if it does not."""
+        """Message for :class:`.LimitReachedError`: why the run ends early, when to run it again; empty if complete."""
         if not self.left:
             return ""
         who = ", ".join(f"{name} until {_utc(until)}" for name, until in sorted(self.paused.items()))
@@ -71,15 +71,15 @@ def fan_out(
     merge: Callable[[Staged], None],
     keep: Table | None = None,
 ) -> FanOutCounts:
-    """Fetch every pending key that is due; see the package for how to use it.
+    """Fetch every pending key that is due; the package's docstring has an example.
 
     Parameters
     ----------
-    name : name of the work in ``fetch_attempts`` and staging: that of the step, or a part of it.
-    pending : makes the frame of pending rows; asked again before each pass.
-    merge : writes a staged chunk's rows to their tables.
-    keep : table of the bytes that are fetched. Where it takes files as they are, whoever fetches writes them, and
-        staged rows have :data:`genreatlas.store.arrivals.COLUMNS` in place of the bytes.
+    name : name of the task in ``fetch_attempts`` and of the staging table: the step's name, possibly with a suffix.
+    pending : function that returns the frame of pending rows; called before each pass.
+    merge : function that writes a staged chunk's rows to their tables.
+    keep : table for fetched bytes. If files can be added to it, fetching tasks write the bytes to files, and staged
+        rows have :data:`genreatlas.store.arrivals.COLUMNS` instead of the bytes.
     """
     return _FanOut(store, settings, name, fetch, merge, keep).run(pending)
 
@@ -94,7 +94,8 @@ class _FanOut:
     keep: Table | None = None
     counts: FanOutCounts = field(default_factory=FanOutCounts)
     chunks: int = 0
-    mark: str = field(default_factory=lambda: uuid.uuid4().hex[:8])  #: a run may fan out twice under one name
+    #: Makes names of chunks unique, as a run may call fan_out twice with one name.
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     settled: bool = False  #: whether every key of this pass was fetched or given up
     arrived: list[Staged] = field(default_factory=list)  #: chunks whose bytes are in files, staged and not merged
 
@@ -110,7 +111,7 @@ class _FanOut:
             self.settled = self.keep is not None and not plan.waiting
             with self._place() as place:
                 self._pass(plan, place)
-            if self.settled:  # of bytes nothing more is pending, so the plan need not be made again to see that
+            if self.settled:  # nothing more is pending, so another plan is not needed
                 break
         if plan.waiting:
             again = f"{self.name}: {plan.waiting} keys failed and come back when they are due"
@@ -118,14 +119,14 @@ class _FanOut:
         return self.counts
 
     def _left(self) -> list[Staged]:
-        """What killed runs staged."""
+        """Chunks that killed runs staged."""
         if self.keep is None:
             return self.store.staged(self.name)
         return self.store.adopt(self.keep, self.name)
 
     @contextmanager
     def _place(self) -> Iterator[Arriving | None]:
-        """Where files of this pass arrive; None where the bytes are in the rows."""
+        """Folder for files of this pass; None if bytes are in the rows."""
         if self.keep is None:
             yield None
             return
@@ -208,7 +209,7 @@ class _FanOut:
                     small = frame(self._small_schema).toArrow()
                     if small.num_rows:
                         yield self.store.stage_files(place, small, self.name, self.chunks)
-        except Exception as error:  # a worker's own exception is a line of what Spark says
+        except Exception as error:  # a worker's exception is part of the message of Spark's error
             if found := re.search(r"EnvironmentFaultError: (.+)", str(error)):
                 raise EnvironmentFaultError(found[1].strip()) from error
             raise
@@ -252,7 +253,7 @@ class _FanOut:
 
     @cached_property
     def _small_schema(self) -> tuple[StructType, pa.Schema]:
-        """The schema where bytes are in files."""
+        """Schema of rows whose bytes are in files."""
         columns = [part.strip() for part in self.fetch.columns.split(",") if not part.strip().endswith(" binary")]
         return self._schema_of(", ".join((*columns, COLUMNS)))
 
@@ -275,15 +276,15 @@ def _utc(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
-#: Seconds between two states of the bar on a terminal, and between two lines in a log.
+#: Seconds between updates of the bar on a terminal, and between lines in a log.
 _BAR_S, _LINE_S = 0.5, 60.0
 _WIDTH = 24
 
 
 class Progress:
-    """Counts results and says now and then: share done, rate, errors by reason, time left.
+    """Reports progress: share done, rate, errors by reason and estimated time left.
 
-    On a terminal it is a bar, in a log a line a minute.
+    On a terminal it is shown as a bar, otherwise as one line per minute.
     """
 
     def __init__(self, name: str, total: int, stream: TextIO | None = None) -> None:
@@ -295,7 +296,7 @@ class Progress:
         self._started = self._said = time.monotonic()
 
     def add(self, number: int, reason: str | None = None) -> None:
-        """Take note of keys that are through; ``reason`` is why they were not fetched."""
+        """Count processed keys; ``reason`` is the reason if they were not fetched."""
         self.done += number
         if reason:
             self.reasons[reason] += number
@@ -305,14 +306,14 @@ class Progress:
             self._say()
 
     def end(self) -> None:
-        """Say how it ended, where anything was said before."""
+        """Show the final state of the bar on a terminal."""
         if self.terminal and self.done:
             self._say()
             self.stream.write("\n")
             self.stream.flush()
 
     def text(self) -> str:
-        """The line itself."""
+        """Current progress as a line of text."""
         seconds = max(time.monotonic() - self._started, 1e-9)
         rate = self.done / seconds
         share = self.done / self.total if self.total else 1.0

@@ -1,7 +1,7 @@
-"""The two runners: threads of this process, and tasks of Spark.
+"""Runners of fan-outs: threads of this process, or Spark tasks.
 
-`driver` is a bounded pool of threads, which share one limiter per host. `executors` are Spark tasks, each a pool with
-its share of every rate, that fetch straight into staging, or into files of their own.
+`driver` is a bounded pool of threads, which share one rate limiter per host. `executors` are Spark tasks, each with a
+pool of threads and its share of every rate limit, which fetch directly into the staging table or into files.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,26 +21,26 @@ from genreatlas.fanout.work import Fetch, Result, Task, to_batch, work_on
 from genreatlas.sources.hosts import find_limit
 from genreatlas.store import Arriving, BatchFile
 
-#: Rows and bytes of one Arrow batch on its way out of a task.
+#: Maximum rows and bytes of one Arrow batch returned by a task.
 _BATCH_ROWS, _BATCH_BYTES = 32, 8 << 20
 
 
 def results(tasks: Iterable[Task], fetch: Fetch, settings: FanOutSection, paused: dict[str, float]) -> Iterator[Result]:
-    """Fetch with the threads of this process; results in the order in which they come.
+    """Fetch with the threads of this process; yields results in the order of completion.
 
-    While the caller commits what it has, the pool goes on with what was handed to it before. That is at
-    most half a chunk, in keys as in bytes, so that a crash loses one chunk at most.
+    While the caller commits results, the pool continues with submitted tasks. These are at most half a chunk, in keys
+    and in bytes, so that a crash loses at most one chunk.
 
     Parameters
     ----------
-    paused : providers to be left alone, and until when; those that ask for it are added.
+    paused : end of the pause by provider or host (:func:`pause_name`), in seconds since the epoch; updated in place.
     """
     providers, fetch_one, host_of = fetch.providers, fetch.open(settings), getattr(fetch, "host_of", None)
     most = max(settings.chunk_rows - settings.chunk_rows // 2, 1)
     seen, size = 0, 0
     left = iter(tasks)
     under_way = 0
-    # Waiting for the first of hundreds of futures asks each of them, for every result; a queue hands it over.
+    # A queue is used because futures.wait checks hundreds of futures for every result.
     done: SimpleQueue[Future[Result]] = SimpleQueue()
     pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="fan-out")
     try:
@@ -63,17 +63,17 @@ def results(tasks: Iterable[Task], fetch: Fetch, settings: FanOutSection, paused
 
 
 def count_slots(spark: SparkSession, fetch: Fetch, settings: FanOutSection) -> int:
-    """How many tasks share the work: no more than run at the same time, nor than there are requests to share.
+    """Number of tasks: at most the number that run concurrently, and at most the requests per window of every host.
 
     Raises
     ------
-    ConfigError : Spark may start a task twice, which would double its requests.
+    ConfigError : speculative execution is enabled, so Spark may run a task twice, which would double its requests.
     """
     if (spark.conf.get("spark.speculation", None) or "false").lower() == "true":
         raise ConfigError("fan_out.runner = executors needs spark.speculation = false. Switch it off, or use driver.")
     slots = settings.partitions
     if not slots:
-        # A range has as many partitions as the cluster has cores; there is no other way to ask on Connect.
+        # A range has as many partitions as the cluster has cores; Connect has no other way to get this number.
         slots = spark.range(100_000).select(F.spark_partition_id()).distinct().count()
     for host in (*fetch.hosts, "*"):
         limit = find_limit(settings, host)[1]
@@ -82,9 +82,10 @@ def count_slots(spark: SparkSession, fetch: Fetch, settings: FanOutSection) -> i
 
 
 def share(settings: FanOutSection, slot: int, slots: int) -> FanOutSection:
-    """The settings of one of several tasks: whole requests of every window, the remainder given out in turn.
+    """Settings of one of several tasks, with its share of the requests per window and of the concurrency.
 
-    A task that gets no request of a host gets no concurrency there either, and may not ask it.
+    The remainder is distributed to the first tasks. A task without requests for a host gets no concurrency for it
+    either, and cannot send requests to it.
     """
 
     def part(limit: HostLimit) -> HostLimit:
@@ -112,14 +113,14 @@ def fetched(
     place: Arriving | None = None,
     chunk: str = "",
 ) -> DataFrame:
-    """A frame that fetches the tasks whenever it is evaluated, so evaluate it once.
+    """Lazy frame that fetches the tasks each time it is evaluated, so evaluate it only once.
 
-    The keys travel inside the function, not as a frame, so that no address stands in a plan, and so that
-    every task has exactly its slot (``repartition`` leaves some empty and doubles others).
+    Keys are sent inside the function, not as a frame, so that plans contain no addresses, and so that every Spark task
+    has exactly one slot (``repartition`` leaves some empty and doubles others).
 
     Parameters
     ----------
-    place : where tasks write what has bytes, as batches named after ``chunk``; None: it is in the rows.
+    place : folder where tasks write bytes, as ingest batches with the prefix ``chunk``; None keeps bytes in the rows.
     """
     work = partial(_work, tuple(tasks), fetch, settings, slots, dict(paused), schema[1], place, chunk)
     return spark.range(0, slots, 1, slots).mapInArrow(work, schema[0])
@@ -139,7 +140,7 @@ def _work(
     for slot in [number for batch in batches for number in batch.column(0).to_pylist()]:
         found = results(tasks[slot::slots], fetch, share(settings, slot, slots), paused)
         if place is not None:
-            # Each task has an ingest batch of its own, in which equal bytes are written once.
+            # Each task has its own ingest batch, in which identical bytes are written once.
             with Arrivals(place, f"{chunk}-{slot:04}", schema) as arrivals:
                 for result in found:
                     arrivals.add(result)
@@ -157,11 +158,11 @@ def _work(
 
 
 class Arrivals:
-    """Results whose bytes go into a file of one ingest batch as they come; the rest of their rows is kept here.
+    """Writes the bytes of results to a file of one ingest batch, and collects their other columns.
 
     Attributes
     ----------
-    rows, size : what was added since the last batch ended: tries, and bytes.
+    rows, size : number of results and bytes added to the current batch.
     """
 
     def __init__(self, place: Arriving, batch: str, schema: pa.Schema) -> None:
@@ -182,7 +183,7 @@ class Arrivals:
         self._file.close()
 
     def add(self, result: Result) -> None:
-        """Take a result; one that was not tried says nothing."""
+        """Add a result; results without attempts are ignored."""
         if not result.attempts:
             return
         self._held.append(result)
@@ -191,11 +192,11 @@ class Arrivals:
             self._write()
 
     def end(self, following: str = "") -> pa.Table:
-        """End the batch; returns its rows, with the name of its file where they have bytes.
+        """Finish the batch; returns its rows, with the name of the file for rows with bytes.
 
         Parameters
         ----------
-        following : name of the batch that begins now; empty: none does.
+        following : name of the next batch; empty if there is none.
         """
         self._write()
         self._file.close()
@@ -209,7 +210,7 @@ class Arrivals:
         audio = [result.values.get(blob) for result in self._held]
         small = [_without_bytes(result, blob, self._file) for result in self._held]
         batch = to_batch(small, self._schema)
-        kept = batch.column("provider").is_valid().to_pylist()  # what cannot be stored has come to nothing
+        kept = batch.column("provider").is_valid().to_pylist()  # results that cannot be stored have no provider
         self._file.add(
             [
                 {**result.values, "provider": result.provider, blob: data}

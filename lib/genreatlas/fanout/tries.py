@@ -1,4 +1,4 @@
-"""What earlier tries say about pending keys, and the rows that new tries leave."""
+"""Plan pending keys from earlier tries, and write the rows of new tries."""
 
 import time
 from collections import Counter
@@ -16,20 +16,23 @@ from genreatlas.store import Reader, Staged, Store
 from genreatlas.tables import FETCH_ATTEMPTS
 from genreatlas.values import Row
 
-#: The key under which a provider's own pause is stored; with a blank and a host that of one of its hosts.
+#: Key of a provider's pause in ``fetch_attempts``; followed by a blank and a host for the pause of one host.
 EVERY_KEY = "*"
 _PIECE = 1024
 
 
 @dataclass
 class Plan:
-    """What a pass has to do.
+    """Keys of a pass.
 
     Parameters
     ----------
-    pending : the pending rows and their history, as one compact Arrow table.
-    given_up : keys for which no provider is left.
-    waiting : keys that failed and are not due yet; ``due_at`` is when the first one is.
+    pending : pending rows with their history, as one compact Arrow table.
+    providers : providers in their order.
+    ready : indices of the rows that can be tried now.
+    given_up : number of keys that have failed at all providers.
+    waiting : number of failed keys whose retry is not due yet.
+    due_at : time of the first of these retries, in seconds since the epoch.
     """
 
     pending: pa.Table
@@ -40,14 +43,14 @@ class Plan:
     due_at: float | None = None
 
     def tasks(self) -> Iterator[Task]:
-        """Keys that can be tried now, in order."""
+        """Iterate over the keys that can be tried now, in order."""
         for start in range(0, len(self.ready), _PIECE):
             for row in self.pending.take(self.ready[start : start + _PIECE]).to_pylist():
                 yield _task(row)
 
 
 def make_plan(store: Reader, name: str, pending: DataFrame, providers: Sequence[str]) -> Plan:
-    """Take from the pending keys those that were given up or are not due."""
+    """Divide pending keys into those that can be tried now, those given up, and those not due yet."""
     stored = store.read(FETCH_ATTEMPTS).where((F.col("task") == name) & (F.col("attempt") > 0))
     last = stored.groupBy("key", "provider").agg(
         F.max("attempt").alias("attempt"),
@@ -57,7 +60,7 @@ def make_plan(store: Reader, name: str, pending: DataFrame, providers: Sequence[
         F.max_by(F.unix_micros("next_retry_at"), "attempt").alias("due"),
         F.max(F.when(F.col("status") == "ok", F.col("attempt"))).alias("ok"),
     )
-    # audio that an earlier release refused is fetched once more: this one may read it
+    # audio that an earlier decoder release refused is fetched again, because this release may support it
     mended = (
         (F.col("status") == "final")
         & F.col("reason").isin([reason.value for reason in REFUSED_AUDIO])
@@ -92,11 +95,11 @@ def _task(row: Row) -> Task:
 
 
 def stored_pauses(store: Reader, providers: Sequence[str], longest_s: float) -> dict[str, float]:
-    """Providers, or their hosts, that asked an earlier run to be left alone until a time that is still to come.
+    """Pauses of earlier runs that have not ended: end (seconds since the epoch) by :func:`pause_name`.
 
     Parameters
     ----------
-    longest_s : no pause counts for longer than this after it was asked for: earlier releases took any.
+    longest_s : maximum length of a pause in seconds; earlier releases stored longer ones.
     """
     is_pause = (F.col("key") == EVERY_KEY) | F.col("key").startswith(f"{EVERY_KEY} ")
     until = F.least(F.unix_micros("next_retry_at") / 1e6, F.unix_micros("at") / 1e6 + F.lit(longest_s))
@@ -113,7 +116,7 @@ def stored_pauses(store: Reader, providers: Sequence[str], longest_s: float) -> 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a chunk came to, by key: fetched, given up with the last reason, or to be tried again."""
+    """Counts of a chunk's keys: fetched, given up by reason, to be tried again by reason; and new pauses."""
 
     fetched: int
     given_up: Counter[str]
@@ -122,12 +125,12 @@ class Outcome:
 
     @property
     def done(self) -> int:
-        """Keys that are through for this pass; the others wait for a provider."""
+        """Number of keys that are done in this pass; the others wait for a paused provider."""
         return self.fetched + self.given_up.total() + self.again.total()
 
 
 def count_outcome(staged: Staged) -> Outcome:
-    """Count the keys of a staged chunk, and find the pauses that it asks for."""
+    """Count the keys of a staged chunk by outcome, and collect its pauses."""
     paused: dict[str, float] = {}
     fetched, given_up, again = 0, Counter[str](), Counter[str]()
     for row in staged.rows("key", "provider", "attempts"):
@@ -156,7 +159,7 @@ def write_attempts(store: Store, name: str, staged: Staged) -> None:
                 pauses[pause_name(attempt["provider"], host)] = values | {"key": key}
             else:
                 now.append(values | {"key": row["key"]})
-    if staged.held is None:  # left by another run, which may have written them
+    if staged.held is None:  # of another run, which may have written them already
         store.upsert(FETCH_ATTEMPTS, now)
     elif now:
         store.append(FETCH_ATTEMPTS, store.frame(FETCH_ATTEMPTS, now))
@@ -164,5 +167,5 @@ def write_attempts(store: Store, name: str, staged: Staged) -> None:
 
 
 def _why(reasons: Sequence[str]) -> str:
-    """The last reason that tells something: that a further provider has nothing says little of the others."""
+    """Last reason other than ``no_preview``, which would hide the reasons of other providers."""
     return next((reason for reason in reversed(reasons) if reason != Reason.NO_PREVIEW), reasons[-1])

@@ -1,4 +1,4 @@
-"""One key's way through its providers, and what comes of it."""
+"""Fetch one key from its providers, and represent tasks, attempts and results."""
 
 import math
 import time
@@ -14,45 +14,45 @@ from genreatlas.errors import EnvironmentFaultError, FetchError, ProviderPausedE
 from genreatlas.redaction import shown
 from genreatlas.values import RowView
 
-#: Called with a pending row and a provider; returns the columns, or raises FetchError.
+#: Function of a pending row and a provider that returns the columns, or raises FetchError.
 FetchOne: TypeAlias = Callable[[Mapping[str, object], str], Mapping[str, object]]
 
-#: Which host a pending row leads to with a provider; empty for a provider that is paused as a whole.
+#: Function of a pending row and a provider that returns the host; empty for providers that are paused as a whole.
 HostOf: TypeAlias = Callable[[Mapping[str, object], str], str]
 
-#: ok: fetched; retry: comes back when it is due; final: this provider is not asked again for the key;
-#: paused: the provider itself is to be left alone, which is no try of the key.
+#: ok: fetched; retry: tried again when due; final: this provider is not tried again for the key; paused: the provider
+#: or host is paused, which does not count as a try of the key.
 Status = Literal["ok", "retry", "final", "paused"]
 
 _LONGEST_DETAIL = 500
 
 
 class Fetch(Protocol):
-    """How keys are fetched; see the package. It travels to executors, so it must be picklable.
+    """Interface of a fetch; the package's docstring has an example. It must be picklable, as it is sent to executors.
 
-    One with a method ``host_of`` (:data:`HostOf`) says so of providers that stand for unrelated hosts, such as the
-    addresses of a list: where one of these wants to be left alone, keys at the others go on.
+    An optional method ``host_of`` (:data:`HostOf`) returns the host for providers that consist of unrelated hosts, such
+    as the addresses of a manifest: if one host is paused, keys at the others continue.
     """
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """Providers in the order in which they are asked."""
+        """Providers in the order in which they are tried."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Hosts that they are at, as ``[fan_out] hosts`` names them."""
+        """Hosts of the providers, as in ``[fan_out] hosts``."""
 
     @property
     def columns(self) -> str:
-        """What is fetched for a key, as Spark DDL."""
+        """Fetched columns, as Spark DDL."""
 
     def open(self, settings: FanOutSection) -> FetchOne:
-        """Make what one process needs: sessions, parsers. Called once per process or task."""
+        """Create the fetching function with its sessions. Called once per process or task."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try of one key with one provider, as a row of ``fetch_attempts`` holds it."""
+    """One try of one key with one provider; fields are columns of ``fetch_attempts``, except ``host``."""
 
     provider: str
     attempt: int
@@ -62,7 +62,7 @@ class Attempt:
     detail: str | None = None
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     next_retry_at: datetime | None = None
-    host: str | None = None  #: which host is paused, where not the whole provider is
+    host: str | None = None  #: paused host, if not the whole provider is paused
 
 
 ATTEMPT = (
@@ -86,13 +86,13 @@ ATTEMPT_ARROW = pa.struct(
 
 @dataclass(frozen=True)
 class Task:
-    """A pending key: its row, and what earlier runs tried.
+    """A pending key with its row and the tries of earlier runs.
 
     Parameters
     ----------
-    tried : attempts so far by provider.
-    over : providers that are not asked again for it.
-    succeeded : number of the last attempt that went well, by provider, for keys that are fetched again and again.
+    tried : number of attempts so far by provider.
+    over : providers that are not tried again for the key.
+    succeeded : number of the last successful attempt by provider, for keys that are fetched repeatedly.
     """
 
     key: str
@@ -102,15 +102,19 @@ class Task:
     succeeded: Mapping[str, int] = field(default_factory=dict)
 
     def provider(self, providers: Sequence[str]) -> str | None:
-        """The provider whose turn it is; None where all were asked."""
+        """Next provider to be tried; None if there is none left."""
         return next((provider for provider in providers if provider not in self.over), None)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a key: the columns and the provider that had them, or neither.
+    """Result of a key.
 
-    ``waits`` says that a provider is paused, so that the key is left for a later run.
+    Attributes
+    ----------
+    provider : provider that had the data; None if there was none.
+    values : fetched columns; empty without a provider.
+    waits : whether a provider is paused, so that the key is left for a later run.
     """
 
     key: str
@@ -121,12 +125,12 @@ class Result:
 
     @property
     def size(self) -> int:
-        """Bytes, as far as they matter."""
+        """Estimated size in bytes."""
         return sum(len(value) for value in self.values.values() if isinstance(value, bytes | str)) + 200
 
 
 def pause_name(provider: str, host: str | None) -> str:
-    """Under which name a pause is known: the provider's, with the host where only that is paused."""
+    """Name of a pause: the provider, followed by the host if only the host is paused."""
     return f"{provider} {host}" if host else provider
 
 
@@ -138,9 +142,15 @@ def work_on(
     paused: dict[str, float],
     host_of: HostOf | None = None,
 ) -> Result:
-    """Ask the providers for a key in their order, until one has it, may have it later, or wants to be left alone.
+    """Try the providers for a key in order, until one succeeds, fails with a transient error, or is paused.
 
-    ``paused`` says until when providers (see :func:`pause_name`) are to be left alone; one that asks for it is added.
+    Parameters
+    ----------
+    paused : end of the pause (seconds since the epoch) by :func:`pause_name`; updated in place.
+
+    Raises
+    ------
+    EnvironmentFaultError : something that every key needs is missing.
     """
     attempts: list[Attempt] = []
     for provider in providers:
@@ -164,7 +174,7 @@ def work_on(
             return Result(task.key, tuple(attempts), waits=True)
         except FetchError as error:
             failure = error
-        except Exception as error:  # whatever an odd body does to a parser must not end the run
+        except Exception as error:  # an unexpected body must not end the run
             if missing := environment_fault(error):
                 raise EnvironmentFaultError(
                     f"nothing can be fetched: {missing}. Fix this and run the step again"
@@ -180,13 +190,13 @@ def work_on(
 def _failed(error: FetchError, provider: str, number: int, in_a_row: int, settings: FanOutSection) -> Attempt:
     if not error.transient or in_a_row >= settings.max_attempts:
         return _attempt(error, provider, number, "final", None)
-    # Beyond 2**16 the bound is reached, and a power of thousands would be no float.
+    # The exponent is limited: the maximum is reached before 2**16, and a much larger power would overflow.
     due = time.time() + settings.retry_delay_s * 2 ** min(in_a_row - 1, 16)
     return _attempt(error, provider, number, "retry", _bounded(max(due, error.retry_at or 0.0), settings))
 
 
 def _bounded(retry_at: float, settings: FanOutSection) -> float:
-    """A time to come back at which no server and no setting has put off beyond ``fan_out.max_pause_days``."""
+    """Limit the time of a retry to ``fan_out.max_pause_days`` from now."""
     latest = time.time() + settings.max_pause_days * 86_400.0
     return min(retry_at, latest) if math.isfinite(retry_at) else latest
 
@@ -207,9 +217,9 @@ def _attempt(
 
 
 def to_batch(results: Sequence[Result], schema: pa.Schema) -> pa.RecordBatch:
-    """Results as rows of the staging table: ``key``, ``provider``, ``attempts``, and what was fetched.
+    """Convert results to rows of the staging table: ``key``, ``provider``, ``attempts`` and the fetched columns.
 
-    A result with a value that no table takes has come to nothing, for a reason: it does not end the run.
+    A result with a value that cannot be stored becomes a final failure, and does not end the run.
     """
     try:
         return _batch(results, schema)
@@ -217,7 +227,7 @@ def to_batch(results: Sequence[Result], schema: pa.Schema) -> pa.RecordBatch:
         return _batch([_storable(result, schema) for result in results], schema)
 
 
-#: What Arrow raises for a value that is not of its column's type, and Python for text that cannot be encoded.
+#: Errors of Arrow for values of a wrong type, and of Python for text that cannot be encoded.
 _NO_VALUE = (pa.ArrowException, ValueError, TypeError, OverflowError)
 
 
@@ -236,7 +246,7 @@ def _batch(results: Sequence[Result], schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _storable(result: Result, schema: pa.Schema) -> Result:
-    """The result itself; with its text mended where that is what is wrong; else without what was fetched."""
+    """Return the result, if necessary with text made encodable; if it still cannot be stored, a final failure."""
     mended = {name: _encodable(value) for name, value in result.values.items()}
     for values in (result.values, mended):
         try:

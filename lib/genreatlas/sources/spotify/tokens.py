@@ -214,13 +214,7 @@ def _asking(
         except requests.RequestException as error:
             said = type(error).__name__
             raise FetchError(Reason.CONNECTION_LOST, f"no access token: {said}", transient=True) from None
-        except (
-            LookupError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            OverflowError,
-        ):  # spotipy does not validate the response
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError):  # not validated by spotipy
             raise FetchError(Reason.WRONG_CONTENT, "the accounts service's answer is odd", transient=True) from None
         answer: JsonView = memory.get_cached_token() or {}
         if not answer.get("access_token"):
