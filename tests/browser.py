@@ -1,4 +1,4 @@
-"""A headless Chromium that is driven through its DevTools pipe: no driver, no port, no package."""
+"""A headless Chromium controlled through its DevTools pipe, without a driver, port or package."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-#: Where Debian and others put it; None: there is none.
+#: Path of the browser; None if not installed.
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -21,7 +21,7 @@ _FLAGS = (
 
 
 class Browser:
-    """One window with one page. ``requests`` lists the addresses asked for, ``errors`` what scripts complained of."""
+    """One window with one page. ``requests`` has the requested addresses, ``errors`` the errors of scripts."""
 
     def __init__(self, profile: Path, width: int = 1280, height: int = 800, flags: Sequence[str] = ()) -> None:
         assert CHROMIUM
@@ -106,7 +106,7 @@ class Browser:
             time.sleep(0.02)
 
     def ask(self, expression: str) -> Any:
-        """Value of an expression in the page, a promise awaited."""
+        """Evaluate an expression in the page. Promises are awaited."""
         answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True,
                            userGesture=False)  # fmt: skip
         if "exceptionDetails" in answer:
@@ -118,11 +118,11 @@ class Browser:
         self.ask("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
 
     def resize(self, width: int, height: int) -> None:
-        """Set the size of the window's inside."""
+        """Set the size of the viewport."""
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def dark(self, on: bool) -> None:
-        """Ask for the dark or the light theme."""
+        """Emulate the preference for the dark or the light theme."""
         value = "dark" if on else "light"
         self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": value}])
 
@@ -135,7 +135,7 @@ class Browser:
         self.send("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=number)
 
     def type(self, text: str) -> None:
-        """Type into what has the focus."""
+        """Type text into the focused element."""
         self.send("Input.insertText", text=text)
 
     def mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
@@ -153,5 +153,5 @@ class Browser:
         self.send("Input.dispatchTouchEvent", type=kind, touchPoints=fingers)
 
     def picture(self, path: Path) -> None:
-        """Write what is seen as a PNG."""
+        """Write a screenshot as PNG."""
         path.write_bytes(base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"]))

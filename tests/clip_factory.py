@@ -1,4 +1,4 @@
-"""Shards of synthetic clips whose genre is told by the order of their rows, as networks are trained on them."""
+"""Shards of synthetic clips for networks, whose genre depends only on the order of rows."""
 
 import json
 from pathlib import Path
@@ -22,9 +22,10 @@ def make_clips(
     quantised: bool = False,
     uneven: int = 0,
 ) -> MatrixFiles:
-    """Songs of two genres by artists of two songs each, in three folds: one falls in steps, the other rises.
+    """Songs of two genres, falling and rising, by artists of two songs each, in three folds.
 
-    Both have the same values, so that no histogram tells them apart. ``uneven`` songs of the first genre are left out.
+    Both genres have the same values, so that histograms do not separate them. ``uneven`` songs of the first genre are
+    dropped.
     """
     random = np.random.default_rng(5)
     clips, labels, songs = [], [], []

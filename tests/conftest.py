@@ -11,16 +11,16 @@ import pytest
 
 from genreatlas.config import Config, load_config
 
-# Tests on a machine with two cores: numba and BLAS threads inside Spark's workers would only fight.
+# Spark's workers use all cores; threads of numba and BLAS in addition would slow them down.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# A JVM as short-lived as the tests' compiles for longer than it runs what it compiled: see the Makefile.
+# In a JVM as short-lived as the tests', full JIT compilation takes longer than it saves: see the Makefile.
 os.environ.setdefault(
     "SPARK_SUBMIT_OPTS",
     "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m -Xms1g -Xmn384m",
 )
 
 
-#: Set by tests/end_to_end/test_catalog.py: a folder for a Hive metastore, in which stores are then schemas.
+#: Folder for a Hive metastore, set by tests/end_to_end/test_catalog.py. Stores are then schemas of its catalog.
 METASTORE = os.environ.get("GENREATLAS_TEST_METASTORE", "")
 
 
@@ -29,7 +29,7 @@ def spark() -> Iterator["SparkSession"]:  # noqa: F821
     from genreatlas.config import SparkSection
     from genreatlas.session import get_spark
 
-    # Tables this small are read before the code to read them would be compiled.
+    # For tables this small, code generation takes longer than it saves.
     settings = {
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
@@ -50,7 +50,7 @@ def spark() -> Iterator["SparkSession"]:  # noqa: F821
 
 @pytest.fixture(autouse=True)
 def no_helper_outlives_a_test() -> Iterator[None]:
-    """A helper was forked before the next test changes what it changes, and would not know of it."""
+    """Stop the helper after every test: a helper forked earlier does not see what the next test patches."""
     yield
     if isolation := sys.modules.get("genreatlas.audio.isolation"):
         isolation.stop_helper()
@@ -75,7 +75,7 @@ def store(spark, config) -> Iterator["Store"]:  # noqa: F821
 
 
 def make_config(folder: Path, *overrides: str) -> Config:
-    """A configuration with every path below ``folder``."""
+    """Return a configuration with all paths below ``folder``."""
     paths = {
         "store.path": "tables",
         "sandbox.path": "sandbox",
@@ -90,7 +90,7 @@ def make_config(folder: Path, *overrides: str) -> Config:
 
 @dataclass(frozen=True)
 class Run:
-    """An ended run of the pipeline: its folder, its library, and what it printed."""
+    """A finished run of the pipeline: its folder, its library, and its output."""
 
     home: Path
     music: Path
@@ -99,7 +99,7 @@ class Run:
 
 @pytest.fixture(scope="session")
 def music(tmp_path_factory) -> Path:
-    """Three genres, four artists each, two short songs by each artist, and the broken files."""
+    """A composed library: three genres, four artists each, two short songs per artist, and the broken files."""
     from genreatlas.steps import compose_library
 
     path = tmp_path_factory.mktemp("library") / "music"
@@ -111,7 +111,7 @@ def music(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def undisturbed(music, tmp_path_factory) -> Run:
-    """One undisturbed run of the pipeline over that library."""
+    """One undisturbed run of the pipeline on that library."""
     from whole_jobs import command, run
 
     home = tmp_path_factory.mktemp("undisturbed")

@@ -1,4 +1,4 @@
-"""A Spark Connect server in a process of its own."""
+"""A Spark Connect server in a separate process."""
 
 import os
 import signal
@@ -16,12 +16,13 @@ import pyspark
 def connect_server(
     folder: Path, env: Mapping[str, str], more: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, int]]:
-    """Run a server with two cores and a heap of 1 GB; gives its address and process.
+    """Run a server with two cores and a heap of 1 GB. Yields its address and process id.
 
     Parameters
     ----------
-    folder : where its log goes.
-    more : Spark settings.
+    folder : working directory, with the log.
+    env : environment of the server.
+    more : additional Spark settings.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,7 +1,7 @@
 """Feed damaged sound files to import and extraction: ``make fuzz N=10000 [SEED=0]``.
 
-Every file must end as features or as a row with a reason. Files that crash the decoder, keep it busy for a
-minute, or end in any other way are kept in a folder and named; the exit code is then 1.
+Every file must yield features or a row with a reason. Files that crash the decoder, take longer than a minute, or have
+any other result are kept in a folder and listed; the exit code is then 1.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from genreatlas.audio.isolation import stop_helper
 from genreatlas.config import LimitsSection
 from mutations import Outcome, fuzz
 
-#: A helper takes 250 MB for the libraries; what it may take more is bounded for each clip.
+#: Memory limit of a helper: 250 MB for libraries, and the limit per clip.
 LIMITS = LimitsSection(clip_seconds=60.0, clip_memory_mb=256)
 BOUND_MB = 250 + LIMITS.clip_memory_mb
 

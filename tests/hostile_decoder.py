@@ -1,4 +1,4 @@
-"""A decoder that some files kill: C's own ``abort``, and a call that never returns from C."""
+"""A decoder that crashes or hangs on some files: C's ``abort``, and a C call that never returns."""
 
 import ctypes
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from genreatlas.audio import isolation, worker
 
 @contextmanager
 def hostile_decoder() -> Iterator[None]:
-    """Decode files named ``abort*`` and ``hang*`` as the worst decoder would, and all others as ever."""
+    """Abort on files named ``abort*``, hang on files named ``hang*``, and decode all other files normally."""
     prepare = worker.prepare
 
     def decode(source, *how):

@@ -1,7 +1,7 @@
 """A small library with features, a split and fitted models, for tests of evaluation.
 
-Songs of three genres: in ``points`` the features ``x`` and ``y`` tell them apart, ``noise`` does not;
-``mfcc`` has eight frames a clip of two such values.
+Songs of three genres. In ``points`` the features ``x`` and ``y`` separate the genres, ``noise`` does not; ``mfcc`` has
+eight frames per clip with ``x`` and ``y``.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Song:
         return f"song{self.number:04d}"
 
     def values(self, n: int) -> np.ndarray:
-        """(n, 3) features, the same whenever asked."""
+        """Deterministic features of the song, (n, 3)."""
         rng = np.random.default_rng(self.number)
         centre = CENTRES[list(self.genres)].mean(axis=0)
         return np.column_stack([centre + rng.normal(0, 1.3, (n, 2)), rng.normal(0, 1, n)]).astype(np.float32)
@@ -65,7 +65,7 @@ def songs_of(artists: range, part: str, songs: int = 2) -> list[Song]:
 
 
 def add_songs(store: Store, songs: list[Song], version: int = 1) -> None:
-    """Write songs with everything that evaluation reads of them."""
+    """Write songs to all tables that evaluation reads."""
     write = partial(_write, store)
     write(SONGS, [{"song_id": s.name, "source": "test", "artist": str(s.artist)} for s in songs])
     write(ARTISTS, [{"artist_id": str(a), "name": str(a)} for a in {s.artist for s in songs}])
@@ -84,7 +84,7 @@ def add_songs(store: Store, songs: list[Song], version: int = 1) -> None:
 
 
 def add_library(store: Store, n_test_artists: int = 9) -> None:
-    """Training songs of 30 artists, two songs of each test artist."""
+    """Write training songs of 30 artists, and two songs of each test artist."""
     for name, axis, features in (("points", "summary", ("x", "y", "noise")), ("mfcc", "frames", ("m0", "m1"))):
         _write(store, FEATURE_SETS, [
             WHERE | {"feature_set": name, "position": i, "feature": f, "kind": "numeric", "axis": axis, "unit": "",
@@ -96,7 +96,7 @@ def add_library(store: Store, n_test_artists: int = 9) -> None:
 
 
 def add_model(store: Store, config: Config, model_id: str, estimator=None, feature_set: str = "points", **row) -> None:
-    """Fit a scikit-learn estimator on the training songs (or make a dummy) and save it as train_models does."""
+    """Fit a scikit-learn estimator on the training songs (or create a dummy), and save it as train_models does."""
     train, axis = songs_of(range(30), "train"), "frames" if feature_set == "mfcc" else "summary"
     multi = config.train.labels == "multi"
     if estimator is None:

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that does what a test tells it, and notes when it was asked."""
+"""A real local HTTP server with scripted responses, which records its requests."""
 
 import socket
 import struct
@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as the server saw it, with the time by the server's clock."""
+    """One request as received by the server. ``at`` is the server's monotonic time in seconds."""
 
     at: float
     method: str
@@ -26,7 +26,7 @@ class Asked:
 
 @dataclass
 class Reply:
-    """What to answer. ``fault`` is one of reset, stall, trickle, truncate, or empty."""
+    """A response. ``fault`` is one of reset, stall, trickle, truncate, or an empty string."""
 
     status: int = 200
     body: bytes = b""
@@ -40,7 +40,7 @@ Script = Callable[[Asked], Reply]
 
 
 class Loopback:
-    """The server's address and what it was asked."""
+    """Address of the server, and its requests."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -61,14 +61,14 @@ class Loopback:
         return [asked.path for asked in self.asked]
 
     def most_in(self, window_s: float) -> int:
-        """The largest number of requests that came in any window of that length."""
+        """Maximum number of requests in any window of this length."""
         times = sorted(asked.at for asked in self.asked)
         return max((sum(start <= at < start + window_s for at in times) for start in times), default=0)
 
 
 @contextmanager
 def serve(script: Script) -> Iterator[Loopback]:
-    """Run a server for the length of a ``with`` block."""
+    """Run a server during a ``with`` block."""
     state = Loopback(script)
 
     class Handler(BaseHTTPRequestHandler):
@@ -91,7 +91,7 @@ def serve(script: Script) -> Iterator[Loopback]:
             if reply.seconds:
                 state.released.wait(reply.seconds)
             if reply.fault == "reset":
-                # Linger of 0 s: the close is a reset.
+                # With a linger time of 0 s, closing resets the connection.
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.close_connection = True
                 self.connection.close()
@@ -143,7 +143,7 @@ def serve(script: Script) -> Iterator[Loopback]:
 
 
 def in_turn(*replies: Reply) -> Script:
-    """Answer with these replies in turn, and with the last one ever after."""
+    """Respond with these replies in turn, then always with the last one."""
     left = list(replies)
     lock = threading.Lock()
 

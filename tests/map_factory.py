@@ -1,4 +1,4 @@
-"""Made-up genres for the page of the map."""
+"""Generated genres for the page of the map."""
 
 import numpy as np
 
@@ -26,11 +26,12 @@ LENSES = (
 
 
 def map_data(n: int = 400, seed: int = 0, names: list[str] | None = None, places: np.ndarray | None = None) -> MapData:
-    """Genres in clumps of a shared head word, with neighbours by distance on the first lens.
+    """Genres in clusters by their last word, with neighbours by distance on the first lens.
 
     Parameters
     ----------
-    names, places : of the genres; ``places`` (n, 2) is the labelled lens. Made up where not given.
+    n : number of genres, unless names are given.
+    names, places : names of the genres, and positions (n, 2) on the labelled lens; generated if None.
     """
     rng = np.random.default_rng(seed)
     names = names or _names(n, rng)

@@ -20,7 +20,7 @@ def make_matrix(
     dataset_id: str = "factory",
     **arrays: np.ndarray,
 ) -> Matrix:
-    """Songs of three classes, each around its own corner, in four folds; ``arrays`` replace the files of their name."""
+    """Songs of three classes around separate centres, in four folds. ``arrays`` replace generated arrays by name."""
     rng = np.random.default_rng(11)
     n_songs = 3 * songs_per_class
     genre = np.arange(n_songs) % 3

@@ -1,4 +1,4 @@
-"""Made-up music with a known recording behind each file, as samples and as bytes of real encoders."""
+"""Generated music, as samples and as files of real encoders, in which it is known which files are copies."""
 
 import io
 
@@ -9,7 +9,7 @@ RATE = 44_100
 
 
 def melody(seed: int, seconds: float = 30.0, rate: int = RATE) -> np.ndarray:
-    """Chords and a line above them, each note with four harmonics: another seed is another song."""
+    """A song of chords and a melody, each note with four harmonics. The seed determines the song."""
     draw = np.random.default_rng(seed)
     time = np.arange(int(seconds * rate)) / rate
     sound = np.zeros(time.size)
@@ -28,7 +28,7 @@ def melody(seed: int, seconds: float = 30.0, rate: int = RATE) -> np.ndarray:
 
 
 def encoded(samples: np.ndarray, kind: str = "MP3", rate: int = RATE, level: float | None = None) -> bytes:
-    """Bytes of a file; ``level`` from 0 (best) to 1 (smallest)."""
+    """Encode samples as a file. ``level`` is the compression from 0 (best quality) to 1 (smallest file)."""
     file = io.BytesIO()
     subtype = {"OGG": "VORBIS", "OPUS": "OPUS", "MP3": "MPEG_LAYER_III"}.get(kind)
     options = {} if level is None else {"compression_level": level}
@@ -37,7 +37,7 @@ def encoded(samples: np.ndarray, kind: str = "MP3", rate: int = RATE, level: flo
 
 
 def resampled(samples: np.ndarray, ratio: float) -> np.ndarray:
-    """The sound played faster by a ratio, pitch and all."""
+    """Play samples faster by a ratio, which also raises the pitch."""
     import soxr
 
     return soxr.resample(samples, RATE * ratio, RATE).astype(np.float32)

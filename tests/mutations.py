@@ -1,4 +1,4 @@
-"""Broken sound files by the thousand: seeded damage to good files of every format and what the pipeline makes of it."""
+"""Fuzzing with damaged sound files: seeded mutations of valid files of every format, run through the pipeline."""
 
 import io
 from collections import Counter
@@ -35,12 +35,12 @@ FORMATS = (
     ("surround.wav", 48_000, 6, "RF64", "PCM_16"),
 )
 _CLIP = ClipSection(seconds=SECONDS, min_seconds=0.2)
-#: What fields of headers are set to: nothing, one, the largest of every width, and the first that is negative.
+#: Values for header fields: 0, 1, the largest values of all widths, and the smallest negative value.
 _EXTREMES = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
 def sound_files() -> dict[str, bytes]:
-    """One good file of each format."""
+    """One valid file of each format."""
     random = np.random.default_rng(5)
     return {name: _encode(random, *how) for name, *how in FORMATS}
 
@@ -58,7 +58,7 @@ def _encode(random: np.random.Generator, rate: int, channels: int, container: st
 
 
 def mutated(data: bytes, random: np.random.Generator) -> bytes:
-    """A file with one to three kinds of damage."""
+    """Apply one to three random mutations to a file."""
     for _ in range(random.integers(1, 4)):
         data = _DAMAGES[random.integers(len(_DAMAGES))](data, random)
     return data
@@ -112,17 +112,17 @@ _DAMAGES += (_edit_header, _edit_header)
 
 @dataclass
 class Outcome:
-    """How files ended: their number by reason (empty: features), and what must not happen, by file number."""
+    """Results: number of files by reason (empty: features extracted), and faults by file number."""
 
     reasons: Counter[str] = field(default_factory=Counter)
     faults: dict[int, str] = field(default_factory=dict)
 
 
 def fuzz(numbers: range, seed: int, folder: Path, limits: LimitsSection) -> Iterator[tuple[int, Outcome]]:
-    """Import and extract damaged files in batches; yields how many are done, and how all of them ended.
+    """Import and extract damaged files in batches. Yields the number of the next file, and the outcome so far.
 
-    File ``i`` is the same in every run with the seed. A file whose import fails is extracted nevertheless, with the
-    cut of the good file: it may have been damaged after its import.
+    File ``i`` is the same in every run with the same seed. A file whose import fails is extracted nevertheless, with
+    the cut of the valid file, because a file may be damaged after its import.
     """
     files = list(sound_files().values())
     outcome = Outcome()
@@ -169,7 +169,7 @@ def _fuzz_batch(numbers: range, folder: Path, limits: LimitsSection, outcome: Ou
 
 
 def _fault(inspected: dict, rows: list[dict]) -> str:
-    """What must not happen to a file; empty where all is well."""
+    """Description of a fault in the results of a file; empty if there is none."""
     for row in (inspected, *rows):
         if row["reason"] in (Reason.CRASHED, Reason.TOO_SLOW):
             return f"{row['reason']}: {row['detail']}"

@@ -1,4 +1,4 @@
-"""Models of synthetic sound with known answers, saved as training saves them."""
+"""Models of synthetic sound with known predictions, saved as by training."""
 
 import io
 from pathlib import Path
@@ -22,7 +22,7 @@ CLASSES = ("noise", "tone")
 
 
 def sound(*parts: str, seconds: float = 2.0, seed: int = 0) -> bytes:
-    """A WAV file of parts of noise, tone or silence, each of the given length."""
+    """A WAV file of consecutive parts of noise, tone or silence, each of the given length."""
     rng = np.random.default_rng(seed)
     times = np.arange(round(seconds * RATE)) / RATE
     made = {
@@ -36,7 +36,7 @@ def sound(*parts: str, seconds: float = 2.0, seed: int = 0) -> bytes:
 
 
 def recipe(config: Config, feature_set: str) -> Recipe:
-    """How a set's features are made with the configuration's ``[clip]``."""
+    """Recipe of a feature set with the configuration's ``[clip]``."""
     sets = [get_feature_set(name) for name in members_of(feature_set)]
     names = tuple(
         column_of(one.name, feature.name) if len(sets) > 1 else feature.name for one in sets for feature in one.features
@@ -47,7 +47,7 @@ def recipe(config: Config, feature_set: str) -> Recipe:
 def save_model(
     config: Config, model_id: str, feature_set: str = "summary9", alias: str = "champion", **changes: object
 ) -> Meta:
-    """Train on twelve sounds, save, and give the model an alias."""
+    """Train a model on twelve sounds, save it, and set an alias."""
     chosen = [get_feature_set(name) for name in members_of(feature_set)]
     version = PLUS.join(one.version for one in chosen)
     made_as = PLUS.join(preprocessing_id(config.clip) for _ in chosen)

@@ -1,4 +1,4 @@
-"""Small networks with known answers, as ONNX files, and their entries in ``[[extract.embeddings]]``."""
+"""Small networks with known outputs, as ONNX files, and their entries in ``[[extract.embeddings]]``."""
 
 import hashlib
 from pathlib import Path
@@ -16,9 +16,10 @@ TAGS = ("low", "High & clear")
 
 
 def band_means(path: Path, axes: tuple[str, ...] = ("batch", "time", "mels"), **changes: object) -> EmbeddingEntry:
-    """A network whose embedding is the mean of each band over time, and whose two tags say where the sound is.
+    """A network whose embedding is the mean of each band over time, with two tags for low and high sound.
 
-    The tag ``low`` is the logistic function of the mean of the lower half of the bands less that of the upper half.
+    The tag ``low`` is the logistic function of the mean of the lower half of the bands minus the mean of the upper
+    half.
     """
     time, mels = axes.index("time"), axes.index("mels")
     lengths = [{"batch": "n", "time": PATCH, "mels": BANDS, "one": 1}[axis] for axis in axes]
@@ -46,7 +47,7 @@ def band_means(path: Path, axes: tuple[str, ...] = ("batch", "time", "mels"), **
 
 
 def write(path: Path, nodes, inputs, outputs, constants=()) -> None:
-    """Write a network."""
+    """Write a network to an ONNX file."""
     weights = [numpy_helper.from_array(value, name) for name, value in dict(constants).items()]
     graph = helper.make_graph(nodes, "network", inputs, outputs, weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
@@ -55,7 +56,7 @@ def write(path: Path, nodes, inputs, outputs, constants=()) -> None:
 
 
 def entry(path: Path, **changes: object) -> EmbeddingEntry:
-    """The entry of such a network."""
+    """Configuration entry of a network."""
     fields = {
         "name": "bands", "file": path, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "licence": "CC0-1.0",
         "taught": "nothing, on no recordings", "sample_rate": RATE, "n_fft": 512, "hop": 256, "n_mels": BANDS,

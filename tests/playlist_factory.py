@@ -1,4 +1,4 @@
-"""Made-up songs for playlists: genres on a grid, artists with several songs, copies of recordings."""
+"""Generated songs for playlists: genres on a line, artists with several songs, copies of recordings."""
 
 from typing import Any
 
@@ -10,17 +10,17 @@ from genreatlas.playlists.music import Songs
 
 
 def recipe(kind: str = "around", *seeds: str, **changes: Any) -> PlaylistRecipe:
-    """A recipe with a name; its seeds follow the kind."""
+    """A recipe; the arguments after the kind are its seeds."""
     return PlaylistRecipe(**({"name": "A list", "kind": kind, "seeds": seeds, "variety": 0.0} | changes))
 
 
 def songs(n: int = 200, seed: int = 0, genres: int = 4, per_artist: int = 5, copies: int = 0, **columns: Any) -> Songs:
-    """Songs of genres whose middles lie on a line, 4 apart; song i is of genre i % genres.
+    """Songs of genres whose centres are on a line, 4 apart. Song i is of genre i % genres.
 
     Parameters
     ----------
-    copies : the last so many songs are copies of the first ones, by the same artist.
-    columns : (n,) values in place of those that are made up: tempo, key, minor, loudness, energy, seconds, ...
+    copies : number of last songs that are copies of the first ones, by the same artists.
+    columns : (n,) values that replace generated ones: tempo, key, minor, loudness, energy, seconds, ...
     """
     random = np.random.default_rng(seed)
     genre = np.arange(n) % genres
@@ -70,5 +70,5 @@ def songs(n: int = 200, seed: int = 0, genres: int = 4, per_artist: int = 5, cop
 
 
 def rows_of(playlist: Any) -> list[int]:
-    """Rows of a made playlist, in order."""
+    """Rows of a playlist's songs, in order."""
     return [entry.row for entry in playlist.entries]

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for tests, of the programs that Debian's package brings."""
+"""A real PostgreSQL server for tests, using the programs of Debian's package."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-#: Folders of programs, the newest release first.
+#: Program folders, the newest release first.
 _DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: -float(one.parent.name))
 PROGRAMS = next((one for one in _DEBIAN if (one / "initdb").exists()), None)
 if PROGRAMS is None and (found := shutil.which("initdb")):
@@ -18,14 +18,14 @@ if PROGRAMS is None and (found := shutil.which("initdb")):
 
 
 def missing() -> str:
-    """Why there can be no server; empty where there can."""
+    """Reason why no server can be started; empty if it can."""
     if PROGRAMS is None:
         return "no PostgreSQL: apt-get install postgresql"
     return "" if find_spec("psycopg") else "no driver: pip install 'psycopg[binary]'"
 
 
 def _free_port() -> int:
-    """A port below those of outgoing connections: one of these may take a port while the server is stopped."""
+    """A port below the range of outgoing connections, which could take the port while the server is stopped."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as one, contextlib.suppress(OSError):
@@ -34,10 +34,10 @@ def _free_port() -> int:
 
 
 class Postgres:
-    """A server on loopback with its data in a folder of its own; it can be stopped and started again."""
+    """A local server with its own data folder, which can be stopped and restarted."""
 
     def __init__(self) -> None:
-        # Not below pytest's folders, which are root's alone: the server refuses to run as root.
+        # Not below pytest's folders, which only root can read, because the server refuses to run as root.
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         self.data = self.folder / "data"
         self.port = _free_port()
@@ -50,7 +50,7 @@ class Postgres:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if (self.data / "postmaster.pid").exists():  # else a test failed while it was stopped
+        if (self.data / "postmaster.pid").exists():  # missing if a test failed while the server was stopped
             self.stop()
         shutil.rmtree(self.folder)
 
@@ -61,16 +61,16 @@ class Postgres:
             subprocess.run(command, user=user, cwd="/", stdout=output, stderr=output, check=True, timeout=120)
 
     def start(self) -> None:
-        """Listen."""
+        """Start the server."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
         self._call("pg_ctl", "-D", str(self.data), "-w", "-o", options, "-l", str(self.data / "log"), "start")
 
     def stop(self) -> None:
-        """End at once, as if the machine were switched off."""
+        """Stop immediately, as in a power failure."""
         self._call("pg_ctl", "-D", str(self.data), "-w", "-m", "immediate", "stop")
 
     def database(self, name: str) -> str:
-        """Make an empty database, and return its address."""
+        """Create an empty database and return its SQLAlchemy URL."""
         import sqlalchemy as sa
 
         engine = sa.create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
@@ -79,5 +79,5 @@ class Postgres:
         return self.url(name)
 
     def url(self, name: str) -> str:
-        """SQLAlchemy's address of a database."""
+        """SQLAlchemy URL of a database."""
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"

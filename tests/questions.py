@@ -1,4 +1,4 @@
-"""The questions of docs/sql.md: heading and query."""
+"""The questions of docs/sql.md: headings and queries."""
 
 import re
 from pathlib import Path
@@ -7,5 +7,5 @@ _PAGE = Path(__file__).parents[1] / "docs" / "sql.md"
 
 
 def questions() -> list[tuple[str, str]]:
-    """Every ``##`` heading with the first SQL block below it."""
+    """Return every ``##`` heading with the first SQL block below it."""
     return re.findall(r"^## (.*?)\n.*?^```sql\n(.*?)^```", _PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)

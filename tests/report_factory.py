@@ -1,4 +1,4 @@
-"""Rows as a run of the pipeline leaves them, small but whole, for tests of the page."""
+"""Small complete data of a run of the pipeline, for tests of the page."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -83,7 +83,7 @@ def model(engine: str, estimator: str, feature_set: str, **changes: Any) -> dict
 
 
 def metric(model_id: str, name: str, value: float | None, **changes: Any) -> dict[str, Any]:
-    """A valid row of ``metrics``; the interval is made from the value unless it is given."""
+    """A valid row of ``metrics``. The interval is derived from the value unless given."""
     row = {
         "model_id": model_id,
         "part": "test",
@@ -143,7 +143,7 @@ def experiment(engine: str, estimator: str, feature_set: str, score: float | Non
 
 
 def report_data(**changes: Any) -> ReportData:
-    """Everything that a page shows, of eight genres and nine models."""
+    """All data of a page, with eight genres and nine models."""
     rng = np.random.default_rng(5)
     ids = [f"{engine}-{estimator}-{feature_set}" for engine, estimator, feature_set, _ in _MODELS]
     best, frames_model = ids[2], ids[1]
@@ -198,12 +198,12 @@ def report_data(**changes: Any) -> ReportData:
 
 
 def frame(columns: str, *rows: tuple[Any, ...]) -> pd.DataFrame:
-    """A frame from columns in one string and rows as tuples."""
+    """A frame from a string of column names and rows as tuples."""
     return pd.DataFrame(list(rows), columns=columns.split())
 
 
 def _reliability(model_id: str) -> pd.DataFrame:
-    """A model that is a little too sure, and whose sets miss the waltz."""
+    """Reliability of a slightly overconfident model whose prediction sets miss the waltz."""
     rng = np.random.default_rng(8)
     genres = np.array(list(GENRES))
     truth = genres[np.arange(320) % 8]

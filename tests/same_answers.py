@@ -1,4 +1,4 @@
-"""The same answer from Spark and from DuckDB."""
+"""Comparison of results from Spark and DuckDB."""
 
 from datetime import date
 
@@ -7,7 +7,7 @@ import pytest
 
 
 def same(spark_rows: pd.DataFrame, duckdb_rows: pd.DataFrame, name: str, ordered: bool = False) -> None:
-    """Equal columns and rows, floats to twelve digits: sums are added up in another order."""
+    """Assert equal columns and rows, with floats to twelve digits, because the order of summation differs."""
     assert list(spark_rows.columns) == list(duckdb_rows.columns), name
     one, other = (
         [tuple(map(_plain, row)) for row in frame.itertuples(index=False, name=None)]
@@ -26,14 +26,14 @@ def _without_floats(row):
 
 
 def _plain(value):
-    """Lists, numbers and times as Python has them; no value is None."""
+    """Convert lists, numbers and times to Python objects, and missing values to None."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list | tuple):
         return [str(item) for item in value]
     if value is None or value is pd.NaT or value is pd.NA or value != value:
         return None
-    if isinstance(value, date):  # DuckDB gives days as times
+    if isinstance(value, date):  # DuckDB returns dates as timestamps
         value = pd.Timestamp(value)
         return value.tz_convert("UTC").tz_localize(None) if value.tzinfo else value
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value

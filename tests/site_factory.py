@@ -1,4 +1,4 @@
-"""A made-up lake for the site, of the shape that ``publish_site`` reads."""
+"""Generated data for the site, in the form that ``publish_site`` reads."""
 
 import hashlib
 import json
@@ -23,8 +23,8 @@ _WORDS = ("night", "river", "glass", "Señor", "Ocean", "light", "machine", "blu
 def site_data(n: int = 120, seed: int = 7, files: Path | None = None, **changes: object) -> SiteData:
     """Songs of four genres by n / 6 artists, each with three albums; every seventh song is under two genres.
 
-    Song 0 has a hostile title, artist, album and playlist; song 1 is called like song 2. With ``files`` the first
-    dozen songs are WAV files there; the next dozen were fetched.
+    Song 0 has a hostile title, artist, album and playlist; song 1 has the same title as song 2. With ``files`` the
+    first dozen songs are WAV files in this folder; the next dozen were fetched.
     """
     rng = np.random.default_rng(seed)
     ids = [f"song{number:06d}" for number in range(n)]
@@ -121,7 +121,7 @@ def rhythm(clip_id: str) -> dict:
 
 
 def song_vectors(ids: list[str], vectors: np.ndarray, recordings: list[str | None] | None = None) -> SongVectors:
-    """Songs in a space, each its own recording, with the local scales that ``find_neighbours`` gives them."""
+    """Songs in a space, each a separate recording, with local scales as computed by ``find_neighbours``."""
     n = len(ids)
     scales = np.zeros(n)
     if n <= 5000:
@@ -131,7 +131,7 @@ def song_vectors(ids: list[str], vectors: np.ndarray, recordings: list[str | Non
 
 
 def map_content() -> str:
-    """What ``publish_site`` makes of a map."""
+    """Data of a map as prepared by ``publish_site``."""
     from genreatlas.report.map_page import map_content
 
     drawn = map_data(60)

@@ -1,4 +1,4 @@
-"""The site as the job serves it: a real server process with its queues, which may be killed and started again."""
+"""The site as served by the job: a real server process with its queues, which can be killed and restarted."""
 
 import json
 import os
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class SiteServer:
-    """A site of a made-up lake in a folder, with a model of noise and tones."""
+    """A site of generated data in a folder, with a model that classifies noise and tones."""
 
     def __init__(self, home: Path, *overrides: str, data: SiteData | None = None) -> None:
         with socket.socket() as one:
@@ -52,7 +52,7 @@ class SiteServer:
             self.process.wait(60)
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server and wait until it responds."""
         command = [sys.executable, str(ROOT / "jobs" / "serve_web.py"), *(f"--set={one}" for one in self.overrides)]
         with (self.home / "output").open("ab") as output:
             self.process = subprocess.Popen(
@@ -69,29 +69,29 @@ class SiteServer:
                 time.sleep(0.1)
 
     def stop(self) -> None:
-        """End it in order."""
+        """Stop the server gracefully."""
         assert self.process
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(60) == 0, self.output()
 
     def kill(self) -> None:
-        """End the process that answers at once, and leave its queues to find that out."""
+        """Kill the server process without stopping its queues."""
         assert self.process
         self.process.kill()
         self.process.wait()
 
     def queues(self) -> list[int]:
-        """Processes that analyse."""
+        """Ids of the processes that analyse files."""
         assert self.process
         tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
         started = [pid for task in tasks for pid in (task / "children").read_text().split()]
         return [int(pid) for pid in started if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
     def output(self) -> str:
-        """What it printed."""
+        """Output of the server."""
         return (self.home / "output").read_text()
 
     def health(self) -> dict:
-        """What ``/health`` says."""
+        """Response of ``/health``."""
         with urllib.request.urlopen(f"{self.address}/health", timeout=20) as answer:
             return json.load(answer)

@@ -1,4 +1,4 @@
-"""Small audio files with real bytes and real tags."""
+"""Small real audio files with tags."""
 
 import io
 import zlib
@@ -13,7 +13,7 @@ RATE = 22_050
 
 
 def sound(path: Path, seconds: float = 1.5, rate: int = RATE, channels: int = 1, container: str = "", **tags) -> Path:
-    """Write a sound that is different for every name, in the format of the extension unless told otherwise."""
+    """Write a sound that depends on the file name, in ``container`` or else in the format of the extension."""
     kind = container or {"ogg": "OGG", "opus": "OGG", "aif": "AIFF"}.get(
         path.suffix[1:].lower(), path.suffix[1:].upper()
     )
@@ -34,7 +34,7 @@ def sound(path: Path, seconds: float = 1.5, rate: int = RATE, channels: int = 1,
 
 
 def tag(path: Path, **tags: str | list[str]) -> None:
-    """Write tags by the names of ID3 frames (TCON=...) or of Vorbis comments (genre=...)."""
+    """Write tags, named by ID3 frames (TCON=...) or Vorbis comments (genre=...)."""
     if path.suffix in (".flac", ".ogg"):
         file = mutagen.File(path)
         for name, value in tags.items():

@@ -1,4 +1,4 @@
-"""A small Spotify on loopback: tokens, playlists of both generations, searches, audio features, and scripted faults."""
+"""A small local Spotify server: tokens, playlists of both generations, search, audio features and scripted faults."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ def identity(number: int) -> str:
 
 
 def track(number: int, **changes: Any) -> dict[str, Any]:
-    """A track object as an app of before 2024 gets it."""
+    """A track object as returned to apps registered before 2024."""
     return {
         "id": identity(number),
         "type": "track",
@@ -54,7 +54,7 @@ def features(number: int) -> dict[str, Any]:
 
 
 def error(status: int, message: str | None = "Said so", **more: Any) -> Reply:
-    """An error body as Spotify writes it; without ``message`` where that is None."""
+    """An error response in Spotify's format, without ``message`` if it is None."""
     inner = {"status": status} | ({"message": message} if message is not None else {}) | more
     return Reply(status, json.dumps({"error": inner}).encode())
 
@@ -71,9 +71,9 @@ class Listing:
 
 @dataclass
 class World:
-    """What the server has, and what it refuses.
+    """Contents and access rights of the server.
 
-    ``before`` may answer instead, request by request; ``site`` is the host of addresses in bodies.
+    ``before`` may respond to a request instead; ``site`` is the host of addresses in bodies.
     """
 
     playlists: dict[str, Listing] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class World:
     lock: Any = field(default_factory=threading.Lock)
 
     def __call__(self, asked: Asked) -> Reply:
-        """Answer one request."""
+        """Respond to a request."""
         if asked.path == "/accounts/api/token":
             with self.lock:
                 self.tokens_given += 1
@@ -145,7 +145,7 @@ class World:
 
 
 def settings(server: Loopback, **changes: Any) -> SpotifySection:
-    """A section that asks the server."""
+    """A configuration section for this server."""
     urls = {"api_url": f"{server.url}/v1", "accounts_url": f"{server.url}/accounts"}
     return SpotifySection(**({"acknowledge_terms": True} | urls | changes))
 

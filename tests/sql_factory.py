@@ -1,7 +1,7 @@
-"""A small store with known answers for tests of SQL, written without Spark.
+"""A small store with known contents for tests of SQL, written without Spark.
 
-Three genres of four artists each, two songs an artist; one song in eight is under two genres. Techno is fast and
-loud, Ambient slow and quiet. The best model takes some Techno for House; the loudness baseline is worse.
+Three genres of four artists each, two songs per artist; one song in eight is under two genres. Techno is fast and loud,
+Ambient slow and quiet. The best model predicts House for some Techno; the loudness baseline is worse.
 """
 
 import re
@@ -45,7 +45,7 @@ TEMPO = {"ambient": 70.0, "house": 115.0, "techno": 135.0}
 LUFS = {"ambient": -24.0, "house": -9.0, "techno": -8.0}
 PARTS = ("train", "train", "promotion", "test")  # of the artists of a genre
 TABLE = {table.name: table for table in TABLES}
-#: Of the 57 features these are described: each costs the views' tests a second.
+#: Described features, a subset of the 57: each takes a second in the tests of views.
 KNOWN = ("rms_mean", "spectral_centroid_mean", "tempo", "mfcc1_mean")
 THEN = datetime(2026, 11, 1, 12, tzinfo=UTC)
 CLIP = {"preprocessing_id": "p2"}
@@ -63,7 +63,7 @@ _ARROW = {
 
 
 def arrow_type(spark_type: str) -> pa.DataType:
-    """A column type of a described table as Arrow has it."""
+    """Arrow type of a column of a described table."""
     if match := re.fullmatch(r"array<(.*)>", spark_type):
         return pa.list_(arrow_type(match[1]))
     if match := re.fullmatch(r"map<(\w+),(.*)>", spark_type):
@@ -72,7 +72,7 @@ def arrow_type(spark_type: str) -> pa.DataType:
 
 
 def write(home: Path, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Append rows to a table below ``home``; absent columns are NULL."""
+    """Append rows to a table below ``home``; missing columns are NULL."""
     rows = list(rows)
     assert not {key for row in rows for key in row} - set(table.column_names), table.name
     schema = pa.schema([(column.name, arrow_type(column.type)) for column in table.columns])
@@ -232,7 +232,7 @@ def _write_models(home: Path, songs: list[tuple[str, int, int]], ids: dict) -> N
 
 
 def _write_use(home: Path) -> None:
-    """The loudness baseline came first, the best model took over, and tempo has drifted since."""
+    """Write the use of models: first the loudness baseline, then the best model, with drift of tempo since."""
     rule = {"alias": "champion", "split": "default", "split_version": 2, "metric": "macro_f1", "decided_at": THEN}
     figures = {"champion_score": 0.5, "challenger_score": 0.75, "difference": 0.25, "low": 0.125, "n_songs": 6,
                "n_groups": 3, "known_champion_score": 0.5, "known_challenger_score": 0.625, "known_difference": 0.125,
@@ -251,7 +251,7 @@ def _write_use(home: Path) -> None:
 
 
 def _write_probes(home: Path) -> None:
-    """Loudness alone tells more than guessing, and a quieter clip is told as well as before."""
+    """Write probes: loudness alone is better than chance, and a lower level does not change the accuracy."""
     fixed = {"split": "default", "metric": "accuracy", "genre_id": "*", "n_songs": 11, "n_artists": 6, "n_genres": 3,
              "split_version": 2, "grouping": "artist-safe", "seed": 7, "feature_set": "gtzan57", "made_at": THEN,
              "inputs_id": "i"}  # fmt: skip
@@ -267,7 +267,7 @@ def _write_probes(home: Path) -> None:
 
 
 def _write_links(home: Path, ids: dict) -> None:
-    """Two songs of House that are one recording, in two parts, and one of Techno that is a remix of it."""
+    """Write links: two songs of House, in different parts, are one recording; one of Techno is a remix of it."""
     first, second, remix = ids["house", 0, 0], ids["house", 3, 1], ids["techno", 1, 0]
     write(home, TABLE["recording_links"], [
         {"song_id": song, "recording_id": first, "kind": kind, "score": score, "evidence": evidence}
@@ -278,7 +278,7 @@ def _write_links(home: Path, ids: dict) -> None:
 
 
 def write_map(home: Path) -> Path:
-    """Write two maps of three genres, an old one and a new one, into the store below ``home`` and return it."""
+    """Write an old and a new map of three genres to the store below ``home`` and return it."""
     names = {"house": "House", "deephouse": "Deep House", "verydeephouse": "Very Deep House"}
     for sequence, (map_id, profile_id) in enumerate((("old", "p1"), ("new", "p2")), 1):
         write(home, MAPS, [{"map_id": map_id, "profile_id": profile_id, "lens": "sound", "sequence": sequence}])
@@ -329,7 +329,7 @@ def write_map(home: Path) -> Path:
 
 
 def write_listening(home: Path) -> Path:
-    """Write neighbours of all songs, a playlist and topics into the store below ``home`` and return it."""
+    """Write neighbours of all songs, a playlist and topics to the store below ``home`` and return it."""
     songs = [(g, a, k) for g in GENRES for a in range(4) for k in range(2)]
     ids = {song: f"song-{song[0]}-{song[1]}-{song[2]}" for song in songs}
     _write_neighbours(home, songs, ids)
@@ -339,7 +339,7 @@ def write_listening(home: Path) -> Path:
 
 
 def _write_neighbours(home: Path, songs: list[tuple[str, int, int]], ids: dict) -> None:
-    """A former space without lists, and the present one, in which songs of a genre are near each other."""
+    """Write a former space without neighbour lists, and the current one, in which songs of a genre are close."""
     space = {"feature_set": "gtzan57", "set_version": "1", "preprocessing_id": "p2", "features": ["tempo"],
              "centre": [100.0], "spread": [10.0], "correction": "none", "scale_weight": 0.0, "mean": [0.0],
              "variance": 1.0, "settings": "{}", "n_fitted": 24, "n_songs": 24}  # fmt: skip
@@ -358,7 +358,7 @@ def _write_neighbours(home: Path, songs: list[tuple[str, int, int]], ids: dict) 
 
 
 def write_topics(home: Path) -> None:
-    """Two fits of two topics, the second of which no genre with enough songs is in."""
+    """Write two fits of two topics. No genre with enough songs has the second topic."""
     for sequence, version in ((1, "1-a"), (2, "2-b")):
         keys = {"feature_set": "topics2", "set_version": version}
         write(home, TOPIC_MODELS, [keys | {"sequence": sequence}])
@@ -369,7 +369,7 @@ def write_topics(home: Path) -> None:
 
 
 def _write_playlists(home: Path, ids: dict) -> None:
-    """A playlist of two songs and a scored file, which was made once before and published."""
+    """Write a playlist of two songs and a scored file, which has an earlier version and was published."""
     write(home, PLAYLIST_RECIPES, [{"recipe_id": "r1", "name": "Slow", "sequence": 1, "kind": "around", "recipe": "{}",
                                     "feature_set": "gtzan57", "exclude": []}])  # fmt: skip
     made = {"recipe_id": "r1", "name": "Slow", "seconds": 540.0, "largest_step": 0.5, "notes": ["short"],

@@ -4,7 +4,7 @@ from genreatlas.config import Config
 
 
 def with_sections(config: Config, **sections: dict) -> Config:
-    """A copy in which the named sections have other values; everything is checked again."""
+    """Return a copy with other values in the named sections, validated again."""
     changed = {
         name: type(getattr(config, name))(**(dict(getattr(config, name)) | values)) for name, values in sections.items()
     }

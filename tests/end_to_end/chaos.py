@@ -1,7 +1,7 @@
-"""Kill the fan-out at random moments, again and again, and compare what it leaves with an undisturbed run.
+"""Kill the fan-out repeatedly at random moments, and compare the resulting store with that of an undisturbed run.
 
-``make chaos N=20`` prints one line per kill and the verdict; the tests do it with fewer kills. The world is
-served by this process, so it outlives the driver, and its log tells what was asked for twice.
+``make chaos N=20`` prints one line per kill and the result; tests do the same with fewer kills. The world is served by
+this process, so it survives the driver, and its log shows repeated requests.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from genreatlas.sandbox.world import Faults, World, running_world
 from genreatlas.sandbox.world.server import shape_of
 
 SANDBOX = ROOT / "conf" / "demo.toml"
-# Jobs this short spend a third of their time on compiling well what they then hardly run.
+# Jobs this short spend a third of their time on optimising JIT compilation, with little benefit.
 os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m")
 
 STEPS = ("scrape_genres", "collect_songs", "fetch_previews")
@@ -34,14 +34,14 @@ STEPS = ("scrape_genres", "collect_songs", "fetch_previews")
 
 @dataclass
 class Chaos:
-    """What was asked for, by kind of address, in an undisturbed run and beyond it in the killed ones.
+    """Requests by kind of address, in an undisturbed run and in addition in killed runs.
 
     Parameters
     ----------
-    kills : runs that were killed.
-    rounds : stores that were filled meanwhile, each of which equals that of the undisturbed run.
+    kills : number of killed runs.
+    rounds : number of stores filled by them, each equal to that of the undisturbed run.
     quiet : requests of the undisturbed run.
-    again : requests that were made twice, over all rounds.
+    again : repeated requests, over all rounds.
     """
 
     kills: int = 0
@@ -65,7 +65,7 @@ def library(folder: Path, genres: tuple[str, ...] = (), seconds: float = 6.0) ->
 
 
 def command(home: Path, world: World, songs: SandboxSection, steps: tuple[str, ...], *settings: str) -> list[str]:
-    """The command line of a pipeline that keeps everything below ``home`` and asks ``world``."""
+    """Command line of a pipeline with all outputs below ``home`` that uses ``world``."""
     names = ", ".join(f'"{step}"' for step in steps)
     places = [
         f'store.path="{home / "tables"}"',
@@ -92,7 +92,7 @@ def command(home: Path, world: World, songs: SandboxSection, steps: tuple[str, .
 
 
 def kill_after(arguments: list[str], seconds: float, credentials: dict[str, str]) -> bool:
-    """Start a pipeline and kill all its processes after some seconds; False if it had ended by then."""
+    """Start a pipeline and kill all its processes after some seconds. Returns False if it had finished."""
     job = subprocess.Popen(
         arguments,
         cwd=ROOT,
@@ -121,16 +121,24 @@ def wreak(
     faults: Faults | None = None,
     *settings: str,
 ) -> Chaos:
-    """Run once in peace; then fill stores by runs that are killed.
+    """Run once undisturbed; then fill stores by runs that are killed.
 
-    Raises AssertionError where a store differs, and where a secret is in what a run said or left.
-
-    A run is killed at a random moment of the time that the undisturbed one took. When one ends before that,
-    its store is compared, and the next begins.
+    A run is killed at a random moment within the duration of the undisturbed run. If a run finishes before, its store
+    is compared, and the next store is begun.
 
     Parameters
     ----------
-    faults : weather of the killed runs; the run in peace has none.
+    folder : folder of all stores.
+    kills : number of kills.
+    seed : seed of the random moments.
+    world : the world.
+    steps : steps of the pipeline.
+    faults : faults during the killed runs; the undisturbed run has none.
+    settings : further settings ``key=value``.
+
+    Raises
+    ------
+    AssertionError : a store differs, or the output or a file of a run contains a secret.
     """
     credentials = CREDENTIALS
     draw, chaos, songs = random.Random(seed), Chaos(), library(folder)
@@ -145,7 +153,7 @@ def wreak(
             home = folder / f"round{chaos.rounds}"
             served.control(clear_log=True)
             arguments = command(home, served, songs, steps, *settings)
-            # A session takes a while to start, and a kill before that would kill nothing of interest.
+            # Not immediately, because starting a session takes some time.
             while chaos.kills < kills and kill_after(arguments, draw.uniform(0.2, 1.2) * seconds, credentials):
                 chaos.kills += 1
                 print(f"kill {chaos.kills}: after {_commits(home)} commits", flush=True)
@@ -165,7 +173,7 @@ def _finish(arguments: list[str], credentials: dict[str, str]) -> None:
 
 
 def _asked(world: World) -> Counter[str]:
-    """How often each address was answered well, by service and address without parameters that expire."""
+    """Number of requests without fault, by service and address without expiring parameters."""
     return Counter(f"{e['service']} {e['path'].partition('?hdnea')[0]}" for e in world.log() if e["fault"] is None)
 
 
@@ -182,7 +190,7 @@ def _commits(home: Path) -> int:
 
 
 def main() -> None:
-    """Wreak havoc and say what came of it."""
+    """Run and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=7)

@@ -1,4 +1,4 @@
-"""Run whole jobs as a user does, and compare the stores that they leave."""
+"""Run complete jobs as a user does, and compare the resulting stores."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ TINY = ROOT / "tests" / "resources" / "tiny.toml"
 
 
 def command(job: str, home: Path, music: Path, *spark_options: str, settings: tuple[str, ...] = ()) -> list[str]:
-    """The command line of a job that keeps everything below ``home``."""
+    """Command line of a job with all outputs below ``home``."""
     places = [
         f'store.path="{home / "tables"}"',
         f'models.path="{home / "models"}"',
@@ -37,14 +37,14 @@ def command(job: str, home: Path, music: Path, *spark_options: str, settings: tu
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The test's environment without what pytest's own Spark left in it."""
+    """The test's environment without variables set by pytest's own Spark."""
     dropped = ("PYSPARK", "SPARK", "_PYSPARK")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
     return kept | {"SPARK_SUBMIT_OPTS": os.environ["SPARK_SUBMIT_OPTS"]} | more
 
 
 def run(arguments: list[str], **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a job to its end; its output is one text."""
+    """Run a job and wait for it. stdout and stderr are combined."""
     return subprocess.run(
         arguments,
         cwd=ROOT,
@@ -58,7 +58,7 @@ def run(arguments: list[str], **more: str) -> subprocess.CompletedProcess[str]:
 
 
 def described_tables(home: Path) -> list[Table]:
-    """Every table that lies below ``home`` and whose rows should be the same in equal runs."""
+    """All tables below ``home`` whose rows should be equal in equal runs."""
     known = [*TABLES, *(table_of(feature_set) for feature_set in FEATURE_SETS.values())]
     return [table for table in known if table.name != "runs" and (home / "tables" / table.name).exists()]
 
@@ -66,7 +66,7 @@ def described_tables(home: Path) -> list[Table]:
 def rows(home: Path, table: Table) -> pd.DataFrame:
     """Rows of a table without its volatile columns, sorted by key; read without Spark.
 
-    How often something was asked for depends on the weather; of all tries, what the last one came to counts.
+    The number of attempts depends on random faults; only the result of the last attempt is compared.
     """
     frame = DeltaTable(str(home / "tables" / table.name)).to_pandas()
     if table is FETCH_ATTEMPTS:
@@ -77,7 +77,7 @@ def rows(home: Path, table: Table) -> pd.DataFrame:
 
 
 def assert_equal_stores(one: Path, other: Path) -> None:
-    """Same tables, same keys, every lasting column identical to the bit."""
+    """Assert equal tables and keys, and bit-identical values in all columns that are not volatile."""
     names = [table.name for table in described_tables(one)]
     assert names == [table.name for table in described_tables(other)]
     for table in described_tables(one):

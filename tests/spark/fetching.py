@@ -1,4 +1,4 @@
-"""A fetch that travels: for tests of the fan-out, on the driver and in executors."""
+"""A picklable fetch for tests of the fan-out, on the driver and in executors."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from genreatlas.sources.http import checked, polite_session
 
 @dataclass(frozen=True)
 class PageFetch:
-    """Asks ``url/provider/key`` of a loopback server for a page."""
+    """Requests the page ``url/provider/key`` from a local server."""
 
     url: str
     host: str

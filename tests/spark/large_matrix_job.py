@@ -1,4 +1,4 @@
-"""Run by test_large_matrix.py in a process of its own: a large matrix through the grid, results as JSON on stdout."""
+"""Run by test_large_matrix.py in a separate process: score a large matrix with the grid; JSON results on stdout."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ from genreatlas.session import get_spark
 N_FEATURES = 125
 ROWS_PER_SONG = 100
 
-#: Cheap fits: the test is about bringing the matrix to them.
+#: Cheap fits, because the test is about sending the matrix to the tasks.
 TRIALS = (
     Trial("trees", "sklearn", "extra_trees", "large", {"n_estimators": 2, "max_depth": 6, "scaler": "standard"}, 7),
     Trial("boosting", "sklearn", "hist_gradient_boosting", "large", {"max_iter": 2, "scaler": "none"}, 7),
@@ -25,7 +25,7 @@ TRIALS = (
 
 
 def write_large_matrix(folder: Path, megabytes: int) -> Matrix:
-    """Noise of ``megabytes`` in which one feature tells two classes apart, written block by block."""
+    """Write noise of ``megabytes`` in which one feature separates two classes, block by block."""
     n_songs = megabytes * 1_000_000 // (4 * N_FEATURES * ROWS_PER_SONG)
     n_rows = n_songs * ROWS_PER_SONG
     song = np.repeat(np.arange(n_songs, dtype=np.int32), ROWS_PER_SONG)

@@ -1,4 +1,4 @@
-"""A small library with features of known shape, written straight into the tables that training reads."""
+"""A small library with known features, written directly to the tables that training reads."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ GENRES = ("blues", "jazz", "rock")
 
 
 def song(number, genre, **changes):
-    """A song of one artist, in fold or test by its number, whose features tell its genre with some noise."""
+    """A song of its own artist. The number determines fold or test; the features depend on the genre, with noise."""
     place = GENRES.index(genre)
     random = np.random.default_rng([number, place])
     part = "test" if number % 4 == 3 else "train"
@@ -122,7 +122,7 @@ def fill(store: Store, songs, version="1", clips=True, frames=True):
 
 
 def clip_row(song):
-    """A clip of a song; rock is sampled higher, so that the technical baseline has something to find."""
+    """A clip of a song. Rock has a higher sample rate, so that the technical baseline can detect it."""
     return {
         "clip_id": f"clip-{song['song_id']}",
         "ingest_batch": "1",

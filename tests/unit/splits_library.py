@@ -1,4 +1,4 @@
-"""Small libraries for tests of splits: one line a song."""
+"""Small libraries for tests of splits, one line per song."""
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ def song(
     song_id, genres="rock", artist=None, isrc=None, audio=None, declared=None, album=None, guests=(), source="folder",
     by=None, compilation=None,
 ):  # fmt: skip
-    """One song as the source tells it; the words that matter to a test are its keyword arguments."""
+    """One song as returned by a source. Tests set only the arguments that matter."""
     return {
         "song_id": song_id, "genres": genres.split(), "artist": artist, "isrc": isrc, "audio": audio,
         "declared_split": declared, "album": album, "guests": guests, "source": source,
@@ -47,7 +47,7 @@ def library(songs, group_by="artist"):
 
 
 def split(songs, placed=NOTHING_PLACED, min_songs=1000, **settings):
-    """Current rows after one more version."""
+    """Current rows of the split after adding one version."""
     section = SplitsSection(**settings)
     version = int(placed["split_version"].max()) + 1 if len(placed) else 1
     made = assign(library(songs, section.group_by), placed, section, min_songs)

@@ -147,7 +147,7 @@ def downmix(frames: np.ndarray) -> np.ndarray:
     channels = frames.shape[1]
     if channels == 1:
         return frames[:, 0]
-    mono = frames[:, 0] + frames[:, 1]  # summed by hand: numpy's mean over axis 1 takes ten times as long
+    mono = frames[:, 0] + frames[:, 1]  # summed in a loop: numpy's mean over axis 1 takes ten times as long
     for channel in range(2, channels):
         mono += frames[:, channel]
     mono *= np.float32(1.0 / channels)

@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Extracted:
-    """Values of one feature set, as a row of :data:`genreatlas.audio.worker.RESULT` holds them.
+    """Values of one feature set in a row of :data:`genreatlas.audio.worker.RESULT`.
 
     Which fields are filled depends on the layout; the others are None.
 

@@ -76,7 +76,7 @@ def _keep_freed_memory() -> None:
 def numba_cache_folder() -> Path | None:
     """Folder for numba's cache; None if numba's default works.
 
-    numba caches beside the source file. If site-packages is not writable and there is no home directory (containers,
+    numba caches next to the source file. If site-packages is not writable and there is no home directory (containers,
     managed clusters), importing librosa would fail. A folder for temporary files is used instead, one per user, because
     compiled code is executed.
     """

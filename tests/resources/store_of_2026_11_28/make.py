@@ -1,4 +1,4 @@
-"""Make this frozen store anew: what commit 763c611 writes, with models of every kind and the leftovers of killed runs.
+"""Create this frozen store with commit 763c611, with models of all kinds and staged chunks of killed runs.
 
 It was run once, with the code of that commit on the path and two cores::
 
@@ -6,8 +6,8 @@ It was run once, with the code of that commit on the path and two cores::
     PYTHONPATH=/tmp/atlas-763c611/lib python make.py /srv/atlas
     cp -r /srv/atlas/{tables,models,mlflow_model,music,new_music,expected.json,atlas.toml} .
 
-Paths in the tables lie below /srv/atlas; ``frozen_store.py`` moves them to where a test has its copy. The store is not
-made again when the code changes: that it is old is what it is for.
+Paths in the tables are below /srv/atlas; ``frozen_store.py`` replaces them by the paths of a test's copy. The store is
+not recreated when the code changes, because it tests compatibility with old stores.
 """
 
 import csv
@@ -108,7 +108,7 @@ bootstrap = 50
 min_rows = 3
 """
 
-#: A small grid for each estimator: files stay small and fits short.
+#: A small grid for each estimator, for small files and short fits.
 SKLEARN_GRIDS = {
     "linear_svc": {"C": [0.1], "scaler": ["standard"]},
     "svc": {"C": [1.0], "scaler": ["minmax"]},
@@ -131,7 +131,7 @@ SPARK_GRIDS = {
 
 
 def listed(*candidates):
-    """[train] candidates, as TOML, of engine, estimator, feature set and grid."""
+    """TOML of [train] candidates, from engine, estimator, feature set and grid."""
     entries = []
     for engine, estimator, feature_set, grid in candidates:
         points = ", ".join(f"{name} = {json.dumps(values)}" for name, values in grid.items())
@@ -142,7 +142,7 @@ def listed(*candidates):
 
 
 def small(folder: Path) -> None:
-    """The same sounds in a fifth of the bytes."""
+    """Re-encode the same sounds in a fifth of the size."""
     for file in sorted(folder.rglob("*.mp3")):
         sound, rate = soundfile.read(file, dtype="float32")
         sound = sound.mean(axis=1) if sound.ndim > 1 else sound
@@ -153,7 +153,7 @@ def small(folder: Path) -> None:
 
 
 class Making:
-    """The store under way: its configuration and session."""
+    """Configuration and session of the store being created."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -165,16 +165,16 @@ class Making:
         self.store = Store(self.spark, self.config().store)
 
     def config(self, *settings):
-        """The configuration with more settings."""
+        """Return the configuration with more settings."""
         return load_config([self.toml], [*self.places, f'folder.manifest="{self.root}/music/manifest.csv"', *settings])
 
     def run(self, step, *settings):
-        """Run a step to its end."""
+        """Run a step to completion."""
         code = run_step(step, self.spark, self.config(*settings))
         assert code == 0, step
 
     def killed(self, step, table, *settings):
-        """Run a step and stop it before it merges what it staged, as a kill would."""
+        """Run a step and stop it before it merges its staged chunk, as a kill would."""
         with before(table):
             try:
                 run_step(step, self.spark, self.config(*settings))
@@ -185,7 +185,7 @@ class Making:
 
 @contextmanager
 def before(table: str) -> Iterator[None]:
-    """Stop whatever writes to a table, before it does."""
+    """Raise an exception before any write to a table."""
     keep_upsert, keep_append = Store.upsert, Store.append
 
     def stop(keep):
@@ -204,7 +204,7 @@ def before(table: str) -> Iterator[None]:
 
 
 def manifest(root: Path, keep) -> None:
-    """Name those songs of the library that ``keep`` lets through."""
+    """Write a manifest of the songs that ``keep`` accepts."""
     whole = root / "whole.csv"
     if not whole.exists():
         shutil.move(root / "music" / "manifest.csv", whole)
@@ -217,7 +217,7 @@ def manifest(root: Path, keep) -> None:
 
 
 def collect(made: Making, world_songs: SandboxSection) -> None:
-    """Genres, songs and clips from the sandbox world; the last chunk of clips stays staged."""
+    """Collect genres, songs and clips from the sandbox world; the last chunk of clips stays staged."""
     with running_world(WorldSection(port=0), world_songs) as world:
         made.run(scrape_genres, *world.settings())
         made.run(collect_songs, *world.settings())
@@ -241,12 +241,12 @@ def collect(made: Making, world_songs: SandboxSection) -> None:
 
 
 def every_one(rows):
-    """In place of ``rankings``: no candidate has a rival, so that each of them becomes a model."""
+    """Replacement of ``rankings`` in which no candidate has a rival, so that each becomes a model."""
     return [[row] for row in rows if row["status"] == "done"]
 
 
 def train(made: Making) -> None:
-    """A model of every estimator of both engines, on clips and on frames, with the settings that change them."""
+    """Train a model of every estimator of both engines, on clips and on frames."""
     train_models.rankings = every_one
     made.run(train_models, listed(*(("sklearn", name, "summary9", SKLEARN_GRIDS[name]) for name in SKLEARN)))
     if not made.store.exists(PROMOTIONS):
@@ -262,7 +262,7 @@ def train(made: Making) -> None:
 
 
 def train_otherwise(made: Making) -> None:
-    """Models of other settings: margins, weights, conditions, several genres a song."""
+    """Train models with other settings: margins, weights, conditions, several genres per song."""
     train_models.rankings = every_one
     made.run(
         train_models,
@@ -280,7 +280,7 @@ def train_otherwise(made: Making) -> None:
 
 
 def precomputed(made: Making) -> None:
-    """A table of somebody else's features."""
+    """Write a table of imported features."""
     rng = np.random.default_rng(7)
     path = made.root / "precomputed.csv"
     with path.open("w", newline="") as file:
@@ -296,7 +296,7 @@ def precomputed(made: Making) -> None:
 
 
 def leave_staged(made: Making, root: Path) -> None:
-    """One staged chunk of every step that stages, as runs leave them that are killed before they merge."""
+    """Leave one staged chunk of every step that stages, as after runs killed before merging."""
     manifest(root, lambda number, n: number < n - 2)
     made.run(import_folder)
     made.killed(extract_features, "features_")
@@ -315,9 +315,9 @@ def leave_staged(made: Making, root: Path) -> None:
 
 
 def expectations(root: Path) -> dict:
-    """What every model in one file says of every clip, and what else the store is asked in tests.
+    """Predictions of every model stored in one file for every clip, and other values that tests expect.
 
-    Scored without Spark, by what its workers call. What models of Spark said is in the table ``predictions``.
+    Scored without Spark, by the functions that its workers call. Predictions of Spark models are in ``predictions``.
     """
     tables: dict[str, pd.DataFrame] = {}
 
@@ -361,7 +361,7 @@ def expectations(root: Path) -> dict:
 
 
 def fill(root: Path) -> Making:
-    """Songs, clips, features and split."""
+    """Write songs, clips, features and split."""
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     common = {"genres": GENRES, "seconds": 2.5, "broken_files": False}
@@ -385,7 +385,7 @@ def fill(root: Path) -> Making:
 
 
 def use(made: Making) -> None:
-    """Judge, promote, score and log the models."""
+    """Evaluate, promote, score and log the models."""
     root = made.root
     made.run(evaluate_models)
     made.run(promote_model)
@@ -396,7 +396,7 @@ def use(made: Making) -> None:
 
 
 def log(made: Making) -> None:
-    """Choose a model by hand that MLflow gets, and keep what MLflow makes of it."""
+    """Log a chosen model to MLflow, and keep the MLflow model."""
     root, rows = made.root, made.store.read(MODELS).toPandas()
     current = leaderboard.current_models(rows, split="default", level="genre", labels="drop")
     chosen = current[(current.engine == "sklearn") & (current.feature_set == "summary9")].model_id.iloc[0]
@@ -407,7 +407,7 @@ def log(made: Making) -> None:
 
 
 def main() -> None:
-    """Make everything below the folder that is given; a second argument goes on after the first models."""
+    """Create everything below the given folder. A second argument continues after the first models."""
     root = Path(sys.argv[1])
     commit = git_commit() or ""
     assert commit.startswith(COMMIT) and not commit.endswith("+"), commit
