@@ -1,1 +1,1 @@
-"""The page that people read: what the data are, what the models score, and what that does not mean."""
+"""The HTML report: the data, the scores of the models, and their limitations."""

@@ -1,4 +1,4 @@
-"""Leaderboards: which models may stand beside each other, in which order, and which are looked at closely."""
+"""Leaderboards: groups of comparable models, their order, and the models shown in detail."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from genreatlas.models.engines import baselines, is_baseline, title_of
 from genreatlas.models.engines.baseline import NOT_MUSIC
 from genreatlas.report.number_formats import words
 
-#: Overall metrics in the order of a leaderboard's columns, with the words for people.
+#: Overall metrics in the order of a leaderboard's columns, with their display names.
 METRICS = {
     "macro_f1": "Macro-F1",
     "accuracy": "Accuracy",
@@ -37,10 +37,10 @@ _SETTING = ["level", "labels", "split", "split_version"]
 
 @dataclass(frozen=True)
 class Board:
-    """Models judged on the same songs with the same labels, best first.
+    """Models evaluated on the same songs with the same labels, best first.
 
-    ``rows`` has the columns of ``models``, plus ``score``, ``low``, ``high``, ``n_songs``,
-    ``n_groups`` and ``grouping`` of ``metric`` per song.
+    ``rows`` has the columns of ``models``, plus ``score``, ``low``, ``high``, ``n_songs``, ``n_groups`` and
+    ``grouping`` of the metric ``metric`` on songs.
     """
 
     level: str
@@ -52,19 +52,19 @@ class Board:
 
     @property
     def best(self) -> "pd.Series | None":
-        """The best model that is no baseline."""
+        """The best model that is not a baseline; None if there is none."""
         models = self.rows[~self.rows["engine"].isin(baselines())]
         return models.iloc[0] if len(models) else None
 
     @property
     def best_baseline(self) -> "pd.Series | None":
-        """The best baseline."""
+        """The best baseline; None if there is none."""
         models = self.rows[self.rows["engine"].isin(baselines())]
         return models.iloc[0] if len(models) else None
 
     @property
     def shown_closely(self) -> list[pd.Series]:
-        """The best model of each engine, best first; of baselines only if there is nothing else."""
+        """The best model of each engine, best first; the best baseline if there are only baselines."""
         models = self.rows[~self.rows["engine"].isin(baselines())].drop_duplicates("engine")
         if models.empty:
             models = self.rows.head(1)
@@ -72,17 +72,17 @@ class Board:
 
 
 def boards(models: pd.DataFrame, scores: pd.DataFrame, metric: str, level: str, labels: str) -> list[Board]:
-    """Group judged models into boards; the first is the one that the configuration asks for.
+    """Group evaluated models into boards; the board of the configured level and labels comes first.
 
-    Of models with the same engine, feature set, preprocessing and, for baselines, estimator, only the
-    one fitted last stands on a board.
+    Of models with the same engine, feature set, preprocessing and, for baselines, estimator, only the most recently
+    fitted one is on a board.
 
     Parameters
     ----------
     models : rows of ``models``.
-    scores : rows of ``metrics`` for all genres together, of one part.
-    metric : metric that orders; where a board has none of it, the first of :data:`METRICS` that it has.
-    level, labels : of the configuration.
+    scores : rows of ``metrics`` over all genres, of one part of the split.
+    metric : metric to order by; a board without this metric is ordered by its first metric of :data:`METRICS`.
+    level, labels : ``train.level`` and ``train.labels`` of the configuration.
     """
     per_song = scores[scores["unit"] == "song"]
     judged = models[models["model_id"].isin(per_song["model_id"])].copy()
@@ -107,7 +107,7 @@ def boards(models: pd.DataFrame, scores: pd.DataFrame, metric: str, level: str, 
 
 
 def model_name(model: pd.Series) -> str:
-    """``Random forest``."""
+    """Display name of a model, such as ``Random forest``."""
     name = words(str(model["estimator"]))
     for plain, proper in (("svc", "SVC"), ("svm", "SVM"), ("knn", "k-NN"), ("naive bayes", "naive Bayes")):
         name = name.replace(plain, proper)
@@ -115,7 +115,7 @@ def model_name(model: pd.Series) -> str:
 
 
 def model_note(model: pd.Series) -> str:
-    """``scikit-learn · summary9``, or what a baseline does."""
+    """Note below a model's name: ``scikit-learn · summary9``, or the description of a baseline."""
     if is_baseline(model["engine"]):
         does = NOT_MUSIC.get(model["estimator"]) or NOT_MUSIC.get(model["feature_set"])
         return f"baseline: {'not music' if does else GUESSES.get(model['estimator'], 'no music')}"

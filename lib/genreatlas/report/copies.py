@@ -1,4 +1,4 @@
-"""What the report shows of copies: kinds of links with examples, doubles by genre, recordings in several parts."""
+"""Copies of recordings for the report: kinds of links with examples, doubles by genre, recordings in several parts."""
 
 from typing import get_args
 
@@ -13,16 +13,16 @@ from genreatlas.report.playlists import called
 from genreatlas.store import Reader
 from genreatlas.tables import LINKED_CLIPS, RECORDING_LINKS, RECORDINGS, SONGS
 
-#: Tables whose versions decide whether it is still true.
+#: Input tables: the section is outdated when one of their versions changes.
 INPUTS = (LINKED_CLIPS, RECORDING_LINKS)
-#: Kinds in the order of the table.
+#: Kinds of links in the order of the report's table.
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _MOST_GENRES = 30
 _MOST_BRIDGING = 20
 
 
 def read_copies(store: Reader, split: str) -> Copies | None:
-    """Copies of recordings by all links; None where no fingerprints were compared."""
+    """Read the copies of recordings; None if no fingerprints were compared."""
     n_clips = store.read(LINKED_CLIPS).count()
     if not n_clips:
         return None
@@ -46,7 +46,7 @@ def read_copies(store: Reader, split: str) -> Copies | None:
 
 
 def _kinds(store: Reader, links: DataFrame) -> pd.DataFrame:
-    """Songs of each kind of link, and the surest one that its recording is not named after."""
+    """Number of songs of each kind of link, with an example: the link with the highest score to another song."""
     other = links.where("song_id <> recording_id")
     surest = F.max_by(F.struct("song_id", "recording_id", "evidence"), F.struct("score", "song_id")).alias("example")
     counted = links.groupBy("kind").agg(F.count_distinct("song_id").alias("n"))
@@ -58,7 +58,7 @@ def _kinds(store: Reader, links: DataFrame) -> pd.DataFrame:
 
 
 def _names(store: Reader, song_ids: list[str]) -> dict[str, str]:
-    """Artist and title of songs, the retired too."""
+    """Artist and title by song_id, including retired songs."""
     if not song_ids:
         return {}
     rows = store.read(SONGS).where(F.col("song_id").isin(*song_ids)).select("song_id", "title", "artist").collect()

@@ -1,4 +1,4 @@
-"""What the page shows, as plain frames: the only thing that pictures and templates know of."""
+"""Data of the report as pandas frames: the only input of pictures and templates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ def empty(*columns: str) -> pd.DataFrame:
 class Sound:
     """One decoded clip, for its waveform and spectrogram.
 
-    ``samples`` is (n,) float32 mono, or None where the file could not be read; ``problem`` then says why.
+    ``samples`` is (n,) float32 mono, or None if the file could not be read; ``problem`` is then the reason.
     """
 
     genre_id: str
@@ -34,7 +34,7 @@ class Sound:
 
 @dataclass(frozen=True)
 class Player:
-    """Audio of one song, ready for the page; without ``source`` the page names file and times."""
+    """Audio of one song for the page: ``source`` is a URI; if empty, the page shows path and times instead."""
 
     song_id: str
     source: str = ""
@@ -48,9 +48,9 @@ class Playlist:
     Attributes
     ----------
     name, n_songs, seconds : as in ``generated_playlists``; seconds may be None.
-    links : kind of file and relative address of each file that is there.
-    songs : position, called, reason, seconds of its first songs; of the playlist that is shown alone.
-    notes : what the step said of it.
+    links : format and relative address of each existing file.
+    songs : position, called (artist and title), reason and seconds of its first songs; only for the first playlist.
+    notes : remarks of the step that made it.
     """
 
     name: str
@@ -63,13 +63,13 @@ class Playlist:
 
 @dataclass(frozen=True)
 class TopicSong:
-    """A song to hear a topic in.
+    """An example song of a topic.
 
     Attributes
     ----------
     called : artist and title.
-    share : of the topic.
-    path, start_s, length_s : of its first clip; None where there is none.
+    share : share of the topic in the song, 0 to 1.
+    path, start_s, length_s : path, start and length (s) of its first clip; None if it has no clip.
     """
 
     song_id: str
@@ -86,10 +86,10 @@ class Topic:
 
     Attributes
     ----------
-    feature_set : that holds its shares.
-    number, share : as in ``topics``.
-    genres : name, share and lift of the genres in which it is largest.
-    songs : in which it is largest.
+    feature_set : feature set with the shares of topics.
+    number, share : as in the table ``topics``.
+    genres : name, share and lift of the genres in which its share is largest.
+    songs : songs in which its share is largest.
     """
 
     feature_set: str
@@ -101,18 +101,18 @@ class Topic:
 
 @dataclass(frozen=True)
 class Copies:
-    """Copies of recordings, as their fingerprints told.
+    """Copies of recordings found by fingerprints.
 
     Attributes
     ----------
-    n_clips : clips that were compared.
-    n_copies, n_recordings : songs that are copies, and recordings that these are of.
-    kinds : kind, n, song, other, evidence: songs of each kind of link, with the names of one example.
-    genres : genre, n_songs, n_recordings, n_doubles of genres that have doubles, those with the most first; by
-        fingerprint, ISRC and equal sound.
-    n_genres : genres that have doubles.
-    bridging : recording, n_copies, places of some recordings that lie in several parts or folds of the split.
-    n_bridging : all of them.
+    n_clips : number of compared clips.
+    n_copies, n_recordings : number of songs that are copies, and of the recordings of these songs.
+    kinds : kind, n, song, other, evidence: number of songs by kind of link, with one example.
+    genres : genre, n_songs, n_recordings, n_doubles of genres that have doubles, in descending order of doubles; by
+        fingerprint, ISRC and equal audio.
+    n_genres : number of genres that have doubles.
+    bridging : recording, n_copies, places of some recordings that are in several parts or folds of the split.
+    n_bridging : total number of such recordings.
     """
 
     n_clips: int
@@ -126,64 +126,64 @@ class Copies:
 
     @property
     def n_doubles(self) -> int:
-        """Songs that are one too many."""
+        """Number of copies beyond the first of each recording."""
         return self.n_copies - self.n_recordings
 
 
 @dataclass(frozen=True)
 class ReportData:
-    """Frames behind the page, each small however large the store is.
+    """All data of the report; the size of the frames is bounded, however large the store is.
 
     Attributes
     ----------
     title : heading of the page.
-    part : part of the split that the metrics judge.
-    metric, level, labels : of the configuration; they choose the board that comes first.
-    max_genres : genres in pictures.
-    importance_features : most features whose importance is measured.
-    n_features : numeric features of the drawn set, of which ``features`` and ``sample`` may have a part.
-    min_groups, min_bootstrap_groups : groups below which a proportion, and any other score, has no interval.
-    versions : table = Delta version that was read.
-    library : songs, clips, hours, artists, genres = how many.
+    part : part of the split that the models are evaluated on.
+    metric, level, labels : keys of ``[train]``; they select the first board.
+    max_genres : maximum number of genres in pictures.
+    importance_features : maximum number of features whose importance is measured.
+    n_features : number of numeric features of the drawn set; ``features`` and ``sample`` may have a subset.
+    min_groups, min_bootstrap_groups : minimum number of groups for the interval of a proportion, and of other scores.
+    versions : Delta version by table that was read.
+    library : numbers of songs, clips, hours, artists, genres.
     genres : genre_id, genre, n_songs, n_clips, hours, n_train, n_promotion, n_test, n_excluded; largest first.
-    n_genres_left_out : genres of the library that ``genres`` has no row for.
-    losses : rows of ``training_genres`` of the best model's data set, of genres that lost songs.
-    quarantine : stage, reason, n, path, detail (one example each).
+    n_genres_left_out : number of genres of the library without a row in ``genres``.
+    losses : rows of ``training_genres`` of the best model's data set, for genres with dropped songs.
+    quarantine : stage, reason, n, path, detail (of one example).
     parts : part, n_songs, n_groups.
     grouped_by : grouped_by, n_groups.
-    networks : feature_set, set_version, taught of sets that pretrained networks made.
-    featured : share of test songs that feature somebody who performs a training song; None where it is not known.
-    excluded : reason, n of songs that a split leaves out.
+    networks : feature_set, set_version, taught of sets computed by pretrained networks.
+    featured : share of test songs that feature a performer of a training song; None if unknown.
+    excluded : reason, n of songs that the split leaves out.
     experiments : rows of ``experiments``, best first.
     candidate_counts : status, n over all candidates.
     models : rows of ``models``.
-    scores : rows of ``metrics`` for all genres together.
-    genre_scores, confusion, importances : rows of ``metrics`` of the models that are shown closely;
-        ``confusion`` has also ``total``, the songs of the true genre.
-    families : family (its name), by (parent or name), n_genres, n_songs, recognised, in_family: of the songs of a
-        family the shares whose genre, and whose family, the best model names; largest first.
-    taken_for : genre_id, other, value: what songs of each genre are taken for most often by the best model.
-    reliability : rows of ``reliability`` of the best model that is shown closely.
-    losses_of : model_id = losses of the epochs in which it was trained, of models that have them.
-    comparisons : p-values and differences of ``metrics`` between the shown models.
+    scores : rows of ``metrics`` over all genres.
+    genre_scores, confusion, importances : rows of ``metrics`` of the models shown in detail;
+        ``confusion`` also has ``total``, the number of songs of the true genre.
+    families : family (name), by (parent or name), n_genres, n_songs, recognised, in_family: shares of the songs of a
+        family whose genre, and whose family, the best model predicts; largest first.
+    taken_for : genre_id, other, value: most frequent wrong predictions of the best model by true genre.
+    reliability : rows of ``reliability`` of the best model.
+    losses_of : training losses per epoch by model_id, for models that store them.
+    comparisons : rows of ``metrics`` with p-values and differences between the shown models.
     confused : wrong predictions, most confident first, with title, artist, path, start_s, length_s.
     durations : genre_id, n, low, q1, median, q3, high of source durations in seconds.
-    features : feature, unit, kind of the feature set that is drawn.
-    feature_set : its name; empty where there is none.
-    sample : _genre_id, _part and the features of a seeded sample of its rows.
-    n_feature_rows : rows that the sample was drawn from.
-    genre_names : genre_id = name.
-    sounds, players : decoded clips and audio for the page.
-    decisions : rows of ``promotions`` on the alias in use, newest first.
-    drift : rows of ``drift`` of the model in use; the sums over genres first, then the largest.
-    runs : rows of ``runs``: the last run of each step that wrote something.
+    features : feature, unit, kind of the drawn feature set.
+    feature_set : name of the drawn feature set; empty if there is none.
+    sample : _genre_id, _part and the features of a seeded sample of rows of the drawn set.
+    n_feature_rows : number of rows that the sample was drawn from.
+    genre_names : name by genre_id.
+    sounds, players : decoded clips for pictures, and audio for the page by song_id.
+    decisions : rows of ``promotions`` for the alias in use, newest first.
+    drift : rows of ``drift`` of the model in use; sums over genres first, then the largest values.
+    runs : rows of ``runs``: for each step its last run that wrote something.
     configuration : the configuration as TOML.
-    map : the map of genres, which has a page of its own; None where none was drawn.
-    similar : song_id of ``sounds`` = names of its nearest songs by others.
-    playlists : the present ones; the first has its songs.
-    probes : rows of ``probes`` over all genres, one an experiment and feature set.
-    copies : copies of recordings; None where no fingerprints were compared.
-    topics : topics of the last fit, the largest first.
+    map : the map of genres, which has its own page; None if there is none.
+    similar : names of the nearest songs by other artists, by song_id of ``sounds``.
+    playlists : the newest playlist of each name; the first includes its songs.
+    probes : rows of ``probes`` over all genres, one per experiment and feature set.
+    copies : copies of recordings; None if no fingerprints were compared.
+    topics : topics of the last fit, largest first.
     """
 
     title: str = "Genre Atlas"
@@ -241,5 +241,5 @@ class ReportData:
     topics: Sequence[Topic] = ()
 
     def name(self, genre_id: str) -> str:
-        """The genre's name as shown to people."""
+        """Display name of a genre."""
         return self.genre_names.get(genre_id, genre_id)

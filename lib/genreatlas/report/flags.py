@@ -1,4 +1,4 @@
-"""What a reader must know before believing a figure, in plain words."""
+"""Warnings and remarks about the validity of the scores."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ _GROUPINGS = {
 
 @dataclass(frozen=True)
 class Flag:
-    """One warning or remark; ``serious`` ones question the figures themselves."""
+    """One warning or remark; ``serious`` flags mean that scores may be wrong."""
 
     title: str
     text: str
@@ -45,7 +45,7 @@ class Flag:
 
 
 def flags(data: ReportData, board: Board | None) -> list[Flag]:
-    """Everything that limits what the leaderboard means, the serious first."""
+    """All warnings and remarks about a leaderboard, serious ones first."""
     if board is None:
         return [Flag("Nothing is judged yet", "No model has been evaluated, so this page shows the data alone.", True)]
     found = [
@@ -112,7 +112,7 @@ def _not_music(board: Board) -> Iterator[Flag]:
 
 
 def _pretrained(data: ReportData, board: Board) -> Iterator[Flag]:
-    """Networks that may have learnt songs of the part that judges."""
+    """Pretrained networks whose training data may include songs of the evaluated part."""
     taught = {
         (str(row["feature_set"]), str(row["set_version"])): str(row["taught"]) for _, row in data.networks.iterrows()
     }
@@ -131,7 +131,7 @@ def _pretrained(data: ReportData, board: Board) -> Iterator[Flag]:
 
 
 def _reaches(baseline: pd.Series, best: pd.Series) -> bool:
-    """Whether a baseline lies inside the best model's interval, or within a tenth of its score where it has none."""
+    """Whether a baseline's score is at least the lower end of the best model's interval, or 90 % of its score."""
     floor = 0.9 * best["score"] if missing(best["low"]) else best["low"]
     return bool(baseline["score"] >= floor)
 
@@ -174,7 +174,7 @@ def _few(data: ReportData, board: Board) -> Iterator[Flag]:
 
 
 def _absent(data: ReportData, board: Board) -> Iterator[Flag]:
-    """Genres that means over genres leave out."""
+    """Genres without songs, which means over genres leave out."""
     if board.best is None:
         return
     row = overall(data, board.best["model_id"], board.metric)
@@ -186,7 +186,7 @@ def _absent(data: ReportData, board: Board) -> Iterator[Flag]:
 
 
 def _older(data: ReportData, board: Board) -> Iterator[Flag]:
-    """Figures that a release before versions of definitions wrote, beside others on one board."""
+    """Scores written by an older release, before metric definitions had versions."""
     rows = data.scores[data.scores["model_id"].isin(board.rows["model_id"]) & (data.scores["unit"] == "song")]
     old = rows[rows["metric_version"].isna()]["model_id"].nunique() if "metric_version" in rows else 0
     if old:

@@ -1,21 +1,21 @@
-"""What the page of the map shows, as plain values: all that it and the report know of a map."""
+"""Data of the map page as plain values: the only input of the map page and of the report's map picture."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-#: Audio inside the page, in bytes of its data URIs. What does not fit is named without a player.
+#: Maximum size of the page's audio, in bytes of data URIs. Further examples are listed without a player.
 MOST_AUDIO = 5_000_000
 
 
 @dataclass(frozen=True)
 class MapLens:
-    """One map: places of genres, and what its directions mean.
+    """One map (lens): title, explanation and axes. Positions are in ``MapGenre.places``.
 
     Attributes
     ----------
-    lens_id : key of ``MapGenre.places``.
-    title, note : in the choice of lenses, and one or two sentences on how to read it.
-    x_ends, y_ends : words at the left and right, and at the top and bottom; None: without meaning.
+    lens_id : key in ``MapGenre.places``.
+    title, note : name in the choice of lenses, and one or two sentences on how to read the map.
+    x_ends, y_ends : labels at the left and right, and at the top and bottom; None if the axis has no meaning.
     """
 
     lens_id: str
@@ -27,7 +27,7 @@ class MapLens:
 
 @dataclass(frozen=True)
 class MapMeasure:
-    """A number of each genre, for colours, axes and the profile: a feature, the age, the accuracy of the classifier."""
+    """A numeric property of genres for colours, axes and profiles: a feature, the age, or the classifier's accuracy."""
 
     measure_id: str
     title: str
@@ -36,7 +36,7 @@ class MapMeasure:
 
 @dataclass(frozen=True)
 class MapParent:
-    """A possible parent: its probability, and the evidence in words."""
+    """A possible parent genre: its probability (0 to 1), and the evidence as text."""
 
     genre_id: str
     probability: float
@@ -45,14 +45,14 @@ class MapParent:
 
 @dataclass(frozen=True)
 class MapExample:
-    """A song that stands for a genre.
+    """An example song of a genre.
 
     Attributes
     ----------
     title : artist and title.
     source : data URI of audio, or path relative to the page, with slashes and not percent-encoded; played on a click.
-    link : http or https address, which only the reader's click opens; shown where there is no source.
-    part : start and end in seconds of what is played of a longer file; None: all of it.
+    link : http or https address, opened only on a click; shown if there is no source.
+    part : start and end in s of the part of a longer file to play; None for the whole file.
     """
 
     title: str
@@ -63,24 +63,25 @@ class MapExample:
 
 @dataclass(frozen=True)
 class MapGenre:
-    """What the page knows of one genre; whatever is absent is left out.
+    """Data of one genre; missing values are not shown.
 
     Attributes
     ----------
-    genre_id, name : unique id, and name for people.
-    places : lens_id = (x, y); any scale, y downward as on a screen.
-    instability : lens_id = how far its place strays over half-samples, in radii of the map.
-    predicted : lenses on which the place is a prediction.
-    n_songs : recordings; decides the size of the label. 0: not known.
+    genre_id, name : unique id, and display name.
+    places : (x, y) by lens_id; any scale, y downward.
+    instability : RMS displacement of its position in maps of half-samples by lens_id, in radii of the map.
+    predicted : lenses on which the position is predicted.
+    n_songs : number of recordings, which determines the size of the label; 0 if unknown.
     region, subregion : indices into ``MapData.regions`` and ``subregions``.
-    values : measure_id = value.
-    neighbours : genre_id and distance in all dimensions, the nearest first.
-    parents : ranked, the likeliest first.
-    tree_parent : its parent in the tree that is drawn; None for a root.
-    year, year_span : first years, and their interval.
+    values : value by measure_id.
+    neighbours : genre_id and distance in the feature space, nearest first.
+    parents : possible parents, most probable first.
+    tree_parent : parent in the drawn tree; None for a root.
+    year, year_span : estimated first year (column ``born`` of ``genre_profiles``), and its interval.
+    example : example song.
     typical : most typical songs, as artist and title.
     evolution : decade, x, y on the first lens.
-    weight : how well known the genre is; decides the size of the label in place of ``n_songs``.
+    weight : prominence of the genre; if given, determines the size of the label instead of ``n_songs``.
     """
 
     genre_id: str
@@ -105,19 +106,19 @@ class MapGenre:
 
 @dataclass(frozen=True)
 class MapData:
-    """Everything on the page.
+    """All data of the map page.
 
     Attributes
     ----------
-    genres, lenses : as above; the first lens is shown first.
-    measures : the first is offered first; a dozen is plenty.
+    genres, lenses : genres and maps; the first lens is shown first.
+    measures : properties of genres, in the order in which they are offered; at most about a dozen.
     regions, subregions : names of coarse and fine regions.
     title : heading.
-    drawn_from : completes "6,291 genres, drawn from …".
-    neighbours_note, tree_note : how neighbours were found; what the tree is and is not.
-    source : tables, versions and runs that the page comes from.
-    report_href : relative address of the report; empty: there is none.
-    missing : what the map lacks and why, a sentence each.
+    drawn_from : completes the text "6,291 genres, drawn from …".
+    neighbours_note, tree_note : explanations of the neighbours and of the tree.
+    source : text with the tables, versions and runs that the data come from.
+    report_href : relative address of the report; empty if there is none.
+    missing : missing parts of the map with the reason, one sentence each.
     """
 
     genres: Sequence[MapGenre]

@@ -1,4 +1,4 @@
-"""The present maps of a store, and the words on how each lens is read."""
+"""The newest maps of a store, and the explanation of each lens."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from genreatlas.store import Reader
 from genreatlas.tables import MAP_COMPARISONS, MAPS
 from genreatlas.values import RowView
 
-#: Lenses in the order in which the page offers them.
+#: Titles of lenses, in the order in which the page offers them.
 _TITLES = {
     "sound": "Sound",
     "labelled": "Axes of Every Noise",
@@ -24,7 +24,7 @@ _NOTES = {
     "confusion": "Genres that the classifier takes for each other lie together. Directions mean nothing.",
     "artists": "Genres that share artists lie together. Directions mean nothing.",
 }
-#: What a lens cannot be drawn without.
+#: Reason why a lens could not be drawn.
 NEEDS = {
     "sound": "too few genres have songs",
     "labelled": "fewer than 50 genres have coordinates of Every Noise",
@@ -34,7 +34,7 @@ NEEDS = {
 
 
 def present_maps(store: Reader) -> pd.DataFrame:
-    """The newest row of ``maps`` of each lens, the lens that is shown first on top."""
+    """The newest row of ``maps`` of each lens, in the order in which the page shows lenses."""
     rows = store.read(MAPS).toPandas()
     newest = rows.sort_values("sequence").drop_duplicates("lens", keep="last")
     known = list(_TITLES)
@@ -43,12 +43,17 @@ def present_maps(store: Reader) -> pd.DataFrame:
 
 
 def title(lens: str) -> str:
-    """What people call a lens."""
+    """Display name of a lens."""
     return _TITLES.get(lens, words(lens).capitalize())
 
 
 def agreement(store: Reader, map_id: str) -> dict[str, tuple[float, float]]:
-    """How far other maps agree with one: map id = Spearman correlation of distances, and what chance gives at best."""
+    """Agreement of other maps with a map.
+
+    Returns
+    -------
+    By map id: Spearman correlation of the distances, and its maximum over maps with permuted genres (chance level).
+    """
     rows = store.read(MAP_COMPARISONS).where((F.col("map_id") == map_id) | (F.col("other_map_id") == map_id)).collect()
     return {
         row["other_map_id"] if row["map_id"] == map_id else row["map_id"]: (row["mantel"], row["mantel_chance"])
@@ -58,7 +63,7 @@ def agreement(store: Reader, map_id: str) -> dict[str, tuple[float, float]]:
 
 
 def describe(row: RowView, compared: Mapping[str, tuple[float, float]]) -> MapLens:
-    """A lens with how it is read, from its row of ``maps`` and how it compares with the first lens."""
+    """Describe a lens from its row of ``maps`` and from ``compared``, the result of :func:`agreement`."""
     lens = str(row["lens"])
     note = [_NOTES[lens]] if lens in _NOTES else []
     if not missing(row["trustworthiness"]) and not missing(row["continuity"]):

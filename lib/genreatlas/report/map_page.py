@@ -1,8 +1,8 @@
-"""Render the map of genres as one page that opens from disk: data, style and script lie inside it.
+"""Render the map of genres as one HTML file that can be opened from disk, with inline data, style and script.
 
 Browsers block `import` and `fetch` for files on disk, so the modules in ``report/map`` are joined into one inline
-script, and data are inline JSON in which nothing can end the element. The page asks for nothing but the example that
-the reader plays: its content policy allows no other request.
+script, and data are inline JSON, escaped so that it cannot end the element. The page requests nothing except the
+example that the reader plays: its content security policy allows no other request.
 """
 
 import base64
@@ -22,19 +22,19 @@ from genreatlas.report.map_data import MOST_AUDIO, MapData, MapGenre, MapLens
 from genreatlas.report.page import environment, resource
 from genreatlas.values import JsonObject
 
-#: Modules of ``report/map``, each after those that it imports.
+#: Modules of ``report/map``, in order of dependency.
 _MODULES = ("data", "layouts", "colour", "labels", "camera", "draw", "gestures", "panel", "list", "main")
-#: Steps of the longer side of a map: finer than a pixel at 64 times the size of a window.
+#: Number of coordinate steps along the longer side of a map: finer than a pixel at 64 times the size of a window.
 _STEPS = 30000
 _AUDIO = re.compile(r"data:audio/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]+")
 _IMPORT = re.compile(r"^import \{[^}]*\} from \"\./[a-z]+\.js\";\n", re.MULTILINE)
-#: Characters that join letters of many scripts and are no danger, unlike all others that show nothing.
+#: Invisible characters that join letters in many scripts; all other invisible characters are replaced.
 _JOINERS = "\u200c\u200d"
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def render_map(data: MapData) -> str:
-    """Make the page from its data. It is written as UTF-8."""
+    """Render the page as HTML, to be written as UTF-8."""
     script = Markup(_script())
     style = Markup(resource("plot.css") + resource("map.css"))
     policy = "; ".join(
@@ -54,12 +54,12 @@ def render_map(data: MapData) -> str:
 
 
 def map_content(data: MapData) -> str:
-    """The map's data as JSON that cannot end the element that it stands in: what ``report/map/data.js`` reads."""
+    """The map's data as JSON for ``report/map/data.js``, escaped so that it cannot end its HTML element."""
     return _json(_content(data))
 
 
 def _content(data: MapData) -> JsonObject:
-    """Columns rather than rows: names of keys would be half of the page."""
+    """Content of the JSON, by column: with one object per genre, key names would be half of the page."""
     genres = data.genres
     number = {genre.genre_id: place for place, genre in enumerate(genres)}
     if len(number) < len(genres):
@@ -109,7 +109,7 @@ def _content(data: MapData) -> JsonObject:
 
 
 def _frame(lens: MapLens, genres: Iterable[MapGenre]) -> tuple[float, float, float, float]:
-    """Left, top, width and height of the places; nothing is 0 wide."""
+    """Left, top, width and height of the positions; width and height are never 0."""
     places = [genre.places[lens.lens_id] for genre in genres if _placed(genre, lens)]
     if not places:
         return 0.0, 0.0, 1.0, 1.0
@@ -159,7 +159,7 @@ def _paths(data: MapData) -> dict[int, list[list[int]]]:
 
 
 def _examples(genres: Sequence[MapGenre]) -> dict[int, dict[str, str]]:
-    """Examples that can be played or opened; audio goes to the largest genres until it is too much."""
+    """Examples by genre index; audio is embedded for the largest genres first, up to :data:`MOST_AUDIO`."""
     found = {}
     left = MOST_AUDIO
     for place, genre in sorted(enumerate(genres), key=lambda item: (-item[1].n_songs, item[0])):
@@ -172,7 +172,7 @@ def _examples(genres: Sequence[MapGenre]) -> dict[int, dict[str, str]]:
             source = ""
         if source:
             part = genre.example.part
-            # A media fragment: browsers begin and end there.
+            # Media fragment: start and end of playback.
             said["source"] = f"{source}#t={part[0]:.3f},{part[1]:.3f}" if part and ":" not in source else source
             left -= len(source) if source.startswith("data:") else 0
         elif _is_web_address(link):
@@ -182,7 +182,7 @@ def _examples(genres: Sequence[MapGenre]) -> dict[int, dict[str, str]]:
 
 
 def _playable(source: str) -> str:
-    """The source if it is audio inside the page or a file beside it, else nothing."""
+    """The source if it is an audio data URI, or a relative path (percent-encoded); otherwise empty."""
     if source.startswith("data:"):
         return source if _AUDIO.fullmatch(source) else ""
     if not source or source.startswith(("/", "\\")) or re.match(r"[^/]*:", source):
@@ -199,7 +199,7 @@ def _is_web_address(link: str) -> bool:
 
 
 def _without_circles(parent: list[int]) -> list[int]:
-    """The same tree; of each circle one genre becomes a root."""
+    """Remove cycles from parent indices: one genre of each cycle becomes a root. Modifies and returns ``parent``."""
     state = [0] * len(parent)  # 0 not seen, 1 on the way up, 2 leads to a root
     for genre in range(len(parent)):
         way = []
@@ -222,14 +222,14 @@ def _short(value: float | None, digits: int = 4) -> float | int | None:
 
 
 def _plain(text: str) -> str:
-    """Text without what shows nothing or turns other text around: controls, overrides, halves of characters."""
+    """Replace control characters, direction overrides, other invisible characters and lone surrogates by U+FFFD."""
     return "".join(
         "\ufffd" if unicodedata.category(letter) in _UNSEEN and letter not in _JOINERS else letter for letter in text
     ).strip()
 
 
 def _json(content: object) -> str:
-    """JSON that cannot end the element that it stands in."""
+    """JSON, escaped so that it cannot end its HTML element."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
@@ -238,7 +238,7 @@ def _json(content: object) -> str:
 
 @cache
 def _script() -> str:
-    """All modules as one script: imports go, since what they name stands above them."""
+    """All modules as one script; imports are removed because the imported names are defined above."""
     folder = files("genreatlas.report") / "map"
     parts = ((folder / f"{name}.js").read_text(encoding="utf-8") for name in _MODULES)
     joined = "\n".join(re.sub(r"^export ", "", _IMPORT.sub("", part), flags=re.MULTILINE) for part in parts)

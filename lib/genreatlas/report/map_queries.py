@@ -1,4 +1,4 @@
-"""Read the map of genres from the store, as its page shows it."""
+"""Read the data of the map page from the store."""
 
 import json
 import math
@@ -37,36 +37,38 @@ from genreatlas.tables import (
 )
 from genreatlas.values import Row, RowView
 
-#: Tables of the map, whose versions decide whether its page is still true.
+#: Input tables: the page is outdated when one of their versions changes.
 INPUTS = ATLAS_TABLES
-#: What the page shows of each genre: with thousands of genres more of it would make the page slow to open.
+#: Maximum numbers of items per genre; with thousands of genres, more would make the page slow to open.
 _NEIGHBOURS = 10
 _PARENTS = 3
 _MEASURES = 12
 _SONGS, _SONGS_OF_MANY, _MANY = 5, 3, 2000
-#: Numbers of a profile.
+#: Columns of a profile with one value per feature.
 _MOMENTS = ("mean", "spread")
-#: Year from which a genre has songs, and its interval.
+#: Estimated first year of a genre, and its interval.
 _AGE = ("born", "born_low", "born_high")
-#: Less probable parents are not worth a line.
+#: Minimum probability of a parent to be listed.
 _LEAST_PROBABLE = 0.01
-#: Features of a set among which the most discriminative are chosen.
+#: Maximum features of a set from which the most discriminative are chosen.
 _FEATURES = 300
-#: Seconds of an example inside the page: 5 MB hold some forty.
+#: Length of an embedded example in seconds: 5 MB contain about forty.
 _EXCERPT_S = 10.0
-#: Audio of so many genres is fetched at most, the largest first.
+#: Maximum number of genres whose audio is read for embedding, largest first.
 _EMBEDDED = 60
 _NAMED = 12
 
 
 def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> MapData | None:
-    """The present map of every lens with all that belongs to it; None where no map was drawn.
+    """Read the newest map of every lens with all data of the page; None if there is no map.
 
-    The lens that comes first lends neighbours, regions, tree and profiles; other lenses lend places.
+    Neighbours, regions, tree and profiles are those of the first lens; other lenses provide positions only.
 
     Parameters
     ----------
-    accuracy : genre_id = how well the classifier knows it, 0 to 1.
+    store : the store.
+    config : the configuration.
+    accuracy : F1 of the classifier by genre_id, 0 to 1.
     """
     maps = map_lenses.present_maps(store)
     if maps.empty:
@@ -95,7 +97,7 @@ def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> Ma
     moves = _evolution(store, str(first["map_id"]))
     if profiles["born"].notna().any():
         measures = [*measures, MapMeasure("born", "First years", "year")]
-    means = json.loads(first["settings"]).get("genre_means", False)  # then a row is a genre, and songs are not counted
+    means = json.loads(first["settings"]).get("genre_means", False)  # rows are genres: no numbers of songs
     genres = []
     for row in _records(profiles):
         genre_id = row["genre_id"]
@@ -142,8 +144,8 @@ def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> Ma
 
 
 def _profiles(store: Reader, present: pd.Series) -> tuple[list[MapMeasure], pd.DataFrame]:
-    """The most discriminative features, and of every placed genre its numbers: genre_id, genre, n_songs, region,
-    subregion, values."""
+    """The most discriminative features, and one row per placed genre: genre_id, genre, n_songs, region, subregion,
+    years, values (of these features)."""
     features = list(present["features"])
     described = _described(store, present)
     places = [place for place, name in enumerate(features) if name in described]
@@ -169,7 +171,7 @@ def _profiles(store: Reader, present: pd.Series) -> tuple[list[MapMeasure], pd.D
 
 
 def _described(store: Reader, present: pd.Series) -> dict[str, str]:
-    """Unit of every dimension that is a feature with a meaning; those of vectors have none."""
+    """Unit by name of dimension, for named features; dimensions of vectors are left out."""
     members = members_of(present["feature_set"])
     versions = members_of(present["set_version"])
     layouts = [layout.name for layout in LAYOUTS.values() if layout.by_column]
@@ -185,12 +187,12 @@ def _described(store: Reader, present: pd.Series) -> dict[str, str]:
 
 
 def most_discriminative(mean: np.ndarray, spread: np.ndarray, most: int) -> list[int]:
-    """Features in whose spread inside genres their means differ most, in the order of the features.
+    """Indices of the features with the largest ratio of variance between genres to variance within genres, ascending.
 
     Parameters
     ----------
-    mean, spread : (n_genres, n_features), NaN where unknown.
-    most : so many features at most; those that never vary are none.
+    mean, spread : (n_genres, n_features) mean and (robust) standard deviation per genre, NaN where unknown.
+    most : maximum number of features; constant features are never selected.
     """
     if not mean.size:
         return []
@@ -215,7 +217,7 @@ def _places(store: Reader, map_ids: Sequence[str]) -> dict[str, Row]:
 
 
 def _parents(tree: pd.DataFrame) -> tuple[dict[str, list[MapParent]], dict[str, str]]:
-    """Possible parents of each genre, and its parent in the tree that is drawn."""
+    """Possible parents by genre, and the parent in the drawn tree by genre."""
     found: dict[str, list[MapParent]] = {}
     drawn: dict[str, str] = {}
     for row in _records(tree.sort_values(["genre_id", "rank"])):
@@ -238,7 +240,7 @@ def _span(row: RowView) -> tuple[float, float] | None:
 
 
 def _evolution(store: Reader, map_id: str) -> dict[str, list[tuple[int, float, float]]]:
-    """Decade, x and y of each genre, in order."""
+    """Decade, x and y by genre, in order of decades."""
     found: dict[str, list[tuple[int, float, float]]] = {}
     rows = store.read(GENRE_EVOLUTION).where(F.col("map_id") == map_id).select("genre_id", "decade", "x", "y")
     for row in rows.orderBy("genre_id", "decade").collect():
@@ -268,13 +270,13 @@ def _records(frame: pd.DataFrame) -> list[Row]:
 
 
 def _region_names(regions: pd.DataFrame, resolution: str) -> list[str]:
-    """Names by number."""
+    """Names of regions, indexed by their number."""
     mine = regions[regions["resolution"] == resolution].set_index("region")["name"]
     return [str(mine.get(number, "")) for number in range(int(mine.index.max()) + 1 if len(mine) else 0)]
 
 
 def _songs(store: Reader, typical: DataFrame) -> pd.DataFrame:
-    """Typical songs by genre and rank, with what is known of the song and of its first clip."""
+    """Typical songs by genre and rank, with columns of the song and of its first clip."""
     facts = store.read(SONGS).select("song_id", "spotify_id", "source_key")
     rows = with_clip(store, typical.join(facts, "song_id", "left")).toPandas()
     return rows.sort_values(["genre_id", "rank"], ignore_index=True)
@@ -286,12 +288,13 @@ def _title(row: RowView) -> str:
 
 
 def _examples(store: Reader, config: Config, songs: pd.DataFrame, by_size: pd.DataFrame) -> dict[str, MapExample]:
-    """The most typical song of each genre that can be played from the page: a file of this machine, else embedded
-    audio where [report] embed_audio asks for it, else a link.
+    """The most typical song of each genre that can be played from the page: a local file, otherwise embedded audio if
+    ``report.embed_audio`` is set, otherwise a link.
 
     Parameters
     ----------
-    by_size : genres, those first whose examples are embedded first.
+    songs : typical songs, from :func:`_songs`.
+    by_size : genres in the order in which examples are embedded.
     """
     found: dict[str, MapExample] = {}
     fetched: dict[str, Row] = {}
@@ -314,7 +317,7 @@ def _examples(store: Reader, config: Config, songs: pd.DataFrame, by_size: pd.Da
 
 
 def _beside(row: RowView, folder: Path) -> MapExample | None:
-    """A file of this machine, by its path from the page; None where it is gone, or no browser plays it."""
+    """Example with a local file, by its path relative to the page; None if it is missing or browsers cannot play it."""
     if missing(row["uri"]) or not str(row["uri"]).startswith("file:") or row["mime"] not in sounds.PLAYED:
         return None
     try:
@@ -330,7 +333,7 @@ def _beside(row: RowView, folder: Path) -> MapExample | None:
 
 
 def _link(row: RowView, config: Config) -> MapExample | None:
-    """The song on Spotify; the ids of a sandbox world lead nowhere."""
+    """Example with a link to the song on Spotify; None without a Spotify id or with the sandbox's ids."""
     host = urlsplit(config.spotify.api_url).hostname or ""
     if missing(row["spotify_id"]) or not (host == "spotify.com" or host.endswith(".spotify.com")):
         return None
@@ -338,7 +341,7 @@ def _link(row: RowView, config: Config) -> MapExample | None:
 
 
 def _embedded(store: Reader, rows: Sequence[RowView]) -> dict[str, MapExample]:
-    """Excerpts of fetched clips as data URIs, as many as the page may hold."""
+    """Examples with excerpts of fetched clips as data URIs, up to :data:`MOST_AUDIO` bytes."""
     if not rows:
         return {}
     clips = pd.DataFrame(list(rows))
@@ -374,7 +377,7 @@ def _source(store: Reader, maps: pd.DataFrame) -> str:
 
 
 def _missing(store: Reader, config: Config, maps: pd.DataFrame, has_tree: bool) -> Iterable[str]:
-    """What the map lacks, and why."""
+    """Missing parts of the map with the reason, one sentence each."""
     first = maps.iloc[0]
     if not missing(first["n_left_out"]) and int(first["n_left_out"]):
         left = store.read(GENRE_PROFILES).where((F.col("profile_id") == first["profile_id"]) & ~F.col("placed"))

@@ -1,4 +1,4 @@
-"""Numbers as people read them: sensible digits, and the exact value kept beside them."""
+"""Format numbers for display: rounded, with the exact value in the markup."""
 
 import json
 import math
@@ -7,38 +7,38 @@ from typing import Any, TypeAlias
 import pandas as pd
 from markupsafe import Markup
 
-#: A number of a table's cell: also None, NaN or NaT.
+#: Value of a table cell: a number, None, NaN or NaT.
 Cell: TypeAlias = Any
 MISSING = "–"
 
 
 def missing(value: Cell) -> bool:
-    """Whether a cell holds nothing: None, NaN or NaT."""
+    """Whether a cell is empty: None, NaN or NaT."""
     return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 
 def score(value: Cell) -> str:
-    """A share or score with two digits, ``–`` where it is undefined."""
+    """A share or score with two decimals; ``–`` if undefined."""
     return MISSING if missing(value) else signed(value, 2)
 
 
 def signed(value: float, digits: int) -> str:
-    """A number with a true minus sign; what rounds to nothing has none."""
+    """A number with ``digits`` decimals and a Unicode minus sign; values that round to zero have no sign."""
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def interval(low: Cell, high: Cell) -> str:
-    """``0.61–0.80``, or ``–`` where there is no interval."""
+    """``0.61–0.80``, or ``–`` if there is no interval."""
     return MISSING if missing(low) or missing(high) else f"{score(low)}–{score(high)}"
 
 
 def count(value: Cell) -> str:
-    """A whole number with thousands set apart."""
+    """A whole number with thousands separators."""
     return MISSING if missing(value) else f"{round(value):,}"
 
 
 def percent(value: Cell) -> str:
-    """A share as whole percent; what is small but not nothing is ``<1 %``."""
+    """A share as whole percent; positive shares below 0.5 % are ``<1 %``."""
     if missing(value):
         return MISSING
     return "<1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %"
@@ -78,7 +78,7 @@ def duration(seconds: Cell) -> str:
 
 
 def length_of_clips(hours: Cell) -> str:
-    """``25 min`` below two hours, then ``3.4 h``, from a hundred on ``1,250 h``."""
+    """``25 min`` below two hours, ``3.4 h`` below a hundred hours, otherwise ``1,250 h``."""
     if missing(hours):
         return MISSING
     if hours < 2:
@@ -87,19 +87,19 @@ def length_of_clips(hours: Cell) -> str:
 
 
 def clock(seconds: Cell) -> str:
-    """A place in a file: ``1:05``."""
+    """A position in a file: ``1:05``."""
     return MISSING if missing(seconds) else f"{int(seconds // 60)}:{int(seconds % 60):02d}"
 
 
 def exact(value: Cell, shown: str) -> Markup:
-    """The shown text in a ``<data>`` element that carries the value of the table unrounded."""
+    """The shown text in a ``<data>`` element whose ``value`` is the unrounded number."""
     if missing(value):
         return Markup("{}").format(shown)
     return Markup('<data value="{}">{}</data>').format(repr(float(value)), shown)
 
 
 def settings(params: Cell) -> str:
-    """Parameters as people write them: ``{"C": 1.0, "scaler": "none"}`` → ``C 1.0, scaler none``."""
+    """Format JSON parameters: ``{"C": 1.0, "scaler": "none"}`` → ``C 1.0, scaler none``."""
     try:
         found = json.loads(params)
     except (TypeError, ValueError):
@@ -115,6 +115,6 @@ def words(identifier: str) -> str:
 
 
 def shortened(text: object, width: int) -> str:
-    """At most ``width`` characters, on one line, with an ellipsis where something was cut."""
+    """The text on one line, cut to at most ``width`` characters with an ellipsis."""
     line = " ".join(str(text).split())
     return line if len(line) <= width else line[: width - 1].rstrip() + "…"

@@ -1,4 +1,4 @@
-"""Render the page and the pictures beside it."""
+"""Render the report page and its picture files."""
 
 import base64
 import re
@@ -19,17 +19,17 @@ from genreatlas.report.plots import small_whisker
 
 @dataclass(frozen=True)
 class Page:
-    """The page, and the files beside it: name = content."""
+    """The HTML of the page, and the contents of its additional files by name."""
 
     html: str
     files: dict[str, bytes]
 
 
 def render(data: ReportData) -> Page:
-    """Make the page from its data.
+    """Render the page from its data.
 
-    Everything lies inside the one file: style, pictures, sound. Nothing is fetched and no script runs. Of more genres
-    than a table shows, a page of its own has all, with a script that searches them.
+    The page is one file with inline style, pictures and sound; it makes no requests and runs no script. If there are
+    more genres than a table shows, an additional page lists all, with a script to search them.
     """
     every_board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
     board = every_board[0] if every_board else None
@@ -67,7 +67,7 @@ def render(data: ReportData) -> Page:
 
 
 class _Sources:
-    """Says which tables, in which version, and which run a section's numbers come from."""
+    """Template function: line with the tables, versions and runs that the numbers of a section come from."""
 
     def __init__(self, data: ReportData) -> None:
         self._versions = data.versions
@@ -93,13 +93,13 @@ class _Sources:
 
 
 def _file_name(stem: str) -> str:
-    """Stems hold names of imported feature columns, which may hold anything."""
+    """Safe file name: stems contain names of imported feature columns, which may have any characters."""
     return re.sub(r"[^\w.-]", "_", stem, flags=re.ASCII).lstrip(".")[:100]
 
 
 @cache
 def environment() -> jinja2.Environment:
-    """Templates with the filters of the pages; whatever they print is escaped."""
+    """Jinja environment with the filters of the pages; autoescape is on."""
     made = jinja2.Environment(
         loader=jinja2.FunctionLoader(resource),
         autoescape=True,
@@ -139,5 +139,5 @@ def environment() -> jinja2.Environment:
 
 
 def resource(name: str) -> str:
-    """Text of a file beside the templates."""
+    """Text of a file in the folder of templates."""
     return (files("genreatlas.report") / "templates" / name).read_text(encoding="utf-8")

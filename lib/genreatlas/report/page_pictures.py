@@ -1,4 +1,4 @@
-"""Every picture of the page, drawn from its data."""
+"""Draw all pictures of the report from its data."""
 
 import base64
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from genreatlas.report.plots_losses import training_curve
 from genreatlas.report.plots_reliability import reliability_diagram
 from genreatlas.report.svg import Figure
 
-#: Features beyond this make a correlation matrix that nobody can read.
+#: Maximum features of a correlation matrix; larger ones are unreadable.
 _MOST_FEATURES = 60
 
 
@@ -37,7 +37,7 @@ class SoundCard:
 
 @dataclass
 class Pictures:
-    """Figures by the section that shows them; None or empty where there is nothing to draw."""
+    """Figures by section of the page; None or empty if there is nothing to draw."""
 
     leaderboard: Figure | None = None
     confusion: list[tuple[pd.Series, Figure, pd.DataFrame]] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Pictures:
 
     @property
     def figures(self) -> list[Figure]:
-        """All SVG figures, for the files beside the page."""
+        """All SVG figures, to be written as files."""
         single = [self.leaderboard, self.reliability, self.tree]
         single += [self.correlation, self.genre_correlation, self.durations, self.map]
         many = [figure for _, figure, _ in self.confusion] + [figure for _, _, figure in self.importances]
@@ -66,7 +66,7 @@ class Pictures:
 
 
 def draw(data: ReportData, board: Board | None) -> Pictures:
-    """Draw what there is to draw."""
+    """Draw all pictures for which there are data."""
     pictures = Pictures()
     classes: Sequence[str] = ()
     if board is not None:
@@ -168,9 +168,9 @@ def _features(pictures: Pictures, data: ReportData, genres: list[str], board: Bo
 
 
 def genre_medians(sample: pd.DataFrame, features: Sequence[str], genres: Sequence[str]) -> pd.DataFrame:
-    """Median of every feature per genre, after each feature was brought to mean 0 and deviation 1.
+    """Median of every feature per genre, after each feature is scaled to mean 0 and standard deviation 1.
 
-    Without that the features with the largest numbers (Hz) would decide alone how alike genres are.
+    Without scaling, the features with the largest values (Hz) would dominate the similarity of genres.
     """
     values = sample[list(features)].apply(pd.to_numeric, errors="coerce")
     spread = values.std(ddof=0)
@@ -181,7 +181,7 @@ def genre_medians(sample: pd.DataFrame, features: Sequence[str], genres: Sequenc
 
 
 def _file_stem(feature: str) -> str:
-    """A feature's name within the name of a file, which has at most 255 bytes."""
+    """A feature's name shortened for a file name, which has at most 255 bytes."""
     return feature if len(feature) <= 100 else f"{feature[:80]}_{stable_id(feature, length=8)}"
 
 

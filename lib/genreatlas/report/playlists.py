@@ -1,4 +1,4 @@
-"""What the report shows of playlists: one with its songs, and where their files are."""
+"""Playlists for the report: the songs of one playlist, and links to the files of all."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ from genreatlas.store import Reader
 from genreatlas.tables import GENERATED_PLAYLIST_SONGS, GENERATED_PLAYLISTS, SONGS
 from genreatlas.values import Row
 
-#: Tables whose versions decide whether the section is still true.
+#: Input tables: the section is outdated when one of their versions changes.
 INPUTS = (GENERATED_PLAYLISTS, GENERATED_PLAYLIST_SONGS)
 _MOST_SONGS = 40
 _MOST_PLAYLISTS = 30
@@ -26,7 +26,7 @@ def called(artist: object, title: object, song_id: object) -> str:
 
 
 def read_playlists(store: Reader, config: Config) -> list[Playlist]:
-    """The present playlist of each name; those of the configuration come first."""
+    """The newest playlist of each name; those of configured recipes come first."""
     rows = store.read(GENERATED_PLAYLISTS).select("playlist_id", "name", "sequence", "n_songs", "seconds", "notes")
     newest = rows.toPandas().sort_values("sequence").drop_duplicates("name", keep="last")
     wanted = [recipe.name for recipe in config.playlist.recipes]
@@ -64,7 +64,7 @@ def _songs(store: Reader, playlist_id: str) -> list[Row]:
 
 
 def _links(config: Config, name: str) -> list[tuple[str, str]]:
-    """Files of a playlist that are there, by their way from the report."""
+    """Format and relative address (from the report) of the existing files of a playlist."""
     folder, report = config.playlist.path.absolute(), config.report.path.absolute()
     files = [(kind, folder / f"{file_name(name)}.{kind}") for kind in config.playlist.formats]
     return [(kind, quote(Path(os.path.relpath(file, report)).as_posix())) for kind, file in files if file.is_file()]

@@ -1,4 +1,4 @@
-"""Scores with their intervals, distributions per genre, and what a song looks like, drawn as SVG."""
+"""Plots as SVG: scores with intervals, importances, distributions per genre, waveforms; spectrograms as PNG."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ _ROW = 60  # px from one row to the next: name and score, a note, the mark
 _TOP = 26
 
 _POINTS = 72
-_FEWEST = 5  # rows below which a density would be invented; each value is a tick instead
+_FEWEST = 5  # minimum rows for a density estimate; with fewer, each value is drawn as a tick
 
 _COLUMNS = 420
 _BANDS = 96
@@ -28,7 +28,7 @@ _RANGE_DB = 70.0
 
 @dataclass(frozen=True)
 class Scored:
-    """One row of a dot-and-whisker plot; ``quiet`` rows (baselines) step back."""
+    """One row of a dot-and-whisker plot; ``quiet`` rows (baselines) are drawn in a muted colour."""
 
     label: str
     note: str
@@ -43,9 +43,9 @@ def dot_and_whisker(name: str, rows: Sequence[Scored], measure: str, reference: 
 
     Parameters
     ----------
-    name : stem of the picture's file.
-    rows : top to bottom.
-    measure : what the scale shows, in words.
+    name : stem of the picture's file name.
+    rows : rows from top to bottom.
+    measure : name of the scale.
     reference : a row whose score is drawn as a dashed line through all rows.
     """
     height = _TOP + _ROW * len(rows) + 24
@@ -91,13 +91,13 @@ def _mark(row: Scored, y: float, radius: float = 5) -> str:
 
 
 def small_whisker(value: Any, low: Any, high: Any, quiet: bool = False) -> str:
-    """A dot and its whisker for a table's cell; decoration, the numbers stand beside it."""
+    """A dot and its whisker for a table cell; hidden from screen readers, as the numbers are in the table."""
     mark = _mark(Scored("", "", value, low, high, quiet), 8, 4)
     return element("svg", mark, class_="plot cell", width="100%", height=16, aria_hidden="true")
 
 
 def importance_bars(name: str, rows: Sequence[Scored], measure: str) -> Figure:
-    """Importances as dots from zero, largest first, with their spread where it is known."""
+    """Importances as dots and lines from zero, in the order of ``rows``, with intervals if known."""
     values = [
         v for row in rows for v in (row.value, row.low, row.high) if v is not None and not number_formats.missing(v)
     ]
@@ -127,19 +127,22 @@ def importance_bars(name: str, rows: Sequence[Scored], measure: str) -> Figure:
 
 
 def _at(share: float) -> str:
-    """Place of a share on the scale; a hair of margin keeps dots and labels at both ends whole."""
+    """Position of a share on the scale, with a margin so that dots and labels at both ends are not cut."""
     return f"{number(1.5 + 97 * min(max(share, 0.0), 1.0))}%"
 
 
 def ridges(
     name: str, sample: pd.DataFrame, feature: str, unit: str, genres: Sequence[str], names: Mapping[str, str]
 ) -> Figure:
-    """Density of one feature in each genre, one ridge a genre over one scale.
+    """Ridge plot: density of one feature in each genre on a common scale.
 
     Parameters
     ----------
+    name : stem of the picture's file name.
     sample : _genre_id and the feature.
+    feature, unit : name and unit of the feature.
     genres : genre ids from top to bottom.
+    names : display name by genre id.
 
     Returns
     -------
@@ -187,7 +190,7 @@ def ridges(
 
 
 def density(values: np.ndarray, grid: np.ndarray) -> np.ndarray | None:
-    """Gaussian kernel density (Scott's rule) on a grid; None for few or equal values.
+    """Gaussian kernel density (Scott's rule) on a grid; None if there are fewer than five or only equal values.
 
     References: D. W. Scott, Multivariate Density Estimation, 1992.
     """
@@ -197,7 +200,7 @@ def density(values: np.ndarray, grid: np.ndarray) -> np.ndarray | None:
 
 
 def duration_boxes(name: str, durations: pd.DataFrame, names: Mapping[str, str]) -> Figure:
-    """Durations of the sources per genre: box from quarter to quarter, line at the median, whiskers 5 to 95 %."""
+    """Box plot of source durations per genre: quartiles, median, whiskers from the 5th to the 95th percentile."""
     row, top = 40, 8
     columns = ["low", "q1", "median", "q3", "high"]
     figures = durations[columns].to_numpy(dtype=float)
@@ -239,12 +242,14 @@ def _finite(values: pd.Series) -> np.ndarray:
 
 
 def waveform(name: str, samples: np.ndarray, sample_rate: int, title: str) -> Figure:
-    """The largest and smallest sample of each column, on a scale from −1 to 1.
+    """Waveform: the range of samples in each pixel column, on a scale from −1 to 1.
 
     Parameters
     ----------
+    name : stem of the picture's file name.
     samples : (n,) mono, full scale = 1.
-    sample_rate : Hz.
+    sample_rate : sample rate in Hz.
+    title : name of the song, for the alternative text.
     """
     width, height = 420.0, 56.0
     edges = np.linspace(0, len(samples), min(_COLUMNS, len(samples)) + 1).astype(int)
@@ -273,12 +278,12 @@ def mel_picture(samples: np.ndarray, sample_rate: int) -> bytes:
     Parameters
     ----------
     samples : (n,) mono.
-    sample_rate : Hz.
+    sample_rate : sample rate in Hz.
 
     Returns
     -------
-    PNG of at most 420 × 96 pixels: time to the right, mel bands upwards, 70 dB below the loudest
-    point from dark to bright (magma, readable for the colour-blind and in grey).
+    PNG of at most 420 × 96 pixels: time to the right, mel bands upwards, from −70 dB (dark) to the maximum (bright),
+    in the colour map magma, which is readable for the colour-blind and in grey.
 
     References: McFee et al., librosa, SciPy 2015 (``librosa.feature.melspectrogram``).
     """

@@ -1,4 +1,4 @@
-"""How the loss of a network fell while it was trained, as a picture."""
+"""Training curve of a network: loss per epoch."""
 
 from genreatlas.models.engines.protocol import Losses
 from genreatlas.report.svg import Figure, element, number, path, text, ticks
@@ -7,12 +7,13 @@ _WIDTH, _HEIGHT, _LEFT, _TOP = 360.0, 160.0, 44.0, 22.0
 
 
 def training_curve(name: str, losses: Losses, model: str) -> Figure:
-    """Loss of each epoch on the songs that were learnt from, and dashed on those that the training was stopped by.
+    """Loss per epoch on training songs (solid) and on the songs used for early stopping (dashed).
 
     Parameters
     ----------
-    name : stem of the picture's file.
-    model : its name for people.
+    name : stem of the picture's file name.
+    losses : losses of the epochs.
+    model : display name of the model.
     """
     shown = [*losses.trained, *losses.held_out]
     low, high, n = min(0.0, *shown), max(*shown, 1e-9), len(losses.trained)

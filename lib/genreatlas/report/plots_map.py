@@ -1,4 +1,4 @@
-"""The map of genres as a still picture for the report; the page of the map is the one to explore."""
+"""The map of genres as a static picture for the report."""
 
 import math
 
@@ -11,21 +11,21 @@ from genreatlas.report.svg import Figure, element, number, text
 _WIDTH = 752.0
 _BESIDE, _ABOVE = 70.0, 22.0
 _TALL, _TALL_OF_FEW, _FEW = 560.0, 320.0, 60
-_LETTER = 6.7  # mean width of a letter at 12 px
+_LETTER = 6.7  # mean width of a letter in px at a font size of 12 px
 _HALO = "paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round"
 _MOST_NAMES = 90
-#: Lightness at which colours are readable on light and on dark paper.
+#: OKLCH lightness at which colours are readable on a light and on a dark background, and chroma.
 _LIGHTNESS, _CHROMA = 0.6, 0.13
 
 
 def map_picture(data: MapData) -> Figure:
-    """Genres as dots on the first lens, in the colour of their region; the largest are named, none on another."""
+    """Genres of the first lens as dots in the colour of their region; the largest have labels, which do not overlap."""
     lens = data.lenses[0].lens_id
     placed = sorted((genre for genre in data.genres if lens in genre.places), key=lambda g: (-g.n_songs, g.genre_id))
     xy = np.array([genre.places[lens] for genre in placed], dtype=np.float64).reshape(-1, 2)
     low = xy.min(axis=0) if len(xy) else np.zeros(2)
     across, down = np.ptp(xy, axis=0) if len(xy) else (0.0, 0.0)
-    # One scale for both directions: distances are what a map is read by.
+    # The same scale in both directions, so that distances are comparable.
     most = _TALL if len(placed) >= _FEW else _TALL_OF_FEW
     scale = min((_WIDTH - 2 * _BESIDE) / max(across, 1e-9), (most - 2 * _ABOVE) / max(down, 1e-9))
     tall = 2 * _ABOVE + float(down) * scale
@@ -35,7 +35,7 @@ def map_picture(data: MapData) -> Figure:
     body = []
     for region in sorted({-1 if genre.region is None else genre.region for genre in placed}):
         mine = [place for place, genre in enumerate(placed) if (-1 if genre.region is None else genre.region) == region]
-        # Lines of no length with round ends: a dot takes ten bytes.
+        # Dots are lines of zero length with round ends, which take about ten bytes each.
         dots = "".join(f"M{number(float(at[place, 0]))} {number(float(at[place, 1]))}h0" for place in mine)
         colour = colours[region] if region >= 0 else "currentColor"
         body.append(element("path", d=dots, style=f"stroke:{colour};stroke-width:{2 * radius};stroke-linecap:round"))
@@ -47,7 +47,7 @@ def map_picture(data: MapData) -> Figure:
 
 
 def region_colours(data: MapData) -> list[str]:
-    """A colour for each region: hues go round the map, as on its page."""
+    """Colour of each region: the hue follows the angle of the region around the centre, as on the map page."""
     lens = data.lenses[0].lens_id
     places: list[list[tuple[float, float]]] = [[] for _ in data.regions]
     for genre in data.genres:
@@ -64,7 +64,7 @@ def region_colours(data: MapData) -> list[str]:
 
 
 def _names(placed: list[MapGenre], at: np.ndarray, radius: float) -> list[str]:
-    """Names beside their dots, those of large genres first, where there is room."""
+    """Labels beside dots, for the largest genres first, where they fit without overlap."""
     made: list[str] = []
     taken = [(x - radius, y - radius, x + radius, y + radius) for x, y in at.tolist()] if len(at) < _FEW else []
     for genre, (x, y) in zip(placed, at.tolist(), strict=True):
@@ -92,7 +92,7 @@ def _meet(a: tuple[float, float, float, float], b: tuple[float, float, float, fl
 
 
 def _hex(lightness: float, chroma: float, hue: float) -> str:
-    """An OKLCH colour as sRGB (Ottosson 2020); what lies outside is clipped."""
+    """Convert an OKLCH colour to sRGB (Ottosson 2020); values out of gamut are clipped."""
     a, b = chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue))
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     middle = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3

@@ -1,4 +1,4 @@
-"""What is taken for what, what goes along, and what tells genres apart: matrices and a shallow decision tree."""
+"""Confusion matrices, correlation matrices, and a shallow decision tree."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from genreatlas.report.number_formats import amount, percent, shortened, signed
 from genreatlas.report.svg import Figure, element, number, text
 
 _OTHERS = "other genres"
-_LEVELS = 20  # steps of opacity: cells of one step share one path, so that 57 × 57 stays small
+_LEVELS = 20  # levels of opacity: cells of one level share one path, so that a 57 × 57 matrix stays small
 
 _DEPTH = 3
 _SMALLEST_LEAF = 5
 
 
 def confusion_shares(confusion: pd.DataFrame, shown: Sequence[str]) -> pd.DataFrame:
-    """Row-normalised confusion of the shown genres; all others share one last column.
+    """Row-normalised confusion matrix of the shown genres; all other genres are summed in a last column.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def confusion_shares(confusion: pd.DataFrame, shown: Sequence[str]) -> pd.DataFr
 
     Returns
     -------
-    One row per shown genre that has songs, one column per shown genre and, where needed, one for the rest.
+    One row per shown genre that has songs, one column per shown genre and, if needed, one for the other genres.
     """
     if confusion.empty:
         return pd.DataFrame(index=pd.Index([], dtype=object), columns=list(shown), dtype=float)
@@ -45,12 +45,14 @@ def confusion_shares(confusion: pd.DataFrame, shown: Sequence[str]) -> pd.DataFr
 
 
 def heatmap(name: str, shares: pd.DataFrame, names: Sequence[str], alt: str) -> Figure:
-    """Confusion as cells of one hue; the fuller, the larger the share of the row.
+    """Confusion matrix as cells of one hue, whose opacity is the share of the row.
 
     Parameters
     ----------
+    name : stem of the picture's file name.
     shares : from :func:`confusion_shares`.
-    names : shown names of the columns' genres, in order (the rest's column names itself).
+    names : display names of the columns' genres, in order, without the column of other genres.
+    alt : alternative text.
     """
     labels = [*names, *([_OTHERS] if _OTHERS in shares.columns else [])]
     rows = [labels[list(shares.columns).index(genre)] for genre in shares.index]
@@ -90,14 +92,16 @@ def _cell(x: float, y: float, cell: float, share: float, diagonal: bool) -> str:
 
 
 def correlation_triangle(name: str, correlation: pd.DataFrame, labels: Sequence[str], alt: str) -> Figure:
-    """Correlations below the diagonal: one hue for positive, another for negative, fuller when stronger.
+    """Correlations below the diagonal: one hue for positive and one for negative values; opacity is the strength.
 
-    Names stand on the diagonal: a cell belongs to the name at the end of its row and the one above its column.
+    Names are on the diagonal: a cell belongs to the name at the end of its row and to the name above its column.
 
     Parameters
     ----------
-    correlation : square, −1..1; NaN (a constant column) stays blank.
-    labels : names in the same order.
+    name : stem of the picture's file name.
+    correlation : (n, n), −1 to 1; cells with NaN (a constant column) are blank.
+    labels : (n,) names in the same order.
+    alt : alternative text.
     """
     n = len(labels)
     cell = 30 if n <= 10 else 20 if n <= 24 else 11
@@ -138,7 +142,7 @@ def correlation_triangle(name: str, correlation: pd.DataFrame, labels: Sequence[
 
 
 def strongest_pairs(correlation: pd.DataFrame, wanted: int = 6) -> pd.DataFrame:
-    """The pairs that go along most: first, second, value; strongest first, ties by name."""
+    """Pairs with the largest absolute correlation: first, second, value; ties are ordered by name."""
     values = correlation.to_numpy(dtype=float)
     rows, columns = np.tril_indices(len(values), k=-1)
     pairs = pd.DataFrame(
@@ -154,7 +158,7 @@ def strongest_pairs(correlation: pd.DataFrame, wanted: int = 6) -> pd.DataFrame:
 
 
 def heatmap_alt(model: str, shares: pd.DataFrame, names: dict[str, str]) -> str:
-    """What a heatmap shows, in words: the diagonal and the largest mistake of the shown genres."""
+    """Alternative text of a heatmap: the range of the diagonal and the most frequent error of the shown genres."""
     if shares.empty:
         return f"Confusion of {model}: no songs."
     right = [shares.loc[genre, genre] for genre in shares.index]
@@ -172,7 +176,7 @@ def heatmap_alt(model: str, shares: pd.DataFrame, names: dict[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Node:
-    """A question with two answers, or a leaf; counts are songs of the training sample."""
+    """A node of a decision tree: a split at a threshold, or a leaf; counts are songs of the training sample."""
 
     n: int
     genre_id: str
@@ -188,12 +192,13 @@ def grow_tree(sample: pd.DataFrame, features: Sequence[str], seed: int) -> Node 
 
     Parameters
     ----------
-    sample : _genre_id, _part and the features; missing values go the way that fits better.
+    sample : _genre_id, _part and the features; missing values go to the branch that fits better.
     features : numeric feature columns.
+    seed : random state of the tree.
 
     Returns
     -------
-    The root, or None where fewer than two genres or ten rows are left.
+    The root, or None if fewer than two genres, ten rows or one usable feature are left.
     """
     rows = sample[sample["_part"] == "train"]
     usable = [feature for feature in features if feature in rows and rows[feature].notna().any()]
@@ -225,13 +230,13 @@ def grow_tree(sample: pd.DataFrame, features: Sequence[str], seed: int) -> Node 
 
 
 def draw_tree(name: str, root: Node, units: Mapping[str, str], names: Mapping[str, str]) -> Figure:
-    """The tree from left to right; the upper branch is always *yes*."""
+    """Draw the tree from left to right; the upper branch is always *yes*."""
     leaf_height, column, box = 56.0, 226.0, 192.0
     body: list[str] = []
     sentences: list[str] = []
 
     def place(node: Node, depth: int, top: float) -> tuple[float, float]:
-        """Draw below ``top``; return where the node stands and where the next one may start."""
+        """Draw a node below ``top``; return its vertical centre and the top of the next node."""
         x = depth * column
         if node.yes is None or node.no is None:
             y = top + leaf_height / 2

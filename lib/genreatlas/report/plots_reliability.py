@@ -1,4 +1,4 @@
-"""Whether the confidence of a model is true, as a picture: said against shown."""
+"""Reliability diagram: confidence of a model against accuracy."""
 
 import pandas as pd
 
@@ -9,12 +9,12 @@ _SIDE, _LEFT, _TOP = 300.0, 44.0, 10.0
 
 
 def reliability_diagram(name: str, bins: pd.DataFrame) -> Figure:
-    """One dot a bin of equally many songs: mean confidence to the right, share that was right upwards.
+    """One dot per bin of equal numbers of songs: mean confidence to the right, accuracy upwards.
 
     Parameters
     ----------
-    name : stem of the picture's file.
-    bins : confidence and accuracy, from 0 to 1, by rising confidence.
+    name : stem of the picture's file name.
+    bins : confidence and accuracy of the bins, from 0 to 1, in ascending order of confidence.
     """
 
     def at(x: float, y: float) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What the report shows of experiments on confounds."""
+"""Results of experiments on confounds for the report."""
 
 import pandas as pd
 from pyspark.sql import functions as F
@@ -6,14 +6,14 @@ from pyspark.sql import functions as F
 from genreatlas.store import Reader
 from genreatlas.tables import PROBES
 
-#: Tables whose versions decide whether it is still true.
+#: Input tables: the section is outdated when one of their versions changes.
 INPUTS = (PROBES,)
 #: Kinds of experiments in the order of the table.
 KINDS = ("music", "alone", "artist", "change", "apart", "transfer")
 
 
 def read_probes(store: Reader, split: str) -> pd.DataFrame:
-    """The row of each experiment over all genres, sets after each other."""
+    """Accuracy over all genres of each experiment, ordered by feature set and kind of experiment."""
     mine = (F.col("split") == split) & (F.col("genre_id") == "*") & (F.col("metric") == "accuracy")
     rows = store.read(PROBES).where(mine).toPandas()
     order = {kind: place for place, kind in enumerate(KINDS)}

@@ -1,4 +1,4 @@
-"""Read from the store what the page shows: counted, sampled and cut in Spark, so that little reaches the driver."""
+"""Read the data of the report from the store; counts, samples and limits are computed in Spark."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -48,8 +48,8 @@ from genreatlas.tables import (
     TRAINING_GENRES,
 )
 
-#: Tables whose versions decide whether the page is still true. Not ``runs``: every step adds a row to
-#: it, also one that found nothing to do.
+#: Input tables: the page is outdated when one of their versions changes. Without ``runs``: every step adds a row to it,
+#: even if there was nothing to do.
 INPUTS = (
     SONGS,
     ARTISTS,
@@ -81,17 +81,17 @@ _MOST_REASONS = 100
 _MOST_DECISIONS = 20
 _MOST_DRIFTED = 12
 
-#: Features of a sample.
+#: Maximum number of features of a sample.
 MOST_FEATURES = 300
 _CONFUSED = 12
-_PER_GROUP = 2  # songs of one group among the confused, lest one odd artist fill the list
+_PER_GROUP = 2  # maximum confused songs of one group, so that one unusual artist does not fill the list
 _PER_GENRE = ("precision", "recall", "f1", "support", "average_precision")
 _SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _BOX = ("low", "q1", "median", "q3", "high")
 
 
 def read_report(store: Reader, config: Config) -> ReportData:
-    """Everything but sounds, which :mod:`genreatlas.report.sounds` decodes."""
+    """Read all data of the report except sounds, which :mod:`genreatlas.report.sounds` decodes."""
     data = ReportData(
         title=config.report.title,
         part=config.evaluate.part,
@@ -119,7 +119,10 @@ def read_report(store: Reader, config: Config) -> ReportData:
 
 
 def class_labels(store: Reader, level: str) -> DataFrame:
-    """song_id, genre_id at a level, each pair once; a genre without parent is its own parent."""
+    """Labels (song_id, genre_id) at the level genre or parent, without duplicates.
+
+    A genre without a parent is its own parent.
+    """
     rows = store.live(SONG_GENRES).select("song_id", "genre_id")
     if level == "parent":
         top = [(genre, parent) for genre, (parent, _) in sorted(roots(parents_of(store)).items())]
@@ -132,7 +135,7 @@ def class_labels(store: Reader, level: str) -> DataFrame:
 
 
 def current_split(store: Reader, name: str) -> DataFrame:
-    """Of every song of a split the row with the highest version: song_id, part, group_id, grouped_by, reason."""
+    """The newest row of each song of a split: song_id, part, group_id, grouped_by, reason."""
     newest = F.max_by(F.struct("part", "group_id", "grouped_by", "reason"), "split_version")
     rows = store.read(SPLITS).where(F.col("split") == name)
     return rows.groupBy("song_id").agg(newest.alias("now")).select("song_id", "now.*")
@@ -146,7 +149,7 @@ def _runs(store: Reader) -> pd.DataFrame:
 
 
 def _featured(data: ReportData, store: Reader, config: Config) -> float | None:
-    """Share of test songs that feature somebody who performs a training song, where figures are called artist-safe."""
+    """Share of test songs that feature a performer of a training song; None if no scores are artist-safe."""
     if "grouping" not in data.models or not (data.models["grouping"] == "artist-safe").any():
         return None
     split = current_split(store, config.splits.name).where("part IN ('train', 'test')").select("song_id", "part")
@@ -286,7 +289,7 @@ def _closely(data: ReportData, store: Reader, config: Config, board: boards.Boar
 
 
 def _losses_of(board: boards.Board, config: Config) -> dict[str, Losses]:
-    """Losses of the models on a board whose files are here and keep them."""
+    """Training losses by model_id, for models on a board whose files are available and contain losses."""
     found = {}
     for _, model in board.rows.head(views.LONGEST_TABLE).iterrows():
         if model["engine"] not in (one.name for one in engines()):
@@ -300,11 +303,15 @@ def _losses_of(board: boards.Board, config: Config) -> dict[str, Losses]:
 
 
 def _families(store: Reader, counts: DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """How often genre and family are named, by family: below one parent, or by the names where nobody has a parent.
+    """Shares of songs with correctly predicted genre and family, by family.
+
+    Families are the genres below one parent, or are derived from names if no genre has a parent.
 
     Parameters
     ----------
+    store : the store.
     counts : rows of ``metrics`` with the metric confusion, of one model.
+    names : name by genre_id.
     """
     known = {genre: names.get(root, root) for genre, (root, _) in roots(parents_of(store)).items()}
     family, by = (known, "parent") if known else (families_by_name(names), "name")
@@ -324,14 +331,14 @@ def _families(store: Reader, counts: DataFrame, names: Mapping[str, str]) -> pd.
 
 
 def _taken_for(counts: DataFrame) -> pd.DataFrame:
-    """What songs of each genre are wrongly taken for most often."""
+    """The most frequent wrong predictions of each genre."""
     rank = F.row_number().over(Window.partitionBy("genre_id").orderBy(F.desc("value"), "other"))
     wrong = counts.where("genre_id <> other AND value > 0").withColumn("_rank", rank)
     return wrong.where(F.col("_rank") <= _TAKEN_FOR).select("genre_id", "other", "value").toPandas()
 
 
 def _confused(data: ReportData, store: Reader, model_id: str, wanted: int) -> pd.DataFrame:
-    """Wrong predictions, by how far the predicted genre's score is above the best true one's."""
+    """Wrong predictions, in descending order of the margin: predicted genre's score minus the best true genre's."""
     truth = F.array_max(F.transform("genres", lambda genre: F.col("scores")[genre]))
     order = (F.desc_nulls_last("margin"), F.asc("song_id"))
     rank = F.row_number().over(Window.partitionBy("group_id").orderBy(*order))
@@ -354,7 +361,7 @@ def _confused(data: ReportData, store: Reader, model_id: str, wanted: int) -> pd
 
 
 def with_clip(store: Reader, rows: DataFrame) -> DataFrame:
-    """Rows with the song's title and artist, and the first of its clips (NULL where it has none)."""
+    """Add the song's title and artist, and columns of its first clip (NULL if it has none)."""
     columns = ("clip_id", "uri", "path", "start_s", "length_s", "duration_s", "mime", "bytes", *AUDIO_KEYS)
     clips = store.live(CLIPS).join(rows.select("song_id"), "song_id", "left_semi")
     first = clips.groupBy("song_id").agg(F.min_by(F.struct(*columns), "clip_id").alias("clip"))
@@ -363,7 +370,7 @@ def with_clip(store: Reader, rows: DataFrame) -> DataFrame:
 
 
 def add_in_use(data: ReportData, store: Reader, alias: str) -> ReportData:
-    """The last decisions on an alias, newest first, and what drifted most against the model that bears it."""
+    """Add the last decisions on an alias, newest first, and the largest drift relative to the model of the alias."""
     mine = store.read(PROMOTIONS).where(F.col("alias") == alias)
     decisions = mine.orderBy(F.desc("sequence")).limit(_MOST_DECISIONS).toPandas()
     if decisions.empty:
@@ -373,7 +380,7 @@ def add_in_use(data: ReportData, store: Reader, alias: str) -> ReportData:
 
 
 def _most_drifted(rows: pd.DataFrame) -> pd.DataFrame:
-    """The sum over genres of each population first, then single features and genres by their index."""
+    """Rows of the sum over genres of each population first, then features and genres in descending order of PSI."""
     ranked = rows.assign(single=rows["name"] != "*")
     ranked = ranked.sort_values(["single", "psi", "population", "name"], ascending=[True, False, True, True])
     most = _MOST_DRIFTED + int((~ranked["single"]).sum())
@@ -385,7 +392,11 @@ def add_features(data: ReportData, store: Reader, config: Config, labels: DataFr
 
     Parameters
     ----------
+    data : data of the report so far.
+    store : the store.
+    config : the configuration.
     labels : song_id, genre_id at the level of the models.
+    board : the first board; None if there is none.
     """
     genres = drawn_genres(data, board)
     mine = labels.where(F.col("genre_id").isin(genres))
@@ -396,7 +407,7 @@ def add_features(data: ReportData, store: Reader, config: Config, labels: DataFr
     info = store.read(FEATURE_SETS).where(
         (F.col("feature_set") == table.feature_set) & (F.col("set_version") == table.set_version)
     )
-    newest = F.max_by("part", "split_version").alias("_part")  # a feature may be called part, or genre_id
+    newest = F.max_by("part", "split_version").alias("_part")  # a feature may be named part or genre_id
     parts = store.read(SPLITS).where(F.col("split") == config.splits.name).groupBy("song_id").agg(newest)
     every = [name for name, kind in table.columns.items() if kind == "numeric"]
     numeric = drawn_features(every, data.importances)
@@ -423,10 +434,10 @@ def add_features(data: ReportData, store: Reader, config: Config, labels: DataFr
 
 
 def drawn_features(names: list[str], importances: pd.DataFrame) -> list[str]:
-    """Features that are sampled for pictures, in their order: all, or of more than :data:`MOST_FEATURES` those that the
-    models' importances name, and others evenly spaced.
+    """Features to sample for pictures, in their order.
 
-    Correlations of 6,373 columns with each other would take minutes and 300 MB, and no picture shows more than some.
+    Of more than :data:`MOST_FEATURES` features, half are the most important ones of the models, the rest are evenly
+    spaced. Correlations of 6,373 columns would take minutes and 300 MB, and pictures show only a few.
     """
     if len(names) <= MOST_FEATURES:
         return names
@@ -441,25 +452,25 @@ def drawn_features(names: list[str], importances: pd.DataFrame) -> list[str]:
 
 
 def drawn_genres(data: ReportData, board: Board | None) -> list[str]:
-    """Genre ids of the pictures: the largest that the best model tells apart, else the largest of all."""
+    """Genre ids for pictures: the largest classes of the best model, or the largest genres if there is no model."""
     close = board.shown_closely if board is not None else []
     return views.shown_genres(data, list(close[0]["classes"]) if close else ())
 
 
 def own_names(labels: DataFrame) -> DataFrame:
-    """Labels (song_id, genre_id) under names that no feature has, to join features with: song_id, _genre_id."""
+    """Rename genre_id to _genre_id, which no feature has as its name, to join labels with features."""
     return labels.select("song_id", F.col("genre_id").alias("_genre_id"))
 
 
 def sample(rows: DataFrame, per_genre: int, seed: int) -> DataFrame:
-    """At most so many rows of each _genre_id: those with the smallest seeded hash of their clip, in that order."""
+    """At most ``per_genre`` rows of each _genre_id: those with the smallest seeded hash of clip_id, in that order."""
     dice = F.xxhash64(F.lit(seed), F.col("clip_id"))
     rank = F.row_number().over(Window.partitionBy("_genre_id").orderBy(dice, "clip_id"))
     return rows.withColumn("_rank", rank).where(F.col("_rank") <= per_genre).orderBy("_genre_id", "_rank").drop("_rank")
 
 
 def songs_to_hear(data: ReportData, store: Reader, labels: DataFrame, board: Board | None, seed: int) -> DataFrame:
-    """One song a genre that has a clip: of those with the fewest genres, the first by a seeded hash."""
+    """One song with a clip per genre: among songs with the fewest genres, the one with the smallest seeded hash."""
     clips = store.live(CLIPS).select("song_id").distinct()
     several = labels.groupBy("song_id").agg(F.count("*").alias("n"))
     mine = labels.where(F.col("genre_id").isin(drawn_genres(data, board))).join(clips, "song_id", "left_semi")
@@ -479,14 +490,17 @@ def _durations(store: Reader, labels: DataFrame) -> pd.DataFrame:
 
 
 def _drawn_set(store: Reader, board: Board | None) -> FeatureTable | None:
-    """The set with columns of the best model that reads one, else the first such set; None where there is none."""
+    """Feature set to draw: of the best model that uses a set with named columns, or else the first such set.
+
+    None if there is no such set.
+    """
     layouts = [layout.name for layout in LAYOUTS.values() if layout.by_column]
     known = store.read(FEATURE_SETS).where(F.col("axis").isin(layouts)).select("feature_set").distinct()
     names = sorted(row["feature_set"] for row in known.collect() if row["feature_set"] not in NOT_MUSIC)
     if board is not None:
         for _, model in board.rows.iterrows():
             about = (members_of(model[column]) for column in ("feature_set", "set_version", "preprocessing_id"))
-            for member in zip(*about, strict=True):  # of sets that are joined the first
+            for member in zip(*about, strict=True):  # of joined sets, the first with named columns
                 if not is_baseline(model["engine"]) and member[0] in names:
                     return find_feature_table(store, *member)
     for name in names:

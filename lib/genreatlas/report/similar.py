@@ -1,4 +1,4 @@
-"""Similar songs of those that the report shows."""
+"""Similar songs of the songs shown in the report."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,13 @@ from genreatlas.report.playlists import called
 from genreatlas.store import Reader
 from genreatlas.tables import NEIGHBOUR_SONGS, NEIGHBOUR_SPACES, SONG_NEIGHBOURS, SONGS
 
-#: Tables whose versions decide whether they are still true.
+#: Input tables: the section is outdated when one of their versions changes.
 INPUTS = (NEIGHBOUR_SPACES, NEIGHBOUR_SONGS, SONG_NEIGHBOURS)
 _NEAR = 3
 
 
 def read_similar(store: Reader, song_ids: Sequence[str]) -> dict[str, list[str]]:
-    """Names of the nearest songs by others of some songs, in the present space; empty where nobody looked for them."""
+    """Names of the nearest songs by other artists, by song_id, in the newest space; empty if there is no space."""
     spaces = store.read(NEIGHBOUR_SPACES).orderBy(F.desc("sequence")).limit(1).select("space_id").collect()
     if not spaces or not song_ids:
         return {}
@@ -31,7 +31,7 @@ def read_similar(store: Reader, song_ids: Sequence[str]) -> dict[str, list[str]]
 
 
 def nearest_of_others(rows: pd.DataFrame) -> dict[str, list[str]]:
-    """The first neighbours of each song that are by somebody else, one of each artist and recording.
+    """The nearest neighbours of each song by other artists, at most one per artist and recording.
 
     Parameters
     ----------

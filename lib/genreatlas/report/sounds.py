@@ -1,7 +1,7 @@
-"""Fetch and decode the few clips that the page draws and plays.
+"""Read and decode the few clips that the report draws and plays.
 
-A page is passed on, so nothing lands in it but what was imported: a recorded path is opened once, and its bytes are
-compared with the hash that the import wrote. Another file in its place, or a link to one, is left out.
+Reports are passed on, so they must contain only imported audio: a stored path is opened once, and its bytes are
+compared with the hash that was stored by the import. A file with other bytes, or a link to one, is left out.
 """
 
 import base64
@@ -25,12 +25,12 @@ from genreatlas.report.number_formats import missing
 from genreatlas.store import Reader
 from genreatlas.tables import CLIP_AUDIO
 
-#: What names one audio in ``clip_audio``, as rows of ``clips`` say it.
+#: Columns of ``clips`` that identify a row of ``clip_audio``.
 AUDIO_KEYS = ("ingest_batch", "sha256", "provider")
 
-#: Media types that every browser plays.
+#: Media types that all browsers play.
 PLAYED = ("audio/mpeg", "audio/wav", "audio/flac", "audio/ogg")
-#: A file of these up to this size goes into the page as it is.
+#: Maximum size in bytes of a file of these types that is embedded unchanged.
 _MOST_BYTES = 1_000_000
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _GONE = "the file cannot be opened from here"
@@ -38,16 +38,17 @@ _DROPPED = "its audio was fetched and is no longer kept"
 _CHANGED = "the file is no longer the one that was imported"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
-#: Longer files are hashed and decoded from the open file.
+#: Size in bytes above which files are hashed and decoded from disk instead of memory.
 _IN_MEMORY = 256 << 20
 
 
 def with_audio(store: Reader, clips: pd.DataFrame) -> pd.DataFrame:
-    """The same rows with a column ``audio``: the bytes of fetched clips, None for files and where they are gone.
+    """Add a column ``audio`` with the bytes of fetched clips; None for files and deleted audio.
 
     Parameters
     ----------
-    clips : uri and :data:`AUDIO_KEYS`, in which a song without a clip has None.
+    store : the store.
+    clips : uri and :data:`AUDIO_KEYS`, None for songs without a clip.
     """
     if clips.empty or not store.exists(CLIP_AUDIO):
         return clips.assign(audio=None)
@@ -62,7 +63,7 @@ def with_audio(store: Reader, clips: pd.DataFrame) -> pd.DataFrame:
 
 
 def sound(row: pd.Series) -> Sound:
-    """Decode one clip; a file that is gone or broken leaves a problem instead of samples.
+    """Decode one clip; for a missing or broken file, ``problem`` is set and ``samples`` is None.
 
     Parameters
     ----------
@@ -79,12 +80,12 @@ def sound(row: pd.Series) -> Sound:
 
 
 def player(row: pd.Series) -> Player:
-    """Audio of one clip as a data URI: the file itself where it is small and no longer than the cut, else an MP3.
+    """Audio of one clip as a data URI: the file itself if it is small and the clip covers it, otherwise an MP3.
 
     Parameters
     ----------
-    row : song_id, uri, start_s, length_s, duration_s, mime, bytes, sha256; uri is NULL where a song has no clip.
-        ``audio`` has the bytes of a clip that was fetched; it may be missing.
+    row : song_id, uri, start_s, length_s, duration_s, mime, bytes, sha256; uri is NULL if a song has no clip.
+        ``audio`` has the bytes of a fetched clip; it may be missing.
     """
     song_id = str(row["song_id"])
     if missing(row["uri"]):
@@ -92,7 +93,7 @@ def player(row: pd.Series) -> Player:
     try:
         source = _source(row)
         whole = row["length_s"] >= 0.95 * row["duration_s"]
-        mime = probe(source).mime  # by its content: what is no audio ends here
+        mime = probe(source).mime  # detected from the content; raises if it is not audio
         if whole and row["bytes"] <= _MOST_BYTES and mime in PLAYED:
             source.seek(0)
             content = source.read(_MOST_BYTES + 1)
@@ -107,13 +108,13 @@ def player(row: pd.Series) -> Player:
 
 
 def _source(row: pd.Series) -> BinaryIO:
-    """The bytes that were fetched, or those of the file, if they are what was imported.
+    """The fetched bytes, or the file if its bytes are unchanged since the import.
 
-    Links are followed, as the import does: what they lead to has to have the same hash.
+    Links are followed, as in the import: the target must have the same hash.
 
     Raises
     ------
-    ClipError : the file is gone, is no regular file, or has other bytes.
+    ClipError : the file is missing, is not a regular file, or has other bytes.
     """
     audio = row.get("audio")
     if isinstance(audio, bytes | bytearray):
@@ -139,7 +140,7 @@ def _gone(row: pd.Series) -> str:
 
 
 def as_mp3(samples: np.ndarray, sample_rate: int) -> bytes:
-    """Encode (n,) mono samples; what is above full scale is clipped, rates that MP3 lacks become 44.1 kHz."""
+    """Encode (n,) mono samples as MP3; samples above full scale are clipped, unsupported rates become 44.1 kHz."""
     rate = sample_rate if sample_rate in _MP3_RATES else 44100
     buffer = io.BytesIO()
     soundfile.write(buffer, np.clip(resample(samples, sample_rate, rate), -1.0, 1.0), rate, format="MP3")

@@ -1,8 +1,8 @@
-"""Pictures as SVG text: a few element builders, and the figure that page and files share.
+"""Build SVG: functions for elements, and the class :class:`Figure` for inline pictures and files.
 
-SVG is written directly because a page must look right in light and in dark and on a phone: shapes
-carry the classes of ``templates/plot.css``, whose colours follow the reader's preference, and text
-stays text. Matplotlib fixes both colours and sizes when it draws.
+SVG is written directly so that pictures adapt to light and dark mode and to phones: shapes have the CSS classes of
+``templates/plot.css``, whose colours follow the reader's preference, and text stays text. Matplotlib fixes both colours
+and sizes when it draws.
 """
 
 import math
@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 
-#: Characters that XML 1.0 has no way to write, not even by number, and marks that turn the direction of a line.
+#: Characters that XML 1.0 does not allow, not even as references, and marks that change the direction of text.
 _NO_XML = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 
 
 def escaped(string: object) -> str:
-    """Text of a picture: escaped, and with U+FFFD for characters that no SVG may hold."""
+    """Escape text for SVG; characters that SVG does not allow become U+FFFD."""
     return escape(_NO_XML.sub("\ufffd", str(string)))
 
 
 def element(tag: str, content: str = "", /, **attributes: object) -> str:
-    """One element; ``content`` is markup, attribute values are escaped, None leaves an attribute out.
+    """One element; ``content`` is markup, attribute values are escaped, attributes with value None are left out.
 
     A trailing underscore is dropped from attribute names and others become hyphens: ``class_``, ``text_anchor``.
     """
@@ -39,24 +39,24 @@ def element(tag: str, content: str = "", /, **attributes: object) -> str:
 
 
 def text(x: object, y: object, string: str, **attributes: object) -> str:
-    """A line of text, escaped."""
+    """A text element with escaped content."""
     return element("text", escaped(string), x=x, y=y, **attributes)
 
 
 def number(value: object) -> str:
-    """A coordinate with at most two decimals; anything else as it is."""
+    """Format a float with at most two decimals; other values by ``str``."""
     if isinstance(value, float | np.floating):
         return f"{value:.2f}".rstrip("0").rstrip(".")
     return str(value)
 
 
 def path(points: Iterable[tuple[float, float]], close: bool = False) -> str:
-    """The ``d`` of a line through points."""
+    """Attribute ``d`` of a path through points."""
     return "M" + "L".join(f"{number(float(x))} {number(float(y))}" for x, y in points) + ("Z" if close else "")
 
 
 def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
-    """Round numbers inside [low, high], about as many as wanted."""
+    """About ``wanted`` round numbers in [low, high]."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return [low] if math.isfinite(low) else []
     raw = (high - low) / wanted
@@ -69,10 +69,10 @@ def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture: on the page as inline SVG, beside it as a file.
+    """A picture, written as inline SVG on the page and as a file.
 
-    ``fluid`` figures have horizontal places in percent, so that their text keeps its size at any
-    width; others scale down to a tenth less than their width and then scroll.
+    Horizontal positions of ``fluid`` figures are in percent, so that their text keeps its size at any width; other
+    figures are scaled down to 90 % of their width at most and then scroll. Width and height are in px.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Figure:
     width: float
     height: float
     fluid: bool = False
-    stretched: bool = False  #: may lose its proportions to fill its place
+    stretched: bool = False  #: whether the proportions may change to fill the available space
 
     @property
     def inline(self) -> str:

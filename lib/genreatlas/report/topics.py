@@ -1,4 +1,4 @@
-"""What the report shows of topics: the genres of each, and songs to hear it in."""
+"""Topics for the report: their genres and example songs."""
 
 from typing import Any
 
@@ -11,17 +11,17 @@ from genreatlas.report.queries import with_clip
 from genreatlas.store import Reader
 from genreatlas.tables import TOPIC_MODELS, TOPICS
 
-#: Tables whose versions decide whether the section is still true.
+#: Input tables: the section is outdated when one of their versions changes.
 INPUTS = (TOPIC_MODELS, TOPICS)
 
 
 def read_topics(store: Reader) -> tuple[list[Topic], pd.DataFrame]:
-    """Topics of the last fit, those with the largest share first, and the first clip of each song to hear them in.
+    """Read the topics of the last fit, and the first clips of their example songs.
 
     Returns
     -------
-    The topics, and rows of :func:`genreatlas.report.queries.with_clip` in the order in which the topics name the songs:
-    the first song of each topic, then the second of each.
+    topics : topics in descending order of their share.
+    clips : rows of :func:`genreatlas.report.queries.with_clip`: the first song of each topic, then the second of each.
     """
     fits = store.read(TOPIC_MODELS).select("feature_set", "set_version", "made_at", "sequence")
     last = fits.orderBy(F.desc("made_at"), F.desc("sequence")).limit(1).collect()
@@ -39,18 +39,19 @@ def read_topics(store: Reader) -> tuple[list[Topic], pd.DataFrame]:
 
 
 def in_turns(examples: list[list[str]]) -> list[str]:
-    """Songs of all topics, each once: the first of each topic, then the second of each."""
+    """Songs of all topics without duplicates: the first of each topic, then the second of each."""
     most = max(map(len, examples), default=0)
     turns = [songs[place] for place in range(most) for songs in examples if place < len(songs)]
     return list(dict.fromkeys(turns))
 
 
 def topic_of(row: dict[str, Any], clips: pd.DataFrame) -> Topic:
-    """A row of ``topics`` as the page shows it.
+    """Convert a row of the table ``topics``.
 
     Parameters
     ----------
-    clips : song_id, title, artist, path, start_s, length_s of its songs.
+    row : the row.
+    clips : song_id, title, artist, path, start_s, length_s of its example songs.
     """
     known = {str(clip["song_id"]): clip for clip in clips.to_dict("records")}
     songs = []

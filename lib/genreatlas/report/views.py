@@ -1,4 +1,4 @@
-"""Frames turned into the rows that the page's tables show; bounded however many genres there are."""
+"""Rows of the page's tables, computed from the report's data; their number is bounded."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from genreatlas.report.number_formats import missing
 from genreatlas.report.plots import Scored
 from genreatlas.values import Row
 
-#: A table of genres or candidates longer than this is cut, and says so.
+#: Maximum rows of a table of genres or candidates; longer tables are cut, with a remark.
 LONGEST_TABLE = 60
 _WORST = 15
-#: Rules of ``training_genres`` at which songs go, in words.
+#: Display names of the rules in ``training_genres`` by which songs are dropped.
 LOSSES = {
     "no_features": "without features",
     "filtered": "filtered out",
@@ -25,7 +25,7 @@ LOSSES = {
 
 
 def shown_genres(data: ReportData, classes: Sequence[str] = ()) -> list[str]:
-    """Genre ids that pictures show: the largest of those told apart, by songs, then by name."""
+    """Genre ids for pictures: the ``max_genres`` classes (or genres) with the most songs, ordered by name."""
     order = data.genres.sort_values(["n_songs", "genre_id"], ascending=[False, True])["genre_id"].tolist()
     known = [genre for genre in order if not classes or genre in set(classes)]
     known += [genre for genre in classes if genre not in set(order)]
@@ -33,7 +33,7 @@ def shown_genres(data: ReportData, classes: Sequence[str] = ()) -> list[str]:
 
 
 def leaderboard(board: Board, data: ReportData) -> list[Row]:
-    """One row a model: its name, and a cell (value, low, high) for every metric that the board has."""
+    """One row per model: its name, and a cell (metric, value, low, high) for every metric of the board."""
     scores = data.scores[data.scores["unit"] == "song"]
     metrics = board_metrics(board, data)
     cells = {(r["model_id"], r["metric"]): (r["value"], r["low"], r["high"]) for r in _rows(scores)}
@@ -55,14 +55,14 @@ def leaderboard(board: Board, data: ReportData) -> list[Row]:
 
 
 def board_metrics(board: Board, data: ReportData) -> list[str]:
-    """Metrics of a board's columns; the one that orders it comes first."""
+    """Metrics of a board's columns; the metric by which the board is ordered comes first."""
     mine = data.scores[data.scores["model_id"].isin(board.rows["model_id"])]
     names = selected_metrics(mine)
     return [name for name in names if name == board.metric] + [name for name in names if name != board.metric]
 
 
 def p_against_best(data: ReportData, board: Board) -> dict[str, float]:
-    """Holm-corrected p of each model against the best, whichever of the two the row is written under."""
+    """Holm-corrected p-value by model_id, compared with the best model."""
     if board.best is None:
         return {}
     best = board.best["model_id"]
@@ -73,7 +73,7 @@ def p_against_best(data: ReportData, board: Board) -> dict[str, float]:
 
 
 def overall(data: ReportData, model_id: str, metric: str) -> Row | None:
-    """One figure of a model over all genres, per song."""
+    """Row of one metric of a model over all genres, on songs; None if missing."""
     rows = data.scores[
         (data.scores["model_id"] == model_id) & (data.scores["metric"] == metric) & (data.scores["unit"] == "song")
     ]
@@ -91,7 +91,7 @@ def scored(board: Board) -> list[Scored]:
 
 
 def by_unit(board: Board, data: ReportData) -> list[Row]:
-    """Frame models: accuracy of songs by mean score, of songs by vote, and of single rows."""
+    """Accuracy of frame models by unit: songs by mean score, songs by majority vote, and single rows."""
     scores = data.scores[(data.scores["metric"] == "accuracy") & data.scores["unit"].isin(["song_vote", "row"])]
     result = []
     for _, model in board.rows.iterrows():
@@ -111,9 +111,9 @@ def by_unit(board: Board, data: ReportData) -> list[Row]:
 
 
 def per_genre(data: ReportData, model_id: str) -> tuple[list[Row], int]:
-    """Precision, recall, F1 (or average precision) and support per genre, and how many rows were cut.
+    """Precision, recall, F1 (or average precision) and support per genre, and the number of rows that were cut.
 
-    Up to 60 genres are all shown, in the order of their names; of more, the largest and the worst.
+    Rows are ordered by name. Of more than 60 genres, only the largest and the worst are returned.
     """
     mine = data.genre_scores[data.genre_scores["model_id"] == model_id]
     if mine.empty:
@@ -147,9 +147,9 @@ def _main(row: Row) -> float:
 
 
 def reliability(data: ReportData, model_id: str, wanted: int = 30) -> tuple[Row | None, list[Row], int]:
-    """Reliability over all songs, of the genres that are furthest from what the model states, and how many were cut.
+    """Reliability over all songs, reliability of the worst calibrated genres, and the number of genres that were cut.
 
-    A distance counts by the standard error that it has with so many songs, so that small genres do not fill the list.
+    Deviations are divided by their standard error, so that small genres do not fill the list.
     """
     mine = data.reliability[data.reliability["model_id"] == model_id]
     if mine.empty:
@@ -167,7 +167,7 @@ def reliability(data: ReportData, model_id: str, wanted: int = 30) -> tuple[Row 
 
 
 def every_genre(data: ReportData, model_id: str) -> list[Row]:
-    """One row for each genre of a model, the largest first: scores, reliability, and what it is taken for."""
+    """One row per genre of a model, largest first: scores, reliability, and most frequent wrong predictions."""
     mine = data.genre_scores[data.genre_scores["model_id"] == model_id]
     values = mine.pivot_table(index="genre_id", columns="metric", values="value", aggfunc="first")
     genres = data.reliability[(data.reliability["model_id"] == model_id) & (data.reliability["genre_id"] != "*")]
@@ -196,7 +196,7 @@ def genre_columns(data: ReportData, model_id: str) -> list[str]:
 
 
 def top_confusions(data: ReportData, model_id: str, wanted: int = 10) -> list[Row]:
-    """The pairs that are mistaken most often, with the share of the true genre's songs."""
+    """The most frequent pairs of true and wrongly predicted genre, with the share of the true genre's songs."""
     mine = data.confusion[data.confusion["model_id"] == model_id]
     wrong = mine[(mine["genre_id"] != mine["other"]) & (mine["value"].astype(float) > 0)]
     order = wrong.sort_values(["value", "genre_id", "other"], ascending=[False, True, True]).head(wanted)
@@ -212,7 +212,7 @@ def top_confusions(data: ReportData, model_id: str, wanted: int = 10) -> list[Ro
 
 
 def importances(data: ReportData, model_id: str, kind: str, wanted: int = 15) -> list[Scored]:
-    """The most important features of a model; those that change nothing are left out."""
+    """The most important features of a model, without features of importance zero."""
     rows = data.importances
     mine = rows[
         (rows["model_id"] == model_id)
@@ -225,7 +225,7 @@ def importances(data: ReportData, model_id: str, kind: str, wanted: int = 15) ->
 
 
 def drawn_features(data: ReportData, model_ids: Sequence[str], wanted: int = 8) -> list[str]:
-    """Features worth a picture: those that models find important, then those that part the genres best."""
+    """Features to draw: the most important ones of the models, then those that separate the genres best."""
     numeric = data.features.loc[data.features["kind"] == "numeric", "feature"].tolist()
     known = [feature for feature in numeric if feature in data.sample]
     ranked: list[str] = []
@@ -237,7 +237,7 @@ def drawn_features(data: ReportData, model_ids: Sequence[str], wanted: int = 8) 
 
 
 def separation(sample: pd.DataFrame, features: Sequence[str]) -> dict[str, float]:
-    """Share of each feature's variance that lies between the genres (eta squared); 0 where it is constant.
+    """Share of each feature's variance between genres (eta squared); 0 for constant features.
 
     Parameters
     ----------
@@ -253,7 +253,7 @@ def separation(sample: pd.DataFrame, features: Sequence[str]) -> dict[str, float
 
 
 def losses(data: ReportData) -> tuple[list[str], list[Row]]:
-    """Songs that training and judgement left out: the rules that occur, in words, and a row a genre."""
+    """Songs that training and evaluation left out: display names of the rules that occur, and one row per genre."""
     rules = [rule for rule in LOSSES if rule in data.losses and data.losses[rule].sum() > 0]
     rows = [
         {
@@ -273,5 +273,5 @@ def _rows(frame: pd.DataFrame) -> list[Row]:
 
 
 def metric_words(name: str) -> str:
-    """A metric's name for people."""
+    """Display name of a metric."""
     return METRICS.get(name, name.replace("_", " "))
