@@ -1,15 +1,15 @@
-"""Networks: small convolutional and recurrent networks that hear a clip's rows in their order.
+"""Networks: small convolutional and recurrent networks on the rows of a clip as a sequence.
 
 =================  =====================================================================================================
 cnn_1d             convolutions over time on chosen columns: timbre, pitch, or all of them
-cnn_2d             convolutions over time and columns: timbre and pitch as one picture
+cnn_2d             convolutions over time and columns: timbre and pitch as one image
 short_chunk_cnn    residual convolutions over time and frequency, for spectrograms (``mel128``)
 gru                a recurrent network with attention pooling: rhythm as a sequence of notes (``rhythm_notes``)
 =================  =====================================================================================================
 
-They are built and trained with Keras on JAX (extra ``deep``), each candidate and fold in a Spark task of its own, on
-crops of some seconds; what is stored is ONNX, which onnxruntime scores without the extra. docs/networks.md describes
-each as an article's section on methods would.
+Networks are built and trained with Keras on JAX (extra ``deep``) on crops of a few seconds, each candidate and fold in
+a Spark task of its own. They are stored as ONNX, which onnxruntime scores without the extra. docs/networks.md has the
+full description of each.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Networks(TaskEngine):
     dear = True
 
     def fitter(self) -> "type[SequenceGrid]":
-        """A grid whose tasks read whole clips."""
+        """Return the grid whose tasks read whole clips."""
         from genreatlas.models.engines.networks.sequence_grid import SequenceGrid
 
         return SequenceGrid
@@ -52,7 +52,7 @@ class Networks(TaskEngine):
     def fit(
         self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: AnyArray
     ) -> "tuple[NetworkModel, list[str]]":
-        """Train a network on some clips, stopped early on songs of one fold among them."""
+        """Train a network on some clips, with early stopping on held-out songs of one of their folds."""
         from genreatlas.errors import Reason
         from genreatlas.models.engines.estimators import limits
         from genreatlas.models.engines.networks import network_fits
@@ -65,7 +65,7 @@ class Networks(TaskEngine):
         return network_fits.fit(trial, files, settings, rows)
 
     def losses(self, path: Path) -> Losses | None:
-        """Losses that the model's file keeps; onnxruntime is not needed."""
+        """Losses per epoch from the model's file; needs no onnxruntime."""
         import json
 
         from genreatlas.audio.onnx_files import read_metadata
@@ -78,7 +78,7 @@ class Networks(TaskEngine):
             return None
 
     def loads(self, content: bytes) -> "NetworkModel":
-        """Read an ONNX file that this engine wrote."""
+        """Read an ONNX file written by this engine."""
         from genreatlas.models.engines.networks import onnx_model
 
         return onnx_model.loads(content)

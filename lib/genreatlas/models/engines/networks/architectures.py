@@ -1,4 +1,4 @@
-"""The networks, built with Keras. Each takes windows (rows, width) and gives a logit for each genre.
+"""Network architectures, built with Keras. Input: windows (rows, width); output: a logit for each genre.
 
 References: Pons & Serra 2019 (small convolutional networks on patches); Won, Ferraro, Bogdanov & Serra 2020 (short
 chunks with residuals); He et al. 2016 (residual blocks); Ioffe & Szegedy 2015 (batch normalisation); Cho et al. 2014
@@ -12,22 +12,22 @@ from typing import Any, TypeAlias
 
 from genreatlas.values import Params
 
-#: A symbolic tensor of Keras, or a network; Keras has no types.
+#: A symbolic tensor or a network of Keras, which has no type annotations.
 Tensor: TypeAlias = Any
 
-#: A task has one core, and the same sums in the same order give the same network: XLA keeps to one thread.
+#: Restricts XLA to one thread: a task has one core, and a fixed order of sums makes networks reproducible.
 _XLA = "--xla_cpu_multi_thread_eigen=false"
 
-#: No network has more parameters.
+#: Maximum number of parameters of a network.
 MOST_PARAMETERS = 1_000_000
 
-#: Fewer rows are not halved any more.
+#: Axes shorter than this are not pooled.
 _LEAST_ROWS = 4
 
 
 @lru_cache(maxsize=1)
 def get_keras() -> ModuleType:
-    """Keras on JAX, set up for one thread of a CPU, or for a GPU where JAX finds one.
+    """Import Keras with JAX, set up for one CPU thread, or for a GPU if JAX finds one.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def get_keras() -> ModuleType:
     if _XLA not in (flags := os.environ.get("XLA_FLAGS", "")):
         os.environ["XLA_FLAGS"] = f"{flags} {_XLA}".strip()
     try:
-        import jax  # noqa: F401  named first: Keras without its backend says something else
+        import jax  # noqa: F401  imported first, as the error of Keras without its backend is misleading
         import keras
     except ImportError as error:
         raise ImportError(f"{error}; networks need the extra deep: pip install genreatlas[deep]") from None
@@ -47,16 +47,19 @@ def get_keras() -> ModuleType:
 
 
 def build(estimator: str, rows: int, width: int, n_classes: int, params: Params, seed: int) -> Tensor:
-    """A network with fresh weights, the same for the same seed.
+    """Build a network with initial weights that depend on the seed only.
 
     Parameters
     ----------
-    rows, width : of a window.
+    estimator : name of the architecture.
+    rows, width : shape of a window.
+    n_classes : number of logits.
     params : ``filters`` or ``units``, and ``dropout``; others are ignored.
+    seed : seed of the weights and of dropout.
 
     Raises
     ------
-    ValueError : it would have more than :data:`MOST_PARAMETERS` parameters, or a window is too short for it.
+    ValueError : the network would have more than :data:`MOST_PARAMETERS` parameters, or a window is too short.
     """
     keras = get_keras()
     keras.utils.set_random_seed(seed)
@@ -72,7 +75,7 @@ def build(estimator: str, rows: int, width: int, n_classes: int, params: Params,
 
 
 def _cnn_1d(keras: ModuleType, windows: Tensor, params: Params) -> Tensor:
-    """Three convolutions over five rows each, halved between; mean and maximum over time; 64 hidden units."""
+    """Three convolutions over 5 rows, each with pooling by 2; mean and maximum over time; 64 hidden units."""
     filters = int(params.get("filters", 32))
     found = windows
     for n in (filters, 2 * filters, 2 * filters):
@@ -85,7 +88,7 @@ def _cnn_1d(keras: ModuleType, windows: Tensor, params: Params) -> Tensor:
 
 
 def _cnn_2d(keras: ModuleType, windows: Tensor, params: Params) -> Tensor:
-    """Three convolutions over three rows and three columns each, halved in both between; mean over all; 64 units."""
+    """Three 3 × 3 convolutions, each with 2 × 2 pooling; global mean; 64 hidden units."""
     filters = int(params.get("filters", 16))
     found = keras.layers.Reshape((*windows.shape[1:], 1))(windows)
     for n in (filters, 2 * filters, 4 * filters):
@@ -96,7 +99,7 @@ def _cnn_2d(keras: ModuleType, windows: Tensor, params: Params) -> Tensor:
 
 
 def _short_chunk_cnn(keras: ModuleType, windows: Tensor, params: Params) -> Tensor:
-    """A convolution and five residual blocks, each with stride 2 in both directions; mean over all; 64 units."""
+    """A convolution and five residual blocks, each with stride 2 in both directions; global mean; 64 hidden units."""
     filters = int(params.get("filters", 16))
     found = keras.layers.Reshape((*windows.shape[1:], 1))(windows)
     found = keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(found)
@@ -113,7 +116,7 @@ def _short_chunk_cnn(keras: ModuleType, windows: Tensor, params: Params) -> Tens
 
 
 def _gru(keras: ModuleType, windows: Tensor, params: Params) -> Tensor:
-    """A GRU over the rows; its states weighted by what a layer of one unit says of each, and added up."""
+    """A GRU over the rows with attention pooling: sum of its states, weighted by the softmax of a scoring layer."""
     units = int(params.get("units", 64))
     states = keras.layers.GRU(units, return_sequences=True)(windows)
     told = keras.layers.Dense(units, activation="tanh")(states)
@@ -122,7 +125,7 @@ def _gru(keras: ModuleType, windows: Tensor, params: Params) -> Tensor:
 
 
 def _halved(keras: ModuleType, found: Tensor) -> Tensor:
-    """Averages of two neighbours, along the axes that are long enough."""
+    """Average pooling by 2 along the axes with at least :data:`_LEAST_ROWS` values."""
     pool = tuple(2 if size >= _LEAST_ROWS else 1 for size in found.shape[1:3])
     return keras.layers.AveragePooling2D(pool)(found) if max(pool) > 1 else found
 

@@ -1,11 +1,11 @@
 """Train a network on crops of songs, in one task and on one thread, and write it as ONNX.
 
-An epoch takes every training song once: a random crop of one of its clips. Songs of some groups of one fold are held
-back; when their log loss has not fallen for some epochs the training ends, and the weights of the best epoch stay.
-Every random draw follows from seed and epoch, so that a run that goes on from a checkpoint ends as one that was not
-disturbed.
+An epoch uses every training song once: a random crop of one of its clips. Songs of some groups of one fold are held
+out for early stopping: training ends when their log loss has not fallen for some epochs, and the weights of the best
+epoch are kept. Random draws depend on seed and epoch only, so that a run resumed from a checkpoint gives the same
+network as an uninterrupted run.
 
-References: Kingma & Ba 2015 (Adam), Loshchilov & Hutter 2019 (weight decay apart from the gradient) and 2017 (cosine);
+References: Kingma & Ba 2015 (Adam), Loshchilov & Hutter 2019 (decoupled weight decay) and 2017 (cosine schedule);
 Menon et al. 2021 (logit adjustment); Zhang et al. 2018 (mixup); Park et al. 2019 (SpecAugment).
 """
 
@@ -31,39 +31,39 @@ from genreatlas.values import JsonObject
 
 Array = AnyArray
 
-#: Seconds between two checkpoints.
+#: Minimum time between two checkpoints, in s.
 CHECKPOINT_S = 30.0
 
-#: How the name of a file begins that says how far a fit is, beside the shards.
+#: Prefix of the files with the progress of fits, in the folder of the shards.
 RUNNING = "running-"
 
-#: An epoch has at least so many steps: of few songs several crops each.
+#: Minimum number of steps of an epoch; with few songs, several crops of each are used.
 _LEAST_STEPS = 8
 
-#: Windows of a clip on which held-back songs are judged, evenly spread.
+#: Maximum number of windows per clip for the loss of held-out songs, evenly spread.
 _JUDGED_WINDOWS = 8
 
-#: Of groups without folds (a fit on one fold) every such one is held back.
+#: In a fit on a single fold, every n-th group is held out.
 _EVERY = 6
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a network is trained.
+    """Settings of the training of a network.
 
     Attributes
     ----------
-    columns, crop_s, crop_rows : what it sees: :func:`.snippets.read_clips`.
-    epochs : at most; the learning rate falls over them as a cosine to a twentieth.
-    patience : epochs without a lower log loss on held-back songs after which it ends.
-    batch : crops of a step.
-    learning_rate, weight_decay : of Adam.
-    imbalance : how genres of uneven size are treated. ``weights``: a song counts inversely to its genre's size;
-        ``logit_adjustment``: logarithms of their shares are added to the logits in training; ``resampling``: an
-        epoch draws songs of all genres equally often.
-    mixup : parameter of the Beta distribution that two crops are mixed by; 0: they are not.
-    spec_augment : whether a stretch of rows and of columns is blanked in each crop.
-    dropout : before the last layer.
+    columns, crop_s, crop_rows : input of the network, see :func:`.snippets.read_clips`.
+    epochs : maximum number of epochs; the learning rate falls over them to a twentieth (cosine schedule).
+    patience : number of epochs without a lower log loss on held-out songs after which training stops.
+    batch : number of crops per step.
+    learning_rate, weight_decay : parameters of Adam.
+    imbalance : treatment of genres of uneven size. ``weights``: songs are weighted inversely to the size of their
+        genre; ``logit_adjustment``: logarithms of the genres' shares are added to the logits in training;
+        ``resampling``: an epoch draws songs of all genres equally often.
+    mixup : parameter of the Beta distribution for mixup of two crops; 0: no mixup.
+    spec_augment : whether a range of rows and one of columns are masked in each crop.
+    dropout : dropout rate before the last layer.
     """
 
     columns: str = "all"
@@ -82,7 +82,7 @@ class Settings:
 
 @dataclass
 class History:
-    """Losses of the epochs so far, and the best of them, counted from 1."""
+    """Losses of the epochs so far, and the number of the best epoch, counted from 1."""
 
     loss: list[float] = field(default_factory=list)
     held_out: list[float] = field(default_factory=list)
@@ -90,11 +90,11 @@ class History:
 
     @property
     def n_epochs(self) -> int:
-        """Epochs so far."""
+        """Number of epochs so far."""
         return len(self.loss)
 
     def to_json(self) -> JsonObject:
-        """As the model's file keeps it."""
+        """Return the fields as stored in the model's file."""
         return {"loss": self.loss, "held_out": self.held_out, "best": self.best}
 
 
@@ -103,7 +103,7 @@ def fit(trial: Trial, files: MatrixFiles, settings: GridSettings, rows: Array) -
 
     Parameters
     ----------
-    rows : clips, as rows of the matrix of :func:`genreatlas.datasets.sequences.write_sequences`.
+    rows : indices of clips: rows of the matrix of :func:`genreatlas.datasets.sequences.write_sequences`.
     """
     if files.sequences is None:
         raise ValueError("there are no shards to read clips from")
@@ -141,15 +141,15 @@ def fit(trial: Trial, files: MatrixFiles, settings: GridSettings, rows: Array) -
 
 @dataclass(frozen=True)
 class Songs:
-    """Clips of a fit, and the songs that they belong to.
+    """Clips of a fit, and their songs.
 
     Attributes
     ----------
-    places : (n_clips, 3) where they lie.
-    clips_of : for each song its clips.
-    y : (n_songs, n_classes) float32, 1 where the song has the genre.
+    places : (n_clips, 3) locations of the clips in the shards.
+    clips_of : indices of the clips of each song.
+    y : (n_songs, n_classes) float32, 1 if the song has the genre.
     weight : (n_songs,) float32.
-    held_out : (n_songs,) whether the training is stopped by it.
+    held_out : (n_songs,) whether the song is held out for early stopping.
     multi : whether a song may have several genres.
     """
 
@@ -162,7 +162,7 @@ class Songs:
 
     @classmethod
     def of(cls, files: MatrixFiles, settings: GridSettings, rows: Array) -> "Songs":
-        """The songs of some rows of the matrix."""
+        """Collect the songs of some rows of the matrix."""
         song, fold, group = (np.asarray(files.array(name)[rows]) for name in ("song", "fold", "group"))
         _, first, number = np.unique(song, return_index=True, return_inverse=True)
         y = np.asarray(files.array("y")[rows])[first]
@@ -177,22 +177,26 @@ class Songs:
 
 
 def hold_back(fold: Array, group: Array) -> NDArray[np.bool_]:
-    """Which songs the training is stopped by: every second group of the first fold, which has all genres as folds do.
+    """Choose the songs for early stopping: every second group of the first fold (a fold contains all genres).
 
     Parameters
     ----------
-    fold, group : (n_songs,) of each song. No group is on both sides.
+    fold, group : (n_songs,) fold and group of each song. Groups are not divided, unless there is only one.
+
+    Returns
+    -------
+    (n_songs,) whether the song is held out.
     """
     groups = np.unique(group)
     pool = np.unique(group[fold == fold.min()])
     chosen = pool[::2] if len(np.unique(fold)) > 1 and len(pool) > 1 else groups[::_EVERY]
-    if len(chosen) == len(groups):  # one group: its songs are on both sides, or there would be none
+    if len(chosen) == len(groups):  # a single group has to be divided
         return np.arange(len(group)) % 2 == 0
     return np.isin(group, chosen)
 
 
 class Training:
-    """A network being trained."""
+    """Training of one network."""
 
     def __init__(
         self, network: Any, clips: ClipFiles, songs: Songs, reading: Reading, settings: Settings, seed: int
@@ -217,10 +221,11 @@ class Training:
         self._step, self._logits = self._compiled()
 
     def run(self, checkpoint: Path, tell: Callable[[History], None] = lambda history: None) -> History:
-        """Train until the end, from the checkpoint on where there is one, and leave the best weights in the network.
+        """Train to the end and set the network to the best weights; resumes from the checkpoint if there is one.
 
         Parameters
         ----------
+        checkpoint : file that is written during training and removed at the end.
         tell : called after every epoch.
         """
         state = [np.asarray(variable.value) for variable in self._variables()]
@@ -258,7 +263,7 @@ class Training:
         return [*self._in_order(), *self.optimizer.variables]
 
     def _compiled(self) -> tuple[Any, Any]:
-        """A step, and logits; both take and give all variables, as JAX has it."""
+        """Compile the functions of a training step and of logits; both take all variables as arguments (JAX)."""
         import jax
         import jax.numpy as jnp
 
@@ -294,7 +299,7 @@ class Training:
         return state, total / self.steps
 
     def _batches(self, random: np.random.Generator) -> Iterator[tuple[Array, Array, Array]]:
-        """Crops of an epoch, all batches of one size."""
+        """Batches of crops for an epoch, all of the same size."""
         size, songs, settings = self.settings.batch, self.songs, self.settings
         n = self.steps * size
         if settings.imbalance == "resampling":
@@ -320,7 +325,7 @@ class Training:
         return self.reading.window(self.clips.rows(place, first, self.reading.rows))
 
     def _judged(self) -> tuple[Array, Array]:
-        """Windows of held-back songs as (song, clip, first row), songs and clips by number."""
+        """Windows (song index, clip index, first row) of held-out songs, and the indices of these songs."""
         found = []
         for song in np.flatnonzero(self.songs.held_out):
             for clip in self.songs.clips_of[song]:
@@ -331,7 +336,7 @@ class Training:
         return windows, np.unique(windows[:, 0])
 
     def _held_out(self, state: Sequence[Any], judged: tuple[Array, Array]) -> float:
-        """Log loss of held-back songs, by the mean probability of their windows."""
+        """Log loss of held-out songs, by the mean probability of their windows."""
         windows, songs = judged
         size = self.settings.batch
         sums = np.zeros((len(songs), self.songs.y.shape[1]))
@@ -355,14 +360,14 @@ class Training:
 
 
 def _even_weights(y: Array, mine: Array) -> Array:
-    """(n_songs,) a weight for each song, so that every genre of the training songs has the same sum; mean 1."""
+    """Weights (n_songs,) with the same sum for every genre of the training songs, and mean 1."""
     counts = np.maximum(y[mine].sum(axis=0), 1.0)
     weight = (y / counts).sum(axis=1) / np.maximum(y.sum(axis=1), 1.0)
     return np.asarray(weight / weight[mine].mean(), dtype=np.float32)
 
 
 def _blank(x: Array, random: np.random.Generator) -> None:
-    """Set up to a quarter of the rows and of the columns of each crop to 0, which is their mean."""
+    """SpecAugment: set up to a quarter of the rows and of the columns of each crop to 0, the mean."""
     rows, width = x.shape[1:]
     for crop in x:
         for axis, size in ((0, rows), (1, width)):
@@ -372,7 +377,7 @@ def _blank(x: Array, random: np.random.Generator) -> None:
 
 
 def _mixed(x: Array, y: Array, alpha: float, random: np.random.Generator) -> tuple[Array, Array]:
-    """Each crop and its genres mixed with another of the batch."""
+    """Mixup: mix each crop and its labels with another crop of the batch."""
     other = random.permutation(len(x))
     share = random.beta(alpha, alpha, len(x)).astype(np.float32)
     share = np.maximum(share, 1.0 - share)
@@ -388,7 +393,7 @@ def _probabilities(logits: Array, multi: bool) -> Array:
 
 
 def _tell(path: Path, trial: Trial, settings: Settings, history: History) -> None:
-    """Say how far a fit is where the driver may look."""
+    """Write the progress of a fit to a file that the driver reads."""
     line = (
         f"{trial.estimator} epoch {history.n_epochs} of {settings.epochs}: loss {history.loss[-1]:.3f}, held out "
         f"{history.held_out[-1]:.3f}"
@@ -399,7 +404,7 @@ def _tell(path: Path, trial: Trial, settings: Settings, history: History) -> Non
 
 
 def _write(path: Path, state: Sequence[Any], best: Sequence[Any], history: History) -> None:
-    """Write a checkpoint, whole or not at all."""
+    """Write a checkpoint atomically."""
     arrays = {f"s{n}": np.asarray(one) for n, one in enumerate(state)}
     arrays |= {f"b{n}": np.asarray(one) for n, one in enumerate(best)}
     partly = path.with_name(f".{path.name}")

@@ -1,12 +1,12 @@
-"""What is known of the engine ``networks``'s estimators without importing what trains them."""
+"""Descriptions of the estimators of the engine ``networks``; imports no training library."""
 
 from genreatlas.models.engines.estimators import SWITCH, Facts, Values, either, number, one_of, share, whole
 
-#: Networks have a million parameters at most; an output of 2,000 genres is a quarter of that.
+#: Limit of genres: with 2,000 genres the output layer takes a quarter of the maximum of a million parameters.
 _MOST_CLASSES = 2_000
 _MOST_ROWS = 5_000_000
 
-#: A name, or the beginnings of several joined by ``+``.
+#: ``all``, or prefixes of column names, joined by ``+``.
 _COLUMNS = Values(
     lambda value: isinstance(value, str) and bool(value.strip("+ ")),
     "all, or how the names of columns begin, such as timbre, or timbre+pitch",

@@ -1,11 +1,10 @@
 """Write a Keras network as ONNX, layer by layer.
 
-Every layer that the networks use has a few lines here and a test of its own; another raises. So the extra ``deep`` does
-without a converter of any function (jax2onnx brings some thirty packages and 250 MB more), and a recurrent layer
-becomes ONNX's own GRU instead of a loop.
+Only the layers that the networks use are supported; others raise. So the extra ``deep`` needs no general converter
+(jax2onnx adds some thirty packages and 250 MB), and a recurrent layer becomes ONNX's GRU instead of a loop.
 
-Keras's tensors are (batch, rows, columns, channels), and stay so between layers: convolutions and poolings of ONNX want
-channels first and stand between two transpositions, of which onnxruntime drops those that cancel out.
+Tensors between layers are (batch, rows, columns, channels), as in Keras. ONNX's convolutions and poolings need channels
+first, so each is written between two transpositions; onnxruntime removes those that cancel out.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,25 +15,25 @@ from numpy.typing import NDArray
 
 from genreatlas.arrays import AnyArray
 
-#: A layer of Keras, or a network of them; Keras has no types.
+#: A layer or a network of Keras, which has no type annotations.
 Layer: TypeAlias = Any
 
-#: What ONNX files and their operators are of: onnxruntime 1.16 reads them, and every later one.
+#: Versions of operators and of the file format; readable by onnxruntime from 1.16 on.
 _OPSET, _IR = 17, 8
 
 
 def to_onnx(network: Layer, metadata: Mapping[str, str], multi: bool) -> bytes:
-    """An ONNX file that gives probabilities for windows.
+    """Convert a network to an ONNX file whose outputs are probabilities of windows.
 
     Parameters
     ----------
-    network : a functional model of Keras with one input (rows, width) and logits.
-    metadata : kept in the file.
-    multi : whether each genre is asked for by itself (sigmoid), not one of all (softmax).
+    network : a functional Keras model with one input (rows, width) and logits as output.
+    metadata : properties to store in the file.
+    multi : whether genres are independent (sigmoid) instead of exclusive (softmax).
 
     Raises
     ------
-    NotImplementedError : it has a layer that nobody has written here.
+    NotImplementedError : the network has a layer that is not supported.
     """
     from onnx import TensorProto, checker, helper
 
@@ -66,14 +65,14 @@ def to_onnx(network: Layer, metadata: Mapping[str, str], multi: bool) -> bytes:
 
 
 class _Graph:
-    """Nodes and constants so far."""
+    """Builder of the graph: nodes and constants so far."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
     def add(self, op: str, inputs: list[str], output: str = "", outputs: int = 1, **attributes: Any) -> str:
-        """Add a node and give the name of its first output."""
+        """Add a node; return the name of its first output."""
         from onnx import helper
 
         output = output or f"t{len(self.nodes)}"
@@ -82,7 +81,7 @@ class _Graph:
         return output
 
     def constant(self, values: AnyArray) -> str:
-        """Add a constant and give its name."""
+        """Add a constant; return its name."""
         from onnx import numpy_helper
 
         name = f"c{len(self.constants)}"
@@ -90,7 +89,7 @@ class _Graph:
         return name
 
     def turned(self, tensor: str, order: list[int]) -> str:
-        """The tensor with its axes in another order."""
+        """Add a transposition; return the name of its output."""
         return self.add("Transpose", [tensor], perm=order)
 
 
@@ -127,7 +126,7 @@ def _convolution(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
 
 
 def _normalisation(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
-    """As it is in use: one product and one sum."""
+    """Batch normalisation at inference: one product and one sum."""
     gamma, beta, mean, variance = _weights(layer)
     factor = gamma / np.sqrt(variance + np.float32(layer.epsilon))
     product = graph.add("Mul", [inputs[0], graph.constant(factor)])
@@ -143,7 +142,7 @@ def _dense(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
 
 
 def _gru(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
-    """Keras and ONNX have the gates in one order: update, reset, candidate."""
+    """GRU; Keras and ONNX have the same order of gates: update, reset, candidate."""
     if not (layer.return_sequences and layer.reset_after) or layer.go_backwards:
         raise NotImplementedError(f"{layer.name}: only a forward GRU that gives all states is written as ONNX")
     kernel, recurrent, bias = _weights(layer)
@@ -188,7 +187,7 @@ def _shaped(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
 
 
 def _dot(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
-    """(n, rows, a) and (n, rows, b) become (n, a, b)."""
+    """Product over the rows: (n, rows, a) and (n, rows, b) give (n, a, b)."""
     axes = layer.axes if isinstance(layer.axes, int) else tuple(layer.axes)
     if axes not in (1, (1, 1)) or layer.normalize:
         raise NotImplementedError(f"{layer.name}: only products over the rows are written as ONNX")

@@ -1,4 +1,4 @@
-"""A network as ONNX, scored by onnxruntime on one thread; nothing of Keras or JAX is needed, nor Spark."""
+"""Networks in ONNX files, scored by onnxruntime on one thread, without Keras, JAX or Spark."""
 
 import json
 import os
@@ -16,19 +16,19 @@ from genreatlas.models.engines.networks.snippets import Reading, scores_of_clips
 from genreatlas.models.types import ScoreKind
 from genreatlas.values import JsonObject, JsonView
 
-#: Key of the file's metadata under which is what we know of it, as JSON.
+#: Key of the ONNX metadata property with our description of the network, as JSON.
 FACTS = "genreatlas"
 
 
 class NetworkModel:
     """A :class:`genreatlas.models.engines.file_models.FileModel` of an ONNX file.
 
-    The session belongs to the process that opened it: onnxruntime does not survive a fork, so a child opens its own.
+    Each process opens its own onnxruntime session, as sessions cannot be used after a fork.
 
     Attributes
     ----------
-    reading : how clips become windows.
-    history : loss and held-out loss of each epoch, and the epoch that was kept.
+    reading : conversion of clips to windows.
+    history : training loss and held-out loss of each epoch, and the epoch whose weights were kept.
     """
 
     format = "onnx"
@@ -49,7 +49,7 @@ class NetworkModel:
             raise ModelError(f"not a network of this release: {error!r}") from None
 
     def dumps(self) -> bytes:
-        """The ONNX file."""
+        """Content of the ONNX file."""
         return self._content
 
     def scores(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -58,11 +58,17 @@ class NetworkModel:
         return np.asarray(found, dtype=np.float64)
 
     def matrix_scores(self, X: AnyArray, rows: RowIndex, song: AnyArray) -> NDArray[np.float64]:
-        """Mean scores of the windows of some clips of the shards that it was trained on.
+        """Mean scores over the windows of clips, read from the shards of the training.
 
         Parameters
         ----------
-        X : (n_clips, 3) places of clips: :func:`genreatlas.datasets.sequences.write_sequences`.
+        X : (n_clips, 3) locations of clips, see :func:`genreatlas.datasets.sequences.write_sequences`.
+        rows : indices of the clips to score.
+        song : not used.
+
+        Returns
+        -------
+        (n, n_classes)
         """
         if self._clips is None:
             raise ModelError("a network scores the clips that it was trained beside, not rows of a matrix")
@@ -71,11 +77,11 @@ class NetworkModel:
         return np.array([one.mean(axis=0) for one in found]).reshape(len(clips), self.n_classes)
 
     def clip_scores(self, clips: Clips) -> ClipScores:
-        """Scores of clips added up over their windows.
+        """Sums of scores over the windows of each clip.
 
         Raises
         ------
-        ModelError : a clip's rows are not as wide as the network was trained on.
+        ModelError : the rows of a clip have another number of features than in training.
         """
         wrong = clips.widths != self.reading.n_columns
         if wrong.any():
@@ -106,7 +112,7 @@ class NetworkModel:
 
 
 def loads(content: bytes) -> NetworkModel:
-    """Read an ONNX file; ModelError where it is something else, or onnxruntime is not installed."""
+    """Read an ONNX file; ModelError if it is something else or onnxruntime is not installed."""
     return NetworkModel(content)
 
 
@@ -120,6 +126,6 @@ def _session(content: bytes) -> Any:
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions have no common class
+    except Exception as error:  # onnxruntime's exceptions have no common base class
         lines = str(error).strip().splitlines()
         raise ModelError(f"onnxruntime cannot read it: {lines[0] if lines else type(error).__name__}") from None

@@ -1,4 +1,4 @@
-"""The grid of the networks: tasks as of the other engines that fit on one core, on clips that lie in shards."""
+"""The distributed grid of the networks: one task per candidate and fold, on clips stored in shards."""
 
 import json
 import time
@@ -13,15 +13,15 @@ from genreatlas.models.engines.task_grid import TaskGrid
 from genreatlas.models.types import FoldResult, FoldTask
 from genreatlas.scratch import scratch_folder
 
-#: What was written longer ago is of a worker that was killed: an epoch takes minutes at most.
+#: Progress files older than this, in s, are left by killed workers: an epoch takes minutes at most.
 _FRESH_S = 600.0
 
 
 class SequenceGrid(TaskGrid):
     """Fits networks on one feature set; see :class:`genreatlas.models.engines.protocol.Fitter`.
 
-    The shards lie in ``train.shared_path`` where it is named, and are found there again by a later run; else in a
-    temporary folder of this process, which workers on this machine can read.
+    Shards are written to ``train.shared_path`` if it is set, and reused there by later runs; else to a temporary folder
+    of this process, which only workers on this machine can read.
     """
 
     def __init__(self, data: TrainingData) -> None:
@@ -32,14 +32,14 @@ class SequenceGrid(TaskGrid):
         super().__init__(replace(data, matrix=write_sequences(data.dataset, data.matrix, folder)))
 
     def running(self) -> list[str]:
-        """Epoch and losses of each fit that is under way, where this process sees what its worker writes."""
+        """Epoch and losses of each running fit whose progress file this process can read."""
         lines = []
         for path in sorted(self._folder.glob(f"{RUNNING}*.json")):
-            with suppress(OSError, ValueError, KeyError):  # it ended meanwhile
+            with suppress(OSError, ValueError, KeyError):  # the fit ended meanwhile
                 if time.time() - path.stat().st_mtime < _FRESH_S:
                     lines.append(str(json.loads(path.read_text(encoding="utf-8"))["line"]))
         return lines
 
     def score_folds(self, tasks: Sequence[FoldTask], tasks_a_core: int | None = None) -> Iterator[list[FoldResult]]:
-        """One task a core in each Spark job: a fit is long, and what is scored is written down after each job."""
+        """Run one task per core in each Spark job, as fits are long and scores are stored after each job."""
         yield from super().score_folds(tasks, 1)

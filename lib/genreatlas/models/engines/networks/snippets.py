@@ -1,6 +1,6 @@
-"""What a network sees of a clip: which columns, how they are encoded, and which windows of rows.
+"""Input of a network: which columns of a clip, their encoding, and the windows of rows.
 
-Training and scoring share it, so that a clip is read alike by both. Here is no Spark, no Keras and no ONNX.
+Shared by training and scoring. Needs neither Spark nor Keras nor ONNX.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,26 +14,26 @@ from genreatlas.values import JsonObject
 
 #: Columns of notes (:mod:`genreatlas.audio.notes`): a set that has them all is encoded as notes.
 NOTE_COLUMNS = ("time", "beat_phase", "strength", "band", "pitch_class")
-#: Values of a note as a network sees it: the time since the note before, beat phase on a circle and whether it is
-#: known, strength, band, pitch class.
+#: Width of an encoded note: time since the previous note (1); sine and cosine of the beat phase and whether it is known
+#: (3); strength (1); band, one-hot (3); pitch class, one-hot (12).
 NOTE_WIDTH = 1 + 3 + 1 + 3 + 12
-#: A longer pause is heard as one of so many seconds.
+#: Maximum pause between notes, in s; longer pauses are clipped.
 _LONGEST_PAUSE_S = 2.0
 
-#: Columns with the time of an event in s.
+#: Names of columns with the time of an event in s, in order of preference.
 TIMES = ("start", "time")
 
-#: Rows of a crop where nobody knows how many a second has.
+#: Rows of a crop if the number of rows per second is unknown; minimum number of rows of a crop.
 _ROWS = 128
 _LEAST_ROWS = 8
 
-#: Clips from which mean, spread and rows a second are taken, evenly spread over those of training.
+#: Maximum number of training clips, evenly spread, from which mean, spread and rows per second are computed.
 _CLIPS = 2_000
 
-#: Values that are looked at in one go when scoring: 4 MB of windows.
+#: Values scored at once: 4 MB of windows.
 _VALUES = 1_000_000
 
-#: Columns that hardly vary are not blown up.
+#: Columns with a smaller standard deviation are centred but not scaled.
 _LEAST_SPREAD = 1e-6
 
 Array = AnyArray
@@ -41,15 +41,15 @@ Array = AnyArray
 
 @dataclass(frozen=True)
 class Reading:
-    """How clips become windows of numbers.
+    """Conversion of clips to windows.
 
     Attributes
     ----------
-    kind : ``columns``, standardised, missing values as their mean; or ``notes``.
-    places : columns that are read, in their order.
-    mean, spread : of each of them over the training clips; empty for notes.
-    rows : of a window.
-    n_columns : of the clips that are read.
+    kind : ``columns``: standardised columns, missing values replaced by the mean; or ``notes``.
+    places : indices of the columns used, in order.
+    mean, spread : mean and standard deviation of each column over training clips; empty for notes.
+    rows : number of rows of a window.
+    n_columns : number of columns of the clips.
     """
 
     kind: str
@@ -61,11 +61,11 @@ class Reading:
 
     @property
     def width(self) -> int:
-        """Values of an encoded row."""
+        """Number of values of an encoded row."""
         return NOTE_WIDTH if self.kind == "notes" else len(self.places)
 
     def encode(self, values: Array) -> NDArray[np.float32]:
-        """Rows (n_rows, n_columns) of a clip as the network sees them, (n_rows, width); NaN = missing."""
+        """Encode rows (n_rows, n_columns), NaN = missing, as (n_rows, width)."""
         if self.kind == "notes":
             return encode_notes(values[:, list(self.places)])
         chosen = values[:, list(self.places)].astype(np.float32)
@@ -73,39 +73,39 @@ class Reading:
         return np.nan_to_num(encoded, nan=0.0, posinf=0.0, neginf=0.0)
 
     def window(self, values: Array) -> NDArray[np.float32]:
-        """One window of at most :attr:`rows` rows, encoded; a shorter one is repeated until it is full."""
+        """Encode one window of :attr:`rows` rows; shorter input is repeated to fill it."""
         if not len(values):
             values = np.full((1, self.n_columns), np.nan, np.float32)
         encoded = self.encode(values[: self.rows])
         return encoded[np.arange(self.rows) % len(encoded)]
 
     def windows(self, values: Array) -> NDArray[np.float32]:
-        """Windows that cover a clip, evenly spread and end to end where that comes out even."""
+        """Encode windows that cover a clip, evenly spread, with as little overlap as possible."""
         return np.stack([self.window(values[start:]) for start in starts(len(values), self.rows)])
 
     def to_json(self) -> JsonObject:
-        """As the model's file keeps it."""
+        """Return the fields as stored in the model's file."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, fields: JsonObject) -> "Reading":
-        """What :meth:`to_json` gave; TypeError or KeyError where it is something else."""
+        """Read the result of :meth:`to_json`; TypeError or KeyError if it is something else."""
         lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
         return cls(**(fields | lists))
 
 
 def starts(n_rows: int, rows: int) -> Sequence[int]:
-    """First rows of the windows of a clip."""
+    """First row of each window of a clip with ``n_rows`` rows."""
     last = max(0, n_rows - rows)
     return [int(start) for start in np.rint(np.linspace(0, last, max(1, -(-n_rows // rows))))]
 
 
 def encode_notes(notes: Array) -> NDArray[np.float32]:
-    """Notes (n, 5) with the columns :data:`NOTE_COLUMNS` as (n, NOTE_WIDTH) numbers around 0 to 1."""
+    """Encode notes (n, 5) with the columns :data:`NOTE_COLUMNS` as (n, NOTE_WIDTH), values about 0 to 1."""
     time, phase, strength, band, pitch = np.asarray(notes, dtype=np.float64).T
     out = np.zeros((len(notes), NOTE_WIDTH), dtype=np.float32)
     pause = np.clip(np.nan_to_num(np.diff(time, prepend=time[:1])), 0.0, _LONGEST_PAUSE_S)
-    out[:, 0] = 2.0 * np.sqrt(pause)  # so that a 16th at 120 bpm is .7 and half a second 1.4
+    out[:, 0] = 2.0 * np.sqrt(pause)  # a 16th at 120 bpm gives 0.7, half a second 1.4
     known = ~np.isnan(phase)
     angle = 2.0 * np.pi * np.nan_to_num(phase)
     out[:, 1], out[:, 2], out[:, 3] = np.sin(angle) * known, np.cos(angle) * known, known
@@ -117,7 +117,7 @@ def encode_notes(notes: Array) -> NDArray[np.float32]:
 
 
 def choose_columns(features: Sequence[str], columns: str) -> tuple[int, ...]:
-    """Places of the columns whose names begin as asked; ValueError where none does."""
+    """Indices of the columns with one of the prefixes (joined by ``+``; or ``all``); ValueError if there are none."""
     if columns == "all":
         return tuple(range(len(features)))
     beginnings = tuple(part.strip() for part in columns.split("+") if part.strip())
@@ -136,15 +136,17 @@ def read_clips(
     crop_s: float,
     crop_rows: int | None,
 ) -> Reading:
-    """Decide how clips are read, from evenly spread ones of training.
+    """Fit the conversion of clips to windows on training clips.
 
     Parameters
     ----------
-    clip : gives the rows of a clip.
-    hop_s : distance of rows in s; None where rows have times of their own.
-    columns : what is read of them: see :func:`choose_columns`.
-    crop_s, crop_rows : length of a window in s, or in rows. Of events a window has as many as clips have on average in
-        so many seconds.
+    clip : returns the rows of a clip by index.
+    n_clips : number of training clips.
+    features : names of the columns of clips.
+    hop_s : distance between rows in s; None if rows have times of their own.
+    columns : columns to use, see :func:`choose_columns`.
+    crop_s, crop_rows : length of a window in s, or in rows. For events, the number of rows is the average number of
+        events in ``crop_s``.
     """
     notes = columns == "all" and set(NOTE_COLUMNS) <= set(features)
     places = tuple(features.index(name) for name in NOTE_COLUMNS) if notes else choose_columns(features, columns)
@@ -177,12 +179,16 @@ def read_clips(
 def scores_of_clips(
     reading: Reading, score: Callable[[Array], Array], clips: Sequence[Callable[[], Array]], n_classes: int
 ) -> tuple[NDArray[np.int64], list[Array]]:
-    """Number of windows of each clip, and the scores (n_windows, n_classes) of each; windows are scored together.
+    """Score the windows of clips, with windows of several clips in one batch.
 
     Parameters
     ----------
-    score : gives scores of windows (n, rows, width).
-    clips : each gives the rows of a clip when it is its turn.
+    score : returns scores of windows (n, rows, width).
+    clips : functions that return the rows of a clip.
+
+    Returns
+    -------
+    Number of windows of each clip (n_clips,), and the scores (n_windows, n_classes) of each clip.
     """
     most = max(1, _VALUES // (reading.rows * reading.width))
     counts: list[int] = []

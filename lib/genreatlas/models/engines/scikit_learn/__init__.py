@@ -1,4 +1,4 @@
-"""scikit-learn: every candidate on one core, so many at once."""
+"""scikit-learn: each candidate is fitted on one core, many candidates in parallel."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -28,9 +28,9 @@ class ScikitLearn(TaskEngine):
     formats: ClassVar[Mapping[str, str]] = {"skops": "model.skops"}
 
     def grid_errors(self, estimator: str, grid: Mapping[str, Sequence[object]]) -> list[str]:
-        """Everything that is wrong in a grid of parameters of scikit-learn's class.
+        """List all errors in a grid of parameters of the scikit-learn class.
 
-        ``estimator__`` reaches AdaBoost's tree.
+        Parameters of AdaBoost's tree have the prefix ``estimator__``.
         """
         reserved = [key for key in grid if key.rpartition("__")[2] in RESERVED]
         found = [
@@ -49,20 +49,20 @@ class ScikitLearn(TaskEngine):
         return sklearn_pipelines.fit(estimator, trial, files, settings, rows)
 
     def loads(self, content: bytes) -> "SklearnModel":
-        """Read a skops file of classes that training writes."""
+        """Read a skops file; only classes that training writes are accepted."""
         from genreatlas.models.engines.scikit_learn import sklearn_pipelines
 
         return sklearn_pipelines.loads(content)
 
     def importances(self, model: "SklearnModel", features: Sequence[str]) -> Mapping[str, float]:
-        """How much each column lowered impurity in training, of forests and trees."""
+        """Impurity-based importance of each column, for forests and trees; else empty."""
         from genreatlas.models.engines.scikit_learn import sklearn_pipelines
 
         own = sklearn_pipelines.own_importances(model)
         return {} if own is None else dict(zip(features, own.tolist(), strict=True))
 
     def weights(self, model: "SklearnModel", X: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """Own importances, or a linear model's coefficients of standardised columns."""
+        """Importances of the model, or mean absolute coefficients of a linear model; None if it has neither."""
         from genreatlas.models.engines.scikit_learn import sklearn_pipelines
 
         return sklearn_pipelines.column_weights(model, X)

@@ -1,4 +1,4 @@
-"""A scaler for columns that spread over orders of magnitude, such as variances: logarithms, then standard scores."""
+"""A scaler for columns that span orders of magnitude, such as variances: logarithms, then standardisation."""
 
 from typing import Any
 
@@ -7,22 +7,22 @@ from sklearn.preprocessing import StandardScaler
 
 from genreatlas.arrays import AnyArray
 
-#: Skewness from which a column of positive numbers is taken for one that spreads so: that of an exponential is 2.
+#: Minimum skewness of a positive column for the logarithm; an exponential distribution has 2.
 _SKEWED = 1.0
 
 
 class LogScaler(StandardScaler):
-    """Standard scores of logarithms where all training values of a column are positive and it is skewed.
+    """Standardise columns; first take logarithms of columns that are positive and skewed in the training rows.
 
-    Other columns get standard scores of their values. Below half of the smallest training value a value counts as that.
+    Before the logarithm, values are clipped from below at half of the smallest training value.
 
     Attributes
     ----------
-    least_ : (n_features,) smallest value that a logarithm is taken of; 0 where the column stays as it is.
+    least_ : (n_features,) lower bound for the logarithm; 0 for columns without logarithm.
     """
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "LogScaler":
-        """Choose the columns, and find means and deviations."""
+        """Choose the columns for the logarithm, and fit means and standard deviations."""
         values = np.asarray(X)
         least = values.min(axis=0).astype(np.float64)
         skewed = np.array([_skewness(column) > _SKEWED for column in values.T], dtype=bool)
@@ -31,7 +31,7 @@ class LogScaler(StandardScaler):
         return self
 
     def transform(self, X: Any, copy: bool | None = None) -> Any:
-        """Logarithms, then standard scores."""
+        """Take logarithms of the chosen columns, then standardise."""
         values = np.array(X) if (self.copy if copy is None else copy) else np.asarray(X)
         return super().transform(self._logs(values), copy=False)
 
@@ -42,7 +42,7 @@ class LogScaler(StandardScaler):
 
 
 def _skewness(column: AnyArray) -> float:
-    """Third standardised moment; 0 of a constant column."""
+    """Third standardised moment; 0 for a constant column."""
     deviation = column.astype(np.float64) - column.mean(dtype=np.float64)
     spread = np.sqrt(np.mean(deviation**2))
     return float(np.mean((deviation / spread) ** 3)) if spread > 0 else 0.0

@@ -1,6 +1,6 @@
-"""What is known of the scikit-learn estimators without importing scikit-learn, which takes more than a second.
+"""Descriptions of the scikit-learn estimators that need no import of scikit-learn, which takes more than a second.
 
-Names, parameters, grids and limits; :mod:`.sklearn_pipelines` has what makes and fits them.
+Names, parameters, grids and limits; :mod:`.sklearn_pipelines` builds and fits the estimators.
 """
 
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ from genreatlas.models.engines.estimators import (
 
 SCALERS = ("standard", "minmax", "robust", "log", "none")
 
-#: Parameters that a grid may not set: a task has one thread, and its seed is the trial's.
+#: Parameters that a grid may not set: a task has one thread and uses the trial's seed.
 RESERVED = ("n_jobs", "random_state", "verbose", "warm_start")
 
 
 @dataclass(frozen=True)
 class SklearnFacts(Facts):
-    """What is known of one estimator.
+    """Description of a scikit-learn estimator.
 
     Attributes
     ----------
-    multi_weights : whether ``fit`` takes a weight per row also where a song may have several genres.
-    margins : whether its scores are margins, which calibration turns into probabilities.
+    multi_weights : whether ``fit`` takes a weight per row for multi-label targets, too.
+    margins : whether scores are margins, which calibration turns into probabilities.
     """
 
     multi_weights: bool = True
@@ -42,7 +42,7 @@ class SklearnFacts(Facts):
 _SCALED = {"scaler": ("standard", "minmax")}
 _UNSCALED = {"scaler": ("none",)}
 
-#: None, which TOML lacks.
+#: Stands for None, which TOML lacks.
 _NONE = one_of("none")
 _POSITIVE = number(above=0)
 _SHARE = share()
@@ -72,7 +72,7 @@ _FOREST = {
     "oob_score": SWITCH,
 }
 
-#: Name in the configuration = estimator. Limits keep one fit within some minutes on one core.
+#: Name in the configuration = estimator. Limits are such that a fit takes minutes on one core.
 ESTIMATORS: dict[str, SklearnFacts] = {
     "linear_svc": SklearnFacts(
         {
@@ -92,7 +92,7 @@ ESTIMATORS: dict[str, SklearnFacts] = {
         margins=True,
         memory=Memory(value=28),
     ),
-    # Time and memory of the kernel matrix grow with the square of the rows, and a pair of classes is one machine.
+    # Time and memory grow with the square of the rows, and one machine is fitted for each pair of classes.
     "svc": SklearnFacts(
         {
             "C": _POSITIVE,
@@ -178,7 +178,7 @@ ESTIMATORS: dict[str, SklearnFacts] = {
         multi_weights=False,
         memory=Memory(score=16),
     ),
-    # Each prediction looks at every row that it was trained on.
+    # Each prediction compares with every training row.
     "knn": SklearnFacts(
         {
             "algorithm": one_of("auto", "ball_tree", "kd_tree", "brute"),
@@ -203,7 +203,7 @@ ESTIMATORS: dict[str, SklearnFacts] = {
     ),
 }
 
-#: Its part of the preset ``quick``; with that of Spark ML there is an entry for every size.
+#: Entries of the preset ``quick``; together with those of Spark ML they cover every table size.
 QUICK = (
     Quick(
         "sklearn",
@@ -235,7 +235,7 @@ QUICK = (
         "columns of any scale, outliers, columns that say nothing",
         most_rows=200_000,
     ),
-    # Its time grows with the columns that a tree looks at.
+    # Limited to few columns, as time grows with the columns considered per split.
     Quick(
         "sklearn",
         "extra_trees",

@@ -1,8 +1,8 @@
-"""The scikit-learn estimators that a grid may name: what makes and fits them.
+"""Build, fit and store the pipelines of scikit-learn candidates.
 
 Names, grids and limits are in :mod:`.sklearn_facts`, which needs no scikit-learn. Every candidate is
 ``imputer → scaler → estimator``. Missing values are replaced by the median of the training rows
-(``SimpleImputer(strategy="median")``, a column without any value by 0), and the scaler is a dimension of the grid.
+(``SimpleImputer(strategy="median")``; 0 for a column without any value), and the scaler is a dimension of the grid.
 """
 
 import warnings
@@ -43,7 +43,7 @@ from genreatlas.models.engines.task_fits import CandidateLimit, GridSettings, Ma
 from genreatlas.models.types import ScoreKind, Trial
 from genreatlas.values import JsonObject, JsonView, Params
 
-#: Scaler = factory; ``none`` leaves the values as they are.
+#: Scaler = factory; ``none`` does not scale.
 SCALERS: dict[str, Callable[[], BaseEstimator] | None] = {
     "standard": StandardScaler,
     "minmax": MinMaxScaler,
@@ -52,7 +52,7 @@ SCALERS: dict[str, Callable[[], BaseEstimator] | None] = {
     "none": None,
 }
 
-#: Name in the configuration = what makes the classifier, with our own defaults.
+#: Name in the configuration = factory of the classifier with our defaults.
 FACTORIES: dict[str, Callable[[], BaseEstimator]] = {
     "linear_svc": lambda: LinearSVC(max_iter=5000),
     "svc": lambda: SVC(cache_size=100, decision_function_shape="ovr"),
@@ -67,7 +67,7 @@ FACTORIES: dict[str, Callable[[], BaseEstimator]] = {
 
 @dataclass(frozen=True)
 class Estimator:
-    """An estimator: what makes the classifier with our own defaults, and what is known of it."""
+    """An estimator: factory of the classifier with our defaults, and its description."""
 
     factory: Callable[[], BaseEstimator]
     facts: SklearnFacts = field(default_factory=SklearnFacts)
@@ -75,7 +75,7 @@ class Estimator:
 
 ESTIMATORS: dict[str, Estimator] = {name: Estimator(FACTORIES[name], facts) for name, facts in FACTS.items()}
 
-#: What the baselines `technical` and `loudness` are: the same small forest on columns that are not music.
+#: Estimator of the baselines ``technical`` and ``loudness``: a small forest on columns that do not describe the music.
 SMALL_FOREST = Estimator(lambda: RandomForestClassifier(n_estimators=100, max_depth=8, min_samples_leaf=2))
 
 
@@ -84,16 +84,16 @@ def make_pipeline(estimator: Estimator, params: Params, seed: int, multi: bool =
 
     Parameters
     ----------
-    estimator : what to fit.
-    params : as the engine's ``check_params`` allows them; the text ``none`` stands for None, which TOML lacks.
-    seed : of everything random in it.
-    multi : a song may have several genres; one classifier is fitted per genre.
+    estimator : estimator to fit.
+    params : parameters accepted by the engine's ``check_params``; the string ``none`` stands for None.
+    seed : seed of all random parts.
+    multi : whether a song may have several genres; then one classifier is fitted per genre.
     """
     classifier = estimator.factory()
     known = classifier.get_params(deep=True)
     settings = {key: None if value == "none" else value for key, value in params.items() if key != "scaler"}
     settings |= {key: seed % 2**32 for key in known if key.rpartition("__")[2] == "random_state"}
-    classifier.set_params(**settings)  # n_jobs stays None, which is one thread
+    classifier.set_params(**settings)  # n_jobs stays None: one thread
     scaler = SCALERS[params.get("scaler", "standard")]
     return Pipeline(
         [
@@ -104,13 +104,13 @@ def make_pipeline(estimator: Estimator, params: Params, seed: int, multi: bool =
     )
 
 
-#: Rows that are scored at once, so that a product is always of one shape.
+#: Rows are scored in blocks of this size; see ``_by_row``.
 _ROWS = 256
 
 
 @dataclass(frozen=True)
 class SklearnModel(RowModel):
-    """A fitted pipeline and, for margins that were calibrated, its sigmoids."""
+    """A fitted pipeline, with sigmoids if its margins are calibrated."""
 
     pipeline: Pipeline
     n_classes: int
@@ -121,24 +121,24 @@ class SklearnModel(RowModel):
 
     @property
     def score_kind(self) -> ScoreKind:
-        """Probability, or margin where the estimator gives no better and was not calibrated."""
+        """Kind of the scores: margin if the estimator has no probabilities and is not calibrated, else probability."""
         return "probability" if self.sigmoids is not None or hasattr(self.pipeline, "predict_proba") else "margin"
 
     @property
     def n_features(self) -> int:
-        """Columns that it expects."""
+        """Number of input columns."""
         return int(self.pipeline[0].n_features_in_)
 
     def scores(self, X: Array) -> Array:
         """Probability (or margin) of each class, (n_rows, n_classes) float64.
 
-        A class that the fit never saw gets probability 0, or the row's lowest margin less one.
+        A class without training rows gets probability 0, or the row's lowest margin minus 1.
         """
         raw = self.raw_scores(X)
         return raw if self.sigmoids is None else self.sigmoids.probabilities(raw, self.multi)
 
     def raw_scores(self, X: Array) -> Array:
-        """Scores before calibration."""
+        """Scores before calibration, (n_rows, n_classes)."""
         margins = not hasattr(self.pipeline, "predict_proba")
         values = self._by_row(self.pipeline.decision_function if margins else self.pipeline.predict_proba, X)
         if values.ndim == 1:
@@ -153,10 +153,10 @@ class SklearnModel(RowModel):
         return full
 
     def _by_row(self, function: Callable[[Array], Array], X: Array) -> Array:
-        """Values of each row, the same to the bit whatever rows stand beside it: a cluster cuts batches elsewhere.
+        """Apply ``function`` so that a row's result does not depend on the other rows of the batch, to the bit.
 
-        BLAS adds up a product in another order for another number of rows. So rows go in blocks of one size,
-        the last one filled up; trees only compare, and libsvm takes one row after the other.
+        Batches differ between clusters, and the order of BLAS's sums depends on the number of rows. So rows are passed
+        in blocks of one size, the last one padded. Trees (comparisons only) and libsvm (row by row) do not need this.
         """
         kind = type(self.pipeline[-1])
         if kind.__module__.startswith(("sklearn.ensemble", "sklearn.tree")) or kind.__name__ == "SVC":
@@ -170,11 +170,11 @@ class SklearnModel(RowModel):
         return np.concatenate(found)
 
     def calibrated(self, sigmoids: Sigmoids | None) -> "SklearnModel":
-        """The model with its margins turned into probabilities; as it is without sigmoids."""
+        """Return the model with calibrated margins; with None, without calibration."""
         return replace(self, sigmoids=sigmoids)
 
     def dumps(self) -> bytes:
-        """Return the model as a skops file; it names its types and is read without running code from it."""
+        """Content of the skops file; unlike a pickle, it is read without running code from the file."""
         content: JsonObject = {"pipeline": self.pipeline, "n_classes": self.n_classes, "multi": self.multi}
         if self.sigmoids is not None:
             content |= {"slope": self.sigmoids.slope, "offset": self.sigmoids.offset}
@@ -182,11 +182,11 @@ class SklearnModel(RowModel):
 
 
 def read_fields(content: bytes) -> JsonView:
-    """Read what a skops file holds.
+    """Read the content of a skops file.
 
     Raises
     ------
-    ModelError : a file of another kind, or one with types that are not in :data:`TRUSTED` nor trusted by skops.
+    ModelError : the file is of another kind, or has types that neither :data:`TRUSTED` nor skops trusts.
     """
     check_schema(content)
     try:
@@ -206,7 +206,7 @@ def loads(content: bytes) -> SklearnModel:
 
     Raises
     ------
-    ModelError : as :func:`read_fields` does; or it holds something else.
+    ModelError : see :func:`read_fields`; or the file is not a pipeline.
     """
     fields = read_fields(content)
     try:
@@ -243,19 +243,19 @@ def fit(
 def fit_pipeline(pipeline: Pipeline, take: Callable[[], Array], y: Array, weight: Array | None) -> list[str]:
     """Fit a pipeline step by step on one private copy of the rows, changed in place.
 
-    ``Pipeline.fit`` keeps a copy of the matrix per step, and ``SimpleImputer`` sorts a masked copy of all of it
-    at once. Here each step works on the one copy, and medians are taken column by column.
+    Saves memory: ``Pipeline.fit`` keeps a copy of the matrix per step, and ``SimpleImputer`` sorts a masked copy of the
+    whole matrix. Here all steps work on one copy, and medians are computed column by column.
 
     Parameters
     ----------
-    pipeline : from ``make_pipeline``; fitted in place.
-    take : returns a new (n_rows, n_features) float32 array that nobody else uses.
+    pipeline : from :func:`make_pipeline`; fitted in place.
+    take : returns a new (n_rows, n_features) float32 array, which is overwritten.
     y : (n_rows,) int class index, or (n_rows, n_classes) bool.
-    weight : (n_rows,) float, or None where rows count alike or the estimator takes no weights.
+    weight : (n_rows,) float, or None for equal weights or an estimator without weights.
 
     Returns
     -------
-    Warnings of non-convergence, in words.
+    Messages of convergence warnings.
     """
     imputer, scaler, estimator = (step for _, step in pipeline.steps)
     X = take()
@@ -269,12 +269,12 @@ def fit_pipeline(pipeline: Pipeline, take: Callable[[], Array], y: Array, weight
         warnings.simplefilter("always", ConvergenceWarning)
         if weight is None:
             estimator.fit(X, y)
-        elif y.ndim == 2:  # one-vs-rest hands weights on only by metadata routing
+        elif y.ndim == 2:  # one-vs-rest passes weights by metadata routing only
             with config_context(enable_metadata_routing=True):
                 estimator.estimator.set_fit_request(sample_weight=True)
                 estimator.fit(X, y, sample_weight=weight)
             for one in (estimator.estimator, *estimator.estimators_):
-                vars(one).pop("_metadata_request", None)  # skops cannot write it, and nothing needs it any more
+                vars(one).pop("_metadata_request", None)  # skops cannot write it, and it is no longer needed
         else:
             estimator.fit(X, y, sample_weight=weight)
     return sorted({str(one.message).splitlines()[0] for one in caught if issubclass(one.category, ConvergenceWarning)})
@@ -291,7 +291,7 @@ def _fit_imputer(imputer: SimpleImputer, X: Array) -> None:
 
 
 class _in_place:
-    """Let a transformer overwrite its input, for the time of one call."""
+    """Context in which a transformer overwrites its input."""
 
     def __init__(self, transformer: Any) -> None:
         self.transformer = transformer
@@ -304,13 +304,18 @@ class _in_place:
 
 
 def own_importances(model: SklearnModel) -> Array | None:
-    """How much every column lowered impurity in training, of a forest or tree; None where the model has no such."""
+    """Impurity-based importances (n_features,) of a forest or tree; None for other models."""
     found = [one.feature_importances_ for one in _classifiers(model) if hasattr(one, "feature_importances_")]
     return np.mean(np.asarray(found, dtype=np.float64), axis=0) if found else None
 
 
 def column_weights(model: SklearnModel, X: Array) -> Array | None:
-    """Own importances; of a linear model the mean absolute coefficient of a standardised column; else None."""
+    """Importances of a forest or tree, or mean absolute coefficients of standardised columns of a linear model.
+
+    Returns
+    -------
+    (n_features,); None for other models.
+    """
     if (own := own_importances(model)) is not None:
         return own
     slopes = [np.abs(np.atleast_2d(one.coef_)).mean(axis=0) for one in _classifiers(model) if hasattr(one, "coef_")]
@@ -321,6 +326,6 @@ def column_weights(model: SklearnModel, X: Array) -> Array | None:
 
 
 def _classifiers(model: SklearnModel) -> list[object]:
-    """The classifier itself, or those of one genre against the rest."""
+    """The classifier, or the classifiers of one-vs-rest."""
     last = model.pipeline[-1]
     return list(last.estimators_) if isinstance(last, OneVsRestClassifier) else [last]

@@ -1,9 +1,8 @@
-"""What a model file may hold: the classes that training writes, and indices that stay inside their arrays.
+"""Checks of model files from untrusted sources: allowed classes, and indices inside their arrays.
 
-skops refuses types that are not trusted, but trusts all of scikit-learn, and never looks at numbers: a tree whose
-child index points past its last node makes compiled code read foreign memory and ends the process. So a model file
-from somebody else is compared with what we write, before it is loaded where loading is what it would attack, and
-after it for the arrays.
+skops refuses types that are not trusted, but it trusts all of scikit-learn and does not check numbers: a tree with a
+child index past its last node makes compiled code read out of bounds and crash. So before loading, the classes in a
+file are compared with those that training writes; after loading, indices in arrays are checked.
 """
 
 import io
@@ -26,7 +25,7 @@ from genreatlas.values import JsonObject
 
 Array = AnyArray
 
-#: Types in our model files that skops does not trust by itself: parts of scikit-learn's estimators, and our scaler.
+#: Types in our model files that skops does not trust by default: parts of scikit-learn's estimators, and our scaler.
 TRUSTED = (
     "genreatlas.models.engines.scikit_learn.log_scaler.LogScaler",
     "numpy.dtype",
@@ -41,7 +40,7 @@ TRUSTED = (
     "sklearn.tree._tree.Tree",
 )
 
-#: Package = classes, of everything that the estimators of the grid leave in a file.
+#: Package = classes that may occur in the files of the grid's estimators.
 _CLASSES = {
     "builtins": {"dict", "list", "tuple", "str", "int", "float", "bool", "slice"},
     "numpy": {"dtype", "ndarray", "float64", "float32", "int64", "int32", "uint64", "uint32", "uint8", "bool", "bool_"},
@@ -62,17 +61,17 @@ _LOADERS = {
     "DictNode", "ListNode", "TupleNode", "JsonNode", "TypeNode", "DTypeNode", "NdArrayNode", "ObjectNode", "LossNode",
     "TreeNode", "RandomGeneratorNode", "RandomStateNode", "SparseMatrixNode", "SliceNode", "CachedNode", None,
 }  # fmt: skip
-#: Types that may stand as values: keys of dictionaries are written with theirs.
+#: Types that may occur as values, as skops writes the types of dictionary keys.
 _TYPES = {"str", "int", "float", "bool", "int64", "float64"}
 
 
 def check_schema(content: bytes) -> None:
-    """Raise unless a skops file names only classes that training writes, of this scikit-learn or an earlier one.
+    """Raise unless a skops file has only classes that training writes, from this scikit-learn version or earlier.
 
     Raises
     ------
-    ModelError : it is no skops file, names another class or function, a tree of other outputs than it declares, or
-        estimators of a later scikit-learn, which may lack what this one asks them for.
+    ModelError : the file is not a skops file, has another class or function, a tree whose number of outputs is not as
+        declared, or estimators of a later scikit-learn, which this version may read wrongly.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -97,7 +96,7 @@ def check_schema(content: bytes) -> None:
 
 
 def _check_version(state: object) -> None:
-    """Look for the version that an estimator's state names."""
+    """Raise if the state of an estimator is of a later scikit-learn version."""
     stored = state.get("_sklearn_version") if isinstance(state, dict) else None
     written = stored.get("content") if isinstance(stored, dict) else None
     if isinstance(written, str) and release(written) > release(sklearn.__version__):
@@ -128,7 +127,7 @@ def _shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
 
 
 def _check_outputs(node: JsonObject, shapes: dict[str, tuple[int, ...]]) -> None:
-    """The constructor of a tree reads as many class counts as there are outputs, without looking how many there are."""
+    """Check the class counts of a tree: its constructor reads one per output without checking their number."""
     try:
         _, counts, outputs = node["__reduce__"]["args"]["content"]
         fits = int(outputs["content"]) == 1 and shapes[counts["file"]] == (1,)
@@ -139,16 +138,16 @@ def _check_outputs(node: JsonObject, shapes: dict[str, tuple[int, ...]]) -> None
 
 
 def check_arrays(model: BaseEstimator, n_features: int) -> None:
-    """Raise unless every index in a fitted pipeline stays inside the array that it points into.
+    """Raise unless every index in a fitted pipeline is within the bounds of its array.
 
     Parameters
     ----------
     model : a loaded pipeline.
-    n_features : columns that its first step expects.
+    n_features : number of input columns of its first step.
 
     Raises
     ------
-    ModelError : naming the part that does not fit.
+    ModelError : an index is out of bounds; names the part.
     """
     for part in _parts(model):
         kind = type(part).__name__
@@ -167,7 +166,7 @@ def check_arrays(model: BaseEstimator, n_features: int) -> None:
 
 
 def _parts(model: Any) -> Iterator[Any]:
-    """Every object of scikit-learn in a model, each once."""
+    """Yield every scikit-learn object in a model once."""
     waiting, seen = [model], set()
     while waiting:
         value = waiting.pop()
@@ -185,7 +184,7 @@ def _parts(model: Any) -> Iterator[Any]:
 
 
 def _children_fit(left: Array, right: Array, inner: Array, count: int) -> bool:
-    """Children of inner nodes come after their parent and before the end, so that every walk ends at a leaf."""
+    """Whether children of inner nodes come after their parent and exist, so that every path ends at a leaf."""
     place = np.arange(count)
     return bool(
         np.all((left[inner] > place[inner]) & (left[inner] < count))

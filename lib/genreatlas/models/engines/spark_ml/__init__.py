@@ -1,4 +1,4 @@
-"""Spark ML: one candidate on all cores at a time, for tables that one core does not fit in minutes."""
+"""Spark ML: candidates fitted on all cores, for tables that are too large for one core."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ class SparkML(Engine):
     formats: ClassVar[Mapping[str, str]] = {"spark-ml": "pipeline"}
 
     def fitter(self) -> "type[SparkGrid]":
-        """A few fits at once, each on all cores."""
+        """Return the grid that runs a few fits at the same time, each on all cores."""
         from genreatlas.models.engines.spark_ml.spark_grid import SparkGrid
 
         return SparkGrid

@@ -1,7 +1,7 @@
-"""The Spark ML estimators that a candidate may name: class, default grid, limits.
+"""Spark ML estimators for candidates: class, default grid, limits.
 
-Every candidate is ``Imputer(median) → VectorAssembler → StandardScaler (or none) → estimator``; a column
-without any value among the training rows is left out.
+Every candidate is ``Imputer(median) → VectorAssembler → StandardScaler (or none) → estimator``; columns without any
+value in the training rows are left out.
 """
 
 from dataclasses import dataclass, field
@@ -15,15 +15,15 @@ SCALERS = ("standard", "none")
 
 @dataclass(frozen=True, kw_only=True)
 class Estimator(Facts):
-    """What training needs to know of one estimator; ``hidden`` among its parameters is the perceptron's layers.
+    """Description of a Spark ML estimator. Its parameter ``hidden`` is the list of the perceptron's hidden layers.
 
     Attributes
     ----------
-    spark_class : its name in ``pyspark.ml.classification``.
+    spark_class : class in ``pyspark.ml.classification``.
     settings : parameters that are always set.
-    one_vs_rest : whether it tells two classes apart only.
-    scores : what its scores are made of: the column probability, or the margin of rawPrediction.
-    seeded : whether it draws anything.
+    one_vs_rest : whether the class is binary only, so that it is fitted one-vs-rest.
+    scores : source of the scores: the column probability, or the margin in rawPrediction.
+    seeded : whether it has a parameter ``seed``.
     """
 
     spark_class: str
@@ -54,7 +54,7 @@ _IMPURITY = one_of("gini", "entropy")
 _SUBSET = Values(lambda value: isinstance(value, str), "auto, all, onethird, sqrt, log2, or a number as text")
 _RATE = number(above=0, most=1)
 
-#: Name in the configuration = estimator. Limits keep one fit within some minutes on a small cluster.
+#: Name in the configuration = estimator. Limits are such that a fit takes minutes on a small cluster.
 ESTIMATORS: dict[str, Estimator] = {
     "logistic_regression": Estimator(
         spark_class="LogisticRegression",
@@ -76,7 +76,7 @@ ESTIMATORS: dict[str, Estimator] = {
         seeded=True,
         max_classes=500,
     ),
-    # One-vs-rest: as many ensembles as classes, each of maxIter trees that are grown one after the other.
+    # One-vs-rest: one ensemble per class, each with maxIter trees that are fitted sequentially.
     "gbt": Estimator(
         spark_class="GBTClassifier",
         params={
@@ -123,11 +123,11 @@ ESTIMATORS: dict[str, Estimator] = {
         seeded=True,
         max_classes=500,
     ),
-    # The other model types want counts; features have a sign.
+    # Other model types need non-negative counts.
     "naive_bayes": Estimator(spark_class="NaiveBayes", settings={"modelType": "gaussian"}),
 }
 
-#: Its part of the preset ``quick``.
+#: Entries of the preset ``quick``.
 QUICK = (
     Quick(
         "spark",

@@ -1,4 +1,4 @@
-"""Fit and score Spark ML candidates on the folds that the scikit-learn grid uses too."""
+"""Fit and score Spark ML candidates on the same folds as the other engines."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -31,15 +31,16 @@ from genreatlas.models.engines.spark_ml.spark_pipelines import (
 from genreatlas.models.engines.spark_ml.stored_pipelines import FittedPipeline
 from genreatlas.models.types import FoldResult, FoldTask, Trial
 
-#: Fits under way at once. Each is a chain of short jobs that leave most cores idle between them; the result of a
-#: fit does not depend on its neighbours.
+#: Number of fits at the same time. Each fit is a chain of short jobs with idle cores in between; results do not depend
+#: on other fits.
 PARALLEL = 3
 
 
 class SparkGrid:
-    """Rows of one feature set, and the preparing stages that its candidates share.
+    """Fits candidates on one feature set; see :class:`genreatlas.models.engines.protocol.Fitter`.
 
-    Its rows are staged, because every fit reads them several times.
+    Holds the rows and the fitted preprocessing stages that candidates share. Rows are staged because every fit reads
+    them several times.
     """
 
     def __init__(self, data: TrainingData) -> None:
@@ -60,9 +61,9 @@ class SparkGrid:
         }
 
     def score_folds(self, tasks: Sequence[FoldTask], tasks_a_core: int | None = None) -> Iterator[list[FoldResult]]:
-        """Yield one result at a time, in the order of ``tasks``, as soon as it and those before it are there.
+        """Fit and score candidates on folds; yields one result at a time, in the order of ``tasks``.
 
-        A fit that fails is a result with a reason; an error is raised only when Spark itself is gone.
+        A failed fit is a result with a reason. An exception is raised only if Spark has died or a library is missing.
         """
         spark = self.rows.sparkSession
         with fixed_partitions(spark), ThreadPoolExecutor(PARALLEL, initializer=_activate, initargs=(spark,)) as pool:
@@ -74,7 +75,7 @@ class SparkGrid:
     def refit(self, trial: Trial) -> FittedPipeline:
         """Fit a candidate on the whole training part; margins are calibrated on held-out folds.
 
-        Margins stay margins where a class has songs in one fold only.
+        Margins are not calibrated if a class has songs in one fold only.
 
         Raises
         ------
@@ -143,7 +144,7 @@ class SparkGrid:
         y = self.matrix.array("y")[:]
         if held_out is not None:
             y = y[self.matrix.array("fold") != held_out]
-        if self.matrix.multi:  # a genre that every song has cannot be told apart either
+        if self.matrix.multi:  # without genres that no song or every song has
             return tuple(int(k) for k in np.flatnonzero(y.any(axis=0) & ~y.all(axis=0)))
         return tuple(int(k) for k in np.unique(y))
 
@@ -181,7 +182,7 @@ class SparkGrid:
 
 
 def _known_values(matrix: Matrix) -> NDArray[np.int64]:
-    """Values that are not missing, per fold and feature, (n_folds, n_features)."""
+    """Number of non-missing values per fold and feature, (n_folds, n_features)."""
     X, fold = matrix.array("X"), matrix.array("fold")
     known = np.zeros((len(matrix.folds), matrix.n_features), dtype=np.int64)
     step = max(1, 4_000_000 // max(1, matrix.n_features))
@@ -193,7 +194,7 @@ def _known_values(matrix: Matrix) -> NDArray[np.int64]:
 
 
 def _activate(spark: SparkSession) -> None:
-    """Make the session known to a thread. On Connect each has its own, and models of trees look for it there."""
+    """Set the active session of a thread. On Connect it is per thread, and tree models need it."""
     if known := getattr(type(spark), "_set_default_and_active_session", None):
         known(spark)
 

@@ -1,4 +1,4 @@
-"""Spark ML candidates: pipelines fitted on the rows of a data set, and what they say of each class."""
+"""Spark ML candidates: pipelines fitted on the rows of a data set, and their scores of each class."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -17,8 +17,8 @@ from genreatlas.models.engines.calibration import Sigmoids
 from genreatlas.models.engines.spark_ml.spark_facts import ESTIMATORS, Estimator
 from genreatlas.models.types import ScoreKind, Trial
 
-#: Rows go to a fit in partitions of this many values (64 MB of floats). One partition makes every sum of a fit run
-#: in one order, so that two fits are equal to the bit; with more, the last digits follow the order in which tasks end.
+#: Number of values per partition of a fit (64 MB of floats). With one partition, fits are reproducible to the bit;
+#: with more, the last digits depend on the order in which tasks end.
 VALUES_A_PARTITION = 16_000_000
 
 _KEY = ("song_id", "clip_id", "frame")
@@ -26,15 +26,15 @@ _KEY = ("song_id", "clip_id", "frame")
 
 @dataclass(frozen=True)
 class SparkModel:
-    """A fitted pipeline: preparing stages, then a classifier or a ``OneVsRestModel``.
+    """A fitted pipeline: preprocessing stages, then a classifier or a ``OneVsRestModel``.
 
     Attributes
     ----------
-    pipeline : what ``PipelineModel.load`` gives back.
-    columns : its input columns, one for each feature of the matrix.
-    n_classes : classes of the data set.
-    present : indices of the classes that the fit saw, in the order of the classifier's labels.
-    scores : what its scores are made of, from the estimator.
+    pipeline : the fitted stages.
+    columns : input columns, one for each feature of the matrix.
+    n_classes : number of classes of the data set.
+    present : indices of the classes in the training rows, in the order of the classifier's labels.
+    scores : source of the scores: probability or margin.
     multi : whether a song may have several genres.
     sigmoids : calibration of margins, or None.
     """
@@ -49,13 +49,13 @@ class SparkModel:
 
     @property
     def score_kind(self) -> ScoreKind:
-        """Probability, or margin where there was no calibration."""
+        """Kind of the scores: margin if the estimator has margins and there is no calibration, else probability."""
         return "probability" if self.sigmoids is not None else self.scores
 
     def score(self, rows: DataFrame) -> DataFrame:
-        """Add ``scores`` array<double>, one for each class, to rows with ``features`` array<float>.
+        """Replace ``features`` array<float> by ``scores`` array<double> with one value per class.
 
-        A class that the fit never saw gets probability 0, or the row's lowest margin less one.
+        A class without training rows gets probability 0, or the row's lowest margin minus 1.
         """
         *preparing, last = _stages(self.pipeline)
         kept = [name for name in rows.columns if name != "features"]
@@ -78,17 +78,17 @@ class SparkModel:
         if self.sigmoids is not None:
             curves = enumerate(zip(self.sigmoids.slope, self.sigmoids.offset, strict=True))
             sure = [1.0 / (1.0 + F.exp(F.col("scores")[k] * float(a) + float(b))) for k, (a, b) in curves]
-            two = len(sure) == 2 and not self.multi  # the two margins are one, with two signs
+            two = len(sure) == 2 and not self.multi  # the second margin is the negative of the first
             frame = frame.withColumn("scores", F.array(1.0 - sure[1], sure[1]) if two else F.array(*sure))
         return frame if self.multi or self.score_kind == "margin" else frame.withColumn("scores", _shares("scores"))
 
 
 def column_names(features: Sequence[str]) -> tuple[str, ...]:
-    """Names that Spark ML takes for the features: letters, digits and underscores, each once.
+    """Unique column names that Spark ML accepts: letters, digits and underscores.
 
-    All begin alike, so that a feature called weight, genres or prediction does not meet the column of that name.
+    All have a prefix, so that a feature called weight, genres or prediction does not clash with another column.
     """
-    names: dict[str, str] = {}  # as Spark compares them: by the name in small letters
+    names: dict[str, str] = {}  # keys in lower case, as Spark's column names are case-insensitive
     for feature in features:
         name = base = f"f_{re.sub(r'[^0-9A-Za-z_]', '_', feature)}"
         number = 2
@@ -99,15 +99,15 @@ def column_names(features: Sequence[str]) -> tuple[str, ...]:
 
 
 def scalars(columns: Sequence[str]) -> list[Column]:
-    """One double column for each entry of ``features``."""
+    """One column of type double for each entry of ``features``."""
     return [F.col("features")[place].cast("double").alias(name) for place, name in enumerate(columns)]
 
 
 @contextmanager
 def fixed_partitions(spark: SparkSession) -> Iterator[None]:
-    """Switch adaptive execution off, which may merge partitions by their size; then back to what it was.
+    """Disable adaptive execution, which may merge partitions by their size; restore the setting afterwards.
 
-    A forest with one seed differed in 228 of 1,200 predictions between two and five partitions.
+    A forest with the same seed differed in 228 of 1,200 predictions between two and five partitions.
     """
     key = "spark.sql.adaptive.enabled"
     before = spark.conf.get(key, None)
@@ -115,31 +115,33 @@ def fixed_partitions(spark: SparkSession) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(Exception):  # the session may be gone, and its own error is the one to see
+        with suppress(Exception):  # do not hide the original error if the session has died
             spark.conf.unset(key) if before is None else spark.conf.set(key, before)
 
 
 def in_order(rows: DataFrame, n_values: int) -> DataFrame:
-    """Rows in partitions that depend on the data alone: by song, sorted, as many as the size asks for."""
+    """Partition rows by song and sort them, so that partitions depend on the data only."""
     partitions = max(1, -(-n_values // VALUES_A_PARTITION))
     return rows.repartition(partitions, "song_id").sortWithinPartitions(*_KEY)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Imputer, assembler and scaler, fitted once for all candidates that share fold and scaler."""
+    """Fitted imputer, assembler and scaler, shared by all candidates with the same fold and scaler."""
 
     stages: tuple[Any, ...]
     output: str
 
 
 def prepare(rows: DataFrame, columns: Sequence[str], empty: Sequence[bool], scaler: str) -> Prepared:
-    """Fit the preparing stages.
+    """Fit the preprocessing stages.
 
     Parameters
     ----------
-    rows : with features; they are read as one sorted partition, so that medians and means are equal to the bit.
-    empty : for each column, whether no row has a value: the imputer refuses such columns, so they are left out.
+    rows : rows with ``features``; read as one sorted partition, so that medians and means are reproducible to the bit.
+    columns : from :func:`column_names`.
+    empty : for each column, whether no row has a value. The imputer refuses such columns, so they are left out.
+    scaler : ``standard`` or ``none``.
     """
     used = [name for name, none in zip(columns, empty, strict=True) if not none]
     filled = [f"{name}_filled" for name in used]
@@ -155,14 +157,15 @@ def prepare(rows: DataFrame, columns: Sequence[str], empty: Sequence[bool], scal
 
 @dataclass(frozen=True)
 class Fit:
-    """What a fit needs beside its rows.
+    """Settings of a fit.
 
     Attributes
     ----------
     classes : genre ids.
-    present : indices of the classes among the rows.
+    present : indices of the classes in the rows.
     columns : from :func:`column_names`.
-    n_values : rows times columns.
+    n_values : number of rows times number of columns.
+    multi : whether a song may have several genres.
     weights : whether rows are weighted.
     """
 
@@ -202,7 +205,7 @@ def fit(rows: DataFrame, trial: Trial, prepared: Prepared, task: Fit) -> SparkMo
 
 
 def margins(model: SparkModel, rows: DataFrame, n_values: int, most: int = 100_000) -> tuple[list[str], np.ndarray]:
-    """Scores of at most about ``most`` rows, chosen by a hash of their key: song ids and (n_rows, n_classes)."""
+    """Song ids and scores (n_rows, n_classes) of a sample of about ``most`` rows, chosen by a hash of their key."""
     every = max(1, n_values // max(len(model.columns), 1) // most)
     chosen = rows.where(F.pmod(F.xxhash64(*_KEY), F.lit(every)) == 0)
     table = model.score(chosen).select(*_KEY, "scores").toArrow().sort_by([(name, "ascending") for name in _KEY])
@@ -211,7 +214,7 @@ def margins(model: SparkModel, rows: DataFrame, n_values: int, most: int = 100_0
 
 
 def calibrated(model: SparkModel, sigmoids: Sigmoids) -> SparkModel:
-    """The model with its margins turned into probabilities."""
+    """Return the model with calibrated margins."""
     return replace(model, sigmoids=sigmoids)
 
 
@@ -235,25 +238,26 @@ def _array(probability: bool) -> Column:
 
 
 def _shares(name: str) -> Column:
-    """Values of an array divided by their sum; even where the sum is 0."""
+    """Values of an array divided by their sum; equal values if the sum is 0."""
     total = F.aggregate(name, F.lit(0.0), lambda sum_, value: sum_ + value)
     even = F.transform(name, lambda _: 1.0 / F.size(name))
     return F.when(total > 0, F.transform(name, lambda value: value / total)).otherwise(even)
 
 
 def sum_scores(rows: DataFrame, keys: Sequence[str], n_classes: int, kind: ScoreKind, multi: bool) -> DataFrame:
-    """Group rows and add up their scores and votes.
+    """Sum scores and votes of groups of rows.
 
     Parameters
     ----------
-    rows : keys, and scores array<double> with ``n_classes`` values.
-    keys : such as song_id and clip_id.
-    kind, multi : decide what a vote is: the highest score, the first of equal ones; with several genres
-        every probability of 1/2 or more, or every margin above 0.
+    rows : columns ``keys`` and scores array<double> with ``n_classes`` values.
+    keys : columns to group by, such as song_id and clip_id.
+    n_classes : number of classes.
+    kind, multi : define the votes: the class with the highest score, ties by class index; multi-label: classes with
+        probability at least 1/2, or with margin above 0.
 
     Returns
     -------
-    keys, n_rows int, score_sum array<double>, votes array<int>.
+    Frame with the columns ``keys``, n_rows int, score_sum array<double>, votes array<int>.
     """
     best = F.array_position("scores", F.array_max("scores"))
     rows = rows.withColumn("_best", best)

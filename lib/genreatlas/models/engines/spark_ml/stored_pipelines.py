@@ -1,7 +1,7 @@
-"""Spark ML models in their folder: what is written beside the pipeline, what it may hold, and how clips are scored.
+"""Stored Spark ML models: writing, checking, loading and scoring.
 
-Spark loads whatever class the metadata of a pipeline names. So a folder from somebody else is compared with what
-training writes before it is loaded.
+Spark loads any class that the metadata of a pipeline names. So before loading, a folder is checked to contain only
+classes that training writes.
 """
 
 import json
@@ -26,7 +26,7 @@ from genreatlas.models.meta import Meta
 from genreatlas.models.types import ScoreKind
 from genreatlas.values import JsonView
 
-#: Stages of a Spark pipeline that training writes, and the models that stand in one-vs-rest.
+#: Classes of the pipeline stages that training writes, including the models inside one-vs-rest.
 _SPARK_CLASSES = {"org.apache.spark.ml.PipelineModel", "pyspark.ml.pipeline.PipelineModel"} | {
     f"{package}.ml.{kind}.{name}"
     for package in ("org.apache.spark", "pyspark")
@@ -47,7 +47,7 @@ _UID = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class FittedPipeline:
-    """A fitted model, to be saved."""
+    """A fitted pipeline, to be saved."""
 
     model: SparkModel
     seconds: float
@@ -58,12 +58,12 @@ class FittedPipeline:
 
     @property
     def score_kind(self) -> ScoreKind:
-        """What its scores are."""
+        """Kind of the scores: probability or margin."""
         return self.model.score_kind
 
     @property
     def facts(self) -> JsonView:
-        """What a pipeline does not know of itself: input columns, classes that it saw, calibration."""
+        """Facts that the pipeline does not store: input columns, observed classes, calibration."""
         sigmoids = self.model.sigmoids
         return {
             "columns": list(self.model.columns),
@@ -80,13 +80,13 @@ class FittedPipeline:
 
 @dataclass(frozen=True)
 class StoredPipeline(StoredModel):
-    """A stored model."""
+    """A stored Spark ML model."""
 
     model: SparkModel
 
     @classmethod
     def load(cls, meta: Meta, path: Path) -> "StoredPipeline":
-        """Read the pipeline; ModelError where it holds what training does not write, or a later Spark wrote it."""
+        """Load the pipeline; ModelError if it has classes that training does not write, or is of a later Spark."""
         facts = meta.spark
         if facts is None:
             raise ModelError(f"{meta.model_id}: its format is {meta.format}, and meta.json has nothing of a pipeline.")
@@ -104,7 +104,7 @@ class StoredPipeline(StoredModel):
         return cls(meta, path, model)
 
     def predict(self, frame: DataFrame) -> DataFrame:
-        """Frames become rows inside Spark and are added up per clip where they are: only sums are shuffled."""
+        """Score clips; frames are exploded to rows and summed per clip before the shuffle."""
         rows = frame
         if self.layout.several:
             count = F.expr(self.layout.n_rows)
@@ -113,10 +113,7 @@ class StoredPipeline(StoredModel):
         return sum_scores(scored, ["song_id", "clip_id"], self.model.n_classes, self.model.score_kind, self.multi)
 
     def importances(self) -> Mapping[str, float]:
-        """How much each column lowered impurity in training, of forests and trees.
-
-        Columns without any value in training were left out.
-        """
+        """Impurity-based importances of forests and trees, without columns that had no value in training."""
         stages: list[Any] = list(self.model.pipeline.stages)
         imputer, last = stages[0], stages[-1]
         parts = list(last.models) if isinstance(last, classification.OneVsRestModel) else [last]
@@ -129,11 +126,11 @@ class StoredPipeline(StoredModel):
 
 
 def check_pipeline(folder: Path) -> None:
-    """Raise unless every stage of a stored Spark pipeline is of a class that training writes.
+    """Raise unless every stage of a stored Spark pipeline has a class that training writes.
 
     Parameters
     ----------
-    folder : what ``PipelineModel.save`` wrote.
+    folder : folder written by ``PipelineModel.save``.
 
     Raises
     ------
@@ -161,7 +158,7 @@ def check_pipeline(folder: Path) -> None:
 
 
 def _read(path: Path) -> PipelineModel:
-    """Load a pipeline that was checked. Spark 4.2 writes trees in columns that Spark 4.0 does not know."""
+    """Load a checked pipeline; ModelError if a later Spark wrote it (Spark 4.0 cannot read trees of Spark 4.2)."""
     try:
         return PipelineModel.load(_spark_path(path))
     except PySparkException as error:
@@ -177,6 +174,6 @@ def _read(path: Path) -> PipelineModel:
 
 
 def _spark_path(path: Path) -> str:
-    """A path as Spark takes it: volumes by their name, other folders as files of this machine (or a shared disk)."""
+    """Path for Spark: volumes unchanged, other folders with the scheme ``file:`` (local or shared disk)."""
     text = str(path)
     return text if text.startswith(("/Volumes/", "/dbfs/")) else f"file:{text}"

@@ -1,4 +1,4 @@
-"""Stacks: several scikit-learn models on several feature sets, mixed with weights found on songs they had not heard."""
+"""Stacks: several scikit-learn models on several feature sets, mixed with weights fitted on held-out songs."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -29,7 +29,7 @@ class Stacks(TaskEngine):
     formats: ClassVar[Mapping[str, str]] = {"stack": "stack.skops"}
 
     def feature_sets(self, candidate: "Candidate", train: "TrainSection") -> Sequence[str]:
-        """Joined sets, unless a candidate names others: each gets members of its own. Of frames what is named."""
+        """Feature sets of the candidate; by default all joined sets, and none for ``quantiles``."""
         if candidate.estimator == "quantiles":
             return candidate.feature_sets
         return candidate.feature_sets or tuple(name for name in train.feature_sets if PLUS in name)
@@ -37,7 +37,7 @@ class Stacks(TaskEngine):
     def fit(
         self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: AnyArray
     ) -> "tuple[StackModel | QuantileModel, list[str]]":
-        """Fit members, and weights or what judges quantiles."""
+        """Fit the members, and their weights or the model on quantiles."""
         from genreatlas.models.engines.stacks import quantile_models, stack_models
 
         if trial.estimator == "quantiles":
@@ -55,7 +55,7 @@ class Stacks(TaskEngine):
         return stack_models.checked(fields, stack_models.from_fields)
 
     def weights(self, model: Any, X: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """How much each column counts with the members, weighted as the stack weighs them; None for one of frames."""
+        """Column weights of the members, weighted as in the stack; None for ``quantiles``."""
         from genreatlas.models.engines.stacks import stack_models
 
         return stack_models.column_weights(model, X) if isinstance(model, stack_models.StackModel) else None

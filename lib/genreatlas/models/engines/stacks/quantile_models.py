@@ -1,12 +1,12 @@
-"""Stacks over frames: a song is judged by how its frames' logits are distributed, not by their mean or vote alone.
+"""Stacks over frames: songs are classified by the distribution of their frames' logits, not only by the mean or votes.
 
-A member gives every frame (or window, or other row of a clip) a probability of each genre. Of a song, the second model
-sees some quantiles of the logits of each genre over its rows, and so tells a song of which a third is loud from one
-that is half as loud throughout. It is fitted on rows that its member did not learn from: the member is fitted without
-one fold after the other, and folds never part a group. (Wolpert 1992.)
+A member predicts a probability of each genre for every frame (or window, or other row of a clip). Features of the
+second model are quantiles of the logits of each genre over the rows of a song, so that it separates a song of which a
+third is loud from a song that is half as loud throughout. It is fitted on out-of-fold predictions of the member; folds
+never divide a group. (Wolpert 1992.)
 
-Quantiles are taken over a song's rows in training, and over each clip's in scoring, whose probabilities are then
-averaged: the same where a song has one clip.
+In training, quantiles are computed over a song's rows; in scoring, over the rows of each clip, and the probabilities of
+clips are averaged. Both are the same for songs with one clip.
 """
 
 from dataclasses import dataclass
@@ -33,16 +33,16 @@ from genreatlas.models.engines.task_fits import CandidateLimit, GridSettings, Ma
 from genreatlas.models.types import ScoreKind, Trial
 from genreatlas.values import JsonView
 
-#: Of each genre's logits over the rows of a song.
+#: Quantiles of each genre's logits over the rows of a song.
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
-#: What judges rows where a candidate names nothing: it takes many rows.
+#: Default member; it can be fitted on many rows.
 USUAL_MEMBER = "logistic_regression"
 
 
 @dataclass(frozen=True)
 class QuantileModel:
-    """A fitted stack over frames: ``member`` judges rows, ``top`` the quantiles of a song's logits."""
+    """A fitted stack over frames: ``member`` scores rows, ``top`` the quantiles of a song's logits."""
 
     member: SklearnModel
     top: SklearnModel
@@ -53,27 +53,27 @@ class QuantileModel:
 
     @property
     def n_classes(self) -> int:
-        """Genres."""
+        """Number of genres."""
         return self.top.n_classes
 
     @property
     def n_features(self) -> int:
-        """Columns of a row."""
+        """Number of columns of a row."""
         return self.member.n_features
 
     def matrix_scores(self, X: Array, rows: RowIndex, song: Array) -> Array:
-        """Scores of songs, each the same in all its rows; the rows of a song stand together."""
+        """Score rows; all rows of a song get the song's scores. Rows of a song are contiguous."""
         of_row = np.asarray(song[rows])
         starts = np.flatnonzero(np.diff(of_row, prepend=of_row[:1] - 1))
         lengths = np.diff(np.append(starts, len(of_row)))
         return np.repeat(self._scores(logits_of(self.member, np.asarray(X[rows])), lengths), lengths, axis=0)
 
     def clip_scores(self, clips: Clips) -> ClipScores:
-        """Scores of clips, each as often as it has rows; votes are those of the rows.
+        """Sums of scores of clips: the clip's score times its number of rows; votes are those of the rows.
 
         Raises
         ------
-        ModelError : a clip's rows are not as wide as the model was trained on.
+        ModelError : the rows of a clip have another number of features than in training.
         """
         n_rows, X = clips.rows(self.n_features)
         there = np.flatnonzero(n_rows)
@@ -86,7 +86,7 @@ class QuantileModel:
         return ClipScores(n_rows, sums, counted)
 
     def dumps(self) -> bytes:
-        """The model as a skops file."""
+        """Content of the skops file."""
         content = {"member": self.member.pipeline, "top": self.top.pipeline, "n_classes": self.n_classes}
         return skops.io.dumps(content, compression=ZIP_DEFLATED, compresslevel=6)
 
@@ -100,7 +100,7 @@ def spread_of(logits: Array, lengths: Array) -> Array:
     Parameters
     ----------
     logits : (n_rows, n_classes)
-    lengths : of each run, at least 1; together all rows.
+    lengths : (n_runs,) number of rows of each run, at least 1; their sum is n_rows.
     """
     runs = np.split(logits, np.cumsum(lengths)[:-1])
     found = [np.quantile(run, QUANTILES, axis=0).T.ravel() for run in runs]
@@ -108,11 +108,11 @@ def spread_of(logits: Array, lengths: Array) -> Array:
 
 
 def from_fields(fields: JsonView) -> QuantileModel:
-    """The model of a file's content.
+    """Build the model from the content of a file.
 
     Raises
     ------
-    ModelError : its parts do not fit together.
+    ModelError : the parts of the model are inconsistent.
     """
     n_classes = int(fields["n_classes"])
     member, top = (SklearnModel(fields[name], n_classes, multi=False) for name in ("member", "top"))
@@ -128,7 +128,7 @@ def fit(trial: Trial, files: MatrixFiles, settings: GridSettings, rows: Array) -
     if files.multi:
         raise CandidateLimit(Reason.FIT_FAILED, "a stack is for one genre a song: train.labels = multi has several")
     rows = np.asarray(rows)
-    rows = rows[np.argsort(files.array("song")[rows], kind="stable")]  # a song's rows together
+    rows = rows[np.argsort(files.array("song")[rows], kind="stable")]  # rows of a song become contiguous
     song, y, fold = (np.asarray(files.array(name)[rows]) for name in ("song", "y", "fold"))
     starts = np.flatnonzero(np.diff(song, prepend=song[:1] - 1))
     lengths = np.diff(np.append(starts, len(rows)))

@@ -1,13 +1,13 @@
-"""What is known of stacks without importing scikit-learn: what may be a member, with which parameters."""
+"""Descriptions of stacks that need no import of scikit-learn: possible members and their parameters."""
 
 from genreatlas.models.engines.estimators import SWITCH, Facts, list_of, number, one_of
 from genreatlas.models.engines.scikit_learn.sklearn_facts import SCALERS
 from genreatlas.values import JsonView
 
-#: Stands between the names of joined sets, as in :mod:`genreatlas.config.joined`, which no task needs.
+#: Separator of the names of joined sets, as in :mod:`genreatlas.config.joined`, which tasks do not import.
 PLUS = "+"
 
-#: What may be a member = its parameters. They are fixed: each is strong on most tables, and a stack's grid is small.
+#: Possible member = its parameters. They are fixed to values that work well on most tables, to keep grids small.
 MEMBERS: dict[str, JsonView] = {
     "logistic_regression": {"C": 0.1},
     "svc": {"C": 10.0, "gamma": "scale"},
@@ -17,10 +17,10 @@ MEMBERS: dict[str, JsonView] = {
     "knn": {"n_neighbors": 15},
 }
 
-#: Members of a stack that names none.
+#: Default members of a stack.
 USUAL = ("logistic_regression", "svc")
 
-#: Name in the configuration = stack. A fit costs as many fits of each member as there are folds.
+#: Name in the configuration = stack. A fit of a stack takes one fit of each member per fold, and one on all rows.
 ESTIMATORS: dict[str, Facts] = {
     "weighted": Facts(
         {

@@ -1,14 +1,14 @@
-"""Stacks: members of several kinds and feature sets, each with a weight that was learnt on songs it had not heard.
+"""Stacks: members of several kinds on several feature sets, mixed with weights fitted on held-out songs.
 
 A candidate on joined sets fits its members, each on the columns of one set (or on all), and mixes their logits:
 
     logit of a genre = intercept of the genre + sum over members of weight * logit of the member
 
-Weights are found where no song is judged by a member that saw its group: members are fitted without one fold after the
-other, folds never part a group, and the folds are those that the candidate was given, so that a fold on which the
-stack itself is judged takes no part. A member has one weight for all genres, at least 0, and a penalty pulls all to a
-common value: with some hundred songs there is no more to be learnt. (Wolpert 1992; Breiman 1996 on weights that are not
-negative; Ting & Witten 1999 on probabilities as inputs.)
+Weights are fitted on out-of-fold predictions: each member is fitted without one fold after the other, and folds never
+divide a group, so no song is scored by a member that was fitted on its group. Only folds of the stack's own training
+rows are used, never the fold on which the stack is scored. A member has one non-negative weight for all genres, and a
+penalty shrinks the weights to a common value, as a few hundred songs do not suffice for more. (Wolpert 1992; Breiman
+1996 on non-negative weights; Ting & Witten 1999 on probabilities as inputs.)
 """
 
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ from genreatlas.values import JsonView, Params
 
 Model = TypeVar("Model")
 
-#: Probabilities below it count as it: a member that rules a genre out must not overrule all others.
+#: Probabilities are clipped from below, so that a member's probability of 0 does not exclude a genre.
 _LEAST = 1e-4
 
 
@@ -48,7 +48,7 @@ _LEAST = 1e-4
 class Member:
     """One member to be fitted: an estimator with its parameters, on some columns of the matrix.
 
-    ``name`` is what people read: the estimator and its set.
+    ``name`` is a display name: estimator and feature set.
     """
 
     name: str
@@ -59,9 +59,9 @@ class Member:
 
 @dataclass(frozen=True)
 class Part:
-    """One member of a stack, fitted.
+    """One fitted member of a stack.
 
-    ``scale`` divides its logits, so that weights of members compare.
+    ``scale`` divides the logits, so that weights of members are comparable.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Part:
 class StackModel(RowModel):
     """A fitted stack.
 
-    ``weights`` (n_members,) and ``intercepts`` (n_classes,) are those of the formula above.
+    ``weights`` (n_members,) and ``intercepts`` (n_classes,) are those of the formula in the module's docstring.
     """
 
     parts: tuple[Part, ...]
@@ -92,7 +92,7 @@ class StackModel(RowModel):
 
     @property
     def n_classes(self) -> int:
-        """Genres."""
+        """Number of genres."""
         return len(self.intercepts)
 
     def scores(self, X: Array) -> Array:
@@ -104,7 +104,7 @@ class StackModel(RowModel):
         return _softmax(logits)
 
     def dumps(self) -> bytes:
-        """Return the model as a skops file."""
+        """Content of the skops file."""
         parts = [
             {"name": one.name, "columns": one.columns, "scale": one.scale, "pipeline": one.model.pipeline}
             for one in self.parts
@@ -116,17 +116,17 @@ class StackModel(RowModel):
 
 
 def loads(content: bytes) -> StackModel:
-    """Read a skops file of members and weights.
+    """Read a skops file of a stack.
 
     Raises
     ------
-    ModelError : a file of another kind, with types that are not trusted, or whose parts do not fit together.
+    ModelError : the file is of another kind, has types that are not trusted, or its parts are inconsistent.
     """
     return checked(read_fields(content), from_fields)
 
 
 def checked(fields: JsonView, read: Callable[[JsonView], Model]) -> Model:
-    """What is made of a file's content; ModelError where its parts do not fit together."""
+    """Build a model from the content of a file with ``read``; any exception becomes a ModelError."""
     try:
         return read(fields)
     except ModelError:
@@ -136,7 +136,7 @@ def checked(fields: JsonView, read: Callable[[JsonView], Model]) -> Model:
 
 
 def from_fields(fields: JsonView) -> StackModel:
-    """The model of a file's content; ModelError where its parts do not fit together."""
+    """Build the model from the content of a file; ModelError if its parts are inconsistent."""
     weights, intercepts = (np.asarray(fields[name], dtype=np.float64) for name in ("weights", "intercepts"))
     n_features, parts = int(fields["n_features"]), []
     for one in fields["parts"]:
@@ -167,11 +167,11 @@ def fit(trial: Trial, files: MatrixFiles, settings: GridSettings, rows: Array) -
 
 
 def members_of_trial(trial: Trial, features: Sequence[str]) -> list[Member]:
-    """The members that a candidate names, each on every set; and on all sets as one, where ``together`` says so.
+    """List the members of a candidate: each estimator on each set, and with ``together`` also on all sets at once.
 
     Parameters
     ----------
-    features : columns of the matrix; those of joined sets begin with the set's name.
+    features : columns of the matrix; for joined sets they begin with the set's name.
     """
     sets = trial.feature_set.split(PLUS)
     of_set = {name: columns_of(name, sets, features) for name in sets}
@@ -187,7 +187,7 @@ def members_of_trial(trial: Trial, features: Sequence[str]) -> list[Member]:
 
 
 def columns_of(name: str, sets: Sequence[str], features: Sequence[str]) -> Array:
-    """Places of a set's columns among those of joined sets; of two names that fit a column the longer is meant."""
+    """Indices of a set's columns among those of joined sets; a column belongs to the longest matching set name."""
     if len(sets) == 1:
         return np.arange(len(features))
     found = []
@@ -208,18 +208,21 @@ def fit_stack(
     seed: int = 7,
     weight: Array | None = None,
 ) -> tuple[StackModel, list[str]]:
-    """Fit members and weights on rows with folds that part no group.
+    """Fit members and weights on rows with folds that never divide a group.
 
     Parameters
     ----------
+    members : members to fit.
     X : (n_rows, n_features) float32, NaN = missing.
-    y, fold : (n_rows,) int.
-    C : how far weights may differ from each other; small: they are all but equal.
-    weight : (n_rows,) of each row, or None.
+    y, fold : (n_rows,) int, class and fold.
+    n_classes : number of classes.
+    C : inverse strength of the penalty; with a small value the weights are almost equal.
+    seed : seed of the members.
+    weight : (n_rows,) weight of each row, or None.
 
     Returns
     -------
-    The stack, and what is to be noted: its weights, and members that did not converge.
+    The stack, and notes: its weights, and members that did not converge.
     """
     held = np.full((len(members), len(y), n_classes), np.nan)
     notes: list[str] = []
@@ -253,22 +256,26 @@ def _fit_member(
 
 
 def logits_of(model: SklearnModel, X: Array) -> Array:
-    """Logarithms of rows' probabilities, or margins as they are, less their mean over the classes."""
+    """Logarithms of probabilities, or margins, (n_rows, n_classes), minus their mean over the classes."""
     raw = model.scores(X)
     values = np.log(np.maximum(raw, _LEAST)) if model.score_kind == "probability" else raw
     return np.asarray(values - values.mean(axis=1, keepdims=True))
 
 
 def find_weights(logits: Array, y: Array, C: float, n_classes: int, weight: Array | None = None) -> tuple[Array, Array]:
-    """Weights of members and intercepts of genres: the least penalised log loss.
+    """Fit weights of members and intercepts of genres by penalised log loss.
 
     Parameters
     ----------
-    logits : (n_members, n_songs, n_classes), each member's with a root mean square of 1.
+    logits : (n_members, n_songs, n_classes), scaled to a root mean square of 1 per member.
+    y : (n_songs,) class.
+    C : inverse strength of the penalty.
+    n_classes : number of classes.
+    weight : (n_songs,) weight of each song, or None.
 
     Returns
     -------
-    (n_members,) at least 0, and (n_classes,) with mean 0; equal weights that add up to 2 where there are no songs.
+    Weights (n_members,), at least 0, and intercepts (n_classes,) with mean 0; without songs equal weights with sum 2.
     """
     n_members, n_songs, _ = logits.shape
     start = np.concatenate([np.full(n_members, 2.0 / n_members), np.zeros(n_classes)])
@@ -302,7 +309,7 @@ def _softmax(logits: Array) -> Array:
 
 
 def column_weights(model: StackModel, X: Array) -> Array:
-    """How much each column counts with the members, each member's adding up to its weight."""
+    """Column weights (n_features,) of the members; the sum over a member's columns is the member's weight."""
     found = np.zeros(model.n_features)
     for weight, part in zip(model.weights, model.parts, strict=True):
         own = weights_of_columns(part.model, X[:, part.columns])

@@ -1,14 +1,14 @@
-"""NumPy: estimators whose time and memory stay small with thousands of genres; every candidate on one core.
+"""NumPy: estimators for thousands of genres with little time and memory; each candidate on one core.
 
-scikit-learn's estimators keep a score of every song and genre, in float64 and several times: 450,000 songs × 3,000
-genres are 11 GB. These read the matrix where it lies, in blocks, and keep what grows with columns × genres only.
+scikit-learn's estimators keep several float64 arrays of songs × genres: 450,000 songs × 3,000 genres are 11 GB each.
+The estimators here read the memory-mapped matrix in blocks, and their memory grows with columns × genres only.
 
 ========================  ==============================================================================================
-nearest_profile           nearest mean of a genre, all directions alike: what the profile of a genre is worth by itself
-lda                       linear discriminant analysis, from sums over the songs: one pass, no iterations
-logistic_regression       multinomial, by mini-batches: no assumption on how the songs of a genre are spread
-multilayer_perceptron     one hidden layer before it: curved borders, genres that have several kinds of songs
-knn                       shares of genres among the nearest songs, by faiss where there are many
+nearest_profile           nearest mean of a genre (nearest centroid), with the same variance in all directions
+lda                       linear discriminant analysis from sums over the songs: one pass, no iterations
+logistic_regression       multinomial, by mini-batches: no assumption on the distribution of a genre's songs
+multilayer_perceptron     with one hidden layer: non-linear borders, genres with several kinds of songs
+knn                       shares of genres among the nearest songs; by faiss if installed
 ========================  ==============================================================================================
 """
 
@@ -52,7 +52,7 @@ class Thousands(TaskEngine):
     without_matrix = ONE_GENRE
 
     def over_limit(self, estimator: str, matrix: "Matrix") -> tuple[Reason, str] | None:
-        """Also several genres for who tells one, and many songs for k-NN without faiss."""
+        """Why an estimator cannot be fitted: also multi-label data, or too many songs for k-NN without faiss."""
         if matrix.in_buckets and matrix.n_features > MOST_COLUMNS_OF_SUMS:
             return Reason.TOO_MUCH_MEMORY, (
                 f"{matrix.n_features:,} columns; sums that Spark makes where the rows are take at most "
@@ -75,7 +75,7 @@ class Thousands(TaskEngine):
     def fit(
         self, trial: Trial, files: "MatrixFiles", settings: "GridSettings", rows: AnyArray
     ) -> "tuple[ArrayModel, list[str]]":
-        """Fit an estimator on columns that are imputed and scaled block by block."""
+        """Fit an estimator; columns are imputed and scaled block by block."""
         from genreatlas.models.engines.task_fits import CandidateLimit
         from genreatlas.models.engines.thousands import discriminants, nearest_songs, networks
         from genreatlas.models.engines.thousands.array_models import Columns, Table
@@ -95,21 +95,21 @@ class Thousands(TaskEngine):
         return networks.fit(table, hidden, trial.seed, networks.Settings(**params))
 
     def large_fitter(self) -> "type[SumsGrid]":
-        """Sums are made by Spark."""
+        """Return the grid that computes sums in Spark."""
         from genreatlas.models.engines.thousands.sums_grid import SumsGrid
 
         return SumsGrid
 
     def loads(self, content: bytes) -> "ArrayModel":
-        """Read an ``.npz`` file of arrays of numbers."""
+        """Read an ``.npz`` file of numeric arrays."""
         from genreatlas.models.engines.thousands import array_files
 
         return array_files.loads(content)
 
     def weights(self, model: "ArrayModel", X: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """Mean absolute weight of a column as the model scales it; None for k-NN."""
+        """Mean absolute weight of each scaled column; None for k-NN."""
         return model.column_weights()
 
     def importances(self, model: "ArrayModel", features: Sequence[str]) -> Mapping[str, float]:
-        """None of them has importances of its own."""
+        """Empty, as these estimators have no importances of their own."""
         return {}

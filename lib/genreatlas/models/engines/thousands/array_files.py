@@ -1,4 +1,4 @@
-"""Read a model's ``.npz``: arrays of numbers, and what is not an array as JSON in one of them; no pickle, no code."""
+"""Read models from ``.npz`` files of numeric arrays, one of which contains JSON; no pickle, no code."""
 
 import io
 import json
@@ -17,16 +17,16 @@ class _Reader(Protocol):
     def __call__(self, facts: Mapping[str, object], columns: Columns, arrays: Mapping[str, Array]) -> ArrayModel: ...
 
 
-#: Kind of model = what makes it of a file's content.
+#: Kind of model = function that builds it from the content of a file.
 _READERS: Mapping[str, _Reader] = {layered.KIND: layered.read, nearest_songs.KIND: nearest_songs.read}
 
 
 def loads(content: bytes) -> ArrayModel:
-    """Read what :meth:`.array_models.ArrayModel.dumps` wrote.
+    """Read the result of :meth:`.array_models.ArrayModel.dumps`.
 
     Raises
     ------
-    ModelError : a file of another kind, arrays of other types or shapes, or numbers that are none.
+    ModelError : the file is of another kind, or has arrays with wrong types or shapes or values that are not finite.
     """
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:

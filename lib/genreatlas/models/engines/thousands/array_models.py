@@ -1,7 +1,7 @@
-"""Models that are a few arrays of numbers: how rows are imputed and scaled, and layers or known songs behind it.
+"""Models made of a few numeric arrays: imputation and scaling of columns, then layers or training songs.
 
-A model's file is an ``.npz`` of float and integer arrays, with what is not an array as JSON in one of them. It is read
-without pickle and holds no code.
+A model's file is an ``.npz`` of float and integer arrays; other fields are JSON in one of the arrays. It is read
+without pickle and contains no code.
 """
 
 import io
@@ -21,22 +21,22 @@ from genreatlas.values import JsonObject
 
 Array = AnyArray
 
-#: Rows that are scored at once, so that a product is always of one shape and a row's scores do not depend on the rows
-#: beside it: BLAS adds up a product in another order for another number of rows.
+#: Rows are scored in blocks of this size, so that a row's scores do not depend on the other rows: the order of BLAS's
+#: sums depends on the number of rows.
 ROWS = 256
 
-#: Bytes of the values that are in memory at once while a matrix is read.
+#: Size of the blocks in which a matrix is read, in bytes.
 _BLOCK_BYTES = 16_000_000
 
 
 @dataclass(frozen=True)
 class Columns:
-    """How columns are imputed and scaled.
+    """Imputation and scaling of columns.
 
     Attributes
     ----------
-    fill : (n_features,) float64, what takes the place of a missing value.
-    centre, scale : (n_features,) float64; a value becomes ``(value - centre) / scale``.
+    fill : (n_features,) float64, replacement of missing values.
+    centre, scale : (n_features,) float64; scaled values are ``(value - centre) / scale``.
     """
 
     fill: Array
@@ -45,13 +45,13 @@ class Columns:
 
     @classmethod
     def of(cls, X: Array, rows: Array, scaler: str) -> "Columns":
-        """Medians of the rows, and means and deviations after imputation, a few columns at a time.
+        """Fit medians, and means and standard deviations after imputation, a few columns at a time.
 
         Parameters
         ----------
-        X : (n, n_features) float32 with NaN = missing; may lie in a file.
-        rows : indices of the rows.
-        scaler : standard (mean 0, variance 1), or none.
+        X : (n, n_features) float32, NaN = missing; may be memory-mapped.
+        rows : indices of the training rows.
+        scaler : ``standard`` (mean 0, variance 1) or ``none``.
         """
         width = X.shape[1]
         fill, centre, scale = np.zeros(width), np.zeros(width), np.ones(width)
@@ -65,34 +65,36 @@ class Columns:
                 if scaler == "standard" and len(column):
                     centre[place] = column.mean()
                     spread = np.sqrt(np.mean((column - centre[place]) ** 2))
-                    # As in StandardScaler, a column whose spread is nothing but rounding is constant.
+                    # As in StandardScaler, a column whose deviation is due to rounding is constant.
                     scale[place] = spread if spread > 1e-7 * abs(centre[place]) else 1.0
         return cls(fill, centre, np.where(scale > 0, scale, 1.0))
 
     def __call__(self, X: Array) -> Array:
-        """(n, n_features) float32 → the same, imputed and scaled, float32."""
+        """Impute and scale rows (n, n_features); returns float32."""
         return self.exact(X).astype(np.float32)
 
     def exact(self, X: Array) -> Array:
-        """The same in float64, for sums that are to be equal however the rows were divided."""
+        """Impute and scale rows in float64, for reproducible sums."""
         values = np.where(np.isnan(X), self.fill, X)
         return (values - self.centre) / self.scale
 
     @property
     def arrays(self) -> dict[str, Array]:
-        """What the file keeps."""
+        """Arrays to be stored, by name."""
         return {"fill": self.fill, "centre": self.centre, "scale": self.scale}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of a matrix that a model is fitted on, read block by block.
+    """Training rows of a matrix, read block by block.
 
     Attributes
     ----------
-    X, y : arrays of :class:`genreatlas.datasets.types.Matrix`, whole.
-    rows : (n,) the rows among them.
-    weight : (n,) float of these rows, or None.
+    X, y : arrays of :class:`genreatlas.datasets.types.Matrix`, with all rows.
+    rows : (n,) indices of the training rows.
+    columns : imputation and scaling.
+    weight : (n,) float, weights of the training rows, or None.
+    n_classes : number of classes.
     """
 
     X: Array
@@ -109,15 +111,19 @@ class Table:
 
     @property
     def weights(self) -> Array:
-        """(n,) float64, 1 where rows count alike."""
+        """(n,) float64, weights of the training rows; 1 if there are none."""
         return np.ones(len(self.rows)) if self.weight is None else self.weight.astype(np.float64)
 
     def blocks(self, exact: bool = False) -> Iterator[tuple[slice, Array, Array]]:
-        """Place among the rows, (n, n_features) values and labels, of blocks that are always cut alike.
+        """Iterate over blocks of rows; the blocks depend on the shape of the table only.
 
         Parameters
         ----------
-        exact : values in float64, else in float32.
+        exact : whether values are float64; else float32.
+
+        Yields
+        ------
+        Slice of ``rows``, scaled values (n, n_features) and labels of each block.
         """
         width = 3 * self.X.shape[1] + (self.n_classes // 4 if self.multi else 0)
         scaled = self.columns.exact if exact else self.columns
@@ -126,7 +132,7 @@ class Table:
             yield block, scaled(self.X[rows]), self.y[rows]
 
     def class_weights(self) -> Array:
-        """(n_classes,) sum of the weights of the rows of each class."""
+        """Sum of the weights of the rows of each class, (n_classes,)."""
         if not self.multi:
             return np.bincount(self.y[self.rows], weights=self.weights, minlength=self.n_classes)
         total = np.zeros(self.n_classes)
@@ -136,7 +142,7 @@ class Table:
 
 
 class ArrayModel(RowModel):
-    """What the models of this engine share; a subclass has ``kind``, ``columns``, ``arrays`` and ``_scores``."""
+    """Base of the models of this engine; a subclass has ``kind``, ``columns``, ``arrays`` and ``_scores``."""
 
     format = "arrays"
     score_kind: ScoreKind = "probability"
@@ -147,25 +153,25 @@ class ArrayModel(RowModel):
 
     @property
     def n_features(self) -> int:
-        """Columns that it expects."""
+        """Number of input columns."""
         return len(self.columns.fill)
 
     @property
     def arrays(self) -> dict[str, Array]:
-        """Arrays of its own that the file keeps."""
+        """Arrays of the subclass to be stored, by name."""
         raise NotImplementedError
 
     @property
     def facts(self) -> JsonObject:
-        """What is JSON in the file."""
+        """Fields of the subclass that are stored as JSON."""
         return {}
 
     def _scores(self, X: Array) -> Array:
-        """(n, n_classes) probabilities of scaled rows."""
+        """Probabilities (n, n_classes) of scaled rows."""
         raise NotImplementedError
 
     def scores(self, X: Array) -> NDArray[np.float64]:
-        """Probability of each class, (n_rows, n_classes) float64; a row's do not depend on the rows beside it."""
+        """Probability of each class, (n_rows, n_classes) float64; independent of the other rows of the batch."""
         found = np.empty((len(X), self.n_classes))
         for start in range(0, len(X), ROWS):
             block = np.asarray(X[start : start + ROWS], dtype=np.float32)
@@ -175,25 +181,25 @@ class ArrayModel(RowModel):
         return found
 
     def column_weights(self) -> NDArray[np.float64] | None:
-        """Mean absolute weight of each scaled column; None where there are no weights."""
+        """Mean absolute weight of each scaled column; None if the model has no weights."""
         return None
 
     def dumps(self) -> bytes:
-        """The model's ``.npz``; equal models have equal bytes."""
+        """Content of the ``.npz`` file; equal models have equal bytes."""
         facts = {"genreatlas": self.kind, "n_classes": self.n_classes, "multi": self.multi, **self.facts}
         text = np.frombuffer(json.dumps(facts, sort_keys=True).encode(), np.uint8)
         return _packed({"facts": text, **self.columns.arrays, **self.arrays})
 
 
 def expect(arrays: Mapping[str, Array], name: str, shape: tuple[int, ...]) -> Array:
-    """An array of a file that must have a shape; ValueError where it has another."""
+    """Return an array of a file; ValueError if it does not have the given shape."""
     if arrays[name].shape != shape:
         raise ValueError(f"{name} has the shape {arrays[name].shape}, not {shape}")
     return arrays[name]
 
 
 def softmax(logits: Array) -> Array:
-    """Probabilities of (n, n_classes) logits, which are overwritten."""
+    """Softmax of logits (n, n_classes), in place."""
     logits -= logits.max(axis=1, keepdims=True)
     np.exp(logits, out=logits)
     logits /= logits.sum(axis=1, keepdims=True)
@@ -201,7 +207,7 @@ def softmax(logits: Array) -> Array:
 
 
 def _packed(arrays: Mapping[str, Array]) -> bytes:
-    """An ``.npz`` without the time of its making, compressed: ``np.savez_compressed`` writes the clock into it."""
+    """Compressed ``.npz`` without timestamps, which ``np.savez_compressed`` would write."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as file:
         for name, array in arrays.items():

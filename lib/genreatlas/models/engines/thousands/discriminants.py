@@ -1,8 +1,8 @@
-"""Linear discriminant analysis and nearest profiles from sums over the songs: one pass, and nothing per song is kept.
+"""Linear discriminant analysis and nearest profiles from sums over the songs, in one pass.
 
-The sums are made of blocks of rows that are cut alike whatever the partitions of the tables were, and are added in
-their order, so equal tables give equal models to the last digit. Of a matrix that is too large to be sent to workers
-Spark makes the sums, where the rows are: :mod:`.partial_sums`.
+Sums are computed over blocks of rows that do not depend on the partitions of tables, and are added in order, so equal
+tables give equal models to the bit. If the matrix is too large to be sent to workers, Spark computes the sums
+(:mod:`.partial_sums`).
 
 References: Friedman 1989 (shrinkage of the covariance); Tibshirani et al. 2002, sec. 2 (nearest centroids).
 """
@@ -19,13 +19,13 @@ from genreatlas.values import Params
 
 @dataclass(frozen=True)
 class Sums:
-    """Sufficient statistics of a normal distribution for each class with one covariance.
+    """Sufficient statistics of one normal distribution per class with a common covariance.
 
     Attributes
     ----------
     weight : (n_classes,) sum of weights.
-    first : (n_classes, n_features) weighted sum of the values.
-    second : (n_features, n_features) weighted sum of the products of values, over all classes.
+    first : (n_classes, n_features) weighted sum of values.
+    second : (n_features, n_features) weighted sum of products of values, over all classes.
     """
 
     weight: Array
@@ -34,13 +34,13 @@ class Sums:
 
     @classmethod
     def of(cls, table: Table) -> "Sums":
-        """Sums of a table's rows, block after block."""
+        """Compute the sums over a table, block by block."""
         width = table.X.shape[1]
         weights = table.weights
         total = cls(np.zeros(table.n_classes), np.zeros((table.n_classes, width)), np.zeros((width, width)))
         for block, X, y in table.blocks(exact=True):
             weight = weights[block]
-            # (n_classes, n) with one entry a row: sums by class without an array of rows × classes.
+            # Sparse (n_classes, n) with one entry per row: sums by class without a dense array.
             by_class = sparse.csr_array((weight, (y, np.arange(len(y)))), shape=(table.n_classes, len(y)))
             total.weight[:] += np.bincount(y, weights=weight, minlength=table.n_classes)
             total.first[:] += by_class @ X
@@ -48,13 +48,13 @@ class Sums:
         return total
 
     def means(self) -> Array:
-        """(n_classes, n_features); of a class without rows the mean of all."""
+        """Class means (n_classes, n_features); the overall mean for a class without rows."""
         everywhere = self.first.sum(axis=0) / self.weight.sum()
         seen = self.weight > 0
         return np.where(seen[:, None], self.first / np.where(seen, self.weight, 1.0)[:, None], everywhere)
 
     def within(self) -> Array:
-        """(n_features, n_features) covariance inside the classes, pooled."""
+        """Pooled within-class covariance, (n_features, n_features)."""
         means = self.means()
         return (self.second - means.T @ (means * self.weight[:, None])) / self.weight.sum()
 
@@ -64,9 +64,10 @@ def fit(table: Table, estimator: str, params: Params) -> tuple[LayeredModel, lis
 
     Parameters
     ----------
-    params : of lda ``shrinkage``, the share of the covariance that is replaced by a sphere of the same volume of
-        variance; ``even``: whether every genre is as likely as every other beforehand. Shrinkage 1 is the nearest
-        profile.
+    table : training rows.
+    estimator : ``lda`` or ``nearest_profile``.
+    params : ``shrinkage`` (lda only): share of the covariance that is replaced by a multiple of the identity with the
+        same trace; 1 is the nearest profile. ``even``: whether all genres have the same prior.
     """
     return fit_sums(Sums.of(table), table.columns, estimator, params)
 
@@ -79,14 +80,14 @@ def fit_sums(sums: Sums, columns: Columns, estimator: str, params: Params) -> tu
 
 
 def discriminant(sums: Sums, shrinkage: float, even: bool) -> tuple[Array, Array, list[str]]:
-    """Weights (n_features, n_classes) and biases (n_classes,) of the log probabilities, and what is to be noted."""
+    """Weights (n_features, n_classes) and biases (n_classes,) of the log probabilities, and notes."""
     covariance, means = sums.within(), sums.means()
     width = len(covariance)
     sphere = np.trace(covariance) / max(width, 1)
     covariance = (1.0 - shrinkage) * covariance
     covariance.flat[:: width + 1] += shrinkage * sphere
     values, vectors = linalg.eigh(covariance)
-    # Directions without variance, such as a column that repeats another, say nothing: they are left out.
+    # Directions without variance, as from duplicate columns, are left out.
     told = values > 1e-10 * max(float(values.max(initial=0.0)), 1e-300)
     whiten = vectors[:, told] / np.sqrt(values[told])
     centre = sums.first.sum(axis=0) / sums.weight.sum()

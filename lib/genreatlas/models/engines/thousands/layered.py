@@ -1,4 +1,4 @@
-"""A model of layers: one for a linear model, two for a perceptron."""
+"""Models of dense layers: one layer for a linear model, two for a perceptron."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +15,13 @@ KIND = "layers"
 
 @dataclass(frozen=True)
 class LayeredModel(ArrayModel):
-    """``scores = softmax(W x + b)``, or with a rectified hidden layer before it; sigmoids where songs have several.
+    """``scores = softmax(W x + b)``, with an optional hidden layer (ReLU) before; sigmoids if multi-label.
 
     Attributes
     ----------
-    layers : (weight (n_in, n_out), bias (n_out,)), from the columns to the classes.
+    columns : imputation and scaling.
+    layers : (weight (n_in, n_out), bias (n_out,)) of each layer, from columns to classes.
+    multi : whether a song may have several genres.
     """
 
     columns: Columns
@@ -30,12 +32,12 @@ class LayeredModel(ArrayModel):
 
     @property
     def n_classes(self) -> int:  # type: ignore[override]
-        """Genres."""
+        """Number of genres."""
         return len(self.layers[-1][1])
 
     @property
     def arrays(self) -> dict[str, Array]:
-        """Weights and biases by the number of their layer."""
+        """Weights and biases of the layers, by name."""
         found: dict[str, Array] = {}
         for number, (weight, bias) in enumerate(self.layers):
             found |= {f"weight{number}": weight, f"bias{number}": bias}
@@ -43,7 +45,7 @@ class LayeredModel(ArrayModel):
 
     @property
     def facts(self) -> JsonObject:
-        """The widths of the layers."""
+        """Widths of the layers."""
         return {"widths": [len(bias) for _, bias in self.layers]}
 
     def _scores(self, X: Array) -> Array:
@@ -59,7 +61,7 @@ class LayeredModel(ArrayModel):
 
 
 def read(facts: JsonView, columns: Columns, arrays: Mapping[str, Array]) -> LayeredModel:
-    """A model of a file's content; ValueError where it does not fit together."""
+    """Build a model from the content of a file; ValueError if it is inconsistent."""
     widths = [len(columns.fill), *(int(width) for width in facts["widths"])]
     layers = tuple(
         (expect(arrays, f"weight{number}", (n_in, n_out)), expect(arrays, f"bias{number}", (n_out,)))

@@ -1,6 +1,6 @@
-"""k nearest neighbours: the shares of genres among the nearest songs trained on, exactly, by faiss where it is there.
+"""k nearest neighbours: shares of genres among the nearest training songs; exact search, by faiss if installed.
 
-faiss and numpy find the same songs, but for some whose distances agree to six digits: both work in float32.
+faiss and numpy find the same songs except where distances agree to six digits, as both use float32.
 """
 
 from collections.abc import Mapping
@@ -17,24 +17,26 @@ from genreatlas.values import JsonObject, JsonView, Params
 
 KIND = "neighbours"
 
-#: Neighbours that the shares of all genres count for, so that no genre has the probability 0.
+#: Weight of the prior, in neighbours, so that no genre has probability 0.
 _PRIOR = 1.0
 
-#: Known songs that are compared at once without faiss.
+#: Number of training songs per block of the search without faiss.
 _KNOWN = 65_536
 
 
 @dataclass(frozen=True)
 class NeighbourModel(ArrayModel):
-    """The songs trained on, and their genres.
+    """A k-NN model: the training rows and their genres.
 
     Attributes
     ----------
-    known : (n_songs, n_features) float32, scaled rows.
-    song, genre : (n_labels,) int32, which row has which genre, by rows.
-    prior : (n_classes,) float64, share of each genre; its sum is 1, or with several genres each its own.
-    boost : (n_classes,) float64, what a neighbour of the genre counts.
-    n_neighbors : how many of the nearest count.
+    columns : imputation and scaling.
+    known : (n_songs, n_features) float32, scaled training rows.
+    song, genre : (n_labels,) int32, pairs of row index and class index, sorted by row.
+    prior : (n_classes,) float64, share of each genre; the sum is 1 unless songs have several genres.
+    boost : (n_classes,) float64, weight of a neighbour of the genre.
+    n_neighbors : number of neighbours.
+    multi : whether a song may have several genres.
     """
 
     columns: Columns
@@ -50,18 +52,18 @@ class NeighbourModel(ArrayModel):
 
     @property
     def n_classes(self) -> int:  # type: ignore[override]
-        """Genres."""
+        """Number of genres."""
         return len(self.prior)
 
     @property
     def arrays(self) -> dict[str, Array]:
-        """Songs and genres."""
+        """Training rows and genres, by name."""
         names = ("known", "song", "genre", "prior", "boost")
         return {name: getattr(self, name) for name in names}
 
     @property
     def facts(self) -> JsonObject:
-        """How many neighbours count."""
+        """Number of neighbours."""
         return {"n_neighbors": self.n_neighbors}
 
     def _scores(self, X: Array) -> Array:
@@ -79,7 +81,7 @@ class NeighbourModel(ArrayModel):
         return votes / votes.sum(axis=1, keepdims=True)
 
     def _near(self, X: Array) -> Array:
-        """(n, k) places of the nearest known songs."""
+        """Indices (n, k) of the nearest training rows."""
         k = min(self.n_neighbors, len(self.known))
         if self._index is not None:
             return np.asarray(self._index.search(X, k)[1])
@@ -97,7 +99,7 @@ class NeighbourModel(ArrayModel):
 
     @cached_property
     def _index(self) -> Any:
-        """An index of faiss that compares with every song; None where faiss is not installed."""
+        """Exact faiss index; None if faiss is not installed."""
         if not has_faiss():
             return None
         import faiss
@@ -109,11 +111,12 @@ class NeighbourModel(ArrayModel):
 
 
 def fit(table: Table, params: Params) -> tuple[NeighbourModel, list[str]]:
-    """Keep a table's rows.
+    """Fit k-NN: store the scaled rows of a table.
 
     Parameters
     ----------
-    params : ``n_neighbors``; ``even``: a neighbour counts less the larger its genre is.
+    table : training rows.
+    params : ``n_neighbors``; ``even``: whether neighbours are weighted inversely to the size of their genre.
     """
     known = np.concatenate([values for _, values, _ in table.blocks()])
     n = len(table.rows)
@@ -137,7 +140,7 @@ def fit(table: Table, params: Params) -> tuple[NeighbourModel, list[str]]:
 
 
 def read(facts: JsonView, columns: Columns, arrays: Mapping[str, Array]) -> NeighbourModel:
-    """A model of a file's content; ValueError where it does not fit together."""
+    """Build a model from the content of a file; ValueError if it is inconsistent."""
     n_classes, n = int(facts["n_classes"]), len(arrays["known"])
     known = expect(arrays, "known", (n, len(columns.fill)))
     song, genre = arrays["song"], expect(arrays, "genre", arrays["song"].shape)

@@ -1,9 +1,9 @@
-"""Multinomial logistic regression and a small perceptron by mini-batches over the matrix where it lies.
+"""Multinomial logistic regression and a small perceptron, fitted by mini-batches of the memory-mapped matrix.
 
-Scores exist for the songs of one batch only. The same seed and matrix give the same model: songs are drawn by the seed,
-and products are made on one thread.
+Scores are computed for one batch at a time. The same seed and matrix give the same model: batches depend on the seed,
+and products are computed on one thread.
 
-References: Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2017 (a learning rate that falls as a cosine); Menon et al.
+References: Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2017 (cosine schedule of the learning rate); Menon et al.
 2021 (logit adjustment); Srivastava et al. 2014 (dropout); Elkan & Noto 2008, "Learning classifiers from only positive
 and unlabeled data", and Teisseyre, Mielniczuk & Łazęcka 2020, "Different strategies of fitting logistic regression for
 positive and unlabelled data" (missing labels, the joint method).
@@ -16,7 +16,7 @@ import numpy as np
 from genreatlas.models.engines.thousands.array_models import Array, Table, softmax
 from genreatlas.models.engines.thousands.layered import LayeredModel
 
-#: A fit takes at least so many steps: on small tables some epochs would be too few to arrive.
+#: Minimum number of steps of a fit; on small tables a few epochs are too few to converge.
 LEAST_STEPS = 3_000
 
 _FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-8
@@ -24,20 +24,20 @@ _FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-8
 
 @dataclass(frozen=True)
 class Settings:
-    """How it is fitted.
+    """Settings of a fit.
 
     Attributes
     ----------
-    epochs : how often each song is seen, or more often where that is fewer than :data:`LEAST_STEPS` steps.
-    batch : songs of a step.
-    learning_rate : of the first step; it falls to 0 as a cosine. None: 0.03, and 0.003 with a hidden layer.
+    epochs : number of epochs; more if they have fewer than :data:`LEAST_STEPS` steps.
+    batch : number of songs per step.
+    learning_rate : initial learning rate; falls to 0 (cosine schedule). None: 0.03, or 0.003 with a hidden layer.
     l2 : penalty on the square of the weights, per song: ``1 / (C n)`` of scikit-learn's logistic regression.
-    logit_adjustment : 0 learns the genres' sizes with them; 1 as if all genres were of one size, as macro-F1 counts
-        them: the logarithms of their shares are added to the scores in training, and not when predicting.
+    logit_adjustment : 0: predictions follow the sizes of genres; 1: as if all genres had the same size, which suits
+        macro-F1. The logarithms of the genres' shares, times this factor, are added to the logits in training only.
     dropout : share of hidden units left out at each step.
-    label_frequency : where a song may have several genres, how often a genre that it belongs to is among its labels.
-        Below 1 a label that is not there may be missing: what is fitted is the probability of a label, this share of
-        the probability of the genre, and what is predicted is that of the genre.
+    label_frequency : multi-label only: probability that a genre of a song is among its labels. Below 1, absent labels
+        may be missing: the probability of a label is modelled as this factor times the probability of the genre, and
+        the latter is predicted.
     """
 
     epochs: int = 8
@@ -50,11 +50,17 @@ class Settings:
 
 
 def fit(table: Table, hidden: int, seed: int, settings: Settings) -> tuple[LayeredModel, list[str]]:
-    """Fit layers on a table's rows.
+    """Fit layers on the rows of a table.
 
     Parameters
     ----------
-    hidden : units of the hidden layer; 0 for none, which is logistic regression.
+    table : training rows.
+    hidden : number of units of the hidden layer; 0: no hidden layer (logistic regression).
+    seed : seed of batches, initial weights and dropout.
+
+    Raises
+    ------
+    ValueError : training diverged.
     """
     random = np.random.default_rng(seed)
     n, width = len(table.rows), table.X.shape[1]
@@ -62,7 +68,7 @@ def fit(table: Table, hidden: int, seed: int, settings: Settings) -> tuple[Layer
     share = table.class_weights() / table.weights.sum()
     log_share = np.log(np.maximum(share, 1.0 / (10.0 * n))).astype(np.float32)
     adjustment = np.float32(settings.logit_adjustment) * log_share
-    # A hidden layer starts with He's spread, the last one at the genres' shares.
+    # Initial values: He's for the hidden layer, the genres' shares for the biases of the last layer.
     layers = [_hidden(random, width, hidden)] if hidden else []
     start = log_share - adjustment
     if table.multi:
@@ -137,10 +143,10 @@ def _gradients(
 
 
 def _label_error(logits: Array, y: Array, frequency: float) -> Array:
-    """Derivative of the log loss of labels (n, n_classes) by the logits of their genres, float32.
+    """Derivative of the log loss of labels (n, n_classes) with respect to the logits of the genres, float32.
 
-    A label is there with the probability ``frequency`` × p, p that of the genre. Where it is not, the loss is
-    ``-log(1 - frequency p)``: the surer the model is of the genre, the more likely the label is only missing.
+    The probability of a label is ``frequency * p`` with ``p`` the probability of the genre. The loss of an absent label
+    is ``-log(1 - frequency * p)``, so it matters less if the model is sure of the genre.
     """
     p = 1.0 / (1.0 + np.exp(-np.clip(logits, -80, 80)))
     if frequency == 1.0:
@@ -150,7 +156,7 @@ def _label_error(logits: Array, y: Array, frequency: float) -> Array:
 
 
 class _Adam:
-    """Steps of Adam on some arrays, in place."""
+    """Adam optimizer; updates arrays in place."""
 
     def __init__(self, arrays: list[Array]) -> None:
         self.arrays = arrays
@@ -159,7 +165,7 @@ class _Adam:
         self.steps = 0
 
     def move(self, gradients: list[Array], rate: float) -> None:
-        """One step against the gradients."""
+        """Make one step."""
         self.steps += 1
         size = np.float32(rate * np.sqrt(1.0 - _SECOND**self.steps) / (1.0 - _FIRST**self.steps))
         for array, gradient, first, second in zip(self.arrays, gradients, self.first, self.second, strict=True):

@@ -1,16 +1,16 @@
-"""Linear discriminant analysis of a matrix that stays where its tables are: sums of fixed buckets of songs and folds.
+"""Linear discriminant analysis of a matrix that stays in Spark: sums over fixed buckets of songs, per fold.
 
-A bucket is a range of songs that does not depend on how Spark divides the rows; inside of it rows are sorted. What is
-made of a bucket is the same wherever it is made, and buckets are added in their order, so the number of partitions
-changes no digit. A training set is the folds but one, so each fold is summed once for all models.
+A bucket is a fixed range of songs, independent of Spark's partitions, with sorted rows. Sums of buckets are added in
+order, so results do not depend on the number of partitions, to the bit. A training set consists of all folds except
+one, so each fold is summed only once for all models.
 
-How columns are imputed and scaled differs from one training set to the next, so sums are taken of the values as they
-are, about one reference, with the missing ones counted apart. The sums of imputed and scaled values follow from those:
-with ``k`` the known values (0 where missing) and ``m`` the missing ones (1 where missing), an imputed value is
-``k + d m``. Medians, which missing values are replaced by, are found in two passes over the bits of the float32 values:
-the first counts the upper half of the bits, the second the lower half of those that hold the median.
+Imputation and scaling differ between training sets, so sums are computed over unscaled values minus a reference, with
+missing values counted separately. Sums of imputed and scaled values follow from them: with ``k`` the known values (0 if
+missing) and ``m`` the indicator of missing values, an imputed value is ``k + d m``. Medians for imputation are computed
+exactly in two passes over the bits of the float32 values: the first counts values by the upper half of the bits, the
+second counts by all bits the values whose upper half contains the median.
 
-No pyspark here: the functions take a bucket as a table of Arrow, and give arrays.
+No pyspark here: the functions take a bucket as an Arrow table and return arrays.
 """
 
 import io
@@ -28,11 +28,11 @@ from genreatlas.models.engines.song_blocks import song_blocks
 from genreatlas.models.engines.thousands.array_models import Array, Columns
 from genreatlas.models.engines.thousands.discriminants import Sums
 
-#: What is made of a bucket, and of each of its folds or models: arrays as ``.npz``.
+#: Schema of the results for each bucket and part (fold or model): arrays as ``.npz``.
 PARTIAL = "bucket int, part int, content binary"
 _PARTIAL = pa.schema([("bucket", pa.int32()), ("part", pa.int32()), ("content", pa.binary())])
 
-_HALF = 16  # bits of a value that each of the two passes counts by
+_HALF = 16  # half of the bits of a value
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Rows:
     Attributes
     ----------
     X : (n, n_features) float32, NaN = missing.
-    y, fold, song : (n,) class, fold, and place of the song among those of the bucket.
+    y, fold, song : (n,) class, fold, and index of the song in the bucket.
     weight : (n,) float64.
     """
 
@@ -54,7 +54,7 @@ class Rows:
 
     @classmethod
     def of(cls, table: pa.Table, classes: Sequence[str], width: int, weights: bool) -> "Rows":
-        """Rows of a table with the columns of :data:`genreatlas.datasets.matrix.ROWS`."""
+        """Convert a table with the columns of :data:`genreatlas.datasets.matrix.ROWS`."""
         table = table.sort_by([("song_id", "ascending"), ("clip_id", "ascending"), ("frame", "ascending")])
         index = {genre: place for place, genre in enumerate(classes)}
         song = np.unique(table.column("song_id").to_numpy().astype(str), return_inverse=True)[1]
@@ -69,7 +69,7 @@ class Rows:
 
 
 def pack(bucket: int, parts: Mapping[int, Mapping[str, Array]]) -> pa.Table:
-    """Rows of :data:`PARTIAL`."""
+    """Write the arrays of each part as rows of :data:`PARTIAL`."""
     rows = []
     for part, arrays in parts.items():
         content = io.BytesIO()
@@ -79,7 +79,7 @@ def pack(bucket: int, parts: Mapping[int, Mapping[str, Array]]) -> pa.Table:
 
 
 def unpack(content: bytes) -> dict[str, Array]:
-    """Arrays of a row of :data:`PARTIAL`."""
+    """Read the arrays of a row of :data:`PARTIAL`."""
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
 
@@ -88,32 +88,33 @@ def unpack(content: bytes) -> dict[str, Array]:
 
 
 def ordered_bits(X: NDArray[np.float32]) -> NDArray[np.uint32]:
-    """Whole numbers in the order of the values; 0 and -0 are one."""
+    """Map floats to integers in the same order; 0 and -0 are equal."""
     bits = (X + np.float32(0.0)).view(np.uint32)
     return np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
 
 
 def from_ordered_bits(keys: NDArray[np.uint32]) -> NDArray[np.float32]:
-    """The values again."""
+    """Inverse of :func:`ordered_bits`."""
     keys = np.asarray(keys, dtype=np.uint32)
     return np.where(keys >> 31, keys ^ np.uint32(1 << 31), ~keys).astype(np.uint32).view(np.float32)
 
 
 def count_upper(rows: Rows) -> dict[int, dict[str, Array]]:
-    """Of each fold: how many known values of a column have which upper half; code = column << 16 | half."""
+    """Count the known values of each fold by column and upper half of the bits; code = column << 16 | half."""
     return {fold: _counted(_codes(rows.X[rows.fold == fold])[0]) for fold in np.unique(rows.fold).tolist()}
 
 
 def count_lower(rows: Rows, wanted: NDArray[np.int64]) -> dict[int, dict[str, Array]]:
-    """Of each fold: how many values have which bits, of those whose code of the upper half is wanted.
+    """Count the values of each fold by column and all bits, for the wanted upper halves only.
 
     Parameters
     ----------
+    rows : rows of a bucket.
     wanted : codes of :func:`count_upper`, ascending.
 
     Returns
     -------
-    Codes are column << 32 | bits.
+    Counts by fold; code = column << 32 | bits.
     """
     found = {}
     for fold in np.unique(rows.fold).tolist():
@@ -136,7 +137,7 @@ def _counted(codes: NDArray[np.int64]) -> dict[str, Array]:
 
 
 def added(counts: Iterable[Mapping[str, Array]]) -> dict[str, Array]:
-    """Counts of several buckets or folds together."""
+    """Add the counts of several buckets or folds."""
     every = list(counts)
     if not every:
         return {"code": np.zeros(0, np.int64), "n": np.zeros(0, np.int64)}
@@ -147,7 +148,7 @@ def added(counts: Iterable[Mapping[str, Array]]) -> dict[str, Array]:
 
 
 def middle_codes(upper: Mapping[str, Array], width: int) -> NDArray[np.int64]:
-    """Codes of the upper halves that hold the one or two middle values of each column, ascending."""
+    """Codes of the upper halves that contain the one or two middle values of each column, ascending."""
     wanted = []
     for column in range(width):
         code, n = _of_column(upper, column, _HALF)
@@ -158,7 +159,7 @@ def middle_codes(upper: Mapping[str, Array], width: int) -> NDArray[np.int64]:
 
 
 def medians(upper: Mapping[str, Array], lower: Mapping[str, Array], width: int) -> Array:
-    """(n_features,) float64 as ``np.median`` gives them; 0 where a column has no value."""
+    """Medians (n_features,) float64, equal to ``np.median``; 0 for a column without values."""
     found = np.zeros(width)
     for column in range(width):
         code, n = _of_column(upper, column, _HALF)
@@ -186,16 +187,16 @@ def _of_column(counts: Mapping[str, Array], column: int, bits: int) -> tuple[Arr
 
 @dataclass(frozen=True)
 class RawSums:
-    """Sums over the rows of some folds, of values about a reference.
+    """Sums over the rows of some folds, of values minus a reference.
 
-    ``k`` are known values less the reference, 0 where missing; ``m`` is 1 where missing. Sums over songs are weighted,
-    but for ``n``, ``plain``, ``square`` and ``gone``, which medians' like do not weigh either.
+    ``k`` are known values minus the reference, 0 if missing; ``m`` is 1 if missing. Sums are weighted, except ``n``,
+    ``plain``, ``square`` and ``gone``: scaling, like medians, is not weighted.
 
     Attributes
     ----------
-    n : () rows.
-    plain, square, gone : (n_features,) sums of k, of k**2 and of m.
-    weight : (n_classes,) sum of weights.
+    n : () number of rows.
+    plain, square, gone : (n_features,) sums of k, k**2 and m.
+    weight : (n_classes,) sums of weights.
     known, missing : (n_classes, n_features) weighted sums of k and of m, by class.
     kk, km, mm : (n_features, n_features) weighted sums of products.
     """
@@ -221,7 +222,7 @@ class RawSums:
         )  # fmt: skip
 
     def add(self, arrays: Mapping[str, Array]) -> None:
-        """Add what :func:`sum_folds` made of one fold of a bucket; the classes that it had are named by ``at``."""
+        """Add the result of :func:`sum_folds` for one fold of a bucket; ``at`` has the indices of its classes."""
         at = arrays["at"]
         self.weight[at] += arrays["weight"]
         self.known[at] += arrays["known"]
@@ -233,16 +234,17 @@ class RawSums:
                 getattr(self, name)[...] += arrays[name]
 
     def plus(self, other: "RawSums") -> "RawSums":
-        """Sums of both."""
+        """Return the sum of both."""
         return RawSums(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
     def scaled(self, fill: Array, reference: Array, scaler: str) -> tuple[Columns, Sums]:
-        """How the rows' columns are imputed and scaled, and the sums of their scaled values.
+        """Fit imputation and scaling, and compute the sums of the scaled values.
 
         Parameters
         ----------
-        fill : (n_features,) what takes the place of a missing value.
-        scaler : standard, or none.
+        fill : (n_features,) replacement of missing values.
+        reference : (n_features,) reference of the sums.
+        scaler : ``standard`` or ``none``.
         """
         d = fill - reference
         centre, scale = np.zeros(len(fill)), np.ones(len(fill))
@@ -250,7 +252,7 @@ class RawSums:
             mean = (self.plain + self.gone * d) / self.n
             square = (self.square + self.gone * d**2) / self.n
             variance = square - mean**2
-            # What is left of equal numbers is rounding.
+            # Variance of a constant column is rounding error.
             variance = np.where(variance > 1e-14 * square, variance, 0.0)
             centre = reference + mean
             spread = np.sqrt(variance)
@@ -296,17 +298,19 @@ def sum_folds(rows: Rows, reference: Array) -> dict[int, dict[str, Array]]:
 def predict_songs(
     rows: Rows, models: Sequence[tuple[FileModel, int]], first_song: int, fitted: Mapping[int, NDArray[np.bool_]]
 ) -> dict[int, dict[str, Array]]:
-    """Classes of songs by models that were fitted without a fold: of the fold's songs, and of some others.
+    """Predict songs of a bucket with models that were fitted without a fold: songs of that fold, and some others.
 
     Parameters
     ----------
-    models : model and the fold that it was fitted without.
-    first_song : place of the bucket's first song among all.
-    fitted : fold = of all songs, whether those outside the fold say how closely a model fits.
+    rows : rows of the bucket.
+    models : (model, fold that it was fitted without).
+    first_song : index of the bucket's first song among all songs.
+    fitted : by fold, (n_songs,) whether a song outside the fold is used for the training score.
 
     Returns
     -------
-    By place of the model: ``held`` and ``known`` songs' places among all, and ``held_class``, ``known_class``.
+    By index of the model: indices of ``held`` (held-out) and ``known`` (training) songs among all songs, and their
+    predicted classes ``held_class`` and ``known_class``.
     """
     found = {}
     for place, (model, fold) in enumerate(models):

@@ -1,4 +1,4 @@
-"""Fit discriminants of a matrix that stays in Spark: sums are made where its rows are, models on the driver."""
+"""Fit discriminants of a matrix that stays in Spark: sums are computed in Spark, models on the driver."""
 
 import hashlib
 import time
@@ -26,22 +26,22 @@ from genreatlas.models.engines.thousands.thousands_facts import SCALERS
 from genreatlas.models.types import FittedModel, FoldResult, FoldTask, Trial
 from genreatlas.scratch import scratch_folder
 
-#: What the driver fetches at once, in bytes.
+#: Maximum size of sums that the driver fetches at once, in bytes.
 _FETCHED = 256_000_000
-#: Buckets of counts that are fetched at once: a bucket has a few MB of them.
+#: Number of buckets whose counts are fetched at once; the counts of a bucket have a few MB.
 _COUNTED = 16
-#: The part of a bucket that says how many songs it has; others are folds.
+#: Part with the number of songs of a bucket; other parts are folds.
 _FACTS = -1
 
-#: What is made of the rows of a bucket: by part, arrays.
+#: Function of a bucket and its rows that returns arrays by part.
 _Work = Callable[[int, Rows], Mapping[int, Mapping[str, Array]]]
 
 
 class SumsGrid:
     """Fits discriminants on one feature set; see :class:`genreatlas.models.engines.protocol.Fitter`.
 
-    The rows are read four times, whatever the number of candidates: twice for medians, once for sums and once for the
-    answers of all models.
+    The rows are read four times, independent of the number of candidates: twice for medians, once for sums and once for
+    the predictions of all models.
     """
 
     def __init__(self, data: TrainingData) -> None:
@@ -50,7 +50,7 @@ class SumsGrid:
         self._rows = data.rows()
 
     def score_folds(self, tasks: Sequence[FoldTask], tasks_a_core: int | None = None) -> Iterator[list[FoldResult]]:
-        """Yield the results of all tasks: one reading of the rows answers for every model."""
+        """Fit and score candidates on folds; yields the results of all tasks at once."""
         started = time.perf_counter()
         fitted = [self._fitted(task.trial, task.fold) for task in tasks]
         models = [(model, task.fold) for (model, _), task in zip(fitted, tasks, strict=True) if model is not None]
@@ -66,7 +66,7 @@ class SumsGrid:
         yield results
 
     def refit(self, trial: Trial) -> FittedModel:
-        """Fit a candidate on the whole training part. Without its scores of all songs it is not calibrated."""
+        """Fit a candidate on the whole training part; it gets no calibration, which needs scores of all songs."""
         started = time.perf_counter()
         model, said = self._fitted(trial, None)
         if model is None:
@@ -79,7 +79,7 @@ class SumsGrid:
     # Fits
 
     def _fitted(self, trial: Trial, held_out: int | None) -> tuple[ArrayModel | None, str | None]:
-        """A candidate fitted without a fold, or None; and what is to be noted, or why there is none."""
+        """Fit a candidate without a fold; returns the model and notes, or None and the error."""
         params = dict(trial.params)
         scaler = params.pop("scaler", SCALERS[0])
         fill, reference = self._medians[held_out], self._medians[None]
@@ -97,7 +97,7 @@ class SumsGrid:
 
     @cached_property
     def _counts(self) -> tuple[dict[int, dict[str, Array]], NDArray[np.int64]]:
-        """Upper halves of the values of each fold, and the songs of each bucket."""
+        """Counts by upper half of the bits for each fold, and the number of songs of each bucket."""
         counts: dict[int, dict[str, Array]] = {}
         songs = np.zeros(self.matrix.in_buckets, dtype=np.int64)
 
@@ -114,7 +114,7 @@ class SumsGrid:
 
     @cached_property
     def _medians(self) -> dict[int | None, Array]:
-        """Medians of the known values, of all rows (None) and of those without each fold."""
+        """Medians of known values over all rows (key None), and over the rows outside each fold."""
         counts, width = self._counts[0], self.matrix.n_features
         upper = {out: _without(counts, out) for out in (None, *self.matrix.folds)}
         middle = [partial_sums.middle_codes(one, width) for one in upper.values()]
@@ -126,7 +126,7 @@ class SumsGrid:
 
     @cached_property
     def _sums(self) -> dict[int, RawSums]:
-        """Sums of each fold, of buckets in their order."""
+        """Sums of each fold; buckets are added in order."""
         n_classes, width = self.matrix.n_classes, self.matrix.n_features
         found = {fold: RawSums.zero(n_classes, width) for fold in self.matrix.folds}
         reference = self._medians[None]
@@ -138,7 +138,7 @@ class SumsGrid:
     # Answers
 
     def _answers(self, models: Sequence[tuple[ArrayModel, int]]) -> list[dict[str, Array]]:
-        """What each model says of the fold that it was fitted without, and of some songs that it was fitted on."""
+        """Predictions of each model for the fold that it was fitted without, and for some of its training songs."""
         song, fold = self.matrix.array("song"), self.matrix.array("fold")
         fitted = {}
         for out in {out for _, out in models}:
@@ -187,18 +187,18 @@ class SumsGrid:
     # Buckets
 
     def _parts(self, work: _Work, at_once: int) -> Iterator[tuple[int, dict[str, Array]]]:
-        """What is made of each bucket and part, in the order of the buckets.
+        """Run ``work`` on each bucket in Spark; yields (part, arrays) in the order of buckets.
 
         Parameters
         ----------
-        at_once : buckets whose parts the driver fetches together.
+        at_once : number of buckets whose results are fetched together.
         """
         classes, width = self.matrix.classes, self.matrix.n_features
         weights = self.data.train.balance == "weights"
 
         def one(table: pa.Table) -> pa.Table:
             bucket = table.column("bucket")[0].as_py()
-            with threadpool_limits(1):  # sums of several threads differ in the last digit
+            with threadpool_limits(1):  # with several threads the last digits of sums vary
                 return partial_sums.pack(bucket, work(bucket, Rows.of(table, classes, width, weights)))
 
         for start in range(0, self.matrix.in_buckets, at_once):
@@ -214,5 +214,5 @@ def _without(counts: Mapping[int, Mapping[str, Array]], held_out: int | None) ->
 
 @lru_cache(maxsize=64)
 def _read(path: str) -> Any:
-    """A model, read once a worker; its name holds its hash."""
+    """Read a model once per worker process; the file name contains its hash."""
     return array_files.loads(Path(path).read_bytes())

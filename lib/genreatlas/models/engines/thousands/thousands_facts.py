@@ -1,4 +1,4 @@
-"""What is known of the engine ``numpy``'s estimators without importing what fits them: grids, limits, reasons."""
+"""Descriptions of the estimators of the engine ``numpy``; imports none of the code that fits them."""
 
 from importlib.util import find_spec
 
@@ -6,13 +6,13 @@ from genreatlas.models.engines.estimators import SWITCH, Facts, Memory, number, 
 
 SCALERS = ("standard", "none")
 
-#: Estimators that tell one genre a song; where songs have several they are skipped.
+#: Estimators for one genre per song; skipped for multi-label data.
 ONE_GENRE = ("lda", "nearest_profile")
 
-#: k-NN compares every song with every other. In numpy 20,000 songs of 45 columns take a minute and a half a fold.
+#: Maximum number of rows for k-NN without faiss: 20,000 songs with 45 columns take a minute and a half per fold.
 MOST_ROWS_WITHOUT_FAISS = 20_000
 
-#: Columns of a matrix whose sums Spark makes: products of all columns are 8 MB then, three times for each fold.
+#: Maximum number of columns for sums in Spark: products of all columns are then 8 MB, three times for each fold.
 MOST_COLUMNS_OF_SUMS = 1000
 
 _MOST_ROWS = 5_000_000
@@ -27,7 +27,7 @@ _BY_BATCHES = {
     "label_frequency": number(above=0, most=1),
 }
 
-#: Name in the configuration = estimator. Memory grows with columns × genres; the limits are what was tried.
+#: Name in the configuration = estimator. Memory grows with columns × genres; limits are the largest sizes tried.
 ESTIMATORS: dict[str, Facts] = {
     "nearest_profile": Facts(
         {"even": SWITCH},
@@ -57,7 +57,7 @@ ESTIMATORS: dict[str, Facts] = {
         max_classes=_MOST_CLASSES,
         memory=Memory(value=0),
     ),
-    # Each prediction looks at every song that it was trained on: 300,000 songs × 45 columns are 4 ms with faiss.
+    # Each prediction compares with every training song: 300,000 songs × 45 columns take 4 ms with faiss.
     "knn": Facts(
         {"n_neighbors": whole(1, 1000), "even": SWITCH},
         {"n_neighbors": (15, 50)},
@@ -70,5 +70,5 @@ ESTIMATORS: dict[str, Facts] = {
 
 
 def has_faiss() -> bool:
-    """Whether the extra ``neighbours`` is installed here."""
+    """Whether faiss (extra ``neighbours``) is installed."""
     return find_spec("faiss") is not None
