@@ -1,7 +1,8 @@
-"""How good a model is, how sure we are, and whether another is better.
+"""Evaluation of models: metrics with confidence intervals, comparison tests, importances, drift.
 
-``song_scores`` brings a model's scores together per song. ``outcomes`` is what figures need of them, ``judging``
-computes the figures, ``cases`` does so for stored models, ``comparison`` tests whether one model is better than another
-by more than chance, ``leaderboard`` ranks. ``importances`` says which features a model needs,
-``contest`` whether a challenger is better than the champion, ``drift`` how far new songs lie from the training songs.
+``song_scores`` aggregates a model's scores per song; ``song_outcomes`` holds what metrics are computed from,
+``judging`` computes the metrics, ``cases`` does so for stored models. ``comparison`` tests whether one model is
+significantly better than another, ``leaderboard`` ranks models, ``importances`` measures which features a model needs,
+``contest`` decides whether a challenger is better than the champion, and ``drift`` compares new songs with the training
+songs.
 """

@@ -1,9 +1,9 @@
-"""Average precision of each genre, and of all pairs of song and genre, from the scores that are stored of each song.
+"""Average precision of each genre, and of all pairs of song and genre, from the stored scores.
 
-Of more genres than are kept of a song (:data:`genreatlas.models.engines.song_blocks.TOP`) a song ranks below all others
-in the genres that are not among its highest: they are one threshold at the end. So a rare genre that a model never has
-among a song's hundred first gets the share of its songs, as one that cannot be told. What is behind the last place of a
-song hardly counts: precision is low there.
+Only the highest scores of a song are stored (:data:`genreatlas.models.engines.song_blocks.TOP`). For a genre that is
+not among them, a song is ranked below all songs with a stored score; all such songs form one threshold at the end. So a
+genre that is never among the highest of any song gets the average precision of a random ranking, the share of its
+songs. The error is small, as precision is low at the end of a ranking.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from genreatlas.models.engines.song_blocks import TOP
 
 Floats = NDArray[np.float64]
 
-#: Fewest genres of which they are given: of few, F1 and accuracy say as much.
+#: Minimum number of genres for average precisions; with few genres F1 and accuracy suffice.
 LEAST_GENRES = min(MORE_TOPS.values())
 
 
@@ -33,15 +33,15 @@ def average_precision_rows(
 
     Parameters
     ----------
-    predictions : rows of the table ``predictions`` of one model, whose songs have one genre each.
-    outcomes : of the songs that are judged now (:data:`genreatlas.evaluation.song_scores.OUTCOME`).
+    predictions : rows of the table ``predictions`` of one single-label model.
+    outcomes : outcomes of the evaluated songs (:data:`genreatlas.evaluation.song_scores.OUTCOME`).
     classes : genre ids of the model.
-    max_mb : size of what is fetched at once.
+    max_mb : maximum size of a fetched part, in 2**20 bytes.
 
     Returns
     -------
-    Columns as :func:`genreatlas.evaluation.judging.compute_metrics` has them. No rows of fewer genres than
-    :data:`LEAST_GENRES`.
+    Rows with the columns of :func:`genreatlas.evaluation.judging.compute_metrics`; no rows for fewer than
+    :data:`LEAST_GENRES` genres.
     """
     if len(classes) < LEAST_GENRES or outcomes.empty:
         return no_figures()
@@ -51,7 +51,7 @@ def average_precision_rows(
     found = fetch(_precisions(rows), "genre", max_mb, 60).to_pandas().set_index("genre").reindex(support.index)
     sums, told = (found[name].fillna(0.0).to_numpy(np.float64) for name in ("precisions", "told"))
     songs = support["songs"].to_numpy(np.float64)
-    # Songs that do not have their genre among the highest are found at the end, when all songs are.
+    # Songs without their genre among the highest are at the last threshold, which contains all songs.
     each = (sums + (songs - told) * songs / len(outcomes)) / songs
     totals = (len(outcomes), outcomes["group_id"].nunique())
     absent = len(classes) - len(support)
@@ -66,16 +66,16 @@ def average_precision_rows(
 
 
 def _precisions(rows: DataFrame) -> DataFrame:
-    """By genre: the precisions at its songs that have it among their highest, summed, and how many those are."""
+    """By genre: sum of the precisions at its songs with a stored score for it, and the number of these songs."""
     pairs = rows.select(F.element_at("genres", 1).alias("truth"), F.explode(_highest()).alias("genre", "score"))
-    # The default frame of an ordered window ends behind the rows that are equal to the present one.
+    # The default frame of an ordered window includes all rows with the same value as the current row.
     ordered = Window.partitionBy("genre").orderBy(F.desc("score"))
     hit = (F.col("genre") == F.col("truth")).cast("int")
     ranked = pairs.select(
         "genre", hit.alias("hit"), F.count("*").over(ordered).alias("ahead"), F.sum(hit).over(ordered).alias("found")
     )
     hits = ranked.where("hit = 1").select("genre", "ahead", "found")
-    # Whole numbers first: a sum of doubles depends on the order of its rows.
+    # Integers are counted first, as a sum of doubles depends on the order of rows.
     counted = hits.groupBy("genre", "ahead", "found").agg(F.count("*").alias("n"))
     listed = counted.groupBy("genre").agg(F.array_sort(F.collect_list(F.struct("ahead", "found", "n"))).alias("all"))
     total = "aggregate(all, 0D, (sum, one) -> sum + one.n * one.found / one.ahead)"
@@ -97,12 +97,12 @@ def _micro(rows: DataFrame, n_songs: int, n_classes: int, max_mb: int) -> float:
     for part in fetch_parts(values, "song_id", max_mb, 60 + 8 * min(n_classes, TOP)):
         flat = part.column("scores").combine_chunks().flatten().to_numpy()
         ahead += np.bincount(np.searchsorted(thresholds, flat, side="right"), minlength=len(ahead))
-    # ahead[i] counts pairs above i thresholds: as high as thresholds[i - 1], below thresholds[i].
+    # ahead[i] counts pairs with thresholds[i - 1] <= score < thresholds[i].
     return threshold_precision(found[::-1], np.cumsum(ahead[:0:-1]), n_songs, n_songs * n_classes)
 
 
 def _highest() -> Column:
-    """Stored scores without that of a true genre which is not among the highest."""
+    """Stored scores without the score of a true genre that was stored although it is not among the highest."""
     cut = (F.size("scores") > TOP) & F.col("higher").isNotNull()
     others = F.map_filter("scores", lambda genre, _: genre != F.element_at("genres", 1))
     return F.when(cut, others).otherwise(F.col("scores"))

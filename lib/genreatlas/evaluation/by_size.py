@@ -1,4 +1,4 @@
-"""How well genres are told by how many songs they were trained on: one row of ``metrics`` a class of sizes."""
+"""Accuracy by the number of training songs of a genre: one row of ``metrics`` per size class."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,25 +9,25 @@ from genreatlas.evaluation.judging import EFFECTIVE_SONGS, figure_rows, no_figur
 from genreatlas.evaluation.song_outcomes import Outcomes
 from genreatlas.metrics.intervals import Grouped
 
-#: Fewest training songs of a genre of each class of sizes.
+#: Lower bounds of the size classes: number of training songs of a genre.
 SIZES = (0, 20, 50, 100, 200, 500, 1000)
 
 METRIC = "accuracy_by_size"
 
 
 def by_size(outcomes: Outcomes, trained: Mapping[str, int], min_groups: int = 5) -> pd.DataFrame:
-    """Share of songs that were recognised, by how many songs their genre has in training.
+    """Accuracy by the number of training songs of the song's genre.
 
     Parameters
     ----------
-    outcomes : songs of one model.
-    trained : genre id = songs in training.
-    min_groups : no interval is given for a share that rests on fewer groups.
+    outcomes : outcomes of the songs of one model.
+    trained : genre id = number of training songs.
+    min_groups : minimum number of groups for an interval.
 
     Returns
     -------
-    Rows as :func:`genreatlas.evaluation.judging.compute_metrics` gives them, with the class of sizes under ``other``,
-    such as ``50-99 songs``. None where all genres are of one class.
+    Rows with the columns of :func:`genreatlas.evaluation.judging.compute_metrics`; ``other`` has the size class, such
+    as ``50-99 songs``. No rows if all genres are in one size class.
     """
     size = np.array([trained.get(genre, 0) for genre in outcomes.classes])
     kind = np.searchsorted(SIZES, size, side="right") - 1
@@ -59,7 +59,7 @@ def by_size(outcomes: Outcomes, trained: Mapping[str, int], min_groups: int = 5)
 
 
 def size_name(number: int) -> str:
-    """Name of one of :data:`SIZES`."""
+    """Name of a size class by its index in :data:`SIZES`."""
     bounds: Sequence[int] = SIZES
     last = number + 1 == len(bounds)
     return f"{bounds[number]} songs and more" if last else f"{bounds[number]}-{bounds[number + 1] - 1} songs"

@@ -1,6 +1,6 @@
-"""A model together with the songs that it is judged on, its stored predictions of them, and their figures.
+"""Metrics of stored models: the songs that a model is evaluated on, its stored predictions, and its metrics.
 
-Figures are by song, by vote and by row (frame or clip), or by ranking where songs have several genres.
+Metrics are by song, by vote and by row (frame or clip), or by ranking if songs have several genres.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,25 +32,25 @@ from genreatlas.store import Reader, Store
 from genreatlas.tables import METRICS, PREDICTIONS, Table
 from genreatlas.values import RowView
 
-#: Figures of a comparison, each with the name of a further metric behind.
+#: Metrics of a comparison; for other metrics than the first, the metric's name is appended.
 COMPARED = ("difference", "p_value", "p_value_holm")
 
-#: Pairs of song and genre whose scores are on the driver at once: 160 MB.
+#: Maximum number of scores (songs × genres) on the driver at once: 160 MB.
 _MAX_PAIRS = 20_000_000
 
-#: Bytes of a fetched row: ids and genre names of one song, in Arrow.
+#: Size of a fetched row in Arrow, in bytes: ids and genre names of one song.
 _ROW_BYTES = 250
 
-#: Rows of ``metrics`` that the driver hands over at once: some 20 MB.
+#: Maximum number of rows of ``metrics`` in one commit: about 20 MB.
 _ROWS_A_COMMIT = 200_000
 
 
 @dataclass(frozen=True)
 class Case:
-    """One model and the songs of the judged part.
+    """One model and the songs of the evaluated part.
 
-    ``songs`` has song_id (sorted), group_id, part and genres (list). ``parents`` has the topmost genre of each, and is
-    empty unless a genre of the model has a parent above it; ``tree`` then has the genre right above each.
+    ``songs`` has song_id (sorted), group_id, part and genres (list). ``parents`` maps genres to their topmost ancestor
+    and ``tree`` to their parent; both are empty if no genre of the model has a parent.
     """
 
     model: RowView
@@ -75,21 +75,21 @@ class Case:
         return self.dataset.multi
 
     def clips(self, songs: DataFrame) -> DataFrame:
-        """Clips with features of the given songs (a frame with song_id)."""
+        """Clips with features, restricted to the songs of a frame with the column song_id."""
         return self.dataset.frame.join(songs.select("song_id"), "song_id", "left_semi")
 
 
 def find_cases(
     store: Reader, config: Config, models: Sequence[Mapping[str, object]]
 ) -> tuple[list[Case], dict[str, GenreAtlasError]]:
-    """Join every model with the songs that its features, genres and the split give it now.
+    """Find the songs on which each model is evaluated now.
 
     Songs and genres follow the newest split and labels; classes, columns, version, preprocessing and
     the rules of ``[train]`` are the model's own.
 
     Returns
     -------
-    cases in the order of ``models``, and for every model that cannot be joined the reason.
+    Cases in the order of ``models``, and by model id the error of each model that cannot be evaluated.
     """
     library = read_library(store, config)
     tops = {genre: top for genre, (top, _) in roots(library.parents).items()}
@@ -99,7 +99,7 @@ def find_cases(
     for model in models:
         try:
             meta = registry.read_meta(model, config)
-            # Models that agree in all of this see the same rows: most baselines, and the engines of one set.
+            # Models with the same values share a data set: most baselines, and the engines of one feature set.
             alike = repr((meta.songs_of, meta.feature_set, meta.set_version, meta.preprocessing_id, meta.classes,
                           meta.features, sorted(meta.train.items())))  # fmt: skip
             if alike not in datasets:
@@ -116,7 +116,7 @@ def find_cases(
 
 
 class StoredPredictions:
-    """Stored predictions of some models, fetched once and kept until a model gets new ones."""
+    """Stored predictions of some models; each model's outcomes are fetched once and cached."""
 
     def __init__(self, store: Reader, max_mb: int) -> None:
         self.store = store
@@ -124,7 +124,7 @@ class StoredPredictions:
         self._outcomes: dict[str, pd.DataFrame] = {}
 
     def known(self, cases: Sequence[Case], part: str) -> dict[str, pd.Series]:
-        """Per model: song_id → genres and group that its prediction was stored with, as one text."""
+        """By model id: song id = group and genres stored with the prediction, joined to one string."""
         rows = self._of(case.model_id for case in cases).where(F.col("part") == part)
         state = F.concat_ws("\n", "group_id", F.array_join("genres", "\n")).alias("state")
         table = fetch(rows.select("model_id", "song_id", state), "song_id", self.max_mb, _ROW_BYTES).to_pandas()
@@ -133,7 +133,7 @@ class StoredPredictions:
         return {case.model_id: known.get(case.model_id, nothing) for case in cases}
 
     def outcomes(self, cases: Sequence[Case]) -> None:
-        """Fetch :data:`~genreatlas.evaluation.song_scores.OUTCOME` rows of several models at once."""
+        """Fetch the :data:`~genreatlas.evaluation.song_scores.OUTCOME` rows of several models in one query."""
         missing = [case for case in cases if case.model_id not in self._outcomes]
         if not missing:
             return
@@ -145,22 +145,22 @@ class StoredPredictions:
             self._outcomes[case.model_id] = mine[mine["song_id"].isin(case.songs["song_id"])].reset_index(drop=True)
 
     def outcomes_of(self, case: Case) -> pd.DataFrame:
-        """Outcome rows of one model, of the songs that are judged now."""
+        """Outcome rows of one model for the songs of the case."""
         self.outcomes([case])
         return self._outcomes[case.model_id]
 
     def rows_of(self, case: Case) -> pd.DataFrame:
-        """Rows (frames or clips) per song, true and predicted genre, of songs that have several."""
+        """Number of rows (frames or clips) by song, true and predicted genre, for songs with several rows."""
         table = row_confusions(self._of([case.model_id])).toArrow().to_pandas()
         return table[table["song_id"].isin(case.songs["song_id"])]
 
     def average_precisions(self, case: Case) -> pd.DataFrame:
-        """Average precisions of the songs that are judged now; see :func:`.average_precision_rows`."""
+        """Average precisions over the songs of the case; see :func:`.average_precision_rows`."""
         rows, max_mb = self._of([case.model_id]), self.max_mb
         return average_precision_rows(rows, self.outcomes_of(case), case.classes, max_mb)
 
     def scores(self, case: Case, classes: Sequence[str], songs: pd.Series) -> NDArray[np.float64]:
-        """Scores of some genres, (n_songs, n_classes), of songs in the given order; -inf where they are not kept."""
+        """Scores (n_songs, n_classes) of given songs and genres; -inf if a score is not stored."""
         wanted = F.array(*[F.coalesce(F.col("scores")[genre], F.lit(-np.inf)) for genre in classes]).alias("scores")
         frame = self._of([case.model_id]).select("song_id", wanted)
         table = fetch(frame, "song_id", self.max_mb, 60 + 8 * len(classes)).to_pandas().set_index("song_id")
@@ -172,7 +172,7 @@ class StoredPredictions:
 
 
 class StoredFigures:
-    """The rows of ``metrics`` of some models and one part; those on all genres are kept at hand."""
+    """The rows of ``metrics`` of some models and one part; rows over all genres are cached."""
 
     def __init__(self, store: Store, part: str, model_ids: Iterable[str]) -> None:
         self.store = store
@@ -182,21 +182,21 @@ class StoredFigures:
 
     @property
     def overall(self) -> pd.DataFrame:
-        """Rows that concern all genres: figures, comparisons, importances."""
+        """Rows over all genres: metrics, comparisons, importances."""
         return self._rows
 
     def of_songs(self) -> pd.DataFrame:
-        """Those of unit song."""
+        """Rows over all genres with the unit ``song``."""
         return self._rows[self._rows["unit"] == "song"]
 
     def write(self, rows: pd.DataFrame, models: Sequence[str], owned: str = ".*") -> int:
-        """Write rows of ``metrics``, then delete what they take the place of.
+        """Write rows of ``metrics``, then delete outdated rows.
 
         Parameters
         ----------
-        rows : with model_id, unit and grouping beside the columns of figures.
-        models, owned : of these models, stored rows whose metric fits the pattern and that are not among
-            ``rows`` are outdated and go.
+        rows : rows with model_id, unit and grouping in addition to the columns of metrics.
+        models, owned : stored rows of these models whose metric matches the pattern ``owned`` and that are not in
+            ``rows`` are outdated.
 
         Returns
         -------
@@ -219,7 +219,7 @@ class StoredFigures:
 
 
 def delete_outdated(store: Store, table: Table, stored: pd.DataFrame, rows: pd.DataFrame) -> None:
-    """Delete the stored rows, given by their keys, that are not among the rows that were written now."""
+    """Delete the stored rows (keys of the table) that are not in ``rows``."""
     key = list(table.key)
     gone = stored[~pd.MultiIndex.from_frame(stored[key]).isin(pd.MultiIndex.from_frame(rows[key]))]
     if len(gone):
@@ -227,7 +227,7 @@ def delete_outdated(store: Store, table: Table, stored: pd.DataFrame, rows: pd.D
 
 
 def figures(case: Case, predictions: StoredPredictions, settings: EvaluateSection) -> pd.DataFrame:
-    """Every figure of one model, with model_id, unit and grouping."""
+    """Compute all metrics of one model, with model_id, unit and grouping."""
     if case.multi:
         blocks = {"song": _ranked(case, predictions, settings)}
     else:
@@ -255,11 +255,11 @@ def figures(case: Case, predictions: StoredPredictions, settings: EvaluateSectio
 def comparisons(
     best: Case, others: Sequence[Case], predictions: StoredPredictions, settings: EvaluateSection, metric: str
 ) -> pd.DataFrame:
-    """The best model against all others on the songs that both judged, Holm-corrected.
+    """Compare the best model with each other model on their common songs, with Holm's correction.
 
-    ``difference``, ``p_value`` and ``p_value_holm`` are of the metric that selects, and the same with
-    ``_accuracy`` behind of accuracy (songs with one genre). The best is chosen on the same songs, so its lead is a
-    little flattered; the correction covers the number of others, not that choice.
+    ``difference``, ``p_value`` and ``p_value_holm`` are for the metric of model selection; with the suffix
+    ``_accuracy`` they are for accuracy (single-label only). The best model is chosen on the same songs, so its
+    difference is biased upwards a little; the correction covers the number of comparisons, not this choice.
     """
     chosen = metric_for(metric, best.multi)
     metrics = ["macro_average_precision"] if best.multi else list(dict.fromkeys([chosen, "accuracy"]))
@@ -277,14 +277,14 @@ def comparisons(
 
 
 def truth_of(case: Case) -> SparseLabels:
-    """True genres of a case's songs, (n_songs, n_classes)."""
+    """True genres of the songs of a case, (n_songs, n_classes) sparse."""
     place = {genre: number for number, genre in enumerate(case.classes)}
     return SparseLabels.of([[place[genre] for genre in genres] for genres in case.songs["genres"]], len(case.classes))
 
 
 def _judged_songs(dataset: Dataset, part: str, own: bool) -> pd.DataFrame:
     songs = dataset.songs[dataset.songs["part"] == part]
-    if not own:  # such as songs without a file, of which nothing technical is known
+    if not own:  # e.g. songs without a file have no technical features
         present = dataset.frame.where(F.col("part") == part).select("song_id").distinct().toPandas()
         songs = songs[songs["song_id"].isin(present["song_id"])]
     rows = songs[["song_id", "group_id", "part"]].assign(genres=songs["genres"].map(list))
@@ -292,7 +292,7 @@ def _judged_songs(dataset: Dataset, part: str, own: bool) -> pd.DataFrame:
 
 
 def _with_single_rows(rows: pd.DataFrame, songs: pd.DataFrame) -> pd.DataFrame:
-    """Songs with one row have no votes of their own: the song's prediction is the row's."""
+    """Add songs with a single row, for which the row's prediction is that of the song."""
     single = songs.loc[songs["n_rows"] == 1, ["song_id", "group_id", "truth", "predicted"]].assign(rows=1)
     return pd.concat([rows[single.columns], single], ignore_index=True)
 
@@ -340,7 +340,7 @@ def _ranked(case: Case, predictions: StoredPredictions, settings: EvaluateSectio
 
 
 def _sampled(groups: pd.Series, n_classes: int, seed: int) -> NDArray[np.int64]:
-    """Places of the songs of as many groups, in an order of hashes, as :data:`_MAX_PAIRS` leaves room for."""
+    """Indices of a sample of songs: whole groups, in hash order, with at most :data:`_MAX_PAIRS` scores."""
     if len(groups) * n_classes <= _MAX_PAIRS:
         return np.arange(len(groups))
     sizes = groups.value_counts()

@@ -1,9 +1,9 @@
-"""Is the best model better, or lucky? Paired permutation tests over groups.
+"""Comparison of two models: paired permutation tests over groups.
 
-Under the null hypothesis two models are exchangeable, so in every group (artist) their answers may
-be swapped. The difference of a metric is computed again under random swaps; its p-value is the share
-of swaps with a difference at least as large, two-sided. Up to ``2**n_groups <= n_permutations`` every
-swap is enumerated and the p-value is exact; above, one is added to both counts so that it is never 0.
+Under the null hypothesis two models are exchangeable, so their predictions may be swapped in every group (artist). The
+difference of a metric is recomputed under random swaps; the two-sided p-value is the share of swaps with an absolute
+difference at least as large as observed. If ``2**n_groups <= n_permutations``, all swaps are enumerated and the p-value
+is exact; otherwise one is added to numerator and denominator, so that the p-value is never 0.
 
 References: Good 2005, "Permutation, Parametric and Bootstrap Tests of Hypotheses", ch. 3; Phipson &
 Smyth 2010 (why one is added); Holm 1979, "A simple sequentially rejective multiple test procedure".
@@ -21,13 +21,13 @@ from genreatlas.metrics.intervals import BLOCK_DRAWS
 
 Floats = NDArray[np.float64]
 
-#: Differences that agree to this relative size are equal: their sums were added up in another order.
+#: Relative tolerance for equal differences, whose sums may be added in another order.
 TIE = 1e-9
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Model minus reference on the songs that both judged; ``p_value`` NaN below ``min_groups``."""
+    """Difference of model minus reference on common songs; ``p_value`` is NaN below ``min_groups`` groups."""
 
     metric: str
     difference: float
@@ -45,10 +45,13 @@ def compare(
     ----------
     model, reference : outcomes of the same songs with the same classes and groups.
     metric : accuracy, balanced_accuracy, macro_f1 or weighted_f1.
+    n_permutations : number of random swaps.
+    min_groups : minimum number of groups for a p-value.
+    seed : seed of the swaps.
 
     Raises
     ------
-    ValueError : the two were judged on different songs.
+    ValueError : the outcomes are of different songs.
     """
     if model.classes != reference.classes or model.n_groups != reference.n_groups:
         raise ValueError("models can only be compared on the same songs and genres")
@@ -76,15 +79,16 @@ def compare_rankings(
     min_groups: int = 5,
     seed: int = 7,
 ) -> Comparison:
-    """Test two models of songs with several genres by macro average precision.
+    """Test two multi-label models by macro average precision.
+
+    Scores of both models for a genre are ranked together once; a swap then selects the scores of one of them.
 
     Parameters
     ----------
-    scores : two (n, n_classes) arrays: of the model and of the reference.
-    truth : (n, n_classes).
-    group : (n,) index of the song's group.
-
-    Both models' scores of a genre are ranked together once; a swap decides whose scores count.
+    scores : two (n_songs, n_classes) arrays: of the model and of the reference.
+    truth : (n_songs, n_classes) true genres.
+    group : (n_songs,) index of the song's group.
+    n_permutations, min_groups, seed : see :func:`compare`.
     """
     n_groups = int(group.max()) + 1 if len(group) else 0
     both = np.concatenate([group, group + n_groups])
@@ -103,10 +107,10 @@ def compare_rankings(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction for testing several hypotheses at once; undefined ones (NaN) stay out.
+    """Holm's correction of p-values for multiple tests; NaN values are not counted and stay NaN.
 
-    The smallest of m p-values is multiplied by m, the next by m - 1, and so on; a corrected value
-    is never below that of a smaller p-value, nor above 1.
+    The smallest of m p-values is multiplied by m, the next by m - 1, and so on; corrected values are made monotone and
+    are at most 1.
     """
     values = np.asarray(p_values, dtype=np.float64)
     corrected = np.full(len(values), np.nan)

@@ -1,13 +1,13 @@
-"""Experiments on held-out songs: a fixed estimator, its answers, and paired differences with intervals over artists.
+"""Experiments with a fixed estimator: out-of-fold predictions, and paired differences with intervals over artists.
 
-Every song is answered by a model that was fitted without its fold, so without its artist. A feature set is learnt by
-multinomial logistic regression on standardised columns; a handful of columns that are no music (level, format, year) by
-a small forest, since genres need not lie in the order of such a number. Neither has a setting to be searched for.
+Every song is predicted by a model that was fitted without its fold, and so without its artist. Feature sets use
+multinomial logistic regression on standardised columns; a few columns that do not describe the music (level, format,
+year) use a small forest, as genres need not be monotone in such a number. No parameters are tuned.
 
-A difference of accuracies is taken on the same songs. Its interval is that of a bootstrap over groups where that may be
-trusted (:func:`genreatlas.metrics.intervals.trusted_interval`). Elsewhere, as where nearly all answers stay what they
-were, songs that were lost and songs that were gained are two proportions, each with its interval at 97.5 %, and the
-difference lies between their ends with at least 95 % (Bonferroni): wider, and never without a width.
+A difference of accuracies is computed on the same songs. Its interval is that of a bootstrap over groups if that is
+reliable (:func:`genreatlas.metrics.intervals.trusted_interval`). Otherwise, as when nearly all predictions are
+unchanged, songs lost and songs gained are two proportions, each with a 97.5 % interval, and the difference lies between
+their ends with at least 95 % (Bonferroni). This interval is wider and never empty.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ from genreatlas.metrics.intervals import LEAST_GROUPS, Grouped, group_weights, t
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: What a fixed estimator is, by its short name, in the words of the table ``probes``.
+#: Short name = description of the fixed estimator, as in the table ``probes``.
 ESTIMATORS = {
     "linear": "multinomial logistic regression on standardised columns (C 1)",
     "forest": "random forest of 100 trees, at most 8 deep",
@@ -39,12 +39,12 @@ EstimatorName = Literal["linear", "forest"]
 
 @dataclass(frozen=True)
 class Songs:
-    """Songs that an experiment is about, sorted by id; every array is (n_songs,).
+    """Songs of an experiment, sorted by id; every array is (n_songs,).
 
     Attributes
     ----------
     ids : song ids.
-    target : index of the song's class (mostly its genre).
+    target : class index of the song (usually its genre).
     fold : fold of the split.
     group : id of the song's group.
     classes, names : ids and names of the classes.
@@ -61,7 +61,7 @@ class Songs:
         return len(self.ids)
 
     def some(self, chosen: AnyArray) -> "Songs":
-        """Some songs, by a mask or by places in ascending order; classes stay."""
+        """Select songs by a mask or by ascending indices; classes are unchanged."""
         return Songs(
             self.ids[chosen], self.target[chosen], self.fold[chosen], self.group[chosen], self.classes, self.names
         )
@@ -69,29 +69,31 @@ class Songs:
 
 @dataclass(frozen=True)
 class Columns:
-    """Values of songs, one or several rows each: (n_rows, n_columns), NaN where missing, and (n_rows,) song places."""
+    """Feature values (n_rows, n_columns), NaN = missing, and song indices (n_rows,); one or more rows per song."""
 
     values: NDArray[np.float32]
     song: Ints
 
     def of(self, places: AnyArray) -> "Columns":
-        """Rows of some songs, given by their places in ascending order; they are numbered anew."""
+        """Select the rows of songs with the given ascending indices; songs are renumbered."""
         place = np.searchsorted(places, self.song)
         kept = (place < len(places)) & (places[np.minimum(place, len(places) - 1)] == self.song)
         return Columns(self.values[kept], place[kept].astype(np.int64))
 
 
 class HeldOutModels:
-    """One model for each fold, fitted on the songs of all others.
+    """One model for each fold, fitted on the songs of all other folds.
 
     Parameters
     ----------
-    songs, columns : what is learnt from; every song has a row.
-    folds : folds that are to be answered, where those of ``songs`` are not all of them.
+    songs, columns : training data; every song has a row.
+    estimator : short name of the estimator.
+    seed : seed of the estimator.
+    folds : folds to be predicted; None: those of ``songs``.
 
     Raises
     ------
-    InputError : there is one fold only, or without one of them fewer than two classes are left to learn from.
+    InputError : without one of the folds fewer than two classes are left.
     """
 
     def __init__(
@@ -102,21 +104,21 @@ class HeldOutModels:
         self.n_classes = len(songs.classes)
         self._models: dict[int, Any] = {}
         fold, target = songs.fold[columns.song], songs.target[columns.song]
-        with threadpool_limits(1):  # sums of several threads differ in the last digit
+        with threadpool_limits(1):  # with several threads the last digits of sums vary
             for held_out in np.unique(songs.fold).tolist() if folds is None else folds:
                 rows = np.flatnonzero(fold != held_out)
                 if len(np.unique(target[rows])) < 2:
                     raise InputError(f"without fold {held_out} fewer than two of {self.n_classes} genres are left")
                 pipeline = make_pipeline(_estimator(estimator), {}, seed)
-                # One row weighs as much as another, so a song of several clips counts by their number.
+                # Rows have equal weight, so the weight of a song is its number of clips.
                 fit_pipeline(pipeline, partial(_copied, columns.values, rows), target[rows], None)
                 self._models[held_out] = SklearnModel(pipeline, self.n_classes, False)
 
     def answers(self, songs: Songs, columns: Columns) -> Ints:
-        """Class of each song by the model that was fitted without its fold; -1 for songs without a row.
+        """Predict the class of each song with the model fitted without its fold; -1 for songs without a row.
 
-        A song's score is the mean over its rows. ``songs`` may be other songs than those learnt from, or the same with
-        other values; their folds decide who answers.
+        A song's score is the mean over its rows. ``songs`` may differ from the training songs, or be the same songs
+        with other values; their ``fold`` selects the model.
         """
         found = np.full(len(songs), -1, dtype=np.int64)
         with threadpool_limits(1):
@@ -132,7 +134,7 @@ class HeldOutModels:
 
 
 def _copied(values: NDArray[np.float32], rows: Ints) -> NDArray[np.float32]:
-    """Rows that the fit may change."""
+    """Copy rows, as the fit changes them in place."""
     return np.array(values[rows], dtype=np.float32)
 
 
@@ -145,7 +147,7 @@ def _estimator(name: EstimatorName) -> Any:
 
 
 def majority_answers(songs: Songs) -> Ints:
-    """The most frequent class of the other folds for each song; of equally frequent ones the first."""
+    """Predict for each song the most frequent class of the other folds; ties by class index."""
     found = np.zeros(len(songs), dtype=np.int64)
     for fold in np.unique(songs.fold):
         others = np.bincount(songs.target[songs.fold != fold], minlength=len(songs.classes))
@@ -155,7 +157,7 @@ def majority_answers(songs: Songs) -> Ints:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with the ends of its interval (NaN where there is none) and how they were found."""
+    """A measured value with the ends of its interval (NaN if there is none) and the interval's method."""
 
     value: float
     low: float = float("nan")
@@ -165,7 +167,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class IntervalSettings:
-    """``[evaluate]`` as far as intervals need it."""
+    """Settings of ``[evaluate]`` for intervals."""
 
     n_samples: int = 1000
     min_groups: int = 5
@@ -191,12 +193,13 @@ def figures(songs: Songs, answers: Ints, settings: IntervalSettings) -> dict[tup
 
 
 def paired_difference(hits: AnyArray, baseline: AnyArray, group: AnyArray, settings: IntervalSettings) -> Figure:
-    """Mean of ``hits`` less that of ``baseline`` on the same songs, with its interval over groups.
+    """Mean of ``hits`` minus mean of ``baseline`` on the same songs, with its interval over groups.
 
     Parameters
     ----------
-    hits, baseline : (n_songs,) whether the song was answered rightly, or the chance of it.
+    hits, baseline : (n_songs,) whether the prediction is right, or the probability of it.
     group : (n_songs,) the song's group.
+    settings : settings of the interval.
     """
     if not len(hits):
         return Figure(float("nan"))
@@ -208,7 +211,7 @@ def paired_difference(hits: AnyArray, baseline: AnyArray, group: AnyArray, setti
     value = float(sums.sum() / sizes.sum())
     if n_groups >= settings.min_bootstrap_groups:
         drawn = [(sums @ w) / (sizes @ w) for w in group_weights(n_groups, settings.n_samples, settings.seed)]
-        # As many groups must have changed as need a wrong answer for the interval of a single figure.
+        # Groups with a change play the role of groups with a wrong prediction in the interval of a single model.
         ends = trusted_interval(np.concatenate(drawn), informative=int(np.count_nonzero(sums)))
         low, high = (float(end) for end in ends)
         if not np.isnan(low):
@@ -224,9 +227,13 @@ def paired_difference(hits: AnyArray, baseline: AnyArray, group: AnyArray, setti
 
 
 def pick_songs(songs: Songs, most: int, seed: int) -> Ints:
-    """Places of at most so many songs, ascending: even over classes and folds, in an order of hashes of ids.
+    """Sample at most ``most`` songs, evenly over classes and folds, in the order of a hash of the song id.
 
-    The same song is picked again when others join, unless they come before it in that order.
+    When songs are added, a sampled song remains in the sample unless new songs precede it in hash order.
+
+    Returns
+    -------
+    Indices of the songs, ascending.
     """
     if len(songs) <= most:
         return np.arange(len(songs))
@@ -240,14 +247,14 @@ def pick_songs(songs: Songs, most: int, seed: int) -> Ints:
 
 
 def largest_classes(songs: Songs, most: int) -> Songs:
-    """Songs of the classes with the most songs, of equally large ones the first; classes are numbered anew."""
+    """Select the songs of the ``most`` largest classes, ties by class index; classes are renumbered."""
     counts = np.bincount(songs.target, minlength=len(songs.classes))
     kept = np.sort(np.argsort(-counts, kind="stable")[:most])
     return with_classes(songs, [place for place in kept.tolist() if counts[place]])
 
 
 def with_classes(songs: Songs, kept: Sequence[int]) -> Songs:
-    """Songs of some classes, which are numbered anew in the order given."""
+    """Select the songs of given classes, which are renumbered in this order."""
     new = np.full(len(songs.classes), -1, dtype=np.int64)
     new[list(kept)] = np.arange(len(kept))
     mine = songs.some(new[songs.target] >= 0)
@@ -256,17 +263,17 @@ def with_classes(songs: Songs, kept: Sequence[int]) -> Songs:
 
 
 def artist_folds(songs: Songs, artists: Mapping[str, str], fewest: int, most: int, seed: int) -> Songs | None:
-    """Songs as an experiment on artists: the class is the artist, and folds divide each artist's songs into two.
-
-    An artist has at least ``fewest`` songs; of more than ``most`` artists those with the smallest hash are taken.
+    """Songs for an experiment that predicts the artist: two folds, each with half of every artist's songs.
 
     Parameters
     ----------
     artists : song id = artist id.
+    fewest : minimum number of songs of an artist.
+    most : maximum number of artists; those with the smallest hash are kept.
 
     Returns
     -------
-    The songs, each in a group of its artist; None where fewer than two artists have enough songs.
+    The songs, grouped by artist; None if fewer than two artists have enough songs.
     """
     of = np.array([artists.get(one, "") for one in songs.ids.tolist()], dtype=object)
     names, counts = np.unique(of.astype(str), return_counts=True)

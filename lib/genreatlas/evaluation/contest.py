@@ -1,16 +1,17 @@
-"""Is the challenger better than the champion, and does no genre suffer? Paired bootstrap over groups.
+"""Decide whether a challenger is better than the champion and no genre gets worse: paired bootstrap over groups.
 
-:func:`compete` lets two stored models answer the same songs of the promotion part. Groups (artists) are drawn with
-replacement, and both models' figures are computed again on every draw, so what makes a draw easy or hard cancels out of
+:func:`compete` applies two stored models to the same songs of the promotion part. Groups (artists) are drawn with
+replacement, and the metrics of both models are recomputed on every draw, so the difficulty of a draw cancels out in
 their difference.
 
-- *Better*: the lower end of the one-sided interval of the difference lies above the configured gain. The bootstrap of
-  paired differences held in 54 to 87 % of simulated parts with 10 groups where it was worst, in 87 % with 20 and in
-  92 % with 30 (docs/intervals.md), so there is none below ``min_groups`` groups, and no promotion.
-- *A genre falls*: the hypothesis that it falls by no more than the configured margin is tested per genre, with the
-  bootstrap's standard error and Student's t with the genre's groups less one as degrees of freedom (a tail that 3,000
-  genres can share without 3,000 times the draws). The p-values are corrected by Holm's method, and a genre whose
-  corrected value is at most one minus the confidence has fallen. Genres with too few groups are not tested.
+- *Better*: the lower end of the one-sided interval of the difference is above the configured gain. The interval of the
+  paired bootstrap covered the true difference in 54 to 87 % of simulated parts with 10 groups in the worst case, in
+  87 % with 20 and in 92 % with 30 (docs/intervals.md). So there is no interval below ``min_groups`` groups, and no
+  promotion.
+- *A genre falls*: per genre, the hypothesis that its metric falls by no more than the configured margin is tested with
+  the bootstrap's standard error and Student's t; degrees of freedom are the genre's groups minus 1. (Quantiles of the
+  bootstrap would need many more draws for 3,000 genres.) P-values are corrected by Holm's method; a genre has fallen if
+  its corrected p-value is at most 1 minus the confidence. Genres with too few groups are not tested.
 
 References: Efron & Tibshirani 1993, "An Introduction to the Bootstrap", ch. 8 and 13 (paired and clustered draws);
 Dror et al. 2018, "The Hitchhiker's Guide to Testing Statistical Significance in NLP"; Holm 1979.
@@ -47,20 +48,21 @@ from genreatlas.tables import SPLITS
 
 PART = "promotion"
 
-#: Sums of a block of draws: 8 million float64 are 64 MB.
+#: Maximum number of sums in a block of draws: 8 million float64 are 64 MB.
 _BLOCK_CELLS = 8_000_000
 
-#: Pairs of song and genre whose scores are compared where songs have several genres: 160 MB a model.
+#: Maximum number of scores (songs × genres) for multi-label models: 160 MB per model.
 _MAX_PAIRS = 20_000_000
 Floats = NDArray[np.float64]
 
-#: (n_groups, n) weights → the metric (n,) and the figure of every genre (n, n_classes), NaN where undefined.
+#: Function of weights (n_groups, n) that returns the metric (n,) and its value per genre (n, n_classes), NaN if
+#: undefined.
 Figures = Callable[[Floats], tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What the challenger has to show."""
+    """Conditions for a promotion (section ``[promote]``), with the settings of the bootstrap."""
 
     min_gain: float
     max_genre_fall: float
@@ -73,7 +75,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class GenreChange:
-    """One genre under both models; p-values NaN where it was not tested."""
+    """Results of both models for one genre; p-values are NaN if it was not tested."""
 
     genre_id: str
     champion: float
@@ -87,7 +89,12 @@ class GenreChange:
 
 @dataclass(frozen=True)
 class Duel:
-    """Challenger minus champion; ``low`` NaN below ``min_groups`` groups, ``n_absent`` genres without songs."""
+    """Comparison of challenger and champion on the same songs.
+
+    ``difference`` is challenger minus champion, and ``low`` the lower end of its one-sided interval, NaN below
+    ``min_groups`` groups. ``fallen`` are ids of genres that got worse, ``n_absent`` is the number of genres without
+    songs.
+    """
 
     metric: str
     champion: float
@@ -104,7 +111,7 @@ class Duel:
 
 @dataclass(frozen=True)
 class Contest:
-    """What came out on all songs, and on those whose genre and group the champion knew."""
+    """Results on all songs, and on songs whose genre and group the champion knew."""
 
     everything: Duel
     known: Duel
@@ -113,15 +120,20 @@ class Contest:
 
 
 def compete(store: Reader, config: Config, champion: Row, challenger: Row, rules: Rules) -> Contest:
-    """Let both models judge the songs of the promotion part that both have features of.
+    """Compare two models on the songs of the promotion part for which both have features.
 
-    Songs and their genres follow the newest split and labels and the challenger's ``[train]`` rules; classes are
-    those of either model, so a model is wrong on every song of a genre that it does not know.
+    Songs and genres follow the newest split and labels and the challenger's ``[train]`` rules. Classes are the union of
+    both models' classes, so a model is wrong on every song of a genre that it does not know.
+
+    Parameters
+    ----------
+    champion, challenger : rows of the table ``models``.
+    rules : conditions for a promotion.
 
     Raises
     ------
     InputError : the models were trained with different splits, so that one may know the other's promotion part.
-    ModelError : a model's files are missing, or its features are no longer there.
+    ModelError : a model's files are missing, or the store no longer has its features.
     """
     if champion["split"] != challenger["split"]:
         raise InputError(
@@ -156,11 +168,11 @@ def compete(store: Reader, config: Config, champion: Row, challenger: Row, rules
 
 
 class _Answers:
-    """What one model says of the promotion part.
+    """Predictions of one model for the promotion part.
 
     Attributes
     ----------
-    songs : song_id, group_id, genres; of those with features.
+    songs : song_id, group_id and genres of the songs with features.
     """
 
     def __init__(self, store: Reader, config: Config, row: Row, library: Library, classes: tuple[str, ...]) -> None:
@@ -171,7 +183,7 @@ class _Answers:
         self.songs = dataset.songs.loc[dataset.songs.part == PART, ["song_id", "group_id", "genres"]]
         self._places = np.array([classes.index(genre) for genre in predictor.classes])
         clips = dataset.frame.where(F.col("part") == PART)
-        # With very many genres songs are scored where their scores are, and have the highest of them.
+        # With many genres, songs are scored in the workers, which return the highest scores only.
         answered = predictor.predict_songs(clips.withColumn("truth", F.lit(None).cast("int")))
         if answered is None:
             places = F.sequence(F.lit(0), F.size("means") - 1)
@@ -184,17 +196,14 @@ class _Answers:
         self._best: pd.Series | None = None
 
     def best(self, songs: pd.Series) -> NDArray[np.int64]:
-        """Index of the genre that each song is called."""
+        """Index of the predicted genre of each song."""
         if self._best is None:
             found = fetch(self._answered.select("song_id", "best"), "song_id", self._max_mb).to_pandas()
             self._best = found.set_index("song_id")["best"]
         return self._places[self._best.loc[songs].to_numpy()]
 
     def scores(self, songs: pd.Series) -> NDArray[np.float64]:
-        """Score of every genre, (n, n_classes); 0 for genres that the model does not know.
-
-        Where not all scores of a song are kept, the others lie below them.
-        """
+        """Scores (n, n_classes); 0 for genres that the model does not know, -inf for scores that are not kept."""
         width = min(len(self._places), TOP)
         kept = self._answered.select("song_id", "places", "scores")
         found = fetch(kept, "song_id", self._max_mb, 60 + 12 * width).to_pandas().set_index("song_id").loc[songs]
@@ -234,7 +243,7 @@ def _duel(
 
 
 def _bounded(songs: pd.DataFrame, n_classes: int) -> pd.DataFrame:
-    """Whole groups in a fixed pseudo-random order, as many as the driver can rank."""
+    """Select whole groups in a fixed pseudo-random order, with at most :data:`_MAX_PAIRS` scores."""
     most = _MAX_PAIRS // n_classes
     if len(songs) <= most:
         return songs
@@ -245,7 +254,7 @@ def _bounded(songs: pd.DataFrame, n_classes: int) -> pd.DataFrame:
 
 
 def _groups_until(store: Reader, champion: Row) -> set[str]:
-    """Groups that were in the split when the champion was trained."""
+    """Ids of the groups that were in the split when the champion was trained."""
     rows = store.read(SPLITS).where(
         (F.col("split") == champion["split"]) & (F.col("split_version") <= champion["split_version"])
     )
@@ -254,14 +263,14 @@ def _groups_until(store: Reader, champion: Row) -> set[str]:
 
 @dataclass(frozen=True)
 class Songs:
-    """The songs that both judged: how many there are, of which genre and group.
+    """Songs of a comparison, with their genres and groups.
 
     Parameters
     ----------
-    classes : genre ids, of either model.
-    truth : (n, n_classes) bool, sparse: 50,000 songs × 3,000 genres are 150 MB.
+    classes : genre ids of both models.
+    truth : (n, n_classes) bool, sparse, as a dense array of 50,000 songs × 3,000 genres has 150 MB.
     group : (n,) index of the song's group, from 0 without gaps.
-    guarded : genres that may not fall: those that the champion knows.
+    guarded : genres that are tested for a fall: those that the champion knows.
     """
 
     classes: tuple[str, ...]
@@ -271,21 +280,21 @@ class Songs:
 
     @property
     def n_groups(self) -> int:
-        """Groups in all."""
+        """Number of groups."""
         return int(self.group.max()) + 1 if len(self.group) else 0
 
     def groups_of(self, genre: int) -> int:
-        """Groups with a song of the genre."""
+        """Number of groups with a song of the genre."""
         return len(np.unique(self.group[self.songs_of(genre)]))
 
     def songs_of(self, genre: int) -> NDArray[np.int64]:
-        """Places of the songs of the genre."""
+        """Indices of the songs of the genre."""
         start, end = self.truth.indptr[genre : genre + 2]
         return np.asarray(self.truth.indices[start:end], dtype=np.int64)
 
 
 def single_label(outcomes: Outcomes, metric: str) -> Figures:
-    """Figures of a model whose songs have one genre each: ``metric``, and F1 per genre."""
+    """Metrics of a single-label model: ``metric``, and F1 per genre."""
     n = len(outcomes.classes)
 
     def figures(weights: Floats) -> tuple[Floats, Floats]:
@@ -297,11 +306,12 @@ def single_label(outcomes: Outcomes, metric: str) -> Figures:
 
 
 def several_labels(scores: Floats, songs: Songs) -> Figures:
-    """Figures of a model whose songs have several genres: macro average precision, and that of each genre.
+    """Metrics of a multi-label model: macro average precision, and average precision per genre.
 
     Parameters
     ----------
-    scores : (n, n_classes); of a genre that the model does not know, all alike.
+    scores : (n, n_classes); constant for a genre that the model does not know.
+    songs : the songs of the scores.
     """
     rankings: list[Ranking | None] = []
     for genre, mine in enumerate(scores.T):
@@ -320,7 +330,15 @@ def several_labels(scores: Floats, songs: Songs) -> Figures:
 
 
 def compare_models(champion: Figures, challenger: Figures, songs: Songs, metric: str, rules: Rules) -> Duel:
-    """Compare two models on the same songs."""
+    """Compare two models on the same songs.
+
+    Parameters
+    ----------
+    champion, challenger : from :func:`single_label` or :func:`several_labels`.
+    songs : the songs of both.
+    metric : name of the metric.
+    rules : conditions for a promotion.
+    """
     n_groups, n_classes = songs.n_groups, len(songs.classes)
     if not n_groups:
         nothing = float("nan")
@@ -344,7 +362,7 @@ def compare_models(champion: Figures, challenger: Figures, songs: Songs, metric:
 def _resample(
     champion: Figures, challenger: Figures, n_groups: int, n_classes: int, rules: Rules
 ) -> tuple[Floats, Floats]:
-    """Differences of the metric, (n_samples,), and the standard error of each genre's, (n_classes,)."""
+    """Bootstrap: differences of the metric (n_samples,), and standard error of each genre's difference (n_classes,)."""
     gains = []
     count, mean, spread = np.zeros(n_classes), np.zeros(n_classes), np.zeros(n_classes)
     step = max(1, _BLOCK_CELLS // (3 * n_classes + 1))
@@ -387,19 +405,19 @@ def _genres(songs: Songs, old: Floats, new: Floats, errors: Floats, rules: Rules
 
 
 def _falls(excess: float, error: float, n_groups: int) -> float:
-    """Probability of so low a change if the genre fell by just the allowed margin."""
+    """p-value: probability of a change at most this low if the genre fell by exactly the allowed margin."""
     if error == 0.0:
         return 0.0 if excess < 0.0 else 1.0
     return float(student_t.cdf(excess / error, max(n_groups - 1, 1)))
 
 
 def same_songs(classes: Sequence[str], truth: NDArray[np.integer]) -> sparse.csc_array:
-    """Genre indices as the truth of :class:`Songs`."""
+    """Convert class indices (n,) to the truth of :class:`Songs`."""
     return genre_columns(np.asarray(truth)[:, None].tolist(), len(classes))
 
 
 def genre_columns(genres: Sequence[Sequence[int]], n_classes: int) -> sparse.csc_array:
-    """Genre indices of each song as (n, n_classes) bool, sparse."""
+    """Convert the class indices of each song to a sparse array (n, n_classes) of bool."""
     song = np.repeat(np.arange(len(genres)), [len(mine) for mine in genres])
     place = np.array([genre for mine in genres for genre in mine], dtype=np.int64)
     return sparse.csc_array((np.ones(len(place), dtype=bool), (song, place)), shape=(len(genres), n_classes))

@@ -1,12 +1,13 @@
-"""How far what is new lies from what a model was trained on.
+"""Drift of new data from a model's training data.
 
-The population stability index (PSI) compares shares over bins: ``sum((new - old) * ln(new / old))``. Bins are the
-tenths of the training values, and one bin of missing values; shares are kept above one in 10,000. Read it as usual:
-below 0.1 nothing, to 0.25 a shift, above a large one; chance alone gives about ``(bins - 1) * (1 / n + 1 / m)``.
-The Kolmogorov-Smirnov distance is the largest difference of the two distribution functions.
+The population stability index (PSI) compares shares over bins: ``sum((new - old) * ln(new / old))``. Bins are deciles
+of the training values, plus one bin of missing values; shares are clipped at 1 in 10,000. Usual interpretation: below
+0.1 no shift, 0.1 to 0.25 a shift, above 0.25 a large shift. Without any shift the expected value is about
+``(bins - 1) * (1 / n + 1 / m)``. The Kolmogorov-Smirnov distance is the largest difference of the two distribution
+functions.
 
 References: Siddiqi 2006, "Credit Risk Scorecards", ch. 9; Yurdakul 2018, "Statistical Properties of Population
-Stability Index" (its size under no change); Massey 1951 for Kolmogorov-Smirnov.
+Stability Index" (expected value without shift); Massey 1951 for Kolmogorov-Smirnov.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ _LEAST_SHARE = 1e-4
 
 @dataclass(frozen=True)
 class Drift:
-    """One feature or genre; NaN where a figure does not apply."""
+    """Drift of one feature or genre; NaN for values that do not apply."""
 
     subject: str
     name: str
@@ -39,13 +40,13 @@ class Drift:
 
 
 def psi(trained: Floats, new: Floats) -> float:
-    """Population stability index of two lists of shares (or counts) over the same bins."""
+    """Population stability index of two arrays of shares or counts over the same bins."""
     old, now = (np.maximum(shares / max(shares.sum(), 1e-12), _LEAST_SHARE) for shares in (trained, new))
     return float(((now - old) * np.log(now / old)).sum())
 
 
 def ks(trained: Floats, new: Floats) -> float:
-    """Kolmogorov-Smirnov distance of two samples without missing values; NaN where one is empty."""
+    """Kolmogorov-Smirnov distance of two samples without missing values; NaN if one is empty."""
     if not len(trained) or not len(new):
         return float("nan")
     # The p-value is not used; its exact form takes minutes for large samples.
@@ -53,7 +54,7 @@ def ks(trained: Floats, new: Floats) -> float:
 
 
 def feature_drift(names: Sequence[str], trained: Floats, new: Floats) -> list[Drift]:
-    """Every feature of two matrices, (n, n_features) with NaN for missing values."""
+    """Drift of each feature between two matrices (n, n_features), NaN = missing."""
     return [_feature(name, trained[:, k], new[:, k]) for k, name in enumerate(names)]
 
 
@@ -80,9 +81,9 @@ def _feature(name: str, trained: Floats, new: Floats) -> Drift:
 
 
 def genre_drift(genres: Sequence[str], trained: Floats, new: Floats) -> list[Drift]:
-    """Shares of genres in two counts of songs; the row ``*`` has the index over all of them.
+    """Drift of the genres' shares, from counts of songs per genre; the row ``*`` has the PSI over all genres.
 
-    A genre's own ``psi`` is its part of the sum.
+    The ``psi`` of a genre is its term of the sum.
     """
     nothing = float("nan")
     old, now = trained / max(trained.sum(), 1.0), new / max(new.sum(), 1.0)

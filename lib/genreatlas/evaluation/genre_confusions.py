@@ -1,4 +1,4 @@
-"""What a model takes held-out songs for, brought from the store to the driver as sums over genres."""
+"""Confusions of a model on held-out songs, aggregated over genres in Spark."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from genreatlas.models.engines import baselines
 from genreatlas.store import Reader
 from genreatlas.tables import EXPERIMENTS, MODELS, PREDICTIONS
 
-#: Sums are of whole numbers: those of doubles would depend on the order in which Spark meets the rows.
+#: Factor for sums of integers, as sums of doubles would depend on the order of rows in Spark.
 _UNIT = 1e12
 _TOTAL = "aggregate(map_values(scores), 0D, (a, b) -> a + b)"
 
@@ -28,10 +28,10 @@ class Confusions:
 
     Attributes
     ----------
-    model_id, name : the model.
-    sums : for both halves of the songs (n_genres, n_classes + 1): rows are genres as given, the last column is what
-        was not stored of a song's probabilities.
-    songs : for both halves (n_genres,), songs of each genre.
+    model_id, name : id and candidate name of the model.
+    sums : for each half of the songs, (n_genres, n_classes + 1): rows are true genres, columns predicted classes; the
+        last column is the probability that was not stored.
+    songs : for each half, (n_genres,) number of songs of each genre.
     """
 
     model_id: str
@@ -41,10 +41,14 @@ class Confusions:
 
 
 def read_confusions(store: Reader, config: Config, genre_ids: tuple[str, ...]) -> Confusions | None:
-    """Read what a model says of songs that it was not trained on; None where no model was judged.
+    """Read the summed probabilities of songs that a model was not trained on; None if no model was evaluated.
 
-    A song of m genres weighs 1/m in each, and no artist's group of songs has more than ``map.artist_share`` of a
-    genre's weight. Probabilities of several labels are divided by their sum.
+    A song with m genres has weight 1/m in each, and no group (artist) has more than ``map.artist_share`` of a genre's
+    weight. Probabilities of multi-label models are divided by their sum.
+
+    Parameters
+    ----------
+    genre_ids : genres of the rows of the result.
 
     Raises
     ------
@@ -97,7 +101,7 @@ def _nothing(genre_ids: tuple[str, ...], classes: dict[str, int]) -> sparse.csr_
 
 
 def _weigh(labels: pd.DataFrame, artist_share: float) -> pd.DataFrame:
-    """Weight of each label, and its half: songs of a genre are dealt in turn, in the order of their ids."""
+    """Add the weight of each label and its half; songs of a genre alternate between halves in order of their ids."""
     weight = 1.0 / labels.several.to_numpy(dtype=np.float64)
     group = pd.factorize(labels.group_id)[0]
     for rows in labels.groupby("genre_id").indices.values():
@@ -106,9 +110,9 @@ def _weigh(labels: pd.DataFrame, artist_share: float) -> pd.DataFrame:
 
 
 def _find_model(store: Reader, config: Config) -> pd.Series | None:
-    """The model that is asked for, or the best one over the folds among those that were judged and give probabilities.
+    """Find the configured model, or the best over the folds among evaluated models with probabilities.
 
-    Baselines are none: they confuse genres by their size, or by something that is no music.
+    Baselines are excluded, as their confusions reflect the sizes of genres or properties other than music.
     """
     models = store.read(MODELS).toPandas()
     judged = store.read(PREDICTIONS).where("part != 'train'").select("model_id").distinct().toPandas()
