@@ -1,6 +1,6 @@
-"""Files of a folder: which an import has to open, and what it makes of what was seen in them.
+"""Plan which files of a folder an import has to open, and convert inspected files to rows.
 
-Opened are all that are neither clips nor in quarantine already; each becomes a row of ``clips`` or of ``quarantine``.
+All files are opened that are not yet clips or in quarantine. Each becomes a row of ``clips`` or of ``quarantine``.
 """
 
 import os
@@ -22,7 +22,7 @@ from genreatlas.sources.folder.listing import Entry, Listing
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of the folder and the song that it belongs to; ``version`` is its state, as quarantine keeps it."""
+    """A file of the folder with the key of its song; ``version`` is the state of the file as stored in quarantine."""
 
     uri: str
     entry: Entry
@@ -31,9 +31,9 @@ class File:
 
 
 class Files(Mapping[str, File]):
-    """All files with a label that can be opened, by URI and in the order of their paths.
+    """Mapping from URIs to all labelled files that can be opened, sorted by path.
 
-    Each is made when it is asked for: a million of them would take 400 MB.
+    Files are created on access, because a million of them would take 400 MB.
     """
 
     def __init__(self, catalogue: Catalogue, config: Config) -> None:
@@ -41,7 +41,7 @@ class Files(Mapping[str, File]):
         self._config = config
 
     def of(self, path: bytes) -> File | None:
-        """The file at an absolute path, if there is one that can be opened."""
+        """File at an absolute path; None if there is none that can be opened."""
         entry = self._catalogue.files.get(path)
         if entry is None or _closed(entry, self._config):
             return None
@@ -49,7 +49,7 @@ class Files(Mapping[str, File]):
         return File(path_to_uri(path), entry, self._catalogue.song_of[path], version)
 
     def song_key(self, uri: str) -> str:
-        """Key of the song that a file belongs to."""
+        """Key of a file's song."""
         return self._catalogue.song_of[uri_to_path(uri)]
 
     def __getitem__(self, uri: str) -> File:
@@ -67,7 +67,7 @@ class Files(Mapping[str, File]):
 
 
 class Pending(Sequence[File]):
-    """Files that are to be opened; each is made when it is asked for."""
+    """Sequence of the files to be opened, which are created on access."""
 
     def __init__(self, files: Files, paths: Sequence[bytes]) -> None:
         self._files = files
@@ -92,19 +92,19 @@ class Pending(Sequence[File]):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done.
+    """Plan of an import.
 
     Parameters
     ----------
-    files : all files with a label that can be opened.
-    pending : those to open, in the order of their paths.
-    clips : how many are clips already.
-    quarantined : how many are in quarantine already.
-    rejected : new rows of quarantine for files and rows that are not opened.
-    refused_lines : keys of all such rows, new and old, that are about a row of the list of files.
-    known_rejected : how many such rows are in quarantine already.
-    ignored : entries that are neither audio nor named like it.
-    unnamed : audio files that the list of files does not name.
+    files : all labelled files that can be opened.
+    pending : files to be opened, sorted by path.
+    clips : number of files that are clips already.
+    quarantined : number of files that are in quarantine already.
+    rejected : new rows of quarantine for files and list rows that are rejected without opening a file.
+    refused_lines : keys of all such rows, new and stored, that refer to a row of the list of files.
+    known_rejected : number of such rows that are in quarantine already.
+    ignored : number of entries that are neither audio nor have an audio suffix.
+    unnamed : number of audio files that are not in the list of files.
     """
 
     files: Files
@@ -119,7 +119,7 @@ class Plan:
 
     @property
     def entries(self) -> int:
-        """Entries of the folder, and rows of its list of files that name none of them."""
+        """Number of entries of the folder and of rejected rows of its list of files."""
         done = self.clips + self.quarantined + self.known_rejected
         return len(self.pending) + len(self.rejected) + done + self.ignored + self.unnamed
 
@@ -133,13 +133,13 @@ def make_plan(
     refused_for: Callable[[str, str], str | None],
     ids: Callable[[str], str] = song_id,
 ) -> Plan:
-    """Compare a folder with what is known of it.
+    """Compare a folder with the clips and quarantine of the store.
 
     Parameters
     ----------
-    sidecars : entries of the listing that the catalogue was not asked about.
-    refused_for : the reason for which quarantine holds a key and version that are not tried again.
-    ids : id of a song by its key.
+    sidecars : number of entries of the listing that are not in the catalogue, as they are not audio.
+    refused_for : function of key and version that returns the reason in quarantine if it is not tried again, or None.
+    ids : function that returns the id of a song by its key.
     """
     files, pending = Files(catalogue, config), []
     rule, version = window_rule(config.clip), _version_of(catalogue.labels, config)
@@ -188,27 +188,27 @@ def make_plan(
 
 
 def file_version(entry: Entry, labels: str, config: Config) -> str:
-    """State in which a file is opened once: its size, its time, the cut, and whether its tags must name a genre.
+    """State of a file in which it is inspected only once: size, time, window rule, and whether labels are tags.
 
-    The release is part of it, because a later one may read what an earlier one refused.
+    It includes the release, because a later release may support files that an earlier one refused.
     """
     return _version_of(labels, config)(entry)
 
 
 def _version_of(labels: str, config: Config) -> Callable[[Entry], str]:
-    """:func:`file_version` of many files."""
+    """Function that computes :func:`file_version` for many files."""
     tags = ":tags" if labels == "tags" else ""
     same = f"{window_rule(config.clip)}:{config.clip.min_seconds:g}{tags}:{__version__}.{DECODER_RELEASE}"
     return lambda entry: f"{entry.size}:{entry.modified_ns}:{same}"
 
 
 def _still_closed(path: bytes, reason: str | None) -> bool:
-    """Whether a file in quarantine stays there: permissions are given without a new size or time."""
+    """Whether a file remains in quarantine. Permissions can change without a change of size or time."""
     return reason is not None and not (reason == Reason.UNREADABLE and os.access(path, os.R_OK))
 
 
 def _closed(entry: Entry, config: Config) -> tuple[Reason, str] | None:
-    """Why a file is not opened at all, as its directory entry tells."""
+    """Reason and text why a file is not opened, by its directory entry; None if it is opened."""
     if entry.kind == "broken_link":
         return Reason.BROKEN_LINK, "The link leads to nothing."
     if entry.kind == "special":
@@ -226,7 +226,7 @@ def _closed(entry: Entry, config: Config) -> tuple[Reason, str] | None:
 def _row_of(
     path: bytes, reason: Reason, detail: str, place: str, catalogue: Catalogue, listing: Listing
 ) -> dict[str, Any]:
-    """Row of quarantine. Its version is made from what was said, so that it is written again when that changes."""
+    """Row of quarantine. Its version is a hash of the reason and text, so that it is written again if they change."""
     key = f"{path_to_uri(catalogue.origin)}#{place.replace(' ', '=')}" if place else path_to_uri(path)
     below = path.removeprefix(listing.root.rstrip(b"/") + b"/")
     return {
@@ -240,9 +240,9 @@ def _row_of(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one chunk comes to.
+    """Rows of one chunk.
 
-    ``replaced`` maps clips of files that changed to the clips that take their place.
+    ``replaced`` maps ids of clips of changed or moved files to the ids of the clips that replace them.
     """
 
     clips: list[dict[str, Any]]
@@ -263,12 +263,12 @@ def check_files(
 
     Parameters
     ----------
-    rows : rows of :data:`genreatlas.audio.inspection.RESULT`. Those of files that are no longer in the
-        folder, or that changed since, are left out: they are inspected anew.
-    songs : by URI, the song of every file that has a label.
-    known : clips that the store has.
-    licence : what a clip gets whose song states none.
-    ids : id of a song by its key.
+    rows : rows of :data:`genreatlas.audio.inspection.RESULT`. Rows of files that are no longer in the folder or have
+        changed since are ignored; changed files are inspected again.
+    songs : songs of labelled files by URI.
+    known : stored clips.
+    licence : default for clips whose song has no licence.
+    ids : function that returns the id of a song by its key.
     """
     clips: dict[str, dict[str, Any]] = {}
     quarantine: list[dict[str, Any]] = []
@@ -300,7 +300,7 @@ def check_files(
         for former in known.at(file.uri):
             if former["clip_id"] != identity and former["replaced_by"] is None:
                 replaced[former["clip_id"]] = identity
-        for copy in known.copies(row["sha256"], row.get("sound_sha256")):  # a file that was moved, and tagged anew
+        for copy in known.copies(row["sha256"], row.get("sound_sha256")):  # moved files, even with new tags
             if copy["song_id"] == clip["song_id"] and copy["uri"] not in files and copy["clip_id"] != identity:
                 replaced[copy["clip_id"]] = identity
     batch = stable_id("ingest", *sorted(clips))
@@ -311,7 +311,7 @@ def check_files(
 
 
 def _unchanged(clip: Mapping[str, Any], files: Mapping[str, File]) -> bool:
-    """Whether the file that a clip was cut from is there as it was."""
+    """Whether the file of a clip exists unchanged."""
     file = files.get(clip["uri"])
     return file is not None and (file.entry.size, file.entry.modified_ns) == (clip["bytes"], clip["modified_ns"])
 

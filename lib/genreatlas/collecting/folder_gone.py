@@ -1,4 +1,4 @@
-"""What a folder no longer has, and which of its songs only lie at another path now."""
+"""Find songs and clips that a folder no longer has, and songs whose files were only moved."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,18 @@ from genreatlas.errors import Reason
 from genreatlas.sources.folder.catalogue import Catalogue, SongIds
 from genreatlas.sources.folder.listing import Listing
 
-#: Reasons by which a file that changed holds its old sound no longer. Others may pass (permissions, a copy under way).
+#: Reasons that show that a changed file no longer contains its old audio. Others may be temporary (permissions, a copy
+#: in progress).
 _OTHER_CONTENT = frozenset(
     {Reason.EMPTY_FILE, Reason.NOT_AUDIO, Reason.TOO_SHORT, Reason.SILENT, Reason.NO_GENRE, Reason.DUPLICATE_ROW}
 )
-#: Entries below which files may be hidden: what is missing there is not gone.
+#: Kinds of entries below which files may be invisible, so that missing files there do not count as gone.
 _HIDING = frozenset({"closed_directory", "broken_link", "special"})
 
 
 @dataclass(frozen=True)
 class Gone:
-    """Songs that are to be retired, and clips: those of these songs, and of files that their songs lost."""
+    """Ids of songs and clips to be retired: clips of these songs, and clips of missing files of other songs."""
 
     songs: tuple[str, ...]
     clips: tuple[str, ...]
@@ -29,14 +30,16 @@ class Gone:
 
 @dataclass
 class Former:
-    """What the store has of a folder, beside what the folder has.
+    """Comparison of the stored songs and clips of a folder with its current content.
 
     Parameters
     ----------
     origin : URI of the list of files, or of the folder.
-    songs : the songs of the folder that the store has; those that this folder or list named once are marked.
-    present_keys : keys of the songs that it names now.
-    moved : how many songs that count have another key now.
+    root : URI of the folder.
+    songs : stored songs of all folders; songs that this folder or list had before are marked as in scope.
+    present_keys : keys of the songs that the folder or list has now.
+    hidden : absolute paths of files and directories whose content is not visible.
+    moved : number of live songs that got another key.
     """
 
     origin: str
@@ -51,9 +54,9 @@ class Former:
 
     @classmethod
     def of(cls, songs: KnownSongs, listing: Listing, catalogue: Catalogue, known: KnownClips, ids: SongIds) -> "Former":
-        """Compare what is stored with what was listed."""
+        """Compare stored songs with a listing and its catalogue."""
         hidden = {listing.absolute(entry) for entry in listing.entries if entry.kind in _HIDING}
-        # A row whose part is misspelt still names its file; one without a genre takes its label back.
+        # A row with an invalid part still lists its file; a row without a genre removes the label.
         hidden |= {one.path for one in catalogue.rejected if one.path and one.reason == Reason.BAD_VALUE}
         root = path_to_uri(listing.root).rstrip("/") + "/"
         former = cls(
@@ -77,7 +80,7 @@ class Former:
         return former
 
     def _origins(self) -> set[str]:
-        """This folder or list, and those that it took the place of: most of whose songs it has."""
+        """This folder or list, and those that it replaces, that is, those whose songs it has for the most part."""
         listed: dict[str, list[int]] = {}
         for row in self.songs.all():
             if row["listed_in"] is not None and row["retired_at"] is None:
@@ -87,7 +90,7 @@ class Former:
         return {self.origin} | {origin for origin, (there, count) in listed.items() if 2 * there > count}
 
     def is_hidden(self, uri: str) -> bool:
-        """Whether a file may be there and cannot be seen."""
+        """Whether a file may exist but is not visible."""
         if not self.hidden:
             return False
         path = uri_to_path(uri)
@@ -95,11 +98,11 @@ class Former:
         return path in self.hidden or any(path[:end] in self.hidden for end in ends)
 
     def is_present(self, uri: str) -> bool:
-        """Whether a file is there and has a label."""
+        """Whether a file exists and has a label."""
         return uri_to_path(uri) in self.catalogue.song_of
 
     def may_have_moved(self, pending: Sequence[File]) -> list[File]:
-        """Files whose sound tells which songs were moved; none where nothing is missing from its place."""
+        """New or changed files whose audio has to be hashed to find moved songs; empty if no song may have moved."""
         files = [file for file in pending if not self._is_as_it_was(file)]
         if files and (any(self._lost()) or any(self.known.live_at(file.uri) for file in files)):
             return files
@@ -113,19 +116,19 @@ class Former:
         )
 
     def follow(self, pending: Iterable[File], sounds: Mapping[str, tuple[str, str]]) -> None:
-        """Let songs whose sound lies at another place now have the key of that place.
+        """Assign songs whose audio is now in another file the key of that file.
 
         Parameters
         ----------
-        pending : files that are new or changed.
-        sounds : SHA-256 of the bytes and of the sound of these files, by URI.
+        pending : new or changed files.
+        sounds : SHA-256 of the bytes and of the audio of these files, by URI.
         """
         files = sorted(pending, key=lambda file: file.entry.path)
         keys = {file.uri: file.song_key for file in files}
         away: dict[str, bool] = {}
 
         def is_away(song: str) -> bool:
-            """A song may move where none of its files holds its sound any more."""
+            """Whether none of the song's files contains its audio any more, so that the song may have moved."""
             if song not in away:
                 clips = self._clips_of(song)
                 away[song] = bool(clips) and all(self._displaced(clip, keys, sounds) for clip in clips)
@@ -151,7 +154,7 @@ class Former:
                 self.ids.move(song, file.song_key, self._stored(song)["source_key"])
 
     def _clips_of(self, song: str) -> list[dict[str, Any]]:
-        """Clips that nothing took the place of, of a song of this folder or list."""
+        """Clips that were not replaced, of a song in scope; empty for other songs."""
         row = self.songs.get(song)
         if row is None or not row["scope"]:
             return []
@@ -162,12 +165,12 @@ class Former:
     ) -> bool:
         uri = clip["uri"]
         if uri in sounds:
-            # The same file under another key: the list calls its song by another name.
+            # The same file with another key: the list has another name for its song.
             return not _same(clip, sounds[uri]) or self._key_of(clip["song_id"]) != keys[uri]
         return not self.is_present(uri) and not self.is_hidden(uri)
 
     def _lost(self) -> Iterator[str]:
-        """Songs, retired ones too, that the folder has no longer under their keys."""
+        """Songs in scope, including retired ones, whose keys the folder no longer has."""
         for row in self.songs.in_scope():
             song, key = row["song_id"], self.ids.key_of(row["song_id"], row["source_key"])
             if key in self.present_keys and self.ids(key) == song:
@@ -176,11 +179,11 @@ class Former:
                 yield song
 
     def gone(self, plan: Plan, reason_for: Callable[[str, str], str | None]) -> Gone:
-        """What is to be retired, once all files were seen.
+        """Songs and clips to be retired, after all files were inspected.
 
         Parameters
         ----------
-        reason_for : by key and version, why files are in quarantine.
+        reason_for : function of key and version that returns the reason in quarantine, or None.
         """
         lost = set(self._lost())
         clips: dict[str, str] = {}
@@ -191,12 +194,12 @@ class Former:
         return Gone(tuple(sorted(songs)), tuple(sorted(clips)))
 
     def _stays(self, song: str, clips: Mapping[str, str]) -> bool:
-        """Whether a song keeps a clip that counts when these are gone."""
+        """Whether a song has a live clip without these clips."""
         left = (clip for clip in self.known.of_song(song) if clip["clip_id"] not in clips)
         return any(clip["replaced_by"] is None and clip["retired_at"] is None for clip in left)
 
     def _lacks(self, clip: Mapping[str, Any], plan: Plan, reason_for: Callable[[str, str], str | None]) -> bool:
-        """Whether a clip's file is no longer there, or holds something else that cannot be used."""
+        """Whether a clip's file is gone, or now has other content that cannot be used."""
         entry = self.catalogue.files.get(uri_to_path(clip["uri"]))
         if entry is None:
             return self._is_ours(clip["song_id"]) and not self.is_hidden(clip["uri"])
@@ -209,7 +212,7 @@ class Former:
 
     @property
     def counting(self) -> int:
-        """How many songs of this folder or list counted before."""
+        """Number of songs in scope that were live before."""
         return self.songs.counting()
 
     def _stored(self, song: str) -> dict[str, Any]:

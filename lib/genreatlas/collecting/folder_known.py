@@ -1,7 +1,7 @@
-"""What the store knows of a folder: its clips, its songs, and what was refused.
+"""Stored clips, songs and quarantine rows of folders, for look-ups during an import.
 
-A million clips as Python objects take gigabytes. So they lie in temporary databases (SQLite) that are gone with the
-process: in memory as far as they are small, and on the driver's disk where they are not.
+A million clips as Python objects take gigabytes. So rows are kept in temporary SQLite databases, which are in memory
+while they are small, otherwise on the driver's disk, and are deleted with the process.
 """
 
 import sqlite3
@@ -10,19 +10,19 @@ from typing import Any
 
 import pyarrow as pa
 
-#: Columns of ``clips`` that an import needs of every clip of the folder.
+#: Columns of ``clips`` that an import needs.
 CLIP_FACTS = (
     "clip_id", "uri", "song_id", "bytes", "modified_ns", "window_rule", "ingest_batch", "replaced_by", "retired_at",
     "sha256", "sound_sha256", "mime", "duration_s",
 )  # fmt: skip
-#: Columns of ``songs`` that it needs of every song of the folder.
+#: Columns of ``songs`` that an import needs.
 SONG_FACTS = ("song_id", "source_key", "listed_in", "retired_at")
-#: Columns that it needs of its own rows of ``quarantine``.
+#: Columns of ``quarantine`` that an import needs.
 REFUSAL_FACTS = ("key", "version", "reason", "attempts")
 
-#: Pages of one database that stay in memory, in 2**10 bytes.
+#: Cache size of one database in KiB.
 _CACHE_KB = 32 << 10
-#: Rows that are in memory at once, on their way in or out.
+#: Number of rows that are inserted or fetched at once.
 _ROWS_AT_ONCE = 5000
 _LIVE = "replaced_by IS NULL AND retired_at IS NULL"
 
@@ -34,13 +34,13 @@ class _Rows:
 
     Parameters
     ----------
-    columns : their names; the first ``n_key`` of them are the key.
-    indexes : what else rows are looked up by, as SQL.
-    parts : rows to begin with. Indexes are made after them: row by row, the same takes minutes.
+    columns : names of the columns; the first ``n_key`` are the key.
+    indexes : columns of further indexes, as SQL.
+    parts : initial rows. Indexes are created after inserting them, because updating indexes per row takes minutes.
     """
 
     def __init__(self, columns: Sequence[str], n_key: int, indexes: Sequence[str], parts: Iterable[pa.Table]) -> None:
-        self._db = sqlite3.connect("", isolation_level=None)  # a database without a name is a file without one
+        self._db = sqlite3.connect("", isolation_level=None)  # an empty name creates a temporary file
         for setting in (f"cache_size = -{_CACHE_KB}", "journal_mode = OFF", "synchronous = OFF"):
             self._db.execute(f"PRAGMA {setting}")
         self.columns = columns
@@ -58,11 +58,11 @@ class _Rows:
             self._db.execute(f"CREATE INDEX by_{number} ON rows ({index})")
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Take in one row, in place of the one that has its key."""
+        """Insert a row, or replace the row with the same key."""
         self._db.execute(self._insert, [_stored(row[name]) for name in self.columns])
 
     def _where(self, condition: str, *values: Any) -> Iterator[Row]:
-        """Rows in any order. Nothing is to be written while they are read: make a list of them first."""
+        """Iterate over rows in any order. The table must not be changed meanwhile; convert to a list first."""
         found = self._db.execute(f"{self._all} WHERE {condition}", values)
         while some := found.fetchmany(_ROWS_AT_ONCE):
             for values in some:
@@ -73,40 +73,40 @@ class _Rows:
 
 
 def _stored(value: Any) -> Any:
-    """Of a time, only that it is there matters."""
+    """Convert a value for SQLite. Times become texts, because only their presence is needed."""
     return value if value is None or isinstance(value, int | float | str) else str(value)
 
 
 class KnownClips(_Rows):
-    """The clips that the store has, as far as an import needs them; grows with every chunk."""
+    """Stored clips of folders; updated with every chunk of the import."""
 
     def __init__(self, parts: Iterable[pa.Table] = ()) -> None:
-        # The first index has all that is asked for each file, so that files in the order of their paths read it once.
+        # The first index covers the query for each file, so that files sorted by path read it sequentially.
         state = "uri, bytes, modified_ns, window_rule, song_id, replaced_by, retired_at"
         super().__init__(CLIP_FACTS, 1, (state, "song_id", "sha256", "sound_sha256"), parts)
 
     def get(self, clip_id: str) -> Row | None:
-        """The clip of an id."""
+        """Clip with an id; None if there is none."""
         return next(self._where("clip_id = ?", clip_id), None)
 
     def at(self, uri: str) -> list[Row]:
-        """Clips of a file, those of its former states too."""
+        """Clips of a file, including those of its former states."""
         return list(self._where("uri = ?", uri))
 
     def live_at(self, uri: str) -> list[Row]:
-        """Clips of a file that count."""
+        """Live clips of a file."""
         return list(self._where(f"uri = ? AND {_LIVE}", uri))
 
     def has_live(self, uri: str) -> bool:
-        """Whether a clip that counts was cut from a file."""
+        """Whether a file has a live clip."""
         return self._db.execute(f"SELECT 1 FROM rows WHERE uri = ? AND {_LIVE}", (uri,)).fetchone() is not None
 
     def of_song(self, song_id: str) -> list[Row]:
-        """Clips of a song, those that count no longer too."""
+        """Clips of a song, including replaced and retired ones."""
         return list(self._where("song_id = ?", song_id))
 
     def is_done(self, uri: str, size: int, modified_ns: int, rule: str, song_id: str) -> bool:
-        """Whether a clip that counts was cut from this state of a file, by this rule, for this song."""
+        """Whether a live clip exists for this state of a file, window rule and song."""
         state = "uri = ? AND bytes = ? AND modified_ns = ? AND window_rule = ? AND song_id = ?"
         found = self._db.execute(
             f"SELECT 1 FROM rows WHERE {state} AND {_LIVE}", (uri, size, modified_ns, rule, song_id)
@@ -118,24 +118,24 @@ class KnownClips(_Rows):
         return any(clip["uri"].startswith(root) for clip in self.of_song(song_id))
 
     def live(self) -> Iterator[Row]:
-        """Clips that count: no other took their place, and their files are there."""
+        """Live clips, that is, neither replaced nor retired."""
         return self._where(_LIVE)
 
     def retire(self, clip_ids: Iterable[str]) -> None:
-        """Let clips count no longer."""
+        """Mark clips as retired."""
         self._db.executemany("UPDATE rows SET retired_at = 'now' WHERE clip_id = ?", ((one,) for one in clip_ids))
 
     def reopen(self, clip_id: str) -> None:
-        """Let a clip's file be looked at as if it had changed."""
+        """Treat a clip's file as changed, so that it is inspected again."""
         self._db.execute("UPDATE rows SET modified_ns = NULL WHERE clip_id = ?", (clip_id,))
 
     def without_sound(self, after: str, most: int) -> list[Row]:
-        """Clips that count and whose sound was never hashed, in the order of their ids."""
+        """Live clips without an audio hash, sorted by id: at most ``most`` clips after the id ``after``."""
         lacking = f"clip_id > ? AND sound_sha256 IS NULL AND {_LIVE} ORDER BY clip_id LIMIT ?"
         return list(self._where(lacking, after, most))
 
     def copies(self, *sounds: str | None) -> list[Row]:
-        """Clips, retired ones too, that hold one of these sounds (hashes of bytes or of sound), by where they lie."""
+        """Clips, including retired ones, with one of these hashes (of bytes or of audio), sorted by URI."""
         found: dict[str, Row] = {}
         for sound in filter(None, sounds):
             for column in ("sha256", "sound_sha256"):
@@ -144,32 +144,32 @@ class KnownClips(_Rows):
 
 
 class KnownSongs(_Rows):
-    """The songs of folders that the store has, as they were when the import began, and which of them are of this one.
+    """Stored songs of all folders, as of the start of the import.
 
-    Those that this folder or list named once are in its scope (:meth:`mark`); another one's are left alone.
+    Songs that this folder or list had before are marked as in scope (:meth:`mark`); songs of others are not changed.
     """
 
     def __init__(self, parts: Iterable[pa.Table] = ()) -> None:
         super().__init__((*SONG_FACTS, "scope"), 1, (), (_with_scope(part) for part in parts))
 
     def get(self, song_id: str) -> Row | None:
-        """The song of an id."""
+        """Song with an id; None if there is none."""
         return next(self._where("song_id = ?", song_id), None)
 
     def all(self) -> Iterator[Row]:
-        """All songs: those that count first, then in the order of their ids."""
+        """All songs, live ones first, sorted by id."""
         return self._where("true ORDER BY retired_at IS NOT NULL, song_id")
 
     def in_scope(self) -> Iterator[Row]:
-        """Songs that this folder or list named once."""
+        """Songs in scope."""
         return self._where("scope")
 
     def counting(self) -> int:
-        """How many of these count."""
+        """Number of live songs in scope."""
         return self._count("scope AND retired_at IS NULL")
 
     def mark(self, is_ours: Callable[[Row], bool]) -> None:
-        """Say of every song whether this folder or list named it once."""
+        """Mark the songs for which ``is_ours`` is true as in scope."""
 
         def scope(*values: Any) -> int | None:
             return 1 if is_ours(dict(zip(SONG_FACTS, values, strict=True))) else None
@@ -183,33 +183,33 @@ def _with_scope(part: pa.Table) -> pa.Table:
 
 
 class Refusals(_Rows):
-    """This step's rows of ``quarantine``: key and version of what was refused, with the reason."""
+    """Rows of this step in ``quarantine``, by key and version."""
 
     def __init__(self, parts: Iterable[pa.Table] = ()) -> None:
         super().__init__(REFUSAL_FACTS, 2, (), parts)
 
     def reason(self, key: str, version: str) -> str | None:
-        """Why the state of a file is in quarantine; None where it is not."""
+        """Reason why a state of a file is in quarantine; None if it is not."""
         reason: str | None = self._one("reason", key, version)
         return reason
 
     def attempts(self, key: str, version: str) -> int | None:
-        """Runs that met an unknown fault of this state of a file; None where it met none, or an older release did."""
+        """Number of runs in which this state of a file had an unknown fault; None if none, or if not recorded."""
         attempts: int | None = self._one("attempts", key, version)
         return attempts
 
     def tried(self) -> set[str]:
-        """Keys of files that met an unknown fault."""
+        """Keys of files with an unknown fault."""
         return {key for (key,) in self._db.execute("SELECT key FROM rows WHERE attempts IS NOT NULL")}
 
     def keys(self, prefix: str) -> list[str]:
-        """Keys that begin so."""
+        """Keys that start with a prefix."""
         last = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         found = self._db.execute("SELECT DISTINCT key FROM rows WHERE key >= ? AND key < ?", (prefix, last))
         return [key for (key,) in found]
 
     def drop(self, keys: Iterable[str]) -> list[tuple[str, str]]:
-        """Forget all states of files; returns their keys and versions."""
+        """Delete all states of files; returns their keys and versions."""
         gone: list[tuple[str, str]] = []
         for key in set(keys):
             gone += self._db.execute("SELECT key, version FROM rows WHERE key = ?", (key,)).fetchall()

@@ -1,6 +1,6 @@
-"""Make the song tables say what the labels of a folder say now: new rows, changed rows, rows that went.
+"""Update the song tables to the current labels of a folder: insert, update and remove rows.
 
-A label that was taken back is retired, a credit deleted.
+Removed labels are retired, removed credits are deleted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,16 +18,16 @@ from genreatlas.sources.genres import GenreNames
 from genreatlas.store import Store
 from genreatlas.tables import ARTISTS, GENRE_PARENTS, SONG_ARTISTS, SONG_GENRES, SONGS, Table
 
-#: A folder has one kind of labels at a time: those of the last import count, whatever kind it was.
+#: Kinds of labels. A folder has one kind at a time: labels of the last import replace those of any other kind.
 LABELS = ("directory", "tags", "manifest", "fma", "jamendo", CORRECTION)
-#: Rows that the driver sends at once; a song's row has a few hundred bytes.
+#: Maximum number of rows sent by the driver at once; a song's row has a few hundred bytes.
 _ROWS_AT_ONCE = 50_000
-#: Songs that are compared with the tables at once; with what the tables have of them they take 100 MB.
+#: Maximum number of songs compared with the tables at once; with their stored rows they take 100 MB.
 _SONGS_AT_ONCE = 25_000
 
 
 def write_songs(store: Store, songs: Iterable[Song], labels: str, licence: str, ids: SongIds, listed_in: str) -> None:
-    """Write songs with their artists and genres, in parts; those that were retired count again."""
+    """Write songs with their artists and genres, in parts. Retired songs become live again."""
     songs = list(songs)
     if len(songs) > _SONGS_AT_ONCE:
         codes = np.empty(len(songs), "S20")
@@ -46,11 +46,11 @@ def write_songs(store: Store, songs: Iterable[Song], labels: str, licence: str, 
 
 
 def write_parents(store: Store, config: Config, names: GenreNames, catalogue: Catalogue) -> None:
-    """Write the tree of genres: the source's own, and over it what the configuration says."""
+    """Write the genre tree of the source, overridden by the configuration."""
     rows: dict[str, dict[str, Any]] = {}
     for edges, source in ((catalogue.parents, catalogue.labels), (names.parents(), "configuration")):
         rows |= {edge.genre_id: vars(edge) | {"source": source} for edge in edges}
-    # An import of features writes its parents under the same word, so those are left to it.
+    # Parents of feature imports have the same source, so they are not changed here.
     imported = GenreNames(config.import_features.genre_aliases, config.import_features.genre_parents).parents()
     others = F.col("source").isin("configuration", *LABELS) & ~F.col("genre_id").isin([e.genre_id for e in imported])
     stored = store.read(GENRE_PARENTS).where(others).collect() if store.exists(GENRE_PARENTS) else []
@@ -67,11 +67,13 @@ def _sync(
     update: bool = True,
     in_order: bool = False,
 ) -> None:
-    """Make the rows whose ``column`` is one of ``values`` be exactly ``rows``.
+    """Replace the rows whose ``column`` is one of ``values`` by ``rows``.
 
     Parameters
     ----------
-    in_order : the values are nearly all that there are between the first and the last of them.
+    where : further condition on the replaced rows.
+    update : whether existing rows are updated and missing ones removed.
+    in_order : whether ``values`` are almost all values between the smallest and the largest of them.
     """
     found = []
     if values and store.exists(table):
@@ -89,7 +91,10 @@ def _sync(
 def _write(
     store: Store, table: Table, rows: Sequence[dict[str, Any]], stored: Sequence[dict[str, Any]], update: bool = True
 ) -> None:
-    """Compared here, because most runs change nothing, and a MERGE that changes nothing still takes a second."""
+    """Write the differences between ``rows`` and ``stored`` rows.
+
+    Rows are compared on the driver, because most runs change nothing, and a MERGE without changes still takes a second.
+    """
     by_key = {_key(table, row): row for row in stored}
     changed = []
     for row in rows:

@@ -1,11 +1,9 @@
 """Import a folder of music: songs with their genres and artists, and one clip of every file.
 
-Genres come from directories, tags, a manifest, or the metadata of FMA or MTG-Jamendo ([folder]
-labels). A file that was imported and did not change is not opened again. Songs whose files are gone are
-retired ([sync]); a file that was moved stays the same song. What visitors of the site corrected
-(folder.corrections) takes the place of a song's labels. Names without an audio
-extension (covers, texts, lists) are ignored, unless their content is audio; everything else that
-cannot be used is a row of quarantine.
+Genres come from directories, tags, a manifest, or the metadata of FMA or MTG-Jamendo ([folder] labels). Unchanged files
+are not opened again. Songs whose files are gone are retired ([sync]); a moved file remains the same song. Corrections
+by visitors of the site (folder.corrections) replace a song's labels. Files without an audio extension (covers, texts,
+lists) are ignored, unless their content is audio. All other files that cannot be used are written to quarantine.
 """
 
 import json
@@ -63,20 +61,20 @@ WRITES = (
 SECTIONS = ("folder", "sync", "clip", "limits")
 check = checks.import_folder
 
-#: Files in one Spark task: enough that starting it does not matter, few enough that all cores stay busy.
+#: Files in one Spark task: enough to make its start-up cost negligible, few enough to keep all cores busy.
 _TASK_FILES = 8
-#: Files whose sound is hashed for one commit; it reads them and decodes nothing.
+#: Files whose audio is hashed per commit, without decoding.
 _SOUNDS_AT_ONCE = 2048
-#: Seconds by which a stored length is wrong; less is how releases of a decoder count what an encoder added.
+#: Difference in seconds above which a stored length is wrong; smaller ones come from different treatment of encoder
+#: padding by decoder releases.
 _WRONG_BY_S = 0.5
 
 
 @dataclass
 class _Import:
-    """One run: the folder, what its labels say, and what the store knows of it.
+    """State of one run: the folder, its labels, and the stored data of the folder.
 
-    What the store knows is read once and kept up to date here, because every read of a small table costs a
-    quarter of a second.
+    Stored data are read once and updated here, because every read of a small table costs a quarter of a second.
     """
 
     store: Store
@@ -92,13 +90,13 @@ class _Import:
     corrected: Corrected
 
     def plan(self) -> Plan:
-        """What is left to do."""
+        """Plan of the remaining work."""
         return make_plan(
             self.listing, self.sidecars, self.catalogue, self.config, self.known, self.refused_for, self.ids
         )
 
     def refused_for(self, key: str, version: str) -> str | None:
-        """The reason for which the state of a file is not tried again."""
+        """Reason why a state of a file is not tried again; None if it is tried."""
         reason = self.refused.reason(key, version)
         if reason in UNKNOWN_FAULTS:
             tries = self.refused.attempts(key, version)
@@ -111,8 +109,8 @@ def run(store: Store, config: Config) -> Counts:
 
     Raises
     ------
-    InputError : the folder has no audio, a file of labels cannot be used, or fewer than two genres are left.
-    LimitReachedError : more songs are gone than ``sync.max_share``; all else was done.
+    InputError : the folder has no audio, a file with labels cannot be used, or there are fewer than two genres.
+    LimitReachedError : the share of songs that are gone exceeds ``sync.max_share``. The other work is done.
     """
     work = _open(store, config)
     counts = _look_again(work)
@@ -134,7 +132,7 @@ def run(store: Store, config: Config) -> Counts:
     if work.former.moved:
         counts += Counts(notes=(f"{work.former.moved} songs were moved and stay the songs that they were",))
     counts += _retire(work, work.plan(), counts)
-    corrected = read_corrected(store, config.folder)  # once more: songs may be new
+    corrected = read_corrected(store, config.folder)  # again, because of new songs
     write_corrected(store, corrected)
     write_parents(store, config, work.names, work.catalogue)
     if counts.read or work.catalogue.labels == "tags":
@@ -143,7 +141,7 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def _open(store: Store, config: Config) -> _Import:
-    """List the folder, read its labels, and see what is known of it; nothing is written."""
+    """List the folder, and read its labels and stored data. Nothing is written."""
     names = GenreNames(config.folder.genre_aliases, config.folder.genre_parents, config.folder.label_separator)
     listing = list_folder(path_bytes(config.folder.path))
     candidates = [entry for entry in listing.entries if not is_sidecar(listing, entry, is_audio)]
@@ -194,16 +192,16 @@ def _require_genres(work: _Import, genres: set[str]) -> None:
 
 
 def _chunks(files: Sequence[File], size: int) -> Iterable[Sequence[File]]:
-    """Divide pending files in the order of their paths.
+    """Divide pending files, sorted by path, into chunks.
 
-    Chunks are done one after the other, so what a killed run leaves is divided as it would have been,
-    and every clip gets the ingest batch that it would have got.
+    Chunks are processed in order, so a run after a killed one has the same remaining chunks, and every clip gets the
+    same ingest batch as without the interruption.
     """
     return (files[start : start + size] for start in range(0, len(files), size))
 
 
 def _inspect(work: _Import, files: Sequence[File], chunk: str) -> Staged:
-    """Open the files in the workers, once, and stage what they found, good and bad."""
+    """Inspect files in the workers, and stage results and failures."""
     read = read_tags if work.catalogue.labels == "tags" else None
     request = InspectRequest(work.config.clip, work.config.limits, read)
     rows = [(file.uri, file.version, file.entry.size, file.entry.modified_ns) for file in files]
@@ -212,12 +210,12 @@ def _inspect(work: _Import, files: Sequence[File], chunk: str) -> Staged:
 
 
 def _merge(work: _Import, plan: Plan, staged: Staged, is_first: bool = False) -> Counts:
-    """Turn a staged chunk into rows; clips and quarantine come last, because they say that a file is done.
+    """Write the rows of a staged chunk. Clips and quarantine are written last, because they mark a file as done.
 
     Raises
     ------
-    EnvironmentFaultError : something that every file needs is missing; or all files of the first chunk failed, and none
-        is known why. What went well is merged, and none of the others is stored as having failed.
+    EnvironmentFaultError : something that every file needs is missing, or all files of the first chunk failed for
+        unknown reasons. Successful files are merged; the others are not stored as failures.
     """
     config = work.config
     everything = [row.asDict() for row in staged.frame.collect()]
@@ -242,7 +240,7 @@ def _merge(work: _Import, plan: Plan, staged: Staged, is_first: bool = False) ->
 
 
 def _songs_of(work: _Import, plan: Plan, rows: Iterable[dict[str, Any]]) -> dict[str, Song]:
-    """Song of every inspected file, from the list or from the tags that were read."""
+    """Song of every inspected file by URI, from the list or from the file's tags."""
     files = {row["uri"]: plan.files[row["uri"]] for row in rows if row["uri"] in plan.files}
     if work.catalogue.labels != "tags":
         return {uri: work.catalogue.songs[file.song_key] for uri, file in files.items()}
@@ -252,7 +250,7 @@ def _songs_of(work: _Import, plan: Plan, rows: Iterable[dict[str, Any]]) -> dict
 
 
 def _with_stored_names(store: Reader, songs: dict[str, Song]) -> dict[str, Song]:
-    """Show a genre as it is shown already; a new one by its first spelling in sorted order."""
+    """Use the stored names of genres, and for new genres the first spelling in sorted order."""
     spelt = sorted({(g.genre_id, g.name) for song in songs.values() for g in song.genres}, reverse=True)
     shown = dict(spelt)
     stored = store.live(SONG_GENRES).select("genre_id", "genre").distinct().collect()
@@ -264,7 +262,7 @@ def _with_stored_names(store: Reader, songs: dict[str, Song]) -> dict[str, Song]
 
 
 def _write_clips(work: _Import, clips: list[dict[str, Any]], replaced: dict[str, str]) -> None:
-    """Write new and changed clips, and point those of changed files to what took their place, in one commit."""
+    """Write new and changed clips, and set ``replaced_by`` of clips of changed files, in one commit."""
     store, now = work.store, datetime.now(UTC)
     known = [clip["clip_id"] for clip in clips if work.known.get(clip["clip_id"])]
     stored = {}
@@ -281,7 +279,7 @@ def _write_clips(work: _Import, clips: list[dict[str, Any]], replaced: dict[str,
 
 
 def _drop_features(store: Store, clips: list[str]) -> None:
-    """Delete features of clips that have the same start and another length now: they are extracted again."""
+    """Delete features of clips with an unchanged start and another length, so that they are extracted again."""
     if clips:
         keys = store.spark.createDataFrame([(clip,) for clip in clips], "clip_id string")
         for table in _extracted_tables(store):
@@ -289,11 +287,11 @@ def _drop_features(store: Store, clips: list[str]) -> None:
 
 
 def _extracted_tables(store: Store) -> list[Table]:
-    """Tables of the registry's sets, and of networks that this configuration does not name."""
+    """Tables of all extracted feature sets, including networks that are not in this configuration."""
     tables = {table.name: table for table in map(table_of, FEATURE_SETS.values())}
     rows = store.read(FEATURE_SETS_TABLE).where("source = 'registry'").select("feature_set", "axis").distinct()
     for name, axis in rows.collect():
-        if axis in LAYOUTS:  # a newer release may have others
+        if axis in LAYOUTS:  # a newer release may have written others
             other = LAYOUTS[axis].table(name, "")
             tables.setdefault(other.name, other)
     return list(tables.values())
@@ -305,11 +303,11 @@ def _write_songs(work: _Import, songs: Iterable[Song]) -> None:
 
 
 def _retire(work: _Import, plan: Plan, counts: Counts) -> Counts:
-    """Retire what the folder no longer has.
+    """Retire songs and clips that the folder no longer has.
 
     Raises
     ------
-    LimitReachedError : it is too much to be believed.
+    LimitReachedError : the share of songs that are gone exceeds ``sync.max_share``.
     """
     store, section = work.store, work.config.sync
     gone = work.former.gone(plan, work.refused.reason)
@@ -332,7 +330,12 @@ def _retire(work: _Import, plan: Plan, counts: Counts) -> Counts:
 
 
 def _follow_moves(work: _Import, pending: Sequence[File]) -> bool:
-    """Find the songs whose files were moved, by their sound, before any file is taken for a new song."""
+    """Find songs whose files were moved, by audio hash, before new files become new songs.
+
+    Returns
+    -------
+    Whether songs may have moved, so that the plan has to be made again.
+    """
     files = work.former.may_have_moved(pending)
     sounds: dict[str, tuple[str, str]] = {}
     for start in range(0, len(files), _SOUNDS_AT_ONCE):
@@ -343,16 +346,16 @@ def _follow_moves(work: _Import, pending: Sequence[File]) -> bool:
 
 
 def _hash_sounds(store: Reader, rows: list[tuple[Any, ...]], limits: LimitsSection | None = None) -> list[Row]:
-    """SHA-256 and hash of the sound, by key, of files that are there as they were listed; with limits, lengths too."""
+    """SHA-256 and audio hash of files that are unchanged since they were listed; with ``limits``, also their length."""
     frame = store.spark.createDataFrame(rows, SOUND_REQUEST).repartition(math.ceil(len(rows) / _TASK_FILES))
     found = frame.mapInArrow(watched(partial(sound_batches, limits=limits)), SOUND_RESULT).collect()
     return [row for row in found if row["sound_sha256"] is not None]
 
 
 def _look_again(work: _Import) -> Counts:
-    """Hash the sound of clips that an older release imported, so that their copies with other tags are known.
+    """Hash the audio of clips imported by an older release, so that copies with other tags are recognised.
 
-    Where that release held the file to be of another length, its cut may be another: the file is inspected anew.
+    If that release stored another length of the file, its clip may have another position, and it is inspected again.
     """
     filled, wrong, last = 0, 0, ""
     while part := {clip["clip_id"]: clip for clip in work.known.without_sound(last, _SOUNDS_AT_ONCE)}:
@@ -376,7 +379,7 @@ def _look_again(work: _Import) -> Counts:
 
 
 def _quarantine(work: _Import, rows: list[dict[str, Any]]) -> Counts:
-    """Write rows of quarantine in place of those that their keys had."""
+    """Write rows of quarantine, replacing rows with the same keys."""
     if not rows:
         return Counts()
     about = {"stage": STEP, "run_id": work.store.run_id, "at": datetime.now(UTC)}
@@ -393,7 +396,7 @@ def _quarantine(work: _Import, rows: list[dict[str, Any]]) -> Counts:
 
 
 def _forget(work: _Import, keys: Iterable[str]) -> None:
-    """Remove rows of quarantine that no longer tell the state of a file."""
+    """Delete the quarantine rows of these keys."""
     if gone := work.refused.drop(keys):
         rows = [(STEP, key, version) for key, version in gone]
         work.store.delete(
@@ -402,14 +405,14 @@ def _forget(work: _Import, keys: Iterable[str]) -> None:
 
 
 def _forget_lines(work: _Import, plan: Plan) -> None:
-    """Remove rows about lines of the list that were mended; the others stay."""
+    """Delete quarantine rows of lines of the list that were corrected."""
     if work.catalogue.origin:
         lines = path_to_uri(work.catalogue.origin) + "#"
         _forget(work, [key for key in work.refused.keys(lines) if key not in plan.refused_lines])
 
 
 def _forget_gone(work: _Import) -> None:
-    """Remove rows about files that are no longer in the folder."""
+    """Delete quarantine rows of files that are no longer in the folder."""
     root = work.listing.root.rstrip(b"/") + b"/"
     there = {entry.path for entry in work.listing.entries}
     below = (key for key in work.refused.keys(work.former.root) if "#" not in key)
@@ -418,13 +421,13 @@ def _forget_gone(work: _Import) -> None:
 
 
 def _songs_with_clips(work: _Import, plan: Plan) -> list[Song]:
-    """Songs of the list that have a clip; what the list says of them now is what the tables get."""
+    """Songs of the list with a live clip; their current data in the list are written to the tables."""
     keys = dict.fromkeys(plan.files.song_key(uri) for uri in plan.files if work.known.has_live(uri))
     return [work.catalogue.songs[key] for key in keys]
 
 
 def _notes(work: _Import, plan: Plan) -> tuple[str, ...]:
-    """One line that accounts for every entry, and one for each thing that a reader should know."""
+    """Lines for the summary: one with counts of all entries, and notes on the listing and the labels."""
     quarantined = plan.entries - plan.clips - plan.ignored - plan.unnamed
     ignored = plan.ignored + plan.unnamed
     line = f"{plan.entries} entries: {plan.clips} clips, {quarantined} in quarantine, {ignored} ignored"

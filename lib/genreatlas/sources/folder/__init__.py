@@ -1,1 +1,1 @@
-"""A library of audio files: what lies in the folder, and what its labels say of each file."""
+"""Folders of audio files: list the files, and read their labels."""

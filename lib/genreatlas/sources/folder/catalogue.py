@@ -1,4 +1,4 @@
-"""What labels say: songs with their genres, whose file is whose, what cannot be used; and songs as rows of tables."""
+"""Catalogue of a folder: songs with genres, the files of each song, and rejected rows; and table rows of songs."""
 
 import os
 import re
@@ -25,9 +25,13 @@ _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """What a source says of one song; ``key`` is the source's own, ``no_genre`` says why it names no genre.
+    """Data of one song from a source.
 
-    ``labelled_by`` is whose word the genres are, where it is not the source's.
+    Attributes
+    ----------
+    key : key of the song in the source.
+    no_genre : reason why the song has no genre.
+    labelled_by : origin of the genres, if it is not the source; stored in ``song_genres.source``.
     """
 
     key: str
@@ -44,7 +48,7 @@ class Song:
     labelled_by: str | None = None
 
     def or_else(self, other: "Song") -> "Song":
-        """This song, with what it lacks taken from another row on it, and the genres of both."""
+        """This song with missing values filled from another row of the song, and the genres of both."""
         genres = {genre.genre_id: genre for genre in (*other.genres, *self.genres)}
         order = dict.fromkeys(genre.genre_id for genre in (*self.genres, *other.genres))
         facts = ("title", "artist", "album", "album_artist", "isrc", "split", "licence")
@@ -55,7 +59,7 @@ class Song:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a list of files; ``place`` says where it stands, such as ``line 17``, ``problem`` why it is none."""
+    """One row of a list of files; ``place`` is its position, such as ``line 17``, ``problem`` why it cannot be read."""
 
     place: str
     path: bytes
@@ -73,7 +77,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row or file that is not even opened. ``path`` is absolute; ``place`` is set for rows without a file."""
+    """A row or file rejected without opening it. ``path`` is absolute; ``place`` is set for rows without a file."""
 
     path: bytes
     reason: Reason
@@ -87,15 +91,15 @@ class Catalogue:
 
     Parameters
     ----------
-    labels : which kind of source they come from; stored in ``song_genres.source``.
-    songs : by the song's key. Empty where labels stand in the files themselves (tags).
-    song_of : absolute path = key of the song that the file belongs to.
-    files : absolute path = entry, for every file that ``song_of`` names.
+    labels : kind of source of the labels; stored in ``song_genres.source``.
+    songs : songs by key. Empty if the labels are tags of the files.
+    song_of : key of a file's song by the absolute path of the file.
+    files : entries of all files in ``song_of`` by absolute path.
     rejected : rows and files that cannot be used.
-    origin : absolute path of the list of files, where there is one.
-    unnamed : audio files in the folder that the list does not name.
-    parents : the source's own tree of genres.
-    notes : what a reader should know of how the labels were read.
+    origin : absolute path of the list of files; empty if there is none.
+    unnamed : number of audio files in the folder that are not in the list.
+    parents : genre tree of the source.
+    notes : notes on how the labels were read.
     """
 
     labels: str
@@ -119,14 +123,14 @@ def catalogue_of_rows(
     parents: tuple[GenreParent, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> Catalogue:
-    """Bring a list of files together with the files that are there.
+    """Match the rows of a list with the files of a folder.
 
-    Rows that name no file, name a file again, or hold an unknown part are rejected at their place;
-    files that no row names are counted. Of two rows on one song the first one counts, and what it
-    lacks comes from the next.
+    Rows without an existing file, with a file of an earlier row, or with an invalid value are rejected. Files without a
+    row are counted. Of two rows with the same song the first is used, with missing values filled from the next.
 
     Parameters
     ----------
+    labels, origin, parents, notes : as in :class:`Catalogue`.
     candidates : entries of the listing that may be audio.
     """
     there = {listing.absolute(entry): entry for entry in candidates}
@@ -177,14 +181,14 @@ def catalogue_of_rows(
 
 
 def _rejected_rows(rows: Sequence[Row], rejected: Sequence[Rejected]) -> list[str]:
-    """A line on the rows that name no file of their own."""
+    """Line on the rejected rows of the list."""
     mine = [f"{bad.place}: {bad.detail}" for bad in rejected if bad.place]
     shown = "; ".join(mine[:_SHOWN]) + ("; ..." if len(mine) > _SHOWN else "")
     return [f"{len(mine)} of {len(rows)} rows of the list are in quarantine: {shown}"] if mine else []
 
 
 def read_row(row: Row, key: str, names: GenreNames) -> tuple[Song, tuple[Reason, str] | None]:
-    """Turn a row into a song, whose key is ``key`` where the row names no song, or say why it has none."""
+    """Song of a row, and the reason and text of a problem, or None. ``key`` is used if the row has no song key."""
     song = Song(
         key=row.song.strip() or key,
         genres=names.read_each(row.genres),
@@ -206,7 +210,7 @@ def read_row(row: Row, key: str, names: GenreNames) -> tuple[Song, tuple[Reason,
 
 
 def stat_entry(path: bytes) -> Entry | None:
-    """Entry for a file outside the listing; None where there is none."""
+    """Entry of a file outside the listing; None if it does not exist."""
     try:
         status = os.stat(path)  # noqa: PTH116 - bytes
     except (OSError, ValueError):  # a NUL in the path is a ValueError
@@ -215,28 +219,28 @@ def stat_entry(path: bytes) -> Entry | None:
 
 
 def path_key(path: bytes) -> str:
-    """Key of a song that is known by its file alone: its path, with undecodable bytes written as ``\\xff``."""
+    """Key of a song without a key in the source: the file's path, with undecodable bytes written as ``\\xff``."""
     return path.decode("utf-8", "backslashreplace")
 
 
 def clean_isrc(text: str) -> str | None:
-    """Upper case without hyphens; None for what is no ISRC, so that junk never joins songs."""
+    """ISRC in upper case without hyphens; None if invalid, because songs with the same ISRC are grouped."""
     code = re.sub(r"[\s-]", "", text.upper()).removeprefix("ISRC")
     return code if _ISRC.fullmatch(code) else None
 
 
-#: ``songs.source`` of every song of the folder, and ``clips.provider``.
+#: ``songs.source`` of songs from a folder, and ``clips.provider`` of their clips.
 SOURCE = "folder"
 #: ``song_genres.source`` of labels that visitors of the site corrected.
 CORRECTION = "correction"
-#: An id as it is kept in an array.
+#: NumPy type of an id.
 _ID = "S20"
 _IDS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
 class SongRows:
-    """Rows of each table, in the order of the songs' ids."""
+    """Rows of each table, sorted by song id."""
 
     songs: list[dict[str, Any]] = field(default_factory=list)
     artists: list[dict[str, Any]] = field(default_factory=list)
@@ -245,22 +249,22 @@ class SongRows:
 
 
 def song_id(key: str) -> str:
-    """Id of a song of the folder by its key."""
+    """Id of a song of a folder, derived from its key."""
     return stable_id("song", SOURCE, key)
 
 
 class SongIds:
-    """Which id each song of the folder has.
+    """Mapping from keys to ids of the songs of a folder.
 
-    A song keeps the id that it was first stored with, also when its key has changed since, as that of a file that was
-    moved. A new song at the key that another one had gets an id of its own.
+    A song keeps the id with which it was first stored, even if its key changes, for example because its file was moved.
+    A new song with the former key of another song gets a new id.
 
-    Nearly all ids follow from their keys (:func:`song_id`). Of these only the ids are kept, 28 bytes each; the others
-    are kept with their keys.
+    Almost all ids are derived from their keys (:func:`song_id`). For these only the ids are kept in memory, 28 bytes
+    each; other ids are kept with their keys.
 
     Parameters
     ----------
-    stored : id and key of the songs that the store has. Where several have had a key, the first one has it now.
+    stored : pairs of id and key of stored songs. If several songs have the same key, the first one has it now.
     """
 
     def __init__(self, stored: Iterable[tuple[str, str]] = ()) -> None:
@@ -290,7 +294,7 @@ class SongIds:
         self._stored = frozenset(self._keys)
 
     def __call__(self, key: str) -> str:
-        """Id of a song by its key."""
+        """Id of the song with a key; a new id if there is no such song."""
         if key in self._ids:
             return self._ids[key]
         identity, number = song_id(key), 1
@@ -303,27 +307,27 @@ class SongIds:
         return identity
 
     def stored_at(self, key: str) -> str | None:
-        """The stored song that has a key; None where there is none."""
+        """Id of the stored song that currently has a key; None if there is none."""
         if found := self._ids.get(key):
             return found if found in self._stored or self._place(found) is not None else None
         found = song_id(key)
         return found if found not in self._keys and self._place(found) is not None else None
 
     def key_of(self, identity: str, key: str) -> str:
-        """The key that a stored song has, or had where another song has it now.
+        """Current key of a stored song, or its last key if another song has taken it over.
 
         Parameters
         ----------
-        key : the one that it is stored with.
+        key : key with which the song is stored.
         """
         return self._keys.get(identity, key)
 
     def move(self, identity: str, key: str, before: str) -> None:
-        """Let a stored song have another key, also where another song has it.
+        """Assign another key to a stored song, even if another song has that key.
 
         Parameters
         ----------
-        before : the key that it is stored with.
+        before : key with which the song is stored.
         """
         fresh = self._ids.get(key)
         if fresh is not None and fresh not in self._stored and self._place(fresh) is None:
@@ -334,7 +338,7 @@ class SongIds:
         self._keys[identity], self._ids[key] = key, identity
 
     def _place(self, identity: str) -> int | None:
-        """Which of the stored songs whose ids follow from their keys this is; None where it is none of them."""
+        """Position of a stored song whose id is derived from its key; None if there is no such song."""
         code = identity.encode()
         place = int(np.searchsorted(self._plain, code))
         return int(self._places[place]) if place < len(self._plain) and self._plain[place] == code else None
@@ -347,14 +351,14 @@ def song_rows(
     ids: Callable[[str], str] = song_id,
     listed_in: str | None = None,
 ) -> SongRows:
-    """Rows of songs.
+    """Table rows of songs.
 
     Parameters
     ----------
     labels : kind of source, stored with each genre.
-    licence : what a song gets that states none.
-    ids : id of a song by its key.
-    listed_in : URI of the folder or list that names them.
+    licence : default for songs without a licence.
+    ids : function that returns the id of a song by its key.
+    listed_in : URI of the folder or list with the songs.
     """
     rows = SongRows()
     artists: dict[str, str] = {}

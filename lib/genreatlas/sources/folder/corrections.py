@@ -1,4 +1,4 @@
-"""What visitors of the site said is wrong: read from its database, or from a table of the same columns, as labels."""
+"""Read labels corrected by visitors of the site, from its database or from a table with the same columns."""
 
 import sqlite3
 from collections import Counter, defaultdict
@@ -18,7 +18,7 @@ _SQLITE = b"SQLite format 3\x00"
 
 @dataclass(frozen=True)
 class Correction:
-    """What one visitor said of a song, or of a file by its SHA-256; one of the two is empty."""
+    """Genre that one visitor gave to a song or, by SHA-256, to a file; ``song_id`` or ``sha256`` is empty."""
 
     song_id: str
     sha256: str
@@ -31,12 +31,12 @@ def read_corrections(place: str) -> list[Correction]:
 
     Parameters
     ----------
-    place : the site's SQLite file; the SQLAlchemy URL of its database; or a table (CSV, Parquet) with the columns
-        song_id, sha256, genre_id and visitor.
+    place : SQLite file of the site, SQLAlchemy URL of its database, or table (CSV, Parquet) with the columns song_id,
+        sha256, genre_id and visitor.
 
     Raises
     ------
-    InputError : it cannot be read, or has no such columns.
+    InputError : the corrections cannot be read, or columns are missing.
     """
     if "://" in place:
         return _made(_of_url(place))
@@ -50,15 +50,15 @@ def read_corrections(place: str) -> list[Correction]:
 
 
 def agreed(corrections: Iterable[Correction], visitors: int) -> tuple[dict[str, tuple[str, ...]], ...]:
-    """What is said of songs and of files, where enough visitors agree.
+    """Corrected genres of songs and of files on which enough visitors agree.
 
     Parameters
     ----------
-    visitors : so many have to say the same.
+    visitors : minimum number of visitors that gave the same genre.
 
     Returns
     -------
-    Genres by song_id, and by SHA-256: the one that most visitors name; several where equally many name each.
+    Genres by song_id, and genres by SHA-256: the genre given by most visitors; several in case of a tie.
     """
     said: tuple[dict[str, Counter[str]], ...] = (defaultdict(Counter), defaultdict(Counter))
     for one in dict.fromkeys(corrections):
@@ -95,7 +95,7 @@ def _of_url(url: str) -> list[Mapping[str, object]]:
             found: list[RowView] = [dict(row._mapping) for row in rows]
         engine.dispose()
     except (sa.exc.SQLAlchemyError, ImportError) as error:
-        kind = type(error).__name__  # the message may have the password
+        kind = type(error).__name__  # the message may contain the password
         raise InputError(f"{KEY}: the database cannot be read ({kind}). Check the URL, and that it runs.") from None
     return found
 

@@ -1,8 +1,8 @@
-"""Every name below a folder, as bytes (any encoding, any locale, hidden or not), and which file a path of a list means.
+"""List all files below a folder with paths as bytes, for any encoding, and find the files for paths of a list.
 
-A path that names a file as it stands is taken as it stands. Else it is tried as a ``file:`` address, with slashes
-for backslashes, in composed and decomposed Unicode (Linux keeps what macOS wrote), in the encoding of old Windows, and
-at last in any case of letters and below a folder that moved: these only where one file alone is meant.
+A path of an existing file is used unchanged. Otherwise it is tried as a ``file:`` address, with slashes instead of
+backslashes, in composed and decomposed Unicode (Linux keeps names as written by macOS) and in old Windows encodings.
+Finally, it is compared without case, and below a moved folder; these two only if exactly one file matches.
 """
 
 import errno
@@ -20,14 +20,14 @@ from genreatlas.errors import InputError
 
 Kind = Literal["file", "broken_link", "special", "closed_directory"]
 
-#: Names that promise audio. What they hold is told by content; the name only says which files are
-#: worth a reason when they hold something else.
+#: Suffixes of audio files. Audio is detected by content; the suffix only determines which files are reported if they
+#: are not audio.
 AUDIO_NAMES = frozenset(
     b".mp3 .mp2 .mpga .flac .ogg .oga .opus .spx .wav .wave .rf64 .aif .aiff .aifc .au .snd"
     b" .m4a .m4b .mp4 .aac .alac .wma .ape .wv .mpc .dsf .dff .ra .amr .caf".split()
 )
 
-#: Folders of trash cans, file systems and servers; those that begin with a point are left out too.
+#: Trash and system folders, which are left out. Folders whose name begins with a dot are left out too.
 _SYSTEM_FOLDERS = frozenset(
     {
         b"$recycle.bin", b"recycler", b"recycled", b"system volume information", b"lost+found", b"found.000",
@@ -39,9 +39,9 @@ _SYSTEM_FOLDERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One regular file or link below the folder (or a directory that may not be listed).
+    """One file or link below the folder, or a directory without permission to list it.
 
-    ``path`` is relative to the folder; ``size`` (bytes) and ``modified_ns`` are those of a link's target.
+    ``path`` is relative to the folder. ``size`` (bytes) and ``modified_ns`` of a link are those of its target.
     """
 
     path: bytes
@@ -51,19 +51,19 @@ class Entry:
 
     @property
     def text(self) -> str:
-        """The path for people to read; undecodable bytes are replaced."""
+        """Path as text for messages; undecodable bytes are replaced."""
         return self.path.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True)
 class Listing:
-    """All entries of a folder in the order of their bytes.
+    """All entries of a folder, sorted by path.
 
     Parameters
     ----------
-    circular : directory links that lead in circles.
-    left_out : hidden, trash and system folders, which are not looked into.
-    left_out_files : how many files lie in them.
+    circular : directory links that are not followed, because they lead back.
+    left_out : hidden, trash and system folders, which are not listed.
+    left_out_files : number of files in these folders.
     """
 
     root: bytes
@@ -78,14 +78,14 @@ class Listing:
 
 
 def list_folder(folder: bytes) -> Listing:
-    """List a folder with all that lies below it.
+    """List a folder with all subfolders.
 
-    Links to directories are followed, once each: not where they lead back to a directory that they
-    lie in, and inside a linked directory not to one that was listed before. So the listing ends.
+    Links to directories are followed, except links to a directory that contains them, and, inside linked directories,
+    links to directories that were listed before. So the listing terminates.
 
     Raises
     ------
-    InputError : there is no such folder, it may not be read, or nothing lies in it.
+    InputError : the folder does not exist, cannot be read, or is empty.
     """
     root = os.path.abspath(folder)  # noqa: PTH100 - bytes
     name = root.decode("utf-8", "replace")
@@ -114,22 +114,22 @@ def list_folder(folder: bytes) -> Listing:
 
 
 def is_left_out(name: bytes) -> bool:
-    """Whether a folder of this name is hidden, a trash can, or kept by a system for itself."""
+    """Whether a folder with this name is a hidden, trash or system folder."""
     return name.startswith(b".") or name.lower() in _SYSTEM_FOLDERS
 
 
 def has_audio_name(path: bytes) -> bool:
-    """Whether the extension promises audio; ``._song.mp3`` is what macOS leaves beside ``song.mp3``, and does not."""
+    """Whether a path has an audio suffix; False for ``._song.mp3``, which macOS creates beside ``song.mp3``."""
     base = path.rsplit(b"/", 1)[-1]
     return not base.startswith(b"._") and os.path.splitext(base)[1].lower() in AUDIO_NAMES  # noqa: PTH122 - bytes
 
 
 def is_sidecar(listing: Listing, entry: Entry, is_audio: Callable[[bytes], bool]) -> bool:
-    """Whether an entry is neither audio nor named like it: a cover, a text, a list.
+    """Whether an entry is neither audio nor has an audio suffix, such as a cover, a text or a list.
 
     Parameters
     ----------
-    is_audio : tells by content; asked only where the name does not promise audio.
+    is_audio : function that detects audio by content; called only for names without an audio suffix.
     """
     if entry.kind == "closed_directory" or entry.kind == "broken_link" or has_audio_name(entry.path):
         return False
@@ -138,7 +138,7 @@ def is_sidecar(listing: Listing, entry: Entry, is_audio: Callable[[bytes], bool]
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """A directory that is to be listed: itself, or where a link leads; ``ancestors`` end with what it lies in."""
+    """A directory or a link to a directory that is to be listed; the last of ``ancestors`` is its parent directory."""
 
     path: bytes
     identity: tuple[int, int]
@@ -148,7 +148,7 @@ class _Visit:
 
 
 class _Walk:
-    """State of one listing. What is to be listed waits on a stack: folders may lie deeper than calls may."""
+    """State of one listing. It uses a stack, because folders may be nested deeper than the recursion limit."""
 
     def __init__(self, root: bytes) -> None:
         self.root = root
@@ -159,7 +159,7 @@ class _Walk:
         self._seen: set[tuple[int, int]] = set()
 
     def run(self, top: tuple[int, int]) -> None:
-        """List the root and all below it; directories in a directory come before links to directories."""
+        """List the root and all directories below it. Directories are listed before links to directories."""
         waiting = [_Visit(b"", top, (), linked=False)]
         while waiting:
             one = waiting.pop()
@@ -169,7 +169,7 @@ class _Walk:
                 waiting.extend(reversed(self._visit(one)))
 
     def _visit(self, one: _Visit) -> list[_Visit]:
-        """List one directory; returns those in it and those that its links lead to."""
+        """List one directory; returns its subdirectories and the targets of its links to directories."""
         self._seen.add(one.identity)
         ancestors, linked = (*one.ancestors, one.identity), one.linked or one.is_link
         directories: list[_Visit] = []
@@ -217,7 +217,7 @@ class Finder:
     ----------
     root : absolute path of the folder.
     files : absolute paths of its files.
-    paths : all paths of the list: of a folder that moved, a file is known by its name alone where no other has it.
+    paths : all paths of the list. Below a moved folder, a file is found by its name only if the name is unique in them.
     """
 
     def __init__(self, root: bytes, files: Collection[bytes], paths: Iterable[bytes] = ()) -> None:
@@ -229,7 +229,7 @@ class Finder:
         self._example: dict[str, str] = {}
 
     def find(self, path: bytes) -> bytes:
-        """Absolute path of the file that is meant; the path as it stands where none is."""
+        """Absolute path of the matching file; the unchanged absolute path if no file matches."""
         plain = self._absolute(path)
         if plain in self._files or _exists(plain):
             return plain
@@ -245,7 +245,7 @@ class Finder:
         return plain
 
     def notes(self) -> tuple[str, ...]:
-        """One line for each way in which paths were read."""
+        """One line for each kind of change that was needed to find files."""
         return tuple(
             f"{count} paths of the list were found {how}, such as {self._example[how]!r}"
             for how, count in sorted(self._found.items())
@@ -260,7 +260,7 @@ class Finder:
         return os.path.normpath(os.path.join(self._root, path))  # noqa: PTH118 - bytes
 
     def _spellings(self, path: bytes) -> Iterator[tuple[str, bytes]]:
-        """Other paths that the text may stand for, exactly."""
+        """Other spellings of a path, with descriptions."""
         bare = path.strip()
         if bare != path:
             yield "without blanks around them", self._absolute(bare)
@@ -287,7 +287,7 @@ class Finder:
                 continue
 
     def _alike(self, path: bytes) -> Iterator[tuple[str, bytes]]:
-        """The one file of the folder whose path differs in case, or in the folders above it, if there is one."""
+        """The only file of the folder whose path differs in case or in its parent folders, if there is exactly one."""
         bare = path.strip()
         if address := _URI.match(bare):
             bare = unquote_to_bytes(bare[address.end() :])

@@ -1,4 +1,4 @@
-"""Genres by a list of files, CSV or Parquet, that the owner of the folder wrote."""
+"""Manifest of a folder: a list of files with genres, as CSV or Parquet."""
 
 import difflib
 from collections.abc import Collection, Sequence
@@ -26,13 +26,13 @@ def read_manifest(
     Parameters
     ----------
     path : a table; see :func:`genreatlas.sources.tabular.read_table`.
-    names : tells what divides a cell with several genres.
-    ignore : columns that are there and not wanted.
-    encoding : of a text.
+    names : reader of genre names, which determines how cells with several genres are split.
+    ignore : columns to be ignored.
+    encoding : encoding of a text file.
 
     Returns
     -------
-    All rows in their order, broken ones with what is wrong, and notes on how the file was read.
+    All rows in their order, broken ones with their problem, and notes on how the file was read.
 
     Raises
     ------
@@ -49,21 +49,26 @@ def read_manifest(
 
 
 def labels_of(raw: RawTable, column: str, names: GenreNames, key: str) -> Labels:
-    """How the cells of a column hold several genres; arrays need no answer."""
+    """Decide how text cells of a column are split into genres; arrays are ignored."""
     cells = raw.table[column].to_pylist()
     texts = [clean_text(cell).strip() for cell in cells if cell is not None and not isinstance(cell, list | tuple)]
     return names.divide(texts, f"labels ({column})", key)
 
 
 def genres_of(cell: object, labels: Labels) -> tuple[str, ...]:
-    """Genres of a cell: of an array, or of a text as the column divides it."""
+    """Genres of a cell, from an array, or from a text split as decided for the column."""
     if isinstance(cell, list | tuple):
         return tuple(clean_text(one) for one in cell)
     return labels.split(clean_text(cell).strip())
 
 
 def check_columns(name: str, columns: Sequence[str], ignore: Collection[str]) -> None:
-    """Raise InputError for columns that are missing or unknown, naming them and the valid ones."""
+    """Check the columns of a manifest.
+
+    Raises
+    ------
+    InputError : columns are missing or unknown; the message lists them and the valid columns.
+    """
     valid = (*REQUIRED, *OPTIONAL)
     problems = []
     if missing := [column for column in REQUIRED if column not in columns or column in ignore]:
@@ -96,7 +101,7 @@ def _order(row: Row) -> tuple[str, int]:
 
 
 def clean_text(value: object) -> str:
-    """Text that every table can hold; None becomes empty."""
+    """Convert a value to text that tables can store; None becomes an empty text."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return "" if value is None else repaired(str(value))

@@ -1,6 +1,6 @@
-"""Genres from the published metadata of two datasets, the Free Music Archive's and MTG-Jamendo's.
+"""Read genres from the published metadata of the Free Music Archive (FMA) and MTG-Jamendo datasets.
 
-FMA has ``tracks.csv`` and ``genres.csv``; Jamendo lists whose lines end in as many tags as a track has.
+FMA has ``tracks.csv`` and ``genres.csv``; Jamendo has lists whose lines end with a variable number of tags.
 
 References: Defferrard et al., FMA: A Dataset for Music Analysis, ISMIR 2017; Bogdanov et al., The MTG-Jamendo Dataset
 for Automatic Music Tagging, ICML workshop 2019.
@@ -19,7 +19,7 @@ from genreatlas.sources.tabular import open_text, read_table
 from genreatlas.sources.tabular.delimited import Dialect, records
 from genreatlas.sources.tabular.formats import repaired
 
-#: ``set.subset`` holds the smallest subset that a track is in; each contains those before it.
+#: Values of ``set.subset``, the smallest subset with a track; each subset contains those before it.
 _SUBSETS = ("small", "medium", "large", "full")
 _NEEDED = (("set", "split"), ("set", "subset"), ("track", "genre_top"), ("track", "genres_all"))
 _FACTS = {
@@ -29,7 +29,7 @@ _FACTS = {
     "licence": ("track", "license"),
 }
 
-#: Genre id = title, parent id (0 for none), id of the root of its branch.
+#: Title, parent id (0 for none) and id of the root genre, by genre id.
 Tree = dict[int, tuple[str, int, int]]
 
 
@@ -39,14 +39,14 @@ def read_fma(
     subset: str = "",
     labels: Literal["genre_top", "genres_all"] = "genre_top",
 ) -> tuple[list[Row], tuple[GenreParent, ...]]:
-    """Read tracks and the tree of genres.
+    """Read the tracks and the genre tree of FMA.
 
     Parameters
     ----------
     folder : the metadata folder (``fma_metadata``).
-    subset : small, medium, large or full; empty: every track, whether its file is there or not.
-    labels : ``genre_top`` gives a track its top genre or, where it has none, the top genres above its
-        genres; ``genres_all`` gives it all its genres, with those above them.
+    subset : small, medium, large or full; empty for all tracks, including those without a file.
+    labels : ``genre_top`` uses the top genre of a track or, if it has none, the root genres of its genres;
+        ``genres_all`` uses all its genres with their ancestors.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def read_fma(
 
 
 def track_path(track_id: int) -> bytes:
-    """Where the audio of a track lies: track 2 in ``000/000002.mp3``."""
+    """Path of a track's audio; for track 2, ``000/000002.mp3``."""
     return f"{track_id // 1000:03d}/{track_id:06d}.mp3".encode()
 
 
@@ -135,7 +135,7 @@ def _read_tree(path: bytes) -> Tree:
 
 
 def _parents(tree: Tree, names: GenreNames) -> tuple[GenreParent, ...]:
-    """The tree's edges between genres that have different names here; aliases may have merged some."""
+    """Edges of the tree between distinct genres; aliases may have merged some genres."""
     found: dict[str, GenreParent] = {}
     for title, parent, _ in (tree[genre_id] for genre_id in sorted(tree)):
         lower, upper = names.read(title), names.read(tree[parent][0]) if parent in tree else None
@@ -147,26 +147,26 @@ def _parents(tree: Tree, names: GenreNames) -> tuple[GenreParent, ...]:
 
 _COLUMNS = ("TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS")
 _GENRE = "genre---"
-#: The lists of the dataset that hold genres, the most specific first.
+#: Lists of the dataset with genres, the most specific first.
 _LISTS = ("autotagging_genre", "autotagging", "raw_30s_cleantags_50artists", "raw_30s_cleantags", "raw_30s")
 _PARTS = ("train", "validation", "test")
 
 
 def read_jamendo(folder: bytes, split: str = "split-0") -> tuple[list[Row], bytes]:
-    """Read the tracks with their genre tags, and the part that a published split gives them.
+    """Read the tracks of MTG-Jamendo with their genre tags and their parts of a published split.
 
     Parameters
     ----------
     folder : the dataset's ``data`` folder, with the lists, ``splits/`` and, for names, ``raw.meta.tsv``.
-    split : which of the published splits; empty: none.
+    split : name of the published split; empty for none.
 
     Returns
     -------
-    The rows, and the path of the list that they come from.
+    The rows, and the path of the list that was read.
 
     Raises
     ------
-    InputError : no list is there, it has other columns, or there is no such split.
+    InputError : there is no list, it has other columns, or there is no such split.
     """
     for stem in _LISTS:
         path = _below(folder, f"{stem}.tsv")
@@ -179,7 +179,7 @@ def read_jamendo(folder: bytes, split: str = "split-0") -> tuple[list[Row], byte
     named = _read_names(_below(folder, "raw.meta.tsv"))
     rows = []
     tracks = _tracks(path)
-    # An artist whose name is given for some tracks has it in all: one artist under name and id would be two.
+    # Names are missing for some tracks: use an artist's name for all tracks, so that it is not replaced by its id.
     artists = {
         values[1]: artist for _, track, values in tracks if values and (artist := named.get(track, ("", "", ""))[1])
     }
@@ -204,7 +204,7 @@ def read_jamendo(folder: bytes, split: str = "split-0") -> tuple[list[Row], byte
 
 
 def _tracks(path: bytes) -> list[tuple[int, str, list[str]]]:
-    """Line, track and values of each row; of a row that is none, no values, and in place of the track what is wrong."""
+    """Line, track and values of each row; for a broken row, the problem instead of the track, and no values."""
     name = path.decode("utf-8", "replace")
     header, *lines = _lines(path)
     columns = header.split("\t")
@@ -237,7 +237,7 @@ def _read_split(folder: bytes, split: str, stem: str) -> dict[str, str]:
 
 
 def _read_names(path: bytes) -> dict[str, tuple[str, str, str]]:
-    """Title, artist and album of every track, where the dataset's ``raw.meta.tsv`` is there."""
+    """Title, artist and album of every track from ``raw.meta.tsv``; empty if it is missing."""
     if not os.path.exists(path):  # noqa: PTH110 - bytes
         return {}
     header, *lines = _lines(path)

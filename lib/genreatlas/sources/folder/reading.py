@@ -1,4 +1,4 @@
-"""From a folder and its configuration to a catalogue, whichever way the labels are given; directories are read here."""
+"""Read the catalogue of a folder, for all kinds of labels. Labels from directories are read here."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from genreatlas.sources.genres import Genre, GenreNames, shown_names
 def read_catalogue(
     listing: Listing, candidates: Sequence[Entry], folder: FolderSection, names: GenreNames
 ) -> Catalogue:
-    """Read the labels of a folder as ``[folder] labels`` says.
+    """Read the labels of a folder, of the kind ``folder.labels``.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def read_catalogue(
 
     Raises
     ------
-    InputError : a file of labels is missing, or has other columns.
+    InputError : a file with labels is missing, or has other columns.
     """
     if folder.labels == "directory":
         catalogue = read_directory(listing, candidates, names)
@@ -64,7 +64,7 @@ def _read_list(listing: Listing, candidates: Sequence[Entry], folder: FolderSect
 
 
 def _with_shown_names(songs: dict[str, Song]) -> dict[str, Song]:
-    """Show every genre under one name: the commonest spelling among the songs. Songs of equal genres share them."""
+    """Use one name per genre: the most frequent spelling. Songs with equal genres share one tuple."""
     shown = shown_names(genre for song in songs.values() for genre in song.genres)
     renamed: dict[tuple[Genre, ...], tuple[Genre, ...]] = {}
     for key, song in songs.items():
@@ -80,15 +80,15 @@ def _absolute(path: Path) -> bytes:
 
 
 def read_directory(listing: Listing, candidates: Iterable[Entry], names: GenreNames) -> Catalogue:
-    """Label every file with the first directory on its path."""
+    """Label every file with the first directory of its path."""
     songs: dict[str, Song] = {}
     song_of: dict[bytes, str] = {}
     files: dict[bytes, Entry] = {}
     rejected = []
-    named: dict[bytes, tuple[Genre, ...]] = {}  # once for all files of a directory
+    named: dict[bytes, tuple[Genre, ...]] = {}  # genres by directory, read once
     for entry in candidates:
         path = listing.absolute(entry)
-        if entry.kind != "file":  # it cannot be opened, whatever its label is
+        if entry.kind != "file":  # rejected later, independent of its label
             song_of[path], files[path] = path_key(entry.path), entry
             continue
         top, slash, _ = entry.path.partition(b"/")

@@ -1,4 +1,4 @@
-"""Genres written into the tags of a file; everything else in it stays as it is."""
+"""Write genres to the tags of a file, without changing anything else."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -6,24 +6,24 @@ from typing import Any, TypeAlias
 
 from genreatlas.errors import ClipError, Reason
 
-#: A file of mutagen, or its tags, one class per format.
+#: A file or tags of mutagen, which has one class per format.
 MutagenTags: TypeAlias = Any
 
 
 def write_genres(path: Path, mime: str, genres: Sequence[str]) -> None:
-    """Replace the genres of a file's tags. Several become several values, which :func:`read_tags` reads again.
+    """Replace the genres in a file's tags. Several genres become several values, as read by :func:`read_tags`.
 
-    MP3, WAV and AIFF get ID3v2.4, the first version that has a sign between values; APEv2 tags that name a genre
-    are changed, too.
+    MP3, WAV and AIFF get ID3v2.4, the first version with a separator between values. APEv2 tags with a genre are
+    changed, too.
 
     Parameters
     ----------
-    path : the file, which is changed.
-    mime : what its bytes are.
+    path : the file, which is changed in place.
+    mime : MIME type of its content.
 
     Raises
     ------
-    ClipError : its tags cannot be read or written.
+    ClipError : the tags cannot be read or written, or the format is not supported.
     """
     import mutagen
 

@@ -1,4 +1,4 @@
-"""Genres and names from the tags in the files: ID3, APEv2, Vorbis comments, MP4, and the INFO list of WAV."""
+"""Read genres and names from tags: ID3, APEv2, Vorbis comments, MP4, and the INFO list of WAV."""
 
 import io
 from collections.abc import Callable, Iterator, Mapping
@@ -9,10 +9,10 @@ from genreatlas.sources.folder.catalogue import Song, clean_isrc
 from genreatlas.sources.folder.manifest import clean_text
 from genreatlas.sources.genres import GenreNames
 
-#: Tags of a file as mutagen has them, one class per format.
+#: Tags of mutagen, which has one class per format.
 MutagenTags: TypeAlias = Any
 
-#: What is read, and what it is called in ID3 frames, Vorbis comments and MP4 atoms.
+#: Names of each field in ID3 frames; below, those in Vorbis comments, MP4 atoms, APEv2 tags and INFO chunks.
 _ID3 = {
     "genre": ("TCON",), "artist": ("TPE1",), "album_artist": ("TPE2",), "title": ("TIT2",), "album": ("TALB",),
     "isrc": ("TSRC",), "licence": ("WCOP", "TCOP"), "compilation": ("TCMP", "TXXX:compilation", "TXXX:COMPILATION"),
@@ -38,21 +38,25 @@ _INFO = {
     "genre": ("IGNR", "GENR"), "artist": ("IART",), "album_artist": ("IAAR",), "title": ("INAM", "TITL"),
     "album": ("IPRD", "IALB"), "isrc": ("ISRC",), "licence": ("ICOP",),
 }  # fmt: skip
-_LARGEST_CHUNK = 1 << 26  # of tags; covers are in there
+_LARGEST_CHUNK = 1 << 26  # maximum bytes of a chunk of tags, which may contain covers
 
-#: Tag = its values, in order; absent tags are absent.
+#: Values by field, in order; without missing fields.
 Tags = Mapping[str, list[str]]
 
 
 def read_tags(file: BinaryIO, mime: str) -> Tags:
-    """Read the tags of an open file, whose format is known.
+    """Read the tags of an open file.
 
-    A file may have tags of several kinds; what the first lacks comes from the next. Genres of ID3v1 are numbers,
-    and those of ID3v2 may refer to them (``(17)``, ``17``, ``RX``): all become names.
+    If a file has several kinds of tags, fields missing in the first are read from the next. Genres of ID3v1 are
+    numbers, and genres of ID3v2 may refer to them (``(17)``, ``17``, ``RX``): they are converted to names.
+
+    Parameters
+    ----------
+    mime : MIME type of the file's content.
 
     Raises
     ------
-    ClipError : the tags are broken, and no others are there.
+    ClipError : the tags are damaged, and there are no other tags.
     """
     import mutagen
     from mutagen import id3
@@ -78,7 +82,7 @@ def read_tags(file: BinaryIO, mime: str) -> Tags:
 
 
 def song_of_tags(key: str, tags: Tags, names: GenreNames) -> Song:
-    """Turn tags into a song; several artists become one credit, of whom the first is the primary one."""
+    """Song of a file's tags. Several artists are joined to one credit, the first of which is the primary artist."""
     genres = names.read_all(tags.get("genre", []))
     one = {name: tags[name][0] if tags.get(name) else None for name in ("title", "album", "album_artist", "licence")}
     return Song(
@@ -105,7 +109,7 @@ def _why_none(tags: Tags) -> str:
 
 
 def _read_id3(file: BinaryIO) -> dict[str, list[str]]:
-    """ID3v2 at the start of a file, a second one behind it, or ID3v1 at its end."""
+    """ID3v2 tags at the start of a file, second ID3v2 tags after them, or ID3v1 tags at its end."""
     from mutagen import id3
 
     values = _of_id3(id3.ID3(fileobj=file))
@@ -134,7 +138,7 @@ def _read_ape(file: BinaryIO) -> dict[str, list[str]]:
 
 
 def _read_wav(file: BinaryIO) -> dict[str, list[str]]:
-    """ID3 in a chunk of RIFF, and the INFO list."""
+    """ID3 tags in a RIFF chunk, and the INFO list."""
     from mutagen import id3
 
     tagged: dict[str, list[str]] = {}
@@ -152,7 +156,7 @@ def _read_wav(file: BinaryIO) -> dict[str, list[str]]:
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Small chunks of a RIFF file; the sound itself is passed over."""
+    """Chunks of a RIFF file that may contain tags; audio data are skipped."""
     order: Any = "big" if file.read(12)[:4] == b"RIFX" else "little"
     position = 12
     while len(head := file.read(8)) == 8:
@@ -198,7 +202,7 @@ def _read_mp4(file: BinaryIO) -> dict[str, list[str]]:
     return _of_names(mp4.MP4(fileobj=file).tags, _MP4)
 
 
-#: What is tried in each format, in order.
+#: Readers of each format, in order.
 _READERS: Mapping[str, tuple[Callable[[BinaryIO], dict[str, list[str]]], ...]] = {
     "audio/mpeg": (_read_id3, _read_ape),
     "audio/flac": (_read_flac, _read_id3, _read_ape),
@@ -210,7 +214,7 @@ _READERS: Mapping[str, tuple[Callable[[BinaryIO], dict[str, list[str]]], ...]] =
 
 
 def _named(genres: list[str]) -> list[str]:
-    """Genres of which some may be numbers of ID3v1."""
+    """Convert ID3v1 genre numbers to names; other genres are not changed."""
     from mutagen import id3
 
     return list(id3.TCON(encoding=3, text=genres).genres)
