@@ -1,5 +1,4 @@
-"""Copies of one recording, found by their fingerprints: an index over codes, verification, groups and kinds of links.
+"""Find copies of recordings by acoustic fingerprints: index over codes, verification, groups and kinds of links.
 
-Index, verification, groups and kinds are computed without Spark; :mod:`genreatlas.recordings.jobs` spreads them over
-tasks.
+:mod:`genreatlas.recordings.jobs` runs them in Spark; all other modules but ``reading`` do not use Spark.
 """

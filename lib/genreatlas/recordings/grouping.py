@@ -1,7 +1,7 @@
 """Groups of copies, and their rows of ``recording_links``.
 
-Groups are completely linked: every pair of their songs matches. A medley, or a loop that two songs share, does
-therefore not join groups; a song that matches only part of a group is not added and gets the kind ``doubt``.
+Groups are formed by complete linkage: every pair of songs in a group matches. So a medley, or a loop that two songs
+share, does not join groups. A song that matches only part of a group is not added and gets the kind ``doubt``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from genreatlas.recordings.verifying import Match
 
 @dataclass(frozen=True)
 class Pair:
-    """Two songs that match, the lower id first, and the kind of their relation."""
+    """Two songs with matching fingerprints, the lower id first, and the kind of their relation."""
 
     song_id: str
     other_id: str
@@ -45,13 +45,13 @@ def classify_pairs(
     facts: Mapping[str, Facts],
     timbres: Mapping[tuple[str, str], float],
 ) -> list[Pair]:
-    """Find the kind of each pair of songs that match.
+    """Classify the relation of each pair of matching songs.
 
     Parameters
     ----------
-    matches : the best match of each pair of songs, by their ids, the lower first.
-    facts : title, artist and other facts of each song.
-    timbres : distance of two songs' timbres relative to the usual distance, if known.
+    matches : best match of each pair of song ids, the lower first.
+    facts : title, artist and other metadata by song id.
+    timbres : distance of two songs' timbres relative to the usual distance, by pair, if known.
     """
     nothing = Facts()
     found = []
@@ -62,9 +62,9 @@ def classify_pairs(
 
 
 def complete_links(pairs: Iterable[Pair]) -> dict[str, str]:
-    """Recording of every song with copies: the lowest id of its group. Every pair of a group's songs are copies.
+    """Recording of every song with copies: the lowest song id of its group.
 
-    Pairs are taken by their error. A pair joins two groups only where all their songs are copies of each other.
+    Pairs are processed by ascending error. A pair joins two groups only if all their songs are copies of each other.
     """
     copies = [pair for pair in pairs if pair.kind == "copy"]
     linked = {(pair.song_id, pair.other_id) for pair in copies}
@@ -83,8 +83,8 @@ def complete_links(pairs: Iterable[Pair]) -> dict[str, str]:
 def make_links(pairs: list[Pair], facts: Mapping[str, Facts]) -> list[Link]:
     """Rows of ``recording_links``, sorted: members of every recording, then relations of songs to other recordings.
 
-    A member's score is that of its weakest link in the group. A version points to the recording of the song that it is
-    a version of: the one without a mark in its title, or else with the lower id.
+    The score of a member is its lowest score with another member of the group. A version points to the recording of the
+    original: the song without a mark in its title, or else the song with the lower id.
     """
     recording = complete_links(pairs)
     weakest: dict[str, Pair] = {}
@@ -109,19 +109,19 @@ def make_links(pairs: list[Pair], facts: Mapping[str, Facts]) -> list[Link]:
 
 
 def _rank(link: Link) -> tuple[bool, float, str]:
-    """Order of links between the same two songs: any other kind ranks above a doubt."""
+    """Sort key for links between the same song and recording: all other kinds rank above ``doubt``."""
     return link.kind != "doubt", link.score, link.kind
 
 
 def score(match: Match) -> float:
-    """1 for equal fingerprints, 0 for those of which half of the bits differ."""
+    """Score of a match: 1 for equal fingerprints, 0 if half of the bits differ."""
     return max(0.0, 1.0 - 2.0 * match.error)
 
 
 def missing_pairs(pairs: Iterable[tuple[str, str]], most: int) -> list[tuple[str, str]]:
     """Pairs that were not compared, within connected components of at most ``most`` songs.
 
-    The index compares a copy only with some of the next ones, not with each of a hundred.
+    The index does not find every pair when a recording has many copies.
     """
     known = set(pairs)
     near: dict[str, set[str]] = {}
@@ -146,7 +146,7 @@ def missing_pairs(pairs: Iterable[tuple[str, str]], most: int) -> list[tuple[str
 
 
 def _version_first(pair: Pair, facts: Mapping[str, Facts]) -> tuple[str, str]:
-    """The song that is a version, and the one that it is a version of."""
+    """The pair's song ids: version, original."""
     named = [bool(marks(facts[song].title or "")) if song in facts else False for song in (pair.song_id, pair.other_id)]
     if named == [True, False]:
         return pair.song_id, pair.other_id

@@ -1,8 +1,8 @@
-"""An inverted index over fingerprint codes: which clips share codes at one offset.
+"""Inverted index over fingerprint codes, to find clips that share codes at the same offset.
 
 A posting is one code of one clip. Codes of different songs are rarely equal (3 of 38,000 codes of 70 songs were), while
-a copy shares a quarter of its codes or more, so few postings make a pair. The index is cut by code into slices that fit
-a task, and the pairs that slices find are cut by pair into buckets, in which they are counted.
+a copy shares a quarter of its codes or more, so there are few candidate pairs. The index is divided by code into slices
+that fit a task. Shared codes found in slices are divided by pair of clips into buckets, in which they are counted.
 """
 
 import numpy as np
@@ -10,24 +10,24 @@ import numpy.typing as npt
 
 Bytes = npt.NDArray[np.void]
 
-#: One posting: a code, the clip's key, the place of its first occurrence, and FASTER and NEW.
+#: One posting: a code, the clip's key, the index of the code's first occurrence, and flags FASTER and NEW.
 POSTING = np.dtype([("code", "<u4"), ("key", "<i8"), ("place", "<u2"), ("flags", "u1")])
 FASTER, NEW = 1, 2
-#: A code that two clips share: their keys, the lower first, whose codes are the faster ones, and the first's place less
-#: the second's.
+#: A code that two clips share: their keys, the lower first; which clip's faster codes were used; and the difference of
+#: the code's indices, first minus second.
 SHARED = np.dtype([("low", "<i8"), ("high", "<i8"), ("speed", "u1"), ("offset", "<i2")])
-#: Whose codes are the faster ones: nobody's, the first's, the second's.
+#: Which clip's faster codes are used: none, the first's, the second's.
 SAME, LOW_FASTER, HIGH_FASTER = 0, 1, 2
 
 #: Chromaprint's code of digital silence.
 SILENCE = 627964279
-#: Codes in more postings than this are dropped: they tell nothing, and would make a pair of each two.
+#: Codes with more postings are dropped: they are not specific, and the number of pairs would be quadratic.
 MOST_POSTINGS = 256
-#: Postings of a code are paired with so many that follow, by key: of a hundred copies not each two are compared here.
+#: Each posting of a code is paired with this number of following postings by key, so not all pairs of many copies.
 FOLLOWING = 24
-#: Of the faster codes one in so many is indexed, by its value: a copy shares 16 of them and more.
+#: One of this number of faster codes is indexed, chosen by value; a copy still shares 16 or more of them.
 FASTER_KEPT = 4
-#: Candidates share at least so many codes at one offset, or at two neighbouring ones.
+#: Minimum number of codes that candidates share at one offset or two neighbouring offsets.
 LEAST_SHARED = 3
 
 _MULTIPLIER = np.uint32(2_654_435_761)  # Knuth's: consecutive codes go to different slices
@@ -39,13 +39,13 @@ def make_postings(
     codes: list[npt.NDArray[np.uint32]],
     faster: list[npt.NDArray[np.uint32]],
 ) -> Bytes:
-    """Postings of some clips: each code once, at its first place, without silence.
+    """Create postings of clips: each distinct code once, at its first index, without silence.
 
     Parameters
     ----------
-    keys : (n_clips,) number of each clip.
-    new : (n_clips,) whether it is to be compared; clips that are not new are compared with those that are.
-    codes, faster : codes of each clip.
+    keys : (n_clips,) key of each clip.
+    new : (n_clips,) whether the clip was never compared; pairs without a new clip are not found.
+    codes, faster : codes of each clip at normal speed and 1 % faster.
 
     Returns
     -------
@@ -73,14 +73,14 @@ def make_postings(
 
 
 def mark(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
-    """Which of 2**24 places some codes lie at: a code at another place is none of them."""
+    """Hash table of codes with 2**24 entries, like a Bloom filter: a code with an unset entry is not among them."""
     marks = np.zeros(1 << 24, dtype=bool)
     marks[_mark_place(codes)] = True
     return marks
 
 
 def only_marked(postings: Bytes, marks: npt.NDArray[np.bool_]) -> Bytes:
-    """Postings of new clips, and those of others that may have a marked code."""
+    """Postings of new clips, and postings of other clips whose code may be marked."""
     return postings[(postings["flags"] & NEW != 0) | marks[_mark_place(postings["code"])]]
 
 
@@ -89,18 +89,18 @@ def _mark_place(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
 
 
 def spread(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """Numbers that are evenly spread, from 0 to 65,535: neighbouring codes differ in few bits."""
+    """Hash codes evenly to 0..65,535; needed since neighbouring codes differ in few bits."""
     return (codes * _MULTIPLIER) >> np.uint32(16)
 
 
 def cut_by_code(postings: Bytes, slices: int) -> dict[int, Bytes]:
-    """Postings by the slice that their code lies in."""
-    # the lowest bits choose faster codes
+    """Divide postings into slices by code."""
+    # The lowest bits of the hash already select faster codes.
     return _divided(postings, (spread(postings["code"]) // FASTER_KEPT) % np.uint32(slices))
 
 
 def cut_by_pair(shared: Bytes, buckets: int) -> dict[int, Bytes]:
-    """Shared codes by a bucket that all those of a pair of clips lie in."""
+    """Divide shared codes into buckets, so that all shared codes of a pair of clips are in one bucket."""
     mixed = shared["low"] * np.int64(31) + shared["high"]
     return _divided(shared, (mixed % np.int64(buckets)).astype(np.uint32))
 
@@ -115,7 +115,16 @@ def _divided(rows: Bytes, number: npt.NDArray[np.uint32]) -> dict[int, Bytes]:
 
 
 def shared_codes(postings: Bytes) -> Bytes:
-    """Codes that two clips share, one of them new, (n,) of :data:`SHARED`; postings are whole slices."""
+    """Find codes shared by two clips of which at least one is new.
+
+    Parameters
+    ----------
+    postings : all postings of one or more slices.
+
+    Returns
+    -------
+    (n,) of :data:`SHARED`.
+    """
     order = np.lexsort((postings["key"], postings["code"]))
     code = postings["code"][order]
     starts = np.flatnonzero(np.concatenate([[True], code[1:] != code[:-1]])) if len(code) else np.zeros(0, np.int64)
@@ -125,7 +134,7 @@ def shared_codes(postings: Bytes) -> Bytes:
     key, place, flags = rows["key"].copy(), rows["place"].astype(np.int16), rows["flags"].copy()
     longest = int(sizes[(sizes > 1) & (sizes <= MOST_POSTINGS)].max(initial=0))
     found = []
-    for lag in range(1, min(longest, 2 * FOLLOWING)):  # a clip has two postings of a code at most
+    for lag in range(1, min(longest, 2 * FOLLOWING)):  # a clip has at most two postings of a code
         one, other = slice(None, -lag), slice(lag, None)
         both_faster = flags[one] & flags[other] & FASTER
         pairs = (code[one] == code[other]) & (key[one] != key[other]) & (both_faster == 0)
@@ -143,11 +152,16 @@ def shared_codes(postings: Bytes) -> Bytes:
 
 
 def candidates(shared: Bytes) -> tuple[Bytes, npt.NDArray[np.int64]]:
-    """Pairs that share enough codes at one offset, by any speed; shared codes are those of whole buckets.
+    """Find pairs of clips that share at least :data:`LEAST_SHARED` codes at one offset and speed.
+
+    Parameters
+    ----------
+    shared : all shared codes of one or more buckets.
 
     Returns
     -------
-    Their rows of :data:`SHARED`, one a pair, and how many codes they share, at this offset and the next.
+    rows : (n_pairs,) of :data:`SHARED`, the best speed and offset of each pair.
+    counts : (n_pairs,) number of codes shared at this offset and the next.
     """
     order = np.lexsort((shared["offset"], shared["speed"], shared["high"], shared["low"]))
     rows = shared[order]

@@ -1,4 +1,4 @@
-"""The index over fingerprints as Spark jobs, and what the step reads of the store."""
+"""Spark jobs of the fingerprint index, and the data that the step reads from the store."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,22 +31,22 @@ from genreatlas.recordings.verifying import Match
 from genreatlas.store import Reader
 from genreatlas.tables import CLIPS, LINKED_CLIPS, SONGS
 
-#: Codes of a task, as they are and faster: 4 million postings of 15 bytes, and sorting takes four times that.
+#: Codes per task: with faster codes about 4 million postings of 15 bytes; sorting needs four times that memory.
 SLICE_CODES = 3_000_000
-#: So few new clips bring their codes to the tasks, which then post no others: 2 MB.
+#: With at most this number of new clips, their codes (2 MB) are sent to the tasks, which then post no other codes.
 FEW_NEW = 1000
-#: Songs whose timbres say how far two usually are apart.
+#: Number of songs to estimate the usual distance of timbres.
 _SAMPLE = 2000
 
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Fingerprints of clips that count, in the current version and preprocessing.
+    """Fingerprints of clips that were not replaced, in the current version and preprocessing.
 
     Attributes
     ----------
-    frame : clip_id, song_id, key (a number for each clip), codes, codes_faster, new (never compared before).
-    clips, new, codes : how many there are.
+    frame : clip_id, song_id, key (hash of clip_id), codes, codes_faster, new (never compared before).
+    clips, new, codes : number of clips, new clips and codes.
     """
 
     frame: DataFrame
@@ -56,13 +56,13 @@ class Fingerprints:
 
 
 def read_fingerprints(store: Reader, config: Config) -> Fingerprints:
-    """Read the fingerprints of clips that were not replaced, and tell which were never compared."""
+    """Read the fingerprints of clips that were not replaced, and mark those that were never compared."""
     wanted = get_feature_set("fingerprint")
     version, preprocessing = wanted.version, preprocessing_id(config.clip)
     rows = store.read(table_of(wanted)).where(
         (F.col("set_version") == version) & (F.col("preprocessing_id") == preprocessing) & (F.col("n_codes") > 0)
     )
-    # few were replaced, and are sent to the tasks, where a join with all that count would move all codes
+    # Few clips were replaced, so this join is broadcast. A join with all active clips would shuffle all codes.
     replaced = store.read(CLIPS).where("replaced_by IS NOT NULL").select("clip_id")
     done = store.read(LINKED_CLIPS).where(
         (F.col("set_version") == version) & (F.col("preprocessing_id") == preprocessing)
@@ -80,7 +80,7 @@ def read_fingerprints(store: Reader, config: Config) -> Fingerprints:
 
 
 def find_candidates(fingerprints: Fingerprints) -> DataFrame:
-    """Pairs of clips, one of them new, that share codes at one offset; rows of CANDIDATE."""
+    """Pairs of clips, at least one of them new, that share codes at one offset; rows of CANDIDATE."""
     slices, asked = max(2, -(-fingerprints.codes // SLICE_CODES)), None
     if fingerprints.new <= FEW_NEW < fingerprints.clips:
         slices = 2
@@ -98,12 +98,12 @@ def _codes(column: pa.ChunkedArray) -> list[npt.NDArray[np.uint32]]:
 
 
 def verify_candidates(fingerprints: Fingerprints, candidates: DataFrame) -> DataFrame:
-    """Candidates of one sound that are clips of two songs; rows of MATCH, the lower clip id first."""
+    """Candidates with matching fingerprints that are clips of two songs; rows of MATCH, the lower clip id first."""
     return _verify(_paired(fingerprints.frame, candidates, "key", ("low", "high")))
 
 
 def verify_pairs(fingerprints: Fingerprints, pairs: list[tuple[str, str]]) -> DataFrame:
-    """The same of pairs of clip ids, whose speed is not known."""
+    """Like :func:`verify_candidates`, for pairs of clip ids of unknown speed."""
     rows = pd.DataFrame(pairs, columns=["clip_id", "other_clip_id"])
     frame = fingerprints.frame.sparkSession.createDataFrame(pa.Table.from_pandas(rows, preserve_index=False))
     frame = frame.select(
@@ -116,7 +116,7 @@ def verify_pairs(fingerprints: Fingerprints, pairs: list[tuple[str, str]]) -> Da
 
 
 def _paired(frame: DataFrame, pairs: DataFrame, by: str, ends: tuple[str, str]) -> DataFrame:
-    """Fingerprints of both ends of each pair; only those of clips that are in pairs are moved."""
+    """Join the fingerprints of both clips of each pair; only fingerprints of clips in pairs are shuffled."""
     keys = pairs.select(F.explode(F.array(*ends)).alias(by)).distinct()
     held = frame.join(keys, by, "left_semi").select(
         F.col(by).alias("end"), "clip_id", "song_id", "codes", "codes_faster"
@@ -133,7 +133,7 @@ def _verify(rows: DataFrame) -> DataFrame:
     others = [f"other_{name}" for name in columns]
     rows = rows.where("song_id <> other_song_id").select(*columns, *others, "speed", "shared")
     found = rows.mapInArrow(verify_batches, MATCH)
-    # one order whichever key was lower: the offset and the speed turn round with it
+    # Order by clip id instead of key: swapping the clips inverts offset and speed.
     turned = F.col("clip_id") > F.col("other_clip_id")
     swapped = [
         F.when(turned, F.col(other)).otherwise(F.col(name)).alias(name)
@@ -152,7 +152,7 @@ def _verify(rows: DataFrame) -> DataFrame:
 
 
 def best_matches(rows: pd.DataFrame) -> dict[tuple[str, str], Match]:
-    """The best match of each two songs among those of their clips, by song ids, the lower first."""
+    """Best match of each pair of songs among the matches of their clips, by song ids, the lower first."""
     found: dict[tuple[str, str], Match] = {}
     for row in rows.to_dict("records"):
         match = Match(*(row[name] for name in ("error", "others", "overlap_s", "offset_s", "speed")))
@@ -167,7 +167,7 @@ def best_matches(rows: pd.DataFrame) -> dict[tuple[str, str], Match]:
 
 
 def read_facts(store: Reader, config: Config, song_ids: Iterable[str]) -> dict[str, Facts]:
-    """What sources say of some songs; the length of a file where none states the recording's."""
+    """Read metadata of songs. The duration is that of the recording, or else that of the longest file."""
     ids = store.spark.createDataFrame(pa.table({"song_id": pa.array(sorted(song_ids), pa.string())}))
     files = store.read(CLIPS).groupBy("song_id").agg(F.max("duration_s").alias("file_s"))
     songs = store.read(SONGS).join(ids, "song_id", "left_semi").join(files, "song_id", "left")
@@ -179,13 +179,13 @@ def read_facts(store: Reader, config: Config, song_ids: Iterable[str]) -> dict[s
 
 
 def measure_timbres(store: Reader, config: Config, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], float]:
-    """Distance of two songs' timbres over the usual one, for pairs of songs that have the feature set.
+    """Distance of two songs' timbres divided by the usual distance, for pairs of songs that have the feature set.
 
-    Features are scaled by their spread among a sample of songs, which also says what is usual.
+    Features are scaled by their spread in a sample of songs. The usual distance is the median over pairs of the sample.
 
     Raises
     ------
-    ConfigError : the store has no such set.
+    ConfigError : the store has no such feature set.
     """
     pairs = list(pairs)
     name = config.recordings.timbre
@@ -204,7 +204,7 @@ def measure_timbres(store: Reader, config: Config, pairs: Iterable[tuple[str, st
     if len(usual) < 3 or not kept.any():
         return {}
     scaled = np.clip((usual[:, kept] - centre[kept]) / spread[kept], -8, 8)
-    # neighbours in the order of ids are songs by chance
+    # Rows are sorted by song id, which is a hash, so neighbouring rows are random pairs of songs.
     apart = float(np.nanmedian(np.sqrt(np.nanmean((scaled[1:] - scaled[:-1]) ** 2, axis=1))))
     found = {}
     for one, other in pairs:

@@ -1,7 +1,7 @@
-"""What two songs with one sound are to each other: copies of one recording, or versions that names and lengths tell.
+"""Classify the relation of two songs with matching fingerprints: copies of one recording, or versions.
 
-A remix, a live take, a cover, another master or an edit may share a fingerprint with the recording that it was made of.
-Shops and taggers say so in brackets or after a dash, and another length says that something was cut or added.
+The fingerprint of a remix, live take, cover, other master or edit may match that of the original recording. Versions
+are recognised by words in brackets or after a dash in the title, and by different lengths.
 """
 
 import re
@@ -14,7 +14,7 @@ from genreatlas.sources.credits import performers
 
 Kind = Literal["copy", "master", "remix", "live", "cover", "edit", "doubt"]
 
-#: Words behind a title that make it a version, by the kind of it; the first kind that differs counts.
+#: Words in the suffix of a title that mark a version, by kind; the first kind that differs is used.
 _MARKS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("remix", re.compile(r"\b(?:remix\w*|rmx|re-?work\w*|mix|dub|bootleg|mash-?up|nightcore|sped up|slowed|vip)\b")),
     ("live", re.compile(r"\b(?:live|unplugged|concert|session|en vivo|ao vivo|en directo|en public)\b")),
@@ -25,26 +25,26 @@ _MARKS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     )),
     ("edit", re.compile(r"\b(?:edit|radio|extended|short|long version|full length|intro|outro|reprise|interlude)\b")),
 )  # fmt: skip
-#: What the usual version is called: no mark.
+#: Names of the usual version, which are not marks.
 _USUAL = re.compile(r"\b(?:original|album|single|main|standard)\s+(?:mix|version|edit)\b|\boriginal\b")
 _BRACKETS = re.compile(r"[(\[{]([^)\]}]*)[)\]}]")
 _DASH = re.compile(r"\s+[-–—]\s+")
 _WORD = re.compile(r"[^\W_]+")
 
-#: Lengths of one recording differ by less: silence, fades, and what a player counts otherwise. [s, share]
+#: Copies differ in length by no more than the larger of these two, due to silence, fades and decoders. [s, share]
 _LENGTH_S, _LENGTH_SHARE = 15.0, 0.1
-#: Shorter files may be excerpts of any recording. [s]
+#: Files up to this length may be excerpts, so their lengths are not compared. [s]
 _EXCERPT_S = 75.0
-#: Different performers with a larger error are a cover made very alike; with a smaller one the credits differ.
+#: Different performers: a cover if the error is larger, a copy with differing credits if it is smaller.
 _SURE_ERROR = 0.08
-#: Where sound alone is no proof: distance of timbres over the usual one of two songs. Of 34 songs, 9 s lay at 0.27 from
-#: the whole (median; at 0.37 for a quarter), and one in a thousand pairs of different songs below 0.43.
+#: Largest relative timbre distance of copies with a short overlap. Measured on 34 songs: 9 s had a distance of 0.27 to
+#: the whole song (median; 0.37 for a quarter), and one in a thousand pairs of different songs was below 0.43.
 MOST_TIMBRE = 0.4
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What sources say of a song; None where they do not."""
+    """Metadata of a song from its sources; None where unknown."""
 
     title: str | None = None
     artist: str | None = None
@@ -53,16 +53,17 @@ class Facts:
 
 
 def kind_of(match: Match, one: Facts, other: Facts, timbre: float | None = None) -> tuple[Kind, str]:
-    """Tell what two songs are to each other, and why.
+    """Classify the relation of two songs whose fingerprints match.
 
     Parameters
     ----------
-    match : how their fingerprints match; it is of one sound.
-    timbre : distance of their timbres over the usual one of two songs; None: not known.
+    match : match of their fingerprints, with ``match.is_sound``.
+    one, other : metadata of the songs.
+    timbre : distance of their timbres divided by the usual distance of two songs; None: unknown.
 
     Returns
     -------
-    The kind, and the reason in words.
+    kind, reason in words.
     """
     if mark := differing_mark(one.title, other.title):
         return mark, "names differ"
@@ -86,16 +87,16 @@ def kind_of(match: Match, one: Facts, other: Facts, timbre: float | None = None)
 
 
 def differing_mark(one: str | None, other: str | None) -> Kind | None:
-    """The kind of version that one title says to be, and the other not, or in other words; None: no difference.
+    """First kind of version for which the marks of two titles differ; None if there is none.
 
-    A title that is not known says nothing, so a file without tags is no copy of a live take: it may be either.
+    An unknown title has no marks, so a file without tags is never a copy of a marked version such as a live take.
     """
     first, second = marks(one or ""), marks(other or "")
     return next((kind for kind, _ in _MARKS if first.get(kind) != second.get(kind)), None)
 
 
 def marks(title: str) -> dict[Kind, frozenset[str]]:
-    """Kinds of version that a title names behind its name, each with the words that say so."""
+    """Kinds of version that are marked in brackets or after a dash in a title, each with the words of the mark."""
     found: dict[Kind, frozenset[str]] = {}
     for piece in _pieces(title)[1]:
         for kind, pattern in _MARKS:
@@ -107,12 +108,12 @@ def marks(title: str) -> dict[Kind, frozenset[str]]:
 
 
 def plain_title(title: str | None) -> str:
-    """A title as it is compared: small letters and digits, without what stands in brackets or behind a dash."""
+    """A title normalised for comparison: lower-case letters and digits, without brackets and text after a dash."""
     return "".join(_WORD.findall(_pieces(title)[0])) if title else ""
 
 
 def _pieces(title: str) -> tuple[str, list[str]]:
-    """The name in a title, and what stands in brackets and behind dashes."""
+    """Split a title into the name and the texts in brackets and after dashes."""
     folded = unicodedata.normalize("NFKC", title).casefold()
     behind = _BRACKETS.findall(folded)
     name, *dashed = _DASH.split(_BRACKETS.sub(" ", folded))
@@ -120,7 +121,7 @@ def _pieces(title: str) -> tuple[str, list[str]]:
 
 
 def _same_artist(one: str | None, other: str | None) -> bool | None:
-    """Whether two credits have a performer in common; None where one is not known."""
+    """Whether two credits have a performer in common; None if either is unknown."""
     if not one or not other:
         return None
     first, second = performers(one).named, performers(other).named

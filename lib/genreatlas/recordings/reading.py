@@ -1,4 +1,4 @@
-"""What follows from the links between songs: doubles by genre, and recordings that lie in several parts of a split."""
+"""Results of links between songs: number of duplicates by genre, and recordings in several parts of a split."""
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
@@ -8,16 +8,16 @@ from genreatlas.tables import RECORDING_LINKS, SONG_GENRES, SPLITS
 
 
 def linked_copies(store: Reader) -> DataFrame:
-    """Songs that are copies of one recording by their sound: song_id, recording_id."""
+    """Songs that are copies of one recording by fingerprint: song_id, recording_id."""
     return store.read(RECORDING_LINKS).where("kind = 'copy'").select("song_id", "recording_id")
 
 
 def doubles_by_genre(store: Reader, copies: DataFrame) -> DataFrame:
-    """Songs and recordings of genres that have doubles, those with the most first.
+    """Count songs and recordings of genres with duplicates, sorted by descending number of duplicates.
 
     Parameters
     ----------
-    copies : song_id, recording_id; a song without a row is a recording of its own.
+    copies : song_id, recording_id; a song without a row is its own recording.
 
     Returns
     -------
@@ -39,13 +39,13 @@ def doubles_by_genre(store: Reader, copies: DataFrame) -> DataFrame:
 
 
 def bridging_recordings(store: Reader, split: str) -> DataFrame:
-    """Recordings whose copies were placed in several parts or folds, before their link was known.
+    """Recordings whose copies are in several parts or folds, because they were assigned before the link was found.
 
-    Copies that the split has left out since do not count.
+    Copies that the split excludes are ignored.
 
     Returns
     -------
-    DataFrame : recording_id, n_copies, places (sorted, a fold behind its part), by recording_id.
+    DataFrame : recording_id, n_copies, places (sorted strings: part and fold), sorted by recording_id.
     """
     newest = Window.partitionBy("song_id").orderBy(F.desc("split_version"))
     rows = store.read(SPLITS).where(F.col("split") == split).withColumn("rank", F.row_number().over(newest))

@@ -1,4 +1,4 @@
-"""What runs in tasks: Arrow in, Arrow out, with postings and shared codes as bytes on their way between them."""
+"""Functions that run in Spark tasks, from Arrow to Arrow. Postings and shared codes are passed between them as bytes."""
 
 from collections.abc import Iterator
 
@@ -20,11 +20,11 @@ from genreatlas.recordings.index import (
 )
 from genreatlas.recordings.verifying import compare
 
-#: Rows of :func:`post_batches` and :func:`share_slice`: a part of the index, or of the pairs, as bytes.
+#: Schema of :func:`post_batches` and :func:`share_slice`: a slice of the index, or a bucket of pairs, as bytes.
 PART = "part int, held binary"
-#: Rows of :func:`count_bucket`: clips, and how their codes lie on each other.
+#: Schema of :func:`count_bucket`: pairs of clips with speed, offset and number of shared codes.
 CANDIDATE = "low bigint, high bigint, speed int, offset int, shared int"
-#: Rows of :func:`verify_batches`: clips of one sound; see the table `recording_matches`.
+#: Schema of :func:`verify_batches`: clips with matching fingerprints; see the table `recording_matches`.
 MATCH = (
     "clip_id string, other_clip_id string, song_id string, other_song_id string, error double, others double, "
     "overlap_s double, offset_s double, speed double, shared int"
@@ -52,11 +52,13 @@ _MATCH = pa.schema(
 def post_batches(
     slices: int, asked: npt.NDArray[np.uint32] | None, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """Postings of clips (key, new, codes, codes_faster), cut into slices of the index.
+    """Compute postings of clips, divided into slices of the index.
 
     Parameters
     ----------
-    asked : codes of new clips, where these are few: of other clips only such codes are posted.
+    slices : number of slices.
+    asked : codes of new clips; for other clips only these codes are posted. None: all codes are posted.
+    batches : rows of key, new, codes, codes_faster.
     """
     marks = None if asked is None else mark(asked)
     for batch in batches:
@@ -70,13 +72,13 @@ def post_batches(
 
 
 def share_slice(buckets: int, slice_: pa.Table) -> pa.Table:
-    """Codes that clips of one slice share, cut into buckets of pairs."""
+    """Find codes that clips of one slice share, divided into buckets of pairs of clips."""
     shared = shared_codes(_whole(slice_, POSTING))
     return pa.Table.from_batches([_parts(cut_by_pair(shared, buckets))])
 
 
 def count_bucket(bucket: pa.Table) -> pa.Table:
-    """Candidates among the pairs of one bucket."""
+    """Find candidates among the pairs of one bucket, as rows of :data:`CANDIDATE`."""
     rows, shared = candidates(_whole(bucket, SHARED))
     columns = [
         rows["low"].astype(np.int64),
@@ -89,10 +91,10 @@ def count_bucket(bucket: pa.Table) -> pa.Table:
 
 
 def verify_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Compare candidates bit by bit, and keep those of one sound.
+    """Compare candidates bit by bit, and keep those with matching fingerprints, as rows of :data:`MATCH`.
 
-    Rows have clip_id, song_id, codes and codes_faster of both, with ``other_`` before those of the second, and speed
-    (NULL: every way) and shared (NULL: not counted).
+    Input rows have clip_id, song_id, codes and codes_faster of both clips (prefix ``other_`` for the second), speed
+    (NULL: compare at all speeds) and shared (NULL: not counted).
     """
     for batch in batches:
         one, other = (_fingerprints(batch, prefix) for prefix in ("", "other_"))
@@ -109,7 +111,7 @@ def verify_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch
 
 
 def to_codes(column: pa.Array) -> list[npt.NDArray[np.uint32]]:
-    """Codes of every row of a list column of signed numbers."""
+    """Convert a list column of signed integers to one array of unsigned codes per row."""
     flat = np.asarray(column.flatten().to_numpy(zero_copy_only=False)).astype(np.int32).view(np.uint32)
     ends = np.cumsum(column.value_lengths().to_numpy(zero_copy_only=False))
     return np.split(flat, ends[:-1]) if len(ends) else []

@@ -1,8 +1,8 @@
-"""Whether two fingerprints are of one sound: the share of bits that differ, where they lie on each other best.
+"""Compare two fingerprints by the bit error rate (share of differing bits) at the best alignment.
 
-Re-encodings, cuts and gain stay below 0.04; the same song by another sound font starts at 0.20, and different songs lie
-at 0.39. A drone, or a loop, is like itself at every offset, and so like others: the best offset must stand out of the
-rest, or there is no proof.
+The error of re-encodings, cuts and gain is below 0.04; that of the same song with another sound font is 0.20 or more,
+and that of different songs is about 0.39. Drones and loops are similar to themselves at every offset, and so to
+others; therefore the error at the best offset must be much smaller than at other offsets.
 """
 
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from genreatlas.recordings.index import HIGH_FASTER, LOW_FASTER, SAME
 
 Codes = npt.NDArray[np.uint32]
 
-#: Seconds that two clips have in common at least, to be told by their sound alone.
+#: Minimum overlap of clips that match by fingerprint alone. [s]
 LEAST_OVERLAP_S = 15.0
-#: The same where names or codes agree, too.
+#: Minimum overlap where names or codes also agree. [s]
 SHORT_OVERLAP_S = 4.0
-#: Share of bits that may differ.
+#: Maximum error (share of differing bits) of a match.
 MOST_ERROR = 0.15
-#: Of the error at other offsets, the share that the error at the best one may have. Copies of 180 songs, but for those
-#: that were driven into clipping, had at most 0.26; drones that are no copies, but matched over 15 s, 0.39 and more.
+#: Maximum ratio of the error at the best offset to that at other offsets. Copies of 180 songs had at most 0.26, except
+#: those driven into clipping; drones that are not copies but matched over 15 s had 0.39 or more.
 MOST_OF_OTHERS = 0.3
-#: The error at other offsets is at least this: less is a sound that hardly changes, such as a drone. Electronic
-#: loops of real music lie above 0.1, most songs above 0.3.
+#: Minimum error at other offsets, for long and short overlaps. Sounds with less hardly change, such as drones.
+#: Electronic loops of real music are above 0.1, most songs above 0.3.
 LEAST_OTHERS, SHORT_OTHERS = 0.08, 0.2
-#: Offsets so near to the best one are not others. [codes]
+#: Offsets up to this distance from the best one are not counted as others. [codes]
 _NEAR = 8
 
 _ONES = np.array([bin(number).count("1") for number in range(1 << 16)], dtype=np.uint8)
@@ -35,15 +35,15 @@ _ONES = np.array([bin(number).count("1") for number in range(1 << 16)], dtype=np
 
 @dataclass(frozen=True)
 class Match:
-    """Where two fingerprints lie on each other best.
+    """Best alignment of two fingerprints.
 
     Attributes
     ----------
-    error : share of bits that differ.
-    others : median of that share at other offsets; NaN where there are none.
-    overlap_s : length of what they have in common.
-    offset_s : where the second begins in the first.
-    speed : how much faster the second is played than the first.
+    error : share of differing bits in the overlap.
+    others : median error at other offsets; NaN if there are none.
+    overlap_s : length of the overlap in seconds.
+    offset_s : start of the second in the first in seconds.
+    speed : playback speed of the second relative to the first.
     """
 
     error: float
@@ -54,37 +54,41 @@ class Match:
 
     @property
     def is_sound(self) -> bool:
-        """Whether it is one sound, as far as the overlap goes."""
+        """Whether the fingerprints match in the overlap."""
         changes = self.others >= (LEAST_OTHERS if self.is_long else SHORT_OTHERS)
         return changes and self.error <= min(MOST_ERROR, MOST_OF_OTHERS * self.others)
 
     @property
     def is_long(self) -> bool:
-        """Whether the overlap is long enough to be proof."""
+        """Whether the overlap has at least :data:`LEAST_OVERLAP_S` seconds."""
         return self.overlap_s >= LEAST_OVERLAP_S
 
 
 def bit_count(codes: Codes) -> npt.NDArray[np.uint8]:
-    """How many of the 32 bits of each code are set."""
+    """Number of set bits of each 32-bit code."""
     return _ONES[codes & np.uint32(0xFFFF)] + _ONES[codes >> np.uint32(16)]
 
 
 def align(one: Codes, other: Codes, least_s: float = SHORT_OVERLAP_S) -> Match | None:
-    """Lay one clip's codes on another's at every offset, and take the best; None where both are too short.
+    """Find the offset of two clips' codes with the smallest error.
 
-    The best has the least error among overlaps of :data:`LEAST_OVERLAP_S`; only where that is no match, shorter
-    overlaps are asked.
+    Overlaps of at least :data:`LEAST_OVERLAP_S` are tried first; shorter ones only if these do not match.
 
     Parameters
     ----------
-    least_s : shortest overlap that is asked.
+    one, other : (n_codes,) each.
+    least_s : shortest overlap that is tried, in seconds.
+
+    Returns
+    -------
+    Match at speed 1; None if a clip is shorter than ``least_s``.
     """
     least = max(1, round(least_s / HOP_S))
     n, k = len(one), len(other)
     if min(n, k) < least:
         return None
     total = _diagonals(bit_count(one[:, None] ^ other[None, :]))
-    offset = np.arange(-(n - 1), k)  # place in other less place in one
+    offset = np.arange(-(n - 1), k)  # index in other minus index in one
     length = np.minimum(np.minimum(n + offset, k - offset), min(n, k))
     error = total / (32.0 * length)
     for shortest in (max(least, round(LEAST_OVERLAP_S / HOP_S)), least):
@@ -100,28 +104,28 @@ def align(one: Codes, other: Codes, least_s: float = SHORT_OVERLAP_S) -> Match |
 
 
 def _diagonals(matrix: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Sums of the diagonals of a matrix (n, k), from the lowest left to the highest right, (n + k - 1,)."""
+    """Sums of the diagonals of a matrix (n, k), from the bottom left to the top right, (n + k - 1,)."""
     n, k = matrix.shape
     padded = np.zeros((n, n + k), dtype=np.uint8)
     padded[:, :k] = matrix[::-1]
-    # with one column less, each row lies one place further right than the row above: diagonals stand upright
+    # Reshaped to one column less, each row is shifted right by one relative to the row above: diagonals become columns.
     return padded.reshape(-1)[: n * (n + k - 1)].reshape(n, n + k - 1).sum(axis=0, dtype=np.int64)
 
 
 def _usual(error: npt.NDArray[np.float64], length: npt.NDArray[np.int64], best: int) -> float:
-    """Median error at offsets with half of the best one's overlap, where none has enough."""
+    """Median error at offsets with at least half of the best offset's overlap, used if no other offset has enough."""
     asked = np.flatnonzero(2 * length >= length[best])
     others = error[asked[np.abs(asked - best) > _NEAR]]
     return float(np.median(others)) if len(others) else float("nan")
 
 
 def compare(one: tuple[Codes, Codes], other: tuple[Codes, Codes], speed: int | None = None) -> Match | None:
-    """Compare two clips by their codes as they are and 1 % faster.
+    """Compare two clips by their codes at normal speed and 1 % faster.
 
     Parameters
     ----------
-    one, other : codes and faster codes of each.
-    speed : the way to compare them, as in :mod:`genreatlas.recordings.index`; None: each, of which the best counts.
+    one, other : codes and faster codes of each clip.
+    speed : which clip's faster codes to use, as in :mod:`genreatlas.recordings.index`; None: try all, return the best.
     """
     found = []
     for way in (SAME, LOW_FASTER, HIGH_FASTER) if speed is None else (speed,):
