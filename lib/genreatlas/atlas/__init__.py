@@ -1,4 +1,4 @@
-"""The map of genres: their profiles, places, neighbours, regions and parents, drawn from what their songs sound like.
+"""The map of genres: profiles, positions, neighbours, regions and parents of genres, computed from features of songs.
 
-:mod:`genreatlas.atlas.reading` brings songs from the store; every other module here is numpy in, numpy out.
+:mod:`genreatlas.atlas.reading` reads songs from the store; the other modules compute with numpy.
 """

@@ -1,7 +1,7 @@
-"""When genres began, and how their sound moved from decade to decade, as far as the years of recordings are known.
+"""Estimated start of genres and change of their sound from decade to decade, by the years of recordings.
 
-A release date is mostly that of a reissue, so dates are late rather than early: a recording has the earliest year among
-its copies, a genre the year before which a tenth of its recordings lie, and both are evidence, no proof.
+Most release dates are those of reissues, so years are too late rather than too early. The year of a recording is the
+earliest among its copies, and the start of a genre is the 10 % quantile of its recordings' years. Both are estimates.
 """
 
 import itertools
@@ -21,23 +21,23 @@ from genreatlas.atlas.profiles import (
     count_recordings_once,
 )
 
-#: Share of a genre's recordings that came before the year in which it is said to have begun.
+#: Quantile of the years of a genre's recordings that is used as its start.
 BORN = 0.1
 _CONFIDENCE = 0.95
-#: A place on the map is moved by the mean shift of the genres around: those within the distance of the k-th neighbour.
+#: Number of the neighbour whose distance is the kernel width for positions of decades.
 _NEAR = 5
 _BLOCK = 1024
 
 
 @dataclass(frozen=True)
 class Ages:
-    """When genres began; arrays over all genres, NaN where too few recordings are dated.
+    """Estimated start of genres; arrays over all genres, NaN where too few recordings have a year.
 
     Attributes
     ----------
-    born : year before which a tenth of the genre's recordings lie.
-    low, high : 95 % interval of that; NaN where the genre has too few artists for a bound.
-    dated : recordings with a year.
+    born : 10 % quantile of the years of the genre's recordings.
+    low, high : bounds of its 95 % interval; NaN where there are too few artists for a bound.
+    dated : number of recordings with a year.
     """
 
     born: Floats
@@ -47,15 +47,18 @@ class Ages:
 
 
 def genre_ages(songs: Songs, years: Floats, n_genres: int, artist_share: float, least: int) -> Ages:
-    """Find the 10th percentile of each genre's years.
+    """Compute the 10 % quantile of each genre's years, with intervals.
 
-    Recordings, labels and artists weigh as in profiles. The interval is that of order statistics, free of any
-    distribution, with artists as the independent units: one artist's recordings tell little more than one of them.
+    Recordings, labels and artists are weighted as in profiles. Intervals are distribution-free (order statistics), with
+    artists as independent units, because recordings of one artist are from similar years.
 
     Parameters
     ----------
-    years : (n_songs,) year of each row of ``songs.values``; NaN where unknown. Copies of a recording have the earliest.
-    least : fewer dated recordings than this say nothing.
+    songs : labels of songs; their vectors are not used.
+    years : (n_songs,) year of each row of ``songs.values``; NaN where unknown. The earliest year of copies is used.
+    n_genres : number of genres.
+    artist_share : largest share of a genre's weight that one artist may have.
+    least : minimum number of recordings with a year.
     """
     born, low, high = (np.full(n_genres, np.nan) for _ in range(3))
     dated = np.zeros(n_genres, dtype=np.int64)
@@ -71,7 +74,7 @@ def genre_ages(songs: Songs, years: Floats, n_genres: int, artist_share: float, 
 
 
 def _dated(songs: Songs, years: Floats, n_genres: int):  # type: ignore[no-untyped-def]
-    """Genre, and years, artists and weights of its dated recordings."""
+    """Yield each genre with the years, artists and weights of its recordings with a year."""
     dates = Songs(
         np.where(np.isfinite(years), years, np.inf)[:, None], songs.recording, songs.artist, songs.song, songs.genre,
         songs.weight,
@@ -90,14 +93,14 @@ def _dated(songs: Songs, years: Floats, n_genres: int):  # type: ignore[no-untyp
 
 
 def _quantile(year: Floats, weight: Floats, share: float) -> float:
-    """The first year up to which at least a share of the weight lies."""
+    """Weighted quantile: the first year up to which at least a share of the weight is reached."""
     order = np.argsort(year, kind="stable")
     upto = np.cumsum(weight[order])
     return float(year[order][min(np.searchsorted(upto, share * upto[-1] * (1 - 1e-12)), len(year) - 1)])
 
 
 def _independent(weight: Floats, artist: Ints) -> float:
-    """As many equally weighted artists would say as much; a recording of an unknown artist is its own."""
+    """Effective number of artists (Kish's formula). Each recording of an unknown artist counts as one artist."""
     alone = artist < 0
     place = np.where(alone, artist.max(initial=0) + 1 + np.cumsum(alone), artist)
     total = np.bincount(np.unique(place, return_inverse=True)[1], weight)
@@ -105,7 +108,7 @@ def _independent(weight: Floats, artist: Ints) -> float:
 
 
 def _ranks(n: float) -> tuple[float | None, float | None]:
-    """Shares of the order at which the bounds of the percentile lie; None where so few say nothing of a bound."""
+    """Quantiles of the order statistics that bound the 10 % quantile; None where n is too small for a bound."""
     from scipy.stats import binom
 
     count = int(n)
@@ -117,18 +120,18 @@ def _ranks(n: float) -> tuple[float | None, float | None]:
 
 @dataclass(frozen=True)
 class Evolution:
-    """Genres in the decades for which they have songs enough; a row is a genre in a decade, sorted by both.
+    """Genres by decade; one row per genre and decade with enough songs, sorted by both.
 
     Attributes
     ----------
-    genre : place in the list of all genres.
-    decade : its first year.
-    songs : recordings.
-    places : (n, 2) on the map.
-    distance : root mean square difference to the decade before that has a row, in standard deviations of genres; NaN
-        for the first.
-    by_chance : what it would be if nothing had changed, since both means are those of few artists; NaN where no decade
-        of the genre has two.
+    genre : (n,) index in the list of all genres.
+    decade : (n,) first year of the decade.
+    songs : (n,) number of recordings.
+    places : (n, 2) position on the map.
+    distance : (n,) root mean square difference to the genre's previous row, in standard deviations of genres; NaN for
+        the first.
+    by_chance : (n,) expected distance without any change, due to the small number of artists; NaN if no decade of the
+        genre has two artists.
     """
 
     genre: Ints
@@ -148,16 +151,20 @@ def evolve(
     artist_share: float,
     least: int,
 ) -> Evolution:
-    """Follow each genre on a map through the decades.
+    """Compute the profile and the map position of each genre in each decade.
 
-    A decade's sound is the mean of its recordings, as in profiles. Where that lies on the map is told by the genres
-    around: a genre is moved as the mean place of the genres near its sound moves. It is moved less where the difference
-    is little more than chance (James & Stein 1961).
+    The profile of a decade is the mean of its recordings, as in profiles of genres. Its position is that of the genre,
+    shifted like the kernel-weighted mean position of the genres near the profile. Shifts are shrunk where the
+    difference is hardly larger than expected by chance (James & Stein 1961).
 
     Parameters
     ----------
-    placed, places : genres on the map, and where.
-    least : recordings that a decade needs.
+    songs : vectors and labels of songs.
+    years : (n_songs,) year of each row of ``songs.values``; NaN where unknown.
+    profiles : profiles of all genres.
+    placed, places : indices of genres on the map, and their positions (n_placed, 2).
+    artist_share : largest share of a decade's weight that one artist may have.
+    least : minimum number of recordings of a decade.
     """
     n_genres = len(profiles.songs)
     decade = _decades(songs, years)
@@ -171,7 +178,7 @@ def evolve(
     labelled = there[songs.song] & np.isin(songs.genre, placed)
     pair = songs.genre[labelled] * spans + number[songs.song[labelled]]
     found, at, count = np.unique(pair, return_inverse=True, return_counts=True)
-    usual = np.flatnonzero(count >= least)  # rows of songs, of which copies are left out below
+    usual = np.flatnonzero(count >= least)  # counts rows; copies are removed below
     renumbered = np.full(len(found), -1, dtype=np.int64)
     renumbered[usual] = np.arange(len(usual))
     keep = renumbered[at] >= 0
@@ -197,7 +204,7 @@ def evolve(
     away = mean - middle[genre] / weight[genre][:, None]
     squares, expected = (away**2).sum(axis=1), noise.sum(axis=1)
     real = np.maximum(0.0, 1.0 - np.divide(expected, squares, out=np.ones_like(squares), where=squares > 0))
-    real = np.nan_to_num(real)  # of one artist's songs nobody knows what chance is
+    real = np.nan_to_num(real)  # undefined for songs of a single artist
     row = np.full(n_genres, -1, dtype=np.int64)
     row[placed] = np.arange(len(placed))
     shifts = _shifts(space, places, row[genre], away * real[:, None])
@@ -209,7 +216,7 @@ def evolve(
 
 
 def _inside(spread: Floats, songs: Ints, genre: Ints, n_genres: int) -> Floats:
-    """Variance of a genre's songs inside its decades, for each row: what the genre's movement adds is not in it."""
+    """Pooled variance of a genre's songs within its decades, for each row."""
     known = np.isfinite(spread)
     weight = known * np.maximum(songs - 1, 0)[:, None]
     total, count = (np.zeros((n_genres, spread.shape[1])) for _ in range(2))
@@ -221,10 +228,11 @@ def _inside(spread: Floats, songs: Ints, genre: Ints, n_genres: int) -> Floats:
 def _by_artists(
     songs: Songs, each: Profiles, rows: Ints, genre: Ints, n_genres: int, scale: Scale, artist_share: float
 ) -> Floats:
-    """How many times more a mean of a decade varies than one of independent songs, for each row; at least 1.
+    """Design effect of artists on the mean of a decade, for each row; at least 1.
 
-    Songs of one artist are alike, so a mean over few artists is that of few. It is the variance of the mean by artists
-    (Liang & Zeger 1986) against that by songs, over all decades of a genre; NaN where no decade has two artists.
+    Songs of one artist are similar, so the mean varies more than that of independent songs. The design effect is the
+    ratio of the cluster-robust variance by artists (Liang & Zeger 1986) to the variance by songs, over all decades of a
+    genre; NaN if no decade has two artists.
     """
     values, artist, label = count_recordings_once(songs)
     place = np.full(len(each.songs), -1, dtype=np.int64)
@@ -253,7 +261,7 @@ def _by_artists(
 
 
 def _decades(songs: Songs, years: Floats) -> Floats:
-    """Decade of the earliest copy of each row's recording; NaN where none is dated."""
+    """Decade of the earliest copy of each row's recording; NaN if no copy has a year."""
     _, place = np.unique(songs.recording, return_inverse=True)
     earliest = np.full(int(place.max(initial=-1)) + 1, np.inf)
     np.minimum.at(earliest, place, np.where(np.isfinite(years), years, np.inf))
@@ -262,7 +270,7 @@ def _decades(songs: Songs, years: Floats) -> Floats:
 
 
 def _shifts(space: Floats, places: Floats, genre: Ints, away: Floats) -> Floats:
-    """How the mean place of the genres near a sound moves when the sound does, (n, 2)."""
+    """Shift of the kernel-weighted mean position of genres when a profile moves by ``away``, (n, 2)."""
     k = min(_NEAR, len(space) - 1)
     found = np.zeros((len(genre), 2))
     squares = (space**2).sum(axis=1)

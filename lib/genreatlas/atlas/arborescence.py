@@ -1,4 +1,4 @@
-"""The tree of the largest weight in a graph of possible parents."""
+"""Maximum spanning arborescence of a graph of possible parents."""
 
 import numpy as np
 
@@ -6,18 +6,17 @@ from genreatlas.atlas.profiles import Floats, Ints
 
 
 def arborescence(n: int, child: Ints, parent: Ints, weight: Floats, root: float) -> Ints:
-    """Parent of each node in the tree of the largest weight in which every node has a path from a virtual root.
-
-    Chu and Liu's, and Edmonds', algorithm: everybody takes the best parent, circles are contracted, and again.
+    """Find the maximum spanning arborescence from a virtual root by the algorithm of Chu, Liu and Edmonds.
 
     Parameters
     ----------
-    child, parent, weight : the edges.
+    n : number of nodes.
+    child, parent, weight : (n_edges,) the edges.
     root : weight of the edge from the virtual root to any node.
 
     Returns
     -------
-    (n,) parent, -1 for the virtual root.
+    (n,) parent of each node, -1 for the virtual root.
     """
     edges = [(int(p), int(c), float(w)) for c, p, w in zip(child, parent, weight, strict=True) if c != p]
     edges += [(n, node, root) for node in range(n)]
@@ -48,12 +47,12 @@ def _edmonds(n: int, root: int, edges: list[tuple[int, int, float]]) -> list[int
             origin.append(index)
     chosen = [origin[index] for index in _edmonds(max(group) + 1, group[root], inner)]
     entered = {edges[index][1] for index in chosen}
-    # Each circle keeps all of its edges but that into the node through which it is entered.
+    # Each cycle keeps all its edges except the edge into the node at which the cycle is entered.
     return chosen + [best[node] for node in sorted(in_circle) if node not in entered]
 
 
 def _circles(n: int, root: int, parent: list[int]) -> tuple[list[int], list[list[int]]]:
-    """Number of the group of each node after circles are contracted, and the circles."""
+    """Group of each node after cycles are contracted, and the cycles."""
     state, circles, group = [0] * n, [], [-1] * n
     for start in range(n):
         path, node = [], start

@@ -1,4 +1,4 @@
-"""From songs to a whole atlas: profiles, neighbours, regions, and a map for each lens."""
+"""Compute the atlas from songs: profiles, neighbours, regions, and a map for each lens."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,29 +27,29 @@ from genreatlas.config import MapSection
 from genreatlas.errors import InputError
 from genreatlas.ids import stable_id
 
-#: Grows when other figures come out of the same songs and settings, so that maps are drawn again.
+#: Version of the map code. Increase it when results change for the same input, so that maps are redrawn.
 VERSION = 3
-#: Fewer genres make no map.
+#: Minimum number of genres on a map.
 FEWEST = 3
-#: Neighbours that new genres take their first place from.
+#: Number of neighbours from which new genres get their initial position.
 _NEAR = 15
 
 
 @dataclass(frozen=True)
 class Charted:
-    """What all lenses share. ``placed`` are the genres on maps; arrays over them are in its order.
+    """Data that all lenses share. Arrays with n_placed rows are in the order of ``placed``, the genres on maps.
 
     Attributes
     ----------
     profile_id : hash of genres, profiles and settings.
-    profiles : of all genres.
-    placed : (n_placed,) places in the list of genres.
+    profiles : profiles of all genres.
+    placed : (n_placed,) indices in the list of genres.
     space : (n_placed, n_kept) standardised profiles.
-    neighbours, distances, similarity : (n_placed, k), indices into ``placed``.
+    neighbours, distances, similarity : (n_placed, k), neighbours are indices into ``placed``.
     regions, coarse_names, fine_names : regions of the placed genres.
-    given : known edges (child, parent) between placed genres, by ``genre_parents``.
-    influences : the same, by an imported table.
-    ages : of all genres; None where no recording is dated.
+    given : known edges (child, parent) between placed genres, from ``genre_parents``.
+    influences : known edges (child, parent) from an imported table.
+    ages : estimated start of all genres; None if no recording has a year.
     """
 
     profile_id: str
@@ -69,7 +69,7 @@ class Charted:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One map. ``placed`` are the genres on it, places in the list of genres; arrays are in its order."""
+    """One map. ``placed`` are the genres on it, as indices in the list of genres; arrays are in its order."""
 
     placed: Ints
     places: Floats
@@ -91,14 +91,16 @@ def chart(
     years: Floats | None = None,
     influences: Sequence[tuple[str, str]] = (),
 ) -> Charted:
-    """Make profiles, neighbours and regions.
+    """Compute profiles, neighbours and regions of genres.
 
     Parameters
     ----------
-    genre_ids, names : of all genres.
-    parents : parents that are known, genre id = parent id; others than these genres are ignored.
+    songs : vectors and labels of songs.
+    genre_ids, names : ids and names of all genres.
+    settings : ``[map]``.
+    parents : known parents, genre id = parent id; other genres are ignored.
     years : year of each row of ``songs.values``, NaN where unknown.
-    influences : ids of genres and of those that they came from, which are known otherwise.
+    influences : further known edges: ids of genres and of the genres that influenced them.
 
     Raises
     ------
@@ -166,21 +168,22 @@ def _profile_id(
 
 
 def draw_sound(charted: Charted, songs: Songs, settings: MapSection, last: Floats | None = None) -> Drawn:
-    """The unsupervised map of the profiles.
+    """Draw the unsupervised map of the profiles.
 
     Parameters
     ----------
-    last : (n_placed, 2) places of the same genres on the last map, NaN for new ones; None: there is no last map.
+    last : (n_placed, 2) positions of the genres on the previous map, NaN for new genres; None: no previous map.
     """
     count = 0 if settings.genre_means else settings.half_samples
     return _draw(charted.placed, charted.space, _profile_halves(charted, songs, settings, count), settings, last)
 
 
 def draw_shares(shares: Shares, settings: MapSection, last: Floats | None = None) -> Drawn:
-    """A map of genres by what they share.
+    """Draw a map of genres by shared artists or confusions.
 
     Parameters
     ----------
+    shares : genres as distributions.
     last : as in :func:`draw_sound`, for the genres of ``shares``.
     """
     halves = (_share_half(half, settings.seed) for half in shares.halves)
@@ -194,11 +197,11 @@ def _draw(
     settings: MapSection,
     last: Floats | None,
 ) -> Drawn:
-    """Lay genres out, from where they lay if possible.
+    """Embed genres in two dimensions, starting from the previous map if possible.
 
     Parameters
     ----------
-    halves : what each half of the songs says: rows of ``space`` that it knows, and their space.
+    halves : for each half-sample of the songs: indices of the rows of ``space`` that it has, and their space.
     """
     shared = 0 if last is None else int(np.isfinite(last).all(axis=1).sum())
     start = None
@@ -229,7 +232,7 @@ def _draw(
 
 
 def _profile_halves(charted: Charted, songs: Songs, settings: MapSection, count: int) -> Iterator[tuple[Ints, Floats]]:
-    """Profiles of half-samples; without genres that have no song in the half."""
+    """Profiles of half-samples, without genres that have no song in the half."""
     for number in range(count):
         if number % 2 == 0:
             pair = half_samples(songs, settings.seed + number)
@@ -245,11 +248,11 @@ def _share_half(half: sparse.csr_matrix, seed: int) -> tuple[Ints, Floats]:
 
 
 def draw_labelled(charted: Charted, coordinates: Floats, settings: MapSection) -> Drawn:
-    """The map with the axes of Every Noise.
+    """Draw the map with the axes of Every Noise.
 
     Parameters
     ----------
-    coordinates : (n_placed, 2), NaN where unknown.
+    coordinates : (n_placed, 2) on the Every Noise map in pixels, NaN where unknown.
 
     Raises
     ------
@@ -262,11 +265,17 @@ def draw_labelled(charted: Charted, coordinates: Floats, settings: MapSection) -
 
 
 def draw_tree(charted: Charted, songs: Songs, names: Sequence[str], settings: MapSection) -> Tree | None:
-    """Possible parents of the placed genres; known ones alone where too few are known to learn from, None without any.
+    """Find possible parents of the placed genres.
+
+    With too few known edges for a model, only known parents are returned.
 
     Parameters
     ----------
-    names : of all genres.
+    names : names of all genres.
+
+    Returns
+    -------
+    None if there are no parents.
     """
     size = np.log(np.maximum(charted.profiles.effective[charted.placed], 1e-9))
     artists = None

@@ -1,9 +1,9 @@
-"""Which genres may have come from which: possible parents with a probability and their evidence, and one tree of them.
+"""Possible parents of genres with probability and evidence, and a tree of the most probable ones.
 
-Two models answer, both fitted on known edges. One knows what the children of a parent sound like, and their size;
-it can only speak of genres that are known as parents. The other judges a pair by its own evidence: how near the two
-lie, seen from each, how large they are, whose artists they share. A last one weighs both into a probability. Names are
-kept apart, since known edges may come from them.
+Two models are fitted on known edges. The first classifies genres by parent from the sound and size of the parents'
+children; it covers only genres that are known as parents. The second scores a pair of genres by its own evidence:
+distance, ranks of the distance from both genres, sizes, shared artists. A third model combines both into a probability.
+Names are not used as features, because known edges may be derived from names.
 """
 
 import warnings
@@ -20,25 +20,27 @@ from genreatlas.atlas.profiles import Floats, Ints
 _TREES = 300
 _LEAF = 2
 _FOLDS = 5
-#: Weight of the pair's evidence (a logit) beside the logarithm of what siblings say. With 0.2 the first hit was right
-#: less often and the third more; fitted by likelihood it was larger still, and the first hit fell below that of 0.
+#: Weight of the logit of the pair model, relative to the log probability of the parent classifier. With 0.2 the top-1
+#: accuracy was lower and the top-3 accuracy higher; a weight fitted by likelihood was larger still, and its top-1
+#: accuracy was below that of a weight of 0.
 _PAIR_WEIGHT = 0.1
-#: Fewer known edges teach nothing.
+#: Minimum number of known edges for fitting.
 MIN_EDGES = 30
-#: A genre whose name ends or begins with another's is its child with this probability: of 200 such edges of Every
-#: Noise that were read, 6 mean no parent ("liquid funk" is no funk, "sound art" no sound) and 4 are doubtful
-#: (benchmarks/name_edges.csv).
+#: Probability that a genre is a child of a genre whose name its own name ends or begins with. Of 200 such edges of
+#: Every Noise that were checked by reading, 6 are wrong ("liquid funk" is not funk, "sound art" not sound) and 4 are
+#: doubtful (benchmarks/name_edges.csv).
 NAME_PROBABILITY = 0.95
-#: Differences of age count up to so many years.
+#: Differences of age are clipped at this number of years.
 _MOST_YEARS = 30.0
-#: Pairs are scored in blocks of so many children.
+#: Number of children per block when scoring pairs.
 _BLOCK = 256
 
 
 def name_heads(names: Sequence[str]) -> list[tuple[int, int]]:
-    """Edges (child, parent) that names say: the longest end of a name that is a genre, and the longest beginning.
+    """Edges (child, parent) derived from names: the longest suffix and the longest prefix that is the name of a genre.
 
-    ``deep house`` ends with ``house`` and ``rap chileno`` begins with ``rap``; ``gospel drill``, a fusion, has both.
+    ``deep house`` ends with ``house`` and ``rap chileno`` begins with ``rap``; ``gospel drill``, a fusion, has two
+    parents.
     """
     place = {name.casefold(): genre for genre, name in reversed(list(enumerate(names)))}
     edges = []
@@ -53,14 +55,14 @@ def name_heads(names: Sequence[str]) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of genres when parents are looked for; arrays in the order of the genres.
+    """Data of genres for the search of parents; arrays in the order of the genres.
 
     Attributes
     ----------
     space : (n, n_features) standardised profiles.
-    size : (n,) how large a genre is, on a scale of logarithms; NaN where unknown.
-    artists : (n, n_artists) 1 where an artist has a song of the genre; None where no artist is known.
-    born : (n,) year in which a genre began, NaN where unknown; None where none is known.
+    size : (n,) logarithm of the genre's size; NaN where unknown.
+    artists : (n, n_artists) 1 if the artist has a song of the genre; None if no artist is known.
+    born : (n,) estimated year of the genre's start, NaN where unknown; None if all are unknown.
     """
 
     space: Floats
@@ -70,7 +72,12 @@ class Evidence:
 
 
 class Pairs:
-    """Evidence of pairs of genres."""
+    """Features of pairs of genres.
+
+    Parameters
+    ----------
+    known : data of the genres.
+    """
 
     #: Columns of :meth:`evidence` before the absolute differences of the dimensions.
     NAMES = (
@@ -94,28 +101,28 @@ class Pairs:
         self.crowding = np.maximum(np.partition(self.distance, k, axis=1)[:, k].astype(np.float64), 1e-6)
         self.artists = known.artists
         spread = float(self.size.std())
-        #: What siblings are alike in: sound, and size on the scale of one of its dimensions.
+        #: Input of the parent classifier: profile, and size scaled to unit variance.
         self.alike = np.column_stack([space, (self.size - self.size.mean()) / spread]) if spread > 0 else space
         self.own = None if known.artists is None else np.asarray(known.artists.sum(axis=1)).ravel()
         self.born = known.born
 
     def artist_containment(self, child: Ints, parent: Ints) -> Floats:
-        """Share of the child's artists that the parent has, too; NaN where none is known."""
+        """Share of the child's artists that the parent also has, (n_pairs,); NaN if the child has no known artist."""
         if self.artists is None or self.own is None:
             return np.full(len(child), np.nan)
         both = np.asarray(self.artists[child].multiply(self.artists[parent]).sum(axis=1)).ravel()
         return np.divide(both, self.own[child], out=np.full(len(child), np.nan), where=self.own[child] > 0)
 
     def years_older(self, child: Ints, parent: Ints) -> Floats:
-        """By how many years the parent is older; NaN where that is not known."""
+        """Age difference in years, (n_pairs,), positive if the parent is older; NaN if an age is unknown."""
         if self.born is None:
             return np.full(len(child), np.nan)
         return np.asarray(self.born[child] - self.born[parent], dtype=np.float64)
 
     def evidence(self, child: Ints, parent: Ints) -> Floats:
-        """Evidence of pairs, (n_pairs, 12 + n_features), or two columns more where ages are known.
+        """Features of pairs, (n_pairs, 12 + n_features), with two more columns if ages are known.
 
-        Age is weighed against the rest and never forbids a parent: dates are those of reissues.
+        Age is one feature among others and no constraint, because years may be those of reissues.
         """
         distance = self.distance[child, parent].astype(np.float64)
         columns = [
@@ -144,10 +151,9 @@ def _middle(values: Floats) -> float:
 
 
 class _Logistic:
-    """Logistic regression on standardised columns.
+    """Logistic regression on standardised columns, without extrapolation.
 
-    Nothing is said from what was never seen: values count up to the range that it was fitted on, and a column that was
-    constant there counts nowhere.
+    Values are clipped to the range of the training data, and columns that are constant there are ignored.
     """
 
     def __init__(self, X: Floats, y: npt.NDArray[np.int64]) -> None:
@@ -166,13 +172,13 @@ class _Logistic:
 
 
 class PairModel:
-    """Judges whether one genre is a parent of another by the evidence of the pair alone, fitted on known edges.
+    """Classifies whether one genre is a parent of another by the features of the pair, fitted on known edges.
 
     Parameters
     ----------
-    pairs : evidence of all pairs of genres.
-    edges : (n_edges, 2) child, parent, with two parents at least.
-    seed : with which pairs are drawn that are no edges.
+    pairs : features of pairs of genres.
+    edges : (n_edges, 2) child, parent, with at least two distinct parents.
+    seed : seed of the sampled negative pairs.
     """
 
     def __init__(self, pairs: Pairs, edges: npt.NDArray[np.int64], seed: int) -> None:
@@ -182,7 +188,7 @@ class PairModel:
         self._model = _Logistic(columns, np.repeat([1, 0], [len(edges), len(child)]))
 
     def logits(self, children: Ints, candidates: Ints) -> Floats:
-        """How sure it is, as logits, (n_children, n_candidates)."""
+        """Logits of all pairs of children and candidates, (n_children, n_candidates)."""
         found = np.zeros((len(children), len(candidates)))
         for start in range(0, len(children), _BLOCK):
             block = children[start : start + _BLOCK]
@@ -197,19 +203,19 @@ class ParentModel:
 
     Parameters
     ----------
-    pairs : evidence of all pairs of genres.
+    pairs : features of pairs of genres.
     edges : (n_edges, 2) child, parent.
-    seed : of every random choice.
+    seed : seed of all random choices.
 
     Attributes
     ----------
     parents : genres that are known as parents, sorted.
-    hits : share of the known edges whose parent comes first, and is among the first three, by models that were fitted
-        without the child; its other known parents are taken out of the ranking.
+    hits : top-1 and top-3 accuracy on known edges, by models fitted without the child. Other known parents of the child
+        are removed from the ranking.
 
     Raises
     ------
-    ValueError : fewer than :data:`MIN_EDGES` edges, or one parent alone.
+    ValueError : fewer than :data:`MIN_EDGES` edges, or only one parent.
     """
 
     def __init__(self, pairs: Pairs, edges: npt.NDArray[np.int64], seed: int) -> None:
@@ -219,7 +225,7 @@ class ParentModel:
         self.pairs = pairs
         self._by_pair = PairModel(pairs, edges, seed)
         self._by_children = tell_parents(pairs.alike[edges[:, 0]], edges[:, 1], pairs.alike, seed)
-        # What is said of a child whose parents are known is said by models that did not see it.
+        # Out-of-fold predictions for children with known parents.
         self._children = children = np.unique(edges[:, 0])
         self._siblings = np.zeros((len(children), len(self.parents)))
         self._evidence = np.zeros(self._siblings.shape)
@@ -240,9 +246,9 @@ class ParentModel:
         self.hits = _hits(np.where(other, both, -np.inf), true)
 
     def probabilities(self, children: Ints, candidates: Ints) -> Floats:
-        """Probability that a candidate is a parent of a child, (n_children, n_candidates); 0 of itself.
+        """Probability that a candidate is a parent of a child, (n_children, n_candidates); 0 for the child itself.
 
-        A child whose parents are known is judged by models that were fitted without it.
+        Probabilities of children with known parents are out-of-fold predictions.
         """
         evidence = self._by_pair.logits(children, candidates)
         at = np.searchsorted(self.parents, candidates).clip(max=len(self.parents) - 1)
@@ -260,21 +266,22 @@ class ParentModel:
 
 
 def tell_parents(space: Floats, parent: Ints, asked: Floats, seed: int) -> Floats:
-    """What extremely randomised trees, fitted on children of parents, say of other genres (Geurts et al. 2006).
+    """Predict parents of genres by extremely randomised trees (Geurts et al. 2006), fitted on children of parents.
 
-    Every node of a fitted tree holds a share for each class, so hundreds of trees over thousands of parents take tens
-    of gigabytes. A tree is asked as soon as it is fitted, and what it says is kept as the few parents in a leaf.
+    Every node of a fitted tree stores a share of each class, so hundreds of trees over thousands of parents would take
+    tens of gigabytes. Therefore each tree predicts as soon as it is fitted and is then discarded; its predictions are
+    stored sparsely.
 
     Parameters
     ----------
-    space : (n_edges, n_features) what the children sound like.
-    parent : (n_edges,) their parents.
-    asked : (n_asked, n_features) the genres that are asked about.
-    seed : of the trees, which are those of scikit-learn's ``ExtraTreesClassifier`` of this seed.
+    space : (n_edges, n_features) features of the children.
+    parent : (n_edges,) parents of the children.
+    asked : (n_asked, n_features) features of the genres to predict.
+    seed : seed of the trees; they equal those of scikit-learn's ``ExtraTreesClassifier`` with this seed.
 
     Returns
     -------
-    (n_asked, n_parents) share of the trees' votes for each of the sorted distinct parents.
+    (n_asked, n_parents) mean probability over trees for each of the sorted distinct parents.
     """
     from joblib import Parallel, delayed
 
@@ -282,7 +289,7 @@ def tell_parents(space: Floats, parent: Ints, asked: Floats, seed: int) -> Float
     random = np.random.RandomState(seed)  # as scikit-learn draws the seeds of a forest's trees
     seeds = [random.randint(np.iinfo(np.int32).max) for _ in range(_TREES)]
     known, wanted = space.astype(np.float32), asked.astype(np.float32)
-    # Threads, whose answers are added in the order of the trees: in any other the last bits would differ.
+    # Threads; results are added in the order of the trees, because another order would change the last bits.
     workers = Parallel(n_jobs=-1, require="sharedmem", return_as="generator")
     total = np.zeros((len(asked), len(classes)))
     for votes in workers(delayed(_votes)(known, of, wanted, len(classes), one) for one in seeds):
@@ -291,11 +298,11 @@ def tell_parents(space: Floats, parent: Ints, asked: Floats, seed: int) -> Float
 
 
 def _votes(known: object, of: Ints, wanted: object, n_classes: int, seed: int) -> sparse.csr_matrix:
-    """What one tree says: of each genre that is asked about, the shares of the classes in its leaf."""
+    """Predictions of one tree: for each genre to predict, the shares of the classes in its leaf."""
     from sklearn.tree import ExtraTreeClassifier
 
     tree = ExtraTreeClassifier(min_samples_leaf=_LEAF, max_features="sqrt", random_state=seed)
-    with warnings.catch_warnings():  # many parents of few children each are usual, and no reason for a warning per tree
+    with warnings.catch_warnings():  # many parents with few children each are expected
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         leaf = tree.fit(known, of).apply(known)
     shape = (tree.tree_.node_count, n_classes)
@@ -305,7 +312,7 @@ def _votes(known: object, of: Ints, wanted: object, n_classes: int, seed: int) -
 
 
 def _hits(scores: Floats, true: npt.NDArray[np.int64]) -> tuple[float, float]:
-    """Share of edges whose parent is the first, and among the first three, of those that are no other known parent."""
+    """Top-1 and top-3 accuracy over edges; other known parents of the child are removed from the ranking."""
     place = []
     for row, column in zip(*np.nonzero(true), strict=True):
         rivals = scores[row][true[row] == 0]
@@ -318,12 +325,19 @@ def _log(share: Floats) -> Floats:
 
 
 def other_parents(edges: npt.NDArray[np.int64], seed: int, each: int = 8, matched: bool = False) -> tuple[Ints, Ints]:
-    """Pairs of children with parents of other children.
+    """Sample negative pairs: children with parents of other children.
 
     Parameters
     ----------
-    each : pairs drawn for each edge; those that are edges themselves are left out.
-    matched : draw a parent as often as it has children, so that being a parent of many tells nothing; else all alike.
+    edges : (n_edges, 2) child, parent.
+    seed : seed of the sample.
+    each : number of pairs drawn per edge; pairs that are edges are removed.
+    matched : draw parents in proportion to their number of children, so that this number is not informative; False:
+        draw all parents with equal probability.
+
+    Returns
+    -------
+    child, parent : (n_pairs,) each.
     """
     random = np.random.default_rng(seed)
     child = np.repeat(edges[:, 0], each)
@@ -340,12 +354,12 @@ class Tree:
     Attributes
     ----------
     child, parent, rank : rank 1 is the most probable parent.
-    probability : of sound, size and artists, and of the name where that says so.
-    by_sound : the same without the name; known parents of a genre are not known to the model that says so.
-    name_head, known, influence, drawn : whether the name says so, whether the edge was given, whether it is among the
-        influences, whether the tree has it.
-    distance, size_difference, artist_containment, years_older : the evidence.
-    hits : of known parents of genres held out, the share that comes first, and that is among the first three.
+    probability : probability by sound, size, artists and name.
+    by_sound : probability without the name; out-of-fold predictions for genres with known parents.
+    name_head, known, influence, drawn : whether the edge is derived from the name, is a given edge, is an influence,
+        and is in the tree.
+    distance, size_difference, artist_containment, years_older : features of the pair.
+    hits : top-1 and top-3 accuracy on known parents of held-out genres.
     """
 
     child: Ints
@@ -373,22 +387,25 @@ def find_parents(
     influences: Sequence[tuple[int, int]] = (),
     most: int = 5,
 ) -> Tree:
-    """Possible parents of each genre, and the tree that is drawn of them.
+    """Find possible parents of each genre, and the tree of the most probable ones.
 
-    Given edges and influences are fitted on together with what names say. Of several that are given for a genre, sound
-    tells which is the more probable. A genre without a candidate of probability ``least`` has no
-    parent in the tree: that is the price of the virtual root, under which the most probable arborescence is drawn.
+    The models are fitted on given edges, influences and edges derived from names. Several given parents of a genre are
+    ranked by sound. The tree is the maximum spanning arborescence under a virtual root, whose edges have the
+    probability ``least``; so a genre without a more probable candidate has no parent in the tree.
 
     Parameters
     ----------
-    given : edges (child, parent) that are known otherwise.
-    influences : further edges, of which a genre may have several.
-    least : probability below which no parent is drawn.
-    most : candidates kept for each genre.
+    known : data of the genres.
+    names : names of the genres.
+    given : known edges (child, parent).
+    least : minimum probability of edges in the tree.
+    seed : seed of all random choices.
+    influences : further known edges; a genre may have several.
+    most : maximum number of candidates per genre.
 
     Raises
     ------
-    ValueError : too few edges are known.
+    ValueError : fewer than :data:`MIN_EDGES` edges are known.
     """
     heads = name_heads(names)
     edges = np.array(sorted({*heads, *given, *influences}), dtype=np.int64).reshape(-1, 2)
@@ -437,14 +454,18 @@ def known_parents(
     least: float,
     influences: Sequence[tuple[int, int]] = (),
 ) -> Tree | None:
-    """The tree of known parents alone, for where there are too few to learn from; None where there is none.
+    """Tree of known parents, used if there are too few known edges for :func:`find_parents`.
 
-    Given edges and influences are certain, names as probable as :data:`NAME_PROBABILITY`; of several parents the
-    nearest comes first. ``by_sound`` and ``hits`` are NaN.
+    Given edges and influences have a probability of about 1, edges derived from names :data:`NAME_PROBABILITY`; the
+    nearest of several parents comes first. ``by_sound`` and ``hits`` are NaN.
 
     Parameters
     ----------
-    given, influences, least : as in :func:`find_parents`.
+    known, names, given, influences, least : as in :func:`find_parents`.
+
+    Returns
+    -------
+    None if no edge is known.
     """
     heads = set(name_heads(names))
     edges = sorted({*heads, *given, *influences})

@@ -1,8 +1,7 @@
-"""Lenses that compare genres by what they share, and how far two maps of the same genres agree.
+"""Lenses that compare genres by shared artists or confusions, and the agreement of two maps of the same genres.
 
-A genre is a distribution, over artists or over the genres that a classifier gives its songs. The distance of two
-distributions is Hellinger's; principal coordinates (Gower 1966) turn the distances into a space that is laid out as
-profiles are.
+A genre is a distribution over artists, or over genres predicted for its songs. The distance of two distributions is the
+Hellinger distance. Principal coordinates (Gower 1966) turn the distances into a space that is mapped like profiles.
 """
 
 import itertools
@@ -16,30 +15,30 @@ from genreatlas.atlas.positions import procrustes_r2
 from genreatlas.atlas.profiles import Floats, Ints, Songs, cap_artists, count_recordings_once, half_samples
 from genreatlas.atlas.quality import mantel
 
-#: Principal coordinates that are kept: the distances of thousands of genres, without most of their noise.
+#: Maximum number of principal coordinates: preserves distances of thousands of genres and removes most of the noise.
 _DIMENSIONS = 50
-#: Up to so many genres all coordinates are computed at once.
+#: Maximum number of genres for a dense eigenvalue decomposition.
 _DENSE = 400
-#: A genre needs a song in each half.
+#: Minimum number of held-out songs of a genre: one for each half.
 FEWEST_HELD_OUT = 2
-#: Distances of more genres are those of so many, drawn with a seed.
+#: Maximum number of genres for the Mantel correlation; of more genres a seeded sample is used.
 _COMPARED = 2000
-#: Maps are compared with a shuffled one so often; the best of 19 is what chance exceeds once in 20 times.
+#: Number of permutations, and of genres in them. Chance exceeds the maximum of 19 with a probability of 1/20.
 _SHUFFLES, _SHUFFLED = 19, 1000
-#: Fewer genres on both maps say nothing.
+#: Minimum number of genres on both maps.
 MIN_COMPARED = 10
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Genres as distributions; rows of the matrices are in the order of ``placed``.
+    """Genres as distributions over artists or classes; rows of the matrices are in the order of ``placed``.
 
     Attributes
     ----------
-    placed : (n,) places in the list of all genres.
-    whole : (n, n_things), rows sum up to 1.
-    halves : of halves of the songs; rows of zeros where a half has none of a genre's.
-    n_songs : songs, or recordings, behind them.
+    placed : (n,) indices in the list of all genres.
+    whole : (n, n_artists or n_classes) distributions; rows sum up to 1.
+    halves : matrices like ``whole`` of half-samples of the songs; rows of genres without a song in the half are 0.
+    n_songs : number of songs or recordings behind ``whole``.
     """
 
     placed: Ints
@@ -49,7 +48,7 @@ class Shares:
 
     @property
     def differ(self) -> bool:
-        """Whether any two genres differ at all."""
+        """Whether any two genres differ."""
         if not self.whole.shape[1]:
             return False
         spread = self.whole.max(axis=0) - self.whole.min(axis=0)
@@ -57,21 +56,24 @@ class Shares:
 
     @property
     def content(self) -> bytes:
-        """What the map follows from, beside its settings."""
+        """Bytes that determine the map together with its settings, for hashing."""
         parts = (self.placed, self.whole.indptr, self.whole.indices, self.whole.data)
         return b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
 
 
 def artist_shares(songs: Songs, placed: Ints, artist_share: float, halves: int, seed: int) -> Shares:
-    """Genres as distributions over the artists of their songs.
+    """Represent genres as distributions over the artists of their songs.
 
-    Recordings, labels and artists weigh as in profiles. Songs of unknown artists, and genres that share no artist with
-    another, are left out.
+    Recordings, labels and artists are weighted as in profiles. Songs of unknown artists, and genres that share no
+    artist with another genre, are left out.
 
     Parameters
     ----------
-    placed : genres that may be on the map.
-    halves : how many half-samples to draw.
+    songs : labels of songs; their vectors are not used.
+    placed : indices of genres that may be on the map.
+    artist_share : largest share of a genre's weight that one artist may have.
+    halves : number of half-samples.
+    seed : seed of the half-samples.
     """
     bare = Songs(
         np.empty((len(songs.values), 0), dtype=np.float32), songs.recording, songs.artist, songs.song, songs.genre,
@@ -92,7 +94,7 @@ def artist_shares(songs: Songs, placed: Ints, artist_share: float, halves: int, 
 
 
 def _count_artists(songs: Songs, shape: tuple[int, int], share: float) -> tuple[sparse.csr_matrix, int]:
-    """Weight of each artist in each genre, and how many recordings have one."""
+    """Weight of each artist in each genre, and the number of recordings with a known artist."""
     _, artist, label = count_recordings_once(songs)
     of = artist[label["recording"]]
     known = np.flatnonzero(of >= 0)
@@ -107,14 +109,15 @@ def _count_artists(songs: Songs, shape: tuple[int, int], share: float) -> tuple[
 
 
 def confusion_shares(sums: Sequence[sparse.csr_matrix], songs: Sequence[Ints], placed: Ints) -> Shares:
-    """Genres as distributions over the genres that a model gives their held-out songs.
+    """Represent genres as mean predicted probabilities of their held-out songs.
 
     Parameters
     ----------
     sums : for both halves of the held-out songs (n_genres, n_classes), the weighted sums of the probabilities of each
         genre's songs.
-    songs : for both halves (n_genres,), how many songs of each genre there are.
-    placed : genres that may be on the map. Those with fewer than :data:`FEWEST_HELD_OUT` held-out songs are left out.
+    songs : for both halves (n_genres,), the number of songs of each genre.
+    placed : indices of genres that may be on the map. Genres with fewer than :data:`FEWEST_HELD_OUT` held-out songs are
+        left out.
     """
     counts = np.sum(songs, axis=0)
     mine = placed[counts[placed] >= FEWEST_HELD_OUT]
@@ -133,10 +136,20 @@ def _to_shares(weights: sparse.csr_matrix) -> sparse.csr_matrix:
 
 
 def hellinger_space(shares: sparse.csr_matrix, seed: int, most: int = _DIMENSIONS) -> Floats:
-    """Principal coordinates of Hellinger's distances, (n, k), the largest first.
+    """Principal coordinates of Hellinger distances.
 
-    Distances between the rows are those of the square roots of the shares, as far as the kept coordinates tell. Columns
-    have signs by which their largest entry is positive.
+    Euclidean distances between rows approximate distances between the square roots of the shares. The sign of each
+    column is chosen so that its entry of the largest magnitude is positive.
+
+    Parameters
+    ----------
+    shares : (n, n_things) distributions; rows sum up to 1.
+    seed : seed of the start vector of the iterative solver.
+    most : maximum number of coordinates.
+
+    Returns
+    -------
+    (n, k) by descending eigenvalue, k at most ``most``.
     """
     root = sparse.csr_matrix(shares).sqrt()
     n = root.shape[0]
@@ -165,15 +178,15 @@ def hellinger_space(shares: sparse.csr_matrix, seed: int, most: int = _DIMENSION
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two maps of the same genres agree.
+    """Agreement of two maps of the same genres.
 
     Attributes
     ----------
-    n_genres : on both maps.
-    mantel, mantel_chance : Spearman correlation of the distances of all pairs of genres, and the best of 19 maps whose
-        genres were dealt anew: what lies below that may be chance.
-    procrustes_r2, procrustes_chance : share of the variance of one map that the other explains when it is turned,
-        mirrored, scaled and shifted onto it; and the best of the same 19.
+    n_genres : number of genres on both maps.
+    mantel, mantel_chance : Spearman correlation of the distances of all pairs of genres, and its maximum over 19
+        random permutations of genres. A correlation below the maximum may be chance.
+    procrustes_r2, procrustes_chance : share of the variance of one map explained by the other after Procrustes
+        alignment (rotation, reflection, scale, translation), and its maximum over the same permutations.
     """
 
     n_genres: int
@@ -184,7 +197,12 @@ class Agreement:
 
 
 def agreement(places: Floats, other: Floats, seed: int) -> Agreement | None:
-    """Compare two maps, (n, 2) each, NaN where a genre is on one alone; None for fewer than 10 genres on both."""
+    """Compare two maps, (n, 2) each, with NaN for genres that are not on the map.
+
+    Returns
+    -------
+    None for fewer than :data:`MIN_COMPARED` genres on both maps.
+    """
     both = np.isfinite(places).all(axis=1) & np.isfinite(other).all(axis=1)
     places, other = places[both], other[both]
     n = len(places)

@@ -1,7 +1,7 @@
-"""Where genres lie: on a map without axes, by t-SNE or another method, and on the axes of Every Noise, by regression.
+"""Positions of genres: on a map without axes by t-SNE or another method, and on the axes of Every Noise by regression.
 
-The map of the same profiles and the same start is the same to the bit: one thread, exact neighbours, and a start from
-principal components whose signs are fixed.
+Maps are reproducible to the bit for the same profiles and initial positions: one thread, exact neighbours, and
+initial positions from principal components with fixed signs.
 """
 
 from dataclasses import dataclass
@@ -14,29 +14,30 @@ from genreatlas.atlas.profiles import Floats, Ints
 
 Method = Literal["tsne", "umap", "pacmap"]
 
-#: Below so many genres no method has anything to unfold: two principal components are the map.
+#: Minimum number of genres for t-SNE, UMAP and PaCMAP. The map of fewer genres is two principal components.
 MIN_PLACED = 12
-#: Early exaggeration and iterations, openTSNE's defaults.
+#: Iterations with early exaggeration and without, openTSNE's defaults.
 _EARLY, _ITERATIONS = 250, 500
-#: A map that starts from the last one only has to settle.
+#: Iterations of a map that starts from the previous map.
 _SETTLING = 250
 #: Epochs of UMAP, its default for up to 10,000 points, and iterations of PaCMAP, its defaults.
 _UMAP_EPOCHS = 500
 _PACMAP_PHASES = (100, 100, 250)
-#: Fewer genres with coordinates teach no axis.
+#: Minimum number of genres with coordinates to fit the axes.
 MIN_LABELLED = 50
 _TREES = 300
 
 
 def embed(space: Floats, perplexity: float, seed: int, start: Floats | None = None, method: Method = "tsne") -> Floats:
-    """Lay genres out in two dimensions.
+    """Embed genres in two dimensions.
 
     Parameters
     ----------
     space : (n, n_features) standardised profiles.
-    perplexity : how many neighbours a genre is to keep; bounded by a third of the genres. UMAP is given half, PaCMAP a
-        third as many, so that 30 stands for 30, 15 and 10: the defaults of all three.
-    start : (n, 2) places to start from; None: principal components.
+    perplexity : perplexity of t-SNE, at most (n - 1) / 3. The number of neighbours is half of it for UMAP and a third
+        for PaCMAP, so that 30 corresponds to the defaults of all three: 30, 15 and 10.
+    seed : seed of the method.
+    start : (n, 2) initial positions; None: principal components.
     method : t-SNE (van der Maaten & Hinton 2008), UMAP (McInnes et al. 2018) or PaCMAP (Wang et al. 2021).
 
     Returns
@@ -51,7 +52,7 @@ def embed(space: Floats, perplexity: float, seed: int, start: Floats | None = No
 
 
 def method_of(n: int, method: Method) -> str:
-    """What lays out so many genres, for people."""
+    """Name of the method that :func:`embed` uses for n genres."""
     return method if n >= MIN_PLACED else "principal components"
 
 
@@ -60,7 +61,7 @@ def _tsne(space: Floats, perplexity: float, seed: int, first: Floats, new: bool)
 
     affinities = affinity.PerplexityBasedNN(space, perplexity=perplexity, method="exact", n_jobs=1, random_state=seed)
     gradient = "fft" if len(space) > 2000 else "bh"
-    # openTSNE's advice: start so small that points are free to pass each other, or where they lay before.
+    # As openTSNE recommends: a small scale, so that points can pass each other; a larger scale for a previous map.
     first = first / max(float(np.std(first[:, 0])), 1e-12) * (1e-4 if new else 10.0)
     embedding = TSNEEmbedding(
         first, affinities, negative_gradient_method=gradient, n_jobs=1, random_state=seed, verbose=False
@@ -77,7 +78,7 @@ def _umap(space: Floats, perplexity: float, seed: int, first: Floats, new: bool)
     from umap import UMAP
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of threads, which a fixed seed does without
+        warnings.simplefilter("ignore")  # UMAP warns that a fixed seed disables threads
         model = UMAP(
             n_neighbors=max(2, round(perplexity / 2)),
             init=first.astype(np.float32),
@@ -95,7 +96,7 @@ def _pacmap(space: Floats, perplexity: float, seed: int, first: Floats, new: boo
     from numba import get_num_threads, set_num_threads
     from pacmap import PaCMAP
 
-    # The first two phases of iterations lay out the whole; the last one, the neighbourhoods.
+    # The first two phases of iterations optimise the global structure, the last phase the neighbourhoods.
     phases = _PACMAP_PHASES if new else (0, 0, _PACMAP_PHASES[2])
     threads = get_num_threads()
     set_num_threads(1)
@@ -115,7 +116,7 @@ def _pacmap(space: Floats, perplexity: float, seed: int, first: Floats, new: boo
 
 
 def principal(space: Floats) -> Floats:
-    """Two principal components, (n, 2), the largest loading of each positive."""
+    """Scores of the first two principal components, (n, 2). The loading of the largest magnitude is positive."""
     centred = space - space.mean(axis=0)
     left, size, axes = np.linalg.svd(centred, full_matrices=False)
     found = np.zeros((len(space), 2))
@@ -126,7 +127,7 @@ def principal(space: Floats) -> Floats:
 
 
 def align(points: Floats, target: Floats) -> Floats:
-    """Find the rotation (with reflection), scale and shift that fit points to a target best (Procrustes).
+    """Find the rotation (with reflection), scale and translation that best fit points to a target (Procrustes).
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ def align(points: Floats, target: Floats) -> Floats:
 
     Returns
     -------
-    (3, 2) the scaled rotation, and below it the shift; :func:`moved` applies it.
+    (3, 2) the scaled rotation, followed by a row with the translation, for :func:`moved`.
     """
     both = np.isfinite(points).all(axis=1) & np.isfinite(target).all(axis=1)
     a, b = points[both], target[both]
@@ -148,7 +149,7 @@ def align(points: Floats, target: Floats) -> Floats:
 
 
 def moved(points: Floats, by: Floats) -> Floats:
-    """Apply the motion that :func:`align` found.
+    """Apply the transformation that :func:`align` returned.
 
     Parameters
     ----------
@@ -171,7 +172,7 @@ def procrustes_r2(points: Floats, target: Floats) -> float:
 
     Returns
     -------
-    1 where they agree, 0 for no agreement.
+    1 for perfect agreement, 0 for none.
     """
     both = np.isfinite(points).all(axis=1) & np.isfinite(target).all(axis=1)
     points, target = points[both], target[both]
@@ -180,29 +181,35 @@ def procrustes_r2(points: Floats, target: Floats) -> float:
 
 
 def start_from(last: Floats, neighbours: Ints) -> Floats:
-    """Places to start from: those of the last map, and for new genres the mean of their nearest genres that had one.
+    """Initial positions from the previous map.
+
+    A new genre gets the mean position of up to five nearest genres that were on the previous map.
 
     Parameters
     ----------
-    last : (n, 2) places on the last map; NaN for genres that it had not.
-    neighbours : (n, k) nearest genres of each, the nearest first.
+    last : (n, 2) positions on the previous map; NaN for new genres.
+    neighbours : (n, k) nearest genres of each genre, the nearest first.
     """
     start = last.copy()
     for genre in np.flatnonzero(~np.isfinite(last).all(axis=1)):
         known = [other for other in neighbours[genre] if np.isfinite(last[other]).all()][:5]
         start[genre] = last[known].mean(axis=0) if known else np.nanmean(last, axis=0)
-    # No two at one place: t-SNE could not part them.
+    # A small offset, because t-SNE cannot separate genres at the same position.
     angle = np.arange(len(start)) * 2.399963
     return start + 1e-3 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
 def instability(places: Floats, halves: list[Floats]) -> Floats:
-    """How far a genre's place strays over maps of half of the songs, in units of the map's radius, (n,).
+    """Root mean square deviation of each genre's position on maps of half-samples after alignment.
 
     Parameters
     ----------
     places : (n, 2) the map.
-    halves : maps of half-samples, in the same order; NaN rows for genres that a half lacks.
+    halves : maps of half-samples in the same order, (n, 2) each; NaN rows for genres that a half lacks.
+
+    Returns
+    -------
+    (n,) in units of the map's radius; NaN without halves.
     """
     if not halves:
         return np.full(len(places), np.nan)
@@ -215,13 +222,13 @@ def instability(places: Floats, halves: list[Floats]) -> Floats:
 
 @dataclass(frozen=True)
 class Axes:
-    """The labelled lens.
+    """Positions of the labelled lens.
 
     Attributes
     ----------
-    places : (n, 2) ranks from 0 to 1: dense to spiky, electric to organic. Known ones stay where they are.
-    predicted : (n, 2) what the profiles say, of genres with coordinates when these were held out.
-    r2 : of the ranks of both axes, on genres that were held out.
+    places : (n, 2) ranks from 0 to 1: dense to spiky, electric to organic. Known ranks, or else predicted ones.
+    predicted : (n, 2) predicted ranks; for genres with coordinates, predicted on held-out folds.
+    r2 : R2 of the ranks of both axes on held-out genres.
     """
 
     places: Floats
@@ -230,12 +237,14 @@ class Axes:
 
 
 def label_axes(space: Floats, coordinates: Floats, seed: int, folds: int = 5) -> Axes:
-    """Fit the axes of a known map, and give genres without coordinates a place on it.
+    """Fit the axes of a known map, and predict positions of genres without coordinates.
 
     Parameters
     ----------
     space : (n, n_features) profiles.
-    coordinates : (n, 2), NaN where unknown. Ranks are fitted, since distances on that map are those of a list.
+    coordinates : (n, 2), NaN where unknown. Their ranks are fitted, because distances on that map have no meaning.
+    seed : seed of folds and models.
+    folds : number of folds to measure ``r2``.
 
     Raises
     ------
@@ -262,14 +271,14 @@ def label_axes(space: Floats, coordinates: Floats, seed: int, folds: int = 5) ->
 
 
 def _regress(space: Floats, ranks: Floats, other: Floats, seed: int) -> Floats:
-    """Mean of extra trees and of support vectors on normal scores: they err differently."""
+    """Mean of the predictions of extra trees and of support vectors on normal scores, whose errors differ."""
     from sklearn.ensemble import ExtraTreesRegressor
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import QuantileTransformer
     from sklearn.svm import SVR
 
     forest = ExtraTreesRegressor(_TREES, random_state=seed, n_jobs=-1).fit(space, ranks)
-    trees = forest.set_params(n_jobs=1).predict(other)  # on one core, so that sums have one order
+    trees = forest.set_params(n_jobs=1).predict(other)  # on one core, for a fixed order of summation
     scores = QuantileTransformer(n_quantiles=min(1000, len(space)), output_distribution="normal", random_state=seed)
     machines = make_pipeline(scores, SVR(C=1.0, epsilon=0.02))
     smooth = np.stack([machines.fit(space, ranks[:, axis]).predict(other) for axis in range(2)], axis=1)

@@ -1,4 +1,4 @@
-"""What a genre sounds like: a robust mean and spread of its songs' vectors, with nobody counted more than fairly."""
+"""Profiles of genres: robust mean and spread of their songs' vectors, with weights for recordings and artists."""
 
 from dataclasses import dataclass
 
@@ -10,27 +10,27 @@ from genreatlas.arrays import AnyArray
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-#: Median absolute deviation of a normal distribution in units of its standard deviation, inverted.
+#: Standard deviation of a normal distribution divided by its median absolute deviation.
 _MAD = 1.4826
-#: Values further from a genre's median than so many spreads count as if they lay there (Huber's clipping).
+#: Values are clipped at this number of spreads from the genre's median (Huber).
 CLIP = 3.0
-#: A genre is shrunk toward so many of its nearest larger genres.
+#: Number of nearest larger genres toward which a genre is shrunk.
 _NEIGHBOURS = 5
-#: Shrinkage never weighs more than so many songs: with few genres the between variance is badly known.
+#: Maximum weight of shrinkage, in songs: with few genres the estimate of the between variance is poor.
 _MOST_PRIOR = 30.0
 
 
 @dataclass(frozen=True)
 class Songs:
-    """Songs that profiles are made of.
+    """Vectors and genre labels of songs.
 
     Attributes
     ----------
     values : (n_songs, n_features); NaN where a feature is undefined.
-    recording : (n_songs,) number of the recording; copies share one.
-    artist : (n_songs,) number of who performs it, -1 where nobody is known.
-    song, genre : (n_labels,) places in ``values`` and in the list of genres: which song has which genre.
-    weight : (n_labels,) how much the source stands behind the label.
+    recording : (n_songs,) number of the recording; copies share one number.
+    artist : (n_songs,) number of the performer, -1 if unknown.
+    song, genre : (n_labels,) row in ``values`` and index in the list of genres of each label.
+    weight : (n_labels,) confidence of the source in the label, 0 to 1.
     """
 
     values: npt.NDArray[np.floating]
@@ -43,15 +43,15 @@ class Songs:
 
 @dataclass(frozen=True)
 class Profiles:
-    """Profiles of all genres, in the order of the genres' list; rows of NaN where a genre has no songs.
+    """Profiles of all genres, in the order of the list of genres; rows of genres without songs are NaN.
 
     Attributes
     ----------
-    mean : (n_genres, n_features) after shrinkage.
-    spread : (n_genres, n_features) of songs; NaN where a genre has fewer than two.
-    own : (n_genres,) how much of the mean is the genre's own, the rest is that of nearest larger genres.
-    songs, artists : (n_genres,) recordings, and artists that are known.
-    effective : (n_genres,) as many equally weighted songs would say as much as these do.
+    mean : (n_genres, n_features) mean after shrinkage.
+    spread : (n_genres, n_features) robust standard deviation of songs; NaN for fewer than two songs.
+    own : (n_genres,) weight of the genre's own mean after shrinkage toward its nearest larger genres, 0 to 1.
+    songs, artists : (n_genres,) number of recordings and of known artists.
+    effective : (n_genres,) effective number of songs (Kish's formula).
     """
 
     mean: Floats
@@ -63,18 +63,19 @@ class Profiles:
 
 
 def build_profiles(songs: Songs, n_genres: int, artist_share: float, shrink: bool = True) -> Profiles:
-    """Make every genre's profile.
+    """Compute the profiles of all genres.
 
-    Copies of a recording count once, with the genres of all of them and the mean of their values. A recording of m
-    genres weighs 1/m in each. No artist has more than ``artist_share`` of a genre's weight (or all have the same,
-    where there are too few for that). A feature's mean is taken after clipping at three robust spreads from the
-    weighted median.
+    Copies of a recording count once, with the genres of all copies and the mean of their values. A recording with m
+    genres has the weight 1/m in each. An artist has at most ``artist_share`` of a genre's weight; with too few artists
+    for that, all have equal weights. Means are computed after clipping at three robust spreads from the weighted
+    median.
 
     Parameters
     ----------
+    songs : vectors and labels of songs.
     n_genres : length of the list of genres.
-    artist_share : largest share of a genre's weight that one artist may have.
-    shrink : pull genres of few songs toward their nearest larger ones, see :func:`shrink_profiles`.
+    artist_share : largest share of a genre's weight that one artist may have, 0 to 1.
+    shrink : shrink genres with few songs toward their nearest larger genres, see :func:`shrink_profiles`.
     """
     values, artist, label = count_recordings_once(songs)
     n_features = values.shape[1]
@@ -101,7 +102,14 @@ def build_profiles(songs: Songs, n_genres: int, artist_share: float, shrink: boo
 
 
 def count_recordings_once(songs: Songs) -> tuple[Floats, Ints, dict[str, AnyArray]]:
-    """Values and artist of each recording, and its labels: recording, genre, weight (summing up to 1 at most)."""
+    """Merge copies of recordings.
+
+    Returns
+    -------
+    values : (n_recordings, n_features) mean over copies.
+    artist : (n_recordings,) number of the artist, -1 if unknown.
+    labels : arrays recording, genre and weight (n_labels,). The weights of a recording sum up to at most 1.
+    """
     _, recording = np.unique(songs.recording, return_inverse=True)
     n = int(recording.max()) + 1 if len(recording) else 0
     if n == len(recording):
@@ -126,17 +134,17 @@ def count_recordings_once(songs: Songs) -> tuple[Floats, Ints, dict[str, AnyArra
 def cap_artists(weight: Floats, artist: Ints, share: float) -> Floats:
     """Reduce weights so that no artist has more than a share of their sum.
 
-    With so few artists that even equal parts are larger than the share, they get equal parts.
+    With fewer than 1 / share artists, all artists get equal weights.
 
     Parameters
     ----------
-    weight : (n,) of each recording.
-    artist : (n,) code of its artist; negative: unknown, which counts as an artist of its own.
-    share : 0 to 1.
+    weight : (n,) weight of each recording.
+    artist : (n,) code of its artist; negative: unknown, each counts as a separate artist.
+    share : largest share of one artist, 0 to 1.
 
     Returns
     -------
-    (n,) weights, at most those given.
+    (n,) reduced weights.
     """
     names, place = np.unique(artist, return_inverse=True)
     alone = artist < 0
@@ -145,7 +153,7 @@ def cap_artists(weight: Floats, artist: Ints, share: float) -> Floats:
     total = np.bincount(place, weight)
     bound = max(share, 1.0 / len(names))
     capped = np.sort(total)[::-1]
-    below = total.sum() - np.concatenate([[0.0], np.cumsum(capped)])  # what is left beside the k largest
+    below = total.sum() - np.concatenate([[0.0], np.cumsum(capped)])  # sum without the k largest
     for k in range(len(names)):
         # With the k largest at the bound c: c = bound * (k * c + below[k]).
         room = 1.0 - bound * k
@@ -167,13 +175,13 @@ def robust_moments(values: npt.NDArray[np.floating], weight: Floats) -> tuple[Fl
     Returns
     -------
     mean, spread : (n_features,) each, in units of the features. The spread is the scaled median absolute deviation,
-    or the standard deviation where that is 0; NaN for fewer than two values.
+        or the root mean square deviation from the median if this is 0; NaN for fewer than two values.
     """
     middle = weighted_median(values, weight)
     off = np.abs(values - middle)
     spread = _MAD * weighted_median(off, weight)
     known = np.isfinite(values)
-    # More than half of the values are equal: the spread of the others is all there is to see.
+    # If more than half of the values are equal, the median absolute deviation is 0; use the root mean square instead.
     usual = np.sqrt(_average(np.where(known, off, 0.0) ** 2, weight[:, None] * known))
     spread = np.where(spread > 0, spread, usual)
     clipped = np.clip(values, middle - CLIP * spread, middle + CLIP * spread)
@@ -206,11 +214,11 @@ def weighted_median(values: npt.NDArray[np.floating], weight: Floats) -> Floats:
 
 
 def shrink_profiles(mean: Floats, spread: Floats, effective: Floats) -> tuple[Floats, Floats]:
-    """Pull means of genres with few songs toward those of their nearest larger genres.
+    """Shrink means of genres with few songs toward the means of their nearest larger genres (empirical Bayes).
 
-    A mean of n songs is off by spread**2 / n; a genre differs from its neighbours by a variance that the larger half
-    of the genres shows. Both weigh against each other as in a normal model (empirical Bayes), in the median over
-    features: ``own = n / (n + k)``.
+    The weight of a genre's own mean is ``own = n / (n + k)`` for n effective songs, as in a normal model. k is the
+    ratio of the variance of songs within genres to the variance of genres around their neighbours' means, estimated on
+    the larger half of the genres; the median over features is used.
 
     Parameters
     ----------
@@ -228,7 +236,7 @@ def shrink_profiles(mean: Floats, spread: Floats, effective: Floats) -> tuple[Fl
         return mean, own
     scaled, _ = standardise(mean[there])
     size = effective[there]
-    rank = np.lexsort((there, -size))  # the largest first
+    rank = np.lexsort((there, -size))  # in descending order of size
     prior = np.full((len(there), mean.shape[1]), np.nan)
     for place in range(_NEIGHBOURS, len(there)):
         one, larger = rank[place], rank[:place]
@@ -252,12 +260,12 @@ def shrink_profiles(mean: Floats, spread: Floats, effective: Floats) -> tuple[Fl
 
 @dataclass(frozen=True)
 class Scale:
-    """Puts profiles in units of the genres' standard deviation.
+    """Standardises profiles by mean and standard deviation over genres.
 
     Attributes
     ----------
-    middle, size : (n_kept,) mean and standard deviation over genres of the features that were kept.
-    kept : (n_features,) features that vary.
+    middle, size : (n_kept,) mean and standard deviation over genres of the kept features.
+    kept : (n_features,) mask of features that vary between genres.
     """
 
     middle: Floats
@@ -266,7 +274,12 @@ class Scale:
 
     @classmethod
     def of(cls, mean: Floats) -> "Scale":
-        """The scale of these profiles; values that are missing are left out."""
+        """Fit the scale to profiles, ignoring missing values.
+
+        Parameters
+        ----------
+        mean : (n_genres, n_features).
+        """
         with np.errstate(invalid="ignore"):
             known = np.isfinite(mean)
             n = np.maximum(known.sum(axis=0), 1)
@@ -277,25 +290,34 @@ class Scale:
         return cls(middle[kept], size[kept], kept)
 
     def apply(self, mean: Floats) -> Floats:
-        """Standardised profiles, (n, n_kept); a value that is missing lies at the middle."""
+        """Standardise profiles, (n, n_kept). Missing values become 0, the mean."""
         with np.errstate(invalid="ignore"):
             off = mean[:, self.kept] - self.middle
         return np.asarray(np.where(np.isfinite(off), off, 0.0) / self.size, dtype=np.float64)
 
 
 def standardise(mean: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Profiles in units of the genres' standard deviation, (n, n_kept), and which features were kept.
+    """Standardise profiles by mean and standard deviation over genres.
 
-    Features that do not vary are dropped; a value that is missing lies at the middle.
+    Constant features are dropped. Missing values become 0, the mean.
+
+    Parameters
+    ----------
+    mean : (n, n_features) profiles.
+
+    Returns
+    -------
+    profiles : (n, n_kept) standardised.
+    kept : (n_features,) mask of the kept features.
     """
     scale = Scale.of(mean)
     return scale.apply(mean), scale.kept
 
 
 def half_samples(songs: Songs, seed: int) -> tuple[Songs, Songs]:
-    """Two halves of the recordings of every genre, drawn without overlap: what stability is measured with.
+    """Split the recordings of every genre into two random halves, to measure stability.
 
-    A genre's recordings are dealt in turn in a random order, so that each half has half of every genre but one song.
+    Within a genre, recordings in random order go alternately to both halves, so the halves differ by at most one.
     """
     random = np.random.default_rng(seed)
     shuffled = random.permutation(int(songs.recording.max()) + 1 if len(songs.recording) else 0)

@@ -1,4 +1,4 @@
-"""How far a map can be trusted: neighbours that are kept, families that stay together, distances that agree."""
+"""Quality measures of maps: preservation of neighbours, families of genres, and agreement of distances."""
 
 from collections.abc import Sequence
 
@@ -14,18 +14,18 @@ _BLOCK = 512
 def neighbourhoods(space: Floats, places: Floats, k: int = 15) -> tuple[float, float]:
     """Trustworthiness and continuity (Venna & Kaski 2001).
 
-    Trustworthiness falls with genres that are neighbours on the map and not in all dimensions, continuity with genres
-    that are neighbours in all dimensions and not on the map.
+    Genres that are neighbours only on the map reduce trustworthiness. Genres that are neighbours only in the full space
+    reduce continuity.
 
     Parameters
     ----------
-    space : (n, n_dimensions) of the genres.
-    places : (n, 2) on the map.
+    space : (n, n_dimensions) profiles of genres.
+    places : (n, 2) positions on the map.
     k : number of neighbours.
 
     Returns
     -------
-    trustworthiness, continuity : at most 1, which is the best; NaN for fewer than 2 k + 1 genres.
+    trustworthiness, continuity : at most 1 (best); NaN for fewer than 2 k + 1 genres.
     """
     return _kept(space, places, k), _kept(places, space, k)
 
@@ -53,12 +53,12 @@ def families(names: Sequence[str], least: int = 40) -> npt.NDArray[np.object_]:
 
     Parameters
     ----------
-    names : (n,) of genres.
-    least : fewest genres of a family.
+    names : (n,) names of genres.
+    least : minimum number of genres of a family.
 
     Returns
     -------
-    (n,) word; empty for a genre whose word fewer than ``least`` genres share.
+    (n,) last word; empty if fewer than ``least`` genres share it.
     """
     last = np.array([name.split()[-1] if name.split() else "" for name in names], dtype=object)
     words, count = np.unique(last.astype(str), return_counts=True)
@@ -69,11 +69,11 @@ def families(names: Sequence[str], least: int = 40) -> npt.NDArray[np.object_]:
 def family_accuracy(places: Floats, family: npt.NDArray[np.object_], k: int = 15) -> float:
     """Leave-one-out accuracy of predicting a genre's family by its k nearest genres.
 
-    Of families with equally many, that of the nearest genre counts.
+    Ties are broken in favour of the family of the nearest genre.
 
     Parameters
     ----------
-    places : (n, n_dimensions) of the genres.
+    places : (n, n_dimensions) positions or profiles of genres.
     family : (n,) from :func:`families`; genres with an empty word are left out.
     k : number of neighbours.
     """
@@ -93,7 +93,8 @@ def mantel(places: Floats, other: Floats, shuffle: int | None = None) -> float:
 
     Parameters
     ----------
-    shuffle : seed with which genres of the second map are dealt anew, for a control near 0.
+    places, other : (n, 2) positions of the same genres.
+    shuffle : seed of a random permutation of the second map's genres, for a control near 0; None: no permutation.
     """
     from scipy.spatial.distance import pdist
     from scipy.stats import spearmanr

@@ -1,4 +1,4 @@
-"""Songs, their genres and vectors, brought from the store to the driver as arrays."""
+"""Read songs, their genres and feature vectors from the store to the driver as arrays."""
 
 from dataclasses import dataclass
 
@@ -20,17 +20,17 @@ from genreatlas.tables import SONG_GENRES
 
 @dataclass(frozen=True)
 class GenreSongs:
-    """What a map is drawn from.
+    """Input data of a map.
 
     Attributes
     ----------
-    genre_ids, names : sorted by id, of every genre that a song with features has.
-    songs : their vectors and labels; a row is a clip, and clips of a song are one recording.
-    years : of each row of ``songs.values``, the earliest among all copies of the recording that the store knows.
-    song_ids : song of each row of ``songs.values``.
-    features : dimensions of the vectors.
-    feature_set, set_version : where they come from.
-    notes : what else is to be said.
+    genre_ids, names : ids and names of all genres of songs with features, sorted by id.
+    songs : vectors and labels of songs; a row is a clip, and clips of a song are one recording.
+    years : (n_rows,) earliest year among all copies of the recording in the store; NaN where unknown.
+    features : names of the dimensions of the vectors.
+    feature_set, set_version : feature set of the vectors.
+    notes : remarks for the log, such as missing features.
+    song_ids : (n_rows,) song of each row of ``songs.values``.
     """
 
     genre_ids: tuple[str, ...]
@@ -45,12 +45,12 @@ class GenreSongs:
 
 
 def read_genre_songs(store: Reader, config: Config) -> GenreSongs:
-    """Read every song that has features and a genre.
+    """Read all songs that have features and a genre.
 
     Raises
     ------
     ConfigError : the store has no such feature set, or genres cannot be compared by it.
-    InputError : no song has both.
+    InputError : no song has both features and a genre.
     """
     name, max_mb = config.map.feature_set, config.store.max_commit_mb
     vectors = read_vectors(store, "map.feature_set", name, config.map.exclude, "genres")
@@ -96,7 +96,7 @@ def read_genre_songs(store: Reader, config: Config) -> GenreSongs:
 
 
 def _who(ties: Ties, song_ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Number of each row's recording and of its performer, -1 where nobody is known."""
+    """Codes of each row's recording and performer; the performer is -1 if unknown."""
     distinct = pd.Series(sorted(set(song_ids)))
     number = pd.Series(splits.recordings(ties.links, distinct), index=distinct)
     performers = ties.song_artists[ties.song_artists.position == 0].set_index("song_id").artist_id
@@ -106,7 +106,7 @@ def _who(ties: Ties, song_ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_coordinates(store: Reader, genre_ids: tuple[str, ...]) -> Floats:
-    """Places of genres on the newest snapshot of the map of Every Noise, (n, 2); NaN where it has none."""
+    """Coordinates of genres on the latest snapshot of the Every Noise map, (n, 2) in pixels; NaN for other genres."""
     found = newest_genres(store).select("genre_id", "map_x", "map_y").toPandas()
     found = found.drop_duplicates("genre_id").set_index("genre_id").reindex(list(genre_ids))
     return found[["map_x", "map_y"]].to_numpy(dtype=np.float64)

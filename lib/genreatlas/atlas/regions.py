@@ -1,4 +1,4 @@
-"""Which genres lie near each other in all dimensions, and the regions that they form."""
+"""Nearest genres in all dimensions of the profiles, and regions of similar genres with names."""
 
 import re
 from collections import Counter
@@ -10,25 +10,26 @@ from scipy import sparse
 
 from genreatlas.atlas.profiles import Floats, Ints
 
-#: Rows whose distances to all others are held at a time.
+#: Number of rows whose distances to all others are computed at once.
 _BLOCK = 1024
-#: Words that name a place or an age of many kinds of music are kept; those of grammar are none.
+#: Stop words, which are not used in names of regions. Words for places and periods are kept.
 _STOP = {"and", "the", "of", "de", "la", "el", "los", "las", "di", "da", "do", "del", "en"}
 _WORDS = 3
 _LARGEST = 4
 
 
 def nearest_genres(space: Floats, k: int) -> tuple[Ints, Floats]:
-    """Nearest other genres of each genre, exactly.
+    """Find the nearest other genres of each genre by exact search.
 
     Parameters
     ----------
-    space : (n, n_dimensions) of the genres.
-    k : number of neighbours; fewer where there are fewer genres.
+    space : (n, n_dimensions) profiles of genres.
+    k : number of neighbours, at most n - 1 are returned.
 
     Returns
     -------
-    indices (n, k) the nearest first, ties by place; distances (n, k), root mean square over dimensions.
+    indices : (n, k) the nearest first, ties by index.
+    distances : (n, k) root mean square difference over dimensions.
     """
     n = len(space)
     k = min(k, n - 1)
@@ -41,33 +42,42 @@ def nearest_genres(space: Floats, k: int) -> tuple[Ints, Floats]:
         block[np.arange(len(rows)), rows] = np.inf
         order = np.argsort(block, axis=1, kind="stable")[:, :k]
         indices[rows] = order
-    for column in range(k):  # by difference: the product above loses digits where genres are close
+    for column in range(k):  # from differences: the product above loses precision for close genres
         distances[:, column] = np.sqrt(((space - space[indices[:, column]]) ** 2).mean(axis=1))
     order = np.argsort(distances, axis=1, kind="stable")
     return np.take_along_axis(indices, order, 1), np.take_along_axis(distances, order, 1)
 
 
 def similarity(distances: Floats) -> Floats:
-    """From 1 for equal profiles down to 0: exp(-d / s), with s the median distance to the nearest genre."""
+    """Similarity exp(-d / s), where s is the median distance to the nearest genre: 1 for equal profiles.
+
+    Parameters
+    ----------
+    distances : (n, k) from :func:`nearest_genres`.
+    """
     scale = float(np.median(distances[:, 0])) if distances.size else 1.0
     return np.asarray(np.exp(-distances / max(scale, 1e-12)), dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Regions:
-    """Regions at two resolutions: each fine one lies in one coarse one. Numbered by size, the largest first."""
+    """Region numbers of genres at two resolutions. Each fine region is inside one coarse region.
+
+    Regions are numbered from 0 by descending size.
+    """
 
     coarse: Ints
     fine: Ints
 
 
 def find_regions(indices: Ints, distances: Floats, resolutions: tuple[float, float], seed: int) -> Regions:
-    """Communities of the neighbour graph by Leiden's method, and communities inside these.
+    """Find communities of the neighbour graph by the Leiden algorithm, and communities inside each of them.
 
     Parameters
     ----------
-    indices, distances : as :func:`nearest_genres` gives them.
-    resolutions : of the coarse and of the fine regions; higher means more of them.
+    indices, distances : (n, k) from :func:`nearest_genres`.
+    resolutions : resolutions of coarse and fine regions; higher values give more regions.
+    seed : seed of the Leiden algorithm.
     """
     graph = neighbour_graph(indices, distances)
     coarse = _leiden(graph, resolutions[0], seed)
@@ -81,7 +91,7 @@ def find_regions(indices: Ints, distances: Floats, resolutions: tuple[float, flo
 def neighbour_graph(indices: Ints, distances: Floats) -> sparse.csr_matrix:
     """Symmetric graph of neighbours. The weight of an edge is the mean of the similarities in both directions.
 
-    The similarity is exp(-(d / s)^2), with the distance s to a genre's last neighbour as its scale.
+    The similarity is exp(-(d / s)^2), where s is the distance to the genre's farthest listed neighbour.
 
     Parameters
     ----------
@@ -107,7 +117,7 @@ def _leiden(graph: sparse.csr_matrix, resolution: float, seed: int) -> Ints:
 
 
 def _by_size(labels: Ints) -> Ints:
-    """Number groups by size, equal ones by their first member."""
+    """Renumber groups by descending size; ties by first member."""
     _, first, place, count = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
     order = np.lexsort((first, -count))
     number = np.empty(len(order), dtype=np.int64)
@@ -117,18 +127,25 @@ def _by_size(labels: Ints) -> Ints:
 
 @dataclass(frozen=True)
 class RegionName:
-    """What a region is called."""
+    """Name of a region, its characteristic words and its largest genres."""
 
     name: str
     words: tuple[str, ...]
-    largest: tuple[int, ...]  #: places of its largest genres
+    largest: tuple[int, ...]  #: indices of its largest genres
 
 
 def name_regions(labels: Ints, names: Sequence[str], sizes: Floats) -> list[RegionName]:
-    """Name each region by the words that its genres' names have more often than others', and by its largest genres.
+    """Name each region after words that are more frequent in names of its genres than in all names.
 
-    A word counts once a genre, by how much its share inside exceeds its share everywhere (log ratio times count); it
-    must stand in two names. A region without such a word goes by its two largest genres.
+    The score of a word is the number of genres with it, times the logarithm of the ratio of its share in the region to
+    its share in all genres. A word must be in at least two names. A region without such a word is named after its two
+    largest genres.
+
+    Parameters
+    ----------
+    labels : (n,) region of each genre.
+    names : (n,) names of genres.
+    sizes : (n,) sizes of genres.
     """
     words = [sorted(set(_tokens(name))) for name in names]
     everywhere = Counter(word for each in words for word in each)

@@ -1,4 +1,4 @@
-"""Rows of the tables of the atlas, from what was charted and drawn."""
+"""Rows of the tables of the atlas, from profiles and maps."""
 
 import math
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from genreatlas.values import Row
 
 
 def profile_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, object]]:
-    """Rows of ``genre_profiles``: every genre, placed or not."""
+    """Rows of ``genre_profiles``: all genres, including those that are not on the map."""
     profiles = charted.profiles
     at = {int(genre): place for place, genre in enumerate(charted.placed)}
     for genre, (genre_id, name) in enumerate(zip(found.genre_ids, found.names, strict=True)):
@@ -125,7 +125,7 @@ def region_rows(found: GenreSongs, charted: Charted) -> Iterator[dict[str, objec
 
 
 def evolution_rows(config: Config, found: GenreSongs, charted: Charted, drawn: Drawn, map_id: str) -> Iterator[Row]:
-    """Rows of ``genre_evolution``: where a genre's songs of each decade lie on the map ``map_id``."""
+    """Rows of ``genre_evolution``: positions of a genre's songs of each decade on the map ``map_id``."""
     settings = config.map
     moved = evolve(
         found.songs,
@@ -151,5 +151,5 @@ def evolution_rows(config: Config, found: GenreSongs, charted: Charted, drawn: D
 
 
 def number_or_null(value: float | None) -> float | None:
-    """A number for a column; NULL where it is undefined."""
+    """Convert a number for a column; None (NULL) if it is not finite."""
     return None if value is None or not math.isfinite(value) else float(value)

@@ -1,4 +1,4 @@
-"""Songs that stand for a genre: those whose vectors lie nearest to its profile."""
+"""Typical songs of a genre: songs whose vectors are nearest to its profile."""
 
 from dataclasses import dataclass
 
@@ -6,21 +6,21 @@ import numpy as np
 
 from genreatlas.atlas.profiles import Floats, Ints, Songs
 
-#: Songs kept for each genre.
+#: Maximum number of typical songs per genre.
 MOST = 5
 
 
 @dataclass(frozen=True)
 class Typical:
-    """Typical songs; arrays over (genre, rank), sorted.
+    """Typical songs; one element per genre and rank, sorted.
 
     Attributes
     ----------
-    genre : place in the list of genres.
+    genre : index in the list of genres.
     rank : from 1.
-    row : place in ``Songs.values``.
-    distance : root mean square difference to the genre's mean, in standard deviations of genres, over the features
-        that the song has.
+    row : row of the song in ``Songs.values``.
+    distance : root mean square difference to the genre's mean over the song's known features, in standard deviations
+        of genres.
     """
 
     genre: Ints
@@ -32,15 +32,16 @@ class Typical:
 def typical_songs(songs: Songs, mean: Floats, genres: Ints, most: int = MOST) -> Typical:
     """Find the songs nearest to the mean of their genre.
 
-    A recording comes once. Of every artist the nearest song comes first, and second songs of an artist only after
-    those, so that one artist does not stand for a genre alone; songs of unknown artists are everybody's own. A song
-    without any feature that tells genres apart is left out.
+    Each recording is listed once. The nearest song of each artist comes first, followed by further songs of the same
+    artists, so that a single artist does not represent the genre. Each song of an unknown artist counts as a song of
+    its own artist. Songs without any known feature that varies between genres are left out.
 
     Parameters
     ----------
-    mean : (n_genres, n_features) of all genres.
-    genres : genres that songs are wanted for, as places in ``mean``. Their means give the scale of each feature.
-    most : songs of each.
+    songs : vectors and labels of songs.
+    mean : (n_genres, n_features) means of all genres.
+    genres : row indices in ``mean`` of the requested genres. Their means determine the scale of each feature.
+    most : maximum number of songs per genre.
     """
     with np.errstate(invalid="ignore"):
         known = np.isfinite(mean[genres])
@@ -67,7 +68,7 @@ def typical_songs(songs: Songs, mean: Floats, genres: Ints, most: int = MOST) ->
 
 
 def _by_artist(distance: Floats, artist: Ints) -> list[int]:
-    """Places in order of distance: the nearest of every artist, then the rest; infinite ones are left out."""
+    """Indices by ascending distance: first the nearest song of every artist, then the rest, without infinite ones."""
     nearest = [int(place) for place in np.argsort(distance, kind="stable") if np.isfinite(distance[place])]
     seen: set[int] = set()
     first: list[int] = []

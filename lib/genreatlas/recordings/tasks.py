@@ -1,4 +1,4 @@
-"""Functions that run in Spark tasks, from Arrow to Arrow. Postings and shared codes are passed between them as bytes."""
+"""Functions that run in Spark tasks, from Arrow to Arrow. They exchange postings and shared codes as bytes."""
 
 from collections.abc import Iterator
 
