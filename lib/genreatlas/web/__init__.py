@@ -1,1 +1,1 @@
-"""The site: a read-only extract of the lake, and the pages and REST endpoints that serve it; never Spark."""
+"""The web site: a read-only extract of the lake, and the pages and REST endpoints that serve it; without Spark."""

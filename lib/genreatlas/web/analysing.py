@@ -1,4 +1,4 @@
-"""Turn what was heard of a file into the answer of its page: genres, reasons, features and similar songs."""
+"""Analyse an audio file for its page: genres, reasons, features and similar songs."""
 
 import json
 import math
@@ -30,7 +30,7 @@ from genreatlas.web.hearing import Heard, hear
 from genreatlas.web.published import Extract
 
 _SIMILAR = 12
-#: Songs looked at beyond those: some are copies of others.
+#: Additional neighbours to look up, because copies of a recording are removed.
 _COPIES = 24
 _GENRES = 12
 _REASONS = 6
@@ -38,12 +38,13 @@ _REASONS = 6
 
 @dataclass(frozen=True)
 class Analyst:
-    """Everything that one extract's analyses need; made anew when another is published.
+    """Model, feature recipes and similarity search for analyses with one extract; a new extract needs a new Analyst.
 
     Parameters
     ----------
     found : the extract.
     models : folder of the models.
+    config : the configuration.
     """
 
     found: Extract
@@ -56,7 +57,7 @@ class Analyst:
 
         Raises
         ------
-        ModelError : the extract names none, or it cannot be used here.
+        ModelError : the extract has no model, or the model cannot be used here.
         """
         facts = self.found.facts["model"]
         if facts is None:
@@ -73,7 +74,10 @@ class Analyst:
 
     @cached_property
     def recipes(self) -> tuple[Recipe, ...]:
-        """How features are made for the model, for the charts, and for similar songs, with the model's cut."""
+        """Feature recipes for the model, the charts and similar songs, in this order, all with the model's clip window.
+
+        Charts and similar songs are absent if their features cannot be computed.
+        """
         first = self._recipe_of_model(self.model)
         made = [first]
         facts = self.found.facts
@@ -88,14 +92,14 @@ class Analyst:
 
     @cached_property
     def charted(self) -> bool:
-        """Whether the extract's features can be made of audio."""
+        """Whether the extract's features can be computed from audio."""
         name = self.found.facts["feature_set"]
         found = self._recipe_of_model(self.model)
         return bool(name) and all(found.find(member) is not None for member in members_of(name))
 
     @cached_property
     def space(self) -> Space | None:
-        """The space of similar songs; None where the cut's vector would not be comparable."""
+        """The space of similar songs; None if its vectors were computed from clips with another preprocessing."""
         facts = self.found.facts["space"]
         if facts is None or facts["clip"] is None:
             return None
@@ -123,12 +127,12 @@ class Analyst:
         return np.asarray(np.load(self.found.folder / files.VECTOR_PLACES))
 
     def version(self) -> str:
-        """Hash of everything but the audio that an answer depends on."""
+        """Hash of extract, model and versions, on which an answer depends in addition to the audio."""
         meta = self.model.meta
         return stable_id(self.found.folder.name, meta.model_id, meta.set_version, meta.preprocessing_id)
 
     def analyse(self, path: Path) -> JsonObject:
-        """Everything that the page of an analysis shows.
+        """Analyse a file; returns the JSON-able data of its page.
 
         Raises
         ------
@@ -160,7 +164,7 @@ class Analyst:
         }
 
     def _genres(self, values: npt.NDArray[np.float32]) -> JsonObject:
-        """Genres by probability, the set that holds the genre, and what speaks for the first."""
+        """Genres in descending order of the score, the prediction set, and reasons for the first genre."""
         meta, sureness = self.model.meta, self.model.confidence
         mean = self._means([values])
         order = np.argsort(-mean[0], kind="stable")
@@ -188,11 +192,11 @@ class Analyst:
         return np.asarray(calibrated(self.model, sums / counts[:, None]))
 
     def _reasons(self, values: npt.NDArray[np.float32], genre: int) -> list[JsonObject]:
-        """Features by what the first genre's probability would lose if they were unknown, the most telling first.
+        """Effect of each feature: how much the first genre's probability decreases if the feature is set to missing.
 
-        A feature that is unknown counts as the model's training left it: as the middle of the training songs, or as
-        the model treats gaps. Positive: it speaks for the genre; negative: against it. Nothing where the model reads
-        many rows of a clip.
+        Missing values are treated as by the model: imputed with the median of the training songs, or natively.
+        A positive effect supports the genre, a negative one speaks against it; the largest come first. Empty for models
+        that use several rows per clip.
         """
         meta = self.model.meta
         if not get_layout(meta.axis).by_column or len(values) != 1 or meta.score_kind != "probability":
@@ -213,12 +217,12 @@ class Analyst:
         ]
 
     def warm(self) -> None:
-        """Compile what compares songs, before anybody waits for it."""
+        """Compile the similarity search before the first request."""
         if self.space is not None and len(self._ranking):
             self._ranking.nearest(np.asarray(self._ranking.vectors[0]), -1, 1)
 
     def _similar(self, values: npt.NDArray[np.float32]) -> list[JsonObject]:
-        """The nearest songs of the lake, corrected for hubs as those of its songs are; each recording once."""
+        """The nearest songs of the lake, with the same hubness correction as in the lake; one song per recording."""
         assert self.space is not None
         if not len(self._places):
             return []

@@ -1,4 +1,4 @@
-"""What handlers of pages share: a page of a template, a fault, what is found, and features with their charts."""
+"""Helpers of page handlers: render a template or an error page, answer 404, and join features with charts."""
 
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def page(request: Request, template: str, status: int = 200, **shown: object) -> Response:
-    """A page for the visitor who asks."""
+    """Render a template for the visitor of the request, with the visitor's form token and cookie."""
     state = state_of(request)
     title = state.config.web.title
     text = environment().get_template(template).render(site=title, token=state.visitor(request).token, **shown)
@@ -23,26 +23,26 @@ def page(request: Request, template: str, status: int = 200, **shown: object) ->
 
 
 def fault(request: Request, status: int, words: str) -> Response:
-    """A page that says what went wrong; it needs neither extract nor database."""
+    """An error page; it needs neither extract nor database."""
     site = state_of(request).config.web.title
     text = environment().get_template("fault.html.j2").render(site=site, token="", status=status, words=words)
     return HTMLResponse(text, status, headers={"cache-control": "no-store"})
 
 
 def extract_of(request: Request) -> Extract:
-    """The present extract."""
+    """The current extract."""
     return state_of(request).site.extract
 
 
 def known(answer: T | None, what: str) -> T:
-    """What was found; 404 where that is nothing."""
+    """Return the answer unchanged; raise 404 if it is None."""
     if answer is None:
         raise HTTPException(404, f"There is no such {what} here.")
     return answer
 
 
 def compared(found: Extract, features: list[JsonObject], genre: JsonObject | None) -> list[JsonObject]:
-    """Features with the charts that their pictures are drawn from."""
+    """Add the charts of all songs and of a genre to features, for their pictures; drop features without charts."""
     rows = []
     for one in features:
         of_all = found.chart(one["feature"], "*")

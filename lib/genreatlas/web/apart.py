@@ -1,7 +1,7 @@
-"""Work on what visitors send, in a process of its own that is bounded in memory and time.
+"""Process files of visitors in a separate process with limited memory and time.
 
-Files may be made to harm whoever reads them: an archive that unpacks to terabytes, a number of a million digits. There
-the process ends, and its visitor is told; the site goes on. A process needs half a second to start.
+Files may be malicious: an archive that unpacks to terabytes, a number of a million digits. Then only the process ends,
+its visitor gets an error, and the site continues. A process takes half a second to start.
 """
 
 import json
@@ -16,31 +16,33 @@ from typing import Any
 from genreatlas.errors import GenreAtlasError, InputError
 from genreatlas.values import JsonView
 
-#: Such processes at once.
+#: Maximum number of such processes at the same time.
 _MOST = 2
 _places = threading.BoundedSemaphore(_MOST)
-#: What Python and its packages hold before a file is read.
+#: Memory of Python and its packages before a file is read, in 2**20 bytes.
 _BASE_MB = 500
-#: Exit codes: the input cannot be used, and memory ran out.
+#: Exit codes: the input cannot be used; out of memory.
 _REFUSED, _NO_MEMORY = 3, 4
 
 
 class BusyError(GenreAtlasError):
-    """As many files as may be are being worked on."""
+    """The maximum number of processes is running."""
 
 
 def run_apart(module: str, order: JsonView, seconds: float, memory_mb: int) -> Any:
-    """Run ``python -m module``, which calls :func:`carry_out`, and return what its function returns.
+    """Run ``python -m module``, which calls :func:`carry_out`, and return the result of its function.
 
     Parameters
     ----------
-    order : JSON-able arguments of the function.
-    memory_mb : how much the process may hold beside its packages.
+    module : name of the module.
+    order : JSON-able keyword arguments of the function.
+    seconds : time limit.
+    memory_mb : memory limit in 2**20 bytes, in addition to the memory of the packages.
 
     Raises
     ------
     InputError : the function refused its input, took too long, or needed more memory.
-    BusyError : as many processes run as may.
+    BusyError : the maximum number of processes is running.
     """
     if not _places.acquire(blocking=False):
         raise BusyError("The server is busy with other files. Try again in a minute.")
@@ -59,10 +61,10 @@ def run_apart(module: str, order: JsonView, seconds: float, memory_mb: int) -> A
 
 
 def carry_out(function: Callable[..., object]) -> None:
-    """What a module does that :func:`run_apart` runs: read an order, bound the memory, print the result as JSON."""
+    """Main function of a module for :func:`run_apart`: read arguments, limit the memory, print the result as JSON."""
     given = json.load(sys.stdin)
     bound = (given["memory_mb"] + _BASE_MB) << 20
-    with suppress(ValueError, OSError):  # a lower bound is set already
+    with suppress(ValueError, OSError):  # a lower limit is already set
         resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
     try:
         answer = function(**given["order"])

@@ -21,7 +21,7 @@ from genreatlas.web.safety import Guard, Rate
 from genreatlas.web.state import State, state_of
 from genreatlas.web.work import Work
 
-#: How often a body may be larger than the file that it uploads: names and borders of its parts.
+#: Bytes by which a body may be larger than the uploaded file: headers and boundaries of its parts.
 _BORDERS = 64 * 1024
 
 
@@ -30,7 +30,7 @@ def create_app(config: Config) -> Any:
     section = config.web
     places = prepare(config)
     work = Work(places.database)
-    with suppress(SQLAlchemyError):  # it is made at the first request that reaches it
+    with suppress(SQLAlchemyError):  # if unreachable now, the schema is created by a later request
         work.waiting()
     app = FastAPI(
         title="Genre Atlas", version=__version__, docs_url=None, redoc_url=None, openapi_url="/rest/openapi.json"
@@ -60,7 +60,7 @@ def create_app(config: Config) -> Any:
 
 
 def health(request: Request) -> Response:
-    """Whether extract and database can be read."""
+    """Health check: reads the extract and the database."""
     state = state_of(request)
     found = state.site.extract
     return JSONResponse(

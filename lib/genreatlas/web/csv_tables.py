@@ -1,4 +1,4 @@
-"""Tables that the site lets one save."""
+"""CSV tables for download."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from genreatlas.redaction import is_formula
 
 
 def as_table(rows: Iterable[Sequence[object]], head: Sequence[str]) -> str:
-    """Rows as CSV in which no text is a formula."""
+    """Format rows as CSV; text that a spreadsheet would interpret as a formula is prefixed with an apostrophe."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(head)

@@ -1,7 +1,7 @@
-"""The site's own database: how it is reached, and its schema, which Alembic brings up to date.
+"""Connections to the site's database, and migrations of its schema with Alembic.
 
-SQLite, or PostgreSQL by URL. It may go away and come back at any moment: every use is a transaction of its own, and
-what cannot be done now raises ``SQLAlchemyError`` within seconds.
+SQLite, or PostgreSQL by URL. The database may become unavailable at any time: every use is a separate transaction, and
+operations raise ``SQLAlchemyError`` within seconds if the database cannot be reached.
 """
 
 import sqlite3
@@ -16,17 +16,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 
-#: Seconds until a connection, a lock or a statement is given up, so that requests of a database that is away end.
+#: Timeout in seconds for connections, locks and statements, so that requests end if the database is unavailable.
 _WAIT_S = 3
-#: Any number that nobody else locks: two processes that start at once bring the schema up to date one by one.
+#: Key of the PostgreSQL advisory lock, so that processes that start at the same time migrate one after the other.
 _LOCK = 0x67656E7265
-#: Where the migrations are, for Alembic.
+#: Location of the migrations, for Alembic.
 MIGRATIONS = "genreatlas.web:migrations"
 metadata = sa.MetaData()
 
 
 class NotPrepared(SQLAlchemyError):
-    """The schema is not that of this release yet; the server makes it."""
+    """The schema is not yet that of this release; the server migrates it."""
 
 
 class Database:
@@ -34,8 +34,9 @@ class Database:
 
     Parameters
     ----------
-    url : SQLAlchemy's.
-    prepares : whether the schema is made or brought up to date at the first use; else it is waited for.
+    url : SQLAlchemy URL.
+    prepares : whether the schema is created or migrated at the first use; otherwise :class:`NotPrepared` is raised
+        until another process has done so.
     """
 
     def __init__(self, url: str, prepares: bool = True) -> None:
@@ -46,13 +47,13 @@ class Database:
 
     @contextmanager
     def changing(self) -> Iterator[Connection]:
-        """A transaction: committed at the end, rolled back where something is raised.
+        """A transaction: committed at the end of the block, rolled back on an exception.
 
         Raises
         ------
-        SQLAlchemyError : the database is away, or not prepared.
+        SQLAlchemyError : the database is unavailable, or not prepared.
         """
-        if not self._ready:  # here, as the database may be away when the process starts
+        if not self._ready:  # not in __init__, because the database may be unavailable when the process starts
             with self._preparing:
                 if not self._ready:
                     self._prepare()
@@ -79,8 +80,8 @@ class Database:
         path = Path(url.database or "").absolute()
 
         def connect() -> sqlite3.Connection:
-            # Only the first connection of who prepares makes a file: one that is away must not be replaced by an empty
-            # one, into which uploads would be accepted that are lost when the real one is back.
+            # Only the first connection of a process that prepares creates the file: a file that is missing for a while
+            # must not be replaced by an empty one, because uploads stored there would be lost when it returns.
             mode = "rwc" if self.prepares and not self._ready else "rw"
             address = f"{path.as_uri()}?mode={mode}"
             return sqlite3.connect(address, uri=True, timeout=_WAIT_S, check_same_thread=False)
@@ -97,7 +98,7 @@ def _prepare_sqlite(connection: Any, record: Any, path: Path) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             break
-        except sqlite3.OperationalError:  # several that change the mode at once are not made to wait for each other
+        except sqlite3.OperationalError:  # SQLite does not wait for another process that changes the mode
             if time.monotonic() > until:
                 raise
             time.sleep(0.05)
@@ -106,7 +107,7 @@ def _prepare_sqlite(connection: Any, record: Any, path: Path) -> None:
 
 
 def _require_same_file(record: Any, path: Path) -> None:
-    """Refuse a connection to a file that has been moved away: it could still be written to, and nobody would see it."""
+    """Raise if the connection's file was moved: writes to it would succeed but would be lost."""
     if record.info.get("file") != _file(path):
         raise DisconnectionError("the database's file is another, or gone")
 
@@ -120,7 +121,7 @@ def _file(path: Path) -> tuple[int, int] | None:
 
 
 def upgrade(connection: Connection) -> None:
-    """Make the tables, or bring those of an older release up to date."""
+    """Create the tables, or migrate those of an older release."""
     from alembic import command
 
     if connection.dialect.name == "postgresql":
@@ -132,7 +133,7 @@ def upgrade(connection: Connection) -> None:
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the schema is that of this release, or of a later one that this one does not know."""
+    """Whether the schema is that of this release, or of a later release (an unknown revision)."""
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
@@ -143,7 +144,7 @@ def is_current(connection: Connection) -> bool:
 
 
 def settings_of(connection: Connection) -> Any:
-    """What Alembic's commands are given to work in a transaction."""
+    """Alembic configuration for commands in the transaction of a connection."""
     from alembic.config import Config
 
     settings = Config()

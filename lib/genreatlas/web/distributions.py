@@ -1,4 +1,4 @@
-"""Distributions of features over all songs and over each genre, for charts and for where a value lies."""
+"""Distributions of features over all songs and per genre, for charts and percentiles of values."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 from genreatlas.values import RowView
 from genreatlas.web.csv_tables import as_table
 
-#: The rows of all songs together.
+#: genre_id of rows over all songs.
 EVERYBODY = "*"
 BINS = 40
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -35,16 +35,21 @@ def charts(
     units: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> pa.Table:
-    """Histogram and quantiles of each feature, over all rows and over those of each genre; sorted by feature, genre.
+    """Histogram and quantiles of each feature, over all rows and per genre.
 
-    Bins have equal widths from the 0.5th to the 99.5th percentile of all; what lies beyond counts in the outermost.
+    Bins have equal widths from the 0.5th to the 99.5th percentile of all rows; values beyond are counted in the
+    outermost bins.
 
     Parameters
     ----------
-    names : of the columns.
+    names : (n_features,) names of the columns.
     values : (n, n_features), NaN where unknown.
-    genres : genre_id = rows.
-    units, labels : of features and genres, kept with them: a later month may know neither.
+    genres : row indices by genre_id.
+    units, labels : unit by feature and name by genre_id, stored because a later month may lack the feature or genre.
+
+    Returns
+    -------
+    Table with the schema :data:`CHARTS`, sorted by feature and genre.
     """
     units, labels = units or {}, labels or {}
     rows = []
@@ -71,13 +76,13 @@ def charts(
 
 
 def as_csv(rows: Iterable[RowView]) -> str:
-    """Charts as CSV, in which no name is a formula; the counts of a histogram are one cell."""
+    """Format charts as CSV without formulas; the counts of a histogram are in one cell."""
     cells = ([" ".join(map(str, row[one])) if one == "counts" else row[one] for one in CHARTS.names] for row in rows)
     return as_table(cells, CHARTS.names)
 
 
 def share_below(value: float, low: float, high: float, counts: Sequence[int]) -> float:
-    """Share of a distribution that lies below a value, by its histogram; inside a bin it is taken as even."""
+    """Share of a distribution below a value, from its histogram, with linear interpolation inside bins."""
     total = sum(counts)
     if not total or not np.isfinite(value):
         return float("nan")

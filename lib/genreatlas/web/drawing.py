@@ -1,4 +1,4 @@
-"""Small pictures of distributions as SVG, styled by classes alone: the site's policy forbids styles inside a page."""
+"""Small SVG pictures of distributions, styled by CSS classes: the content security policy forbids inline styles."""
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -9,16 +9,18 @@ from genreatlas.values import RowView
 
 _WIDTH, _HEIGHT = 240.0, 56.0
 _MAP, _EDGE = 480.0, 12.0
-#: Genres that are drawn: 3,000 dots are 30 KB of the page.
+#: Maximum number of genres drawn: 3,000 dots are 30 KB of the page.
 _DOTS = 3000
 
 
 def histogram(of_all: RowView, of_genre: RowView | None, value: float | None, words: str) -> Markup:
-    """All songs as a hill, a genre as a line, both with the same area, and a value as a mark.
+    """Histogram of all songs (area), of a genre (line, with equal area), and a value (mark).
 
     Parameters
     ----------
-    words : what the picture shows, for who does not see it.
+    of_all, of_genre : rows of charts; None to draw no genre.
+    value : value to mark; None for no mark.
+    words : alternative text.
     """
     every = _shares(of_all["counts"])
     mine = _shares(of_genre["counts"]) if of_genre else []
@@ -34,7 +36,7 @@ def histogram(of_all: RowView, of_genre: RowView | None, value: float | None, wo
 
 
 def box(chart: RowView, words: str) -> Markup:
-    """The middle half of a genre's songs as a box, nine tenths as a line, the median as a mark."""
+    """Box plot of a genre: box from the 25th to the 75th percentile, line from the 5th to the 95th, median mark."""
     span = chart["high"] - chart["low"]
     low, left, middle, right, high = (
         _WIDTH * min(max((chart[name] - chart["low"]) / span, 0.0), 1.0) for name in ("q05", "q25", "q50", "q75", "q95")
@@ -50,12 +52,14 @@ def box(chart: RowView, words: str) -> Markup:
 def place_on_map(
     places: Iterable[tuple[float, float]], near: Iterable[tuple[float, float]], x: float, y: float, words: str
 ) -> Markup:
-    """Genres as dots, those of a song as larger ones, and the song as a mark among them.
+    """Map of genres as dots, with larger dots for a song's genres and a mark for the song.
 
     Parameters
     ----------
-    places : of genres, y downward; the first thousands are drawn.
-    near : places of the song's genres.
+    places : positions of genres, y downward; at most the first 3,000 are drawn.
+    near : positions of the song's genres.
+    x, y : position of the song.
+    words : alternative text.
     """
     every = list(islice(places, _DOTS))
     xs, ys = zip(*every, (x, y), strict=True)

@@ -1,4 +1,4 @@
-"""Playlists by recipe: around a song, from one to another, between several, outward from a genre, by a model's word."""
+"""Playlists by recipe: around a song, between songs, outward from a genre, or by predicted genre."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -21,7 +21,7 @@ rest_router = APIRouter(tags=["rest"])
 Texts = Annotated[list[Annotated[str, Query(max_length=300)]], Query(max_length=10)]
 Curve = Literal["", "rising", "falling", "arch", "valley"]
 assert set(CURVES) == {"rising", "falling", "arch", "valley"}
-#: What each kind is, and what its seeds are.
+#: Title and description of the seeds of each kind.
 KINDS: Mapping[Kind, tuple[str, str]] = {
     "around": ("Around a song, genre or artist", "one seed"),
     "path": ("On the way from one to another", "two seeds: where it starts and ends"),
@@ -47,7 +47,7 @@ def _recipe(
     variety: Annotated[float, Query(ge=0, le=1, description="How far chance decides.")] = 0.1,
     chance: Annotated[int, Query(ge=0, le=2**31, description="Another number, another choice.")] = 7,
 ) -> JsonObject:
-    """A recipe as it is asked for in an address."""
+    """The recipe given by the parameters of a request."""
     seeds = [one for one in (f"song:{song_id}" if song_id else "", *seed) if one.strip()]
     settings: JsonObject = {
         "songs_per_artist": per_artist, "energy": energy, "variety": variety, "seed": chance,
@@ -63,11 +63,11 @@ Recipe = Annotated[JsonObject, Depends(_recipe)]
 
 @rest_router.get("/rest/playlist")
 def playlist(request: Request, recipe: Recipe, format: Literal["json", "m3u8"] = "json") -> Response:
-    """A playlist by recipe, as JSON or as an M3U8 file whose entries are this site's clips.
+    """Make a playlist by recipe, as JSON or as an M3U8 file of this site's clips.
 
     ``kind`` is around (one seed), path (from one seed to another), blend (between seeds), explore (outward from a
-    genre along the tree) or predicted (what the model calls the seed genres). Each song has the ``reason`` why it is
-    there. The same recipe makes the same playlist.
+    genre along the tree) or predicted (songs that the model assigns to the seed genres). Each song has a ``reason``
+    for its choice. The same recipe returns the same playlist.
     """
     try:
         made = _made(request, recipe)
@@ -82,7 +82,7 @@ def playlist(request: Request, recipe: Recipe, format: Literal["json", "m3u8"] =
 
 @router.get("/explore")
 def explore(request: Request, recipe: Recipe) -> Response:
-    """Make a playlist, and see why each song is there."""
+    """Page with a form for recipes, and the playlist with the reason for each song."""
     made, fault = None, ""
     if recipe["seeds"]:
         try:

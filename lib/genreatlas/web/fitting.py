@@ -1,4 +1,4 @@
-"""Genres that fit a list: its entries found among the songs of the extract, and how often each genre is among them."""
+"""Genres of a visitor's list: match its entries with songs of the extract, and count their genres."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from genreatlas.web.lists import Entry, Heard, read_list
 from genreatlas.web.matching import keys_of_credit, keys_of_name
 from genreatlas.web.published import Extract
 
-#: Ways in which a song is told, the surest first.
+#: Keys by which entries are matched with songs, most reliable first.
 KEYS = ("isrc", "spotify_id", "title_artist")
 _CODES: tuple[Literal["isrc", "spotify_id"], ...] = ("isrc", "spotify_id")
 _GENRES = 50
@@ -20,16 +20,16 @@ _SAMPLE = 20
 
 
 def fit(found: Extract, heard: Heard) -> JsonObject:
-    """Genres of a list.
+    """Count the genres of a list.
 
-    Each play of a song counts once, divided among the song's genres; a song without labels counts for what the model
-    says of it.
+    Each play of a song counts once, divided equally among the song's genres; a song without labels counts for its
+    predicted genre.
 
     Returns
     -------
-    ``entries`` and ``plays`` with how many of them were matched, ``by`` which key; ``genres`` with ``share`` (of the
-    matched plays that have a genre), ``times_lake`` (that share, in shares of the genre in the lake) and ``n_songs``;
-    and the first entries that were ``not_found``.
+    JSON-able: numbers of ``entries`` and ``plays`` and how many were matched, in total and ``by`` key; ``genres`` with
+    ``share`` (of the matched plays that have a genre), ``times_lake`` (ratio of this share to the genre's share of the
+    lake) and ``n_songs``; and the first entries that were ``not_found``.
     """
     song_of = match(found, heard.plays)
     by = Counter(key for key, _ in song_of.values())
@@ -78,7 +78,7 @@ def fit(found: Extract, heard: Heard) -> JsonObject:
 
 
 def match(found: Extract, entries: Iterable[Entry]) -> dict[Entry, tuple[str, int]]:
-    """The song of each entry that is one of the extract: by which key it was found, and its rank."""
+    """Match entries with songs of the extract: key type and rank of the song by entry; others are absent."""
     entries = list(entries)
     matched: dict[Entry, tuple[str, int]] = {}
     for key in _CODES:

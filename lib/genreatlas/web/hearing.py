@@ -1,4 +1,4 @@
-"""What is computed of one audio file, where a crash harms nobody: features of its cut, and the pictures of a page."""
+"""Compute features, pictures and rhythm of one audio file; runs in an isolated process that may crash."""
 
 import hashlib
 from dataclasses import dataclass
@@ -26,21 +26,22 @@ _COLUMNS = 160
 _HOP, _FFT = 2048, 4096
 _ONSET_HOP = 512
 _TEMPI = np.geomspace(40, 240, 48)
-#: Segments that a cut is divided into, one for so many seconds; between 2 and 8.
+#: Seconds of a clip per segment; a clip has between 2 and 8 segments.
 _SEGMENT_S = 6.0
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What was heard of a file.
+    """Result of the analysis of a file's audio.
 
     Attributes
     ----------
-    sha256 : of its bytes.
-    duration_s, start_s, length_s : of the file, and the cut.
-    values : of each recipe, (n_rows, n_columns).
-    pictures : what the page draws, as JSON.
-    rhythm : beats, bars and groove, as JSON, in s of the file.
+    sha256 : SHA-256 of the file.
+    duration_s : duration of the file in s.
+    start_s, length_s : start and length of the analysed clip in s.
+    values : features by recipe, each (n_rows, n_columns).
+    pictures : JSON-able data of the page's pictures, from :func:`draw`.
+    rhythm : JSON-able beats, bars and groove, with times in s of the file; None if not extracted.
     """
 
     sha256: str
@@ -53,11 +54,12 @@ class Heard:
 
 
 def hear(path: str, recipes: tuple[Recipe, ...]) -> Heard:
-    """Decode the cut of a file once and compute everything of it.
+    """Decode a clip of a file and compute features, pictures and rhythm.
 
     Parameters
     ----------
-    recipes : one at least; the first one's ``[clip]`` chooses the cut.
+    path : path of the file.
+    recipes : at least one; the ``[clip]`` section of the first selects the clip.
 
     Raises
     ------
@@ -85,12 +87,18 @@ def hear(path: str, recipes: tuple[Recipe, ...]) -> Heard:
 
 
 def draw(samples: npt.NDArray[np.float32], rate: int) -> JsonObject:
-    """Waveform, chroma, tempogram and segments of a signal, as small whole numbers.
+    """Waveform, chroma, tempogram and segments of a signal, quantised for the page.
+
+    Parameters
+    ----------
+    samples : (n,) mono.
+    rate : sample rate in Hz.
 
     Returns
     -------
-    ``waveform``: highest absolute sample of each of a few hundred stretches, 0 to 100. ``chroma``: 12 rows from C,
-    0 to 9 in each column. ``tempogram``: rows of rising tempo (``tempi``, bpm), 0 to 9. ``segments``: starts in s.
+    JSON-able: ``waveform``: peak of each of 480 intervals, 0 to 100. ``chroma``: 12 strings of digits 0 to 9, from
+    pitch class C. ``tempogram``: the same by ascending tempo (``tempi``, bpm). ``segments``: starts in s. ``seconds``:
+    length.
 
     References: Grosche, Müller & Kurth 2010, "Cyclic tempogram"; McFee et al. 2015, "librosa".
     """
@@ -104,7 +112,7 @@ def draw(samples: npt.NDArray[np.float32], rate: int) -> JsonObject:
     strength = engine.onset.onset_strength(y=samples, sr=rate, hop_length=_ONSET_HOP)
     tempogram = engine.feature.tempogram(onset_envelope=strength, sr=rate, hop_length=_ONSET_HOP)
     lags = engine.tempo_frequencies(tempogram.shape[0], hop_length=_ONSET_HOP, sr=rate)
-    rows = np.argsort(lags[1:]) + 1  # the first lag is no tempo
+    rows = np.argsort(lags[1:]) + 1  # lag 0 has no tempo
     of_tempi = np.stack([np.interp(_TEMPI, lags[rows], column[rows]) for column in _pooled(tempogram).T], axis=1)
     return {
         "seconds": round(seconds, 3),
@@ -117,14 +125,14 @@ def draw(samples: npt.NDArray[np.float32], rate: int) -> JsonObject:
 
 
 def _pooled(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Means of neighbouring columns, so that there are a picture's number of them at most."""
+    """Average neighbouring columns, to at most :data:`_COLUMNS` columns."""
     width = values.shape[1]
     edges = np.unique(np.linspace(0, width, min(width, _COLUMNS) + 1).astype(int))
     return np.stack([values[:, a:b].mean(axis=1) for a, b in pairwise(edges)], axis=1)
 
 
 def _digits(values: npt.NDArray[np.floating]) -> list[str]:
-    """Rows of digits from 0, the least, to 9."""
+    """Quantise values to one string of digits per row, from 0 (the minimum) to 9 (the maximum)."""
     known = np.nan_to_num(values.astype(np.float64))
     low, high = known.min(), known.max()
     scaled = np.rint(9 * (known - low) / (high - low if high > low else 1.0)).astype(int)
@@ -132,7 +140,7 @@ def _digits(values: npt.NDArray[np.floating]) -> list[str]:
 
 
 def _segments(engine: Any, chroma: Any, power: Any, rate: int, seconds: float) -> list[float]:
-    """Starts of stretches that sound alike, by harmony and timbre."""
+    """Starts (s) of segments that are homogeneous in harmony (chroma) and timbre (MFCC)."""
     timbre = engine.feature.mfcc(S=engine.power_to_db(engine.feature.melspectrogram(S=power, sr=rate)), n_mfcc=13)
     both = np.concatenate([chroma, timbre / (np.abs(timbre).max(axis=1, keepdims=True) + 1e-9)])
     wanted = int(np.clip(round(seconds / _SEGMENT_S), 2, 8))

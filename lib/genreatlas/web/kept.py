@@ -1,4 +1,4 @@
-"""Answers that a process keeps, so that the second look costs a look-up."""
+"""In-process cache with expiry times."""
 
 import threading
 import time
@@ -11,11 +11,11 @@ _MAKERS = 64
 
 
 class Kept(Generic[Value]):
-    """The values that were asked for last, each until its time is over.
+    """LRU cache whose values expire; thread-safe.
 
     Parameters
     ----------
-    most : values that are kept.
+    most : maximum number of values.
     """
 
     def __init__(self, most: int) -> None:
@@ -25,11 +25,11 @@ class Kept(Generic[Value]):
         self._making = tuple(threading.Lock() for _ in range(_MAKERS))
 
     def making(self, key: Hashable) -> threading.Lock:
-        """Held while a value is made, so that many who ask for it at once make it once."""
+        """Lock to hold while a value is computed, so that concurrent requests compute it once."""
         return self._making[hash(key) % _MAKERS]
 
     def get(self, key: Hashable) -> Value | None:
-        """A value; None where it is not kept, or its time is over."""
+        """Cached value; None if it is absent or has expired."""
         with self._lock:
             found = self._values.get(key)
             if found is None:
@@ -41,7 +41,7 @@ class Kept(Generic[Value]):
             return found[1]
 
     def put(self, key: Hashable, value: Value, expires: float = float("inf")) -> Value:
-        """Keep a value, and return it."""
+        """Store a value and return it; ``expires`` is in seconds since the epoch."""
         with self._lock:
             self._values[key] = (expires, value)
             self._values.move_to_end(key)

@@ -1,4 +1,4 @@
-"""Genres that fit a list that a visitor sends; the list is deleted as soon as it is read, and nothing of it is kept."""
+"""Genres of a list that a visitor uploads. The list is deleted once it is read; nothing of it is stored."""
 
 import secrets
 
@@ -13,7 +13,7 @@ from genreatlas.web.receiving import Token, keep_bytes, require_own_form
 from genreatlas.web.rest import Json
 from genreatlas.web.state import state_of
 
-#: The paths that take lists.
+#: Paths that accept lists.
 PAGE, REST = "/fit", "/rest/fit"
 _SECONDS, _MEMORY_MB = 60.0, 1000
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -22,22 +22,22 @@ rest_router = APIRouter(tags=["rest"])
 
 @router.get(PAGE)
 def list_form(request: Request) -> Response:
-    """Where a list is given."""
+    """Page with the form for a list."""
     return _page(request, None, "")
 
 
 @router.post(PAGE)
 def fit(request: Request, file: UploadFile, token: Token = "") -> Response:
-    """Genres that fit a list."""
+    """Page with the genres of an uploaded list."""
     return _page(request, _fitted(request, file, token), (file.filename or "").strip()[:200])
 
 
 @rest_router.post(REST)
 def fit_by_rest(request: Request, file: UploadFile, token: Token = "") -> Response:
-    """Genres that fit a list: M3U, XSPF, a table (CSV), Spotify's privacy export or ListenBrainz's listens.
+    """Genres of a list: M3U, XSPF, a table (CSV), Spotify's privacy export or ListenBrainz listens.
 
-    ``matched`` of ``entries`` are songs of the lake; ``by`` says how they were found. ``token`` is that of the page
-    ``/fit``, which sets the cookie that it belongs to.
+    ``matched`` is the number of ``entries`` that are songs of the lake; ``by`` counts them by the key that matched.
+    ``token`` is the form token of the page ``/fit``, which also sets the required cookie.
     """
     return Json(_fitted(request, file, token), headers={"cache-control": "no-store"})
 

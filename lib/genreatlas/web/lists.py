@@ -1,8 +1,8 @@
-"""What visitors have heard or have: playlists, tables, and listening histories, as entries that songs are told by.
+"""Read lists of visitors: playlists, tables and listening histories.
 
-Read are M3U, M3U8, XSPF; tables (CSV) with a column of ISRC, or two of artist and title; the history of Spotify's
-privacy export (the account's, StreamingHistory*.json, and the extended one, Streaming_History_Audio_*.json or
-endsong_*.json); and ListenBrainz's listens (JSON lines). An archive (zip) of such histories counts as one list.
+Supported are M3U, M3U8, XSPF; tables (CSV) with a column of ISRCs or columns of artist and title; histories of
+Spotify's privacy export (account data, StreamingHistory*.json, and extended history, Streaming_History_Audio_*.json or
+endsong_*.json); and ListenBrainz listens (JSON lines). A zip archive of such histories is read as one list.
 """
 
 import json
@@ -23,14 +23,14 @@ from genreatlas.values import RowView
 
 T = TypeVar("T")
 
-#: A play of less than this is a skip, as Spotify counts.
+#: Shorter plays (ms) are skips, as Spotify counts.
 LEAST_MS = 30_000
-#: Different entries of a list.
+#: Maximum number of different entries of a list.
 MOST_ENTRIES = 300_000
-#: Bytes that the files of an archive may have when they are unpacked: each, and all together.
+#: Maximum unpacked size of the files of an archive in bytes: of each file, and in total.
 _MOST_FILE, _MOST_ALL = 64 << 20, 512 << 20
 _MOST_FILES = 2000
-#: Columns of tables, in lower case without signs, by what they hold; the first that is there counts.
+#: Names of table columns (lower case, letters only) by meaning; the first that exists is used.
 _COLUMNS = {
     "isrc": ("isrc",),
     "spotify_id": ("spotifyid", "spotifytrackid", "trackuri", "spotifyuri", "trackid"),
@@ -43,9 +43,9 @@ _NUMBERED = re.compile(r"^(?:\d{1,3}(?:-\d{1,3})?[\s._-]+)")
 
 
 class Entry(NamedTuple):
-    """What a list says of a song; empty where it says nothing.
+    """Identification of a song in a list; fields that the list lacks are empty.
 
-    ``called`` is a text such as ``Artist - Title``, where artist and title do not stand apart.
+    ``called`` is a text such as ``Artist - Title``, used if artist and title are not given separately.
     """
 
     isrc: str = ""
@@ -57,15 +57,15 @@ class Entry(NamedTuple):
 
 @dataclass
 class Heard:
-    """A list that was read.
+    """Contents of a list.
 
     Attributes
     ----------
-    kind : what it is, for people.
-    plays : entry = how often it was played, or stands on the list.
-    skips : plays that were too short to count.
-    other : entries that are no songs, such as podcasts.
-    broken : lines or rows that cannot be read.
+    kind : display name of the kind of list.
+    plays : number of plays, or of occurrences in the list, by entry.
+    skips : number of plays that were too short to count.
+    other : number of entries that are not songs, such as podcasts.
+    broken : number of lines or rows that cannot be read.
     """
 
     kind: str
@@ -79,7 +79,7 @@ class Heard:
 
         Raises
         ------
-        InputError : there are too many.
+        InputError : there are more than MOST_ENTRIES different entries.
         """
         if not any(entry):
             self.other += 1
@@ -90,15 +90,16 @@ class Heard:
 
 
 def read_list(path: Path, name: str) -> Heard:
-    """Read a list, whatever kind it is.
+    """Read a list of any supported kind.
 
     Parameters
     ----------
-    name : what its owner calls it; its ending tells M3U from tables where the bytes do not.
+    path : path of the file.
+    name : original file name; its suffix distinguishes M3U from tables if the content does not.
 
     Raises
     ------
-    InputError : it is none, or cannot be read.
+    InputError : the file is not a list, or cannot be read.
     """
     with path.open("rb") as file:
         head = file.read(4096)
@@ -126,7 +127,7 @@ def _of_text(path: Path, head: bytes, name: str) -> Heard:
 
 
 def _said(read: Callable[[], T]) -> T:
-    """What a reader returns; its message without the place of the file and the settings of a job."""
+    """Call a reader; its error message is shortened to omit the path and advice about job settings."""
     try:
         return read()
     except InputError as error:
@@ -144,7 +145,7 @@ def _of_playlist(entries: Iterable[Listed], kind: str) -> Heard:
 
 
 def _of_path(place: str) -> str:
-    """What a file's name says: ``03 - Artist - Title.mp3`` is ``Artist - Title``."""
+    """Artist and title from a file name: ``03 - Artist - Title.mp3`` becomes ``Artist - Title``."""
     name = re.split(r"[/\\]", place)[-1]
     return _NUMBERED.sub("", name.rpartition(".")[0] or name).strip()
 
@@ -183,7 +184,7 @@ def _of_zip(path: Path) -> Heard:
                 try:
                     found = _of_json(content)
                 except InputError:
-                    continue  # an export has much beside its history
+                    continue  # exports also contain other files
                 names.append(one.filename)
                 heard = found if heard is None else _joined(heard, found)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError):
@@ -223,7 +224,7 @@ def _of_json(content: bytes) -> Heard:
 
 
 def _rows(whole: Any) -> list[Any]:
-    """Listens of a document: it is a list, or holds one as ListenBrainz's API answers."""
+    """Listens of a JSON document: a list, or an object with a list, as returned by the ListenBrainz API."""
     if isinstance(whole, dict):
         payload = whole.get("payload")
         inner = payload if isinstance(payload, dict) else whole
@@ -239,10 +240,10 @@ def _lines(text: str) -> Iterator[Any]:
 
 
 def _parsed(text: str) -> Any:
-    """The value of a JSON text; None where it is none."""
+    """The value of a JSON text; None if it is not JSON."""
     try:
         return json.loads(text)
-    except (ValueError, RecursionError):  # a ValueError is also what a number of too many digits raises
+    except (ValueError, RecursionError):  # numbers with too many digits also raise ValueError
         return None
 
 
@@ -251,7 +252,7 @@ def _text(value: object) -> str:
 
 
 def _track(text: str) -> str:
-    """Spotify's id of a track, from its URI, its address, or as it stands; empty where the text is neither."""
+    """Spotify track id from an id, a URI or a link; empty for other text."""
     if _TRACK.fullmatch(text):
         return text[-22:]
     link = parse_link(text)

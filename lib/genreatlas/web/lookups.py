@@ -1,4 +1,7 @@
-"""Many songs of an extract at once: by code or name, by genre or artist, with their labels, for lists and recipes."""
+"""Bulk look-ups of songs in an extract: by code, name, genre or artist, for lists and recipes.
+
+A rank is the number of a song in the extract, from 1, in descending order of popularity.
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,25 +11,25 @@ from typing import Literal
 from genreatlas.values import Row
 from genreatlas.web.published import Extract
 
-#: Values that a statement asks for at once.
+#: Maximum number of values in one statement.
 _AT_ONCE = 500
 
 
 def ranks_by(found: Extract, column: Literal["isrc", "spotify_id"], values: Iterable[str]) -> dict[str, int]:
-    """Songs by a code: code = rank; of several with one code the best known."""
+    """Rank by code; of several songs with one code, the most popular."""
     assert column in ("isrc", "spotify_id")
     statement = f"SELECT {column} AS code, min(rank) AS rank FROM songs WHERE {column} IN ({{}}) GROUP BY {column}"
     return {row["code"]: row["rank"] for row in _many(found, statement, values)}
 
 
 def ranks_by_keys(found: Extract, keys: Iterable[int]) -> dict[int, int]:
-    """Songs by keys of artist and title (:mod:`genreatlas.web.matching`); of several the best known."""
+    """Rank by key of artist and title (:mod:`genreatlas.web.matching`); of several songs, the most popular."""
     statement = "SELECT key, min(song) AS rank FROM song_keys WHERE key IN ({}) GROUP BY key"
     return {row["key"]: row["rank"] for row in _many(found, statement, keys)}
 
 
 def labels(found: Extract, ranks: Iterable[int]) -> dict[int, tuple[tuple[str, ...], bool]]:
-    """Genres of songs by rank, and whether they are the model's word; songs without either are absent."""
+    """Genres by rank, and whether they are predictions; songs without labels and predictions are absent."""
     ranks = list(ranks)
     statement = "SELECT song, genre_id FROM song_genres JOIN genres ON rank = genre WHERE song IN ({})"
     named: dict[int, list[str]] = {}
@@ -40,13 +43,13 @@ def labels(found: Extract, ranks: Iterable[int]) -> dict[int, tuple[tuple[str, .
 
 
 def all_labels(found: Extract, ranks: Sequence[int]) -> list[tuple[int, str]]:
-    """Every pair of a song's rank and a genre that it is labelled with."""
+    """All pairs of rank and labelled genre_id."""
     statement = "SELECT song, genre_id FROM song_genres JOIN genres ON rank = genre WHERE song IN ({})"
     return [(row["song"], row["genre_id"]) for row in _many(found, statement, ranks)]
 
 
 def of_genre(found: Extract, genre_id: str, most: int) -> list[int]:
-    """Ranks of a genre's songs, those first that can be heard, then the best known."""
+    """Ranks of a genre's songs: songs with clips first, then in order of rank."""
     statement = (
         "SELECT song FROM genre_songs WHERE genre = (SELECT rank FROM genres WHERE genre_id = ?) "
         "ORDER BY heard, song LIMIT ?"
@@ -64,7 +67,7 @@ def of_artist(found: Extract, artist_id: str, most: int) -> list[int]:
 
 
 def called(found: Extract, genre_id: str) -> list[tuple[int, float]]:
-    """Ranks and scores of the songs that the model calls a genre, the surest first."""
+    """Ranks and scores of the songs with a predicted genre, highest score first."""
     statement = (
         "SELECT song, score FROM genre_predicted WHERE genre = (SELECT rank FROM genres WHERE genre_id = ?) "
         "ORDER BY place"
@@ -73,7 +76,7 @@ def called(found: Extract, genre_id: str) -> list[tuple[int, float]]:
 
 
 def genre_edges(found: Extract) -> list[tuple[str, str]]:
-    """The drawn tree of genres: child and parent."""
+    """Edges of the drawn tree of genres: (child, parent)."""
     statement = (
         "SELECT one.genre_id AS below, other.genre_id AS above FROM genre_edges AS edge "
         "JOIN genres AS one ON one.rank = edge.child JOIN genres AS other ON other.rank = edge.parent ORDER BY 1, 2"
@@ -82,13 +85,13 @@ def genre_edges(found: Extract) -> list[tuple[str, str]]:
 
 
 def genre_near(found: Extract) -> list[tuple[str, str]]:
-    """Each genre with the two nearest by sound."""
+    """Pairs of each genre and its two nearest genres by sound."""
     rows = found.rows("SELECT genre_id, near FROM genres ORDER BY rank")
     return [(row["genre_id"], other) for row in rows for other, _ in json.loads(row["near"])[:2]]
 
 
 def songs_plainly(found: Extract, ranks: Sequence[int]) -> list[Row]:
-    """What recipes need of songs, in this order."""
+    """Columns of songs that recipes need, in the order of ``ranks``."""
     columns = "song_id, name AS title, artist, album, isrc, spotify_id, clip_uri AS uri, duration_s AS seconds"
     rows = _many(found, f"SELECT rank, {columns} FROM songs WHERE rank IN ({{}})", ranks)
     by_rank = {row.pop("rank"): row for row in rows}
@@ -96,7 +99,7 @@ def songs_plainly(found: Extract, ranks: Sequence[int]) -> list[Row]:
 
 
 def credits(found: Extract, ranks: Sequence[int]) -> tuple[dict[str, str], list[tuple[str, int, str]]]:
-    """Names of artists by id; and for songs: song_id, position, artist_id."""
+    """Credits of songs: names by artist_id, and rows (song_id, position, artist_id)."""
     statement = (
         "SELECT song_id, position, artist_id, artists.name AS name FROM song_artists "
         "JOIN artists ON artists.rank = song_artists.artist JOIN songs ON songs.rank = song WHERE song IN ({})"
@@ -107,7 +110,7 @@ def credits(found: Extract, ranks: Sequence[int]) -> tuple[dict[str, str], list[
 
 
 def _many(found: Extract, statement: str, values: Iterable[object]) -> Iterator[Row]:
-    """Rows of a statement whose one ``{}`` stands for any number of values."""
+    """Rows of a statement whose ``{}`` is replaced by placeholders for any number of values, in batches."""
     waiting = iter(dict.fromkeys(values))
     while some := list(islice(waiting, _AT_ONCE)):
         yield from found.rows(statement.format(", ".join("?" * len(some))), *some)

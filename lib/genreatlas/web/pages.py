@@ -1,4 +1,4 @@
-"""The pages of the lake: search, songs, artists, albums, genres, playlists, charts, the map."""
+"""Pages of the lake's contents: search, songs, artists, albums, genres, playlists, charts, map."""
 
 from typing import Annotated
 
@@ -28,7 +28,7 @@ Start = Annotated[int, Query(ge=0, le=10_000_000)]
 
 @router.get("/")
 def home(request: Request) -> Response:
-    """Search, families of genres, and what else there is."""
+    """Home page: search, families of genres, and links."""
     found = extract_of(request)
     counts = {kind: found.count(kind) for kind in KINDS}
     families = [one | {"genres": one["genres"][:_HOME]} for one in found.categories()]
@@ -38,7 +38,7 @@ def home(request: Request) -> Response:
 
 @router.get("/search")
 def search(request: Request, q: Annotated[str, Query(max_length=200)] = "") -> Response:
-    """All that a query finds; what the box above shows as one types."""
+    """Page with all results of a query."""
     found = extract_of(request)
     results = {kind: found.search(q, kind, 20) for kind in KINDS} if q.strip() else {}
     return page(request, "search.html.j2", q=q, results=results)
@@ -46,7 +46,7 @@ def search(request: Request, q: Annotated[str, Query(max_length=200)] = "") -> R
 
 @router.get("/songs/{song_id}")
 def song(request: Request, song_id: str) -> Response:
-    """A song: who, what genre and why, its features, songs like it."""
+    """Page of a song: artists, genres with reasons, features, similar songs."""
     found = extract_of(request)
     shown = known(found.song(song_id), "song")
     similar = found.similar(song_id, _SIMILAR) or []
@@ -62,19 +62,19 @@ def song(request: Request, song_id: str) -> Response:
 
 @router.get("/artists/{artist_id}")
 def artist(request: Request, artist_id: str, start: Start = 0) -> Response:
-    """An artist's songs."""
+    """Page with an artist's songs."""
     return _listed(request, "artist", known(extract_of(request).artist(artist_id, start, _PAGE), "artist"))
 
 
 @router.get("/albums/{album_id}")
 def album(request: Request, album_id: str, start: Start = 0) -> Response:
-    """An album's songs."""
+    """Page with an album's songs."""
     return _listed(request, "album", known(extract_of(request).album(album_id, start, _PAGE), "album"))
 
 
 @router.get("/playlists/{playlist_id}")
 def playlist(request: Request, playlist_id: str, start: Start = 0) -> Response:
-    """A playlist's songs."""
+    """Page with a playlist's songs."""
     return _listed(request, "playlist", known(extract_of(request).playlist(playlist_id, start, _PAGE), "playlist"))
 
 
@@ -84,13 +84,13 @@ def _listed(request: Request, kind: str, shown: JsonObject) -> Response:
 
 @router.get("/genres")
 def genres(request: Request) -> Response:
-    """All genres by family."""
+    """Page with all genres by family."""
     return page(request, "genres.html.j2", families=extract_of(request).categories())
 
 
 @router.get("/genres/{genre_id}")
 def genre(request: Request, genre_id: str, start: Start = 0, month: Month = "") -> Response:
-    """A genre: songs to hear, near genres, its features among those of all in a month."""
+    """Page of a genre: songs, near genres, and distributions of features compared with all songs, by month."""
     found = extract_of(request)
     shown = known(found.genre(genre_id, start, _PAGE), "genre")
     of_all = found.charts_of("*", month)
@@ -103,7 +103,7 @@ def genre(request: Request, genre_id: str, start: Start = 0, month: Month = "") 
 
 @router.get("/playlists")
 def playlists(request: Request, start: Start = 0) -> Response:
-    """All playlists."""
+    """Page with all playlists."""
     found = extract_of(request)
     rows = found.listed("playlists", start, _PAGE)
     return page(request, "playlists.html.j2", playlists=rows, start=start, size=_PAGE, n=found.count("playlists"))
@@ -116,7 +116,7 @@ def charts(
     month: Month = "",
     start: Start = 0,
 ) -> Response:
-    """A feature in every genre in a month, the highest median first; and over the months."""
+    """Page with the distributions of a feature by genre in a month, highest median first, and over months."""
     found = extract_of(request)
     month = month or found.month
     units = found.charted(month)
@@ -131,7 +131,7 @@ def charts(
 
 @router.get("/charts.csv")
 def charts_as_csv(request: Request, feature: Annotated[str, Query(max_length=200)] = "", month: Month = "") -> Response:
-    """The same as a table: a month's distributions of one feature, or of all."""
+    """CSV of a month's distributions of one feature, or of all features."""
     found = extract_of(request)
     names = [feature] if feature else list(found.charted(month))
     rows = [row for name in names for row in found.charts(feature=name, month=month)]
@@ -142,20 +142,20 @@ def charts_as_csv(request: Request, feature: Annotated[str, Query(max_length=200
 
 @router.get("/map")
 def genre_map(request: Request) -> Response:
-    """The map of genres, as in the report, with this site's clips."""
+    """Page with the map of genres, as in the report, with this site's clips."""
     drawn = known(extract_of(request).map_page(), "map: none was drawn")
     return page(request, "map.html.j2", page=drawn, content=Markup(drawn["content"]))
 
 
 @router.get("/tempo")
 def tempo(request: Request) -> Response:
-    """The tempo of a microphone or of a file, worked out in the browser."""
+    """Page that measures the tempo of a microphone or file in the browser."""
     return page(request, "tempo.html.j2")
 
 
 @router.get("/rest")
 def endpoints(request: Request) -> Response:
-    """The REST endpoints for people."""
+    """Page that documents the REST endpoints."""
     return page(request, "rest.html.j2", lines=openapi_lines(request.app.openapi()))
 
 
@@ -168,6 +168,6 @@ def style(name: str) -> Response:
 
 @router.get("/clips/{clip_id}")
 def clip(request: Request, clip_id: str) -> Response:
-    """The audio of a clip; parts of it where a player asks for one."""
+    """Audio of a clip, with support for range requests."""
     path, mime = known(extract_of(request).clip(clip_id), "clip")
     return FileResponse(path, media_type=mime, headers={"cache-control": "private, max-age=3600"})

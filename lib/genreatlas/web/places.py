@@ -1,4 +1,4 @@
-"""Where the site keeps what it makes itself, beside the extracts: database, uploads and secret."""
+"""Files that the site creates, in addition to the extracts: database, uploads and secret."""
 
 import os
 import secrets
@@ -10,7 +10,7 @@ from genreatlas.config import Config
 
 @dataclass(frozen=True)
 class Places:
-    """Folders and files of a site that is being served."""
+    """Locations of a site: folder of uploads, secret for tokens, and URL of the database."""
 
     uploads: Path
     secret: bytes
@@ -18,7 +18,7 @@ class Places:
 
 
 def prepare(config: Config) -> Places:
-    """Make the folders of a site, which only its owner can read."""
+    """Create the folders of a site, readable only by their owner."""
     work = config.web.path.absolute() / "work"
     uploads = work / "uploads"
     uploads.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def prepare(config: Config) -> Places:
 
 
 def _secret(path: Path) -> bytes:
-    """A secret that outlives restarts, by which forms are told to be the site's own."""
+    """Persistent secret that signs form tokens; created on first use."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Songs as an M3U8 playlist; whatever stands in a name stays inside its line."""
+"""Write songs as an M3U8 playlist; line breaks in names are removed."""
 
 from collections.abc import Iterable
 
@@ -6,11 +6,12 @@ from genreatlas.values import RowView
 
 
 def m3u8(songs: Iterable[RowView], base: str) -> str:
-    """Write songs that can be played; others are comments.
+    """Format songs as M3U8; songs without a clip become comments.
 
     Parameters
     ----------
-    base : address of the site, with a slash at its end.
+    songs : songs of the extract.
+    base : address of the site, with a trailing slash.
     """
     lines = ["#EXTM3U"]
     for song in songs:
@@ -23,5 +24,5 @@ def m3u8(songs: Iterable[RowView], base: str) -> str:
 
 
 def _line(text: str) -> str:
-    """A text without what would end its line."""
+    """Remove line breaks and NUL from a text."""
     return " ".join(part for part in text.split() if part).replace("\x00", "")

@@ -1,7 +1,7 @@
-"""Put an extract in the place of the one before, so that readers see the old or the new one, never half of it.
+"""Replace the current extract atomically: readers see either the old or the new extract.
 
-Below the site's folder lie ``extracts/<id>`` and the file ``current``, which names one of them. The one before stays,
-for requests that are being answered from it; older ones are removed.
+The site's folder contains ``extracts/<id>`` and the file ``current`` with the id of the current extract. The previous
+extract is kept for requests in progress; older ones are removed.
 """
 
 import shutil
@@ -14,7 +14,7 @@ CURRENT, EXTRACTS = "current", "extracts"
 
 
 def current(path: Path) -> Path | None:
-    """Folder of the present extract; None where nothing was published."""
+    """Folder of the current extract; None if nothing was published."""
     try:
         name = (path / CURRENT).read_text(encoding="ascii").strip()
     except (OSError, ValueError):
@@ -24,12 +24,17 @@ def current(path: Path) -> Path | None:
 
 
 def publish(data: SiteData, path: Path, extract_id: str) -> Path:
-    """Build an extract and let it be the present one; charts of earlier months are taken along.
+    """Build an extract and make it the current one; charts of earlier months are copied from the previous extract.
 
     Parameters
     ----------
+    data : data of the extract.
     path : the site's folder.
-    extract_id : name of the extract; one that is there already is built anew.
+    extract_id : name of the extract; an existing extract of this name is replaced.
+
+    Returns
+    -------
+    Folder of the extract.
     """
     before = current(path)
     folder = path / EXTRACTS / extract_id

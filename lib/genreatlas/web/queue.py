@@ -1,4 +1,4 @@
-"""The process that analyses what waits: one analysis after the other, each in a helper that may crash."""
+"""The process that works through the queue of analyses, one at a time, each in a helper process that may crash."""
 
 import contextlib
 import logging
@@ -35,7 +35,7 @@ _EXPIRE_S = 60.0
 
 
 class Queue:
-    """Takes analyses and stores their answers, whatever becomes of the database meanwhile."""
+    """Takes analyses from the queue and stores their results; tolerates times when the database is unavailable."""
 
     def __init__(self, config: Config, places: Places) -> None:
         self.config = config
@@ -46,7 +46,7 @@ class Queue:
         self.ended = threading.Event()
 
     def analyst(self) -> Analyst:
-        """For the present extract."""
+        """The analyst of the current extract; a new one is created and warmed up when the extract changes."""
         found = self.site.extract
         if self._analyst is None or self._analyst.found is not found:
             self._analyst = Analyst(found, self.config.models.path, self.config)
@@ -55,13 +55,13 @@ class Queue:
             warm_up(frozenset({*names, FEATURE_SET}), recipes[0].clip)
             draw(_noise(), 22_050)
             self._analyst.warm()
-            stop_helper()  # the next is forked warm
+            stop_helper()  # the next helper is forked with compiled code
         return self._analyst
 
     def run(self, parent: int) -> None:
-        """Work until ``ended``, or until the process that started this one is gone."""
+        """Work until ``ended`` is set, or until the parent process has ended."""
         expired = 0.0
-        with contextlib.suppress(GenreAtlasError):  # said again when something waits
+        with contextlib.suppress(GenreAtlasError):  # reported with the next analysis
             self.analyst()
         while not self.ended.is_set() and os.getppid() == parent:
             try:
@@ -79,7 +79,7 @@ class Queue:
                 self.do(job)
 
     def do(self, job: Job) -> None:
-        """Analyse, and store the answer or why there is none."""
+        """Run an analysis and store its result, or the reason for its failure."""
         with self._beating(job):
             try:
                 answer = self._answer(job)
@@ -99,7 +99,7 @@ class Queue:
             Path(job.source).unlink(missing_ok=True)  # nothing needs it any more
 
     def _answer(self, job: Job) -> JsonObject:
-        """What is heard of a file, or of the preview of a track, which is fetched here and kept no longer than this."""
+        """Analyse a file, or the preview of a track, which is fetched here and deleted afterwards."""
         if job.uploaded or not job.source.startswith(("deezer:", "spotify:")):
             return self.analyst().analyse(Path(job.source))
         track = fetch_track(parse_reference(job.source), self.config)
@@ -118,7 +118,7 @@ class Queue:
         }  # fmt: skip
 
     def _store(self, write: Callable[[], bool]) -> bool:
-        """Write as soon as the database can be reached; False where it was not written."""
+        """Write to the database, with retries until it can be reached; False if nothing was written."""
         while True:
             try:
                 return write()
@@ -129,7 +129,7 @@ class Queue:
 
     @contextlib.contextmanager
     def _beating(self, job: Job) -> Iterator[None]:
-        """Say every few seconds that the analysis is being worked on, so that nobody else takes it."""
+        """Update the analysis every few seconds during the block, so that no other queue takes it."""
         over = threading.Event()
 
         def beat() -> None:
@@ -146,7 +146,7 @@ class Queue:
             thread.join()
 
     def tidy(self) -> None:
-        """Delete analyses whose time is over, their uploads, and files that no analysis names."""
+        """Delete expired analyses, their uploads, and files older than ``web.keep_hours``."""
         for path in self.work.expire():
             path.unlink(missing_ok=True)
         oldest = time.time() - 3600 * self.config.web.keep_hours
@@ -161,8 +161,8 @@ def _noise() -> npt.NDArray[np.float32]:
 
 
 def work_through(config: Config) -> None:
-    """Run a queue in this process until SIGTERM, or until the process that started it is gone."""
+    """Run a queue in this process until SIGTERM, or until the parent process has ended."""
     queue = Queue(config, prepare(config))
     signal.signal(signal.SIGTERM, lambda *_: queue.ended.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Control-C reaches the server, which ends its queues
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Control-C also reaches the server, which ends its queues
     queue.run(os.getppid())

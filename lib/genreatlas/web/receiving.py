@@ -1,4 +1,4 @@
-"""What every form and upload passes: the visitor's own token, and bytes that are bounded."""
+"""Checks of forms and uploads: form token, size, length of the queue."""
 
 import hashlib
 from pathlib import Path
@@ -15,13 +15,13 @@ _CHUNK = 1 << 20
 
 
 def require_own_form(request: Request, token: str) -> None:
-    """Refuse a form that this visitor was not given."""
+    """Raise 403 if the form token is not the visitor's own."""
     if not state_of(request).visitor(request).owns(token):
         raise HTTPException(403, "This form is too old, or cookies are off. Load the page again and send it once more.")
 
 
 def keep_bytes(file: UploadFile, path: Path, most: int) -> str:
-    """Write an upload to a file that only its owner reads, and return its SHA-256."""
+    """Write an upload of at most ``most`` bytes to a private file, and return its SHA-256."""
     digest, size = hashlib.sha256(), 0
     path.touch(0o600)
     with path.open("wb") as kept:
@@ -37,13 +37,13 @@ def keep_bytes(file: UploadFile, path: Path, most: int) -> str:
 
 
 def require_room(state: State) -> None:
-    """Refuse what would wait too long."""
+    """Raise 503 if the queue is full."""
     if state.work.waiting() >= state.config.web.max_queue:
         raise HTTPException(503, "Too many files are waiting. Try again in some minutes.", {"retry-after": "120"})
 
 
 def cache_key(found: Extract, audio: str) -> str:
-    """Names an analysis: the audio, the model, and the versions of all features."""
+    """Cache key of an analysis: hash of the audio's id, the model, and the versions of all features."""
     model, space = found.facts["model"], found.facts["space"] or {}
     if model is None:
         raise HTTPException(503, f"Nothing can be analysed here: {found.facts['model_reason']}.")

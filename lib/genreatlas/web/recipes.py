@@ -1,7 +1,7 @@
-"""Playlists by the recipes of ``make_playlist``, from the extract: songs that may be taken are chosen, then the recipe.
+"""Playlists by recipe from the extract: preselect songs, then run the recipe as ``make_playlist`` does.
 
-The recipe itself is :mod:`genreatlas.playlists.making`. It is given some thousand songs, those near its seeds and those
-of its genres, instead of all; so the web process holds no table of 450,000 songs.
+The recipe is run by :mod:`genreatlas.playlists.making`, on some thousands of preselected songs near its seeds or of its
+genres, so that the web process does not need to hold a table of all (450,000) songs.
 """
 
 from collections import deque
@@ -26,24 +26,24 @@ from genreatlas.web.matching import keys_of_name
 from genreatlas.web.published import Extract
 from genreatlas.web.words import fold
 
-#: Songs near each seed that a recipe may take, songs of a genre or artist that is one, and songs of a genre on the way.
+#: Maximum songs preselected near each seed, of a seed that is a genre or artist, and of each genre that is explored.
 _NEAR, _OWN, _EACH = 3000, 2000, 300
-#: Songs that a recipe is given at most.
+#: Number of preselected songs from which no further genre is added.
 _MOST = 12_000
-#: Vectors that are compared at once.
+#: Number of vectors compared in one block.
 _BLOCK = 65_536
 
 
 @dataclass(frozen=True)
 class Seed:
-    """What a reference names in the extract.
+    """A seed found in the extract.
 
     Attributes
     ----------
-    reference : as the recipe takes it, such as ``song:ID`` or ``artist:NAME``.
-    label : for people.
-    ranks : of its songs.
-    genre : its id, where it is one.
+    reference : reference for the recipe, such as ``song:ID`` or ``artist:NAME``.
+    label : display name.
+    ranks : ranks of its songs.
+    genre : genre_id if the seed is a genre; otherwise empty.
     """
 
     reference: str
@@ -53,11 +53,11 @@ class Seed:
 
 
 def find_seed(found: Extract, text: str) -> Seed:
-    """What a text names: ``genre:``, ``song:`` or ``artist:`` with an id or a name; a song as ``ARTIST - TITLE``, too.
+    """Find a seed: ``genre:``, ``song:`` or ``artist:`` with an id or a name; a song's name is ``ARTIST - TITLE``.
 
     Raises
     ------
-    InputError : there is no such thing; the message has the nearest name.
+    InputError : nothing is found; for genres, the message has the nearest name.
     """
     kind, colon, name = text.partition(":")
     kind, name = kind.strip().lower(), name.strip()
@@ -90,12 +90,13 @@ def find_seed(found: Extract, text: str) -> Seed:
 def make_recipe(
     found: Extract, kind: Kind, seeds: Iterable[str], away_from: Iterable[str] = (), **settings: object
 ) -> dict[str, object]:
-    """A playlist.
+    """Make a playlist.
 
     Parameters
     ----------
+    found : the extract.
     kind : around, path, blend, explore (outward along the tree, from a genre) or predicted.
-    seeds, away_from : see :func:`find_seed`.
+    seeds, away_from : texts for :func:`find_seed`.
     settings : further keys of a recipe: songs, minutes, songs_per_artist, tempo, energy, variety, seed.
 
     Returns
@@ -104,8 +105,8 @@ def make_recipe(
 
     Raises
     ------
-    InputError : a seed names nothing, or no song fits.
-    ValueError : the recipe is none (pydantic's).
+    InputError : a seed is not found, or no song fits.
+    ValueError : the recipe is invalid (pydantic's ValidationError).
     """
     named = [find_seed(found, one) for one in seeds]
     avoided = [find_seed(found, one) for one in away_from]
@@ -148,14 +149,14 @@ def _answer(found: Extract, recipe: PlaylistRecipe, labels: list[str], pool: "_P
 
 
 class _Pool:
-    """The songs that a recipe is given; row r of them is the song of rank ``ranks[r]``."""
+    """The preselected songs of a recipe; row r is the song of rank ``ranks[r]``."""
 
     def __init__(self, found: Extract) -> None:
         self.found = found
         self.ranks: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
     def songs_for(self, recipe: PlaylistRecipe, seeds: list[Seed], avoided: list[Seed]) -> tuple[Songs, Beside]:
-        """Choose songs, and read what is known of them."""
+        """Preselect songs and read their data."""
         ranks: dict[int, None] = {}
         for one in (*seeds, *avoided):
             ranks.update(dict.fromkeys(one.ranks))
@@ -183,7 +184,7 @@ class _Pool:
         number = {genre: place for place, genre in enumerate(songs.genre_ids)}
         rows = np.array([row_of[rank] for rank in seeds[0].ranks], dtype=np.int64)
         home = number[seeds[0].genre] if recipe.kind == "explore" else -1
-        rows = songs.of_genre(home) if home >= 0 else rows  # songs that came along with another genre, too
+        rows = songs.of_genre(home) if home >= 0 else rows  # includes songs that were selected for another genre
         beside = Beside(
             edges=tuple(sorted((number[a], number[b]) for a, b in edges if a in number and b in number)),
             library=rows if recipe.kind == "explore" else None,
@@ -198,13 +199,13 @@ class _Pool:
         return songs, beside
 
     def _edges(self) -> list[tuple[str, str]]:
-        """The drawn tree; genres that it leaves alone stand beside the nearest by sound."""
+        """Edges of the drawn tree; genres outside the tree are connected with their nearest genres by sound."""
         edges = lookups.genre_edges(self.found)
         inside = {genre for pair in edges for genre in pair}
         return [*edges, *((one, other) for one, other in lookups.genre_near(self.found) if one not in inside)]
 
     def _near(self, seeds: list[tuple[int, ...]], together: bool) -> npt.NDArray[np.int64]:
-        """Ranks of the songs nearest to seeds: to each, or, ``together``, to all of them in the mean, too."""
+        """Ranks of the songs nearest to each seed and, if ``together``, of those with the smallest sum of distances."""
         vectors, places = self.found.vectors
         if not len(places):
             return np.zeros(0, dtype=np.int64)
@@ -268,7 +269,7 @@ class _Pool:
 
 
 def _within(edges: Iterable[tuple[str, str]], first: str, reach: int) -> Iterable[str]:
-    """Genres within so many steps of one, the nearest first, itself included."""
+    """Genres within ``reach`` steps of a genre, including itself, nearest first."""
     beside: dict[str, list[str]] = {}
     for one, other in edges:
         beside.setdefault(one, []).append(other)

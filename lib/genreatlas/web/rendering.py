@@ -1,4 +1,4 @@
-"""Templates of the pages: whatever they print is escaped, and holds no character that shows nothing."""
+"""Jinja templates of the pages, with autoescape; invisible characters in text are replaced."""
 
 import unicodedata
 from functools import cache
@@ -10,13 +10,13 @@ from markupsafe import Markup
 
 from genreatlas.web import drawing
 
-#: Characters that join letters of many scripts and are no danger, unlike all others that show nothing.
+#: Invisible characters that join letters in many scripts; all other invisible characters are replaced.
 _JOINERS = "\u200c\u200d"
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def plain(text: str) -> str:
-    """Text without what shows nothing or turns other text around: controls, overrides, halves of characters."""
+    """Replace control characters, direction overrides, other invisible characters and lone surrogates by U+FFFD."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -32,7 +32,7 @@ def _finalize(value: object) -> object:
 
 
 def amount(value: float | None, unit: str = "") -> str:
-    """A number of three digits with its unit."""
+    """A number with three significant digits (whole from 1,000 on) and its unit."""
     if value is None:
         return "–"
     shown = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
@@ -40,7 +40,7 @@ def amount(value: float | None, unit: str = "") -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share in percent; nothing looks like never or always that is not."""
+    """A share in percent; shares near 0 or 1 are shown as ``< 1 %`` or ``> 99 %``."""
     if share is None:
         return "–"
     if 0 < share < 0.01:
@@ -54,7 +54,7 @@ def clock(seconds: float | None) -> str:
 
 
 def words(name: str) -> str:
-    """A feature's name for people."""
+    """Display name of a feature."""
     return name.replace("_", " ")
 
 
@@ -79,5 +79,5 @@ def environment() -> jinja2.Environment:
 
 
 def resource(package: str, path: str) -> str:
-    """Text of a file of a package."""
+    """Text of a resource file of a package."""
     return files(package).joinpath(*path.split("/")).read_text(encoding="utf-8")

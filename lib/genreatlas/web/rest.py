@@ -1,4 +1,4 @@
-"""The REST endpoints, below ``/rest``; ``/rest/openapi.json`` describes them."""
+"""REST endpoints below ``/rest``, described by ``/rest/openapi.json``."""
 
 import json
 from functools import cache
@@ -15,15 +15,15 @@ from genreatlas.web.state import State, state_of
 
 T = TypeVar("T")
 
-#: Names that the next release needs for people's accounts. Nothing is served under them.
+#: Names reserved for user accounts in the next release. Nothing is served under them.
 KEPT = ("me", "nowplaying", "toptracks", "likedtracks", "taste", "compare")
 
 
 class Json(JSONResponse):
-    """Values of plain kinds as they are."""
+    """JSON response for values that are already JSON-able: no conversion or validation."""
 
     def render(self, content: Any) -> bytes:
-        """JSON in UTF-8."""
+        """Serialise as UTF-8 JSON."""
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
@@ -42,7 +42,7 @@ def _found(answer: T | None, what: str) -> T:
 
 @cache
 def _searching() -> CapacityLimiter:
-    """Searches at the same time: more threads than that only wait for one another, and some of them for long."""
+    """Limit of concurrent searches: with more threads, they wait for one another, and some of them take long."""
     return CapacityLimiter(2)
 
 
@@ -53,7 +53,7 @@ async def search(
     kind: Kind | None = None,
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> Any:
-    """Find songs, artists, albums, genres and playlists by name; songs and albums by their artist, too."""
+    """Search songs, artists, albums, genres and playlists by name; songs and albums also by artist."""
     found = extract_of(request)
     kinds = [kind] if kind else KINDS
     answer = {one: found.searched(q, one, limit) for one in kinds}
@@ -72,7 +72,7 @@ def categories(request: Request) -> list[JsonObject]:
 
 @router.get("/genres")
 def genres(request: Request, genre_id: str = "", start: Start = 0, limit: Limit = 50) -> Any:
-    """All genres, the largest first; with ``genre_id`` one, with its songs."""
+    """All genres, largest first; with ``genre_id``, one genre with its songs."""
     if genre_id:
         return _found(extract_of(request).genre(genre_id, start, limit), "genre")
     return extract_of(request).listed("genres", start, limit)
@@ -80,7 +80,7 @@ def genres(request: Request, genre_id: str = "", start: Start = 0, limit: Limit 
 
 @router.get("/playlists")
 def playlists(request: Request, start: Start = 0, limit: Limit = 50) -> list[JsonObject]:
-    """Playlists that songs were read from, and those made by recipe."""
+    """Playlists that songs were collected from, and playlists made by recipe."""
     return extract_of(request).listed("playlists", start, limit)
 
 
@@ -92,7 +92,7 @@ def playlist_tracks(request: Request, playlist_id: Id, start: Start = 0, limit: 
 
 @router.get("/album_tracks")
 def album_tracks(request: Request, album_id: Id, start: Start = 0, limit: Limit = 50) -> Any:
-    """Songs of an album, in the order of its tracks."""
+    """Songs of an album, in track order."""
     return _found(extract_of(request).album(album_id, start, limit), "album")
 
 
@@ -104,9 +104,9 @@ def artist_tracks(request: Request, artist_id: Id, start: Start = 0, limit: Limi
 
 @router.get("/analysis")
 def analysis(request: Request, song_id: str = "", analysis_id: str = "") -> Any:
-    """What is known of a song of the lake, or of an analysis of your own: give one of the two ids.
+    """Data of a song of the lake, or of one of your analyses: give one of the two ids.
 
-    An analysis has a ``state`` (queued, running, done, failed), and once it is done an ``answer``.
+    An analysis has a ``state`` (queued, running, done, failed) and, when done, an ``answer``.
     """
     if bool(song_id) == bool(analysis_id):
         raise HTTPException(422, "Give song_id or analysis_id.")
@@ -117,7 +117,7 @@ def analysis(request: Request, song_id: str = "", analysis_id: str = "") -> Any:
 
 
 def analysis_state(state: State, request: Request, analysis_id: str) -> JsonObject | None:
-    """How far an analysis is; None where there is none, or it is somebody else's."""
+    """State and result of an analysis; None if there is none, or if it belongs to another visitor."""
     job = state.work.get(analysis_id, state.visitor(request).key)
     if job is None:
         return None
@@ -143,7 +143,7 @@ def genre_map(request: Request) -> Response:
 
 @router.get("/similar")
 def similar(request: Request, song_id: Id, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Any:
-    """Songs that sound like a song, without copies of its recording."""
+    """Songs that sound similar to a song, without copies of its recording."""
     return _found(extract_of(request).similar(song_id, limit), "song")
 
 
@@ -154,9 +154,9 @@ def charts(
     genre_id: Annotated[str, Query(max_length=200, description="A genre; * is all songs.")] = "",
     month: Annotated[str, Query(pattern=r"^(\d{4}-\d{2})?$")] = "",
 ) -> Any:
-    """Distributions of a feature in every genre, or of every feature in a genre, or one: histograms and quantiles.
+    """Histograms and quantiles of a feature in every genre, of every feature in a genre, or of one feature in a genre.
 
-    Without a feature and a genre: the features that have charts in the month, and the months that are kept.
+    Without a feature and a genre: the features with charts in the month, and the stored months.
     """
     found = extract_of(request)
     if not feature and not genre_id:
@@ -166,7 +166,7 @@ def charts(
 
 
 def openapi_lines(schema: JsonObject) -> list[JsonObject]:
-    """Endpoints of an OpenAPI schema as its page shows them."""
+    """Endpoints of an OpenAPI schema, as rows for the page that documents them."""
     lines = []
     for path, methods in sorted(schema["paths"].items()):
         for method, told in methods.items():

@@ -1,4 +1,4 @@
-"""Beats, bars and the groove of a clip, as its page shows them while it plays."""
+"""Beats, bars and groove of a clip, for the animation on its page."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from genreatlas.audio.extracted import Extracted
 from genreatlas.audio.feature_sets import get_feature_set
 from genreatlas.values import JsonObject, Row, RowView
 
-#: The feature set that it is taken from.
+#: Feature set with the data of rhythm.
 FEATURE_SET = "groove"
 NUMBERS = ("tempo_tracked", "beats_per_bar", "bar_confidence", "swing_ratio")
 TIMES = ("tracked_beat_times", "downbeat_times")
@@ -16,18 +16,19 @@ PATTERN = tuple(f"pattern_{band}_{step + 1}" for band in BANDS for step in range
 
 
 def rhythm(numbers: Mapping[str, float | None], times: Mapping[str, Sequence[float]], start_s: float) -> JsonObject:
-    """JSON-able facts of a clip's rhythm.
+    """JSON-able data of a clip's rhythm.
 
     Parameters
     ----------
-    numbers : :data:`NUMBERS` and :data:`PATTERN`; None or NaN where undefined.
-    times : :data:`TIMES`, s from the start of the cut.
-    start_s : where the cut begins in what is played.
+    numbers : values of :data:`NUMBERS` and :data:`PATTERN`; None or NaN if undefined.
+    times : values of :data:`TIMES`, in s from the start of the clip.
+    start_s : start of the clip in the played audio, in s.
 
     Returns
     -------
-    ``beats`` in s, ``first``: the beat that begins the first whole bar, ``beats_per_bar`` and ``pattern`` (percent of
-    the band's highest step): None where no bars were found.
+    ``beats`` in s; ``first``: index of the beat that begins the first whole bar; ``beats_per_bar`` and ``pattern``
+    (percent of the band's highest step): None if no bars were found; ``tempo`` in bpm; ``bar_confidence``,
+    ``swing_ratio``, ``start_s``.
     """
     known = {name: number for name, number in numbers.items() if number is not None and math.isfinite(number)}
     beats, downbeats = ([round(float(one), 3) for one in times[name]] for name in TIMES)
@@ -50,7 +51,7 @@ def rhythm(numbers: Mapping[str, float | None], times: Mapping[str, Sequence[flo
 
 
 def rhythm_of(found: Sequence[Extracted], start_s: float) -> dict[str, object] | None:
-    """The same of what was extracted of a file; None where the set is not among it."""
+    """:func:`rhythm` of the features extracted from a file; None if the feature set is missing."""
     mine = next((one for one in found if one.feature_set == FEATURE_SET), None)
     if mine is None or mine.values is None or mine.arrays is None:
         return None
@@ -61,6 +62,6 @@ def rhythm_of(found: Sequence[Extracted], start_s: float) -> dict[str, object] |
 
 
 def rhythm_of_row(row: RowView, start_s: float) -> Row:
-    """The same of a row of the lake, in which :data:`PATTERN` is a list."""
+    """:func:`rhythm` of a row of the lake, in which :data:`PATTERN` is a list."""
     pattern = dict(zip(PATTERN, row["pattern"] or (), strict=False))
     return rhythm({name: row[name] for name in NUMBERS} | pattern, {name: row[name] or () for name in TIMES}, start_s)

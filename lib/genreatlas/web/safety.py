@@ -1,4 +1,4 @@
-"""What every request passes: host, rate and size are bounded, and every answer has the headers that protect readers."""
+"""Checks of every request (host, rate, origin, size), security headers of every response, and visitor cookies."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 COOKIE = "visitor"
-#: Largest body of a request that uploads nothing.
+#: Maximum body of a request without an upload, in bytes.
 _SMALL = 64 * 1024
 _SAFE = ("GET", "HEAD")
 _POLICY = (
@@ -28,25 +28,26 @@ _POLICY = (
 )
 HEADERS = (
     (b"content-security-policy", _POLICY.encode()),
-    (b"referrer-policy", b"same-origin"),  # with none at all, forms would come from the origin "null"
+    (b"referrer-policy", b"same-origin"),  # with no-referrer, forms would have the origin "null"
     (b"permissions-policy", b"microphone=(), camera=(), geolocation=(), payment=(), usb=()"),
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-#: The one page that may ask for the microphone.
+#: The only page that may use the microphone.
 LISTENING = "/tempo"
 _LISTENS = (b"permissions-policy", b"microphone=(self), camera=(), geolocation=(), payment=(), usb=()")
-#: Clients that are remembered at most.
+#: Maximum number of clients whose rate is tracked.
 _CLIENTS = 50_000
 
 
 class Rate:
-    """So many requests a minute of each client; what was not used adds up to one minute's.
+    """Rate limit per client (token bucket with the capacity of one minute).
 
     Parameters
     ----------
-    per_minute : requests of one client.
+    per_minute : requests per minute of one client.
+    clock : monotonic time in s.
     """
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -55,7 +56,7 @@ class Rate:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, client: str) -> float:
-        """Count a request: 0 where it may go on, else the seconds after which one may."""
+        """Count a request; returns 0 if it is allowed, otherwise the seconds until a request is allowed."""
         now = self._clock()
         left, before = self._left.pop(client, (float(self.per_minute), now))
         left = min(float(self.per_minute), left + (now - before) * self.per_minute / 60)
@@ -67,21 +68,23 @@ class Rate:
 
 @dataclass
 class Counters:
-    """What ``/metrics`` tells."""
+    """Counters for ``/metrics``: responses by status, and total response time in s."""
 
     answers: dict[int, int] = field(default_factory=dict)
     seconds: float = 0.0
 
 
 class Guard:
-    """Wraps the application; refuses before a handler runs.
+    """ASGI middleware that refuses requests before a handler runs, and adds security headers.
 
     Parameters
     ----------
-    hosts : names that requests may ask for, without ports: another page's name that resolves to this machine is none.
-    rates : of all requests, and of those that upload.
-    max_upload : bytes of the body of an upload.
-    upload_paths : those that take large bodies.
+    app : the application.
+    hosts : accepted host names without ports, as a protection against DNS rebinding.
+    rates : rate limits of all requests, and of uploads.
+    max_upload : maximum body of an upload in bytes.
+    upload_paths : paths that accept uploads.
+    counters : counters to update.
     """
 
     def __init__(
@@ -101,7 +104,7 @@ class Guard:
         self.counters = counters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check a request and pass it on."""
+        """Check a request and pass it to the application."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -146,7 +149,7 @@ class Guard:
     def _refusal(
         self, scope: Scope, headers: dict[str, str], uploads: bool, most: int
     ) -> tuple[int, str, float] | None:
-        """Status, words and seconds to wait where a request goes no further."""
+        """Status, message and Retry-After in s for a refused request; None if it is accepted."""
         host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
         if host.lower() not in self.hosts:
             return 421, "This site is not served under that name. Its owner sets web.hosts.", 0
@@ -185,7 +188,7 @@ async def _answer(send: Send, status: int, words: str, wait: float, as_json: boo
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who asks, by a random cookie and nothing else."""
+    """A visitor, identified only by a random cookie."""
 
     cookie: str
     is_new: bool
@@ -193,21 +196,21 @@ class Visitor:
 
     @property
     def key(self) -> str:
-        """What is stored in place of the cookie, so that the database lets nobody be somebody else."""
+        """Keyed hash of the cookie, stored in its place, so that the database does not reveal cookies."""
         return hmac.new(self.secret, b"visitor:" + self.cookie.encode(), hashlib.sha256).hexdigest()
 
     @property
     def token(self) -> str:
-        """What a form of this visitor carries."""
+        """Token in the forms of this visitor (against cross-site request forgery)."""
         return hmac.new(self.secret, b"form:" + self.cookie.encode(), hashlib.sha256).hexdigest()
 
     def owns(self, token: str) -> bool:
-        """Whether a form is one that this visitor was given."""
+        """Whether a form token is this visitor's."""
         return not self.is_new and hmac.compare_digest(token.encode(), self.token.encode())
 
 
 def visitor_of(cookie_header: str, secret: bytes) -> Visitor:
-    """The visitor of a request; a new one where it has no cookie, or one that nobody gave out."""
+    """The visitor of a request; a new visitor if the cookie is missing or malformed."""
     try:
         jar = SimpleCookie(cookie_header)
     except CookieError:

@@ -1,4 +1,4 @@
-"""Serve the site: one process that answers, and others that analyse; those that die are started again."""
+"""Serve the site: one server process, and queue processes that analyse uploads and are restarted if they die."""
 
 import multiprocessing
 import signal
@@ -18,8 +18,8 @@ def serve(config: Config) -> None:
 
     Raises
     ------
-    StoreError : nothing was published.
-    ConfigError : the port is in use.
+    StoreError : no extract was published.
+    ConfigError : the port cannot be opened.
     """
     import uvicorn
 
@@ -44,7 +44,7 @@ def serve(config: Config) -> None:
         lifespan="off",
     )
     server = uvicorn.Server(settings)
-    # uvicorn ends in order and raises the signal again, which would end the process before its queues.
+    # After its shutdown uvicorn raises the signal again, which would end this process before its queues are ended.
     signal.signal(signal.SIGTERM, lambda *_: None)
     print(f"{section.title}: http://{section.host}:{section.port}/ (Control-C ends it)", flush=True)
     try:
@@ -59,7 +59,7 @@ def serve(config: Config) -> None:
 
 
 def _keep(config: Config, ended: threading.Event) -> None:
-    """Keep ``web.queue_workers`` processes at work."""
+    """Keep ``web.queue_workers`` queue processes running until ``ended`` is set."""
     from genreatlas.web.queue import work_through
 
     context = multiprocessing.get_context("spawn")  # a fork would copy the server's threads and sockets

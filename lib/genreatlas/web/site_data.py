@@ -1,4 +1,4 @@
-"""What the extract is made of: plain Arrow tables, whoever read them."""
+"""Input data of an extract, as Arrow tables and numpy arrays."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ def _schema(**columns: pa.DataType) -> pa.Schema:
     return pa.schema(list(columns.items()))
 
 
-#: Columns of the tables that :class:`SiteData` is given; further ones are ignored.
+#: Schemas of the tables of :class:`SiteData`; further columns are ignored.
 SCHEMAS: dict[str, pa.Schema] = {
     "songs": _schema(
         song_id=_TEXT, title=_TEXT, artist=_TEXT, album=_TEXT, album_artist=_TEXT, isrc=_TEXT, spotify_id=_TEXT,
@@ -52,13 +52,13 @@ SCHEMAS: dict[str, pa.Schema] = {
 
 @dataclass(frozen=True)
 class SongFeatures:
-    """Features of songs: the mean over a song's clips.
+    """Features of songs: means over the clips of a song.
 
     Attributes
     ----------
-    feature_set : whose they are.
-    names, units : of the columns.
-    song_ids : (n,) in any order.
+    feature_set : name of the feature set.
+    names, units : names and units of the columns.
+    song_ids : (n,) song ids, in any order.
     values : (n, n_features) float32, NaN where unknown.
     """
 
@@ -71,15 +71,15 @@ class SongFeatures:
 
 @dataclass(frozen=True)
 class SongVectors:
-    """Songs in the space of neighbours, in any order.
+    """Vectors of songs in the space of similar songs.
 
     Attributes
     ----------
-    song_ids : (n,) of the songs.
-    values : (n, d) float32.
-    recordings : (n,) id of the first copy of the song's recording; None: it is the only one.
-    scales : (n,) local scales, by which distances are corrected.
-    fitted : (n,) whether a song is one that local scales are measured by.
+    song_ids : (n,) song ids, in any order.
+    values : (n, d) float32, vectors.
+    recordings : (n,) id of the first copy of the song's recording; None if there are no copies.
+    scales : (n,) local scales that correct distances for hubness.
+    fitted : (n,) whether local scales are measured by the distance to this song.
     """
 
     song_ids: npt.NDArray[np.str_]
@@ -91,21 +91,22 @@ class SongVectors:
 
 @dataclass(frozen=True)
 class SiteData:
-    """Everything that the site shows.
+    """All data of an extract.
 
     Attributes
     ----------
-    tables : by the names of :data:`SCHEMAS`; what is absent has no rows.
-    features : of songs; None: none were extracted.
-    space : JSON-able facts of the space of neighbours (feature_set, set_version, preprocessing_id, features, centre,
-        spread, mean, variance, scale_weight, clip); None: there is none.
-    vectors : songs in that space; None: there are none.
-    model : JSON-able facts of the model that analyses uploads; None: there is none, and ``model_reason`` says why.
-    map_content : the map's data as JSON; None: no map was drawn.
-    audio : sha256 = bytes of fetched clips that may be played.
+    tables : tables by the names of :data:`SCHEMAS`; absent tables are empty.
+    features : features of songs; None if there are none.
+    space : JSON-able description of the space of similar songs (feature_set, set_version, preprocessing_id, features,
+        centre, spread, mean, variance, scale_weight, clip); None if there is none.
+    vectors : vectors of songs in that space; None if there are none.
+    model : JSON-able description of the model that analyses uploads; None if there is none.
+    model_reason : reason why there is no model.
+    map_content : the map's data as JSON; None if there is no map.
+    audio : bytes of fetched clips that may be played, by sha256.
     title : name of the site.
-    month : YYYY-MM, under which the charts are kept.
-    versions : Delta version of every table behind it.
+    month : YYYY-MM, month of the charts.
+    versions : Delta version by table that was read.
     """
 
     tables: Mapping[str, pa.Table]
@@ -121,7 +122,7 @@ class SiteData:
     versions: Mapping[str, int] = field(default_factory=dict)
 
     def table(self, name: str) -> pa.Table:
-        """A table with exactly the columns of its schema; columns that are absent are NULL."""
+        """A table with exactly the columns of its schema; absent columns are NULL."""
         schema = SCHEMAS[name]
         given = self.tables.get(name)
         if given is None:

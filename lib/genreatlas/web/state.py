@@ -1,4 +1,4 @@
-"""What a web process holds: configuration, extract, database, and who asks."""
+"""State of a web process: configuration, extract, database, counters; and the visitor of a request."""
 
 from dataclasses import dataclass, field
 
@@ -12,13 +12,13 @@ from genreatlas.web.safety import COOKIE, Counters, Visitor, visitor_of
 from genreatlas.web.work import Work
 
 _YEAR_S = 365 * 24 * 3600
-#: Pages of analyses that a process keeps: 40 KB each.
+#: Maximum number of cached pages of analyses, 40 KB each.
 _PAGES = 500
 
 
 @dataclass(frozen=True)
 class State:
-    """Held by the application, shared by its threads."""
+    """State of the application, shared by its threads."""
 
     config: Config
     places: Places
@@ -28,7 +28,7 @@ class State:
     pages: Kept[bytes] = field(default_factory=lambda: Kept(_PAGES))
 
     def visitor(self, request: Request) -> Visitor:
-        """Who asks; one and the same for the length of a request."""
+        """The visitor of a request; the same object for the whole request."""
         found = getattr(request.state, "visitor", None)
         if found is None:
             found = visitor_of(request.headers.get("cookie", ""), self.places.secret)
@@ -36,7 +36,7 @@ class State:
         return found
 
     def remember(self, request: Request, response: Response) -> Response:
-        """Give a new visitor its cookie."""
+        """Set the cookie of a new visitor in the response."""
         visitor = self.visitor(request)
         if visitor.is_new:
             response.set_cookie(
@@ -47,6 +47,6 @@ class State:
 
 
 def state_of(request: Request) -> State:
-    """The state of the application that a request came to."""
+    """The state of the application that handles a request."""
     found: State = request.app.state.site
     return found

@@ -1,4 +1,4 @@
-"""Copies of files with their genres in the tags, as a zip."""
+"""Zip of copies of uploaded files with genres in their tags."""
 
 import shutil
 import zipfile
@@ -16,7 +16,7 @@ from genreatlas.web.apart import carry_out, run_apart
 from genreatlas.web.csv_tables import as_table
 from genreatlas.web.rendering import plain
 
-#: The table that lies in the zip beside the files.
+#: Name of the table in the zip.
 TABLE = "genres.csv"
 _LONGEST_NAME = 120
 _RESERVED = '<>:"/\\|?*'
@@ -24,13 +24,13 @@ _RESERVED = '<>:"/\\|?*'
 
 @dataclass(frozen=True)
 class Tagged:
-    """A file and the genres that its copy gets.
+    """A file and the genres to write to its copy.
 
     Attributes
     ----------
-    source : where the file lies.
-    name : what it is called in the zip.
-    genres : names of its genres, the first one first.
+    source : path of the file.
+    name : name in the zip.
+    genres : names of its genres, most probable first.
     """
 
     source: str
@@ -40,12 +40,12 @@ class Tagged:
 
 @cache
 def available() -> bool:
-    """Whether tags can be written here: mutagen, of the extra ``tags``, is no part of the extra ``web``."""
+    """Whether tags can be written: needs mutagen, which is in the extra ``tags`` but not in the extra ``web``."""
     return find_spec("mutagen") is not None
 
 
 def file_name(given: str, taken: Collection[str]) -> str:
-    """A visitor's name for a file as every file system takes it: no folder, nothing hidden, and not taken yet."""
+    """File name that is valid on every file system: without folder and leading dot, and not in ``taken``."""
     name = PurePosixPath(plain(given).replace("\\", "/")).name
     kept = "".join("_" if one in _RESERVED or one == "\ufffd" or not one.isprintable() else one for one in name)
     kept = kept.lstrip(".").strip() or "file"
@@ -61,12 +61,12 @@ def file_name(given: str, taken: Collection[str]) -> str:
 
 
 def make_zip(files: Sequence[Tagged], target: Path, seconds: float, memory_mb: int) -> None:
-    """Write a zip of tagged copies, in a process of its own.
+    """Write a zip of tagged copies in a separate process.
 
     Raises
     ------
-    InputError : it took too long, or needs too much memory.
-    BusyError : others are being made.
+    InputError : the time or memory limit was exceeded.
+    BusyError : the maximum number of processes is running.
     """
     order = {"target": str(target), "files": [asdict(one) for one in files]}
     try:
@@ -77,7 +77,7 @@ def make_zip(files: Sequence[Tagged], target: Path, seconds: float, memory_mb: i
 
 
 def write_zip(files: Sequence[Tagged], target: Path) -> None:
-    """Write a zip of tagged copies, and the table of what was done. Files whose tags cannot be written are as given."""
+    """Write a zip of tagged copies and a table of the results; files whose tags cannot be written are unchanged."""
     rows = []
     copy = target.with_suffix(".copy")
     try:
@@ -98,9 +98,9 @@ def _tag(one: Tagged, copy: Path) -> str:
             mime = lay_out(file).kind.mime
         write_genres(copy, mime, one.genres)
     except (ClipError, MemoryError) as error:
-        shutil.copyfile(one.source, copy)  # half of a change may have been made
+        shutil.copyfile(one.source, copy)  # the copy may be partly written
         return f"not written: {error.detail or error.reason.value}" if isinstance(error, ClipError) else "not written"
-    except Exception as error:  # a fault of the library on a file that was made to find one
+    except Exception as error:  # malicious files may trigger any error in the library
         shutil.copyfile(one.source, copy)
         return f"not written: {type(error).__name__}"
     return "written"

@@ -1,7 +1,7 @@
-"""Analyses of tracks by their id at Deezer or Spotify: off until the configuration acknowledges the service's terms.
+"""Analyses of Deezer or Spotify tracks by id; disabled until the configuration acknowledges the service's terms.
 
-An id is all that is taken from a visitor. The service's own API, at the address of the configuration, says where the
-preview lies; its bytes are deleted as soon as they are analysed.
+Only an id is accepted from a visitor. The address of the preview comes from the service's API, whose address is
+configured; the audio is deleted after the analysis.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from genreatlas.web.receiving import Token, cache_key, require_own_form, require
 from genreatlas.web.state import state_of
 
 PAGE, REST = "/tracks", "/rest/track"
-#: What the services' rules call them.
+#: Display names of the services, as their brand rules require.
 NAMES = {"deezer": "Deezer", "spotify": "Spotify"}
 _LOGOS = {".svg": "image/svg+xml", ".png": "image/png"}
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -29,19 +29,19 @@ Track = Annotated[
 
 @router.post(PAGE)
 def analyse_track(request: Request, track: Track, token: Token = "") -> Response:
-    """Analyse a track by its id, and show how far that is."""
+    """Queue the analysis of a track and redirect to its page."""
     return RedirectResponse(f"/analyses/{_accepted(request, track, token)}", 303)
 
 
 @rest_router.post(REST, status_code=202)
 def analyse_track_by_rest(request: Request, track: Track, token: Token = "") -> dict[str, str]:
-    """Analyse the preview of a track of Deezer or Spotify. ``token`` is that of the page ``/upload``."""
+    """Analyse the preview of a Deezer or Spotify track. ``token`` is the form token of the page ``/upload``."""
     return {"analysis_id": _accepted(request, track, token)}
 
 
 @router.get("/logos/{service}")
 def logo(request: Request, service: str) -> Response:
-    """A service's logo, as its owner of this site got it from the service."""
+    """A service's logo, from the file configured in ``web.logos``."""
     path = known(state_of(request).config.web.logos.get(service), "logo")  # type: ignore[call-overload]
     kind = known(_LOGOS.get(path.suffix.lower()), "logo")
     return FileResponse(known(path if path.is_file() else None, "logo"), media_type=kind)

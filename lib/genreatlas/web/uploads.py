@@ -1,4 +1,4 @@
-"""Analyses: files that visitors give, clips of the lake, and what visitors say is wrong."""
+"""Analyses of uploaded files and of clips of the lake, and corrections by visitors."""
 
 import os
 import secrets
@@ -26,18 +26,18 @@ from genreatlas.web.tagging import TABLE, Tagged, available, file_name, make_zip
 from genreatlas.web.tracks import NAMES
 from genreatlas.web.work import EVERYBODY
 
-#: The paths that take files.
+#: Paths that accept files.
 PAGE, REST = "/upload", "/rest/analysis"
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 rest_router = APIRouter(tags=["rest"])
 Keep = Annotated[bool, Form(description="Keep the file until its time is over, so that a tagged copy can be made.")]
-#: How long a zip of tagged copies may take.
+#: Time limit for a zip of tagged copies, in seconds.
 _ZIP_S = 120.0
 
 
 @router.get(PAGE)
 def upload_form(request: Request) -> Response:
-    """Where a file is given."""
+    """Page with the upload form."""
     section = state_of(request).config.web
     facts = extract_of(request).facts
     return page(
@@ -49,18 +49,18 @@ def upload_form(request: Request) -> Response:
 
 @router.post(PAGE)
 def upload(request: Request, file: UploadFile, token: Token = "", keep: Keep = False) -> Response:
-    """Take a file, and show how far its analysis is."""
+    """Accept a file and redirect to the page of its analysis."""
     return RedirectResponse(f"/analyses/{_accepted(request, file, token, keep)}", 303)
 
 
 @rest_router.post(REST, status_code=202)
 def upload_by_rest(request: Request, file: UploadFile, token: Token = "", keep: Keep = False) -> dict[str, str]:
-    """Take a file for analysis. ``token`` is that of the page ``/upload``, which sets the cookie that it belongs to."""
+    """Upload a file for analysis. ``token`` is the form token of ``/upload``, which also sets the required cookie."""
     return {"analysis_id": _accepted(request, file, token, keep)}
 
 
 def _accepted(request: Request, file: UploadFile, token: str, keep: bool) -> str:
-    """Id of the analysis of a file: a new one, or that which the visitor has of the same audio."""
+    """Id of the analysis of a file: a new one, or the visitor's existing analysis of the same audio."""
     state = state_of(request)
     require_own_form(request, token)
     require_room(state)
@@ -83,7 +83,7 @@ def _accepted(request: Request, file: UploadFile, token: str, keep: bool) -> str
         keep_s = 3600 * state.config.web.keep_hours
         spare = path.with_suffix(".spare")
         if keep:
-            os.link(path, spare)  # the queue deletes what it has analysed
+            os.link(path, spare)  # the queue deletes the original after the analysis
         try:
             analysis_id = state.work.add(visitor, key, name, path, uploaded=True, keep_s=keep_s)
             if keep:
@@ -92,17 +92,17 @@ def _accepted(request: Request, file: UploadFile, token: str, keep: bool) -> str
             spare.unlink(missing_ok=True)
         return analysis_id
     except BaseException:
-        path.unlink(missing_ok=True)  # what was not accepted is not kept
+        path.unlink(missing_ok=True)  # the upload was not accepted
         raise
 
 
 def _kept_file(state: State, analysis_id: str) -> Path:
-    """Where the file of an analysis lies that its visitor wants tagged."""
+    """Path of the file that is kept for a tagged copy."""
     return state.places.uploads / f"{analysis_id}.kept"
 
 
 def _has_room_to_keep(state: State, visitor: str, size: int) -> None:
-    """Refuse to keep more of one visitor than is bounded."""
+    """Raise 413 if the visitor's kept files would exceed ``web.max_kept_mb``."""
     most = state.config.web.max_kept_mb << 20
     for job in state.work.of_visitor(visitor):
         kept = _kept_file(state, job.analysis_id)
@@ -116,14 +116,14 @@ def _has_room_to_keep(state: State, visitor: str, size: int) -> None:
 
 @router.get("/analyses")
 def analyses(request: Request) -> Response:
-    """All files of a visitor, with their genres."""
+    """Page with all files of a visitor and their genres."""
     rows = _rows(request)
     return page(request, "analyses.html.j2", rows=rows, n_kept=sum(row["kept"] is not None for row in rows))
 
 
 @router.get("/analyses.csv")
 def analyses_as_csv(request: Request) -> Response:
-    """The same as a table: the name as it was given, the genre, its score, and all genres that are not ruled out."""
+    """CSV of a visitor's files: name, state, genre, score, and all genres of the prediction set."""
     rows = [
         (row["name"], row["state"], row["genre"], "" if row["score"] is None else f"{row['score']:.4f}",
          "; ".join(row["several"]))
@@ -136,11 +136,11 @@ def analyses_as_csv(request: Request) -> Response:
 
 @router.get("/analyses.zip")
 def analyses_as_zip(request: Request) -> Response:
-    """Copies of the files that were kept, with the genres of the table in their tags; the files stay as they are."""
+    """Zip of tagged copies of the kept files; the files themselves are not changed."""
     state = state_of(request)
     files: list[Tagged] = []
     names = [TABLE]
-    for row in reversed(_rows(request)):  # as they were sent
+    for row in reversed(_rows(request)):  # in the order of upload
         if row["kept"] is not None and row["state"] == "done":
             names.append(file_name(row["name"], names))
             files.append(Tagged(str(row["kept"]), names[-1], tuple(row["several"])))
@@ -161,7 +161,7 @@ def analyses_as_zip(request: Request) -> Response:
 
 
 def _rows(request: Request) -> list[Row]:
-    """The visitor's files; a genre that the visitor said is right counts alone."""
+    """The visitor's files with their genres; the visitor's own correction replaces predicted genres."""
     state = state_of(request)
     visitor = state.visitor(request).key
     names = state.site.extract.genre_names()
@@ -185,7 +185,7 @@ def _rows(request: Request) -> list[Row]:
 
 @router.post("/songs/{song_id}/analyse")
 def analyse_song(request: Request, song_id: str, token: Token = "") -> Response:
-    """Analyse the clip of a song of the lake; everybody sees the result."""
+    """Analyse the clip of a song of the lake; the result is visible to all visitors."""
     state = state_of(request)
     require_own_form(request, token)
     found = state.site.extract
@@ -206,8 +206,8 @@ def analyse_song(request: Request, song_id: str, token: Token = "") -> Response:
 
 @router.get("/analyses/{analysis_id}")
 async def analysis(request: Request, analysis_id: str) -> Response:
-    """How far an analysis is, or what it found."""
-    # A page that is kept is answered here, in turn: fifty threads that wait for one another answer some very late.
+    """Page of an analysis: its progress or result."""
+    # Cached pages are answered in the event loop: with many threads that wait for one another, some answers are late.
     state = state_of(request)
     found = state.site.extract
     key = (analysis_id, state.visitor(request).key, found.folder)
@@ -254,7 +254,7 @@ def correct(
     analysis_id: Annotated[str, Form(max_length=100)] = "",
     token: Token = "",
 ) -> Response:
-    """Store that a visitor says: this is wrong, the genre is another."""
+    """Store a visitor's correction of a genre."""
     state = state_of(request)
     require_own_form(request, token)
     found = state.site.extract

@@ -1,7 +1,7 @@
-"""The site's own database: the queue of analyses, their results, and corrections. SQLite, or PostgreSQL by URL.
+"""Queue of analyses, results and corrections in the site's database (SQLite, or PostgreSQL by URL).
 
-Every state is a row, so that a web process, a queue or the database may die at any moment: what was accepted is
-analysed later. A result belongs to the visitor who asked for it; one of a song of the lake belongs to everybody.
+All state is in the database: if a web process, a queue or the database dies, accepted uploads are analysed later. A
+result is visible only to the visitor who requested it; results for songs of the lake are visible to everybody.
 """
 
 import json
@@ -19,9 +19,9 @@ from sqlalchemy.engine import Connection
 from genreatlas.values import JsonObject
 from genreatlas.web.database import Database, metadata
 
-#: Who asked for an analysis of a song of the lake.
+#: Visitor of analyses of songs of the lake.
 EVERYBODY = ""
-#: A running analysis that gave no sign for so long is somebody else's to do: its queue was killed.
+#: A running analysis that was not updated for this time (s) is taken by another queue: its queue was killed.
 STALE_S = 15.0
 MOST_TRIES = 3
 
@@ -61,7 +61,7 @@ _corrections = sa.Table(
 
 @dataclass(frozen=True)
 class Job:
-    """One analysis: where its audio lies, and how far it is (queued, running, done or failed)."""
+    """One analysis: source of the audio, and state (queued, running, done or failed)."""
 
     analysis_id: str
     visitor: str
@@ -80,7 +80,7 @@ class Job:
 
     @property
     def answer(self) -> JsonObject:
-        """The result of an analysis that is done."""
+        """Result of a completed analysis."""
         return dict(json.loads(self.result or "{}"))
 
 
@@ -89,8 +89,8 @@ class Work:
 
     Parameters
     ----------
-    url : SQLAlchemy's.
-    prepares : whether the tables are made or brought up to date; else they are waited for.
+    url : SQLAlchemy URL.
+    prepares : see :class:`genreatlas.web.database.Database`.
     """
 
     def __init__(self, url: str, prepares: bool = True) -> None:
@@ -102,18 +102,18 @@ class Work:
             yield connection
 
     def find(self, visitor: str, cache_key: str, now: float | None = None) -> Job | None:
-        """An analysis of the same audio by the same model for the same visitor that failed not and is not over."""
+        """A visitor's newest analysis with this cache key that has not failed or expired; None if there is none."""
         mine = (_analyses.c.visitor == visitor) & (_analyses.c.cache_key == cache_key)
         live = (_analyses.c.state != "failed") & (_analyses.c.expires > (now or time.time()))
         return self._one(sa.select(_analyses).where(mine & live).order_by(_analyses.c.created.desc()).limit(1))
 
     def get(self, analysis_id: str, visitor: str, now: float | None = None) -> Job | None:
-        """An analysis of a visitor, or one of everybody; None for those of others, too."""
+        """An analysis of a visitor or of :data:`EVERYBODY`; None if missing, expired or of another visitor."""
         mine = (_analyses.c.analysis_id == analysis_id) & _analyses.c.visitor.in_([visitor, EVERYBODY])
         return self._one(sa.select(_analyses).where(mine & (_analyses.c.expires > (now or time.time()))))
 
     def of_visitor(self, visitor: str, most: int = 200) -> list[Job]:
-        """Analyses of a visitor's uploads that are not over, the newest first."""
+        """Unexpired analyses of a visitor, newest first."""
         mine = (_analyses.c.visitor == visitor) & (_analyses.c.expires > time.time())
         query = sa.select(_analyses).where(mine).order_by(_analyses.c.created.desc()).limit(most)
         with self._changing() as connection:
@@ -125,7 +125,7 @@ class Work:
         return Job(**row) if row else None
 
     def add(self, visitor: str, cache_key: str, name: str, source: Path, uploaded: bool, keep_s: float) -> str:
-        """Accept an analysis, and return its id, which cannot be guessed."""
+        """Queue an analysis and return its id, which is random; it expires after ``keep_s`` seconds."""
         now = time.time()
         analysis_id = secrets.token_hex(16)
         values = {
@@ -137,20 +137,23 @@ class Work:
         return analysis_id
 
     def waiting(self) -> int:
-        """How many analyses are queued or running."""
+        """Number of analyses that are queued or running."""
         query = sa.select(sa.func.count()).where(_analyses.c.state.in_(["queued", "running"]))
         with self._changing() as connection:
             return int(connection.execute(query).scalar_one())
 
     def before(self, job: Job) -> int:
-        """How many analyses will be done before one that is queued."""
+        """Number of analyses ahead of a queued one."""
         earlier = (_analyses.c.state == "queued") & (_analyses.c.created < job.created)
         with self._changing() as connection:
             query = sa.select(sa.func.count()).where(earlier | (_analyses.c.state == "running"))
             return int(connection.execute(query).scalar_one())
 
     def take(self, now: float | None = None) -> Job | None:
-        """Take the oldest analysis that nobody is at; one that killed its queue too often fails."""
+        """Take the oldest free analysis; one that was tried :data:`MOST_TRIES` times without a result is set to failed.
+
+        None if the queue is empty.
+        """
         now = now or time.time()
         free = (_analyses.c.state == "queued") | ((_analyses.c.state == "running") & (_analyses.c.seen < now - STALE_S))
         while True:
@@ -164,7 +167,7 @@ class Work:
                     sa.update(_analyses).where(same).values(state="running", tries=job.tries + 1, seen=now)
                 ).rowcount
             if not taken:
-                continue  # by another queue
+                continue  # taken by another queue
             mine = replace(job, state="running", tries=job.tries + 1, seen=now)
             if job.tries >= MOST_TRIES:
                 self.fail(mine, "crashed", f"Its analysis was killed {job.tries} times.")
@@ -172,15 +175,15 @@ class Work:
             return mine
 
     def beat(self, job: Job) -> None:
-        """Say that an analysis is being worked on."""
+        """Record that an analysis is still being worked on."""
         self._set(job, (_analyses.c.tries == job.tries), seen=time.time())
 
     def finish(self, job: Job, result: Mapping[str, object]) -> bool:
-        """Store a result, whoever else has taken the analysis up meanwhile; False: there is one already."""
+        """Store a result, even if another queue has taken the analysis meanwhile; False if it is no longer running."""
         return self._set(job, sa.true(), state="done", result=json.dumps(result, allow_nan=False), seen=time.time())
 
     def fail(self, job: Job, reason: str, detail: str) -> bool:
-        """Store why there is no result; False: somebody else is at it, or has found one."""
+        """Store the reason of a failure; False if another queue has taken the analysis, or it is no longer running."""
         mine = _analyses.c.tries == job.tries
         return self._set(job, mine, state="failed", reason=reason, detail=detail, seen=time.time())
 
@@ -190,7 +193,7 @@ class Work:
             return bool(connection.execute(sa.update(_analyses).where(running & condition).values(**values)).rowcount)
 
     def expire(self, now: float | None = None) -> list[Path]:
-        """Forget analyses whose time is over, and return the uploads that are to be deleted."""
+        """Delete expired analyses, and return the uploaded files to delete."""
         over = _analyses.c.expires <= (now or time.time())
         with self._changing() as connection:
             query = sa.select(_analyses.c.source).where(over & _analyses.c.uploaded)
@@ -202,7 +205,7 @@ class Work:
         self, visitor: str, genre_id: str, *, song_id: str | None = None, sha256: str | None = None,
         said: str | None = None, model_id: str | None = None,
     ) -> None:  # fmt: skip
-        """Store what a visitor says the genre of a song or of an upload is; the same again takes the place of it."""
+        """Store a visitor's genre for a song or an upload; it replaces the visitor's earlier correction."""
         subject = (_corrections.c.song_id == song_id) if song_id else (_corrections.c.sha256 == sha256)
         row = {
             "correction_id": secrets.token_hex(16), "song_id": song_id, "sha256": sha256, "genre_id": genre_id,
@@ -213,7 +216,7 @@ class Work:
             connection.execute(sa.insert(_corrections).values(**row))
 
     def corrected(self, visitor: str) -> dict[str, str]:
-        """What a visitor said of uploads: SHA-256 = genre."""
+        """A visitor's corrections of uploads: genre_id by SHA-256."""
         mine = (_corrections.c.visitor == visitor) & _corrections.c.sha256.is_not(None)
         with self._changing() as connection:
             query = sa.select(_corrections.c.sha256, _corrections.c.genre_id).where(mine)

@@ -1,1 +1,1 @@
-"""Versions of the site's database, for Alembic; ``database.py`` applies them."""
+"""Alembic migrations of the site's database, applied by ``database.py``."""

@@ -1,4 +1,4 @@
-"""Alembic runs this: it works in the connection that it is given, or in one to ``sqlalchemy.url`` of its file."""
+"""Alembic environment: runs migrations on the given connection, or on ``sqlalchemy.url`` of the configuration file."""
 
 import sqlalchemy as sa
 from alembic import context
@@ -7,12 +7,12 @@ from sqlalchemy.engine import Connection
 from genreatlas.web import work
 from genreatlas.web.database import metadata
 
-#: Tables are declared where they are used.
+#: Modules that declare tables.
 DECLARED = (work,)
 
 
 def _run(connection: Connection) -> None:
-    # SQLite alters a table by copying it.
+    # Batch mode, because SQLite can alter a table only by copying it.
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()

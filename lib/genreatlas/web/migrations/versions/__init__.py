@@ -1,1 +1,1 @@
-"""One module a version; a database of any of them is brought up to date."""
+"""One migration per module; databases of all earlier versions can be migrated."""

@@ -1,4 +1,4 @@
-"""Analyses and corrections, as the first releases of the site made them without Alembic."""
+"""Tables of analyses and corrections, as the first releases of the site created them without Alembic."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables; a database that was made before Alembic came has them."""
+    """Create the tables if they do not exist: databases older than the use of Alembic have them."""
     op.create_table(
         "analyses",
         sa.Column("analysis_id", sa.String(40), primary_key=True),
@@ -46,6 +46,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove the tables with all that is in them."""
+    """Drop the tables and their contents."""
     op.drop_table("corrections")
     op.drop_table("analyses")
