@@ -76,7 +76,7 @@ test-oldest: ## Run the tests of Spark on the Spark, Delta and packages of the o
 	@grep -E '^(numpy|pandas|pyarrow|scikit-learn|scipy)==' $(RUNTIME) > $(OLDEST)/runtime.txt
 	@$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check -c $(OLDEST)/runtime.txt \
 		"pyspark[connect]==4.0.0" "delta-spark==4.0.0" markdown-it-py pygments ".[sandbox]" \
-		"deltalake>=1.0" "duckdb>=1.2" "hypothesis>=6.100" "pytest>=8.3" "pytest-timeout>=2.3" "pytest-xdist>=3.6"
+		"deltalake>=1.0" "duckdb>=1.3" "hypothesis>=6.100" "pytest>=8.3" "pytest-timeout>=2.3" "pytest-xdist>=3.6"
 	@$(OLDEST)/bin/python -m pip uninstall -q -y genreatlas # what runs is lib/
 	@PYTHONPATH=lib $(OLDEST)/bin/python -m genreatlas.setup_jars > $(OLDEST)/jars.log 2>&1 || { tail -20 $(OLDEST)/jars.log; exit 1; }
 	@PYTHONPATH=lib $(OLDEST)/bin/python -m pytest -m "not slow" tests/spark

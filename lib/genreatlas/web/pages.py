@@ -37,7 +37,7 @@ def home(request: Request) -> Response:
 
 
 @router.get("/search")
-def search(request: Request, q: Annotated[str, Query(max_length=200)] = "") -> Response:
+async def search(request: Request, q: Annotated[str, Query(max_length=200)] = "") -> Response:
     """Page with all results of a query."""
     found = extract_of(request)
     results = {kind: found.search(q, kind, 20) for kind in KINDS} if q.strip() else {}

@@ -1,10 +1,8 @@
 """REST endpoints below ``/rest``, described by ``/rest/openapi.json``."""
 
 import json
-from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 
@@ -40,12 +38,6 @@ def _found(answer: T | None, what: str) -> T:
     return answer
 
 
-@cache
-def _searching() -> CapacityLimiter:
-    """Limit of concurrent searches: with more threads, they wait for one another, and some of them take long."""
-    return CapacityLimiter(2)
-
-
 @router.get("/search")
 async def search(
     request: Request,
@@ -54,13 +46,11 @@ async def search(
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> Any:
     """Search songs, artists, albums, genres and playlists by name; songs and albums also by artist."""
+    # Runs in the event loop, not in a thread, because a thread waits for the GIL after every row of SQLite. With 50
+    # concurrent requests on 450,000 songs the 95th percentile was 41 ms, and 92 ms in threads. A search takes about
+    # 1 ms of CPU; the slowest one that was tried, 26 ms.
     found = extract_of(request)
-    kinds = [kind] if kind else KINDS
-    answer = {one: found.searched(q, one, limit) for one in kinds}
-    if any(names is None for names in answer.values()):
-        answer = await to_thread.run_sync(
-            lambda: {one: found.search(q, one, limit) for one in kinds}, limiter=_searching()
-        )
+    answer = {one: found.search(q, one, limit) for one in ([kind] if kind else KINDS)}
     return Json(answer)
 
 

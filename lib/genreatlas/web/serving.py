@@ -41,7 +41,7 @@ def serve(config: Config) -> None:
         access_log=False,
         log_level="warning",
         timeout_keep_alive=20,
-        lifespan="off",
+        lifespan="on",
     )
     server = uvicorn.Server(settings)
     # After its shutdown uvicorn raises the signal again, which would end this process before its queues are ended.
