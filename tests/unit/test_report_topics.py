@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import pandas as pd
-
 from genreatlas.report.data import Player, Topic, TopicSong
 from genreatlas.report.page import render
 from genreatlas.report.topics import in_turns, topic_of
@@ -48,7 +46,6 @@ def test_the_first_song_of_every_topic_is_heard_before_the_second_of_any():
 def test_a_row_of_the_table_becomes_what_the_page_shows():
     row = {"feature_set": "topics5", "topic": 3, "share": 0.2, "genre_names": ["Folk"], "genre_shares": [0.4],
            "genre_lifts": [2.0], "examples": ["s1", "s9"], "example_shares": [0.8, 0.7]}  # fmt: skip
-    clips = pd.DataFrame([{"song_id": "s1", "title": "T", "artist": "A", "path": "t.mp3", "start_s": 1.0,
-                           "length_s": 2.0}])  # fmt: skip
+    clips = {"s1": {"title": "T", "artist": "A", "path": "t.mp3", "start_s": 1.0, "length_s": 2.0}}
     songs = (TopicSong("s1", "A – T", 0.8, "t.mp3", 1.0, 2.0), TopicSong("s9", "s9", 0.7))
     assert topic_of(row, clips) == Topic("topics5", 3, 0.2, (("Folk", 0.4, 2.0),), songs)

@@ -1,5 +1,6 @@
 """Topics for the report: their genres and example songs."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -35,7 +36,8 @@ def read_topics(store: Reader) -> tuple[list[Topic], pd.DataFrame]:
     clips = with_clip(store, asked).toPandas().set_index("song_id", drop=False) if songs else pd.DataFrame()
     if songs:
         clips = clips.loc[songs].reset_index(drop=True)
-    return [topic_of(row, clips) for row in rows], clips
+    by_song = {str(clip["song_id"]): clip for clip in clips.to_dict("records")}
+    return [topic_of(row, by_song) for row in rows], clips
 
 
 def in_turns(examples: list[list[str]]) -> list[str]:
@@ -45,18 +47,16 @@ def in_turns(examples: list[list[str]]) -> list[str]:
     return list(dict.fromkeys(turns))
 
 
-def topic_of(row: dict[str, Any], clips: pd.DataFrame) -> Topic:
-    """Convert a row of the table ``topics``.
+def topic_of(row: dict[str, Any], clips: Mapping[str, Mapping[str, Any]]) -> Topic:
+    """Convert a row of ``topics`` to the entry that the page shows.
 
     Parameters
     ----------
-    row : the row.
-    clips : song_id, title, artist, path, start_s, length_s of its example songs.
+    clips : song_id = title, artist, path, start_s and length_s of the clip that is played.
     """
-    known = {str(clip["song_id"]): clip for clip in clips.to_dict("records")}
     songs = []
     for song, share in zip(row["examples"], row["example_shares"], strict=True):
-        clip = known.get(song, {})
+        clip = clips.get(song, {})
         name = called(clip.get("artist"), clip.get("title"), song)
         songs.append(TopicSong(song, name, share, clip.get("path"), clip.get("start_s"), clip.get("length_s")))
     genres = tuple(zip(row["genre_names"], row["genre_shares"], row["genre_lifts"], strict=True))

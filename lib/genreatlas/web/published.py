@@ -51,8 +51,8 @@ _SONG = (
 class ArrayFile:
     """Rows of a ``.npy`` file, read one at a time.
 
-    Pages of a memory-mapped file count as memory of the process: 120 MB for the features and neighbours of 450,000
-    songs after ten minutes of requests.
+    The pages of a memory-mapped file would count as memory of the process: up to 120 MB for the features and neighbours
+    of 450,000 songs.
     """
 
     def __init__(self, path: Path) -> None:
