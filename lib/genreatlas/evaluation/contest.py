@@ -62,7 +62,7 @@ Figures = Callable[[Floats], tuple[Floats, Floats]]
 
 @dataclass(frozen=True)
 class Rules:
-    """Conditions for a promotion (section ``[promote]``), with the settings of the bootstrap."""
+    """Conditions for a promotion, and settings of the bootstrap; from section ``[retrain]``."""
 
     min_gain: float
     max_genre_fall: float

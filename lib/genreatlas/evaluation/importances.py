@@ -1,16 +1,15 @@
-"""How much each feature counts: by what a model loses without it, and by the model itself.
+"""Feature importances: permutation importances, and the impurity-based importances of forests and trees.
 
-For permutation importances the feature of every judged clip is replaced by that of a clip drawn without replacement,
-so that its values stay real while their tie to the genre is cut. A feature that repeats what others say loses little;
-importances of correlated features must be read together. Columns of one category (``key=0``, ``key=1``, ...) are
-replaced at once.
+For permutation importances the values of a feature are permuted between the evaluated clips, which keeps their
+distribution and removes their relation to the genre. The importance of a feature that is correlated with others is
+low; importances of correlated features must be interpreted together. Columns of one category (``key=0``, ``key=1``,
+...) are permuted together.
 
-A model that is one file scores the rows of the judged clips as an array; another, such as Spark ML's, scores rows of a
-frame only, so there every shuffle is a copy of the clips.
+Models stored as one file score the rows of the evaluated clips as an array. Others, such as those of Spark ML, score
+data frames only, so that every permutation is a copy of the clips.
 
-A forest or tree has importances of itself: how much each feature lowered impurity in training. They come for free, but
-favour features with many values and say what the training songs told, so both kinds stand beside each other (Strobl
-et al. 2007).
+Impurity-based importances of forests and trees are free, but favour features with many values and are computed on the
+training songs. So both kinds are reported (Strobl et al. 2007).
 
 References: Breiman 2001, "Random forests", sec. 10; Fisher, Rudin & Dominici 2019 for any model.
 """
@@ -47,44 +46,44 @@ from genreatlas.store import Reader
 PERMUTATION = "importance_permutation"
 IMPURITY = "importance_impurity"
 
-#: Predictions of clips behind the importances of one model: features × shuffles × songs. Half a
-#: million take a random forest some minutes; more songs would narrow intervals that are narrow by then.
+#: Maximum number of predictions for the importances of one model: features × permutations × songs. A random forest
+#: takes some minutes for half a million; intervals are narrow by then.
 MAX_PREDICTIONS = 500_000
 
-#: Values that these predictions read: with 6,373 columns, 1,000 variants of 300 songs.
+#: Maximum number of values read by these predictions: with 6,373 columns, 1,000 permutations of 300 songs.
 MAX_VALUES = 2_000_000_000
 MAX_SONGS = 1_000
 LEAST_SONGS = 50
 
-#: Frames of a clip that importances are measured on, evenly spaced: 1,293 frames × 12 features × 5
-#: shuffles would be 77,000 rows a song, and neighbouring frames say the same.
+#: Maximum number of frames per clip, evenly spaced: 1,293 frames × 12 features × 5 permutations would be 77,000 rows
+#: per song, and neighbouring frames are alike.
 FRAMES_A_CLIP = 50
 
-#: Shuffled clips of one task: a forest scores some thousand a second.
+#: Number of permuted clips per Spark task; a forest scores a few thousand per second.
 _CLIPS_A_TASK = 5_000
 
-#: Ends block and shuffle in a shuffled id; what follows the second is the id, whatever it holds.
+#: Separator in the ids of permuted clips, ``block/repeat/id``; the id itself may contain it.
 _SEPARATOR = "/"
 
 
 @dataclass(frozen=True)
 class Block:
-    """Columns of the matrix that are replaced at once: a feature, or all columns of a category."""
+    """Columns of the matrix that are permuted together: a feature, or all columns of a category."""
 
     feature: str
     columns: tuple[int, ...]
 
 
 def own_importances(case: Case, config: Config) -> pd.DataFrame:
-    """Importances that a forest or tree has of itself, with model_id, unit and grouping; else no rows.
+    """Impurity-based importances of a forest or tree, with model_id, unit and grouping; else no rows.
 
-    They rest on the training songs, not on the judged ones: no number of songs stands beside them.
+    The number of songs is NULL, as they are computed on the training songs, not on the evaluated songs.
 
     Raises
     ------
     ModelError : the model's files cannot be read.
     """
-    if not have_importances(case.model["engine"], case.model["estimator"]):  # saves loading the others once more
+    if not have_importances(case.model["engine"], case.model["estimator"]):  # do not load other models
         return no_figures()
     model = registry.load(case.model, config)
     known = _by_block(model, model.importances())
@@ -96,11 +95,11 @@ def own_importances(case: Case, config: Config) -> pd.DataFrame:
 
 
 def _by_block(model: StoredModel, own: Mapping[str, float]) -> dict[str, float]:
-    """Columns that the layout shuffles together, such as those of one category (``key=0``, ``key=1``), are added up.
+    """Sum importances over the columns of a block, such as those of one category (``key=0``, ``key=1``).
 
     Parameters
     ----------
-    own : of the columns that the classifier read, which may have left some of the model's out.
+    own : importances by column; columns that the classifier did not use are missing.
     """
     blocks = model.layout.blocks(model.features)
     columns = {name: [model.features[place] for place in places] for name, places in blocks}
@@ -109,10 +108,10 @@ def _by_block(model: StoredModel, own: Mapping[str, float]) -> dict[str, float]:
 
 
 def importances(store: Reader, case: Case, predictor: StoredModel, config: Config) -> pd.DataFrame:
-    """Permutation importances of one model on its judged songs, with model_id, unit and grouping.
+    """Permutation importances of one model on its evaluated songs, with model_id, unit and grouping.
 
-    Of more than ``evaluate.importance_features`` features, those are measured that the model itself weighs most, or
-    that tell the judged genres apart best where it has no weights. Models that read rows in their order have none.
+    At most ``evaluate.importance_features`` features are measured: those with the highest weight in the model, or if it
+    has no weights, those that separate the genres best (:func:`between_genres`). No rows for models of sequences.
     """
     if reads_sequences(case.model["engine"]):
         return no_figures()
@@ -131,7 +130,7 @@ def _by_permutation(store: Reader, case: Case, predictor: StoredModel, config: C
     rows = judged_rows(clips, case.dataset.axis, width, repeats, seed)
     mine = case.songs["song_id"].isin(rows.songs).to_numpy()
     songs = case.songs[mine].reset_index(drop=True)
-    truth = truth_of(replace(case, songs=songs))[:]  # not of all songs: 90,000 songs × 3,000 genres are 270 MB
+    truth = truth_of(replace(case, songs=songs))[:]  # of the sampled songs only: 90,000 songs × 3,000 genres are 270 MB
     if most < len(blocks):
         weights = predictor.weights(rows.judged.X)
         if weights is None:
@@ -160,13 +159,14 @@ def _by_permutation(store: Reader, case: Case, predictor: StoredModel, config: C
 
 
 def judged_classes(classes: Sequence[str], true: NDArray[np.int64]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """The genres that judged songs have, and one for all others: a mistake lowers the recall of its song's genre alone.
+    """Reduce the classes to the true genres of the evaluated songs, and one class ``*`` for all others.
 
-    A thousand judged songs have a third of 3,000 genres, and figures of the others would be computed a million times.
+    This saves time: a thousand songs have at most a third of 3,000 genres. A wrong prediction as another genre still
+    lowers the recall of the song's genre.
 
     Returns
     -------
-    The classes, and (n_classes,) the place of each of ``classes`` among them.
+    The reduced classes, and (n_classes,) the index of each of ``classes`` in them.
     """
     present = np.unique(true)
     if len(present) == len(classes):
@@ -179,13 +179,13 @@ def judged_classes(classes: Sequence[str], true: NDArray[np.int64]) -> tuple[tup
 def _answers_of_frames(
     store: Reader, case: Case, predictor: StoredModel, clips: DataFrame, blocks: Sequence[Block], drawn: pd.DataFrame
 ) -> dict[tuple[int, int], AnyArray]:
-    """Answers of a model that scores frames only: one row a clip, block and repeat."""
+    """Predictions of a model that scores data frames only, with one row per clip, block and repeat."""
     pairs = store.spark.createDataFrame(drawn, "clip_id string, repeat int, donor_id string")
     every = shuffled_clips(clips, pairs, blocks, case.dataset.axis)
     tasks = max(1, len(drawn) * len(blocks) // _CLIPS_A_TASK)
     scored = told_apart(scores_by_song(predictor.predict(every.repartition(tasks, "clip_id"))))
     names = ("block", "repeat", "song_id", *(["means"] if case.multi else ["best"]))
-    # Not in buckets: that would score everything again for each. MAX_PREDICTIONS bounds it to some 30 MB.
+    # Not fetched in parts, as each part would score everything again; MAX_PREDICTIONS limits the size to about 30 MB.
     table = scored.select(*names).toArrow().to_pandas().sort_values("song_id")
     parts: dict[Any, pd.DataFrame] = dict(iter(table.groupby(["block", "repeat"])))
     if case.multi:
@@ -194,7 +194,7 @@ def _answers_of_frames(
 
 
 def between_genres(X: NDArray[np.float32], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Share of each column's variance that lies between genres (eta squared), (n_features,); 0 where it is constant."""
+    """Share of each column's variance between genres (eta squared), (n_features,); 0 for a constant column."""
     known = ~np.isnan(X)
     counts = truth.T.astype(np.float64) @ known
     mean = np.nansum(X, axis=0, dtype=np.float64) / np.maximum(known.sum(axis=0), 1)
@@ -206,26 +206,30 @@ def between_genres(X: NDArray[np.float32], truth: NDArray[np.bool_]) -> NDArray[
 
 
 def feature_blocks(features: Sequence[str], layout: Layout = SUMMARY) -> list[Block]:
-    """The blocks of a layout's columns: one per feature, or for a vector neighbouring dimensions."""
+    """Blocks of columns: one per feature, or for the layout ``vector`` neighbouring dimensions."""
     return [Block(name, places) for name, places in layout.blocks(features)]
 
 
 def most_weighty(blocks: Sequence[Block], weights: NDArray[np.float64], most: int) -> list[Block]:
-    """The blocks with the largest sums of weights, in the order of the matrix; equal ones by their place.
+    """Select the ``most`` blocks with the largest sums of weights, ties by position; in the order of the matrix.
 
     Parameters
     ----------
-    weights : (n_features,) per column of the matrix.
+    weights : (n_features,) weight of each column of the matrix.
     """
     sums = np.array([weights[list(block.columns)].sum() for block in blocks])
     return [blocks[place] for place in sorted(np.argsort(-sums, kind="stable")[:most])]
 
 
 def sampled_songs(songs: Sequence[str], n_variants: int, seed: int, width: int = 1) -> list[str]:
-    """Songs that importances rest on: all of them while few, else the first in an order of hashes.
+    """Sample the songs for importances: all if there are few, else the first in hash order.
 
-    ``n_variants`` is what every song costs: features × shuffles (× genres where every score is needed); ``width`` is
-    the number of features that a prediction reads.
+    Parameters
+    ----------
+    songs : song ids.
+    n_variants : number of predictions per song: features × permutations (× genres for multi-label models).
+    seed : seed of the hashes.
+    width : number of features that a prediction reads.
     """
     room = min(MAX_SONGS, MAX_PREDICTIONS // max(1, n_variants), MAX_VALUES // max(1, n_variants * width))
     room = max(LEAST_SONGS, room)
@@ -233,9 +237,11 @@ def sampled_songs(songs: Sequence[str], n_variants: int, seed: int, width: int =
 
 
 def donors(clips: Sequence[str], repeats: int, seed: int) -> pd.DataFrame:
-    """Whose feature each clip gets in each shuffle: clip_id, repeat, donor_id.
+    """Draw one permutation of the clips for each repeat, the same for all features.
 
-    A permutation of the clips per shuffle, the same for every feature, from the seed alone.
+    Returns
+    -------
+    clip_id, repeat, donor_id: the clip whose values a clip gets.
     """
     names = np.asarray(sorted(clips), dtype=object)
     drawn = [np.random.default_rng([seed, repeat]).permutation(len(names)) for repeat in range(repeats)]
@@ -257,17 +263,19 @@ def importance_rows(
     min_groups: int = 5,
     seed: int = 7,
 ) -> pd.DataFrame:
-    """How much of a metric is lost without each feature, with intervals over groups.
+    """Permutation importance of each feature, with intervals over groups.
 
     Parameters
     ----------
-    intact : outcomes with features as they are.
-    shuffled : feature = outcomes of the same songs, one per shuffle.
+    intact : outcomes without permutation.
+    shuffled : feature = outcomes of the same songs, one per permutation.
     metric : accuracy, balanced_accuracy, macro_f1 or weighted_f1.
+    n_samples, seed : number of bootstrap samples and their seed.
+    min_groups : minimum number of groups for an interval.
 
     Returns
     -------
-    One row per feature (in ``other``): metric of ``intact`` minus the mean over shuffles.
+    One row per feature (in ``other``): metric of ``intact`` minus the mean over permutations.
     """
     whole = np.ones((intact.n_groups, 1))
     blocks = list(group_weights(intact.n_groups, n_samples, seed)) if intact.n_groups else []
@@ -299,13 +307,14 @@ def ranking_importance_rows(
     truth: NDArray[np.bool_],
     n_groups: int,
 ) -> pd.DataFrame:
-    """The same for songs with several genres, in macro average precision and without intervals.
+    """Permutation importance of each feature for multi-label models, in macro average precision; no intervals.
 
     Parameters
     ----------
-    intact : (n, n_classes) scores with features as they are.
-    shuffled : feature = scores of the same songs, one array per shuffle.
-    truth : (n, n_classes).
+    intact : (n, n_classes) scores without permutation.
+    shuffled : feature = scores of the same songs, one array per permutation.
+    truth : (n, n_classes) true genres.
+    n_groups : number of groups of the songs.
     """
 
     def macro(scores: NDArray[np.float64]) -> float:
@@ -327,18 +336,19 @@ def _metric(outcomes: Outcomes, metric: str, weights: NDArray[np.float64]) -> ND
 
 
 def shuffled_clips(clips: DataFrame, donors: DataFrame, blocks: Sequence[Block], axis: str) -> DataFrame:
-    """Every clip as it is, and once per feature and shuffle with that feature of another clip.
+    """Every clip without permutation, and once per block and repeat with the values of another clip.
 
     Parameters
     ----------
-    clips : song_id, clip_id, and the columns that models read of the layout.
+    clips : song_id, clip_id, and the columns of the layout that models read.
     donors : clip_id, repeat int, donor_id.
-    blocks : what is replaced at once.
+    blocks : columns that are replaced together.
+    axis : layout of the feature set.
 
     Returns
     -------
-    The columns of ``clips`` with ids prefixed by ``block/repeat/``; block -1 is the clip as it is.
-    Frames are replaced in their order, from the donor's start again where it has fewer.
+    The columns of ``clips`` with ids prefixed by ``block/repeat/``; block -1 is without permutation. Frames are
+    replaced in order; if the donor has fewer frames, they are repeated.
     """
     layout = get_layout(axis)
     values, width = layout.values, layout.width
@@ -358,7 +368,7 @@ def shuffled_clips(clips: DataFrame, donors: DataFrame, blocks: Sequence[Block],
 
 
 def told_apart(songs: DataFrame) -> DataFrame:
-    """Split the ids of :func:`shuffled_clips` again: block int, repeat int, song_id."""
+    """Split the ids of :func:`shuffled_clips` into the columns block int, repeat int and song_id."""
     parts = F.split("song_id", _SEPARATOR, 3)
     return songs.select(
         parts[0].cast("int").alias("block"),
@@ -368,7 +378,7 @@ def told_apart(songs: DataFrame) -> DataFrame:
 
 
 def _thinned(clips: DataFrame, layout: Layout) -> DataFrame:
-    """Clips with at most :data:`FRAMES_A_CLIP` of their frames."""
+    """Reduce clips to at most :data:`FRAMES_A_CLIP` frames."""
     if not layout.several:
         return clips
     return clips.withColumn(layout.values, F.expr(layout.thinned(FRAMES_A_CLIP)))
@@ -376,13 +386,13 @@ def _thinned(clips: DataFrame, layout: Layout) -> DataFrame:
 
 @dataclass(frozen=True)
 class Fetched:
-    """Rows of the judged clips, by song and clip.
+    """Rows of the evaluated clips, sorted by song and clip.
 
     Attributes
     ----------
-    judged : the rows, with the place of the row that each takes a value from, per repeat.
-    songs : ids of the songs that have rows, sorted; ``judged.song`` are places in it.
-    donors : the same by clip: clip_id, repeat, donor_id.
+    judged : the rows with their permutations.
+    songs : sorted ids of the songs with rows; ``judged.song`` has indices into it.
+    donors : permutations of the clips: clip_id, repeat, donor_id.
     """
 
     judged: JudgedRows
@@ -391,12 +401,15 @@ class Fetched:
 
 
 def judged_rows(clips: DataFrame, axis: str, width: int, repeats: int, seed: int) -> Fetched:
-    """Fetch the rows of at most some thousand songs, frames thinned out.
+    """Fetch the rows of the evaluated clips (a few thousand songs at most) with a reduced number of frames.
 
     Parameters
     ----------
-    clips : song_id, clip_id, and the columns that models read of the layout.
-    width : features of a row.
+    clips : song_id, clip_id, and the columns of the layout that models read.
+    axis : layout of the feature set.
+    width : number of features of a row.
+    repeats : number of permutations.
+    seed : seed of the permutations.
     """
     layout = get_layout(axis)
     values = layout.values
@@ -416,7 +429,7 @@ def judged_rows(clips: DataFrame, axis: str, width: int, repeats: int, seed: int
     donor = np.empty((repeats, len(X)), dtype=np.int64)
     for repeat, part in drawn.groupby("repeat"):
         source = index.get_indexer(pd.Index(part.set_index("clip_id")["donor_id"].loc[clip_ids]))
-        # A donor that is shorter starts again; one without rows gives nothing, and the row keeps its own.
+        # Rows of a shorter donor are repeated; with a donor without rows, a row keeps its own values.
         length = np.maximum(lengths[source][clip_of_row], 1)
         rows = starts[source][clip_of_row] + in_clip % length
         donor[int(str(repeat))] = np.where(lengths[source][clip_of_row] > 0, rows, np.arange(len(X)))

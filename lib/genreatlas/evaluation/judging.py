@@ -1,12 +1,12 @@
-"""All figures of a model, each with interval, songs and groups beside it.
+"""All metrics of a model, with intervals and numbers of songs and groups.
 
-:func:`compute_metrics` is for songs with one genre. Proportions (accuracy, top 3, parent accuracy, recall) have the
-interval of an effective number of songs; all others that of a bootstrap over groups, where it may be trusted
+:func:`compute_metrics` is for single-label models. Proportions (accuracy, top-3 accuracy, parent accuracy, recall) have
+intervals from an effective number of songs; other metrics have bootstrap intervals over groups if these are reliable
 (:mod:`genreatlas.metrics.intervals`).
 
-:class:`MultiJudge` is for songs with several genres at once: how a model ranks them, genre by genre, as the mean over
-genres (macro), and over all pairs of song and genre pooled (micro); what is undefined is left out of means. The
-definitions are in :mod:`genreatlas.metrics.figures`.
+:class:`MultiJudge` is for multi-label models: ranking metrics per genre, their mean over genres (macro), and over all
+pairs of song and genre pooled (micro). Undefined values are left out of means. :mod:`genreatlas.metrics.figures`
+defines the metrics.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,16 +26,16 @@ from genreatlas.metrics.intervals import LEAST_GROUPS, LEAST_INFORMATIVE, Groupe
 EFFECTIVE_SONGS = "effective songs"
 BOOTSTRAP = "bootstrap over groups"
 
-#: Columns of a table of figures: those of ``metrics`` without model, part and unit.
+#: Columns of tables of metrics: the columns of ``metrics`` without model, part and unit.
 FIGURE_COLUMNS = (
     "metric", "genre_id", "other", "value", "low", "high", "n_songs", "n_groups", "metric_version", "n_absent",
     "interval_method",
 )  # fmt: skip
 
-#: Figures that are lower in a resample than in the sample; see :mod:`genreatlas.metrics.intervals`.
+#: Metrics that are biased downwards in resamples; see :mod:`genreatlas.metrics.intervals`.
 BIASED = ("macro_f1", "weighted_f1")
 
-#: Figures over all genres that are shares of songs.
+#: Metrics over all genres that are shares of songs.
 PROPORTIONS = (
     "accuracy", "top_3_accuracy", "top_5_accuracy", "top_10_accuracy", "top_50_accuracy", "parent_accuracy",
     "summed_parent_accuracy",
@@ -52,26 +52,26 @@ def compute_metrics(
     min_bootstrap_groups: int = LEAST_GROUPS,
     seed: int = 7,
 ) -> pd.DataFrame:
-    """Judge one model on one part.
+    """Compute all metrics of a single-label model on one part.
 
     Parameters
     ----------
-    outcomes : its songs (or rows).
-    n_samples : bootstrap samples of groups behind every interval that is none of a proportion.
-    min_groups : no interval is given for a proportion that rests on fewer groups.
-    min_bootstrap_groups : no bootstrap interval is given for a figure that rests on fewer groups.
+    outcomes : outcomes of the songs (or rows).
+    n_samples : number of bootstrap samples of groups, for intervals of metrics other than proportions.
+    min_groups : minimum number of groups for the interval of a proportion.
+    min_bootstrap_groups : minimum number of groups for a bootstrap interval.
     seed : seed of the bootstrap.
 
     Returns
     -------
-    One row per figure (columns: :data:`FIGURE_COLUMNS`): accuracy,
-    balanced accuracy, macro and weighted F1 and the outcomes' own values for all genres; precision,
+    One row per metric (columns: :data:`FIGURE_COLUMNS`): accuracy,
+    balanced accuracy, macro and weighted F1 and the means of ``outcomes.values`` over all genres; precision,
     recall, F1 and support per genre; ``confusion`` per pair of true (``genre_id``) and predicted
     (``other``) genre that occurs.
 
-    ``n_songs`` and ``n_groups`` count what a figure rests on: songs of the genre for recall and
-    support, songs called by its name for precision, both for F1, songs of the true genre for a
-    confusion (so value / n_songs is the row-normalised share).
+    ``n_songs`` and ``n_groups`` are the numbers of songs and groups of the metric: songs of the genre for recall and
+    support, songs predicted as the genre for precision, both for F1, songs of the true genre for a confusion (so
+    value / n_songs is the row-normalised confusion).
     """
     if not outcomes.n_groups:
         return no_figures()
@@ -133,11 +133,16 @@ def compute_metrics(
 
 
 class MultiJudge:
-    """Judges a model on songs with several genres, one block of genres at a time.
+    """Computes the metrics of a multi-label model, genre by genre, as the scores of all songs may not fit in memory.
 
-    The scores of 100,000 songs and 3,000 genres do not fit in memory: give them genre by genre with
-    :meth:`add`, then ask for :meth:`rows`. Give pooled pairs to :meth:`pool`, of all songs where
-    they fit, or of a sample of groups; its figures then say how many songs they rest on.
+    Call :meth:`add` for every genre and :meth:`pool` once with the scores of all songs, or of a sample of groups if
+    they are too many; then :meth:`rows` returns the metrics.
+
+    Parameters
+    ----------
+    group : (n_songs,) index of the song's group.
+    n_samples, seed : number of bootstrap samples and their seed.
+    min_groups : minimum number of groups for an interval.
     """
 
     def __init__(
@@ -153,7 +158,7 @@ class MultiJudge:
         self._macro: list[Floats] = []
 
     def add(self, genre: str, scores: Floats, truth: NDArray[np.bool_]) -> None:
-        """Judge one genre: its score and truth for every song, in the order of ``group``."""
+        """Add one genre: its score and truth (n_songs,) for every song, in the order of ``group``."""
         average, area = self._samples(scores, truth, self.group, self._weights)
         self._macro.append(np.stack([average, area]))
         songs, groups = int(truth.sum()), len(np.unique(self.group[truth]))
@@ -162,7 +167,7 @@ class MultiJudge:
         self._rows.append(figure_rows("support", songs, songs, groups, genres=[genre]))
 
     def pool(self, scores: Floats, truth: NDArray[np.bool_], group: NDArray[np.int64]) -> None:
-        """Judge all pairs together: (n, n_classes) scores and truth of songs of the given groups."""
+        """Compute the micro metrics from scores and truth (n, n_classes) of songs with the given groups (n,)."""
         names, place = np.unique(group, return_inverse=True)
         weights = self._weights if len(names) == self.n_groups else _with_whole(len(names), self.n_samples, self.seed)
         pairs = np.repeat(place, scores.shape[1])
@@ -171,7 +176,7 @@ class MultiJudge:
         self._row("micro_roc_auc", "*", area, len(scores), len(names))
 
     def rows(self) -> pd.DataFrame:
-        """One row per figure, as :func:`compute_metrics` gives them."""
+        """Return one row per metric, with the columns of :func:`compute_metrics`."""
         if self._macro:
             blocks = np.stack(self._macro)
             defined = ~np.isnan(blocks)
@@ -218,10 +223,18 @@ def figure_rows(
     n_absent: int | None = None,
     method: str = BOOTSTRAP,
 ) -> pd.DataFrame:
-    """One row per value, with :data:`FIGURE_COLUMNS`; single values are repeated.
+    """Build rows of metrics with the columns :data:`FIGURE_COLUMNS`; scalars are repeated.
 
-    An interval goes where its figure rests on fewer than ``min_groups`` groups or is undefined. ``n_absent`` is given
-    for means over genres: how many have no song and are left out. ``method`` says how ``ends`` were found.
+    Parameters
+    ----------
+    metric : name of the metric.
+    value : values of the metric.
+    songs, groups : number of songs and groups of each value.
+    genres, others : genre_id and other of each value.
+    ends : low and high ends of the intervals.
+    min_groups : intervals of values with fewer groups, or of undefined values, are NaN.
+    n_absent : for means over genres, the number of genres without songs, which are left out.
+    method : method of the intervals.
     """
     values, behind = np.atleast_1d(np.asarray(value, dtype=np.float64)), np.atleast_1d(np.asarray(groups))
     given = np.isnan(values) | (behind < min_groups)
@@ -237,13 +250,13 @@ def figure_rows(
 
 
 def no_figures() -> pd.DataFrame:
-    """A table of figures without rows."""
+    """Return an empty table of metrics."""
     return pd.DataFrame(columns=list(FIGURE_COLUMNS))
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Totals of one or many samples: (..., n_classes) per genre, (...) per value."""
+    """Totals of one or more samples: (..., n_classes) per genre; (...) for ``songs`` and each of ``values``."""
 
     right: NDArray[np.float64]
     predicted: NDArray[np.float64]
@@ -252,13 +265,13 @@ class Totals:
     songs: NDArray[np.float64]
 
     def overall(self) -> dict[str, NDArray[np.float64]]:
-        """Figures over all genres, by metric name."""
+        """Metrics over all genres, by name."""
         sums = (self.right, self.predicted, self.support)
         plain = {metric: figures.totals_figure(metric, *sums) for metric in figures.TOTALS_METRICS}
         return plain | {name: value / self.songs for name, value in self.values.items()}
 
     def per_genre(self) -> dict[str, NDArray[np.float64]]:
-        """Precision, recall and F1 of every genre."""
+        """Precision, recall and F1 per genre, by name."""
         return {
             "precision": figures.precision(self.right, self.predicted),
             "recall": figures.recall(self.right, self.support),
@@ -267,11 +280,12 @@ class Totals:
 
 
 def totals(outcomes: Outcomes, weights: NDArray[np.float64]) -> Totals:
-    """Totals with every group counted ``weights`` times.
+    """Totals with weighted groups.
 
     Parameters
     ----------
-    weights : (n_groups, n_samples).
+    outcomes : outcomes of the songs.
+    weights : (n_groups, n_samples) weight of each group in each sample.
 
     Returns
     -------
@@ -292,7 +306,7 @@ def totals(outcomes: Outcomes, weights: NDArray[np.float64]) -> Totals:
 def _resampled(
     outcomes: Outcomes, n_samples: int, seed: int
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float32]]]:
-    """Every figure on every bootstrap sample; per genre in float32, 12 MB a metric for 3,000 genres."""
+    """All metrics on all bootstrap samples; per genre in float32, 12 MB per metric for 3,000 genres."""
     overall: dict[str, list[NDArray[np.float64]]] = {}
     per_genre: dict[str, list[NDArray[np.float32]]] = {}
     for weights in group_weights(outcomes.n_groups, n_samples, seed):
@@ -308,13 +322,13 @@ def _resampled(
 
 
 def _proportion(outcomes: Outcomes, metric: str) -> Grouped:
-    """Right answers and songs of every group, for one of :data:`PROPORTIONS`."""
+    """Statistics of one of :data:`PROPORTIONS` by group."""
     hits = (outcomes.truth == outcomes.predicted) if metric == "accuracy" else outcomes.values[metric]
     return Grouped.of(*_sums(outcomes, hits, outcomes.group, outcomes.n_groups))
 
 
 def _recalls(outcomes: Outcomes) -> Grouped:
-    """The same of every genre's songs."""
+    """Statistics of the recall of each genre by group."""
     pairs, place = np.unique(outcomes.truth * outcomes.n_groups + outcomes.group, return_inverse=True)
     hits = outcomes.truth == outcomes.predicted
     return Grouped.of(*_sums(outcomes, hits, place, len(pairs)), pairs // outcomes.n_groups, len(outcomes.classes))
@@ -329,13 +343,13 @@ def _sums(
 
 
 def _informative(outcomes: Outcomes) -> int:
-    """Groups with a right or groups with a wrong answer, whichever are fewer."""
+    """Number of groups with a right prediction or with a wrong one, whichever is smaller."""
     hit = outcomes.truth == outcomes.predicted
     return min(len(np.unique(outcomes.group[hit])), len(np.unique(outcomes.group[~hit])))
 
 
 def _behind(outcomes: Outcomes) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]]:
-    """Songs, groups and informative groups that each per-genre figure rests on, by metric."""
+    """Number of songs, groups and informative groups of each genre, by metric."""
     hit = outcomes.truth == outcomes.predicted
     true = (outcomes.truth, outcomes.group, outcomes.weight, hit)
     called = (outcomes.predicted, outcomes.group, outcomes.weight, hit)
@@ -364,9 +378,9 @@ def _per_genre(
 
 
 def _with_whole(n_groups: int, n_samples: int, seed: int) -> NDArray[np.uint8]:
-    """Weights of the sample as it is (first column), then of the bootstrap samples.
+    """Weights of the original sample (first column, all 1) and of the bootstrap samples.
 
-    One byte each, since no group is drawn 256 times: 100 MB for 100,000 groups and 1,000 samples.
+    One byte each, as no group is drawn 256 times: 100 MB for 100,000 groups and 1,000 samples.
     """
     if not n_groups:
         return np.ones((0, 1), dtype=np.uint8)

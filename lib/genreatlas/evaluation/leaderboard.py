@@ -1,4 +1,4 @@
-"""Which models are judged, which is best, and the lines that people read first."""
+"""Selection of the models to evaluate, their ranking, and the leaderboard as text."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from genreatlas.models.engines import baselines
 from genreatlas.models.engines.baseline import NOT_MUSIC
 from genreatlas.splits.leaks import ARTISTS_SHARED
 
-#: What the ends in brackets are.
+#: Explanation of the intervals in brackets.
 _METHODS = (
     "[95 % intervals over groups: accuracy Clopper-Pearson on effective songs, other scores a bootstrap; "
     "docs/intervals.md]"
@@ -21,11 +21,12 @@ _SETTING = ("engine", "feature_set", "preprocessing_id", "estimator_of_baseline"
 
 
 def current_models(models: pd.DataFrame, *, split: str, level: str, labels: str) -> pd.DataFrame:
-    """Models of the configured split, level and labels; of several trainings the newest.
+    """Models of the configured split, level and labels; the newest if trained several times.
 
     Parameters
     ----------
     models : rows of ``models``.
+    split, level, labels : ``splits.name``, ``train.level`` and ``train.labels``.
 
     Returns
     -------
@@ -39,17 +40,17 @@ def current_models(models: pd.DataFrame, *, split: str, level: str, labels: str)
 
 
 def ranked(models: pd.DataFrame, figures: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Models with their score in one metric, best first; equal scores in the order of model ids.
+    """Rank models by one metric, best first; ties by model id.
 
     Parameters
     ----------
     models : rows of ``models``.
-    figures : rows of ``metrics`` of unit song for all genres.
-    metric : higher is better.
+    figures : rows of ``metrics`` over all genres with the unit song.
+    metric : name of a metric for which higher is better.
 
     Returns
     -------
-    Columns of ``models``, and value, low, high, n_songs, n_groups, grouping of the metric.
+    Columns of ``models``, and value, low, high, n_songs, n_groups, grouping and n_absent of the metric.
     """
     mine = figures[(figures["metric"] == metric) & figures["value"].notna()]
     columns = ["model_id", "value", "low", "high", "n_songs", "n_groups", "grouping", "n_absent"]
@@ -59,18 +60,19 @@ def ranked(models: pd.DataFrame, figures: pd.DataFrame, metric: str) -> pd.DataF
 
 
 def best_per_engine(board: pd.DataFrame) -> list[str]:
-    """Model ids of the best model of each engine, baselines aside; best first."""
+    """Model ids of the best model of each engine, without baselines; best first."""
     models = board[~board["engine"].isin(baselines())]
     return models.drop_duplicates("engine")["model_id"].tolist()
 
 
 def lines(board: pd.DataFrame, figures: pd.DataFrame, metric: str) -> list[str]:
-    """The leaderboard as text: model, metrics with intervals, groups, and how safe the split is.
+    """The leaderboard as text: model, metrics with intervals, number of groups, and the grouping of the split.
 
     Parameters
     ----------
-    board : what :func:`ranked` returns for ``metric``.
-    figures : rows of ``metrics`` of unit song for all genres.
+    board : result of :func:`ranked` for ``metric``.
+    figures : rows of ``metrics`` over all genres with the unit song.
+    metric : metric of the ranking.
     """
     if board.empty:
         return []
@@ -89,9 +91,9 @@ def lines(board: pd.DataFrame, figures: pd.DataFrame, metric: str) -> list[str]:
 
 
 def not_music(board: pd.DataFrame, metric: str) -> list[str]:
-    """Say so where a model that hears no music comes near the best one that does.
+    """Warnings about baselines without music features whose score is close to the best model's.
 
-    Near means within the best model's interval, or within a tenth of its score where it has none.
+    Close means above the lower end of the best model's interval, or above 90 % of its score if it has no interval.
     """
     models = board[~board["engine"].isin(baselines())]
     if models.empty:
@@ -110,7 +112,7 @@ def not_music(board: pd.DataFrame, metric: str) -> list[str]:
 
 
 def shown_as(metric: str) -> str:
-    """A metric's name for people."""
+    """Display name of a metric."""
     return {"macro_f1": "macro-F1", "weighted_f1": "weighted F1"}.get(metric, metric.replace("_", " "))
 
 
@@ -124,7 +126,7 @@ def _cell(row: Mapping[Hashable, Any] | None) -> str:
 
 
 def _absent(row: Mapping[Hashable, Any]) -> str:
-    """What means over genres leave out."""
+    """Text with the number of genres that means over genres leave out."""
     n_absent = row["n_absent"]
     if pd.isna(n_absent) or not n_absent:
         return ""

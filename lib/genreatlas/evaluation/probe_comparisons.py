@@ -1,8 +1,9 @@
 """Rows of the table ``probes`` that compare a set with itself: on changed clips, without level, on another collection.
 
-Every difference is taken on the same songs. A genre is said to be told where the interval of its recall lies above
-those of the shares of each other genre's songs that are called by its name: a model that always names it has a recall
-of 1 and tells nothing, and one that takes as many of its parent's songs for it does not tell it from the parent.
+Differences are computed on the same songs. A genre counts as recognised if the interval of its recall is above the
+intervals of the shares of each other genre's songs that are predicted as this genre. (Recall alone does not suffice: a
+model that always predicts the genre has recall 1, and a model that predicts it as often for songs of its parent does
+not separate the two.)
 """
 
 import math
@@ -36,14 +37,17 @@ def change_rows(
     tolerance: float,
     notes: Sequence[str],
 ) -> list[dict[str, object]]:
-    """What a change costs.
+    """Rows on the loss of accuracy by a change of the audio.
 
     Parameters
     ----------
-    words : the change, as the end of "after ...".
-    before, after : answers of the same models to the songs as they are, and to the changed ones.
-    tolerance : share of songs that it may cost.
-    notes : what is to be said of songs that were left out.
+    probed : common fields of the rows.
+    change : name of the change.
+    words : text for the change that follows "after".
+    songs : songs of the experiment.
+    before, after : predictions of the same models for the original and for the changed clips.
+    tolerance : loss of accuracy that is tolerated, 0 to 1.
+    notes : sentences about songs that were left out.
     """
     found = figures(songs, after, probed.intervals)
     hits, baseline = after == songs.target, before == songs.target
@@ -72,14 +76,14 @@ def change_rows(
 
 @dataclass(frozen=True)
 class Levelled:
-    """How differences in level were taken away from a list of genres.
+    """How differences in level were removed for a list of genres.
 
     Attributes
     ----------
-    how : in words, as the end of "learnt and judged ...".
-    medians : median level of each genre; NaN where it is not known.
-    quiet : place of the genre that may be told by its level alone.
-    notes : what else is to be said.
+    how : text for the method that follows "learnt and judged".
+    medians : median level of each genre; NaN if unknown.
+    quiet : index of the genre that may be recognised by its level alone.
+    notes : further sentences.
     """
 
     how: str
@@ -96,13 +100,17 @@ def apart_rows(
     levelled: Levelled,
     tolerance: float,
 ) -> list[dict[str, object]]:
-    """Whether a list of genres is told apart, and whether one of them only by its level.
+    """Rows on whether genres of a list are separated, and whether one of them is recognised by its level only.
 
     Parameters
     ----------
-    answers : of the set as it is, of the set without differences in level, of the level alone (-1 where it is not
-        known), and of guessing.
-    tolerance : share of songs of a genre that count as nothing.
+    probed : common fields of the rows.
+    name : name of the list.
+    songs : songs of the genres.
+    answers : predictions from the set, from the set without differences in level, from the level alone (-1 if
+        unknown), and of the most frequent genre.
+    levelled : how differences in level were removed.
+    tolerance : loss of recall that is tolerated, 0 to 1.
     """
     plain, without, by_level, majority = answers
     settings, n = probed.intervals, len(songs.classes)
@@ -159,19 +167,19 @@ _TOLD = {
 
 @dataclass(frozen=True)
 class _Quiet:
-    """What was found of the genre that may be told by its level alone."""
+    """Results for the genre that may be recognised by its level alone."""
 
     verdict: str
     plain: Figure
     without: Figure
     fall: Figure
-    #: Largest share of another genre's songs that are called by its name, as they are and without level; which genre.
+    #: Largest share of another genre's songs predicted as this genre, with and without level; name of that genre.
     called: tuple[float, float]
     taken: tuple[str, str]
     by_level: float
 
     def sentence(self, genre: str, level: float, nearest: float) -> str:
-        """What it comes to."""
+        """Sentences with the results."""
         how_loud = "" if math.isnan(level) else f" (median level {level:.1f}"
         if how_loud:
             how_loud += ")" if math.isnan(nearest) else f", the next genre's {nearest:.1f})"
@@ -217,11 +225,11 @@ def _quiet_genre(
 
 @dataclass(frozen=True)
 class _Told:
-    """How well a genre is told: its recall, and the genre whose songs are taken for it most often."""
+    """Recognition of a genre: its recall, and the other genre whose songs are most often predicted as it."""
 
     recall: Figure
-    called: float  #: share of that genre's songs that are called by its name
-    taken: str
+    called: float  #: share of the other genre's songs that are predicted as this genre
+    taken: str  #: name of the other genre
     is_told: bool
 
 
@@ -230,12 +238,12 @@ def _told(songs: Songs, answers: Ints, place: int, settings: IntervalSettings) -
     others = [k for k in range(len(songs.classes)) if k != place]
     called = {k: _called(songs.some(songs.target == k), answers[songs.target == k] == place) for k in others}
     most = max(others, key=lambda k: called[k][0])
-    is_told = all(recall.low > high for _, high in called.values())  # False where there is no interval
+    is_told = all(recall.low > high for _, high in called.values())  # False without an interval
     return _Told(recall, called[most][0], songs.names[most], is_told)
 
 
 def _called(songs: Songs, called: NDArray[np.bool_]) -> tuple[float, float]:
-    """Share of songs that are called by another genre's name, and the upper end of its interval."""
+    """Share of songs predicted as another genre, and the upper end of its interval."""
     _, place = np.unique(songs.group.astype(str), return_inverse=True)
     sums, sizes = (np.bincount(place, weights=one).astype(np.float64) for one in (called, np.ones(len(songs))))
     return float(called.mean()), float(Grouped.of(sums, sizes).interval()[1][0])
@@ -248,13 +256,16 @@ def transfer_rows(
     answers: tuple[Ints, Ints, Ints],
     n_learnt: tuple[int, int],
 ) -> list[dict[str, object]]:
-    """What a model of one collection says of another's songs, next to a model of their own.
+    """Rows on predictions for one collection by models trained on another, compared with models of its own.
 
     Parameters
     ----------
-    names : collection that was learnt from, and the one of ``songs``.
-    answers : of the models of the other collection, of models of the songs' own, and of guessing by the own one.
-    n_learnt : songs of both that were learnt from.
+    probed : common fields of the rows.
+    names : name of the other collection, which was trained on, and of the collection of ``songs``.
+    songs : songs that are predicted.
+    answers : predictions by models of the other collection, by models of the own collection, and of the most frequent
+        genre of the own collection.
+    n_learnt : number of training songs in the other and in the own collection.
     """
     over, within, majority = answers
     found = figures(songs, over, probed.intervals)
@@ -282,7 +293,7 @@ def transfer_rows(
 
 
 def differs(difference: Figure) -> Row:
-    """The columns of a difference; NaN becomes NULL."""
+    """Columns of a difference; NaN becomes NULL."""
     row = measured(difference)
     columns = {"difference": row["value"], "difference_low": row["low"], "difference_high": row["high"]}
     known = {name: None if math.isnan(value) else value for name, value in columns.items()}
@@ -290,12 +301,12 @@ def differs(difference: Figure) -> Row:
 
 
 def points(share: float) -> str:
-    """``2 points``."""
+    """Format a share as ``2 points``."""
     return f"{100 * share:g} points"
 
 
 def moved(difference: Figure) -> str:
-    """``1.5 points less (-3.0 to 0.1)``; without an interval it says so."""
+    """Format a difference as ``1.5 points less (-3.0 to 0.1)``, or with a remark that there is no interval."""
     size = round(100 * abs(difference.value), 1)
     words = f"{size:.1f} points {'less' if difference.value < 0 else 'more'}" if size else "no difference"
     if math.isnan(difference.low):

@@ -1,4 +1,4 @@
-"""Experiments of the step ``probe`` on one feature set: what they share, confounds alone, and artists."""
+"""Experiments of the step ``probe`` on one feature set: shared data and models, confounds alone, and artists."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -32,24 +32,26 @@ from genreatlas.store import Snapshot, Store
 from genreatlas.tables import CLIPS, SONG_ARTISTS, SONGS
 from genreatlas.values import Row
 
-#: An artist is told from half of their songs.
+#: Minimum number of songs of an artist; half of them are used for training.
 ARTIST_SONGS = 4
 MOST_ARTISTS = 50
-#: Genres with fewer songs, or of whose songs fewer have the confound, are no class.
+#: Minimum number of songs of a genre, and of its songs with a known value of the confound.
 LEAST_SONGS = 5
-#: The set that says how loud a clip is.
+#: Feature set with the loudness of clips.
 LOUDNESS = ALWAYS[0]
 
 Rows = list[Row]
 
 
 class Probing:
-    """Experiments on one feature set; what they share is read and fitted once.
+    """Experiments on one feature set; shared data and models are read and fitted once.
 
     Parameters
     ----------
-    store : each of its tables is read at one version; features of changed clips are written to it.
-    config : with one genre a song.
+    store : tables are read at fixed versions; features of changed clips are written to it.
+    config : configuration for one genre per song (:func:`.probe_reading.single_labels`).
+    library : songs, labels and split.
+    feature_set : feature set to probe.
 
     Raises
     ------
@@ -86,12 +88,12 @@ class Probing:
 
     @cached_property
     def every_song(self) -> Songs:
-        """Songs of the training part, of the genres that are probed."""
+        """Songs of the training part, of the ``probe.max_genres`` largest genres."""
         return largest_classes(training_songs(self.dataset), self.config.probe.max_genres)
 
     @cached_property
     def learnt(self) -> tuple[Songs, SetRows]:
-        """Songs that are learnt from, at most ``max_songs``, each with rows of the set."""
+        """Songs to train on, at most ``probe.max_songs``, and their rows of the set."""
         section = self.config.probe
         chosen = self.every_song.some(pick_songs(self.every_song, section.max_songs, section.seed))
         rows = read_set(self.dataset, chosen, self.config)
@@ -100,22 +102,22 @@ class Probing:
 
     @cached_property
     def models(self) -> HeldOutModels:
-        """Models of the set, one for each fold."""
+        """Models fitted on the set, one for each fold."""
         songs, rows = self.learnt
         return HeldOutModels(songs, rows.columns, "linear", self.config.probe.seed)
 
     @cached_property
     def answers(self) -> Ints:
-        """What they say of the songs that they were not fitted on."""
+        """Out-of-fold predictions of :attr:`models` for the songs of :attr:`learnt`."""
         songs, rows = self.learnt
         return self.models.answers(songs, rows.columns)
 
     def loudness(self, dataset: Dataset, songs: Songs, rows: SetRows) -> Columns:
-        """How loud songs are: the set loudness, whose first column is LUFS, or columns of an imported table.
+        """Loudness of songs: the set ``loudness``, whose first column is in LUFS, or columns of an imported table.
 
         Raises
         ------
-        InputError : there is neither.
+        InputError : the store has neither.
         """
         if LOUDNESS in known_feature_sets(self.snapshot):
             return read_beside(self.snapshot, self.config, self.library, LOUDNESS, dataset, songs)
@@ -130,7 +132,7 @@ class Probing:
 
 
 def alone(probing: Probing) -> Iterator[Row]:
-    """The set itself, then each confound alone on the same songs."""
+    """Yield rows on the set itself, then on each confound alone, on the same songs."""
     try:
         songs, _ = probing.learnt
         yield from music_rows(probing.probed, songs, probing.answers, majority_answers(songs))
@@ -151,7 +153,7 @@ def _one_alone(probing: Probing, name: str, columns: Columns) -> Rows:
     answers = HeldOutModels(mine, values, "forest", seed).answers(mine, values)
     at = np.searchsorted(songs.ids, mine.ids)
     music = probing.answers[at]
-    if mine.classes != songs.classes:  # the set would have more genres to choose from
+    if mine.classes != songs.classes:  # fit the set again on the same, fewer genres
         heard = rows.columns.of(at)
         music = HeldOutModels(mine, heard, "linear", seed).answers(mine, heard)
     return alone_rows(probing.probed, name, mine, answers, majority_answers(mine), music, len(songs))
@@ -179,7 +181,7 @@ def _year(probing: Probing) -> Columns:
 
 
 def artist(probing: Probing) -> Iterator[Row]:
-    """How well the artists of songs are told from their other songs."""
+    """Yield rows on how well artists are predicted from other songs of theirs."""
     section, every = probing.config.probe, probing.every_song
     try:
         artists = read_artists(probing.snapshot, every, probing.config)
@@ -200,7 +202,7 @@ def artist(probing: Probing) -> Iterator[Row]:
 
 
 def usable(songs: Songs, columns: Columns, least: int = LEAST_SONGS) -> tuple[Songs, Columns]:
-    """Songs that have rows, of classes with at least so many of them.
+    """Select songs with rows, of classes with at least ``least`` such songs.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What experiments on confounds need of the store: songs of the training part, and their values as arrays."""
+"""Read data for experiments on confounds: songs of the training part, and their feature values as arrays."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,19 +27,19 @@ from genreatlas.extraction.changed import changed_rows, registered_sets
 from genreatlas.store import Reader
 from genreatlas.tables import SONG_ARTISTS
 
-#: Rows of a song that are learnt from, where a set has several rows a clip: enough to say what it sounds like.
+#: Number of rows per song for sets with several rows per clip.
 ROWS_PER_SONG = 20
 
 
 @dataclass(frozen=True)
 class SetRows:
-    """A feature set on some songs.
+    """Values of a feature set for some songs.
 
     Attributes
     ----------
-    dataset : where it comes from.
-    features : its columns that are used; ``places`` are their places in the data set's.
-    columns : their values.
+    dataset : data set of the values.
+    features, places : names of the columns used, and their indices in the data set's columns.
+    columns : values of these columns.
     """
 
     dataset: Dataset
@@ -49,7 +49,7 @@ class SetRows:
 
 
 def single_labels(config: Config) -> Config:
-    """The configuration by which songs are chosen: one genre a song, and as many songs of each as there are."""
+    """Configuration for the experiments: one genre per song, no balancing, no limit of songs per genre."""
     changed: dict[str, object] = {"balance": "none", "max_songs": 0}
     if config.train.labels == "multi":
         changed["labels"] = "drop"
@@ -71,8 +71,8 @@ def training_songs(dataset: Dataset) -> Songs:
 
 
 def read_columns(dataset: Dataset, songs: Songs, max_mb: int) -> Columns:
-    """Values of some songs, sorted by song, clip and frame; of songs with many rows, some that lie evenly."""
-    some = replace(dataset, frame=_of_songs(dataset.frame, songs))  # before anything is counted or spread
+    """Read values of songs, sorted by song, clip and frame; at most :data:`ROWS_PER_SONG` rows per song."""
+    some = replace(dataset, frame=_of_songs(dataset.frame, songs))  # before rows are counted or sampled
     rows = training_rows(some, ROWS_PER_SONG).select("song_id", "clip_id", "frame", "features")
     return _fetch_columns(rows, songs, len(dataset.features), max_mb)
 
@@ -83,7 +83,7 @@ def _of_songs(rows: DataFrame, songs: Songs) -> DataFrame:
 
 
 def _fetch_columns(rows: DataFrame, songs: Songs, width: int, max_mb: int) -> Columns:
-    """Bring rows (song_id, clip_id, frame, features) of these songs to the driver."""
+    """Fetch rows (song_id, clip_id, frame, features) of the songs to the driver."""
     table = fetch(rows, "song_id", max_mb, 100 + 8 * width)
     table = table.sort_by([("song_id", "ascending"), ("clip_id", "ascending"), ("frame", "ascending")])
     place = np.searchsorted(songs.ids, np.asarray(table.column("song_id").to_numpy(), dtype=str))
@@ -91,7 +91,7 @@ def _fetch_columns(rows: DataFrame, songs: Songs, width: int, max_mb: int) -> Co
 
 
 def read_set(dataset: Dataset, songs: Songs, config: Config) -> SetRows:
-    """Values of the probed set, without columns of an imported table that give the genre away."""
+    """Read values of the probed set, without columns of an imported table that leak the label."""
     columns = read_columns(dataset, songs, config.store.max_commit_mb)
     gone: set[str] = set()
     asked = set(dataset.imported) - set(config.train.keep_features)
@@ -110,7 +110,7 @@ def read_set(dataset: Dataset, songs: Songs, config: Config) -> SetRows:
 def read_beside(
     store: Reader, config: Config, library: Library, feature_set: str, of: Dataset, songs: Songs
 ) -> Columns:
-    """Values of another set on the same songs, such as loudness; songs without them have no row."""
+    """Read values of another set, such as loudness, for the same songs; songs without values have no row."""
     beside = build_dataset(store, config, library, feature_set, of)
     return read_columns(beside, songs, config.store.max_commit_mb)
 
@@ -118,7 +118,7 @@ def read_beside(
 def read_changed(
     store: Reader, config: Config, change: str, dataset: Dataset, songs: Songs, places: NDArray[np.int64]
 ) -> Columns:
-    """Values of changed clips of some songs, in the columns of a set whose places these are."""
+    """Read values of changed clips of songs, for the columns of the set with the given indices."""
     names = members_of(dataset.feature_set)
     sets = registered_sets(names) or []
     frames = [_of_songs(changed_rows(store, config, change, one), songs) for one in sets]
@@ -146,13 +146,13 @@ def read_changed(
 
 
 def _kind(sets: Sequence[FeatureSet], column: str, joined: bool) -> str:
-    """Kind of a column of one set, or of several that are joined."""
+    """Kind of a column of one set, or of several joined sets."""
     kinds = {(column_of(one.name, f.name) if joined else f.name): f.kind for one in sets for f in one.features}
     return kinds[column]
 
 
 def read_artists(store: Reader, songs: Songs, config: Config) -> Mapping[str, str]:
-    """Performer of each song: song id = artist id; songs of nobody known are absent."""
+    """Performer of each song as song id = artist id; songs with unknown performer are missing."""
     rows = store.read(SONG_ARTISTS).where("position = 0").select("song_id", "artist_id")
     found = fetch(rows, "song_id", config.store.max_commit_mb).to_pandas()
     mine: pd.DataFrame = found[found.song_id.isin(set(songs.ids.tolist()))].sort_values(["song_id", "artist_id"])

@@ -1,7 +1,7 @@
-"""Rows of the table ``probes``: what experiments on confounds found, each with a verdict and a sentence.
+"""Rows of the table ``probes``: results of experiments on confounds, with a verdict and a sentence.
 
-A verdict never says more than the interval does: ``tells`` needs an interval above what guessing reaches, and where
-there is none (too few groups) the verdict is ``not shown``.
+Verdicts follow from intervals: ``tells`` requires that the interval is above the accuracy of guessing; without an
+interval (too few groups) the verdict is ``not shown``.
 """
 
 import math
@@ -24,27 +24,27 @@ from genreatlas.evaluation.confounds import (
 from genreatlas.ids import stable_id
 from genreatlas.values import Row
 
-#: Version of what the experiments do; another one makes all of them again.
+#: Version of the experiments. Increase it when results change for the same input, so that all are repeated.
 VERSION = 1
 ALL = "*"
-#: Name of the row on the set itself.
+#: Name of the experiment on the set itself.
 ITSELF = "itself"
-#: Confounds in words.
+#: Confound = description for sentences.
 CONFOUNDS = {
     "loudness": "how loud the clips are",
     "format": "how the files are encoded (codec, bit rate, sample rate, channels, length, provider)",
     "year": "the year of release",
 }
-#: Splits in which no artist is divided; of others it is not known.
+#: Grouping of splits that do not divide artists.
 SAFE = "artist-safe"
 _OF_NEW = {True: " of artists that were not learnt from", False: " that were not learnt from"}
-#: Share of what a set gains over guessing from which a confound alone is said to tell most of it.
+#: Minimum share of a set's gain over guessing that a confound alone reaches, for the verdict ``tells most``.
 MOST = 0.5
 
 
 @dataclass(frozen=True)
 class Probed:
-    """What the rows of one feature set have in common; fields are those of the table."""
+    """Common fields of the rows of one feature set, named as in the table."""
 
     split: str
     split_version: int
@@ -56,7 +56,7 @@ class Probed:
     intervals: IntervalSettings
 
     def row(self, kind: str, name: str, metric: str = "accuracy", genre_id: str = ALL, **values: object) -> Row:
-        """A row; figures that are NaN become NULL."""
+        """Build a row; NaN becomes NULL."""
         about = {
             "split": self.split,
             "kind": kind,
@@ -74,7 +74,7 @@ class Probed:
         return about | known
 
     def left_out(self, kind: str, name: str, why: str) -> Row:
-        """The row of an experiment that could not be made; ``why`` is a sentence without its full stop."""
+        """Build the row of an experiment that is not possible; ``why`` is a sentence without its full stop."""
         return self.row(
             kind,
             name,
@@ -89,7 +89,7 @@ class Probed:
 
 
 def music_rows(probed: Probed, songs: Songs, answers: Ints, majority: Ints) -> list[dict[str, object]]:
-    """The feature set itself on held-out songs: what every other experiment is compared with."""
+    """Rows on the feature set itself on held-out songs, the reference of other experiments."""
     found = figures(songs, answers, probed.intervals)
     gain = paired_difference(answers == songs.target, majority == songs.target, songs.group, probed.intervals)
     accuracy, guessed = found["accuracy", ALL], float(np.mean(majority == songs.target))
@@ -108,12 +108,15 @@ def music_rows(probed: Probed, songs: Songs, answers: Ints, majority: Ints) -> l
 def alone_rows(
     probed: Probed, name: str, songs: Songs, answers: Ints, majority: Ints, music: Ints, n_all: int
 ) -> list[dict[str, object]]:
-    """A confound alone, on the same songs as the set.
+    """Rows on a confound alone, on the same songs as the set.
 
     Parameters
     ----------
-    answers, majority, music : of the confound, of guessing, and of the set.
-    n_all : songs of the set; of ``songs`` the confound is known.
+    probed : common fields of the rows.
+    name : name of the confound.
+    songs : songs with a known value of the confound.
+    answers, majority, music : predictions from the confound, of the most frequent genre, and from the set.
+    n_all : number of songs of the set.
     """
     found = figures(songs, answers, probed.intervals)
     hits, guesses, heard = (one == songs.target for one in (answers, majority, music))
@@ -146,16 +149,18 @@ def alone_rows(
 
 
 def artist_rows(probed: Probed, artists: Songs, answers: Ints, genre: AnyArray, n_songs: int) -> list[Row]:
-    """How well artists are told, from the other half of their songs.
+    """Rows on how well artists are predicted from the other half of their songs.
 
     Parameters
     ----------
-    artists : songs whose class is their artist, folds being the halves.
-    genre : (n_songs,) genre of each.
-    n_songs : songs of all artists.
+    probed : common fields of the rows.
+    artists : songs whose class is the artist; folds are the halves.
+    answers : predicted artists.
+    genre : genre of each song.
+    n_songs : number of songs of all artists.
     """
     found = figures(artists, answers, probed.intervals)
-    # Whoever knows the genre alone guesses among its artists.
+    # Reference: guessing among the artists of the song's genre.
     of_genre = {one: len(set(artists.target[genre == one].tolist())) for one in set(genre.tolist())}
     chance = np.array([1.0 / of_genre[one] for one in genre.tolist()])
     gain = paired_difference(answers == artists.target, chance, artists.group, probed.intervals)
@@ -177,7 +182,7 @@ def artist_rows(probed: Probed, artists: Songs, answers: Ints, genre: AnyArray, 
         probed, "artist", "artist", artists, found, ("linear", artists, answers), guessed,
         "artists of the right genre", gain, "tells" if tells else "not shown", sentence,
     )  # fmt: skip
-    return [row for row in rows if row["metric"] == "accuracy"]  # with one recall each, artists would fill the table
+    return [row for row in rows if row["metric"] == "accuracy"]  # no recall per artist, to keep the table small
 
 
 def overall_rows(
@@ -193,7 +198,7 @@ def overall_rows(
     verdict: str,
     sentence: str,
 ) -> list[Row]:
-    """The row of the accuracy with all that is said of it, then macro-F1 and the recall of each genre."""
+    """Build the row of the accuracy with baseline and difference, then rows of macro-F1 and each genre's recall."""
     estimator, learnt, answers = made
     probe_id = stable_id(
         VERSION, kind, name, probed.feature_set, probed.set_version, probed.preprocessing_id, estimator, probed.seed,
@@ -233,23 +238,23 @@ def overall_rows(
 
 
 def measured(figure: Figure) -> Row:
-    """The columns of a figure."""
+    """Columns of a value and its interval."""
     figure = replace(figure, method=figure.method if isinstance(figure.method, str) else None)
     return {"value": figure.value, "low": figure.low, "high": figure.high, "interval_method": figure.method}
 
 
 def is_above(difference: Figure) -> bool:
-    """Whether the whole interval lies above 0; False without one."""
+    """Whether the interval is above 0; False without an interval."""
     return difference.low > 0.0
 
 
 def percent(share: float) -> str:
-    """``36.5 %``."""
+    """Format a share as ``36.5 %``."""
     return f"{round(100 * share, 1) + 0.0:.1f} %"
 
 
 def with_interval(figure: Figure) -> str:
-    """``36.5 % (30.1 to 43.0 %)``; without an interval it says so."""
+    """Format a share as ``36.5 % (30.1 to 43.0 %)``, or with a remark that there is no interval."""
     if math.isnan(figure.low):
         return f"{percent(figure.value)} (too few groups for an interval)"
     return f"{percent(figure.value)} ({percent(figure.low)[:-2]} to {percent(figure.high)})"

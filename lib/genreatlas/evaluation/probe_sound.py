@@ -1,4 +1,4 @@
-"""Experiments of the step ``probe`` on changed sound: what a change costs, and whether level alone tells genres."""
+"""Experiments of the step ``probe`` on changed audio: loss of accuracy by a change, and genres recognised by level."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ from genreatlas.extraction.changed import extract_changed, failures, registered_
 from genreatlas.ids import slug
 from genreatlas.values import Row
 
-#: Change by which differences in level are taken away.
+#: Change that removes differences in level.
 NORMALISED = "normalised"
 
 
 def changes(probing: Probing) -> Iterator[dict[str, object]]:
-    """What each change costs: models that never heard a song or its artist answer its changed clips."""
+    """Yield rows on each change: out-of-fold models predict the changed clips."""
     for change in probing.config.probe.changes:
         try:
             yield from _one_change(probing, change)
@@ -36,7 +36,7 @@ def changes(probing: Probing) -> Iterator[dict[str, object]]:
 
 
 def apart(probing: Probing) -> Iterator[Row]:
-    """Lists of genres that are to be told apart, with and without differences in level."""
+    """Yield rows on how well lists of genres are separated, with and without differences in level."""
     for test in probing.config.probe.apart:
         try:
             yield from _one_apart(probing, test)
@@ -62,7 +62,7 @@ def _one_change(probing: Probing, change: str) -> list[dict[str, object]]:
 
 @dataclass(frozen=True)
 class _Changed:
-    """Values of changed clips, of songs all of whose clips could be used; what is to be said of the others."""
+    """Values of changed clips, for songs all of whose clips could be used, and notes about other songs."""
 
     columns: Columns
     notes: tuple[str, ...]
@@ -70,11 +70,11 @@ class _Changed:
 
 
 def _changed(probing: Probing, change: str, songs: Songs, rows: SetRows) -> _Changed:
-    """Extract what is lacking, and read the values of the changed clips.
+    """Extract missing features of changed clips, and read their values.
 
     Raises
     ------
-    InputError : the set cannot be computed from changed clips here.
+    InputError : the set cannot be computed from changed clips.
     """
     dataset, config, store = rows.dataset, probing.config, probing.store
     sets = _sets_here(dataset, probing)
@@ -96,11 +96,11 @@ def _changed(probing: Probing, change: str, songs: Songs, rows: SetRows) -> _Cha
 
 
 def _sets_here(dataset: Dataset, probing: Probing) -> list[FeatureSet]:
-    """Every probed set that is extracted here, so that a clip is decoded once for all, this one among them.
+    """All probed sets that can be extracted, including the data set's own, so that a clip is decoded only once.
 
     Raises
     ------
-    InputError : the data set's own is not, or was made otherwise.
+    InputError : the data set's own set cannot be extracted, or was computed with another version or preprocessing.
     """
     names = members_of(dataset.feature_set)
     mine = registered_sets(names)
@@ -117,14 +117,14 @@ def _sets_here(dataset: Dataset, probing: Probing) -> list[FeatureSet]:
 
 
 def _one_apart(probing: Probing, test: ApartTest) -> list[dict[str, object]]:
-    """Tell the genres of a list apart, twice: by clips as they are, and by clips of one level, learnt anew."""
+    """Fit and predict the genres of a list twice: on the original clips, and on clips without differences in level."""
     config, library, section = probing.config, probing.library, probing.config.probe
     known = dict(zip(library.labels.genre_id, library.labels.genre, strict=True))
     there = [genre for genre in test.genres if slug(genre) in known]
     lacking = [genre for genre in test.genres if genre not in there]
     if len(there) < 2:
         raise InputError(f"the split has no song of {', '.join(lacking)}, so fewer than two genres are left")
-    # A child's song often bears the parent's name too: the rarer one counts.
+    # Songs of a child genre are often labelled with the parent, too: the rarest label is used.
     wanted = {"genres": tuple(there), "labels": "rarest", "level": "genre"}
     chosen = config.model_copy(update={"train": config.train.model_copy(update=wanted)})
     dataset = build_dataset(probing.snapshot, chosen, library, probing.probed.feature_set)
@@ -151,7 +151,7 @@ def _one_apart(probing: Probing, test: ApartTest) -> list[dict[str, object]]:
 
 
 def _levelled(probing: Probing, songs: Songs, rows: SetRows, notes: list[str]) -> tuple[Columns, str]:
-    """Values without differences in level, and how that was done."""
+    """Values without differences in level, and a text for the method."""
     if registered_sets(members_of(rows.dataset.feature_set)) is not None:
         changed = _changed(probing, NORMALISED, songs, rows)
         notes += changed.notes
@@ -170,11 +170,11 @@ def _levelled(probing: Probing, songs: Songs, rows: SetRows, notes: list[str]) -
 
 
 def _quiet(test: ApartTest, songs: Songs, medians: list[float]) -> int:
-    """Place of the genre that may be told by its level alone: the one that is named, or the quietest.
+    """Index of the genre that may be recognised by its level alone: the configured genre, or the quietest.
 
     Raises
     ------
-    InputError : the named genre has too few songs, or no level is known.
+    InputError : the configured genre has too few songs, or no level is known.
     """
     if test.quiet:
         if slug(test.quiet) not in songs.classes:

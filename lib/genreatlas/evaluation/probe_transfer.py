@@ -1,7 +1,7 @@
-"""The experiment of the step ``probe`` on collections: trained on one, tested on another, next to its own figure.
+"""Experiment of the step ``probe`` on collections: train on one, test on another, compare with training on the latter.
 
-Both models answer the same songs, and neither saw a song of the same fold, in whichever collection: an artist who is in
-both is in one fold.
+Both models predict the same songs, and neither was fitted on songs of the same fold in any collection; the songs of an
+artist who is in both collections are in one fold.
 """
 
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ from genreatlas.evaluation.probe_experiments import LEAST_SONGS, Probing, usable
 from genreatlas.evaluation.probe_reading import read_set
 from genreatlas.tables import SONGS
 
-#: Collections that are compared with each other: those with the most songs.
+#: Maximum number of collections that are compared; those with the most songs are used.
 MOST_COLLECTIONS = 3
 
 
 def transfer(probing: Probing) -> Iterator[dict[str, object]]:
-    """Train on each collection and test on each other one; one row that says why where there is one collection."""
+    """Yield rows for each ordered pair of collections, or one row with the reason if there is only one collection."""
     every = probing.every_song
     of, names = _collections(probing, every)
     if len(names) < 2:
@@ -66,7 +66,7 @@ def _one_transfer(
 
 
 def _collections(probing: Probing, songs: Songs) -> tuple[NDArray[np.int64], list[str]]:
-    """Number of each song's collection, -1 for small ones, and the collections' names; folders count one by one."""
+    """Index of each song's collection (-1 for small ones) and their names; each folder is a collection."""
     folder = F.when(F.col("source") == "folder", F.concat(F.lit("folder "), F.col("listed_in")))
     rows = probing.snapshot.read(SONGS).select("song_id", F.coalesce(folder, "source").alias("collection"))
     found = fetch(rows, "song_id", probing.config.store.max_commit_mb).to_pandas().set_index("song_id")

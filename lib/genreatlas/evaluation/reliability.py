@@ -1,4 +1,4 @@
-"""Whether the confidence of a model is true, over all songs and genre by genre: rows of the table ``reliability``."""
+"""Calibration of a model's confidence and coverage of its sets, overall and per genre: table ``reliability``."""
 
 from collections.abc import Sequence
 
@@ -8,29 +8,29 @@ from numpy.typing import NDArray
 
 from genreatlas.metrics.reliability import bins_of_equal_mass, calibration_error, perfect_calibration_error
 
-#: Genre of the rows that are about all.
+#: Genre id of rows over all genres.
 ALL = "*"
 
-#: A genre that was predicted for fewer songs has no calibration error: two in a bin say nothing.
+#: Minimum number of songs predicted as a genre for its calibration error.
 _LEAST_PREDICTED = 50
 
-#: Drawn samples behind what chance alone would show: of all songs, and of each genre.
+#: Number of simulated test sets for the calibration error of a perfect model: for all songs, and for each genre.
 _SAMPLES, _SAMPLES_A_GENRE = 100, 20
 
 
 def reliability_rows(rows: pd.DataFrame, classes: Sequence[str], stated_coverage: float | None) -> pd.DataFrame:
-    """Judge the confidence and the prediction sets of one model.
+    """Compute calibration and coverage of one model.
 
     Parameters
     ----------
     rows : :data:`genreatlas.evaluation.song_scores.OUTCOME` rows of one model whose scores are probabilities.
     classes : genre ids of the model.
-    stated_coverage : of its sets; None where it has none.
+    stated_coverage : nominal coverage of its prediction sets; None if it has none.
 
     Returns
     -------
     Columns of ``reliability`` without model and part: one row for all songs, one for each bin of confidence, and one
-    for each genre that was predicted or is true of a song.
+    for each genre that is predicted for a song or true for a song.
     """
     if rows.empty:
         return pd.DataFrame()
@@ -38,7 +38,7 @@ def reliability_rows(rows: pd.DataFrame, classes: Sequence[str], stated_coverage
     index = pd.Index(list(classes))
     truth, predicted = (index.get_indexer(pd.Index(rows[name])) for name in ("truth", "predicted"))
     confidence, right = rows["confidence"].to_numpy(np.float64), truth == predicted
-    # NULL where the model had no sets when the song was scored
+    # NULL if the model had no sets when the song was scored
     covered = rows["in_set"].astype("Float64").to_numpy(np.float64, na_value=np.nan)
     size = rows["set_size"].astype("Float64").to_numpy(np.float64, na_value=np.nan)
     group = pd.factorize(rows["group_id"])[0]
@@ -84,18 +84,18 @@ def reliability_rows(rows: pd.DataFrame, classes: Sequence[str], stated_coverage
     for k, genre in enumerate(classes):
         if len(called_of[k]) or len(true_of[k]):
             found.append(row(genre, called_of[k], true_of[k], _SAMPLES_A_GENRE))
-    # A column in which nothing is known is of numbers, too: frames of several models are put together.
+    # Fixed types also for columns without values, as the frames of several models are concatenated.
     return pd.DataFrame(found).astype({"stated_coverage": np.float64, "coverage": np.float64, "set_size": np.float64})
 
 
 def _places(values: NDArray[np.integer], n: int) -> list[NDArray[np.int64]]:
-    """Places of each value from 0 to n - 1."""
+    """Indices of the entries with each value from 0 to n - 1."""
     order = np.argsort(values, kind="stable")
     return np.split(order, np.searchsorted(values[order], np.arange(1, n)))
 
 
 def _mean(values: NDArray[np.generic]) -> float | None:
-    """Mean of what is known; None where nothing is."""
+    """Mean without NaN; None if all are NaN."""
     numbers = np.asarray(values, dtype=np.float64)
     known = numbers[~np.isnan(numbers)]
     return float(known.mean()) if len(known) else None

@@ -1,6 +1,6 @@
-"""What a model said of each song, as small as the figures need: no class scores, no text.
+"""Outcomes: true and predicted class of each song, without class scores, as input of metrics.
 
-:func:`song_outcomes`, :func:`vote_outcomes` and :func:`row_outcomes` make it from stored predictions, as fetched.
+:func:`song_outcomes`, :func:`vote_outcomes` and :func:`row_outcomes` build them from fetched predictions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,22 +19,23 @@ Floats = NDArray[np.float64]
 
 TOP = 3
 
-#: Further numbers of first genres among which the true one may be, and the least number of genres from which each of
-#: them says something. The reciprocal rank is given from as many genres on as the first.
+#: Further k for top-k accuracy = minimum number of genres for it. The mean reciprocal rank has the smallest of these
+#: minimums.
 MORE_TOPS = {5: 11, 10: 21, 50: 101}
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Judged songs (or rows) of one model; make it with :meth:`of`, which sorts them.
+    """Evaluated songs (or rows) of one model; create with :meth:`of`, which sorts them.
 
     Parameters
     ----------
-    classes : (n_classes,) genre ids that the model knows, in its order.
+    classes : (n_classes,) genre ids in the model's order.
     truth, predicted : (n,) indices into ``classes``.
     group : (n,) index of the song's group, 0 to ``n_groups - 1``.
-    weight : (n,) how many songs or rows an entry stands for.
-    values : per entry, figures that are means over songs, such as ``log_loss`` and ``top_3_accuracy``.
+    n_groups : number of groups.
+    weight : (n,) number of songs or rows that an entry represents.
+    values : name = (n,) values of metrics that are means over songs, such as ``log_loss`` and ``top_3_accuracy``.
     """
 
     classes: tuple[str, ...]
@@ -55,9 +56,13 @@ class Outcomes:
         weight: NDArray[np.floating] | None = None,
         values: Mapping[str, NDArray[np.floating]] | None = None,
     ) -> "Outcomes":
-        """Number the groups and sort the entries, so that no figure depends on the order of rows.
+        """Build from unsorted entries; groups are numbered and entries sorted, so that results do not depend on order.
 
-        Sums of floats differ in the last bit when their order does; Spark promises no order.
+        The last bits of a sum of floats depend on the order, and Spark guarantees none.
+
+        Parameters
+        ----------
+        group_id : (n,) id of the song's group.
         """
         _, group = np.unique(np.asarray(group_id, dtype=object).astype(str), return_inverse=True)
         weights = np.ones(len(truth)) if weight is None else np.asarray(weight, dtype=np.float64)
@@ -75,15 +80,15 @@ class Outcomes:
 
     @property
     def n(self) -> float:
-        """Songs (or rows) in all."""
+        """Number of songs (or rows)."""
         return float(self.weight.sum())
 
     @cached_property
     def totals(self) -> sparse.csr_array:
-        """Sums per group: right, predicted and true songs per genre, the named values, songs.
+        """Sums per group: right, predicted and true songs per genre, each of ``values``, and songs.
 
-        A (n_groups, 3 * n_classes + len(values) + 1) sparse array with at most a handful of
-        entries per song, so 3,000 genres cost no more than 10.
+        A (n_groups, 3 * n_classes + len(values) + 1) sparse array with a few entries per song, so its size does not
+        depend on the number of genres.
         """
         n_classes, n_values = len(self.classes), len(self.values)
         hit = self.truth == self.predicted
@@ -99,7 +104,7 @@ class Outcomes:
         return sparse.csr_array((np.concatenate(data), coordinates), shape=shape)
 
     def confusion(self) -> tuple[Ints, Ints, Floats]:
-        """Pairs of genres that occur, sorted: (k,) true index, (k,) predicted index, (k,) songs."""
+        """Sparse confusion matrix, sorted: true index (k,), predicted index (k,) and number of songs (k,)."""
         pairs, place = np.unique(np.stack([self.truth, self.predicted]), axis=1, return_inverse=True)
         counts = np.bincount(place.ravel(), weights=self.weight, minlength=pairs.shape[1])
         return pairs[0], pairs[1], counts.astype(np.float64)
@@ -112,20 +117,20 @@ def song_outcomes(
     parents: Mapping[str, str] | None = None,
     tree: Mapping[str, str] | None = None,
 ) -> Outcomes:
-    """Songs by their mean score.
+    """Outcomes of songs by their mean score.
+
+    Ties in top-k accuracy count with the probability that the true genre is among the first k if ties are broken at
+    random (McSherry & Najork 2008).
 
     Parameters
     ----------
     rows : :data:`genreatlas.evaluation.song_scores.OUTCOME` rows of one model.
     classes : genre ids of the model.
-    score_kind : log loss is left undefined for margins.
-    parents : genre id = parent id; given, parent accuracy is judged too. A genre without is its own. Where families'
-        sums are known, the family with the highest is judged beside that of the highest genre.
-    tree : genre id = id of the genre right above it; given with ``parents``, the distance of mistakes in the tree is
-        judged too, in steps: 0 where the song was recognised, 2 for a sibling.
-
-    Top-3 accuracy counts a song whose genre ties for the third place by its chance to be among the
-    first three if ties are broken at random (McSherry & Najork 2008).
+    score_kind : probability or margin; log loss is NaN for margins.
+    parents : genre id = topmost genre, a genre without entry is its own; adds the parent accuracy. If families' sums of
+        scores are known, also adds the accuracy of the family with the highest sum.
+    tree : genre id = id of its parent; with ``parents``, adds the distance between true and predicted genre in the
+        tree, in steps: 0 if they are equal, 2 for siblings.
     """
     greater, equal = (rows[name].to_numpy(np.float64) for name in ("n_greater", "n_equal"))
     values: dict[str, NDArray[np.float64]] = {"top_3_accuracy": hit_at(TOP, greater, equal)}
@@ -154,11 +159,12 @@ def song_outcomes(
 
 
 def tree_distance(one: str, other: str, tree: Mapping[str, str]) -> int:
-    """Steps from one genre to another through the tree; roots lie below one common root.
+    """Number of steps between two genres in the tree; all roots have a common parent.
 
     Parameters
     ----------
-    tree : genre id = id of the genre right above it. A circle is left where it was entered.
+    one, other : genre ids.
+    tree : genre id = id of its parent. In a cycle, following parents stops before a genre is repeated.
     """
     first, second = _upward(one, tree), _upward(other, tree)
     place = {genre: steps for steps, genre in enumerate(first)}
@@ -176,12 +182,12 @@ def _upward(genre: str, tree: Mapping[str, str]) -> list[str]:
 
 
 def vote_outcomes(rows: pd.DataFrame, classes: Sequence[str]) -> Outcomes:
-    """Songs by the majority vote of their rows."""
+    """Outcomes of songs by the majority vote of their rows."""
     return _outcomes(rows, classes, "predicted_by_vote")
 
 
 def row_outcomes(rows: pd.DataFrame, classes: Sequence[str]) -> Outcomes:
-    """Rows (frames or clips) on their own, from :func:`genreatlas.evaluation.song_scores.row_confusions`."""
+    """Outcomes of single rows (frames or clips), from :func:`genreatlas.evaluation.song_scores.row_confusions`."""
     return _outcomes(rows, classes, "predicted", weight=rows["rows"].to_numpy(np.float64))
 
 

@@ -1,7 +1,7 @@
-"""From a model's scores of clips and windows to one row per song or file, and from stored rows to what figures need.
+"""Aggregate scores of clips and windows to one row per song or file, and stored rows to the input of metrics.
 
-Scores of all genres stay on the workers: what reaches the driver is a handful of numbers per song,
-so 100,000 songs × 3,000 genres cost 10 MB here, not 2.4 GB.
+Scores of all genres stay in the workers; the driver gets a few numbers per song, 10 MB instead of 2.4 GB for 100,000
+songs × 3,000 genres.
 """
 
 import json
@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from genreatlas.evaluation.sure_answers import with_confidence
 from genreatlas.models.confidence import Confidence, most_genres
 
-#: What :func:`outcome_rows` returns: one row per model and song.
+#: Schema of :func:`outcome_rows`: one row per model and song.
 OUTCOME = (
     "model_id string, song_id string, group_id string, truth string, predicted string, predicted_by_vote string, "
     "n_rows int, n_rows_correct int, score double, n_greater int, n_equal int, confidence double, set_size int, "
@@ -23,7 +23,7 @@ OUTCOME = (
 
 _SCORES = "map<string,double>"
 
-#: Entries of a map by falling values.
+#: Key for sorting the entries of a map by descending value.
 _HIGHEST_FIRST = "one -> named_struct('below', -one.value, 'key', one.key)"
 
 
@@ -34,7 +34,7 @@ class Families:
     Attributes
     ----------
     names : ids of the families.
-    of_class : number of the family of each class.
+    of_class : index of the family of each class.
     """
 
     names: tuple[str, ...]
@@ -42,11 +42,11 @@ class Families:
 
     @classmethod
     def of(cls, classes: Sequence[str], tops: Mapping[str, str]) -> "Families | None":
-        """Genres below one topmost genre; a genre without is its own. None where none has one above it.
+        """Group classes by their topmost genre; None if every class is its own topmost genre.
 
         Parameters
         ----------
-        tops : genre id = topmost genre.
+        tops : genre id = topmost genre; a genre without entry is its own.
         """
         families = [tops.get(genre, genre) for genre in classes]
         if families == list(classes):
@@ -60,18 +60,19 @@ _NAMED = "transform(places, place -> names[place - 1])"
 
 
 def scores_by_song(predicted: DataFrame, *keys: str) -> DataFrame:
-    """Add up clips: means of scores and sums of votes, per song.
+    """Aggregate clips to songs: means of scores and sums of votes.
+
+    Clips are added in the order of their ids, as the last bits of a sum depend on the order.
 
     Parameters
     ----------
-    predicted : one row a clip (:data:`genreatlas.models.types.PREDICTED`).
-    keys : columns that tell songs apart; song_id unless given.
+    predicted : one row per clip (:data:`genreatlas.models.types.PREDICTED`).
+    keys : columns to group by; song_id by default.
 
     Returns
     -------
-    keys, n_rows int, means array<double>, votes array<int>, best int and best_by_vote int: 1-based
-    place of the highest mean score (the first of equal ones), and of the most votes (a tie goes to
-    the higher mean score). Clips are added in the order of their ids: a sum's last bit depends on it.
+    keys, n_rows int, means array<double>, votes array<int>, best int and best_by_vote int: 1-based index of the class
+    with the highest mean score (ties by class index), and with the most votes (ties by mean score).
     """
     by = keys or ("song_id",)
     clips = F.array_sort(F.collect_list(F.struct("clip_id", "n_rows", "score_sum", "votes")))
@@ -111,11 +112,14 @@ def song_predictions(
 
     Parameters
     ----------
-    predicted : one row a clip, from :meth:`genreatlas.models.engines.protocol.StoredModel.predict`.
+    predicted : one row per clip, from :meth:`genreatlas.models.engines.protocol.StoredModel.predict`.
     songs : song_id, group_id, part, genres array<string>.
+    model_id : id of the model.
     classes : genre ids in the order of the scores.
-    confidence : of the model; without it there are no sets, and scores stay as they are.
-    families : over which scores are summed, too.
+    score_kind : probability or margin.
+    multi : whether a song may have several genres.
+    confidence : the model's calibration and prediction sets; None: no sets, uncalibrated scores.
+    families : families over which scores are summed; None: no sums.
     """
     names = F.from_json(F.lit(json.dumps(list(classes))), "array<string>")
     sure = with_confidence(scores_by_song(predicted), confidence)
@@ -155,12 +159,12 @@ def answered_predictions(
     multi: bool,
     families: Families | None = None,
 ) -> DataFrame:
-    """Rows of the table ``predictions`` of a model of more genres than are kept of each song.
+    """Rows of the table ``predictions`` of a model with many genres, of which only the highest scores are kept.
 
     Parameters
     ----------
-    answered : one row a song, from :meth:`genreatlas.models.engines.protocol.StoredModel.predict_songs`.
-    songs, classes, families : see :func:`song_predictions`.
+    answered : one row per song, from :meth:`genreatlas.models.engines.protocol.StoredModel.predict_songs`.
+    songs, model_id, classes, score_kind, multi, families : see :func:`song_predictions`.
     """
     family = F.expr("map_from_arrays(transform(family_places, place -> family_names[place]), family_scores)")
     rows = songs.join(answered, "song_id").withColumn("names", _names(classes))
@@ -190,10 +194,10 @@ def answered_predictions(
 
 
 def outcome_rows(predictions: DataFrame) -> DataFrame:
-    """What single-label figures need of stored predictions, with the schema :data:`OUTCOME`.
+    """Reduce stored predictions to the input of single-label metrics, with the schema :data:`OUTCOME`.
 
-    ``score`` is the true genre's score; ``n_greater`` and ``n_equal`` count the genres with a higher
-    and with the same score (itself included), which is its rank with ties known.
+    ``score`` is the true genre's score; ``n_greater`` and ``n_equal`` are the numbers of genres with a higher and with
+    the same score (itself included), which give its rank including ties.
     """
     rows = predictions.withColumn("truth", F.element_at("genres", 1))
     rows = rows.withColumn("score", F.expr("element_at(scores, truth)"))
@@ -212,17 +216,17 @@ def outcome_rows(predictions: DataFrame) -> DataFrame:
         "confidence",
         "set_size",
         "in_set",
-        # The first of equal ones by its name: the order of a map's entries is nobody's promise.
+        # Ties by name, as the order of a map's entries is not guaranteed.
         F.expr(f"array_sort(transform(map_entries(family_scores), {_HIGHEST_FIRST}))[0].key").alias("predicted_family"),
     )
 
 
 def row_confusions(predictions: DataFrame) -> DataFrame:
-    """Rows (frames or clips) per model, song, true and predicted genre.
+    """Number of rows (frames or clips) by model, song, true and predicted genre, for songs with several rows.
 
     Returns
     -------
-    model_id, song_id, group_id, truth, predicted, rows int; of songs with several rows.
+    model_id, song_id, group_id, truth, predicted, rows int.
     """
     chosen = predictions.where("votes IS NOT NULL").select(
         "model_id", "song_id", "group_id", F.element_at("genres", 1).alias("truth"), F.explode("votes")
@@ -231,19 +235,19 @@ def row_confusions(predictions: DataFrame) -> DataFrame:
 
 
 def scored_windows(windows: DataFrame, predicted: DataFrame) -> DataFrame:
-    """Windows with their scores: ``n_rows``, ``score_sum`` and ``votes`` are NULL where one could not be used.
+    """Join windows with their scores; ``n_rows``, ``score_sum`` and ``votes`` are NULL for unusable windows.
 
     Parameters
     ----------
-    windows : with item_id and window, one row a window (:data:`genreatlas.audio.whole_files.RESULT`).
-    predicted : one row a usable window, whose clip_id is :func:`window_id`.
+    windows : one row per window with item_id and window (:data:`genreatlas.audio.whole_files.RESULT`).
+    predicted : one row per usable window, with :func:`window_id` as clip_id.
     """
     scores = predicted.select("clip_id", "n_rows", "score_sum", "votes")
     return windows.drop("features").withColumn("clip_id", window_id()).join(scores, "clip_id", "left")
 
 
 def window_id() -> Column:
-    """A window's id among those of all files; windows sort by it."""
+    """Id of a window over all files; windows of a file sort by it."""
     return F.format_string("%s#%06d", "item_id", "window")
 
 
@@ -255,12 +259,12 @@ def file_rows(
     confidence: Confidence | None = None,
     most: int = 0,
 ) -> DataFrame:
-    """One row a file: the mean over its windows; columns of ``scores`` but for time and run.
+    """One row per file with the mean over its windows: columns of ``scores`` without time and run.
 
     Parameters
     ----------
     windows : from :func:`scored_windows`.
-    confidence, most : see :func:`clip_rows`.
+    model_id, classes, score_kind, confidence, most : see :func:`clip_rows`.
     """
     facts = windows.groupBy("item_id").agg(
         F.first("path").alias("path"),
@@ -297,7 +301,8 @@ def window_rows(
     Parameters
     ----------
     windows : from :func:`scored_windows`.
-    confidence : of the model; without it scores stay as they are.
+    model_id, classes : see :func:`clip_rows`.
+    confidence : the model's calibration; None: uncalibrated scores.
     """
     means = F.expr("transform(score_sum, s -> s / n_rows)")
     columns = ("item_id", "window", "start_s", "length_s", "reason")
@@ -322,12 +327,17 @@ def clip_rows(
     confidence: Confidence | None = None,
     most: int = 0,
 ) -> DataFrame:
-    """One row a clip of the store; columns of ``scores`` but for time and run.
+    """One row per clip of the store: columns of ``scores`` without time and run.
 
     Parameters
     ----------
-    confidence : of the model; without it there are no sets, and scores stay as they are.
-    most : genres of the largest set that is an answer (:func:`genreatlas.models.confidence.most_genres`).
+    predicted : one row per clip, from :meth:`genreatlas.models.engines.protocol.StoredModel.predict`.
+    model_id : id of the model.
+    classes : genre ids in the order of the scores.
+    score_kind : probability or margin.
+    confidence : the model's calibration and prediction sets; None: no sets, uncalibrated scores.
+    most : size of the largest prediction set that counts as an answer
+        (:func:`genreatlas.models.confidence.most_genres`).
     """
     sure = with_confidence(scores_by_song(predicted, "song_id", "clip_id_"), confidence)
     scored = sure.withColumn("names", _names(classes))
@@ -343,12 +353,13 @@ def answered_clips(
     confidence: Confidence | None = None,
     most: int = 0,
 ) -> DataFrame:
-    """The same of a model of more genres than are kept of each clip.
+    """:func:`clip_rows` for a model with many genres, of which only the highest scores are kept.
 
     Parameters
     ----------
-    answered : from :meth:`genreatlas.models.engines.protocol.StoredModel.predict_songs`, clips in place of songs, and
-        song_id of the clip's song in place of the clip's id, which is ``clip_id_``.
+    answered : from :meth:`genreatlas.models.engines.protocol.StoredModel.predict_songs` with clips instead of songs:
+        ``clip_id_`` is the clip's id, song_id that of its song.
+    model_id, classes, score_kind, confidence, most : see :func:`clip_rows`.
     """
     answer = [
         F.expr("names[best]").alias("predicted"),
@@ -376,7 +387,7 @@ def _of_clips(scored: DataFrame, answer: Sequence[Column], model_id: str, score_
 
 
 def _family_sums(families: Families | None) -> Column:
-    """Sums of ``means`` over each family's genres, in the genres' order."""
+    """Sums of ``means`` over each family's genres, added in class order."""
     if families is None:
         return F.lit(None).cast(_SCORES)
     members = [
@@ -406,7 +417,7 @@ def _names(classes: Sequence[str]) -> Column:
 
 
 def _set(named: Column, size: Column, classes: Sequence[str], confidence: Confidence | None, most: int) -> list[Column]:
-    """Columns of a prediction set of some genres; they are NULL where it is no answer."""
+    """Columns of a prediction set; all are NULL for models without sets, and ``genre_set`` for abstentions."""
     kinds = {"genre_set": "array<string>", "set_size": "int", "set_coverage": "double", "abstains": "boolean"}
     if confidence is None:
         return [F.lit(None).cast(kind).alias(name) for name, kind in kinds.items()]

@@ -1,7 +1,7 @@
-"""Calibrated probabilities and prediction sets of mean scores, in Spark.
+"""Calibrated probabilities and prediction sets from mean scores, in Spark.
 
-The sums of a song's rows are made by Spark; what a model's :class:`~genreatlas.models.confidence.Confidence` makes of
-them is computed in Arrow batches, by the code that ``genreatlas.predict`` uses.
+The model's :class:`~genreatlas.models.confidence.Confidence` is applied in Arrow batches, with the same code as in
+``genreatlas.predict``.
 """
 
 from collections.abc import Iterator
@@ -16,21 +16,21 @@ from pyspark.sql.types import ArrayType, IntegerType, StructField, StructType
 
 from genreatlas.models.confidence import Confidence
 
-#: Scores that are sorted at once: 32 MB.
+#: Maximum number of scores that are sorted at once: 32 MB.
 _CELLS = 4_000_000
 
 
 def with_confidence(rows: DataFrame, confidence: Confidence | None) -> DataFrame:
-    """Rows with calibrated ``means``, and the places of the genres in each one's prediction set.
+    """Calibrate the column ``means``, and add the prediction set of each row.
 
     Parameters
     ----------
-    rows : with means array<double>, NULL where nothing could be scored.
-    confidence : of the model; without it means stay as they are, and sets are NULL.
+    rows : rows with means array<double>, NULL if nothing could be scored.
+    confidence : the model's calibration and prediction sets; None: means are unchanged and sets are NULL.
 
     Returns
     -------
-    The rows with ``places`` array<int> beside: 1-based places of classes, the most probable first.
+    The rows with the column ``places`` array<int>: 1-based class indices, the most probable first.
     """
     if confidence is None:
         return rows.withColumn("places", F.lit(None).cast("array<int>"))
@@ -61,7 +61,7 @@ def _sure_batch(confidence: Confidence, n_classes: int, batch: pa.RecordBatch) -
 
 
 def _lists(known: "np.ndarray", lengths: list[int], values: pa.Array) -> pa.ListArray:
-    """Lists of some lengths for the rows that are known, and NULL for the others."""
+    """Lists with the given lengths for the known rows, and NULL for others."""
     sizes = np.zeros(len(known), dtype=np.int64)
     sizes[known] = lengths
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
