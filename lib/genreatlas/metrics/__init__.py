@@ -1,4 +1,4 @@
-"""One definition of every score, with its interval: numpy in, numbers out."""
+"""Definitions of all metrics and their confidence intervals. Pure numpy and scipy."""
 
 from genreatlas.metrics.figures import (
     OVER_GENRES,

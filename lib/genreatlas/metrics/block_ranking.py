@@ -1,7 +1,7 @@
-"""Average precision of songs whose scores are made block by block, twice: once for the right ones, once to count.
+"""Average precision from scores that are computed block by block, in two passes.
 
-All scores of 100,000 songs and 3,000 genres are 2.4 GB. The places of right answers need only the right answers' own
-scores, sorted, and how many scores lie above each of them.
+All scores of 100,000 songs and 3,000 genres are 2.4 GB. The first pass keeps the scores of the true genres; the second
+counts the scores above each of them, which determines their ranks.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 
 from genreatlas.metrics.figures import Score, threshold_precision
 
-#: Labels of all rows, rows of some songs in them, and scores (n_songs, n_classes) of these songs.
+#: Function that returns blocks: labels of all rows, row indices of some songs, and their scores (n_songs, n_classes).
 Blocks = Callable[[], Iterable[tuple[object, NDArray[np.integer], NDArray[np.float64]]]]
 
 
 def block_ranking(metric: str, blocks: Blocks, n_classes: int) -> Score:
-    """Judge a ranking of songs with several genres; see :func:`genreatlas.metrics.score`.
+    """Compute a ranking metric of multi-label songs; see :func:`genreatlas.metrics.score`.
 
     Parameters
     ----------
     metric : macro_average_precision or micro_average_precision.
-    blocks : gives the same blocks each time that it is called; it is called twice.
+    blocks : called twice; must return the same blocks.
+    n_classes : number of classes.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def block_ranking(metric: str, blocks: Blocks, n_classes: int) -> Score:
 
 
 def _pairs(labels: Any, rows: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
-    """Place among the rows and class of each label."""
+    """Index into ``rows`` and class of each label."""
     chosen = labels[rows]
     if chosen.ndim == 1:
         return np.arange(len(rows)), chosen

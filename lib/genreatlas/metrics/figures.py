@@ -1,19 +1,18 @@
-"""The definition of every score: from true and predicted genres, or from totals per genre, to a figure.
+"""Definitions of all metrics, from true and predicted genres or from totals per genre.
 
-Training selects by these functions, evaluation reports them, and promotion decides by them. A figure that is
-undefined is NaN here and NULL in tables, never 0: the recall of a genre without songs, the precision of a genre
-that was never predicted.
+Model selection, evaluation and promotion use these functions. An undefined value is NaN here and NULL in tables, never
+0: for example the recall of a genre without songs, or the precision of a genre that was never predicted.
 
-Totals are arrays whose last axis is the genre; leading axes (bootstrap samples, permutations) go through unchanged,
-so a thousand resamples cost one call.
+Totals are arrays with genres on the last axis. Leading axes (bootstrap samples, permutations) are kept, so a thousand
+resamples take one call.
 
-Absent genres: one that the model knows and the judged songs lack cannot be recognised. Means over genres
-(:data:`OVER_GENRES`) leave it out instead of counting 0, and :func:`absent` says beside the figure how many there
-are. Songs that were wrongly called by its name still lower the recall, and so the F1, of their own genres.
+Absent genres are classes of the model without songs among the evaluated songs. Means over genres (:data:`OVER_GENRES`)
+leave them out instead of counting 0; :func:`absent` returns their number, which is reported with the value. Songs that
+are wrongly predicted as an absent genre lower the recall, and so the F1, of their true genres.
 
-Songs that have several genres at once have no single right answer to count, so a model is judged by how it ranks
-(:class:`Ranking`): are the songs of a genre ahead of the others? Equal scores form one threshold. A genre without songs
-has no average precision, one with nothing but songs of it no ROC-AUC.
+Multi-label songs have no single right prediction, so models are evaluated by ranking (:class:`Ranking`): whether songs
+of a genre have higher scores than others. Equal scores form one threshold. Average precision is undefined for a genre
+without songs; ROC-AUC also if all songs have the genre.
 
 References: Sokolova & Lapalme 2009, "A systematic analysis of performance measures for classification tasks";
 Brodersen et al. 2010 for balanced accuracy; McSherry & Najork 2008, "Computing information retrieval performance
@@ -35,51 +34,51 @@ from genreatlas.errors import ConfigError
 Array = NDArray[np.float64]
 Indices = NDArray[np.integer]
 
-#: Metrics that follow from the totals alone.
+#: Metrics that are computed from totals per genre.
 TOTALS_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1")
 
-#: Metrics of songs that may have several genres.
+#: Ranking metrics, for multi-label songs.
 RANKING_METRICS = ("macro_average_precision", "micro_average_precision")
 
-#: Metrics that training can select by.
+#: Metrics for model selection (``train.metric``).
 SELECTING = (*TOTALS_METRICS, *RANKING_METRICS)
 
-#: Means over the genres that have songs.
+#: Metrics that are means over the genres with songs.
 OVER_GENRES = ("balanced_accuracy", "macro_f1", "macro_average_precision", "macro_roc_auc")
 
-#: Version of each definition, 1 unless it is here. It is stored beside every score. Version 1 of macro-F1 counted an
-#: absent genre as 0.
+#: Version of the definition of each metric; 1 for metrics not listed. It is stored with every score. Version 1 of
+#: macro-F1 counted absent genres as 0.
 _VERSIONS = {"macro_f1": 2}
 
-#: Smallest probability that log loss sees, as scikit-learn has it: one unit in the last place of 1.
+#: Lower bound of probabilities in log loss, as in scikit-learn: machine epsilon.
 SMALLEST = float(np.finfo(np.float64).eps)
 
-#: Samples that are weighed at once: bounds the cumulative sums of pooled pairs.
+#: Maximum size of the arrays of cumulative sums in :class:`Ranking`.
 BLOCK_CELLS = 4_000_000
 
 
 class Score(NamedTuple):
-    """A figure, and the number of genres that are absent from the judged songs."""
+    """Value of a metric, and the number of absent genres (classes without songs)."""
 
     value: float
     n_absent: int
 
 
 def version_of(metric: str) -> int:
-    """Version of the metric's definition."""
+    """Version of the definition of a metric."""
     return _VERSIONS.get(metric, 1)
 
 
 def is_current(metric: str, version: int | None) -> bool:
-    """Whether a stored score follows today's definition; releases that stored no version had the first."""
+    """Whether a stored score has the current version of its definition; None means version 1."""
     return (1 if version is None else version) == version_of(metric)
 
 
 def metric_for(metric: str, multi: bool) -> str:
-    """Metric that really selects: songs with several genres are judged by ranking alone.
+    """Metric to use for single-label or multi-label songs.
 
-    With ``multi`` labels there is no single right answer, so every metric of single labels is
-    replaced by ``macro_average_precision``.
+    Multi-label songs have no single right prediction, so single-label metrics are replaced by
+    ``macro_average_precision``.
 
     Raises
     ------
@@ -90,7 +89,7 @@ def metric_for(metric: str, multi: bool) -> str:
 
 
 def score(metric: str, truth: AnyArray, scores: AnyArray) -> Score:
-    """Judge one row of class scores per song; the highest score is the prediction, the first of equal ones.
+    """Compute a metric from class scores; the predicted class has the highest score, ties by class index.
 
     Parameters
     ----------
@@ -100,12 +99,12 @@ def score(metric: str, truth: AnyArray, scores: AnyArray) -> Score:
 
     Returns
     -------
-    The figure, 0..1, higher is better, and how many classes have no song.
+    Value of the metric, 0 to 1, higher is better, and the number of classes without songs.
 
     Raises
     ------
-    ConfigError : an unknown metric, or a metric of single labels asked of several.
-    ValueError : no songs, or no song has a genre.
+    ConfigError : an unknown metric, or a single-label metric for multi-label songs.
+    ValueError : there are no songs, or no song has a genre.
     """
     _check(metric)
     if len(truth) == 0:
@@ -127,11 +126,13 @@ def score(metric: str, truth: AnyArray, scores: AnyArray) -> Score:
 
 
 def score_predicted(metric: str, truth: Indices, predicted: Indices, n_classes: int) -> Score:
-    """Judge one predicted class per song by one of :data:`TOTALS_METRICS`; see :func:`score`.
+    """Compute one of :data:`TOTALS_METRICS` from predicted classes; see :func:`score`.
 
     Parameters
     ----------
+    metric : one of :data:`TOTALS_METRICS`.
     truth, predicted : (n_songs,) int class index.
+    n_classes : number of classes.
 
     Raises
     ------
@@ -144,14 +145,14 @@ def score_predicted(metric: str, truth: Indices, predicted: Indices, n_classes: 
 
 
 def totals_of(truth: Indices, predicted: Indices, n_classes: int) -> tuple[Array, Array, Array]:
-    """Songs right, songs predicted and songs true, each (n_classes,), from (n_songs,) class indices."""
+    """Number of correctly predicted, predicted and true songs of each class, each (n_classes,), from class indices."""
     found = (truth[truth == predicted], predicted, truth)
     right, called, support = (np.bincount(one, minlength=n_classes).astype(np.float64) for one in found)
     return right, called, support
 
 
 def one_hot(truth: AnyArray, n_classes: int) -> NDArray[np.bool_]:
-    """Truth as (n_songs, n_classes) bool; already two-dimensional truth is returned as it is."""
+    """Truth as (n_songs, n_classes) bool; two-dimensional truth is only converted to bool."""
     return truth.astype(bool) if truth.ndim == 2 else truth[:, None] == np.arange(n_classes)
 
 
@@ -202,8 +203,8 @@ def f1(right: Array, predicted: Array, support: Array) -> Array:
 
     Returns
     -------
-    (..., n_genres) 0 to 1. 0 where a genre has songs and none was predicted right, or was predicted and has no songs;
-    NaN where it has neither songs nor predictions.
+    (..., n_genres) 0 to 1; 0 for a genre without correct predictions; NaN for a genre with neither songs nor
+    predictions.
     """
     return _ratio(2.0 * right, predicted + support)
 
@@ -272,16 +273,20 @@ def weighted_f1(right: Array, predicted: Array, support: Array) -> Array:
 
 
 def totals_figure(metric: str, right: Array, predicted: Array, support: Array) -> Array:
-    """One of :data:`TOTALS_METRICS` by its name.
+    """Compute one of :data:`TOTALS_METRICS` by name.
 
     Parameters
     ----------
-    metric : its name.
+    metric : name of the metric.
     right, predicted, support : (..., n_genres) see :func:`f1`.
+
+    Returns
+    -------
+    (...) 0 to 1; NaN without songs.
 
     Raises
     ------
-    KeyError : a metric that does not follow from totals.
+    KeyError : the metric is not one of :data:`TOTALS_METRICS`.
     """
     if metric == "accuracy":
         return accuracy(right, support)
@@ -295,18 +300,19 @@ def totals_figure(metric: str, right: Array, predicted: Array, support: Array) -
 
 
 def hit_at(k: int, n_greater: Array, n_equal: Array) -> Array:
-    """Chance that the true genre is among the first ``k``, if ties are broken at random.
+    """Probability that the true genre is among the first ``k`` if ties are broken at random.
 
     Parameters
     ----------
-    n_greater : genres with a higher score than the true one.
-    n_equal : genres with the same score, the true one included.
+    k : number of first genres.
+    n_greater : (n_songs,) number of genres with a higher score than the true genre.
+    n_equal : (n_songs,) number of genres with the same score, including the true genre.
     """
     return np.clip((k - n_greater) / np.maximum(n_equal, 1.0), 0.0, 1.0)
 
 
 def reciprocal_rank(n_greater: Array, n_equal: Array) -> Array:
-    """One over the rank of the true genre, on average if ties are broken at random; 1 where it is first.
+    """Expected value of 1 / rank of the true genre if ties are broken at random; 1 if it is first.
 
     Parameters
     ----------
@@ -321,21 +327,22 @@ def log_loss(probability: Array) -> Array:
 
     Parameters
     ----------
-    probability : (n_songs,) that of the true genre, 0 to 1; at least :data:`SMALLEST` is taken.
+    probability : (n_songs,) probability of the true genre, 0 to 1; clipped from below at :data:`SMALLEST`.
     """
     return -np.log(np.maximum(probability, SMALLEST))
 
 
 def from_version_1(metric: str, value: float, n_classes: int, n_absent: int) -> float:
-    """Convert a score of a metric's first version to the present one.
+    """Convert a score of version 1 of a metric's definition to the current version.
 
-    The result is exact: an absent genre had the F1 0 in version 1, so only the number of genres in the mean differs.
+    The conversion is exact: absent genres had F1 0 in version 1, so only the number of genres in the mean differs.
 
     Parameters
     ----------
-    value : the score of version 1.
-    n_classes : genres of the model.
-    n_absent : those of them without songs among the judged ones.
+    metric : name of the metric.
+    value : score by version 1.
+    n_classes : number of genres of the model.
+    n_absent : number of these genres without evaluated songs.
     """
     changed = {"macro_f1": n_classes / max(n_classes - n_absent, 1)}
     return value * changed.get(metric, 1.0)
@@ -358,11 +365,11 @@ def _mean_where(values: Array, counted: NDArray[np.bool_]) -> Array:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Songs in the order of one score, cut where a right answer changes the curve.
+    """Ranking of songs by one score, reduced to the k thresholds with at least one song of the genre.
 
-    ``pieces`` is a (2 k + 1, n_groups) sparse array that counts songs: even rows lie between the k
-    thresholds that have a right answer, odd rows are those thresholds' own songs, ties included.
-    ``right`` is (k, n_groups) and counts the right ones among them.
+    ``pieces`` (2 k + 1, n_groups), sparse, counts songs per group: odd rows are the songs at each of the k thresholds
+    (ties included), even rows the songs between them. ``right`` (k, n_groups), sparse, counts the songs of the genre at
+    each threshold.
     """
 
     pieces: sparse.csr_array
@@ -370,7 +377,15 @@ class Ranking:
 
     @classmethod
     def of(cls, scores: Array, truth: NDArray[np.bool_], group: NDArray[np.int64], n_groups: int) -> "Ranking":
-        """Rank (n,) scores; ``truth`` says which are right, ``group`` whom they belong to."""
+        """Rank songs.
+
+        Parameters
+        ----------
+        scores : (n,) scores for one genre.
+        truth : (n,) whether the song has the genre.
+        group : (n,) index of the song's group.
+        n_groups : number of groups.
+        """
         order = np.argsort(-scores, kind="stable")
         ordered = scores[order]
         threshold = np.concatenate([[0], np.cumsum(ordered[1:] != ordered[:-1])]) if len(ordered) else order
@@ -387,15 +402,15 @@ class Ranking:
         )
 
     def figures(self, weights: Array | NDArray[np.uint8]) -> tuple[Array, Array]:
-        """Average precision and ROC-AUC with every group counted ``weights`` times.
+        """Average precision and ROC-AUC with weighted groups.
 
         Parameters
         ----------
-        weights : (n_groups, n_samples).
+        weights : (n_groups, n_samples) weight of each group in each sample.
 
         Returns
         -------
-        two arrays (n_samples,), NaN where undefined.
+        Average precision (n_samples,) and ROC-AUC (n_samples,); NaN if undefined.
         """
         n_samples = weights.shape[1]
         block = max(1, BLOCK_CELLS // self.pieces.shape[0])
@@ -422,14 +437,14 @@ class Ranking:
 
 
 def threshold_precision(found: NDArray[np.int64], ahead: NDArray[np.int64], n_right: int, n: int) -> float:
-    """Average precision of a ranking whose last places are not known: they are one threshold at its end.
+    """Average precision of a ranking whose last part is unknown and counts as one threshold at the end.
 
     Parameters
     ----------
-    found : (k,) right answers at each threshold that has one, the highest first.
-    ahead : (k,) answers at and above each of them.
-    n_right : right answers in all; those that are not in ``found`` come last.
-    n : answers in all.
+    found : (k,) number of positives at each threshold that has any, highest threshold first.
+    ahead : (k,) number of items at or above each of these thresholds.
+    n_right : total number of positives; those not in ``found`` are at the end.
+    n : total number of items.
     """
     above = np.cumsum(found)
     told = int(above[-1]) if len(above) else 0
@@ -438,11 +453,11 @@ def threshold_precision(found: NDArray[np.int64], ahead: NDArray[np.int64], n_ri
 
 
 def average_precision(scores: Array, truth: NDArray[np.bool_]) -> float:
-    """Average precision of one ranking, every song once.
+    """Average precision of one ranking with equal weights.
 
     Parameters
     ----------
-    scores : (n_songs,) of one genre; equal scores form one threshold.
+    scores : (n_songs,) scores for one genre; equal scores form one threshold.
     truth : (n_songs,) whether the song has the genre.
 
     Returns

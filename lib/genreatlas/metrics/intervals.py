@@ -1,30 +1,30 @@
-"""Intervals of figures whose songs come in groups: songs of one artist are alike, so they are not independent draws.
+"""Confidence intervals of metrics on songs in groups: songs of one artist are alike, so they are not independent.
 
-**Proportions** (accuracy, recall of a genre, top-3 accuracy; :class:`Grouped`). n songs know less than n independent
-ones. The interval is Clopper and Pearson's on an *effective* number of songs: n over the design effect 1 + (m - 1) r,
-where m is the mean size of a song's group and r the correlation within groups (Kish 1965; Korn & Graubard 1998). r is
-estimated by analysis of variance and drawn towards a high one, the more so the fewer groups can tell: those with a
-wrong answer, or with a right one. Where all songs are right, nothing was seen of r, and what is assumed alone says how
-far down the lower end lies. The end that lies near 0 or 1 is Jeffreys' rather than Clopper and Pearson's, which is
-wider than it need be.
+**Proportions** (accuracy, recall of a genre, top-3 accuracy; :class:`Grouped`). The interval is that of Clopper and
+Pearson with an *effective* number of songs: n divided by the design effect 1 + (m - 1) r, where m is the mean size of a
+song's group and r the correlation within groups (Kish 1965; Korn & Graubard 1998). r is estimated by analysis of
+variance and shrunk towards a high value; the shrinkage is stronger if few groups have a wrong prediction, or few a
+right one. If all songs are right, the data say nothing about r, and only the prior determines the lower end. The end
+near 0 or 1 is Jeffreys', as Clopper and Pearson's is too wide there.
 
-So the interval has a width where every answer is right, which a bootstrap over groups has not: 14 of 14 are not
-1.000 [1.000, 1.000]. ``benchmarks/intervals.py`` simulates how often it holds the truth, beside Korn and Graubard's
-own interval and the bootstrap; docs/intervals.md has the figures. It is made for correlations up to 0.6.
+Unlike a bootstrap over groups, this interval has a positive width if all predictions are right: 14 of 14 does not give
+1.000 [1.000, 1.000]. ``benchmarks/intervals.py`` simulates its coverage, and that of Korn and Graubard's own interval
+and of the bootstrap; docs/intervals.md has the results. It is designed for correlations up to 0.6.
 
-**All other figures** (macro-F1, precision, differences; :func:`trusted_interval`). Whole groups (artists, or copies of
-a recording) are drawn with replacement (cluster bootstrap), with all their songs, and every figure is computed again on
-each draw; resampling songs would give intervals that are too narrow.
+**All other metrics** (macro-F1, precision, differences; :func:`trusted_interval`). Cluster bootstrap: whole groups
+(artists, or copies of a recording) are drawn with replacement, with all their songs, and every metric is recomputed on
+each draw. Resampling songs would give intervals that are too narrow.
 
-The interval is the percentile interval. It shows what groups differ in, so it collapses where they do not: with
-nearly all answers right it held the true macro-F1 in as little as 60 % of simulated test parts with 10 groups and 77 %
-with 30 (benchmarks/intervals.py, docs/intervals.md). So it is given from :data:`LEAST_GROUPS` groups on, of which
-:data:`LEAST_INFORMATIVE` have a wrong answer and as many a right one, and never without a width.
+The interval is the percentile interval. Its width comes from differences between groups, so it is too narrow if there
+are few: with nearly all predictions right it covered the true macro-F1 in as little as 60 % of simulated test parts
+with 10 groups and 77 % with 30 (benchmarks/intervals.py, docs/intervals.md). So an interval is only given from
+:data:`LEAST_GROUPS` groups on, if at least :data:`LEAST_INFORMATIVE` of them have a wrong prediction and as many a
+right one, and if its width is positive.
 
-Means of F1 over genres are lower in a resample than in the sample, since small genres become
-smaller still; with three songs a genre the plain interval did not even hold the figure itself.
-Theirs is moved so that the resamples' mean lies on the figure (60 groups, 8 genres: 92 % instead of
-86 % held the true macro-F1). With few groups a genre, macro-F1 stays an underestimate for any interval.
+Means of F1 over genres are lower in a resample than in the sample, as small genres become even smaller; with three
+songs per genre the plain interval did not even contain the sample's value. Their samples are shifted so that the mean
+over resamples equals the sample's value (60 groups, 8 genres: coverage of the true macro-F1 92 % instead of 86 %). With
+few groups per genre, macro-F1 itself is an underestimate, which no interval corrects.
 
 References: Clopper & Pearson 1934, "The use of confidence or fiducial limits illustrated in the case of the binomial";
 Brown, Cai & DasGupta 2001, "Interval estimation for a binomial proportion" (Jeffreys' interval); Kish 1965, "Survey
@@ -45,37 +45,37 @@ from scipy.stats import beta
 
 Floats = NDArray[np.float64]
 
-#: Correlation within groups that is assumed before any is seen, less :data:`PRIOR_SLOPE` over the number of groups.
+#: Prior of the correlation within groups: ``PRIOR_CORRELATION - PRIOR_SLOPE / number of groups``.
 PRIOR_CORRELATION = 0.6
 PRIOR_SLOPE = 1.0
 
-#: How many groups' evidence that assumption is worth.
+#: Weight of the prior, in groups.
 PRIOR_GROUPS = 2.0
 
-#: 1/2: the parameter of Jeffreys' prior, which the end of an interval near 0 or 1 comes to.
+#: Parameter of Jeffreys' prior, used for the end of an interval near 0 or 1.
 JEFFREYS = 0.5
 
-#: Draws held in memory at once, over all samples of a block: 4 million float64 are 32 MB.
+#: Maximum number of weights (groups × samples) in a block: 4 million float64 are 32 MB.
 BLOCK_DRAWS = 4_000_000
 
-#: Groups below which resamples of groups say too little.
+#: Minimum number of groups for a bootstrap interval.
 LEAST_GROUPS = 30
 
-#: Groups with a wrong answer, and groups with a right one, below which resamples repeat each other.
+#: Minimum number of groups with a wrong prediction, and of groups with a right one, for a bootstrap interval.
 LEAST_INFORMATIVE = 5
 
 
 @dataclass(frozen=True)
 class Grouped:
-    """What the interval needs to know of proportions over songs in groups; every array is (n_figures,).
+    """Statistics of proportions over songs in groups; every array is (n_figures,), one entry per proportion.
 
     Attributes
     ----------
-    right, songs : sums over groups.
-    groups : number of groups that have songs.
+    right, songs : number of correctly predicted songs, and of songs.
+    groups : number of groups with songs.
     group_size : mean size of a song's group, sum(size**2) / sum(size).
-    correlation : estimate of the correlation within groups, 0..1; 0 where nothing can be said.
-    informative : groups with a right answer or groups with a wrong answer, whichever are fewer.
+    correlation : estimate of the correlation within groups, 0 to 1; 0 if it cannot be estimated.
+    informative : number of groups with a right prediction or with a wrong one, whichever is smaller.
     """
 
     right: Floats
@@ -89,12 +89,13 @@ class Grouped:
     def of(
         cls, right: Floats, songs: Floats, figure: NDArray[np.integer] | None = None, n_figures: int = 1
     ) -> "Grouped":
-        """Count from one entry per group and figure.
+        """Compute the statistics from one entry per group and proportion.
 
         Parameters
         ----------
-        right, songs : (n,) sums of one group; ``right`` may be fractional (a tie's chance).
-        figure : (n,) which figure the entry belongs to; None: all to one.
+        right, songs : (n,) sums over the songs of a group; ``right`` may be fractional (probability of ties).
+        figure : (n,) index of the entry's proportion; None: all entries are of one proportion.
+        n_figures : number of proportions.
         """
         right, songs = np.asarray(right, dtype=np.float64), np.asarray(songs, dtype=np.float64)
         place = np.zeros(len(right), dtype=np.int64) if figure is None else np.asarray(figure, dtype=np.int64)
@@ -117,28 +118,28 @@ class Grouped:
         return cls(hits, n, groups, size, np.clip(known, 0.0, 1.0), informative)
 
     def effective(self) -> Floats:
-        """How many independent songs know as much, at most as many as there are."""
+        """Effective number of songs (n_figures,): independent songs with the same variance; at most ``songs``."""
         seen = np.maximum(self.informative - 1.0, 0.0)
-        # Groups of one size that would vary as much.
+        # Effective number of groups: groups of equal size with the same variance.
         groups = np.maximum(self.songs / self.group_size, 1.0)
         assumed = np.maximum(PRIOR_CORRELATION - PRIOR_SLOPE / groups, 0.0)
         correlation = (PRIOR_GROUPS * assumed + seen * self.correlation) / (PRIOR_GROUPS + seen)
         design = 1.0 + np.maximum(self.group_size - 1.0, 0.0) * correlation
-        # What was seen of the correlation was itself seen on few groups.
+        # Correction for the uncertainty of the estimated correlation.
         return self.songs / design / (1.0 + seen / (PRIOR_GROUPS + seen) / groups)
 
     def interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
-        """Ends of the interval, (n_figures,) each; NaN where there are no songs.
+        """Ends of the interval, (n_figures,) each; NaN without songs.
 
         Parameters
         ----------
-        level : share of samples whose interval is to hold the truth.
+        level : nominal coverage.
         """
         tail = (1.0 - level) / 2.0
         n = self.effective()
         share = np.divide(self.right, self.songs, out=np.full_like(self.songs, np.nan), where=self.songs > 0)
         hits = share * n
-        # Towards 1/2 Clopper and Pearson's end; the other one nears Jeffreys' as the share nears 0 or 1.
+        # The end towards 1/2 is Clopper and Pearson's; the other approaches Jeffreys' as the share approaches 0 or 1.
         lean = JEFFREYS * (2.0 * share - 1.0)
         below, above = 1.0 + np.minimum(lean, 0.0), 1.0 - np.maximum(lean, 0.0)
         low = np.where(hits > 0, beta.ppf(tail, hits + 1.0 - below, n - hits + below), 0.0)
@@ -148,13 +149,13 @@ class Grouped:
 
 
 def group_weights(n_groups: int, n_samples: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """How often each group is drawn in each bootstrap sample, in blocks of samples.
+    """Number of draws of each group in each bootstrap sample, in blocks of samples.
 
     Parameters
     ----------
-    n_groups : groups, of which as many are drawn with replacement per sample.
-    n_samples : bootstrap samples.
-    seed : the same seed and number of groups give the same draws, whatever is judged with them.
+    n_groups : number of groups; each sample draws this number with replacement.
+    n_samples : number of bootstrap samples.
+    seed : seed; the same seed and number of groups give the same draws for all metrics.
 
     Yields
     ------
@@ -174,14 +175,13 @@ def interval(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Percentile interval over the first axis.
 
-    Samples in which a figure is undefined (the genre was not drawn) are left out of its interval;
-    where none is defined the ends are NaN.
+    Samples with NaN (for example because the genre was not drawn) are left out; the ends are NaN if all are NaN.
 
     Parameters
     ----------
-    samples : (n_samples, ...) a figure on every bootstrap sample.
-    around : move the samples so that their mean lies here, and keep the ends in 0..1; for figures
-        that resampling biases.
+    samples : (n_samples, ...) values of metrics on the bootstrap samples.
+    around : shift the samples so that this is their mean, and clip them to 0..1; for metrics that are biased in
+        resamples.
     level : share of samples between the ends.
 
     Returns
@@ -207,12 +207,17 @@ def interval(
 def trusted_interval(
     samples: NDArray[np.floating], *, informative: ArrayLike, around: float | None = None, level: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Percentile interval as in :func:`interval`, NaN where it would claim more than resamples of groups know.
+    """Percentile interval as in :func:`interval`; NaN if it is not reliable.
 
     Parameters
     ----------
-    informative : groups with a right or groups with a wrong answer, whichever are fewer, for every figure; an interval
-        needs :data:`LEAST_INFORMATIVE`, and a width.
+    samples, around, level : see :func:`interval`.
+    informative : for each metric, the number of groups with a right prediction or with a wrong one, whichever is
+        smaller. An interval needs at least :data:`LEAST_INFORMATIVE`, and a positive width.
+
+    Returns
+    -------
+    low, high : arrays of the remaining shape.
     """
     low, high = interval(samples, around=around, level=level)
     none = (np.asarray(informative) < LEAST_INFORMATIVE) | ~(high > low)

@@ -1,7 +1,7 @@
-"""Whether probabilities mean what they say: calibration error, coverage of sets, and what chance alone would show.
+"""Calibration error of probabilities and coverage of prediction sets, with their expected values for a perfect model.
 
-A calibration error and a gap of coverage are means of absolute values, so they are above 0 for a perfect model, too,
-and the more so the fewer songs there are. The figure that a perfect model would show therefore stands beside each.
+Calibration error and coverage gap are means of absolute values, so they are above 0 even for a perfect model,
+especially with few songs. So each is reported with its expected value for a perfect model.
 
 References: Naeini, Cooper & Hauskrecht 2015 (expected calibration error); Nguyen & O'Connor 2015 (bins of equal mass);
 Roelofs et al. 2022, "Mitigating bias in calibration error estimation"; Ding et al. 2023, "Class-conditional conformal
@@ -18,28 +18,29 @@ from genreatlas.arrays import AnyArray
 
 Floats = NDArray[np.float64]
 
-#: Bins of a calibration error.
+#: Default number of bins of the calibration error.
 N_BINS = 15
 
 
 class Bins(NamedTuple):
-    """Songs in the order of their confidence, cut into bins of equally many: each array is (n_bins,)."""
+    """Bins with equal numbers of songs, in ascending order of confidence; each array is (n_bins,)."""
 
-    n: NDArray[np.int64]
-    confidence: Floats  #: mean
-    accuracy: Floats  #: share that was right
+    n: NDArray[np.int64]  #: number of songs
+    confidence: Floats  #: mean confidence
+    accuracy: Floats  #: share of right predictions
 
 
 def bins_of_equal_mass(confidence: AnyArray, right: AnyArray, n_bins: int = N_BINS) -> Bins:
-    """Cut songs into bins by their confidence.
+    """Divide songs into bins by their confidence.
 
-    Sizes differ by one song at most, and there are fewer bins where there are fewer songs. Songs of equal confidence
-    may lie in two bins, in an order that does not depend on whether they were right.
+    Bin sizes differ by at most one song; there are at most as many bins as songs. Songs of equal confidence may be in
+    two bins; each then counts with their mean accuracy, so that their order has no effect.
 
     Parameters
     ----------
     confidence : (n,) probability of the predicted genre.
-    right : (n,) whether it was the true one.
+    right : (n,) whether the prediction is right.
+    n_bins : maximum number of bins.
     """
     confidence, right = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
     if not len(confidence):
@@ -52,13 +53,13 @@ def bins_of_equal_mass(confidence: AnyArray, right: AnyArray, n_bins: int = N_BI
 
 
 def calibration_error(confidence: AnyArray, right: AnyArray, n_bins: int = N_BINS) -> float:
-    """Mean distance of confidence and accuracy over bins of equal mass, weighted by their songs.
+    """Expected calibration error: mean distance of confidence and accuracy over bins, weighted by number of songs.
 
     Parameters
     ----------
     confidence : (n_songs,) probability of the predicted genre, 0 to 1.
-    right : (n_songs,) whether it was the true one.
-    n_bins : at most; each holds equally many songs.
+    right : (n_songs,) whether the prediction is right.
+    n_bins : maximum number of bins; all have about the same number of songs.
 
     Returns
     -------
@@ -69,15 +70,16 @@ def calibration_error(confidence: AnyArray, right: AnyArray, n_bins: int = N_BIN
 
 
 def perfect_calibration_error(confidence: AnyArray, n_bins: int = N_BINS, n_samples: int = 200, seed: int = 7) -> float:
-    """Mean calibration error of a perfectly calibrated model with these confidences: what chance alone gives.
+    """Expected calibration error of a perfectly calibrated model with these confidences, by simulation.
 
-    Songs are drawn independently of each other; songs of one artist are alike, so the true value is a little higher.
+    Songs are simulated independently; as songs of one artist are alike, the true value is a little higher.
 
     Parameters
     ----------
-    confidence : (n_songs,) 0 to 1.
+    confidence : (n_songs,) probability of the predicted genre, 0 to 1.
     n_bins : see :func:`calibration_error`.
-    n_samples : simulated test sets.
+    n_samples : number of simulated test sets.
+    seed : seed of the simulation.
     """
     confidence = np.asarray(confidence, dtype=np.float64)
     rng = np.random.default_rng(seed)
@@ -86,13 +88,17 @@ def perfect_calibration_error(confidence: AnyArray, n_bins: int = N_BINS, n_samp
 
 
 def coverage_gap(covered: AnyArray, n_songs: AnyArray, level: float, least_songs: int = 100) -> float:
-    """Mean distance of the genres' coverage from the stated one; NaN where no genre has ``least_songs``.
+    """Mean absolute difference of the genres' coverage from the nominal coverage.
 
     Parameters
     ----------
-    covered, n_songs : (n_genres,) songs whose set held the genre, and songs of it.
-    level : stated coverage, 0 to 1.
-    least_songs : genres with fewer are left out.
+    covered, n_songs : (n_genres,) number of songs whose set contains their genre, and number of songs, by true genre.
+    level : nominal coverage, 0 to 1.
+    least_songs : genres with fewer songs are left out.
+
+    Returns
+    -------
+    0 to 1; NaN if no genre has ``least_songs`` songs.
     """
     counted = np.asarray(n_songs) >= max(1, least_songs)
     if not counted.any():
@@ -101,15 +107,15 @@ def coverage_gap(covered: AnyArray, n_songs: AnyArray, level: float, least_songs
 
 
 def binomial_gap(n_songs: AnyArray, level: float, least_songs: int = 100) -> float:
-    """Expected value of :func:`coverage_gap` if each genre is covered as stated: what chance alone gives.
+    """Expected value of :func:`coverage_gap` if the coverage of every genre is nominal.
 
-    The mean absolute deviation of a binomial share, by De Moivre's closed form (Diaconis & Zabell 1991).
+    Mean absolute deviation of a binomial proportion, by De Moivre's closed form (Diaconis & Zabell 1991).
 
     Parameters
     ----------
-    n_songs : (n_genres,) songs of each genre.
-    level : stated coverage, 0 to 1.
-    least_songs : genres with fewer are left out.
+    n_songs : (n_genres,) number of songs of each genre.
+    level : nominal coverage, 0 to 1.
+    least_songs : genres with fewer songs are left out.
     """
     sizes = np.asarray(n_songs, dtype=np.int64)
     sizes = sizes[sizes >= max(1, least_songs)]
@@ -120,7 +126,7 @@ def binomial_gap(n_songs: AnyArray, level: float, least_songs: int = 100) -> flo
 
 
 def _spread_over_ties(ordered: Floats, right: Floats) -> Floats:
-    """Every song of a confidence gets the mean of all with it, so that their order tells nothing."""
+    """Replace the values of songs with equal confidence by their mean, so that their order has no effect."""
     first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     n = np.diff(np.append(first, len(ordered)))
     return np.repeat(np.add.reduceat(right, first) / n, n)

@@ -1,7 +1,7 @@
-"""Which songs train, decide and test: groups that are never divided, placed once and for all.
+"""Splits of songs into training, promotion and test parts, by groups that are never divided.
 
-Pure numpy and pandas. A split is a list of rows (table ``splits``) that only ever grows; what
-counts for a song is its row with the highest version.
+Pure numpy and pandas. A split is an append-only list of rows (table ``splits``); the row of a song with the highest
+version is the current one. Assigned songs never move to another part.
 """
 
 from genreatlas.splits.assignment import Assignment, Library, assign, stratify

@@ -1,6 +1,6 @@
-"""Place the songs that have no place yet; move none that has.
+"""Assign new songs to parts and folds; songs that are assigned already never move.
 
-Groups are dealt over parts, and those of train over folds, as their genres need them: by iterative stratification.
+Groups are distributed over parts, and groups of the training part over folds, by iterative stratification of genres.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -21,11 +21,14 @@ _COLUMNS = ["song_id", "group_id", "grouped_by", "part", "fold", "reason"]
 
 @dataclass(frozen=True)
 class Library:
-    """What is known of all songs.
+    """All songs with their genres and links.
 
-    ``songs`` has song_id, source, artist, declared_split; ``genres`` song_id, genre_id; ``links``
-    song_id, kind, key from :func:`genreatlas.splits.song_links`; ``judged`` song_id, genre_id of the
-    labels that training would use (None: ``genres``).
+    Attributes
+    ----------
+    songs : song_id, source, artist, declared_split.
+    genres : song_id, genre_id.
+    links : song_id, kind, key, from :func:`genreatlas.splits.song_links`.
+    judged : song_id, genre_id of the labels that training would use; None: ``genres``.
     """
 
     songs: pd.DataFrame
@@ -34,39 +37,43 @@ class Library:
     judged: pd.DataFrame | None = None
 
     def in_order(self) -> "Library":
-        """The same, independent of the order in which rows were read."""
+        """Return a copy with sorted rows and without duplicates, independent of the order of reading."""
         genres = self.genres[["song_id", "genre_id"]].drop_duplicates()
         return Library(
             self.songs.drop_duplicates("song_id").sort_values("song_id", ignore_index=True),
             genres.sort_values(["song_id", "genre_id"], ignore_index=True),
-            self.links,  # their order decides nothing
+            self.links,  # their order has no effect
             genres if self.judged is None else self.judged[["song_id", "genre_id"]].drop_duplicates(),
         )
 
     @property
     def recording(self) -> pd.Series:
-        """Number of each song's recording, by song id: copies have one."""
+        """Index of each song's recording, by song id; copies of a recording have the same index."""
         songs = self.songs["song_id"]
         return pd.Series(recordings(self.links, songs), index=songs.to_numpy())
 
     @property
     def counted(self) -> pd.DataFrame:
-        """``genres`` in which each recording has each of its genres once."""
+        """``genres`` without duplicates of recording and genre."""
         labelled = self.genres.assign(recording=self.genres["song_id"].map(self.recording))
         return labelled.drop_duplicates(["recording", "genre_id"]).drop(columns="recording")
 
     @property
     def artists(self) -> pd.Series:
-        """The credit that people know a song by, by song id."""
+        """Artist credit of each song, by song id."""
         return self.songs.set_index("song_id")["artist"]
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """New rows of one split version: song_id, group_id, grouped_by, part, fold, reason; sorted by song.
+    """New rows of one split version.
 
-    ``pending`` counts the songs that had no row, ``withdrawn`` those that were placed and are
-    excluded now because a later link ties them to another place.
+    Attributes
+    ----------
+    rows : song_id, group_id, grouped_by, part, fold, reason; sorted by song.
+    pending : number of songs that had no row.
+    withdrawn : number of songs that were assigned earlier and are excluded now, because a later link connects them
+        with songs in another part or fold.
     """
 
     rows: pd.DataFrame
@@ -75,24 +82,24 @@ class Assignment:
 
 
 def assign(library: Library, placed: pd.DataFrame, settings: SplitsSection, min_songs: int = 1) -> Assignment:
-    """Divide the songs that have a genre and no row yet; the order of any input makes no difference.
+    """Assign the songs that have a genre and no row yet; the result does not depend on the order of rows.
 
-    Songs whose source assigns parts keep them ([splits] declared = "honour"). In such a source, a
-    song that is in none of its parts is left out (``not_declared``) where the source names a
-    training part, as filtered lists do, and trains where it names only the others.
+    Songs whose source declares parts keep them ([splits] declared = "honour"). A song of such a source without a
+    declared part is excluded (``not_declared``) if the source declares a training part, as filtered lists do; if it
+    declares other parts only, the song is assigned to the training part.
 
     Parameters
     ----------
-    library : all songs, placed or not.
-    placed : current rows of the split (:func:`genreatlas.splits.current`), empty at first.
-    settings : [splits].
-    min_songs : judged genres with at least so many songs must have a group for every part.
+    library : all songs, assigned or not.
+    placed : current rows of the split (:func:`genreatlas.splits.current`), empty for a new split.
+    settings : section [splits].
+    min_songs : genres with at least this number of songs need a group for every part.
 
     Raises
     ------
-    SplitError : a genre with fewer groups than parts, or a group above ``max_group_share``.
-    SplitLeakError : declared parts that divide a group.
-    ConfigError : folds or grouping that differ from those of the rows already there.
+    SplitError : a genre has fewer groups than there are parts, or a group is above ``max_group_share``.
+    SplitLeakError : declared parts divide a group.
+    ConfigError : folds or grouping differ from those of the existing rows.
     """
     library = library.in_order()
     _check_settings(placed, settings)
@@ -116,7 +123,7 @@ def assign(library: Library, placed: pd.DataFrame, settings: SplitsSection, min_
 def _place_declared(
     listed: pd.DataFrame, active: pd.DataFrame, library: Library, settings: SplitsSection
 ) -> pd.DataFrame:
-    """Songs keep the part that their source assigns; folds are dealt to the groups of train."""
+    """Assign songs to the parts that their source declares, and groups of the training part to folds."""
     if listed.empty:
         return _excluded([], Reason.BRIDGES_GROUPS)
     both = pd.concat([active[["song_id", "part"]], listed], ignore_index=True)
@@ -138,14 +145,14 @@ def _place_declared(
 def _place_free(
     free: pd.Series, active: pd.DataFrame, library: Library, settings: SplitsSection, min_songs: int
 ) -> pd.DataFrame:
-    """Songs join the group that is placed, or their new group goes where its genres are short."""
+    """Assign songs to the part of their existing group, and new groups by stratification."""
     if free.empty:
         return _excluded([], Reason.BRIDGES_GROUPS)
     joined = join(free, active, library.links)
     rows = joined.groups.assign(reason=None)
     groups = stack(active, rows).set_index("song_id")["group_id"]
     leaks.check_group_share(groups, rows["group_id"], library.artists, settings.max_group_share)
-    # Songs whose source names the parts say nothing about the shares of the others.
+    # Songs of sources with declared parts do not count for the shares of other songs.
     songs = library.songs
     listing = songs.loc[songs["declared_split"].notna(), "source"]
     listed = songs.loc[songs["source"].isin(listing), "song_id"]
@@ -162,14 +169,14 @@ def _place_free(
 
 
 def _withdraw(active: pd.DataFrame, links: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Divide the placed songs into those that stay and rows that exclude the others."""
+    """Return the assigned songs that stay, and rows that exclude songs that later links connect with other parts."""
     lost = later_links(active[active["reason"] != Reason.DECLARED_LEAK.value], links)
     rows = lost.assign(part="excluded", fold=None, reason=Reason.BRIDGES_GROUPS.value)
     return active[~active["song_id"].isin(lost["song_id"])], rows
 
 
 def _declared_parts(songs: pd.DataFrame, settings: SplitsSection) -> pd.Series:
-    """Per song: its declared part, ``not_declared`` where its source leaves it out, None where it is free."""
+    """By song: its declared part, ``not_declared`` if its source excludes it, None if it can be assigned freely."""
     frame = songs.set_index("song_id")
     parts, source = frame["declared_split"].astype(object), frame["source"]
     if settings.declared == "ignore":
@@ -180,7 +187,7 @@ def _declared_parts(songs: pd.DataFrame, settings: SplitsSection) -> pd.Series:
 
 
 def _name_what_grouped(rows: pd.DataFrame, active: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
-    """Fill ``grouped_by`` where it is empty: artist or album, else recording (copies) or song."""
+    """Fill empty cells of ``grouped_by``: artist or album, else recording (copies) or song."""
     kinds = links[links["kind"].isin(["artist", "album"])].drop_duplicates("song_id").set_index("song_id")["kind"]
     sizes = stack(active, rows).drop_duplicates("song_id")["group_id"].value_counts()
     alone = rows["group_id"].map(sizes) == 1
@@ -212,7 +219,7 @@ def _check_settings(placed: pd.DataFrame, settings: SplitsSection) -> None:
 
 
 def part_shares(settings: SplitsSection) -> dict[Hashable, float]:
-    """Share of each part that has one; where a group is needed equally, the first part gets it."""
+    """Shares of the parts with a share above 0; ties in stratification go to the first part."""
     shares = {
         "train": 1.0 - settings.test - settings.promotion,
         "test": settings.test,
@@ -222,13 +229,18 @@ def part_shares(settings: SplitsSection) -> dict[Hashable, float]:
 
 
 def deal_folds(rows: pd.DataFrame, active: pd.DataFrame, genres: pd.DataFrame, settings: SplitsSection) -> pd.DataFrame:
-    """Fill ``fold`` of train songs that have none; songs outside train have none.
+    """Assign folds to songs of the training part that have none; other parts have no folds.
 
     Parameters
     ----------
     rows : song_id, group_id, part, fold of new songs.
-    active : the same of songs placed earlier.
+    active : song_id, group_id, part, fold of songs assigned earlier.
     genres : song_id, genre_id.
+    settings : section [splits].
+
+    Returns
+    -------
+    ``rows`` with ``fold``.
     """
     rows = rows.assign(fold=rows["fold"].astype("Int64"))
     train = rows[rows["part"] == "train"]
@@ -246,16 +258,20 @@ def deal(
     shares: Mapping[Hashable, float],
     seed: int,
 ) -> pd.Series:
-    """Fill the empty cells of `column` group by group, in the order of a hash of group and seed.
+    """Fill the empty cells of ``column`` by stratification of groups, in the order of a hash of group and seed.
 
     Parameters
     ----------
-    rows : song_id, group_id and `column`; a group is filled in all its rows or in none.
+    rows : song_id, group_id and ``column``; either all or none of the rows of a group have a value.
     column : ``part`` or ``fold``.
-    held : song_id, group_id and `column` of songs that have their place.
+    held : song_id, group_id and ``column`` of songs that are assigned already.
     genres : song_id, genre_id.
-    shares : place -> share of the songs.
+    shares : part or fold = share of the songs.
     seed : [splits] seed.
+
+    Returns
+    -------
+    The filled column.
     """
     values = rows[column].astype(object)
     waiting = rows.loc[values.isna(), ["song_id", "group_id"]]
@@ -289,25 +305,24 @@ def stratify(
     placed: np.ndarray | None = None,
     placed_groups: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Place every group where its rarest genre is shortest of songs.
+    """Iterative stratification: assign each group to the part that lacks most songs of the group's rarest genre.
 
-    The genre with the fewest songs left to place is dealt out first, so that small genres are
-    divided as evenly as large ones. Groups follow `order`, except that groups which hold more of
-    the genre than the smallest part should get come first, the largest ahead: placed late, they
-    would overshoot it. While a genre has no more groups left than parts without one, its groups
-    go to those parts.
+    Genres are processed from the one with the fewest unassigned songs on, so that small genres are divided as evenly as
+    large ones. Groups follow ``order``, except that groups with more songs of the genre than the smallest part should
+    get come first, the largest ahead, as they would exceed its share later. If a genre has no more unassigned groups
+    than there are parts without a group of it, its groups are assigned to these parts.
 
     Parameters
     ----------
-    songs : (n_groups, n_genres) songs of each group under each genre.
-    shares : (n_parts,) share of the songs that each part should hold; they sum to 1.
-    order : (n_groups,) the groups, in the pseudo-random order in which they are placed.
-    placed : (n_parts, n_genres) songs that the parts hold already; they never move.
-    placed_groups : (n_parts, n_genres) groups that the parts hold already.
+    songs : (n_groups, n_genres) number of songs of each group and genre.
+    shares : (n_parts,) target share of the songs in each part; the sum is 1.
+    order : (n_groups,) indices of the groups in pseudo-random order.
+    placed : (n_parts, n_genres) number of songs assigned to the parts already.
+    placed_groups : (n_parts, n_genres) number of groups assigned to the parts already.
 
     Returns
     -------
-    (n_groups,) int64 part of each group.
+    (n_groups,) int64, part of each group; -1 for groups without songs.
 
     References
     ----------
@@ -317,7 +332,7 @@ def stratify(
     n_parts = len(shares)
     held = np.zeros((n_parts, n_genres)) if placed is None else placed.astype(float)
     totals = np.asarray(songs.sum(axis=0)).ravel()
-    # Lists of floats: the loop below touches single cells, where numpy is ten times slower.
+    # Lists instead of arrays: the loop below accesses single cells, for which numpy is ten times slower.
     want = (np.asarray(shares)[:, None] * (held.sum(axis=0) + totals) - held).tolist()
     want_all = [sum(row) for row in want]
     groups_in = (np.zeros((n_parts, n_genres), dtype=int) if placed_groups is None else placed_groups).tolist()

@@ -1,4 +1,4 @@
-"""Groups: the connected components of songs and what they share, joined to what is placed already."""
+"""Groups: connected components of songs that share keys, joined to groups that are assigned already."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,15 @@ from genreatlas.ids import stable_id
 PARTS = ("train", "promotion", "test")
 #: Kinds of links between copies of one recording.
 COPIES = ("isrc", "audio", "recording")
-_FOLDS = 100  # more than there can be folds, so that part and fold fit in one number
+_FOLDS = 100  # above the maximum number of folds, so that part and fold can be coded in one number
 
 
 @dataclass(frozen=True)
 class Joined:
-    """Where new songs belong.
+    """Groups of new songs.
 
-    ``groups`` has one row per new song that may be used: song_id, group_id, part, fold; part is
-    NULL for songs of groups that no earlier song placed. ``bridging`` are the songs left out.
+    ``groups`` has one row per usable new song: song_id, group_id, part, fold; part is NULL for new groups. ``bridging``
+    are ids of songs that are left out.
     """
 
     groups: pd.DataFrame
@@ -28,7 +28,7 @@ class Joined:
 
 
 def stack(*frames: pd.DataFrame) -> pd.DataFrame:
-    """Put frames below each other; none of them, were it empty or all NULL, changes a type."""
+    """Concatenate frames with fixed types, which empty frames and NULL columns do not change."""
     full = [
         frame.astype({"fold": "Int64"} | dict.fromkeys(set(frame) - {"fold"}, object)) for frame in frames if len(frame)
     ]
@@ -36,16 +36,16 @@ def stack(*frames: pd.DataFrame) -> pd.DataFrame:
 
 
 def components(links: pd.DataFrame, song_ids: pd.Series) -> np.ndarray:
-    """Number the connected components of songs under shared keys, in the order of `song_ids`.
+    """Find the connected components of songs that share keys.
 
     Parameters
     ----------
-    links : song_id, kind, key; rows of songs that are not in `song_ids` are ignored.
-    song_ids : (n,) distinct songs.
+    links : song_id, kind, key; rows of songs that are not in ``song_ids`` are ignored.
+    song_ids : (n,) distinct song ids.
 
     Returns
     -------
-    (n,) int component of each song.
+    (n,) int, index of the component of each song in ``song_ids``.
     """
     songs = pd.Index(song_ids).get_indexer(links["song_id"])
     keys = key_codes(links)
@@ -58,33 +58,33 @@ def components(links: pd.DataFrame, song_ids: pd.Series) -> np.ndarray:
 
 
 def recordings(links: pd.DataFrame, song_ids: pd.Series) -> np.ndarray:
-    """Number the recordings: songs with one ISRC, one sound or one fingerprint are copies of one.
+    """Find recordings: songs with the same ISRC, audio or fingerprint are copies of one recording.
 
     Parameters
     ----------
     links : song_id, kind, key from :func:`genreatlas.splits.song_links`.
-    song_ids : (n,) distinct songs.
+    song_ids : (n,) distinct song ids.
 
     Returns
     -------
-    (n,) int recording of each song.
+    (n,) int, index of the recording of each song.
     """
     return components(links[links["kind"].isin(COPIES)], song_ids)
 
 
 def copies(links: pd.DataFrame, song_ids: pd.Series, places: pd.DataFrame) -> pd.DataFrame:
-    """Name the copy that counts of every recording that several songs hold.
+    """Choose one song to represent each recording that has several songs.
 
     Parameters
     ----------
     links : song_id, kind, key.
-    song_ids : (n,) distinct songs.
+    song_ids : (n,) distinct song ids.
     places : song_id, part of the songs that have one.
 
     Returns
     -------
-    DataFrame : song_id, recording_id; one row for each song that is not alone, sorted. The copy that counts is the
-        first by part (train, promotion, test, other or none), then by id.
+    DataFrame : song_id, recording_id; one row for each song with copies, sorted. ``recording_id`` is the id of the
+        representing song: the first by part (train, promotion, test, other or none), then by id.
     """
     found = pd.DataFrame({"song_id": song_ids.to_numpy(dtype=object), "recording": recordings(links, song_ids)})
     found = found[found["recording"].duplicated(keep=False)]
@@ -95,25 +95,24 @@ def copies(links: pd.DataFrame, song_ids: pd.Series, places: pd.DataFrame) -> pd
 
 
 def key_codes(links: pd.DataFrame) -> np.ndarray:
-    """Number the distinct (kind, key) pairs."""
+    """Integer code of the (kind, key) pair of each link."""
     return pd.factorize(links["kind"].astype(str) + ":" + links["key"].astype(str))[0]
 
 
 def later_links(active: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
-    """Find placed songs that a link found later ties to songs of another place.
+    """Find assigned songs that new links connect with songs in another part or fold, and choose which to exclude.
 
-    Of songs that share a key over several places (a part, or a fold of train), those in train stay,
-    or else those of the first part in the order train, promotion, test; among folds, those of the
-    fold with most of them. The rest has to go.
+    If songs in several places (a part, or a fold of train) share a key, those in the first part in the order train,
+    promotion, test are kept; among folds, those in the fold with most of these songs. The others are to be excluded.
 
     Parameters
     ----------
-    active : song_id, group_id, part, fold of songs that are placed and not excluded.
+    active : song_id, group_id, part, fold of songs that are assigned and not excluded.
     links : song_id, kind, key.
 
     Returns
     -------
-    DataFrame : the rows of `active` to exclude.
+    DataFrame : the rows of ``active`` to exclude.
     """
     held = _placed_links(active, links)
     counts = held.groupby(["key_code", "place"], as_index=False).size()
@@ -126,17 +125,17 @@ def later_links(active: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
 
 
 def join(songs: pd.Series, active: pd.DataFrame, links: pd.DataFrame) -> Joined:
-    """Join new songs to the groups that are placed, or to new groups.
+    """Join new songs to assigned groups, or to new groups.
 
-    A song whose keys lead to several places is left out: it would bridge groups that were placed
-    apart. Where a chain of new songs does so, the chain goes to the place with most of its direct
-    links (train first where equal), and its songs with direct links elsewhere are left out.
+    A song that shares keys with songs in several places (parts or folds) is left out, as it would connect groups in
+    different places. If a component of new songs does so, it is joined to the place with most of its direct links
+    (ties: train first), and its songs with direct links to other places are left out.
 
     Parameters
     ----------
-    songs : song ids of the new songs, sorted.
-    active : song_id, group_id, part, fold of songs that are placed and not excluded.
-    links : song_id, kind, key of both.
+    songs : ids of the new songs, sorted.
+    active : song_id, group_id, part, fold of songs that are assigned and not excluded.
+    links : song_id, kind, key of new and assigned songs.
     """
     codes = pd.DataFrame({"song_id": links["song_id"], "key_code": key_codes(links)})
     held = _placed_links(active, links)
@@ -169,7 +168,7 @@ def join(songs: pd.Series, active: pd.DataFrame, links: pd.DataFrame) -> Joined:
 
 
 def _off_the_main_place(touching: pd.DataFrame) -> set[str]:
-    """Songs with a direct link away from the place that most direct links of their component lead to."""
+    """Ids of songs with a direct link to another place than most direct links of their component."""
     counts = touching.drop_duplicates(["song_id", "place"]).groupby(["component", "place"], as_index=False).size()
     counts = counts[counts["component"].duplicated(keep=False)]
     counts = counts.sort_values(["component", "size", "place"], ascending=[True, False, True])
@@ -178,7 +177,7 @@ def _off_the_main_place(touching: pd.DataFrame) -> set[str]:
 
 
 def _placed_links(active: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
-    """Links of placed songs, with the code of their key and their place: 100 * part + fold + 1 (0 outside train)."""
+    """Links of assigned songs with key code, group and place, coded as 100 * part + fold + 1 (+ 0 without fold)."""
     folds = active["fold"].astype("Int64").fillna(-1).astype("int64") + 1
     ranks = active["part"].map({part: rank for rank, part in enumerate(PARTS)}).astype("int64")
     placed = active.assign(place=ranks * _FOLDS + folds)[["song_id", "group_id", "place"]]

@@ -1,9 +1,8 @@
-"""What a split has to hold to, and what may be said of figures that rest on it.
+"""Leak checks of a split, and a label for how far metrics on it can be trusted.
 
-The checks follow the links between songs that the split follows. :func:`find_shared` looks for what lies on both sides
-in another way: there are no links, the names as they were credited and the hashes of the audio are compared directly
-between the parts, by rules of their own, so that an error in the links shows. Nothing is called artist-safe that does
-not pass.
+:func:`check_leaks` uses the same links between songs as the assignment. :func:`find_shared` is independent of them: it
+compares credited names and audio hashes between parts directly, with rules of its own, so that errors in the links are
+found. A split that fails one of them is not called artist-safe.
 """
 
 import re
@@ -17,11 +16,11 @@ from genreatlas.errors import Reason, SplitError, SplitLeakError
 from genreatlas.sources.credits import Performers, everybody, is_no_artist, performers, title_guests
 from genreatlas.splits.groups import key_codes
 
-#: Songs of unknown artist, as a share of all, up to which a split by artist is called artist-safe:
-#: one in a thousand cannot move a figure by more than a tenth of a point.
+#: Maximum share of songs of unknown artist in an artist-safe split; 1 in 1,000 songs changes an accuracy by at most a
+#: tenth of a point.
 UNKNOWN_ARTISTS_TOLERATED = 0.001
 
-#: What a grouping starts with where performers lie on both sides although songs are grouped by artist.
+#: Prefix of the grouping if performers are in several parts or folds although songs are grouped by artist.
 ARTISTS_SHARED = "artists-shared"
 _NAMED = 5
 _GUESTS = re.compile(r"[\s(\[](?:feat|ft|featuring)[.\s]", re.IGNORECASE)
@@ -30,9 +29,14 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Shared:
-    """Performers and recordings on more than one side: in two parts, or in two folds of the training part.
+    """Performers and recordings in more than one part, or more than one fold of the training part.
 
-    ``songs`` counts the songs of those performers, ``examples`` names some of them.
+    Attributes
+    ----------
+    performers : number of such performers.
+    songs : number of songs of these performers.
+    recordings : number of such recordings.
+    examples : names of some of these performers.
     """
 
     performers: int = 0
@@ -42,11 +46,12 @@ class Shared:
 
 
 def current(rows: pd.DataFrame, version: int | None = None) -> pd.DataFrame:
-    """Per song of a split the row that counts at `version` (None: the newest), sorted by song.
+    """Current row of each song of a split, sorted by song.
 
     Parameters
     ----------
     rows : rows of the table ``splits`` of one split.
+    version : split version; None: the newest.
     """
     if version is not None:
         rows = rows[rows["split_version"] <= version]
@@ -55,19 +60,18 @@ def current(rows: pd.DataFrame, version: int | None = None) -> pd.DataFrame:
 
 
 def grouping(rows: pd.DataFrame, shared: Shared | None = None) -> str:
-    """Say what figures measured on a split mean.
+    """Classify a split by what it keeps apart.
 
     Parameters
     ----------
     rows : current rows of a split: group_id, grouped_by, part, reason.
-    shared : what lies on both sides all the same (:func:`genreatlas.splits.find_shared`).
+    shared : performers and recordings in several parts or folds (:func:`genreatlas.splits.find_shared`).
 
     Returns
     -------
-    str : ``leaky`` where a group lies in several parts (a declared split that was let through), or the same audio
-        does; ``album-grouped``; ``song-grouped`` where the artist is not known of all but one song in a
-        thousand; ``artists-shared (2 performers, 7 songs)`` where performers are on both sides;
-        else ``artist-safe``.
+    str : ``leaky`` if a group is in several parts (a declared split that was allowed) or identical audio is in several
+        parts or folds; ``album-grouped``; ``song-grouped`` if more than 1 in 1,000 songs is not grouped by artist;
+        ``artists-shared (2 performers, 7 songs)`` if performers are in several parts or folds; else ``artist-safe``.
     """
     used = rows[rows["part"] != "excluded"]
     if (used["reason"] == Reason.DECLARED_LEAK.value).any() or len(_divided(used, "group_id", ["part"])):
@@ -84,24 +88,24 @@ def grouping(rows: pd.DataFrame, shared: Shared | None = None) -> str:
 
 
 def unknown_artist_share(rows: pd.DataFrame) -> float:
-    """Share of the songs in use that are not grouped by artist; 1 where there are none."""
+    """Share of the songs in use that are not grouped by artist; 1 if no songs are in use."""
     used = rows[rows["part"] != "excluded"]
     return float((used["grouped_by"] != "artist").mean()) if len(used) else 1.0
 
 
 def featured_share(rows: pd.DataFrame, songs: pd.DataFrame) -> float | None:
-    """Share of test songs that credit a performer of a training song beside their own.
+    """Share of test songs with a further credited artist who performs a training song.
 
-    Such are guests ("feat. B", also where the title names them), and partners ("A & B").
+    Further artists are guests ("feat. B", in the artist or the title) and partners ("A & B").
 
     Parameters
     ----------
     rows : current rows of a split.
-    songs : song_id, artist and, where known, title.
+    songs : song_id, artist and optionally title.
 
     Returns
     -------
-    float or None : None where there is no test song.
+    float or None : None if there are no test songs.
     """
     part_of = dict(zip(rows["song_id"], rows["part"], strict=True))
     trained: set[str] = set()
@@ -120,18 +124,18 @@ def featured_share(rows: pd.DataFrame, songs: pd.DataFrame) -> float | None:
 
 
 def check_leaks(rows: pd.DataFrame, links: pd.DataFrame | None = None, *, allow_declared: bool = False) -> None:
-    """Raise if a group, or songs that share a key, lie in more than one part or fold.
+    """Raise if a group, or songs that share a key, are in more than one part or fold.
 
     Parameters
     ----------
-    rows : current rows of a split: song_id, group_id, part, fold, reason. Excluded songs do not count.
+    rows : current rows of a split: song_id, group_id, part, fold, reason. Excluded songs are ignored.
     links : song_id, kind, key from :func:`song_links`; without them only ``group_id`` is checked.
-    allow_declared : let through what was let through when the split was assigned
-        ([splits] allow_declared_leak); figures are flagged by :func:`grouping`.
+    allow_declared : ignore leaks of declared parts that were allowed when the split was assigned
+        ([splits] allow_declared_leak); :func:`grouping` flags the split.
 
     Raises
     ------
-    SplitLeakError : naming the groups.
+    SplitLeakError : there is a leak; names the groups.
     """
     used = rows[rows["part"] != "excluded"]
     if allow_declared:
@@ -153,13 +157,13 @@ def check_leaks(rows: pd.DataFrame, links: pd.DataFrame | None = None, *, allow_
 
 
 def find_shared(rows: pd.DataFrame, songs: pd.DataFrame, clips: pd.DataFrame | None = None) -> Shared:
-    """Count performers and recordings that a split divides.
+    """Count performers and recordings in more than one part or fold.
 
     Parameters
     ----------
-    rows : current rows of a split: song_id, part, fold, reason; excluded songs do not count.
-    songs : song_id, artist and, where known, album_artist, which counts where no artist is named.
-    clips : song_id, and of sha256, audio_id and sound_sha256 those that are known.
+    rows : current rows of a split: song_id, part, fold, reason; excluded songs are ignored.
+    songs : song_id, artist and optionally album_artist, which is used if a song has no artist.
+    clips : song_id and any of sha256, audio_id and sound_sha256.
     """
     used = rows.loc[rows["part"] != "excluded", ["song_id", "part", "fold"]]
     place = used["part"].astype(str) + used["fold"].astype("Int64").astype("string").fillna("")
@@ -178,17 +182,17 @@ def find_shared(rows: pd.DataFrame, songs: pd.DataFrame, clips: pd.DataFrame | N
 
 
 def torn_links(songs: pd.DataFrame, links: pd.DataFrame, new: pd.Series) -> pd.DataFrame:
-    """Find the links of new songs that declared parts tear.
+    """Find keys shared by songs in different parts, if a new song has the key.
 
     Parameters
     ----------
     songs : song_id, part of all songs that have one.
     links : song_id, kind, key.
-    new : song ids; a link counts where one of these has it.
+    new : ids of the new songs.
 
     Returns
     -------
-    DataFrame : song_id, kind, key, code, part of the songs on such links.
+    DataFrame : song_id, kind, key, code, part of all songs with such a key.
     """
     tied = links.assign(code=key_codes(links)).merge(songs[["song_id", "part"]], on="song_id")
     parts = tied.groupby("code")["part"].nunique()
@@ -197,7 +201,7 @@ def torn_links(songs: pd.DataFrame, links: pd.DataFrame, new: pd.Series) -> pd.D
 
 
 def declared_leak(torn: pd.DataFrame, artists: pd.Series) -> SplitLeakError:
-    """Make the error that names the groups which a declared split divides."""
+    """Build the error that names the groups divided by a declared split."""
     leaks = []
     for _, cells in torn.groupby("code", sort=True):
         examples = cells.sort_values("song_id").drop_duplicates("part")
@@ -214,11 +218,18 @@ def declared_leak(torn: pd.DataFrame, artists: pd.Series) -> SplitLeakError:
 def count_groups(
     labels: pd.DataFrame, songs: pd.DataFrame, new: pd.Series, recording: pd.Series | None = None
 ) -> pd.DataFrame:
-    """Count songs and groups of every genre that new songs have: genre_id, songs, groups.
+    """Count songs and groups of each genre of new songs.
 
     Parameters
     ----------
-    recording : recording of each song, by song id; copies of one count once.
+    labels : song_id, genre_id.
+    songs : song_id, group_id.
+    new : ids of the new songs.
+    recording : index of each song's recording, by song id; copies of a recording count once.
+
+    Returns
+    -------
+    DataFrame : genre_id, songs, groups.
     """
     labelled = labels.merge(songs[["song_id", "group_id"]], on="song_id")
     labelled = labelled[labelled["genre_id"].isin(labelled.loc[labelled["song_id"].isin(new), "genre_id"])]
@@ -228,14 +239,14 @@ def count_groups(
 
 
 def check_group_share(groups: pd.Series, judged: pd.Series, names: pd.Series, largest: float) -> None:
-    """Raise SplitError if a group holds too much of a library of 1,000 songs or more.
+    """Raise SplitError if a group has too large a share of the songs; libraries below 1,000 songs are not checked.
 
     Parameters
     ----------
     groups : group id of every song in use, by song id.
-    judged : group ids to judge.
-    names : what people call a song's artist, by song id.
-    largest : largest share that a group may hold.
+    judged : group ids to check.
+    names : artist credit of each song, by song id, for the message.
+    largest : maximum share of songs in a group.
     """
     total = len(groups)
     if total < 1000:
@@ -256,11 +267,13 @@ def check_group_share(groups: pd.Series, judged: pd.Series, names: pd.Series, la
 
 
 def check_divisible(counts: pd.DataFrame, parts: list[str], group_by: str) -> None:
-    """Raise SplitError if a genre has fewer groups than there are parts to put them in.
+    """Raise SplitError if a genre has fewer groups than there are parts.
 
     Parameters
     ----------
     counts : genre_id, songs, groups of the genres that training would use.
+    parts : names of the parts.
+    group_by : [splits] group_by, for the message.
     """
     short = counts[counts["groups"] < len(parts)].sort_values(["groups", "genre_id"])
     if len(short):
@@ -273,7 +286,7 @@ def check_divisible(counts: pd.DataFrame, parts: list[str], group_by: str) -> No
 
 
 def _places(place_of: dict[str, str], pairs: Iterable[tuple[str, object]]) -> dict[object, dict[str, str]]:
-    """What is paired with songs in use = {song: its place}."""
+    """Collect by value the songs in use that have it: value = {song id: part and fold}."""
     found: dict[object, dict[str, str]] = {}
     for song, value in pairs:
         if song in place_of:
@@ -282,7 +295,7 @@ def _places(place_of: dict[str, str], pairs: Iterable[tuple[str, object]]) -> di
 
 
 def _performers(songs: pd.DataFrame) -> list[str]:
-    """Who performs each song: the artist, or else the album artist, unless that is known for others' songs only."""
+    """Performer of each song: the artist, or else the album artist unless it only compiles songs of others."""
     artists, makers = _names(songs, "artist"), _names(songs, "album_artist")
     marked = [flag is True for flag in songs["compilation"]] if "compilation" in songs else [False] * len(songs)
     performing = set(artists)
@@ -301,13 +314,13 @@ def _names(songs: pd.DataFrame, column: str) -> list[str]:
 
 
 def _plain(credit: str) -> str:
-    """The first artist of a credit without guests, as letters, digits and marks in one case; "" for nobody."""
+    """Normalised first artist of a credit without guests: letters, digits and marks, case-folded; "" if unknown."""
     for value in re.split(r"[;\x00]", credit):
         name = value[: match.start()] if (match := _GUESTS.search(value)) else value
         if is_no_artist(name):
             continue
         letters = unicodedata.normalize("NFKD", name).casefold()
-        # Combining accents of Latin, Greek and Cyrillic are one block; marks of other scripts are letters.
+        # Drop the block of combining accents of Latin, Greek and Cyrillic; marks of other scripts act as letters.
         letters = letters.replace("и\u0306", "й")
         kept = [c for c in letters if not "\u0300" <= c <= "\u036f" and unicodedata.category(c)[0] in "LNM"]
         start = re.match(r"\W*the\s+(?=\S)", letters)

@@ -1,4 +1,4 @@
-"""What people are told of a split."""
+"""Text summary of a split."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ from genreatlas.errors import Reason
 from genreatlas.splits.groups import PARTS
 from genreatlas.splits.leaks import Shared, featured_share, grouping, unknown_artist_share
 
-_GENRES_SHOWN = 30  # more than fit a screen are left to SQL
+_GENRES_SHOWN = 30  # about a screen; longer tables can be queried by SQL
 
 
 def describe(
@@ -19,15 +19,17 @@ def describe(
     shared: Shared | None = None,
     copies: pd.DataFrame | None = None,
 ) -> tuple[str, ...]:
-    """Say in lines how large the parts are, what figures will mean, and what to beware of.
+    """Describe a split in lines of text: sizes of the parts, grouping, and warnings.
 
     Parameters
     ----------
     rows : current rows of the split.
     genres : song_id, genre_id, genre.
     songs : song_id, title, artist.
-    withdrawn : songs that were placed and are excluded now.
-    shared : what lies on both sides all the same (:func:`genreatlas.splits.find_shared`).
+    name : name of the split.
+    version : version of the split.
+    withdrawn : number of songs that were assigned earlier and are excluded now.
+    shared : performers and recordings in several parts or folds (:func:`genreatlas.splits.find_shared`).
     copies : song_id, recording_id of songs that are copies of a recording, which count once in each part.
     """
     used = rows[rows["part"] != "excluded"].sort_values("song_id", ignore_index=True)

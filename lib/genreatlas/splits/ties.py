@@ -1,8 +1,9 @@
-"""What ties songs together: an artist, an album, one recording's ISRC, identical audio, one acoustic fingerprint.
+"""Links between songs: same artist, album, ISRC, identical audio or acoustic fingerprint.
 
-Artists are the performers, and the album artist where it performs itself. All of it follows from the names that songs
-are credited with, so songs of older stores and new ones meet. What a name is (one act or two, an artist or a label) is
-judged by all songs at hand. A later import may change that; songs that are placed then follow the rule for later links.
+Artists are performers, and album artists if they perform themselves. They are derived from credited names, so that
+songs imported by older releases are linked, too. Whether a name is one act or two, or an artist or a label, is decided
+from all songs of the store. A later import may change this decision; assigned songs are then handled by
+:func:`genreatlas.splits.groups.later_links`.
 """
 
 import re
@@ -16,13 +17,13 @@ from genreatlas.sources.credits import Performers, artist_key, performers
 
 GroupBy = Literal["artist", "album", "song"]
 
-#: Country, registrant, year and designation. Anything else in the field ("0", "unknown") joins nothing.
+#: Valid ISRC: country, registrant, year and designation. Other values of the field ("0", "unknown") give no links.
 _ISRC = r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}"
 
 _T = TypeVar("_T")
 
-#: Different performers on an album that its album artist did not make. Two where the album artist performs none of
-#: its songs; three where it performs some, as an album may hold a duet or two under the partner's name.
+#: Minimum number of other performers on an album for a compilation: two if the album artist performs none of its songs;
+#: three if it performs some, as an album may contain a duet or two credited to the partner.
 _OTHERS, _OTHERS_BESIDE = 2, 3
 _DISC = re.compile(r"[\s,:-]*[(\[]?\s*\b(?:disc|disk|cd)\s*\d+\s*[)\]]?\s*$", re.IGNORECASE)
 
@@ -34,22 +35,21 @@ def song_links(
     group_by: GroupBy = "artist",
     recordings: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """List every reason for which two songs may not part: songs that share a key are one group.
+    """List the links between songs; songs that share a key are in one group.
 
     Parameters
     ----------
-    songs : song_id, and of ``isrc``, ``artist``, ``album``, ``album_artist``, ``compilation`` those that are known.
-        Performers group, and album artists that perform (:func:`genreatlas.splits.ties.artist_links`);
-        guests never do, because one chain of guests ties a fifth of a pop library into one group
-        (3,395 of 17,031 songs, measured).
-    song_artists : song_id, position, artist_id and, where known, role: for songs whose names are not known.
-    clips : song_id, sha256, and of ``audio_id``, ``sound_sha256`` those that are known. Identical bytes under two
-        names are one recording, and so is identical sound in files with different tags.
-    group_by : ``artist``; ``album`` (name and album artist, the name alone where that is not given;
-        a song without an album goes by its artist); ``song`` (copies of one recording only).
-    recordings : song_id, recording_id, kind of the table ``recording_links``: copies are one recording; versions that
-        share its sound (remixes, live takes, other masters) are not, but are grouped with it, unless songs are grouped
-        alone. Doubtful links tie nothing.
+    songs : song_id and any of ``isrc``, ``artist``, ``album``, ``album_artist``, ``compilation``. Songs are linked by
+        performers and by album artists that perform (:func:`genreatlas.splits.ties.artist_links`), never by guests:
+        with guests one group had a fifth of a pop library (3,395 of 17,031 songs, measured).
+    song_artists : song_id, position, artist_id and optionally role; used for songs without names.
+    clips : song_id, sha256 and any of ``audio_id``, ``sound_sha256``. Files with identical bytes are one recording, and
+        so are files with identical sound and different tags.
+    group_by : ``artist``; ``album`` (album name and, if known, album artist; songs without an album are grouped by
+        artist); ``song`` (copies of one recording only).
+    recordings : song_id, recording_id, kind of the table ``recording_links``. Copies are one recording. Versions with
+        the same sound (remixes, live takes, other masters) are other recordings, but are in the same group unless
+        ``group_by`` is ``song``. Doubtful links are ignored.
 
     Returns
     -------
@@ -75,16 +75,16 @@ def song_links(
 
 
 def artist_links(songs: pd.DataFrame, song_artists: pd.DataFrame | None = None) -> pd.DataFrame:
-    """List the artists that each song is grouped by.
+    """List the artists by which each song is grouped.
 
-    That is the performer: the first artist of the credit, in any spelling. The album artist is one too, where it
-    performs songs itself and did not merely compile the album. An album artist that performs nothing (a label, a
-    series, "AA.VV.") ties nothing, whatever its name. Guests never do.
+    These are the performer (the first artist of the credit, with normalised spelling), and the album artist if it
+    performs songs itself and did not only compile the album. Album artists that perform nothing (a label, a series,
+    "AA.VV.") and guests give no links.
 
     Parameters
     ----------
-    songs : song_id, and of ``artist``, ``album_artist``, ``album`` and ``compilation`` those that are known.
-    song_artists : song_id, position, artist_id and, where known, role: used for songs without names.
+    songs : song_id and any of ``artist``, ``album_artist``, ``album`` and ``compilation``.
+    song_artists : song_id, position, artist_id and optionally role; used for songs without names.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def artist_links(songs: pd.DataFrame, song_artists: pd.DataFrame | None = None) 
 
 
 def album_key(album: str) -> str:
-    """Reduce an album's name to what is compared: as an artist's, and without the number of a disc."""
+    """Key of an album's name for comparison: normalised like an artist's name, without a disc number."""
     return artist_key(_DISC.sub("", album) or album)
 
 
@@ -111,7 +111,7 @@ def _isrc_links(songs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _recording_links(rows: pd.DataFrame, versions: bool) -> list[pd.DataFrame]:
-    """Links of songs to the recording that they are copies of, and of versions and that recording to each other."""
+    """Links between copies of a recording, and with ``versions`` between versions and the recording."""
     copies = rows[rows["kind"] == "copy"]
     found = [_as_links(copies["song_id"], "recording", copies["recording_id"])]
     if versions:
@@ -145,7 +145,7 @@ def _no_links() -> pd.DataFrame:
 
 
 class _Credits:
-    """The credits of all songs, and what they say together."""
+    """Parsed credits of all songs, and decisions that need all of them."""
 
     def __init__(self, songs: pd.DataFrame) -> None:
         self.ids = songs["song_id"].tolist()
@@ -160,7 +160,7 @@ class _Credits:
         self._performing = {key for credit in set(self.artists) for key in self._of(credit)}
 
     def of_songs(self) -> Iterable[tuple[str, list[str]]]:
-        """Each song with the keys that it is grouped by."""
+        """Yield each song id with the artist keys by which it is grouped."""
         units = _Units(self.artists, self.by, self.albums, self._performing)
         for place, (song, artist, by) in enumerate(zip(self.ids, self.artists, self.by, strict=True)):
             keys = self._of(artist)
@@ -172,10 +172,10 @@ class _Credits:
         return [*credit.sure, *(lead for lead, _ in credit.maybe if (credit.whole, lead) in self._acts)]
 
     def _joint_acts(self) -> set[tuple[str, str]]:
-        """Credits that could name one act or two, and name two: (credit, first artist).
+        """Ambiguous credits that name two acts instead of one, as (credit, first artist).
 
-        They do where a partner is credited alone elsewhere, or the first artist has several partners:
-        with "Rihanna" about, "Drake & Rihanna" are two, while "Simon & Garfunkel" stay one beside "Simon".
+        A credit names two acts if a partner is also credited alone, or the first artist has several partners: with
+        songs of "Rihanna", "Drake & Rihanna" are two; "Simon & Garfunkel" are one even with songs of "Simon".
         """
         distinct = {*self.artists, *self.by}
         alone = {credit.whole for credit in distinct}
@@ -189,7 +189,7 @@ class _Credits:
 
 
 class _Units:
-    """Albums of each album artist: whether it made them or compiled them."""
+    """Counts per album artist and album, to decide whether the album artist made or only compiled the album."""
 
     def __init__(
         self, artists: list[Performers], by: list[Performers], albums: list[str], performing: set[str]
@@ -208,11 +208,11 @@ class _Units:
                         self.own[unit] += 1
 
     def made_by_album_artist(self, place: int, flagged: bool) -> bool:
-        """Whether a song's album artist is an artist of the song."""
+        """Whether the album artist of a song counts as an artist of the song."""
         artist, maker = self.artists[place], self.by[place]
         performs = not self.performing.isdisjoint(maker.sure)
         here, anywhere = (maker.whole, self.albums[place]), (maker.whole, None)
-        if not artist.whole:  # nothing else is known of who performs
+        if not artist.whole:  # the performer is not known otherwise
             return performs or not (flagged or self._compiled(here) or self._compiled(anywhere))
         if flagged or not performs:
             return False
@@ -226,7 +226,7 @@ class _Units:
 
 
 def _read(songs: pd.DataFrame, column: str, read: Callable[[str], _T]) -> list[_T]:
-    """What a column's texts mean; each distinct one is read once."""
+    """Parse the texts of a column; each distinct text is parsed once."""
     texts = songs[column].tolist() if column in songs else [""] * len(songs)
     texts = [text if isinstance(text, str) else "" for text in texts]
     meaning = {text: read(text) for text in set(texts)}
@@ -234,7 +234,7 @@ def _read(songs: pd.DataFrame, column: str, read: Callable[[str], _T]) -> list[_
 
 
 def _stored(song_artists: pd.DataFrame, named: set[str]) -> pd.DataFrame:
-    """Ids of the performers of songs whose names are not known."""
+    """Artist ids of the performers of songs without names."""
     rows = song_artists[~song_artists["song_id"].isin(named)]
     if "role" in rows:
         rows = rows[rows["role"].isin(["primary", "album_artist"])].sort_values(["song_id", "position"])
