@@ -1,5 +1,5 @@
-"""Similar songs: the space they are compared in, exact and approximate search in it, and the correction of hubs.
+"""Similar songs: vector space, exact and approximate search for nearest neighbours, and correction of hubs.
 
-Hubs are songs that are among the nearest of very many others, as happens in high dimensions by geometry alone; antihubs
-are among nobody's (Radovanovic, Nanopoulos & Ivanovic 2010).
+Hubs are songs that are among the nearest neighbours of very many others, an effect of high dimensions. Antihubs are
+among the nearest neighbours of no song (Radovanovic, Nanopoulos & Ivanovic 2010).
 """

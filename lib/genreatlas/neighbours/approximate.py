@@ -1,7 +1,8 @@
-"""Nearest songs by an inverted file of faiss, tuned on a sample until it finds what the exact search finds.
+"""Approximate search for nearest songs by an inverted file index of faiss, tuned on a sample to the required recall.
 
-A corrected distance ``|x - y|^2 - b(y)`` is a plain one in one dimension more, where ``y`` has ``sqrt(B - b(y))`` and
-the asking song 0 (Bachrach et al. 2014 do so for inner products), so the index finds the corrected lists themselves.
+Corrected distances ``|x - y|^2 - b(y)`` are, up to a constant, squared Euclidean distances with one more dimension,
+which is ``sqrt(B - b(y))`` for ``y`` and 0 for the query (Bachrach et al. 2014 do so for inner products). So the index
+returns neighbours by corrected distance directly.
 """
 
 import math
@@ -14,9 +15,9 @@ import numpy as np
 from genreatlas.neighbours.search import Lists, Places, measure, nearest
 from genreatlas.neighbours.space import Floats, Vectors
 
-#: Songs that recall is measured on, and the lists' length for that.
+#: Number of songs to measure recall, and length of their lists.
 _SAMPLE, _JUDGED = 500, 10
-#: Songs of each cell of the index on which its centre is trained, and steps of the training.
+#: Training songs per cell of the index, and iterations of k-means.
 _TRAINED, _STEPS = 40, 12
 _SPARE = 14
 _ADDED = 65536
@@ -24,13 +25,15 @@ _ADDED = 65536
 
 @dataclass(frozen=True)
 class Tuned:
-    """An index and how it is to be asked.
+    """An index with its search parameters.
 
     Attributes
     ----------
-    probes : cells that are read for each song; cells : how many there are.
-    recall10 : share of the exact 10 nearest that were found, on a sample.
-    read : share of the songs that were compared with an asking one.
+    index : faiss index.
+    probes : number of cells that are searched per query.
+    cells : number of cells.
+    recall10 : recall at 10, on a sample.
+    read : mean share of songs that are compared with a query.
     """
 
     index: Any
@@ -41,15 +44,19 @@ class Tuned:
 
 
 def build(songs: Vectors, base: Places, pull: Floats | None, least_recall: float, seed: int) -> Tuned:
-    """Build an index of the songs in ``base`` and find the fewest cells by which it is good enough.
+    """Build an index of the songs in ``base`` and find the smallest number of probes with sufficient recall.
 
     Parameters
     ----------
-    least_recall : recall@10 that is wanted; where not even all cells give it (rounding), all are read.
+    songs : (n_songs, n_features) vectors.
+    base : indices of the songs in the index.
+    pull : (n_songs,) correction as in :func:`genreatlas.neighbours.search.nearest`; None: no correction.
+    least_recall : required recall at 10. If even all cells do not reach it (rounding), all are searched.
+    seed : seed of training and sample.
     """
     import faiss
 
-    faiss.omp_set_num_threads(1)  # a step's processes share two cores; what is parallel are tasks
+    faiss.omp_set_num_threads(1)  # Spark tasks already run in parallel
     cells = max(1, min(round(4 * math.sqrt(len(base))), len(base) // _TRAINED))
     random = np.random.default_rng(seed)
     quantiser = faiss.IndexFlatL2(songs.shape[1] + 1)
@@ -70,7 +77,7 @@ def build(songs: Vectors, base: Places, pull: Floats | None, least_recall: float
         if recall >= least_recall or probes >= cells:
             break
         probes = min(2 * probes, cells)
-    if probes > 2:  # between the last two
+    if probes > 2:  # bisect between the last two numbers
         low, high = probes // 2, probes
         while high - low > max(1, high // 16):
             middle = (low + high) // 2
@@ -87,13 +94,18 @@ def build(songs: Vectors, base: Places, pull: Floats | None, least_recall: float
 
 
 def recall_at(truth: Places, found: Places) -> float:
-    """Share of true neighbours that were found."""
+    """Share of true neighbours that were found.
+
+    Parameters
+    ----------
+    truth, found : (n, k) indices of neighbours, -1 where there are fewer.
+    """
     hits = sum(len(np.intersect1d(a[a >= 0], b)) for a, b in zip(truth, found, strict=True))
     return hits / max(int((truth >= 0).sum()), 1)
 
 
 def search(index: Any, probes: int, songs: Vectors, asking: Places, k: int, pull: Floats | None) -> Lists:
-    """Nearest songs by the index, measured and ordered as in the exact search."""
+    """Search nearest songs by the index. Distances and order are computed as in the exact search."""
     index.nprobe = probes
     _, found = index.search(_lifted(songs, asking, None, 0.0), k + _SPARE)
     places = np.where(found == asking[:, None], -1, found).astype(np.int32)
@@ -108,7 +120,7 @@ def write(tuned: Tuned, path: Path) -> None:
 
 
 def read(path: Path) -> Any:
-    """Read an index; its lists stay on disk until they are asked for."""
+    """Open an index as a memory map."""
     import faiss
 
     faiss.omp_set_num_threads(1)
@@ -116,7 +128,7 @@ def read(path: Path) -> Any:
 
 
 def _lifted(songs: Vectors, places: Places, pull: Floats | None, most: float) -> Vectors:
-    """Vectors with one dimension more, 0 where nothing is pulled."""
+    """Vectors with the additional dimension for the correction; it is 0 if ``pull`` is None."""
     lifted = np.zeros((len(places), songs.shape[1] + 1), dtype=np.float32)
     lifted[:, :-1] = songs[places]
     if pull is not None:

@@ -1,4 +1,4 @@
-"""The search over all songs as Spark jobs: files to the tasks, scales and lists back."""
+"""Spark jobs that search the neighbours of all songs: send files to tasks, and collect local scales and lists."""
 
 import hashlib
 import importlib.util
@@ -31,15 +31,15 @@ from genreatlas.neighbours.tasks import (
 )
 from genreatlas.scratch import scratch_folder
 
-#: An index that would read more of the songs than this is slower than the products of the exact search.
+#: An index that compares a larger share of the songs than this is slower than exact search.
 _MOST_READ = 0.2
-#: Blocks of one job: 100,000 lists, so that a killed run loses minutes.
+#: Blocks per job: about 100,000 lists, so that a killed run loses only minutes of work.
 BLOCKS_A_JOB = 50
 
 
 @dataclass(frozen=True)
 class Found:
-    """Lists as frames, each of which is evaluated once, and how they were found."""
+    """Neighbour lists as DataFrames, with recall and a note on the search. Evaluate each DataFrame only once."""
 
     frames: Iterator[DataFrame]
     recall10: float
@@ -47,15 +47,15 @@ class Found:
 
 
 class SongFiles:
-    """The songs as files that tasks map into memory.
+    """Songs in files that tasks memory-map.
 
     Parameters
     ----------
-    song_ids, vectors, expected : of all songs, sorted by id.
+    song_ids, vectors, expected : ids, vectors and expected distances of all songs, sorted by id.
 
     Raises
     ------
-    ConfigError : the matrix is larger than ``neighbours.max_matrix_mb``, and no folder is shared.
+    ConfigError : the matrix is larger than ``neighbours.max_matrix_mb``, and there is no ``neighbours.shared_path``.
     """
 
     def __init__(
@@ -87,7 +87,13 @@ class SongFiles:
         )
 
     def scales(self, asking: Places, base: Places) -> tuple[Floats, Places]:
-        """Local scales of songs, measured by others, (n,), and their 10 nearest before correction, (n, 10)."""
+        """Local scales of songs, measured on the songs in ``base``, and their nearest songs before correction.
+
+        Returns
+        -------
+        scale : (n_asking,) local scales.
+        lists : (n_asking, 10) indices of the nearest songs, -1 if fewer.
+        """
         search = replace(self._asked(asking, base), k=SCALE_LENGTH)
         search, _, _ = self._indexed(search, asking, base, None)
         scale = np.zeros(len(asking))
@@ -104,17 +110,25 @@ class SongFiles:
         return scale, lists
 
     def lists(self, asking: Places, base: Places, pull: Floats | None) -> Found:
-        """Whole lists of some songs, sorted by id, as rows of :data:`genreatlas.neighbours.tasks.LISTS`."""
+        """Complete lists of songs, sorted by id, as rows of :data:`genreatlas.neighbours.tasks.LISTS`.
+
+        Parameters
+        ----------
+        asking, base, pull : as in :func:`genreatlas.neighbours.search.nearest`.
+        """
         search, recall, note = self._indexed(self._asked(asking, base, pull), asking, base, pull)
         work = partial(list_batches, search)
         return Found((self._frame(numbers, work, LISTS) for numbers in _jobs(len(asking))), recall, note)
 
     def entering(self, asking: Places, new: Places, pull: Floats | None, bound: Floats) -> DataFrame:
-        """New songs that are at least as near to songs as the last on their lists, as rows of LISTS; always exact.
+        """New songs that are at least as near as the last song of existing lists, as rows of LISTS; exact search.
 
         Parameters
         ----------
-        bound : (n_asking,) corrected distance of the last on each list.
+        asking : indices of songs with lists.
+        new : indices of new songs.
+        pull : as in :func:`genreatlas.neighbours.search.nearest`.
+        bound : (n_asking,) corrected distance of the last song of each list.
         """
         search = replace(self._asked(asking, new, pull), bound=self._send(bound, "bound"))
         return self._frame(range(_blocks(len(asking))), partial(list_batches, search), LISTS)
@@ -128,7 +142,7 @@ class SongFiles:
         )
 
     def _indexed(self, search: Search, asking: Places, base: Places, pull: Floats | None) -> tuple[Search, float, str]:
-        """The search by an index, where there are too many pairs for an exact one and an index helps."""
+        """Use an index if there are too many pairs for exact search and the index is faster."""
         if len(asking) * len(base) <= self.section.exact_songs**2:
             return search, 1.0, ""
         if importlib.util.find_spec("faiss") is None:
@@ -153,7 +167,7 @@ class SongFiles:
         return replace(search, index=name, probes=tuned.probes), tuned.recall10, f"approximate search reads {said}"
 
     def _frame(self, numbers: range, work: partial[Iterator[pa.RecordBatch]], schema: str) -> DataFrame:
-        # No shuffle, so adaptive execution has nothing to coalesce: one task for each block, but for very many.
+        # There is no shuffle, so adaptive execution does not coalesce partitions: one task per block.
         tasks = max(1, min(len(numbers), BLOCKS_A_JOB))
         return self.spark.range(numbers.start, numbers.stop, 1, tasks).mapInArrow(work, schema)
 
@@ -180,14 +194,14 @@ def _blocks(n: int) -> int:
 
 
 def _jobs(n: int) -> Iterator[range]:
-    """Numbers of blocks of each job."""
+    """Block numbers of each job."""
     blocks = _blocks(n)
     for start in range(0, blocks, BLOCKS_A_JOB):
         yield range(start, min(start + BLOCKS_A_JOB, blocks))
 
 
 def merged(lists: DataFrame, entering: DataFrame, k: int) -> DataFrame:
-    """Lists with new songs among them, cut to k: the least corrected distances, ties by song id."""
+    """Merge new songs into lists and keep the k with the smallest corrected distances, ties by song id."""
     columns = [name for name in entering.columns if name != "rank"]
     both = lists.select(*columns).unionByName(entering.select(*columns))
     both = both.dropDuplicates(["song_id", "neighbour_song_id"])

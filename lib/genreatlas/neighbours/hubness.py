@@ -1,4 +1,4 @@
-"""How unevenly songs are spread over each other's lists, and how much of the catalogue can be reached over them."""
+"""Hubness of neighbour lists: skewness of the k-occurrence, antihubs, and reachability of songs."""
 
 from dataclasses import dataclass
 
@@ -7,23 +7,23 @@ import numpy as np
 from genreatlas.neighbours.search import SCALE_OF, Places, local_scale, nearest
 from genreatlas.neighbours.space import Vectors
 
-#: Lists are judged by their first so many songs.
+#: Length of the lists for measures of hubness.
 JUDGED = 10
-#: Songs from which the graph is walked.
+#: Number of random start songs to measure reachability.
 _STARTS = 10
-#: Songs on which the correction is chosen, shares of the local scales that are tried, and what has to be met.
+#: Sample size to choose the correction, weights that are tried, and limits for skewness and share of antihubs.
 _SAMPLE, _WEIGHTS, _MOST_SKEW, _MOST_ANTIHUBS = 20_000, (0.0, 0.25, 0.5, 0.75), 1.0, 0.02
 
 
 @dataclass(frozen=True)
 class Hubness:
-    """Figures of the lists of all songs.
+    """Measures of hubness of neighbour lists.
 
     Attributes
     ----------
-    skew : skewness of how often a song is on others' lists.
-    antihubs : share of songs on nobody's list, 0..1.
-    reachable : share of songs that are reached from another over lists, 0..1; the mean over ten songs to start from.
+    skew : skewness of the k-occurrence: the number of lists that contain a song.
+    antihubs : share of songs on no list, 0..1.
+    reachable : share of songs reachable from a song by following lists, 0..1; mean over ten start songs.
     """
 
     skew: float
@@ -32,7 +32,12 @@ class Hubness:
 
 
 def judge_lists(lists: Places, seed: int = 7) -> Hubness:
-    """Measure hubness of lists, (n_songs, k): places of the nearest of each song, -1 where there are no more.
+    """Measure the hubness of neighbour lists.
+
+    Parameters
+    ----------
+    lists : (n_songs, k) indices of the nearest songs of each song, -1 where there are fewer than k.
+    seed : seed of the start songs.
 
     References: Radovanovic, Nanopoulos & Ivanovic 2010 (skewness of k-occurrence); Flexer & Stevens 2017 (reach).
     """
@@ -48,10 +53,16 @@ def judge_lists(lists: Places, seed: int = 7) -> Hubness:
 
 
 def choose_weight(songs: Vectors, seed: int) -> float:
-    """Share of the local scales that has to be taken off squared distances, so that there are no hubs: 0 to 3/4.
+    """Choose the weight of local scales, which are subtracted from squared distances to avoid hubs: 0 to 3/4.
 
-    It is the least by which lists of a sample have a skewness of 1 and 2 % antihubs at most: where there are no hubs, a
-    correction only makes lists worse. More than 3/4 is not tried, since then songs that lie apart become hubs.
+    The result is the smallest weight with a skewness of at most 1 and at most 2 % antihubs on a sample, because without
+    hubs a correction only makes lists worse. If no weight is sufficient, it is 3/4; larger weights are not used since
+    outliers would become hubs.
+
+    Parameters
+    ----------
+    songs : (n_songs, n_features) vectors.
+    seed : seed of the sample.
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(songs))[:_SAMPLE])
     sample = np.ascontiguousarray(songs[chosen])
@@ -67,7 +78,7 @@ def choose_weight(songs: Vectors, seed: int) -> float:
 
 
 def _reached(lists: Places, start: int) -> float:
-    """Share of the other songs that can be reached from one."""
+    """Share of the other songs that are reachable from the start song."""
     seen = np.zeros(len(lists), dtype=bool)
     seen[start] = True
     edge = np.array([start])

@@ -1,4 +1,4 @@
-"""The nearest songs of one vector, corrected for hubs as the lists of ``song_neighbours`` are."""
+"""Nearest songs of one vector, with the same correction of hubs as in the table ``song_neighbours``."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,14 +14,14 @@ _NO_SCALE = 0.0
 
 @dataclass(frozen=True)
 class Ranking:
-    """Vectors of all songs, and what corrects the distances to them.
+    """Vectors of all songs, and the correction of distances.
 
     Attributes
     ----------
     vectors : (n, n_features).
-    weight : of local scales (``neighbour_spaces.scale_weight``); 0: distances are not corrected.
-    scales : (n,) local scale of each song; what they hold does not matter where ``weight`` is 0.
-    fitted : (n,) whether a song is one that local scales are measured by.
+    weight : weight of local scales (``neighbour_spaces.scale_weight``); 0: distances are not corrected.
+    scales : (n,) local scale of each song; not used if ``weight`` is 0.
+    fitted : (n,) whether local scales are measured on the song.
     """
 
     vectors: Vectors
@@ -42,7 +42,14 @@ class Ranking:
         return self.weight * self.scales.astype(np.float64) if self.weight else None
 
     def nearest(self, vector: Vectors, place: int, k: int) -> Lists:
-        """The k nearest of a vector, which is that of the song at ``place`` where this is not -1."""
+        """Find the k nearest songs of a vector.
+
+        Parameters
+        ----------
+        vector : (n_features,).
+        place : index of the song with this vector, which is left out; -1: the vector is not that of a song.
+        k : number of songs.
+        """
         k = min(k, len(self) - (place >= 0))
         plain = self._squares - 2.0 * (self.vectors @ vector).astype(np.float64)
         if place >= 0:
@@ -70,7 +77,7 @@ class Ranking:
 
 
 def _least(values: Floats, k: int) -> np.ndarray:
-    """Places of the k least values, ascending; fewer where others are infinite."""
+    """Indices of the k smallest finite values, in ascending order of index."""
     k = min(k, len(values))
     places = np.argpartition(values, k - 1)[:k] if k < len(values) else np.arange(len(values))
     places = places[np.isfinite(values[places])]

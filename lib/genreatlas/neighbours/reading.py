@@ -1,4 +1,4 @@
-"""Songs' features and what ties songs together, brought from the store to the driver."""
+"""Read songs' features and their recordings, artists and albums from the store to the driver."""
 
 from dataclasses import dataclass
 
@@ -23,17 +23,17 @@ from genreatlas.store import Reader
 
 @dataclass(frozen=True)
 class SongValues:
-    """Songs with features.
+    """Feature values of songs.
 
     Attributes
     ----------
     song_ids : (n,) sorted.
     values : (n, n_features) float32, the mean over a song's clips; NaN where a feature is undefined.
-    features : their names.
-    feature_set, set_version, preprocessing_id : where they come from.
-    clip : ``[clip]`` as JSON where features of a file would be made alike; else None.
-    left_out : songs of which no feature is known.
-    notes : what else is to be said.
+    features : names of the features.
+    feature_set, set_version, preprocessing_id : source of the features.
+    clip : ``[clip]`` as JSON if features of other files can be computed in the same way; else None.
+    left_out : number of songs without any known feature, which are left out.
+    notes : remarks for the log, such as missing features.
     """
 
     song_ids: npt.NDArray[np.str_]
@@ -48,7 +48,7 @@ class SongValues:
 
 
 def read_songs(store: Reader, config: Config) -> SongValues:
-    """Read every song that has features.
+    """Read all songs that have features.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def read_songs(store: Reader, config: Config) -> SongValues:
     table, features = vectors.table, vectors.features
     notes = table.incomplete(store)
     parts = fetch_parts(vectors.frame, "song_id", config.store.max_commit_mb, vectors.row_bytes)
-    means = [song_means(part, len(features)) for part in parts]  # all clips of a song come in one part
+    means = [song_means(part, len(features)) for part in parts]  # all clips of a song are in the same part
     song_ids = np.concatenate([ids for ids, _ in means])
     order = np.argsort(song_ids)
     song_ids, values = song_ids[order], np.concatenate([part for _, part in means])[order]
@@ -85,9 +85,17 @@ def read_songs(store: Reader, config: Config) -> SongValues:
 
 
 def read_keys(store: Reader, config: Config, song_ids: npt.NDArray[np.str_]) -> pd.DataFrame:
-    """Recording, artist and album of songs, in their order: equal where two songs have the same; None: not known.
+    """Read keys of recording, artist and album of songs; equal keys mean the same, None: unknown.
 
-    A recording has the least song id of its copies, by one ISRC, sound or fingerprint, among these songs.
+    The key of a recording is the lowest song id of its copies (same ISRC, sound or fingerprint) among these songs.
+
+    Parameters
+    ----------
+    song_ids : (n,) ids.
+
+    Returns
+    -------
+    DataFrame : recording, artist, album; n rows in the order of ``song_ids``.
     """
     ties = read_ties(store, config)
     distinct = pd.Series(song_ids.astype(object))
@@ -97,7 +105,7 @@ def read_keys(store: Reader, config: Config, song_ids: npt.NDArray[np.str_]) -> 
     songs = ties.songs.set_index("song_id").reindex(distinct)
     artist = distinct.map(performers.set_index("song_id").artist_id)
     named = songs.artist.map(artist_key, na_action="ignore").to_numpy(dtype=object)
-    artist = artist.where(artist.notna(), named)  # a song whose artists were never split
+    artist = artist.where(artist.notna(), named)  # for songs without rows in song_artists
     by = songs.album_artist.map(artist_key, na_action="ignore").reset_index(drop=True)
     by = by.where(by.notna() & (by != ""), artist).fillna("")
     album = songs.album.map(album_key, na_action="ignore").reset_index(drop=True)
@@ -107,6 +115,6 @@ def read_keys(store: Reader, config: Config, song_ids: npt.NDArray[np.str_]) -> 
 
 
 def to_places(ids: pa.ChunkedArray, sorted_ids: npt.NDArray[np.str_]) -> npt.NDArray[np.int32]:
-    """Places of ids among sorted ones; -1 where an id is none of them."""
+    """Indices of ids in ``sorted_ids``; -1 for ids that are not there."""
     found = pc.index_in(ids, value_set=pa.array(sorted_ids)).fill_null(-1)
     return np.asarray(found.to_numpy(), dtype=np.int32)

@@ -1,7 +1,7 @@
-"""Exact nearest songs by blocked matrix products, with a correction for hubs.
+"""Exact search for nearest songs by blocked matrix products, with a correction of hubs.
 
-Products run in float32. What they choose, with a few songs to spare, is measured again pair by pair in float64, so that
-a list does not depend on how the songs were divided into blocks.
+Matrix products in float32 select candidates, a few more than needed. Distances of candidates are recomputed in float64
+pair by pair, so that lists do not depend on the division into blocks.
 """
 
 import math
@@ -15,25 +15,25 @@ from genreatlas.neighbours.space import Floats, Vectors
 
 Places = npt.NDArray[np.int32]
 
-#: A song's local scale is the mean squared distance, per feature, to so many nearest songs, where there are 400 songs.
+#: Maximum number of nearest songs for local scales, see :func:`local_scale`.
 SCALE_OF = 20
-#: Candidates beyond the wanted ones, among which float64 decides.
+#: Additional candidates for the selection in float64.
 _SPARE = 8
-#: Songs of one product: 512 x 4096 float32 are 8 MB.
+#: Block sizes of a matrix product: 512 x 4096 float32 are 8 MB.
 _ASKING, _BASE = 512, 4096
-#: Part of a row that is looked through at once: its least value is mostly too large, and nothing else is done.
+#: Elements of a row that are tested at once; usually their minimum is too large, and they are skipped.
 _STRIDE = 64
 
 
 @dataclass(frozen=True)
 class Lists:
-    """Nearest songs of some songs.
+    """Nearest songs of n query songs.
 
     Attributes
     ----------
-    places : (n, k) places in the songs, -1 where there are no more.
-    distance : (n, k) root mean square difference over features; NaN where there is none.
-    corrected : (n, k) what orders the list, ascending; ties by place.
+    places : (n, k) indices of songs, -1 where there are fewer than k.
+    distance : (n, k) root mean square difference over features; NaN where there are fewer than k.
+    corrected : (n, k) corrected squared distance, by which lists are sorted in ascending order; ties by index.
     """
 
     places: Places
@@ -44,15 +44,16 @@ class Lists:
 def nearest(
     songs: Vectors, asking: Places, base: Places, k: int, pull: Floats | None = None, bound: Floats | None = None
 ) -> Lists:
-    """Find the k nearest of some songs among others, never the song itself.
+    """Find the k nearest songs of query songs, without the song itself.
 
     Parameters
     ----------
-    songs : (n_songs, n_features).
-    asking, base : places of the songs whose lists are wanted, and of those that may be on them.
-    pull : (n_songs,) what is taken off a squared distance for each of the two songs, per feature: a share of their
-        local scales; None: nothing.
-    bound : (n_asking,) nothing is wanted whose corrected distance is above; it saves time.
+    songs : (n_songs, n_features) vectors.
+    asking, base : indices of query songs, and of songs that may be neighbours.
+    k : length of the lists.
+    pull : (n_songs,) weighted local scales. Those of both songs are subtracted from their squared distance per
+        feature; None: no correction.
+    bound : (n_asking,) maximum corrected distance, to save time. Songs slightly above it may be returned.
     """
     width = songs.shape[1]
     off = np.zeros(len(songs)) if pull is None else width * pull
@@ -71,11 +72,12 @@ def nearest(
 
 
 def measure(songs: Vectors, asking: Places, places: Places, k: int, pull: Floats | None = None) -> Lists:
-    """Order candidates by their corrected distance, measured in float64, and keep the first k.
+    """Sort candidates by corrected distance, computed in float64, and return the first k.
 
     Parameters
     ----------
-    places : (n_asking, n_candidates), -1 where there is none; no candidate twice in a row.
+    songs, asking, k, pull : as in :func:`nearest`.
+    places : (n_asking, n_candidates) indices of candidates, distinct within a row; -1 for none.
     """
     width = songs.shape[1]
     squares = np.empty(places.shape)
@@ -96,9 +98,15 @@ def measure(songs: Vectors, asking: Places, places: Places, k: int, pull: Floats
 
 
 def local_scale(lists: Lists, n_songs: int) -> Floats:
-    """Mean squared distance, per feature, to the nearest of so many songs, (n,).
+    """Local scale: mean squared distance per feature to the nearest songs, (n,).
 
-    These are :data:`SCALE_OF`, but no more than the root of the number of songs: 20 of 100 are no neighbourhood.
+    The number of nearest songs is :data:`SCALE_OF`, or about the square root of ``n_songs`` if that is smaller: 20 of
+    100 songs are not a neighbourhood.
+
+    Parameters
+    ----------
+    lists : nearest songs without correction.
+    n_songs : number of songs among which they were searched.
 
     References: Zelnik-Manor & Perona 2004 (local scaling); Schnitzer et al. 2012 (against hubs); Conneau et al. 2018
     (CSLS, its additive form); Hara et al. 2016 (flattening).
@@ -110,12 +118,12 @@ def local_scale(lists: Lists, n_songs: int) -> Floats:
 
 
 def _candidates(songs: Vectors, asking: Places, base: Places, k: int, off: Floats, limit: Floats | None) -> Places:
-    """The k with the least ``|y|^2 - off - 2 x y``, in float32; (n_asking, k), -1 where there are fewer."""
+    """Indices of the k songs with the smallest ``|y|^2 - off - 2 x y`` in float32, (n_asking, k); -1 if fewer."""
     keys = np.full((len(asking), k), np.inf, dtype=np.float32)
-    if limit is not None:  # rounding of a product of so many terms, and of the limit itself
+    if limit is not None:  # tolerance for rounding errors of products and limits
         keys[:] = (limit + 1e-4 * (1.0 + np.abs(limit)))[:, None]
     places = np.full((len(asking), k), -1, dtype=np.int32)
-    # Blocks have one shape, so that the value of a pair does not depend on where in a block it stands.
+    # All blocks have the same shape, so that the product of a pair does not depend on its position in a block.
     queries = np.zeros((_ASKING, songs.shape[1]), dtype=np.float32)
     queries[: len(asking)] = -2.0 * songs[asking]
     block = np.zeros((_BASE, songs.shape[1]), dtype=np.float32)
@@ -131,7 +139,7 @@ def _candidates(songs: Vectors, asking: Places, base: Places, k: int, off: Float
 
 @numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "contract", "reassoc"})
 def _keep(products, offsets, asking, part, keys, places):  # type: ignore[no-untyped-def]
-    """Push what is small enough into each row's heap, the largest of whose keys is first."""
+    """Update each row's max-heap with the songs whose key is smaller than its maximum."""
     k = keys.shape[1]
     n = len(part)
     for row in range(len(asking)):
@@ -163,7 +171,7 @@ def _keep(products, offsets, asking, part, keys, places):  # type: ignore[no-unt
 
 @numba.njit(cache=True, nogil=True)
 def _squares(songs, asking, places, out):  # type: ignore[no-untyped-def]
-    """Squared distances in float64, summed in the order of the features."""
+    """Compute squared distances in float64, summed in the order of features; infinity for missing candidates."""
     for row in range(len(asking)):
         one = asking[row]
         for column in range(places.shape[1]):

@@ -1,4 +1,4 @@
-"""Songs like one song or file, from Python and without Spark: read from the tables that ``find_neighbours`` writes."""
+"""Similar songs of a song or audio file in Python without Spark, from the tables that ``find_neighbours`` writes."""
 
 import contextlib
 import json
@@ -25,16 +25,16 @@ from genreatlas.neighbours.space import Floats, Space, Vectors, expected_distanc
 from genreatlas.tables import EMBEDDINGS, NEIGHBOUR_SONGS, NEIGHBOUR_SPACES, SONGS
 from genreatlas.values import RowView
 
-#: Songs looked at beyond those that are wanted: some are copies, or of an artist that has its share.
+#: Additional songs to search, since copies and songs of the same artist may be filtered out.
 _SPARE = 40
 
 
 @dataclass(frozen=True)
 class SimilarSong:
-    """A song that is near.
+    """A similar song.
 
-    ``distance`` is the root mean square difference of the features, in their spreads; ``similarity`` falls from 1
-    (equal) to 0, and ``corrected`` orders the songs, as in the table ``song_neighbours``.
+    ``distance`` is the root mean square difference of the scaled features, ``similarity`` is 1 for equal songs and
+    decreases to 0, and ``corrected`` is the sort key; all as in the table ``song_neighbours``.
     """
 
     song_id: str
@@ -56,26 +56,31 @@ def similar(
     per_artist: int = 0,
     heard: Collection[str] = (),
 ) -> list[SimilarSong]:
-    """Find songs of a store that sound like a song of it, or like an audio file. Needs the extra ``duckdb``.
+    """Find songs of a store that sound similar to one of its songs or to an audio file. Requires the extra ``duckdb``.
 
-    The first call reads the vectors of all songs and compiles the features (seconds); later calls look only whether
+    The first call reads the vectors of all songs and compiles the features (seconds). Later calls only check whether
     the tables have changed.
 
     Parameters
     ----------
-    source : id of a song with neighbours; path of a file; or the bytes of one, of which the cut of ``[clip]`` counts.
-    store : folder of the tables, ``[store] path``, or an address that deltalake reads.
-    n : at most so many songs.
-    copies : also copies of the song's recording, and of recordings that were named already. Of a file it is not known
-        what it is a copy of: an equal recording is among the first, at a distance near 0.
-    same_album : also songs of the song's own album.
-    per_artist : at most so many songs of one artist; 0: any number.
+    source : id of a song with neighbours, path of an audio file, or its bytes. Of a file, the cut of ``[clip]`` is
+        used.
+    store : folder of the tables (``[store] path``), or a URL that deltalake can read.
+    n : maximum number of songs.
+    copies : include copies of the song's recording and of recordings already in the result. For files, copies are
+        unknown: the same recording is usually first, at a distance near 0.
+    same_album : include songs of the song's own album.
+    per_artist : maximum number of songs of one artist; 0: no maximum.
     heard : ids of songs to leave out.
+
+    Returns
+    -------
+    Similar songs, the most similar first.
 
     Raises
     ------
-    StoreError : ``find_neighbours`` did not run on this store.
-    InputError : the file's features cannot be made as the songs' were.
+    StoreError : ``find_neighbours`` was not run on this store.
+    InputError : features of the file cannot be computed in the same way as those of the songs.
     ClipError : the file cannot be decoded, is too short, or silent.
     """
     index = _open(os.fspath(store))
@@ -95,7 +100,7 @@ def similar(
 
 @dataclass(frozen=True)
 class _Index:
-    """All songs of the present space."""
+    """All songs of the current space."""
 
     space: Space
     feature_set: str
@@ -112,20 +117,20 @@ class _Index:
 
     @property
     def vectors(self) -> Vectors:
-        """(n, n_features) of the songs."""
+        """Vectors of the songs, (n, n_features)."""
         return self.ranking.vectors
 
     def place(self, song_id: str) -> int:
-        """Place of a song; -1 where it has no neighbours."""
+        """Index of a song; -1 if it is not in the space."""
         return int(pc.index(self.ids, pa.scalar(song_id)).as_py())
 
     def vector_of(self, source: str | os.PathLike[str] | bytes) -> Vectors:
-        """Vector of a file.
+        """Compute the vector of a file.
 
         Raises
         ------
-        InputError : its features would be made otherwise than the songs'.
-        ClipError : it cannot be used.
+        InputError : features of the file cannot be computed in the same way as those of the songs.
+        ClipError : the file cannot be used.
         """
         clip = former.clip_section(json.loads(self.clip or "{}"))
         known = Registered((), self.networks)
@@ -170,7 +175,7 @@ class _Index:
         same_album: bool,
         per_artist: int,
     ) -> list[SimilarSong]:
-        """The first n songs of a list that pass the filters."""
+        """The first n songs of a list that pass the filters of :func:`similar`."""
         recording, artist, album = (self.keys[name] for name in ("recording", "artist", "album"))
         seen = {recording[place]} if place >= 0 else set()
         performers: dict[str, int] = {}
@@ -197,9 +202,9 @@ class _Index:
 
 
 def _open(store: str) -> _Index:
-    """The index of a store as it is now."""
+    """The index of a store at the current table versions."""
     tables = tuple((table.name, _version(store, table.name)) for table in (NEIGHBOUR_SPACES, NEIGHBOUR_SONGS, SONGS))
-    with contextlib.suppress(StoreError):  # in stores without networks
+    with contextlib.suppress(StoreError):  # stores without embeddings lack the table
         tables += ((EMBEDDINGS.name, _version(store, EMBEDDINGS.name)),)
     return _load(store, tables)
 
@@ -255,12 +260,12 @@ def _load(store: str, tables: Sequence[tuple[str, int]]) -> _Index:
 
 
 def _networks(rows: Sequence[RowView], space: RowView) -> tuple[EmbeddingSet, ...]:
-    """Feature sets of networks that songs are compared by, as their versions were extracted.
+    """Embedding sets by which songs are compared, at the versions of the space.
 
     Parameters
     ----------
-    rows : of the table ``embeddings``.
-    space : row of the space, whose ``feature_set`` and ``set_version`` may be joined ones.
+    rows : rows of the table ``embeddings``.
+    space : row of the space; its ``feature_set`` and ``set_version`` may be joined.
     """
     wanted = set(zip(*map(members_of, (space["feature_set"], space["set_version"])), strict=True))
     entries = [

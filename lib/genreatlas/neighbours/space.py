@@ -1,4 +1,4 @@
-"""The space in which songs are compared: robust scales of the features, frozen when it is fitted."""
+"""Vector space in which songs are compared: robust scaling of features, fitted once and then fixed."""
 
 from dataclasses import dataclass
 
@@ -8,22 +8,23 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
 
-#: Median absolute deviation of a normal distribution in units of its standard deviation, inverted.
+#: Standard deviation of a normal distribution divided by its median absolute deviation.
 _MAD = 1.4826
-#: No feature pulls a song further from the centre than so many spreads: variances of sound have long tails.
+#: Scaled features are clipped at this number of spreads, because features such as variances have long tails.
 _CLIP = 5.0
 _BLOCK = 65536
 
 
 @dataclass(frozen=True)
 class Space:
-    """Scales of a space, and what tells how far a song lies from all songs.
+    """Parameters of a vector space.
 
     Attributes
     ----------
     features : names of the dimensions.
-    centre, spread : (n_features,) median and robust standard deviation of each.
-    mean : (n_features,) mean of the vectors; variance : their mean squared distance from it.
+    centre, spread : (n_features,) median and robust standard deviation of each feature.
+    mean : (n_features,) mean of the vectors of the fit.
+    variance : mean squared distance of these vectors from the mean.
     """
 
     features: tuple[str, ...]
@@ -34,18 +35,20 @@ class Space:
 
 
 def fit_space(values: npt.NDArray[np.floating], features: tuple[str, ...]) -> tuple[Space, Vectors]:
-    """Fit scales to songs; features that do not vary are left out.
+    """Fit a space to songs. Constant features are dropped.
 
     Parameters
     ----------
     values : (n_songs, n_features), NaN where a feature is undefined.
+    features : names of the features.
 
     Returns
     -------
-    The space, and the songs in it, (n_songs, n_kept).
+    space : with n_kept features.
+    vectors : (n_songs, n_kept) of the songs.
     """
     centre, spread = np.zeros(values.shape[1]), np.zeros(values.shape[1])
-    for place in range(values.shape[1]):  # a column at a time: the whole in float64 would be twice the matrix
+    for place in range(values.shape[1]):  # by column: a float64 copy would be twice the size of the matrix
         column = values[:, place].astype(np.float64)
         column = column[np.isfinite(column)]
         if len(column):
@@ -76,7 +79,7 @@ def to_vectors(values: npt.NDArray[np.floating], space: Space) -> Vectors:
 
     Parameters
     ----------
-    values : (n, n_features) of the space's features, in their units; unknown ones are NaN.
+    values : (n, n_features) values of the space's features, in their units; NaN where unknown.
     space : centre and spread of each feature.
 
     Returns

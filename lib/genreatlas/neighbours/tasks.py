@@ -1,6 +1,7 @@
-"""The search in Spark's tasks: numbers of blocks in, lists out, as Arrow batches. Spark only finds the files.
+"""Search in Spark tasks: from block numbers to neighbour lists, as Arrow batches.
 
-The songs lie in ``.npy`` files that each worker maps into memory: :mod:`genreatlas.datasets.sending` brings them there.
+Vectors are not sent through Spark: each worker memory-maps ``.npy`` files, which :mod:`genreatlas.datasets.sending`
+copies to the workers.
 """
 
 from collections.abc import Iterator
@@ -18,15 +19,15 @@ from genreatlas.neighbours.hubness import JUDGED
 from genreatlas.neighbours.search import SCALE_OF, Lists, local_scale, nearest
 from genreatlas.neighbours.space import similarity
 
-#: Songs of one block: 2,048 lists of 50 are a batch of some 10 MB.
+#: Songs per block: 2,048 lists of 50 songs are a batch of about 10 MB.
 BLOCK = 2048
 
-#: Rows of :func:`list_batches`, as in the table but for the space.
+#: Schema of :func:`list_batches`: columns of ``song_neighbours`` without the space.
 LISTS = (
     "song_id string, rank int, neighbour_song_id string, distance double, corrected double, similarity double, "
     "method string"
 )
-#: Rows of :func:`scale_batches`: place of the song, its local scale, places of its nearest before correction.
+#: Schema of :func:`scale_batches`: index of the song, local scale, indices of its nearest songs before correction.
 SCALES = "place int, local_scale double, nearest array<int>"
 _LISTS = pa.schema(
     [
@@ -44,17 +45,17 @@ _SCALES = pa.schema([("place", pa.int32()), ("local_scale", pa.float64()), ("nea
 
 @dataclass(frozen=True)
 class Search:
-    """What a task searches: names of ``.npy`` files, which tell their content.
+    """Parameters of a search: names of ``.npy`` files with the arrays, and settings.
 
     Attributes
     ----------
-    songs, ids, expected : vectors, ids (bytes) and expected distances of all songs, in the order of their ids.
-    asking, base : places of the songs whose lists are wanted, and of those that may be on them.
-    pull : what is taken off squared distances; empty: nothing.
-    bound : of each asking song the corrected distance above which nothing is wanted; empty: none.
-    index, probes : file of an index, and how it is asked; empty: exact.
+    songs, ids, expected : files with vectors, ids (bytes) and expected distances of all songs, sorted by id.
+    asking, base : files with the indices of query songs, and of songs that may be neighbours.
     k : length of the lists.
-    folder : where the files are; None: artifacts of the session.
+    pull : file with the correction of squared distances; empty: no correction.
+    bound : file with the maximum corrected distance for each query; empty: no maximum.
+    index, probes : file of an index, and number of cells to search; empty: exact search.
+    folder : folder of the files; None: artifacts of the session.
     """
 
     songs: str
@@ -70,18 +71,18 @@ class Search:
     folder: str | None = None
 
     def array(self, name: str) -> Any:
-        """One of the files."""
+        """Open a file as a memory map; None for an empty name."""
         return np.load(locate(name, self.folder), mmap_mode="r") if name else None
 
 
 def list_batches(search: Search, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Lists of the songs in each block that is asked for; a batch of :data:`LISTS` a block."""
+    """Neighbour lists of the songs in each block; one batch of :data:`LISTS` per block."""
     ids, expected = search.array(search.ids), search.array(search.expected)
     method = "approximate" if search.index else "exact"
     for asking, found, limit in _blocks(search, batches):
         wanted = found.places >= 0
         if limit is not None:
-            wanted &= found.corrected <= limit[:, None]  # NaN where there is none
+            wanted &= found.corrected <= limit[:, None]  # also drops NaN
         row, rank = np.nonzero(wanted)
         place, other = asking[row], found.places[row, rank]
         distance = found.distance[row, rank]
@@ -98,7 +99,7 @@ def list_batches(search: Search, batches: Iterator[pa.RecordBatch]) -> Iterator[
 
 
 def scale_batches(search: Search, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Local scales of the songs in each block; a batch of :data:`SCALES` a block."""
+    """Local scales of the songs in each block; one batch of :data:`SCALES` per block."""
     n_base = len(search.array(search.base))
     for asking, found, _ in _blocks(search, batches):
         first = found.places[:, :JUDGED]
@@ -127,5 +128,5 @@ def _index(path: str) -> Any:
     return approximate.read(Path(path))
 
 
-#: Neighbours that scales are made of, and that are judged before correction.
+#: Length of lists for local scales and for measures of hubness before correction.
 SCALE_LENGTH = max(SCALE_OF, JUDGED)
