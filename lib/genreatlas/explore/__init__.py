@@ -1,1 +1,1 @@
-"""What one draws before modelling: samples from the store, and pictures of them, for notebooks."""
+"""Exploratory data analysis for notebooks: samples from the store and figures of them."""

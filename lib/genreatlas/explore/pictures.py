@@ -1,8 +1,7 @@
-"""Pictures for notebooks, as HTML for ``displayHTML``; they follow the reader's light or dark preference.
+"""Figures for notebooks, as HTML for ``displayHTML``, in the reader's light or dark colour scheme.
 
-Of samples: densities, the pair plot (every feature against every other, clips as dots coloured by genre), correlations;
-of durations: boxes with the outlier rule, and mean lengths; the map of genres as Every Noise draws it; and the report's
-own pictures of models.
+There are densities, pair plots and correlations of samples; box plots with outliers, and means of durations; the map of
+genres of Every Noise; and the report's figures of models.
 """
 
 from collections.abc import Sequence
@@ -31,26 +30,27 @@ _LAYOUT = (
     "max-width:44rem} .figures .wide{width:100%;padding-right:0}"
 )
 
-#: Colours that people with colour blindness tell apart (Okabe & Ito 2008), those that show on light and dark.
+#: Colours that are distinguishable with colour blindness (Okabe & Ito 2008), visible on light and dark backgrounds.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 _CELL = 122.0
 _GAP = 8.0
 
-_LEFT = 17.0  # percent of the width that names take
-_RIGHT = 9.0  # and figures
+_LEFT = 17.0  # width of names in percent
+_RIGHT = 9.0  # width of numbers in percent
 
 _WIDTH, _ROW = 720.0, 15.0
 
-#: Names stay readable on the dots of other genres.
+#: Outline of names, so that they are readable on dots.
 _HALO = "paint-order:stroke;stroke:var(--paper);stroke-width:3px"
 
 
 def html(*figures: Figure, caption: str = "") -> str:
-    """Figures beside each other, as far as there is room, with one caption.
+    """HTML with figures side by side, wrapped to the available width, and one caption.
 
     Parameters
     ----------
-    figures : from the functions of this package or of :mod:`genreatlas.report`.
+    figures : figures of this package or of :mod:`genreatlas.report`.
+    caption : common caption; empty: none.
     """
     shown = "".join(f'<figure class="{"wide" if f.fluid else ""}">{f.inline}</figure>' for f in figures)
     words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
@@ -59,13 +59,13 @@ def html(*figures: Figure, caption: str = "") -> str:
 
 
 def page(markup: str) -> str:
-    """Markup with the style that figures need; a notebook shows it in a frame of its own."""
+    """Add the style sheet of figures to HTML markup; notebooks show HTML in separate frames."""
     style = (files("genreatlas.report") / "templates" / "plot.css").read_text(encoding="utf-8")
     return f"<style>{style}{_LAYOUT}</style>{markup}"
 
 
 def densities(sample: Sample, features: Sequence[str]) -> list[Figure]:
-    """Density of each feature in each genre (Gaussian kernel), one ridge a genre."""
+    """Ridge plot of each feature: kernel density (Gaussian) per genre."""
     return [
         ridges(f"density_{name}", sample.rows, name, sample.units.get(name, ""), sample.genres, sample.names)
         for name in features
@@ -73,16 +73,17 @@ def densities(sample: Sample, features: Sequence[str]) -> list[Figure]:
 
 
 def pair_plot(sample: Sample, features: list[str], per_genre: int = 60) -> Figure:
-    """Scatter of each pair of features; on the diagonal the densities of the genres.
+    """Scatter plots of all pairs of features, with densities per genre on the diagonal.
 
     Parameters
     ----------
-    features : three to six are readable.
-    per_genre : at most so many clips of each genre are drawn.
+    sample : sample of clips.
+    features : names of features; three to six are readable.
+    per_genre : maximum number of clips drawn per genre.
 
     Returns
     -------
-    A figure of the first six genres of the sample. Each axis ends at the 1st and 99th percentile.
+    Figure of the first six genres of the sample. Axes range from the 1st to the 99th percentile, with a margin.
     """
     genres = list(sample.genres[: len(COLOURS)])
     drawn = {genre: sample.rows[sample.rows["_genre_id"] == genre] for genre in genres}
@@ -111,14 +112,14 @@ def pair_plot(sample: Sample, features: list[str], per_genre: int = 60) -> Figur
 
 
 def correlation(sample: Sample, features: Sequence[str]) -> Figure:
-    """Pearson correlation of features over clips."""
+    """Draw the Pearson correlation of features over clips."""
     among = sample.rows[list(features)].corr()
     alt = f"Correlation of {len(features)} features of {sample.feature_set}."
     return correlation_triangle("correlation", among, list(features), alt)
 
 
 def genre_correlation(sample: Sample) -> Figure:
-    """Correlation of genres: of their medians over all features, after scaling each feature to deviation 1."""
+    """Draw the correlation of genres: of their medians over all features, each scaled to a standard deviation of 1."""
     medians = genre_medians(sample.rows, sample.features, sample.genres)
     likeness = medians.T.corr()
     names = [sample.names.get(str(genre), str(genre)) for genre in medians.index]
@@ -128,7 +129,7 @@ def genre_correlation(sample: Sample) -> Figure:
 
 
 def outlier_fences(values: pd.Series) -> tuple[float, float]:
-    """Below the first and above the second number a value is an outlier: 1.5 times the box's length away from it.
+    """Lower and upper limit beyond which values are outliers: 1.5 times the interquartile range from the quartiles.
 
     References: J. W. Tukey, Exploratory Data Analysis, 1977, ch. 2.
     """
@@ -137,11 +138,15 @@ def outlier_fences(values: pd.Series) -> tuple[float, float]:
 
 
 def outliers(found: pd.DataFrame) -> pd.DataFrame:
-    """Rows outside the fences of their own genre, longest first, with the fences.
+    """Rows with outlying durations within their genre, longest first.
 
     Parameters
     ----------
-    found : genre, duration_s and anything else.
+    found : genre, duration_s and any other columns.
+
+    Returns
+    -------
+    DataFrame : the same columns, and the limits from_s and to_s in seconds.
     """
     parts = [pd.DataFrame(columns=[*found.columns, "from_s", "to_s"])]
     for _, rows in found.groupby("genre", sort=False):
@@ -154,11 +159,11 @@ def outliers(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def duration_boxes(found: pd.DataFrame) -> Figure:
-    """One box a genre: quarters and median, whiskers to the last value inside the fences, outliers as dots.
+    """Box plot of durations per genre: quartiles and median, whiskers to the last value that is no outlier.
 
     Parameters
     ----------
-    found : genre, duration_s; genres in the order in which they are drawn.
+    found : genre, duration_s in seconds; genres are drawn in the order of the rows.
     """
     row, top = 34, 6
     groups = [
@@ -187,11 +192,11 @@ def duration_boxes(found: pd.DataFrame) -> Figure:
 
 
 def mean_lengths(found: pd.DataFrame) -> Figure:
-    """Mean duration of each genre as a bar, longest first.
+    """Bar chart of the mean duration per genre, longest first.
 
     Parameters
     ----------
-    found : genre, duration_s.
+    found : genre, duration_s in seconds.
     """
     row, top = 24, 4
     means = found.groupby("genre")["duration_s"].mean().sort_values(ascending=False)
@@ -210,14 +215,14 @@ def mean_lengths(found: pd.DataFrame) -> Figure:
 
 
 def genre_map(genres: pd.DataFrame, most: int = 120) -> Figure:
-    """Each genre at its place on the map, in its colour: dense to spiky from left, organic below, electric above.
+    """Draw genres on the Every Noise map in their colours: dense (left) to spiky, organic (bottom) to electric.
 
-    Names that would lie on each other are left out, those of less popular genres first; their dots stay.
+    Overlapping names are left out, those of less popular genres first; all dots are drawn.
 
     Parameters
     ----------
     genres : rows of the view ``genres_latest``.
-    most : so many names at most.
+    most : maximum number of names.
     """
     shown = genres.sort_values(["weight", "genre_id"], ascending=[False, True]).dropna(
         subset=["map_x_scaled", "map_y_scaled"]
@@ -244,11 +249,11 @@ def genre_map(genres: pd.DataFrame, most: int = 120) -> Figure:
 
 
 def judged(store: Reader, config: Config) -> Pictures:
-    """Leaderboard, confusion, importances and the rest, drawn as the report draws them.
+    """Figures of the report on evaluated models: leaderboard, confusion matrix, importances and others.
 
     Raises
     ------
-    InputError : no model was judged yet.
+    InputError : no model was evaluated yet.
     """
     data = queries.read_report(store, config)
     found = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)

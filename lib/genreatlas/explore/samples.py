@@ -1,4 +1,4 @@
-"""Bounded samples of the store, made in Spark: what pictures are drawn from."""
+"""Samples of bounded size from the store, drawn with Spark, for figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ class Sample:
 
     Attributes
     ----------
-    feature_set : its name.
-    rows : _genre_id and the numeric features, at most so many rows of each genre.
-    features : the numeric features, in the order of the set.
-    units : feature = unit.
+    feature_set : name of the feature set.
+    rows : _genre_id and the numeric features; one row per clip and genre.
+    features : numeric features, in the order of the set.
+    units : unit by feature.
     genres : genre ids, largest first.
-    names : genre id = name.
+    names : name by genre id.
     """
 
     feature_set: str
@@ -39,7 +39,7 @@ class Sample:
     names: Mapping[str, str]
 
     def most_discriminative(self, wanted: int) -> list[str]:
-        """The features that tell the genres apart best on their own: by the F statistic of one-way ANOVA."""
+        """The ``wanted`` features with the largest F statistic of one-way ANOVA between genres."""
         values = self.rows[list(self.features)]
         values = values.fillna(values.median()).fillna(0.0)
         varying = values.loc[:, values.nunique() > 1]
@@ -54,13 +54,14 @@ def sample_features(store: Reader, feature_set: str, n_genres: int = 8, per_genr
 
     Parameters
     ----------
-    feature_set : a summary set.
-    n_genres : so many genres, the largest by songs.
-    per_genre : at most so many clips of each.
+    feature_set : name of a summary set.
+    n_genres : number of genres, the largest by songs.
+    per_genre : maximum number of clips per genre.
+    seed : seed of the sample.
 
     Raises
     ------
-    InputError : the set is one of frames, or has no numeric feature.
+    InputError : the set is not a summary set, or has no numeric feature.
     """
     table = find_feature_table(store, feature_set)
     features = tuple(name for name, kind in table.columns.items() if kind == "numeric")
@@ -77,7 +78,12 @@ def sample_features(store: Reader, feature_set: str, n_genres: int = 8, per_genr
 
 
 def durations(store: Reader, n_genres: int = 12) -> pd.DataFrame:
-    """Durations of the sources in the largest genres: genre, song_id, title, duration_s; genres largest first."""
+    """Durations of source files in the largest genres.
+
+    Returns
+    -------
+    DataFrame : genre, song_id, title, duration_s (in seconds); the largest genre first.
+    """
     labels, genres, names = _largest(store, n_genres)
     clips = store.live(CLIPS).select("song_id", "sha256", "duration_s").distinct()
     songs = store.read(SONGS).select("song_id", "title")
@@ -90,13 +96,18 @@ def durations(store: Reader, n_genres: int = 12) -> pd.DataFrame:
 
 
 def clips_to_hear(store: Reader, n_genres: int = 8, genres: Sequence[str] = (), seed: int = 7) -> pd.DataFrame:
-    """One clip of each genre, by a seeded hash: genre, the columns of ``clips``, title, artist, and audio.
-
-    ``audio`` has the bytes of clips that were fetched; those of a folder are read from there.
+    """Choose one clip per genre by a seeded hash.
 
     Parameters
     ----------
-    genres : genre ids; empty: the largest.
+    n_genres : number of genres, the largest by songs.
+    genres : genre ids to choose from; empty: all.
+    seed : seed of the hash.
+
+    Returns
+    -------
+    DataFrame : genre, the columns of ``clips``, title, artist, and ``audio``: bytes of fetched clips; clips of a folder
+        are read from their files.
     """
     labels, largest, names = _largest(store, n_genres, genres)
     clips = store.live(CLIPS).join(labels, "song_id")
@@ -111,7 +122,7 @@ def clips_to_hear(store: Reader, n_genres: int = 8, genres: Sequence[str] = (), 
 
 
 def _largest(store: Reader, n_genres: int, wanted: Sequence[str] = ()):  # type: ignore[no-untyped-def]
-    """Labels of the largest genres (song_id, genre_id), their ids, and their names."""
+    """Labels (song_id, genre_id), ids and names of the largest genres."""
     labels = store.live(SONG_GENRES)
     sizes = labels.groupBy("genre_id").agg(F.countDistinct("song_id").alias("n"), F.min("genre").alias("genre"))
     if wanted:

@@ -1,4 +1,4 @@
-"""One clip, seen and heard: waveform, spectrogram, mel spectrogram, tempogram, player."""
+"""Figures and players of a clip: waveform, spectrogram, mel spectrogram, tempogram, audio player."""
 
 import base64
 import io
@@ -18,11 +18,11 @@ from genreatlas.report.svg import Figure, element, number, text, ticks
 _WIDTH, _HEIGHT, _LEFT, _TOP = 640.0, 150.0, 58.0, 18.0
 _RANGE_DB = 80.0
 _COLUMNS = 900
-_CELL = "text-align:left;vertical-align:middle"  # whatever the notebook does to tables
+_CELL = "text-align:left;vertical-align:middle"  # overrides the notebook's style of tables
 
 
 def see(clip: pd.Series) -> list[Figure]:
-    """Waveform, spectrogram, mel spectrogram and tempogram of a clip.
+    """Draw waveform, spectrogram, mel spectrogram and tempogram of a clip.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def see(clip: pd.Series) -> list[Figure]:
 
     Returns
     -------
-    Four figures over the same seconds; none where the file cannot be read from here.
+    Four figures with the same time axis; an empty list if the file cannot be read from this machine.
 
     References: McFee et al., librosa, SciPy 2015; Grosche, Müller & Kurth, "Cyclic tempogram", ICASSP 2010.
     """
@@ -64,7 +64,7 @@ def see(clip: pd.Series) -> list[Figure]:
 
 
 def listen(clips: pd.DataFrame) -> str:
-    """Players for clips as HTML; nothing is fetched, the sound is inside.
+    """Audio players for clips as HTML, with the audio embedded.
 
     Parameters
     ----------
@@ -85,14 +85,14 @@ def listen(clips: pd.DataFrame) -> str:
 
 
 def _aligned(wave: Figure) -> Figure:
-    """The waveform over the same seconds as the pictures below it."""
+    """Align the waveform's time axis with those of the other figures."""
     scale = (_WIDTH - _LEFT) / wave.width
     body = element("g", wave.body, transform=f"translate({_LEFT:g} 0) scale({scale:.5f} 1)")
     return replace(wave, body=body, width=_WIDTH + 8, stretched=False)
 
 
 def _tempogram(title: str, values: np.ndarray, tempi: np.ndarray, seconds: float) -> Figure:
-    """Local autocorrelation of the onset strength, tempo upwards on a logarithmic scale."""
+    """Draw local autocorrelation of the onset strength, with tempo on a logarithmic vertical axis."""
     grid = np.geomspace(30, 300, 110)
     nearest = np.abs(np.log(tempi)[None, :] - np.log(grid)[:, None]).argmin(axis=1)
     decibels = (np.clip(values[nearest], 0, 1) - 1) * _RANGE_DB
@@ -101,12 +101,14 @@ def _tempogram(title: str, values: np.ndarray, tempi: np.ndarray, seconds: float
 
 
 def _image(name: str, title: str, decibels: np.ndarray, seconds: float, marks: Sequence[tuple[float, str]]) -> Figure:
-    """A matrix as a picture with time and an upward axis.
+    """Draw a matrix as an image with a time axis and a vertical axis.
 
     Parameters
     ----------
-    decibels : (bands, frames), 0 is the largest.
-    marks : places on the upward axis from 0 to 1, and what stands there.
+    name, title : name and title of the figure.
+    decibels : (bands, frames) in dB, 0 is the maximum.
+    seconds : duration in seconds.
+    marks : positions of ticks on the vertical axis from 0 to 1, and their labels.
     """
     levels = np.clip((decibels + _RANGE_DB) / _RANGE_DB * 255, 0, 255).astype(np.uint8)[::-1]
     grey = Image.fromarray(levels)

@@ -1,1 +1,4 @@
-"""Playlists from recipes: which songs, in which order and why; files of playlists; no Spark but in ``reading``."""
+"""Playlists from recipes: choice and order of songs with reasons, and files of playlists.
+
+Only ``reading`` and ``publishing`` use Spark.
+"""

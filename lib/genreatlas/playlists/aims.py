@@ -1,4 +1,4 @@
-"""What a recipe asks for, as songs with costs: around, between, outward along the tree, or called so by a model."""
+"""Candidates of a recipe with costs: near a seed, between seeds, outward along the tree of genres, or predicted."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -11,9 +11,9 @@ from genreatlas.errors import InputError
 from genreatlas.playlists.music import Floats, Ints, Songs, centre, distances
 from genreatlas.playlists.references import Named, find
 
-#: A genre of a library is where somebody is at home if so many of its songs have it.
+#: Minimum share of a library's songs for a genre to be a start of exploration ("home").
 _HOME_SHARE = 0.05
-#: Genres beside which a genre without an edge in the tree is put.
+#: Number of nearest genres to which a genre without an edge in the tree is connected.
 _NEAREST = 2
 
 
@@ -23,13 +23,13 @@ class Aim:
 
     Attributes
     ----------
-    rows : (m,) songs.
-    costs : (m,) how little each fits; the lowest are taken first.
-    distances : (m,) the figure that is stored; NaN where there is none.
-    reason : why a candidate is there, from its place among ``rows``.
-    seeds : songs that are to be on the playlist, because the recipe names them.
-    groups : (m,) explore: steps from home; None where songs have no order of that kind.
-    notes : what else is to be said.
+    rows : (m,) rows of the songs.
+    costs : (m,) cost of each song; songs with low costs are chosen first.
+    distances : (m,) distance that is stored with the playlist; NaN if there is none.
+    reason : function that returns the reason for a candidate by its index in ``rows``.
+    seeds : rows of songs named by the recipe, which should be on the playlist.
+    groups : (m,) explore: steps from the home genres; None for other kinds.
+    notes : remarks for the log.
     """
 
     rows: Ints
@@ -43,17 +43,17 @@ class Aim:
 
 @dataclass(frozen=True)
 class Beside:
-    """What is known beside songs, for kinds that need it.
+    """Further data that some kinds of recipes need.
 
     Attributes
     ----------
     edges : pairs of genres, child and parent in the drawn tree.
-    library : explore: rows of the songs that somebody has.
-    library_size : entries of the library.
-    library_name : what the library is called in reasons and notes.
-    home : explore: the genres to start from; None: those that enough songs of the library have.
-    confidence : predicted: genre = (rows, scores) of what the model calls so.
-    neighbours : song = its neighbours, the nearest first, where ``song_neighbours`` has them.
+    library : explore: rows of the library's songs.
+    library_size : number of entries of the library.
+    library_name : name of the library in reasons and notes.
+    home : explore: genres to start from; None: genres of at least 5 % of the library's songs.
+    confidence : predicted: rows and scores of songs by predicted genre.
+    neighbours : neighbours of a song in ``song_neighbours``, the nearest first, by row of the song.
     """
 
     edges: tuple[tuple[int, int], ...] = ()
@@ -66,11 +66,11 @@ class Beside:
 
 
 def aim(songs: Songs, recipe: PlaylistRecipe, feature_set: str, beside: Beside) -> Aim:
-    """Candidates of any recipe but a path.
+    """Find the candidates of a recipe of any kind except path.
 
     Raises
     ------
-    InputError : a seed names nothing, or there is nothing to compare.
+    InputError : a seed is not in the store or has no features, or there are no candidates.
     """
     if recipe.kind == "explore":
         return _explore(songs, recipe, beside)
@@ -86,7 +86,7 @@ def aim(songs: Songs, recipe: PlaylistRecipe, feature_set: str, beside: Beside) 
 
 
 def _around_song(songs: Songs, seed: Named, feature_set: str, beside: Beside) -> Aim:
-    """The nearest songs; those that ``song_neighbours`` lists come first, in its order, which is free of hubs."""
+    """The nearest songs: first those in ``song_neighbours``, which are corrected for hubs, then others by distance."""
     away = distances(songs, seed.require_point(feature_set))
     row = int(seed.rows[0])
     rows = np.flatnonzero(songs.heard & (songs.recording != songs.recording[row]))
@@ -96,7 +96,7 @@ def _around_song(songs: Songs, seed: Named, feature_set: str, beside: Beside) ->
     order = np.concatenate([listed, order[~np.isin(order, listed)]])
 
     _, first, which = np.unique(songs.recording[order], return_index=True, return_inverse=True)
-    number = (np.argsort(np.argsort(first)) + 1)[which]  # copies share one
+    number = (np.argsort(np.argsort(first)) + 1)[which]  # equal for copies
 
     def reason(place: int) -> str:
         return f"Number {number[place]} of the songs nearest to {seed.label} (distance {away[order[place]]:.2f})"
@@ -105,7 +105,7 @@ def _around_song(songs: Songs, seed: Named, feature_set: str, beside: Beside) ->
 
 
 def _around_many(songs: Songs, seed: Named, feature_set: str) -> Aim:
-    """Songs of a genre or artist, the most typical first, and others that are as near as half of its own."""
+    """Songs of a genre or artist, the most typical first, and other songs within their median distance."""
     away = distances(songs, seed.require_point(feature_set))
     own = np.zeros(len(songs), dtype=bool)
     own[seed.rows] = True
@@ -124,9 +124,10 @@ def _around_many(songs: Songs, seed: Named, feature_set: str) -> Aim:
 
 
 def _blend(songs: Songs, seeds: list[Named], away: list[Named], feature_set: str) -> Aim:
-    """Songs between the seeds, and none nearer to what is to be avoided.
+    """Songs between the seeds that are not nearer to ``away`` than to the seeds.
 
-    The root mean square of the distances is smallest in the middle; their mean is as small anywhere between two seeds.
+    The cost is the root mean square of the distances to the seeds, which is smallest in the middle. Their mean would be
+    equal everywhere between two seeds.
     """
     to = np.array([distances(songs, seed.require_point(feature_set)) for seed in seeds])
     off = np.array([distances(songs, seed.require_point(feature_set)) for seed in away]).reshape(len(away), len(songs))
@@ -175,7 +176,7 @@ def _predicted(songs: Songs, recipe: PlaylistRecipe, seeds: list[Named], beside:
 
 
 def _explore(songs: Songs, recipe: PlaylistRecipe, beside: Beside) -> Aim:
-    """Songs that are not in the library, from its genres outward; each number of steps gives as many songs."""
+    """Songs outside the library, in genres up to ``reach`` steps from its own, with equal shares for each step."""
     library = beside.library if beside.library is not None else np.zeros(0, dtype=np.int64)
     home = _home(songs, library) if beside.home is None else list(beside.home)
     if not home:
@@ -219,7 +220,7 @@ def _explore(songs: Songs, recipe: PlaylistRecipe, beside: Beside) -> Aim:
 
 
 def _home(songs: Songs, library: Ints) -> list[int]:
-    """Genres that enough songs of a library have, the most frequent first."""
+    """Genres of at least 5 % of a library's songs, the most frequent first."""
     labels = songs.labels[np.isin(songs.labels[:, 0], library)]
     genres, counts = np.unique(labels[:, 1], return_counts=True)
     order = np.lexsort((genres, -counts))
@@ -228,7 +229,7 @@ def _home(songs: Songs, library: Ints) -> list[int]:
 
 
 def _connected(songs: Songs, edges: tuple[tuple[int, int], ...]) -> tuple[set[tuple[int, int]], str]:
-    """Edges of the tree; genres that it leaves alone are put beside the nearest by sound."""
+    """Edges of the tree, and edges from genres outside the tree to the genres nearest by sound; a note on these."""
     found = {(min(pair), max(pair)) for pair in edges if pair[0] != pair[1]}
     inside = {genre for pair in found for genre in pair}
     points = {genre: centre(songs, songs.of_genre(genre)) for genre in range(len(songs.genre_ids))}
@@ -248,7 +249,7 @@ def _connected(songs: Songs, edges: tuple[tuple[int, int], ...]) -> tuple[set[tu
 
 
 def _outward(edges: set[tuple[int, int]], home: list[int], reach: int) -> dict[int, int]:
-    """Genres within reach, each with the one that it was come to from; those at home with themselves."""
+    """Breadth-first search from the home genres: predecessor of each genre in reach; that of a home genre is itself."""
     beside: dict[int, list[int]] = {}
     for one, other in sorted(edges):
         beside.setdefault(one, []).append(other)
@@ -265,7 +266,7 @@ def _outward(edges: set[tuple[int, int]], home: list[int], reach: int) -> dict[i
 
 
 def _way(came_from: Mapping[int, int], genre: int) -> list[int]:
-    """Genres from home to this one."""
+    """Genres on the way from a home genre to this genre."""
     way = [genre]
     while came_from[way[-1]] != way[-1]:
         way.append(came_from[way[-1]])

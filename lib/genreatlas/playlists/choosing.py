@@ -1,4 +1,4 @@
-"""Which songs a playlist takes: the best candidates that keep to its limits, and a plain count of those that do not."""
+"""Choose songs of a playlist: the best candidates within its limits, with counts of rejected candidates by reason."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from genreatlas.playlists.music import Floats, Ints, Songs
 
-#: Why a candidate is not taken, in words for people; the order is that of the sentence.
+#: Reasons for which candidates are rejected, in the order of the message.
 BLOCKED, NO_TEMPO, TEMPO, NO_LENGTH, COPY, ARTIST, TOO_LONG = (
     "blocked",
     "of unknown tempo",
@@ -24,15 +24,15 @@ _WORDS = (BLOCKED, NO_TEMPO, TEMPO, NO_LENGTH, COPY, ARTIST, TOO_LONG)
 
 @dataclass(frozen=True)
 class Limits:
-    """What a playlist has to keep to.
+    """Limits of a playlist.
 
     Attributes
     ----------
-    songs : most songs; 0 where ``seconds`` bounds them.
-    seconds : longest playing time; 0: any.
-    per_artist : most songs of one first performer.
-    tempo : slowest and fastest, in bpm; None: any.
-    blocked : (n,) songs that are never taken.
+    songs : maximum number of songs; 0: limited by ``seconds``.
+    seconds : maximum total length in seconds; 0: no limit.
+    per_artist : maximum number of songs of one first performer.
+    tempo : minimum and maximum in bpm; None: no limits.
+    blocked : (n,) mask of songs that are never chosen.
     """
 
     songs: int
@@ -44,7 +44,15 @@ class Limits:
 
 @dataclass
 class Basket:
-    """Songs that are taken so far; none is taken that breaks a limit."""
+    """Songs chosen so far, within the limits.
+
+    Attributes
+    ----------
+    songs : all songs.
+    limits : limits of the playlist.
+    rows : rows of the chosen songs, in order.
+    refused : reason by row of rejected songs.
+    """
 
     songs: Songs
     limits: Limits
@@ -60,16 +68,16 @@ class Basket:
 
     @property
     def full(self) -> bool:
-        """Whether as many songs are taken as were asked for."""
+        """Whether the requested number of songs is reached."""
         return bool(self.limits.songs) and len(self.rows) >= self.limits.songs
 
     @property
     def seconds(self) -> float:
-        """Playing time of what is taken, as far as it is known."""
+        """Total length of the chosen songs of known length, in seconds."""
         return self._seconds
 
     def why_not(self, row: int) -> str | None:
-        """Why a song cannot be taken; None where it can."""
+        """Reason why a song cannot be added; None if it can."""
         if (never := unfit(self.songs, self.limits, row, self._length)) is not None:
             return never
         if self._recordings[int(self.songs.recording[row])]:
@@ -82,7 +90,7 @@ class Basket:
         return None
 
     def takes(self, rows: Ints) -> npt.NDArray[np.bool_]:
-        """Which of some songs, that :func:`fit`, can be taken beside those that are."""
+        """Mask of the songs that can be added to the chosen ones; ``rows`` must already :func:`fit` the limits."""
         capped = [artist for artist, count in self._artists.items() if count >= self.limits.per_artist]
         held = [recording for recording, count in self._recordings.items() if count]
         good: npt.NDArray[np.bool_] = ~np.isin(self.songs.recording[rows], held)
@@ -92,14 +100,14 @@ class Basket:
         return good
 
     def look_at(self, rows: Ints) -> None:
-        """Note why each of some songs that are not taken cannot be."""
+        """Record in ``refused`` why songs that were not chosen cannot be added."""
         taken = set(self.rows)
         for row in rows.tolist():
             if row not in taken and (reason := self.why_not(row)) is not None:
                 self.refused[row] = reason
 
     def add(self, row: int, place: int | None = None) -> bool:
-        """Take a song, at a place or at the end; False, and nothing is done, where it breaks a limit."""
+        """Add a song at a position (None: at the end). Return False and add nothing if it exceeds a limit."""
         if self.full or (reason := self.why_not(row)) is not None:
             if not self.full:
                 self.refused.setdefault(row, reason or "")
@@ -110,7 +118,7 @@ class Basket:
         return True
 
     def drop(self, row: int) -> None:
-        """Give a song back."""
+        """Remove a song."""
         self.rows.remove(row)
         self._count(row, -1)
 
@@ -121,11 +129,11 @@ class Basket:
         self._seconds += sign * float(np.nan_to_num(self._length[row]))
 
     def shortfall(self, candidates: int) -> str:
-        """Why there are fewer songs than were asked for, in a sentence; empty where there are not.
+        """Message that explains why there are fewer songs than requested; empty if there are enough.
 
         Parameters
         ----------
-        candidates : songs that were looked at.
+        candidates : number of candidates.
         """
         if self.full:
             return ""
@@ -133,7 +141,7 @@ class Basket:
         if self.limits.seconds:
             short = self.limits.seconds - self._seconds
             if short < max(60.0, 0.05 * self.limits.seconds):
-                return ""  # it is as long as whole songs make it
+                return ""  # no further whole song is expected to fit
             asked = f"{self.limits.seconds / 60:g} minutes were asked for, {self._seconds / 60:.1f} are there"
         else:
             asked = f"{self.limits.songs} songs were asked for, {len(self.rows)} are there"
@@ -142,7 +150,7 @@ class Basket:
 
 
 def unfit(songs: Songs, limits: Limits, row: int, length: Floats) -> str | None:
-    """Why a song fits no playlist with these limits, whatever else is on it; None where it does."""
+    """Reason why a song alone violates the limits, independent of other songs; None if it does not."""
     if limits.blocked[row]:
         return BLOCKED
     if limits.tempo is not None:
@@ -156,7 +164,7 @@ def unfit(songs: Songs, limits: Limits, row: int, length: Floats) -> str | None:
 
 
 def fit(songs: Songs, limits: Limits, rows: Ints) -> Ints:
-    """The songs that :func:`unfit` has nothing against, all at once."""
+    """Rows of the songs without a reason by :func:`unfit`, vectorised."""
     good = ~limits.blocked[rows]
     if limits.tempo is not None:
         tempo = songs.tempo[rows]
@@ -167,9 +175,9 @@ def fit(songs: Songs, limits: Limits, rows: Ints) -> Ints:
 
 
 def shaken(costs: Floats, variety: float, random: np.random.Generator) -> Floats:
-    """Costs as logarithms of their ranks, with noise of a Gumbel distribution added, as large as variety says.
+    """Replace costs by the logarithm of their ranks, plus Gumbel noise scaled by ``variety``.
 
-    On that scale chance moves a song from place 5 to 10 as easily as from 50 to 100.
+    On the logarithmic scale a move from rank 5 to 10 is as likely as a move from 50 to 100.
     """
     order = np.argsort(costs, kind="stable")
     rank = np.empty(len(costs), dtype=np.float64)
@@ -178,7 +186,7 @@ def shaken(costs: Floats, variety: float, random: np.random.Generator) -> Floats
 
 
 def take(basket: Basket, rows: Iterable[int]) -> Basket:
-    """Take songs in their order until the basket is full."""
+    """Add songs in order until the basket is full."""
     for row in rows:
         if basket.full:
             break
@@ -187,7 +195,7 @@ def take(basket: Basket, rows: Iterable[int]) -> Basket:
 
 
 def blocked(songs: Songs, rows: Collection[int] | Ints) -> npt.NDArray[np.bool_]:
-    """(n,) those songs, and all copies of them."""
+    """Mask of the songs in ``rows`` and all their copies, (n,)."""
     named = np.zeros(len(songs), dtype=bool)
     chosen = np.asarray(list(rows), dtype=np.int64)
     if len(chosen):

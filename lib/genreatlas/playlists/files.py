@@ -1,4 +1,4 @@
-"""Files of playlists: M3U, XSPF and CSV are written, M3U and XSPF are read, whoever wrote them."""
+"""Write playlists as M3U, XSPF and CSV files, and read M3U and XSPF files of any program."""
 
 import csv
 import io
@@ -17,9 +17,9 @@ from genreatlas.ids import stable_id
 from genreatlas.sources.tabular import open_text
 
 _NAMESPACE = "http://xspf.org/ns/0/"
-#: What XML 1.0 cannot hold, not even escaped.
+#: Characters that XML 1.0 does not allow, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-#: Signs with which a spreadsheet takes a cell for a formula.
+#: First characters by which spreadsheets recognise formulas.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]+://")
 _LONGEST_NAME = 80
@@ -28,16 +28,16 @@ _MOST_MB = 64
 
 @dataclass(frozen=True)
 class Line:
-    """A song as files of playlists list it.
+    """A song in a playlist file.
 
     Attributes
     ----------
-    path : absolute path of the song's file; None where it has none.
-    link : address of the song, where there is no file.
-    title, artist, album, reason : texts, empty where not known.
-    seconds : length of what is played; None where it is not known.
+    path : absolute path of the song's file; None if there is none.
+    link : URL of the song, used if there is no file; may be empty.
+    title, artist, album, reason : texts, empty if unknown.
+    seconds : length of the played file or song; None if unknown.
     song_id, isrc : identifiers.
-    facts : further columns of the CSV.
+    facts : names and values of further columns of the CSV.
     """
 
     path: bytes | None
@@ -58,11 +58,12 @@ class Line:
 
 
 def file_name(name: str, taken: Sequence[str] = ()) -> str:
-    """A name that every file system takes, without its ending: letters, digits, blanks, ``-`` and ``_`` of the name.
+    """File name without suffix that is valid on all file systems: letters, digits, blanks, ``-`` and ``_`` of the name.
 
     Parameters
     ----------
-    taken : other playlists' file names, of which it has to differ in any case of letters.
+    name : name of the playlist.
+    taken : file names of other playlists, from which the result differs by more than case.
     """
     plain = unicodedata.normalize("NFC", name)
     kept = "".join(c if unicodedata.category(c)[0] in "LMN" or c in " -_" else " " for c in plain)
@@ -77,16 +78,19 @@ def file_name(name: str, taken: Sequence[str] = ()) -> str:
 
 
 def write(folder: Path, name: str, file: str, lines: Sequence[Line], formats: Sequence[Format]) -> list[Path]:
-    """Write a playlist in some formats; each file is whole or not there. A file that is the same is left as it is.
+    """Write a playlist in one or more formats. Files are replaced atomically; unchanged files are not written.
 
     Parameters
     ----------
-    name : of the playlist.
-    file : name of the files without ending.
+    folder : target folder, created if needed.
+    name : name of the playlist.
+    file : name of the files without suffix.
+    lines : songs of the playlist.
+    formats : m3u8, xspf or csv.
 
     Returns
     -------
-    The files, in the order of the formats.
+    Paths of the files, in the order of ``formats``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = []
@@ -102,10 +106,10 @@ def write(folder: Path, name: str, file: str, lines: Sequence[Line], formats: Se
 
 
 def m3u8(name: str, lines: Sequence[Line], folder: bytes) -> bytes:
-    """Extended M3U in UTF-8, with paths relative to the folder it lies in.
+    """Extended M3U in UTF-8, with paths relative to ``folder``.
 
-    A path whose bytes are no UTF-8, or hold a line break, is written as a ``file:`` address, which keeps every byte.
-    A song without file and link is a comment.
+    Paths that are not UTF-8, or contain line breaks, are written as ``file:`` URLs, which preserve all bytes. Songs
+    without file and link are written as comments.
     """
     out = ["#EXTM3U", "#EXTENC:UTF-8", f"#PLAYLIST:{_line(name)}"]
     for line in lines:
@@ -119,7 +123,7 @@ def m3u8(name: str, lines: Sequence[Line], folder: bytes) -> bytes:
 
 
 def xspf(name: str, lines: Sequence[Line], folder: bytes) -> bytes:
-    """XSPF 1: locations are relative addresses, percent-encoded from the bytes of the path."""
+    """XSPF 1. Locations are URLs relative to ``folder``, percent-encoded from the bytes of the path."""
     root = ElementTree.Element("playlist", {"version": "1", "xmlns": _NAMESPACE})
     _element(root, "title", name)
     tracks = ElementTree.SubElement(root, "trackList")
@@ -143,7 +147,7 @@ def xspf(name: str, lines: Sequence[Line], folder: bytes) -> bytes:
 
 
 def as_csv(name: str, lines: Sequence[Line], folder: bytes) -> bytes:
-    """CSV in UTF-8 with a byte order mark, for spreadsheets, in which no cell begins like a formula."""
+    """CSV in UTF-8 with a byte order mark, for spreadsheets. Cells that look like formulas are escaped."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     further = [key for key, _ in lines[0].facts] if lines else []
@@ -161,22 +165,24 @@ def as_csv(name: str, lines: Sequence[Line], folder: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Listed:
-    """An entry of somebody's playlist: a path or address as it stands, and what is said of it."""
+    """An entry of a playlist file: path or URL as written, and artist and title if stated."""
 
     place: bytes
     called: str = ""
 
 
 def read_m3u(path: Path, key: str, encoding: str = "auto") -> list[Listed]:
-    """Read an M3U or M3U8 file: UTF-8, UTF-16 or Windows-1252, whatever its name, with or without EXTINF.
+    """Read an M3U or M3U8 file in UTF-8, UTF-16 or Windows-1252, with or without EXTINF.
 
     Parameters
     ----------
-    key : the setting that names the file, for messages.
+    path : path of the file.
+    key : configuration key of the file, for messages.
+    encoding : encoding of the file; "auto" detects it.
 
     Raises
     ------
-    InputError : it cannot be read, or lists nothing.
+    InputError : the file cannot be read, or has no entries.
     """
     text, _ = open_text(path, key, encoding)
     entries: list[Listed] = []
@@ -197,9 +203,14 @@ def read_m3u(path: Path, key: str, encoding: str = "auto") -> list[Listed]:
 def read_xspf(path: Path, key: str) -> list[Listed]:
     """Read an XSPF file.
 
+    Parameters
+    ----------
+    path : path of the file.
+    key : configuration key of the file, for messages.
+
     Raises
     ------
-    InputError : it is no XSPF, or lists nothing.
+    InputError : the file cannot be read, is not XSPF, is too large, or has no entries.
     """
     try:
         if path.stat().st_size > _MOST_MB << 20:
@@ -227,14 +238,14 @@ def read_xspf(path: Path, key: str) -> list[Listed]:
 
 
 class _NoDoctype(ElementTree.TreeBuilder):
-    """Refuses what no XSPF has: the entities of a document type can grow without bound."""
+    """Refuses document types, which XSPF does not use and whose entities can expand without bound."""
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         raise ValueError("it declares a document type")
 
 
 def _bytes(line: str) -> bytes:
-    """A path as UTF-8; bytes of the file that are none stay as they are."""
+    """Encode a path as UTF-8; undecodable bytes of the file are preserved."""
     try:
         return line.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -246,7 +257,7 @@ def _tag(element: ElementTree.Element) -> str:
 
 
 def _line(text: str) -> str:
-    """A text on one line, without what ends one or steers a terminal."""
+    """Text on one line, without line breaks and control characters."""
     return " ".join("".join(" " if _breaks(c) else c for c in text).split())
 
 
@@ -272,7 +283,7 @@ def _relative(path: bytes, folder: bytes) -> bytes:
 
 
 def _address(below: bytes) -> str:
-    """A relative address: its first part may not look like a scheme."""
+    """Relative URL of a path, with ``./`` in front if its first segment contains a colon, like a scheme."""
     made = quote_from_bytes(below, safe="/")
     return f"./{made}" if ":" in made.split("/")[0] else made
 

@@ -1,4 +1,4 @@
-"""What somebody has, as songs of the store: a folder of audio, an M3U or XSPF file, or a table."""
+"""Match a user's library with songs of the store: a folder of audio files, an M3U or XSPF file, or a table."""
 
 import hashlib
 import os
@@ -17,18 +17,18 @@ from genreatlas.sources.spotify.links import parse_link
 from genreatlas.sources.tabular import read_table
 
 KEY = "playlist.recipes.library"
-#: Columns of a table that tell which song a row is, the surest first.
+#: Columns of a table that identify songs, the most reliable first.
 _COLUMNS = ("song_id", "spotify_id", "isrc", "path", "uri", "artist", "title")
 
 
 @dataclass(frozen=True)
 class Known:
-    """How songs of the store are told.
+    """Identifiers of the store's songs, mapped to rows.
 
     Attributes
     ----------
-    paths, digests : absolute path, and SHA-256, of each clip's file = row of its song.
-    isrc : code = row.
+    paths, digests : row by absolute path, and by SHA-256, of each clip's file.
+    isrc : row by ISRC.
     """
 
     paths: Mapping[bytes, int] = field(default_factory=dict)
@@ -37,21 +37,24 @@ class Known:
 
 
 def find_library(path: Path, encoding: str, songs: Songs, known: Known) -> tuple[Ints, int]:
-    """Find which songs of the store a library holds.
+    """Find the songs of the store that are in a library.
 
     Parameters
     ----------
     path : a folder of audio files, a playlist (.m3u, .m3u8, .xspf), or a table with some of the columns song_id,
         spotify_id, isrc, path, artist and title.
-    encoding : of a text; "auto" finds it.
+    encoding : encoding of text files; "auto" detects it.
+    songs : songs of the store.
+    known : identifiers of these songs.
 
     Returns
     -------
-    Rows of the songs, sorted, and how many entries the library has.
+    rows : rows of the songs found, sorted.
+    size : number of entries in the library.
 
     Raises
     ------
-    InputError : there is no such library, or nothing in it tells which songs it holds.
+    InputError : the library does not exist, is empty, or has no columns that identify songs.
     """
     ending = path.suffix.lower()
     if path.is_dir() and not any(part.suffix in (".parquet", ".csv") for part in path.iterdir()):
@@ -64,7 +67,7 @@ def find_library(path: Path, encoding: str, songs: Songs, known: Known) -> tuple
 
 
 def _of_folder(path: Path, known: Known) -> tuple[Ints, int]:
-    """Songs of its files, by their place, and by their bytes where the place is not known."""
+    """Find songs by the paths of files, or else by their SHA-256."""
     root = os.fsencode(path.absolute())
     try:
         entries = list_folder(root).entries

@@ -1,4 +1,4 @@
-"""A playlist from a recipe: candidates, choice, order, and for each song why it is there."""
+"""Generate a playlist from a recipe: candidates, choice, order, and the reason for each song."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,11 +14,11 @@ from genreatlas.playlists.ordering import curve_costs, fill_places, ranks, smoot
 from genreatlas.playlists.paths import walk
 from genreatlas.playlists.references import Named, find
 
-#: Grows whenever the same recipe and songs may give another playlist.
+#: Version of the code. Increase it when the same recipe and songs may result in another playlist.
 VERSION = "1"
-#: Songs among which a curve of energy finds those for its places, as a multiple of the playlist.
+#: Number of candidates for a curve of energy, as a multiple of the playlist's length.
 _POOL = 3
-#: Cost of a song that stands a step of the tree before or after its place.
+#: Cost per step in the tree of genres by which a song is before or after its position.
 _GROUP = 10.0
 
 
@@ -28,11 +28,11 @@ class Entry:
 
     Attributes
     ----------
-    row : the song.
-    role : seed (the recipe names it) or song.
-    reason : why it is there.
-    distance : from what the recipe asks for; NaN where it is no distance.
-    step : size of the step from the song before; NaN for the first.
+    row : row of the song.
+    role : seed (named by the recipe) or song.
+    reason : reason for the choice.
+    distance : distance from the target of the recipe; NaN on a path.
+    step : size of the step from the previous song; NaN for the first.
     """
 
     row: int
@@ -44,22 +44,25 @@ class Entry:
 
 @dataclass(frozen=True)
 class Playlist:
-    """Songs in their order, and what is to be said of them."""
+    """Songs in order, and remarks."""
 
     entries: tuple[Entry, ...]
     notes: tuple[str, ...]
 
 
 def make(songs: Songs, recipe: PlaylistRecipe, feature_set: str, beside: Beside | None = None) -> Playlist:
-    """Make a playlist. The same songs and recipe make the same one.
+    """Generate a playlist. The result is the same for the same songs and recipe.
 
     Parameters
     ----------
-    feature_set : what the vectors are, for messages.
+    songs : all songs.
+    recipe : recipe of the playlist.
+    feature_set : name of the vectors' feature set, for messages.
+    beside : further data for the kinds explore, predicted and around.
 
     Raises
     ------
-    InputError : a seed names nothing, or no song fits.
+    InputError : a seed is not in the store, or no song fits.
     """
     random = np.random.default_rng(recipe.seed)
     limits = limits_of(songs, recipe)
@@ -81,11 +84,11 @@ def make(songs: Songs, recipe: PlaylistRecipe, feature_set: str, beside: Beside 
 
 
 def limits_of(songs: Songs, recipe: PlaylistRecipe) -> Limits:
-    """What a recipe's playlist has to keep to.
+    """Limits of a recipe's playlist.
 
     Raises
     ------
-    InputError : what is to be blocked names nothing.
+    InputError : a reference in ``block`` is not in the store.
     """
     named = [find(songs, reference) for reference in recipe.block]
     rows = np.concatenate([one.rows for one in named]) if named else np.zeros(0, dtype=np.int64)
@@ -95,14 +98,14 @@ def limits_of(songs: Songs, recipe: PlaylistRecipe) -> Limits:
 
 
 def _with_curve(basket: Basket, recipe: PlaylistRecipe, seeds: list[int], rows: Ints) -> Basket:
-    """Choose anew among three times as many songs, those that suit the places of the curve."""
+    """Choose songs again for the positions of the energy curve, from three times as many candidates."""
     songs, limits = basket.songs, basket.limits
     n = len(basket.rows)
     free = Limits(_POOL * n, 0.0, limits.per_artist, limits.tempo, limits.blocked)
     pool = take(Basket(songs, free), [*seeds, *fit(songs, limits, rows)]).rows
     energy = ranks(songs.energy[pool])
     cost = np.arange(len(pool)) / max(len(pool), 1)
-    cost[: sum(row in seeds for row in pool)] = -100.0  # seeds stand at the head of the pool
+    cost[: sum(row in seeds for row in pool)] = -100.0  # seeds are at the start of the pool
     chosen = [pool[place] for place in fill_places(cost, energy, recipe.energy, n)]
     best_first = sorted(chosen, key=pool.index)
     made = take(Basket(songs, limits), best_first)
@@ -159,7 +162,7 @@ def _path(
 
 
 def _stands(songs: Songs, limits: Limits, end: Named, point: Floats) -> Ints:
-    """Songs that may stand at an end: the seed, or the most typical of the genre; then the nearest."""
+    """Candidates for an end of a path: the seed's songs by distance from its point, then other songs by distance."""
     away = distances(songs, point)
     rows = fit(songs, limits, np.flatnonzero(songs.heard))
     own = np.isin(rows, end.rows)
@@ -167,13 +170,13 @@ def _stands(songs: Songs, limits: Limits, end: Named, point: Floats) -> Ints:
 
 
 def _left_out(songs: Songs, limits: Limits, row: int) -> str:
-    """Why a song that the recipe names is not there."""
+    """Message that explains why a seed was not chosen."""
     why = unfit(songs, limits, row, songs.seconds)
     return f"the seed {songs.called(row)} is left out: {why or 'a copy, or another song of its artist, is there'}"
 
 
 def _unknown(songs: Songs, recipe: PlaylistRecipe, rows: list[int]) -> list[str]:
-    """What of the order and the limits rests on nothing."""
+    """Remarks on unknown artists, tempi, keys, loudness and energy of the chosen songs."""
     chosen = np.array(rows, dtype=np.int64)
     notes = []
     if nobody := int((songs.performer[chosen] < 0).sum()):
@@ -191,11 +194,11 @@ def _unknown(songs: Songs, recipe: PlaylistRecipe, rows: list[int]) -> list[str]
 def _ended(
     songs: Songs, recipe: PlaylistRecipe, basket: Basket, rows: list[int], wanted: Aim, notes: list[str]
 ) -> Playlist:
-    """The entries, with their reasons.
+    """Create the playlist's entries with their reasons.
 
     Raises
     ------
-    InputError : there is none.
+    InputError : no song was chosen.
     """
     said = tuple(note for note in notes if note)
     if not rows:

@@ -1,4 +1,4 @@
-"""The songs that playlists are made of, how far apart they are, and how large the step from one to the next is."""
+"""Songs for playlists, distances between songs, and sizes of steps between neighbouring songs."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -14,32 +14,31 @@ from genreatlas.sources.credits import artist_key, is_no_artist
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-#: Weights of a step: sound counts in standard deviations, tempo in tenths of an octave, keys in steps on the circle of
-#: fifths, loudness in units of 6 dB. A random pair of songs lies about 1.4 standard deviations apart, so that a third
-#: of its step is sound.
+#: Weights of a step relative to sound in standard deviations: tempo per tenth of an octave, key per step on the circle
+#: of fifths, loudness per 6 dB. The sound distance of a random pair is about 1.4, a third of its step.
 _TEMPO, _KEY, _LOUDNESS = 0.25, 0.2, 0.3
-#: What an unknown tempo, key or loudness counts as: the middle of what a step can be, not a perfect one.
+#: Differences used where tempo, key or loudness is unknown: medium values.
 _UNKNOWN_TEMPO, _UNKNOWN_KEY, _UNKNOWN_LOUDNESS = 2.5, 3.0, 1.0
-#: Half and double time are felt as one pulse, at this many tenths of an octave.
+#: Difference of half and double tempo, which share a pulse, in tenths of an octave.
 _OCTAVE = 1.5
 
 
 @dataclass(frozen=True)
 class Songs:
-    """All songs that a playlist may take, a row each.
+    """All songs that a playlist may contain, one row per song.
 
     Attributes
     ----------
-    facts : song_id, title, artist, album, isrc, spotify_id, uri (NULL: no clip), seconds (NULL: unknown); rows in
-        order of song_id.
-    vectors : (n, d) float32, standardised; a row of NaN where a song has no features.
-    recording : (n,) copies of one recording have one number.
-    performer : (n,) number of the first performer; -1 where nobody is known.
+    facts : song_id, title, artist, album, isrc, spotify_id, uri (NULL: no clip), seconds (NULL: unknown); sorted by
+        song_id.
+    vectors : (n, d) float32, standardised; NaN for songs without features.
+    recording : (n,) number of the recording; equal for copies.
+    performer : (n,) number of the first performer; -1 if unknown.
     tempo, key, minor, loudness, energy : (n,) bpm, 0 (C) to 11, 0 or 1, dB, any unit; NaN where unknown.
-    genre_ids, genre_names : of all genres.
+    genre_ids, genre_names : ids and names of all genres.
     labels : (m, 2) pairs (song, genre), sorted.
-    credits : (m, 2) pairs (song, number of artist), guests too.
-    artist_keys : key of each artist's name = number of the artist.
+    credits : (m, 2) pairs (song, artist), including guests.
+    artist_keys : number of each artist by key of the name.
     """
 
     facts: pd.DataFrame
@@ -62,16 +61,16 @@ class Songs:
 
     @property
     def heard(self) -> npt.NDArray[np.bool_]:
-        """(n,) whether a song has features."""
+        """Mask of songs with features, (n,)."""
         return np.isfinite(self.vectors[:, 0]) if self.vectors.shape[1] else np.zeros(len(self), dtype=bool)
 
     @property
     def seconds(self) -> Floats:
-        """(n,) length; NaN where unknown."""
+        """Length of songs in seconds, (n,); NaN where unknown."""
         return self.facts["seconds"].to_numpy(dtype=np.float64)
 
     def of_genre(self, genre: int) -> Ints:
-        """Rows of the songs with a genre."""
+        """Rows of the songs of a genre."""
         return self.labels[self.labels[:, 1] == genre, 0]
 
     def of_artist(self, artist: int) -> Ints:
@@ -80,7 +79,7 @@ class Songs:
 
     @cached_property
     def by_title(self) -> Mapping[tuple[str, str], list[int]]:
-        """Key of the artist and of the title = songs."""
+        """Rows of songs by keys of artist and title."""
         found: dict[tuple[str, str], list[int]] = {}
         for row, (artist, title) in enumerate(zip(self.facts["artist"], self.facts["title"], strict=True)):
             if isinstance(artist, str) and isinstance(title, str) and artist.strip() and title.strip():
@@ -88,7 +87,7 @@ class Songs:
         return found
 
     def called(self, row: int) -> str:
-        """Artist and title, for people."""
+        """Artist and title for display."""
         fact = self.facts.iloc[row]
         words = [str(fact[name]) for name in ("artist", "title") if isinstance(fact[name], str) and fact[name].strip()]
         return " - ".join(words) or str(fact["song_id"])
@@ -97,22 +96,21 @@ class Songs:
 def credited(
     facts: pd.DataFrame, song_artists: pd.DataFrame, names: Mapping[str, str]
 ) -> tuple[Ints, Ints, dict[str, int]]:
-    """Tell who performs each song, and who is credited on it.
+    """Number the artists, and find the performer and the credited artists of each song.
 
-    Artists whose names differ in spelling alone are one: what is counted is the name's key
-    (:func:`genreatlas.sources.credits.artist_key`).
+    Artists with equal name keys (:func:`genreatlas.sources.credits.artist_key`) are one artist, regardless of spelling.
 
     Parameters
     ----------
-    facts : song_id, artist; a row each.
-    song_artists : song_id, position (0 performs), artist_id.
-    names : artist_id = name.
+    facts : song_id, artist; one row per song.
+    song_artists : song_id, position (0: performer), artist_id.
+    names : name by artist_id.
 
     Returns
     -------
-    performer : (n,) number of the artist at position 0, else of the song's credit; -1 where that is nobody.
+    performer : (n,) number of the artist at position 0, or else of the artist in ``facts``; -1 if unknown.
     credits : (m, 2) pairs (song, artist).
-    keys : key of an artist = its number.
+    keys : number of each artist by key.
     """
     row_of = pd.Series(np.arange(len(facts)), index=facts["song_id"])
     key_of = {one: artist_key(name) for one, name in names.items()}
@@ -141,17 +139,25 @@ def credited(
 
 
 def title_key(title: str) -> str:
-    """A title reduced to what is compared: no case, accents or punctuation; as it stands where nothing else is left."""
+    """Normalise a title for comparison: no case, accents or punctuation; unchanged if nothing would be left."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", title).casefold())
     words = "".join(letter for letter in plain if letter.isalnum() or letter.isspace()).split()
     return " ".join(words) or title.strip()
 
 
 def standardise(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Columns about their median in units of their spread (half the distance of the 16th and 84th percentiles).
+    """Centre columns by the median and scale them by the spread: half the distance of the 16th and 84th percentiles.
 
-    Values beyond four spreads count as if they lay there, so that one odd feature does not decide. A value that is
-    missing lies in the middle; a row without any value stays NaN; a column that does not vary is dropped.
+    Values are clipped at four spreads, so that a single outlying feature does not dominate. Missing values become 0;
+    rows without any value stay NaN; constant columns are dropped.
+
+    Parameters
+    ----------
+    values : (n, n_features), NaN where missing.
+
+    Returns
+    -------
+    (n, n_kept) float32.
     """
     known = np.isfinite(values)
     empty = ~known.any(axis=1)
@@ -174,8 +180,9 @@ def distances(songs: Songs, point: npt.NDArray[np.floating], rows: Ints | None =
 
     Parameters
     ----------
-    point : (d,) a song's vector, or a mean of some.
-    rows : the songs; None: all.
+    songs : all songs.
+    point : (d,) vector of a song, or mean of vectors.
+    rows : rows of the songs; None: all.
     """
     vectors = songs.vectors if rows is None else songs.vectors[rows]
     off = vectors - point.astype(np.float32)
@@ -183,7 +190,7 @@ def distances(songs: Songs, point: npt.NDArray[np.floating], rows: Ints | None =
 
 
 def centre(songs: Songs, rows: Ints) -> Floats | None:
-    """Mean vector of songs, each recording counted once; None where none of them has features."""
+    """Mean vector of songs, each recording counted once; None if none of them has features."""
     known = rows[songs.heard[rows]]
     if not len(known):
         return None
@@ -193,7 +200,7 @@ def centre(songs: Songs, rows: Ints) -> Floats | None:
 
 
 def camelot(key: float, minor: float) -> str | None:
-    """A key as disc jockeys write it: 8B is C major, 8A A minor; neighbours on the wheel share six of seven notes.
+    """Camelot notation of a key: 8B is C major, 8A A minor; neighbouring keys share six of seven notes.
 
     Parameters
     ----------
@@ -206,29 +213,39 @@ def camelot(key: float, minor: float) -> str | None:
 
 
 def _fifths(key: Floats, minor: Floats) -> Floats:
-    """Place on the circle of fifths of a key, or of its relative major: C and A minor are 0, G and E minor 1."""
+    """Position on the circle of fifths; minor keys as their relative major: C and A minor 0, G and E minor 1."""
     place: Floats = ((key + 3 * minor) * 7) % 12
     return place
 
 
 def key_distance(key: float, minor: float, keys: Floats, minors: Floats) -> Floats:
-    """Steps between keys: on the circle of fifths (0 to 6), and one more from major to minor; NaN where unknown."""
+    """Distance of keys: steps on the circle of fifths (0 to 6), plus 1 between major and minor; NaN where unknown."""
     around = np.abs(_fifths(np.array([key]), np.array([minor])) - _fifths(keys, minors))
     found: Floats = np.minimum(around, 12 - around) + (minors != minor)
     return found
 
 
 def tempo_distance(tempo: float, tempi: Floats) -> Floats:
-    """Tenths of an octave between tempi; half and double time are near (1.5 tenths), as they share a pulse."""
+    """Distance of tempi in tenths of an octave; 1.5 for half and double tempo, which share a pulse."""
     octaves = np.abs(np.log2(np.maximum(tempi, 1e-9) / max(tempo, 1e-9)))
     found: Floats = 10 * np.minimum(octaves, np.abs(octaves - 1) + _OCTAVE / 10)
     return found
 
 
 def steps_from(songs: Songs, row: int, rows: Ints) -> Floats:
-    """How large the step from one song to each of others is: sound, tempo, key and loudness together.
+    """Size of the steps from one song to others: weighted sum of differences in sound, tempo, key and loudness.
 
-    What is not known of one of the two counts as a step of middling size.
+    Unknown differences are replaced by medium values.
+
+    Parameters
+    ----------
+    songs : all songs.
+    row : row of the first song.
+    rows : (k,) rows of the other songs.
+
+    Returns
+    -------
+    (k,).
     """
     sound = np.nan_to_num(distances(songs, songs.vectors[row], rows), nan=1.0)
     parts = (
@@ -247,5 +264,5 @@ def steps_from(songs: Songs, row: int, rows: Ints) -> Floats:
 
 
 def step_matrix(songs: Songs, rows: Ints) -> Floats:
-    """Steps between all pairs of some songs, (k, k)."""
+    """Size of the steps between all pairs of songs, (k, k)."""
     return np.array([steps_from(songs, int(row), rows) for row in rows]).reshape(len(rows), len(rows))

@@ -1,24 +1,24 @@
-"""The order of a playlist: small steps, and at each place as much energy as a curve asks for."""
+"""Order of a playlist: small steps between neighbouring songs, and optionally a curve of energy."""
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from genreatlas.playlists.music import Floats, Ints
 
-#: Evaluations in one sweep, and sweeps: a playlist of 30 songs is improved until nothing helps, one of 2,000 somewhat.
+#: Limits on evaluations per sweep and on sweeps. Playlists of 30 songs reach a local optimum; those of 2,000 do not.
 _EVALUATIONS, _SWEEPS = 20_000, 12
-#: Weight of a miss of the curve against steps: a song off by a tenth costs as much as a step of two tenths of a spread.
+#: Weight of deviations from the curve relative to steps: a deviation of 0.1 costs as much as a step of 0.2.
 _CURVE = 6.0
 
 
 def curve_at(levels: tuple[float, ...], places: int) -> Floats:
-    """A curve's level at each place of a playlist: straight lines between levels that are evenly spread."""
+    """Level of a curve at each position of a playlist, (places,), interpolated linearly between equidistant levels."""
     where = np.linspace(0.0, 1.0, places) if places > 1 else np.array([0.0])
     return np.interp(where, np.linspace(0.0, 1.0, len(levels)), levels)
 
 
 def ranks(values: Floats) -> Floats:
-    """Values as shares from 0 (lowest) to 1; equal values share one; NaN stays."""
+    """Ranks of values, scaled from 0 (lowest) to 1. Ties get their mean rank; NaN stays NaN."""
     made = np.full(len(values), np.nan)
     known = np.flatnonzero(np.isfinite(values))
     if len(known) == 1:
@@ -31,39 +31,41 @@ def ranks(values: Floats) -> Floats:
 
 
 def misses(energy: Floats, levels: tuple[float, ...], places: int) -> Floats:
-    """How far each song is from what the curve asks for at each place, (k, places); unknown energy misses by a half."""
+    """Absolute deviation of each song's energy from the curve at each position, (k, places); 0.5 if unknown."""
     off = np.abs(energy[:, None] - curve_at(levels, places)[None, :])
     return np.nan_to_num(off, nan=0.5)
 
 
 def fill_places(cost: Floats, energy: Floats, levels: tuple[float, ...], places: int) -> Ints:
-    """Choose songs for the places of a curve, each once.
+    """Choose a different song for each position of a curve, minimising deviations and costs (Hungarian method).
 
     Parameters
     ----------
-    cost : (k,) 0 (best) to 1, how little a song fits the recipe; k is at least ``places``.
+    cost : (k,) cost of each song for the recipe, 0 (best) to 1; k is at least ``places``.
     energy : (k,) 0 to 1.
+    levels : levels of the curve, 0 to 1.
+    places : number of positions.
 
     Returns
     -------
-    (places,) index of the song at each place; the best sum of miss and cost (Hungarian method).
+    (places,) index of the song at each position.
     """
     rows, columns = linear_sum_assignment(2.0 * misses(energy, levels, places) + cost[:, None])
     return rows[np.argsort(columns)]
 
 
 def smooth(steps: Floats, places: Floats | None = None, first: int | None = None) -> Ints:
-    """Order songs by small steps: greedily, then by swaps, moves and reversals for as long as they help.
+    """Order songs by small steps: greedily, then by local search with swaps, moves and reversals.
 
     Parameters
     ----------
-    steps : (n, n) symmetric size of the step between two songs.
-    places : (n, n) cost of song i at place j; None: every place is as good.
-    first : song that opens.
+    steps : (n, n) symmetric matrix of step sizes.
+    places : (n, n) cost of song i at position j; None: no costs.
+    first : index of the first song; None: any.
 
     Returns
     -------
-    (n,) order.
+    (n,) indices of songs in order.
     """
     n = len(steps)
     if n < 2:
@@ -87,7 +89,7 @@ def smooth(steps: Floats, places: Floats | None = None, first: int | None = None
 
 
 def _moves(order: Ints, start: int, end: int) -> list[Ints]:
-    """A reversal, a swap, and a move to either side."""
+    """Neighbouring orders: a reversal, a swap, and moves of one song backward and forward."""
     reverse, swap = order.copy(), order.copy()
     reverse[start : end + 1] = order[start : end + 1][::-1]
     swap[start], swap[end] = order[end], order[start]
@@ -112,5 +114,5 @@ def _greedy(steps: Floats, cost: Floats, start: int) -> Ints:
 
 
 def curve_costs(energy: Floats, levels: tuple[float, ...]) -> Floats:
-    """Costs of songs at places for :func:`smooth`, from a curve."""
+    """Costs of songs at positions for :func:`smooth`, from a curve of energy, (n, n)."""
     return _CURVE * misses(energy, levels, len(energy)) ** 1.5

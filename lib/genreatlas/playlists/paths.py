@@ -1,4 +1,4 @@
-"""A path from one song to another: songs are put into the largest step until it is as long as was asked for."""
+"""Paths from one song to another: songs are inserted into the largest step until the path has the requested length."""
 
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -8,14 +8,14 @@ import numpy as np
 from genreatlas.playlists.choosing import Basket, fit
 from genreatlas.playlists.music import Floats, Ints, Songs, distances, steps_from
 
-#: Songs that a path may take: those with the smallest detour from its ends; more where these are not enough.
+#: Number of candidates of a path, those with the smallest detour; the next number is used if they are not enough.
 _CORRIDORS = (3000, 30_000, 1 << 62)
 _SWEEPS = 3
 
 
 @dataclass
 class _Chain:
-    """The path so far, and the steps from each of its songs to every candidate."""
+    """The path so far, with a cache of steps from its songs to all candidates."""
 
     songs: Songs
     basket: Basket
@@ -24,13 +24,13 @@ class _Chain:
     steps: dict[int, Floats] = field(default_factory=dict)
 
     def to(self, row: int) -> Floats:
-        """Steps from a song to the candidates."""
+        """Step sizes from a song to all candidates."""
         if row not in self.steps:
             self.steps[row] = steps_from(self.songs, row, self.rows)
         return self.steps[row]
 
     def between(self, one: int, other: int) -> tuple[int, float] | None:
-        """The candidate whose larger step to both is smallest, and that step; None where none is left."""
+        """The candidate that minimises the larger of its steps to both songs, and that step; None if none is left."""
         larger = np.maximum(self.to(one), self.to(other))
         tried = np.where(self.basket.takes(self.rows), larger * self.noise, np.inf)
         place = int(tried.argmin()) if len(tried) else 0
@@ -40,11 +40,14 @@ class _Chain:
 def walk(
     basket: Basket, start: tuple[Floats, Ints], end: tuple[Floats, Ints], variety: float, random: np.random.Generator
 ) -> Basket:
-    """Fill a basket with a path; the basket's order is that of the path.
+    """Fill a basket with a path, in the order of the path.
 
     Parameters
     ----------
-    start, end : vector of each end, and the songs that may stand there, the best first.
+    basket : empty basket.
+    start, end : for each end, its vector and candidates for the end song, the best first.
+    variety : amount of randomness in the choice, 0: none.
+    random : random generator.
     """
     songs = basket.songs
     first = _stand(basket, start[1], 0)
@@ -69,7 +72,7 @@ def walk(
 
 
 def _stand(basket: Basket, rows: Ints, place: int | None) -> int | None:
-    """Put the first song that fits at an end of the path."""
+    """Add the first song that the basket accepts at an end of the path."""
     return next((int(row) for row in rows if basket.add(int(row), place)), None)
 
 
@@ -78,7 +81,7 @@ def _size(songs: Songs, one: int, other: int) -> float:
 
 
 def _insert(chain: _Chain) -> None:
-    """Put songs into the largest step as long as that makes it smaller; then where they make the smallest steps."""
+    """Insert songs into the largest step while this makes it smaller; then where the new steps are smallest."""
     basket = chain.basket
     sizes = {pair: _size(chain.songs, *pair) for pair in _pairs(basket.rows)}
     closed: set[tuple[int, int]] = set()
@@ -107,7 +110,7 @@ def _insert(chain: _Chain) -> None:
 
 
 def _improve(chain: _Chain) -> bool:
-    """Replace songs by others that make the larger of their two steps smaller; whether one was."""
+    """Replace songs by candidates that reduce the larger of their two steps; return whether any was replaced."""
     basket, changed = chain.basket, False
     for place in range(1, len(basket.rows) - 1):
         before, row, after = basket.rows[place - 1 : place + 2]

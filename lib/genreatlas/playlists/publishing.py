@@ -1,4 +1,4 @@
-"""Made playlists at Spotify, and the table that says which playlist there is which here."""
+"""Publish generated playlists to Spotify; the table ``published_playlists`` maps them to Spotify's playlists."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,24 +23,29 @@ def publish(
     description: str,
     public: bool,
 ) -> str:
-    """Let the user's playlist of that name have a made playlist's songs; one that has them already is left alone.
+    """Create or update the user's Spotify playlist of a name, unless it already has the songs of ``playlist_id``.
 
-    The row of ``published_playlists`` is written as soon as the playlist exists, so that a run that is killed never
-    leads to a second one, and says that the songs are there only when all were sent.
+    The row of ``published_playlists`` is written as soon as the Spotify playlist exists, so that a killed run does not
+    lead to a second playlist. Its ``playlist_id`` is set when all songs were sent.
 
     Parameters
     ----------
+    publisher : client of the Spotify API.
     account : :meth:`Publisher.account`.
-    spotify_ids : of the songs in order; None where Spotify does not know one.
+    name : name of the playlist.
+    playlist_id : id of the generated playlist.
+    spotify_ids : Spotify ids of the songs in order; None for songs that are not on Spotify.
+    description : description of a new playlist.
+    public : whether a new playlist is public.
 
     Returns
     -------
-    What was done, in a sentence.
+    Description of what was done.
 
     Raises
     ------
-    ConfigError : the user did not allow it.
-    FetchError : Spotify gave no answer.
+    ConfigError : the user has not granted the permission.
+    FetchError : requests to Spotify failed.
     """
     tracks = [one for one in spotify_ids if one]
     left_out = len(spotify_ids) - len(tracks)

@@ -1,4 +1,4 @@
-"""Songs, what is known of their sound, and what else recipes need, brought from the store to the driver."""
+"""Read songs, their features and further data of recipes from the store to the driver."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -36,31 +36,34 @@ from genreatlas.tables import (
     SONGS,
 )
 
-#: Where a measure comes from: sets and columns, the preferred first. Tempi of several sets may be mixed; loudness and
-#: energy are on scales of their own, so that one set gives them all.
+#: Feature sets and columns of each measure, the preferred first. Tempi of several sets may be mixed. Loudness and
+#: energy have different scales in each set, so all values are from one set.
 _TEMPI = (("spotify_audio", "tempo"), ("groove", "tempo"), ("gtzan57", "tempo"))
 _KEYS = (("tonality", "key", "minor"), ("spotify_audio", "key", "mode"))
 _LOUDNESS = (("loudness", "loudness_lufs"), ("spotify_audio", "loudness"))
 _ENERGY = ("spotify_audio", "energy")
-#: What stands for energy where Spotify's is not known: the mean rank of level, onsets and brightness.
+#: Substitute for energy if Spotify's is unknown: the mean rank of level, onset rate and brightness.
 _LIVELY = (("loudness", "rms_dbfs"), ("groove", "onset_rate"), ("summary9", "spectral_centroid_mean"))
-#: Sets that say something of tempo, key, loudness or energy.
+#: Feature sets with tempo, key, loudness or energy.
 MEASURED = tuple(dict.fromkeys(name for name, *_ in (*_TEMPI, *_KEYS, *_LOUDNESS, _ENERGY, *_LIVELY)))
-#: Clips of these are the whole song, not a preview of it.
+#: Providers whose files are whole songs, not previews.
 _WHOLE = ("folder", "http")
-#: Most scored files outside the store that are opened for one recipe, to tell copies and artists.
+#: Maximum number of scored files outside the store that are opened per recipe, to read copies and artists.
 _FILES = 5000
 
 
 @dataclass(frozen=True)
 class Found:
-    """The songs, how else they are told, and what is to be said of them.
+    """Songs of the store with identifiers, clips and remarks.
 
     Attributes
     ----------
-    clips : by row of a song with clips: the one to play. clip_id, uri, provider, ingest_batch, sha256, start_s,
-        length_s, duration_s, mime, bytes.
-    compared : feature set, its version, and the features that songs are compared by.
+    songs : all songs.
+    known : identifiers of the songs.
+    clips : the clip to play of each song with clips, indexed by row of the song: clip_id, uri, provider, ingest_batch,
+        sha256, start_s, length_s, duration_s, mime, bytes.
+    notes : remarks for the log.
+    compared : feature set, its version, and the names of the features by which songs are compared.
     """
 
     songs: Songs
@@ -71,7 +74,7 @@ class Found:
 
 
 def read_songs(store: Reader, config: Config) -> Found:
-    """Read every song that counts, with features or without.
+    """Read all active songs, with or without features.
 
     Raises
     ------
@@ -97,7 +100,7 @@ def read_songs(store: Reader, config: Config) -> Found:
     genre_ids, genre_names, labels = _labels(store, config, row_of)
     measured, said = read_measures(store, config, row_of)
     isrc = ties.links[ties.links.kind == "isrc"]
-    # A copy that was retired still ties those that are left.
+    # Includes retired songs: a retired copy can link two active ones.
     recording = pd.Series(splits.recordings(ties.links, ties.songs.song_id), index=ties.songs.song_id)
     songs = Songs(
         facts=facts,
@@ -120,7 +123,7 @@ def read_songs(store: Reader, config: Config) -> Found:
 
 
 def file_of(uri: object) -> bytes | None:
-    """Path of a clip's file on this machine; None where its bytes lie elsewhere."""
+    """Path of a clip's file on this machine; None if the URI is not a file."""
     try:
         return uri_to_path(uri) if isinstance(uri, str) and uri.startswith("file:") else None
     except ValueError:
@@ -128,11 +131,18 @@ def file_of(uri: object) -> bytes | None:
 
 
 def read_beside(store: Reader, found: Found, recipe: PlaylistRecipe, model_id: str | None) -> tuple[Found, Beside]:
-    """What a recipe needs beside the songs; and the songs, to which it may add files that a model scored.
+    """Read further data that a recipe needs.
 
     Parameters
     ----------
-    model_id : predicted: the model that is asked.
+    found : songs of the store.
+    recipe : recipe of the playlist.
+    model_id : predicted: model of the scores.
+
+    Returns
+    -------
+    found : for the kind predicted, with scored files appended to the songs; else unchanged.
+    beside : further data.
 
     Raises
     ------
@@ -157,7 +167,7 @@ def read_beside(store: Reader, found: Found, recipe: PlaylistRecipe, model_id: s
 
 
 def _neighbours(store: Reader, found: Found, row: int) -> dict[int, Ints]:
-    """A song's list in ``song_neighbours``, which is free of hubs, where it compares songs as the playlist does."""
+    """A song's list in ``song_neighbours``, if its space has the features by which the playlist compares songs."""
     ids = found.songs.facts["song_id"]
     spaces = store.read(NEIGHBOUR_SPACES).orderBy(F.desc("sequence")).limit(1).collect()
     if not spaces or (spaces[0]["feature_set"], spaces[0]["set_version"], *spaces[0]["features"]) != found.compared:
@@ -172,13 +182,13 @@ def _neighbours(store: Reader, found: Found, row: int) -> dict[int, Ints]:
 def _vectors(
     store: Reader, config: Config, row_of: pd.Series
 ) -> tuple[npt.NDArray[np.float32], tuple[str, ...], tuple[str, ...]]:
-    """(n, d) mean vector of each song's clips, standardised; what they are; and what is to be said."""
+    """Standardised mean vector of each song's clips (n, d); feature set, version and features; remarks."""
     name, max_mb = config.playlist.feature_set, config.store.max_commit_mb
     vectors = read_vectors(store, "playlist.feature_set", name, config.playlist.exclude, "songs")
     parts = fetch_parts(vectors.frame, "song_id", max_mb, vectors.row_bytes)
     means = np.full((len(row_of), len(vectors.features)), np.nan, dtype=np.float32)
     with_sound = 0
-    for part in parts:  # all clips of a song come in one
+    for part in parts:  # all clips of a song are in the same part
         ids, found = song_means(part, len(vectors.features))
         row = row_of.reindex(ids).to_numpy(dtype=np.float64)
         counts = np.isfinite(row)
@@ -191,7 +201,7 @@ def _vectors(
 
 
 def _clips(store: Reader, config: Config, row_of: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """All clips with the row of their song, and the one of each song that is played: a file where there is one."""
+    """All clips with the row of their song, and the clip to play of each song: a local file if there is one."""
     columns = (
         "song_id", "clip_id", "uri", "provider", "ingest_batch", "sha256", "start_s", "length_s", "duration_s", "mime",
         "bytes",
@@ -208,7 +218,7 @@ def _labels(store: Reader, config: Config, row_of: pd.Series) -> tuple[tuple[str
     found = fetch(grouped, "song_id", config.store.max_commit_mb, 150).to_pandas()
     found = found[found.song_id.isin(row_of.index)]
     names = found.groupby("genre_id").genre.min().to_dict()
-    for parent_id, parent in parents_of(store).values():  # a model may tell parents apart
+    for parent_id, parent in parents_of(store).values():  # classes of a model may be parent genres
         names.setdefault(parent_id, parent)
     ids = tuple(sorted(names))
     number = {genre: place for place, genre in enumerate(ids)}
@@ -219,7 +229,13 @@ def _labels(store: Reader, config: Config, row_of: pd.Series) -> tuple[tuple[str
 
 
 def read_measures(store: Reader, config: Config, row_of: pd.Series) -> tuple[dict[str, Floats], tuple[str, ...]]:
-    """Tempo, key, loudness and energy of each song, from the sets that have them."""
+    """Read tempo, key, loudness and energy of songs from the feature sets that have them.
+
+    Returns
+    -------
+    measures : tempo, key, minor, loudness and energy, (n,) each; NaN where unknown.
+    notes : remarks on the sources.
+    """
     there = known_feature_sets(store)
     max_mb = config.store.max_commit_mb
     wanted: dict[str, dict[str, None]] = {}
@@ -264,7 +280,7 @@ def read_measures(store: Reader, config: Config, row_of: pd.Series) -> tuple[dic
 
 
 def _table(store: Reader, name: str) -> FeatureTable | None:
-    """The set's table; None where it has another shape than usual, or rows of another version alone."""
+    """Table of a set; None if it has no columns by feature, or no rows of the current version."""
     try:
         table = find_feature_table(store, name)
     except (ConfigError, InputError):
@@ -275,7 +291,7 @@ def _table(store: Reader, name: str) -> FeatureTable | None:
 def _column_values(
     store: Reader, table: FeatureTable, names: Sequence[str], row_of: pd.Series, max_mb: int
 ) -> dict[str, Floats]:
-    """Values of some columns by song: those of its first clip that has any."""
+    """Values of columns by song: the first non-NULL value over its clips."""
     cast = [F.col(f"`{name}`").cast("double").alias(name) for name in names]
     values = fetch(table.rows(store).select("song_id", "clip_id", *cast), "song_id", max_mb, 120).to_pandas()
     values = values[values.song_id.isin(row_of.index)].sort_values(["song_id", "clip_id"])
@@ -284,7 +300,7 @@ def _column_values(
 
 
 def read_edges(store: Reader) -> list[tuple[str, str]]:
-    """Drawn edges of a present map's tree, child and parent; the map of sound is asked first."""
+    """Drawn edges (child, parent) of the tree of a current map, preferably that of the lens sound."""
     drawn = store.read(GENRE_TREE).where("drawn").select("profile_id", "genre_id", "parent_id")
     present = store.read(MAPS).groupBy("lens").agg(F.max_by("profile_id", "sequence").alias("profile_id"))
     with_tree = drawn.select("profile_id").distinct().join(present, "profile_id")
@@ -302,7 +318,7 @@ def _tree(store: Reader, genre_ids: Iterable[str]) -> tuple[tuple[int, int], ...
 
 
 def _scores_of_songs(scores: DataFrame, songs: Songs, genres: Sequence[int]) -> dict[int, tuple[Ints, Floats]]:
-    """Songs that a model calls each genre, with its score: the highest of their clips."""
+    """Rows and scores of songs by predicted genre; the score is the maximum over their clips."""
     ids = {songs.genre_ids[genre]: genre for genre in genres}
     mine = scores.where(F.col("predicted").isin(sorted(ids)) & F.col("song_id").isNotNull())
     best = mine.groupBy("song_id", "predicted").agg(F.max("confidence").alias("score")).collect()
@@ -323,7 +339,7 @@ def _joined(one: tuple[Ints, Floats], other: tuple[Ints, Floats] | None) -> tupl
 
 
 def _scored_files(scores: DataFrame, songs: Songs, genres: Sequence[int]) -> list[Scored]:
-    """Files that a model calls one of some genres."""
+    """Scored files outside the store whose predicted genre is one of ``genres``."""
     ids = {songs.genre_ids[genre]: genre for genre in genres}
     mine = scores.where(F.col("predicted").isin(sorted(ids)) & F.col("song_id").isNull())
     rows = mine.select("item_id", "duration_s", "predicted", "confidence").collect()

@@ -1,4 +1,4 @@
-"""What the seeds of a recipe name: genres, songs and artists of the store."""
+"""Resolve references of recipes to genres, songs and artists of the store."""
 
 import re
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ _ID = re.compile(r"[0-9A-Za-z]{22}")
 
 @dataclass(frozen=True)
 class Named:
-    """What a reference stands for.
+    """A resolved reference.
 
     Attributes
     ----------
     kind : genre, song or artist.
-    label : its name, for people.
-    rows : its songs: one, those of the genre, or those on which the artist is credited.
-    point : mean of their vectors; None where none of them has features.
-    genre : number of the genre; None for others.
+    label : display name.
+    rows : rows of its songs: the song, songs of the genre, or songs on which the artist is credited.
+    point : mean of their vectors; None if none of them has features.
+    genre : number of the genre; None for songs and artists.
     """
 
     kind: str
@@ -34,11 +34,11 @@ class Named:
     genre: int | None = None
 
     def require_point(self, feature_set: str) -> Floats:
-        """The point, where it is needed.
+        """Return ``point``, or raise an error if it is None.
 
         Raises
         ------
-        InputError : no song of it has features.
+        InputError : none of its songs has features.
         """
         if self.point is None:
             raise InputError(
@@ -49,11 +49,11 @@ class Named:
 
 
 def find(songs: Songs, reference: str) -> Named:
-    """Find what a reference names.
+    """Resolve a reference such as ``genre:techno``, ``song:Artist - Title`` or ``artist:Name``.
 
     Raises
     ------
-    InputError : the store has no such genre, song or artist; the message has the nearest name.
+    InputError : the store has no such genre, song or artist; the message suggests a similar name.
     """
     kind, _, name = reference.partition(":")
     name = name.strip()
@@ -81,7 +81,7 @@ def _artist(songs: Songs, name: str) -> Named:
 
 
 def _song(songs: Songs, name: str) -> Named:
-    """A song by its id, its Spotify id or link, or artist and title; of several the first with features."""
+    """Find a song by id, Spotify id or link, or artist and title; of several songs, the first with features."""
     rows = np.flatnonzero((songs.facts["song_id"] == name).to_numpy(dtype=bool))
     link = parse_link(name)
     spotify = link.id if link is not None and link.kind == "track" else name if _ID.fullmatch(name) else None
@@ -100,7 +100,7 @@ def _song(songs: Songs, name: str) -> Named:
 
 
 def titled(songs: Songs, text: str) -> Ints:
-    """Songs whose artist and title make a text such as ``Artist - Title``, in any case and spelling of the artist."""
+    """Rows of songs that match a text such as ``Artist - Title``, ignoring case and spelling variants of the artist."""
     parts = re.split(r"\s+[-\u2013\u2014]\s+", text)
     found: set[int] = set()
     for cut in range(1, len(parts)):

@@ -1,4 +1,4 @@
-"""Made playlists as lines of files, with the clips of songs that have no file of their own."""
+"""Lines of files for generated playlists, and saved clips for songs without a local file."""
 
 import os
 import re
@@ -15,16 +15,18 @@ from genreatlas.playlists.reading import Found, file_of
 
 _ENDINGS = {"audio/mpeg": "mp3", "audio/flac": "flac", "audio/ogg": "ogg", "audio/wav": "wav", "audio/x-wav": "wav"}
 _SAFE = re.compile(r"[0-9A-Za-z_-]{1,64}")
-#: Folder of saved clips beside the playlists.
+#: Folder of saved clips, in the folder of the playlists.
 CLIPS = "clips"
 
 
 def lines(found: Found, playlist: Playlist, saved: Mapping[int, Path]) -> list[Line]:
-    """What files of a playlist list.
+    """Lines of a playlist's files.
 
     Parameters
     ----------
-    saved : files of clips that were saved, by row.
+    found : songs and clips.
+    playlist : generated playlist.
+    saved : files of saved clips, by row of the song.
     """
     songs = found.songs
     made = []
@@ -55,17 +57,22 @@ def lines(found: Found, playlist: Playlist, saved: Mapping[int, Path]) -> list[L
 
 
 def without_file(found: Found, playlists: Sequence[Playlist]) -> list[int]:
-    """Rows of songs that have a clip, but no file on this machine."""
+    """Rows of the playlists' songs that have a clip but no file on this machine."""
     rows = sorted({entry.row for playlist in playlists for entry in playlist.entries})
     return [row for row in rows if row in found.clips.index and file_of(found.songs.facts["uri"].iloc[row]) is None]
 
 
 def save_clips(folder: Path, clips: pd.DataFrame) -> dict[int, Path]:
-    """Write fetched clips as files, those that are not there yet; returns them by the row of their song.
+    """Write fetched clips that do not exist yet as files.
 
     Parameters
     ----------
-    clips : by row: clip_id, mime and ``audio``, None where the bytes are gone.
+    folder : folder of the playlists.
+    clips : clip_id, mime and ``audio`` (None if the bytes were purged), indexed by row of the song.
+
+    Returns
+    -------
+    Path of each clip by row of the song.
     """
     made: dict[int, Path] = {}
     for row, clip in clips.iterrows():

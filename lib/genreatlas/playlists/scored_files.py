@@ -1,4 +1,4 @@
-"""Files that a model has scored and the store does not hold, as further songs of a playlist."""
+"""Add files that were scored by a model but are not in the store to the songs of a playlist."""
 
 import hashlib
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from genreatlas.values import Row
 
 @dataclass(frozen=True)
 class Scored:
-    """A file, the genre that a model calls it, and the score of that."""
+    """A file with its predicted genre and score."""
 
     uri: str
     seconds: float | None
@@ -31,7 +31,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class _Heard:
-    """What a file says of itself."""
+    """SHA-256 and tags of a file."""
 
     digest: str
     title: str | None
@@ -42,17 +42,23 @@ class _Heard:
 def with_files(
     songs: Songs, known: Known, files: Sequence[Scored], most: int
 ) -> tuple[Songs, dict[int, tuple[Ints, Floats]], tuple[str, ...]]:
-    """Add files to the songs; one that is a song of the store, by its place, bytes or ISRC, is that song.
+    """Append scored files to the songs.
 
-    Copies are told by their bytes and ISRC, artists by their tags.
+    Files that are songs of the store (same path or bytes) are mapped to these songs. Copies are recognised by
+    bytes and ISRC, artists by tags.
 
     Parameters
     ----------
-    most : so many files are opened, those with the highest scores; the others are left out.
+    songs : songs of the store.
+    known : identifiers of these songs.
+    files : scored files.
+    most : maximum number of files to open, those with the highest scores; further files are left out.
 
     Returns
     -------
-    The songs with the new ones behind them; genre = rows and scores of its files; what is to be said.
+    songs : with new songs appended.
+    by_genre : rows and scores of the files by predicted genre.
+    notes : remarks for the log.
     """
     found: dict[tuple[int, int], float] = {}
     rows: list[Row] = []
@@ -130,7 +136,7 @@ def _extended(songs: Songs, rows: list[dict[str, object]], recordings: list[int]
 
 
 def _hear(uri: str) -> _Heard | None:
-    """Bytes and tags of a file; None where it cannot be read."""
+    """SHA-256 and tags of a file; None if it cannot be read."""
     path = _path(uri)
     if path is None:
         return None

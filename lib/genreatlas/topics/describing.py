@@ -1,4 +1,4 @@
-"""What each topic is: its words, and genres and songs of the training part in which its share is large."""
+"""Describe topics by their words, and by genres and songs of the training part in which their share is large."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ _WORDS, _GENRES, _EXAMPLES = 10, 5, 3
 def describe(
     probabilities: Array, shares: Array, songs: pd.DataFrame, labels: pd.DataFrame, min_songs: int
 ) -> list[dict[str, Any]]:
-    """Columns of ``topics`` for each topic, but for those of the feature set.
+    """Rows of the table ``topics``, without the columns of the feature set.
 
     Parameters
     ----------
-    probabilities : (n_topics, n_words) of words in topics.
-    shares : (n_songs, n_topics) of topics in songs of the training part.
+    probabilities : (n_topics, n_words) probabilities of words in topics.
+    shares : (n_songs, n_topics) shares of topics in songs of the training part.
     songs : song_id and group_id of these songs, sorted by song_id.
     labels : song_id, genre_id, genre.
-    min_songs : fewest songs of a genre that is named.
+    min_songs : minimum number of songs of a genre to be listed.
     """
     mean = shares.mean(axis=0)
     place = pd.Series(np.arange(len(songs)), index=songs["song_id"])
@@ -54,7 +54,7 @@ def describe(
 
 
 def _examples(share: Array, groups: list[str]) -> list[int]:
-    """Places of the songs with the largest shares, one of each group."""
+    """Indices of the songs with the largest shares, one per group."""
     found: dict[str, int] = {}
     for place in np.argsort(-share, kind="stable"):
         found.setdefault(groups[place], int(place))

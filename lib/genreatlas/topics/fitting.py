@@ -1,8 +1,7 @@
 """Fit words and topics with Spark ML, on samples that fit one task.
 
-Sums of floats depend on their order, and so on how rows are divided among tasks. The sampled frames and the words of
-the sampled clips therefore go through one partition each, sorted: the same clips give the same words and topics to
-the last digit, on any number of cores.
+Sums of floats depend on their order, and so on the partitioning. Therefore the sampled frames, and the words of the
+sampled clips, are each sorted in a single partition: results are identical to the last digit on any number of cores.
 """
 
 from collections.abc import Iterator
@@ -26,28 +25,35 @@ from genreatlas.watching import watched
 #: Staging tables of the samples.
 STAGED = _FRAMES, _WORDS = ("fit_topics_frames", "fit_topics_words")
 
-#: Parts of a million: frames are sampled by a hash of their place.
+#: Resolution of the sampling rate. Frames are sampled by a hash of clip and frame number.
 _PARTS = 1_000_000
 
-#: Mini-batches have at least so many clips; of fewer clips all.
+#: Minimum number of clips per mini-batch, if there are as many.
 _LEAST_BATCH = 512
 
-#: How much the first mini-batches count; Spark's 1024 is meant for thousands of them.
+#: Learning offset of online LDA: larger values reduce the weight of early mini-batches. Spark's default of 1024 is meant
+#: for thousands of mini-batches.
 _OFFSET = 8.0
 
 
 def fit_model(store: Store, clips: DataFrame, n_frames: int, section: TopicsSection) -> tuple[TopicModel, int]:
-    """Words and topics of clips, and the number of frames that words were fitted on.
+    """Fit words and topics.
 
     Parameters
     ----------
     clips : clip_id, n_frames, width, frames of the clips to fit on.
-    n_frames : sum of their frames.
+    n_frames : total number of frames of these clips.
+    section : ``[topics]``.
+
+    Returns
+    -------
+    model : fitted words and topics.
+    n : number of frames that words were fitted on.
 
     Raises
     ------
-    InputError : no frame has all its values.
-    EnvironmentFaultError : a Spark Connect server that cannot fit these models.
+    InputError : there are fewer complete frames than words.
+    EnvironmentFaultError : the Spark Connect server cannot fit these models.
     """
     frames = store.stage(sample_frames(clips, section, n_frames), _FRAMES, "all")
     with _spark_ml():
@@ -62,7 +68,7 @@ def fit_model(store: Store, clips: DataFrame, n_frames: int, section: TopicsSect
 
 
 def sample_frames(clips: DataFrame, section: TopicsSection, n_frames: int) -> DataFrame:
-    """clip_id, frame (its number), values array<double> of about ``sample_frames`` frames, chosen by a hash."""
+    """Sample about ``section.sample_frames`` frames by a hash: clip_id, frame (number), values array<double>."""
     parts = min(_PARTS, -(-section.sample_frames * _PARTS // max(n_frames, 1)))
     chosen = (
         f"filter(sequence(0, n_frames - 1), i -> pmod(xxhash64({int(section.seed)}, clip_id, i), {_PARTS}) < {parts})"
@@ -91,10 +97,20 @@ def _fit_words(frames: DataFrame, section: TopicsSection) -> tuple[Words, int]:
 
 
 def fit_lda(documents: DataFrame, section: TopicsSection) -> tuple[DataFrame, Any]:
-    """Rows that Spark ML has of documents (clip_id, counts), and its model of them: the most likely of several starts.
+    """Fit LDA several times with different seeds, and return the model with the highest likelihood.
 
-    On made-up clips of three topics one start in fifteen ends with a topic that mixes two others; its likelihood is far
-    lower.
+    On synthetic clips with three topics, one of fifteen starts ended with a topic that mixes two others, at a much
+    lower likelihood.
+
+    Parameters
+    ----------
+    documents : clip_id, counts.
+    section : ``[topics]``.
+
+    Returns
+    -------
+    rows : clip_id and counts as a vector, the input of the fit.
+    model : fitted model of Spark ML.
     """
     rows = documents.repartition(1).sortWithinPartitions("clip_id")
     rows = rows.select("clip_id", array_to_vector(F.col("counts")).alias("counts"))
@@ -111,14 +127,14 @@ def fit_lda(documents: DataFrame, section: TopicsSection) -> tuple[DataFrame, An
 
 
 def to_model(words: Words, fitted: Any) -> TopicModel:
-    """Arrays of a model of Spark ML; its matrix of topics has the Dirichlet parameters of words as columns."""
+    """Convert a model of Spark ML to arrays; columns of its topics matrix are Dirichlet parameters of words."""
     topics = np.ascontiguousarray(fitted.topicsMatrix().toArray().T, np.float64)
     return TopicModel(words, np.asarray(fitted.estimatedDocConcentration().toArray(), np.float64), topics)
 
 
 @contextmanager
 def _spark_ml() -> Iterator[None]:
-    """Say in one line that a server of Spark Connect lacks a model of Spark ML."""
+    """Raise a one-line error if a Spark Connect server does not support a model of Spark ML."""
     try:
         yield
     except Exception as error:
