@@ -1,4 +1,4 @@
-"""Judge the models on the test part."""
+"""Evaluate all trained models on songs that they were not trained on."""
 
 from genreatlas.cli import main
 from genreatlas.steps import evaluate_models

@@ -1,4 +1,4 @@
-"""Write feature sets to shards, for training elsewhere."""
+"""Write feature sets, labels and split to shards, for training elsewhere."""
 
 from genreatlas.cli import main
 from genreatlas.steps import export

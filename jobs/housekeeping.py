@@ -1,4 +1,4 @@
-"""Bring old tables up to date, merge small files, and delete what nobody can read any more."""
+"""Update tables of older releases, merge small files, and delete files of expired table versions."""
 
 from genreatlas.cli import main
 from genreatlas.steps import housekeeping

@@ -1,4 +1,4 @@
-"""Import saved audio analyses of Spotify's."""
+"""Import saved Spotify audio analyses."""
 
 from genreatlas.cli import main
 from genreatlas.steps import import_analyses

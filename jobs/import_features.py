@@ -1,4 +1,4 @@
-"""Import a table of features that somebody else computed."""
+"""Import a table of precomputed features."""
 
 from genreatlas.cli import main
 from genreatlas.steps import import_features

@@ -1,4 +1,4 @@
-"""Find songs that are one recording, by their acoustic fingerprints."""
+"""Find songs that are copies of one recording, by acoustic fingerprints."""
 
 from genreatlas.cli import main
 from genreatlas.steps import link_recordings

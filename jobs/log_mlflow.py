@@ -1,4 +1,4 @@
-"""Log models and their figures to MLflow, and register the one in use."""
+"""Log models and their scores to MLflow, and register the model in use."""
 
 from genreatlas.cli import main
 from genreatlas.steps import log_mlflow

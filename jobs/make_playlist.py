@@ -1,4 +1,4 @@
-"""Make playlists from recipes, in tables, files and at Spotify."""
+"""Make playlists from recipes, as tables, files and Spotify playlists."""
 
 from genreatlas.cli import main
 from genreatlas.steps import make_playlist

@@ -1,4 +1,4 @@
-"""Say how far new songs lie from what the model in use was trained on."""
+"""Measure how far new songs differ from the training data of the model in use."""
 
 from genreatlas.cli import main
 from genreatlas.steps import measure_drift

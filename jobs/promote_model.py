@@ -1,4 +1,4 @@
-"""Compare the best new model with the model in use, and replace that only if the new one is better."""
+"""Compare the best new model with the model in use, and replace the latter if the new one is better."""
 
 from genreatlas.cli import main
 from genreatlas.steps import promote_model

@@ -1,4 +1,4 @@
-"""Write what the site shows: an extract of the tables that needs no Spark."""
+"""Write the extract of the tables that the site shows without Spark."""
 
 from genreatlas.cli import main
 from genreatlas.steps import publish_site

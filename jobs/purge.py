@@ -1,4 +1,4 @@
-"""Remove the audio of one provider for good: from the table, its older versions and the disk."""
+"""Delete all audio of one provider: from the table, its older versions and the disk."""
 
 from genreatlas.cli import main
 from genreatlas.steps import purge

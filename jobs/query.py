@@ -1,4 +1,4 @@
-"""Ask the store in SQL."""
+"""Run an SQL query on the store."""
 
 from genreatlas.query import query
 

@@ -1,4 +1,4 @@
-"""Write the training matrix of a stored model again, to the bit."""
+"""Rebuild the training matrix of a stored model, bit-identical."""
 
 from genreatlas.cli import main
 from genreatlas.steps import rebuild_training_set

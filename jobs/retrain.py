@@ -1,4 +1,4 @@
-"""Import new data, train, and replace the model in use if the best new model is better: the job for a schedule."""
+"""Import new data, train, and replace the model in use if the best new model is better; to be run on a schedule."""
 
 from genreatlas.cli import retrain
 

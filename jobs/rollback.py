@@ -1,4 +1,4 @@
-"""Use the model from before the last promotion again, or any other."""
+"""Return to the model before the last promotion, or to any other model."""
 
 from genreatlas.cli import main
 from genreatlas.steps import rollback

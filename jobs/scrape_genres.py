@@ -1,4 +1,4 @@
-"""Read the genres of Every Noise At Once."""
+"""Read the genres of Every Noise At Once from its pages."""
 
 from genreatlas.cli import main
 from genreatlas.steps import scrape_genres

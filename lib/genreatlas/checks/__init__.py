@@ -1,7 +1,7 @@
-"""Checks of the configuration before the first step of a job; they need neither Spark nor scikit-learn.
+"""Checks of the configuration before the first step of a job, without Spark and scikit-learn.
 
-Every step has a function of its own name here, which its module exports as ``check``: ``check(config)`` returns the
-problems that would end the step. :mod:`genreatlas.checks.plan` calls those of all steps of a job, and checks their
+Every step has a function of its name here, which the step's module exports as ``check``: ``check(config)`` returns the
+problems that would end the step. :mod:`genreatlas.checks.plan` calls the checks of all steps of a job, and checks their
 order.
 """
 

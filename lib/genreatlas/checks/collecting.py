@@ -1,4 +1,7 @@
-"""Checks of the steps that bring songs and clips in."""
+"""Checks of the steps that collect and import songs and clips.
+
+Each public function is the check of the step of its name; its docstring lists what is checked.
+"""
 
 import re
 from pathlib import Path
@@ -20,16 +23,16 @@ from genreatlas.sources.genres import GenreNames
 from genreatlas.sources.previews.provider import terms
 from genreatlas.tables import SPOTIFY_AUDIO_SET
 
-#: Names of sets that an import may not take.
+#: Names of feature sets that an import must not use.
 RESERVED_SETS = frozenset({*FEATURE_SETS, "technical", "loudness", SPOTIFY_AUDIO_SET})
-#: Genres of :mod:`genreatlas.sandbox.composed_genres` and ``groove_pairs``, which takes a second to load.
+#: Genres of :mod:`genreatlas.sandbox.composed_genres` and ``groove_pairs``; importing these takes a second.
 COMPOSED = ("house", "techno", "hip hop", "swing", "waltz", "folk", "rock", "ambient", "in turns", "in runs")
-#: Parts as lists of songs name them; :mod:`genreatlas.sources.feature_tables.parts` says what they mean.
+#: Accepted names of parts in lists of songs; :mod:`genreatlas.sources.feature_tables.parts` maps them to parts.
 PARTS = ("train", "training", "promotion", "valid", "validation", "val", "dev", "test", "testing", "eval")
 
 
 def compose_library(config: Config) -> list[Problem]:
-    """Every genre can be composed, the folder can be written to, and what encodes MP3 is installed."""
+    """Genres are known, the folder is writable, packages for MP3 are installed."""
     found = [
         Problem(f"sandbox.genres: {name!r} cannot be composed. {nearest(name, COMPOSED)}")
         for name in dict.fromkeys(config.sandbox.genres)
@@ -39,12 +42,12 @@ def compose_library(config: Config) -> list[Problem]:
 
 
 def composer_lacks() -> list[Problem]:
-    """What encodes and tags MP3 is not installed."""
+    """Problem if a package to encode or tag MP3 is not installed."""
     return sandbox_lacks("compose_library", "lameenc", "mutagen")
 
 
 def scrape_genres(config: Config) -> list[Problem]:
-    """Saved pages are there."""
+    """Saved pages exist."""
     section = config.every_noise
     found = []
     for key, place in (("every_noise.map", section.map), ("every_noise.list", section.list)):
@@ -59,12 +62,12 @@ def scrape_genres(config: Config) -> list[Problem]:
 
 
 def collect_songs(config: Config) -> list[Problem]:
-    """Terms, credentials, and lists that can be read."""
+    """Terms are acknowledged, credentials are given, lists of playlists and searches are valid."""
     from genreatlas.sources.spotify import routes, tokens  # spotipy takes half a second
 
     section = config.spotify
     found = [Problem(reason)] if (reason := spotify_terms(section)) is not None else []
-    if not config.world.start:  # which takes any
+    if not config.world.start:  # the sandbox accepts any credentials
         found += raised(tokens.read_credentials, section)
     found += raised(routes.configured_lists, config.playlists)
     found += raised(routes.configured_searches, section.searches)
@@ -82,7 +85,7 @@ def collect_songs(config: Config) -> list[Problem]:
 
 
 def spotify_terms(section: SpotifySection) -> str | None:
-    """Why Spotify is not asked, naming its terms; None where they were acknowledged."""
+    """Error message with Spotify's terms; None if they are acknowledged."""
     if section.acknowledge_terms:
         return None
     return (
@@ -93,7 +96,7 @@ def spotify_terms(section: SpotifySection) -> str | None:
 
 
 def import_analyses(config: Config) -> list[Problem]:
-    """The saved analyses are there."""
+    """The saved analyses exist."""
     path = config.spotify.analysis_path
     if path is None:
         return [Problem("spotify.analysis_path is not set. Give a file or a folder of saved analyses.")]
@@ -101,7 +104,7 @@ def import_analyses(config: Config) -> list[Problem]:
 
 
 def import_folder(config: Config) -> list[Problem]:
-    """The folder and its list are there, and names of genres lead somewhere."""
+    """Folder and manifest exist, and genre aliases and parents are valid."""
     section = config.folder
     found = missing("folder.path", section.path, "folder")
     if section.labels == "tags":
@@ -118,7 +121,7 @@ def import_folder(config: Config) -> list[Problem]:
 
 
 def import_features(config: Config) -> list[Problem]:
-    """Table and lists are there, and what a table needs is named."""
+    """Table and lists exist, and required keys are set."""
     section = config.import_features
     unset = [key for key in ("path", "name", "id", "labels") if not getattr(section, key)]
     found = [Problem(f"import_features.{key} is not set. The step needs path, name, id and labels.") for key in unset]
@@ -147,7 +150,7 @@ def import_features(config: Config) -> list[Problem]:
 
 
 def fetch_previews(config: Config) -> list[Problem]:
-    """Terms of every provider, and the list of addresses."""
+    """Terms of all providers are acknowledged, and the list of addresses exists."""
     providers = tuple(dict.fromkeys(config.fetch_previews.providers))
     found = [Problem(reason) for name in providers if (reason := terms(name, config)) is not None]
     if not providers:

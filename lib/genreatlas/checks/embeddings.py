@@ -1,4 +1,4 @@
-"""Checks of pretrained networks: the file is there, is the one that was meant, and fits what its entry says of it."""
+"""Checks of pretrained networks: the file exists, has the configured hash, and fits its entry."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ from genreatlas.checks.problems import Problem, missing, not_installed
 from genreatlas.config import Config, EmbeddingEntry
 from genreatlas.errors import ConfigError
 
-#: Extra with the package that runs networks.
+#: Extra with onnxruntime.
 _ONNX = "'genreatlas[onnx]'"
 
 
 def embedding_problems(config: Config) -> list[Problem]:
-    """What is wrong with the networks whose sets are to be extracted; a file is read without running it."""
+    """Problems of the networks whose feature sets are to be extracted; files are read but not run."""
     asked = set(config.extract.feature_sets)
     used = [entry for entry in config.extract.embeddings if asked & {entry.name, entry.tags_name}]
     found = [problem for entry in used for problem in _file_problems(entry)]
@@ -34,7 +34,7 @@ def _file_problems(entry: EmbeddingEntry) -> list[Problem]:
 
 
 def misfits(signature: Signature, entry: EmbeddingEntry) -> list[str]:
-    """Everything in which a network differs from its entry."""
+    """All differences between a network's inputs and outputs and its entry, as texts."""
     found = []
     lengths = {"batch": 1, "one": 1, "time": entry.patch, "mels": entry.n_mels}
     expected = tuple(lengths[axis] for axis in entry.axes)
@@ -60,7 +60,7 @@ def misfits(signature: Signature, entry: EmbeddingEntry) -> list[str]:
 
 
 def _fits(tensor: Tensor, expected: tuple[int, ...]) -> bool:
-    """Whether a tensor may have these lengths: those that it leaves free fit any."""
+    """Whether a tensor can have these lengths; dynamic axes fit any length."""
     if tensor.shape is None:
         return True
     return len(tensor.shape) == len(expected) and all(

@@ -1,4 +1,4 @@
-"""Checks of the steps for listeners."""
+"""Checks of the step ``make_playlist``."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from genreatlas.config import Config
 
 
 def make_playlist(config: Config) -> list[Problem]:
-    """There are recipes, sets that songs can be compared by, libraries, and what publishing needs."""
+    """Recipes are given, the feature set can be compared, libraries exist, requirements of publishing are met."""
     section = config.playlist
     found = []
     if not section.recipes and not section.stored:
@@ -29,6 +29,6 @@ def _publishing(config: Config) -> list[Problem]:
     from genreatlas.sources.spotify.publishing import read_publishing_credentials  # spotipy takes half a second
 
     found = [Problem(reason)] if (reason := spotify_terms(config.spotify)) is not None else []
-    if not config.world.start:  # which takes any
+    if not config.world.start:  # the sandbox accepts any credentials
         found += raised(read_publishing_credentials, config.spotify)
     return found

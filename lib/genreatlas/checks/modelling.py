@@ -1,4 +1,7 @@
-"""Checks of the steps from features to models, and of those that work with models."""
+"""Checks of the steps from features to models, and of the steps that use models.
+
+Each public function is the check of the step of its name; its docstring lists what is checked.
+"""
 
 from genreatlas.audio.feature_sets import FEATURE_SETS, get_feature_set
 from genreatlas.audio.layouts import get_layout
@@ -9,15 +12,15 @@ from genreatlas.config.joined import members_of, not_joined
 from genreatlas.models.candidates import candidate_errors
 from genreatlas.models.engines import engines
 
-#: Extra with the packages that draw the map.
+#: Extra with the packages for the map.
 _ATLAS = "'genreatlas[atlas]'"
-#: Extra with other ways to lay genres out, and the package of each.
+#: Extra with further methods to place genres on the map, and the package of each.
 _ATLAS_METHODS = "'genreatlas[atlas-methods]'"
 _METHODS = {"umap": "umap", "pacmap": "pacmap"}
 
 
 def extract_features(config: Config) -> list[Problem]:
-    """Every configured set is one that the registry has, and networks are there as their entries say."""
+    """Feature sets are registered, and pretrained networks fit their entries."""
     found = _known_sets("extract.feature_sets", config.extract.feature_sets)
     known = [FEATURE_SETS[name] for name in config.extract.feature_sets if name in FEATURE_SETS]
     found += [Problem(f"extract.feature_sets: {one.lacking()}.", warning=True) for one in known if one.lacking()]
@@ -25,7 +28,7 @@ def extract_features(config: Config) -> list[Problem]:
 
 
 def link_recordings(config: Config) -> list[Problem]:
-    """Sets that songs are compared by, and fingerprints."""
+    """The feature set can be compared, and fingerprints can be computed."""
     found = not_compared("recordings.timbre", config.recordings.timbre, "songs")
     if lacking := get_feature_set("fingerprint").lacking():
         found.append(Problem(f"link_recordings: {lacking}.", warning=True))
@@ -33,7 +36,7 @@ def link_recordings(config: Config) -> list[Problem]:
 
 
 def assign_splits(config: Config) -> list[Problem]:
-    """Enough songs are left in every part to train and judge on."""
+    """Genres have enough training songs for all folds."""
     section = config.splits
     found = []
     train = 1.0 - section.test - section.promotion
@@ -48,9 +51,9 @@ def assign_splits(config: Config) -> list[Problem]:
 
 
 def fit_topics(config: Config) -> list[Problem]:
-    """The set has frames, and its name is not taken."""
+    """The feature set has frames, and there are not more topics than words."""
     section = config.topics
-    known = FEATURE_SETS.get(section.feature_set)  # none of an imported table
+    known = FEATURE_SETS.get(section.feature_set)  # None for imported tables
     found = []
     if known is not None and not get_layout(known.axis).makes_words:
         text = f"topics.feature_set: {known.name} holds {known.axis}, and words are made of frames. Name such a set."
@@ -62,12 +65,12 @@ def fit_topics(config: Config) -> list[Problem]:
 
 
 def train_models(config: Config) -> list[Problem]:
-    """Candidates with their grids, sets that are joined, labels with their metric, and folders."""
+    """Candidates and grids are valid, sets can be joined, labels fit the metric, folders are writable."""
     section = config.train
     found = [Problem(text) for text in candidate_errors(section)]
     for name in section.feature_sets:
         for member in members_of(name):
-            known = FEATURE_SETS.get(member)  # none of an imported table, which can be joined
+            known = FEATURE_SETS.get(member)  # None for imported tables, which can be joined
             if member != name and known is not None and not get_layout(known.axis).joins:
                 found.append(Problem(not_joined(name, member, known.axis)))
     if section.labels == "multi" and not section.metric.endswith("average_precision"):
@@ -91,7 +94,7 @@ def train_models(config: Config) -> list[Problem]:
 
 
 def evaluate_models(config: Config) -> list[Problem]:
-    """The part to judge on has songs."""
+    """The part to evaluate on has songs."""
     part = config.evaluate.part
     if getattr(config.splits, part):
         return []
@@ -103,7 +106,7 @@ def evaluate_models(config: Config) -> list[Problem]:
 
 
 def map_genres(config: Config) -> list[Problem]:
-    """Sets that can be joined, and the packages of the extra."""
+    """The feature set can be compared, lenses are named, and packages are installed."""
     found = not_compared("map.feature_set", config.map.feature_set, "genres")
     if not config.map.lenses:
         found.append(Problem("map.lenses is empty: there is no map to draw. Name sound, or labelled."))
@@ -116,7 +119,7 @@ def map_genres(config: Config) -> list[Problem]:
 
 
 def find_neighbours(config: Config) -> list[Problem]:
-    """Sets that can be joined, and a folder that can be written to."""
+    """The feature set can be compared, and the shared folder is writable."""
     section = config.neighbours
     found = not_compared("neighbours.feature_set", section.feature_set, "songs")
     if section.shared_path is not None:
@@ -125,17 +128,17 @@ def find_neighbours(config: Config) -> list[Problem]:
 
 
 def write_report(config: Config) -> list[Problem]:
-    """The report's folder can be written to."""
+    """The report's folder is writable."""
     return not_writable("report.path", config.report.path)
 
 
 def publish_site(config: Config) -> list[Problem]:
-    """Features that can be shown, and a folder that can be written to."""
+    """The feature set has one row per clip, and the folder is writable."""
     return not_compared("web.feature_set", config.web.feature_set, "songs") + not_writable("web.path", config.web.path)
 
 
 def export(config: Config) -> list[Problem]:
-    """Every set is one that is exported, and the folder can be written to."""
+    """Feature sets can be exported, and the folder is writable."""
     found = _known_sets("export.feature_sets", config.export.feature_sets)
     if not config.export.feature_sets:
         found = [Problem("export.feature_sets is empty: there is nothing to write. Name a feature set.")]
@@ -153,19 +156,19 @@ def export(config: Config) -> list[Problem]:
 
 
 def purge(config: Config) -> list[Problem]:
-    """A provider is named."""
+    """A provider is set."""
     if config.purge.provider:
         return []
     return [Problem("purge.provider is not set: name the provider to purge: spotify, deezer, every_noise or http.")]
 
 
 def publish_views(config: Config) -> list[Problem]:
-    """Nothing that the configuration could get wrong."""
+    """No checks."""
     return []
 
 
 def promote_model(config: Config) -> list[Problem]:
-    """There are engines to choose from, and songs to decide on."""
+    """Engines are given, the promotion part has songs, and the folder of models is writable."""
     found = []
     if not config.retrain.engines:
         names = [engine.name for engine in engines() if not engine.is_baseline]
@@ -180,30 +183,30 @@ def promote_model(config: Config) -> list[Problem]:
 
 
 def rollback(config: Config) -> list[Problem]:
-    """The folder of models, where the alias is kept, can be written to."""
+    """The folder of models, which contains the alias, is writable."""
     return not_writable("models.path", config.models.path)
 
 
 def score(config: Config) -> list[Problem]:
-    """What is to be scored is there."""
+    """The files or table to score exist."""
     found = missing("score.path", config.score.path) if config.score.path is not None else []
     return found + encoding("score.encoding", config.score.encoding)
 
 
 def measure_drift(config: Config) -> list[Problem]:
-    """Nothing that the configuration could get wrong."""
+    """No checks."""
     return []
 
 
 def log_mlflow(config: Config) -> list[Problem]:
-    """MLflow is installed where it is asked for."""
+    """MLflow is installed if a tracking URI is set."""
     if not config.mlflow.tracking_uri:
         return [Problem("mlflow.tracking_uri is not set, so nothing is logged. Set it to log models.", warning=True)]
     return not_installed("mlflow", "mlflow.tracking_uri is set, which", "mlflow-skinny")
 
 
 def rebuild_training_set(config: Config) -> list[Problem]:
-    """A model is named, and the folder can be written to."""
+    """A model is given, and the folder is writable."""
     found = not_writable("rebuild.path", config.rebuild.path)
     if not config.rebuild.model_id:
         text = "rebuild.model_id is not set. SELECT model_id, candidate FROM models lists them."
@@ -212,7 +215,7 @@ def rebuild_training_set(config: Config) -> list[Problem]:
 
 
 def housekeeping(config: Config) -> list[Problem]:
-    """Nothing that the configuration could get wrong."""
+    """No checks."""
     return []
 
 

@@ -1,4 +1,4 @@
-"""The plan of a job: its steps in order, what each reads and writes, and everything that is wrong before it starts."""
+"""The plan of a job: its steps in order, the tables that each reads and writes, and errors in the configuration."""
 
 import ast
 import importlib.util
@@ -18,10 +18,10 @@ from genreatlas.models.candidates import grid_points, is_quick, listed, quick
 from genreatlas.redaction import redact_value
 from genreatlas.tables import SPOTIFY_AUDIO_SET
 
-#: Environment variables by which paths are those of another file system.
+#: Environment variables that indicate that paths are not on the local file system.
 _ELSEWHERE = ("SPARK_REMOTE", "HADOOP_CONF_DIR", "YARN_CONF_DIR", "DATABRICKS_RUNTIME_VERSION")
 
-#: Keys of a step that are shown even with their default; others only where they differ from it.
+#: Keys of a step that are shown even with their default value; other keys are shown if they differ from it.
 _SHOWN = {
     "compose_library": ("sandbox.path",),
     "scrape_genres": ("every_noise.map",),
@@ -48,7 +48,7 @@ _SHOWN = {
 
 @dataclass(frozen=True)
 class StepFacts:
-    """What a step's module says of it."""
+    """Facts declared in a step's module: first line of the docstring, tables, sections of the configuration."""
 
     summary: str
     reads: tuple[str, ...]
@@ -58,7 +58,7 @@ class StepFacts:
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """One step of a job, with what is wrong with it."""
+    """One step of a job, with its problems."""
 
     name: str
     facts: StepFacts
@@ -74,16 +74,16 @@ class Plan:
     common: tuple[Problem, ...]
 
     def found(self, warnings: bool = False) -> list[Problem]:
-        """Errors (or warnings) of the whole job, each once."""
+        """Errors (or warnings) of the whole job, without duplicates."""
         every = [*self.common, *(problem for step in self.steps for problem in step.problems)]
         return list({str(problem): problem for problem in every if problem.warning == warnings}.values())
 
     def require(self) -> None:
-        """Do nothing if there is no error.
+        """Raise if there are errors.
 
         Raises
         ------
-        ConfigError : with all errors, one per line.
+        ConfigError : there are errors; the message has all of them, one per line.
         """
         problems = [_indented(str(problem)) for problem in self.found()]
         if len(problems) == 1:
@@ -94,7 +94,7 @@ class Plan:
 
 
 def facts_of(step: str) -> StepFacts:
-    """Docstring, tables and sections of a step, read without importing it: what it needs takes seconds to load."""
+    """Facts of a step, parsed from its source without importing it: the imports would take seconds."""
     spec = importlib.util.find_spec(f"genreatlas.steps.{step}")
     source = spec.loader.get_source(spec.name) if spec and spec.loader else None  # type: ignore[attr-defined]
     tree = ast.parse(source or "")
@@ -109,9 +109,9 @@ def facts_of(step: str) -> StepFacts:
 
 
 def make_plan(steps: Sequence[str], config: Config) -> Plan:
-    """Check every step of a job, and make the networks of the configuration known to this process.
+    """Check every step of a job, and register the configured pretrained networks in this process.
 
-    What a step needs is looked for among what the steps before it give, and in the store where that is a folder.
+    The inputs of a step must be outputs of earlier steps, or exist in the store (checked if it is a local folder).
     """
     common = raised(adopt_embeddings, config.extract.embeddings)
     made: set[Path] = set()
@@ -133,7 +133,7 @@ def make_plan(steps: Sequence[str], config: Config) -> Plan:
 
 
 def lines(job: str, plan: Plan, config: Config) -> Iterator[str]:
-    """The plan as people read it."""
+    """Lines of the plan for printing."""
     store = _place(config)
     yield f"{job}: {len(plan.steps)} steps, on {store}"
     for number, step in enumerate(plan.steps, 1):
@@ -164,13 +164,13 @@ def _common(config: Config) -> list[Problem]:
 
 
 def _is_made(problem: Problem, made: Iterable[Path]) -> bool:
-    """Whether a missing path is one that an earlier step makes."""
+    """Whether a missing path will be created by an earlier step."""
     path = problem.path.absolute() if problem.path is not None else None
     return path is not None and any(folder == path or folder in path.parents for folder in made)
 
 
 def _gives(step: str, config: Config) -> set[str]:
-    """Tables, and feature sets as ``set:name``, that a step brings in."""
+    """Outputs of a step: tables, and feature sets as ``set:name``."""
     sets: Iterable[str] = ()
     if step == "extract_features":
         sets = (*config.extract.feature_sets, *ALWAYS)
@@ -184,7 +184,7 @@ def _gives(step: str, config: Config) -> set[str]:
 
 
 def _needs(step: str, config: Config) -> list[tuple[str, ...]]:
-    """What a step has nothing to do without; of each tuple one is enough."""
+    """Required inputs of a step; each tuple lists alternatives."""
     songs, clips, models = ("song_genres",), ("clips",), ("models",)
     if step == "collect_songs" and not ({"configuration", "search"} & set(config.spotify.routes)):
         return [("everynoise_playlists", "genres")]
@@ -216,7 +216,7 @@ def _needs(step: str, config: Config) -> list[tuple[str, ...]]:
 
 
 def _order(step: str, config: Config, given: set[str], later: Sequence[str]) -> Iterator[Problem]:
-    """What a step needs, and neither an earlier step nor the store has."""
+    """Problems of inputs of a step that neither earlier steps nor the store provide."""
     for wanted in _needs(step, config):
         if any(_has(config, one) or one in given for one in wanted):
             continue
@@ -230,7 +230,7 @@ def _order(step: str, config: Config, given: set[str], later: Sequence[str]) -> 
 
 
 def _sets(config: Config, given: set[str], later: Sequence[str]) -> Iterator[Problem]:
-    """Feature sets of ``[train]`` that nobody extracts or imports."""
+    """Problems of feature sets of ``[train]`` that are neither stored nor extracted or imported by earlier steps."""
     if not _is_folder(config):
         return
     there = [one.removeprefix("set:") for one in given if one.startswith("set:")]
@@ -260,7 +260,7 @@ def _sets(config: Config, given: set[str], later: Sequence[str]) -> Iterator[Pro
 
 
 def _is_folder(config: Config) -> bool:
-    """Whether the store is a folder of this machine; elsewhere a path may mean HDFS, or a server's disk."""
+    """Whether the store is a local folder. On a cluster, a path may refer to HDFS or a server's disk."""
     if config.store.catalog or config.store.schema_ or is_address(config.store.path):
         return False
     master = os.environ.get("GENREATLAS_MASTER") or config.spark.master or "local"
@@ -268,7 +268,7 @@ def _is_folder(config: Config) -> bool:
 
 
 def _has(config: Config, wanted: str) -> bool:
-    """Whether the store has a table or a feature set; True where nobody can tell without Spark."""
+    """Whether the store has a table or a feature set; True if that cannot be determined without Spark."""
     if not _is_folder(config):
         return True
     name = wanted.removeprefix("set:")
@@ -277,7 +277,7 @@ def _has(config: Config, wanted: str) -> bool:
 
 
 def _settings(step: str, facts: StepFacts, config: Config) -> Iterator[str]:
-    """Settings that matter to a step: some always, others where they are not the default."""
+    """Lines of a step's settings: those in :data:`_SHOWN`, and others that differ from their default."""
     shown = dict.fromkeys(_SHOWN.get(step, ()))
     default = Config()
     for section in facts.sections:
@@ -297,7 +297,7 @@ def _settings(step: str, facts: StepFacts, config: Config) -> Iterator[str]:
 
 
 def _candidates(config: Config) -> Iterator[str]:
-    """The candidates that training would try."""
+    """Lines of the candidates that training would fit."""
     train = config.train
     if is_quick(train):
         yield 'train.preset = "quick": those that suit the size of the data, their grids by halving on folds:'
@@ -327,6 +327,6 @@ def _place(config: Config) -> str:
 
 
 def _indented(text: str, most: int = 0) -> str:
-    """A text cut to a length, its further lines below the first."""
+    """Text cut to ``most`` characters (0: not cut), with continuation lines indented."""
     short = f"{text[:most]}..." if most and len(text) > most else text
     return short.replace("\n", "\n    ")

@@ -11,7 +11,7 @@ from genreatlas.ids import slug
 
 
 def probe(config: Config) -> list[Problem]:
-    """There is something to probe, by sets that models learn from."""
+    """Experiments and their lists are valid, and feature sets can be used for training."""
     section = config.probe
     found = []
     if not section.experiments:
@@ -40,7 +40,7 @@ def probe(config: Config) -> list[Problem]:
     for name in section.feature_sets:
         members = members_of(name)
         for member in members:
-            known = FEATURE_SETS.get(member)  # none of an imported table
+            known = FEATURE_SETS.get(member)  # None for imported tables
             if known is None:
                 continue
             layout = get_layout(known.axis)

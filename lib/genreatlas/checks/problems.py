@@ -1,4 +1,7 @@
-"""A problem of the configuration, and checks of paths and packages that several steps share."""
+"""The class :class:`Problem`, and checks of paths and packages that several steps share.
+
+The checks return a list with the problem, or an empty list.
+"""
 
 import importlib.util
 import re
@@ -19,9 +22,9 @@ class Problem:
 
     Attributes
     ----------
-    text : where (the key), what, and what to do.
-    path : the file or folder that is missing, if that is the error: an earlier step of the job may make it.
-    warning : whether the job can run nevertheless.
+    text : the key, what is wrong, and what to do.
+    path : the missing file or folder, if that is the error: an earlier step of the job may create it.
+    warning : whether the job can run in spite of the problem.
     """
 
     text: str
@@ -33,7 +36,7 @@ class Problem:
 
 
 def raised(check: Callable[..., object], *arguments: object) -> list[Problem]:
-    """The error that a function raises, as the step itself would."""
+    """Problem with the message of the error that a function raises."""
     try:
         result = check(*arguments)
         if isinstance(result, Iterator):
@@ -44,7 +47,7 @@ def raised(check: Callable[..., object], *arguments: object) -> list[Problem]:
 
 
 def missing(key: str, path: Path, what: str = "file or folder") -> list[Problem]:
-    """A path that has to exist; ``what`` is file, folder, or either."""
+    """Problem if a path does not exist; ``what`` is "file", "folder" or "file or folder"."""
     try:
         if {"file": path.is_file, "folder": path.is_dir}.get(what, path.exists)():
             return []
@@ -56,10 +59,10 @@ def missing(key: str, path: Path, what: str = "file or folder") -> list[Problem]
 
 
 def not_compared(key: str, feature_set: str, compared: str) -> list[Problem]:
-    """Sets, joined or one, that songs or genres cannot be compared by; what is compared is named in the plural."""
+    """Problems of a set or joined sets that cannot be used to compare songs or genres (``compared``, a plural)."""
     found = []
     for member in members_of(feature_set):
-        known = FEATURE_SETS.get(member)  # none of an imported table
+        known = FEATURE_SETS.get(member)  # None for imported tables
         if known is not None and not get_layout(known.axis).joins:
             text = f"{key}: {member} holds {known.axis}; {compared} are compared by one row of numbers a clip."
             found.append(Problem(f"{text} Name a summary or a vector."))
@@ -67,19 +70,19 @@ def not_compared(key: str, feature_set: str, compared: str) -> list[Problem]:
 
 
 def encoding(key: str, name: str) -> list[Problem]:
-    """A name of an encoding of texts, or "auto"."""
+    """Problem if a name is neither a text encoding nor "auto"."""
     try:
         if name != "auto":
             "".encode(name)
         return []
-    except LookupError:  # also of codecs that are none of texts, such as base64
+    except LookupError:  # also raised for codecs that are not text encodings, such as base64
         return [
             Problem(f"{key} = {name!r}: no such encoding. Valid: auto, or a name that Python knows, such as cp1251.")
         ]
 
 
 def not_writable(key: str, path: Path) -> list[Problem]:
-    """A folder that is to be made or written into: its nearest folder that exists is tried with a nameless file."""
+    """Problem if a folder cannot be created or written to; tested with a temporary file in its nearest parent."""
     place = path.absolute()
     try:
         while not place.exists():
@@ -94,17 +97,17 @@ def not_writable(key: str, path: Path) -> list[Problem]:
 
 
 def not_installed(module: str, why: str, package: str = "") -> list[Problem]:
-    """A package that is needed by a setting alone."""
+    """Problem if a package that a setting needs is not installed."""
     if importlib.util.find_spec(module) is not None:
         return []
     return [Problem(f"{why} needs {module}, which is not installed: pip install {package or module}")]
 
 
 def sandbox_lacks(why: str, *modules: str) -> list[Problem]:
-    """The first of some packages of the extra ``sandbox`` that is not installed."""
+    """Problem of the first of some packages of the extra ``sandbox`` that is not installed."""
     return [problem for module in modules for problem in not_installed(module, why, "'genreatlas[sandbox]'")][:1]
 
 
 def is_address(text: str) -> bool:
-    """Whether a place is an address, such as https://host, s3://bucket or dbfs:/folder, rather than a file."""
+    """Whether a text is a URL, such as https://host, s3://bucket or dbfs:/folder, rather than a local path."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text) is not None

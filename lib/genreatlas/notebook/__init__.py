@@ -1,1 +1,1 @@
-"""Run Databricks notebooks (source format) on this machine, and keep what they show as HTML."""
+"""Run Databricks notebooks (source format) locally, and save their outputs as HTML."""

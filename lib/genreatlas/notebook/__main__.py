@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def widgets_for(path: Path, given: Sequence[str]) -> dict[str, str]:
-    """Values of a notebook's widgets: those given to all, and over them those given to it by name."""
+    """Values of a notebook's widgets; values given for this notebook take precedence over values given for all."""
     pairs = [pair.partition("=")[::2] for pair in given]
     to_all = {name: value for name, value in pairs if ":" not in name}
     own = {name.partition(":")[2]: value for name, value in pairs if name.partition(":")[0] == path.stem}

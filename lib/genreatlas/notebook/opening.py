@@ -1,4 +1,4 @@
-"""What the first cell of every notebook does: read the widgets, open the store."""
+"""Functions for the first cell of every notebook: read the widgets, open the store."""
 
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from genreatlas.store import Store, open_store
 
 
 def config_from_widgets(dbutils: Any, *overrides: str) -> Config:
-    """The configuration that the widgets ``conf``, ``store`` and ``home`` ask for.
+    """Load the configuration from the widgets ``conf``, ``store`` and ``home``.
 
     Parameters
     ----------
-    dbutils : Databricks' own, or the local runner's. ``conf`` lists TOML files, looked for in the working
-        directory and those above it; ``store`` is a path, or ``catalog.schema``; ``home`` is a folder for music,
-        models and report, and for the tables if ``store`` is empty. Empty: as the configuration says.
-    overrides : such as ``train.min_songs=20``; they win.
+    dbutils : the object of Databricks, or of the local runner. Widget ``conf`` lists TOML files, searched for in the
+        working directory and its parents; ``store`` is a path, or ``catalog.schema``; ``home`` is a folder for music,
+        models and report, and for the tables if ``store`` is empty. Empty widgets leave the configuration unchanged.
+    overrides : such as ``train.min_songs=20``; they take precedence.
 
     Raises
     ------
@@ -40,9 +40,9 @@ def config_from_widgets(dbutils: Any, *overrides: str) -> Config:
 
 
 def open_from_widgets(spark: SparkSession, dbutils: object, *overrides: str) -> tuple[Store, Config]:
-    """The store and the configuration that the widgets name; see :func:`config_from_widgets`.
+    """Open the store and load the configuration of the widgets; see :func:`config_from_widgets`.
 
-    The session gets the settings that our tables need, as far as the platform allows them.
+    Also sets the session settings that the tables need, as far as the platform allows.
     """
     config = config_from_widgets(dbutils, *overrides)
     get_spark(config.spark)

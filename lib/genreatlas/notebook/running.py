@@ -1,7 +1,7 @@
-"""Run the cells of a notebook one after the other in one namespace, and keep what each shows as one HTML file.
+"""Run the cells of a notebook in order in one namespace, and render their outputs as one HTML file.
 
-A notebook is a Python file in the source format of Databricks, whose comments say where a cell ends. In the HTML
-nothing is fetched, and no script runs.
+A notebook is a Python file in the source format of Databricks, in which comments separate cells. The HTML makes no
+requests and contains no scripts.
 
 References: Databricks, "Export and import Databricks notebooks" (source format).
 """
@@ -33,7 +33,7 @@ _MAGIC = "# MAGIC"
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: ``language`` is python, md or sql; ``line`` is where its source begins in the file, from 1."""
+    """One cell: ``language`` is python, md or sql; ``line`` is the first line of its source in the file, from 1."""
 
     language: str
     source: str
@@ -42,7 +42,7 @@ class Cell:
 
 @dataclass
 class Shown:
-    """A cell that ran: its outputs as HTML, and how long it took. ``error`` has the traceback where it failed."""
+    """A cell that was run: its outputs as HTML, and its run time. ``error`` is the traceback if it failed."""
 
     cell: Cell
     outputs: list[str] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Ran:
-    """A notebook that ran, up to its end or to the first cell that failed."""
+    """A notebook that was run, up to its end or to the first cell that failed."""
 
     path: Path
     cells: tuple[Shown, ...]
@@ -60,7 +60,7 @@ class Ran:
 
     @property
     def error(self) -> str:
-        """Traceback of the cell that failed; empty where all went well."""
+        """Traceback of the cell that failed; empty if all succeeded."""
         return next((shown.error for shown in self.cells if shown.error), "")
 
 
@@ -69,7 +69,7 @@ def read_notebook(path: Path) -> list[Cell]:
 
     Raises
     ------
-    InputError : the file is no notebook, or has a magic that is not run here.
+    InputError : the file is not a notebook, or contains an unsupported magic command.
     """
     lines = path.read_text(encoding="utf-8").splitlines()
     if not lines or lines[0].strip() != _FIRST:
@@ -89,19 +89,19 @@ def run_notebook(path: Path, spark: SparkSession, widgets: Mapping[str, str]) ->
     Parameters
     ----------
     path : a notebook in source format.
-    spark : the session that it finds as ``spark``.
-    widgets : values for parameters, in place of the notebook's defaults.
+    spark : the session, available to the notebook as ``spark``.
+    widgets : values of widgets, instead of the notebook's defaults.
 
     Raises
     ------
-    InputError : the file is no notebook.
+    InputError : the file is not a notebook.
     """
     cells = read_notebook(path)
     dbutils = DBUtils(widgets)
     current: list[str] = []
 
     def show(html: str) -> None:
-        sys.stdout.flush()  # what was printed before stands before
+        sys.stdout.flush()  # keeps the order of printed and displayed outputs
         current.append(html)
 
     namespace: dict[str, object] = {
@@ -127,7 +127,7 @@ def run_notebook(path: Path, spark: SparkSession, widgets: Mapping[str, str]) ->
 
 
 def render(ran: Ran) -> str:
-    """The page."""
+    """Render the notebook with its outputs as an HTML page."""
     style = (files("genreatlas.notebook") / "notebook.css").read_text(encoding="utf-8")
     title = next((c.cell.source.lstrip("# ").splitlines()[0] for c in ran.cells if c.cell.language == "md"), "")
     widgets = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v) or '–'}</dd></div>" for k, v in ran.widgets.items())
@@ -158,7 +158,7 @@ def _run(cell: Cell, path: Path, namespace: dict[str, Any], outputs: list[str], 
 
 
 def _execute(cell: Cell, path: Path, namespace: dict[str, object]) -> None:
-    """Run a cell; the value of a last line that is an expression is shown, as notebooks do."""
+    """Run a cell; if its last statement is an expression, print its value, as notebooks do."""
     tree = ast.parse("\n" * (cell.line - 1) + cell.source, filename=str(path))
     last = tree.body[-1] if tree.body else None
     if isinstance(last, ast.Expr):
@@ -172,14 +172,14 @@ def _execute(cell: Cell, path: Path, namespace: dict[str, object]) -> None:
 
 
 class _Written(io.StringIO):
-    """What a cell prints, in its place between what it displays."""
+    """Standard output of a cell, inserted between displayed outputs in order."""
 
     def __init__(self, outputs: list[str]) -> None:
         super().__init__()
         self._outputs = outputs
 
     def flush(self) -> None:
-        """Move what was printed to the outputs."""
+        """Move the printed text to the outputs."""
         if text := self.getvalue().rstrip():
             self._outputs.append(f"<pre>{escape(text)}</pre>")
         self.seek(0)

@@ -1,4 +1,4 @@
-"""What a Databricks notebook finds around it: ``dbutils``, ``display`` and ``displayHTML``."""
+"""Local versions of ``dbutils`` and ``display`` for Databricks notebooks."""
 
 import base64
 import io
@@ -11,14 +11,14 @@ import pandas as pd
 
 from genreatlas.errors import ConfigError
 
-#: Rows of a frame that are shown; Databricks shows 1,000.
+#: Maximum rows of a displayed frame; Databricks shows 1,000.
 SHOWN_ROWS = 40
-#: Characters of a cell that are shown.
+#: Maximum characters of a displayed cell.
 _LONGEST = 300
 
 
 class Widgets:
-    """Parameters of a notebook: it declares them with defaults, whoever runs it may give other values."""
+    """Parameters of a notebook, declared with defaults; given values take precedence."""
 
     def __init__(self, given: Mapping[str, str]) -> None:
         self._given = dict(given)
@@ -35,18 +35,23 @@ class Widgets:
         choices: Sequence[str],
         label: str | None = None,
     ) -> None:
-        """Declare a parameter with a closed set of values.
+        """Declare a parameter with a fixed set of values.
 
         Raises
         ------
-        ConfigError : the value given is none of them.
+        ConfigError : the given value is not in ``choices``.
         """
         self.text(name, defaultValue, label)
         if self.values[name] not in choices:
             raise ConfigError(f"widget {name} = {self.values[name]!r}: choose one of {', '.join(choices)}")
 
     def get(self, name: str) -> str:
-        """Value of a declared parameter."""
+        """Value of a declared parameter.
+
+        Raises
+        ------
+        ConfigError : the parameter is not declared.
+        """
         if name not in self.values:
             raise ConfigError(f"widget {name} is not declared. There are: {', '.join(self.values) or 'none'}.")
         return self.values[name]
@@ -60,7 +65,7 @@ class DBUtils:
 
 
 def display(show: Callable[[str], None]) -> Callable[..., None]:
-    """The function ``display``, which hands HTML to ``show``."""
+    """Create the function ``display``, which passes HTML to ``show``."""
 
     def display(shown: object, *_: object, **__: object) -> None:
         show(as_html(shown))
@@ -69,7 +74,7 @@ def display(show: Callable[[str], None]) -> Callable[..., None]:
 
 
 def as_html(shown: Any) -> str:
-    """A frame as a table, a matplotlib figure as a picture, anything else as text."""
+    """Convert to HTML: frames to a table, matplotlib figures to a picture, other objects to text."""
     if hasattr(shown, "savefig"):
         buffer = io.BytesIO()
         shown.savefig(buffer, format="png", dpi=130, bbox_inches="tight")
