@@ -47,7 +47,7 @@ def in_turns(examples: list[list[str]]) -> list[str]:
     return list(dict.fromkeys(turns))
 
 
-def topic_of(row: dict[str, Any], clips: Mapping[str, Mapping[str, Any]]) -> Topic:
+def topic_of(row: dict[str, Any], clips: Mapping[str, Mapping[Any, Any]]) -> Topic:
     """Convert a row of ``topics`` to the entry that the page shows.
 
     Parameters
