@@ -31,8 +31,8 @@ _PARTS = 1_000_000
 #: Minimum number of clips per mini-batch, if there are as many.
 _LEAST_BATCH = 512
 
-#: Learning offset of online LDA: larger values reduce the weight of early mini-batches. Spark's default of 1024 is meant
-#: for thousands of mini-batches.
+#: Learning offset of online LDA: larger values reduce the weight of early mini-batches. Spark's default of 1024 is
+#: meant for thousands of mini-batches.
 _OFFSET = 8.0
 
 
