@@ -63,7 +63,7 @@ def results(tasks: Iterable[Task], fetch: Fetch, settings: FanOutSection, paused
 
 
 def count_slots(spark: SparkSession, fetch: Fetch, settings: FanOutSection) -> int:
-    """Number of tasks: at most the number that run concurrently, and at most the requests per window of every host.
+    """Number of tasks, limited by the tasks that run at once and by each host's requests per window and concurrency.
 
     Raises
     ------

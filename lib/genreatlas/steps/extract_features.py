@@ -111,7 +111,7 @@ def extract_chunk(plan: ExtractionPlan, pending: DataFrame, batches: list[str], 
     ----------
     pending : staged rows of the plan, one per audio.
     batches : values of ``ingest_batch``.
-    audios : number of pending audios in these batches.
+    audios : number of distinct pending audio cuts in these batches.
     chunk : name of the staged chunk.
     """
     request = ExtractRequest(plan.clip, plan.limits)

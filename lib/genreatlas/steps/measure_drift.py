@@ -67,7 +67,7 @@ def run(store: Store, config: Config) -> Counts:
 
 
 def _songs(store: Reader, model: Row, relation: str) -> set[str]:
-    """Songs first assigned in a split version before and at ("<="), or after (">"), the model's version."""
+    """Songs that were first assigned in a split version up to (``<=``) or after (``>``) the model's version."""
     rows = store.read(SPLITS).where(F.col("split") == model["split"]).groupBy("song_id")
     first = rows.agg(F.min("split_version").alias("first"))
     found = first.where(f"first {relation} {int(model['split_version'])}").select("song_id").toPandas()

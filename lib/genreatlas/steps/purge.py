@@ -23,7 +23,7 @@ _USERS = ("fetch_previews", "extract_features")
 
 
 def run(store: Store, config: Config) -> Counts:
-    """Delete the audio of ``purge.provider``. Counts are audios.
+    """Delete the audio of ``purge.provider``. Counts are rows with audio.
 
     Raises
     ------

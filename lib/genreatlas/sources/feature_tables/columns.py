@@ -149,7 +149,7 @@ def _marks(text: pa.ChunkedArray) -> Counter[str]:
 
 
 def as_numbers(column: pa.ChunkedArray, decimals: Decimals, name: str = "") -> Numbers | None:
-    """Convert a column to numbers; None if its type is not numeric, or if it has more texts than numbers."""
+    """Convert a column to numbers; None if its type is neither number nor text, or if more texts than numbers."""
     kind = column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)

@@ -179,7 +179,7 @@ def read_jamendo(folder: bytes, split: str = "split-0") -> tuple[list[Row], byte
     named = _read_names(_below(folder, "raw.meta.tsv"))
     rows = []
     tracks = _tracks(path)
-    # Names are missing for some tracks: use an artist's name for all tracks, so that it is not replaced by its id.
+    # Some tracks lack the artist's name: use the name from other tracks, so that one artist is not stored as two.
     artists = {
         values[1]: artist for _, track, values in tracks if values and (artist := named.get(track, ("", "", ""))[1])
     }
