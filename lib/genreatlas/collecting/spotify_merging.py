@@ -52,7 +52,7 @@ def _local_frame(store: Reader, table: Table, rows: Sequence[RowView]) -> DataFr
     names = list(rows[0]) if rows else list(table.column_names)
     schema = StructType([store.schema(table)[name] for name in names])
     arrow = to_arrow_schema(schema, timezone="UTC")
-    # Column by column, because Arrow's conversion of dictionaries fails for rows with maps and NULLs.
+    # Column by column, because Arrow's conversion of dictionaries mishandles rows with maps and NULLs.
     columns = [
         pa.array([_entries(row[name]) for row in rows], kind.type) for name, kind in zip(names, arrow, strict=True)
     ]

@@ -20,7 +20,7 @@ from genreatlas.sources.previews.addresses import download
 from genreatlas.sources.previews.provider import Preview, PreviewOf, usual_length
 from genreatlas.values import JsonView
 
-#: Remaster notes in titles. They are ignored: different masterings of a recording count as the same recording here,
+#: Remaster notes in titles. They are ignored: masterings of one recording sound alike to all features here,
 #: unlike remixes, live takes and edits.
 _REMASTER = re.compile(
     r"\s*(?:[-–—]\s*|[(\[]\s*)(?:[^()\[\]-]*\b)?remaster(?:ed)?\b[^()\[\]-]*[)\]]?\s*$", re.IGNORECASE
