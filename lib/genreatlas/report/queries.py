@@ -119,10 +119,7 @@ def read_report(store: Reader, config: Config) -> ReportData:
 
 
 def class_labels(store: Reader, level: str) -> DataFrame:
-    """Labels (song_id, genre_id) at the level genre or parent, without duplicates.
-
-    A genre without a parent is its own parent.
-    """
+    """Distinct (song_id, genre_id) at the level genre or parent; a genre without a parent is its own parent."""
     rows = store.live(SONG_GENRES).select("song_id", "genre_id")
     if level == "parent":
         top = [(genre, parent) for genre, (parent, _) in sorted(roots(parents_of(store)).items())]
@@ -305,13 +302,8 @@ def _losses_of(board: boards.Board, config: Config) -> dict[str, Losses]:
 def _families(store: Reader, counts: DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """Shares of songs with correctly predicted genre and family, by family.
 
-    Families are the genres below one parent, or are derived from names if no genre has a parent.
-
-    Parameters
-    ----------
-    store : the store.
-    counts : rows of ``metrics`` with the metric confusion, of one model.
-    names : name by genre_id.
+    Families are the genres below one parent, or are derived from names if no genre has a parent. ``counts`` are rows of
+    ``metrics`` with the metric confusion, of one model.
     """
     known = {genre: names.get(root, root) for genre, (root, _) in roots(parents_of(store)).items()}
     family, by = (known, "parent") if known else (families_by_name(names), "name")
@@ -390,13 +382,7 @@ def _most_drifted(rows: pd.DataFrame) -> pd.DataFrame:
 def add_features(data: ReportData, store: Reader, config: Config, labels: DataFrame, board: Board | None) -> ReportData:
     """Add the sample of features and the durations.
 
-    Parameters
-    ----------
-    data : data of the report so far.
-    store : the store.
-    config : the configuration.
-    labels : song_id, genre_id at the level of the models.
-    board : the first board; None if there is none.
+    ``labels`` has song_id and genre_id at the level of the models; ``board`` is the first board.
     """
     genres = drawn_genres(data, board)
     mine = labels.where(F.col("genre_id").isin(genres))
@@ -490,10 +476,7 @@ def _durations(store: Reader, labels: DataFrame) -> pd.DataFrame:
 
 
 def _drawn_set(store: Reader, board: Board | None) -> FeatureTable | None:
-    """Feature set to draw: of the best model that uses a set with named columns, or else the first such set.
-
-    None if there is no such set.
-    """
+    """Feature set with named columns to draw: that of the best model using one, or else the first; None if absent."""
     layouts = [layout.name for layout in LAYOUTS.values() if layout.by_column]
     known = store.read(FEATURE_SETS).where(F.col("axis").isin(layouts)).select("feature_set").distinct()
     names = sorted(row["feature_set"] for row in known.collect() if row["feature_set"] not in NOT_MUSIC)
