@@ -1,9 +1,9 @@
-"""Judge the map of genres on Every Noise's genres: ``python benchmarks/atlas.py --data FOLDER``.
+"""Evaluate the map of genres on the genres of Every Noise: ``python benchmarks/atlas.py --data FOLDER``.
 
-FOLDER holds ``genre_mean_audio_features_2020.csv``, ``genre_coordinates_2021-05.csv`` and ``index_2022-03-22.html``
-(Every Noise); ``--songs`` is a table of Spotify songs with playlist genres and subgenres. Writes
-``benchmarks/atlas.json``, and the table in ``docs/atlas.md`` between its marks. ``--only`` runs some parts and keeps
-the figures of the others.
+FOLDER contains ``genre_mean_audio_features_2020.csv``, ``genre_coordinates_2021-05.csv`` and
+``index_2022-03-22.html`` (Every Noise); ``--songs`` is a table of Spotify songs with playlist genres and subgenres.
+Writes ``benchmarks/atlas.json``, and the table in ``docs/atlas.md`` between its markers. ``--only`` runs some parts and
+keeps the results of the others.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from genreatlas.ids import slug
 from genreatlas.sources.every_noise import parse_map
 
 ROOT = Path(__file__).parents[1]
-#: Edges that names say, each read by hand: 200 that were drawn at random, and exceptions that were met beside them.
+#: Parent edges derived from names and checked by hand: 200 drawn at random, and further exceptions that were found.
 GOLD = ROOT / "benchmarks" / "name_edges.csv"
-#: Mean Spotify features that genres are compared by. Means of a key, a mode and a time signature measure no sound.
+#: Mean Spotify features used to compare genres. Means of key, mode and time signature are meaningless.
 FEATURES = (
     "danceability", "energy", "loudness", "speechiness", "acousticness", "instrumentalness", "liveness", "valence",
     "tempo",
@@ -65,7 +65,7 @@ def read(folder: Path) -> Genres:
 
 
 def judge_map(genres: Genres) -> dict[str, float]:
-    """The unsupervised lens with its default settings, and its controls."""
+    """Evaluate the unsupervised lens with default settings, and its controls."""
     space, family = genres.space, quality.families(genres.names)
     places = positions.embed(space, SETTINGS.perplexity, SEED)
     again = positions.embed(space, SETTINGS.perplexity, SEED)
@@ -89,7 +89,7 @@ def judge_map(genres: Genres) -> dict[str, float]:
 
 
 def judge_methods(genres: Genres) -> dict[str, float]:
-    """The other ways to lay genres out, with the same settings."""
+    """Evaluate the other embedding methods (UMAP, PaCMAP) with the same settings."""
     space, family = genres.space, quality.families(genres.names)
     found = {}
     for method in ("umap", "pacmap"):
@@ -104,14 +104,14 @@ def judge_methods(genres: Genres) -> dict[str, float]:
 
 
 def judge_axes(genres: Genres) -> dict[str, float]:
-    """The labelled lens, from all mean features."""
+    """Evaluate the lens with the axes of Every Noise, predicted from all mean features."""
     space, _ = profiles.standardise(genres.means[list(ALL_FEATURES)].to_numpy())
     axes = positions.label_axes(space, genres.xy, SEED, FOLDS)
     return {"axes_r2_x": axes.r2[0], "axes_r2_y": axes.r2[1]}
 
 
 def judge_halves(genres: Genres, songs: Path) -> dict[str, float]:
-    """Maps of both halves of made-up songs: means of 1,000 real genres, spread inside them as in the Spotify table."""
+    """Compare maps of two halves of synthetic songs: 1,000 real genre means, with the spread of the Spotify table."""
     random = np.random.default_rng(SEED)
     chosen = random.choice(len(genres.names), 1000, replace=False)
     centres = genres.means[list(FEATURES)].to_numpy()[chosen]
@@ -135,7 +135,9 @@ def judge_halves(genres: Genres, songs: Path) -> dict[str, float]:
 
 def _hits(scores: np.ndarray, children: np.ndarray, candidates: np.ndarray, edges: np.ndarray, known: np.ndarray,
           most: tuple[int, ...]) -> tuple[np.ndarray, int]:  # fmt: skip
-    """How many edges have their parent among the first; other parents of the child are taken out of the ranking."""
+    """Number of edges whose parent ranks among the first ``most``, and number of edges; a child's other parents are
+    removed from the ranking.
+    """
     row = {child: number for number, child in enumerate(children)}
     column = {parent: number for number, parent in enumerate(candidates)}
     hits, n = np.zeros(len(most)), 0
@@ -152,7 +154,7 @@ def _hits(scores: np.ndarray, children: np.ndarray, candidates: np.ndarray, edge
 
 
 def gold_edges(names: Sequence[str]) -> tuple[np.ndarray, dict[str, float]]:
-    """Edges (child, parent) that names tell, without those that were read and are none; and what the reading found."""
+    """Edges (child, parent) derived from names, without those rejected by hand; and the counts of the manual check."""
     read_by_hand = pd.read_csv(GOLD)
     drawn = read_by_hand[read_by_hand.drawn == "yes"].parent.value_counts()
     wrong = {(row.genre, row.head) for row in read_by_hand.itertuples() if row.parent == "no"}
@@ -161,10 +163,11 @@ def gold_edges(names: Sequence[str]) -> tuple[np.ndarray, dict[str, float]]:
 
 
 def judge_parents(genres: Genres) -> dict[str, float]:
-    """Parents that names tell, from sound and popularity; names are never evidence here.
+    """Evaluate the prediction of parents from sound and popularity; the truth is derived from names, which are not used
+    as evidence here.
 
-    By folds of children for parents that have other children in training, by folds of parents for unseen ones. An edge
-    is one question.
+    Cross-validated over children for parents that have other children in training, and over parents for unseen
+    parents. Each edge is one test case.
     """
     edges, gold = gold_edges(genres.names)
     pairs = genealogy.Pairs(genealogy.Evidence(genres.space, genres.size))
@@ -209,7 +212,7 @@ def judge_parents(genres: Genres) -> dict[str, float]:
                 truth.append(true)
         train, test = edges[parent_fold[edges[:, 1]] != fold], edges[parent_fold[edges[:, 1]] == fold]
         children = np.unique(test[:, 0])
-        # No candidate is told apart by whether it was seen: all are judged by the pair's evidence alone.
+        # All candidates, seen in training or not, are scored by the evidence of the pair alone.
         alone = genealogy.PairModel(pairs, train, SEED).logits(children, all_parents)
         count("unseen", alone, children, all_parents, test, edges, most=(1, 10))
         distance = -pairs.distance[np.ix_(children, all_parents)].astype(float)
@@ -232,7 +235,9 @@ def judge_parents(genres: Genres) -> dict[str, float]:
 
 
 def judge_subgenres(songs: Path) -> dict[str, float]:
-    """The genre of each subgenre, its own songs left out: distance of means and lift of shared artists, as z-scores."""
+    """Predict the genre of each subgenre without its own songs, by z-scores of the distance of means and shared
+    artists.
+    """
     table = pd.read_csv(songs)
     values = profiles.standardise(table[list(FEATURES)].to_numpy())[0]
     names = sorted(table.playlist_genre.unique())
@@ -246,7 +251,7 @@ def judge_subgenres(songs: Path) -> dict[str, float]:
             mine = (rest & (table.playlist_genre == name)).to_numpy()
             distance.append(np.sqrt(((values[own.index].mean(axis=0) - values[mine].mean(axis=0)) ** 2).mean()))
             theirs = set(table.track_artist[mine].dropna())
-            # A genre of many artists has some of everybody's: by the root, as in Ochiai's coefficient.
+            # Normalised for the number of artists of the genre by its square root, as in Ochiai's coefficient.
             lift.append(len(artists & theirs) / np.sqrt(len(theirs)))
         near, shared = (np.array(v) for v in (np.negative(distance), lift))
         near, shared = ((v - v.mean()) / v.std() for v in (near, shared))
@@ -256,7 +261,7 @@ def judge_subgenres(songs: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run the parts, write both files."""
+    """Run the parts and write both files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of Every Noise's files")
     parser.add_argument("--songs", type=Path, help="CSV of Spotify songs; default: ../tables/spotify_songs.csv")

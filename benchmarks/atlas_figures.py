@@ -1,6 +1,6 @@
-"""Figures of the atlas: what each is, its bar, and the files that keep them.
+"""Results of the atlas benchmarks: descriptions, required values (bars), and files.
 
-``atlas.json`` holds each as ``{key: {value, bar, unit, n, note}}``; the table of ``docs/atlas.md`` is printed from it.
+``atlas.json`` contains ``{key: {value, bar, unit, n, note}}``; the table of ``docs/atlas.md`` is generated from it.
 """
 
 import json
@@ -12,10 +12,10 @@ from page import machine_line
 
 FILE = Path(__file__).with_name("atlas.json")
 _BEGIN, _END = "<!-- figures: begin (written by benchmarks/atlas.py) -->", "<!-- figures: end -->"
-#: End of a key = unit; others are shares or scores between 0 and 1.
+#: Unit by suffix of a key; other results are shares or scores between 0 and 1.
 _UNITS = {"minutes": "min", "gb": "GB", "seconds": "s"}
-#: Key = (least, what it is), in the order of the table. Controls have no bar; that of a negative number is the most
-#: that may be.
+#: (required minimum, description) by key, in the order of the table. Controls have None; a negative number -x means a
+#: required maximum of x.
 FIGURES: dict[str, tuple[float | None, str]] = {
     "trustworthiness": (0.985, "neighbours on the map that are neighbours in all dimensions, k = 15"),
     "continuity": (0.972, "neighbours in all dimensions that are neighbours on the map, k = 15"),
@@ -76,17 +76,18 @@ FIGURES: dict[str, tuple[float | None, str]] = {
 
 
 def kept() -> dict[str, dict[str, Any]]:
-    """Figures that were measured so far."""
+    """Results measured so far."""
     return json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
 
 
 def keep(found: Mapping[str, float], n: int, figures: Mapping[str, tuple[float | None, str]] = FIGURES) -> None:
-    """Add measured figures, or replace them.
+    """Add or replace measured results.
 
     Parameters
     ----------
-    n : genres, songs or playlists that they were measured on.
-    figures : what they are: key = (bar, words). A bar below 0 is the most that may be.
+    found : value by key.
+    n : number of genres, songs or playlists that were measured.
+    figures : (bar, description) by key. A negative bar -x is a required maximum of x.
     """
     all_of_them = kept()
     for key, value in found.items():
@@ -99,7 +100,7 @@ def keep(found: Mapping[str, float], n: int, figures: Mapping[str, tuple[float |
 
 
 def write_table(page: Path) -> None:
-    """Put the table between the marks of the page."""
+    """Write the table between the markers of the page."""
     figures = kept()
     lines = ["| key | what | bar | measured |", "|---|---|---|---|"]
     for key, (least, what) in FIGURES.items():

@@ -1,8 +1,8 @@
-"""Time and memory of ``map_genres`` with as many genres as Every Noise had, on made-up songs in a store: see atlas.py.
+"""Time and memory of ``map_genres`` with as many genres as Every Noise had, on synthetic songs; run by atlas.py.
 
-Genres have the names and coordinates of the page of Every Noise, and more names made of its words, so that as many
-tell parents as there. Sounds are drawn around 64-dimensional centres that share directions; sizes fall with ranks.
-The lenses are those whose data are there: sound, labelled and artists.
+Genres have the names and coordinates of the Every Noise page; further names are composed of its words, so that the same
+share of names implies parents. Feature vectors are drawn around 64-dimensional centres with shared directions; genre
+sizes decrease with rank. The lenses with available data are used: sound, labelled and artists.
 """
 
 import shutil
@@ -35,12 +35,12 @@ from genreatlas.tables import (
 )
 
 N_GENRES, N_SONGS, WIDTH, SEED = 6291, 450_000, 64, 7
-_ROWS = 50_000  # written at a time
+_ROWS = 50_000  # rows per write
 
 
 @dataclass(frozen=True)
 class MadeUp:
-    """Songs with one genre each."""
+    """Synthetic songs with one genre each."""
 
     names: list[str]
     places: np.ndarray
@@ -51,7 +51,7 @@ class MadeUp:
 
 
 def make(page: Path, n_genres: int = N_GENRES, n_songs: int = N_SONGS, width: int = WIDTH) -> MadeUp:
-    """Make up songs; every genre has five at least."""
+    """Generate songs; every genre has at least five."""
     random = np.random.default_rng(SEED)
     known = {slug(genre.name): genre for genre in parse_map(page.read_text(encoding="utf-8"))}
     names = [genre.name for genre in known.values()][:n_genres]
@@ -69,7 +69,7 @@ def make(page: Path, n_genres: int = N_GENRES, n_songs: int = N_SONGS, width: in
                             random.choice(n_genres, n_songs - 5 * n_genres, p=share / share.sum())])  # fmt: skip
     centres = random.normal(size=(n_genres, width)) @ (random.normal(size=(width, width)) * np.linspace(1, 0.05, width))
     values = (centres[genre] + random.normal(size=(n_songs, width)) * 3).astype(np.float32)
-    # An artist has five songs, mostly of one genre and now and then of another.
+    # An artist has five songs, mostly of one genre.
     artist = (genre * 5003 + random.integers(0, np.maximum(np.bincount(genre) // 5, 1)[genre])).astype(np.int64)
     strays = random.random(n_songs) < 0.1
     artist[strays] = random.permutation(artist)[: strays.sum()]
@@ -78,7 +78,7 @@ def make(page: Path, n_genres: int = N_GENRES, n_songs: int = N_SONGS, width: in
 
 
 def write(store: Store, made: MadeUp) -> None:
-    """Put the songs into the store, as an import of features would."""
+    """Write the songs to the store, as an import of features would."""
     names = tuple(f"f{number:02d}" for number in range(made.values.shape[1]))
     sound = summary_table("sound", "Benchmark.", [Column(name, "float", name) for name in names])
     where = {"set_version": "1", "preprocessing_id": "p"}
@@ -113,7 +113,7 @@ def _append(store: Store, table: Table, columns: dict, constants: dict) -> None:
 
 
 def judge_size(page: Path, n_genres: int = N_GENRES, n_songs: int = N_SONGS) -> dict[str, float]:
-    """Minutes and gigabytes of the step, with reading and writing, and minutes of a run with nothing new."""
+    """Run time (min) and memory (GB) of the step including I/O, and run time of a second run without new data."""
     home = Path(tempfile.mkdtemp(prefix="atlas-size-"))
     try:
         overrides = (f'store.path="{home}/tables"', "map.feature_set=sound", 'spark.master="local[2,4]"')

@@ -1,9 +1,9 @@
 """Run every benchmark: ``make bench [DATA=folder]``.
 
-Each group runs in a process of its own with one thread, prints a table, and its figures end up in
-``benchmarks/results.json`` and in ``docs/performance.md``. ``--only fma`` runs some groups and keeps the
-other figures as they are. A new group is a module in ``benchmarks/groups`` with ``measure(context)``, which
-yields results, and its name in :data:`GROUPS`.
+Each group runs in a separate process with one thread, prints a table, and its results are written to
+``benchmarks/results.json`` and ``docs/performance.md``. ``--only fma`` runs some groups and keeps the results of the
+others. To add a group, add a module to ``benchmarks/groups`` with a function ``measure(context)`` that yields results,
+and its name to :data:`GROUPS`.
 """
 
 import argparse
@@ -20,12 +20,12 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
 #: Modules of ``benchmarks/groups``, in the order of the table.
 GROUPS = ("fma", "summaries", "sets", "spark", "peers")
-#: Read by the libraries when they are loaded: one thread, as in a Spark worker.
+#: Environment variables read by the libraries when they are loaded: one thread, as in a Spark worker.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
 
 def main() -> int:
-    """Run the groups that were asked for and write their figures down."""
+    """Run the requested groups and write their results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="data/shared", help="folder with music/, beside which peers/ may lie")
     parser.add_argument("--work", default="data/bench", help="folder for composed clips")
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def run_all(arguments: argparse.Namespace) -> int:
-    """Run each group in its own process and merge what they found."""
+    """Run each group in a separate process and merge the results."""
     from page import machine_line, print_table, write_page
 
     known = json.loads(RESULTS.read_text(encoding="utf-8"))["results"] if RESULTS.exists() else {}
@@ -54,7 +54,7 @@ def run_all(arguments: argparse.Namespace) -> int:
         results = {key: row for key, row in results.items() if row["group"] != group or found is None}
         results |= {row["key"]: row | {"group": group} for row in found or []}
         print_table([row | {"group": group} for row in found or []])
-        if not arguments.quick:  # after each group, so that a run that is stopped leaves what it found
+        if not arguments.quick:  # after each group, so that an interrupted run keeps its results
             ordered = sorted(results.values(), key=lambda row: GROUPS.index(row["group"]))
             whole = {"machine": machine_line(), "results": {row["key"]: row for row in ordered}}
             RESULTS.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")

@@ -1,12 +1,12 @@
-"""Do probabilities and prediction sets hold on artists never heard: writes calibration.json and docs/calibration.md.
+"""Calibration of probabilities and prediction sets on unseen artists: writes calibration.json and docs/calibration.md.
 
 Artists are divided into halves at random, 20 times. On one half a model is trained, and its temperatures and sets are
-fitted on folds as ``train_models`` does it, by the same functions; the other half judges. No Spark.
+fitted on folds by the functions of ``train_models``; the other half is the test set. No Spark.
 
     python benchmarks/calibration.py --tables ../shared/data/tables
 
-Each resample of the synthetic table is kept below data/calibration, so a call that is cut, or that ``--minutes`` ends,
-goes on with the next one. The page is written from the resamples that are there, and says how many they are.
+Each resample of the synthetic table is stored below data/calibration, so that the next call continues after an
+interruption or the limit ``--minutes``. The page is written from the available resamples and gives their number.
 """
 
 import argparse
@@ -38,23 +38,23 @@ from genreatlas.models.types import Trial
 
 ROOT = Path(__file__).parents[1]
 RESAMPLES, FOLDS = 20, 3
-#: Estimator and parameters on the Spotify table: the best on its folds.
+#: Estimator and parameters for the Spotify table: the best on its folds.
 SPOTIFY = ("hist_gradient_boosting", {"max_leaf_nodes": 15, "learning_rate": 0.1, "scaler": "none"})
-#: Columns of the Spotify table that are sound.
+#: Audio features of the Spotify table.
 SOUND = (
     "danceability", "energy", "key", "loudness", "mode", "speechiness", "acousticness", "instrumentalness", "liveness",
     "valence", "tempo", "duration_ms",
 )  # fmt: skip
-#: Songs of a half that judge a model of thousands of genres, and about so many whose sets are counted.
+#: Maximum test songs for a model of many genres, and approximate number of songs whose set sizes are measured.
 JUDGED, COUNTED = 30_000, 2_000
-#: Resamples of a table with few artists a genre, and songs of each genre in the whole of it.
+#: For tables with few artists per genre: number of resamples, songs per genre, number of genres.
 FEW_RESAMPLES, FEW_SONGS, FEW_GENRES = 4, (20, 60, 150), 300
 _CELLS = 4_000_000
 
 
 @dataclass
 class Songs:
-    """A table: X (n, n_features), y (n,) genre, artist (n,)."""
+    """A feature table: X (n, n_features), y (n,) genre, artist (n,)."""
 
     X: np.ndarray
     y: np.ndarray
@@ -64,7 +64,7 @@ class Songs:
 
 @dataclass
 class Judged:
-    """What the resamples showed."""
+    """Results of resamples: one value per resample in each list; counts of covered and all test songs by genre."""
 
     raw_error: list[float] = field(default_factory=list)
     error: list[float] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Judged:
     songs: np.ndarray | float = 0.0
 
     def add(self, other: "Judged", genres: np.ndarray | None = None, n_genres: int = 0) -> None:
-        """Add resamples, whose genres are these of the whole table."""
+        """Append resamples; ``genres`` are the indices of their genres in the whole table."""
         for name in ("raw_error", "error", "perfect", "coverage", "size", "oracle", "accuracy"):
             getattr(self, name).extend(getattr(other, name))
         for name in ("covered", "songs"):
@@ -87,12 +87,12 @@ class Judged:
             setattr(self, name, getattr(self, name) + counts)
 
 
-#: Fits on a half: gives what scores rows, and the confidence.
+#: Function that fits on a half (songs, seed) and returns the scoring function and the confidence.
 Fit = Callable[[Songs, int], tuple[Callable[[np.ndarray], np.ndarray], Confidence]]
 
 
 def spotify(tables: Path) -> Songs:
-    """Songs of one genre, each once, of the Spotify table."""
+    """Songs with a single genre of the Spotify table, without duplicates."""
     table = pd.read_csv(tables / "spotify_songs.csv")
     genres = table.groupby("track_id")["playlist_genre"].nunique()
     table = table[table["track_id"].map(genres) == 1].drop_duplicates("track_id")
@@ -109,7 +109,7 @@ def folds_of(artist: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def fit_project(engine: str, estimator: str, params: dict[str, object]) -> Fit:
-    """A candidate of the project, fitted and calibrated by the code of ``train_models``."""
+    """Fit function for a candidate, using the fitting and calibration of ``train_models``."""
 
     def fit(songs: Songs, seed: int) -> tuple[Callable[[np.ndarray], np.ndarray], Confidence]:
         trial = Trial(estimator, engine, estimator, "table", params, seed)
@@ -135,13 +135,13 @@ def fit_project(engine: str, estimator: str, params: dict[str, object]) -> Fit:
 
 
 def blocks(n: int, n_genres: int) -> Iterator[slice]:
-    """Slices of songs whose scores fit into memory."""
+    """Slices of songs, so that their scores fit into memory."""
     step = max(1, _CELLS // n_genres)
     return (slice(start, start + step) for start in range(0, n, step))
 
 
 def judge(found: Judged, test: Songs, score: Callable[[np.ndarray], np.ndarray], sure: Confidence) -> None:
-    """Add one resample."""
+    """Evaluate on test songs and append the results to ``found``."""
     top, raw, right, ahead, counted = [], [], [], [], []
     every = max(1, len(test.y) // COUNTED)
     for block in blocks(len(test.y), test.n_genres):
@@ -166,18 +166,18 @@ def judge(found: Judged, test: Songs, score: Callable[[np.ndarray], np.ndarray],
     found.songs = found.songs + np.bincount(test.y, minlength=test.n_genres)
 
 
-#: Songs, generator = (n,) whether a song trains.
+#: Function of songs and random generator that returns (n,) bool: whether a song is in the training half.
 Divide = Callable[[Songs, np.random.Generator], np.ndarray]
 
 
 def at_random(songs: Songs, rng: np.random.Generator) -> np.ndarray:
-    """Half of the artists, whatever their genres."""
+    """Random half of the artists, independent of their genres."""
     names, place = np.unique(songs.artist, return_inverse=True)
     return (rng.permutation(len(names)) < len(names) // 2)[place]
 
 
 def by_plan(songs: Songs, rng: np.random.Generator) -> np.ndarray:
-    """Half of the artists of each genre, the genre of an artist's first song."""
+    """Half of the artists of each genre; an artist's genre is that of the first song."""
     _, first, place = np.unique(songs.artist, return_index=True, return_inverse=True)
     order = np.lexsort((rng.random(len(first)), songs.y[first]))
     number = np.empty(len(first), dtype=np.int64)
@@ -194,12 +194,17 @@ def resample(
     kept: Path | None = None,
     deadline: float = math.inf,
 ) -> Judged:
-    """Judge ``n`` halves of artists; genres that a half does not train are none of its model's.
+    """Evaluate on ``n`` divisions of the artists; genres without training songs are left out of a division.
 
     Parameters
     ----------
-    kept : folder of resamples that were judged before, and of those to come.
-    deadline : on the monotonic clock; no resample is started after it.
+    songs : the table.
+    fit : function that fits a model.
+    n : number of resamples.
+    name : name for messages.
+    divide : function that divides the artists.
+    kept : folder of stored resamples; None to store nothing.
+    deadline : time of the monotonic clock after which no resample is started.
     """
     found = Judged()
     for number in range(n):
@@ -240,7 +245,7 @@ def resample(
 
 
 def write_judged(path: Path, judged: Judged) -> None:
-    """Keep what a resample showed."""
+    """Store the results of a resample."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partly = path.with_name(f".{path.name}")
     np.savez(partly, **{one.name: np.asarray(getattr(judged, one.name)) for one in fields(judged)})
@@ -248,14 +253,14 @@ def write_judged(path: Path, judged: Judged) -> None:
 
 
 def read_judged(path: Path) -> Judged:
-    """What :func:`write_judged` kept."""
+    """Read the results stored by :func:`write_judged`."""
     with np.load(path) as arrays:
         lists = {name: arrays[name].tolist() for name in arrays.files if name not in ("covered", "songs")}
         return Judged(**lists, covered=arrays["covered"], songs=arrays["songs"])
 
 
 def few_artists() -> list[dict[str, Any]]:
-    """What few artists a genre do to sets, by how artists were divided."""
+    """Effect of few artists per genre on prediction sets, by method of dividing artists."""
     rows = []
     for songs in FEW_SONGS:
         for words, divide in (("at random", at_random), ("by plan", by_plan)):
@@ -273,7 +278,7 @@ def few_artists() -> list[dict[str, Any]]:
 
 
 def summary(found: Judged) -> dict[str, float | list[float]]:
-    """What is written of one table."""
+    """Summary of the results of one table."""
     gap, floor = coverage_gap(found.covered, found.songs, COVERAGE), binomial_gap(found.songs, COVERAGE)
     return {
         "resamples": len(found.coverage),
@@ -294,7 +299,7 @@ def summary(found: Judged) -> dict[str, float | list[float]]:
 
 
 def main() -> None:
-    """Measure, and write both files."""
+    """Run the measurements and write both files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=Path, required=True, help="folder with spotify_songs.csv")
     parser.add_argument("--genres", type=int, default=1000, help="genres of the synthetic table")

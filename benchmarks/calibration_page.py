@@ -1,9 +1,9 @@
-"""Print ``docs/calibration.md`` from ``benchmarks/calibration.json``."""
+"""Generate ``docs/calibration.md`` from ``benchmarks/calibration.json``."""
 
 import textwrap
 from typing import Any
 
-#: Key of a table's figures = what it is, bar in words, whether a value meets it.
+#: Description and required value (as text) by key of a table's results.
 FIGURES: dict[str, tuple[str, str]] = {
     "ece_before": ("calibration error of the model as it is", ""),
     "ece": ("calibration error, mean", "≤ .03"),
@@ -38,13 +38,13 @@ _FEW_WORDS = (
 
 
 def is_met(key: str, value: float) -> bool:
-    """Whether a figure meets its bar; True where it has none."""
+    """Whether a result meets its required value; True if there is none."""
     least, most = _LIMITS.get(key, (float("-inf"), float("inf")))
     return least <= value <= most
 
 
 def page(found: dict[str, Any]) -> str:
-    """The page."""
+    """Text of the page."""
     tables, few = found["tables"], found.get("few", [])
     heads = " | ".join(one["title"] for one in tables.values())
     lines = [
@@ -76,7 +76,7 @@ def page(found: dict[str, Any]) -> str:
 
 
 def _few(rows: list[dict[str, Any]]) -> list[str]:
-    """What few artists a genre do to sets."""
+    """Section on the effect of few artists per genre on prediction sets."""
     if not rows:
         return []
     lines = [

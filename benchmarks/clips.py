@@ -1,4 +1,4 @@
-"""The clips that are measured on: composed ones, which everybody can make again, and real music where it lies."""
+"""Clips for benchmarks: reproducible composed clips, and clips of real music if available."""
 
 from pathlib import Path
 

@@ -1,14 +1,13 @@
 """Measure confounds on two libraries of audio: ``python benchmarks/confounds.py --data DATA``.
 
 The composer's library is composed, midi5 (263 songs as MIDI in five genres, below DATA) is rendered by its own script,
-and each goes through import, extraction, split and the step ``probe`` with the default feature sets. No part is held
-back: at most ``--songs`` songs are changed, and answered by the models of five folds that never heard them or their
-artist.
+and each is imported, extracted, split and probed with the default feature sets. There is no test part: at most
+``--songs`` songs are changed, and predicted by the models of the folds that were not trained on them or their artist.
 
-Runs are kept below data/confounds and can be cut at any time: files that are composed or rendered, features, the clips
-of each change and the answers of each feature set stay, and the next call goes on behind them. ``--minutes`` cuts a
-call after so long. A run that has ended is not run again; ``--again composed`` does, ``--page-only`` writes what is
-there. Writes ``benchmarks/confounds.json`` and ``docs/confounds.md``; nothing on that page is typed.
+Runs are stored below data/confounds and can be interrupted at any time: composed or rendered files, features, the clips
+of each change and the predictions of each feature set are kept, and the next call continues. ``--minutes`` limits the
+time of a call. Completed runs are not repeated, except with ``--again composed``; ``--page-only`` writes the files from
+the available results. Writes ``benchmarks/confounds.json`` and the generated page ``docs/confounds.md``.
 """
 
 import argparse
@@ -37,24 +36,24 @@ ROOT = Path(__file__).parents[1]
 WORK = ROOT / "data" / "confounds"
 OUT = ROOT / "benchmarks" / "confounds.json"
 PAGE = ROOT / "docs" / "confounds.md"
-#: Points that each change may cost.
+#: Maximum decrease of accuracy under each change, in percentage points.
 BAR = 2.0
-#: The sets that are extracted by default, but for those of codes, which nothing learns from.
+#: The default feature sets without sets of codes, which models cannot use.
 SETS = tuple(name for name in Config().extract.feature_sets if get_feature_set(name).axis != "codes")
 STEPS = ("import_folder", "extract_features", "assign_splits", "probe")
-#: Most songs that are rendered of midi5, and whose clips are changed, for each change: all of both libraries.
+#: Maximum songs of midi5 to render, and maximum songs to change per change; at least as many as both libraries have.
 SONGS = 300
-#: Exit code of a call that was cut.
+#: Exit code of a call that was stopped by ``--minutes``.
 CUT = 3
 
 
 @dataclass(frozen=True)
 class Library:
-    """A library of audio, and how it is read.
+    """A library of audio and the configuration of its run.
 
     Attributes
     ----------
-    apart : names, genres, and the genre that may be told by its level; empty: the quietest.
+    apart : entry of ``probe.apart``: name, genres, and the genre that may be recognised by its level.
     """
 
     name: str
@@ -92,20 +91,21 @@ def libraries() -> list[Library]:
 
 
 class Cut(Exception):
-    """The call was cut by ``--minutes``; what is done stays."""
+    """The time limit ``--minutes`` was reached; completed work is kept."""
 
 
 def run(library: Library, songs: int, deadline: float) -> None:
-    """Take a library in and probe it; a run that was cut goes on.
+    """Import and probe a library; an interrupted run is continued.
 
     Parameters
     ----------
-    songs : most songs whose clips are changed.
-    deadline : on the monotonic clock.
+    library : the library.
+    songs : maximum songs whose clips are changed.
+    deadline : time of the monotonic clock at which the run is stopped.
 
     Raises
     ------
-    Cut : it was not through by the deadline.
+    Cut : the run did not end before the deadline.
     """
     home = WORK / library.name
     names = "[" + ", ".join(f'"{name}"' for name in SETS) + "]"
@@ -122,11 +122,11 @@ def run(library: Library, songs: int, deadline: float) -> None:
 
 
 def bounded(command: Sequence[str], home: Path, deadline: float) -> int:
-    """Run a command until the deadline; its exit code. How long each call took is kept in the folder.
+    """Run a command until the deadline and return its exit code. The run time of each call is stored in the folder.
 
     Raises
     ------
-    Cut : the deadline came first. The command and all that it started are stopped.
+    Cut : the deadline was reached. The command and its child processes are stopped.
     """
     home.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -148,14 +148,14 @@ def bounded(command: Sequence[str], home: Path, deadline: float) -> int:
 
 
 def ended(name: str) -> Path:
-    """Written when a library's run is through."""
+    """Path of the file that marks a library's run as complete."""
     return WORK / name / "ended.json"
 
 
 def figures(rows: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    """The largest fall under each change over libraries and sets, in points, and which set it is.
+    """Largest decrease of accuracy under each change over libraries and feature sets, in percentage points.
 
-    A fall below 0 is a gain.
+    A negative decrease is a gain.
     """
     found: dict[str, Any] = {}
     changed = pd.concat([table.assign(library=name) for name, table in rows.items()], ignore_index=True)
@@ -179,24 +179,24 @@ def figures(rows: dict[str, pd.DataFrame]) -> dict[str, Any]:
 
 
 def probes(name: str) -> pd.DataFrame:
-    """Rows of the table probes of a run, over all genres."""
+    """Rows of the table ``probes`` of a run, with accuracies over all genres."""
     rows = DeltaTable(str(WORK / name / "tables" / "probes")).to_pandas()
     return rows[(rows["genre_id"] == "*") & (rows["metric"] == "accuracy")]
 
 
 def render(data: Path, songs: int, deadline: float) -> bool:
-    """Render what is missing of at most so many songs of midi5; False where it is not below DATA."""
+    """Render the missing clips of at most ``songs`` songs of midi5; False if midi5 is not below DATA."""
     midi5, home = data / "midi5", WORK / "midi5"
     clips, chosen = home / "clips", home / "midi"
     if not (clips / "manifest.csv").exists() and (midi5 / "render.sh").exists():
         chosen.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(midi5 / "render.sh", chosen / "render.sh")  # it renders what lies beside it
+        shutil.copyfile(midi5 / "render.sh", chosen / "render.sh")  # it renders the files in its folder
         for file in evenly(sorted(midi5.rglob("*.mid")), songs):
             place = chosen / file.relative_to(midi5)
             place.parent.mkdir(exist_ok=True)
             if not place.exists():
                 shutil.copyfile(file, place)
-        # A call that was cut may have left half of each file that was being written: the script writes two at once.
+        # An interrupted call may have left the last two files incomplete: the script writes two at the same time.
         for half in sorted(clips.rglob("*.mp3"), key=lambda file: file.stat().st_mtime_ns)[-2:]:
             half.unlink()
         if code := bounded(["bash", str(chosen / "render.sh"), str(clips)], home, deadline):
@@ -205,7 +205,7 @@ def render(data: Path, songs: int, deadline: float) -> bool:
 
 
 def evenly(files: Sequence[Path], most: int) -> list[Path]:
-    """At most so many files, as many of each folder as there are, in an order of hashes of their names."""
+    """At most ``most`` files, evenly from all folders, in the order of hashes of their names."""
     seen: dict[Path, int] = {}
     ranked = []
     for file in sorted(files, key=lambda file: stable_id(file.parent.name, file.name)):
@@ -215,7 +215,7 @@ def evenly(files: Sequence[Path], most: int) -> list[Path]:
 
 
 def sample(name: str) -> str:
-    """How many songs were changed at most, and how long the calls took."""
+    """Sentence with the maximum number of changed songs and the run time of the calls."""
     turns = json.loads((WORK / name / "turns.json").read_text(encoding="utf-8"))
     songs = json.loads(ended(name).read_text(encoding="utf-8"))["songs"]
     calls = "one call" if len(turns) == 1 else f"{len(turns)} calls"
@@ -223,7 +223,7 @@ def sample(name: str) -> str:
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
-    """Run what has no store yet, then write both files."""
+    """Run the libraries that are not complete, then write both files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with midi5/")
     parser.add_argument("--songs", type=int, default=SONGS, help="most songs that are rendered, and changed")

@@ -1,4 +1,4 @@
-"""docs/confounds.md, written from the tables of runs alone."""
+"""Generate docs/confounds.md from the tables of runs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,7 +37,7 @@ not. A genre is told where the interval of its recall lies above those of the sh
 are taken for it.
 """
 
-#: Experiment, what is asked, and what the answer is compared with.
+#: Experiment, its question, and the reference of its result.
 EXPERIMENTS = (
     (
         "alone",
@@ -73,8 +73,9 @@ def write_page(
 
     Parameters
     ----------
+    target : path of the page.
     found : title, explanation and rows of ``probes`` over all genres, of each library.
-    figures : of ``confounds.json``.
+    figures : contents of ``confounds.json``.
     absent : titles of libraries that were not run.
     """
     changes = ", ".join(change.words for change in CHANGES.values())
@@ -124,7 +125,7 @@ def _table(rows: pd.DataFrame) -> str:
 
 def _sentences(rows: pd.DataFrame) -> str:
     said = "\n".join(f"- **{row.feature_set}, {row.name}.** {row.sentence}" for row in _ordered(rows).itertuples())
-    return said.replace(f"{ROOT.as_uri()}/", "")  # folders as seen from the clone
+    return said.replace(f"{ROOT.as_uri()}/", "")  # folders relative to the repository
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,11 +1,12 @@
-"""Downloads of clips from nginx on loopback: ours in both runners, aria2c, and img2dataset with re-encoding off.
+"""Rate of downloads from nginx on loopback: fetch_previews with both runners, aria2c, and img2dataset without
+re-encoding.
 
-``python benchmarks/downloads.py --clips 5000`` needs ``nginx`` and ``aria2c`` on the path and img2dataset in an
-environment of its own (``--img2dataset PATH``; its dependencies do not fit ours). All get the same addresses
-and as many connections, one after the other. Ours also follows every frame header, hashes, limits, retries, and
-writes Delta tables. Spark's start is not counted, nor that it runs each kind of statement for the first time in its
-process: the step runs on a few clips before, which is timed by itself. Figures go into ``downloads.json`` and the table
-of docs/fan_out.md.
+``python benchmarks/downloads.py --clips 5000`` needs ``nginx`` and ``aria2c`` on the path and img2dataset in a
+separate environment (``--img2dataset PATH``; its dependencies conflict with those of this project). All programs fetch
+the same addresses with the same number of connections, one program after the other. fetch_previews also checks every
+frame header, hashes, limits, retries, and writes Delta tables. The start of Spark and the first execution of each
+statement are excluded: the step first runs on a few clips, which is timed separately. Results are written to
+``downloads.json`` and the table of docs/fan_out.md.
 """
 
 import argparse
@@ -31,9 +32,9 @@ PORT = 8449
 FILE = Path(__file__).with_name("downloads.json")
 PAGE = Path(__file__).parents[1] / "docs" / "fan_out.md"
 _BEGIN, _END = "<!-- figures: begin (written by benchmarks/downloads.py) -->", "<!-- figures: end -->"
-#: What the project asks of ours beside a peer in the same run.
+#: Required rate relative to another program in the same run.
 BARS = {"executors_vs_img2dataset": 0.7, "driver_vs_img2dataset": 0.4}
-#: Clips of the run before.
+#: Number of clips of the warm-up run.
 FEW = 20
 NAMES = {
     "executors": "the step `fetch_previews` with the runner `executors`",
@@ -52,7 +53,7 @@ http {{ access_log off; sendfile on; types {{ audio/mpeg mp3; }}
 
 
 def main() -> int:
-    """Make the files, serve them, and let each program fetch them."""
+    """Create the files, serve them, and fetch them with each program."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=5000)
     parser.add_argument("--threads", type=int, default=16)
@@ -79,7 +80,7 @@ def main() -> int:
             print(f"{FEW} clips in a new process: {first:.1f} s", flush=True)
         for turn in range(arguments.turns):
             for name in programs if turn % 2 == 0 else reversed(programs):
-                os.sync()  # what the program before wrote goes to the disk in nobody's time
+                os.sync()  # flush the previous program's writes outside of the timing
                 found[name].append(arguments.clips / programs[name]())
                 print(f"{name:12} {found[name][-1]:7.1f} clips/s", flush=True)
     shutil.rmtree(home)
@@ -89,7 +90,7 @@ def main() -> int:
 
 
 def keep(found: Mapping[str, Sequence[float]], first: float | None, arguments: argparse.Namespace) -> None:
-    """Write the figures of one run: rates, and ours as shares of the peers'."""
+    """Write the results of one run: rates, and rates relative to the other programs."""
     rates = {name: statistics.median(several) for name, several in found.items()}
     how = f"--clips {arguments.clips} --threads {arguments.threads} --turns {arguments.turns}"
     figures = {f"{name}_rate": (rate, None, "clips/s", NAMES[name]) for name, rate in rates.items()}
@@ -113,7 +114,7 @@ def keep(found: Mapping[str, Sequence[float]], first: float | None, arguments: a
 
 
 def write_page() -> None:
-    """Put the table between the marks of the page."""
+    """Write the table between the markers of the page."""
     lines = ["| key | what | bar | measured | run with |", "|---|---|---|---|---|"]
     for key, row in json.loads(FILE.read_text(encoding="utf-8")).items():
         bar = "" if row["bar"] is None else f"at least {row['bar']:g}"
@@ -127,7 +128,7 @@ def write_page() -> None:
 
 
 def make_files(root: Path, count: int) -> None:
-    """Clips of 30 s and 480 KB (128 kbit/s), each with a tag of its own in front."""
+    """Create clips of 30 s and 480 KB (128 kbit/s), each with a different ID3 tag."""
     root.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(7).standard_normal((30 * 44_100, 2)) * 0.1
     file = io.BytesIO()
@@ -147,7 +148,7 @@ def make_files(root: Path, count: int) -> None:
 @contextmanager
 def served(home: Path, root: Path) -> Iterator[None]:
     """Serve a folder by nginx."""
-    user = "user root;" if os.geteuid() == 0 else ""  # whose folder it is; nginx would become nobody
+    user = "user root;" if os.geteuid() == 0 else ""  # started by root, nginx would switch to the user nobody
     (home / "nginx.conf").write_text(_NGINX.format(home=home, root=root, port=PORT, user=user), encoding="utf-8")
     server = subprocess.Popen(["nginx", "-p", str(home), "-c", str(home / "nginx.conf")])
     time.sleep(1)
@@ -159,7 +160,7 @@ def served(home: Path, root: Path) -> Iterator[None]:
 
 
 def ours(home: Path, addresses: list[str], threads: int, runner: str) -> float:
-    """Time of the step fetch_previews, without Spark's start."""
+    """Run time of the step fetch_previews without the start of Spark, in s."""
     from genreatlas.config import load_config
     from genreatlas.session import get_spark
     from genreatlas.steps import fetch_previews
@@ -190,7 +191,7 @@ def ours(home: Path, addresses: list[str], threads: int, runner: str) -> float:
 
 
 def aria2c(home: Path, addresses: list[str], threads: int) -> float:
-    """Time of aria2c, which writes one file for each address."""
+    """Run time of aria2c, which writes one file per address, in s."""
     (home / "list.txt").write_text("\n".join(addresses), encoding="utf-8")
     command = ["aria2c", "-q", "-i", str(home / "list.txt"), f"-j{threads}", "-x1", "-d", str(home / "aria2c")]
     start = time.perf_counter()
@@ -202,7 +203,7 @@ def aria2c(home: Path, addresses: list[str], threads: int) -> float:
 
 
 def img2dataset(program: str, home: Path, addresses: list[str], threads: int) -> float:
-    """Time of img2dataset, which writes the bytes as they come into Parquet files."""
+    """Run time of img2dataset, which writes the unchanged bytes to Parquet files, in s."""
     (home / "list.txt").write_text("\n".join(addresses), encoding="utf-8")
     command = [
         program, f"--url_list={home / 'list.txt'}", f"--output_folder={home / 'img2dataset'}",

@@ -1,9 +1,9 @@
-"""Memory of the driver's Python at a million songs: what nothing new costs, in import, score and fan-out.
+"""Memory of the driver's Python process with a million songs, for import, score and fan-out runs without new data.
 
-Writes driver_memory.json. It makes a folder of a million sparse files, and tables that know them: rows of clips and
-songs come from the import's own functions, given facts as a worker states them, so that no audio is read. Nine files in
-ten are clips, one is in quarantine. Then each step runs in a process of its own, whose peak is asked of the system; the
-JVM is another process and not counted. ``--files 20000`` tries it out and writes nothing.
+Writes driver_memory.json. Creates a folder of a million sparse files, and tables that contain them: rows of clips and
+songs are made by the functions of the import from generated results of workers, so that no audio is read. Nine in
+ten files are clips, one is in quarantine. Then each step runs in a separate process, whose peak memory is read from the
+system; the JVM is another process and not included. ``--files 20000`` is a trial run that writes nothing.
 """
 
 import argparse
@@ -50,7 +50,7 @@ ROWS_AT_ONCE = 250_000
 
 
 def main() -> None:
-    """Make folder and tables, run each step in a process of its own, print and write."""
+    """Create folder and tables, run each step in a separate process, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=1_000_000)
     parser.add_argument("--home", type=Path, help="folder with what an earlier call made")
@@ -82,14 +82,14 @@ def main() -> None:
 
 
 def in_a_process(what: str, home: Path) -> dict:
-    """Run a part of this program; what it says in its last line."""
+    """Run a part of this program in a separate process; return the JSON of its last output line."""
     command = [sys.executable, __file__, "--home", str(home), "--do", what]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def run(home: Path, what: str) -> None:
-    """Do one part, and print how much memory it took at most."""
+    """Run one part, and print its peak memory."""
     config = settings(home, scoring=what == "score")
     spark = get_spark(config.spark)
     store = Store(spark, config.store, run_id=f"bench-{what}")
@@ -101,7 +101,7 @@ def run(home: Path, what: str) -> None:
 
 
 def settings(home: Path, scoring: bool = False) -> Config:
-    """The configuration of the two stores: one of a library, one with a model in use."""
+    """Configuration of the store of the library, or of the store with a model (``scoring``)."""
     sys.path.insert(0, str(ROOT / "tests"))
     from frozen_store import Frozen
 
@@ -114,7 +114,7 @@ def settings(home: Path, scoring: bool = False) -> Config:
 
 
 def make_files(music: Path, count: int) -> None:
-    """Sparse files of half a megabyte, a thousand in a directory."""
+    """Create sparse files of half a megabyte, a thousand per directory."""
     for number in range(0, count, 1000):
         folder = music / GENRES[number // 1000 % len(GENRES)] / f"Artist {number // 1000:04}"
         folder.mkdir(parents=True)
@@ -124,7 +124,7 @@ def make_files(music: Path, count: int) -> None:
 
 
 def make(store: Store, config: Config) -> str:
-    """Write the tables as the import and score of these files would."""
+    """Write the tables that import and score of these files would write."""
     listing = list_folder(bytes(config.folder.path))
     catalogue = read_catalogue(listing, listing.entries, config.folder, GenreNames())
     known = KnownClips()
@@ -160,7 +160,7 @@ def make(store: Store, config: Config) -> str:
 
 
 def inspected(file, config: Config, number: int) -> dict:
-    """What a worker would state of a file: one in ten is too short."""
+    """Result of a worker for a file; one in ten files is too short."""
     facts = {name.split()[0]: None for name in RESULT.split(", ")}
     hashed = stable_id(file.uri, length=64)
     return facts | {
@@ -173,7 +173,7 @@ def inspected(file, config: Config, number: int) -> dict:
 
 
 def make_scores(store: Store, config: Config, plan) -> None:
-    """Rows of the model in use on every file."""
+    """Write scores of the model in use for every file."""
     scored = Store(store.spark, config.store, run_id=store.run_id)
     model = aliases.resolve(scored, config.score.model)
     genre = model["classes"][0]
@@ -185,11 +185,11 @@ def make_scores(store: Store, config: Config, plan) -> None:
             for file in plan.pending[start : start + ROWS_AT_ONCE]
         ]  # fmt: skip
         write(scored, SCORES, rows)
-    score.run(scored, config)  # the clips that came with the model
+    score.run(scored, config)  # scores the clips that belong to the model's data
 
 
 def write(store: Store, table: Table, rows: list[dict]) -> None:
-    """Append new rows, in columns."""
+    """Append rows to a table."""
     if rows:
         schema = store.spark.createDataFrame([], store.schema(table)).toArrow().schema
         columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
@@ -197,7 +197,7 @@ def write(store: Store, table: Table, rows: list[dict]) -> None:
 
 
 def whole(store: Store, table: Table, frame):
-    """A frame with all columns of a table; those that it lacks are NULL."""
+    """Add missing columns of a table to a frame as NULL."""
     kinds = [(field.name, field.dataType) for field in store.schema(table)]
     return frame.select(
         *((F.col(name) if name in frame.columns else F.lit(None)).cast(kind).alias(name) for name, kind in kinds)
@@ -205,26 +205,26 @@ def whole(store: Store, table: Table, frame):
 
 
 def key_of(number):
-    """A key of 20 signs, as songs have."""
+    """Column with a key of 20 characters, like song ids."""
     return F.substring(F.md5(number.cast("string")), 1, 20)
 
 
 def import_nothing(store: Store, config: Config) -> str:
-    """Import a folder of which everything is known."""
+    """Import a folder without new files."""
     counts = import_folder.run(store, config)
     assert (counts.read, counts.written, counts.failed) == (0, 0, 0), counts
     return counts.notes[0]
 
 
 def score_nothing(store: Store, config: Config) -> str:
-    """Score a folder of which everything is scored."""
+    """Score a folder in which all files are scored."""
     counts = score.run(store, config)
     assert (counts.read, counts.written, counts.failed) == (0, 0, 0), counts
     return "nothing new"
 
 
 def plan_fan_out(store: Store, config: Config) -> str:
-    """Plan a fan-out in which every key was tried before, and hand over all tasks."""
+    """Plan a fan-out in which every key was tried before, and iterate over all tasks."""
     spark: SparkSession = store.spark
     number = spark.range(store.read(FETCH_ATTEMPTS).count())
     pending = number.select(

@@ -1,11 +1,11 @@
-"""Judge musicnn's sets and stacks on real music: writes embeddings.json and the figures in docs/embeddings.md.
+"""Evaluate musicnn's feature sets and stacks on real music: writes embeddings.json and docs/embeddings.md.
 
     make embeddings
     python benchmarks/embeddings.py --data FOLDER
 
 Speed and agreement are measured on clips of DATA/music, scores on midi5, whose clips are rendered from DATA/midi5 once
-(7 minutes on two cores) as `make results` does. Features, and answers of each division of midi5, are kept below
-data/embeddings. ``--only`` names parts to measure again; the others stay as they are in embeddings.json.
+(7 minutes on two cores) as in `make results`. Features, and predictions of each division of midi5, are stored below
+data/embeddings. ``--only`` measures some parts; the results of the others in embeddings.json are kept.
 """
 
 import argparse
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 WORK = ROOT / "data" / "embeddings"
 PARTS = ("speed", "agreement", "midi5", "one_file")
 
-#: Sets of one row a clip that people thought out. What a recording's encoder leaves (`quality`) is no music.
+#: Hand-made feature sets with one row per clip, without `quality`, which describes the encoding and not the music.
 HAND = ("summary9", "gtzan57", "fma518_44k", "mfcc_cov", "ssd_rp", "groove", "tonality")
 LEARNT = ("msd_musicnn", "msd_musicnn_tags")
 MEMBERS = ["logistic_regression", "svc"]
@@ -40,7 +40,7 @@ FOLDS, REPEATS = 5, 5
 
 
 def main() -> None:
-    """Measure what is asked for, and write it down."""
+    """Measure the requested parts and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with midi5/ and music/")
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def register_network() -> None:
-    """Make the sets known that `make embeddings` wrote the entry of."""
+    """Register the feature sets of the network configured by `make embeddings`."""
     from genreatlas.audio.feature_sets import adopt_embeddings
     from genreatlas.config import load_config
 
@@ -76,7 +76,7 @@ def register_network() -> None:
 
 
 def extract(path: str, names: Sequence[str]) -> list[np.ndarray]:
-    """Values of some sets of a file's first 30 s, decoded for it."""
+    """Values of feature sets for the first 30 s of a file, including decoding."""
     from genreatlas.audio.feature_sets import get_feature_set
     from genreatlas.audio.layouts import get_layout
     from genreatlas.audio.worker import extract_clip
@@ -88,11 +88,11 @@ def extract(path: str, names: Sequence[str]) -> list[np.ndarray]:
 
 
 def speed(music: Sequence[str], repeats: int = 3) -> dict[str, Any]:
-    """Clips a second of one core, decoded, resampled and run through the network: the fastest of some runs of each.
+    """Clips per second on one core (decoding, resampling and network): the fastest of several runs of each clip.
 
-    Processor time counts, so that other work on the machine does not.
+    Measured in processor time, which other work on the machine hardly affects.
     """
-    extract(music[0], LEARNT)  # opens the network
+    extract(music[0], LEARNT)  # loads the network
     seconds = []
     for path in music:
         runs = []
@@ -108,7 +108,7 @@ def speed(music: Sequence[str], repeats: int = 3) -> dict[str, Any]:
 
 
 def agreement(music: Sequence[str], wheel: Path | None) -> dict[str, Any]:
-    """Largest difference of tags and embedding from the reference in 64 bits, over the patches of some clips."""
+    """Largest deviation of tags and embedding from the 64-bit reference, over the patches of some clips."""
     from genreatlas.audio.decode import read_clip, resample
     from genreatlas.audio.embeddings import run_network
     from genreatlas.audio.feature_sets import get_feature_set
@@ -129,10 +129,10 @@ def agreement(music: Sequence[str], wheel: Path | None) -> dict[str, Any]:
 
 
 def midi5(data: Path, processes: int, until: float = float("inf")) -> dict[str, Any]:
-    """Macro-F1 of every member and of stacks on midi5, by repeated nested folds over all songs.
+    """Macro-F1 of all members and stacks on midi5, by repeated nested cross-validation over all songs.
 
-    Answers of each division of the songs are kept. None begins after ``until`` of the monotonic clock: figures are of
-    those that are there, and empty where there is none.
+    Predictions of each division of the songs are stored. No division is started after the time ``until`` of the
+    monotonic clock; the result is computed from the available divisions, and empty if there is none.
     """
     songs = midi5_features(data, processes)
     y = songs["y"]
@@ -157,7 +157,7 @@ def midi5(data: Path, processes: int, until: float = float("inf")) -> dict[str, 
 
 
 def one_division(songs: Any, stacks: dict[str, Sequence[str]], fold: np.ndarray) -> dict[str, Any]:
-    """Answers of stacks and their members, each fold by those that did not learn from it, and the stacks' weights."""
+    """Out-of-fold predictions of stacks and their members, and the weights of the stacks."""
     y, X, features = songs["y"], songs["X"], tuple(songs["features"].tolist())
     weights: dict[str, list[dict[str, float]]] = {name: [] for name in stacks}
     said: dict[str, np.ndarray] = {}
@@ -175,7 +175,7 @@ def one_division(songs: Any, stacks: dict[str, Sequence[str]], fold: np.ndarray)
 
 
 def fit(sets: Sequence[str], features: Sequence[str], X: np.ndarray, y: np.ndarray, fold: np.ndarray, k: int) -> Any:
-    """A stack on the columns of some sets, as the engine fits it."""
+    """Fit a stack on the columns of some sets, as the engine does."""
     from genreatlas.models.engines.stacks.stack_models import fit_stack, members_of_trial
     from genreatlas.models.types import Trial
 
@@ -186,12 +186,12 @@ def fit(sets: Sequence[str], features: Sequence[str], X: np.ndarray, y: np.ndarr
 
 
 def owners(features: Sequence[str]) -> list[str]:
-    """The set of each column."""
+    """Feature set of each column."""
     return [max((one for one in (*HAND, *LEARNT) if name.startswith(f"{one}_")), key=len) for name in features]
 
 
 def folds(y: np.ndarray, seed: int) -> np.ndarray:
-    """A fold for each song, genres spread evenly; every song is a group of its own."""
+    """Fold of each song, stratified by genre; every song is its own group."""
     from sklearn.model_selection import StratifiedKFold
 
     found = np.zeros(len(y), dtype=np.int64)
@@ -201,14 +201,14 @@ def folds(y: np.ndarray, seed: int) -> np.ndarray:
 
 
 def macro_f1(y: np.ndarray, answers: np.ndarray) -> float:
-    """The package's macro-F1."""
+    """Macro-F1, as computed by the package."""
     from genreatlas.metrics import score_predicted
 
     return float(score_predicted("macro_f1", y, answers, int(y.max()) + 1).value)
 
 
 def headline(answers: dict[str, list[np.ndarray]], y: np.ndarray) -> dict[str, Any]:
-    """The figures that have a bar: stacks, and their best members."""
+    """Results with required values: stacks, and their best members."""
     mean = {one: float(np.mean([macro_f1(y, each) for each in said])) for one, said in answers.items()}
     learnt = {one for one in mean if one.rpartition(" ")[2] in LEARNT}
     members = {one for one in mean if " on " in one}
@@ -223,9 +223,9 @@ def headline(answers: dict[str, list[np.ndarray]], y: np.ndarray) -> dict[str, A
 
 
 def gain(stack: list[np.ndarray], member: list[np.ndarray], y: np.ndarray, samples: int = 2000) -> dict[str, float]:
-    """Difference of macro-F1, mean of all repeats, with a 95 % interval of a bootstrap over songs.
+    """Difference of macro-F1, averaged over repeats, with a 95 % bootstrap interval over songs.
 
-    The p-value is that of exchanging both answers of a song, in all repeats at once (two-sided).
+    The p-value is from a two-sided permutation test that swaps both predictions of a song, in all repeats at once.
     """
     rng = np.random.default_rng(7)
 
@@ -249,7 +249,7 @@ def gain(stack: list[np.ndarray], member: list[np.ndarray], y: np.ndarray, sampl
 def summarise(
     answers: dict[str, list[np.ndarray]], y: np.ndarray, weights: dict[str, list[dict[str, float]]], genres: list[str]
 ) -> dict[str, Any]:
-    """Every score with its spread over repeats, F1 of each genre of the stacks, and mean weights."""
+    """All scores with their standard deviation over repeats, F1 per genre of the stacks, and mean weights."""
     rows = {}
     for one, said in answers.items():
         scores = [macro_f1(y, each) for each in said]
@@ -263,7 +263,7 @@ def summarise(
 
 
 def one_file(file: str) -> dict[str, Any]:
-    """Seconds of :func:`genreatlas.predict` for a clip of 30 s with stacks on some sets: first call, and later ones."""
+    """Seconds of :func:`genreatlas.predict` for a clip of 30 s with stacks on some sets: first and later calls."""
     found = {}
     for name, sets in {
         "summary": ("gtzan57", "summary9"),
@@ -281,7 +281,7 @@ def one_file(file: str) -> dict[str, Any]:
 
 
 def write_stack(models: Path, feature_set: str) -> None:
-    """A stack of ten genres that was fitted on noise and is champion: how long it takes does not depend on that."""
+    """Store a stack of ten genres as champion, fitted on noise, as its run time does not depend on the data."""
     from genreatlas.audio.feature_sets import get_feature_set
     from genreatlas.audio.preprocess import preprocessing_id
     from genreatlas.config import load_config
@@ -310,7 +310,7 @@ def write_stack(models: Path, feature_set: str) -> None:
 
 
 def midi5_features(data: Path, processes: int) -> Any:
-    """Features of every clip of midi5, rendered and extracted once."""
+    """Features of all clips of midi5, rendered and extracted once."""
     from genreatlas.audio.feature_sets import get_feature_set
 
     clips = ROOT / "data" / "results" / "midi5" / "clips"

@@ -1,4 +1,4 @@
-"""Write down what embeddings and stacks reach: tables in ``docs/embeddings.md`` between two marks."""
+"""Write the results of embeddings and stacks to ``docs/embeddings.md``, between two markers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ _STACKS = {
 
 
 def write_page(found: dict[str, Any], page: Path) -> None:
-    """Replace what stands between the marks."""
+    """Replace the text between the markers."""
     text = page.read_text(encoding="utf-8")
     before, rest = text.split(_BEGIN)
     after = rest.split(_END)[1]

@@ -1,9 +1,9 @@
-"""Collect metadata for worlds of two sizes: requests, time and memory, once and again with nothing changed.
+"""Collect metadata for sandbox worlds of two sizes: requests, time and memory of a first and an unchanged second run.
 
 ``python benchmarks/fan_out.py --genres 300 3000`` serves each world on this machine, runs ``scrape_genres`` and
 ``collect_songs`` against it without a rate limit, and prints a table. Time includes the start of Spark, which is
-also shown alone; memory is the largest resident set, seen twice a second: of the JVM, whose heap has the given size
-from the start, and of the job's Python processes.
+also shown separately; memory is the peak resident set, sampled twice per second: of the JVM, whose heap has the given
+size from the start, and of the job's Python processes.
 """
 
 import argparse
@@ -39,7 +39,7 @@ class Measured:
 
 
 def measure(step: str, home: Path, world: World, genres: int, memory: str) -> Measured:
-    """Run a step as a user does."""
+    """Run a step from the command line, as a user does."""
     world.control(clear_log=True)
     settings = [
         f'store.path="{home / "tables"}"',
@@ -51,7 +51,7 @@ def measure(step: str, home: Path, world: World, genres: int, memory: str) -> Me
         str(ROOT / "spark-submit.sh"), "--driver-memory", memory, step, "--conf", str(ROOT / "conf" / "demo.toml"),
         *(part for setting in settings for part in ("--set", setting)),
     ]  # fmt: skip
-    # A heap that grows with what is left lying about would say nothing of what is needed.
+    # A fixed heap, because a growing heap also contains garbage and would not show the memory that is needed.
     options = f"{os.environ.get('SPARK_SUBMIT_OPTS', '')} -Xms{memory} -XX:+AlwaysPreTouch".strip()
     started = time.monotonic()
     job = subprocess.Popen(
@@ -81,7 +81,7 @@ def measure(step: str, home: Path, world: World, genres: int, memory: str) -> Me
 
 
 def _watch(job: subprocess.Popen[str], peak: dict[str, float]) -> None:
-    """Keep the largest resident memory of the job's JVM, and that of its other processes together."""
+    """Track the peak resident memory of the job's JVM, and of its other processes together."""
     page = os.sysconf("SC_PAGE_SIZE")
     while job.poll() is None:
         total = dict.fromkeys(peak, 0)
@@ -90,7 +90,7 @@ def _watch(job: subprocess.Popen[str], peak: dict[str, float]) -> None:
                 if folder.name.isdecimal() and os.getsid(int(folder.name)) == job.pid:
                     resident = int((folder / "statm").read_text().split()[1]) * page
                     if (folder / "exe").readlink().name == "java":
-                        # Not a sum: for a moment a process that the JVM starts is a copy of it in shared memory.
+                        # The maximum, not the sum: a process forked by the JVM briefly shares its memory.
                         total["java"] = max(total["java"], resident)
                     else:
                         total["python"] += resident
@@ -102,7 +102,7 @@ def _watch(job: subprocess.Popen[str], peak: dict[str, float]) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the measurements and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--genres", type=int, nargs="+", default=[300, 3000])
     parser.add_argument("--songs", type=int, default=150)

@@ -1,8 +1,8 @@
-"""How often intervals hold the truth, by simulation: ``make intervals`` writes intervals.json and docs/intervals.md.
+"""Coverage of confidence intervals, by simulation: ``make intervals`` writes intervals.json and docs/intervals.md.
 
-Songs of a group share a chance of being right, drawn per group from a beta or a probit-normal distribution with the
-given mean (the true accuracy) and correlation. The cells of ``TUNED`` are those that the constants of
-:mod:`genreatlas.metrics.intervals` were chosen on; ``HELD_OUT`` are others, a sample of which checked that choice.
+Songs of a group share a probability of being correct, drawn per group from a beta or a probit-normal distribution with
+the given mean (the true accuracy) and intra-group correlation. The constants of :mod:`genreatlas.metrics.intervals`
+were chosen on the cells of ``TUNED``; a sample of the cells of ``HELD_OUT`` was used to check that choice.
 """
 
 import argparse
@@ -21,13 +21,13 @@ from genreatlas.metrics.intervals import LEAST_GROUPS, LEAST_INFORMATIVE, Groupe
 
 ROOT = Path(__file__).parents[1]
 REPEATS = 2000
-#: Cells with a lower coverage are simulated again, on other and so many times more parts, and that figure counts.
+#: Cells with a coverage below CLOSE are simulated again with AGAIN times as many new parts, and that result is used.
 CLOSE, AGAIN = 0.94, 8
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Test parts that are simulated alike; ``sizes`` is songs a group, or the name of a distribution of them."""
+    """Parameters of simulated test parts; ``sizes`` is the number of songs per group, or the name of a distribution."""
 
     groups: int
     accuracy: float
@@ -36,13 +36,13 @@ class Cell:
     chances: str
 
     def draw(self, repeats: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Right answers and songs, (repeats, groups) each."""
+        """Numbers of correct predictions and of songs, each (repeats, groups)."""
         songs = _sizes(self.sizes, (repeats, self.groups), rng)
         return rng.binomial(songs, _chances(self, songs.shape, rng)), songs
 
 
 def cells(groups, accuracies, correlations, sizes) -> list[Cell]:
-    """Every combination, with both distributions of chances (one where there is no correlation)."""
+    """All combinations, with both distributions of probabilities (only one without correlation)."""
     every = itertools.product(groups, accuracies, correlations, sizes, ("beta", "probit"))
     return [Cell(*cell) for cell in every if cell[2] or cell[4] == "beta"]
 
@@ -67,7 +67,7 @@ def _sizes(kind: int | str, shape: tuple[int, int], rng: np.random.Generator) ->
     if kind == "log":
         return np.ceil(np.exp(rng.normal(1.0, 1.0, shape))).astype(int)
     songs = rng.geometric(0.2, shape)
-    if kind == "tenth":  # one group has a tenth of all songs more
+    if kind == "tenth":  # one group has in addition a tenth of all songs
         songs[:, 0] += np.ceil(songs.sum(axis=1) / 9.0).astype(int)
     return songs
 
@@ -84,7 +84,7 @@ def _chances(cell: Cell, shape: tuple[int, int], rng: np.random.Generator) -> np
 
 
 def probit(mean: float, correlation: float) -> tuple[float, float]:
-    """Mean and deviation on the probit scale that give the mean and correlation of right answers."""
+    """Mean and standard deviation on the probit scale for a given mean and correlation of correct predictions."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(201)
     weights = weights / weights.sum()
     low, high = 0.0, 60.0
@@ -97,14 +97,16 @@ def probit(mean: float, correlation: float) -> tuple[float, float]:
 
 
 def ours(right: np.ndarray, songs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The interval that figures are printed with."""
+    """The package's interval."""
     repeats, groups = right.shape
     figure = np.repeat(np.arange(repeats), groups)
     return Grouped.of(right.ravel(), songs.ravel(), figure, repeats).interval()
 
 
 def korn_graubard(right: np.ndarray, songs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Clopper and Pearson's on the design-based effective sample, adjusted for degrees of freedom (1998)."""
+    """Korn and Graubard's interval (1998): Clopper-Pearson on the design-based effective sample size, adjusted for
+    degrees of freedom.
+    """
     groups = right.shape[1]
     n = songs.sum(axis=1).astype(float)
     share = right.sum(axis=1) / n
@@ -120,7 +122,7 @@ def korn_graubard(right: np.ndarray, songs: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def bootstrap(right: np.ndarray, songs: np.ndarray, samples: int = 400) -> tuple[np.ndarray, np.ndarray]:
-    """Percentiles over draws of groups: what figures were printed with before."""
+    """Percentile bootstrap over groups, which the package used formerly."""
     rng = np.random.default_rng(1)
     ends = []
     for hits, n in zip(right, songs, strict=True):
@@ -131,7 +133,7 @@ def bootstrap(right: np.ndarray, songs: np.ndarray, samples: int = 400) -> tuple
 
 
 def coverage(methods, cell: Cell, repeats: int, seed: int) -> np.ndarray:
-    """Per method: share of intervals that hold the truth, and their mean width; all on the same parts."""
+    """Coverage and mean width of the intervals of each method, on the same simulated parts."""
     right, songs = cell.draw(repeats, np.random.default_rng(seed))
     found = []
     for method in methods:
@@ -142,9 +144,9 @@ def coverage(methods, cell: Cell, repeats: int, seed: int) -> np.ndarray:
 
 
 def proportions(name: str, grid: list[Cell], repeats: int) -> list[Result]:
-    """Coverage and width over the cells of a grid, beside Korn and Graubard's interval."""
+    """Coverage and width over the cells of a grid, compared with Korn and Graubard's interval."""
     both = np.array([coverage((ours, korn_graubard), cell, repeats, seed) for seed, cell in enumerate(grid)])
-    for place in np.flatnonzero(both[:, 0, 0] < CLOSE):  # the lowest of a thousand would be low by chance alone
+    for place in np.flatnonzero(both[:, 0, 0] < CLOSE):  # the lowest of a thousand is biased by selection
         both[place] = coverage((ours, korn_graubard), grid[place], AGAIN * repeats, 10_000 + int(place))
     mine, theirs = both[:, 0], both[:, 1]
     worst, widest = int(mine[:, 0].argmin()), int((mine[:, 1] / theirs[:, 1]).argmax())
@@ -170,7 +172,7 @@ def _width(mine: np.ndarray, theirs: np.ndarray, cells: np.ndarray) -> float:
 
 
 def words(cell: Cell) -> str:
-    """A cell in words."""
+    """Text that describes a cell."""
     sizes = f"{cell.sizes} songs each" if isinstance(cell.sizes, int) else f"sizes: {cell.sizes}"
     return (
         f"{cell.groups} groups, {sizes}, accuracy {cell.accuracy:g}, correlation {cell.correlation:g}, {cell.chances}"
@@ -178,7 +180,7 @@ def words(cell: Cell) -> str:
 
 
 def before(repeats: int) -> list[Result]:
-    """What the bootstrap over groups gave for accuracy."""
+    """Coverage of the bootstrap over groups for accuracy."""
     found = []
     for groups, accuracy in ((5, 0.99), (20, 0.95), (100, 0.8)):
         cell = Cell(groups, accuracy, 0.3, 10, "beta")
@@ -190,7 +192,9 @@ def before(repeats: int) -> list[Result]:
 
 @dataclass(frozen=True)
 class Songs:
-    """Answers on simulated test parts: sums per group and genre of songs right, called and true, (repeats, G, K)."""
+    """Results on simulated test parts: numbers of correct, predicted and true songs per group and genre, each
+    (repeats, n_groups, n_genres).
+    """
 
     right: np.ndarray
     called: np.ndarray
@@ -202,13 +206,13 @@ class Songs:
         return macro_f1(*sums)
 
     def informative(self, repeat: int) -> int:
-        """Groups with a right or groups with a wrong answer, whichever are fewer."""
+        """The smaller of the numbers of groups with a correct and with a wrong prediction."""
         right, true = self.right[repeat].sum(axis=1), self.true[repeat].sum(axis=1)
         return int(min((right > 0).sum(), (right < true).sum()))
 
 
 def answers(chance: np.ndarray, genres: int, songs_each: int, rng: np.random.Generator) -> Songs:
-    """Answers of a model; what is wrong falls on all other genres alike. Group g is of genre g mod K."""
+    """Simulate predictions of a model; errors are uniform over the other genres. Group g has genre g mod n_genres."""
     repeats, groups = chance.shape
     genre = np.arange(groups) % genres
     hits = rng.binomial(songs_each, chance)
@@ -222,9 +226,9 @@ def answers(chance: np.ndarray, genres: int, songs_each: int, rng: np.random.Gen
 
 
 def resampled(groups: int, genres: int, accuracy: float, correlation: float, repeats: int) -> dict[str, list[bool]]:
-    """Whether bootstrap intervals of macro-F1 and of a difference of two equal models hold the truth.
+    """Whether bootstrap intervals of macro-F1, and of the difference of two equal models, contain the true value.
 
-    The second model shares its chance of being right with the first in half of the groups.
+    The two models have the same probability of being correct in half of the groups.
     """
     rng = np.random.default_rng([groups, genres, round(100 * accuracy), round(100 * correlation)])
     cell = Cell(groups, accuracy, correlation, 5, "beta")
@@ -276,7 +280,7 @@ _BEGIN, _END = "<!-- figures: begin (written by make intervals) -->", "<!-- figu
 
 
 def write_page(results: dict[str, dict], page: Path) -> None:
-    """Replace what stands between the marks."""
+    """Replace the text between the markers."""
     before_marks, rest = page.read_text(encoding="utf-8").split(_BEGIN)
     lines = ["", "| key | value | target | n | |", "|---|---|---|---|---|"]
     for key, row in results.items():
@@ -287,7 +291,7 @@ def write_page(results: dict[str, dict], page: Path) -> None:
 
 
 def main() -> None:
-    """Simulate, print, and write."""
+    """Run the simulations, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=REPEATS, help="simulated test parts a cell")
     parser.add_argument("--sample", type=int, default=1, help="only every n-th cell, for trying out")

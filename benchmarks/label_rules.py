@@ -1,8 +1,8 @@
-"""What rules for songs of several genres, thresholds, and missing labels do: on the Spotify table and made-up songs.
+"""Effect of rules for songs with several genres, of thresholds, and of missing labels, on Spotify and synthetic songs.
 
-Rules and thresholds are the code of ``train_models`` (:mod:`genreatlas.datasets.labels`), on the 24 subgenres and on
-recordings, not tracks. All models are judged on the same songs of other artists: a song is a hit where the first genre
-is one of its genres.
+Rules and thresholds are applied by the code of ``train_models`` (:mod:`genreatlas.datasets.labels`), on the 24
+subgenres and on recordings instead of tracks. All models are tested on the same songs of other artists: a song is a hit
+if the first predicted genre is one of its genres.
 """
 
 import tempfile
@@ -18,15 +18,15 @@ from genreatlas.metrics import score
 from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles, fit
 from genreatlas.models.types import Trial
 
-#: Rule, threshold of recordings a genre.
+#: Rule (``train.labels``) and minimum recordings per genre.
 RULES = (("drop", 10), ("rarest", 10), ("multi", 10), ("rarest", 600), ("rarest", 800))
-#: Label frequencies that a model is told, where half of the labels are missing.
+#: Values of the parameter ``label_frequency``, for data with half of the labels missing.
 TOLD = (1.0, 0.75, 0.5)
 _SEED, _HIDDEN = 7, 64
 
 
 def fitted(X: np.ndarray, y: np.ndarray, n_genres: int, **params: object):
-    """A small perceptron on rows; y (n,) genre or (n, n_genres) labels."""
+    """Fit a small perceptron; y is (n,) genre or (n, n_genres) labels."""
     trial = Trial("rules", "numpy", "multilayer_perceptron", "rules", {"hidden": _HIDDEN, **params}, _SEED)
     n = len(X)
     arrays = {"X": X.astype(np.float32), "y": y, "song": np.arange(n, dtype=np.int32), "fold": np.zeros(n, np.int16)}
@@ -38,7 +38,7 @@ def fitted(X: np.ndarray, y: np.ndarray, n_genres: int, **params: object):
 
 
 def spotify_songs(tables: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Songs and labels as ``choose`` takes them, a quarter of the artists apart; and the columns by song id."""
+    """Songs and labels as input of ``choose``, with a quarter of the artists in the test part; and features by song."""
     table = pd.read_csv(tables / "spotify_songs.csv")
     table = table[table["track_artist"].notna() & table["track_name"].notna()].rename(columns={"track_id": "song_id"})
     labels = table[["song_id", "playlist_subgenre"]].drop_duplicates()
@@ -55,7 +55,7 @@ def spotify_songs(tables: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFram
 
 
 def rules(tables: Path) -> dict[str, object]:
-    """What each rule and threshold keeps, and how well it tells genres."""
+    """Songs and genres kept by each rule and threshold, and the share of hits."""
     songs, labels, columns = spotify_songs(tables)
     every = choose(songs, labels, TrainSection(labels="multi", min_songs=1))
     judged = every.songs[every.songs["part"] == "test"]
@@ -91,7 +91,9 @@ def _targets(chosen: Choice, train: pd.DataFrame) -> np.ndarray:
 
 
 def missing_labels(n: int = 12_000, n_genres: int = 40, frequency: float = 0.5) -> list[dict[str, float]]:
-    """Songs of about two genres each, half of whose labels are missing; as many more, with all labels, judge."""
+    """Results on ``n`` synthetic songs of about two genres each with half of the labels missing, tested on ``n`` songs
+    with all labels.
+    """
     rng = np.random.default_rng(_SEED)
     X = rng.normal(size=(2 * n, 20)).astype(np.float32)
     family = rng.normal(size=(n_genres // 4, 20))[np.arange(n_genres) // 4]

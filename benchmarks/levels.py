@@ -1,8 +1,8 @@
-"""Genres and their families: a flat model whose probabilities are summed up the tree, beside a top-down model.
+"""Compare a flat classifier, with probabilities summed over families, and a top-down classifier of families and genres.
 
-The flat model tells all genres apart at once; a family's probability is the sum of those of its genres. The top-down
-model is one that tells families apart, and for each family one that tells its genres apart; a genre's probability is
-the product. Both are of one estimator with the same parameters, and are judged on artists that took no part.
+The flat model classifies all genres at once; a family's probability is the sum over its genres. The top-down model has
+one classifier of families, and one of the genres of each family; a genre's probability is the product. Both use the
+same estimator with the same parameters, and are tested on artists that were not used for training.
 """
 
 import tempfile
@@ -14,15 +14,15 @@ import numpy as np
 from genreatlas.models.engines.task_fits import GridSettings, MatrixFiles, fit
 from genreatlas.models.types import Trial
 
-#: Gives probabilities (n, n_classes) of rows.
+#: Function that returns probabilities (n, n_classes) of rows.
 Score = Callable[[np.ndarray], np.ndarray]
 
-#: What is compared.
+#: Compared methods.
 METHODS = ("flat", "summed", "top_down")
 
 
 def fit_one(X: np.ndarray, y: np.ndarray, n_classes: int, engine: str, estimator: str, params: dict) -> Score:
-    """Fit a candidate of the project on rows; classes without a row get probability 0."""
+    """Fit a candidate of the package; classes without rows get probability 0."""
     trial = Trial(estimator, engine, estimator, "levels", params, 7)
     n = len(y)
     arrays = {
@@ -43,7 +43,7 @@ def summed(probabilities: np.ndarray, parent: np.ndarray) -> np.ndarray:
 
 
 def top_down(X: np.ndarray, y: np.ndarray, parent: np.ndarray, engine: str, estimator: str, params: dict) -> Score:
-    """A model of families, and one of the genres of each, multiplied."""
+    """Fit a model of families and one of the genres of each family; probabilities are multiplied."""
     n_parents = int(parent.max()) + 1
     above = fit_one(X, parent[y], n_parents, engine, estimator, params)
     within: list[tuple[np.ndarray, Score | None]] = []
@@ -68,17 +68,19 @@ def top_down(X: np.ndarray, y: np.ndarray, parent: np.ndarray, engine: str, esti
 def compare(
     X: np.ndarray, y: np.ndarray, artist: np.ndarray, parent: np.ndarray, n: int, seed: int, candidate: tuple
 ) -> dict[str, object]:
-    """Judge both on ``n`` divisions of the artists, a quarter of them apart.
+    """Evaluate the methods on ``n`` divisions of the artists, with a quarter of them for testing.
 
     Parameters
     ----------
+    X, y, artist : (n_songs, n_features) features, (n_songs,) genre and artist.
     parent : (n_genres,) family of each genre.
+    n : number of divisions.
+    seed : random seed.
     candidate : engine, estimator and parameters.
 
     Returns
     -------
-    Means over divisions of the accuracy of genres and of families by each method, and of the differences to ``flat``
-    their standard error over divisions.
+    Mean accuracy over divisions, of genres and families, by method; and standard errors of the differences to ``flat``.
     """
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in METHODS}
     for number in range(n):

@@ -1,7 +1,7 @@
-"""Feature tables of hundreds or thousands of genres that are hard to tell apart, with known families.
+"""Synthetic feature tables of hundreds or thousands of genres that are hard to classify, with known families.
 
-Genres lie in families; some have two modes; artists have a manner of their own; genres differ in how widely their songs
-are spread, and in which directions; and a tenth of the songs is filed under another genre of the family.
+Genres belong to families; some have two modes; artists have an effect of their own; the spread of songs differs between
+genres in size and direction; and a tenth of the songs is labelled with another genre of the family.
 """
 
 from typing import NamedTuple
@@ -23,8 +23,11 @@ def draw(n_genres: int, songs: int = 150, n_features: int = 45, artist_songs: in
 
     Parameters
     ----------
-    songs : of each genre.
-    artist_songs : of each artist; all are filed under genres of one family.
+    n_genres : number of genres.
+    songs : songs per genre.
+    n_features : number of features.
+    artist_songs : songs per artist; all are labelled with genres of one family.
+    seed : random seed.
     """
     rng = np.random.default_rng(seed)
     family = np.arange(n_genres) * max(1, n_genres // 15) // n_genres
@@ -39,7 +42,7 @@ def draw(n_genres: int, songs: int = 150, n_features: int = 45, artist_songs: in
     side = rng.choice([-1.0, 1.0], size=len(true))[:, None].astype(np.float32)
     X = rng.normal(size=(len(true), n_features)).astype(np.float32) * spread.astype(np.float32)[true]
     X += centre.astype(np.float32)[true] + side * mode.astype(np.float32)[true] + manner[artist]
-    # another genre of the family: the next one, round and round
+    # another genre of the family: the next one, cyclically
     first, size = np.unique(family, return_index=True)[1], np.bincount(family)
     step = 1 + (rng.random(len(true)) * np.maximum(size[family[true]] - 1, 1)).astype(np.int64)
     other = first[family[true]] + (true - first[family[true]] + step) % size[family[true]]
