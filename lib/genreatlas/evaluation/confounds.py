@@ -7,7 +7,7 @@ year) use a small forest, as genres need not be monotone in such a number. No pa
 A difference of accuracies is computed on the same songs. Its interval is that of a bootstrap over groups if that is
 reliable (:func:`genreatlas.metrics.intervals.trusted_interval`). Otherwise, as when nearly all predictions are
 unchanged, songs lost and songs gained are two proportions, each with a 97.5 % interval, and the difference lies between
-their ends with at least 95 % (Bonferroni). This interval is wider and never empty.
+their ends with at least 95 % (Bonferroni). This interval is wider and always has a positive width.
 """
 
 from collections.abc import Mapping, Sequence

@@ -401,7 +401,7 @@ class Fetched:
 
 
 def judged_rows(clips: DataFrame, axis: str, width: int, repeats: int, seed: int) -> Fetched:
-    """Fetch the rows of the evaluated clips (a few thousand songs at most) with a reduced number of frames.
+    """Fetch the rows of the sampled clips, with at most :data:`FRAMES_A_CLIP` frames of each.
 
     Parameters
     ----------

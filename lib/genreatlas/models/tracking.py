@@ -45,7 +45,7 @@ class Tracker:
             self._client = MlflowClient(settings.tracking_uri, registry)
             found = self._client.get_experiment_by_name(settings.experiment)
             self._experiment = found.experiment_id if found else self._client.create_experiment(settings.experiment)
-        except Exception as error:  # MLflow's stores raise what their libraries raise
+        except Exception as error:  # MLflow's stores raise exceptions of other libraries
             raise ConfigError(f"mlflow.tracking_uri = {settings.tracking_uri}: {_first_line(error)}") from None
 
     def state(self, model_id: str) -> str | None:

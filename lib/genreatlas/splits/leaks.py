@@ -1,4 +1,4 @@
-"""Leak checks of a split, and a label for how far metrics on it can be trusted.
+"""Leak checks of a split, and its classification (artist-safe, leaky, ...), which is reported with metrics.
 
 :func:`check_leaks` uses the same links between songs as the assignment. :func:`find_shared` is independent of them: it
 compares credited names and audio hashes between parts directly, with rules of its own, so that errors in the links are
@@ -60,7 +60,7 @@ def current(rows: pd.DataFrame, version: int | None = None) -> pd.DataFrame:
 
 
 def grouping(rows: pd.DataFrame, shared: Shared | None = None) -> str:
-    """Classify a split by what it keeps apart.
+    """Classify a split as artist-safe, album-grouped, song-grouped, artists-shared or leaky.
 
     Parameters
     ----------

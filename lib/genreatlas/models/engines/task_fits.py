@@ -320,7 +320,7 @@ def some_songs(song: Array, rows: Array, n_classes: int) -> Array:
 
 
 def _fault(error: Exception) -> tuple[str, str]:
-    """Reason code and message; a library missing on the worker gets a reason of its own."""
+    """Reason code and message; faults of the worker's environment (a missing library) have a reason of their own."""
     if (missing := environment_fault(error)) is not None:
         return Reason.ENVIRONMENT_FAULT.value, missing
     return Reason.FIT_FAILED.value, _in_words(error)

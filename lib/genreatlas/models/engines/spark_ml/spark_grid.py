@@ -63,7 +63,8 @@ class SparkGrid:
     def score_folds(self, tasks: Sequence[FoldTask], tasks_a_core: int | None = None) -> Iterator[list[FoldResult]]:
         """Fit and score candidates on folds; yields one result at a time, in the order of ``tasks``.
 
-        A failed fit is a result with a reason. An exception is raised only if Spark has died or a library is missing.
+        A failed fit is a result with a reason. An exception is raised only if Spark has died or the workers'
+        environment is faulty, such as a missing library.
         """
         spark = self.rows.sparkSession
         with fixed_partitions(spark), ThreadPoolExecutor(PARALLEL, initializer=_activate, initargs=(spark,)) as pool:
