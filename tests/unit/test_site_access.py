@@ -56,7 +56,10 @@ def addresses(server, browser, tmp_path_factory):
             for pid in server.queues():
                 os.kill(pid, signal.SIGSTOP)
         (folder / f"{name}.wav").write_bytes(content)
-        browser.open(f"{server.address}/upload", f"location.href.startsWith('{server.address}/upload')")
+        browser.open(
+            f"{server.address}/upload",
+            f"location.href.startsWith('{server.address}/upload') && document.readyState === 'complete'",
+        )
         root = browser.send("DOM.getDocument")["root"]["nodeId"]
         node = browser.send("DOM.querySelector", nodeId=root, selector="input[type=file]")["nodeId"]
         browser.send("DOM.setFileInputFiles", nodeId=node, files=[str(folder / f"{name}.wav")])
