@@ -1,7 +1,7 @@
-"""Measure the page of the map with 6,291 genres in a headless Chromium: when it is usable, frames, labels.
+"""Measure the map page with 6,291 genres in a headless Chromium: time until usable, frame times, labels.
 
-Writes ``benchmarks/map_page.json``. Names and coordinates are those of Every Noise where ``--data`` has them; all else
-(sizes, neighbours, years, a dozen features) is made up, and so are genres beyond those of Every Noise.
+Writes ``benchmarks/map_page.json``. Names and coordinates are those of Every Noise if available in ``--data``; all else
+(sizes, neighbours, years, a dozen features) is synthetic, as are additional genres.
 """
 
 import argparse
@@ -79,7 +79,7 @@ LEGIBLE = """
 
 
 def everynoise(folder: Path) -> dict[str, tuple[float, float]]:
-    """Names and coordinates: those of 2021, and those that the map of 2022 has beyond them."""
+    """Coordinates by name: those of 2021, and those of further genres on the map of 2022."""
     with (folder / "genre_coordinates_2021-05.csv").open(encoding="utf-8") as lines:
         found = {row["genre"]: (float(row["x"]), float(row["y"])) for row in csv.DictReader(lines)}
     page = (folder / "index_2022-03-22.html").read_text(encoding="utf-8")
@@ -89,7 +89,7 @@ def everynoise(folder: Path) -> dict[str, tuple[float, float]]:
 
 
 def library(folder: Path | None) -> tuple[MapData, int]:
-    """Genres for the page, and how many of them are of Every Noise."""
+    """Data of the page, and number of genres from Every Noise."""
     known = everynoise(folder) if folder else {}
     rng = np.random.default_rng(1)
     fill = [genre.name for genre in map_data(GENRES).genres if genre.name not in known][: GENRES - len(known)]
@@ -108,7 +108,7 @@ def library(folder: Path | None) -> tuple[MapData, int]:
 
 
 def measure(data: MapData, picture: Path | None) -> dict[str, Any]:
-    """Figures of the page in a window of 1,280 by 800 pixels."""
+    """Measurements of the page in a window of 1,280 by 800 pixels."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "map.html"
         path.write_text(render_map(data), encoding="utf-8")
@@ -132,7 +132,7 @@ def measure(data: MapData, picture: Path | None) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure and write."""
+    """Run the measurements and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with files of Every Noise")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "map_page.json")

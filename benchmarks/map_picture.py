@@ -1,8 +1,8 @@
-"""Draw the picture of ``docs/atlas.md``: the map of Every Noise's genres as its page shows it, in a headless Chromium.
+"""Create the picture of ``docs/atlas.md``: a screenshot of the map page with Every Noise's genres in Chromium.
 
-``python benchmarks/map_picture.py --data FOLDER`` with the folder of ``benchmarks/atlas.py``. Everything in the picture
-is computed from the genres' mean Spotify features; sizes of labels are popularity on Every Noise. Songs, years and
-examples are not in these data.
+``python benchmarks/map_picture.py --data FOLDER`` with the folder of ``benchmarks/atlas.py``. The map is computed from
+the genres' mean Spotify features; sizes of labels are the popularity on Every Noise. The data have no songs, years and
+examples.
 """
 
 import argparse
@@ -29,7 +29,7 @@ UNITS = {"loudness": "dB", "tempo": "BPM"}
 
 
 def atlas(folder: Path) -> MapData:
-    """The map of the genres that have both features and coordinates."""
+    """Map of the genres with both features and coordinates."""
     genres = read(folder)
     n = len(genres.names)
     everybody = np.arange(n)
@@ -81,7 +81,7 @@ def atlas(folder: Path) -> MapData:
 
 
 def main() -> None:
-    """Write the page, if it is wanted, and its pictures."""
+    """Write the pictures, and the page if requested."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with files of Every Noise")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images", help="folder of the pictures")

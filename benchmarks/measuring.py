@@ -1,4 +1,4 @@
-"""What the benchmark groups share: a result, and two programs timed in turn on the same clips."""
+"""Shared code of the benchmark groups: results, and the comparison of two programs on the same clips."""
 
 import gc
 import statistics
@@ -12,10 +12,10 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Result:
-    """One figure under its key in ``results.json``.
+    """One result, stored under its key in ``results.json``.
 
-    ``bar`` is what the project asks of ``value`` (None: reported, whatever it is), ``sense`` on which side.
-    ``spread`` are the quartiles over clips or runs. ``ours`` and ``theirs`` are the medians that a ratio came from.
+    ``bar`` is the required value (None: no requirement), ``sense`` whether it is a minimum or a maximum. ``spread`` are
+    the quartiles over clips or runs. ``ours`` and ``theirs`` are the medians whose ratio is ``value``.
     """
 
     key: str
@@ -31,7 +31,7 @@ class Result:
 
     @property
     def met(self) -> bool | None:
-        """Whether the bar is met; None where there is none."""
+        """Whether the required value is met; None if there is none."""
         if self.bar is None or self.value is None:
             return None
         return self.value >= self.bar if self.sense == "at least" else self.value <= self.bar
@@ -39,15 +39,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Context:
-    """What a group may ask of the runner.
+    """Inputs of a group.
 
     Parameters
     ----------
-    clips : composed clips and, where there is a data folder, clips of real music: paths of 30 s audio files.
-    data : the folder with real music, or None.
-    peers : the folder with other people's programs, or None.
-    quick : few clips and runs, for trying out.
-    spark_clips : how many clips go through Spark.
+    clips : paths of 30 s audio files: composed clips and, with a data folder, clips of real music.
+    data : folder with real music, or None.
+    peers : folder with other extractors, or None.
+    quick : trial run with few clips and repeats.
+    spark_clips : number of clips for the benchmarks of Spark.
     """
 
     clips: tuple[str, ...]
@@ -58,7 +58,7 @@ class Context:
 
 
 def cpu_seconds(function: Callable[[], Any]) -> float:
-    """CPU time of one call over all threads: other work on the machine does not count."""
+    """CPU time of one call over all threads of this process, in s; excludes other work on the machine."""
     start = time.process_time()
     function()
     return time.process_time() - start
@@ -75,10 +75,10 @@ def compare(
     inverse: bool = False,
     note: str = "",
 ) -> Result:
-    """Run two programs in turn on every item and relate their CPU times.
+    """Compare the CPU times of two programs on the same items.
 
-    Both run once before anything is timed. On each item each of them runs ``repeats`` times, in turn, and its
-    fastest run counts: what is slower was disturbed. The ratio is the median over items of ``theirs / ours``
+    Each program first runs once without timing. Then, on each item, both run alternately ``repeats`` times, and the
+    fastest run of each is used, as slower runs were disturbed. The value is the median over items of ``theirs / ours``
     (``inverse``: of ``ours / theirs``), the spread its quartiles.
     """
     for function in (theirs, ours):
@@ -119,11 +119,13 @@ def quartiles(values: Iterable[float]) -> tuple[float, float]:
 
 
 def agreement(key: str, pairs: Iterable[tuple[Any, Any]], note: str = "") -> Iterator[Result]:
-    """How closely computed values follow reference values: the share within 1e-4 * max(1, |reference|), and the worst.
+    """Agreement with reference values: share of values within 1e-4 * max(1, |reference|), and the largest deviation.
 
     Parameters
     ----------
-    pairs : (computed, reference) arrays of one clip each; NaN must meet NaN.
+    key : prefix of the keys of both results.
+    pairs : (computed, reference) arrays, one pair per clip; NaN must be in the same positions.
+    note : note of both results.
     """
     import numpy as np
 

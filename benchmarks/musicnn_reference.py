@@ -1,7 +1,7 @@
-"""musicnn in numpy and 64 bits, layer by layer as its authors' program has it: what the converted network must equal.
+"""Reference implementation of musicnn in 64-bit numpy, layer by layer as in the original program.
 
-Nothing is shared with the conversion but the reading of the checkpoint: normalisations stay behind their units, and
-maxima are taken where the program takes them.
+The converted network must give the same results. Only the code that reads the checkpoint is shared with the conversion:
+batch normalisations are separate layers, and max-pooling is where the original program has it.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ Array = npt.NDArray[np.float64]
 
 
 def spectrogram(samples: npt.NDArray[np.floating], rate: int = 16_000) -> Array:
-    """The program's log-mel spectrogram by librosa, (n_frames, 96), in 64 bits."""
+    """Log-mel spectrogram of the original program by librosa, (n_frames, 96) float64."""
     import librosa
 
     bands = librosa.feature.melspectrogram(
@@ -23,7 +23,7 @@ def spectrogram(samples: npt.NDArray[np.floating], rate: int = 16_000) -> Array:
 
 
 def patches(frames: Array, length: int = 187) -> Array:
-    """Patches without overlap, (n, length, 96)."""
+    """Non-overlapping patches, (n, length, 96)."""
     starts = range(0, len(frames) - length + 1, length)
     return np.stack([frames[start : start + length] for start in starts])
 

@@ -1,10 +1,10 @@
-"""Judge similar songs: ``python benchmarks/neighbours.py --tables FOLDER``.
+"""Evaluate similar songs: ``python benchmarks/neighbours.py --tables FOLDER``.
 
-Runs the step ``find_neighbours`` on made-up songs through Spark, isotropic and clustered, and measures time, memory of
-all processes, hubness; then an index of faiss against the exact search; then the genre of the 10 nearest by other
-artists in two real tables (FOLDER holds ``gtzan_features_30_sec.csv``, ``gtzan/artists.txt``, ``spotify_songs.csv``).
-Figures go to ``benchmarks/atlas.json`` and the table in ``docs/atlas.md``. With ``--songs`` other than 450,000 they are
-only printed.
+Runs the step ``find_neighbours`` by Spark on synthetic songs, isotropic and clustered, and measures time, memory of all
+processes and hubness; then compares a faiss index with the exact search; then measures the share of the 10 nearest
+songs by other artists with the same genre in two real tables (FOLDER contains ``gtzan_features_30_sec.csv``,
+``gtzan/artists.txt``, ``spotify_songs.csv``). Results are written to ``benchmarks/atlas.json`` and the table in
+``docs/atlas.md``. With ``--songs`` other than 450,000 they are only printed.
 """
 
 import argparse
@@ -43,7 +43,7 @@ SPOTIFY = (
 
 
 def make(kind: str, n: int) -> np.ndarray:
-    """Songs of one normal distribution, or of 6,000 crowds of unequal size and spread."""
+    """Synthetic songs from one normal distribution, or from 6,000 clusters of unequal size and spread."""
     random = np.random.default_rng(SEED)
     if kind == "isotropic":
         return random.normal(size=(n, WIDTH)).astype(np.float32)
@@ -55,10 +55,10 @@ def make(kind: str, n: int) -> np.ndarray:
 
 
 def judge_step(kind: str, n: int, *settings: str) -> dict[str, float]:
-    """Run the step on a store of made-up songs, from nothing and again."""
+    """Measure the step on a store of synthetic songs: a first run and a second run without new data."""
     home = Path(tempfile.mkdtemp(prefix="neighbours-", dir=os.environ.get("GENREATLAS_BENCH")))
     overrides = [f'store.path="{home}/tables"', "neighbours.feature_set=made", 'spark.master="local[2,4]"', *settings]
-    # In a process of its own: what making songs leaves in memory is not the step's.
+    # In a separate process, so that its memory is not attributed to the step.
     filling = multiprocessing.get_context("spawn").Process(target=_fill, args=(home, overrides, kind, n))
     filling.start()
     filling.join()
@@ -108,14 +108,14 @@ def _fill(home: Path, overrides: list[str], kind: str, n: int) -> None:
 
 
 def table_axis() -> str:
-    """Layout of the made-up set."""
+    """Layout of the synthetic feature set."""
     from genreatlas.audio.layouts import SUMMARY
 
     return SUMMARY.name
 
 
 def judge_index(kind: str, n: int) -> dict[str, float]:
-    """Build an index, tune it, and ask it for some lists."""
+    """Build and tune an index, and measure some searches."""
     _, vectors = fit_space(make(kind, n), NAMES)
     everybody = np.arange(n, dtype=np.int32)
     started = time.monotonic()
@@ -134,7 +134,7 @@ def judge_index(kind: str, n: int) -> dict[str, float]:
 
 
 def judge_precision(tables: Path) -> dict[str, float]:
-    """Genre of the 10 nearest by other artists, before and after correction."""
+    """Genre precision of the 10 nearest songs by other artists, without and with hubness correction."""
     gtzan = pd.read_csv(tables / "gtzan_features_30_sec.csv")
     artists = {}
     for line in (tables / "gtzan" / "artists.txt").read_text(encoding="utf-8", errors="replace").splitlines():
@@ -168,7 +168,7 @@ def _precision(suffix: str, values: pd.DataFrame, genres: pd.Series, artists: pd
 
 
 def main() -> None:
-    """Run the parts, write both files."""
+    """Run the parts and write both files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=Path, required=True)
     parser.add_argument("--songs", type=int, default=SONGS_WANTED)

@@ -1,15 +1,14 @@
-"""Judge networks beside hand-made sets: writes networks.json and the figures in docs/networks.md.
+"""Compare networks with hand-made feature sets: writes networks.json and the results in docs/networks.md.
 
     python benchmarks/networks.py --data FOLDER --budget-minutes 120
 
-Parts: whether the recurrent network hears order (``rhythm_order``; ``rhythm_order_composed`` on notes as they were
-written, which takes minutes), learning curves on the composer's library (``composer_5`` to ``composer_40``: so many
-artists a genre with five songs each, judged on other artists), treatments of genres of uneven size (``imbalance``),
-``midi5`` and ``game_music`` by five folds, and stacks on midi5 with and without a pretrained network (``midi5_stack``,
-which needs `make embeddings`). Features and the
-answers of every fit are kept below data/networks. A run that has used its budget starts no further fit, and the next
-one goes on; figures are of the fits that are there, with their number.
-``--again`` drops the fits of the parts that are run.
+Parts: whether the recurrent network uses the order of notes (``rhythm_order``; ``rhythm_order_composed`` with the
+composed notes instead of detected ones, which takes minutes), learning curves on the composed library (``composer_5``
+to ``composer_40``: number of training artists per genre, with five songs each, tested on other artists), treatments of
+imbalanced genres (``imbalance``), cross-validation with five folds on ``midi5`` and ``game_music``, and stacks on midi5
+with and without a pretrained network (``midi5_stack``, which needs `make embeddings`). Features and the predictions of
+every fit are stored below data/networks. After its time budget, a run starts no further fits; the next run continues.
+Results are computed from the available fits and give their number. ``--again`` deletes the fits of the selected parts.
 """
 
 import argparse
@@ -46,43 +45,43 @@ NETWORKS = (
 )
 STACK = "stack of hand-made sets"
 
-#: Artists a genre that learn; five songs each. Those from 40 on are judged.
+#: Numbers of training artists per genre, numbers of the test artists, and songs per artist.
 SIZES, JUDGED, SONGS = (5, 10, 20, 40), range(40, 45), 5
-#: Artists a genre of the pairs of grooves that learn, and that are judged; three songs each.
+#: For the pairs of grooves: training artists and test artists per genre, and songs per artist.
 PAIR_TRAIN, PAIR_TEST, PAIR_SONGS = 20, 15, 3
-#: How networks are trained there: order is learnt late, after some 40 epochs of 120 songs without any progress.
+#: Training parameters for the pairs of grooves: the loss decreases only after about 40 epochs of 120 songs.
 PAIR_FIT = {"crop_s": 6.0, "learning_rate": 3e-3, "epochs": 150, "patience": 60}
 FOLDS = 5
 
-#: Treatments of genres of uneven size, and the networks that they are compared on.
+#: Treatments of imbalanced genres, and the networks to compare them on.
 TREATMENTS = ("none", "weights", "logit_adjustment", "resampling")
 UNEVEN = (
     Network("1-D CNN on timbre", "cnn_1d", "timbre_pitch", {"columns": "timbre"}, seeds=3),
     Network("GRU on notes", "gru", "rhythm_notes", seeds=3),
 )
-#: Artists of the commonest genre; the genre of rank r has an r-th of them, so the last of eight has 3.
+#: Artists of the most frequent genre; the genre of rank r has 1/r of this number, so the last of eight has 3.
 COMMONEST = 24
 
-#: No network may be worse than the best hand-made model on composed songs by more.
+#: Maximum difference by which a network may be worse than the best hand-made model on composed songs.
 MARGIN = 0.02
-#: A stack is to be better than its best member on midi5 by this.
+#: Required gain of a stack over its best member on midi5.
 GAIN = 0.02
 
 
 class Clock:
-    """The budget of a run."""
+    """Time budget of a run."""
 
     def __init__(self, minutes: float) -> None:
         self.until = time.monotonic() + 60 * minutes
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more may begin."""
+        """Whether the budget is used up, so that no fit may be started."""
         return time.monotonic() > self.until
 
 
 def main() -> None:
-    """Run the parts that are asked for, and write what is known down."""
+    """Run the selected parts and write the results."""
     parts: dict[str, Callable[[argparse.Namespace, Clock], dict[str, Any]]] = {
         "rhythm_order_composed": partial(rhythm_order, heard=False),
         "rhythm_order": partial(rhythm_order, heard=True),
@@ -121,12 +120,12 @@ def main() -> None:
 def figure(
     value: float | None, unit: str, n: int, note: str, bar: float | None = None, **more: object
 ) -> dict[str, Any]:
-    """A figure as networks.json has it."""
+    """A result in the format of networks.json."""
     return {"value": value, "bar": bar, "unit": unit, "n": n, "note": note, **more}
 
 
 def run(jobs: Sequence[tuple[Path, Callable[[], None]]], processes: int, clock: Clock) -> None:
-    """Run the jobs whose file is not there, each in a process of its own, until the budget is used."""
+    """Run the jobs whose output file does not exist, each in a separate process, until the budget is used up."""
     waiting = [(file, job) for file, job in jobs if not file.exists()]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=spawn, max_tasks_per_child=1) as pool:
@@ -147,7 +146,7 @@ def network_jobs(
     networks: Sequence[Network], clips: songs.Collection, parted: Sequence[tuple[np.ndarray, np.ndarray]],
     fold: np.ndarray, folder: Path,
 ) -> list[tuple[Path, Callable[[], None]]]:  # fmt: skip
-    """A fit for each network, seed, and division into clips that learn and clips that are judged; first seeds first."""
+    """Fits of all networks, seeds and divisions into training and test clips, ordered by seed."""
     found = []
     for seed in range(max(one.seeds for one in networks)):
         for network in (one for one in networks if seed < one.seeds):
@@ -160,11 +159,14 @@ def network_jobs(
 
 def answers(clips: songs.Collection, parted: Sequence[tuple[np.ndarray, np.ndarray]], files: Sequence[Sequence[Path]],
             field: str = "scores") -> Answers:  # fmt: skip
-    """Answers by the sum of a field over each song's clips.
+    """Predictions of songs by the sum of a field over each song's clips.
 
     Parameters
     ----------
-    files : for each seed those of the divisions, in their order.
+    clips : the clips.
+    parted : divisions into training and test clips.
+    files : result files of the divisions, in their order, for each seed.
+    field : name of the array in the files.
     """
     said = []
     judged = np.concatenate([test for _, test in parted])
@@ -176,21 +178,22 @@ def answers(clips: songs.Collection, parted: Sequence[tuple[np.ndarray, np.ndarr
 
 
 def complete(folder: Path, network: Network, n_parts: int) -> list[list[Path]]:
-    """Files of the seeds all of whose divisions were fitted."""
+    """Result files of the seeds for which all divisions were fitted."""
     name = network.name.replace(" ", "_")
     seeds = [[folder / f"{name}-{seed}-{out}.npz" for out in range(n_parts)] for seed in range(network.seeds)]
     return [files for files in seeds if all(file.exists() for file in files)]
 
 
-# Does the recurrent network hear order?
+# Order of notes in the recurrent network
 
 
 def rhythm_order(parsed: argparse.Namespace, clock: Clock, heard: bool) -> dict[str, Any]:
-    """The recurrent network on pairs of grooves, on the same notes shuffled, and a histogram of them.
+    """Compare the recurrent network on pairs of grooves, on shuffled notes, and on a histogram of the notes.
 
     Parameters
     ----------
-    heard : whether notes are found in the songs' sound; else they are those that were composed.
+    parsed, clock : command-line arguments and time budget.
+    heard : whether notes are detected in the audio; otherwise the composed notes are used.
     """
     name = "rhythm_order" if heard else "rhythm_order_composed"
     section = SandboxSection(
@@ -256,7 +259,7 @@ def rhythm_order(parsed: argparse.Namespace, clock: Clock, heard: bool) -> dict[
 def hand_answers(
     estimator: str, X: np.ndarray, clips: songs.Collection, train: np.ndarray, test: np.ndarray
 ) -> Answers:
-    """Answers of an estimator with the stack's parameters on rows of numbers."""
+    """Predictions of an estimator with the stack's parameters on a feature matrix."""
     from genreatlas.models.engines.scikit_learn.sklearn_pipelines import ESTIMATORS, fit_pipeline, make_pipeline
     from genreatlas.models.engines.stacks import stack_facts
 
@@ -266,11 +269,11 @@ def hand_answers(
     return Answers(clips.y[test], clips.group[test], said, len(clips.genres))
 
 
-# Networks beside hand-made sets
+# Networks compared with hand-made sets
 
 
 def composer(parsed: argparse.Namespace, clock: Clock, size: int) -> dict[str, Any]:
-    """Every model with so many artists a genre, judged on the songs of other artists."""
+    """Results of all models with ``size`` training artists per genre, tested on the songs of other artists."""
     section = SandboxSection(
         seed=29, artists_per_genre=JUDGED.stop, songs_per_artist=SONGS, broken_files=False
     )  # fmt: skip
@@ -287,7 +290,7 @@ def composer(parsed: argparse.Namespace, clock: Clock, size: int) -> dict[str, A
 def real(
     parsed: argparse.Namespace, clock: Clock, name: str, listed: Callable[[Path], list[songs.Clip]]
 ) -> dict[str, Any]:
-    """Every model on real music or MIDI, by five folds of whole songs."""
+    """Results of all models on real music or MIDI, by five-fold cross-validation over songs."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     clips = songs.collect(name, listed(parsed.data), (*songs.HAND, *songs.SEQUENCES), parsed.processes, clock.until)
@@ -305,7 +308,7 @@ def judged(
     parsed: argparse.Namespace, clock: Clock, clips: songs.Collection,
     parted: Sequence[tuple[np.ndarray, np.ndarray]], fold: np.ndarray, name: str,
 ) -> dict[str, Any]:  # fmt: skip
-    """Fit what is not fitted yet, and every model's figures."""
+    """Run the missing fits, and compute the results of all models."""
     folder = songs.WORK / "fits" / name
     X, columns = clips.hand(songs.HAND)
     hand = [folder / f"hand-{out}.npz" for out in range(len(parted))]
@@ -357,19 +360,19 @@ def judged(
     }  # fmt: skip
 
 
-# Genres of uneven size
+# Imbalanced genres
 
 
 def uneven_sizes(n_genres: int) -> list[int]:
-    """Artists of each genre by rank, after Zipf's law; at least three."""
+    """Number of artists of each genre by rank, by Zipf's law; at least three."""
     return [max(round(COMMONEST / rank), 3) for rank in range(1, n_genres + 1)]
 
 
 def imbalance(parsed: argparse.Namespace, clock: Clock) -> dict[str, Any]:
-    """Every treatment on a library whose genres have 24 to 3 artists, judged on equal numbers of other artists.
+    """Results of all treatments on genres with 24 to 3 training artists, tested on equal numbers of other artists.
 
-    There are two libraries: the genres of the second have the first one's numbers of artists in reversed order, so that
-    every genre is once among the rare half.
+    There are two training libraries; the second has the numbers of artists per genre in reversed order, so that every
+    genre is in the rare half once.
     """
     section = SandboxSection(
         seed=29, artists_per_genre=JUDGED.stop, songs_per_artist=SONGS, broken_files=False
@@ -404,7 +407,7 @@ def imbalance(parsed: argparse.Namespace, clock: Clock) -> dict[str, Any]:
     }  # fmt: skip
     run(network_jobs(list(networks.values()), clips, parted, number % FOLDS, folder), parsed.processes, clock)
     said, rows = {}, []
-    # one row of genres for each fit, in the order of the answers: first seed on both libraries, second seed …
+    # one row per fit, in the order of the predictions: first seed on both libraries, second seed, …
     rare = np.stack([np.arange(len(genres)) >= len(genres) / 2, np.arange(len(genres))[::-1] >= len(genres) / 2])
     for (name, treatment), network in networks.items():
         if not (files := complete(folder, network, len(parted))):
@@ -434,7 +437,7 @@ def imbalance(parsed: argparse.Namespace, clock: Clock) -> dict[str, Any]:
 
 
 def headline(parts: dict[str, Any]) -> dict[str, Any]:
-    """The best network and the best hand-made model on the largest composed library that was run."""
+    """Results of the best network and the best hand-made model on the largest available composed library."""
     found: dict[str, Any] = {}
     for size in SIZES:
         part = parts.get(f"composer_{size}", {})
@@ -463,7 +466,7 @@ def headline(parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def midi5_stack(parsed: argparse.Namespace, clock: Clock) -> dict[str, Any]:
-    """Stacks with and without the pretrained network, as benchmarks/embeddings.py judges them."""
+    """Stacks with and without the pretrained network, evaluated by benchmarks/embeddings.py."""
     import embeddings
 
     if not (embeddings.WORK / "msd_musicnn.toml").exists():

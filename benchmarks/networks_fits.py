@@ -1,4 +1,4 @@
-"""Fits of networks and of hand-made models, each in a process of its own, and the figures that follow from answers."""
+"""Fits of networks and of models on hand-made sets, and scores computed from their predictions."""
 
 import json
 import resource
@@ -16,14 +16,14 @@ from networks_songs import Collection
 from genreatlas.metrics import group_weights, interval
 from genreatlas.metrics.figures import accuracy, f1, macro_f1, totals_of
 
-#: Bootstrap samples of groups.
+#: Number of bootstrap samples of groups.
 SAMPLES = 2000
 MEMBERS = ("logistic_regression", "svc")
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network to be judged: an estimator on a set, and how many seeds it is worth."""
+    """A network to evaluate: estimator, feature set, parameters, and number of seeds."""
 
     name: str
     estimator: str
@@ -35,12 +35,16 @@ class Network:
 
 def fit_network(network: Network, clips: Collection, train: np.ndarray, test: np.ndarray, fold: np.ndarray,
                 seed: int, file: Path) -> None:  # fmt: skip
-    """Train on some clips, answer others, and keep the answers in a file.
+    """Train on some clips, predict others, and store the predictions in a file.
 
     Parameters
     ----------
-    train, test : numbers of clips.
-    fold : (n_clips,) whose first one among the training clips stops the training.
+    network : the network.
+    clips : the clips.
+    train, test : indices of clips.
+    fold : (n_clips,) fold of each clip; the first fold of the training clips is used for early stopping.
+    seed : random seed.
+    file : output file.
     """
     from threadpoolctl import threadpool_limits
 
@@ -70,9 +74,9 @@ def fit_network(network: Network, clips: Collection, train: np.ndarray, test: np
 
 
 def shuffled(number: int, values: np.ndarray) -> np.ndarray:
-    """A clip's notes in another order; each keeps the pause before it, its phase, strength, band and pitch.
+    """Shuffle a clip's notes; each keeps the pause before it, its phase, strength, band and pitch.
 
-    Times are rebuilt from the pauses, so that encoded notes are the same ones, only not in their order.
+    Times are recomputed from the pauses, so that the set of encoded notes is unchanged and only the order differs.
     """
     order = np.random.default_rng([11, number]).permutation(len(values))
     if not len(values):
@@ -84,8 +88,8 @@ def shuffled(number: int, values: np.ndarray) -> np.ndarray:
 
 
 def histogram(notes: np.ndarray) -> np.ndarray:
-    """What a histogram tells of a clip's notes, whatever their order: shares of band and beat phase (sixteenths of a
-    beat) jointly, of band and pause (sixteenths of a second) jointly, of pitch classes; mean strength of each band.
+    """Histogram of a clip's notes, independent of their order: joint shares of band and beat phase (sixteenths of a
+    beat), joint shares of band and pause (sixteenths of a second), shares of pitch classes; mean strength by band.
     """  # fmt: skip
     if not len(notes):
         return np.zeros(3 * 17 + 3 * 17 + 13 + 3, np.float32)
@@ -104,7 +108,7 @@ def fit_hand(
     X: np.ndarray, columns: Sequence[str], sets: Sequence[str], y: np.ndarray, train: np.ndarray, test: np.ndarray,
     fold: np.ndarray, n_classes: int, file: Path,
 ) -> None:  # fmt: skip
-    """Fit logistic regression and SVM on each hand-made set, and a stack of them; keep all answers in one file."""
+    """Fit logistic regression and SVM on each hand-made set, and a stack of them; store all predictions in one file."""
     from genreatlas.models.engines.stacks.stack_models import fit_stack, members_of_trial
     from genreatlas.models.types import Trial
 
@@ -119,7 +123,7 @@ def fit_hand(
 
 
 def keep(file: Path, said: Mapping[str, Any]) -> None:
-    """Write answers, whole or not at all."""
+    """Write predictions atomically."""
     file.parent.mkdir(parents=True, exist_ok=True)
     partly = file.with_suffix(".part")
     with partly.open("wb") as out:
@@ -129,12 +133,12 @@ def keep(file: Path, said: Mapping[str, Any]) -> None:
 
 @dataclass
 class Answers:
-    """Predicted genres of songs by one model, for each seed that was run.
+    """Predicted genres of test songs by one model, for each seed.
 
     Attributes
     ----------
-    y, group : (n_songs,) of the songs that were judged.
-    said : (n_seeds, n_songs)
+    y, group : (n_songs,) genre and group of the songs.
+    said : (n_seeds, n_songs) predicted genres.
     """
 
     y: np.ndarray
@@ -143,7 +147,7 @@ class Answers:
     n_classes: int
 
     def totals(self) -> np.ndarray:
-        """(n_seeds, n_groups, 3, n_classes): songs right, called and true of each group."""
+        """Numbers of correct, predicted and true songs per group, (n_seeds, n_groups, 3, n_classes)."""
         names, place = np.unique(self.group, return_inverse=True)
         found = np.zeros((len(self.said), len(names), 3, self.n_classes))
         for seed, one in enumerate(self.said):
@@ -157,10 +161,10 @@ class Answers:
         return float(_figure(metric, self.totals().sum(axis=1)).mean())
 
     def with_interval(self, metric: str) -> dict[str, float]:
-        """Mean over seeds, and its 95 % interval when groups are drawn anew."""
+        """Mean over seeds, with a 95 % bootstrap interval over groups."""
         totals = self.totals()
         value = float(_figure(metric, totals.sum(axis=1)).mean())
-        # means of F1 over genres are lower in a resample than in the sample: see genreatlas.metrics.intervals
+        # macro-F1 is biased downwards in bootstrap samples: see genreatlas.metrics.intervals
         low, high = interval(_resampled(metric, totals), around=value if metric == "macro_f1" else None)
         return {"value": value, "low": float(low), "high": float(high)}
 
@@ -169,11 +173,11 @@ class Answers:
         return np.asarray(f1(*np.moveaxis(self.totals().sum(axis=1), 1, 0)).mean(axis=0))
 
     def recall_of(self, genres: np.ndarray) -> dict[str, float]:
-        """Mean recall of some genres, mean over seeds, and its 95 % interval when groups are drawn anew.
+        """Mean recall of some genres, averaged over seeds, with a 95 % bootstrap interval over groups.
 
         Parameters
         ----------
-        genres : (n_seeds, n_classes) bool: they may be other ones for each seed.
+        genres : (n_seeds, n_classes) bool, selected genres for each seed.
         """
         totals = self.totals()
         value = float(_recall(totals.sum(axis=1), genres).mean())
@@ -181,7 +185,7 @@ class Answers:
         return {"value": value, "low": float(low), "high": float(high)}
 
     def confusion(self) -> np.ndarray:
-        """(n_classes, n_classes) true by called genre, mean over seeds."""
+        """Confusion matrix (n_classes, n_classes), true by predicted genre, averaged over seeds."""
         found = np.zeros((self.n_classes, self.n_classes))
         for one in self.said:
             np.add.at(found, (self.y, one), 1.0 / len(self.said))
@@ -189,7 +193,7 @@ class Answers:
 
 
 def difference(metric: str, first: Answers, second: Answers) -> dict[str, float]:
-    """Mean over seeds of the first less that of the second, with a 95 % interval; both have the same groups drawn."""
+    """Difference of the means over seeds (first minus second), with a 95 % paired bootstrap interval over groups."""
     one, other = first.totals(), second.totals()
     value = first.figure(metric) - second.figure(metric)
     low, high = interval(_resampled(metric, one) - _resampled(metric, other))
@@ -202,7 +206,9 @@ def _figure(metric: str, totals: np.ndarray) -> np.ndarray:
 
 
 def _recall(totals: np.ndarray, genres: np.ndarray) -> np.ndarray:
-    """Mean over genres that have songs; leading axes of the totals go through, the last of them is the seed."""
+    """Mean recall over the selected genres that have songs; the leading axes of ``totals`` are kept, the last of them
+    is the seed.
+    """
     right, _, support = np.moveaxis(totals, -2, 0)
     counted = genres & (support > 0)
     recalls = np.divide(right, support, out=np.zeros_like(right), where=counted)
@@ -210,7 +216,7 @@ def _recall(totals: np.ndarray, genres: np.ndarray) -> np.ndarray:
 
 
 def _resampled(metric: str | Callable[[np.ndarray], np.ndarray], totals: np.ndarray) -> np.ndarray:
-    """(n_samples,) of a metric, by name or as a function of totals, mean over seeds."""
+    """Bootstrap values (n_samples,) of a metric, given by name or as a function of totals, averaged over seeds."""
     figure = partial(_figure, metric) if isinstance(metric, str) else metric
     found = []
     for weights in group_weights(totals.shape[1], SAMPLES, 7):
@@ -220,7 +226,7 @@ def _resampled(metric: str | Callable[[np.ndarray], np.ndarray], totals: np.ndar
 
 
 def by_song(values: np.ndarray, song: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of clips' values over each song, and the first clip of each."""
+    """Sums of the clips' values by song, and index of the first clip of each song."""
     _, first, place = np.unique(song, return_index=True, return_inverse=True)
     total = np.zeros((len(first), values.shape[1]))
     np.add.at(total, place, values)

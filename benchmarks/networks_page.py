@@ -1,4 +1,4 @@
-"""Write the figures of networks.json into docs/networks.md."""
+"""Write the results of networks.json to docs/networks.md."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -36,7 +36,7 @@ _TITLES = {
 
 
 def write_page(found: dict[str, Any], page: Path, parts: Sequence[str]) -> None:
-    """Replace what stands between the marks."""
+    """Replace the text between the markers."""
     before, rest = page.read_text(encoding="utf-8").split(_BEGIN)
     after = rest.split(_END)[1]
     page.write_text("\n".join((before + _BEGIN, "", *_body(found, parts), "", _END + after)), encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Songs that networks are judged on, and their features: composed, rendered from MIDI, or real clips.
+"""Songs for the evaluation of networks, and their features: composed, rendered from MIDI, or real clips.
 
-Features of a clip are kept in one file below data/networks; composed audio is dropped when they are known.
+Features of a clip are stored in one file below data/networks; composed audio is deleted after extraction.
 """
 
 import csv
@@ -33,14 +33,14 @@ from genreatlas.sandbox.mixing import render
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / "data" / "networks"
 
-#: Sets of one row a clip that people thought out, and sets whose rows follow each other.
+#: Hand-made feature sets with one row per clip; sets with sequences of rows.
 HAND = ("summary9", "gtzan57", "mfcc_cov", "groove", "tonality")
 SEQUENCES = ("timbre_pitch", "rhythm_notes", "groove_bars", "mel128")
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip, and where it comes from: a file, or a song to be composed by ``section``."""
+    """A clip and its source: a file, or a song to be composed with the configuration ``section``."""
 
     name: str
     genre: str
@@ -57,8 +57,8 @@ class Collection:
 
     Attributes
     ----------
-    y, song, group : (n_clips,) numbers of genre, song and group; no group is both learnt from and judged.
-    values : feature set = values (n_rows, n_features) of each clip.
+    y, song, group : (n_clips,) indices of genre, song and group; a group is never in both training and test data.
+    values : values (n_rows, n_features) of each clip, by feature set.
     """
 
     name: str
@@ -69,18 +69,20 @@ class Collection:
     values: dict[str, list[np.ndarray]] = field(default_factory=dict)
 
     def hand(self, sets: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-        """Matrix of joined sets, and its columns, which begin with the set's name."""
+        """Matrix of joined feature sets, and its column names, which begin with the name of the set."""
         X = np.concatenate([np.stack([one[0] for one in self.values[name]]) for name in sets], axis=1)
         columns = [f"{name}_{feature.name}" for name in sets for feature in get_feature_set(name).features]
         return X.astype(np.float32), columns
 
     def files(self, set_name: str, fold: np.ndarray, folder: Path, changed: Callable | None = None) -> MatrixFiles:
-        """Shards of a set as Spark's workers write them, and the arrays beside them.
+        """Write shards of a set in the format of the Spark workers, and the arrays of the matrix.
 
         Parameters
         ----------
-        fold : (n_clips,) of the clips that are learnt from.
-        changed : applied to each clip's values.
+        set_name : name of the feature set.
+        fold : (n_clips,) fold of each clip.
+        folder : output folder.
+        changed : function applied to each clip's index and values; None for no change.
         """
         known = get_feature_set(set_name)
         values = [np.asarray(one, np.float32) for one in self.values[set_name]]
@@ -110,7 +112,7 @@ class Collection:
 
 
 def composed(section: SandboxSection, artists: Iterable[int]) -> list[Clip]:
-    """Songs of some artists of each genre of a library; those under two genres are left out."""
+    """Songs of some artists of each genre of a composed library, without songs of two genres."""
     wanted = set(artists)
     return [
         Clip(file.path, file.genres[0], file.song, f"{file.genres[0]} {file.artist}", section=section, planned=file)
@@ -120,7 +122,7 @@ def composed(section: SandboxSection, artists: Iterable[int]) -> list[Clip]:
 
 
 def midi5(data: Path) -> list[Clip]:
-    """Clips rendered from MIDI; each song is a group of its own."""
+    """Clips rendered from MIDI; each song is its own group."""
     clips = ROOT / "data" / "results" / "midi5" / "clips"
     if not (clips / "manifest.csv").exists():
         subprocess.run(["bash", str(data / "midi5" / "render.sh"), str(clips)], check=True)
@@ -128,7 +130,7 @@ def midi5(data: Path) -> list[Clip]:
 
 
 def game_music(data: Path) -> list[Clip]:
-    """Clips of free game music; a song has several, and is a group."""
+    """Clips of free game music; a song has several clips, which form a group."""
     return _listed(data / "music")
 
 
@@ -141,11 +143,15 @@ def _listed(folder: Path) -> list[Clip]:
 def collect(
     name: str, clips: Sequence[Clip], sets: Sequence[str], processes: int, until: float = float("inf")
 ) -> Collection | None:
-    """Features of clips, extracted where they are not known yet; None where the time was over before.
+    """Features of clips, extracted if not stored; None if the time limit was reached before the end.
 
     Parameters
     ----------
-    until : of the monotonic clock.
+    name : name of the collection.
+    clips : the clips.
+    sets : names of feature sets.
+    processes : number of processes.
+    until : time limit on the monotonic clock.
     """
     folder = WORK / "features" / name
     missing = [clip for clip in clips if not _kept(folder, clip, sets)]
@@ -181,10 +187,10 @@ def numbered(name: str, clips: Sequence[Clip]) -> Collection:
 
 
 def composed_notes(clip: Clip) -> np.ndarray:
-    """The notes of a composed song as they were written, (n, 5) with the columns of ``rhythm_notes``.
+    """The composed notes of a song, (n, 5) with the columns of ``rhythm_notes``.
 
-    Nothing is rendered or heard: what a model makes of them is a bound for notes that are found in sound. Notes of one
-    band within 20 ms are one.
+    As no detection is involved, scores on these notes are an upper bound for notes detected in audio. Notes of one band
+    within 20 ms are merged.
     """
     assert clip.section is not None and clip.planned is not None
     told = truth(compose_file(clip.section, clip.planned), clip.section.seconds)
@@ -210,7 +216,7 @@ def _kept(folder: Path, clip: Clip, sets: Sequence[str]) -> bool:
 
 
 def _extract(clips: Sequence[Clip], folder: Path, sets: Sequence[str], until: float) -> int:
-    """Extract clips until the time is over; how many were."""
+    """Extract clips until the time limit; return the number of extracted clips."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, clip in enumerate(clips):
         if time.monotonic() > until:

@@ -1,8 +1,8 @@
-"""How long ``genreatlas.predict`` takes for one file: ``python benchmarks/one_file.py [FILE]``.
+"""Run time of ``genreatlas.predict`` for one file: ``python benchmarks/one_file.py [FILE]``.
 
-Without a file a clip of 30 s is composed. A logistic regression is fitted on noise for each feature set: what it says
-is of no use here, and how long it takes does not depend on that. Each process calls once (model, imports, compiled
-code from numba's cache) and then ten times more; wall and processor time of the first call and the medians of the rest.
+Without a file, a clip of 30 s is composed. For each feature set a logistic regression is fitted on noise, as its run
+time does not depend on the data. Each process makes one first call (loading of the model, imports, compiled code from
+numba's cache) and ten more; reported are wall and processor time of the first call and the medians of the others.
 """
 
 import argparse
@@ -23,7 +23,7 @@ WARM = 10
 
 
 def main() -> None:
-    """Print a table of one row a feature set."""
+    """Print a table with one row per feature set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", nargs="?", help="audio file; a composed clip of 30 s when absent")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def measure(file: str, models: str) -> dict[str, float]:
-    """Seconds of the first call of this process, imports included, and of the median later one."""
+    """Seconds of the first call in this process, including imports, and median of the later calls."""
     took, used = [], []
     for _ in range(WARM + 1):
         wall, cpu = time.perf_counter(), time.process_time()
@@ -70,7 +70,7 @@ def measure(file: str, models: str) -> dict[str, float]:
 
 
 def write_model(models: Path, feature_set: str) -> None:
-    """A champion with ten classes, fitted on noise."""
+    """Store a champion with ten classes, fitted on noise."""
     from genreatlas.audio.feature_sets import get_feature_set
     from genreatlas.audio.preprocess import preprocessing_id
     from genreatlas.audio.whole_files import Recipe

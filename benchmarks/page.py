@@ -1,4 +1,4 @@
-"""Show the figures: as a table on the terminal, and in ``docs/performance.md`` between two marks."""
+"""Print results as a table, and write them to ``docs/performance.md`` between two markers."""
 
 import platform
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ _BEGIN, _END = "<!-- figures: begin (written by make bench) -->", "<!-- figures:
 
 
 def machine_line() -> str:
-    """Processor, cores, Python and the libraries that compute, in one line."""
+    """Line with processor, cores, and versions of Python and the numerical libraries."""
     from genreatlas.provenance import git_commit, versions
 
     processor = platform.processor() or platform.machine()
@@ -24,7 +24,7 @@ def machine_line() -> str:
 
 
 def rows_of(results: list[dict]) -> list[tuple[str, ...]]:
-    """Cells of the table: key, value, spread, bar, what both cost, clips, note."""
+    """Cells of the table: key, value, quartiles, required value, time of both programs, number of clips, note."""
     return [
         (
             row["key"],
@@ -54,7 +54,7 @@ _HEAD = ("figure", "value", "quartiles", "bar", "theirs", "ours", "n", "")
 
 
 def print_table(results: list[dict]) -> None:
-    """Print the figures of a group."""
+    """Print the results of a group."""
     rows = [_HEAD, *rows_of(results)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD) - 1)]
     for row in rows:
@@ -62,7 +62,7 @@ def print_table(results: list[dict]) -> None:
 
 
 def write_page(whole: dict, page: Path) -> None:
-    """Replace what stands between the marks of the page."""
+    """Replace the text between the markers of the page."""
     text = page.read_text(encoding="utf-8")
     before, rest = text.split(_BEGIN)
     after = rest.split(_END)[1]

@@ -1,4 +1,4 @@
-"""Run in the peers' own Python by ``groups/peers.py``: CPU seconds of one extractor on each array of a folder."""
+"""CPU seconds of another extractor on each array of a folder; run by ``groups/peers.py`` in a separate environment."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def essentia(rate: int) -> Callable[[np.ndarray], object]:
-    """One frame after the other through essentia's algorithms, with librosa's frame and hop."""
+    """essentia's algorithms in a loop over frames, with librosa's frame length and hop."""
     import essentia.standard as es
 
     window, spectrum, mfcc = es.Windowing(type="hann", size=2048), es.Spectrum(size=2048), es.MFCC(inputSize=1025)

@@ -1,11 +1,11 @@
-"""Judge 1,000 playlists of real songs with planted copies: ``python benchmarks/playlists.py --songs FILE``.
+"""Evaluate 1,000 playlists of real songs with planted copies: ``python benchmarks/playlists.py --songs FILE``.
 
-FILE is a table of Spotify songs with playlist genres. Copies of a tenth of the songs are planted:
-under another id and title, with the artist in another spelling, tied to the song by an ISRC, by the bytes of a file, or
-by a chain of both. The playlists are written as CSV. What is judged are these files, by code that shares nothing with
-the generator: it follows the planted copies, and compares artists by the names of the table.
+FILE is a table of Spotify songs with playlist genres. Copies of a tenth of the songs are planted: with another id and
+title, another spelling of the artist, and linked to the song by an ISRC, by equal bytes of a file, or by a chain of
+both. The playlists are written as CSV. These files are checked by code that is independent of the generator: it knows
+the planted copies, and compares artists by the names in the table.
 
-Writes ``playlists_*`` to ``benchmarks/atlas.json``, and the table in ``docs/playlists.md`` between its marks.
+Writes ``playlists_*`` to ``benchmarks/atlas.json``, and the table in ``docs/playlists.md`` between its markers.
 """
 
 import argparse
@@ -40,7 +40,7 @@ FEATURES = (
     "tempo",
 )  # fmt: skip
 SEED, COPIED = 7, 0.1
-#: Key = (most, what it is). Controls have no bar.
+#: (required maximum, description) by key; None for controls.
 FIGURES = {
     "playlists_catalogue": (None, "songs that are chosen from, with planted copies"),
     "playlists_planted": (None, "planted copies"),
@@ -60,7 +60,7 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of the songs because it was planted: by song_id."""
+    """Ground truth of the songs by song_id, including planted copies."""
 
     recording: dict[str, int]
     artist: dict[str, str]
@@ -70,7 +70,7 @@ class Truth:
 
 
 def read(path: Path) -> tuple[Songs, Truth]:
-    """Songs of the table with planted copies, as the step reads them from the store, and the truth about them."""
+    """Songs of the table with planted copies, as the step reads them from the store, and their ground truth."""
     random = np.random.default_rng(SEED)
     table = pd.read_csv(path)
     tracks = table.drop_duplicates("track_id").dropna(subset=["track_name", "track_artist"]).reset_index(drop=True)
@@ -138,7 +138,7 @@ def read(path: Path) -> tuple[Songs, Truth]:
 
 
 def _spelt(name: str, number: int) -> str:
-    """A name as another source may spell it."""
+    """Vary the spelling of a name."""
     if number % 3 == 0:
         return name.upper()
     if number % 3 == 1 and name.startswith("The "):
@@ -147,7 +147,7 @@ def _spelt(name: str, number: int) -> str:
 
 
 def recipes(songs: Songs, number: int) -> list[tuple[PlaylistRecipe, Beside]]:
-    """Recipes of every kind with random seeds and limits."""
+    """Recipes of all kinds with random seeds and constraints."""
     random = np.random.default_rng(SEED + 1)
     made = []
     for n in range(number):
@@ -180,7 +180,7 @@ def recipes(songs: Songs, number: int) -> list[tuple[PlaylistRecipe, Beside]]:
 
 
 def judge(recipe: PlaylistRecipe, content: bytes, truth: Truth) -> Counter[str]:
-    """Faults of a playlist as its CSV has it."""
+    """Count the violations in a playlist's CSV file."""
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     ids = [row["song_id"] for row in rows]
     found: Counter[str] = Counter(songs=len(ids))
@@ -198,7 +198,7 @@ def judge(recipe: PlaylistRecipe, content: bytes, truth: Truth) -> Counter[str]:
 
 
 def judge_playlists(path: Path, number: int) -> dict[str, float]:
-    """All figures."""
+    """Run the evaluation; results by key."""
     songs, truth = read(path)
     total: Counter[str] = Counter()
     took, smoothness = [], []
@@ -248,7 +248,7 @@ def _over_chance(songs: Songs, rows: np.ndarray, random: np.random.Generator) ->
 
 
 def _control(songs: Songs, truth: Truth) -> dict[str, float]:
-    """What the nearest songs alone would be."""
+    """Control: violations in lists of the nearest songs without constraints."""
     random = np.random.default_rng(SEED + 3)
     doubled = over = 0
     for row in random.integers(len(songs), size=200):
@@ -260,7 +260,7 @@ def _control(songs: Songs, truth: Truth) -> dict[str, float]:
 
 
 def write(figures: dict[str, float], page: Path) -> None:
-    """Put the table between the marks of the page."""
+    """Write the table between the markers of the page."""
     lines = ["| key | what | at most | measured |", "|---|---|---|---|"]
     for key, (most, what) in FIGURES.items():
         missed = " (missed)" if most is not None and figures[key] > most else ""
@@ -272,7 +272,7 @@ def write(figures: dict[str, float], page: Path) -> None:
 
 
 def main() -> None:
-    """Make, judge, write both files."""
+    """Make and evaluate playlists, and write both files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--songs", type=Path, required=True, help="CSV of Spotify songs")
     parser.add_argument("--number", type=int, default=1000)

@@ -1,8 +1,8 @@
-"""Compare the presets of training on the well-known table of GTZAN: ``python benchmarks/presets.py --data DATA``.
+"""Compare the presets of training on the table of GTZAN features: ``python benchmarks/presets.py --data DATA``.
 
-Each preset trains in a store of its own below data/presets, from the same rows and split, by the job train_models. The
-wall time of a step depends on what else the machine does, so the processor time of the whole job, with the start of
-Spark, stands beside it. A preset that has a store is not run again; ``--again quick`` does. Writes
+Each preset trains in a separate store below data/presets, from the same rows and split, by the job train_models. As the
+wall time of a step depends on other work on the machine, the processor time of the whole job, including the start of
+Spark, is reported, too. Completed presets are not repeated, except with ``--again quick``. Writes
 benchmarks/presets.json.
 """
 
@@ -40,7 +40,7 @@ def settings(preset: str, data: Path) -> list[str]:
 
 
 def run(preset: str, data: Path) -> dict[str, Any]:
-    """Import and split, then train; what the training took and found."""
+    """Import, split and train; return run time and results of the training."""
     home = WORK / preset
     shutil.rmtree(home, ignore_errors=True)
     steps = ["--set", 'pipeline.steps=["import_features", "assign_splits"]']
@@ -61,7 +61,7 @@ def run(preset: str, data: Path) -> dict[str, Any]:
 
 
 def _processor_seconds(session: int) -> dict[int, float]:
-    """Processor time so far of each process of a session, by its id; the largest that was seen counts."""
+    """Processor time used so far by each process of a session, by process id."""
     found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -74,7 +74,7 @@ def _processor_seconds(session: int) -> dict[int, float]:
 
 
 def figures(preset: str, measured: dict[str, Any]) -> dict[str, Any]:
-    """What the store says of its training."""
+    """Add results of the training from the tables of the store."""
     from deltalake import DeltaTable
 
     tables = WORK / preset / "tables"
@@ -95,7 +95,7 @@ def figures(preset: str, measured: dict[str, Any]) -> dict[str, Any]:
 
 
 def results(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Figures with their bars."""
+    """Results with their required values."""
     quick, full = found["quick"], found["full"]
 
     def one(value: float, unit: str, note: str, bar: float | None = None) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def results(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run what was not run yet, then write the figures."""
+    """Run the missing presets, then write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with tables/")
     parser.add_argument("--again", action="append", default=[], choices=PRESETS, help="run this preset again")

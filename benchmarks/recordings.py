@@ -1,8 +1,9 @@
-"""Judge copies of recordings: ``make recordings DATA=folder``, or ``python benchmarks/recordings.py --data FOLDER``.
+"""Evaluate the detection of copies: ``make recordings DATA=folder`` or ``benchmarks/recordings.py --data FOLDER``.
 
-Plants copies of real, rendered and composed songs and counts those that are found; counts links among songs that only
-sound alike; and links made-up fingerprints through Spark. Figures go to ``benchmarks/recordings.json`` and the table in
-``docs/recordings.md``. With sizes other than the usual ones they are only printed, unless ``--keep`` is given.
+Plants copies of real, rendered and composed songs and counts those that are found; counts false links among different
+songs that sound similar; and links synthetic fingerprints by Spark. Results are written to
+``benchmarks/recordings.json`` and the table in ``docs/recordings.md``. With other than the default sizes they are only
+printed, unless ``--keep`` is given.
 """
 
 import argparse
@@ -55,7 +56,7 @@ Print = tuple[np.ndarray, np.ndarray]
 
 
 def fingerprint(sound: np.ndarray, rate: int = RATE) -> Print:
-    """Codes and faster codes of a sound, as extraction makes them."""
+    """Codes of a sound, and codes of the sound played 1 % faster, as in feature extraction."""
     from genreatlas.audio.decode import resample
     from genreatlas.audio.frames import SAMPLE_RATE
 
@@ -64,7 +65,7 @@ def fingerprint(sound: np.ndarray, rate: int = RATE) -> Print:
 
 
 def link(prints: dict[str, Print]) -> dict[str, str]:
-    """Recording of every clip that has copies, as the step finds them, in one process."""
+    """Recording by clip, for clips with copies; finds copies as the step does, in one process."""
     names = sorted(prints)
     keys = np.arange(len(names), dtype=np.int64)
     postings = make_postings(
@@ -87,19 +88,19 @@ def link(prints: dict[str, Print]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Song:
-    """A sound that a process makes when it is asked for it; ``source`` is a number or the path of a file."""
+    """A sound that is generated or read on demand; ``source`` is a number or the path of a file."""
 
     kind: str
     source: int | Path
 
     @property
     def name(self) -> str:
-        """A name of its own."""
+        """Unique name."""
         source = self.source
         return f"{self.kind} {source if isinstance(source, int) else f'{source.parent.name}/{source.stem}'}"
 
     def sound(self) -> np.ndarray | None:
-        """Samples at RATE; None where the source is too short."""
+        """Samples at RATE; None if the source is too short."""
         made = MAKERS[self.kind](self.source)
         return made if len(made) > 20 * RATE else None
 
@@ -116,11 +117,13 @@ MAKERS: dict[str, Callable[[Any], np.ndarray]] = {
 
 
 def prints_of(song: Song, copies: bool, folder: Path | None) -> dict[str, Print]:
-    """Fingerprints of a song ("") and of its planted copies, by what was done; empty where the song is too short.
+    """Fingerprints of a song (key "") and of its planted copies (key: kind of change); empty if the song is too short.
 
     Parameters
     ----------
-    folder : where they are kept, so that a run that was stopped goes on where it was.
+    song : the song.
+    copies : whether to make copies.
+    folder : folder in which fingerprints are stored, so that an interrupted run can continue; None to store nothing.
     """
     version = get_feature_set("fingerprint").version
     key = hashlib.sha256(f"{version} {song.kind} {song.source}".encode()).hexdigest()[:32]
@@ -157,7 +160,7 @@ def make_prints(
 
 
 def judge_copies(prints: dict[str, dict[str, Print]]) -> dict[str, float]:
-    """Share of planted copies that are linked to their original, by what was done; each kind in a run of its own."""
+    """Share of planted copies that are linked to their original, by kind of change; each kind is a separate run."""
     originals = {name: one[""] for name, one in prints.items()}
     found = {}
     for what in COPIES | SPEEDS:
@@ -175,7 +178,7 @@ def judge_copies(prints: dict[str, dict[str, Print]]) -> dict[str, float]:
 
 
 def judge_alike(prints: dict[str, Print]) -> dict[str, float]:
-    """Links among songs that only sound alike and the originals, all in one run; none is right."""
+    """Count links among different songs, including similar-sounding ones, in one run; all such links are false."""
     links = link(prints)
     false = len(links) - len(set(links.values()))
     print(f"{false} links among {len(prints)} songs: {dict(list(links.items())[:10])}", flush=True)
@@ -183,10 +186,10 @@ def judge_alike(prints: dict[str, Print]) -> dict[str, float]:
 
 
 def made_up(prints: list[Print], n: int, folder: Path) -> set[tuple[int, int]]:
-    """Write fingerprints of made-up songs as Parquet, of which one in twenty is a copy; returns the planted pairs.
+    """Write fingerprints of synthetic songs as Parquet, one in twenty of them a copy; return the planted pairs.
 
-    A song is put together from pieces of 4 to 12 codes of real songs, in each of which the same bits are turned, one in
-    ten: so two codes of different songs are about as rarely equal as real ones are.
+    A song consists of pieces of 4 to 12 codes of real songs; in each piece the same bits, one in ten, are flipped. So
+    codes of different songs are equal about as rarely as those of real songs.
     """
     draw = np.random.default_rng(SEED)
     pool = np.concatenate([codes for codes, _ in prints])
@@ -201,7 +204,7 @@ def made_up(prints: list[Print], n: int, folder: Path) -> set[tuple[int, int]]:
             others = [one for one in kept if one < first]
             if others:
                 other = int(draw.choice(others))
-                source = kept.pop(other)[int(draw.random() < 0.15)]  # some are played faster
+                source = kept.pop(other)[int(draw.random() < 0.15)]  # some copies are faster
                 codes[row] = _noisy(np.roll(source, int(draw.integers(-40, 40))), draw)
                 planted.add((other, number))
         fresh = draw.choice(size, max(1, size // 15), replace=False)
@@ -249,7 +252,7 @@ def _noisy(codes: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 
 
 def judge_size(prints: list[Print], n: int) -> dict[str, float]:
-    """Link made-up songs through Spark, from nothing, and again, and with a hundred more."""
+    """Link synthetic songs by Spark: a first run, a run without new songs, and a run with a hundred more songs."""
     from pyspark.sql import functions as F
 
     from genreatlas.audio.feature_sets import table_of
@@ -317,7 +320,7 @@ def judge_size(prints: list[Print], n: int) -> dict[str, float]:
 
 
 def main() -> int:
-    """Measure what is asked for, and write the page."""
+    """Run the selected measurements and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("data/shared"), help="folder with music/ and midi5/")
     parser.add_argument("--parts", nargs="*", default=["copies", "alike", "size"], help="what to measure")

@@ -1,4 +1,4 @@
-"""Figures of recordings: what each is, its bar, the file that keeps them, and the table of the page."""
+"""Results of the detection of copies: descriptions, required values (bars), file, and table of the page."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,8 @@ from page import machine_line
 FILE = Path(__file__).with_name("recordings.json")
 PAGE = Path(__file__).parents[1] / "docs" / "recordings.md"
 _BEGIN, _END = "<!-- figures: begin (written by make recordings) -->", "<!-- figures: end -->"
-#: Key = (bar, unit, what it is), in the order of the table; a bar below 0 is the most that may be, None: no bar.
+#: (required value, unit, description) by key, in the order of the table; a negative value -x is a required maximum of
+#: x; None: no requirement.
 FIGURES: dict[str, tuple[float | None, str, str]] = {
     "copies_found": (0.98, "", "planted copies that are linked to their original, without those of another speed"),
     "copies_speed_found": (0.95, "", "the same for copies that are 1 % faster or slower"),
@@ -27,12 +28,12 @@ FIGURES: dict[str, tuple[float | None, str, str]] = {
 
 
 def kept() -> dict[str, dict[str, Any]]:
-    """Figures that were measured so far."""
+    """Results measured so far."""
     return json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
 
 
 def keep(found: Mapping[str, float], how: str) -> None:
-    """Add measured figures, or replace them; ``how`` says with which sizes they were measured."""
+    """Add or replace measured results; ``how`` describes the sizes of the run."""
     figures = kept()
     for key, value in found.items():
         bar, unit, what = FIGURES.get(key, (None, "", key.replace("_", " ")))
@@ -47,7 +48,7 @@ def keep(found: Mapping[str, float], how: str) -> None:
 
 
 def write_page() -> None:
-    """Put the table between the marks of the page."""
+    """Write the table between the markers of the page."""
     figures = kept()
     lines = ["| key | what | bar | measured | run with |", "|---|---|---|---|---|"]
     rows = {key: what for key, (_, _, what) in FIGURES.items()}

@@ -1,4 +1,4 @@
-"""Sounds that copies of recordings are judged by: songs, planted copies of them, and what only sounds alike."""
+"""Sounds for the evaluation of copies: songs, planted copies, and different songs that sound similar."""
 
 import io
 import subprocess
@@ -23,7 +23,7 @@ Sound = np.ndarray
 
 
 def mp3(sound: Sound, kbit: int, rate: int = RATE) -> bytes:
-    """An MP3 at a constant rate, by LAME."""
+    """Encode an MP3 at a constant bit rate by LAME."""
     encoder = lameenc.Encoder()
     encoder.set_bit_rate(kbit)
     encoder.set_in_sample_rate(rate)
@@ -35,7 +35,7 @@ def mp3(sound: Sound, kbit: int, rate: int = RATE) -> bytes:
 
 
 def libsndfile(sound: Sound, subtype: str, rate: int = RATE) -> bytes:
-    """An Ogg file with Vorbis or Opus inside."""
+    """Encode an Ogg file with Vorbis or Opus."""
     file = io.BytesIO()
     if subtype == "OPUS":
         sound, rate = soxr.resample(sound, rate, 48_000), 48_000
@@ -44,7 +44,7 @@ def libsndfile(sound: Sound, subtype: str, rate: int = RATE) -> bytes:
 
 
 def decoded(file: bytes) -> tuple[Sound, int]:
-    """Mono samples and their rate."""
+    """Decode to mono samples and sample rate."""
     sound, rate = soundfile.read(io.BytesIO(file), dtype="float32", always_2d=True)
     return sound.mean(axis=1), rate
 
@@ -58,7 +58,7 @@ def _fade(sound: Sound) -> Sound:
     return sound * np.clip(np.minimum(time, time[-1] - time) / 4.0, 0.0, 1.0)
 
 
-#: What is done to a song = how its copy is made; 128 kbit/s where nothing else is said.
+#: Function that makes a copy, by kind of change; MP3 at 128 kbit/s unless the name gives another format.
 COPIES: dict[str, Callable[[Sound], bytes]] = {
     "mp3_64": lambda sound: mp3(sound, 64),
     "mp3_128": lambda sound: mp3(sound, 128),
@@ -80,12 +80,12 @@ SPEEDS: dict[str, Callable[[Sound], bytes]] = {
 
 
 def at_rate(sound: Sound, rate: int) -> Sound:
-    """Samples at RATE."""
+    """Resample to RATE."""
     return sound if rate == RATE else soxr.resample(sound, rate, RATE)
 
 
 def game_music(folder: Path, most: int) -> list[Path]:
-    """One clip of each song of real game music."""
+    """Paths of one clip per song of real game music."""
     songs: dict[str, Path] = {}
     for path in sorted(folder.glob("*/*.mp3")):
         songs.setdefault(path.stem.rpartition("__")[0], path)
@@ -98,7 +98,7 @@ def recorded(path: Path) -> Sound:
 
 
 def midi_song(path: Path, font: Path) -> Sound:
-    """30 s from 0:50 on of a MIDI song by a sound font; the middle of one that is too short for that."""
+    """Render 30 s of a MIDI song with a sound font, from 0:50, or from the middle of a shorter song."""
     command = ["timeout", "120", "fluidsynth", "-niq", "-g", "0.5", "-r", str(RATE), "-T", "raw", "-O", "s16", "-F",
                "/dev/stdout", str(font), str(path)]  # fmt: skip
     wanted = 80 * RATE * 4
@@ -112,14 +112,14 @@ def midi_song(path: Path, font: Path) -> Sound:
 
 
 def composed(number: int, seed: int = 31) -> Sound:
-    """A song by the sandbox's composer, of each genre in turn."""
+    """A song of the sandbox's composer; ``number`` cycles through the genres."""
     genre = list(GENRES.values())[number % len(GENRES)]
     artist = make_artist(seed, genre, number // len(GENRES))
     return render(compose(artist, seed, number, SECONDS), SECONDS).mean(axis=1)
 
 
 def _only(artist: Artist, *roles: str, **voices: object) -> Artist:
-    """The artist with a few of its roles left."""
+    """The artist with only the given roles."""
     levels = {role: level if role in roles else -200.0 for role, level in artist.mix.levels.items()}
     voices = {role: voices.get(role, voice) for role, voice in artist.voices.items()}
     return replace(artist, voices=voices, mix=replace(artist.mix, levels=levels))
@@ -136,7 +136,7 @@ def quiet_piano(number: int) -> Sound:
 
 
 def drone_or_noise(number: int) -> Sound:
-    """A held chord with slow beats, or noise of some colour, or both."""
+    """A held chord with slow beating, or coloured noise, or both."""
     draw = np.random.default_rng(10_000 + number)
     time = np.arange(SECONDS * RATE) / RATE
     sound = np.zeros(len(time), dtype=np.float64)
@@ -157,7 +157,7 @@ def drone_or_noise(number: int) -> Sound:
 
 
 def same_drums(number: int) -> Sound:
-    """A loop over one drum machine and one of three patterns, with a bass and chords of its own."""
+    """A loop with the same drum machine and one of three patterns for all songs, and individual bass and chords."""
     genre = GENRES["house"]
     artist = make_artist(51, genre, number)
     artist = replace(artist, grooves=(genre.grooves[number % 3],), pace=0.5, live=0.0,

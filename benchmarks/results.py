@@ -1,8 +1,7 @@
 """Rebuild docs/results.md from real data: ``make results DATA=folder``.
 
-Every figure on the page comes from the tables that a run of the pipeline wrote just before. A data
-set that is not below DATA is named as absent. Runs are kept below data/results, so a second call
-continues where the first one was stopped.
+Every number on the page comes from the tables of these pipeline runs. Data sets that are not below DATA are listed as
+absent. Runs are stored below data/results, so that a second call continues an interrupted one.
 """
 
 import argparse
@@ -17,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(experiment: Experiment, data: Path) -> str:
-    """Run one experiment; return what it printed."""
+    """Run one experiment; return its output."""
     if experiment.name == "midi5":
         render(data)
     home = WORK / experiment.name
@@ -40,14 +39,14 @@ def run(experiment: Experiment, data: Path) -> str:
 
 
 def render(data: Path) -> None:
-    """Make the clips of midi5, once: seven minutes on two cores."""
+    """Render the clips of midi5 once: seven minutes on two cores."""
     clips = ROOT / WORK / "midi5" / "clips"
     if not (clips / "manifest.csv").exists():
         subprocess.run(["bash", str(data / "midi5" / "render.sh"), str(clips)], check=True)
 
 
 def main() -> None:
-    """Run everything whose data is there, then write the page."""
+    """Run the experiments whose data are available, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with midi5/, music/ and tables/")
     parser.add_argument("--only", action="append", default=[], help="name of an experiment to run; default: all")

@@ -1,6 +1,6 @@
-"""The section of docs/results.md on learning many genres: ``python benchmarks/results_bars.py`` writes it again.
+"""Write the section of docs/results.md on many genres: ``python benchmarks/results_bars.py``.
 
-Its figures are those of ``scale.json``, ``tables.json``, ``calibration.json`` and ``confounds.json``; nothing is
+Its results are taken from ``scale.json``, ``tables.json``, ``calibration.json`` and ``confounds.json``; nothing is
 measured here.
 """
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "results.md"
 _BEGIN, _END = "<!-- bars: begin (written by benchmarks/results_bars.py) -->", "<!-- bars: end -->"
 
-#: Key = file, what it is, bar, and on which side of it a figure is to be.
+#: (file, description, required value, minimum or maximum) by key.
 BARS: dict[str, tuple[str, str, float, Literal["at least", "at most"]]] = {
     "total_minutes": ("scale", "3,000 genres × 150 songs, all steps, minutes on two cores", 60.0, "at most"),
     "total_gb": ("scale", "the same, memory of all processes, GB", 16.0, "at most"),
@@ -31,7 +31,7 @@ BARS: dict[str, tuple[str, str, float, Literal["at least", "at most"]]] = {
 
 
 def section() -> str:
-    """The section, with the marks between which it stands."""
+    """Text of the section, with its markers."""
     lines = [
         _BEGIN,
         "## Learning many genres: bars",
@@ -75,7 +75,7 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Put the section in the place of the one that is there."""
+    """Replace the section of the page."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(_BEGIN)
     PAGE.write_text(before + section() + rest.partition(_END)[2], encoding="utf-8")

@@ -1,7 +1,7 @@
-"""What `make results` trains: every estimator of both engines, each at one setting.
+"""Candidates of `make results`: every estimator of both engines with one setting.
 
-With every estimator's own grid, six runs over real data take a day on two cores; so they take an hour.
-Frames are many rows, so only estimators whose time grows with the rows and no faster see them.
+With the full grids, the six runs on real data take a day on two cores; with one setting, an hour. Sets of frames have
+many rows, so only estimators whose run time is linear in the rows are trained on them.
 """
 
 import json
@@ -34,7 +34,7 @@ FRAMES_TOO = {
 
 
 def candidates(summary_sets: tuple[str, ...], frame_sets: tuple[str, ...] = ()) -> str:
-    """The list as TOML, for ``--set train.candidates=…``."""
+    """The list of candidates as TOML, for ``--set train.candidates=…``."""
     listed = [
         entry(engine, name, sets, grid)
         for group, sets in ((SUMMARY_ONLY, summary_sets), (FRAMES_TOO, (*summary_sets, *frame_sets)))
@@ -45,7 +45,7 @@ def candidates(summary_sets: tuple[str, ...], frame_sets: tuple[str, ...] = ()) 
 
 
 def entry(engine: str, estimator: str, sets: tuple[str, ...], grid: dict[str, list[object]]) -> str:
-    """One candidate as an inline table; lists and strings are spelt in TOML as in JSON."""
+    """One candidate as a TOML inline table; lists and strings have the same syntax in TOML and JSON."""
     values = ", ".join(f"{key} = {json.dumps(tried)}" for key, tried in grid.items())
     head = f'engine = "{engine}", estimator = "{estimator}", feature_sets = {json.dumps(sets)}'
     return f"{{ {head}, grid = {{ {values} }} }}"

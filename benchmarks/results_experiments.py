@@ -1,17 +1,17 @@
-"""The runs behind docs/results.md: on which data, with which configuration."""
+"""Experiments of docs/results.md: data and configuration of each run."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from results_candidates import candidates
 
-#: Where the runs keep their tables, below the repository.
+#: Folder of the runs' tables, relative to the repository.
 WORK = Path("data/results")
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One run of the pipeline: a configuration, and what is expected of it."""
+    """One run of the pipeline: configuration, required data, and whether it is expected to be refused."""
 
     name: str
     title: str
@@ -31,12 +31,12 @@ CLIPS = (
     "train.candidates=" + candidates(("summary9", "gtzan57"), ("mfcc12_frames",)),
     "folder.labels=manifest",
 )
-#: No part is needed on which a retraining would decide.
+#: Without a promotion part, which only retraining needs.
 SPLIT = ("splits.folds=3", "splits.promotion=0.0")
 
 
 def experiments(data: Path) -> list[Experiment]:
-    """The runs behind the page, in its order."""
+    """The experiments in the order of the page."""
     music, midi5 = data / "music", WORK / "midi5" / "clips"
     spotify = (
         f'import_features.path="{data}/tables/spotify_songs.csv"',
@@ -121,7 +121,7 @@ def experiments(data: Path) -> list[Experiment]:
 
 
 def music_overrides(music: Path) -> tuple[str, ...]:
-    """What the three runs over the game music share."""
+    """Configuration shared by the three runs on game music."""
     return (
         f'folder.path="{music}"',
         f'folder.manifest="{music}/manifest.csv"',

@@ -1,4 +1,4 @@
-"""docs/results.md, written from the tables of the runs alone."""
+"""Generate docs/results.md from the tables of the runs."""
 
 import platform
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ that artists are not known and scores may be too high. Machine: {machine}.
 
 
 def write_page(target: Path, work: Path, found: Sequence[tuple[Experiment, list[str], str]]) -> None:
-    """Write the page; ``found`` holds each experiment with what is absent, or what its run printed."""
+    """Write the page; ``found`` has for each experiment the absent data sets, and the output of its run."""
     blocks = [HEAD.format(machine=f"{platform.machine()}, Python {platform.python_version()}"), section()]
     for experiment, absent, log in found:
         blocks.append(f"## {experiment.title}\n\n{experiment.explanation}")
@@ -80,7 +80,7 @@ def _leaderboard(tables: Path) -> str:
 
 
 def _fold_scores(tables: Path) -> str:
-    """Every candidate's mean over the folds, one row per engine and estimator, one column per feature set."""
+    """Table of mean fold scores: one row per engine and estimator, one column per feature set."""
     experiments = _read(tables, "experiments")
     done = experiments[(experiments.status == "done") & (experiments.engine != "baseline")]
     scores = done.pivot_table("score_mean", ["engine", "estimator"], "feature_set", aggfunc="max")

@@ -1,8 +1,8 @@
-"""Judge rhythm, onsets and key against songs whose truth is known: ``make rhythm``.
+"""Evaluate rhythm, onsets and key on songs with known ground truth: ``make rhythm``.
 
-Composes songs (several seeds, every genre), runs the engine's trackers and librosa's own on the same samples,
-and compares both with the composer's truth by mir_eval. Writes ``benchmarks/rhythm.json``, ``docs/rhythm.md``
-between its marks, and ``docs/images/rhythm.svg``.
+Composes songs (several seeds, every genre), runs the package's trackers and librosa's on the same samples, and compares
+both with the composer's ground truth by mir_eval. Writes ``benchmarks/rhythm.json``, ``docs/rhythm.md`` between its
+markers, and ``docs/images/rhythm.svg``.
 """
 
 import argparse
@@ -27,20 +27,20 @@ from genreatlas.sandbox import plan_library, write_library
 from genreatlas.sandbox.composed_library import truth_path
 
 ROOT = Path(__file__).parents[1]
-#: A tempo within 4 % of the truth counts; Acc2 forgives these factors.
+#: A tempo within 4 % of the truth is correct; Acc2 also accepts these factors.
 _TOLERANCE, _OCTAVES = 0.04, (1.0, 2.0, 0.5, 3.0, 1 / 3)
-#: Composed notes closer together than this are one onset. [s]
+#: Composed notes closer than this are merged to one onset. [s]
 _TOGETHER = 0.03
-#: Which of the two modes of mir_eval a mode is nearest to.
+#: Nearest mode of mir_eval (major or minor) by mode.
 _MODES = {"major": "major", "minor": "minor", "dorian": "minor", "phrygian": "minor", "mixolydian": "major",
           "lydian": "major"}  # fmt: skip
-#: Spelling of pitch classes that mir_eval reads.
+#: Names of pitch classes in mir_eval.
 _SPELLED = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _FLATS = {"Db": "C#", "Eb": "D#", "Gb": "F#", "Ab": "G#", "Bb": "A#"}
 
 
 def main() -> int:
-    """Compose, judge, and write the page."""
+    """Compose and evaluate songs, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("data/bench/rhythm"), help="folder for composed songs")
     parser.add_argument("--seeds", type=int, nargs="*", default=[11, 12], help="seeds of the songs")
@@ -75,7 +75,7 @@ def main() -> int:
 
 
 def judge(path: Path, truth: dict) -> dict[str, float]:
-    """Every figure of one song, ours and librosa's."""
+    """Scores of one song, for the package and for librosa."""
     signal = read_clip(str(path))
     samples = resample(signal.samples, signal.sample_rate, SAMPLE_RATE)
     ours = FAST_GRAPH.compute(
@@ -110,24 +110,24 @@ def judge(path: Path, truth: dict) -> dict[str, float]:
 
 
 def beat_f(truth: list[float], found: np.ndarray) -> float:
-    """F-measure within 70 ms, the first five seconds left out as usual."""
+    """F-measure of beats within 70 ms, without the first five seconds, as usual."""
     trim = mir_eval.beat.trim_beats
     return float(mir_eval.beat.f_measure(trim(np.array(truth)), trim(np.asarray(found))))
 
 
 def onset_f(truth: list[float], found: np.ndarray) -> float:
-    """F-measure within 50 ms; notes that sound together are one onset on both sides."""
+    """F-measure of onsets within 50 ms; simultaneous notes are merged on both sides."""
     return float(mir_eval.onset.f_measure(together(truth), together(found))[0])
 
 
 def together(times: Iterable[float]) -> np.ndarray:
-    """Times in order, without those that follow another within 30 ms."""
+    """Sorted times, without those within 30 ms of the previous one."""
     ordered = np.sort(np.asarray(times, dtype=float))
     return ordered[np.diff(ordered, prepend=-1.0) > _TOGETHER]
 
 
 def key_score(truth: dict, found: np.ndarray) -> float:
-    """mir_eval's weighted score: 1 the key, 0.5 a fifth off, 0.3 its relative, 0.2 its parallel; 0 for none."""
+    """mir_eval's weighted score: 1 correct key, 0.5 a fifth apart, 0.3 relative, 0.2 parallel key, 0 otherwise."""
     if np.isnan(found).any():
         return 0.0
     tonic = _FLATS.get(truth["tonic"], truth["tonic"])
@@ -136,7 +136,7 @@ def key_score(truth: dict, found: np.ndarray) -> float:
 
 
 def means(songs: list[dict]) -> dict[str, float]:
-    """Mean of every figure, and medians of swing where it was found."""
+    """Mean of all scores, and medians of the swing errors of songs in which swing was found."""
     names = [name for name, value in songs[0].items() if isinstance(value, float)]
     found = {name: float(np.nanmean([song[name] for song in songs] or [np.nan])) for name in names}
     heard = [song["swing_error"] for song in songs if song["swing_found"]]
@@ -146,7 +146,7 @@ def means(songs: list[dict]) -> dict[str, float]:
 
 
 def sign(songs: list[dict], name: str) -> dict[str, int]:
-    """On how many songs a figure is higher, lower and equal to librosa's."""
+    """Numbers of songs on which a score is higher than, lower than and equal to librosa's."""
     apart = [song[name] - song[f"{name}_librosa"] for song in songs]
     higher, lower = sum(a > 1e-9 for a in apart), sum(a < -1e-9 for a in apart)
     return {"higher": higher, "lower": lower, "equal": len(apart) - higher - lower}

@@ -1,9 +1,9 @@
-"""Write down how well rhythm is heard: tables in ``docs/rhythm.md`` between two marks, and a picture."""
+"""Write the results of rhythm, onsets and key to ``docs/rhythm.md`` between two markers, and a picture."""
 
 from pathlib import Path
 
 _BEGIN, _END = "<!-- figures: begin (written by make rhythm) -->", "<!-- figures: end -->"
-#: Figure = (what it is, librosa's beside it, digits).
+#: (description, key of librosa's score, digits) by key of a score.
 _FIGURES = {
     "beat_f": ("beats, F within 70 ms", "beat_f_librosa", 3),
     "acc1": ("tempo, Acc1", "acc1_librosa", 3),
@@ -18,7 +18,7 @@ _FIGURES = {
 
 
 def write_page(found: dict, page: Path) -> None:
-    """Replace what stands between the marks."""
+    """Replace the text between the markers."""
     text = page.read_text(encoding="utf-8")
     before, rest = text.split(_BEGIN)
     after = rest.split(_END)[1]
@@ -59,7 +59,7 @@ def _cell(value: float | None, digits: int) -> str:
 
 
 def picture(songs: list[dict], path: Path) -> None:
-    """Beats, onsets and key of every genre, ours and librosa's, as an SVG that is the same for the same figures."""
+    """Scores of beats, onsets and key by genre, for the package and librosa, as a reproducible SVG."""
     import matplotlib
 
     matplotlib.use("svg")

@@ -1,17 +1,17 @@
-"""How training, judging and reporting grow with genres: ``python benchmarks/scale.py --genres 300 --songs 150``.
+"""Scaling of all steps with the number of genres: ``python benchmarks/scale.py --genres 300 --songs 150``.
 
-Makes a feature table of so many genres, runs import, split, train, evaluate, report, map, views and a question in SQL
-on it with the candidates of ``conf/fanout.toml``, then all of it again with nothing new. Of every step it writes
-seconds on the clock, seconds of CPU and peak memory (driver, JVM and workers together) to ``benchmarks/scale.json`` and
-prints ``docs/scale.md`` from what is there. Other work on the machine lengthens the clock but hardly the CPU seconds;
-how many CPU seconds it took meanwhile stands beside them.
+Generates a feature table, runs import, split, train, evaluate, report, map, views and an SQL query on it with the
+candidates of ``conf/fanout.toml``, then everything again without new data. For every step, wall time, CPU time and peak
+memory (driver, JVM and workers together) are written to ``benchmarks/scale.json``, from which ``docs/scale.md`` is
+generated. Other work on the machine affects wall time but hardly CPU time; the CPU time of other processes is reported,
+too.
 
-Figures are written after each step. With ``--keep FOLDER`` a run that was stopped goes on behind the last step that
-ended, with what that step left in the folder.
+Results are written after each step. With ``--keep FOLDER`` an interrupted run continues after the last completed step,
+with its outputs in the folder.
 
-The tables are hard to learn in the ways that real ones are: genres come in families that lie close together, artists
-have a manner of their own, some genres are two kinds of songs, and genres spread in different directions. A tenth of
-the songs have a second genre of the same family. With ``--zipf`` the genres are of very different sizes.
+The tables have the difficulties of real ones: genres form families of similar genres, artists have an effect of their
+own, some genres are bimodal, and the spread of genres differs in direction. A tenth of the songs have a second genre of
+the same family. With ``--zipf`` the sizes of genres are very different.
 """
 
 import argparse
@@ -35,14 +35,14 @@ ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "benchmarks" / "scale.json", ROOT / "docs" / "scale.md"
 WIDE = ROOT / "benchmarks" / "wide_table.json"
 COLUMNS = 45
-#: Genres × songs that the bars are for, and what cost per song is compared with.
+#: Genres × songs per genre for the required values, and the smaller run for the comparison of time per song.
 LARGE, SMALL = "3000x150", "300x150"
 LINEAR = ("import_features", "assign_splits", "publish_views", "write_report")
 LEARNING = ("train_models", "evaluate_models")
-#: Costs of a step on the page.
+#: Names of the measurements of a step on the page.
 COSTS = ("seconds", "CPU seconds", "CPU seconds of other processes", "CPU ms per song")
 
-#: Figures of candidates, and of judged models, on the page.
+#: Names of the results of candidates and evaluated models on the page.
 FITTED = ("macro-F1, folds", "macro-F1, fitted songs", "seconds, all folds")
 JUDGED = {
     "accuracy": "accuracy", "top_10_accuracy": "hit@10", "mean_reciprocal_rank": "MRR",
@@ -59,7 +59,7 @@ BARS = {
 
 @dataclass(frozen=True)
 class Shape:
-    """What a table is made with."""
+    """Parameters of a generated table."""
 
     genres: int
     songs: int
@@ -68,13 +68,13 @@ class Shape:
 
     @property
     def name(self) -> str:
-        """Key of its figures."""
+        """Key of its results."""
         return f"{self.genres}x{self.songs}" + ("-zipf" if self.zipf else "")
 
 
 @dataclass(frozen=True)
 class Genres:
-    """Means and families of genres, their numbers of songs, and the directions that all music varies in."""
+    """Means, families and sizes of genres, and directions of variance shared by all genres."""
 
     centre: np.ndarray
     family: np.ndarray
@@ -83,11 +83,11 @@ class Genres:
 
 
 def make_table(path: Path, shape: Shape) -> int:
-    """Write the table; the number of songs.
+    """Write the table; return the number of songs.
 
-    A family has twenty genres. In units of the spread inside a genre, families lie 0.55 apart in each column, genres
-    of a family 0.35, the two kinds of a genre (every fourth has two) 0.5, and an artist (some ten songs) 0.45 from
-    the genre's mean. What all music varies in, six directions of spread 1, is the same in every genre.
+    A family has twenty genres. Standard deviations per column, in units of the spread within a genre, are 0.55 for
+    family means, 0.35 for genres of a family, 0.5 for the two modes of a genre (every fourth genre has two), and 0.45
+    for artists (about ten songs each). In addition, all genres share six directions of spread 1.
     """
     rng = np.random.default_rng(shape.seed)
     n_families = max(1, shape.genres // 20)
@@ -154,8 +154,10 @@ def run(shape: Shape, home: Path, cores: int, write: Callable[[dict[str, Any]], 
 
     Parameters
     ----------
-    home : folder for table, store and models. The steps that ended there before are not run again.
-    write : gets what each step cost so far, whenever one has ended.
+    shape : parameters of the table.
+    home : folder for table, store and models; steps that were completed there are not repeated.
+    cores : number of cores.
+    write : called with all measurements so far after each step.
     """
     from genreatlas.config import load_config
     from genreatlas.session import get_spark
@@ -261,7 +263,7 @@ def _candidates(store: Any) -> list[dict[str, Any]]:
 
 
 def figures(found: dict[str, Any]) -> dict[str, float]:
-    """The figures with a bar, of what was run: those that compare sizes need both."""
+    """Results with required values, as far as the runs are available; comparisons of sizes need both runs."""
     large, small = found.get(LARGE), found.get(SMALL)
     if large is None or not large["complete"]:
         return {}
@@ -278,12 +280,12 @@ def figures(found: dict[str, Any]) -> dict[str, float]:
 
 
 def _per_song(run: dict[str, Any], step: str) -> float:
-    """CPU seconds of a step for each song: the clock also counts what others do on the machine."""
+    """CPU seconds of a step per song; wall time would also depend on other processes."""
     return run["steps"][step]["cpu_seconds"] / run["n_songs"]
 
 
 def page(found: dict[str, Any]) -> str:
-    """``docs/scale.md``."""
+    """Text of ``docs/scale.md``."""
     lines = [
         "# Thousands of genres: time and memory",
         "",
@@ -343,7 +345,7 @@ def page(found: dict[str, Any]) -> str:
 
 
 def _wide_table() -> list[str]:
-    """What ``benchmarks/wide_table.py`` wrote down: few songs of very many columns."""
+    """Section with the results of ``benchmarks/wide_table.py``: few songs with very many columns."""
     if not WIDE.exists():
         return []
     rows = json.loads(WIDE.read_text(encoding="utf-8"))
@@ -365,7 +367,7 @@ def _wide_table() -> list[str]:
 
 
 def main() -> None:
-    """Make the table, run the steps twice, write and print."""
+    """Generate the table, run the steps twice, write the results and the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--genres", type=int, default=300)
     parser.add_argument("--songs", type=int, default=150, help="of each genre, on average")
@@ -388,7 +390,7 @@ def main() -> None:
 
 
 def write(new: dict[str, Any]) -> None:
-    """Write the figures of a run beside those of the others, and the page."""
+    """Add the results of a run to the file, and write the page."""
     known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     runs = {name: one for name, one in (known | new).items() if isinstance(one, dict)}
     RESULTS.write_text(json.dumps(figures(runs) | runs, indent=1) + "\n", encoding="utf-8")

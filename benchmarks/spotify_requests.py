@@ -1,8 +1,8 @@
-"""Requests, time and memory of the client alone, without Spark, for worlds of any size.
+"""Requests, time and memory of the Spotify client without Spark, for sandbox worlds of any size.
 
-``python benchmarks/spotify_requests.py --genres 300 3000`` reads every playlist of a world with the same fetch and the
-same pool as ``collect_songs``, then audio features of all songs, then every playlist again with its snapshot known.
-``benchmarks/fan_out.py`` times the whole steps.
+``python benchmarks/spotify_requests.py --genres 300 3000`` reads every playlist of a world with the fetch function and
+thread pool of ``collect_songs``, then the audio features of all songs, then every playlist again with known snapshot
+ids. ``benchmarks/fan_out.py`` measures the whole steps.
 """
 
 import argparse
@@ -30,7 +30,7 @@ BATCH = 100
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the measurements and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--genres", type=int, nargs="+", default=[300, 3000])
     parser.add_argument("--songs", type=int, default=150)
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def measure(world: World, genres: int) -> None:
-    """One world: playlists, features, playlists again."""
+    """Measure one world: playlists, features, playlists again."""
     config = load_config([], [*world.settings(), "spotify.acknowledge_terms=true"])
     forget_hosts()
     page = fetch_page(config.fan_out, config.every_noise.list, lambda body: bool(parse_list(body)))
@@ -80,7 +80,7 @@ def ask(config: Config, kind: str, requests: dict) -> Iterator[tuple[str, dict]]
 
 @contextmanager
 def timed(world: World, genres: int, what: str, keys: int) -> Iterator[None]:
-    """Print a row of the table for what happens in the block."""
+    """Measure the block and print its row of the table."""
     world.control(clear_log=True)
     clock, cpu = time.monotonic(), time.process_time()
     yield

@@ -1,8 +1,8 @@
-"""How well genres are told on two well-known feature tables, by artists never seen: tables.json and docs/tables.md.
+"""Accuracy on two well-known feature tables, on unseen artists: writes tables.json and docs/tables.md.
 
-The candidates are those that ``train_models`` tries by default on tables of this size (the preset ``quick``, those of
-scikit-learn), fitted and scored by its own functions; of these the best on folds of the training part is fitted again
-and judged once on artists, or a list, that took no part. No Spark.
+The candidates are those of ``train_models`` with the preset ``quick`` for tables of this size (scikit-learn only),
+fitted and scored by its functions. The best candidate on folds of the training part is refitted and tested once on
+unseen artists, or on a published list of test songs. No Spark.
 
     python benchmarks/tables.py --tables ../shared/data/tables
 """
@@ -34,14 +34,14 @@ from genreatlas.models.types import FoldTask, Trial
 
 ROOT = Path(__file__).parents[1]
 FOLDS, SEED, TEST = 3, 7, 0.25
-#: Left out of the candidates on the Spotify tables: with 12,000 songs it takes as long as all others together.
+#: Estimators left out on the Spotify tables: with 12,000 songs they take as long as all others together.
 SLOW = {"svc"}
 LDA = ("numpy", "lda", {"shrinkage": 0.0})
 
 
 @dataclass
 class Table:
-    """X (n, n_features), y (n,) genre, group (n,) artist or song, is_test (n,)."""
+    """A feature table: X (n, n_features), y (n,) genre, group (n,) artist or song, is_test (n,) bool."""
 
     X: np.ndarray
     y: np.ndarray
@@ -57,7 +57,7 @@ def by_artist(X: np.ndarray, labels: pd.Series, artist: pd.Series) -> Table:
 
 
 def spotify(tables: Path, label: str) -> pd.DataFrame:
-    """Tracks of one genre, each once."""
+    """Tracks with a single genre, without duplicates."""
     table = pd.read_csv(tables / "spotify_songs.csv")
     one = table.groupby("track_id")[label].nunique() == 1
     table = table[table["track_id"].map(one) & table["track_artist"].notna()]
@@ -65,7 +65,7 @@ def spotify(tables: Path, label: str) -> pd.DataFrame:
 
 
 def with_context(table: pd.DataFrame) -> np.ndarray:
-    """The features of a song, and the mean of those of its artist's other songs; missing where it has none."""
+    """Features of a song, and means over the other songs of its artist (missing if there are none)."""
     values = table[list(SOUND)].astype(float)
     by = values.groupby(table["track_artist"].str.strip().str.lower())
     n = by["tempo"].transform("size").to_numpy()[:, None]
@@ -74,7 +74,7 @@ def with_context(table: pd.DataFrame) -> np.ndarray:
 
 
 def gtzan(tables: Path) -> tuple[Table, np.ndarray]:
-    """The 57 columns with the filtered lists, and the artist of each song."""
+    """The table of 57 features with the fault-filtered lists, and the artist of each song."""
     lists = [
         {line.strip().rpartition("/")[2] for line in (tables / "gtzan" / f"{part}_filtered.txt").open() if line.strip()}
         for part in ("train", "valid")
@@ -91,7 +91,7 @@ def gtzan(tables: Path) -> tuple[Table, np.ndarray]:
 
 @contextmanager
 def files_of(table: Table, group: np.ndarray) -> Iterator[MatrixFiles]:
-    """The training part as ``train_models`` writes it, with folds of groups."""
+    """The training part in the format of ``train_models``, with folds by group."""
     train = ~table.is_test
     names, place = np.unique(group[train], return_inverse=True)
     n = int(train.sum())
@@ -107,7 +107,7 @@ def files_of(table: Table, group: np.ndarray) -> Iterator[MatrixFiles]:
 
 
 def candidates(n_rows: int, n_columns: int, n_classes: int, without: set[str]) -> list[Trial]:
-    """The default candidates of a size."""
+    """The default candidates for a table of this size."""
     engine = get_task_engine("sklearn")
     suiting = [one for one in QUICK if one.suits(n_rows, n_columns, n_classes) and one.estimator not in without]
     return [
@@ -118,7 +118,7 @@ def candidates(n_rows: int, n_columns: int, n_classes: int, without: set[str]) -
 
 
 def learn(name: str, table: Table, group: np.ndarray, without: set[str]) -> dict[str, object]:
-    """Choose on folds, judge once."""
+    """Select the best candidate on folds, and test it once."""
     started = time.perf_counter()
     train, n_classes = ~table.is_test, int(table.y.max()) + 1
     trials = candidates(int(train.sum()), table.X.shape[1], n_classes, without)
@@ -126,7 +126,7 @@ def learn(name: str, table: Table, group: np.ndarray, without: set[str]) -> dict
     with files_of(table, group) as files:
         scores: dict[str, list[float]] = {trial.name: [] for trial in trials}
         kept = trials
-        for fold in range(FOLDS):  # successive halving, as the preset does it
+        for fold in range(FOLDS):  # successive halving, as in the preset
             for trial in kept:
                 found = score_fold(FoldTask(trial.name, trial, fold), files, settings)
                 scores[trial.name].append(-1.0 if found.score is None else found.score)
@@ -136,7 +136,7 @@ def learn(name: str, table: Table, group: np.ndarray, without: set[str]) -> dict
         if rows[0]["reason"]:
             raise SystemExit(f"{name}: {rows[0]['detail']}")
         model = get_task_engine("sklearn").loads(b"".join(row["content"] for row in rows))
-        # accuracy on folds by the same folds, so that protocols can be compared
+        # accuracy on the same folds, for the comparison with the test accuracy
         accuracy = [
             score_fold(FoldTask("a", best, fold), files, GridSettings("accuracy", False, False)).score or 0.0
             for fold in range(FOLDS)
@@ -165,13 +165,14 @@ def learn(name: str, table: Table, group: np.ndarray, without: set[str]) -> dict
 
 
 def each_estimator(table: Table, groups: dict[str, np.ndarray]) -> list[dict[str, object]]:
-    """Of each estimator and scaler the point of its grid that is best on folds, judged: what was tried, and missed.
+    """Test accuracy of the best grid point on folds, for each estimator and scaler.
 
-    Nothing is chosen by what these rows say.
+    For information only: nothing is selected by these results.
 
     Parameters
     ----------
-    groups : what folds part, by name.
+    table : the table.
+    groups : groups of the folds, by name of the grouping.
     """
     train, n_classes = ~table.is_test, int(table.y.max()) + 1
     trials = candidates(int(train.sum()), table.X.shape[1], n_classes, set())
@@ -199,7 +200,7 @@ def each_estimator(table: Table, groups: dict[str, np.ndarray]) -> list[dict[str
 
 
 def figures_of(found: dict[str, dict]) -> dict[str, float]:
-    """The keys of the file."""
+    """Results by key of the file."""
     figures = {name: one["accuracy"] for name, one in found.items() if name.startswith("spotify")}
     for name, key in (("gtzan57", "gtzan_gap_random"), ("gtzan57_by_artist", "gtzan_gap_artist")):
         if name in found:
@@ -210,7 +211,7 @@ def figures_of(found: dict[str, dict]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, and write the file."""
+    """Run the measurements and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=Path, required=True, help="folder with spotify_songs.csv and gtzan/")
     parser.add_argument("--without", nargs="*", default=[], help="estimators to leave out")
@@ -222,7 +223,7 @@ def main() -> None:
     without = set(args.without)
 
     def measure(name: str, key: str, work: Callable[[], object]) -> None:
-        """Write down what one piece of work found, so that a run that is stopped keeps it."""
+        """Run one measurement and write its result, so that an interrupted run keeps it."""
         if args.only and name not in args.only:
             return
         result = work()
@@ -266,7 +267,7 @@ def _named(name: str, table: Table, without: set[str]) -> dict[str, object]:
 
 
 def levels(fine: pd.DataFrame) -> list[dict[str, object]]:
-    """Flat and top-down models on the subgenres of Spotify and on made-up genres with families."""
+    """Compare flat and top-down models on Spotify's subgenres and on synthetic genres with families."""
     y, names = pd.factorize(fine["playlist_subgenre"], sort=True)
     above = fine.groupby("playlist_subgenre")["playlist_genre"].first().loc[names]
     artist = pd.factorize(fine["track_artist"].str.strip().str.lower())[0]

@@ -1,9 +1,9 @@
-"""Print ``docs/tables.md`` from ``benchmarks/tables.json``."""
+"""Generate ``docs/tables.md`` from ``benchmarks/tables.json``."""
 
 import textwrap
 from typing import Any
 
-#: Table = what it is, and the accuracy that was asked for.
+#: Description and required accuracy by table.
 TITLES = {
     "spotify_6": ("Spotify, 6 genres, audio features", 0.55),
     "spotify_6_year": ("the same with the year of release", 0.58),
@@ -12,7 +12,7 @@ TITLES = {
     "gtzan57": ("GTZAN, 57 columns, train list against validation list", 0.47),
     "gtzan57_by_artist": ("the same, chosen on folds of artists", None),
 }
-#: What is compared = in words.
+#: Description by compared method.
 METHODS = {
     "flat": "flat, the family of the first genre",
     "summed": "flat, probabilities summed up the tree",
@@ -21,7 +21,7 @@ METHODS = {
 
 
 def page(found: dict[str, Any], folds: int) -> str:
-    """The page."""
+    """Text of the page."""
     text = (
         "Written by `python benchmarks/tables.py --tables FOLDER`. The default candidates of scikit-learn (the preset "
         f"`quick`) are chosen on {folds} folds of the training part, and the best is judged once: on a quarter of the "
@@ -60,7 +60,7 @@ def page(found: dict[str, Any], folds: int) -> str:
 
 
 def _tried(rows: list[dict[str, Any]], asked: float, chosen: float) -> list[str]:
-    """What each estimator makes of GTZAN's validation list."""
+    """Section on the accuracy of each estimator on GTZAN's validation list."""
     best = max(rows, key=lambda row: row["accuracy"])
     reached = [row for row in rows if row["accuracy"] >= asked]
     text = (

@@ -1,4 +1,4 @@
-"""What a benchmark and all processes below it take: memory and CPU seconds."""
+"""Measure memory and CPU time of a benchmark and all its child processes."""
 
 import os
 import threading
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 class Watch:
-    """Peak memory and CPU seconds of this process and all below it, looked at twice a second.
+    """Peak memory and CPU time of this process and all its descendants, sampled twice per second.
 
-    Spark's daemon of workers lets the kernel take what ended, so nobody adds up the seconds of its children: what each
-    process had used when it was last seen is kept here.
+    The daemon of Spark's Python workers does not wait for its children, so the kernel does not add up their CPU time.
+    Therefore, the CPU time of each process when it was last sampled is recorded here.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Watch:
             self.peak = max(self.peak, self.look())
 
     def look(self) -> int:
-        """Note what every process has used; bytes of all of them, what they share divided among them (PSS)."""
+        """Sample all processes; returns their total memory in bytes, with shared memory divided among them (PSS)."""
         total = 0
         found = _tree(os.getpid())
         with self._lock:
@@ -39,26 +39,26 @@ class Watch:
         return total
 
     def cpu(self) -> float:
-        """CPU seconds so far, of processes that ended too."""
+        """CPU seconds so far, including processes that have ended."""
         with self._lock:
             self._used |= _tree(os.getpid())
             return sum(self._used.values())
 
     def close(self) -> None:
-        """Stop looking."""
+        """Stop sampling."""
         self._ended.set()
         self._thread.join()
 
 
 def busy_seconds() -> float:
-    """CPU seconds that all processes of the machine have used since it started."""
+    """CPU seconds used by all processes of the machine since its start."""
     fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
     user, nice, system, _, _, irq, soft = map(int, fields[1:8])
     return (user + nice + system + irq + soft) / os.sysconf("SC_CLK_TCK")
 
 
 def _tree(root: int) -> dict[tuple[int, str], float]:
-    """CPU seconds of a process and of each below it, without their children's; a process by its id and start."""
+    """CPU seconds of a process and each descendant, without their children's time, by (process id, start time)."""
     fields: dict[int, list[str]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

@@ -1,10 +1,10 @@
-"""Judge the site under load: ``python benchmarks/web.py``.
+"""Measure the site under load: ``python benchmarks/web.py``.
 
-Makes an extract of 450,000 made-up songs, serves it as the job does, and measures on this machine, which asks and
-answers at once: search and pages of cached analyses at 50 requests at a time, the first analysis of a clip of 30 s, the
-page of the map in Chromium, memory, and ten minutes of mixed load in which files are uploaded, too. Figures go to
-``benchmarks/web.json`` as ``{key: {value, bar, unit, n, note}}``, and from there into ``docs/web.md``.
-``--page`` only prints the page again.
+Publishes an extract of 450,000 synthetic songs, serves it by the job serve_web, and measures with client and server on
+this machine: search and pages of cached analyses with 50 concurrent requests, the first analysis of a clip of 30 s, the
+map page in Chromium, memory, and ten minutes of mixed load with uploads. Results are written to
+``benchmarks/web.json`` as ``{key: {value, bar, unit, n, note}}``, and from there to ``docs/web.md``. ``--page`` only
+regenerates the page.
 """
 
 import argparse
@@ -51,7 +51,7 @@ UPLOAD_EVERY_S = 5.0
 FILE = ROOT / "benchmarks" / "web.json"
 PAGE = ROOT / "docs" / "web.md"
 _BEGIN, _END = "<!-- figures: begin (written by benchmarks/web.py) -->", "<!-- figures: end -->"
-#: Key = (the most that may be, unit, what it is), in the order of the table; None: no bar.
+#: (required maximum, unit, description) by key, in the order of the table; None: no requirement.
 FIGURES: dict[str, tuple[float | None, str, str]] = {
     "cached_p95_ms": (50, "ms", "page of an analysis that is done, 50 requests at once, 95th percentile"),
     "search_p95_ms": (100, "ms", "search as one types over all songs, artists, albums, genres and playlists, the same"),
@@ -64,7 +64,7 @@ FIGURES: dict[str, tuple[float | None, str, str]] = {
 
 
 def main() -> None:
-    """Measure everything and write the figures."""
+    """Run all measurements and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--songs", type=int, default=450_000)
     parser.add_argument("--minutes", type=float, default=10.0, help="of mixed load")
@@ -87,7 +87,7 @@ def main() -> None:
 
 
 def as_figures(found: dict[str, tuple[float, int, str]], how: str) -> dict[str, dict[str, Any]]:
-    """Measured values with their bars and how they were measured."""
+    """Results with required values and the conditions of the measurement."""
     figures = {}
     for key, (bar, unit, what) in FIGURES.items():
         if key in found:
@@ -98,7 +98,7 @@ def as_figures(found: dict[str, tuple[float, int, str]], how: str) -> dict[str, 
 
 
 def write_page() -> None:
-    """Put the table between the marks of the page."""
+    """Write the table between the markers of the page."""
     figures = json.loads(FILE.read_text(encoding="utf-8"))
     lines = ["| figure | value | bar | n | |", "|---|---|---|---|---|"]
     for key in (key for key in FIGURES if key in figures):
@@ -114,7 +114,7 @@ def write_page() -> None:
 
 
 def lake(songs: int, home: Path, model: dict[str, Any]) -> SiteData:
-    """A lake of 3,000 genres, each song under one of them, with the features of a set, and a map."""
+    """Synthetic data of 3,000 genres, with one genre per song, features of one set, and a map."""
     random = np.random.default_rng(20)
     drawn = map_data(GENRES)
     about = {"title": drawn.title, "drawn_from": drawn.drawn_from, "source": drawn.source, "missing": []}
@@ -134,13 +134,13 @@ def lake(songs: int, home: Path, model: dict[str, Any]) -> SiteData:
         "centre": [0.0] * len(FEATURES), "spread": [1.0] * len(FEATURES), "mean": [0.0] * len(FEATURES),
         "variance": float(len(FEATURES)), "clip": model["clip"],
     }  # fmt: skip
-    # A scale of one and no copies: distances are corrected as they are of a real library, by the same code.
+    # All scales are 1 and there are no copies; the code that corrects distances runs as for a real library.
     vectors = SongVectors(features.song_ids, values, [None] * songs, np.ones(songs), np.ones(songs, dtype=bool))
     return replace(data, tables=tables, features=features, space=space, vectors=vectors)
 
 
 def measure(home: Path, songs: int, minutes: float, seconds: float) -> dict[str, tuple[float, int, str]]:
-    """Each figure with how many were measured, and what else there is to say."""
+    """Measure the site; returns (value, number of measurements, remark) by key."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
@@ -174,7 +174,7 @@ def measure(home: Path, songs: int, minutes: float, seconds: float) -> dict[str,
 async def load(
     address: str, pid: int, songs: int, words: list[str], minutes: float, seconds: float
 ) -> dict[str, tuple[float, int, str]]:
-    """Ask the server under several loads."""
+    """Measure the server under several loads."""
     random = np.random.default_rng(7)
     connector = aiohttp.TCPConnector(limit=AT_ONCE)
     jar = aiohttp.CookieJar(unsafe=True)
@@ -233,7 +233,7 @@ async def load(
 async def mix(
     session: aiohttp.ClientSession, path: Any, seeds: "itertools.count[int]", seconds: float
 ) -> tuple[list[float], int, int]:
-    """Mixed load: times of answers, uploads that were analysed meanwhile, and errors of both."""
+    """Mixed load: response times in s, number of analysed uploads, and number of errors."""
     until = time.monotonic() + seconds
     uploads = 0
 
@@ -255,7 +255,7 @@ async def mix(
 
 
 async def ask(session: aiohttp.ClientSession, path: Any, seconds: float) -> tuple[list[float], int]:
-    """Seconds of every answer while 50 clients ask as fast as they are answered; and how many were no success."""
+    """Response times in s with 50 clients that send requests continuously, and number of failed requests."""
     times: list[float] = []
     errors = 0
     until = time.monotonic() + seconds
@@ -280,7 +280,7 @@ async def ask(session: aiohttp.ClientSession, path: Any, seconds: float) -> tupl
 
 
 async def analysed(session: aiohttp.ClientSession, seed: int) -> tuple[float, str]:
-    """Seconds from an upload to its answer, and the address of its page."""
+    """Seconds from an upload to its result, and the address of its page."""
     async with session.get("/upload") as answer:
         token = re.search(r'name="token" value="(\w+)"', await answer.text())[1]  # type: ignore[index]
     form = aiohttp.FormData()
@@ -300,7 +300,7 @@ async def analysed(session: aiohttp.ClientSession, seed: int) -> tuple[float, st
 
 
 def usable(address: str, home: Path) -> float:
-    """Seconds until the map can be used: the median of five openings."""
+    """Seconds until the map is usable: the median of five page loads."""
     found = []
     with Browser(home / "profile") as browser:
         for _ in range(5):
@@ -311,29 +311,29 @@ def usable(address: str, home: Path) -> float:
 
 
 def memory(pid: int, kind: str = "RssAnon") -> int:
-    """Resident bytes of a process: those of its own (RssAnon), or with mapped files, too (VmRSS)."""
+    """Resident memory of a process in bytes: without mapped files (RssAnon), or with them (VmRSS)."""
     text = Path(f"/proc/{pid}/status").read_text()
     return int(text.partition(f"{kind}:")[2].split()[0]) * 1024
 
 
 def queues(pid: int) -> list[int]:
-    """Processes that a server analyses in."""
+    """Ids of a server's queue processes."""
     started = [one for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()]
     return [int(one) for one in started if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
 def median_ms(times: list[float]) -> float:
-    """Median, in ms."""
+    """Median in ms of times in s."""
     return round(1000 * statistics.median(times), 1)
 
 
 def rate(times: list[float], seconds: float) -> str:
-    """Answers a second, in words."""
+    """Text with the number of responses per second."""
     return f"{len(times) / seconds:.0f} answers a second"
 
 
 def p95(times: list[float]) -> float:
-    """95th percentile, in ms."""
+    """95th percentile in ms of times in s."""
     return round(1000 * float(np.quantile(times, 0.95)), 1)
 
 

@@ -1,7 +1,7 @@
-"""Take the pictures of ``docs/web.md`` and of the README: pages of the demo's site in a headless Chromium.
+"""Take the screenshots for ``docs/web.md`` and the README: pages of the demo's site in a headless Chromium.
 
-``python benchmarks/web_pictures.py`` after ``make demo``. It serves ``data/demo/site`` as ``make web`` does, sends it a
-clip of the demo's library, and takes each page once everything on it is drawn.
+``python benchmarks/web_pictures.py`` after ``make demo``. It serves ``data/demo/site`` as ``make web`` does, uploads a
+clip of the demo's library, and captures each page after it is fully drawn.
 """
 
 import argparse
@@ -27,7 +27,7 @@ WIDTH = 1180
 
 
 def main() -> None:
-    """Serve the site, and take the pictures."""
+    """Serve the site and take the screenshots."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--conf", type=Path, default=ROOT / "conf" / "demo.toml")
     parser.add_argument("--set", action="append", default=[], help="a setting, as of any job")
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def take(browser: Browser, address: str, found: Extract, config: Config, folder: Path) -> None:
-    """Take each picture."""
+    """Take all screenshots."""
     folder.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + 120
     while True:
@@ -110,7 +110,7 @@ def take(browser: Browser, address: str, found: Extract, config: Config, folder:
 
 
 def heard(found: Extract) -> dict:
-    """The best known song with a clip: one with beats that are sure, where there is any."""
+    """The song with a clip and the most reliably detected bars, among the 2,000 most popular."""
     songs = [one for one in found.songs(range(1, 2001)) if one["clip"] and one["genres"] and one["title"]]
     assert songs, "The site has no clip to show."
 

@@ -1,8 +1,8 @@
-"""How long a wide table takes, step by step: 6,373 columns x 1,000 songs, as openSMILE's ComParE set has them.
+"""Run time of every step on a wide table: 1,000 songs with 6,373 columns, as in openSMILE's ComParE set.
 
-Writes wide_table.json: seconds on the clock and of CPU (driver, JVM and workers together) of every step, on a table
-that is made here. Other work on the machine lengthens the clock but hardly the CPU seconds: on two cores, nothing takes
-longer than its CPU seconds, and little less than half of them.
+Writes wide_table.json: wall time and CPU time (driver, JVM and workers together) of every step, on a generated table.
+Other work on the machine affects wall time but hardly CPU time: on two cores without other work, wall time is between
+half of the CPU time and the CPU time.
 """
 
 import argparse
@@ -35,7 +35,7 @@ CANDIDATES = (
 
 
 def make_table(path: Path, n_songs: int, n_columns: int) -> None:
-    """Songs of ten genres by 200 artists; a fiftieth of the columns tells the genres apart, groups of them alike."""
+    """Write songs of ten genres by 200 artists; a fiftieth of the columns depend on the genre and are correlated."""
     rng = np.random.default_rng(1)
     artist = np.arange(n_songs) % 200
     genre = artist % 10
@@ -50,7 +50,7 @@ def make_table(path: Path, n_songs: int, n_columns: int) -> None:
 
 
 def main() -> None:
-    """Make the table, run the steps, print and write."""
+    """Generate the table, run the steps, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--songs", type=int, default=1000)
     parser.add_argument("--columns", type=int, default=6373)
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def profiled(step, store, config):
-    """Run a step under cProfile and print where the driver's time went."""
+    """Run a step under cProfile and print the profile of the driver."""
     import cProfile
     import pstats
 

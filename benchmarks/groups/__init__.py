@@ -1,1 +1,1 @@
-"""Groups of benchmarks: each module has ``measure(context)``, which yields results."""
+"""Groups of benchmarks: each module has a function ``measure(context)`` that yields results."""

@@ -1,4 +1,4 @@
-"""``fma518_44k`` and ``fma518_22k`` against FMA's own extractor, decoding included."""
+"""Compare ``fma518_44k`` and ``fma518_22k`` with FMA's extractor, including decoding."""
 
 import contextlib
 import importlib.util
@@ -22,7 +22,7 @@ _BARS = {"fma518_44k": 7.0, "fma518_22k": 5.5}
 
 
 def measure(context: Context) -> Iterator[Result]:
-    """Ratio and agreement at both rates; both sides get the same samples."""
+    """Ratio of CPU times and agreement of values at both sample rates, on the same samples."""
     paths = context.clips
     for name, bar in _BARS.items():
         rate = FEATURE_SETS[name].sample_rate
@@ -32,7 +32,7 @@ def measure(context: Context) -> Iterator[Result]:
 
 
 def ours(name: str, path: str) -> np.ndarray:
-    """The engine on a file."""
+    """Features of a file, computed by the package."""
     feature_set = FEATURE_SETS[name]
     signal = read_clip(path)
     samples = resample(signal.samples, signal.sample_rate, feature_set.sample_rate)
@@ -40,7 +40,7 @@ def ours(name: str, path: str) -> np.ndarray:
 
 
 def reference(context: Context, rate: int) -> tuple[Callable[[str], np.ndarray], str]:
-    """FMA's ``features.py`` where it lies in the peers' folder, else the same calls written down here."""
+    """FMA's ``features.py`` if it is in the folder of peers, otherwise a copy of its calls."""
     script = Path(context.peers or "") / "fma" / "features.py"
     if context.peers and script.exists():
         return _from_script(script, rate), f"FMA's features.py at {rate} Hz"
@@ -48,7 +48,7 @@ def reference(context: Context, rate: int) -> tuple[Callable[[str], np.ndarray],
 
 
 def _from_script(script: Path, rate: int) -> Callable[[str], np.ndarray]:
-    """FMA's program on the librosa of today: renamed calls, twelve bins an octave, and one rate for all files."""
+    """FMA's program adapted to current librosa: renamed calls, twelve bins per octave, and one rate for all files."""
     sys.modules["utils"] = types.SimpleNamespace(get_audio_path=lambda _, path: path)
     sys.modules.setdefault("tqdm", types.SimpleNamespace(tqdm=iter))
     spec = importlib.util.spec_from_file_location("fma_features", script)
@@ -69,14 +69,14 @@ def _from_script(script: Path, rate: int) -> Callable[[str], np.ndarray]:
 
     def extract(path: str) -> np.ndarray:
         with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
-            warnings.simplefilter("ignore")  # pandas of today on its assignments
+            warnings.simplefilter("ignore")  # current pandas warns about its assignments
             return module.compute_features(path).to_numpy(dtype=np.float64)
 
     return extract
 
 
 def _own(rate: int, path: str) -> np.ndarray:
-    """FMA's features by the same librosa calls, in the same order."""
+    """FMA's features by the same librosa calls in the same order."""
     x, _ = librosa.load(path, sr=rate)
     cqt = np.abs(librosa.cqt(x, sr=rate, bins_per_octave=12, n_bins=84, tuning=None))
     cens = librosa.feature.chroma_cens(C=cqt, bins_per_octave=12)

@@ -1,8 +1,9 @@
-"""Other people's extractors on the same arrays: essentia, openSMILE, audioFlux.
+"""Compare with other extractors on the same arrays: essentia, openSMILE, audioFlux.
 
-They are no dependencies. Each is measured where the Python named by ``GENREATLAS_PEERS_PYTHON`` can import it
-(``python -m venv peers && peers/bin/pip install essentia opensmile audioflux``), and absent otherwise. That process
-reads the same samples, has one thread, and reports its CPU time per clip; ours follows in this process.
+They are not dependencies. Each is measured if the Python named by ``GENREATLAS_PEERS_PYTHON`` can import it
+(``python -m venv peers && peers/bin/pip install essentia opensmile audioflux``), and reported as absent otherwise. That
+process reads the same samples, has one thread, and reports its CPU time per clip; the package is measured in this
+process.
 """
 
 import json
@@ -21,7 +22,7 @@ from genreatlas.audio.engine import FAST_GRAPH
 from genreatlas.audio.feature_sets import FEATURE_SETS, SAMPLE_RATE, compute_sets
 
 _SCRIPT = Path(__file__).parents[1] / "peer_extractors.py"
-#: Peer: our set that comes nearest to what it is asked for, and what that is.
+#: By extractor: the package's most similar feature set, and the features that the extractor computes.
 PEERS = {
     "essentia": ("summary9", "frame loop: spectrum, MFCC, centroid, roll-off, flatness, contrast, RMS, ZCR, HPCP"),
     "opensmile": ("gtzan57", "ComParE 2016 functionals: 6,373 columns, more than ours"),
@@ -30,7 +31,7 @@ PEERS = {
 
 
 def measure(context: Context) -> Iterator[Result]:
-    """The ratio to each peer, or its absence."""
+    """Ratio of CPU times to each extractor, or its absence."""
     python = os.environ.get("GENREATLAS_PEERS_PYTHON", "")
     arrays = [librosa.load(path)[0] for path in context.clips[:: max(1, len(context.clips) // 4)]]
     for peer, (name, what) in PEERS.items():
@@ -52,13 +53,13 @@ def measure(context: Context) -> Iterator[Result]:
 
 
 def _ours(name: str, samples: np.ndarray) -> float:
-    """CPU seconds of the engine, the fastest of four runs."""
+    """CPU seconds of the package, the fastest of four runs."""
     sets = [FEATURE_SETS[name]]
     return min(cpu_seconds(lambda: compute_sets(sets, samples, FAST_GRAPH)) for _ in range(4))
 
 
 def _theirs(python: str, peer: str, arrays: list[np.ndarray]) -> list[float] | str:
-    """CPU seconds per clip, or why there are none."""
+    """CPU seconds per clip of an extractor, or the reason why it could not be run."""
     with tempfile.TemporaryDirectory() as folder:
         for i, samples in enumerate(arrays):
             np.save(Path(folder) / f"{i}.npy", samples)

@@ -1,4 +1,4 @@
-"""Rhythm against plain librosa, and every set in one pass against each set alone."""
+"""Compare rhythm features with plain librosa, and all feature sets in one pass with separate passes."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ _SECONDS = 30.0
 
 
 def measure(context: Context) -> Iterator[Result]:
-    """Ratios, and whether tempo, beats and onsets are librosa's."""
+    """Ratios of CPU times, and whether tempo, beats and onsets equal librosa's."""
     paths = context.clips
     arrays = [librosa.load(path)[0] for path in paths]
     yield compare(
@@ -33,20 +33,20 @@ def measure(context: Context) -> Iterator[Result]:
 
 
 def groove(samples: np.ndarray) -> dict:
-    """The engine's onset strength (both envelopes), tempogram, tempo and beats."""
+    """Onset strength (both envelopes), tempogram, tempo and beats by the package."""
     names = ("onset_strength", "tempogram", "tempo", "beat_frames")
     return FAST_GRAPH.compute(names, samples=samples, sample_rate=SAMPLE_RATE)
 
 
 def librosa_groove(samples: np.ndarray) -> tuple:
-    """The same by librosa, which is given one envelope for all."""
+    """The same features by librosa, with one envelope for all."""
     envelope = librosa.onset.onset_strength(y=samples, sr=SAMPLE_RATE, aggregate=np.median)
     tempogram = librosa.feature.tempogram(onset_envelope=envelope, sr=SAMPLE_RATE)
     return tempogram, librosa.beat.beat_track(onset_envelope=envelope, sr=SAMPLE_RATE)
 
 
 def identical(samples: np.ndarray) -> bool:
-    """Whether tuning (from power and from magnitudes), tempo, beats and onsets are what librosa returns."""
+    """Whether tuning (from power and from magnitudes), tempo, beats and onsets equal librosa's."""
     names = ("tuning", "magnitude_tuning", "tempo", "beat_frames", "onset_frames")
     ours = FAST_GRAPH.compute(names, samples=samples, sample_rate=SAMPLE_RATE)
     tempo, beats = librosa.beat.beat_track(y=samples, sr=SAMPLE_RATE)
@@ -61,10 +61,10 @@ def identical(samples: np.ndarray) -> bool:
 
 
 def all_in_one_pass(path: str) -> list:
-    """Every set of the registry, sharing decoding and every intermediate."""
+    """All registered sets in one pass, with shared decoding and intermediates."""
     return extract_clip(path, 0.0, _SECONDS, ClipSection(), list(FEATURE_SETS.values()))
 
 
 def each_alone(path: str) -> list:
-    """Every set in a pass of its own."""
+    """All registered sets, each in a separate pass."""
     return [extract_clip(path, 0.0, _SECONDS, ClipSection(), [feature_set]) for feature_set in FEATURE_SETS.values()]

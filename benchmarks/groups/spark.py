@@ -1,8 +1,8 @@
-"""What Spark, isolation and Delta cost beside a bare loop, how fast a fresh worker starts, how much memory it takes.
+"""Overhead of Spark, isolation and Delta over a bare loop; start time and memory of a new worker.
 
 The step ``extract_features`` reads clips from one Delta table and writes ``gtzan57`` (and ``loudness``, which is always
-extracted) into others on ``local[2,4]``. The bare loop is two processes of one thread that hand each other nothing:
-they decode, extract by the same engine, and drop the result.
+extracted) to others on ``local[2,4]``. The bare loop consists of two single-threaded processes that decode, extract by
+the same code, and discard the result.
 """
 
 import json
@@ -25,7 +25,7 @@ _SECONDS = 30.0
 
 
 def measure(context: Context) -> Iterator[Result]:
-    """Overhead of Spark, start of a worker, memory of a worker and its helper."""
+    """Overhead of Spark, start time of a worker, memory of a worker and its helper process."""
     runs = 3 if context.quick else 5
     starts = [_fresh_worker(context.clips[:1]) for _ in range(runs)]
     seconds = [start["seconds"] for start in starts]
@@ -63,7 +63,7 @@ def _overhead(context: Context, runs: int) -> Result:
 
 
 def _clip(number: int, path: str) -> dict:
-    """A row of ``clips``; every number is another audio, though files repeat."""
+    """A row of ``clips``; every number has a different audio id, although files are repeated."""
     status = Path(path).stat()
     return {
         "clip_id": f"clip{number:06}",
@@ -87,7 +87,7 @@ def _clip(number: int, path: str) -> dict:
 
 
 def _step(spark, rows: list[dict]) -> float:
-    """Seconds of one run of the step over a new store."""
+    """Seconds of one run of the step on a new store."""
     from genreatlas.config import load_config
     from genreatlas.steps import extract_features
     from genreatlas.store import Store
@@ -126,14 +126,14 @@ def _extract(path: str) -> None:
 
 
 def _fresh_worker(paths: tuple[str, ...]) -> dict:
-    """What a new process needs for its first record, and what it and its helper hold after all of them."""
+    """Time of a new process until its first record, and its memory, including the helper, after all records."""
     start, before = time.time(), os.times()
     command = [sys.executable, __file__, json.dumps(paths)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     found = json.loads(done.stdout)
     after = os.times()
-    busy = sum(after[2:4]) - sum(before[2:4])  # of ended children and theirs
+    busy = sum(after[2:4]) - sum(before[2:4])  # CPU time of ended children and their children
     return found | {"seconds": found["first_at"] - start, "busy": busy}
 
 

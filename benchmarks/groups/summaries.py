@@ -1,4 +1,4 @@
-"""``gtzan57``, ``summary9`` and ``mfcc12_frames`` against one librosa call per feature, and against the floor."""
+"""Compare ``gtzan57``, ``summary9`` and ``mfcc12_frames`` with one librosa call per feature, and with a lower bound."""
 
 from collections.abc import Iterator
 
@@ -15,10 +15,10 @@ Array = np.ndarray
 
 
 def measure(context: Context) -> Iterator[Result]:
-    """Ratios on arrays and with decoding, and how closely values agree."""
+    """Ratios of CPU times without and with decoding, and agreement of values."""
     paths = context.clips
     arrays = [librosa.load(path)[0] for path in paths]
-    few = arrays[:: max(1, len(arrays) // 12)]  # two seconds of plain librosa a clip and run
+    few = arrays[:: max(1, len(arrays) // 12)]  # plain librosa takes two seconds per clip and run
     few_paths = paths[:: max(1, len(paths) // 12)]
     yield compare("gtzan57_vs_librosa", few, ours("gtzan57"), gtzan57, 25, repeats=2)
     yield compare("gtzan57_vs_librosa_with_decode", few_paths, decoded("gtzan57"), loaded(gtzan57), 16, repeats=2)
@@ -35,13 +35,13 @@ def measure(context: Context) -> Iterator[Result]:
 
 
 def ours(name: str):
-    """The engine on an array."""
+    """The package's features of an array."""
     feature_set = FEATURE_SETS[name]
     return lambda samples: compute_sets([feature_set], samples, FAST_GRAPH)[name]
 
 
 def decoded(name: str):
-    """The engine on a file."""
+    """The package's features of a file."""
     from_array = ours(name)
 
     def from_file(path: str) -> Array:
@@ -52,12 +52,12 @@ def decoded(name: str):
 
 
 def loaded(features):
-    """Plain librosa on a file."""
+    """Plain librosa features of a file."""
     return lambda path: features(librosa.load(path)[0])
 
 
 def floor(path: str) -> Array:
-    """What no extractor can do without: decode, resample, one short-time Fourier transform (the faster library's)."""
+    """Lower bound of any extractor: decoding, resampling, one short-time Fourier transform (by the faster library)."""
     signal = read_clip(path)
     samples = resample(signal.samples, signal.sample_rate, SAMPLE_RATE)
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(samples, 1024), 2048)[::512]
@@ -86,7 +86,7 @@ def gtzan57(y: Array) -> Array:
 
 
 def summary9(y: Array) -> Array:
-    """The means of nine features, one librosa call each."""
+    """Means of nine features, with one librosa call each."""
     values = (
         librosa.feature.chroma_stft(y=y),
         librosa.feature.spectral_contrast(y=y),
@@ -102,12 +102,12 @@ def summary9(y: Array) -> Array:
 
 
 def mfcc12(y: Array) -> Array:
-    """Twelve coefficients per frame."""
+    """Twelve MFCCs per frame."""
     return librosa.feature.mfcc(y=y, n_mfcc=12).T
 
 
 def frames_agreement(arrays: list[Array]) -> Result:
-    """Largest difference of an MFCC frame, as a share of its coefficient's range."""
+    """Largest difference of an MFCC, as a share of the coefficient's range."""
     worst = 0.0
     for y in arrays:
         expected, found = mfcc12(y), ours("mfcc12_frames")(y)
