@@ -1,4 +1,4 @@
-// The part of the layout that is seen.
+// The visible part of the layout.
 
 export const MOST_ZOOM = 256;
 
@@ -44,7 +44,7 @@ export class Camera {
     this.keepInside();
   }
 
-  // Grow by a factor; what lies at the pixel stays there.
+  // Zoom by a factor around a pixel.
   zoomAt(factor, px = this.width / 2, py = this.height / 2) {
     const scale = Math.min(this.fit * MOST_ZOOM, Math.max(this.fit, this.scale * factor));
     const [dx, dy] = [px - this.width / 2, py - this.height / 2];

@@ -1,5 +1,5 @@
-// Colours of genres by region or by a measure. Made in OKLCH, so that equal steps look equal and every colour is
-// readable on the paper: lightness is fixed by the theme.
+// Colours of genres by region or by a measure. Defined in OKLCH, which is perceptually uniform; the theme fixes the
+// lightness, so that every colour is readable on the background.
 import { ranksOf } from "./data.js";
 import { lensLayout } from "./layouts.js";
 
@@ -29,8 +29,8 @@ export function ramp(dark) {
   });
 }
 
-// Hues go round the first map with the regions, so that the map reads as one picture; lightness alternates, so that regions
-// beside each other differ.
+// The hue of a region follows its angle around the centre of the first map; lightness alternates, so that adjacent regions
+// differ.
 export function regionColours(data, dark) {
   const layout = lensLayout(data, 0);
   const sums = data.regions.map(() => [0, 0, 0]);
@@ -50,7 +50,7 @@ export function regionColours(data, dark) {
   return colours;
 }
 
-// Index into a palette for each genre. `by` is "region", "none" or the place of a measure.
+// Index into a palette for each genre. `by` is "region", "none" or the index of a measure.
 export function paint(data, by, theme) {
   const colour = new Uint16Array(data.n);
   if (by === "none") return { palette: [theme.ink], colour };

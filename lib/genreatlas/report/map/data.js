@@ -1,4 +1,4 @@
-// What the page knows, read from the inline JSON. Every text in it is shown as text: nothing here becomes markup.
+// Data of the page, read from the inline JSON. All texts are shown as text, never as markup.
 
 export function readData() {
   const data = JSON.parse(document.getElementById("map-data").textContent);
@@ -6,7 +6,7 @@ export function readData() {
   const children = data.names.map(() => []);
   data.parent.forEach((parent, genre) => { if (parent >= 0) children[parent].push(genre); });
   const place = new Map(data.ids.map((id, genre) => [id, genre]));
-  // Without a parent and without a year the second view has nothing to show.
+  // The second view needs parents or years.
   const second = data.hasTree || data.years.some((year) => year !== null);
   return { ...data, second, n: data.names.length, folded, children, place, ranks: new Map() };
 }
@@ -16,13 +16,13 @@ export function fold(text) {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
-// [genre, distance] of the nearest genres. The page holds them in one flat list a genre, which is read in half the time.
+// [genre, distance] of the nearest genres. Stored as one flat list per genre, which halves the time to parse.
 export function neighboursOf(data, genre) {
   const flat = data.neighbours[genre];
   return Array.from({ length: flat.length / 2 }, (_, place) => [flat[2 * place], flat[2 * place + 1]]);
 }
 
-// Share of genres below each genre, 0 to 1, ties in the middle; NaN where there is no value.
+// Percentile of each genre, 0 to 1, with mid-ranks for ties; NaN for missing values.
 export function ranksOf(data, measure) {
   if (!data.ranks.has(measure)) data.ranks.set(measure, rank(data.measures[measure].values));
   return data.ranks.get(measure);
@@ -47,7 +47,7 @@ export function formatNumber(value) {
   return String(Number(value.toPrecision(3)));
 }
 
-// A value of a measure with its unit; years are no amounts, and have no comma.
+// A value of a measure with its unit; years have no thousands separator.
 export function formatMeasure({ unit }, value, withUnit = true) {
   if (unit === "year") return formatYear(value);
   return unit && withUnit && value !== null ? `${formatNumber(value)} ${unit}` : formatNumber(value);
@@ -57,8 +57,8 @@ export function formatYear(year) {
   return year === null || Number.isNaN(year) ? "–" : String(Math.round(year));
 }
 
-// Genres whose names hold every word of the query: the whole name first, then names that begin with it, then words
-// that begin with it; large genres first among equals. Without a query: all, by name.
+// Genres whose names contain every word of the query. Order: equal to the query, names that begin with it, words that
+// begin with it; then large genres first. Without a query: all genres by name.
 export function searchGenres(data, query) {
   const wanted = fold(query).split(/\s+/).filter(Boolean);
   const found = [];
@@ -77,7 +77,7 @@ export function searchGenres(data, query) {
   return found.sort((a, b) => score.get(b) - score.get(a) || data.sizes[b] - data.sizes[a] || byName(a, b));
 }
 
-// From the genre up to the root of its tree. The page was made by others, so a circle ends the line.
+// Path from a genre to the root of its tree. Ends at a cycle, as the data are not trusted.
 export function lineOf(data, genre) {
   const line = [genre];
   while (data.parent[line[0]] >= 0 && !line.includes(data.parent[line[0]])) line.unshift(data.parent[line[0]]);

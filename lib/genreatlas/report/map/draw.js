@@ -2,13 +2,13 @@
 
 const SANS = 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 const SERIF = '"Iowan Old Style", "Palatino Linotype", Palatino, Charter, Georgia, serif';
-// Sizes of labels in pixels; a genre's is that of its class by number of songs.
+// Font sizes of labels in pixels, by class of the number of songs.
 const SIZES = [11.5, 13, 15, 18];
 const SHARES = [0, 0.6, 0.88, 0.975];
-// Where a region's name may stand, in halves of its width and lines of its height, the nearest to its middle first.
+// Candidate positions of a region's name, in half widths and line heights from its centre, nearest first.
 const BESIDE = [0, -1, 1, -2, 2, -3, 3].flatMap((down) => [0, -0.6, 0.6, -1.2, 1.2].map((across) => [across, down]))
   .sort((a, b) => Math.hypot(...a) - Math.hypot(...b));
-// So few genres leave room for large labels, and are all seen at once.
+// With fewer genres than this there is room for large labels, and all are visible at once.
 export const FEW = 60;
 const PAD_X = 4;
 const PAD_Y = 1;
@@ -45,7 +45,7 @@ function fontOf(step) {
   return `${step === 3 ? "600 " : ""}${SIZES[step]}px ${SANS}`;
 }
 
-// Genres in the order in which a frame paints them: font and colour change seldom.
+// Order in which genres are painted, so that font and colour change rarely.
 export function paintOrder(labels, colour) {
   const key = (genre) => labels.size[genre] * 65536 + colour[genre];
   return Int32Array.from(labels.order).sort((a, b) => key(a) - key(b));
@@ -120,7 +120,7 @@ export function drawFrame(context, scene) {
 function drawDots(context, { camera, layout, placed, order, colour, palette }, size, dimmed) {
   let last = -1;
   let alpha = -1;
-  // Where thousands crowd, a dot on a dot of this frame is not seen and not drawn.
+  // Dots that would be covered by another dot of this frame are skipped.
   const columns = Math.ceil(camera.width / size) + 9;
   const taken = new Uint8Array(columns * (Math.ceil(camera.height / size) + 9));
   for (const genre of order) {
@@ -138,7 +138,7 @@ function drawDots(context, { camera, layout, placed, order, colour, palette }, s
   }
 }
 
-// The chosen genre and those joined to it come first: their labels are placed for this view and hide others.
+// Labels of the chosen genre and its related genres are placed for this view and hide other labels.
 function markedLabels(context, { camera, layout, labels }, marked) {
   const front = new Boxes(marked.length);
   for (const genre of marked) {
@@ -231,7 +231,7 @@ function drawBranches(context, { data, camera, layout, theme, chosen }) {
   context.stroke();
 }
 
-// Lines behind the tree, or the years in front of it.
+// Lines behind the tree, or labels of years in front of it.
 function drawYears(context, { camera, layout, theme }, inFront) {
   const { from, to, left, right } = layout.axis;
   const perYear = ((right - left) / (to - from)) * camera.scale;
@@ -260,8 +260,8 @@ function drawYears(context, { camera, layout, theme }, inFront) {
   }
 }
 
-// Names of regions stand between the labels while the map is seen from afar: beside the middle of the region, or not at
-// all. Where they stand depends on the scale alone, so panning moves none.
+// At small scales, names of regions are drawn between the labels, near the centre of the region, if there is room.
+// Positions depend on the scale only, so panning does not move them.
 function drawRegionNames(context, scene) {
   const { camera, layout, labels, placed, order, regionNames, theme, chosen } = scene;
   const strength = Math.max(0, 1 - (camera.zoom - 1) / 5);

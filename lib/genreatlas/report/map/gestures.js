@@ -1,4 +1,4 @@
-// Mouse, touch and keys on the canvas: they move the camera and choose genres.
+// Mouse, touch and keyboard events on the canvas: move the camera and choose genres.
 
 const PAN_BY = 80;
 const CLICK_MOVES = 5;

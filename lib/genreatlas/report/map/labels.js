@@ -1,14 +1,14 @@
-// From which scale on each label is shown, and whether it stands on its genre, one line above or one line below.
+// Minimum scale at which each label is shown, and its position: on its genre, one line above or one line below.
 //
-// A label keeps its size on the screen, so two labels that touch at one scale part as the map grows. For a pair,
-// `partingScale` is the scale from which on they never touch again. Scales are tried in steps from the whole map down;
-// at each step labels come in order of importance, and one is shown if it has parted from all that are shown already.
-// It depends on no view: panning never makes a label come or go, zooming in never takes one away, and no two labels
-// touch in any view (Been, Daiches & Yap 2006).
+// A label has a fixed size on the screen, so two labels that overlap at one scale separate at larger scales. For a pair,
+// `partingScale` is the scale from which they no longer overlap. Scales are tried in steps, from the whole map to larger
+// ones; at each step labels are considered in order of importance, and a label is shown if it overlaps none of the labels
+// shown so far. The result is independent of the view: panning never adds or removes labels, zooming in never removes one,
+// and no two labels overlap (Been, Daiches & Yap 2006).
 
 const GROWTH = Math.SQRT2;
 const SCALES = 17; // to 256 times the size of the whole map
-// Labels leave their genre only from here on, where the map is so large that one line is no distance.
+// Labels are moved off their genre only from this scale, at which one line is a negligible distance.
 const MOVED_FROM = 6;
 const CELL_X = 96;
 const CELL_Y = 24;
@@ -16,7 +16,7 @@ const BUCKETS = 1 << 14;
 
 export const NEVER = Infinity;
 
-// (n,) places in units of the layout, and boxes in pixels; `floor` is the scale at which the whole map is seen.
+// x, y: (n,) positions in units of the layout; boxes in pixels; `floor` is the scale at which the whole map is visible.
 export function placeLabels({ x, y, shown }, boxes, order, floor) {
   const n = x.length;
   const from = new Float64Array(n).fill(NEVER);
@@ -54,7 +54,7 @@ export function placeLabels({ x, y, shown }, boxes, order, floor) {
     heads[cell] = genre + 1;
   }
 
-  // Labels touch at this scale or a larger one only if their genres lie within reach at this scale.
+  // Labels can overlap at this or a larger scale only if their genres are within reach at this scale.
   function isFree(genre, moved, scale) {
     const reachX = (boxes.width[genre] + widest) / 2;
     const reachY = (boxes.height[genre] + highest) / 2 + Math.abs(moved) + highest;
@@ -78,8 +78,8 @@ export function placeLabels({ x, y, shown }, boxes, order, floor) {
   }
 }
 
-// Boxes of `width` and `height` (halves of both summed) whose centres lie dx, dy apart, one moved by `moved` pixels,
-// touch at scale s where dx s < width and |dy s + moved| < height. The upper end of these scales, 0 where there are none.
+// Two boxes with distance dx, dy of their centres, one of them moved by `moved` pixels, overlap at scale s if dx s < width
+// and |dy s + moved| < height (half the sums of both widths and heights). Returns the supremum of these scales, or 0.
 export function partingScale(dx, dy, width, height, moved) {
   const sideways = dx > 0 ? width / dx : NEVER;
   if (dy === 0) return Math.abs(moved) < height ? sideways : 0;

@@ -1,12 +1,12 @@
-// Where genres lie: on a lens, by two measures, or in the tree. Every layout is a plane of `width` by `height` whose
-// longer side is 1 (the tree is taller), and y grows downward.
+// Positions of genres: on a lens, by two measures, or in the tree. Every layout is a plane of `width` by `height` whose
+// longer side is 1 (the tree is taller), with y downward.
 import { ranksOf } from "./data.js";
 
-// Shares of the map's radius by which a place strays; from each on, a genre is drawn fainter.
+// Thresholds of instability, in radii of the map, from which a genre is drawn fainter.
 const STRAYS = [0.05, 0.1, 0.2];
 const FAINT = [1, 0.8, 0.62, 0.45];
 
-// Ends of the tree's axis: labels of the first and the last genres need room beside them.
+// Ends of the tree's axis, with margins for the labels of the first and last genres.
 const LEFT = 0.13;
 const RIGHT = 0.92;
 
@@ -42,11 +42,11 @@ export function measureLayout(data, across, down) {
   return { ...layout, ends: [ends(across), ends(down).reverse()], note };
 }
 
-// Down: an order in which every family is a band, large families first. Across: the year, or generations where no
-// year is known. A genre without a year lies beside its parent and is drawn faint.
+// Vertical: families are bands, large families first. Horizontal: the year, or the generation if no years are known. A
+// genre without a year is placed next to its parent and drawn faint.
 export function treeLayout(data) {
   const dated = data.years.some((year) => year !== null);
-  // Rows of thousands need a taller plane to come apart.
+  // Thousands of rows need a taller plane.
   const layout = emptyLayout(data, 1, Math.min(1.1, Math.max(0.75, data.n / 3000)));
   const family = familySizes(data);
   const depth = new Int32Array(data.n);

@@ -1,4 +1,4 @@
-// All genres as a table of pages that the search narrows.
+// Table of all genres, with pages and a search.
 import { formatNumber, formatYear, searchGenres } from "./data.js";
 import { element, genreButton } from "./panel.js";
 

@@ -1,4 +1,4 @@
-// Joins data, camera, canvas and panel.
+// Connects data, camera, canvas and panel.
 import { Camera } from "./camera.js";
 import { paint, ramp } from "./colour.js";
 import { formatMeasure, formatNumber, neighboursOf, readData } from "./data.js";
@@ -9,13 +9,13 @@ import { lensLayout, measureLayout, treeLayout } from "./layouts.js";
 import { GenreList } from "./list.js";
 import { describeGenre, element } from "./panel.js";
 
-// A region whose genres lie further from its middle, as a share of the map, has no name on it.
+// Maximum spread of a region's genres around its centre, as a share of the map, for its name to be drawn.
 const SCATTERED = 0.15;
-// How many neighbours of a chosen genre are brought into sight, and how far from its middle they may lie.
+// Number of neighbours of a chosen genre to bring into view, and their maximum distance from the centre of the view.
 const NEAREST = 5;
 const IN_SIGHT = 0.42;
 const NEAR = 10;
-// Hardly larger than the whole map is the whole map, with the rest of the neighbours.
+// Below this zoom the whole map is shown instead, with the other neighbours.
 const WHOLE = 1.3;
 
 class GenreMap {
@@ -111,7 +111,7 @@ class GenreMap {
     if (this.chosen >= 0) this.bringIntoView(this.chosen);
   }
 
-  // Labels depend on the scale of the whole map only; they are placed again where a window has become smaller.
+  // Labels depend only on the scale of the whole map; they are placed again if the window has become smaller.
   placeLabels() {
     this.placedAt = this.camera.fit;
     this.placed = placeLabels(this.layout, this.labels, this.labels.order, this.camera.fit);
@@ -228,7 +228,7 @@ class GenreMap {
     return plain ? (this.data.paths[this.chosen] ?? []).map(([year, x, y]) => [year, x / 30000, y / 30000]) : [];
   }
 
-  // The label under a pixel, else the nearest dot.
+  // The label at a pixel, or else the nearest dot.
   genreAt(px, py) {
     const { boxes, camera, layout } = this;
     for (let i = boxes.n - 1; i >= 0; i--) {
@@ -277,7 +277,7 @@ class GenreMap {
     this.redraw();
   }
 
-  // The address names what is seen, so that it can be passed on.
+  // The address contains the current view, so that it can be shared.
   writeAddress() {
     const said = [];
     if (this.inTree) said.push("view=tree");
@@ -286,7 +286,7 @@ class GenreMap {
     try {
       history.replaceState(null, "", address);
     } catch {
-      // A page inside a sandboxed frame has no address of its own.
+      // A page in a sandboxed frame cannot change its address.
     }
   }
 
@@ -305,7 +305,7 @@ class GenreMap {
   bringIntoView(genre) {
     const { camera, layout } = this;
     if (!layout.shown[genre]) return;
-    // As near as leaves the nearest of its lines' ends in sight; its own label is drawn at any scale.
+    // Largest zoom at which the nearest related genres are visible; the chosen genre's label is drawn at any scale.
     const reach = (far, side) => (IN_SIGHT * side) / Math.max(far * camera.fit, 1e-9);
     const near = this.related.filter((other) => layout.shown[other]).slice(0, NEAREST);
     const most = near.flatMap((other) => [

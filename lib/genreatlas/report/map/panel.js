@@ -1,4 +1,4 @@
-// What is said of the chosen genre, as text for every reader: the canvas shows nothing that is not said here too.
+// Text about the chosen genre, for all readers: it contains all information that the canvas shows.
 import { formatMeasure, formatNumber, formatYear, lineOf, neighboursOf, ranksOf } from "./data.js";
 
 export function element(tag, attributes = {}, ...inside) {
@@ -55,7 +55,7 @@ function span(data, genre) {
   return years ? ` (${formatYear(years[0])}–${formatYear(years[1])})` : "";
 }
 
-// Where the map is a page of a site, that says under which addresses it has a genre and what lies around it.
+// Links of the site that contains the map: playlists around the genre, and its songs.
 function ofSite(data, genre) {
   const addresses = document.getElementById("site")?.dataset;
   if (!addresses) return [];

@@ -1,8 +1,8 @@
-// Tempo of a signal by onset flux: numbers in, numbers out, without a page or a microphone.
+// Tempo of a signal by onset flux: pure functions, independent of page and microphone.
 //
-// Flux: the rise of the logarithmic spectrum from frame to frame. Tempo: the shortest period whose multiples repeat about
-// as well as any other's do. So a click at 60 is not heard at 120, where every second beat would be silent, nor one at
-// 200 at 100, where beats would be left out.
+// Flux: the increase of the logarithmic spectrum from frame to frame. Tempo: the shortest period whose multiples have about
+// the highest autocorrelation. So a click at 60 bpm is not detected as 120, where every second beat would be silent, nor
+// one at 200 as 100, where beats would be left out.
 
 const SECONDS_A_HOP = 0.006;
 const LOUDER = 1000; // log(1 + LOUDER * magnitude): quiet onsets count, too
@@ -13,7 +13,7 @@ const LOCAL_S = 0.4; // the mean over this long is no onset
 const LEAST_S = 3;
 const CLEAREST_NOISE = 0.25; // what a steady noise repeats by chance
 
-// In place, of a length that is a power of two; the turns are the cosines and sines of the first half of a circle.
+// In-place FFT of a power-of-two length; `turns` are the cosines and sines of the first half of the unit circle.
 function transform(real, imaginary, turns) {
   const n = real.length;
   for (let i = 1, j = 0; i < n; i++) {
@@ -43,7 +43,7 @@ function transform(real, imaginary, turns) {
   }
 }
 
-// Onset flux of a signal that comes in pieces of any length.
+// Onset flux of a signal given in pieces of any length.
 export class OnsetFlux {
   constructor(sampleRate) {
     this.hop = Math.round(sampleRate * SECONDS_A_HOP);
@@ -86,7 +86,7 @@ export class OnsetFlux {
   }
 }
 
-// What stands out of the mean around it, a little blurred, so that periods between whole frames repeat, too.
+// Flux above its local mean, smoothed so that periods between whole frames also correlate.
 function onsetsOf(flux, rate) {
   const n = flux.length;
   const half = Math.round((LOCAL_S * rate) / 2);
@@ -111,7 +111,7 @@ function repeatsOf(onsets, most) {
   return found.map((one) => one / (found[0] || 1));
 }
 
-// Place and height of the highest value near a place, between whole places by a parabola.
+// Position and height of the maximum near a position, with parabolic interpolation.
 function peakNear(values, place, reach) {
   const [from, to] = [Math.max(1, Math.round(place - reach)), Math.min(values.length - 2, Math.round(place + reach))];
   if (to < from) return null;
@@ -123,7 +123,7 @@ function peakNear(values, place, reach) {
   return { place: best + shift, height: middle };
 }
 
-// Tempo of some flux: { bpm, clarity from 0 to 1 }, or null where nothing repeats or it is too short.
+// Tempo of a flux: { bpm, clarity from 0 to 1 }, or null if it is too short or not periodic.
 export function tempoOf(flux, rate) {
   if (flux.length < LEAST_S * rate) return null;
   const onsets = onsetsOf(flux, rate);

@@ -27,7 +27,7 @@ function waveform(theme) {
   for (const start of data.segments.slice(1)) context.fillRect((start / data.seconds) * peaks.length * 2, 0, 2, height);
 }
 
-// Rows of digits, the first row at the bottom.
+// Picture of rows of digits, with the first row at the bottom.
 function heat(id, rows, theme) {
   const [width, height] = [rows[0].length, rows.length];
   const context = prepared(id, width, height);

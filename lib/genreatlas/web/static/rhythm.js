@@ -1,4 +1,4 @@
-// Beats, bars and the groove of a clip as a ring, in step with the player that plays it.
+// Beats, bars and groove of a clip as a ring, synchronised with its player.
 const data = JSON.parse(document.getElementById("rhythm").textContent);
 const canvas = document.getElementById("ring");
 const player = document.getElementById("player");
@@ -7,7 +7,7 @@ const said = document.getElementById("beat-words");
 const BANDS = ["low", "mid", "high"];
 const SIZE = 560;
 
-// Beat, its place in the bar, the bar, and how far the bar is, at a time of the clip; null before and after its beats.
+// Beat, its position in the bar, the bar, and the progress of the bar at a time of the clip; null outside of its beats.
 export function placeAt(rhythm, seconds) {
   const { beats, first, beats_per_bar: long } = rhythm;
   const time = seconds - rhythm.start_s;
@@ -96,7 +96,7 @@ function follow() {
 for (const event of ["play", "seeked", "loadedmetadata", "pause"]) player.addEventListener(event, follow);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
-// The file of an upload is not kept here: its visitor has it, and may choose it again.
+// Uploaded files are not stored on the server: the visitor may choose the file again to play it.
 choice?.addEventListener("change", async () => {
   const file = choice.files[0];
   if (!file) return;

@@ -1,4 +1,4 @@
-// Search as one types: a list below the box, reached by the arrow keys. Names are shown as text, never as markup.
+// Search while typing: a list below the box, usable with the arrow keys. Names are shown as text, never as markup.
 const KINDS = {
   songs: ["Songs", "songs", "song_id", "title"],
   artists: ["Artists", "artists", "artist_id", "name"],
@@ -21,7 +21,7 @@ function element(name, properties, ...children) {
   return made;
 }
 
-// Characters that show nothing or turn text around.
+// Invisible characters, and those that change the direction of text.
 function plain(text) {
   return String(text ?? "").replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
 }
@@ -104,7 +104,7 @@ if (box) {
   });
 }
 
-// One player at a time.
+// Only one player plays at a time.
 document.addEventListener("play", (event) => {
   for (const player of document.querySelectorAll("audio")) if (player !== event.target) player.pause();
 }, true);

@@ -1,4 +1,4 @@
-// Runs beside the sound: passes its samples on, both channels as one, in pieces of 2048.
+// Audio worklet: passes on the samples, mixed to mono, in blocks of 2048.
 class Tap extends AudioWorkletProcessor {
   constructor() {
     super();

@@ -1,4 +1,4 @@
-// The tempo of what a microphone hears, or of a file while it plays. No sound leaves the browser.
+// Tempo of microphone input, or of a file while it plays. No audio leaves the browser.
 import { OnsetFlux, tempoAt } from "./onsets.js";
 
 const RATE = 44100; // of files
@@ -112,7 +112,7 @@ async function read(file) {
     if (player.src) URL.revokeObjectURL(player.src);
     player.src = URL.createObjectURL(file);
     player.hidden = false;
-    // Before it plays, the tempo of its first seconds is shown.
+    // Before playback, the tempo of the first seconds is shown.
     const now = () => (player.currentTime > 3 ? player.currentTime : Math.min(SHOWN_S, length / RATE));
     start({ flux, now, end: () => player.pause() });
     show();

@@ -1,4 +1,4 @@
-// Send several files one after the other; one alone goes as the form does.
+// Upload several files one after the other; a single file is sent by the form.
 const form = document.querySelector("form.drop");
 const field = form?.querySelector("input[type=file]");
 const said = document.getElementById("sent");
@@ -21,7 +21,7 @@ async function send(files) {
   else location.assign("/analyses");
 }
 
-// Why a file was not taken; nothing where it was. A client that sends too fast waits as long as it is told.
+// Reason why a file was refused; empty if it was accepted. On 429 the client waits for the time in Retry-After.
 async function sent(body) {
   for (;;) {
     let answer;

@@ -1,4 +1,4 @@
-// Ask how far an analysis is, and show its page once it is over.
+// Poll the state of an analysis, and reload its page when it is complete.
 const status = document.getElementById("progress-words");
 const id = status.dataset.analysis;
 const WORDS = { queued: "Waiting for its turn", running: "Decoding and computing features" };
