@@ -216,7 +216,7 @@ def judge_playlists(path: Path, number: int) -> dict[str, float]:
         took.append(time.perf_counter() - started)
         lines = saving.lines(nothing, playlist, {})
         found = judge(recipe, files.as_csv(recipe.name, lines, b"/"), truth)
-        found["unsaid"] = int(found["short"] and not any("were asked for" in note for note in playlist.notes))
+        found["unsaid"] = int(found["short"] and not any("were requested" in note for note in playlist.notes))
         total += found
         total["made"] += 1
         rows = np.array([entry.row for entry in playlist.entries])

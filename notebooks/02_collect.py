@@ -127,7 +127,7 @@ displayHTML(pictures.html(pictures.genre_map(genres)))
 # MAGIC %md
 # MAGIC ## Health
 # MAGIC Every try is a row of `fetch_attempts`; this view counts them by provider, day and reason. `n_waiting` keys
-# MAGIC come back when they are due.
+# MAGIC are retried when they are due.
 
 # COMMAND ----------
 

@@ -148,7 +148,7 @@ def test_a_pause_and_a_failure_that_is_not_due_outlast_the_run_and_a_killed_runs
         counts = work.run()
         assert sorted(work.pages()) == ["k01", "k02", "k03", "k04"]
         assert "3 keys are left" in counts.stopped() and "first until" in counts.stopped()
-        assert "1 keys failed and come back" in counts.notes[0]
+        assert "1 keys failed and are retried" in counts.notes[0]
         # The staged chunk was merged and not fetched again; what was under way may be asked for twice.
         asked_for = Counter(server.paths())
         assert asked_for["/first/k02"] == asked_for["/first/k03"] == 1

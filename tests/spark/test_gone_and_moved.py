@@ -72,7 +72,7 @@ def test_a_folder_is_followed_as_files_are_moved_deleted_and_put_back(spark, tmp
     assert all(0 <= (datetime.now(UTC) - when.astimezone(UTC)).total_seconds() < 600 for when in retired.values())
     assert [row.song_id for row in store.ended(SONGS).collect()] == [ids["d"]]
     assert (counts.read, counts.written) == (3 + 1, 3 + 1)
-    assert any("2 songs were moved" in note for note in counts.notes)
+    assert any("2 songs have new paths" in note for note in counts.notes)
     assert any("retired: 1 songs and 1 clips" in note for note in counts.notes)
 
     versions = {table.name: store.version(table) for table in (SONGS, SONG_GENRES, CLIPS)}

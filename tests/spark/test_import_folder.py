@@ -84,7 +84,7 @@ def test_every_entry_is_a_clip_in_quarantine_or_ignored(spark, music, tmp_path):
     assert (counts.read, counts.written, counts.failed) == (len(clips) + len(REASONS), len(clips), len(REASONS))
     assert counts.notes[0] == f"{listed} entries: {len(clips)} clips, {len(REASONS)} in quarantine, 4 ignored"
     assert len(clips) + len(quarantine) + 4 == listed
-    assert "lead back: 1 (jazz/loop)" in counts.notes[1]
+    assert "already listed: 1 (jazz/loop)" in counts.notes[1]
     flags = {path: list(flags) for path, flags in zip(clips.path, clips.quality_flags, strict=True)}
     assert flags["jazz/five.wav"] == ["multichannel"]
     assert flags["jazz/8k.wav"] == ["low_sample_rate", "mono"]
@@ -272,7 +272,7 @@ def test_clips_that_an_older_release_cut_by_a_wrong_length_are_cut_anew_and_lose
 
     counts = import_folder.run(store, config)
     assert (counts.read, counts.failed) == (2, 0)
-    assert "2 clips of an older release had a wrong length; their files are inspected anew" in counts.notes
+    assert "2 clips of an older release had a wrong length; their files are inspected again" in counts.notes
     lasting = [name for name in CLIPS.column_names if name not in CLIPS.volatile]
     now = {row.path: row.asDict() for row in store.live(CLIPS).collect()}
     assert all(now[path][name] == right[path][name] for path in right for name in lasting)

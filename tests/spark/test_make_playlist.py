@@ -174,7 +174,7 @@ def test_playlists_keep_to_their_limits_and_are_made_again_from_the_stored_recip
     assert "song0-004" not in lists["Out"]
     assert not any(one[4] == "1" and int(one[6:]) < 3 for one in lists["Two only"])
     said = "\n".join(counts.notes)
-    assert "Two only: 30 songs were asked for, 5 are there: of " in said and " are blocked, " in said
+    assert "Two only: 30 songs were requested, 5 were selected: of " in said and " are blocked, " in said
     assert "Out: 1 of 2 entries of the library are songs of the store; it starts from Genre 0" in said
     assert "Called: 1 scored files are gone or cannot be read" in said
     reasons = {row.reason for row in store.read(GENERATED_PLAYLIST_SONGS).collect()}
@@ -254,7 +254,7 @@ def test_a_playlist_is_created_at_spotify_once_and_nothing_is_sent_unasked(spark
         assert asked("POST") == ["/v1/me/playlists"] and asked("PUT") == [f"/v1/playlists/{row.external_id}/items"]
         assert row.playlist_id == store.read(GENERATED_PLAYLISTS).collect()[0].playlist_id and row.n_left_out > 0
 
-        assert "Near: is at Spotify as it was" in make_playlist.run(store, wet).notes
+        assert "Near: unchanged at Spotify" in make_playlist.run(store, wet).notes
         store.delete(PUBLISHED_PLAYLISTS, store.read(PUBLISHED_PLAYLISTS).select("service"))  # as if a run was killed
         again = make_playlist.run(store, wet)
         assert any("Near: found again and updated" in note for note in again.notes)

@@ -154,7 +154,7 @@ def test_a_table_tells_songs_by_whichever_columns_it_has(tmp_path):
         known = Known(paths={os.fsencode(tmp_path / "music" / "x.mp3"): 8}, isrc={"XX0000000005": 5})
         assert find_library(table, "auto", music, known)[0].tolist() == found, text
     table.write_text("name,year\na,1999\n", encoding="utf-8")
-    with pytest.raises(InputError, match="no column tells which songs it lists"):
+    with pytest.raises(InputError, match="no column identifies the songs"):
         find_library(table, "auto", music, Known())
 
 

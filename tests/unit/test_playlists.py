@@ -145,8 +145,10 @@ def test_a_path_that_is_too_short_says_what_all_songs_lack():
     asked = recipe("path", "genre:genre 0", "genre:genre 1", songs=20, songs_per_artist=3, tempo=(90, 110))
     made = make(music, asked, "x")
     counts = [int(word) for word in made.notes[0].split() if word.isdigit()]
-    assert made.notes[0].startswith("20 songs were asked for, 12 are there: of 60 candidates 30 are of unknown tempo, ")
-    assert counts == [20, 12, 60, 30, 18] and "beyond the number of songs of an artist" in made.notes[0]
+    assert made.notes[0].startswith(
+        "20 songs were requested, 12 were selected: of 60 candidates 30 are of unknown tempo, "
+    )
+    assert counts == [20, 12, 60, 30, 18] and "over the limit of songs per artist" in made.notes[0]
 
 
 def test_a_blend_lies_between_its_seeds_and_away_from_what_is_to_be_avoided():
@@ -179,8 +181,8 @@ def test_what_a_model_calls_so_is_taken_by_its_score():
     beside = Beside(confidence={1: (np.array([3, 9, 20]), array(0.95, 0.7, 0.4))})
     made = make(music, recipe("predicted", "genre:genre 1", songs=5), "x", beside)
     assert sorted(rows_of(made)) == [3, 9]
-    assert "5 songs were asked for, 2 are there: of 2 candidates all are taken" in made.notes
-    with pytest.raises(InputError, match="the model calls nothing genre 1 with a score of"):
+    assert "5 songs were requested, 2 were selected: of 2 candidates all are selected" in made.notes
+    with pytest.raises(InputError, match="the model predicts genre 1 for no song with a score of"):
         make(music, recipe("predicted", "genre:genre 1", min_confidence=0.99), "x", beside)
 
 
@@ -216,11 +218,11 @@ def test_a_seed_that_breaks_a_limit_is_left_out_and_named():
     music = songs(60, tempo=np.where(np.arange(60) == 4, 200.0, 100.0))
     made = make(music, recipe("around", "song:song00004", songs=5, tempo=(90, 110)), "x")
     assert 4 not in rows_of(made)
-    assert f"the seed {music.called(4)} is left out: outside the range of tempo" in made.notes
+    assert f"the seed {music.called(4)} is left out: outside the tempo range" in made.notes
 
 
 def test_a_recipe_that_nothing_fits_says_so():
-    with pytest.raises(InputError, match=r"30 songs were asked for, 0 are there: .* outside the range of tempo"):
+    with pytest.raises(InputError, match=r"30 songs were requested, 0 were selected: .* outside the tempo range"):
         make(songs(60), recipe("around", "genre:genre 1", tempo=(10, 11)), "x")
 
 
@@ -228,7 +230,7 @@ def test_what_is_not_known_is_said():
     nothing = np.full(60, NAN)
     music = songs(60, tempo=nothing, key=nothing, performer=np.full(60, -1))
     made = make(music, recipe("around", "genre:genre 1", songs=9), "x")
-    assert "9 songs have no known artist, so that songs_per_artist does not hold for them" in made.notes
+    assert "9 songs have no known artist, so songs_per_artist does not apply to them" in made.notes
     assert "not known: tempo of all, key of all" in made.notes
 
 
@@ -326,7 +328,7 @@ def test_no_playlist_ever_breaks_a_limit(base, limits, length):
         assert seconds[rows].sum() <= asked.minutes * 60
     else:
         assert len(rows) <= asked.songs
-        assert len(rows) == asked.songs or any("songs were asked for" in note for note in made.notes)
+        assert len(rows) == asked.songs or any("songs were requested" in note for note in made.notes)
     if asked.block:
         genre = dict(music.labels.tolist())
         gone = {music.recording[9], *music.recording[music.of_genre(2)], *music.recording[music.performer == 3]}

@@ -118,7 +118,10 @@ def chart(
         )
     space, kept = standardise(profiles.mean[placed])
     if not kept.any():
-        raise InputError(f"map.feature_set: no number of {settings.feature_set} differs between genres.")
+        raise InputError(
+            f"map.feature_set: all features of {settings.feature_set} are the same for every genre. Name another "
+            "feature set."
+        )
     near, far = nearest_genres(space, max(_NEAR, settings.neighbours))
     regions = find_regions(near[:, :_NEAR], far[:, :_NEAR], settings.resolutions, settings.seed)
     placed_names = [names[genre] for genre in placed.tolist()]

@@ -42,7 +42,11 @@ class Corrected:
         """Lines for the summary."""
         if not self.genres and not self.elsewhere:
             return ()
-        other = f"; {self.elsewhere} corrections are of songs or files that are not here" if self.elsewhere else ""
+        other = (
+            f"; {self.elsewhere} corrections are for songs or files that the store does not have"
+            if self.elsewhere
+            else ""
+        )
         return (f"{len(self.genres)} songs have labels that visitors of the site corrected{other}",)
 
 

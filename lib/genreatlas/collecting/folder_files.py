@@ -210,16 +210,16 @@ def _still_closed(path: bytes, reason: str | None) -> bool:
 def _closed(entry: Entry, config: Config) -> tuple[Reason, str] | None:
     """Reason and text why a file is not opened, by its directory entry; None if it is opened."""
     if entry.kind == "broken_link":
-        return Reason.BROKEN_LINK, "The link leads to nothing."
+        return Reason.BROKEN_LINK, "The target of the link does not exist."
     if entry.kind == "special":
         return Reason.NOT_AUDIO, "Not a regular file (a pipe, a socket or a device)."
     if entry.kind == "closed_directory":
         return Reason.UNREADABLE, "No permission to list the directory. Give the user that runs the job access."
     if entry.size == 0:
-        return Reason.EMPTY_FILE, "The file has no bytes."
+        return Reason.EMPTY_FILE, "The file is empty."
     if entry.size > config.limits.max_file_mb * 2**20:
         size = entry.size / 2**20
-        return Reason.TOO_LARGE, f"{size:,.0f} MB are more than limits.max_file_mb = {config.limits.max_file_mb}."
+        return Reason.TOO_LARGE, f"{size:,.0f} MB is more than limits.max_file_mb = {config.limits.max_file_mb}."
     return None
 
 
@@ -291,7 +291,7 @@ def check_files(
         before = known.get(identity)
         owner = clips.get(identity) or before
         if owner and owner["uri"] != file.uri and owner["replaced_by"] is None and _unchanged(owner, files):
-            detail = f"The same bytes as {files[owner['uri']].entry.text}, for the same song."
+            detail = f"It has the same bytes as {files[owner['uri']].entry.text}, for the same song."
             quarantine.append(_refusal(file, Reason.DUPLICATE_ROW, detail))
             continue
         clips[identity] = clip

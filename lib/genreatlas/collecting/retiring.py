@@ -41,8 +41,8 @@ def check_share(
     if gone > max(section.max_share * known, min(_ALWAYS, known // 2)):
         raise LimitReachedError(
             f"{source}: {gone} of {known} {what} are gone, more than sync.max_share = {section.max_share:g}; none was "
-            "retired. Make sure that the source is whole: a disk may not be mounted, a list may be cut. If they are to "
-            "go, run once with --set sync.max_share=1; with --set sync.gone=keep they go on counting.",
+            "retired. Check that the source is complete: a disk may not be mounted, or a list may be truncated. To "
+            "retire them, run once with --set sync.max_share=1. To keep using them, run with --set sync.gone=keep.",
             counts,
         )
 
@@ -154,7 +154,7 @@ def follow_labels(
     retire(store, SONG_GENRES, relabelled)
     songs = sorted(set(gone["song_id"]))
     if songs and not whole:
-        return (f"{len(songs)} songs are not in {source} and stay, because rows of it could not be read",)
+        return (f"{len(songs)} songs are not in {source}, but were kept, because some of its rows could not be read",)
     if songs and section.gone == "retire":
         check_share(source, len(songs), stored.select("song_id").distinct().count(), section, counts)
         retire(store, SONG_GENRES, [tuple(row) for row in gone.itertuples(index=False)])
@@ -164,7 +164,7 @@ def follow_labels(
     if not songs:
         return ()
     if section.gone == "keep":
-        return (f"{len(songs)} songs are gone from {source} and go on counting (sync.gone = keep)",)
+        return (f"{len(songs)} songs are gone from {source} and are still used (sync.gone = keep)",)
     retired = settle(store, songs)
     return (f"retired: {retired} songs that are gone from {source} (see [sync])",)
 

@@ -244,7 +244,7 @@ def merge_features(store: Store, staged: Staged) -> None:
         "stage": STAGE,
         "version": SET_VERSION,
         "reason": Reason.NO_AUDIO_FEATURES.value,
-        "detail": "Spotify has no audio features of this track.",
+        "detail": "Spotify has no audio features for this track.",
         "run_id": store.run_id,
         "at": datetime.now(UTC),
     }

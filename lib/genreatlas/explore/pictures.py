@@ -258,7 +258,9 @@ def judged(store: Reader, config: Config) -> Pictures:
     data = queries.read_report(store, config)
     found = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)
     if not found:
-        raise InputError(f"no model was judged on the part {data.part} yet: run train_models and evaluate_models")
+        raise InputError(
+            f"no model has been evaluated on the part {data.part} yet: run train_models and evaluate_models"
+        )
     return page_pictures.draw(data, found[0])
 
 

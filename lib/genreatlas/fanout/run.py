@@ -114,7 +114,7 @@ class _FanOut:
             if self.settled:  # nothing more is pending, so another plan is not needed
                 break
         if plan.waiting:
-            again = f"{self.name}: {plan.waiting} keys failed and come back when they are due"
+            again = f"{self.name}: {plan.waiting} keys failed and are retried when they are due"
             self.counts.notes += (f"{again}, the first at {_utc(plan.due_at or time.time())}",)
         return self.counts
 

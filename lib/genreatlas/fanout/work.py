@@ -253,7 +253,7 @@ def _storable(result: Result, schema: pa.Schema) -> Result:
             _batch([replace(result, values=values)], schema)
             return replace(result, values=values)
         except _NO_VALUE as problem:
-            said = f"what was fetched cannot be stored: {type(problem).__name__}: {problem}"
+            said = f"the fetched data cannot be stored: {type(problem).__name__}: {problem}"
     failed = replace(
         result.attempts[-1], status="final", reason=Reason.WRONG_CONTENT.value, detail=shown(said)[:_LONGEST_DETAIL]
     )

@@ -71,8 +71,9 @@ class SongFiles:
         if megabytes > section.max_matrix_mb and section.shared_path is None:
             raise ConfigError(
                 f"the matrix of songs has {megabytes:,.0f} MB ({vectors.shape[0]:,} songs of {vectors.shape[1]:,} "
-                f"features); neighbours.max_matrix_mb = {section.max_matrix_mb:,} is the most that is sent to every "
-                "worker. Raise it, or name a folder that all workers can read in neighbours.shared_path."
+                f"features), more than neighbours.max_matrix_mb = {section.max_matrix_mb:,}, the limit for sending it "
+                "to every worker. Raise the limit, or name a folder that all workers can read in "
+                "neighbours.shared_path."
             )
         self.n_songs = len(song_ids)
         self._all = np.arange(self.n_songs, dtype=np.int32)
@@ -150,7 +151,7 @@ class SongFiles:
                 search,
                 1.0,
                 (
-                    f"exact search of {len(base):,} songs, which takes long: an index needs faiss (pip install "
+                    f"exact search of {len(base):,} songs, which is slow: an index needs faiss (pip install "
                     "'genreatlas[neighbours]')"
                 ),
             )

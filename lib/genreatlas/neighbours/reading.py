@@ -67,7 +67,7 @@ def read_songs(store: Reader, config: Config) -> SongValues:
     known = np.isfinite(values).any(axis=1)
     if known.sum() < 2:
         raise InputError(
-            f"{table.feature_set}: {int(known.sum())} songs have features, and neighbours need two. Run "
+            f"{table.feature_set}: {int(known.sum())} songs have features; at least two are needed. Run "
             "extract_features or import_features, or set neighbours.feature_set."
         )
     made_here = {preprocessing_id(config.clip)} == set(members_of(table.preprocessing_id))

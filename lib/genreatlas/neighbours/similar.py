@@ -144,8 +144,8 @@ class _Index:
     def _check(self, recipe: Recipe) -> None:
         if self.clip is None:
             raise InputError(
-                f"songs are compared by {self.feature_set}, whose features were imported or made with another [clip], "
-                "so they cannot be computed from a file. Give the id of a song."
+                f"songs are compared by {self.feature_set}, whose features were imported or computed with another "
+                "[clip] section, so they cannot be computed from a file. Give the id of a song."
             )
         made = preprocessing_id(former.clip_section(json.loads(self.clip)))
         for name, version, how in zip(
@@ -155,8 +155,8 @@ class _Index:
             now = known.version if known else "none"
             if now != version or how != made:
                 raise InputError(
-                    f"songs are compared by {name} version {version}, preprocessing {how}; this release makes version "
-                    f"{now}, preprocessing {made}. Run extract_features and find_neighbours again."
+                    f"songs are compared by {name} version {version}, preprocessing {how}; this release computes "
+                    f"version {now}, preprocessing {made}. Run extract_features and find_neighbours again."
                 )
             if isinstance(known, EmbeddingSet) and not known.entry.file.exists():
                 raise InputError(

@@ -163,8 +163,8 @@ def _predicted(songs: Songs, recipe: PlaylistRecipe, seeds: list[Named], beside:
     if not best:
         wanted = ", ".join(seed.label for seed in seeds)
         raise InputError(
-            f"{recipe.name}: the model calls nothing {wanted} with a score of {recipe.min_confidence:g} or more. Run "
-            "score, or lower min_confidence."
+            f"{recipe.name}: the model predicts {wanted} for no song with a score of {recipe.min_confidence:g} or "
+            "more. Run score, or lower min_confidence."
         )
     found = np.array(sorted(best), dtype=np.int64)
     scores = np.array([best[int(row)][0] for row in found])
@@ -182,7 +182,8 @@ def _explore(songs: Songs, recipe: PlaylistRecipe, beside: Beside) -> Aim:
     if not home:
         raise InputError(
             f"{recipe.name}: {len(library)} of {beside.library_size} entries of {recipe.library} are songs of the "
-            "store, and none of them has a genre, so there is nowhere to start from. Import them first."
+            "store, and none of them has a genre, so the recipe has no starting point. Import songs of the library "
+            "with their genres first."
         )
     edges, how = _connected(songs, beside.edges)
     came_from = _outward(edges, home, recipe.reach)
@@ -245,7 +246,7 @@ def _connected(songs: Songs, edges: tuple[tuple[int, int], ...]) -> tuple[set[tu
             alone += 1
     if not alone:
         return found, ""
-    return found, f"; {alone} genres are not in the tree and stand beside the nearest by sound"
+    return found, f"; {alone} genres are not in the tree and were connected to the genres nearest by sound"
 
 
 def _outward(edges: set[tuple[int, int]], home: list[int], reach: int) -> dict[int, int]:

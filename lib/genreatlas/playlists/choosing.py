@@ -13,11 +13,11 @@ from genreatlas.playlists.music import Floats, Ints, Songs
 BLOCKED, NO_TEMPO, TEMPO, NO_LENGTH, COPY, ARTIST, TOO_LONG = (
     "blocked",
     "of unknown tempo",
-    "outside the range of tempo",
+    "outside the tempo range",
     "of unknown length",
-    "copies of songs that are taken",
-    "beyond the number of songs of an artist",
-    "too long for the minutes that are left",
+    "copies of selected songs",
+    "over the limit of songs per artist",
+    "longer than the remaining minutes",
 )
 _WORDS = (BLOCKED, NO_TEMPO, TEMPO, NO_LENGTH, COPY, ARTIST, TOO_LONG)
 
@@ -142,11 +142,11 @@ class Basket:
             short = self.limits.seconds - self._seconds
             if short < max(60.0, 0.05 * self.limits.seconds):
                 return ""  # no further whole song is expected to fit
-            asked = f"{self.limits.seconds / 60:g} minutes were asked for, {self._seconds / 60:.1f} are there"
+            asked = f"{self.limits.seconds / 60:g} minutes were requested, {self._seconds / 60:.1f} were selected"
         else:
-            asked = f"{self.limits.songs} songs were asked for, {len(self.rows)} are there"
+            asked = f"{self.limits.songs} songs were requested, {len(self.rows)} were selected"
         why = [f"{counts[word]} are {word}" for word in _WORDS if counts[word]]
-        return f"{asked}: of {candidates} candidates {', '.join(why) or 'all are taken'}"
+        return f"{asked}: of {candidates} candidates {', '.join(why) or 'all are selected'}"
 
 
 def unfit(songs: Songs, limits: Limits, row: int, length: Floats) -> str | None:

@@ -109,8 +109,8 @@ def _of_table(path: Path, encoding: str, songs: Songs, known: Known) -> tuple[In
     if not set(columns) - {"artist", "title"} and not {"artist", "title"} <= set(columns):
         there = ", ".join(table.table.column_names[:10])
         raise InputError(
-            f"{path}: no column tells which songs it lists ({there}). Name one song_id, spotify_id, isrc or path, or "
-            "two artist and title."
+            f"{path}: no column identifies the songs; the columns are {there}. One must be called song_id, "
+            "spotify_id, isrc or path, or two artist and title."
         )
     ids = {song: row for row, song in enumerate(songs.facts["song_id"])}
     spotify = _spotify(songs)

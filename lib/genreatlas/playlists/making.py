@@ -156,7 +156,7 @@ def _path(
     if len(rows) > 2:
         largest = max(float(steps_from(songs, int(x), np.array([y]))[0]) for x, y in pairwise(rows))
         straight = float(steps_from(songs, int(rows[0]), rows[-1:])[0])
-        notes.append(f"largest step {largest:.2f}; straight from the first song to the last {straight:.2f}")
+        notes.append(f"largest step {largest:.2f}; distance from the first song to the last {straight:.2f}")
     notes += [_left_out(songs, limits, row) for row in sorted(named) if row not in basket.rows]
     return _ended(songs, recipe, basket, basket.rows, found, [*notes, *_unknown(songs, recipe, basket.rows)])
 
@@ -172,7 +172,7 @@ def _stands(songs: Songs, limits: Limits, end: Named, point: Floats) -> Ints:
 def _left_out(songs: Songs, limits: Limits, row: int) -> str:
     """Message that explains why a seed was not chosen."""
     why = unfit(songs, limits, row, songs.seconds)
-    return f"the seed {songs.called(row)} is left out: {why or 'a copy, or another song of its artist, is there'}"
+    return f"the seed {songs.called(row)} is left out: {why or 'a copy, or another song of its artist, was selected'}"
 
 
 def _unknown(songs: Songs, recipe: PlaylistRecipe, rows: list[int]) -> list[str]:
@@ -180,7 +180,7 @@ def _unknown(songs: Songs, recipe: PlaylistRecipe, rows: list[int]) -> list[str]
     chosen = np.array(rows, dtype=np.int64)
     notes = []
     if nobody := int((songs.performer[chosen] < 0).sum()):
-        notes.append(f"{nobody} songs have no known artist, so that songs_per_artist does not hold for them")
+        notes.append(f"{nobody} songs have no known artist, so songs_per_artist does not apply to them")
     unknown = {
         "tempo": songs.tempo, "key": songs.key + songs.minor, "loudness": songs.loudness,
     } | ({"energy": songs.energy} if recipe.energy else {})  # fmt: skip

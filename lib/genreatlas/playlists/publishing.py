@@ -49,13 +49,13 @@ def publish(
     """
     tracks = [one for one in spotify_ids if one]
     left_out = len(spotify_ids) - len(tracks)
-    beside = f", {left_out} songs are not known there" if left_out else ""
+    beside = f", {left_out} songs have no Spotify id" if left_out else ""
     if not tracks:
-        return f"{name}: not sent to Spotify, which knows none of its songs"
+        return f"{name}: not sent to Spotify, because none of its songs has a Spotify id"
     mine = (F.col("service") == SERVICE) & (F.col("account") == account) & (F.col("name") == name)
     rows = store.read(PUBLISHED_PLAYLISTS).where(mine).collect()
     if rows and rows[0]["playlist_id"] == playlist_id:
-        return f"{name}: is at Spotify as it was"
+        return f"{name}: unchanged at Spotify"
 
     def note(external_id: str, whole: bool) -> None:
         row = {

@@ -274,7 +274,7 @@ def read_measures(store: Reader, config: Config, row_of: pd.Series) -> tuple[dic
         if np.isfinite(instead).sum() > np.isfinite(energy).sum():
             energy = instead
             how = f"the mean rank of {', '.join(f'{one[0]}.{one[1]}' for one in _LIVELY if one in columns)}"
-    notes = [f"tempo is that of {', '.join(used)}"] if used else []
+    notes = [f"tempo is taken from {', '.join(used)}"] if used else []
     notes += [f"energy is {how}"] if np.isfinite(energy).any() else []
     return {"tempo": tempo, "key": key, "minor": minor, "loudness": loudness, "energy": energy}, tuple(notes)
 

@@ -130,7 +130,7 @@ def run(store: Store, config: Config) -> Counts:
     if work.catalogue.labels != "tags":
         _write_songs(work, _songs_with_clips(work, plan))
     if work.former.moved:
-        counts += Counts(notes=(f"{work.former.moved} songs were moved and stay the songs that they were",))
+        counts += Counts(notes=(f"{work.former.moved} songs have new paths and keep their ids",))
     counts += _retire(work, work.plan(), counts)
     corrected = read_corrected(store, config.folder)  # again, because of new songs
     write_corrected(store, corrected)
@@ -315,7 +315,7 @@ def _retire(work: _Import, plan: Plan, counts: Counts) -> Counts:
     if not gone.songs and not gone.clips:
         return Counts()
     if section.gone == "keep":
-        kept = f"{len(gone.songs)} songs are gone from {name} and go on counting (sync.gone = keep)"
+        kept = f"{len(gone.songs)} songs are gone from {name} and are still used (sync.gone = keep)"
         return Counts(notes=(kept,) if gone.songs else ())
     check_share(name, len(gone.songs), work.former.counting, section, counts)
     store.upgrade(SONG_GENRES)
@@ -373,7 +373,7 @@ def _look_again(work: _Import) -> Counts:
         last = max(part)
     said = (
         (filled, f"hashed the sound of {filled} clips of an older release"),
-        (wrong, f"{wrong} clips of an older release had a wrong length; their files are inspected anew"),
+        (wrong, f"{wrong} clips of an older release had a wrong length; their files are inspected again"),
     )
     return Counts(notes=tuple(line for count, line in said if count))
 
@@ -436,7 +436,10 @@ def _notes(work: _Import, plan: Plan) -> tuple[str, ...]:
     notes = [line]
     if work.listing.circular:
         first = readable(work.listing.circular[0])
-        notes.append(f"directory links not followed, because they lead back: {len(work.listing.circular)} ({first})")
+        notes.append(
+            "directory links not followed, because they lead to a folder that is already listed: "
+            f"{len(work.listing.circular)} ({first})"
+        )
     if left_out := work.listing.left_out:
         shown = ", ".join(readable(path) for path in left_out[:5]) + (", ..." if len(left_out) > 5 else "")
         files = work.listing.left_out_files

@@ -102,7 +102,7 @@ def list_folder(folder: bytes) -> Listing:
     walk = _Walk(root)
     walk.run((top.st_dev, top.st_ino))
     if not walk.entries:
-        beside = f" but for {len(walk.left_out)} hidden, trash or system folders" if walk.left_out else ""
+        beside = f" except for {len(walk.left_out)} hidden, trash or system folders" if walk.left_out else ""
         raise InputError(f"{name}: the folder is empty{beside}. Set folder.path to the folder with the audio files.")
     return Listing(
         root,
