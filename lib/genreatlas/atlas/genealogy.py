@@ -72,12 +72,7 @@ class Evidence:
 
 
 class Pairs:
-    """Features of pairs of genres.
-
-    Parameters
-    ----------
-    known : data of the genres.
-    """
+    """Features of pairs of genres, computed from :class:`Evidence`."""
 
     #: Columns of :meth:`evidence` before the absolute differences of the dimensions.
     NAMES = (
@@ -332,8 +327,7 @@ def other_parents(edges: npt.NDArray[np.int64], seed: int, each: int = 8, matche
     edges : (n_edges, 2) child, parent.
     seed : seed of the sample.
     each : number of pairs drawn per edge; pairs that are edges are removed.
-    matched : draw parents in proportion to their number of children, so that this number is not informative; False:
-        draw all parents with equal probability.
+    matched : draw parents in proportion to their number of children, not with equal probability.
 
     Returns
     -------
@@ -395,8 +389,7 @@ def find_parents(
 
     Parameters
     ----------
-    known : data of the genres.
-    names : names of the genres.
+    known, names : data and names of the genres.
     given : known edges (child, parent).
     least : minimum probability of edges in the tree.
     seed : seed of all random choices.

@@ -6,7 +6,6 @@ import json
 import os
 import sqlite3
 import threading
-import weakref
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from genreatlas.audio.uris import uri_to_path
 from genreatlas.errors import StoreError
 from genreatlas.values import Row
 from genreatlas.web import extract, publishing
+from genreatlas.web.array_files import ArrayFile
 from genreatlas.web.distributions import EVERYBODY, share_below
 from genreatlas.web.kept import Kept
 from genreatlas.web.words import fold, match_expression
@@ -46,30 +46,6 @@ _SONG = (
     "rank, song_id, name AS title, artist, album, album_rank, isrc, spotify_id, year, duration_s, licence, clip_id, "
     "clip_file, start_s, length_s, mime, source"
 )
-
-
-class ArrayFile:
-    """Rows of a ``.npy`` file, read one at a time.
-
-    The pages of a memory-mapped file would count as memory of the process: up to 120 MB for the features and neighbours
-    of 450,000 songs.
-    """
-
-    def __init__(self, path: Path) -> None:
-        mapped: np.memmap[Any, Any] = np.load(path, mmap_mode="r")
-        self._shape, self._dtype, self._start = mapped.shape, mapped.dtype, mapped.offset
-        self._file = os.open(path, os.O_RDONLY)
-        weakref.finalize(self, os.close, self._file)
-
-    def __len__(self) -> int:
-        return int(self._shape[0])
-
-    def __getitem__(self, row: int) -> np.ndarray:
-        """(n_columns,) of one row."""
-        if not 0 <= row < len(self):
-            raise IndexError(f"row {row} of {len(self)}")
-        size = self._dtype.itemsize * self._shape[1]
-        return np.frombuffer(os.pread(self._file, size, self._start + row * size), self._dtype)
 
 
 class Extract:
