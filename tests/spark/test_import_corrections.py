@@ -44,7 +44,7 @@ def test_what_visitors_corrected_takes_the_place_of_a_songs_labels_until_they_ta
     work.correct("one", "rock", sha256="0" * 64)
     counts = import_folder.run(store, corrected)
     assert counts.notes[-1] == (
-        "2 songs have labels that visitors of the site corrected; 1 corrections are for songs or files that the store does not have"
+        "2 songs have labels that visitors of the site corrected; 1 corrections are for songs or files not in the store"
     )
     wanted = {"Rock/a.wav": {("Jazz", "correction")}, "Jazz/c.wav": {("Rock", "correction")}}
     assert labels(store) == before | wanted

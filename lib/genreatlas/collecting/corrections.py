@@ -42,11 +42,7 @@ class Corrected:
         """Lines for the summary."""
         if not self.genres and not self.elsewhere:
             return ()
-        other = (
-            f"; {self.elsewhere} corrections are for songs or files that the store does not have"
-            if self.elsewhere
-            else ""
-        )
+        other = f"; {self.elsewhere} corrections are for songs or files not in the store" if self.elsewhere else ""
         return (f"{len(self.genres)} songs have labels that visitors of the site corrected{other}",)
 
 
