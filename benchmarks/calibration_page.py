@@ -5,18 +5,18 @@ from typing import Any
 
 #: Description and required value (as text) by key of a table's results.
 FIGURES: dict[str, tuple[str, str]] = {
-    "ece_before": ("calibration error of the model as it is", ""),
+    "ece_before": ("calibration error of the uncalibrated model", ""),
     "ece": ("calibration error, mean", "≤ .03"),
-    "ece_perfect": ("the same if every confidence were true", ""),
+    "ece_perfect": ("the same for a perfectly calibrated model", ""),
     "coverage": ("coverage of 90 % sets, mean", ".89 to .91"),
     "coverage_least": ("coverage, lowest resample", "≥ .87"),
     "coverage_most": ("coverage, highest resample", "≤ .93"),
     "set_size": ("genres in a set, mean", ""),
-    "set_size_oracle": ("genres in a set, with the one threshold that covers 90 % of the judged songs", ""),
+    "set_size_oracle": ("genres in a set, with the single threshold that covers 90 % of the test songs", ""),
     "class_gap": ("gap of coverage by genre, pooled over resamples", ""),
-    "class_gap_floor": ("the same by chance alone (binomial)", ""),
+    "class_gap_floor": ("the same by chance (binomial)", ""),
     "class_gap_above_floor": ("gap above chance", "≤ .02"),
-    "genres_judged": ("genres with 100 and more judged songs", ""),
+    "genres_judged": ("genres with at least 100 test songs", ""),
     "accuracy": ("accuracy", ""),
     "resamples": ("resamples", "20"),
 }
@@ -26,14 +26,14 @@ _LIMITS = {
 }  # fmt: skip
 
 _FEW_WORDS = (
-    "A genre that is learned from two artists is told less well than one that is learned from three, and to see"
-    " what a model makes of new artists, one of those it has must be held out. If the training part is a sample"
-    " like any other, new artists meet genres just as a held-out artist does, and sets are about as large as "
-    "they must be; only for genres of a single artist, which no held-out song shows, they are made larger to be"
-    " safe. Where every genre gives the same share of its artists to the test part by plan, as `assign_splits` "
-    "does it, a test artist finds one artist more than a held-out one: sets then cover more than stated, and "
-    "the more so the fewer artists there are. Made-up tables of 300 genres, linear discriminant analysis, means"
-    " of {resamples} resamples:"
+    "Calibration needs scores of artists that the model was not fitted on, so some artists of each genre are held out. "
+    "A genre with few artists is then recognised less well than by the final model, which is fitted on all of them. If "
+    "artists are divided at random, songs of new artists have the same disadvantage as the held-out ones, and the sets "
+    "have about the right size; only sets of genres with a single artist, which cannot be held out, are enlarged. If "
+    "each genre has the same share of its artists in the test part, as with `assign_splits`, the final model has seen "
+    "one artist more of the genre than the held-out songs suggest. The sets then cover more than stated, the more so "
+    "the fewer artists there are. Synthetic tables of 300 genres, linear discriminant analysis, means of {resamples} "
+    "resamples:"
 )
 
 
@@ -50,13 +50,13 @@ def page(found: dict[str, Any]) -> str:
     lines = [
         "# Calibration",
         "",
-        "Written by `python benchmarks/calibration.py --tables FOLDER`. Do probabilities and prediction sets hold on",
-        "songs of artists who took no part in training? Artists are divided into halves at random, "
+        "Written by `python benchmarks/calibration.py --tables FOLDER`. It tests whether probabilities and prediction",
+        "sets hold for songs of artists that were not used in training. Artists are divided into halves at random, "
         f"{next(iter(tables.values()))['resamples']} times.",
-        "One half trains, and is calibrated as `train_models` does it, on artists that it holds out itself",
-        "([training.md](training.md)); the other half judges. The calibration error is that of the first genre, over",
-        "15 bins of equally many songs. It is above 0 for a perfect model, too: what one with the same confidences",
-        "would show stands beside it.",
+        "One half trains and calibrates a model as `train_models` does, on artists that it holds out itself",
+        "([training.md](training.md)); the other half is the test set. The calibration error is that of the most",
+        "probable genre, with 15 bins of equal numbers of songs. It is above 0 also for a perfectly calibrated model:",
+        "the table shows the expected error of one with the same probabilities.",
         "",
         f"| | {heads} | bar |",
         "|---" * (len(tables) + 2) + "|",
@@ -81,11 +81,12 @@ def _few(rows: list[dict[str, Any]]) -> list[str]:
         return []
     lines = [
         "",
-        "## Few artists a genre",
+        "## Few artists per genre",
         "",
         *textwrap.wrap(_FEW_WORDS.format(resamples=rows[0]["resamples"]), 120),
         "",
-        "| songs, artists of a genre in training | divided | coverage | genres in a set | with the best threshold |",
+        "| songs, artists per genre in training | artists divided | coverage | genres in a set | with the best "
+        "threshold |",
         "|---|---|---|---|---|",
     ]
     lines += [

@@ -285,12 +285,19 @@ def test_some_models_stay_as_they_are(tmp_path, case):
 
 
 def test_enough_songs_end_the_fits(tmp_path, monkeypatch):
-    from genreatlas.models.engines import task_fits
+    from genreatlas.models.engines import held_out
 
-    monkeypatch.setattr(task_fits, "ENOUGH_SONGS", 100)
     matrix = make_matrix(tmp_path, songs_per_class=100)
-    rows = list(refit_rows(make_trial("logistic_regression"), _files(matrix), SETTINGS))
-    assert json.loads(rows[0]["confidence"])["n_songs"] == 125, "three of eight halves of folds"
+
+    def songs_with(enough, per_genre):
+        monkeypatch.setattr(held_out, "ENOUGH_SONGS", enough)
+        monkeypatch.setattr(held_out, "ENOUGH_SONGS_PER_GENRE", per_genre)
+        rows = list(refit_rows(make_trial("logistic_regression"), _files(matrix), SETTINGS))
+        return json.loads(rows[0]["confidence"])["n_songs"]
+
+    assert songs_with(100, 1) == 125, "three of eight halves of folds"
+    assert songs_with(1, 33) == 125, "the same number for the three genres together"
+    assert songs_with(100, 1000) == 300
 
 
 def test_clusters_are_told_apart_without_chance():

@@ -23,7 +23,7 @@ from genreatlas.models.confidence import Confidence
 from genreatlas.models.engines import adopt, get_task_engine
 from genreatlas.models.engines.calibration import Array, Sigmoids, can_calibrate, fit_sigmoids, fold_splits
 from genreatlas.models.engines.file_models import FileModel, blocks
-from genreatlas.models.engines.held_out import ENOUGH_SONGS, HeldOut, parts_to_hold_out
+from genreatlas.models.engines.held_out import HeldOut, parts_to_hold_out
 from genreatlas.models.engines.protocol import Engine
 from genreatlas.models.engines.song_blocks import song_blocks
 from genreatlas.models.types import FoldResult, FoldTask, Trial
@@ -275,7 +275,7 @@ def find_confidence(
     parts = fold_splits(fold) if is_dear or scores is not None else parts_to_hold_out(fold, group, y, song)
     for train, held_out in parts if scores is None else ():
         held.add(fit(trial, files, settings, train)[0], train, held_out)
-        if held.n_songs >= ENOUGH_SONGS:
+        if held.is_enough:
             break
     return held.confidence()
 
