@@ -36,11 +36,11 @@ def console() -> None:
         for name in STEPS:
             print(f"  {name:18} {facts_of(name).summary}")
         print(f"  {'check':18} Print the plan of a job and every error in its configuration; starts nothing.")
-        print(f"  {'pipeline':18} Run every step that [pipeline] steps names, in order.")
+        print(f"  {'pipeline':18} Run every step of [pipeline] steps, in order.")
         print(f"  {'serve_sandbox':18} Serve the sandbox world until Control-C.")
         print(f"  {'serve_web':18} Serve the site that publish_site wrote until Control-C.")
-        print(f"  {'query':18} Ask the store in SQL.")
-        print(f"  {'retrain':18} Run every step that [retrain] steps names, in order: the job for a schedule.")
+        print(f"  {'query':18} Run a SQL statement on the store.")
+        print(f"  {'retrain':18} Run every step of [retrain] steps, in order; for a schedule.")
         sys.exit(0 if arguments else 2)
     job, *rest = arguments
     doors = {
@@ -76,8 +76,11 @@ def main(step: ModuleType, arguments: Sequence[str] | None = None) -> None:
 
 def pipeline(arguments: Sequence[str] | None = None) -> None:
     """Run every step that ``[pipeline] steps`` names, in order; stop at the first that fails."""
-    text = "Run every step that [pipeline] steps names, in order.\n\nEach step's own --help tells what it does."
-    config = _configure("pipeline", text, arguments)
+    text = (
+        "Run every step of [pipeline] steps, in order. Stops at the first step that fails.\n\n"
+        "STEP --help lists the tables and settings of a step; check prints the plan without starting Spark.\n\n"
+    )
+    config = _configure("pipeline", text + _settings(["pipeline"]), arguments)
     _run(config.pipeline.steps, config)
 
 
@@ -85,10 +88,10 @@ def retrain(arguments: Sequence[str] | None = None) -> None:
     """Run every step that ``[retrain] steps`` names, in order, under one lease, so that two runs never overlap."""
     text = (
         "Import new data, train, and replace the model in use if the best new model is better.\n\n"
-        "Runs every step that [retrain] steps names, in order. Exit codes: 0 done, 1 failed, 2 wrong configuration,\n"
-        "3 stopped at a limit, 4 another run is at work. The table promotions has the decision."
+        "Runs every step of [retrain] steps, in order. Exit codes: 0 done, 1 failed, 2 wrong configuration,\n"
+        "3 stopped at a limit, 4 another run is at work. The table promotions has the decision.\n\n"
     )
-    config = _configure("retrain", text, arguments)
+    config = _configure("retrain", text + _settings(["retrain"]), arguments)
     _run(config.retrain.steps, config, lease="retrain")
 
 
@@ -230,8 +233,13 @@ def _describe(step: ModuleType) -> str:
     """Text of ``--help`` for a step: its purpose, tables, and configuration with defaults."""
     lines = [(step.__doc__ or "").strip(), ""]
     lines += [f"reads:  {', '.join(step.READS) or '-'}", f"writes: {', '.join(step.WRITES) or '-'}", ""]
-    apart = []
-    for name in step.SECTIONS:
+    return "\n".join(lines) + "\n" + _settings(step.SECTIONS)
+
+
+def _settings(sections: Sequence[str]) -> str:
+    """Keys of the sections with default and description; expert keys come last."""
+    lines, apart = [], []
+    for name in sections:
         if isinstance(getattr(Config(), name), Section):
             usual, expert = keys_of(type(getattr(Config(), name)))
             lines += _listed(name, usual)

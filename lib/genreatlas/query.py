@@ -13,21 +13,21 @@ from genreatlas.redaction import shown
 if TYPE_CHECKING:
     from genreatlas.sql.answers import Frame
 
-_TEXT = """Ask the store in SQL: tables and views go by their own names (songs, leaderboard, genre_profile, ...).
+_TEXT = """Run a SQL statement on the tables and views of the store (songs, leaderboard, genre_profile, ...).
 
   ./spark-submit.sh query --conf conf/demo.toml "SELECT genre, n_songs FROM genre_sizes ORDER BY n_songs DESC"
   ./spark-submit.sh query --conf conf/demo.toml --csv confused.csv "SELECT * FROM confusions"
   ./spark-submit.sh query --conf conf/demo.toml "SHOW VIEWS"
 
-docs/sql.md has questions that people ask, docs/data_dictionary.md every table, column and view. Statements
-only read: SELECT, WITH, VALUES, DESCRIBE, SHOW or EXPLAIN, over the store's tables and views, with Spark's functions of
-values. docs/security.md says what is refused.
+docs/sql.md has examples; docs/data_dictionary.md lists every table, column and view. Only statements that read are
+allowed: SELECT, WITH, VALUES, DESCRIBE, SHOW and EXPLAIN, with functions that compute from values;
+docs/security.md says what is refused.
 
-Engines. A statement is Spark SQL. Where the store is a folder of this machine, DuckDB answers in a second or two any
-question that means the same in its own SQL: columns, comparisons, joins, subqueries, aggregates, windows, and the
-functions that docs/sql.md lists, over every table and view of the store. Everything else is left to Spark, which starts
-first, and a line says why: arrays and maps (x[0], explode), other functions, casts to INT or STRING, "..." and `...`,
-SHOW, DESCRIBE, EXPLAIN, and stores in a catalog or in remote storage.
+Engines. Statements are written in Spark SQL. If the store is a local folder and the statement has the same result in
+DuckDB, DuckDB runs it in a second or two: columns, comparisons, joins, subqueries, aggregates, windows, and the
+functions that docs/sql.md lists. Spark runs everything else, and a line says why: arrays and maps (x[0], explode),
+other functions, casts to INT or STRING, "..." and `...`, SHOW, DESCRIBE, EXPLAIN, and stores in a catalog or in remote
+storage.
 """
 
 
@@ -39,16 +39,16 @@ def query(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--csv-safe",
         action="store_true",
-        help="with --csv: for spreadsheets; text that would be a formula (= + - @) begins with an apostrophe",
+        help="with --csv: put an apostrophe before text that a spreadsheet would read as a formula (= + - @)",
     )
     parser.add_argument(
         "--engine",
         choices=_ENGINES,
         default="auto",
-        help="auto: DuckDB where it means the same, else Spark (the default); spark: always Spark; duckdb: never start "
-        "Spark, and take the statement as DuckDB's SQL",
+        help="auto (default): DuckDB if the result is the same there, else Spark; spark: always Spark; duckdb: never "
+        "start Spark, and read the statement as DuckDB's SQL",
     )
-    parser.add_argument("--limit", type=int, default=100, metavar="N", help="rows in the table that is printed (100)")
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="maximum rows to print; default: 100")
     parsed = parser.parse_args(arguments)
     try:
         statement = sys.stdin.read() if parsed.sql == "-" else parsed.sql

@@ -358,7 +358,8 @@ class TrainSection(Section):
     calibrate: bool = Field(True, description="Calibrate probabilities and prediction sets on the folds.")
     max_matrix_mb: Positive = Field(
         1024,
-        description="Maximum training matrix sent to every worker, in MB; with a larger one, Spark fits lda only.",
+        description="Maximum training matrix sent to every worker, in MB. For a larger one, Spark fits only lda and "
+        "nearest_profile.",
         json_schema_extra=EXPERT,
     )
     shared_path: Path | None = Field(

@@ -1,7 +1,8 @@
 """Fetch a clip for every song that lacks one, from the configured providers in order.
 
-Commercial providers are disabled unless their section has `acknowledge_terms = true`. Failed songs are retried when
-their retry is due. If a provider's rate limit pauses requests, its songs are left for a later run (exit code 3).
+Commercial providers are disabled until `acknowledge_terms = true` is set: in [deezer] for deezer, in [spotify] for
+spotify and every_noise. Failed songs are retried when their retry is due. If a provider's rate limit pauses requests,
+its songs are left for a later run (exit code 3).
 """
 
 from collections.abc import Iterable
