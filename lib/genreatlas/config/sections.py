@@ -180,7 +180,7 @@ class FolderSection(Section):
         1, description="Minimum number of visitors who give the same genre for a correction to apply."
     )
     batch_files: Positive = Field(
-        256, description="Files per commit; at most this many are repeated after a crash.", json_schema_extra=EXPERT
+        1024, description="Files per commit; at most this many are repeated after a crash.", json_schema_extra=EXPERT
     )
 
 
