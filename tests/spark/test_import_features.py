@@ -62,11 +62,11 @@ def test_a_table_becomes_a_feature_set_with_songs_and_a_rerun_finds_nothing_to_d
     assert (counts.read, counts.written, counts.failed) == (3, 2, 1)
     assert counts.notes == (
         "songs.csv: 4 rows, 2 ids, 2 songs, 2 features, of them categorical: key",
-        "left out: duration_ms; lengths tell how a clip was cut or where it was published, not how it sounds "
+        "left out: duration_ms; a length shows how a clip was cut or where it was published, not how it sounds "
         '(include = ["duration_ms"] keeps it)',
         "1 rows repeat an id with the same features; their genres are joined",
         "1 of 4 rows are in quarantine: line 5: tempo is not a finite number, or an array of another length. "
-        "Mend or drop the row.",
+        "Correct or drop the row.",
     )
     s1, s2 = song_id("shop", "s1"), song_id("shop", "s2")
     c1, c2 = stable_id("clip", "shop", "s1"), stable_id("clip", "shop", "s2")

@@ -141,11 +141,11 @@ def test_a_changed_map_is_a_new_snapshot_and_never_takes_the_day_of_another(stor
 @pytest.mark.parametrize(
     ("content", "settings", "problem"),
     [
-        (map_page({"pop": "pop", "rock": "rock"}), (), "has 2 genres, fewer than the floor of 3"),
+        (map_page({"pop": "pop", "rock": "rock"}), (), "has 2 genres, fewer than the minimum of 3"),
         ("<html><body>403 Forbidden</body></html>", (), "has 0 genres"),
         (None, (), "cannot be read"),
         (map_page(), ('every_noise.list="{map}"',), "lists no genre"),
-        (map_page(), ("every_noise.genre_pages=true", 'every_noise.pages="{folder}/none"'), "is no folder"),
+        (map_page(), ("every_noise.genre_pages=true", 'every_noise.pages="{folder}/none"'), "is not a folder"),
         (map_page(), ("every_noise.genre_pages=true", 'every_noise.genres=["pop"]'), "'pop' is not on the map"),
     ],
 )

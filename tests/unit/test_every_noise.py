@@ -336,17 +336,17 @@ def test_a_genre_that_nobody_closed_ends_where_the_next_begins():
 
 
 CUT = {
-    "at half": (atlas().encode()[: len(atlas()) // 2], "has no end"),
-    "gzip at half": (gzip.compress(atlas().encode(), 0)[:4000], "has no end"),
-    "after the last genre": (atlas(end="").encode(), "has no end"),
+    "at half": (atlas().encode()[: len(atlas()) // 2], "is truncated"),
+    "gzip at half": (gzip.compress(atlas().encode(), 0)[:4000], "is truncated"),
+    "after the last genre": (atlas(end="").encode(), "is truncated"),
     "at half, with an end": (
         re.sub("<div id=item20 .*<div id=item40 ", "<div id=item40 ", atlas(), flags=re.DOTALL).encode(),
-        "has 20 genres, and says itself that it has 40",
+        "has 20 genres, but states that it has 40",
     ),
-    "two halves": ((atlas() + atlas()[: len(atlas()) // 2]).encode(), "has no end"),
-    "without styles": (re.sub(r' style="[^"]*"', "", atlas()).encode(), "says the place of 0 of 40 genres"),
-    "without places": (re.sub(r" (top|left): \d+px;", "", atlas()).encode(), "says the place of 0 of 40 genres"),
-    "half without styles": (re.sub(r' style="[^"]*"', "", atlas(), count=20).encode(), "place of 20 of 40 genres"),
+    "two halves": ((atlas() + atlas()[: len(atlas()) // 2]).encode(), "is truncated"),
+    "without styles": (re.sub(r' style="[^"]*"', "", atlas()).encode(), "has positions of 0 of 40 genres"),
+    "without places": (re.sub(r" (top|left): \d+px;", "", atlas()).encode(), "has positions of 0 of 40 genres"),
+    "half without styles": (re.sub(r' style="[^"]*"', "", atlas(), count=20).encode(), "positions of 20 of 40 genres"),
     "all in one place": (re.sub(r"(top|left): \d+px", r"\1: 0px", atlas()).encode(), "styles were stripped or changed"),
     "another page": (b"<html><body>Free WiFi</body></html>", "has 0 genres"),
     "nothing": (b"", "has 0 genres"),
@@ -367,18 +367,18 @@ def test_a_saved_list_that_is_cut_off_is_an_error_before_any_table_is_touched(tm
     assert parse_list_page(whole).problem == "" and parse_list_page(gzip.compress(whole.encode())).problem == ""
     (tmp_path / "list.html").write_text(whole[: whole.index("<tr><td>3")])
     files = [f'every_noise.{name}="{tmp_path / name}.html"' for name in ("map", "list")]
-    with pytest.raises(InputError, match=r"list: .* has no end: it was cut off after 2 genres"):
+    with pytest.raises(InputError, match=r"list: .* is truncated after 2 genres"):
         scrape_genres.run(None, load_config([], [*files, "every_noise.floor=3"]))
 
 
 @pytest.mark.parametrize(
     ("page", "reason", "words"),
     [
-        (GENRE_2022[: GENRE_2022.index("<div id=mirror>")], Reason.INCOMPLETE_BODY, "no end"),
+        (GENRE_2022[: GENRE_2022.index("<div id=mirror>")], Reason.INCOMPLETE_BODY, "truncated"),
         (GENRE_2022.replace("break beat", "techno"), Reason.WRONG_CONTENT, "it is the page of 'techno'"),
         (re.sub(r' style="[^"]*"', "", GENRE_2022), Reason.WRONG_CONTENT, "styles were stripped"),
-        (MAP_2022, Reason.WRONG_CONTENT, "is no genre's page"),
-        ("<html><body>403</body></html>", Reason.WRONG_CONTENT, "it is no genre's page"),
+        (MAP_2022, Reason.WRONG_CONTENT, "is not a genre's page"),
+        ("<html><body>403</body></html>", Reason.WRONG_CONTENT, "it is not a genre's page"),
     ],
 )
 def test_a_genre_page_that_is_not_the_whole_page_of_its_genre_has_a_reason(page, reason, words):

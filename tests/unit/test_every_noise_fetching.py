@@ -42,7 +42,7 @@ def test_a_map_that_came_cut_off_or_as_a_portal_is_asked_for_again():
 
 def test_a_page_that_never_comes_whole_is_an_error_and_one_that_is_never_good_is_for_the_caller_to_judge():
     with serve(answers(html(MAP[:60]))) as server:
-        with pytest.raises(FetchError, match="the page has no end") as raised:
+        with pytest.raises(FetchError, match="the page is truncated") as raised:
             fetch_page(QUICK, f"{server.url}/map", lambda page: True)
         assert raised.value.reason is Reason.INCOMPLETE_BODY and len(server.asked) == 3
         server.script = answers(html("<html></html>"))
@@ -79,13 +79,13 @@ def test_a_genre_page_becomes_rows_of_the_genre_that_was_asked_for():
 @pytest.mark.parametrize(
     ("body", "reason", "words"),
     [
-        (PAGE[:150], Reason.INCOMPLETE_BODY, "has no end"),
+        (PAGE[:150], Reason.INCOMPLETE_BODY, "is truncated"),
         (PAGE.replace("rock &amp; roll", "polka"), Reason.WRONG_CONTENT, "it is the page of 'polka'"),
-        ("<html><h1>Free WiFi</h1></html>", Reason.WRONG_CONTENT, "it is no genre's page"),
+        ("<html><h1>Free WiFi</h1></html>", Reason.WRONG_CONTENT, "it is not a genre's page"),
         (
             "<html><div class=title>Every Noise at Once &middot; rock &amp; roll</div></html>",
             Reason.WRONG_CONTENT,
-            "nobody",
+            "neither artists",
         ),
     ],
 )

@@ -205,7 +205,7 @@ def test_ids_that_number_songs_are_no_segments(imported):
 
 @pytest.mark.parametrize(
     ("pattern", "message"),
-    [("(", "no regular expression"), ("blues", "no group"), ("^(x+)$", "matches no id, such as 'a'")],
+    [("(", "not a regular expression"), ("blues", "no group"), ("^(x+)$", "matches no id, such as 'a'")],
 )
 def test_a_song_pattern_that_cannot_work_is_refused(imported, pattern, message):
     with pytest.raises(ConfigError, match=message):
@@ -222,7 +222,7 @@ def test_lists_of_ids_give_the_parts_by_base_name_too(imported, tmp_path):
     parts = dict(zip(table.songs["source_key"], table.songs["declared_split"], strict=True))
     assert parts == {"a.wav": "train", "b.wav": "promotion", "c.wav": "train", "d.wav": None}
     assert "split_lists.valid: 1 of 2 entries are not in the table" in table.notes
-    assert "1 rows are in no list of the split; assign_splits decides on them by its rule" in table.notes
+    assert "1 rows are in no list of the split; assign_splits assigns their parts" in table.notes
 
 
 def test_lists_that_contradict_or_do_not_fit_are_refused(imported, tmp_path):
@@ -234,7 +234,7 @@ def test_lists_that_contradict_or_do_not_fit_are_refused(imported, tmp_path):
         imported(lines, split_lists={"train": tmp_path / "one.txt", "test": tmp_path / "two.txt"})
     with pytest.raises(InputError, match="none of its 1 entries is an id of the table"):
         imported(lines, split_lists={"train": tmp_path / "other.txt"})
-    with pytest.raises(ConfigError, match="'learn' is no part"):
+    with pytest.raises(ConfigError, match="'learn' is not a part"):
         imported(lines, split_lists={"learn": tmp_path / "one.txt"})
     with pytest.raises(InputError, match=r"missing\.txt"):
         imported(lines, split_lists={"train": tmp_path / "missing.txt"})
@@ -259,7 +259,7 @@ def test_a_split_column_is_read_and_refused_where_it_divides_a_song(imported):
         ({"features": ("tmpo",)}, "features: .* Did you mean 'tempo'"),
         ({"features": ("genre",)}, "'genre' of table.data holds no numbers"),
         ({"labels": ()}, "labels is not set"),
-        ({"exclude": ("tempo",)}, "no column of numbers that may be a feature"),
+        ({"exclude": ("tempo",)}, "no numeric column that can be a feature"),
     ],
 )
 def test_a_configuration_that_does_not_fit_the_table_names_the_nearest_column(imported, settings, message):

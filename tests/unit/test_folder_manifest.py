@@ -113,7 +113,7 @@ def test_rows_that_cannot_be_used_are_rejected_one_by_one(tmp_path):
     assert details[0] == "Names the same file as line 2. Join several genres with ';' in one row."
     assert details[2] == "line 6: genre is empty. Give a genre or drop the row."
     assert details[3] == "line 7: split is 'sometimes'. Valid: train, promotion (validation), test."
-    assert details[5] == "line 9: genre is 'unknown', which is no genre. Give a genre or drop the row."
+    assert details[5] == "line 9: genre is 'unknown', which is not a genre. Give a genre or drop the row."
     assert (list(found.songs), found.unnamed) == (["a.mp3", "e.mp3"], 1)
 
 

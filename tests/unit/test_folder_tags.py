@@ -187,7 +187,7 @@ def test_a_song_without_a_genre_says_why(tmp_path):
     silent = song_of_tags("key", tags_of(sound(tmp_path / "x" / "a.wav")), GenreNames())
     assert "no tag that names a genre" in silent.no_genre and "RIFF INFO" in silent.no_genre
     other = song_of_tags("key", {"genre": ["Other"]}, GenreNames())
-    assert "'Other', which is no genre" in other.no_genre
+    assert "'Other', which is not a genre" in other.no_genre
 
 
 def test_a_genre_tag_may_be_a_list_and_its_separator_is_configurable():

@@ -210,7 +210,7 @@ def test_only_https_leaves_this_machine(url):
     "url", ["https://10.0.0.1/", "https://169.254.169.254/latest", "https://192.168.1.1/", "https://[fd00::1]/"]
 )
 def test_private_addresses_are_refused_before_anything_is_sent(url):
-    with pytest.raises(FetchError, match="no public address"):
+    with pytest.raises(FetchError, match="not a public address"):
         polite_session(settings(), "test").get(url)
 
 

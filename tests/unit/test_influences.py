@@ -30,9 +30,9 @@ def test_rows_are_pairs_of_genres_whatever_their_spelling(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("genre,parent\na,b\n", r"origins.csv: no column origin; it has genre, parent. Give one row a pair"),
+        ("genre,parent\na,b\n", r"origins.csv: no column origin; it has genre, parent. Give one pair per row"),
         ("a,b\n1,2\n", "no column genre and no column origin"),
-        ("genre,origin\na,\n,b\n", "no row has a genre and another one .* line 2: origin is empty; line 3"),
+        ("genre,origin\na,\n,b\n", "no row has a genre and a different origin.* line 2: origin is empty; line 3"),
     ],
 )
 def test_a_table_that_tells_nothing_is_refused_with_the_reason(text, message, tmp_path):

@@ -52,11 +52,11 @@ def test_notes_name_what_divides_and_what_could():
     several = read_column(["rock,pop", "jazz"], what="labels (genre)", key="folder.label_separator").notes
     assert several == (
         "1 rows have several labels (genre), such as 'rock,pop' = rock | pop; "
-        'folder.label_separator = "none" keeps them whole',
+        'folder.label_separator = "none" switches the splitting off',
     )
     kept = read_column(["Stage, Screen", "R&B/Soul", "jazz", "pop"]).notes
     assert [note.split(",")[0] for note in kept] == [
-        "commas in labels are parts of names", "slashes in labels are parts of names"
+        "commas in labels are read as part of names", "slashes in labels are read as part of names"
     ]  # fmt: skip
     assert read_column(["rock", "jazz"]).notes == ()
 
@@ -78,12 +78,12 @@ def test_spellings_that_become_one_genre_are_told():
     names = GenreNames()
     names.read_all(["Hip-Hop", "hip hop; Rock", "Rock"])
     names.read_all(["Mu\u0301sica", "M\u00fasica"])  # decomposed and composed letters are one spelling
-    assert names.notes() == ("spellings that are one genre: 'Hip-Hop' = 'hip hop'",)
+    assert names.notes() == ("spellings read as one genre: 'Hip-Hop' = 'hip hop'",)
 
 
 def test_marks_that_divide_no_tag_are_told():
     names = GenreNames()
     assert [genre.name for genre in names.read_all(["Rock, Pop", "Hip-Hop/Rap"])] == ["Rock, Pop", "Hip-Hop/Rap"]
     assert [note.split(";")[0] for note in names.notes()] == [
-        "\",\" is part of names, such as 'Rock, Pop'", "\"/\" is part of names, such as 'Hip-Hop/Rap'"
+        "\",\" is read as part of names, such as 'Rock, Pop'", "\"/\" is read as part of names, such as 'Hip-Hop/Rap'"
     ]  # fmt: skip

@@ -49,7 +49,7 @@ def test_an_id_or_a_tracks_page_names_a_track(text, wanted):
      "deezer:-1", "deezer:1/../2", "file:///etc/passwd", "http://[::1", f"spotify:playlist:{SPOTIFY}", "", "deezer:१"],
 )  # fmt: skip
 def test_nothing_else_does(text):
-    with pytest.raises(InputError, match="names no track"):
+    with pytest.raises(InputError, match="not the id or the address of a track"):
         parse_reference(text)
 
 

@@ -183,9 +183,9 @@ def test_a_refresh_token_from_the_environment_is_used_and_its_replacement_after_
 @pytest.mark.parametrize(
     ("environment", "changes", "missing"),
     [
-        ({}, {}, "no SPOTIFY_CLIENT_ID and no SPOTIFY_CLIENT_SECRET"),
-        ({"SPOTIFY_CLIENT_ID": "app"}, {}, "no SPOTIFY_CLIENT_SECRET"),
-        ({}, {"authorisation": "user"}, "no SPOTIFY_CLIENT_ID"),
+        ({}, {}, "environment: SPOTIFY_CLIENT_ID, SPOTIFY_CLIENT_SECRET"),
+        ({"SPOTIFY_CLIENT_ID": "app"}, {}, "environment: SPOTIFY_CLIENT_SECRET"),
+        ({}, {"authorisation": "user"}, "environment: SPOTIFY_CLIENT_ID"),
         ({"SPOTIFY_CLIENT_ID": "app"}, {"authorisation": "user"}, "no SPOTIFY_REFRESH_TOKEN"),
     ],
 )

@@ -134,9 +134,9 @@ def test_what_names_nothing_is_nothing(text: str | None) -> None:
     [
         (f"spotify:track:{ID}", "is a link to a track, not to a playlist"),
         (f"spotify:artist:{ID}", "is a link to an artist, not to a playlist"),
-        ("https://spotify.link/AbCdEf", "short link, which holds no id"),
+        ("https://spotify.link/AbCdEf", "short link, which contains no id"),
         ("spotify:user:118430647:starred", "starred tracks, which Spotify's API no longer has"),
-        ("Sound of Breakbeat", "is no link to a playlist"),
+        ("Sound of Breakbeat", "is not a link to a playlist"),
     ],
 )
 def test_a_link_of_the_wrong_kind_says_what_it_is_and_what_to_write(text: str, problem: str) -> None:

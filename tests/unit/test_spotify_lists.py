@@ -209,7 +209,7 @@ def test_an_app_in_development_mode_is_told_what_it_may_not_do_and_since_when():
     )  # fmt: skip
     abilities, asked = probed(world, ("P1", "P2", "P3", "P4"), analysis=True)
     assert describe(abilities) == [
-        "what the app may ask of Spotify",
+        "Spotify access of the app",
         "items of other people's playlists  no  head only: only of one's own since February 2026, for apps in "
         "development mode",
         "playlists that Spotify owns        no  404 closed since 2024-11-27, for apps made since",

@@ -196,13 +196,13 @@ def test_a_withdrawn_track_is_no_song():
 
 def test_the_answer_to_another_question_is_no_list_of_nulls():
     search = {"tracks": {"items": [track_body(), track_body(TWO)], "limit": 2, "offset": 0, "total": 9, "next": None}}
-    with pytest.raises(UnexpectedBody, match="a playlist was asked for"):
+    with pytest.raises(UnexpectedBody, match="a playlist was requested"):
         parse_playlist(search)
-    with pytest.raises(UnexpectedBody, match="entries of a playlist were asked for"):
+    with pytest.raises(UnexpectedBody, match="entries of a playlist were requested"):
         parse_page(search["tracks"])
-    with pytest.raises(UnexpectedBody, match="entries of a playlist were asked for"):
+    with pytest.raises(UnexpectedBody, match="entries of a playlist were requested"):
         parse_playlist(playlist_body() | search)
-    with pytest.raises(UnexpectedBody, match="tracks were asked for"):
+    with pytest.raises(UnexpectedBody, match="tracks were requested"):
         parse_track_page(playlist_body())
     with pytest.raises(UnexpectedBody, match="playlists"):
         parse_playlist_page({"playlists": {"items": [track_body()]}})

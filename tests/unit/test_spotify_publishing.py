@@ -139,7 +139,7 @@ def test_an_answer_that_gets_lost_leads_to_no_second_playlist():
 def test_credentials_are_named_where_they_lack(monkeypatch):
     with pytest.raises(ConfigError, match=r"no SPOTIFY_REFRESH_TOKEN .*authorise --publish"):
         read_publishing_credentials(SpotifySection(), {"SPOTIFY_CLIENT_ID": "x"})
-    with pytest.raises(ConfigError, match="no SPOTIFY_CLIENT_ID"):
+    with pytest.raises(ConfigError, match="environment: SPOTIFY_CLIENT_ID"):
         read_publishing_credentials(SpotifySection(), {})
 
 

@@ -33,7 +33,7 @@ def test_playlists_are_configured_in_every_form_of_link():
     ("entry", "message"),
     [
         (PlaylistsEntry(genre="rock", uris=(f"spotify:track:{ID}",)), r"number 1 \(rock\): .*not to a playlist"),
-        (PlaylistsEntry(genre="unknown", uris=(ID,)), "'unknown' is no genre"),
+        (PlaylistsEntry(genre="unknown", uris=(ID,)), "'unknown' is not a genre"),
     ],
 )
 def test_a_wrong_entry_is_named(entry, message):

@@ -121,12 +121,16 @@ def require_public(host: str, address: str, named: bool | None = None, encrypted
     else:
         good = found == "public" and encrypted
     if not good:
-        what = "which is public, and asked without encryption" if found == "public" else "which is no public address"
+        what = (
+            "a public address that is requested without encryption"
+            if found == "public"
+            else "which is not a public address"
+        )
         raise FetchError(Reason.BAD_ADDRESS, f"{host} is at {address}, {what}. {HINT}")
 
 
 #: Hint in error messages on refused hosts.
-HINT = "If it is meant, name it in fan_out.private_hosts."
+HINT = "If this is intended, name the host in fan_out.private_hosts."
 
 
 def require_public_beyond_proxy(host: str, port: int, named: bool, encrypted: bool, strict: bool = False) -> None:

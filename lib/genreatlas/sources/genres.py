@@ -90,7 +90,9 @@ class GenreNames:
             if slug(target) == key:
                 return Genre(key, target) if key else None
             if key in seen:
-                raise ConfigError(f"genre_aliases: {text!r} leads back to itself. Let every alias end in a genre.")
+                raise ConfigError(
+                    f"genre_aliases: the aliases of {text!r} form a cycle. Every alias must lead to a genre."
+                )
             seen.add(key)
             name = target
         return None if key in _NO_GENRE else Genre(key, name)
@@ -121,14 +123,14 @@ class GenreNames:
         """Lines on genres with several spellings, and on characters that may separate labels."""
         spelt = {key: sorted(names) for key, names in self._spelt.items() if len(names) > 1 and key not in _NO_GENRE}
         told = [
-            f'"{mark}" is part of names, such as {part!r}; label_separator = "{mark}" divides there'
+            f'"{mark}" is read as part of names, such as {part!r}; label_separator = "{mark}" splits at it'
             for mark, part in sorted(self._whole.items())
         ]
         if not spelt:
             return tuple(told)
         shown = [" = ".join(repr(name) for name in names[:4]) for _, names in sorted(spelt.items())[:_SHOWN]]
         more = f", and {len(spelt) - _SHOWN} more" if len(spelt) > _SHOWN else ""
-        return (f"spellings that are one genre: {'; '.join(shown)}{more}", *told)
+        return (f"spellings read as one genre: {'; '.join(shown)}{more}", *told)
 
     def parents(self) -> tuple[GenreParent, ...]:
         """Configured edges of the genre tree, sorted by genre."""
@@ -137,7 +139,7 @@ class GenreNames:
     def _add_parent(self, child: str, parent: str) -> None:
         lower, upper = self.read(child), self.read(parent)
         if lower is None or upper is None:
-            raise ConfigError(f"genre_parents: {child!r} = {parent!r}: both must be names of genres.")
+            raise ConfigError(f"genre_parents: {child!r} = {parent!r}: both must be genre names.")
         known = self._parents.get(lower.genre_id)
         if known and known.parent_id != upper.genre_id:
             raise ConfigError(f"genre_parents: {lower.name!r} has two parents, {known.parent!r} and {upper.name!r}.")

@@ -187,7 +187,9 @@ class Host:
 
 def _paused(provider: str, host: str, reason: Reason, status: int | None, retry_at: float) -> ProviderPausedError:
     until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(retry_at))
-    return ProviderPausedError(provider, reason, f"{host} is to be left alone until {until}.", status, retry_at, host)
+    return ProviderPausedError(
+        provider, reason, f"{host} asked to pause requests until {until}.", status, retry_at, host
+    )
 
 
 _PUBLIC = frozenset(HOSTS) - {"127.0.0.1", "[::1]", "localhost"}
@@ -240,7 +242,9 @@ def host_of(settings: FanOutSection, netloc: str) -> Host:
     """
     shared, limit = find_limit(settings, netloc)
     if not limit.concurrency:
-        raise FetchError(Reason.BAD_ADDRESS, f"{netloc} was not divided among the tasks. Name it in Fetch.hosts.")
+        raise FetchError(
+            Reason.BAD_ADDRESS, f"the rate limit of {netloc} was not divided among the tasks. Name it in Fetch.hosts."
+        )
     with _lock:
         if (shared, limit) not in _limits:
             _limits[shared, limit] = _Limit(limit)

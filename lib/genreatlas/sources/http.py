@@ -314,11 +314,11 @@ class _PoliteAdapter(CheckedAdapter):
 def _network_outcome(error: Exception, exchange: Exchange, settings: FanOutSection) -> Outcome:
     text = f"{type(error).__name__} {error}"
     if exchange.expired:
-        return Outcome(Reason.TIMED_OUT, True, words=f"not done after {settings.total_s:g} s")
+        return Outcome(Reason.TIMED_OUT, True, words=f"not finished after {settings.total_s:g} s")
     if "certificate verify failed" in text.lower():
         return Outcome(Reason.BAD_CERTIFICATE, words="the server's certificate is not trusted")
     if "IncompleteRead" in text:
-        return Outcome(Reason.INCOMPLETE_BODY, True, words="the body broke off")
+        return Outcome(Reason.INCOMPLETE_BODY, True, words="the body is incomplete")
     if "DecodeError" in type(error).__name__:
         return Outcome(Reason.WRONG_CONTENT, True, words="the body cannot be decompressed")
     if "timed out" in text.lower() or "timeout" in text.lower():

@@ -53,8 +53,8 @@ def read_influences(path: Path) -> Influences:
     raw = read_table(path, "map.influences")
     if lacks := [column for column in _COLUMNS if column not in raw.table.column_names]:
         raise InputError(
-            f"{raw.name}: no column {' and no column '.join(lacks)}; it has {', '.join(raw.table.column_names)}. "
-            "Give one row a pair, with the columns genre and origin."
+            f"{raw.name}: no column {' and no column '.join(lacks)}; it has {', '.join(raw.table.column_names)}. Give "
+            "one pair per row, in the columns genre and origin."
         )
     bad = [f"{place}: {why}" for place, why in raw.broken]
     rows: dict[Influence, None] = {}
@@ -68,7 +68,7 @@ def read_influences(path: Path) -> Influences:
         else:
             rows.setdefault(Influence(**names))
     if not rows:
-        raise InputError(f"{raw.name}: no row has a genre and another one that it came from. {'; '.join(bad[:_SHOWN])}")
+        raise InputError(f"{raw.name}: no row has a genre and a different origin. {'; '.join(bad[:_SHOWN])}")
     more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
     notes = (f"{raw.name}: rows that were left out: {'; '.join(bad[:_SHOWN])}{more}",) if bad else ()
     return Influences(tuple(rows), (*raw.notes, *notes))

@@ -101,9 +101,9 @@ def read_column(cells: Iterable[str | None], separator: str = AUTO, what: str = 
     loose = _is_list(several, divided, len(plain))
     notes = []
     if several and not loose:
-        notes.append(f'commas in {what} are parts of names, such as {several[0]!r}; {key} = "," divides there')
+        notes.append(f'commas in {what} are read as part of names, such as {several[0]!r}; {key} = "," splits at them')
     if slashes := [text for text in plain if "/" in text]:
-        notes.append(f'slashes in {what} are parts of names, such as {slashes[0]!r}; {key} = "/" divides there')
+        notes.append(f'slashes in {what} are read as part of names, such as {slashes[0]!r}; {key} = "/" splits at them')
     return _told(Labels(AUTO, tight, loose, held), counts, what, key, notes)
 
 
@@ -203,5 +203,7 @@ def _told(labels: Labels, counts: Mapping[str, int], what: str, key: str, notes:
         example = next(iter(several))
         rows = sum(counts[text] for text in several)
         shown = " | ".join(several[example][:4]) + (" | ..." if len(several[example]) > 4 else "")
-        told.append(f'{rows} rows have several {what}, such as {example!r} = {shown}; {key} = "none" keeps them whole')
+        told.append(
+            f'{rows} rows have several {what}, such as {example!r} = {shown}; {key} = "none" switches the splitting off'
+        )
     return Labels(labels.separator, labels.tight, labels.loose, labels.held, (*told, *notes), labels._known)

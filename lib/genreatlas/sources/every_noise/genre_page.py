@@ -91,16 +91,16 @@ class GenrePage:
         genre_id, name : id and name of the expected genre on the map.
         """
         if not self.complete:
-            return Reason.INCOMPLETE_BODY, "the page has no end"
+            return Reason.INCOMPLETE_BODY, "the page is truncated"
         if self.slug != genre_id and (name is None or _plain(self.name) != _plain(name)):
-            what = f"it is the page of {self.name!r}" if self.name else "it is no genre's page"
+            what = f"it is the page of {self.name!r}" if self.name else "it is not a genre's page"
             return Reason.WRONG_CONTENT, what
         if not (self.artists or self.neighbours):
-            return Reason.WRONG_CONTENT, "it lists nobody and no genre"
+            return Reason.WRONG_CONTENT, "it lists neither artists nor genres"
         places = sum(artist.x is not None and artist.y is not None for artist in self.artists)
         styled = any(artist.weight or artist.colour for artist in self.artists) or places > 0
         if self.artists and (not styled or (len(self.artists) >= _SEVERAL and places < len(self.artists) / 2)):
-            said = f"it says the place of {places} of {len(self.artists)} artists: its styles were stripped or changed"
+            said = f"it has positions of {places} of {len(self.artists)} artists: its styles were stripped or changed"
             return Reason.WRONG_CONTENT, said
         return None
 

@@ -51,16 +51,16 @@ class MapPage:
         """
         found = len(self.genres)
         if found < floor:
-            return f"has {found} genres, fewer than the floor of {floor}. It may be cut off, or be another page"
+            return f"has {found} genres, fewer than the minimum of {floor}. It may be truncated, or another page"
         if not self.complete:
-            return f"has no end: it was cut off after {found} genres. Save or fetch it again"
+            return f"is truncated after {found} genres. Save or fetch it again"
         if self.stated is not None and self.items < _WHOLE * self.stated:
-            return f"has {self.items} genres, and says itself that it has {self.stated}. Save or fetch it again"
+            return f"has {self.items} genres, but states that it has {self.stated}. Save or fetch it again"
         places = [(genre.x, genre.y) for genre in self.genres if genre.x is not None and genre.y is not None]
         if len(places) < _WHOLE * found or (found > 1 and len(set(places)) == 1):
             return (
-                f"says the place of {len(places)} of {found} genres: its styles were stripped or changed. "
-                "Save it again as it is served, with the styles of its elements"
+                f"has positions of {len(places)} of {found} genres: its styles were stripped or changed. Save it "
+                "again as it is served, with the styles of its elements"
             )
         return ""
 
@@ -165,7 +165,7 @@ class ListPage:
         if not self.genres:
             return "lists no genre"
         if not self.complete:
-            return f"has no end: it was cut off after {len(self.genres)} genres. Save or fetch it again"
+            return f"is truncated after {len(self.genres)} genres. Save or fetch it again"
         return ""
 
 

@@ -107,7 +107,7 @@ def saved_pages(folder: str) -> dict[str, list[SavedPage]]:
     """
     root = Path(folder)
     if not root.is_dir():
-        raise InputError(f"[every_noise] pages: {folder} is no folder. Name a folder, or an address with {{slug}}.")
+        raise InputError(f"[every_noise] pages: {folder} is not a folder. Name a folder, or an address with {{slug}}.")
     found: dict[str, list[SavedPage]] = {}
     for path in sorted(path for path in root.rglob("*") if _SAVED.fullmatch(path.name) and path.is_file()):
         page = SavedPage(path)
@@ -162,7 +162,7 @@ def fetch_page(settings: FanOutSection, address: str, good: Callable[[bytes], bo
             return page
         time.sleep(random.uniform(0.0, min(settings.backoff_cap_s, settings.backoff_s * 2**attempt)))
     if not _has_end(page):
-        raise FetchError(Reason.INCOMPLETE_BODY, f"GET {address}: the page has no end", 200, transient=True)
+        raise FetchError(Reason.INCOMPLETE_BODY, f"GET {address}: the page is truncated", 200, transient=True)
     return page
 
 

@@ -111,10 +111,10 @@ class Decimals:
     def notes(self) -> list[str]:
         """Lines on how commas in numbers were interpreted."""
         told = []
-        for names, what in ((self.commas, "decimal marks"), (self.thousands, "separators of thousands")):
+        for names, what in ((self.commas, "decimal marks"), (self.thousands, "thousands separators")):
             if names:
                 shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-                told.append(f"commas in numbers are {what} in {shown} (import_features.decimal says otherwise)")
+                told.append(f"commas in numbers are read as {what} in {shown} (import_features.decimal changes this)")
         return told
 
     def _is_comma(self, counts: Counter[str]) -> bool:
@@ -228,24 +228,24 @@ def _finite(values: np.ndarray, wrong: np.ndarray) -> Numbers:
 _LEAKS: tuple[tuple[frozenset[str], str], ...] = (
     (
         frozenset({"length", "duration", "durations", "nsamples"}),
-        "lengths tell how a clip was cut or where it was published, not how it sounds",
+        "a length shows how a clip was cut or where it was published, not how it sounds",
     ),
     (
         frozenset(
             {"id", "ids", "uid", "uuid", "uri", "url", "href", "isrc", "index", "unnamed", "filename", "file", "path"}
         ),
-        "ids and places tell which row it is, not how it sounds",
+        "an id or a path identifies the row and does not describe the sound",
     ),
     (
         frozenset(
             {"popularity", "plays", "playcount", "listens", "listeners", "views", "streams", "favorites", "favourites",
              "likes", "followers", "rank", "ranking", "hotttnesss", "hotness", "interest", "comments"}
         ),
-        "popularity tells how known a song is, not how it sounds",
+        "popularity does not describe the sound",
     ),
     (
         frozenset({"date", "year", "month", "day", "decade", "released", "release", "timestamp", "created", "added"}),
-        "dates tell when it came out, not how it sounds",
+        "a date does not describe the sound",
     ),
 )  # fmt: skip
 #: Names of the columns of every feature table, which features cannot have.
@@ -344,8 +344,8 @@ def choose_features(raw: RawTable, section: ImportFeaturesSection) -> Features:
         if not found:
             if section.features:
                 raise ConfigError(
-                    f"[import_features] features: column {source!r} of {raw.name} holds no numbers. "
-                    "Take it out, or name it under categorical."
+                    f"[import_features] features: column {source!r} of {raw.name} holds no numbers. Remove it, or "
+                    "name it under categorical."
                 )
             texts.append(source)
         for element, kind, cell, type_ in found:
@@ -353,11 +353,9 @@ def choose_features(raw: RawTable, section: ImportFeaturesSection) -> Features:
             columns.append(FeatureColumn(name, source, element, kind, type_))
             cells.append(cell)
     if not columns:
-        raise ConfigError(
-            f"[import_features]: {raw.name} has no column of numbers that may be a feature. Name features."
-        )
+        raise ConfigError(f"[import_features]: {raw.name} has no numeric column that can be a feature. Set features.")
     if texts:
-        notes.append(f"not features, as they hold text or nothing: {', '.join(texts)}")
+        notes.append(f"not features, because they hold text or are empty: {', '.join(texts)}")
     notes += decimals.notes()
     notes += _renamed(columns)
     return Features(tuple(columns), tuple(cells), tuple(notes))

@@ -159,7 +159,7 @@ def _read_rows(raw: RawTable, section: ImportFeaturesSection, names: GenreNames,
         cut, missed = cut_songs(rows["song"].fillna(known) if section.song else known, section.song_pattern)
         rows["song"] = cut
         if missed:
-            notes.append(f"song_pattern does not match {missed} ids; each of them is a song of its own")
+            notes.append(f"song_pattern does not match {missed} ids; each of them is treated as a separate song")
     rows["song"] = rows["song"].where(rows["song"].notna(), known)
     if section.artist:
         rows["artist"] = _artists_of(rows["artist"], section.artist, notes)
@@ -193,7 +193,7 @@ def _artists_of(cells: pd.Series, column: str, notes: list[str]) -> pd.Series:
     several = {cell: parts for cell in known if cell not in texts and len(parts := split_tight(cell)) > 1}
     if len(several) > _FEW_JOINED * len(known):
         texts |= {cell: "; ".join(parts) for cell, parts in several.items()}
-        notes.append(f"commas without a blank divide artists ({column}), such as {next(iter(several))!r}")
+        notes.append(f"commas without a following space separate artists ({column}), such as {next(iter(several))!r}")
     return cells.map(lambda cell: texts.get(cell, cell) or None)
 
 
@@ -216,7 +216,7 @@ def _problems(rows: pd.DataFrame, features: Features, section: ImportFeaturesSec
     lacking = rows[rows["first_genre"].isna()]
     for row, given in zip(lacking["row"], lacking["given"], strict=True):
         words = "; ".join(text for texts in given for text in texts if text)
-        stated = f"{words!r} is no genre" if words else f"{', '.join(section.labels)}: empty"
+        stated = f"{words!r} is not a genre" if words else f"{', '.join(section.labels)}: empty"
         found.setdefault(row, (Reason.NO_GENRE, f"{stated}. Give a genre or drop the row."))
     unknown = rows[rows["split"].notna() & ~rows["split"].fillna("").str.lower().isin(PARTS)]
     for row, split in zip(unknown["row"], unknown["split"], strict=True):
@@ -225,7 +225,9 @@ def _problems(rows: pd.DataFrame, features: Features, section: ImportFeaturesSec
     for column, cells in zip(features.columns, features.cells, strict=True):
         if isinstance(cells, Numbers):
             for row in np.flatnonzero(cells.wrong):
-                detail = f"{column.source} is not a finite number, or an array of another length. Mend or drop the row."
+                detail = (
+                    f"{column.source} is not a finite number, or an array of another length. Correct or drop the row."
+                )
                 found.setdefault(int(row), (Reason.BAD_VALUE, detail))
             empty &= np.isnan(cells.values)
         else:
@@ -250,7 +252,7 @@ def _conflicts(rows: pd.DataFrame, features: Features) -> dict[int, tuple[Reason
             texts = np.array(cells.to_pylist(), dtype=object)
             differs |= texts[here] != texts[first]
     place = dict(zip(rows["row"], rows["place"], strict=True))
-    detail = "its features or song differ from those of {}, which has the same id and counts. Drop one of them."
+    detail = "its features or song differ from those of {}, which has the same id and is used. Drop one of them."
     return {
         int(row): (Reason.DUPLICATE_ROW, detail.format(place[other]))
         for row, other in zip(here[differs], first[differs], strict=True)
@@ -347,9 +349,12 @@ def cut_songs(ids: pd.Series, pattern: str) -> tuple[pd.Series, int]:
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise ConfigError(f"[import_features] song_pattern {pattern!r} is no regular expression: {error}.") from None
+        raise ConfigError(f"[import_features] song_pattern {pattern!r} is not a regular expression: {error}.") from None
     if not expression.groups:
-        raise ConfigError(f"[import_features] song_pattern {pattern!r} has no group. Put brackets around the song.")
+        raise ConfigError(
+            f"[import_features] song_pattern {pattern!r} has no group. Put parentheses around the part that "
+            "identifies the song."
+        )
     matches = [expression.search(text) for text in ids]
     songs = [match[1] if match and match[1] else text for match, text in zip(matches, ids, strict=True)]
     missed = sum(not (match and match[1]) for match in matches)

@@ -32,12 +32,12 @@ def read_lists(lists: Mapping[str, Path]) -> dict[str, tuple[str, list[str]]]:
     found = {}
     for name, path in lists.items():
         if name.lower() not in PARTS:
-            raise ConfigError(f"[import_features] split_lists: {name!r} is no part. Valid: {', '.join(PARTS)}.")
+            raise ConfigError(f"[import_features] split_lists: {name!r} is not a part. Valid: {', '.join(PARTS)}.")
         text, _ = open_text(path, "import_features.split_lists")
         lines = [repaired(line).strip() for line in text()]
         entries = [line for line in lines if line and not line.startswith("#")]
         if not entries:
-            raise InputError(f"[import_features] split_lists.{name}: {path} lists nothing.")
+            raise InputError(f"[import_features] split_lists.{name}: {path} is empty.")
         found[name] = (PARTS[name.lower()], entries)
     return found
 
@@ -87,7 +87,7 @@ def listed_parts(rows: pd.DataFrame, lists: Mapping[str, tuple[str, list[str]]])
         if unmet:
             notes.append(f"split_lists.{name}: {len(unmet)} of {len(entries)} entries are not in the table")
     if missed := int(parts.isna().sum()):
-        notes.append(f"{missed} rows are in no list of the split; assign_splits decides on them by its rule")
+        notes.append(f"{missed} rows are in no list of the split; assign_splits assigns their parts")
     return parts, notes
 
 
@@ -107,8 +107,8 @@ def song_parts(songs: pd.Series, parts: pd.Series, ignore: bool) -> pd.Series:
     torn = sorted(set(given.loc[given["song"].duplicated(), "song"]))
     if torn and not ignore:
         raise SplitLeakError(
-            f"the declared split divides {len(torn)} songs, whose rows lie in several parts: {', '.join(torn[:5])}. "
-            'Set [splits] declared = "ignore" to divide anew.'
+            f"the declared split divides {len(torn)} songs, whose rows are in several parts: {', '.join(torn[:5])}. "
+            'Set [splits] declared = "ignore" to assign new parts.'
         )
     return given[~given["song"].isin(torn)].set_index("song")["part"]
 

@@ -204,7 +204,7 @@ def read_row(row: Row, key: str, names: GenreNames) -> tuple[Song, tuple[Reason,
         return song, (Reason.BAD_VALUE, f"split is {row.split.strip()!r}. Valid: train, promotion (validation), test.")
     if not song.genres:
         given = "; ".join(filter(None, row.genres))
-        stated = f"genre is {given!r}, which is no genre." if given else "genre is empty."
+        stated = f"genre is {given!r}, which is not a genre." if given else "genre is empty."
         return song, (Reason.NO_GENRE, f"{stated} Give a genre or drop the row.")
     return song, None
 

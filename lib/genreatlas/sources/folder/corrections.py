@@ -96,7 +96,9 @@ def _of_url(url: str) -> list[Mapping[str, object]]:
         engine.dispose()
     except (sa.exc.SQLAlchemyError, ImportError) as error:
         kind = type(error).__name__  # the message may contain the password
-        raise InputError(f"{KEY}: the database cannot be read ({kind}). Check the URL, and that it runs.") from None
+        raise InputError(
+            f"{KEY}: the database cannot be read ({kind}). Check the URL, and that the database runs."
+        ) from None
     return found
 
 

@@ -263,7 +263,7 @@ class Finder:
         """Other spellings of a path, with descriptions."""
         bare = path.strip()
         if bare != path:
-            yield "without blanks around them", self._absolute(bare)
+            yield "without the spaces around them", self._absolute(bare)
         if address := _URI.match(bare):
             bare = unquote_to_bytes(bare[address.end() :])
             bare = bare[1:] if re.match(rb"/[A-Za-z]:[/\\]", bare) else bare

@@ -89,7 +89,9 @@ def _read_tracks(path: bytes, tree: Tree, subsets: Collection[str], labels: str)
         track = values[0].strip()
         if not track.isascii() or not track.isdigit():
             if track != "track_id":  # the third row of the header
-                yield Row(place, b"", (), problem=f"track_id is {track!r}, which is no number. Mend or drop the row.")
+                yield Row(
+                    place, b"", (), problem=f"track_id is {track!r}, which is not a number. Correct or drop the row."
+                )
             continue
         cells = {key: values[at].strip() for key, at in columns.items()}
         if cells.get(("set", "subset")) not in subsets:
@@ -185,7 +187,7 @@ def read_jamendo(folder: bytes, split: str = "split-0") -> tuple[list[Row], byte
     }
     for line, track, values in tracks:
         if not values:
-            rows.append(Row(f"line {line}", b"", (), problem=f"{track}. Mend or drop the row."))
+            rows.append(Row(f"line {line}", b"", (), problem=f"{track}. Correct or drop the row."))
             continue
         title, artist, album = named.get(track, ("", "", ""))
         rows.append(

@@ -97,9 +97,9 @@ def read_directory(listing: Listing, candidates: Iterable[Entry], names: GenreNa
         genres = named[top] if slash else ()
         if not genres:
             detail = (
-                f"The directory {top.decode('utf-8', 'replace')!r} names no genre."
+                f"The directory {top.decode('utf-8', 'replace')!r} does not name a genre."
                 if slash
-                else "The file lies in no genre's directory. Expected <folder>/<genre>/<file>."
+                else "The file is not in a genre's directory. Expected <folder>/<genre>/<file>."
             )
             rejected.append(Rejected(path, Reason.NO_GENRE, detail))
             continue

@@ -103,7 +103,8 @@ def _yes_or_no(values: list[str]) -> bool | None:
 
 def _why_none(tags: Tags) -> str:
     if given := tags.get("genre"):
-        return f"The tags say {'; '.join(given)!r}, which is no genre. Tag the file, or set folder.genre_aliases."
+        stated = f"The tags contain {'; '.join(given)!r}, which is not a genre."
+        return f"{stated} Tag the file, or set folder.genre_aliases."
     kinds = "ID3, APEv2, Vorbis comments, MP4 and RIFF INFO are read"
     return f"The file has no tag that names a genre ({kinds}). Tag the file."
 

@@ -84,8 +84,8 @@ def parse_reference(text: str) -> Reference:
     if found and (parts.hostname or "") in ("deezer.com", "www.deezer.com"):
         return Reference("deezer", found[1])
     raise InputError(
-        "This names no track. Write deezer:3135553, spotify:track:ID, or the address of a track's page at Deezer or "
-        "Spotify."
+        "This is not the id or the address of a track. Write deezer:3135553, spotify:track:ID, or the address of a "
+        "track's page at Deezer or Spotify."
     )
 
 

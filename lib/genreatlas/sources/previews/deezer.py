@@ -57,7 +57,7 @@ def parse_track(body: object) -> Track:
     if identity is None or not str(identity).isdecimal() or not isinstance(given.get("artist"), dict):
         said = text(mapping(given.get("error")).get("message"))
         raise FetchError(
-            Reason.WRONG_CONTENT, f"Deezer's answer is no track{f': {said}' if said else ''}.", transient=True
+            Reason.WRONG_CONTENT, f"Deezer's answer is not a track{f': {said}' if said else ''}.", transient=True
         )
     named = [given["artist"], *mappings(given.get("contributors"))]
     artists = dict.fromkeys(text(artist.get("name")) for artist in named)
@@ -101,12 +101,14 @@ class DeezerPreviews:
                 raise
             track = parse_track(body)
             if track.isrc and track.isrc != clean_isrc(song["isrc"]):
-                raise FetchError(Reason.WRONG_CONTENT, f"Deezer answered with {track.isrc}.", transient=True)
+                raise FetchError(
+                    Reason.WRONG_CONTENT, f"Deezer answered with another ISRC, {track.isrc}.", transient=True
+                )
             return track
 
         def preview_of(song: JsonView) -> Preview:
             if not song["isrc"]:
-                raise FetchError(Reason.NO_PREVIEW, "The song has no ISRC, by which Deezer is asked.")
+                raise FetchError(Reason.NO_PREVIEW, "The song has no ISRC. Deezer is searched by ISRC.")
             track = require_same(song, find(song))
             try:
                 data = download(files, track.preview_url)

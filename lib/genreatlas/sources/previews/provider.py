@@ -60,22 +60,22 @@ class Provider(Protocol):
 
 def terms(name: str, config: Config) -> str | None:
     """Message why a provider is disabled, with its terms; None if it is enabled."""
-    without = "Take it out of fetch_previews.providers to do without."
+    without = "To go on without it, remove it from fetch_previews.providers."
     if name in ("spotify", "every_noise") and not config.spotify.acknowledge_terms:
         whose = (
             "Spotify's previews" if name == "spotify" else "The examples on Every Noise are Spotify's previews: they"
         )
         return (
-            f"fetch_previews: {name} is off. {whose} may not be stored, nor models be trained on them, under "
-            "https://developer.spotify.com/terms unless Spotify allows it to you. If it does, set "
+            f"fetch_previews: {name} is off. {whose} may not be stored or used to train models, under "
+            "https://developer.spotify.com/terms, unless Spotify permits it. If it does, set "
             f"spotify.acknowledge_terms = true. {without}"
         )
     if name == "deezer" and not config.deezer.acknowledge_terms:
         return (
-            "fetch_previews: deezer is off. https://developers.deezer.com/termsofuse restrict downloads and other "
-            "than private use of its previews. If what you do is allowed to you, set deezer.acknowledge_terms = "
-            f"true. {without}"
+            "fetch_previews: deezer is off. The terms at https://developers.deezer.com/termsofuse restrict downloads "
+            "and non-private use of its previews. If they permit your use, set deezer.acknowledge_terms = true. "
+            f"{without}"
         )
     if name == "http" and config.http.manifest is None:
-        return f"fetch_previews: http has no list. Set http.manifest. {without}"
+        return f"fetch_previews: http has no list of files. Set http.manifest. {without}"
     return None

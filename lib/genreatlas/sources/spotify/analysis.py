@@ -48,7 +48,7 @@ def parse_analysis(body: object) -> dict[str, object]:
     given = mapping(body)
     track, meta = mapping(given.get("track")), mapping(given.get("meta"))
     if not track or not isinstance(given.get("segments"), list):
-        raise UnexpectedBody("an audio analysis was asked for, and the body has no track and segments")
+        raise UnexpectedBody("an audio analysis was requested, but the body has no track and segments")
     if integer(meta.get("status_code")) not in (0, None):
         raise UnexpectedBody(
             f"the analysis failed: {text(meta.get('detailed_status')) or integer(meta.get('status_code'))}"
@@ -156,10 +156,10 @@ def parse_audio_features(body: object) -> tuple[AudioFeatures, ...]:
     several = given.get("audio_features")
     if not isinstance(several, list):
         if "danceability" not in given:
-            raise UnexpectedBody("audio features were asked for, and the body has no audio_features")
+            raise UnexpectedBody("audio features were requested, but the body has no audio_features")
         several = [given]
     if several and not any(row is None or (isinstance(row, dict) and row.keys() & {"id", "error"}) for row in several):
-        raise UnexpectedBody("audio features were asked for, and the body's rows are something else")
+        raise UnexpectedBody("audio features were requested, but the body's rows are not audio features")
     found = ((identifier(row.get("id")), _features(row)) for row in mappings(several))
     return tuple(
         AudioFeatures(identity, values)

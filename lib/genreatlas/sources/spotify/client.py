@@ -117,12 +117,12 @@ class Spotify:
         def parse(body: object) -> tuple[AudioFeatures, ...]:
             found = parse_audio_features(body)
             if not asked.issuperset(features.spotify_id for features in found):
-                raise UnexpectedBody("the audio features are those of other tracks")
+                raise UnexpectedBody("the audio features belong to other tracks")
             several = mapping(body).get("audio_features")
             if isinstance(several, list) and len(several) != len(track_ids):
                 # A track without features is null at its position; a track that is missing may have features.
                 raise UnexpectedBody(
-                    f"audio features of {len(track_ids)} tracks were asked for, of {len(several)} came"
+                    f"audio features of {len(track_ids)} tracks were requested, {len(several)} were received"
                 )
             return found
 
@@ -138,7 +138,7 @@ class Spotify:
         def parse(body: object) -> list[Any]:
             found = mapping(body).get("tracks")
             if not isinstance(found, list):
-                raise UnexpectedBody("tracks were asked for, and the body has no tracks")
+                raise UnexpectedBody("tracks were requested, but the body has no tracks")
             return found
 
         return self._ask("tracks", parse, ids=",".join(track_ids))
@@ -155,7 +155,7 @@ class Spotify:
         def parse(body: object) -> Playlist:
             playlist = parse_playlist(body)
             if playlist.playlist_id not in (playlist_id, None):
-                raise UnexpectedBody("the body is another playlist's")
+                raise UnexpectedBody("the body belongs to another playlist")
             if playlist.page is not None:
                 _same_list(playlist_id, 0, playlist.page)
             return playlist
@@ -204,7 +204,7 @@ def _same_list(playlist_id: str, offset: int, page: Page) -> Page:
     """
     named = _OF_LIST.search(page.address or "")
     if page.offset != offset or (named and named.group(1) != playlist_id):
-        raise UnexpectedBody("the page is of another list, or of another place in it")
+        raise UnexpectedBody("the page belongs to another list or to another offset")
     return page
 
 
@@ -296,7 +296,7 @@ def probe(spotify: Spotify, playlists: Sequence[str], analysis: bool = False) ->
 
 def describe(abilities: Iterable[Ability]) -> list[str]:
     """Lines of a table with each ability, its result and the reason of a refusal."""
-    rows = [("what the app may ask of Spotify", "", "")]
+    rows = [("Spotify access of the app", "", "")]
     for ability in abilities:
         what = ABILITIES[ability.ability][0]
         allowed = {True: "yes", False: "no", None: "unknown"}[ability.allowed]
@@ -354,7 +354,7 @@ def _search_page(spotify: Spotify, seen: list[Track]) -> Ability:
 
 def _previews(seen: Sequence[Track]) -> Ability:
     if not seen:
-        return Ability("previews", None, detail="no track was seen")
+        return Ability("previews", None, detail="no track was received")
     given = sum(track.preview_url is not None for track in seen)
     why = None if given else f"{given} of {len(seen)} tracks have one: {ABILITIES['previews'][1]}"
     return Ability("previews", given > 0, f"{given} of {len(seen)}", 200, why)

@@ -75,11 +75,11 @@ def require_link(text: str, kind: Kind) -> str:
     if link is not None:
         problem = f"is a link to {'an' if link.kind[0] in 'aeiou' else 'a'} {link.kind}, not to a {kind}"
     elif _SHORT_HOSTS.fullmatch(_split(plain)[0]):
-        problem = "is a short link, which holds no id: open it and copy the address that it leads to"
+        problem = "is a short link, which contains no id: open it and copy the address of the page"
     elif plain.endswith((":starred", "/starred")):
         problem = "is a list of starred tracks, which Spotify's API no longer has"
     else:
-        problem = f"is no link to a {kind}"
+        problem = f"is not a link to a {kind}"
     raise InputError(f"{text!r} {problem}. Write it as spotify:{kind}:ID or https://open.spotify.com/{kind}/ID.")
 
 

@@ -209,13 +209,13 @@ def parse_playlist(body: object) -> Playlist:
     """
     head = mapping(body)
     if text(head.get("type")) not in ("playlist", None) or not head.keys() & {"snapshot_id", "owner", "id"}:
-        raise UnexpectedBody("a playlist was asked for, and the body has neither id nor snapshot_id nor owner")
+        raise UnexpectedBody("a playlist was requested, but the body has neither id nor snapshot_id nor owner")
     forms: tuple[Form, ...] = ("items", "tracks")  # the newer form is preferred where both are given
     form = next((form for form in forms if isinstance(mapping(head.get(form)).get("items"), list)), None)
     for name in forms:
         held = head.get(name)
         if form is None and held is not None and (not isinstance(held, dict) or held.get("items") is not None):
-            raise UnexpectedBody(f"a playlist was asked for, and its {name} are no page")
+            raise UnexpectedBody(f"a playlist was requested, but its {name} are not a page")
     owner = mapping(head.get("owner"))
     return Playlist(
         playlist_id=identifier(head.get("id")),
@@ -266,10 +266,10 @@ def parse_playlist_page(body: object) -> tuple[tuple[FoundPlaylist, ...], str | 
     page = mapping(mapping(body).get("playlists"))
     found = page.get("items")
     if not isinstance(found, list):
-        raise UnexpectedBody("playlists were searched for, and the body has no playlists.items")
+        raise UnexpectedBody("playlists were searched for, but the body has no playlists.items")
     entries = [entry for entry in mappings(found) if entry.get("type") in ("playlist", None)]
     if found and not entries and all(entry is not None for entry in found):
-        raise UnexpectedBody("playlists were searched for, and what was found are no playlists")
+        raise UnexpectedBody("playlists were searched for, but the results are not playlists")
     playlists = (
         FoundPlaylist(identity, text(entry.get("name")), text(mapping(entry.get("owner")).get("id")))
         for entry in entries
@@ -295,11 +295,11 @@ def _page(body: object, read: Any, asked: int, fits: Callable[[JsonView], bool],
     page = mapping(body)
     entries = page.get("items")
     if not isinstance(entries, list):
-        raise UnexpectedBody("a page was asked for, and the body has no list of items")
+        raise UnexpectedBody("a page was requested, but the body has no list of items")
     objects = list(mappings(entries))
     others = objects or (entries and all(entry is not None for entry in entries))
     if others and not any(map(fits, objects)):
-        raise UnexpectedBody(f"{what} were asked for, and the body's items are something else")
+        raise UnexpectedBody(f"{what} were requested, but the body's items are something else")
     stated = integer(page.get("offset"), low=0)
     offset = asked if stated is None else stated
     tracks, left_out = [], Counter[str]()

@@ -166,5 +166,5 @@ def known_snapshot(genres: Sequence[Wanted], stored: Mapping[str, JsonView], set
 def _genre(text: str, where: str) -> Genre:
     genre = GenreNames().read(text)
     if genre is None:
-        raise ConfigError(f"{where}: {text!r} is no genre.")
+        raise ConfigError(f"{where}: {text!r} is not a genre.")
     return genre

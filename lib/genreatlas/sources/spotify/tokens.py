@@ -61,8 +61,8 @@ def read_credentials(settings: SpotifySection, environment: Mapping[str, str] = 
         missing = [name for name in missing if name == "SPOTIFY_CLIENT_ID"]
     if missing or client_id is None:
         raise ConfigError(
-            f"The environment has no {' and no '.join(missing)}. Make an app at developer.spotify.com/dashboard "
-            "and export its client id and secret under these names; they are never put into a file."
+            f"Not set in the environment: {', '.join(missing)}. Create an app at developer.spotify.com/dashboard and "
+            "export its client id and secret under these names; they are never put into a file."
         )
     return Credentials(client_id, secret, named("REFRESH_TOKEN"))
 
@@ -126,8 +126,8 @@ def make_tokens(settings: SpotifySection, credentials: Credentials, session: req
         return Tokens(_asking(lambda: app.get_access_token(as_dict=False, check_cache=False), memory, credentials))
     if credentials.refresh_token is None and not sys.stdin.isatty():
         raise ConfigError(
-            'spotify.authorisation = "user": the environment has no SPOTIFY_REFRESH_TOKEN, and there is no terminal to '
-            "ask at. Get one on a machine with a browser: python -m genreatlas.sources.spotify.authorise"
+            'spotify.authorisation = "user": the environment has no SPOTIFY_REFRESH_TOKEN, and there is no terminal '
+            "for the login. Get one on a machine with a browser: python -m genreatlas.sources.spotify.authorise"
         )
     memory = MemoryCacheHandler({"refresh_token": credentials.refresh_token} if credentials.refresh_token else None)
     user = _user_manager(settings, credentials, session, memory)
@@ -208,14 +208,17 @@ def _asking(
                 names += ["SPOTIFY_CLIENT_SECRET"] if credentials.client_secret else []
                 names += ["SPOTIFY_REFRESH_TOKEN"] if credentials.refresh_token else []
                 raise ConfigError(
-                    f"Spotify refuses {', '.join(names)}: {said}. See the app in its dashboard."
+                    f"Spotify refuses {', '.join(names)}: {said}. Compare them with the app's settings in Spotify's "
+                    "dashboard."
                 ) from None
             raise FetchError(Reason.UNAUTHORIZED, f"no access token: {said}", transient=True) from None
         except requests.RequestException as error:
             said = type(error).__name__
             raise FetchError(Reason.CONNECTION_LOST, f"no access token: {said}", transient=True) from None
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError):  # not validated by spotipy
-            raise FetchError(Reason.WRONG_CONTENT, "the accounts service's answer is odd", transient=True) from None
+            raise FetchError(
+                Reason.WRONG_CONTENT, "the answer of the accounts service cannot be read", transient=True
+            ) from None
         answer: JsonView = memory.get_cached_token() or {}
         if not answer.get("access_token"):
             raise FetchError(Reason.WRONG_CONTENT, "the accounts service answered without a token", transient=True)

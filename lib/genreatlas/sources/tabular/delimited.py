@@ -116,12 +116,12 @@ def find_dialect(name: str, text: Callable[[], Iterator[str]]) -> tuple[Dialect,
         dialect, odd = _quoted(name, text, dialect)
         if not dialect.quoting:
             told = some_lines(odd)
-            notes.append(f"quotes are read as characters, as fewer of them enclose values than do not: {told}")
+            notes.append(f"quotes are read as ordinary characters, because most of them do not enclose values: {told}")
     else:
         dialect = _apostrophes(name, text, lines, dialect)
     if _has_row_names(lines[dialect.skipped :], dialect):
         dialect = replace(dialect, row_names=True)
-        notes.append("the header lacks the first column, whose values are taken as row names")
+        notes.append("the header has no name for the first column; its values are read as row names")
     return dialect, tuple(notes)
 
 
@@ -181,7 +181,7 @@ def records(
             source.give_back_all_but_first()
             reader = dialect.reader(source)
             faults.unclosed.append(here)
-            yield here, None, f"A quote opens here that closes in line {last} only. Close the quote."
+            yield here, None, f"A quote opens here and closes only in line {last}. Close the quote."
             continue
         if not values or (not values[0].strip() and not any(value.strip() for value in values)):
             continue
@@ -195,9 +195,9 @@ def records(
                 source.give_back_all_but_first()
                 reader = dialect.reader(source)
                 faults.unclosed.append(here)
-                yield here, None, "A quote opens here that closes in a later line. Close the quote."
+                yield here, None, "A quote opens here and closes in a later line. Close the quote."
                 continue
-            yield here, None, f"{len(values)} values for {width} columns. Quote values that hold separators."
+            yield here, None, f"{len(values)} values for {width} columns. Quote values that contain separators."
             continue
         if dialect.quoting and _encloses(source.lines[0], dialect):
             faults.quoted += 1
@@ -254,7 +254,7 @@ def _salvaged(line: str, here: int, dialect: Dialect, width: int, faults: Faults
         yield here, values, ""
     else:
         faults.unclosed.append(here)
-        yield here, None, "A quote opens here that nothing closes. Close the quote."
+        yield here, None, "A quote opens here and is never closed. Close the quote."
 
 
 def _swallowed(lines: Sequence[str], dialect: Dialect, width: int) -> bool:

@@ -272,7 +272,7 @@ def _check(name: str, file: IO[bytes], wanted: str, key: str) -> str:
             decoder.decode(block)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise InputError(f"{name}: the text is not {wanted} ({error.reason}). Set {key} otherwise.") from None
+        raise InputError(f"{name}: the text is not {wanted} ({error.reason}). Set {key} to another encoding.") from None
     return codec
 
 

@@ -195,7 +195,7 @@ def _read_text(
         blocks.append(pa.table(cells, schema=schema))
     told = [*([f"{encoding.note}{_where(raw, places)}"] if encoding.note else []), *notes]
     if faults.stray:
-        told.append(f"quotes inside quoted values are read as they stand: {some_lines(faults.stray)}")
+        told.append(f"quotes inside quoted values are kept: {some_lines(faults.stray)}")
     return RawTable(
         name=_base(name),
         digest=digest,
@@ -270,11 +270,11 @@ def _parts(folder: bytes | Path) -> Iterator[tuple[bytes | Path, dict[str, str |
     for place, folders, files in os.walk(root):
         if layered := next((what for one, what in _LAYERED.items() if one in folders), None):
             raise InputError(
-                f"{root}: {layered}, whose files alone are not its rows (some may be deleted). Write the table "
-                "to plain Parquet and name that."
+                f"{root}: {layered}, whose files may contain deleted rows. Write the table to plain Parquet and name "
+                "that folder."
             )
         if "_temporary" in folders:
-            raise InputError(f"{root}: has a folder _temporary: the job that wrote it did not end. Write it again.")
+            raise InputError(f"{root}: has a folder _temporary: the job that wrote it did not finish. Write it again.")
         folders[:] = sorted(one for one in folders if not one.startswith(("_", ".")))
         below = os.path.relpath(place, root)
         pairs = [part.split("=", 1) for part in Path(below).parts if "=" in part]
@@ -285,7 +285,7 @@ def _parts(folder: bytes | Path) -> Iterator[tuple[bytes | Path, dict[str, str |
                 found = True
                 yield os.fsencode(path), values
     if not found:
-        raise InputError(f"{root}: the folder holds no files of a table.")
+        raise InputError(f"{root}: the folder contains no table files.")
 
 
 def _joined(name: str, parts: Sequence[tuple[str, RawTable, Mapping[str, str | None]]]) -> RawTable:
@@ -310,7 +310,7 @@ def _joined(name: str, parts: Sequence[tuple[str, RawTable, Mapping[str, str | N
     try:
         whole = pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
-        raise InputError(f"{name}: its files do not fit together: {error}.".replace("\n", " ")) from None
+        raise InputError(f"{name}: its files cannot be combined: {error}.".replace("\n", " ")) from None
     check_columns(name, whole.column_names)
     digest = hashlib.sha256(repr([part.digest for _, part, _ in parts]).encode()).hexdigest()[:20]
     notes = tuple(dict.fromkeys(note for _, part, _ in parts for note in part.notes))
