@@ -115,7 +115,7 @@ def keep(found: Mapping[str, Sequence[float]], first: float | None, arguments: a
 
 def write_page() -> None:
     """Write the table between the markers of the page."""
-    lines = ["| key | what | bar | measured | run with |", "|---|---|---|---|---|"]
+    lines = ["| key | what | target | measured | run with |", "|---|---|---|---|---|"]
     for key, row in json.loads(FILE.read_text(encoding="utf-8")).items():
         bar = "" if row["bar"] is None else f"at least {row['bar']:g}"
         missed = " (missed)" if row["met"] is False else ""
