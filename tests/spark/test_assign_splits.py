@@ -120,8 +120,6 @@ def test_tagged_files_of_one_performer_lie_on_one_side_whoever_stands_on_the_alb
     store.upsert(SPLITS, old.astype({"fold": "Int64"}), update=True)
     with pytest.raises(SplitLeakError, match="artist jay"):
         read_library(store, config)
-    assert any(
-        "1 songs that earlier versions used were withdrawn" in note for note in assign_splits.run(store, config).notes
-    )
+    assert any("1 songs of earlier versions were withdrawn" in note for note in assign_splits.run(store, config).notes)
     library = read_library(store, config)
     assert library.grouping == "artist-safe" and len(library.songs) == 15

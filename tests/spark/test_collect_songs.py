@@ -128,7 +128,7 @@ def test_songs_of_genres_are_collected_with_as_few_requests_as_there_can_be_and_
         unchanged = [f"/v1/playlists/{P[name]}" for name in ("mine", "rock")]
         changed = [f"/v1/playlists/{P['pop']}"] * 2
         assert sorted(api(server)[asked:]) == sorted(["/v1/audio-features", *unchanged, *changed])
-        assert again.failed == 0 and "2 playlists are as they were" in again.notes[-1]
+        assert again.failed == 0 and "2 playlists are unchanged" in again.notes[-1]
         for table, frame in of_others().items():
             pd.testing.assert_frame_equal(frame, before[table], obj=table.name)
         labels = rows(store, SONG_GENRES).query("genre_id == 'pop'").set_index("song_id")

@@ -32,8 +32,8 @@ DAMAGES = {
         lambda table: rows_of(table).write_bytes(rows_of(table).read_bytes()[:300]),
         "part-00000",
     ),
-    "the last commit is empty": (lambda table: commit(table, 1).write_bytes(b""), "has no bytes"),
-    "the first commit is empty": (lambda table: commit(table, 0).write_bytes(b""), "has no bytes"),
+    "the last commit is empty": (lambda table: commit(table, 1).write_bytes(b""), "is empty"),
+    "the first commit is empty": (lambda table: commit(table, 0).write_bytes(b""), "is empty"),
     "the last commit is cut": (
         lambda table: commit(table, 1).write_bytes(commit(table, 1).read_bytes()[:200]),
         "1.json",
@@ -43,7 +43,7 @@ DAMAGES = {
         "ends early",
     ),
     "a commit is missing": (lambda table: commit(table, 1).rename(commit(table, 3)), "contiguous"),
-    "the log is gone": (lambda table: shutil.rmtree(table / "_delta_log"), "rows lie beside it"),
+    "the log is gone": (lambda table: shutil.rmtree(table / "_delta_log"), "has no commits"),
     "the log is empty": (lambda table: [file.unlink() for file in commit(table, 0).parent.iterdir()], "no commits"),
     "the table is a file": (lambda table: (shutil.rmtree(table), table.write_text("songs")), "is a file"),
 }
@@ -69,7 +69,7 @@ def test_deleting_an_empty_last_commit_goes_back_to_the_one_before_as_the_line_s
         store.upsert(SONGS, [{"song_id": f"s{number}", "source": "test"}])
     empty = commit(store.location.local_path("songs"), 2)
     empty.write_bytes(b"")
-    with pytest.raises(StoreError, match="delete the file, which goes back to version 1"):
+    with pytest.raises(StoreError, match="delete the file, which restores version 1"):
         store.read(SONGS)
     empty.unlink()
     again = Store(store.spark, store.settings)

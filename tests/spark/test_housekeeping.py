@@ -116,7 +116,7 @@ def test_secrets_that_an_older_release_wrote_to_runs_are_taken_out_of_the_table_
 
     only_runs = config.model_copy(update={"housekeeping": config.housekeeping.model_copy(update={"vacuum": False})})
     counts = housekeeping.run(store, only_runs)
-    assert "runs: took secrets out of 1 rows, and deleted the files of its older versions" in counts.notes
+    assert "runs: removed secrets from 1 rows, and deleted the files of its older versions" in counts.notes
     assert not [file for file in folder.rglob("*") if file.is_file() and secret.encode() in file.read_bytes()]
     rows = {row.run_id: row.asDict() for row in store.read(RUNS).collect()}
     kept = json.loads(rows["old"]["config"])["spark"]["settings"]

@@ -91,10 +91,10 @@ def test_a_copy_is_linked_once_and_counts_once_everywhere(library, monkeypatch):
     base = recording(*pair)
     versions = [("Jazz/live.mp3", base, "live")]
     assert links(store) == sorted([*((name, base, "copy") for name in pair), *versions])
-    assert counts.notes[0] == "2 songs are copies of 1 recordings: 1 doubles"
-    assert counts.notes[1] == "one sound, but not one recording: 1 live"
+    assert counts.notes[0] == "2 songs are copies of 1 recordings: 1 duplicates"
+    assert counts.notes[1] == "same sound, but different recordings: 1 live"
     # the copy stands in another genre, so no genre has a double
-    assert not any("recordings by genre" in note for note in counts.notes)
+    assert not any("recordings of the genres" in note for note in counts.notes)
     by_song = {row.song_id: row for row in store.read(RECORDING_LINKS).where("kind = 'copy'").collect()}
     assert all(row.score > 0.85 and row.evidence.startswith("sound: 0.0") for row in by_song.values())
 
@@ -122,7 +122,7 @@ def test_a_copy_is_linked_once_and_counts_once_everywhere(library, monkeypatch):
     three, two = (*pair, "Rock/third copy.mp3"), ("Rock/second.mp3", "Rock/faster.mp3")
     expected = [(name, recording(*names), "copy") for names in (three, two) for name in names]
     assert links(store) == sorted([*expected, ("Jazz/live.mp3", recording(*three), "live")])
-    assert any(note.startswith("recordings by genre") and "Rock" in note for note in counts.notes)
+    assert any(note.startswith("recordings of the genres") and "Rock" in note for note in counts.notes)
     assign_splits.run(store, config)
     shown = read_copies(store, "default")
     assert (shown.n_clips, shown.n_copies, shown.n_recordings, shown.n_bridging) == (9, 5, 2, 0)
@@ -159,7 +159,7 @@ def test_copies_that_were_placed_apart_are_told_and_leave_the_next_version(libra
         f"END, fold = CASE WHEN song_id = '{pair[0]}' THEN 0 END WHERE song_id IN ('{pair[0]}', '{pair[1]}')"
     )
     counts = link_recordings.run(store, config)
-    assert any(note.startswith("1 recordings bridge parts or folds of the split") for note in counts.notes)
+    assert any(note.startswith("1 recordings are in several parts or folds of the split") for note in counts.notes)
     assert read_copies(store, "default").bridging.places.map(list).tolist() == [["test", "train 0"]]
     assign_splits.run(store, config)
     assert read_copies(store, "default").n_bridging == 0
@@ -231,7 +231,7 @@ def test_where_only_workers_lack_chromaprint_one_line_says_so_and_the_next_run_m
     with monkeypatch.context() as workers:
         workers.setattr(extract_features, "extract_sent", extract_without)
         counts = extract_features.run(store, config)
-        line = f"{fingerprint.MISSING} on workers; the driver has it"
+        line = f"{fingerprint.MISSING} on workers, but not on the driver"
         assert (counts.written, counts.failed, counts.notes) == (7, 0, (line,))
         assert not store.exists(table_of(get_feature_set("fingerprint")))
         (note,) = link_recordings.run(store, config).notes

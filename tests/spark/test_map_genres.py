@@ -254,7 +254,7 @@ def test_the_map_is_drawn_once_and_anew_with_new_songs(spark, tmp_path):
     # What it was drawn from is as it was, so songs are not even read; other settings are looked at again.
     again = map_genres.run(store, config)
     assert (again.read, again.written, again.skipped) == (4, 0, 4)
-    assert again.notes == ("maps: nothing that they are drawn from has changed",)
+    assert again.notes == ("maps: unchanged, because their inputs have not changed",)
     _write(store, SONG_GENRES, [{"song_id": "a song without features", "genre_id": "genre00", "source": "test",
                                  "weight": 1.0, "genre": "Genre 0 rock"}])  # fmt: skip
     other = map_genres.run(store, config)

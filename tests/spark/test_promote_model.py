@@ -79,7 +79,7 @@ def test_a_champion_is_only_replaced_by_a_better_model_and_comes_back_with_one_c
     version = store.version(PROMOTIONS)
     (config.models.path / "aliases.json").unlink()  # as if the run had been killed before it told
     counts, _ = promote(store, config)
-    assert counts.read == 0 and "was decided before" in counts.notes[0]
+    assert counts.read == 0 and "was decided on before" in counts.notes[0]
     assert (store.version(PROMOTIONS), in_use(config)) == (version, "sharp")
 
     assert aliases.resolve(store, "champion").model_id == "sharp"

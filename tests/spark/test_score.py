@@ -127,7 +127,7 @@ def test_clips_of_the_store_are_scored_from_features_made_as_the_models_and_othe
         store.upsert(table_of(features), [row | named])
 
     add(0, "made otherwise")
-    with pytest.raises(ModelError, match="were made otherwise"):
+    with pytest.raises(ModelError, match="were computed with other settings"):
         score.run(store, config)
     for number in (70, 71):
         add(number, meta.preprocessing_id)

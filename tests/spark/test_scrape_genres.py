@@ -99,7 +99,7 @@ def test_a_map_becomes_a_snapshot_which_a_list_and_genre_pages_complete(store, s
     )
     counts = scrape_genres.run(store, complete)
     assert (counts.read, counts.written, counts.skipped) == (3, 3, 1)
-    assert counts.notes == ("pages of genres that the map lacks: 1 (unknown)",)
+    assert counts.notes == ("pages of genres that are not on the map: 1 (unknown)",)
     day = date(2022, 3, 22)
     expected = {
         GENRES: [
@@ -189,7 +189,7 @@ def test_a_wrong_snapshot_is_replaced_where_that_is_asked_for_and_wrong_pages_ar
     counts = scrape_genres.run(store, configured(*pages, "every_noise.replace=true"))
     assert counts.notes[:2] == (
         "snapshot 2022-03-22: 3 genres",
-        "it was replaced; 1 genres that it had are not on this map",
+        "the stored snapshot was replaced; 1 of its genres are not on this map",
     )
     assert rows(store, GENRES) == [
         genre(tmp_path, "childrensmusic", "children's music", 3),

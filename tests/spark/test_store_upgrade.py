@@ -53,7 +53,7 @@ def test_writing_to_an_old_table_adds_the_columns_in_place_with_their_comments_a
 
 
 def test_a_column_that_no_row_may_be_without_cannot_be_added_and_the_message_names_it(old):
-    with pytest.raises(StoreError, match="songs was made by another release: it lacks mood"):
+    with pytest.raises(StoreError, match="songs was written by another release: it lacks the required columns mood"):
         old.upsert(grown(SONGS, nullable=False), [{"song_id": "new", "source": "test", "mood": 0.5}])
     assert "mood" not in old.read("songs").columns
 

@@ -45,13 +45,13 @@ SAID = {
     "killed": (
         "Job aborted due to stage failure: Task 1 failed 4 times: SparkException: Python worker exited "
         "unexpectedly (crashed)",
-        ("a Python worker was killed", "What grew", "extract.batch_rows", "local[1,4]"),
+        ("a Python worker was killed", "Likely cause", "extract.batch_rows", "local[1,4]"),
     ),
     "killed twice": (
         "PythonException: Traceback (most recent call last): genreatlas.errors.WorkerKilledError: a Python worker was "
         "killed 2 times at the same task, most likely because memory was used up: it had grown to 5,812 MB of the "
         "machine's 7,950 MB\n",
-        ("killed 2 times", "5,812 MB of the machine's 7,950 MB. What grew", "extract.batch_rows"),
+        ("killed 2 times", "5,812 MB of the machine's 7,950 MB. Likely cause", "extract.batch_rows"),
     ),
     "gone": ("Answer from Java side is empty", ("Spark's Java process has ended", "run the job again")),
     "missing library": (

@@ -135,7 +135,7 @@ def test_a_budget_that_is_over_at_once_leaves_a_candidate_that_saw_all_folds_and
     late = {one for one, (reason, _) in scored.unfinished.items() if reason is Reason.OVER_BUDGET}
     through = [one for one in stub.trials.keys() - scored.unfinished.keys() if stub.trials[one].engine != "baseline"]
     assert through and late
-    assert all(scored.unfinished[one][1].startswith("train.budget_minutes = 1e-06 was over after ") for one in late)
+    assert all(scored.unfinished[one][1].startswith("train.budget_minutes = 1e-06 was used up after ") for one in late)
     again = stub.scored(math.inf, halve, scored.rows)
     assert Reason.OVER_BUDGET not in {reason for reason, _ in again.unfinished.values()}
     whole = stub.scored(math.inf, halve)

@@ -21,7 +21,11 @@ def contest(low=0.02, fallen=(), n_groups=20):
         (contest(), True, "Better: macro_f1 0.700 → 0.750, gain +0.050, at least +0.020 with confidence 0.95"),
         (contest(low=0.005), False, "Not better by more than 0.01: macro_f1"),
         (contest(fallen=("jazz", "rock")), False, "Better, but jazz, rock fell by more than 0.05: macro_f1"),
-        (contest(n_groups=9), False, "40 songs in 9 groups that both models can judge, fewer than retrain.min_groups"),
+        (
+            contest(n_groups=9),
+            False,
+            "40 songs in 9 groups that both models can classify, fewer than retrain.min_groups",
+        ),
     ],
 )
 def test_a_decision_says_why(case, promoted, words):

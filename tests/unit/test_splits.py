@@ -265,7 +265,9 @@ def test_the_share_of_test_songs_with_a_training_artist_as_guest_or_partner():
 
 def test_fewer_folds_or_another_grouping_under_the_same_name_is_refused():
     before = split(ensemble())
-    with pytest.raises(ConfigError, match=r'5\. Rows of a split never move: name another one.*"default-2"'):
+    with pytest.raises(
+        ConfigError, match=r'5\. Assigned rows of a split never change. Choose another name.*"default-2"'
+    ):
         split([*ensemble(), song("late")], before, folds=3)
     with pytest.raises(ConfigError, match="grouped by artist"):
         split([*ensemble(), song("late")], before, group_by="song")

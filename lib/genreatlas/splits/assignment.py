@@ -204,7 +204,7 @@ def _excluded(song_ids: pd.Index | list[str], reason: Reason) -> pd.DataFrame:
 
 
 def _check_settings(placed: pd.DataFrame, settings: SplitsSection) -> None:
-    advice = f'Rows of a split never move: name another one, such as [splits] name = "{settings.name}-2".'
+    advice = f'Assigned rows of a split never change. Choose another name, such as [splits] name = "{settings.name}-2".'
     folds = placed["fold"].dropna()
     if len(folds) and int(folds.max()) >= settings.folds:
         raise ConfigError(

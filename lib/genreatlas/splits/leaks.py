@@ -210,8 +210,8 @@ def declared_leak(torn: pd.DataFrame, artists: pd.Series) -> SplitLeakError:
         name = f" ({called.iloc[0]})" if len(called) else ""
         leaks.append(f"{cells['kind'].iloc[0]} {cells['key'].iloc[0]}{name}: {len(cells)} songs, {', '.join(where)}")
     return SplitLeakError(
-        f"the declared split divides {len(leaks)} groups: {_some(leaks)}. Mend it, set [splits] declared = "
-        '"ignore" to divide anew, or allow_declared_leak = true to keep it and have every figure flagged.'
+        f"the declared split divides {len(leaks)} groups: {_some(leaks)}. Correct it, set [splits] declared = "
+        '"ignore" to assign new parts, or set allow_declared_leak = true to keep it with every figure flagged.'
     )
 
 
@@ -260,9 +260,9 @@ def check_group_share(groups: pd.Series, judged: pd.Series, names: pd.Series, la
         artist = called.sort_values(ascending=False, kind="stable").index[0] if len(called) else "of unknown artist"
         others = f" ({len(sizes) - 1} more are too large)" if len(sizes) > 1 else ""
         raise SplitError(
-            f"group {group} ({artist}) holds {sizes.iloc[0]} of {total} songs, {sizes.iloc[0] / total:.1%}, "
-            f"more than [splits] max_group_share = {largest:g}{others}. If the name stands for many artists, clear it "
-            "in the source; else raise max_group_share."
+            f"group {group} ({artist}) holds {sizes.iloc[0]} of {total} songs, {sizes.iloc[0] / total:.1%}, more than "
+            f"[splits] max_group_share = {largest:g}{others}. If the name stands for many artists, clear it in the "
+            "source. Otherwise raise max_group_share."
         )
 
 
@@ -280,8 +280,9 @@ def check_divisible(counts: pd.DataFrame, parts: list[str], group_by: str) -> No
         listed = [f"{row.genre_id} ({row.groups} of {row.songs} songs)" for row in short.itertuples()]
         raise SplitError(
             f"grouped by {group_by}, {len(short)} of {len(counts)} genres have fewer groups than the {len(parts)} "
-            f"parts ({', '.join(parts)}), so they cannot be judged; groups: {_some(listed)}. Name the genres to use in "
-            "[train] genres, raise [train] min_songs above theirs, set [splits] promotion = 0, or group by less."
+            f"parts ({', '.join(parts)}), so they cannot be evaluated; groups: {_some(listed)}. Name the genres to "
+            "use in [train] genres, raise [train] min_songs above theirs, set [splits] promotion = 0, or choose a "
+            "finer [splits] group_by."
         )
 
 

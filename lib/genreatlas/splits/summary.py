@@ -44,14 +44,15 @@ def describe(
     lines = [f"split {name!r}, version {version}: {', '.join(sizes)}", *_grouping_lines(rows, shared or Shared())]
     if n_copies:
         lines.append(
-            f"{n_copies} songs are copies of another song's recording, by ISRC or by their sound, and not counted"
+            f"{n_copies} songs are copies of another song's recording, by ISRC or by their sound, and are not counted"
         )
     for reason, count in sorted(rows.loc[rows["part"] == "excluded", "reason"].value_counts().items()):
         lines.append(f"{count} songs are excluded: {_EXCLUDED[str(reason)]}")
     if withdrawn:
         lines.append(
-            f"{withdrawn} songs that earlier versions used were withdrawn: they turned out to be tied to another part. "
-            "Train again; models of earlier versions may have learnt from copies of what they are judged on"
+            f"{withdrawn} songs of earlier versions were withdrawn, because they are now linked to another part. "
+            "Train again; models of earlier versions may have been trained on copies of songs on which they are "
+            "evaluated"
         )
     share = featured_share(rows, songs)
     if share is None:
@@ -62,8 +63,8 @@ def describe(
 
 
 _EXCLUDED = {
-    Reason.BRIDGES_GROUPS.value: "they tie groups of different parts or folds together (bridges_groups)",
-    Reason.NOT_DECLARED.value: "their source assigns parts, and none to them (not_declared)",
+    Reason.BRIDGES_GROUPS.value: "they link groups of different parts or folds (bridges_groups)",
+    Reason.NOT_DECLARED.value: "their source assigns parts, but none to these songs (not_declared)",
 }
 
 
@@ -76,10 +77,10 @@ def _grouping_lines(rows: pd.DataFrame, shared: Shared) -> list[str]:
     elif word == "leaky" and leaking:
         lines = [f"grouping: leaky: the declared parts divide groups of {leaking} songs; every figure is flagged"]
     if shared.recordings:
-        lines.append(f"{shared.recordings} recordings with the same audio lie in several parts or folds")
+        lines.append(f"{shared.recordings} recordings with the same audio are in several parts or folds")
     if shared.performers:
         lines.append(
-            f"{shared.performers} performers of {shared.songs} songs lie in several parts or folds, such as "
+            f"{shared.performers} performers of {shared.songs} songs are in several parts or folds, such as "
             f"{', '.join(shared.examples)}"
         )
     return lines

@@ -88,8 +88,8 @@ def run(store: Store, config: Config) -> Counts:
             describe_set(store)
     if section.audio_analysis and _may(access, "audio_analysis"):
         work.ask("analyses", lambda: pending_analyses(store), partial(merge_analyses, store))
-    did = f"{merge.songs} songs are new or changed; {merge.unchanged} playlists are as they were"
-    gone = f"retired: {merge.retired} songs that left their lists (see [sync])" if merge.retired else ""
+    did = f"{merge.songs} songs are new or changed; {merge.unchanged} playlists are unchanged"
+    gone = f"retired: {merge.retired} songs that are no longer on their lists (see [sync])" if merge.retired else ""
     return work.ended(merge.unchanged, [note for note in (left_out, gone, did) if note])
 
 
@@ -148,7 +148,8 @@ def _readable(routes: Routes, found: Sequence[NamedList], access: Mapping[str, A
     others = [*routes.others, *found]
     if not others or _may(access, "playlist_items"):
         return [*others, *routes.configured], ""
-    note = f"{len({named.playlist_id for named in others})} playlists of others are left out: the app may not read them"
+    n_others = len({named.playlist_id for named in others})
+    note = f"{n_others} playlists of other users are left out: the app cannot read them"
     return list(routes.configured), note
 
 

@@ -108,7 +108,10 @@ def export_set(store: Reader, config: Config, library: Library, feature_set: Fea
     written = rows.groupBy("part", "shard").applyInArrow(lambda shard: write_shard(request, shard), RESULT)
     shards = [row.asDict() for row in written.orderBy("part", "shard").collect()]
     if missing := [s["file"] for s in shards if not (folder / s["file"]).exists()]:
-        raise InputError(f"{folder / missing[0]} was written by a worker but is not here. Share export.path with them.")
+        raise InputError(
+            f"{folder / missing[0]} was written by a worker, but does not exist on the driver. Set export.path to a "
+            "folder that all machines share."
+        )
     found, total = sum(s["n_clips"] for s in shards), clips.count()
     describe(folder, feature_set, config, library, classes, shards, made_from)
     return Counts(read=total, written=found, skipped=total - found, notes=(f"{feature_set.name}: {folder}",))

@@ -162,7 +162,7 @@ def merge(store: Store, staged: Staged, is_first: bool = False) -> Counts:
         store.upsert(QUARANTINE, quarantine_rows(store, rows, earlier), update=True)
     staged.drop()
     end_at_environment_faults(STEP, found, len({row["audio_id"] for row in found}))
-    notes = tuple(f"{detail} on workers; the driver has it" for detail in left_out)
+    notes = tuple(f"{detail} on workers, but not on the driver" for detail in left_out)
     return Counts(read=len(good) + len(bad), written=len(good), failed=len(bad), notes=notes)
 
 

@@ -122,7 +122,7 @@ def run(store: Store, config: Config) -> Counts:
     if present is None:
         _remove_old(store, songs.space_id, found)
     if found.left_out:
-        notes.append(f"{found.left_out} songs have features of which no number is known, and no neighbours")
+        notes.append(f"{found.left_out} songs have no finite feature value, and therefore no neighbours")
     return Counts(len(songs.ids), len(new), 0, len(songs.ids) - len(new), tuple(notes))
 
 
@@ -136,7 +136,7 @@ def _said(row: Row, entered: int) -> list[str]:
     if row["scale_weight"] and row.get("skew10_before") is not None:
         lines.insert(0, f"hubness before correction, when the space was fitted: {words('_before')}")
     if entered:
-        lines.append(f"new songs are on the lists of {entered} others")
+        lines.append(f"new songs entered the lists of {entered} other songs")
     return lines
 
 
@@ -165,7 +165,10 @@ def _place(store: Store, config: Config, found: SongValues, present: Row | None)
     if present is None:
         space, vectors = fit_space(found.values, found.features)
         if not space.features:
-            raise InputError(f"{found.feature_set}: no number differs between songs, so none are nearer than others.")
+            raise InputError(
+                f"{found.feature_set}: all features are the same for every song, so distances cannot be compared. "
+                "Name another neighbours.feature_set."
+            )
         whole = hashlib.sha256(vectors.tobytes())
         whole.update("\n".join(found.song_ids.tolist()).encode())
         weight = 0.0 if config.neighbours.correction == "none" else choose_weight(vectors, config.neighbours.seed)

@@ -107,7 +107,7 @@ def _redact_runs(store: Store, config: Config) -> tuple[str, ...]:
     if not cleaned:
         return ()
     upkeep.forget_versions(store, RUNS.name)
-    return (f"runs: took secrets out of {cleaned} rows, and deleted the files of its older versions",)
+    return (f"runs: removed secrets from {cleaned} rows, and deleted the files of its older versions",)
 
 
 def _without_secrets(row: Row) -> Row:

@@ -197,7 +197,11 @@ def _follow(
     left = left[~left["clip_id"].isin(hidden)]
     if len(left) and config.sync.gone == "retire" and None not in unread:
         store.delete(table, store.spark.createDataFrame([(clip,) for clip in left["clip_id"]], "clip_id string"))
-        gone = (*gone, f"{len(left)} rows of songs that stay are gone from {imported.name}, and from {table.name}")
+        gone = (
+            *gone,
+            f"{len(left)} rows are gone from {imported.name} and were deleted from {table.name}; their songs have "
+            "other rows",
+        )
     return gone
 
 

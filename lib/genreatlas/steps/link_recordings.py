@@ -52,7 +52,10 @@ def run(store: Store, config: Config) -> Counts:
         left.drop()  # left by a killed run; this run repeats its work
     wanted = get_feature_set("fingerprint")
     if not store.exists(table_of(wanted)):
-        told = wanted.lacking() or "no clip has a fingerprint. extract_features makes them, with it in feature_sets"
+        told = (
+            wanted.lacking()
+            or "no clip has a fingerprint. Add fingerprint to extract.feature_sets and run extract_features"
+        )
         return Counts(notes=(f"nothing was compared: {told}",))
     fingerprints = read_fingerprints(store, config)
     gone = _gone(store, config, fingerprints)
@@ -125,7 +128,10 @@ def _write_links(store: Store, config: Config) -> list[str]:
         try:
             timbres = measure_timbres(store, config, short)
         except ConfigError as error:
-            notes.append(f"{len(short)} pairs overlap too briefly to be sure, and timbres are not known: {error}")
+            notes.append(
+                f"{len(short)} pairs overlap too briefly to decide by fingerprint, and their timbres are not known: "
+                f"{error}"
+            )
     links = make_links(classify_pairs(matches, facts, timbres), facts)
     _replace(store, links)
     if not any(link.kind == "copy" for link in links):
@@ -148,10 +154,12 @@ def _replace(store: Store, links: Iterable[Link]) -> None:
 def _said(links: list[Link]) -> list[str]:
     copies = [link for link in links if link.kind == "copy"]
     recordings = {link.recording_id for link in copies}
-    lines = [f"{len(copies)} songs are copies of {len(recordings)} recordings: {len(copies) - len(recordings)} doubles"]
+    lines = [
+        f"{len(copies)} songs are copies of {len(recordings)} recordings: {len(copies) - len(recordings)} duplicates"
+    ]
     kinds = pd.Series([link.kind for link in links if link.kind != "copy"], dtype=object).value_counts()
     if len(kinds):
-        lines.append("one sound, but not one recording: " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()))
+        lines.append("same sound, but different recordings: " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()))
     return lines
 
 
@@ -162,7 +170,7 @@ def _by_genre(store: Store) -> list[str]:
         return []
     said = ", ".join(f"{row.genre} {row.n_recordings} of {row.n_songs} songs" for row in counts[:_GENRES_SHOWN])
     more = f", and {len(counts) - _GENRES_SHOWN} more genres" if len(counts) > _GENRES_SHOWN else ""
-    return [f"recordings by genre, where there are doubles: {said}{more}"]
+    return [f"recordings of the genres with duplicates: {said}{more}"]
 
 
 def _bridging(store: Store, config: Config) -> list[str]:
@@ -172,6 +180,6 @@ def _bridging(store: Store, config: Config) -> list[str]:
         return []
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     return [
-        f"{len(names)} recordings bridge parts or folds of the split {config.splits.name}: {shown}. assign_splits "
-        "leaves their copies outside train out of its next version"
+        f"{len(names)} recordings are in several parts or folds of the split {config.splits.name}: {shown}. "
+        "assign_splits leaves their copies outside train out of its next version"
     ]

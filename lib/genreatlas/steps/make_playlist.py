@@ -144,7 +144,7 @@ def _wanted(store: Store, config: Config) -> list[_Wanted]:
                 recipe = PlaylistRecipe.model_validate_json(row["recipe"])
                 found.setdefault(recipe.name, _Wanted(recipe, row["feature_set"], tuple(row["exclude"])))
     if not found:
-        raise ConfigError("playlist.recipes is empty, and playlist.stored names nothing: there is nothing to make.")
+        raise ConfigError("playlist.recipes and playlist.stored are empty. Set one of them.")
     return list(found.values())
 
 
@@ -300,7 +300,7 @@ def _published(store: Store, config: Config, made: Sequence[_Made], counts: Coun
     except FetchError as error:
         if not error.transient:
             raise
-        raise LimitReachedError(f"Spotify did not take the playlists: {error}. Run the step again.", counts) from None
+        raise LimitReachedError(f"Spotify did not accept the playlists: {error}. Run the step again.", counts) from None
     return notes
 
 

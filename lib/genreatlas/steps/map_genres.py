@@ -109,7 +109,7 @@ def run(store: Store, config: Config) -> Counts:
     """
     lenses = len(config.map.lenses)
     if _up_to_date(store, config):
-        return Counts(read=lenses, skipped=lenses, notes=("maps: nothing that they are drawn from has changed",))
+        return Counts(read=lenses, skipped=lenses, notes=("maps: unchanged, because their inputs have not changed",))
     snapshot = Snapshot(store)
     found = read_genre_songs(snapshot, config)
     parents = {genre: parent for genre, (parent, _) in parents_of(snapshot).items()}
@@ -125,16 +125,17 @@ def run(store: Store, config: Config) -> Counts:
     if not _has(store, charted.profile_id):
         tree = draw_tree(charted, found.songs, found.names, config.map)
         if tree is None:
-            notes.append("tree: no genre has a parent that is known, by genre_parents, map.influences or its name")
+            notes.append("tree: no genre has a known parent, by genre_parents, map.influences or its name")
         elif math.isnan(tree.hits[0]):
             notes.append(
-                f"tree: {int(tree.drawn.sum())} of {len(charted.placed)} genres have a parent, of known ones alone: "
-                "too few are known to learn what parents are"
+                f"tree: {int(tree.drawn.sum())} of {len(charted.placed)} genres have a parent, all of them known: too "
+                "few are known to learn the others"
             )
         else:
             notes.append(
-                f"tree: {int(tree.drawn.sum())} of {len(charted.placed)} genres have a parent; of known parents of "
-                f"genres held out, sound puts {tree.hits[0]:.0%} first and {tree.hits[1]:.0%} among three"
+                f"tree: {int(tree.drawn.sum())} of {len(charted.placed)} genres have a parent; of the known parents "
+                f"of held-out genres, the model ranks {tree.hits[0]:.0%} first and {tree.hits[1]:.0%} among the first "
+                "three"
             )
         _write_profiles(store, config, found, charted, tree)
     written = 0
@@ -216,7 +217,7 @@ def _influences(config: Config, found: GenreSongs) -> tuple[list[tuple[str, str]
     if not table.rows:
         return [], []
     pairs = table.among(zip(found.genre_ids, found.names, strict=True))
-    said = f"influences: {len(pairs)} of {len(table.rows)} pairs are of genres that have songs"
+    said = f"influences: {len(pairs)} of {len(table.rows)} pairs have genres with songs"
     return pairs, [*table.notes, said]
 
 
@@ -246,10 +247,10 @@ def _artists(_: Snapshot, config: Config, found: GenreSongs, charted: Charted) -
 def _confusion(store: Snapshot, config: Config, found: GenreSongs, charted: Charted) -> Lens | str:
     confusions = read_confusions(store, config, found.genre_ids)
     if confusions is None:
-        return "no model with probabilities was judged on held-out songs (train_models and evaluate_models do that)"
+        return "no model with probabilities was evaluated on held-out songs (run train_models and evaluate_models)"
     shares = confusion_shares(confusions.sums, confusions.songs, charted.placed)
     if len(shares.placed) < FEWEST:
-        return f"{len(shares.placed)} genres have held-out songs that {confusions.name} judged; a map needs {FEWEST}"
+        return f"{len(shares.placed)} genres have held-out songs scored by {confusions.name}; a map needs {FEWEST}"
     return _of_shares(shares, config, confusions.model_id)
 
 

@@ -56,7 +56,7 @@ def run(store: Store, config: Config) -> Counts:
         rules = _rules(config)
         contest = compete(store, config, champion, challenger, rules)
         if contest.evidence_id in {row["evidence_id"] for row in decided}:
-            return Counts(notes=(f"On {_name(challenger)} was decided before: {decided[-1]['reason']}", *left_out))
+            return Counts(notes=(f"{_name(challenger)} was decided on before: {decided[-1]['reason']}", *left_out))
         promoted, why = verdict(contest, rules)
         row = {
             "action": "promoted" if promoted else "kept",
@@ -112,8 +112,8 @@ def best_candidate(store: Reader, config: Config) -> tuple[Row | None, tuple[str
         today = rows.sort_values(["fitted_at", "model_id"])["definition"].iloc[-1]
     others = rows[rows["definition"] != today]
     notes = tuple(
-        f"left out: {row['candidate']} ({row['model_id'][:8]}), whose fold score is of {row['definition']}, not of "
-        f"{today} as the others'. train_models scores what is still in its candidate list by today's definition."
+        f"left out: {row['candidate']} ({row['model_id'][:8]}), whose fold score is {row['definition']}; the other "
+        f"models have {today}. train_models computes it for the models that are still in its candidate list."
         for row in others.to_dict("records")
     )
     ranked = rows[rows["definition"] == today].sort_values(["score_mean", "model_id"], ascending=[False, True])
@@ -125,8 +125,8 @@ def verdict(contest: Contest, rules: Rules) -> tuple[bool, str]:
     duel = contest.everything
     if duel.n_groups < rules.min_groups:
         return False, (
-            f"The promotion part has {duel.n_songs} songs in {duel.n_groups} groups that both models can judge, fewer "
-            f"than retrain.min_groups = {rules.min_groups}. Raise splits.promotion, or add songs."
+            f"The promotion part has {duel.n_songs} songs in {duel.n_groups} groups that both models can classify, "
+            f"fewer than retrain.min_groups = {rules.min_groups}. Raise splits.promotion, or add songs."
         )
     figures = (
         f"{duel.metric} {duel.champion:.3f} → {duel.challenger:.3f}, gain {duel.difference:+.3f}, at least "
@@ -208,8 +208,8 @@ def _decided_before(store: Reader, split: str) -> int:
 def _lines(contest: Contest) -> list[str]:
     known_songs = contest.known
     lines = [
-        f"on genres and groups that the champion knew: {known_songs.champion:.3f} → {known_songs.challenger:.3f} "
-        f"({known_songs.n_songs} songs in {known_songs.n_groups} groups)"
+        f"on genres and groups that the champion was trained on: {known_songs.champion:.3f} → "
+        f"{known_songs.challenger:.3f} ({known_songs.n_songs} songs in {known_songs.n_groups} groups)"
     ]
     falls = sorted(contest.everything.genres, key=lambda genre: (genre.difference, genre.genre_id))
     return lines + [

@@ -31,7 +31,7 @@ def run(store: Store, config: Config) -> Counts:
         wanted = config.rollback.model_id or aliases.previous(decided)
         if wanted is None:
             raise ModelError(
-                f"{alias}: no model was in use before {present or 'any promotion'}, so none can come back."
+                f"{alias}: no model was in use before {present or 'any promotion'}, so there is no model to return to."
             )
         if wanted == present:
             return Counts(notes=(f"{alias}: {wanted} is in use already.",))
@@ -44,7 +44,7 @@ def run(store: Store, config: Config) -> Counts:
             "action": "rolled_back",
             "model_id": wanted,
             "champion_id": present,
-            "reason": config.rollback.reason or "Taken back by hand.",
+            "reason": config.rollback.reason or "Rolled back manually.",
             "decided_at": datetime.now(UTC),
             "git_commit": git_commit(),
             "run_id": store.run_id,

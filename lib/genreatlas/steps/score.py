@@ -163,8 +163,8 @@ class _Scoring:
         if not count and otherwise and not known.limit(1).count():
             raise ModelError(
                 f"model {self.meta.model_id}: no clip has {self.meta.feature_set} with the model's preprocessing "
-                f"(version {self.meta.set_version}, preprocessing {self.meta.preprocessing_id}); those that there are "
-                "were made otherwise. Extract them with the [clip] section of the model, or train again."
+                f"(version {self.meta.set_version}, preprocessing {self.meta.preprocessing_id}); the stored ones were "
+                "computed with other settings. Extract them with the [clip] section of the model, or train again."
             )
         stored = len(self.meta.classes) if self.meta.multi else min(len(self.meta.classes), _MOST_STORED)
         chunks = max(1, math.ceil(count * stored / _SCORES_A_COMMIT))

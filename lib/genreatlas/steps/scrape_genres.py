@@ -145,7 +145,7 @@ def _saved(
         return {}, Counts()
     saved = saved_pages(section.pages)
     others = sorted(set(saved) - {row["genre_id"] for row in rows})
-    notes = (f"pages of genres that the map lacks: {len(others)} ({', '.join(others[:3])})",) if others else ()
+    notes = (f"pages of genres that are not on the map: {len(others)} ({', '.join(others[:3])})",) if others else ()
     return {slug: pages for slug, pages in saved.items() if slug in wanted}, Counts(skipped=len(others), notes=notes)
 
 
@@ -167,11 +167,11 @@ def _write_genres(store: Store, section: EveryNoiseSection, rows: list[Row]) -> 
         if not section.replace:
             raise InputError(
                 f"[every_noise] {section.map}: another state of the map is stored as the snapshot of {snapshot}, and "
-                "snapshots are never overwritten. Set every_noise.snapshot to the day that this page is of, or, if "
-                "what is stored is wrong, --set every_noise.replace=true for one run."
+                "snapshots are never overwritten. Set every_noise.snapshot to the date of this page. If the stored "
+                "snapshot is wrong, run once with --set every_noise.replace=true."
             )
         gone = _drop_genres(store, snapshot, {row["genre_id"] for row in rows})
-        notes = (*notes, f"it was replaced; {gone} genres that it had are not on this map")
+        notes = (*notes, f"the stored snapshot was replaced; {gone} of its genres are not on this map")
     rows = [row | {"snapshot": snapshot} for row in rows]
     _put(store, EVERYNOISE_PLAYLISTS, _listed_playlists(rows))
     _put(store, GENRES, rows, update=section.replace)
@@ -238,7 +238,7 @@ def _write_saved_pages(
         counts += Counts(len(slugs) + len(bad), len(slugs), len(bad))
     _fill_playlists(store, snapshot)
     words = ", ".join(f"{reason} {number}" for reason, number in sorted(refused.items()))
-    return counts + Counts(notes=(f"saved pages refused: {words}; the table quarantine says why",) if words else ())
+    return counts + Counts(notes=(f"saved pages refused: {words}; see the table quarantine",) if words else ())
 
 
 def _last_good(slug: str, name: str, copies: Sequence[SavedPage]) -> tuple[GenrePage | None, Row]:

@@ -129,7 +129,7 @@ def _train(training: FeatureSetTraining, ledger: Ledger, trials: Sequence[Trial]
     matrix, train = training.matrix, training.config.train
     if not matrix.n_rows:
         return Counts(
-            notes=(f"{training.dataset.feature_set}: none of the songs has it, so nothing was trained on it",)
+            notes=(f"{training.dataset.feature_set}: no song has features of this set, so no model was trained on it",)
         )
     metric = metric_for(train.metric, matrix.multi)
     halve = is_quick(train)
@@ -265,8 +265,8 @@ def _score(
                 continue
             scored.unfinished[one] = (
                 Reason.OVER_BUDGET,
-                f"train.budget_minutes = {training.config.train.budget_minutes:g} was over after {len(scores[one])} of "
-                f"{len(folds)} folds; the next run goes on with it",
+                f"train.budget_minutes = {training.config.train.budget_minutes:g} was used up after "
+                f"{len(scores[one])} of {len(folds)} folds; the next run continues",
             )
     return scored
 

@@ -94,8 +94,8 @@ class Arriving:
         """
         if not Path(self.folder).is_dir():
             raise EnvironmentFaultError(
-                f"{self.folder} cannot be seen by this worker. Tasks write to the store, so store.path must be one "
-                "folder on every machine. Share it, set fan_out.runner = driver, or keep the store in a catalog"
+                f"{self.folder} does not exist on this worker. Tasks write to the store, so store.path must be the "
+                "same folder on every machine. Share it, set fan_out.runner = driver, or keep the store in a catalog"
             )
         return BatchFile(self, batch)
 
@@ -196,8 +196,8 @@ def stage(store: Tables, place: Arriving, rows: pa.Table, step: str, number: int
         file = Path(place.folder) / name
         if not file.exists():
             raise StoreError(
-                f"{file}: a task has written it, and it is not here: store.path must be one folder on every machine. "
-                "Share it, set fan_out.runner = driver, or keep the store in a catalog"
+                f"{file}: a task wrote it, but it does not exist on the driver. store.path must be the same folder on "
+                "every machine. Share it, set fan_out.runner = driver, or keep the store in a catalog"
             )
         sizes[name] = file.stat().st_size
     length = pa.array([sizes[name] for name in rows["file"].to_pylist()], pa.int64())

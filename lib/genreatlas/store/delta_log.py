@@ -29,15 +29,17 @@ def newest_version(name: str, table: Path) -> int | None:
     found = commits(table)
     newest = max(found, default=None)
     for version, file in sorted(found.items()):
-        lost = "has no bytes" if not _has_bytes(file) else _lost_end(file) if version == newest else ""
+        lost = "is empty" if not _has_bytes(file) else _lost_end(file) if version == newest else ""
         if lost:
-            mend = f"; if there is none, delete the file, which goes back to version {version - 1}"
+            mend = f"; without a copy, delete the file, which restores version {version - 1}"
             what = f"{file} {lost}, as after a crash or on a full disk{mend if version == newest else ''}"
             raise StoreError(damaged_table(name, what, str(table)))
     if newest is not None:
         return newest
     if not has_checkpoint(table) and (table.is_file() or any(table.glob("*.parquet"))):
-        what = f"{table} is a file" if table.is_file() else f"{table / LOG} has no commits, and rows lie beside it"
+        what = (
+            f"{table} is a file" if table.is_file() else f"{table / LOG} has no commits, but the table has data files"
+        )
         raise StoreError(damaged_table(name, what, str(table)))
     return None
 

@@ -77,8 +77,8 @@ def explain(error: BaseException, store: str, step: str = "") -> str:
         line = _closed(error, text, store)
     elif missing := _MISSING.search(text):
         line = (
-            f"{missing[2].strip()}. Install what is missing where the job and its workers run, and run it again: none "
-            "of this was stored as a fault of the data"
+            f"{missing[2].strip()}. Install what is missing where the job and its workers run, and run it again. "
+            "Nothing of this was stored as an error of the data"
         )
     elif _says(text, _MEMORY_OF_JAVA):
         line = (
@@ -89,7 +89,7 @@ def explain(error: BaseException, store: str, step: str = "") -> str:
         grows = _GROWS.get(step, "the rows of a task; give it fewer")
         known = _KILLED.search(text)
         said = known[0] if known else "a Python worker was killed, most likely because memory was used up"
-        line = f"{said}. What grew: {grows}; or run fewer workers at once: ./spark-submit.sh --master 'local[1,4]'"
+        line = f"{said}. Likely cause: {grows}; or run fewer workers at once: ./spark-submit.sh --master 'local[1,4]'"
     elif _says(text, _SPARK_GONE):
         line = (
             "Spark's Java process has ended; it was stopped, or the machine ran out of memory. Nothing that was "
@@ -99,7 +99,9 @@ def explain(error: BaseException, store: str, step: str = "") -> str:
         line = damaged(text, store)
     else:
         line = f"{type(error).__name__}: {first_line(text)}"
-    return f"{step}: {line}. --verbose shows all that was said." if step else f"{line}. --verbose shows all."
+    return (
+        f"{step}: {line}. --verbose shows the full message." if step else f"{line}. --verbose shows the full message."
+    )
 
 
 def is_damage(error: BaseException) -> bool:
@@ -123,19 +125,19 @@ def damaged(text: str, store: str, table: str = "") -> str:
     if not file and table:
         return damaged_table(table, first_line(text), f"{store.rstrip('/')}/{table}")
     if not file:
-        return f"{store}: a file of the store is damaged: {first_line(text)}. Put it back from a copy"
+        return f"{store}: a file of the store is damaged: {first_line(text)}. Restore it from a copy"
     parts = file.removeprefix(store.rstrip("/") + "/").split("/")
     name = "/".join(parts[:2]) if parts[0] == "_staging" else parts[0]
-    return damaged_table(name, f"{file} is missing, cut or overwritten", f"{store.rstrip('/')}/{name}")
+    return damaged_table(name, f"{file} is missing, truncated or overwritten", f"{store.rstrip('/')}/{name}")
 
 
 def damaged_table(name: str, what: str, folder: str) -> str:
     """Message on a damaged table and how to repair it; ``what`` is the damage, ``folder`` the table's folder."""
     if name.startswith("_staging/"):
-        return f"{name}: damaged: {what}. It only holds what was on its way: remove {folder} and run the job again"
+        return f"{name}: damaged: {what}. It holds intermediate results only: remove {folder} and run the job again"
     steps = next((table.written_by for table in TABLES if table.name == name), ())
     again = f", or move {folder} aside and run {' or '.join(steps[:3])} again" if steps and " " not in steps[0] else ""
-    return f"{name}: damaged: {what}. Put the file back from a copy{again}"
+    return f"{name}: damaged: {what}. Restore the file from a copy{again}"
 
 
 def _full(text: str, store: str) -> str:
@@ -147,8 +149,8 @@ def _full(text: str, store: str) -> str:
         where = str(Path(named).parent)
     temporary = "" if where == store else ", or name another folder for temporary files: TMPDIR and spark.local.dir"
     return (
-        f"{where}: no space is left on the disk. Free some{temporary}, and run the job again: what was "
-        "committed before is whole"
+        f"{where}: no space is left on the disk. Free some{temporary}, and run the job again. Earlier commits are "
+        "complete"
     )
 
 
@@ -158,8 +160,8 @@ def _closed(error: BaseException, text: str, store: str) -> str:
     below = [file for file in files if store and file.startswith(store.rstrip("/"))]
     place = (below or files or [store])[0]
     return (
-        f"{place}: cannot be written by {_user()}: the folder or its file system is read-only, or belongs to somebody "
-        "else. Give that user permission, or set store.path, models.path or report.path to another folder"
+        f"{place}: cannot be written by {_user()}: the folder or its file system is read-only, or is owned by another "
+        "user. Give that user permission, or set store.path, models.path or report.path to another folder"
     )
 
 

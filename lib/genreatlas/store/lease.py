@@ -267,7 +267,9 @@ class _TableLease:
         LeaseLostError : the lease is lost or about to end.
         """
         if not self.lost and _seconds() > self._ends - _margin():
-            self.lost = self._too_late("it was not extended in time: this process was stopped, or the store was away")
+            self.lost = self._too_late(
+                "it was not extended in time: this process was stopped, or the store was unavailable"
+            )
         if self.lost:
             raise LeaseLostError(self.lost)
 
@@ -295,7 +297,7 @@ class _TableLease:
             try:
                 self._set_end(0.0)
             except Exception as error:
-                log.info("the lease of %s was not given back: %s", self.step, first_line(str(error)))
+                log.info("the lease of %s was not released: %s", self.step, first_line(str(error)))
 
     def _lose(self, why: str) -> None:
         """Record that the lease is lost, and stop the run."""
@@ -307,8 +309,8 @@ class _TableLease:
 
     def _too_late(self, why: str) -> str:
         return (
-            f"{self.step}: the run has lost its lease of the store, as {why}. It has stopped writing. What was "
-            "committed is kept: run the job again"
+            f"{self.step}: the run has lost its lease of the store: {why}. It has stopped writing. What was committed "
+            "is kept: run the job again"
         )
 
     def _set_end(self, until: float) -> bool:

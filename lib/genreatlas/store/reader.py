@@ -205,8 +205,8 @@ def missing(table: Table, stored: StructType) -> list[Column]:
     lacking = [column for column in table.columns if column.name not in stored.names]
     if needed := [column.name for column in lacking if column.name in table.required]:
         raise StoreError(
-            f"{table.name} was made by another release: it lacks {', '.join(needed)}, which no row may be without. "
-            "Move the table aside and let its step write it again."
+            f"{table.name} was written by another release: it lacks the required columns {', '.join(needed)}. Move "
+            "the table aside and run the step that writes it."
         )
     return lacking
 

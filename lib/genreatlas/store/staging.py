@@ -156,7 +156,7 @@ def staged_chunks(store: Tables, step: str) -> list[Staged]:
     name = staging_name(step)
     folder = store.location.local_path(name)
     if folder is not None and folder.exists() and not is_whole(folder):
-        log.info("%s: some of its files are gone; it is removed, and its work is done again where it was lost", name)
+        log.info("%s: some of its files are gone; it is removed, and the lost work is repeated", name)
         _remove(folder)
         _forget(store, name)
     if not store.exists(name):

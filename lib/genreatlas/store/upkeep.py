@@ -128,7 +128,7 @@ def purge(store: Store, name: str, condition: str) -> int:
     StoreError : the table may not be purged.
     """
     if not name.startswith(_PURGEABLE):
-        raise StoreError(f"{name}: only {' and '.join(_PURGEABLE)} are purged; other tables keep their history")
+        raise StoreError(f"{name}: only {' and '.join(_PURGEABLE)} can be purged; other tables keep their history")
     for described in TABLES:
         if described.name == name:
             _adopt(store, described)
@@ -158,7 +158,9 @@ def forget_versions(store: Store, name: str) -> None:
     StoreError : older versions of the table must be kept.
     """
     if name not in _FORGETFUL:
-        raise StoreError(f"{name}: its older versions stay; only those of {' and '.join(_FORGETFUL)} may go")
+        raise StoreError(
+            f"{name}: its older versions are kept; only those of {' and '.join(_FORGETFUL)} can be deleted"
+        )
     with _no_retention_check(store):
         store.sql(f"VACUUM {store.location.sql(name)} RETAIN 0 HOURS")
 
