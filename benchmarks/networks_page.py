@@ -7,27 +7,27 @@ from typing import Any
 _BEGIN, _END = "<!-- figures: begin (written by benchmarks/networks.py) -->", "<!-- figures: end -->"
 
 _KEYS = (
-    ("rhythm_order_composed", "GRU on notes as composed, pairs of grooves"),
-    ("rhythm_order_composed_shuffled", "the same on shuffled notes"),
-    ("rhythm_order_composed_cnn", "1-D CNN on notes as composed"),
-    ("rhythm_order_composed_histogram", "a histogram of the notes as composed"),
-    ("rhythm_order_composed_over_shuffled", "GRU less itself on shuffled notes"),
-    ("rhythm_order_composed_over_histogram", "GRU less the histogram"),
-    ("rhythm_order", "GRU on notes found in sound, pairs of grooves"),
-    ("rhythm_order_shuffled", "the same on shuffled notes"),
-    ("rhythm_order_histogram", "a histogram of the notes"),
-    ("rhythm_order_cnn", "1-D CNN on notes"),
-    ("rhythm_order_bars", "GRU on `groove_bars`, a row a bar"),
-    ("rhythm_order_groove", "the hand-made set `groove`, whose tempogram knows some order"),
-    ("rhythm_order_over_shuffled", "GRU less itself on shuffled notes"),
-    ("rhythm_order_over_histogram", "GRU less the histogram"),
+    ("rhythm_order_composed", "composed notes: GRU"),
+    ("rhythm_order_composed_shuffled", "composed notes, shuffled: GRU"),
+    ("rhythm_order_composed_cnn", "composed notes: 1-D CNN"),
+    ("rhythm_order_composed_histogram", "composed notes: histogram"),
+    ("rhythm_order_composed_over_shuffled", "composed notes: GRU minus GRU on shuffled notes"),
+    ("rhythm_order_composed_over_histogram", "composed notes: GRU minus histogram"),
+    ("rhythm_order", "detected notes: GRU"),
+    ("rhythm_order_shuffled", "detected notes, shuffled: GRU"),
+    ("rhythm_order_histogram", "detected notes: histogram"),
+    ("rhythm_order_cnn", "detected notes: 1-D CNN"),
+    ("rhythm_order_bars", "`groove_bars`, one row per bar: GRU"),
+    ("rhythm_order_groove", "`groove` (hand-made; its tempogram contains some order)"),
+    ("rhythm_order_over_shuffled", "detected notes: GRU minus GRU on shuffled notes"),
+    ("rhythm_order_over_histogram", "detected notes: GRU minus histogram"),
     ("composer_best_network", "composed songs: best network"),
-    ("composer_best_hand", "composed songs: best hand-made model"),
-    ("composer_worst_gap", "composed songs: worst network less best hand-made model"),
+    ("composer_best_hand", "composed songs: best model on hand-made feature sets"),
+    ("composer_worst_gap", "composed songs: worst network minus best model on hand-made feature sets"),
     ("midi5_stack", "midi5: stack with the pretrained network"),
-    ("midi5_best_member", "midi5: its best member"),
+    ("midi5_best_member", "midi5: best member of that stack"),
     ("midi5_stack_hand", "midi5: stack of hand-made sets"),
-    ("midi5_best_member_hand", "midi5: its best member"),
+    ("midi5_best_member_hand", "midi5: best member of that stack"),
 )  # fmt: skip
 _TITLES = {
     "composer_5": "composed, 5", "composer_10": "10", "composer_20": "20", "composer_40": "40",
@@ -43,14 +43,15 @@ def write_page(found: dict[str, Any], page: Path, parts: Sequence[str]) -> None:
 
 
 def _body(found: dict[str, Any], parts: Sequence[str]) -> Iterator[str]:
-    yield found.get("machine", "")
+    if "machine" in found:
+        yield from (found["machine"], "")
     done = found.get("parts", {})
     missing = [name for name in parts if name not in done]
-    yield ""
-    yield f"Not run: {', '.join(f'`{name}`' for name in missing)}." if missing else "Every part was run."
-    yield from ("", "| figure | value | 95 % interval | bar | n | |", "|---|---|---|---|---|---|")
-    for key, words in _KEYS:
-        yield _row(words, found.get(key))
+    if missing:
+        yield f"Parts that have not been measured: {', '.join(f'`{name}`' for name in missing)}."
+    rows = [_row(words, one) for key, words in _KEYS if (one := found.get(key)) and one["value"] is not None]
+    if rows:
+        yield from ("", "| figure | value | 95 % interval | target | n | |", "|---|---|---|---|---|---|", *rows)
     if about := next((done[name]["about"] for name in ("rhythm_order", "rhythm_order_composed") if name in done), ""):
         yield from ("", f"Pairs of grooves: {about}. {_PAIRS}")
     if "imbalance" in done:
@@ -64,14 +65,12 @@ def _body(found: dict[str, Any], parts: Sequence[str]) -> Iterator[str]:
 
 
 _PAIRS = (
-    "Intervals draw artists anew. Songs of an artist have one sound, all sounds are under both genres, and tempi and "
-    "every histogram of drum hits are equal as composed; what the beat tracker makes of them need not be."
+    "Intervals are bootstrap intervals over artists. All songs of an artist have the same sounds; both genres use all "
+    "sounds. Tempi and histograms of drum hits are equal in the composed notes, but not necessarily in detected ones."
 )
 
 
-def _row(words: str, one: dict[str, Any] | None) -> str:
-    if one is None or one["value"] is None:
-        return f"| {words} | not run | | | | |"
+def _row(words: str, one: dict[str, Any]) -> str:
     interval = f"{one['low']:.3f} to {one['high']:.3f}" if "low" in one else ""
     bar = ""
     if one["bar"] is not None:
@@ -80,16 +79,16 @@ def _row(words: str, one: dict[str, Any] | None) -> str:
 
 
 def _imbalance(part: dict[str, Any]) -> Iterator[str]:
-    yield from ("", "### Genres of uneven size", "")
+    yield from ("", "### Imbalanced genres", "")
     yield (
         f"Composed songs of genres with {', '.join(str(size) for size in part['sizes'])} artists, "
-        f"{part['songs_per_artist']} songs each ({part['learnt'][0]} in all); the {part['judged']} songs that are "
-        f"judged are of {part['groups']} other artists, the same number of every genre. Each fit was done twice, the "
-        "second time with the numbers in reversed order of genres, so that every genre is once among the rare half. "
-        "Values are means over both and over seeds; 95 % intervals draw artists anew."
+        f"{part['songs_per_artist']} songs each ({part['learnt'][0]} in all). The {part['judged']} test songs are of "
+        f"{part['groups']} other artists, the same number in every genre. Each fit was done twice, the second time "
+        "with the numbers in reversed order of genres, so that every genre is once in the rare half. Values are means "
+        "over both and over seeds, with 95 % bootstrap intervals over artists."
     )
     yield ""
-    yield "| network | `imbalance` | macro-F1 | accuracy | recall of the rare half | recall of the common half | macro-F1 less `none` | accuracy less `none` | seeds |"  # noqa: E501
+    yield "| network | `imbalance` | macro-F1 | accuracy | recall of the rare half | recall of the common half | macro-F1 minus `none` | accuracy minus `none` | seeds |"  # noqa: E501
     yield "|---" * 9 + "|"
     for row in part["rows"]:
         cells = [_with_interval(row[key]) for key in ("macro_f1", "accuracy", "rare", "common")]
@@ -117,15 +116,13 @@ def _names(judged: dict[str, Any]) -> list[str]:
 def _curves(judged: dict[str, Any]) -> Iterator[str]:
     yield from ("", "### Macro-F1 of songs", "")
     for name, part in judged.items():
-        how = f"{part['folds']} folds" if part["folds"] > 1 else "other artists are judged"
+        how = f"{part['folds']} folds" if part["folds"] > 1 else "tested on other artists"
         kind = "artists" if name.startswith("composer") else "songs"
-        yield (
-            f"- `{name}`: {part['songs']} songs of {part['groups']} {kind} judged, {part['learnt']} learnt from; {how}."
-        )
+        yield f"- `{name}`: {part['songs']} test songs of {part['groups']} {kind}, {part['learnt']} training; {how}."
     yield ""
     yield (
-        "Composed songs: columns are artists a genre that were learnt from, five songs each. In brackets: 95 % "
-        "interval, artists (or songs, where artists are not known) drawn anew; seeds."
+        "For composed songs, a column is the number of training artists per genre, with five songs each. In brackets: "
+        "95 % bootstrap interval over artists (or songs, if artists are not known); number of seeds."
     )
     yield from ("", f"| model | {' | '.join(_TITLES[name] for name in judged)} |", "|---" * (len(judged) + 1) + "|")
     for model in _names(judged):
@@ -143,8 +140,8 @@ def _cell(one: dict[str, Any]) -> str:
 
 
 def _costs(judged: dict[str, Any]) -> Iterator[str]:
-    yield from ("", "### Cost of a fit, and what a song's windows say by vote", "")
-    yield "| network | part | parameters | processor time | epochs | memory | macro-F1 by mean | by vote | less the best hand-made model |"  # noqa: E501
+    yield from ("", "### Cost of a fit, and scores by vote of the windows", "")
+    yield "| network | part | parameters | processor time | epochs | memory | macro-F1 by mean | by vote | minus the best hand-made model |"  # noqa: E501
     yield "|---|---|---|---|---|---|---|---|---|"
     for name, part in judged.items():
         for model, one in part["models"].items():
