@@ -78,7 +78,7 @@ def test_it_is_the_one_in_memory_and_the_same_to_the_bit_under_two_and_five_part
         partitions(n)
         store, config, counts = trained(spark, tmp_path / str(n), 1)
         assert counts.failed == 0 and "its rows stay in Spark" in "\n".join(counts.notes)
-        assert "neither calibrated nor given prediction sets" in "\n".join(counts.notes)
+        assert "no calibration and no prediction sets" in "\n".join(counts.notes)
         large[n] = found(store)
     folds, content = large[2]
     assert folds.equals(large[5][0]) and content == large[5][1]

@@ -51,7 +51,7 @@ def test_a_folder_is_scored_like_its_files_one_by_one_and_only_what_is_new_or_ch
     config = make_config(tmp_path, "clip.seconds=2.0", f'score.path="{folder}"', "score.task_files=2")
     store = Store(spark, config.store)
     (folder / "deep").mkdir(parents=True)
-    with pytest.raises(ModelError, match="No model is called 'champion': nothing was promoted to it"):
+    with pytest.raises(ModelError, match="No model is called 'champion': it is neither an alias"):
         score.run(store, config)
     enlist(store, save_model(config, "m1", confidence=SURE.to_json()))
     for name, content in (

@@ -183,7 +183,7 @@ def test_a_quick_training_cuts_its_grids_and_goes_on_after_a_spent_budget(store,
     late = [row for row in found.values() if row["reason"] == "over_budget"]
     assert late and all(row["status"] == "skipped" and row["score_mean"] is None for row in late)
     assert [row["engine"] for row in rows(store, MODELS) if row["engine"] != "baseline"] == ["sklearn"]
-    assert any(note.startswith("plain: the budget was over before") for note in counts.notes)
+    assert any(note.startswith("plain: the time budget ended before") for note in counts.notes)
     assert f"  not tried: {late[0]['candidate']}" in counts.notes
 
     counts, found = run()

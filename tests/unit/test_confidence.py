@@ -202,10 +202,10 @@ def test_it_is_stored_as_json_and_read_again():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"sharpness": [1.0] * 7}, "sharpness is not one number"),
-        ({"thresholds": [float("nan")] * 8}, "thresholds is not one number"),
-        ({"curve": [[0.1, 0.2], [0.5, 0.4]]}, "curve falls"),
-        ({"curve": [[0.1, 0.2]]}, "curve is not two lists"),
+        ({"sharpness": [1.0] * 7}, "sharpness must be one non-negative number"),
+        ({"thresholds": [float("nan")] * 8}, "thresholds must be one non-negative number"),
+        ({"curve": [[0.1, 0.2], [0.5, 0.4]]}, "curve has decreasing values"),
+        ({"curve": [[0.1, 0.2]]}, "curve must be two lists"),
         ({"thresholds": "many"}, "cannot be read: ValueError"),
         ({"coverage": None}, "cannot be read: TypeError"),
     ],

@@ -70,7 +70,7 @@ def test_where_a_held_out_artist_leaves_no_other_of_the_genre_nothing_is_stated(
     X, y, artist = draw_artists(rng, centres, 60, genre=np.arange(60))
     _, sure, detail = train(tmp_path, X, y, artist, 60)
     assert sure is None
-    assert "100% of the songs are of genres with no artist to spare" in detail
+    assert "100% of the songs are of genres with too few artists to hold one out" in detail
 
 
 def test_songs_of_unknown_genres_are_spoken_for_by_those_of_genres_of_one_known_artist():

@@ -395,7 +395,7 @@ def test_a_model_whose_network_was_exchanged_or_lost_says_so(bands, trained):
         genreatlas.predict(sound("tone"), trained, "on_bands")
     (trained / "on_bands" / NETWORKS).write_text("[{}]")
     genreatlas.models.one_file._load.cache_clear()
-    with pytest.raises(ModelError, match="no networks of this version"):
+    with pytest.raises(ModelError, match="not the networks of a model of this version"):
         genreatlas.predict(sound("tone"), trained, "on_bands")
 
 

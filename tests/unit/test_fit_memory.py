@@ -65,4 +65,4 @@ def test_a_candidate_that_has_no_room_is_skipped_with_a_sentence(tmp_path):
     trial = make_trial("random_forest")
     assert over_limit(trial, matrix, None) is None and over_limit(trial, matrix, 10_000) is None
     reason, detail = over_limit(trial, matrix, 100)
-    assert reason is Reason.TOO_MUCH_MEMORY and "there are 0.1 GB for it. Lower train.max_songs" in detail
+    assert reason is Reason.TOO_MUCH_MEMORY and "0.1 GB are available. Lower train.max_songs" in detail

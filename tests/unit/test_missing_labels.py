@@ -57,4 +57,4 @@ def test_with_one_genre_a_song_it_changes_nothing_and_says_so(tmp_path):
     as_it_is, _ = fit(make_trial("logistic_regression", "numpy"), files, settings, rows)
     asked, notes = fit(make_trial("logistic_regression", "numpy", label_frequency=0.5), files, settings, rows)
     assert asked.dumps() == as_it_is.dumps()
-    assert notes == ["label_frequency says nothing where a song has one genre (train.labels is not multi)"]
+    assert notes == ["label_frequency has no effect on songs with one genre (train.labels is not multi)"]

@@ -107,7 +107,7 @@ def test_a_model_whose_features_would_be_made_otherwise_is_refused(models):
 def test_a_spark_pipeline_and_an_imported_set_are_refused_with_what_to_do(models):
     config = make_config(models.parent, "clip.seconds=2.0")
     meta = save_model(config, "pipeline", alias="other", format="spark-ml")
-    with pytest.raises(ModelError, match="needs a session: use the job score"):
+    with pytest.raises(ModelError, match="needs a Spark session: use the job score"):
         genreatlas.predict(sound("tone"), models, meta.model_id)
     with pytest.raises(ModelError, match="were imported, so they cannot be computed from audio"):
         check_recipe("m", "1", "p", replace(recipe(config, "summary9"), feature_set="my_table"))

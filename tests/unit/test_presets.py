@@ -47,7 +47,9 @@ def test_half_of_a_grid_goes_on_after_each_fold_and_the_rest_is_cut_with_its_pla
         "0": 1, "1": 1, "2": 1, "3": 1, "4": 2, "5": 2, "6": 3, "7": 5,
     }  # fmt: skip
     assert sorted(cut) == ["0", "1", "2", "3", "4", "5", "6"]
-    assert cut["6"] == "cut after 3 of 5 folds: place 2 of 2 with a mean of 0.6100; place 1 has 0.7100"
+    assert (
+        cut["6"] == "cut after 3 of 5 folds: rank 2 of 2 with a mean of 0.6100; rank 1, the last one kept, has 0.7100"
+    )
     assert sum(map(len, scores.values())) == n_fits(8, 5, True) < n_fits(8, 5, False) == 40
 
 
@@ -168,7 +170,7 @@ def test_spark_ml_is_for_tables_that_one_core_does_not_fit_in_minutes():
 
 def test_what_does_not_suit_the_size_is_named():
     assert sized(trials(), 443, 57, 10)[1] == [
-        "preset quick for 443 rows, 57 columns and 10 genres: without sklearn linear_svc, sklearn "
+        "preset quick for 443 rows, 57 columns and 10 genres: left out sklearn linear_svc, sklearn "
         "hist_gradient_boosting, spark logistic_regression, spark random_forest"
     ]
     wide = sized(trials(), 1_000, 6_373, 10)[0]

@@ -110,7 +110,7 @@ def test_weights_reach_the_fit_and_what_takes_none_says_so(tmp_path):
     }
     assert (says[True] == 0).sum() > (says[False] == 0).sum()
     result = score_fold(make_tasks(matrix, make_trial("knn", n_neighbors=3))[0], _files(matrix), weighted)
-    assert (result.reason, result.detail) == (None, "knn takes no weights: every row counts the same")
+    assert (result.reason, result.detail) == (None, "knn does not support weights: all rows have the same weight")
 
 
 def test_refitted_margins_become_probabilities_that_tell_how_often_they_are_right(tmp_path):

@@ -158,7 +158,7 @@ def test_members_are_named_by_estimator_and_set():
 
 def test_several_genres_a_song_are_refused_with_a_reason(files):
     result = score_fold(FoldTask("e", trial(), 0), replace(files, multi=True), SETTINGS)
-    assert result.score is None and "a stack is for one genre a song" in result.detail
+    assert result.score is None and "a stack needs one genre per song" in result.detail
 
 
 def test_stacks_are_tried_on_joined_sets_and_their_grid_is_checked():

@@ -173,7 +173,7 @@ def test_another_seed_is_another_perceptron():
         (lambda arrays: arrays.pop("bias0"), "bias0"),
         (lambda arrays: arrays.update(weight0=arrays["weight0"][:2]), "weight0 has the shape"),
         (lambda arrays: arrays.update(fill=np.full(6, np.nan)), "fill has values that are not finite"),
-        (lambda arrays: arrays.update(scale=np.array(["x"] * 6)), "scale is no array of numbers"),
+        (lambda arrays: arrays.update(scale=np.array(["x"] * 6)), "scale is not an array of numbers"),
         (lambda arrays: arrays.update(facts=np.frombuffer(b'{"genreatlas": "other"}', np.uint8)), "other"),
     ],
 )
@@ -192,10 +192,10 @@ def test_a_damaged_file_is_refused_with_what_is_wrong(tmp_path, change, said):
 def test_a_pickle_in_a_model_file_is_not_run(tmp_path):
     path = tmp_path / "model.npz"
     np.savez(path, facts=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(ModelError, match="not one of arrays"):
+    with pytest.raises(ModelError, match="not a file of arrays"):
         get_engine("numpy").open(path)
     path.write_bytes(b"none of ours")
-    with pytest.raises(ModelError, match="not one of arrays"):
+    with pytest.raises(ModelError, match="not a file of arrays"):
         get_engine("numpy").open(path)
 
 

@@ -45,8 +45,8 @@ def resolve(store: Reader, name: str) -> Row:
     row = store.read(MODELS).where(F.col("model_id") == name).first()
     if row is None:
         raise ModelError(
-            f"No model is called {name!r}: nothing was promoted to it, and no model has that id. Run retrain or "
-            "promote_model, which makes the first champion, or name a model_id of the table models."
+            f"No model is called {name!r}: it is neither an alias of a promoted model nor a model_id of the table "
+            "models. Run retrain or promote_model to make the first champion, or give a model_id."
         )
     return row
 

@@ -127,7 +127,7 @@ def sized(trials: Iterable[Trial], n_rows: int, n_columns: int, n_classes: int) 
         return kept, []
     return kept, [
         f"preset quick for {n_rows:,} rows, {n_columns:,} columns and {n_classes:,} genres: "
-        f"without {', '.join(dict.fromkeys(left_out))}"
+        f"left out {', '.join(dict.fromkeys(left_out))}"
     ]
 
 
@@ -186,8 +186,8 @@ def standing(rivals: Mapping[str, str], scores: Scores, folds: Sequence[int], ha
         kept = ranked if rung == len(folds) else ranked[: places(len(rivals), rung)]
         for place, one in enumerate(ranked[len(kept) :], len(kept) + 1):
             cut[one] = (
-                f"cut after {rung} of {len(folds)} folds: place {place} of {len(ranked)} with a mean of "
-                f"{mean[one]:.4f}; place {len(kept)} has {mean[kept[-1]]:.4f}"
+                f"cut after {rung} of {len(folds)} folds: rank {place} of {len(ranked)} with a mean of "
+                f"{mean[one]:.4f}; rank {len(kept)}, the last one kept, has {mean[kept[-1]]:.4f}"
             )
         alive = [one for one in alive if one in kept]
     return Standing((), cut)

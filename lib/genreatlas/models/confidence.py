@@ -116,13 +116,13 @@ class Confidence:
             raise ModelError(f"meta.json: confidence cannot be read: {type(error).__name__}: {error}") from None
         for name, values in (("sharpness", found.sharpness), ("thresholds", found.thresholds)):
             if values.shape != (n_classes,) or not np.isfinite(values).all() or (values < 0).any():
-                wrong = f"confidence.{name} is not one number from 0 on for each of {n_classes} genres"
+                wrong = f"confidence.{name} must be one non-negative number for each of {n_classes} genres"
                 raise ModelError(f"meta.json: {wrong}")
         curve = found.curve
         if curve.ndim != 2 or len(curve) != 2 or not curve.shape[1] or not ((curve >= 0) & (curve <= 1)).all():
-            raise ModelError("meta.json: confidence.curve is not two lists of numbers from 0 to 1, equally long")
+            raise ModelError("meta.json: confidence.curve must be two lists of equal length with numbers from 0 to 1")
         if (np.diff(curve, axis=1) < 0).any():
-            raise ModelError("meta.json: confidence.curve falls")
+            raise ModelError("meta.json: confidence.curve has decreasing values")
         return found
 
 

@@ -45,13 +45,13 @@ def over_limit(trial: Trial, matrix: Matrix, room_mb: int | None = None) -> tupl
     """
     engine, layout = get_engine(trial.engine), get_layout(matrix.axis)
     if engine.sequences and not layout.several:
-        return Reason.OTHER_LAYOUT, f"{matrix.axis}: one row a clip; this estimator reads rows in their order"
+        return Reason.OTHER_LAYOUT, f"{matrix.axis}: one row per clip; this estimator needs a sequence of rows"
     if layout.in_order and not engine.sequences and not engine.is_baseline:
-        return Reason.OTHER_LAYOUT, f"{matrix.axis}: rows mean something in their order only; networks learn from it"
+        return Reason.OTHER_LAYOUT, f"{matrix.axis}: rows are only meaningful in sequence; only networks can use them"
     if matrix.in_buckets and trial.estimator not in engine.without_matrix:
         return Reason.TOO_MUCH_MEMORY, (
             f"{matrix.n_rows:,} rows of {matrix.n_features:,} features are more than train.max_matrix_mb, and only "
-            "numpy's lda and nearest_profile are fitted by Spark where the rows are. Raise it, lower train.max_songs "
+            "numpy's lda and nearest_profile can be fitted in Spark, without a matrix. Raise it, lower train.max_songs "
             "or train.frames_per_song, or name a folder that all workers can read in train.shared_path"
         )
     found = engine.over_limit(trial.estimator, matrix)
@@ -61,8 +61,8 @@ def over_limit(trial: Trial, matrix: Matrix, room_mb: int | None = None) -> tupl
     if needed <= room_mb:
         return None
     return Reason.TOO_MUCH_MEMORY, (
-        f"a fit on {matrix.n_rows:,} rows and {matrix.n_classes:,} classes would take up to {needed / 1024:.1f} GB; "
-        f"there are {room_mb / 1024:.1f} GB for it. Lower train.max_songs, or leave the candidate out"
+        f"a fit on {matrix.n_rows:,} rows and {matrix.n_classes:,} classes would need up to {needed / 1024:.1f} GB of "
+        f"memory; {room_mb / 1024:.1f} GB are available. Lower train.max_songs, or leave the candidate out"
     )
 
 
@@ -219,7 +219,7 @@ def genre_lines(dataset: Dataset, most: int = 40) -> list[str]:
         "filtered": "filtered out",
         "duplicates": "copies",
         "several": "with several genres",
-        "surplus": "above the bound",
+        "surplus": "above the maximum",
     }
     rows = dataset.dropped.assign(lost=dataset.dropped.songs - dataset.dropped.kept)
     lines = []
@@ -241,11 +241,11 @@ def unfinished_lines(feature_set: str, rows: Iterable[Mapping[str, object]], mos
     lines = []
     if cut := [row for row in rows if row["reason"] == Reason.CUT_EARLY]:
         lines.append(
-            f"{feature_set}: {len(cut)} of {len(rows)} candidates were cut by halving on folds; experiments has each "
-            'with the status cut. train.preset = "full" scores all on every fold.'
+            f"{feature_set}: {len(cut)} of {len(rows)} candidates were cut by halving on folds; the table "
+            'experiments lists them with the status cut. train.preset = "full" scores all on every fold.'
         )
     if late := [row["candidate"] for row in rows if row["reason"] == Reason.OVER_BUDGET]:
-        lines.append(f"{feature_set}: the budget was over before {len(late)} of {len(rows)} candidates were through")
+        lines.append(f"{feature_set}: the time budget ended before {len(late)} of {len(rows)} candidates were scored")
         lines += [f"  not tried: {name}" for name in late[:most]]
         lines += [f"  and {len(late) - most} more"] * (len(late) > most)
     return lines

@@ -94,9 +94,9 @@ def read(folder: Path) -> Meta:
         names = {name: former.present_name(name, fields[name]) for name in _NAMES if name in fields}
         meta = Meta(**(fields | lists | names))
         if meta.axis not in LAYOUTS:
-            raise ValueError(f"axis = {meta.axis!r} is no layout of feature sets")
+            raise ValueError(f"axis = {meta.axis!r} is not a layout of feature sets")
         if not meta.model_id or Path(meta.model_id).name != meta.model_id:  # used as the name of a folder
-            raise ValueError(f"model_id = {meta.model_id!r} is no name of a folder")
+            raise ValueError(f"model_id = {meta.model_id!r} is not a valid folder name")
         return meta
     except OSError as error:
         raise ModelError(

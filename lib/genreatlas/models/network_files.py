@@ -39,7 +39,9 @@ def bring_along(models: Path, folder: Path, feature_set: str) -> None:
             try:
                 shutil.copyfile(entry.file, target)
             except OSError as error:
-                raise ModelError(f"{entry.file}: {error.strerror}. A model keeps a copy of its network.") from None
+                raise ModelError(
+                    f"{entry.file}: {error.strerror}. The network must be readable, because the model stores a copy."
+                ) from None
     if entries:
         told = [entry.model_dump(mode="json", exclude={"file"}) for entry in entries]
         (folder / NETWORKS).write_text(json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
@@ -68,5 +70,5 @@ def networks_of(folder: Path) -> tuple[EmbeddingSet, ...]:
         placed = [EmbeddingEntry(**entry, file=folder / f"{entry['sha256']}.onnx") for entry in entries]
     except (OSError, ValueError, TypeError, KeyError, ValidationError) as error:
         first = str(error).splitlines()[0]
-        raise ModelError(f"{file}: no networks of this version of Genre Atlas: {first}") from None
+        raise ModelError(f"{file}: not the networks of a model of this version of Genre Atlas: {first}") from None
     return tuple(one for entry in placed for one in sets_of(entry))

@@ -177,14 +177,14 @@ def load(models: Path, model_id: str) -> Loaded:
     folder = models / model_id
     if not folder.is_dir():
         known = ", ".join(sorted(meta_file.read_aliases(models))) or "none"
-        raise ModelError(f"{folder}: no such model. Aliases: {known}. The job retrain makes the first champion.")
+        raise ModelError(f"{folder}: no such model. Aliases: {known}. Run retrain to make the first champion.")
     meta = meta_file.read(folder)
     engine = reader_of(meta.format)
     if engine.needs_spark:
         names = [one.name for one in engines() if not one.needs_spark and not one.is_baseline]
         raise ModelError(
-            f"{model_id}: it is a model of {engine.title}, which needs a session: use the job score. With "
-            f"retrain.engines = {json.dumps(names)} only models that need none become champion."
+            f"{model_id}: it is a model of {engine.title}, which needs a Spark session: use the job score. With "
+            f"retrain.engines = {json.dumps(names)} only models that need no Spark can become champion."
         )
     model = engine.open(folder / engine.formats[meta.format])
     return Loaded(meta, model, meta.sureness(), (*networks_of(folder), *topics_of(folder)))

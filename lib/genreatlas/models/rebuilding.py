@@ -34,7 +34,9 @@ def rebuild(store: Reader, config: Config, row: Row, folder: Path) -> Matrix:
     ModelError : the model's files are missing, a table version is gone, or the hash of the matrix differs.
     """
     if not row["matrix_sha256"] or not row["input_versions"]:
-        raise ModelError(f"model {row['model_id']}: an older release trained it and kept no hash of its training set.")
+        raise ModelError(
+            f"model {row['model_id']}: an older release trained it and did not store the hash of its training set."
+        )
     try:
         dataset = _dataset(store, config, row)
         train = registry.read_meta(row, config).train_section()

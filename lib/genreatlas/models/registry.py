@@ -113,6 +113,6 @@ def dataset_of(store: Reader, config: Config, row: ModelRow, library: Library) -
     if dataset.songs.empty:
         raise ModelError(
             f"model {meta.model_id}: no song has features of {meta.feature_set} version {meta.set_version} with the "
-            f"preprocessing {meta.preprocessing_id} that it was trained on. Extract them so, or train again."
+            f"preprocessing {meta.preprocessing_id} that it was trained on. Extract features with it, or train again."
         )
     return dataset

@@ -46,12 +46,12 @@ def topics_of(folder: Path) -> tuple[TopicSet, ...]:
                 if source is None or source.version != one["source_version"]:
                     raise ModelError(
                         f"{folder.name}: its {name} were fitted on {one['source_set']} version "
-                        f"{one['source_version']}, which this release makes otherwise. Run fit_topics and train again, "
-                        "or use the release that trained it."
+                        f"{one['source_version']}, which this release computes differently. Run fit_topics and train "
+                        "again, or use the release that trained it."
                     )
                 mine = {key.removeprefix(f"{name}."): arrays[key] for key in arrays.files if key.startswith(f"{name}.")}
                 model = TopicModel.of(mine)
                 found.append(topic_set(name, one["set_version"], source, model))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{file}: no topics of this version of Genre Atlas: {error}") from None
+        raise ModelError(f"{file}: not the topics of a model of this version of Genre Atlas: {error}") from None
     return tuple(found)

@@ -105,7 +105,9 @@ class Tracker:
         try:
             self._client.get_registered_model(self._name)
         except Exception:  # "not found" differs between registries; the next line raises on other errors
-            self._client.create_registered_model(self._name, description="Genre of a piece of music, by its sound.")
+            self._client.create_registered_model(
+                self._name, description="Predicts the genre of a piece of music from its audio."
+            )
         version = self._client.create_model_version(
             self._name, logged.model_uri, run.info.run_id, tags={_MODEL_ID: model_id, "classes": len(row["classes"])}
         )

@@ -32,7 +32,7 @@ def register(engine: Engine) -> None:
     """
     for other in _KNOWN.values():
         if taken := ({other.name} & {engine.name}) or (other.formats.keys() & engine.formats.keys()):
-            raise ValueError(f"{engine.name}: {other.name} has {', '.join(sorted(taken))} already")
+            raise ValueError(f"{engine.name}: {', '.join(sorted(taken))} is already used by the engine {other.name}")
     from genreatlas.config import ENGINES  # imported here, as Spark tasks import this package without configuration
 
     ENGINES[engine.name] = None
@@ -73,7 +73,7 @@ def get_task_engine(name: str) -> TaskEngine:
     """Engine by name; TypeError if it does not fit each candidate in a task of its own."""
     engine = get_engine(name)
     if not isinstance(engine, TaskEngine):
-        raise TypeError(f"{name} does not fit candidates in tasks")
+        raise TypeError(f"{name} does not fit each candidate in a task of its own")
     return engine
 
 

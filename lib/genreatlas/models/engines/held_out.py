@@ -143,8 +143,8 @@ class HeldOut:
         found = fit_confidence(partial(self._blocks, weight), self._n_classes, unheard=weighing.unheard)
         if not weighing.unheard:
             return found, []
-        lacking = f"{weighing.unheard:.0%} of the songs are of genres with no artist to spare"
-        what = "prediction sets are larger for it" if found else "neither calibrated nor given prediction sets"
+        lacking = f"{weighing.unheard:.0%} of the songs are of genres with too few artists to hold one out"
+        what = "prediction sets are larger as a result" if found else "no calibration and no prediction sets"
         return found, [f"{lacking}: {what}"]
 
     def _count(self, fitted: Array, rows: Array) -> int:

@@ -164,7 +164,7 @@ class Engine(ABC):
         ------
         ModelError : the model cannot be read, or needs Spark.
         """
-        raise ModelError(f"it is a model of {self.title}, which needs a session: use the job score.")
+        raise ModelError(f"it is a model of {self.title}, which needs a Spark session: use the job score.")
 
     def losses(self, path: Path) -> Losses | None:
         """Losses per epoch of a stored model's training; None if they are not stored."""

@@ -29,8 +29,8 @@ DUMMIES = ("random", "majority", "stratified")
 FORESTS = ("technical", "loudness")
 #: Display texts for these forests.
 NOT_MUSIC = {
-    "technical": "sees only how the files are encoded: sample rate, channels, codec, bit rate, duration, provider",
-    "loudness": "sees only how loud the clips are",
+    "technical": "uses only the encoding of the files: sample rate, channels, codec, bit rate, duration, provider",
+    "loudness": "uses only the loudness of the clips",
 }
 
 #: Multi-label: up to this number of classes, each class has its own hash; a hash takes a microsecond.

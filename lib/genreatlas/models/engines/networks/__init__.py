@@ -61,7 +61,7 @@ class Networks(TaskEngine):
         if exceeded := limits(self.get_estimator(trial.estimator), len(rows), files.n_classes):
             raise CandidateLimit(*exceeded)
         if len(np.unique(files.array("song")[rows])) < 2:
-            raise CandidateLimit(Reason.FIT_FAILED, "one song: none is left to stop the training on")
+            raise CandidateLimit(Reason.FIT_FAILED, "only one song: no other song can be held out for early stopping")
         return network_fits.fit(trial, files, settings, rows)
 
     def losses(self, path: Path) -> Losses | None:

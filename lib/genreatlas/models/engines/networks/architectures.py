@@ -42,7 +42,7 @@ def get_keras() -> ModuleType:
     except ImportError as error:
         raise ImportError(f"{error}; networks need the extra deep: pip install genreatlas[deep]") from None
     if keras.backend.backend() != "jax":
-        raise ImportError(f"Keras runs on {keras.backend.backend()} here; set KERAS_BACKEND=jax")
+        raise ImportError(f"Keras uses the backend {keras.backend.backend()} here. Set KERAS_BACKEND=jax")
     return keras
 
 
@@ -70,7 +70,9 @@ def build(estimator: str, rows: int, width: int, n_classes: int, params: Params,
         hidden = keras.layers.Dropout(dropout, seed=seed)(hidden)
     network = keras.Model(windows, keras.layers.Dense(n_classes, name="logits")(hidden))
     if (n := network.count_params()) > MOST_PARAMETERS:
-        raise ValueError(f"the network would have {n:,} parameters; {MOST_PARAMETERS:,} are the most. Make it smaller")
+        raise ValueError(
+            f"the network would have {n:,} parameters; the maximum is {MOST_PARAMETERS:,}. Make it smaller"
+        )
     return network
 
 

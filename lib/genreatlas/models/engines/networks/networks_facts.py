@@ -9,7 +9,7 @@ _MOST_ROWS = 5_000_000
 #: ``all``, or prefixes of column names, joined by ``+``.
 _COLUMNS = Values(
     lambda value: isinstance(value, str) and bool(value.strip("+ ")),
-    "all, or how the names of columns begin, such as timbre, or timbre+pitch",
+    "all, or prefixes of column names, such as timbre, or timbre+pitch",
 )
 
 _TRAINING = {

@@ -47,7 +47,7 @@ def to_onnx(network: Layer, metadata: Mapping[str, str], multi: bool) -> bytes:
         kind = type(layer).__name__
         if kind not in _LAYERS:
             raise NotImplementedError(
-                f"{kind}: no such layer can be written as ONNX. Written are: {', '.join(_LAYERS)}"
+                f"{kind}: this kind of layer cannot be exported to ONNX. Supported: {', '.join(_LAYERS)}"
             )
         names[id(node.output_tensors[0])] = _LAYERS[kind](graph, layer, inputs)
     logits = names[id(network.outputs[0])]
@@ -109,7 +109,7 @@ def _activated(graph: _Graph, layer: Layer, tensor: str) -> str:
     name = layer.activation.__name__
     ops = {"linear": "", "relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid"}
     if name not in ops:
-        raise NotImplementedError(f"{type(layer).__name__}: activation {name} cannot be written as ONNX")
+        raise NotImplementedError(f"{type(layer).__name__}: activation {name} cannot be exported to ONNX")
     return graph.add(ops[name], [tensor]) if ops[name] else tensor
 
 
@@ -120,7 +120,7 @@ def _convolution(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
     parts = [graph.turned(inputs[0], _first(n_axes)), *(graph.constant(one) for one in (turned, *bias))]
     pad = {"same": "SAME_UPPER", "valid": "VALID"}[layer.padding]
     if layer.data_format != "channels_last" or layer.groups != 1 or set(layer.dilation_rate) != {1}:
-        raise NotImplementedError(f"{layer.name}: only plain convolutions with channels last are written as ONNX")
+        raise NotImplementedError(f"{layer.name}: only plain convolutions with channels last can be exported to ONNX")
     found = graph.add("Conv", parts, auto_pad=pad, strides=list(layer.strides), kernel_shape=list(kernel.shape[:-2]))
     return _activated(graph, layer, graph.turned(found, _last(n_axes)))
 
@@ -144,7 +144,7 @@ def _dense(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
 def _gru(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
     """GRU; Keras and ONNX have the same order of gates: update, reset, candidate."""
     if not (layer.return_sequences and layer.reset_after) or layer.go_backwards:
-        raise NotImplementedError(f"{layer.name}: only a forward GRU that gives all states is written as ONNX")
+        raise NotImplementedError(f"{layer.name}: only a forward GRU that returns all states can be exported to ONNX")
     kernel, recurrent, bias = _weights(layer)
     parts = [kernel.T[None], recurrent.T[None], bias.reshape(1, -1)]
     found = graph.add(
@@ -158,7 +158,7 @@ def _gru(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
 
 def _pooling(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
     if layer.padding != "valid" or layer.data_format != "channels_last":
-        raise NotImplementedError(f"{layer.name}: only poolings without padding are written as ONNX")
+        raise NotImplementedError(f"{layer.name}: only pooling without padding can be exported to ONNX")
     n_axes = len(layer.input.shape)
     found = graph.add(
         "AveragePool",
@@ -190,7 +190,7 @@ def _dot(graph: _Graph, layer: Layer, inputs: list[str]) -> str:
     """Product over the rows: (n, rows, a) and (n, rows, b) give (n, a, b)."""
     axes = layer.axes if isinstance(layer.axes, int) else tuple(layer.axes)
     if axes not in (1, (1, 1)) or layer.normalize:
-        raise NotImplementedError(f"{layer.name}: only products over the rows are written as ONNX")
+        raise NotImplementedError(f"{layer.name}: only products over the rows can be exported to ONNX")
     return graph.add("MatMul", [graph.turned(inputs[0], [0, 2, 1]), inputs[1]])
 
 

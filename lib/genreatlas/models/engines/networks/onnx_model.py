@@ -71,7 +71,7 @@ class NetworkModel:
         (n, n_classes)
         """
         if self._clips is None:
-            raise ModelError("a network scores the clips that it was trained beside, not rows of a matrix")
+            raise ModelError("a network scores clips, not rows of a matrix, and this one was read without its clips")
         clips = [partial(self._clips.rows, place) for place in np.asarray(X[rows])]
         _, found = scores_of_clips(self.reading, self.scores, clips, self.n_classes)
         return np.array([one.mean(axis=0) for one in found]).reshape(len(clips), self.n_classes)
@@ -107,7 +107,7 @@ class NetworkModel:
     def _facts(self) -> JsonObject:
         known = self._open().get_modelmeta().custom_metadata_map
         if FACTS not in known:
-            raise ModelError("an ONNX file that this package did not write")
+            raise ModelError("the ONNX file was not written by this package")
         return dict(json.loads(known[FACTS]))
 
 
@@ -120,7 +120,7 @@ def _session(content: bytes) -> Any:
     try:
         import onnxruntime
     except ImportError:
-        raise ModelError("it is a network, which onnxruntime scores: pip install genreatlas[onnx]") from None
+        raise ModelError("onnxruntime is needed to score a network: pip install genreatlas[onnx]") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

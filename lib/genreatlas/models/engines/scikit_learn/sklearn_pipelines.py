@@ -233,7 +233,7 @@ def fit(
     notes = []
     if weight is not None and not (facts.multi_weights if files.multi else facts.weights):
         weight = None
-        notes.append(f"{trial.estimator} takes no weights: every row counts the same")
+        notes.append(f"{trial.estimator} does not support weights: all rows have the same weight")
     pipeline = make_pipeline(estimator, trial.params, trial.seed, files.multi)
     X = files.array("X")
     notes += fit_pipeline(pipeline, lambda: np.array(X[rows], dtype=np.float32), y, weight)

@@ -89,7 +89,9 @@ class StoredPipeline(StoredModel):
         """Load the pipeline; ModelError if it has classes that training does not write, or is of a later Spark."""
         facts = meta.spark
         if facts is None:
-            raise ModelError(f"{meta.model_id}: its format is {meta.format}, and meta.json has nothing of a pipeline.")
+            raise ModelError(
+                f"{meta.model_id}: its format is {meta.format}, and meta.json has no facts on a Spark pipeline."
+            )
         sigmoids = None if facts["slope"] is None else Sigmoids(np.array(facts["slope"]), np.array(facts["offset"]))
         check_pipeline(path)
         model = SparkModel(
@@ -142,7 +144,7 @@ def check_pipeline(folder: Path) -> None:
     root = folder.resolve()
     for path in found:
         if not path.resolve().is_relative_to(root):
-            raise ModelError(f"{path}: lies outside the model's folder. It was not loaded.")
+            raise ModelError(f"{path}: is outside the model's folder. It was not loaded.")
         try:
             fields = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         except (OSError, ValueError) as error:

@@ -126,7 +126,9 @@ def from_fields(fields: JsonView) -> QuantileModel:
 def fit(trial: Trial, files: MatrixFiles, settings: GridSettings, rows: Array) -> tuple[QuantileModel, list[str]]:
     """Fit a candidate; see :meth:`.task_engine.TaskEngine.fit`."""
     if files.multi:
-        raise CandidateLimit(Reason.FIT_FAILED, "a stack is for one genre a song: train.labels = multi has several")
+        raise CandidateLimit(
+            Reason.FIT_FAILED, "a stack needs one genre per song, and train.labels = multi allows several"
+        )
     rows = np.asarray(rows)
     rows = rows[np.argsort(files.array("song")[rows], kind="stable")]  # rows of a song become contiguous
     song, y, fold = (np.asarray(files.array(name)[rows]) for name in ("song", "y", "fold"))
@@ -154,11 +156,11 @@ def fit(trial: Trial, files: MatrixFiles, settings: GridSettings, rows: Array) -
         logits[out] = logits_of(fitted(train)[0], np.asarray(X[rows[out]]))
     if not parts:
         logits = logits_of(member, np.asarray(X[rows]))
-        notes = [*notes, "one fold: quantiles are of rows that the member learnt from"]
+        notes = [*notes, "only one fold: quantiles are from rows that the member was trained on"]
     top = make_pipeline(
         ESTIMATORS["logistic_regression"], {"scaler": "standard", "C": float(trial.params.get("C", 0.1))}, trial.seed
     )
     values = spread_of(logits, lengths)
     said = fit_pipeline(top, lambda: values.copy(), y[starts], None if weight is None else weight[starts])
     top_model = SklearnModel(top, files.n_classes, multi=False)
-    return QuantileModel(member, top_model), [*notes, *(f"of quantiles: {line}" for line in said)]
+    return QuantileModel(member, top_model), [*notes, *(f"model of quantiles: {line}" for line in said)]

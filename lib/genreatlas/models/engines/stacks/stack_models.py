@@ -147,14 +147,16 @@ def from_fields(fields: JsonView) -> StackModel:
         check_arrays(model.pipeline, model.n_features)
         parts.append(Part(str(one["name"]), columns, float(one["scale"]), model))
     if weights.shape != (len(parts),) or intercepts.ndim != 1 or not np.isfinite([*weights, *intercepts]).all():
-        raise ModelError("the model file is damaged: a stack needs one finite weight a member.")
+        raise ModelError("the model file is damaged: a stack needs one finite weight per member.")
     return StackModel(tuple(parts), weights, intercepts, n_features)
 
 
 def fit(trial: Trial, files: MatrixFiles, settings: GridSettings, rows: Array) -> tuple[StackModel, list[str]]:
     """Fit a stack with a candidate's parameters; see :meth:`.task_engine.TaskEngine.fit`."""
     if files.multi:
-        raise CandidateLimit(Reason.FIT_FAILED, "a stack is for one genre a song: train.labels = multi has several")
+        raise CandidateLimit(
+            Reason.FIT_FAILED, "a stack needs one genre per song, and train.labels = multi allows several"
+        )
     members = members_of_trial(trial, files.features)
     for member in members:
         if (exceeded := limits(ESTIMATORS[member.estimator].facts, len(rows), files.n_classes)) is not None:

@@ -55,8 +55,8 @@ class Thousands(TaskEngine):
         """Why an estimator cannot be fitted: also multi-label data, or too many songs for k-NN without faiss."""
         if matrix.in_buckets and matrix.n_features > MOST_COLUMNS_OF_SUMS:
             return Reason.TOO_MUCH_MEMORY, (
-                f"{matrix.n_features:,} columns; sums that Spark makes where the rows are take at most "
-                f"{MOST_COLUMNS_OF_SUMS:,}. Raise train.max_matrix_mb"
+                f"{matrix.n_features:,} columns; sums computed in Spark are limited to "
+                f"{MOST_COLUMNS_OF_SUMS:,} columns. Raise train.max_matrix_mb"
             )
         return limits(self.get_estimator(estimator), matrix.n_rows, matrix.n_classes) or self._unfit(
             estimator, matrix.n_rows, matrix.multi
@@ -64,7 +64,10 @@ class Thousands(TaskEngine):
 
     def _unfit(self, estimator: str, n_rows: int, multi: bool) -> tuple[Reason, str] | None:
         if multi and estimator in ONE_GENRE:
-            return Reason.SEVERAL_GENRES, "songs have several genres (train.labels = multi); this estimator tells one"
+            return (
+                Reason.SEVERAL_GENRES,
+                "songs have several genres (train.labels = multi); this estimator predicts one",
+            )
         if estimator == "knn" and n_rows > MOST_ROWS_WITHOUT_FAISS and not has_faiss():
             return Reason.TOO_MANY_ROWS, (
                 f"{n_rows:,} rows; without faiss this estimator takes at most {MOST_ROWS_WITHOUT_FAISS:,}. Install "

@@ -34,13 +34,13 @@ def loads(content: bytes) -> ArrayModel:
         facts = json.loads(arrays.pop("facts").tobytes())
         reader = _READERS[facts["genreatlas"]]
         if odd := [name for name, array in arrays.items() if array.dtype.kind not in "fi"]:
-            raise ValueError(f"{', '.join(odd)} is no array of numbers")
+            raise ValueError(f"{', '.join(odd)} is not an array of numbers")
         if bad := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
             raise ValueError(f"{', '.join(bad)} has values that are not finite")
         columns = Columns(*(arrays.pop(name) for name in ("fill", "centre", "scale")))
         width = columns.fill.shape
         if len(width) != 1 or columns.centre.shape != width or columns.scale.shape != width:
-            raise ValueError("fill, centre and scale are not of one length")
+            raise ValueError("fill, centre and scale differ in length")
         return reader(facts, columns, arrays)
     except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelError(f"the model file is not one of arrays: {type(error).__name__}: {error}") from None
+        raise ModelError(f"the model file is not a file of arrays: {type(error).__name__}: {error}") from None

@@ -135,7 +135,7 @@ def fit(table: Table, params: Params) -> tuple[NeighbourModel, list[str]]:
         table.columns, known, song.astype(np.int32), genre.astype(np.int32), prior, boost,
         int(params.get("n_neighbors", 15)), table.multi,
     )  # fmt: skip
-    notes = [] if table.weight is None else ["knn takes no weights: every row counts the same"]
+    notes = [] if table.weight is None else ["knn does not support weights: all rows have the same weight"]
     return model, notes
 
 
@@ -145,9 +145,9 @@ def read(facts: JsonView, columns: Columns, arrays: Mapping[str, Array]) -> Neig
     known = expect(arrays, "known", (n, len(columns.fill)))
     song, genre = arrays["song"], expect(arrays, "genre", arrays["song"].shape)
     if song.ndim != 1 or (len(song) and (song.min() < 0 or song.max() >= n or np.any(np.diff(song) < 0))):
-        raise ValueError("song does not number the known songs")
+        raise ValueError("song is not a sorted list of indices of the known songs")
     if len(genre) and (genre.min() < 0 or genre.max() >= n_classes):
-        raise ValueError("genre does not number the classes")
+        raise ValueError("genre has indices outside of the classes")
     if int(facts["n_neighbors"]) < 1 or not n:
         raise ValueError("no neighbours")
     prior, boost = expect(arrays, "prior", (n_classes,)), expect(arrays, "boost", (n_classes,))

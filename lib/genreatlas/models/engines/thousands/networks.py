@@ -101,7 +101,7 @@ def fit(table: Table, hidden: int, seed: int, settings: Settings) -> tuple[Layer
     layers[-1][1][unseen] = -700.0
     notes = []
     if settings.label_frequency < 1.0 and not table.multi:
-        notes.append("label_frequency says nothing where a song has one genre (train.labels is not multi)")
+        notes.append("label_frequency has no effect on songs with one genre (train.labels is not multi)")
     return LayeredModel(table.columns, tuple((weight, bias) for weight, bias in layers), table.multi), notes
 
 

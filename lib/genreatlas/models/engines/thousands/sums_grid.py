@@ -71,7 +71,7 @@ class SumsGrid:
         model, said = self._fitted(trial, None)
         if model is None:
             raise ModelError(f"{trial.name}: fitting it on the whole training part failed: {said}")
-        unsure = "the matrix stayed in Spark, so the model is neither calibrated nor given prediction sets"
+        unsure = "the matrix stayed in Spark, so the model has no calibration and no prediction sets"
         note = "; ".join(one for one in (said, unsure if self.data.train.calibrate else None) if one)
         seconds = time.perf_counter() - started
         return FittedModel(model.dumps(), model.format, model.score_kind, seconds, note=note or None)
