@@ -33,8 +33,8 @@ Changed features stay in `changed_features`; a rerun adds nothing.
 Verdicts never say more than the 95 % interval over artists: a confound *tells* where all of it lies above guessing,
 *tells most* where it reaches half of what the set gains over guessing. A change *holds* where the whole interval lies
 within `probe.tolerance`, *may lose* where the figure does and the interval does not, and *loses* where the figure does
-not. A genre is told where the interval of its recall lies above those of the shares of each other genre's songs that
-are taken for it.
+not. A genre is *separated* from the others where the interval of its recall lies above the intervals of the shares of
+each other genre's songs that are predicted as this genre.
 """
 
 #: Experiment, its question, and the reference of its result.
@@ -48,12 +48,12 @@ EXPERIMENTS = (
     (
         "change",
         "the same models on changed clips, which are decoded and extracted as any other: after {changes}",
-        "the same songs as they are",
+        "the same songs, unchanged",
     ),
     (
         "apart",
-        "`probe.apart`: are some genres told apart, and is the quietest told by more than its level?",
-        "learnt and judged on clips as they are, and on all at -23 LUFS",
+        "`probe.apart`: are some genres separated, and is the quietest recognised by more than its level?",
+        "trained and evaluated on the original clips, and on all at -23 LUFS",
     ),
     (
         "transfer",

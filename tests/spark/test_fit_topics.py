@@ -124,7 +124,7 @@ def test_models_learn_from_topics_and_a_split_that_judges_by_their_songs_is_refu
     ]
     store.append(SPLITS, store.frame(SPLITS, swapped))
     other = config.model_copy(update={"splits": config.splits.model_copy(update={"name": "swapped"})})
-    with pytest.raises(SplitLeakError, match="training part of the split 'default', which may hold songs"):
+    with pytest.raises(SplitLeakError, match="training part of the split 'default', which may contain songs"):
         build_dataset(store, other, read_library(store, other), "topics3")
     moved = read_library(store, config)
     moved.songs.loc[moved.songs.song_id == "rock000", "part"] = "promotion"

@@ -165,7 +165,7 @@ def test_a_confound_that_follows_from_the_genre_tells_most_and_noise_tells_nothi
 def test_a_split_that_is_not_artist_safe_is_not_said_to_be():
     songs = songs_of(60)
     for grouping, said in (
-        ("artist-safe", "songs of artists that were not learnt from"),
+        ("artist-safe", "songs of artists that were not trained on"),
         ("song-grouped", "songs that"),
     ):
         probed = Probed("default", 1, grouping, "summary9", "2", "p", 7, QUICK)
@@ -208,8 +208,8 @@ def test_a_change_that_costs_more_than_it_may_is_said_to_lose_and_one_that_costs
     row = change_rows(PROBED, "gain_up", "a gain of 6 dB", songs, songs.target, wrong, 0.02, ())[0]
     assert (row["verdict"], row["value"], row["baseline"]) == ("loses", 0.95, 1.0)
     assert row["difference"] == pytest.approx(-0.05) and row["difference_high"] < -0.02
-    assert "5.0 points less" in row["sentence"] and "95.0 % of the answers stay" in row["sentence"]
-    assert "more than the 2 points that it may lose." in row["sentence"]
+    assert "5.0 points less" in row["sentence"] and "95.0 % of the predictions are unchanged." in row["sentence"]
+    assert "This exceeds the tolerated loss of 2 points. " in row["sentence"]
 
     same = change_rows(
         PROBED, "gain_up", "a gain of 6 dB", songs, wrong, wrong, 0.02, ("the audio of 3 songs is gone",)
@@ -246,8 +246,8 @@ def test_a_quiet_genre_that_is_lost_without_its_level_is_told_by_it():
     lost = np.where(songs.target == 0, 0, rng.integers(1, 3, 600))  # b and c are guessed
     whole, quiet = apart_of(lost)
     assert whole["verdict"] == "told apart with level; c: by level"
-    assert "that was not shown of b, c." in whole["sentence"]
-    assert "of b (5" in whole["sentence"] or "of b (4" in whole["sentence"]
+    assert "this was not shown for b, c." in whole["sentence"]
+    assert "level, b (5" in whole["sentence"] or "level, b (4" in whole["sentence"]
     assert quiet["baseline"] == 1.0 and quiet["value"] == pytest.approx(0.5, abs=0.08)
     assert quiet["difference_high"] < -0.4 and quiet["n_songs"] == 200
     partly = np.where((songs.target == 2) & (np.arange(600) // 3 % 5 == 0), 1, songs.target)
@@ -274,7 +274,9 @@ def test_a_model_of_another_collection_is_compared_with_one_of_the_songs_own():
         0.75,
         1.0,
     )
-    assert row["sentence"].startswith("Trained on 500 songs of x, summary9 names the right one of 3 genres for 75.0 %")
+    assert row["sentence"].startswith(
+        "Trained on 500 songs of x, summary9 predicts the right one of 3 genres for 75.0 %"
+    )
     assert transfer_rows(PROBED, ("x", "y"), songs, (worse, worse, guess), (1, 1))[0]["verdict"] == "transfers"
     nothing = transfer_rows(PROBED, ("x", "y"), songs, (guess, songs.target, guess), (1, 1))[0]
     assert nothing["verdict"] == "not shown"

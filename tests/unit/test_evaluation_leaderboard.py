@@ -48,8 +48,8 @@ def test_the_leaderboard_is_ordered_by_score_with_intervals_and_groups():
         "100 songs in 40 groups",
         "sklearn svc on summary9        accuracy 0.610 [0.500, 0.700], macro-F1 0.610 [0.500, 0.700], "
         "100 songs in 40 groups",
-        "baseline majority on summary9  accuracy 0.200 [too much alike for an interval], "
-        "macro-F1 0.200 [too much alike for an interval], 100 songs in 40 groups",
+        "baseline majority on summary9  accuracy 0.200 [groups too similar for an interval], "
+        "macro-F1 0.200 [groups too similar for an interval], 100 songs in 40 groups",
         "[95 % intervals over groups: accuracy Clopper-Pearson on effective songs, other scores a bootstrap; "
         "docs/intervals.md]",
     ]
@@ -61,7 +61,7 @@ def test_the_leaderboard_is_ordered_by_score_with_intervals_and_groups():
         ("artist-safe", "40 groups"),
         ("song-grouped", "40 groups (song-grouped, not artist-safe)"),
         ("artists-shared (2 performers, 7 songs)", "40 groups, artists-shared (2 performers, 7 songs)"),
-        ("leaky", "40 groups (leaky: groups or recordings lie in more than one part)"),
+        ("leaky", "40 groups (leaky: groups or recordings are in more than one part)"),
     ],
 )
 def test_every_line_says_what_the_split_does_not_keep_apart(grouping, said):
@@ -77,9 +77,9 @@ def test_a_baseline_that_hears_no_music_and_comes_near_the_best_model_is_called_
     said = leaderboard.not_music(leaderboard.ranked(models, scores, "macro_f1"), "macro_f1")
     assert said == (
         [
-            f"Beware: the technical baseline, which sees only how the files are encoded: sample rate, channels, codec, "
-            f"bit rate, duration, provider, reaches {score:.3f} in "
-            "macro-F1 against 0.600 of the best model: what it scores is not music."
+            f"Warning: the technical baseline, which uses only the encoding of the files: sample rate, channels, "
+            f"codec, bit rate, duration, provider, reaches {score:.3f} in "
+            "macro-F1 against 0.600 of the best model. Its score does not come from music."
         ]
         if warned
         else []

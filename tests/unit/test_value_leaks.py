@@ -127,5 +127,5 @@ def test_lines_say_what_can_be_done():
     assert giveaway_lines("shop", found)[0] == (
         'shop, class_label: left out: its value follows from the genre (train.keep_features = ["class_label"] keeps it)'
     )
-    assert "brightness: alone it tells 2 genres apart" in giveaway_lines("shop", found)[1]
+    assert "brightness: it alone separates 2 genres" in giveaway_lines("shop", found)[1]
     assert giveaway_lines("shop", found, most=0) == ("shop: 2 more such features, 1 of them left out",)

@@ -98,8 +98,8 @@ def build_dataset(
     values = rows.select("song_id", "clip_id", *kept)
     if without and not features:
         raise InputError(
-            f"{feature_set}: none of its features can be trained on: {_whys(without)}. Features that are measured "
-            "from the sound and not made from the genre are kept by train.keep_features."
+            f"{feature_set}: none of its features can be trained on: {_whys(without)}. If a feature is "
+            "measured from the audio and not derived from the genre, list it in train.keep_features."
         )
     imported = table.imported
     categories = tuple(f"{name}=" for name in imported if table.columns[name] == "categorical")

@@ -193,7 +193,9 @@ def _joined_table(
             raise ConfigError(not_joined(name, one.feature_set, one.axis))
         mine = {column_of(one.feature_set, column): kind for column, kind in one.columns.items()}
         if twice := sorted(columns.keys() & mine.keys()):
-            raise ConfigError(f"train.feature_sets: two columns of {name} would be called {twice[0]}. Join other sets.")
+            raise ConfigError(
+                f"train.feature_sets: two columns of {name} would have the name {twice[0]}. Join other sets."
+            )
         columns |= mine
     return FeatureTable(
         feature_set=name,

@@ -99,7 +99,9 @@ def giveaway_lines(feature_set: str, found: Sequence[Giveaway], most: int = 20) 
         if one.verdict == "left out":
             advice = f'left out: {one.why} (train.keep_features = ["{one.feature}"] keeps it)'
         else:
-            advice = f"{one.why}. It stays; make sure that it is measured from the sound and not made from the genre"
+            advice = (
+                f"{one.why}. It is kept; make sure that it is measured from the audio and not derived from the genre"
+            )
         lines.append(f"{feature_set}, {one.feature}: {advice}")
     if len(found) > most:
         gone = sum(one.verdict == "left out" for one in found[most:])
@@ -170,15 +172,15 @@ class _Judge:
         self, values: np.ndarray, ordered: np.ndarray, distinct: int, recall: float
     ) -> tuple[_Verdict, str] | None:
         n_genres = len(self.counts)
-        said = f"alone it tells {n_genres} genres apart with a mean recall of {recall:.3f} on folds held out"
+        said = f"it alone separates {n_genres} genres with a mean recall of {recall:.3f} on held-out folds"
         if recall >= _TELLS_BY_ROW and _counts_up(ordered, distinct):
-            return "left out", f"{said}, and it counts up like the row numbers of a sorted table"
+            return "left out", f"{said}, and its values increase like the row numbers of a sorted table"
         if recall < TELLS:
             return None
         if n_genres >= MANY_GENRES:
             return "left out", said
         if _evenly_spaced(values, self.y):
-            return "left out", f"{said}, and its values are a code of the genres with noise"
+            return "left out", f"{said}, and its values are codes of the genres plus noise"
         return "named", said
 
     def _numbered(self, block: np.ndarray, ordered: np.ndarray, distinct: np.ndarray) -> dict[int, str]:
@@ -187,7 +189,7 @@ class _Judge:
         whole = (ordered == np.round(ordered)).all(axis=0)
         if self.singles and len(block) >= _LEAST_ROWS:
             dense = whole & (ordered[-1] - ordered[0] <= 4 * self.n_all) & (distinct >= 0.99 * len(block))
-            found |= dict.fromkeys(np.flatnonzero(dense).tolist(), "it numbers the rows")
+            found |= dict.fromkeys(np.flatnonzero(dense).tolist(), "its values are row numbers")
         ties = [("song", self.song_rows), *self.tied_rows.items()]
         for name, (rows, starts) in ties:
             if len(starts) < _LEAST_GROUPS:
@@ -197,7 +199,7 @@ class _Judge:
             for place in np.flatnonzero(same & (distinct >= _LEAST_GROUPS)).tolist():
                 values, counts = np.unique(low[:, place], return_counts=True)
                 if name == "song" and whole[place] and len(values) >= 0.99 * len(starts):
-                    found[place] = "it numbers the songs"
+                    found[place] = "its values are numbers of songs"
                 elif name != "song" and len(values) >= _LEAST_GROUPS and counts.max() <= len(starts) / 2:
                     found[place] = f"it has one value for all songs of an {name}"
         return found

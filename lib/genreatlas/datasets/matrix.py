@@ -102,7 +102,7 @@ def count_buckets(dataset: Dataset, train: TrainSection, max_commit_mb: int) -> 
             f"{dataset.feature_set}: the training matrix would take {mb:.0f} MB ({n_rows:,} rows of "
             f"{len(dataset.features)} features), more than train.max_matrix_mb = {train.max_matrix_mb}. Raise it where "
             "the workers have the disk, lower train.max_songs or train.frames_per_song, name a folder that all workers "
-            "can read in train.shared_path, or list lda of the engine numpy, which Spark fits where the rows are."
+            "can read in train.shared_path, or list lda of the engine numpy, which is fitted in Spark without a matrix."
         )
     return max(1, math.ceil(mb / max_commit_mb))
 

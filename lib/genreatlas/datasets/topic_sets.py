@@ -32,14 +32,14 @@ def require_fitted_apart(store: Reader, table: FeatureTable, library: Library) -
             remedy = f"Run fit_topics with splits.name = {library.split!r}"
             if fit["split"] != library.split:
                 raise SplitLeakError(
-                    f"{about} {fit['split']!r}, which may hold songs that {library.split!r} judges by. {remedy}."
+                    f"{about} {fit['split']!r}, which may contain songs that {library.split!r} evaluates on. {remedy}."
                 )
             part = library.songs.set_index("song_id")["part"]
             known = part[part.index.isin(fit["songs"])]
             if len(seen := known[known != "train"]):
                 raise SplitLeakError(
-                    f"{about} {fit['split']!r} as it was: {len(seen)} of the songs, such as {seen.index[0]}, are in "
-                    f"its part {seen.iloc[0]} now. {remedy}, and train again."
+                    f"{about} {fit['split']!r} at that time. {len(seen)} of these songs, such as {seen.index[0]}, are "
+                    f"now in its part {seen.iloc[0]}. {remedy}, and train again."
                 )
 
 

@@ -64,7 +64,7 @@ def read_vectors(store: Reader, key: str, feature_set: str, exclude: Collection[
     rows = table.rows(store)
     features, kept = model_columns(rows, table.layout, columns, without=without)
     if not features:
-        raise ConfigError(f"{key}: {feature_set} has no number that {compared} could be compared by.")
+        raise ConfigError(f"{key}: {feature_set} has no numeric column by which {compared} could be compared.")
     return ClipVectors(table, features, rows.select("song_id", "clip_id", *kept))
 
 

@@ -137,9 +137,9 @@ def compete(store: Reader, config: Config, champion: Row, challenger: Row, rules
     """
     if champion["split"] != challenger["split"]:
         raise InputError(
-            f"The champion {champion['model_id']} was trained with the split {champion['split']!r}, and may know songs "
-            f"of the promotion part of {challenger['split']!r}. Choose a model yourself: rollback --set "
-            f"rollback.model_id={challenger['model_id']}"
+            f"The champion {champion['model_id']} was trained with the split {champion['split']!r}, and may have been "
+            f"trained on songs of the promotion part of {challenger['split']!r}. Choose a model manually: rollback "
+            f"--set rollback.model_id={challenger['model_id']}"
         )
     library = read_library(store, config)
     classes = tuple(sorted({*champion["classes"], *challenger["classes"]}))

@@ -105,8 +105,8 @@ def not_music(board: pd.DataFrame, metric: str) -> list[str]:
         known = NOT_MUSIC.get(row["estimator"])
         if known and row["value"] >= bar:
             found.append(
-                f"Beware: the {row['estimator']} baseline, which {known}, reaches {row['value']:.3f} in "
-                f"{shown_as(metric)} against {best['value']:.3f} of the best model: what it scores is not music."
+                f"Warning: the {row['estimator']} baseline, which {known}, reaches {row['value']:.3f} in "
+                f"{shown_as(metric)} against {best['value']:.3f} of the best model. Its score does not come from music."
             )
     return found
 
@@ -122,7 +122,7 @@ def _cell(row: Mapping[Hashable, Any] | None) -> str:
     if pd.notna(row["low"]):
         return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
     few = row["n_groups"] < LEAST_GROUPS
-    return f"{row['value']:.3f} [too {'few groups' if few else 'much alike'} for an interval]"
+    return f"{row['value']:.3f} [{'too few groups' if few else 'groups too similar'} for an interval]"
 
 
 def _absent(row: Mapping[Hashable, Any]) -> str:
@@ -137,7 +137,7 @@ def _flag(grouping: str) -> str:
     if grouping == "artist-safe":
         return ""
     if grouping == "leaky":
-        return " (leaky: groups or recordings lie in more than one part)"
+        return " (leaky: groups or recordings are in more than one part)"
     if grouping.startswith(ARTISTS_SHARED):
         return f", {grouping}"
     return f" ({grouping}, not artist-safe)"

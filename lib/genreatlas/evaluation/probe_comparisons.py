@@ -57,20 +57,20 @@ def change_rows(
     if fall.value < -tolerance:
         verdict = "loses"
     said = {
-        "loses": f"That is more than the {points(tolerance)} that it may lose",
-        "holds": f"With 95 % it loses no more than {points(tolerance)}",
-        "may lose": f"That it loses no more than {points(tolerance)} is not certain with so few songs",
+        "loses": f"This exceeds the tolerated loss of {points(tolerance)}",
+        "holds": f"With 95 % confidence the loss is at most {points(tolerance)}",
+        "may lose": f"With so few songs, a loss of more than {points(tolerance)} cannot be excluded",
     }[verdict]
     sentence = (
-        f"After {words}, {probed.feature_set} names the right genre for {with_interval(found['accuracy', ALL])} of "
+        f"After {words}, {probed.feature_set} predicts the right genre for {with_interval(found['accuracy', ALL])} of "
         f"{len(songs):,} songs, before for {percent(float(baseline.mean()))}: {moved(fall)}. {said}"
-        f"{', although the interval reaches to less' if verdict == 'loses' and not fall.high < -tolerance else ''}. "
-        f"{percent(same)} of the answers stay what they were."
+        f"{', but the interval includes smaller losses' if verdict == 'loses' and not fall.high < -tolerance else ''}. "
+        f"{percent(same)} of the predictions are unchanged."
     )
     sentence += "".join(f" {note[:1].upper()}{note[1:]}." for note in notes)
     return overall_rows(
-        probed, "change", change, songs, found, ("linear", songs, after), float(baseline.mean()), "the same songs as "
-        "they are", fall, verdict, sentence,
+        probed, "change", change, songs, found, ("linear", songs, after), float(baseline.mean()),
+        "the same songs, unchanged", fall, verdict, sentence,
     )  # fmt: skip
 
 
@@ -80,7 +80,7 @@ class Levelled:
 
     Attributes
     ----------
-    how : text for the method that follows "learnt and judged".
+    how : text for the method that follows "trained and evaluated".
     medians : median level of each genre; NaN if unknown.
     quiet : index of the genre that may be recognised by its level alone.
     notes : further sentences.
@@ -130,10 +130,10 @@ def apart_rows(
     others = [m for place, m in enumerate(levelled.medians) if place != levelled.quiet and not math.isnan(m)]
     nearest = min(others, key=lambda m: abs(m - level), default=math.nan)
     sentence = (
-        f"Of {n} genres ({', '.join(songs.names)}) {probed.feature_set} names the right one for "
-        f"{with_interval(whole['accuracy', ALL])} of {len(songs):,} songs, and learnt and judged {levelled.how} for "
-        f"{with_interval(left['accuracy', ALL])}: {moved(fall)}. Always naming the most frequent one does so for "
-        f"{percent(float(hits['guess'].mean()))}. {_TOLD[told].format(missed=missed)} "
+        f"Of {n} genres ({', '.join(songs.names)}) {probed.feature_set} predicts the right one for "
+        f"{with_interval(whole['accuracy', ALL])} of {len(songs):,} songs, and trained and evaluated {levelled.how} "
+        f"for {with_interval(left['accuracy', ALL])}: {moved(fall)}. Always predicting the most frequent one is right "
+        f"for {percent(float(hits['guess'].mean()))}. {_TOLD[told].format(missed=missed)} "
         f"{quiet.sentence(genre, level, nearest)}"
     )
     sentence += "".join(f" {note[:1].upper()}{note[1:]}." for note in levelled.notes)
@@ -157,11 +157,11 @@ def apart_rows(
 
 
 _TOLD = {
-    "told apart": "So without differences in level each is told from each other one.",
-    "told apart with level": "As they are, each is told from each other one; without differences in level that was not "
-    "shown of {missed}.",
-    "told in part": "That each is told from each other one without differences in level was not shown of {missed}.",
-    "not shown": "That they are told apart without differences in level was not shown.",
+    "told apart": "So each genre is separated from each other one without differences in level.",
+    "told apart with level": "On the original clips each genre is separated from each other one; without differences "
+    "in level this was not shown for {missed}.",
+    "told in part": "Without differences in level, separation from each other genre was not shown for {missed}.",
+    "not shown": "Separation of the genres without differences in level was not shown.",
 }
 
 
@@ -184,22 +184,23 @@ class _Quiet:
         if how_loud:
             how_loud += ")" if math.isnan(nearest) else f", the next genre's {nearest:.1f})"
         return (
-            f"Of the songs of {genre}{how_loud} {with_interval(self.plain)} are recognised as they are and "
-            f"{with_interval(self.without)} without differences in level: {moved(self.fall)}. Most often songs of "
-            f"{self.taken[0]} ({percent(self.called[0])}) and, without, of {self.taken[1]} ({percent(self.called[1])}) "
-            f"are taken for it. From the level alone {percent(self.by_level)} of its songs are recognised. "
+            f"Of the songs of {genre}{how_loud} {with_interval(self.plain)} are recognised on the original clips and "
+            f"{with_interval(self.without)} without differences in level: {moved(self.fall)}. The genre most often "
+            f"mistaken for it is {self.taken[0]} ({percent(self.called[0])} of its songs) and, without differences in "
+            f"level, {self.taken[1]} ({percent(self.called[1])}). From the level alone {percent(self.by_level)} of the "
+            f"songs of {genre} are recognised. "
             f"{_VERDICTS[self.verdict].format(genre=genre)}"
         )
 
 
 _VERDICTS = {
-    "not by level": "So {genre} is told from each other genre, and not by its level.",
-    "more than level": "So {genre} is told from each other genre by more than its level.",
-    "partly by level": "So {genre} is told from each other genre, in part by its level.",
-    "by level": "So {genre} is told by its level; that anything else tells it from each other genre was not shown.",
-    "not shown without level": "As they are, {genre} is told from each other genre; without differences in level that "
-    "was not shown.",
-    "not shown": "That {genre} is told from each other genre was not shown.",
+    "not by level": "So {genre} is separated from each other genre, and not by its level.",
+    "more than level": "So {genre} is separated from each other genre by more than its level.",
+    "partly by level": "So {genre} is separated from each other genre, in part by its level.",
+    "by level": "So {genre} is recognised by its level; separation from each other genre without it was not shown.",
+    "not shown without level": "On the original clips {genre} is separated from each other genre; without differences "
+    "in level this was not shown.",
+    "not shown": "Separation of {genre} from each other genre was not shown.",
 }
 
 
@@ -276,12 +277,12 @@ def transfer_rows(
     if not is_above(gain):
         verdict = "not shown"
     said = {
-        "not shown": "That it tells the other collection's genres was not shown.",
-        "transfers, with a loss": "So what it learnt holds for the other collection too, but for less than there.",
-        "transfers": "So what it learnt holds for the other collection too; that it loses there was not shown.",
+        "not shown": "It was not shown to predict the genres of the other collection.",
+        "transfers, with a loss": "So the model transfers to the other collection, with a loss of accuracy.",
+        "transfers": "So the model transfers to the other collection; a loss of accuracy was not shown.",
     }[verdict]
     sentence = (
-        f"Trained on {n_learnt[0]:,} songs of {names[0]}, {probed.feature_set} names the right one of "
+        f"Trained on {n_learnt[0]:,} songs of {names[0]}, {probed.feature_set} predicts the right one of "
         f"{len(songs.classes)} genres for {with_interval(found['accuracy', ALL])} of {len(songs):,} songs of "
         f"{names[1]}; trained on {n_learnt[1]:,} songs of {names[1]} itself, for {percent(float(own.mean()))}: "
         f"{moved(fall)}. {said}"

@@ -31,13 +31,13 @@ ALL = "*"
 ITSELF = "itself"
 #: Confound = description for sentences.
 CONFOUNDS = {
-    "loudness": "how loud the clips are",
-    "format": "how the files are encoded (codec, bit rate, sample rate, channels, length, provider)",
+    "loudness": "the loudness of the clips",
+    "format": "the encoding of the files (codec, bit rate, sample rate, channels, length, provider)",
     "year": "the year of release",
 }
 #: Grouping of splits that do not divide artists.
 SAFE = "artist-safe"
-_OF_NEW = {True: " of artists that were not learnt from", False: " that were not learnt from"}
+_OF_NEW = {True: " of artists that were not trained on", False: " that were not trained on"}
 #: Minimum share of a set's gain over guessing that a confound alone reaches, for the verdict ``tells most``.
 MOST = 0.5
 
@@ -95,9 +95,9 @@ def music_rows(probed: Probed, songs: Songs, answers: Ints, majority: Ints) -> l
     accuracy, guessed = found["accuracy", ALL], float(np.mean(majority == songs.target))
     tells = is_above(gain)
     sentence = (
-        f"{probed.feature_set} names the right one of {len(songs.classes)} genres for {with_interval(accuracy)} of "
-        f"{len(songs):,} songs{_OF_NEW[probed.grouping == SAFE]}; always naming the most frequent genre does so for "
-        f"{percent(guessed)}."
+        f"{probed.feature_set} predicts the right one of {len(songs.classes)} genres for {with_interval(accuracy)} of "
+        f"{len(songs):,} songs{_OF_NEW[probed.grouping == SAFE]}; always predicting the most frequent genre is right "
+        f"for {percent(guessed)}."
     )
     return overall_rows(
         probed, "music", ITSELF, songs, found, ("linear", songs, answers), guessed, "most frequent genre", gain,
@@ -124,22 +124,22 @@ def alone_rows(
     accuracy, guessed, reached = found["accuracy", ALL], float(np.mean(guesses)), float(np.mean(heard))
     verdict = "tells" if is_above(gain) else "not shown"
     sentence = (
-        f"From {CONFOUNDS[name]} alone, a small forest names the right one of {len(songs.classes)} genres for "
-        f"{with_interval(accuracy)} of {len(songs):,} songs; always naming the most frequent genre does so for "
-        f"{percent(guessed)}, {probed.feature_set} for {percent(reached)}."
+        f"From {CONFOUNDS[name]} alone, a small random forest predicts the right one of {len(songs.classes)} "
+        f"genres for {with_interval(accuracy)} of {len(songs):,} songs; always predicting the most frequent genre is "
+        f"right for {percent(guessed)}, {probed.feature_set} for {percent(reached)}."
     )
     if verdict == "tells" and reached > guessed:
         part = gain.value / (reached - guessed)
         if part >= MOST:
             verdict = "tells most"
         sentence += (
-            f" It alone reaches {percent(part)} of what the set gains over guessing, so how much of that is music is "
+            f" It alone reaches {percent(part)} of the set's gain over guessing, so how much of that is music is "
             "not known."
             if part >= MOST
-            else f" That is {percent(part)} of what the set gains over guessing."
+            else f" That is {percent(part)} of the set's gain over guessing."
         )
     elif verdict == "not shown":
-        sentence += " That it tells genres was not shown."
+        sentence += " It was not shown to predict genres."
     if n_all > len(songs):
         sentence += f" It is not known of {n_all - len(songs):,} songs, which are left out here."
     return overall_rows(
@@ -167,17 +167,19 @@ def artist_rows(probed: Probed, artists: Songs, answers: Ints, genre: AnyArray, 
     accuracy, guessed = found["accuracy", ALL], float(chance.mean())
     tells = is_above(gain)
     sentence = (
-        f"{probed.feature_set} names the right one of {len(artists.classes)} artists for {with_interval(accuracy)} of "
-        f"{len(artists):,} songs, from other songs of each; guessing among those of the right genre does so for "
-        f"{percent(guessed)}."
+        f"{probed.feature_set} predicts the right one of {len(artists.classes)} artists for {with_interval(accuracy)} "
+        f"of {len(artists):,} songs, trained on other songs of each artist; guessing among the artists of the right "
+        f"genre is right for {percent(guessed)}."
     )
     sentence += (
-        " So it hears artists beside genres, and a split that divides artists would flatter it."
+        " So the set also recognises artists, and its scores on a split that divides artists would be too high."
         if tells
-        else " That it hears more of artists than their genre was not shown."
+        else " It was not shown to recognise more of an artist than the genre."
     )
     if n_songs > len(artists):
-        sentence += f" {n_songs - len(artists):,} songs are by artists with too few songs, or by others than those."
+        sentence += (
+            f" {n_songs - len(artists):,} songs are by artists with too few songs or by artists that were not selected."
+        )
     rows = overall_rows(
         probed, "artist", "artist", artists, found, ("linear", artists, answers), guessed,
         "artists of the right genre", gain, "tells" if tells else "not shown", sentence,
