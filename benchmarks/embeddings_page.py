@@ -34,15 +34,15 @@ def _body(found: dict[str, Any]) -> Iterator[str]:
         clips = found["embedding_seconds"]["clips"]
         yield from ("", "| measurement | value | target |", "|---|---|---|")
         yield (
-            f"| clips of 30 s a second and core, decoded and run through the network ({clips} clips of real music, "
-            f"median) | {found['embedding_clips_per_s']:.2f} | at least 2.3 |"
+            f"| clips of 30 s per second and core, decoded and run through the network (median of {clips} clips of "
+            f"real music) | {found['embedding_clips_per_s']:.2f} | at least 2.3 |"
         )
     if "tags_deviation" in found:
         yield (
-            f"| largest difference of a tag from the reference in 64 bits ({found['patches']} patches) | "
+            f"| largest difference of a tag probability from the reference in 64 bits ({found['patches']} patches) | "
             f"{found['tags_deviation']:.1e} | at most 1e-4 |"
         )
-        yield f"| of a value of the embedding | {found['embedding_deviation']:.1e} | |"
+        yield f"| largest difference of an embedding value from that reference | {found['embedding_deviation']:.1e} | |"
     if "midi5" in found:
         yield from _midi5(found)
     if "predict_seconds" in found:
@@ -56,9 +56,8 @@ def _midi5(found: dict[str, Any]) -> Iterator[str]:
     about = found["midi5"]
     yield ""
     yield (
-        f"midi5, {about['songs']} songs of {len(about['genres'])} genres: macro-F1 of songs by {about['folds']} folds, "
-        f"mean of {about['repeats']} divisions of the songs. A stack learns its weights inside the folds that its "
-        "members are fitted on."
+        f"midi5, {about['songs']} songs of {len(about['genres'])} genres: macro-F1 of songs, {about['folds']} folds, "
+        f"mean of {about['repeats']} divisions of the songs. Weights of a stack are fitted inside the training folds."
     )
     yield from ("", "| stack | macro-F1 | its best member | macro-F1 | gain (95 % interval over songs) | p |")
     yield "|---|---|---|---|---|---|"
@@ -71,10 +70,9 @@ def _midi5(found: dict[str, Any]) -> Iterator[str]:
         )
     yield ""
     yield (
-        "The network was taught to name tags, most of them genres, on the Million Song Dataset, and hand-made sets "
-        "were taught nothing: read its figures beside theirs with that in mind. Whether it heard a song of a "
-        "collection before cannot be told from its weights. These clips are rendered from MIDI, so it has not heard "
-        "them, though perhaps other recordings of the songs."
+        "The network was trained to predict tags, most of them genres, on the Million Song Dataset; hand-made sets "
+        "were not trained at all. These clips are rendered from MIDI, so the network was not trained on them, but "
+        "perhaps on other recordings of the songs."
     )
     yield from ("", "| model | macro-F1 | sd of divisions | its weight with the network | without |")
     yield "|---|---|---|---|---|"
