@@ -256,7 +256,7 @@ def _confusion(store: Snapshot, config: Config, found: GenreSongs, charted: Char
 
 def _of_shares(shares: Shares, config: Config, model_id: str | None = None) -> Lens | str:
     if not shares.differ:
-        return f"all {len(shares.placed)} genres are alike"
+        return f"all {len(shares.placed)} genres have the same shares"
     return Lens(
         shares.content, shares.placed, lambda last: draw_shares(shares, config.map, last), shares.n_songs, model_id
     )

@@ -117,7 +117,7 @@ def _good_page(
     page = _page(place, settings, good)
     found = parse(page) if not parsed else parsed[0]
     if said := problem(found):
-        raise InputError(f"[every_noise] {name}: {place} {said}; nothing was written.")
+        raise InputError(f"[every_noise] {name}: {place} {said}. Nothing was written.")
     return found
 
 

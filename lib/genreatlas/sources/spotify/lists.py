@@ -87,8 +87,8 @@ def read_playlist(spotify: Spotify, playlist_id: str, genres: Sequence[Wanted], 
         if playlist.page is None:
             raise FetchError(
                 Reason.FORBIDDEN,
-                f"GET playlists/{playlist_id}: the app sees the head of this playlist, not its items. "
-                "Since February 2026 apps in development mode read items of their user's own playlists only.",
+                f"GET playlists/{playlist_id}: Spotify returned this playlist without its items. Since February 2026 "
+                "apps in development mode read items of their user's own playlists only.",
                 200,
             )
         reading = _read(playlist.page, spotify.further_pages(playlist, playlist_id), spotify.settings.max_entries)
