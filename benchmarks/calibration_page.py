@@ -58,7 +58,7 @@ def page(found: dict[str, Any]) -> str:
         "probable genre, with 15 bins of equal numbers of songs. It is above 0 also for a perfectly calibrated model:",
         "the table shows the expected error of one with the same probabilities.",
         "",
-        f"| | {heads} | bar |",
+        f"| | {heads} | target |",
         "|---" * (len(tables) + 2) + "|",
     ]
     for key, (words, bar) in FIGURES.items():
@@ -70,7 +70,7 @@ def page(found: dict[str, Any]) -> str:
         for key in _LIMITS
         if not is_met(key, one[key])
     ]
-    lines += ["", f"Missed: {'; '.join(missed)}." if missed else "All bars are met on these tables."]
+    lines += ["", f"Missed: {'; '.join(missed)}." if missed else "All targets are met on these tables."]
     lines += [*_few(few), *(("", *found["notes"]) if found.get("notes") else ())]
     return "\n".join([*lines, ""])
 

@@ -92,11 +92,11 @@ def write_page(
 
 def _bars(figures: Mapping[str, Mapping[str, Any]]) -> str:
     if not figures:
-        return "Nothing was measured yet. The bar: at most 2 points under each change by the default feature sets."
+        return "Nothing was measured yet. The target: at most 2 points under each change by the default feature sets."
     lines = [
-        "The largest fall over libraries and default feature sets; below 0 is a gain. Bar: 2 points.",
+        "The largest fall over libraries and default feature sets; below 0 is a gain. Target: at most 2 points.",
         "",
-        "| change | largest fall | of | songs | bar | sets that lose more |",
+        "| change | largest fall | of | songs | target | sets that lose more |",
         "|---|---|---|---|---|---|",
     ]
     for key, figure in figures.items():

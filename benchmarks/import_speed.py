@@ -96,7 +96,7 @@ def write_page() -> None:
     """Write the table between the marks of the page."""
     rows = json.loads(FILE.read_text(encoding="utf-8"))
     machine = next(iter(rows.values()))["note"].split("; ", 2)[2]
-    lines = [machine, "", "| key | what | n | bar | measured | time |", "|---|---|---|---|---|---|"]
+    lines = [machine, "", "| key | what | n | target | measured | time |", "|---|---|---|---|---|---|"]
     for key, row in rows.items():
         missed = "" if row["met"] else " (missed)"
         what, times, _ = row["note"].split("; ", 2)

@@ -50,7 +50,7 @@ def _seconds(value: float | None) -> str:
     return "" if value is None else f"{1000 * value:.1f} ms" if value < 10 else f"{value:.1f} s"
 
 
-_HEAD = ("figure", "value", "quartiles", "bar", "theirs", "ours", "n", "")
+_HEAD = ("figure", "value", "quartiles", "target", "theirs", "ours", "n", "")
 
 
 def print_table(results: list[dict]) -> None:

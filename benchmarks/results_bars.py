@@ -34,9 +34,9 @@ def section() -> str:
     """Text of the section, with its markers."""
     lines = [
         _BEGIN,
-        "## Learning many genres: bars",
+        "## Learning many genres: targets",
         "",
-        "| figure | value | bar | page |",
+        "| figure | value | target | page |",
         "|---|---|---|---|",
         *(f"| {words} | {value:g} | {bar} | [{page}.md]({page}.md) |" for words, value, bar, page in _rows()),
         _END,
@@ -58,7 +58,7 @@ def _rows() -> Iterator[tuple[str, float, str, str]]:
         )
         yield words, one["coverage"], ".89 to .91, each .87 to .93" + ("" if met else " (missed)"), "calibration"
     for key, one in _read("confounds").items():
-        more = f"; above the bar: {', '.join(one['loses_more'])}" if one["loses_more"] else ""
+        more = f"; above the target: {', '.join(one['loses_more'])}" if one["loses_more"] else ""
         words = f"`{key}`: points lost, {one['note']}, {one['n']} songs{more}"
         yield (
             words,

@@ -354,7 +354,7 @@ def _wide_table() -> list[str]:
         "",
         f"## A wide table: {whole['n']:,} songs",
         "",
-        f"Written by `python benchmarks/wide_table.py`; {whole['note']}. The bar is {whole['bar']:g} s for all steps.",
+        f"Written by `python benchmarks/wide_table.py`; {whole['note']}. Target: {whole['bar']:g} s for all steps.",
         "",
         "| step | seconds |",
         "|---|---|",

@@ -100,7 +100,7 @@ def as_figures(found: dict[str, tuple[float, int, str]], how: str) -> dict[str, 
 def write_page() -> None:
     """Write the table between the markers of the page."""
     figures = json.loads(FILE.read_text(encoding="utf-8"))
-    lines = ["| figure | value | bar | n | |", "|---|---|---|---|---|"]
+    lines = ["| figure | value | target | n | |", "|---|---|---|---|---|"]
     for key in (key for key in FIGURES if key in figures):
         one = figures[key]
         missed = " **(missed)**" if one["value"] > one["bar"] else ""
