@@ -255,7 +255,7 @@ def test_a_storm_follows_from_its_seed_and_has_the_share_that_it_is_given():
     assert [other.fault("spotify", path) for path in reversed(paths)][::-1] == drawn
     assert 0.25 < sum(fault is not None for fault in drawn) / 2000 < 0.35
     assert "expired" not in drawn and "unauthorized" in drawn and "paused" not in drawn
-    with pytest.raises(ConfigError, match="no kind is called 'rain'"):
+    with pytest.raises(ConfigError, match="unknown kind 'rain'"):
         Faults.of({"rules": [{"kind": "rain"}]})
 
 

@@ -78,20 +78,20 @@ _SOUND_RESULT = pa.schema(
 #: Flags of unusual but usable files, by which users of ``clips`` can filter, and their descriptions, which the data
 #: dictionary and the report print.
 QUALITY_FLAGS = {
-    "above_full_scale": "a sample of the cut lies beyond full scale (usual for loud MP3s)",
+    "above_full_scale": "a sample of the cut is above full scale (usual for loud MP3s)",
     "clipped": "at least three runs of three samples in a row at or above full scale",
-    "foreign_bytes": "other bytes, neither sound nor tags, stand between the frames and are passed over",
+    "foreign_bytes": "bytes between the frames that are neither audio nor tags; they are skipped",
     "high_sample_rate": "more than 48 kHz",
-    "joined": "several files in one, such as a chained Ogg or MP3s put together: it may hold more than one song",
+    "joined": "several files in one, such as a chained Ogg or concatenated MP3s: it may contain more than one song",
     "long_file": "an hour or more: a mix or an album rather than a song",
     "low_bit_rate": "less than 64 kbit/s",
-    "low_sample_rate": "less than 22.05 kHz: no energy where features look for brightness",
+    "low_sample_rate": "less than 22.05 kHz: no energy at high frequencies that some features measure",
     "mono": "one channel",
     "multichannel": "more than two channels, mixed with equal weights",
-    "shorter_than_declared": "more than a second shorter than its source says; perhaps cut in transfer",
+    "shorter_than_declared": "more than a second shorter than its source states; possibly an incomplete transfer",
     "shorter_than_window": "the whole file is shorter than the configured cut",
-    "truncated": "the file ends before its header says, or in the middle of a frame",
-    "wrong_header": "the header states another length than the file has; what is there is used",
+    "truncated": "the file ends before the length in its header, or in the middle of a frame",
+    "wrong_header": "the header states a length other than that of the file; the actual length is used",
 }
 _CLIPPED_RUNS = 3
 

@@ -85,7 +85,7 @@ def read_signature(content: bytes) -> Signature:
         if not outputs:
             raise ValueError("its graph has no output")
     except ValueError as error:
-        raise ConfigError(f"no ONNX file: {error}") from None
+        raise ConfigError(f"not an ONNX file: {error}") from None
     # before version 4 of the format, weights are also listed as inputs
     return Signature(tuple(one for one in inputs if one.name not in weights), tuple(outputs))
 
@@ -101,7 +101,7 @@ def read_metadata(content: bytes) -> dict[str, str]:
         entries = [list(fields(nested(v))) for n, v in fields(memoryview(content)) if n == _MODEL_METADATA]
         pairs = [{number: text(value) for number, value in entry} for entry in entries]
     except ValueError as error:
-        raise ConfigError(f"no ONNX file: {error}") from None
+        raise ConfigError(f"not an ONNX file: {error}") from None
     return {pair.get(_ENTRY_KEY, ""): pair.get(_ENTRY_VALUE, "") for pair in pairs}
 
 
@@ -111,7 +111,9 @@ def _weight_name(data: memoryview) -> str:
         if number == _TENSOR_NAME:
             name = text(value)
         elif number == _TENSOR_LOCATION and value == _EXTERNAL:
-            raise ConfigError("its weights lie in other files, which its hash does not cover. Save it as one file")
+            raise ConfigError(
+                "its weights are stored in other files, which its hash does not cover. Save it as one file"
+            )
     return name
 
 

@@ -51,7 +51,7 @@ def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
         elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
             length = 8 if kind == _EIGHT_BYTES else 4
         else:
-            raise ValueError(f"a field has the wire type {kind}, which no present message has")
+            raise ValueError(f"a field has the unsupported wire type {kind}")
         if number == 0 or place + length > len(data):
             raise ValueError("a field is longer than its message")
         yield number, data[place : place + length]
@@ -76,7 +76,7 @@ def nested(value: Value) -> memoryview:
     ValueError : the value is a number.
     """
     if isinstance(value, int):
-        raise ValueError("a number stands where a message is expected")
+        raise ValueError("a number instead of a message")
     return value
 
 
@@ -88,5 +88,5 @@ def whole(value: Value) -> int:
     ValueError : the value is bytes.
     """
     if not isinstance(value, int):
-        raise ValueError("bytes stand where a number is expected")
+        raise ValueError("bytes instead of a number")
     return value

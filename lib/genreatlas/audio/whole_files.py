@@ -130,7 +130,7 @@ def check_recipe(model_id: str, set_version: str, made_as: str, recipe: Recipe) 
         if mine.version != version or now != made:
             raise ModelError(
                 f"model {model_id}: it was trained on {name} version {version}, preprocessing {made}; "
-                f"this release makes version {mine.version}, preprocessing {now}. "
+                f"this release computes version {mine.version}, preprocessing {now}. "
                 "Train again, or use the release that trained it."
             )
 

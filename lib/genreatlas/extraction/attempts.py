@@ -113,6 +113,6 @@ def end_where_all_fail(step: str, rows: Collection[Mapping[str, Any]], before: C
         details = [row["detail"] for row in rows]
         most = max(sorted(set(details)), key=details.count)
         raise EnvironmentFaultError(
-            f"{step}: all {len(rows)} files of the first chunk failed, most of them with {most!r}. Nothing was stored "
-            "of them, because the environment is the more likely cause. Try one file with --verbose"
+            f"{step}: all {len(rows)} files of the first chunk failed, most of them with {most!r}. No results "
+            "were stored, because the environment is the more likely cause. Try one file with --verbose"
         )

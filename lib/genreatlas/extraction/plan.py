@@ -159,7 +159,7 @@ def arrow_batches(store: Reader, rows: int) -> Iterator[None]:
     try:
         conf.set(key, str(rows))
     except Exception as error:  # managed platforms may refuse settings
-        log.info("%s stays as the platform has it: %s", key, str(error).splitlines()[0])
+        log.info("%s keeps the platform's value: %s", key, str(error).splitlines()[0])
         yield
         return
     try:

@@ -41,7 +41,7 @@ def read_variables(folder: Path, name: str = "") -> dict[str, npt.NDArray[np.flo
     except OSError as error:
         raise InputError(f"{error.filename}: {error.strerror}.") from None
     except (ValueError, struct.error) as error:
-        raise InputError(f"{index}: no checkpoint of one shard: {error}.") from None
+        raise InputError(f"{index}: not a checkpoint with one shard: {error}.") from None
 
 
 def _variables(table: memoryview, data: bytes) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
@@ -58,14 +58,14 @@ def _variables(table: memoryview, data: bytes) -> Iterator[tuple[str, npt.NDArra
         shape = tuple(map(whole, lengths))
         start, size = whole(entry.get(_OFFSET, 0)), whole(entry.get(_SIZE, 0))
         if start + size > len(data) or size != 4 * int(np.prod(shape, dtype=np.int64)):
-            raise ValueError(f"{name.decode()} is said to lie where the data end, or not to fit its shape")
+            raise ValueError(f"{name.decode()} has an offset beyond the data, or a size that does not match its shape")
         yield name.decode("utf-8"), np.frombuffer(data, dtype="<f4", count=size // 4, offset=start).reshape(shape)
 
 
 def _entries(table: memoryview) -> Iterator[tuple[bytes, bytes]]:
     """Yield keys and values of a sorted string table."""
     if len(table) < _FOOTER or struct.unpack("<Q", table[-8:])[0] != _MAGIC:
-        raise ValueError("it ends as no sorted string table does")
+        raise ValueError("it does not end like a sorted string table")
     footer, place = table[-_FOOTER:], 0
     handles = []
     for _ in range(4):
@@ -80,7 +80,7 @@ def _entries(table: memoryview) -> Iterator[tuple[bytes, bytes]]:
 def _block(table: memoryview, start: int, size: int) -> Iterator[tuple[bytes, bytes]]:
     """Yield keys and values of a block. Keys are stored without the prefix shared with the previous key."""
     if start + size + _TRAILER > len(table) or table[start + size] != _UNCOMPRESSED:
-        raise ValueError("a block is compressed, or lies behind the end")
+        raise ValueError("a block is compressed, or extends beyond the end of the file")
     block = table[start : start + size]
     restarts = struct.unpack("<I", block[-4:])[0]
     end, place, key = len(block) - 4 * (restarts + 1), 0, b""

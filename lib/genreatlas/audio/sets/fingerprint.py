@@ -14,8 +14,8 @@ FINGERPRINT = FeatureSet(
         Feature(
             "codes", "", "Chromaprint's codes as signed numbers, one every 0.124 s.", "numeric", "fingerprint_codes", 0
         ),
-        Feature("codes_faster", "", "The same of the clip played 1 % faster.", "numeric", "fingerprint_codes", 1),
+        Feature("codes_faster", "", "Codes of the clip played 1 % faster.", "numeric", "fingerprint_codes", 1),
     ),
-    comment="Acoustic fingerprint by Chromaprint, from which link_recordings tells copies of a recording.",
+    comment="Acoustic fingerprint by Chromaprint, with which link_recordings finds copies of a recording.",
     lacking=lacking,
 )

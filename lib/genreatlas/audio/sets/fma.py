@@ -29,8 +29,8 @@ _FEATURES = {
     "rmse": (1, "full scale", "rms_spectral", "rms_spectral", "Root mean square of the windowed frame, part"),
     "spectral_bandwidth": (1, "Hz", "spectral_bandwidth", "nominal_bandwidth", "Spread around the centroid, part"),
     "spectral_centroid": (1, "Hz", "spectral_centroid", "nominal_centroid", "Centre of mass of the spectrum, part"),
-    "spectral_contrast": (7, "dB", "spectral_contrast", "nominal_contrast", "Peaks over valleys, band"),
-    "spectral_rolloff": (1, "Hz", "spectral_rolloff", "nominal_rolloff", "85 % of the magnitude lie below, part"),
+    "spectral_contrast": (7, "dB", "spectral_contrast", "nominal_contrast", "Level of peaks above valleys, band"),
+    "spectral_rolloff": (1, "Hz", "spectral_rolloff", "nominal_rolloff", "85 % of the magnitude are below, part"),
     "tonnetz": (6, "", "tonnetz", "tonnetz", "Tonal centroid, dimension"),
     "zcr": (1, "0..1", "zero_crossing_rate", "zero_crossing_rate", "Share of sign changes, part"),
 }

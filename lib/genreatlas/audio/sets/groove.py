@@ -10,17 +10,25 @@ from genreatlas.audio.sets.definition import Feature, FeatureSet, summary_column
 
 def _groove() -> Iterator[Feature]:
     yield from summary_columns("onset_strength", "dB", "onset_strength", "Mean rise of the mel bands", ("mean", "std"))
-    yield Feature("onset_rate", "1/s", "Onsets a second, as librosa detects them.", node="onset_rate")
+    yield Feature("onset_rate", "1/s", "Onsets per second, by librosa's onset detection.", node="onset_rate")
     yield Feature("tempo", "bpm", "Tempo of librosa's beat tracker; NULL without onsets.", node="tempo")
     yield Feature(
-        "tempo_confidence", "0..1", "How far that tempo stands out of the mean tempogram.", node="tempo_confidence"
+        "tempo_confidence",
+        "0..1",
+        "Height of the tempo's peak in the mean tempogram above the median from 40 to 240 bpm.",
+        node="tempo_confidence",
     )
-    yield Feature("tempo_tracked", "bpm", "Tempo of the tracker in three bands; NULL without beats.", node="beat_tempo")
+    yield Feature(
+        "tempo_tracked",
+        "bpm",
+        "Tempo of the beat tracker in three frequency bands; NULL without beats.",
+        node="beat_tempo",
+    )
     yield Feature(
         "beat_clarity", "0..1", "Autocorrelation of the weighted onsets after one tracked beat.", node="beat_clarity"
     )
     yield Feature(
-        "beat_steadiness", "", "Standard deviation over mean of the time between tracked beats.", node="beat_steadiness"
+        "beat_steadiness", "", "Coefficient of variation of the time between tracked beats.", node="beat_steadiness"
     )
     yield Feature("pulse_clarity", "0..1", "Highest autocorrelation of the onset strength.", node="pulse_clarity")
     for row, (name, unit, words) in enumerate(
@@ -28,15 +36,34 @@ def _groove() -> Iterator[Feature]:
             ("mean", "s", "Mean time between onsets."),
             ("median", "s", "Median time between onsets."),
             ("std", "s", "Standard deviation of the time between onsets."),
-            ("entropy", "bit", "Entropy of the times between onsets in sixteenths of a beat; 0 where all are equal."),
+            ("entropy", "bit", "Entropy of the times between onsets in sixteenths of a beat; 0 if all are equal."),
         )
     ):
         yield Feature(f"inter_onset_{name}", unit, words, node="inter_onset", row=row)
-    yield Feature("swing_ratio", "", "Long over short of swung pairs; 1 is straight.", node="swing", row=0)
-    yield Feature("swing_parts", "", "Parts of a beat that swing: 2 eighths, 4 sixteenths.", node="swing", row=1)
-    yield Feature("swing_clarity", "0..1", "How far the second of the pair stands out.", node="swing", row=2)
-    yield Feature("beats_per_bar", "", "Beats after which the music repeats best: 3, 4, 5 or 7.", node="beats_per_bar")
-    yield Feature("bar_confidence", "0..1", "How sure the place of the bar line is.", node="bar_confidence")
+    yield Feature(
+        "swing_ratio",
+        "",
+        "Duration of the long over that of the short note in swung pairs; 1 is straight.",
+        node="swing",
+        row=0,
+    )
+    yield Feature(
+        "swing_parts", "", "Subdivision of a beat that swings: 2 = eighths, 4 = sixteenths.", node="swing", row=1
+    )
+    yield Feature(
+        "swing_clarity",
+        "0..1",
+        "Height of the second note of the pair in the mean onset profile of a beat, relative to the highest.",
+        node="swing",
+        row=2,
+    )
+    yield Feature(
+        "beats_per_bar",
+        "",
+        "Number of beats after which the music is most self-similar: 3, 4, 5 or 7.",
+        node="beats_per_bar",
+    )
+    yield Feature("bar_confidence", "0..1", "Confidence in the position of the bar line.", node="bar_confidence")
     for row, bpm in enumerate(TEMPI_BPM):
         yield Feature(
             f"tempogram_{bpm:.0f}_bpm", "0..1", f"Mean tempogram at {bpm:.1f} bpm.", node="tempogram_at_tempi", row=row
@@ -49,11 +76,13 @@ def _groove() -> Iterator[Feature]:
 def _patterns() -> Iterator[Feature]:
     for place, (band, (low, high)) in enumerate(BANDS.items()):
         for step in range(STEPS):
-            words = f"Onsets from {low:.0f} to {high:.0f} Hz in step {step + 1} of 16 of a bar, over the highest step."
+            words = (
+                f"Onsets from {low:.0f} to {high:.0f} Hz in step {step + 1} of 16 of a bar, relative to the highest."
+            )
             yield Feature(f"pattern_{band}_{step + 1}", "0..1", words, node="step_pattern", row=place * STEPS + step)
     for place, band in enumerate(BANDS):
         for cycle in range(CYCLES):
-            words = f"Share of {cycle + 1} cycles a bar in the pattern of the {band} band, wherever the bar begins."
+            words = f"Share of {cycle + 1} cycles per bar in the pattern of the {band} band, for any start of the bar."
             yield Feature(f"cycle_{band}_{cycle + 1}", "0..1", words, node="step_cycles", row=place * CYCLES + cycle)
 
 
@@ -64,15 +93,17 @@ def _bars() -> Iterator[Feature]:
     yield Feature("duration", "s", "Length of the bar.", node="bar_patterns", row=1)
     for place, (band, (low, high)) in enumerate(BANDS.items()):
         for step in range(STEPS):
-            words = f"Onsets from {low:.0f} to {high:.0f} Hz in step {step + 1} of 16, over the clip's highest."
+            words = f"Onsets from {low:.0f} to {high:.0f} Hz in step {step + 1} of 16, relative to the clip's highest."
             row = 2 + place * STEPS + step
             yield Feature(f"pattern_{band}_{step + 1}", "0..1", words, node="bar_patterns", row=row)
 
 
 _ARRAYS = (
-    Feature("onset_times", "s", "Onsets, as librosa detects them, from the start of the cut.", node="onset_times"),
-    Feature("beat_times", "s", "Beats of librosa's tracker.", node="beat_times"),
-    Feature("tracked_beat_times", "s", "Beats of the tracker in three bands.", node="tracked_beat_times"),
+    Feature("onset_times", "s", "Onsets by librosa's onset detection, from the start of the cut.", node="onset_times"),
+    Feature("beat_times", "s", "Beats by librosa's beat tracker.", node="beat_times"),
+    Feature(
+        "tracked_beat_times", "s", "Beats by the beat tracker in three frequency bands.", node="tracked_beat_times"
+    ),
     Feature("downbeat_times", "s", "Tracked beats that begin a bar.", node="downbeat_times"),
 )
 
@@ -83,7 +114,7 @@ GROOVE = FeatureSet(
     sample_rate=SAMPLE_RATE,
     hop_length=HOP_LENGTH,
     features=(*_groove(), *_patterns()),
-    comment="Tempo, pulse, time between onsets, swing, metre and the pattern of a bar, with the times behind them.",
+    comment="Tempo, pulse, time between onsets, swing, metre, pattern of a bar, and times of onsets, beats and bars.",
     arrays=_ARRAYS,
 )
 
@@ -95,5 +126,5 @@ GROOVE_BARS = FeatureSet(
     sample_rate=SAMPLE_RATE,
     hop_length=HOP_LENGTH,
     features=tuple(_bars()),
-    comment="The pattern of every bar by itself, one row a bar: what a recurrent network hears of a groove's order.",
+    comment="Pattern of onsets of each bar, one row per bar: a sequence for recurrent networks.",
 )

@@ -22,7 +22,7 @@ _MEAN_VAR: tuple[Statistic, ...] = ("mean", "var")
 
 def _gtzan57() -> Iterator[Feature]:
     yield from summary_columns(
-        "chroma_stft", "", "chroma_cells", "Pitch classes over the loudest of their frame, all twelve together",
+        "chroma_stft", "", "chroma_cells", "Pitch classes relative to the loudest of their frame, all twelve together",
         _MEAN_VAR,
     )  # fmt: skip
     yield from shape_columns(_MEAN_VAR)

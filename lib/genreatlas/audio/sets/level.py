@@ -14,10 +14,10 @@ LOUDNESS = FeatureSet(
             ("loudness_lufs", "LUFS", "Integrated loudness (EBU R128) of the cut; NULL below the gate."),
             ("peak_dbfs", "dBFS", "Largest absolute sample of the mono mix; above 0 where it clips."),
             ("rms_dbfs", "dBFS", "Root mean square of the whole cut."),
-            ("gain_db", "dB", "Gain that normalisation then applied; 0 where it is off."),
+            ("gain_db", "dB", "Gain applied by normalisation; 0 if it is off."),
         )
     ),
-    comment="Level of the clip before any normalisation: what a classifier should not need.",
+    comment="Level of the clip before any normalisation; a genre classifier should not depend on it.",
 )
 
 #: Separate from ``loudness``, which is always extracted, so that models can be compared with a model of these alone.
@@ -47,10 +47,10 @@ QUALITY = FeatureSet(
             (
                 "effective_bandwidth",
                 "Hz",
-                "Frequency above which nothing is left within 65 dB of the strongest.",
+                "Frequency above which all levels are more than 65 dB below the strongest.",
                 "effective_bandwidth",
             ),
         )
     ),
-    comment="What confounds a genre classifier: level, clipping, silence, and the bandwidth that an encoder leaves.",
+    comment="Possible confounds of a genre classifier: level, clipping, silence, and bandwidth after encoding.",
 )

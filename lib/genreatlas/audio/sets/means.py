@@ -38,14 +38,14 @@ def _mfcc12() -> Iterator[Feature]:
 
 def _summary9() -> Iterator[Feature]:
     for row, pitch in enumerate(PITCH_CLASSES):
-        words = f"Share of pitch class {pitch[0].upper()}{' sharp' * (len(pitch) - 1)} in its frame's loudest"
+        words = f"Share of pitch class {pitch[0].upper()}{' sharp' * (len(pitch) - 1)} relative to the frame's loudest"
         yield from summary_columns(f"chroma_{pitch}", "0..1", "chroma_stft", words, _MEAN, row)
     for row, band in enumerate(CONTRAST_BANDS):
-        words = f"Peaks over valleys of the spectrum from {band.replace('_', ' to ')} Hz"
+        words = f"Level of peaks above valleys of the spectrum from {band.replace('_', ' to ')} Hz"
         yield from summary_columns(f"contrast_{band}_hz", "dB", "spectral_contrast", words, _MEAN, row)
     yield from mfcc_columns(20, _MEAN)
     yield from shape_columns(_MEAN)
-    yield from summary_columns("flatness", "0..1", "spectral_flatness", "0 a tone, near 1 white noise", _MEAN)
+    yield from summary_columns("flatness", "0..1", "spectral_flatness", "0 for a tone, near 1 for white noise", _MEAN)
 
 
 MFCC12_FRAMES = FeatureSet(

@@ -26,5 +26,5 @@ WINDOWS = FeatureSet(
     sample_rate=SAMPLE_RATE,
     hop_length=round(WINDOW_HOP_S * SAMPLE_RATE),
     features=tuple(_windows()),
-    comment="Windows of 1 s, one every 0.5 s from the start on: level, MFCC means, spectrum in 23 critical bands.",
+    comment="Windows of 1 s, one every 0.5 s from the start: level, MFCC means, spectrum in 23 critical bands.",
 )

@@ -124,7 +124,7 @@ def _start(world: WorldSection, library: SandboxSection, faults: Faults) -> Worl
     )
     assert process.stdout is not None
     line = process.stdout.readline()
-    about = json.loads(line) if line else {"error": "the sandbox world ended before it began"}
+    about = json.loads(line) if line else {"error": "the process of the sandbox world ended before it was ready"}
     if "error" in about:
         process.wait()
         raise ConfigError(about["error"])

@@ -108,7 +108,7 @@ class Faults:
             raise ConfigError(f"faults: {error}") from None
         unknown = {*faults.kinds, *(rule.kind for rule in rules)} - set(KINDS)
         if unknown:
-            raise ConfigError(f"faults: no kind is called {min(unknown)!r}. Kinds: {', '.join(KINDS)}.")
+            raise ConfigError(f"faults: unknown kind {min(unknown)!r}. Kinds: {', '.join(KINDS)}.")
         return faults
 
     def values(self) -> JsonObject:

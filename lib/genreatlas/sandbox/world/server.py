@@ -332,20 +332,20 @@ def index_page(about: JsonView, examples: list[tuple[str, str]], counts: list[Js
         for row in counts
     )
     faults = about["faults"]
-    weather = f"{faults['share']:.0%} of requests go wrong, and {len(faults['rules'])} rules are set"
+    weather = f"{faults['share']:.0%} of requests fail, and {len(faults['rules'])} rules for faults are set"
     return f"""<!doctype html>
 <html lang=en><head>
 <meta charset=utf-8><title>Genre Atlas: the sandbox world</title><style>{_STYLE}</style></head><body>
 <h1>The sandbox world</h1>
-<p>{kind}, {about["songs"]:,} songs by {about["artists"]:,} artists, seed {world["seed"]}. Spotify answers as it does to
-an app of the kind <b>{world["app"]}</b>. {weather}.</p>
-<h2>Where it listens</h2><table>{addresses}</table>
-<h2>To look at</h2><table>{links}</table>
-<h2>What was asked</h2>
+<p>{kind}, {about["songs"]:,} songs by {about["artists"]:,} artists, seed {world["seed"]}. Spotify responds as
+to an app of the kind <b>{world["app"]}</b>. {weather}.</p>
+<h2>Addresses</h2><table>{addresses}</table>
+<h2>Examples</h2><table>{links}</table>
+<h2>Requests</h2>
 <table><tr><th>service<th>path<th>status<th>fault<th>requests</tr>{rows}</table>
 <p>In full: <a href="/_log">/_log</a> (<code>?service=spotify&amp;path=playlists</code>), sums:
 <a href="/_counts">/_counts</a>, most requests in any window: <code>/_busiest?service=deezer&amp;window_s=5</code>.</p>
-<h2>To change</h2>
+<h2>Changes</h2>
 <p>POST JSON to <code>/_control</code>: <code>{{"faults": {{"share": 0.3}}}}</code>,
 <code>{{"faults": {{"rules": [{{"kind": "paused", "service": "deezer"}}]}}}}</code>,
 <code>{{"change": ["PLAYLIST ID"]}}</code>, <code>{{"end_tokens": true}}</code>, <code>{{"clear_log": true}}</code>.</p>
