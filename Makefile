@@ -100,13 +100,13 @@ bench: $(READY) ## Measure extraction against other programs: make bench DATA=fo
 intervals: $(READY) ## Simulate how often intervals hold, and write docs/intervals.md
 	@$(BIN)/python benchmarks/intervals.py
 
-recordings: $(READY) ## Judge copies of recordings against planted ones, and write docs/recordings.md: make recordings DATA=folder
+recordings: $(READY) ## Measure how many planted copies of recordings are found, and write docs/recordings.md: make recordings DATA=folder
 	@$(BIN)/python benchmarks/recordings.py --data "$(DATA)"
 
 embeddings: $(READY) ## Convert the pretrained network musicnn to ONNX, below data/embeddings: docs/embeddings.md
 	@$(BIN)/python -m genreatlas.audio.pretrained.musicnn
 
-rhythm: $(READY) ## Judge beats, onsets, swing and key against composed songs, and write docs/rhythm.md
+rhythm: $(READY) ## Evaluate beats, onsets, swing and key on composed songs, and write docs/rhythm.md
 	@$(BIN)/python benchmarks/rhythm.py
 
 fuzz: $(READY) ## Feed damaged sound files to import and extraction: make fuzz N=10000
@@ -128,7 +128,7 @@ lock: $(READY) ## Resolve conf/requirements.lock again
 notebooks: $(READY) ## Run the notebooks on the demo's library and leave their HTML in data/notebooks
 	@$(BIN)/python -m genreatlas.notebook notebooks/*.py
 
-docs: $(READY) ## Print docs/data_dictionary.md from the tables again
+docs: $(READY) ## Write docs/data_dictionary.md from the tables
 	@$(BIN)/python -m genreatlas.dictionary > docs/data_dictionary.md
 
 site: | check-python ## Build the documentation site into build/site; broken links are errors
@@ -149,7 +149,7 @@ cluster-env: $(READY) ## Pack Python packages for a cluster's workers into dist/
 wheel: $(READY) ## Build the wheel into dist/
 	@$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
 
-clean: ## Remove the environment and everything that was made
+clean: ## Remove the environment, the demo and build outputs
 	rm -rf $(VENV) data/demo build dist lib/*.egg-info spark-warehouse
 
 $(READY): conf/requirements.lock conf/build.lock pyproject.toml | check-python check-java
@@ -177,6 +177,6 @@ check-java:
 		echo "Genre Atlas needs Java 17 or later. Debian, Ubuntu: sudo apt-get install openjdk-17-jre-headless; macOS: brew install openjdk@17"; exit 1; }
 
 .PHONY: conf
-conf: $(READY) ## Print the defaults to conf/base.toml again
+conf: $(READY) ## Write the defaults to conf/base.toml
 	@{ echo "# Every key with its default, printed from lib/genreatlas/config by \`make conf\`; for reading."; \
 	  echo; $(BIN)/python -c 'from genreatlas.config import Config, to_toml; print(to_toml(Config()), end="")'; } > conf/base.toml

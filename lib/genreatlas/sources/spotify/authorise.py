@@ -1,11 +1,10 @@
 """Get a refresh token for headless runs: ``python -m genreatlas.sources.spotify.authorise [--publish] [FILE]...``.
 
-With ``--publish`` the app may also change the user's playlists, which ``playlist.publish`` requires.
-
-It opens a browser. ``spotify.redirect_uri`` has to be among the redirect URIs of the app at
-developer.spotify.com/dashboard. The token is printed, and not stored.
+Opens a browser. ``spotify.redirect_uri`` must be one of the app's redirect URIs at developer.spotify.com/dashboard. The
+token is printed, and not stored.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 
@@ -19,10 +18,21 @@ from genreatlas.sources.spotify.tokens import PUBLISHING_SCOPES, SCOPES, authori
 
 def main(arguments: Sequence[str]) -> int:
     """Authorise with the configuration files in ``arguments``, and print the refresh token; return the exit code."""
-    files = [argument for argument in arguments if argument != "--publish"]
-    scopes = PUBLISHING_SCOPES if "--publish" in arguments else SCOPES
+    about = (__doc__ or "").replace("``", "").partition("\n\n")[2]
+    parser = argparse.ArgumentParser(
+        prog="python -m genreatlas.sources.spotify.authorise",
+        description=f"Get a refresh token for headless runs. {about}",
+    )
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="let the app also create and change the user's playlists, as playlist.publish requires",
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="TOML file; later ones take precedence")
+    parsed = parser.parse_args(arguments)
+    scopes = PUBLISHING_SCOPES if parsed.publish else SCOPES
     try:
-        config = load_config(files)
+        config = load_config(parsed.files)
         settings = config.spotify.model_copy(update={"authorisation": "user"})
         session = polite_session(config.fan_out, "spotify", "json", named=hosts_of(settings.accounts_url))
         token = authorise(settings, read_credentials(settings), session, scopes)
