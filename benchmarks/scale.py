@@ -298,6 +298,10 @@ def page(found: dict[str, Any]) -> str:
         "on the machine lengthen the wall time: the CPU seconds that they used are given for each step, and costs per",
         "song are compared in CPU seconds.",
         "",
+        "A standalone cluster of two workers gives the same tables (apart from times and run ids) and the same model",
+        "files as one machine: a slow test (`tests/end_to_end/test_cluster.py`) compares them for these candidates, with",
+        "a matrix that is sent to the workers and with one whose rows stay in Spark.",
+        "",
         "| measurement | value | target |",
         "|---|---|---|",
     ]
