@@ -110,9 +110,9 @@ def main() -> None:
             shutil.rmtree(songs.WORK / "fits" / name, ignore_errors=True)
         part = parts[name](parsed, clock)
         print(f"{name}: {'measured' if part else 'not run: the budget is used'}", flush=True)
+        measured = found.get("parts", {}) | part.get("parts", {})
         found |= part | ({"machine": machine_line()} if part else {})
-        found |= headline(found.get("parts", {}) | part.get("parts", {}))
-        found["parts"] = found.get("parts", {}) | part.get("parts", {})
+        found |= headline(measured) | {"parts": measured}
         OUT.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     write_page(found, PAGE, list(parts))
 
