@@ -300,7 +300,7 @@ def test_an_upload_is_analysed_once_shown_to_its_visitor_alone_and_its_file_dele
     content = sound("tone", seconds=4.0, seed=99)
     address = send(client, content, name=HOSTILE).headers["location"]
     waiting = client.get(address)
-    assert "Waiting for its turn" in waiting.text and "<script>window" not in waiting.text
+    assert "Waiting in the queue" in waiting.text and "<script>window" not in waiting.text
     job = queue.work.take()
     queue.do(job)
     page = client.get(address)
@@ -443,7 +443,7 @@ def test_without_a_database_accepted_nothing_is_promised_and_pages_of_the_lake_l
     client = client_of(config)
     assert client.get("/songs/song000010").status_code == 200
     answer = send(client, sound("tone"))
-    assert answer.status_code == 503 and "Nothing is lost" in answer.text
+    assert answer.status_code == 503 and "No data is lost" in answer.text
     assert client.get("/health").status_code == 503
     (tmp_path / "missing").mkdir()
     assert send(client, sound("tone")).status_code == 303

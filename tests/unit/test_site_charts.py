@@ -58,7 +58,7 @@ def test_a_month_is_shown_as_it_was_with_features_and_genres_that_are_gone(clien
 def test_a_feature_is_followed_over_the_months(client):
     page = client.get("/charts", params={"feature": "tempo"}).text
     assert re.findall(r'month=(2026-\d\d)">2026', page) == ["2026-09", "2026-10"]
-    assert "Over the months" not in client.get("/charts", params={"feature": "gone", "month": "2026-09"}).text
+    assert "By month" not in client.get("/charts", params={"feature": "gone", "month": "2026-09"}).text
 
 
 def test_a_genres_page_shows_the_month_that_was_chosen(client):

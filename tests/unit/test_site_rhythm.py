@@ -41,7 +41,7 @@ def test_a_song_with_a_clip_has_its_beats_in_seconds_of_its_cut(client):
     assert found["beats"] == [0.05, 0.3, 0.55, 0.8, 1.05, 1.3]
     assert (found["first"], found["beats_per_bar"], found["start_s"], found["tempo"]) == (1, 4, 1.0, 240.0)
     assert found["pattern"] == {"low": [100, 10, 10, 10] * 4, "mid": [50] * 16}  # the high band is silent
-    assert "240.0 bpm, 6 beats, 4 to a bar (how sure the bar line is: 80 %)." in client.get("/songs/song000003").text
+    assert "240.0 bpm, 6 beats, 4 to a bar (confidence of the bar line: 80 %)." in client.get("/songs/song000003").text
 
 
 def test_a_song_without_beats_or_without_a_clip_has_no_ring(client):

@@ -163,7 +163,7 @@ def away(server: SiteServer, visitor: Visitor, before: list[str], go, come_back)
         took.append(time.monotonic() - started)
         for answer in (visitor.send(tones(1)[0]), visitor.get(before[-1])):
             assert answer.status_code == 503 and int(answer.headers["retry-after"]) > 0
-            assert "Nothing is lost" in answer.text and "Traceback" not in answer.text
+            assert "No data is lost" in answer.text and "Traceback" not in answer.text
         time.sleep(0.5)
     assert max(took) < GONE_S / 2  # nothing waits until it is back
     come_back()

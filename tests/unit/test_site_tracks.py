@@ -119,7 +119,7 @@ def test_services_are_off_until_their_terms_are_acknowledged(site):
     assert 'action="/tracks"' not in client.get("/upload").text
     for track, name in (("deezer:1000001", "Deezer"), (f"spotify:{SPOTIFY}", "Spotify")):
         answer = ask(client, track)
-        assert answer.status_code == 403 and f"Tracks of {name} are off here" in answer.text
+        assert answer.status_code == 403 and f"Tracks of {name} are disabled" in answer.text
     assert queue.work.waiting() == 0
     client, _, _ = site("deezer")
     page = client.get("/upload").text

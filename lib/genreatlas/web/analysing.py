@@ -61,7 +61,7 @@ class Analyst:
         """
         facts = self.found.facts["model"]
         if facts is None:
-            raise ModelError(f"there is no model to analyse with: {self.found.facts['model_reason']}")
+            raise ModelError(f"files cannot be analysed: {self.found.facts['model_reason']}")
         loaded = load(self.models.absolute(), facts["model_id"])
         meta = loaded.meta
         check_recipe(meta.model_id, meta.set_version, meta.preprocessing_id, self._recipe_of_model(loaded))
@@ -142,7 +142,7 @@ class Analyst:
         limits = self.config.limits
         size = path.stat().st_size
         if size > limits.max_file_mb << 20:
-            raise ClipError(Reason.TOO_LARGE, f"The file has more than {limits.max_file_mb} MB.")
+            raise ClipError(Reason.TOO_LARGE, f"The file is larger than the limit of {limits.max_file_mb} MB.")
         heard: Heard = run_isolated(
             hear, os.fspath(path), self.recipes, seconds=time_for(size, limits), memory_mb=limits.clip_memory_mb
         )

@@ -37,7 +37,7 @@ def extract_of(request: Request) -> Extract:
 def known(answer: T | None, what: str) -> T:
     """Return the answer unchanged; raise 404 if it is None."""
     if answer is None:
-        raise HTTPException(404, f"There is no such {what} here.")
+        raise HTTPException(404, f"This site has no such {what}.")
     return answer
 
 

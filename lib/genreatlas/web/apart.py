@@ -50,13 +50,13 @@ def run_apart(module: str, order: JsonView, seconds: float, memory_mb: int) -> A
         given = json.dumps({"memory_mb": memory_mb, "order": order}).encode()
         done = subprocess.run([sys.executable, "-m", module], input=given, capture_output=True, timeout=seconds)
     except subprocess.TimeoutExpired:
-        raise InputError("This exceeds the time limit. Send less at once.") from None
+        raise InputError("The time limit was exceeded. Send fewer or smaller files.") from None
     finally:
         _places.release()
     if done.returncode == _REFUSED:
         raise InputError(json.loads(done.stdout))
     if done.returncode:
-        raise InputError("This exceeds the memory limit. Send less at once.")
+        raise InputError("The memory limit was exceeded. Send fewer or smaller files.")
     return json.loads(done.stdout)
 
 

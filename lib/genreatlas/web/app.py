@@ -105,7 +105,7 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _database_fault(request: Request, _: Exception) -> Response:
-    answer = _fault(request, 503, "The site's database cannot be reached now. Nothing is lost; try again in a minute.")
+    answer = _fault(request, 503, "The site's database is not available. No data is lost; try again in a minute.")
     answer.headers["retry-after"] = "20"
     return answer
 

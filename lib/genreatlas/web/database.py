@@ -109,7 +109,7 @@ def _prepare_sqlite(connection: Any, record: Any, path: Path) -> None:
 def _require_same_file(record: Any, path: Path) -> None:
     """Raise if the connection's file was moved: writes to it would succeed but would be lost."""
     if record.info.get("file") != _file(path):
-        raise DisconnectionError("the database's file is another, or gone")
+        raise DisconnectionError("the database file was moved or replaced")
 
 
 def _file(path: Path) -> tuple[int, int] | None:

@@ -24,28 +24,30 @@ assert set(CURVES) == {"rising", "falling", "arch", "valley"}
 #: Title and description of the seeds of each kind.
 KINDS: Mapping[Kind, tuple[str, str]] = {
     "around": ("Around a song, genre or artist", "one seed"),
-    "path": ("On the way from one to another", "two seeds: where it starts and ends"),
+    "path": ("From one seed to another", "two seeds: start and end"),
     "blend": ("Between several", "two seeds or more"),
     "explore": ("Outward from a genre, along the tree", "one genre"),
-    "predicted": ("What the model calls a genre", "genres"),
+    "predicted": ("Songs predicted as a genre", "genres"),
 }
 
 
 def _recipe(
     kind: Kind = "around",
     seed: Annotated[
-        Texts, Query(description="genre:NAME, song:ARTIST - TITLE or artist:NAME; ids in place of names, too.")
+        Texts, Query(description="genre:NAME, song:ARTIST - TITLE or artist:NAME; ids can be given instead of names.")
     ] = [],  # noqa: B006 - FastAPI copies it
-    song_id: Annotated[str, Query(max_length=200, description="A seed, in short.")] = "",
-    away_from: Annotated[Texts, Query(description="blend: nothing nearer to these than to the seeds.")] = [],  # noqa: B006
-    length: Annotated[int, Query(ge=2, le=100, description="Songs.")] = 25,
-    minutes: Annotated[float, Query(ge=0, le=600, description="Minutes, in place of songs; 0: as length.")] = 0,
-    per_artist: Annotated[int, Query(ge=1, le=100, description="Most songs of one artist.")] = 2,
+    song_id: Annotated[str, Query(max_length=200, description="Id of a song to use as a seed.")] = "",
+    away_from: Annotated[Texts, Query(description="Kind blend: exclude songs nearer to these than to the seeds.")] = [],  # noqa: B006
+    length: Annotated[int, Query(ge=2, le=100, description="Number of songs.")] = 25,
+    minutes: Annotated[
+        float, Query(ge=0, le=600, description="Maximum minutes, instead of length; 0: use length.")
+    ] = 0,
+    per_artist: Annotated[int, Query(ge=1, le=100, description="Maximum songs of one artist.")] = 2,
     slowest: Annotated[float, Query(ge=0, le=400, description="Slowest tempo in bpm; 0: any.")] = 0,
     fastest: Annotated[float, Query(ge=0, le=400, description="Fastest tempo in bpm; 0: any.")] = 0,
     energy: Annotated[Curve, Query(description="Curve of energy from the first song to the last.")] = "",
-    variety: Annotated[float, Query(ge=0, le=1, description="How far chance decides.")] = 0.1,
-    chance: Annotated[int, Query(ge=0, le=2**31, description="Another number, another choice.")] = 7,
+    variety: Annotated[float, Query(ge=0, le=1, description="Amount of randomness in the choice; 0: none.")] = 0.1,
+    chance: Annotated[int, Query(ge=0, le=2**31, description="Seed of the choice of songs.")] = 7,
 ) -> JsonObject:
     """The recipe given by the parameters of a request."""
     seeds = [one for one in (f"song:{song_id}" if song_id else "", *seed) if one.strip()]

@@ -86,7 +86,7 @@ class Heard:
             return
         self.plays[entry] = self.plays.get(entry, 0) + 1
         if len(self.plays) > MOST_ENTRIES:
-            raise InputError(f"The list has more than {MOST_ENTRIES:,} different entries. Send a part of it.")
+            raise InputError(f"The list has more than {MOST_ENTRIES:,} different entries. Split it and send the parts.")
 
 
 def read_list(path: Path, name: str) -> Heard:
@@ -106,12 +106,12 @@ def read_list(path: Path, name: str) -> Heard:
     if head.startswith(b"PK\x03\x04"):
         heard = _of_zip(path)
     elif head.startswith((b"\x1f\x8b", b"PAR1", b"ARROW", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"%PDF")):
-        raise InputError("This kind of file is not read here. Unpack it, or save it as CSV.")
+        raise InputError("This file format is not supported. Unpack the file, or save it as CSV.")
     else:
         heard = _of_text(path, head, name)
     if not heard.plays:
         short = f" {heard.skips} plays are shorter than {LEAST_MS // 1000} seconds." if heard.skips else ""
-        raise InputError(f"No entry of this list names a song ({heard.kind}).{short}")
+        raise InputError(f"The list contains no songs ({heard.kind}).{short}")
     return heard
 
 
@@ -158,7 +158,9 @@ def _of_table(path: Path) -> Heard:
     }  # fmt: skip
     if not (column["isrc"] or column["spotify_id"] or column["path"] or (column["artist"] and column["title"])):
         there = ", ".join(table.table.column_names[:8])[:200]
-        raise InputError(f"No column tells a song ({there}). Name one isrc, or two artist and title.")
+        raise InputError(
+            f"The columns ({there}) do not identify songs. Name one column isrc, or two columns artist and title."
+        )
     heard = Heard("table", broken=len(table.broken))
     for _, row in table.rows([name for name in column.values() if name]):
         text = {what: str(row.get(name) or "").strip() if name else "" for what, name in column.items()}
@@ -180,7 +182,7 @@ def _of_zip(path: Path) -> Heard:
                     content = file.read(min(_MOST_FILE, left) + 1)
                 left -= len(content)
                 if len(content) > _MOST_FILE or left < 0:
-                    raise InputError("The archive is too large when it is unpacked. Send its files one by one.")
+                    raise InputError("The unpacked archive is too large. Send its files one by one.")
                 try:
                     found = _of_json(content)
                 except InputError:
@@ -188,9 +190,9 @@ def _of_zip(path: Path) -> Heard:
                 names.append(one.filename)
                 heard = found if heard is None else _joined(heard, found)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError):
-        raise InputError("The archive is damaged or encrypted.") from None
+        raise InputError("The archive is damaged or encrypted. Pack its files again, without a password.") from None
     if heard is None:
-        raise InputError("No file of this archive is a history of Spotify or ListenBrainz.")
+        raise InputError("The archive contains no listening history of Spotify or ListenBrainz.")
     heard.kind = f"{heard.kind}, {len(names)} files"
     return heard
 
@@ -207,13 +209,13 @@ def _of_json(content: bytes) -> Heard:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise InputError("The JSON is not UTF-8.") from None
+        raise InputError("The JSON file is not encoded as UTF-8. Save it as UTF-8.") from None
     whole = _parsed(text)
     rows = list(_lines(text)) if whole is None else _rows(whole)
     first = next((row for row in rows if isinstance(row, dict)), None)
     read = None if first is None else next((each for keys, each in _READERS if keys & first.keys()), None)
     if read is None:
-        raise InputError("This JSON is not a history of Spotify or ListenBrainz.")
+        raise InputError("This JSON file is not a listening history of Spotify or ListenBrainz.")
     heard = Heard(_NAMES[read])
     for row in rows:
         if isinstance(row, dict):

@@ -143,7 +143,7 @@ def charts_as_csv(request: Request, feature: Annotated[str, Query(max_length=200
 @router.get("/map")
 def genre_map(request: Request) -> Response:
     """Page with the map of genres, as in the report, with this site's clips."""
-    drawn = known(extract_of(request).map_page(), "map: none was drawn")
+    drawn = known(extract_of(request).map_page(), "map: no map was published")
     return page(request, "map.html.j2", page=drawn, content=Markup(drawn["content"]))
 
 

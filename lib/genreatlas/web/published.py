@@ -56,7 +56,7 @@ class Extract:
         self._local = threading.local()
         self.facts = {row["name"]: json.loads(row["value"]) for row in self.rows("SELECT * FROM facts")}
         if self.facts.get("version") != extract.VERSION:
-            raise StoreError(f"{folder}: this extract is of another release. Run publish_site.")
+            raise StoreError(f"{folder}: this extract was written by another release. Run publish_site.")
         self.features: tuple[str, ...] = tuple(self.facts["features"])
         self.units = dict(zip(self.features, self.facts["units"], strict=True))
         self.values = ArrayFile(folder / extract.FEATURES)
@@ -439,7 +439,7 @@ class Site:
         try:
             status = (self.path / publishing.CURRENT).stat()
         except OSError:
-            raise StoreError(f"{self.path}: nothing was published here. Run publish_site, or set web.path.") from None
+            raise StoreError(f"{self.path}: contains no extract. Run publish_site, or set web.path.") from None
         seen = (status.st_mtime_ns, status.st_ino)
         if self._held is None or seen != self._seen:
             with self._lock:

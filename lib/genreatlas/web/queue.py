@@ -70,7 +70,7 @@ class Queue:
                     expired = time.monotonic()
                 job = self.work.take()
             except SQLAlchemyError as error:
-                log.warning("the database cannot be reached; it is asked again: %s", type(error).__name__)
+                log.warning("the database is not available; trying again: %s", type(error).__name__)
                 self.ended.wait(1.0)
                 continue
             if job is None:
@@ -86,7 +86,7 @@ class Queue:
             except ClipError as error:
                 write = partial(self.work.fail, job, error.reason.value, error.detail or "")
             except (GenreAtlasError, OSError) as error:
-                words = str(error) if isinstance(error, GenreAtlasError) else "The file is no longer there."
+                words = str(error) if isinstance(error, GenreAtlasError) else "The file cannot be read. Send it again."
                 write = partial(self.work.fail, job, "not_analysed", words)
             except Exception as error:
                 log.exception("analysis %s", job.analysis_id)
@@ -123,7 +123,7 @@ class Queue:
             try:
                 return write()
             except SQLAlchemyError as error:
-                log.warning("the answer waits for the database: %s", type(error).__name__)
+                log.warning("the database is not available; the result is stored later: %s", type(error).__name__)
                 if self.ended.wait(1.0):
                     return False
 

@@ -17,7 +17,7 @@ _CHUNK = 1 << 20
 def require_own_form(request: Request, token: str) -> None:
     """Raise 403 if the form token is not the visitor's own."""
     if not state_of(request).visitor(request).owns(token):
-        raise HTTPException(403, "This form is too old, or cookies are off. Load the page again and send it once more.")
+        raise HTTPException(403, "The form has expired, or cookies are disabled. Reload the page and send it again.")
 
 
 def keep_bytes(file: UploadFile, path: Path, most: int) -> str:
@@ -28,7 +28,7 @@ def keep_bytes(file: UploadFile, path: Path, most: int) -> str:
         while chunk := file.file.read(_CHUNK):
             size += len(chunk)
             if size > most:
-                raise HTTPException(413, f"The file is larger than {most >> 20} MB, the most that is taken here.")
+                raise HTTPException(413, f"The file is larger than the limit of {most >> 20} MB.")
             digest.update(chunk)
             kept.write(chunk)
     if not size:
@@ -39,14 +39,14 @@ def keep_bytes(file: UploadFile, path: Path, most: int) -> str:
 def require_room(state: State) -> None:
     """Raise 503 if the queue is full."""
     if state.work.waiting() >= state.config.web.max_queue:
-        raise HTTPException(503, "Too many files are waiting. Try again in some minutes.", {"retry-after": "120"})
+        raise HTTPException(503, "Too many files are waiting. Try again in a few minutes.", {"retry-after": "120"})
 
 
 def cache_key(found: Extract, audio: str) -> str:
     """Cache key of an analysis: hash of the audio's id, the model, and the versions of all features."""
     model, space = found.facts["model"], found.facts["space"] or {}
     if model is None:
-        raise HTTPException(503, f"Nothing can be analysed here: {found.facts['model_reason']}.")
+        raise HTTPException(503, f"Files cannot be analysed: {found.facts['model_reason']}.")
     versions = [space.get(name) for name in ("feature_set", "set_version", "preprocessing_id")]
     made = (model["model_id"], model["feature_set"], model["set_version"], found.facts["feature_set"], *versions)
     return stable_id(audio, *made, length=40)

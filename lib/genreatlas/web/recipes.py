@@ -68,7 +68,7 @@ def find_seed(found: Extract, text: str) -> Seed:
         ranks = lookups.ranks_by_keys(found, keys_of_name(name)) if rank is None else {}
         rank = min(ranks.values(), default=None) if rank is None else rank
         if rank is None:
-            raise InputError(f"There is no song {name[:80]!r} here. Write song:ARTIST - TITLE.")
+            raise InputError(f"This site has no song {name[:80]!r}. Write song:ARTIST - TITLE.")
         (song,) = found.songs([rank])
         label = " - ".join(one for one in (song["artist"], song["title"]) if one) or song["song_id"]
         return Seed(f"song:{song['song_id']}", label, (rank,))
@@ -79,7 +79,7 @@ def find_seed(found: Extract, text: str) -> Seed:
         rank = found.rank(table, rows[0][f"{kind}_id"]) if rows and fold(rows[0]["name"]) == fold(name) else None
     if rank is None:
         near = nearest(name, sorted(found.genre_names().values())) if kind == "genre" else ""
-        raise InputError(f"There is no {kind} {name[:80]!r} here. {near}".strip())
+        raise InputError(f"This site has no {kind} {name[:80]!r}. {near}".strip())
     (row,) = found.named(table, [rank])
     if kind == "genre":
         ranks_of = lookups.of_genre(found, row["genre_id"], _OWN)

@@ -26,8 +26,8 @@ class Json(JSONResponse):
 
 
 router = APIRouter(prefix="/rest", tags=["rest"])
-Start = Annotated[int, Query(ge=0, le=10_000_000, description="Place of the first one, from 0.")]
-Limit = Annotated[int, Query(ge=1, le=100, description="At most so many.")]
+Start = Annotated[int, Query(ge=0, le=10_000_000, description="Index of the first item, from 0.")]
+Limit = Annotated[int, Query(ge=1, le=100, description="Maximum number of items.")]
 Id = Annotated[str, Query(min_length=1, max_length=200)]
 Kind = Literal["songs", "artists", "albums", "genres", "playlists"]
 
@@ -141,7 +141,7 @@ def similar(request: Request, song_id: Id, limit: Annotated[int, Query(ge=1, le=
 def charts(
     request: Request,
     feature: Annotated[str, Query(max_length=200)] = "",
-    genre_id: Annotated[str, Query(max_length=200, description="A genre; * is all songs.")] = "",
+    genre_id: Annotated[str, Query(max_length=200, description="Id of a genre; * is all songs.")] = "",
     month: Annotated[str, Query(pattern=r"^(\d{4}-\d{2})?$")] = "",
 ) -> Any:
     """Histograms and quantiles of a feature in every genre, of every feature in a genre, or of one feature in a genre.

@@ -152,13 +152,13 @@ class Guard:
         """Status, message and Retry-After in s for a refused request; None if it is accepted."""
         host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
         if host.lower() not in self.hosts:
-            return 421, "This site is not served under that name. Its owner sets web.hosts.", 0
+            return 421, "This host name is not allowed. The owner of the site can add it to web.hosts.", 0
         client = (scope.get("client") or ("unknown", 0))[0]
         wait = self.requests.wait(client) or (self.uploads.wait(client) if uploads else 0.0)
         if wait:
-            return 429, "Too many requests. Wait a little, then go on.", wait
+            return 429, "Too many requests. Wait a minute and try again.", wait
         if scope["method"] not in _SAFE and not _same_origin(headers):
-            return 403, "This request came from another site's page.", 0
+            return 403, "The request was refused because it came from a page of another site.", 0
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > most:
             return 413, _too_large(most), 0
@@ -166,7 +166,7 @@ class Guard:
 
 
 def _too_large(most: int) -> str:
-    return f"This is larger than {most / 2**20:.3g} MB, the most that is taken here."
+    return f"The request is larger than the limit of {most / 2**20:.3g} MB."
 
 
 def _same_origin(headers: dict[str, str]) -> bool:

@@ -46,7 +46,7 @@ def serve(config: Config) -> None:
     server = uvicorn.Server(settings)
     # After its shutdown uvicorn raises the signal again, which would end this process before its queues are ended.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    print(f"{section.title}: http://{section.host}:{section.port}/ (Control-C ends it)", flush=True)
+    print(f"{section.title}: http://{section.host}:{section.port}/ (stop with Control-C)", flush=True)
     try:
         server.run()
     except SystemExit:

@@ -23,7 +23,8 @@ _LOGOS = {".svg": "image/svg+xml", ".png": "image/png"}
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 rest_router = APIRouter(tags=["rest"])
 Track = Annotated[
-    str, Form(min_length=1, max_length=300, description="deezer:ID, spotify:track:ID, or a track's page.")
+    str,
+    Form(min_length=1, max_length=300, description="deezer:ID, spotify:track:ID, or the URL of a track's page."),
 ]
 
 
@@ -57,7 +58,7 @@ def _accepted(request: Request, text: str, token: str) -> str:
     if reference.service not in services_on(state.config):
         name = NAMES[reference.service]
         raise HTTPException(
-            403, f"Tracks of {name} are off here: the owner of this site has not acknowledged its terms."
+            403, f"Tracks of {name} are disabled: the owner of this site has not acknowledged its terms."
         )
     visitor = state.visitor(request).key
     key = cache_key(state.site.extract, str(reference))

@@ -30,7 +30,7 @@ from genreatlas.web.work import EVERYBODY
 PAGE, REST = "/upload", "/rest/analysis"
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 rest_router = APIRouter(tags=["rest"])
-Keep = Annotated[bool, Form(description="Keep the file until its time is over, so that a tagged copy can be made.")]
+Keep = Annotated[bool, Form(description="Keep the file for web.keep_hours, so that a tagged copy can be downloaded.")]
 #: Time limit for a zip of tagged copies, in seconds.
 _ZIP_S = 120.0
 
@@ -110,7 +110,8 @@ def _has_room_to_keep(state: State, visitor: str, size: int) -> None:
     if size > most:
         raise HTTPException(
             413,
-            f"More than {most >> 20} MB would be kept of you. Fetch the copies, or send files without keeping them.",
+            f"The site keeps at most {most >> 20} MB of your files. Send this file without keeping it, or wait "
+            "until earlier files have expired.",
         )
 
 
@@ -145,7 +146,7 @@ def analyses_as_zip(request: Request) -> Response:
             names.append(file_name(row["name"], names))
             files.append(Tagged(str(row["kept"]), names[-1], tuple(row["several"])))
     if not files:
-        raise HTTPException(404, "No file of yours is kept. Choose to keep files when you send them.")
+        raise HTTPException(404, "None of your files is kept. Select the option to keep files when you send them.")
     target = state.places.uploads / f"{secrets.token_hex(16)}.zip"
     try:
         make_zip(files, target, _ZIP_S, state.config.limits.clip_memory_mb)
@@ -218,7 +219,7 @@ async def analysis(request: Request, analysis_id: str) -> Response:
 
 def _analysis(request: Request, found: Extract, key: tuple[str, str, Path]) -> Response:
     state, analysis_id = state_of(request), key[0]
-    shown = known(analysis_state(state, request, analysis_id), "analysis. It may be over; upload the file again")
+    shown = known(analysis_state(state, request, analysis_id), "analysis. If it has expired, upload the file again")
     if shown["state"] == "failed":
         return page(request, "failed.html.j2", 422, shown=shown)
     if shown["state"] != "done":
@@ -262,7 +263,7 @@ def correct(
     by_name = {name.casefold(): genre_id for genre_id, name in names.items()}
     genre_id = genre if genre in names else by_name.get(genre.strip().casefold())
     if genre_id is None:
-        raise HTTPException(422, "There is no such genre here. Choose one of the list.")
+        raise HTTPException(422, "This site has no genre of that name. Choose one from the list.")
     visitor = state.visitor(request).key
     if song_id:
         shown = known(found.song(song_id), "song")
@@ -276,7 +277,7 @@ def correct(
         told = known(analysis_state(state, request, analysis_id), "analysis")
         answer = told.get("answer") or {}
         if "sha256" not in answer:
-            raise HTTPException(409, "This analysis has no answer that could be wrong.")
+            raise HTTPException(409, "This analysis has no result yet, so it cannot be corrected.")
         said, model_id = answer["genres"][0]["genre_id"], answer["model_id"]
         state.work.correct(visitor, genre_id, sha256=answer["sha256"], said=said, model_id=model_id)
         back = f"/analyses/{analysis_id}"

@@ -170,7 +170,7 @@ class Work:
                 continue  # taken by another queue
             mine = replace(job, state="running", tries=job.tries + 1, seen=now)
             if job.tries >= MOST_TRIES:
-                self.fail(mine, "crashed", f"Its analysis was killed {job.tries} times.")
+                self.fail(mine, "crashed", f"The process that analyses the file was killed {job.tries} times.")
                 continue
             return mine
 

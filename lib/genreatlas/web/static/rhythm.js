@@ -104,7 +104,7 @@ choice?.addEventListener("change", async () => {
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
     const hex = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     if (hex !== choice.dataset.sha256) {
-      said.textContent = "This is another file.";
+      said.textContent = "This is not the analysed file.";
       return;
     }
   }

@@ -44,7 +44,7 @@ function show(results) {
       list.append(option);
     }
   }
-  if (!number) list.append(element("li", { className: "kind", role: "presentation" }, "Nothing is called so."));
+  if (!number) list.append(element("li", { className: "kind", role: "presentation" }, "No results."));
   open(true);
 }
 

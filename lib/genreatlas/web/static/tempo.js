@@ -57,7 +57,7 @@ function start(found) {
 }
 
 async function listen() {
-  if (!navigator.mediaDevices) return say("This browser gives pages a microphone only over HTTPS.");
+  if (!navigator.mediaDevices) return say("The microphone is available over HTTPS only.");
   player.pause();
   let stream;
   try {
@@ -65,7 +65,7 @@ async function listen() {
       audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
     });
   } catch (fault) {
-    return say(fault.name === "NotAllowedError" ? "The microphone was not allowed." : "There is no microphone.");
+    return say(fault.name === "NotAllowedError" ? "Access to the microphone was denied." : "No microphone was found.");
   }
   const context = new AudioContext();
   await context.audioWorklet.addModule("/static/tap.js");
@@ -116,9 +116,9 @@ async function read(file) {
     const now = () => (player.currentTime > 3 ? player.currentTime : Math.min(SHOWN_S, length / RATE));
     start({ flux, now, end: () => player.pause() });
     show();
-    say("Play it: the tempo is that of the 8 seconds before.");
+    say("Play the file. The tempo is that of the last 8 seconds.");
   } catch {
-    say("This file cannot be read here. MP3, FLAC, OGG and WAV can.");
+    say("This file cannot be decoded. Use MP3, FLAC, OGG or WAV.");
   }
 }
 

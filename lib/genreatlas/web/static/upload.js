@@ -17,7 +17,7 @@ async function send(files) {
     if (reason) refused.push(`${file.name}: ${reason}`);
   }
   button.disabled = false;
-  if (refused.length) said.textContent = `Not taken: ${refused.join("; ")}. The others are among your files.`;
+  if (refused.length) said.textContent = `Refused: ${refused.join("; ")}. The other files were accepted.`;
   else location.assign("/analyses");
 }
 
@@ -28,7 +28,7 @@ async function sent(body) {
     try {
       answer = await fetch("/rest/analysis", { method: "POST", body });
     } catch {
-      return "the site did not answer";
+      return "the site does not respond";
     }
     if (answer.ok) return "";
     if (answer.status === 429) {
@@ -39,7 +39,7 @@ async function sent(body) {
     try {
       return (await answer.json()).detail;
     } catch {
-      return `answer ${answer.status}`;
+      return `HTTP status ${answer.status}`;
     }
   }
 }

@@ -1,7 +1,7 @@
 // Poll the state of an analysis, and reload its page when it is complete.
 const status = document.getElementById("progress-words");
 const id = status.dataset.analysis;
-const WORDS = { queued: "Waiting for its turn", running: "Decoding and computing features" };
+const WORDS = { queued: "Waiting in the queue", running: "Decoding and computing features" };
 const PAUSE_MS = 400;
 
 async function look() {
@@ -16,10 +16,10 @@ async function look() {
     } else if (answer.status === 404) {
       return location.reload();
     } else {
-      status.textContent = "The site cannot tell now; nothing is lost. Asking again …";
+      status.textContent = "The state is not available; no data is lost. Trying again …";
     }
   } catch {
-    status.textContent = "The site does not answer now; nothing is lost. Asking again …";
+    status.textContent = "The site does not respond; no data is lost. Trying again …";
   }
   setTimeout(look, PAUSE_MS);
 }
