@@ -66,7 +66,7 @@ def atlas(folder: Path) -> MapData:
         for g, name in enumerate(genres.names)
     ]
     lenses = (
-        MapLens("sound", "Sound", "Genres that sound alike lie together. Left, right, up and down mean nothing."),
+        MapLens("sound", "Sound", "Genres that sound similar are close together. The directions have no meaning."),
         MapLens("labelled", "Axes of Every Noise", "", ("dense", "spiky"), ("electric", "organic")),
     )
     measures = [MapMeasure(name, name.capitalize(), UNITS.get(name, "")) for name in FEATURES]

@@ -20,7 +20,7 @@ MEASURES = (
     MapMeasure("accuracy", "Accuracy of the classifier"),
 )
 LENSES = (
-    MapLens("sound", "Sound", "Genres that sound alike lie together. Left, right, up and down mean nothing."),
+    MapLens("sound", "Sound", "Genres that sound similar are close together. The directions have no meaning."),
     MapLens("labelled", "Every Noise axes", "", ("dense", "spiky"), ("electric", "organic")),
 )
 

@@ -192,7 +192,7 @@ def test_another_configuration_makes_another_page(config):
 def test_a_store_without_tables_makes_a_page(spark, tmp_path):
     config = make_config(tmp_path)
     assert write_report.run(Store(spark, config.store), config).written == 1
-    assert "No model has been judged yet." in (config.report.path / "index.html").read_text(encoding="utf-8")
+    assert "No model has been evaluated yet." in (config.report.path / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_sample_is_bounded_per_genre_and_does_not_depend_on_partitions(spark):

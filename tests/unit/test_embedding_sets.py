@@ -409,9 +409,11 @@ def test_the_page_says_beside_the_scores_what_a_network_was_taught():
             networks=frame("feature_set set_version taught", ("summary9", version, "tags of a catalogue"))
         )
         board = boards.boards(data.models, data.scores, data.metric, data.level, data.labels)[0]
-        return [flag for flag in flags(data, board) if "taught" in flag.title]
+        return [flag for flag in flags(data, board) if flag.title == "Pretrained network"]
 
     (flag,) = said("1")
-    assert flag.serious and flag.text.startswith("summary9: made by a network that was taught tags of a catalogue.")
-    assert "Which songs of this collection it was taught on is not known" in flag.text
+    assert flag.serious and flag.text.startswith(
+        "summary9: features of a pretrained network that was taught tags of a catalogue."
+    )
+    assert "If its training data include songs of the test part, which is unknown" in flag.text
     assert said("another version") == []

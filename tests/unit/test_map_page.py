@@ -140,7 +140,7 @@ def test_a_click_chooses_and_plays_only_then_and_a_second_stops(page, data):
         *genre.typical,
         *(measure.title for measure in MEASURES[:3]),
         "Nearest genres",
-        "Found in all dimensions",
+        "Computed from all dimensions",
     ):
         assert words in said
     page.ask("document.querySelector('.play').click()")

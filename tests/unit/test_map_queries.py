@@ -39,7 +39,7 @@ def test_the_most_discriminative_features_differ_between_genres_more_than_inside
         ({"known": True}, "given by the library, distance 0.42"),
         ({"influence": True, "years_older": 7.6}, "given as an influence, 8 years older, distance 0.42"),
         ({"name_head": True, "artist_containment": 0.335, "years_older": -3.0},
-         "its name says so, has 34 % of its artists, 3 years younger, distance 0.42"),
+         "by its name, contains 34 % of its artists, 3 years younger, distance 0.42"),
         ({"artist_containment": float("nan"), "influence": None, "years_older": 0.4}, "distance 0.42"),
     ],
 )  # fmt: skip
@@ -85,7 +85,7 @@ def test_a_lens_says_how_far_it_can_be_trusted_and_how_it_compares():
            "axes_r2_y": 0.915, "n_left_out": 2}  # fmt: skip
     lens = map_lenses.describe(row, {"b": (0.553, -0.004)})
     assert (lens.x_ends, lens.y_ends) == (("dense", "spiky"), ("electric", "organic"))
-    for words in ("93 % of the ranks across", "by 0.55", "2 genres have no place"):
+    for words in ("93 % of the ranks from left to right", "by 0.55", "2 genres are not on this map"):
         assert words in lens.note
     plain = map_lenses.describe(row | {"lens": "mood_board", "axes_r2_x": None, "n_left_out": np.nan}, {})
     assert (plain.title, plain.note, plain.x_ends) == ("Mood board", "", None)

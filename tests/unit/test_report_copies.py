@@ -37,7 +37,7 @@ def test_kinds_doubles_and_recordings_in_several_parts_are_shown():
     assert "<i>Song" not in text and "Ann – &lt;i&gt;Song" in text
     assert "of Ann – Song; names differ: 0.050 of bits differ over 25.0 s" in text
     assert "3 more are left out." in text
-    assert "1 recording lies in several parts or folds" in text and "test, train 1" in text
+    assert "1 recording is in several parts or folds" in text and "test, train 1" in text
     assert "<code>recording_links</code> version 3" in text
 
 
@@ -54,7 +54,7 @@ def test_where_nothing_was_found_the_section_says_so():
 
 def test_copies_in_one_part_are_said_to_be_there():
     text = section(replace(COPIES, bridging=COPIES.bridging.head(0), n_bridging=0))
-    assert "No recording lies in several parts or folds of the split." in text
+    assert "No recording is in several parts or folds of the split." in text
 
 
 def test_without_fingerprints_there_is_no_section():

@@ -178,7 +178,7 @@ def test_hostile_names_stay_text():
 
 def test_an_empty_store_still_makes_a_page():
     html = render(ReportData(library=dict.fromkeys(("songs", "clips", "artists", "genres"), 0) | {"hours": 0.0})).html
-    assert "No model has been judged yet." in text_of(html)
+    assert "No model has been evaluated yet." in text_of(html)
     assert Document(html).open == []
 
 
@@ -201,7 +201,7 @@ def test_a_page_without_importances_sounds_and_frame_models_renders():
     ).html
     text = text_of(html)
     assert "No model has feature importances." in text
-    assert "From rows to songs" not in text
+    assert "Scores per row and per song" not in text
     assert "The library has no clips: its features were imported." in text
 
 
@@ -264,7 +264,7 @@ def test_three_thousand_genres_make_a_page_of_bounded_size():
     assert "The 60 largest are shown; 2,940 more" in text
     assert "The largest genres and the worst of the others; 2,940 more" in text
     assert "The 16 largest of 3,000 genres" in text
-    assert "Families first, by the words that genres' names share" in text
+    assert "Families of genres, by words that names share" in text
     assert text.index("Families first") < text.index("The largest genres and the worst"), "families before genres"
     assert 'href="genres.html"' in page.html
     every = page.files["genres.html"].decode()
@@ -325,9 +325,9 @@ def test_candidates_without_a_score_stand_with_their_reason():
 @pytest.mark.parametrize(
     ("share", "words"),
     [
-        (0.123, "Guests and partners may: 12.3% of test songs feature one who performs a training song."),
-        (0.0, "No test song features a guest or partner who performs a training song, either."),
-        (None, "Guests may: assign_splits says for how many songs."),
+        (0.123, "Guests and partners may: 12.3% of test songs have a guest or partner who performs a training song."),
+        (0.0, "This also holds for guests and partners."),
+        (None, "Guests may; assign_splits prints the number of songs."),
     ],
 )
 def test_artist_safe_is_said_with_the_share_of_test_songs_that_feature_a_training_artist(share, words):

@@ -46,7 +46,7 @@ def test_every_experiment_has_a_line_and_its_sentence():
 
 def test_a_split_that_is_not_artist_safe_is_named():
     html = render(replace(report_data(), probes=probes("song-grouped"))).html
-    assert "<b>The split is song-grouped</b>, so a song of the same artist may have been learnt from" in html
+    assert "<b>The split is song-grouped</b>, so the model may have been fitted to songs of the same artist" in html
 
 
 def test_where_nothing_was_probed_there_is_no_section():

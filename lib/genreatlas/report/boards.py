@@ -28,9 +28,9 @@ METRICS = {
     "micro_roc_auc": "Micro ROC-AUC",
 }
 GUESSES = {
-    "random": "guesses blindly",
-    "majority": "always says the largest genre",
-    "stratified": "guesses in proportion to the genres",
+    "random": "guesses at random",
+    "majority": "always predicts the largest genre",
+    "stratified": "guesses by the frequency of genres",
 }
 _SETTING = ["level", "labels", "split", "split_version"]
 

@@ -18,19 +18,17 @@ _MOST_NAMED = 10
 _GROUPINGS = {
     "song-grouped": (
         "Song-grouped, not artist-safe",
-        "Artists are not known for every song, so songs of one artist may lie in both the training and the {part} "
-        "part. "
-        "A model can then recognise an artist or an album instead of a genre, and every figure may be too high.",
+        "Artists are not known for every song, so songs of one artist may be in both the training part and the {part} "
+        "part. A model can then recognise an artist or an album instead of a genre, and all scores may be too high.",
     ),
     "album-grouped": (
         "Album-grouped, not artist-safe",
-        "Albums never part, but other albums of the same artist may lie on both sides, so figures may be too high.",
+        "Albums are never divided, but albums of one artist may be in both parts, so scores may be too high.",
     ),
     "leaky": (
         "This split leaks",
-        "Songs of one artist, or copies of one recording, are on both sides: the source's own split puts them there "
-        "and the configuration allowed it, or the same audio was found in both. Figures are too high by an unknown "
-        "amount.",
+        "Songs of one artist, or copies of one recording, are in both parts: the source's own split has them there and "
+        "the configuration allowed it, or the same audio was found in both. Scores are too high by an unknown amount.",
     ),
 }
 
@@ -47,7 +45,9 @@ class Flag:
 def flags(data: ReportData, board: Board | None) -> list[Flag]:
     """All warnings and remarks about a leaderboard, serious ones first."""
     if board is None:
-        return [Flag("Nothing is judged yet", "No model has been evaluated, so this page shows the data alone.", True)]
+        return [
+            Flag("Nothing is evaluated yet", "No model has been evaluated, so this page shows the data alone.", True)
+        ]
     found = [
         *_grouping(data, board),
         *_not_music(board),
@@ -71,26 +71,28 @@ def _grouping(data: ReportData, board: Board) -> Iterator[Flag]:
             yield Flag(title, text.format(part=data.part), True)
         elif grouping.startswith(ARTISTS_SHARED):
             yield Flag(
-                "Performers on both sides",
-                f"Songs are grouped by artist, and yet the credits name some performers in more than one part or fold: "
-                f"{grouping.removeprefix(ARTISTS_SHARED).strip(' ()')}. Figures may be too high. Run assign_splits, "
-                "which says who they are.",
+                "Performers in several parts",
+                f"Songs are grouped by artist, but according to the credits some performers are in more than one part "
+                f"or fold: {grouping.removeprefix(ARTISTS_SHARED).strip(' ()')}. Scores may be too "
+                "high. Run assign_splits, which lists them.",
                 True,
             )
         elif grouping == "artist-safe":
             yield Flag(
                 "Artist-safe",
-                f"Nobody who performs a song of the {data.part} part performs one in training, as far as credits tell. "
+                f"According to the credits, no performer of a song of the {data.part} part performs a training song. "
                 f"{_guests(data.featured)}",
             )
 
 
 def _guests(featured: float | None) -> str:
     if featured is None:
-        return "Guests may: assign_splits says for how many songs."
+        return "Guests may; assign_splits prints the number of songs."
     if not featured:
-        return "No test song features a guest or partner who performs a training song, either."
-    return f"Guests and partners may: {featured:.1%} of test songs feature one who performs a training song."
+        return "This also holds for guests and partners."
+    return (
+        f"Guests and partners may: {featured:.1%} of test songs have a guest or partner who performs a training song."
+    )
 
 
 def _not_music(board: Board) -> Iterator[Flag]:
@@ -101,12 +103,12 @@ def _not_music(board: Board) -> Iterator[Flag]:
         if found.empty:
             continue
         row = found.iloc[0]
-        text = f"This baseline {sees}. It scores {score(row['score'])}; what it scores is not music."
+        text = f"This baseline {sees}. Its score of {score(row['score'])} is not based on the music."
         near = best is not None and not missing(best["score"]) and _reaches(row, best)
         if near and best is not None:
             text += (
                 f" The best model, {model_name(best)}, scores {score(best['score'])}: "
-                "much of what the models do may be this and not music."
+                "much of this may be due to the same information, not to the music."
             )
         yield Flag(f"The {name} baseline", text, near)
 
@@ -120,14 +122,14 @@ def _pretrained(data: ReportData, board: Board) -> Iterator[Flag]:
     for _, row in board.rows.drop_duplicates("feature_set").iterrows():
         for member in zip(members_of(row["feature_set"]), members_of(row["set_version"]), strict=True):
             if member in taught:
-                told.setdefault(taught[member] or "nobody said what, or on what", []).append(member[0])
+                told.setdefault(taught[member] or "a task that is not stated", []).append(member[0])
     for words, names in told.items():
         text = (
-            f"{', '.join(dict.fromkeys(names))}: made by a network that was taught {words}. Which songs of this "
-            f"collection it was taught on is not known here; where there are some in the {data.part} part, scores of "
-            "models on these features are too high."
+            f"{', '.join(dict.fromkeys(names))}: features of a pretrained network that was taught {words}. If its "
+            f"training data include songs of the {data.part} part, which is unknown, scores of its features are "
+            "too high."
         )
-        yield Flag("A network that was taught elsewhere", text, True)
+        yield Flag("Pretrained network", text, True)
 
 
 def _reaches(baseline: pd.Series, best: pd.Series) -> bool:
@@ -148,8 +150,8 @@ def _significance(data: ReportData, board: Board) -> Iterator[Flag]:
     ]
     if alike:
         yield Flag(
-            "The order at the top is not settled",
-            f"{', '.join(alike)} cannot be told apart from the best model (paired permutation test over groups, "
+            "The best models do not differ significantly",
+            f"{', '.join(alike)}: no significant difference from the best model (paired permutation test over groups, "
             "Holm-corrected p at least 0.05).",
         )
 
@@ -160,16 +162,16 @@ def _few(data: ReportData, board: Board) -> Iterator[Flag]:
     groups = board.best["n_groups"]
     if missing(board.best["low"]):
         why = (
-            f"Only {count(groups)} groups are judged; with so few an interval would be invented."
+            f"Only {count(groups)} groups were evaluated, which is too few for an interval."
             if groups < data.min_bootstrap_groups
-            else "The groups are too much alike (nearly all right, or nearly all wrong) for a bootstrap to tell."
+            else "The results of the groups differ too little (nearly all right, or nearly all wrong) for a bootstrap."
         )
         right = overall(data, board.best["model_id"], "accuracy")
         known = right is not None and not missing(right["low"])
         title = f"No interval of {metric_words(board.metric)}" if known else "No intervals"
-        yield Flag(title, why + (" That of accuracy is made for few groups." if known else ""), True)
+        yield Flag(title, why + (" The interval of accuracy needs fewer groups." if known else ""), True)
     elif groups < 30:
-        text = f"{count(groups)} groups of songs are judged. Songs of one group stand or fall together."
+        text = f"Only {count(groups)} groups of songs were evaluated, and songs of one group have correlated results."
         yield Flag("Wide intervals", text)
 
 
@@ -190,8 +192,8 @@ def _older(data: ReportData, board: Board) -> Iterator[Flag]:
     rows = data.scores[data.scores["model_id"].isin(board.rows["model_id"]) & (data.scores["unit"] == "song")]
     old = rows[rows["metric_version"].isna()]["model_id"].nunique() if "metric_version" in rows else 0
     if old:
-        text = f"Figures of {count(old)} models are of an older release, with other intervals. Run evaluate_models."
-        yield Flag("Figures of two releases" if old < len(board.rows) else "Figures of an older release", text, True)
+        text = f"Scores of {count(old)} models are from an older release, with other intervals. Run evaluate_models."
+        yield Flag("Scores of two releases" if old < len(board.rows) else "Scores of an older release", text, True)
 
 
 def _margins(board: Board) -> Iterator[Flag]:
@@ -208,7 +210,7 @@ def _left_out(board: Board) -> Iterator[Flag]:
     for _, row in known.drop_duplicates("feature_set").iterrows():
         names = list(row["left_out"])
         more = f"; and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-        text = f"{row['feature_set']}: columns that give the genre away: {'; '.join(names[:_MOST_NAMED])}{more}."
+        text = f"{row['feature_set']}: columns that reveal the genre: {'; '.join(names[:_MOST_NAMED])}{more}."
         yield Flag("Features left out", text)
 
 
@@ -217,10 +219,10 @@ def _candidates(data: ReportData) -> Iterator[Flag]:
     lost = {status: int(counts.get(status, 0)) for status in ("failed", "skipped") if counts.get(status, 0)}
     if lost:
         text = " and ".join(f"{count(n)} {status}" for status, n in lost.items())
-        yield Flag("Candidates without a score", f"{text}; reasons stand under Training.")
+        yield Flag("Candidates without a score", f"{text}; the section Training has the reasons.")
 
 
 def _excluded(data: ReportData) -> Iterator[Flag]:
     n = int(data.excluded["n"].sum()) if len(data.excluded) else 0
     if n:
-        yield Flag("Songs left out of the split", f"{count(n)} songs would have joined what the split had parted.")
+        yield Flag("Songs left out of the split", f"{count(n)} songs would have connected groups of different parts.")

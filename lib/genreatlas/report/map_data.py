@@ -127,11 +127,14 @@ class MapData:
     regions: Sequence[str] = ()
     subregions: Sequence[str] = ()
     title: str = "Map of genres"
-    drawn_from: str = "what their songs sound like"
+    drawn_from: str = "the sound of their songs"
     neighbours_note: str = (
-        "Found in all dimensions of the sound, not on this map. The smaller the distance, the more alike."
+        "Computed from all dimensions of the sound, not from this map. A smaller distance means more similar."
     )
-    tree_note: str = "The likeliest parents: a guess from shared artists, sound, names and years, not a history."
+    tree_note: str = (
+        "The most probable parents are predicted from shared artists, sound, names and years; they are not historical "
+        "facts."
+    )
     source: str = ""
     report_href: str = ""
     missing: Sequence[str] = ()

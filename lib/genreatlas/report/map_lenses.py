@@ -19,17 +19,17 @@ _TITLES = {
     "artists": "Shared artists",
 }
 _NOTES = {
-    "sound": "Genres that sound alike lie together. Left, right, up and down mean nothing.",
-    "labelled": "The axes of Every Noise: dense to spiky across, electric to organic down.",
-    "confusion": "Genres that the classifier takes for each other lie together. Directions mean nothing.",
-    "artists": "Genres that share artists lie together. Directions mean nothing.",
+    "sound": "Genres that sound similar are close together. The directions have no meaning.",
+    "labelled": "The axes of Every Noise: from dense (left) to spiky (right), from electric (top) to organic (bottom).",
+    "confusion": "Genres that the classifier confuses are close together. The directions have no meaning.",
+    "artists": "Genres that share artists are close together. The directions have no meaning.",
 }
 #: Reason why a lens could not be drawn.
 NEEDS = {
     "sound": "too few genres have songs",
     "labelled": "fewer than 50 genres have coordinates of Every Noise",
-    "confusion": "no model with probabilities was judged on songs of three of these genres",
-    "artists": "fewer than three genres share artists that are known",
+    "confusion": "no model with probabilities was evaluated on songs of three of these genres",
+    "artists": "fewer than three genres have known artists in common",
 }
 
 
@@ -68,22 +68,23 @@ def describe(row: RowView, compared: Mapping[str, tuple[float, float]]) -> MapLe
     note = [_NOTES[lens]] if lens in _NOTES else []
     if not missing(row["trustworthiness"]) and not missing(row["continuity"]):
         note.append(
-            f"Trustworthiness {row['trustworthiness']:.2f}, continuity {row['continuity']:.2f}: 1 would mean that no "
-            "neighbour on the map is a stranger, and that no neighbour is torn away."
+            f"Trustworthiness {row['trustworthiness']:.2f}, continuity {row['continuity']:.2f}: 1 means that all "
+            "neighbours on the map are true neighbours, and that no true neighbours are separated."
         )
     if not missing(row["axes_r2_x"]) and not missing(row["axes_r2_y"]):
         note.append(
-            "Genres without coordinates have a predicted place; on genres held out the prediction explains "
-            f"{100 * row['axes_r2_x']:.0f} % of the ranks across and {100 * row['axes_r2_y']:.0f} % down."
+            "Genres without coordinates have a predicted position; on held-out genres the prediction explains "
+            f"{100 * row['axes_r2_x']:.0f} % of the ranks from left to right and "
+            f"{100 * row['axes_r2_y']:.0f} % from top to bottom."
         )
     if row["map_id"] in compared:
         mantel, chance = compared[row["map_id"]]
         note.append(
-            f"Distances between genres correlate with those on the first lens by {mantel:.2f} (Spearman; of genres "
-            f"dealt anew at best {chance:.2f})."
+            f"Distances between genres correlate with those on the first lens by {mantel:.2f} (Spearman; "
+            f"maximum for permuted genres: {chance:.2f})."
         )
     if not missing(row["n_left_out"]) and row["n_left_out"]:
-        note.append(f"{int(row['n_left_out']):,} genres have no place on it.")
+        note.append(f"{int(row['n_left_out']):,} genres are not on this map.")
     labelled = lens == "labelled"
     return MapLens(
         lens,

@@ -135,7 +135,7 @@ def read_map(store: Reader, config: Config, accuracy: Mapping[str, float]) -> Ma
         measures,
         _region_names(regions, "coarse"),
         _region_names(regions, "fine"),
-        drawn_from=f"means of {first['feature_set']}" if means else f"what {int(first['n_songs']):,} songs sound like",
+        drawn_from=f"means of {first['feature_set']}" if means else f"the sound of {int(first['n_songs']):,} songs",
         tree_note=_tree_note(len(ids), len(parent_of), learnt=bool(tree["by_sound"].notna().any())),
         source=_source(store, maps),
         report_href="index.html",
@@ -255,9 +255,9 @@ def _evidence(row: RowView) -> str:
     if row["influence"] is True:
         said.append("given as an influence")
     if row["name_head"]:
-        said.append("its name says so")
+        said.append("by its name")
     if not missing(row["artist_containment"]) and row["artist_containment"] >= 0.005:
-        said.append(f"has {100 * row['artist_containment']:.0f} % of its artists")
+        said.append(f"contains {100 * row['artist_containment']:.0f} % of its artists")
     if not missing(row["years_older"]) and abs(row["years_older"]) >= 1:
         said.append(f"{abs(row['years_older']):.0f} years {'older' if row['years_older'] > 0 else 'younger'}")
     if not missing(row["distance"]):
@@ -361,12 +361,12 @@ def _embedded(store: Reader, rows: Sequence[RowView]) -> dict[str, MapExample]:
 def _tree_note(n: int, placed: int, learnt: bool) -> str:
     if not learnt:
         return (
-            f"{placed:,} of {n:,} genres have a parent here: those that names or the library tell. Too few are known "
-            "to learn from, so nothing is guessed for the others."
+            f"{placed:,} of {n:,} genres have a parent, known from names or from the library. Too few are "
+            "known to train on, so no parents are predicted for the others."
         )
     return (
-        f"{placed:,} of {n:,} genres have a parent here; for the others the evidence is thin, or they are roots. The "
-        "likeliest parents are a guess from sound, size, artists and names, not a history."
+        f"{placed:,} of {n:,} genres have a parent; the others are roots, or the evidence is too weak. The most "
+        "probable parents are predicted from sound, size, artists and names; they are not historical facts."
     )
 
 
@@ -384,12 +384,12 @@ def _missing(store: Reader, config: Config, maps: pd.DataFrame, has_tree: bool) 
         names = [row["genre"] for row in left.orderBy(F.desc("n_songs"), "genre").limit(_NAMED).collect()]
         n = int(first["n_left_out"])
         more = f" and {n - len(names):,} more" if n > len(names) else ""
-        yield f"Left out for too few songs: {', '.join(names)}{more}."
+        yield f"Not on the map because of too few songs: {', '.join(names)}{more}."
     if first["method"] == "principal components":
-        yield ("With so few genres the map shows the two directions in which they differ most, and regions say little.")
+        yield "With so few genres the map shows the first two principal components, and regions mean little."
     if not has_tree:
         yield "There is no tree: no genre's parent is known, from names, the library or a table of influences."
     for lens in config.map.lenses:
         if lens not in set(maps["lens"]):
-            why = map_lenses.NEEDS.get(lens, "the step says why")
+            why = map_lenses.NEEDS.get(lens, "map_genres prints the reason")
             yield f"The lens “{map_lenses.title(lens)}” could not be drawn: {why}."

@@ -63,7 +63,7 @@ def dot_and_whisker(name: str, rows: Sequence[Scored], measure: str, reference: 
         body.append(_dot_row(row, _TOP + _ROW * index))
     shown = "; ".join(f"{row.label} {number_formats.score(row.value)}" for row in rows[:12])
     ends = [number_formats.missing(row.low) for row in rows]
-    whiskers = " with its 95 % interval" if not any(ends) else " with a 95 % interval where groups suffice for one"
+    whiskers = " with its 95 % interval" if not any(ends) else " with a 95 % interval if there are enough groups"
     alt = f"{measure}, one dot a model{'' if all(ends) else whiskers}: {shown}."
     return Figure(name, alt, "".join(body), 720, height, fluid=True)
 

@@ -40,8 +40,8 @@ def training_curve(name: str, losses: Losses, model: str) -> Figure:
     body.append(element("circle", cx=x, cy=y, r=4, class_="dot"))
     body.append(text(_LEFT + _WIDTH / 2, _TOP + _HEIGHT + 34, "epoch", text_anchor="middle", class_="small"))
     alt = (
-        f"Loss of {model} over {n} epochs: {losses.trained[0]:.2f} to {losses.trained[-1]:.2f} on songs that it learnt "
-        f"from; {losses.held_out[0]:.2f} to {losses.held_out[losses.best - 1]:.2f} at epoch {losses.best}, whose "
-        "weights were kept, on songs held back."
+        f"Loss of {model} over {n} epochs: {losses.trained[0]:.2f} to {losses.trained[-1]:.2f} on training "
+        f"songs; {losses.held_out[0]:.2f} to {losses.held_out[losses.best - 1]:.2f} at epoch {losses.best}, whose "
+        "weights were kept, on held-out songs."
     )
     return Figure(name, alt, "".join(body), _LEFT + _WIDTH + 20, _TOP + _HEIGHT + 42)

@@ -33,9 +33,11 @@ def reliability_diagram(name: str, bins: pd.DataFrame) -> Figure:
         x, y = at(float(confidence), float(accuracy))
         body.append(element("line", x1=x, x2=x, y1=at(0, float(confidence))[1], y2=y, class_="whisker"))
         body.append(element("circle", cx=x, cy=y, r=5, class_="dot"))
-    body.append(text(_LEFT + _SIDE / 2, _TOP + _SIDE + 34, "said by the model", text_anchor="middle", class_="small"))
+    body.append(
+        text(_LEFT + _SIDE / 2, _TOP + _SIDE + 34, "predicted probability", text_anchor="middle", class_="small")
+    )
     pairs = "; ".join(
-        f"{percent(c)} said, {percent(a)} right" for c, a in zip(bins["confidence"], bins["accuracy"], strict=True)
+        f"{percent(c)} predicted, {percent(a)} right" for c, a in zip(bins["confidence"], bins["accuracy"], strict=True)
     )
     alt = f"Share of right answers against the probability of the predicted genre, one dot a bin: {pairs}."
     return Figure(name, alt, "".join(body), _LEFT + _SIDE + 20, _TOP + _SIDE + 42)

@@ -38,7 +38,7 @@ export function measureLayout(data, across, down) {
     layout.y[genre] = 0.75 * (1 - y[genre]);
   }
   const ends = (measure) => [`low ${data.measures[measure].title}`, `high ${data.measures[measure].title}`];
-  const note = "Genres lie by rank: as many to the left of the middle as to its right.";
+  const note = "Genres are placed by rank: half of them are left of the middle.";
   return { ...layout, ends: [ends(across), ends(down).reverse()], note };
 }
 
@@ -76,7 +76,7 @@ export function treeLayout(data) {
     layout.x[genre] = LEFT + ((RIGHT - LEFT) * (Math.min(at[genre], to) - from)) / (to - from);
     layout.y[genre] = (layout.height * (row + 0.5)) / order.length;
   });
-  const note = "Genres lie by the year of their first songs; those without a year are left and faint.";
+  const note = "Genres are placed by the year of their first songs; those without a year are at the left and faint.";
   const axis = dated ? { from, to, left: LEFT, right: RIGHT } : null;
   return { ...layout, ends: dated ? [null, null] : [["roots", "youngest generation"], null], tree: true, axis, note };
 }

@@ -34,7 +34,7 @@ class GenreMap {
     this.audio.preload = "none";
     this.playing = -1;
     this.audio.addEventListener("ended", () => this.stop());
-    this.audio.addEventListener("error", () => this.say("The example cannot be played from here."));
+    this.audio.addEventListener("error", () => this.say("The example cannot be played."));
     this.prepareControls();
     this.measureCanvas();
     this.setLayout();
@@ -172,7 +172,7 @@ class GenreMap {
       element("h2", {}, unit && unit !== "year" ? `${title} [${unit}]` : title),
       bar,
       element("p", { class: "ends" }, ...words),
-      element("p", { class: "soft" }, "Colours go by rank: lowest, median and highest genre are written below the bar. Without a value a genre is grey."));
+      element("p", { class: "soft" }, "Colours show ranks; the lowest, median and highest value are below the bar. Genres without a value are grey."));
   }
 
   showEnds() {
@@ -320,7 +320,7 @@ class GenreMap {
 
   play(genre) {
     this.audio.src = this.data.examples[genre].source;
-    this.audio.play().catch(() => this.say("The example cannot be played from here."));
+    this.audio.play().catch(() => this.say("The example cannot be played."));
     this.playing = genre;
     if (genre === this.chosen) this.describe();
   }

@@ -82,15 +82,15 @@ function example(data, genre, player, playing) {
 function stability(data, genre) {
   const parts = [];
   data.lenses.forEach((lens) => {
-    if (lens.x[genre] === null) parts.push(element("p", { class: "soft" }, `It has no place on the map “${lens.title}”.`));
+    if (lens.x[genre] === null) parts.push(element("p", { class: "soft" }, `It is not on the map “${lens.title}”.`));
     const strays = lens.strays?.[genre];
     if (strays > 0.05) {
       const share = `${Math.round(100 * strays)} %`;
-      const words = `Its place on “${lens.title}” is unsure: drawn from half of the songs, it strays by ${share} of the map’s radius.`;
+      const words = `Its position on “${lens.title}” is uncertain: on maps of half of the songs it deviates by ${share} of the map’s radius.`;
       parts.push(element("p", { class: "soft" }, words));
     }
     if (lens.known && !lens.known[genre]) {
-      parts.push(element("p", { class: "soft" }, `Its place on “${lens.title}” is a prediction.`));
+      parts.push(element("p", { class: "soft" }, `Its position on “${lens.title}” is predicted.`));
     }
   });
   return parts;
@@ -134,12 +134,12 @@ function family(data, genre, choose) {
     }
     parts.push(element("h4", {}, "Possible parents"), list);
   } else if (line.length === 1 && data.hasTree) {
-    parts.push(element("p", { class: "soft" }, "No parent: the evidence for any is thin, or it is a root."));
+    parts.push(element("p", { class: "soft" }, "No parent: the evidence is too weak, or it is a root."));
   }
   if (data.children[genre].length) {
     const list = element("p", { class: "flow" });
     for (const child of data.children[genre]) list.append(genreButton(data, child, choose), " ");
-    parts.push(element("h4", {}, "Its children"), list);
+    parts.push(element("h4", {}, "Children"), list);
   }
   if (!parts.length) return [];
   return [element("h3", {}, "In the tree"), element("p", { class: "soft" }, data.treeNote), ...parts];
@@ -161,8 +161,8 @@ function profile(data, genre) {
   });
   if (!list.childElementCount) return [];
   return [
-    element("h3", {}, "Against all genres"),
-    element("p", { class: "soft" }, "Each line runs from the lowest to the highest genre; the mark is this one’s rank."),
+    element("h3", {}, "Compared with all genres"),
+    element("p", { class: "soft" }, "Each line ranges from the lowest to the highest genre; the mark is the rank of this genre."),
     list,
   ];
 }
@@ -171,7 +171,7 @@ function path(data, genre) {
   const decades = data.paths[genre];
   if (!decades) return [];
   const years = decades.map(([year]) => `${year}s`).join(", ");
-  return [element("p", { class: "soft" }, `On the map a line shows how its sound moved through the ${years}.`)];
+  return [element("p", { class: "soft" }, `A line on the map shows how its sound changed in the ${years}.`)];
 }
 
 function typical(data, genre) {
