@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
     esac
 done
 if [ -z "$job" ] || [ ! -f "$here/jobs/$job.py" ]; then
-    [ -z "$job" ] || echo "spark-submit.sh: no job is called $job" >&2
+    [ -z "$job" ] || echo "spark-submit.sh: unknown job $job" >&2
     echo "usage: ./spark-submit.sh [spark-submit options] JOB [--conf FILE]... [--set section.key=value]..." >&2
     echo "jobs: $jobs" >&2
     exit 2

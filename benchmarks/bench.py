@@ -27,7 +27,7 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 def main() -> int:
     """Run the requested groups and write their results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="data/shared", help="folder with music/, beside which peers/ may lie")
+    parser.add_argument("--data", default="data/shared", help="folder with music/; peers/ is looked for beside it")
     parser.add_argument("--work", default="data/bench", help="folder for composed clips")
     parser.add_argument("--clips", type=int, default=20, help="clips of each source")
     parser.add_argument("--spark-clips", type=int, default=2000, help="clips that go through Spark (--quick: 64)")

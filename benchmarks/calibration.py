@@ -304,9 +304,13 @@ def main() -> None:
     parser.add_argument("--tables", type=Path, required=True, help="folder with spotify_songs.csv")
     parser.add_argument("--genres", type=int, default=1000, help="genres of the synthetic table")
     parser.add_argument("--resamples", type=int, default=RESAMPLES)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="start no further resample after so long")
-    parser.add_argument("--only", choices=("spotify", "synthetic", "few"), help="measure again; the others stay")
-    parser.add_argument("--dry", action="store_true", help="print, and write nothing")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="minutes after which no further resample is started"
+    )
+    parser.add_argument(
+        "--only", choices=("spotify", "synthetic", "few"), help="part to measure; stored figures of the others are kept"
+    )
+    parser.add_argument("--dry", action="store_true", help="print the figures and write nothing")
     args = parser.parse_args()
     stored = ROOT / "benchmarks" / "calibration.json"
     found = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}

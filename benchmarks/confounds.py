@@ -226,11 +226,13 @@ def main(arguments: Iterable[str] | None = None) -> None:
     """Run the libraries that are not complete, then write both files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with midi5/")
-    parser.add_argument("--songs", type=int, default=SONGS, help="most songs that are rendered, and changed")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="cut the call after so long; call again")
+    parser.add_argument("--songs", type=int, default=SONGS, help="maximum songs to render, and to change")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="minutes after which a call ends; call again to continue"
+    )
     parser.add_argument("--only", choices=[one.name for one in libraries()], help="run this library only")
     parser.add_argument("--again", action="append", default=[], help="name of a library to run from the start")
-    parser.add_argument("--page-only", action="store_true", help="write the files from the tables that are there")
+    parser.add_argument("--page-only", action="store_true", help="write the files from the existing tables")
     parsed = parser.parse_args(None if arguments is None else list(arguments))
     deadline = time.monotonic() + 60 * parsed.minutes
     cut = ""

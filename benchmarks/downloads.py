@@ -57,10 +57,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=5000)
     parser.add_argument("--threads", type=int, default=16)
-    parser.add_argument("--turns", type=int, default=1, help="how often each program runs; the median counts")
+    parser.add_argument("--turns", type=int, default=1, help="runs of each program, of which the median is used")
     parser.add_argument("--runners", nargs="*", default=["executors", "driver"])
-    parser.add_argument("--img2dataset", default="", help="its executable")
-    parser.add_argument("--work", default="", help="folder; a temporary one when empty")
+    parser.add_argument("--img2dataset", default="", help="path of the executable img2dataset")
+    parser.add_argument("--work", default="", help="working folder; empty: a temporary one")
     arguments = parser.parse_args()
     home = Path(arguments.work or tempfile.mkdtemp(prefix="downloads-"))
     root = home / "www"

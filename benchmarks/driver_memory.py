@@ -53,7 +53,7 @@ def main() -> None:
     """Create folder and tables, run each step in a separate process, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=1_000_000)
-    parser.add_argument("--home", type=Path, help="folder with what an earlier call made")
+    parser.add_argument("--home", type=Path, help="folder with the files of an earlier call")
     parser.add_argument("--only", nargs="+", choices=RUNS, default=[name for name in RUNS if name != "make"])
     parser.add_argument("--do", choices=RUNS, help=argparse.SUPPRESS)
     given = parser.parse_args()

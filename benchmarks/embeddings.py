@@ -45,8 +45,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with midi5/ and music/")
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument("--page-only", action="store_true", help="print the page from embeddings.json")
-    parser.add_argument("--wheel", type=Path, help="musicnn's wheel, where it was downloaded already")
-    parser.add_argument("--processes", type=int, default=2, help="for the features of midi5")
+    parser.add_argument("--wheel", type=Path, help="path of musicnn's wheel, if already downloaded")
+    parser.add_argument("--processes", type=int, default=2, help="processes for the features of midi5")
     parsed = parser.parse_args()
     file = ROOT / "benchmarks" / "embeddings.json"
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}

@@ -293,8 +293,8 @@ def write_page(results: dict[str, dict], page: Path) -> None:
 def main() -> None:
     """Run the simulations, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=REPEATS, help="simulated test parts a cell")
-    parser.add_argument("--sample", type=int, default=1, help="only every n-th cell, for trying out")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="simulated test parts per cell")
+    parser.add_argument("--sample", type=int, default=1, help="run only every n-th cell, for a trial")
     parsed = parser.parse_args()
     results = [
         *proportions("tuned", TUNED[:: parsed.sample], parsed.repeats),

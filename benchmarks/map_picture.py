@@ -85,7 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with files of Every Noise")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images", help="folder of the pictures")
-    parser.add_argument("--page", type=Path, help="where the page is kept")
+    parser.add_argument("--page", type=Path, help="path at which the page is kept")
     parser.add_argument("--genre", default="deephouse", help="genre that is chosen in the picture")
     arguments = parser.parse_args()
     data = replace(atlas(arguments.data), report_href="")

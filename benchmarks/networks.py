@@ -97,8 +97,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with midi5/ and music/")
     parser.add_argument("--only", nargs="*", choices=list(parts), default=list(parts), metavar="PART")
-    parser.add_argument("--networks", nargs="*", default=[one.name for one in NETWORKS], help="which to fit")
-    parser.add_argument("--budget-minutes", type=float, default=float("inf"), help="no fit begins after that")
+    parser.add_argument("--networks", nargs="*", default=[one.name for one in NETWORKS], help="networks to fit")
+    parser.add_argument(
+        "--budget-minutes", type=float, default=float("inf"), help="minutes after which no fit is started"
+    )
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="drop the fits of these parts first")
     parser.add_argument("--page-only", action="store_true", help="print the page from networks.json")

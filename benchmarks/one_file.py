@@ -25,7 +25,7 @@ WARM = 10
 def main() -> None:
     """Print a table with one row per feature set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?", help="audio file; a composed clip of 30 s when absent")
+    parser.add_argument("file", nargs="?", help="audio file; default: a composed clip of 30 s")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:

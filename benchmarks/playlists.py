@@ -276,7 +276,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--songs", type=Path, required=True, help="CSV of Spotify songs")
     parser.add_argument("--number", type=int, default=1000)
-    parser.add_argument("--print", action="store_true", help="write nothing")
+    parser.add_argument("--print", action="store_true", help="print the figures and write nothing")
     arguments = parser.parse_args()
     found = judge_playlists(arguments.songs, arguments.number)
     print(*(f"{key} {value:.4f}" for key, value in found.items()), sep="\n", flush=True)

@@ -50,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with midi5/, music/ and tables/")
     parser.add_argument("--only", action="append", default=[], help="name of an experiment to run; default: all")
-    parser.add_argument("--page-only", action="store_true", help="write the page from the tables that are there")
+    parser.add_argument("--page-only", action="store_true", help="write the page from the existing tables")
     parsed = parser.parse_args()
     data = parsed.data.resolve()
     found = []

@@ -44,7 +44,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("data/bench/rhythm"), help="folder for composed songs")
     parser.add_argument("--seeds", type=int, nargs="*", default=[11, 12], help="seeds of the songs")
-    parser.add_argument("--artists", type=int, default=2, help="artists a genre and seed, with two songs each")
+    parser.add_argument("--artists", type=int, default=2, help="artists per genre and seed, with two songs each")
     arguments = parser.parse_args()
     songs = []
     for seed in arguments.seeds:

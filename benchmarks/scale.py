@@ -374,11 +374,13 @@ def main() -> None:
     """Generate the table, run the steps twice, write the results and the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--genres", type=int, default=300)
-    parser.add_argument("--songs", type=int, default=150, help="of each genre, on average")
+    parser.add_argument("--songs", type=int, default=150, help="mean number of songs per genre")
     parser.add_argument("--zipf", action="store_true", help="genres of very different sizes")
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--keep", type=Path, help="folder for table, store and models, which is kept")
-    parser.add_argument("--print", action="store_true", help="run nothing: print docs/scale.md again")
+    parser.add_argument("--keep", type=Path, help="folder for table, store and models; it is kept")
+    parser.add_argument(
+        "--print", action="store_true", help="run nothing and print docs/scale.md from the stored figures"
+    )
     parsed = parser.parse_args()
     if not parsed.print:
         shape = Shape(parsed.genres, parsed.songs, parsed.zipf)

@@ -215,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=Path, required=True, help="folder with spotify_songs.csv and gtzan/")
     parser.add_argument("--without", nargs="*", default=[], help="estimators to leave out")
-    parser.add_argument("--only", nargs="*", default=[], help="what to measure again; the rest stays")
+    parser.add_argument("--only", nargs="*", default=[], help="parts to measure; stored figures of the others are kept")
     args = parser.parse_args()
     stored = ROOT / "benchmarks" / "tables.json"
     kept = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}

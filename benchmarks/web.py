@@ -67,9 +67,9 @@ def main() -> None:
     """Run all measurements and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--songs", type=int, default=450_000)
-    parser.add_argument("--minutes", type=float, default=10.0, help="of mixed load")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each single load")
-    parser.add_argument("--page", action="store_true", help="only print docs/web.md again")
+    parser.add_argument("--minutes", type=float, default=10.0, help="minutes of mixed load")
+    parser.add_argument("--seconds", type=float, default=20.0, help="seconds of each single load")
+    parser.add_argument("--page", action="store_true", help="only print docs/web.md from the stored figures")
     parsed = parser.parse_args()
     if not parsed.page:
         home = Path(tempfile.mkdtemp(prefix="web-", dir=os.environ.get("GENREATLAS_BENCH")))

@@ -30,7 +30,7 @@ def main() -> None:
     """Serve the site and take the screenshots."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--conf", type=Path, default=ROOT / "conf" / "demo.toml")
-    parser.add_argument("--set", action="append", default=[], help="a setting, as of any job")
+    parser.add_argument("--set", action="append", default=[], help="setting section.key=value, as for any job")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "images")
     parsed = parser.parse_args()
     with socket.socket() as one:

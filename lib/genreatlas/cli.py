@@ -56,7 +56,7 @@ def console() -> None:
     elif job in STEPS:
         main(_step(job), rest)
     else:
-        stop(ConfigError(f"no job is called {job}. Jobs: {', '.join(JOBS)}"))
+        stop(ConfigError(f"unknown job {job}. Jobs: {', '.join(JOBS)}"))
 
 
 def main(step: ModuleType, arguments: Sequence[str] | None = None) -> None:
@@ -89,7 +89,7 @@ def retrain(arguments: Sequence[str] | None = None) -> None:
     text = (
         "Import new data, train, and replace the model in use if the best new model is better.\n\n"
         "Runs every step of [retrain] steps, in order. Exit codes: 0 done, 1 failed, 2 wrong configuration,\n"
-        "3 stopped at a limit, 4 another run is at work. The table promotions has the decision.\n\n"
+        "3 stopped at a limit, 4 another run is in progress. The table promotions has the decision.\n\n"
     )
     config = _configure("retrain", text + _settings(["retrain"]), arguments)
     _run(config.retrain.steps, config, lease="retrain")
@@ -192,7 +192,10 @@ def _run(steps: Sequence[str], config: Config, lease: str = "") -> None:
         stop(error)
     except (KeyboardInterrupt, _Terminated) as error:
         name, code = ("SIGTERM", 143) if isinstance(error, _Terminated) else ("Ctrl-C", 130)
-        print(f"genreatlas: stopped by {name}. What was committed is kept: run the job again.", file=sys.stderr)
+        print(
+            f"genreatlas: stopped by {name}. Committed results are kept; run the job again to continue.",
+            file=sys.stderr,
+        )
         sys.exit(code)
     except Exception as error:
         from genreatlas.store import explain

@@ -187,7 +187,7 @@ _SAID = {
     "cannot load library": "a library cannot be loaded",
     "cannot open shared object file": "a library cannot be loaded",
     "library not found": "a library cannot be loaded",
-    "cannot cache function": "numba finds no folder for compiled code that can be written (set NUMBA_CACHE_DIR)",
+    "cannot cache function": "numba finds no writable folder for compiled code (set NUMBA_CACHE_DIR)",
     "can't start new thread": "no process or thread can be started",
 }
 

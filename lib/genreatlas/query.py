@@ -74,7 +74,7 @@ def _answer(
     from genreatlas.sql import answers
 
     if safe and csv is None:
-        raise ConfigError("--csv-safe: it says how CSV is written. Give --csv FILE too.")
+        raise ConfigError("--csv-safe has no effect without --csv. Add --csv FILE.")
     if limit < 1:
         raise ConfigError(f"--limit {limit}: give a number above 0")
     answers.readable(statement)
@@ -97,7 +97,7 @@ def _common(config: Config, statement: str) -> "Frame | None":
     try:
         return _duckdb(config, statement)
     except LeftToSparkError as reason:
-        print(shown(f"genreatlas: query: Spark answers: {reason}"), file=sys.stderr, flush=True)
+        print(shown(f"genreatlas: query: runs on Spark: {reason}"), file=sys.stderr, flush=True)
         return None
 
 
@@ -130,7 +130,7 @@ def _spark(config: Config, statement: str) -> "Frame":
     planned = register_views(store, config.splits.name, None if lists else checked)
     if not planned.tables:
         where = store.location.root or store.location.prefix
-        raise StoreError(f"{where}: no tables here. Name the store: --conf FILE, or --set store.path=FOLDER.")
+        raise StoreError(f"{where}: no tables found. Name the store by --conf FILE or --set store.path=FOLDER.")
     return answers.ask(store, checked, planned)
 
 

@@ -33,7 +33,7 @@ def scratch_folder(kind: str) -> Path:
     kind : one of :data:`KINDS`.
     """
     if kind not in KINDS:
-        raise ValueError(f"{kind}: no kind of temporary folder. There are: {', '.join(KINDS)}.")
+        raise ValueError(f"{kind}: not a kind of temporary folder. Kinds: {', '.join(KINDS)}.")
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{kind}-"))
     _lock(folder)  # held until the process is gone
     atexit.register(_remove, folder, os.getpid())

@@ -108,10 +108,10 @@ def test_sets_that_are_joined_are_one_set_with_one_name_in_whatever_order_they_a
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["summary9", "summary9"], "summary9 is named twice"),
-        ([], "are a list of names"),
-        ("groove+", "are a list of names"),
-        (["groove", 9], "are a list of names"),
+        (["summary9", "summary9"], "summary9 is listed twice"),
+        ([], "must be a list of names"),
+        ("groove+", "must be a list of names"),
+        (["groove", 9], "must be a list of names"),
     ],
 )
 def test_a_combination_that_cannot_be_joined_is_refused(given, words):

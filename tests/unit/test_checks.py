@@ -133,7 +133,7 @@ def test_checking_loads_neither_spark_nor_scikit_learn():
 WRONG = (
     (["probe"], ["probe.experiments=[]"], "there is nothing to probe"),
     (["probe"], ['probe.experiments=["apart"]'], "probe.apart is empty"),
-    (["probe"], ['probe.feature_sets=["mel128"]'], "mel128 holds quantised, which probes do not learn from"),
+    (["probe"], ['probe.feature_sets=["mel128"]'], "mel128 holds quantised, which probes cannot use"),
     (["probe"], ['probe.feature_sets=[["summary9", "mfcc12_frames"]]'], "probe.feature_sets: mfcc12_frames+summary9"),
     (["probe"], ['probe.apart=[{name="one", genres=["Jazz", "jazz"]}]'], "two genres or more are needed"),
     (["probe"], ['probe.apart=[{name="q", genres=["jazz", "soul"], quiet="jaz"}]'], "Did you mean jazz?"),
@@ -149,12 +149,12 @@ WRONG = (
     (["train_models"], ["train.feature_sets=[]"], "train.feature_sets is empty"),
     (["train_models"], ['train.feature_sets=["sumary9"]'], "no feature set is called 'sumary9'"),
     (["train_models"], ['train.feature_sets=[["summary9", "mfcc12_frames"]]'],
-     "mfcc12_frames+summary9: mfcc12_frames holds frames, and only sets of one row of numbers a clip"),
+     "mfcc12_frames+summary9: mfcc12_frames holds frames, but only sets with one row of numbers per clip"),
     (["train_models"], ['train.feature_sets=[["summary9", "groov"]]'], "no feature set is called 'groov'"),
     (["train_models"], ['train.genres=["rock"]'], "a classifier needs two genres"),
     (["extract_features", "train_models"], ['train.feature_sets=["gtzan57"]', 'extract.feature_sets=["summary9"]'],
      "gtzan57 was not extracted, and no step before train_models extracts it (extract.feature_sets = summary9)"),
-    (["train_models", "extract_features"], ['train.feature_sets=["summary9"]'], "comes from extract_features"),
+    (["train_models", "extract_features"], ['train.feature_sets=["summary9"]'], "is written by extract_features"),
     (["import_folder"], ["folder.labels=fma"], "folder.labels = 'fma' needs folder.manifest"),
     (["import_folder"], ["folder.genre_aliases={rap='hip hop', 'hip hop'='rap'}"], "form a cycle"),
     (["import_folder"], ["folder.genre_parents={a='b', b='a'}"], "is among its own ancestors"),
@@ -163,15 +163,15 @@ WRONG = (
     (["import_features"], ["import_features.encoding=utf9"], "import_features.encoding = 'utf9': no such encoding"),
     (["import_folder"], ["folder.encoding=base64"], "folder.encoding = 'base64': no such encoding"),
     (["import_features"], ["import_features.name=gtzan57"], "'gtzan57' is a built-in feature set"),
-    (["import_features"], ['import_features.song_pattern="(a"'], "song_pattern is no regular expression"),
-    (["import_features"], ['import_features.split_lists={tset="x.txt"}'], "'tset' is no part"),
+    (["import_features"], ['import_features.song_pattern="(a"'], "song_pattern is not a regular expression"),
+    (["import_features"], ['import_features.split_lists={tset="x.txt"}'], "'tset' is not a part"),
     (["scrape_genres"], ["every_noise.map=page.html"], "every_noise.map = page.html: no such file"),
     (["collect_songs"], ["spotify.acknowledge_terms=true"], "SPOTIFY_CLIENT_ID, SPOTIFY_CLIENT_SECRET"),
     (["collect_songs"], ['spotify.searches=[{genre="unknown"}]'], "[[spotify.searches]] number 1: 'unknown' is no"),
-    (["collect_songs"], ['spotify.routes=["configuration"]'], "none of them has anything to read"),
+    (["collect_songs"], ['spotify.routes=["configuration"]'], "these routes have nothing to read"),
     (["fetch_previews"], ['fetch_previews.providers=["http"]'], "http has no list of files. Set http.manifest."),
     (["fetch_previews"], ['fetch_previews.providers=["deezer"]'], "deezer is off"),
-    (["export"], ['export.feature_sets=["summary9"]'], "summary9 is one row of columns a clip"),
+    (["export"], ['export.feature_sets=["summary9"]'], "summary9 has one row per clip"),
     (["export"], ['export.feature_sets=["imported_by_somebody"]'], "no feature set is called 'imported_by_somebody'"),
     (["compose_library"], ['sandbox.genres=["tecno"]'], "'tecno' cannot be composed. Did you mean techno?"),
     (["map_genres"], ["map.influences=x.csv"], "map.influences = x.csv: no such file"),
@@ -203,7 +203,7 @@ def test_an_error_says_what_is_wrong_and_what_to_do(steps, overrides, message):
 def test_a_folder_that_cannot_be_written_to_is_found(step, key, tmp_path):
     (tmp_path / "file").touch()
     place = tmp_path / "file" / "below"
-    expected = f"{key} = {place}: {tmp_path / 'file'} is a file, so no folder can be there. Set {key}."
+    expected = f"{key} = {place}: {tmp_path / 'file'} is a file, so the folder cannot be created. Set {key}."
     assert expected in faults(f"{key}='{place}'", steps=[step])
     if Path("/proc/self").exists():
         assert any("/proc cannot be written to" in fault for fault in faults(f"{key}=/proc/none", steps=[step]))
@@ -259,7 +259,7 @@ def test_settings_that_have_no_effect_are_warnings():
     assert any("train.preset = full has no effect" in text for text in warnings(listed, "train.preset=full"))
     assert any("macro_average_precision" in text for text in warnings("train.labels=multi"))
     assert any("splits.test = 0" in text for text in warnings("splits.test=0.0"))
-    assert any("some folds will lack it" in text for text in warnings("train.min_songs=4"))
+    assert any("it will be missing in some folds" in text for text in warnings("train.min_songs=4"))
 
 
 def test_names_that_are_known_without_loading_what_they_belong_to_are_its_names():

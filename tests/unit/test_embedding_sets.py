@@ -239,13 +239,13 @@ def test_networks_that_no_set_is_extracted_of_need_no_file(bands):
     [
         ({"file": "/nowhere/x.onnx"}, "bands: file = /nowhere/x.onnx: no such file"),
         ({"sha256": "0" * 64}, f"not {'0' * 64}: it is another network. Set sha256"),
-        ({"patch": 31}, "patches is (?, 32, 24), and axes, patch and n_mels make (batch 1, time 31, mels 24)"),
+        ({"patch": 31}, "patches is (?, 32, 24), but axes, patch and n_mels give (batch 1, time 31, mels 24)"),
         ({"n_mels": 32}, "mels 32"),
-        ({"axes": ("batch", "mels", "time")}, "axes, patch and n_mels make (batch 1, mels 24, time 32)"),
+        ({"axes": ("batch", "mels", "time")}, "axes, patch and n_mels give (batch 1, mels 24, time 32)"),
         ({"axes": ("batch", "one", "time", "mels")}, "its input patches is (?, 32, 24)"),
-        ({"output": "embedding"}, "output = embedding: it has no such output, but means, probabilities"),
-        ({"dimensions": 25}, "output = means is (?, 24), and dimensions is 25"),
-        ({"tags": ("a", "b", "c")}, "tags_output = probabilities is (?, 2), and the number of tags is 3"),
+        ({"output": "embedding"}, "output = embedding: no such output. Outputs: means, probabilities"),
+        ({"dimensions": 25}, "output = means is (?, 24), but dimensions is 25"),
+        ({"tags": ("a", "b", "c")}, "tags_output = probabilities is (?, 2), but the number of tags is 3"),
     ],
 )  # fmt: skip
 def test_what_does_not_match_is_said_before_anything_starts(bands, changes, said):
@@ -264,7 +264,7 @@ def test_what_does_not_match_is_said_before_anything_starts(bands, changes, said
         ({"high_hz": 9000.0}, "at most at half of the sample_rate"),
         ({"axes": ["time", "mels"]}, "axes needs batch first"),
         ({"log_shift": 0.0}, "the logarithm of silence is infinite"),
-        ({"tags": []}, "tags_output and tags are given together"),
+        ({"tags": []}, "tags_output and tags must be set together"),
         ({"tags": ["hip-hop", "Hip Hop"]}, "tag_hip_hop is the column of two tags"),
         ({"statistics": []}, "statistics"),
         ({"patchs": 3}, "unknown key extract.embeddings.0.patchs. Did you mean extract.embeddings.0.patch?"),

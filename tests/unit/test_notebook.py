@@ -42,7 +42,7 @@ def test_a_file_that_is_no_notebook_and_a_magic_that_is_not_run_are_refused(tmp_
     (tmp_path / "plain.py").write_text("print(1)\n", encoding="utf-8")
     with pytest.raises(InputError, match="not a notebook"):
         read_notebook(tmp_path / "plain.py")
-    with pytest.raises(InputError, match="line 2: the magic %sh is not run here"):
+    with pytest.raises(InputError, match="line 2: the magic %sh is not supported"):
         read_notebook(notebook(tmp_path, "# MAGIC %sh ls"))
 
 

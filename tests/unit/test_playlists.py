@@ -251,19 +251,19 @@ def test_names_are_found_in_any_spelling_and_wrong_ones_get_the_nearest():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"seeds": ()}, "takes 1 seeds, and there are 0"),
+        ({"seeds": ()}, "needs 1 seeds, but has 0"),
         ({"seeds": ("house",)}, "is not a seed: write genre:NAME"),
-        ({"kind": "path", "seeds": ("genre:a",)}, "takes 2 seeds"),
-        ({"kind": "path", "seeds": ("genre:a", "genre:b"), "energy": "arch"}, "has its own order"),
+        ({"kind": "path", "seeds": ("genre:a",)}, "needs 2 seeds"),
+        ({"kind": "path", "seeds": ("genre:a", "genre:b"), "energy": "arch"}, "determines the order itself"),
         ({"kind": "explore", "seeds": ()}, "needs a library"),
         ({"library": "x"}, "takes no library"),
         ({"away_from": ("genre:b",)}, "use block"),
         ({"songs": 3, "minutes": 3.0}, "both songs and minutes are set"),
         ({"tempo": (120, 100)}, "slowest and the fastest"),
-        ({"energy": "steep"}, "no curve is called 'steep'"),
+        ({"energy": "steep"}, "'steep' is not an energy curve"),
         ({"energy": (0.5,)}, "a curve needs two levels"),
         ({"name": "a\nb"}, "one line of text"),
-        ({"kind": "predicted", "seeds": ("song:a",)}, "takes genres as seeds"),
+        ({"kind": "predicted", "seeds": ("song:a",)}, "needs genres as seeds"),
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused_with_the_reason(changes, said):
@@ -278,7 +278,7 @@ def test_a_recipe_is_stored_whole_and_read_back():
 
 def test_two_recipes_of_one_name_are_refused():
     one = '{name="a", kind="around", seeds=["genre:x"]}'
-    with pytest.raises(ConfigError, match="two recipes are called 'a'"):
+    with pytest.raises(ConfigError, match="two recipes have the name 'a'"):
         load_config([], [f"playlist.recipes=[{one}, {one}]"])
 
 

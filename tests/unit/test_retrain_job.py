@@ -26,7 +26,7 @@ def test_a_scheduler_can_tell_a_run_that_is_in_the_way_from_a_limit_and_from_a_f
 def test_help_says_which_exit_codes_there_are(capsys):
     with pytest.raises(SystemExit):
         cli.retrain(["--help"])
-    assert "4 another run is at work" in capsys.readouterr().out
+    assert "4 another run is in progress" in capsys.readouterr().out
 
 
 def test_a_job_that_is_done_returns_and_one_that_failed_exits(monkeypatch):

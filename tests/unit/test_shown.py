@@ -58,7 +58,7 @@ def test_a_safe_csv_holds_no_formula_and_an_unsafe_one_what_the_table_holds():
         found = pd.read_csv(file, keep_default_na=False, lineterminator="\n", dtype={head: str})
         assert list(found.columns) == [head, "n"]
         assert found[head].tolist() == expected and set(found["n"]) == {-1.5}
-    with pytest.raises(ConfigError, match="Give --csv FILE too"):
+    with pytest.raises(ConfigError, match="Add --csv FILE"):
         _answer(None, "SELECT 1", None, 9, safe=True)
 
 

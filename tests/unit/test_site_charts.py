@@ -51,7 +51,7 @@ def test_a_month_is_shown_as_it_was_with_features_and_genres_that_are_gone(clien
     assert "/genres/vaporwave" not in page.text
     assert "/genres/house?month=2026-09" in page.text
     assert "119 songs" in client.get("/charts", params={"feature": "tempo"}).text
-    assert "There are no charts of this in 2026-10" in client.get("/charts", params={"feature": "gone"}).text
+    assert "There are no charts of this feature in 2026-10" in client.get("/charts", params={"feature": "gone"}).text
     assert re.search(r"<option>2026-09</option>\s*<option selected>2026-10</option>", client.get("/charts").text)
 
 

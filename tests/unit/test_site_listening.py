@@ -115,7 +115,7 @@ def test_silence_and_steady_noise_have_no_tempo(seen):
 def test_a_file_has_its_tempo_shown_and_is_sent_nowhere(seen, tmp_path):
     (tmp_path / "clicks.wav").write_bytes(clicks(91.0, 12))
     choose(seen, "#file", tmp_path / "clicks.wav")
-    seen.wait("document.getElementById('said').textContent.startsWith('Play it')")
+    seen.wait("document.getElementById('said').textContent.startsWith('Play the file')")
     assert abs(float(seen.ask("document.getElementById('bpm').textContent")) - 91) <= 1
     assert seen.ask("document.getElementById('player').hidden") is False
     (tmp_path / "text.mp3").write_bytes(b"no sound")

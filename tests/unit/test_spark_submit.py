@@ -55,7 +55,7 @@ def test_on_this_machine_workers_run_the_drivers_python_and_nothing_is_sent(subm
 
 def test_a_question_starts_no_java_but_where_options_of_spark_are_given(submit):
     said = submit("query", "--engine", "duckdb", "--set", "store.path=nowhere", "SELECT 1 AS x")
-    assert said.returncode == 1 and "nowhere: no tables here" in said.stderr and not said.stdout
+    assert said.returncode == 1 and "nowhere: no tables found" in said.stderr and not said.stdout
     assert submit("--master", "local[1]", "query", "SELECT 1").stdout.splitlines()[-1] == "SELECT 1"
 
 
@@ -83,7 +83,7 @@ def test_an_environment_that_was_chosen_by_hand_stays(submit):
 def test_an_unknown_job_is_named_with_those_that_there_are(submit):
     done = submit("dance")
     assert done.returncode == 2
-    assert "no job is called dance" in done.stderr and "train_models" in done.stderr
+    assert "unknown job dance" in done.stderr and "train_models" in done.stderr
 
 
 JAVA_SAYS = """\

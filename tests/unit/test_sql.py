@@ -220,7 +220,7 @@ def test_all_that_a_view_reads_is_found_from_a_statement_that_names_it(tmp_path)
 
 
 def test_a_folder_without_tables_is_said_to_be_none(tmp_path):
-    with pytest.raises(StoreError, match="no tables here"):
+    with pytest.raises(StoreError, match="no tables found"):
         duck.register_views(duckdb.connect(), tmp_path)
 
 

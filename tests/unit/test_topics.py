@@ -98,7 +98,7 @@ def test_topics_are_described_by_genres_with_enough_songs_and_songs_of_several_g
 def test_sets_without_frames_and_more_topics_than_words_are_faults(tmp_path):
     told = checks.fit_topics(make_config(tmp_path, "topics.feature_set=summary9", "topics.words=8", "topics.topics=9"))
     assert [str(fault) for fault in told] == [
-        "topics.feature_set: summary9 holds summary, and words are made of frames. Name such a set.",
+        "topics.feature_set: summary9 holds summary, but topics need frames. Name such a set.",
         "topics.topics = 9: there are more topics than words (topics.words = 8). Raise topics.words.",
     ]
     assert checks.fit_topics(make_config(tmp_path)) == []

@@ -56,7 +56,7 @@ def scrape_genres(config: Config) -> list[Problem]:
     if section.genre_pages and not is_address(section.pages):
         found += missing("every_noise.pages", Path(section.pages), "folder")
     if section.genres and not section.genre_pages:
-        text = "every_noise.genres names whose pages are read, and every_noise.genre_pages is false. Set it to true."
+        text = "every_noise.genres has no effect while every_noise.genre_pages is false. Set it to true."
         found.append(Problem(text, warning=True))
     return found
 
@@ -77,7 +77,7 @@ def collect_songs(config: Config) -> list[Problem]:
     if section.routes and all(empty.get(route, False) for route in section.routes):
         found.append(
             Problem(
-                f"spotify.routes = {', '.join(section.routes)}: none of them has anything to read. Add "
+                f"spotify.routes = {', '.join(section.routes)}: these routes have nothing to read. Add "
                 "[[playlists]] or [[spotify.searches]], or the routes everynoise and artists."
             )
         )
@@ -90,8 +90,8 @@ def spotify_terms(section: SpotifySection) -> str | None:
         return None
     return (
         "[spotify] acknowledge_terms is false. Spotify's developer terms (https://developer.spotify.com/terms) "
-        "forbid to train machine-learning models on its content, and to keep it longer than needed. Read them, and "
-        "set it to true if what you do is allowed to you, by an agreement with Spotify or by the law where you are."
+        "forbid training machine-learning models on its content, and keeping it longer than needed. Read them, and "
+        "set it to true if your use is allowed, by an agreement with Spotify or by the law of your country."
     )
 
 
@@ -135,16 +135,16 @@ def import_features(config: Config) -> list[Problem]:
         found.append(Problem("import_features: both split and split_lists are set. Remove one."))
     for part, path in section.split_lists.items():
         if part.lower() not in PARTS:
-            found.append(Problem(f"import_features.split_lists: {part!r} is no part. Known: {', '.join(PARTS)}."))
+            found.append(Problem(f"import_features.split_lists: {part!r} is not a part. Known: {', '.join(PARTS)}."))
         found += missing(f"import_features.split_lists.{part}", path, "file")
     if section.song_pattern:
         try:
             groups = re.compile(section.song_pattern).groups
         except re.error as error:
-            found.append(Problem(f"import_features.song_pattern is no regular expression: {error}."))
+            found.append(Problem(f"import_features.song_pattern is not a regular expression: {error}."))
         else:
             if not groups:
-                found.append(Problem("import_features.song_pattern has no group. Put brackets around the song."))
+                found.append(Problem("import_features.song_pattern has no group. Put brackets around the song's id."))
     found += encoding("import_features.encoding", section.encoding)
     return found + _genre_names("import_features", section.genre_aliases, section.genre_parents)
 

@@ -26,7 +26,11 @@ def _file_problems(entry: EmbeddingEntry) -> list[Problem]:
     try:
         if (found := file_hash(entry.file)) != entry.sha256:
             text = f"{where}: {entry.file} has the hash {found}, not {entry.sha256}"
-            return [Problem(f"{text}: it is another network. Set sha256, which makes a new version of its sets.")]
+            return [
+                Problem(
+                    f"{text}: it is another network. Set sha256 to this hash, which makes a new version of its sets."
+                )
+            ]
         signature = read_signature(entry.file.read_bytes())
     except (ConfigError, OSError) as error:
         return [Problem(f"{where}: {entry.file}: {error}.")]
@@ -40,22 +44,22 @@ def misfits(signature: Signature, entry: EmbeddingEntry) -> list[str]:
     expected = tuple(lengths[axis] for axis in entry.axes)
     if len(signature.inputs) != 1:
         names = ", ".join(one.name for one in signature.inputs) or "none"
-        found.append(f"it has the inputs {names}; one is fed, with patches")
+        found.append(f"it has the inputs {names}; exactly one is supported, for patches")
     else:
         (given,) = signature.inputs
         if not given.is_float32:
             found.append(f"its input {given.name} is not of 32-bit floats")
         if not _fits(given, expected):
             words = ", ".join(f"{axis} {length}" for axis, length in zip(entry.axes, expected, strict=True))
-            found.append(f"its input {given.name} is {given.shown}, and axes, patch and n_mels make ({words})")
+            found.append(f"its input {given.name} is {given.shown}, but axes, patch and n_mels give ({words})")
     outputs = {one.name: one for one in signature.outputs}
     wanted = [("output", entry.output, "dimensions", entry.dimensions)]
     wanted += [("tags_output", entry.tags_output, "the number of tags", len(entry.tags))] if entry.tags else []
     for key, name, words, width in wanted:
         if name not in outputs:
-            found.append(f"{key} = {name}: it has no such output, but {', '.join(outputs)}")
+            found.append(f"{key} = {name}: no such output. Outputs: {', '.join(outputs)}")
         elif not _fits(outputs[name], (1, width)) or not outputs[name].is_float32:
-            found.append(f"{key} = {name} is {outputs[name].shown}, and {words} is {width}: (batch, {width}) of floats")
+            found.append(f"{key} = {name} is {outputs[name].shown}, but {words} is {width}: (batch, {width}) of floats")
     return found
 
 

@@ -19,7 +19,7 @@ def make_playlist(config: Config) -> list[Problem]:
         if recipe.library is not None:
             found += missing(f"playlist.recipes ({recipe.name}): library", Path(recipe.library))
     if not section.formats and not section.publish:
-        found.append(Problem("playlist.formats is empty: playlists are stored as tables alone.", warning=True))
+        found.append(Problem("playlist.formats is empty: playlists are stored in tables only.", warning=True))
     if section.publish:
         found += _publishing(config)
     return found + not_writable("playlist.path", section.path)

@@ -42,8 +42,8 @@ def assign_splits(config: Config) -> list[Problem]:
     train = 1.0 - section.test - section.promotion
     if train * config.train.min_songs < section.folds:
         text = (
-            f"splits.folds = {section.folds}: of a genre with train.min_songs = {config.train.min_songs} songs "
-            f"{train * config.train.min_songs:.1f} are left to train on, so some folds will lack it. Raise "
+            f"splits.folds = {section.folds}: a genre with train.min_songs = {config.train.min_songs} songs has "
+            f"{train * config.train.min_songs:.1f} training songs, so it will be missing in some folds. Raise "
             "train.min_songs, or lower splits.folds."
         )
         found.append(Problem(text, warning=True))
@@ -56,7 +56,7 @@ def fit_topics(config: Config) -> list[Problem]:
     known = FEATURE_SETS.get(section.feature_set)  # None for imported tables
     found = []
     if known is not None and not get_layout(known.axis).makes_words:
-        text = f"topics.feature_set: {known.name} holds {known.axis}, and words are made of frames. Name such a set."
+        text = f"topics.feature_set: {known.name} holds {known.axis}, but topics need frames. Name such a set."
         found.append(Problem(text))
     if section.topics > section.words:
         text = f"topics.topics = {section.topics}: there are more topics than words (topics.words = {section.words})."
@@ -75,8 +75,8 @@ def train_models(config: Config) -> list[Problem]:
                 found.append(Problem(not_joined(name, member, known.axis)))
     if section.labels == "multi" and not section.metric.endswith("average_precision"):
         text = (
-            f"train.metric = {section.metric} needs one genre a song, and train.labels = multi: candidates are chosen "
-            "by macro_average_precision. Set train.metric to an average precision."
+            f"train.metric = {section.metric} needs one genre per song, but train.labels = multi: candidates are "
+            "ranked by macro_average_precision. Set train.metric to an average precision."
         )
         found.append(Problem(text, warning=True))
     if len(dict.fromkeys(section.genres)) == 1:
@@ -86,7 +86,7 @@ def train_models(config: Config) -> list[Problem]:
             Problem(f"train.max_songs = {section.max_songs} is below train.min_songs = {section.min_songs}. Raise it.")
         )
     if section.candidates and section.preset == "full":
-        text = "train.preset = full has no effect: train.candidates are listed. Drop one of the two."
+        text = "train.preset = full has no effect if train.candidates is set. Remove one of the two."
         found.append(Problem(text, warning=True))
     if section.shared_path is not None:
         found += not_writable("train.shared_path", section.shared_path)
@@ -99,8 +99,8 @@ def evaluate_models(config: Config) -> list[Problem]:
     if getattr(config.splits, part):
         return []
     text = (
-        f"evaluate.part = {part}, and splits.{part} = 0: only songs whose source declares the part will be in it. "
-        f"Raise splits.{part}, or judge another part."
+        f"evaluate.part = {part}, but splits.{part} = 0: the part will only have songs whose source declares it. "
+        f"Raise splits.{part}, or evaluate on another part."
     )
     return [Problem(text, warning=True)]
 
@@ -146,7 +146,7 @@ def export(config: Config) -> list[Problem]:
         layouts = {name: get_layout(get_feature_set(name).axis) for name in config.export.feature_sets}
         found = [
             Problem(
-                f"export.feature_sets: {name} is one row of columns a clip. Read its table {layout.table_name(name)} "
+                f"export.feature_sets: {name} has one row per clip. Read its table {layout.table_name(name)} "
                 "with any tool; export writes vectors and sets of frames, events and bytes."
             )
             for name, layout in layouts.items()

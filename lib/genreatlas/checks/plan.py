@@ -156,9 +156,7 @@ def _common(config: Config) -> list[Problem]:
     if config.world.start:
         found += sandbox_lacks("world.start: the sandbox world", "aiohttp", "lameenc", "mutagen")
     if config.fan_out.runner == "executors" and config.spark.settings.get("spark.speculation") == "true":
-        text = (
-            'fan_out.runner = "executors" needs spark.speculation = false: a task that runs twice asks twice as fast.'
-        )
+        text = 'fan_out.runner = "executors" needs spark.speculation = false: duplicate tasks double the request rate.'
         found.append(Problem(text))
     return found
 
@@ -239,11 +237,11 @@ def _sets(config: Config, given: set[str], later: Sequence[str]) -> Iterator[Pro
             continue
         makers = [step for step in later if f"set:{name}" in _gives(step, config)]
         if makers:
-            yield Problem(f"train.feature_sets: {name} comes from {makers[0]}, a later step. Put {makers[0]} first.")
+            yield Problem(f"train.feature_sets: {name} is written by {makers[0]}, a later step. Put {makers[0]} first.")
         elif name == config.topics.name:
             yield Problem(
-                f"train.feature_sets: {name} comes from fit_topics, and no step before train_models is that. Put it "
-                "behind assign_splits, or run it first."
+                f"train.feature_sets: {name} is written by fit_topics, which is not a step before train_models. Add "
+                "it after assign_splits, or run it first."
             )
         elif name in FEATURE_SETS:
             extracted = ", ".join(config.extract.feature_sets)
@@ -300,7 +298,7 @@ def _candidates(config: Config) -> Iterator[str]:
     """Lines of the candidates that training would fit."""
     train = config.train
     if is_quick(train):
-        yield 'train.preset = "quick": those that suit the size of the data, their grids by halving on folds:'
+        yield 'train.preset = "quick": candidates for the size of the data, with grids searched by halving on folds:'
         for entry in quick():
             yield f"  {entry.engine} {entry.estimator}: {_settings_of(entry.candidate)}; {entry.why}"
         return
@@ -322,7 +320,7 @@ def _place(config: Config) -> str:
     section = config.store
     if section.catalog or section.schema_:
         return ".".join(part for part in (section.catalog, section.schema_) if part)
-    new = "" if not _is_folder(config) or Path(section.path).exists() else " (not there yet)"
+    new = "" if not _is_folder(config) or Path(section.path).exists() else " (does not exist yet)"
     return f"{section.path}{new}"
 
 

@@ -29,9 +29,9 @@ def probe(config: Config) -> list[Problem]:
         if len(set(genres)) < 2:
             found.append(Problem(f"probe.apart, {test.name}: two genres or more are needed. List them in genres."))
         if twice := _twice(genres):
-            found.append(Problem(f"probe.apart, {test.name}: {', '.join(twice)} is named twice. Drop one."))
+            found.append(Problem(f"probe.apart, {test.name}: {', '.join(twice)} is listed twice. Remove one."))
         if test.quiet and slug(test.quiet) not in genres:
-            text = f"probe.apart, {test.name}: quiet = {test.quiet!r} is none of its genres. {_near(test)}"
+            text = f"probe.apart, {test.name}: quiet = {test.quiet!r} is not one of its genres. {_near(test)}"
             found.append(Problem(text))
     if "apart" in section.experiments and not section.apart and section.experiments == ("apart",):
         found.append(Problem("probe.apart is empty: there is nothing to probe. List genres to distinguish."))
@@ -47,7 +47,7 @@ def probe(config: Config) -> list[Problem]:
             if len(members) > 1 and not layout.joins:
                 found.append(Problem(not_joined(name, member, known.axis).replace("train.feature_sets", _KEY)))
             elif not layout.learns or layout.in_order:
-                text = f"{_KEY}: {name} holds {known.axis}, which probes do not learn from. Name a summary or frames."
+                text = f"{_KEY}: {name} holds {known.axis}, which probes cannot use. Name a summary or frames."
                 found.append(Problem(text))
     return found
 

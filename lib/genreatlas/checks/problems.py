@@ -54,7 +54,7 @@ def missing(key: str, path: Path, what: str = "file or folder") -> list[Problem]
         other = path.exists()
     except OSError as error:
         return [Problem(f"{key} = {path}: cannot be read: {error.strerror}.", path)]
-    text = f"is no {what}" if other else f"no such {what}"
+    text = f"is not a {what}" if other else f"no such {what}"
     return [Problem(f"{key} = {path}: {text}. Set {key}.", None if other else path)]
 
 
@@ -64,7 +64,7 @@ def not_compared(key: str, feature_set: str, compared: str) -> list[Problem]:
     for member in members_of(feature_set):
         known = FEATURE_SETS.get(member)  # None for imported tables
         if known is not None and not get_layout(known.axis).joins:
-            text = f"{key}: {member} holds {known.axis}; {compared} are compared by one row of numbers a clip."
+            text = f"{key}: {member} holds {known.axis}; {compared} are compared by one row of numbers per clip."
             found.append(Problem(f"{text} Name a summary or a vector."))
     return found
 
@@ -88,7 +88,7 @@ def not_writable(key: str, path: Path) -> list[Problem]:
         while not place.exists():
             place = place.parent
         if not place.is_dir():
-            return [Problem(f"{key} = {path}: {place} is a file, so no folder can be there. Set {key}.")]
+            return [Problem(f"{key} = {path}: {place} is a file, so the folder cannot be created. Set {key}.")]
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:

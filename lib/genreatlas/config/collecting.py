@@ -187,7 +187,7 @@ class EveryNoiseSection(Section):
     @classmethod
     def _address_has_a_place_for_the_slug(cls, value: str) -> str:
         if "://" in value and _SLUG not in value:
-            raise ValueError("an address must hold {slug}, such as https://everynoise.com/engenremap-{slug}.html")
+            raise ValueError("an address must contain {slug}, such as https://everynoise.com/engenremap-{slug}.html")
         return value
 
 

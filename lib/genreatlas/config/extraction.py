@@ -71,9 +71,9 @@ class EmbeddingEntry(Section):
                 "log_shift = 0: the logarithm of silence is infinite. Set the value that the network was trained with"
             )
         if len(set(self.statistics)) != len(self.statistics):
-            raise ValueError("statistics names one twice")
+            raise ValueError("statistics lists one twice")
         if bool(self.tags_output) != bool(self.tags):
-            raise ValueError("tags_output and tags are given together, or neither")
+            raise ValueError("tags_output and tags must be set together")
         columns = self.tag_columns
         if twice := sorted({column for column in columns if columns.count(column) > 1}):
             raise ValueError(f"tags: {', '.join(twice)} is the column of two tags. Rename one")

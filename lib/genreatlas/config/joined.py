@@ -37,8 +37,8 @@ def feature_sets_of(names: Iterable[str]) -> tuple[str, ...]:
 def not_joined(name: str, member: str, axis: str) -> str:
     """Error message: a set that cannot be a member of a combination."""
     return (
-        f"train.feature_sets: {name}: {member} holds {axis}, and only sets of one row of numbers a clip (summary, "
-        "vector) are joined. Take it out of the brackets, or join another set."
+        f"train.feature_sets: {name}: {member} holds {axis}, but only sets with one row of numbers per clip "
+        "(summary, vector) can be joined. Remove it from the brackets, or join another set."
     )
 
 
@@ -51,9 +51,9 @@ def _named(value: Any) -> Any:
     else:
         return value
     if not members or not all(isinstance(member, str) and member.strip() for member in members):
-        raise ValueError("sets that are to be joined are a list of names, such as ['groove', 'summary9']")
+        raise ValueError("sets to join must be a list of names, such as ['groove', 'summary9']")
     if twice := sorted({member for member in members if members.count(member) > 1}):
-        raise ValueError(f"{', '.join(twice)} is named twice in one combination")
+        raise ValueError(f"{', '.join(twice)} is listed twice in one combination")
     return joined_name(member.strip() for member in members)
 
 

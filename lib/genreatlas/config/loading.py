@@ -264,7 +264,7 @@ _WRONG = {
     "int": "is not a whole number",
     "float": "is not a number",
     "bool": "is neither true nor false",
-    "string_type": "is not a text",
+    "string_type": "is not a string",
     "dict_type": "is not a table",
     "tuple_type": "is not a list. Put it into [brackets]",
     "string_too_short": "must not be empty",

@@ -38,7 +38,7 @@ _SEEDS: Mapping[str, tuple[int, int]] = {
 def _name(value: str) -> str:
     """Check that a name is one non-empty line of text."""
     if not value.strip() or any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in value):
-        raise ValueError("a name is one line of text that is not empty")
+        raise ValueError("a name must be one line of text and not empty")
     return value.strip()
 
 
@@ -53,7 +53,9 @@ def _curve(value: Any) -> Any:
     """Replace the name of a curve by its levels."""
     if isinstance(value, str):
         if value and value not in CURVES:
-            raise ValueError(f"no curve is called {value!r}. Name {', '.join(CURVES)}, or list levels from 0 to 1")
+            raise ValueError(
+                f"{value!r} is not an energy curve. Give {', '.join(CURVES)}, or a list of levels from 0 to 1"
+            )
         return CURVES[value] if value else ()
     if isinstance(value, list | tuple) and len(value) == 1:
         raise ValueError("a curve needs two levels or more, from 0 to 1")
@@ -112,11 +114,11 @@ class PlaylistRecipe(Section):
         least, most = _SEEDS[self.kind]
         if not least <= len(self.seeds) <= most:
             wanted = f"{least}" if least == most else f"{least} to {most}"
-            raise ValueError(f"{self.name}: kind = {self.kind} takes {wanted} seeds, and there are {len(self.seeds)}")
+            raise ValueError(f"{self.name}: kind = {self.kind} needs {wanted} seeds, but has {len(self.seeds)}")
         if self.kind == "predicted" and not all(seed.startswith("genre:") for seed in self.seeds):
-            raise ValueError(f"{self.name}: kind = predicted takes genres as seeds, such as genre:house")
+            raise ValueError(f"{self.name}: kind = predicted needs genres as seeds, such as genre:house")
         if self.energy and self.kind == "path":
-            raise ValueError(f"{self.name}: kind = path has its own order. Remove energy")
+            raise ValueError(f"{self.name}: kind = path determines the order itself. Remove energy")
         if self.away_from and self.kind != "blend":
             raise ValueError(f"{self.name}: away_from is for kind = blend; use block to leave songs out")
         if (self.library is not None) != (self.kind == "explore"):
@@ -125,7 +127,7 @@ class PlaylistRecipe(Section):
         if self.songs and self.minutes:
             raise ValueError(f"{self.name}: both songs and minutes are set. Remove one")
         if self.tempo is not None and not 0 < self.tempo[0] <= self.tempo[1]:
-            raise ValueError(f"{self.name}: tempo is the slowest and the fastest, such as [118, 128]")
+            raise ValueError(f"{self.name}: tempo must be the slowest and the fastest, such as [118, 128]")
         return self
 
     @property
@@ -170,5 +172,5 @@ class PlaylistSection(Section):
     def _names_each_playlist_once(self) -> "PlaylistSection":
         names = [recipe.name for recipe in self.recipes]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two recipes are called {twice[0]!r}. Name each once")
+            raise ValueError(f"two recipes have the name {twice[0]!r}. Rename one")
         return self

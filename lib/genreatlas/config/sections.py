@@ -300,7 +300,7 @@ class SplitsSection(Section):
     @model_validator(mode="after")
     def _leaves_songs_to_train_on(self) -> "SplitsSection":
         if self.test + self.promotion >= 1.0:
-            raise ValueError("test + promotion must leave songs to train on")
+            raise ValueError("test + promotion must be less than 1, so that songs remain for training")
         return self
 
 

@@ -17,7 +17,9 @@ def main() -> None:
     """Run the notebooks in order; stop at the first that fails."""
     parser = argparse.ArgumentParser(prog="python -m genreatlas.notebook", description=__doc__)
     parser.add_argument("notebooks", nargs="+", type=Path, metavar="FILE", help="notebook in source format")
-    parser.add_argument("--out", type=Path, default=Path("data/notebooks"), metavar="FOLDER", help="where HTML goes")
+    parser.add_argument(
+        "--out", type=Path, default=Path("data/notebooks"), metavar="FOLDER", help="folder for the HTML files"
+    )
     parser.add_argument(
         "--set",
         action="append",

@@ -198,7 +198,7 @@ def _cell(path: Path, lines: list[str], line: int) -> list[Cell]:
     word, _, rest = stripped.removeprefix("%").partition("\n") if "\n" in stripped else (stripped[1:], "", "")
     language, _, first = word.partition(" ")
     if not stripped.startswith("%") or language not in LANGUAGES:
-        raise InputError(f"{path} line {line}: the magic %{language} is not run here. Use {', '.join(LANGUAGES)}.")
+        raise InputError(f"{path} line {line}: the magic %{language} is not supported. Use {', '.join(LANGUAGES)}.")
     return [Cell(language, "\n".join(part for part in (first, rest) if part).strip("\n"), line)]
 
 

@@ -74,7 +74,7 @@ def difference(connection: "DuckDBPyConnection", statement: str) -> str:
         return f"the number {found[0]} is read differently by DuckDB"
     tree = parsed(connection, statement)
     if tree is None:
-        return "DuckDB's parser does not take it"
+        return "DuckDB cannot parse it"
     for node in _nodes(tree):
         if said := _odd(node):
             return said

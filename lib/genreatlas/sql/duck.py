@@ -48,7 +48,7 @@ def register_views(
 
     folders = {log.parent.name: log.parent for log in sorted(Path(path).glob("*/_delta_log"))}
     if not folders:
-        raise StoreError(f"{path}: no tables here. Give the folder that [store] path names.")
+        raise StoreError(f"{path}: no tables found. Set store.path to the folder of the tables.")
 
     @cache
     def dataset(name: str) -> Any:

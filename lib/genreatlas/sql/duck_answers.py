@@ -61,9 +61,9 @@ def ask(folder: Path | None, statement: str, split: str, own_dialect: bool = Fal
     ConfigError : with ``own_dialect``, the statement is not a single SELECT.
     """
     if folder is None:
-        raise LeftToSparkError("the store is not a folder of this machine")
+        raise LeftToSparkError("the store is not a local folder")
     if lacks := [name for name in ("duckdb", "deltalake") if importlib.util.find_spec(name) is None]:
-        raise LeftToSparkError(f"{' and '.join(lacks)} not installed: the extra duckdb")
+        raise LeftToSparkError(f"{' and '.join(lacks)} not installed (extra duckdb)")
     import duckdb
 
     text = answers.bare(statement)
@@ -71,7 +71,9 @@ def ask(folder: Path | None, statement: str, split: str, own_dialect: bool = Fal
     tree = common_sql.parsed(connection, text)
     if own_dialect:
         if tree is None:
-            raise ConfigError("query: DuckDB takes one SELECT, in its own SQL. --engine spark takes Spark's.")
+            raise ConfigError(
+                "query: --engine duckdb needs one SELECT in DuckDB's SQL. For Spark SQL use --engine spark."
+            )
     elif reason := common_sql.difference(connection, text):
         raise LeftToSparkError(reason)
     try:
@@ -106,7 +108,7 @@ def _rows(cursor: Any, rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Any]]
             rows = cursor.fetchmany(_ROWS)
         except duckdb.Error as error:
             said = str(error).strip().splitlines()[0]
-            raise StoreError(f"query: DuckDB says: {said}. --engine spark asks Spark.") from error
+            raise StoreError(f"query: DuckDB says: {said}. Use --engine spark to run it on Spark.") from error
 
 
 def _in_utc(value: Any) -> Any:
