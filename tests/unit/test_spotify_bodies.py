@@ -207,7 +207,7 @@ def test_a_search_finds_tracks_and_playlists_and_leaves_out_what_is_null():
     ],
 )
 def test_a_body_of_another_kind_is_refused_and_says_what_was_missing(parse, body):
-    with pytest.raises(UnexpectedBody, match=r"(was|were) (asked|searched) for"):
+    with pytest.raises(UnexpectedBody, match=r"(was|were) (requested|searched for)"):
         parse(body)
 
 
