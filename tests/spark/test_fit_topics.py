@@ -128,7 +128,7 @@ def test_models_learn_from_topics_and_a_split_that_judges_by_their_songs_is_refu
         build_dataset(store, other, read_library(store, other), "topics3")
     moved = read_library(store, config)
     moved.songs.loc[moved.songs.song_id == "rock000", "part"] = "promotion"
-    with pytest.raises(SplitLeakError, match="1 of the songs, such as rock000, are in its part promotion now"):
+    with pytest.raises(SplitLeakError, match="1 of these songs, such as rock000, are now in its part promotion"):
         build_dataset(store, config, moved, "topics3")
 
 

@@ -142,7 +142,7 @@ def test_in_a_catalog_the_views_are_published_once_with_their_comments(spark, ca
         rows = spark.sql(f"SELECT * FROM sql_views.{view}").toPandas()
         same(rows, connection.sql(f"SELECT * FROM {view}").df(), view)
     described = {row[0]: row[1] for row in spark.sql("DESCRIBE TABLE EXTENDED sql_views.genre_sizes").collect()}
-    assert described["Comment"].startswith("How large a genre is")
+    assert described["Comment"].startswith("Size of each")
 
 
 def test_a_changed_definition_replaces_the_published_view(spark, catalog_store):
