@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from page import machine_line
+from page import machine_line, replace_figures
 
 FILE = Path(__file__).with_name("atlas.json")
-_BEGIN, _END = "<!-- figures: begin (written by benchmarks/atlas.py) -->", "<!-- figures: end -->"
+_BEGIN = "<!-- figures: begin (written by benchmarks/atlas.py) -->"
 #: Unit by suffix of a key; other results are shares or scores between 0 and 1.
 _UNITS = {"minutes": "min", "gb": "GB", "seconds": "s"}
 #: (required minimum, description) by key, in the order of the table. Controls have None; a negative number -x means a
@@ -111,5 +111,4 @@ def write_table(page: Path) -> None:
             bar = "" if least is None else f"at most {-least:g}" if most else f"at least {least:g}"
             shown = f"{value:.0f}" if key.startswith(("subgenre", "rebuild", "gold")) else f"{value:.3f}"
             lines.append(f"| `{key}` | {what} | {bar} | {shown}{missed} |")
-    before, rest = page.read_text(encoding="utf-8").split(_BEGIN)
-    page.write_text("\n".join((before + _BEGIN, *lines, _END + rest.split(_END)[1])), encoding="utf-8")
+    replace_figures(page, _BEGIN, lines)

@@ -26,12 +26,12 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from page import machine_line
+from page import machine_line, replace_figures
 
 PORT = 8449
 FILE = Path(__file__).with_name("downloads.json")
 PAGE = Path(__file__).parents[1] / "docs" / "fan_out.md"
-_BEGIN, _END = "<!-- figures: begin (written by benchmarks/downloads.py) -->", "<!-- figures: end -->"
+_BEGIN = "<!-- figures: begin (written by benchmarks/downloads.py) -->"
 #: Required rate relative to another program in the same run.
 BARS = {"executors_vs_img2dataset": 0.7, "driver_vs_img2dataset": 0.4}
 #: Number of clips of the warm-up run.
@@ -123,8 +123,7 @@ def write_page() -> None:
         lines.append(
             f"| `{key}` | {what} | {bar} | {row['value']:.4g} {row['unit']}".rstrip() + f"{missed} | `{row['how']}` |"
         )
-    before, rest = PAGE.read_text(encoding="utf-8").split(_BEGIN)
-    PAGE.write_text("\n".join((before + _BEGIN, *lines, _END + rest.split(_END)[1])), encoding="utf-8")
+    replace_figures(PAGE, _BEGIN, lines)
 
 
 def make_files(root: Path, count: int) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from page import replace_figures
+
 _BEGIN = "<!-- figures: begin (written by benchmarks/embeddings.py) -->"
-_END = "<!-- figures: end -->"
 _WORDS = {
     "summary": "stack on `summary9` and `gtzan57`",
     "hand": "stack on all seven hand-made sets",
@@ -22,10 +23,7 @@ _STACKS = {
 
 def write_page(found: dict[str, Any], page: Path) -> None:
     """Replace the text between the markers."""
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(_BEGIN)
-    after = rest.split(_END)[1]
-    page.write_text("\n".join((before + _BEGIN, "", *_body(found), "", _END + after)), encoding="utf-8")
+    replace_figures(page, _BEGIN, ["", *_body(found), ""])
 
 
 def _body(found: dict[str, Any]) -> Iterator[str]:

@@ -8,7 +8,6 @@ and the load average, because other programs may use the cores at the same time.
 """
 
 import argparse
-import contextlib
 import io
 import json
 import os
@@ -21,14 +20,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from page import machine_line
+from page import machine_line, replace_figures
+from watch import Watch
 
 FILE = Path(__file__).with_name("import_speed.json")
 PAGE = Path(__file__).parents[1] / "docs" / "folder.md"
-_BEGIN, _END = "<!-- figures: begin (written by benchmarks/import_speed.py) -->", "<!-- figures: end -->"
-#: kbit/s of MPEG 1 layer III, and its sample rates, by the index in a frame's header.
-_RATES = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-_SAMPLE_RATES = (44_100, 48_000, 32_000)
+_BEGIN = "<!-- figures: begin (written by benchmarks/import_speed.py) -->"
 #: Frames of the files of the unchanged folder (3 s).
 _SHORT = 120
 #: Description, unit, bar and sense by key.
@@ -102,8 +99,7 @@ def write_page() -> None:
         what, times, _ = row["note"].split("; ", 2)
         bar = f"{row['sense']} {row['bar']:g}"
         lines.append(f"| `{key}` | {what} | {row['n']:,} | {bar} | {row['value']:g} {row['unit']}{missed} | {times} |")
-    before, rest = PAGE.read_text(encoding="utf-8").split(_BEGIN)
-    PAGE.write_text("\n".join((before + _BEGIN, *lines, _END + rest.split(_END)[1])), encoding="utf-8")
+    replace_figures(PAGE, _BEGIN, lines)
 
 
 def make_files(music: Path, target: Path, count: int, frames: int | None) -> None:
@@ -138,18 +134,18 @@ def _tag(frames: dict[str, str]) -> bytes:
 
 
 def _frames(data: bytes) -> list[bytes]:
-    """Audio frames of an MP3 file; empty if it is not MPEG 1."""
+    """Audio frames of an MP3 file."""
+    from genreatlas.audio.magic import FRAME_KEY, frame_lengths
     from genreatlas.audio.mpeg import walk_frames
     from genreatlas.audio.pieces import Pieces
     from genreatlas.audio.probe import identify
 
     file = io.BytesIO(data)
-    stream = walk_frames(file, identify(Pieces(file))[1])
     found = []
-    for place, end in stream.ranges:
-        while place < end and data[place + 1] in (0xFA, 0xFB):
-            head = data[place + 2]
-            length = 144_000 * _RATES[head >> 4] // _SAMPLE_RATES[head >> 2 & 3] + (head >> 1 & 1)
+    for place, end in walk_frames(file, identify(Pieces(file))[1]).ranges:
+        lengths = frame_lengths(data, place)
+        while place < end:
+            length = lengths[int.from_bytes(data[place : place + 4], "big") & FRAME_KEY]
             found.append(data[place : place + length])
             place += length
     return found
@@ -164,23 +160,6 @@ def run(music: Path, store: Path, labels: str, files: int, written: int) -> Run:
     return Run(files, found["seconds"], found["busy_s"], os.getloadavg()[0])
 
 
-def busy_seconds() -> float:
-    """CPU time of this process and its descendants (Java and workers), including those that have ended."""
-    children: dict[int, list[int]] = {}
-    ticks: dict[int, int] = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            children.setdefault(int(fields[1]), []).append(int(entry.name))
-            ticks[int(entry.name)] = sum(map(int, fields[11:15]))
-    total, left = 0, [os.getpid()]
-    while left:
-        process = left.pop()
-        total += ticks[process]
-        left += children.get(process, [])
-    return total / os.sysconf("SC_CLK_TCK")
-
-
 def import_once(arguments: Sequence[str]) -> int:
     """Run the step and print its time."""
     from genreatlas.config import load_config
@@ -192,9 +171,11 @@ def import_once(arguments: Sequence[str]) -> int:
     config = load_config([], [f'folder.path="{music}"', f'store.path="{store}"', f"folder.labels={labels}"])
     spark = get_spark(config.spark)
     spark.range(10).count()
-    start, before = time.perf_counter(), busy_seconds()
+    watch = Watch()
+    start, before = time.perf_counter(), watch.cpu()
     counts = import_folder.run(open_store(spark, config.store), config)
-    found = {"seconds": time.perf_counter() - start, "busy_s": busy_seconds() - before}
+    found = {"seconds": time.perf_counter() - start, "busy_s": watch.cpu() - before}
+    watch.close()
     print(json.dumps(found | {"written": counts.written, "failed": counts.failed}), flush=True)
     spark.stop()
     return 0

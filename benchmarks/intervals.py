@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from measuring import Result
+from page import replace_figures
 from scipy.stats import beta, norm
 from scipy.stats import t as student_t
 
@@ -276,18 +277,16 @@ def bootstraps(repeats: int) -> list[Result]:
     return found
 
 
-_BEGIN, _END = "<!-- figures: begin (written by make intervals) -->", "<!-- figures: end -->"
+_BEGIN = "<!-- figures: begin (written by make intervals) -->"
 
 
 def write_page(results: dict[str, dict], page: Path) -> None:
     """Replace the text between the markers."""
-    before_marks, rest = page.read_text(encoding="utf-8").split(_BEGIN)
     lines = ["", "| key | value | target | n | |", "|---|---|---|---|---|"]
     for key, row in results.items():
         bar = "" if row["bar"] is None else f"{row['sense']} {row['bar']:g}{'' if row['met'] else ' (missed)'}"
         lines.append(f"| {key} | {row['value']:.4g} {row['unit']} | {bar} | {row['n']} | {row['note']} |")
-    text = "\n".join([before_marks + _BEGIN, *lines, "", _END + rest.split(_END)[1]])
-    page.write_text(text, encoding="utf-8")
+    replace_figures(page, _BEGIN, [*lines, ""])
 
 
 def main() -> None:

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-_BEGIN, _END = "<!-- figures: begin (written by benchmarks/networks.py) -->", "<!-- figures: end -->"
+from page import replace_figures
+
+_BEGIN = "<!-- figures: begin (written by benchmarks/networks.py) -->"
 
 _KEYS = (
     ("rhythm_order_composed", "composed notes: GRU"),
@@ -37,9 +39,7 @@ _TITLES = {
 
 def write_page(found: dict[str, Any], page: Path, parts: Sequence[str]) -> None:
     """Replace the text between the markers."""
-    before, rest = page.read_text(encoding="utf-8").split(_BEGIN)
-    after = rest.split(_END)[1]
-    page.write_text("\n".join((before + _BEGIN, "", *_body(found, parts), "", _END + after)), encoding="utf-8")
+    replace_figures(page, _BEGIN, ["", *_body(found, parts), ""])
 
 
 def _body(found: dict[str, Any], parts: Sequence[str]) -> Iterator[str]:

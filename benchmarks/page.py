@@ -1,10 +1,17 @@
 """Print results as a table, and write them to ``docs/performance.md`` between two markers."""
 
 import platform
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 _BEGIN, _END = "<!-- figures: begin (written by make bench) -->", "<!-- figures: end -->"
+
+
+def replace_figures(page: Path, begin: str, lines: Iterable[str]) -> None:
+    """Replace the lines between a marker of a page and the end marker after it."""
+    before, rest = page.read_text(encoding="utf-8").split(begin)
+    page.write_text("\n".join((before + begin, *lines, _END + rest.split(_END)[1])), encoding="utf-8")
 
 
 def machine_line() -> str:
@@ -63,9 +70,5 @@ def print_table(results: list[dict]) -> None:
 
 def write_page(whole: dict, page: Path) -> None:
     """Replace the text between the markers of the page."""
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(_BEGIN)
-    after = rest.split(_END)[1]
     rows = [_HEAD, ("---",) * len(_HEAD), *rows_of(list(whole["results"].values()))]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    page.write_text(f"{before}{_BEGIN}\n{whole['machine']}\n\n{table}\n{_END}{after}", encoding="utf-8")
+    replace_figures(page, _BEGIN, [whole["machine"], "", *(f"| {' | '.join(row)} |" for row in rows)])

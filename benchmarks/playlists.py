@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from atlas_figures import keep
-from page import machine_line
+from page import machine_line, replace_figures
 
 from genreatlas import splits
 from genreatlas.config import PlaylistRecipe
@@ -34,7 +34,7 @@ from genreatlas.playlists.reading import Found
 from genreatlas.sources.credits import artist_id
 
 ROOT = Path(__file__).parents[1]
-_BEGIN, _END = "<!-- figures: begin (written by benchmarks/playlists.py) -->", "<!-- figures: end -->"
+_BEGIN = "<!-- figures: begin (written by benchmarks/playlists.py) -->"
 FEATURES = (
     "danceability", "energy", "loudness", "speechiness", "acousticness", "instrumentalness", "liveness", "valence",
     "tempo",
@@ -266,9 +266,7 @@ def write(figures: dict[str, float], page: Path) -> None:
         missed = " (missed)" if most is not None and figures[key] > most else ""
         shown = f"{figures[key]:.0f}" if float(figures[key]).is_integer() else f"{figures[key]:.3f}"
         lines.append(f"| `{key}` | {what} | {'' if most is None else most} | {shown}{missed} |")
-    before, rest = page.read_text(encoding="utf-8").split(_BEGIN)
-    text = "\n".join((before + _BEGIN, *lines, "", f"{machine_line()}.", _END + rest.split(_END)[1]))
-    page.write_text(text, encoding="utf-8")
+    replace_figures(page, _BEGIN, [*lines, "", f"{machine_line()}."])
 
 
 def main() -> None:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from page import machine_line
+from page import machine_line, replace_figures
 
 FILE = Path(__file__).with_name("recordings.json")
 PAGE = Path(__file__).parents[1] / "docs" / "recordings.md"
-_BEGIN, _END = "<!-- figures: begin (written by make recordings) -->", "<!-- figures: end -->"
+_BEGIN = "<!-- figures: begin (written by make recordings) -->"
 #: (required value, unit, description) by key, in the order of the table; a negative value -x is a required maximum of
 #: x; None: no requirement.
 FIGURES: dict[str, tuple[float | None, str, str]] = {
@@ -80,5 +80,4 @@ def write_page() -> None:
                 + f"{missed} |"
                 + ("" if alone else f" `{one['how']}` |")
             )
-    before, rest = PAGE.read_text(encoding="utf-8").split(_BEGIN)
-    PAGE.write_text("\n".join((before + _BEGIN, *lines, _END + rest.split(_END)[1])), encoding="utf-8")
+    replace_figures(PAGE, _BEGIN, lines)

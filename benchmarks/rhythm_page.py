@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-_BEGIN, _END = "<!-- figures: begin (written by make rhythm) -->", "<!-- figures: end -->"
+from page import replace_figures
+
+_BEGIN = "<!-- figures: begin (written by make rhythm) -->"
 #: (description, key of librosa's score, digits) by key of a score.
 _FIGURES = {
     "beat_f": ("beats, F within 70 ms", "beat_f_librosa", 3),
@@ -19,10 +21,7 @@ _FIGURES = {
 
 def write_page(found: dict, page: Path) -> None:
     """Replace the text between the markers."""
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(_BEGIN)
-    after = rest.split(_END)[1]
-    page.write_text("\n".join((before + _BEGIN, *_body(found), _END + after)), encoding="utf-8")
+    replace_figures(page, _BEGIN, _body(found))
 
 
 def _body(found: dict) -> list[str]:

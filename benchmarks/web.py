@@ -32,7 +32,7 @@ import pyarrow as pa
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from page import machine_line  # noqa: E402
+from page import machine_line, replace_figures  # noqa: E402
 
 from browser import CHROMIUM, Browser  # noqa: E402
 from genreatlas.audio.feature_sets import get_feature_set  # noqa: E402
@@ -50,7 +50,7 @@ FEATURES = tuple(feature.name for feature in get_feature_set("summary9").feature
 UPLOAD_EVERY_S = 5.0
 FILE = ROOT / "benchmarks" / "web.json"
 PAGE = ROOT / "docs" / "web.md"
-_BEGIN, _END = "<!-- figures: begin (written by benchmarks/web.py) -->", "<!-- figures: end -->"
+_BEGIN = "<!-- figures: begin (written by benchmarks/web.py) -->"
 #: (required maximum, unit, description) by key, in the order of the table; None: no requirement.
 FIGURES: dict[str, tuple[float | None, str, str]] = {
     "cached_p95_ms": (50, "ms", "page of an analysis that is done, 50 requests at once, 95th percentile"),
@@ -108,9 +108,7 @@ def write_page() -> None:
             f"| {key} | {one['value']:g} {one['unit']} | at most {one['bar']:g} {one['unit']}{missed} | {one['n']:,} "
             f"| {one['note']} |"
         )
-    text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split(_BEGIN)
-    PAGE.write_text(before + _BEGIN + "\n" + "\n".join(lines) + "\n" + _END + rest.split(_END)[1], encoding="utf-8")
+    replace_figures(PAGE, _BEGIN, lines)
 
 
 def lake(songs: int, home: Path, model: dict[str, Any]) -> SiteData:
