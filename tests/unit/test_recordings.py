@@ -131,9 +131,9 @@ def test_few_new_clips_ask_for_their_codes_alone(prints):
 
 
 def test_frequent_and_silent_codes_make_no_posting_and_no_pair(monkeypatch):
-    codes = np.array([1, 2, 3, 4, index.SILENCE], dtype=np.uint32)
+    codes = np.append(np.arange(1, 41), index.SILENCE).astype(np.uint32)
     few = {f"{number}": (codes, codes[:0]) for number in range(4)}
-    assert len(make_postings(np.arange(1), np.ones(1, bool), [codes], [codes[:0]])) == 4
+    assert len(make_postings(np.arange(1), np.ones(1, bool), [codes], [codes[:0]])) == 40
     assert len(search(few)) == 6
     monkeypatch.setattr(index, "MOST_POSTINGS", 3)
     assert search(few) == {}
@@ -141,7 +141,7 @@ def test_frequent_and_silent_codes_make_no_posting_and_no_pair(monkeypatch):
 
 def test_of_many_copies_each_is_paired_with_those_that_follow(monkeypatch):
     monkeypatch.setattr(index, "FOLLOWING", 2)
-    codes = np.arange(1, 20, dtype=np.uint32) * 1_000_003
+    codes = np.arange(1, 40, dtype=np.uint32) * 1_000_003
     many = {f"{number:02}": (codes, codes[:0]) for number in range(30)}
     found = search(many)
     assert 29 <= len(found) < 30 * 4
@@ -154,6 +154,34 @@ def test_codes_at_changing_offsets_are_no_candidates():
     draw = np.random.default_rng(0)
     codes = draw.integers(1, 2**32, 200, dtype=np.uint32)
     assert search({"one": (codes, codes[:0]), "other": (codes[::-1].copy(), codes[:0])}) == {}
+
+
+def test_one_run_of_equal_codes_is_no_candidate():
+    draw = np.random.default_rng(2)
+    one, other = (draw.integers(1, 2**32, 200, dtype=np.uint32) for _ in range(2))
+    none = one[:0]
+    other[60:72] = one[50:62]
+    assert search({"one": (one, none), "other": (other, none)}) == {}
+    for place in (50, 75, 100):  # one code in each of three segments, at one offset
+        other = draw.integers(1, 2**32, 200, dtype=np.uint32)
+        other[[60, 85, 110]] = one[[50, 75, 100]]
+        assert len(search({"one": (one, none), "other": (other, none)})) == 1
+        other[place + 11], other[place + 10] = other[place + 10], 0  # the next offset counts too
+        assert len(search({"one": (one, none), "other": (other, none)})) == 1
+        other[place + 11] = 0
+        assert search({"one": (one, none), "other": (other, none)}) == {}
+
+
+def test_faster_codes_need_two_segments():
+    draw = np.random.default_rng(3)
+    codes = draw.integers(1, 2**32, 4000, dtype=np.uint32)
+    kept = codes[index.spread(codes) % index.FASTER_KEPT == 0]
+    one, other = kept[:200], draw.integers(1, 2**32, 200, dtype=np.uint32)
+    other[[60, 61, 85]] = one[[50, 51, 75]]
+    assert len(search({"one": (one[:0], one), "other": (other, other[:0])})) == 1
+    assert search({"one": (one, one[:0]), "other": (other, other[:0])}) == {}
+    other[85] = 0
+    assert search({"one": (one[:0], one), "other": (other, other[:0])}) == {}
 
 
 def test_alignment_agrees_with_counting_bit_by_bit():

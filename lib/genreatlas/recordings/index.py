@@ -13,9 +13,9 @@ Bytes = npt.NDArray[np.void]
 #: One posting: a code, the clip's key, the index of the code's first occurrence, and flags FASTER and NEW.
 POSTING = np.dtype([("code", "<u4"), ("key", "<i8"), ("place", "<u2"), ("flags", "u1")])
 FASTER, NEW = 1, 2
-#: A code that two clips share: their keys, the lower first; which clip's faster codes were used; and the difference of
-#: the code's indices, first minus second.
-SHARED = np.dtype([("low", "<i8"), ("high", "<i8"), ("speed", "u1"), ("offset", "<i2")])
+#: A code that two clips share: their keys, the lower first; which clip's faster codes were used; the difference of the
+#: code's indices, first minus second; and the segment of the first clip that contains the code.
+SHARED = np.dtype([("low", "<i8"), ("high", "<i8"), ("speed", "u1"), ("offset", "<i2"), ("segment", "<u2")])
 #: Which clip's faster codes are used: none, the first's, the second's.
 SAME, LOW_FASTER, HIGH_FASTER = 0, 1, 2
 
@@ -29,6 +29,9 @@ FOLLOWING = 24
 FASTER_KEPT = 4
 #: Minimum number of codes that candidates share at one offset or two neighbouring offsets.
 LEAST_SHARED = 3
+#: Length of a segment, and the minimum number of segments that contain shared codes: at equal speed, and between normal
+#: and faster codes. Coincidences are one run of a few codes; a copy shares codes everywhere in the overlap.
+SEGMENT_CODES, LEAST_SEGMENTS, LEAST_SEGMENTS_FASTER = 12, 3, 2
 
 _MULTIPLIER = np.uint32(2_654_435_761)  # Knuth's: consecutive codes go to different slices
 
@@ -145,6 +148,7 @@ def shared_codes(postings: Bytes) -> Bytes:
         part = np.zeros(len(place_of), dtype=SHARED)
         part["low"], part["high"] = key[place_of], key[place_of + lag]
         part["offset"] = place[place_of] - place[place_of + lag]
+        part["segment"] = place[place_of] // SEGMENT_CODES
         part["speed"] = np.where(flags[place_of] & FASTER, LOW_FASTER, SAME)
         part["speed"][(flags[place_of + lag] & FASTER) != 0] = HIGH_FASTER
         found.append(part)
@@ -152,7 +156,10 @@ def shared_codes(postings: Bytes) -> Bytes:
 
 
 def candidates(shared: Bytes) -> tuple[Bytes, npt.NDArray[np.int64]]:
-    """Find pairs of clips that share at least :data:`LEAST_SHARED` codes at one offset and speed.
+    """Find pairs of clips that share enough codes at one offset and speed.
+
+    These are at least :data:`LEAST_SHARED` codes, in at least :data:`LEAST_SEGMENTS` segments (with faster codes, of
+    which fewer are indexed, :data:`LEAST_SEGMENTS_FASTER`).
 
     Parameters
     ----------
@@ -170,15 +177,35 @@ def candidates(shared: Bytes) -> tuple[Bytes, npt.NDArray[np.int64]]:
     pair = (rows["low"][1:] == rows["low"][:-1]) & (rows["high"][1:] == rows["high"][:-1])
     same_speed = pair & (rows["speed"][1:] == rows["speed"][:-1])
     step = rows["offset"][1:].astype(np.int64) - rows["offset"][:-1]
-    first = np.flatnonzero(np.concatenate([[True], ~(same_speed & (step == 0))]))
+    starts = np.concatenate([[True], ~(same_speed & (step == 0))])
+    first = np.flatnonzero(starts)
     count = np.diff(np.append(first, len(rows)))
     follows = np.append(same_speed[first[1:] - 1] & (step[first[1:] - 1] == 1), False)
     total = count + np.where(follows, np.append(count[1:], 0), 0)
-    rows = rows[first]
     enough = total >= LEAST_SHARED
-    rows, total = rows[enough], total[enough]
+    needed = np.where(rows["speed"][first] == SAME, LEAST_SEGMENTS, LEAST_SEGMENTS_FASTER)
+    enough[enough] = _segments(rows["segment"], np.cumsum(starts) - 1, follows, enough) >= needed[enough]
+    rows, total = rows[first][enough], total[enough]
     order = np.lexsort((rows["offset"], rows["speed"], -total, rows["high"], rows["low"]))
     rows, total = rows[order], total[order]
     best = np.ones(len(rows), dtype=bool)
     best[1:] = (rows["low"][1:] != rows["low"][:-1]) | (rows["high"][1:] != rows["high"][:-1])
     return rows[best], total[best]
+
+
+def _segments(
+    segment: npt.NDArray[np.uint16], group: npt.NDArray[np.int64], follows: npt.NDArray[np.bool_],
+    asked: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.int64]:  # fmt: skip
+    """Number of different segments in each of the asked groups of rows, including the next group where it ``follows``.
+
+    Parameters
+    ----------
+    segment, group : (n_rows,) segment and group of each row.
+    follows, asked : (n_groups,).
+    """
+    own = asked[group]
+    before = group > 0
+    before[before] = (asked & follows)[group[before] - 1]
+    held = np.concatenate([group[own], group[before] - 1]) << 16 | np.concatenate([segment[own], segment[before]])
+    return np.bincount(np.unique(held) >> 16, minlength=len(asked))[asked]

@@ -31,8 +31,8 @@ from genreatlas.recordings.verifying import Match
 from genreatlas.store import Reader
 from genreatlas.tables import CLIPS, LINKED_CLIPS, SONGS
 
-#: Codes per task: with faster codes about 4 million postings of 15 bytes; sorting needs four times that memory.
-SLICE_CODES = 3_000_000
+#: Codes per task: with faster codes about 2 million postings of 15 bytes; sorting needs four times that memory.
+SLICE_CODES = 1_500_000
 #: With at most this number of new clips, their codes (2 MB) are sent to the tasks, which then post no other codes.
 FEW_NEW = 1000
 #: Number of songs to estimate the usual distance of timbres.

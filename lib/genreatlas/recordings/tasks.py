@@ -29,6 +29,8 @@ MATCH = (
     "clip_id string, other_clip_id string, song_id string, other_song_id string, error double, others double, "
     "overlap_s double, offset_s double, speed double, shared int"
 )
+#: Number of clips whose postings a task makes at once.
+POSTED_AT_ONCE = 2_500
 _PART = pa.schema([("part", pa.int32()), ("held", pa.binary())])
 _CANDIDATE = pa.schema(
     [("low", pa.int64()), ("high", pa.int64()), ("speed", pa.int32()), ("offset", pa.int32()), ("shared", pa.int32())]
@@ -61,9 +63,7 @@ def post_batches(
     batches : rows of key, new, codes, codes_faster.
     """
     marks = None if asked is None else mark(asked)
-    for batch in batches:
-        if not batch.num_rows:
-            continue
+    for batch in (part for whole in batches for part in _shorter(whole)):
         keys = batch.column("key").to_numpy()
         new = batch.column("new").to_numpy(zero_copy_only=False)
         codes, faster = (to_codes(batch.column(name)) for name in ("codes", "codes_faster"))
@@ -108,6 +108,11 @@ def verify_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch
                 }
                 found.append(row | measured)
         yield pa.RecordBatch.from_pylist(found, schema=_MATCH)
+
+
+def _shorter(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+    """Parts of a batch with at most :data:`POSTED_AT_ONCE` rows, since sorting needs four times the memory of codes."""
+    return [batch.slice(at, POSTED_AT_ONCE) for at in range(0, batch.num_rows, POSTED_AT_ONCE)]
 
 
 def to_codes(column: pa.Array) -> list[npt.NDArray[np.uint32]]:
