@@ -196,8 +196,41 @@ def test_alignment_agrees_with_counting_bit_by_bit():
     assert align(one[:20], other) is None
 
 
-def a_match(error=0.02, overlap_s=25.0, others=0.45):
-    return Match(error, others, overlap_s, 0.0, 1.0)
+def a_match(error=0.02, overlap_s=25.0, others=0.45, **more):
+    return Match(error, others, overlap_s, 0.0, 1.0, **more)
+
+
+@pytest.mark.parametrize(
+    ("error", "next_error", "is_distinct"),
+    [(0.04, 0.041, True), (0.05, 0.2, True), (0.05, 0.12, False), (0.09, 0.3, True), (0.1, 0.45, False),
+     (0.05, float("nan"), True), (0.1, float("nan"), False)],
+)  # fmt: skip
+def test_a_match_is_distinct_if_no_other_offset_is_nearly_as_good(error, next_error, is_distinct):
+    assert a_match(error, next_error=next_error).is_distinct == is_distinct
+
+
+def test_a_match_as_good_at_other_offsets_needs_a_title_or_isrc():
+    loop = a_match(0.06, next_error=0.07)
+    one = Facts("Song", "First Band", "ISRC1")
+    assert kind_of(loop, Facts(), Facts()) == ("doubt", "similar at other offsets too, as loops are")
+    assert kind_of(loop, one, Facts("Other", "First Band"))[0] == "doubt"
+    assert kind_of(loop, one, Facts("Song", "Second Band"))[0] == "doubt"
+    assert kind_of(loop, one, Facts("Song", "First Band")) == ("copy", "sound, one title")
+    assert kind_of(loop, one, Facts("Other", "Second Band", "ISRC1")) == ("copy", "sound, one ISRC")
+    assert kind_of(a_match(0.06, next_error=0.4), one, Facts("Other")) == ("copy", "sound")
+
+
+def test_a_loop_that_repeats_has_a_small_error_at_other_offsets():
+    draw = np.random.default_rng(4)
+    bar = draw.integers(0, 2**32, 16, dtype=np.uint32)
+    loop = np.tile(bar, 13)
+    other = loop.copy()
+    other[::4] ^= 0b111
+    match = align(loop, other)
+    assert match.error == pytest.approx(3 / 128)
+    assert match.next_error == pytest.approx(3 / 128)
+    once = draw.integers(0, 2**32, 208, dtype=np.uint32)
+    assert align(once, once).next_error > 0.4
 
 
 def test_a_song_that_matches_part_of_a_group_stays_apart_in_doubt():

@@ -1,7 +1,7 @@
 """Spark jobs of the fingerprint index, and the data that the step reads from the store."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import partial
 
 import numpy as np
@@ -148,6 +148,7 @@ def _verify(rows: DataFrame) -> DataFrame:
         F.when(turned, -F.col("offset_s")).otherwise(F.col("offset_s")).alias("offset_s"),
         F.when(turned, 1 / F.col("speed")).otherwise(F.col("speed")).alias("speed"),
         F.col("shared"),
+        F.when(~F.isnan("next_error"), F.col("next_error")).alias("next_error"),
     )
 
 
@@ -155,11 +156,11 @@ def best_matches(rows: pd.DataFrame) -> dict[tuple[str, str], Match]:
     """Best match of each pair of songs among the matches of their clips, by song ids, the lower first."""
     found: dict[tuple[str, str], Match] = {}
     for row in rows.to_dict("records"):
-        match = Match(*(row[name] for name in ("error", "others", "overlap_s", "offset_s", "speed")))
+        match = Match(**{field.name: row[field.name] for field in fields(Match)})
         pair = (row["song_id"], row["other_song_id"])
         if pair[0] > pair[1]:
             pair = (pair[1], pair[0])
-            match = Match(match.error, match.others, match.overlap_s, -match.offset_s, 1.0 / match.speed)
+            match = replace(match, offset_s=-match.offset_s, speed=1.0 / match.speed)
         held = found.get(pair)
         if held is None or (held.is_long, -held.error) < (match.is_long, -match.error):
             found[pair] = match

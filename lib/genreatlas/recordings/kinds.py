@@ -73,17 +73,26 @@ def kind_of(match: Match, one: Facts, other: Facts, timbre: float | None = None)
         if longer - shorter > max(_LENGTH_S, _LENGTH_SHARE * longer):
             return "edit", f"lengths of {shorter:.0f} and {longer:.0f} s"
     same_artist = _same_artist(one.artist, other.artist)
+    shared = _one_name(one, other, same_artist)
     if match.is_long:
         if match.error > _SURE_ERROR and same_artist is False:
             return "cover", "other performers"
-        return "copy", "sound"
+        if match.is_distinct:
+            return "copy", "sound"
+        return ("copy", f"sound, {shared}") if shared else ("doubt", "similar at other offsets too, as loops are")
     if timbre is None or timbre > MOST_TIMBRE:
         return "doubt", "short overlap, timbre " + ("not known" if timbre is None else f"differs ({timbre:.2f})")
-    if one.isrc and one.isrc == other.isrc:
-        return "copy", f"short overlap, timbre {timbre:.2f}, one ISRC"
-    if plain_title(one.title) and plain_title(one.title) == plain_title(other.title) and same_artist is not False:
-        return "copy", f"short overlap, timbre {timbre:.2f}, one title"
+    if shared:
+        return "copy", f"short overlap, timbre {timbre:.2f}, {shared}"
     return "doubt", "short overlap, neither title nor ISRC agrees"
+
+
+def _one_name(one: Facts, other: Facts, same_artist: bool | None) -> str:
+    """What two songs have in common: "one ISRC", "one title", or nothing."""
+    if one.isrc and one.isrc == other.isrc:
+        return "one ISRC"
+    title = plain_title(one.title)
+    return "one title" if title and title == plain_title(other.title) and same_artist is not False else ""
 
 
 def differing_mark(one: str | None, other: str | None) -> Kind | None:

@@ -27,7 +27,7 @@ CANDIDATE = "low bigint, high bigint, speed int, offset int, shared int"
 #: Schema of :func:`verify_batches`: clips with matching fingerprints; see the table `recording_matches`.
 MATCH = (
     "clip_id string, other_clip_id string, song_id string, other_song_id string, error double, others double, "
-    "overlap_s double, offset_s double, speed double, shared int"
+    "overlap_s double, offset_s double, speed double, shared int, next_error double"
 )
 #: Number of clips whose postings a task makes at once.
 POSTED_AT_ONCE = 2_500
@@ -47,6 +47,7 @@ _MATCH = pa.schema(
         ("offset_s", pa.float64()),
         ("speed", pa.float64()),
         ("shared", pa.int32()),
+        ("next_error", pa.float64()),
     ]
 )
 
@@ -103,10 +104,7 @@ def verify_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch
         for row, first, second in zip(named, one, other, strict=True):
             match = compare(first, second, row["speed"])
             if match is not None and match.is_sound:
-                measured = {
-                    name: getattr(match, name) for name in ("error", "others", "overlap_s", "offset_s", "speed")
-                }
-                found.append(row | measured)
+                found.append(row | vars(match))
         yield pa.RecordBatch.from_pylist(found, schema=_MATCH)
 
 

@@ -5,7 +5,8 @@ and that of different songs is about 0.39. Drones and loops are similar to thems
 others; therefore the error at the best offset must be much smaller than at other offsets.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,10 @@ LEAST_OVERLAP_S = 15.0
 SHORT_OVERLAP_S = 4.0
 #: Maximum error (share of differing bits) of a match.
 MOST_ERROR = 0.15
+#: A match over a long overlap is distinct if its error is at most the first, or at most the second and at most the
+#: third of the least error at other offsets. Loops repeat, and different loops with equal drums agree at every bar:
+#: 32 of 281,000 pairs of loops on one drum machine matched, none of them distinctly; 713 of 720 copies did.
+SURE_ERROR, DISTINCT_ERROR, DISTINCT_RATIO = 0.04, 0.09, 0.4
 #: Maximum ratio of the error at the best offset to that at other offsets. Copies of 180 songs had at most 0.26, except
 #: those driven into clipping; drones that are not copies but matched over 15 s had 0.39 or more.
 MOST_OF_OTHERS = 0.3
@@ -44,6 +49,7 @@ class Match:
     overlap_s : length of the overlap in seconds.
     offset_s : start of the second in the first in seconds.
     speed : playback speed of the second relative to the first.
+    next_error : least error at other offsets; NaN if there are none.
     """
 
     error: float
@@ -51,12 +57,19 @@ class Match:
     overlap_s: float
     offset_s: float
     speed: float
+    next_error: float = float("nan")
 
     @property
     def is_sound(self) -> bool:
         """Whether the fingerprints match in the overlap."""
         changes = self.others >= (LEAST_OTHERS if self.is_long else SHORT_OTHERS)
         return changes and self.error <= min(MOST_ERROR, MOST_OF_OTHERS * self.others)
+
+    @property
+    def is_distinct(self) -> bool:
+        """Whether the error is so small, or so much smaller than at any other offset, that no loop explains it."""
+        apart = math.isnan(self.next_error) or self.error <= DISTINCT_RATIO * self.next_error
+        return self.error <= SURE_ERROR or (self.error <= DISTINCT_ERROR and apart)
 
     @property
     def is_long(self) -> bool:
@@ -97,7 +110,9 @@ def align(one: Codes, other: Codes, least_s: float = SHORT_OVERLAP_S) -> Match |
             best = int(asked[np.argmin(error[asked])])
             others = error[asked[np.abs(asked - best) > _NEAR]]
             around = float(np.median(others)) if len(others) else _usual(error, length, best)
-            match = Match(float(error[best]), around, float(length[best] * HOP_S), float(-offset[best] * HOP_S), 1.0)
+            overlap_s, offset_s = float(length[best] * HOP_S), float(-offset[best] * HOP_S)
+            nearest = float(others.min()) if len(others) else float("nan")
+            match = Match(float(error[best]), around, overlap_s, offset_s, 1.0, nearest)
             if match.is_sound:
                 return match
     return match if len(asked) else None
@@ -132,5 +147,5 @@ def compare(one: tuple[Codes, Codes], other: tuple[Codes, Codes], speed: int | N
         match = align(one[way == LOW_FASTER], other[way == HIGH_FASTER])
         if match is not None:
             ratio = {SAME: 1.0, LOW_FASTER: FASTER, HIGH_FASTER: 1.0 / FASTER}[way]
-            found.append(Match(match.error, match.others, match.overlap_s, match.offset_s, ratio))
+            found.append(replace(match, speed=ratio))
     return min(found, key=lambda match: (not match.is_sound, not match.is_long, match.error), default=None)

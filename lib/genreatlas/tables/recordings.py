@@ -35,6 +35,12 @@ RECORDING_MATCHES = Table(
             "speed", "double", "Playback speed of the other clip relative to the first.", unit="ratio", nullable=False
         ),
         Column("shared", "int", "Fingerprint codes that both share at one offset; NULL: codes were not counted."),
+        Column(
+            "next_error",
+            "double",
+            "Least share of differing bits at other offsets; NULL: other offsets overlap too little, or not measured.",
+            unit="0..1",
+        ),
     ),
 )
 
