@@ -24,7 +24,7 @@ SHORT_OVERLAP_S = 4.0
 MOST_ERROR = 0.15
 #: A match over a long overlap is distinct if its error is at most the first, or at most the second and at most the
 #: third of the least error at other offsets. Loops repeat, and different loops with equal drums agree at every bar:
-#: 32 of 281,000 pairs of loops on one drum machine matched, none of them distinctly; 713 of 720 copies did.
+#: 32 of 281,000 pairs of loops on one drum machine matched, none of them distinctly; 712 of 720 copies did.
 SURE_ERROR, DISTINCT_ERROR, DISTINCT_RATIO = 0.04, 0.09, 0.4
 #: Maximum ratio of the error at the best offset to that at other offsets. Copies of 180 songs had at most 0.26, except
 #: those driven into clipping; drones that are not copies but matched over 15 s had 0.39 or more.
