@@ -13,6 +13,7 @@ from genreatlas.audio.fingerprint import FASTER, fingerprint_codes
 from genreatlas.recordings import index, tasks
 from genreatlas.recordings.grouping import Link, Pair, classify_pairs, complete_links, make_links, missing_pairs
 from genreatlas.recordings.index import candidates, cut_by_code, cut_by_pair, make_postings, shared_codes
+from genreatlas.recordings.jobs import best_matches
 from genreatlas.recordings.kinds import Facts, differing_mark, kind_of, marks, plain_title
 from genreatlas.recordings.verifying import Match, align, compare
 from genreatlas.splits import recordings, song_links
@@ -220,6 +221,33 @@ def test_a_match_as_good_at_other_offsets_needs_a_title_or_isrc():
     assert kind_of(a_match(0.06, next_error=0.4), one, Facts("Other")) == ("copy", "sound")
 
 
+def test_loops_with_other_titles_are_no_versions_of_each_other():
+    loop, one = a_match(0.1, next_error=0.12), Facts("Song", "First Band", duration_s=200)
+    for other in (Facts("Other", "Second Band"), Facts("Other (Remix)"), Facts("Other", duration_s=320)):
+        assert kind_of(loop, one, other) == ("doubt", "similar at other offsets too, as loops are")
+    assert kind_of(loop, one, Facts("Song", "Second Band"))[0] == "cover"
+    assert kind_of(loop, one, Facts("Song (Remix)", "Second Band"))[0] == "remix"
+    assert kind_of(loop, one, Facts("Song", duration_s=320))[0] == "edit"
+
+
+def test_a_match_with_many_differing_bits_needs_a_title_or_isrc():
+    match = a_match(0.1, next_error=0.4)
+    assert kind_of(match, Facts(), Facts()) == ("doubt", "more differs than in copies")
+    assert kind_of(match, Facts("Song"), Facts("Song")) == ("copy", "sound, one title")
+
+
+def test_the_best_match_of_two_songs_is_a_distinct_one():
+    match = {"overlap_s": 25.0, "others": 0.45, "offset_s": 2.0, "speed": 1.0}
+    names = {"song_id": "b", "other_song_id": "a"}
+    rows = [
+        names | match | {"error": 0.05, "next_error": 0.06},
+        names | match | {"error": 0.08, "next_error": 0.4},
+        names | match | {"error": 0.01, "next_error": 0.4, "overlap_s": 6.0},
+    ]
+    for order in (rows, rows[::-1]):
+        assert best_matches(pd.DataFrame(order)) == {("a", "b"): Match(0.08, 0.45, 25.0, -2.0, 1.0, 0.4)}
+
+
 def test_a_loop_that_repeats_has_a_small_error_at_other_offsets():
     draw = np.random.default_rng(4)
     bar = draw.integers(0, 2**32, 16, dtype=np.uint32)
@@ -297,6 +325,7 @@ def test_marks_stand_behind_a_title():
         (a_match(), Facts("A", "X"), Facts("B", "Y"), None, "copy"),
         (a_match(0.12), Facts("A", "X"), Facts("A", "Y"), None, "cover"),
         (a_match(0.12), Facts("A", "X"), Facts("A", "X feat. Y"), None, "copy"),
+        (a_match(0.12), Facts("A", "X"), Facts("B", "Y"), None, "cover"),
         (a_match(), Facts(duration_s=200), Facts(duration_s=206), None, "copy"),
         (a_match(), Facts(duration_s=200), Facts(duration_s=320), None, "edit"),
         (a_match(), Facts(duration_s=200), Facts(duration_s=30), None, "copy"),

@@ -153,7 +153,10 @@ def _verify(rows: DataFrame) -> DataFrame:
 
 
 def best_matches(rows: pd.DataFrame) -> dict[tuple[str, str], Match]:
-    """Best match of each pair of songs among the matches of their clips, by song ids, the lower first."""
+    """Best match of each pair of songs among the matches of their clips, by song ids, the lower first.
+
+    A long overlap is better than a short one, then a distinct match than others, then the one with the smaller error.
+    """
     found: dict[tuple[str, str], Match] = {}
     for row in rows.to_dict("records"):
         match = Match(**{field.name: row[field.name] for field in fields(Match)})
@@ -162,9 +165,13 @@ def best_matches(rows: pd.DataFrame) -> dict[tuple[str, str], Match]:
             pair = (pair[1], pair[0])
             match = replace(match, offset_s=-match.offset_s, speed=1.0 / match.speed)
         held = found.get(pair)
-        if held is None or (held.is_long, -held.error) < (match.is_long, -match.error):
+        if held is None or _quality(held) < _quality(match):
             found[pair] = match
     return found
+
+
+def _quality(match: Match) -> tuple[bool, bool, float]:
+    return match.is_long, match.is_distinct, -match.error
 
 
 def read_facts(store: Reader, config: Config, song_ids: Iterable[str]) -> dict[str, Facts]:

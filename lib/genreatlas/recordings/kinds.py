@@ -40,6 +40,8 @@ _SURE_ERROR = 0.08
 #: Largest relative timbre distance of copies with a short overlap. Measured on 34 songs: 9 s had a distance of 0.27 to
 #: the whole song (median; 0.37 for a quarter), and one in a thousand pairs of different songs was below 0.43.
 MOST_TIMBRE = 0.4
+#: Reason for the doubt about two songs with similar sound at several offsets.
+_LOOPS = "similar at other offsets too, as loops are"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ def kind_of(match: Match, one: Facts, other: Facts, timbre: float | None = None)
     -------
     kind, reason in words.
     """
+    same_artist = _same_artist(one.artist, other.artist)
+    related = _one_name(one, other)
+    shared = "" if related == "one title" and same_artist is False else related
+    if match.is_long and not match.is_unlike_loops and not related:
+        return "doubt", _LOOPS
     if mark := differing_mark(one.title, other.title):
         return mark, "names differ"
     lengths = (one.duration_s, other.duration_s)
@@ -72,14 +79,14 @@ def kind_of(match: Match, one: Facts, other: Facts, timbre: float | None = None)
         shorter, longer = sorted(length for length in lengths if length is not None)
         if longer - shorter > max(_LENGTH_S, _LENGTH_SHARE * longer):
             return "edit", f"lengths of {shorter:.0f} and {longer:.0f} s"
-    same_artist = _same_artist(one.artist, other.artist)
-    shared = _one_name(one, other, same_artist)
     if match.is_long:
         if match.error > _SURE_ERROR and same_artist is False:
             return "cover", "other performers"
         if match.is_distinct:
             return "copy", "sound"
-        return ("copy", f"sound, {shared}") if shared else ("doubt", "similar at other offsets too, as loops are")
+        if shared:
+            return "copy", f"sound, {shared}"
+        return "doubt", "more differs than in copies" if match.is_unlike_loops else _LOOPS
     if timbre is None or timbre > MOST_TIMBRE:
         return "doubt", "short overlap, timbre " + ("not known" if timbre is None else f"differs ({timbre:.2f})")
     if shared:
@@ -87,12 +94,12 @@ def kind_of(match: Match, one: Facts, other: Facts, timbre: float | None = None)
     return "doubt", "short overlap, neither title nor ISRC agrees"
 
 
-def _one_name(one: Facts, other: Facts, same_artist: bool | None) -> str:
+def _one_name(one: Facts, other: Facts) -> str:
     """What two songs have in common: "one ISRC", "one title", or nothing."""
     if one.isrc and one.isrc == other.isrc:
         return "one ISRC"
     title = plain_title(one.title)
-    return "one title" if title and title == plain_title(other.title) and same_artist is not False else ""
+    return "one title" if title and title == plain_title(other.title) else ""
 
 
 def differing_mark(one: str | None, other: str | None) -> Kind | None:

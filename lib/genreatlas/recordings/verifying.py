@@ -66,10 +66,15 @@ class Match:
         return changes and self.error <= min(MOST_ERROR, MOST_OF_OTHERS * self.others)
 
     @property
-    def is_distinct(self) -> bool:
+    def is_unlike_loops(self) -> bool:
         """Whether the error is so small, or so much smaller than at any other offset, that no loop explains it."""
         apart = math.isnan(self.next_error) or self.error <= DISTINCT_RATIO * self.next_error
-        return self.error <= SURE_ERROR or (self.error <= DISTINCT_ERROR and apart)
+        return self.error <= SURE_ERROR or apart
+
+    @property
+    def is_distinct(self) -> bool:
+        """Whether the match alone shows a copy: no loop explains it, and few bits differ."""
+        return self.error <= DISTINCT_ERROR and self.is_unlike_loops
 
     @property
     def is_long(self) -> bool:
