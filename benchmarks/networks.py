@@ -48,8 +48,8 @@ STACK = "stack of hand-made sets"
 #: Numbers of training artists per genre, numbers of the test artists, and songs per artist.
 SIZES, JUDGED, SONGS = (5, 10, 20, 40), range(40, 45), 5
 #: For the pairs of grooves: training artists and test artists per genre, and songs per artist.
-PAIR_TRAIN, PAIR_TEST, PAIR_SONGS = 20, 15, 3
-#: Training parameters for the pairs of grooves: the loss decreases only after about 40 epochs of 120 songs.
+PAIR_TRAIN, PAIR_TEST, PAIR_SONGS = 60, 15, 3
+#: Training parameters for the pairs of grooves: with few songs, the loss decreases only after about 40 epochs.
 PAIR_FIT = {"crop_s": 6.0, "learning_rate": 3e-3, "epochs": 150, "patience": 60}
 FOLDS = 5
 
@@ -101,6 +101,10 @@ def main() -> None:
     parser.add_argument(
         "--budget-minutes", type=float, default=float("inf"), help="minutes after which no fit is started"
     )
+    parser.add_argument(
+        "--pair-artists", type=int, default=PAIR_TRAIN, choices=range(FOLDS, PAIR_TRAIN + 1), metavar="N",
+        help=f"training artists per genre for the order of notes, at most {PAIR_TRAIN} (the default)",
+    )  # fmt: skip
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="drop the fits of these parts first")
     parser.add_argument("--page-only", action="store_true", help="print the page from networks.json")
@@ -109,7 +113,8 @@ def main() -> None:
     clock = Clock(parsed.budget_minutes)
     for name in [name for name in parts if name in parsed.only and not parsed.page_only]:
         if parsed.again:
-            shutil.rmtree(songs.WORK / "fits" / name, ignore_errors=True)
+            for folder in (name, f"{name}_{parsed.pair_artists}"):
+                shutil.rmtree(songs.WORK / "fits" / folder, ignore_errors=True)
         part = parts[name](parsed, clock)
         print(f"{name}: {'measured' if part else 'not run: the budget is used'}", flush=True)
         measured = found.get("parts", {}) | part.get("parts", {})
@@ -202,7 +207,7 @@ def rhythm_order(parsed: argparse.Namespace, clock: Clock, heard: bool) -> dict[
         seed=31, genres=("in turns", "in runs"), sounds="exchanged", artists_per_genre=PAIR_TRAIN + PAIR_TEST,
         songs_per_artist=PAIR_SONGS, broken_files=False,
     )  # fmt: skip
-    listed = songs.composed(section, range(PAIR_TRAIN + PAIR_TEST))
+    listed = songs.composed(section, (*range(parsed.pair_artists), *range(PAIR_TRAIN, PAIR_TRAIN + PAIR_TEST)))
     clips: songs.Collection | None
     if heard:
         clips = songs.collect("pairs", listed, ("rhythm_notes", "groove_bars", "groove"), parsed.processes, clock.until)
@@ -220,7 +225,7 @@ def rhythm_order(parsed: argparse.Namespace, clock: Clock, heard: bool) -> dict[
         Network("GRU on bars", "gru", "groove_bars", {**PAIR_FIT, "columns": "duration+pattern"}),
     )
     networks = (network, mixed, *(one for one in others_too if one.feature_set in clips.values))
-    folder = songs.WORK / "fits" / name
+    folder = songs.WORK / "fits" / f"{name}_{parsed.pair_artists}"
     fold = number % FOLDS
     run(network_jobs(networks, clips, parted, fold, folder), parsed.processes, clock)
     done = {one.name: complete(folder, one, 1) for one in networks}
@@ -237,7 +242,9 @@ def rhythm_order(parsed: argparse.Namespace, clock: Clock, heard: bool) -> dict[
         best = max(each, key=lambda one, each=each: each[one].figure("accuracy"))
         others[what] = (best, each[best])
     n_songs, n_artists = len(order.y), len(np.unique(order.group))
-    about = f"{n_songs} songs of {n_artists} artists, learnt from {len(train)} songs of {2 * PAIR_TRAIN} others"
+    about = (
+        f"{n_songs} songs of {n_artists} artists, learnt from {len(train)} songs of {2 * parsed.pair_artists} others"
+    )
     keys: dict[str, Any] = {}
     listed_keys = ((name, order, "GRU on notes"), (f"{name}_shuffled", shuffle, "GRU on shuffled notes"),
                    *((f"{name}_{key}", said[one.name], one.name)
