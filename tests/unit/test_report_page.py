@@ -321,7 +321,6 @@ def test_candidates_without_a_score_stand_with_their_reason():
     assert "fit failed ValueError: <b>no</b>" in text
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")
 @pytest.mark.parametrize(
     ("share", "words"),
     [
@@ -334,6 +333,7 @@ def test_artist_safe_is_said_with_the_share_of_test_songs_that_feature_a_trainin
     assert words in render(report_data(featured=share)).html
 
 
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium")
 def test_a_phone_shows_the_page_without_scrolling_sideways(page, tmp_path):
     """Load the page in a frame of 390 px, and read how wide it is and what went wrong."""
     probe = "<script>window.errors=[];addEventListener('error',e=>errors.push(e.message),true)</script>"
