@@ -1,10 +1,19 @@
 """Topics end to end: fitted on training songs alone, a set that models learn from, refused where they leak."""
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
+from deltalake import DeltaTable
 from training_library import FRAME_WIDTH, FRAMES, GENRES, clip_row, fill, library, song, with_train
 
 from conftest import make_config
+from connect_server import connect_server
 from genreatlas.config.topics import TopicsSection
 from genreatlas.counts import Counts
 from genreatlas.datasets.dataset import build_dataset
@@ -12,6 +21,7 @@ from genreatlas.datasets.library import read_library
 from genreatlas.datasets.topic_sets import topic_model
 from genreatlas.errors import InputError, SplitLeakError
 from genreatlas.report.topics import read_topics
+from genreatlas.session import DELTA_SETTINGS, LOCAL_SETTINGS, jars_folder
 from genreatlas.sql.registering import register_views
 from genreatlas.steps import fit_topics, train_models
 from genreatlas.store import Store
@@ -22,6 +32,11 @@ pytestmark = pytest.mark.slow
 
 #: Clusters of frames, two for each genre.
 CENTRES = np.array([[9.0, 0, 0], [9, 9, 0], [0, 9, 0], [0, 9, 9], [0, 0, 9], [9, 0, 9]])
+TOPICS_OF_THREE = (
+    "topics.feature_set=plain_frames", "topics.words=6", "topics.topics=3", "topics.iterations=12",
+    "topics.min_songs=3", "splits.promotion=0.0",
+)  # fmt: skip
+JOB = Path(__file__).parents[2] / "jobs" / "fit_topics.py"
 TABLES = (TOPIC_MODELS, TOPICS, FEATURE_SETS, "features_topics3")
 
 
@@ -38,8 +53,7 @@ def with_topics(one, shares=None):
 
 def settings(folder, *more):
     return with_train(
-        make_config(folder, "topics.feature_set=plain_frames", "topics.words=6", "topics.topics=3",
-                    "topics.iterations=12", "topics.min_songs=3", "splits.promotion=0.0", *more),
+        make_config(folder, *TOPICS_OF_THREE, *more),
         feature_sets=("topics3",),
         candidates=({"engine": "sklearn", "estimator": "logistic_regression", "grid": {"C": [1.0]}},),
     )  # fmt: skip
@@ -94,6 +108,38 @@ def test_a_rerun_adds_nothing_and_the_views_and_report_have_the_topics(fitted):
     shown, clips = read_topics(store)
     assert {one.number for one in shown} == {1, 2, 3} and shown == sorted(shown, key=lambda one: -one.share)
     assert len(clips) == 9 and all(len(one.songs) == 3 for one in shown)
+
+
+@pytest.mark.timeout(1800)
+def test_a_connect_server_fits_the_same_topics(fitted, tmp_path):
+    _, config, _ = fitted
+    made = (TOPIC_MODELS.name, TOPICS.name, "features_topics3")
+    there = tmp_path / "tables"
+    shutil.copytree(config.store.path, there, ignore=shutil.ignore_patterns(*made))
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("SPARK_", "PYSPARK_GATEWAY"))}
+    env |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    jars = ",".join(map(str, sorted(jars_folder().glob("*.jar"))))
+    spark_settings = DELTA_SETTINGS | LOCAL_SETTINGS | {"spark.jars": jars, "spark.sql.shuffle.partitions": "2"}
+    with connect_server(tmp_path, env, spark_settings) as (address, _):
+        done = subprocess.run(
+            [sys.executable, str(JOB), *(part for one in (f'store.path="{there}"', *TOPICS_OF_THREE)
+                                         for part in ("--set", one))],
+            env=env | {"SPARK_REMOTE": address}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=1500, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    for name in made:
+        table = next((one for one in (TOPIC_MODELS, TOPICS) if one.name == name), fit_topics.topic_table("topics3", 3))
+        mine, theirs = (lasting_rows(folder / name, table) for folder in (Path(config.store.path), there))
+        pd.testing.assert_frame_equal(mine, theirs, check_exact=True)
+
+
+def lasting_rows(folder, table):
+    """Rows of a table without its volatile columns, sorted by key; read without Spark."""
+    frame = DeltaTable(str(folder)).to_pandas()
+    return frame[[name for name in frame.columns if name not in table.volatile]].sort_values(
+        list(table.key), ignore_index=True
+    )
 
 
 def test_test_songs_change_nothing_of_the_fit(fitted, spark, tmp_path):
