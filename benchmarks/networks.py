@@ -48,7 +48,7 @@ STACK = "stack of hand-made sets"
 #: Numbers of training artists per genre, numbers of the test artists, and songs per artist.
 SIZES, JUDGED, SONGS = (5, 10, 20, 40), range(40, 45), 5
 #: For the pairs of grooves: training artists and test artists per genre, and songs per artist.
-PAIR_TRAIN, PAIR_TEST, PAIR_SONGS = 60, 15, 3
+PAIR_TRAIN, PAIR_TEST, PAIR_SONGS = 120, 40, 3
 #: Training parameters for the pairs of grooves: with few songs, the loss decreases only after about 40 epochs.
 PAIR_FIT = {"crop_s": 6.0, "learning_rate": 3e-3, "epochs": 150, "patience": 60}
 FOLDS = 5
