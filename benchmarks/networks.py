@@ -468,6 +468,10 @@ def headline(parts: dict[str, Any]) -> dict[str, Any]:
             gap["value"], "macro-F1", part["groups"], f"{worst} less the best hand-made model; {size} artists a genre",
             -MARGIN, low=gap["low"], high=gap["high"], met=bool(gap["value"] >= -MARGIN),
         )  # fmt: skip
+        behind = [one for one in kinds["network"] if part["models"][one]["over_hand"]["value"] < -MARGIN]
+        n = len(kinds["network"])
+        note = f"of {n} networks; others: {', '.join(sorted(behind)) or 'none'}; {size} artists a genre"
+        found["composer_within_margin"] = figure(n - len(behind), "networks", n, note)
     return found
 
 

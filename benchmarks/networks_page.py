@@ -26,6 +26,7 @@ _KEYS = (
     ("composer_best_network", "composed songs: best network"),
     ("composer_best_hand", "composed songs: best model on hand-made feature sets"),
     ("composer_worst_gap", "composed songs: worst network minus best model on hand-made feature sets"),
+    ("composer_within_margin", "composed songs: networks at most 0.02 below that model"),
     ("midi5_stack", "midi5: stack with the pretrained network"),
     ("midi5_best_member", "midi5: best member of that stack"),
     ("midi5_stack_hand", "midi5: stack of hand-made sets"),
@@ -75,7 +76,8 @@ def _row(words: str, one: dict[str, Any]) -> str:
     bar = ""
     if one["bar"] is not None:
         bar = f"{one['bar']:.3f}" + (" (met)" if one.get("met") else " (missed)")
-    return f"| {words} | {one['value']:.3f} | {interval} | {bar} | {one['n']} | {one['note']} |"
+    value = f"{one['value']}" if isinstance(one["value"], int) else f"{one['value']:.3f}"
+    return f"| {words} | {value} | {interval} | {bar} | {one['n']} | {one['note']} |"
 
 
 def _imbalance(part: dict[str, Any]) -> Iterator[str]:
