@@ -1,10 +1,11 @@
-"""Candidates of `make results`: every estimator of both engines with one setting.
+"""Candidates of `make results`: every estimator of both engines, and stacks, each with one setting.
 
 With the full grids, the six runs on real data take a day on two cores; with one setting, an hour. Sets of frames have
 many rows, so only estimators whose run time is linear in the rows are trained on them.
 """
 
 import json
+from collections.abc import Sequence
 
 SUMMARY_ONLY = {
     "sklearn": {
@@ -33,6 +34,10 @@ FRAMES_TOO = {
 }
 
 
+#: Members of stacks, which have the parameters above.
+MEMBERS = ["logistic_regression", "svc", "extra_trees", "hist_gradient_boosting"]
+
+
 def candidates(summary_sets: tuple[str, ...], frame_sets: tuple[str, ...] = ()) -> str:
     """The list of candidates as TOML, for ``--set train.candidates=…``."""
     listed = [
@@ -41,11 +46,18 @@ def candidates(summary_sets: tuple[str, ...], frame_sets: tuple[str, ...] = ()) 
         for engine, estimators in group.items()
         for name, grid in estimators.items()
     ]
+    joined = [list(summary_sets)] if len(summary_sets) > 1 else list(summary_sets)
+    listed.append(entry("stack", "weighted", joined, {"C": [0.1], "members": [MEMBERS]}))
+    if frame_sets:
+        listed.append(entry("stack", "quantiles", frame_sets, {"C": [0.1], "member": ["logistic_regression"]}))
     return f"[{', '.join(listed)}]"
 
 
-def entry(engine: str, estimator: str, sets: tuple[str, ...], grid: dict[str, list[object]]) -> str:
-    """One candidate as a TOML inline table; lists and strings have the same syntax in TOML and JSON."""
+def entry(engine: str, estimator: str, sets: Sequence[str | list[str]], grid: dict[str, list[object]]) -> str:
+    """One candidate as a TOML inline table; lists and strings have the same syntax in TOML and JSON.
+
+    A list among the sets is a combination of sets.
+    """
     values = ", ".join(f"{key} = {json.dumps(tried)}" for key, tried in grid.items())
     head = f'engine = "{engine}", estimator = "{estimator}", feature_sets = {json.dumps(sets)}'
     return f"{{ {head}, grid = {{ {values} }} }}"

@@ -24,10 +24,10 @@ class Experiment:
 
 
 FOLDER_STEPS = ("import_folder", "extract_features", "assign_splits", "train_models", "evaluate_models", "write_report")
-ALL_SETS = '["summary9", "gtzan57", "mfcc12_frames"]'
+SETS = '"summary9", "gtzan57", "mfcc12_frames"'
 CLIPS = (
-    f"extract.feature_sets={ALL_SETS}",
-    f"train.feature_sets={ALL_SETS}",
+    f"extract.feature_sets=[{SETS}]",
+    f'train.feature_sets=[{SETS}, ["summary9", "gtzan57"]]',
     "train.candidates=" + candidates(("summary9", "gtzan57"), ("mfcc12_frames",)),
     "folder.labels=manifest",
 )

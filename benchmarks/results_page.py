@@ -8,6 +8,8 @@ import pandas as pd
 from deltalake import DeltaTable
 from results_bars import section
 from results_experiments import Experiment
+from results_stacks import Stacked, compare_stacks, write_file
+from results_stacks import section as stacks_section
 
 HEAD = """# Results on real data
 
@@ -15,13 +17,16 @@ Written by `make results DATA=folder` (benchmarks/results.py) from the tables of
 Scores are per song on the test part, with a 95 % confidence interval over groups ([methods](intervals.md)). A fold
 score is the mean of the selection metric over the three folds of the training part. Every estimator was trained with
 one setting of its parameters (benchmarks/results_candidates.py), without a search. For each engine and feature set, the
-candidate with the best fold score was fitted again on the training part and is evaluated here. *Song-grouped* means
-that artists are not known and scores may be too high. Machine: {machine}.
+candidate with the best fold score was fitted again on the training part and is evaluated here.
+[Stacks](training.md#stacks) are compared with the scikit-learn model on one of their sets that is best on the test
+part, by a paired permutation test. *Song-grouped* means that artists are not known and scores may be too high.
+Machine: {machine}.
 """
 
 
 def write_page(target: Path, work: Path, found: Sequence[tuple[Experiment, list[str], str]]) -> None:
     """Write the page; ``found`` has for each experiment the absent data sets, and the output of its run."""
+    stacks: dict[str, list[Stacked]] = {}
     blocks = [HEAD.format(machine=f"{platform.machine()}, Python {platform.python_version()}"), section()]
     for experiment, absent, log in found:
         blocks.append(f"## {experiment.title}\n\n{experiment.explanation}")
@@ -32,10 +37,17 @@ def write_page(target: Path, work: Path, found: Sequence[tuple[Experiment, list[
             said = [line for line in log.splitlines() if line.startswith("genreatlas:")]
             blocks.append("Message of the run:\n\n```\n" + "\n".join(said) + "\n```")
         elif (tables / "metrics").exists():
-            blocks += [_data(tables), _leaderboard(tables), _fold_scores(tables)]
+            stacks[experiment.name] = compare_stacks(tables)
+            blocks += [
+                _data(tables),
+                _leaderboard(tables),
+                stacks_section(stacks[experiment.name]),
+                _fold_scores(tables),
+            ]
         else:
             blocks.append("Not run yet.")
-    target.write_text("\n\n".join(blocks).rstrip() + "\n", encoding="utf-8")
+    write_file(stacks)
+    target.write_text("\n\n".join(block for block in blocks if block).rstrip() + "\n", encoding="utf-8")
     print(f"wrote {target}")
 
 
