@@ -102,7 +102,7 @@ def write_file(found: Mapping[str, Sequence[Stacked]]) -> None:
     for run, stacks in found.items():
         for one in stacks:
             note = f"{one.stack}: {one.stack_f1:.3f}; {one.single}: {one.single_f1:.3f}; p {one.p_value:.3f}"
-            keys[f"{run}_{one.stack.partition(' ')[0]}"] = {
+            keys[f"{run}_{one.stack.partition(',')[0]}"] = {
                 "value": round(one.gain, 4), "bar": 0.0, "met": one.gain >= 0.0, "unit": "macro-F1",
                 "n": one.n_songs, "note": note,
             }  # fmt: skip
