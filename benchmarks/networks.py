@@ -458,7 +458,8 @@ def headline(parts: dict[str, Any]) -> dict[str, Any]:
         for key, kind in (("composer_best_network", "network"), ("composer_best_hand", "hand")):
             best = max(kinds[kind], key=lambda model, part=part: part["models"][model]["macro_f1"]["value"])
             value = part["models"][best]["macro_f1"]
-            note = f"{best}; {size} artists a genre, {part['models'][best]['seeds']} seeds"
+            seeds = part["models"][best]["seeds"]
+            note = f"{best}; {size} artists a genre" + (f", {seeds} seeds" if seeds > 1 else "")
             found[key] = figure(
                 value["value"], "macro-F1", part["songs"], note, low=value["low"], high=value["high"]
             )  # fmt: skip
