@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from deltalake import DeltaTable
 
@@ -63,21 +64,23 @@ def stacked(models: pd.DataFrame, predictions: pd.DataFrame) -> Iterator[Stacked
     models : rows of ``models``.
     predictions : rows of ``predictions`` of one part, with one genre per song.
     """
-    of_model = {model: rows.set_index("song_id").sort_index() for model, rows in predictions.groupby("model_id")}
+    of_model = {model: rows.set_index("song_id") for model, rows in predictions.groupby("model_id")}
     known = models[models["model_id"].isin(list(of_model))]
     for _, stack in known[known["engine"] == "stack"].sort_values(["feature_set", "estimator"]).iterrows():
-        mine = of_model[stack["model_id"]]
+        songs, classes = of_model[stack["model_id"]].index, list(stack["classes"])
         single = known[(known["engine"] == "sklearn") & known["feature_set"].isin(members_of(stack["feature_set"]))]
-        classes = list(stack["classes"])
-        scored = [(_macro_f1(of_model[one["model_id"]], classes), one) for _, one in single.iterrows()]
-        if not scored:
+        if single.empty:
             continue
-        score, best = max(scored, key=lambda pair: pair[0])
-        outcomes = [_outcomes(of_model[one["model_id"]], mine.index, classes) for one in (stack, best)]
-        tested = compare(outcomes[0], outcomes[1], "macro_f1", n_permutations=PERMUTATIONS)
-        yield Stacked(
-            _name(stack), _name(best), _macro_f1(mine, classes), score, tested.p_value, tested.n_songs, tested.n_groups
+        mine, *theirs = (
+            _outcomes(of_model[model], songs, classes) for model in (stack["model_id"], *single["model_id"])
         )
+        scores = [_macro_f1(one) for one in theirs]
+        best = int(np.argmax(scores))
+        tested = compare(mine, theirs[best], "macro_f1", n_permutations=PERMUTATIONS)
+        yield Stacked(
+            _name(stack), _name(single.iloc[best]), _macro_f1(mine), scores[best], tested.p_value, tested.n_songs,
+            tested.n_groups,
+        )  # fmt: skip
 
 
 def section(found: Sequence[Stacked]) -> str:
@@ -116,15 +119,10 @@ def _name(model: "pd.Series[Any]") -> str:
 
 def _outcomes(rows: pd.DataFrame, songs: pd.Index, classes: Sequence[str]) -> Outcomes:
     rows, index = rows.loc[songs], pd.Index(classes)
-    truth, predicted = (index.get_indexer(pd.Index(values)) for values in (_truth(rows), rows["predicted"]))
-    return Outcomes.of(tuple(classes), truth, predicted, rows["group_id"].to_numpy())
+    truth = [genres[0] for genres in rows["genres"]]
+    numbers = (index.get_indexer(pd.Index(values)) for values in (truth, rows["predicted"]))
+    return Outcomes.of(tuple(classes), *numbers, rows["group_id"].to_numpy())
 
 
-def _truth(rows: pd.DataFrame) -> list[str]:
-    return [genres[0] for genres in rows["genres"]]
-
-
-def _macro_f1(rows: pd.DataFrame, classes: Sequence[str]) -> float:
-    index = pd.Index(classes)
-    truth, predicted = (index.get_indexer(pd.Index(values)) for values in (_truth(rows), rows["predicted"]))
-    return float(macro_f1(*totals_of(truth, predicted, len(classes))))
+def _macro_f1(outcomes: Outcomes) -> float:
+    return float(macro_f1(*totals_of(outcomes.truth, outcomes.predicted, len(outcomes.classes))))
