@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from deltalake import DeltaTable
 from training_library import FRAME_WIDTH, FRAMES, GENRES, clip_row, fill, library, song, with_train
 
+import stored_rows
 from conftest import make_config
 from connect_server import connect_server
 from genreatlas.config.topics import TopicsSection
@@ -112,10 +112,11 @@ def test_a_rerun_adds_nothing_and_the_views_and_report_have_the_topics(fitted):
 
 @pytest.mark.timeout(1800)
 def test_a_connect_server_fits_the_same_topics(fitted, tmp_path):
-    _, config, _ = fitted
-    made = (TOPIC_MODELS.name, TOPICS.name, "features_topics3")
+    store, config, _ = fitted
     there = tmp_path / "tables"
-    shutil.copytree(config.store.path, there, ignore=shutil.ignore_patterns(*made))
+    shutil.copytree(
+        config.store.path, there, ignore=shutil.ignore_patterns(TOPIC_MODELS.name, TOPICS.name, "features_topics3")
+    )
     env = {key: value for key, value in os.environ.items() if not key.startswith(("SPARK_", "PYSPARK_GATEWAY"))}
     env |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     jars = ",".join(map(str, sorted(jars_folder().glob("*.jar"))))
@@ -128,18 +129,10 @@ def test_a_connect_server_fits_the_same_topics(fitted, tmp_path):
             timeout=1500, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stdout
-    for name in made:
-        table = next((one for one in (TOPIC_MODELS, TOPICS) if one.name == name), fit_topics.topic_table("topics3", 3))
-        mine, theirs = (lasting_rows(folder / name, table) for folder in (Path(config.store.path), there))
+    other = Store(store.spark, config.store.model_copy(update={"path": str(there)}))
+    for table in (TOPIC_MODELS, TOPICS, fit_topics.topic_table("topics3", 3)):
+        mine, theirs = (stored_rows.rows(one, table) for one in (store, other))
         pd.testing.assert_frame_equal(mine, theirs, check_exact=True)
-
-
-def lasting_rows(folder, table):
-    """Rows of a table without its volatile columns, sorted by key; read without Spark."""
-    frame = DeltaTable(str(folder)).to_pandas()
-    return frame[[name for name in frame.columns if name not in table.volatile]].sort_values(
-        list(table.key), ignore_index=True
-    )
 
 
 def test_test_songs_change_nothing_of_the_fit(fitted, spark, tmp_path):
