@@ -100,12 +100,17 @@ class Run:
 @pytest.fixture(scope="session")
 def music(tmp_path_factory) -> Path:
     """A composed library: three genres, four artists each, two short songs per artist, and the broken files."""
+    return composed(tmp_path_factory, seconds=6)
+
+
+def composed(tmp_path_factory, seconds: int) -> Path:
+    """Compose such a library with songs of that length."""
     from genreatlas.steps import compose_library
 
     path = tmp_path_factory.mktemp("library") / "music"
     genres = 'sandbox.genres=["' + '", "'.join(compose_library.GENRE_NAMES[:3]) + '"]'
     settings = [f'sandbox.path="{path}"', "sandbox.artists_per_genre=4", "sandbox.songs_per_artist=2"]
-    compose_library.run(None, load_config([], [*settings, "sandbox.seconds=6", genres]))
+    compose_library.run(None, load_config([], [*settings, f"sandbox.seconds={seconds}", genres]))
     return path
 
 

@@ -10,7 +10,7 @@ import pytest
 from training_library import fill, library, with_train
 
 import genreatlas
-from conftest import make_config
+from conftest import composed, make_config
 from genreatlas.audio.feature_sets import FEATURE_SETS
 from genreatlas.audio.layouts import get_layout
 from genreatlas.audio.uris import uri_to_path
@@ -70,9 +70,12 @@ def test_candidates_are_fitted_in_tasks_on_whole_clips_and_the_best_is_stored(sp
 
 
 @pytest.fixture(scope="module")
-def judged(spark, music, tmp_path_factory):
-    """A library of sound that networks were trained on: segments, notes, bars and spectrograms."""
-    home = tmp_path_factory.mktemp("networks")
+def judged(spark, tmp_path_factory):
+    """A library of sound that networks were trained on: segments, notes, bars and spectrograms.
+
+    Bars need fifteen beats, which songs of six seconds do not have.
+    """
+    home, music = tmp_path_factory.mktemp("networks"), composed(tmp_path_factory, seconds=14)
     names = json.dumps(SETS)
     candidates = (
         f'[{{engine="networks", estimator="cnn_1d", feature_sets=["timbre_pitch"],'
